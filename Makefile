@@ -1,0 +1,60 @@
+PYTHON ?= python3
+DEMO_ARGS ?=
+TEST_ARGS ?=
+LOCK_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint format demo bench lock clean
+
+define step
+@echo "== $(1)"; { $(2); } || { echo "!! failed: $(1)" >&2; exit 1; }
+endef
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | \
+	  while IFS='|' read -r name text; do printf '%-8s %s\n' "$$name" "$$text"; done
+
+setup: $(READY) ## .venv with the pinned dependencies and the frontline command (PYTHON=…)
+	@:
+
+$(READY): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Frontline needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
+	  echo "Name another one: make setup PYTHON=python3.12" >&2; exit 1; }
+	$(call step,virtual environment,$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV))
+	$(call step,pinned dependencies,$(PIP) install --require-hashes -r requirements.lock)
+	$(call step,frontline command,$(PIP) install --no-deps --no-build-isolation -e .)
+	@touch $@
+
+test: lint ## every check, then the tests (TEST_ARGS=…)
+	$(call step,pytest,$(BIN)/python -m pytest $(TEST_ARGS))
+
+lint: setup ## style, types and import contracts
+	$(call step,ruff check,$(BIN)/ruff check --quiet)
+	$(call step,ruff format --check,$(BIN)/ruff format --check --quiet)
+	$(call step,mypy,$(BIN)/mypy)
+	$(call step,lint-imports,$(BIN)/lint-imports --no-logo)
+
+format: setup ## rewrite the sources in house style
+	@$(BIN)/ruff check --quiet --fix-only
+	@$(BIN)/ruff format
+
+demo: setup ## a working desk on this machine (DEMO_ARGS=…)
+	@$(BIN)/frontline demo $(DEMO_ARGS)
+
+bench: setup ## the measurements
+	@$(BIN)/python -m bench
+
+lock: setup ## pin the dependencies anew (LOCK_ARGS=--upgrade takes newer versions)
+	$(call step,lock,$(BIN)/uv --no-config --quiet pip compile --universal --python-version 3.11 \
+	  --python $(BIN)/python --no-python-downloads --all-extras --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links $(LOCK_ARGS) -o requirements.lock pyproject.toml)
+
+clean: ## remove what can be made again
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,60 @@
+"""Where to speak and to whom. Adapters fill the ids in; nothing on this floor reads meaning into them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A channel or a direct conversation. As text: `slack:C0ACME`, `teams:19:…@thread.tacv2`."""
+
+    platform: str
+    id: str
+    direct: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.platform}:{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Place:
+        """Raises ValueError that shows the form."""
+        platform, colon, id_ = text.partition(":")
+        if not (platform and colon and id_):
+            raise ValueError(f'"{text}" is no channel; write "slack:C0ACME" or "teams:19:…@thread.tacv2"')
+        return cls(platform, id_)
+
+
+@dataclass(frozen=True, slots=True)
+class UserRef:
+    """A person on a platform; `home` is the team or tenant they belong to. As text: `slack:T0HOME:U0BOB`."""
+
+    platform: str
+    home: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.platform}:{self.home}:{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> UserRef:
+        """The reverse of `str`. Raises ValueError."""
+        platform, home, id_ = text.split(":", 2)
+        return cls(platform, home, id_)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRef:
+    """A message that was posted, by the id its platform gave it."""
+
+    place: Place
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did something. `team` is where the app is installed; `user.home` may be another company's."""
+
+    user: UserRef
+    team: str
+    name: str

@@ -1,0 +1,66 @@
+"""The only file that reads the time."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+LONGEST_SLEEP = timedelta(hours=1)
+"""Sleeps are cut so that a clock that was set forward is noticed."""
+
+_STAGE = re.compile(r"^(?P<at>[^*]+)\*(?P<speed>\d+(\.\d+)?)$")
+
+
+def real_now() -> datetime:
+    """Real time, for signatures, leases and what platforms ask us to wait."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class WallClock:
+    """The time it is."""
+
+    def now(self) -> datetime:
+        return real_now()
+
+    async def sleep_until(self, instant: datetime) -> None:
+        while (left := instant - self.now()) > timedelta(0):
+            await asyncio.sleep(min(left, LONGEST_SLEEP).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class StageClock:
+    """A clock for demos and tests: showed `stage` at the real instant `real`, runs `speed` times as fast."""
+
+    real: datetime
+    stage: datetime
+    speed: float
+
+    def now(self) -> datetime:
+        return self.stage + (real_now() - self.real) * self.speed
+
+    async def sleep_until(self, instant: datetime) -> None:
+        while (left := (instant - self.now()) / self.speed) > timedelta(0):
+            await asyncio.sleep(min(left, LONGEST_SLEEP).total_seconds())
+
+    @classmethod
+    def parse(cls, text: str) -> StageClock:
+        """`2026-12-24T15:30:00+01:00*600`, starting now. Raises ValueError that shows the form."""
+        example = "write INSTANT*SPEED, such as 2026-12-24T15:30:00+01:00*600"
+        found = _STAGE.match(text.strip())
+        if not found or float(found["speed"]) <= 0:
+            raise ValueError(f'"{text}" is no stage clock; {example}')
+        return cls(real_now(), parse_instant(found["at"]), float(found["speed"]))
+
+
+def parse_instant(text: str) -> datetime:
+    """An instant with its offset, as UTC. Raises ValueError that names the cure."""
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(f'"{text}" is no instant; write 2026-03-20T16:30:00+01:00') from None
+    if at.tzinfo is None:
+        raise ValueError(f'"{text}" does not say which zone it is in; add Z or an offset such as +01:00')
+    return at.astimezone(UTC)

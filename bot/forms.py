@@ -1,0 +1,69 @@
+"""Forms that a platform shows as a modal, a dialog or a row of questions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from bot.views import Rich
+from sla_core.triage import Answers, Option
+
+
+@dataclass(frozen=True, slots=True)
+class TextField:
+    """Free text, one line or several. `limit` is in characters."""
+
+    id: str
+    label: str
+    required: bool = True
+    long: bool = False
+    hint: str | None = None
+    value: str = ""
+    limit: int = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceField:
+    """One of the options, or several where `many`. `value` holds option ids."""
+
+    id: str
+    label: str
+    options: tuple[Option, ...]
+    required: bool = True
+    many: bool = False
+    hint: str | None = None
+    value: tuple[str, ...] = ()
+
+
+Field = TextField | ChoiceField
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What is asked. `context` comes back with the answer unseen by the person; errors are by field id."""
+
+    id: str
+    title: str
+    submit: str
+    fields: tuple[Field, ...]
+    context: Mapping[str, str] = field(default_factory=dict)
+    intro: Rich = ()
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+    def filled(self, values: Answers) -> Form:
+        """The same form with what was typed put back in."""
+        return replace(
+            self, fields=tuple(_filled(f, values[f.id]) if f.id in values else f for f in self.fields)
+        )
+
+    def rejected(self, values: Answers, errors: Mapping[str, str]) -> Form:
+        """The same form with what was typed kept and each fault beneath its field."""
+        return replace(self.filled(values), errors=errors)
+
+
+def _filled(field: Field, given: tuple[str, ...]) -> Field:
+    match field:
+        case TextField():
+            return replace(field, value=given[0] if given else "")
+        case ChoiceField():
+            return replace(field, value=given)

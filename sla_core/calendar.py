@@ -1,0 +1,289 @@
+"""Business calendars: when a promise's clock counts, in whichever zones its hours are written.
+
+All arithmetic runs on one compiled line of openings (integer microseconds since 1970, UTC), built a few
+years at a time as questions ask for them. Instants are aware datetimes; answers are in UTC.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sla_core.closures import NEVER_CLOSED, Closures
+from sla_core.span import Span
+from sla_core.timeline import Line, instant_at, instant_of, length, micros
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+FURTHEST_YEAR = 2200
+"""A promise that runs past this year is a mistake in the policy, not a deadline."""
+
+_DAY = timedelta(1)
+_EARLIEST_YEAR = 1972
+
+
+class NeverOpens(ValueError):
+    """The calendar has no opening left that could satisfy the question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A wall-clock time in a zone; `after_midnight` may be 24 hours, the end of the day."""
+
+    after_midnight: timedelta
+    zone: ZoneInfo
+
+    def on(self, day: date) -> datetime:
+        """When (UTC) clocks in the zone show this time on that date."""
+        naive = datetime.combine(day, time()) + self.after_midnight
+        return instant_of(naive, self.zone)
+
+    def __str__(self) -> str:
+        minutes = int(self.after_midnight.total_seconds()) // 60
+        return f"{minutes // 60:02}:{minutes % 60:02} {self.zone.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """One opening per listed weekday (0 is Monday), taken at the opening end.
+
+    It closes on the same date, or on the next one where that would not come after the opening.
+    """
+
+    weekdays: frozenset[int]
+    opens: Edge
+    closes: Edge
+
+    def on(self, day: date, close_early: timedelta | None = None) -> Span:
+        start, end = self.opens.on(day), self.closes.on(day)
+        if end <= start and self.closes.after_midnight <= self.opens.after_midnight:
+            end = self.closes.on(day + _DAY)
+        if close_early is not None:
+            end = min(end, Edge(close_early, self.closes.zone).on(day))
+        return Span(start, end)
+
+    def __str__(self) -> str:
+        days = ", ".join(WEEKDAYS[day] for day in sorted(self.weekdays))
+        return f"{days} {self.opens} to {self.closes}"
+
+
+@dataclass(eq=False)
+class BusinessCalendar:
+    """Openings by weekday, closed days, days that close early."""
+
+    hours: tuple[Hours, ...]
+    closures: Closures = NEVER_CLOSED
+    early_closings: Mapping[date, timedelta] = field(default_factory=dict)
+    """Dates that close at this time after midnight, in the zone of the closing end."""
+
+    def __post_init__(self) -> None:
+        if not any(hours.weekdays for hours in self.hours):
+            raise NeverOpens("a calendar needs at least one weekday on which it opens")
+        self._line = Line.empty()
+        self._closed: dict[int, dict[date, str]] = {}
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone whose dates the calendar's days are: that of its opening end."""
+        return self.hours[0].opens.zone
+
+    @property
+    def always_open(self) -> bool:
+        whole_days = [h for h in self.hours if h.closes.after_midnight - h.opens.after_midnight == _DAY]
+        return not self._can_close and {d for h in whole_days for d in h.weekdays} == set(range(7))
+
+    @property
+    def _can_close(self) -> bool:
+        shut = self.closures
+        return bool(shut.public or shut.annual or shut.dates or self.early_closings)
+
+    def is_open(self, at: datetime) -> bool:
+        instant = micros(at)
+        line = self._covering(instant, instant)
+        i = bisect_right(line.starts, instant) - 1
+        return i >= 0 and instant < line.ends[i]
+
+    def elapsed(self, start: datetime, end: datetime) -> timedelta:
+        """Open time between two instants; nothing when `end` is not after `start`."""
+        first, last = micros(start), micros(end)
+        if last <= first:
+            return timedelta(0)
+        line = self._covering(first, last)
+        return timedelta(microseconds=line.spent(last) - line.spent(first))
+
+    def add(self, start: datetime, amount: timedelta) -> datetime:
+        """When `amount` of open time has passed. Time that runs out at a close is due at that close."""
+        instant = micros(start)
+        need = length(amount)
+        if need < 0:
+            raise ValueError("open time to add cannot be negative")
+        if not need:
+            return start.astimezone(UTC)
+        line = self._covering(instant, instant)
+        wanted = line.spent(instant) + need
+        while wanted > line.before[-1]:
+            line = self._longer()
+            wanted = line.spent(instant) + need
+        return instant_at(line.reached(wanted))
+
+    def add_days(self, start: datetime, days: int) -> datetime:
+        """The same offset into the `days`-th following business day, clamped to that day's close.
+
+        The offset is the open time since the day's opening. Outside the hours, the next opening counts;
+        offset 0 is the close of the business day before.
+        """
+        if days < 1:
+            raise ValueError("business days to add must be at least 1")
+        instant = micros(start)
+        line = self._covering(instant, instant)
+        while True:
+            i = bisect_right(line.starts, instant) - 1
+            if i < 0 or instant >= line.ends[i]:
+                i += 1
+            if i < len(line.starts):
+                day = line.day_of[i]
+                if day + days + 1 < len(line.day_before):
+                    break
+            line = self._longer()
+        offset = line.spent(instant) - line.day_before[day]
+        begun, over = line.day_before[day + days], line.day_before[day + days + 1]
+        return instant_at(line.reached(min(begun + offset, over)))
+
+    def next_opening(self, at: datetime) -> datetime:
+        """`at` itself when open, else the start of the next opening."""
+        instant = micros(at)
+        line = self._covering(instant, instant)
+        i = bisect_right(line.starts, instant) - 1
+        if i >= 0 and instant < line.ends[i]:
+            return at.astimezone(UTC)
+        while i + 1 >= len(line.starts):
+            line = self._longer()
+            i = bisect_right(line.starts, instant) - 1
+        return instant_at(line.starts[i + 1])
+
+    def closing(self, at: datetime) -> datetime | None:
+        """The end of the open stretch around `at`, be it days away; None when it has none or is not open."""
+        if self.always_open:
+            return None
+        instant = micros(at)
+        line = self._covering(instant, instant)
+        i = bisect_right(line.starts, instant) - 1
+        if i < 0 or instant >= line.ends[i]:
+            return None
+        while i + 1 < len(line.starts) and line.starts[i + 1] == line.ends[i]:
+            i += 1
+        return instant_at(line.ends[i])
+
+    def openings(self, within: Span) -> Iterator[Span]:
+        """The open stretches of `within`, in order, each as long as the calendar keeps it."""
+        first, last = micros(within.start), micros(within.end)
+        line = self._covering(first, last)
+        i = max(bisect_right(line.starts, first) - 1, 0)
+        while i < len(line.starts) and line.starts[i] < last:
+            stretch = Span(instant_at(line.starts[i]), instant_at(line.ends[i])) & within
+            if stretch:
+                yield stretch
+            i += 1
+
+    def why_closed(self, at: datetime) -> str:
+        """Why a closed instant does not count: `holiday: NAME`, `weekend` or `night`, by its local date."""
+        day = at.astimezone(self.zone).date()
+        closed = self._closed_in(day.year).get(day)
+        if closed is not None:
+            return f"holiday: {closed}"
+        if any(day.weekday() in hours.weekdays for hours in self.hours) or day in self.closures.working:
+            return "night"
+        return "weekend"
+
+    def day_openings(self, day: date) -> list[Span]:
+        """What opens on a date of the opening end's zone, not yet merged with its neighbours."""
+        closed = day in self._closed_in(day.year)
+        spans = []
+        for hours in self.hours:
+            opens = day.weekday() in hours.weekdays or (
+                day in self.closures.working and hours is self._usual_hours(day)
+            )
+            if opens and not closed:
+                span = hours.on(day, self.early_closings.get(day))
+                if span:
+                    spans.append(span)
+        return sorted(spans)
+
+    def _usual_hours(self, day: date) -> Hours | None:
+        """On a working day that the weekday alone would leave closed: the first hours of the week."""
+        return None if any(day.weekday() in hours.weekdays for hours in self.hours) else self.hours[0]
+
+    def _closed_in(self, year: int) -> dict[date, str]:
+        if year not in self._closed:
+            self._closed[year] = self.closures.in_year(year)
+        return self._closed[year]
+
+    def _covering(self, first: int, last: int) -> Line:
+        line = self._line
+        if line.since <= first and last < line.until:
+            return line
+        since = min(line.first_year, _year(first) - 1)
+        until = max(line.last_year, _year(last) + 2)
+        self._line = line = self._compiled(since, until)
+        return line
+
+    def _longer(self) -> Line:
+        if self._line.last_year >= FURTHEST_YEAR:
+            raise NeverOpens(f"no opening before the year {FURTHEST_YEAR} lets this much time pass")
+        self._line = line = self._compiled(self._line.first_year, self._line.last_year + 4)
+        return line
+
+    def _compiled(self, first_year: int, last_year: int) -> Line:
+        if first_year < _EARLIEST_YEAR or last_year > FURTHEST_YEAR + 4:
+            raise ValueError(f"calendars answer for the years {_EARLIEST_YEAR} to {FURTHEST_YEAR}")
+        starts: list[int] = []
+        ends: list[int] = []
+        day_of: list[int] = []
+        before = [0]
+        day_before = [0]
+        for year in range(first_year, last_year + 1):
+            for day in _days_of(year):
+                spent = before[-1]
+                for span in self._merged(day):
+                    start, end = micros(span.start), micros(span.end)
+                    if ends and start < ends[-1]:
+                        start = ends[-1]
+                    if start < end:
+                        starts.append(start)
+                        ends.append(end)
+                        day_of.append(len(day_before) - 1)
+                        before.append(before[-1] + end - start)
+                if before[-1] > spent:
+                    day_before.append(before[-1])
+        since = micros(datetime(first_year, 1, 2, tzinfo=UTC))
+        until = micros(datetime(last_year, 12, 30, tzinfo=UTC))
+        return Line(starts, ends, before, day_of, day_before, first_year, last_year, since, until)
+
+    def _merged(self, day: date) -> list[Span]:
+        merged: list[Span] = []
+        for span in self.day_openings(day):
+            if merged and span.start <= merged[-1].end:
+                merged[-1] = Span(merged[-1].start, max(merged[-1].end, span.end))
+            else:
+                merged.append(span)
+        return merged
+
+
+def always() -> BusinessCalendar:
+    """Around the clock, every day: counted in UTC, so no change of clocks touches it."""
+    utc = ZoneInfo("UTC")
+    every_day = Hours(frozenset(range(7)), Edge(timedelta(0), utc), Edge(_DAY, utc))
+    return BusinessCalendar((every_day,))
+
+
+def _days_of(year: int) -> Iterator[date]:
+    day = date(year, 1, 1)
+    while day.year == year:
+        yield day
+        day += _DAY
+
+
+def _year(instant: int) -> int:
+    return instant_at(instant).year

@@ -1,0 +1,216 @@
+"""The files of a policy pack, as an operator writes them. Unknown keys are faults."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from sla_core.calendar import WEEKDAYS, Edge
+from sla_core.policy import Amount, Metric, Mode, Source, parse_amount
+from sla_core.triage import Kind
+
+_EDGE = re.compile(r"^(\d{1,2}):(\d{2})\s+(\S+)$")
+_CLOCK_TIME = re.compile(r"^(\d{1,2}):(\d{2})$")
+
+
+def _after_midnight(hours: str, minutes: str) -> timedelta:
+    at = timedelta(hours=int(hours), minutes=int(minutes))
+    if int(minutes) > 59 or at > timedelta(hours=24):
+        raise ValueError(f'"{hours}:{minutes}" is no time of day; write 00:00 to 24:00')
+    return at
+
+
+def zone(name: str) -> ZoneInfo:
+    """The zone of that name. Raises ValueError that shows the form."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f'"{name}" is no time zone; write an IANA name such as Europe/Berlin') from None
+
+
+def _edge(text: object) -> Edge:
+    found = _EDGE.match(text) if isinstance(text, str) else None
+    if not found:
+        raise ValueError(f'{text!r} is no opening or closing time; write "10:00 Europe/Berlin"')
+    return Edge(_after_midnight(found[1], found[2]), zone(found[3]))
+
+
+def _time_of_day(text: object) -> timedelta:
+    found = _CLOCK_TIME.match(text) if isinstance(text, str) else None
+    if not found:
+        raise ValueError(f'{text!r} is no time of day; write "15:00"')
+    return _after_midnight(found[1], found[2])
+
+
+def _amount(text: object) -> Amount:
+    if not isinstance(text, str):
+        raise ValueError(f'{text!r} is no length of time; write "45m", "2h" or "3 business days"')
+    return parse_amount(text)
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _weekdays(days: list[str]) -> list[str]:
+    unknown = [day for day in days if day not in WEEKDAYS]
+    if unknown or not days:
+        raise ValueError(f"{unknown[:1] or days} is no weekday; write some of {', '.join(WEEKDAYS)}")
+    return days
+
+
+EdgeText = Annotated[Edge, BeforeValidator(_edge)]
+TimeText = Annotated[timedelta, BeforeValidator(_time_of_day)]
+AmountText = Annotated[Amount, BeforeValidator(_amount)]
+OneOrMore = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
+OptionId = Annotated[str, Field(max_length=60)]
+OptionLabel = Annotated[str, Field(min_length=1, max_length=150)]
+Weekdays = Annotated[list[str], AfterValidator(_weekdays)]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Cited(Strict):
+    """What every rule carries: the clause, the promise in plain words, its place in the vendor's document."""
+
+    clause: OneOrMore
+    says: str = Field(min_length=3)
+    where: str = Field(min_length=3)
+    quote: str | None = None
+
+    @property
+    def source(self) -> Source:
+        return Source(self.clause, self.says, self.where, self.quote)
+
+
+class ReadingFile(Strict):
+    clause: str
+    question: str
+    chosen: str
+
+
+class PolicyFile(Strict):
+    vendor: str
+    name: str
+    effective: date
+    document: str
+    chat_help: str | None = None
+    fact: tuple[Cited, ...] = ()
+    reading: tuple[ReadingFile, ...] = ()
+    not_yet: dict[str, str] = {}
+
+
+class OpenFile(Strict):
+    days: Weekdays
+    from_: EdgeText = Field(alias="from")
+    to: EdgeText
+
+
+class PublicFile(Strict):
+    country: str
+    subdivision: str | None = None
+    categories: tuple[str, ...] = ("public",)
+    only: frozenset[str] = frozenset()
+    excluding: frozenset[str] = frozenset()
+
+
+class AnnualFile(Strict):
+    name: str
+    on: Annotated[str, Field(pattern=r"^\d{2}-\d{2}$")]
+    observed: bool = False
+    chosen: dict[int, date] = {}
+
+
+class ClosuresFile(Strict):
+    public: tuple[PublicFile, ...] = ()
+    annual: tuple[AnnualFile, ...] = ()
+    dates: dict[date, str] = {}
+    working: dict[date, str] = {}
+    early: dict[date, TimeText] = {}
+    certified_until: date | None = None
+
+
+class CalendarFile(Cited):
+    open: tuple[OpenFile, ...] = ()
+    always: bool = False
+    closed: ClosuresFile | None = None
+
+
+class PromiseFile(Cited):
+    metric: Metric
+    within: AmountText
+    goal: AmountText | None = None
+    calendar: str
+    warn_at: float = Field(default=0.75, gt=0, lt=1)
+
+
+class SeverityFile(Cited):
+    name: str
+    effort: str | None = None
+    pages: bool = False
+    promise: tuple[PromiseFile, ...] = ()
+
+
+class PlanFile(Cited):
+    name: str
+    aliases: tuple[str, ...] = ()
+    chat: bool = True
+    tam: bool = True
+    hold: bool = False
+    way_in: str | None = None
+    calendars: dict[str, str] = {}
+
+
+class QuestionFile(Strict):
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    label: str = Field(min_length=3, max_length=150)
+    kind: Kind
+    clause: OneOrMore
+    required: bool = True
+    hint: str | None = Field(default=None, max_length=300)
+    options: dict[OptionId, OptionLabel] = {}
+
+
+class RuleFile(Strict):
+    severity: str
+    clause: str
+    says: str
+    when: dict[str, frozenset[str]] = {}
+
+
+class TriageFile(Strict):
+    question: tuple[QuestionFile, ...] = ()
+    rule: tuple[RuleFile, ...] = Field(min_length=1)
+
+
+class DutyFile(Strict):
+    mode: Mode
+    hours: str
+
+
+class StepFile(Cited):
+    role: str
+    name: str
+    duties: dict[str, DutyFile]
+
+
+class EscalationFile(Strict):
+    step: tuple[StepFile, ...] = ()
+
+
+class MilestoneFile(Cited):
+    label: Literal[
+        "Investigating", "Reproduced", "Escalated", "Root cause found", "Fix developed", "Fix deployed"
+    ]
+    tells: str
+    repeatable: bool = False
+
+
+class MilestonesFile(Strict):
+    milestone: tuple[MilestoneFile, ...] = ()

@@ -1,0 +1,108 @@
+"""One promise at one instant, worded so that it stays true until it is next worded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sla_core.policy import Metric
+from sla_core.promise import Promise
+
+_MINUTES = (5, 15, 30)
+_HOURS = (*range(1, 9), 12, 16, 20, 24, *range(32, 2001, 8))
+BOUNDS = tuple(timedelta(minutes=m) for m in _MINUTES) + tuple(timedelta(hours=h) for h in _HOURS)
+"""The bounds a card may name, shortest first: finer as the deadline comes near."""
+
+
+class Phase(StrEnum):
+    RUNNING = "running"
+    OFF_HOURS = "off hours"
+    ON_HOLD = "on hold"
+    MET = "met"
+    BREACHED = "breached"
+    ENDED = "ended"
+
+
+class Tone(StrEnum):
+    CALM = "calm"
+    WARN = "warn"
+    ALARM = "alarm"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Countdown:
+    """What a card shows of one promise. `bound` is never less than the time left; `spent` is 0 to 1."""
+
+    metric: Metric
+    phase: Phase
+    tone: Tone
+    due_at: datetime | None
+    goal_at: datetime | None
+    bound: timedelta | None
+    spent: float
+    rebased: bool = False
+
+
+def countdown(promise: Promise, now: datetime, breached: bool = False) -> Countdown:
+    """The promise at `now`; `breached` says that its breach is on record."""
+    left = promise.left(now)
+    phase = _phase(promise, now, breached)
+    over = phase in (Phase.MET, Phase.BREACHED, Phase.ENDED)
+    return Countdown(
+        metric=promise.metric,
+        phase=phase,
+        tone=_tone(promise, now, phase),
+        due_at=promise.due_at,
+        goal_at=promise.goal_at,
+        bound=None if over else bound(left),
+        spent=_spent(promise, left),
+        rebased=promise.rebased,
+    )
+
+
+def next_change(promise: Promise, now: datetime) -> datetime | None:
+    """When the countdown will next read differently by the mere passing of time; None when it will not."""
+    if promise.settled or promise.due_at is None or now >= promise.due_at:
+        return None
+    if not promise.calendar.is_open(now):
+        return promise.calendar.next_opening(now)
+    left = promise.left(now)
+    lower = [step for step in BOUNDS if step < bound(left)]
+    shrinks = promise.calendar.add(now, left - lower[-1]) if lower else promise.due_at
+    closes = promise.calendar.closing(now)
+    return shrinks if closes is None else min(shrinks, closes)
+
+
+def bound(left: timedelta) -> timedelta:
+    """The smallest bound that `left` does not exceed."""
+    return next((step for step in BOUNDS if left <= step), BOUNDS[-1])
+
+
+def _phase(promise: Promise, now: datetime, breached: bool) -> Phase:
+    if breached:
+        return Phase.BREACHED
+    if promise.met_at is not None:
+        return Phase.MET
+    if promise.ended_at is not None:
+        return Phase.ENDED
+    if promise.due_at is None:
+        return Phase.ON_HOLD
+    if now >= promise.due_at:
+        return Phase.BREACHED
+    return Phase.RUNNING if promise.calendar.is_open(now) else Phase.OFF_HOURS
+
+
+def _tone(promise: Promise, now: datetime, phase: Phase) -> Tone:
+    if phase is Phase.BREACHED:
+        return Tone.ALARM
+    if phase in (Phase.MET, Phase.ENDED):
+        return Tone.DONE
+    return Tone.WARN if promise.warn_at is not None and now >= promise.warn_at else Tone.CALM
+
+
+def _spent(promise: Promise, left: timedelta) -> float:
+    unbroken = Promise(promise.target, promise.calendar, promise.severity, promise.started_at)
+    total = unbroken.left(promise.started_at)
+    return min(max(1 - left / total, 0.0), 1.0) if total else 1.0

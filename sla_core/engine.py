@@ -1,0 +1,114 @@
+"""What fell due on a ticket by an instant, and when to look at it again. The engine is told the time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sla_core.countdown import Countdown, countdown, next_change
+from sla_core.events import THE_CLOCK, Breached, Called, Event, Warned
+from sla_core.policy import Metric, Policy, Target
+from sla_core.promise import Promise, due
+from sla_core.ticket import Gap, Ticket, evolve
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """`events` fell due, to be recorded; `wake_at` is when to evaluate again (None: only when acted on)."""
+
+    events: tuple[Event, ...]
+    wake_at: datetime | None
+
+
+def evaluate(ticket: Ticket, policy: Policy, now: datetime) -> Evaluation:
+    """All that `now` makes true of the ticket. Evaluating again after recording finds nothing more."""
+    events = (*_due_calls(ticket, now), *_due_promises(ticket, policy, now))
+    after = ticket
+    for event in events:
+        after = evolve(after, event)
+    return Evaluation(events, _wake_at(after, policy, now))
+
+
+def promises(ticket: Ticket, policy: Policy) -> list[Promise]:
+    """The promises of the ticket's severity as they run, in the order in which they are shown."""
+    targets = policy.targets(ticket.severity, ticket.opened.terms)
+    return [_promise(ticket, policy, target) for target in targets]
+
+
+def countdowns(ticket: Ticket, policy: Policy, now: datetime) -> list[Countdown]:
+    """What a card shows at `now`, one per promise."""
+    return [countdown(promise, now, promise.run in ticket.breached) for promise in promises(ticket, policy)]
+
+
+def _promise(ticket: Ticket, policy: Policy, target: Target) -> Promise:
+    calendar = policy.calendar(ticket.opened.plan, target.calendar)
+    met_at, ended_at = _settled(ticket, target.metric)
+    over_at = met_at or ended_at
+    gaps = [*ticket.holds, *(ticket.rests if target.metric is Metric.RESOLUTION else ())]
+    counted = tuple(gap for gap in gaps if over_at is None or gap.start < over_at)
+    start = ticket.opened.at
+    if target.metric is Metric.NEXT_UPDATE and ticket.last_update_at is not None:
+        start = ticket.last_update_at
+    rebased = False
+    changed_at = ticket.severity_since
+    if changed_at > start and (met_at is None or met_at > changed_at):
+        would_be = due(calendar, start, target.limit, _known_at(counted, changed_at))
+        if would_be is not None and would_be <= changed_at:
+            start, rebased = changed_at, True
+    return Promise(target, calendar, ticket.severity, start, counted, met_at, ended_at, rebased)
+
+
+def _known_at(gaps: tuple[Gap, ...], at: datetime) -> list[Gap]:
+    """The gaps as they stood at an instant: later ones unknown, a running one still without end."""
+    return [
+        gap if gap.end is not None and gap.end <= at else Gap(gap.start, None, gap.why)
+        for gap in gaps
+        if gap.start < at
+    ]
+
+
+def _settled(ticket: Ticket, metric: Metric) -> tuple[datetime | None, datetime | None]:
+    """When the promise was met, and when it stopped to matter unmet."""
+    match metric:
+        case Metric.FIRST_RESPONSE:
+            if ticket.closed_unanswered_at is not None:
+                return None, ticket.closed_unanswered_at
+            return ticket.first_answer_at, None
+        case Metric.NEXT_UPDATE:
+            return None, ticket.ended_at
+        case Metric.RESOLUTION:
+            return (ticket.ended_at, None) if ticket.resolved else (None, ticket.ended_at)
+
+
+def _due_calls(ticket: Ticket, now: datetime) -> list[Event]:
+    if ticket.calls_at is None or ticket.step is None or ticket.calls_at > now:
+        return []
+    return [Called(now, THE_CLOCK, ticket.step)]
+
+
+def _due_promises(ticket: Ticket, policy: Policy, now: datetime) -> list[Event]:
+    events: list[Event] = []
+    for promise in _running(ticket, policy):
+        if promise.due_at is None:
+            continue
+        if now >= promise.due_at:
+            if promise.run not in ticket.breached:
+                events.append(Breached(now, THE_CLOCK, promise.metric, promise.run, promise.due_at))
+        elif promise.warn_at is not None and now >= promise.warn_at and promise.run not in ticket.warned:
+            events.append(Warned(now, THE_CLOCK, promise.metric, promise.run, promise.due_at))
+    return events
+
+
+def _running(ticket: Ticket, policy: Policy) -> list[Promise]:
+    return [promise for promise in promises(ticket, policy) if not promise.settled]
+
+
+def _wake_at(ticket: Ticket, policy: Policy, now: datetime) -> datetime | None:
+    instants = [ticket.calls_at]
+    for promise in _running(ticket, policy):
+        if promise.run in ticket.breached:
+            continue
+        instants += [promise.due_at, next_change(promise, now)]
+        if promise.run not in ticket.warned:
+            instants.append(promise.warn_at)
+    return min((at for at in instants if at is not None), default=None)

@@ -1,0 +1,214 @@
+"""A vendor's support policy in the shapes the engine reads: severities, targets, plans, escalation steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from sla_core.calendar import BusinessCalendar
+from sla_core.triage import Triage
+
+
+class Metric(StrEnum):
+    """What a promise is about, in the order in which clocks are shown."""
+
+    FIRST_RESPONSE = "first_response"
+    NEXT_UPDATE = "next_update"
+    RESOLUTION = "resolution"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BusinessDays:
+    """A number of business days of whatever calendar counts them."""
+
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.count} business day{'' if self.count == 1 else 's'}"
+
+
+Amount = timedelta | BusinessDays
+
+_AMOUNT = re.compile(r"^\s*(\d+)\s*(m|min|minutes?|h|hours?|business days?)\s*$")
+
+
+def parse_amount(text: str) -> Amount:
+    """`45m`, `2h` or `3 business days`. Raises ValueError that shows the forms."""
+    found = _AMOUNT.match(text)
+    if not found or not int(found[1]):
+        raise ValueError(f'"{text}" is no length of time; write "45m", "2h" or "3 business days"')
+    count, unit = int(found[1]), found[2]
+    if unit.startswith("b"):
+        return BusinessDays(count)
+    return timedelta(hours=count) if unit.startswith("h") else timedelta(minutes=count)
+
+
+def amount_text(amount: Amount) -> str:
+    """The amount in words: `4 hours`, `45 minutes`, `1 business day`."""
+    if isinstance(amount, BusinessDays):
+        return str(amount)
+    minutes = int(amount.total_seconds()) // 60
+    if minutes % 60 == 0:
+        return f"{minutes // 60} hour{'' if minutes == 60 else 's'}"
+    return f"{minutes} minutes"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a rule comes from: clause IDs, the promise in plain words, its place in the vendor's document."""
+
+    clauses: tuple[str, ...]
+    says: str
+    where: str
+    quote: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One promise of a severity. `limit` breaches; `goal`, where the promise is a range, is aimed at."""
+
+    metric: Metric
+    limit: Amount
+    calendar: str
+    source: Source
+    goal: Amount | None = None
+    warn_at: float = 0.75
+    """The share of the counted time after which a warning falls due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Severity:
+    """A class of tickets. `targets` is empty for a class that has no clock at all."""
+
+    id: str
+    name: str
+    source: Source
+    targets: tuple[Target, ...] = ()
+    effort: str | None = None
+    pages: bool = False
+    """Whether opening such a ticket calls the first step of the escalation policy at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an account has bought: which calendar stands for which hours, which channels it may use."""
+
+    id: str
+    name: str
+    source: Source
+    calendars: Mapping[str, str]
+    aliases: tuple[str, ...] = ()
+    chat: bool = True
+    tam: bool = True
+    hold: bool = False
+    way_in: str | None = None
+    """The vendor's own door, shown when chat is not part of the plan."""
+
+
+class Mode(StrEnum):
+    """How a step of the escalation policy takes part."""
+
+    AVAILABLE = "available"
+    RESOLVER = "default resolver"
+    ESCALATED_TO = "escalated to"
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """What a step does for one severity, and in which hours (the name of a plan's calendar)."""
+
+    mode: Mode
+    calendar: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the escalation policy: a role, and its duty by severity."""
+
+    role: str
+    name: str
+    duties: Mapping[str, Duty]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """A named moment of work that the customer is told about, and what is said then."""
+
+    label: str
+    says: str
+    source: Source
+    repeatable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One clause of an account's order form, in force over the plan's."""
+
+    severity: str
+    metric: Metric
+    limit: Amount
+    cites: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Where the text admits two readings: the one chosen, and why."""
+
+    clause: str
+    open_question: str
+    chosen: str
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One dated version of a vendor's policy."""
+
+    vendor: str
+    name: str
+    effective: date
+    calendars: Mapping[str, BusinessCalendar]
+    severities: Mapping[str, Severity]
+    """Worst first; the class without a clock last."""
+    plans: Mapping[str, Plan]
+    triage: Triage
+    steps: tuple[Step, ...] = ()
+    milestones: tuple[Milestone, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    facts: tuple[Source, ...] = ()
+    """Rules that the desk shows or a person applies: channels, scope, contacts."""
+    not_yet: Mapping[str, str] = field(default_factory=dict)
+    """Clause IDs that nothing carries yet, each with one line why."""
+
+    @property
+    def version(self) -> str:
+        return self.effective.isoformat()
+
+    @property
+    def worst(self) -> Severity:
+        return next(iter(self.severities.values()))
+
+    def calendar(self, plan: str, name: str) -> BusinessCalendar:
+        """The calendar that `name` stands for under a plan."""
+        return self.calendars[self.plans[plan].calendars.get(name, name)]
+
+    def targets(self, severity: str, terms: tuple[Term, ...] = ()) -> tuple[Target, ...]:
+        """The promises of a severity, each replaced by the order form's where that has one."""
+        found = []
+        for target in self.severities[severity].targets:
+            for term in terms:
+                if (term.severity, term.metric) == (severity, target.metric):
+                    cited = replace(
+                        target.source, says=f"{amount_text(term.limit)} by order form", where=term.cites
+                    )
+                    target = replace(target, limit=term.limit, goal=None, source=cited)
+            found.append(target)
+        return tuple(sorted(found, key=lambda target: list(Metric).index(target.metric)))
+
+    def opens_at(self, plan: str, step: Step, severity: str, now: datetime) -> datetime | None:
+        """When a step may be called: now, or at its next opening; None where it has no duty."""
+        duty = step.duties.get(severity)
+        return None if duty is None else self.calendar(plan, duty.calendar).next_opening(now)

@@ -1,0 +1,86 @@
+"""A target as it runs on one ticket: when it began, what does not count, when it is due."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from sla_core.calendar import BusinessCalendar
+from sla_core.policy import Amount, BusinessDays, Metric, Target
+from sla_core.ticket import Gap
+
+
+def due(
+    calendar: BusinessCalendar, start: datetime, amount: Amount, gaps: Sequence[Gap] = ()
+) -> datetime | None:
+    """When `amount` runs out. Open time inside a gap is made up for after it; None while a gap has no end."""
+    if isinstance(amount, BusinessDays):
+        at = calendar.add_days(start, amount.count)
+    else:
+        at = calendar.add(start, amount)
+    for gap in sorted(gaps, key=lambda gap: gap.start):
+        if gap.start >= at or (gap.end is not None and gap.end <= start):
+            continue
+        if gap.end is None:
+            return None
+        at = calendar.add(at, calendar.elapsed(max(gap.start, start), gap.end))
+    return at
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One target running on a ticket. Times are UTC; `due_at` and `warn_at` are None while it is on hold."""
+
+    target: Target
+    calendar: BusinessCalendar
+    severity: str
+    started_at: datetime
+    gaps: tuple[Gap, ...] = ()
+    met_at: datetime | None = None
+    ended_at: datetime | None = None
+    """When it stopped to matter, neither met nor breached."""
+    rebased: bool = False
+    """Whether it starts at a change of severity that would have put its deadline into the past."""
+
+    @property
+    def metric(self) -> Metric:
+        return self.target.metric
+
+    @property
+    def run(self) -> str:
+        """Tells this promise from an earlier or later one of the same metric."""
+        return f"{self.metric}/{self.severity}/{self.started_at:%Y%m%dT%H%M%S.%fZ}"
+
+    @property
+    def settled(self) -> bool:
+        return self.met_at is not None or self.ended_at is not None
+
+    @cached_property
+    def due_at(self) -> datetime | None:
+        return due(self.calendar, self.started_at, self.target.limit, self.gaps)
+
+    @cached_property
+    def goal_at(self) -> datetime | None:
+        if self.target.goal is None:
+            return None
+        return due(self.calendar, self.started_at, self.target.goal, self.gaps)
+
+    @cached_property
+    def warn_at(self) -> datetime | None:
+        unbroken = due(self.calendar, self.started_at, self.target.limit)
+        assert unbroken is not None
+        counted = self.calendar.elapsed(self.started_at, unbroken)
+        share = timedelta(seconds=int(counted.total_seconds() * self.target.warn_at))
+        return due(self.calendar, self.started_at, share, self.gaps)
+
+    def left(self, now: datetime) -> timedelta:
+        """Open time that remains at `now`; what a running hold has already made up for is not lost."""
+        if self.due_at is not None:
+            return self.calendar.elapsed(now, self.due_at)
+        running = next(gap for gap in self.gaps if gap.end is None)
+        closed = tuple(gap for gap in self.gaps if gap.end is not None)
+        unbroken = due(self.calendar, self.started_at, self.target.limit, closed)
+        assert unbroken is not None
+        return self.calendar.elapsed(max(running.start, self.started_at), unbroken)

@@ -1,0 +1,191 @@
+"""A ticket is the fold of its history: the state that its events add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+
+from sla_core.events import (
+    Acknowledged,
+    Alerted,
+    Answered,
+    Breached,
+    Called,
+    Closed,
+    CustomerWrote,
+    Escalated,
+    Event,
+    Held,
+    Kind,
+    Opened,
+    Reopened,
+    Resolved,
+    Resumed,
+    Retracted,
+    SeverityChanged,
+    Taken,
+    Warned,
+    Who,
+)
+
+
+class State(StrEnum):
+    OPEN = "open"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Time that does not count on this ticket; `end` is None while it lasts."""
+
+    start: datetime
+    end: datetime | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What a history adds up to."""
+
+    key: str
+    opened: Opened
+    severity: str
+    severity_since: datetime
+    version: int = 0
+    state: State = State.OPEN
+    confirmed: bool = False
+    owner: Who | None = None
+    acknowledged_by: Who | None = None
+    customers_turn: bool = False
+    first_answer_at: datetime | None = None
+    closed_unanswered_at: datetime | None = None
+    """When its customer closed it before anyone had answered; that stays so even if it is reopened."""
+    last_update_at: datetime | None = None
+    ended_at: datetime | None = None
+    """When it was resolved or closed, while it is."""
+    holds: tuple[Gap, ...] = ()
+    rests: tuple[Gap, ...] = ()
+    """Stretches for which it was resolved or closed."""
+    resolved: bool = False
+    """Whether it stands resolved; a customer's close after that leaves it so."""
+    warned: frozenset[str] = frozenset()
+    breached: frozenset[str] = frozenset()
+    step: int | None = None
+    """The step of the escalation policy that was last called or waits for its window."""
+    step_answered: bool = False
+    calls_at: datetime | None = None
+    """When the waiting step's window opens."""
+    history: tuple[Event, ...] = field(default=(), repr=False)
+
+    @property
+    def held(self) -> bool:
+        return bool(self.holds) and self.holds[-1].end is None
+
+
+def fold(key: str, history: Sequence[Event]) -> Ticket:
+    """The ticket that `history` adds up to. Raises ValueError unless it begins with `Opened`."""
+    if not history or not isinstance(history[0], Opened):
+        raise ValueError(f"the history of {key} does not begin with its opening")
+    taken_back = {event.seq for event in history if isinstance(event, Retracted)}
+    opened = history[0]
+    ticket = Ticket(key, opened, opened.severity, opened.at)
+    for seq, event in enumerate(history[1:], start=2):
+        if seq not in taken_back:
+            ticket = evolve(ticket, event)
+    return replace(ticket, version=len(history), history=tuple(history))
+
+
+def evolve(ticket: Ticket, event: Event) -> Ticket:
+    """The ticket after one more event."""
+    match event:
+        case Opened() | Retracted() | Alerted():
+            return ticket
+        case Acknowledged():
+            return _in_hand(replace(ticket, acknowledged_by=event.by, confirmed=True))
+        case Taken():
+            return _in_hand(
+                replace(
+                    ticket,
+                    owner=event.by,
+                    acknowledged_by=ticket.acknowledged_by or event.by,
+                    confirmed=True,
+                )
+            )
+        case Answered():
+            return _in_hand(
+                replace(
+                    ticket,
+                    owner=ticket.owner or event.by,
+                    first_answer_at=ticket.first_answer_at or event.at,
+                    last_update_at=event.at,
+                    customers_turn=event.kind in (Kind.REPLY, Kind.MESSAGE),
+                )
+            )
+        case CustomerWrote():
+            return _resumed(replace(ticket, customers_turn=False), event.at)
+        case SeverityChanged():
+            return replace(ticket, severity=event.severity, severity_since=event.at, confirmed=True)
+        case Held():
+            gap = Gap(event.at, None, f"{event.by.name}, {event.reason}")
+            return replace(ticket, holds=(*ticket.holds, gap), customers_turn=True)
+        case Resumed():
+            return _resumed(ticket, event.at)
+        case Escalated():
+            if event.step is None:
+                return ticket
+            return replace(ticket, step=event.step, step_answered=False, calls_at=event.calls_at)
+        case Called():
+            return replace(ticket, calls_at=None)
+        case Resolved():
+            ended = _ended(ticket, State.RESOLVED, event.at)
+            return _in_hand(
+                replace(
+                    ended,
+                    owner=ticket.owner or event.by,
+                    first_answer_at=ticket.first_answer_at or event.at,
+                    resolved=True,
+                )
+            )
+        case Closed():
+            ended = _ended(ticket, State.CLOSED, event.at)
+            unanswered = event.at if ticket.first_answer_at is None else None
+            return replace(ended, closed_unanswered_at=ticket.closed_unanswered_at or unanswered)
+        case Reopened():
+            return replace(
+                ticket,
+                state=State.OPEN,
+                resolved=False,
+                ended_at=None,
+                customers_turn=False,
+                last_update_at=event.at,
+                rests=_shut(ticket.rests, event.at),
+            )
+        case Warned():
+            return replace(ticket, warned=ticket.warned | {event.run})
+        case Breached():
+            return replace(ticket, breached=ticket.breached | {event.run})
+        case _:
+            assert_never(event)
+
+
+def _in_hand(ticket: Ticket) -> Ticket:
+    """Somebody has answered the call: what was waiting to be called is called no more."""
+    return replace(ticket, step_answered=True, calls_at=None)
+
+
+def _ended(ticket: Ticket, state: State, at: datetime) -> Ticket:
+    rests = ticket.rests if ticket.state is not State.OPEN else (*ticket.rests, Gap(at, None, "resolved"))
+    ended = replace(ticket, state=state, ended_at=ticket.ended_at or at, rests=rests, customers_turn=True)
+    return replace(_resumed(ended, at), calls_at=None, customers_turn=True)
+
+
+def _resumed(ticket: Ticket, at: datetime) -> Ticket:
+    return replace(ticket, holds=_shut(ticket.holds, at)) if ticket.held else ticket
+
+
+def _shut(gaps: Iterable[Gap], at: datetime) -> tuple[Gap, ...]:
+    return tuple(gap if gap.end else replace(gap, end=at) for gap in gaps)

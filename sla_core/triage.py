@@ -1,0 +1,113 @@
+"""From a customer's answers to a proposed severity, with the clause that decided it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import product
+
+Answers = Mapping[str, tuple[str, ...]]
+"""Question id → what was answered: option ids, or one text."""
+
+
+class Kind(StrEnum):
+    """How a question is answered."""
+
+    CHOICE = "choice"
+    CHOICES = "choices"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question of the intake form, in the vendor's terms."""
+
+    id: str
+    label: str
+    kind: Kind
+    clauses: tuple[str, ...]
+    options: tuple[Option, ...] = ()
+    required: bool = True
+    hint: str | None = None
+
+    def label_of(self, option: str) -> str:
+        return next((o.label for o in self.options if o.id == option), option)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When every question in `when` was answered with one of its options, `severity` is proposed."""
+
+    severity: str
+    clause: str
+    says: str
+    when: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def holds(self, answers: Answers) -> bool:
+        return all(options & set(answers.get(question, ())) for question, options in self.when.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    severity: str
+    clause: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """The questions in the order asked, the rules in the order tried; the last rule always holds."""
+
+    questions: tuple[Question, ...]
+    rules: tuple[Rule, ...]
+
+    def faults(self, answers: Answers) -> dict[str, str]:
+        """Question id → what is wrong with its answer and how to mend it."""
+        found = {}
+        for question in self.questions:
+            given = answers.get(question.id, ())
+            if question.required and not any(text.strip() for text in given):
+                found[question.id] = (
+                    "Please choose an answer." if question.options else "Please write a few words."
+                )
+                continue
+            known = {option.id for option in question.options}
+            strange = [answer for answer in given if known and answer not in known]
+            if strange:
+                found[question.id] = f'"{strange[0]}" is not one of the answers; please choose again.'
+            elif question.kind is Kind.CHOICE and len(given) > 1:
+                found[question.id] = "Please choose one answer only."
+        return found
+
+    def propose(self, answers: Answers) -> Proposal:
+        """The first rule that holds decides."""
+        rule = next(rule for rule in self.rules if rule.holds(answers))
+        return Proposal(rule.severity, rule.clause, rule.says)
+
+    def example(self, severity: str) -> dict[str, tuple[str, ...]] | None:
+        """One set of answers that leads to `severity`, or None where none does."""
+        for rule in self.rules:
+            if rule.severity == severity:
+                for answers in self._completions(rule):
+                    if self.propose(answers).severity == severity:
+                        return answers
+        return None
+
+    def _completions(self, rule: Rule) -> Iterator[dict[str, tuple[str, ...]]]:
+        """Answers under which `rule` holds; the mildest other options, which come last, are tried first."""
+        asked = [q for q in self.questions if q.options and (q.required or q.id in rule.when)]
+        choices = [
+            [o.id for o in reversed(q.options) if q.id not in rule.when or o.id in rule.when[q.id]]
+            for q in asked
+        ]
+        texts = {q.id: ("Sample text",) for q in self.questions if q.required and not q.options}
+        for combination in product(*choices):
+            chosen = {q.id: (option,) for q, option in zip(asked, combination, strict=True)}
+            yield {q.id: (chosen | texts)[q.id] for q in self.questions if q.id in chosen or q.id in texts}

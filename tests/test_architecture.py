@@ -1,0 +1,308 @@
+"""The floors keep their directions, take their time from the clock port, and stay short.
+
+Each check is also run on a copy of the house that is broken on purpose, to show that it can fail.
+"""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).resolve().parent.parent
+FLOORS = ("sla_core", "bot", "adapters")
+PACKAGES = (*FLOORS, "demo")
+CLOCK = "bot/clock.py"
+ROOF = "bot.__main__"
+LONGEST_FILE = 350
+
+WALL_CLOCKS = frozenset(
+    {
+        "datetime.date.today",
+        "datetime.datetime.now",
+        "datetime.datetime.today",
+        "datetime.datetime.utcnow",
+        "time.time",
+        "time.time_ns",
+    }
+)
+
+
+def sources(house: Path, packages: tuple[str, ...]) -> Iterator[Path]:
+    for package in packages:
+        yield from sorted(
+            path for path in (house / package).rglob("*.py") if "node_modules" not in path.parts
+        )
+
+
+def imported_names(tree: ast.Module, package: list[str]) -> Iterator[tuple[str, str, int]]:
+    """Every import as (name in this file, dotted name it stands for, line)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                local = alias.asname or alias.name.partition(".")[0]
+                yield local, alias.name if alias.asname else local, node.lineno
+                yield alias.name, alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*above, *([node.module] if node.module else [])])
+            for alias in node.names:
+                yield alias.asname or alias.name, f"{origin}.{alias.name}", node.lineno
+
+
+def uses(source: str, package: list[str]) -> Iterator[tuple[str, int]]:
+    """Every dotted name a file imports or mentions, as its canonical name, with the line."""
+    tree = ast.parse(source)
+    stands_for: dict[str, str] = {}
+    for local, canonical, line in imported_names(tree, package):
+        stands_for[local] = canonical
+        yield canonical, line
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Attribute):
+            continue
+        trail: list[str] = []
+        inner: ast.expr = node
+        while isinstance(inner, ast.Attribute):
+            trail.insert(0, inner.attr)
+            inner = inner.value
+        if isinstance(inner, ast.Name) and inner.id in stands_for:
+            yield ".".join([stands_for[inner.id], *trail]), node.lineno
+
+
+def uses_in(house: Path, packages: tuple[str, ...]) -> Iterator[tuple[str, int, str]]:
+    for path in sources(house, packages):
+        place = path.relative_to(house)
+        for name, line in uses(path.read_text(encoding="utf-8"), list(place.parent.parts)):
+            yield place.as_posix(), line, name
+
+
+def wall_clock_faults(house: Path) -> set[str]:
+    return {
+        f"{place}:{line} reads {name}"
+        for place, line, name in uses_in(house, FLOORS)
+        if name in WALL_CLOCKS and place != CLOCK
+    }
+
+
+def wait_for_faults(house: Path) -> set[str]:
+    # asyncio.wait_for can swallow a cancellation (Python 3.11) and runs its awaitable in a task of its own.
+    return {
+        f"{place}:{line} uses {name}; asyncio.timeout is the way"
+        for place, line, name in uses_in(house, PACKAGES)
+        if name in {"asyncio.wait_for", "asyncio.tasks.wait_for"}
+    }
+
+
+def roof_faults(house: Path) -> set[str]:
+    return {
+        f"{place}:{line} imports {name}"
+        for place, line, name in uses_in(house, PACKAGES)
+        if name == ROOF or name.startswith(f"{ROOF}.")
+    }
+
+
+def length_faults(house: Path) -> set[str]:
+    faults = set()
+    for path in sources(house, FLOORS):
+        place = path.relative_to(house).as_posix()
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        if lines > LONGEST_FILE and not place.startswith("adapters/sql/migrations/versions/"):
+            faults.add(f"{place} has {lines} lines")
+    return faults
+
+
+def lint_imports(house: Path) -> subprocess.CompletedProcess[str]:
+    program = "import sys; from importlinter.cli import lint_imports_command as lint; sys.exit(lint())"
+    return subprocess.run(
+        [sys.executable, "-c", program, "--no-logo", "--no-cache"],
+        cwd=house,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    house = tmp_path / "house"
+    house.mkdir()
+    shutil.copy(HOUSE / "pyproject.toml", house)
+    unneeded = shutil.ignore_patterns("__pycache__", "node_modules")
+    for package in PACKAGES:
+        shutil.copytree(HOUSE / package, house / package, ignore=unneeded)
+    for adapter in ("console", "slack", "sql"):
+        room = house / "adapters" / adapter
+        room.mkdir(exist_ok=True)
+        (room / "__init__.py").touch()
+    return house
+
+
+def put(house: Path, place: str, source: str) -> None:
+    path = house / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(source, encoding="utf-8")
+
+
+def test_imports_keep_their_contracts() -> None:
+    result = lint_imports(HOUSE)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_nothing_imports_the_roof() -> None:
+    assert roof_faults(HOUSE) == set()
+
+
+def test_time_comes_from_the_clock_port() -> None:
+    assert wall_clock_faults(HOUSE) == set()
+
+
+def test_waits_are_bounded_by_asyncio_timeout() -> None:
+    assert wait_for_faults(HOUSE) == set()
+
+
+def test_files_stay_short() -> None:
+    assert length_faults(HOUSE) == set()
+
+
+@pytest.mark.parametrize(
+    ("place", "source", "contract", "evidence"),
+    [
+        (
+            "sla_core/broken.py",
+            "import adapters.slack\n",
+            "Arrows only point down",
+            "sla_core.broken -> adapters.slack",
+        ),
+        ("sla_core/broken.py", "import bot\n", "Arrows only point down", "sla_core.broken -> bot"),
+        (
+            "bot/broken.py",
+            "from adapters import sql\n",
+            "Arrows only point down",
+            "bot.broken -> adapters.sql",
+        ),
+        ("adapters/broken.py", "import demo\n", "Arrows only point down", "adapters.broken -> demo"),
+        (
+            "adapters/slack/broken.py",
+            "def late() -> None:\n    from ..sql import __name__\n",
+            "No adapter knows another",
+            "adapters.slack.broken -> adapters.sql",
+        ),
+        (
+            "adapters/slack/broken.py",
+            "import adapters.console\n",
+            "No adapter knows another",
+            "adapters.slack.broken -> adapters.console",
+        ),
+        (
+            "sla_core/broken.py",
+            "import asyncio\n",
+            "The core is not async and reaches nothing outside",
+            "sla_core.broken -> asyncio",
+        ),
+        (
+            "sla_core/broken.py",
+            "from sqlmodel import Field\n",
+            "The core is not async and reaches nothing outside",
+            "sla_core.broken -> sqlmodel",
+        ),
+        (
+            "bot/broken.py",
+            "import slack_bolt.async_app\n",
+            "The desk knows no platform and no database",
+            "bot.broken -> slack_bolt",
+        ),
+    ],
+)
+def test_a_broken_contract_is_found(
+    copy: Path, place: str, source: str, contract: str, evidence: str
+) -> None:
+    put(copy, place, source)
+    result = lint_imports(copy)
+    assert result.returncode != 0
+    assert f"{contract} BROKEN" in result.stdout
+    assert evidence in result.stdout
+
+
+def test_a_cycle_is_found(copy: Path) -> None:
+    put(copy, "bot/hen.py", "import bot.egg\n")
+    put(copy, "bot/egg.py", "import bot.hen\n")
+    result = lint_imports(copy)
+    assert result.returncode != 0
+    assert "No cycles BROKEN" in result.stdout
+
+
+def test_the_roof_may_see_every_floor(copy: Path) -> None:
+    before = lint_imports(copy)
+    with (copy / "bot" / "__main__.py").open("a", encoding="utf-8") as roof:
+        roof.write("\nimport adapters.slack, adapters.sql, demo, sla_core, sqlmodel, slack_bolt\n")
+    after = lint_imports(copy)
+    assert after.returncode == before.returncode == 0, before.stdout + after.stdout
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import bot.__main__\n",
+        "from bot import __main__\n",
+        "from bot.__main__ import main\n",
+        "from . import __main__ as roof\n",
+        "from .__main__ import main\n",
+    ],
+)
+def test_an_import_of_the_roof_is_found(copy: Path, source: str) -> None:
+    put(copy, "bot/broken.py", source)
+    assert any(fault.startswith("bot/broken.py:1 ") for fault in roof_faults(copy))
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import datetime\nx = datetime.datetime.now()\n",
+        "import datetime as dt\nx = dt.datetime.now(dt.UTC)\n",
+        "import datetime as dt\nx = dt.date.today()\n",
+        "from datetime import datetime\nx = datetime.utcnow()\n",
+        "from datetime import datetime as instant\nx = instant.today()\n",
+        "from datetime import date\nx = date.today()\n",
+        "from datetime import datetime\nfactory = datetime.now\n",
+        "def f():\n    import time; return time.time()\n",
+        "import time as t\nx = t.time_ns()\n",
+        "if True:\n    from time import time\n",
+    ],
+)
+def test_a_read_of_the_wall_clock_is_found(copy: Path, floor: str, source: str) -> None:
+    put(copy, f"{floor}/broken.py", source)
+    assert any(fault.startswith(f"{floor}/broken.py:2 ") for fault in wall_clock_faults(copy))
+
+
+def test_only_the_clock_file_may_read_the_wall_clock(copy: Path) -> None:
+    source = "from datetime import UTC, datetime\nx = datetime.now(UTC)\n"
+    put(copy, CLOCK, source)
+    put(copy, "sla_core/clock.py", source)
+    places = {fault.partition(":")[0] for fault in wall_clock_faults(copy)}
+    assert CLOCK not in places
+    assert "sla_core/clock.py" in places
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import asyncio\nx = asyncio.wait_for\n", "import sys\nfrom asyncio import wait_for as bounded\n"],
+)
+def test_a_use_of_wait_for_is_found(copy: Path, source: str) -> None:
+    put(copy, "adapters/broken.py", source)
+    assert any(fault.startswith("adapters/broken.py:2 ") for fault in wait_for_faults(copy))
+
+
+def test_a_long_file_is_found(copy: Path) -> None:
+    put(copy, "bot/broken.py", "x = 1\n" * (LONGEST_FILE + 1))
+    put(copy, "bot/fits.py", "x = 1\n" * LONGEST_FILE)
+    put(copy, "adapters/sql/migrations/versions/0001_begin.py", "x = 1\n" * (LONGEST_FILE + 1))
+    faults = length_faults(copy)
+    assert f"bot/broken.py has {LONGEST_FILE + 1} lines" in faults
+    assert not any("fits" in fault or "versions" in fault for fault in faults)
