@@ -69,7 +69,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One decision: what happened to a ticket, when to look at it again, what to say. All of it or nothing."""
+    """One decision: what happened to a ticket, when to look at it again, what to say. All or nothing."""
 
     ticket: str
     version: int
@@ -126,9 +126,13 @@ class Store(Protocol):
     async def unsent(self, ready_at: datetime, limit: int) -> list[Outgoing]:
         """The next message of each lane that is not parked beyond `ready_at`, most urgent first.
 
-        A lane is a place or person (pages have one of their own); within it, order of priority, then of decision.
+        A lane is a place or person (pages have one of their own); in it, order of priority, then of decision.
         A message whose `thread` or `edits` has not been posted yet waits for it.
         """
+        ...
+
+    async def next_ready(self) -> datetime | None:
+        """The earliest instant at which a parked lane with something to say may speak again."""
         ...
 
     async def sent(self, key: str, ref: MessageRef) -> None:
