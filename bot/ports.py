@@ -181,6 +181,10 @@ class ChatPlatform(Protocol):
         """Replace what was said; nobody is notified."""
         ...
 
+    def is_group(self, id: str) -> bool:
+        """Whether an id names a user group rather than a person."""
+        ...
+
     async def members(self, group: str) -> frozenset[UserRef]:
         """The people of a user group, by the platform's id for it."""
         ...

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sla_core.countdown import Countdown, countdown, next_change
-from sla_core.events import THE_CLOCK, Breached, Called, Event, Warned
+from sla_core.events import THE_CLOCK, Breached, Called, Event, Reminded, Warned
 from sla_core.policy import Metric, Policy, Target
 from sla_core.promise import Promise, due
 from sla_core.ticket import Gap, Ticket, evolve
@@ -22,7 +22,11 @@ class Evaluation:
 
 def evaluate(ticket: Ticket, policy: Policy, now: datetime) -> Evaluation:
     """All that `now` makes true of the ticket. Evaluating again after recording finds nothing more."""
-    events = (*_due_calls(ticket, now), *_due_promises(ticket, policy, now))
+    events = (
+        *_due_calls(ticket, now),
+        *_due_reminders(ticket, now),
+        *_due_promises(ticket, policy, now),
+    )
     after = ticket
     for event in events:
         after = evolve(after, event)
@@ -86,6 +90,10 @@ def _due_calls(ticket: Ticket, now: datetime) -> list[Event]:
     return [Called(now, THE_CLOCK, ticket.step)]
 
 
+def _due_reminders(ticket: Ticket, now: datetime) -> list[Event]:
+    return [Reminded(now, THE_CLOCK, person) for person, at in ticket.snoozed.items() if at <= now]
+
+
 def _due_promises(ticket: Ticket, policy: Policy, now: datetime) -> list[Event]:
     events: list[Event] = []
     for promise in _running(ticket, policy):
@@ -104,7 +112,7 @@ def _running(ticket: Ticket, policy: Policy) -> list[Promise]:
 
 
 def _wake_at(ticket: Ticket, policy: Policy, now: datetime) -> datetime | None:
-    instants = [ticket.calls_at]
+    instants = [ticket.calls_at, *ticket.snoozed.values()]
     for promise in _running(ticket, policy):
         if promise.run in ticket.breached:
             continue

@@ -78,9 +78,12 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class CustomerWrote:
+    """`via` tells a message in the thread from details added by a form."""
+
     at: datetime
     by: Who
     text: str
+    via: str = "thread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,23 +171,38 @@ class Breached:
 
 
 @dataclass(frozen=True, slots=True)
-class Retracted:
-    """The platform refused for good what event `seq` wanted said: the event no longer counts."""
+class Undelivered:
+    """A platform refused a message for good. If it carried out event `seq`, that event no longer counts."""
 
     at: datetime
     by: Who
-    seq: int
+    message: str
     reason: str
+    seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Alerted:
-    """What somebody did with a direct message about the ticket: acknowledged it, will call, snoozed it."""
+    """What became of a direct message: `acknowledge`, `call`, `delegate` (to a person), `snooze` (until).
+
+    `by.id` is their platform address; `person` and `to` are ids of the desk's file.
+    """
 
     at: datetime
     by: Who
     act: str
+    person: str
+    to: str | None = None
     until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reminded:
+    """A snoozed direct message came back."""
+
+    at: datetime
+    by: Who
+    to: str
 
 
 Event = (
@@ -203,6 +221,7 @@ Event = (
     | Reopened
     | Warned
     | Breached
-    | Retracted
+    | Undelivered
     | Alerted
+    | Reminded
 )

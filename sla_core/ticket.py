@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -21,12 +21,13 @@ from sla_core.events import (
     Held,
     Kind,
     Opened,
+    Reminded,
     Reopened,
     Resolved,
     Resumed,
-    Retracted,
     SeverityChanged,
     Taken,
+    Undelivered,
     Warned,
     Who,
 )
@@ -65,6 +66,8 @@ class Ticket:
     closed_unanswered_at: datetime | None = None
     """When its customer closed it before anyone had answered; that stays so even if it is reopened."""
     last_update_at: datetime | None = None
+    milestones: frozenset[str] = frozenset()
+    """Labels of the milestones told so far."""
     ended_at: datetime | None = None
     """When it was resolved or closed, while it is."""
     holds: tuple[Gap, ...] = ()
@@ -79,6 +82,8 @@ class Ticket:
     step_answered: bool = False
     calls_at: datetime | None = None
     """When the waiting step's window opens."""
+    snoozed: Mapping[str, datetime] = field(default_factory=dict)
+    """Who is to be reminded of the ticket when."""
     history: tuple[Event, ...] = field(default=(), repr=False)
 
     @property
@@ -90,7 +95,7 @@ def fold(key: str, history: Sequence[Event]) -> Ticket:
     """The ticket that `history` adds up to. Raises ValueError unless it begins with `Opened`."""
     if not history or not isinstance(history[0], Opened):
         raise ValueError(f"the history of {key} does not begin with its opening")
-    taken_back = {event.seq for event in history if isinstance(event, Retracted)}
+    taken_back = {event.seq for event in history if isinstance(event, Undelivered)}
     opened = history[0]
     ticket = Ticket(key, opened, opened.severity, opened.at)
     for seq, event in enumerate(history[1:], start=2):
@@ -102,8 +107,14 @@ def fold(key: str, history: Sequence[Event]) -> Ticket:
 def evolve(ticket: Ticket, event: Event) -> Ticket:
     """The ticket after one more event."""
     match event:
-        case Opened() | Retracted() | Alerted():
+        case Opened() | Undelivered():
             return ticket
+        case Alerted():
+            rest = {person: at for person, at in ticket.snoozed.items() if person != event.person}
+            return replace(ticket, snoozed=rest | ({event.person: event.until} if event.until else {}))
+        case Reminded():
+            rest = {person: at for person, at in ticket.snoozed.items() if person != event.to}
+            return replace(ticket, snoozed=rest)
         case Acknowledged():
             return _in_hand(replace(ticket, acknowledged_by=event.by, confirmed=True))
         case Taken():
@@ -123,6 +134,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     first_answer_at=ticket.first_answer_at or event.at,
                     last_update_at=event.at,
                     customers_turn=event.kind in (Kind.REPLY, Kind.MESSAGE),
+                    milestones=ticket.milestones | ({event.text} if event.kind is Kind.MILESTONE else set()),
                 )
             )
         case CustomerWrote():

@@ -1,0 +1,168 @@
+"""A ticket's two faces: the customer's card and the agents', drawn from the fold at an instant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from bot.directory import Directory
+from bot.views import Audience, Button, GetHelp, PromiseLine, Style, TicketCard
+from sla_core.countdown import Countdown, Phase, Tone
+from sla_core.engine import countdowns
+from sla_core.policy import Metric, Policy, amount_text
+from sla_core.ticket import State, Ticket
+
+METRICS = {
+    Metric.FIRST_RESPONSE: "First response",
+    Metric.NEXT_UPDATE: "Next update",
+    Metric.RESOLUTION: "Resolution",
+}
+_TONES = (Tone.DONE, Tone.CALM, Tone.WARN, Tone.ALARM)
+
+
+def card(
+    ticket: Ticket, policy: Policy, directory: Directory, audience: Audience, now: datetime
+) -> TicketCard:
+    """The card as it reads at `now`."""
+    shown = countdowns(ticket, policy, now)
+    lines = tuple(promise_line(countdown) for countdown in shown)
+    severity = policy.severities[ticket.severity]
+    for_agents = audience is Audience.AGENTS
+    return TicketCard(
+        key=ticket.key,
+        audience=audience,
+        title=ticket.opened.summary,
+        state=_state(ticket),
+        severity=ticket.severity,
+        severity_name=severity.name,
+        turn=_turn(ticket, policy, for_agents),
+        worker=_worker(ticket),
+        tone=max((line.tone for line in lines), key=_TONES.index, default=Tone.CALM),
+        promises=lines,
+        facts=tuple(_facts(ticket, policy, directory) if for_agents else _customer_facts(ticket, policy)),
+        details=ticket.opened.details if for_agents else "",
+        note=() if lines else (f"{severity.source.says}",),
+        buttons=tuple(_agents_buttons(ticket) if for_agents else _customer_buttons(ticket)),
+    )
+
+
+def promise_line(countdown: Countdown) -> PromiseLine:
+    """One promise in the words of the contract."""
+    return PromiseLine(
+        label=METRICS[countdown.metric],
+        standing=standing(countdown),
+        phase=countdown.phase,
+        tone=countdown.tone,
+        spent=countdown.spent,
+        due_at=countdown.due_at,
+        goal_at=countdown.goal_at,
+        note="counted anew from the change of severity" if countdown.rebased else None,
+    )
+
+
+def standing(countdown: Countdown) -> str:
+    """`less than N h left`, `off hours`, `on hold`, `met`, `breached` or `ended`."""
+    if countdown.phase is Phase.RUNNING and countdown.bound is not None:
+        return bound_text(countdown.bound)
+    return countdown.phase.value
+
+
+def bound_text(bound: timedelta) -> str:
+    if bound < timedelta(hours=1):
+        return f"less than 1 h left, under {amount_text(bound)}"
+    return f"less than {int(bound / timedelta(hours=1))} h left"
+
+
+def get_help(policy: Policy) -> GetHelp:
+    """The standing message of a customer channel."""
+    return GetHelp(policy.name, (Button("get_help", "Get help", "", Style.PRIMARY),))
+
+
+def _state(ticket: Ticket) -> str:
+    if ticket.state is not State.OPEN:
+        return ticket.state.value
+    return "on hold" if ticket.held else "open"
+
+
+def _turn(ticket: Ticket, policy: Policy, for_agents: bool) -> str:
+    match ticket.state:
+        case State.RESOLVED if for_agents:
+            return "The customer's, to close or reopen it"
+        case State.RESOLVED:
+            return "Yours: close it if it is solved, else reopen it"
+        case State.CLOSED:
+            return "Nobody's"
+        case State.OPEN if ticket.customers_turn:
+            return "The customer's" if for_agents else "Yours: your answer is awaited"
+        case State.OPEN:
+            return "Ours" if for_agents else f"{policy.vendor}'s"
+
+
+def _worker(ticket: Ticket) -> str:
+    if ticket.owner:
+        return ticket.owner.name
+    if ticket.acknowledged_by:
+        return f"seen by {ticket.acknowledged_by.name}, not taken yet"
+    return "nobody yet"
+
+
+def _customer_facts(ticket: Ticket, policy: Policy) -> Iterator[tuple[str, str]]:
+    if not ticket.confirmed:
+        yield "Severity", "proposed from your answers; an agent will confirm it"
+    effort = policy.severities[ticket.severity].effort
+    if effort:
+        yield "Effort", effort
+
+
+def _facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tuple[str, str]]:
+    opened = ticket.opened
+    account = directory.settings.accounts.get(opened.account)
+    plan = policy.plans[opened.plan]
+    yield "Customer", f"{account.name if account else opened.account}, plan {plan.name}"
+    yield "Opened by", f"{opened.by.name}, for the customer" if opened.by_agent else opened.by.name
+    yield (
+        "Severity",
+        "confirmed" if ticket.confirmed else f"proposed: {opened.why} ({opened.clause})",
+    )
+    for question in policy.triage.questions:
+        given = opened.answers.get(question.id, ())
+        if given:
+            yield question.label, ", ".join(question.label_of(answer) for answer in given)
+    if opened.exception:
+        yield "Exception", opened.exception
+    effort = policy.severities[ticket.severity].effort
+    if effort:
+        yield "Effort", effort
+
+
+def _customer_buttons(ticket: Ticket) -> Iterator[Button]:
+    yield Button("why", "Why?", ticket.key)
+    if ticket.state is not State.CLOSED:
+        yield Button("add_details", "Add details", ticket.key)
+    if ticket.state is State.OPEN:
+        yield Button("escalate", "Escalate", ticket.key, Style.DANGER)
+    if ticket.state is not State.CLOSED:
+        yield Button("close", "Close", ticket.key)
+    if ticket.state is not State.OPEN:
+        yield Button("reopen", "Reopen", ticket.key)
+
+
+def _agents_buttons(ticket: Ticket) -> Iterator[Button]:
+    if ticket.state is not State.OPEN:
+        yield Button("why", "Why?", ticket.key)
+        yield Button("reopen", "Reopen", ticket.key)
+        return
+    if not (ticket.acknowledged_by or ticket.owner):
+        yield Button("acknowledge", "Acknowledge", ticket.key, Style.PRIMARY)
+    yield Button("take", "Take it", ticket.key)
+    yield Button("reply", "Reply", ticket.key, Style.PRIMARY)
+    yield Button("severity", "Change severity", ticket.key)
+    yield Button("update", "Update", ticket.key)
+    yield Button("escalate", "Escalate", ticket.key, Style.DANGER)
+    if ticket.opened.may_hold:
+        if ticket.held:
+            yield Button("resume", "Resume", ticket.key)
+        else:
+            yield Button("hold", "Hold", ticket.key)
+    yield Button("resolve", "Resolve", ticket.key)
+    yield Button("why", "Why?", ticket.key)

@@ -1,0 +1,1 @@
+"""What the desk does, one file for each thing that a person wants."""

@@ -1,0 +1,65 @@
+"""The buttons on a direct message: seen, I'll call, hand it on, remind me."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from bot.desk.core import Desk, private, refusal
+from bot.desk.forms import context_of
+from bot.exchange import Answer, Ask, Done, Press, Submission
+from bot.forms import ChoiceField, Form
+from sla_core.events import Alerted, Event
+from sla_core.policy import Policy
+from sla_core.ticket import Ticket
+from sla_core.triage import Option
+
+SNOOZE = timedelta(minutes=30)
+PERSON = "person"
+
+
+async def acknowledge(desk: Desk, press: Press) -> Answer:
+    return await _alert(desk, press, "acknowledge", "Thank you. You will not be reminded of this message.")
+
+
+async def call(desk: Desk, press: Press) -> Answer:
+    return await _alert(desk, press, "call", "Thank you. The agents know that you will call.")
+
+
+async def snooze(desk: Desk, press: Press) -> Answer:
+    return await _alert(desk, press, "snooze", "You will be reminded in 30 minutes.", SNOOZE)
+
+
+async def _alert(desk: Desk, press: Press, act: str, said: str, after: timedelta | None = None) -> Answer:
+    person = desk.directory.person(press.actor)
+    if person is None:
+        return refusal("Only the people of the desk's file have direct messages to answer.")
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        return [Alerted(now, desk.who(press.actor), act, person.id, until=now + after if after else None)]
+
+    answer = await desk.change(press.key, press.value, decide)
+    return private(said) if isinstance(answer, Done) else answer
+
+
+def _form(desk: Desk, context: Mapping[str, str]) -> Form:
+    people = desk.directory.settings.people.values()
+    options = tuple(Option(person.id, person.name) for person in people)
+    choice = ChoiceField(PERSON, "Who looks after it", options)
+    return Form("alert_delegate", "Delegate", "Delegate", (choice,), context)
+
+
+async def delegate(desk: Desk, press: Press) -> Answer:
+    return Ask(_form(desk, context_of(press)))
+
+
+async def submit(desk: Desk, sent: Submission) -> Answer:
+    me = desk.directory.person(sent.actor)
+    chosen = next(iter(sent.values.get(PERSON, ())), "")
+    if me is None or chosen not in desk.directory.settings.people:
+        return Ask(_form(desk, sent.context).rejected(sent.values, {PERSON: "Please choose a person."}))
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        return [Alerted(now, desk.who(sent.actor), "delegate", me.id, to=chosen)]
+
+    return await desk.change(sent.key, sent.context["ticket"], decide)

@@ -1,0 +1,152 @@
+"""The desk itself: every change of a ticket goes through one door, whoever or whatever asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from bot import cards, hearing
+from bot.address import Actor, Place
+from bot.directory import Directory
+from bot.exchange import Answer, Ask, Done, Show
+from bot.ports import Card, Change, ChatPlatform, Clock, Conflict, Message, NoSuchTicket, Priority, Store
+from bot.settings import Account
+from bot.views import Notice, Rich, View
+from sla_core.countdown import Tone
+from sla_core.engine import evaluate
+from sla_core.events import THE_CLOCK, Event, Opened, Undelivered, Who
+from sla_core.policy import Policy
+from sla_core.ticket import Ticket, fold
+
+MOST_TRIES = 50
+"""How often a change is decided anew because the ticket moved meanwhile."""
+
+
+class Decide(Protocol):
+    """What an act makes of a ticket at an instant: events to record, or an answer that refuses it."""
+
+    def __call__(self, ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer: ...
+
+
+def private(*parts: str, tone: Tone = Tone.CALM) -> Show:
+    """A sentence for the one who acted."""
+    text: Rich = parts
+    return Show(Notice(text, tone))
+
+
+def refusal(*parts: str) -> Show:
+    return private(*parts, tone=Tone.WARN)
+
+
+@dataclass
+class Desk:
+    """Store, clock and directory together; platforms only for what must be asked of them at once."""
+
+    store: Store
+    clock: Clock
+    directory: Directory
+    platforms: dict[str, ChatPlatform] = field(default_factory=dict)
+
+    async def ticket(self, key: str) -> Ticket:
+        """Raises NoSuchTicket."""
+        return fold(key, await self.store.load(key))
+
+    def policy_of(self, ticket: Ticket) -> Policy:
+        return self.directory.policy(ticket.opened.version)
+
+    def account_of(self, ticket: Ticket) -> Account | None:
+        return self.directory.settings.accounts.get(ticket.opened.account)
+
+    def who(self, actor: Actor) -> Who:
+        return Who(str(actor.user), self.directory.name_of(actor))
+
+    async def open(self, envelope: str, account: Account, draft: Callable[[], Opened]) -> str:
+        """Open the account's next ticket and give its key; the same envelope again gives the same key."""
+
+        def change(number: int) -> Change:
+            opened = draft()
+            key = f"{account.id.upper()}-{number}"
+            return self._decided(fold(key, (opened,)), (opened,), opened.at)
+
+        return (await self.store.open(envelope, account.id, change)).ticket
+
+    async def change(self, envelope: str | None, key: str, decide: Decide) -> Answer:
+        """Record what fell due by now, then what `decide` makes of it: all in one transaction.
+
+        Gives `decide`'s own answer where that refuses, else Done. Raises NoSuchTicket.
+        """
+        for _ in range(MOST_TRIES):
+            ticket = await self.ticket(key)
+            now = max(self.clock.now(), ticket.history[-1].at)
+            policy = self.policy_of(ticket)
+            fell_due = evaluate(ticket, policy, now).events
+            current = _after(ticket, fell_due)
+            decided = decide(current, policy, now)
+            if isinstance(decided, Show | Ask | Done):
+                return decided
+            events = (*fell_due, *decided)
+            try:
+                await self.store.append(envelope, self._decided(_after(ticket, events), events, now))
+            except Conflict:
+                continue
+            return Done()
+        raise Conflict(f"{key} is changing too quickly; please try again")
+
+    async def wake(self, key: str) -> None:
+        """Record what fell due and draw the cards anew. Conflict is no matter: the ticket stays due."""
+        ticket = await self.ticket(key)
+        now = max(self.clock.now(), ticket.history[-1].at)
+        events = evaluate(ticket, self.policy_of(ticket), now).events
+        try:
+            await self.store.append(None, self._decided(_after(ticket, events), events, now))
+        except Conflict:
+            return
+
+    def _decided(self, after: Ticket, events: Sequence[Event], now: datetime) -> Change:
+        """The change that these last events of the ticket make, with all that is to be said of them."""
+        policy = self.policy_of(after)
+        more = evaluate(after, policy, now)
+        after = _after(after, more.events)
+        events = (*events, *more.events)
+        messages = hearing.tell(after, events, policy, self.directory)
+        if not events:
+            messages = hearing.redraw(after, self.directory, f"{now:%Y%m%dT%H%M%S.%f}", Priority.COUNTDOWN)
+        return Change(after.key, after.version - len(events), tuple(events), more.wake_at, tuple(messages))
+
+    async def draw(self, message: Message) -> View:
+        """What a message shows at this moment."""
+        if not isinstance(message.say, Card):
+            return message.say
+        ticket = await self.ticket(message.ticket)
+        now = max(self.clock.now(), ticket.history[-1].at)
+        return cards.card(ticket, self.policy_of(ticket), self.directory, message.say.audience, now)
+
+    async def undeliverable(self, message: Message, why: str) -> None:
+        """A platform will never take this message: its effect is taken back, and agents are told once."""
+        what = message.edits or message.key
+
+        def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+            known = any(isinstance(e, Undelivered) and e.message == what for e in ticket.history)
+            in_triage = message.to == self.directory.triage_for(Place.parse(ticket.opened.channel))
+            if known or (in_triage and message.effect is None):
+                return Done()
+            return [Undelivered(now, THE_CLOCK, what, why, message.effect)]
+
+        await self.change(None, message.ticket, decide)
+
+    def relation(self, actor: Actor, place: Place | None, ticket: Ticket) -> str | None:
+        """`agent`, `customer` (in a channel of the ticket's account), or None for somebody else."""
+        account = self.account_of(ticket)
+        if self.directory.is_agent(actor, account):
+            return "agent"
+        owner = self.directory.account_of(place) if place else None
+        return "customer" if owner is not None and owner.id == ticket.opened.account else None
+
+
+def _after(ticket: Ticket, events: Sequence[Event]) -> Ticket:
+    return fold(ticket.key, (*ticket.history, *events)) if events else ticket
+
+
+__all__ = ["Decide", "Desk", "NoSuchTicket", "private", "refusal"]

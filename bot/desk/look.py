@@ -1,0 +1,53 @@
+"""Looking without changing: `Why?` shows how each deadline came about."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bot.cards import METRICS
+from bot.desk.core import Desk
+from bot.exchange import Answer, Press, Show
+from bot.views import Receipt, ReceiptRow, ReceiptTable
+from bot.words import keyed
+from sla_core.engine import promises
+from sla_core.promise import Promise
+from sla_core.receipt import receipt
+
+
+async def why(desk: Desk, press: Press) -> Answer:
+    """The severity with the clause that proposed it, and each promise's receipt."""
+    ticket = await desk.ticket(press.value)
+    policy = desk.policy_of(ticket)
+    opened = ticket.opened
+    severity = policy.severities[ticket.severity]
+    said = f"is {ticket.severity}: {severity.source.says}"
+    if ticket.severity == opened.severity:
+        said += f" Proposed because: {opened.why} ({opened.clause})."
+    running = promises(ticket, policy)
+    nothing = "" if running else f" No time is promised for it ({', '.join(severity.source.clauses)})."
+    return Show(Receipt(ticket.key, keyed(ticket.key, said + nothing), tuple(map(_table, running))))
+
+
+def _table(promise: Promise) -> ReceiptTable:
+    source = promise.target.source
+    cites = f"{', '.join(source.clauses)}; {source.where}"
+    rows: list[ReceiptRow] = []
+    if promise.due_at is not None:
+        for stretch in receipt(promise.calendar, promise.started_at, promise.due_at, promise.gaps):
+            counted = _length(stretch.counted) if stretch.counted else ""
+            rows.append(ReceiptRow(stretch.span.start, stretch.span.end, stretch.why, counted))
+    return ReceiptTable(
+        title=METRICS[promise.metric],
+        says=source.says,
+        cites=cites,
+        due_at=promise.due_at,
+        rows=tuple(rows),
+        zone=promise.calendar.zone.key,
+    )
+
+
+def _length(counted: timedelta) -> str:
+    """`4 h`, `2 h 30 min`, `45 s`."""
+    seconds = int(counted.total_seconds())
+    parts = ((seconds // 3600, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)

@@ -1,0 +1,136 @@
+"""The product on one page: what people can do, who may, and where it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from bot.address import Actor, Place
+from bot.desk import alert, escalate, hand, hold, intake, look, resolve, severity, speak
+from bot.desk.core import Desk, refusal
+from bot.desk.forms import ask_text
+from bot.exchange import Answer, Command, Inbound, Posted, Press, Submission
+from bot.ports import Conflict, NoSuchTicket
+
+AGENT, PARTY, ANYONE, RECIPIENT = "agent", "party", "anyone", "recipient"
+"""Who may: agents · agents and the ticket's customers · everyone · whoever got the direct message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """What a button does."""
+
+    who: str
+    does: Callable[[Desk, Press], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a form does when it is sent."""
+
+    who: str
+    does: Callable[[Desk, Submission], Awaitable[Answer]]
+
+
+def _asks(form: str) -> Callable[[Desk, Press], Awaitable[Answer]]:
+    async def ask(desk: Desk, press: Press) -> Answer:
+        return ask_text(form, press)
+
+    return ask
+
+
+PRESSES = {
+    "get_help": Pressed(ANYONE, intake.get_help),
+    "why": Pressed(PARTY, look.why),
+    "add_details": Pressed(PARTY, _asks("add_details")),
+    "escalate": Pressed(PARTY, _asks("escalate")),
+    "close": Pressed(PARTY, resolve.close),
+    "reopen": Pressed(PARTY, resolve.reopen),
+    "acknowledge": Pressed(AGENT, hand.acknowledge),
+    "take": Pressed(AGENT, hand.take),
+    "reply": Pressed(AGENT, _asks("reply")),
+    "update": Pressed(AGENT, _asks("update")),
+    "milestone": Pressed(AGENT, speak.milestone),
+    "severity": Pressed(AGENT, severity.ask),
+    "hold": Pressed(AGENT, _asks("hold")),
+    "resume": Pressed(AGENT, hold.resume),
+    "resolve": Pressed(AGENT, _asks("resolve")),
+    "alert_acknowledge": Pressed(RECIPIENT, alert.acknowledge),
+    "alert_call": Pressed(RECIPIENT, alert.call),
+    "alert_delegate": Pressed(RECIPIENT, alert.delegate),
+    "alert_snooze": Pressed(RECIPIENT, alert.snooze),
+}
+
+FORMS = {
+    intake.FORM: Sent(ANYONE, intake.submit),
+    "add_details": Sent(PARTY, speak.send_details),
+    "escalate": Sent(PARTY, escalate.submit),
+    "reply": Sent(AGENT, speak.send_reply),
+    "update": Sent(AGENT, speak.send_update),
+    "severity": Sent(AGENT, severity.submit),
+    "hold": Sent(AGENT, hold.submit),
+    "resolve": Sent(AGENT, resolve.submit),
+    "alert_delegate": Sent(RECIPIENT, alert.submit),
+}
+
+
+def dispatch(desk: Desk) -> Callable[[Inbound], Awaitable[Answer]]:
+    """The one function that a platform hands everything to."""
+    return partial(answer, desk)
+
+
+async def answer(desk: Desk, inbound: Inbound) -> Answer:
+    """Route an act to who does it, once it is clear that this person may."""
+    try:
+        match inbound:
+            case Command():
+                return await intake.command(desk, inbound)
+            case Press():
+                return await _pressed(desk, inbound)
+            case Submission():
+                return await _sent(desk, inbound)
+            case Posted():
+                return await speak.posted(desk, inbound)
+    except NoSuchTicket:
+        return refusal("This ticket is not in the desk's records.")
+    except Conflict as busy:
+        return refusal(str(busy))
+
+
+async def _pressed(desk: Desk, press: Press) -> Answer:
+    route = PRESSES.get(press.action)
+    if route is None:
+        return refusal("This button belongs to an older version of the desk; use the newest card.")
+    ticket = press.value.partition("|")[0]
+    refused = await _refused(desk, route.who, press.actor, press.place, ticket)
+    return refused or await route.does(desk, press)
+
+
+async def _sent(desk: Desk, sent: Submission) -> Answer:
+    route = FORMS.get(sent.form)
+    if route is None:
+        return refusal("This form belongs to an older version of the desk; please open it again.")
+    place = Place.parse(sent.context["place"])
+    refused = await _refused(desk, route.who, sent.actor, place, sent.context.get("ticket", ""))
+    return refused or await route.does(desk, sent)
+
+
+async def _refused(desk: Desk, who: str, actor: Actor, place: Place, key: str) -> Answer | None:
+    """Why this person may not, or None."""
+    if who == ANYONE:
+        return None
+    ticket = await desk.ticket(key)
+    if who == RECIPIENT:
+        if desk.directory.person(actor) is not None:
+            return None
+        return refusal("This message was for somebody else.")
+    relation = desk.relation(actor, place, ticket)
+    if relation == "agent" or (relation == "customer" and who == PARTY):
+        return None
+    vendor = desk.policy_of(ticket).vendor
+    return refusal(
+        f"Only agents of {vendor} can do that."
+        if who == AGENT
+        else f"Only the customer of {ticket.key} and agents of {vendor} can do that."
+    )

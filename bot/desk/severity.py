@@ -1,0 +1,54 @@
+"""Changing the severity: agents only, with a reason; all clocks are measured anew from the submission."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from bot.desk.core import Desk, refusal
+from bot.desk.forms import TEXT, context_of, text_of
+from bot.exchange import Answer, Ask, Press, Submission
+from bot.forms import ChoiceField, Form, TextField
+from sla_core.events import Event, SeverityChanged
+from sla_core.policy import Policy
+from sla_core.ticket import State, Ticket
+from sla_core.triage import Option
+
+SEVERITY = "severity"
+
+
+def _form(policy: Policy, context: Mapping[str, str], now: str | None = None) -> Form:
+    options = tuple(Option(s.id, f"{s.id}: {s.name}"[:75]) for s in policy.severities.values())
+    fields = (
+        ChoiceField(SEVERITY, "Severity", options, value=(now,) if now else ()),
+        TextField(TEXT, "Reason", long=True, hint="The customer reads it."),
+    )
+    return Form("severity", "Change severity", "Change severity", fields, context)
+
+
+async def ask(desk: Desk, press: Press) -> Answer:
+    ticket = await desk.ticket(press.value)
+    if ticket.state is not State.OPEN:
+        return refusal(f"{ticket.key} is {ticket.state}; reopen it first.")
+    return Ask(_form(desk.policy_of(ticket), context_of(press), ticket.severity))
+
+
+async def submit(desk: Desk, sent: Submission) -> Answer:
+    chosen = next(iter(sent.values.get(SEVERITY, ())), "")
+    reason = text_of(sent)
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        errors = {}
+        if chosen not in policy.severities:
+            errors[SEVERITY] = "Please choose a severity."
+        elif chosen == ticket.severity:
+            errors[SEVERITY] = f"{ticket.key} is {chosen} already; choose another one."
+        elif ticket.state is not State.OPEN:
+            errors[SEVERITY] = f"{ticket.key} is {ticket.state}; reopen it first."
+        if not reason:
+            errors[TEXT] = "Please say why; the customer reads it."
+        if errors:
+            return Ask(_form(policy, sent.context).rejected(sent.values, errors))
+        return [SeverityChanged(now, desk.who(sent.actor), chosen, reason)]
+
+    return await desk.change(sent.key, sent.context["ticket"], decide)

@@ -1,0 +1,90 @@
+"""Words between the two sides: reply, update, milestone, added details, messages in the ticket's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.address import Place
+from bot.desk.core import Desk, refusal
+from bot.desk.forms import kept, text_of
+from bot.exchange import Answer, Done, Posted, Press, Submission
+from bot.hearing import VIA_FORM
+from sla_core.events import Answered, CustomerWrote, Event, Kind
+from sla_core.policy import Policy
+from sla_core.ticket import State, Ticket
+
+GONE_QUIET = "{key} is {state}. Your message was passed on; to have work go on, press Reopen on its card."
+
+
+async def send_reply(desk: Desk, sent: Submission) -> Answer:
+    return await _answer(desk, sent, Kind.REPLY)
+
+
+async def send_update(desk: Desk, sent: Submission) -> Answer:
+    return await _answer(desk, sent, Kind.UPDATE)
+
+
+async def _answer(desk: Desk, sent: Submission, kind: Kind) -> Answer:
+    text = text_of(sent)
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if ticket.state is State.CLOSED:
+            return kept(sent, f"{ticket.key} is closed; reopen it first. Your text is kept here.")
+        return [Answered(now, desk.who(sent.actor), kind, text)]
+
+    if not text:
+        return kept(sent, "Please write what the customer should read.")
+    return await desk.change(sent.key, sent.context["ticket"], decide)
+
+
+async def send_details(desk: Desk, sent: Submission) -> Answer:
+    text = text_of(sent)
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if ticket.state is State.CLOSED:
+            return kept(sent, f"{ticket.key} is closed; reopen it first. Your text is kept here.")
+        return [CustomerWrote(now, desk.who(sent.actor), text, VIA_FORM)]
+
+    if not text:
+        return kept(sent, "Please write what should be added.")
+    return await desk.change(sent.key, sent.context["ticket"], decide)
+
+
+async def milestone(desk: Desk, press: Press) -> Answer:
+    """A named moment of the work; the ticket and the milestone's label are in the button."""
+    key, _, label = press.value.partition("|")
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        known = next((m for m in policy.milestones if m.label == label), None)
+        if known is None:
+            return refusal(f'This policy has no milestone "{label}".')
+        if not known.repeatable and label in ticket.milestones:
+            return refusal(f"{label} was told already.")
+        if ticket.state is not State.OPEN:
+            return refusal(f"{ticket.key} is {ticket.state}; reopen it first.")
+        return [Answered(now, desk.who(press.actor), Kind.MILESTONE, label)]
+
+    return await desk.change(press.key, key, decide)
+
+
+async def posted(desk: Desk, message: Posted) -> Answer:
+    """A message in a ticket's customer thread belongs to the ticket; anywhere else it stays where it is."""
+    key = await desk.store.ticket_of(message.thread) if message.thread else None
+    if key is None or not message.text.strip():
+        return Done()
+    ticket = await desk.ticket(key)
+    if message.place != Place.parse(ticket.opened.channel):
+        return Done()
+    by = desk.who(message.actor)
+    from_agent = desk.relation(message.actor, message.place, ticket) == "agent"
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event]:
+        if from_agent:
+            return [Answered(now, by, Kind.MESSAGE, message.text)]
+        return [CustomerWrote(now, by, message.text)]
+
+    answer = await desk.change(message.key, key, decide)
+    if not from_agent and ticket.state is not State.OPEN:
+        return refusal(GONE_QUIET.format(key=key, state=ticket.state))
+    return answer

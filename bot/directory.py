@@ -1,0 +1,111 @@
+"""Who is agent, customer or TAM, and which account owns a channel. Unknown is a customer, never an agent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+from bot.address import Actor, Place, UserRef
+from bot.ports import ChatPlatform, Never, NotNow
+from bot.settings import Account, DeskSettings, Person
+from sla_core.catalog.load import version_at
+from sla_core.policy import Policy
+
+LEADERSHIP = "leadership"
+
+
+class Directory:
+    """The desk's file, and the user groups it names as they were last read from the platforms."""
+
+    def __init__(self, settings: DeskSettings) -> None:
+        self.settings = settings
+        self._in_groups: dict[tuple[str, str], frozenset[UserRef]] = {}
+        self._by_channel = {
+            (channel.platform, channel.id): account
+            for account in settings.accounts.values()
+            for channel in account.channels
+        }
+
+    async def refresh(self, platforms: Mapping[str, ChatPlatform]) -> list[str]:
+        """Read the members of the user groups that `agents` names. Gives one line for each that failed."""
+        failed = []
+        for chat in self.settings.chats.values():
+            platform = platforms.get(chat.platform)
+            if platform is None:
+                continue
+            for group in filter(platform.is_group, chat.agents):
+                try:
+                    self._in_groups[chat.platform, group] = await platform.members(group)
+                except (NotNow, Never) as problem:
+                    failed.append(f"{chat.platform} user group {group} cannot be read: {problem}")
+        return failed
+
+    def policy(self, version: str) -> Policy:
+        """The policy version a ticket was opened under."""
+        return next(policy for policy in self.settings.policies if policy.version == version)
+
+    def policy_on(self, day: date) -> Policy:
+        return version_at(list(self.settings.policies), day)
+
+    def account_of(self, place: Place) -> Account | None:
+        return self._by_channel.get((place.platform, place.id))
+
+    def is_triage(self, place: Place) -> bool:
+        chat = self.settings.chats.get(place.platform)
+        return chat is not None and chat.triage.id == place.id
+
+    def triage_for(self, channel: Place) -> Place:
+        """Where agents work a customer channel's tickets: on its own platform where that has a triage."""
+        chats = self.settings.chats
+        chat = chats.get(channel.platform) or next(iter(chats.values()))
+        return chat.triage
+
+    def is_agent(self, actor: Actor, account: Account | None = None) -> bool:
+        """Listed, in a listed user group, in a rota, or the TAM of this account."""
+        chat = self.settings.chats.get(actor.user.platform)
+        if chat is None:
+            return False
+        if any(actor.user in members for members in self._in_groups.values()):
+            return True
+        if actor.user.home != actor.team:
+            return False
+        if actor.user.id in chat.agents:
+            return True
+        person = self.person(actor)
+        if person is None:
+            return False
+        in_rota = any(person.id in rota for rota in self.settings.rotas.values())
+        return in_rota or (account is not None and account.tam == person.id)
+
+    def person(self, actor: Actor) -> Person | None:
+        """The person of the desk's file who acts, if it is one."""
+        if actor.user.home != actor.team:
+            return None
+        platform = actor.user.platform
+        return next((p for p in self.settings.people.values() if p.on(platform) == actor.user.id), None)
+
+    def name_of(self, actor: Actor) -> str:
+        person = self.person(actor)
+        return person.name if person else actor.name
+
+    def tam(self, account: Account) -> Person | None:
+        """The Technical Account Manager, where the plan has one."""
+        plan = self.settings.policies[-1].plans[account.plan]
+        return self.settings.people[account.tam] if account.tam and plan.tam else None
+
+    def rota(self, role: str) -> list[Person]:
+        return [self.settings.people[id_] for id_ in self.settings.rotas.get(role, ())]
+
+    def reach(self, person: Person, prefer: str) -> UserRef | None:
+        """How to write to a person directly: on `prefer` if they are there, else wherever they are."""
+        for platform in (prefer, *self.settings.chats):
+            id_ = person.on(platform)
+            if id_ and platform in self.settings.chats:
+                return UserRef(platform, "", id_)
+        return None
+
+    def alerted(self, account: Account, platform: str) -> list[tuple[Person, UserRef]]:
+        """Who gets the direct message of an escalation: the TAM, else whoever leads."""
+        tam = self.tam(account)
+        people = [tam] if tam else self.rota(LEADERSHIP)
+        return [(person, ref) for person in people if (ref := self.reach(person, platform))]

@@ -1,0 +1,280 @@
+"""Who hears what: each event of a ticket becomes the messages that tell of it, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from bot import words
+from bot.address import Place, UserRef
+from bot.directory import Directory
+from bot.ports import Card, Message, Priority
+from bot.settings import Account
+from bot.views import Audience, Button, Mention, Notice, Part, Rich
+from sla_core.countdown import Tone
+from sla_core.events import (
+    Acknowledged,
+    Alerted,
+    Answered,
+    Breached,
+    Called,
+    Closed,
+    CustomerWrote,
+    Escalated,
+    Event,
+    Held,
+    Kind,
+    Opened,
+    Reminded,
+    Reopened,
+    Resolved,
+    Resumed,
+    SeverityChanged,
+    Taken,
+    Undelivered,
+    Warned,
+)
+from sla_core.policy import Policy
+from sla_core.ticket import Ticket, fold
+
+VIA_FORM = "form"
+
+
+def card_key(ticket: str, audience: Audience) -> str:
+    """The message that a ticket's threads hang from."""
+    return f"{ticket}/{audience}"
+
+
+def redraw(ticket: Ticket, directory: Directory, stamp: str, priority: Priority) -> list[Message]:
+    """Both cards drawn anew. `stamp` tells this occasion from others."""
+    channel = Place.parse(ticket.opened.channel)
+    places = {Audience.CUSTOMER: channel, Audience.AGENTS: directory.triage_for(channel)}
+    return [
+        Message(
+            key=f"{card_key(ticket.key, audience)}/{stamp}",
+            ticket=ticket.key,
+            to=place,
+            say=Card(audience),
+            priority=priority,
+            edits=card_key(ticket.key, audience),
+        )
+        for audience, place in places.items()
+    ]
+
+
+def tell(after: Ticket, events: Sequence[Event], policy: Policy, directory: Directory) -> list[Message]:
+    """What the last `events` of the ticket's history have people hear, and its cards drawn anew."""
+    messages: list[Message] = []
+    known = len(after.history) - len(events)
+    for seq, event in enumerate(events, start=known + 1):
+        then = fold(after.key, after.history[:seq])
+        messages += _Occasion(then, seq, policy, directory).tell(event)
+    if events and not isinstance(events[0], Opened):
+        messages += redraw(after, directory, str(after.version), Priority.STATE)
+    return messages
+
+
+@dataclass(frozen=True)
+class _Occasion:
+    """One event, with the ticket as it stood right after it."""
+
+    ticket: Ticket
+    seq: int
+    policy: Policy
+    directory: Directory
+
+    @property
+    def channel(self) -> Place:
+        return Place.parse(self.ticket.opened.channel)
+
+    @property
+    def account(self) -> Account | None:
+        return self.directory.settings.accounts.get(self.ticket.opened.account)
+
+    def tell(self, event: Event) -> Iterator[Message]:
+        key = self.ticket.key
+        match event:
+            case Opened():
+                yield from self._opened(event)
+            case Acknowledged() | Taken():
+                return
+            case Answered():
+                said = words.answered(key, event, self.policy)
+                if event.kind is not Kind.MESSAGE:
+                    yield self._customer(said, effect=self.seq)
+                yield self._triage(said)
+            case CustomerWrote():
+                if event.via == VIA_FORM:
+                    said = words.details_added(key, event)
+                    yield self._customer(said)
+                    yield self._triage(said)
+                else:
+                    yield self._triage(words.customer_wrote(key, event))
+            case SeverityChanged():
+                before = fold(key, self.ticket.history[: self.seq - 1]).severity
+                yield from self._both(words.severity_changed(self.ticket, before, event, self.policy))
+            case Held():
+                yield from self._both(words.held(key, event))
+            case Resumed():
+                yield from self._both(words.resumed(key, event.by))
+            case Escalated():
+                yield from self._escalated(event)
+            case Called():
+                yield self._call(event.step, None)
+            case Resolved():
+                said = words.resolved(key, event)
+                yield self._customer(said, effect=self.seq)
+                yield self._triage(said)
+                yield from self._news(said)
+            case Closed():
+                said = words.closed(key, event.by)
+                yield from self._both(said)
+                yield from self._news(said)
+            case Reopened():
+                said = words.reopened(key, event)
+                yield from self._both(said)
+                yield from self._news(said)
+            case Warned():
+                said = words.warned(self.ticket, event, self.policy)
+                yield self._triage(said, Tone.WARN, Priority.BREACH)
+                yield from self._alert(said, Tone.WARN)
+            case Breached():
+                said = words.breached(self.ticket, event, self.policy)
+                yield from self._both(said, Tone.ALARM, Priority.BREACH)
+                yield from self._alert(said, Tone.ALARM)
+            case Undelivered():
+                taken_back = self.ticket.history[event.seq - 1] if event.seq else None
+                said = words.undelivered(key, taken_back, event)
+                yield self._triage(said, Tone.ALARM, Priority.BREACH)
+            case Alerted():
+                yield from self._alerted(event)
+            case Reminded():
+                said = words.reminder(self.ticket)
+                yield from self._alert(said, Tone.WARN, only=event.to)
+            case _:
+                assert_never(event)
+
+    def _opened(self, event: Opened) -> Iterator[Message]:
+        triage = self.directory.triage_for(self.channel)
+        for audience, place in ((Audience.CUSTOMER, self.channel), (Audience.AGENTS, triage)):
+            yield Message(
+                card_key(self.ticket.key, audience), self.ticket.key, place, Card(audience), Priority.STATE
+            )
+        if self.policy.severities[event.severity].pages and self.policy.steps:
+            people = self._mentions(self.policy.steps[0].role, triage)
+            said = words.emergency(self.ticket.key, event.severity, people)
+            yield self._triage(said, Tone.ALARM, Priority.PAGE)
+
+    def _escalated(self, event: Escalated) -> Iterator[Message]:
+        said = words.escalated(self.ticket.key, event)
+        yield from self._both(said, Tone.WARN, Priority.BREACH)
+        yield from self._alert(said, Tone.WARN)
+        if event.step is not None:
+            yield self._call(event.step, event.calls_at)
+
+    def _call(self, step: int, at: datetime | None) -> Message:
+        triage = self.directory.triage_for(self.channel)
+        called = self.policy.steps[step]
+        people = self._mentions(called.role, triage) if at is None else ()
+        said = words.calling(self.ticket.key, called, people, at)
+        return self._triage(said, Tone.WARN, Priority.PAGE if at is None else Priority.BREACH, "call")
+
+    def _mentions(self, role: str, place: Place) -> list[Part]:
+        """The people of a rota; its name where the desk's file gives it nobody."""
+        return [
+            Mention(UserRef(place.platform, "", id_), person.name)
+            if (id_ := person.on(place.platform))
+            else person.name
+            for person in self.directory.rota(role)
+        ] or [f"Nobody is in the rota {role}."]
+
+    def _both(
+        self, said: Rich, tone: Tone = Tone.CALM, priority: Priority = Priority.STATE
+    ) -> Iterator[Message]:
+        yield self._customer(said, tone, priority)
+        yield self._triage(said, tone, priority)
+
+    def _customer(
+        self,
+        said: Rich,
+        tone: Tone = Tone.CALM,
+        priority: Priority = Priority.REPLY,
+        effect: int | None = None,
+    ) -> Message:
+        return Message(
+            key=self._key("customer"),
+            ticket=self.ticket.key,
+            to=self.channel,
+            say=Notice(said, tone),
+            priority=priority,
+            thread=card_key(self.ticket.key, Audience.CUSTOMER),
+            effect=effect,
+        )
+
+    def _triage(
+        self,
+        said: Rich,
+        tone: Tone = Tone.CALM,
+        priority: Priority = Priority.REPLY,
+        what: str = "triage",
+    ) -> Message:
+        return Message(
+            key=self._key(what),
+            ticket=self.ticket.key,
+            to=self.directory.triage_for(self.channel),
+            say=Notice(said, tone),
+            priority=priority,
+            thread=card_key(self.ticket.key, Audience.AGENTS),
+        )
+
+    def _alert(self, said: Rich, tone: Tone, only: str | None = None) -> Iterator[Message]:
+        """A direct message to the TAM, or to leadership where the account has none but somebody escalated."""
+        for person_id, ref in self._reached(only):
+            yield Message(
+                key=self._key(f"dm/{person_id}"),
+                ticket=self.ticket.key,
+                to=ref,
+                say=Notice(said, tone, alert_buttons(self.ticket.key)),
+                priority=Priority.BREACH,
+            )
+
+    def _reached(self, only: str | None) -> list[tuple[str, UserRef]]:
+        if self.account is None:
+            return []
+        platform = self.channel.platform
+        if only is not None:
+            person = self.directory.settings.people.get(only)
+            ref = self.directory.reach(person, platform) if person else None
+            return [(only, ref)] if ref else []
+        event = self.ticket.history[self.seq - 1]
+        if self.directory.tam(self.account) is None and not isinstance(event, Escalated):
+            return []
+        return [(person.id, ref) for person, ref in self.directory.alerted(self.account, platform)]
+
+    def _news(self, said: Rich) -> Iterator[Message]:
+        """Tells those who had a direct message about this ticket how it went on."""
+        if not any(isinstance(event, Warned | Breached | Escalated) for event in self.ticket.history):
+            return
+        if self.account is None:
+            return
+        for person, ref in self.directory.alerted(self.account, self.channel.platform):
+            yield Message(self._key(f"dm/{person.id}"), self.ticket.key, ref, Notice(said), Priority.STATE)
+
+    def _alerted(self, event: Alerted) -> Iterator[Message]:
+        yield self._triage(words.alerted(self.ticket.key, event))
+        if event.act == "delegate" and event.to is not None:
+            yield from self._alert(words.delegated(self.ticket, event), Tone.WARN, only=event.to)
+
+    def _key(self, what: str) -> str:
+        return f"{self.ticket.key}/{self.seq}/{what}"
+
+
+def alert_buttons(ticket: str) -> tuple[Button, ...]:
+    return (
+        Button("alert_acknowledge", "Acknowledge", ticket),
+        Button("alert_call", "I'll call", ticket),
+        Button("alert_delegate", "Delegate", ticket),
+        Button("alert_snooze", "Snooze", ticket),
+    )

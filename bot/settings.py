@@ -1,0 +1,255 @@
+"""The desk's file (`frontline.toml`): vendor, chats, people, rotas, accounts. Every fault at once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bot.address import Place
+from sla_core.catalog.load import Fault, Faults, faults_of, load, vendors
+from sla_core.policy import Metric, Policy, Term, parse_amount
+
+PLATFORMS = ("slack", "teams")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody a rota, an account or a page may name, with their id on each platform."""
+
+    id: str
+    name: str
+    slack: str | None = None
+    teams: str | None = None
+    email: str | None = None
+
+    def on(self, platform: str) -> str | None:
+        return self.slack if platform == "slack" else self.teams if platform == "teams" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A customer of the vendor: its plan, its channels, who looks after it, what its order form says."""
+
+    id: str
+    name: str
+    plan: str
+    channels: tuple[Place, ...]
+    tam: str | None = None
+    terms: tuple[Term, ...] = ()
+    may_hold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """The vendor's side of one platform: where agents work, and who they are (people or user groups)."""
+
+    platform: str
+    triage: Place
+    agents: tuple[str, ...]
+    command: str = "/support"
+
+
+@dataclass(frozen=True)
+class DeskSettings:
+    """All that the file says, checked against the policy it names."""
+
+    policies: tuple[Policy, ...]
+    chats: Mapping[str, Chat]
+    people: Mapping[str, Person]
+    rotas: Mapping[str, tuple[str, ...]]
+    accounts: Mapping[str, Account]
+    warnings: tuple[str, ...] = ()
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Slack(_Part):
+    command: Annotated[str, Field(pattern=r"^/[a-z0-9_-]{1,31}$")] = "/support"
+    triage: Annotated[str, Field(min_length=2)]
+    agents: tuple[str, ...] = ()
+
+
+class _Teams(_Part):
+    triage: Annotated[str, Field(min_length=2)]
+    agents: tuple[str, ...] = ()
+
+
+class _Person(_Part):
+    id: str
+    name: str
+    slack: str | None = None
+    teams: str | None = None
+    email: str | None = None
+
+
+def _amount(text: str) -> str:
+    parse_amount(text)
+    return text
+
+
+class _OrderForm(_Part):
+    cites: Annotated[str, Field(min_length=3)]
+    hold: bool = False
+    terms: dict[str, dict[Metric, Annotated[str, AfterValidator(_amount)]]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _severities_aside(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict):
+            return raw
+        known = {key: value for key, value in raw.items() if key in ("cites", "hold")}
+        return known | {"terms": {key: value for key, value in raw.items() if key not in known}}
+
+
+class _Account(_Part):
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
+    name: str
+    plan: str
+    tam: str | None = None
+    channels: tuple[str, ...]
+    order_form: _OrderForm | None = None
+
+
+class _File(_Part):
+    vendor: str
+    slack: _Slack | None = None
+    teams: _Teams | None = None
+    people: tuple[_Person, ...] = ()
+    rotas: dict[str, tuple[str, ...]] = {}
+    accounts: tuple[_Account, ...] = ()
+
+
+def load_desk(path: Path) -> DeskSettings:
+    """Read and check the file. Raises Faults with all that is wrong in it and in the policy it names."""
+    name = path.name
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        cure = "write one (README, Connect your own Slack) or set FRONTLINE_CONFIG to where it is"
+        raise Faults([Fault(str(path), "", f"there is no such file; {cure}")]) from None
+    except (OSError, UnicodeDecodeError) as unreadable:
+        raise Faults([Fault(str(path), "", f"cannot be read: {unreadable}")]) from None
+    except tomllib.TOMLDecodeError as broken:
+        raise Faults([Fault(name, "", f"is no valid TOML: {broken}")]) from None
+    try:
+        file = _File.model_validate(raw)
+    except ValidationError as wrong:
+        raise Faults(list(faults_of(name, wrong))) from None
+    policies = load(_vendor(file.vendor, path))
+    faults = [Fault(name, key, says) for key, says in _cross_check(file, policies[-1])]
+    if faults:
+        raise Faults(faults)
+    return _settings(file, policies)
+
+
+def _vendor(vendor: str, path: Path) -> str | Path:
+    return vendor if vendor in vendors() else path.parent / vendor
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    return f'there is no {what} "{name}"; known are {", ".join(sorted(known)) or "none"}'
+
+
+def _plan_id(policy: Policy, name: str) -> str | None:
+    """A plan by its id or by a former name."""
+    return next((p.id for p in policy.plans.values() if name.lower() in (p.id, *p.aliases)), None)
+
+
+def _cross_check(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:
+    if file.slack is None and file.teams is None:
+        yield "slack", "no chat is named; add a [slack] or a [teams] part with its triage channel"
+    people = {person.id for person in file.people}
+    roles = {step.role for step in policy.steps}
+    yield from _twice("people", [person.id for person in file.people])
+    yield from _twice("accounts", [account.id for account in file.accounts])
+    yield from _twice("accounts.channels", [c for account in file.accounts for c in account.channels])
+    for role, rota in file.rotas.items():
+        if role not in roles:
+            yield f"rotas.{role}", _unknown("role", role, roles)
+        for name in rota:
+            if name not in people:
+                yield f"rotas.{role}", _unknown("person", name, people)
+    for account in file.accounts:
+        yield from _account_faults(account, policy, people)
+
+
+def _account_faults(account: _Account, policy: Policy, people: set[str]) -> Iterator[tuple[str, str]]:
+    key = f"accounts.{account.id}"
+    if _plan_id(policy, account.plan) is None:
+        yield f"{key}.plan", _unknown("plan", account.plan, policy.plans)
+    if account.tam is not None and account.tam not in people:
+        yield f"{key}.tam", _unknown("person", account.tam, people)
+    if not account.channels:
+        yield f"{key}.channels", 'needs at least one channel, such as "slack:C0ACME"'
+    for channel in account.channels:
+        try:
+            platform = Place.parse(channel).platform
+        except ValueError as wrong:
+            yield f"{key}.channels", str(wrong)
+            continue
+        if platform not in PLATFORMS:
+            yield f"{key}.channels", _unknown("platform", platform, PLATFORMS)
+    for severity in account.order_form.terms if account.order_form else ():
+        if severity not in policy.severities:
+            yield f"{key}.order_form.{severity}", _unknown("severity", severity, policy.severities)
+            continue
+        promised = {target.metric for target in policy.severities[severity].targets}
+        for metric in account.order_form.terms[severity] if account.order_form else ():
+            if metric not in promised:
+                says = f"{severity} makes no promise of {metric} that an order form could replace"
+                yield f"{key}.order_form.{severity}.{metric}", says
+
+
+def _twice(key: str, names: list[str]) -> Iterator[tuple[str, str]]:
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield key, f'"{name}" is there more than once; keep one of them'
+
+
+def _settings(file: _File, policies: list[Policy]) -> DeskSettings:
+    policy = policies[-1]
+    chats: dict[str, Chat] = {}
+    if file.slack:
+        triage = Place("slack", file.slack.triage)
+        chats["slack"] = Chat("slack", triage, file.slack.agents, file.slack.command)
+    if file.teams:
+        chats["teams"] = Chat("teams", Place("teams", file.teams.triage), file.teams.agents)
+    accounts = {account.id: _account(account, policy) for account in file.accounts}
+    return DeskSettings(
+        policies=tuple(policies),
+        chats=chats,
+        people={p.id: Person(p.id, p.name, p.slack, p.teams, p.email) for p in file.people},
+        rotas=file.rotas,
+        accounts=accounts,
+        warnings=tuple(_warnings(accounts.values(), policy)),
+    )
+
+
+def _account(file: _Account, policy: Policy) -> Account:
+    plan = _plan_id(policy, file.plan)
+    assert plan is not None
+    form = file.order_form
+    terms = tuple(
+        Term(severity, metric, parse_amount(text), form.cites)
+        for severity, clauses in (form.terms if form else {}).items()
+        for metric, text in clauses.items()
+        if form
+    )
+    may_hold = policy.plans[plan].hold or (form is not None and form.hold)
+    channels = tuple(Place.parse(channel) for channel in file.channels)
+    return Account(file.id, file.name, plan, channels, file.tam, terms, may_hold)
+
+
+def _warnings(accounts: Iterable[Account], policy: Policy) -> Iterator[str]:
+    for account in accounts:
+        plan = policy.plans[account.plan]
+        if account.tam and not plan.tam:
+            yield f"accounts.{account.id}.tam: the plan {plan.id} has no TAM, so nobody gets a direct message"
+        if not account.tam and plan.tam:
+            yield f"accounts.{account.id}: no tam is named; escalations go to leadership, else to triage"

@@ -1,0 +1,202 @@
+"""Every sentence we say about a ticket. Calm, plain, with the ticket's key in front."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from bot.cards import METRICS
+from bot.views import Part, Quote, Rich, Strong, When
+from sla_core.engine import promises
+from sla_core.events import (
+    Alerted,
+    Answered,
+    Breached,
+    CustomerWrote,
+    Escalated,
+    Event,
+    Held,
+    Kind,
+    Reopened,
+    Resolved,
+    SeverityChanged,
+    Undelivered,
+    Warned,
+    Who,
+)
+from sla_core.policy import Policy, Step
+from sla_core.ticket import Ticket
+
+
+def keyed(key: str, *parts: Part) -> Rich:
+    """A sentence with the ticket's key in front."""
+    return (Strong(key), " ", *parts)
+
+
+def answered(key: str, event: Answered, policy: Policy) -> Rich:
+    """What an agent said, for both sides."""
+    match event.kind:
+        case Kind.MILESTONE:
+            milestone = next((m for m in policy.milestones if m.label == event.text), None)
+            says = milestone.says if milestone else ""
+            return keyed(key, Strong(event.text), f": {says} ({event.by.name})")
+        case Kind.UPDATE:
+            return keyed(key, f"update from {event.by.name}:", Quote(event.text))
+        case Kind.REPLY:
+            return keyed(key, f"{event.by.name} replied:", Quote(event.text))
+        case Kind.MESSAGE:
+            return keyed(key, f"{event.by.name} wrote in the customer's thread:", Quote(event.text))
+
+
+def customer_wrote(key: str, event: CustomerWrote) -> Rich:
+    return keyed(key, f"{event.by.name} wrote:", Quote(event.text))
+
+
+def details_added(key: str, event: CustomerWrote) -> Rich:
+    return keyed(key, f"{event.by.name} added details:", Quote(event.text))
+
+
+def severity_changed(ticket: Ticket, before: str, event: SeverityChanged, policy: Policy) -> Rich:
+    """The change, its reason, and what is promised now."""
+    name = policy.severities[event.severity].name
+    return keyed(
+        ticket.key,
+        f"{event.by.name} changed the severity from {before} to {event.severity} ({name}):",
+        Quote(event.reason),
+        *_promised(ticket, policy),
+    )
+
+
+def _promised(ticket: Ticket, policy: Policy) -> Iterable[Part]:
+    running = [promise for promise in promises(ticket, policy) if not promise.settled]
+    if not running:
+        yield "No further time is promised."
+    for promise in running:
+        yield f"{METRICS[promise.metric]} is due "
+        if promise.due_at is None:
+            yield "once the hold ends. "
+            continue
+        yield When(promise.due_at)
+        yield ", counted anew from this change. " if promise.rebased else ". "
+
+
+def held(key: str, event: Held) -> Rich:
+    return keyed(
+        key,
+        f"{event.by.name} put the clocks on hold:",
+        Quote(event.reason),
+        "They go on as soon as you write here.",
+    )
+
+
+def resumed(key: str, by: Who) -> Rich:
+    return keyed(key, f"the clocks go on ({by.name}).")
+
+
+def escalated(key: str, event: Escalated) -> Rich:
+    return keyed(key, f"{event.by.name} escalated this ticket:", Quote(event.reason))
+
+
+def calling(key: str, step: Step, people: Sequence[Part], at: datetime | None) -> Rich:
+    """Which step is called: at once, or when its hours begin."""
+    named: list[Part] = []
+    for person in people:
+        named += [person, " "]
+    if at is not None:
+        return keyed(key, f"{step.name} is off hours and will be called ", When(at), ". ", *named)
+    return keyed(key, f"{step.name} is called. ", *named)
+
+
+def emergency(key: str, severity: str, people: Sequence[Part]) -> Rich:
+    named: list[Part] = []
+    for person in people:
+        named += [person, " "]
+    return keyed(key, f"a new {severity} needs somebody now. ", *named)
+
+
+def resolved(key: str, event: Resolved) -> Rich:
+    return keyed(
+        key,
+        f"{event.by.name} resolved this ticket:",
+        Quote(event.text),
+        "Is it solved? Then press Close on the card, otherwise Reopen.",
+    )
+
+
+def closed(key: str, by: Who) -> Rich:
+    return keyed(key, f"{by.name} closed this ticket.")
+
+
+def reopened(key: str, event: Reopened) -> Rich:
+    return keyed(key, f"{event.by.name} reopened this ticket; its clocks go on.")
+
+
+def warned(ticket: Ticket, event: Warned, policy: Policy) -> Rich:
+    """How much is left of which promise, and what was promised."""
+    return keyed(
+        ticket.key,
+        Strong(f"Warning: {METRICS[event.metric].lower()} is due "),
+        When(event.due_at),
+        f". {_promise_says(ticket, event, policy)}",
+    )
+
+
+def breached(ticket: Ticket, event: Breached, policy: Policy) -> Rich:
+    late = event.at - event.due_at
+    lateness = f" Noticed {amount_text_of(late.total_seconds())} later." if late.total_seconds() >= 60 else ""
+    return keyed(
+        ticket.key,
+        Strong(f"Breached: {METRICS[event.metric].lower()} was due "),
+        When(event.due_at),
+        f". {_promise_says(ticket, event, policy)}{lateness}",
+    )
+
+
+def amount_text_of(seconds: float) -> str:
+    minutes = int(seconds) // 60
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+
+
+def _promise_says(ticket: Ticket, event: Warned | Breached, policy: Policy) -> str:
+    for target in policy.targets(ticket.severity, ticket.opened.terms):
+        if target.metric is event.metric:
+            return f"Promised: {target.source.says} ({', '.join(target.source.clauses)})"
+    return ""
+
+
+def alerted(key: str, event: Alerted) -> Rich:
+    """What became of a direct message, for triage."""
+    match event.act:
+        case "call":
+            return keyed(key, f"{event.by.name} will call the customer.")
+        case "delegate":
+            return keyed(key, f"{event.by.name} handed the direct message on to {event.to}.")
+        case "snooze" if event.until:
+            return keyed(key, f"{event.by.name} will be reminded ", When(event.until), ".")
+        case _:
+            return keyed(key, f"{event.by.name} has seen the direct message.")
+
+
+def delegated(ticket: Ticket, event: Alerted) -> Rich:
+    return keyed(ticket.key, f"{event.by.name} asks you to look after this ticket: {ticket.opened.summary}")
+
+
+def reminder(ticket: Ticket) -> Rich:
+    return keyed(ticket.key, f"Reminder: {ticket.opened.summary} ({ticket.severity}, {ticket.state}).")
+
+
+def undelivered(key: str, taken_back: Event | None, event: Undelivered) -> Rich:
+    """What could not be shown to whom, and that it does not count."""
+    match taken_back:
+        case Answered():
+            what = f"the {taken_back.kind} of {taken_back.by.name}"
+        case Resolved():
+            what = f"the resolution by {taken_back.by.name}"
+        case _:
+            return keyed(key, Strong("Not delivered: "), f"{event.message} ({event.reason}).")
+    return keyed(
+        key,
+        Strong("Not delivered: "),
+        f"{what} could not be shown to the customer ({event.reason}), so it does not count. "
+        "Please reach them another way.",
+    )

@@ -1,0 +1,160 @@
+"""Filling in a modal, pressing a button, and understanding the answer to a submission."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from demo.slack.elements import Json
+from demo.slack.limits import elements_of
+from demo.slack.state import SlackError, World
+from demo.slack.view import Input, View, bare, buttons_in
+from demo.slack.views import DEEPEST, checked, fresh_hash, show
+from demo.slack.wire import Ack
+
+TROUBLE = "We had some trouble connecting. Try again?"
+
+
+@dataclass(frozen=True)
+class SubmitReply:
+    """What became of a submission. `sent` is False when the Slack client itself refused it."""
+
+    sent: bool
+    ack: Ack | None = None
+    action: str = ""
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def closed(self) -> bool:
+        return self.action in ("close", "clear")
+
+    @property
+    def timed_out(self) -> bool:
+        return bool(self.ack and self.ack.timed_out)
+
+
+@dataclass(frozen=True)
+class CommandReply:
+    """The answer to a slash command; `shown` is what the person reads, if anything."""
+
+    ack: Ack | None
+    shown: str = ""
+
+    @property
+    def status(self) -> int | None:
+        return self.ack.status if self.ack else None
+
+    @property
+    def body(self) -> str:
+        return self.ack.body if self.ack else ""
+
+    @property
+    def timed_out(self) -> bool:
+        return bool(self.ack and self.ack.timed_out)
+
+
+def fill(view: View, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        view.input(name).put(value)
+
+
+def held_back(view: View) -> dict[str, str]:
+    """Why the Slack client would not send the form, by block id."""
+    problems = ((entry, entry.problem()) for entry in view.inputs() if entry.block["type"] == "input")
+    return {entry.block_id: problem for entry, problem in problems if problem}
+
+
+def understand(world: World, view: View, ack: Ack) -> SubmitReply:
+    """Does to the modal what the bot's answer asks for, as the Slack client would."""
+    view.errors, view.trouble = {}, None
+    if not ack.ok:
+        return _trouble(world, view, ack, f"submission answered {ack.status or ack.reason}", gently=True)
+    if not ack.body.strip():
+        close(world, view)
+        return SubmitReply(True, ack, "close")
+    answer = ack.json()
+    if not isinstance(answer, dict):
+        return _trouble(world, view, ack, f"submission answered with no JSON object: {ack.body[:80]}")
+    action = answer.get("response_action")
+    try:
+        return _act(world, view, ack, action, answer)
+    except SlackError as refusal:
+        words = "; ".join(refusal.messages) or refusal.error
+        return _trouble(world, view, ack, f"{action} with a bad view: {words}")
+
+
+def _act(world: World, view: View, ack: Ack, action: Any, answer: Json) -> SubmitReply:
+    if action is None and not answer:
+        close(world, view)
+        return SubmitReply(True, ack, "close")
+    if action == "clear":
+        for every in list(world.stacks.get(view.user, [])):
+            close(world, every)
+        return SubmitReply(True, ack, "clear")
+    if action == "errors":
+        errors = answer.get("errors")
+        inputs = {block.get("block_id") for block in view.blocks if block["type"] == "input"}
+        if not isinstance(errors, dict) or not errors or errors.keys() - inputs:
+            return _trouble(world, view, ack, f"errors for blocks that are no inputs: {errors}")
+        if not all(isinstance(words, str) and words for words in errors.values()):
+            return _trouble(world, view, ack, f"errors without words: {errors}")
+        view.errors = dict(errors)
+        world.touch()
+        return SubmitReply(True, ack, "errors", dict(errors))
+    if action == "update":
+        view.replace(checked(world, answer.get("view"), "modal", updating=view), fresh_hash())
+        world.touch()
+        return SubmitReply(True, ack, "update")
+    if action == "push":
+        if len(world.stacks.get(view.user, [])) >= DEEPEST:
+            return _trouble(world, view, ack, "push on a full stack")
+        show(world, view.user, checked(world, answer.get("view"), "modal"), on=view)
+        return SubmitReply(True, ack, "push")
+    return _trouble(world, view, ack, f"unknown response_action: {action}")
+
+
+def _trouble(world: World, view: View, ack: Ack, why: str, gently: bool = False) -> SubmitReply:
+    view.trouble = TROUBLE
+    if not gently:
+        world.complain(why)
+    world.touch()
+    return SubmitReply(True, ack, "trouble")
+
+
+def close(world: World, view: View) -> None:
+    view.open = False
+    stack = world.stacks.get(view.user, [])
+    if view in stack:
+        stack.remove(view)
+    world.touch()
+
+
+def button(blocks: list[Json], label: str) -> tuple[Json, Json]:
+    """The one button of that label, emoji aside, with its block."""
+    found = [pair for pair in buttons_in(blocks) if bare(pair[1]["text"]["text"]) == bare(label)]
+    if len(found) == 1:
+        return found[0]
+    there = ", ".join(labels(blocks)) or "none"
+    raise LookupError(f"{len(found) or 'no'} buttons {label!r}; there are: {there}")
+
+
+def labels(blocks: list[Json]) -> list[str]:
+    return [bare(part["text"]["text"]) for _, part in buttons_in(blocks)]
+
+
+def pressed(block: Json, part: Json, ts: str) -> Json:
+    """A pressed button as block_actions names it."""
+    kept: Json = {key: part[key] for key in ("action_id", "text", "value", "style", "url") if key in part}
+    return {"type": "button", "block_id": block["block_id"], **kept, "action_ts": ts}
+
+
+def chosen(entry: Input, ts: str) -> Json:
+    """A changed menu or input as block_actions names it."""
+    ids = {"action_id": entry.action_id, "block_id": entry.block_id, "action_ts": ts}
+    words = {"placeholder": entry.element["placeholder"]} if "placeholder" in entry.element else {}
+    return {**entry.state, **ids, **words}
+
+
+def menus(blocks: list[Json]) -> View:
+    """The menus of a message, in the shape of a view so that they can be chosen from."""
+    own = [block for block in blocks if any(part["type"] != "button" for part in elements_of(block))]
+    return View("", "", {"type": "message", "blocks": own}, "", "")

@@ -1,0 +1,225 @@
+"""The JSON Slack shows of people, channels, messages and views, and the envelopes it sends."""
+
+import time
+import uuid
+
+from demo.slack.elements import Json
+from demo.slack.state import Channel, Group, Message, Person, World
+from demo.slack.view import View
+
+
+def user_json(world: World, person: Person) -> Json:
+    external = world.is_external(person.id)
+    profile: Json = {
+        "real_name": person.real_name,
+        "display_name": person.name,
+        "team": person.team_id,
+    }
+    if person.email and not external:
+        profile["email"] = person.email
+    found: Json = {
+        "id": person.id,
+        "team_id": person.team_id,
+        "name": person.name,
+        "deleted": False,
+        "tz": person.tz,
+        "tz_label": person.tz_label,
+        "tz_offset": person.tz_offset,
+        "profile": profile,
+        "is_bot": person.is_bot,
+        "is_app_user": False,
+        "updated": 1,
+    }
+    if external:
+        # People of another organisation carry their name inside the profile only.
+        found["is_stranger"] = world.is_stranger(person.id)
+        return found
+    return found | {"real_name": person.real_name, "is_restricted": False, "is_ultra_restricted": False}
+
+
+def group_json(world: World, group: Group) -> Json:
+    return {
+        "id": group.id,
+        "team_id": world.team_id,
+        "is_usergroup": True,
+        "name": group.handle,
+        "handle": group.handle,
+        "date_delete": 0,
+        "user_count": len(group.members),
+    }
+
+
+def channel_json(world: World, channel: Channel) -> Json:
+    found: Json = {
+        "id": channel.id,
+        "created": 1,
+        "is_archived": channel.archived,
+        "is_im": channel.is_im,
+        "is_mpim": False,
+        "is_org_shared": False,
+        "is_shared": channel.is_ext_shared,
+        "is_ext_shared": channel.is_ext_shared,
+        "context_team_id": world.team_id,
+    }
+    if channel.is_im:
+        return found | {"user": next(member for member in channel.members if member != world.bot.id)}
+    teams = sorted({world.users[member].team_id for member in channel.members} | {world.team_id})
+    return found | {
+        "name": channel.name,
+        "is_channel": not channel.is_private,
+        "is_group": channel.is_private,
+        "is_private": channel.is_private,
+        "is_member": world.bot.id in channel.members,
+        "is_general": False,
+        "num_members": len(channel.members),
+        "shared_team_ids": teams,
+        "internal_team_ids": [],
+        "connected_team_ids": [team for team in teams if team != world.team_id],
+        "conversation_host_id": world.team_id,
+        "topic": {"value": "", "creator": "", "last_set": 0},
+        "purpose": {"value": "", "creator": "", "last_set": 0},
+    }
+
+
+def message_json(world: World, message: Message) -> Json:
+    author = world.users[message.user]
+    found: Json = {
+        "type": "message",
+        "user": message.user,
+        "text": message.text,
+        "ts": message.ts,
+        "team": author.team_id,
+    }
+    if message.blocks:
+        found["blocks"] = message.blocks
+    if message.user == world.bot.id:
+        found |= {"bot_id": world.bot_id, "app_id": world.app_id}
+        found["bot_profile"] = {"id": world.bot_id, "app_id": world.app_id, "name": world.bot.real_name}
+    replies = [reply for reply in world.channels[message.channel].messages if is_reply_to(reply, message)]
+    if replies:
+        found |= {"thread_ts": message.ts, "reply_count": len(replies), "latest_reply": replies[-1].ts}
+    elif message.thread_ts:
+        found["thread_ts"] = message.thread_ts
+    if message.edited:
+        found["edited"] = {"user": message.user, "ts": message.ts}
+    if message.reactions:
+        found["reactions"] = [
+            {"name": name, "users": users, "count": len(users)} for name, users in message.reactions.items()
+        ]
+    return found
+
+
+def is_reply_to(reply: Message, parent: Message) -> bool:
+    alive = not reply.deleted and reply.ephemeral_to is None
+    return alive and reply.is_reply and reply.thread_ts == parent.ts
+
+
+def view_json(world: World, view: View) -> Json:
+    payload = view.payload
+    return {
+        "id": view.id,
+        "team_id": world.users[view.user].team_id,
+        "type": view.type,
+        "blocks": view.blocks,
+        "private_metadata": view.private_metadata,
+        "callback_id": view.callback_id,
+        "external_id": payload.get("external_id") or "",
+        "state": {"values": view.state_values()},
+        "hash": view.hash,
+        "title": payload.get("title"),
+        "submit": payload.get("submit"),
+        "close": payload.get("close"),
+        "clear_on_close": bool(payload.get("clear_on_close")),
+        "notify_on_close": bool(payload.get("notify_on_close")),
+        "previous_view_id": view.previous_id,
+        "root_view_id": view.root_id,
+        "app_id": world.app_id,
+        "app_installed_team_id": world.team_id,
+        "bot_id": world.bot_id,
+    }
+
+
+def interaction(world: World, kind: str, user: str, team: str) -> Json:
+    """What every interactive payload has in common."""
+    person = world.users[user]
+    domain = world.domain if team == world.team_id else team.lower()
+    return {
+        "type": kind,
+        "team": {"id": team, "domain": domain},
+        "user": {"id": user, "username": person.name, "name": person.name, "team_id": person.team_id},
+        "api_app_id": world.app_id,
+        "token": world.verification,
+        "enterprise": None,
+        "is_enterprise_install": False,
+    }
+
+
+def channel_stub(channel: Channel) -> Json:
+    name = "directmessage" if channel.is_im else "privategroup" if channel.is_private else channel.name
+    return {"id": channel.id, "name": name}
+
+
+def envelope(world: World, event: Json, actor: str | None) -> Json:
+    """An event as it is delivered to the bot."""
+    item = event.get("item", {})
+    name = event.get("channel") or (item.get("channel") if isinstance(item, dict) else None)
+    channel = world.channels.get(name) if isinstance(name, str) else None
+    # A message from another organisation carries that organisation in the outer team_id.
+    foreign = (
+        event["type"] == "message" and actor is not None and actor in world.users and world.is_external(actor)
+    )
+    return {
+        "token": world.verification,
+        "team_id": world.users[actor].team_id if foreign and actor else world.team_id,
+        "context_team_id": world.team_id,
+        "context_enterprise_id": None,
+        "api_app_id": world.app_id,
+        "event": event,
+        "type": "event_callback",
+        "event_id": f"Ev{uuid.uuid4().hex[:12].upper()}",
+        "event_time": int(time.time()),
+        "authorizations": [
+            {
+                "enterprise_id": None,
+                "team_id": world.team_id,
+                "user_id": world.bot.id,
+                "is_bot": True,
+                "is_enterprise_install": False,
+            }
+        ],
+        "is_ext_shared_channel": bool(channel and channel.is_ext_shared),
+        "event_context": f"4-{uuid.uuid4().hex}",
+    }
+
+
+def message_event(world: World, message: Message, kind: str = "message") -> Json:
+    """The inner event of a new message: `message` or `app_mention`."""
+    channel, author = world.channels[message.channel], world.users[message.user]
+    event: Json = {
+        "type": kind,
+        "user": message.user,
+        "text": message.text,
+        "ts": message.ts,
+        "channel": message.channel,
+        "event_ts": message.ts,
+        "team": author.team_id,
+    }
+    if message.user == world.bot.id:
+        event |= {"bot_id": world.bot_id, "app_id": world.app_id}
+    else:
+        event["client_msg_id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{message.channel}/{message.ts}"))
+    if message.blocks:
+        event["blocks"] = message.blocks
+    if message.is_reply:
+        event["thread_ts"] = message.thread_ts
+        parent = next((entry for entry in channel.messages if entry.ts == message.thread_ts), None)
+        if parent:
+            event["parent_user_id"] = parent.user
+    if kind == "message":
+        event["channel_type"] = "im" if channel.is_im else "group" if channel.is_private else "channel"
+    if world.is_external(message.user):
+        event |= {"user_team": author.team_id, "source_team": author.team_id}
+        event["user_profile"] = {"real_name": author.real_name, "name": author.name, "team": author.team_id}
+        if kind == "app_mention":
+            event["team"] = world.team_id
+    return event

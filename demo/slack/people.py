@@ -1,0 +1,230 @@
+"""What people do in the workspace, and the requests Slack makes of it."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from demo.slack import forms, text
+from demo.slack.elements import Json
+from demo.slack.forms import CommandReply, SubmitReply
+from demo.slack.payloads import channel_stub, envelope, interaction, message_event, message_json, view_json
+from demo.slack.replies import respond
+from demo.slack.state import SLACKBOT, Channel, Hook, Message, Person, SlackError, World
+from demo.slack.view import View
+from demo.slack.wire import Ack, Request, Wire
+
+
+class People:
+    """Acts as anyone; every request goes to the bot over real HTTP."""
+
+    def __init__(self, world: World, wire: Wire, commands: frozenset[str] | None, echo: bool) -> None:
+        self.world, self._wire = world, wire
+        self._commands, self._echo = commands, echo
+        world.emit = self._emit
+
+    def modal_of(self, user: Person) -> View | None:
+        """The view on top of that person's open modals."""
+        stack = self.world.stacks.get(user.id, [])
+        return stack[-1] if stack else None
+
+    def dm(self, user: Person) -> Channel:
+        """The direct conversation of the bot and that person."""
+        return self.world.im(user.id)
+
+    async def command(self, user: Person, channel: Channel, command: str, words: str = "") -> CommandReply:
+        """Types a slash command."""
+        self._must_be_in(user, channel)
+        known = self._commands is None or command in self._commands
+        if self.world.is_external(user.id) or not known:
+            return self._slackbot(user, channel, None, f"{command} is not a valid command.")
+        stub = channel_stub(channel)
+        hook = self.world.new_hook(user.id, channel.id, None)
+        fields = {
+            "token": self.world.verification,
+            "team_id": self.world.team_id,
+            "team_domain": self.world.domain,
+            "channel_id": channel.id,
+            "channel_name": stub["name"],
+            "user_id": user.id,
+            "user_name": user.name,
+            "command": command,
+            "text": text.typed(words),
+            "api_app_id": self.world.app_id,
+            "is_enterprise_install": "false",
+            "response_url": hook,
+            "trigger_id": self.world.new_trigger(user.id),
+        }
+        ack = await self._wire.form("command", fields)
+        if not ack.ok:
+            failure = "operation_timeout" if ack.timed_out else "dispatch_failed"
+            return self._slackbot(user, channel, ack, f'{command} failed with the error "{failure}"')
+        return self._command_answer(user, channel, ack)
+
+    async def submit(self, user: Person, values: Mapping[str, Any] | None = None) -> SubmitReply:
+        """Fills in the open modal and submits it; what is not named keeps its value."""
+        view = self._open_modal(user)
+        forms.fill(view, values or {})
+        if errors := forms.held_back(view):
+            view.errors = errors
+            self.world.touch()
+            return SubmitReply(False, errors=errors)
+        payload = interaction(self.world, "view_submission", user.id, user.team_id)
+        payload |= {"trigger_id": self.world.new_trigger(user.id), "response_urls": []}
+        ack = await self._wire.interact(payload | {"view": view_json(self.world, view)})
+        return forms.understand(self.world, view, ack)
+
+    async def choose(self, user: Person, name: str, value: Any, message: Message | None = None) -> Ack | None:
+        """Changes one input or menu; it is sent to the bot if it dispatches, else only kept."""
+        view = forms.menus(message.blocks) if message else self._open_modal(user)
+        entry = view.input(name)
+        entry.put(value)
+        if not entry.dispatches:
+            return None
+        action = forms.chosen(entry, self.world.next_ts())
+        return await self._act(user, message or view, action)
+
+    async def press(self, user: Person, where: Message | View, label: str) -> Ack:
+        """Presses the button of that label, emoji aside; its confirmation is confirmed."""
+        block, part = forms.button(where.blocks, label)
+        return await self._act(user, where, forms.pressed(block, part, self.world.next_ts()))
+
+    async def close_modal(self, user: Person, everything: bool = False) -> Ack | None:
+        """Closes the top modal, or the whole stack; the bot hears of it if it asked to."""
+        view = self._open_modal(user)
+        shown = view_json(self.world, view)
+        for gone in list(self.world.stacks[user.id]) if everything else [view]:
+            forms.close(self.world, gone)
+        if not view.payload.get("notify_on_close"):
+            return None
+        payload = interaction(self.world, "view_closed", user.id, user.team_id)
+        return await self._wire.interact(payload | {"view": shown, "is_cleared": everything})
+
+    async def say(self, user: Person, channel: Channel, words: str, thread: Message | None = None) -> Message:
+        """Writes a message; `<@U…>` mentions, all else is taken literally."""
+        self._must_be_in(user, channel)
+        if channel.archived:
+            raise SlackError("is_archived")
+        parent = (thread.thread_ts or thread.ts) if thread else None
+        said = Message(channel.id, self.world.next_ts(), user.id, text.typed(words), thread_ts=parent)
+        self.world.add(said)
+        if self.world.bot.id not in channel.members:
+            return said
+        mentioned = f"<@{self.world.bot.id}>" in said.text and not channel.is_im
+        kinds = ["message", "app_mention"] if mentioned else ["message"]
+        events = (envelope(self.world, message_event(self.world, said, kind), user.id) for kind in kinds)
+        await asyncio.gather(*(self._wire.event(event) for event in events))
+        return said
+
+    async def react(self, user: Person, message: Message, emoji: str) -> Ack:
+        self._must_be_in(user, self.world.channels[message.channel])
+        message.reactions.setdefault(emoji, []).append(user.id)
+        item = {"type": "message", "channel": message.channel, "ts": message.ts}
+        event = {"type": "reaction_added", "user": user.id, "reaction": emoji, "item": item}
+        return await self.event(event | {"item_user": message.user}, user)
+
+    async def invite_bot(self, user: Person, channel: Channel) -> Ack:
+        """Brings the bot into a channel."""
+        self._must_be_in(user, channel)
+        channel.members.append(self.world.bot.id)
+        kind = "G" if channel.is_private else "C"
+        event = {
+            "type": "member_joined_channel",
+            "user": self.world.bot.id,
+            "channel": channel.id,
+            "channel_type": kind,
+        }
+        return await self.event(event | {"team": self.world.team_id, "inviter": user.id}, user)
+
+    async def open_home(self, user: Person) -> Ack:
+        event = {"type": "app_home_opened", "user": user.id, "channel": self.dm(user).id, "tab": "home"}
+        return await self.event(event, user)
+
+    async def shortcut(self, user: Person, message: Message, callback_id: str) -> Ack:
+        """A message shortcut; external members have none."""
+        if self.world.is_external(user.id):
+            raise SlackError("not_allowed")
+        channel = self.world.channels[message.channel]
+        payload = interaction(self.world, "message_action", user.id, self.world.team_id)
+        payload |= {"callback_id": callback_id, "action_ts": self.world.next_ts(), "message_ts": message.ts}
+        payload |= {"channel": channel_stub(channel), "message": message_json(self.world, message)}
+        payload |= self._ways_back(user, channel, message)
+        return await self._wire.interact(payload)
+
+    # --- raw
+
+    async def event(self, event: Json, actor: Person | None = None) -> Ack:
+        """Any inner event, wrapped and delivered with retries."""
+        stamped = {"event_ts": self.world.next_ts()} | event
+        return await self._wire.event(envelope(self.world, stamped, actor.id if actor else None))
+
+    async def verify_url(self) -> Ack:
+        """The challenge Slack sends when the request URL is set."""
+        body = {"token": self.world.verification, "challenge": "c-3eZbrw1aB", "type": "url_verification"}
+        return await self._wire.event(body)
+
+    async def redeliver(self, what: Ack | Request, retry: bool = False) -> Ack:
+        """The same request again, byte for byte; with `retry`, marked and signed as a retry."""
+        request = what.request if isinstance(what, Ack) else what
+        if retry:
+            kind = request.headers["Content-Type"]
+            request = self._wire.sign(request.kind, request.body, kind, request.retry + 1, "http_timeout")
+        return await self._wire.deliver(request)
+
+    # --- within
+
+    def _emit(self, event: Json, actor: str | None) -> None:
+        channel = self.world.channels.get(str(event.get("channel")))
+        if self._echo and self._wire.url and channel and self.world.bot.id in channel.members:
+            self._wire.event_later(envelope(self.world, event, actor))
+
+    def _must_be_in(self, user: Person, channel: Channel) -> None:
+        if user.id not in channel.members:
+            raise SlackError(f"{user.name} is not in {channel.name}")
+
+    def _open_modal(self, user: Person) -> View:
+        view = self.modal_of(user)
+        if view is None:
+            raise LookupError(f"{user.name} has no modal open")
+        return view
+
+    def _ways_back(self, user: Person, channel: Channel, message: Message) -> Json:
+        hook = self.world.new_hook(user.id, channel.id, message)
+        return {"trigger_id": self.world.new_trigger(user.id), "response_url": hook}
+
+    async def _act(self, user: Person, where: Message | View, action: Json) -> Ack:
+        # Actions carry the installed team even when the actor is from another one.
+        payload = interaction(self.world, "block_actions", user.id, self.world.team_id)
+        payload["actions"] = [action]
+        if isinstance(where, View):
+            if where.user != user.id or not where.open:
+                raise SlackError(f"{user.name} does not have this view open")
+            payload |= {"container": {"type": "view", "view_id": where.id}}
+            payload |= {"view": view_json(self.world, where), "trigger_id": self.world.new_trigger(user.id)}
+            return await self._wire.interact(payload)
+        channel, private = self.world.channels[where.channel], where.ephemeral_to is not None
+        self._must_be_in(user, channel)
+        if where.deleted or (private and where.ephemeral_to != user.id):
+            raise SlackError(f"{user.name} does not see this message")
+        container: Json = {"type": "message", "message_ts": where.ts, "channel_id": channel.id}
+        container |= {"is_ephemeral": private} | ({"thread_ts": where.thread_ts} if where.is_reply else {})
+        payload |= {"container": container, "channel": channel_stub(channel), "state": {"values": {}}}
+        if not private:
+            payload["message"] = message_json(self.world, where)
+        return await self._wire.interact(payload | self._ways_back(user, channel, where))
+
+    def _command_answer(self, user: Person, channel: Channel, ack: Ack) -> CommandReply:
+        if not ack.body.strip():
+            return CommandReply(ack)
+        answer = ack.json()
+        given = answer if isinstance(answer, dict) else {"text": ack.body}
+        try:
+            said = respond(self.world, Hook("", user.id, channel.id, None, 0.0), given)
+        except SlackError as refusal:
+            self.world.complain(f"command answered with {refusal.error}: {'; '.join(refusal.messages)}")
+            return CommandReply(ack)
+        return CommandReply(ack, text.message_text(self.world, said) if said else "")
+
+    def _slackbot(self, user: Person, channel: Channel, ack: Ack | None, words: str) -> CommandReply:
+        told = Message(channel.id, self.world.next_ts(), SLACKBOT, words, ephemeral_to=user.id)
+        self.world.add(told)
+        return CommandReply(ack, words)

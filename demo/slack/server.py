@@ -1,0 +1,179 @@
+"""The HTTP side the bot talks to: the Web API under /api/ and the response URLs."""
+
+import json
+from collections.abc import Callable
+
+from aiohttp import web
+
+from demo.slack import chat, lookup, views
+from demo.slack.args import Args
+from demo.slack.elements import Json
+from demo.slack.faults import Fault, Faults, RateLimits
+from demo.slack.replies import respond
+from demo.slack.state import Call, SlackError, World
+
+Method = Callable[[World, Args], Json]
+
+METHODS: dict[str, tuple[Method, str]] = {
+    "api.test": (lookup.api_test, ""),
+    "auth.test": (lookup.auth_test, ""),
+    "chat.postMessage": (chat.post_message, "chat:write"),
+    "chat.update": (chat.update, "chat:write"),
+    "chat.delete": (chat.delete, "chat:write"),
+    "chat.postEphemeral": (chat.post_ephemeral, "chat:write"),
+    "chat.getPermalink": (chat.permalink, ""),
+    "views.open": (views.open_view, ""),
+    "views.update": (views.update_view, ""),
+    "views.publish": (views.publish, ""),
+    "conversations.open": (lookup.open_conversation, "im:write"),
+    "conversations.info": (lookup.info, "channels:read"),
+    "conversations.members": (lookup.members, "channels:read"),
+    "conversations.list": (lookup.list_conversations, "channels:read"),
+    "conversations.join": (lookup.join, "channels:join"),
+    "conversations.replies": (lookup.replies, "channels:history"),
+    "conversations.history": (lookup.history, "channels:history"),
+    "users.info": (lookup.user_info, "users:read"),
+    "users.conversations": (lookup.conversations_of, "channels:read"),
+    "usergroups.list": (lookup.list_groups, "usergroups:read"),
+    "usergroups.users.list": (lookup.group_users, "usergroups:read"),
+    "reactions.add": (chat.react, "reactions:write"),
+}
+FORM_ONLY = {
+    "chat.getPermalink",
+    "conversations.history",
+    "conversations.info",
+    "conversations.list",
+    "conversations.members",
+    "conversations.replies",
+    "usergroups.list",
+    "usergroups.users.list",
+    "users.conversations",
+    "users.info",
+}
+
+
+class Server:
+    """Serves on loopback until closed."""
+
+    def __init__(
+        self,
+        world: World,
+        token: str,
+        faults: Faults,
+        limits: RateLimits | None,
+        scopes: frozenset[str] | None,
+    ) -> None:
+        self.world, self.token, self.faults, self.limits, self.scopes = world, token, faults, limits, scopes
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, port: int) -> str:
+        app = web.Application(client_max_size=4 * 2**20)
+        app.router.add_route("*", "/api/{method}", self._api)
+        app.router.add_post("/response/{team}/{hook}", self._respond)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        await site.start()
+        self.world.base_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self.world.base_url
+
+    async def stop(self) -> None:
+        if self._runner:
+            await self._runner.cleanup()
+
+    async def _api(self, request: web.Request) -> web.StreamResponse:
+        method = request.match_info["method"]
+        token, given = await _read(request, method)
+        fault = self.faults.take(method, given.get("channel"))
+        if fault and fault.drop_connection:
+            return self._drop(request, method, given, {"ok": False, "error": "connection_dropped"})
+        refusal = self._weather(fault, method, given)
+        if refusal:
+            return refusal
+        result = self._call(method, token, given, fault)
+        if fault and fault.accept_then_drop:
+            return self._drop(request, method, given, result)
+        self._log(Call(method, given, result))
+        headers = {"X-OAuth-Scopes": ",".join(sorted(self.scopes))} if self.scopes is not None else {}
+        return web.json_response(result, headers=headers)
+
+    def _weather(self, fault: Fault | None, method: str, given: Json) -> web.Response | None:
+        if fault and fault.status and fault.status != 429:
+            result = {"ok": False, "error": fault.error or "internal_error"}
+            self._log(Call(method, given, result, fault.status))
+            return web.json_response(result, status=fault.status)
+        wait = self.limits.retry_after(method, given.get("channel")) if self.limits else 0
+        wait = fault.retry_after if fault and fault.status == 429 else wait
+        if not wait:
+            return None
+        result = {"ok": False, "error": "ratelimited"}
+        self._log(Call(method, given, result, 429))
+        return web.json_response(result, status=429, headers={"Retry-After": str(wait)})
+
+    def _call(self, method: str, token: str, given: Json, fault: Fault | None) -> Json:
+        try:
+            if method not in METHODS:
+                raise SlackError("unknown_method")
+            run, scope = METHODS[method]
+            if method != "api.test" and token != self.token:
+                raise SlackError("invalid_auth" if token else "not_authed")
+            if scope and self.scopes is not None and scope not in self.scopes:
+                return {
+                    "ok": False,
+                    "error": "missing_scope",
+                    "needed": scope,
+                    "provided": ",".join(self.scopes),
+                }
+            if fault and fault.error:
+                raise SlackError(fault.error)
+            return {"ok": True, **run(self.world, Args(given))}
+        except SlackError as refusal:
+            result: Json = {"ok": False, "error": refusal.error}
+            if refusal.messages:
+                result["response_metadata"] = {"messages": refusal.messages}
+                if refusal.error == "invalid_blocks":
+                    result["errors"] = refusal.messages
+            return result
+
+    def _drop(self, request: web.Request, method: str, given: Json, result: Json) -> web.Response:
+        self._log(Call(method, given, result, 0))
+        if request.transport:
+            request.transport.abort()
+        return web.Response()
+
+    def _log(self, call: Call) -> None:
+        self.world.calls.append(call)
+        self.world.touch()
+
+    async def _respond(self, request: web.Request) -> web.StreamResponse:
+        try:
+            given = json.loads(await request.text())
+        except ValueError:
+            return web.json_response({"ok": False, "error": "invalid_payload"}, status=400)
+        try:
+            hook = self.world.use_hook(request.match_info["hook"])
+            respond(self.world, hook, given)
+        except SlackError as refusal:
+            gone = refusal.error in ("used_url", "expired_url")
+            result = {"ok": False, "error": refusal.error, "errors": refusal.messages}
+            self._log(Call("response_url", given, result, 404 if gone else 400))
+            return web.json_response(result, status=404 if gone else 400)
+        self._log(Call("response_url", given, {"ok": True}))
+        return web.Response(text="ok")
+
+
+async def _read(request: web.Request, method: str) -> tuple[str, Json]:
+    """The token and the arguments, from wherever the client put them."""
+    given: Json = dict(request.query)
+    if request.content_type == "application/json":
+        body = await request.text()
+        # Methods that take forms only see nothing of a JSON body.
+        if method not in FORM_ONLY and body:
+            parsed = json.loads(body)
+            given |= parsed if isinstance(parsed, dict) else {}
+    else:
+        given |= {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    header = request.headers.get("Authorization", "")
+    token = header.removeprefix("Bearer ").strip() or str(given.get("token", ""))
+    given.pop("token", None)
+    return token, given
