@@ -1,0 +1,395 @@
+"""A whole desk in memory, with a clock that we hold and a chat that we read.
+
+It steps from wake-up to wake-up as the real loops do: `await desk.fast_forward(hours=5)`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bot.address import Actor, MessageRef, Place, UserRef
+from bot.bell import Bell
+from bot.clock import parse_instant
+from bot.courier import Courier
+from bot.desk import routes
+from bot.desk.core import Desk
+from bot.directory import Directory
+from bot.exchange import Answer, Ask, Command, Done, Posted, Press, Show, Submission
+from bot.forms import Form
+from bot.ports import Store
+from bot.settings import load_desk
+from bot.ticker import tick
+from bot.views import (
+    Audience,
+    Button,
+    GetHelp,
+    Link,
+    Mention,
+    Notice,
+    Quote,
+    Receipt,
+    Rich,
+    Strong,
+    TicketCard,
+    View,
+    When,
+)
+from sla_core.events import Event
+from sla_core.ticket import Ticket
+from tests.memory_store import MemoryStore
+
+TEAM = "T0VENDOR"
+ACME = Place("slack", "C0ACME")
+SILVER = Place("slack", "C0SILVER")
+TRIAGE = Place("slack", "C0TRIAGE")
+
+DESK_FILE = """
+vendor = "m3ter"
+
+[slack]
+triage = "C0TRIAGE"
+agents = ["U0BOB", "S0SUPPORT"]
+
+[rotas]
+first_line = ["bob", "eve"]
+second_line = ["eve", "bob"]
+engineering = ["kim"]
+leadership = ["mia"]
+
+[[people]]
+id = "dana"
+name = "Dana"
+slack = "U0DANA"
+
+[[people]]
+id = "bob"
+name = "Bob"
+slack = "U0BOB"
+
+[[people]]
+id = "eve"
+name = "Eve"
+slack = "U0EVE"
+
+[[people]]
+id = "kim"
+name = "Kim"
+slack = "U0KIM"
+
+[[people]]
+id = "mia"
+name = "Mia"
+slack = "U0MIA"
+
+[[accounts]]
+id = "acme"
+name = "Acme GmbH"
+plan = "gold"
+tam = "dana"
+channels = ["slack:C0ACME"]
+
+[[accounts]]
+id = "silverline"
+name = "Silverline Ltd"
+plan = "silver"
+channels = ["slack:C0SILVER"]
+"""
+
+HOLDING = """
+[accounts.order_form]
+cites = "Order form 2026-04, section 3"
+S2.first_response = "2h"
+hold = true
+"""
+
+S1 = {"request": "incident", "production": "down", "privacy": "no"}
+S2 = {"request": "incident", "production": "reduced", "privacy": "no"}
+S3 = {"request": "incident", "production": "minor", "privacy": "no"}
+NO_CLOCK = {"request": "feature", "production": "unaffected", "privacy": "no"}
+
+
+def person(name: str, home: str = TEAM) -> Actor:
+    """Somebody whose id is made of the name: Bob is U0BOB."""
+    return Actor(UserRef("slack", home, f"U0{name.upper()}"), TEAM, name)
+
+
+ALICE, BOB, DANA, EVE = person("Alice", "T0ACME"), person("Bob"), person("Dana"), person("Eve")
+
+
+class HeldClock:
+    """Shows what it is set to."""
+
+    def __init__(self, at: str) -> None:
+        self.at = parse_instant(at)
+
+    def now(self) -> datetime:
+        return self.at
+
+    async def sleep_until(self, instant: datetime) -> None:
+        self.at = max(self.at, instant)
+
+
+@dataclass
+class Said:
+    """A message as it stands on the platform now."""
+
+    ref: MessageRef
+    to: Place | UserRef
+    view: View
+    thread: MessageRef | None
+    edits: int = 0
+
+    @property
+    def text(self) -> str:
+        return plain(self.view)
+
+
+@dataclass
+class FakeChat:
+    """A chat platform that remembers what was said. `failures` are raised by the next calls, in turn."""
+
+    name: str = "slack"
+    said: list[Said] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+    in_channels: dict[str, frozenset[Place]] = field(default_factory=dict)
+    groups: dict[str, frozenset[UserRef]] = field(default_factory=dict)
+
+    async def post(self, to: Place | UserRef, view: View, thread: MessageRef | None) -> MessageRef:
+        if self.failures:
+            raise self.failures.pop(0)
+        place = to if isinstance(to, Place) else Place(to.platform, f"D{to.id[1:]}", True)
+        ref = MessageRef(place, str(len(self.said) + 1))
+        self.said.append(Said(ref, to, view, thread))
+        return ref
+
+    async def update(self, message: MessageRef, view: View) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        found = next(said for said in self.said if said.ref == message)
+        found.view = view
+        found.edits += 1
+
+    def is_group(self, id: str) -> bool:
+        return id.startswith("S")
+
+    async def members(self, group: str) -> frozenset[UserRef]:
+        return self.groups.get(group, frozenset())
+
+    async def places_of(self, user: UserRef) -> frozenset[Place]:
+        return self.in_channels.get(user.id, frozenset())
+
+
+class DeskInMemory:
+    """The desk with everything that people do as verbs, and everything they hear as lists."""
+
+    def __init__(self, desk: Desk, clock: HeldClock, chat: FakeChat) -> None:
+        self.desk, self.clock, self.chat = desk, clock, chat
+        self.courier = Courier(desk, clock, Bell())
+        self._envelopes = itertools.count(1)
+
+    # What people do ---------------------------------------------------------------------------
+
+    async def command(self, actor: Actor, place: Place = ACME, text: str = "") -> Answer:
+        act = Command(self.envelope(), self.clock.now(), actor, place, "/support", text)
+        return await self.answers(act)
+
+    async def asks_for_help(self, actor: Actor, place: Place = ACME, text: str = "") -> Form:
+        return form_of(await self.command(actor, place, text))
+
+    async def sends(self, actor: Actor, form: Form, key: str | None = None, **values: str) -> Answer:
+        """Send a form; fields that are not named keep what they show."""
+        given = {f.id: _as_values(f.value) for f in form.fields}
+        given |= {name: _as_values(value) for name, value in values.items()}
+        sent = Submission(key or self.envelope(), self.clock.now(), actor, form.id, given, form.context)
+        return await self.answers(sent)
+
+    async def submits(
+        self, actor: Actor, summary: str, answers: dict[str, str], place: Place = ACME, **more: str
+    ) -> str:
+        """`/support`, filled in and sent; the key of the ticket that it opened."""
+        before = await self.keys()
+        form = await self.asks_for_help(actor, place)
+        answer = await self.sends(actor, form, summary=summary, **answers, **more)
+        assert not isinstance(answer, Ask), answer.form.errors
+        (key,) = set(await self.keys()) - set(before)
+        return key
+
+    async def presses(self, actor: Actor, label: str, key: str, place: Place | None = None) -> Answer:
+        """Press a button by its label: on the card of the actor's own side, or on that in `place`."""
+        message, button = self.button(actor, label, key, place)
+        where, now = message.ref.place, self.clock.now()
+        act = Press(self.envelope(), now, actor, where, message.ref, button.action, button.value)
+        return await self.answers(act)
+
+    async def does(
+        self, actor: Actor, label: str, key: str, place: Place | None = None, **values: str
+    ) -> Answer:
+        """Press a button that asks, fill in its form and send it."""
+        form = form_of(await self.presses(actor, label, key, place))
+        return await self.sends(actor, form, **values)
+
+    async def writes(
+        self, actor: Actor, text: str, key: str, audience: Audience = Audience.CUSTOMER
+    ) -> Answer:
+        """A message in the ticket's thread."""
+        root = self.card(key, audience)
+        ref = MessageRef(root.ref.place, f"typed-{next(self._envelopes)}")
+        act = Posted(self.envelope(), self.clock.now(), actor, root.ref.place, ref, text, root.ref)
+        return await self.answers(act)
+
+    async def answers(self, act: Command | Press | Submission | Posted) -> Answer:
+        answer = await routes.answer(self.desk, act)
+        await self.deliver()
+        return answer
+
+    # Time ------------------------------------------------------------------------------------
+
+    async def fast_forward(self, **length: float) -> None:
+        """Let time pass, stopping at each wake-up."""
+        await self.forward_to(self.clock.at + timedelta(**length))
+
+    async def forward_to(self, instant: datetime | str) -> None:
+        until = parse_instant(instant) if isinstance(instant, str) else instant
+        while (wake := await self.desk.store.next_wake()) is not None and wake <= until:
+            self.clock.at = max(self.clock.at, wake)
+            await tick(self.desk)
+            await self.deliver()
+        self.clock.at = until
+        await self.deliver()
+
+    async def sleeps_through(self, **length: float) -> None:
+        """Let time pass while the desk is down, then start it."""
+        self.clock.at += timedelta(**length)
+        await tick(self.desk)
+        await self.deliver()
+
+    async def deliver(self) -> None:
+        while await self.courier.deliver():
+            pass
+
+    # What people hear ------------------------------------------------------------------------
+
+    def heard(self, place: Place = ACME) -> list[str]:
+        """All that stands in a channel, in the order in which it was said."""
+        return [said.text for said in self.chat.said if said.to == place]
+
+    def thread(self, key: str, audience: Audience = Audience.CUSTOMER) -> list[str]:
+        root = self.card(key, audience)
+        return [said.text for said in self.chat.said if said.thread == root.ref]
+
+    def direct(self, actor: Actor = DANA) -> list[Said]:
+        """The direct messages that somebody got."""
+        return [s for s in self.chat.said if isinstance(s.to, UserRef) and s.to.id == actor.user.id]
+
+    def card(self, key: str, audience: Audience = Audience.CUSTOMER) -> Said:
+        return next(
+            said
+            for said in self.chat.said
+            if isinstance(said.view, TicketCard) and (said.view.key, said.view.audience) == (key, audience)
+        )
+
+    def face(self, key: str, audience: Audience = Audience.CUSTOMER) -> TicketCard:
+        view = self.card(key, audience).view
+        assert isinstance(view, TicketCard)
+        return view
+
+    def standing(self, key: str) -> list[str]:
+        """How each promise stands on the customer's card."""
+        return [line.standing for line in self.face(key).promises]
+
+    def labels(self, key: str, audience: Audience = Audience.CUSTOMER) -> list[str]:
+        return [button.label for button in self.face(key, audience).buttons]
+
+    def button(self, actor: Actor, label: str, key: str, place: Place | None) -> tuple[Said, Button]:
+        own_side = Audience.AGENTS if self.desk.directory.is_agent(actor) else Audience.CUSTOMER
+        for audience in sorted(Audience, key=lambda audience: audience is not own_side):
+            message = self.card(key, audience)
+            for button in self.face(key, audience).buttons:
+                if button.label == label and place in (None, message.ref.place):
+                    return message, button
+        raise LookupError(f"no button {label} for {key} in {place or 'either place'}")
+
+    async def ticket(self, key: str) -> Ticket:
+        return await self.desk.ticket(key)
+
+    async def events(self, key: str) -> list[str]:
+        """The names of the events in the ticket's history."""
+        return [type(event).__name__ for event in (await self.ticket(key)).history]
+
+    async def last(self, key: str) -> Event:
+        return (await self.ticket(key)).history[-1]
+
+    async def keys(self) -> list[str]:
+        accounts = self.desk.directory.settings.accounts
+        return [key for account in accounts for key in await self.desk.store.tickets(account)]
+
+    def envelope(self) -> str:
+        return f"envelope-{next(self._envelopes)}"
+
+
+async def open_desk(
+    tmp_path: Path, at: str, desk_file: str = DESK_FILE, store: Store | None = None
+) -> DeskInMemory:
+    """A desk that stands at `at`, with the sample desk file."""
+    path = tmp_path / "frontline.toml"
+    path.write_text(desk_file, encoding="utf-8")
+    clock, chat = HeldClock(at), FakeChat()
+    desk = Desk(store or MemoryStore(), clock, Directory(load_desk(path)), {"slack": chat})
+    await desk.directory.refresh(desk.platforms)
+    return DeskInMemory(desk, clock, chat)
+
+
+def form_of(answer: Answer) -> Form:
+    assert isinstance(answer, Ask), answer
+    return answer.form
+
+
+def said(answer: Answer) -> str:
+    """What an answer tells the one who acted."""
+    assert isinstance(answer, Show), answer
+    return plain(answer.view)
+
+
+def done(answer: Answer) -> bool:
+    return isinstance(answer, Done)
+
+
+def plain(view: View) -> str:
+    """A view as one text, instants in UTC."""
+    match view:
+        case Notice():
+            return rich(view.text)
+        case TicketCard():
+            promises = "; ".join(f"{p.label}: {p.standing}" for p in view.promises)
+            return f"{view.key} {view.title} [{view.severity}] {promises}"
+        case Receipt():
+            return rich(view.intro) + " ".join(f"{table.title}: {table.says}" for table in view.tables)
+        case GetHelp():
+            return view.vendor
+
+
+def rich(text: Rich) -> str:
+    parts = []
+    for part in text:
+        match part:
+            case str():
+                parts.append(part)
+            case Strong() | Link():
+                parts.append(part.text)
+            case When():
+                parts.append(f"{part.at:%a %d %b %H:%M}")
+            case Mention():
+                parts.append(f"@{part.name}")
+            case Quote():
+                parts.append(f" “{part.text}” ")
+    return "".join(parts)
+
+
+def _as_values(value: str | Sequence[str]) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,) if value else ()
+    return tuple(value)

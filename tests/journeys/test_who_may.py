@@ -1,0 +1,160 @@
+"""Who is who, and who may do what: everything unknown is a customer, and customers stay with their own."""
+
+from __future__ import annotations
+
+from bot.address import Place, UserRef
+from bot.exchange import Press
+from tests.harness import (
+    ALICE,
+    BOB,
+    DANA,
+    DESK_FILE,
+    HOLDING,
+    NO_CLOCK,
+    S1,
+    S2,
+    SILVER,
+    TRIAGE,
+    done,
+    person,
+    said,
+)
+from tests.journeys.conftest import OpenDesk
+
+ALLOWED = "Only agents of m3ter can do that."
+NOT_YOURS = "Only the customer of ACME-1 and agents of m3ter can do that."
+
+
+async def test_a_customer_cannot_press_agents_buttons_even_in_triage(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    for label in ("Acknowledge", "Take it", "Reply", "Change severity", "Update", "Resolve"):
+        assert said(await desk.presses(ALICE, label, key)) == ALLOWED
+    assert await desk.events(key) == ["Opened"]
+
+
+async def test_the_agents_id_in_another_company_is_a_customer(a_desk: OpenDesk) -> None:
+    """People match on platform, home team and user id."""
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    other_bob = person("Bob", home="T0ELSEWHERE")
+    assert said(await desk.presses(other_bob, "Take it", key)) == ALLOWED
+
+
+async def test_an_agent_by_user_group(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    gwen = person("Gwen")
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    assert said(await desk.presses(gwen, "Take it", key)) == ALLOWED
+
+    desk.chat.groups["S0SUPPORT"] = frozenset({gwen.user})
+    await desk.desk.directory.refresh(desk.desk.platforms)
+
+    assert done(await desk.presses(gwen, "Take it", key))
+
+
+async def test_a_tam_is_an_agent_for_her_own_accounts_only(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    own = await desk.submits(ALICE, "Bills are slow", S2)
+    other = await desk.submits(person("Sam", "T0SILVER"), "All is down", S1, SILVER)
+    assert done(await desk.presses(DANA, "Take it", own))
+    assert said(await desk.presses(DANA, "Take it", other)) == ALLOWED
+
+
+async def test_a_customer_of_another_account_touches_nothing(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    sam = person("Sam", "T0SILVER")
+    for action in ("why", "escalate", "close", "add_details"):
+        press = Press(desk.envelope(), desk.clock.now(), sam, SILVER, None, action, key)
+        assert (
+            said(await desk.answers(press)) == "Only the customer of ACME-1 and agents of m3ter can do that."
+        )
+    assert await desk.events(key) == ["Opened"]
+
+
+async def test_forged_values_are_refused_calmly(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    await desk.submits(ALICE, "Bills are slow", S2)
+    for action, value in (("take", "NOBODY-9"), ("no_such_action", "ACME-1"), ("resolve", "")):
+        press = Press(desk.envelope(), desk.clock.now(), BOB, TRIAGE, None, action, value)
+        assert said(await desk.answers(press))
+
+
+async def test_support_in_a_channel_that_nobody_owns_says_what_to_set(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    answer = await desk.command(ALICE, Place("slack", "C0LUNCH"))
+    assert '"slack:C0LUNCH"' in said(answer)
+    assert "`channels`" in said(answer)
+
+
+async def test_support_in_a_direct_message_finds_the_account(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    there = Place("slack", "D0ALICE", direct=True)
+    assert "no channel of a customer" in said(await desk.command(ALICE, there))
+
+    desk.chat.in_channels[ALICE.user.id] = frozenset({Place("slack", "C0ACME")})
+    form = await desk.asks_for_help(ALICE, there)
+    assert form.fields[0].label == "Summary"
+
+    desk.chat.in_channels[ALICE.user.id] |= {SILVER}
+    form = await desk.asks_for_help(ALICE, there)
+    assert form.fields[0].label == "Account"
+
+
+async def test_silver_has_no_chat_but_never_loses_an_emergency(a_desk: OpenDesk) -> None:
+    """M3-4, A13: refused in the form with the vendor's own way in; the worst class is taken and logged."""
+    desk = await a_desk()
+    sam = person("Sam", "T0SILVER")
+    form = await desk.asks_for_help(sam, SILVER)
+
+    answer = await desk.sends(sam, form, summary="How do I …?", **NO_CLOCK)
+    again = answer.form  # type: ignore[union-attr]
+    assert "https://support.m3ter.com/" in " ".join(again.errors.values())
+    assert again.fields[0].value == "How do I …?"
+    assert await desk.keys() == []
+
+    await desk.sends(sam, form, summary="All is down", **S1)
+    ticket = await desk.ticket("SILVERLINE-1")
+    assert ticket.opened.exception == "accepted as S1 although the plan Silver does not include chat"
+
+
+async def test_nobody_is_sent_a_direct_message_under_a_plan_without_tam(a_desk: OpenDesk) -> None:
+    """M3-7: warnings and breaches only; an escalation goes to leadership."""
+    desk = await a_desk()
+    sam = person("Sam", "T0SILVER")
+    key = await desk.submits(sam, "All is down", S1, SILVER)
+    await desk.fast_forward(hours=2)
+    assert [m.to for m in desk.chat.said if isinstance(m.to, UserRef)] == []
+
+    await desk.does(sam, "Escalate", key, text="Please hurry")
+    assert [m.to.id for m in desk.chat.said if isinstance(m.to, UserRef)] == ["U0MIA"]
+
+
+async def test_hold_is_there_only_where_it_was_granted(a_desk: OpenDesk) -> None:
+    """A25, M3-1: no policy of ours has it; an order form may."""
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    assert "Hold" not in desk.labels(key, desk.face(key).audience.AGENTS)
+
+
+async def test_an_order_form_beats_the_plan_and_grants_holding(a_desk: OpenDesk) -> None:
+    """M3-1, A25: its 2 hours replace the 4; a hold is announced, moves the deadline, ends with a message."""
+    granted = DESK_FILE.replace('channels = ["slack:C0ACME"]', f'channels = ["slack:C0ACME"]{HOLDING}')
+    desk = await a_desk(desk_file=granted)
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    assert desk.standing(key) == ["less than 2 h left"]
+
+    await desk.fast_forward(minutes=30)
+    await desk.does(BOB, "Hold", key, text="waiting for your export")
+    assert desk.standing(key) == ["on hold"]
+    assert "waiting for your export" in desk.thread(key)[0]
+
+    await desk.fast_forward(hours=3)
+    assert desk.standing(key) == ["on hold"]
+    await desk.writes(ALICE, "Here is the export.", key)
+
+    due = desk.face(key).promises[0].due_at
+    assert desk.standing(key) == ["less than 2 h left"]
+    assert due is not None
+    assert f"{due:%H:%M}" == "20:30"
