@@ -1,0 +1,95 @@
+"""What the environment says: addresses, secrets, the stage clock. Every fault at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.clock import StageClock
+from bot.settings import DeskSettings
+from sla_core.catalog.load import Fault, Faults
+
+SLACK_API = "https://slack.com/api/"
+
+
+class Environment(BaseSettings):
+    """The variables of the public contract; empty ones count as unset."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
+
+    frontline_config: Path = Path("frontline.toml")
+    database_url: str = "sqlite:///frontline.db"
+    host: str = "127.0.0.1"
+    port: int = 3000
+    slack_bot_token: SecretStr | None = None
+    slack_signing_secret: SecretStr | None = None
+    slack_api_url: str = SLACK_API
+    frontline_clock: str | None = None
+    frontline_local_slack: bool = False
+    """The client at SLACK_API_URL is a local one that shows no date tokens and forgets untouched fields."""
+
+    @property
+    def stage_clock(self) -> StageClock | None:
+        return StageClock.parse(self.frontline_clock) if self.frontline_clock else None
+
+
+def read_environment() -> Environment:
+    """Raises Faults."""
+    try:
+        return Environment()
+    except ValidationError as wrong:
+        raise Faults(
+            [Fault("environment", str(e["loc"][0]).upper(), e["msg"]) for e in wrong.errors()]
+        ) from None
+
+
+def check_environment(env: Environment, desk: DeskSettings) -> None:
+    """Whether the environment has what the desk's file needs. Raises Faults."""
+    faults = [Fault("environment", key, says) for key, says in _faults(env, desk)]
+    if faults:
+        raise Faults(faults)
+
+
+def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
+    if "slack" in desk.chats:
+        if env.slack_bot_token is None:
+            yield "SLACK_BOT_TOKEN", "is not set; copy the Bot User OAuth Token (xoxb-…) of your Slack app"
+        elif not env.slack_bot_token.get_secret_value().startswith("xoxb-"):
+            yield (
+                "SLACK_BOT_TOKEN",
+                "is no bot token; it begins with xoxb- (your Slack app, OAuth & Permissions)",
+            )
+        if env.slack_signing_secret is None:
+            yield "SLACK_SIGNING_SECRET", "is not set; copy it from your Slack app, Basic Information"
+    if "teams" in desk.chats:
+        yield "teams", "is in the desk's file, but this version connects Slack only; remove [teams] for now"
+    if not 0 <= env.port <= 65535:
+        yield "PORT", f"{env.port} is no port; use 1 to 65535"
+    local = is_loopback(urlsplit(env.slack_api_url).hostname or "")
+    if env.frontline_local_slack and not local:
+        yield "FRONTLINE_LOCAL_SLACK", "goes with a SLACK_API_URL on this machine only"
+    if env.frontline_clock is None:
+        return
+    if not local:
+        yield (
+            "FRONTLINE_CLOCK",
+            "a stage clock is for a SLACK_API_URL on this machine only; unset one of them",
+        )
+    try:
+        StageClock.parse(env.frontline_clock)
+    except ValueError as wrong:
+        yield "FRONTLINE_CLOCK", str(wrong)
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

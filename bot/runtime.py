@@ -1,0 +1,75 @@
+"""Keeps a desk running: wakes tickets, delivers messages, re-reads user groups, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import structlog
+
+from bot import ticker
+from bot.bell import Bell
+from bot.clock import WallClock
+from bot.courier import Courier
+from bot.desk.core import Desk
+
+log = structlog.get_logger(__name__)
+
+GROUPS_EVERY = 300
+"""Seconds between readings of the user groups that `agents` names."""
+RESTART_AFTER = 1.0
+"""Seconds before a loop that failed is started again."""
+
+
+@dataclass
+class Runtime:
+    """The loops around a desk. `rung` is to be called whenever the store has changed."""
+
+    desk: Desk
+    _ticking: Bell = field(default_factory=Bell)
+    _sending: Bell = field(default_factory=Bell)
+    _failing: set[str] = field(default_factory=set)
+
+    def rung(self) -> None:
+        self._ticking.ring()
+        self._sending.ring()
+
+    def troubles(self) -> list[str]:
+        """What keeps the desk from being ready, for /readyz."""
+        return [f"{loop} is failing" for loop in sorted(self._failing)]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The loops run inside; they are ended at a point where nothing is half done."""
+        courier = Courier(self.desk, WallClock(), self._sending)
+        tasks = [
+            asyncio.create_task(self._kept_up("ticker", lambda: ticker.run(self.desk, self._ticking))),
+            asyncio.create_task(self._kept_up("courier", courier.run)),
+            asyncio.create_task(self._kept_up("directory", self._refresh)),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    async def _kept_up(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                self._failing.discard(name)
+                await loop()
+            except Exception:  # a loop that dies would take every later promise with it
+                self._failing.add(name)
+                log.exception("a loop failed and is started again", loop=name)
+                await asyncio.sleep(RESTART_AFTER)
+
+    async def _refresh(self) -> None:
+        while True:
+            await asyncio.sleep(GROUPS_EVERY)
+            for line in await self.desk.directory.refresh(self.desk.platforms):
+                log.warning(line)
