@@ -1,7 +1,7 @@
 """Business calendars: when a promise's clock counts, in whichever zones its hours are written.
 
-All arithmetic runs on one compiled line of openings (integer microseconds since 1970, UTC), built a few
-years at a time as questions ask for them. Instants are aware datetimes; answers are in UTC.
+All arithmetic runs on one compiled line of openings, built a few years at a time as questions ask for
+them. Instants are aware datetimes; answers are in UTC.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sla_core.closures import NEVER_CLOSED, Closures
 from sla_core.span import Span
-from sla_core.timeline import Line, instant_at, instant_of, length, micros
+from sla_core.timeline import NO_TIME, Line, in_utc, instant_of
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FURTHEST_YEAR = 2200
@@ -91,7 +91,12 @@ class BusinessCalendar:
 
     @property
     def always_open(self) -> bool:
-        whole_days = [h for h in self.hours if h.closes.after_midnight - h.opens.after_midnight == _DAY]
+        whole_days = [
+            hours
+            for hours in self.hours
+            if hours.closes.after_midnight - hours.opens.after_midnight == _DAY
+            and hours.closes.zone.key == hours.opens.zone.key
+        ]
         return not self._can_close and {d for h in whole_days for d in h.weekdays} == set(range(7))
 
     @property
@@ -100,33 +105,32 @@ class BusinessCalendar:
         return bool(shut.public or shut.annual or shut.dates or self.early_closings)
 
     def is_open(self, at: datetime) -> bool:
-        instant = micros(at)
+        instant = in_utc(at)
         line = self._covering(instant, instant)
         i = bisect_right(line.starts, instant) - 1
         return i >= 0 and instant < line.ends[i]
 
     def elapsed(self, start: datetime, end: datetime) -> timedelta:
         """Open time between two instants; nothing when `end` is not after `start`."""
-        first, last = micros(start), micros(end)
+        first, last = in_utc(start), in_utc(end)
         if last <= first:
-            return timedelta(0)
+            return NO_TIME
         line = self._covering(first, last)
-        return timedelta(microseconds=line.spent(last) - line.spent(first))
+        return line.spent(last) - line.spent(first)
 
     def add(self, start: datetime, amount: timedelta) -> datetime:
         """When `amount` of open time has passed. Time that runs out at a close is due at that close."""
-        instant = micros(start)
-        need = length(amount)
-        if need < 0:
+        instant = in_utc(start)
+        if amount < NO_TIME:
             raise ValueError("open time to add cannot be negative")
-        if not need:
-            return start.astimezone(UTC)
+        if not amount:
+            return instant
         line = self._covering(instant, instant)
-        wanted = line.spent(instant) + need
+        wanted = line.spent(instant) + amount
         while wanted > line.before[-1]:
             line = self._longer()
-            wanted = line.spent(instant) + need
-        return instant_at(line.reached(wanted))
+            wanted = line.spent(instant) + amount
+        return line.reached(wanted)
 
     def add_days(self, start: datetime, days: int) -> datetime:
         """The same offset into the `days`-th following business day, clamped to that day's close.
@@ -136,7 +140,7 @@ class BusinessCalendar:
         """
         if days < 1:
             raise ValueError("business days to add must be at least 1")
-        instant = micros(start)
+        instant = in_utc(start)
         line = self._covering(instant, instant)
         while True:
             i = bisect_right(line.starts, instant) - 1
@@ -149,40 +153,43 @@ class BusinessCalendar:
             line = self._longer()
         offset = line.spent(instant) - line.day_before[day]
         begun, over = line.day_before[day + days], line.day_before[day + days + 1]
-        return instant_at(line.reached(min(begun + offset, over)))
+        return line.reached(min(begun + offset, over))
 
     def next_opening(self, at: datetime) -> datetime:
         """`at` itself when open, else the start of the next opening."""
-        instant = micros(at)
+        instant = in_utc(at)
         line = self._covering(instant, instant)
         i = bisect_right(line.starts, instant) - 1
         if i >= 0 and instant < line.ends[i]:
-            return at.astimezone(UTC)
+            return instant
         while i + 1 >= len(line.starts):
             line = self._longer()
             i = bisect_right(line.starts, instant) - 1
-        return instant_at(line.starts[i + 1])
+        return line.starts[i + 1]
 
     def closing(self, at: datetime) -> datetime | None:
-        """The end of the open stretch around `at`, be it days away; None when it has none or is not open."""
+        """The end of the open stretch around `at`, be it days away; None when it is not open or has no end.
+
+        A stretch that goes on for years has none.
+        """
         if self.always_open:
             return None
-        instant = micros(at)
+        instant = in_utc(at)
         line = self._covering(instant, instant)
         i = bisect_right(line.starts, instant) - 1
         if i < 0 or instant >= line.ends[i]:
             return None
         while i + 1 < len(line.starts) and line.starts[i + 1] == line.ends[i]:
             i += 1
-        return instant_at(line.ends[i])
+        return line.ends[i] if i + 1 < len(line.starts) else None
 
     def openings(self, within: Span) -> Iterator[Span]:
         """The open stretches of `within`, in order, each as long as the calendar keeps it."""
-        first, last = micros(within.start), micros(within.end)
+        first, last = in_utc(within.start), in_utc(within.end)
         line = self._covering(first, last)
         i = max(bisect_right(line.starts, first) - 1, 0)
         while i < len(line.starts) and line.starts[i] < last:
-            stretch = Span(instant_at(line.starts[i]), instant_at(line.ends[i])) & within
+            stretch = Span(line.starts[i], line.ends[i]) & within
             if stretch:
                 yield stretch
             i += 1
@@ -203,7 +210,7 @@ class BusinessCalendar:
         spans = []
         for hours in self.hours:
             opens = day.weekday() in hours.weekdays or (
-                day in self.closures.working and hours is self._usual_hours(day)
+                day in self.closures.working and hours in self._usual_hours(day)
             )
             if opens and not closed:
                 span = hours.on(day, self.early_closings.get(day))
@@ -211,55 +218,59 @@ class BusinessCalendar:
                     spans.append(span)
         return sorted(spans)
 
-    def _usual_hours(self, day: date) -> Hours | None:
-        """On a working day that the weekday alone would leave closed: the first hours of the week."""
-        return None if any(day.weekday() in hours.weekdays for hours in self.hours) else self.hours[0]
+    def _usual_hours(self, day: date) -> list[Hours]:
+        """On a working day that the weekday alone would leave closed: the hours of the week's first day."""
+        if any(day.weekday() in hours.weekdays for hours in self.hours):
+            return []
+        first = min(weekday for hours in self.hours for weekday in hours.weekdays)
+        return [hours for hours in self.hours if first in hours.weekdays]
 
     def _closed_in(self, year: int) -> dict[date, str]:
         if year not in self._closed:
             self._closed[year] = self.closures.in_year(year)
         return self._closed[year]
 
-    def _covering(self, first: int, last: int) -> Line:
+    def _covering(self, first: datetime, last: datetime) -> Line:
         line = self._line
         if line.since <= first and last < line.until:
             return line
-        since = min(line.first_year, _year(first) - 1)
-        until = max(line.last_year, _year(last) + 2)
+        since = min(line.first_year, first.year - 1)
+        until = max(line.last_year, last.year + 2)
         self._line = line = self._compiled(since, until)
         return line
 
     def _longer(self) -> Line:
-        if self._line.last_year >= FURTHEST_YEAR:
+        first, last = self._line.first_year, self._line.last_year
+        if last >= FURTHEST_YEAR:
             raise NeverOpens(f"no opening before the year {FURTHEST_YEAR} lets this much time pass")
-        self._line = line = self._compiled(self._line.first_year, self._line.last_year + 4)
+        self._line = line = self._compiled(first, min(last + max(4, last - first), FURTHEST_YEAR))
         return line
 
     def _compiled(self, first_year: int, last_year: int) -> Line:
         if first_year < _EARLIEST_YEAR or last_year > FURTHEST_YEAR + 4:
             raise ValueError(f"calendars answer for the years {_EARLIEST_YEAR} to {FURTHEST_YEAR}")
-        starts: list[int] = []
-        ends: list[int] = []
+        starts: list[datetime] = []
+        ends: list[datetime] = []
+        origins: list[datetime] = []
+        before = [NO_TIME]
         day_of: list[int] = []
-        before = [0]
-        day_before = [0]
+        day_before = [NO_TIME]
         for year in range(first_year, last_year + 1):
             for day in _days_of(year):
                 spent = before[-1]
                 for span in self._merged(day):
-                    start, end = micros(span.start), micros(span.end)
-                    if ends and start < ends[-1]:
-                        start = ends[-1]
-                    if start < end:
+                    start = max(span.start, ends[-1]) if ends else span.start
+                    if start < span.end:
                         starts.append(start)
-                        ends.append(end)
+                        ends.append(span.end)
+                        origins.append(start - before[-1])
+                        before.append(before[-1] + (span.end - start))
                         day_of.append(len(day_before) - 1)
-                        before.append(before[-1] + end - start)
                 if before[-1] > spent:
                     day_before.append(before[-1])
-        since = micros(datetime(first_year, 1, 2, tzinfo=UTC))
-        until = micros(datetime(last_year, 12, 30, tzinfo=UTC))
-        return Line(starts, ends, before, day_of, day_before, first_year, last_year, since, until)
+        since = datetime(first_year, 1, 2, tzinfo=UTC)
+        until = datetime(last_year, 12, 30, tzinfo=UTC)
+        return Line(starts, ends, origins, before, day_of, day_before, first_year, last_year, since, until)
 
     def _merged(self, day: date) -> list[Span]:
         merged: list[Span] = []
@@ -283,7 +294,3 @@ def _days_of(year: int) -> Iterator[date]:
     while day.year == year:
         yield day
         day += _DAY
-
-
-def _year(instant: int) -> int:
-    return instant_at(instant).year

@@ -27,8 +27,7 @@ class PublicHolidays:
         return {day: name for day, name in days.items() if self._closes(name)}
 
     def _closes(self, name: str) -> bool:
-        # The package joins the names of holidays that share a day with "; ".
-        names = set(name.split("; "))
+        names = _names(name)
         if self.only:
             return bool(names & self.only)
         return bool(names - self.excluding)
@@ -39,18 +38,26 @@ class PublicHolidays:
             part
             for year in years
             for name in _published(self.country, self.subdivision, self.categories, year).values()
-            for part in name.split("; ")
+            for part in _names(name)
         }
         return sorted((self.only | self.excluding) - seen)
+
+
+def _names(text: str) -> set[str]:
+    """The package joins the names of holidays that share a day, and marks days that stand for another one."""
+    return {name.removesuffix(" (observed)") for name in text.split("; ")}
 
 
 @lru_cache(maxsize=512)
 def _published(
     country: str, subdivision: str | None, categories: tuple[str, ...], year: int
 ) -> dict[date, str]:
-    """Dates to English names. Raises NotImplementedError for a country or subdivision that is not known."""
+    """Dates to English names, with the days that the country's law observes for those on a weekend.
+
+    Raises NotImplementedError for a country or subdivision that is not known.
+    """
     found = holidays.country_holidays(
-        country, subdiv=subdivision, years=year, categories=categories, language="en_US", observed=False
+        country, subdiv=subdivision, years=year, categories=categories, language="en_US"
     )
     return dict(found.items())
 
@@ -70,7 +77,10 @@ class AnnualDay:
 
     def of_year(self, year: int) -> dict[date, str]:
         """The days that the holiday of `year` closes; an observed one may lie in the year before or after."""
-        itself = date(year, self.month, self.day)
+        try:
+            itself = date(year, self.month, self.day)
+        except ValueError:  # 29 February
+            return {}
         days = {itself: self.name}
         if self.observed and itself.weekday() in (SATURDAY, SUNDAY):
             usual = itself - timedelta(1) if itself.weekday() == SATURDAY else itself + timedelta(1)

@@ -10,7 +10,7 @@ from sla_core.policy import Metric
 from sla_core.promise import Promise
 
 _MINUTES = (5, 15, 30)
-_HOURS = (*range(1, 9), 12, 16, 20, 24, *range(32, 2001, 8))
+_HOURS = (*range(1, 9), 12, 16, 20, 24, *range(32, 2001, 8), *range(2100, 100_001, 100))
 BOUNDS = tuple(timedelta(minutes=m) for m in _MINUTES) + tuple(timedelta(hours=h) for h in _HOURS)
 """The bounds a card may name, shortest first: finer as the deadline comes near."""
 
@@ -71,8 +71,8 @@ def next_change(promise: Promise, now: datetime) -> datetime | None:
     left = promise.left(now)
     lower = [step for step in BOUNDS if step < bound(left)]
     shrinks = promise.calendar.add(now, left - lower[-1]) if lower else promise.due_at
-    closes = promise.calendar.closing(now)
-    return shrinks if closes is None else min(shrinks, closes)
+    others = (promise.warn_at, promise.calendar.closing(now))
+    return min([shrinks, *(at for at in others if at is not None and at > now)])
 
 
 def bound(left: timedelta) -> timedelta:

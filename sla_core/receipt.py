@@ -47,6 +47,8 @@ def _by_day(calendar: BusinessCalendar, span: Span) -> Iterator[Span]:
     while at < span.end:
         tomorrow = at.astimezone(calendar.zone).date() + timedelta(1)
         midnight = instant_of(datetime.combine(tomorrow, time()), calendar.zone)
+        if midnight <= at:  # clocks went back over a midnight: this date is shown for the second time
+            midnight = instant_of(datetime.combine(tomorrow + timedelta(1), time()), calendar.zone)
         yield Span(at, min(midnight, span.end))
         at = midnight
 

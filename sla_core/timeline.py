@@ -1,4 +1,4 @@
-"""Instants as integer microseconds, and the compiled line of openings on which all arithmetic runs."""
+"""Instants in UTC, and the compiled line of openings on which all arithmetic runs."""
 
 from __future__ import annotations
 
@@ -6,23 +6,14 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SECOND = 1_000_000
+NO_TIME = timedelta(0)
+_SECOND = timedelta(seconds=1)
 
 
-def micros(at: datetime) -> int:
+def in_utc(at: datetime) -> datetime:
     if at.tzinfo is None:
         raise ValueError(f"{at.isoformat()} has no time zone; the clock takes aware instants only")
-    since = at - EPOCH
-    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
-
-
-def length(amount: timedelta) -> int:
-    return (amount.days * 86_400 + amount.seconds) * SECOND + amount.microseconds
-
-
-def instant_at(micros: int) -> datetime:
-    return EPOCH + timedelta(microseconds=micros)
+    return at.astimezone(UTC)
 
 
 def instant_of(naive: datetime, zone: tzinfo) -> datetime:
@@ -32,48 +23,54 @@ def instant_of(naive: datetime, zone: tzinfo) -> datetime:
     hours that begin or end inside it shrink instead of moving.
     """
     aware = naive.replace(tzinfo=zone)
-    instant = aware.astimezone(UTC)
-    if instant.astimezone(zone).replace(tzinfo=None) == naive:
-        return instant
-    late, early = micros(instant), micros(aware.replace(fold=1))
-    after = instant_at(late).astimezone(zone).utcoffset()
-    while late - early > SECOND:
-        middle = (early + late) // 2 // SECOND * SECOND
+    late = aware.astimezone(UTC)
+    if late.astimezone(zone).replace(tzinfo=None) == naive:
+        return late
+    early = aware.replace(fold=1).astimezone(UTC)
+    after = late.astimezone(zone).utcoffset()
+    while late - early > _SECOND:
+        middle = (early + (late - early) // 2).replace(microsecond=0)
         if middle <= early:
             break
-        if instant_at(middle).astimezone(zone).utcoffset() == after:
+        if middle.astimezone(zone).utcoffset() == after:
             late = middle
         else:
             early = middle
-    return instant_at(late)
+    return late
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Openings. `before[i]` is the open time ahead of opening i, `day_before[d]` that ahead of day d."""
+    """Openings, in UTC. `before[i]` is the open time ahead of opening i, `day_before[d]` that ahead of day d.
 
-    starts: list[int]
-    ends: list[int]
-    before: list[int]
+    `origins[i]` is where the line would begin, were it open without a break up to opening i. So inside that
+    opening an instant and the open time spent by then are one addition apart.
+    """
+
+    starts: list[datetime]
+    ends: list[datetime]
+    origins: list[datetime]
+    before: list[timedelta]
     day_of: list[int]
-    day_before: list[int]
+    day_before: list[timedelta]
     first_year: int
     last_year: int
-    since: int
-    until: int
+    since: datetime
+    until: datetime
 
     @classmethod
     def empty(cls) -> Line:
-        return cls([], [], [0], [], [0], 9999, 0, 0, 0)
+        never = datetime.min.replace(tzinfo=UTC)
+        return cls([], [], [], [NO_TIME], [], [NO_TIME], 9999, 0, never, never)
 
-    def spent(self, instant: int) -> int:
+    def spent(self, instant: datetime) -> timedelta:
         """Open time from the start of the line to `instant`."""
         i = bisect_right(self.starts, instant) - 1
         if i < 0:
-            return 0
-        return self.before[i] + min(instant, self.ends[i]) - self.starts[i]
+            return NO_TIME
+        end = self.ends[i]
+        return (instant if instant < end else end) - self.origins[i]
 
-    def reached(self, wanted: int) -> int:
+    def reached(self, wanted: timedelta) -> datetime:
         """The first instant by which `wanted` open time is spent."""
-        i = bisect_left(self.before, wanted) - 1
-        return self.starts[i] + wanted - self.before[i]
+        return self.origins[bisect_left(self.before, wanted) - 1] + wanted

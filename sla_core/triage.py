@@ -101,10 +101,10 @@ class Triage:
         return None
 
     def _completions(self, rule: Rule) -> Iterator[dict[str, tuple[str, ...]]]:
-        """Answers under which `rule` holds; the mildest other options, which come last, are tried first."""
+        """Answers under which `rule` holds, in the order of the options."""
         asked = [q for q in self.questions if q.options and (q.required or q.id in rule.when)]
         choices = [
-            [o.id for o in reversed(q.options) if q.id not in rule.when or o.id in rule.when[q.id]]
+            [o.id for o in q.options if q.id not in rule.when or o.id in rule.when[q.id]]
             for q in asked
         ]
         texts = {q.id: ("Sample text",) for q in self.questions if q.required and not q.options}

@@ -1,0 +1,128 @@
+"""`frontline`: the roof, and the only file that sees all floors."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+
+from adapters.slack.connect import Slack
+from adapters.slack.web_api import SlackFault
+from adapters.sql.fault import DatabaseFault
+from adapters.sql.migrate import migrate
+from adapters.sql.store import SqliteStore, connect
+from adapters.web.server import WebFault, WebServer
+from bot.cli import commands
+from bot.clock import WallClock
+from bot.desk.core import Desk
+from bot.desk.routes import dispatch
+from bot.directory import Directory
+from bot.environment import Environment, check_environment, read_environment
+from bot.logs import configure_logs
+from bot.runtime import Runtime
+from bot.settings import DeskSettings, load_desk
+from demo import command as demo
+from sla_core.catalog.load import Faults
+
+log = structlog.get_logger("frontline")
+
+DONE, FAULT = 0, 1
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; faults go to stderr, one line each."""
+    parser = argparse.ArgumentParser(prog="frontline", description="A support desk with an honest SLA clock.")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands.register(subparsers)
+    demo.register(subparsers)
+    serve = subparsers.add_parser("serve", help="run the bot: HTTP server, SLA wake-ups, delivery")
+    serve.set_defaults(run=lambda args: asyncio.run(_serve()))
+    upgrade = subparsers.add_parser("migrate", help="bring the database to this version")
+    upgrade.set_defaults(run=lambda args: _migrate())
+    args = parser.parse_args(argv)
+    try:
+        code: int = args.run(args)
+    except Faults as wrong:
+        return _told(*map(str, wrong.faults))
+    except (DatabaseFault, SlackFault, WebFault, demo.StageFault) as wrong:
+        return _told(str(wrong))
+    except KeyboardInterrupt:
+        return DONE
+    return code
+
+
+def _told(*faults: str) -> int:
+    for fault in faults:
+        print(" ".join(fault.split()), file=sys.stderr)
+    return FAULT
+
+
+def _migrate() -> int:
+    print(migrate(read_environment().database_url))
+    return DONE
+
+
+async def _serve() -> int:
+    env = read_environment()
+    settings = load_desk(env.frontline_config)
+    check_environment(env, settings)
+    configure_logs()
+    for warning in settings.warnings:
+        log.warning(warning)
+    stop = asyncio.Event()
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(ending, stop.set)
+    async with connect(env.database_url) as store, _desk(env, settings, store) as (desk, slack):
+        runtime = Runtime(desk)
+        store.on_change = runtime.rung
+
+        async def ready() -> Sequence[str]:
+            await store.next_wake()
+            return runtime.troubles()
+
+        server = WebServer(env.host, env.port, slack.routes(dispatch(desk)), ready)
+        await server.start()
+        try:
+            async with runtime.running():
+                await stop.wait()
+                log.info("stopping")
+                await server.stop()
+        finally:
+            await server.stop()
+    return DONE
+
+
+@asynccontextmanager
+async def _desk(
+    env: Environment, settings: DeskSettings, store: SqliteStore
+) -> AsyncIterator[tuple[Desk, Slack]]:
+    """The desk on its platforms; they are closed at the end."""
+    clock = await store.stage(env.stage_clock) or WallClock()
+    assert env.slack_bot_token is not None
+    assert env.slack_signing_secret is not None
+    slack = Slack(
+        env.slack_bot_token.get_secret_value(),
+        env.slack_signing_secret.get_secret_value(),
+        clock,
+        api_url=env.slack_api_url,
+        plain_dates=env.frontline_local_slack,
+        keeps_untouched=env.frontline_local_slack,
+    )
+    try:
+        await slack.start()
+        directory = Directory(settings)
+        desk = Desk(store, clock, directory, {"slack": slack})
+        for line in await directory.refresh(desk.platforms):
+            log.warning(line)
+        yield desk, slack
+    finally:
+        await slack.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""A stage for a desk: a folder of its own with a desk file, and the real `frontline serve` run in it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sla_core.catalog.load import load
+from sla_core.policy import Plan, Policy, Severity
+
+FRIDAY_AFTERNOON = "2026-03-20T16:30:00+01:00"
+"""A Friday, 16:30 in Berlin: most vendors are at work, and the weekend is near."""
+PATIENCE = 20.0
+"""Seconds for the bot to start or to stop."""
+
+ALICE, BOB, DANA = ("U0ALICE", "Alice"), ("U0BOB", "Bob"), ("U0DANA", "Dana")
+BOT_TOKEN, SIGNING_SECRET = "xoxb-frontline-demo", "frontline-demo-signing-secret"
+
+
+class StageFault(Exception):
+    """Why the demo cannot go on, and the cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The vendor whose policy plays, the plan of its sample customer, the severity the story is about."""
+
+    policy: Policy
+    plan: Plan
+    severity: Severity
+
+    @classmethod
+    def of(cls, vendor: str) -> Cast:
+        """Raises Faults for a vendor that is not known."""
+        policy = load(vendor)[-1]
+        plan = next(
+            (p for p in reversed(list(policy.plans.values())) if p.chat), next(iter(policy.plans.values()))
+        )
+        severities = [s for s in policy.severities.values() if s.targets and policy.triage.example(s.id)]
+        return cls(policy, plan, severities[min(1, len(severities) - 1)])
+
+    def answers(self) -> dict[str, str | list[str]]:
+        """One set of answers to the intake questions that leads to the severity, by question id."""
+        found = self.policy.triage.example(self.severity.id) or {}
+        many = {q.id for q in self.policy.triage.questions if q.kind == "choices"}
+        return {id_: list(given) if id_ in many else given[0] for id_, given in found.items()}
+
+    def desk_file(self, vendor: str) -> str:
+        """A frontline.toml with one customer, Acme, and the people of the story."""
+        rotas = "\n".join(f'{step.role} = ["bob"]' for step in self.policy.steps)
+        tam = 'tam = "dana"' if self.plan.tam else ""
+        return f"""vendor = "{vendor}"
+
+[slack]
+triage = "C0TRIAGE"
+agents = ["U0BOB"]
+
+[[people]]
+id = "bob"
+name = "Bob"
+slack = "U0BOB"
+
+[[people]]
+id = "dana"
+name = "Dana"
+slack = "U0DANA"
+
+[rotas]
+{rotas}
+
+[[accounts]]
+id = "acme"
+name = "Acme (sample customer)"
+plan = "{self.plan.id}"
+{tam}
+channels = ["slack:C0ACME"]
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def desk_on_stage(
+    folder: Path, desk_file: str, slack_api: str, port: int, speed: float, local_client: bool
+) -> AsyncIterator[None]:
+    """`frontline serve` in `folder` against a local Slack, from when it listens until it has stopped."""
+    (folder / "frontline.toml").write_text(desk_file, encoding="utf-8")
+    log = folder / "frontline.log"
+    inherited = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+    environment = inherited | {
+        "FRONTLINE_CONFIG": str(folder / "frontline.toml"),
+        "FRONTLINE_CLOCK": f"{FRIDAY_AFTERNOON}*{speed:g}",
+        "FRONTLINE_LOCAL_SLACK": "1" if local_client else "",
+        "DATABASE_URL": f"sqlite:///{folder}/frontline.db",
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "SLACK_API_URL": slack_api,
+        "SLACK_BOT_TOKEN": BOT_TOKEN,
+        "SLACK_SIGNING_SECRET": SIGNING_SECRET,
+    }
+    with log.open("wb") as sink:
+        bot = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bot", "serve", env=environment, stdout=sink, stderr=sink
+        )
+    try:
+        await _listening(bot, port, log)
+        yield
+    finally:
+        await _stopped(bot)
+
+
+async def _listening(bot: asyncio.subprocess.Process, port: int, log: Path) -> None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while bot.returncode is None:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                except OSError:
+                    await asyncio.sleep(0.05)
+                else:
+                    writer.close()
+                    return
+    except TimeoutError:
+        pass
+    said = await asyncio.to_thread(log.read_text, encoding="utf-8")
+    raise StageFault(f"the desk did not start; it says: {said}")
+
+
+async def _stopped(bot: asyncio.subprocess.Process) -> None:
+    if bot.returncode is not None:
+        return
+    bot.terminate()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await bot.wait()
+    except TimeoutError:
+        bot.kill()
+        await bot.wait()
