@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import socket
 import sys
 import tarfile
@@ -68,12 +69,19 @@ async def show(vendor: str, speed: float, folder: Path, say: Callable[[str], Non
     ):
         say(_script(slack, cast, speed))
         if not once:
-            await asyncio.Event().wait()
+            await _interrupted()
+
+
+async def _interrupted() -> None:
+    told = asyncio.Event()
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(ending, told.set)
+    await told.wait()
 
 
 def _script(address: str, cast: Cast, speed: float) -> str:
     return f"""
-  A working desk: {cast.policy.name}, plan {cast.plan.name}. One minute here is {speed:g} minutes of the story.
+  A working desk: {cast.policy.name}, plan {cast.plan.name}. The clock runs {speed:g} times as fast.
 
       {address}
 
@@ -137,6 +145,7 @@ def _unpack(packed: Path, to: Path) -> None:
 def _port() -> int:
     """The usual port, for an address that stays the same; another one where that is taken."""
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", USUAL_PORT))
         except OSError:

@@ -1,0 +1,1 @@
+"""The desk's memory: tickets and what is still to be said, in SQL tables."""

@@ -1,0 +1,92 @@
+"""Events, messages and addresses as JSON text and back. The class's name says which one it is."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, get_args
+
+from pydantic import TypeAdapter
+
+from bot.address import Place, UserRef
+from bot.ports import Card
+from bot.views import Link, Mention, Notice, Quote, Strong, When
+from sla_core.events import Event
+
+
+class UnknownKind(ValueError):
+    """The database holds something that this version has no class for."""
+
+
+class Codec:
+    """JSON of a closed set of dataclasses. Fields they gain later need defaults: old rows lack them."""
+
+    def __init__(self, what: str, classes: tuple[Any, ...]) -> None:
+        self._what = what
+        self._adapters: dict[str, TypeAdapter[Any]] = {cls.__name__: TypeAdapter(cls) for cls in classes}
+
+    def kind(self, value: object) -> str:
+        """The name it is stored under. Raises UnknownKind."""
+        name = type(value).__name__
+        self._adapter(name)
+        return name
+
+    def text(self, value: object) -> str:
+        """The value's fields as JSON text, without its kind."""
+        return self._adapter(type(value).__name__).dump_json(value).decode()
+
+    def value(self, kind: str, text: str) -> Any:
+        """The reverse of `kind` and `text`. Raises UnknownKind, or pydantic's ValidationError."""
+        return self._adapter(kind).validate_json(text)
+
+    def fields(self, value: object) -> dict[str, Any]:
+        """The value as a JSON object that carries its kind."""
+        dumped = self._adapter(kind := type(value).__name__).dump_python(value, mode="json")
+        return {"kind": kind, **dumped}
+
+    def of_fields(self, fields: dict[str, Any]) -> Any:
+        """The reverse of `fields`; does not change what it is given."""
+        return self._adapter(fields["kind"]).validate_python(
+            {name: value for name, value in fields.items() if name != "kind"}
+        )
+
+    def _adapter(self, kind: str) -> TypeAdapter[Any]:
+        try:
+            return self._adapters[kind]
+        except KeyError:
+            raise UnknownKind(f'this version knows no {self._what} "{kind}"; update Frontline') from None
+
+
+EVENTS = Codec("event", get_args(Event))
+_SAYS = Codec("message", (Card, Notice))
+_PARTS = Codec("part of a text", (Strong, When, Mention, Quote, Link))
+_RECIPIENTS = Codec("recipient", (Place, UserRef))
+
+
+def say_text(say: Card | Notice) -> str:
+    """What a message says, as JSON text."""
+    fields = _SAYS.fields(say)
+    if isinstance(say, Notice):
+        # Strong and Quote have the same fields: only the kind tells them apart.
+        fields["text"] = [part if isinstance(part, str) else _PARTS.fields(part) for part in say.text]
+    return json.dumps(fields)
+
+
+def say_of(text: str) -> Card | Notice:
+    """The reverse of `say_text`. Raises UnknownKind."""
+    fields = json.loads(text)
+    if fields["kind"] == Notice.__name__:
+        parts = (part if isinstance(part, str) else _PARTS.of_fields(part) for part in fields["text"])
+        fields["text"] = tuple(parts)
+    said: Card | Notice = _SAYS.of_fields(fields)
+    return said
+
+
+def recipient_text(to: Place | UserRef) -> str:
+    """Whom a message is for, as JSON text."""
+    return json.dumps(_RECIPIENTS.fields(to))
+
+
+def recipient_of(text: str) -> Place | UserRef:
+    """The reverse of `recipient_text`. Raises UnknownKind."""
+    to: Place | UserRef = _RECIPIENTS.of_fields(json.loads(text))
+    return to

@@ -1,0 +1,15 @@
+"""Runs the migrations on the connection that adapters/sql/migrate.py hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from adapters.sql.tables import TicketRow
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=TicketRow.metadata,
+    transactional_ddl=True,
+    render_as_batch=True,
+)
+context.run_migrations()

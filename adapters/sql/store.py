@@ -1,0 +1,120 @@
+"""The desk's Store on a SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+from adapters.sql import reads, writes
+from adapters.sql.migrate import faults, ready
+from adapters.sql.sqlite import Database
+from adapters.sql.url import sqlite_path
+from bot.address import MessageRef
+from bot.clock import StageClock, real_now
+from bot.ports import Appended, Change, Outgoing, Seen
+from sla_core.events import Event
+
+
+class SqliteStore:
+    """Every verb is as bot.ports.Store says. Made by `connect`; to be closed."""
+
+    def __init__(self, database: Database, on_change: Callable[[], None] | None = None) -> None:
+        self.database = database
+        self.on_change = on_change
+        """Called in the loop after each change that was kept: tickets and messages may wait now."""
+
+    async def close(self) -> None:
+        """Finish what was begun and let go of the file. Writing afterwards raises RuntimeError."""
+        await self.database.close()
+
+    async def stage(self, wanted: StageClock | None) -> StageClock | None:
+        """The stage clock that this database lives on; None: real time.
+
+        A database without tickets takes `wanted` for good. Raises DatabaseFault when it lives on another.
+        """
+        return await self.database.write(lambda db: writes.stage(db, wanted))
+
+    async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Seen:
+        at = real_now()
+        return await self.database.write(
+            lambda db: writes.open_ticket(db, envelope, account, draft, at), self._kept
+        )
+
+    async def append(self, envelope: str | None, change: Change) -> Appended | Seen:
+        at = real_now()
+        return await self.database.write(lambda db: writes.append(db, envelope, change, at), self._kept)
+
+    async def load(self, ticket: str) -> tuple[Event, ...]:
+        return await self.database.read(lambda db: reads.history(db, ticket))
+
+    async def due(self, now: datetime, limit: int) -> list[str]:
+        return await self.database.read(lambda db: reads.due(db, now, limit))
+
+    async def next_wake(self) -> datetime | None:
+        return await self.database.read(reads.next_wake)
+
+    async def unsent(self, ready_at: datetime, limit: int) -> list[Outgoing]:
+        return await self.database.read(lambda db: reads.unsent(db, ready_at, limit))
+
+    async def next_ready(self, after: datetime | None = None) -> datetime | None:
+        """As the port says; with `after`, lanes that were parked until then or earlier do not count."""
+        return await self.database.read(lambda db: reads.next_ready(db, after))
+
+    async def sent(self, key: str, ref: MessageRef) -> None:
+        await self.database.write(lambda db: writes.sent(db, key, ref))
+
+    async def park(self, key: str, until: datetime, why: str) -> None:
+        await self.database.write(lambda db: writes.park(db, key, until, why))
+
+    async def refused(self, key: str, why: str) -> None:
+        await self.database.write(lambda db: writes.refused(db, key, why))
+
+    async def ticket_of(self, message: MessageRef) -> str | None:
+        return await self.database.read(lambda db: reads.ticket_of(db, message))
+
+    async def tickets(self, account: str) -> list[str]:
+        return await self.database.read(lambda db: reads.tickets(db, account))
+
+    def _kept(self, outcome: Appended | Seen) -> None:
+        if isinstance(outcome, Appended) and self.on_change is not None:
+            self.on_change()
+
+
+@asynccontextmanager
+async def connect(url: str, on_change: Callable[[], None] | None = None) -> AsyncIterator[SqliteStore]:
+    """The store at DATABASE_URL, closed at the end; a new file is given its tables.
+
+    `sqlite://` is a database of one's own that is gone at the end. Raises DatabaseFault.
+    """
+    if path := sqlite_path(url):
+        async with _opened(path, on_change, durable=True) as store:
+            yield store
+        return
+    folder = Path(tempfile.mkdtemp(prefix="frontline-"))
+    try:
+        async with _opened(folder / "frontline.db", on_change, durable=False) as store:
+            yield store
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder)
+
+
+@asynccontextmanager
+async def _opened(
+    path: Path, on_change: Callable[[], None] | None, durable: bool
+) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(await asyncio.to_thread(_database, path, durable), on_change)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _database(path: Path, durable: bool) -> Database:
+    ready(path)
+    with faults(path):
+        return Database(path, durable=durable)

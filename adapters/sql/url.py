@@ -1,0 +1,26 @@
+"""DATABASE_URL, read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adapters.sql.fault import DatabaseFault
+
+FORMS = "write sqlite:///frontline.db, or sqlite:////var/lib/frontline.db for an absolute path"
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of `sqlite:///…`; None for `sqlite://`, a database that is gone when it is closed.
+
+    Raises DatabaseFault that shows the forms. Its text never repeats the URL, which may hold a password.
+    """
+    scheme, separator, rest = url.strip().partition("://")
+    if scheme.partition("+")[0] in ("postgresql", "postgres"):
+        raise DatabaseFault(f"DATABASE_URL: PostgreSQL comes with a later version; for now {FORMS}")
+    if scheme != "sqlite" or not separator:
+        raise DatabaseFault(f"DATABASE_URL: no database address that Frontline knows; {FORMS}")
+    if rest in ("", "/", "/:memory:"):
+        return None
+    if not rest.startswith("/") or "?" in rest:
+        raise DatabaseFault(f"DATABASE_URL: a file's address has three slashes and no options; {FORMS}")
+    return Path(rest[1:])

@@ -1,0 +1,104 @@
+"""What is stored can be read: all of it, by this version and by every later one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.sql.codec import EVENTS, Codec, UnknownKind, recipient_of, recipient_text, say_of, say_text
+from adapters.sql.tables import EPOCH, instant, micros
+from bot.address import Place, UserRef
+from bot.ports import Card
+from bot.views import Notice
+from sla_core.events import Event
+from tests.sql.samples import NOON
+
+GOLDEN = Path(__file__).with_name("golden")
+
+INSTANTS = st.timedeltas(timedelta(0), timedelta(days=50_000)).map(lambda since: EPOCH + since)
+st.register_type_strategy(datetime, INSTANTS)
+st.register_type_strategy(timedelta, st.timedeltas(timedelta(0), timedelta(days=4000)))
+
+
+@given(st.one_of(*map(st.from_type, get_args(Event))))
+def test_events_come_back(event: Event) -> None:
+    back = EVENTS.value(EVENTS.kind(event), EVENTS.text(event))
+    assert back == event
+    assert type(back) is type(event)
+    assert back.at.utcoffset() == timedelta(0)
+
+
+@given(st.from_type(Card) | st.from_type(Notice))
+def test_what_is_said_comes_back(say: Card | Notice) -> None:
+    assert say_of(say_text(say)) == say
+
+
+@given(st.from_type(Place) | st.from_type(UserRef))
+def test_recipients_come_back(to: Place | UserRef) -> None:
+    assert recipient_of(recipient_text(to)) == to
+
+
+@given(INSTANTS)
+def test_instants_come_back(at: datetime) -> None:
+    assert instant(micros(at)) == at
+
+
+def test_instants_need_a_zone() -> None:
+    with pytest.raises(TypeError):
+        micros(NOON.replace(tzinfo=None))
+
+
+def golden(name: str) -> list[dict[str, Any]]:
+    stored: list[dict[str, Any]] = json.loads((GOLDEN / name).read_text(encoding="utf-8"))
+    return stored
+
+
+def test_the_golden_events_are_one_of_each_kind() -> None:
+    assert sorted(row["kind"] for row in golden("events.json")) == sorted(
+        cls.__name__ for cls in get_args(Event)
+    )
+
+
+@pytest.mark.parametrize("row", golden("events.json"), ids=lambda row: row["kind"])
+def test_stored_events_are_readable_for_ever(row: dict[str, Any]) -> None:
+    event = EVENTS.value(row["kind"], json.dumps(row["body"]))
+    written = json.loads(EVENTS.text(event))
+    assert row["body"].items() <= written.items()
+
+
+@pytest.mark.parametrize("row", golden("messages.json"), ids=lambda row: row["body"]["kind"])
+def test_stored_messages_are_readable_for_ever(row: dict[str, Any]) -> None:
+    said = json.loads(say_text(say_of(json.dumps(row["body"]))))
+    to = json.loads(recipient_text(recipient_of(json.dumps(row["recipient"]))))
+    assert row["body"].items() <= said.items()
+    assert row["recipient"].items() <= to.items()
+
+
+def test_an_unknown_kind_says_so() -> None:
+    with pytest.raises(UnknownKind, match='knows no event "Teleported"; update Frontline'):
+        EVENTS.value("Teleported", "{}")
+    with pytest.raises(UnknownKind, match='knows no message "Hologram"'):
+        say_of('{"kind": "Hologram"}')
+    with pytest.raises(UnknownKind, match='knows no part of a text "Blink"'):
+        say_of('{"kind": "Notice", "text": [{"kind": "Blink", "text": "x"}]}')
+    with pytest.raises(UnknownKind, match='knows no event "str"'):
+        EVENTS.text("not an event")
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A class that had only `old` when its rows were written."""
+
+    old: str
+    new: tuple[int, ...] = (1,)
+
+
+def test_a_field_added_later_reads_old_rows() -> None:
+    assert Codec("test", (Grown,)).value("Grown", '{"old": "x"}') == Grown("x", (1,))

@@ -1,0 +1,270 @@
+"""One writer, many jobs to a commit: order, isolation, failure, and a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+from sqlalchemy.dialects.sqlite import dialect
+
+from adapters.sql import reads
+from adapters.sql.sqlite import MOST_IN_A_COMMIT, Database
+from adapters.sql.store import SqliteStore, connect
+from bot.ports import Appended, Conflict
+from tests.sql.samples import at, change, message, opened, opening, wrote
+
+
+@pytest_asyncio.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database(tmp_path / "plain.db")
+    await database.write(lambda db: db.execute("CREATE TABLE note (n INTEGER UNIQUE)").rowcount)
+    yield database
+    await database.close()
+
+
+def put(db: sqlite3.Connection, n: int) -> int:
+    db.execute("INSERT INTO note VALUES (?)", (n,))
+    return n
+
+
+async def notes(database: Database) -> list[int]:
+    return await database.read(lambda db: list(db.execute(text("SELECT n FROM note ORDER BY n")).scalars()))
+
+
+class Gate:
+    """Holds the writer in a commit of its own, so that what is written meanwhile shares the next one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._shut = asyncio.Event()
+        self._open = threading.Event()
+
+    async def __aenter__(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def hold(db: sqlite3.Connection) -> bool:
+            loop.call_soon_threadsafe(self._shut.set)
+            return self._open.wait(10)
+
+        self._held = asyncio.ensure_future(self._database.write(hold))
+        await self._shut.wait()
+
+    async def __aexit__(self, *error: object) -> None:
+        await asyncio.sleep(0)
+        self._open.set()
+        assert await self._held
+
+
+async def test_the_connection_is_durable(database: Database) -> None:
+    def pragma(db: sqlite3.Connection, name: str) -> object:
+        return db.execute(f"PRAGMA {name}").fetchone()[0]
+
+    found = [
+        await database.write(lambda db, name=name: pragma(db, name))  # type: ignore[misc]
+        for name in ("journal_mode", "synchronous", "foreign_keys")
+    ]
+    assert found == ["wal", 2, 1]
+
+
+async def test_jobs_run_in_the_order_they_came(database: Database) -> None:
+    ran: list[int] = []
+    done: list[int] = []
+
+    def job(n: int) -> int:
+        ran.append(n)
+        return n
+
+    async with Gate(database):
+        tasks = [
+            asyncio.ensure_future(database.write(lambda db, n=n: job(n), done.append))  # type: ignore[misc]
+            for n in range(MOST_IN_A_COMMIT + 50)
+        ]
+    assert await asyncio.gather(*tasks) == ran == done == list(range(MOST_IN_A_COMMIT + 50))
+
+
+async def test_a_later_job_of_the_same_commit_sees_the_earlier(database: Database) -> None:
+    async with Gate(database):
+        first = asyncio.ensure_future(database.write(lambda db: put(db, 1)))
+        second = asyncio.ensure_future(database.write(lambda db: db.execute("SELECT n FROM note").fetchall()))
+    assert (await first, await second) == (1, [(1,)])
+
+
+async def test_a_job_that_fails_takes_back_only_its_own(database: Database) -> None:
+    def fails(db: sqlite3.Connection) -> int:
+        put(db, 99)
+        raise Conflict("moved")
+
+    def stops(db: sqlite3.Connection) -> int:
+        raise StopIteration
+
+    async with Gate(database):
+        tasks = [
+            asyncio.ensure_future(database.write(job))
+            for job in (lambda db: put(db, 1), fails, lambda db: put(db, 1), stops, lambda db: put(db, 2))
+        ]
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [
+        int,
+        Conflict,
+        sqlite3.IntegrityError,
+        RuntimeError,
+        int,
+    ]
+    assert await notes(database) == [1, 2]
+
+
+async def test_a_commit_that_fails_fails_for_all_of_it(database: Database) -> None:
+    await database.write(
+        lambda db: (
+            db.execute(
+                "CREATE TABLE late (n INTEGER REFERENCES note (n) DEFERRABLE INITIALLY DEFERRED)"
+            ).rowcount
+        )
+    )
+    heard: list[int] = []
+    async with Gate(database):
+        good = asyncio.ensure_future(database.write(lambda db: put(db, 1), heard.append))
+        bad = asyncio.ensure_future(
+            database.write(lambda db: db.execute("INSERT INTO late VALUES (7)").rowcount)
+        )
+    for task in (good, bad):
+        with pytest.raises(sqlite3.IntegrityError):
+            await task
+    assert heard == []
+    assert await notes(database) == []
+    assert await database.write(lambda db: put(db, 2)) == 2
+
+
+async def test_who_stops_waiting_does_not_stop_the_write(database: Database) -> None:
+    heard: list[int] = []
+    async with Gate(database):
+        task = asyncio.ensure_future(database.write(lambda db: put(db, 1), heard.append))
+        await asyncio.sleep(0)
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await database.write(lambda db: put(db, 2))
+    assert await notes(database) == [1, 2]
+    assert heard == [1]
+
+
+async def test_reads_do_not_wait_for_the_writer_nor_see_what_is_not_committed(database: Database) -> None:
+    await database.write(lambda db: put(db, 1))
+    async with Gate(database):
+        task = asyncio.ensure_future(database.write(lambda db: put(db, 2)))
+        assert await notes(database) == [1]
+    await task
+    assert await notes(database) == [1, 2]
+
+
+async def test_reads_cannot_write(database: Database) -> None:
+    with pytest.raises(Exception, match="readonly"):
+        await database.read(lambda db: db.execute(text("INSERT INTO note VALUES (1)")))
+
+
+async def test_closing_finishes_what_was_taken(tmp_path: Path) -> None:
+    database = Database(tmp_path / "plain.db")
+    await database.write(lambda db: db.execute("CREATE TABLE note (n INTEGER UNIQUE)").rowcount)
+    tasks = [asyncio.ensure_future(database.write(lambda db, n=n: put(db, n))) for n in range(100)]  # type: ignore[misc]
+    await asyncio.sleep(0)
+    await database.close()
+    await database.close()
+    assert await asyncio.gather(*tasks) == list(range(100))
+    with pytest.raises(RuntimeError, match="closed"):
+        await database.write(lambda db: put(db, 100))
+    with pytest.raises(RuntimeError, match="closed"):
+        await notes(database)
+    assert os.listdir(tmp_path) == ["plain.db"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("sqlite-")]
+
+
+async def test_a_full_disk_is_told_and_survived(sqlite: SqliteStore) -> None:
+    await sqlite.open("e1", "acme", opening())
+    pages = await sqlite.database.write(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
+    await sqlite.database.write(lambda db: db.execute(f"PRAGMA max_page_count={pages + 3}").fetchone())
+    big = change(1, message("m1"), events=tuple(wrote("x" * 9_000, n) for n in range(20)))
+    heard: list[str] = []
+    sqlite.on_change = lambda: heard.append("changed")
+    async with Gate(sqlite.database):
+        tasks = [asyncio.ensure_future(sqlite.append(f"a{n}", big)) for n in range(3)]
+    for task in tasks:
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            await task
+    assert heard == []
+    assert await sqlite.load("ACME-1") == (opened(),)
+    assert await sqlite.unsent(at(0), 10) == []
+    await sqlite.database.write(lambda db: db.execute("PRAGMA max_page_count=100000").fetchone())
+    assert await sqlite.append("a0", big) == Appended("ACME-1", 21)
+
+
+async def test_no_edit_waits_for_what_will_never_be(sqlite: SqliteStore) -> None:
+    await sqlite.open("e1", "acme", opening(message("card"), message("edit", edits="card")))
+    await sqlite.refused("card", "channel is archived")
+    await sqlite.append(None, change(1, message("late edit", edits="card")))
+    states = await sqlite.database.read(
+        lambda db: db.execute(text("SELECT key, state, why FROM outbox ORDER BY id")).all()
+    )
+    assert [tuple(row) for row in states] == [
+        ("card", "refused", "channel is archived"),
+        ("edit", "superseded", "what it edits was refused"),
+        ("late edit", "superseded", "what it edits was refused"),
+    ]
+
+
+async def test_a_database_outlives_its_process(url: str) -> None:
+    async with connect(url) as store:
+        await store.open("e1", "acme", opening(message("m1"), wake_at=at(5)))
+    async with connect(url) as store:
+        assert await store.load("ACME-1") == (opened(),)
+        assert await store.next_wake() == at(5)
+        assert [outgoing.message.key for outgoing in await store.unsent(at(0), 9)] == ["m1"]
+
+
+async def test_two_processes_may_share_a_file(url: str) -> None:
+    async with connect(url) as one, connect(url) as other:
+        done = await asyncio.gather(
+            *(
+                store.open(f"{n}{name}", "acme", opening())
+                for n in range(20)
+                for name, store in [("a", one), ("b", other)]
+            )
+        )
+        assert len(set(done)) == 40
+        assert await one.tickets("acme") == await other.tickets("acme")
+
+
+async def test_sqlite_alone_is_thrown_away() -> None:
+    async with connect("sqlite://") as store:
+        await store.open("e1", "acme", opening())
+        file = await store.database.read(lambda db: db.execute(text("PRAGMA database_list")).one()[2])
+        assert os.stat(file).st_size
+    with pytest.raises(FileNotFoundError):
+        os.stat(os.path.dirname(file))
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        ("due", "ticket_wake"),
+        ("next_wake", "ticket_wake"),
+        ("tickets", "ticket"),
+        ("ticket_of", "outbox_posted"),
+        ("unsent", "outbox_waiting"),
+    ],
+)
+async def test_reads_go_by_index(sqlite: SqliteStore, statement: str, index: str) -> None:
+    query = getattr(reads, f"_{statement.upper()}").compile(dialect=dialect(paramstyle="named"))
+    values = {name: value or 1 for name, value in query.params.items()}
+    plan = await sqlite.database.write(
+        lambda db: db.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchall()
+    )
+    steps = [row[3] for row in plan]
+    assert any(index in step for step in steps), steps
+    assert not [s for s in steps if s.startswith("SCAN") and "USING" not in s and "busy" not in s], steps
