@@ -28,6 +28,7 @@ from bot.runtime import Runtime
 from bot.settings import DeskSettings, load_desk
 from demo import command as demo
 from sla_core.catalog.load import Faults
+from sla_core.catalog.schema import zone
 
 log = structlog.get_logger("frontline")
 
@@ -110,8 +111,9 @@ async def _desk(
         env.slack_signing_secret.get_secret_value(),
         clock,
         api_url=env.slack_api_url,
-        plain_dates=env.frontline_local_slack,
-        keeps_untouched=env.frontline_local_slack,
+        plain_dates=env.frontline_local_slack is not None,
+        plain_zone=zone(env.frontline_local_slack or "UTC"),
+        keeps_untouched=env.frontline_local_slack is not None,
     )
     try:
         await slack.start()

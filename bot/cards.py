@@ -108,7 +108,7 @@ def _worker(ticket: Ticket) -> str:
 
 def _customer_facts(ticket: Ticket, policy: Policy) -> Iterator[tuple[str, str]]:
     if not ticket.confirmed:
-        yield "Severity", "proposed from your answers; an agent will confirm it"
+        yield "Confirmed", "not yet: proposed from your answers, an agent will confirm it"
     effort = policy.severities[ticket.severity].effort
     if effort:
         yield "Effort", effort
@@ -120,10 +120,7 @@ def _facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tup
     plan = policy.plans[opened.plan]
     yield "Customer", f"{account.name if account else opened.account}, plan {plan.name}"
     yield "Opened by", f"{opened.by.name}, for the customer" if opened.by_agent else opened.by.name
-    yield (
-        "Severity",
-        "confirmed" if ticket.confirmed else f"proposed: {opened.why} ({opened.clause})",
-    )
+    yield "Confirmed", "yes" if ticket.confirmed else f"not yet: {opened.why} ({opened.clause})"
     for question in policy.triage.questions:
         given = opened.answers.get(question.id, ())
         if given:
@@ -140,7 +137,7 @@ def _customer_buttons(ticket: Ticket) -> Iterator[Button]:
     if ticket.state is not State.CLOSED:
         yield Button("add_details", "Add details", ticket.key)
     if ticket.state is State.OPEN:
-        yield Button("escalate", "Escalate", ticket.key, Style.DANGER)
+        yield Button("escalate", "Escalate", ticket.key)
     if ticket.state is not State.CLOSED:
         yield Button("close", "Close", ticket.key)
     if ticket.state is not State.OPEN:
@@ -158,7 +155,7 @@ def _agents_buttons(ticket: Ticket) -> Iterator[Button]:
     yield Button("reply", "Reply", ticket.key, Style.PRIMARY)
     yield Button("severity", "Change severity", ticket.key)
     yield Button("update", "Update", ticket.key)
-    yield Button("escalate", "Escalate", ticket.key, Style.DANGER)
+    yield Button("escalate", "Escalate", ticket.key)
     if ticket.opened.may_hold:
         if ticket.held:
             yield Button("resume", "Resume", ticket.key)

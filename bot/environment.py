@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from bot.clock import StageClock
 from bot.settings import DeskSettings
 from sla_core.catalog.load import Fault, Faults
+from sla_core.catalog.schema import zone
 
 SLACK_API = "https://slack.com/api/"
 
@@ -30,8 +31,9 @@ class Environment(BaseSettings):
     slack_signing_secret: SecretStr | None = None
     slack_api_url: str = SLACK_API
     frontline_clock: str | None = None
-    frontline_local_slack: bool = False
-    """The client at SLACK_API_URL is a local one that shows no date tokens and forgets untouched fields."""
+    frontline_local_slack: str | None = None
+    """A zone such as Europe/Berlin. The client at SLACK_API_URL is a local one that shows no date tokens, so
+    dates are written out in this zone, and that forgets untouched fields."""
 
     @property
     def stage_clock(self) -> StageClock | None:
@@ -66,8 +68,13 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
     if not 0 <= env.port <= 65535:
         yield "PORT", f"{env.port} is no port; use 1 to 65535"
     local = is_loopback(urlsplit(env.slack_api_url).hostname or "")
-    if env.frontline_local_slack and not local:
-        yield "FRONTLINE_LOCAL_SLACK", "goes with a SLACK_API_URL on this machine only"
+    if env.frontline_local_slack:
+        if not local:
+            yield "FRONTLINE_LOCAL_SLACK", "goes with a SLACK_API_URL on this machine only"
+        try:
+            zone(env.frontline_local_slack)
+        except ValueError as wrong:
+            yield "FRONTLINE_LOCAL_SLACK", str(wrong)
     if env.frontline_clock is None:
         return
     if not local:

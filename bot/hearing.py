@@ -231,12 +231,13 @@ class _Occasion:
 
     def _alert(self, said: Rich, tone: Tone, only: str | None = None) -> Iterator[Message]:
         """A direct message to the TAM, or to leadership where the account has none but somebody escalated."""
+        about = words.about(self.ticket, self.account.name if self.account else "")
         for person_id, ref in self._reached(only):
             yield Message(
                 key=self._key(f"dm/{person_id}"),
                 ticket=self.ticket.key,
                 to=ref,
-                say=Notice(said, tone, alert_buttons(self.ticket.key)),
+                say=Notice((*said, *about), tone, alert_buttons(self.ticket.key)),
                 priority=Priority.BREACH,
             )
 

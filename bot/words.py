@@ -152,6 +152,11 @@ def breached(ticket: Ticket, event: Breached, policy: Policy) -> Rich:
     )
 
 
+def about(ticket: Ticket, account: str) -> Rich:
+    """Which ticket this is, for somebody who does not have its card before them."""
+    return (f" {account}, {ticket.severity}:", Quote(ticket.opened.summary))
+
+
 def amount_text_of(seconds: float) -> str:
     minutes = int(seconds) // 60
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

@@ -101,7 +101,7 @@ async def desk_on_stage(
     environment = inherited | {
         "FRONTLINE_CONFIG": str(folder / "frontline.toml"),
         "FRONTLINE_CLOCK": f"{FRIDAY_AFTERNOON}*{speed:g}",
-        "FRONTLINE_LOCAL_SLACK": "1" if local_client else "",
+        "FRONTLINE_LOCAL_SLACK": "Europe/Berlin" if local_client else "",
         "DATABASE_URL": f"sqlite:///{folder}/frontline.db",
         "HOST": "127.0.0.1",
         "PORT": str(port),

@@ -114,7 +114,7 @@ def _running(ticket: Ticket, policy: Policy) -> list[Promise]:
 def _wake_at(ticket: Ticket, policy: Policy, now: datetime) -> datetime | None:
     instants = [ticket.calls_at, *ticket.snoozed.values()]
     for promise in _running(ticket, policy):
-        if promise.run in ticket.breached:
+        if promise.run in ticket.breached or promise.due_at is None:
             continue
         instants += [promise.due_at, next_change(promise, now)]
         if promise.run not in ticket.warned:

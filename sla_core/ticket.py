@@ -140,8 +140,11 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
         case CustomerWrote():
             return _resumed(replace(ticket, customers_turn=False), event.at)
         case SeverityChanged():
-            return replace(ticket, severity=event.severity, severity_since=event.at, confirmed=True)
+            since = ticket.severity_since if event.severity == ticket.severity else event.at
+            return replace(ticket, severity=event.severity, severity_since=since, confirmed=True)
         case Held():
+            if ticket.held:
+                return ticket
             gap = Gap(event.at, None, f"{event.by.name}, {event.reason}")
             return replace(ticket, holds=(*ticket.holds, gap), customers_turn=True)
         case Resumed():

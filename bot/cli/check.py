@@ -1,0 +1,174 @@
+"""Checks policies and the desk's file: every fault at once, what the policies leave open, worked examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bot.cli import trace
+from bot.cli.explain import explanation
+from bot.cli.lookup import Wrong
+from bot.cli.wording import local_at_both_ends, stamp
+from bot.settings import load_desk
+from sla_core.calendar import BusinessCalendar
+from sla_core.catalog.load import Fault, Faults, load, vendors
+from sla_core.policy import Policy
+
+SAMPLE = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
+"""A Friday, 16:30 in Berlin, in the weeks when only America has changed its clocks."""
+
+CHOICE_AHEAD = timedelta(days=90)
+"""How long before a holiday on a weekend the vendor is asked which day it closes instead."""
+
+
+@dataclass
+class Findings:
+    """What reading the files brought up."""
+
+    policies: list[Policy] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def check_place(place: str) -> Findings:
+    """A policy's folder, one dated version of it, a folder with a desk's file in it, or a pack's name."""
+    path = Path(place)
+    if path.is_file():
+        return _of_desk(path)
+    if (path / "frontline.toml").is_file():
+        return _of_desk(path / "frontline.toml")
+    if (path / "policy.toml").is_file():
+        path = path.resolve().parent
+    return _of_policies(place if place in vendors() and not path.is_dir() else path)
+
+
+def check_everything(config: Path, required: bool) -> Findings:
+    """The desk's file, where there is one, and every pack of the catalog."""
+    found = Findings()
+    parts = [_of_desk(config)] if required or config.is_file() else []
+    parts += [_of_policies(vendor) for vendor in vendors()]
+    for part in parts:
+        read = {(policy.vendor, policy.version) for policy in found.policies}
+        found.policies += [policy for policy in part.policies if (policy.vendor, policy.version) not in read]
+        found.faults += [fault for fault in part.faults if fault not in found.faults]
+        found.warnings += part.warnings
+    return found
+
+
+def _of_desk(config: Path) -> Findings:
+    try:
+        desk = load_desk(config)
+    except Faults as wrong:
+        return Findings(faults=wrong.faults)
+    warnings = [f"{config.name}: {warning}" for warning in desk.warnings]
+    return Findings(list(desk.policies), warnings=warnings)
+
+
+def _of_policies(vendor: str | Path) -> Findings:
+    try:
+        return Findings(load(vendor))
+    except Faults as wrong:
+        return Findings(faults=wrong.faults)
+
+
+def report(found: Findings, today: date, traced: bool, out: Console) -> None:
+    """Warnings, what carries each requirement where that was asked, and worked examples."""
+    warnings = [*found.warnings, *(text for policy in found.policies for text in warnings_of(policy, today))]
+    for text in warnings:
+        out.print(f"[yellow]warning[/] {escape(text)}", highlight=False)
+    for policy in found.policies:
+        if traced:
+            out.print()
+            trace.show(policy, out)
+        out.print()
+        out.print(_examples(policy))
+    count = f"{len(found.policies)} polic{'y' if len(found.policies) == 1 else 'ies'} read"
+    out.print(f"{count}, {_number(len(found.faults), 'fault')}, {_number(len(warnings), 'warning')}.")
+
+
+def warnings_of(policy: Policy, today: date) -> Iterator[str]:
+    """What the policy leaves open, and what in it will not do what its author may think."""
+    name = f"{policy.vendor}/{policy.version}"
+    for reading in policy.readings:
+        yield f"{name}: {reading.clause} is open: {reading.open_question} Read here as: {reading.chosen}"
+    for label, calendar in policy.calendars.items():
+        yield from (f"{name}: calendar {label}: {text}" for text in _of_calendar(calendar, today))
+    for plan in policy.plans.values():
+        if not plan.tam:
+            yield f"{name}: plan {plan.id} has no TAM: its escalations go to leadership, else to triage"
+        if not plan.chat:
+            door = f"others are sent to {plan.way_in}" if plan.way_in else "and it names no way in for others"
+            yield f"{name}: plan {plan.id} has no chat: {policy.worst.id} is accepted as an exception, {door}"
+    for severity in policy.severities:
+        if policy.triage.example(severity) is None:
+            yield f"{name}: no answers lead to {severity}: only an agent can give a ticket that severity"
+    for traced in trace.traces(policy):
+        if traced.loose:
+            yield f"{name}: nothing carries {traced.id}, and not_yet gives no reason"
+    for clause in trace.strangers(policy):
+        yield f"{name}: {clause} is cited, but is no requirement of this vendor"
+    if policy.not_yet:
+        waiting = _number(len(policy.not_yet), "requirement")
+        yield f"{name}: {waiting} not carried in full yet ({', '.join(policy.not_yet)}); --trace says why"
+
+
+def _of_calendar(calendar: BusinessCalendar, today: date) -> Iterator[str]:
+    closures = calendar.closures
+    if calendar.always_open:
+        return
+    if not (closures.public or closures.annual or closures.dates):
+        yield "no holiday closes it"
+    certified = closures.certified_until
+    if certified is not None and certified < today:
+        yield f"its holidays were certified until {certified}, which is past; later ones follow the rules"
+    for annual in closures.annual:
+        if not annual.observed:
+            continue
+        for year in (today.year, today.year + 1):
+            itself, *instead = annual.of_year(year) or (date.max,)
+            if instead and year not in annual.chosen and today <= itself <= today + CHOICE_AHEAD:
+                yield (
+                    f"{annual.name} {itself} falls on a weekend: {instead[0]} is closed too, unless the"
+                    f" vendor chooses another day (`chosen` of that day's entry)"
+                )
+
+
+def _examples(policy: Policy) -> Table:
+    table = Table(
+        title=escape(f"{policy.name}, {policy.version}: a ticket submitted {stamp(SAMPLE)}"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for heading in ("plan", "severity", "promise", "due"):
+        table.add_column(heading)
+    for plan in policy.plans:
+        for severity in policy.severities:
+            for promise, due in _clocks(policy, plan, severity):
+                table.add_row(escape(plan), escape(severity), promise, escape(due))
+    return table
+
+
+def _clocks(policy: Policy, plan: str, severity: str) -> list[tuple[str, str]]:
+    try:
+        found = explanation([policy], plan, severity, SAMPLE)
+    except Wrong as wrong:
+        return [("–", str(wrong))]
+    return [
+        (
+            str(clock.promise.metric).replace("_", " "),
+            local_at_both_ends(clock.due_at, clock.promise.calendar),
+        )
+        for clock in found.clocks
+    ] or [("–", "no clock")]
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,158 @@
+"""Every clock of a ticket, each with its receipt: why it is due then and not at another time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from bot.cli.lookup import Wrong, plan_of, severity_of
+from bot.cli.wording import lasting, local_at_both_ends, stamp
+from sla_core.catalog.load import load, version_at
+from sla_core.policy import Plan, Policy, Severity, Source, amount_text
+from sla_core.promise import Promise
+from sla_core.receipt import OPEN, Stretch, receipt
+
+BAR_WIDTH = 60
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A promise on the wall: when it is due, and every stretch until then."""
+
+    promise: Promise
+    due_at: datetime
+    goal_at: datetime | None
+    stretches: tuple[Stretch, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All that is promised to a ticket that is submitted at an instant."""
+
+    policy: Policy
+    plan: Plan
+    severity: Severity
+    submitted_at: datetime
+    clocks: tuple[Clock, ...]
+
+
+def explain(vendor: str | Path, plan: str, severity: str, at: datetime) -> dict[str, Any]:
+    """What `frontline explain --json` prints. Raises Faults or Wrong."""
+    return as_json(explanation(load(vendor), plan, severity, at))
+
+
+def explanation(policies: Sequence[Policy], plan: str, severity: str, at: datetime) -> Explanation:
+    """Every clock of such a ticket, by the version of the policy in force at that instant."""
+    policy = version_at(list(policies), at.date())
+    bought, class_ = plan_of(policy, plan), severity_of(policy, severity)
+    clocks = []
+    for target in policy.targets(class_.id):
+        promise = Promise(target, policy.calendar(bought.id, target.calendar), class_.id, at)
+        try:
+            due_at, goal_at = promise.due_at, promise.goal_at
+        except ValueError as never:
+            raise Wrong(f"{policy.vendor}: {class_.id}: {target.metric}: {never}") from None
+        assert due_at is not None
+        clocks.append(Clock(promise, due_at, goal_at, tuple(receipt(promise.calendar, at, due_at))))
+    return Explanation(policy, bought, class_, at, tuple(clocks))
+
+
+def as_json(found: Explanation) -> dict[str, Any]:
+    return {
+        "vendor": found.policy.vendor,
+        "plan": found.plan.id,
+        "severity": found.severity.id,
+        "submitted_at": stamp(found.submitted_at),
+        "clocks": [
+            {
+                "metric": str(clock.promise.metric),
+                "goal_at": None if clock.goal_at is None else stamp(clock.goal_at),
+                "due_at": stamp(clock.due_at),
+                "clauses": list(clock.promise.target.source.clauses),
+                "receipt": [_line(stretch) for stretch in clock.stretches],
+            }
+            for clock in found.clocks
+        ],
+    }
+
+
+def _line(stretch: Stretch) -> dict[str, Any]:
+    return {
+        "from": stamp(stretch.span.start),
+        "to": stamp(stretch.span.end),
+        "counted_seconds": int(stretch.counted.total_seconds()),
+        "why": stretch.why,
+    }
+
+
+def show(found: Explanation, console: Console) -> None:
+    """The same for people."""
+    source = found.severity.source
+    console.print(
+        f"[bold]{escape(found.policy.name)}, plan {escape(found.plan.name)}, {escape(found.severity.name)}[/]"
+    )
+    console.print(
+        f"{escape(source.says)} [dim]{escape(', '.join(source.clauses))}; {escape(source.where)}[/]"
+    )
+    console.print(f"Policy of {found.policy.version}, submitted {stamp(found.submitted_at)}")
+    if not found.clocks:
+        console.print("\nNo clock runs on such a ticket: the policy promises no time for it.")
+    for clock in found.clocks:
+        console.print()
+        _show_clock(clock, console)
+
+
+def _show_clock(clock: Clock, console: Console) -> None:
+    target, calendar = clock.promise.target, clock.promise.calendar
+    clauses = escape(", ".join(target.source.clauses))
+    console.print(
+        f"[bold]{str(target.metric).replace('_', ' ').capitalize()}[/]: {escape(target.source.says)}"
+    )
+    console.print(f"[dim]{clauses}; {escape(target.source.where)}[/]")
+    if clock.goal_at is not None and target.goal is not None:
+        aim = f"{amount_text(target.goal)}, by {local_at_both_ends(clock.goal_at, calendar)}"
+        console.print(f"aim   {escape(aim)}")
+    console.print(f"due   [bold]{escape(local_at_both_ends(clock.due_at, calendar))}[/]")
+    if clock.promise.warn_at is not None:
+        console.print(f"warns {escape(local_at_both_ends(clock.promise.warn_at, calendar))}")
+    console.print(_bar(clock, console.encoding.lower().startswith("utf")))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("from", "to", "counts", "why"):
+        table.add_column(heading, justify="right" if heading == "counts" else "left")
+    for stretch in clock.stretches:
+        table.add_row(
+            escape(local_at_both_ends(stretch.span.start, calendar, year=False)),
+            escape(local_at_both_ends(stretch.span.end, calendar, year=False)),
+            lasting(stretch.counted),
+            escape(stretch.why),
+            style=None if stretch.why == OPEN else "dim",
+        )
+    counted = sum((stretch.counted for stretch in clock.stretches), timedelta(0))
+    table.add_section()
+    table.add_row("", "", lasting(counted), "counted in all")
+    console.print(table)
+
+
+def _cited(source: Source) -> str:
+    return f"[dim]{escape(', '.join(source.clauses))}; {escape(source.where)}[/]"
+
+
+def _bar(clock: Clock, blocks: bool) -> Text:
+    """Counted and uncounted time, to scale; every stretch shows, however short."""
+    counts, waits = ("█", "░") if blocks else ("#", ".")
+    whole = clock.due_at - clock.promise.started_at
+    bar = Text()
+    for stretch in clock.stretches:
+        width = max(1, round(BAR_WIDTH * (stretch.span.length / whole)))
+        counted = stretch.why == OPEN
+        bar.append((counts if counted else waits) * width, style="green" if counted else "dim")
+    return bar

@@ -1,0 +1,89 @@
+"""The intake form of a plan: what is asked, what may be answered, and which answers lead where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bot.cli.lookup import plan_of
+from sla_core.catalog.load import version_at
+from sla_core.policy import Plan, Policy
+from sla_core.triage import Answers, Kind, Triage
+
+
+def questions(policies: Sequence[Policy], plan: str, today: date) -> dict[str, Any]:
+    """What `frontline questions --json` prints. Raises Wrong for a plan that is not known."""
+    policy = version_at(list(policies), today)
+    bought = plan_of(policy, plan)
+    return {
+        "vendor": policy.vendor,
+        "plan": bought.id,
+        "questions": [
+            {
+                "id": question.id,
+                "label": question.label,
+                "kind": str(question.kind),
+                "required": question.required,
+                "options": [{"id": option.id, "label": option.label} for option in question.options],
+            }
+            for question in policy.triage.questions
+        ],
+        "answers": {
+            severity: _given(policy.triage, answers)
+            for severity in policy.severities
+            if (answers := policy.triage.example(severity)) is not None
+        },
+    }
+
+
+def _given(triage: Triage, answers: Answers) -> dict[str, str | list[str]]:
+    """Answers as a script fills them in: one option id or text, a list where several may be chosen."""
+    kinds = {question.id: question.kind for question in triage.questions}
+    return {id_: list(given) if kinds[id_] is Kind.CHOICES else given[0] for id_, given in answers.items()}
+
+
+def show(policies: Sequence[Policy], plan: str, today: date, console: Console) -> None:
+    """The same for people."""
+    policy = version_at(list(policies), today)
+    bought = plan_of(policy, plan)
+    console.print(f"[bold]{escape(policy.name)}, plan {escape(bought.name)}: what the form asks[/]")
+    _show_door(bought, console)
+    for question in policy.triage.questions:
+        needed = "" if question.required else ", optional"
+        clauses = escape(", ".join(question.clauses))
+        console.print(
+            f"\n[bold]{escape(question.label)}[/] [dim]{question.id}, {question.kind}{needed}; {clauses}[/]"
+        )
+        if question.hint:
+            console.print(f"[dim]{escape(question.hint)}[/]")
+        for option in question.options:
+            console.print(f"  {escape(option.id)}: {escape(option.label)}", highlight=False)
+    console.print()
+    console.print(_ways(policy))
+
+
+def _show_door(plan: Plan, console: Console) -> None:
+    if not plan.chat:
+        door = f"; the vendor's own way in is {plan.way_in}" if plan.way_in else ""
+        console.print(escape(f"This plan has no chat: only the worst class is taken in here{door}."))
+
+
+def _ways(policy: Policy) -> Table:
+    table = Table(title="One way to each severity", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("severity", "answers", "because", "clause"):
+        table.add_column(heading)
+    for severity in policy.severities:
+        answers = policy.triage.example(severity)
+        if answers is None:
+            table.add_row(escape(severity), "no answers lead here", "", "")
+            continue
+        decided = policy.triage.propose(answers)
+        said = "\n".join(f"{id_} = {', '.join(given)}" for id_, given in answers.items())
+        table.add_row(escape(severity), escape(said), escape(decided.says), escape(decided.clause))
+    return table

@@ -1,0 +1,104 @@
+"""Each requirement of a vendor's policy: what carries it, or why nothing does yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sla_core.policy import Policy
+
+REQUIREMENTS = {
+    "m3ter": ("M3", 29),
+    "monetate": ("MON", 34),
+    "monta": ("MTA", 24),
+    "commerceup": ("CUP", 19),
+}
+"""Vendor → the letters of its requirement IDs and how many there are, numbered from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A requirement; `carriers` and `not_yet` together say what of it holds today."""
+
+    id: str
+    carriers: tuple[str, ...]
+    not_yet: str | None
+
+    @property
+    def loose(self) -> bool:
+        return not self.carriers and self.not_yet is None
+
+
+def requirement_ids(policy: Policy) -> list[str]:
+    """The vendor's own list; for a policy of the operator's, all that the policy cites."""
+    if policy.vendor in REQUIREMENTS:
+        letters, count = REQUIREMENTS[policy.vendor]
+        return [f"{letters}-{number}" for number in range(1, count + 1)]
+    return list(dict.fromkeys([*(clause for clause, _ in carried(policy)), *policy.not_yet]))
+
+
+def traces(policy: Policy) -> list[Traced]:
+    carriers: dict[str, list[str]] = {}
+    for clause, carrier in carried(policy):
+        carriers.setdefault(clause, []).append(carrier)
+    return [
+        Traced(id_, tuple(dict.fromkeys(carriers.get(id_, []))), policy.not_yet.get(id_))
+        for id_ in requirement_ids(policy)
+    ]
+
+
+def strangers(policy: Policy) -> list[str]:
+    """Clauses that the policy cites and the vendor's list of requirements does not have."""
+    known = set(requirement_ids(policy))
+    cited = [*(clause for clause, _ in carried(policy)), *policy.not_yet]
+    cited += [reading.clause for reading in policy.readings]
+    return [clause for clause in dict.fromkeys(cited) if clause not in known]
+
+
+def carried(policy: Policy) -> Iterator[tuple[str, str]]:
+    """Every clause that something in the policy cites, with what cites it."""
+    named = {id_: plan.source for id_, plan in policy.plans.items()}
+    # A policy lists its calendars' sources between its own facts and those of its plans.
+    ends = len(policy.facts) - len(named)
+    begins = ends - len(policy.calendars)
+    for source in policy.facts[:begins]:
+        yield from ((clause, "fact") for clause in source.clauses)
+    for name, source in zip(policy.calendars, policy.facts[begins:ends], strict=True):
+        yield from ((clause, f"calendar {name}") for clause in source.clauses)
+    for id_, source in named.items():
+        yield from ((clause, f"plan {id_}") for clause in source.clauses)
+    for severity in policy.severities.values():
+        yield from ((clause, f"severity {severity.id}") for clause in severity.source.clauses)
+        for target in severity.targets:
+            carrier = f"promise {severity.id} {target.metric}"
+            yield from ((clause, carrier) for clause in target.source.clauses)
+    for question in policy.triage.questions:
+        yield from ((clause, f"question {question.id}") for clause in question.clauses)
+    for rule in policy.triage.rules:
+        yield rule.clause, f"triage rule to {rule.severity}"
+    for step in policy.steps:
+        yield from ((clause, f"escalation step {step.role}") for clause in step.source.clauses)
+    for milestone in policy.milestones:
+        yield from ((clause, f"milestone {milestone.label}") for clause in milestone.source.clauses)
+
+
+def show(policy: Policy, console: Console) -> None:
+    table = Table(
+        title=escape(f"{policy.name}, {policy.version}: what carries each requirement"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("requirement", no_wrap=True)
+    table.add_column("what carries it")
+    for traced in traces(policy):
+        parts = [", ".join(traced.carriers)] if traced.carriers else []
+        if traced.not_yet is not None:
+            parts.append(f"{'partly; ' if traced.carriers else ''}not yet: {traced.not_yet}")
+        table.add_row(traced.id, escape("\n".join(parts) or "nothing, and no reason is given"))
+    console.print(table)
