@@ -1,0 +1,184 @@
+"""What the desk answers, in the way each kind of Slack request wants to be answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, assert_never
+
+import structlog
+from slack_bolt.response import BoltResponse
+
+from adapters.slack import modals
+from adapters.slack.blocks import page
+from adapters.slack.paper import Json
+from adapters.slack.payloads import Delivery, Pressed, Slash, Submitted
+from adapters.slack.text import Pen
+from adapters.slack.web_api import Refused, Unheard, WebApi
+from bot.exchange import Answer, Ask, Done, Show
+from bot.forms import Form
+from bot.views import Notice, View
+from sla_core.countdown import Tone
+
+log = structlog.get_logger(__name__)
+
+SORRY = "That did not work on our side, nothing was changed; please try again."
+TOO_LATE = "Slack could not open the form in time; please try again."
+NEEDS_BUTTON = "That needs a form; please use a button or the command."
+TRIGGER_LIFE = 2.3
+"""Seconds we give Slack to open a form; the trigger dies after 3, and so does the person's request."""
+
+OK = ""
+
+
+def acknowledged(body: Json | str = OK, status: int = 200) -> BoltResponse:
+    return BoltResponse(status=status, body=body)
+
+
+def told(words: str) -> View:
+    return Notice((words,), Tone.WARN)
+
+
+class Answers:
+    """Delivers answers; private replies to buttons go out after the ack."""
+
+    def __init__(self, api: WebApi, pen: Pen, *, keeps_untouched: bool) -> None:
+        self._api, self._pen, self._keeps_untouched = api, pen, keeps_untouched
+        self._replies: set[asyncio.Task[None]] = set()
+
+    async def settle(self) -> None:
+        """Waits for the replies that are under way."""
+        while self._replies:
+            await asyncio.gather(*self._replies, return_exceptions=True)
+
+    async def to_command(self, slash: Slash, answer: Answer) -> BoltResponse:
+        match answer:
+            case Show(view):
+                return acknowledged(self._private(view))
+            case Ask(form):
+                late = await self._open(slash.trigger_id, form)
+                return acknowledged(self._private(late) if late else OK)
+            case Done():
+                return acknowledged()
+            case _:
+                assert_never(answer)
+
+    async def to_press(self, pressed: Pressed, answer: Answer) -> BoltResponse:
+        match answer:
+            case Show(view):
+                self._later(self._reply(pressed, view))
+            case Ask(form):
+                if late := await self._open(pressed.trigger_id, form):
+                    self._later(self._reply(pressed, late))
+            case Done():
+                pass
+            case _:
+                assert_never(answer)
+        return acknowledged()
+
+    def to_submission(self, submitted: Submitted, answer: Answer) -> BoltResponse:
+        match answer:
+            case Show(view):
+                return acknowledged(self._shown_in_place(view))
+            case Ask(form):
+                found = modals.errors(submitted.view, form.errors)
+                if found and modals.same_inputs(submitted.view, form):
+                    return acknowledged({"response_action": "errors", "errors": found})
+                return acknowledged({"response_action": "update", "view": self._modal(form)})
+            case Done():
+                return acknowledged({"response_action": "clear"})
+            case _:
+                assert_never(answer)
+
+    async def to_message(self, delivery: Delivery, answer: Answer) -> BoltResponse:
+        match answer:
+            case Show(view):
+                self._later(self._whisper(delivery, view))
+            case Ask():
+                # A message gives no trigger to open a form with.
+                self._later(self._whisper(delivery, told(NEEDS_BUTTON)))
+            case Done():
+                pass
+            case _:
+                assert_never(answer)
+        return acknowledged()
+
+    def sorry_for_command(self) -> BoltResponse:
+        return acknowledged(self._private(told(SORRY)))
+
+    def sorry_for_press(self, pressed: Pressed) -> BoltResponse:
+        self._later(self._reply(pressed, told(SORRY)))
+        return acknowledged()
+
+    def sorry_for_submission(self, submitted: Submitted) -> BoltResponse:
+        if found := modals.errors(submitted.view, {"": SORRY}):
+            return acknowledged({"response_action": "errors", "errors": found})
+        return acknowledged(self._shown_in_place(told(SORRY)))
+
+    async def _open(self, trigger: str, form: Form) -> View | None:
+        """What to say where the form could not be opened."""
+        try:
+            async with asyncio.timeout(TRIGGER_LIFE):
+                await self._api.ask("views.open", {"trigger_id": trigger, "view": self._modal(form)})
+        except TimeoutError:
+            log.warning("form not opened", form=form.id, why="no answer in time")
+            return told(TOO_LATE)
+        except Unheard as silence:
+            log.warning("form not opened", form=form.id, why=str(silence))
+            return told(TOO_LATE)
+        except Refused as refusal:
+            if refusal.error in ("expired_trigger_id", "exchanged_trigger_id"):
+                log.warning("form not opened", form=form.id, why=refusal.error)
+                return told(TOO_LATE)
+            log.error("form not opened", form=form.id, why=refusal.error, details=refusal.details)
+            return told(SORRY)
+        return None
+
+    def _modal(self, form: Form) -> Json:
+        return modals.modal(form, self._pen, keeps_untouched=self._keeps_untouched)
+
+    def _private(self, view: View) -> Json:
+        drawn = page(view, self._pen)
+        return {"response_type": "ephemeral", "text": drawn.text, "blocks": drawn.blocks}
+
+    def _shown_in_place(self, view: View) -> Json:
+        blocks = page(view, self._pen).blocks
+        return {"response_action": "update", "view": modals.closing("Frontline", blocks)}
+
+    async def _reply(self, pressed: Pressed, view: View) -> None:
+        container = pressed.container
+        thread = {"thread_ts": container.thread_ts} if container.thread_ts else {}
+        try:
+            if pressed.response_url:
+                body = {**self._private(view), "replace_original": False, **thread}
+                await self._api.respond(pressed.response_url, body)
+            else:
+                channel = pressed.channel.id if pressed.channel else container.channel_id
+                await self._ephemeral(channel or "", pressed.user.id, view, thread)
+        except (Refused, Unheard) as failure:
+            log.warning("private reply lost", why=str(failure))
+
+    async def _whisper(self, delivery: Delivery, view: View) -> None:
+        said = delivery.event
+        thread = {"thread_ts": said.thread_ts} if said.thread_ts else {}
+        try:
+            await self._ephemeral(said.channel, said.user or "", view, thread)
+        except (Refused, Unheard) as failure:
+            log.warning("private reply lost", why=str(failure))
+
+    async def _ephemeral(self, channel: str, user: str, view: View, thread: Json) -> None:
+        drawn = page(view, self._pen)
+        body = {"channel": channel, "user": user, "text": drawn.text, "blocks": drawn.blocks, **thread}
+        await self._api.ask("chat.postEphemeral", body)
+
+    def _later(self, reply: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(_logged(reply))
+        self._replies.add(task)
+        task.add_done_callback(self._replies.discard)
+
+
+async def _logged(reply: Coroutine[Any, Any, None]) -> None:
+    try:
+        await reply
+    except Exception:
+        log.exception("private reply failed")

@@ -1,0 +1,47 @@
+"""What people are called; Slack's requests tell a handle at best, and of messages only the id."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from adapters.slack.text import one_line
+from adapters.slack.web_api import Refused, Unheard, WebApi
+from bot.exchange import Posted, Press, Submission
+
+Act = TypeVar("Act", Press, Submission, Posted)
+
+PATIENCE = 0.8
+"""Seconds; whoever acted is waiting for the ack."""
+
+
+class Names:
+    """Asked once for each person; an act goes on without an answer."""
+
+    def __init__(self, api: WebApi) -> None:
+        self._api = api
+        self._found: dict[str, str | None] = {}
+
+    async def known(self, act: Act) -> Act:
+        """The same act, its actor called by name."""
+        user = act.actor.user.id
+        if user not in self._found:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    told = await self._api.ask("users.info", {"user": user})
+                self._found[user] = _name(told.get("user") or {})
+            except Refused:
+                self._found[user] = None
+            except (Unheard, TimeoutError):
+                return act
+        name = self._found[user]
+        return replace(act, actor=replace(act.actor, name=name)) if name else act
+
+
+def _name(user: Mapping[str, Any]) -> str | None:
+    # People of another organisation carry their names inside the profile only.
+    profile = user.get("profile") or {}
+    names = (profile.get("real_name"), user.get("real_name"), profile.get("display_name"), user.get("name"))
+    return next((one_line(name) for name in names if isinstance(name, str) and name.strip()), None)

@@ -1,0 +1,227 @@
+"""Calls to Slack, each tried once: whoever asked decides whether to ask again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from adapters.slack.inbound import Identity
+from adapters.slack.scopes import FORM_METHODS, METHODS, SCOPES
+from bot.ports import Never, NotNow
+
+log = structlog.get_logger(__name__)
+
+TIMEOUT = 10.0
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_TOKEN_ERRORS = frozenset(
+    {
+        "account_inactive",
+        "invalid_auth",
+        "missing_scope",
+        "no_permission",
+        "not_allowed_token_type",
+        "not_authed",
+        "org_login_required",
+        "team_access_not_granted",
+        "token_expired",
+        "token_revoked",
+        "two_factor_setup_required",
+    }
+)
+"""Nothing gets through until an operator mends them, and then everything does."""
+_PASSING = frozenset(
+    {
+        "accesslimited",
+        "external_channel_migrating",
+        "fatal_error",
+        "internal_error",
+        "rate_limited",
+        "ratelimited",
+        "request_timeout",
+        "service_unavailable",
+        "streaming_state_conflict",
+        "team_added_to_org",
+    }
+)
+_OURS = frozenset(
+    {"block_mismatch", "invalid_arguments", "invalid_blocks", "invalid_blocks_format", "msg_too_long"}
+)
+
+
+class SlackFault(Exception):
+    """What keeps us from starting, and its cure, in one line."""
+
+
+class Refused(Exception):
+    """Slack understood and said no; `error` is its own word."""
+
+    def __init__(self, method: str, error: str, details: object = None) -> None:
+        super().__init__(f"{method}: {error}")
+        self.method, self.error, self.details = method, error, details
+
+
+class Unheard(Exception):
+    """Slack asked to wait, or nothing came back."""
+
+    def __init__(self, why: str, after: float | None = None) -> None:
+        super().__init__(why)
+        self.after = after
+
+
+class WebApi:
+    """One workspace's Web API."""
+
+    def __init__(self, token: str, url: str) -> None:
+        self.url = url if url.endswith("/") else f"{url}/"
+        self._token = token.strip()
+        self._session: aiohttp.ClientSession | None = None
+        self._client: AsyncWebClient | None = None
+
+    async def open(self) -> Identity:
+        """Raises SlackFault."""
+        limit = aiohttp.ClientTimeout(total=TIMEOUT)
+        self._session = aiohttp.ClientSession(timeout=limit, trust_env=not _is_here(self.url))
+        self._client = client(self._token, self.url, self._session)
+        try:
+            return await self._introduce()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def _introduce(self) -> Identity:
+        if not self._token.startswith("xoxb-"):
+            raise SlackFault(f"SLACK_BOT_TOKEN is {_kind(self._token)}: {_WHERE_TOKEN}")
+        try:
+            answer, headers = await self._ask("auth.test", {})
+        except Refused as refusal:
+            raise SlackFault(f"Slack refuses SLACK_BOT_TOKEN ({refusal.error}): {_WHERE_TOKEN}") from None
+        except Unheard as silence:
+            raise SlackFault(
+                f"Slack cannot be reached at {self.url} ({silence}): check the network and SLACK_API_URL"
+            ) from None
+        granted = headers.get("X-OAuth-Scopes")
+        if granted is not None and (missing := SCOPES - {scope.strip() for scope in granted.split(",")}):
+            raise SlackFault(
+                f"The Slack app lacks the scopes {', '.join(sorted(missing))}: "
+                "add them (manifest.yml has them all), then install the app again"
+            )
+        try:
+            return Identity(answer["team_id"], answer["user_id"], answer["bot_id"], answer.get("user") or "")
+        except KeyError as key:
+            raise SlackFault(f"SLACK_BOT_TOKEN belongs to no bot (no {key}): {_WHERE_TOKEN}") from None
+
+    async def ask(self, method: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One call. Raises Refused, Unheard."""
+        answer, _ = await self._ask(method, arguments)
+        return answer
+
+    async def tell(self, method: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One call whose failure is for the courier. Raises NotNow, Never."""
+        try:
+            return await self.ask(method, arguments)
+        except Unheard as silence:
+            raise NotNow(f"{method}: {silence}", silence.after) from None
+        except Refused as refusal:
+            if refusal.error in _TOKEN_ERRORS:
+                log.error("slack refuses the bot token", method=method, error=refusal.error)
+                raise NotNow(str(refusal)) from None
+            if refusal.error in _PASSING:
+                raise NotNow(str(refusal)) from None
+            if refusal.error in _OURS:
+                log.error("slack refuses what we drew", error=str(refusal), details=refusal.details)
+            raise Never(str(refusal)) from None
+
+    async def respond(self, url: str, body: Mapping[str, Any]) -> None:
+        """Answers through a response URL. Raises Refused, Unheard."""
+        assert self._session, "not open"
+        try:
+            async with self._session.post(url, json=body) as response:
+                if response.status >= 400:
+                    raise Refused("response_url", f"HTTP {response.status}", (await response.text())[:200])
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unheard(_why(error)) from None
+
+    async def _ask(
+        self, method: str, arguments: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+        assert self._client, "not open"
+        assert method in METHODS, f"{method} is missing in scopes.py"
+        given = dict(arguments)
+        try:
+            if method in FORM_METHODS:
+                response = await self._client.api_call(method, data=given)
+            else:
+                response = await self._client.api_call(method, json=given)
+        except SlackApiError as error:
+            raise _understood(method, error) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unheard(_why(error)) from None
+        except (AttributeError, ValueError) as error:
+            # The SDK stumbles over answers that are no JSON objects, such as a proxy's page.
+            raise Unheard(f"no answer of Slack's ({type(error).__name__})") from None
+        data = response.data
+        if not isinstance(data, dict):
+            raise Unheard("no answer of Slack's")
+        return data, response.headers
+
+
+_WHERE_TOKEN = "use the Bot User OAuth Token (xoxb-…) of the app's page OAuth & Permissions"
+
+
+def _kind(token: str) -> str:
+    kinds = {"xapp-": "an app-level token", "xoxp-": "a user's token", "xoxe-": "a refresh token"}
+    found = next((kind for start, kind in kinds.items() if token.startswith(start)), "no bot token")
+    return found if token else "empty"
+
+
+def client(token: str | None, url: str, session: aiohttp.ClientSession | None) -> AsyncWebClient:
+    made = AsyncWebClient(token=token, base_url=url, timeout=int(TIMEOUT), session=session, retry_handlers=[])
+    if _is_here(url):
+        # The SDK takes HTTP_PROXY from the environment and knows no NO_PROXY.
+        made.proxy = None
+    return made
+
+
+def _is_here(url: str) -> bool:
+    return urlsplit(url).hostname in _LOOPBACK
+
+
+def _understood(method: str, error: SlackApiError) -> Exception:
+    response = error.response
+    status = getattr(response, "status_code", None) or getattr(response, "status", None) or 0
+    headers = getattr(response, "headers", None) or {}
+    data = getattr(response, "data", None)
+    word = str(data.get("error", "")) if isinstance(data, dict) else ""
+    if status == 429 or word in ("ratelimited", "rate_limited"):
+        return Unheard("Slack asks to wait", _seconds(headers))
+    if not word or status >= 500:
+        return Unheard(f"HTTP {status}")
+    details = data.get("response_metadata") if isinstance(data, dict) else None
+    return Refused(method, word, details)
+
+
+def _seconds(headers: Mapping[str, str]) -> float:
+    value = headers.get("Retry-After", "")
+    return float(value) if value.isascii() and value.isdigit() else 1.0
+
+
+def _why(error: BaseException) -> str:
+    return "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+
+
+def quiet(name: str) -> logging.Logger:
+    """Bolt writes rejected requests, people's words and all, at INFO; ours tells what matters."""
+    logger = logging.getLogger(name)
+    logger.setLevel(logging.ERROR)
+    return logger

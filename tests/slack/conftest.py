@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+
+from adapters.slack import Slack
+from adapters.web import WebServer
+from bot.exchange import Answer, Done, Inbound
+from demo.slack import Ack, Channel, FakeSlack, Person
+
+NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
+
+
+class Stopped:
+    """A clock that stands still."""
+
+    def now(self) -> datetime:
+        return NOON
+
+    async def sleep_until(self, instant: datetime) -> None:
+        raise AssertionError("an adapter does not sleep")
+
+
+@dataclass
+class Desk:
+    """Hears every act and gives the answer that was laid ready."""
+
+    heard: list[Inbound] = field(default_factory=list)
+    answer: Answer | Exception | Callable[[Inbound], Awaitable[Answer]] = field(default_factory=Done)
+
+    async def __call__(self, inbound: Inbound) -> Answer:
+        self.heard.append(inbound)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        if isinstance(self.answer, Done) or not callable(self.answer):
+            return self.answer
+        return await self.answer(inbound)
+
+
+@dataclass
+class Workspace:
+    slack: FakeSlack
+    ours: Slack
+    desk: Desk
+    alice: Person
+    bob: Person
+    ann: Person
+    acme: Channel
+    url: str
+
+
+async def ready() -> list[str]:
+    return []
+
+
+async def started(slack: FakeSlack, desk: Desk, keeps_untouched: bool = False) -> tuple[Slack, WebServer]:
+    ours = Slack(
+        slack.bot_token,
+        slack.signing_secret,
+        Stopped(),
+        api_url=slack.api_url,
+        keeps_untouched=keeps_untouched,
+    )
+    await ours.start()
+    server = WebServer("127.0.0.1", 0, ours.routes(desk), ready)
+    await server.start()
+    slack.bot_url = f"{server.address}/slack/events"
+    return ours, server
+
+
+@pytest.fixture
+async def workspace() -> AsyncIterator[Workspace]:
+    desk = Desk()
+    async with FakeSlack(deadline=3.0) as slack:
+        ours, server = await started(slack, desk)
+        alice, bob = slack.person("Alice"), slack.person("Bob", real_name="Bob Miller")
+        ann = slack.person("Ann", team="T0ACME", real_name="Ann Acme")
+        acme = slack.channel("acme", [alice, bob, ann])
+        yield Workspace(slack, ours, desk, alice, bob, ann, acme, slack.bot_url)
+        await slack.settle()
+        await ours.close()
+        await server.stop()
+        assert slack.complaints == []
+
+
+@pytest.fixture
+def workspace_runner() -> Iterator[Callable[[str, str], Ack]]:
+    """Sends one signed body to a bot of its own; for tests that Hypothesis runs many times."""
+    with asyncio.Runner() as runner:
+        desk = Desk()
+        slack = FakeSlack()
+
+        async def begin() -> tuple[Slack, WebServer]:
+            await slack.__aenter__()
+            return await started(slack, desk)
+
+        async def end() -> None:
+            await ours.close()
+            await server.stop()
+            await slack.__aexit__(None, None, None)
+
+        ours, server = runner.run(begin())
+        yield lambda body, kind: runner.run(slack._wire.deliver(slack._wire.sign("raw", body, kind)))
+        runner.run(end())
