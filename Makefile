@@ -1,11 +1,13 @@
 PYTHON ?= python3
 DEMO_ARGS ?=
 TEST_ARGS ?=
+BENCH_ARGS ?=
 LOCK_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH_READY := $(VENV)/.bench-ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -47,13 +49,21 @@ format: setup ## rewrite the sources in house style
 demo: setup ## a working desk on this machine (DEMO_ARGS=…)
 	@$(BIN)/frontline demo $(DEMO_ARGS)
 
-bench: setup ## the measurements
-	@$(BIN)/python -m bench
+$(BENCH_READY): $(READY) requirements-bench.lock
+	$(call step,what we are measured against,$(PIP) install --require-hashes -r requirements-bench.lock)
+	@touch $@
+
+bench: $(BENCH_READY) ## the measurements (BENCH_ARGS=…)
+	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+COMPILE := $(BIN)/uv --no-config --quiet pip compile --universal --python-version 3.11 \
+  --python $(BIN)/python --no-python-downloads --generate-hashes --no-header --no-annotate \
+  --no-emit-index-url --no-emit-find-links
 
 lock: setup ## pin the dependencies anew (LOCK_ARGS=--upgrade takes newer versions)
-	$(call step,lock,$(BIN)/uv --no-config --quiet pip compile --universal --python-version 3.11 \
-	  --python $(BIN)/python --no-python-downloads --all-extras --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links $(LOCK_ARGS) -o requirements.lock pyproject.toml)
+	$(call step,lock,$(COMPILE) $(LOCK_ARGS) --extra dev -o requirements.lock pyproject.toml)
+	$(call step,lock of bench,$(COMPILE) $(LOCK_ARGS) --extra bench -c requirements.lock \
+	  -o requirements-bench.lock pyproject.toml)
 
 clean: ## remove what can be made again
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -16,6 +16,7 @@ METRICS = {
     Metric.FIRST_RESPONSE: "First response",
     Metric.NEXT_UPDATE: "Next update",
     Metric.RESOLUTION: "Resolution",
+    Metric.DUE_DATE: "Due date",
 }
 _TONES = (Tone.DONE, Tone.CALM, Tone.WARN, Tone.ALARM)
 
@@ -25,7 +26,8 @@ def card(
 ) -> TicketCard:
     """The card as it reads at `now`."""
     shown = countdowns(ticket, policy, now)
-    lines = tuple(promise_line(countdown) for countdown in shown)
+    wording = policy.plans[ticket.opened.plan].wording
+    lines = tuple(promise_line(countdown, wording) for countdown in shown)
     severity = policy.severities[ticket.severity]
     for_agents = audience is Audience.AGENTS
     return TicketCard(
@@ -42,14 +44,14 @@ def card(
         facts=tuple(_facts(ticket, policy, directory) if for_agents else _customer_facts(ticket, policy)),
         details=ticket.opened.details if for_agents else "",
         note=() if lines else (f"{severity.source.says}",),
-        buttons=tuple(_agents_buttons(ticket) if for_agents else _customer_buttons(ticket)),
+        buttons=tuple(_agents_buttons(ticket, policy) if for_agents else _customer_buttons(ticket)),
     )
 
 
-def promise_line(countdown: Countdown) -> PromiseLine:
-    """One promise in the words of the contract."""
+def promise_line(countdown: Countdown, wording: str) -> PromiseLine:
+    """One promise in the words of the contract; `wording` is what the vendor calls its promises."""
     return PromiseLine(
-        label=METRICS[countdown.metric],
+        label=METRICS[countdown.metric] + ("" if wording == "target" else f" ({wording})"),
         standing=standing(countdown),
         phase=countdown.phase,
         tone=countdown.tone,
@@ -127,9 +129,13 @@ def _facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tup
             yield question.label, ", ".join(question.label_of(answer) for answer in given)
     if opened.exception:
         yield "Exception", opened.exception
-    effort = policy.severities[ticket.severity].effort
-    if effort:
-        yield "Effort", effort
+    for note in opened.notes:
+        yield "Note", note
+    severity = policy.severities[ticket.severity]
+    if severity.effort:
+        yield "Effort", severity.effort
+    if severity.staffed and ticket.owner is None and ticket.state is State.OPEN:
+        yield "Staffing", "somebody must be on it at all times, and nobody has taken it"
 
 
 def _customer_buttons(ticket: Ticket) -> Iterator[Button]:
@@ -144,7 +150,7 @@ def _customer_buttons(ticket: Ticket) -> Iterator[Button]:
         yield Button("reopen", "Reopen", ticket.key)
 
 
-def _agents_buttons(ticket: Ticket) -> Iterator[Button]:
+def _agents_buttons(ticket: Ticket, policy: Policy) -> Iterator[Button]:
     if ticket.state is not State.OPEN:
         yield Button("why", "Why?", ticket.key)
         yield Button("reopen", "Reopen", ticket.key)
@@ -163,3 +169,7 @@ def _agents_buttons(ticket: Ticket) -> Iterator[Button]:
             yield Button("hold", "Hold", ticket.key)
     yield Button("resolve", "Resolve", ticket.key)
     yield Button("why", "Why?", ticket.key)
+    if policy.severities[ticket.severity].milestones:
+        for milestone in policy.milestones:
+            if milestone.repeatable or milestone.label not in ticket.milestones:
+                yield Button("milestone", milestone.label, f"{ticket.key}|{milestone.label}")

@@ -22,8 +22,10 @@ from sla_core.events import (
     Called,
     Closed,
     CustomerWrote,
+    DueDateSet,
     Escalated,
     Event,
+    Extended,
     Held,
     Kind,
     Opened,
@@ -112,9 +114,15 @@ class _Occasion:
                     yield self._triage(said)
                 else:
                     yield self._triage(words.customer_wrote(key, event))
+                if fold(key, self.ticket.history[: self.seq - 1]).held:
+                    yield from self._both(words.resumed(key, event.by), what="resumed")
             case SeverityChanged():
                 before = fold(key, self.ticket.history[: self.seq - 1]).severity
                 yield from self._both(words.severity_changed(self.ticket, before, event, self.policy))
+            case DueDateSet():
+                yield from self._both(words.due_date_set(key, event))
+            case Extended():
+                yield from self._both(words.extended(self.ticket, event, self.policy))
             case Held():
                 yield from self._both(words.held(key, event))
             case Resumed():
@@ -191,10 +199,10 @@ class _Occasion:
         ] or [f"Nobody is in the rota {role}."]
 
     def _both(
-        self, said: Rich, tone: Tone = Tone.CALM, priority: Priority = Priority.STATE
+        self, said: Rich, tone: Tone = Tone.CALM, priority: Priority = Priority.STATE, what: str = "said"
     ) -> Iterator[Message]:
-        yield self._customer(said, tone, priority)
-        yield self._triage(said, tone, priority)
+        yield self._customer(said, tone, priority, what=what)
+        yield self._triage(said, tone, priority, what)
 
     def _customer(
         self,
@@ -202,32 +210,35 @@ class _Occasion:
         tone: Tone = Tone.CALM,
         priority: Priority = Priority.REPLY,
         effect: int | None = None,
+        what: str = "said",
     ) -> Message:
-        return Message(
-            key=self._key("customer"),
-            ticket=self.ticket.key,
-            to=self.channel,
-            say=Notice(said, tone),
-            priority=priority,
-            thread=card_key(self.ticket.key, Audience.CUSTOMER),
-            effect=effect,
-        )
+        root = card_key(self.ticket.key, Audience.CUSTOMER)
+        return self._reply(self.channel, root, said, tone, priority, f"customer/{what}", effect)
 
     def _triage(
         self,
         said: Rich,
         tone: Tone = Tone.CALM,
         priority: Priority = Priority.REPLY,
-        what: str = "triage",
+        what: str = "said",
     ) -> Message:
-        return Message(
-            key=self._key(what),
-            ticket=self.ticket.key,
-            to=self.directory.triage_for(self.channel),
-            say=Notice(said, tone),
-            priority=priority,
-            thread=card_key(self.ticket.key, Audience.AGENTS),
-        )
+        root = card_key(self.ticket.key, Audience.AGENTS)
+        triage = self.directory.triage_for(self.channel)
+        return self._reply(triage, root, said, tone, priority, f"triage/{what}")
+
+    def _reply(
+        self,
+        to: Place,
+        root: str,
+        said: Rich,
+        tone: Tone,
+        priority: Priority,
+        what: str,
+        effect: int | None = None,
+    ) -> Message:
+        """In the thread of one of the ticket's cards."""
+        say = Notice(said, tone)
+        return Message(self._key(what), self.ticket.key, to, say, priority, root, effect=effect)
 
     def _alert(self, said: Rich, tone: Tone, only: str | None = None) -> Iterator[Message]:
         """A direct message to the TAM, or to leadership where the account has none but somebody escalated."""

@@ -13,8 +13,10 @@ from sla_core.events import (
     Answered,
     Breached,
     CustomerWrote,
+    DueDateSet,
     Escalated,
     Event,
+    Extended,
     Held,
     Kind,
     Reopened,
@@ -78,6 +80,19 @@ def _promised(ticket: Ticket, policy: Policy) -> Iterable[Part]:
             continue
         yield When(promise.due_at)
         yield ", counted anew from this change. " if promise.rebased else ". "
+
+
+def due_date_set(key: str, event: DueDateSet) -> Rich:
+    return keyed(key, f"{event.by.name} promises to resolve this by ", When(event.due_at), ".")
+
+
+def extended(ticket: Ticket, event: Extended, policy: Policy) -> Rich:
+    """What extra time was granted, why, and when that makes it due."""
+    offered = (e for t in policy.targets(ticket.severity) for e in t.extensions)
+    granted = next((e for e in offered if e.id == event.extension), None)
+    clauses = ", ".join(granted.source.clauses) if granted else ""
+    reason = f"{granted.label}: {granted.extra} more ({clauses}). " if granted else ""
+    return keyed(ticket.key, f"{event.by.name} extended the time. {reason}", *_promised(ticket, policy))
 
 
 def held(key: str, event: Held) -> Rich:

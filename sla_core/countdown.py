@@ -103,6 +103,4 @@ def _tone(promise: Promise, now: datetime, phase: Phase) -> Tone:
 
 
 def _spent(promise: Promise, left: timedelta) -> float:
-    unbroken = Promise(promise.target, promise.calendar, promise.severity, promise.started_at)
-    total = unbroken.left(promise.started_at)
-    return min(max(1 - left / total, 0.0), 1.0) if total else 1.0
+    return min(max(1 - left / promise.whole, 0.0), 1.0) if promise.whole else 1.0

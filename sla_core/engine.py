@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sla_core.calendar import always
 from sla_core.countdown import Countdown, countdown, next_change
 from sla_core.events import THE_CLOCK, Breached, Called, Event, Reminded, Warned
 from sla_core.policy import Metric, Policy, Target
 from sla_core.promise import Promise, due
 from sla_core.ticket import Gap, Ticket, evolve
+
+_ALWAYS = always()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ def evaluate(ticket: Ticket, policy: Policy, now: datetime) -> Evaluation:
 def promises(ticket: Ticket, policy: Policy) -> list[Promise]:
     """The promises of the ticket's severity as they run, in the order in which they are shown."""
     targets = policy.targets(ticket.severity, ticket.opened.terms)
-    return [_promise(ticket, policy, target) for target in targets]
+    running = [_promise(ticket, policy, target) for target in targets]
+    return [*running, *_due_date(ticket, policy)]
 
 
 def countdowns(ticket: Ticket, policy: Policy, now: datetime) -> list[Countdown]:
@@ -46,20 +50,48 @@ def countdowns(ticket: Ticket, policy: Policy, now: datetime) -> list[Countdown]
 
 def _promise(ticket: Ticket, policy: Policy, target: Target) -> Promise:
     calendar = policy.calendar(ticket.opened.plan, target.calendar)
-    met_at, ended_at = _settled(ticket, target.metric)
+    met_at, ended_at = _settled(ticket, target)
     over_at = met_at or ended_at
     gaps = [*ticket.holds, *(ticket.rests if target.metric is Metric.RESOLUTION else ())]
     counted = tuple(gap for gap in gaps if over_at is None or gap.start < over_at)
-    start = ticket.opened.at
-    if target.metric is Metric.NEXT_UPDATE and ticket.last_update_at is not None:
-        start = ticket.last_update_at
-    rebased = False
+    extra = next((e.extra for e in target.extensions if e.id in ticket.extensions), None)
+    start = _start(ticket, policy, target)
+    promise = Promise(target, calendar, ticket.severity, start, counted, met_at, ended_at, extra=extra)
     changed_at = ticket.severity_since
     if changed_at > start and (met_at is None or met_at > changed_at):
-        would_be = due(calendar, start, target.limit, _known_at(counted, changed_at))
+        would_be = due(calendar, start, promise.limit, _known_at(counted, changed_at))
         if would_be is not None and would_be <= changed_at:
-            start, rebased = changed_at, True
-    return Promise(target, calendar, ticket.severity, start, counted, met_at, ended_at, rebased)
+            return replace(promise, started_at=changed_at, rebased=True)
+    return promise
+
+
+def _start(ticket: Ticket, policy: Policy, target: Target) -> datetime:
+    """Submission; the last word to the customer for a silence clock; the change that a workaround allowed."""
+    if target.metric is Metric.NEXT_UPDATE and ticket.last_update_at is not None:
+        return ticket.last_update_at
+    if target.metric is Metric.RESOLUTION and _eased(ticket, policy):
+        return ticket.severity_since
+    return ticket.opened.at
+
+
+def _eased(ticket: Ticket, policy: Policy) -> bool:
+    """Whether the promise of the class it came from was kept by becoming this one."""
+    if ticket.eased_from is None:
+        return False
+    before = policy.targets(ticket.eased_from, ticket.opened.terms)
+    return any(target.met_by_downgrade_to == ticket.severity for target in before)
+
+
+def _due_date(ticket: Ticket, policy: Policy) -> list[Promise]:
+    """The agent's own date as a promise, where the policy has agents set one."""
+    source = policy.severities[ticket.severity].due_date
+    if source is None or ticket.due_date is None or ticket.due_date_set_at is None:
+        return []
+    target = Target(Metric.DUE_DATE, ticket.due_date - ticket.due_date_set_at, "", source)
+    met_at, ended_at = _settled(ticket, target)
+    start = ticket.due_date_set_at
+    fixed = ticket.due_date
+    return [Promise(target, _ALWAYS, ticket.severity, start, (), met_at, ended_at, fixed_at=fixed)]
 
 
 def _known_at(gaps: tuple[Gap, ...], at: datetime) -> list[Gap]:
@@ -71,16 +103,16 @@ def _known_at(gaps: tuple[Gap, ...], at: datetime) -> list[Gap]:
     ]
 
 
-def _settled(ticket: Ticket, metric: Metric) -> tuple[datetime | None, datetime | None]:
+def _settled(ticket: Ticket, target: Target) -> tuple[datetime | None, datetime | None]:
     """When the promise was met, and when it stopped to matter unmet."""
-    match metric:
+    match target.metric:
         case Metric.FIRST_RESPONSE:
             if ticket.closed_unanswered_at is not None:
                 return None, ticket.closed_unanswered_at
             return ticket.first_answer_at, None
         case Metric.NEXT_UPDATE:
-            return None, ticket.ended_at
-        case Metric.RESOLUTION:
+            return None, ticket.ended_at or ticket.milestones.get(target.ends_with or "")
+        case Metric.RESOLUTION | Metric.DUE_DATE:
             return (ticket.ended_at, None) if ticket.resolved else (None, ticket.ended_at)
 
 

@@ -43,6 +43,8 @@ class Opened:
     may_hold: bool = False
     exception: str | None = None
     """Why it was accepted although the plan does not include this channel."""
+    notes: tuple[str, ...] = ()
+    """What agents should know of how it was opened: a screening set aside, a class seen too often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,26 @@ class SeverityChanged:
     by: Who
     severity: str
     reason: str
+    workaround: bool = False
+    """Whether it is milder because a workaround is in place, not because it was misjudged."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueDateSet:
+    """An agent promises this date; a later one replaces it."""
+
+    at: datetime
+    by: Who
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """An agent granted the extra time that the policy names, before the deadline."""
+
+    at: datetime
+    by: Who
+    extension: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +234,8 @@ Event = (
     | Answered
     | CustomerWrote
     | SeverityChanged
+    | DueDateSet
+    | Extended
     | Held
     | Resumed
     | Escalated

@@ -18,6 +18,8 @@ class Metric(StrEnum):
     FIRST_RESPONSE = "first_response"
     NEXT_UPDATE = "next_update"
     RESOLUTION = "resolution"
+    DUE_DATE = "due_date"
+    """The date that an agent has set for this ticket."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -67,6 +69,24 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Extension:
+    """Extra time that an agent may grant before the deadline, for a reason that the policy names."""
+
+    id: str
+    label: str
+    extra: BusinessDays
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Rarity:
+    """How often a class is expected: the next one in the same calendar quarter is pointed out."""
+
+    per_quarter: int
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One promise of a severity. `limit` breaches; `goal`, where the promise is a range, is aimed at."""
 
@@ -75,8 +95,15 @@ class Target:
     calendar: str
     source: Source
     goal: Amount | None = None
+    strict: Amount | None = None
+    """A stricter reading of the same words: warnings follow it, breaches do not."""
     warn_at: float = 0.75
-    """The share of the counted time after which a warning falls due."""
+    """The share of the counted time after which a warning falls due, where there is no stricter reading."""
+    met_by_downgrade_to: str | None = None
+    """The severity that this becomes once a workaround is in place, which keeps the promise too."""
+    ends_with: str | None = None
+    """The milestone after which there is nothing more to promise."""
+    extensions: tuple[Extension, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +117,15 @@ class Severity:
     effort: str | None = None
     pages: bool = False
     """Whether opening such a ticket calls the first step of the escalation policy at once."""
+    staffed: bool = False
+    """Whether it may never be without somebody who works on it."""
+    milestones: bool = False
+    """Whether its named moments of work are told to the customer."""
+    known_first: Source | None = None
+    """Why it is asked, before opening one, whether it is one of those that are open already."""
+    rarity: Rarity | None = None
+    due_date: Source | None = None
+    """Why agents set a due date for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +142,8 @@ class Plan:
     hold: bool = False
     way_in: str | None = None
     """The vendor's own door, shown when chat is not part of the plan."""
+    wording: str = "target"
+    """What the vendor calls its promises: target, aim, goal or contract."""
 
 
 class Mode(StrEnum):
@@ -152,6 +190,8 @@ class Term:
     metric: Metric
     limit: Amount
     cites: str
+    calendar: str | None = None
+    """Which calendar counts it; needed where the plan makes no such promise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,19 +236,25 @@ class Policy:
         return self.calendars[self.plans[plan].calendars.get(name, name)]
 
     def targets(self, severity: str, terms: tuple[Term, ...] = ()) -> tuple[Target, ...]:
-        """The promises of a severity, each replaced by the order form's where that has one."""
-        found = []
-        for target in self.severities[severity].targets:
-            for term in terms:
-                if (term.severity, term.metric) == (severity, target.metric):
-                    cited = replace(
-                        target.source, says=f"{amount_text(term.limit)} by order form", where=term.cites
-                    )
-                    target = replace(target, limit=term.limit, goal=None, source=cited)
-            found.append(target)
-        return tuple(sorted(found, key=lambda target: list(Metric).index(target.metric)))
+        """The promises of a severity, with the order form's in place of the plan's or besides them."""
+        found = {target.metric: target for target in self.severities[severity].targets}
+        for term in terms:
+            if term.severity == severity:
+                found[term.metric] = _by_order_form(term, found.get(term.metric))
+        return tuple(found[metric] for metric in Metric if metric in found)
 
     def opens_at(self, plan: str, step: Step, severity: str, now: datetime) -> datetime | None:
         """When a step may be called: now, or at its next opening; None where it has no duty."""
         duty = step.duties.get(severity)
         return None if duty is None else self.calendar(plan, duty.calendar).next_opening(now)
+
+
+def _by_order_form(term: Term, replaced: Target | None) -> Target:
+    clauses = replaced.source.clauses if replaced else ("order form",)
+    cited = Source(clauses, f"{amount_text(term.limit)} by order form", term.cites)
+    if replaced is None:
+        if term.calendar is None:
+            raise ValueError(f"{term.cites}: {term.severity}.{term.metric} needs a calendar")
+        return Target(term.metric, term.limit, term.calendar, cited)
+    calendar = term.calendar or replaced.calendar
+    return replace(replaced, limit=term.limit, goal=None, strict=None, source=cited, calendar=calendar)

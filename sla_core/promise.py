@@ -43,6 +43,10 @@ class Promise:
     """When it stopped to matter, neither met nor breached."""
     rebased: bool = False
     """Whether it starts at a change of severity that would have put its deadline into the past."""
+    extra: BusinessDays | None = None
+    """Granted on top of a limit in business days."""
+    fixed_at: datetime | None = None
+    """A due date that somebody named: nothing is counted towards it, and no hold moves it."""
 
     @property
     def metric(self) -> Metric:
@@ -57,9 +61,22 @@ class Promise:
     def settled(self) -> bool:
         return self.met_at is not None or self.ended_at is not None
 
+    @property
+    def limit(self) -> Amount:
+        limit = self.target.limit
+        if self.extra is not None and isinstance(limit, BusinessDays):
+            return BusinessDays(limit.count + self.extra.count)
+        return limit
+
     @cached_property
     def due_at(self) -> datetime | None:
-        return due(self.calendar, self.started_at, self.target.limit, self.gaps)
+        return self.fixed_at or due(self.calendar, self.started_at, self.limit, self.gaps)
+
+    @cached_property
+    def strict_at(self) -> datetime | None:
+        if self.target.strict is None:
+            return None
+        return due(self.calendar, self.started_at, self.target.strict, self.gaps)
 
     @cached_property
     def goal_at(self) -> datetime | None:
@@ -69,18 +86,26 @@ class Promise:
 
     @cached_property
     def warn_at(self) -> datetime | None:
-        unbroken = due(self.calendar, self.started_at, self.target.limit)
-        assert unbroken is not None
-        counted = self.calendar.elapsed(self.started_at, unbroken)
-        share = timedelta(seconds=int(counted.total_seconds() * self.target.warn_at))
-        return due(self.calendar, self.started_at, share, self.gaps)
+        if self.target.strict is not None:
+            return self.strict_at
+        share = timedelta(seconds=int(self.whole.total_seconds() * self.target.warn_at))
+        return due(self.calendar, self.started_at, share, () if self.fixed_at else self.gaps)
 
     def left(self, now: datetime) -> timedelta:
         """Open time that remains at `now`; what a running hold has already made up for is not lost."""
         if self.due_at is not None:
             return self.calendar.elapsed(now, self.due_at)
         running = next(gap for gap in self.gaps if gap.end is None)
-        closed = tuple(gap for gap in self.gaps if gap.end is not None)
-        unbroken = due(self.calendar, self.started_at, self.target.limit, closed)
-        assert unbroken is not None
+        unbroken = self._due_without(tuple(gap for gap in self.gaps if gap.end is not None))
         return self.calendar.elapsed(max(running.start, self.started_at), unbroken)
+
+    @cached_property
+    def whole(self) -> timedelta:
+        """The open time that the promise allows for."""
+        return self.calendar.elapsed(self.started_at, self._due_without(()))
+
+    def _due_without(self, gaps: tuple[Gap, ...]) -> datetime:
+        """When it would be due with these gaps only, all of which have an end."""
+        at = self.fixed_at or due(self.calendar, self.started_at, self.limit, gaps)
+        assert at is not None
+        return at

@@ -16,8 +16,10 @@ from sla_core.events import (
     Called,
     Closed,
     CustomerWrote,
+    DueDateSet,
     Escalated,
     Event,
+    Extended,
     Held,
     Kind,
     Opened,
@@ -56,6 +58,11 @@ class Ticket:
     opened: Opened
     severity: str
     severity_since: datetime
+    eased_from: str | None = None
+    """The severity before it became milder by a workaround; None when it was changed for another reason."""
+    due_date: datetime | None = None
+    due_date_set_at: datetime | None = None
+    extensions: frozenset[str] = frozenset()
     version: int = 0
     state: State = State.OPEN
     confirmed: bool = False
@@ -66,8 +73,8 @@ class Ticket:
     closed_unanswered_at: datetime | None = None
     """When its customer closed it before anyone had answered; that stays so even if it is reopened."""
     last_update_at: datetime | None = None
-    milestones: frozenset[str] = frozenset()
-    """Labels of the milestones told so far."""
+    milestones: Mapping[str, datetime] = field(default_factory=dict)
+    """Labels of the milestones told so far, and when each was first."""
     ended_at: datetime | None = None
     """When it was resolved or closed, while it is."""
     holds: tuple[Gap, ...] = ()
@@ -134,14 +141,25 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     first_answer_at=ticket.first_answer_at or event.at,
                     last_update_at=event.at,
                     customers_turn=event.kind in (Kind.REPLY, Kind.MESSAGE),
-                    milestones=ticket.milestones | ({event.text} if event.kind is Kind.MILESTONE else set()),
+                    milestones=_told(ticket, event),
                 )
             )
         case CustomerWrote():
             return _resumed(replace(ticket, customers_turn=False), event.at)
         case SeverityChanged():
             since = ticket.severity_since if event.severity == ticket.severity else event.at
-            return replace(ticket, severity=event.severity, severity_since=since, confirmed=True)
+            eased_from = ticket.severity if event.workaround else None
+            return replace(
+                ticket,
+                severity=event.severity,
+                severity_since=since,
+                eased_from=eased_from,
+                confirmed=True,
+            )
+        case DueDateSet():
+            return replace(ticket, due_date=event.due_at, due_date_set_at=event.at)
+        case Extended():
+            return replace(ticket, extensions=ticket.extensions | {event.extension})
         case Held():
             if ticket.held:
                 return ticket
@@ -185,6 +203,10 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
             return replace(ticket, breached=ticket.breached | {event.run})
         case _:
             assert_never(event)
+
+
+def _told(ticket: Ticket, event: Answered) -> Mapping[str, datetime]:
+    return {event.text: event.at, **ticket.milestones} if event.kind is Kind.MILESTONE else ticket.milestones
 
 
 def _in_hand(ticket: Ticket) -> Ticket:

@@ -49,9 +49,25 @@ class Rule:
     clause: str
     says: str
     when: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    overrides: bool = False
+    """Whether answering so sets a screening aside, which is put on record."""
 
     def holds(self, answers: Answers) -> bool:
-        return all(options & set(answers.get(question, ())) for question, options in self.when.items())
+        return _holds(self.when, answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Told to whoever answers so; `refers` instead of opening a ticket, with the way that is right for it."""
+
+    clause: str
+    says: str
+    where: str
+    when: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    refers: bool = False
+
+    def holds(self, answers: Answers) -> bool:
+        return _holds(self.when, answers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +75,7 @@ class Proposal:
     severity: str
     clause: str
     says: str
+    overrides: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +84,13 @@ class Triage:
 
     questions: tuple[Question, ...]
     rules: tuple[Rule, ...]
+    advice: tuple[Advice, ...] = ()
+    intro: str = ""
+    """Said above the questions: where else to turn, what is known already."""
+
+    def advised(self, answers: Answers) -> list[Advice]:
+        """What is to be said to these answers, in order."""
+        return [advice for advice in self.advice if advice.holds(answers)]
 
     def faults(self, answers: Answers) -> dict[str, str]:
         """Question id → what is wrong with its answer and how to mend it."""
@@ -89,7 +113,7 @@ class Triage:
     def propose(self, answers: Answers) -> Proposal:
         """The first rule that holds decides."""
         rule = next(rule for rule in self.rules if rule.holds(answers))
-        return Proposal(rule.severity, rule.clause, rule.says)
+        return Proposal(rule.severity, rule.clause, rule.says, rule.overrides)
 
     def example(self, severity: str) -> dict[str, tuple[str, ...]] | None:
         """One set of answers that leads to `severity`, or None where none does."""
@@ -104,10 +128,13 @@ class Triage:
         """Answers under which `rule` holds, in the order of the options."""
         asked = [q for q in self.questions if q.options and (q.required or q.id in rule.when)]
         choices = [
-            [o.id for o in q.options if q.id not in rule.when or o.id in rule.when[q.id]]
-            for q in asked
+            [o.id for o in q.options if q.id not in rule.when or o.id in rule.when[q.id]] for q in asked
         ]
         texts = {q.id: ("Sample text",) for q in self.questions if q.required and not q.options}
         for combination in product(*choices):
             chosen = {q.id: (option,) for q, option in zip(asked, combination, strict=True)}
             yield {q.id: (chosen | texts)[q.id] for q in self.questions if q.id in chosen or q.id in texts}
+
+
+def _holds(when: Mapping[str, frozenset[str]], answers: Answers) -> bool:
+    return all(options & set(answers.get(question, ())) for question, options in when.items())

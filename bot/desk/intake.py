@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from bot.address import Actor, Place
 from bot.desk.core import Desk, private, refusal
+from bot.desk.intake_form import (
+    ACCOUNT,
+    DETAILS,
+    KNOWN,
+    SUMMARY,
+    intake_form,
+    known_tickets,
+    recent_tickets,
+    text_in,
+)
 from bot.exchange import Answer, Ask, Command, Done, Press, Submission
-from bot.forms import ChoiceField, Field, Form, TextField
+from bot.hearing import VIA_FORM
 from bot.settings import Account
-from sla_core.events import Opened
+from sla_core.events import CustomerWrote, Event, Opened
 from sla_core.policy import Plan, Policy
-from sla_core.triage import Answers, Kind, Option, Proposal
-
-FORM = "intake"
-ACCOUNT = "account"
-SUMMARY = "summary"
-DETAILS = "details"
-LONGEST_SUMMARY = 200
+from sla_core.ticket import Ticket
+from sla_core.triage import Answers, Proposal
 
 
 async def command(desk: Desk, command: Command) -> Answer:
@@ -33,7 +41,8 @@ async def _ask(desk: Desk, actor: Actor, place: Place, text: str) -> Answer:
     if not accounts:
         return refusal(_nowhere(place))
     policy = directory.policy_on(desk.clock.now().date())
-    return Ask(_form(policy, accounts, place, text))
+    known = await known_tickets(desk, policy, accounts)
+    return Ask(intake_form(policy, accounts, known, place, text))
 
 
 async def _accounts(desk: Desk, actor: Actor, place: Place) -> list[Account]:
@@ -63,64 +72,42 @@ def _nowhere(place: Place) -> str:
     )
 
 
-def _form(policy: Policy, accounts: list[Account], place: Place, text: str = "") -> Form:
-    """The intake form. Its context names the accounts it was offered for, and where."""
-    context = {"place": str(place), "version": policy.version, "accounts": ",".join(a.id for a in accounts)}
-    fields: list[Field] = []
-    if len(accounts) > 1:
-        options = tuple(Option(account.id, account.name) for account in accounts)
-        fields.append(ChoiceField(ACCOUNT, "Account", options))
-    cut = text[:LONGEST_SUMMARY]
-    fields += [
-        TextField(SUMMARY, "Summary", value=cut, limit=LONGEST_SUMMARY, hint="What is wrong, in a few words"),
-        TextField(
-            DETAILS,
-            "Details",
-            required=False,
-            long=True,
-            value=text if text != cut else "",
-            hint="What you did, what you saw, since when. The more you tell, the sooner it can be solved.",
-        ),
-        *_questions(policy),
-    ]
-    return Form(FORM, policy.name, "Open ticket", tuple(fields), context)
-
-
-def _questions(policy: Policy) -> list[Field]:
-    return [
-        TextField(q.id, q.label, q.required, long=True, hint=q.hint)
-        if q.kind is Kind.TEXT
-        else ChoiceField(q.id, q.label, q.options, q.required, q.kind is Kind.CHOICES, q.hint)
-        for q in policy.triage.questions
-    ]
-
-
 async def submit(desk: Desk, sent: Submission) -> Answer:
     """Opens the ticket, or gives the form back with each fault beneath its field."""
     directory = desk.directory
     place = Place.parse(sent.context["place"])
     policy = directory.policy(sent.context["version"])
-    offered = [
-        a for id_ in sent.context["accounts"].split(",") if (a := directory.settings.accounts.get(id_))
-    ]
+    names = sent.context["accounts"].split(",")
+    offered = [directory.settings.accounts[name] for name in names if name in directory.settings.accounts]
     account = _chosen(offered, sent.values)
+    known = await known_tickets(desk, policy, offered)
+
+    def again(errors: dict[str, str]) -> Ask:
+        return Ask(intake_form(policy, offered, known, place).rejected(sent.values, errors))
+
     given = {q.id: sent.values.get(q.id, ()) for q in policy.triage.questions}
     errors = policy.triage.faults(given)
-    summary = _text(sent.values, SUMMARY)
+    summary = text_in(sent.values, SUMMARY)
     if not summary:
         errors[SUMMARY] = "Please say in a few words what is wrong."
     if account is None:
         errors[ACCOUNT] = "Please choose the account that this is for."
     if account is None or errors:
-        return Ask(_form(policy, offered, place).rejected(sent.values, errors))
+        return again(errors)
+    same = next(iter(sent.values.get(KNOWN, ())), "")
+    if same in [ticket.key for ticket in known]:
+        return await _add_to(desk, sent, same, summary)
     proposal = policy.triage.propose(given)
     plan = policy.plans[account.plan]
-    refused = _not_entitled(policy, plan, proposal)
-    if refused:
-        errors = {policy.triage.questions[0].id: refused}
-        return Ask(_form(policy, offered, place).rejected(sent.values, errors))
+    errors = _refusals(policy, plan, proposal, given)
+    if known and not same and policy.severities[proposal.severity].known_first:
+        errors[KNOWN] = "Please say whether it is one of these; then nobody works on the same thing twice."
+    if errors:
+        return again(errors)
     channel = place if directory.account_of(place) == account else account.channels[0]
     is_agent = directory.is_agent(sent.actor, account)
+    notes = await _notes(desk, policy, account, proposal)
+    advice = [f"{advice.says} ({advice.clause})" for advice in policy.triage.advised(given)]
     key = await desk.open(
         sent.key,
         account,
@@ -135,24 +122,45 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
             clause=proposal.clause,
             why=proposal.says,
             summary=summary,
-            details=_text(sent.values, DETAILS),
+            details=text_in(sent.values, DETAILS),
             answers=given,
             channel=str(channel),
             by_agent=is_agent,
             terms=account.terms,
             may_hold=account.may_hold,
             exception=_exception(plan, proposal),
+            notes=(*notes, *(f"told: {said}" for said in advice)),
         ),
     )
-    if directory.account_of(place) == account:
-        return Done()
-    return private(f"{key} is open in the channel of {account.name}.")
+    where = [] if channel == place else [f"{key} is open in the channel of {account.name}."]
+    said = " ".join([*where, *advice])
+    return private(said) if said else Done()
+
+
+async def _add_to(desk: Desk, sent: Submission, key: str, summary: str) -> Answer:
+    """It is one that is open already: what was typed goes there."""
+    text = "\n".join(filter(None, (summary, text_in(sent.values, DETAILS))))
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event]:
+        return [CustomerWrote(now, desk.who(sent.actor), text, VIA_FORM)]
+
+    answer = await desk.change(sent.key, key, decide)
+    return private(f"Thank you: what you wrote was added to {key}.") if isinstance(answer, Done) else answer
 
 
 def _chosen(offered: list[Account], values: Answers) -> Account | None:
     if len(offered) == 1:
         return offered[0]
     return next((account for account in offered if account.id in values.get(ACCOUNT, ())), None)
+
+
+def _refusals(policy: Policy, plan: Plan, proposal: Proposal, given: Answers) -> dict[str, str]:
+    """Why this opens no ticket here, beneath the question that decides it."""
+    for advice in policy.triage.advised(given):
+        if advice.refers:
+            return {next(iter(advice.when), SUMMARY): f"{advice.says} ({advice.clause})"}
+    refused = _not_entitled(policy, plan, proposal)
+    return {policy.triage.questions[0].id: refused} if refused else {}
 
 
 def _not_entitled(policy: Policy, plan: Plan, proposal: Proposal) -> str | None:
@@ -170,5 +178,21 @@ def _exception(plan: Plan, proposal: Proposal) -> str | None:
     return f"accepted as {proposal.severity} although the plan {plan.name} does not include chat"
 
 
-def _text(values: Answers, field: str) -> str:
-    return next(iter(values.get(field, ())), "").strip()
+async def _notes(desk: Desk, policy: Policy, account: Account, proposal: Proposal) -> list[str]:
+    """What agents should know of how this came in."""
+    notes = []
+    if proposal.overrides:
+        notes.append(f"the screening was set aside: {proposal.says} ({proposal.clause})")
+    rarity = policy.severities[proposal.severity].rarity
+    if rarity is not None:
+        now = desk.clock.now()
+        begun = now.replace(
+            month=(now.month - 1) // 3 * 3 + 1, day=1, hour=0, minute=0, second=0, microsecond=0
+        )
+        earlier = [t for t in await recent_tickets(desk, account, begun) if t.severity == proposal.severity]
+        if len(earlier) >= rarity.per_quarter:
+            notes.append(
+                f"{proposal.severity} number {len(earlier) + 1} of this quarter, expected at most "
+                f"{rarity.per_quarter} ({', '.join(rarity.source.clauses)})"
+            )
+    return notes

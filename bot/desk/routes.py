@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.address import Actor, Place
-from bot.desk import alert, escalate, hand, hold, intake, look, resolve, severity, speak
+from bot.desk import alert, escalate, hand, hold, intake, look, resolve, severity, speak, update
 from bot.desk.core import Desk, refusal
 from bot.desk.forms import ask_text
+from bot.desk.intake_form import FORM
 from bot.exchange import Answer, Command, Inbound, Posted, Press, Submission
 from bot.ports import Conflict, NoSuchTicket
 
@@ -50,7 +51,7 @@ PRESSES = {
     "acknowledge": Pressed(AGENT, hand.acknowledge),
     "take": Pressed(AGENT, hand.take),
     "reply": Pressed(AGENT, _asks("reply")),
-    "update": Pressed(AGENT, _asks("update")),
+    "update": Pressed(AGENT, update.ask),
     "milestone": Pressed(AGENT, speak.milestone),
     "severity": Pressed(AGENT, severity.ask),
     "hold": Pressed(AGENT, _asks("hold")),
@@ -63,11 +64,11 @@ PRESSES = {
 }
 
 FORMS = {
-    intake.FORM: Sent(ANYONE, intake.submit),
+    FORM: Sent(ANYONE, intake.submit),
     "add_details": Sent(PARTY, speak.send_details),
     "escalate": Sent(PARTY, escalate.submit),
     "reply": Sent(AGENT, speak.send_reply),
-    "update": Sent(AGENT, speak.send_update),
+    "update": Sent(AGENT, update.submit),
     "severity": Sent(AGENT, severity.submit),
     "hold": Sent(AGENT, hold.submit),
     "resolve": Sent(AGENT, resolve.submit),

@@ -8,22 +8,31 @@ from datetime import datetime
 from bot.desk.core import Desk, refusal
 from bot.desk.forms import TEXT, context_of, text_of
 from bot.exchange import Answer, Ask, Press, Submission
-from bot.forms import ChoiceField, Form, TextField
+from bot.forms import ChoiceField, Field, Form, TextField
 from sla_core.events import Event, SeverityChanged
 from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
 from sla_core.triage import Option
 
-SEVERITY = "severity"
+SEVERITY, BECAUSE = "severity", "because"
+WORKAROUND, MISJUDGED = "workaround", "misjudged"
 
 
-def _form(policy: Policy, context: Mapping[str, str], now: str | None = None) -> Form:
+def _eases_to(policy: Policy, severity: str) -> str | None:
+    """The severity that keeps this one's promise once a workaround is in place."""
+    targets = policy.severities[severity].targets
+    return next((t.met_by_downgrade_to for t in targets if t.met_by_downgrade_to), None)
+
+
+def _form(policy: Policy, context: Mapping[str, str], now: str) -> Form:
     options = tuple(Option(s.id, f"{s.id}: {s.name}"[:75]) for s in policy.severities.values())
-    fields = (
-        ChoiceField(SEVERITY, "Severity", options, value=(now,) if now else ()),
-        TextField(TEXT, "Reason", long=True, hint="The customer reads it."),
-    )
-    return Form("severity", "Change severity", "Change severity", fields, context)
+    fields: list[Field] = [ChoiceField(SEVERITY, "Severity", options, value=(now,))]
+    milder = _eases_to(policy, now)
+    if milder:
+        why = (Option(WORKAROUND, "A workaround is in place"), Option(MISJUDGED, f"It never was {now}"))
+        fields.append(ChoiceField(BECAUSE, f"If it becomes {milder}: why?", why, required=False))
+    fields.append(TextField(TEXT, "Reason", long=True, hint="The customer reads it."))
+    return Form("severity", "Change severity", "Change severity", tuple(fields), context)
 
 
 async def ask(desk: Desk, press: Press) -> Answer:
@@ -35,9 +44,11 @@ async def ask(desk: Desk, press: Press) -> Answer:
 
 async def submit(desk: Desk, sent: Submission) -> Answer:
     chosen = next(iter(sent.values.get(SEVERITY, ())), "")
+    because = next(iter(sent.values.get(BECAUSE, ())), "")
     reason = text_of(sent)
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        eases = chosen == _eases_to(policy, ticket.severity)
         errors = {}
         if chosen not in policy.severities:
             errors[SEVERITY] = "Please choose a severity."
@@ -45,10 +56,13 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
             errors[SEVERITY] = f"{ticket.key} is {chosen} already; choose another one."
         elif ticket.state is not State.OPEN:
             errors[SEVERITY] = f"{ticket.key} is {ticket.state}; reopen it first."
+        if eases and not because:
+            errors[BECAUSE] = "Please say which: only a workaround keeps the promise of a resolution."
         if not reason:
             errors[TEXT] = "Please say why; the customer reads it."
         if errors:
-            return Ask(_form(policy, sent.context).rejected(sent.values, errors))
-        return [SeverityChanged(now, desk.who(sent.actor), chosen, reason)]
+            return Ask(_form(policy, sent.context, ticket.severity).rejected(sent.values, errors))
+        workaround = eases and because == WORKAROUND
+        return [SeverityChanged(now, desk.who(sent.actor), chosen, reason, workaround)]
 
     return await desk.change(sent.key, sent.context["ticket"], decide)

@@ -1,4 +1,4 @@
-"""Words between the two sides: reply, update, milestone, added details, messages in the ticket's thread."""
+"""Words between the two sides: reply, milestone, added details, messages in the ticket's thread."""
 
 from __future__ import annotations
 
@@ -18,23 +18,15 @@ GONE_QUIET = "{key} is {state}. Your message was passed on; to have work go on, 
 
 
 async def send_reply(desk: Desk, sent: Submission) -> Answer:
-    return await _answer(desk, sent, Kind.REPLY)
-
-
-async def send_update(desk: Desk, sent: Submission) -> Answer:
-    return await _answer(desk, sent, Kind.UPDATE)
-
-
-async def _answer(desk: Desk, sent: Submission, kind: Kind) -> Answer:
     text = text_of(sent)
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if not text:
+            return kept(sent, "Please write what the customer should read.")
         if ticket.state is State.CLOSED:
             return kept(sent, f"{ticket.key} is closed; reopen it first. Your text is kept here.")
-        return [Answered(now, desk.who(sent.actor), kind, text)]
+        return [Answered(now, desk.who(sent.actor), Kind.REPLY, text)]
 
-    if not text:
-        return kept(sent, "Please write what the customer should read.")
     return await desk.change(sent.key, sent.context["ticket"], decide)
 
 

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from sla_core.calendar import WEEKDAYS, BusinessCalendar, Hours, always
-from sla_core.catalog import schema
+from sla_core.catalog import build, schema
+from sla_core.catalog.crosscheck import Files, crosscheck
 from sla_core.closures import NEVER_CLOSED, AnnualDay, Closures, PublicHolidays
 from sla_core.policy import (
-    Duty,
-    Milestone,
-    Plan,
     Policy,
     Reading,
-    Severity,
-    Step,
-    Target,
 )
-from sla_core.triage import Option, Question, Rule, Triage
 
 PACKS = Path(__file__).parent / "packs"
 NO_CLOCK = "none"
@@ -137,7 +130,9 @@ class _Pack:
             return None
         steps = escalation.step if escalation else ()
         built = {name: self._calendar(name, file) for name, file in calendars.items()}
-        self._check_names(set(built), severities, plans, triage, steps)
+        told = milestones.milestone if milestones else ()
+        for fault in crosscheck(Files(calendars, severities, plans, triage, steps, told)):
+            self.fault(*fault)
         if self.faults:
             return None
         return Policy(
@@ -145,14 +140,11 @@ class _Pack:
             name=head.name,
             effective=head.effective,
             calendars={name: calendar for name, calendar in built.items() if calendar},
-            severities={id_: _severity(id_, file) for id_, file in severities.items()},
-            plans={id_: _plan(id_, file) for id_, file in plans.items()},
-            triage=_triage(triage),
-            steps=tuple(_step(file) for file in steps),
-            milestones=tuple(
-                Milestone(file.label, file.tells, file.source, file.repeatable)
-                for file in (milestones.milestone if milestones else ())
-            ),
+            severities={id_: build.severity(id_, file) for id_, file in severities.items()},
+            plans={id_: build.plan(id_, file) for id_, file in plans.items()},
+            triage=build.triage(triage),
+            steps=tuple(build.step(file) for file in steps),
+            milestones=tuple(build.milestone(file) for file in told),
             readings=tuple(Reading(file.clause, file.question, file.chosen) for file in head.reading),
             facts=tuple(file.source for file in (*head.fact, *calendars.values(), *plans.values())),
             not_yet=head.not_yet,
@@ -202,31 +194,6 @@ class _Pack:
             return NEVER_CLOSED
         return Closures(tuple(public), tuple(annual), file.dates, file.working, file.certified_until)
 
-    def _check_names(
-        self,
-        calendars: set[str],
-        severities: Mapping[str, schema.SeverityFile],
-        plans: Mapping[str, schema.PlanFile],
-        triage: schema.TriageFile,
-        steps: tuple[schema.StepFile, ...],
-    ) -> None:
-        """Names in one file that another should know."""
-        for id_, plan in plans.items():
-            for role, calendar in plan.calendars.items():
-                if calendar not in calendars:
-                    says = _unknown("calendar", calendar, calendars)
-                    self.fault("plans.toml", f"{id_}.calendars.{role}", says)
-        usable = calendars.union(*(plan.calendars for plan in plans.values()))
-        for id_, severity in severities.items():
-            for promise in severity.promise:
-                if promise.calendar not in usable:
-                    says = _unknown("calendar", promise.calendar, usable)
-                    self.fault("severities.toml", f"{id_}.promise.calendar", says)
-        for file, key, says in chain(
-            _triage_faults(triage, set(severities)), _step_faults(steps, severities, usable)
-        ):
-            self.fault(file, key, says)
-
 
 def faults_of(file: str, wrong: ValidationError) -> Iterator[Fault]:
     """Each complaint of the schema in an operator's words."""
@@ -242,78 +209,3 @@ def faults_of(file: str, wrong: ValidationError) -> Iterator[Fault]:
             case _:
                 says = f"{error['msg'][0].lower()}{error['msg'][1:]}"
         yield Fault(file, key, says)
-
-
-def _unknown(what: str, name: str, known: set[str]) -> str:
-    return f'there is no {what} "{name}"; known are {", ".join(sorted(known))}'
-
-
-def _triage_faults(triage: schema.TriageFile, severities: set[str]) -> Iterator[tuple[str, str, str]]:
-    options = {question.id: set(question.options) for question in triage.question}
-    for number, question in enumerate(triage.question, start=1):
-        if bool(question.options) == (question.kind == "text"):
-            says = "a text takes no options" if question.options else "a choice needs its options"
-            yield "triage.toml", f"question.{number}.options", says
-    for number, rule in enumerate(triage.rule, start=1):
-        if rule.severity not in severities:
-            says = _unknown("severity", rule.severity, severities)
-            yield "triage.toml", f"rule.{number}.severity", says
-        for question_id, chosen in rule.when.items():
-            if question_id not in options:
-                says = _unknown("question", question_id, set(options))
-                yield "triage.toml", f"rule.{number}.when.{question_id}", says
-                continue
-            for option in sorted(chosen - options[question_id]):
-                says = _unknown("option", option, options[question_id])
-                yield "triage.toml", f"rule.{number}.when.{question_id}", says
-    if triage.rule[-1].when:
-        yield (
-            "triage.toml",
-            f"rule.{len(triage.rule)}",
-            "the last rule must hold for every answer: give it no `when`",
-        )
-
-
-def _step_faults(
-    steps: tuple[schema.StepFile, ...], severities: Mapping[str, object], calendars: set[str]
-) -> Iterator[tuple[str, str, str]]:
-    for number, step in enumerate(steps, start=1):
-        for severity, duty in step.duties.items():
-            if severity not in severities:
-                says = _unknown("severity", severity, set(severities))
-                yield "escalation.toml", f"step.{number}.duties.{severity}", says
-            if duty.hours not in calendars:
-                says = _unknown("calendar", duty.hours, calendars)
-                yield "escalation.toml", f"step.{number}.duties.{severity}.hours", says
-
-
-def _severity(id_: str, file: schema.SeverityFile) -> Severity:
-    targets = tuple(Target(p.metric, p.within, p.calendar, p.source, p.goal, p.warn_at) for p in file.promise)
-    return Severity(id_, file.name, file.source, targets, file.effort, file.pages)
-
-
-def _plan(id_: str, file: schema.PlanFile) -> Plan:
-    return Plan(
-        id_, file.name, file.source, file.calendars, file.aliases, file.chat, file.tam, file.hold, file.way_in
-    )
-
-
-def _triage(file: schema.TriageFile) -> Triage:
-    questions = tuple(
-        Question(
-            q.id,
-            q.label,
-            q.kind,
-            q.clause,
-            tuple(Option(id_, label) for id_, label in q.options.items()),
-            q.required,
-            q.hint,
-        )
-        for q in file.question
-    )
-    return Triage(questions, tuple(Rule(r.severity, r.clause, r.says, r.when) for r in file.rule))
-
-
-def _step(file: schema.StepFile) -> Step:
-    duties = {severity: Duty(duty.mode, duty.hours) for severity, duty in file.duties.items()}
-    return Step(file.role, file.name, duties, file.source)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from sla_core.calendar import WEEKDAYS, Edge
-from sla_core.policy import Amount, Metric, Mode, Source, parse_amount
+from sla_core.policy import Amount, BusinessDays, Metric, Mode, Source, parse_amount
 from sla_core.triage import Kind
 
 _EDGE = re.compile(r"^(\d{1,2}):(\d{2})\s+(\S+)$")
@@ -52,6 +52,13 @@ def _amount(text: object) -> Amount:
     return parse_amount(text)
 
 
+def _days(text: object) -> BusinessDays:
+    amount = _amount(text)
+    if not isinstance(amount, BusinessDays):
+        raise ValueError(f'{text!r} is no number of business days; write "3 business days"')
+    return amount
+
+
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -66,6 +73,7 @@ def _weekdays(days: list[str]) -> list[str]:
 EdgeText = Annotated[Edge, BeforeValidator(_edge)]
 TimeText = Annotated[timedelta, BeforeValidator(_time_of_day)]
 AmountText = Annotated[Amount, BeforeValidator(_amount)]
+DaysText = Annotated[BusinessDays, BeforeValidator(_days)]
 OneOrMore = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
 OptionId = Annotated[str, Field(max_length=60)]
 OptionLabel = Annotated[str, Field(min_length=1, max_length=150)]
@@ -142,10 +150,24 @@ class CalendarFile(Cited):
     closed: ClosuresFile | None = None
 
 
+class ExtensionFile(Cited):
+    id: str
+    label: str
+    extra: DaysText
+
+
+class RarityFile(Cited):
+    per_quarter: int = Field(ge=1)
+
+
 class PromiseFile(Cited):
     metric: Metric
     within: AmountText
     goal: AmountText | None = None
+    strict: AmountText | None = None
+    met_by_downgrade_to: str | None = None
+    ends_with: str | None = None
+    extension: tuple[ExtensionFile, ...] = ()
     calendar: str
     warn_at: float = Field(default=0.75, gt=0, lt=1)
 
@@ -154,6 +176,11 @@ class SeverityFile(Cited):
     name: str
     effort: str | None = None
     pages: bool = False
+    staffed: bool = False
+    milestones: bool = False
+    known_first: Cited | None = None
+    rarity: RarityFile | None = None
+    due_date: Cited | None = None
     promise: tuple[PromiseFile, ...] = ()
 
 
@@ -164,6 +191,7 @@ class PlanFile(Cited):
     tam: bool = True
     hold: bool = False
     way_in: str | None = None
+    wording: Literal["target", "aim", "goal", "contract"] = "target"
     calendars: dict[str, str] = {}
 
 
@@ -182,9 +210,20 @@ class RuleFile(Strict):
     clause: str
     says: str
     when: dict[str, frozenset[str]] = {}
+    overrides: bool = False
+
+
+class AdviceFile(Strict):
+    clause: str
+    says: str = Field(min_length=3)
+    where: str = Field(min_length=3)
+    when: dict[str, frozenset[str]] = {}
+    refers: bool = False
 
 
 class TriageFile(Strict):
+    intro: str = ""
+    advice: tuple[AdviceFile, ...] = ()
     question: tuple[QuestionFile, ...] = ()
     rule: tuple[RuleFile, ...] = Field(min_length=1)
 

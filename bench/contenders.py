@@ -1,0 +1,137 @@
+"""Who is measured: our calendar and its peers, all with the same hours, holidays and zone.
+
+A peer that cannot express a case has no function for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import businesstimedelta
+import pandas
+import pytz
+import workclock
+
+from sla_core.calendar import BusinessCalendar, Edge, Hours
+from sla_core.closures import Closures, PublicHolidays
+
+OURS = "Frontline"
+WORKCLOCK = "workclock"
+BERLIN = ZoneInfo("Europe/Berlin")
+NEW_YORK = ZoneInfo("America/New_York")
+WORKDAY = timedelta(hours=8)
+COUNTRY = "DE"
+HOLIDAY_YEARS = range(2023, 2032)
+"""Wider than any instant asked about: beyond their last holiday the peers go wrong, or fail."""
+
+Add = Callable[[datetime, timedelta], datetime]
+AddDays = Callable[[datetime, int], datetime]
+Between = Callable[[datetime, datetime], timedelta]
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One implementation: 09:00 to 17:00 in Berlin; `add_two_zones` from 10:00 Berlin to 17:00 New York."""
+
+    name: str
+    add: Add
+    add_days: AddDays
+    between: Between | None = None
+    add_two_zones: Add | None = None
+
+
+def office(opens: int = 9, closes: int = 17, closing_zone: ZoneInfo = BERLIN) -> BusinessCalendar:
+    """Our calendar, from Monday to Friday but for Germany's holidays."""
+    hours = Hours(
+        weekdays=frozenset(range(5)),
+        opens=Edge(timedelta(hours=opens), BERLIN),
+        closes=Edge(timedelta(hours=closes), closing_zone),
+    )
+    return BusinessCalendar((hours,), Closures(public=(PublicHolidays(COUNTRY),)))
+
+
+def two_zones() -> BusinessCalendar:
+    return office(10, 17, NEW_YORK)
+
+
+def closed_days() -> list[date]:
+    public = PublicHolidays(COUNTRY)
+    return [day for year in HOLIDAY_YEARS for day in public.in_year(year)]
+
+
+def frontline() -> Contender:
+    one, two = office(), two_zones()
+    return Contender(OURS, one.add, one.add_days, one.elapsed, two.add)
+
+
+def rust() -> Contender:
+    """workclock has no business days: eight hours each come to the same where all days are as long.
+
+    Nor has it a window that closes in another zone: from 10:00 to midnight, less a break that begins at
+    17:00 New York, is the same window.
+    """
+    shut = workclock.Holidays(closed_days())
+    one = workclock.Schedule([workclock.WorkDay(time(9), time(17)), shut], time_zone=BERLIN)
+    evening = workclock.Break(time(17), time(0), time_zone=NEW_YORK)
+    two = workclock.Schedule([workclock.WorkDay(time(10), time(0)), evening, shut], time_zone=BERLIN)
+
+    def add_days(start: datetime, days: int) -> datetime:
+        due: datetime = one.add(start, days * WORKDAY)
+        return due
+
+    return Contender(WORKCLOCK, one.add, add_days, one.between, two.add)
+
+
+def rust_batch(starts: list[datetime], amounts: list[timedelta]) -> Callable[[], list[datetime]]:
+    """workclock's own call for many at once."""
+    shut = workclock.Holidays(closed_days())
+    schedule = workclock.Schedule([workclock.WorkDay(time(9), time(17)), shut], time_zone=BERLIN)
+
+    def add_many() -> list[datetime]:
+        due: list[datetime] = schedule.add_many(starts, amounts)
+        return due
+
+    return add_many
+
+
+def business_time_delta() -> Contender:
+    zone = pytz.timezone(BERLIN.key)
+    workday = businesstimedelta.WorkDayRule(time(9), time(17), [0, 1, 2, 3, 4], tz=zone)
+    shut = businesstimedelta.HolidayRule(set(closed_days()), tz=zone)
+    rules = businesstimedelta.Rules([workday, shut])
+
+    def add(start: datetime, amount: timedelta) -> datetime:
+        due: datetime = start + businesstimedelta.BusinessTimeDelta(rules, timedelta=amount)
+        return due
+
+    def add_days(start: datetime, days: int) -> datetime:
+        return add(start, days * WORKDAY)
+
+    def between(start: datetime, end: datetime) -> timedelta:
+        spent: timedelta = rules.difference(start, end).timedelta
+        return spent
+
+    return Contender("businesstimedelta", add, add_days, between)
+
+
+def custom_business_hour() -> Contender:
+    """pandas adds whole hours only, and has nothing for the time between."""
+    shut = closed_days()
+    an_hour = timedelta(hours=1)
+    steps = {
+        hours: pandas.offsets.CustomBusinessHour(hours, start="09:00", end="17:00", holidays=shut)
+        for hours in range(1, 81)
+    }
+
+    def add(start: datetime, amount: timedelta) -> datetime:
+        local = pandas.Timestamp(start).tz_convert(BERLIN)
+        due: datetime = (local + steps[amount // an_hour]).tz_convert(UTC).to_pydatetime()
+        return due
+
+    def add_days(start: datetime, days: int) -> datetime:
+        return add(start, days * WORKDAY)
+
+    return Contender("pandas", add, add_days)

@@ -1,0 +1,61 @@
+"""Fair timing: every contender in turn, round after round, so that what the machine does hits all alike."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+ROUNDS = 11
+SAMPLE = 0.02
+"""Seconds that one sample lasts at least; quick contenders pass over the work several times."""
+
+Work = Callable[[], object]
+"""One pass over all the calls to be timed."""
+
+
+def each(function: Callable[..., object], *arguments: Iterable[Any]) -> Work:
+    """A pass that calls `function` with the first of every argument, then the second, and so on."""
+    calls = [list(values) for values in arguments]
+    return lambda: deque(map(function, *calls), maxlen=0)
+
+
+class Progress:
+    """One line on stderr that says what is being measured; silent where that is no terminal."""
+
+    def say(self, text: str) -> None:
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+    def done(self) -> None:
+        self.say("")
+
+
+def interleaved(
+    contenders: Mapping[str, Work], calls: int, progress: Progress, title: str, rounds: int = ROUNDS
+) -> dict[str, float]:
+    """The median cost of one of a pass's `calls`, in microseconds, by contender."""
+    passes = {name: max(1, round(SAMPLE / _seconds(work, 1))) for name, work in contenders.items()}
+    samples: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in range(1, rounds + 1):
+        for name, work in contenders.items():
+            progress.say(f"{title}: round {number} of {rounds}, {name}")
+            samples[name].append(_seconds(work, passes[name]) / passes[name])
+    return {name: median(taken) / calls * 1e6 for name, taken in samples.items()}
+
+
+def _seconds(work: Work, passes: int) -> float:
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        begun = perf_counter()
+        for _ in range(passes):
+            work()
+        return perf_counter() - begun
+    finally:
+        if collecting:
+            gc.enable()

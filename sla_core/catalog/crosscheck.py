@@ -1,0 +1,127 @@
+"""Names and figures in one file of a pack that another file, or common sense, should know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sla_core.catalog import schema
+from sla_core.policy import BusinessDays, Metric
+
+PROMISED = (Metric.FIRST_RESPONSE, Metric.NEXT_UPDATE, Metric.RESOLUTION)
+
+Found = Iterator[tuple[str, str, str]]
+"""File, key, what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of one pack, each valid by itself."""
+
+    calendars: Mapping[str, schema.CalendarFile]
+    severities: Mapping[str, schema.SeverityFile]
+    plans: Mapping[str, schema.PlanFile]
+    triage: schema.TriageFile
+    steps: tuple[schema.StepFile, ...]
+    milestones: tuple[schema.MilestoneFile, ...]
+
+
+def crosscheck(files: Files) -> Found:
+    """Everything that does not fit together."""
+    calendars = set(files.calendars)
+    usable = calendars.union(*(plan.calendars for plan in files.plans.values()))
+    yield from _plan_faults(files, calendars, usable)
+    for id_, severity in files.severities.items():
+        yield from _severity_faults(id_, severity, files, usable)
+    yield from _triage_faults(files.triage, set(files.severities))
+    yield from _step_faults(files.steps, files.severities, usable)
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    return f'there is no {what} "{name}"; known are {", ".join(sorted(known)) or "none"}'
+
+
+def _plan_faults(files: Files, calendars: set[str], usable: set[str]) -> Found:
+    hours = {promise.calendar for severity in files.severities.values() for promise in severity.promise}
+    hours |= {duty.hours for step in files.steps for duty in step.duties.values()}
+    for id_, plan in files.plans.items():
+        for role, calendar in plan.calendars.items():
+            if calendar not in calendars:
+                yield "plans.toml", f"{id_}.calendars.{role}", unknown("calendar", calendar, calendars)
+        for name in sorted((hours & usable) - calendars - set(plan.calendars)):
+            yield "plans.toml", f"{id_}.calendars", f'does not say which calendar "{name}" is'
+
+
+def _severity_faults(id_: str, severity: schema.SeverityFile, files: Files, usable: set[str]) -> Found:
+    file, key = "severities.toml", f"{id_}.promise"
+    labels = [milestone.label for milestone in files.milestones]
+    metrics = [promise.metric for promise in severity.promise]
+    for metric in sorted({metric for metric in metrics if metrics.count(metric) > 1}):
+        yield file, key, f"{metric} is promised more than once"
+    for promise in severity.promise:
+        if promise.metric not in PROMISED:
+            yield file, f"{key}.metric", unknown("metric", promise.metric, PROMISED)
+        if promise.calendar not in usable:
+            yield file, f"{key}.calendar", unknown("calendar", promise.calendar, usable)
+        for name, sooner in (("goal", promise.goal), ("strict", promise.strict)):
+            if sooner is not None and not _shorter(sooner, promise.within):
+                yield file, f"{key}.{name}", "must be shorter than what it is within, in the same unit"
+        milder = promise.met_by_downgrade_to
+        if milder is not None and milder not in files.severities:
+            yield file, f"{key}.met_by_downgrade_to", unknown("severity", milder, files.severities)
+        if promise.ends_with is not None and promise.ends_with not in labels:
+            yield file, f"{key}.ends_with", unknown("milestone", promise.ends_with, labels)
+        if promise.extension and not isinstance(promise.within, BusinessDays):
+            yield file, f"{key}.extension", "adds business days, so the promise must be in business days too"
+
+
+def _shorter(one: object, other: object) -> bool:
+    if isinstance(one, BusinessDays) and isinstance(other, BusinessDays):
+        return one < other
+    return isinstance(one, timedelta) and isinstance(other, timedelta) and one < other
+
+
+def _triage_faults(triage: schema.TriageFile, severities: set[str]) -> Found:
+    options = {question.id: set(question.options) for question in triage.question}
+    ids = [question.id for question in triage.question]
+    for number, question in enumerate(triage.question, start=1):
+        if question.id in ids[: number - 1]:
+            yield "triage.toml", f"question.{number}.id", f'there is another question "{question.id}"'
+        if bool(question.options) == (question.kind == "text"):
+            says = "a text takes no options" if question.options else "a choice needs its options"
+            yield "triage.toml", f"question.{number}.options", says
+    for number, rule in enumerate(triage.rule, start=1):
+        if rule.severity not in severities:
+            yield "triage.toml", f"rule.{number}.severity", unknown("severity", rule.severity, severities)
+        yield from _condition_faults(f"rule.{number}", rule.when, options)
+    for number, advice in enumerate(triage.advice, start=1):
+        yield from _condition_faults(f"advice.{number}", advice.when, options)
+    if triage.rule[-1].when:
+        yield (
+            "triage.toml",
+            f"rule.{len(triage.rule)}",
+            "the last rule must hold for every answer: give it no `when`",
+        )
+
+
+def _condition_faults(key: str, when: Mapping[str, frozenset[str]], options: Mapping[str, set[str]]) -> Found:
+    for question, chosen in when.items():
+        if question not in options:
+            yield "triage.toml", f"{key}.when.{question}", unknown("question", question, options)
+            continue
+        for option in sorted(chosen - options[question]):
+            yield "triage.toml", f"{key}.when.{question}", unknown("option", option, options[question])
+
+
+def _step_faults(
+    steps: tuple[schema.StepFile, ...], severities: Mapping[str, object], calendars: set[str]
+) -> Found:
+    for number, step in enumerate(steps, start=1):
+        for severity, duty in step.duties.items():
+            if severity not in severities:
+                says = unknown("severity", severity, set(severities))
+                yield "escalation.toml", f"step.{number}.duties.{severity}", says
+            if duty.hours not in calendars:
+                says = unknown("calendar", duty.hours, calendars)
+                yield "escalation.toml", f"step.{number}.duties.{severity}.hours", says
