@@ -170,6 +170,8 @@ class _Occasion:
             yield Message(
                 card_key(self.ticket.key, audience), self.ticket.key, place, Card(audience), Priority.STATE
             )
+        if event.notes:
+            yield self._triage(words.noted(self.ticket.key, event.notes), Tone.WARN, what="notes")
         if self.policy.severities[event.severity].pages and self.policy.steps:
             people = self._mentions(self.policy.steps[0].role, triage)
             said = words.emergency(self.ticket.key, event.severity, people)

@@ -8,11 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from bot.address import Place
+from sla_core.catalog.crosscheck import PROMISED
 from sla_core.catalog.load import Fault, Faults, faults_of, load, vendors
-from sla_core.policy import Metric, Policy, Term, parse_amount
+from sla_core.policy import Metric, Plan, Policy, Term, parse_amount
 
 PLATFORMS = ("slack", "teams")
 
@@ -94,10 +103,21 @@ def _amount(text: str) -> str:
     return text
 
 
+def _clause(raw: object) -> object:
+    return {"within": raw} if isinstance(raw, str) else raw
+
+
+class _Clause(_Part):
+    """`"2h"`, or with the calendar that counts it: `{ within = "8h", calendar = "around-the-clock" }`."""
+
+    within: Annotated[str, AfterValidator(_amount)]
+    calendar: str | None = None
+
+
 class _OrderForm(_Part):
     cites: Annotated[str, Field(min_length=3)]
     hold: bool = False
-    terms: dict[str, dict[Metric, Annotated[str, AfterValidator(_amount)]]] = {}
+    terms: dict[str, dict[Metric, Annotated[_Clause, BeforeValidator(_clause)]]] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -196,15 +216,28 @@ def _account_faults(account: _Account, policy: Policy, people: set[str]) -> Iter
             continue
         if platform not in PLATFORMS:
             yield f"{key}.channels", _unknown("platform", platform, PLATFORMS)
-    for severity in account.order_form.terms if account.order_form else ():
+    if account.order_form is not None:
+        plan = policy.plans.get(_plan_id(policy, account.plan) or "")
+        for where, says in _order_form_faults(account.order_form, policy, plan):
+            yield f"{key}.order_form.{where}", says
+
+
+def _order_form_faults(form: _OrderForm, policy: Policy, plan: Plan | None) -> Iterator[tuple[str, str]]:
+    calendars = {*policy.calendars, *(plan.calendars if plan else ())}
+    for severity, clauses in form.terms.items():
         if severity not in policy.severities:
-            yield f"{key}.order_form.{severity}", _unknown("severity", severity, policy.severities)
+            yield severity, _unknown("severity", severity, policy.severities)
             continue
         promised = {target.metric for target in policy.severities[severity].targets}
-        for metric in account.order_form.terms[severity] if account.order_form else ():
-            if metric not in promised:
-                says = f"{severity} makes no promise of {metric} that an order form could replace"
-                yield f"{key}.order_form.{severity}.{metric}", says
+        for metric, clause in clauses.items():
+            where = f"{severity}.{metric}"
+            if metric not in PROMISED:
+                yield where, _unknown("metric", metric, PROMISED)
+            elif clause.calendar is not None and clause.calendar not in calendars:
+                yield f"{where}.calendar", _unknown("calendar", clause.calendar, calendars)
+            elif clause.calendar is None and metric not in promised:
+                example = f'{{ within = "{clause.within}", calendar = "{sorted(calendars)[0]}" }}'
+                yield where, f"the plan makes no such promise, so say which calendar counts it: {example}"
 
 
 def _twice(key: str, names: list[str]) -> Iterator[tuple[str, str]]:
@@ -236,9 +269,9 @@ def _account(file: _Account, policy: Policy) -> Account:
     assert plan is not None
     form = file.order_form
     terms = tuple(
-        Term(severity, metric, parse_amount(text), form.cites)
+        Term(severity, metric, parse_amount(clause.within), form.cites, clause.calendar)
         for severity, clauses in (form.terms if form else {}).items()
-        for metric, text in clauses.items()
+        for metric, clause in clauses.items()
         if form
     )
     may_hold = policy.plans[plan].hold or (form is not None and form.hold)

@@ -35,6 +35,10 @@ def keyed(key: str, *parts: Part) -> Rich:
     return (Strong(key), " ", *parts)
 
 
+def noted(key: str, notes: Sequence[str]) -> Rich:
+    return keyed(key, f"Please note: {'; '.join(notes)}.")
+
+
 def answered(key: str, event: Answered, policy: Policy) -> Rich:
     """What an agent said, for both sides."""
     match event.kind:

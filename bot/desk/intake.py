@@ -186,9 +186,7 @@ async def _notes(desk: Desk, policy: Policy, account: Account, proposal: Proposa
     rarity = policy.severities[proposal.severity].rarity
     if rarity is not None:
         now = desk.clock.now()
-        begun = now.replace(
-            month=(now.month - 1) // 3 * 3 + 1, day=1, hour=0, minute=0, second=0, microsecond=0
-        )
+        begun = datetime(now.year, (now.month - 1) // 3 * 3 + 1, 1, tzinfo=now.tzinfo)
         earlier = [t for t in await recent_tickets(desk, account, begun) if t.severity == proposal.severity]
         if len(earlier) >= rarity.per_quarter:
             notes.append(
