@@ -72,16 +72,19 @@ def as_json(found: Explanation) -> dict[str, Any]:
         "plan": found.plan.id,
         "severity": found.severity.id,
         "submitted_at": stamp(found.submitted_at),
-        "clocks": [
-            {
-                "metric": str(clock.promise.metric),
-                "goal_at": None if clock.goal_at is None else stamp(clock.goal_at),
-                "due_at": stamp(clock.due_at),
-                "clauses": list(clock.promise.target.source.clauses),
-                "receipt": [_line(stretch) for stretch in clock.stretches],
-            }
-            for clock in found.clocks
-        ],
+        "clocks": [_clock(clock) for clock in found.clocks],
+    }
+
+
+def _clock(clock: Clock) -> dict[str, Any]:
+    strict_at = clock.promise.strict_at
+    return {
+        "metric": str(clock.promise.metric),
+        "goal_at": None if clock.goal_at is None else stamp(clock.goal_at),
+        "due_at": stamp(clock.due_at),
+        **({} if strict_at is None else {"strict_at": stamp(strict_at)}),
+        "clauses": list(clock.promise.target.source.clauses),
+        "receipt": [_line(stretch) for stretch in clock.stretches],
     }
 
 

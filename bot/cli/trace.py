@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sla_core.policy import Policy
+from sla_core.policy import Policy, Severity
 
 REQUIREMENTS = {
     "m3ter": ("M3", 29),
@@ -77,14 +77,31 @@ def carried(policy: Policy) -> Iterator[tuple[str, str]]:
         for target in severity.targets:
             carrier = f"promise {severity.id} {target.metric}"
             yield from ((clause, carrier) for clause in target.source.clauses)
+            for extension in target.extensions:
+                yield from ((clause, f"extension {extension.id}") for clause in extension.source.clauses)
+        yield from _customs(severity)
     for question in policy.triage.questions:
         yield from ((clause, f"question {question.id}") for clause in question.clauses)
     for rule in policy.triage.rules:
         yield rule.clause, f"triage rule to {rule.severity}"
+    for advice in policy.triage.advice:
+        yield advice.clause, "advice in the form"
     for step in policy.steps:
         yield from ((clause, f"escalation step {step.role}") for clause in step.source.clauses)
     for milestone in policy.milestones:
         yield from ((clause, f"milestone {milestone.label}") for clause in milestone.source.clauses)
+
+
+def _customs(severity: Severity) -> Iterator[tuple[str, str]]:
+    """What is done with tickets of a class besides keeping its promises."""
+    rules = {
+        "open ones are shown first": severity.known_first,
+        "how often it is expected": severity.rarity.source if severity.rarity else None,
+        "agents set a due date": severity.due_date,
+    }
+    for what, source in rules.items():
+        if source is not None:
+            yield from ((clause, f"severity {severity.id}: {what}") for clause in source.clauses)
 
 
 def show(policy: Policy, console: Console) -> None:

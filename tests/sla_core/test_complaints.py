@@ -1,0 +1,217 @@
+"""What users of other desks complain about (complaints.md, 1 to 19), as far as it is arithmetic.
+
+Numbers 1, 2, 3, 5, 12, 13, 15 and 16 have further tests beside the parts they concern.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from sla_core.calendar import BusinessCalendar
+from sla_core.closures import Closures
+from sla_core.countdown import Phase
+from sla_core.engine import countdowns, promises
+from sla_core.events import (
+    Answered,
+    Breached,
+    Closed,
+    Held,
+    Kind,
+    Reopened,
+    Resolved,
+    SeverityChanged,
+    Warned,
+)
+from sla_core.policy import Metric
+from sla_core.receipt import receipt
+from tests.sla_core.build import (
+    ANN,
+    BOB,
+    HOUR,
+    MINUTE,
+    Story,
+    hold,
+    hours,
+    local,
+    m3ter,
+    office,
+    opened,
+    promise,
+)
+
+TEN = local("2026-03-10 10:00")
+
+
+def test_1_a_receipt_names_every_day_that_was_skipped() -> None:
+    """Complaint 1: six days instead of four, and nobody could see why."""
+    closed = Closures(dates={date(2026, 3, 11): "St. Martin", date(2026, 3, 12): "Volkstrauertag"})
+    calendar = office(closures=closed)
+    due_at = calendar.add_days(TEN + HOUR, 4)
+    assert due_at == local("2026-03-18 11:00")
+    whys = {stretch.why for stretch in receipt(calendar, TEN + HOUR, due_at)}
+    assert whys == {"open", "night", "weekend", "holiday: St. Martin", "holiday: Volkstrauertag"}
+
+
+@pytest.mark.parametrize("zone", ["America/Santiago", "Pacific/Kiritimati", "Pacific/Honolulu"])
+def test_2_a_holiday_is_the_whole_local_date(zone: str) -> None:
+    """Complaint 2: a day early, because a date was taken for an instant."""
+    closed = Closures(dates={date(2026, 9, 18): "Independence Day"})
+    calendar = office("00:00", "24:00", zone=zone, closures=closed)
+    midnight = local("2026-09-18 00:00", zone)
+    assert calendar.closing(midnight - MINUTE) == midnight
+    assert calendar.next_opening(midnight) == local("2026-09-21 00:00", zone)
+
+
+def test_3_alarms_keep_the_clock_s_hours() -> None:
+    """Complaint 3: reminders at midnight and on weekends."""
+    friday = local("2026-03-13 17:30")
+    story = Story(opened(friday), policy=m3ter())
+    story.run_until(friday + timedelta(days=20), friday)
+    for event in story.heard(Warned, Breached):
+        there = event.at.astimezone(office().zone)
+        assert there.weekday() < 5
+        assert 10 <= there.hour < 18
+
+
+def test_4_hold_time_is_not_added_to_the_creation_time() -> None:
+    """Complaint 4: wrong on days on which nobody works."""
+    friday = local("2026-03-13 17:00")
+    held = promise(start=friday, gaps=[hold("2026-03-13 17:30", "2026-03-16 11:00")])
+    assert held.due_at == local("2026-03-16 14:30")
+
+
+def test_5_pending_over_a_weekend_wins_no_time() -> None:
+    """Complaint 5: too much delay was accounted, for a promise in days."""
+    friday = local("2026-03-13 17:00")
+    held = promise(
+        within="2 business days", start=friday, gaps=[hold("2026-03-13 17:30", "2026-03-16 10:30")]
+    )
+    assert held.due_at == local("2026-03-17 18:00")
+    assert promise(within="2 business days", start=friday).due_at == local("2026-03-17 17:00")
+
+
+def test_6_a_warning_before_the_deadline_is_not_at_midnight() -> None:
+    """Complaint 6: executed at 00:00 instead of 10:00 when the window spans two days."""
+    evening = promise(start=local("2026-03-10 15:00"))
+    assert evening.due_at == local("2026-03-11 11:00")
+    assert evening.warn_at == local("2026-03-10 18:00")
+    later = promise(start=local("2026-03-10 15:01"))
+    assert later.warn_at == local("2026-03-11 10:01")
+
+
+@pytest.mark.parametrize("days", ["mon tue", "tue wed fri", "thu", "sat sun", "wed"])
+def test_7_any_set_of_weekdays_will_do(days: str) -> None:
+    """Complaint 7: wrong unless both Monday and Thursday are scheduled."""
+    calendar = office(days=days)
+    for number in range(14):
+        start = local("2026-03-09 15:00") + timedelta(days=number)
+        due_at = calendar.add(start, 12 * HOUR)
+        assert due_at > start
+        assert calendar.elapsed(start, due_at) == 12 * HOUR
+
+
+def test_8_hours_stay_put_when_clocks_change() -> None:
+    """Complaint 8: schedules and escalation windows moved one hour."""
+    policy = m3ter()
+    engineering = policy.steps[2]
+    saturday_before, saturday_after = local("2026-03-28 12:00"), local("2026-10-24 12:00")
+    assert policy.opens_at("silver", engineering, "S2", saturday_before) == local("2026-03-30 10:00")
+    assert policy.opens_at("silver", engineering, "S2", saturday_after) == local("2026-10-26 10:00")
+
+
+def test_9_past_tickets_keep_the_offset_of_their_day() -> None:
+    """Complaint 9: business minutes used today's offset for past tickets."""
+    winter, summer = local("2026-01-14 17:00"), local("2026-07-15 17:00")
+    assert office().elapsed(winter, winter + 24 * HOUR) == 8 * HOUR
+    assert office().add(winter, 2 * HOUR) == local("2026-01-15 11:00")
+    assert office().add(summer, 2 * HOUR) == local("2026-07-16 11:00")
+    opening = local("2026-07-15 10:00")
+    assert office().elapsed(winter, summer) == office().elapsed(winter, opening) + 7 * HOUR
+
+
+def test_10_hours_are_counted_by_hours() -> None:
+    """Complaint 10: asked for years. Four hours on Friday afternoon end on Monday."""
+    (response,) = promises(Story(opened(local("2026-03-13 16:30"))).ticket, m3ter())
+    assert response.due_at == local("2026-03-16 12:30")
+
+
+def test_11_business_hours_split_shifts_and_half_days() -> None:
+    """Complaint 11: by the wall clock although hours were ticked; lunch; a close at three."""
+    wednesday = date(2026, 11, 25)
+    calendar = BusinessCalendar(
+        (hours("09:00", "12:00"), hours("13:00", "18:00")),
+        Closures(dates={date(2026, 11, 26): "Thanksgiving"}),
+        {wednesday: 15 * HOUR},
+    )
+    assert calendar.add(local("2026-11-25 11:00"), 4 * HOUR) == local("2026-11-27 10:00")
+    assert calendar.add_days(local("2026-11-24 17:00"), 1) == local("2026-11-25 15:00")
+
+
+def test_12_a_paused_ticket_does_not_tick() -> None:
+    """Complaint 12: paused tickets kept ticking, or were not recalculated after."""
+    story = Story(opened(TEN), Held(TEN + HOUR, BOB, "needs logs"), policy=m3ter())
+    for days in (1, 10, 100):
+        (shown,) = countdowns(story.ticket, story.policy, TEN + timedelta(days=days))
+        assert (shown.phase, shown.bound) == (Phase.ON_HOLD, 3 * HOUR)
+        assert shown.spent == pytest.approx(0.25)
+
+
+def test_13_a_pause_survives_a_change_of_severity_and_back() -> None:
+    """Complaint 13: the pause was lost when a new SLA was attached."""
+    story = Story(
+        opened(TEN, "S3"),
+        Held(TEN + HOUR, BOB, "needs logs"),
+        SeverityChanged(TEN + 2 * HOUR, BOB, "S2", "production"),
+        policy=m3ter(),
+    )
+    (held,) = promises(story.ticket, story.policy)
+    assert held.due_at is None
+    assert held.left(TEN + 5 * HOUR) == 3 * HOUR
+
+
+def test_14_nothing_ticks_after_the_resolution() -> None:
+    """Complaint 14."""
+    story = Story(opened(TEN, "S1"), Resolved(TEN + 30 * MINUTE, BOB, "Fixed"))
+    assert story.run_until(TEN + timedelta(days=30), TEN + 30 * MINUTE) == [TEN + 30 * MINUTE]
+    assert story.heard(Breached, Warned) == []
+
+
+def test_15_an_answer_stops_the_right_clock() -> None:
+    """Complaint 15: escalated although it was answered; figures missing until it was reopened."""
+    story = Story(opened(TEN, "S1"), Answered(TEN + 10 * MINUTE, BOB, Kind.REPLY, "On it"))
+    shown = {c.metric: c.phase for c in countdowns(story.ticket, story.policy, TEN + 20 * MINUTE)}
+    assert shown == {
+        Metric.FIRST_RESPONSE: Phase.MET,
+        Metric.NEXT_UPDATE: Phase.RUNNING,
+        Metric.RESOLUTION: Phase.RUNNING,
+    }
+
+
+def test_16_parking_a_ticket_is_seen() -> None:
+    """Complaint 16: parked to stop the timer. The receipt names who held it, when and why."""
+    held = hold("2026-03-10 11:00", "2026-03-10 12:00")
+    lines = receipt(office(), TEN, TEN + 5 * HOUR, [held])
+    assert [(line.why, line.counted) for line in lines] == [
+        ("open", HOUR),
+        ("hold: Bob, waits for logs", timedelta(0)),
+        ("open", 3 * HOUR),
+    ]
+
+
+def test_17_no_sla_is_a_class_of_its_own() -> None:
+    """Complaint 17, A16: others set one year. Here there is nothing to show."""
+    story = Story(opened(TEN, "none"), policy=m3ter())
+    assert promises(story.ticket, story.policy) == []
+    assert countdowns(story.ticket, story.policy, TEN) == []
+
+
+def test_a_reopened_ticket_is_not_overdue_at_once() -> None:
+    """Complaints 12 and 14 together: closed for a month, reopened, and as much is left as before."""
+    story = Story(opened(TEN, "S1"), Answered(TEN + 10 * MINUTE, BOB, Kind.REPLY, "On it"))
+    story.add(Resolved(TEN + HOUR, BOB, "Fixed"), Closed(TEN + 2 * HOUR, ANN))
+    back = TEN + timedelta(days=30)
+    story.add(Reopened(back, ANN))
+    left = {p.metric: p.left(back) for p in promises(story.ticket, story.policy) if not p.settled}
+    assert left == {Metric.NEXT_UPDATE: HOUR, Metric.RESOLUTION: 3 * HOUR}

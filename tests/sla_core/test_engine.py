@@ -1,0 +1,271 @@
+"""What fell due, and when to look again: nothing twice, nothing missed, nothing in the past."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sla_core.countdown import Phase
+from sla_core.engine import countdowns, evaluate, promises
+from sla_core.events import (
+    THE_CLOCK,
+    Alerted,
+    Answered,
+    Breached,
+    Called,
+    Closed,
+    CustomerWrote,
+    Escalated,
+    Event,
+    Held,
+    Kind,
+    Reminded,
+    Reopened,
+    Resolved,
+    Resumed,
+    SeverityChanged,
+    Warned,
+)
+from sla_core.policy import Metric, Term
+from tests.sla_core.build import ANN, BOB, HOUR, MINUTE, Story, full_policy, local, m3ter, opened, refused
+
+TEN = local("2026-03-10 10:00")
+INSTANT = timedelta(microseconds=1)
+IN_ORDER = [Metric.FIRST_RESPONSE, Metric.NEXT_UPDATE, Metric.RESOLUTION]
+
+
+def kinds(events: tuple[Event, ...]) -> list[tuple[str, Metric]]:
+    return [(type(e).__name__, e.metric) for e in events if isinstance(e, Warned | Breached)]
+
+
+def test_a_promise_warns_and_then_breaches() -> None:
+    """M3-14: warned at three quarters, breached at the deadline, each once."""
+    story = Story(opened(TEN), policy=m3ter())
+    story.run_until(TEN + 100 * HOUR, TEN)
+    warned, breached = story.heard(Warned, Breached)
+    assert isinstance(warned, Warned)
+    assert isinstance(breached, Breached)
+    assert (warned.at, warned.due_at) == (TEN + 3 * HOUR, TEN + 4 * HOUR)
+    assert (breached.at, breached.due_at) == (TEN + 4 * HOUR, TEN + 4 * HOUR)
+    assert breached.by == THE_CLOCK
+
+
+def test_due_is_half_open() -> None:
+    story = Story(opened(TEN), policy=m3ter())
+    assert kinds(story.wake(TEN + 4 * HOUR - INSTANT).events) == [("Warned", Metric.FIRST_RESPONSE)]
+    assert kinds(story.wake(TEN + 4 * HOUR).events) == [("Breached", Metric.FIRST_RESPONSE)]
+
+
+def test_a_catch_up_past_both_posts_only_the_breach() -> None:
+    """contract.md."""
+    story = Story(opened(TEN), policy=m3ter())
+    found = story.wake(TEN + 4 * HOUR)
+    assert kinds(found.events) == [("Breached", Metric.FIRST_RESPONSE)]
+    assert found.wake_at is None
+
+
+def test_a_promise_already_met_warns_nobody() -> None:
+    story = Story(opened(TEN), Answered(TEN + HOUR, BOB, Kind.REPLY, "On it"), policy=m3ter())
+    found = story.wake(TEN + 3 * HOUR)
+    assert found.events == ()
+    assert found.wake_at is None
+
+
+def test_no_alarm_at_night_or_on_a_weekend() -> None:
+    """Complaint 3: reminders at midnight although service hours are set."""
+    friday = local("2026-03-13 16:00")
+    story = Story(opened(friday), policy=m3ter())
+    woken = story.run_until(friday + 200 * HOUR, friday)
+    assert [event.at for event in story.heard(Warned, Breached)] == [
+        local("2026-03-16 11:00"),
+        local("2026-03-16 12:00"),
+    ]
+    assert not [at for at in woken if local("2026-03-13 18:00") < at < local("2026-03-16 10:00")]
+
+
+def test_a_class_without_a_clock_is_never_looked_at_again() -> None:
+    """M3-18, A16; complaint 17."""
+    found = Story(opened(TEN, "none"), policy=m3ter()).wake(TEN)
+    assert found.events == ()
+    assert found.wake_at is None
+
+
+def test_severity_1_runs_through_the_night() -> None:
+    """M3-9, M3-13."""
+    night = local("2026-03-14 03:00")
+    story = Story(opened(night, "S1"), policy=m3ter())
+    story.run_until(night + 9 * HOUR, night)
+    assert [event.at for event in story.heard(Warned, Breached)] == [night + 45 * MINUTE, night + HOUR]
+
+
+def test_silence_is_counted_from_the_last_word() -> None:
+    """MON-25: every update restarts the clock, and each run can breach on its own."""
+    saturday = local("2026-03-14 03:00")
+    story = Story(opened(saturday, "S1"))
+    story.run_until(saturday + 50 * MINUTE, saturday)
+    story.add(Answered(saturday + 50 * MINUTE, BOB, Kind.UPDATE, "Looking"))
+    story.run_until(saturday + 170 * MINUTE, saturday + 50 * MINUTE)
+    story.add(Answered(saturday + 170 * MINUTE, BOB, Kind.UPDATE, "Found it"))
+    story.run_until(saturday + 240 * MINUTE, saturday + 170 * MINUTE)
+    silences = [
+        event.due_at
+        for event in story.heard(Breached)
+        if isinstance(event, Breached) and event.metric is Metric.NEXT_UPDATE
+    ]
+    assert silences == [saturday + 110 * MINUTE, saturday + 230 * MINUTE]
+
+
+def test_a_held_ticket_sleeps() -> None:
+    """Complaint 12."""
+    story = Story(opened(TEN), Held(TEN + HOUR, BOB, "needs logs"), policy=m3ter())
+    found = story.wake(TEN + HOUR)
+    assert found.events == ()
+    assert found.wake_at is None
+    story.add(Resumed(TEN + 3 * HOUR, BOB))
+    assert story.wake(TEN + 3 * HOUR).wake_at == TEN + 4 * HOUR
+    story.run_until(TEN + 100 * HOUR, TEN + 4 * HOUR)
+    assert [event.at for event in story.heard(Warned, Breached)] == [TEN + 5 * HOUR, TEN + 6 * HOUR]
+
+
+def test_held_just_after_an_unrecorded_warning() -> None:
+    """The ticker was late and the hold came first: no wake in the past, the warning comes later."""
+    story = Story(opened(TEN), Held(TEN + 3 * HOUR + timedelta(seconds=1), BOB, "needs logs"), policy=m3ter())
+    found = story.wake(TEN + 3 * HOUR + timedelta(seconds=2))
+    assert found.events == ()
+    assert found.wake_at is None
+    story.add(Resumed(TEN + 4 * HOUR, BOB))
+    assert kinds(story.wake(TEN + 4 * HOUR).events) == [("Warned", Metric.FIRST_RESPONSE)]
+
+
+def test_a_breach_is_never_taken_back() -> None:
+    """design.md: warning and breach are events and are never taken back."""
+    story = Story(opened(TEN), policy=m3ter())
+    story.wake(TEN + 4 * HOUR)
+    story.add(Answered(TEN + 5 * HOUR, BOB, Kind.REPLY, "Sorry"))
+    (shown,) = countdowns(story.ticket, story.policy, TEN + 6 * HOUR)
+    assert shown.phase is Phase.BREACHED
+
+
+def test_a_refused_answer_brings_the_clock_back() -> None:
+    """contract.md: the effect is taken back, and the promise falls due after all."""
+    story = Story(
+        opened(TEN),
+        Answered(TEN + HOUR, BOB, Kind.REPLY, "On it"),
+        refused(TEN + HOUR, 2),
+        policy=m3ter(),
+    )
+    assert story.wake(TEN + HOUR).wake_at == TEN + 2 * HOUR
+    assert kinds(story.wake(TEN + 5 * HOUR).events) == [("Breached", Metric.FIRST_RESPONSE)]
+
+
+def test_an_order_form_beats_the_plan() -> None:
+    """M3-1."""
+    term = Term("S2", Metric.FIRST_RESPONSE, 2 * HOUR, "Order form 2026-04, section 3")
+    story = Story(replace(opened(TEN), terms=(term,)), policy=m3ter())
+    (response,) = promises(story.ticket, story.policy)
+    assert response.due_at == TEN + 2 * HOUR
+    assert response.target.source.where == "Order form 2026-04, section 3"
+    assert response.target.source.clauses == ("M3-14",)
+
+
+def test_a_waiting_step_is_called_at_its_opening() -> None:
+    """M3-19: a Severity 2 escalation raised on Saturday waits for Monday at ten."""
+    policy = m3ter()
+    saturday, monday = local("2026-03-14 12:00"), local("2026-03-16 10:00")
+    opening = policy.opens_at("silver", policy.steps[2], "S2", saturday)
+    assert opening == monday
+    assert policy.opens_at("gold", policy.steps[2], "S1", saturday) == saturday
+    story = Story(opened(saturday), Escalated(saturday, BOB, "stuck", True, 2, opening), policy=policy)
+    story.run_until(monday + HOUR, saturday)
+    assert story.heard(Called) == [Called(monday, THE_CLOCK, 2)]
+
+
+def test_a_snoozed_message_comes_back() -> None:
+    story = Story(opened(TEN), Alerted(TEN, BOB, "snooze", "dana", until=TEN + 15 * MINUTE), policy=m3ter())
+    assert story.wake(TEN).wake_at == TEN + 15 * MINUTE
+    assert story.wake(TEN + 15 * MINUTE).events == (Reminded(TEN + 15 * MINUTE, THE_CLOCK, "dana"),)
+
+
+ACTS = "wake reply update wrote hold resume resolve close reopen refuse escalate S1 S2 S3 none"
+acts = st.sampled_from(ACTS.split())
+
+
+def act(story: Story, name: str, now: datetime) -> None:
+    ticket = story.ticket
+    match name:
+        case "reply":
+            story.add(Answered(now, BOB, Kind.REPLY, "Hello"))
+        case "update":
+            story.add(Answered(now, BOB, Kind.UPDATE, "Still at it"))
+        case "wrote":
+            story.add(CustomerWrote(now, ANN, "Well?"))
+        case "hold" if ticket.ended_at is None:
+            story.add(Held(now, BOB, "waits"))
+        case "resume":
+            story.add(Resumed(now, BOB))
+        case "resolve":
+            story.add(Resolved(now, BOB, "Fixed"))
+        case "close":
+            story.add(Closed(now, ANN))
+        case "reopen" if ticket.ended_at is not None:
+            story.add(Reopened(now, ANN))
+        case "refuse" if isinstance(story.history[-1], Answered | Resolved):
+            story.add(refused(now, len(story.history)))
+        case "escalate":
+            story.add(Escalated(now, BOB, "stuck", True, 1, now + 90 * MINUTE))
+        case "S1" | "S2" | "S3" | "none":
+            story.add(SeverityChanged(now, BOB, name, "because"))
+        case _:
+            pass
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(["S1", "S2", "S3", "none"]),
+    st.integers(0, 14 * 24 * 12),
+    st.lists(st.tuples(acts, st.integers(0, 40 * 60)), max_size=12),
+)
+def test_whatever_happens_each_thing_is_decided_once(
+    severity: str, begin: int, script: list[tuple[str, int]]
+) -> None:
+    """Idempotent after recording; wakes lie ahead; one warning and one breach a run, in that order."""
+    now = local("2026-03-22 00:00") + begin * 5 * MINUTE
+    story = Story(opened(now, severity))
+    for name, minutes in [*script, ("wake", 60 * 24 * 30)]:
+        act(story, name, now)
+        found = story.wake(now)
+        again = evaluate(story.ticket, story.policy, now)
+        assert again.events == ()
+        assert again.wake_at == found.wake_at
+        assert found.wake_at is None or found.wake_at > now
+        until = now + minutes * MINUTE
+        if found.wake_at is not None and found.wake_at < until:
+            story.run_until(until, found.wake_at)
+        now = until
+    for kind in (Warned, Breached):
+        runs = [event.run for event in story.heard(kind) if isinstance(event, Warned | Breached)]
+        assert len(runs) == len(set(runs))
+    late = [event for event in story.heard(Breached) if isinstance(event, Breached)]
+    assert all(event.at >= event.due_at for event in late)
+    assert evaluate(story.ticket, story.policy, now).wake_at is None or story.ticket.ended_at is None
+
+
+def test_the_policy_is_asked_for_the_ticket_s_own_plan() -> None:
+    """M3-10, M3-11: the same severity, two sets of hours."""
+    evening = local("2026-03-10 17:00")
+    due = {}
+    for plan in ("silver", "gold"):
+        (response,) = promises(Story(opened(evening, plan=plan)).ticket, m3ter())
+        due[plan] = response.due_at
+    assert due == {"silver": local("2026-03-11 13:00"), "gold": local("2026-03-10 21:00")}
+
+
+@pytest.mark.parametrize("severity", ["S1", "S2"])
+def test_full_policy_shows_its_clocks_in_order(severity: str) -> None:
+    """contract.md: first response, next update, resolution."""
+    shown = countdowns(Story(opened(TEN, severity)).ticket, full_policy(), TEN)
+    assert [countdown.metric for countdown in shown] == IN_ORDER
