@@ -1,0 +1,203 @@
+"""A form asked question by question. Whatever was typed is kept until it is sent or given up."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from datetime import tzinfo
+from typing import Protocol
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from adapters.console.text import Quoted, clean, cut, literal, one_line, written
+from bot.forms import ChoiceField, Field, Form, TextField
+from sla_core.triage import Answers, Option
+
+Read = Callable[[str], Awaitable[str]]
+"""Shows a prompt and gives the line that was typed. Raises EOFError."""
+WORDS = ("back", "clear", "cancel")
+_GO_ON = "\\"
+
+
+class Sheet(Protocol):
+    """What questions are written on; `zone` is the reader's."""
+
+    @property
+    def zone(self) -> tzinfo | None: ...
+
+    def say(self, what: RenderableType) -> None: ...
+
+
+class Wrong(Exception):
+    """An answer that the field cannot hold; says what it can."""
+
+
+async def fill(form: Form, read: Read, sheet: Sheet, again: bool = False) -> Answers | None:
+    """What was answered, or None when it was given up. Of a form that came back, only its faults are asked.
+
+    `again`: nothing is wrong with it, it only has to be sent once more.
+    """
+    values = {field.id: _kept(field) for field in form.fields}
+    todo = _todo(form, again)
+    _head(form, sheet, todo)
+    at, backward, asked = 0, False, False
+    while True:
+        if at == len(form.fields):
+            if len(form.fields) == 1 and asked:
+                return values
+            word = await _confirm(form, values, read, sheet)
+            if word == "send":
+                return values
+            if word == "cancel":
+                return None
+            at, backward = max(at - 1, 0), True
+            continue
+        field = form.fields[at]
+        if field.id not in todo and not backward:
+            at += 1
+            continue
+        backward, asked = False, True
+        word, values[field.id] = await _answer(
+            field, values[field.id], form.errors.get(field.id), read, sheet
+        )
+        if word == "cancel":
+            return None
+        if word == "back":
+            at, backward = max(at - 1, 0), True
+        else:
+            at += 1
+
+
+def _todo(form: Form, again: bool) -> Collection[str]:
+    if again:
+        return ()
+    return {field.id for field in form.fields if field.id in form.errors} or {f.id for f in form.fields}
+
+
+def _head(form: Form, sheet: Sheet, todo: Collection[str]) -> None:
+    sheet.say(Text())
+    sheet.say(literal(one_line(form.title), "bold"))
+    if form.intro:
+        sheet.say(written(form.intro, sheet.zone))
+    if form.errors:
+        sheet.say(Text("It was not taken yet. What you typed is kept; these need another look:", "yellow"))
+    fields = {field.id for field in form.fields}
+    for name, fault in form.errors.items():
+        if name not in fields:
+            sheet.say(_fault(fault))
+    if todo:
+        sheet.say(Text("Enter keeps what is shown. back, clear and cancel do what they say.", "dim"))
+
+
+async def _confirm(form: Form, values: Answers, read: Read, sheet: Sheet) -> str:
+    sheet.say(Text())
+    review = Table.grid(padding=(0, 2))
+    review.add_column(style="dim", max_width=40)
+    for field in form.fields:
+        review.add_row(literal(one_line(field.label)), literal(_shown(field, values[field.id]) or "–"))
+    sheet.say(Padding(review, (0, 0, 0, 2)))
+    submit = one_line(form.submit)
+    while True:
+        word = (await read(f"{submit}? Enter sends · back · cancel › ")).strip().casefold()
+        if word in ("", "1", "send", "yes", "y", submit.casefold()):
+            return "send"
+        if word in ("back", "cancel"):
+            return word
+        sheet.say(Text("  Press Enter to send it, or type back or cancel.", "yellow"))
+
+
+async def _answer(
+    field: Field, kept: tuple[str, ...], fault: str | None, read: Read, sheet: Sheet
+) -> tuple[str, tuple[str, ...]]:
+    """What to do next (`back`, `cancel` or nothing), and the answer."""
+    for line in _question(field, kept):
+        sheet.say(line)
+    if fault:
+        sheet.say(_fault(fault))
+    while True:
+        typed = await _typed(field, read)
+        word = typed.strip().casefold()
+        if word in ("back", "cancel"):
+            return word, kept
+        if word == "clear":
+            return "", ()
+        if not word:
+            return "", kept
+        try:
+            return "", _parsed(field, typed.strip())
+        except Wrong as wrong:
+            sheet.say(_fault(str(wrong)))
+
+
+def _question(field: Field, kept: tuple[str, ...]) -> Iterator[RenderableType]:
+    yield Text()
+    label = literal(one_line(field.label), "bold")
+    yield label if field.required else label.append(" (optional)", "dim")
+    if field.hint:
+        yield literal(f"  {one_line(field.hint)}", "dim")
+    match field:
+        case TextField():
+            if field.long:
+                yield Text(f"  A line that ends in {_GO_ON} goes on in the next one.", "dim")
+            if kept:
+                yield Text("  Kept:", "dim")
+                yield Quoted(kept[0])
+        case ChoiceField():
+            for number, option in enumerate(field.options, start=1):
+                mark = " ✓" if option.id in kept else ""
+                yield literal(f"  {number}  {one_line(option.label)}{mark}", "bold" if mark else "")
+            if field.many:
+                yield Text("  Several may be true: 1, 3", "dim")
+
+
+async def _typed(field: Field, read: Read) -> str:
+    typed = clean(await read("› "))
+    if isinstance(field, TextField) and field.long:
+        while typed.endswith(_GO_ON):
+            typed = f"{typed[: -len(_GO_ON)]}\n{clean(await read('… '))}"
+    return typed
+
+
+def _parsed(field: Field, typed: str) -> tuple[str, ...]:
+    match field:
+        case TextField():
+            # A text that is only one of our own words is written with a backslash before it.
+            text = typed[1:] if typed[:1] == _GO_ON and typed[1:].casefold() in WORDS else typed
+            if len(text) > field.limit:
+                raise Wrong(f"That has {len(text)} characters, and {field.limit} fit. Please shorten it.")
+            return (text,)
+        case ChoiceField(many=False):
+            return (_option(field, typed),)
+        case ChoiceField():
+            given = [_option(field, part) for part in typed.replace(",", " ").split()]
+            return tuple(dict.fromkeys(given))
+
+
+def _option(field: ChoiceField, typed: str) -> str:
+    if typed.isascii() and typed.isdigit() and 1 <= int(typed[:9]) <= len(field.options):
+        return field.options[int(typed[:9]) - 1].id
+    wanted = one_line(typed).casefold()
+    for option in field.options:
+        if wanted in (option.id.casefold(), one_line(option.label).casefold()):
+            return option.id
+    raise Wrong(f"“{cut(typed, 40)}” is none of them; type a number from 1 to {len(field.options)}.")
+
+
+def _kept(field: Field) -> tuple[str, ...]:
+    match field:
+        case TextField():
+            return (field.value,) if field.value else ()
+        case ChoiceField():
+            return field.value
+
+
+def _shown(field: Field, value: tuple[str, ...]) -> str:
+    options: tuple[Option, ...] = field.options if isinstance(field, ChoiceField) else ()
+    labels = {option.id: option.label for option in options}
+    return cut(", ".join(labels.get(part, part) for part in value), 200)
+
+
+def _fault(text: str) -> Text:
+    return literal(f"  ! {one_line(text)}", "red")

@@ -1,0 +1,247 @@
+"""Views as calm text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import assert_never
+from zoneinfo import ZoneInfo
+
+from rich.box import ROUNDED, SIMPLE_HEAD
+from rich.console import Console as Terminal
+from rich.console import ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from adapters.console.text import Quoted, day, literal, named_time, one_line, written
+from adapters.console.text import in_short as rich_in_short
+from bot.views import (
+    Button,
+    GetHelp,
+    Notice,
+    PromiseLine,
+    Receipt,
+    ReceiptRow,
+    ReceiptTable,
+    Style,
+    TicketCard,
+    View,
+)
+from sla_core.countdown import Phase, Tone
+
+STYLES = {Tone.CALM: "", Tone.WARN: "yellow", Tone.ALARM: "bold red", Tone.DONE: "green"}
+_BORDERS = {Tone.CALM: "cyan", Tone.WARN: "yellow", Tone.ALARM: "red", Tone.DONE: "green"}
+_MARKS = {Tone.CALM: "", Tone.WARN: "! ", Tone.ALARM: "‼ ", Tone.DONE: "✓ "}
+_LOOKS = {Style.PLAIN: "", Style.PRIMARY: "bold", Style.DANGER: "red"}
+_STEPS = 10
+_SPAN = 24
+
+
+def drawn(view: View, zone: tzinfo | None, numbered: bool = True) -> RenderableType:
+    """Any view. Its buttons have numbers where a number presses them."""
+    match view:
+        case TicketCard():
+            return _card(view, zone, numbered)
+        case Notice():
+            mark = Text(overflow="fold").append(_MARKS[view.tone], STYLES[view.tone])
+            return indented(written(view.text, zone, mark), *_row(view.buttons, numbered))
+        case Receipt():
+            return indented(written(view.intro, zone), *(_receipt(table, zone) for table in view.tables))
+        case GetHelp():
+            asks = literal(f"Need help from {one_line(view.vendor)}?", "bold")
+            how = Text("Press the button or type /support: your ticket and its answer times appear here.")
+            return indented(asks, how, *_row(view.buttons, numbered))
+        case _:
+            assert_never(view)
+
+
+def buttons_of(view: View) -> tuple[Button, ...]:
+    match view:
+        case TicketCard() | Notice() | GetHelp():
+            return view.buttons
+        case Receipt():
+            return ()
+        case _:
+            assert_never(view)
+
+
+def in_short(view: View, zone: tzinfo | None) -> str:
+    """A view on one line, for those who look elsewhere."""
+    match view:
+        case TicketCard():
+            return one_line(f"{view.key} {view.title} · {view.severity} · {view.state}")
+        case Notice():
+            return rich_in_short(view.text, zone)
+        case Receipt():
+            return one_line(f"{view.key}: how the deadlines came about")
+        case GetHelp():
+            return one_line(f"Need help from {view.vendor}?")
+        case _:
+            assert_never(view)
+
+
+class Buttons:
+    """`[1] Acknowledge  [2] Take it`; a line never ends between a number and its label."""
+
+    def __init__(self, row: Sequence[Button], numbered: bool = True) -> None:
+        self.row, self.numbered = row, numbered
+
+    def __rich_console__(self, console: Terminal, options: ConsoleOptions) -> RenderResult:
+        line = Text(overflow="fold")
+        for number, button in enumerate(self.row, start=1):
+            label = one_line(button.label)
+            name = Text(f"[{number}] {label}" if self.numbered else f"[{label}]", _LOOKS[button.style])
+            if line and line.cell_len + 2 + name.cell_len > options.max_width:
+                yield line
+                line = Text(overflow="fold")
+            line.append("  " if line else "").append_text(name)
+        yield line
+
+
+def changes(before: TicketCard, after: TicketCard, zone: tzinfo | None) -> list[Text]:
+    """What reads differently on a card, in few words."""
+    found = [
+        _became(label, old, new)
+        for label, old, new in (
+            ("severity", before.severity, after.severity),
+            ("state", before.state, after.state),
+            ("whose turn", before.turn, after.turn),
+            ("works on it", before.worker, after.worker),
+        )
+        if old != new
+    ]
+    stood = {line.label: line for line in before.promises}
+    for line in after.promises:
+        old_line = stood.pop(line.label, None)
+        if old_line is None or _words(old_line) != _words(line):
+            old_standing = old_line.standing if old_line else "not promised"
+            became = _became(line.label, old_standing, line.standing, STYLES[line.tone])
+            if line.due_at and (old_line is None or old_line.due_at != line.due_at):
+                became.append(f", due {named_time(line.due_at, zone)}")
+            found.append(became)
+    found += [_became(gone, line.standing, "no longer promised") for gone, line in stood.items()]
+    told = set(before.facts)
+    found += [_became(label, "", text) for label, text in after.facts if (label, text) not in told]
+    return found
+
+
+def _words(line: PromiseLine) -> tuple[object, ...]:
+    """All but the bar, which moves without a word."""
+    return line.standing, line.tone, line.due_at, line.goal_at, line.note
+
+
+def _became(label: str, old: str, new: str, style: str = "") -> Text:
+    text = literal(f"{one_line(label)}: ")
+    if old and old != new:
+        text.append(f"{one_line(old)} → ", "dim")
+    return text.append(one_line(new), style)
+
+
+def _card(card: TicketCard, zone: tzinfo | None, numbered: bool) -> Panel:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", max_width=34)
+    grid.add_column(ratio=1, overflow="fold")
+    severity = " · ".join(filter(None, (card.severity, card.severity_name)))
+    for label, text in (
+        ("Severity", severity),
+        ("State", card.state),
+        ("Whose turn", card.turn),
+        ("Works on it", card.worker),
+    ):
+        grid.add_row(literal(label), literal(text))
+    for line in card.promises:
+        grid.add_row(literal(line.label), _promise(line, zone))
+    for label, text in card.facts:
+        grid.add_row(literal(label), Quoted(text) if "\n" in text else literal(text))
+    parts: list[RenderableType] = [literal(one_line(card.title), "bold"), Text(), grid]
+    if card.details.strip():
+        parts += [Text(), Quoted(card.details)]
+    if card.note:
+        parts += [Text(), written(card.note, zone)]
+    if card.buttons:
+        parts += [Text(), Buttons(card.buttons, numbered)]
+    return Panel(
+        Group(*parts),
+        box=ROUNDED,
+        title=literal(one_line(card.key), "bold"),
+        title_align="left",
+        border_style=_BORDERS[card.tone],
+        padding=(0, 1),
+    )
+
+
+def _promise(line: PromiseLine, zone: tzinfo | None) -> Text:
+    text = Text(overflow="fold")
+    if line.phase not in (Phase.MET, Phase.ENDED):
+        text.append(f"{_bar(1.0 if line.phase is Phase.BREACHED else line.spent)} ", STYLES[line.tone])
+    mark = "" if line.phase is Phase.ENDED else _MARKS[line.tone]
+    text.append(f"{mark}{one_line(line.standing)}", STYLES[line.tone])
+    if line.goal_at:
+        text.append(f"\ngoal {named_time(line.goal_at, zone)}")
+    if line.due_at:
+        text.append(f"\ndue {named_time(line.due_at, zone)}")
+    if line.note:
+        text.append(f"\n{one_line(line.note)}")
+    return text
+
+
+def _bar(spent: float) -> str:
+    full = int(min(max(spent, 0.0), 1.0) * _STEPS)
+    return "▰" * full + "▱" * (_STEPS - full)
+
+
+def _receipt(table: ReceiptTable, zone: tzinfo | None) -> RenderableType:
+    title = literal(one_line(table.title), "bold")
+    if table.due_at:
+        title.append(f", due {named_time(table.due_at, zone)}")
+    parts: list[RenderableType] = [Text(), title, literal(table.says)]
+    if table.rows:
+        there = _zone(table.zone)
+        grid = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+        grid.add_column(Text("From"), no_wrap=True)
+        grid.add_column(Text("To"), no_wrap=True)
+        grid.add_column(Text("Why"), overflow="fold")
+        grid.add_column(Text("Counts"), justify="right", overflow="fold")
+        grid.add_column(Text(f"{table.rows[0].start.astimezone(there).tzname()}"), no_wrap=True)
+        whole = (table.rows[0].start, table.rows[-1].end)
+        for row in table.rows:
+            style = "" if row.counted else "dim"
+            ends = (_hour(row.start, there), _hour(row.end, there))
+            words = (*ends, one_line(row.why), one_line(row.counted) or "–")
+            grid.add_row(*(Text(word) for word in words), Text(_stretch(row, *whole)), style=style)
+        parts.append(grid)
+        parts.append(literal(f"Hours of {one_line(table.zone)}. {one_line(table.cites)}", "dim"))
+    else:
+        parts.append(literal(table.cites, "dim"))
+    return Group(*parts)
+
+
+def _hour(at: datetime, zone: tzinfo) -> str:
+    there = at.astimezone(zone)
+    return f"{day(there)} {there:%H:%M}"
+
+
+def _stretch(row: ReceiptRow, start: datetime, end: datetime) -> str:
+    """Where a stretch lies in the whole: full where it counts, light where it does not."""
+    whole = (end - start).total_seconds() or 1.0
+    first = min(int((row.start - start).total_seconds() / whole * _SPAN), _SPAN - 1)
+    last = min(max(round((row.end - start).total_seconds() / whole * _SPAN), first + 1), _SPAN)
+    return " " * first + ("█" if row.counted else "░") * (last - first)
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        return UTC
+
+
+def _row(row: Sequence[Button], numbered: bool) -> Iterator[Buttons]:
+    if row:
+        yield Buttons(row, numbered)
+
+
+def indented(*parts: RenderableType) -> Padding:
+    return Padding(Group(*parts), (0, 0, 0, 2))
