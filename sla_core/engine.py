@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sla_core.calendar import always
@@ -55,14 +55,50 @@ def _promise(ticket: Ticket, policy: Policy, target: Target) -> Promise:
     gaps = [*ticket.holds, *(ticket.rests if target.metric is Metric.RESOLUTION else ())]
     counted = tuple(gap for gap in gaps if over_at is None or gap.start < over_at)
     extra = next((e.extra for e in target.extensions if e.id in ticket.extensions), None)
+    start, rebased = _run_start(ticket, policy, target.metric, counted, len(ticket.severities) - 1)
+    if met_at is not None and rebased and met_at <= start:
+        start, rebased = _start(ticket, policy, target), False
+    return Promise(target, calendar, ticket.severity, start, counted, met_at, ended_at, rebased, extra)
+
+
+def _run_start(
+    ticket: Ticket, policy: Policy, metric: Metric, gaps: tuple[Gap, ...], change: int
+) -> tuple[datetime, bool]:
+    """Where a metric's run began after the ticket's `change`-th severity, and whether that re-based it.
+
+    A change counts from where the run before counted from. Only where that would make overdue what was not
+    overdue before does the run begin at the change itself (A10): no breach by a change of mind, and no fresh
+    start by one either.
+    """
+    changed_at, severity = ticket.severities[change]
+    target = _target(ticket, policy, severity, metric)
+    if target is None:
+        return ticket.opened.at, False
     start = _start(ticket, policy, target)
-    promise = Promise(target, calendar, ticket.severity, start, counted, met_at, ended_at, extra=extra)
-    changed_at = ticket.severity_since
-    if changed_at > start and (met_at is None or met_at > changed_at):
-        would_be = due(calendar, start, promise.limit, _known_at(counted, changed_at))
-        if would_be is not None and would_be <= changed_at:
-            return replace(promise, started_at=changed_at, rebased=True)
-    return promise
+    if change == 0 or start >= changed_at:
+        return start, False
+    start, rebased = _run_start(ticket, policy, metric, gaps, change - 1)
+    start = max(start, _start(ticket, policy, target))
+    known = _known_at(gaps, changed_at)
+    if not _overdue(ticket, policy, target, start, known, changed_at):
+        return start, False
+    before = _target(ticket, policy, ticket.severities[change - 1][1], metric)
+    if before is not None and _overdue(ticket, policy, before, start, known, changed_at):
+        return start, rebased
+    return changed_at, True
+
+
+def _target(ticket: Ticket, policy: Policy, severity: str, metric: Metric) -> Target | None:
+    targets = policy.targets(severity, ticket.opened.terms)
+    return next((target for target in targets if target.metric is metric), None)
+
+
+def _overdue(
+    ticket: Ticket, policy: Policy, target: Target, start: datetime, gaps: list[Gap], at: datetime
+) -> bool:
+    calendar = policy.calendar(ticket.opened.plan, target.calendar)
+    due_at = due(calendar, start, target.limit, gaps)
+    return due_at is not None and due_at <= at
 
 
 def _start(ticket: Ticket, policy: Policy, target: Target) -> datetime:
@@ -70,7 +106,7 @@ def _start(ticket: Ticket, policy: Policy, target: Target) -> datetime:
     if target.metric is Metric.NEXT_UPDATE and ticket.last_update_at is not None:
         return ticket.last_update_at
     if target.metric is Metric.RESOLUTION and _eased(ticket, policy):
-        return ticket.severity_since
+        return ticket.severities[-1][0]
     return ticket.opened.at
 
 
@@ -132,11 +168,18 @@ def _due_promises(ticket: Ticket, policy: Policy, now: datetime) -> list[Event]:
         if promise.due_at is None:
             continue
         if now >= promise.due_at:
-            if promise.run not in ticket.breached:
+            if promise.run not in ticket.breached and not _inherited(ticket, promise):
                 events.append(Breached(now, THE_CLOCK, promise.metric, promise.run, promise.due_at))
         elif promise.warn_at is not None and now >= promise.warn_at and promise.run not in ticket.warned:
             events.append(Warned(now, THE_CLOCK, promise.metric, promise.run, promise.due_at))
     return events
+
+
+def _inherited(ticket: Ticket, promise: Promise) -> bool:
+    """Whether it was overdue before its severity became the present one, and that breach is on record."""
+    assert promise.due_at is not None
+    overdue_then = promise.due_at <= ticket.severities[-1][0]
+    return overdue_then and any(run.startswith(f"{promise.metric}/") for run in ticket.breached)
 
 
 def _running(ticket: Ticket, policy: Policy) -> list[Promise]:
@@ -146,7 +189,7 @@ def _running(ticket: Ticket, policy: Policy) -> list[Promise]:
 def _wake_at(ticket: Ticket, policy: Policy, now: datetime) -> datetime | None:
     instants = [ticket.calls_at, *ticket.snoozed.values()]
     for promise in _running(ticket, policy):
-        if promise.run in ticket.breached or promise.due_at is None:
+        if promise.due_at is None or promise.due_at <= now:
             continue
         instants += [promise.due_at, next_change(promise, now)]
         if promise.run not in ticket.warned:

@@ -57,7 +57,8 @@ class Ticket:
     key: str
     opened: Opened
     severity: str
-    severity_since: datetime
+    severities: tuple[tuple[datetime, str], ...]
+    """Each severity it has had, and since when."""
     eased_from: str | None = None
     """The severity before it became milder by a workaround; None when it was changed for another reason."""
     due_date: datetime | None = None
@@ -104,7 +105,7 @@ def fold(key: str, history: Sequence[Event]) -> Ticket:
         raise ValueError(f"the history of {key} does not begin with its opening")
     taken_back = {event.seq for event in history if isinstance(event, Undelivered)}
     opened = history[0]
-    ticket = Ticket(key, opened, opened.severity, opened.at)
+    ticket = Ticket(key, opened, opened.severity, ((opened.at, opened.severity),))
     for seq, event in enumerate(history[1:], start=2):
         if seq not in taken_back:
             ticket = evolve(ticket, event)
@@ -147,12 +148,13 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
         case CustomerWrote():
             return _resumed(replace(ticket, customers_turn=False), event.at)
         case SeverityChanged():
-            since = ticket.severity_since if event.severity == ticket.severity else event.at
+            if event.severity == ticket.severity:
+                return replace(ticket, confirmed=True)
             eased_from = ticket.severity if event.workaround else None
             return replace(
                 ticket,
                 severity=event.severity,
-                severity_since=since,
+                severities=(*ticket.severities, (event.at, event.severity)),
                 eased_from=eased_from,
                 confirmed=True,
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.harness import ALICE, BOB, S2, S3, plain
+from tests.harness import ALICE, BOB, S1, S2, S3, plain
 from tests.journeys.conftest import OpenDesk
 
 
@@ -33,6 +33,21 @@ async def test_a_deadline_that_the_change_puts_into_the_past_is_counted_anew(a_d
     assert line.note == "counted anew from the change of severity"
     await desk.fast_forward(minutes=10)
     assert "Breached" not in await desk.events(key)
+
+
+async def test_what_was_overdue_already_gets_no_fresh_start(a_desk: OpenDesk) -> None:
+    """A10: the breach under S1 stays the one breach; becoming S2 neither renews the time nor tells it twice."""
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "All is down", S1)
+    await desk.fast_forward(hours=4, minutes=30)
+
+    await desk.does(BOB, "Change severity", key, severity="S2", text="Some of it works")
+    await desk.fast_forward(days=1)
+
+    assert desk.standing(key) == ["breached"]
+    assert (await desk.events(key)).count("Breached") == 1
+    await desk.does(BOB, "Reply", key, text="Sorry")
+    assert desk.standing(key) == ["breached"]
 
 
 async def test_an_answer_given_before_the_change_still_counts(a_desk: OpenDesk) -> None:
