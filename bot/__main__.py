@@ -8,25 +8,33 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import structlog
+from rich.console import Console as Terminal
 
+from adapters import console
 from adapters.slack.connect import Slack
 from adapters.slack.web_api import SlackFault
 from adapters.sql.fault import DatabaseFault
 from adapters.sql.migrate import migrate
 from adapters.sql.store import SqliteStore, connect
 from adapters.web.server import WebFault, WebServer
+from bot import ticker
 from bot.cli import commands
-from bot.clock import WallClock
+from bot.clock import LeapingClock, WallClock
 from bot.desk.core import Desk
 from bot.desk.routes import dispatch
 from bot.directory import Directory
 from bot.environment import Environment, check_environment, read_environment
 from bot.logs import configure_logs
+from bot.ports import ChatPlatform
 from bot.runtime import Runtime
 from bot.settings import DeskSettings, load_desk
 from demo import command as demo
+from demo.stage import Cast
 from sla_core.catalog.load import Faults
 from sla_core.catalog.schema import zone
 
@@ -43,6 +51,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     demo.register(subparsers)
     serve = subparsers.add_parser("serve", help="run the bot: HTTP server, SLA wake-ups, delivery")
     serve.set_defaults(run=lambda args: asyncio.run(_serve()))
+    terminal = subparsers.add_parser(
+        "console", help="the same desk in a terminal: type /support, answer, press buttons"
+    )
+    terminal.add_argument(
+        "--vendor", default="m3ter", metavar="V", help="whose policy, without a desk's file"
+    )
+    terminal.set_defaults(run=lambda args: asyncio.run(_console(args.vendor)))
     upgrade = subparsers.add_parser("migrate", help="bring the database to this version")
     upgrade.set_defaults(run=lambda args: _migrate())
     args = parser.parse_args(argv)
@@ -96,6 +111,55 @@ async def _serve() -> int:
         finally:
             await server.stop()
     return DONE
+
+
+async def _console(vendor: str) -> int:
+    """A desk of its own in memory, on a clock that leaps when it is told to wait."""
+    settings = await asyncio.to_thread(_settings_for_console, vendor)
+    configure_logs(quiet=True)
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")
+    screen = console.Screen(Terminal(), console.Cast(settings))
+    chats: dict[str, ChatPlatform] = {name: console.Console(name, screen) for name in settings.chats}
+    clock = LeapingClock()
+    async with connect("sqlite://") as store:
+        desk = Desk(store, clock, Directory(settings), chats)
+        await desk.directory.refresh(chats)
+        runtime = Runtime(desk)
+        store.on_change = runtime.rung
+
+        async def wait(length: timedelta) -> None:
+            """From wake-up to wake-up, each delivered before the next, as the real loops do."""
+            until = clock.now() + length
+            while (wake := await store.next_wake()) is not None and wake <= until:
+                clock.leap(wake)
+                await ticker.tick(desk)
+                await settled()
+            clock.leap(until)
+
+        settled = console.delivered(store, WallClock())
+        async with runtime.running():
+            return await console.run(
+                screen,
+                dispatch(desk),
+                clock,
+                console.typed(sys.stdin.fileno()),
+                settle=settled,
+                wait=wait,
+                echo=not sys.stdin.isatty(),
+            )
+
+
+def _settings_for_console(vendor: str) -> DeskSettings:
+    """The desk's own file where there is one, else a sample desk of the vendor."""
+    path = read_environment().frontline_config
+    if path.is_file():
+        return load_desk(path)
+    with TemporaryDirectory(prefix="frontline-") as folder:
+        sample = Path(folder) / "frontline.toml"
+        sample.write_text(Cast.of(vendor).desk_file(vendor), encoding="utf-8")
+        return load_desk(sample)
 
 
 @asynccontextmanager

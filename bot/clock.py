@@ -55,6 +55,31 @@ class StageClock:
         return cls(real_now(), parse_instant(found["at"]), float(found["speed"]))
 
 
+class LeapingClock:
+    """Real time, plus what it was told to leap over: for a desk in a terminal."""
+
+    def __init__(self) -> None:
+        self._leapt = timedelta(0)
+        self._woken = asyncio.Event()
+
+    def now(self) -> datetime:
+        return real_now() + self._leapt
+
+    def leap(self, instant: datetime) -> None:
+        """Show `instant` now, if it is not past already."""
+        self._leapt += max(instant - self.now(), timedelta(0))
+        self._woken.set()
+
+    async def sleep_until(self, instant: datetime) -> None:
+        while (left := instant - self.now()) > timedelta(0):
+            self._woken.clear()
+            try:
+                async with asyncio.timeout(min(left, LONGEST_SLEEP).total_seconds()):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+
+
 def parse_instant(text: str) -> datetime:
     """An instant with its offset, as UTC. Raises ValueError that names the cure."""
     try:
