@@ -90,6 +90,8 @@ async def _serve() -> int:
     configure_logs()
     for warning in settings.warnings:
         log.warning(warning)
+    if "teams" in settings.chats:
+        log.warning("[teams] is in the desk's file, but this version connects Slack only")
     stop = asyncio.Event()
     for ending in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(ending, stop.set)

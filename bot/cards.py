@@ -39,7 +39,7 @@ def card(
         severity_name=severity.name,
         turn=_turn(ticket, policy, for_agents),
         worker=_worker(ticket),
-        tone=max((line.tone for line in lines), key=_TONES.index, default=Tone.CALM),
+        tone=_tone(ticket, lines),
         promises=lines,
         facts=tuple(_facts(ticket, policy, directory) if for_agents else _customer_facts(ticket, policy)),
         details=ticket.opened.details if for_agents else "",
@@ -78,6 +78,13 @@ def bound_text(bound: timedelta) -> str:
 def get_help(policy: Policy) -> GetHelp:
     """The standing message of a customer channel."""
     return GetHelp(policy.name, (Button("get_help", "Get help", "", Style.PRIMARY),))
+
+
+def _tone(ticket: Ticket, lines: tuple[PromiseLine, ...]) -> Tone:
+    """The most urgent of its promises; none is urgent any more once the ticket has ended."""
+    if ticket.state is not State.OPEN:
+        return Tone.DONE
+    return max((line.tone for line in lines), key=_TONES.index, default=Tone.CALM)
 
 
 def _state(ticket: Ticket) -> str:

@@ -63,8 +63,8 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
             yield "SLACK_BOT_TOKEN", "is not set; copy the Bot User OAuth Token (xoxb-…) of your Slack app"
         if env.slack_signing_secret is None:
             yield "SLACK_SIGNING_SECRET", "is not set; copy it from your Slack app, Basic Information"
-    if "teams" in desk.chats:
-        yield "teams", "is in the desk's file, but this version connects Slack only; remove [teams] for now"
+    else:
+        yield "slack", "is not in the desk's file, and this version connects Slack only; add a [slack] part"
     if not 0 <= env.port <= 65535:
         yield "PORT", f"{env.port} is no port; use 1 to 65535"
     local = is_loopback(urlsplit(env.slack_api_url).hostname or "")

@@ -269,9 +269,10 @@ class _Occasion:
 
     def _news(self, said: Rich) -> Iterator[Message]:
         """Tells those who had a direct message about this ticket how it went on."""
-        if not any(isinstance(event, Warned | Breached | Escalated) for event in self.ticket.history):
-            return
         if self.account is None:
+            return
+        told = Warned | Breached | Escalated if self.directory.tam(self.account) else Escalated
+        if not any(isinstance(event, told) for event in self.ticket.history):
             return
         for person, ref in self.directory.alerted(self.account, self.channel.platform):
             yield Message(self._key(f"dm/{person.id}"), self.ticket.key, ref, Notice(said), Priority.STATE)

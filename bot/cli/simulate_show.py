@@ -1,0 +1,232 @@
+"""What a simulation found, for people and for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bot.cli.simulate import PAGE, Comparison, Simulation
+from bot.cli.wording import lasting, local, local_at_both_ends, stamp
+from sla_core.outcome import Outcome, Page, Replay, Result
+from sla_core.policy import Metric
+
+COUNTED = ("met", "breached", "open", "ended")
+_STYLES = {"met": "green", "breached": "red", "open": "yellow"}
+
+
+def show(found: Comparison, console: Console) -> None:
+    """Every ticket, the totals, and how the second policy differs."""
+    count = len(found.first.replays)
+    tickets = f"{count} ticket{'' if count == 1 else 's'}"
+    console.print(f"[bold]{tickets} under {escape(found.first.rules.name)}[/], as of {stamp(found.until)}")
+    for note in found.notes:
+        console.print(f"[dim]note: {escape(note)}[/]", highlight=False)
+    console.print(_tickets(found.first))
+    console.print(_totals(found.first))
+    if found.second is None:
+        return
+    console.print(_totals(found.second))
+    console.print(_changes(found))
+    console.print(_difference(found))
+
+
+def _tickets(simulation: Simulation) -> Table:
+    table = _table("", "ticket", "severity", "promise", "due", "outcome", "warned", "paged")
+    for case, replayed in simulation.replays:
+        paged = "; ".join(_paged(page, replayed) for page in replayed.pages)
+        rows = [_row(outcome) for outcome in simulation.outcomes(replayed)]
+        for row in rows or [(replayed.ticket.severity, "no clock", "–", "–", "–")]:
+            table.add_row(escape(case.name), *row, escape(paged) or "–")
+            paged = ""
+    return table
+
+
+def _paged(page: Page, replayed: Replay) -> str:
+    at = local_at_both_ends(page.at, replayed.outcomes[0].promise.calendar) if replayed.outcomes else ""
+    return f"{page.role} {at or stamp(page.at)}"
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    promise = outcome.promise
+    due = "on hold" if outcome.due_at is None else local_at_both_ends(outcome.due_at, promise.calendar)
+    warned = "–" if outcome.warned_at is None else local(outcome.warned_at, promise.calendar.zone)
+    said = _coloured(str(outcome.result), _by_how_much(outcome))
+    return (escape(promise.severity), _plain(promise.metric), escape(due), said, escape(warned))
+
+
+def _by_how_much(outcome: Outcome) -> str:
+    if outcome.margin is None:
+        return ""
+    late = outcome.margin.total_seconds() < 0 or outcome.result is Result.BREACHED
+    length = lasting(abs(outcome.margin))
+    if late:
+        said = "less than a counted second" if length == "–" else length
+        return f"{said} late" if outcome.over_at else f"{said} late so far"
+    if outcome.result is Result.OPEN:
+        return f"{length} left"
+    return f"{length} to spare" if outcome.result is Result.MET else ""
+
+
+def _totals(simulation: Simulation) -> Table:
+    heads = ("severity", "promise", *COUNTED, "kept", "warned", "paged")
+    table = _table(f"Totals under {simulation.rules.name}", *heads)
+    for (severity, metric), row in simulation.totals().items():
+        counts = ["–"] * 6 if metric == PAGE else [*(str(row[c]) for c in COUNTED), _kept(row), ""]
+        counts[5:] = ["–" if metric == PAGE else str(row["warned"])]
+        paged = str(row["paged"]) if metric == PAGE else "–"
+        table.add_row(escape(severity), _plain(metric), *counts, paged)
+    return table
+
+
+def _kept(row: Mapping[str, int]) -> str:
+    """Of those that were decided, how many were kept."""
+    decided = row["met"] + row["breached"]
+    return f"{100 * row['met'] / decided:.1f} %" if decided else "–"
+
+
+def _changes(found: Comparison) -> Table:
+    assert found.second is not None
+    heads = ("ticket", "promise", found.first.rules.name, found.second.rules.name)
+    changes = list(found.changes())
+    tickets = len({id(change.case) for change in changes})
+    plural = "s" if tickets != 1 else ""
+    table = _table(f"What would differ: {tickets or 'no'} ticket{plural}", *heads)
+    for change in changes:
+        sides = [_side(result, outcome) for result, outcome in (change.was, change.becomes)]
+        table.add_row(escape(change.case.name), _plain(change.metric), *sides)
+    return table
+
+
+def _side(result: str, outcome: Outcome | None) -> str:
+    if outcome is None:
+        return result
+    said = _coloured(result, _by_how_much(outcome))
+    due = outcome.due_at and local_at_both_ends(outcome.due_at, outcome.promise.calendar)
+    return f"{escape(outcome.promise.severity)} {said}, due {escape(due or 'after the hold')}"
+
+
+def _difference(found: Comparison) -> Table:
+    table = _table("The difference in all", "promise", "outcome", "first", "second", "change")
+    for row in _difference_rows(found):
+        was, becomes = row["was"], row["becomes"]
+        change = f"{becomes - was:+d}" if becomes != was else "–"
+        table.add_row(_plain(row["metric"]), row["outcome"], str(was), str(becomes), change)
+    return table
+
+
+def _difference_rows(found: Comparison) -> list[dict[str, Any]]:
+    """How many promises came to each outcome under either policy; only those that were there at all."""
+    assert found.second is not None
+    rows = []
+    sums = [_by_metric(simulation) for simulation in (found.first, found.second)]
+    for metric in (*map(str, Metric), PAGE):
+        for outcome in ("paged",) if metric == PAGE else (*COUNTED, "warned"):
+            was, becomes = (part.get((metric, outcome), 0) for part in sums)
+            if was or becomes:
+                rows.append({"metric": metric, "outcome": outcome, "was": was, "becomes": becomes})
+    return rows
+
+
+def _by_metric(simulation: Simulation) -> dict[tuple[str, str], int]:
+    sums: dict[tuple[str, str], int] = {}
+    for (_, metric), row in simulation.totals().items():
+        for outcome, count in row.items():
+            sums[metric, outcome] = sums.get((metric, outcome), 0) + count
+    return sums
+
+
+def _table(title: str, *heads: str) -> Table:
+    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in heads:
+        table.add_column(escape(head))
+    return table
+
+
+def _plain(metric: str) -> str:
+    return metric.replace("_", " ")
+
+
+def _coloured(result: str, more: str) -> str:
+    style = _STYLES.get(result)
+    text = f"[{style}]{result}[/]" if style else result
+    return f"{text}, {more}" if more else text
+
+
+def as_json(found: Comparison) -> dict[str, Any]:
+    """The same for scripts. Instants as everywhere; `margin_seconds` is below zero where it was late."""
+    whole: dict[str, Any] = {"until": stamp(found.until), "notes": list(found.notes)}
+    whole |= _simulation(found.first)
+    if found.second is not None:
+        whole["against"] = _simulation(found.second)
+        changed = [
+            {
+                "ticket": change.case.name,
+                "metric": change.metric,
+                "was": _end(*change.was),
+                "becomes": _end(*change.becomes),
+            }
+            for change in found.changes()
+        ]
+        whole["difference"] = {"changed": changed, "totals": _difference_rows(found)}
+    return whole
+
+
+def _simulation(simulation: Simulation) -> dict[str, Any]:
+    rules = simulation.rules
+    return {
+        "vendor": rules.policies[-1].vendor,
+        "versions": [policy.version for policy in rules.policies],
+        "plan": rules.plan,
+        "tickets": [
+            {
+                "ticket": case.name,
+                "label": dict(case.label),
+                "severity": replayed.ticket.severity,
+                "opened_at": stamp(case.opened.at),
+                "promises": [_outcome(outcome) for outcome in simulation.outcomes(replayed)],
+                "pages": [
+                    {"at": stamp(page.at), "role": page.role, "severity": page.severity}
+                    for page in replayed.pages
+                ],
+            }
+            for case, replayed in simulation.replays
+        ],
+        "totals": [_total(severity, metric, row) for (severity, metric), row in simulation.totals().items()],
+    }
+
+
+def _total(severity: str, metric: str, row: Mapping[str, int]) -> dict[str, Any]:
+    counted = ("paged",) if metric == PAGE else (*COUNTED, "warned")
+    return {"severity": severity, "metric": metric} | {name: row[name] for name in counted}
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    promise = outcome.promise
+    margin = outcome.margin
+    return {
+        "metric": str(promise.metric),
+        "severity": promise.severity,
+        "started_at": stamp(promise.started_at),
+        "goal_at": _stamp(promise.goal_at),
+        "due_at": _stamp(outcome.due_at),
+        "outcome": str(outcome.result),
+        "over_at": _stamp(outcome.over_at),
+        "margin_seconds": None if margin is None else int(margin.total_seconds()),
+        "warned_at": _stamp(outcome.warned_at),
+        "clauses": list(promise.target.source.clauses),
+    }
+
+
+def _end(result: str, outcome: Outcome | None) -> dict[str, Any]:
+    found = None if result == "–" else result
+    return {"outcome": found, "due_at": None if outcome is None else _stamp(outcome.due_at)}
+
+
+def _stamp(at: datetime | None) -> str | None:
+    return None if at is None else stamp(at)
