@@ -26,8 +26,7 @@ def card(
 ) -> TicketCard:
     """The card as it reads at `now`."""
     shown = countdowns(ticket, policy, now)
-    wording = policy.plans[ticket.opened.plan].wording
-    lines = tuple(promise_line(countdown, wording) for countdown in shown)
+    lines = tuple(promise_line(countdown, _wording(ticket, policy, countdown.metric)) for countdown in shown)
     severity = policy.severities[ticket.severity]
     for_agents = audience is Audience.AGENTS
     return TicketCard(
@@ -41,7 +40,7 @@ def card(
         worker=_worker(ticket),
         tone=_tone(ticket, lines),
         promises=lines,
-        facts=tuple(_facts(ticket, policy, directory) if for_agents else _customer_facts(ticket, policy)),
+        facts=tuple((_facts if for_agents else _customer_facts)(ticket, policy, directory)),
         details=ticket.opened.details if for_agents else "",
         note=() if lines else (f"{severity.source.says}",),
         buttons=tuple(_agents_buttons(ticket, policy) if for_agents else _customer_buttons(ticket)),
@@ -60,6 +59,17 @@ def promise_line(countdown: Countdown, wording: str) -> PromiseLine:
         goal_at=countdown.goal_at,
         note="counted anew from the change of severity" if countdown.rebased else None,
     )
+
+
+def _wording(ticket: Ticket, policy: Policy, metric: Metric) -> str:
+    """What the vendor calls a promise; what is an aim or a goal to others is contract by an order form."""
+    usual = policy.plans[ticket.opened.plan].wording
+    if usual != "target" and any(
+        (t.severity, t.metric) == (ticket.severity, metric) for t in ticket.opened.terms
+    ):
+        return "contract"
+    targets = policy.targets(ticket.severity, ticket.opened.terms)
+    return next((t.wording for t in targets if t.metric is metric and t.wording), usual)
 
 
 def standing(countdown: Countdown) -> str:
@@ -115,12 +125,20 @@ def _worker(ticket: Ticket) -> str:
     return "nobody yet"
 
 
-def _customer_facts(ticket: Ticket, policy: Policy) -> Iterator[tuple[str, str]]:
+def _customer_facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tuple[str, str]]:
     if not ticket.confirmed:
         yield "Confirmed", "not yet: proposed from your answers, an agent will confirm it"
-    effort = policy.severities[ticket.severity].effort
-    if effort:
-        yield "Effort", effort
+    severity = policy.severities[ticket.severity]
+    if severity.effort:
+        yield "Effort", severity.effort
+    contact = policy.plans[ticket.opened.plan].emergency_contact
+    if severity.pages and contact:
+        yield "Emergency contact", contact
+    named = policy.plans[ticket.opened.plan].first_contact
+    account = directory.settings.accounts.get(ticket.opened.account)
+    person = directory.tam(account) if account and named else None
+    if named and person:
+        yield named.name, ", ".join(filter(None, (person.name, person.email)))
 
 
 def _facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tuple[str, str]]:

@@ -52,13 +52,13 @@ class Directory:
 
     def is_triage(self, place: Place) -> bool:
         chat = self.settings.chats.get(place.platform)
-        return chat is not None and chat.triage.id == place.id
+        return chat is not None and chat.triage is not None and chat.triage.id == place.id
 
     def triage_for(self, channel: Place) -> Place:
         """Where agents work a customer channel's tickets: on its own platform where that has a triage."""
-        chats = self.settings.chats
-        chat = chats.get(channel.platform) or next(iter(chats.values()))
-        return chat.triage
+        own = self.settings.chats.get(channel.platform)
+        every = [chat.triage for chat in (own, *self.settings.chats.values()) if chat and chat.triage]
+        return every[0]
 
     def is_agent(self, actor: Actor, account: Account | None = None) -> bool:
         """Listed, in a listed user group, in a rota, or the TAM of this account."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,10 +55,13 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """The vendor's side of one platform: where agents work, and who they are (people or user groups)."""
+    """The vendor's side of one platform: where agents work, and who they are (people or user groups).
+
+    Without a triage of its own, agents work its tickets on the other platform.
+    """
 
     platform: str
-    triage: Place
+    triage: Place | None
     agents: tuple[str, ...]
     command: str = "/support"
 
@@ -81,12 +84,12 @@ class _Part(BaseModel):
 
 class _Slack(_Part):
     command: Annotated[str, Field(pattern=r"^/[a-z0-9_-]{1,31}$")] = "/support"
-    triage: Annotated[str, Field(min_length=2)]
+    triage: Annotated[str, Field(min_length=2)] | None = None
     agents: tuple[str, ...] = ()
 
 
 class _Teams(_Part):
-    triage: Annotated[str, Field(min_length=2)]
+    triage: Annotated[str, Field(min_length=2)] | None = None
     agents: tuple[str, ...] = ()
 
 
@@ -158,15 +161,44 @@ def load_desk(path: Path) -> DeskSettings:
         raise Faults([Fault(str(path), "", f"cannot be read: {unreadable}")]) from None
     except tomllib.TOMLDecodeError as broken:
         raise Faults([Fault(name, "", f"is no valid TOML: {broken}")]) from None
-    try:
-        file = _File.model_validate(raw)
-    except ValidationError as wrong:
-        raise Faults(list(faults_of(name, wrong))) from None
-    policies = load(_vendor(file.vendor, path))
-    faults = [Fault(name, key, says) for key, says in _cross_check(file, policies[-1])]
-    if faults:
+    file, faults = _shaped(raw, name)
+    policies: list[Policy] = []
+    if file is not None:
+        try:
+            policies = load(_vendor(file.vendor, path))
+        except Faults as wrong:
+            faults += wrong.faults
+        checks = (_cross_check(file), _against_policy(file, policies[-1]) if policies else ())
+        faults += [Fault(name, key, says) for check in checks for key, says in check]
+    if faults or file is None:
         raise Faults(faults)
     return _settings(file, policies)
+
+
+def _shaped(raw: dict[str, Any], name: str) -> tuple[_File | None, list[Fault]]:
+    """The file, read on without the keys that nobody knows; None where it cannot be read on."""
+    try:
+        return _File.model_validate(raw), []
+    except ValidationError as wrong:
+        faults = [
+            replace(f, key=f.key.replace(".order_form.terms.", ".order_form."))
+            for f in faults_of(name, wrong)
+        ]
+        for error in wrong.errors():
+            if error["type"] != "extra_forbidden" or not _removed(raw, error["loc"]):
+                return None, faults
+    return _File.model_validate(raw), faults
+
+
+def _removed(raw: Any, where: tuple[int | str, ...]) -> bool:
+    """Take one key out of what was read; False where it is not to be found."""
+    try:
+        for step in where[:-1]:
+            raw = raw[step]
+        del raw[where[-1]]
+    except (KeyError, IndexError, TypeError):
+        return False
+    return True
 
 
 def _vendor(vendor: str, path: Path) -> str | Path:
@@ -182,28 +214,43 @@ def _plan_id(policy: Policy, name: str) -> str | None:
     return next((p.id for p in policy.plans.values() if name.lower() in (p.id, *p.aliases)), None)
 
 
-def _cross_check(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:
+def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
+    """What is wrong whatever the policy says."""
     if file.slack is None and file.teams is None:
         yield "slack", "no chat is named; add a [slack] or a [teams] part with its triage channel"
+    elif not any(part and part.triage for part in (file.slack, file.teams)):
+        yield "slack.triage", 'names no channel where agents work; write triage = "C0TRIAGE"'
     people = {person.id for person in file.people}
-    roles = {step.role for step in policy.steps}
     yield from _twice("people", [person.id for person in file.people])
     yield from _twice("accounts", [account.id for account in file.accounts])
     yield from _twice("accounts.channels", [c for account in file.accounts for c in account.channels])
     for role, rota in file.rotas.items():
-        if role not in roles:
-            yield f"rotas.{role}", _unknown("role", role, roles)
         for name in rota:
             if name not in people:
                 yield f"rotas.{role}", _unknown("person", name, people)
     for account in file.accounts:
-        yield from _account_faults(account, policy, people)
+        yield from _account_faults(account, people)
 
 
-def _account_faults(account: _Account, policy: Policy, people: set[str]) -> Iterator[tuple[str, str]]:
+def _against_policy(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:
+    """What the policy does not know."""
+    roles = {step.role for step in policy.steps}
+    for role in file.rotas:
+        if role not in roles:
+            yield f"rotas.{role}", _unknown("role", role, roles)
+    for account in file.accounts:
+        key = f"accounts.{account.id}"
+        plan_id = _plan_id(policy, account.plan)
+        if plan_id is None:
+            yield f"{key}.plan", _unknown("plan", account.plan, policy.plans)
+        if account.order_form is not None:
+            plan = policy.plans.get(plan_id or "")
+            for where, says in _order_form_faults(account.order_form, policy, plan):
+                yield f"{key}.order_form.{where}", says
+
+
+def _account_faults(account: _Account, people: set[str]) -> Iterator[tuple[str, str]]:
     key = f"accounts.{account.id}"
-    if _plan_id(policy, account.plan) is None:
-        yield f"{key}.plan", _unknown("plan", account.plan, policy.plans)
     if account.tam is not None and account.tam not in people:
         yield f"{key}.tam", _unknown("person", account.tam, people)
     if not account.channels:
@@ -216,10 +263,6 @@ def _account_faults(account: _Account, policy: Policy, people: set[str]) -> Iter
             continue
         if platform not in PLATFORMS:
             yield f"{key}.channels", _unknown("platform", platform, PLATFORMS)
-    if account.order_form is not None:
-        plan = policy.plans.get(_plan_id(policy, account.plan) or "")
-        for where, says in _order_form_faults(account.order_form, policy, plan):
-            yield f"{key}.order_form.{where}", says
 
 
 def _order_form_faults(form: _OrderForm, policy: Policy, plan: Plan | None) -> Iterator[tuple[str, str]]:
@@ -249,10 +292,11 @@ def _settings(file: _File, policies: list[Policy]) -> DeskSettings:
     policy = policies[-1]
     chats: dict[str, Chat] = {}
     if file.slack:
-        triage = Place("slack", file.slack.triage)
+        triage = Place("slack", file.slack.triage) if file.slack.triage else None
         chats["slack"] = Chat("slack", triage, file.slack.agents, file.slack.command)
     if file.teams:
-        chats["teams"] = Chat("teams", Place("teams", file.teams.triage), file.teams.agents)
+        triage = Place("teams", file.teams.triage) if file.teams.triage else None
+        chats["teams"] = Chat("teams", triage, file.teams.agents)
     accounts = {account.id: _account(account, policy) for account in file.accounts}
     return DeskSettings(
         policies=tuple(policies),
@@ -279,10 +323,24 @@ def _account(file: _Account, policy: Policy) -> Account:
     return Account(file.id, file.name, plan, channels, file.tam, terms, may_hold)
 
 
-def _warnings(accounts: Iterable[Account], policy: Policy) -> Iterator[str]:
+def _warnings(accounts: Collection[Account], policy: Policy) -> Iterator[str]:
     for account in accounts:
         plan = policy.plans[account.plan]
         if account.tam and not plan.tam:
             yield f"accounts.{account.id}.tam: the plan {plan.id} has no TAM, so nobody gets a direct message"
         if not account.tam and plan.tam:
             yield f"accounts.{account.id}: no tam is named; escalations go to leadership, else to triage"
+        yield from _one_too_many(account, [a for a in accounts if a.tam == account.tam], plan)
+
+
+def _one_too_many(account: Account, served: list[Account], plan: Plan) -> Iterator[str]:
+    """Where one person has more accounts than the plan gives anyone."""
+    contact = plan.first_contact
+    if account.tam is None or contact is None or contact.accounts is None:
+        return
+    if account in served[contact.accounts :]:
+        others = ", ".join(other.id for other in served[: contact.accounts])
+        yield (
+            f"accounts.{account.id}.tam: {account.tam} has {others} already, and under the plan {plan.id} one"
+            f" {contact.name.lower()} has {contact.accounts} at most; name somebody else"
+        )

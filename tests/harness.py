@@ -20,7 +20,7 @@ from bot.desk.core import Desk
 from bot.directory import Directory
 from bot.exchange import Answer, Ask, Command, Done, Posted, Press, Show, Submission
 from bot.forms import Form
-from bot.ports import Store
+from bot.ports import ChatPlatform, Store
 from bot.settings import load_desk
 from bot.ticker import tick
 from bot.views import (
@@ -161,6 +161,7 @@ class FakeChat:
     async def post(self, to: Place | UserRef, view: View, thread: MessageRef | None) -> MessageRef:
         if self.failures:
             raise self.failures.pop(0)
+        assert to.platform == self.name, f"{to} is not on {self.name}"
         place = to if isinstance(to, Place) else Place(to.platform, f"D{to.id[1:]}", True)
         ref = MessageRef(place, str(len(self.said) + 1))
         self.said.append(Said(ref, to, view, thread))
@@ -186,8 +187,8 @@ class FakeChat:
 class DeskInMemory:
     """The desk with everything that people do as verbs, and everything they hear as lists."""
 
-    def __init__(self, desk: Desk, clock: HeldClock, chat: FakeChat) -> None:
-        self.desk, self.clock, self.chat = desk, clock, chat
+    def __init__(self, desk: Desk, clock: HeldClock, *chats: FakeChat) -> None:
+        self.desk, self.clock, self.chats, self.chat = desk, clock, chats, chats[0]
         self.courier = Courier(desk, clock, Bell())
         self._envelopes = itertools.count(1)
 
@@ -273,22 +274,27 @@ class DeskInMemory:
 
     # What people hear ------------------------------------------------------------------------
 
+    @property
+    def said(self) -> list[Said]:
+        """Every message on every platform, each platform's in the order in which it was said."""
+        return [said for chat in self.chats for said in chat.said]
+
     def heard(self, place: Place = ACME) -> list[str]:
         """All that stands in a channel, in the order in which it was said."""
-        return [said.text for said in self.chat.said if said.to == place]
+        return [said.text for said in self.said if said.to == place]
 
     def thread(self, key: str, audience: Audience = Audience.CUSTOMER) -> list[str]:
         root = self.card(key, audience)
-        return [said.text for said in self.chat.said if said.thread == root.ref]
+        return [said.text for said in self.said if said.thread == root.ref]
 
     def direct(self, actor: Actor = DANA) -> list[Said]:
         """The direct messages that somebody got."""
-        return [s for s in self.chat.said if isinstance(s.to, UserRef) and s.to.id == actor.user.id]
+        return [s for s in self.said if isinstance(s.to, UserRef) and s.to.id == actor.user.id]
 
     def card(self, key: str, audience: Audience = Audience.CUSTOMER) -> Said:
         return next(
             said
-            for said in self.chat.said
+            for said in self.said
             if isinstance(said.view, TicketCard) and (said.view.key, said.view.audience) == (key, audience)
         )
 
@@ -332,15 +338,21 @@ class DeskInMemory:
 
 
 async def open_desk(
-    tmp_path: Path, at: str, desk_file: str = DESK_FILE, store: Store | None = None
+    tmp_path: Path,
+    at: str,
+    desk_file: str = DESK_FILE,
+    store: Store | None = None,
+    platforms: Sequence[str] = ("slack",),
 ) -> DeskInMemory:
     """A desk that stands at `at`, with the sample desk file."""
     path = tmp_path / "frontline.toml"
     path.write_text(desk_file, encoding="utf-8")
-    clock, chat = HeldClock(at), FakeChat()
-    desk = Desk(store or MemoryStore(), clock, Directory(load_desk(path)), {"slack": chat})
+    clock = HeldClock(at)
+    chats = [FakeChat(name) for name in platforms]
+    by_name: dict[str, ChatPlatform] = {chat.name: chat for chat in chats}
+    desk = Desk(store or MemoryStore(), clock, Directory(load_desk(path)), by_name)
     await desk.directory.refresh(desk.platforms)
-    return DeskInMemory(desk, clock, chat)
+    return DeskInMemory(desk, clock, *chats)
 
 
 def form_of(answer: Answer) -> Form:

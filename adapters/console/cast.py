@@ -126,7 +126,8 @@ def _rooms(settings: DeskSettings, customers: Mapping[str, Someone]) -> Iterator
         return free
 
     for chat in settings.chats.values():
-        yield Room(chat.triage, label("triage", chat.platform), "agents see")
+        if chat.triage is not None:
+            yield Room(chat.triage, label("triage", chat.platform), "agents see")
     for account in settings.accounts.values():
         for place in account.channels:
             if place.platform in settings.chats:
@@ -163,7 +164,8 @@ def _colleague(
 ) -> Someone:
     actors = {platform: Actor(UserRef(platform, TEAM, id_), TEAM, name) for platform, id_ in ids.items()}
     first, actor = next(iter(actors.items()))
-    home = settings.chats[first].triage if role == "agent" else direct(actor.user)
+    triage = settings.chats[first].triage if role == "agent" else None
+    home = triage or direct(actor.user)
     return Someone(id, name, role, actors, frozenset(r for r in rooms if r.platform in actors), home)
 
 

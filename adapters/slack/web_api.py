@@ -117,7 +117,9 @@ class WebApi:
                 "add them (manifest.yml has them all), then install the app again"
             )
         try:
-            return Identity(answer["team_id"], answer["user_id"], answer["bot_id"], answer.get("user") or "")
+            return Identity(
+                answer["team_id"], answer["user_id"], answer.get("bot_id") or "", answer.get("user") or ""
+            )
         except KeyError as key:
             raise SlackFault(f"SLACK_BOT_TOKEN belongs to no bot (no {key}): {_WHERE_TOKEN}") from None
 

@@ -36,7 +36,7 @@ async def test_a_deadline_that_the_change_puts_into_the_past_is_counted_anew(a_d
 
 
 async def test_what_was_overdue_already_gets_no_fresh_start(a_desk: OpenDesk) -> None:
-    """A10: the breach under S1 stays the one breach; becoming S2 neither renews the time nor tells it twice."""
+    """A10: the breach under S1 stays the one breach; S2 neither renews the time nor tells it twice."""
     desk = await a_desk()
     key = await desk.submits(ALICE, "All is down", S1)
     await desk.fast_forward(hours=4, minutes=30)

@@ -1,0 +1,115 @@
+"""One ticket on two platforms: what either side says or does appears on the other."""
+
+from __future__ import annotations
+
+from bot.address import Actor, Place, UserRef
+from bot.views import Audience
+from tests.harness import BOB, DANA, S2, TRIAGE, DeskInMemory, said
+from tests.journeys.conftest import OpenDesk
+
+CUSTOMERS = Place("teams", "19:acme@thread.tacv2")
+AGENTS = Place("teams", "19:triage@thread.tacv2")
+TENANT = "tenant-vendor"
+YUKI = Actor(UserRef("teams", "tenant-acme", "yuki"), TENANT, "Yuki")
+TEAMS_BOB = Actor(UserRef("teams", TENANT, "bob-entra"), TENANT, "Bob")
+
+PEOPLE = """
+[rotas]
+first_line = ["bob"]
+second_line = ["bob"]
+
+[[people]]
+id = "bob"
+name = "Bob"
+slack = "U0BOB"
+teams = "bob-entra"
+
+[[people]]
+id = "dana"
+name = "Dana"
+slack = "U0DANA"
+"""
+
+CUSTOMER_ON_TEAMS = f"""
+vendor = "m3ter"
+
+[slack]
+triage = "C0TRIAGE"
+agents = ["U0BOB"]
+
+[teams]
+agents = ["bob-entra"]
+{PEOPLE}
+[[accounts]]
+id = "acme"
+name = "Acme GmbH"
+plan = "gold"
+tam = "dana"
+channels = ["teams:19:acme@thread.tacv2"]
+"""
+
+CUSTOMER_ON_SLACK = f"""
+vendor = "m3ter"
+
+[slack]
+
+[teams]
+triage = "19:triage@thread.tacv2"
+{PEOPLE}
+[[accounts]]
+id = "acme"
+name = "Acme GmbH"
+plan = "gold"
+tam = "dana"
+channels = ["slack:C0ACME"]
+"""
+
+
+async def both(a_desk: OpenDesk, desk_file: str) -> DeskInMemory:
+    return await a_desk(desk_file=desk_file, platforms=("slack", "teams"))
+
+
+async def test_opened_in_teams_and_resolved_from_slack(a_desk: OpenDesk) -> None:
+    desk = await both(a_desk, CUSTOMER_ON_TEAMS)
+    key = await desk.submits(YUKI, "Bills are slow", S2, CUSTOMERS)
+    assert desk.card(key, Audience.CUSTOMER).to == CUSTOMERS
+    assert desk.card(key, Audience.AGENTS).to == TRIAGE
+
+    await desk.presses(BOB, "Acknowledge", key)
+    assert desk.face(key).worker == "seen by Bob, not taken yet"
+    await desk.writes(YUKI, "It got worse.", key)
+    assert "ACME-1 Yuki wrote: “It got worse.” " in desk.thread(key, Audience.AGENTS)
+
+    await desk.fast_forward(hours=5)
+    assert "Breached" in desk.thread(key)[-1]
+    assert "Breached" in desk.thread(key, Audience.AGENTS)[-1]
+    assert [message.ref.place.platform for message in desk.direct(DANA)] == ["slack", "slack"]
+
+    await desk.does(BOB, "Reply", key, text="Sorry, here now.")
+    assert desk.thread(key)[-1] == "ACME-1 Bob replied: “Sorry, here now.” "
+    await desk.does(BOB, "Resolve", key, text="Queue restarted.")
+    assert desk.face(key).state == "resolved"
+    await desk.presses(YUKI, "Close", key)
+    assert desk.face(key, Audience.AGENTS).state == "closed"
+
+
+async def test_the_other_way_round(a_desk: OpenDesk) -> None:
+    desk = await both(a_desk, CUSTOMER_ON_SLACK)
+    alice = Actor(UserRef("slack", "T0ACME", "U0ALICE"), "T0VENDOR", "Alice")
+    key = await desk.submits(alice, "Bills are slow", S2)
+    assert desk.card(key, Audience.AGENTS).to == AGENTS
+
+    await desk.presses(TEAMS_BOB, "Take it", key)
+    await desk.does(TEAMS_BOB, "Update", key, text="Found it.")
+
+    assert desk.face(key).worker == "Bob"
+    assert desk.thread(key) == ["ACME-1 update from Bob: “Found it.” "]
+    assert desk.standing(key) == ["met"]
+
+
+async def test_a_person_of_another_tenant_is_a_customer(a_desk: OpenDesk) -> None:
+    desk = await both(a_desk, CUSTOMER_ON_SLACK)
+    alice = Actor(UserRef("slack", "T0ACME", "U0ALICE"), "T0VENDOR", "Alice")
+    key = await desk.submits(alice, "Bills are slow", S2)
+    other_bob = Actor(UserRef("teams", "tenant-elsewhere", "bob-entra"), TENANT, "Bob")
+    assert said(await desk.presses(other_bob, "Take it", key)) == "Only agents of m3ter can do that."
