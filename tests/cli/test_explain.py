@@ -136,7 +136,7 @@ def test_holidays_of_a_folder_of_one_s_own(run: Run, ours: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"vendor": "m4ter"}, "m4ter: no such vendor or folder; the catalog has m3ter"),
+        ({"vendor": "m4ter"}, "m4ter: no such vendor or folder; the catalog has commerceup, m3ter, monetate, monta"),
         ({"vendor": ""}, "holds no dated policy"),
         ({"plan": "bronze"}, 'm3ter has no plan "bronze"; known are silver (also standard), gold (also pro)'),
         ({"severity": "S4"}, 'm3ter has no severity "S4"; known are S1, S2, S3, none'),
@@ -147,8 +147,8 @@ def test_holidays_of_a_folder_of_one_s_own(run: Run, ours: Path) -> None:
         ({"at": ""}, "is no instant"),
         ({"at": "1972-12-31T23:59:59Z"}, "is outside the years 1973 to 2190"),
         ({"at": "2191-01-01T00:00:00Z"}, "is outside the years 1973 to 2190"),
-        ({"at": "0001-01-01T00:00:00+14:00"}, "is outside the years 1973 to 2190"),
-        ({"at": "9999-12-31T23:59:59-14:00"}, "is outside the years 1973 to 2190"),
+        ({"at": "0001-01-01T00:00:00+14:00"}, "is no instant"),
+        ({"at": "9999-12-31T23:59:59-14:00"}, "is no instant"),
     ],
 )
 @pytest.mark.parametrize("form", [(), ("--json",)])
