@@ -62,7 +62,12 @@ def promise_line(countdown: Countdown, wording: str) -> PromiseLine:
 
 
 def _wording(ticket: Ticket, policy: Policy, metric: Metric) -> str:
-    """What the vendor calls a promise; what is an aim or a goal to others is contract by an order form."""
+    """What the vendor calls a promise; what is an aim or a goal to others is contract by an order form.
+
+    An agent's own date is neither.
+    """
+    if metric is Metric.DUE_DATE:
+        return "target"
     usual = policy.plans[ticket.opened.plan].wording
     if usual != "target" and any(
         (t.severity, t.metric) == (ticket.severity, metric) for t in ticket.opened.terms

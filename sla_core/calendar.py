@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sla_core.closures import NEVER_CLOSED, Closures
+from sla_core.closures import NEVER_CLOSED, Closures, EndClosures
 from sla_core.span import Span
 from sla_core.timeline import NO_TIME, Line, in_utc, instant_of
 
@@ -56,12 +56,18 @@ class Hours:
     opens: Edge
     closes: Edge
 
-    def on(self, day: date, close_early: timedelta | None = None) -> Span:
+    @property
+    def two_zones(self) -> bool:
+        return self.opens.zone.key != self.closes.zone.key
+
+    def on(self, day: date, close_early: timedelta | None = None, open_late: Edge | None = None) -> Span:
         start, end = self.opens.on(day), self.closes.on(day)
         if end <= start and self.closes.after_midnight <= self.opens.after_midnight:
             end = self.closes.on(day + _DAY)
         if close_early is not None:
             end = min(end, Edge(close_early, self.closes.zone).on(day))
+        if open_late is not None:
+            start = max(start, open_late.on(day))
         return Span(start, end)
 
     def __str__(self) -> str:
@@ -77,12 +83,15 @@ class BusinessCalendar:
     closures: Closures = NEVER_CLOSED
     early_closings: Mapping[date, timedelta] = field(default_factory=dict)
     """Dates that close at this time after midnight, in the zone of the closing end."""
+    ends: EndClosures | None = None
+    """Holidays by end, for hours between two zones."""
 
     def __post_init__(self) -> None:
         if not any(hours.weekdays for hours in self.hours):
             raise NeverOpens("a calendar needs at least one weekday on which it opens")
         self._line = Line.empty()
         self._closed: dict[int, dict[date, str]] = {}
+        self._shortened: dict[int, dict[date, str]] = {}
 
     @property
     def zone(self) -> ZoneInfo:
@@ -101,8 +110,7 @@ class BusinessCalendar:
 
     @property
     def _can_close(self) -> bool:
-        shut = self.closures
-        return bool(shut.public or shut.annual or shut.dates or self.early_closings)
+        return self.closures.any or bool(self.early_closings) or self.ends is not None
 
     def is_open(self, at: datetime) -> bool:
         instant = in_utc(at)
@@ -200,6 +208,11 @@ class BusinessCalendar:
         closed = self._closed_in(day.year).get(day)
         if closed is not None:
             return f"holiday: {closed}"
+        shortened = self._shortened_in(day.year).get(day)
+        if shortened is not None:
+            opened = self.day_openings(day)
+            if not opened or at < opened[0].start:
+                return f"holiday: {shortened}"
         if any(day.weekday() in hours.weekdays for hours in self.hours) or day in self.closures.working:
             return "night"
         return "weekend"
@@ -213,7 +226,7 @@ class BusinessCalendar:
                 day in self.closures.working and hours in self._usual_hours(day)
             )
             if opens and not closed:
-                span = hours.on(day, self.early_closings.get(day))
+                span = hours.on(day, self.early_closings.get(day), self._open_late(hours, day))
                 if span:
                     spans.append(span)
         return sorted(spans)
@@ -225,10 +238,31 @@ class BusinessCalendar:
         first = min(weekday for hours in self.hours for weekday in hours.weekdays)
         return [hours for hours in self.hours if first in hours.weekdays]
 
+    def shared_from(self, hours: Hours) -> Edge:
+        """When these hours begin on a day that only the opening end's list closes."""
+        own_start = self.ends.shared_from if self.ends else None
+        return Edge(hours.opens.after_midnight if own_start is None else own_start, hours.closes.zone)
+
+    def _open_late(self, hours: Hours, day: date) -> Edge | None:
+        shortened = hours.two_zones and day in self._shortened_in(day.year)
+        return self.shared_from(hours) if shortened else None
+
     def _closed_in(self, year: int) -> dict[date, str]:
         if year not in self._closed:
-            self._closed[year] = self.closures.in_year(year)
+            both_ends = self.ends.closed_in(year) if self.ends else {}
+            working = self.closures.working
+            closed = {day: name for day, name in both_ends.items() if day not in working}
+            self._closed[year] = closed | self.closures.in_year(year)
         return self._closed[year]
+
+    def _shortened_in(self, year: int) -> dict[date, str]:
+        if self.ends is None:
+            return {}
+        if year not in self._shortened:
+            spared = {*self.closures.working, *self._closed_in(year)}
+            days = self.ends.shortened_in(year)
+            self._shortened[year] = {day: name for day, name in days.items() if day not in spared}
+        return self._shortened[year]
 
     def _covering(self, first: datetime, last: datetime) -> Line:
         line = self._line

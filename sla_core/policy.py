@@ -103,6 +103,8 @@ class Target:
     """The severity that this becomes once a workaround is in place, which keeps the promise too."""
     ends_with: str | None = None
     """The milestone after which there is nothing more to promise."""
+    wording: str | None = None
+    """What the vendor calls this promise, where it is not what it calls the others."""
     extensions: tuple[Extension, ...] = ()
 
 
@@ -129,6 +131,15 @@ class Severity:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstContact:
+    """What the plan calls the person named for an account, to whom the customer turns first."""
+
+    name: str
+    accounts: int | None = None
+    """How many accounts one person may have; None: any number."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What an account has bought: which calendar stands for which hours, which channels it may use."""
 
@@ -144,6 +155,10 @@ class Plan:
     """The vendor's own door, shown when chat is not part of the plan."""
     wording: str = "target"
     """What the vendor calls its promises: target, aim, goal or contract."""
+    first_contact: FirstContact | None = None
+    """Set where the account's own person is shown to its customer, and hears of new tickets."""
+    emergency_contact: str | None = None
+    """Where else an emergency may be reported, told to whoever opens one."""
 
 
 class Mode(StrEnum):

@@ -92,6 +92,10 @@ class Triage:
         """What is to be said to these answers, in order."""
         return [advice for advice in self.advice if advice.holds(answers)]
 
+    def referral(self, answers: Answers) -> Advice | None:
+        """What sends these answers elsewhere; the other questions need no answer for it."""
+        return next((advice for advice in self.advice if advice.refers and advice.holds(answers)), None)
+
     def faults(self, answers: Answers) -> dict[str, str]:
         """Question id → what is wrong with its answer and how to mend it."""
         found = {}

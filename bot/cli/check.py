@@ -123,11 +123,15 @@ def _of_calendar(calendar: BusinessCalendar, today: date) -> Iterator[str]:
     closures = calendar.closures
     if calendar.always_open:
         return
-    if not (closures.public or closures.annual or closures.dates):
+    ends = calendar.ends
+    parts = (closures, ends.opening, ends.closing) if ends else (closures,)
+    if not any(part.any for part in parts):
         yield "no holiday closes it"
-    certified = closures.certified_until
-    if certified is not None and certified < today:
-        yield f"its holidays were certified until {certified}, which is past; later ones follow the rules"
+    for certified in sorted({part.certified_until for part in parts if part.certified_until}):
+        if certified < today:
+            yield f"its holidays were certified until {certified}, which is past; later ones follow the rules"
+    if ends:
+        yield from _of_ends(calendar)
     for annual in closures.annual:
         if not annual.observed:
             continue
@@ -138,6 +142,16 @@ def _of_calendar(calendar: BusinessCalendar, today: date) -> Iterator[str]:
                     f"{annual.name} {itself} falls on a weekend: {instead[0]} is closed too, unless the"
                     f" vendor chooses another day (`chosen` of that day's entry)"
                 )
+
+
+def _of_ends(calendar: BusinessCalendar) -> Iterator[str]:
+    """What becomes of a day that only one end's list closes."""
+    for hours in calendar.hours:
+        opening, closing = hours.opens.zone.key, hours.closes.zone.key
+        yield (
+            f"a holiday at both ends closes it; one of {opening} alone opens it at"
+            f" {calendar.shared_from(hours)}, one of {closing} alone leaves its hours as they are"
+        )
 
 
 def _examples(policy: Policy) -> Table:

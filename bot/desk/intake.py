@@ -86,6 +86,9 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
         return Ask(intake_form(policy, offered, known, place).rejected(sent.values, errors))
 
     given = {q.id: sent.values.get(q.id, ()) for q in policy.triage.questions}
+    elsewhere = policy.triage.referral(given)
+    if elsewhere is not None:
+        return again({next(iter(elsewhere.when), SUMMARY): f"{elsewhere.says} ({elsewhere.clause})"})
     errors = policy.triage.faults(given)
     summary = text_in(sent.values, SUMMARY)
     if not summary:
@@ -99,7 +102,8 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
         return await _add_to(desk, sent, same, summary)
     proposal = policy.triage.propose(given)
     plan = policy.plans[account.plan]
-    errors = _refusals(policy, plan, proposal, given)
+    refused = _not_entitled(policy, plan, proposal)
+    errors = {policy.triage.questions[0].id: refused} if refused else {}
     if known and not same and policy.severities[proposal.severity].known_first:
         errors[KNOWN] = "Please say whether it is one of these; then nobody works on the same thing twice."
     if errors:
@@ -133,7 +137,9 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
         ),
     )
     where = [] if channel == place else [f"{key} is open in the channel of {account.name}."]
-    said = " ".join([*where, *advice])
+    contact = plan.emergency_contact if policy.severities[proposal.severity].pages else None
+    also = [f"This emergency can also be reported here: {contact}."] if contact else []
+    said = " ".join([*where, *advice, *also])
     return private(said) if said else Done()
 
 
@@ -152,15 +158,6 @@ def _chosen(offered: list[Account], values: Answers) -> Account | None:
     if len(offered) == 1:
         return offered[0]
     return next((account for account in offered if account.id in values.get(ACCOUNT, ())), None)
-
-
-def _refusals(policy: Policy, plan: Plan, proposal: Proposal, given: Answers) -> dict[str, str]:
-    """Why this opens no ticket here, beneath the question that decides it."""
-    for advice in policy.triage.advised(given):
-        if advice.refers:
-            return {next(iter(advice.when), SUMMARY): f"{advice.says} ({advice.clause})"}
-    refused = _not_entitled(policy, plan, proposal)
-    return {policy.triage.questions[0].id: refused} if refused else {}
 
 
 def _not_entitled(policy: Policy, plan: Plan, proposal: Proposal) -> str | None:

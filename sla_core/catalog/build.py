@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sla_core.catalog import schema
-from sla_core.policy import Duty, Extension, Milestone, Plan, Rarity, Severity, Step, Target
+from sla_core.policy import Duty, Extension, FirstContact, Milestone, Plan, Rarity, Severity, Step, Target
 from sla_core.triage import Advice, Option, Question, Rule, Triage
 
 
@@ -34,6 +34,7 @@ def target(file: schema.PromiseFile) -> Target:
         warn_at=file.warn_at,
         met_by_downgrade_to=file.met_by_downgrade_to,
         ends_with=file.ends_with,
+        wording=file.wording,
         extensions=tuple(Extension(e.id, e.label, e.extra, e.source) for e in file.extension),
     )
 
@@ -50,7 +51,14 @@ def plan(id_: str, file: schema.PlanFile) -> Plan:
         hold=file.hold,
         way_in=file.way_in,
         wording=file.wording,
+        first_contact=first_contact(file),
+        emergency_contact=file.emergency_contact,
     )
+
+
+def first_contact(file: schema.PlanFile) -> FirstContact | None:
+    named = file.first_contact
+    return FirstContact(named.name, named.accounts) if named else None
 
 
 def triage(file: schema.TriageFile) -> Triage:

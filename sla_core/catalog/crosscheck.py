@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,61 +17,83 @@ Found = Iterator[tuple[str, str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The files of one pack, each valid by itself."""
+    """What could be read of one pack, each part valid by itself."""
 
     calendars: Mapping[str, schema.CalendarFile]
     severities: Mapping[str, schema.SeverityFile]
     plans: Mapping[str, schema.PlanFile]
-    triage: schema.TriageFile
+    triage: schema.TriageFile | None
     steps: tuple[schema.StepFile, ...]
-    milestones: tuple[schema.MilestoneFile, ...]
 
 
-def crosscheck(files: Files) -> Found:
-    """Everything that does not fit together."""
-    calendars = set(files.calendars)
-    usable = calendars.union(*(plan.calendars for plan in files.plans.values()))
-    yield from _plan_faults(files, calendars, usable)
+@dataclass(frozen=True, slots=True)
+class Names:
+    """All that a pack names, also in parts that are not valid; None where that could not be read."""
+
+    calendars: frozenset[str] | None
+    severities: frozenset[str] | None
+    hours: frozenset[str] | None
+    """What plans call their calendars."""
+    milestones: frozenset[str] | None
+
+    @property
+    def usable(self) -> frozenset[str] | None:
+        """What a promise or a duty may name as its hours."""
+        return None if self.calendars is None or self.hours is None else self.calendars | self.hours
+
+
+def crosscheck(files: Files, names: Names) -> Found:
+    """Everything that does not fit together, as far as it could be read."""
+    yield from _plan_faults(files, names)
     for id_, severity in files.severities.items():
-        yield from _severity_faults(id_, severity, files, usable)
-    yield from _triage_faults(files.triage, set(files.severities))
-    yield from _step_faults(files.steps, files.severities, usable)
+        yield from _severity_faults(id_, severity, names)
+    if files.triage is not None:
+        yield from _triage_faults(files.triage, names.severities)
+    yield from _step_faults(files.steps, names)
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
+def strange(name: str | None, known: Collection[str] | None) -> bool:
+    """Whether a name is none of those that are known for sure."""
+    return name is not None and known is not None and name not in known
+
+
+def unknown(what: str, name: str | None, known: Iterable[str] | None) -> str:
+    known = known or ()
     return f'there is no {what} "{name}"; known are {", ".join(sorted(known)) or "none"}'
 
 
-def _plan_faults(files: Files, calendars: set[str], usable: set[str]) -> Found:
+def _plan_faults(files: Files, names: Names) -> Found:
+    calendars = names.calendars
+    if calendars is None:
+        return
     hours = {promise.calendar for severity in files.severities.values() for promise in severity.promise}
     hours |= {duty.hours for step in files.steps for duty in step.duties.values()}
     for id_, plan in files.plans.items():
         for role, calendar in plan.calendars.items():
             if calendar not in calendars:
                 yield "plans.toml", f"{id_}.calendars.{role}", unknown("calendar", calendar, calendars)
-        for name in sorted((hours & usable) - calendars - set(plan.calendars)):
+        for name in sorted((hours & (names.usable or set())) - calendars - set(plan.calendars)):
             yield "plans.toml", f"{id_}.calendars", f'does not say which calendar "{name}" is'
 
 
-def _severity_faults(id_: str, severity: schema.SeverityFile, files: Files, usable: set[str]) -> Found:
+def _severity_faults(id_: str, severity: schema.SeverityFile, names: Names) -> Found:
     file, key = "severities.toml", f"{id_}.promise"
-    labels = [milestone.label for milestone in files.milestones]
     metrics = [promise.metric for promise in severity.promise]
     for metric in sorted({metric for metric in metrics if metrics.count(metric) > 1}):
         yield file, key, f"{metric} is promised more than once"
     for promise in severity.promise:
         if promise.metric not in PROMISED:
             yield file, f"{key}.metric", unknown("metric", promise.metric, PROMISED)
-        if promise.calendar not in usable:
-            yield file, f"{key}.calendar", unknown("calendar", promise.calendar, usable)
+        if strange(promise.calendar, names.usable):
+            yield file, f"{key}.calendar", unknown("calendar", promise.calendar, names.usable)
         for name, sooner in (("goal", promise.goal), ("strict", promise.strict)):
             if sooner is not None and not _shorter(sooner, promise.within):
                 yield file, f"{key}.{name}", "must be shorter than what it is within, in the same unit"
         milder = promise.met_by_downgrade_to
-        if milder is not None and milder not in files.severities:
-            yield file, f"{key}.met_by_downgrade_to", unknown("severity", milder, files.severities)
-        if promise.ends_with is not None and promise.ends_with not in labels:
-            yield file, f"{key}.ends_with", unknown("milestone", promise.ends_with, labels)
+        if strange(milder, names.severities):
+            yield file, f"{key}.met_by_downgrade_to", unknown("severity", milder, names.severities)
+        if strange(promise.ends_with, names.milestones):
+            yield file, f"{key}.ends_with", unknown("milestone", promise.ends_with, names.milestones)
         if promise.extension and not isinstance(promise.within, BusinessDays):
             yield file, f"{key}.extension", "adds business days, so the promise must be in business days too"
 
@@ -82,7 +104,7 @@ def _shorter(one: object, other: object) -> bool:
     return isinstance(one, timedelta) and isinstance(other, timedelta) and one < other
 
 
-def _triage_faults(triage: schema.TriageFile, severities: set[str]) -> Found:
+def _triage_faults(triage: schema.TriageFile, severities: frozenset[str] | None) -> Found:
     options = {question.id: set(question.options) for question in triage.question}
     ids = [question.id for question in triage.question]
     for number, question in enumerate(triage.question, start=1):
@@ -92,7 +114,7 @@ def _triage_faults(triage: schema.TriageFile, severities: set[str]) -> Found:
             says = "a text takes no options" if question.options else "a choice needs its options"
             yield "triage.toml", f"question.{number}.options", says
     for number, rule in enumerate(triage.rule, start=1):
-        if rule.severity not in severities:
+        if strange(rule.severity, severities):
             yield "triage.toml", f"rule.{number}.severity", unknown("severity", rule.severity, severities)
         yield from _condition_faults(f"rule.{number}", rule.when, options)
     for number, advice in enumerate(triage.advice, start=1):
@@ -114,14 +136,11 @@ def _condition_faults(key: str, when: Mapping[str, frozenset[str]], options: Map
             yield "triage.toml", f"{key}.when.{question}", unknown("option", option, options[question])
 
 
-def _step_faults(
-    steps: tuple[schema.StepFile, ...], severities: Mapping[str, object], calendars: set[str]
-) -> Found:
+def _step_faults(steps: tuple[schema.StepFile, ...], names: Names) -> Found:
     for number, step in enumerate(steps, start=1):
         for severity, duty in step.duties.items():
-            if severity not in severities:
-                says = unknown("severity", severity, set(severities))
-                yield "escalation.toml", f"step.{number}.duties.{severity}", says
-            if duty.hours not in calendars:
-                says = unknown("calendar", duty.hours, calendars)
-                yield "escalation.toml", f"step.{number}.duties.{severity}.hours", says
+            key = f"step.{number}.duties.{severity}"
+            if strange(severity, names.severities):
+                yield "escalation.toml", key, unknown("severity", severity, names.severities)
+            if strange(duty.hours, names.usable):
+                yield "escalation.toml", f"{key}.hours", unknown("calendar", duty.hours, names.usable)

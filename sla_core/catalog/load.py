@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from sla_core.calendar import WEEKDAYS, BusinessCalendar, Hours, always
-from sla_core.catalog import build, schema
-from sla_core.catalog.crosscheck import Files, crosscheck
-from sla_core.closures import NEVER_CLOSED, AnnualDay, Closures, PublicHolidays
+from sla_core.catalog import build, ics, schema
+from sla_core.catalog.crosscheck import Files, Names, crosscheck
+from sla_core.closures import (
+    NEVER_CLOSED,
+    AnnualDay,
+    Closures,
+    EndClosures,
+    ListedDays,
+    PublicHolidays,
+)
 from sla_core.policy import (
     Policy,
     Reading,
@@ -96,19 +103,24 @@ class _Pack:
     def fault(self, file: str, key: str, says: str) -> None:
         self.faults.append(Fault(f"{self.label}/{file}", key, says))
 
-    def read(self, file: str, shape: type[T], required: bool = True) -> T | None:
+    def raw(self, file: str, required: bool = True) -> dict[str, Any] | None:
+        """What the file says, unchecked; None where it cannot be read."""
         path = self.folder / file
         if not path.is_file():
             if required:
                 self.fault(file, "", "the file is missing; see docs/policies.md for what belongs into it")
             return None
         try:
-            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+            return tomllib.loads(path.read_text(encoding="utf-8"))
         except tomllib.TOMLDecodeError as broken:
             self.fault(file, "", f"is no valid TOML: {broken}")
-            return None
         except UnicodeDecodeError:
             self.fault(file, "", "is not UTF-8 text; save it as UTF-8")
+        return None
+
+    def read(self, file: str, shape: type[T], required: bool = True) -> T | None:
+        raw = self.raw(file, required)
+        if raw is None:
             return None
         try:
             checked: T = TypeAdapter(shape).validate_python(raw)
@@ -118,22 +130,39 @@ class _Pack:
             return None
         return checked
 
+    def parts(self, file: str, shape: type[T]) -> tuple[dict[str, T], frozenset[str] | None]:
+        """The named parts of the file that are valid, and the names of all; no names if it cannot be read."""
+        raw = self.raw(file)
+        valid: dict[str, T] = {}
+        for name, part in (raw or {}).items():
+            try:
+                valid[name] = TypeAdapter(shape).validate_python(part)
+            except ValidationError as wrong:
+                self.faults += faults_of(f"{self.label}/{file}", wrong, (name,))
+        return valid, None if raw is None else frozenset(raw)
+
     def policy(self) -> Policy | None:
         head = self.read("policy.toml", schema.PolicyFile)
-        calendars = self.read("calendars.toml", dict[str, schema.CalendarFile])
-        severities = self.read("severities.toml", dict[str, schema.SeverityFile])
-        plans = self.read("plans.toml", dict[str, schema.PlanFile])
+        calendars, calendar_names = self.parts("calendars.toml", schema.CalendarFile)
+        severities, severity_names = self.parts("severities.toml", schema.SeverityFile)
+        plans, plan_names = self.parts("plans.toml", schema.PlanFile)
         triage = self.read("triage.toml", schema.TriageFile)
         escalation = self.read("escalation.toml", schema.EscalationFile, required=False)
         milestones = self.read("milestones.toml", schema.MilestonesFile, required=False)
-        if head is None or calendars is None or severities is None or plans is None or triage is None:
-            return None
         steps = escalation.step if escalation else ()
         built = {name: self._calendar(name, file) for name, file in calendars.items()}
         told = milestones.milestone if milestones else ()
-        for fault in crosscheck(Files(calendars, severities, plans, triage, steps, told)):
+        names = Names(
+            calendars=calendar_names,
+            severities=severity_names,
+            hours=None if plan_names is None or len(plans) < len(plan_names) else _hours(plans),
+            milestones=None
+            if milestones is None and self.has("milestones.toml")
+            else frozenset(milestone.label for milestone in told),
+        )
+        for fault in crosscheck(Files(calendars, severities, plans, triage, steps), names):
             self.fault(*fault)
-        if self.faults:
+        if self.faults or head is None or triage is None:
             return None
         return Policy(
             vendor=head.vendor,
@@ -150,11 +179,19 @@ class _Pack:
             not_yet=head.not_yet,
         )
 
+    def has(self, file: str) -> bool:
+        return (self.folder / file).is_file()
+
     def _calendar(self, name: str, file: schema.CalendarFile) -> BusinessCalendar | None:
         if file.always == bool(file.open):
             self.fault("calendars.toml", name, "needs either `always = true` or its `open` hours")
             return None
+        ends = (file.closed_at_opening_end, file.closed_at_closing_end)
         if file.always:
+            if file.closed or any(ends):
+                self.fault(
+                    "calendars.toml", name, "is always open, so no day can be closed; remove that part"
+                )
             return always()
         hours = tuple(
             Hours(frozenset(WEEKDAYS.index(day) for day in opening.days), opening.from_, opening.to)
@@ -163,13 +200,28 @@ class _Pack:
         for number, opening in enumerate(hours, start=1):
             if not opening.on(date(2026, 1, 15)):
                 self.fault("calendars.toml", f"{name}.open.{number}", "closes before it opens")
-        closed = file.closed
-        if closed is None:
-            return BusinessCalendar(hours)
-        return BusinessCalendar(hours, self._closures(name, closed), closed.early)
+        closed = file.closed or schema.ClosuresFile()
+        closures = self._closures(f"{name}.closed", closed)
+        return BusinessCalendar(hours, closures, closed.early, self._ends(name, file, hours))
 
-    def _closures(self, name: str, file: schema.ClosuresFile) -> Closures:
-        key = f"{name}.closed"
+    def _ends(self, name: str, file: schema.CalendarFile, hours: tuple[Hours, ...]) -> EndClosures | None:
+        opening, closing = file.closed_at_opening_end, file.closed_at_closing_end
+        if opening is None and closing is None:
+            if file.shared_from is not None:
+                says = "is for days that only the opening end's list closes; add `closed_at_opening_end`"
+                self.fault("calendars.toml", f"{name}.shared_from", says)
+            return None
+        if not all(opened.two_zones for opened in hours):
+            says = "is for hours that open in one zone and close in another; use `closed` instead"
+            key = "closed_at_opening_end" if opening else "closed_at_closing_end"
+            self.fault("calendars.toml", f"{name}.{key}", says)
+        return EndClosures(
+            self._closures(f"{name}.closed_at_opening_end", opening or schema.DaysOffFile()),
+            self._closures(f"{name}.closed_at_closing_end", closing or schema.DaysOffFile()),
+            file.shared_from,
+        )
+
+    def _closures(self, key: str, file: schema.DaysOffFile) -> Closures:
         annual = []
         for day in file.annual:
             month, number = (int(part) for part in day.on.split("-"))
@@ -190,15 +242,38 @@ class _Pack:
             for holiday in unknown:
                 self.fault("calendars.toml", f"{key}.public", f'{rule.country} has no holiday "{holiday}"')
             public.append(found)
+        listed = tuple(entry for ics_file in file.ics for entry in self._listed(key, ics_file))
         if self.faults:
             return NEVER_CLOSED
-        return Closures(tuple(public), tuple(annual), file.dates, file.working, file.certified_until)
+        certified = file.certified_until or ics.certified_until(listed)
+        return Closures(tuple(public), tuple(annual), file.dates, file.working, certified, listed)
+
+    def _listed(self, key: str, name: str) -> list[ListedDays]:
+        path = self.folder / name
+        if path.parent != self.folder or not path.is_file():
+            self.fault(
+                "calendars.toml", f"{key}.ics", f'there is no file "{name}" beside this one; put it there'
+            )
+            return []
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            self.fault(name, "", "is not UTF-8 text; save it as UTF-8")
+            return []
+        listed, faults = ics.read(text)
+        for line, says in faults:
+            self.fault(name, f"line {line}", says)
+        return listed
 
 
-def faults_of(file: str, wrong: ValidationError) -> Iterator[Fault]:
-    """Each complaint of the schema in an operator's words."""
+def _hours(plans: Mapping[str, schema.PlanFile]) -> frozenset[str]:
+    return frozenset(name for plan in plans.values() for name in plan.calendars)
+
+
+def faults_of(file: str, wrong: ValidationError, within: tuple[str, ...] = ()) -> Iterator[Fault]:
+    """Each complaint of the schema in an operator's words; `within` is the key of what was checked."""
     for error in wrong.errors():
-        key = ".".join(str(part + 1) if isinstance(part, int) else part for part in error["loc"])
+        key = ".".join(str(part + 1) if isinstance(part, int) else part for part in (*within, *error["loc"]))
         match error["type"]:
             case "extra_forbidden":
                 says = "is not a key that Frontline knows; mend or remove it"

@@ -75,6 +75,8 @@ TimeText = Annotated[timedelta, BeforeValidator(_time_of_day)]
 AmountText = Annotated[Amount, BeforeValidator(_amount)]
 DaysText = Annotated[BusinessDays, BeforeValidator(_days)]
 OneOrMore = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
+ListedFiles = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Wording = Literal["target", "aim", "goal", "contract"]
 OptionId = Annotated[str, Field(max_length=60)]
 OptionLabel = Annotated[str, Field(min_length=1, max_length=150)]
 Weekdays = Annotated[list[str], AfterValidator(_weekdays)]
@@ -135,19 +137,35 @@ class AnnualFile(Strict):
     chosen: dict[int, date] = {}
 
 
-class ClosuresFile(Strict):
+class DaysOffFile(Strict):
+    """Closed days. `working` wins over all else; `ics` names iCalendar files beside this one."""
+
     public: tuple[PublicFile, ...] = ()
     annual: tuple[AnnualFile, ...] = ()
     dates: dict[date, str] = {}
+    ics: ListedFiles = ()
     working: dict[date, str] = {}
-    early: dict[date, TimeText] = {}
     certified_until: date | None = None
 
 
+class ClosuresFile(DaysOffFile):
+    early: dict[date, TimeText] = {}
+
+
 class CalendarFile(Cited):
+    """`closed` closes the whole calendar.
+
+    Hours between two zones may name each end's own holidays: a day in both lists is closed, one in the
+    opening end's list alone opens at `shared_from` by the closing end's clocks (left out: at the time of
+    day at which it usually opens), one in the closing end's list alone keeps all of its hours.
+    """
+
     open: tuple[OpenFile, ...] = ()
     always: bool = False
     closed: ClosuresFile | None = None
+    closed_at_opening_end: DaysOffFile | None = None
+    closed_at_closing_end: DaysOffFile | None = None
+    shared_from: TimeText | None = None
 
 
 class ExtensionFile(Cited):
@@ -170,6 +188,7 @@ class PromiseFile(Cited):
     extension: tuple[ExtensionFile, ...] = ()
     calendar: str
     warn_at: float = Field(default=0.75, gt=0, lt=1)
+    wording: Wording | None = None
 
 
 class SeverityFile(Cited):
@@ -184,6 +203,11 @@ class SeverityFile(Cited):
     promise: tuple[PromiseFile, ...] = ()
 
 
+class FirstContactFile(Strict):
+    name: str
+    accounts: int | None = Field(default=None, ge=1)
+
+
 class PlanFile(Cited):
     name: str
     aliases: tuple[str, ...] = ()
@@ -191,7 +215,9 @@ class PlanFile(Cited):
     tam: bool = True
     hold: bool = False
     way_in: str | None = None
-    wording: Literal["target", "aim", "goal", "contract"] = "target"
+    wording: Wording = "target"
+    first_contact: FirstContactFile | None = None
+    emergency_contact: str | None = None
     calendars: dict[str, str] = {}
 
 

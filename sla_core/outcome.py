@@ -1,0 +1,211 @@
+"""What became of each promise of a ticket: its history replayed under a policy, up to an instant.
+
+People's acts are taken as they happened; what the clock did is left out and found anew. So a history can be
+replayed under another policy than the one it was lived under.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sla_core.engine import evaluate, promises
+from sla_core.events import Breached, Called, Event, Reminded, Undelivered, Warned
+from sla_core.policy import Metric, Policy
+from sla_core.promise import Promise
+from sla_core.ticket import Ticket, evolve, fold
+
+_ORDER = tuple(Metric)
+
+
+class Result(StrEnum):
+    MET = "met"
+    BREACHED = "breached"
+    OPEN = "open"
+    ENDED = "ended"
+    """Neither met nor breached: its customer closed the ticket, or another promise took its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one promise."""
+
+    promise: Promise
+    """As it stood when it was last seen."""
+    result: Result
+    due_at: datetime | None
+    """None while a hold has no end."""
+    over_at: datetime | None
+    """When it was met, late or not, or stopped to matter; None while it goes on."""
+    warned_at: datetime | None
+    margin: timedelta | None
+    """Time of its calendar to spare, or, below zero, how late; None where nothing is left to measure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The first step of the escalation policy is called at once, because of the severity."""
+
+    at: datetime
+    role: str
+    severity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a history comes to under a policy."""
+
+    ticket: Ticket
+    """As it stands at the end; without its history."""
+    outcomes: tuple[Outcome, ...]
+    """In the order in which clocks are shown; of one metric, earliest first."""
+    pages: tuple[Page, ...]
+
+
+def replay(key: str, history: Sequence[Event], policy: Policy, until: datetime) -> Replay:
+    """The history under `policy`, as far as `until`. Raises ValueError unless it begins with `Opened`.
+
+    Its severities, plan and order-form terms must be known to the policy.
+    """
+    tape = _Tape(key, history[:1], policy)
+    for seq, event in enumerate(history[1:], start=2):
+        if event.at > until:
+            break
+        if not isinstance(event, Warned | Breached | Called | Reminded):
+            tape.run_until(event.at)
+            tape.act(seq, event)
+    tape.run_until(until)
+    found = sorted(tape.outcomes(), key=lambda o: (_ORDER.index(o.promise.metric), o.promise.started_at))
+    return Replay(tape.ticket, tuple(found), tuple(tape.pages))
+
+
+class _Tape:
+    """A history while it is replayed. `_seen` has every promise so far, as it stood when last it ran."""
+
+    def __init__(self, key: str, opening: Sequence[Event], policy: Policy) -> None:
+        self.ticket = fold(key, opening)
+        self.pages: list[Page] = []
+        self._policy = policy
+        self._now = self.ticket.opened.at
+        self._history: list[Event] = list(opening)
+        self._moved = {1: 1}
+        """Where each act of the original history stands in this one."""
+        self._seen: dict[str, Promise] = {}
+        self._current: frozenset[str] = frozenset()
+        self._replaced: dict[str, tuple[Result, datetime | None]] = {}
+        self._warned: dict[str, datetime] = {}
+        self._breached: dict[str, datetime] = {}
+        self._page(before=None)
+        self._look(self.ticket.opened)
+
+    def run_until(self, end: datetime) -> None:
+        """Let the clock warn and breach up to and at `end`."""
+        while (at := self._next()) is not None and at <= end:
+            self._now = at
+            fell_due = evaluate(self.ticket, self._policy, at).events
+            for event in fell_due:
+                if isinstance(event, Warned):
+                    self._warned[event.run] = at
+                elif isinstance(event, Breached):
+                    self._breached[event.run] = event.due_at
+                self._record(event)
+        self._now = max(self._now, end)
+
+    def act(self, seq: int, event: Event) -> None:
+        """Somebody's act, number `seq` of the original history."""
+        before = self.ticket.severity
+        if isinstance(event, Undelivered) and event.seq is not None:
+            event = replace(event, seq=self._moved.get(event.seq))
+        self._record(event)
+        self._moved[seq] = len(self._history)
+        if isinstance(event, Undelivered) and event.seq is not None:
+            self.ticket = replace(fold(self.ticket.key, self._history), history=())
+        self._page(before)
+        self._look(event)
+
+    def outcomes(self) -> Iterator[Outcome]:
+        for run, promise in self._seen.items():
+            due_at = self._breached.get(run, promise.due_at)
+            result, over_at = self._replaced.get(run) or _stands(promise)
+            if run in self._breached:
+                result = Result.BREACHED
+            margin = _margin(promise, due_at, over_at, self._now)
+            yield Outcome(promise, result, due_at, over_at, self._warned.get(run), margin)
+
+    def _record(self, event: Event) -> None:
+        self._history.append(event)
+        self.ticket = evolve(self.ticket, event)
+
+    def _next(self) -> datetime | None:
+        """When next a promise will be warned of or breached."""
+        instants = []
+        for promise in promises(self.ticket, self._policy):
+            if promise.settled or promise.due_at is None or promise.run in self._breached:
+                continue
+            instants.append(promise.due_at)
+            if promise.warn_at is not None and promise.run not in self._warned:
+                instants.append(promise.warn_at)
+        return max(min(instants), self._now) if instants else None
+
+    def _page(self, before: str | None) -> None:
+        """Calls the first step when the ticket comes to be of a class that pages."""
+        severities = self._policy.severities
+        now = self.ticket.severity
+        paged_before = before is not None and severities[before].pages
+        if severities[now].pages and not paged_before and self._policy.steps:
+            self.pages.append(Page(self._now, self._policy.steps[0].role, now))
+
+    def _look(self, event: Event) -> None:
+        """Which promises run after the event, and what became of those that no longer do."""
+        running = {promise.run: promise for promise in promises(self.ticket, self._policy)}
+        for run in self._current - running.keys():
+            if isinstance(event, Undelivered) and run not in self._breached:
+                del self._seen[run]  # it began with what never reached the customer
+            else:
+                self._replaced[run] = self._left(self._seen[run], event.at)
+        for run, promise in running.items():
+            if run in self._seen or not self._answered_before(promise):
+                self._seen[run] = promise
+                self._replaced.pop(run, None)
+        self._current = frozenset(running.keys() & self._seen.keys())
+
+    def _left(self, promise: Promise, at: datetime) -> tuple[Result, datetime | None]:
+        """How a promise stands that no longer runs, because of what happened at `at`."""
+        result, over_at = _stands(promise)
+        if over_at is not None:
+            return result, over_at
+        ticket = self.ticket
+        updated = (
+            promise.metric is Metric.NEXT_UPDATE
+            and promise.severity == ticket.severity
+            and ticket.last_update_at == at
+        )
+        eased = (
+            promise.target.met_by_downgrade_to == ticket.severity and ticket.eased_from == promise.severity
+        )
+        return (Result.MET if updated or eased else Result.ENDED), at
+
+    def _answered_before(self, promise: Promise) -> bool:
+        """Whether it was over before it began: a change of severity does not promise the same again."""
+        if promise.met_at is None:
+            return promise.ended_at is not None
+        return any(seen.metric is promise.metric and seen.met_at is not None for seen in self._seen.values())
+
+
+def _stands(promise: Promise) -> tuple[Result, datetime | None]:
+    if promise.met_at is not None:
+        return Result.MET, promise.met_at
+    return (Result.OPEN if promise.ended_at is None else Result.ENDED), promise.ended_at
+
+
+def _margin(
+    promise: Promise, due_at: datetime | None, over_at: datetime | None, now: datetime
+) -> timedelta | None:
+    if due_at is None:
+        return promise.left(now) if over_at is None else None
+    at = over_at or now
+    if at < due_at:
+        return promise.calendar.elapsed(at, due_at)
+    return -promise.calendar.elapsed(due_at, at)
