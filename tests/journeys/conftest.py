@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ OpenDesk = Callable[..., Awaitable[DeskInMemory]]
 
 @pytest.fixture
 def a_desk(tmp_path: Path) -> OpenDesk:
-    async def at(instant: str = FRIDAY_AFTERNOON, **more: str) -> DeskInMemory:
+    async def at(instant: str = FRIDAY_AFTERNOON, **more: Any) -> DeskInMemory:
         return await open_desk(tmp_path, instant, **more)
 
     return at
