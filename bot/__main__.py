@@ -37,6 +37,7 @@ from demo import command as demo
 from demo.stage import Cast
 from sla_core.catalog.load import Faults
 from sla_core.catalog.schema import zone
+from sla_core.events import Event
 
 log = structlog.get_logger("frontline")
 
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; faults go to stderr, one line each."""
     parser = argparse.ArgumentParser(prog="frontline", description="A support desk with an honest SLA clock.")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    commands.register(subparsers)
+    commands.register(subparsers, _histories)
     demo.register(subparsers)
     serve = subparsers.add_parser("serve", help="run the bot: HTTP server, SLA wake-ups, delivery")
     serve.set_defaults(run=lambda args: asyncio.run(_serve()))
@@ -81,6 +82,16 @@ def _told(*faults: str) -> int:
 def _migrate() -> int:
     print(migrate(read_environment().database_url))
     return DONE
+
+
+def _histories(account: str) -> list[tuple[str, tuple[Event, ...]]]:
+    """The account's stored tickets, for `simulate`."""
+
+    async def read() -> list[tuple[str, tuple[Event, ...]]]:
+        async with connect(read_environment().database_url) as store:
+            return [(key, await store.load(key)) for key in await store.tickets(account)]
+
+    return asyncio.run(read())
 
 
 async def _serve() -> int:
@@ -169,7 +180,13 @@ async def _desk(
     env: Environment, settings: DeskSettings, store: SqliteStore
 ) -> AsyncIterator[tuple[Desk, Slack]]:
     """The desk on its platforms; they are closed at the end."""
-    clock = await store.stage(env.stage_clock) or WallClock()
+    stage = await store.stage(env.stage_clock)
+    if stage is not None and not env.on_this_machine:
+        raise DatabaseFault(
+            "DATABASE_URL: this database lives on a stage clock, which needs a SLACK_API_URL on this machine;"
+            " set another database"
+        )
+    clock = stage or WallClock()
     assert env.slack_bot_token is not None
     assert env.slack_signing_secret is not None
     slack = Slack(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -14,12 +13,13 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bot.cli.lookup import Wrong, plan_of
+from bot.cli.lookup import Wrong
 from bot.cli.simulate_csv import Case, read_instant, read_tickets
-from sla_core.catalog.load import Fault, Faults, load, vendors, version_at
-from sla_core.events import Event, Opened, SeverityChanged
+from bot.cli.simulate_rules import Rules, rules, second_rules, strange_names
+from sla_core.catalog.load import Fault, Faults
+from sla_core.events import Event
 from sla_core.outcome import Outcome, Replay, Result, replay
-from sla_core.policy import Metric, Policy, Term
+from sla_core.policy import Metric
 
 Histories = Callable[[str], Iterable[tuple[str, Sequence[Event]]]]
 """The key and the history of every stored ticket of an account."""
@@ -45,22 +45,6 @@ class Asked:
     against_plan: str | None
     mapped: Sequence[str]
     until: str | None
-
-
-@dataclass(frozen=True)
-class Rules:
-    """A policy to replay under: its dated versions, the plan, and what it calls other policies' severities."""
-
-    policies: Sequence[Policy]
-    plan: str
-    called: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        return f"{self.policies[-1].name}, plan {self.policies[-1].plans[self.plan].name}"
-
-    def policy_for(self, case: Case) -> Policy:
-        return version_at(list(self.policies), case.opened.at.date())
 
 
 @dataclass(frozen=True)
@@ -140,39 +124,45 @@ class Comparison:
 def simulate(asked: Asked, histories: Histories | None, now: datetime, progress: Console) -> Comparison:
     """Replays what was asked for. Raises Faults or Wrong."""
     until = now if asked.until is None else _until(asked.until)
-    cases, faults = _cases(asked, histories)
-    second = None
     called = dict(_pair(text) for text in asked.mapped)
-    first = _rules(asked.vendor, asked.plan, called)
+    first = rules(asked.vendor, asked.plan, called)
     sets = [first]
     if asked.against is not None:
-        second = _rules(asked.against, asked.against_plan, called, asked.plan)
-        sets.append(second)
-    faults += _strange_names(sets, called)
-    faults += _misfits(first, cases, always=False)
-    faults += _misfits(second, cases, always=True) if second else []
+        sets.append(second_rules(asked.against, asked.against_plan, called, first))
+    cases, faults = _cases(asked, histories)
+    faults += strange_names(sets, called)
+    for one in sets:
+        faults += one.misfits(cases)
     if faults:
         raise Faults(faults)
     early = [case for case in cases if case.opened.at <= until]
+    work = [(one, case) for one in sets for case in early]
+    replays = [_replayed(one, case, until) for one, case in tracked(work, "Replaying tickets", progress)]
+    unjudged = frozenset({Metric.NEXT_UPDATE}) if asked.tickets else frozenset[Metric]()
+    simulations = [
+        Simulation(one, list(zip(early, replays[i * len(early) :], strict=False)), unjudged)
+        for i, one in enumerate(sets)
+    ]
+    second = simulations[1] if asked.against is not None else None
+    return Comparison(until, simulations[0], second, _notes(sets, cases, early, unjudged))
+
+
+def _notes(
+    sets: Sequence[Rules], cases: Sequence[Case], early: Sequence[Case], unjudged: Collection[Metric]
+) -> list[str]:
+    """What a reader of the figures must know."""
     notes = []
     if len(early) < len(cases):
         notes.append(f"{len(cases) - len(early)} of {len(cases)} tickets were opened later and are left out")
-    unjudged = frozenset[Metric]()
-    if asked.tickets is not None:
-        unjudged = frozenset({Metric.NEXT_UPDATE})
+    if unjudged:
         notes.append("next updates are not judged: a CSV file does not say when they were given")
-    for rules in sets:
-        foreign = [case for case in early if case.opened.terms and not _own(case, rules.policy_for(case))]
-        if foreign:
-            vendor = rules.policies[-1].vendor
-            count = f"{len(foreign)} ticket{'s' if len(foreign) > 1 else ''}"
-            notes.append(f"the order forms of {count} are another vendor's and not applied under {vendor}")
-    work = [(rules, case, rules is second) for rules in sets for case in early]
-    replays = [_replayed(*part, until) for part in tracked(work, "Replaying tickets", progress)]
-    one = Simulation(first, list(zip(early, replays[: len(early)], strict=True)), unjudged)
-    other = replays[len(early) :]
-    two = Simulation(second, list(zip(early, other, strict=True)), unjudged) if second else None
-    return Comparison(until, one, two, notes)
+    for one in sets:
+        if ignored := sum(map(one.ignores_order_form, early)):
+            count = f"{ignored} ticket{'' if ignored == 1 else 's'}"
+            notes.append(
+                f"{one.name}: order forms of {count} were agreed with another vendor, so not applied"
+            )
+    return notes
 
 
 def tracked(items: Sequence[T], what: str, console: Console) -> Iterator[T]:
@@ -227,113 +217,8 @@ def _pair(text: str) -> tuple[str, str]:
     return theirs, ours
 
 
-def _rules(place: str, plan: str | None, called: Mapping[str, str], like: str = "") -> Rules:
-    """`plan`, or else the one named as in the first policy, or else the only one there is."""
-    policies = _policies(place)
-    newest = policies[-1]
-    if plan is None:
-        plan = next(iter(newest.plans)) if len(newest.plans) == 1 else like
-        try:
-            plan_of(newest, plan)
-        except Wrong as wrong:
-            raise Wrong(f"{wrong}; name it with --against-plan") from None
-    id_ = plan_of(newest, plan).id
-    for policy in policies:
-        plan_of(policy, id_)
-    return Rules(policies, id_, called)
-
-
-def _policies(place: str) -> list[Policy]:
-    """A pack, a folder of dated versions, or one of these versions."""
-    head = Path(place) / "policy.toml"
-    if place in vendors() or not head.is_file():
-        return load(place)
-    versions = load(head.resolve().parent.parent)
-    effective = tomllib.loads(head.read_text(encoding="utf-8"))["effective"]
-    return [policy for policy in versions if policy.effective == effective]
-
-
-def _strange_names(sets: Sequence[Rules], called: Mapping[str, str]) -> list[Fault]:
-    """`--map` to a severity that no policy has."""
-    known = {id_: None for rules in reversed(sets) for policy in rules.policies for id_ in policy.severities}
-    return [
-        Fault("--map", theirs, f'there is no severity "{ours}"; known are {", ".join(known)}')
-        for theirs, ours in called.items()
-        if ours not in known
-    ]
-
-
-def _severity(name: str, rules: Rules, policy: Policy, always: bool) -> str:
-    """What a policy calls it. `always`: as mapped even if it knows the name, being the second policy."""
-    if not always and name in policy.severities:
-        return name
-    return rules.called.get(name, name)
-
-
-def _misfits(rules: Rules, cases: Sequence[Case], always: bool) -> list[Fault]:
-    """Severities and order-form terms that the policy cannot place; each name once for the second policy."""
-    faults: dict[tuple[str, str, str], Fault] = {}
-    for case in cases:
-        policy = rules.policy_for(case)
-        place = case.where or case.name
-        for name in _severities(case):
-            if _severity(name, rules, policy, always) in policy.severities:
-                continue
-            known = ", ".join(policy.severities)
-            says = f'{policy.vendor} has no severity "{name}"; known are {known}'
-            example = f"--map {name}={policy.worst.id}"
-            if always:
-                fault = Fault("--against", "", f"{says}; say which one it is: {example}")
-            else:
-                fault = Fault(place, "", says if case.where else f"{says}; say which one it is: {example}")
-            faults[("" if always else place, policy.vendor, name)] = fault
-        for term in _terms(case, rules, policy, always):
-            if says := _misfit(term, policy, rules.plan):
-                faults[case.name, "term", f"{term.severity}.{term.metric}"] = Fault(case.name, "", says)
-    return list(faults.values())
-
-
-def _misfit(term: Term, policy: Policy, plan: str) -> str | None:
-    """Why the policy cannot apply a term of an order form."""
-    severity = policy.severities.get(term.severity)
-    what = f"its order form's {term.severity}.{term.metric}"
-    if severity is None:
-        return None
-    if term.calendar is None:
-        promised = any(target.metric is term.metric for target in severity.targets)
-        return None if promised else f"{what} replaces a promise that {policy.vendor} does not make"
-    known = {*policy.calendars, *policy.plans[plan].calendars}
-    return None if term.calendar in known else f'{what} needs a calendar "{term.calendar}"'
-
-
-def _severities(case: Case) -> list[str]:
-    names = [case.opened.severity, *(e.severity for e in case.history if isinstance(e, SeverityChanged))]
-    return list(dict.fromkeys(names))
-
-
-def _own(case: Case, policy: Policy) -> bool:
-    return case.opened.vendor == policy.vendor
-
-
-def _terms(case: Case, rules: Rules, policy: Policy, always: bool) -> tuple[Term, ...]:
-    """The order form that was in force, under the vendor that it was agreed with."""
-    if not _own(case, policy):
-        return ()
-    terms = case.opened.terms
-    return tuple(replace(t, severity=_severity(t.severity, rules, policy, always)) for t in terms)
-
-
-def _replayed(rules: Rules, case: Case, always: bool, until: datetime) -> Replay:
-    policy = rules.policy_for(case)
-    history: list[Event] = []
-    for event in case.history:
-        if isinstance(event, Opened | SeverityChanged):
-            event = replace(event, severity=_severity(event.severity, rules, policy, always))
-        if isinstance(event, Opened):
-            terms = _terms(case, rules, policy, always)
-            event = replace(event, plan=rules.plan, version=policy.version, terms=terms)
-        history.append(event)
+def _replayed(rules: Rules, case: Case, until: datetime) -> Replay:
     try:
-        return replay(case.name, history, policy, until)
+        return replay(case.name, rules.history(case), rules.policy_for(case), until)
     except ValueError as wrong:
         raise Wrong(f"{case.name}: {wrong}") from None

@@ -48,13 +48,13 @@ def _tickets(simulation: Simulation) -> Table:
 
 
 def _paged(page: Page, replayed: Replay) -> str:
-    at = local_at_both_ends(page.at, replayed.outcomes[0].promise.calendar) if replayed.outcomes else ""
-    return f"{page.role} {at or stamp(page.at)}"
+    at = local(page.at, replayed.outcomes[0].promise.calendar.zone) if replayed.outcomes else stamp(page.at)
+    return f"{page.role} {at}"
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
     promise = outcome.promise
-    due = "on hold" if outcome.due_at is None else local_at_both_ends(outcome.due_at, promise.calendar)
+    due = "on hold" if outcome.due_at is None else local(outcome.due_at, promise.calendar.zone)
     warned = "–" if outcome.warned_at is None else local(outcome.warned_at, promise.calendar.zone)
     said = _coloured(str(outcome.result), _by_how_much(outcome))
     return (escape(promise.severity), _plain(promise.metric), escape(due), said, escape(warned))
@@ -77,10 +77,10 @@ def _totals(simulation: Simulation) -> Table:
     heads = ("severity", "promise", *COUNTED, "kept", "warned", "paged")
     table = _table(f"Totals under {simulation.rules.name}", *heads)
     for (severity, metric), row in simulation.totals().items():
-        counts = ["–"] * 6 if metric == PAGE else [*(str(row[c]) for c in COUNTED), _kept(row), ""]
-        counts[5:] = ["–" if metric == PAGE else str(row["warned"])]
-        paged = str(row["paged"]) if metric == PAGE else "–"
-        table.add_row(escape(severity), _plain(metric), *counts, paged)
+        counts = [*(str(row[name]) for name in COUNTED), _kept(row), str(row["warned"]), "–"]
+        if metric == PAGE:
+            counts = [*("–" for _ in counts[1:]), str(row["paged"])]
+        table.add_row(escape(severity), _plain(metric), *counts)
     return table
 
 
@@ -144,7 +144,7 @@ def _by_metric(simulation: Simulation) -> dict[tuple[str, str], int]:
 def _table(title: str, *heads: str) -> Table:
     table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for head in heads:
-        table.add_column(escape(head))
+        table.add_column(escape(head), overflow="fold")
     return table
 
 

@@ -308,7 +308,7 @@ def added(name: str, text: str) -> Breakage:
             'no severity "S7"; known are S1, S2, S3, none',
         ),
         (
-            added("triage.toml", 'when = { privacy = ["no"] }'),
+            broken("triage.toml", 'clause = "M3-18"', 'clause = "M3-18"\nwhen = { privacy = ["no"] }'),
             "triage.toml",
             "rule.6",
             "must hold for every answer",
