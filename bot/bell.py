@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 from bot.ports import Clock
 
@@ -20,13 +20,16 @@ class Bell:
 
     async def wait(self, clock: Clock, until: datetime | None) -> None:
         """Returns at the next ring, or at `until` if that is sooner."""
-        sleeper = asyncio.create_task(clock.sleep_until(until)) if until else None
-        ring = asyncio.create_task(self._rung.wait())
+        waiting: set[asyncio.Task[Any]] = {asyncio.create_task(self._rung.wait())}
+        if until is not None:
+            waiting.add(asyncio.create_task(clock.sleep_until(until)))
         try:
-            await asyncio.wait({ring, sleeper} if sleeper else {ring}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in filter(None, (ring, sleeper)):
+            for task in waiting:
                 task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            # Awaiting them one by one would take a cancellation of ours for theirs, and lose it.
+            await asyncio.wait(waiting)
+        for task in done:
+            task.result()
         self._rung.clear()

@@ -10,6 +10,9 @@ from datetime import UTC, datetime, timedelta
 LONGEST_SLEEP = timedelta(hours=1)
 """Sleeps are cut so that a clock that was set forward is noticed."""
 
+FASTEST = 1_000_000.0
+"""A stage clock that is faster would leave the calendar within days."""
+
 _STAGE = re.compile(r"^(?P<at>[^*]+)\*(?P<speed>\d+(\.\d+)?)$")
 
 
@@ -50,8 +53,8 @@ class StageClock:
         """`2026-12-24T15:30:00+01:00*600`, starting now. Raises ValueError that shows the form."""
         example = "write INSTANT*SPEED, such as 2026-12-24T15:30:00+01:00*600"
         found = _STAGE.match(text.strip())
-        if not found or float(found["speed"]) <= 0:
-            raise ValueError(f'"{text}" is no stage clock; {example}')
+        if not found or not 0 < float(found["speed"]) <= FASTEST:
+            raise ValueError(f'"{text}" is no stage clock up to {FASTEST:,.0f} times as fast; {example}')
         return cls(real_now(), parse_instant(found["at"]), float(found["speed"]))
 
 
@@ -84,8 +87,8 @@ def parse_instant(text: str) -> datetime:
     """An instant with its offset, as UTC. Raises ValueError that names the cure."""
     try:
         at = datetime.fromisoformat(text.strip())
-    except ValueError:
+        if at.tzinfo is not None:
+            return at.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError(f'"{text}" is no instant; write 2026-03-20T16:30:00+01:00') from None
-    if at.tzinfo is None:
-        raise ValueError(f'"{text}" does not say which zone it is in; add Z or an offset such as +01:00')
-    return at.astimezone(UTC)
+    raise ValueError(f'"{text}" does not say which zone it is in; add Z or an offset such as +01:00')

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
 import structlog
 
-from bot.address import MessageRef
+from bot.address import MessageRef, Place, UserRef
 from bot.bell import Bell
 from bot.desk.core import Desk
-from bot.ports import ChatPlatform, Clock, Message, Never, NotNow, Outgoing
+from bot.ports import ChatPlatform, Clock, Message, Never, NotNow, Outgoing, Priority
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 16
-"""Messages on their way at the same time, each in another place."""
+"""Messages on their way at the same time, each in another place; pages go beyond it."""
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 300.0
 """Seconds between tries, doubling from the first to the longest, when the platform names no time itself."""
+MOST_DOUBLINGS = 10
+LAST_WORDS = 5.0
+"""Seconds that messages on their way have to arrive when we stop: cut off, they would be said twice."""
+A_MOMENT = timedelta(seconds=1)
+
+Lane = tuple[bool, Place | UserRef]
 
 
 @dataclass
@@ -33,10 +40,32 @@ class Courier:
     random: Random = field(default_factory=Random)
 
     async def run(self) -> None:
-        """Deliver for ever."""
-        while True:
-            if not await self.deliver():
-                await self.bell.wait(self.clock, await self.desk.store.next_ready())
+        """Deliver for ever, each place at its own pace: one that is slow to answer holds up no other."""
+        busy: dict[Lane, asyncio.Task[None]] = {}
+        try:
+            while True:
+                for lane, task in [*busy.items()]:
+                    if task.done():
+                        del busy[lane]
+                        task.result()
+                await self._begin(busy)
+                await self.bell.wait(self.clock, await self._next_ready())
+        finally:
+            await _arrived(busy.values())
+
+    async def _begin(self, busy: dict[Lane, asyncio.Task[None]]) -> None:
+        """Send the next message of every place where none is on its way."""
+        for outgoing in await self.desk.store.unsent(self.clock.now(), AT_ONCE + len(busy)):
+            lane = _lane(outgoing.message)
+            paging, _ = lane
+            if lane not in busy and (paging or len(busy) < AT_ONCE):
+                busy[lane] = task = asyncio.create_task(self._send(outgoing))
+                task.add_done_callback(lambda _: self.bell.ring())
+
+    async def _next_ready(self) -> datetime | None:
+        """When to look again. What is ready already is on its way; its end rings the bell."""
+        ready, now = await self.desk.store.next_ready(), self.clock.now()
+        return ready if ready is None or ready > now else now + A_MOMENT
 
     async def deliver(self) -> int:
         """Send the next message of every place that may speak now; how many were tried."""
@@ -53,11 +82,12 @@ class Courier:
         try:
             ref = await self._speak(platform, outgoing)
         except NotNow as busy:
-            until = self._again_at(outgoing.attempts, busy.after)
-            log.warning("not delivered yet", message=message.key, why=str(busy), again_at=until.isoformat())
-            await self.desk.store.park(message.key, until, str(busy))
+            await self._put_off(outgoing, str(busy), busy.after)
         except Never as refusal:
             await self._give_up(message, str(refusal))
+        except Exception as bug:  # one message that cannot be drawn must not take all others with it
+            log.exception("a message could not be drawn or sent", message=message.key)
+            await self._put_off(outgoing, type(bug).__name__)
         else:
             await self.desk.store.sent(message.key, ref)
 
@@ -68,6 +98,11 @@ class Courier:
             return outgoing.edits
         return await platform.post(outgoing.message.to, view, outgoing.thread)
 
+    async def _put_off(self, outgoing: Outgoing, why: str, after: float | None = None) -> None:
+        key, until = outgoing.message.key, self._again_at(outgoing.attempts, after)
+        log.warning("not delivered yet", message=key, why=why, again_at=until.isoformat())
+        await self.desk.store.park(key, until, why)
+
     async def _give_up(self, message: Message, why: str) -> None:
         """The effect is taken back before the message is: a crash in between repeats both, harmlessly."""
         log.error("refused for good", message=message.key, to=str(message.to), why=why)
@@ -75,5 +110,22 @@ class Courier:
         await self.desk.store.refused(message.key, why)
 
     def _again_at(self, attempts: int, after: float | None) -> datetime:
-        pause = min(FIRST_PAUSE * 2**attempts, LONGEST_PAUSE) if after is None else after
+        pause = (
+            min(FIRST_PAUSE * 2 ** min(attempts, MOST_DOUBLINGS), LONGEST_PAUSE) if after is None else after
+        )
         return self.clock.now() + timedelta(seconds=pause * self.random.uniform(1.0, 1.2))
+
+
+def _lane(message: Message) -> Lane:
+    """Whom it would keep waiting: messages to the same place or person, pages among themselves."""
+    return message.priority == Priority.PAGE, message.to
+
+
+async def _arrived(under_way: Collection[asyncio.Task[None]]) -> None:
+    """Wait for what is on its way, and give up what takes too long."""
+    if not under_way:
+        return
+    _, late = await asyncio.wait(under_way, timeout=LAST_WORDS)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*under_way, return_exceptions=True)

@@ -39,6 +39,11 @@ class Environment(BaseSettings):
     def stage_clock(self) -> StageClock | None:
         return StageClock.parse(self.frontline_clock) if self.frontline_clock else None
 
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether the Slack at SLACK_API_URL is a local one."""
+        return is_loopback(_host(self.slack_api_url))
+
 
 def read_environment() -> Environment:
     """Raises Faults."""
@@ -67,9 +72,10 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
         yield "slack", "is not in the desk's file, and this version connects Slack only; add a [slack] part"
     if not 0 <= env.port <= 65535:
         yield "PORT", f"{env.port} is no port; use 1 to 65535"
-    local = is_loopback(urlsplit(env.slack_api_url).hostname or "")
+    if not _host(env.slack_api_url):
+        yield "SLACK_API_URL", f'"{env.slack_api_url}" is no web address; unset it, or write {SLACK_API}'
     if env.frontline_local_slack:
-        if not local:
+        if not env.on_this_machine:
             yield "FRONTLINE_LOCAL_SLACK", "goes with a SLACK_API_URL on this machine only"
         try:
             zone(env.frontline_local_slack)
@@ -77,7 +83,7 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
             yield "FRONTLINE_LOCAL_SLACK", str(wrong)
     if env.frontline_clock is None:
         return
-    if not local:
+    if not env.on_this_machine:
         yield (
             "FRONTLINE_CLOCK",
             "needs a SLACK_API_URL on this machine (a local Slack); unset one of the two",
@@ -86,6 +92,15 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
         StageClock.parse(env.frontline_clock)
     except ValueError as wrong:
         yield "FRONTLINE_CLOCK", str(wrong)
+
+
+def _host(url: str) -> str:
+    """Empty where it is no http or https address."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return (parts.hostname or "") if parts.scheme in ("http", "https") else ""
 
 
 def is_loopback(host: str) -> bool:

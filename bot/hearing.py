@@ -11,9 +11,10 @@ from bot import words
 from bot.address import Place, UserRef
 from bot.directory import Directory
 from bot.ports import Card, Message, Priority
-from bot.settings import Account
+from bot.settings import Account, Person
 from bot.views import Audience, Button, Mention, Notice, Part, Rich
 from sla_core.countdown import Tone
+from sla_core.engine import promises
 from sla_core.events import (
     Acknowledged,
     Alerted,
@@ -38,7 +39,7 @@ from sla_core.events import (
     Undelivered,
     Warned,
 )
-from sla_core.policy import Policy
+from sla_core.policy import Mode, Policy
 from sla_core.ticket import Ticket, fold
 
 VIA_FORM = "form"
@@ -119,6 +120,8 @@ class _Occasion:
             case SeverityChanged():
                 before = fold(key, self.ticket.history[: self.seq - 1]).severity
                 yield from self._both(words.severity_changed(self.ticket, before, event, self.policy))
+                if not self.policy.severities[before].pages:
+                    yield from self._page(event.severity, event.at)
             case DueDateSet():
                 yield from self._both(words.due_date_set(key, event))
             case Extended():
@@ -172,10 +175,40 @@ class _Occasion:
             )
         if event.notes:
             yield self._triage(words.noted(self.ticket.key, event.notes), Tone.WARN, what="notes")
-        if self.policy.severities[event.severity].pages and self.policy.steps:
-            people = self._mentions(self.policy.steps[0].role, triage)
-            said = words.emergency(self.ticket.key, event.severity, people)
-            yield self._triage(said, Tone.ALARM, Priority.PAGE)
+        yield from self._page(event.severity, event.at)
+        yield from self._first_contact(triage)
+
+    def _page(self, severity: str, at: datetime) -> Iterator[Message]:
+        """Calls the first step, and whoever works on this class from the start and is on duty."""
+        if not (self.policy.severities[severity].pages and self.policy.steps):
+            return
+        plan = self.ticket.opened.plan
+        resolvers = [
+            step.role
+            for step in self.policy.steps[1:]
+            if (duty := step.duties.get(severity)) and duty.mode is Mode.RESOLVER
+            if self.policy.opens_at(plan, step, severity, at) == at
+        ]
+        people = self._mentions([self.policy.steps[0].role, *resolvers])
+        said = words.emergency(self.ticket.key, severity, people)
+        yield self._triage(said, Tone.ALARM, Priority.PAGE, "page")
+        yield from self._called_off_hours(at)
+
+    def _called_off_hours(self, at: datetime) -> Iterator[Message]:
+        """Tells the customer that people are called although the promised time has not begun to count."""
+        step = self.policy.steps[0]
+        waiting = [p for p in promises(self.ticket, self.policy) if not p.calendar.is_open(at)]
+        if waiting and self.directory.rota(step.role):
+            said = words.called_off_hours(self.ticket, step, self.policy)
+            yield self._customer(said, priority=Priority.PAGE, what="called")
+
+    def _first_contact(self, triage: Place) -> Iterator[Message]:
+        """Names the account's own person to the agents, where the plan makes them the first contact."""
+        contact = self.policy.plans[self.ticket.opened.plan].first_contact
+        person = self.directory.tam(self.account) if self.account and contact else None
+        if contact and person:
+            said = words.first_contact(self.ticket.key, contact.name, self._named([person], triage))
+            yield self._triage(said, what="contact")
 
     def _escalated(self, event: Escalated) -> Iterator[Message]:
         said = words.escalated(self.ticket.key, event)
@@ -185,20 +218,24 @@ class _Occasion:
             yield self._call(event.step, event.calls_at)
 
     def _call(self, step: int, at: datetime | None) -> Message:
-        triage = self.directory.triage_for(self.channel)
         called = self.policy.steps[step]
-        people = self._mentions(called.role, triage) if at is None else ()
+        people = self._mentions([called.role]) if at is None else ()
         said = words.calling(self.ticket.key, called, people, at)
         return self._triage(said, Tone.WARN, Priority.PAGE if at is None else Priority.BREACH, "call")
 
-    def _mentions(self, role: str, place: Place) -> list[Part]:
-        """The people of a rota; its name where the desk's file gives it nobody."""
+    def _mentions(self, roles: Sequence[str]) -> list[Part]:
+        """The people of these rotas, each once; the rota's name where the desk's file gives it nobody."""
+        people = {person.id: person for role in roles for person in self.directory.rota(role)}
+        empty = [f"Nobody is in the rota {role}." for role in roles if not self.directory.rota(role)]
+        return [*self._named(list(people.values()), self.directory.triage_for(self.channel)), *empty]
+
+    def _named(self, people: Sequence[Person], place: Place) -> list[Part]:
         return [
             Mention(UserRef(place.platform, "", id_), person.name)
             if (id_ := person.on(place.platform))
             else person.name
-            for person in self.directory.rota(role)
-        ] or [f"Nobody is in the rota {role}."]
+            for person in people
+        ]
 
     def _both(
         self, said: Rich, tone: Tone = Tone.CALM, priority: Priority = Priority.STATE, what: str = "said"

@@ -156,6 +156,22 @@ class Store(Protocol):
         ...
 
 
+class Notebook(Protocol):
+    """What an adapter has to remember across restarts, by topic and key. Each verb is durable when it returns."""
+
+    async def note(self, topic: str, key: str, value: str) -> None:
+        """Keep a value in place of the one before."""
+        ...
+
+    async def noted(self, topic: str, key: str) -> str | None:
+        """The value of a key, if it has one."""
+        ...
+
+    async def notes(self, topic: str) -> dict[str, str]:
+        """All keys of a topic with their values."""
+        ...
+
+
 class NotNow(Exception):
     """The platform asks to wait; `after` is in seconds."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from sla_core.catalog.load import Fault, Faults, faults_of, load, vendors
 from sla_core.policy import Metric, Plan, Policy, Term, parse_amount
 
 PLATFORMS = ("slack", "teams")
+_SLACK_CHANNEL = re.compile(r"^slack:[CG][A-Z0-9]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +223,9 @@ def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
     elif not any(part and part.triage for part in (file.slack, file.teams)):
         yield "slack.triage", 'names no channel where agents work; write triage = "C0TRIAGE"'
     people = {person.id for person in file.people}
+    triage = {
+        f"{name}:{part.triage}" for name, part in (("slack", file.slack), ("teams", file.teams)) if part
+    }
     yield from _twice("people", [person.id for person in file.people])
     yield from _twice("accounts", [account.id for account in file.accounts])
     yield from _twice("accounts.channels", [c for account in file.accounts for c in account.channels])
@@ -229,7 +234,7 @@ def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
             if name not in people:
                 yield f"rotas.{role}", _unknown("person", name, people)
     for account in file.accounts:
-        yield from _account_faults(account, people)
+        yield from _account_faults(account, people, triage)
 
 
 def _against_policy(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:
@@ -249,7 +254,7 @@ def _against_policy(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:
                 yield f"{key}.order_form.{where}", says
 
 
-def _account_faults(account: _Account, people: set[str]) -> Iterator[tuple[str, str]]:
+def _account_faults(account: _Account, people: set[str], triage: set[str]) -> Iterator[tuple[str, str]]:
     key = f"accounts.{account.id}"
     if account.tam is not None and account.tam not in people:
         yield f"{key}.tam", _unknown("person", account.tam, people)
@@ -263,6 +268,14 @@ def _account_faults(account: _Account, people: set[str]) -> Iterator[tuple[str, 
             continue
         if platform not in PLATFORMS:
             yield f"{key}.channels", _unknown("platform", platform, PLATFORMS)
+        elif channel in triage:
+            says = (
+                f'"{channel}" is triage, where agents talk among themselves; name a channel of the customer'
+            )
+            yield f"{key}.channels", says
+        elif platform == "slack" and not _SLACK_CHANNEL.match(channel):
+            says = f'"{channel}" is no channel id; copy it from the channel\'s details, as in "slack:C0ACME"'
+            yield f"{key}.channels", says
 
 
 def _order_form_faults(form: _OrderForm, policy: Policy, plan: Plan | None) -> Iterator[tuple[str, str]]:
@@ -330,17 +343,7 @@ def _warnings(accounts: Collection[Account], policy: Policy) -> Iterator[str]:
             yield f"accounts.{account.id}.tam: the plan {plan.id} has no TAM, so nobody gets a direct message"
         if not account.tam and plan.tam:
             yield f"accounts.{account.id}: no tam is named; escalations go to leadership, else to triage"
-        yield from _one_too_many(account, [a for a in accounts if a.tam == account.tam], plan)
-
-
-def _one_too_many(account: Account, served: list[Account], plan: Plan) -> Iterator[str]:
-    """Where one person has more accounts than the plan gives anyone."""
-    contact = plan.first_contact
-    if account.tam is None or contact is None or contact.accounts is None:
-        return
-    if account in served[contact.accounts :]:
-        others = ", ".join(other.id for other in served[: contact.accounts])
-        yield (
-            f"accounts.{account.id}.tam: {account.tam} has {others} already, and under the plan {plan.id} one"
-            f" {contact.name.lower()} has {contact.accounts} at most; name somebody else"
-        )
+        same = [a.id for a in accounts if a.tam and a.tam == account.tam]
+        if plan.first_contact and account.id in same[plan.first_contact.most :]:
+            most = f"{plan.first_contact.most} that the plan {plan.id} allows, such as {same[0]}"
+            yield f"accounts.{account.id}.tam: {account.tam} has the {most}; name somebody else"

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import structlog
 
 from bot.bell import Bell
+from bot.clock import WallClock
 from bot.desk.core import Desk
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 100
 """Tickets taken from the store at a time."""
-RETRY_AFTER = 5.0
-"""Seconds before tickets that could not be woken are tried again."""
+RETRY_AFTER = timedelta(seconds=5)
+"""How long, in real time, before tickets that could not be woken are tried again; a ring is heard."""
+_REAL = WallClock()
 
 
 async def tick(desk: Desk) -> list[str]:
@@ -39,5 +42,6 @@ async def run(desk: Desk, bell: Bell) -> None:
     """Tick for ever: at the earliest wake, and whenever the bell says that it may have changed."""
     while True:
         if await tick(desk):
-            await asyncio.sleep(RETRY_AFTER)
+            await bell.wait(_REAL, _REAL.now() + RETRY_AFTER)
+            continue
         await bell.wait(desk.clock, await desk.store.next_wake())

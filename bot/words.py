@@ -130,7 +130,21 @@ def emergency(key: str, severity: str, people: Sequence[Part]) -> Rich:
     named: list[Part] = []
     for person in people:
         named += [person, " "]
-    return keyed(key, f"a new {severity} needs somebody now. ", *named)
+    return keyed(key, f"this {severity} needs somebody now. ", *named)
+
+
+def called_off_hours(ticket: Ticket, step: Step, policy: Policy) -> Rich:
+    """That people are called now, and what is promised in writing."""
+    return keyed(
+        ticket.key,
+        f"{step.name} is called now, though it is off hours for the written times. ",
+        *_promised(ticket, policy),
+    )
+
+
+def first_contact(key: str, contact: str, people: Sequence[Part]) -> Rich:
+    """Whom the customer turns to first."""
+    return keyed(key, f"{contact}, the customer's first contact: ", *people)
 
 
 def resolved(key: str, event: Resolved) -> Rich:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -137,6 +138,10 @@ class FirstContact:
     name: str
     accounts: int | None = None
     """How many accounts one person may have; None: any number."""
+
+    @property
+    def most(self) -> int:
+        return sys.maxsize if self.accounts is None else self.accounts
 
 
 @dataclass(frozen=True, slots=True)

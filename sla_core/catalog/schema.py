@@ -110,7 +110,6 @@ class PolicyFile(Strict):
     name: str
     effective: date
     document: str
-    chat_help: str | None = None
     fact: tuple[Cited, ...] = ()
     reading: tuple[ReadingFile, ...] = ()
     not_yet: dict[str, str] = {}

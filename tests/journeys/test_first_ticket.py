@@ -242,13 +242,13 @@ async def test_a_customer_who_closes_ends_the_clocks_neither_met_nor_breached(a_
     assert await desk.events(key) == ["Opened", "Closed"]
 
 
-async def test_a_severity_1_calls_the_first_line_at_once(a_desk: OpenDesk) -> None:
-    """M3-13, M3-19: at any hour; here on a Sunday night."""
+async def test_a_severity_1_calls_the_first_line_and_engineering_at_once(a_desk: OpenDesk) -> None:
+    """M3-13, M3-19: at any hour, here on a Sunday night; engineering works on it from the start."""
     desk = await a_desk("2026-03-22T02:00:00Z")
     key = await desk.submits(ALICE, "All is down", S1)
 
     assert desk.standing(key) == ["less than 1 h left"]
-    assert desk.thread(key, Audience.AGENTS) == ["ACME-1 a new S1 needs somebody now. @Bob @Eve "]
+    assert desk.thread(key, Audience.AGENTS) == ["ACME-1 this S1 needs somebody now. @Bob @Eve @Kim "]
     assert desk.thread(key) == []
 
 

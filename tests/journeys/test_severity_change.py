@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.views import Audience
 from tests.harness import ALICE, BOB, S1, S2, S3, plain
 from tests.journeys.conftest import OpenDesk
 
@@ -61,6 +62,15 @@ async def test_an_answer_given_before_the_change_still_counts(a_desk: OpenDesk) 
     await desk.fast_forward(days=2)
 
     assert desk.standing(key) == ["met"]
+
+
+async def test_becoming_an_emergency_calls_people_as_opening_one_does(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+
+    await desk.does(BOB, "Change severity", key, severity="S1", text="Now it is down")
+
+    assert "ACME-1 this S1 needs somebody now. @Bob @Eve @Kim " in desk.thread(key, Audience.AGENTS)
 
 
 async def test_a_reason_is_needed_and_nothing_typed_is_lost(a_desk: OpenDesk) -> None:

@@ -178,7 +178,7 @@ async def test_the_override_pages_and_is_on_record(desk: DeskInMemory) -> None:
     assert any("the screening was set aside" in note for note in opened.notes)
     triage = " ".join(desk.thread(key, Audience.AGENTS))
     assert "the screening was set aside" in triage
-    assert "a new S1 needs somebody now" in triage
+    assert "this S1 needs somebody now" in triage
 
 
 # Emergencies --------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ async def test_an_emergency_at_night_is_confirmed_and_pages_at_once(desk: DeskIn
     """MON-7, MON-13, MON-15, MON-16: the receipt and the page, before any person has done a thing."""
     key = await desk.submits(ALICE, "Broken images everywhere", EMERGENCY)
     assert desk.heard(ACME)[0].startswith("ACME-1 Broken images everywhere [S1]")
-    assert any("a new S1 needs somebody now. @Bob @Eve" in text for text in desk.thread(key, Audience.AGENTS))
+    assert any("this S1 needs somebody now. @Bob @Eve" in text for text in desk.thread(key, Audience.AGENTS))
     assert dict(desk.face(key).facts)["Effort"] == "immediate investigation, around the clock"
 
 
@@ -197,7 +197,7 @@ async def test_the_page_is_the_same_by_day_and_on_a_closed_day(tmp_path: Path, a
     """MON-8, MON-29, MON-30, A4: at 11:00 on a Wednesday, on Thanksgiving, at the year's end."""
     desk = await open_desk(tmp_path, at, DESK_FILE)
     key = await desk.submits(ALICE, "Broken images everywhere", EMERGENCY)
-    assert any("a new S1 needs somebody now" in text for text in desk.thread(key, Audience.AGENTS))
+    assert any("this S1 needs somebody now" in text for text in desk.thread(key, Audience.AGENTS))
     assert desk.standing(key) == ["less than 1 h left"]
 
 

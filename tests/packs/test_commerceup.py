@@ -1,0 +1,578 @@
+"""Commerceup's policy: its hours and times by hand, its form, and what its merchants live through."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.cli.explain import explain
+from bot.cli.questions import questions
+from bot.cli.trace import strangers, traces
+from bot.clock import parse_instant
+from bot.settings import load_desk
+from bot.views import Audience
+from sla_core.catalog.load import load
+from sla_core.events import Breached
+from sla_core.policy import Mode, Policy
+from sla_core.triage import Answers
+from tests.harness import ALICE, BOB, DANA, DeskInMemory, done, form_of, open_desk, said
+
+INDIA = ZoneInfo("Asia/Kolkata")
+TUESDAY = "2026-03-10T06:30:00Z"
+"""Noon in India."""
+SATURDAY_NIGHT = "2026-03-21T20:00:00Z"
+"""Half past one on Sunday in India."""
+
+DESK_FILE = """
+vendor = "commerceup"
+
+[slack]
+triage = "C0TRIAGE"
+agents = ["U0BOB"]
+
+[rotas]
+support = ["bob", "eve"]
+engineering = ["kim"]
+
+[[people]]
+id = "dana"
+name = "Dana"
+slack = "U0DANA"
+email = "dana@commerceup.example"
+
+[[people]]
+id = "bob"
+name = "Bob"
+slack = "U0BOB"
+
+[[people]]
+id = "eve"
+name = "Eve"
+slack = "U0EVE"
+
+[[people]]
+id = "kim"
+name = "Kim"
+slack = "U0KIM"
+
+[[accounts]]
+id = "acme"
+name = "Acme Shoes"
+plan = "standard"
+tam = "dana"
+channels = ["slack:C0ACME"]
+"""
+
+ORDER_FORM = """
+[accounts.order_form]
+cites = "Order form 2026-04"
+C2.first_response = { within = "4h", calendar = "business-hours" }
+hold = true
+"""
+
+SECOND_STORE = """
+[[accounts]]
+id = "bags"
+name = "Acme Bags"
+plan = "standard"
+tam = "dana"
+channels = ["slack:C0BAGS"]
+"""
+
+C1 = {"type": "issue", "impact": "sales"}
+C2 = {"type": "issue", "impact": "function"}
+C3 = {"type": "issue", "impact": "standard"}
+C4 = {"type": "feature", "impact": "none"}
+
+
+@pytest.fixture
+def policy() -> Policy:
+    return load("commerceup")[-1]
+
+
+async def a_desk(tmp_path: Path, at: str = TUESDAY, more: str = "") -> DeskInMemory:
+    return await open_desk(tmp_path, at, DESK_FILE + more)
+
+
+def local(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=INDIA)
+
+
+def times(severity: str, at: str, key: str = "due_at") -> list[str]:
+    """When each promise falls, by the clocks of India."""
+    found = explain("commerceup", "standard", severity, local(at))
+    instants = [parse_instant(clock[key]) for clock in found["clocks"] if clock.get(key)]
+    return [f"{instant.astimezone(INDIA):%a %Y-%m-%d %H:%M}" for instant in instants]
+
+
+def on_card(desk: DeskInMemory, key: str) -> dict[str, str]:
+    """Each promise on the customer's card, and when it is due by the clocks of India."""
+    lines = desk.face(key).promises
+    return {line.label: f"{line.due_at.astimezone(INDIA):%a %d %b %H:%M}" for line in lines if line.due_at}
+
+
+async def breaches(desk: DeskInMemory, key: str) -> list[str]:
+    """Which promise was broken, and of which class."""
+    history = (await desk.ticket(key)).history
+    return [event.run.rpartition("/")[0] for event in history if isinstance(event, Breached)]
+
+
+def test_every_requirement_is_carried_or_waits_with_a_reason(policy: Policy) -> None:
+    """CUP-1 … CUP-19."""
+    found = {traced.id: traced for traced in traces(policy)}
+    assert list(found) == [f"CUP-{number}" for number in range(1, 20)]
+    assert not [traced.id for traced in found.values() if traced.loose]
+    assert set(policy.not_yet) == {"CUP-2", "CUP-3", "CUP-4", "CUP-13", "CUP-17", "CUP-19"}
+    assert [traced.id for traced in found.values() if not traced.carriers] == ["CUP-2", "CUP-13"]
+    assert strangers(policy) == []
+
+
+# Hours and times ------------------------------------------------------------------------------
+
+
+def test_hours_are_indian_and_no_weekday_is_closed(policy: Policy) -> None:
+    """CUP-7, A15: ten to six, Monday to Friday; holidays are excepted but not named."""
+    hours = policy.calendars["business-hours"]
+    shown = [hours.is_open(local(f"2026-03-10 {at}")) for at in ("09:59:59", "10:00", "17:59:59", "18:00")]
+    assert shown == [False, True, True, False]
+    assert not hours.is_open(local("2026-03-14 12:00"))
+    assert hours.is_open(local("2026-01-26 12:00"))
+    assert hours.closures.in_year(2026) == {}
+    assert any(reading.clause == "CUP-7" for reading in policy.readings)
+
+
+@pytest.mark.parametrize(
+    ("severity", "at", "due"),
+    [
+        # C1 and C2 by the clock, on a Sunday night, after hours and over the year's end
+        ("C1", "2026-03-22 01:30", ["Sun 2026-03-22 03:30", "Sun 2026-03-22 07:30"]),
+        ("C1", "2026-12-31 23:00", ["Fri 2027-01-01 01:00", "Fri 2027-01-01 05:00"]),
+        ("C2", "2026-03-20 19:00", ["Fri 2026-03-20 23:00", "Sat 2026-03-21 19:00"]),
+        # C3: Friday at five, after the close on Friday, on a Saturday, at ten sharp
+        ("C3", "2026-03-20 17:00", ["Mon 2026-03-23 17:00", "Fri 2026-03-27 17:00"]),
+        ("C3", "2026-03-20 18:00", ["Mon 2026-03-23 18:00", "Fri 2026-03-27 18:00"]),
+        ("C3", "2026-03-21 12:00", ["Mon 2026-03-23 18:00", "Fri 2026-03-27 18:00"]),
+        ("C3", "2026-03-23 10:00", ["Mon 2026-03-23 18:00", "Fri 2026-03-27 18:00"]),
+        # The weeks in which Europe and America change their clocks are weeks like others.
+        ("C3", "2026-03-27 12:00", ["Mon 2026-03-30 12:00", "Fri 2026-04-03 12:00"]),
+        ("C3", "2026-10-23 12:00", ["Mon 2026-10-26 12:00", "Fri 2026-10-30 12:00"]),
+        # C4 over the year's end: no holiday is known, so none is passed over.
+        ("C4", "2026-12-23 12:00", ["Fri 2026-12-25 12:00", "Wed 2027-01-06 12:00"]),
+    ],
+)
+def test_due_by_hand(severity: str, at: str, due: list[str]) -> None:
+    """CUP-4, CUP-7, CUP-8, CUP-9, CUP-10, CUP-11, A3, A21: a first response and a resolution."""
+    assert times(severity, at) == due
+
+
+def test_ranges_have_a_goal_and_a_limit() -> None:
+    """CUP-8, CUP-11, A20: 2 to 6 hours, 5 to 10 business days; the others have one time."""
+    assert times("C1", "2026-03-22 01:30", "goal_at") == ["Sun 2026-03-22 03:30"]
+    assert times("C4", "2026-12-23 12:00", "goal_at") == ["Wed 2026-12-30 12:00"]
+    assert times("C2", "2026-03-20 19:00", "goal_at") == times("C3", "2026-03-20 19:00", "goal_at") == []
+
+
+def test_c2_by_the_clock_is_told_to_be_a_reading(policy: Policy) -> None:
+    """CUP-9, A21: check flags the tension with hours that are kept for C1."""
+    assert any(reading.clause == "CUP-9" and "A21" in reading.chosen for reading in policy.readings)
+
+
+def test_the_undated_text_has_a_date_here(policy: Policy) -> None:
+    """CUP-1: versions are dated folders; the reading says that the document bears no date."""
+    assert policy.version == "2024-01-01"
+    assert any("bears no date" in reading.open_question for reading in policy.readings)
+
+
+def test_the_share_of_a_year_that_may_be_lost(policy: Policy) -> None:
+    """CUP-19: 99.8 % of 365 days leave 17 hours and 31 minutes."""
+    lost = timedelta(days=365) * 2 / 1000
+    assert lost // timedelta(minutes=1) == 17 * 60 + 31
+    assert any("CUP-19" in fact.clauses and "17 hours and 31 minutes" in fact.says for fact in policy.facts)
+    assert "report" in policy.not_yet["CUP-19"]
+
+
+def test_doors_of_their_own(policy: Policy) -> None:
+    """CUP-3: by e-mail and on the platform; the mail part waits (CUP-4, CUP-13)."""
+    (door,) = [fact.says for fact in policy.facts if "CUP-3" in fact.clauses]
+    assert "support@commerceup.io" in door
+    assert all("mail" in policy.not_yet[clause] for clause in ("CUP-3", "CUP-4", "CUP-13"))
+
+
+# The form -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("severity", "kind", "impact"),
+    [
+        ("C1", "issue", "store"),
+        ("C1", "issue", "sales"),
+        ("C1", "issue", "interface"),
+        ("C1", "issue", "reports"),
+        ("C1", "complaint", "sales"),
+        ("C2", "issue", "function"),
+        ("C3", "issue", "standard"),
+        ("C3", "design", "none"),
+        ("C3", "design", "minor"),
+        ("C4", "issue", "minor"),
+        ("C4", "feature", "none"),
+        ("C4", "feature", "standard"),
+        ("C4", "complaint", "none"),
+        ("C4", "training", "none"),
+    ],
+)
+def test_what_is_what(policy: Policy, severity: str, kind: str, impact: str) -> None:
+    """CUP-5, CUP-12, CUP-18: what is affected decides, then the kind of request."""
+    given: Answers = {"type": (kind,), "impact": (impact,)}
+    assert policy.triage.faults(given) == {}
+    assert policy.triage.propose(given).severity == severity
+
+
+def test_the_form_is_short_and_reaches_every_class(policy: Policy) -> None:
+    """CUP-1, CUP-18: the merchant selects a type; complaints and features are among them."""
+    kind, _ = policy.triage.questions
+    assert {"complaint", "feature"} <= {option.id for option in kind.options}
+    assert all(len(o.label) <= 75 for question in policy.triage.questions for o in question.options)
+    found = questions([policy], "standard", date(2026, 3, 10))["answers"]
+    assert list(found) == ["C1", "C2", "C3", "C4"]
+    for severity, answers in found.items():
+        given = {question: (answer,) for question, answer in answers.items()}
+        assert policy.triage.propose(given).severity == severity
+        assert policy.triage.referral(given) is None
+
+
+async def test_content_is_the_merchant_s_own_to_put_up(tmp_path: Path) -> None:
+    """CUP-17: such a request opens nothing, says what is offered instead, and loses nothing typed."""
+    desk = await a_desk(tmp_path)
+    form = await desk.asks_for_help(ALICE)
+
+    answer = await desk.sends(ALICE, form, summary="Put up our spring shoes", type="content")
+
+    again = form_of(answer)
+    assert list(again.errors) == ["type"]
+    assert "trains you" in again.errors["type"]
+    assert {field.id: field.value for field in again.fields}["summary"] == "Put up our spring shoes"
+    assert await desk.keys() == []
+
+    assert done(await desk.sends(ALICE, again, type="training", impact="none"))
+    assert desk.face("ACME-1").severity == "C4"
+
+
+async def test_a_site_that_is_down_is_told_what_holds(tmp_path: Path) -> None:
+    """CUP-19, A23: guidance on the ticket and to the customer, and no clock for it."""
+    desk = await a_desk(tmp_path)
+    form = await desk.asks_for_help(ALICE)
+
+    answer = await desk.sends(ALICE, form, summary="The shop is gone", type="issue", impact="store")
+
+    assert "(CUP-19)" in said(answer)
+    facts = desk.face("ACME-1", Audience.AGENTS).facts
+    assert any(name == "Note" and "CUP-19" in text for name, text in facts)
+    assert list(on_card(desk, "ACME-1")) == ["First response (goal)", "Resolution (goal)"]
+
+
+# The worst class ------------------------------------------------------------------------------
+
+
+async def test_a_c1_at_night_calls_people_at_once(tmp_path: Path) -> None:
+    """CUP-4, CUP-8: support at any hour for C1, and only for C1."""
+    desk = await a_desk(tmp_path, SATURDAY_NIGHT)
+
+    key = await desk.submits(ALICE, "Nobody can pay", C1)
+
+    assert "ACME-1 this C1 needs somebody now. @Bob @Eve " in desk.thread(key, Audience.AGENTS)
+    assert desk.standing(key) == ["less than 2 h left", "less than 6 h left"]
+    assert desk.thread(key) == []
+
+    calm = await desk.submits(ALICE, "The voucher page is out", C2, known="new")
+    assert not any("needs somebody now" in text for text in desk.thread(calm, Audience.AGENTS))
+
+
+async def test_what_is_known_is_looked_up_first(tmp_path: Path) -> None:
+    """CUP-6: an open C1 is shown, must be answered for, and takes what was typed."""
+    desk = await a_desk(tmp_path)
+    form = await desk.asks_for_help(ALICE)
+    assert "known" not in [field.id for field in form.fields]
+    first = await desk.submits(ALICE, "Nobody can pay", C1)
+
+    form = await desk.asks_for_help(ALICE)
+    (known,) = [field for field in form.fields if field.id == "known"]
+    assert known.label == "Is it one of these, which are open already?"
+    again = form_of(await desk.sends(ALICE, form, summary="Cards are refused", **C1))
+    assert list(again.errors) == ["known"]
+
+    answer = await desk.sends(ALICE, again, known=first)
+    assert said(answer) == "Thank you: what you wrote was added to ACME-1."
+    assert await desk.keys() == [first]
+    assert any("Cards are refused" in text for text in desk.thread(first, Audience.AGENTS))
+
+    second = await desk.submits(ALICE, "The shop is gone", C1, known="new")
+    assert desk.face(second).severity == "C1"
+
+
+async def test_other_classes_need_no_look(tmp_path: Path) -> None:
+    """CUP-6: before a C1 only."""
+    desk = await a_desk(tmp_path)
+    await desk.submits(ALICE, "Nobody can pay", C1)
+    key = await desk.submits(ALICE, "The voucher page is out", C2)
+    assert desk.face(key).severity == "C2"
+
+
+async def test_a_workaround_keeps_the_promise_of_a_c1(tmp_path: Path) -> None:
+    """CUP-8, A19: made a C2 with a workaround, its own 24 hours begin then."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(ALICE, "Nobody can pay", C1)
+    await desk.fast_forward(hours=1)
+    await desk.does(BOB, "Reply", key, text="We see it too.")
+    await desk.fast_forward(hours=4)
+
+    await desk.does(
+        BOB, "Change severity", key, severity="C2", because="workaround", text="Pay by bank transfer"
+    )
+
+    assert desk.face(key).severity == "C2"
+    # 12:00 + 5 h = 17:00 on Tuesday; 24 hours later
+    assert on_card(desk, key)["Resolution (goal)"] == "Wed 11 Mar 17:00"
+    assert desk.standing(key) == ["met", "less than 24 h left"]
+    assert "Pay by bank transfer" in desk.thread(key)[-1]
+    await desk.fast_forward(hours=24, seconds=-1)
+    assert await breaches(desk, key) == []
+    await desk.fast_forward(seconds=1)
+    assert await breaches(desk, key) == ["resolution/C2"]
+
+
+async def test_what_never_was_a_c1_is_measured_from_the_submission(tmp_path: Path) -> None:
+    """CUP-8, A19: a wrong class keeps no promise."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(ALICE, "Nobody can pay", C1)
+    await desk.fast_forward(hours=5)
+
+    await desk.does(
+        BOB, "Change severity", key, severity="C2", because="misjudged", text="One card was declined"
+    )
+
+    assert on_card(desk, key)["Resolution (goal)"] == "Wed 11 Mar 12:00"
+
+
+async def test_which_of_the_two_it_is_must_be_said(tmp_path: Path) -> None:
+    """CUP-8, A19: ask which; and a workaround needs its note."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(ALICE, "Nobody can pay", C1)
+    answer = await desk.does(BOB, "Change severity", key, severity="C2", text="")
+    assert set(form_of(answer).errors) == {"because", "text"}
+    assert desk.face(key).severity == "C1"
+
+
+async def test_a_workaround_after_six_hours_comes_too_late(tmp_path: Path) -> None:
+    """CUP-8, A20: what was breached at the limit stays on record."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(ALICE, "Nobody can pay", C1)
+    await desk.does(BOB, "Reply", key, text="We see it too.")
+    await desk.fast_forward(hours=6)
+    assert await breaches(desk, key) == ["resolution/C1"]
+    await desk.does(
+        BOB, "Change severity", key, severity="C2", because="workaround", text="Pay by bank transfer"
+    )
+    assert await breaches(desk, key) == ["resolution/C1"]
+
+
+# Dates, extra time, ends ----------------------------------------------------------------------
+
+
+async def test_the_card_shows_goal_and_limit(tmp_path: Path) -> None:
+    """CUP-8, CUP-14, A20: the goal passes without a breach."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(ALICE, "Nobody can pay", C1)
+    await desk.does(BOB, "Reply", key, text="We see it too.")
+    line = desk.face(key).promises[1]
+    assert line.label == "Resolution (goal)"
+    assert line.goal_at == parse_instant("2026-03-10T08:30:00Z")
+    assert line.due_at == parse_instant("2026-03-10T12:30:00Z")
+    await desk.fast_forward(hours=3)
+    assert await breaches(desk, key) == []
+
+
+async def test_a_due_date_is_a_promise_of_its_own(tmp_path: Path) -> None:
+    """CUP-1: set by an agent, seen by the customer, broken by itself."""
+    desk = await a_desk(tmp_path)
+    for number, answers in enumerate((C1, C2, C3, C4), start=1):
+        key = await desk.submits(ALICE, f"Issue {number}", answers)
+        form = form_of(await desk.presses(BOB, "Update", key))
+        assert "due_date" in [field.id for field in form.fields]
+        await desk.sends(BOB, form, text="It is planned.", due_date="2026-03-10 15:00")
+        assert on_card(desk, key)["Due date"] == "Tue 10 Mar 15:00"
+        assert f"{key} Bob promises to resolve this by Tue 10 Mar 09:30." in desk.thread(key)
+
+    await desk.forward_to("2026-03-10T09:29:59Z")
+    assert await breaches(desk, "ACME-3") == []
+    await desk.forward_to("2026-03-10T09:30:00Z")
+    assert await breaches(desk, "ACME-3") == ["due_date/C3"]
+    assert any("due date was due Tue 10 Mar 09:30" in text for text in desk.thread("ACME-3"))
+
+
+async def test_a_due_date_is_kept_by_the_resolution(tmp_path: Path) -> None:
+    """CUP-1: and a date that has passed, or is none, is not taken."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(ALICE, "The price list is wrong", C3)
+    for wrong in ("2026-03-10 11:59", "soon"):
+        answer = await desk.does(BOB, "Update", key, text="It is planned.", due_date=wrong)
+        assert set(form_of(answer).errors) == {"due_date"}
+    await desk.does(BOB, "Update", key, text="It is planned.", due_date="2026-03-11 18:00")
+    await desk.does(BOB, "Resolve", key, text="The list is right again.")
+    assert desk.standing(key) == ["met", "met", "met"]
+
+
+async def test_the_customer_closes(tmp_path: Path) -> None:
+    """CUP-1, A18: resolving ends the clocks, closing is the customer's, and nothing closes by itself."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(ALICE, "The price list is wrong", C3)
+    assert "Close" not in desk.labels(key, Audience.AGENTS)
+    await desk.does(BOB, "Resolve", key, text="The list is right again.")
+    assert desk.standing(key) == ["met", "met"]
+
+    await desk.fast_forward(days=90)
+    assert desk.face(key).state == "resolved"
+    await desk.presses(ALICE, "Close", key)
+    assert desk.face(key).state == "closed"
+
+
+async def test_extra_time_for_an_app_submission(tmp_path: Path) -> None:
+    """CUP-10, A22: 3 business days more, told to the customer at once, granted once."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(ALICE, "The app shows old prices", C3)
+    assert on_card(desk, key)["Resolution (goal)"] == "Tue 17 Mar 12:00"
+
+    await desk.does(BOB, "Update", key, text="A new version is ready.", extra_time="app_submission")
+
+    assert on_card(desk, key)["Resolution (goal)"] == "Fri 20 Mar 12:00"
+    (told,) = [text for text in desk.thread(key) if "extended the time" in text]
+    assert "Needs an app-store submission: 3 business days more (CUP-10)" in told
+    assert "Resolution is due Fri 20 Mar 06:30" in told
+    form = form_of(await desk.presses(BOB, "Update", key))
+    assert "extra_time" not in [field.id for field in form.fields]
+    await desk.forward_to("2026-03-20T06:29:59Z")
+    assert await breaches(desk, key) == []
+    await desk.forward_to("2026-03-20T06:30:00Z")
+    assert await breaches(desk, key) == ["resolution/C3"]
+
+
+async def test_extra_time_comes_before_the_deadline_or_not_at_all(tmp_path: Path) -> None:
+    """CUP-10, A22; and for C3 alone."""
+    desk = await a_desk(tmp_path)
+    late = await desk.submits(ALICE, "The app shows old prices", C3)
+    other = await desk.submits(ALICE, "A green button, please", C4)
+    assert "extra_time" not in [f.id for f in form_of(await desk.presses(BOB, "Update", other)).fields]
+    await desk.does(BOB, "Reply", late, text="We see it.")
+    await desk.forward_to("2026-03-17T06:30:00Z")
+
+    answer = await desk.does(BOB, "Update", late, text="A new version.", extra_time="app_submission")
+
+    assert set(form_of(answer).errors) == {"extra_time"}
+    assert on_card(desk, late)["Resolution (goal)"] == "Tue 17 Mar 12:00"
+
+
+async def test_a_feature_may_have_a_date_of_its_own(tmp_path: Path) -> None:
+    """CUP-11, A16: beside the range; updates as necessary have no clock."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(ALICE, "A green button, please", C4)
+    await desk.does(BOB, "Update", key, text="It is on the list.", due_date="2026-06-30 18:00")
+    assert on_card(desk, key) == {
+        "First response (goal)": "Thu 12 Mar 12:00",
+        "Resolution (goal)": "Tue 24 Mar 12:00",
+        "Due date": "Tue 30 Jun 18:00",
+    }
+
+
+async def test_engineers_take_longer_and_the_customer_hears_so(tmp_path: Path) -> None:
+    """CUP-14: the step calls them, the milestone tells the customer; both at the agent's word."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(ALICE, "The price list is wrong", C3)
+
+    await desk.presses(BOB, "Escalated", key)
+    assert "Our engineers have it now. That can take longer" in desk.thread(key)[-1]
+
+    await desk.does(BOB, "Escalate", key, text="Needs a developer")
+    assert "ACME-1 Engineering is called. @Kim " in desk.thread(key, Audience.AGENTS)
+
+
+def test_who_takes_part_in_an_escalation(policy: Policy) -> None:
+    """CUP-14, CUP-17: support first, then the developers; at any hour for C1 only."""
+    assert [step.role for step in policy.steps] == ["support", "engineering"]
+    for step in policy.steps:
+        at_any_hour = {id_ for id_, duty in step.duties.items() if duty.calendar == "around-the-clock"}
+        assert at_any_hour == {"C1"}
+    assert {duty.mode for duty in policy.steps[1].duties.values()} == {Mode.ESCALATED_TO}
+
+
+# Account managers, costs ----------------------------------------------------------------------
+
+
+async def test_the_account_manager_is_the_first_contact(tmp_path: Path) -> None:
+    """CUP-15: shown to the customer with an address, named to the agents, told of escalations."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(ALICE, "The price list is wrong", C3)
+    assert ("Account manager", "Dana, dana@commerceup.example") in desk.face(key).facts
+    told = "ACME-1 Account manager, the customer's first contact: @Dana"
+    assert desk.thread(key, Audience.AGENTS) == [told]
+    await desk.does(ALICE, "Escalate", key, text="The sale begins today")
+    assert "The sale begins today" in desk.direct(DANA)[-1].text
+
+
+async def test_an_account_manager_is_optional(tmp_path: Path) -> None:
+    """CUP-15: without one nobody is named, and nothing breaks."""
+    desk = await open_desk(tmp_path, TUESDAY, DESK_FILE.replace('tam = "dana"\n', ""))
+    key = await desk.submits(ALICE, "The price list is wrong", C3)
+    assert not any(name == "Account manager" for name, _ in desk.face(key).facts)
+    assert desk.thread(key, Audience.AGENTS) == []
+    await desk.does(ALICE, "Escalate", key, text="The sale begins today")
+    assert "The sale begins today" in desk.thread(key, Audience.AGENTS)[-1]
+
+
+def test_an_account_manager_has_one_store(tmp_path: Path) -> None:
+    """CUP-16: a second one is flagged where the desk's file is read."""
+    file = tmp_path / "frontline.toml"
+    file.write_text(DESK_FILE, encoding="utf-8")
+    assert load_desk(file).warnings == ()
+    file.write_text(DESK_FILE + SECOND_STORE, encoding="utf-8")
+    assert load_desk(file).warnings == (
+        "accounts.bags.tam: dana has the 1 that the plan standard allows, such as acme; name somebody else",
+    )
+
+
+async def test_clocks_wait_only_where_an_order_form_grants_it(tmp_path: Path) -> None:
+    """CUP-2, A25: a price that waits for a yes holds nothing by itself; quotes to press on come later."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(ALICE, "A green button, please", C4)
+    assert "Hold" not in desk.labels(key, Audience.AGENTS)
+
+    granted = await a_desk(tmp_path, more=ORDER_FORM)
+    key = await granted.submits(ALICE, "A green button, please", C4)
+    await granted.does(BOB, "Hold", key, text="The quote of 200 EUR waits for your yes")
+    assert granted.standing(key) == ["on hold", "on hold"]
+    assert "The quote of 200 EUR waits for your yes" in granted.thread(key)[-1]
+    policy = granted.desk.directory.settings.policies[-1]
+    assert policy.not_yet["CUP-2"].startswith("Quotes")
+
+
+async def test_an_order_form_may_set_business_hours(tmp_path: Path) -> None:
+    """CUP-9, A21: four business hours from seven in the evening end at two the next day."""
+    desk = await a_desk(tmp_path, "2026-03-10T13:30:00Z", ORDER_FORM)
+    key = await desk.submits(ALICE, "The voucher page is out", C2)
+    assert on_card(desk, key) == {
+        "First response (contract)": "Wed 11 Mar 14:00",
+        "Resolution (goal)": "Wed 11 Mar 19:00",
+    }
+
+
+async def test_a_person_s_words_are_the_response(tmp_path: Path) -> None:
+    """CUP-13, A24: not the receipt; the mirror to e-mail waits with its reason."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(ALICE, "The price list is wrong", C3)
+    await desk.presses(BOB, "Acknowledge", key)
+    assert "met" not in desk.standing(key)
+    await desk.does(BOB, "Reply", key, text="We see it.")
+    assert desk.standing(key)[0] == "met"
+    policy = desk.desk.directory.settings.policies[-1]
+    assert "not mirrored" in policy.not_yet["CUP-13"]
