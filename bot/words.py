@@ -126,6 +126,17 @@ def calling(key: str, step: Step, people: Sequence[Part], at: datetime | None) -
     return keyed(key, f"{step.name} is called. ", *named)
 
 
+def called_off(key: str, step: Step, by: Who) -> Rich:
+    return keyed(key, f"{step.name} will not be called any more: {by.name} is on it.")
+
+
+def nobody_further(key: str, calling: Step | None) -> Rich:
+    """Why an agent's escalation called nobody new."""
+    if calling is not None:
+        return keyed(key, f"{calling.name} is being called already; the reason was added.")
+    return keyed(key, "There is no further step to call; the account manager was told.")
+
+
 def emergency(key: str, severity: str, people: Sequence[Part]) -> Rich:
     named: list[Part] = []
     for person in people:
@@ -224,17 +235,35 @@ def reminder(ticket: Ticket) -> Rich:
 
 
 def undelivered(key: str, taken_back: Event | None, event: Undelivered) -> Rich:
-    """What could not be shown to whom, and that it does not count."""
+    """What could not be shown, to whom, and what that undoes."""
     match taken_back:
         case Answered():
             what = f"the {taken_back.kind} of {taken_back.by.name}"
         case Resolved():
             what = f"the resolution by {taken_back.by.name}"
+        case SeverityChanged():
+            what = f"the change of severity by {taken_back.by.name}"
+        case Held():
+            what = f"the hold by {taken_back.by.name}"
+        case DueDateSet():
+            what = f"the due date set by {taken_back.by.name}"
+        case Extended():
+            what = f"the extra time granted by {taken_back.by.name}"
         case _:
-            return keyed(key, Strong("Not delivered: "), f"{event.message} ({event.reason}).")
+            return keyed(key, Strong("Not delivered: "), f"{_which(key, event.message)} ({event.reason}).")
     return keyed(
         key,
         Strong("Not delivered: "),
         f"{what} could not be shown to the customer ({event.reason}), so it does not count. "
         "Please reach them another way.",
     )
+
+
+def _which(key: str, message: str) -> str:
+    """A message in words, by the last part of its key."""
+    what = message.removeprefix(f"{key}/")
+    if what == "customer":
+        return "the ticket's card in the customer's channel"
+    if "/dm/" in what:
+        return f"a direct message to {what.rpartition('/dm/')[2]}"
+    return "a message in the customer's thread"

@@ -84,8 +84,7 @@ def _phase(promise: Promise, now: datetime, breached: bool) -> Phase:
     if breached:
         return Phase.BREACHED
     if promise.met_at is not None:
-        late = promise.due_at is not None and promise.met_at >= promise.due_at
-        return Phase.BREACHED if late else Phase.MET
+        return Phase.MET
     if promise.ended_at is not None:
         return Phase.ENDED
     if promise.due_at is None:

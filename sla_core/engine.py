@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sla_core.calendar import always
@@ -26,7 +26,7 @@ class Evaluation:
 def evaluate(ticket: Ticket, policy: Policy, now: datetime) -> Evaluation:
     """All that `now` makes true of the ticket. Evaluating again after recording finds nothing more."""
     events = (
-        *_due_calls(ticket, now),
+        *_due_calls(ticket, policy, now),
         *_due_reminders(ticket, now),
         *_due_promises(ticket, policy, now),
     )
@@ -45,7 +45,7 @@ def promises(ticket: Ticket, policy: Policy) -> list[Promise]:
 
 def countdowns(ticket: Ticket, policy: Policy, now: datetime) -> list[Countdown]:
     """What a card shows at `now`, one per promise."""
-    return [countdown(promise, now, promise.run in ticket.breached) for promise in promises(ticket, policy)]
+    return [countdown(promise, now, _on_record(ticket, promise)) for promise in promises(ticket, policy)]
 
 
 def _promise(ticket: Ticket, policy: Policy, target: Target) -> Promise:
@@ -55,50 +55,43 @@ def _promise(ticket: Ticket, policy: Policy, target: Target) -> Promise:
     gaps = [*ticket.holds, *(ticket.rests if target.metric is Metric.RESOLUTION else ())]
     counted = tuple(gap for gap in gaps if over_at is None or gap.start < over_at)
     extra = next((e.extra for e in target.extensions if e.id in ticket.extensions), None)
-    start, rebased = _run_start(ticket, policy, target.metric, counted, len(ticket.severities) - 1)
-    if met_at is not None and rebased and met_at <= start:
-        start, rebased = _start(ticket, policy, target), False
-    return Promise(target, calendar, ticket.severity, start, counted, met_at, ended_at, rebased, extra)
-
-
-def _run_start(
-    ticket: Ticket, policy: Policy, metric: Metric, gaps: tuple[Gap, ...], change: int
-) -> tuple[datetime, bool]:
-    """Where a metric's run began after the ticket's `change`-th severity, and whether that re-based it.
-
-    A change counts from where the run before counted from. Only where that would make overdue what was not
-    overdue before does the run begin at the change itself (A10): no breach by a change of mind, and no fresh
-    start by one either.
-    """
-    changed_at, severity = ticket.severities[change]
-    target = _target(ticket, policy, severity, metric)
-    if target is None:
-        return ticket.opened.at, False
     start = _start(ticket, policy, target)
-    if change == 0 or start >= changed_at:
-        return start, False
-    start, rebased = _run_start(ticket, policy, metric, gaps, change - 1)
-    start = max(start, _start(ticket, policy, target))
-    known = _known_at(gaps, changed_at)
-    if not _overdue(ticket, policy, target, start, known, changed_at):
-        return start, False
-    before = _target(ticket, policy, ticket.severities[change - 1][1], metric)
-    if before is not None and _overdue(ticket, policy, before, start, known, changed_at):
-        return start, rebased
-    return changed_at, True
+    promise = Promise(target, calendar, ticket.severity, start, counted, met_at, ended_at, extra=extra)
+    if _put_into_the_past(ticket, promise):
+        return replace(promise, started_at=ticket.severities[-1][0], rebased=True)
+    return promise
 
 
-def _target(ticket: Ticket, policy: Policy, severity: str, metric: Metric) -> Target | None:
-    targets = policy.targets(severity, ticket.opened.terms)
-    return next((target for target in targets if target.metric is metric), None)
+def _put_into_the_past(ticket: Ticket, promise: Promise) -> bool:
+    """Whether the change of severity itself would make overdue what nobody had broken before it (A10).
+
+    Such a promise begins at the change: no breach by a change of mind. One that was broken already, or met,
+    does not begin anew either.
+    """
+    changed_at = ticket.severities[-1][0]
+    if changed_at <= promise.started_at or (promise.met_at is not None and promise.met_at <= changed_at):
+        return False
+    would_be = due(promise.calendar, promise.started_at, promise.limit, _known_at(promise.gaps, changed_at))
+    overdue = would_be is not None and would_be <= changed_at
+    return overdue and not _broken_before(ticket, promise)
 
 
-def _overdue(
-    ticket: Ticket, policy: Policy, target: Target, start: datetime, gaps: list[Gap], at: datetime
-) -> bool:
-    calendar = policy.calendar(ticket.opened.plan, target.calendar)
-    due_at = due(calendar, start, target.limit, gaps)
-    return due_at is not None and due_at <= at
+def _broken_before(ticket: Ticket, promise: Promise) -> bool:
+    """Whether the same promise was breached under an earlier severity."""
+    changed_at = ticket.severities[-1][0]
+    since = promise.started_at
+    return any(
+        run.startswith(f"{promise.metric}/") and since < at <= changed_at
+        for run, at in ticket.breached.items()
+    )
+
+
+def _on_record(ticket: Ticket, promise: Promise) -> bool:
+    """Whether its breach is recorded, under the present severity or under the one before."""
+    if promise.run in ticket.breached:
+        return True
+    overdue_then = promise.due_at is not None and promise.due_at <= ticket.severities[-1][0]
+    return overdue_then and _broken_before(ticket, promise)
 
 
 def _start(ticket: Ticket, policy: Policy, target: Target) -> datetime:
@@ -152,10 +145,19 @@ def _settled(ticket: Ticket, target: Target) -> tuple[datetime | None, datetime 
             return (ticket.ended_at, None) if ticket.resolved else (None, ticket.ended_at)
 
 
-def _due_calls(ticket: Ticket, now: datetime) -> list[Event]:
-    if ticket.calls_at is None or ticket.step is None or ticket.calls_at > now:
+def _due_calls(ticket: Ticket, policy: Policy, now: datetime) -> list[Event]:
+    opens_at = _calls_at(ticket, policy, now)
+    if ticket.step is None or opens_at is None or opens_at > now:
         return []
     return [Called(now, THE_CLOCK, ticket.step)]
+
+
+def _calls_at(ticket: Ticket, policy: Policy, now: datetime) -> datetime | None:
+    """When the waiting step's hours begin for the severity that the ticket has now."""
+    if ticket.calls_at is None or ticket.step is None:
+        return None
+    step = policy.steps[ticket.step]
+    return policy.opens_at(ticket.opened.plan, step, ticket.severity, now) or ticket.calls_at
 
 
 def _due_reminders(ticket: Ticket, now: datetime) -> list[Event]:
@@ -168,18 +170,11 @@ def _due_promises(ticket: Ticket, policy: Policy, now: datetime) -> list[Event]:
         if promise.due_at is None:
             continue
         if now >= promise.due_at:
-            if promise.run not in ticket.breached and not _inherited(ticket, promise):
+            if not _on_record(ticket, promise):
                 events.append(Breached(now, THE_CLOCK, promise.metric, promise.run, promise.due_at))
         elif promise.warn_at is not None and now >= promise.warn_at and promise.run not in ticket.warned:
             events.append(Warned(now, THE_CLOCK, promise.metric, promise.run, promise.due_at))
     return events
-
-
-def _inherited(ticket: Ticket, promise: Promise) -> bool:
-    """Whether it was overdue before its severity became the present one, and that breach is on record."""
-    assert promise.due_at is not None
-    overdue_then = promise.due_at <= ticket.severities[-1][0]
-    return overdue_then and any(run.startswith(f"{promise.metric}/") for run in ticket.breached)
 
 
 def _running(ticket: Ticket, policy: Policy) -> list[Promise]:
@@ -187,7 +182,7 @@ def _running(ticket: Ticket, policy: Policy) -> list[Promise]:
 
 
 def _wake_at(ticket: Ticket, policy: Policy, now: datetime) -> datetime | None:
-    instants = [ticket.calls_at, *ticket.snoozed.values()]
+    instants = [_calls_at(ticket, policy, now), *ticket.snoozed.values()]
     for promise in _running(ticket, policy):
         if promise.due_at is None or promise.due_at <= now:
             continue

@@ -80,12 +80,13 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class CustomerWrote:
-    """`via` tells a message in the thread from details added by a form."""
+    """`via` tells a message in the thread from details added by a form, which an agent may add too."""
 
     at: datetime
     by: Who
     text: str
     via: str = "thread"
+    by_agent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

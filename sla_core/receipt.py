@@ -11,7 +11,7 @@ from sla_core.span import Span
 from sla_core.ticket import Gap
 from sla_core.timeline import instant_of
 
-OPEN = "open"
+OPEN, RESOLVED = "open", "resolved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def receipt(
     """From `start` to `due_at` without gap or overlap; neighbours with the same reason are one stretch."""
     whole = Span(start, due_at)
     held = [(Span(gap.start, gap.end or due_at) & whole, gap.why) for gap in gaps]
-    found = [Stretch(span, f"hold: {why}") for span, why in held if span]
+    found = [Stretch(span, why if why == RESOLVED else f"hold: {why}") for span, why in held if span]
     opened = list(calendar.openings(whole))
     for span in opened:
         found += [Stretch(piece, OPEN) for piece in span.minus(hold for hold, _ in held)]

@@ -84,7 +84,8 @@ class Ticket:
     resolved: bool = False
     """Whether it stands resolved; a customer's close after that leaves it so."""
     warned: frozenset[str] = frozenset()
-    breached: frozenset[str] = frozenset()
+    breached: Mapping[str, datetime] = field(default_factory=dict)
+    """The runs that were breached, and when each was recorded."""
     step: int | None = None
     """The step of the escalation policy that was last called or waits for its window."""
     step_answered: bool = False
@@ -141,10 +142,12 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     owner=ticket.owner or event.by,
                     first_answer_at=ticket.first_answer_at or event.at,
                     last_update_at=event.at,
-                    customers_turn=event.kind in (Kind.REPLY, Kind.MESSAGE),
+                    customers_turn=ticket.held or event.kind in (Kind.REPLY, Kind.MESSAGE),
                     milestones=_told(ticket, event),
                 )
             )
+        case CustomerWrote() if event.by_agent:
+            return ticket
         case CustomerWrote():
             return _resumed(replace(ticket, customers_turn=False), event.at)
         case SeverityChanged():
@@ -197,12 +200,13 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 ended_at=None,
                 customers_turn=False,
                 last_update_at=event.at,
+                milestones={},
                 rests=_shut(ticket.rests, event.at),
             )
         case Warned():
             return replace(ticket, warned=ticket.warned | {event.run})
         case Breached():
-            return replace(ticket, breached=ticket.breached | {event.run})
+            return replace(ticket, breached={event.run: event.at, **ticket.breached})
         case _:
             assert_never(event)
 
@@ -219,7 +223,7 @@ def _in_hand(ticket: Ticket) -> Ticket:
 def _ended(ticket: Ticket, state: State, at: datetime) -> Ticket:
     rests = ticket.rests if ticket.state is not State.OPEN else (*ticket.rests, Gap(at, None, "resolved"))
     ended = replace(ticket, state=state, ended_at=ticket.ended_at or at, rests=rests, customers_turn=True)
-    return replace(_resumed(ended, at), calls_at=None, customers_turn=True)
+    return replace(_resumed(ended, at), calls_at=None, customers_turn=True, snoozed={})
 
 
 def _resumed(ticket: Ticket, at: datetime) -> Ticket:

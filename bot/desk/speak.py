@@ -36,7 +36,8 @@ async def send_details(desk: Desk, sent: Submission) -> Answer:
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if ticket.state is State.CLOSED:
             return kept(sent, f"{ticket.key} is closed; reopen it first. Your text is kept here.")
-        return [CustomerWrote(now, desk.who(sent.actor), text, VIA_FORM)]
+        by_agent = desk.relation(sent.actor, Place.parse(sent.context["place"]), ticket) == "agent"
+        return [CustomerWrote(now, desk.who(sent.actor), text, VIA_FORM, by_agent)]
 
     if not text:
         return kept(sent, "Please write what should be added.")

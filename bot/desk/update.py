@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.desk.core import Desk
@@ -13,12 +13,13 @@ from bot.exchange import Answer, Ask, Press, Submission
 from bot.forms import ChoiceField, Field, Form, TextField
 from sla_core.engine import promises
 from sla_core.events import Answered, DueDateSet, Event, Extended, Kind
-from sla_core.policy import Extension, Metric, Policy
+from sla_core.policy import BusinessDays, Extension, Metric, Policy
 from sla_core.ticket import State, Ticket
 from sla_core.timeline import instant_of
 from sla_core.triage import Option
 
 DUE, EXTRA = "due_date", "extra_time"
+FURTHEST = timedelta(days=730)
 
 
 async def ask(desk: Desk, press: Press) -> Answer:
@@ -47,37 +48,56 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         who = desk.who(sent.actor)
+        due = _instant(date, policy) if date else None
+        errors = {
+            TEXT: _text_fault(ticket, text),
+            DUE: _date_fault(ticket, date, due, now) if date else None,
+            EXTRA: _extra_fault(ticket, policy, extra, now) if extra else None,
+        }
+        found = {field: says for field, says in errors.items() if says}
+        if found:
+            return Ask(_form(ticket, policy, sent.context).rejected(sent.values, found))
         events: list[Event] = [Answered(now, who, Kind.UPDATE, text)]
-        errors = {}
-        if not text:
-            errors[TEXT] = "Please write what the customer should read."
-        elif ticket.state is State.CLOSED:
-            errors[TEXT] = f"{ticket.key} is closed; reopen it first. Your text is kept here."
-        if date:
-            due = _instant(date, policy)
-            if due is None:
-                errors[DUE] = f'"{date}" is no date and time; write 2026-03-27 17:00.'
-            elif due <= now:
-                errors[DUE] = "This date has passed; choose a later one."
-            else:
-                events.append(DueDateSet(now, who, due))
-        if extra and not any(e.id == extra for e in _extensions(ticket, policy)):
-            errors[EXTRA] = "This is not offered for the ticket as it is."
-        elif extra and _overdue(ticket, policy, now):
-            errors[EXTRA] = "The deadline has passed, and time can be added before it only."
-        elif extra:
-            events.append(Extended(now, who, extra))
-        if errors:
-            return Ask(_form(ticket, policy, sent.context).rejected(sent.values, errors))
+        events += [DueDateSet(now, who, due)] if due else []
+        events += [Extended(now, who, extra)] if extra else []
         return events
 
     return await desk.change(sent.key, sent.context["ticket"], decide)
 
 
+def _text_fault(ticket: Ticket, text: str) -> str | None:
+    if not text:
+        return "Please write what the customer should read."
+    if ticket.state is State.CLOSED:
+        return f"{ticket.key} is closed; reopen it first. Your text is kept here."
+    return None
+
+
+def _date_fault(ticket: Ticket, date: str, due: datetime | None, now: datetime) -> str | None:
+    if ticket.state is not State.OPEN:
+        return f"{ticket.key} is {ticket.state}; reopen it first."
+    if due is None:
+        return f'"{date}" is no date and time; write 2026-03-27 17:00.'
+    if not now < due <= now + FURTHEST:
+        return "Choose a date between now and two years from now."
+    return None
+
+
+def _extra_fault(ticket: Ticket, policy: Policy, extra: str, now: datetime) -> str | None:
+    if ticket.state is not State.OPEN:
+        return f"{ticket.key} is {ticket.state}; reopen it first."
+    if not any(offered.id == extra for offered in _extensions(ticket, policy)):
+        return "This is not offered for the ticket as it is."
+    if _overdue(ticket, policy, now):
+        return "The deadline has passed, and time can be added before it only."
+    return None
+
+
 def _extensions(ticket: Ticket, policy: Policy) -> list[Extension]:
     """What may still be granted."""
     targets = policy.targets(ticket.severity, ticket.opened.terms)
-    return [e for target in targets for e in target.extensions if e.id not in ticket.extensions]
+    in_days = [target for target in targets if isinstance(target.limit, BusinessDays)]
+    return [e for target in in_days for e in target.extensions if e.id not in ticket.extensions]
 
 
 def _overdue(ticket: Ticket, policy: Policy, now: datetime) -> bool:
@@ -93,6 +113,6 @@ def _zone(policy: Policy) -> ZoneInfo:
 def _instant(text: str, policy: Policy) -> datetime | None:
     try:
         naive = datetime.strptime(text, "%Y-%m-%d %H:%M")  # noqa: DTZ007
-    except ValueError:
+        return instant_of(naive, _zone(policy))
+    except (ValueError, OverflowError):
         return None
-    return instant_of(naive, _zone(policy))
