@@ -7,10 +7,11 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 import structlog
 from rich.console import Console as Terminal
@@ -19,18 +20,21 @@ from adapters import console
 from adapters.slack.connect import Slack
 from adapters.slack.web_api import SlackFault
 from adapters.sql.fault import DatabaseFault
-from adapters.sql.migrate import migrate
+from adapters.sql.migrate import migrate, revision
 from adapters.sql.store import SqliteStore, connect
-from adapters.web.server import WebFault, WebServer
+from adapters.teams.cloud import App
+from adapters.teams.errors import TeamsFault
+from adapters.web.server import Route, WebFault, WebServer
 from bot import ticker
 from bot.cli import commands
-from bot.clock import LeapingClock, WallClock
+from bot.clock import LeapingClock, StageClock, WallClock
 from bot.desk.core import Desk
 from bot.desk.routes import dispatch
 from bot.directory import Directory
 from bot.environment import Environment, check_environment, read_environment
+from bot.exchange import Dispatch
 from bot.logs import configure_logs
-from bot.ports import ChatPlatform
+from bot.ports import ChatPlatform, Clock
 from bot.runtime import Runtime
 from bot.settings import DeskSettings, load_desk
 from demo import command as demo
@@ -66,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = args.run(args)
     except Faults as wrong:
         return _told(*map(str, wrong.faults))
-    except (DatabaseFault, SlackFault, WebFault, demo.StageFault) as wrong:
+    except (DatabaseFault, SlackFault, TeamsFault, WebFault, demo.StageFault) as wrong:
         return _told(str(wrong))
     except KeyboardInterrupt:
         return DONE
@@ -80,7 +84,16 @@ def _told(*faults: str) -> int:
 
 
 def _migrate() -> int:
-    print(migrate(read_environment().database_url))
+    url = read_environment().database_url
+    before = revision(url)
+    migrate(url)
+    after = revision(url)
+    if before is None:
+        print(f"The database was made, at revision {after}.")
+    elif before == after:
+        print(f"The database is at revision {after} already.")
+    else:
+        print(f"The database was brought from revision {before} to {after}.")
     return DONE
 
 
@@ -101,12 +114,10 @@ async def _serve() -> int:
     configure_logs()
     for warning in settings.warnings:
         log.warning(warning)
-    if "teams" in settings.chats:
-        log.warning("[teams] is in the desk's file, but this version connects Slack only")
     stop = asyncio.Event()
     for ending in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(ending, stop.set)
-    async with connect(env.database_url) as store, _desk(env, settings, store) as (desk, slack):
+    async with connect(env.database_url) as store, _desk(env, settings, store) as (desk, routes):
         runtime = Runtime(desk)
         store.on_change = runtime.rung
 
@@ -114,7 +125,7 @@ async def _serve() -> int:
             await store.next_wake()
             return runtime.troubles()
 
-        server = WebServer(env.host, env.port, slack.routes(dispatch(desk)), ready)
+        server = WebServer(env.host, env.port, routes, ready)
         await server.start()
         try:
             async with runtime.running():
@@ -178,8 +189,8 @@ def _settings_for_console(vendor: str) -> DeskSettings:
 @asynccontextmanager
 async def _desk(
     env: Environment, settings: DeskSettings, store: SqliteStore
-) -> AsyncIterator[tuple[Desk, Slack]]:
-    """The desk on its platforms; they are closed at the end."""
+) -> AsyncIterator[tuple[Desk, list[Route]]]:
+    """The desk on its platforms, with what they listen to; they are closed at the end."""
     stage = await store.stage(env.stage_clock)
     if stage is not None and not env.on_this_machine:
         raise DatabaseFault(
@@ -187,9 +198,33 @@ async def _desk(
             " set another database"
         )
     clock = stage or WallClock()
+    desk = Desk(store, clock, Directory(settings))
+    routes: list[Route] = []
+    async with AsyncExitStack() as open_ones:
+        for name, make in (("slack", _slack), ("teams", _teams)):
+            if name in settings.chats:
+                platform = make(env, clock, store)
+                open_ones.push_async_callback(platform.close)
+                await platform.start()
+                desk.platforms[name] = platform
+                routes += platform.routes(dispatch(desk))
+        for line in await desk.directory.refresh(desk.platforms):
+            log.warning(line)
+        yield desk, routes
+
+
+class _Connected(ChatPlatform, Protocol):
+    """A platform that is reached over the network."""
+
+    async def start(self) -> None: ...
+    async def close(self) -> None: ...
+    def routes(self, dispatch: Dispatch) -> list[Route]: ...
+
+
+def _slack(env: Environment, clock: Clock, store: SqliteStore) -> _Connected:
     assert env.slack_bot_token is not None
     assert env.slack_signing_secret is not None
-    slack = Slack(
+    return Slack(
         env.slack_bot_token.get_secret_value(),
         env.slack_signing_secret.get_secret_value(),
         clock,
@@ -198,15 +233,18 @@ async def _desk(
         plain_zone=zone(env.frontline_local_slack or "UTC"),
         keeps_untouched=env.frontline_local_slack is not None,
     )
-    try:
-        await slack.start()
-        directory = Directory(settings)
-        desk = Desk(store, clock, directory, {"slack": slack})
-        for line in await directory.refresh(desk.platforms):
-            log.warning(line)
-        yield desk, slack
-    finally:
-        await slack.close()
+
+
+def _teams(env: Environment, clock: Clock, store: SqliteStore) -> _Connected:
+    # Its SDK takes longer to load than most commands take to run.
+    from adapters.teams.connect import Teams
+
+    password = env.microsoft_app_password.get_secret_value() if env.microsoft_app_password else ""
+    app = App(env.microsoft_app_id or "", password, env.microsoft_app_tenant_id or "", env.microsoft_app_type)
+    if env.frontline_teams_anonymous:
+        log.warning("FRONTLINE_TEAMS_ANONYMOUS: whoever reaches this address is taken for Teams")
+        app = App(app.id, "", "", anonymous=True)
+    return Teams(app, clock, store, store.ticket_of, only_here=isinstance(clock, StageClock))
 
 
 if __name__ == "__main__":

@@ -17,12 +17,12 @@ class Place:
         return f"{self.platform}:{self.id}"
 
     @classmethod
-    def parse(cls, text: str) -> Place:
+    def parse(cls, text: str, direct: bool = False) -> Place:
         """Raises ValueError that shows the form."""
         platform, colon, id_ = text.partition(":")
         if not (platform and colon and id_):
             raise ValueError(f'"{text}" is no channel; write "slack:C0ACME" or "teams:19:…@thread.tacv2"')
-        return cls(platform, id_)
+        return cls(platform, id_, direct)
 
 
 @dataclass(frozen=True, slots=True)

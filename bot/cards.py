@@ -25,7 +25,7 @@ def card(
     ticket: Ticket, policy: Policy, directory: Directory, audience: Audience, now: datetime
 ) -> TicketCard:
     """The card as it reads at `now`."""
-    shown = countdowns(ticket, policy, now)
+    shown = [shown for shown in countdowns(ticket, policy, now) if shown.phase is not Phase.ENDED]
     lines = tuple(promise_line(countdown, _wording(ticket, policy, countdown.metric)) for countdown in shown)
     severity = policy.severities[ticket.severity]
     for_agents = audience is Audience.AGENTS

@@ -13,7 +13,8 @@ import structlog
 from bot.address import MessageRef, Place, UserRef
 from bot.bell import Bell
 from bot.desk.core import Desk
-from bot.ports import ChatPlatform, Clock, Message, Never, NotNow, Outgoing, Priority
+from bot.ports import Card, ChatPlatform, Clock, Message, Never, NotNow, Outgoing, Priority
+from bot.views import Audience
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +24,11 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 300.0
 """Seconds between tries, doubling from the first to the longest, when the platform names no time itself."""
 MOST_DOUBLINGS = 10
-LAST_WORDS = 5.0
+LAST_WORDS = 3.0
+BUG_TRIES = 4
+"""How often a message that cannot be drawn is tried again."""
+MEND_WITHIN = timedelta(minutes=1)
+"""Between tries of what only an operator can mend."""
 """Seconds that messages on their way have to arrive when we stop: cut off, they would be said twice."""
 A_MOMENT = timedelta(seconds=1)
 
@@ -87,7 +92,10 @@ class Courier:
             await self._give_up(message, str(refusal))
         except Exception as bug:  # one message that cannot be drawn must not take all others with it
             log.exception("a message could not be drawn or sent", message=message.key)
-            await self._put_off(outgoing, type(bug).__name__)
+            if outgoing.attempts < BUG_TRIES:
+                await self._put_off(outgoing, type(bug).__name__)
+            else:
+                await self._give_up(message, "it cannot be drawn; the log says why")
         else:
             await self.desk.store.sent(message.key, ref)
 
@@ -105,8 +113,15 @@ class Courier:
 
     async def _give_up(self, message: Message, why: str) -> None:
         """The effect is taken back before the message is: a crash in between repeats both, harmlessly."""
+        if _must_arrive(message):
+            log.error("agents cannot be reached in triage; is the bot in the channel?", why=why)
+            await self.desk.store.park(message.key, self.clock.now() + MEND_WITHIN, why)
+            return
         log.error("refused for good", message=message.key, to=str(message.to), why=why)
-        await self.desk.undeliverable(message, why)
+        try:
+            await self.desk.undeliverable(message, why)
+        except Exception:  # what cannot be told must still not be tried for ever
+            log.exception("a refusal could not be told", message=message.key)
         await self.desk.store.refused(message.key, why)
 
     def _again_at(self, attempts: int, after: float | None) -> datetime:
@@ -114,6 +129,11 @@ class Courier:
             min(FIRST_PAUSE * 2 ** min(attempts, MOST_DOUBLINGS), LONGEST_PAUSE) if after is None else after
         )
         return self.clock.now() + timedelta(seconds=pause * self.random.uniform(1.0, 1.2))
+
+
+def _must_arrive(message: Message) -> bool:
+    """The agents' card is kept until the bot is let into triage: without it nobody would work the ticket."""
+    return message.say == Card(Audience.AGENTS) and message.edits is None
 
 
 def _lane(message: Message) -> Lane:

@@ -14,6 +14,10 @@ from sla_core.policy import Policy
 LEADERSHIP = "leadership"
 
 
+class PolicyGone(LookupError):
+    """A ticket was opened under a version of the policy that has been removed."""
+
+
 class Directory:
     """The desk's file, and the user groups it names as they were last read from the platforms."""
 
@@ -41,8 +45,14 @@ class Directory:
         return failed
 
     def policy(self, version: str) -> Policy:
-        """The policy version a ticket was opened under."""
-        return next(policy for policy in self.settings.policies if policy.version == version)
+        """The policy version a ticket was opened under. Raises PolicyGone."""
+        for policy in self.settings.policies:
+            if policy.version == version:
+                return policy
+        raise PolicyGone(
+            f"the policy of {version}, under which this was opened, is not in the vendor's folder any more; "
+            "put that version back beside the newer one"
+        )
 
     def policy_on(self, day: date) -> Policy:
         return version_at(list(self.settings.policies), day)
@@ -107,5 +117,8 @@ class Directory:
     def alerted(self, account: Account, platform: str) -> list[tuple[Person, UserRef]]:
         """Who gets the direct message of an escalation: the TAM, else whoever leads."""
         tam = self.tam(account)
-        people = [tam] if tam else self.rota(LEADERSHIP)
-        return [(person, ref) for person in people if (ref := self.reach(person, platform))]
+        for people in ([tam] if tam else [], self.rota(LEADERSHIP)):
+            reached = [(person, ref) for person in people if (ref := self.reach(person, platform))]
+            if reached:
+                return reached
+        return []

@@ -30,6 +30,12 @@ class Environment(BaseSettings):
     slack_bot_token: SecretStr | None = None
     slack_signing_secret: SecretStr | None = None
     slack_api_url: str = SLACK_API
+    microsoft_app_id: str | None = None
+    microsoft_app_password: SecretStr | None = None
+    microsoft_app_tenant_id: str | None = None
+    microsoft_app_type: str = "SingleTenant"
+    frontline_teams_anonymous: str | None = None
+    """`1`: whoever reaches us is taken for Teams. For a local playground."""
     frontline_clock: str | None = None
     frontline_local_slack: str | None = None
     """A zone such as Europe/Berlin. The client at SLACK_API_URL is a local one that shows no date tokens, so
@@ -68,8 +74,8 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
             yield "SLACK_BOT_TOKEN", "is not set; copy the Bot User OAuth Token (xoxb-…) of your Slack app"
         if env.slack_signing_secret is None:
             yield "SLACK_SIGNING_SECRET", "is not set; copy it from your Slack app, Basic Information"
-    else:
-        yield "slack", "is not in the desk's file, and this version connects Slack only; add a [slack] part"
+    if "teams" in desk.chats:
+        yield from _teams_faults(env)
     if not 0 <= env.port <= 65535:
         yield "PORT", f"{env.port} is no port; use 1 to 65535"
     if not _host(env.slack_api_url):
@@ -92,6 +98,29 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
         StageClock.parse(env.frontline_clock)
     except ValueError as wrong:
         yield "FRONTLINE_CLOCK", str(wrong)
+
+
+def _teams_faults(env: Environment) -> Iterator[tuple[str, str]]:
+    if env.frontline_teams_anonymous is not None:
+        if env.frontline_teams_anonymous != "1":
+            yield "FRONTLINE_TEAMS_ANONYMOUS", "is neither 1 nor unset"
+        if not is_loopback(env.host):
+            yield (
+                "FRONTLINE_TEAMS_ANONYMOUS",
+                f'needs a HOST on this machine, not "{env.host}": anybody there could act in anybody\'s name;'
+                " unset one of the two",
+            )
+        return
+    where = "of your app's registration in Entra"
+    for key, value, which in (
+        ("MICROSOFT_APP_ID", env.microsoft_app_id, f"the Application (client) ID {where}"),
+        ("MICROSOFT_APP_PASSWORD", env.microsoft_app_password, f"the value of a client secret {where}"),
+        ("MICROSOFT_APP_TENANT_ID", env.microsoft_app_tenant_id, f"the Directory (tenant) ID {where}"),
+    ):
+        if value is None:
+            yield key, f"is not set; copy {which}"
+    if env.microsoft_app_type not in ("SingleTenant", "MultiTenant"):
+        yield "MICROSOFT_APP_TYPE", f'"{env.microsoft_app_type}" is neither SingleTenant nor MultiTenant'
 
 
 def _host(url: str) -> str:

@@ -60,6 +60,8 @@ class Posted:
     message: MessageRef
     text: str
     thread: MessageRef | None = None
+    below_ours: bool = False
+    """Whether that message is the desk's own."""
 
 
 Inbound = Command | Press | Submission | Posted

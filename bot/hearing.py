@@ -202,7 +202,7 @@ class _Occasion:
     def _called_off_hours(self, at: datetime) -> Iterator[Message]:
         """Tells the customer that people are called although the promised time has not begun to count."""
         step = self.policy.steps[0]
-        waiting = [p for p in promises(self.ticket, self.policy) if not p.calendar.is_open(at)]
+        waiting = [p for p in promises(self.ticket, self.policy) if not (p.settled or p.calendar.is_open(at))]
         if waiting and self.voice.directory.rota(step.role):
             said = words.called_off_hours(self.ticket, step, self.policy)
             yield self.voice.customer(said, priority=Priority.PAGE, what="called")
@@ -232,7 +232,11 @@ class _Occasion:
         said = words.calling(self.ticket.key, called, people, at)
         return self.voice.triage(said, Tone.WARN, Priority.PAGE if at is None else Priority.BREACH, "call")
 
+    def _name(self, person: str | None) -> str:
+        known = self.voice.directory.settings.people.get(person or "")
+        return known.name if known else ""
+
     def _alerted(self, event: Alerted) -> Iterator[Message]:
-        yield self.voice.triage(words.alerted(self.ticket.key, event))
+        yield self.voice.triage(words.alerted(self.ticket.key, event, self._name(event.to)))
         if event.act == "delegate" and event.to is not None:
             yield from self.voice.alert(words.delegated(self.ticket, event), Tone.WARN, only=event.to)

@@ -96,6 +96,10 @@ class Conflict(Exception):
     """The ticket moved on since it was loaded; load it again and decide again."""
 
 
+class NotYet(Exception):
+    """What this act belongs to is still being recorded; the platform is to deliver it again."""
+
+
 class NoSuchTicket(LookupError):
     """No ticket has this key."""
 
@@ -157,7 +161,7 @@ class Store(Protocol):
 
 
 class Notebook(Protocol):
-    """What an adapter has to remember across restarts, by topic and key. Each verb is durable when it returns."""
+    """What an adapter has to remember across restarts, by topic and key. Durable when a verb returns."""
 
     async def note(self, topic: str, key: str, value: str) -> None:
         """Keep a value in place of the one before."""

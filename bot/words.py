@@ -75,8 +75,8 @@ def severity_changed(ticket: Ticket, before: str, event: SeverityChanged, policy
 
 def _promised(ticket: Ticket, policy: Policy) -> Iterable[Part]:
     running = [promise for promise in promises(ticket, policy) if not promise.settled]
-    if not running:
-        yield "No further time is promised."
+    if not promises(ticket, policy):
+        yield "No time is promised for it."
     for promise in running:
         yield f"{METRICS[promise.metric]} is due "
         if promise.due_at is None:
@@ -213,13 +213,13 @@ def _promise_says(ticket: Ticket, event: Warned | Breached, policy: Policy) -> s
     return ""
 
 
-def alerted(key: str, event: Alerted) -> Rich:
+def alerted(key: str, event: Alerted, to: str) -> Rich:
     """What became of a direct message, for triage."""
     match event.act:
         case "call":
             return keyed(key, f"{event.by.name} will call the customer.")
         case "delegate":
-            return keyed(key, f"{event.by.name} handed the direct message on to {event.to}.")
+            return keyed(key, f"{event.by.name} handed the direct message on to {to}.")
         case "snooze" if event.until:
             return keyed(key, f"{event.by.name} will be reminded ", When(event.until), ".")
         case _:
@@ -227,11 +227,11 @@ def alerted(key: str, event: Alerted) -> Rich:
 
 
 def delegated(ticket: Ticket, event: Alerted) -> Rich:
-    return keyed(ticket.key, f"{event.by.name} asks you to look after this ticket: {ticket.opened.summary}")
+    return keyed(ticket.key, f"{event.by.name} asks you to look after this ticket.")
 
 
 def reminder(ticket: Ticket) -> Rich:
-    return keyed(ticket.key, f"Reminder: {ticket.opened.summary} ({ticket.severity}, {ticket.state}).")
+    return keyed(ticket.key, f"Reminder: this ticket is still {ticket.state}.")
 
 
 def undelivered(key: str, taken_back: Event | None, event: Undelivered) -> Rich:

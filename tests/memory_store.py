@@ -34,7 +34,7 @@ class Said:
 
 
 class MemoryStore:
-    """Implements bot.ports.Store; nothing awaits, so each verb is a transaction."""
+    """Implements bot.ports.Store and Notebook; nothing awaits, so each verb is a transaction."""
 
     def __init__(self, on_change: Callable[[], None] | None = None) -> None:
         self.on_change = on_change
@@ -43,6 +43,7 @@ class MemoryStore:
         self.numbers: dict[str, int] = {}
         self.outbox: dict[str, Said] = {}
         self.parked: dict[str, datetime] = {}
+        self.pages: dict[str, dict[str, str]] = {}
 
     async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Seen:
         if envelope in self.inbox:
@@ -120,6 +121,15 @@ class MemoryStore:
     async def tickets(self, account: str) -> list[str]:
         keys = [key for key, ticket in self.by_key.items() if ticket.account == account]
         return sorted(keys, key=lambda key: self.by_key[key].number, reverse=True)
+
+    async def note(self, topic: str, key: str, value: str) -> None:
+        self.pages.setdefault(topic, {})[key] = value
+
+    async def noted(self, topic: str, key: str) -> str | None:
+        return self.pages.get(topic, {}).get(key)
+
+    async def notes(self, topic: str) -> dict[str, str]:
+        return dict(self.pages.get(topic, {}))
 
     def _ticket(self, key: str) -> Ticket:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from hashlib import sha256
 
 from adapters.slack import modals
 from adapters.slack.paper import action_of
@@ -61,12 +62,15 @@ class Reader:
     def submission(self, submitted: Submitted) -> Submission:
         """Raises ValueError where the form carries what we never gave it."""
         user, view = submitted.user, submitted.view
+        values = modals.values(view)
+        # A form whose answer was lost may be changed and sent again under the same id and hash.
+        typed = sha256(repr(sorted(values.items())).encode()).hexdigest()[:16]
         return Submission(
-            key=f"submission/{view.id}/{view.hash}",
+            key=f"submission/{view.id}/{view.hash}/{typed}",
             at=self.clock.now(),
             actor=self._actor(user.id, user.team_id, user.called),
             form=view.callback_id,
-            values=modals.values(view),
+            values=values,
             context=modals.context(view),
         )
 
@@ -86,6 +90,7 @@ class Reader:
             message=MessageRef(where, said.ts),
             text=self._words(said),
             thread=MessageRef(where, said.thread_ts) if reply and said.thread_ts else None,
+            below_ours=reply and said.parent_user_id == self.us.bot_user,
         )
 
     def typed(self, text: str) -> str:

@@ -143,6 +143,7 @@ class Said(_Payload):
     ts: str = Field(min_length=1)
     channel: str = Field(min_length=1)
     thread_ts: str | None = None
+    parent_user_id: str | None = None
     user_team: str | None = None
     user_profile: Profile | None = None
     files: list[File] = []

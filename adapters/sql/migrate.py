@@ -26,10 +26,10 @@ def migrate(url: str) -> str:
     if path is None:
         raise DatabaseFault("DATABASE_URL: sqlite:// is gone when it is closed; name a file to migrate")
     with faults(path):
-        if (found := _revision(path)) not in (None, *_known()):
+        if _revision(path) not in (None, *_known()):
             raise _newer(path)
         upgrade(path)
-    return _known()[0] if found is None else found
+    return _known()[0]
 
 
 def revision(url: str) -> str | None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, func, text
 from sqlmodel import col, select
 
 from adapters.sql.codec import EVENTS, recipient_of, say_of
-from adapters.sql.tables import EventRow, OutboxRow, TicketRow, instant, micros
+from adapters.sql.tables import EventRow, NoteRow, OutboxRow, TicketRow, instant, micros
 from bot.address import MessageRef, Place
 from bot.ports import Message, NoSuchTicket, Outgoing, Priority
 from sla_core.events import Event
@@ -40,6 +40,10 @@ _TICKET_OF = (
     )
     .limit(1)
 )
+_NOTED = select(NoteRow.value).where(
+    col(NoteRow.topic) == bindparam("topic"), col(NoteRow.key) == bindparam("key")
+)
+_NOTES = select(NoteRow.key, NoteRow.value).where(col(NoteRow.topic) == bindparam("topic"))
 
 _MAY_GO = """
     SELECT m.id FROM outbox m
@@ -118,6 +122,16 @@ def ticket_of(db: Connection, message: MessageRef) -> str | None:
 def tickets(db: Connection, account: str) -> list[str]:
     """Store.tickets."""
     return list(db.execute(_TICKETS, {"account": account}).scalars())
+
+
+def noted(db: Connection, topic: str, key: str) -> str | None:
+    """Notebook.noted."""
+    return db.execute(_NOTED, {"topic": topic, "key": key}).scalar()
+
+
+def notes(db: Connection, topic: str) -> dict[str, str]:
+    """Notebook.notes."""
+    return {row.key: row.value for row in db.execute(_NOTES, {"topic": topic})}
 
 
 def _maybe(stored: int | None) -> datetime | None:

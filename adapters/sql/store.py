@@ -21,7 +21,7 @@ from sla_core.events import Event
 
 
 class SqliteStore:
-    """Every verb is as bot.ports.Store says. Made by `connect`; to be closed."""
+    """Every verb is as bot.ports.Store and Notebook say. Made by `connect`; to be closed."""
 
     def __init__(self, database: Database, on_change: Callable[[], None] | None = None) -> None:
         self.database = database
@@ -79,6 +79,15 @@ class SqliteStore:
 
     async def tickets(self, account: str) -> list[str]:
         return await self.database.read(lambda db: reads.tickets(db, account))
+
+    async def note(self, topic: str, key: str, value: str) -> None:
+        await self.database.write(lambda db: writes.note(db, topic, key, value))
+
+    async def noted(self, topic: str, key: str) -> str | None:
+        return await self.database.read(lambda db: reads.noted(db, topic, key))
+
+    async def notes(self, topic: str) -> dict[str, str]:
+        return await self.database.read(lambda db: reads.notes(db, topic))
 
     def _kept(self, outcome: Appended | Seen) -> None:
         if isinstance(outcome, Appended) and self.on_change is not None:

@@ -143,6 +143,16 @@ class AccountNumberRow(SQLModel, table=True):
     last: int
 
 
+class NoteRow(SQLModel, table=True):
+    """What an adapter remembers, such as where a conversation is reached."""
+
+    __tablename__ = "note"
+
+    topic: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    value: str
+
+
 class StageRow(SQLModel, table=True):
     """The stage clock that this database lives on: one row, or none when it lives in real time."""
 

@@ -179,6 +179,15 @@ def _message(db: sqlite3.Connection, key: str) -> tuple[int, str]:
     return found[0], found[1]
 
 
+def note(db: sqlite3.Connection, topic: str, key: str, value: str) -> None:
+    """Notebook.note."""
+    db.execute(
+        "INSERT INTO note (topic, key, value) VALUES (?, ?, ?)"
+        " ON CONFLICT (topic, key) DO UPDATE SET value = excluded.value",
+        (topic, key, value),
+    )
+
+
 def stage(db: sqlite3.Connection, wanted: StageClock | None) -> StageClock | None:
     """The clock that this database lives on, `wanted` if it is new. Raises DatabaseFault."""
     found = db.execute("SELECT real, stage, speed FROM stage").fetchone()

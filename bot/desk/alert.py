@@ -11,7 +11,7 @@ from bot.exchange import Answer, Ask, Done, Press, Submission
 from bot.forms import ChoiceField, Form
 from sla_core.events import Alerted, Event
 from sla_core.policy import Policy
-from sla_core.ticket import Ticket
+from sla_core.ticket import State, Ticket
 from sla_core.triage import Option
 
 SNOOZE = timedelta(minutes=30)
@@ -36,6 +36,8 @@ async def _alert(desk: Desk, press: Press, act: str, said: str, after: timedelta
         return refusal("Only the people of the desk's file have direct messages to answer.")
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if after and ticket.state is not State.OPEN:
+            return refusal(f"{ticket.key} is {ticket.state}; there is nothing to be reminded of.")
         return [Alerted(now, desk.who(press.actor), act, person.id, until=now + after if after else None)]
 
     answer = await desk.change(press.key, press.value, decide)
@@ -43,8 +45,8 @@ async def _alert(desk: Desk, press: Press, act: str, said: str, after: timedelta
 
 
 def _form(desk: Desk, context: Mapping[str, str]) -> Form:
-    people = desk.directory.settings.people.values()
-    options = tuple(Option(person.id, person.name) for person in people)
+    everyone = desk.directory.settings.people.values()
+    options = tuple(Option(p.id, p.name) for p in everyone if desk.directory.reach(p, ""))
     choice = ChoiceField(PERSON, "Who looks after it", options)
     return Form("alert_delegate", "Delegate", "Delegate", (choice,), context)
 

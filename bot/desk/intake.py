@@ -39,7 +39,7 @@ async def _ask(desk: Desk, actor: Actor, place: Place, text: str) -> Answer:
     directory = desk.directory
     accounts = await _accounts(desk, actor, place)
     if not accounts:
-        return refusal(_nowhere(place))
+        return refusal(_nowhere(place, directory.is_triage(place)))
     policy = directory.policy_on(desk.clock.now().date())
     known = await known_tickets(desk, policy, accounts)
     return Ask(intake_form(policy, accounts, known, place, text))
@@ -53,7 +53,7 @@ async def _accounts(desk: Desk, actor: Actor, place: Place) -> list[Account]:
         return [owner]
     everyone = list(directory.settings.accounts.values())
     if directory.is_triage(place):
-        return everyone if directory.is_agent(actor) else []
+        return [account for account in everyone if directory.is_agent(actor, account)]
     if place.direct:
         platform = desk.platforms.get(place.platform)
         there = {p.id for p in await platform.places_of(actor.user)} if platform else set()
@@ -63,22 +63,26 @@ async def _accounts(desk: Desk, actor: Actor, place: Place) -> list[Account]:
     return []
 
 
-def _nowhere(place: Place) -> str:
+async def _channels_of(desk: Desk, actor: Actor, place: Place) -> set[str]:
+    """The channels that somebody shares with the bot, on the platform of `place`."""
+    platform = desk.platforms.get(place.platform)
+    return {str(channel) for channel in await platform.places_of(actor.user)} if platform else set()
+
+
+def _nowhere(place: Place, is_triage: bool) -> str:
+    if is_triage:
+        return "Only agents open tickets here. Customers do so in their own channel."
     if place.direct:
         return "You are in no channel of a customer, so there is nothing to open a ticket for."
-    return (
-        f"No account owns this channel. To make it a customer's channel, add "
-        f'"{place}" to the `channels` of an account in frontline.toml.'
-    )
+    return f'No account owns this channel. Add "{place}" to an account\'s channels in frontline.toml.'
 
 
 async def submit(desk: Desk, sent: Submission) -> Answer:
     """Opens the ticket, or gives the form back with each fault beneath its field."""
     directory = desk.directory
-    place = Place.parse(sent.context["place"])
+    place = Place.parse(sent.context["place"], direct="direct" in sent.context)
     policy = directory.policy(sent.context["version"])
-    names = sent.context["accounts"].split(",")
-    offered = [directory.settings.accounts[name] for name in names if name in directory.settings.accounts]
+    offered = await _accounts(desk, sent.actor, place)
     account = _chosen(offered, sent.values)
     known = await known_tickets(desk, policy, offered)
 
@@ -108,7 +112,7 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
         errors[KNOWN] = "Please say whether it is one of these; then nobody works on the same thing twice."
     if errors:
         return again(errors)
-    channel = place if directory.account_of(place) == account else account.channels[0]
+    channel = await _channel(desk, sent.actor, place, account)
     is_agent = directory.is_agent(sent.actor, account)
     notes = await _notes(desk, policy, account, proposal)
     advice = [f"{advice.says} ({advice.clause})" for advice in policy.triage.advised(given)]
@@ -141,6 +145,14 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
     also = [f"This emergency can also be reported here: {contact}."] if contact else []
     said = " ".join([*where, *advice, *also])
     return private(said) if said else Done()
+
+
+async def _channel(desk: Desk, actor: Actor, place: Place, account: Account) -> Place:
+    """Where the ticket lives: here, else a channel of the account in which this person is, else its first."""
+    if place in account.channels:
+        return place
+    there = await _channels_of(desk, actor, place) if place.direct else set()
+    return next((channel for channel in account.channels if str(channel) in there), account.channels[0])
 
 
 async def _add_to(desk: Desk, sent: Submission, key: str, summary: str) -> Answer:

@@ -26,8 +26,8 @@ MOST_LOOKED_AT = 100
 def intake_form(
     policy: Policy, accounts: Sequence[Account], known: Sequence[Ticket], place: Place, text: str = ""
 ) -> Form:
-    """The form. Its context names the accounts it was offered for, and where."""
-    context = {"place": str(place), "version": policy.version, "accounts": ",".join(a.id for a in accounts)}
+    """The form. Its context says where it was asked for, and by which version of the policy."""
+    context = {"place": str(place), "version": policy.version} | ({"direct": "yes"} if place.direct else {})
     fields: list[Field] = []
     if len(accounts) > 1:
         options = tuple(Option(account.id, account.name) for account in accounts)

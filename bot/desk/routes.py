@@ -11,6 +11,7 @@ from bot.desk import alert, escalate, hand, hold, intake, look, resolve, severit
 from bot.desk.core import Desk, refusal
 from bot.desk.forms import ask_text
 from bot.desk.intake_form import FORM
+from bot.directory import PolicyGone
 from bot.exchange import Answer, Command, Inbound, Posted, Press, Submission
 from bot.ports import Conflict, NoSuchTicket
 
@@ -95,8 +96,8 @@ async def answer(desk: Desk, inbound: Inbound) -> Answer:
                 return await speak.posted(desk, inbound)
     except NoSuchTicket:
         return refusal("This ticket is not in the desk's records.")
-    except Conflict as busy:
-        return refusal(str(busy))
+    except (Conflict, PolicyGone) as wrong:
+        return refusal(f"Nothing was changed: {wrong}.")
 
 
 async def _pressed(desk: Desk, press: Press) -> Answer:

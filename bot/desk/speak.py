@@ -10,6 +10,7 @@ from bot.desk.core import Desk, refusal
 from bot.desk.forms import kept, text_of
 from bot.exchange import Answer, Done, Posted, Press, Submission
 from bot.hearing import VIA_FORM
+from bot.ports import NotYet
 from sla_core.events import Answered, CustomerWrote, Event, Kind
 from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
@@ -64,6 +65,8 @@ async def milestone(desk: Desk, press: Press) -> Answer:
 async def posted(desk: Desk, message: Posted) -> Answer:
     """A message in a ticket's customer thread belongs to the ticket; anywhere else it stays where it is."""
     key = await desk.store.ticket_of(message.thread) if message.thread else None
+    if key is None and message.below_ours:
+        raise NotYet("a reply came before the message it replies to was on record")
     if key is None or not message.text.strip():
         return Done()
     ticket = await desk.ticket(key)

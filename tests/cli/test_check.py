@@ -106,7 +106,9 @@ def test_a_folder_a_version_of_it_or_a_pack(run: Run, ours: Path, place: str) ->
 def test_no_such_place(run: Run) -> None:
     said = run("check", "nowhere")
     assert said.code == 1
-    assert said.faults == ["nowhere: no such vendor or folder; the catalog has commerceup, m3ter, monetate, monta"]
+    assert said.faults == [
+        "nowhere: no such vendor or folder; the catalog has commerceup, m3ter, monetate, monta"
+    ]
 
 
 def test_the_desk_s_file_is_found_and_read(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

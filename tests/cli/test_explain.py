@@ -136,7 +136,10 @@ def test_holidays_of_a_folder_of_one_s_own(run: Run, ours: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"vendor": "m4ter"}, "m4ter: no such vendor or folder; the catalog has commerceup, m3ter, monetate, monta"),
+        (
+            {"vendor": "m4ter"},
+            "m4ter: no such vendor or folder; the catalog has commerceup, m3ter, monetate, monta",
+        ),
         ({"vendor": ""}, "holds no dated policy"),
         ({"plan": "bronze"}, 'm3ter has no plan "bronze"; known are silver (also standard), gold (also pro)'),
         ({"severity": "S4"}, 'm3ter has no severity "S4"; known are S1, S2, S3, none'),

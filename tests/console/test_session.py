@@ -113,7 +113,7 @@ async def test_a_form_can_be_walked_back_cleared_and_given_up(session: OpenSessi
         "/support Bills", "x" * 201, "back", "clear", r"\back", "two \\", "lines", "9", "cancel"
     )
     assert "! That has 201 characters, and 200 fit." in told
-    assert "! “9” is none of them; type a number from 1 to 6." in told
+    assert "! “9” is none of them; type a number from 1 to 7." in told
     assert "Given up; nothing was sent." in told
     assert await at.desk.store.tickets("acme") == []
 

@@ -85,7 +85,7 @@ async def test_support_in_a_channel_that_nobody_owns_says_what_to_set(a_desk: Op
     desk = await a_desk()
     answer = await desk.command(ALICE, Place("slack", "C0LUNCH"))
     assert '"slack:C0LUNCH"' in said(answer)
-    assert "`channels`" in said(answer)
+    assert "channels in frontline.toml" in said(answer)
 
 
 async def test_support_in_a_direct_message_finds_the_account(a_desk: OpenDesk) -> None:

@@ -1,15 +1,22 @@
-"""What users of other desks complain about (complaints.md, 1 to 19), as far as it is arithmetic.
+"""What users of other desks complain about (complaints.md, 1 to 19): the arithmetic, then the desk.
 
-Numbers 1, 2, 3, 5, 12, 13, 15 and 16 have further tests beside the parts they concern.
+Many have further tests beside the parts they concern.
 """
 
 from __future__ import annotations
 
+import ast
+import re
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
+from bot.address import Place
+from bot.exchange import Answer, Show
+from bot.views import Audience, Receipt
 from sla_core.calendar import BusinessCalendar
+from sla_core.catalog.load import load
 from sla_core.closures import Closures
 from sla_core.countdown import Phase
 from sla_core.engine import countdowns, promises
@@ -17,15 +24,20 @@ from sla_core.events import (
     Answered,
     Breached,
     Closed,
+    CustomerWrote,
     Held,
     Kind,
     Reopened,
     Resolved,
+    Resumed,
     SeverityChanged,
     Warned,
 )
 from sla_core.policy import Metric
 from sla_core.receipt import receipt
+from tests.harness import ACME, ALICE, DANA, DESK_FILE, HOLDING, S2, DeskInMemory, open_desk
+from tests.harness import BOB as AGENT
+from tests.packs import test_monta as monta
 from tests.sla_core.build import (
     ANN,
     BOB,
@@ -42,6 +54,24 @@ from tests.sla_core.build import (
 )
 
 TEN = local("2026-03-10 10:00")
+NO_TIME = timedelta(0)
+OVER = {Phase.MET, Phase.ENDED}
+TESTS = Path(__file__).resolve().parent.parent
+
+ORDER_FORMS = (
+    DESK_FILE.replace('channels = ["slack:C0ACME"]', f'channels = ["slack:C0ACME"]{HOLDING}')
+    + """
+[[accounts]]
+id = "bolt"
+name = "Bolt AG"
+plan = "gold"
+channels = ["slack:C0BOLT"]
+"""
+)
+"""Acme's order form sets 2 hours for S2 and grants holding; Bolt has the plan and no more."""
+BOLT = Place("slack", "C0BOLT")
+FRIDAY = "2026-03-20T15:30:00Z"
+"""Half past four in Berlin; Gold's hours last until 21:00 UTC."""
 
 
 def test_1_a_receipt_names_every_day_that_was_skipped() -> None:
@@ -52,6 +82,13 @@ def test_1_a_receipt_names_every_day_that_was_skipped() -> None:
     assert due_at == local("2026-03-18 11:00")
     whys = {stretch.why for stretch in receipt(calendar, TEN + HOUR, due_at)}
     assert whys == {"open", "night", "weekend", "holiday: St. Martin", "holiday: Volkstrauertag"}
+
+
+def test_1_a_day_is_named_after_what_closes_it() -> None:
+    """Complaint 1: Constitution Day, on which Monta works, falls on Whit Monday in 2028."""
+    closures = load("monta")[-1].calendars["business-hours"].closures
+    assert closures.in_year(2028)[date(2028, 6, 5)] == "Pentecost Monday"
+    assert date(2027, 6, 5) not in closures.in_year(2027)
 
 
 @pytest.mark.parametrize("zone", ["America/Santiago", "Pacific/Kiritimati", "Pacific/Honolulu"])
@@ -69,6 +106,7 @@ def test_3_alarms_keep_the_clock_s_hours() -> None:
     friday = local("2026-03-13 17:30")
     story = Story(opened(friday), policy=m3ter())
     story.run_until(friday + timedelta(days=20), friday)
+    assert [type(event) for event in story.heard(Warned, Breached)] == [Warned, Breached]
     for event in story.heard(Warned, Breached):
         there = event.at.astimezone(office().zone)
         assert there.weekday() < 5
@@ -110,6 +148,7 @@ def test_7_any_set_of_weekdays_will_do(days: str) -> None:
         due_at = calendar.add(start, 12 * HOUR)
         assert due_at > start
         assert calendar.elapsed(start, due_at) == 12 * HOUR
+        assert NO_TIME < calendar.elapsed(start, calendar.add_days(start, 1)) <= 8 * HOUR
 
 
 def test_8_hours_stay_put_when_clocks_change() -> None:
@@ -152,6 +191,8 @@ def test_11_business_hours_split_shifts_and_half_days() -> None:
 def test_12_a_paused_ticket_does_not_tick() -> None:
     """Complaint 12: paused tickets kept ticking, or were not recalculated after."""
     story = Story(opened(TEN), Held(TEN + HOUR, BOB, "needs logs"), policy=m3ter())
+    assert story.run_until(TEN + timedelta(days=100), TEN + HOUR) == [TEN + HOUR]
+    assert story.heard(Warned, Breached) == []
     for days in (1, 10, 100):
         (shown,) = countdowns(story.ticket, story.policy, TEN + timedelta(days=days))
         assert (shown.phase, shown.bound) == (Phase.ON_HOLD, 3 * HOUR)
@@ -169,12 +210,21 @@ def test_13_a_pause_survives_a_change_of_severity_and_back() -> None:
     (held,) = promises(story.ticket, story.policy)
     assert held.due_at is None
     assert held.left(TEN + 5 * HOUR) == 3 * HOUR
+    story.add(SeverityChanged(TEN + 3 * HOUR, BOB, "S3", "one screen only"))
+    assert promises(story.ticket, story.policy)[0].due_at is None
+    story.add(Resumed(TEN + 4 * HOUR, BOB))
+    (goes_on,) = promises(story.ticket, story.policy)
+    assert promise(within="1 business day", start=TEN).due_at == local("2026-03-10 18:00")
+    assert goes_on.due_at == local("2026-03-11 13:00")
 
 
 def test_14_nothing_ticks_after_the_resolution() -> None:
-    """Complaint 14."""
+    """Complaint 14: the clock ran on because the customer said thanks."""
+    thanked = TEN + 40 * MINUTE
     story = Story(opened(TEN, "S1"), Resolved(TEN + 30 * MINUTE, BOB, "Fixed"))
-    assert story.run_until(TEN + timedelta(days=30), TEN + 30 * MINUTE) == [TEN + 30 * MINUTE]
+    story.add(CustomerWrote(thanked, ANN, "Thanks!"))
+    assert story.run_until(TEN + timedelta(days=30), thanked) == [thanked]
+    assert {shown.phase for shown in countdowns(story.ticket, story.policy, thanked)} <= OVER
     assert story.heard(Breached, Warned) == []
 
 
@@ -215,3 +265,135 @@ def test_a_reopened_ticket_is_not_overdue_at_once() -> None:
     story.add(Reopened(back, ANN))
     left = {p.metric: p.left(back) for p in promises(story.ticket, story.policy) if not p.settled}
     assert left == {Metric.NEXT_UPDATE: HOUR, Metric.RESOLUTION: 3 * HOUR}
+
+
+# At the desk ----------------------------------------------------------------------------------
+
+
+def reasons(answer: Answer) -> list[str]:
+    """The lines of all receipts that `Why?` shows."""
+    assert isinstance(answer, Show)
+    assert isinstance(answer.view, Receipt)
+    return [row.why for table in answer.view.tables for row in table.rows]
+
+
+async def a_held_ticket(tmp_path: Path) -> tuple[DeskInMemory, str]:
+    """Opened at half past three (UTC), put on hold half an hour later."""
+    desk = await open_desk(tmp_path, FRIDAY, ORDER_FORMS)
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.fast_forward(minutes=30)
+    await desk.does(AGENT, "Hold", key, text="waiting for your export")
+    return desk, key
+
+
+async def test_16_the_customer_sees_a_pause_and_why(tmp_path: Path) -> None:
+    """Complaint 16: tickets are parked to stop the timer. Here the customer is told, and why."""
+    desk, key = await a_held_ticket(tmp_path)
+    assert desk.face(key).state == "on hold"
+    assert desk.standing(key) == ["on hold"]
+    told = (
+        "ACME-1 Bob put the clocks on hold: “waiting for your export” They go on as soon as you write here."
+    )
+    assert desk.thread(key) == [told]
+    await desk.fast_forward(hours=2)
+    await desk.writes(ALICE, "Here it is.", key)
+    whys = reasons(await desk.presses(ALICE, "Why?", key))
+    assert whys == ["open", "hold: Bob, waiting for your export", "open"]
+
+
+async def test_16_the_customer_can_contest_a_pause(tmp_path: Path) -> None:
+    """Complaint 16: one sentence of theirs ends it, whatever the agents think; they read it too."""
+    desk, key = await a_held_ticket(tmp_path)
+    await desk.does(ALICE, "Escalate", key, text="Nobody asked me for an export")
+    assert "Nobody asked me for an export" in desk.direct(DANA)[-1].text
+    await desk.fast_forward(minutes=10)
+    await desk.writes(ALICE, "You have had the export since Monday.", key)
+    assert desk.standing(key) == ["less than 2 h left"]
+    assert "“You have had the export since Monday.”" in desk.thread(key, Audience.AGENTS)[-1]
+    due_at = desk.face(key).promises[0].due_at
+    assert f"{due_at:%H:%M}" == "17:40"
+    await desk.forward_to("2026-03-20T17:40:00Z")
+    assert desk.standing(key) == ["breached"]
+
+
+async def test_16_without_an_order_form_there_is_no_pause(tmp_path: Path) -> None:
+    """Complaint 16, A25: no policy of ours grants holding, so nobody can stop the timer."""
+    desk = await open_desk(tmp_path, FRIDAY, ORDER_FORMS)
+    acme = await desk.submits(ALICE, "Bills are slow", S2)
+    bolt = await desk.submits(ALICE, "Bills are slow", S2, BOLT)
+    assert "Hold" in desk.labels(acme, Audience.AGENTS)
+    assert "Hold" not in desk.labels(bolt, Audience.AGENTS)
+
+
+async def test_18_each_customer_has_the_times_of_their_own_contract(tmp_path: Path) -> None:
+    """Complaint 18: no SLA by customer. Same plan and severity, other times, and each cites its source."""
+    desk = await open_desk(tmp_path, FRIDAY, ORDER_FORMS)
+    acme = await desk.submits(ALICE, "Bills are slow", S2, ACME)
+    bolt = await desk.submits(ALICE, "Bills are slow", S2, BOLT)
+    assert desk.standing(acme) == ["less than 2 h left"]
+    assert desk.standing(bolt) == ["less than 4 h left"]
+    answer = await desk.presses(ALICE, "Why?", acme)
+    assert isinstance(answer, Show)
+    assert isinstance(answer.view, Receipt)
+    (table,) = answer.view.tables
+    assert table.cites == "M3-14; Order form 2026-04, section 3"
+    await desk.forward_to("2026-03-20T17:30:00Z")
+    assert desk.standing(acme) == ["breached"]
+    assert desk.standing(bolt) == ["less than 2 h left"]
+
+
+@pytest.mark.parametrize(
+    ("at", "standing", "due", "holidays"),
+    [
+        (
+            "2026-04-01T14:00:00Z",
+            "less than 16 h left",
+            "Wed 08 Apr 14:00",
+            {"holiday: Maundy Thursday", "holiday: Good Friday", "holiday: Easter Monday"},
+        ),
+        ("2026-04-04T10:00:00Z", "off hours", "Wed 08 Apr 15:00", {"holiday: Easter Monday"}),
+        ("2026-03-10T09:00:00Z", "less than 16 h left", "Thu 12 Mar 09:00", set()),
+    ],
+)
+async def test_19_customers_see_closed_days_as_they_ask(
+    tmp_path: Path, at: str, standing: str, due: str, holidays: set[str]
+) -> None:
+    """Complaint 19: nobody told them of the holidays. The card has the real day, `Why?` names each one."""
+    desk = await open_desk(tmp_path, at, monta.DESK_FILE)
+    key = await desk.submits(ALICE, "Map is slow", monta.P3)
+    response = desk.face(key).promises[0]
+    assert (response.standing, f"{response.due_at:%a %d %b %H:%M}") == (standing, due)
+    answer = await desk.presses(ALICE, "Why?", key)
+    assert isinstance(answer, Show)
+    assert isinstance(answer.view, Receipt)
+    rows = answer.view.tables[0].rows
+    assert {row.why for row in rows if row.why.startswith("holiday")} == holidays
+
+
+async def test_19_customers_see_closed_days_as_they_answer(tmp_path: Path) -> None:
+    """Complaint 19: nor when they answer. On Good Friday the card says off hours, and until when."""
+    desk = await open_desk(tmp_path, "2026-04-01T14:00:00Z", monta.DESK_FILE)
+    key = await desk.submits(ALICE, "Map is slow", monta.P3)
+    assert desk.standing(key)[0].startswith("less than")
+    await desk.forward_to("2026-04-03T10:00:00Z")
+    await desk.writes(ALICE, "Any news?", key)
+    assert desk.standing(key) == ["off hours", "off hours"]
+    await desk.forward_to("2026-04-07T07:00:00Z")
+    assert desk.standing(key)[0].startswith("less than")
+
+
+def test_every_complaint_of_1_to_19_is_cited_by_a_test() -> None:
+    cited = {number for path in TESTS.rglob("test_*.py") for number in complaints_cited(path)}
+    assert set(range(1, 20)) - cited == set()
+
+
+def complaints_cited(path: Path) -> set[int]:
+    """The numbers after the word complaint in the docstrings of a file's tests."""
+    tests = (
+        node
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+    )
+    said = " ".join(ast.get_docstring(test) or "" for test in tests)
+    lists = re.findall(r"[Cc]omplaints? (\d+(?:(?:, | and )\d+)*)", said)
+    return {int(number) for numbers in lists for number in re.findall(r"\d+", numbers)}

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from adapters.sql.migrate import migrate
 from adapters.sql.store import connect
 from bot.address import Place, UserRef
-from bot.ports import Conflict, Message, NoSuchTicket, Priority, Store
+from bot.ports import Conflict, Message, NoSuchTicket, Notebook, Priority, Store
 from tests.memory_store import MemoryStore
 from tests.sql.samples import ACME, DANA, TRIAGE, at, change, message, opening, ref, wrote
 
-Act = Callable[[Store], Coroutine[Any, Any, object]]
+Act = Callable[[Any], Coroutine[Any, Any, object]]
 
 PLACES: st.SearchStrategy[Place | UserRef] = st.sampled_from([ACME, TRIAGE, DANA])
 KEYS = st.sampled_from([f"m{n}" for n in range(12)])
@@ -50,7 +50,19 @@ async def says(store: Store, said: list[Message]) -> object:
     return await store.append(None, change(len(await store.load("ACME-1")), *said))
 
 
+class Kept(Store, Notebook, Protocol):
+    """Both ports, as every store keeps them."""
+
+
+NOTES = st.sampled_from(["one", "two", "", "ключ"])
+
 ACTS = st.one_of(
+    st.builds(
+        lambda topic, key, value: lambda s: s.note(topic, key, value),
+        st.sampled_from(["places", "people"]),
+        NOTES,
+        NOTES,
+    ),
     st.builds(
         lambda envelope, wake_at: lambda s: s.open(envelope, "acme", opening(wake_at=wake_at)),
         ENVELOPES,
@@ -79,7 +91,7 @@ async def answer(store: Store, act: Act) -> object:
         return LookupError if isinstance(fault, KeyError) else type(fault)
 
 
-async def seen(store: Store) -> list[object]:
+async def seen(store: Kept) -> list[object]:
     return [
         [await store.unsent(at(minutes), 9) for minutes in (0, 4, 9)],
         await store.unsent(at(9), 2),
@@ -88,6 +100,8 @@ async def seen(store: Store) -> list[object]:
         await store.due(at(5), 2),
         await store.tickets("acme"),
         [await store.ticket_of(ref(f"posted m{n}")) for n in range(12)],
+        [sorted((await store.notes(topic)).items()) for topic in ("places", "people", "none")],
+        [await store.noted("places", key) for key in ("one", "two", "three")],
     ]
 
 

@@ -1,0 +1,1 @@
+"""Teams: requests in, cards and dialogs out."""

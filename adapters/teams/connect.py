@@ -1,0 +1,121 @@
+"""Teams as the desk sees it: a place to speak, and requests to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import tzinfo
+
+from aiohttp import web
+
+from adapters.teams.answers import Answers
+from adapters.teams.auth import Gate
+from adapters.teams.cards import view_card
+from adapters.teams.cloud import App, Cloud
+from adapters.teams.connector import Connector
+from adapters.teams.credentials import Credentials
+from adapters.teams.errors import TeamsFault
+from adapters.teams.inbound import NAME, Reader
+from adapters.teams.keys import Keys
+from adapters.teams.people import People
+from adapters.teams.references import References
+from adapters.teams.requests import Requests, TicketOf
+from adapters.teams.sealed import Forms
+from adapters.teams.speech import Speech
+from adapters.teams.text import UTC_ZONE, Pen
+from adapters.teams.turns import Turns
+from bot.address import MessageRef, Place, UserRef
+from bot.exchange import Dispatch
+from bot.ports import Clock, Notebook
+from bot.views import View
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+MICROSOFT = Cloud()
+
+
+class Teams:
+    """One bot registration. `start` it before it speaks or listens."""
+
+    name = NAME
+
+    def __init__(
+        self,
+        app: App,
+        clock: Clock,
+        notebook: Notebook,
+        ticket_of: TicketOf,
+        *,
+        cloud: Cloud = MICROSOFT,
+        only_here: bool = False,
+        plain_dates: bool = False,
+        plain_zone: tzinfo = UTC_ZONE,
+    ) -> None:
+        """`only_here`: of what claims to be Teams, only a service on this machine is listened to."""
+        self._app = app
+        self._references = References(notebook)
+        here = only_here or app.anonymous
+        self._connector = Connector(Credentials(app, cloud.login), cloud, only_here=here)
+        self._speech = Speech(app, "" if here else cloud.service, self._connector, self._references)
+        self._people = People(app, self._connector, self._references)
+        # The playground, which is what unsigned requests come from, has no dialogs.
+        self._pen = Pen(plain_zone, plain_dates, mri=self._mri, dialogs=not app.anonymous)
+        forms = Forms(app.password)
+        self._answers = Answers(self._speech, forms, self._pen)
+        self._requests = Requests(
+            gate=Gate(app, Keys(cloud.metadata, self._connector.document), only_here=here),
+            turns=Turns(app, self._connector),
+            reader=Reader(app.tenant, clock),
+            answers=self._answers,
+            forms=forms,
+            people=self._people,
+            references=self._references,
+            ticket_of=ticket_of,
+        )
+
+    async def start(self) -> None:
+        """Gets the first token. Raises TeamsFault, one line with its cure."""
+        if not self._app.anonymous and not (self._app.id and self._app.password and self._app.tenant):
+            raise TeamsFault(
+                "MICROSOFT_APP_ID, MICROSOFT_APP_PASSWORD and MICROSOFT_APP_TENANT_ID are all needed:"
+                " copy them from the app's registration in Entra"
+            )
+        await self._connector.open()
+        await self._references.open()
+
+    async def close(self) -> None:
+        """After the replies that are under way."""
+        await self._answers.settle()
+        await self._references.close()
+        await self._connector.close()
+
+    def routes(self, dispatch: Dispatch) -> list[tuple[str, str, Handler]]:
+        """Method, path and handler of everything Teams sends us."""
+        return [("POST", "/api/messages", self._requests.handler(dispatch))]
+
+    async def post(self, to: Place | UserRef, view: View, thread: MessageRef | None) -> MessageRef:
+        """Say something new. Raises NotNow, Never."""
+        card = view_card(view, self._pen)
+        return await (
+            self._speech.post(to, card, thread) if isinstance(to, Place) else self._speech.tell(to, card)
+        )
+
+    async def update(self, message: MessageRef, view: View) -> None:
+        """Replace what was said; nobody is notified. Raises NotNow, Never."""
+        await self._speech.update(message, view_card(view, self._pen))
+
+    def is_group(self, id: str) -> bool:
+        """Whether an id names a channel or team, whose own people are meant, rather than a person."""
+        return id.startswith("19:")
+
+    async def members(self, group: str) -> frozenset[UserRef]:
+        """The vendor's own people in a channel or team; its guests and other organisations' are left out."""
+        return await self._people.of(group)
+
+    async def places_of(self, user: UserRef) -> frozenset[Place]:
+        """The channels and groups with the bot in them that a person belongs to."""
+        return await self._people.places(user)
+
+    def _mri(self, user: UserRef) -> str | None:
+        """Entra's id mentions people of the vendor's own tenant as well."""
+        known = self._references.mri(user.id)
+        return known or (user.id if user.home in ("", self._app.tenant) else None)

@@ -1,0 +1,89 @@
+"""What Microsoft's answers mean: not now, or never, in words that an operator understands."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+import structlog
+
+from bot.clock import real_now
+from bot.ports import Never, NotNow
+
+log = structlog.get_logger(__name__)
+
+LONGEST_WAIT = 3600.0
+_PASSING = frozenset({408, 412, 425, 429, 500, 502, 503, 504})
+"""412: somebody else was writing the same conversation. All come with Retry-After or none."""
+
+_CURES = {
+    "MessageWritesBlocked": "this person has blocked the bot, or removed it",
+    "BotNotInConversationRoster": "the bot is not in this conversation; add the app to the team or chat",
+    "BotDisabledByAdmin": "an administrator of the tenant has disabled the app; ask them to allow it",
+    "ConversationNotFound": "there is no such conversation any more: deleted, or the app was removed",
+    "ActivityNotFoundInConversation": "the message is gone",
+    "ActivityNotFound": "the message is gone",
+    "MessageSizeTooBig": "the message is too large for Teams",
+    "BotNotRegistered": "the app is not registered as a bot; check MICROSOFT_APP_ID and its Teams channel",
+    "NotEnoughPermissions": "the app lacks the permission; install it in this team anew",
+}
+_MEANT = {
+    403: "Teams does not let the bot in here",
+    404: "there is no such conversation or message",
+    413: "the message is too large for Teams",
+}
+GONE = frozenset({"ConversationNotFound"})
+
+
+class TeamsFault(Exception):
+    """What keeps us from starting, and its cure, in one line."""
+
+
+class Gone(Never):
+    """The conversation itself is no more."""
+
+
+class Denied(Exception):
+    """Our token was not taken."""
+
+
+def refusal(what: str, status: int, body: bytes, retry_after: str | None) -> NotNow | Never:
+    """The outcome of a call that was answered with an error."""
+    code, says = _error(body)
+    meant = _CURES.get(code) or _MEANT.get(status) or says or "refused"
+    about = f"{what}: {meant} (HTTP {' '.join(filter(None, (str(status), code)))})"
+    if status in _PASSING or status >= 500:
+        return NotNow(about, seconds(retry_after))
+    if code in GONE:
+        return Gone(about)
+    if status in (400, 405, 413, 415):
+        log.error("teams refuses what we sent", what=what, status=status, code=code, says=says)
+    return Never(about)
+
+
+def seconds(retry_after: str | None) -> float | None:
+    """Retry-After, a number or a date, as seconds from now."""
+    if not retry_after:
+        return None
+    try:
+        wait = float(retry_after)
+    except ValueError:
+        try:
+            at = parsedate_to_datetime(retry_after)
+        except ValueError:
+            return None
+        wait = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - real_now()).total_seconds()
+    return min(max(wait, 0.0), LONGEST_WAIT) if wait == wait else None
+
+
+def _error(body: bytes) -> tuple[str, str]:
+    """Code and message; both empty for what is no answer of Teams', such as a proxy's page."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return "", ""
+    error = found.get("error") if isinstance(found, dict) else None
+    if not isinstance(error, dict):
+        return "", ""
+    return str(error.get("code") or "")[:80], " ".join(str(error.get("message") or "").split())[:200]

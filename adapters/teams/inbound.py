@@ -1,0 +1,133 @@
+"""What people did in Teams, as the desk's own values."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.teams.card_parts import pressed
+from adapters.teams.payloads import Activity, Malformed, mentions
+from adapters.teams.sealed import Sent
+from adapters.teams.text import clean, one_line
+from bot.address import Actor, MessageRef, Place, UserRef
+from bot.exchange import Command, Posted, Press, Submission
+from bot.ports import Clock
+
+NAME = "teams"
+COMMAND = "/support"
+_AT = re.compile(r"<at(?:\s[^<>]*)?>([^<>]*)</at>", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
+_SUPPORT = re.compile(r"\s*/?support(?=[\s:,]|$)[\s:,]*", re.IGNORECASE)
+
+
+def user_of(activity: Activity) -> str:
+    """The Entra object id; where there is none, the id for this bot, which no list of agents can name."""
+    return activity.sender.aad_object_id or activity.sender.id
+
+
+def place_of(activity: Activity) -> Place:
+    return Place(NAME, activity.conversation.place, direct=activity.is_personal)
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A message's words. `to_us`: the bot was mentioned, or nobody else can see it."""
+
+    text: str
+    to_us: bool
+
+
+def spoken(activity: Activity) -> Spoken:
+    """Without the mention of the bot; other mentions, and what Teams escapes, as they were typed."""
+    text, to_us = activity.text or "", activity.is_personal or activity.is_targeted
+    for mention in mentions(activity):
+        if mention.mentioned.id == activity.recipient.id:
+            to_us = True
+            if mention.text:
+                text = text.replace(mention.text, " ")
+    text = _AT.sub(lambda found: f"@{found[1]}", text)
+    return Spoken(_plain(text), to_us)
+
+
+def asked(text: str) -> str:
+    """The words of a command, without its name."""
+    return _SUPPORT.sub("", text, count=1) if _SUPPORT.match(text) else text
+
+
+def quoted(activity: Activity) -> str:
+    """The message that a message extension was called on."""
+    content = activity.value_of("messagePayload", "body", "content")
+    return _plain(_TAG.sub(" ", content)) if isinstance(content, str) else ""
+
+
+def _plain(text: str) -> str:
+    return clean(html.unescape(text).replace("\u00a0", " ")).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads activities. `home` is the tenant that the sender is of, `tenant` the vendor's own."""
+
+    tenant: str
+    clock: Clock
+
+    def command(self, activity: Activity, home: str, text: str) -> Command:
+        key = self._key("command", activity)
+        actor, words = self._actor(activity, home), asked(text)
+        return Command(key, self.clock.now(), actor, place_of(activity), COMMAND, words)
+
+    def press(self, activity: Activity, home: str, data: Any) -> Press:
+        """Raises Malformed."""
+        try:
+            action, value = pressed(data)
+        except ValueError as wrong:
+            raise Malformed(str(wrong)) from None
+        where = place_of(activity)
+        return Press(
+            key=self._key("press", activity),
+            at=self.clock.now(),
+            actor=self._actor(activity, home),
+            place=where,
+            message=MessageRef(where, activity.reply_to_id) if activity.reply_to_id else None,
+            action=action,
+            value=value,
+        )
+
+    def submission(self, activity: Activity, home: str, sent: Sent) -> Submission:
+        """The same form sent twice by the same person is one act, however often Teams delivers it."""
+        return Submission(
+            key=f"submission/{NAME}/{user_of(activity)}/{sent.once}",
+            at=self.clock.now(),
+            actor=self._actor(activity, home),
+            form=sent.form,
+            values=sent.values,
+            context=sent.context,
+        )
+
+    def posted(self, activity: Activity, home: str, text: str) -> Posted:
+        where, root = place_of(activity), root_of(activity)
+        return Posted(
+            key=self._key("message", activity),
+            at=self.clock.now(),
+            actor=self._actor(activity, home),
+            place=where,
+            message=MessageRef(where, activity.id),
+            text=text,
+            thread=MessageRef(where, root) if root else None,
+        )
+
+    def _actor(self, activity: Activity, home: str) -> Actor:
+        name = one_line(activity.sender.name or "") or user_of(activity)
+        # An agent is of the vendor's tenant, wherever the conversation is.
+        return Actor(UserRef(NAME, home, user_of(activity)), self.tenant or home, name)
+
+    def _key(self, kind: str, activity: Activity) -> str:
+        return f"{kind}/{NAME}/{activity.conversation.id}/{activity.id}"
+
+
+def root_of(activity: Activity) -> str | None:
+    """The message that this one replies to."""
+    root = activity.conversation.root
+    return root if root and root != activity.id else None

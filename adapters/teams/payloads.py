@@ -1,0 +1,152 @@
+"""The parts of Teams' activities that we read, where Teams puts them; all else in them is passed over.
+
+Where an activity is of no kind that we act on, nothing of it is refused: only `type` is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+Json = dict[str, Any]
+
+
+class Malformed(Exception):
+    """An activity that makes no sense."""
+
+
+class _Payload(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, alias_generator=to_camel)
+
+
+class Party(_Payload):
+    """A person or a bot. `id` is good for this bot only, `aad_object_id` everywhere."""
+
+    id: str = Field(min_length=1)
+    name: str | None = None
+    aad_object_id: str | None = None
+    tenant_id: str | None = None
+    role: str | None = None
+    is_targeted: bool | None = None
+
+
+class Conversation(_Payload):
+    """`id` names a reply chain, too, in a channel: `19:…@thread.tacv2;messageid=…`."""
+
+    id: str = Field(min_length=1)
+    tenant_id: str | None = None
+    conversation_type: str | None = None
+    is_group: bool | None = None
+
+    @property
+    def place(self) -> str:
+        return self.id.partition(";")[0]
+
+    @property
+    def root(self) -> str | None:
+        """The first message of the reply chain."""
+        named = [part for part in self.id.split(";")[1:] if part.startswith("messageid=")]
+        return named[0].removeprefix("messageid=") or None if named else None
+
+
+class Named(_Payload):
+    id: str | None = None
+    type: str | None = None
+
+
+class ChannelData(_Payload):
+    tenant: Named | None = None
+    team: Named | None = None
+    channel: Named | None = None
+    event_type: str | None = None
+
+
+class Activity(_Payload):
+    """Any activity that is of use: it says who, where, and how to answer."""
+
+    type: str = Field(min_length=1)
+    id: str = Field(min_length=1)
+    channel_id: str
+    service_url: str
+    sender: Party = Field(alias="from")
+    recipient: Party
+    conversation: Conversation
+    channel_data: ChannelData | None = None
+    name: str | None = None
+    action: str | None = None
+    text: str | None = None
+    value: Any = None
+    entities: Any = None
+    reply_to_id: str | None = None
+    members_added: Any = None
+    members_removed: Any = None
+
+    @property
+    def about(self) -> ChannelData:
+        return self.channel_data or ChannelData()
+
+    @property
+    def is_personal(self) -> bool:
+        return self.conversation.conversation_type == "personal"
+
+    @property
+    def is_targeted(self) -> bool:
+        """Whether only its sender and we can see it."""
+        return self.recipient.is_targeted is True
+
+    @property
+    def host(self) -> str:
+        """The tenant that the conversation is in."""
+        return self.conversation.tenant_id or self._tenant
+
+    @property
+    def home(self) -> str:
+        """The tenant that the sender says to be of, or the conversation's."""
+        return self.sender.tenant_id or self._tenant or self.host
+
+    @property
+    def _tenant(self) -> str:
+        return (self.about.tenant and self.about.tenant.id) or ""
+
+    def value_of(self, *path: str) -> Any:
+        """What stands at a path of `value`; None where there is nothing of the kind."""
+        found = self.value
+        for name in path:
+            found = found.get(name) if isinstance(found, dict) else None
+        return found
+
+
+class Mentioned(_Payload):
+    mentioned: Party
+    text: str | None = None
+
+
+def activity(body: Json) -> Activity:
+    """Raises Malformed."""
+    try:
+        return Activity.model_validate(body)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        raise Malformed(
+            "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults[:5])
+        ) from None
+
+
+def mentions(activity: Activity) -> list[Mentioned]:
+    """Entities of other kinds are none of ours."""
+    found = []
+    for entity in activity.entities if isinstance(activity.entities, list) else ():
+        if isinstance(entity, dict) and entity.get("type") == "mention":
+            try:
+                found.append(Mentioned.model_validate(entity))
+            except ValidationError:
+                continue
+    return found
+
+
+def parties(listed: Any) -> list[str]:
+    """Ids of the members that came or went."""
+    members = listed if isinstance(listed, list) else ()
+    return [str(member["id"]) for member in members if isinstance(member, dict) and member.get("id")]

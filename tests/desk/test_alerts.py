@@ -1,0 +1,160 @@
+"""The buttons on a direct message: Acknowledge, I'll call, Delegate, Snooze."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.address import Actor
+from bot.exchange import Answer, Press
+from bot.views import Audience, Notice
+from tests.harness import ALICE, BOB, DANA, EVE, S2, DeskInMemory, done, form_of, person, said
+from tests.journeys.conftest import OpenDesk, a_desk
+
+__all__ = ["a_desk"]
+
+
+async def alerted(a_desk: OpenDesk) -> tuple[DeskInMemory, str]:
+    """A desk on which Dana has been warned of a ticket."""
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.fast_forward(hours=3)
+    assert len(desk.direct(DANA)) == 1
+    return desk, key
+
+
+async def press(desk: DeskInMemory, actor: Actor, label: str, recipient: Actor = DANA) -> Answer:
+    """A button on the newest direct message of the recipient."""
+    message = desk.direct(recipient)[-1]
+    assert isinstance(message.view, Notice)
+    (button,) = (button for button in message.view.buttons if button.label == label)
+    where = message.ref.place
+    act = Press(desk.envelope(), desk.clock.now(), actor, where, message.ref, button.action, button.value)
+    return await desk.answers(act)
+
+
+async def test_the_labels_are_the_contracts(a_desk: OpenDesk) -> None:
+    desk, key = await alerted(a_desk)
+    (message,) = desk.direct(DANA)
+    assert isinstance(message.view, Notice)
+    assert [b.label for b in message.view.buttons] == ["Acknowledge", "I'll call", "Delegate", "Snooze"]
+    assert message.text.startswith(f"{key} Warning: first response is due Fri 20 Mar 19:30. Promised: ")
+    assert "Acme GmbH" in message.text
+
+
+@pytest.mark.parametrize(
+    ("label", "told", "noted"),
+    [
+        (
+            "Acknowledge",
+            "Thank you. You will not be reminded of this message.",
+            "has seen the direct message.",
+        ),
+        ("I'll call", "Thank you. The agents know that you will call.", "will call the customer."),
+        ("Snooze", "You will be reminded in 30 minutes.", "will be reminded Fri 20 Mar 19:00."),
+    ],
+)
+async def test_each_answers_the_one_who_pressed_and_tells_the_agents(
+    a_desk: OpenDesk, label: str, told: str, noted: str
+) -> None:
+    desk, key = await alerted(a_desk)
+    assert said(await press(desk, DANA, label)) == told
+    assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Dana {noted}"
+    assert desk.thread(key) == []
+    assert desk.standing(key) == ["less than 1 h left"]
+
+
+async def test_a_snooze_comes_back_after_half_an_hour_once(a_desk: OpenDesk) -> None:
+    desk, key = await alerted(a_desk)
+    await press(desk, DANA, "Snooze")
+    await desk.fast_forward(minutes=29)
+    assert len(desk.direct(DANA)) == 1
+    await desk.fast_forward(minutes=1)
+    (_, reminder) = desk.direct(DANA)
+    assert f"{key} Reminder: this ticket is still open. Acme GmbH, S2: “Bills are slow”" in reminder.text
+    assert said(await press(desk, DANA, "Snooze")) == "You will be reminded in 30 minutes."
+    await desk.fast_forward(minutes=31)
+    texts = [message.text for message in desk.direct(DANA)]
+    assert [sum(word in text for text in texts) for word in ("Warning", "Reminder", "Breached")] == [1, 2, 1]
+    await desk.fast_forward(days=1)
+    assert len(desk.direct(DANA)) == len(texts)
+
+
+async def test_a_snooze_survives_a_restart(a_desk: OpenDesk) -> None:
+    """Complaint 26: reminders are no timers in memory."""
+    desk, _ = await alerted(a_desk)
+    await press(desk, DANA, "Snooze")
+    await desk.sleeps_through(minutes=45)
+    assert sum("Reminder" in message.text for message in desk.direct(DANA)) == 1
+
+
+async def test_acknowledging_ends_the_reminder_of_the_one_who_did(a_desk: OpenDesk) -> None:
+    """contract.md: Acknowledge on a TAM's DM ends that DM's reminders only."""
+    desk, key = await alerted(a_desk)
+    await press(desk, DANA, "Snooze")
+    await press(desk, DANA, "Acknowledge")
+    await desk.fast_forward(minutes=59)
+    assert len(desk.direct(DANA)) == 1
+    assert desk.face(key).worker == "nobody yet"
+    await desk.fast_forward(minutes=1)
+    assert "Breached" in desk.direct(DANA)[-1].text
+
+
+async def test_a_reminder_of_what_is_over_is_not_sent(a_desk: OpenDesk) -> None:
+    """Complaint 24, 28: nobody is reminded of what is done."""
+    desk, key = await alerted(a_desk)
+    await press(desk, DANA, "Snooze")
+    await desk.does(BOB, "Resolve", key, text="The queue runs again.")
+    await desk.fast_forward(hours=2)
+    assert not any("Reminder" in message.text for message in desk.direct(DANA))
+
+
+async def test_delegating_hands_the_message_on(a_desk: OpenDesk) -> None:
+    desk, key = await alerted(a_desk)
+    form = form_of(await press(desk, DANA, "Delegate"))
+    assert (form.title, form.submit, [field.label for field in form.fields]) == (
+        "Delegate",
+        "Delegate",
+        ["Who looks after it"],
+    )
+
+    again = form_of(await desk.sends(DANA, form, person="nobody"))
+    assert again.errors == {"person": "Please choose a person."}
+    assert done(await desk.sends(DANA, form, person="eve"))
+
+    (handed,) = desk.direct(EVE)
+    assert f"{key} Dana asks you to look after this ticket. Acme GmbH, S2: “Bills are slow”" in handed.text
+    assert isinstance(handed.view, Notice)
+    assert "Snooze" in [button.label for button in handed.view.buttons]
+    noted = desk.thread(key, Audience.AGENTS)[-1]
+    assert noted.lower() == f"{key} dana handed the direct message on to eve.".lower()
+
+
+async def test_whoever_it_was_handed_to_may_press(a_desk: OpenDesk) -> None:
+    """contract.md: who receives a page or DM may press its buttons."""
+    desk, key = await alerted(a_desk)
+    form = form_of(await press(desk, DANA, "Delegate"))
+    await desk.sends(DANA, form, person="eve")
+    assert said(await press(desk, EVE, "Snooze", EVE)) == "You will be reminded in 30 minutes."
+    await desk.fast_forward(minutes=30)
+    assert "Reminder" in desk.direct(EVE)[-1].text
+    assert len([m for m in desk.direct(DANA) if "Reminder" in m.text]) == 0
+    assert key in desk.direct(EVE)[-1].text
+
+
+@pytest.mark.parametrize("actor", [ALICE, person("Gwen"), person("Dana", "T0ELSEWHERE")])
+async def test_nobody_else_may(a_desk: OpenDesk, actor: Actor) -> None:
+    desk, key = await alerted(a_desk)
+    before = await desk.events(key)
+    for label in ("Acknowledge", "I'll call", "Delegate", "Snooze"):
+        assert said(await press(desk, actor, label)) == "This message was for somebody else."
+    assert await desk.events(key) == before
+
+
+async def test_a_double_click_is_one_act(a_desk: OpenDesk) -> None:
+    """Complaint 31: the same envelope is the same act."""
+    desk, key = await alerted(a_desk)
+    message = desk.direct(DANA)[-1]
+    act = Press("twice", desk.clock.now(), DANA, message.ref.place, message.ref, "alert_call", key)
+    for _ in range(2):
+        assert said(await desk.answers(act)) == "Thank you. The agents know that you will call."
+    assert (await desk.events(key)).count("Alerted") == 1

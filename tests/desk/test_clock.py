@@ -1,0 +1,86 @@
+"""The clocks: what a stage clock's text means, how it runs, and that waiting ends when it should."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot import clock as clocks
+from bot.clock import LeapingClock, StageClock, WallClock, parse_instant, real_now
+
+ANCHOR = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def test_a_stage_clock_runs_from_its_anchor(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = StageClock(ANCHOR, datetime(2026, 12, 24, 14, 30, tzinfo=UTC), 600)
+    monkeypatch.setattr(clocks, "real_now", lambda: ANCHOR + timedelta(seconds=6))
+    assert stage.now() == datetime(2026, 12, 24, 15, 30, tzinfo=UTC)
+
+
+def test_the_text_of_a_stage_clock() -> None:
+    stage = StageClock.parse(" 2026-12-24T15:30:00+01:00*0.5 ")
+    assert (stage.stage, stage.speed) == (datetime(2026, 12, 24, 14, 30, tzinfo=UTC), 0.5)
+    assert abs(stage.real - real_now()) < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "*", "2026-12-24T15:30:00Z*", "*5", "2026-12-24T15:30:00Z*1e3", "2026-12-24T15:30:00Z*5*5"]
+)
+def test_what_is_no_stage_clock_shows_the_form(text: str) -> None:
+    with pytest.raises(ValueError, match=r"INSTANT\*SPEED|no instant"):
+        StageClock.parse(text)
+
+
+def test_the_fastest_stage_clock_still_tells_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A speed that leaves the calendar at once would end the process with a traceback."""
+    stage = StageClock.parse(f"2026-12-24T15:30:00Z*{clocks.FASTEST:.0f}")
+    monkeypatch.setattr(clocks, "real_now", lambda: stage.real + timedelta(days=1))
+    assert stage.now() > stage.stage
+    with pytest.raises(ValueError, match="no stage clock"):
+        StageClock.parse(f"2026-12-24T15:30:00Z*{clocks.FASTEST + 1:.0f}")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("yesterday", "is no instant"),
+        ("2026-03-20T16:30:00", "does not say which zone"),
+        ("0001-01-01T00:00:00+14:00", "is no instant"),
+        ("9999-12-31T23:00:00-14:00", "is no instant"),
+    ],
+)
+def test_what_is_no_instant(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        parse_instant(text)
+
+
+@pytest.mark.parametrize("clock", [WallClock(), StageClock(ANCHOR, ANCHOR, 1000.0), LeapingClock()])
+async def test_what_is_past_is_not_waited_for(clock: WallClock | StageClock | LeapingClock) -> None:
+    async with asyncio.timeout(1):
+        await clock.sleep_until(clock.now() - HOUR)
+        await clock.sleep_until(clock.now() + timedelta(milliseconds=5))
+
+
+async def test_an_hour_on_stage_is_short() -> None:
+    stage = StageClock(real_now(), ANCHOR, 1_000_000)
+    async with asyncio.timeout(2):
+        await stage.sleep_until(ANCHOR + HOUR)
+    assert stage.now() >= ANCHOR + HOUR
+
+
+async def test_leaping_wakes_the_sleeper() -> None:
+    clock = LeapingClock()
+    until = clock.now() + 100 * HOUR
+    sleeper = asyncio.create_task(clock.sleep_until(until))
+    await asyncio.sleep(0)
+    clock.leap(until - HOUR)
+    await asyncio.sleep(0.01)
+    assert not sleeper.done()
+    clock.leap(until)
+    async with asyncio.timeout(1):
+        await sleeper
+    clock.leap(until - HOUR)
+    assert clock.now() >= until

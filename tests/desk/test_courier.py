@@ -1,0 +1,325 @@
+"""Delivery: each place at its own pace, patient with what passes, and honest about what never will."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from bot.address import MessageRef, Place, UserRef
+from bot.bell import Bell
+from bot.clock import WallClock
+from bot.courier import FIRST_PAUSE, LONGEST_PAUSE, Courier
+from bot.desk.core import Desk
+from bot.ports import Card, Message, Never, NotNow, Outgoing, Priority
+from bot.views import Audience, Notice, View
+from sla_core.events import Undelivered
+from tests.harness import ACME, ALICE, BOB, NO_CLOCK, S1, S2, TRIAGE, DeskInMemory, FakeChat, open_desk
+from tests.journeys.conftest import FRIDAY_AFTERNOON, OpenDesk, a_desk
+from tests.memory_store import MemoryStore
+
+__all__ = ["a_desk"]
+
+OUTAGE_OF_A_WEEK = 5000
+
+
+def pauses(desk: DeskInMemory, store: MemoryStore, to: Place = ACME) -> float:
+    """Seconds for which a place is left alone."""
+    return (store.parked[str(to)] - desk.clock.now()).total_seconds()
+
+
+@dataclass
+class Refusing(FakeChat):
+    """A chat that refuses for good whatever `refuses` says."""
+
+    refuses: Callable[[Place | UserRef, View], bool] = lambda to, view: False
+    why: str = "is_archived"
+
+    async def post(self, to: Place | UserRef, view: View, thread: MessageRef | None) -> MessageRef:
+        if self.refuses(to, view):
+            raise Never(self.why)
+        return await super().post(to, view, thread)
+
+
+def refuse(desk: DeskInMemory, refuses: Callable[[Place | UserRef, View], bool]) -> None:
+    desk.desk.platforms["slack"] = Refusing(said=desk.chat.said, refuses=refuses)
+
+
+async def parked_desk(tmp_path: Path) -> tuple[DeskInMemory, MemoryStore]:
+    store = MemoryStore()
+    return await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store), store
+
+
+async def test_a_busy_place_is_left_alone_for_as_long_as_it_asks(tmp_path: Path) -> None:
+    """Complaint 33: one place's 429 delays nobody else; Retry-After is a lower bound."""
+    desk, store = await parked_desk(tmp_path)
+    desk.chat.failures.append(NotNow("ratelimited", after=30))
+
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+
+    assert desk.heard(ACME) == []
+    assert len(desk.heard(TRIAGE)) == 1
+    assert 30 <= pauses(desk, store) <= 36
+    desk.clock.at += timedelta(seconds=29)
+    await desk.deliver()
+    assert desk.heard(ACME) == []
+    desk.clock.at += timedelta(seconds=8)
+    await desk.deliver()
+    assert desk.face(key).key == key
+
+
+async def test_the_pause_doubles_up_to_a_limit(tmp_path: Path) -> None:
+    """An outage of days is waited for as well; 2 to the power of the tries would be no number any more."""
+    desk, store = await parked_desk(tmp_path)
+    desk.chat.failures.append(NotNow("HTTP 503"))
+    await desk.submits(ALICE, "Bills are slow", S2)
+    lengths = [pauses(desk, store)]
+    for _ in range(12):
+        desk.chat.failures.append(NotNow("HTTP 503"))
+        desk.clock.at = store.parked[str(ACME)]
+        await desk.deliver()
+        lengths.append(pauses(desk, store))
+
+    assert FIRST_PAUSE <= lengths[0] <= FIRST_PAUSE * 1.2
+    assert all(later / earlier >= 2 / 1.2 for earlier, later in pairwise(lengths[:8]))
+    assert LONGEST_PAUSE <= lengths[-1] <= LONGEST_PAUSE * 1.2
+    store.outbox["ACME-1/customer"].attempts = OUTAGE_OF_A_WEEK
+    desk.chat.failures.append(NotNow("HTTP 503"))
+    desk.clock.at = store.parked[str(ACME)]
+    await desk.deliver()
+    assert LONGEST_PAUSE <= pauses(desk, store) <= LONGEST_PAUSE * 1.2
+
+
+async def test_a_delivery_ends_the_pause(tmp_path: Path) -> None:
+    desk, store = await parked_desk(tmp_path)
+    desk.chat.failures.append(NotNow("HTTP 503"))
+    await desk.submits(ALICE, "Bills are slow", S2)
+    desk.clock.at = store.parked[str(ACME)]
+    await desk.deliver()
+    assert store.parked == {}
+
+
+async def test_a_page_does_not_wait_behind_a_parked_countdown(tmp_path: Path) -> None:
+    """engine.md 3, complaint 33: pages have lanes of their own."""
+    desk, store = await parked_desk(tmp_path)
+    await desk.submits(ALICE, "Bills are slow", S2)
+    desk.chat.failures += [NotNow("ratelimited", 600)] * 2
+    await desk.fast_forward(hours=1)
+    assert {str(ACME), str(TRIAGE)} <= set(store.parked)
+    before = len(desk.chat.said)
+
+    await desk.submits(ALICE, "All is down", S1)
+
+    assert [said.text for said in desk.chat.said[before:]] == []
+    assert "page:slack:C0TRIAGE" not in store.parked
+    later = Message("page", "ACME-1", TRIAGE, Notice(("wake up",)), Priority.PAGE)
+    store._say(later)
+    await desk.deliver()
+    assert [said.text for said in desk.chat.said[before:]] == ["wake up"]
+
+
+async def test_a_reply_refused_for_good_does_not_count(a_desk: OpenDesk) -> None:
+    """contract.md: an event takes the effect back, agents are told, the first response is unmet again."""
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    refuse(desk, lambda to, view: to == ACME)
+
+    await desk.does(BOB, "Reply", key, text="We look into it.")
+
+    assert await desk.events(key) == ["Opened", "Answered", "Undelivered"]
+    assert desk.thread(key) == []
+    assert desk.standing(key) == ["less than 4 h left"]
+    told = [text for text in desk.heard(TRIAGE) if "Not delivered" in text]
+    assert told == [
+        f"{key} Not delivered: the reply of Bob could not be shown to the customer (is_archived), "
+        "so it does not count. Please reach them another way."
+    ]
+    await desk.fast_forward(hours=5)
+    assert desk.standing(key) == ["breached"]
+
+
+async def test_a_message_without_effect_is_given_up_and_told_once(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    refuse(desk, lambda to, view: to != TRIAGE)
+
+    await desk.fast_forward(hours=4)
+    await desk.fast_forward(days=2)
+
+    undelivered = [e for e in (await desk.ticket(key)).history if isinstance(e, Undelivered)]
+    assert [event.message.rpartition("/")[0] for event in undelivered].count(f"{key}/2/dm") == 1
+    assert len({event.message for event in undelivered}) == len(undelivered)
+    assert sum("Not delivered" in text for text in desk.heard(TRIAGE)) == len(undelivered)
+
+
+async def test_what_triage_refuses_is_not_told_to_triage(a_desk: OpenDesk) -> None:
+    """Else each refusal would be another message to refuse, for ever."""
+    desk = await a_desk()
+
+    refuse(desk, lambda to, view: to == TRIAGE)
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.fast_forward(days=5)
+    assert desk.heard(TRIAGE) == []
+    assert desk.standing(key) == ["breached"]
+    assert "Undelivered" not in await desk.events(key)
+
+
+async def test_a_platform_that_is_not_connected_is_a_refusal(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are slow", NO_CLOCK)
+    desk.desk.platforms.clear()
+
+    await desk.does(BOB, "Reply", key, text="We look into it.")
+
+    last = (await desk.ticket(key)).history[-1]
+    assert isinstance(last, Undelivered)
+    assert last.reason == "slack is not connected"
+
+
+async def test_one_message_that_cannot_be_drawn_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Complaint 23: nothing stops for good because one thing went wrong."""
+    desk, store = await parked_desk(tmp_path)
+    draw = Desk.draw
+
+    async def poisoned(self: Desk, message: Message) -> View:
+        if message.say == Card(Audience.CUSTOMER):
+            raise KeyError("a plan that is no more")
+        return await draw(self, message)
+
+    monkeypatch.setattr(Desk, "draw", poisoned)
+    await desk.submits(ALICE, "Bills are slow", S2)
+
+    assert desk.heard(ACME) == []
+    assert len(desk.heard(TRIAGE)) == 1
+    assert FIRST_PAUSE <= pauses(desk, store) <= FIRST_PAUSE * 1.2
+    monkeypatch.setattr(Desk, "draw", draw)
+    desk.clock.at += timedelta(seconds=2)
+    await desk.deliver()
+    assert len(desk.heard(ACME)) == 1
+
+
+class SlowChat:
+    """A chat that answers when it is let; `began` and `ended` are the texts on their way and there."""
+
+    name = "slack"
+
+    def __init__(self, holds: Callable[[Place | UserRef], bool]) -> None:
+        self.holds, self.let = holds, asyncio.Event()
+        self.began: list[Place | UserRef] = []
+        self.ended: list[Place | UserRef] = []
+
+    async def post(self, to: Place | UserRef, view: View, thread: MessageRef | None) -> MessageRef:
+        self.began.append(to)
+        if self.holds(to):
+            await self.let.wait()
+        self.ended.append(to)
+        return MessageRef(to if isinstance(to, Place) else Place("slack", "D1", True), str(len(self.ended)))
+
+    async def update(self, message: MessageRef, view: View) -> None:
+        await self.post(message.place, view, None)
+
+    def is_group(self, id: str) -> bool:
+        return False
+
+    async def members(self, group: str) -> frozenset[UserRef]:
+        return frozenset()
+
+    async def places_of(self, user: UserRef) -> frozenset[Place]:
+        return frozenset()
+
+
+@asynccontextmanager
+async def delivering(desk: Desk) -> AsyncIterator[asyncio.Task[None]]:
+    """The courier's own loop, in real time."""
+    bell = Bell()
+    assert isinstance(desk.store, MemoryStore)
+    desk.store.on_change = bell.ring
+    running = asyncio.create_task(Courier(desk, WallClock(), bell).run())
+    try:
+        yield running
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def met(question: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not question():
+            await asyncio.sleep(0.002)
+
+
+async def test_a_page_does_not_wait_for_a_slow_answer_elsewhere(tmp_path: Path) -> None:
+    """Complaint 25, 33: sixteen hung channels delay no page, and nobody else's message."""
+    desk, store = await parked_desk(tmp_path)
+    await desk.submits(ALICE, "Bills are slow", S2)
+    chat = SlowChat(lambda to: to != TRIAGE)
+    desk.desk.platforms["slack"] = chat
+    for number in range(20):
+        place = Place("slack", f"C{number}")
+        store._say(Message(f"m{number}", "ACME-1", place, Notice(("hello",)), Priority.STATE))
+    async with delivering(desk.desk):
+        await met(lambda: len(chat.began) == 16)
+        page = Message("page", "ACME-1", TRIAGE, Notice(("wake up",)), Priority.PAGE)
+        store._say(page)
+        assert store.on_change
+        store.on_change()
+        await met(lambda: chat.ended == [TRIAGE])
+        chat.let.set()
+        await met(lambda: len(chat.ended) == 21)
+
+
+async def test_one_message_at_a_time_in_each_place(tmp_path: Path) -> None:
+    """engine.md 3: order is kept, because the next goes out when the one before has arrived."""
+    desk, store = await parked_desk(tmp_path)
+    await desk.submits(ALICE, "Bills are slow", S2)
+    chat = SlowChat(lambda to: True)
+    desk.desk.platforms["slack"] = chat
+    for number in range(3):
+        store._say(Message(f"m{number}", "ACME-1", ACME, Notice((str(number),)), Priority.STATE))
+    async with delivering(desk.desk):
+        await met(lambda: chat.began)
+        assert store.on_change
+        for _ in range(5):
+            store.on_change()
+            await asyncio.sleep(0.002)
+        assert len(chat.began) == 1
+        chat.let.set()
+        await met(lambda: len(chat.ended) == 3)
+
+
+async def test_stopping_lets_what_is_on_its_way_arrive(tmp_path: Path) -> None:
+    """Cut off, it would be said a second time after the start."""
+    desk, store = await parked_desk(tmp_path)
+    await desk.submits(ALICE, "Bills are slow", S2)
+    chat = SlowChat(lambda to: True)
+    desk.desk.platforms["slack"] = chat
+    store._say(Message("m", "ACME-1", ACME, Notice(("hello",)), Priority.STATE))
+    async with delivering(desk.desk) as running:
+        await met(lambda: chat.began)
+        running.cancel()
+        await asyncio.sleep(0.01)
+        chat.let.set()
+        await asyncio.gather(running, return_exceptions=True)
+    assert store.outbox["m"].state == "sent"
+
+
+async def test_a_store_that_fails_ends_the_loop_for_its_keeper_to_see(tmp_path: Path) -> None:
+    desk, _ = await parked_desk(tmp_path)
+    await desk.submits(ALICE, "Bills are slow", S2)
+
+    class Broken(MemoryStore):
+        async def unsent(self, *args: object) -> list[Outgoing]:
+            raise OSError("disk full")
+
+    desk.desk.store = Broken()
+    async with delivering(desk.desk) as running, asyncio.timeout(2):
+        with pytest.raises(OSError, match="disk full"):
+            await running

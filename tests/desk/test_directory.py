@@ -1,0 +1,121 @@
+"""Who is agent, customer or TAM; unknown is a customer, never an agent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.address import Actor, Place, UserRef
+from bot.directory import Directory
+from bot.ports import NotNow
+from bot.settings import load_desk
+from tests.harness import ACME, BOB, DANA, DESK_FILE, EVE, SILVER, TEAM, TRIAGE, FakeChat, person
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Directory:
+    return made(tmp_path, DESK_FILE)
+
+
+def made(tmp_path: Path, text: str) -> Directory:
+    path = tmp_path / "frontline.toml"
+    path.write_text(text, encoding="utf-8")
+    return Directory(load_desk(path))
+
+
+def test_listed_people_and_people_in_a_rota_are_agents(directory: Directory) -> None:
+    """Bob is listed; Eve, Kim and Mia are in rotas."""
+    assert all(map(directory.is_agent, (BOB, EVE, person("Kim"), person("Mia"))))
+
+
+def test_everyone_else_is_a_customer_even_in_the_vendors_workspace(directory: Directory) -> None:
+    assert not directory.is_agent(person("Gwen"))
+    assert not directory.is_agent(person("Alice", "T0ACME"))
+
+
+def test_the_same_id_of_another_company_is_somebody_else(directory: Directory) -> None:
+    """Complaint 30: a click from the other company arrives with our team and their user."""
+    for name in ("Bob", "Eve", "Dana"):
+        stranger = person(name, "T0ELSEWHERE")
+        assert not directory.is_agent(stranger, directory.settings.accounts["acme"])
+        assert directory.person(stranger) is None
+        assert directory.name_of(stranger) == name
+
+
+def test_an_unknown_home_is_no_home(directory: Directory) -> None:
+    assert not directory.is_agent(Actor(UserRef("slack", "", "U0BOB"), TEAM, "Bob"))
+
+
+def test_the_same_id_on_another_platform_is_somebody_else(directory: Directory) -> None:
+    assert not directory.is_agent(Actor(UserRef("teams", TEAM, "U0BOB"), TEAM, "Bob"))
+
+
+def test_a_tam_is_an_agent_for_their_own_accounts(directory: Directory) -> None:
+    accounts = directory.settings.accounts
+    assert directory.is_agent(DANA, accounts["acme"])
+    assert not directory.is_agent(DANA, accounts["silverline"])
+    assert not directory.is_agent(DANA)
+
+
+async def test_a_user_groups_members_are_agents_once_read(directory: Directory) -> None:
+    gwen, chat = person("Gwen"), FakeChat()
+    chat.groups["S0SUPPORT"] = frozenset({gwen.user})
+    assert not directory.is_agent(gwen)
+    assert await directory.refresh({"slack": chat}) == []
+    assert directory.is_agent(gwen)
+
+    chat.groups["S0SUPPORT"] = frozenset()
+    await directory.refresh({"slack": chat})
+    assert not directory.is_agent(gwen)
+
+
+async def test_a_group_that_cannot_be_read_keeps_its_members(directory: Directory) -> None:
+    """Slack being busy makes nobody a customer."""
+
+    class Busy(FakeChat):
+        async def members(self, group: str) -> frozenset[UserRef]:
+            raise NotNow("ratelimited")
+
+    gwen, chat = person("Gwen"), FakeChat()
+    chat.groups["S0SUPPORT"] = frozenset({gwen.user})
+    await directory.refresh({"slack": chat})
+    (line,) = await directory.refresh({"slack": Busy()})
+    assert line == "slack user group S0SUPPORT cannot be read: ratelimited"
+    assert directory.is_agent(gwen)
+
+
+def test_channels_have_owners_and_triage_is_known(directory: Directory) -> None:
+    found = [directory.account_of(place) for place in (ACME, SILVER, TRIAGE, Place("slack", "C0LUNCH"))]
+    assert [account.id if account else None for account in found] == ["acme", "silverline", None, None]
+    assert directory.account_of(Place("teams", "C0ACME")) is None
+    assert directory.is_triage(TRIAGE)
+    assert not directory.is_triage(ACME)
+    assert not directory.is_triage(Place("teams", "C0TRIAGE"))
+    assert directory.triage_for(ACME) == TRIAGE
+
+
+def test_names_are_the_desks_own(directory: Directory) -> None:
+    assert directory.name_of(Actor(UserRef("slack", TEAM, "U0BOB"), TEAM, "bobby_1998")) == "Bob"
+    assert directory.name_of(person("Gwen")) == "Gwen"
+
+
+def test_who_is_told_is_the_tam_where_the_plan_has_one(directory: Directory, tmp_path: Path) -> None:
+    """M3-7: under Silver a named TAM is told nothing; leadership is."""
+
+    def told(directory: Directory, account: str) -> list[str]:
+        found = directory.alerted(directory.settings.accounts[account], "slack")
+        return [ref.id for _, ref in found]
+
+    assert told(directory, "acme") == ["U0DANA"]
+    assert told(directory, "silverline") == ["U0MIA"]
+    named = made(tmp_path, DESK_FILE.replace('plan = "silver"', 'plan = "silver"\ntam = "dana"'))
+    assert named.tam(named.settings.accounts["silverline"]) is None
+    assert told(named, "silverline") == ["U0MIA"]
+
+
+def test_leadership_is_told_where_no_chat_reaches_the_tam(tmp_path: Path) -> None:
+    elsewhere = DESK_FILE.replace('slack = "U0DANA"', 'teams = "00000000-0000-0000-0000-000000000002"')
+    directory = made(tmp_path, elsewhere)
+    told = directory.alerted(directory.settings.accounts["acme"], "slack")
+    assert [person.name for person, _ in told] == ["Mia"]

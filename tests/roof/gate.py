@@ -1,0 +1,94 @@
+"""A gate between the desk and Slack: it lets calls pass, or holds them before or after Slack has heard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiohttp import ClientError, ClientSession, web
+
+from demo.slack import FakeSlack
+
+Which = Callable[[str, str], bool]
+"""Whether a call is meant, by its method and its body."""
+
+
+@dataclass
+class Hold:
+    """One call that is held, once it has come."""
+
+    which: Which
+    after: bool
+    """Whether Slack has heard it already, so that only the answer is held."""
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+    let: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Gate:
+    """Serves the Web API on loopback in front of a FakeSlack."""
+
+    def __init__(self, slack: FakeSlack) -> None:
+        self.slack = slack
+        self.url = ""
+        self._holds: list[Hold] = []
+        self._runner: web.AppRunner | None = None
+        self._session: ClientSession | None = None
+
+    async def open(self) -> None:
+        self._session = ClientSession()
+        app = web.Application(client_max_size=2**22)
+        app.router.add_post("/api/{method}", self._pass)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/api/"
+
+    async def close(self) -> None:
+        self.let_all()
+        if self._runner:
+            await self._runner.cleanup()
+        if self._session:
+            await self._session.close()
+
+    def hold(self, which: Which, *, after: bool = False) -> Hold:
+        """Hold the next call that is meant, until it is let or the desk is gone."""
+        self._holds.append(Hold(which, after))
+        return self._holds[-1]
+
+    def let_all(self) -> None:
+        for hold in self._holds:
+            hold.let.set()
+        self._holds.clear()
+
+    async def _pass(self, request: web.Request) -> web.Response:
+        body, method = await request.read(), request.match_info["method"]
+        hold = next((h for h in self._holds if h.which(method, body.decode())), None)
+        if hold:
+            self._holds.remove(hold)
+        if hold and not hold.after:
+            hold.came.set()
+            # The desk's going away cancels this, and then Slack never hears of the call.
+            await hold.let.wait()
+        assert self._session
+        headers = {n: v for n, v in request.headers.items() if n in ("Content-Type", "Authorization")}
+        try:
+            async with self._session.post(
+                f"{self.slack.api_url}{method}", data=body, headers=headers
+            ) as said:
+                answer, status = await said.read(), said.status
+                kept = {n: v for n, v in said.headers.items() if n in ("Retry-After", "X-OAuth-Scopes")}
+        except ClientError:
+            raise web.HTTPBadGateway from None
+        if hold and hold.after:
+            hold.came.set()
+            await hold.let.wait()
+        return web.Response(body=answer, status=status, headers=kept, content_type="application/json")
+
+
+def saying(words: str, method: str = "chat.postMessage") -> Which:
+    return lambda called, body: called == method and words in body
+
+
+def anything(method: str) -> Which:
+    return lambda called, body: called == method

@@ -1,0 +1,127 @@
+"""The real `frontline` as a process: started with an environment of its own, listened to, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PATIENCE = 30.0
+TOKEN, SECRET = "xoxb-frontline", "signing-secret-of-the-app"
+"""What FakeSlack expects of the desk, and signs with."""
+OURS = ("SLACK_", "FRONTLINE_", "MICROSOFT_", "DATABASE_URL", "HOST", "PORT", "COVERAGE")
+
+
+def environment(**given: str) -> dict[str, str]:
+    """This one without what the desk reads and without proxies; then what is given."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(OURS) and not name.lower().endswith("_proxy")
+    }
+    return kept | {"PYTHONWARNINGS": "error"} | given
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command that ended said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def faults(self) -> list[str]:
+        return self.err.splitlines()
+
+
+async def frontline(*words: str, folder: Path, **given: str) -> Ended:
+    """Run one command to its end."""
+    process = await _started(words, folder, given)
+    async with asyncio.timeout(PATIENCE):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+async def _started(words: tuple[str, ...], folder: Path, given: Mapping[str, str]) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", *words, cwd=folder, env=environment(**given), stdout=PIPE, stderr=PIPE
+    )
+
+
+@dataclass
+class Serving:
+    """A `frontline serve` that listens, and what it has logged so far."""
+
+    process: Process
+    address: str = ""
+    logged: list[dict[str, Any]] = field(default_factory=list)
+    _reader: asyncio.Task[None] | None = None
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @classmethod
+    async def start(cls, folder: Path, **given: str) -> Serving:
+        """Returns when it listens, on a port of its own choice."""
+        made = cls(await _started(("serve",), folder, {"HOST": "127.0.0.1", "PORT": "0"} | given))
+        made._reader = asyncio.create_task(made._read())
+        made._reader.add_done_callback(lambda _: made._news.set())
+        try:
+            await made.says("listening")
+        except BaseException:
+            await made.kill()
+            raise AssertionError(f"it does not listen; it says: {made.logged}") from None
+        made.address = next(line["address"] for line in made.logged if line.get("event") == "listening")
+        return made
+
+    @property
+    def events(self) -> str:
+        """Where Slack is to send what happens."""
+        return f"{self.address}/slack/events"
+
+    async def says(self, event: str) -> None:
+        """Returns once it has logged this."""
+        async with asyncio.timeout(PATIENCE):
+            while not any(line.get("event") == event for line in self.logged):
+                if self._reader is None or self._reader.done():
+                    raise EOFError(event)
+                self._news.clear()
+                await self._news.wait()
+
+    def troubles(self) -> list[dict[str, Any]]:
+        """What was logged as an error, and what was no log line at all."""
+        return [line for line in self.logged if line.get("level") not in ("info", "warning")]
+
+    async def stop(self) -> int:
+        """SIGTERM; the exit code, or TimeoutError after the ten seconds that it has."""
+        self.process.terminate()
+        async with asyncio.timeout(10):
+            return await self._ended()
+
+    async def kill(self) -> None:
+        """SIGKILL, wherever it is."""
+        if self.process.returncode is None:
+            self.process.kill()
+        await self._ended()
+
+    async def _ended(self) -> int:
+        code = await self.process.wait()
+        if self._reader:
+            await self._reader
+        return code
+
+    async def _read(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            try:
+                said = json.loads(line)
+            except ValueError:
+                said = {"level": "none", "event": line.decode(errors="replace").rstrip()}
+            self.logged.append(said)
+            self._news.set()

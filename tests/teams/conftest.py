@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import pytest
+
+from adapters.teams.connect import Teams
+from adapters.web import WebServer
+from bot.address import MessageRef
+from bot.exchange import Answer, Done, Inbound
+from tests.memory_store import MemoryStore
+from tests.teams.fake_connector import FIRST, OURS, FakeMicrosoft, claims
+
+NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
+Json = dict[str, Any]
+
+
+class Stopped:
+    """A clock that stands still."""
+
+    def now(self) -> datetime:
+        return NOON
+
+    async def sleep_until(self, instant: datetime) -> None:
+        raise AssertionError("an adapter does not sleep")
+
+
+@dataclass
+class Desk:
+    """Hears every act and gives the answer that was laid ready."""
+
+    heard: list[Inbound] = field(default_factory=list)
+    answer: Answer | Exception | Callable[[Inbound], Awaitable[Answer]] = field(default_factory=Done)
+
+    async def __call__(self, inbound: Inbound) -> Answer:
+        self.heard.append(inbound)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        if isinstance(self.answer, Done) or not callable(self.answer):
+            return self.answer
+        return await self.answer(inbound)
+
+
+@dataclass
+class Office:
+    """Our adapter between a Microsoft on loopback and a desk that listens."""
+
+    microsoft: FakeMicrosoft
+    teams: Teams
+    desk: Desk
+    notebook: MemoryStore
+    tickets: dict[MessageRef, str]
+    url: str
+    session: aiohttp.ClientSession
+
+    async def send(self, activity: Json, **how: Any) -> tuple[int, Any]:
+        """Post an activity with a good token; `how` replaces parts of the request. Status and JSON answer."""
+        token = how.pop("token", None) or FIRST.sign(**claims(self.microsoft.service))
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        headers |= how.pop("headers", {})
+        headers = {name: value for name, value in headers.items() if value is not None}
+        given: Json = how or {"json": activity}
+        async with self.session.post(self.url, headers=headers, **given) as response:
+            text = await response.text()
+            is_json = response.content_type == "application/json"
+            return response.status, await response.json() if is_json else text or None
+
+    async def settled(self) -> None:
+        await self.teams._answers.settle()
+        await self.teams._references.written()
+
+
+async def ready() -> list[str]:
+    return []
+
+
+@pytest.fixture
+async def microsoft() -> AsyncIterator[FakeMicrosoft]:
+    microsoft = FakeMicrosoft()
+    await microsoft.start()
+    yield microsoft
+    await microsoft.stop()
+
+
+@pytest.fixture
+async def office(microsoft: FakeMicrosoft) -> AsyncIterator[Office]:
+    desk, notebook, tickets = Desk(), MemoryStore(), dict[MessageRef, str]()
+
+    async def ticket_of(message: MessageRef) -> str | None:
+        return tickets.get(message)
+
+    teams = Teams(OURS, Stopped(), notebook, ticket_of, cloud=microsoft.cloud)
+    await teams.start()
+    server = WebServer("127.0.0.1", 0, teams.routes(desk), ready)
+    await server.start()
+    async with aiohttp.ClientSession() as session:
+        url = f"{server.address}/api/messages"
+        yield Office(microsoft, teams, desk, notebook, tickets, url, session)
+    await teams.close()
+    await server.stop()

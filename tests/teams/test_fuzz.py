@@ -1,0 +1,110 @@
+"""Ten thousand activities out of shape, with a good token: refused or taken, never a 5xx."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from adapters.teams.auth import Forbidden, Identity
+from adapters.teams.payloads import Malformed
+from adapters.teams.requests import parsed
+from adapters.teams.turns import Reply
+from bot.exchange import Command, Inbound, Posted, Press, Submission
+from tests.teams.activities import CHANNEL, person, samples
+from tests.teams.conftest import Office
+from tests.teams.fake_connector import TENANT
+
+SEED = 20260320
+COUNT = 10_000
+JUNK: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    1e308,
+    2**80,
+    "",
+    " ",
+    "x" * 3000,
+    "\0",
+    "\ud800",
+    "‮<at>x</at>{{DATE(x)}}",
+    "19:;messageid=",
+    [],
+    [None],
+    [[[]]],
+    {},
+    {"id": None},
+    {"id": {"id": {}}},
+    {"frontline": {"form": "intake", "context": {"place": "x"}, "text": ["a"]}},
+    {"frontline": 5},
+    {"action": "acknowledge", "value": 5},
+    {"action": {"data": {"action": "take"}}},
+]
+
+
+def mutated(sample: Any, chance: random.Random) -> Any:
+    """One or a few places of it changed, dropped, or put elsewhere."""
+    body = copy.deepcopy(sample)
+    for _ in range(chance.choice((1, 1, 2, 5))):
+        holder, key = chance.choice(list(places(body)))
+        match chance.randrange(4):
+            case 0 if isinstance(holder, dict):
+                del holder[key]
+            case 1:
+                holder[key] = [holder[key]]
+            case 2 if isinstance(holder, dict):
+                holder[chance.choice(("type", "id", "value", "name", "\ud800"))] = copy.deepcopy(
+                    chance.choice(JUNK)
+                )
+            case _:
+                holder[key] = copy.deepcopy(chance.choice(JUNK))
+        if not body:
+            break
+    return body
+
+
+def places(found: Any) -> Iterator[tuple[Any, Any]]:
+    keys = found if isinstance(found, dict) else range(len(found)) if isinstance(found, list) else ()
+    for key in list(keys):
+        yield found, key
+        yield from places(found[key])
+
+
+async def test_ten_thousand_activities(office: Office) -> None:
+    office.microsoft.members = {CHANNEL: [person(tenantId=TENANT)]}
+    desk, requests = office.desk, office.teams._requests
+    chance, materials = random.Random(SEED), samples(office.microsoft.service)
+    seen = {"taken": 0, "refused": 0}
+    for _ in range(COUNT):
+        raw = json.dumps(mutated(chance.choice(materials), chance)).encode()
+        acts = len(desk.heard)
+        try:
+            body = parsed(raw)
+            service = body.get("serviceUrl")
+            identity = Identity({"serviceurl": service if isinstance(service, str) else ""})
+            reply = await requests._admitted(desk, identity, body)
+        except (Malformed, Forbidden):
+            seen["refused"] += 1
+            assert len(desk.heard) == acts, "refused, and yet done"
+            continue
+        assert isinstance(reply, Reply)
+        assert reply.status == 200, raw
+        json.dumps(reply.body).encode()
+        seen["taken"] += 1
+    assert min(seen.values()) > COUNT // 10, seen
+    for act in desk.heard:
+        sound(act)
+
+
+def sound(act: Inbound) -> None:
+    """Whole, and such as any database takes."""
+    assert isinstance(act, Command | Press | Submission | Posted)
+    for text in (act.key, act.actor.name, act.actor.user.id, getattr(act, "text", "")):
+        assert isinstance(text, str)
+        assert "\0" not in text
+        text.encode()
+    assert not isinstance(act, Submission), "no fuzz has our seal"

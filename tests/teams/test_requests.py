@@ -1,0 +1,297 @@
+"""Who gets in, and that nothing which comes in can make us answer 5xx. Numbers: platforms.md 2.9."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from adapters.teams import keys as fresh_keys
+from adapters.teams.auth import Forbidden, Gate, Identity, Unauthorized
+from adapters.teams.cloud import App, is_service
+from adapters.teams.connect import Teams
+from adapters.teams.errors import TeamsFault
+from adapters.teams.keys import Keys, Unreachable
+from bot.exchange import Command
+from tests.memory_store import MemoryStore
+from tests.teams.activities import activity, guest_tenant, invoke, mentioning, samples
+from tests.teams.conftest import Office, Stopped
+from tests.teams.fake_connector import (
+    APP,
+    ELSEWHERE,
+    FIRST,
+    OURS,
+    SECOND,
+    STRANGER,
+    TENANT,
+    FakeMicrosoft,
+    claims,
+)
+
+LATE = datetime(2020, 1, 1, tzinfo=UTC)
+V1, V2 = f"https://sts.windows.net/{TENANT}/", f"https://login.microsoftonline.com/{TENANT}/v2.0"
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", "Bearer x", "Bearer a.b.c", "Basic dXNlcg==", "x" * 5000, "Bearer \xff.."]
+)
+async def test_garbage_for_a_token_is_401(office: Office, header: str | None) -> None:
+    """Number 1: botbuilder answers 500."""
+    headers = {"Authorization": header}
+    status, _ = await office.send(mentioning(office.microsoft.service, "hi"), headers=headers, token="-")
+    assert status == 401
+    assert office.desk.heard == []
+    assert office.microsoft.sent() == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [
+        ({"exp": LATE}, 401),
+        ({"exp": None}, 403),
+        ({"nbf": datetime.now(UTC) + timedelta(hours=1)}, 401),
+        ({"exp": "soon"}, 401),
+        ({"aud": "00000000-0000-0000-0000-00000000000c"}, 403),
+        ({"aud": None}, 403),
+        ({"iss": V1}, 403),
+        ({"iss": V2}, 403),
+        ({"iss": f"https://sts.windows.net/{ELSEWHERE}/"}, 403),
+        ({"iss": "https://api.botframework.com.evil.example"}, 403),
+        ({"iss": None}, 403),
+        ({"serviceurl": "https://smba.trafficmanager.net/amer/"}, 403),
+        ({"serviceurl": None}, 403),
+        ({"kid": "unheard of"}, 401),
+    ],
+)
+async def test_a_token_that_is_not_for_us(office: Office, wrong: dict[str, Any], status: int) -> None:
+    """Expired, for another bot, of Entra's own issuers (ours, another tenant's), for another service."""
+    token = FIRST.sign(**claims(office.microsoft.service, **wrong))
+    found, _ = await office.send(mentioning(office.microsoft.service, "hi"), token=token)
+    assert found == status
+    assert office.desk.heard == []
+    assert office.notebook.pages == {}
+
+
+async def test_a_token_of_a_stranger_and_one_without_a_signature(office: Office) -> None:
+    service = office.microsoft.service
+    good = FIRST.sign(**claims(service))
+    head, body, _ = good.split(".")
+    for token in (STRANGER.sign(**claims(service)), f"{head}.{body}.", f"{head}.{body}.AAAA", f"{good}x"):
+        assert (await office.send(mentioning(service, "hi"), token=token))[0] == 401
+    assert office.desk.heard == []
+
+
+async def test_a_key_that_may_not_sign_for_teams(office: Office) -> None:
+    office.microsoft.keys = [FIRST.public(["webchat"])]
+    assert (await office.send(mentioning(office.microsoft.service, "hi")))[0] == 403
+
+
+async def test_other_channels_are_not_ours(office: Office) -> None:
+    office.microsoft.keys = [FIRST.public(["msteams", "webchat"])]
+    seen = mentioning(office.microsoft.service, "hi", channelId="webchat")
+    assert (await office.send(seen))[0] == 200
+    assert office.desk.heard == []
+
+
+async def test_keys_roll_over(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Number 4: botbuilder answers 500 for up to a day."""
+    service = office.microsoft.service
+    assert (await office.send(mentioning(service, "one")))[0] == 200
+    office.microsoft.keys = [SECOND.public()]
+    new = SECOND.sign(**claims(service))
+    assert (await office.send(mentioning(service, "two"), token=new))[0] == 401, "asked a moment ago"
+    monkeypatch.setattr(fresh_keys, "AGAIN_AFTER", 0.0)
+    assert (await office.send(mentioning(service, "three"), token=new))[0] == 200
+    assert (await office.send(mentioning(service, "four")))[0] == 401, "the old key is gone"
+
+
+class Library:
+    """Keys at a clock that we hold."""
+
+    def __init__(self) -> None:
+        self.now, self.reads, self.names = 0.0, 0, ["first"]
+        self.keys = Keys("metadata", self.fetch, lambda: self.now)
+
+    async def fetch(self, url: str) -> dict[str, Any]:
+        await asyncio.sleep(0)
+        if url == "metadata":
+            return {"jwks_uri": "keys"}
+        self.reads += 1
+        if not self.names:
+            raise Unreachable("down")
+        junk = [None, {"kid": 1}, {"kid": "ec", "kty": "EC"}, {"kid": "bad", "kty": "RSA", "n": "!"}]
+        return {"keys": [*junk, *({**FIRST.public(), "kid": name} for name in self.names)]}
+
+
+async def test_unknown_keys_are_asked_for_once_in_a_while() -> None:
+    library = Library()
+    found = await asyncio.gather(*(library.keys.find("first") for _ in range(20)))
+    assert all(found)
+    assert library.reads == 1, "one at a time"
+    for _ in range(50):
+        assert await library.keys.find("made up") is None
+    library.now += fresh_keys.AGAIN_AFTER
+    assert await library.keys.find("made up") is None
+    assert library.reads == 2
+    library.names = ["second"]
+    library.now += fresh_keys.AGAIN_AFTER
+    assert await library.keys.find("second")
+    assert library.reads == 3
+
+
+async def test_keys_outlive_an_outage_of_microsofts() -> None:
+    library = Library()
+    assert await library.keys.find("first")
+    library.names = []
+    library.now += fresh_keys.FRESH_FOR + 1
+    for _ in range(3):
+        assert await library.keys.find("first")
+    assert library.reads == 2
+    empty = Library()
+    empty.names = []
+    for _ in range(3):
+        with pytest.raises(Unreachable):
+            await empty.keys.find("first")
+    assert empty.reads == 1
+    empty.names, empty.now = ["first"], fresh_keys.RETRY_AFTER
+    assert await empty.keys.find("first")
+
+
+async def test_without_any_keys_nobody_gets_in(office: Office) -> None:
+    office.microsoft.keys = []
+    assert (await office.send(mentioning(office.microsoft.service, "hi")))[0] == 503
+    assert office.desk.heard == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"null", b"[]", b'"x"', b"\xff\xfe", b"[" * 100_000, b'{"a":' * 20_000, b"1" * 5000],
+    ids=lambda body: repr(body[:6]),
+)
+async def test_what_is_no_json_object_is_400(office: Office, body: bytes) -> None:
+    """Number 1: botbuilder answers 500."""
+    assert (await office.send({}, data=body))[0] == 400
+
+
+async def test_other_content_is_415_and_no_type_is_400(office: Office) -> None:
+    """Number 1."""
+    service = office.microsoft.service
+    assert (await office.send({}, data=b"hi", headers={"Content-Type": "text/plain"}))[0] == 415
+    for kind in ("", None, 5, ["message"]):
+        assert (await office.send(activity(service, type=kind)))[0] == 400
+    assert (await office.send({"serviceUrl": service}))[0] == 400
+    assert (await office.send({"type": "message"}))[0] == 400
+
+
+async def test_without_an_app_id_nobody_gets_in(microsoft: FakeMicrosoft) -> None:
+    """Number 2: botbuilder takes unsigned requests then. Number 3: no type is MultiTenant to it."""
+
+    async def never(message: object) -> None:
+        return None
+
+    for app in (App("", "", ""), App(APP, "", TENANT), App(APP, "x", "")):
+        with pytest.raises(TeamsFault, match="MICROSOFT_APP_ID"):
+            await Teams(app, Stopped(), MemoryStore(), never, cloud=microsoft.cloud).start()
+        with pytest.raises(Unauthorized):
+            await Gate(App("", "", ""), Library().keys).identify(
+                f"Bearer {FIRST.sign(**claims('x', aud=''))}"
+            )
+    assert App(APP, "x", TENANT).authority == TENANT
+    assert App(APP, "x", TENANT, "MultiTenant").authority == "botframework.com"
+    assert "x" * 9 not in repr(App(APP, "x" * 9, TENANT))
+
+
+def test_who_may_come_unsigned_comes_from_this_machine() -> None:
+    anonymous = Gate(App("", "", "", anonymous=True), Library().keys, only_here=True)
+    anonymous.admit(None, "http://localhost:56150/_connector", "msteams")
+    for url in ("https://smba.trafficmanager.net/emea/", "http://10.0.0.1/", "", "http://localhost.evil/"):
+        with pytest.raises(Forbidden):
+            anonymous.admit(None, url, "msteams")
+
+
+def test_on_a_stage_clock_only_services_on_this_machine_are_listened_to() -> None:
+    gate = Gate(OURS, Library().keys, only_here=True)
+    for url, fine in (("https://smba.trafficmanager.net/emea/", False), ("http://127.0.0.1:1/", True)):
+        if fine:
+            gate.admit(Identity({"serviceurl": url}), url, "msteams")
+        else:
+            with pytest.raises(Forbidden):
+                gate.admit(Identity({"serviceurl": url}), url, "msteams")
+
+
+def test_tokens_are_sent_to_safe_addresses_only() -> None:
+    assert is_service("https://smba.trafficmanager.net/emea/")
+    for url in ("http://smba.example/", "ftp://x", "https://", "https://[", "https://x:99999/", "x", "//x"):
+        assert not is_service(url), url
+
+
+async def test_tenant_and_targeting_are_read_where_teams_puts_them(office: Office) -> None:
+    """Numbers 5 and 6: botbuilder looks for `tenantID`, and loses `isTargeted`."""
+    service = office.microsoft.service
+    seen = activity(service, text="help me", recipient={"id": "28:x", "isTargeted": True})
+    del seen["channelData"]
+    assert (await office.send(seen))[0] == 200
+    command = office.desk.heard[-1]
+    assert isinstance(command, Command)
+    assert (command.text, command.actor.user.home, command.actor.team) == ("help me", TENANT, TENANT)
+    await office.send(mentioning(service, "hi", **{"from": guest_tenant()}))
+    assert office.desk.heard[-1].actor.user.home == ELSEWHERE
+    assert office.desk.heard[-1].actor.team == TENANT
+
+
+@pytest.mark.parametrize("name", ["composeExtension/query", "signin/verifyState", "made/up", "", None])
+async def test_unknown_invokes_are_taken_calmly(office: Office, name: str) -> None:
+    assert await office.send(invoke(office.microsoft.service, name, {"x": [1]})) == (200, {})
+    assert office.desk.heard == []
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"type": "handoff", "from": "nobody"},
+        {"type": "messageReaction"},
+        {"type": "conversationUpdate", "conversation": None},
+        {"type": "conversationUpdate", "membersAdded": "all"},
+        {"type": "installationUpdate", "action": "remove"},
+        {"type": "message", "entities": [{"type": "made up", "x": {}}, 5, None, {"type": "mention"}]},
+        {"type": "message", "entities": {"type": "mention"}},
+        {"type": "message", "text": None},
+        {"type": "message", "value": "x", "text": "words"},
+        {"type": "message", "value": {"who": "knows"}, "text": ""},
+        {"type": "event", "name": "application/vnd.microsoft.meetingStart"},
+    ],
+)
+async def test_unknown_activities_and_entities_are_taken_calmly(
+    office: Office, strange: dict[str, Any]
+) -> None:
+    assert (await office.send({**activity(office.microsoft.service), **strange}))[0] == 200
+
+
+async def test_a_success_is_200(office: Office) -> None:
+    for sample in samples(office.microsoft.service):
+        status, _ = await office.send(sample)
+        assert status == 200, sample
+    await office.settled()
+
+
+async def test_text_that_no_database_can_hold_is_mended(office: Office) -> None:
+    raw = mentioning(office.microsoft.service, "x", id="1")
+    raw["text"] = "<at>Frontline</at> a\0b \ud800 c"
+    assert (await office.send(raw))[0] == 200
+    command = office.desk.heard[-1]
+    assert isinstance(command, Command)
+    command.text.encode()
+    assert "\0" not in command.text
+
+
+async def test_a_failure_of_the_desk_is_no_500(office: Office) -> None:
+    office.desk.answer = RuntimeError("bug")
+    statuses = []
+    for sample in samples(office.microsoft.service):
+        statuses.append((await office.send(sample))[0])
+    # Only what a customer wrote in a thread has to come again.
+    assert set(statuses) == {200, 503}
+    assert statuses.count(503) == 1
+    await office.settled()

@@ -1,0 +1,360 @@
+"""Speaking first: where it goes, and what each refusal means. Numbers: platforms.md 2.9."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from email.utils import format_datetime
+
+import pytest
+from structlog.testing import capture_logs
+
+from adapters.teams.cloud import App
+from adapters.teams.connect import Teams
+from adapters.teams.errors import TeamsFault, seconds
+from adapters.teams.rates import LIMITS, Act, Limit, Scope
+from adapters.teams.references import CONVERSATIONS, PEOPLE
+from bot.address import MessageRef, Place, UserRef
+from bot.clock import real_now
+from bot.ports import Never, NotNow
+from bot.views import Notice
+from tests.memory_store import MemoryStore
+from tests.teams.activities import ANN, BOB, BOT, CHANNEL, CHAT, activity, guest_tenant, person, personal
+from tests.teams.conftest import Office, Stopped
+from tests.teams.fake_connector import (
+    ELSEWHERE,
+    OURS,
+    PASSWORD,
+    TENANT,
+    FakeMicrosoft,
+    Refusal,
+)
+
+ACME = Place("teams", CHANNEL)
+HELLO = Notice(("hello",))
+ESCAPED = "19%3Aacme%40thread.tacv2"
+DANA = UserRef("teams", "", ANN)
+
+
+async def test_in_a_channel_in_its_threads_and_anew(office: Office) -> None:
+    root = await office.teams.post(ACME, HELLO, None)
+    reply = await office.teams.post(ACME, HELLO, root)
+    await office.teams.update(root, HELLO)
+    first, second, third = office.microsoft.sent()
+    assert (first.method, first.path) == ("POST", f"v3/conversations/{ESCAPED}/activities")
+    assert second.path == f"v3/conversations/{ESCAPED}%3Bmessageid%3D{root.id}/activities"
+    assert (third.method, third.path) == ("PUT", f"v3/conversations/{ESCAPED}/activities/{root.id}")
+    assert third.body["id"] == root.id
+    assert (root.place, reply.place) == (ACME, ACME)
+    assert first.body["summary"] == "hello"
+    assert "text" not in first.body, "it would stand above the card"
+
+
+async def test_number_8_threads_are_the_ones_we_name(office: Office) -> None:
+    """Botbuilder's proactive replies go to a made-up activity; a group chat has no threads at all."""
+    group = activity(office.microsoft.service, "conversationUpdate")
+    group["conversation"] = {"id": "19:x@thread.v2", "conversationType": "groupChat", "tenantId": TENANT}
+    await office.send(group)
+    place = Place("teams", "19:x@thread.v2")
+    await office.teams.post(place, HELLO, MessageRef(place, "17"))
+    assert office.microsoft.sent()[-1].path == "v3/conversations/19%3Ax%40thread.v2/activities"
+
+
+async def test_a_service_address_is_remembered_and_refreshed(
+    office: Office, microsoft: FakeMicrosoft
+) -> None:
+    await office.send(activity(microsoft.service, "conversationUpdate", membersAdded=[{"id": BOT}]))
+    kept = json.loads(office.notebook.pages[CONVERSATIONS][CHANNEL])
+    assert kept == {"service": microsoft.service, "tenant": TENANT, "bot": BOT, "kind": "channel"}
+
+    async def ticket_of(message: object) -> None:
+        return None
+
+    other = Teams(OURS, Stopped(), office.notebook, ticket_of, cloud=microsoft.cloud)
+    await other.start()
+    assert await other.places_of(DANA) == frozenset()
+    assert microsoft.calls[-1].path == f"v3/conversations/{ESCAPED}/members/{ANN}"
+    await other.close()
+
+
+class Slow(MemoryStore):
+    """A notebook that waits, or breaks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on, self.writes, self.broken = asyncio.Event(), 0, False
+
+    async def note(self, topic: str, key: str, value: str) -> None:
+        self.writes += 1
+        await self.go_on.wait()
+        if self.broken:
+            raise OSError("disk full")
+        await super().note(topic, key, value)
+
+
+async def test_only_an_update_waits_for_the_notebook(office: Office) -> None:
+    slow = office.teams._references._notebook = Slow()
+    service = office.microsoft.service
+    async with asyncio.timeout(5):
+        assert (await office.send(activity(service, text="hi")))[0] == 200
+    assert slow.pages == {}
+    update = asyncio.create_task(office.send(activity(service, "conversationUpdate")))
+    await asyncio.sleep(0.05)
+    assert not update.done()
+    slow.go_on.set()
+    assert (await update)[0] == 200
+    assert slow.pages.keys() == {CONVERSATIONS, PEOPLE}
+    writes = slow.writes
+    for _ in range(3):
+        await office.send(activity(service, text="again"))
+        await office.send(activity(service, "conversationUpdate"))
+    assert slow.writes == writes, "nothing changed"
+
+
+async def test_what_could_not_be_written_is_written_next_time(office: Office) -> None:
+    slow = office.teams._references._notebook = Slow()
+    slow.go_on.set()
+    slow.broken = True
+    update = activity(office.microsoft.service, "conversationUpdate")
+    assert (await office.send(update))[0] == 503
+    slow.broken = False
+    assert (await office.send(update))[0] == 200
+    assert CHANNEL in slow.pages[CONVERSATIONS]
+
+
+async def test_a_direct_message_makes_its_conversation_once(office: Office) -> None:
+    await asyncio.gather(*(office.teams.post(DANA, HELLO, None) for _ in range(5)))
+    said = await office.teams.post(DANA, HELLO, None)
+    creates = [call for call in office.microsoft.sent() if call.path == "v3/conversations"]
+    assert len(creates) == 1
+    assert said.place == Place("teams", f"a:{ANN}", direct=True)
+    assert creates[0].body["channelData"] == {"tenant": {"id": TENANT}}, "number 5"
+    assert creates[0].body["bot"] == {"id": BOT}
+    await office.settled()
+    assert json.loads(office.notebook.pages[PEOPLE][ANN])["chat"] == f"a:{ANN}"
+
+
+async def test_the_conversation_of_a_person_who_wrote_is_used(office: Office) -> None:
+    await office.send(personal(office.microsoft.service, text="hi"))
+    said = await office.teams.post(DANA, HELLO, None)
+    assert said.place.id == CHAT
+    (call,) = office.microsoft.sent()
+    assert call.body["channelData"]["notification"] == {"alert": True}
+
+
+async def test_a_conversation_that_is_gone_is_made_anew(office: Office) -> None:
+    await office.send(personal(office.microsoft.service, text="hi"))
+    office.microsoft.refuse = [Refusal(404, "ConversationNotFound")]
+    said = await office.teams.post(DANA, HELLO, None)
+    assert said.place.id == "a:29:ann"
+    assert office.microsoft.sent()[1].body["members"] == [{"id": "29:ann"}]
+
+
+async def test_people_of_another_organisation_get_no_direct_message(office: Office) -> None:
+    eli = guest_tenant()["aadObjectId"]
+    with pytest.raises(Never, match="another organisation"):
+        await office.teams.post(UserRef("teams", ELSEWHERE, eli), HELLO, None)
+    await office.send(activity(office.microsoft.service, text="hi", **{"from": guest_tenant()}))
+    with pytest.raises(Never, match="another organisation"):
+        await office.teams.post(UserRef("teams", "", eli), HELLO, None)
+    with pytest.raises(Never, match="not on Teams"):
+        await office.teams.post(UserRef("slack", "T", "U"), HELLO, None)
+    assert office.microsoft.sent() == []
+
+
+@pytest.mark.parametrize(
+    ("refusal", "after"),
+    [
+        (Refusal(429, "Throttled", {"Retry-After": "7"}), 7.0),
+        (Refusal(429, "Throttled"), None),
+        (Refusal(429, "Throttled", {"Retry-After": "soon"}), None),
+        (Refusal(412, "PreconditionFailed"), None),
+        (Refusal(500, "ServiceError"), None),
+        (Refusal(502, body="<html>bad gateway</html>"), None),
+        (Refusal(503, headers={"Retry-After": "2"}), 2.0),
+        (Refusal(504, body="[" * 20_000), None),
+    ],
+)
+async def test_not_now(office: Office, refusal: Refusal, after: float | None) -> None:
+    """Number 7: botbuilder repeats a PUT three times by itself, and sleeps in a thread meanwhile."""
+    for call in (office.teams.post(ACME, HELLO, None), office.teams.update(MessageRef(ACME, "1"), HELLO)):
+        office.microsoft.calls.clear()
+        office.microsoft.refuse = [refusal]
+        with pytest.raises(NotNow) as caught:
+            await call
+        assert caught.value.after == after
+        assert len(office.microsoft.calls) == 1, "tried once"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (403, "MessageWritesBlocked", "has blocked the bot"),
+        (403, "BotNotInConversationRoster", "add the app to the team"),
+        (403, "BotDisabledByAdmin", "administrator"),
+        (403, "", "does not let the bot in"),
+        (404, "ConversationNotFound", "no such conversation"),
+        (404, "ActivityNotFoundInConversation", "the message is gone"),
+        (413, "MessageSizeTooBig", "too large"),
+        (400, "BadSyntax", "no: BadSyntax"),
+        (302, "", "no:"),
+    ],
+)
+async def test_never(office: Office, status: int, code: str, words: str) -> None:
+    office.microsoft.refuse = [Refusal(status, code)]
+    with pytest.raises(Never, match=words) as caught:
+        await office.teams.post(ACME, HELLO, None)
+    assert "\n" not in str(caught.value)
+    assert len(office.microsoft.calls) == 1
+
+
+async def test_a_token_that_is_not_taken_is_replaced_once(office: Office) -> None:
+    assert office.microsoft.tokens == 1
+    office.microsoft.good.clear()
+    await office.teams.post(ACME, HELLO, None)
+    assert [call.token for call in office.microsoft.sent()] == ["token-1", "token-2"]
+    office.microsoft.refuse = [Refusal(401), Refusal(401)]
+    with capture_logs() as logs, pytest.raises(NotNow, match="does not take the bot's token"):
+        await office.teams.post(ACME, HELLO, None)
+    assert [log["log_level"] for log in logs] == ["error"]
+    assert office.microsoft.tokens == 3
+
+
+async def test_one_token_for_a_crowd(office: Office) -> None:
+    office.microsoft.good.clear()
+    await asyncio.gather(*(office.teams.post(ACME, HELLO, None) for _ in range(20)))
+    assert office.microsoft.tokens == 2
+
+
+async def test_nobody_there(office: Office) -> None:
+    await office.microsoft.stop()
+    with pytest.raises(NotNow, match="send: not reached"):
+        await office.teams.post(ACME, HELLO, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (401, "AADSTS7000215: Invalid client secret", "MICROSOFT_APP_PASSWORD is not"),
+        (401, "AADSTS7000222: expired", "has expired"),
+        (400, "AADSTS700016: not found", "MICROSOFT_APP_ID is not known"),
+        (400, "AADSTS90002: Tenant", "MICROSOFT_APP_TENANT_ID is no tenant"),
+        (400, "", "check MICROSOFT_APP_ID"),
+        (503, "", "cannot be reached"),
+    ],
+)
+async def test_what_keeps_us_from_starting_names_its_cure(
+    microsoft: FakeMicrosoft, status: int, code: str, words: str
+) -> None:
+    microsoft.token_refusal = (status, {"error": "invalid_client", "error_description": code})
+
+    async def ticket_of(message: object) -> None:
+        return None
+
+    teams = Teams(OURS, Stopped(), MemoryStore(), ticket_of, cloud=microsoft.cloud)
+    with capture_logs() as logs, pytest.raises(TeamsFault, match=words) as caught:
+        await teams.start()
+    assert "\n" not in str(caught.value)
+    assert PASSWORD not in str(caught.value) + str(logs)
+
+
+async def test_no_secret_is_logged(office: Office) -> None:
+    with capture_logs() as logs:
+        office.microsoft.refuse = [Refusal(401), Refusal(401), Refusal(400, "BadSyntax")]
+        for _ in range(2):
+            with pytest.raises((NotNow, Never)):
+                await office.teams.post(ACME, HELLO, None)
+        await office.send(activity(office.microsoft.service), headers={"Authorization": "Bearer s3cret"})
+    assert logs
+    assert not any(secret in str(logs) for secret in (PASSWORD, "s3cret", "token-"))
+
+
+async def test_unsigned_and_on_a_stage_clock_we_speak_on_this_machine_only(microsoft: FakeMicrosoft) -> None:
+    notebook = MemoryStore()
+    away = {
+        "service": "https://smba.trafficmanager.net/emea/",
+        "tenant": TENANT,
+        "bot": BOT,
+        "kind": "channel",
+    }
+    await notebook.note(CONVERSATIONS, CHANNEL, json.dumps(away))
+
+    async def ticket_of(message: object) -> None:
+        return None
+
+    for app in (OURS, App("", "", "", anonymous=True)):
+        teams = Teams(app, Stopped(), notebook, ticket_of, cloud=microsoft.cloud, only_here=True)
+        await teams.start()
+        with pytest.raises(Never, match="on this machine"):
+            await teams.post(ACME, HELLO, None)
+        await teams.close()
+    silent = Teams(OURS, Stopped(), MemoryStore(), ticket_of, cloud=microsoft.cloud, only_here=True)
+    await silent.start()
+    with pytest.raises(NotNow, match="has not written"):
+        await silent.post(ACME, HELLO, None)
+    await silent.close()
+    assert microsoft.calls == []
+
+
+async def test_what_has_not_written_yet_is_where_the_others_are(microsoft: FakeMicrosoft) -> None:
+    async def ticket_of(message: object) -> None:
+        return None
+
+    notebook = MemoryStore()
+    here = {"service": microsoft.service, "tenant": TENANT, "bot": BOT, "kind": "channel"}
+    await notebook.note(CONVERSATIONS, "19:other@thread.tacv2", json.dumps(here))
+    await notebook.note(CONVERSATIONS, "19:broken@thread.tacv2", "{")
+    microsoft.good.add("")
+    teams = Teams(App("", "", "", anonymous=True), Stopped(), notebook, ticket_of, cloud=microsoft.cloud)
+    await teams.start()
+    assert (await teams.post(ACME, HELLO, None)).place == ACME
+    assert microsoft.calls[-1].token == "", "unsigned"
+    await teams.close()
+
+
+async def test_who_is_in_a_channel(office: Office) -> None:
+    everyone = [person(f"P{n}", f"user-{n}", tenantId=TENANT, userRole="user") for n in range(5)]
+    others = [
+        person("Gil", "guest", tenantId=TENANT, userRole="guest"),
+        person("Eli", "external", tenantId=ELSEWHERE),
+        person("Nil", "unknown"),
+    ]
+    office.microsoft.members = {CHANNEL: [*everyone, *others], "19:b@thread.tacv2": others}
+    with pytest.raises(Never, match="not heard of"):
+        await office.teams.members("19:none@thread.tacv2")
+    await office.send(activity(office.microsoft.service, "conversationUpdate"))
+    assert office.teams.is_group(CHANNEL)
+    assert not office.teams.is_group(BOB)
+    assert await office.teams.members(CHANNEL) == {UserRef("teams", TENANT, f"user-{n}") for n in range(5)}
+
+
+async def test_where_somebody_is(office: Office) -> None:
+    service = office.microsoft.service
+    office.microsoft.members = {CHANNEL: [person()]}
+    await office.send(personal(service, text="hi"))
+    for place in (CHANNEL, "19:b@thread.tacv2"):
+        seen = activity(service, "conversationUpdate")
+        await office.send({**seen, "conversation": {**seen["conversation"], "id": place}})
+    for _ in range(2):
+        assert await office.teams.places_of(DANA) == {ACME}
+    assert len([call for call in office.microsoft.calls if call.method == "GET"]) == 2
+    office.microsoft.refuse = [Refusal(429)]
+    with pytest.raises(NotNow):
+        await office.teams.places_of(UserRef("teams", "", BOB))
+
+
+def test_retry_after() -> None:
+    assert seconds("3") == 3.0
+    assert seconds("-3") == 0.0
+    assert seconds("1e9") == 3600.0
+    assert seconds("nan") is None
+    assert seconds(None) is None
+    later = seconds(format_datetime(real_now(), usegmt=True))
+    assert later == 0.0
+
+
+def test_limits_are_data() -> None:
+    assert Limit(7, 1) in LIMITS[Scope.CONVERSATION, Act.SEND]
+    for limits in LIMITS.values():
+        paces = [limit.calls / limit.seconds for limit in limits]
+        assert paces == sorted(paces, reverse=True), "the longer, the slower"
