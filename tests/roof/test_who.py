@@ -45,7 +45,7 @@ async def test_a_customer_in_triage_is_a_customer(still_house: House) -> None:
     """contract.md: everyone else is a customer, even in triage."""
     house = still_house
     reply = await house.slack.command(house.alice, house.triage, "/support")
-    assert "No account owns this channel" in reply.shown
+    assert "Only agents open tickets here" in reply.shown
     card = await house.opened(S2, "Bills are slow")
     work = house.agents_card(card)
     for label in ("Acknowledge", "Take it", "Reply", "Resolve"):
