@@ -118,7 +118,7 @@ async def _serve() -> int:
     for ending in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(ending, stop.set)
     async with connect(env.database_url) as store, _desk(env, settings, store) as (desk, routes):
-        runtime = Runtime(desk)
+        runtime = Runtime(desk, store)
         store.on_change = runtime.rung
 
         async def ready() -> Sequence[str]:

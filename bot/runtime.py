@@ -14,6 +14,8 @@ from bot.bell import Bell
 from bot.clock import WallClock
 from bot.courier import Courier
 from bot.desk.core import Desk
+from bot.desk.welcome import keep_help_posted
+from bot.ports import Notebook
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +30,8 @@ class Runtime:
     """The loops around a desk. `rung` is to be called whenever the store has changed."""
 
     desk: Desk
+    notebook: Notebook | None = None
+    """Remembers where `Get help` stands; without one it is not posted."""
     _ticking: Bell = field(default_factory=Bell)
     _sending: Bell = field(default_factory=Bell)
     _failing: set[str] = field(default_factory=set)
@@ -47,7 +51,7 @@ class Runtime:
         tasks = [
             asyncio.create_task(self._kept_up("ticker", lambda: ticker.run(self.desk, self._ticking))),
             asyncio.create_task(self._kept_up("courier", courier.run)),
-            asyncio.create_task(self._kept_up("directory", self._refresh)),
+            asyncio.create_task(self._kept_up("caretaker", self._take_care)),
         ]
         try:
             yield
@@ -66,8 +70,12 @@ class Runtime:
                 log.exception("a loop failed and is started again", loop=name)
                 await asyncio.sleep(RESTART_AFTER)
 
-    async def _refresh(self) -> None:
+    async def _take_care(self) -> None:
+        """What is looked after now and then: the standing messages, the user groups."""
         while True:
+            if self.notebook is not None:
+                for line in await keep_help_posted(self.desk, self.notebook):
+                    log.warning(line)
             await asyncio.sleep(GROUPS_EVERY)
             for line in await self.desk.directory.refresh(self.desk.platforms):
                 log.warning(line)

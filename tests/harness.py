@@ -221,7 +221,9 @@ class DeskInMemory:
 
     async def presses(self, actor: Actor, label: str, key: str, place: Place | None = None) -> Answer:
         """Press a button by its label: on the card of the actor's own side, or on that in `place`."""
-        message, button = self.button(actor, label, key, place)
+        return await self.presses_on(actor, *self.button(actor, label, key, place))
+
+    async def presses_on(self, actor: Actor, message: Said, button: Button) -> Answer:
         where, now = message.ref.place, self.clock.now()
         act = Press(self.envelope(), now, actor, where, message.ref, button.action, button.value)
         return await self.answers(act)

@@ -121,10 +121,10 @@ class House:
     ) -> Message:
         """A ticket, and its card in the customer's channel once agents have theirs as well."""
         who, where = who or self.alice, where or self.acme
-        before = {message.ts for message in self.slack.messages(where)}
+        before = {message.ts for message in self.posted(where)}
         assert (await self.asks(who, where, answers, summary)).closed
         new: list[Message] = await self.until(
-            lambda: [message for message in self.slack.messages(where) if message.ts not in before]
+            lambda: [message for message in self.posted(where) if message.ts not in before]
         )
         await self.until(lambda: self.cards(self.triage, self.key_of(new[0])))
         return new[0]
@@ -142,6 +142,11 @@ class House:
         return await self.slack.submit(who, values)
 
     # What stands there ----------------------------------------------------------------------
+
+    def posted(self, where: Channel) -> list[Message]:
+        """What stands there of tickets; the standing Get help is none."""
+        every = self.slack.messages(where)
+        return [message for message in every if "Get help" not in self.slack.buttons(message)]
 
     @staticmethod
     def key_of(card: Message) -> str:

@@ -62,13 +62,13 @@ async def test_killed_while_many_ask(tmp_path: Path) -> None:
         house.gate.let_all()
         again = [person for person in crowd if person.real_name not in acknowledged]
         assert all([(await house.slack.submit(person)).closed for person in again])
-        await house.until(lambda: len(house.slack.messages(house.acme)) >= CUSTOMERS)
-        await house.until(lambda: len(house.slack.messages(house.triage)) >= CUSTOMERS)
+        await house.until(lambda: len(house.posted(house.acme)) >= CUSTOMERS)
+        await house.until(lambda: len(house.posted(house.triage)) >= CUSTOMERS)
         assert await house.stopped() == 0
         opened = [events[0] for events in (await house.history()).values()]
         found = Counter(event.summary for event in opened if isinstance(event, Opened))
         assert found == {f"Trouble of {person.real_name}": 1 for person in crowd}
-        cards = Counter(house.key_of(card) for card in house.slack.messages(house.acme))
+        cards = Counter(house.key_of(card) for card in house.posted(house.acme))
         assert set(cards) == {f"ACME-{number}" for number in range(1, CUSTOMERS + 1)}
         assert cards.total() <= CUSTOMERS + 1
 
@@ -201,12 +201,13 @@ async def test_a_reply_while_the_cards_own_answer_is_on_its_way(tmp_path: Path) 
     async with House(tmp_path) as house:
         await house.opens()
         held = house.gate.hold(
-            lambda method, body: method == "chat.postMessage" and "C0ACME" in body, after=True
+            lambda method, body: method == "chat.postMessage" and "C0ACME" in body and "ACME-1" in body,
+            after=True,
         )
         assert (await house.asks(house.alice, house.acme, S2, "Bills are slow")).closed
         async with asyncio.timeout(SCENE):
             await held.came.wait()
-        (card,) = house.slack.messages(house.acme)
+        (card,) = house.posted(house.acme)
         await house.slack.say(house.alice, house.acme, "It got worse", card)
         await house.slack.settle()
         unheard = [ack for ack in house.slack.acks if ack.status == 503]

@@ -22,13 +22,13 @@ async def test_the_same_envelope_twice_is_one_ticket(still_house: House) -> None
     house = still_house
     card = await house.opened(S2, "Bills are slow")
     key = house.key_of(card)
-    before = len(house.slack.messages(house.acme))
+    before = len(house.posted(house.acme))
     sent = next(ack for ack in reversed(house.slack.acks) if ack.kind == "view_submission")
     again = await asyncio.gather(*(house.slack.redeliver(sent, retry=bool(n % 2)) for n in range(6)))
     assert {ack.status for ack in again} == {200}
     other = await house.opened(S2, "Something else")
     assert house.key_of(other) != key
-    assert len(house.slack.messages(house.acme)) == before + 1
+    assert len(house.posted(house.acme)) == before + 1
 
 
 async def test_a_double_click_is_one_event(still_house: House) -> None:
@@ -69,10 +69,10 @@ async def test_what_slack_did_not_sign_changes_nothing(still_house: House, forge
     card = await house.opened(S2, "Bills are slow")
     work = house.agents_card(card)
     press = next(ack for ack in house.slack.acks if ack.kind == "view_submission").request.body
-    before = len(house.slack.messages(house.acme)), house.text(work)
+    before = len(house.posted(house.acme)), house.text(work)
     for body in (press, press.replace("Bills", "Gills"), "", "command=%2Fsupport"):
         assert await house.sends(body, **forged) == 401  # type: ignore[arg-type]
-    assert (len(house.slack.messages(house.acme)), house.text(work)) == before
+    assert (len(house.posted(house.acme)), house.text(work)) == before
 
 
 async def test_a_request_without_a_signature_is_refused(still_house: House) -> None:

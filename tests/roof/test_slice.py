@@ -25,12 +25,12 @@ async def test_from_the_command_to_the_resolution(house: House) -> None:
     assert list(held.errors) == ["summary"]
     assert modal.input("details").value == "Since nine"
     assert modal.input("production").value == S2["production"]
-    assert not house.slack.messages(house.acme)
+    assert not house.posted(house.acme)
     assert (await slack.submit(alice, {"summary": "Bills are slow & <late>"})).closed
 
     # The card at the customer's, the agents' in triage.
-    await house.until(lambda: slack.messages(house.acme) and slack.messages(house.triage))
-    (card,), (work,) = slack.messages(house.acme), slack.messages(house.triage)
+    await house.until(lambda: house.posted(house.acme) and house.posted(house.triage))
+    (card,), (work,) = house.posted(house.acme), house.posted(house.triage)
     said = house.text(card)
     assert "ACME-1" in said
     assert "Bills are slow & <late>" in said

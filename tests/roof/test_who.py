@@ -28,15 +28,15 @@ async def test_support_in_triage_begins_with_the_account(still_house: House) -> 
     assert modal
     assert modal.labels()[:2] == ["Account", "Summary"]
     assert modal.options("Account") == ["Acme GmbH", "Silverline Ltd"]
-    before = len(house.slack.messages(house.acme))
+    before = len(house.posted(house.acme))
     reply = await house.slack.submit(house.bob, {"account": "acme", **S3})
     assert reply.action == "update"
     shown = house.slack.modal_of(house.bob)
     assert shown
     assert "is open in the channel of Acme GmbH." in str(shown.blocks)
-    await house.until(lambda: len(house.slack.messages(house.acme)) == before + 1)
+    await house.until(lambda: len(house.posted(house.acme)) == before + 1)
     await house.until(
-        lambda: any("Bob, for the customer" in house.text(m) for m in house.slack.messages(house.triage))
+        lambda: any("Bob, for the customer" in house.text(m) for m in house.posted(house.triage))
     )
     await house.slack.close_modal(house.bob, everything=True)
 
@@ -88,11 +88,11 @@ async def test_support_in_a_direct_message(still_house: House) -> None:
 
 async def test_a_ticket_from_a_direct_message_lives_in_the_channel(still_house: House) -> None:
     house = still_house
-    before = len(house.slack.messages(house.acme))
+    before = len(house.posted(house.acme))
     await house.slack.command(house.alice, house.slack.dm(house.alice), "/support", "From home")
     assert (await house.slack.submit(house.alice, {**S3})).sent
-    await house.until(lambda: len(house.slack.messages(house.acme)) == before + 1)
-    assert "From home" in house.text(house.slack.messages(house.acme)[-1])
+    await house.until(lambda: len(house.posted(house.acme)) == before + 1)
+    assert "From home" in house.text(house.posted(house.acme)[-1])
     await house.slack.close_modal(house.alice, everything=True)
 
 
@@ -106,7 +106,7 @@ async def test_silver_is_refused_in_the_form_and_never_loses_an_emergency(still_
     assert not refused.closed
     assert "https://support.m3ter.com/" in f"{refused.errors} {modal.blocks}"
     assert (modal.input("summary").value, modal.input("details").value) == ("How do I do this?", "Since nine")
-    assert house.slack.messages(house.silver) == []
+    assert house.posted(house.silver) == []
 
     sent = await house.slack.submit(house.sam, {**S1})
     assert sent.sent
