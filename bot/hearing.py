@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -11,7 +11,7 @@ from bot import words
 from bot.address import Place
 from bot.directory import Directory
 from bot.ports import Card, Message, Priority
-from bot.views import Audience
+from bot.views import Audience, Notice
 from bot.voice import Voice, card_key
 from sla_core.countdown import Tone
 from sla_core.engine import promises
@@ -69,7 +69,7 @@ def tell(after: Ticket, events: Sequence[Event], policy: Policy, directory: Dire
     for seq, event in enumerate(events, start=known + 1):
         then = fold(after.key, after.history[:seq])
         occasion = _Occasion(Voice(then, seq, policy, directory))
-        messages += [*occasion.tell(event), *occasion.called_off(event)]
+        messages += [*occasion.tell(event), *occasion.called_off(event), *occasion.answered_directs(event)]
     if events and not isinstance(events[0], Opened):
         messages += redraw(after, directory, str(after.version), Priority.STATE)
     return messages
@@ -146,22 +146,60 @@ class _Occasion:
             case Warned():
                 said = words.warned(self.ticket, event, self.policy)
                 yield self.voice.triage(said, Tone.WARN, Priority.BREACH)
-                yield from self.voice.alert(said, Tone.WARN)
+                yield from self.directs(event)
             case Breached():
                 said = words.breached(self.ticket, event, self.policy)
                 yield from self.voice.both(said, Tone.ALARM, Priority.BREACH)
-                yield from self.voice.alert(said, Tone.ALARM)
+                yield from self.directs(event)
             case Undelivered():
                 taken_back = self.ticket.history[event.seq - 1] if event.seq else None
                 said = words.undelivered(key, taken_back, event)
                 yield self.voice.triage(said, Tone.ALARM, Priority.BREACH)
             case Alerted():
-                yield from self._alerted(event)
+                yield self.voice.triage(words.alerted(key, event, self._name(event.to)))
+                yield from self.directs(event)
             case Reminded():
-                said = words.reminder(self.ticket)
-                yield from self.voice.alert(said, Tone.WARN, only=event.to)
+                yield from self.directs(event)
             case _:
                 assert_never(event)
+
+    def directs(self, event: Event) -> Iterator[Message]:
+        """The direct messages, with their buttons, that an event sends."""
+        match event:
+            case Warned():
+                yield from self.voice.alert(words.warned(self.ticket, event, self.policy), Tone.WARN)
+            case Breached():
+                yield from self.voice.alert(words.breached(self.ticket, event, self.policy), Tone.ALARM)
+            case Escalated():
+                yield from self.voice.alert(words.escalated(self.ticket.key, event), Tone.WARN)
+            case Alerted(act="delegate", to=str() as to):
+                yield from self.voice.alert(words.delegated(self.ticket, event), Tone.WARN, only=to)
+            case Reminded():
+                yield from self.voice.alert(words.reminder(self.ticket), Tone.WARN, only=event.to)
+            case _:
+                return
+
+    def answered_directs(self, event: Event) -> Iterator[Message]:
+        """Takes the buttons off the direct messages that somebody has answered, or that are over."""
+        match event:
+            case Alerted(act="acknowledge" | "call" | "delegate"):
+                whose = f"/dm/{event.person}"
+            case Resolved() | Closed():
+                whose = ""
+            case _:
+                return
+        for seq, earlier in enumerate(self.ticket.history[: self.voice.seq - 1], start=1):
+            then = fold(self.ticket.key, self.ticket.history[:seq]) if seq > 1 else self.ticket
+            sent = _Occasion(replace(self.voice, ticket=then, seq=seq)).directs(earlier)
+            for message in sent:
+                if message.key.endswith(whose) and isinstance(message.say, Notice):
+                    yield replace(
+                        message,
+                        key=f"{message.key}/answered/{self.voice.seq}",
+                        say=replace(message.say, buttons=()),
+                        priority=Priority.STATE,
+                        edits=message.key,
+                    )
 
     def called_off(self, event: Event) -> Iterator[Message]:
         """Tells agents that a step which waited for its hours is not called any more, and why."""
@@ -218,7 +256,7 @@ class _Occasion:
     def _escalated(self, event: Escalated) -> Iterator[Message]:
         said = words.escalated(self.ticket.key, event)
         yield from self.voice.both(said, Tone.WARN, Priority.BREACH)
-        yield from self.voice.alert(said, Tone.WARN)
+        yield from self.directs(event)
         if event.step is not None:
             yield self._call(event.step, event.calls_at)
         elif event.by_agent:
@@ -235,8 +273,3 @@ class _Occasion:
     def _name(self, person: str | None) -> str:
         known = self.voice.directory.settings.people.get(person or "")
         return known.name if known else ""
-
-    def _alerted(self, event: Alerted) -> Iterator[Message]:
-        yield self.voice.triage(words.alerted(self.ticket.key, event, self._name(event.to)))
-        if event.act == "delegate" and event.to is not None:
-            yield from self.voice.alert(words.delegated(self.ticket, event), Tone.WARN, only=event.to)

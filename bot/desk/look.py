@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.cards import METRICS
 from bot.desk.core import Desk
@@ -23,19 +23,23 @@ async def why(desk: Desk, press: Press) -> Answer:
     said = f"is {ticket.severity}: {severity.source.says}"
     if ticket.severity == opened.severity:
         said += f" Proposed because: {opened.why} ({opened.clause})."
-    running = promises(ticket, policy)
+    running, now = promises(ticket, policy), desk.clock.now()
     nothing = "" if running else f" No time is promised for it ({', '.join(severity.source.clauses)})."
-    return Show(Receipt(ticket.key, keyed(ticket.key, said + nothing), tuple(map(_table, running))))
+    return Show(
+        Receipt(
+            ticket.key, keyed(ticket.key, said + nothing), tuple(_table(promise, now) for promise in running)
+        )
+    )
 
 
-def _table(promise: Promise) -> ReceiptTable:
+def _table(promise: Promise, now: datetime) -> ReceiptTable:
+    """Up to when it is due; on hold, up to now."""
     source = promise.target.source
     cites = f"{', '.join(source.clauses)}; {source.where}"
-    rows: list[ReceiptRow] = []
-    if promise.due_at is not None:
-        for stretch in receipt(promise.calendar, promise.started_at, promise.due_at, promise.gaps):
-            counted = _length(stretch.counted) if stretch.counted else ""
-            rows.append(ReceiptRow(stretch.span.start, stretch.span.end, stretch.why, counted))
+    rows = []
+    for stretch in receipt(promise.calendar, promise.started_at, promise.due_at or now, promise.gaps):
+        counted = _length(stretch.counted) if stretch.counted else ""
+        rows.append(ReceiptRow(stretch.span.start, stretch.span.end, stretch.why, counted))
     return ReceiptTable(
         title=METRICS[promise.metric],
         says=source.says,

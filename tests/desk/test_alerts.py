@@ -158,3 +158,25 @@ async def test_a_double_click_is_one_act(a_desk: OpenDesk) -> None:
     for _ in range(2):
         assert said(await desk.answers(act)) == "Thank you. The agents know that you will call."
     assert (await desk.events(key)).count("Alerted") == 1
+
+
+async def test_an_answered_direct_message_has_no_buttons_left(a_desk: OpenDesk) -> None:
+    """contract.md: a label is shown only where it can act."""
+    desk, _ = await alerted(a_desk)
+    assert labels(desk) == ["Acknowledge", "I'll call", "Delegate", "Snooze"]
+    await press(desk, DANA, "Acknowledge")
+    assert labels(desk) == []
+
+
+async def test_the_end_of_a_ticket_takes_the_buttons_of_its_direct_messages(a_desk: OpenDesk) -> None:
+    desk, key = await alerted(a_desk)
+    await desk.does(BOB, "Resolve", key, text="The queue runs again.")
+    assert labels(desk) == []
+    assert "resolved" in desk.direct(DANA)[-1].text
+
+
+def labels(desk: DeskInMemory) -> list[str]:
+    """The buttons on Dana's first direct message."""
+    view = desk.direct(DANA)[0].view
+    assert isinstance(view, Notice)
+    return [button.label for button in view.buttons]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bot.address import Place, UserRef
-from bot.exchange import Press
+from bot.exchange import Press, Show
+from bot.views import Receipt
 from tests.harness import (
     ALICE,
     BOB,
@@ -152,6 +153,11 @@ async def test_an_order_form_beats_the_plan_and_grants_holding(a_desk: OpenDesk)
 
     await desk.fast_forward(hours=3)
     assert desk.standing(key) == ["on hold"]
+    why = await desk.presses(ALICE, "Why?", key)
+    assert isinstance(why, Show)
+    assert isinstance(why.view, Receipt)
+    rows = [(row.why, row.counted) for row in why.view.tables[0].rows]
+    assert rows == [("open", "30 min"), ("hold: Bob, waiting for your export", "")]
     await desk.writes(ALICE, "Here is the export.", key)
 
     due = desk.face(key).promises[0].due_at
