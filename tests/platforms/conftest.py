@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from bot.settings import load_desk
+from tests.harness import HeldClock
+from tests.memory_store import MemoryStore
+from tests.platforms.desks import ON_SLACK
+from tests.platforms.on_console import OnConsole
+from tests.platforms.on_slack import on_slack
+from tests.platforms.on_teams import on_teams
+from tests.platforms.shown import House
+
+FRIDAY_AFTERNOON = "2026-03-20T15:30:00Z"
+PLATFORMS = ("slack", "teams", "console")
+
+OpenHouse = Callable[[str, HeldClock, MemoryStore], Awaitable[House]]
+
+
+@pytest.fixture
+async def a_house(tmp_path: Path) -> AsyncIterator[OpenHouse]:
+    async with AsyncExitStack() as open_ones:
+
+        async def opened(name: str, clock: HeldClock, store: MemoryStore) -> House:
+            match name:
+                case "slack":
+                    return await open_ones.enter_async_context(on_slack(clock))
+                case "teams":
+                    return await open_ones.enter_async_context(on_teams(clock, store))
+                case _:
+                    file = tmp_path / "console.toml"
+                    file.write_text(ON_SLACK, encoding="utf-8")
+                    return OnConsole(load_desk(file), clock)
+
+        yield opened
+
+
+@pytest.fixture(params=PLATFORMS)
+async def house(request: pytest.FixtureRequest, a_house: OpenHouse) -> House:
+    """Each platform in turn."""
+    return await a_house(request.param, HeldClock(FRIDAY_AFTERNOON), MemoryStore())

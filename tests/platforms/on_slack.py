@@ -1,0 +1,120 @@
+"""The Slack adapter before a local workspace."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from adapters.slack import Slack
+from adapters.web import WebServer
+from bot.address import MessageRef, Place, UserRef
+from bot.exchange import Answer, Dispatch, Done, Inbound
+from bot.ports import Clock
+from demo.slack import FakeSlack, Message, Person
+from demo.slack.text import block_lines
+from demo.slack.view import buttons_in
+from tests.platforms.shown import Answers, Shown
+
+PEOPLE = ("Alice", "Bob", "Dana", "Eve", "Kim", "Mia")
+_TOKEN = re.compile(r"<[^<>\n]+>")
+_MARKED = re.compile(r"(?<!\w)([*_~`])(?=\S)[^\n]*?\S\1(?!\w)")
+_QUOTED = re.compile(r"^\s*(?:&gt;)", re.MULTILINE)
+
+
+class OnSlack:
+    name = "slack"
+    channel = Place("slack", "C0ACME")
+    triage = Place("slack", "C0TRIAGE")
+
+    def __init__(self, slack: FakeSlack, ours: Slack) -> None:
+        self.slack, self.ours = slack, ours
+        self.dispatch: Dispatch = nothing
+        self.people: dict[str, Person] = {name: slack.person(name) for name in PEOPLE}
+        everyone = list(self.people.values())
+        self.acme = slack.channel("acme", everyone, id=self.channel.id)
+        self.agents = slack.channel("triage", everyone[1:], id=self.triage.id)
+        self.elsewhere = slack.channel("elsewhere", everyone[:1], bot=False)
+        slack.group("support", [self.people["Bob"], self.people["Eve"]], id="S0SUPPORT")
+
+    def user(self, name: str) -> UserRef:
+        return UserRef("slack", "", self.people[name].id)
+
+    def shown(self, message: MessageRef) -> Shown:
+        found = self.message(message)
+        thread = found.thread_ts if found.is_reply else None
+        labels = tuple(part["text"]["text"] for _, part in buttons_in(found.blocks))
+        live = sorted(self._live(found.blocks))
+        read = (block_lines(self.slack.world, block) for block in found.blocks if block["type"] != "actions")
+        text = "\n".join(line for lines in read for line in lines)
+        return Shown(text, labels, tuple(live), found.channel, thread)
+
+    def message(self, ref: MessageRef) -> Message:
+        place = self.slack.world.channels[ref.place.id]
+        return next(message for message in place.messages if message.ts == ref.id)
+
+    def _live(self, part: Any) -> Iterator[str]:
+        """Tokens, marks and quotation signs of every text that has a grammar."""
+        match part:
+            case {"type": "mrkdwn", "text": str(text)}:
+                yield from (token.partition("|")[0] for token in _TOKEN.findall(text))
+                yield from (found[1] for found in _MARKED.finditer(_TOKEN.sub("", text)))
+                yield from _QUOTED.findall(text)
+            case {"type": "plain_text"}:
+                return
+            case dict():
+                for inner in part.values():
+                    yield from self._live(inner)
+            case list():
+                for inner in part:
+                    yield from self._live(inner)
+            case _:
+                return
+
+    async def opens(self, who: str, summary: str, answers: Answers) -> None:
+        """`/support`, and the modal."""
+        person = self.people[who]
+        await self.slack.command(person, self.acme, "/support", summary)
+        assert (await self.slack.submit(person, answers)).closed
+
+    async def presses(self, who: str, label: str, on: MessageRef, text: str | None = None) -> str:
+        person = self.people[who]
+        before = len(self.slack.ephemerals(person))
+        await self.slack.press(person, self.message(on), label)
+        if text is not None:
+            assert (await self.slack.submit(person, {"text": text})).closed
+        await self.ours._answers.settle()
+        return "\n".join(self.slack.text_of(m) for m in self.slack.ephemerals(person)[before:])
+
+    async def writes(self, who: str, text: str, below: MessageRef) -> None:
+        root = self.message(below)
+        await self.slack.say(self.people[who], self.slack.world.channels[root.channel], text, root)
+        await self.slack.settle()
+
+    async def acts(self, inbound: Inbound) -> Answer:
+        return await self.dispatch(inbound)
+
+
+async def nothing(inbound: Inbound) -> Answer:
+    return Done()
+
+
+async def ready() -> list[str]:
+    return []
+
+
+@asynccontextmanager
+async def on_slack(clock: Clock) -> AsyncIterator[OnSlack]:
+    async with FakeSlack(deadline=3.0) as slack:
+        ours = Slack(slack.bot_token, slack.signing_secret, clock, api_url=slack.api_url)
+        house = OnSlack(slack, ours)
+        await ours.start()
+        server = WebServer("127.0.0.1", 0, ours.routes(house.acts), ready)
+        await server.start()
+        slack.bot_url = f"{server.address}/slack/events"
+        yield house
+        await slack.settle()
+        await ours.close()
+        await server.stop()
+        assert slack.complaints == []

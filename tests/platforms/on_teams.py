@@ -1,0 +1,240 @@
+"""The Teams adapter before a Microsoft on loopback that keeps what it is told."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+import aiohttp
+from aiohttp import web
+from markdown_it import MarkdownIt
+
+from adapters.teams.connect import Teams
+from adapters.web import WebServer
+from bot.address import MessageRef, Place, UserRef
+from bot.exchange import Answer, Dispatch, Inbound
+from bot.ports import Clock
+from tests.memory_store import MemoryStore
+from tests.platforms.on_slack import nothing, ready
+from tests.platforms.shown import Answers, Shown
+from tests.teams.activities import BOT, activity, executed, invoke, mentioning
+from tests.teams.fake_connector import ELSEWHERE, FIRST, OURS, TENANT, Call, FakeMicrosoft, Json, claims
+
+CHANNEL, TRIAGE = "19:acme@thread.tacv2", "19:triage@thread.tacv2"
+VENDORS = ("Bob", "Dana", "Eve", "Kim", "Mia")
+READER = MarkdownIt("js-default")
+_TEXTUAL = {"paragraph_open", "paragraph_close", "inline", "text", "softbreak"}
+_DATE = r"\{\{(?:DATE|TIME)\([^)]*\)\}\} ?"
+
+
+def entra(name: str) -> str:
+    return f"entra-{name.lower()}"
+
+
+@dataclass
+class Standing:
+    """A message of ours: the conversation it was sent to, and its card as it stands."""
+
+    conversation: str
+    card: Json
+
+
+@dataclass
+class Microsoft(FakeMicrosoft):
+    standing: dict[str, Standing] = field(default_factory=dict)
+
+    def _answer(self, call: Call) -> web.Response:
+        answer = super()._answer(call)
+        parts = [unquote(part) for part in call.path.split("/")]
+        if call.method == "POST" and parts[-1] == "activities":
+            named = str(json.loads(answer.text or "{}")["id"])
+            self.standing[named] = Standing(parts[2], call.card)
+        elif call.method == "PUT":
+            self.standing[parts[-1]].card = call.card
+        return answer
+
+
+class OnTeams:
+    name = "teams"
+    channel = Place("teams", CHANNEL)
+    triage = Place("teams", TRIAGE)
+
+    def __init__(self, microsoft: Microsoft, ours: Teams) -> None:
+        self.microsoft, self.ours = microsoft, ours
+        self.dispatch: Dispatch = nothing
+        self.url = ""
+        self.session: aiohttp.ClientSession | None = None
+        self._numbers = itertools.count(1)
+        people = [self.party(name) for name in ("Alice", *VENDORS)]
+        microsoft.members = {CHANNEL: people, TRIAGE: people[1:]}
+
+    def party(self, name: str) -> Json:
+        """Whoever is not the vendor's is of another tenant."""
+        home = TENANT if name in VENDORS else ELSEWHERE
+        return {"id": f"29:{name.lower()}", "name": name, "aadObjectId": entra(name), "tenantId": home}
+
+    def user(self, name: str) -> UserRef:
+        return UserRef("teams", "", entra(name))
+
+    def shown(self, message: MessageRef) -> Shown:
+        found = self.microsoft.standing[message.id]
+        place, _, thread = found.conversation.partition(";messageid=")
+        blocks = list(_blocks(found.card["body"]))
+        labels = tuple(action["title"] for action in _actions(found.card["body"]))
+        text = "\n".join(_reads(block) for block in blocks)
+        live = [kind for block in blocks for kind in _live(block)]
+        entities = found.card.get("msteams", {}).get("entities", [])
+        live += [f"mentions {entity['mentioned']['id']}" for entity in entities]
+        return Shown(text, labels, tuple(sorted(live)), place, thread or None)
+
+    # What people do ---------------------------------------------------------------------------
+
+    async def send(self, seen: Json) -> Any:
+        """Post an activity with a good token; its JSON answer."""
+        assert self.session is not None
+        token = FIRST.sign(**claims(self.microsoft.service))
+        headers = {"Authorization": f"Bearer {token}"}
+        async with self.session.post(self.url, json=seen, headers=headers) as response:
+            assert response.status == 200, await response.text()
+            is_json = response.content_type == "application/json"
+            answer = await response.json() if is_json else None
+        await self.ours._answers.settle()
+        return answer
+
+    def at(self, who: str, conversation: str, id_: str = "") -> Json:
+        """The part of an activity that says who acts and where."""
+        where = {
+            "id": conversation,
+            "isGroup": True,
+            "conversationType": "personal" if conversation.startswith("a:") else "channel",
+            "tenantId": TENANT,
+        }
+        about: Json = {"tenant": {"id": TENANT}, "team": {"id": "19:team@thread.tacv2"}}
+        number = id_ or f"1800{next(self._numbers)}"
+        return {"id": number, "from": self.party(who), "conversation": where, "channelData": about}
+
+    async def installed(self) -> None:
+        """Teams tells the bot of the channels that it was added to."""
+        for place in (CHANNEL, TRIAGE):
+            told = {**self.at("Bob", place), "membersAdded": [{"id": BOT}]}
+            await self.send(activity(self.microsoft.service, "conversationUpdate", **told))
+
+    async def opens(self, who: str, summary: str, answers: Answers) -> None:
+        """A mention, answered with the form as a card in its thread; the card is filled in and sent."""
+        root = f"1800{next(self._numbers)}"
+        conversation = f"{CHANNEL};messageid={root}"
+        said = mentioning(
+            self.microsoft.service, f"support {summary}", **self.at(who, conversation, id_=root)
+        )
+        await self.send(said)
+        named, asked = list(self.microsoft.standing.items())[-1]
+        assert asked.conversation == conversation
+        (action,) = asked.card["actions"]
+        filled = {
+            element["id"]: element["value"] for element in _inputs(asked.card["body"]) if "value" in element
+        }
+        data = {**action["data"], **filled, **answers}
+        assert (await self._execute(who, conversation, named, data))["statusCode"] == 200
+
+    async def presses(self, who: str, label: str, on: MessageRef, text: str | None = None) -> str:
+        standing = self.microsoft.standing[on.id]
+        (action,) = [a for a in _actions(standing.card["body"]) if a["title"] == label]
+        if action["type"] == "Action.Execute":
+            assert text is None, f"{label} acts at once"
+            before = len(self.microsoft.standing)
+            answer = await self._execute(who, standing.conversation, on.id, action["data"])
+            new = list(self.microsoft.standing.values())[before:]
+            told = [_reads(b) for each in new for b in _blocks(each.card["body"])]
+            return "\n".join([str(answer["value"]), *told])
+        opened = await self._task("task/fetch", who, standing.conversation, on.id, action["data"])
+        assert opened["task"]["type"] == "continue", opened
+        (submit,) = opened["task"]["value"]["card"]["content"]["actions"]
+        if text is not None:
+            data = {**submit["data"], "text": text}
+            assert await self._task("task/submit", who, standing.conversation, on.id, data) is None
+        return ""
+
+    async def writes(self, who: str, text: str, below: MessageRef) -> None:
+        conversation = f"{below.place.id};messageid={below.id}"
+        await self.send(activity(self.microsoft.service, text=text, **self.at(who, conversation)))
+
+    async def acts(self, inbound: Inbound) -> Answer:
+        return await self.dispatch(inbound)
+
+    async def _execute(self, who: str, conversation: str, message: str, data: Json) -> Any:
+        seen = executed(self.microsoft.service, data, replyToId=message, **self.at(who, conversation))
+        return await self.send(seen)
+
+    async def _task(self, name: str, who: str, conversation: str, message: str, data: Json) -> Any:
+        where = self.at(who, conversation)
+        return await self.send(
+            invoke(self.microsoft.service, name, {"data": data}, replyToId=message, **where)
+        )
+
+
+def _blocks(found: Any) -> Iterator[Json]:
+    """Every block of text, in reading order."""
+    for item in found:
+        if item["type"] in ("TextBlock", "RichTextBlock"):
+            yield item
+        for name in ("items", "columns"):
+            yield from _blocks(item.get(name, ()))
+
+
+def _inputs(found: Any) -> list[Json]:
+    return [item for item in found if item["type"].startswith("Input.")]
+
+
+def _actions(found: Any) -> list[Json]:
+    return [action for item in found if item["type"] == "ActionSet" for action in item["actions"]]
+
+
+def _reads(block: Json) -> str:
+    """What a client shows of it; of an instant the text that stands beside it."""
+    if block["type"] == "RichTextBlock":
+        return "".join(re.sub(_DATE, "", run["text"]) for run in block["inlines"])
+    shown = re.sub(_DATE, "", block["text"]).replace("<at>", "").replace("</at>", "")
+    return "".join(child.content for part in READER.parse(shown) for child in part.children or ())
+
+
+def _live(block: Json) -> Iterator[str]:
+    """Markdown has its own reader; dates and mentions are read in both kinds of text."""
+    texts = [block["text"]] if "text" in block else [run["text"] for run in block["inlines"]]
+    for text in texts:
+        for token in ("{{", "<at", "</at"):
+            yield from [token] * text.lower().count(token)
+    for run in block.get("inlines", ()):
+        if "selectAction" in run:
+            yield str(run["selectAction"]["url"])
+    if "text" in block:
+        for part in READER.parse(block["text"]):
+            yield from (kind for kind in (part.type, *_kinds(part.children)) if kind not in _TEXTUAL)
+
+
+def _kinds(children: Any) -> list[str]:
+    return [child.type for child in children or ()]
+
+
+@asynccontextmanager
+async def on_teams(clock: Clock, store: MemoryStore) -> AsyncIterator[OnTeams]:
+    microsoft = Microsoft()
+    await microsoft.start()
+    ours = Teams(OURS, clock, store, store.ticket_of, cloud=microsoft.cloud)
+    house = OnTeams(microsoft, ours)
+    await ours.start()
+    server = WebServer("127.0.0.1", 0, ours.routes(house.acts), ready)
+    await server.start()
+    async with aiohttp.ClientSession() as house.session:
+        house.url = f"{server.address}/api/messages"
+        await house.installed()
+        microsoft.calls.clear()
+        yield house
+    await ours.close()
+    await server.stop()
+    await microsoft.stop()

@@ -1,0 +1,117 @@
+"""A desk before real adapters, with a clock that we hold: what its people do, and what they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from bot.address import MessageRef
+from bot.bell import Bell
+from bot.courier import Courier
+from bot.desk.core import Desk
+from bot.desk.routes import dispatch
+from bot.directory import Directory
+from bot.ports import Card
+from bot.settings import load_desk
+from bot.ticker import tick
+from bot.views import Audience
+from tests.harness import HeldClock
+from tests.memory_store import MemoryStore
+from tests.platforms.on_console import OnConsole
+from tests.platforms.shown import Answers, House, Shown
+
+S2: Answers = {"request": "incident", "production": "reduced", "privacy": "no"}
+KEY = "ACME-1"
+
+
+@dataclass
+class Play:
+    """`customers` and `agents` may be the same house; the TAM is where the agents are."""
+
+    desk: Desk
+    clock: HeldClock
+    store: MemoryStore
+    customers: House
+    agents: House
+
+    async def opens(self, who: str, summary: str) -> None:
+        await self.customers.opens(who, summary, S2)
+        await self.deliver()
+
+    async def customer(self, label: str, text: str | None = None) -> str:
+        """Alice presses a button of her card."""
+        told = await self.customers.presses("Alice", label, self.card(Audience.CUSTOMER), text)
+        await self.deliver()
+        return told
+
+    async def agent(self, label: str, text: str | None = None) -> str:
+        """Bob presses one in triage."""
+        told = await self.agents.presses("Bob", label, self.card(Audience.AGENTS), text)
+        await self.deliver()
+        return told
+
+    async def tam(self, label: str) -> str:
+        """Dana presses one of the last direct message."""
+        told = await self.agents.presses("Dana", label, self.refs("/dm/")[-1])
+        await self.deliver()
+        return told
+
+    async def writes(self, who: str, text: str) -> None:
+        await self.customers.writes(who, text, self.card(Audience.CUSTOMER))
+        await self.deliver()
+
+    async def wait(self, **length: float) -> None:
+        until = self.clock.at + timedelta(**length)
+        while (wake := await self.store.next_wake()) is not None and wake <= until:
+            self.clock.at = max(self.clock.at, wake)
+            await tick(self.desk)
+            await self.deliver()
+        self.clock.at = until
+
+    async def deliver(self) -> None:
+        courier = Courier(self.desk, self.clock, Bell())
+        while await courier.deliver():
+            pass
+
+    # What people see --------------------------------------------------------------------------
+
+    def card(self, audience: Audience) -> MessageRef:
+        ref = self.store.outbox[f"{KEY}/{audience}"].ref
+        assert ref is not None
+        return ref
+
+    def face(self, audience: Audience) -> Shown:
+        house = self.customers if audience is Audience.CUSTOMER else self.agents
+        return house.shown(self.card(audience))
+
+    def refs(self, whose: str) -> list[MessageRef]:
+        """The messages of one audience but for its card: `/customer/`, `/triage/`, `/dm/`."""
+        return [
+            said.ref
+            for key, said in self.store.outbox.items()
+            if whose in key and said.ref is not None and said.message.edits is None
+            if not isinstance(said.message.say, Card)
+        ]
+
+    def told(self, whose: str) -> list[Shown]:
+        house = self.customers if whose == "/customer/" else self.agents
+        return [house.shown(ref) for ref in self.refs(whose)]
+
+
+async def play(
+    folder: Path, file: str, clock: HeldClock, store: MemoryStore, houses: Sequence[House]
+) -> Play:
+    """The first house is the customers', the last the agents'."""
+    path = folder / "frontline.toml"
+    path.write_text(file, encoding="utf-8")
+    platforms = {house.ours.name: house.ours for house in houses}
+    desk = Desk(store, clock, Directory(load_desk(path)), platforms)
+    assert await desk.directory.refresh(platforms) == []
+    made = Play(desk, clock, store, houses[0], houses[-1])
+    for house in houses:
+        house.dispatch = dispatch(desk)
+        if isinstance(house, OnConsole):
+            house.settle = made.deliver
+    return made

@@ -1,0 +1,88 @@
+"""What docs/parity.md says of the doors, tried: which of them open, and which nothing answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot import cards
+from bot.settings import load_desk
+from tests.harness import HeldClock
+from tests.memory_store import MemoryStore
+from tests.platforms.conftest import FRIDAY_AFTERNOON, OpenHouse
+from tests.platforms.desks import ON_SLACK, ON_TEAMS
+from tests.platforms.on_console import OnConsole
+from tests.platforms.on_slack import OnSlack
+from tests.platforms.on_teams import OnTeams
+from tests.platforms.play import play
+from tests.platforms.shown import House
+from tests.teams.activities import activity, invoke, mentioning
+
+
+@pytest.fixture
+async def at_work(house: House, tmp_path: Path) -> House:
+    """Each platform with the whole desk behind it."""
+    file = ON_TEAMS if isinstance(house, OnTeams) else ON_SLACK
+    await play(tmp_path, file, HeldClock(FRIDAY_AFTERNOON), MemoryStore(), [house])
+    return house
+
+
+@pytest.mark.parametrize("house", ["slack"], indirect=True)
+async def test_slack(at_work: House) -> None:
+    assert isinstance(at_work, OnSlack)
+    slack, alice = at_work.slack, at_work.people["Alice"]
+    await slack.command(alice, slack.dm(alice), "/support")
+    assert (form := slack.modal_of(alice)) is not None
+    assert "Summary" in form.labels()
+    await slack.close_modal(alice)
+
+    before = len(slack.calls)
+    await slack.say(alice, at_work.acme, f"{slack.mention} help")
+    await slack.say(alice, slack.dm(alice), "help")
+    await slack.settle()
+    await at_work.ours._answers.settle()
+    assert len(slack.calls) == before, "nothing answers"
+
+
+@pytest.mark.parametrize("house", ["teams"], indirect=True)
+async def test_teams(at_work: House) -> None:
+    assert isinstance(at_work, OnTeams)
+    service = at_work.microsoft.service
+    chat = "a:1chat-with-alice"
+    mentioned = mentioning(service, "Bills are slow", **at_work.at("Alice", at_work.channel.id, id_="77"))
+    for seen in (mentioned, activity(service, text="Bills are slow", **at_work.at("Alice", chat))):
+        await at_work.send(seen)
+        card = list(at_work.microsoft.standing.values())[-1].card
+        assert card["actions"][0]["title"] == "Open ticket"
+        assert "Bills are slow" in str(card["body"]), "begun with these words"
+    command = {"commandId": "support", "commandContext": "compose"}
+    where = at_work.at("Alice", at_work.channel.id)
+    opened = await at_work.send(invoke(service, "composeExtension/fetchTask", command, **where))
+    assert opened["task"]["type"] == "continue"
+
+
+@pytest.mark.parametrize("house", ["console"], indirect=True)
+async def test_the_terminal(at_work: House) -> None:
+    assert isinstance(at_work, OnConsole)
+    told = await at_work.types("in dm", "/support Bills are slow", "cancel", "say help")
+    assert "Summary" in told
+    prompt = ["Alice", "·", "dm", "›"]
+    assert told.partition("Given up; nothing was sent.")[2].split() == prompt * 2, "nothing answers"
+    told = await at_work.types("in #acme", "show", "press Get help", "cancel")
+    assert "[1] Get help" in told
+    assert "Summary" in told
+
+
+async def test_a_standing_message_opens_the_form(a_house: OpenHouse, tmp_path: Path) -> None:
+    """By its button, where the desk put it."""
+    for name in ("slack", "teams"):
+        clock, store = HeldClock(FRIDAY_AFTERNOON), MemoryStore()
+        house = await a_house(name, clock, store)
+        desk = await play(tmp_path, ON_TEAMS if name == "teams" else ON_SLACK, clock, store, [house])
+        policy = load_desk(tmp_path / "frontline.toml").policies[-1]
+        said = await house.ours.post(house.channel, cards.get_help(policy), None)
+        assert await house.presses("Alice", "Get help", said) == ""
+        assert await desk.store.tickets("acme") == [], "only asked so far"
+        if isinstance(house, OnSlack):
+            assert house.slack.modal_of(house.people["Alice"]) is not None

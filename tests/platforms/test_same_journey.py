@@ -1,0 +1,97 @@
+"""One story, played on each platform by its own ways in: everybody is told the same."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from bot.views import Audience
+from tests.harness import HeldClock
+from tests.memory_store import MemoryStore
+from tests.platforms.conftest import FRIDAY_AFTERNOON, PLATFORMS, OpenHouse
+from tests.platforms.desks import ON_SLACK, ON_TEAMS
+from tests.platforms.play import Play, play
+
+PlayOn = Callable[[str], Awaitable[Play]]
+
+AUDIENCES = ("/customer/", "/triage/", "/dm/")
+PROMISED = "Promised First response within 4 support hours M3 14"
+WARNED = f"ACME 1 Warning first response is due Fri 20 Mar 2026 19 30 UTC {PROMISED}"
+BREACHED = f"ACME 1 Breached first response was due Fri 20 Mar 2026 19 30 UTC {PROMISED}"
+ABOUT = "Acme GmbH S2 Bills are slow"
+REPLIED = "ACME 1 Bob replied We look into it"
+RESOLVED = (
+    "ACME 1 Bob resolved this ticket The queue runs again"
+    " Is it solved Then press Close on the card otherwise Reopen"
+)
+CLOSED = "ACME 1 Alice closed this ticket"
+
+
+async def the_story(desk: Play) -> None:
+    """Open, acknowledge, a word in the thread, breach, the TAM's answer, reply, resolve, close."""
+    await desk.opens("Alice", "Bills are slow")
+    assert desk.face(Audience.CUSTOMER).labels == ("Why?", "Add details", "Escalate", "Close")
+    assert "less than 4 h left" in desk.face(Audience.CUSTOMER).text
+
+    await desk.agent("Acknowledge")
+    assert "seen by Bob, not taken yet" in desk.face(Audience.CUSTOMER).text
+    await desk.writes("Alice", "It got *worse*.")
+
+    await desk.wait(hours=5)
+    assert "breached" in desk.face(Audience.CUSTOMER).text
+    assert "You will not be reminded" in " ".join((await desk.tam("Acknowledge")).split())
+
+    await desk.agent("Reply", "We look into it.")
+    await desk.agent("Resolve", "The queue runs again.")
+    assert desk.face(Audience.CUSTOMER).labels == ("Why?", "Add details", "Close", "Reopen")
+    await desk.customer("Close")
+    assert desk.face(Audience.CUSTOMER).labels == ("Why?", "Reopen")
+    assert desk.face(Audience.AGENTS).labels == ("Why?", "Reopen")
+    assert "closed" in desk.face(Audience.AGENTS).text
+
+
+@pytest.fixture
+def played(a_house: OpenHouse, tmp_path: Path) -> PlayOn:
+    async def on(name: str) -> Play:
+        clock, store = HeldClock(FRIDAY_AFTERNOON), MemoryStore()
+        house = await a_house(name, clock, store)
+        desk = await play(tmp_path, ON_TEAMS if name == "teams" else ON_SLACK, clock, store, [house])
+        await the_story(desk)
+        return desk
+
+    return on
+
+
+def heard(desk: Play, whose: str) -> list[str]:
+    return [shown.words for shown in desk.told(whose)]
+
+
+async def test_the_same_is_told_on_each(played: PlayOn) -> None:
+    desks = {name: await played(name) for name in PLATFORMS}
+    for whose in AUDIENCES:
+        on_slack, on_teams, on_console = (heard(desks[name], whose) for name in PLATFORMS)
+        assert on_slack == on_teams == on_console
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+async def test_who_hears_what(played: PlayOn, name: str) -> None:
+    desk = await played(name)
+    assert heard(desk, "/customer/") == [BREACHED, REPLIED, RESOLVED, CLOSED]
+    assert heard(desk, "/triage/") == [
+        "ACME 1 Alice wrote It got worse",
+        WARNED,
+        BREACHED,
+        "ACME 1 Dana has seen the direct message",
+        REPLIED,
+        RESOLVED,
+        CLOSED,
+    ]
+    assert heard(desk, "/dm/") == [f"{WARNED} {ABOUT}", f"{BREACHED} {ABOUT}", RESOLVED, CLOSED]
+    assert {shown.labels for shown in desk.told("/dm/")} == {()}, "no dead buttons, once it is closed"
+    assert {shown.place for shown in desk.told("/dm/")} == {desk.refs("/dm/")[0].place.id}
+    for whose, audience in (("/customer/", Audience.CUSTOMER), ("/triage/", Audience.AGENTS)):
+        root = desk.card(audience)
+        assert {shown.thread for shown in desk.told(whose)} == {root.id}
+        assert {shown.place for shown in desk.told(whose)} == {root.place.id}

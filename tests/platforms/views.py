@@ -1,0 +1,120 @@
+"""Every view, with anybody's words wherever words can come from outside."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from bot.address import UserRef
+from bot.views import (
+    Audience,
+    Button,
+    GetHelp,
+    Mention,
+    Notice,
+    Part,
+    PromiseLine,
+    Quote,
+    Receipt,
+    ReceiptRow,
+    ReceiptTable,
+    Strong,
+    Style,
+    TicketCard,
+    View,
+    When,
+)
+from sla_core.countdown import Phase, Tone
+
+NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
+CUSTOMERS = ("Why?", "Add details", "Escalate", "Close", "Reopen")
+AGENTS = (
+    "Acknowledge",
+    "Take it",
+    "Reply",
+    "Change severity",
+    "Update",
+    "Escalate",
+    "Hold",
+    "Resolve",
+    "Why?",
+    "Investigating",
+    "Root cause found",
+)
+STANDINGS = {
+    "less than 4 h left": (Phase.RUNNING, Tone.CALM),
+    "less than 1 h left, under 15 min": (Phase.RUNNING, Tone.WARN),
+    "off hours": (Phase.OFF_HOURS, Tone.CALM),
+    "on hold": (Phase.ON_HOLD, Tone.CALM),
+    "met": (Phase.MET, Tone.DONE),
+    "breached": (Phase.BREACHED, Tone.ALARM),
+}
+
+
+def buttons(labels: tuple[str, ...]) -> tuple[Button, ...]:
+    styles = {"Acknowledge": Style.PRIMARY, "Escalate": Style.DANGER}
+    return tuple(Button(_action(label), label, "ACME-7", styles.get(label, Style.PLAIN)) for label in labels)
+
+
+def _action(label: str) -> str:
+    return "".join(letter for letter in label.lower() if letter.isalpha())
+
+
+def card(audience: Audience, words: str = "Bills are slow", tone: Tone = Tone.CALM) -> TicketCard:
+    promises = tuple(
+        PromiseLine(f"Promise {number}", standing, phase, shade, 0.4, NOON + timedelta(hours=number))
+        for number, (standing, (phase, shade)) in enumerate(STANDINGS.items())
+    )
+    for_agents = audience is Audience.AGENTS
+    return TicketCard(
+        key="ACME-7",
+        audience=audience,
+        title=words,
+        state="open",
+        severity="S2",
+        severity_name="High",
+        turn="Ours" if for_agents else "m3ter's",
+        worker="seen by Bob, not taken yet",
+        tone=tone,
+        promises=promises,
+        facts=(("Opened by", words),),
+        details=words if for_agents else "",
+        note=("Nothing else is promised.",),
+        buttons=buttons(AGENTS if for_agents else CUSTOMERS),
+    )
+
+
+def notice(user: UserRef, words: str = "It got worse", tone: Tone = Tone.CALM) -> Notice:
+    """With a mention, which some platforms write in a grammar of its own, and with the same words quoted."""
+    said: tuple[Part, ...] = (Strong("ACME-7"), " ", Mention(user, "Bob"), f" {words} due ", When(NOON))
+    return Notice((*said, Quote(words)), tone, buttons(("Acknowledge", "I'll call", "Delegate", "Snooze")))
+
+
+def unmentioned(words: str) -> Notice:
+    return Notice(
+        (Strong(words), " ", Mention(UserRef("elsewhere", "", "x"), words), " wrote:", Quote(words))
+    )
+
+
+def receipt(words: str = "weekend") -> Receipt:
+    rows = (
+        ReceiptRow(NOON, NOON + timedelta(hours=1), "open", "1 h"),
+        ReceiptRow(NOON + timedelta(hours=1), NOON + timedelta(hours=2), f"hold: Bob, {words}", ""),
+    )
+    table = ReceiptTable(
+        "First response", "Within 4 support hours.", "M3-14", NOON + timedelta(hours=2), rows, "Europe/London"
+    )
+    return Receipt("ACME-7", (Strong("ACME-7"), " is S2: impaired. ", Quote(words)), (table,))
+
+
+def get_help() -> GetHelp:
+    return GetHelp("m3ter", (Button("get_help", "Get help", "", Style.PRIMARY),))
+
+
+def views(user: UserRef, words: str) -> dict[str, View]:
+    return {
+        "customer's card": card(Audience.CUSTOMER, words),
+        "agents' card": card(Audience.AGENTS, words),
+        "notice": notice(user, words),
+        "notice that mentions nobody": unmentioned(words),
+        "receipt": receipt(words),
+    }

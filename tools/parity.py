@@ -1,0 +1,345 @@
+"""Writes docs/parity.md: each action of the desk, who may, and how it appears on each platform.
+
+    python -m tools.parity
+
+Nothing here is a list kept by hand: the actions are the desk's routes, their labels are found on cards of
+sample tickets in every state, what each does is found by doing it, and how it appears by drawing it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+
+from adapters.slack.paper import actions as slack_actions
+from adapters.sql.store import connect
+from adapters.teams.card_parts import actions as teams_actions
+from adapters.teams.text import Pen as TeamsPen
+from bot import cards
+from bot.address import Actor, MessageRef, Place, UserRef
+from bot.desk import routes
+from bot.desk.core import Desk
+from bot.desk.forms import TEXT
+from bot.desk.intake_form import FORM as INTAKE
+from bot.directory import Directory
+from bot.exchange import Answer, Ask, Done, Press, Show, Submission
+from bot.forms import Form
+from bot.ports import Store
+from bot.settings import load_desk
+from bot.views import Audience, Button
+from bot.voice import alert_buttons
+from sla_core.catalog.load import load, vendors
+from sla_core.events import Opened
+from sla_core.policy import Policy
+
+HOUSE = Path(__file__).resolve().parents[1]
+OUT = HOUSE / "docs" / "parity.md"
+NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
+ACME, TRIAGE = Place("slack", "C0ACME"), Place("slack", "C0TRIAGE")
+AGENT = Actor(UserRef("slack", "T0", "U0BOB"), "T0", "Bob")
+CUSTOMER = Actor(UserRef("slack", "T1", "U0ALICE"), "T0", "Alice")
+STORIES: tuple[tuple[str, ...], ...] = ((), ("acknowledge",), ("take",), ("hold",), ("resolve",), ("close",))
+"""What has been done to a sample ticket before its cards are looked at: every state there is."""
+SIDES = {
+    Audience.CUSTOMER: ("customer's card", CUSTOMER, ACME),
+    Audience.AGENTS: ("agents' card", AGENT, TRIAGE),
+}
+WHO = {
+    routes.AGENT: "agents",
+    routes.PARTY: "the ticket's customers, agents",
+    routes.ANYONE: "everyone",
+    routes.RECIPIENT: "who got the message",
+}
+DESK_FILE = """
+vendor = "{vendor}"
+[slack]
+triage = "C0TRIAGE"
+agents = ["U0BOB"]
+[[people]]
+id = "bob"
+name = "Bob"
+slack = "U0BOB"
+[[accounts]]
+id = "acme"
+name = "Acme GmbH"
+plan = "{plan}"
+channels = ["slack:C0ACME"]
+[accounts.order_form]
+cites = "a sample"
+hold = true
+"""
+
+
+@dataclass
+class Action:
+    """A button as it was found. `form` is what a press of it asks, where it asks anything."""
+
+    name: str
+    button: Button
+    places: list[str] = field(default_factory=list)
+    answer: type[Answer] = Done
+    form: Form | None = None
+
+
+class Noon:
+    """A clock that stands still."""
+
+    def now(self) -> datetime:
+        return NOON
+
+    async def sleep_until(self, instant: datetime) -> None:
+        raise AssertionError("nobody sleeps here")
+
+
+@dataclass
+class Samples:
+    """A desk of one vendor, and what is found on its tickets."""
+
+    desk: Desk
+    policy: Policy
+    plan: str
+    found: dict[tuple[str, str], Action]
+    numbers: Iterator[int] = field(default_factory=count)
+
+    async def look(self) -> None:
+        """At both cards of each kind of ticket in each state, and at what stands outside of cards."""
+        for severity in self.policy.severities:
+            for story in STORIES:
+                await self._look_at(severity, story)
+        for button in cards.get_help(self.policy).buttons:
+            await self._press(CUSTOMER, ACME, button, "standing message")
+        for button in alert_buttons(await self._ticket(next(iter(self.policy.severities)), ())):
+            await self._press(AGENT, TRIAGE, button, "direct message")
+
+    async def _look_at(self, severity: str, story: tuple[str, ...]) -> None:
+        sample = await self.desk.ticket(await self._ticket(severity, story))
+        for audience, (where, who, place) in SIDES.items():
+            face = cards.card(sample, self.policy, self.desk.directory, audience, NOON)
+            for button in face.buttons:
+                known = self.found.get((button.action, button.label))
+                if known is None:
+                    # A press may change the ticket, so that each has one of its own.
+                    key = await self._ticket(severity, story)
+                    value = button.value.replace(sample.key, key)
+                    own = Button(button.action, button.label, value, button.style)
+                    await self._press(who, place, own, where)
+                elif where not in known.places:
+                    known.places.append(where)
+
+    async def _press(self, who: Actor, place: Place, button: Button, where: str) -> None:
+        action = self.found.setdefault((button.action, button.label), Action(button.action, button, [where]))
+        answer = await self._pressed(who, place, button)
+        action.answer = type(answer)
+        action.form = answer.form if isinstance(answer, Ask) else None
+
+    async def _pressed(self, who: Actor, place: Place, button: Button) -> Answer:
+        message = MessageRef(place, "1")
+        press = Press(self._once(), NOON, who, place, message, button.action, button.value)
+        return await routes.answer(self.desk, press)
+
+    async def _ticket(self, severity: str, story: tuple[str, ...]) -> str:
+        account = self.desk.directory.settings.accounts["acme"]
+        opened = Opened(
+            at=NOON,
+            by=self.desk.who(CUSTOMER),
+            account=account.id,
+            vendor=self.policy.vendor,
+            plan=self.plan,
+            version=self.policy.version,
+            severity=severity,
+            clause="",
+            why="",
+            summary="A sample",
+            details="",
+            answers={},
+            channel=str(ACME),
+            terms=account.terms,
+            may_hold=account.may_hold,
+        )
+        key = await self.desk.open(self._once(), account, lambda: opened)
+        for name in story:
+            who, place = (CUSTOMER, ACME) if name == "close" else (AGENT, TRIAGE)
+            answer = await self._pressed(who, place, Button(name, "", key))
+            if isinstance(answer, Ask):
+                form = answer.form
+                sent = Submission(self._once(), NOON, AGENT, form.id, {TEXT: ("A word",)}, form.context)
+                answer = await routes.answer(self.desk, sent)
+            assert isinstance(answer, Done), f"{name} on a sample ticket: {answer}"
+        return key
+
+    def _once(self) -> str:
+        return f"sample-{next(self.numbers)}"
+
+
+async def found() -> list[Action]:
+    """Every button of every vendor, in the order of the routes."""
+    actions: dict[tuple[str, str], Action] = {}
+    for vendor in vendors():
+        async with connect("sqlite://") as store:
+            await _samples(vendor, store, actions).look()
+    order = list(routes.PRESSES)
+    return sorted(actions.values(), key=lambda action: order.index(action.name))
+
+
+def _samples(vendor: str, store: Store, actions: dict[tuple[str, str], Action]) -> Samples:
+    plan = next(plan.id for plan in load(vendor)[-1].plans.values() if plan.chat)
+    with TemporaryDirectory(prefix="frontline-") as folder:
+        file = Path(folder) / "frontline.toml"
+        file.write_text(DESK_FILE.format(vendor=vendor, plan=plan), encoding="utf-8")
+        settings = load_desk(file)
+    desk = Desk(store, Noon(), Directory(settings))
+    return Samples(desk, settings.policies[-1], plan, actions)
+
+
+# How it appears -------------------------------------------------------------------------------
+
+
+def on_slack(action: Action) -> str:
+    (row,) = slack_actions([action.button])
+    assert [element["type"] for element in row["elements"]] == ["button"]
+    return f"button{_then(action, 'modal')}"
+
+
+def on_teams(action: Action) -> str:
+    (row,) = teams_actions([action.button], TeamsPen())
+    dialog = row["actions"][0]["data"].get("msteams") == {"type": "task/fetch"}
+    if dialog and action.form is None:
+        return "button → dialog that only tells"
+    return f"button{_then(action, 'dialog' if dialog else 'form as a card')}"
+
+
+def on_terminal(action: Action) -> str:
+    typed = " or `why`" if action.name == "why" else ""
+    return f"numbered button{typed}{_then(action, 'questions')}"
+
+
+def _then(action: Action, form: str) -> str:
+    if action.form is not None:
+        return f" → {form}"
+    return " → answer only you see" if action.answer is Show else ", acts at once"
+
+
+def doors() -> Iterator[tuple[str, ...]]:
+    """The ways in, as the manifests open them; what no manifest asks for is missing."""
+    slack = yaml.safe_load((HOUSE / "manifest.yml").read_text("utf-8"))
+    teams = json.loads((HOUSE / "adapters/teams/manifest/manifest.json").read_text("utf-8"))
+    features, heard = slack["features"], slack["settings"]["event_subscriptions"]["bot_events"]
+    (extension,) = [command for each in teams["composeExtensions"] for command in each["commands"]]
+    reads = {each["name"] for each in teams["authorization"]["permissions"]["resourceSpecific"]}
+    scopes = teams["bots"][0]["scopes"]
+
+    def opens(open_: object, how: str, instead: str) -> str:
+        return how if open_ else f"**missing**: {instead}"
+
+    yield (
+        f"a command: `{features['slash_commands'][0]['command']}`",
+        "→ modal; Slack hides it from members of another workspace, who press `Get help`",
+        opens("slash" in extension["triggers"], f"slash trigger `{extension['title']}` → dialog", "-"),
+        "typed → questions",
+    )
+    yield ("`Get help`, the standing message", "button → modal", "button → dialog", "numbered button")
+    yield (
+        "mention of the bot in a channel",
+        opens("app_mention" in heard, "answered", "nothing answers; only `/support` and `Get help` do"),
+        opens("team" in scopes, "→ form as a card in its thread", "-"),
+        "**missing**: a terminal has nobody to mention",
+    )
+    yield (
+        "the command in a direct conversation",
+        "→ modal, for the accounts of the channels that one shares with the bot",
+        opens("personal" in scopes, "any message there is taken for it → form as a card", "-"),
+        "`in dm`, then `/support`",
+    )
+    yield (
+        "plain words in a direct conversation",
+        "**missing**: nothing answers",
+        "→ form as a card, begun with these words",
+        "**missing**: nothing answers",
+    )
+    yield (
+        "from somebody's message",
+        opens(features.get("shortcuts"), "message shortcut → modal", "the app has no message shortcut"),
+        opens("message" in extension["context"], "message action → dialog", "the manifest does not offer it"),
+        "**missing**: there is none",
+    )
+    yield (
+        "a message in a ticket's thread",
+        opens("message.channels" in heard, "heard", "-"),
+        opens(
+            "ChannelMessage.Read.Group" in reads, "heard where that right was granted, else by mention", "-"
+        ),
+        "`say TEXT`",
+    )
+    yield (
+        "a page of one's own (Home, tab)",
+        opens(features["app_home"]["home_tab_enabled"], "Home", "Home is off"),
+        opens(teams.get("staticTabs"), "tab", "the app has no tab"),
+        "`list` and `show KEY`, in each place",
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    told = (" | ".join(cell.replace("|", "¦") for cell in row) for row in rows)
+    return "\n".join((f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {row} |" for row in told)))
+
+
+PAGE = """# The same desk on each platform
+
+Written by `python -m tools.parity` from the desk's routes, the cards of sample tickets of every vendor, and
+the apps' manifests; a test holds it equal to them. Change the desk, not this file.
+
+## Doors
+
+{doors}
+
+## Buttons
+
+Who may is checked at every press, wherever the button stands.
+
+{buttons}
+
+## Forms
+
+{forms}
+
+A Teams client that knows no dialogs (the Agents Playground) gets each form as a card, and so does everyone
+who opened one with a message. In the terminal any button can also be pressed by its label: `press LABEL KEY`.
+"""
+
+
+def document(actions: list[Action]) -> str:
+    """The whole file."""
+    asked = {action.form.id: action.form for action in actions if action.form is not None}
+    platforms = ("Slack", "Teams", "terminal")
+    buttons = ("label", "stands on", "who may", *platforms, "route")
+    forms = ("submit", "form", "who may", *platforms, "route")
+    return PAGE.format(
+        doors=_table(("way in", *platforms), doors()),
+        buttons=_table(buttons, map(_button_row, actions)),
+        forms=_table(forms, (_form_row(asked[name]) for name in routes.FORMS)),
+    )
+
+
+def _button_row(action: Action) -> tuple[str, ...]:
+    who, places = WHO[routes.PRESSES[action.name].who], ", ".join(action.places)
+    shown = (on_slack(action), on_teams(action), on_terminal(action))
+    return f"`{action.button.label}`", places, who, *shown, f"`{action.name}`"
+
+
+def _form_row(form: Form) -> tuple[str, ...]:
+    teams = "dialog; card after a message" if form.id == INTAKE else "dialog"
+    title = "the policy's questions" if form.id == INTAKE else form.title
+    who = WHO[routes.FORMS[form.id].who]
+    return f"`{form.submit}`", title, who, "modal", teams, "one question a line", f"`{form.id}`"
+
+
+if __name__ == "__main__":
+    OUT.write_text(document(asyncio.run(found())), encoding="utf-8")
