@@ -65,6 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     terminal.set_defaults(run=lambda args: asyncio.run(_console(args.vendor)))
     upgrade = subparsers.add_parser("migrate", help="bring the database to this version")
     upgrade.set_defaults(run=lambda args: _migrate())
+    package = subparsers.add_parser("teams-package", help="write the Teams app package (zip)")
+    package.add_argument("--website", required=True, metavar="URL", help="your own page, shown in Teams")
+    package.add_argument("--developer", default="Frontline", metavar="NAME", help="who is named as its maker")
+    package.add_argument("--version", default="1.0.0", metavar="V", help="each upload needs a higher one")
+    package.add_argument("--out", type=Path, default=Path("frontline-teams.zip"), metavar="FILE")
+    package.set_defaults(run=_teams_package)
     args = parser.parse_args(argv)
     try:
         code: int = args.run(args)
@@ -81,6 +87,23 @@ def _told(*faults: str) -> int:
     for fault in faults:
         print(" ".join(fault.split()), file=sys.stderr)
     return FAULT
+
+
+def _teams_package(args: argparse.Namespace) -> int:
+    from adapters.teams.manifest import build_package
+
+    app_id = read_environment().microsoft_app_id
+    if app_id is None:
+        return _told(
+            "environment: MICROSOFT_APP_ID: is not set; copy it from the app's registration in Entra"
+        )
+    try:
+        packed = build_package(app_id, args.version, website=args.website, developer=args.developer)
+        args.out.write_bytes(packed)
+    except (ValueError, OSError) as wrong:
+        return _told(f"teams-package: {wrong}")
+    print(f"{args.out} is written; upload it in Teams (Apps, Manage your apps) or in its admin center.")
+    return DONE
 
 
 def _migrate() -> int:

@@ -29,6 +29,7 @@ from demo.stage import (
     SIGNING_SECRET,
     Cast,
     StageFault,
+    a_local_slack,
     desk_on_stage,
     free_port,
 )
@@ -61,18 +62,20 @@ async def show(vendor: str, speed: float, folder: Path, say: Callable[[str], Non
     """Run until interrupted, or with `once` until both answer. Raises StageFault."""
     cast = Cast.of(vendor)
     client = await _client(Path.home() / ".cache" / "frontline", say)
-    slack_port, desk_port = _port(), free_port()
+    slack_port, desk_port = usual_port(), free_port()
     slack = f"http://127.0.0.1:{slack_port}"
+    desk = a_local_slack(f"{slack}/api/") | {"FRONTLINE_LOCAL_SLACK": "Europe/Berlin"}
     async with (
         _workspace(client, folder, slack_port, desk_port),
-        desk_on_stage(folder, cast.desk_file(vendor), f"{slack}/api/", desk_port, speed, local_client=True),
+        desk_on_stage(folder, cast.desk_file(vendor), desk_port, speed, desk),
     ):
         say(_script(slack, cast, speed))
         if not once:
-            await _interrupted()
+            await interrupted()
 
 
-async def _interrupted() -> None:
+async def interrupted() -> None:
+    """Returns at Ctrl-C or SIGTERM."""
     told = asyncio.Event()
     for ending in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(ending, told.set)
@@ -142,7 +145,7 @@ def _unpack(packed: Path, to: Path) -> None:
     packed.unlink()
 
 
-def _port() -> int:
+def usual_port() -> int:
     """The usual port, for an address that stays the same; another one where that is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -174,7 +177,7 @@ async def _workspace(client: Path, folder: Path, port: int, desk_port: int) -> A
             str(client), *arguments, cwd=folder, env=environment, stdout=sink, stderr=sink
         )
     try:
-        await _answers(process, f"http://127.0.0.1:{port}/_control/state")
+        await answers(process, f"http://127.0.0.1:{port}/_control/state", "the local Slack")
         yield
     finally:
         if process.returncode is None:
@@ -182,9 +185,10 @@ async def _workspace(client: Path, folder: Path, port: int, desk_port: int) -> A
             await process.wait()
 
 
-async def _answers(process: asyncio.subprocess.Process, address: str) -> None:
+async def answers(process: asyncio.subprocess.Process, address: str, what: str) -> None:
+    """Returns once `address` answers 200. Raises StageFault when it does not in time."""
     try:
-        async with asyncio.timeout(PATIENCE), aiohttp.ClientSession() as http:
+        async with asyncio.timeout(PATIENCE), aiohttp.ClientSession(trust_env=False) as http:
             while process.returncode is None:
                 try:
                     async with http.get(address) as answer:
@@ -194,7 +198,7 @@ async def _answers(process: asyncio.subprocess.Process, address: str) -> None:
                     await asyncio.sleep(0.1)
     except TimeoutError:
         pass
-    raise StageFault("the local Slack did not start; see slack.log in the demo's folder")
+    raise StageFault(f"{what} did not start here; run the demo again, or with --headless")
 
 
 def _seed(desk_port: int) -> dict[str, Any]:

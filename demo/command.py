@@ -7,7 +7,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from demo import browser, story
+from demo import browser, story, teams
 from demo.stage import StageFault
 from sla_core.catalog.load import vendors
 
@@ -19,6 +19,7 @@ Starts a local Slack-compatible workspace in the browser, seeds a customer's cha
 account manager, and runs the real desk against it with a clock that is sped up.
 
   frontline demo                       the desk in a browser; Ctrl-C ends it
+  frontline demo --teams               the same desk in Microsoft's Agents Playground
   frontline demo --headless --once     the same story without a browser: prints what each person saw
 """
 
@@ -33,6 +34,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--vendor", default="m3ter", metavar="V", help=f"one of {', '.join(vendors())}")
     parser.add_argument("--speed", type=_speed, metavar="N", help="how many times as fast the clock runs")
     parser.add_argument("--headless", action="store_true", help="no browser: play the story and print it")
+    parser.add_argument(
+        "--teams", action="store_true", help="Microsoft's Agents Playground instead of a Slack"
+    )
     parser.add_argument("--once", action="store_true", help="end when the story has been told once")
     parser.set_defaults(run=run)
 
@@ -52,11 +56,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _run(args: argparse.Namespace, folder: Path) -> None:
-    missing = None if args.headless else browser.why_not()
+    stage = teams if args.teams else browser
+    missing = None if args.headless else stage.why_not()
     if missing:
         print(f"No browser demo here: {missing}. The same story in the terminal:", flush=True)
     if not args.headless and missing is None:
-        await browser.show(args.vendor, args.speed or BROWSER_SPEED, folder, _say, args.once)
+        await stage.show(args.vendor, args.speed or BROWSER_SPEED, folder, _say, args.once)
         return
     while True:
         await story.play(args.vendor, args.speed or HEADLESS_SPEED, folder, _say)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +83,11 @@ channels = ["slack:C0ACME"]
 """
 
 
+def a_local_slack(api: str) -> dict[str, str]:
+    """The environment of a desk that speaks to a Slack on this machine."""
+    return {"SLACK_API_URL": api, "SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_SIGNING_SECRET": SIGNING_SECRET}
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -92,22 +97,18 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def desk_on_stage(
-    folder: Path, desk_file: str, slack_api: str, port: int, speed: float, local_client: bool
+    folder: Path, desk_file: str, port: int, speed: float, more: Mapping[str, str]
 ) -> AsyncIterator[None]:
-    """`frontline serve` in `folder` against a local Slack, from when it listens until it has stopped."""
+    """`frontline serve` in `folder`, from when it listens until it has stopped; `more` names its platform."""
     (folder / "frontline.toml").write_text(desk_file, encoding="utf-8")
     log = folder / "frontline.log"
     inherited = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
-    environment = inherited | {
+    environment = {**inherited, **more} | {
         "FRONTLINE_CONFIG": str(folder / "frontline.toml"),
         "FRONTLINE_CLOCK": f"{FRIDAY_AFTERNOON}*{speed:g}",
-        "FRONTLINE_LOCAL_SLACK": "Europe/Berlin" if local_client else "",
         "DATABASE_URL": f"sqlite:///{folder}/frontline.db",
         "HOST": "127.0.0.1",
         "PORT": str(port),
-        "SLACK_API_URL": slack_api,
-        "SLACK_BOT_TOKEN": BOT_TOKEN,
-        "SLACK_SIGNING_SECRET": SIGNING_SECRET,
     }
     with log.open("wb") as sink:
         bot = await asyncio.create_subprocess_exec(

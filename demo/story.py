@@ -19,6 +19,7 @@ from demo.stage import (
     SIGNING_SECRET,
     Cast,
     StageFault,
+    a_local_slack,
     desk_on_stage,
     free_port,
 )
@@ -179,7 +180,7 @@ async def play(vendor: str, speed: float, folder: Path, show: Print) -> None:
     ) as slack:
         performance = Play(slack, cast, speed, show)
         show(f"{cast.policy.name}, plan {cast.plan.name}: one {cast.severity.id}, {speed:g} times as fast")
-        desk = desk_on_stage(folder, cast.desk_file(vendor), slack.api_url, port, speed, local_client=False)
+        desk = desk_on_stage(folder, cast.desk_file(vendor), port, speed, a_local_slack(slack.api_url))
         async with desk:
             performance.began = datetime.now(UTC)
             await performance.perform()

@@ -1,0 +1,143 @@
+"""The desk in Microsoft's Agents Playground (from npm; a tool for trying) and the real desk beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from demo.browser import DOWNLOAD_WITHIN, answers, interrupted, usual_port
+from demo.stage import Cast, StageFault, desk_on_stage, free_port
+
+PACKAGE, VERSION = "@microsoft/m365agentsplayground", "0.2.28"
+ALEX = "00000000-0000-0000-0000-0000000000020"
+"""The Entra object id of the one person one can be in the Playground."""
+CUSTOMERS, AGENTS = "team-id", "channel-announcements-id"
+"""The Playground's channels General and Announcements."""
+
+# The Playground has no option for its address and listens on every one; preloaded, this keeps it here.
+LOOPBACK_ONLY = """\
+const { Server } = require("net");
+const listen = Server.prototype.listen;
+Server.prototype.listen = function (...args) {
+  const [first, second] = args;
+  if (first && typeof first === "object" && first.port !== undefined && !first.host)
+    args[0] = { ...first, host: "127.0.0.1" };
+  else if (/^\\d+$/.test(String(first)) && typeof second !== "string") args.splice(1, 0, "127.0.0.1");
+  return listen.apply(this, args);
+};
+"""
+
+
+def why_not() -> str | None:
+    """What is missing here, or None."""
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        return "npm and Node.js are not installed, and the Agents Playground needs both"
+    return None
+
+
+async def show(vendor: str, speed: float, folder: Path, say: Callable[[str], None], once: bool) -> None:
+    """Run until interrupted, or with `once` until both answer. Raises StageFault."""
+    cast = Cast.of(vendor)
+    program = await _playground(Path.home() / ".cache" / "frontline", say)
+    port, desk_port = usual_port(), free_port()
+    desk = {"FRONTLINE_TEAMS_ANONYMOUS": "1", "SLACK_API_URL": "http://127.0.0.1:9/api/"}
+    async with (
+        desk_on_stage(folder, _desk_file(vendor, cast), desk_port, speed, desk),
+        _running(program, folder, port, desk_port),
+    ):
+        say(_script(f"http://127.0.0.1:{port}", cast, speed))
+        if not once:
+            await interrupted()
+
+
+def _desk_file(vendor: str, cast: Cast) -> str:
+    """Everybody is Alex, the only person of the Playground: agent, on call, account manager."""
+    rotas = "\n".join(f'{step.role} = ["alex"]' for step in cast.policy.steps)
+    tam = 'tam = "alex"' if cast.plan.tam else ""
+    return f"""vendor = "{vendor}"
+
+[teams]
+triage = "{AGENTS}"
+agents = ["{ALEX}"]
+
+[[people]]
+id = "alex"
+name = "Alex"
+teams = "{ALEX}"
+
+[rotas]
+{rotas}
+
+[[accounts]]
+id = "acme"
+name = "Acme (sample customer)"
+plan = "{cast.plan.id}"
+{tam}
+channels = ["teams:{CUSTOMERS}"]
+"""
+
+
+def _script(address: str, cast: Cast, speed: float) -> str:
+    return f"""
+  A working desk for Teams: {cast.policy.name}, plan {cast.plan.name}. The clock runs {speed:g} times as fast.
+
+      {address}
+
+  1. Open the channel Announcements once (triage), then General (the customer's channel).
+  2. In General post  @Test Bot support Bill generation is slow  and answer the questions on the card.
+  3. In Announcements press Acknowledge, then wait: the card counts down, the breach comes in both channels.
+  4. Personal Chat holds the account manager's messages. Reply and Resolve in Announcements.
+
+  The Playground has one person and no dialogs, so forms are cards. Ctrl-C ends all of it.
+"""
+
+
+async def _playground(cache: Path, say: Callable[[str], None]) -> Path:
+    """The Playground's program, installed once."""
+    home = cache / f"playground-{VERSION}"
+    program = home / "node_modules" / ".bin" / "agentsplayground"
+    if program.exists():
+        return program
+    say(f"  installing the Agents Playground ({PACKAGE} {VERSION}) …")
+    await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
+    command = ("npm", "install", "--silent", "--no-audit", "--prefix", str(home), f"{PACKAGE}@{VERSION}")
+    npm = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(DOWNLOAD_WITHIN):
+            _, errors = await npm.communicate()
+    except TimeoutError:
+        npm.kill()
+        await npm.wait()
+        raise StageFault(f"npm did not deliver {PACKAGE} within {DOWNLOAD_WITHIN:g} s; try again") from None
+    if npm.returncode or not program.exists():
+        raise StageFault(f"npm could not install {PACKAGE}: {errors.decode(errors='replace').strip()}")
+    return program
+
+
+@asynccontextmanager
+async def _running(program: Path, folder: Path, port: int, desk_port: int) -> AsyncIterator[None]:
+    (folder / "loopback.js").write_text(LOOPBACK_ONLY, encoding="utf-8")
+    inherited = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+    environment = inherited | {
+        "NODE_OPTIONS": f"--require {folder / 'loopback.js'}",
+        "TEAMSAPPTESTER_BROWSER": "none",
+    }
+    endpoint = f"http://127.0.0.1:{desk_port}/api/messages"
+    arguments = ("start", "-e", endpoint, "-c", "msteams", "-p", str(port), "--disable-telemetry")
+    with (folder / "playground.log").open("wb") as sink:
+        process = await asyncio.create_subprocess_exec(
+            str(program), *arguments, cwd=folder, env=environment, stdout=sink, stderr=sink
+        )
+    try:
+        await answers(process, f"http://127.0.0.1:{port}/_internal/v1/config", "the Agents Playground")
+        yield
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
