@@ -64,7 +64,9 @@ class Play:
             for answer in [given] if isinstance(given, str) else given:
                 self.show(f"    {question.label}\n      → {question.label_of(answer)}")
         sent = await self.slack.submit(self.alice, answers)
-        if not sent.closed:
+        if sent.action == "update":  # opened, with advice in the form's place
+            await self.slack.close_modal(self.alice)
+        elif not sent.closed:
             raise StageFault(f"the form was refused: {sent.errors}")
         await self._until(lambda: self._card(self.acme), "the customer's card")
         await self._until(lambda: self._card(self.triage), "the agents' card")
