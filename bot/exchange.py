@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from bot.address import Actor, MessageRef, Place
 from bot.forms import Form
@@ -14,7 +15,10 @@ from sla_core.triage import Answers
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A slash command with its words. `key` is the envelope's own id: the same one twice is one act."""
+    """A slash command with its words. `key` is the envelope's own id: the same one twice is one act.
+
+    What is not typed as a command but means one (a mention, a shortcut, a reaction) is one as well.
+    """
 
     key: str
     at: datetime
@@ -22,6 +26,8 @@ class Command:
     place: Place
     name: str
     text: str
+    about: MessageRef | None = None
+    """The message that it was asked on; what cannot be a form is asked in that message's thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,38 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
+class Filling:
+    """A choice was made in a form that is still open; `values` as in a Submission. Answer: the form anew."""
+
+    key: str
+    at: datetime
+    actor: Actor
+    form: str
+    values: Answers
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A form was closed without being sent; `values` holds what is known of what had been typed."""
+
+    key: str
+    at: datetime
+    actor: Actor
+    form: str
+    values: Answers
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file or picture that came with a message. `url` is where people who may see it open it."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Posted:
     """A message that a person wrote where the bot can read. `thread` is the message it replies to."""
 
@@ -62,9 +100,58 @@ class Posted:
     thread: MessageRef | None = None
     below_ours: bool = False
     """Whether that message is the desk's own."""
+    files: tuple[File, ...] = ()
 
 
-Inbound = Command | Press | Submission | Posted
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """A person's earlier message was changed or, where `text` is None, deleted."""
+
+    key: str
+    at: datetime
+    actor: Actor
+    place: Place
+    message: MessageRef
+    text: str | None
+    thread: MessageRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HomeOpened:
+    """Somebody looks at the app's own page. Answer: Show what stands there for them."""
+
+    key: str
+    at: datetime
+    actor: Actor
+
+
+class Turn(StrEnum):
+    """What became of a channel."""
+
+    JOINED = "joined"
+    LEFT = "left"
+    RENAMED = "renamed"
+    ARCHIVED = "archived"
+    UNARCHIVED = "unarchived"
+    DELETED = "deleted"
+    SHARED = "shared"
+    UNSHARED = "unshared"
+    MOVED = "moved"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelTurned:
+    """The life of a channel that the bot is or was in. `became` is its new address where it MOVED."""
+
+    key: str
+    at: datetime
+    place: Place
+    turn: Turn
+    name: str = ""
+    became: Place | None = None
+
+
+Inbound = Command | Press | Submission | Filling | Left | Posted | Revised | HomeOpened | ChannelTurned
 
 
 @dataclass(frozen=True, slots=True)

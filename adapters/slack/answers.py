@@ -12,10 +12,10 @@ from slack_bolt.response import BoltResponse
 from adapters.slack import modals
 from adapters.slack.blocks import page
 from adapters.slack.paper import Json
-from adapters.slack.payloads import Delivery, Pressed, Slash, Submitted
+from adapters.slack.payloads import Pressed, Slash, Submitted
 from adapters.slack.text import Pen
 from adapters.slack.web_api import Refused, Unheard, WebApi
-from bot.exchange import Answer, Ask, Done, Show
+from bot.exchange import Answer, Ask, Command, Done, Inbound, Posted, Revised, Show
 from bot.forms import Form
 from bot.views import Notice, View
 from sla_core.countdown import Tone
@@ -90,13 +90,13 @@ class Answers:
             case _:
                 assert_never(answer)
 
-    async def to_message(self, delivery: Delivery, answer: Answer) -> BoltResponse:
+    async def to_event(self, act: Inbound, answer: Answer) -> BoltResponse:
         match answer:
             case Show(view):
-                self._later(self._whisper(delivery, view))
+                self._later(self._whisper(act, view))
             case Ask():
-                # A message gives no trigger to open a form with.
-                self._later(self._whisper(delivery, told(NEEDS_BUTTON)))
+                # An event gives no trigger to open a form with.
+                self._later(self._whisper(act, told(NEEDS_BUTTON)))
             case Done():
                 pass
             case _:
@@ -158,11 +158,13 @@ class Answers:
         except (Refused, Unheard) as failure:
             log.warning("private reply lost", why=str(failure))
 
-    async def _whisper(self, delivery: Delivery, view: View) -> None:
-        said = delivery.event
-        thread = {"thread_ts": said.thread_ts} if said.thread_ts else {}
+    async def _whisper(self, act: Inbound, view: View) -> None:
+        if not isinstance(act, Posted | Command | Revised):
+            return
+        below = act.about if isinstance(act, Command) else act.thread
+        thread = {"thread_ts": below.id} if below else {}
         try:
-            await self._ephemeral(said.channel, said.user or "", view, thread)
+            await self._ephemeral(act.place.id, act.actor.user.id, view, thread)
         except (Refused, Unheard) as failure:
             log.warning("private reply lost", why=str(failure))
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from adapters.slack.text import one_line
 from adapters.slack.web_api import Refused, Unheard, WebApi
-from bot.exchange import Posted, Press, Submission
+from bot.exchange import Inbound, Posted, Press, Submission
 
 Act = TypeVar("Act", Press, Submission, Posted)
 
@@ -23,6 +23,10 @@ class Names:
     def __init__(self, api: WebApi) -> None:
         self._api = api
         self._found: dict[str, str | None] = {}
+
+    async def known_in_event(self, act: Inbound) -> Inbound:
+        """Only what is said to the desk is worth the question, not every word in a channel."""
+        return await self.known(act) if isinstance(act, Posted) and act.thread else act
 
     async def known(self, act: Act) -> Act:
         """The same act, its actor called by name."""

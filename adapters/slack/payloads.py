@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Payload = TypeVar("Payload", bound=BaseModel)
+
+
+class Malformed(Exception):
+    """A request that makes no sense, though Slack's secret signed it."""
+
+
+def read(kind: type[Payload], body: object) -> Payload:
+    """Raises Malformed, which names the faulty keys."""
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        raise Malformed(
+            "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults[:5])
+        ) from None
 
 
 class _Payload(BaseModel):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from aiohttp import web
-from pydantic import BaseModel, ValidationError
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -18,30 +17,16 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
 
 from adapters.slack.answers import Answers, acknowledged
+from adapters.slack.events import READERS
 from adapters.slack.inbound import Reader
 from adapters.slack.names import Names
-from adapters.slack.payloads import Delivery, Pressed, Slash, Submitted
+from adapters.slack.payloads import Malformed, Pressed, Slash, Submitted, read
 from adapters.slack.web_api import client, quiet
 from bot.exchange import Dispatch
 
 log = structlog.get_logger(__name__)
 
-Payload = TypeVar("Payload", bound=BaseModel)
 _ANY = re.compile("")
-
-
-class Malformed(Exception):
-    """A request that makes no sense, though Slack's secret signed it."""
-
-
-def read(kind: type[Payload], body: object) -> Payload:
-    try:
-        return kind.model_validate(body)
-    except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False, include_input=False)
-        raise Malformed(
-            "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults[:5])
-        ) from None
 
 
 class Requests:
@@ -131,24 +116,24 @@ class Requests:
         async def on_closed() -> BoltResponse:
             return acknowledged()
 
-        async def on_message(body: dict[str, Any], context: dict[str, Any]) -> BoltResponse:
-            delivery = read(Delivery, body)
-            posted = reader().posted(delivery, str(context.get("actor_team_id") or ""))
-            if posted is None:
+        async def on_event(body: dict[str, Any], context: dict[str, Any]) -> BoltResponse:
+            reads = READERS.get(_kind(body))
+            act = reads(reader(), body, str(context.get("actor_team_id") or "")) if reads else None
+            if act is None:
                 return acknowledged()
             try:
-                answer = await dispatch(await names.known(posted) if posted.thread else posted)
+                answer = await dispatch(await names.known_in_event(act))
             except Exception:
                 # Slack delivers an event again that was not taken, and nobody waits for an answer.
-                log.exception("message failed")
+                log.exception("event failed", kind=_kind(body))
                 return acknowledged(status=503)
-            return await answers.to_message(delivery, answer)
+            return await answers.to_event(act, answer)
 
         app.command(_ANY)(on_command)
         app.block_action(_ANY)(on_press)
         app.view_submission(_ANY)(on_submission)
         app.view_closed(_ANY)(on_closed)
-        app.event("message")(on_message)
+        app.event(_ANY)(on_event)
         app.error(self._on_error())
 
     def _on_error(self) -> Callable[..., Any]:

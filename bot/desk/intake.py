@@ -17,7 +17,7 @@ from bot.desk.intake_form import (
     recent_tickets,
     text_in,
 )
-from bot.exchange import Answer, Ask, Command, Done, Press, Submission
+from bot.exchange import Answer, Ask, Command, Done, Filling, Left, Press, Submission
 from bot.hearing import VIA_FORM
 from bot.settings import Account
 from sla_core.events import CustomerWrote, Event, Opened
@@ -145,6 +145,14 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
     also = [f"This emergency can also be reported here: {contact}."] if contact else []
     said = " ".join([*where, *advice, *also])
     return private(said) if said else Done()
+
+
+async def filling(desk: Desk, act: Filling) -> Answer:
+    return Done()
+
+
+async def left(desk: Desk, act: Left) -> Answer:
+    return Done()
 
 
 async def _channel(desk: Desk, actor: Actor, place: Place, account: Account) -> Place:

@@ -7,12 +7,38 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.address import Actor, Place
-from bot.desk import alert, escalate, hand, hold, intake, look, resolve, severity, speak, update
+from bot.desk import (
+    alert,
+    channels,
+    escalate,
+    hand,
+    hold,
+    home,
+    intake,
+    look,
+    resolve,
+    severity,
+    speak,
+    thread,
+    update,
+)
 from bot.desk.core import Desk, refusal
 from bot.desk.forms import ask_text
 from bot.desk.intake_form import FORM
 from bot.directory import PolicyGone
-from bot.exchange import Answer, Command, Inbound, Posted, Press, Submission
+from bot.exchange import (
+    Answer,
+    ChannelTurned,
+    Command,
+    Filling,
+    HomeOpened,
+    Inbound,
+    Left,
+    Posted,
+    Press,
+    Revised,
+    Submission,
+)
 from bot.ports import Conflict, NoSuchTicket
 
 AGENT, PARTY, ANYONE, RECIPIENT = "agent", "party", "anyone", "recipient"
@@ -92,8 +118,18 @@ async def answer(desk: Desk, inbound: Inbound) -> Answer:
                 return await _pressed(desk, inbound)
             case Submission():
                 return await _sent(desk, inbound)
+            case Filling():
+                return await intake.filling(desk, inbound)
+            case Left():
+                return await intake.left(desk, inbound)
             case Posted():
                 return await speak.posted(desk, inbound)
+            case Revised():
+                return await thread.revised(desk, inbound)
+            case HomeOpened():
+                return await home.opened(desk, inbound)
+            case ChannelTurned():
+                return await channels.turned(desk, inbound)
     except NoSuchTicket:
         return refusal("This ticket is not in the desk's records.")
     except (Conflict, PolicyGone) as wrong:

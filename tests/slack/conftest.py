@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ class Stopped:
 class Desk:
     """Hears every act and gives the answer that was laid ready."""
 
-    heard: list[Inbound] = field(default_factory=list)
+    heard: list[Any] = field(default_factory=list)
     answer: Answer | Exception | Callable[[Inbound], Awaitable[Answer]] = field(default_factory=Done)
 
     async def __call__(self, inbound: Inbound) -> Answer:
