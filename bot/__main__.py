@@ -141,7 +141,7 @@ async def _serve() -> int:
     for ending in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(ending, stop.set)
     async with connect(env.database_url) as store, _desk(env, settings, store) as (desk, routes):
-        runtime = Runtime(desk, store)
+        runtime = Runtime(desk, store, store)
         store.on_change = runtime.rung
 
         async def ready() -> Sequence[str]:
@@ -171,9 +171,9 @@ async def _console(vendor: str) -> int:
     chats: dict[str, ChatPlatform] = {name: console.Console(name, screen) for name in settings.chats}
     clock = LeapingClock()
     async with connect("sqlite://") as store:
-        desk = Desk(store, clock, Directory(settings), chats)
+        desk = Desk(store, clock, Directory(settings), chats, store)
         await desk.directory.refresh(chats)
-        runtime = Runtime(desk)
+        runtime = Runtime(desk, store)
         store.on_change = runtime.rung
 
         async def wait(length: timedelta) -> None:
@@ -221,7 +221,7 @@ async def _desk(
             " set another database"
         )
     clock = stage or WallClock()
-    desk = Desk(store, clock, Directory(settings))
+    desk = Desk(store, clock, Directory(settings), notebook=store)
     routes: list[Route] = []
     async with AsyncExitStack() as open_ones:
         for name, make in (("slack", _slack), ("teams", _teams)):

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-LONGEST_SLEEP = timedelta(seconds=30)
+LONGEST_SLEEP = timedelta(seconds=1)
 """Sleeps are cut so that a clock that was set forward is noticed."""
 
 FASTEST = 1_000_000.0

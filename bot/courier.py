@@ -10,29 +10,51 @@ from random import Random
 
 import structlog
 
-from bot.address import MessageRef, Place, UserRef
+from bot.address import MessageRef
 from bot.bell import Bell
 from bot.desk.core import Desk
-from bot.ports import Card, ChatPlatform, Clock, Message, Never, NotNow, Outgoing, Priority
-from bot.views import Audience
+from bot.ports import (
+    CannotEdit,
+    Card,
+    ChatPlatform,
+    Clock,
+    Message,
+    Never,
+    NotNow,
+    Outbox,
+    Outgoing,
+    Overtaken,
+    Priority,
+)
+from bot.views import Audience, View
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 16
-"""Messages on their way at the same time, each in another place; pages go beyond it."""
+"""Lanes that speak at the same time; pages go beyond it."""
+LEASE = timedelta(seconds=5)
+"""How long a lane is held for one message; whoever has not begun to send by then is overtaken."""
+SEND_WITHIN = 4.0
+"""Seconds for one call: what takes longer than the lease might be sent by somebody else as well."""
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 300.0
 """Seconds between tries, doubling from the first to the longest, when the platform names no time itself."""
 MOST_DOUBLINGS = 10
 LAST_WORDS = 3.0
+"""Seconds that messages on their way have to arrive when we stop: cut off, they would be said twice."""
 BUG_TRIES = 4
 """How often a message that cannot be drawn is tried again."""
 MEND_WITHIN = timedelta(minutes=1)
 """Between tries of what only an operator can mend."""
-"""Seconds that messages on their way have to arrive when we stop: cut off, they would be said twice."""
 A_MOMENT = timedelta(seconds=1)
 
-Lane = tuple[bool, Place | UserRef]
+
+class _Unpaid(Exception):
+    """What the platform lets through is used up until then."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__("what the platform lets through is used up")
+        self.until = until
 
 
 @dataclass
@@ -40,89 +62,121 @@ class Courier:
     """`clock` is real time: it measures what platforms ask us to wait."""
 
     desk: Desk
+    outbox: Outbox
     clock: Clock
     bell: Bell
     random: Random = field(default_factory=Random)
 
     async def run(self) -> None:
         """Deliver for ever, each place at its own pace: one that is slow to answer holds up no other."""
-        busy: dict[Lane, asyncio.Task[None]] = {}
+        busy: dict[str, asyncio.Task[int]] = {}
         try:
             while True:
                 for lane, task in [*busy.items()]:
                     if task.done():
                         del busy[lane]
                         task.result()
-                await self._begin(busy)
-                await self.bell.wait(self.clock, await self._next_ready())
+                now = self.clock.now()
+                await self._begin(busy, now)
+                await self.bell.wait(self.clock, await self.outbox.next_ready(now))
         finally:
             await _arrived(busy.values())
 
-    async def _begin(self, busy: dict[Lane, asyncio.Task[None]]) -> None:
-        """Send the next message of every place where none is on its way."""
-        for outgoing in await self.desk.store.unsent(self.clock.now(), AT_ONCE + len(busy)):
-            lane = _lane(outgoing.message)
-            paging, _ = lane
+    async def _begin(self, busy: dict[str, asyncio.Task[int]], now: datetime) -> None:
+        for lane in await self.outbox.lanes(now, AT_ONCE + len(busy)):
+            paging = lane.startswith("page:")
             if lane not in busy and (paging or len(busy) < AT_ONCE):
-                busy[lane] = task = asyncio.create_task(self._send(outgoing))
+                busy[lane] = task = asyncio.create_task(self.speak(lane))
                 task.add_done_callback(lambda _: self.bell.ring())
 
-    async def _next_ready(self) -> datetime | None:
-        """When to look again. What is ready already is on its way; its end rings the bell."""
-        ready, now = await self.desk.store.next_ready(), self.clock.now()
-        return ready if ready is None or ready > now else now + A_MOMENT
-
     async def deliver(self) -> int:
-        """Send the next message of every place that may speak now; how many were tried."""
-        heads = await self.desk.store.unsent(self.clock.now(), AT_ONCE)
-        await asyncio.gather(*(self._send(outgoing) for outgoing in heads))
-        return len(heads)
+        """Let every lane speak that may now; how many messages were tried."""
+        lanes = await self.outbox.lanes(self.clock.now(), AT_ONCE)
+        return sum(await asyncio.gather(*map(self.speak, lanes)))
+
+    async def speak(self, lane: str) -> int:
+        """Say what waits in a lane until nothing of it may go now; how many messages were tried."""
+        tried = 0
+        while outgoing := await self._claimed(lane):
+            tried += 1
+            await self._send(outgoing)
+        return tried
+
+    async def _claimed(self, lane: str) -> Outgoing | None:
+        now = self.clock.now()
+        return await self.outbox.claim(lane, now, now + LEASE)
 
     async def _send(self, outgoing: Outgoing) -> None:
         message = outgoing.message
         platform = self.desk.platforms.get(message.to.platform)
         if platform is None:
-            await self._give_up(message, f"{message.to.platform} is not connected")
+            await self._give_up(outgoing, f"{message.to.platform} is not connected")
             return
         try:
-            ref = await self._speak(platform, outgoing)
+            ref = await self._said(platform, outgoing)
+        except Overtaken:
+            log.warning("overtaken: another process speaks for this lane", message=message.key)
+        except _Unpaid as wait:
+            # A countdown that cannot be paid for is a sign for all that wait behind it.
+            alone = outgoing.edits is not None and message.priority != Priority.COUNTDOWN
+            until = wait.until + A_MOMENT * self.random.random() if alone else wait.until
+            await self.outbox.put_off(outgoing, until, str(wait), alone=alone)
         except NotNow as busy:
-            await self._put_off(outgoing, str(busy), busy.after)
+            await self._put_off(platform, outgoing, busy)
         except Never as refusal:
-            await self._give_up(message, str(refusal))
+            await self._give_up(outgoing, str(refusal))
         except Exception as bug:  # one message that cannot be drawn must not take all others with it
             log.exception("a message could not be drawn or sent", message=message.key)
             if outgoing.attempts < BUG_TRIES:
-                await self._put_off(outgoing, type(bug).__name__)
+                await self._put_off(platform, outgoing, NotNow(type(bug).__name__, unsure=True))
             else:
-                await self._give_up(message, "it cannot be drawn; the log says why")
+                await self._give_up(outgoing, "it cannot be drawn; the log says why")
         else:
-            await self.desk.store.sent(message.key, ref)
+            await self.outbox.sent(message.key, ref)
 
-    async def _speak(self, platform: ChatPlatform, outgoing: Outgoing) -> MessageRef:
-        view = await self.desk.draw(outgoing.message)
-        if outgoing.edits is not None:
-            await platform.update(outgoing.edits, view)
-            return outgoing.edits
-        return await platform.post(outgoing.message.to, view, outgoing.thread)
+    async def _said(self, platform: ChatPlatform, outgoing: Outgoing) -> MessageRef:
+        """Raises Overtaken, _Unpaid, NotNow, Never."""
+        message = outgoing.message
+        if outgoing.tried_at is not None and outgoing.edits is None:
+            async with asyncio.timeout(SEND_WITHIN):
+                found = await platform.find(message.to, message.key, outgoing.thread, outgoing.tried_at)
+            if found is not None:
+                log.info("had arrived, though its answer was lost", message=message.key)
+                return found
+        view = await self.desk.draw(message)
+        costs, now = platform.costs(message.to, outgoing.edits, message.priority), self.clock.now()
+        if (until := await self.outbox.begin(outgoing, costs, now, now + LEASE)) is not None:
+            raise _Unpaid(until)
+        try:
+            async with asyncio.timeout(SEND_WITHIN):
+                return await _spoken(platform, outgoing, view)
+        except TimeoutError:
+            raise NotNow("no answer in time", unsure=True) from None
 
-    async def _put_off(self, outgoing: Outgoing, why: str, after: float | None = None) -> None:
-        key, until = outgoing.message.key, self._again_at(outgoing.attempts, after)
-        log.warning("not delivered yet", message=key, why=why, again_at=until.isoformat())
-        await self.desk.store.park(key, until, why)
+    async def _put_off(self, platform: ChatPlatform, outgoing: Outgoing, busy: NotNow) -> None:
+        message, until = outgoing.message, self._again_at(outgoing.attempts, busy.after)
+        log.warning("not delivered yet", message=message.key, why=str(busy), again_at=until.isoformat())
+        limited = busy.after is not None
+        if limited:
+            costs = platform.costs(message.to, outgoing.edits, message.priority)
+            await self.outbox.shut([cost.bucket for cost in costs], until)
+        # Nobody waits for an edit, except for other countdowns when the platform has had enough of them.
+        alone = outgoing.edits is not None and not (limited and message.priority == Priority.COUNTDOWN)
+        await self.outbox.put_off(outgoing, until, str(busy), alone=alone, unsure=busy.unsure)
 
-    async def _give_up(self, message: Message, why: str) -> None:
+    async def _give_up(self, outgoing: Outgoing, why: str) -> None:
         """The effect is taken back before the message is: a crash in between repeats both, harmlessly."""
+        message = outgoing.message
         if _must_arrive(message):
             log.error("agents cannot be reached in triage; is the bot in the channel?", why=why)
-            await self.desk.store.park(message.key, self.clock.now() + MEND_WITHIN, why)
+            await self.outbox.put_off(outgoing, self.clock.now() + MEND_WITHIN, why)
             return
         log.error("refused for good", message=message.key, to=str(message.to), why=why)
         try:
             await self.desk.undeliverable(message, why)
         except Exception:  # what cannot be told must still not be tried for ever
             log.exception("a refusal could not be told", message=message.key)
-        await self.desk.store.refused(message.key, why)
+        await self.outbox.refused(message.key, why)
 
     def _again_at(self, attempts: int, after: float | None) -> datetime:
         pause = (
@@ -136,12 +190,19 @@ def _must_arrive(message: Message) -> bool:
     return message.say == Card(Audience.AGENTS) and message.edits is None
 
 
-def _lane(message: Message) -> Lane:
-    """Whom it would keep waiting: messages to the same place or person, pages among themselves."""
-    return message.priority == Priority.PAGE, message.to
+async def _spoken(platform: ChatPlatform, outgoing: Outgoing, view: View) -> MessageRef:
+    """Posted or edited; what cannot be edited any more is posted anew."""
+    message = outgoing.message
+    if outgoing.edits is not None:
+        try:
+            await platform.update(outgoing.edits, view)
+            return outgoing.edits
+        except CannotEdit as gone:
+            log.warning("posted anew instead of edited", message=message.key, why=str(gone))
+    return await platform.post(message.to, view, outgoing.thread, message.key)
 
 
-async def _arrived(under_way: Collection[asyncio.Task[None]]) -> None:
+async def _arrived(under_way: Collection[asyncio.Task[int]]) -> None:
     """Wait for what is on its way, and give up what takes too long."""
     if not under_way:
         return

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Protocol
 
@@ -56,6 +56,20 @@ class Message:
     effect: int | None = None
     """The event that is taken back when this can never be delivered."""
 
+    @property
+    def lane(self) -> str:
+        """Who waits behind whom: what goes to the same place or person, one after another.
+
+        Pages wait behind pages only. Countdowns, the first to yield, share one lane of their platform.
+        """
+        match self.priority:
+            case Priority.PAGE:
+                return f"page:{self.to}"
+            case Priority.COUNTDOWN:
+                return f"countdown:{self.to.platform}"
+            case _:
+                return str(self.to)
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -65,6 +79,22 @@ class Outgoing:
     attempts: int
     thread: MessageRef | None
     edits: MessageRef | None
+    fence: str
+    """The claim under which it may be sent; void once somebody else has claimed its lane."""
+    tried_at: datetime | None = None
+    """When it was last sent without our learning whether it arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """One call's share of what a platform lets through: a call each `every`, `burst` calls at once at most.
+
+    `bucket` names what is shared, over all processes: a method of a workspace, a conversation.
+    """
+
+    bucket: str
+    every: timedelta
+    burst: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +107,12 @@ class Change:
     events: tuple[Event, ...]
     wake_at: datetime | None
     messages: tuple[Message, ...]
+    closed: bool = False
+    """Whether the ticket is closed by it; it is then no longer among the unfinished ones."""
+
+
+Decision = Callable[[str, tuple[Event, ...]], Change | None]
+"""What to make of a ticket, by its key and history; None: leave it. Pure and quick, in a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +140,12 @@ class NoSuchTicket(LookupError):
     """No ticket has this key."""
 
 
+class Overtaken(Exception):
+    """Somebody else has claimed the lane since; what was claimed must not be sent."""
+
+
 class Store(Protocol):
-    """Tickets, and what is still to be said. Each verb is one transaction, durable when it returns."""
+    """Tickets and their index. Each verb is one transaction, durable when it returns."""
 
     async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Seen:
         """Give the account's next number to `draft` and keep what it makes; `draft` is pure and quick."""
@@ -113,6 +153,13 @@ class Store(Protocol):
 
     async def append(self, envelope: str | None, change: Change) -> Appended | Seen:
         """Keep a change. A known envelope is Seen and changes nothing. Raises Conflict, NoSuchTicket."""
+        ...
+
+    async def wake(self, now: datetime, limit: int, but: Collection[str], decide: Decision) -> list[str]:
+        """Claim tickets whose wake-up has come, earliest first, and keep what `decide` makes of each.
+
+        Those in `but` are passed over, and those that another process is waking. The keys that were claimed.
+        """
         ...
 
     async def load(self, ticket: str) -> tuple[Event, ...]:
@@ -127,36 +174,66 @@ class Store(Protocol):
         """The earliest wake-up of all tickets."""
         ...
 
-    async def unsent(self, ready_at: datetime, limit: int) -> list[Outgoing]:
-        """The next message of each lane that is not parked beyond `ready_at`, most urgent first.
-
-        A lane is a place or person (pages have one of their own); in it, order of priority, then of decision.
-        A message whose `thread` or `edits` has not been posted yet waits for it.
-        """
-        ...
-
-    async def next_ready(self) -> datetime | None:
-        """The earliest instant at which a parked lane with something to say may speak again."""
-        ...
-
-    async def sent(self, key: str, ref: MessageRef) -> None:
-        """The platform took it; what it superseded is done as well."""
-        ...
-
-    async def park(self, key: str, until: datetime, why: str) -> None:
-        """It did not go through this time; the lane waits until `until`."""
-        ...
-
-    async def refused(self, key: str, why: str) -> None:
-        """The platform will never take it; nothing waits for it any longer."""
-        ...
-
     async def ticket_of(self, message: MessageRef) -> str | None:
         """The ticket that a posted message belongs to."""
         ...
 
     async def tickets(self, account: str) -> list[str]:
         """Keys of the account's tickets, newest first."""
+        ...
+
+    async def unfinished(self, account: str | None, limit: int) -> list[str]:
+        """Tickets that are not closed, of one account or of all: soonest wake-up first, without one last."""
+        ...
+
+
+class Outbox(Protocol):
+    """What is still to be said, in lanes. Instants are real time. Each verb is one transaction."""
+
+    async def lanes(self, ready_at: datetime, limit: int) -> list[str]:
+        """Lanes with something to say that nobody holds and that may speak by then, most urgent first."""
+        ...
+
+    async def claim(self, lane: str, now: datetime, until: datetime) -> Outgoing | None:
+        """Hold the lane until then and take its next message; None when it is held, or has none that may go.
+
+        In order of priority, then of decision; a message whose `thread` or `edits` has not been posted yet
+        waits for it, and an edit while another edit of the same message is under way.
+        """
+        ...
+
+    async def begin(
+        self, outgoing: Outgoing, costs: Sequence[Cost], now: datetime, until: datetime
+    ) -> datetime | None:
+        """The last step before sending: pay for it, note that it was tried, hold the lane until then.
+
+        None: go ahead. Else nothing was paid, and this is when there will be enough. Raises Overtaken.
+        """
+        ...
+
+    async def sent(self, key: str, ref: MessageRef) -> None:
+        """The platform took it, and its lane is free. What was posted instead of edited is edited from now on."""
+        ...
+
+    async def put_off(
+        self, outgoing: Outgoing, until: datetime, why: str, *, alone: bool = False, unsure: bool = False
+    ) -> None:
+        """It did not go through this time: its lane waits until then, or it `alone`.
+
+        `unsure`: it may have arrived all the same.
+        """
+        ...
+
+    async def shut(self, buckets: Collection[str], until: datetime) -> None:
+        """The platform asked to wait: nothing is paid from these until then."""
+        ...
+
+    async def refused(self, key: str, why: str) -> None:
+        """The platform will never take it; nothing waits for it any longer."""
+        ...
+
+    async def next_ready(self, after: datetime) -> datetime | None:
+        """The earliest instant after this one at which something that waits may be said."""
         ...
 
 
@@ -175,17 +252,28 @@ class Notebook(Protocol):
         """All keys of a topic with their values."""
         ...
 
+    async def forget(self, topic: str, key: str) -> None:
+        """Let go of a key, if it is there."""
+        ...
+
 
 class NotNow(Exception):
-    """The platform asks to wait; `after` is in seconds."""
+    """It did not go through. `after` is in seconds, where the platform named it.
 
-    def __init__(self, why: str, after: float | None = None) -> None:
+    `unsure`: the answer was lost, and the message may have arrived.
+    """
+
+    def __init__(self, why: str, after: float | None = None, *, unsure: bool = False) -> None:
         super().__init__(why)
-        self.after = after
+        self.after, self.unsure = after, unsure
 
 
 class Never(Exception):
     """The platform refuses for good: archived, removed, gone."""
+
+
+class CannotEdit(Never):
+    """The message cannot be changed any more; its place may still take a new one."""
 
 
 class ChatPlatform(Protocol):
@@ -193,8 +281,20 @@ class ChatPlatform(Protocol):
 
     name: str
 
-    async def post(self, to: Place | UserRef, view: View, thread: MessageRef | None) -> MessageRef:
-        """Say something new."""
+    async def post(
+        self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
+    ) -> MessageRef:
+        """Say something new. `key` marks it, unseen by people, for `find`."""
+        ...
+
+    async def find(
+        self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
+    ) -> MessageRef | None:
+        """The message that was posted under this key since then; None where there is none, or no telling."""
+        ...
+
+    def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
+        """What saying this takes of what the platform lets through."""
         ...
 
     async def update(self, message: MessageRef, view: View) -> None:

@@ -15,7 +15,7 @@ from bot.clock import WallClock
 from bot.courier import Courier
 from bot.desk.core import Desk
 from bot.desk.welcome import keep_help_posted
-from bot.ports import Notebook
+from bot.ports import Notebook, Outbox
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +30,7 @@ class Runtime:
     """The loops around a desk. `rung` is to be called whenever the store has changed."""
 
     desk: Desk
+    outbox: Outbox
     notebook: Notebook | None = None
     """Remembers where `Get help` stands; without one it is not posted."""
     _ticking: Bell = field(default_factory=Bell)
@@ -47,7 +48,7 @@ class Runtime:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """The loops run inside; they are ended at a point where nothing is half done."""
-        courier = Courier(self.desk, WallClock(), self._sending)
+        courier = Courier(self.desk, self.outbox, WallClock(), self._sending)
         tasks = [
             asyncio.create_task(self._kept_up("ticker", lambda: ticker.run(self.desk, self._ticking))),
             asyncio.create_task(self._kept_up("courier", courier.run)),

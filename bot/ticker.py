@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 
 import structlog
@@ -10,11 +9,13 @@ import structlog
 from bot.bell import Bell
 from bot.clock import WallClock
 from bot.desk.core import Desk
+from bot.ports import Change
+from sla_core.events import Event
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 100
-"""Tickets taken from the store at a time."""
+AT_ONCE = 25
+"""Tickets woken in one transaction: the more, the longer other writers wait."""
 RETRY_AFTER = timedelta(seconds=5)
 """How long, in real time, before tickets that could not be woken are tried again; a ring is heard."""
 _REAL = WallClock()
@@ -23,19 +24,18 @@ _REAL = WallClock()
 async def tick(desk: Desk) -> list[str]:
     """Wake every ticket that is due by now; the keys of those that could not be woken."""
     failed: list[str] = []
-    while keys := await _due(desk, failed):
-        outcomes = await asyncio.gather(*map(desk.wake, keys), return_exceptions=True)
-        for key, outcome in zip(keys, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                log.error("a ticket could not be woken", ticket=key, exc_info=outcome)
-                failed.append(key)
+
+    def decide(key: str, history: tuple[Event, ...]) -> Change | None:
+        try:
+            return desk.woken(key, history)
+        except Exception:  # one ticket must not hold up the others
+            log.exception("a ticket could not be woken", ticket=key)
+            failed.append(key)
+            return None
+
+    while await desk.store.wake(desk.clock.now(), AT_ONCE, failed, decide):
+        pass
     return failed
-
-
-async def _due(desk: Desk, failed: list[str]) -> list[str]:
-    """Tickets that are due, but for those that failed already: one must not hold up the others."""
-    due = await desk.store.due(desk.clock.now(), AT_ONCE + len(failed))
-    return [key for key in due if key not in failed]
 
 
 async def run(desk: Desk, bell: Bell) -> None:

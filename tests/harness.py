@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from bot.address import Actor, MessageRef, Place, UserRef
 from bot.bell import Bell
@@ -20,7 +21,7 @@ from bot.desk.core import Desk
 from bot.directory import Directory
 from bot.exchange import Answer, Ask, Command, Done, Posted, Press, Show, Submission
 from bot.forms import Form
-from bot.ports import ChatPlatform, Store
+from bot.ports import ChatPlatform, Cost, Outbox, Priority, Store
 from bot.settings import load_desk
 from bot.ticker import tick
 from bot.views import (
@@ -30,6 +31,7 @@ from bot.views import (
     Link,
     Mention,
     Notice,
+    QueueBoard,
     Quote,
     Receipt,
     Rich,
@@ -120,6 +122,10 @@ def person(name: str, home: str = TEAM) -> Actor:
 ALICE, BOB, DANA, EVE = person("Alice", "T0ACME"), person("Bob"), person("Dana"), person("Eve")
 
 
+class Records(Store, Outbox, Protocol):
+    """All that a database holds of a desk."""
+
+
 class HeldClock:
     """Shows what it is set to."""
 
@@ -142,6 +148,7 @@ class Said:
     view: View
     thread: MessageRef | None
     edits: int = 0
+    key: str | None = None
 
     @property
     def text(self) -> str:
@@ -157,14 +164,17 @@ class FakeChat:
     failures: list[Exception] = field(default_factory=list)
     in_channels: dict[str, frozenset[Place]] = field(default_factory=dict)
     groups: dict[str, frozenset[UserRef]] = field(default_factory=dict)
+    prices: Sequence[Cost] = ()
 
-    async def post(self, to: Place | UserRef, view: View, thread: MessageRef | None) -> MessageRef:
+    async def post(
+        self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
+    ) -> MessageRef:
         if self.failures:
             raise self.failures.pop(0)
         assert to.platform == self.name, f"{to} is not on {self.name}"
         place = to if isinstance(to, Place) else Place(to.platform, f"D{to.id[1:]}", True)
         ref = MessageRef(place, str(len(self.said) + 1))
-        self.said.append(Said(ref, to, view, thread))
+        self.said.append(Said(ref, to, view, thread, key=key))
         return ref
 
     async def update(self, message: MessageRef, view: View) -> None:
@@ -173,6 +183,14 @@ class FakeChat:
         found = next(said for said in self.said if said.ref == message)
         found.view = view
         found.edits += 1
+
+    async def find(
+        self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
+    ) -> MessageRef | None:
+        return next((said.ref for said in self.said if said.key == key), None)
+
+    def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
+        return self.prices
 
     def is_group(self, id: str) -> bool:
         return id.startswith("S")
@@ -187,9 +205,9 @@ class FakeChat:
 class DeskInMemory:
     """The desk with everything that people do as verbs, and everything they hear as lists."""
 
-    def __init__(self, desk: Desk, clock: HeldClock, *chats: FakeChat) -> None:
+    def __init__(self, desk: Desk, outbox: Outbox, clock: HeldClock, *chats: FakeChat) -> None:
         self.desk, self.clock, self.chats, self.chat = desk, clock, chats, chats[0]
-        self.courier = Courier(desk, clock, Bell())
+        self.courier = Courier(desk, outbox, clock, Bell())
         self._envelopes = itertools.count(1)
 
     # What people do ---------------------------------------------------------------------------
@@ -343,7 +361,7 @@ async def open_desk(
     tmp_path: Path,
     at: str,
     desk_file: str = DESK_FILE,
-    store: Store | None = None,
+    store: Records | None = None,
     platforms: Sequence[str] = ("slack",),
 ) -> DeskInMemory:
     """A desk that stands at `at`, with the sample desk file."""
@@ -352,9 +370,10 @@ async def open_desk(
     clock = HeldClock(at)
     chats = [FakeChat(name) for name in platforms]
     by_name: dict[str, ChatPlatform] = {chat.name: chat for chat in chats}
-    desk = Desk(store or MemoryStore(), clock, Directory(load_desk(path)), by_name)
+    records = store or MemoryStore()
+    desk = Desk(records, clock, Directory(load_desk(path)), by_name)
     await desk.directory.refresh(desk.platforms)
-    return DeskInMemory(desk, clock, *chats)
+    return DeskInMemory(desk, records, clock, *chats)
 
 
 def form_of(answer: Answer) -> Form:
@@ -384,6 +403,9 @@ def plain(view: View) -> str:
             return rich(view.intro) + " ".join(f"{table.title}: {table.says}" for table in view.tables)
         case GetHelp():
             return view.vendor
+        case QueueBoard():
+            rows = (f"{row.key} {row.title}" for section in view.sections for row in section.rows)
+            return "; ".join((rich(view.intro), *rows))
 
 
 def rich(text: Rich) -> str:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from bot.address import MessageRef
-from bot.ports import Appended, Change, Conflict, Message, NoSuchTicket, Outgoing, Priority, Seen
+from bot.ports import (
+    Appended,
+    Change,
+    Conflict,
+    Cost,
+    Decision,
+    Message,
+    NoSuchTicket,
+    Outgoing,
+    Overtaken,
+    Seen,
+)
 from sla_core.events import Event
 
 
@@ -17,24 +29,40 @@ class Ticket:
     number: int
     events: list[Event] = field(default_factory=list)
     wake_at: datetime | None = None
+    closed: bool = False
 
 
 @dataclass
 class Said:
     id: int
+    turn: int
     message: Message
     state: str = "waiting"
     attempts: int = 0
     ref: MessageRef | None = None
+    not_before: datetime | None = None
+    tried_at: datetime | None = None
 
-    @property
-    def lane(self) -> str:
-        paged = self.message.priority == Priority.PAGE
-        return f"page:{self.message.to}" if paged else str(self.message.to)
+
+@dataclass
+class Lane:
+    """Held for `sending` until `lease_until`; or parked, but for what is more urgent than `priority`."""
+
+    fence: str = ""
+    lease_until: datetime | None = None
+    sending: str | None = None
+    not_before: datetime | None = None
+    priority: int = 0
+
+
+@dataclass
+class Bucket:
+    full_until: datetime | None = None
+    shut_until: datetime | None = None
 
 
 class MemoryStore:
-    """Implements bot.ports.Store and Notebook; nothing awaits, so each verb is a transaction."""
+    """Implements bot.ports.Store, Outbox and Notebook; nothing awaits, so each verb is a transaction."""
 
     def __init__(self, on_change: Callable[[], None] | None = None) -> None:
         self.on_change = on_change
@@ -42,7 +70,9 @@ class MemoryStore:
         self.inbox: dict[str, str] = {}
         self.numbers: dict[str, int] = {}
         self.outbox: dict[str, Said] = {}
-        self.parked: dict[str, datetime] = {}
+        self.held: dict[str, Lane] = {}
+        self.buckets: dict[str, Bucket] = {}
+        self.fences = itertools.count(1)
         self.pages: dict[str, dict[str, str]] = {}
 
     async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Seen:
@@ -74,35 +104,90 @@ class MemoryStore:
     async def next_wake(self) -> datetime | None:
         return min((t.wake_at for t in self.by_key.values() if t.wake_at), default=None)
 
-    async def unsent(self, ready_at: datetime, limit: int) -> list[Outgoing]:
-        heads = [
-            said
-            for lane, said in self._heads().items()
-            if lane not in self.parked or self.parked[lane] <= ready_at
-        ]
-        return [
-            Outgoing(
-                said.message, said.attempts, self._ref(said.message.thread), self._ref(said.message.edits)
-            )
-            for said in self._in_order(heads)[:limit]
-        ]
+    async def wake(self, now: datetime, limit: int, but: Collection[str], decide: Decision) -> list[str]:
+        due = [key for key in await self.due(now, limit + len(but)) if key not in but][:limit]
+        for key in due:
+            change = decide(key, tuple(self.by_key[key].events))
+            if change is not None:
+                self._keep(None, change)
+        return due
 
-    async def next_ready(self, after: datetime | None = None) -> datetime | None:
-        heads = self._heads()
-        return min(
-            (at for lane, at in self.parked.items() if lane in heads and (after is None or at > after)),
-            default=None,
-        )
+    async def unfinished(self, account: str | None, limit: int) -> list[str]:
+        found = [
+            (t.wake_at is None, t.wake_at, key)
+            for key, t in self.by_key.items()
+            if not t.closed and account in (None, t.account)
+        ]
+        found.sort(key=lambda each: (each[0], each[1] or datetime.min.replace(tzinfo=UTC), each[2]))
+        return [key for _, _, key in found[:limit]]
+
+    async def lanes(self, ready_at: datetime, limit: int) -> list[str]:
+        heads: dict[str, Said] = {}
+        for said in self._in_order(self._waiting()):
+            if self._may_go(said, ready_at):
+                heads.setdefault(said.message.lane, said)
+        return [said.message.lane for said in self._in_order(list(heads.values()))[:limit]]
+
+    async def claim(self, lane: str, now: datetime, until: datetime) -> Outgoing | None:
+        for said in self._in_order(self._waiting()):
+            if said.message.lane == lane and self._may_go(said, now):
+                held = self.held.setdefault(lane, Lane())
+                held.fence, held.lease_until, held.sending = str(next(self.fences)), until, said.message.key
+                thread, edits = self._ref(said.message.thread), self._ref(said.message.edits)
+                return Outgoing(said.message, said.attempts, thread, edits, held.fence, said.tried_at)
+        return None
+
+    async def begin(
+        self, outgoing: Outgoing, costs: Sequence[Cost], now: datetime, until: datetime
+    ) -> datetime | None:
+        said, held = self.outbox[outgoing.message.key], self.held.get(outgoing.message.lane)
+        if held is None or held.fence != outgoing.fence or said.state != "waiting":
+            raise Overtaken(outgoing.message.key)
+        waits = [wait for cost in costs if (wait := self._wait(cost, now)) is not None]
+        if waits:
+            return max(waits)
+        for cost in costs:
+            bucket = self.buckets.setdefault(cost.bucket, Bucket())
+            bucket.full_until = max(bucket.full_until or now, now) + cost.every
+        said.tried_at, held.lease_until = now, until
+        return None
+
+    def _wait(self, cost: Cost, now: datetime) -> datetime | None:
+        bucket = self.buckets.get(cost.bucket, Bucket())
+        if bucket.shut_until is not None and bucket.shut_until > now:
+            return bucket.shut_until
+        enough = max(bucket.full_until or now, now) + cost.every - cost.every * cost.burst
+        return enough if enough > now else None
 
     async def sent(self, key: str, ref: MessageRef) -> None:
         said = self.outbox[key]
-        said.state, said.ref = "sent", ref
-        self.parked.pop(said.lane, None)
+        said.state = "sent"
+        original = self.outbox.get(said.message.edits or "")
+        if original is not None and original.ref != ref:
+            said.ref, original.ref = original.ref, ref
+        else:
+            said.ref = ref
+        self._let_go(said)
 
-    async def park(self, key: str, until: datetime, why: str) -> None:
-        said = self.outbox[key]
+    async def put_off(
+        self, outgoing: Outgoing, until: datetime, why: str, *, alone: bool = False, unsure: bool = False
+    ) -> None:
+        said = self.outbox[outgoing.message.key]
         said.attempts += 1
-        self.parked[said.lane] = until
+        if not unsure:
+            said.tried_at = None
+        held = self.held.get(outgoing.message.lane)
+        if held is None or held.fence != outgoing.fence:
+            return
+        self.held.pop(outgoing.message.lane)
+        if alone:
+            said.not_before = until
+        else:
+            self.held[outgoing.message.lane] = Lane(not_before=until, priority=outgoing.message.priority)
+
+    async def shut(self, buckets: Collection[str], until: datetime) -> None:
+        for bucket in buckets:
+            self.buckets.setdefault(bucket, Bucket()).shut_until = until
 
     async def refused(self, key: str, why: str) -> None:
         said = self.outbox[key]
@@ -110,7 +195,22 @@ class MemoryStore:
             said.state = "refused"
         for edit in self._waiting_edits(key):
             edit.state = "superseded"
-        self.parked.pop(said.lane, None)
+        self._let_go(said)
+
+    async def next_ready(self, after: datetime) -> datetime | None:
+        busy = {said.message.lane for said in self._waiting()}
+        held = [lane for name, lane in self.held.items() if name in busy]
+        instants = (
+            *(lane.not_before for lane in held),
+            *(lane.lease_until for lane in held),
+            *(said.not_before for said in self._waiting()),
+        )
+        return min((at for at in instants if at is not None and at > after), default=None)
+
+    def _let_go(self, said: Said) -> None:
+        held = self.held.get(said.message.lane)
+        if held is not None and held.sending in (None, said.message.key):
+            self.held.pop(said.message.lane)
 
     async def ticket_of(self, message: MessageRef) -> str | None:
         for said in self.outbox.values():
@@ -131,6 +231,9 @@ class MemoryStore:
     async def notes(self, topic: str) -> dict[str, str]:
         return dict(self.pages.get(topic, {}))
 
+    async def forget(self, topic: str, key: str) -> None:
+        self.pages.get(topic, {}).pop(key, None)
+
     def _ticket(self, key: str) -> Ticket:
         try:
             return self.by_key[key]
@@ -140,7 +243,7 @@ class MemoryStore:
     def _keep(self, envelope: str | None, change: Change) -> Appended:
         ticket = self.by_key[change.ticket]
         ticket.events.extend(change.events)
-        ticket.wake_at = change.wake_at
+        ticket.wake_at, ticket.closed = change.wake_at, change.closed
         if envelope is not None:
             self.inbox[envelope] = change.ticket
         for message in change.messages:
@@ -151,16 +254,17 @@ class MemoryStore:
         return Appended(change.ticket, len(ticket.events))
 
     def _say(self, message: Message) -> None:
-        state = "waiting"
+        state, turn = "waiting", len(self.outbox)
         if message.edits is not None:
             older = list(self._waiting_edits(message.edits))
             for edit in older:
                 edit.state = "superseded"
             urgent = min([message.priority, *(edit.message.priority for edit in older)])
+            turn = min([turn, *(edit.turn for edit in older)])
             if (target := self.outbox.get(message.edits)) and target.state == "refused":
                 state = "superseded"
             message = replace(message, priority=urgent)
-        self.outbox[message.key] = Said(len(self.outbox), message, state)
+        self.outbox[message.key] = Said(len(self.outbox), turn, message, state)
 
     def _waiting_edits(self, target: str) -> Iterator[Said]:
         return (said for said in self._waiting() if said.message.edits == target)
@@ -168,24 +272,25 @@ class MemoryStore:
     def _waiting(self) -> list[Said]:
         return [said for said in self.outbox.values() if said.state == "waiting"]
 
-    def _heads(self) -> dict[str, Said]:
-        """The message of each lane that goes next, once the lane may speak."""
-        heads: dict[str, Said] = {}
-        for said in self._in_order(self._waiting()):
-            if self._may_go(said.message):
-                heads.setdefault(said.lane, said)
-        return heads
-
     def _in_order(self, messages: list[Said]) -> list[Said]:
-        return sorted(messages, key=lambda said: (said.message.priority, said.id))
+        return sorted(messages, key=lambda said: (said.message.priority, said.turn, said.id))
 
-    def _may_go(self, message: Message) -> bool:
-        if message.edits is not None and self._ref(message.edits) is None:
+    def _may_go(self, said: Said, now: datetime) -> bool:
+        message, held = said.message, self.held.get(said.message.lane, Lane())
+        if (held.lease_until or now) > now or (said.not_before or now) > now:
             return False
+        if (held.not_before or now) > now and message.priority >= held.priority:
+            return False
+        if message.edits is not None:
+            return self._ref(message.edits) is not None and not self._being_edited(message.edits, now)
         if message.thread is None:
             return True
         target = self.outbox.get(message.thread)
         return target is not None and target.state != "waiting"
+
+    def _being_edited(self, target: str, now: datetime) -> bool:
+        under_way = (lane.sending for lane in self.held.values() if (lane.lease_until or now) > now)
+        return any(self.outbox[key].message.edits == target for key in under_way if key is not None)
 
     def _ref(self, key: str | None) -> MessageRef | None:
         return self.outbox[key].ref if key is not None and key in self.outbox else None

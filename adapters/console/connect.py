@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from adapters.console.cast import direct, is_group
 from adapters.console.screen import Screen
 from bot.address import MessageRef, Place, UserRef
+from bot.ports import Cost, Priority
 from bot.views import View
 
 
@@ -15,7 +19,9 @@ class Console:
         self.name = name
         self.screen = screen
 
-    async def post(self, to: Place | UserRef, view: View, thread: MessageRef | None) -> MessageRef:
+    async def post(
+        self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
+    ) -> MessageRef:
         wall = self.screen.wall
         ref = wall.ref(to if isinstance(to, Place) else direct(to))
         self.screen.arrived(wall.pin(ref, view, thread))
@@ -30,6 +36,16 @@ class Console:
             return
         before, post.view = post.view, view
         self.screen.edited(post, before)
+
+    async def find(
+        self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
+    ) -> MessageRef | None:
+        """A terminal loses no answer."""
+        return None
+
+    def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
+        """A terminal lets everything through."""
+        return ()
 
     def is_group(self, id: str) -> bool:
         return is_group(self.name, id)

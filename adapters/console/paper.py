@@ -22,6 +22,9 @@ from bot.views import (
     GetHelp,
     Notice,
     PromiseLine,
+    QueueBoard,
+    QueueRow,
+    QueueSection,
     Receipt,
     ReceiptRow,
     ReceiptTable,
@@ -53,6 +56,8 @@ def drawn(view: View, zone: tzinfo | None, numbered: bool = True) -> RenderableT
             asks = literal(f"Need help from {one_line(view.vendor)}?", "bold")
             how = Text("Press the button or type /support: your ticket and its answer times appear here.")
             return indented(asks, how, *_row(view.buttons, numbered))
+        case QueueBoard():
+            return _board(view, zone, numbered)
         case _:
             assert_never(view)
 
@@ -63,6 +68,9 @@ def buttons_of(view: View) -> tuple[Button, ...]:
             return view.buttons
         case Receipt():
             return ()
+        case QueueBoard():
+            rows = (row.button for section in view.sections for row in section.rows)
+            return (*filter(None, rows), *view.buttons)
         case _:
             assert_never(view)
 
@@ -78,6 +86,9 @@ def in_short(view: View, zone: tzinfo | None) -> str:
             return one_line(f"{view.key}: how the deadlines came about")
         case GetHelp():
             return one_line(f"Need help from {view.vendor}?")
+        case QueueBoard():
+            keys = " ".join(row.key for section in view.sections for row in section.rows)
+            return one_line(f"{view.title}: {rich_in_short(view.intro, zone)} {keys}")
         case _:
             assert_never(view)
 
@@ -85,12 +96,12 @@ def in_short(view: View, zone: tzinfo | None) -> str:
 class Buttons:
     """`[1] Acknowledge  [2] Take it`; a line never ends between a number and its label."""
 
-    def __init__(self, row: Sequence[Button], numbered: bool = True) -> None:
-        self.row, self.numbered = row, numbered
+    def __init__(self, row: Sequence[Button], numbered: bool = True, first: int = 1) -> None:
+        self.row, self.numbered, self.first = row, numbered, first
 
     def __rich_console__(self, console: Terminal, options: ConsoleOptions) -> RenderResult:
         line = Text(overflow="fold")
-        for number, button in enumerate(self.row, start=1):
+        for number, button in enumerate(self.row, start=self.first):
             label = one_line(button.label)
             name = Text(f"[{number}] {label}" if self.numbered else f"[{label}]", _LOOKS[button.style])
             if line and line.cell_len + 2 + name.cell_len > options.max_width:
@@ -170,6 +181,52 @@ def _card(card: TicketCard, zone: tzinfo | None, numbered: bool) -> Panel:
         border_style=_BORDERS[card.tone],
         padding=(0, 1),
     )
+
+
+def _board(board: QueueBoard, zone: tzinfo | None, numbered: bool) -> Padding:
+    parts: list[RenderableType] = [literal(one_line(board.title), "bold"), written(board.intro, zone)]
+    number = 1
+    for section in board.sections:
+        parts.append(Text())
+        if section.title.strip():
+            parts.append(literal(one_line(section.title), "bold"))
+        if section.lead:
+            parts.append(written(section.lead, zone))
+        if section.rows:
+            parts.append(_rows(section, zone, number if numbered else None))
+        number += sum(row.button is not None for row in section.rows)
+        if section.more:
+            parts.append(Text(f"… and {section.more:,} more", "dim"))
+    if board.buttons:
+        parts += [Text(), Buttons(board.buttons, numbered, number)]
+    parts += [Text(), Text(f"As of {named_time(board.at, zone)}", "dim")]
+    return indented(*parts)
+
+
+def _rows(section: QueueSection, zone: tzinfo | None, number: int | None) -> Table:
+    """One ticket below the other; their buttons are counted from `number`."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(max_width=34)
+    grid.add_column(ratio=1, overflow="fold")
+    for row in section.rows:
+        grid.add_row(literal(one_line(row.key), STYLES[row.tone] or "bold"), Group(*_told(row, zone)))
+        if row.button:
+            grid.add_row(Text(), Buttons((row.button,), number is not None, number or 1))
+            number = number and number + 1
+    return grid
+
+
+def _told(row: QueueRow, zone: tzinfo | None) -> Iterator[Text]:
+    yield literal(f"{_MARKS[row.tone]}{one_line(row.title)}")
+    severity = " ".join(filter(None, (row.severity, row.severity_name)))
+    about = (severity, row.state, row.turn, row.worker)
+    yield literal(" · ".join(one_line(text) for text in about if text.strip()), "dim")
+    if row.promise:
+        said = literal(f"{one_line(row.promise.label)}: {one_line(row.promise.standing)}")
+        said.stylize(STYLES[row.promise.tone])
+        if row.promise.due_at:
+            said.append(f", due {named_time(row.promise.due_at, zone)}")
+        yield said
 
 
 def _promise(line: PromiseLine, zone: tzinfo | None) -> Text:

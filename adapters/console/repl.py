@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import uuid4
 
@@ -21,11 +21,13 @@ from bot import cards
 from bot.address import Actor
 from bot.exchange import Answer, Ask, Command, Dispatch, Done, Posted, Press, Show, Submission
 from bot.forms import Form, TextField
-from bot.ports import Clock, Store
+from bot.ports import Clock, Outbox
 from bot.views import Button, Notice, Quote, Strong, View
 from sla_core.countdown import Tone
 
 _KEY = re.compile(r"[a-z][a-z0-9-]*-\d+", re.IGNORECASE)
+A_SEND = timedelta(seconds=5)
+"""At most so long is a message on its way."""
 _NO_WAIT = "Here time is real and cannot be sped up. A stage clock can be: set FRONTLINE_CLOCK."
 
 Wait = Callable[[timedelta], Awaitable[None]]
@@ -49,18 +51,24 @@ async def run(
     return await _Desktop(screen, dispatch, clock, lines, settle, wait, echo).run()
 
 
-def delivered(store: Store, clock: Clock, most: float = 5.0) -> Settle:
+def delivered(outbox: Outbox, clock: Clock, most: float = 5.0) -> Settle:
     """For `settle`: until nothing waits that could be sent by the courier's clock, at most `most` seconds."""
 
     async def settle() -> None:
         try:
             async with asyncio.timeout(most):
-                while await store.unsent(clock.now(), 1):
+                while await _under_way(outbox, clock.now()):
                     await asyncio.sleep(0.01)
         except TimeoutError:
             return
 
     return settle
+
+
+async def _under_way(outbox: Outbox, now: datetime) -> bool:
+    """Whether something may be said now, or is being said."""
+    soon = await outbox.next_ready(now)
+    return bool(await outbox.lanes(now, 1)) or (soon is not None and soon <= now + A_SEND)
 
 
 @dataclass

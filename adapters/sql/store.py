@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
-from adapters.sql import reads, writes
+from adapters.sql import lanes, reads, writes
 from adapters.sql.migrate import faults, ready
 from adapters.sql.sqlite import Database
 from adapters.sql.url import sqlite_path
 from bot.address import MessageRef
 from bot.clock import StageClock, real_now
-from bot.ports import Appended, Change, Outgoing, Seen
+from bot.ports import Appended, Change, Cost, Decision, Outgoing, Seen
 from sla_core.events import Event
 
 
 class SqliteStore:
-    """Every verb is as bot.ports.Store and Notebook say. Made by `connect`; to be closed."""
+    """Every verb is as bot.ports.Store, Outbox and Notebook say. Made by `connect`; to be closed."""
 
     def __init__(self, database: Database, on_change: Callable[[], None] | None = None) -> None:
         self.database = database
@@ -58,21 +58,40 @@ class SqliteStore:
     async def next_wake(self) -> datetime | None:
         return await self.database.read(reads.next_wake)
 
-    async def unsent(self, ready_at: datetime, limit: int) -> list[Outgoing]:
-        return await self.database.read(lambda db: reads.unsent(db, ready_at, limit))
+    async def wake(self, now: datetime, limit: int, but: Collection[str], decide: Decision) -> list[str]:
+        at = real_now()
+        return await self.database.write(lambda db: writes.wake(db, now, limit, but, decide, at), self._woken)
 
-    async def next_ready(self, after: datetime | None = None) -> datetime | None:
-        """As the port says; with `after`, lanes that were parked until then or earlier do not count."""
-        return await self.database.read(lambda db: reads.next_ready(db, after))
+    async def unfinished(self, account: str | None, limit: int) -> list[str]:
+        return await self.database.read(lambda db: reads.unfinished(db, account, limit))
+
+    async def lanes(self, ready_at: datetime, limit: int) -> list[str]:
+        return await self.database.read(lambda db: reads.lanes(db, ready_at, limit))
+
+    async def claim(self, lane: str, now: datetime, until: datetime) -> Outgoing | None:
+        return await self.database.write(lambda db: lanes.claim(db, lane, now, until))
+
+    async def begin(
+        self, outgoing: Outgoing, costs: Sequence[Cost], now: datetime, until: datetime
+    ) -> datetime | None:
+        return await self.database.write(lambda db: lanes.begin(db, outgoing, costs, now, until))
 
     async def sent(self, key: str, ref: MessageRef) -> None:
-        await self.database.write(lambda db: writes.sent(db, key, ref))
+        await self.database.write(lambda db: lanes.sent(db, key, ref))
 
-    async def park(self, key: str, until: datetime, why: str) -> None:
-        await self.database.write(lambda db: writes.park(db, key, until, why))
+    async def put_off(
+        self, outgoing: Outgoing, until: datetime, why: str, *, alone: bool = False, unsure: bool = False
+    ) -> None:
+        await self.database.write(lambda db: lanes.put_off(db, outgoing, until, why, alone, unsure))
+
+    async def shut(self, buckets: Collection[str], until: datetime) -> None:
+        await self.database.write(lambda db: lanes.shut(db, buckets, until))
 
     async def refused(self, key: str, why: str) -> None:
-        await self.database.write(lambda db: writes.refused(db, key, why))
+        await self.database.write(lambda db: lanes.refused(db, key, why))
+
+    async def next_ready(self, after: datetime) -> datetime | None:
+        return await self.database.read(lambda db: reads.next_ready(db, after))
 
     async def ticket_of(self, message: MessageRef) -> str | None:
         return await self.database.read(lambda db: reads.ticket_of(db, message))
@@ -88,6 +107,13 @@ class SqliteStore:
 
     async def notes(self, topic: str) -> dict[str, str]:
         return await self.database.read(lambda db: reads.notes(db, topic))
+
+    async def forget(self, topic: str, key: str) -> None:
+        await self.database.write(lambda db: writes.forget(db, topic, key))
+
+    def _woken(self, keys: list[str]) -> None:
+        if keys and self.on_change is not None:
+            self.on_change()
 
     def _kept(self, outcome: Appended | Seen) -> None:
         if isinstance(outcome, Appended) and self.on_change is not None:

@@ -10,6 +10,8 @@ from sqlmodel import Field, SQLModel
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+ZERO = {"server_default": "0"}
+"""For columns that came later: the version before this one leaves them out while both run side by side."""
 
 
 def micros(instant: datetime) -> int:
@@ -44,6 +46,13 @@ class TicketRow(SQLModel, table=True):
             sqlite_where=text("wake_at IS NOT NULL"),
             postgresql_where=text("wake_at IS NOT NULL"),
         ),
+        Index(
+            "ticket_unfinished",
+            "account",
+            "wake_at",
+            sqlite_where=text("closed = 0"),
+            postgresql_where=text("closed = 0"),
+        ),
     )
 
     key: str = Field(primary_key=True)
@@ -52,6 +61,8 @@ class TicketRow(SQLModel, table=True):
     version: int
     wake_at: int | None = Field(default=None, sa_type=BigInteger)
     opened_at: int = Field(sa_type=BigInteger)
+    closed: int = Field(default=0, sa_column_kwargs=ZERO)
+    """1 once the ticket is closed."""
 
 
 class EventRow(SQLModel, table=True):
@@ -67,7 +78,10 @@ class EventRow(SQLModel, table=True):
 
 
 class OutboxRow(SQLModel, table=True):
-    """A message, for ever: a key is never used again. `recipient` and `body` are JSON text."""
+    """A message, for ever: a key is never used again. `recipient` and `body` are JSON text.
+
+    Only countdowns go once they are done: they say nothing that the card does not.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (
@@ -75,6 +89,7 @@ class OutboxRow(SQLModel, table=True):
             "outbox_waiting",
             "lane",
             "priority",
+            "turn",
             "id",
             sqlite_where=text("state = 'waiting'"),
             postgresql_where=text("state = 'waiting'"),
@@ -113,15 +128,39 @@ class OutboxRow(SQLModel, table=True):
     ref_place: str | None = None
     ref_direct: bool | None = None
     ref_id: str | None = None
+    turn: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    """Its place in the lane: an edit that takes another's place takes its turn as well."""
+    not_before: int | None = Field(default=None, sa_type=BigInteger)
+    tried_at: int | None = Field(default=None, sa_type=BigInteger)
+    """When it was last sent without our learning whether it arrived."""
+    created_at: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    """0: not known, from before this was kept."""
 
 
 class LaneRow(SQLModel, table=True):
-    """A place or person that we were asked to leave alone until `not_before`."""
+    """A lane that is held for one message (`sending`) until `lease_until`, or parked until `not_before`.
+
+    A parked lane still lets through what is more urgent than `priority`. Gone when neither.
+    """
 
     __tablename__ = "lane"
 
     lane: str = Field(primary_key=True)
-    not_before: int = Field(sa_type=BigInteger)
+    not_before: int | None = Field(default=None, sa_type=BigInteger)
+    priority: int = Field(default=0, sa_column_kwargs=ZERO)
+    fence: str | None = None
+    lease_until: int | None = Field(default=None, sa_type=BigInteger)
+    sending: str | None = None
+
+
+class BucketRow(SQLModel, table=True):
+    """What a platform lets through: used up until `full_until`, shut by the platform until `shut_until`."""
+
+    __tablename__ = "bucket"
+
+    bucket: str = Field(primary_key=True)
+    full_until: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    shut_until: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
 
 
 class InboxRow(SQLModel, table=True):

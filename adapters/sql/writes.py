@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import datetime
 
 from adapters.sql.codec import EVENTS, recipient_text, say_text
 from adapters.sql.fault import DatabaseFault
 from adapters.sql.tables import instant, micros
-from bot.address import MessageRef, Place, UserRef
 from bot.clock import StageClock
-from bot.ports import Appended, Change, Conflict, Message, NoSuchTicket, Priority, Seen
+from bot.ports import Appended, Change, Conflict, Decision, Message, NoSuchTicket, Priority, Seen
 from sla_core.events import Event
-
-
-def lane_of(to: Place | UserRef, priority: int) -> str:
-    """Who waits behind whom: messages to the same place or person, pages among themselves."""
-    return f"page:{to}" if priority == Priority.PAGE else str(to)
 
 
 def open_ticket(
@@ -36,8 +31,8 @@ def open_ticket(
     if change.version != 0 or not change.events:
         raise ValueError(f"{change.ticket} cannot be opened: its draft is no ticket's first change")
     made = db.execute(
-        "INSERT INTO ticket (key, account, number, version, wake_at, opened_at) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (key) DO NOTHING",
+        "INSERT INTO ticket (key, account, number, version, wake_at, opened_at, closed)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
         (
             change.ticket,
             account,
@@ -45,6 +40,7 @@ def open_ticket(
             len(change.events),
             change.wake_at and micros(change.wake_at),
             micros(change.events[0].at),
+            change.closed,
         ),
     )
     if not made.rowcount:
@@ -57,10 +53,11 @@ def append(db: sqlite3.Connection, envelope: str | None, change: Change, at: dat
     if envelope is not None and (seen := _seen(db, envelope)):
         return seen
     moved = db.execute(
-        "UPDATE ticket SET version = ?, wake_at = ? WHERE key = ? AND version = ?",
+        "UPDATE ticket SET version = ?, wake_at = ?, closed = ? WHERE key = ? AND version = ?",
         (
             change.version + len(change.events),
             change.wake_at and micros(change.wake_at),
+            change.closed,
             change.ticket,
             change.version,
         ),
@@ -71,6 +68,28 @@ def append(db: sqlite3.Connection, envelope: str | None, change: Change, at: dat
             raise NoSuchTicket(change.ticket)
         raise Conflict(f"{change.ticket} has {found[0]} events, not {change.version}")
     return _keep(db, envelope, change, at)
+
+
+def wake(
+    db: sqlite3.Connection,
+    now: datetime,
+    limit: int,
+    but: Collection[str],
+    decide: Decision,
+    at: datetime,
+) -> list[str]:
+    """Store.wake."""
+    due = db.execute(
+        "SELECT key FROM ticket WHERE wake_at <= ? ORDER BY wake_at, key LIMIT ?",
+        (micros(now), limit + len(but)),
+    ).fetchall()
+    keys = [key for (key,) in due if key not in but][:limit]
+    for key in keys:
+        found = db.execute("SELECT kind, body FROM event WHERE ticket = ? ORDER BY seq", (key,)).fetchall()
+        change = decide(key, tuple(EVENTS.value(kind, body) for kind, body in found))
+        if change is not None:
+            append(db, None, change, at)
+    return keys
 
 
 def _seen(db: sqlite3.Connection, envelope: str) -> Seen | None:
@@ -86,7 +105,7 @@ def _keep(db: sqlite3.Connection, envelope: str | None, change: Change, at: date
         [_event(change.ticket, seq, event) for seq, event in enumerate(change.events, change.version + 1)],
     )
     for message in change.messages:
-        _say(db, message)
+        _say(db, message, at)
     return Appended(change.ticket, change.version + len(change.events))
 
 
@@ -94,89 +113,60 @@ def _event(ticket: str, seq: int, event: Event) -> tuple[str, int, int, str, str
     return ticket, seq, micros(event.at), EVENTS.kind(event), EVENTS.text(event)
 
 
-def _say(db: sqlite3.Connection, message: Message) -> None:
+def _say(db: sqlite3.Connection, message: Message, at: datetime) -> None:
     row = db.execute(
         "INSERT INTO outbox"
-        " (key, ticket, lane, recipient, priority, thread, edits, effect, body, state, attempts)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting', 0) ON CONFLICT (key) DO NOTHING",
+        " (key, ticket, lane, recipient, priority, thread, edits, effect, body, state, attempts, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting', 0, ?) ON CONFLICT (key) DO NOTHING",
         (
             message.key,
             message.ticket,
-            lane_of(message.to, message.priority),
+            message.lane,
             recipient_text(message.to),
             message.priority,
             message.thread,
             message.edits,
             message.effect,
             say_text(message.say),
+            micros(at),
         ),
     )
-    if row.rowcount and message.edits is not None and row.lastrowid is not None:
+    if not row.rowcount or row.lastrowid is None:
+        return
+    db.execute("UPDATE outbox SET turn = id WHERE id = ?", (row.lastrowid,))
+    if message.edits is not None:
         _supersede(db, row.lastrowid, message, message.edits)
 
 
 def _supersede(db: sqlite3.Connection, row: int, message: Message, target: str) -> None:
-    """The newest edit takes the place of those that wait, and their urgency."""
+    """The newest edit takes the place of those that wait, their turn and their urgency."""
     refused = db.execute("SELECT 1 FROM outbox WHERE key = ? AND state = 'refused'", (target,)).fetchone()
     if refused:
-        _drop_edits(db, target, "what it edits was refused")
+        drop_edits(db, target, "what it edits was refused")
         return
-    (urgent,) = db.execute(
-        "SELECT min(priority) FROM outbox WHERE edits = ? AND state = 'waiting' AND id < ?", (target, row)
+    urgent, turn = db.execute(
+        "SELECT min(priority), min(turn) FROM outbox WHERE edits = ? AND state = 'waiting' AND id < ?",
+        (target, row),
     ).fetchone()
     if urgent is None:
         return
-    _drop_edits(db, target, "there is a newer edit", but=row)
-    if urgent < message.priority:
-        db.execute(
-            "UPDATE outbox SET priority = ?, lane = ? WHERE id = ?",
-            (urgent, lane_of(message.to, urgent), row),
-        )
+    drop_edits(db, target, "there is a newer edit", but=row)
+    lane = replace(message, priority=Priority(min(urgent, message.priority))).lane
+    db.execute(
+        "UPDATE outbox SET priority = ?, lane = ?, turn = ? WHERE id = ?",
+        (min(urgent, message.priority), lane, turn, row),
+    )
 
 
-def _drop_edits(db: sqlite3.Connection, target: str, why: str, but: int = 0) -> None:
+def drop_edits(db: sqlite3.Connection, target: str, why: str, but: int = 0) -> None:
+    db.execute(
+        "DELETE FROM outbox WHERE edits = ? AND state = 'waiting' AND id <> ? AND priority = ?",
+        (target, but, Priority.COUNTDOWN),
+    )
     db.execute(
         "UPDATE outbox SET state = 'superseded', why = ? WHERE edits = ? AND state = 'waiting' AND id <> ?",
         (why, target, but),
     )
-
-
-def sent(db: sqlite3.Connection, key: str, ref: MessageRef) -> None:
-    """Store.sent. Raises LookupError."""
-    row, lane = _message(db, key)
-    db.execute(
-        "UPDATE outbox SET state = 'sent', why = NULL, ref_place = ?, ref_direct = ?, ref_id = ?"
-        " WHERE id = ?",
-        (str(ref.place), ref.place.direct, ref.id, row),
-    )
-    db.execute("DELETE FROM lane WHERE lane = ?", (lane,))
-
-
-def park(db: sqlite3.Connection, key: str, until: datetime, why: str) -> None:
-    """Store.park. Raises LookupError."""
-    row, lane = _message(db, key)
-    db.execute("UPDATE outbox SET attempts = attempts + 1, why = ? WHERE id = ?", (why, row))
-    db.execute(
-        "INSERT INTO lane (lane, not_before) VALUES (?, ?)"
-        " ON CONFLICT (lane) DO UPDATE SET not_before = excluded.not_before",
-        (lane, micros(until)),
-    )
-
-
-def refused(db: sqlite3.Connection, key: str, why: str) -> None:
-    """Store.refused. Raises LookupError."""
-    row, lane = _message(db, key)
-    db.execute("UPDATE outbox SET state = 'refused', why = ? WHERE id = ? AND state <> 'sent'", (why, row))
-    _drop_edits(db, key, "what it edits was refused")
-    db.execute("DELETE FROM lane WHERE lane = ?", (lane,))
-
-
-def _message(db: sqlite3.Connection, key: str) -> tuple[int, str]:
-    """Its row and lane."""
-    found = db.execute("SELECT id, lane FROM outbox WHERE key = ?", (key,)).fetchone()
-    if found is None:
-        raise LookupError(f'no message has the key "{key}"')
-    return found[0], found[1]
 
 
 def note(db: sqlite3.Connection, topic: str, key: str, value: str) -> None:
@@ -186,6 +176,11 @@ def note(db: sqlite3.Connection, topic: str, key: str, value: str) -> None:
         " ON CONFLICT (topic, key) DO UPDATE SET value = excluded.value",
         (topic, key, value),
     )
+
+
+def forget(db: sqlite3.Connection, topic: str, key: str) -> None:
+    """Notebook.forget."""
+    db.execute("DELETE FROM note WHERE topic = ? AND key = ?", (topic, key))
 
 
 def stage(db: sqlite3.Connection, wanted: StageClock | None) -> StageClock | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from datetime import tzinfo
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, tzinfo
 
 from aiohttp import web
 
@@ -17,6 +17,7 @@ from adapters.teams.errors import TeamsFault
 from adapters.teams.inbound import NAME, Reader
 from adapters.teams.keys import Keys
 from adapters.teams.people import People
+from adapters.teams.rates import costs
 from adapters.teams.references import References
 from adapters.teams.requests import Requests, TicketOf
 from adapters.teams.sealed import Forms
@@ -25,7 +26,7 @@ from adapters.teams.text import UTC_ZONE, Pen
 from adapters.teams.turns import Turns
 from bot.address import MessageRef, Place, UserRef
 from bot.exchange import Dispatch
-from bot.ports import Clock, Notebook
+from bot.ports import Clock, Cost, Notebook, Priority
 from bot.views import View
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -92,8 +93,10 @@ class Teams:
         """Method, path and handler of everything Teams sends us."""
         return [("POST", "/api/messages", self._requests.handler(dispatch))]
 
-    async def post(self, to: Place | UserRef, view: View, thread: MessageRef | None) -> MessageRef:
-        """Say something new. Raises NotNow, Never."""
+    async def post(
+        self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
+    ) -> MessageRef:
+        """Say something new; Teams keeps no key of ours. Raises NotNow, Never."""
         card = view_card(view, self._pen)
         return await (
             self._speech.post(to, card, thread) if isinstance(to, Place) else self._speech.tell(to, card)
@@ -102,6 +105,16 @@ class Teams:
     async def update(self, message: MessageRef, view: View) -> None:
         """Replace what was said; nobody is notified. Raises NotNow, Never."""
         await self._speech.update(message, view_card(view, self._pen))
+
+    async def find(
+        self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
+    ) -> MessageRef | None:
+        """There is no telling: a bot cannot read back what it said."""
+        return None
+
+    def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
+        """Of what Teams lets through in a conversation and in a tenant."""
+        return costs(self._app.tenant, to.id)
 
     def is_group(self, id: str) -> bool:
         """Whether an id names a channel or team, whose own people are meant, rather than a person."""

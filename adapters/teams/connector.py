@@ -150,7 +150,7 @@ class Connector:
                 status, raw = response.status, await response.read()
                 after = response.headers.get("Retry-After")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise NotNow(f"{what}: {_why(error)}") from None
+            raise NotNow(f"{what}: {_why(error)}", unsure=True) from None
         if status == 401:
             raise Denied("Teams does not take the bot's token; check MICROSOFT_APP_ID and its Teams channel")
         if not 200 <= status < 300:

@@ -54,7 +54,7 @@ def refusal(what: str, status: int, body: bytes, retry_after: str | None) -> Not
     meant = _CURES.get(code) or _MEANT.get(status) or says or "refused"
     about = f"{what}: {meant} (HTTP {' '.join(filter(None, (str(status), code)))})"
     if status in _PASSING or status >= 500:
-        return NotNow(about, seconds(retry_after))
+        return NotNow(about, seconds(retry_after), unsure=status >= 500)
     if code in GONE:
         return Gone(about)
     if status in (400, 405, 413, 415):

@@ -1,40 +1,23 @@
-"""What Teams lets through, as data (msteams-docs, rate-limit.md); the shared buckets are filled from here."""
+"""What Teams lets through (msteams-docs, rate-limit.md), as shares that all replicas pay from one purse."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from datetime import timedelta
+
+from bot.ports import Cost
+
+_A_BURST = timedelta(seconds=0.6)
+"""With five at once: within 7 in a second, 8 in two and 60 in thirty, for one conversation."""
+_AN_HOUR = timedelta(seconds=2.2)
+"""With a hundred at once: within 1,800 in an hour."""
+_TENANT = timedelta(seconds=0.05)
+"""With ten at once: within 30 in a second, which a later revision of the page is said to have raised to 50."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """So many calls in so many seconds."""
-
-    calls: int
-    seconds: float
-
-
-class Scope(StrEnum):
-    CONVERSATION = "our calls in one conversation"
-    THREAD = "all bots' calls in one conversation"
-    TENANT = "our calls in one tenant"
-
-
-class Act(StrEnum):
-    SEND = "send, update or reply"
-    CREATE = "create a conversation"
-    MEMBERS = "read members"
-    ANY = "any call"
-
-
-_SENDS = (Limit(7, 1), Limit(8, 2), Limit(60, 30), Limit(1800, 3600))
-_READS = (Limit(14, 1), Limit(16, 2), Limit(120, 30), Limit(3600, 3600))
-
-LIMITS: dict[tuple[Scope, Act], tuple[Limit, ...]] = {
-    (Scope.CONVERSATION, Act.SEND): _SENDS,
-    (Scope.CONVERSATION, Act.CREATE): _SENDS,
-    (Scope.CONVERSATION, Act.MEMBERS): _READS,
-    (Scope.THREAD, Act.SEND): (Limit(14, 1), Limit(16, 2)),
-    # Later revisions of the page are said to allow 50; the smaller figure holds for both.
-    (Scope.TENANT, Act.ANY): (Limit(30, 1),),
-}
+def costs(tenant: str, conversation: str) -> tuple[Cost, ...]:
+    """Of one message sent or edited."""
+    return (
+        Cost(f"teams:{conversation}/burst", _A_BURST, 5),
+        Cost(f"teams:{conversation}/hour", _AN_HOUR, 100),
+        Cost(f"teams:tenant:{tenant}", _TENANT, 10),
+    )

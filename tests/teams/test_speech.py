@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from adapters.teams.cloud import App
 from adapters.teams.connect import Teams
 from adapters.teams.errors import TeamsFault, seconds
-from adapters.teams.rates import LIMITS, Act, Limit, Scope
+from adapters.teams.rates import costs
 from adapters.teams.references import CONVERSATIONS, PEOPLE
 from bot.address import MessageRef, Place, UserRef
 from bot.clock import real_now
@@ -353,8 +353,9 @@ def test_retry_after() -> None:
     assert later == 0.0
 
 
-def test_limits_are_data() -> None:
-    assert Limit(7, 1) in LIMITS[Scope.CONVERSATION, Act.SEND]
-    for limits in LIMITS.values():
-        paces = [limit.calls / limit.seconds for limit in limits]
-        assert paces == sorted(paces, reverse=True), "the longer, the slower"
+def test_what_is_paid_stays_within_every_limit() -> None:
+    limits = {"burst": [(7, 1), (8, 2), (60, 30)], "hour": [(1800, 3600)], "tenant": [(30, 1)]}
+    for cost in costs("tenant-1", "19:x"):
+        for calls, seconds in next(found for name, found in limits.items() if name in cost.bucket):
+            at_most = cost.burst + seconds / cost.every.total_seconds()
+            assert at_most <= calls, f"{cost.bucket}: {at_most} in {seconds} s"

@@ -1,0 +1,150 @@
+"""Lanes on SQLite: who speaks for a place, what it says next, what that costs. Parts of a transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import uuid4
+
+from adapters.sql.reads import CLAIM, outgoing
+from adapters.sql.tables import MICROSECOND, instant, micros
+from adapters.sql.writes import drop_edits
+from bot.address import MessageRef
+from bot.ports import Cost, Outgoing, Overtaken, Priority
+
+
+def claim(db: sqlite3.Connection, lane: str, now: datetime, until: datetime) -> Outgoing | None:
+    """Outbox.claim."""
+    cursor = db.execute(CLAIM, {"lane": lane, "now": micros(now)})
+    found = cursor.fetchone()
+    if found is None:
+        return None
+    row = dict(zip((column[0] for column in cursor.description), found, strict=True))
+    fence = uuid4().hex
+    db.execute(
+        "INSERT INTO lane (lane, fence, lease_until, sending) VALUES (:lane, :fence, :until, :key)"
+        " ON CONFLICT (lane) DO UPDATE SET"
+        " fence = excluded.fence, lease_until = excluded.lease_until, sending = excluded.sending",
+        {"lane": lane, "fence": fence, "until": micros(until), "key": row["key"]},
+    )
+    return outgoing(row, fence)
+
+
+def begin(
+    db: sqlite3.Connection, outgoing: Outgoing, costs: Sequence[Cost], now: datetime, until: datetime
+) -> datetime | None:
+    """Outbox.begin. Raises Overtaken."""
+    key = outgoing.message.key
+    held = db.execute(
+        "SELECT 1 FROM lane l JOIN outbox o ON o.key = l.sending"
+        " WHERE l.fence = ? AND o.key = ? AND o.state = 'waiting'",
+        (outgoing.fence, key),
+    ).fetchone()
+    if held is None:
+        raise Overtaken(key)
+    if (enough := _enough(db, costs, micros(now))) is not None:
+        return instant(enough)
+    db.execute("UPDATE outbox SET tried_at = ? WHERE key = ?", (micros(now), key))
+    db.execute("UPDATE lane SET lease_until = ? WHERE fence = ?", (micros(until), outgoing.fence))
+    return None
+
+
+def _enough(db: sqlite3.Connection, costs: Sequence[Cost], now: int) -> int | None:
+    """When all can be paid; None: they are, all at once."""
+    later, paid = [], []
+    for cost in costs:
+        found = db.execute(
+            "SELECT full_until, shut_until FROM bucket WHERE bucket = ?", (cost.bucket,)
+        ).fetchone()
+        full, shut = found or (0, 0)
+        every = cost.every // MICROSECOND
+        full = max(full, now) + every
+        enough = max(shut, full - every * cost.burst)
+        if enough > now:
+            later.append(enough)
+        paid.append((cost.bucket, full))
+    if later:
+        return max(later)
+    db.executemany(
+        "INSERT INTO bucket (bucket, full_until) VALUES (?, ?)"
+        " ON CONFLICT (bucket) DO UPDATE SET full_until = excluded.full_until",
+        paid,
+    )
+    return None
+
+
+def shut(db: sqlite3.Connection, buckets: Collection[str], until: datetime) -> None:
+    """Outbox.shut."""
+    db.executemany(
+        "INSERT INTO bucket (bucket, shut_until) VALUES (?, ?)"
+        " ON CONFLICT (bucket) DO UPDATE SET shut_until = excluded.shut_until",
+        [(bucket, micros(until)) for bucket in buckets],
+    )
+
+
+def sent(db: sqlite3.Connection, key: str, ref: MessageRef) -> None:
+    """Outbox.sent. Raises LookupError."""
+    found = db.execute("SELECT edits, priority FROM outbox WHERE key = ?", (key,)).fetchone()
+    if found is None:
+        raise LookupError(f'no message has the key "{key}"')
+    edits, priority = found
+    where: tuple[str | bool | None, ...] = (str(ref.place), ref.place.direct, ref.id)
+    if edits is not None:
+        before = db.execute(
+            "SELECT ref_place, ref_direct, ref_id FROM outbox WHERE key = ?", (edits,)
+        ).fetchone()
+        if before is not None and before[0] is not None and (before[0], before[2]) != (where[0], where[2]):
+            # Posted anew: from now on that one is edited, and the old one still leads to the ticket.
+            db.execute(
+                "UPDATE outbox SET ref_place = ?, ref_direct = ?, ref_id = ? WHERE key = ?", (*where, edits)
+            )
+            where = before
+        elif priority == Priority.COUNTDOWN:
+            db.execute("DELETE FROM outbox WHERE key = ?", (key,))
+    db.execute(
+        "UPDATE outbox SET state = 'sent', why = NULL, ref_place = ?, ref_direct = ?, ref_id = ?"
+        " WHERE key = ?",
+        (*where, key),
+    )
+    _let_go(db, key)
+
+
+def put_off(
+    db: sqlite3.Connection, outgoing: Outgoing, until: datetime, why: str, alone: bool, unsure: bool
+) -> None:
+    """Outbox.put_off."""
+    message = outgoing.message
+    held = db.execute("SELECT lane FROM lane WHERE fence = ?", (outgoing.fence,)).fetchone()
+    db.execute(
+        "UPDATE outbox SET attempts = attempts + 1, why = ?,"
+        " tried_at = CASE WHEN ? THEN tried_at END, not_before = ? WHERE key = ?",
+        (why, unsure, micros(until) if alone and held else None, message.key),
+    )
+    if held is None:
+        return
+    if alone:
+        db.execute("DELETE FROM lane WHERE fence = ?", (outgoing.fence,))
+        return
+    db.execute(
+        "UPDATE lane SET fence = NULL, lease_until = NULL, sending = NULL, not_before = ?, priority = ?"
+        " WHERE fence = ?",
+        (micros(until), message.priority, outgoing.fence),
+    )
+
+
+def refused(db: sqlite3.Connection, key: str, why: str) -> None:
+    """Outbox.refused. Raises LookupError."""
+    done = db.execute(
+        "UPDATE outbox SET state = CASE WHEN state = 'sent' THEN state ELSE 'refused' END,"
+        " why = CASE WHEN state = 'sent' THEN why ELSE ? END WHERE key = ?",
+        (why, key),
+    )
+    if not done.rowcount:
+        raise LookupError(f'no message has the key "{key}"')
+    drop_edits(db, key, "what it edits was refused")
+    _let_go(db, key)
+
+
+def _let_go(db: sqlite3.Connection, key: str) -> None:
+    db.execute("DELETE FROM lane WHERE sending = ?", (key,))
