@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import structlog
 
 from bot import ticker
+from bot.auditor import Auditor, Counted
 from bot.bell import Bell
-from bot.clock import WallClock
+from bot.clock import WallClock, real_now
 from bot.courier import Courier
 from bot.desk.core import Desk
 from bot.desk.welcome import keep_help_posted
@@ -21,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 GROUPS_EVERY = 300
 """Seconds between readings of the user groups that `agents` names."""
+TICKS_WITHIN = timedelta(seconds=5)
+"""How long what is due may lie before we are not ready."""
 RESTART_AFTER = 1.0
 """Seconds before a loop that failed is started again."""
 
@@ -33,27 +37,43 @@ class Runtime:
     outbox: Outbox
     notebook: Notebook | None = None
     """Remembers where `Get help` stands; without one it is not posted."""
+    counted: Counted | None = None
+    """What the auditor looks at; without one there is none."""
     _ticking: Bell = field(default_factory=Bell)
     _sending: Bell = field(default_factory=Bell)
     _failing: set[str] = field(default_factory=set)
+    _ticked_at: datetime = field(default_factory=real_now)
 
     def rung(self) -> None:
         self._ticking.ring()
         self._sending.ring()
 
-    def troubles(self) -> list[str]:
-        """What keeps the desk from being ready, for /readyz."""
-        return [f"{loop} is failing" for loop in sorted(self._failing)]
+    async def troubles(self) -> list[str]:
+        """What keeps the desk from being ready, for /readyz. Asks the store, and raises what it raises."""
+        failing = [f"{loop} is failing" for loop in sorted(self._failing)]
+        wake = await self.desk.store.next_wake()
+        silent = real_now() - self._ticked_at
+        if wake is not None and wake <= self.desk.clock.now() and silent > TICKS_WITHIN:
+            failing.append(f"tickets are due, and nothing was woken for {silent.seconds} s")
+        return failing
+
+    def _ticked(self) -> None:
+        self._ticked_at = real_now()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """The loops run inside; they are ended at a point where nothing is half done."""
         courier = Courier(self.desk, self.outbox, WallClock(), self._sending)
         tasks = [
-            asyncio.create_task(self._kept_up("ticker", lambda: ticker.run(self.desk, self._ticking))),
+            asyncio.create_task(
+                self._kept_up("ticker", lambda: ticker.run(self.desk, self._ticking, self._ticked))
+            ),
             asyncio.create_task(self._kept_up("courier", courier.run)),
             asyncio.create_task(self._kept_up("caretaker", self._take_care)),
         ]
+        if self.counted is not None:
+            auditor = Auditor(self.desk, self.counted, WallClock())
+            tasks.append(asyncio.create_task(self._kept_up("auditor", auditor.run)))
         try:
             yield
         finally:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
 
+from bot import metrics
 from bot.bell import Bell
 from bot.clock import WallClock
 from bot.desk.core import Desk
@@ -24,8 +26,10 @@ _REAL = WallClock()
 async def tick(desk: Desk) -> list[str]:
     """Wake every ticket that is due by now; the keys of those that could not be woken."""
     failed: list[str] = []
+    decided: set[str] = set()
 
     def decide(key: str, history: tuple[Event, ...]) -> Change | None:
+        decided.add(key)
         try:
             return desk.woken(key, history)
         except Exception:  # one ticket must not hold up the others
@@ -33,15 +37,24 @@ async def tick(desk: Desk) -> list[str]:
             failed.append(key)
             return None
 
-    while await desk.store.wake(desk.clock.now(), AT_ONCE, failed, decide):
-        pass
+    while claimed := await desk.store.wake(desk.clock.now(), AT_ONCE, failed, decide):
+        failed += [key for key in claimed if key not in decided]
+        decided.clear()
     return failed
 
 
-async def run(desk: Desk, bell: Bell) -> None:
-    """Tick for ever: at the earliest wake, and whenever the bell says that it may have changed."""
+async def run(desk: Desk, bell: Bell, ticked: Callable[[], None] = lambda: None) -> None:
+    """Tick for ever: at the earliest wake, and whenever the bell says that it may have changed.
+
+    `ticked` is called after each tick, whatever came of it.
+    """
     while True:
-        if await tick(desk):
+        late = desk.clock.now() - (await desk.store.next_wake() or desk.clock.now())
+        if late > timedelta(0):
+            metrics.wake_late.observe(late.total_seconds())
+        failed = await tick(desk)
+        ticked()
+        if failed:
             await bell.wait(_REAL, _REAL.now() + RETRY_AFTER)
             continue
         await bell.wait(desk.clock, await desk.store.next_wake())

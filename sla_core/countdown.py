@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -69,15 +70,15 @@ def next_change(promise: Promise, now: datetime) -> datetime | None:
     if not promise.calendar.is_open(now):
         return promise.calendar.next_opening(now)
     left = promise.left(now)
-    lower = [step for step in BOUNDS if step < bound(left)]
-    shrinks = promise.calendar.add(now, left - lower[-1]) if lower else promise.due_at
+    below = bisect_left(BOUNDS, bound(left)) - 1
+    shrinks = promise.due_at if below < 0 else promise.calendar.add(now, left - BOUNDS[below])
     others = (promise.warn_at, promise.calendar.closing(now))
     return min([shrinks, *(at for at in others if at is not None and at > now)])
 
 
 def bound(left: timedelta) -> timedelta:
     """The smallest bound that `left` does not exceed."""
-    return next((step for step in BOUNDS if left <= step), BOUNDS[-1])
+    return BOUNDS[min(bisect_left(BOUNDS, left), len(BOUNDS) - 1)]
 
 
 def _phase(promise: Promise, now: datetime, breached: bool) -> Phase:

@@ -17,6 +17,10 @@ Route = tuple[str, str, Handler]
 Ready = Callable[[], Awaitable[Sequence[str]]]
 """Why there is no use in sending us work; empty when there is."""
 
+Measured = Callable[[], bytes]
+"""What Prometheus reads."""
+_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
 LARGEST = 2 * 2**20
 """Bytes of a request; Slack's largest are below 1 MiB."""
 PATIENCE = 10.0
@@ -31,11 +35,14 @@ class WebFault(Exception):
 class WebServer:
     """Listens from `start` until `stop`."""
 
-    def __init__(self, host: str, port: int, routes: Iterable[Route], ready: Ready) -> None:
-        self._host, self._port, self._ready = host, port, ready
+    def __init__(
+        self, host: str, port: int, routes: Iterable[Route], ready: Ready, measured: Measured = bytes
+    ) -> None:
+        self._host, self._port, self._ready, self._measured = host, port, ready, measured
         app = web.Application(client_max_size=LARGEST, middlewares=[_calmly])
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics)
         for method, path, handler in routes:
             app.router.add_route(method, path, handler)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=PATIENCE)
@@ -62,6 +69,9 @@ class WebServer:
 
     async def _healthz(self, request: web.Request) -> web.Response:
         return web.json_response({"alive": True})
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        return web.Response(body=self._measured(), headers={"Content-Type": _PROMETHEUS})
 
     async def _readyz(self, request: web.Request) -> web.Response:
         try:

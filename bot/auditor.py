@@ -1,0 +1,130 @@
+"""Looks, apart from the loops that do the work, whether anything due was left lying, and says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from bot import metrics
+from bot.desk.core import Desk
+from bot.ports import Clock, Never, NotNow, Priority
+from bot.views import Notice
+from sla_core.countdown import Tone
+
+log = structlog.get_logger(__name__)
+
+EVERY = timedelta(seconds=20)
+"""Between looks, in real time."""
+TOO_LATE = timedelta(seconds=30)
+"""For a wake-up."""
+TOO_OLD = timedelta(seconds=60)
+"""For a message, but for countdowns, which yield to all others."""
+SAY_WITHIN = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Counts of a store. `waiting` and `oldest` are by priority; an age that is not known is left out."""
+
+    tickets: int
+    clocks: int
+    overdue: int
+    waiting: Mapping[Priority, int]
+    oldest: Mapping[Priority, datetime]
+
+
+class Counted(Protocol):
+    """A store that can be counted, by indexes only: it is asked every few seconds."""
+
+    async def census(self, due_before: datetime) -> Census:
+        """`overdue` are the tickets whose wake-up came before then."""
+        ...
+
+
+@dataclass
+class Auditor:
+    """`clock` is real time, as are the ages of messages; promises run on the desk's own clock."""
+
+    desk: Desk
+    store: Counted
+    clock: Clock
+    _readings: deque[tuple[datetime, datetime]] = field(default_factory=deque)
+    _alarmed_at: datetime | None = None
+
+    async def run(self) -> None:
+        while True:
+            await self.look()
+            await self.clock.sleep_until(self.clock.now() + EVERY)
+
+    async def look(self) -> list[str]:
+        """What is left lying, a line each; agents are told when that begins and when it is over."""
+        now = self.clock.now()
+        census = await self.store.census(self._long_ago(now))
+        _measure(census, now)
+        lines = list(_behind(census, now))
+        if lines and self._alarmed_at is None:
+            self._alarmed_at = now
+            metrics.alarms.inc()
+            log.error("the desk is behind", what=lines)
+            await self._tell("Frontline is behind: " + " ".join(lines), _ADVICE, Tone.ALARM)
+        elif not lines and self._alarmed_at is not None:
+            since, self._alarmed_at = self._alarmed_at, None
+            log.info("the desk has caught up", since=since.isoformat())
+            await self._tell("Frontline has caught up.", "Nothing due is left lying.", Tone.DONE)
+        return lines
+
+    def _long_ago(self, now: datetime) -> datetime:
+        """What the desk's clock showed TOO_LATE ago; a stage clock runs at a speed of its own."""
+        self._readings.append((now, self.desk.clock.now()))
+        while len(self._readings) > 1 and self._readings[1][0] <= now - TOO_LATE:
+            self._readings.popleft()
+        real, shown = self._readings[0]
+        return shown if real <= now - TOO_LATE else shown - TOO_LATE
+
+    async def _tell(self, what: str, advice: str, tone: Tone) -> None:
+        """Straight to the platform: what is stuck may be the way that messages go."""
+        for chat in self.desk.directory.settings.chats.values():
+            platform = self.desk.platforms.get(chat.platform)
+            if platform is None or chat.triage is None:
+                continue
+            try:
+                async with asyncio.timeout(SAY_WITHIN):
+                    await platform.post(chat.triage, Notice((f"{what} {advice}",), tone), None)
+            except (NotNow, Never, TimeoutError) as problem:
+                log.error("agents could not be told", platform=chat.platform, why=str(problem))
+
+
+_ADVICE = "Please look at your tickets yourselves meanwhile; whoever runs the bot: see /readyz and its log."
+
+
+def _behind(census: Census, now: datetime) -> list[str]:
+    lines = []
+    if census.overdue:
+        lines.append(f"{census.overdue} tickets have been due for more than {TOO_LATE.seconds} s.")
+    late = [p for p, at in census.oldest.items() if p is not Priority.COUNTDOWN and now - at > TOO_OLD]
+    if late:
+        age = max(now - census.oldest[priority] for priority in late)
+        count = sum(census.waiting[priority] for priority in late)
+        lines.append(f"{count} messages are not delivered yet, the oldest for {_minutes(age)}.")
+    return lines
+
+
+def _minutes(age: timedelta) -> str:
+    minutes = int(age.total_seconds()) // 60
+    return "a minute" if minutes < 2 else f"{minutes} minutes"
+
+
+def _measure(census: Census, now: datetime) -> None:
+    metrics.tickets.set(census.tickets)
+    metrics.clocks.set(census.clocks)
+    metrics.overdue.set(census.overdue)
+    for priority in Priority:
+        name, since = priority.name.lower(), census.oldest.get(priority)
+        metrics.waiting.labels(name).set(census.waiting.get(priority, 0))
+        metrics.oldest.labels(name).set((now - since).total_seconds() if since else 0)

@@ -1,0 +1,46 @@
+"""What operators measure, for Prometheus. One registry for the process; names are in docs/operating.md."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+REGISTRY = CollectorRegistry()
+_LATE = (0.05, 0.25, 1, 5, 15, 60, 300, 1800, 7200, 43200)
+"""Seconds."""
+
+tickets = Gauge("frontline_tickets", "Tickets that are not closed", registry=REGISTRY)
+clocks = Gauge("frontline_clocks", "Tickets with something still to fall due", registry=REGISTRY)
+overdue = Gauge("frontline_wakes_overdue", "Tickets whose wake-up came 30 s ago or more", registry=REGISTRY)
+wake_late = Histogram(
+    "frontline_wake_late_seconds",
+    "How late the earliest ticket of a round was woken, by the desk's clock",
+    buckets=_LATE,
+    registry=REGISTRY,
+)
+waiting = Gauge("frontline_messages_waiting", "Messages still to be said", ["priority"], registry=REGISTRY)
+oldest = Gauge(
+    "frontline_message_oldest_seconds",
+    "Age of the oldest message still to be said",
+    ["priority"],
+    registry=REGISTRY,
+)
+delivery_late = Histogram(
+    "frontline_delivery_late_seconds",
+    "From the decision to the platform's answer",
+    ["platform", "priority"],
+    buckets=_LATE,
+    registry=REGISTRY,
+)
+deliveries = Counter(
+    "frontline_deliveries",
+    "Messages by what became of a try: sent, found, put_off, unpaid, overtaken, refused",
+    ["platform", "priority", "outcome"],
+    registry=REGISTRY,
+)
+acts = Counter("frontline_acts", "What people did, by kind", ["kind"], registry=REGISTRY)
+alarms = Counter("frontline_alarms", "Times that the desk found itself behind", registry=REGISTRY)
+
+
+def exposition() -> bytes:
+    """Everything, as Prometheus reads it."""
+    return generate_latest(REGISTRY)
