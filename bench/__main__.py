@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.measure import Progress
 from bench.report import Report
 
-GROUPS = {"calendars": "bench.calendars", "teams": "bench.teams"}
+GROUPS = {"calendars": "bench.calendars", "teams": "bench.teams", "opens": "bench.opens"}
 """Group → the module whose `run` measures it; loaded only when asked for, so none needs another's peers."""
 
 

@@ -1,0 +1,185 @@
+"""The servers of bench.opens; `python -m bench.open_servers ROLE FOLDER` says where it listens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlmodel import SQLModel, col, select
+
+from adapters.slack.connect import Slack
+from adapters.slack.modals import modal
+from adapters.slack.text import Pen
+from adapters.sql.store import connect
+from adapters.sql.tables import EventRow, InboxRow, OutboxRow, TicketRow, micros
+from bench.load import pinned
+from bench.opens import SECRET
+from bot.address import Actor, Place, UserRef
+from bot.clock import WallClock
+from bot.desk.core import Desk
+from bot.desk.routes import dispatch
+from bot.directory import Directory
+from bot.exchange import Ask, Command
+from bot.logs import configure_logs
+from bot.settings import load_desk
+from demo.slack import FakeSlack
+from demo.stage import Cast
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+EVENTS = "/slack/events"
+A_VIEW = {
+    "type": "view_submission",
+    "user": {"id": "U0ALICE", "team_id": "T0VENDOR"},
+    "view": {"id": "VIEWID", "callback_id": "intake"},
+}
+
+
+@asynccontextmanager
+async def ours(folder: Path) -> AsyncIterator[tuple[Handler, str]]:
+    configure_logs(quiet=True)
+    cast, file = Cast.of("m3ter"), folder / "frontline.toml"
+    file.write_text(cast.desk_file("m3ter"), encoding="utf-8")
+    async with FakeSlack(signing_secret=SECRET) as fake, connect(f"sqlite:///{folder}/frontline.db") as store:
+        slack = Slack(fake.bot_token, SECRET, WallClock(), api_url=fake.api_url)
+        desk = Desk(store, WallClock(), Directory(load_desk(file)), {"slack": slack})
+        await slack.start()
+        yield slack.routes(dispatch(desk))[0][2], await _sample(desk, cast)
+        await slack.close()
+
+
+async def _sample(desk: Desk, cast: Cast) -> str:
+    """What Slack sends when the form is sent, filled in."""
+    alice = Actor(UserRef("slack", "T0VENDOR", "U0ALICE"), "T0VENDOR", "alice")
+    asked = Command("sample", desk.clock.now(), alice, Place("slack", "C0ACME"), "/support", "It is slow")
+    answer = await dispatch(desk)(asked)
+    assert isinstance(answer, Ask)
+    view: dict[str, Any] = modal(answer.form, Pen())
+    given = cast.answers()
+    values: dict[str, dict[str, Any]] = {}
+    for block in view["blocks"]:
+        if block["type"] == "input":
+            action = block["element"]["action_id"]
+            values[block["block_id"]] = {action: _entry(block["element"], given)}
+    view |= {"id": "VIEWID", "hash": "1.a", "state": {"values": values}}
+    return json.dumps({**A_VIEW, "view": view})
+
+
+def _entry(element: dict[str, Any], given: dict[str, str | list[str]]) -> dict[str, Any]:
+    kind = element["type"]
+    if kind == "plain_text_input":
+        return {"type": kind, "value": element.get("initial_value", "It is slow")}
+    for option in element.get("options", ()):
+        if option["value"] in given.values():
+            return {"type": kind, "selected_option": option}
+    return {"type": kind, "selected_option": None}
+
+
+@asynccontextmanager
+async def hello(folder: Path) -> AsyncIterator[tuple[Handler, str]]:
+    yield _bolt(False, _nothing), json.dumps(A_VIEW)
+
+
+@asynccontextmanager
+async def floor(folder: Path) -> AsyncIterator[tuple[Handler, str]]:
+    yield _bolt(True, _nothing), json.dumps(A_VIEW)
+
+
+@asynccontextmanager
+async def naive(folder: Path) -> AsyncIterator[tuple[Handler, str]]:
+    """As many would write it: a session for each request, objects, a commit."""
+    engine = create_async_engine(f"sqlite+aiosqlite:///{folder}/naive.db")
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        await connection.run_sync(SQLModel.metadata.create_all)
+
+    async def open_ticket(body: dict[str, Any]) -> None:
+        async with AsyncSession(engine) as session:
+            await orm_open(session, body["view"]["id"])
+
+    yield _bolt(False, open_ticket), json.dumps(A_VIEW)
+    await engine.dispose()
+
+
+async def orm_open(session: AsyncSession, envelope: str) -> None:
+    """The rows of one ticket, by the mapper: its index, its event, two messages, its envelope."""
+    now = micros(datetime.now(UTC))
+    last = select(TicketRow.number).order_by(col(TicketRow.number).desc()).limit(1)
+    number = ((await session.execute(last)).scalar() or 0) + 1
+    key = f"ACME-{envelope}"
+    session.add(TicketRow(key=key, account=f"acme-{envelope}", number=number, version=1, opened_at=now))
+    await session.flush()
+    session.add(InboxRow(envelope=envelope, ticket=key, at=now))
+    session.add(EventRow(ticket=key, seq=1, at=now, kind="Opened", body=BODY))
+    for audience in ("customer", "agents"):
+        session.add(
+            OutboxRow(
+                key=f"{key}/{audience}",
+                ticket=key,
+                lane="slack:C0ACME",
+                recipient="{}",
+                priority=2,
+                body="{}",
+            )
+        )
+    await session.commit()
+
+
+BODY = json.dumps({"summary": "It is slow", "details": "x" * 700})
+
+
+async def _nothing(body: dict[str, Any]) -> None:
+    pass
+
+
+def _bolt(before_response: bool, act: Callable[[dict[str, Any]], Awaitable[None]]) -> Handler:
+    async def authorize(team_id: str | None, enterprise_id: str | None) -> AuthorizeResult:
+        return AuthorizeResult(enterprise_id=None, team_id="T0VENDOR", bot_id="B0", bot_user_id="U0BOT")
+
+    logger = logging.getLogger("bench.bolt")
+    logger.setLevel(logging.CRITICAL)
+    app = AsyncApp(
+        signing_secret=SECRET, authorize=authorize, process_before_response=before_response, logger=logger
+    )
+
+    async def on_submission(ack: Callable[[], Awaitable[None]], body: dict[str, Any]) -> None:
+        await act(body)
+        await ack()
+
+    app.view_submission(re.compile(""))(on_submission)
+
+    async def receive(request: web.Request) -> web.StreamResponse:
+        return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
+
+    return receive
+
+
+async def _serve(role: str, folder: Path) -> None:
+    pinned(0)
+    roles: dict[str, Callable[[Path], AbstractAsyncContextManager[tuple[Handler, str]]]]
+    roles = {"ours": ours, "hello": hello, "floor": floor, "naive": naive}
+    async with roles[role](folder) as (handler, sample):
+        app = web.Application()
+        app.router.add_post(EVENTS, handler)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}{EVENTS}"
+        print(json.dumps({"url": url, "sample": sample}), flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(sys.argv[1], Path(sys.argv[2])))

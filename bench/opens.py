@@ -1,0 +1,135 @@
+"""Opening a ticket over HTTP: from Slack's signed request to the answer, every row on disk before it.
+
+Each server is a process of its own on one core, the callers on the other; they are asked in turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlencode
+
+from bench.load import Burst, burst, pinned, signed
+from bench.measure import Progress
+from bench.report import Gate, Report, Row, Table
+
+OURS, HELLO, FLOOR = "Frontline", "Bolt default, hello", "Bolt PBR, hello"
+NAIVE = "Bolt default + SQLModel ORM"
+HOUSE = Path(__file__).resolve().parent.parent
+SECRET = "bench"
+ROUNDS = 5
+AT_ONCE = 32
+CALLS = {OURS: (3000, 600), HELLO: (3000, 60), NAIVE: (300, 60), FLOOR: (3000, 600)}
+"""Requests of a burst at 32 at once, and one after another."""
+FORM = "application/x-www-form-urlencoded"
+
+
+def run(progress: Progress) -> Report:
+    progress.say("opens: starting the servers")
+    with ExitStack() as stack:
+        servers = {name: stack.enter_context(_server(name)) for name in CALLS}
+        pinned(1)
+        crowd: dict[str, list[Burst]] = {name: [] for name in CALLS}
+        alone: dict[str, list[Burst]] = {name: [] for name in CALLS}
+        for number in range(ROUNDS):
+            for name, (url, sample) in servers.items():
+                progress.say(f"opens: round {number + 1} of {ROUNDS}, {name}")
+                many, few = CALLS[name]
+                crowd[name].append(_burst(url, sample, f"{number}-m", many, AT_ONCE))
+                alone[name].append(_burst(url, sample, f"{number}-1", few, 1))
+    return Report(
+        "opens",
+        f"a signed view_submission of m3ter's form, medians of {ROUNDS} rounds",
+        (_rates(crowd), _times(alone, "one client", 0.5), _times(crowd, "32 clients", 0.99)),
+        _gates(crowd, alone),
+        _NOTES,
+    )
+
+
+_NOTES = (
+    "ours: Slack's adapter, the whole desk (screening, promises, messages) and SQLite with synchronous FULL;"
+    " delivery is off, since it goes on beside it",
+    "Bolt default + SQLModel ORM writes as many rows of the same tables through an async session (aiosqlite)",
+    "PBR: process_before_response, which has no 10 ms poll; hello: nothing is stored",
+)
+
+
+def _burst(url: str, sample: str, stamp: str, calls: int, at_once: int) -> Burst:
+    bodies = (sample.replace("VIEWID", f"V{stamp}-{number}") for number in range(calls))
+    raw = [signed(url, SECRET, urlencode({"payload": body}).encode(), FORM) for body in bodies]
+    return asyncio.run(burst(url, raw, at_once))
+
+
+def _rate(bursts: Sequence[Burst]) -> float:
+    return median(len(each.took) / each.whole for each in bursts)
+
+
+def _rates(bursts: Mapping[str, Sequence[Burst]]) -> Table:
+    rows = []
+    for name, found in bursts.items():
+        rate = _rate(found)
+        refused = sum(each.refused for each in found)
+        note = f"{rate:,.0f} a second" + (f", {refused} refused" if refused else "")
+        rows.append(Row(name, 1e6 / rate, "us", _rate(bursts[OURS]) / rate, note))
+    return Table("a request, 32 clients", tuple(rows))
+
+
+def _times(bursts: Mapping[str, Sequence[Burst]], who: str, share: float) -> Table:
+    took = {name: _quantile(found, share) for name, found in bursts.items()}
+    rows = [Row(name, each * 1e3, "ms", each / took[OURS]) for name, each in took.items()]
+    return Table(f"p{share * 100:.0f}, {who}", tuple(rows))
+
+
+def _quantile(bursts: Sequence[Burst], share: float) -> float:
+    return median(each.quantile(share) for each in bursts)
+
+
+def _gates(crowd: Mapping[str, Sequence[Burst]], alone: Mapping[str, Sequence[Burst]]) -> tuple[Gate, ...]:
+    ours = _rate(crowd[OURS])
+    naive, hello = ours / _rate(crowd[NAIVE]), ours / _rate(crowd[HELLO])
+    one = _quantile(alone[HELLO], 0.5) / _quantile(alone[OURS], 0.5)
+    late = _quantile(crowd[NAIVE], 0.99) / _quantile(crowd[OURS], 0.99)
+    refused = sum(each.refused for each in (*crowd[OURS], *alone[OURS]))
+    return (
+        Gate("opens a second, 32 clients: ours / Bolt default + ORM", naive, 8),
+        Gate("opens a second, 32 clients: ours / Bolt default + ORM", naive, 20, stretch=True),
+        Gate("opens a second, 32 clients: ours / Bolt default hello", hello, 1.1),
+        Gate("opens a second, 32 clients: ours / Bolt default hello", hello, 2.2, stretch=True),
+        Gate("p50, one client: Bolt default hello / ours", one, 8),
+        Gate("p50, one client: Bolt default hello / ours", one, 14, stretch=True),
+        Gate("p99, 32 clients: Bolt default + ORM / ours", late, 40),
+        Gate("p99, 32 clients: Bolt default + ORM / ours", late, 80, stretch=True),
+        Gate("requests of ours that were refused", refused, 0, unit="", at_most=True),
+    )
+
+
+@contextmanager
+def _server(name: str) -> Iterator[tuple[str, str]]:
+    """Its address, and a body of the form with VIEWID where each request's own is to stand."""
+    role = {OURS: "ours", HELLO: "hello", NAIVE: "naive", FLOOR: "floor"}[name]
+    with tempfile.TemporaryDirectory(prefix="frontline-bench-") as folder:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench.open_servers", role, folder],
+            cwd=HOUSE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert process.stdout
+        try:
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"the server {name} did not start")
+            told = json.loads(line)
+            yield told["url"], told["sample"]
+        finally:
+            process.terminate()
+            process.wait()
+            process.stdout.close()
