@@ -106,12 +106,14 @@ _ADVICE = "Please look at your tickets yourselves meanwhile; whoever runs the bo
 def _behind(census: Census, now: datetime) -> list[str]:
     lines = []
     if census.overdue:
-        lines.append(f"{census.overdue} tickets have been due for more than {TOO_LATE.seconds} s.")
+        who = "1 ticket has" if census.overdue == 1 else f"{census.overdue} tickets have"
+        lines.append(f"{who} been due for more than {TOO_LATE.seconds} s.")
     late = [p for p, at in census.oldest.items() if p is not Priority.COUNTDOWN and now - at > TOO_OLD]
     if late:
         age = max(now - census.oldest[priority] for priority in late)
         count = sum(census.waiting[priority] for priority in late)
-        lines.append(f"{count} messages are not delivered yet, the oldest for {_minutes(age)}.")
+        what = "1 message is" if count == 1 else f"{count} messages are"
+        lines.append(f"{what} not delivered yet, the oldest for {_minutes(age)}.")
     return lines
 
 

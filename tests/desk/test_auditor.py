@@ -1,0 +1,97 @@
+"""What is due and left lying is noticed apart from the loops that should have done it; agents hear."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from adapters.sql.store import connect
+from bot import metrics
+from bot.auditor import EVERY, Auditor
+from bot.clock import real_now
+from bot.ports import NotNow
+from bot.ticker import tick
+from tests.harness import ALICE, S1, TRIAGE, DeskInMemory, HeldClock, open_desk
+from tests.journeys.conftest import FRIDAY_AFTERNOON
+from tests.memory_store import MemoryStore
+
+
+async def a_desk_with_an_auditor(tmp_path: Path) -> tuple[DeskInMemory, Auditor]:
+    store = MemoryStore()
+    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
+    return desk, Auditor(desk.desk, store, desk.clock)
+
+
+async def test_a_broken_tick_loop_is_told_within_90_seconds(tmp_path: Path) -> None:
+    """engine.md, test 12."""
+    desk, auditor = await a_desk_with_an_auditor(tmp_path)
+    await desk.submits(ALICE, "Down", S1)
+    due = await desk.desk.store.next_wake()
+    assert due is not None
+    desk.clock.at = due  # and nobody ticks
+    alarmed_after = None
+    while alarmed_after is None:
+        if await auditor.look():
+            alarmed_after = desk.clock.at - due
+        desk.clock.at += EVERY
+    assert alarmed_after <= timedelta(seconds=90)
+    said = desk.heard(TRIAGE)[-1]
+    assert said.startswith("Frontline is behind: 1 ticket has been due for more than 30 s.")
+    await auditor.look()
+    assert desk.heard(TRIAGE).count(said) == 1, "told once, not at each look"
+
+    await tick(desk.desk)
+    assert await auditor.look() == []
+    assert desk.heard(TRIAGE)[-1] == "Frontline has caught up. Nothing due is left lying."
+
+
+async def test_a_desk_in_time_says_nothing(tmp_path: Path) -> None:
+    desk, auditor = await a_desk_with_an_auditor(tmp_path)
+    await desk.submits(ALICE, "Down", S1)
+    before = desk.heard(TRIAGE)
+    for _ in range(5):
+        assert await auditor.look() == []
+        desk.clock.at += EVERY
+        await tick(desk.desk)
+    assert [line for line in desk.heard(TRIAGE) if "behind" in line] == []
+    assert before
+
+
+async def test_a_stage_clock_is_judged_by_real_time(tmp_path: Path) -> None:
+    """At 600 times the speed 30 stage seconds are a twentieth of a real one: nobody is late yet."""
+    desk, auditor = await a_desk_with_an_auditor(tmp_path)
+    auditor.clock = real = HeldClock(FRIDAY_AFTERNOON)
+    await desk.submits(ALICE, "Down", S1)
+    await auditor.look()
+    for _ in range(2):
+        real.at += EVERY
+        desk.clock.at += EVERY * 600
+        await tick(desk.desk)
+        assert await auditor.look() == []
+        desk.clock.at += timedelta(hours=1)
+        assert await auditor.look() == [], "an hour on the stage is six seconds"
+        await tick(desk.desk)
+
+
+async def test_messages_that_wait_too_long_are_told_and_measured(tmp_path: Path) -> None:
+    async with connect("sqlite://") as store:
+        desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
+        desk.chat.failures += [NotNow("HTTP 503")] * 8
+        await desk.submits(ALICE, "Down", S1)
+        clock = HeldClock(real_now().isoformat())
+        auditor = Auditor(desk.desk, store, clock)
+        assert await auditor.look() == []
+        clock.at += timedelta(minutes=3)
+        desk.desk.clock = clock
+        desk.chat.failures.clear()
+        found = await auditor.look()
+        assert any("messages are not delivered yet, the oldest for 3 minutes" in line for line in found)
+        assert 'frontline_messages_waiting{priority="state"}' in metrics.exposition().decode()
+
+
+async def test_agents_who_cannot_be_told_do_not_stop_the_auditor(tmp_path: Path) -> None:
+    desk, auditor = await a_desk_with_an_auditor(tmp_path)
+    await desk.submits(ALICE, "Down", S1)
+    desk.clock.at += timedelta(days=1)
+    desk.chat.failures.append(NotNow("down"))
+    assert await auditor.look()
