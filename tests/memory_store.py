@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bot.address import MessageRef
+from bot.auditor import Census
 from bot.ports import (
     Appended,
     Change,
@@ -19,8 +20,9 @@ from bot.ports import (
     Outgoing,
     Overtaken,
     Seen,
+    trace_of,
 )
-from sla_core.events import Event
+from sla_core.events import Event, Opened
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Said:
     ref: MessageRef | None = None
     not_before: datetime | None = None
     tried_at: datetime | None = None
+    trace: str = ""
 
 
 @dataclass
@@ -72,7 +75,7 @@ class MemoryStore:
         self.outbox: dict[str, Said] = {}
         self.held: dict[str, Lane] = {}
         self.buckets: dict[str, Bucket] = {}
-        self.fences = itertools.count(1)
+        self.fences = 0
         self.pages: dict[str, dict[str, str]] = {}
 
     async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Seen:
@@ -112,6 +115,11 @@ class MemoryStore:
                 self._keep(None, change)
         return due
 
+    async def openings(self, account: str, limit: int) -> list[tuple[str, Opened]]:
+        newest = (key for key in await self.tickets(account) if not self.by_key[key].closed)
+        firsts = ((key, self.by_key[key].events[0]) for key in newest)
+        return [(key, first) for key, first in firsts if isinstance(first, Opened)][:limit]
+
     async def unfinished(self, account: str | None, limit: int) -> list[str]:
         found = [
             (t.wake_at is None, t.wake_at, key)
@@ -132,9 +140,12 @@ class MemoryStore:
         for said in self._in_order(self._waiting()):
             if said.message.lane == lane and self._may_go(said, now):
                 held = self.held.setdefault(lane, Lane())
-                held.fence, held.lease_until, held.sending = str(next(self.fences)), until, said.message.key
+                self.fences += 1
+                held.fence, held.lease_until, held.sending = str(self.fences), until, said.message.key
                 thread, edits = self._ref(said.message.thread), self._ref(said.message.edits)
-                return Outgoing(said.message, said.attempts, thread, edits, held.fence, said.tried_at)
+                return Outgoing(
+                    said.message, said.attempts, thread, edits, held.fence, said.tried_at, said.trace
+                )
         return None
 
     async def begin(
@@ -148,16 +159,20 @@ class MemoryStore:
             return max(waits)
         for cost in costs:
             bucket = self.buckets.setdefault(cost.bucket, Bucket())
-            bucket.full_until = max(bucket.full_until or now, now) + cost.every
-        said.tried_at, held.lease_until = now, until
+            bucket.full_until = self._full(cost, now) + cost.every
+        said.tried_at, held.lease_until = said.tried_at or now, until
         return None
 
     def _wait(self, cost: Cost, now: datetime) -> datetime | None:
         bucket = self.buckets.get(cost.bucket, Bucket())
         if bucket.shut_until is not None and bucket.shut_until > now:
             return bucket.shut_until
-        enough = max(bucket.full_until or now, now) + cost.every - cost.every * cost.burst
+        enough = self._full(cost, now) + cost.every - cost.every * cost.burst
         return enough if enough > now else None
+
+    def _full(self, cost: Cost, now: datetime) -> datetime:
+        full = self.buckets.get(cost.bucket, Bucket()).full_until or now
+        return full if now <= full <= now + cost.every * cost.burst + timedelta(minutes=1) else now
 
     async def sent(self, key: str, ref: MessageRef) -> None:
         said = self.outbox[key]
@@ -172,22 +187,25 @@ class MemoryStore:
     async def put_off(
         self, outgoing: Outgoing, until: datetime, why: str, *, alone: bool = False, unsure: bool = False
     ) -> None:
-        said = self.outbox[outgoing.message.key]
-        said.attempts += 1
-        if not unsure:
-            said.tried_at = None
-        held = self.held.get(outgoing.message.lane)
+        lane = outgoing.message.lane
+        held = self.held.get(lane)
         if held is None or held.fence != outgoing.fence:
             return
-        self.held.pop(outgoing.message.lane)
-        if alone:
-            said.not_before = until
-        else:
-            self.held[outgoing.message.lane] = Lane(not_before=until, priority=outgoing.message.priority)
+        said = self.outbox[outgoing.message.key]
+        if said.state == "waiting":
+            said.attempts += 1
+            said.tried_at = said.tried_at if unsure else None
+            said.not_before = until if alone else None
+        if not alone:
+            held.not_before, held.priority = until, outgoing.message.priority
+        held.fence, held.lease_until, held.sending = "", None, None
+        if held.not_before is None:
+            self.held.pop(lane)
 
     async def shut(self, buckets: Collection[str], until: datetime) -> None:
         for bucket in buckets:
-            self.buckets.setdefault(bucket, Bucket()).shut_until = until
+            found = self.buckets.setdefault(bucket, Bucket())
+            found.shut_until = max(found.shut_until or until, until)
 
     async def refused(self, key: str, why: str) -> None:
         said = self.outbox[key]
@@ -199,17 +217,16 @@ class MemoryStore:
 
     async def next_ready(self, after: datetime) -> datetime | None:
         busy = {said.message.lane for said in self._waiting()}
-        held = [lane for name, lane in self.held.items() if name in busy]
         instants = (
-            *(lane.not_before for lane in held),
-            *(lane.lease_until for lane in held),
+            *(lane.not_before for name, lane in self.held.items() if name in busy),
+            *(lane.lease_until for lane in self.held.values()),
             *(said.not_before for said in self._waiting()),
         )
         return min((at for at in instants if at is not None and at > after), default=None)
 
     def _let_go(self, said: Said) -> None:
         held = self.held.get(said.message.lane)
-        if held is not None and held.sending in (None, said.message.key):
+        if held is not None and held.sending == said.message.key:
             self.held.pop(said.message.lane)
 
     async def ticket_of(self, message: MessageRef) -> str | None:
@@ -221,6 +238,12 @@ class MemoryStore:
     async def tickets(self, account: str) -> list[str]:
         keys = [key for key, ticket in self.by_key.items() if ticket.account == account]
         return sorted(keys, key=lambda key: self.by_key[key].number, reverse=True)
+
+    async def census(self, due_before: datetime) -> Census:
+        waiting = Counter(said.message.priority for said in self._waiting())
+        wakes = [t.wake_at for t in self.by_key.values() if t.wake_at is not None]
+        overdue = sum(at <= due_before for at in wakes)
+        return Census(sum(not t.closed for t in self.by_key.values()), len(wakes), overdue, waiting, {})
 
     async def note(self, topic: str, key: str, value: str) -> None:
         self.pages.setdefault(topic, {})[key] = value
@@ -248,12 +271,13 @@ class MemoryStore:
             self.inbox[envelope] = change.ticket
         for message in change.messages:
             if message.key not in self.outbox:
-                self._say(message)
+                self.say(message, trace_of(envelope, change))
         if self.on_change is not None:
             self.on_change()
         return Appended(change.ticket, len(ticket.events))
 
-    def _say(self, message: Message) -> None:
+    def say(self, message: Message, trace: str = "") -> None:
+        """Let a message wait as if it had been decided."""
         state, turn = "waiting", len(self.outbox)
         if message.edits is not None:
             older = list(self._waiting_edits(message.edits))
@@ -264,7 +288,7 @@ class MemoryStore:
             if (target := self.outbox.get(message.edits)) and target.state == "refused":
                 state = "superseded"
             message = replace(message, priority=urgent)
-        self.outbox[message.key] = Said(len(self.outbox), turn, message, state)
+        self.outbox[message.key] = Said(len(self.outbox), turn, message, state, trace=trace)
 
     def _waiting_edits(self, target: str) -> Iterator[Said]:
         return (said for said in self._waiting() if said.message.edits == target)

@@ -4,31 +4,58 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
+import structlog
+
+from adapters.sql.codec import UnknownKind
 from adapters.sql.reads import CLAIM, outgoing
 from adapters.sql.tables import MICROSECOND, instant, micros
 from adapters.sql.writes import drop_edits
 from bot.address import MessageRef
 from bot.ports import Cost, Outgoing, Overtaken, Priority
 
+log = structlog.get_logger(__name__)
+
+READ_AGAIN_AFTER = timedelta(minutes=1)
+"""How long a message that cannot be read is left alone."""
+
+MOST_AHEAD = timedelta(minutes=1)
+"""What is paid further ahead than this was paid by a clock that has been set back since, and is forgotten."""
+
 
 def claim(db: sqlite3.Connection, lane: str, now: datetime, until: datetime) -> Outgoing | None:
     """Outbox.claim."""
-    cursor = db.execute(CLAIM, {"lane": lane, "now": micros(now)})
-    found = cursor.fetchone()
-    if found is None:
-        return None
-    row = dict(zip((column[0] for column in cursor.description), found, strict=True))
     fence = uuid4().hex
+    while True:
+        cursor = db.execute(CLAIM, {"lane": lane, "now": micros(now)})
+        found = cursor.fetchone()
+        if found is None:
+            return None
+        row = dict(zip((column[0] for column in cursor.description), found, strict=True))
+        try:
+            claimed = outgoing(row, fence)
+            break
+        except Exception as fault:  # what this version cannot read must not hold up its lane
+            _set_aside(db, row["key"], fault, now + READ_AGAIN_AFTER)
     db.execute(
         "INSERT INTO lane (lane, fence, lease_until, sending) VALUES (:lane, :fence, :until, :key)"
         " ON CONFLICT (lane) DO UPDATE SET"
         " fence = excluded.fence, lease_until = excluded.lease_until, sending = excluded.sending",
         {"lane": lane, "fence": fence, "until": micros(until), "key": row["key"]},
     )
-    return outgoing(row, fence)
+    return claimed
+
+
+def _set_aside(db: sqlite3.Connection, key: str, fault: Exception, until: datetime) -> None:
+    """A newer version may have written it, and will send it."""
+    why = str(fault) if isinstance(fault, UnknownKind) else type(fault).__name__
+    log.error("a message cannot be read and waits", message=key, why=why)
+    db.execute(
+        "UPDATE outbox SET attempts = attempts + 1, why = ?, not_before = ? WHERE key = ?",
+        (why, micros(until), key),
+    )
 
 
 def begin(
@@ -45,7 +72,7 @@ def begin(
         raise Overtaken(key)
     if (enough := _enough(db, costs, micros(now))) is not None:
         return instant(enough)
-    db.execute("UPDATE outbox SET tried_at = ? WHERE key = ?", (micros(now), key))
+    db.execute("UPDATE outbox SET tried_at = coalesce(tried_at, ?) WHERE key = ?", (micros(now), key))
     db.execute("UPDATE lane SET lease_until = ? WHERE fence = ?", (micros(until), outgoing.fence))
     return None
 
@@ -59,7 +86,9 @@ def _enough(db: sqlite3.Connection, costs: Sequence[Cost], now: int) -> int | No
         ).fetchone()
         full, shut = found or (0, 0)
         every = cost.every // MICROSECOND
-        full = max(full, now) + every
+        if not now <= full <= now + every * cost.burst + MOST_AHEAD // MICROSECOND:
+            full = now
+        full += every
         enough = max(shut, full - every * cost.burst)
         if enough > now:
             later.append(enough)
@@ -78,7 +107,7 @@ def shut(db: sqlite3.Connection, buckets: Collection[str], until: datetime) -> N
     """Outbox.shut."""
     db.executemany(
         "INSERT INTO bucket (bucket, shut_until) VALUES (?, ?)"
-        " ON CONFLICT (bucket) DO UPDATE SET shut_until = excluded.shut_until",
+        " ON CONFLICT (bucket) DO UPDATE SET shut_until = max(shut_until, excluded.shut_until)",
         [(bucket, micros(until)) for bucket in buckets],
     )
 
@@ -116,21 +145,24 @@ def put_off(
     """Outbox.put_off."""
     message = outgoing.message
     held = db.execute("SELECT lane FROM lane WHERE fence = ?", (outgoing.fence,)).fetchone()
-    db.execute(
-        "UPDATE outbox SET attempts = attempts + 1, why = ?,"
-        " tried_at = CASE WHEN ? THEN tried_at END, not_before = ? WHERE key = ?",
-        (why, unsure, micros(until) if alone and held else None, message.key),
-    )
     if held is None:
         return
-    if alone:
-        db.execute("DELETE FROM lane WHERE fence = ?", (outgoing.fence,))
-        return
     db.execute(
-        "UPDATE lane SET fence = NULL, lease_until = NULL, sending = NULL, not_before = ?, priority = ?"
-        " WHERE fence = ?",
-        (micros(until), message.priority, outgoing.fence),
+        "UPDATE outbox SET attempts = attempts + 1, why = ?,"
+        " tried_at = CASE WHEN ? THEN tried_at END, not_before = ? WHERE key = ? AND state = 'waiting'",
+        (why, unsure, micros(until) if alone else None, message.key),
     )
+    db.execute(
+        "DELETE FROM outbox WHERE key = ? AND state = 'superseded' AND priority = ?",
+        (message.key, Priority.COUNTDOWN),
+    )
+    db.execute("UPDATE lane SET fence = NULL, lease_until = NULL, sending = NULL WHERE lane = ?", held)
+    if not alone:
+        db.execute(
+            "UPDATE lane SET not_before = ?, priority = ? WHERE lane = ?",
+            (micros(until), message.priority, *held),
+        )
+    db.execute("DELETE FROM lane WHERE lane = ? AND not_before IS NULL", held)
 
 
 def refused(db: sqlite3.Connection, key: str, why: str) -> None:

@@ -6,70 +6,91 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import NullPool, create_engine
+from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from adapters.sql.fault import DatabaseFault
-from adapters.sql.url import sqlite_path
+from adapters.sql.url import is_postgres, postgres_url, sqlite_path
 
 BUSY_SECONDS = 10.0
 """How long a connection waits for another process to finish its transaction."""
 
 
+Place = Path | str
+"""Where the tables are: a SQLite file, or a PostgreSQL's address."""
+
+
 def migrate(url: str) -> str:
     """Bring the database at `url` to this version, made if need be; the revision. Raises DatabaseFault."""
-    path = sqlite_path(url)
-    if path is None:
+    place = place_of(url)
+    if place is None:
         raise DatabaseFault("DATABASE_URL: sqlite:// is gone when it is closed; name a file to migrate")
-    with faults(path):
-        if _revision(path) not in (None, *_known()):
-            raise _newer(path)
-        upgrade(path)
+    with faults(place):
+        if _revision(place) not in (None, *_known()):
+            raise _newer(place)
+        upgrade(place)
     return _known()[0]
 
 
 def revision(url: str) -> str | None:
     """The database's revision; None when it has no tables yet. Raises DatabaseFault."""
-    path = sqlite_path(url)
-    if path is None or not path.exists():
+    place = place_of(url)
+    if place is None or (isinstance(place, Path) and not place.exists()):
         return None
-    with faults(path):
-        return _revision(path)
+    with faults(place):
+        return _revision(place)
 
 
-def ready(path: Path) -> None:
+def place_of(url: str) -> Place | None:
+    """Where DATABASE_URL leads; None for a database that is gone when it is closed. Raises DatabaseFault."""
+    return postgres_url(url) if is_postgres(url) else sqlite_path(url)
+
+
+def ready(place: Place) -> None:
     """Make a new database's tables; refuse one of another version. Raises DatabaseFault."""
-    with faults(path):
-        found = _revision(path)
+    with faults(place):
+        found = _revision(place)
         if found is None:
-            upgrade(path)
+            upgrade(place)
         elif found not in _known():
-            raise _newer(path)
+            raise _newer(place)
         elif found != _known()[0]:
-            raise DatabaseFault(f"{path}: made by an older Frontline; run frontline migrate")
+            raise DatabaseFault(f"{_named(place)}: made by an older Frontline; run frontline migrate")
 
 
-def upgrade(path: Path, to: str = "head") -> None:
+def upgrade(place: Place, to: str = "head") -> None:
     """Run the migrations up to a revision, in one transaction."""
-    _run(path, to, command.upgrade)
+    _run(place, to, command.upgrade)
 
 
-def downgrade(path: Path, to: str) -> None:
+def downgrade(place: Place, to: str) -> None:
     """Undo the migrations down to a revision, or to `base`; what only newer tables held is lost."""
-    _run(path, to, command.downgrade)
+    _run(place, to, command.downgrade)
 
 
 @contextmanager
-def faults(path: Path) -> Iterator[None]:
-    """What SQLite says about a file, in words that name the cure."""
+def faults(place: Place) -> Iterator[None]:
+    """What the database says, in words that name the cure."""
+    if isinstance(place, str):
+        with _postgres().faults(place):
+            yield
+        return
     try:
         yield
     except sqlite3.DatabaseError as fault:
-        raise DatabaseFault(_cure(path, fault)) from fault
+        raise DatabaseFault(_cure(place, fault)) from fault
+
+
+def _postgres() -> ModuleType:
+    # Its driver takes a while to load, and most databases are files.
+    from adapters.sql import postgres_schema
+
+    return postgres_schema
 
 
 def _cure(path: Path, fault: sqlite3.DatabaseError) -> str:
@@ -84,8 +105,12 @@ def _cure(path: Path, fault: sqlite3.DatabaseError) -> str:
     return f"{path}: {fault}"
 
 
-def _newer(path: Path) -> DatabaseFault:
-    return DatabaseFault(f"{path}: made by a newer Frontline; update")
+def _newer(place: Place) -> DatabaseFault:
+    return DatabaseFault(f"{_named(place)}: made by a newer Frontline; update")
+
+
+def _named(place: Place) -> str:
+    return _postgres().named(place) if isinstance(place, str) else str(place)
 
 
 def _config() -> Config:
@@ -100,29 +125,38 @@ def _known() -> list[str]:
     return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
 
 
-def _revision(path: Path) -> str | None:
-    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+def _revision(place: Place) -> str | None:
+    if isinstance(place, str):
+        found: str | None = _postgres().revision(place)
+        return found
+    with closing(sqlite3.connect(place, timeout=BUSY_SECONDS)) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
         if "alembic_version" in tables:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             return str(row[0]) if row else None
     if tables:
-        raise DatabaseFault(f"{path}: is another program's database; change DATABASE_URL")
+        raise DatabaseFault(f"{place}: is another program's database; change DATABASE_URL")
     return None
 
 
-def _run(path: Path, to: str, act: Callable[[Config, str], None]) -> None:
+def _run(place: Place, to: str, act: Callable[[Config, str], None]) -> None:
+    with _postgres().migrating(place) if isinstance(place, str) else _migrating(place) as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        act(config, to)
+
+
+@contextmanager
+def _migrating(path: Path) -> Iterator[Connection]:
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
-    config = _config()
     try:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             # The driver begins no transaction for DDL: this one also makes a second process wait its turn.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            config.attributes["connection"] = connection
-            act(config, to)
+            yield connection
             connection.exec_driver_sql("COMMIT")
     except DBAPIError as fault:
         raise (fault.orig if isinstance(fault.orig, sqlite3.DatabaseError) else fault) from None

@@ -2,76 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, text
+from sqlalchemy import Connection, bindparam, func, literal_column, text
 from sqlmodel import col, select
 
 from adapters.sql.codec import EVENTS, recipient_of, say_of
 from adapters.sql.tables import EventRow, NoteRow, OutboxRow, TicketRow, instant, micros
 from bot.address import MessageRef, Place
+from bot.auditor import Census
 from bot.ports import Message, NoSuchTicket, Outgoing, Priority
-from sla_core.events import Event
+from sla_core.events import Event, Opened
 
-_HISTORY = (
+OPENINGS = text(
+    """
+    SELECT t.key, e.kind, e.body FROM ticket t JOIN event e ON e.ticket = t.key AND e.seq = 1
+    WHERE t.account = :account AND t.closed = 0 ORDER BY t.number DESC LIMIT :most
+    """
+)
+HISTORY = (
     select(EventRow.kind, EventRow.body)
     .where(col(EventRow.ticket) == bindparam("ticket"))
     .order_by(col(EventRow.seq))
 )
-_DUE = (
+DUE = (
     select(TicketRow.key)
     .where(col(TicketRow.wake_at) <= bindparam("now"))
     .order_by(col(TicketRow.wake_at), col(TicketRow.key))
     .limit(bindparam("most"))
 )
-_NEXT_WAKE = select(func.min(TicketRow.wake_at)).where(col(TicketRow.wake_at).is_not(None))
-_TICKETS = (
+NEXT_WAKE = select(func.min(TicketRow.wake_at)).where(col(TicketRow.wake_at).is_not(None))
+TICKETS = (
     select(TicketRow.key)
     .where(col(TicketRow.account) == bindparam("account"))
     .order_by(col(TicketRow.number).desc())
 )
-_TICKET_OF = (
+TICKET_OF = (
     select(OutboxRow.ticket)
     .where(
         col(OutboxRow.ref_place) == bindparam("place"),
         col(OutboxRow.ref_id) == bindparam("id"),
         col(OutboxRow.ref_id).is_not(None),
     )
-    .limit(1)
+    .limit(literal_column("1"))
+    .offset(literal_column("0"))
 )
-_NOTED = select(NoteRow.value).where(
+NOTED = select(NoteRow.value).where(
     col(NoteRow.topic) == bindparam("topic"), col(NoteRow.key) == bindparam("key")
 )
-_NOTES = select(NoteRow.key, NoteRow.value).where(col(NoteRow.topic) == bindparam("topic"))
+NOTES = select(NoteRow.key, NoteRow.value).where(col(NoteRow.topic) == bindparam("topic"))
 
-_UNFINISHED = (
+UNFINISHED = (
     select(TicketRow.key)
-    .where(col(TicketRow.closed) == 0)
+    .where(text("closed = 0"))
     .order_by(col(TicketRow.wake_at).is_(None), col(TicketRow.wake_at), col(TicketRow.key))
     .limit(bindparam("most"))
 )
-_UNFINISHED_OF = _UNFINISHED.where(col(TicketRow.account) == bindparam("account"))
+UNFINISHED_OF = UNFINISHED.where(col(TicketRow.account) == bindparam("account"))
 
+# The lanes are few and the outbox is long: their order in the inner join is not left to SQLite.
 _MAY_GO = """
     SELECT m.id FROM outbox m
     LEFT JOIN outbox t ON t.key = m.thread
     LEFT JOIN outbox e ON e.key = m.edits
-    LEFT JOIN lane h ON h.lane = m.lane
-    WHERE m.lane = {lane} AND m.state = 'waiting'
+    WHERE m.lane = {lane} AND m.state = 'waiting' AND m.priority < coalesce((
+          SELECT CASE WHEN h.lease_until > :now THEN 0 WHEN h.not_before > :now THEN h.priority END
+          FROM lane h WHERE h.lane = {lane}), 99)
       AND (m.not_before IS NULL OR m.not_before <= :now)
-      AND (h.lease_until IS NULL OR h.lease_until <= :now)
-      AND (h.not_before IS NULL OR h.not_before <= :now OR m.priority < h.priority)
       AND (m.thread IS NULL OR t.ref_id IS NOT NULL OR t.state IN ('refused', 'superseded'))
       AND (m.edits IS NULL OR (e.ref_id IS NOT NULL AND NOT EXISTS (
-          SELECT 1 FROM lane b JOIN outbox o ON o.key = b.sending
-          WHERE b.lease_until > :now AND o.edits = m.edits)))
+          SELECT 1 FROM lane b CROSS JOIN outbox o
+          WHERE b.lease_until > :now AND o.key = b.sending AND o.edits = m.edits)))
     ORDER BY m.priority, m.turn, m.id LIMIT 1
 """
 
 # Hops from lane to lane along the index of waiting messages, so that a crowded lane costs one look.
-_LANES = text(
+LANES = text(
     f"""
     WITH RECURSIVE busy (lane) AS (
         SELECT min(lane) FROM outbox WHERE state = 'waiting'
@@ -87,7 +96,7 @@ _LANES = text(
 )
 CLAIM = f"""
     SELECT o.key, o.ticket, o.recipient, o.body, o.priority, o.thread, o.edits, o.effect, o.attempts,
-           o.tried_at,
+           o.tried_at, o.trace, o.created_at,
            t.ref_place AS thread_place, t.ref_direct AS thread_direct, t.ref_id AS thread_id,
            e.ref_place AS edits_place, e.ref_direct AS edits_direct, e.ref_id AS edits_id
     FROM outbox o
@@ -96,7 +105,7 @@ CLAIM = f"""
     WHERE o.id = ({_MAY_GO.format(lane=":lane")})
 """
 """The message that a lane says next; `lane` and `now` (microseconds) are given."""
-_NEXT_READY = text(
+NEXT_READY = text(
     """
     SELECT min(at) FROM (
         SELECT min(not_before) AS at FROM outbox WHERE state = 'waiting' AND not_before > :after
@@ -104,69 +113,103 @@ _NEXT_READY = text(
         SELECT min(l.not_before) FROM lane l WHERE l.not_before > :after
           AND EXISTS (SELECT 1 FROM outbox o WHERE o.lane = l.lane AND o.state = 'waiting')
         UNION ALL
-        SELECT min(l.lease_until) FROM lane l WHERE l.lease_until > :after
-          AND EXISTS (SELECT 1 FROM outbox o WHERE o.lane = l.lane AND o.state = 'waiting')
+        SELECT min(lease_until) FROM lane WHERE lease_until > :after
     ) AS instants
     """
 )
 
 
-def history(db: Connection, ticket: str) -> tuple[Event, ...]:
-    """Store.load. Raises NoSuchTicket."""
-    rows = db.execute(_HISTORY, {"ticket": ticket}).all()
+COUNTED = text(
+    """
+    SELECT (SELECT count(*) FROM ticket WHERE closed = 0),
+           (SELECT count(*) FROM ticket WHERE wake_at IS NOT NULL),
+           (SELECT count(*) FROM ticket WHERE wake_at <= :due)
+    """
+)
+WAITING = text(
+    """
+    SELECT priority, count(*) AS number, min(nullif(created_at, 0)) AS oldest
+    FROM outbox WHERE state = 'waiting' GROUP BY priority
+    """
+)
+
+
+def history(ticket: str, rows: Sequence[tuple[str, str]]) -> tuple[Event, ...]:
+    """Store.load, of what HISTORY finds. Raises NoSuchTicket."""
     if not rows:
         raise NoSuchTicket(ticket)
     return tuple(EVENTS.value(kind, body) for kind, body in rows)
 
 
+def openings(rows: Sequence[tuple[str, str, str]]) -> list[tuple[str, Opened]]:
+    """Store.openings, of what OPENINGS finds."""
+    return [(key, _first(kind, body)) for key, kind, body in rows]
+
+
+@lru_cache(maxsize=4096)
+def _first(kind: str, body: str) -> Opened:
+    """First events are asked for again and again, at every form that is filled in; they never change."""
+    opened = EVENTS.value(kind, body)
+    assert isinstance(opened, Opened)
+    return opened
+
+
 def due(db: Connection, now: datetime, limit: int) -> list[str]:
     """Store.due."""
-    return list(db.execute(_DUE, {"now": micros(now), "most": limit}).scalars())
+    return list(db.execute(DUE, {"now": micros(now), "most": limit}).scalars())
 
 
 def next_wake(db: Connection) -> datetime | None:
     """Store.next_wake."""
-    return _maybe(db.execute(_NEXT_WAKE).scalar())
+    return maybe(db.execute(NEXT_WAKE).scalar())
 
 
 def lanes(db: Connection, ready_at: datetime, limit: int) -> list[str]:
     """Outbox.lanes."""
-    return list(db.execute(_LANES, {"now": micros(ready_at), "most": limit}).scalars())
+    return list(db.execute(LANES, {"now": micros(ready_at), "most": limit}).scalars())
 
 
 def next_ready(db: Connection, after: datetime) -> datetime | None:
     """Outbox.next_ready."""
-    return _maybe(db.execute(_NEXT_READY, {"after": micros(after)}).scalar())
-
-
-def ticket_of(db: Connection, message: MessageRef) -> str | None:
-    """Store.ticket_of."""
-    return db.execute(_TICKET_OF, {"place": str(message.place), "id": message.id}).scalar()
+    return maybe(db.execute(NEXT_READY, {"after": micros(after)}).scalar())
 
 
 def tickets(db: Connection, account: str) -> list[str]:
     """Store.tickets."""
-    return list(db.execute(_TICKETS, {"account": account}).scalars())
+    return list(db.execute(TICKETS, {"account": account}).scalars())
 
 
 def unfinished(db: Connection, account: str | None, limit: int) -> list[str]:
     """Store.unfinished."""
     if account is None:
-        return list(db.execute(_UNFINISHED, {"most": limit}).scalars())
-    return list(db.execute(_UNFINISHED_OF, {"account": account, "most": limit}).scalars())
-
-
-def noted(db: Connection, topic: str, key: str) -> str | None:
-    """Notebook.noted."""
-    return db.execute(_NOTED, {"topic": topic, "key": key}).scalar()
+        return list(db.execute(UNFINISHED, {"most": limit}).scalars())
+    return list(db.execute(UNFINISHED_OF, {"account": account, "most": limit}).scalars())
 
 
 def notes(db: Connection, topic: str) -> dict[str, str]:
     """Notebook.notes."""
-    return {row.key: row.value for row in db.execute(_NOTES, {"topic": topic})}
+    return {row.key: row.value for row in db.execute(NOTES, {"topic": topic})}
 
 
-def _maybe(stored: int | None) -> datetime | None:
+def census(db: Connection, due_before: datetime) -> Census:
+    """Counted.census."""
+    counted = db.execute(COUNTED, {"due": micros(due_before)}).one()
+    return counts(counted, db.execute(WAITING).all())
+
+
+def counts(counted: Sequence[Any], waiting: Sequence[Sequence[Any]]) -> Census:
+    """The rows of COUNTED and WAITING as the desk's own value."""
+    tickets, clocks, overdue = counted
+    return Census(
+        tickets,
+        clocks,
+        overdue,
+        {Priority(priority): number for priority, number, _ in waiting},
+        {Priority(priority): instant(oldest) for priority, _, oldest in waiting if oldest},
+    )
+
+
+def maybe(stored: int | None) -> datetime | None:
     return None if stored is None else instant(stored)
 
 
@@ -188,7 +231,9 @@ def outgoing(row: Mapping[str, Any], fence: str) -> Outgoing:
         _ref(row["thread_place"], row["thread_direct"], row["thread_id"]),
         _ref(row["edits_place"], row["edits_direct"], row["edits_id"]),
         fence,
-        _maybe(row["tried_at"]),
+        maybe(row["tried_at"]),
+        row["trace"] or "",
+        maybe(row["created_at"] or None),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +56,7 @@ class Database:
         )
         self._engine = engine
         self._reading = engine.connect()
+        self._glancing = _connected(path, query_only="ON", wal_autocheckpoint=0)
         self._reader = ThreadPoolExecutor(1, "sqlite-reader")
         self._queue: SimpleQueue[_Work | None] = SimpleQueue()
         self._closed = False
@@ -82,6 +83,12 @@ class Database:
             raise RuntimeError("the database is closed")
         return await asyncio.get_running_loop().run_in_executor(self._reader, query, self._reading)
 
+    def glance(self, statement: str, given: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        """The rows of a small question, asked in the loop; it sees every write that has returned."""
+        if self._closed:
+            raise RuntimeError("the database is closed")
+        return self._glancing.execute(statement, given).fetchall()
+
     async def close(self) -> None:
         """Finish what was taken, fold the log into the file, let go of it. Twice is the same as once."""
         if not self._closed:
@@ -93,6 +100,7 @@ class Database:
         self._reader.shutdown()
         self._reading.close()
         self._engine.dispose()
+        self._glancing.close()
         self._writer.join()
 
     def _write_all(self) -> None:

@@ -1,4 +1,4 @@
-"""The desk's Store on a SQLite file."""
+"""The desk's Store on a SQLite file, and the way to it or to a PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,15 +9,25 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
-from adapters.sql import lanes, reads, writes
+from adapters.sql import glances, lanes, reads, writes
 from adapters.sql.migrate import faults, ready
 from adapters.sql.sqlite import Database
-from adapters.sql.url import sqlite_path
+from adapters.sql.url import is_postgres, postgres_url, sqlite_path
 from bot.address import MessageRef
+from bot.auditor import Census, Counted
 from bot.clock import StageClock, real_now
-from bot.ports import Appended, Change, Cost, Decision, Outgoing, Seen
-from sla_core.events import Event
+from bot.ports import Appended, Change, Cost, Decision, Notebook, Outbox, Outgoing, Seen, Store
+from sla_core.events import Event, Opened
+
+
+class DeskStore(Store, Outbox, Notebook, Counted, Protocol):
+    """All that the desk asks of a database, whichever it is."""
+
+    on_change: Callable[[], None] | None
+
+    async def stage(self, wanted: StageClock | None) -> StageClock | None: ...
 
 
 class SqliteStore:
@@ -50,7 +60,7 @@ class SqliteStore:
         return await self.database.write(lambda db: writes.append(db, envelope, change, at), self._kept)
 
     async def load(self, ticket: str) -> tuple[Event, ...]:
-        return await self.database.read(lambda db: reads.history(db, ticket))
+        return glances.history(self.database, ticket)
 
     async def due(self, now: datetime, limit: int) -> list[str]:
         return await self.database.read(lambda db: reads.due(db, now, limit))
@@ -61,6 +71,9 @@ class SqliteStore:
     async def wake(self, now: datetime, limit: int, but: Collection[str], decide: Decision) -> list[str]:
         at = real_now()
         return await self.database.write(lambda db: writes.wake(db, now, limit, but, decide, at), self._woken)
+
+    async def openings(self, account: str, limit: int) -> list[tuple[str, Opened]]:
+        return glances.openings(self.database, account, limit)
 
     async def unfinished(self, account: str | None, limit: int) -> list[str]:
         return await self.database.read(lambda db: reads.unfinished(db, account, limit))
@@ -94,16 +107,19 @@ class SqliteStore:
         return await self.database.read(lambda db: reads.next_ready(db, after))
 
     async def ticket_of(self, message: MessageRef) -> str | None:
-        return await self.database.read(lambda db: reads.ticket_of(db, message))
+        return glances.ticket_of(self.database, message)
 
     async def tickets(self, account: str) -> list[str]:
         return await self.database.read(lambda db: reads.tickets(db, account))
+
+    async def census(self, due_before: datetime) -> Census:
+        return await self.database.read(lambda db: reads.census(db, due_before))
 
     async def note(self, topic: str, key: str, value: str) -> None:
         await self.database.write(lambda db: writes.note(db, topic, key, value))
 
     async def noted(self, topic: str, key: str) -> str | None:
-        return await self.database.read(lambda db: reads.noted(db, topic, key))
+        return glances.noted(self.database, topic, key)
 
     async def notes(self, topic: str) -> dict[str, str]:
         return await self.database.read(lambda db: reads.notes(db, topic))
@@ -121,11 +137,15 @@ class SqliteStore:
 
 
 @asynccontextmanager
-async def connect(url: str, on_change: Callable[[], None] | None = None) -> AsyncIterator[SqliteStore]:
-    """The store at DATABASE_URL, closed at the end; a new file is given its tables.
+async def connect(url: str, on_change: Callable[[], None] | None = None) -> AsyncIterator[DeskStore]:
+    """The store at DATABASE_URL, closed at the end; a new database is given its tables.
 
     `sqlite://` is a database of one's own that is gone at the end. Raises DatabaseFault.
     """
+    if is_postgres(url):
+        async with _shared(postgres_url(url), on_change) as store:
+            yield store
+        return
     if path := sqlite_path(url):
         async with _opened(path, on_change, durable=True) as store:
             yield store
@@ -136,6 +156,21 @@ async def connect(url: str, on_change: Callable[[], None] | None = None) -> Asyn
             yield store
     finally:
         await asyncio.to_thread(shutil.rmtree, folder)
+
+
+@asynccontextmanager
+async def _shared(url: str, on_change: Callable[[], None] | None) -> AsyncIterator[DeskStore]:
+    # Their driver takes a while to load, and most databases are files.
+    from adapters.sql.postgres import PostgresStore
+    from adapters.sql.postgres_pool import Database as Pool
+
+    await asyncio.to_thread(ready, url)
+    store = PostgresStore(Pool(url), on_change)
+    await store.database.open()
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 @asynccontextmanager

@@ -132,9 +132,10 @@ class OutboxRow(SQLModel, table=True):
     """Its place in the lane: an edit that takes another's place takes its turn as well."""
     not_before: int | None = Field(default=None, sa_type=BigInteger)
     tried_at: int | None = Field(default=None, sa_type=BigInteger)
-    """When it was last sent without our learning whether it arrived."""
+    """Since when it may have arrived without our learning of it."""
     created_at: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
     """0: not known, from before this was kept."""
+    trace: str | None = None
 
 
 class LaneRow(SQLModel, table=True):

@@ -6,7 +6,21 @@ from pathlib import Path
 
 from adapters.sql.fault import DatabaseFault
 
-FORMS = "write sqlite:///frontline.db, or sqlite:////var/lib/frontline.db for an absolute path"
+FORMS = (
+    "write sqlite:///frontline.db, sqlite:////var/lib/frontline.db for an absolute path,"
+    " or postgresql://USER:PASSWORD@HOST/DATABASE"
+)
+
+
+def is_postgres(url: str) -> bool:
+    """Whether it names a PostgreSQL, in one of the ways that are usual."""
+    scheme, separator, _ = url.strip().partition("://")
+    return bool(separator) and scheme in ("postgresql", "postgres", "postgresql+psycopg")
+
+
+def postgres_url(url: str) -> str:
+    """A PostgreSQL's address as its own library reads it."""
+    return f"postgresql://{url.strip().partition('://')[2]}"
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -15,8 +29,6 @@ def sqlite_path(url: str) -> Path | None:
     Raises DatabaseFault that shows the forms. Its text never repeats the URL, which may hold a password.
     """
     scheme, separator, rest = url.strip().partition("://")
-    if scheme.partition("+")[0] in ("postgresql", "postgres"):
-        raise DatabaseFault(f"DATABASE_URL: PostgreSQL comes with a later version; for now {FORMS}")
     if scheme != "sqlite" or not separator:
         raise DatabaseFault(f"DATABASE_URL: no database address that Frontline knows; {FORMS}")
     if rest in ("", "/", "/:memory:"):

@@ -7,12 +7,16 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 
-from adapters.sql.codec import EVENTS, recipient_text, say_text
-from adapters.sql.fault import DatabaseFault
-from adapters.sql.tables import instant, micros
+import structlog
+
+from adapters.sql.codec import EVENTS, UnknownKind, recipient_text, say_text
+from adapters.sql.stage import begun, continued
+from adapters.sql.tables import micros
 from bot.clock import StageClock
-from bot.ports import Appended, Change, Conflict, Decision, Message, NoSuchTicket, Priority, Seen
+from bot.ports import Appended, Change, Conflict, Decision, Message, NoSuchTicket, Priority, Seen, trace_of
 from sla_core.events import Event
+
+log = structlog.get_logger(__name__)
 
 
 def open_ticket(
@@ -86,7 +90,13 @@ def wake(
     keys = [key for (key,) in due if key not in but][:limit]
     for key in keys:
         found = db.execute("SELECT kind, body FROM event WHERE ticket = ? ORDER BY seq", (key,)).fetchall()
-        change = decide(key, tuple(EVENTS.value(kind, body) for kind, body in found))
+        try:
+            history = tuple(EVENTS.value(kind, body) for kind, body in found)
+        except ValueError as fault:
+            why = str(fault) if isinstance(fault, UnknownKind) else type(fault).__name__
+            log.error("a ticket cannot be read", ticket=key, why=why)
+            continue
+        change = decide(key, history)
         if change is not None:
             append(db, None, change, at)
     return keys
@@ -104,8 +114,9 @@ def _keep(db: sqlite3.Connection, envelope: str | None, change: Change, at: date
         "INSERT INTO event (ticket, seq, at, kind, body) VALUES (?, ?, ?, ?, ?)",
         [_event(change.ticket, seq, event) for seq, event in enumerate(change.events, change.version + 1)],
     )
+    trace = trace_of(envelope, change)
     for message in change.messages:
-        _say(db, message, at)
+        _say(db, message, trace, at)
     return Appended(change.ticket, change.version + len(change.events))
 
 
@@ -113,11 +124,11 @@ def _event(ticket: str, seq: int, event: Event) -> tuple[str, int, int, str, str
     return ticket, seq, micros(event.at), EVENTS.kind(event), EVENTS.text(event)
 
 
-def _say(db: sqlite3.Connection, message: Message, at: datetime) -> None:
+def _say(db: sqlite3.Connection, message: Message, trace: str, at: datetime) -> None:
     row = db.execute(
         "INSERT INTO outbox"
-        " (key, ticket, lane, recipient, priority, thread, edits, effect, body, state, attempts, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting', 0, ?) ON CONFLICT (key) DO NOTHING",
+        " (key, ticket, lane, recipient, priority, thread, edits, effect, body, state, attempts, created_at,"
+        " trace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting', 0, ?, ?) ON CONFLICT (key) DO NOTHING",
         (
             message.key,
             message.ticket,
@@ -129,6 +140,7 @@ def _say(db: sqlite3.Connection, message: Message, at: datetime) -> None:
             message.effect,
             say_text(message.say),
             micros(at),
+            trace,
         ),
     )
     if not row.rowcount or row.lastrowid is None:
@@ -159,8 +171,10 @@ def _supersede(db: sqlite3.Connection, row: int, message: Message, target: str) 
 
 
 def drop_edits(db: sqlite3.Connection, target: str, why: str, but: int = 0) -> None:
+    """Edits that nobody needs to see any more; one that is under way may still arrive, and its row stays."""
     db.execute(
-        "DELETE FROM outbox WHERE edits = ? AND state = 'waiting' AND id <> ? AND priority = ?",
+        "DELETE FROM outbox WHERE edits = ? AND state = 'waiting' AND id <> ? AND priority = ?"
+        " AND NOT EXISTS (SELECT 1 FROM lane WHERE lane.sending = outbox.key)",
         (target, but, Priority.COUNTDOWN),
     )
     db.execute(
@@ -187,19 +201,9 @@ def stage(db: sqlite3.Connection, wanted: StageClock | None) -> StageClock | Non
     """The clock that this database lives on, `wanted` if it is new. Raises DatabaseFault."""
     found = db.execute("SELECT real, stage, speed FROM stage").fetchone()
     if found:
-        stored = StageClock(instant(found[0]), instant(found[1]), found[2])
-        if wanted and (wanted.stage, wanted.speed) != (stored.stage, stored.speed):
-            raise DatabaseFault(
-                f"FRONTLINE_CLOCK: this database lives on {stored.stage.isoformat()}*{stored.speed};"
-                " set that, nothing, or another DATABASE_URL"
-            )
-        return stored
-    if wanted is None:
-        return None
-    if db.execute("SELECT 1 FROM ticket LIMIT 1").fetchone():
-        raise DatabaseFault(
-            "FRONTLINE_CLOCK: this database has tickets in real time; unset it, or set another DATABASE_URL"
-        )
-    row = (micros(wanted.real), micros(wanted.stage), wanted.speed)
-    db.execute("INSERT INTO stage (id, real, stage, speed) VALUES (1, ?, ?, ?)", row)
+        return continued(found, wanted)
+    if wanted is not None:
+        used = db.execute("SELECT 1 FROM ticket LIMIT 1").fetchone() is not None
+        row = begun(wanted, used=used)
+        db.execute("INSERT INTO stage (id, real, stage, speed) VALUES (1, ?, ?, ?)", row)
     return wanted

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import pytest_asyncio
 
 from adapters.sql.store import SqliteStore, connect
-from bot.ports import Store
 from tests.memory_store import MemoryStore
+from tests.sql.speaking import Kept
+
+DATABASES = ("memory", "sqlite", "postgres")
+
+
+class Twins(NamedTuple):
+    """Two processes' views of one database."""
+
+    one: Kept
+    other: Kept
 
 
 @pytest.fixture
@@ -21,13 +32,32 @@ def url(tmp_path: Path) -> str:
 @pytest_asyncio.fixture
 async def sqlite(url: str) -> AsyncIterator[SqliteStore]:
     async with connect(url) as store:
+        assert isinstance(store, SqliteStore)
         yield store
 
 
-@pytest_asyncio.fixture(params=["memory", "sqlite"])
-async def store(request: pytest.FixtureRequest, url: str) -> AsyncIterator[Store]:
+def _address(request: pytest.FixtureRequest, url: str) -> str:
+    if request.param == "sqlite":
+        return url
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest_asyncio.fixture(params=DATABASES)
+async def store(request: pytest.FixtureRequest, url: str) -> AsyncIterator[Kept]:
     if request.param == "memory":
         yield MemoryStore()
         return
-    async with connect(url) as store:
+    async with connect(_address(request, url)) as store:
         yield store
+
+
+@pytest_asyncio.fixture(params=DATABASES)
+async def twins(request: pytest.FixtureRequest, url: str) -> AsyncIterator[Twins]:
+    if request.param == "memory":
+        both = MemoryStore()
+        yield Twins(both, both)
+        return
+    address = _address(request, url)
+    async with AsyncExitStack() as open_ones:
+        one = await open_ones.enter_async_context(connect(address))
+        yield Twins(one, await open_ones.enter_async_context(connect(address)))

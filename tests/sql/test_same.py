@@ -6,8 +6,9 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,11 +17,13 @@ from hypothesis import strategies as st
 from adapters.sql.migrate import migrate
 from adapters.sql.store import connect
 from bot.address import Place, UserRef
-from bot.ports import Conflict, Message, NoSuchTicket, Notebook, Priority, Store
+from bot.ports import Change, Conflict, Cost, Message, NoSuchTicket, Outgoing, Overtaken, Priority
+from sla_core.events import Event
 from tests.memory_store import MemoryStore
 from tests.sql.samples import ACME, DANA, TRIAGE, at, change, message, opening, ref, wrote
+from tests.sql.speaking import Kept, bare
 
-Act = Callable[[Any], Coroutine[Any, Any, object]]
+Act = Callable[["Workers"], Coroutine[Any, Any, object]]
 
 PLACES: st.SearchStrategy[Place | UserRef] = st.sampled_from([ACME, TRIAGE, DANA])
 KEYS = st.sampled_from([f"m{n}" for n in range(12)])
@@ -44,61 +47,121 @@ def messages(draw: st.DrawFn) -> Message:
 
 SAYS = st.lists(messages(), max_size=3)
 WAKES = st.none() | MINUTES
-
-
-async def says(store: Store, said: list[Message]) -> object:
-    return await store.append(None, change(len(await store.load("ACME-1")), *said))
-
-
-class Kept(Store, Notebook, Protocol):
-    """Both ports, as every store keeps them."""
-
-
+LANES = st.sampled_from([str(ACME), str(TRIAGE), str(DANA), f"page:{ACME}", "countdown:slack"])
+WORKERS = st.sampled_from(["ann", "bob"])
+BUCKETS = st.lists(st.sampled_from(["posts", "edits", "channel"]), unique=True, max_size=2)
+COSTS = st.builds(
+    lambda buckets, burst: [Cost(bucket, timedelta(minutes=2), burst) for bucket in buckets],
+    BUCKETS,
+    st.integers(1, 2),
+)
 NOTES = st.sampled_from(["one", "two", "", "ключ"])
 
-ACTS = st.one_of(
+
+class Workers:
+    """A store, and what two workers have in hand of it."""
+
+    def __init__(self, store: Kept) -> None:
+        self.store = store
+        self.hands: dict[str, Outgoing] = {}
+
+    async def says(self, said: list[Message]) -> object:
+        return await self.store.append(None, change(len(await self.store.load("ACME-1")), *said))
+
+    async def claims(self, who: str, lane: str, now: datetime, lease: int) -> object:
+        claimed = await self.store.claim(lane, now, now + timedelta(minutes=lease))
+        if claimed is not None:
+            self.hands[who] = claimed
+        return claimed and bare(claimed)
+
+    async def begins(self, who: str, costs: list[Cost], now: datetime) -> object:
+        if who not in self.hands:
+            return None
+        return await self.store.begin(self.hands[who], costs, now, now + timedelta(minutes=2))
+
+    async def sent(self, who: str, id: str) -> None:
+        if who in self.hands:
+            await self.store.sent(self.hands[who].message.key, ref(id))
+
+    async def puts_off(self, who: str, until: datetime, alone: bool, unsure: bool) -> None:
+        if who in self.hands:
+            await self.store.put_off(self.hands.pop(who), until, "why", alone=alone, unsure=unsure)
+
+    async def wakes(self, now: datetime, but: str, wake_at: datetime | None) -> object:
+        def decide(key: str, history: tuple[Event, ...]) -> Change | None:
+            if len(history) > 3:
+                return None
+            return change(len(history), events=(wrote(),), ticket=key, wake_at=wake_at)
+
+        return await self.store.wake(now, 2, [but], decide)
+
+
+ACTS: st.SearchStrategy[Act] = st.one_of(
     st.builds(
-        lambda topic, key, value: lambda s: s.note(topic, key, value),
+        lambda topic, key, value: lambda w: w.store.note(topic, key, value),
         st.sampled_from(["places", "people"]),
         NOTES,
         NOTES,
     ),
+    NOTES.map(lambda key: lambda w: w.store.forget("places", key)),
     st.builds(
-        lambda envelope, wake_at: lambda s: s.open(envelope, "acme", opening(wake_at=wake_at)),
+        lambda envelope, wake_at: lambda w: w.store.open(envelope, "acme", opening(wake_at=wake_at)),
         ENVELOPES,
         WAKES,
     ),
     st.builds(
-        lambda envelope, ticket, version, wake_at: (
-            lambda s: s.append(envelope, change(version, events=(wrote(),), ticket=ticket, wake_at=wake_at))
+        lambda envelope, ticket, version, wake_at, closed: (
+            lambda w: w.store.append(
+                envelope, Change(ticket, version, (wrote(),), wake_at, (), closed=closed)
+            )
         ),
         st.none() | ENVELOPES,
         TICKETS,
         st.integers(1, 3),
         WAKES,
+        st.booleans(),
     ),
-    SAYS.map(lambda said: lambda s: says(s, said)),
-    st.builds(lambda key: lambda s: s.sent(key, ref(f"posted {key}")), KEYS),
-    st.builds(lambda key, until: lambda s: s.park(key, until, "why"), KEYS, MINUTES),
-    st.builds(lambda key: lambda s: s.refused(key, "why"), KEYS),
+    SAYS.map(lambda said: lambda w: w.says(said)),
+    SAYS.map(lambda said: lambda w: w.says(said)),
+    st.builds(
+        lambda who, lane, now, lease: lambda w: w.claims(who, lane, now, lease),
+        WORKERS,
+        LANES,
+        MINUTES,
+        st.integers(0, 5),
+    ),
+    st.builds(lambda who, costs, now: lambda w: w.begins(who, costs, now), WORKERS, COSTS, MINUTES),
+    st.builds(lambda who, id: lambda w: w.sent(who, id), WORKERS, KEYS),
+    st.builds(
+        lambda who, until, alone, unsure: lambda w: w.puts_off(who, until, alone, unsure),
+        WORKERS,
+        MINUTES,
+        st.booleans(),
+        st.booleans(),
+    ),
+    st.builds(lambda key: lambda w: w.store.sent(key, ref(f"posted {key}")), KEYS),
+    st.builds(lambda key: lambda w: w.store.refused(key, "why"), KEYS),
+    st.builds(lambda buckets, until: lambda w: w.store.shut(buckets, until), BUCKETS, MINUTES),
+    st.builds(lambda now, but, at: lambda w: w.wakes(now, but, at), MINUTES, TICKETS, WAKES),
 )
 
 
-async def answer(store: Store, act: Act) -> object:
+async def answer(workers: Workers, act: Act) -> object:
     try:
-        return await act(store)
-    except (Conflict, NoSuchTicket, LookupError) as fault:
+        return await act(workers)
+    except (Conflict, NoSuchTicket, LookupError, Overtaken) as fault:
         return LookupError if isinstance(fault, KeyError) else type(fault)
 
 
 async def seen(store: Kept) -> list[object]:
     return [
-        [await store.unsent(at(minutes), 9) for minutes in (0, 4, 9)],
-        await store.unsent(at(9), 2),
-        await store.next_ready(),
+        [await store.lanes(at(minutes), 9) for minutes in (0, 4, 9)],
+        await store.lanes(at(9), 2),
+        [await store.next_ready(at(minutes)) for minutes in (-1, 4)],
         await store.next_wake(),
         await store.due(at(5), 2),
         await store.tickets("acme"),
+        [await store.unfinished(account, most) for account in (None, "acme", "nobody") for most in (1, 9)],
         [await store.ticket_of(ref(f"posted m{n}")) for n in range(12)],
         [sorted((await store.notes(topic)).items()) for topic in ("places", "people", "none")],
         [await store.noted("places", key) for key in ("one", "two", "three")],
@@ -116,13 +179,14 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(plan=st.lists(ACTS, max_size=40))
 def test_both_stores_answer_the_same(empty: Path, plan: list[Act]) -> None:
     async def compare(path: Path) -> None:
-        model = MemoryStore()
+        model = Workers(MemoryStore())
         async with connect(f"sqlite:///{path}") as store:
-            await model.open("first", "acme", opening())
-            await store.open("first", "acme", opening())
+            tables = Workers(store)
+            for each in (model, tables):
+                await each.store.open("first", "acme", opening())
             for act in plan:
-                assert await answer(store, act) == await answer(model, act)
-                assert await seen(store) == await seen(model)
+                assert await answer(tables, act) == await answer(model, act)
+                assert await seen(store) == await seen(model.store)
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(compare(Path(shutil.copy(empty, folder))))

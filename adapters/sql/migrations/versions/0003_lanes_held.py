@@ -37,6 +37,7 @@ def upgrade() -> None:
         op.add_column("outbox", sa.Column(column, sa.BigInteger(), nullable=False, server_default="0"))
     for column in ("not_before", "tried_at"):
         op.add_column("outbox", sa.Column(column, sa.BigInteger()))
+    op.add_column("outbox", sa.Column("trace", sa.String()))
     op.execute("UPDATE outbox SET turn = id")
     op.drop_index("outbox_waiting", "outbox")
     op.create_index(
@@ -80,7 +81,7 @@ def downgrade() -> None:
         sqlite_where=WAITING,
         postgresql_where=WAITING,
     )
-    for column in ("created_at", "tried_at", "not_before", "turn"):
+    for column in ("trace", "created_at", "tried_at", "not_before", "turn"):
         op.drop_column("outbox", column)
     op.drop_index("ticket_unfinished", "ticket")
     op.drop_column("ticket", "closed")

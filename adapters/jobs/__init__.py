@@ -1,0 +1,1 @@
+"""Work shared by the replicas of a desk: procrastinate on their PostgreSQL."""

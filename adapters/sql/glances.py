@@ -1,0 +1,46 @@
+"""The small questions that every act asks, put to SQLite by the event loop itself.
+
+A thread to hand them to would cost ten times what they take; each looks up a few rows by an index.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.dialects.sqlite import dialect
+from sqlalchemy.sql import ClauseElement
+
+from adapters.sql import reads
+from adapters.sql.sqlite import Database
+from bot.address import MessageRef
+from sla_core.events import Event, Opened
+
+
+def _compiled(statement: ClauseElement) -> str:
+    return str(statement.compile(dialect=dialect(paramstyle="named")))
+
+
+_HISTORY = _compiled(reads.HISTORY)
+_OPENINGS = _compiled(reads.OPENINGS)
+_TICKET_OF = _compiled(reads.TICKET_OF)
+_NOTED = _compiled(reads.NOTED)
+
+
+def history(db: Database, ticket: str) -> tuple[Event, ...]:
+    """Store.load. Raises NoSuchTicket."""
+    return reads.history(ticket, db.glance(_HISTORY, {"ticket": ticket}))
+
+
+def openings(db: Database, account: str, limit: int) -> list[tuple[str, Opened]]:
+    """Store.openings."""
+    return reads.openings(db.glance(_OPENINGS, {"account": account, "most": limit}))
+
+
+def ticket_of(db: Database, message: MessageRef) -> str | None:
+    """Store.ticket_of."""
+    found = db.glance(_TICKET_OF, {"place": str(message.place), "id": message.id})
+    return found[0][0] if found else None
+
+
+def noted(db: Database, topic: str, key: str) -> str | None:
+    """Notebook.noted."""
+    found = db.glance(_NOTED, {"topic": topic, "key": key})
+    return found[0][0] if found else None

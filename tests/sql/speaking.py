@@ -1,0 +1,68 @@
+"""What a courier does with an outbox, in short: for tests that say who may speak and what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bot.address import MessageRef
+from bot.ports import Message, Notebook, Outbox, Outgoing, Store
+from tests.sql.samples import NOON, change, opening
+
+LEASE = timedelta(seconds=5)
+LONG_AGO = NOON - timedelta(days=1)
+
+
+class Kept(Store, Outbox, Notebook, Protocol):
+    """All ports, as every database keeps them."""
+
+    on_change: Callable[[], None] | None
+
+
+async def says(store: Store, *messages: Message) -> None:
+    """A change of ACME-1 that says this; the ticket is opened first if it is not there."""
+    if not await store.tickets("acme"):
+        await store.open("first", "acme", opening())
+    await store.append(None, change(len(await store.load("ACME-1")), *messages))
+
+
+async def next_of(store: Outbox, now: datetime = NOON, limit: int = 50) -> list[str]:
+    """The keys of what each lane says next, most urgent first; no lane is held afterwards."""
+    return [outgoing.message.key for outgoing in await heads(store, now, limit)]
+
+
+async def heads(store: Outbox, now: datetime = NOON, limit: int = 50) -> list[Outgoing]:
+    claimed = [await store.claim(lane, now, LONG_AGO) for lane in await store.lanes(now, limit)]
+    return [outgoing for outgoing in claimed if outgoing is not None]
+
+
+async def claims(store: Outbox, lane: object, now: datetime = NOON) -> Outgoing:
+    """Hold a lane for its next message, which there is."""
+    outgoing = await store.claim(str(lane), now, now + LEASE)
+    assert outgoing is not None, f"{lane} has nothing to say"
+    return outgoing
+
+
+async def begins(store: Outbox, lane: object, now: datetime = NOON) -> Outgoing:
+    """As far as the call of the platform: claimed and paid for."""
+    outgoing = await claims(store, lane, now)
+    assert await store.begin(outgoing, (), now, now + LEASE) is None
+    return outgoing
+
+
+async def delivers(store: Outbox, lane: object, ref: MessageRef, now: datetime = NOON) -> str:
+    """The next message of a lane arrives; its key."""
+    outgoing = await begins(store, lane, now)
+    await store.sent(outgoing.message.key, ref)
+    return outgoing.message.key
+
+
+async def puts_off(store: Outbox, lane: object, until: datetime, now: datetime = NOON) -> None:
+    await store.put_off(await begins(store, lane, now), until, "rate limit")
+
+
+def bare(outgoing: Outgoing) -> Outgoing:
+    """Without what no test can know."""
+    return replace(outgoing, fence="", trace="", said_at=None)

@@ -1,0 +1,123 @@
+"""What every Outbox promises about what platforms let through."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bot.ports import Cost, Outbox
+from tests.sql.conftest import Twins
+from tests.sql.samples import ACME, NOON, TRIAGE, at, message, ref
+from tests.sql.speaking import LEASE, Kept, claims, says
+
+SECOND = timedelta(seconds=1)
+POSTS = Cost("posts", SECOND, 3)
+CHANNEL = Cost("channel", SECOND * 10, 1)
+
+
+def after(seconds: float) -> datetime:
+    return NOON + SECOND * seconds
+
+
+async def pays(store: Outbox, *costs: Cost, now: datetime = NOON, lane: object = ACME) -> datetime | None:
+    """Try to pay for the next message of a lane; it stays to be sent."""
+    outgoing = await claims(store, lane, now)
+    wait = await store.begin(outgoing, costs, now, now + LEASE)
+    await store.put_off(outgoing, now, "only trying", alone=True)
+    return wait
+
+
+async def test_so_many_at_once_and_then_at_a_pace(store: Kept) -> None:
+    """Whoever waits for as long as it was told gets through at once."""
+    await says(store, message("m1"))
+    assert [await pays(store, POSTS) for _ in range(4)] == [None, None, None, after(1)]
+    assert await pays(store, POSTS, now=after(0.5)) == after(1)
+    assert [await pays(store, POSTS, now=after(1)) for _ in range(2)] == [None, after(2)]
+    assert await pays(store, POSTS, now=after(2)) is None
+    calm = after(60)
+    assert [await pays(store, POSTS, now=calm) for _ in range(4)] == [None] * 3 + [after(61)]
+
+
+async def test_a_pace_is_kept_over_a_long_time(store: Kept) -> None:
+    """In any minute no more than the burst and the pace allow."""
+    await says(store, message("m1"))
+    now, times = NOON, []
+    while now < after(30):
+        wait = await pays(store, Cost("edits", SECOND * 2.5, 1), now=now)
+        if wait is None:
+            times.append(now)
+        now = wait or now
+    assert times == [after(2.5 * n) for n in range(12)]
+
+
+async def test_what_cannot_all_be_paid_is_not_paid_at_all(store: Kept) -> None:
+    await says(store, message("m1"))
+    assert await pays(store, POSTS, CHANNEL) is None
+    assert await pays(store, POSTS, CHANNEL) == after(10)
+    assert [await pays(store, POSTS) for _ in range(3)] == [None, None, after(1)]
+
+
+async def test_nothing_was_tried_when_nothing_was_paid(store: Kept) -> None:
+    await says(store, message("m1"))
+    await store.shut(["posts"], at(5))
+    outgoing = await claims(store, ACME)
+    assert await store.begin(outgoing, (POSTS,), NOON, NOON + LEASE) == at(5)
+    await store.put_off(outgoing, NOON, "used up", unsure=True)
+    assert (await claims(store, ACME)).tried_at is None
+
+
+async def test_a_shut_bucket_lets_nothing_through_and_others_do(store: Kept) -> None:
+    """Complaint 33: one method's 429 is not another's."""
+    await says(store, message("m1"))
+    await store.shut(["posts"], at(5))
+    assert await pays(store, POSTS) == at(5)
+    assert await pays(store, CHANNEL) is None
+    assert await pays(store, POSTS, now=at(5)) is None
+
+
+async def test_a_shorter_wish_does_not_open_what_a_longer_one_shut(store: Kept) -> None:
+    await says(store, message("m1"))
+    await store.shut(["posts"], at(5))
+    await store.shut(["posts"], at(2))
+    assert await pays(store, POSTS, now=at(3)) == at(5)
+
+
+async def test_shutting_leaves_what_was_paid(store: Kept) -> None:
+    await says(store, message("m1"))
+    for _ in range(3):
+        await pays(store, POSTS)
+    await store.shut(["posts"], after(0.2))
+    assert await pays(store, POSTS, now=after(0.3)) == after(1)
+
+
+async def test_more_burst_for_what_is_urgent(store: Kept) -> None:
+    """The same bucket, and pages may dip deeper into it."""
+    await says(store, message("m1"))
+    assert [await pays(store, POSTS) for _ in range(4)] == [None] * 3 + [after(1)]
+    urgent = Cost("posts", SECOND, 5)
+    assert [await pays(store, urgent) for _ in range(3)] == [None, None, after(1)]
+    assert await pays(store, POSTS, now=after(1)) == after(3)
+
+
+async def test_a_clock_that_was_set_back_shuts_nothing_for_as_long(store: Kept) -> None:
+    await says(store, message("m1"), message("m2", to=TRIAGE))
+    for _ in range(3):
+        await pays(store, POSTS)
+    before = NOON - timedelta(hours=1)
+    assert await pays(store, POSTS, now=before, lane=TRIAGE) is None
+
+
+async def test_buckets_are_shared_by_all_processes(twins: Twins) -> None:
+    one, other = twins
+    await says(one, message("m1"), message("m2", to=TRIAGE))
+    assert [await pays(one, POSTS), await pays(other, POSTS, lane=TRIAGE)] == [None, None]
+    assert [await pays(one, POSTS), await pays(other, POSTS, lane=TRIAGE)] == [None, after(1)]
+    await one.shut(["channel"], at(1))
+    assert await pays(other, CHANNEL) == at(1)
+
+
+async def test_paying_holds_the_lane(store: Kept) -> None:
+    await says(store, message("m1"))
+    outgoing = await claims(store, ACME)
+    assert await store.begin(outgoing, (POSTS,), NOON, at(1)) is None
+    assert await store.claim(str(ACME), at(0.5), at(1)) is None
+    await store.sent("m1", ref("1"))

@@ -1,0 +1,189 @@
+"""What every Outbox promises about messages that replace others."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from adapters.sql.store import SqliteStore
+from bot.ports import Cost, Message, Overtaken, Priority
+from tests.sql.samples import ACME, NOON, TRIAGE, at, message, ref
+from tests.sql.speaking import LEASE, Kept, begins, claims, delivers, heads, next_of, says
+
+COUNTDOWNS = "countdown:slack"
+
+
+async def a_card(store: Kept, key: str = "card", id: str = "1") -> None:
+    await says(store, message(key))
+    assert await delivers(store, ACME, ref(id)) == key
+
+
+async def test_an_edit_waits_while_another_of_the_same_message_is_under_way(store: Kept) -> None:
+    """They are in different lanes, and the older must not come last."""
+    await a_card(store)
+    await says(store, message("countdown", priority=Priority.COUNTDOWN, edits="card"))
+    await begins(store, COUNTDOWNS)
+    await says(store, message("state", edits="card"))
+    assert await next_of(store) == []
+    await store.sent("countdown", ref("1"))
+    assert await next_of(store) == ["state"]
+
+
+async def test_an_edit_waits_no_longer_than_the_lease(store: Kept) -> None:
+    await a_card(store)
+    await says(store, message("countdown", priority=Priority.COUNTDOWN, edits="card"))
+    await begins(store, COUNTDOWNS)
+    await says(store, message("state", edits="card"))
+    assert await store.next_ready(NOON) == NOON + LEASE
+    assert await next_of(store, NOON + LEASE) == ["state"]
+
+
+async def test_edits_of_other_messages_do_not_wait(store: Kept) -> None:
+    await a_card(store)
+    await a_card(store, "second", "2")
+    await says(store, message("e1", priority=Priority.COUNTDOWN, edits="card"))
+    await begins(store, COUNTDOWNS)
+    await says(store, message("e2", edits="second"))
+    assert await next_of(store) == ["e2"]
+
+
+async def test_the_newest_edit_has_the_turn_of_the_oldest(store: Kept) -> None:
+    """Else a card that changes often would never be reached."""
+    await a_card(store)
+    await a_card(store, "second", "2")
+    busy, calm = (
+        [message(f"{card} {n}", priority=Priority.COUNTDOWN, edits=card) for n in range(3)]
+        for card in ("card", "second")
+    )
+    await says(store, busy[0], calm[0])
+    await says(store, busy[1])
+    await says(store, busy[2])
+    assert await next_of(store) == ["card 2"]
+    assert await delivers(store, COUNTDOWNS, ref("1")) == "card 2"
+    await says(store, message("card 3", priority=Priority.COUNTDOWN, edits="card"))
+    assert await next_of(store) == ["second 0"]
+
+
+async def test_the_newest_edit_has_the_urgency_of_the_most_urgent(store: Kept) -> None:
+    await a_card(store)
+    await says(store, message("breach", priority=Priority.BREACH, edits="card"))
+    await says(store, message("reply", priority=Priority.REPLY))
+    await says(store, message("countdown", priority=Priority.COUNTDOWN, edits="card"))
+    (first,) = await heads(store)
+    assert (first.message.key, first.message.priority) == ("countdown", Priority.BREACH)
+    assert await store.lanes(NOON, 9) == [str(ACME)]
+
+
+async def test_an_edit_that_nobody_needs_any_more_is_not_sent(store: Kept) -> None:
+    await a_card(store)
+    await says(store, message("e1", edits="card"))
+    old = await claims(store, ACME)
+    await says(store, message("e2", edits="card"))
+    with pytest.raises(Overtaken):
+        await store.begin(old, (), NOON, at(1))
+    await store.put_off(old, NOON, "overtaken", alone=True)
+    assert await next_of(store) == ["e2"], "without waiting for the lease"
+
+
+@pytest.mark.parametrize("priority", [Priority.STATE, Priority.COUNTDOWN])
+async def test_an_edit_under_way_may_arrive_after_a_newer_one_was_decided(
+    store: Kept, priority: Priority
+) -> None:
+    await a_card(store)
+    await says(store, message("e1", priority=priority, edits="card"))
+    under_way = await begins(store, message("", priority=priority).lane)
+    await says(store, message("e2", priority=priority, edits="card"))
+    assert await next_of(store) == []
+    await store.sent(under_way.message.key, ref("1"))
+    assert await next_of(store) == ["e2"]
+
+
+@pytest.mark.parametrize("priority", [Priority.STATE, Priority.COUNTDOWN])
+async def test_an_edit_under_way_may_fail_after_a_newer_one_was_decided(
+    store: Kept, priority: Priority
+) -> None:
+    await a_card(store)
+    await says(store, message("e1", priority=priority, edits="card"))
+    under_way = await begins(store, message("", priority=priority).lane)
+    await says(store, message("e2", priority=priority, edits="card"))
+    await store.put_off(under_way, NOON, "HTTP 503", alone=True)
+    assert await next_of(store) == ["e2"]
+
+
+async def test_what_was_posted_anew_is_edited_from_then_on(store: Kept) -> None:
+    """CannotEdit: its successor takes its place, and people may answer under either."""
+    await a_card(store)
+    await says(store, message("e1", edits="card"))
+    await delivers(store, ACME, ref("2"))
+    await says(store, message("e2", edits="card"), message("reply", to=TRIAGE, thread="card"))
+    assert {outgoing.edits or outgoing.thread for outgoing in await heads(store)} == {ref("2")}
+    assert [await store.ticket_of(ref(id)) for id in ("1", "2")] == ["ACME-1", "ACME-1"]
+    await delivers(store, ACME, ref("3"))
+    assert [await store.ticket_of(ref(id)) for id in ("1", "2", "3")] == ["ACME-1"] * 3
+    await says(store, message("e3", edits="card"))
+    assert [outgoing.edits for outgoing in await heads(store) if outgoing.edits] == [ref("3")]
+
+
+async def test_a_countdown_posted_anew_leads_to_its_ticket_too(store: Kept) -> None:
+    await a_card(store)
+    await says(store, message("e1", priority=Priority.COUNTDOWN, edits="card"))
+    await delivers(store, COUNTDOWNS, ref("2"))
+    assert [await store.ticket_of(ref(id)) for id in ("1", "2")] == ["ACME-1", "ACME-1"]
+
+
+async def rows(store: SqliteStore) -> list[str]:
+    found = await store.database.write(lambda db: db.execute("SELECT key FROM outbox").fetchall())
+    return [key for (key,) in found]
+
+
+async def test_done_countdowns_leave_nothing(sqlite: SqliteStore) -> None:
+    """A card is drawn anew many times a day: they say nothing that the card does not."""
+    await a_card(sqlite)
+    for n in range(5):
+        await says(sqlite, message(f"e{n}", priority=Priority.COUNTDOWN, edits="card"))
+    assert await rows(sqlite) == ["card", "e4"], "superseded ones are gone"
+    under_way = await begins(sqlite, COUNTDOWNS)
+    await says(sqlite, message("e5", priority=Priority.COUNTDOWN, edits="card"))
+    await sqlite.sent(under_way.message.key, ref("1"))
+    assert await rows(sqlite) == ["card", "e5"]
+    under_way = await begins(sqlite, COUNTDOWNS)
+    await says(sqlite, message("e6", priority=Priority.COUNTDOWN, edits="card"))
+    await sqlite.put_off(under_way, NOON, "HTTP 503", alone=True)
+    assert await rows(sqlite) == ["card", "e6"]
+    await delivers(sqlite, COUNTDOWNS, ref("1"))
+    assert await rows(sqlite) == ["card"]
+
+
+async def all_in_turn(store: SqliteStore, cards: int) -> None:
+    """So many cards count down, one edit each 2.5 s; ten of them change again and again meanwhile."""
+    keys = [f"card {n}" for n in range(cards)]
+    await says(store, *(message(key) for key in keys))
+    for key in keys:
+        await store.sent(key, ref(key))
+
+    def counts_down(key: str, round_: int) -> Message:
+        return message(f"{key}/{round_}", priority=Priority.COUNTDOWN, edits=key)
+
+    await says(store, *(counts_down(key, 0) for key in keys))
+    pace, now, served = Cost("edits", timedelta(seconds=2.5), 1), NOON, []
+    for step in range(cards):
+        outgoing = await claims(store, COUNTDOWNS, now)
+        assert await store.begin(outgoing, (pace,), now, now + LEASE) is None
+        assert outgoing.message.edits is not None
+        served.append(outgoing.message.edits)
+        await store.sent(outgoing.message.key, ref(served[-1]))
+        if step % 10 == 0:
+            await says(store, *(counts_down(key, step + 1) for key in keys[:5] + keys[-5:]))
+        now += pace.every
+    assert sorted(served) == sorted(keys), "each once, before any a second time"
+
+
+async def test_no_card_starves(sqlite: SqliteStore) -> None:
+    await all_in_turn(sqlite, 300)
+
+
+@pytest.mark.soak
+async def test_no_card_of_five_thousand_starves(sqlite: SqliteStore) -> None:
+    """At 24 edits a minute it takes them three and a half hours; nobody waits longer than that."""
+    await all_in_turn(sqlite, 5000)

@@ -1,0 +1,152 @@
+"""What every Outbox promises about who speaks for a lane, and for how long."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.ports import Overtaken, Priority
+from tests.sql.conftest import Twins
+from tests.sql.samples import ACME, DANA, NOON, TRIAGE, at, message, ref
+from tests.sql.speaking import LEASE, Kept, begins, claims, delivers, heads, next_of, puts_off, says
+
+
+async def test_one_speaks_for_a_lane(twins: Twins) -> None:
+    one, other = twins
+    await says(one, message("m1"), message("m2"), message("elsewhere", to=TRIAGE))
+    held = await claims(one, ACME)
+    assert held.message.key == "m1"
+    assert await other.claim(str(ACME), NOON, NOON + LEASE) is None
+    assert await other.lanes(NOON, 9) == [str(TRIAGE)]
+    await one.sent("m1", ref("1"))
+    assert (await claims(other, ACME)).message.key == "m2"
+
+
+async def test_when_the_lease_is_over_another_takes_over(twins: Twins) -> None:
+    one, other = twins
+    await says(one, message("m1"))
+    await begins(one, ACME)
+    assert await other.claim(str(ACME), NOON + LEASE / 2, at(1)) is None
+    taken = await claims(other, ACME, NOON + LEASE)
+    assert taken.message.key == "m1"
+    assert taken.tried_at == NOON, "it may have arrived: whoever takes over looks for it"
+
+
+async def test_who_was_overtaken_must_not_send(twins: Twins) -> None:
+    """A process that stood still wakes up with a message in its hands."""
+    one, other = twins
+    await says(one, message("m1"))
+    frozen = await claims(one, ACME)
+    taken = await claims(other, ACME, NOON + LEASE)
+    with pytest.raises(Overtaken):
+        await one.begin(frozen, (), NOON + LEASE, at(1))
+    assert await other.begin(taken, (), NOON + LEASE, at(1)) is None
+    await other.sent("m1", ref("1"))
+    with pytest.raises(Overtaken):
+        await one.begin(frozen, (), at(2), at(3))
+
+
+async def test_who_was_overtaken_changes_nothing_any_more(twins: Twins) -> None:
+    one, other = twins
+    await says(one, message("m1"))
+    frozen = await begins(one, ACME)
+    await begins(other, ACME, at(1))
+    await one.put_off(frozen, at(60), "HTTP 503")
+    assert await one.lanes(at(1), 9) == [], "the other's hold stands"
+    (again,) = await heads(other, at(2))
+    assert (again.attempts, again.tried_at) == (0, NOON), "and what it tried is not forgotten"
+
+
+async def test_a_late_arrival_of_the_overtaken_counts(twins: Twins) -> None:
+    """Its call had gone out before the lease was over: the message is there, and need not go again."""
+    one, other = twins
+    await says(one, message("m1"), message("m2"))
+    await begins(one, ACME)
+    taken = await claims(other, ACME, at(1))
+    await one.sent("m1", ref("1"))
+    with pytest.raises(Overtaken):
+        await other.begin(taken, (), at(1), at(2))
+    await other.put_off(taken, at(1), "overtaken", alone=True)
+    assert await next_of(other, at(1)) == ["m2"]
+    assert await other.ticket_of(ref("1")) == "ACME-1"
+
+
+async def test_beginning_holds_the_lane_for_longer(store: Kept) -> None:
+    await says(store, message("m1"))
+    outgoing = await claims(store, ACME)
+    await store.begin(outgoing, (), NOON, at(3))
+    assert await store.lanes(at(2), 9) == []
+    assert await store.lanes(at(3), 9) == [str(ACME)]
+
+
+async def test_what_may_have_arrived_stays_so_until_it_is_sure(store: Kept) -> None:
+    await says(store, message("m1"))
+    assert [outgoing.tried_at for outgoing in await heads(store)] == [None]
+    await store.put_off(await begins(store, ACME), at(1), "no answer in time", unsure=True)
+    assert [outgoing.tried_at for outgoing in await heads(store, at(1))] == [NOON]
+    await store.put_off(await begins(store, ACME, at(1)), at(2), "no answer in time", unsure=True)
+    assert [outgoing.tried_at for outgoing in await heads(store, at(2))] == [NOON], (
+        "the first may have arrived"
+    )
+    await store.put_off(await begins(store, ACME, at(2)), at(3), "rate limit")
+    assert [outgoing.tried_at for outgoing in await heads(store, at(3))] == [None]
+
+
+async def test_one_may_be_put_off_alone(store: Kept) -> None:
+    """Nobody waits for an edit."""
+    await says(store, message("m1"), message("m2"))
+    await store.put_off(await begins(store, ACME), at(5), "rate limit", alone=True)
+    assert await next_of(store, at(1)) == ["m2"]
+    assert await next_of(store, at(5)) == ["m1"], "and has kept its turn"
+
+
+async def test_one_put_off_alone_ends_no_pause(store: Kept) -> None:
+    await says(store, message("m1"))
+    await puts_off(store, ACME, at(9))
+    await says(store, message("breach", priority=Priority.BREACH))
+    await store.put_off(await begins(store, ACME, at(1)), at(2), "HTTP 503", alone=True)
+    assert await next_of(store, at(2)) == ["breach"]
+    await delivers(store, ACME, ref("1"), at(2))
+    assert await next_of(store, at(9)) == ["m1"]
+
+
+async def test_pages_are_apart(store: Kept) -> None:
+    """engine.md 3: pages wait behind pages only."""
+    page, second = (message(key, to=DANA, priority=Priority.PAGE) for key in ("page", "second"))
+    await says(store, message("state", to=DANA), page, second)
+    await begins(store, DANA)
+    assert await next_of(store) == ["page"]
+    await begins(store, page.lane)
+    assert await next_of(store) == []
+    await store.sent("state", ref("1"))
+    assert await store.lanes(NOON, 9) == []
+    await store.sent("page", ref("2"))
+    assert await next_of(store) == ["second"]
+
+
+async def test_countdowns_share_a_lane_and_yield(store: Kept) -> None:
+    """Complaint 33: however many cards there are, what really happened goes first."""
+    await says(store, message("acme"), message("triage", to=TRIAGE), message("dana", to=DANA))
+    for lane in (ACME, TRIAGE, DANA):
+        await delivers(store, lane, ref(str(lane)))
+    countdowns = [
+        message(f"{card} countdown", to=to, priority=Priority.COUNTDOWN, edits=card)
+        for card, to in (("acme", ACME), ("triage", TRIAGE), ("dana", DANA))
+    ]
+    assert {each.lane for each in countdowns} == {"countdown:slack"}
+    await says(store, *countdowns, message("state"))
+    assert await next_of(store) == ["state", "acme countdown"]
+    await puts_off(store, "countdown:slack", at(5))
+    assert await next_of(store, at(1)) == ["state"]
+
+
+async def test_a_refused_message_frees_its_lane(store: Kept) -> None:
+    await says(store, message("m1"), message("m2"))
+    await begins(store, ACME)
+    await store.refused("m1", "is_archived")
+    assert await next_of(store) == ["m2"]
+
+
+async def test_most_urgent_lane_first_then_longest_waiting(store: Kept) -> None:
+    await says(store, message("d", to=DANA), message("t", to=TRIAGE, priority=Priority.BREACH), message("a"))
+    assert await store.lanes(NOON, 9) == [str(TRIAGE), str(DANA), str(ACME)]
+    assert await store.lanes(NOON, 1) == [str(TRIAGE)]

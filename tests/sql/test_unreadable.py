@@ -1,0 +1,76 @@
+"""A newer version writes what this one cannot read, while both run: that waits, everything else goes on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+import pytest_asyncio
+
+from adapters.sql.postgres import PostgresStore
+from adapters.sql.store import SqliteStore, connect
+from bot.ports import Change
+from sla_core.events import Event
+from tests.sql.samples import ACME, NOON, at, change, message, opening, ref, wrote
+from tests.sql.speaking import begins, delivers, next_of, says
+
+Tables = SqliteStore | PostgresStore
+
+HOLOGRAM = "UPDATE outbox SET body = '{\"kind\": \"Hologram\"}' WHERE key = 'new'"
+TORN = "UPDATE outbox SET recipient = 'no JSON' WHERE key = 'new'"
+TELEPORTED = "UPDATE event SET kind = 'Teleported' WHERE ticket = 'ACME-1'"
+FIELDS = "UPDATE event SET body = '{}' WHERE ticket = 'ACME-1'"
+
+
+@pytest_asyncio.fixture(params=["sqlite", "postgres"])
+async def tables(request: pytest.FixtureRequest, url: str) -> AsyncIterator[Tables]:
+    address = url if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+    async with connect(address) as store:
+        assert isinstance(store, SqliteStore | PostgresStore)
+        yield store
+
+
+async def run(store: Tables, statement: str) -> None:
+    if isinstance(store, SqliteStore):
+        await store.database.write(lambda db: db.execute(statement).rowcount)
+    else:
+        await store.database.run(lambda db: db.execute(statement.encode()))
+
+
+@pytest.mark.parametrize("spoil", [HOLOGRAM, TORN])
+async def test_a_message_that_cannot_be_read_waits_alone(tables: Tables, spoil: str) -> None:
+    await says(tables, message("new"), message("m1"))
+    await run(tables, spoil)
+    assert await delivers(tables, ACME, ref("1")) == "m1"
+    assert await next_of(tables) == []
+    assert await next_of(tables, NOON + timedelta(seconds=59)) == []
+    await run(tables, "UPDATE outbox SET body = (SELECT body FROM outbox WHERE key = 'm1') WHERE key = 'new'")
+    mend = "UPDATE outbox SET recipient = (SELECT recipient FROM outbox WHERE key = 'm1') WHERE key = 'new'"
+    await run(tables, mend)
+    assert await next_of(tables, at(1)) == ["new"], "the newer version, or this one after an update"
+
+
+async def test_one_that_cannot_be_read_does_not_hold_its_lane(tables: Tables) -> None:
+    await says(tables, message("new"))
+    await run(tables, HOLOGRAM)
+    assert await tables.claim(str(ACME), NOON, at(1)) is None
+    await says(tables, message("m1"))
+    assert (await begins(tables, ACME)).message.key == "m1"
+
+
+@pytest.mark.parametrize("spoil", [TELEPORTED, FIELDS])
+async def test_a_ticket_that_cannot_be_read_is_claimed_and_not_decided(tables: Tables, spoil: str) -> None:
+    for n in range(3):
+        await tables.open(f"e{n}", "acme", opening(wake_at=at(n)))
+    await run(tables, spoil)
+    decided: list[str] = []
+
+    def decide(key: str, history: tuple[Event, ...]) -> Change | None:
+        decided.append(key)
+        return change(len(history), events=(wrote(),), ticket=key)
+
+    assert await tables.wake(at(9), 9, (), decide) == ["ACME-1", "ACME-2", "ACME-3"]
+    assert decided == ["ACME-2", "ACME-3"]
+    assert await tables.due(at(9), 9) == ["ACME-1"]
+    assert await tables.wake(at(9), 9, ["ACME-1"], decide) == []
