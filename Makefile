@@ -11,7 +11,7 @@ BENCH_READY := $(VENV)/.bench-ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format demo bench lock clean
+.PHONY: help setup test soak lint format demo bench lock clean screenshots
 
 define step
 @echo "== $(1)"; { $(2); } || { echo "!! failed: $(1)" >&2; exit 1; }
@@ -19,7 +19,7 @@ endef
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | \
-	  while IFS='|' read -r name text; do printf '%-8s %s\n' "$$name" "$$text"; done
+	  while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
 
 setup: $(READY) ## .venv with the pinned dependencies and the frontline command (PYTHON=…)
 	@:
@@ -35,6 +35,13 @@ $(READY): pyproject.toml requirements.lock
 
 test: lint ## every check, then the tests (TEST_ARGS=…)
 	$(call step,pytest,$(BIN)/python -m pytest $(TEST_ARGS))
+
+SOAK := $(BIN)/python -m pytest -m soak -v --tb=short --durations=10
+
+soak: setup ## the long runs of crashes, faults and races: a quarter of an hour (TEST_ARGS=…)
+	@echo "2,000 simulated months, 30 outages, 100 rounds of 1,000 wake-ups: a quarter of an hour on two cores."
+	@echo "One line a test as it ends. One alone: make soak TEST_ARGS='-k outage'"
+	$(call step,pytest -m soak,$(SOAK) $(TEST_ARGS))
 
 lint: setup ## style, types and import contracts
 	$(call step,ruff check,$(BIN)/ruff check --quiet)
@@ -55,6 +62,10 @@ $(BENCH_READY): $(READY) requirements-bench.lock
 
 bench: $(BENCH_READY) ## the measurements (BENCH_ARGS=…)
 	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+screenshots: setup ## the pictures in docs/pictures (needs Chromium)
+	@$(BIN)/python -m tools.slack_pictures
+	@$(BIN)/python -m tools.teams_pictures
 
 COMPILE := $(BIN)/uv --no-config --quiet pip compile --universal --python-version 3.11 \
   --python $(BIN)/python --no-python-downloads --generate-hashes --no-header --no-annotate \

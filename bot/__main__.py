@@ -6,37 +6,46 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
 import structlog
+from pydantic import SecretStr
 from rich.console import Console as Terminal
 
 from adapters import console
 from adapters.slack.connect import Slack
+from adapters.slack.offices import Sharing
+from adapters.slack.renewal import App as SlackApp
 from adapters.slack.web_api import SlackFault
 from adapters.sql.fault import DatabaseFault
 from adapters.sql.migrate import migrate, revision
-from adapters.sql.store import SqliteStore, connect
+from adapters.sql.store import DeskStore, connect
+from adapters.sql.url import is_postgres, postgres_url
 from adapters.teams.cloud import App
 from adapters.teams.errors import TeamsFault
 from adapters.web.server import Route, WebFault, WebServer
 from bot import ticker
-from bot.cli import commands
-from bot.clock import LeapingClock, StageClock, WallClock
+from bot.cli import commands, running
+from bot.clock import LeapingClock, StageClock, WallClock, real_now
+from bot.desk import moves
 from bot.desk.core import Desk
 from bot.desk.routes import dispatch
 from bot.directory import Directory
+from bot.doctor import Examination, Finding, Health, examined, of_database
 from bot.environment import Environment, check_environment, read_environment
 from bot.exchange import Dispatch
 from bot.logs import configure_logs
+from bot.metrics import exposition
 from bot.ports import ChatPlatform, Clock
 from bot.runtime import Runtime
 from bot.settings import DeskSettings, load_desk
+from bot.sweeper import Crew
 from demo import command as demo
 from demo.stage import Cast
 from sla_core.catalog.load import Faults
@@ -54,23 +63,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     commands.register(subparsers, _histories)
     demo.register(subparsers)
-    serve = subparsers.add_parser("serve", help="run the bot: HTTP server, SLA wake-ups, delivery")
-    serve.set_defaults(run=lambda args: asyncio.run(_serve()))
-    terminal = subparsers.add_parser(
-        "console", help="the same desk in a terminal: type /support, answer, press buttons"
+    running.register(
+        subparsers,
+        {
+            "serve": lambda args: asyncio.run(_serve()),
+            "console": lambda args: asyncio.run(_console(args.vendor)),
+            "doctor": lambda args: asyncio.run(_doctor()),
+            "migrate": lambda args: _migrate(),
+            "teams-package": _teams_package,
+        },
     )
-    terminal.add_argument(
-        "--vendor", default="m3ter", metavar="V", help="whose policy, without a desk's file"
-    )
-    terminal.set_defaults(run=lambda args: asyncio.run(_console(args.vendor)))
-    upgrade = subparsers.add_parser("migrate", help="bring the database to this version")
-    upgrade.set_defaults(run=lambda args: _migrate())
-    package = subparsers.add_parser("teams-package", help="write the Teams app package (zip)")
-    package.add_argument("--website", required=True, metavar="URL", help="your own page, shown in Teams")
-    package.add_argument("--developer", default="Frontline", metavar="NAME", help="who is named as its maker")
-    package.add_argument("--version", default="1.0.0", metavar="V", help="each upload needs a higher one")
-    package.add_argument("--out", type=Path, default=Path("frontline-teams.zip"), metavar="FILE")
-    package.set_defaults(run=_teams_package)
     args = parser.parse_args(argv)
     try:
         code: int = args.run(args)
@@ -140,24 +142,69 @@ async def _serve() -> int:
     stop = asyncio.Event()
     for ending in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(ending, stop.set)
-    async with connect(env.database_url) as store, _desk(env, settings, store) as (desk, routes):
-        runtime = Runtime(desk, store, store)
+    async with (
+        connect(env.database_url) as store,
+        _desk(env, settings, store) as (desk, connected, routes),
+    ):
+        runtime = Runtime(desk, store, store, store)
         store.on_change = runtime.rung
 
-        async def ready() -> Sequence[str]:
-            await store.next_wake()
-            return runtime.troubles()
+        async def ready() -> list[str]:
+            return [*await runtime.troubles(), *(line for each in connected for line in each.troubles())]
 
-        server = WebServer(env.host, env.port, routes, ready)
+        server = WebServer(env.host, env.port, routes, ready, exposition)
         await server.start()
         try:
-            async with runtime.running():
+            async with _crew(env.database_url) as runtime.crew, runtime.running():
                 await stop.wait()
                 log.info("stopping")
                 await server.stop()
         finally:
             await server.stop()
     return DONE
+
+
+async def _doctor() -> int:
+    """Looks at everything; what cannot even be begun is told, and the rest is looked at all the same."""
+    env = read_environment()
+    settings = load_desk(env.frontline_config)
+    check_environment(env, settings)
+    configure_logs(quiet=True)
+    async with connect(env.database_url) as store:
+        clock = await store.stage(None) or WallClock()
+        known = await asyncio.to_thread(revision, env.database_url)
+        database = partial(of_database, store, known or "none", real_now(), clock.now())
+        examinations: list[tuple[str, Examination]] = [("database", database)]
+        for platform in _connected(env, settings, clock, store):
+            examinations.append((platform.name, partial(_of_platform, platform, settings)))
+        return await examined(examinations, Terminal())
+
+
+async def _of_platform(platform: _Connected, settings: DeskSettings) -> AsyncIterator[Finding]:
+    try:
+        await platform.start()
+    except (SlackFault, TeamsFault) as fault:
+        yield Finding(Health.FAULT, platform.name, str(fault))
+        return
+    try:
+        async for finding in platform.examine(settings):
+            yield finding
+    finally:
+        await platform.close()
+
+
+@asynccontextmanager
+async def _crew(url: str) -> AsyncIterator[Crew | None]:
+    """With whom the work is shared: those on the same PostgreSQL. A file is nobody else's."""
+    if not is_postgres(url):
+        yield None
+        return
+    # Its library takes a while to load.
+    from adapters.jobs import crew
+    from adapters.sql.postgres_pool import conninfo
+
+    async with crew.connect(conninfo(postgres_url(url))) as made:
+        yield made
 
 
 async def _console(vendor: str) -> int:
@@ -211,9 +258,9 @@ def _settings_for_console(vendor: str) -> DeskSettings:
 
 @asynccontextmanager
 async def _desk(
-    env: Environment, settings: DeskSettings, store: SqliteStore
-) -> AsyncIterator[tuple[Desk, list[Route]]]:
-    """The desk on its platforms, with what they listen to; they are closed at the end."""
+    env: Environment, settings: DeskSettings, store: DeskStore
+) -> AsyncIterator[tuple[Desk, list[_Connected], list[Route]]]:
+    """The desk, its platforms and what they listen to; they are closed at the end."""
     stage = await store.stage(env.stage_clock)
     if stage is not None and not env.on_this_machine:
         raise DatabaseFault(
@@ -224,16 +271,16 @@ async def _desk(
     desk = Desk(store, clock, Directory(settings), notebook=store)
     routes: list[Route] = []
     async with AsyncExitStack() as open_ones:
-        for name, make in (("slack", _slack), ("teams", _teams)):
-            if name in settings.chats:
-                platform = make(env, clock, store)
-                open_ones.push_async_callback(platform.close)
-                await platform.start()
-                desk.platforms[name] = platform
-                routes += platform.routes(dispatch(desk))
+        connected = _connected(env, settings, clock, store)
+        for platform in connected:
+            open_ones.push_async_callback(platform.close)
+            await platform.start()
+            desk.platforms[platform.name] = platform
+            routes += platform.routes(dispatch(desk))
+        await moves.recall(desk, store)
         for line in await desk.directory.refresh(desk.platforms):
             log.warning(line)
-        yield desk, routes
+        yield desk, connected, routes
 
 
 class _Connected(ChatPlatform, Protocol):
@@ -241,16 +288,34 @@ class _Connected(ChatPlatform, Protocol):
 
     async def start(self) -> None: ...
     async def close(self) -> None: ...
+    def examine(self, settings: DeskSettings) -> AsyncIterator[Finding]: ...
+    def troubles(self) -> list[str]: ...
     def routes(self, dispatch: Dispatch) -> list[Route]: ...
 
 
-def _slack(env: Environment, clock: Clock, store: SqliteStore) -> _Connected:
-    assert env.slack_bot_token is not None
-    assert env.slack_signing_secret is not None
+def _connected(env: Environment, settings: DeskSettings, clock: Clock, store: DeskStore) -> list[_Connected]:
+    """The platforms that the desk's file names, not started yet."""
+    makers: dict[str, Callable[[Environment, Clock, DeskStore], _Connected]]
+    makers = {"slack": partial(_slack, settings), "teams": _teams}
+    return [make(env, clock, store) for name, make in makers.items() if name in settings.chats]
+
+
+def _slack(settings: DeskSettings, env: Environment, clock: Clock, store: DeskStore) -> _Connected:
+    sharing = None
+    if env.many_workspaces:
+        triage = settings.chats["slack"].triage
+        sharing = Sharing(
+            SlackApp(env.slack_client_id or "", _secret(env.slack_client_secret)),
+            _secret(env.frontline_secret_key),
+            store,
+            triage.id if triage else "",
+        )
     return Slack(
-        env.slack_bot_token.get_secret_value(),
-        env.slack_signing_secret.get_secret_value(),
+        _secret(env.slack_bot_token),
+        _secret(env.slack_signing_secret),
         clock,
+        app_token=_secret(env.slack_app_token),
+        sharing=sharing,
         api_url=env.slack_api_url,
         plain_dates=env.frontline_local_slack is not None,
         plain_zone=zone(env.frontline_local_slack or "UTC"),
@@ -258,11 +323,15 @@ def _slack(env: Environment, clock: Clock, store: SqliteStore) -> _Connected:
     )
 
 
-def _teams(env: Environment, clock: Clock, store: SqliteStore) -> _Connected:
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value else ""
+
+
+def _teams(env: Environment, clock: Clock, store: DeskStore) -> _Connected:
     # Its SDK takes longer to load than most commands take to run.
     from adapters.teams.connect import Teams
 
-    password = env.microsoft_app_password.get_secret_value() if env.microsoft_app_password else ""
+    password = _secret(env.microsoft_app_password)
     app = App(env.microsoft_app_id or "", password, env.microsoft_app_tenant_id or "", env.microsoft_app_type)
     if env.frontline_teams_anonymous:
         log.warning("FRONTLINE_TEAMS_ANONYMOUS: whoever reaches this address is taken for Teams")

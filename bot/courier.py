@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
-from bot.address import MessageRef
+from bot import metrics
+from bot.address import MessageRef, Place
 from bot.bell import Bell
 from bot.desk.core import Desk
 from bot.ports import (
+    Away,
     CannotEdit,
     Card,
     ChatPlatform,
@@ -37,8 +41,10 @@ LEASE = timedelta(seconds=5)
 SEND_WITHIN = 4.0
 """Seconds for one call: what takes longer than the lease might be sent by somebody else as well."""
 FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 300.0
+LONGEST_PAUSE = 60.0
 """Seconds between tries, doubling from the first to the longest, when the platform names no time itself."""
+LONGEST_PAUSE_OF_A_PAGE = 3.0
+"""Somebody is being called: it is there seconds after the platform is."""
 MOST_DOUBLINGS = 10
 LAST_WORDS = 3.0
 """Seconds that messages on their way have to arrive when we stop: cut off, they would be said twice."""
@@ -66,6 +72,8 @@ class Courier:
     clock: Clock
     bell: Bell
     random: Random = field(default_factory=Random)
+    bugs: Counter[str] = field(default_factory=Counter)
+    """How often a message could not be drawn; waiting for its turn is no try."""
 
     async def run(self) -> None:
         """Deliver for ever, each place at its own pace: one that is slow to answer holds up no other."""
@@ -99,7 +107,8 @@ class Courier:
         tried = 0
         while outgoing := await self._claimed(lane):
             tried += 1
-            await self._send(outgoing)
+            with bound_contextvars(trace=outgoing.trace, ticket=outgoing.message.ticket):
+                await self._send(outgoing)
         return tried
 
     async def _claimed(self, lane: str) -> Outgoing | None:
@@ -115,62 +124,83 @@ class Courier:
         try:
             ref = await self._said(platform, outgoing)
         except Overtaken:
-            log.warning("overtaken: another process speaks for this lane", message=message.key)
+            _count(message, "overtaken")
+            log.info("overtaken, or there is a newer edit", message=message.key)
+            await self.outbox.put_off(outgoing, self.clock.now(), "overtaken", alone=True)
         except _Unpaid as wait:
+            _count(message, "unpaid")
             # A countdown that cannot be paid for is a sign for all that wait behind it.
             alone = outgoing.edits is not None and message.priority != Priority.COUNTDOWN
             until = wait.until + A_MOMENT * self.random.random() if alone else wait.until
-            await self.outbox.put_off(outgoing, until, str(wait), alone=alone)
+            unsure = outgoing.tried_at is not None
+            await self.outbox.put_off(outgoing, until, str(wait), alone=alone, unsure=unsure)
         except NotNow as busy:
             await self._put_off(platform, outgoing, busy)
         except Never as refusal:
             await self._give_up(outgoing, str(refusal))
+        except Away:
+            # It is nobody's fault here; the lane is free again when its lease is over.
+            raise
         except Exception as bug:  # one message that cannot be drawn must not take all others with it
             log.exception("a message could not be drawn or sent", message=message.key)
-            if outgoing.attempts < BUG_TRIES:
+            self.bugs[message.key] += 1
+            if self.bugs[message.key] <= BUG_TRIES:
                 await self._put_off(platform, outgoing, NotNow(type(bug).__name__, unsure=True))
             else:
                 await self._give_up(outgoing, "it cannot be drawn; the log says why")
         else:
+            _count(message, "sent")
+            self.bugs.pop(message.key, None)
+            if outgoing.said_at is not None:
+                late = (self.clock.now() - outgoing.said_at).total_seconds()
+                metrics.delivery_late.labels(message.to.platform, message.priority.name.lower()).observe(late)
             await self.outbox.sent(message.key, ref)
 
     async def _said(self, platform: ChatPlatform, outgoing: Outgoing) -> MessageRef:
         """Raises Overtaken, _Unpaid, NotNow, Never."""
-        message = outgoing.message
-        if outgoing.tried_at is not None and outgoing.edits is None:
-            async with asyncio.timeout(SEND_WITHIN):
-                found = await platform.find(message.to, message.key, outgoing.thread, outgoing.tried_at)
-            if found is not None:
-                log.info("had arrived, though its answer was lost", message=message.key)
-                return found
+        message, addressed = outgoing.message, self._addressed(outgoing)
+        if outgoing.edits is None and (found := await _found(platform, addressed)):
+            return found
         view = await self.desk.draw(message)
         costs, now = platform.costs(message.to, outgoing.edits, message.priority), self.clock.now()
         if (until := await self.outbox.begin(outgoing, costs, now, now + LEASE)) is not None:
             raise _Unpaid(until)
         try:
             async with asyncio.timeout(SEND_WITHIN):
-                return await _spoken(platform, outgoing, view)
+                return await _spoken(platform, addressed, view)
         except TimeoutError:
             raise NotNow("no answer in time", unsure=True) from None
 
+    def _addressed(self, outgoing: Outgoing) -> Outgoing:
+        """With the addresses of today: some channels change their id in mid-life."""
+        to, now_at = outgoing.message.to, self.desk.directory.now_at
+        refs = (ref and replace(ref, place=now_at(ref.place)) for ref in (outgoing.thread, outgoing.edits))
+        thread, edits = refs
+        message = replace(outgoing.message, to=now_at(to)) if isinstance(to, Place) else outgoing.message
+        return replace(outgoing, message=message, thread=thread, edits=edits)
+
     async def _put_off(self, platform: ChatPlatform, outgoing: Outgoing, busy: NotNow) -> None:
-        message, until = outgoing.message, self._again_at(outgoing.attempts, busy.after)
+        message, until = outgoing.message, self._again_at(outgoing, busy.after)
         log.warning("not delivered yet", message=message.key, why=str(busy), again_at=until.isoformat())
+        _count(message, "put_off")
         limited = busy.after is not None
         if limited:
             costs = platform.costs(message.to, outgoing.edits, message.priority)
             await self.outbox.shut([cost.bucket for cost in costs], until)
         # Nobody waits for an edit, except for other countdowns when the platform has had enough of them.
         alone = outgoing.edits is not None and not (limited and message.priority == Priority.COUNTDOWN)
-        await self.outbox.put_off(outgoing, until, str(busy), alone=alone, unsure=busy.unsure)
+        unsure = busy.unsure or outgoing.tried_at is not None
+        await self.outbox.put_off(outgoing, until, str(busy), alone=alone, unsure=unsure)
 
     async def _give_up(self, outgoing: Outgoing, why: str) -> None:
         """The effect is taken back before the message is: a crash in between repeats both, harmlessly."""
         message = outgoing.message
+        self.bugs.pop(message.key, None)
         if _must_arrive(message):
             log.error("agents cannot be reached in triage; is the bot in the channel?", why=why)
             await self.outbox.put_off(outgoing, self.clock.now() + MEND_WITHIN, why)
             return
+        _count(message, "refused")
         log.error("refused for good", message=message.key, to=str(message.to), why=why)
         try:
             await self.desk.undeliverable(message, why)
@@ -178,16 +208,42 @@ class Courier:
             log.exception("a refusal could not be told", message=message.key)
         await self.outbox.refused(message.key, why)
 
-    def _again_at(self, attempts: int, after: float | None) -> datetime:
-        pause = (
-            min(FIRST_PAUSE * 2 ** min(attempts, MOST_DOUBLINGS), LONGEST_PAUSE) if after is None else after
-        )
+    def _again_at(self, outgoing: Outgoing, after: float | None) -> datetime:
+        """Never before `after`, and no two lanes in step."""
+        if after is not None:
+            return self.clock.now() + timedelta(seconds=after) + A_MOMENT * self.random.random()
+        paging = outgoing.message.priority is Priority.PAGE
+        longest = LONGEST_PAUSE_OF_A_PAGE if paging else LONGEST_PAUSE
+        pause = min(FIRST_PAUSE * 2 ** min(outgoing.attempts, MOST_DOUBLINGS), longest)
         return self.clock.now() + timedelta(seconds=pause * self.random.uniform(1.0, 1.2))
+
+
+def _count(message: Message, outcome: str) -> None:
+    metrics.deliveries.labels(message.to.platform, message.priority.name.lower(), outcome).inc()
 
 
 def _must_arrive(message: Message) -> bool:
     """The agents' card is kept until the bot is let into triage: without it nobody would work the ticket."""
     return message.say == Card(Audience.AGENTS) and message.edits is None
+
+
+async def _found(platform: ChatPlatform, outgoing: Outgoing) -> MessageRef | None:
+    """Where an earlier try of this message has arrived, though its answer was lost. Raises NotNow."""
+    message = outgoing.message
+    if outgoing.tried_at is None:
+        return None
+    try:
+        async with asyncio.timeout(SEND_WITHIN):
+            found = await platform.find(message.to, message.key, outgoing.thread, outgoing.tried_at)
+    except TimeoutError:
+        raise NotNow("no answer in time to whether it arrived") from None
+    except Never as why:
+        log.warning("cannot be looked for", message=message.key, why=str(why))
+        return None
+    if found is not None:
+        _count(message, "found")
+        log.info("had arrived, though its answer was lost", message=message.key)
+    return found
 
 
 async def _spoken(platform: ChatPlatform, outgoing: Outgoing, view: View) -> MessageRef:
@@ -199,6 +255,8 @@ async def _spoken(platform: ChatPlatform, outgoing: Outgoing, view: View) -> Mes
             return outgoing.edits
         except CannotEdit as gone:
             log.warning("posted anew instead of edited", message=message.key, why=str(gone))
+            if found := await _found(platform, outgoing):
+                return found
     return await platform.post(message.to, view, outgoing.thread, message.key)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
+from hashlib import sha256
 from typing import Protocol
 
 from bot.address import MessageRef, Place, UserRef
 from bot.views import Audience, Notice, View
-from sla_core.events import Event
+from sla_core.events import Event, Opened
 
 
 class Clock(Protocol):
@@ -82,7 +83,11 @@ class Outgoing:
     fence: str
     """The claim under which it may be sent; void once somebody else has claimed its lane."""
     tried_at: datetime | None = None
-    """When it was last sent without our learning whether it arrived."""
+    """Since when it may have arrived without our learning of it."""
+    trace: str = ""
+    """The act that it tells of, as the log calls it: one id from the click to the message."""
+    said_at: datetime | None = None
+    """When it was decided, in real time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +141,22 @@ class NotYet(Exception):
     """What this act belongs to is still being recorded; the platform is to deliver it again."""
 
 
+def trace_id(act: str) -> str:
+    """What the log calls an act, by its envelope: short, and nothing of anybody's words in it."""
+    return sha256(act.encode()).hexdigest()[:12]
+
+
+def trace_of(envelope: str | None, change: Change) -> str:
+    """The same for a change; one that nobody asked for is a wake-up."""
+    return trace_id(envelope or f"wake/{change.ticket}/{change.version}")
+
+
 class NoSuchTicket(LookupError):
     """No ticket has this key."""
+
+
+class Away(Exception):
+    """The store cannot be reached now. What was asked of it may be asked again."""
 
 
 class Overtaken(Exception):
@@ -158,7 +177,8 @@ class Store(Protocol):
     async def wake(self, now: datetime, limit: int, but: Collection[str], decide: Decision) -> list[str]:
         """Claim tickets whose wake-up has come, earliest first, and keep what `decide` makes of each.
 
-        Those in `but` are passed over, and those that another process is waking. The keys that were claimed.
+        Those in `but` are passed over, and those that another process is waking. The keys that were claimed;
+        for one that cannot be read `decide` is not called.
         """
         ...
 
@@ -180,6 +200,10 @@ class Store(Protocol):
 
     async def tickets(self, account: str) -> list[str]:
         """Keys of the account's tickets, newest first."""
+        ...
+
+    async def openings(self, account: str, limit: int) -> list[tuple[str, Opened]]:
+        """The account's newest tickets that are not closed, newest first, each with its first event."""
         ...
 
     async def unfinished(self, account: str | None, limit: int) -> list[str]:
@@ -212,7 +236,7 @@ class Outbox(Protocol):
         ...
 
     async def sent(self, key: str, ref: MessageRef) -> None:
-        """The platform took it, and its lane is free. What was posted instead of edited is edited from now on."""
+        """The platform took it; its lane is free. What was posted for want of an edit is edited from now."""
         ...
 
     async def put_off(

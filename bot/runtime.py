@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +18,7 @@ from bot.courier import Courier
 from bot.desk.core import Desk
 from bot.desk.welcome import keep_help_posted
 from bot.ports import Notebook, Outbox
+from bot.sweeper import Crew, Sweeper
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +26,8 @@ GROUPS_EVERY = 300
 """Seconds between readings of the user groups that `agents` names."""
 TICKS_WITHIN = timedelta(seconds=5)
 """How long what is due may lie before we are not ready."""
+TICK_EVERY = 1.0
+"""Seconds between ticks at the latest, where another replica may have decided something meanwhile."""
 RESTART_AFTER = 1.0
 """Seconds before a loop that failed is started again."""
 
@@ -39,6 +42,8 @@ class Runtime:
     """Remembers where `Get help` stands; without one it is not posted."""
     counted: Counted | None = None
     """What the auditor looks at; without one there is none."""
+    crew: Crew | None = None
+    """With whom the work is shared; without one it is all ours."""
     _ticking: Bell = field(default_factory=Bell)
     _sending: Bell = field(default_factory=Bell)
     _failing: set[str] = field(default_factory=set)
@@ -68,9 +73,10 @@ class Runtime:
             asyncio.create_task(
                 self._kept_up("ticker", lambda: ticker.run(self.desk, self._ticking, self._ticked))
             ),
-            asyncio.create_task(self._kept_up("courier", courier.run)),
             asyncio.create_task(self._kept_up("caretaker", self._take_care)),
         ]
+        for name, loop in self._deliveries(courier):
+            tasks.append(asyncio.create_task(self._kept_up(name, loop)))
         if self.counted is not None:
             auditor = Auditor(self.desk, self.counted, WallClock())
             tasks.append(asyncio.create_task(self._kept_up("auditor", auditor.run)))
@@ -80,6 +86,22 @@ class Runtime:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _deliveries(self, courier: Courier) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+        if self.crew is None:
+            yield "courier", courier.run
+            return
+        crew = self.crew
+        sweeper = Sweeper(crew, courier, self.outbox, WallClock(), self._sending)
+        yield "sweeper", sweeper.run
+        yield "crew", lambda: crew.run(sweeper.speak)
+        yield "metronome", self._keep_time
+
+    async def _keep_time(self) -> None:
+        """What other replicas commit does not ring our bell."""
+        while True:
+            await asyncio.sleep(TICK_EVERY)
+            self._ticking.ring()
 
     async def _kept_up(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
         while True:

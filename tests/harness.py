@@ -19,7 +19,7 @@ from bot.courier import Courier
 from bot.desk import routes
 from bot.desk.core import Desk
 from bot.directory import Directory
-from bot.exchange import Answer, Ask, Command, Done, Posted, Press, Show, Submission
+from bot.exchange import Answer, Ask, Command, Done, Inbound, Posted, Press, Show, Submission
 from bot.forms import Form
 from bot.ports import ChatPlatform, Cost, Outbox, Priority, Store
 from bot.settings import load_desk
@@ -157,14 +157,20 @@ class Said:
 
 @dataclass
 class FakeChat:
-    """A chat platform that remembers what was said. `failures` are raised by the next calls, in turn."""
+    """A chat platform that remembers what was said.
+
+    `failures` are raised by the next calls, in turn; `lost` as well, but after they took effect.
+    """
 
     name: str = "slack"
     said: list[Said] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
+    lost: list[Exception] = field(default_factory=list)
     in_channels: dict[str, frozenset[Place]] = field(default_factory=dict)
     groups: dict[str, frozenset[UserRef]] = field(default_factory=dict)
     prices: Sequence[Cost] = ()
+    tells: bool = True
+    """Whether it can be asked for what was posted under a key."""
 
     async def post(
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
@@ -175,6 +181,8 @@ class FakeChat:
         place = to if isinstance(to, Place) else Place(to.platform, f"D{to.id[1:]}", True)
         ref = MessageRef(place, str(len(self.said) + 1))
         self.said.append(Said(ref, to, view, thread, key=key))
+        if self.lost:
+            raise self.lost.pop(0)
         return ref
 
     async def update(self, message: MessageRef, view: View) -> None:
@@ -183,11 +191,13 @@ class FakeChat:
         found = next(said for said in self.said if said.ref == message)
         found.view = view
         found.edits += 1
+        if self.lost:
+            raise self.lost.pop(0)
 
     async def find(
         self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
     ) -> MessageRef | None:
-        return next((said.ref for said in self.said if said.key == key), None)
+        return next((said.ref for said in self.said if said.key == key), None) if self.tells else None
 
     def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
         return self.prices
@@ -262,7 +272,7 @@ class DeskInMemory:
         act = Posted(self.envelope(), self.clock.now(), actor, root.ref.place, ref, text, root.ref)
         return await self.answers(act)
 
-    async def answers(self, act: Command | Press | Submission | Posted) -> Answer:
+    async def answers(self, act: Inbound) -> Answer:
         answer = await routes.answer(self.desk, act)
         await self.deliver()
         return answer

@@ -14,7 +14,7 @@ from rich.table import Table
 from bot.cli.lookup import plan_of
 from sla_core.catalog.load import version_at
 from sla_core.policy import Plan, Policy
-from sla_core.triage import Answers, Kind, Triage
+from sla_core.triage import Answers, Kind, Question, Triage
 
 
 def questions(policies: Sequence[Policy], plan: str, today: date) -> dict[str, Any]:
@@ -31,6 +31,7 @@ def questions(policies: Sequence[Policy], plan: str, today: date) -> dict[str, A
                 "kind": str(question.kind),
                 "required": question.required,
                 "options": [{"id": option.id, "label": option.label} for option in question.options],
+                **_condition(question),
             }
             for question in policy.triage.questions
         ],
@@ -40,6 +41,12 @@ def questions(policies: Sequence[Policy], plan: str, today: date) -> dict[str, A
             if (answers := policy.triage.example(severity)) is not None
         },
     }
+
+
+def _condition(question: Question) -> dict[str, dict[str, list[str]]]:
+    """Which earlier answers make the question matter; nothing where it always does."""
+    when = {id_: sorted(options) for id_, options in question.when.items()}
+    return {"when": when} if when else {}
 
 
 def _given(triage: Triage, answers: Answers) -> dict[str, str | list[str]]:
@@ -60,6 +67,8 @@ def show(policies: Sequence[Policy], plan: str, today: date, console: Console) -
         console.print(
             f"\n[bold]{escape(question.label)}[/] [dim]{question.id}, {question.kind}{needed}; {clauses}[/]"
         )
+        for id_, options in question.when.items():
+            console.print(f"[dim]asked where {id_} = {escape(' or '.join(sorted(options)))}[/]")
         if question.hint:
             console.print(f"[dim]{escape(question.hint)}[/]")
         for option in question.options:

@@ -86,6 +86,8 @@ def carried(policy: Policy) -> Iterator[tuple[str, str]]:
         yield rule.clause, f"triage rule to {rule.severity}"
     for advice in policy.triage.advice:
         yield advice.clause, "advice in the form"
+    if policy.triage.report is not None:
+        yield policy.triage.report.clause, "the form shows how complete a request is"
     for step in policy.steps:
         yield from ((clause, f"escalation step {step.role}") for clause in step.source.clauses)
     for milestone in policy.milestones:

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from adapters.sql.store import SqliteStore, connect
 from bot import ticker
 from bot.bell import Bell
 from bot.clock import StageClock, real_now
 from bot.desk.core import Desk
+from bot.ports import Change
+from sla_core.events import Event
 from tests.harness import ALICE, S1, S2, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
@@ -21,14 +24,14 @@ from tests.memory_store import MemoryStore
 def poisoned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Keys of tickets that cannot be woken."""
     keys: list[str] = []
-    wake = Desk.wake
+    woken = Desk.woken
 
-    async def fragile(self: Desk, key: str) -> None:
+    def fragile(self: Desk, key: str, history: tuple[Event, ...]) -> Change:
         if key in keys:
             raise KeyError("a policy that is no more")
-        await wake(self, key)
+        return woken(self, key, history)
 
-    monkeypatch.setattr(Desk, "wake", fragile)
+    monkeypatch.setattr(Desk, "woken", fragile)
     return keys
 
 
@@ -51,6 +54,26 @@ async def test_one_poison_ticket_holds_up_no_other(
     poisoned.clear()
     assert await ticker.tick(desk.desk) == []
     assert "Breached" in await desk.events(bad[0])
+
+
+async def test_a_history_that_cannot_be_read_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer version wrote it while both run: that one ticket waits, and is tried again."""
+    monkeypatch.setattr(ticker, "AT_ONCE", 2)
+    async with connect(f"sqlite:///{tmp_path / 'frontline.db'}") as store:
+        desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
+        keys = [await desk.submits(ALICE, "Bills are slow", S2) for _ in range(5)]
+        bad = keys[:3]
+        assert isinstance(store, SqliteStore)
+        spoil = "UPDATE event SET kind = 'Teleported' WHERE ticket IN (?, ?, ?)"
+        await store.database.write(lambda db: db.execute(spoil, bad).rowcount)
+        desk.clock.at += timedelta(hours=5)
+
+        assert sorted(await ticker.tick(desk.desk)) == bad
+
+        assert ["Breached" in await desk.events(key) for key in keys[3:]] == [True, True]
+        assert await store.due(desk.clock.at, 9) == bad
 
 
 async def test_while_one_cannot_be_woken_a_ring_is_heard(tmp_path: Path, poisoned: list[str]) -> None:

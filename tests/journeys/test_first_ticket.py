@@ -157,8 +157,8 @@ async def test_the_warning_comes_at_three_quarters_and_the_breach_on_time(a_desk
     await desk.forward_to("2026-03-20T18:30:00Z")
     assert [m.text for m in desk.direct(DANA)] == [
         "ACME-1 Warning: first response is due Fri 20 Mar 19:30. "
-        "Promised: First response within 4 support hours. (M3-14)"
-        " Acme GmbH, S2: “Bills are slow” "
+        "Promised: First response within 4 support hours (M3-14)."
+        " Acme GmbH, S2: “Bills are slow” Nobody works on it yet."
     ]
     assert desk.thread(key) == []
 
@@ -261,7 +261,7 @@ async def test_escalate_reaches_the_tam_and_the_next_step(a_desk: OpenDesk) -> N
     assert not any("is called" in text for text in desk.thread(key, Audience.AGENTS))
 
     await desk.does(BOB, "Escalate", key, text="Needs a second pair of eyes")
-    assert "ACME-1 Second line is called. @Eve @Bob " in desk.thread(key, Audience.AGENTS)
+    assert "ACME-1 Second line is called. @Eve Bob " in desk.thread(key, Audience.AGENTS)
 
     await desk.does(BOB, "Escalate", key, text="Still nobody")
     assert sum("is called" in text for text in desk.thread(key, Audience.AGENTS)) == 1

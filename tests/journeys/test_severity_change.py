@@ -70,7 +70,7 @@ async def test_becoming_an_emergency_calls_people_as_opening_one_does(a_desk: Op
 
     await desk.does(BOB, "Change severity", key, severity="S1", text="Now it is down")
 
-    assert "ACME-1 this S1 needs somebody now. @Bob @Eve @Kim " in desk.thread(key, Audience.AGENTS)
+    assert "ACME-1 this S1 needs somebody now. Bob @Eve @Kim " in desk.thread(key, Audience.AGENTS)
 
 
 async def test_a_reason_is_needed_and_nothing_typed_is_lost(a_desk: OpenDesk) -> None:

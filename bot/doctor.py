@@ -1,0 +1,120 @@
+"""What `frontline doctor` finds: each thing it looked at, whether it is well, and the cure if it is not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from rich.console import Console
+from rich.markup import escape
+
+from bot.auditor import Counted
+from bot.ports import Notebook, Priority
+
+CLOCK_MAY_BE_OFF = timedelta(seconds=60)
+"""Platforms refuse requests whose stamp is five minutes off; promises are told to the minute."""
+
+
+class Health(StrEnum):
+    WELL = "well"
+    DOUBT = "doubt"
+    FAULT = "fault"
+
+
+_MARKS = {
+    Health.WELL: "[green]ok   [/]",
+    Health.DOUBT: "[yellow]look [/]",
+    Health.FAULT: "[red]fault[/]",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`says` is one line: what was found and, where it is not well, what to do."""
+
+    health: Health
+    about: str
+    says: str
+
+
+Examination = Callable[[], AsyncIterator[Finding]]
+
+
+async def examined(examinations: list[tuple[str, Examination]], terminal: Console) -> int:
+    """Look at everything, a line each as it is found; the exit code. One that breaks off is a fault."""
+    faults = 0
+    for about, examination in examinations:
+        try:
+            async for finding in examination():
+                faults += finding.health is Health.FAULT
+                _print(finding, terminal)
+        except Exception as error:
+            faults += 1
+            _print(Finding(Health.FAULT, about, f"the examination broke off: {error}"), terminal)
+    terminal.print()
+    terminal.print(
+        "Nothing is wrong." if not faults else f"{faults} to mend; then run frontline doctor again."
+    )
+    return 1 if faults else 0
+
+
+def _print(finding: Finding, terminal: Console) -> None:
+    says = " ".join(finding.says.split())
+    terminal.print(
+        f"{_MARKS[finding.health]}  {escape(finding.about)}: {escape(says)}", soft_wrap=True, highlight=False
+    )
+
+
+class Records(Counted, Notebook, Protocol):
+    """A store that can be counted and written to."""
+
+
+async def of_database(
+    store: Records, revision: str, now: datetime, shown: datetime
+) -> AsyncIterator[Finding]:
+    """It answers, it can be written, and nothing is left lying. `shown` is what the desk's clock shows."""
+    await store.note("doctor", "visit", now.isoformat())
+    if await store.noted("doctor", "visit") == now.isoformat():
+        yield Finding(Health.WELL, "database", f"answers and can be written; revision {revision}")
+    else:
+        yield Finding(Health.FAULT, "database", "what is written is not found again; restore a backup")
+    await store.forget("doctor", "visit")
+    census = await store.census(shown - timedelta(seconds=30))
+    yield Finding(
+        Health.WELL, "tickets", f"{census.tickets} not closed, {census.clocks} with a clock running"
+    )
+    if census.overdue:
+        says = f"{census.overdue} have been due for over 30 s; is frontline serve running? See its log"
+        yield Finding(Health.FAULT, "wake-ups", says)
+    late = [at for priority, at in census.oldest.items() if priority is not Priority.COUNTDOWN]
+    waiting = sum(count for priority, count in census.waiting.items() if priority is not Priority.COUNTDOWN)
+    if late and now - min(late) > timedelta(minutes=1):
+        says = (
+            f"{waiting} wait, the oldest since {min(late):%Y-%m-%d %H:%M} UTC; is frontline serve running,"
+            ' and what does its log say of them ("not delivered yet")?'
+        )
+        yield Finding(Health.FAULT, "messages", says)
+    else:
+        yield Finding(Health.WELL, "messages", f"{waiting} wait to be delivered")
+
+
+def of_clock(ours: datetime, theirs: datetime | None, whose: str) -> Finding:
+    """Our clock beside that of a platform, as its answers tell it."""
+    if theirs is None:
+        return Finding(
+            Health.DOUBT, "clock", f"{whose} does not tell the time; make sure that this machine's is set"
+        )
+    off = abs(ours - theirs)
+    if off <= CLOCK_MAY_BE_OFF:
+        return Finding(
+            Health.WELL, "clock", f"as {whose} shows it, within {max(1, round(off.total_seconds()))} s"
+        )
+    return Finding(
+        Health.FAULT,
+        "clock",
+        f"{round(off.total_seconds())} s away from {whose}'s; set this machine's clock (NTP):"
+        " deadlines would be told wrong and requests refused",
+    )

@@ -1,0 +1,64 @@
+"""Two couriers of two processes over one database: each message is said once, in order, by either."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from adapters.sql.store import connect
+from bot.address import MessageRef, Place, UserRef
+from bot.bell import Bell
+from bot.courier import Courier
+from bot.desk.core import Desk
+from bot.directory import Directory
+from bot.ports import Change, Message, Priority
+from bot.settings import load_desk
+from bot.views import Notice, View
+from tests.harness import DESK_FILE, FakeChat, HeldClock
+from tests.journeys.conftest import FRIDAY_AFTERNOON
+from tests.sql.samples import opened
+
+PLACES = [Place("slack", f"C{n}") for n in range(12)]
+EACH = 6
+
+
+class Yielding(FakeChat):
+    """Lets others go on before it answers."""
+
+    async def post(
+        self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
+    ) -> MessageRef:
+        await asyncio.sleep(0.001)
+        return await super().post(to, view, thread, key)
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+async def test_two_processes_deliver_side_by_side(
+    tmp_path: Path, request: pytest.FixtureRequest, database: str
+) -> None:
+    """Complaint 36: a scheduler and two processes, and every notice came twice."""
+    file = f"sqlite:///{tmp_path / 'frontline.db'}"
+    url = file if database == "sqlite" else str(request.getfixturevalue("postgres_url"))
+    path = tmp_path / "frontline.toml"
+    path.write_text(DESK_FILE, encoding="utf-8")
+    chat, clock = Yielding(), HeldClock(FRIDAY_AFTERNOON)
+    said = tuple(
+        Message(f"{place}/{n}", "ACME-1", place, Notice((str(n),)), Priority.STATE)
+        for n in range(EACH)
+        for place in PLACES
+    )
+    async with AsyncExitStack() as open_ones:
+        stores = [await open_ones.enter_async_context(connect(url)) for _ in range(2)]
+        await stores[0].open("e", "acme", lambda number: Change("ACME-1", 0, (opened(),), None, said))
+        couriers = []
+        for store in stores:
+            desk = Desk(store, clock, Directory(load_desk(path)), {"slack": chat})
+            couriers.append(Courier(desk, store, clock, Bell()))
+        while any(await asyncio.gather(*(courier.deliver() for courier in couriers))):
+            pass
+    assert sorted(str(each.key) for each in chat.said) == sorted(message.key for message in said)
+    for place in PLACES:
+        assert [each.text for each in chat.said if each.to == place] == [str(n) for n in range(EACH)]

@@ -1,0 +1,298 @@
+"""A desk whose process may die at any step of its input and output, and the stories that it has to survive.
+
+Every call of a port is two steps: before it took effect, and after it did but before the desk knew. A crash
+loses all that is in memory. What the platform did not see acknowledged, it sends again, same envelope.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from bot.address import Actor, MessageRef, Place, UserRef
+from bot.desk.core import Desk
+from bot.directory import Directory
+from bot.exchange import Posted, Press, Submission
+from bot.ports import Never
+from bot.settings import DeskSettings
+from bot.views import Notice, TicketCard, View
+from tests.harness import (
+    ACME,
+    ALICE,
+    BOB,
+    DESK_FILE,
+    HOLDING,
+    S1,
+    S2,
+    TRIAGE,
+    DeskInMemory,
+    FakeChat,
+    HeldClock,
+    Records,
+)
+from tests.memory_store import MemoryStore
+
+START = "2026-03-20T15:30:00Z"
+FILE = DESK_FILE.replace('channels = ["slack:C0ACME"]\n', f'channels = ["slack:C0ACME"]\n{HOLDING}')
+TAKEN_OVER_AFTER = timedelta(seconds=6)
+"""Until a second process speaks for the lanes that the first one held."""
+KEY = "ACME-1"
+SYNCHRONOUS = ("name", "is_group", "said", "costs", "on_change")
+
+
+class Crash(BaseException):
+    """The process is gone; nothing may catch this."""
+
+
+@dataclass
+class Wire:
+    """Counts I/O steps and kills the desk at the chosen ones."""
+
+    fatal: frozenset[int] = frozenset()
+    steps: int = 0
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps in self.fatal:
+            raise Crash(self.steps)
+
+
+class Process:
+    """Whose calls these are; once it is dead, what it still had in flight dies with it."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire, self._dead = wire, False
+
+    def step(self) -> None:
+        if self._dead:
+            raise Crash
+        try:
+            self._wire.step()
+        except Crash:
+            self._dead = True
+            raise
+
+
+class Wired:
+    """A port whose every call passes the wire twice."""
+
+    def __init__(self, port: Any, process: Process) -> None:
+        self._port, self._process = port, process
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._port, name)
+        if name in SYNCHRONOUS:
+            return found
+
+        async def call(*args: Any, **more: Any) -> Any:
+            self._process.step()
+            result = await found(*args, **more)
+            self._process.step()
+            return result
+
+        return call
+
+
+@dataclass
+class Choosy(FakeChat):
+    """A chat that takes no reply in the customer's channel, for good."""
+
+    refuses: bool = False
+
+    async def post(
+        self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
+    ) -> MessageRef:
+        if self.refuses and to == ACME and isinstance(view, Notice):
+            raise Never("is_archived")
+        return await super().post(to, view, thread, key)
+
+
+@dataclass
+class Story:
+    """What happens to one ticket, retold over crashes. `real` is the courier's clock."""
+
+    settings: DeskSettings
+    store: Records = field(default_factory=MemoryStore)
+    chat: Choosy = field(default_factory=Choosy)
+    wire: Wire = field(default_factory=Wire)
+    clock: HeldClock = field(default_factory=lambda: HeldClock(START))
+    real: HeldClock = field(default_factory=lambda: HeldClock(START))
+    crashes: int = 0
+
+    def process(self) -> DeskInMemory:
+        """A new process: all it has is the store, the platform and the time."""
+        process = Process(self.wire)
+        wired: Any = Wired(self.store, process)
+        chat: Any = Wired(self.chat, process)
+        desk = Desk(wired, self.clock, Directory(self.settings), {"slack": chat})
+        made = DeskInMemory(desk, wired, self.clock, self.chat)
+        made.courier.clock = self.real
+        return made
+
+    def copied(self, *fatal: int) -> Story:
+        """As it stands now, to be told on with crashes."""
+        real, clock = deepcopy(self.real), deepcopy(self.clock)
+        wire = Wire(frozenset(fatal))
+        return Story(self.settings, deepcopy(self.store), deepcopy(self.chat), wire, clock, real)
+
+    async def survives(self, act: Callable[[DeskInMemory], Awaitable[object]]) -> None:
+        """Done again, by process after process, until one of them lives to the end of it."""
+        while True:
+            try:
+                await act(self.process())
+                return
+            except Crash:
+                self.crashes += 1
+                self.real.at += TAKEN_OVER_AFTER
+
+    async def sends(self, form: str, who: Actor = BOB, place: Place = TRIAGE, **values: str) -> None:
+        context = {"place": str(place), "ticket": KEY, "accounts": "acme", "version": "2025-02-10"}
+        given = {name: (value,) for name, value in values.items()}
+        sent = Submission(f"envelope/{form}/{values}", self.clock.now(), who, form, given, context)
+        await self.survives(lambda desk: desk.answers(sent))
+
+    async def presses(self, action: str, value: str = KEY, who: Actor = BOB, place: Place = TRIAGE) -> None:
+        act = Press(f"envelope/{action}/{value}", self.clock.now(), who, place, None, action, value)
+        await self.survives(lambda desk: desk.answers(act))
+
+    async def writes(self, who: Actor, text: str) -> None:
+        card = [said for said in self.chat.said if said.to == ACME and isinstance(said.view, TicketCard)][-1]
+        ref = MessageRef(ACME, f"typed {text}")
+        act = Posted(f"envelope/{text}", self.clock.now(), who, ACME, ref, text, card.ref)
+        await self.survives(lambda desk: desk.answers(act))
+
+    async def waits_until(self, instant: str) -> None:
+        await self.survives(lambda desk: desk.forward_to(instant))
+
+    async def opens(self, answers: dict[str, str]) -> None:
+        await self.sends("intake", ALICE, ACME, summary="Down", **answers)
+
+    async def events(self) -> list[str]:
+        return [type(event).__name__ for event in await self.store.load(KEY)]
+
+    def notices(self) -> Counter[tuple[str, str]]:
+        """What was posted, by place and text; cards count by place, since their text changes."""
+        return Counter(
+            (str(said.to), "card" if isinstance(said.view, TicketCard) else said.text)
+            for said in self.chat.said
+        )
+
+    def cards(self) -> dict[str, str]:
+        """What the newest card shows in each place."""
+        return {str(said.to): said.text for said in self.chat.said if isinstance(said.view, TicketCard)}
+
+
+Act = Callable[[Story], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`before` is told in peace; `act` with crashes; `adds` names the events that it records."""
+
+    before: Act
+    act: Act
+    adds: tuple[str, ...]
+
+
+async def nothing(story: Story) -> None:
+    pass
+
+
+async def opened(story: Story) -> None:
+    await story.opens(S2)
+
+
+async def replied(story: Story) -> None:
+    await opened(story)
+    await story.sends("reply", text="We look into it.")
+
+
+async def held(story: Story) -> None:
+    await opened(story)
+    await story.sends("hold", text="Which account?")
+
+
+async def resolved(story: Story) -> None:
+    await replied(story)
+    await story.sends("resolve", text="Restarted")
+
+
+async def opens_s1(story: Story) -> None:
+    await story.opens(S1)
+
+
+async def escalates(story: Story) -> None:
+    await story.sends("escalate", ALICE, ACME, text="Hurry")
+    await story.sends("escalate", BOB, TRIAGE, text="Second pair of eyes")
+
+
+async def is_warned(story: Story) -> None:
+    await story.waits_until("2026-03-20T17:20:00Z")
+
+
+async def is_breached(story: Story) -> None:
+    await story.waits_until("2026-03-20T20:00:00Z")
+
+
+async def acknowledges(story: Story) -> None:
+    await story.presses("acknowledge")
+    await story.presses("take")
+
+
+async def replies(story: Story) -> None:
+    await story.sends("reply", text="We look into it.")
+    await story.writes(ALICE, "Thanks, but it got worse")
+    await story.writes(BOB, "We see it")
+
+
+async def updates(story: Story) -> None:
+    await story.sends("update", text="Found the cause", due_date="2026-03-27 17:00")
+
+
+async def holds(story: Story) -> None:
+    await story.sends("hold", text="Which account?")
+
+
+async def resumes(story: Story) -> None:
+    await story.writes(ALICE, "The second one")
+
+
+async def changes_severity(story: Story) -> None:
+    await story.sends("severity", severity="S1", text="All is down now")
+
+
+async def resolves_and_reopens(story: Story) -> None:
+    await story.sends("resolve", text="Restarted")
+    await story.presses("reopen", who=ALICE, place=ACME)
+
+
+async def closes(story: Story) -> None:
+    await story.presses("close", who=ALICE, place=ACME)
+
+
+async def is_refused(story: Story) -> None:
+    story.chat.refuses = True
+    await story.sends("reply", text="We look into it.")
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "open": Scenario(nothing, opened, ("Opened",)),
+    "page": Scenario(nothing, opens_s1, ("Opened",)),
+    "escalate": Scenario(opened, escalates, ("Escalated", "Escalated")),
+    "warn": Scenario(opened, is_warned, ("Warned",)),
+    "breach": Scenario(opened, is_breached, ("Warned", "Breached")),
+    "acknowledge": Scenario(opened, acknowledges, ("Acknowledged", "Taken")),
+    "reply": Scenario(opened, replies, ("Answered", "CustomerWrote", "Answered")),
+    "update": Scenario(opened, updates, ("Answered", "DueDateSet")),
+    "hold": Scenario(opened, holds, ("Held",)),
+    "resume": Scenario(held, resumes, ("CustomerWrote",)),
+    "severity": Scenario(opened, changes_severity, ("SeverityChanged",)),
+    "resolve": Scenario(replied, resolves_and_reopens, ("Resolved", "Reopened")),
+    "close": Scenario(resolved, closes, ("Closed",)),
+    "refused": Scenario(opened, is_refused, ("Answered", "Undelivered")),
+}
+"""The twelve that matter, some of them in two."""

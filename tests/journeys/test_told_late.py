@@ -1,0 +1,66 @@
+"""A night that was missed is caught up once, and those who hear of it hear how late that is."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.ports import Message, Priority
+from bot.views import Audience, Notice
+from tests.harness import ACME, ALICE, BOB, DANA, S2
+from tests.journeys.conftest import OpenDesk
+
+DOWN = "the desk was not running."
+
+
+async def test_a_desk_that_runs_says_nothing_of_lateness(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.fast_forward(hours=5)
+    told = [*desk.thread(key), *desk.thread(key, Audience.AGENTS), *(m.text for m in desk.direct(DANA))]
+    assert any("Breached" in text for text in told)
+    assert not any("late" in text for text in told)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "told"),
+    [(180, ""), (181, " Told 1 min late."), (184, " Told 4 min late."), (225, f" Told 45 min late: {DOWN}")],
+)
+async def test_a_warning_says_how_late_it_is(a_desk: OpenDesk, minutes: int, told: str) -> None:
+    """Three quarters of four hours are spent after 180 minutes."""
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.sleeps_through(minutes=minutes)
+    promised = "Promised: First response within 4 support hours (M3-14)."
+    assert desk.thread(key, Audience.AGENTS) == [
+        f"{key} Warning: first response is due Fri 20 Mar 19:30. {promised}{told}"
+    ]
+    [direct] = desk.direct(DANA)
+    assert f"{promised}{told} Acme GmbH, S2:" in direct.text
+
+
+@pytest.mark.parametrize(
+    ("slept", "late"),
+    [({"hours": 7}, "3 h"), ({"hours": 5, "minutes": 5}, "1 h 5 min"), ({"days": 3}, "2 days")],
+)
+async def test_a_breach_says_it_to_all_three_once(
+    a_desk: OpenDesk, slept: dict[str, float], late: str
+) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.sleeps_through(**slept)
+    await desk.sleeps_through(minutes=1)
+    for texts in (desk.thread(key), desk.thread(key, Audience.AGENTS), [m.text for m in desk.direct(DANA)]):
+        [breach] = [text for text in texts if "Breached" in text]
+        assert f"Told {late} late: {DOWN}" in breach
+
+
+async def test_what_was_taken_back_is_no_fault_of_a_desk_that_ran(a_desk: OpenDesk) -> None:
+    """The reply that had kept the promise turns out never to have reached the customer."""
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.does(BOB, "Reply", key, text="We look into it.")
+    await desk.fast_forward(hours=6)
+    reply = Message(f"{key}/2/customer/said", key, ACME, Notice(("",)), Priority.REPLY, effect=2)
+    await desk.desk.undeliverable(reply, "the channel is archived")
+    await desk.deliver()
+    assert "Told 2 h late: what seemed to keep it was never delivered." in desk.thread(key)[-1]

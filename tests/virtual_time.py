@@ -1,0 +1,62 @@
+"""An event loop whose time leaps to the next timer whenever nothing is left to do: days in milliseconds.
+
+Only for code that waits for timers and for itself: a thread or a socket would be leapt over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Coroutine
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from bot.clock import LONGEST_SLEEP, parse_instant
+
+T = TypeVar("T")
+
+
+class _Leaping(selectors.DefaultSelector):
+    """Waits for no time at all."""
+
+    leapt = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if not ready:
+            if timeout is None:
+                raise RuntimeError("everything waits, and nothing will ever happen")
+            self.leapt += max(timeout, 0.0)
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self._leaping = _Leaping()
+        super().__init__(self._leaping)
+
+    def time(self) -> float:
+        return self._leaping.leapt
+
+
+class VirtualClock:
+    """The loop's time as an instant, plus what the clock was set forward or back by."""
+
+    def __init__(self, start: str | datetime, longest_sleep: timedelta = LONGEST_SLEEP) -> None:
+        self.start = parse_instant(start) if isinstance(start, str) else start
+        self.longest_sleep = longest_sleep
+        self.set_by = timedelta(0)
+
+    def now(self) -> datetime:
+        return self.start + timedelta(seconds=asyncio.get_running_loop().time()) + self.set_by
+
+    async def sleep_until(self, instant: datetime) -> None:
+        """As the wall clock does it: in short sleeps, so that being set forward is noticed."""
+        while (left := instant - self.now()) > timedelta(0):
+            await asyncio.sleep(min(left, self.longest_sleep).total_seconds())
+
+
+def simulated(main: Coroutine[Any, Any, T]) -> T:
+    """What it returns, after however long it thinks it took."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(main)
