@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, replace
 from bot.views import Rich
 from sla_core.triage import Answers, Option
 
+When = Mapping[str, frozenset[str]]
+"""A field matters where each of these earlier fields holds one of its options; always where it is empty."""
+
 
 @dataclass(frozen=True, slots=True)
 class TextField:
@@ -20,6 +23,7 @@ class TextField:
     hint: str | None = None
     value: str = ""
     limit: int = 3000
+    when: When = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class ChoiceField:
     many: bool = False
     hint: str | None = None
     value: tuple[str, ...] = ()
+    when: When = field(default_factory=dict)
 
 
 Field = TextField | ChoiceField
@@ -40,7 +45,11 @@ Field = TextField | ChoiceField
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What is asked. `context` comes back with the answer unseen by the person; errors are by field id."""
+    """What is asked. `context` comes back with the answer unseen by the person; errors are by field id.
+
+    A form that `reacts` is sent as a Filling at each choice, where the platform can; where it cannot, all of
+    its fields are shown from the start and its `outlook` is not.
+    """
 
     id: str
     title: str
@@ -49,6 +58,21 @@ class Form:
     context: Mapping[str, str] = field(default_factory=dict)
     intro: Rich = ()
     errors: Mapping[str, str] = field(default_factory=dict)
+    reacts: bool = False
+    outlook: Rich = ()
+    """What sending it will lead to, as far as the answers tell."""
+    takes_files: bool = False
+    """Whether files may come along, where the platform can; they are no field."""
+
+    def asked(self) -> tuple[Field, ...]:
+        """The fields that matter by what is filled in."""
+        values: dict[str, tuple[str, ...]] = {}
+        found: list[Field] = []
+        for each in self.fields:
+            if all(options & set(values.get(name, ())) for name, options in each.when.items()):
+                values[each.id] = each.value if isinstance(each, ChoiceField) else (each.value,)
+                found.append(each)
+        return tuple(found)
 
     def filled(self, values: Answers) -> Form:
         """The same form with what was typed put back in."""

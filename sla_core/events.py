@@ -45,6 +45,7 @@ class Opened:
     """Why it was accepted although the plan does not include this channel."""
     notes: tuple[str, ...] = ()
     """What agents should know of how it was opened: a screening set aside, a class seen too often."""
+    files: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,14 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that came with a message. `url` is where people who may see it open it; empty: unknown."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A human's words that the customer can see. `text` of a milestone is its label."""
 
@@ -76,6 +85,9 @@ class Answered:
     by: Who
     kind: Kind
     text: str
+    files: tuple[Attachment, ...] = ()
+    message: str = ""
+    """The platform's id of what was written in the thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,19 @@ class CustomerWrote:
     text: str
     via: str = "thread"
     by_agent: bool = False
+    files: tuple[Attachment, ...] = ()
+    message: str = ""
+    """The platform's id of what was written in the thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """A message of the customer's thread reads otherwise now, or is deleted; no clock hears of it."""
+
+    at: datetime
+    by: Who
+    message: str
+    text: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +259,7 @@ Event = (
     | Taken
     | Answered
     | CustomerWrote
+    | Corrected
     | SeverityChanged
     | DueDateSet
     | Extended

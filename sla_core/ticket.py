@@ -15,6 +15,7 @@ from sla_core.events import (
     Breached,
     Called,
     Closed,
+    Corrected,
     CustomerWrote,
     DueDateSet,
     Escalated,
@@ -116,7 +117,7 @@ def fold(key: str, history: Sequence[Event]) -> Ticket:
 def evolve(ticket: Ticket, event: Event) -> Ticket:
     """The ticket after one more event."""
     match event:
-        case Opened() | Undelivered():
+        case Opened() | Corrected() | Undelivered():
             return ticket
         case Alerted():
             rest = {person: at for person, at in ticket.snoozed.items() if person != event.person}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import product
@@ -36,6 +36,11 @@ class Question:
     options: tuple[Option, ...] = ()
     required: bool = True
     hint: str | None = None
+    when: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """It matters only where each of these earlier questions was answered with one of its options."""
+
+    def matters(self, answers: Answers) -> bool:
+        return _holds(self.when, answers)
 
     def label_of(self, option: str) -> str:
         return next((o.label for o in self.options if o.id == option), option)
@@ -71,6 +76,16 @@ class Advice:
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """What the vendor wants a report to tell; `hint` stands beneath Details."""
+
+    clause: str
+    says: str
+    where: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     severity: str
     clause: str
@@ -87,6 +102,14 @@ class Triage:
     advice: tuple[Advice, ...] = ()
     intro: str = ""
     """Said above the questions: where else to turn, what is known already."""
+    report: Report | None = None
+
+    def heard(self, answers: Answers) -> dict[str, tuple[str, ...]]:
+        """Every question with its answer; none for those that do not matter, whatever was answered."""
+        found: dict[str, tuple[str, ...]] = {}
+        for question in self.questions:
+            found[question.id] = answers.get(question.id, ()) if question.matters(found) else ()
+        return found
 
     def advised(self, answers: Answers) -> list[Advice]:
         """What is to be said to these answers, in order."""
@@ -101,6 +124,8 @@ class Triage:
         found = {}
         for question in self.questions:
             given = answers.get(question.id, ())
+            if not question.matters(answers):
+                continue
             if question.required and not any(text.strip() for text in given):
                 found[question.id] = (
                     "Please choose an answer." if question.options else "Please write a few words."
@@ -119,6 +144,24 @@ class Triage:
         rule = next(rule for rule in self.rules if rule.holds(answers))
         return Proposal(rule.severity, rule.clause, rule.says, rule.overrides)
 
+    def foreseen(self, answers: Answers) -> Proposal | None:
+        """What is proposed however the required questions still open are answered; None while it depends."""
+        open_: set[str] = set()
+        for question in self.questions:
+            empty = not any(text.strip() for text in answers.get(question.id, ()))
+            if question.required and empty and _may_hold(question.when, answers, open_):
+                open_.add(question.id)
+        severities = set()
+        for rule in self.rules:
+            if not _may_hold(rule.when, answers, open_):
+                continue
+            severities.add(rule.severity)
+            if len(severities) > 1:
+                return None
+            if rule.holds(answers):
+                return Proposal(rule.severity, rule.clause, rule.says, rule.overrides)
+        return None
+
     def example(self, severity: str) -> dict[str, tuple[str, ...]] | None:
         """One set of answers that leads to `severity`, or None where none does."""
         for rule in self.rules:
@@ -130,15 +173,23 @@ class Triage:
 
     def _completions(self, rule: Rule) -> Iterator[dict[str, tuple[str, ...]]]:
         """Answers under which `rule` holds, in the order of the options."""
-        asked = [q for q in self.questions if q.options and (q.required or q.id in rule.when)]
+        needed = set(rule.when)
+        for question in reversed(self.questions):
+            needed |= set(question.when) if question.id in needed else set()
+        asked = [q for q in self.questions if q.options and (q.required or q.id in needed)]
         choices = [
             [o.id for o in q.options if q.id not in rule.when or o.id in rule.when[q.id]] for q in asked
         ]
         texts = {q.id: ("Sample text",) for q in self.questions if q.required and not q.options}
         for combination in product(*choices):
             chosen = {q.id: (option,) for q, option in zip(asked, combination, strict=True)}
-            yield {q.id: (chosen | texts)[q.id] for q in self.questions if q.id in chosen or q.id in texts}
+            yield {id_: given for id_, given in self.heard(chosen | texts).items() if given}
 
 
 def _holds(when: Mapping[str, frozenset[str]], answers: Answers) -> bool:
     return all(options & set(answers.get(question, ())) for question, options in when.items())
+
+
+def _may_hold(when: Mapping[str, frozenset[str]], answers: Answers, open_: Collection[str]) -> bool:
+    """Whether it holds, or may yet hold by the questions that are still open."""
+    return _holds({question: options for question, options in when.items() if question not in open_}, answers)

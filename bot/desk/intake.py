@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot.address import Actor, Place
+from bot.desk import entitlement, unsent
+from bot.desk.alike import Likeness
 from bot.desk.core import Desk, private, refusal
 from bot.desk.intake_form import (
     ACCOUNT,
     DETAILS,
+    FORM,
     KNOWN,
+    OFFERED,
     SUMMARY,
+    Sheet,
+    alike_tickets,
+    begun,
     intake_form,
     known_tickets,
     recent_tickets,
     text_in,
 )
-from bot.exchange import Answer, Ask, Command, Done, Filling, Left, Press, Submission
+from bot.directory import PolicyGone
+from bot.exchange import Answer, Ask, Command, Done, Filling, Left, Submission
 from bot.hearing import VIA_FORM
+from bot.ports import Conflict, NoSuchTicket
 from bot.settings import Account
-from sla_core.events import CustomerWrote, Event, Opened
-from sla_core.policy import Plan, Policy
-from sla_core.ticket import Ticket
-from sla_core.triage import Answers, Proposal
+from sla_core.events import Attachment, CustomerWrote, Event, Opened, Who
+from sla_core.policy import Policy
+from sla_core.ticket import State, Ticket
+from sla_core.triage import Proposal
 
 
 async def command(desk: Desk, command: Command) -> Answer:
     """`/support [text]`: the form, or why there is none here."""
     return await _ask(desk, command.actor, command.place, command.text.strip())
-
-
-async def get_help(desk: Desk, press: Press) -> Answer:
-    return await _ask(desk, press.actor, press.place, "")
 
 
 async def _ask(desk: Desk, actor: Actor, place: Place, text: str) -> Answer:
@@ -41,8 +47,29 @@ async def _ask(desk: Desk, actor: Actor, place: Place, text: str) -> Answer:
     if not accounts:
         return refusal(_nowhere(place, directory.is_triage(place)))
     policy = directory.policy_on(desk.clock.now().date())
-    known = await known_tickets(desk, policy, accounts)
-    return Ask(intake_form(policy, accounts, known, place, text))
+    values = begun(text)
+    draft = {name: given for name, given in (await unsent.kept(desk, actor, place)).items() if name != KNOWN}
+    restored = bool(draft) and draft.get(SUMMARY) == values.get(SUMMARY, draft.get(SUMMARY))
+    sheet = Sheet(policy, accounts, place, values=draft if restored else values, restored=restored)
+    return Ask(intake_form(await _looked_up(desk, sheet, alike=restored), desk.clock.now()))
+
+
+async def _looked_up(desk: Desk, sheet: Sheet, alike: bool = True) -> Sheet:
+    """With the tickets that are open already and may be the same."""
+    account = sheet.account
+    if account is None:
+        return sheet
+    known = await known_tickets(desk, sheet.policy, account)
+    listed = {ticket.key for ticket in known}
+    found = await alike_tickets(desk, account, text_in(sheet.values, SUMMARY)) if alike else []
+    found = [each for each in found if each.ticket.key not in listed]
+    chosen = text_in(sheet.values, KNOWN)
+    if chosen in (sheet.offered or ()) and chosen not in [each.ticket.key for each in found]:
+        # It was offered for a summary that reads otherwise now; who chose it means it.
+        ticket = await desk.ticket(chosen)
+        if ticket.opened.account == account.id and ticket.state is State.OPEN:
+            found.append(Likeness(ticket, ()))
+    return replace(sheet, known=known, alike=found)
 
 
 async def _accounts(desk: Desk, actor: Actor, place: Place) -> list[Account]:
@@ -58,7 +85,9 @@ async def _accounts(desk: Desk, actor: Actor, place: Place) -> list[Account]:
         platform = desk.platforms.get(place.platform)
         there = {p.id for p in await platform.places_of(actor.user)} if platform else set()
         return [
-            a for a in everyone if any(c.platform == place.platform and c.id in there for c in a.channels)
+            a
+            for a in everyone
+            if any(c.platform == place.platform and c.id in there for c in directory.channels_of(a))
         ]
     return []
 
@@ -77,41 +106,82 @@ def _nowhere(place: Place, is_triage: bool) -> str:
     return f'No account owns this channel. Add "{place}" to an account\'s channels in frontline.toml.'
 
 
+async def filling(desk: Desk, act: Filling) -> Answer:
+    """A choice was made: the form anew, with what matters now and what sending it would lead to."""
+    if act.form != FORM:
+        return Done()
+    place = _place(act.context)
+    policy = desk.directory.policy(act.context["version"])
+    offered = await _accounts(desk, act.actor, place)
+    if not offered:
+        return Done()
+    values = await unsent.keep(desk, act.actor, place, act.values)
+    sheet = Sheet(policy, offered, place, values=values, offered=_offered(act.context) or frozenset())
+    return Ask(intake_form(await _looked_up(desk, sheet), desk.clock.now()))
+
+
+async def left(desk: Desk, act: Left) -> Answer:
+    """The form was closed: what is known of it is there when it is opened again."""
+    if act.form == FORM:
+        await unsent.keep(desk, act.actor, _place(act.context), act.values)
+    return Done()
+
+
+def _place(context: Mapping[str, str]) -> Place:
+    return Place.parse(context["place"], direct="direct" in context)
+
+
+def _offered(context: Mapping[str, str]) -> frozenset[str] | None:
+    """The tickets that were shown as alike; None where the form was never sent while it was filled in."""
+    return frozenset(context[OFFERED].split()) if OFFERED in context else None
+
+
 async def submit(desk: Desk, sent: Submission) -> Answer:
     """Opens the ticket, or gives the form back with each fault beneath its field."""
+    try:
+        return await _decided(desk, sent)
+    except (Conflict, NoSuchTicket, PolicyGone):
+        # The refusal takes the place of the form.
+        await unsent.keep(desk, sent.actor, _place(sent.context), sent.values)
+        raise
+
+
+async def _decided(desk: Desk, sent: Submission) -> Answer:
     directory = desk.directory
-    place = Place.parse(sent.context["place"], direct="direct" in sent.context)
+    place = _place(sent.context)
     policy = directory.policy(sent.context["version"])
-    offered = await _accounts(desk, sent.actor, place)
-    account = _chosen(offered, sent.values)
-    known = await known_tickets(desk, policy, offered)
+    accounts = await _accounts(desk, sent.actor, place)
+    shown = _offered(sent.context)
+    sheet = await _looked_up(desk, Sheet(policy, accounts, place, values=sent.values, offered=shown))
+    account = sheet.account
 
-    def again(errors: dict[str, str]) -> Ask:
-        return Ask(intake_form(policy, offered, known, place).rejected(sent.values, errors))
+    async def again(errors: dict[str, str]) -> Ask:
+        await unsent.keep(desk, sent.actor, place, sent.values)
+        seen = sheet if KNOWN in sent.values or shown is not None else replace(sheet, alike=())
+        return Ask(replace(intake_form(seen, desk.clock.now()), errors=errors))
 
-    given = {q.id: sent.values.get(q.id, ()) for q in policy.triage.questions}
+    given = policy.triage.heard(sent.values)
+    summary = text_in(sent.values, SUMMARY)
+    if sheet.same and summary:
+        return await _add_to(desk, sent, place, sheet.same, summary)
     elsewhere = policy.triage.referral(given)
     if elsewhere is not None:
-        return again({next(iter(elsewhere.when), SUMMARY): f"{elsewhere.says} ({elsewhere.clause})"})
+        return await again({next(iter(elsewhere.when), SUMMARY): f"{elsewhere.says} ({elsewhere.clause})"})
     errors = policy.triage.faults(given)
-    summary = text_in(sent.values, SUMMARY)
     if not summary:
         errors[SUMMARY] = "Please say in a few words what is wrong."
     if account is None:
         errors[ACCOUNT] = "Please choose the account that this is for."
     if account is None or errors:
-        return again(errors)
-    same = next(iter(sent.values.get(KNOWN, ())), "")
-    if same in [ticket.key for ticket in known]:
-        return await _add_to(desk, sent, same, summary)
+        return await again(errors)
     proposal = policy.triage.propose(given)
     plan = policy.plans[account.plan]
-    refused = _not_entitled(policy, plan, proposal)
+    refused = entitlement.refusal(policy, plan, proposal)
     errors = {policy.triage.questions[0].id: refused} if refused else {}
-    if known and not same and policy.severities[proposal.severity].known_first:
-        errors[KNOWN] = "Please say whether it is one of these; then nobody works on the same thing twice."
+    if asked := _asked_first(sheet, sent, proposal, desk.who(sent.actor)):
+        errors[KNOWN] = asked
     if errors:
-        return again(errors)
+        return await again(errors)
     channel = await _channel(desk, sent.actor, place, account)
     is_agent = directory.is_agent(sent.actor, account)
     notes = await _notes(desk, policy, account, proposal)
@@ -130,16 +200,18 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
             clause=proposal.clause,
             why=proposal.says,
             summary=summary,
-            details=text_in(sent.values, DETAILS),
+            details=_details(sent),
             answers=given,
             channel=str(channel),
             by_agent=is_agent,
             terms=account.terms,
             may_hold=account.may_hold,
-            exception=_exception(plan, proposal),
-            notes=(*notes, *(f"told: {said}" for said in advice)),
+            exception=entitlement.exception(plan, proposal),
+            notes=(*notes, *(f"told: {said}" for said in advice), *_reads_like(sheet)),
+            files=_attached(sent),
         ),
     )
+    await unsent.drop(desk, sent.actor, place)
     where = [] if channel == place else [f"{key} is open in the channel of {account.name}."]
     contact = plan.emergency_contact if policy.severities[proposal.severity].pages else None
     also = [f"This emergency can also be reported here: {contact}."] if contact else []
@@ -147,52 +219,62 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
     return private(said) if said else Done()
 
 
-async def filling(desk: Desk, act: Filling) -> Answer:
-    return Done()
+def _asked_first(sheet: Sheet, sent: Submission, proposal: Proposal, who: Who) -> str | None:
+    """What has to be said before another ticket is opened."""
+    if sent.values.get(KNOWN) or any(_is_this(ticket.opened, sent, who) for ticket in sheet.open_ones):
+        return None
+    is_asked = len(sheet.accounts) == 1 or KNOWN in sent.values
+    if sheet.known and is_asked and sheet.policy.severities[proposal.severity].known_first:
+        return "Please say whether it is one of these; then nobody works on the same thing twice."
+    unseen = [each for each in sheet.alike if each.ticket.key not in (sheet.offered or ())]
+    if sheet.offered is not None and unseen:
+        return "This reads like a ticket that is open. Choose it, or press Open ticket again."
+    return None
 
 
-async def left(desk: Desk, act: Left) -> Answer:
-    return Done()
+def _is_this(opened: Opened, sent: Submission, who: Who) -> bool:
+    """Whether the ticket came of the same form, whose answer was lost and which is sent again."""
+    texts = text_in(sent.values, SUMMARY), _details(sent)
+    return opened.by == who and (opened.summary, opened.details) == texts
 
 
 async def _channel(desk: Desk, actor: Actor, place: Place, account: Account) -> Place:
     """Where the ticket lives: here, else a channel of the account in which this person is, else its first."""
-    if place in account.channels:
-        return place
+    channels = desk.directory.channels_of(account)
+    if desk.directory.now_at(place) in channels:
+        return desk.directory.now_at(place)
     there = await _channels_of(desk, actor, place) if place.direct else set()
-    return next((channel for channel in account.channels if str(channel) in there), account.channels[0])
+    return next((channel for channel in channels if str(channel) in there), channels[0])
 
 
-async def _add_to(desk: Desk, sent: Submission, key: str, summary: str) -> Answer:
+async def _add_to(desk: Desk, sent: Submission, place: Place, key: str, summary: str) -> Answer:
     """It is one that is open already: what was typed goes there."""
     text = "\n".join(filter(None, (summary, text_in(sent.values, DETAILS))))
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event]:
-        return [CustomerWrote(now, desk.who(sent.actor), text, VIA_FORM)]
+        return [CustomerWrote(now, desk.who(sent.actor), text, VIA_FORM, files=_attached(sent))]
 
     answer = await desk.change(sent.key, key, decide)
-    return private(f"Thank you: what you wrote was added to {key}.") if isinstance(answer, Done) else answer
+    if not isinstance(answer, Done):
+        return answer
+    await unsent.drop(desk, sent.actor, place)
+    return private(f"Thank you: what you wrote was added to {key}.")
 
 
-def _chosen(offered: list[Account], values: Answers) -> Account | None:
-    if len(offered) == 1:
-        return offered[0]
-    return next((account for account in offered if account.id in values.get(ACCOUNT, ())), None)
+def _attached(sent: Submission) -> tuple[Attachment, ...]:
+    return tuple(Attachment(file.name, file.url) for file in sent.files)
 
 
-def _not_entitled(policy: Policy, plan: Plan, proposal: Proposal) -> str | None:
-    if plan.chat or proposal.severity == policy.worst.id:
-        return None
-    return (
-        f"The plan {plan.name} does not include support by chat. Please raise this at {plan.way_in}. "
-        f"Only {policy.worst.id} is taken here; nothing you typed is lost while this form is open."
-    )
+def _details(sent: Submission) -> str:
+    """What was typed, and below it each file with its address."""
+    files = (f"File: {file.name} ({file.url})" if file.url else f"File: {file.name}" for file in sent.files)
+    return "\n".join(filter(None, (text_in(sent.values, DETAILS), *files)))
 
 
-def _exception(plan: Plan, proposal: Proposal) -> str | None:
-    if plan.chat:
-        return None
-    return f"accepted as {proposal.severity} although the plan {plan.name} does not include chat"
+def _reads_like(sheet: Sheet) -> Iterator[str]:
+    """For agents: nobody is to work on the same thing twice, whatever the customer made of it."""
+    for each in sheet.alike:
+        yield f"it reads like {each.ticket.key} (both say {', '.join(each.words)})"
 
 
 async def _notes(desk: Desk, policy: Policy, account: Account, proposal: Proposal) -> list[str]:

@@ -1,14 +1,18 @@
-"""The intake form: which account, the summary, what is open already, the policy's questions."""
+"""The intake form: which account, the summary, the policy's questions, what is open already."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.address import Place
+from bot.desk.alike import Likeness, alike
 from bot.desk.core import Desk
+from bot.desk.outlook import completeness, joins, outlook
 from bot.forms import ChoiceField, Field, Form, TextField
 from bot.settings import Account
+from bot.views import Rich
 from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
 from sla_core.triage import Answers, Kind, Option
@@ -21,69 +25,155 @@ LONGEST_DETAILS = 3000
 MOST_KNOWN = 5
 MOST_LOOKED_AT = 100
 """Tickets of an account that are looked through, newest first."""
+MOST_COMPARED = 12
+"""Of them, those whose summaries are compared with a new one."""
+DETAILS_HINT = "What you did, what you saw, since when. The more you tell, the sooner it can be solved."
+OFFERED = "offered"
 
 
-def intake_form(
-    policy: Policy, accounts: Sequence[Account], known: Sequence[Ticket], place: Place, text: str = ""
-) -> Form:
-    """The form. Its context says where it was asked for, and by which version of the policy."""
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What an intake form is drawn from."""
+
+    policy: Policy
+    accounts: Sequence[Account]
+    place: Place
+    known: Sequence[Ticket] = ()
+    """Open tickets of a class that asks for them first."""
+    alike: Sequence[Likeness] = ()
+    """Open tickets that this one may be about."""
+    values: Answers = field(default_factory=dict)
+    offered: frozenset[str] | None = None
+    """Keys of the tickets that were shown to the person; None while nothing was chosen in the form."""
+    restored: bool = False
+    """Whether the values are of a form that was not sent."""
+
+    @property
+    def account(self) -> Account | None:
+        return chosen_account(self.accounts, self.values)
+
+    @property
+    def same(self) -> str | None:
+        """The open ticket that this is said to be."""
+        open_ones = {ticket.key for ticket in self.open_ones}
+        return next((key for key in self.values.get(KNOWN, ()) if key in open_ones), None)
+
+    @property
+    def open_ones(self) -> list[Ticket]:
+        return [*self.known, *(each.ticket for each in self.alike)]
+
+
+def chosen_account(offered: Sequence[Account], values: Answers) -> Account | None:
+    if len(offered) == 1:
+        return offered[0]
+    return next((account for account in offered if account.id in values.get(ACCOUNT, ())), None)
+
+
+def intake_form(sheet: Sheet, now: datetime) -> Form:
+    """The form. Its context says where it was asked for, by which version of the policy, what it showed."""
+    policy, place = sheet.policy, sheet.place
     context = {"place": str(place), "version": policy.version} | ({"direct": "yes"} if place.direct else {})
+    if sheet.offered is not None:
+        context[OFFERED] = " ".join(sorted(sheet.offered | {each.ticket.key for each in sheet.alike}))
+    report = policy.triage.report
     fields: list[Field] = []
-    if len(accounts) > 1:
-        options = tuple(Option(account.id, account.name) for account in accounts)
+    if len(sheet.accounts) > 1:
+        options = tuple(Option(account.id, account.name) for account in sheet.accounts)
         fields.append(ChoiceField(ACCOUNT, "Account", options))
-    cut = text[:LONGEST_SUMMARY]
     fields += [
-        TextField(SUMMARY, "Summary", value=cut, limit=LONGEST_SUMMARY, hint="What is wrong, in a few words"),
+        TextField(SUMMARY, "Summary", limit=LONGEST_SUMMARY, hint="What is wrong, in a few words"),
         TextField(
             DETAILS,
             "Details",
             required=False,
             long=True,
-            value=text[:LONGEST_DETAILS] if text != cut else "",
-            hint="What you did, what you saw, since when. The more you tell, the sooner it can be solved.",
+            hint=(report.hint if report else None) or DETAILS_HINT,
             limit=LONGEST_DETAILS,
         ),
-        *_questions(policy),
-        *_known(known),
+        *(() if sheet.same else _questions(policy)),
+        *_known(sheet),
     ]
-    intro = (policy.triage.intro,) if policy.triage.intro else ()
-    return Form(FORM, policy.name, "Open ticket", tuple(fields), context, intro)
+    form = Form(
+        FORM,
+        policy.name,
+        "Open ticket",
+        tuple(fields),
+        context,
+        tuple(_intro(sheet)),
+        reacts=True,
+        takes_files=True,
+    ).filled(sheet.values)
+    return replace(form, outlook=_outlook(sheet, form, now))
+
+
+def _intro(sheet: Sheet) -> Iterator[str]:
+    if sheet.restored:
+        yield "What you had filled in here and not sent is back. "
+    if sheet.policy.triage.intro:
+        yield sheet.policy.triage.intro
+
+
+def _outlook(sheet: Sheet, form: Form, now: datetime) -> Rich:
+    if sheet.same:
+        return joins(sheet.same)
+    said = outlook(sheet.policy, sheet.account, sheet.policy.triage.heard(sheet.values), now)
+    optional = [each for each in form.asked() if not each.required and each.id != KNOWN]
+    empty = tuple(each.label for each in optional if not any(sheet.values.get(each.id, ())))
+    return (*said, *completeness(sheet.policy, empty, len(optional)))
 
 
 def _questions(policy: Policy) -> list[Field]:
     return [
-        TextField(q.id, q.label, q.required, long=True, hint=q.hint)
+        TextField(q.id, q.label, q.required, long=True, hint=q.hint, when=q.when)
         if q.kind is Kind.TEXT
-        else ChoiceField(q.id, q.label, q.options, q.required, q.kind is Kind.CHOICES, q.hint)
+        else ChoiceField(q.id, q.label, q.options, q.required, q.kind is Kind.CHOICES, q.hint, when=q.when)
         for q in policy.triage.questions
     ]
 
 
-def _known(tickets: Sequence[Ticket]) -> list[Field]:
-    if not tickets:
+def _known(sheet: Sheet) -> list[Field]:
+    if not sheet.open_ones:
         return []
-    options = tuple(Option(t.key, f"{t.key}: {t.opened.summary}"[:75]) for t in tickets)
+    options = tuple(Option(t.key, f"{t.key}: {t.opened.summary}"[:75]) for t in sheet.open_ones)
     label = "Is it one of these, which are open already?"
     new = Option(SOMETHING_NEW, "No, it is something new")
-    return [ChoiceField(KNOWN, label, (*options, new), required=False)]
+    shared = [
+        f"{each.ticket.key} shares the words {', '.join(each.words)}." for each in sheet.alike if each.words
+    ]
+    hint = " ".join(shared) or None
+    return [ChoiceField(KNOWN, label, (*options, new), required=False, hint=hint)]
 
 
-async def known_tickets(desk: Desk, policy: Policy, accounts: Sequence[Account]) -> list[Ticket]:
-    """The account's open tickets of a class that asks for them first; none while the account is not clear."""
+def begun(text: str) -> dict[str, tuple[str, ...]]:
+    """What was typed with the command, as the form holds it: whole in Details where Summary has no room."""
+    cut = text[:LONGEST_SUMMARY]
+    return {SUMMARY: (cut,), DETAILS: (text[:LONGEST_DETAILS],) if text != cut else ()} if text else {}
+
+
+async def known_tickets(desk: Desk, policy: Policy, account: Account) -> list[Ticket]:
+    """The account's open tickets of a class that asks for them first."""
     asking = {severity.id for severity in policy.severities.values() if severity.known_first}
-    if len(accounts) != 1 or not asking:
+    if not asking:
         return []
-    recent = await recent_tickets(desk, accounts[0])
+    recent = [await desk.ticket(key) for key, _ in await desk.store.openings(account.id, MOST_LOOKED_AT)]
     return [t for t in recent if t.state is State.OPEN and t.severity in asking][:MOST_KNOWN]
 
 
-async def recent_tickets(desk: Desk, account: Account, since: datetime | None = None) -> list[Ticket]:
+async def alike_tickets(desk: Desk, account: Account, summary: str) -> list[Likeness]:
+    """The account's newest open tickets that a new one with this summary may be about."""
+    if not summary.strip():
+        return []
+    newest = await desk.store.openings(account.id, MOST_COMPARED)
+    found = [(await desk.ticket(key), words) for key, words in alike(summary, newest)]
+    return [Likeness(ticket, words) for ticket, words in found if ticket.state is State.OPEN]
+
+
+async def recent_tickets(desk: Desk, account: Account, since: datetime) -> list[Ticket]:
     """The account's tickets opened since then, newest first, as far back as is looked."""
     found = []
     for key in (await desk.store.tickets(account.id))[:MOST_LOOKED_AT]:
         ticket = await desk.ticket(key)
-        if since is not None and ticket.opened.at < since:
+        if ticket.opened.at < since:
             break
         found.append(ticket)
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sla_core.catalog import schema
 from sla_core.policy import Duty, Extension, FirstContact, Milestone, Plan, Rarity, Severity, Step, Target
-from sla_core.triage import Advice, Option, Question, Rule, Triage
+from sla_core.triage import Advice, Option, Question, Report, Rule, Triage
 
 
 def severity(id_: str, file: schema.SeverityFile) -> Severity:
@@ -71,12 +71,15 @@ def triage(file: schema.TriageFile) -> Triage:
             options=tuple(Option(id_, label) for id_, label in q.options.items()),
             required=q.required,
             hint=q.hint,
+            when=q.when,
         )
         for q in file.question
     )
     rules = tuple(Rule(r.severity, r.clause, r.says, r.when, r.overrides) for r in file.rule)
     advice = tuple(Advice(a.clause, a.says, a.where, a.when, a.refers) for a in file.advice)
-    return Triage(questions, rules, advice, file.intro)
+    told = file.report
+    report = Report(told.clause, told.says, told.where, told.hint) if told else None
+    return Triage(questions, rules, advice, file.intro, report)
 
 
 def milestone(file: schema.MilestoneFile) -> Milestone:

@@ -113,6 +113,8 @@ def _triage_faults(triage: schema.TriageFile, severities: frozenset[str] | None)
         if bool(question.options) == (question.kind == "text"):
             says = "a text takes no options" if question.options else "a choice needs its options"
             yield "triage.toml", f"question.{number}.options", says
+        earlier = {id_: options[id_] for id_ in ids[: number - 1]}
+        yield from _condition_faults(f"question.{number}", question.when, earlier, "earlier question")
     for number, rule in enumerate(triage.rule, start=1):
         if strange(rule.severity, severities):
             yield "triage.toml", f"rule.{number}.severity", unknown("severity", rule.severity, severities)
@@ -127,10 +129,12 @@ def _triage_faults(triage: schema.TriageFile, severities: frozenset[str] | None)
         )
 
 
-def _condition_faults(key: str, when: Mapping[str, frozenset[str]], options: Mapping[str, set[str]]) -> Found:
+def _condition_faults(
+    key: str, when: Mapping[str, frozenset[str]], options: Mapping[str, set[str]], what: str = "question"
+) -> Found:
     for question, chosen in when.items():
         if question not in options:
-            yield "triage.toml", f"{key}.when.{question}", unknown("question", question, options)
+            yield "triage.toml", f"{key}.when.{question}", unknown(what, question, options)
             continue
         for option in sorted(chosen - options[question]):
             yield "triage.toml", f"{key}.when.{question}", unknown("option", option, options[question])

@@ -228,6 +228,7 @@ class QuestionFile(Strict):
     required: bool = True
     hint: str | None = Field(default=None, max_length=300)
     options: dict[OptionId, OptionLabel] = {}
+    when: dict[str, frozenset[str]] = {}
 
 
 class RuleFile(Strict):
@@ -246,8 +247,16 @@ class AdviceFile(Strict):
     refers: bool = False
 
 
+class ReportFile(Strict):
+    clause: str
+    says: str = Field(min_length=3)
+    where: str = Field(min_length=3)
+    hint: str | None = Field(default=None, max_length=300)
+
+
 class TriageFile(Strict):
     intro: str = ""
+    report: ReportFile | None = None
     advice: tuple[AdviceFile, ...] = ()
     question: tuple[QuestionFile, ...] = ()
     rule: tuple[RuleFile, ...] = Field(min_length=1)

@@ -302,6 +302,18 @@ def added(name: str, text: str) -> Breakage:
             'no question "impact"',
         ),
         (
+            broken("triage.toml", 'clause = "M3-13"', 'clause = "M3-13"\nwhen = { privacy = ["yes"] }'),
+            "triage.toml",
+            "question.3.when.privacy",
+            'no earlier question "privacy"; known are production, request',
+        ),
+        (
+            broken("triage.toml", 'clause = "M3-13"', 'clause = "M3-13"\nwhen = { production = ["dead"] }'),
+            "triage.toml",
+            "question.3.when.production",
+            'no option "dead"',
+        ),
+        (
             broken("triage.toml", 'severity = "S2"', 'severity = "S7"'),
             "triage.toml",
             "rule.3.severity",

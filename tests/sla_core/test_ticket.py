@@ -15,8 +15,10 @@ from sla_core.events import (
     Breached,
     Called,
     Closed,
+    Corrected,
     CustomerWrote,
     Escalated,
+    Event,
     Held,
     Kind,
     Opened,
@@ -306,6 +308,27 @@ def test_a_resolution_taken_back_was_none() -> None:
     ticket = story().add(Resolved(TEN + HOUR, BOB, "Fixed"), refused(TEN + HOUR, 2))
     assert ticket.state is State.OPEN
     assert not any(promise.settled for promise in promises(ticket, full_policy()))
+
+
+@pytest.mark.parametrize("text", ["other words", "", None])
+@pytest.mark.parametrize(
+    "happened",
+    [
+        Acknowledged(TEN + MINUTE, BOB),
+        Answered(TEN + MINUTE, BOB, Kind.MESSAGE, "Which bill?", message="1.1"),
+        Held(TEN + MINUTE, BOB, "your answer"),
+        CustomerWrote(TEN + MINUTE, ANN, "4711", message="1.1"),
+        Resolved(TEN + MINUTE, BOB, "Paid"),
+        Closed(TEN + MINUTE, ANN),
+    ],
+)
+def test_words_that_were_changed_later_change_nothing_else(happened: Event, text: str | None) -> None:
+    """Neither state nor any clock: a response is none the less one because its words were corrected."""
+    before = fold("ACME-1", [opened(TEN), happened])
+    for who in (ANN, BOB):
+        after = fold("ACME-1", [*before.history, Corrected(TEN + HOUR, who, "1.1", text)])
+        assert replace(after, history=before.history, version=before.version) == before
+        assert promises(after, full_policy()) == promises(before, full_policy())
 
 
 def test_snoozed_until_and_reminded() -> None:

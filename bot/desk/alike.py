@@ -1,0 +1,55 @@
+"""Open tickets that a new one may be about: their summaries share the words that matter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sla_core.events import Opened
+from sla_core.ticket import Ticket
+
+MOST = 3
+_WORD = re.compile(r"\w{3,}")
+_SAYING_LITTLE = """
+about after again all also and any are been before but can cannot could did does doing don for from get
+gets getting got had has have help her here him his how into isn issue its just like more most much not
+now off one only our out over please problem seem she should since some still support that the their
+them then there these they this those too very want was way were what when where which while who why
+will with work works working would you your
+"""
+_EVERYWHERE = frozenset(_SAYING_LITTLE.split())
+"""Words that tell nothing about what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """A ticket, and the words of the new summary that its own has too."""
+
+    ticket: Ticket
+    words: tuple[str, ...]
+
+
+def alike(summary: str, openings: Iterable[tuple[str, Opened]]) -> list[tuple[str, tuple[str, ...]]]:
+    """The tickets that share at least two words, and half of the shorter summary's; the most alike first.
+
+    Summaries of a single word are alike when it is the same.
+    """
+    words = _telling(summary)
+    found = []
+    for key, opened in openings:
+        theirs = _telling(opened.summary)
+        shared = [stem for stem in words if stem in theirs]
+        fewer = min(len(words), len(theirs))
+        same_word = len(words) == len(theirs) == len(shared) == 1
+        if same_word or (len(shared) > 1 and 2 * len(shared) >= fewer):
+            found.append((key, tuple(words[stem] for stem in shared)))
+    return sorted(found, key=lambda each: -len(each[1]))[:MOST]
+
+
+@lru_cache(maxsize=4096)
+def _telling(text: str) -> Mapping[str, str]:
+    """The words that matter by what is compared of them: small letters, without a plural's s."""
+    words = (word for word in _WORD.findall(text.casefold()) if word not in _EVERYWHERE)
+    return {word.removesuffix("s") if len(word) > 3 else word: word for word in words}

@@ -1,0 +1,56 @@
+"""A form in the hands of somebody who fills it in, as a client that tells of each choice has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bot.address import Actor
+from bot.exchange import Answer, File, Filling, Submission
+from bot.forms import Form
+from tests.harness import ALICE, DeskInMemory, form_of
+
+
+def of(vendor: str, plan: str) -> str:
+    """A desk of that vendor, with Acme alone."""
+    return f"""
+vendor = "{vendor}"
+
+[slack]
+triage = "C0TRIAGE"
+agents = ["U0BOB"]
+
+[[accounts]]
+id = "acme"
+name = "Acme GmbH"
+plan = "{plan}"
+channels = ["slack:C0ACME"]
+"""
+
+
+def values_of(form: Form, given: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """What a client sends: each field that it shows, as it stands or as it is filled in now."""
+    found: dict[str, tuple[str, ...]] = {}
+    for field in form.asked():
+        value = given.get(field.id, field.value)
+        found[field.id] = ((value,) if value else ()) if isinstance(value, str) else tuple(value)
+    return found
+
+
+async def chooses(
+    desk: DeskInMemory, form: Form, who: Actor = ALICE, /, **given: str | Sequence[str]
+) -> Form:
+    """Fill something in; the form as it stands then."""
+    values, now = values_of(form, given), desk.clock.now()
+    return form_of(await desk.answers(Filling(desk.envelope(), now, who, form.id, values, form.context)))
+
+
+async def sent(
+    desk: DeskInMemory, form: Form, who: Actor = ALICE, files: tuple[File, ...] = (), /, **given: str
+) -> Answer:
+    """`Open ticket`, with the fields that are shown."""
+    values, now = values_of(form, given), desk.clock.now()
+    return await desk.answers(Submission(desk.envelope(), now, who, form.id, values, form.context, files))
+
+
+def asked(form: Form) -> list[str]:
+    return [field.id for field in form.asked()]

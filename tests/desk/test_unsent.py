@@ -1,0 +1,127 @@
+"""What is kept of a form that was not sent, and the files that come along with one that was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.desk import unsent
+from bot.exchange import Ask, Done, File, Left
+from bot.views import Audience, Link, Notice
+from tests.desk.filling import chooses, sent, values_of
+from tests.harness import ACME, ALICE, BOB, S2, SILVER, DeskInMemory, done, open_desk, person, rich, said
+
+CAROL = person("Carol", "T0ACME")
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> DeskInMemory:
+    return await open_desk(tmp_path, "2026-03-20T14:00:00Z")
+
+
+# What is kept -------------------------------------------------------------------------------------
+
+
+async def test_what_was_not_sent_is_there_again(desk: DeskInMemory) -> None:
+    form = await desk.asks_for_help(ALICE, text="Bills are slow")
+    await chooses(desk, form, details="Since nine.", production="reduced")
+    assert done(await desk.answers(Left("left", desk.clock.now(), ALICE, form.id, {}, form.context)))
+    again = await desk.asks_for_help(ALICE)
+    values = values_of(again, {})
+    assert (values["summary"], values["details"]) == (("Bills are slow",), ("Since nine.",))
+    assert values["production"] == ("reduced",)
+    assert rich(again.intro).startswith("What you had filled in here and not sent is back.")
+
+
+async def test_it_is_there_for_the_same_person_in_the_same_place_only(desk: DeskInMemory) -> None:
+    await chooses(desk, await desk.asks_for_help(BOB, text="Bills"), BOB, production="down")
+    for other in (await desk.asks_for_help(CAROL), await desk.asks_for_help(BOB, SILVER)):
+        assert not any(values_of(other, {}).values())
+        assert other.intro == ()
+
+
+async def test_another_matter_begins_anew(desk: DeskInMemory) -> None:
+    await chooses(desk, await desk.asks_for_help(ALICE, text="Bills"), production="down")
+    form = await desk.asks_for_help(ALICE, text="Login")
+    assert values_of(form, {}) == values_of(form, {"summary": "Login"})
+    assert values_of(form, {})["production"] == ()
+
+
+async def test_it_is_gone_once_the_ticket_is_open(desk: DeskInMemory) -> None:
+    form = await chooses(desk, await desk.asks_for_help(ALICE, text="Bills"), **S2)
+    assert done(await sent(desk, form))
+    assert not any(values_of(await desk.asks_for_help(ALICE), {}).values())
+
+
+async def test_it_is_kept_for_a_day(desk: DeskInMemory) -> None:
+    await chooses(desk, await desk.asks_for_help(ALICE, text="Bills"), production="down")
+    desk.clock.at += timedelta(hours=23, minutes=59)
+    assert (await desk.asks_for_help(ALICE)).fields[0].value == "Bills"
+    desk.clock.at += timedelta(minutes=1)
+    assert (await desk.asks_for_help(ALICE)).fields[0].value == ""
+    await chooses(desk, await desk.asks_for_help(CAROL, text="Mine"), CAROL, production="down")
+    notes = await desk.desk.notebook.notes(unsent.TOPIC)
+    assert list(notes) == [f"{ACME} {CAROL.user}"], "nobody's words stay because they never came back"
+
+
+async def test_what_was_refused_is_kept_too(desk: DeskInMemory) -> None:
+    form = await desk.asks_for_help(ALICE, SILVER)
+    refused = await sent(desk, form, summary="Bills", details="Since nine.", **S2)
+    assert isinstance(refused, Ask)
+    assert (await desk.asks_for_help(ALICE, SILVER)).fields[1].value == "Since nine."
+
+
+async def test_what_could_not_be_taken_is_kept_too(desk: DeskInMemory) -> None:
+    """The policy that the form was made from is gone."""
+    form = await desk.asks_for_help(ALICE)
+    outdated = replace(form, context={**form.context, "version": "m3ter 1999-01-01"})
+    assert "Nothing was changed" in said(await sent(desk, outdated, summary="Bills", **S2))
+    assert (await desk.asks_for_help(ALICE)).fields[0].value == "Bills"
+
+
+async def test_which_ticket_it_was_thought_to_be_is_thought_about_again(desk: DeskInMemory) -> None:
+    await desk.submits(ALICE, "Bill generation is slow", S2)
+    form = await chooses(desk, await desk.asks_for_help(ALICE, text="Slow bill generation"), **S2)
+    await chooses(desk, form, known="ACME-1")
+    again = await desk.asks_for_help(ALICE)
+    assert values_of(again, {})["known"] == ()
+    assert values_of(again, {})["production"] == ("reduced",)
+
+
+async def test_nothing_is_kept_of_an_empty_form(desk: DeskInMemory) -> None:
+    form = await desk.asks_for_help(ALICE)
+    assert isinstance(await desk.answers(Left("l", desk.clock.now(), ALICE, form.id, {}, form.context)), Done)
+    assert await desk.desk.notebook.notes(unsent.TOPIC) == {}
+
+
+# Files --------------------------------------------------------------------------------------------
+
+PICTURE = File("bill.png", "https://acme.slack.com/files/U0ALICE/F1/bill.png")
+NAMED = File("log.txt", "")
+
+
+async def test_files_come_along(desk: DeskInMemory) -> None:
+    form = await desk.asks_for_help(ALICE)
+    assert form.takes_files
+    assert done(await sent(desk, form, ALICE, (PICTURE, NAMED), summary="Bills", details="See there.", **S2))
+    opened = (await desk.ticket("ACME-1")).opened
+    assert opened.details == f"See there.\nFile: bill.png ({PICTURE.url})\nFile: log.txt"
+    assert "ACME-1 Alice sent along files: bill.png, log.txt" in desk.thread("ACME-1", Audience.AGENTS)
+    views = [each.view for each in desk.said if "sent along" in each.text]
+    links = [
+        part for view in views if isinstance(view, Notice) for part in view.text if isinstance(part, Link)
+    ]
+    assert links == [Link(PICTURE.url, "bill.png")]
+    assert desk.thread("ACME-1") == []
+
+
+async def test_files_go_where_the_words_go(desk: DeskInMemory) -> None:
+    await desk.submits(ALICE, "Bill generation is slow", S2)
+    form = await desk.asks_for_help(ALICE, text="Bill generation slow")
+    form = await chooses(desk, form, request="incident")
+    form = await chooses(desk, form, known="ACME-1")
+    await sent(desk, form, ALICE, (PICTURE,))
+    assert any("file: bill.png" in text for text in desk.thread("ACME-1", Audience.AGENTS))
