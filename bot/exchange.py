@@ -9,8 +9,17 @@ from enum import StrEnum
 
 from bot.address import Actor, MessageRef, Place
 from bot.forms import Form
-from bot.views import View
+from bot.views import Notice, View
 from sla_core.triage import Answers
+
+
+class Door(StrEnum):
+    """The name of a Command that was not typed behind a slash."""
+
+    MENTION = "mention"
+    WORDS = "words"
+    SHORTCUT = "shortcut"
+    REACTION = "reaction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,7 @@ class Submission:
     form: str
     values: Answers
     context: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,8 @@ class Posted:
     below_ours: bool = False
     """Whether that message is the desk's own."""
     files: tuple[File, ...] = ()
+    addressed: bool = False
+    """Whether the bot is mentioned in it; a Command about the same message comes as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +130,15 @@ class Revised:
 
 @dataclass(frozen=True, slots=True)
 class HomeOpened:
-    """Somebody looks at the app's own page. Answer: Show what stands there for them."""
+    """Somebody looks at the app's own page. Answer: Show what stands there for them.
+
+    `place` is their direct conversation, to which presses on that page belong.
+    """
 
     key: str
     at: datetime
     actor: Actor
+    place: Place
 
 
 class Turn(StrEnum):
@@ -166,6 +182,8 @@ class Ask:
     """Open this form; as the answer to a submission: keep it open, with its errors."""
 
     form: Form
+    instead: Notice | None = None
+    """What to say where the platform has no way to open it now; its buttons lead on."""
 
 
 @dataclass(frozen=True, slots=True)

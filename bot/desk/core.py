@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Lock
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,16 +10,29 @@ from typing import Protocol
 
 from bot import cards, hearing
 from bot.address import Actor, Place
+from bot.desk.turns import Turns
 from bot.directory import Directory
 from bot.exchange import Answer, Ask, Done, Show
-from bot.ports import Card, Change, ChatPlatform, Clock, Conflict, Message, NoSuchTicket, Priority, Store
+from bot.pad import Pad
+from bot.ports import (
+    Card,
+    Change,
+    ChatPlatform,
+    Clock,
+    Conflict,
+    Message,
+    NoSuchTicket,
+    Notebook,
+    Priority,
+    Store,
+)
 from bot.settings import Account
 from bot.views import Notice, Rich, View
 from sla_core.countdown import Tone
 from sla_core.engine import evaluate
 from sla_core.events import THE_CLOCK, Event, Opened, Undelivered, Who
 from sla_core.policy import Policy
-from sla_core.ticket import Ticket, fold
+from sla_core.ticket import State, Ticket, fold
 
 MOST_TRIES = 50
 """How often a change is decided anew because the ticket moved meanwhile."""
@@ -48,6 +62,11 @@ class Desk:
     clock: Clock
     directory: Directory
     platforms: dict[str, ChatPlatform] = field(default_factory=dict)
+    notebook: Notebook = field(default_factory=Pad)
+    """What is to be remembered besides the tickets."""
+    turns: Turns = field(default_factory=Turns)
+    tending: Lock = field(default_factory=Lock, repr=False, compare=False)
+    """Held while the standing messages and the state of channels are looked after, one at a time."""
 
     async def ticket(self, key: str) -> Ticket:
         """Raises NoSuchTicket."""
@@ -94,15 +113,12 @@ class Desk:
             return Done()
         raise Conflict(f"{key} is changing too quickly; please try again")
 
-    async def wake(self, key: str) -> None:
-        """Record what fell due and draw the cards anew. Conflict is no matter: the ticket stays due."""
-        ticket = await self.ticket(key)
-        now = max(self.clock.now(), ticket.history[-1].at)
+    def woken(self, key: str, history: tuple[Event, ...]) -> Change:
+        """What fell due on a ticket by now, with its cards drawn anew. Raises PolicyGone."""
+        ticket = fold(key, history)
+        now = max(self.clock.now(), history[-1].at)
         events = evaluate(ticket, self.policy_of(ticket), now).events
-        try:
-            await self.store.append(None, self._decided(_after(ticket, events), events, now))
-        except Conflict:
-            return
+        return self._decided(_after(ticket, events), events, now)
 
     def _decided(self, after: Ticket, events: Sequence[Event], now: datetime) -> Change:
         """The change that these last events of the ticket make, with all that is to be said of them."""
@@ -113,7 +129,14 @@ class Desk:
         messages = hearing.tell(after, events, policy, self.directory)
         if not events:
             messages = hearing.redraw(after, self.directory, f"{now:%Y%m%dT%H%M%S.%f}", Priority.COUNTDOWN)
-        return Change(after.key, after.version - len(events), tuple(events), more.wake_at, tuple(messages))
+        return Change(
+            after.key,
+            after.version - len(events),
+            tuple(events),
+            more.wake_at,
+            tuple(messages),
+            closed=after.state is State.CLOSED,
+        )
 
     async def draw(self, message: Message) -> View:
         """What a message shows at this moment."""
@@ -129,7 +152,7 @@ class Desk:
 
         def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
             known = any(isinstance(e, Undelivered) and e.message == what for e in ticket.history)
-            in_triage = message.to == self.directory.triage_for(Place.parse(ticket.opened.channel))
+            in_triage = message.to == self.directory.triage_for(self.directory.channel_of(ticket))
             if known or (in_triage and message.effect is None):
                 return Done()
             return [Undelivered(now, THE_CLOCK, what, why, message.effect)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from bot.cards import METRICS
+from bot.cards import METRICS, cited
 from bot.desk.core import Desk
 from bot.exchange import Answer, Press, Show
 from bot.views import Receipt, ReceiptRow, ReceiptTable
@@ -22,7 +22,7 @@ async def why(desk: Desk, press: Press) -> Answer:
     severity = policy.severities[ticket.severity]
     said = f"is {ticket.severity}: {severity.source.says}"
     if ticket.severity == opened.severity:
-        said += f" Proposed because: {opened.why} ({opened.clause})."
+        said += f" Proposed because: {cited(opened.why, [opened.clause])}."
     running, now = promises(ticket, policy), desk.clock.now()
     nothing = "" if running else f" No time is promised for it ({', '.join(severity.source.clauses)})."
     return Show(

@@ -6,16 +6,23 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from bot import metrics
 from bot.address import Actor, Place
 from bot.desk import (
     alert,
     channels,
+    doors,
     escalate,
     hand,
     hold,
     home,
     intake,
+    interview,
     look,
+    questions,
     resolve,
     severity,
     speak,
@@ -30,6 +37,7 @@ from bot.exchange import (
     Answer,
     ChannelTurned,
     Command,
+    Done,
     Filling,
     HomeOpened,
     Inbound,
@@ -39,7 +47,9 @@ from bot.exchange import (
     Revised,
     Submission,
 )
-from bot.ports import Conflict, NoSuchTicket
+from bot.ports import Conflict, NoSuchTicket, trace_id
+
+log = structlog.get_logger(__name__)
 
 AGENT, PARTY, ANYONE, RECIPIENT = "agent", "party", "anyone", "recipient"
 """Who may: agents · agents and the ticket's customers · everyone · whoever got the direct message."""
@@ -69,7 +79,8 @@ def _asks(form: str) -> Callable[[Desk, Press], Awaitable[Answer]]:
 
 
 PRESSES = {
-    "get_help": Pressed(ANYONE, intake.get_help),
+    "get_help": Pressed(ANYONE, doors.get_help),
+    questions.ACTION: Pressed(ANYONE, interview.pressed),
     "why": Pressed(PARTY, look.why),
     "add_details": Pressed(PARTY, _asks("add_details")),
     "escalate": Pressed(PARTY, _asks("escalate")),
@@ -109,21 +120,32 @@ def dispatch(desk: Desk) -> Callable[[Inbound], Awaitable[Answer]]:
 
 
 async def answer(desk: Desk, inbound: Inbound) -> Answer:
+    """What the desk answers; whatever is logged meanwhile, and of the messages it sends, has the act's id."""
+    with bound_contextvars(trace=trace_id(inbound.key)):
+        what = getattr(inbound, "action", getattr(inbound, "form", ""))
+        metrics.acts.labels(type(inbound).__name__).inc()
+        log.info("act", kind=type(inbound).__name__, what=what)
+        return await _answer(desk, inbound)
+
+
+async def _answer(desk: Desk, inbound: Inbound) -> Answer:
     """Route an act to who does it, once it is clear that this person may."""
     try:
         match inbound:
             case Command():
-                return await intake.command(desk, inbound)
+                return await doors.command(desk, inbound)
             case Press():
                 return await _pressed(desk, inbound)
             case Submission():
                 return await _sent(desk, inbound)
+            case Filling() | Left() if not _is_whole(inbound):
+                return Done()
             case Filling():
                 return await intake.filling(desk, inbound)
             case Left():
                 return await intake.left(desk, inbound)
             case Posted():
-                return await speak.posted(desk, inbound)
+                return await doors.heard(desk, inbound)
             case Revised():
                 return await thread.revised(desk, inbound)
             case HomeOpened():
@@ -147,11 +169,17 @@ async def _pressed(desk: Desk, press: Press) -> Answer:
 
 async def _sent(desk: Desk, sent: Submission) -> Answer:
     route = FORMS.get(sent.form)
-    if route is None:
+    if route is None or not _is_whole(sent):
         return refusal("This form belongs to an older version of the desk; please open it again.")
     place = Place.parse(sent.context["place"])
     refused = await _refused(desk, route.who, sent.actor, place, sent.context.get("ticket", ""))
     return refused or await route.does(desk, sent)
+
+
+def _is_whole(form: Submission | Filling | Left) -> bool:
+    """Whether it carries what our forms carry."""
+    needs = {"place", "version" if form.form == FORM else "ticket"}
+    return needs <= form.context.keys() and ":" in form.context["place"]
 
 
 async def _refused(desk: Desk, who: str, actor: Actor, place: Place, key: str) -> Answer | None:

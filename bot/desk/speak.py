@@ -8,10 +8,11 @@ from datetime import datetime
 from bot.address import Place
 from bot.desk.core import Desk, refusal
 from bot.desk.forms import kept, text_of
+from bot.desk.thread import ticket_below
 from bot.exchange import Answer, Done, Posted, Press, Submission
 from bot.hearing import VIA_FORM
 from bot.ports import NotYet
-from sla_core.events import Answered, CustomerWrote, Event, Kind
+from sla_core.events import Answered, Attachment, CustomerWrote, Event, Kind
 from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
 
@@ -63,22 +64,26 @@ async def milestone(desk: Desk, press: Press) -> Answer:
 
 
 async def posted(desk: Desk, message: Posted) -> Answer:
-    """A message in a ticket's customer thread belongs to the ticket; anywhere else it stays where it is."""
-    key = await desk.store.ticket_of(message.thread) if message.thread else None
+    """A message in a ticket's customer thread belongs to the ticket; anywhere else it stays where it is.
+
+    So what agents write in triage stays in triage.
+    """
+    key = await ticket_below(desk, message.thread) if message.thread else None
     if key is None and message.below_ours:
         raise NotYet("a reply came before the message it replies to was on record")
-    if key is None or not message.text.strip():
+    if key is None or not (message.text.strip() or message.files):
         return Done()
     ticket = await desk.ticket(key)
-    if message.place != Place.parse(ticket.opened.channel):
+    if desk.directory.now_at(message.place) != desk.directory.channel_of(ticket):
         return Done()
-    by = desk.who(message.actor)
+    by, ref = desk.who(message.actor), message.message.id
+    files = tuple(Attachment(file.name, file.url) for file in message.files)
     from_agent = desk.relation(message.actor, message.place, ticket) == "agent"
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event]:
         if from_agent:
-            return [Answered(now, by, Kind.MESSAGE, message.text)]
-        return [CustomerWrote(now, by, message.text)]
+            return [Answered(now, by, Kind.MESSAGE, message.text, files, ref)]
+        return [CustomerWrote(now, by, message.text, files=files, message=ref)]
 
     answer = await desk.change(message.key, key, decide)
     if not from_agent and ticket.state is not State.OPEN:

@@ -1,0 +1,54 @@
+"""What somebody typed where no form can be opened at once; it travels in the buttons that lead to one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from bot.desk.core import Desk
+
+MOST_CARRIED = 900
+"""Characters of a button's value; what is longer is kept in the notebook. Slack takes 2000 of its own."""
+LIFE = timedelta(days=30)
+"""Nobody's words stay because nobody pressed the button."""
+TOPIC = "carried"
+_KEPT = "kept:"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """`thread` is the message in whose thread it is asked on; empty in a direct conversation."""
+
+    text: str = ""
+    thread: str = ""
+
+
+async def packed(desk: Desk, carried: Carried) -> str:
+    """As a button's value."""
+    if carried == Carried():
+        return ""
+    whole = json.dumps([carried.thread, carried.text], ensure_ascii=False)
+    if len(whole) <= MOST_CARRIED:
+        return whole
+    name = sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    now = desk.clock.now()
+    for kept, note in (await desk.notebook.notes(TOPIC)).items():
+        if now - datetime.fromisoformat(json.loads(note)["at"]) > LIFE:
+            await desk.notebook.forget(TOPIC, kept)
+    note = json.dumps({"at": now.isoformat(), "carried": whole}, ensure_ascii=False)
+    await desk.notebook.note(TOPIC, name, note)
+    return f"{_KEPT}{name}"
+
+
+async def unpacked(desk: Desk, value: str) -> Carried:
+    """What a button carries; nothing where its value is none of ours, or was kept too long ago."""
+    if value.startswith(_KEPT):
+        note = await desk.notebook.noted(TOPIC, value.removeprefix(_KEPT))
+        value = json.loads(note)["carried"] if note else ""
+    try:
+        thread, text = json.loads(value)
+    except (TypeError, ValueError):
+        return Carried()
+    return Carried(str(text), str(thread))
