@@ -55,6 +55,10 @@ async def fill(form: Form, read: Read, sheet: Sheet, again: bool = False) -> Ans
             at, backward = max(at - 1, 0), True
             continue
         field = form.fields[at]
+        if not _matters(form, field, values):
+            values[field.id] = ()
+            at += -1 if backward else 1
+            continue
         if field.id not in todo and not backward:
             at += 1
             continue
@@ -68,6 +72,11 @@ async def fill(form: Form, read: Read, sheet: Sheet, again: bool = False) -> Ans
             at, backward = max(at - 1, 0), True
         else:
             at += 1
+
+
+def _matters(form: Form, field: Field, values: Answers) -> bool:
+    """Whether a question is asked, by what was answered before it."""
+    return any(each.id == field.id for each in form.filled(values).asked())
 
 
 def _todo(form: Form, again: bool) -> Collection[str]:
@@ -95,7 +104,7 @@ async def _confirm(form: Form, values: Answers, read: Read, sheet: Sheet) -> str
     sheet.say(Text())
     review = Table.grid(padding=(0, 2))
     review.add_column(style="dim", max_width=40)
-    for field in form.fields:
+    for field in form.filled(values).asked():
         review.add_row(literal(one_line(field.label)), literal(_shown(field, values[field.id]) or "–"))
     sheet.say(Padding(review, (0, 0, 0, 2)))
     submit = one_line(form.submit)

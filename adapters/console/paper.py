@@ -171,6 +171,7 @@ def _card(card: TicketCard, zone: tzinfo | None, numbered: bool) -> Panel:
         parts += [Text(), Quoted(card.details)]
     if card.note:
         parts += [Text(), written(card.note, zone)]
+    parts += _history(card, zone)
     if card.buttons:
         parts += [Text(), Buttons(card.buttons, numbered)]
     return Panel(
@@ -181,6 +182,14 @@ def _card(card: TicketCard, zone: tzinfo | None, numbered: bool) -> Panel:
         border_style=_BORDERS[card.tone],
         padding=(0, 1),
     )
+
+
+def _history(card: TicketCard, zone: tzinfo | None) -> Iterator[Text]:
+    if card.history:
+        yield Text()
+        yield Text(f"History ({card.earlier:,} earlier)" if card.earlier else "History", "dim")
+    for each in card.history:
+        yield literal(f"{named_time(each.at, zone)}  {one_line(each.what)}", "dim")
 
 
 def _board(board: QueueBoard, zone: tzinfo | None, numbered: bool) -> Padding:
@@ -199,6 +208,8 @@ def _board(board: QueueBoard, zone: tzinfo | None, numbered: bool) -> Padding:
             parts.append(Text(f"… and {section.more:,} more", "dim"))
     if board.buttons:
         parts += [Text(), Buttons(board.buttons, numbered, number)]
+    if board.foot:
+        parts += [Text(), written(board.foot, zone)]
     parts += [Text(), Text(f"As of {named_time(board.at, zone)}", "dim")]
     return indented(*parts)
 
@@ -225,7 +236,8 @@ def _told(row: QueueRow, zone: tzinfo | None) -> Iterator[Text]:
         said = literal(f"{one_line(row.promise.label)}: {one_line(row.promise.standing)}")
         said.stylize(STYLES[row.promise.tone])
         if row.promise.due_at:
-            said.append(f", due {named_time(row.promise.due_at, zone)}")
+            was = "was " if row.promise.phase is Phase.BREACHED else ""
+            said.append(f", {was}due {named_time(row.promise.due_at, zone)}")
         yield said
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any, assert_never
 
 import structlog
 from slack_bolt.response import BoltResponse
 
-from adapters.slack import modals
+from adapters.slack import doors, modals
 from adapters.slack.blocks import page
+from adapters.slack.filling import Refills
+from adapters.slack.home import home
+from adapters.slack.offers import Offers
 from adapters.slack.paper import Json
-from adapters.slack.payloads import Pressed, Slash, Submitted
+from adapters.slack.payloads import Filled, Pressed, Slash, Submitted
 from adapters.slack.text import Pen
 from adapters.slack.web_api import Refused, Unheard, WebApi
-from bot.exchange import Answer, Ask, Command, Done, Inbound, Posted, Revised, Show
+from bot.exchange import Answer, Ask, Command, Done, HomeOpened, Inbound, Posted, Revised, Show
 from bot.forms import Form
 from bot.views import Notice, View
 from sla_core.countdown import Tone
@@ -35,7 +39,7 @@ def acknowledged(body: Json | str = OK, status: int = 200) -> BoltResponse:
     return BoltResponse(status=status, body=body)
 
 
-def told(words: str) -> View:
+def told(words: str) -> Notice:
     return Notice((words,), Tone.WARN)
 
 
@@ -44,7 +48,9 @@ class Answers:
 
     def __init__(self, api: WebApi, pen: Pen, *, keeps_untouched: bool) -> None:
         self._api, self._pen, self._keeps_untouched = api, pen, keeps_untouched
+        self._offers = Offers(api, pen)
         self._replies: set[asyncio.Task[None]] = set()
+        self._refills = Refills(api)
 
     async def settle(self) -> None:
         """Waits for the replies that are under way."""
@@ -55,8 +61,8 @@ class Answers:
         match answer:
             case Show(view):
                 return acknowledged(self._private(view))
-            case Ask(form):
-                late = await self._open(slash.trigger_id, form)
+            case Ask():
+                late = await self._open(slash.trigger_id, answer)
                 return acknowledged(self._private(late) if late else OK)
             case Done():
                 return acknowledged()
@@ -67,8 +73,8 @@ class Answers:
         match answer:
             case Show(view):
                 self._later(self._reply(pressed, view))
-            case Ask(form):
-                if late := await self._open(pressed.trigger_id, form):
+            case Ask():
+                if late := await self._open(pressed.trigger_id, answer):
                     self._later(self._reply(pressed, late))
             case Done():
                 pass
@@ -90,10 +96,41 @@ class Answers:
             case _:
                 assert_never(answer)
 
-    async def to_event(self, act: Inbound, answer: Answer) -> BoltResponse:
+    def to_filling(self, filled: Filled, answer: Answer) -> BoltResponse:
+        """The form anew; there is no place in an open form to say anything else."""
+        if isinstance(answer, Ask):
+            self._later(self._refills.show(filled, self._modal(answer.form)))
+        return acknowledged()
+
+    async def to_shortcut(self, act: Command, trigger: str, answer: Answer) -> BoltResponse:
         match answer:
             case Show(view):
+                shown = modals.closing("Frontline", page(view, self._pen).blocks)
+                if await self._shown(trigger, shown) is not None:
+                    self._later(self._whisper(act, view))
+            case Ask():
+                if late := await self._open(trigger, answer):
+                    self._later(self._whisper(act, late))
+            case Done():
+                pass
+            case _:
+                assert_never(answer)
+        return acknowledged()
+
+    async def to_event(self, act: Inbound, answer: Answer, *, again: bool = False) -> BoltResponse:
+        """`again`: an earlier delivery of it may have been answered."""
+        match answer:
+            case Show(view) if isinstance(act, HomeOpened):
+                self._later(self._publish(act, view))
+            case Show(view):
                 self._later(self._whisper(act, view))
+            case Ask(_, instead) if instead is not None and isinstance(act, Command | Posted):
+                try:
+                    if not await self._offers.made(act, instead, again):
+                        return acknowledged(status=503)
+                except Refused as refusal:
+                    log.error("offer refused", why=str(refusal), details=refusal.details)
+                    self._later(self._whisper(act, instead))
             case Ask():
                 # An event gives no trigger to open a form with.
                 self._later(self._whisper(act, told(NEEDS_BUTTON)))
@@ -115,23 +152,32 @@ class Answers:
             return acknowledged({"response_action": "errors", "errors": found})
         return acknowledged(self._shown_in_place(told(SORRY)))
 
-    async def _open(self, trigger: str, form: Form) -> View | None:
-        """What to say where the form could not be opened."""
+    def sorry_for_shortcut(self, act: Command) -> BoltResponse:
+        self._later(self._whisper(act, told(SORRY)))
+        return acknowledged()
+
+    async def _open(self, trigger: str, ask: Ask) -> View | None:
+        """What to say where the form could not be opened, with the buttons that lead on without it."""
+        why = await self._shown(trigger, self._modal(ask.form))
+        if why is None:
+            return None
+        return replace(told(why), buttons=ask.instead.buttons if ask.instead else ())
+
+    async def _shown(self, trigger: str, view: Json) -> str | None:
+        """Opens a modal; what to say where that failed."""
+        name = view.get("callback_id")
         try:
             async with asyncio.timeout(TRIGGER_LIFE):
-                await self._api.ask("views.open", {"trigger_id": trigger, "view": self._modal(form)})
-        except TimeoutError:
-            log.warning("form not opened", form=form.id, why="no answer in time")
-            return told(TOO_LATE)
-        except Unheard as silence:
-            log.warning("form not opened", form=form.id, why=str(silence))
-            return told(TOO_LATE)
+                await self._api.ask("views.open", {"trigger_id": trigger, "view": view})
+        except (TimeoutError, Unheard) as silence:
+            log.warning("form not opened", form=name, why=str(silence) or "no answer in time")
+            return TOO_LATE
         except Refused as refusal:
             if refusal.error in ("expired_trigger_id", "exchanged_trigger_id"):
-                log.warning("form not opened", form=form.id, why=refusal.error)
-                return told(TOO_LATE)
-            log.error("form not opened", form=form.id, why=refusal.error, details=refusal.details)
-            return told(SORRY)
+                log.warning("form not opened", form=name, why=refusal.error)
+                return TOO_LATE
+            log.error("form not opened", form=name, why=refusal.error, details=refusal.details)
+            return SORRY
         return None
 
     def _modal(self, form: Form) -> Json:
@@ -149,7 +195,9 @@ class Answers:
         container = pressed.container
         thread = {"thread_ts": container.thread_ts} if container.thread_ts else {}
         try:
-            if pressed.response_url:
+            if pressed.on_home:
+                await self._above_home(pressed, view)
+            elif pressed.response_url:
                 body = {**self._private(view), "replace_original": False, **thread}
                 await self._api.respond(pressed.response_url, body)
             else:
@@ -158,13 +206,35 @@ class Answers:
         except (Refused, Unheard) as failure:
             log.warning("private reply lost", why=str(failure))
 
+    async def _above_home(self, pressed: Pressed, view: View) -> None:
+        """In a modal; where its trigger is used up, in the direct conversation."""
+        try:
+            shown = modals.closing("Frontline", page(view, self._pen).blocks)
+            await self._api.ask("views.open", {"trigger_id": pressed.trigger_id, "view": shown})
+        except Refused:
+            drawn = page(view, self._pen)
+            said = {"channel": pressed.user.id, "text": drawn.text, "blocks": drawn.blocks}
+            await self._api.ask("chat.postMessage", said)
+
+    async def _publish(self, act: HomeOpened, view: View) -> None:
+        try:
+            drawn = home(view, self._pen, act.place)
+            await self._api.ask("views.publish", {"user_id": act.actor.user.id, "view": drawn})
+        except (Refused, Unheard) as failure:
+            log.warning("home tab not drawn", user=act.actor.user.id, why=str(failure))
+
     async def _whisper(self, act: Inbound, view: View) -> None:
         if not isinstance(act, Posted | Command | Revised):
             return
-        below = act.about if isinstance(act, Command) else act.thread
+        below = doors.thread_of(act) if isinstance(act, Command) else act.thread
         thread = {"thread_ts": below.id} if below else {}
         try:
-            await self._ephemeral(act.place.id, act.actor.user.id, view, thread)
+            if act.place.direct:
+                drawn = page(view, self._pen)
+                said = {"channel": act.place.id, "text": drawn.text, "blocks": drawn.blocks}
+                await self._api.ask("chat.postMessage", said)
+            else:
+                await self._ephemeral(act.place.id, act.actor.user.id, view, thread)
         except (Refused, Unheard) as failure:
             log.warning("private reply lost", why=str(failure))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, tzinfo
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
+from adapters.slack.board import board_blocks
+from adapters.slack.board import told as board_told
 from adapters.slack.paper import (
     Json,
     Page,
@@ -21,11 +23,13 @@ from adapters.slack.paper import (
     section,
     stamped,
 )
+from adapters.slack.promise import TONES, due_in_words, promise
 from adapters.slack.text import Pen, clean, cut, inline, named_time, one_line, pieces, size, strong
 from bot.views import (
+    Button,
     GetHelp,
     Notice,
-    PromiseLine,
+    QueueBoard,
     Quote,
     Receipt,
     ReceiptRow,
@@ -33,20 +37,18 @@ from bot.views import (
     TicketCard,
     View,
 )
-from sla_core.countdown import Phase, Tone
 
-_STEPS = 8
 _LONGEST_FIELD = 300
-_TONES = {Tone.CALM: "", Tone.WARN: "⚠️ ", Tone.ALARM: "🚨 ", Tone.DONE: "✅ "}
-_PHASES = {Phase.OFF_HOURS: "🌙", Phase.ON_HOLD: "⏸️", Phase.ENDED: "⏹️"}
-_RUNNING = {Tone.CALM: "🕒", Tone.WARN: "⚠️", Tone.ALARM: "🚨", Tone.DONE: "✅"}
+_LONGEST_LINE = 150
+MILESTONE = "milestone"
+MILESTONES = "Tell the customer how far the work is:"
 
 
 def page(view: View, pen: Pen) -> Page:
     """Any view, as one message."""
     match view:
         case TicketCard():
-            return Page(fallback(_told(view)), stamped(_card(view, pen)))
+            return Page(fallback(_told(view, pen)), stamped(_card(view, pen)))
         case Notice():
             return Page(fallback(_noticed(view, pen)), stamped(_notice(view, pen)))
         case Receipt():
@@ -56,17 +58,21 @@ def page(view: View, pen: Pen) -> Page:
             return Page(
                 fallback(f"Need help from {inline(one_line(view.vendor))}?"), stamped(_get_help(view))
             )
+        case QueueBoard():
+            return Page(fallback(board_told(view, pen)), stamped(board_blocks(view, pen)))
         case _:
             assert_never(view)
 
 
-def _told(card: TicketCard) -> str:
-    title = inline(cut(card.title, 300))
-    standings = "; ".join(f"{line.label}: {line.standing}" for line in card.promises)
-    about = ", ".join(part for part in (card.severity, card.state, card.turn) if part)
-    return f"{inline(card.key)} · {title} · {inline(about)}" + (
-        f" · {inline(standings)}" if standings else ""
+def _told(card: TicketCard, pen: Pen) -> str:
+    """What is read out of a card, and what stands in its notification."""
+    title = inline(cut(card.title, _LONGEST_FIELD))
+    standings = "; ".join(
+        ", ".join(filter(None, (inline(f"{line.label}: {line.standing}"), due_in_words(line, pen))))
+        for line in card.promises
     )
+    about = inline(", ".join(part for part in (card.severity, card.state, card.turn, card.worker) if part))
+    return " · ".join(filter(None, (inline(card.key), title, about, standings)))
 
 
 def _card(card: TicketCard, pen: Pen) -> list[Json]:
@@ -75,14 +81,14 @@ def _card(card: TicketCard, pen: Pen) -> list[Json]:
     whole = [] if cut(name, 150) == name else list(literal(card.title))
     severity = " · ".join(part for part in (card.severity, card.severity_name) if part)
     head += _columns(
-        ("Severity", "", severity),
-        ("State", "" if card.tone is Tone.DONE else _TONES[card.tone], card.state),
-        ("Whose turn", "", card.turn),
-        ("Works on it", "", card.worker),
+        ("Severity", severity),
+        ("State", card.state),
+        ("Whose turn", card.turn),
+        ("Works on it", card.worker),
     )
-    head += [section(_promise(line, pen)) for line in card.promises]
+    head += [section(promise(line, pen)) for line in card.promises]
     short = [fact for fact in card.facts if size(fact[1]) <= _LONGEST_FIELD]
-    head += _columns(*((label, "", text) for label, text in short))
+    head += _columns(*short)
     body = whole
     for label, text in card.facts:
         if size(text) > _LONGEST_FIELD:
@@ -90,51 +96,39 @@ def _card(card: TicketCard, pen: Pen) -> list[Json]:
     if card.details.strip():
         body += [section("*Details*"), *literal(card.details)]
     body += rich(pen, card.note)
-    return fit(head, body, list(actions(card.buttons)), " in the thread")
+    tail = [*_history(card, pen), *_buttons(card.buttons)]
+    return fit(head, body, tail, " in the thread")
 
 
-def _columns(*facts: tuple[str, str, str]) -> Iterator[Json]:
-    """Label, mark and text of each."""
-    told = ((strong(label), mark, inline(cut(text, _LONGEST_FIELD))) for label, mark, text in facts)
-    return fields(f"{label}\n{mark}{text}".strip() for label, mark, text in told if text)
+def _buttons(buttons: Sequence[Button]) -> Iterator[Json]:
+    """Milestones in a row of their own, so that telling `Escalated` is not taken for `Escalate`."""
+    yield from actions([button for button in buttons if button.action != MILESTONE])
+    if milestones := [button for button in buttons if button.action == MILESTONE]:
+        yield context(MILESTONES)
+        yield from actions(milestones)
 
 
-def _promise(line: PromiseLine, pen: Pen) -> str:
-    over = line.phase in (Phase.MET, Phase.ENDED)
-    bar = "" if over else f"{_bar(1.0 if line.phase is Phase.BREACHED else line.spent)}  "
-    text = f"{_symbol(line)} {strong(line.label)}  {bar}{inline(line.standing)}"
-    if line.goal_at:
-        text += f"\ngoal {pen.when(line.goal_at)}"
-    if line.due_at:
-        text += f"\n{'was ' if over or line.phase is Phase.BREACHED else ''}due {pen.when(line.due_at)}"
-    if line.note:
-        text += f"\n{inline(cut(line.note, _LONGEST_FIELD))}"
-    return text
+def _history(card: TicketCard, pen: Pen) -> Iterator[Json]:
+    if not card.history:
+        return
+    before = f" ({card.earlier:,} earlier)" if card.earlier else ""
+    lines = (f"{inline(cut(each.what, _LONGEST_LINE))} · {pen.when_read(each.at)}" for each in card.history)
+    yield context("\n".join((f"*History*{before}", *lines)))
 
 
-def _symbol(line: PromiseLine) -> str:
-    """Says the standing by its shape too, for those who see no colours."""
-    if line.phase is Phase.MET:
-        return "✅"
-    if line.phase is Phase.BREACHED:
-        return "🚨"
-    if line.tone in (Tone.WARN, Tone.ALARM):
-        return _RUNNING[line.tone]
-    return _PHASES.get(line.phase, _RUNNING[line.tone])
-
-
-def _bar(spent: float) -> str:
-    full = int(min(max(spent, 0.0), 1.0) * _STEPS)
-    return "▰" * full + "▱" * (_STEPS - full)
+def _columns(*facts: tuple[str, str]) -> Iterator[Json]:
+    """Label and text of each."""
+    told = ((strong(label), inline(cut(text, _LONGEST_FIELD))) for label, text in facts)
+    return fields(f"{label}\n{text}".strip() for label, text in told if text)
 
 
 def _noticed(notice: Notice, pen: Pen) -> str:
-    return _TONES[notice.tone] + pen.line(notice.text)
+    return TONES[notice.tone] + pen.line(notice.text)
 
 
 def _notice(notice: Notice, pen: Pen) -> list[Json]:
     words = notice.text
-    if mark := _TONES[notice.tone]:
+    if mark := TONES[notice.tone]:
         first = (mark,) if words and not isinstance(words[0], Quote) else (mark.strip(),)
         words = (*first, *words)
     return fit([], list(rich(pen, words)), list(actions(notice.buttons)), "")

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from adapters.slack import channels
+from adapters.slack.doors import mentioned, reacted
+from adapters.slack.home import looked
 from adapters.slack.inbound import Reader
-from adapters.slack.payloads import Delivery, read
+from adapters.slack.messages import said
 from bot.exchange import Inbound
 
 Body = Mapping[str, Any]
@@ -14,12 +17,11 @@ ReadEvent = Callable[[Reader, Body, str], Inbound | None]
 """Takes the request's body and the actor's home team where Bolt can tell it; None: nothing for the desk."""
 
 
-def said(reader: Reader, body: Body, home: str) -> Inbound | None:
-    """A message somebody wrote."""
-    return reader.posted(read(Delivery, body), home)
-
-
 READERS: dict[str, ReadEvent] = {
+    "app_home_opened": looked,
+    "app_mention": mentioned,
     "message": said,
+    "reaction_added": reacted,
+    **channels.READERS,
 }
 """By the type of the event. What is not here is acknowledged and passed over."""

@@ -8,13 +8,14 @@ from hashlib import sha256
 
 from adapters.slack import modals
 from adapters.slack.paper import action_of
-from adapters.slack.payloads import Delivery, Pressed, Said, Slash, Submitted
-from adapters.slack.text import clean
+from adapters.slack.payloads import Delivery, Filled, Pressed, Said, Slash, Submitted, Uploaded
+from adapters.slack.text import clean, one_line
 from bot.address import Actor, MessageRef, Place, UserRef
-from bot.exchange import Command, Posted, Press, Submission
+from bot.exchange import Command, File, Filling, Left, Posted, Press, Submission
 from bot.ports import Clock
 
-_SPOKEN = frozenset({None, "file_share", "me_message", "thread_broadcast"})
+SPOKEN = frozenset({None, "file_share", "me_message", "thread_broadcast"})
+"""Subtypes of messages that a person wrote."""
 _TOKEN = re.compile(r"<([@#!][^<>\n]*|[a-z][a-z0-9+.-]*:[^<>\n]*)>")
 
 
@@ -32,6 +33,11 @@ def place(channel: str) -> Place:
     return Place("slack", channel, direct=channel.startswith("D"))
 
 
+def direct(channel: str, user: str) -> Place:
+    """The direct conversation with somebody; Slack takes a person's own id for it as well."""
+    return place(channel) if channel.startswith("D") else Place("slack", user, direct=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Reads requests; a request without sense was refused before."""
@@ -40,22 +46,28 @@ class Reader:
     clock: Clock
 
     def command(self, slash: Slash) -> Command:
-        actor = self._actor(slash.user_id, slash.team_id, slash.user_name or slash.user_id)
+        actor = self.actor(slash.user_id, slash.team_id, slash.user_name or slash.user_id)
         words = self.typed(slash.text).strip()
         key = f"command/{slash.trigger_id}"
         return Command(key, self.clock.now(), actor, place(slash.channel_id), slash.command, words)
 
     def press(self, pressed: Pressed) -> Press | None:
-        """None for what is no button of a message."""
+        """None for what is no button of a message or of the Home tab."""
         action, container, user = pressed.actions[0], pressed.container, pressed.user
         channel = pressed.channel.id if pressed.channel else container.channel_id
-        if action.type != "button" or not channel or not container.message_ts:
+        message: MessageRef | None = None
+        if pressed.view and pressed.on_home:
+            where, surface = direct(pressed.view.private_metadata, user.id), pressed.view.id
+        elif channel and container.message_ts:
+            where, surface = place(channel), container.message_ts
+            message = None if container.is_ephemeral else MessageRef(where, surface)
+        else:
             return None
-        where = place(channel)
-        message = None if container.is_ephemeral else MessageRef(where, container.message_ts)
+        if action.type != "button":
+            return None
         instance = action.action_ts or pressed.trigger_id
-        key = f"press/{user.id}/{channel}/{container.message_ts}/{action.action_id}/{instance}"
-        actor = self._actor(user.id, user.team_id, user.called)
+        key = f"press/{user.id}/{where.id}/{surface}/{action.action_id}/{instance}"
+        actor = self.actor(user.id, user.team_id, user.called)
         at, name = self.clock.now(), action_of(action.action_id)
         return Press(key, at, actor, where, message, name, action.value or "")
 
@@ -68,30 +80,56 @@ class Reader:
         return Submission(
             key=f"submission/{view.id}/{view.hash}/{typed}",
             at=self.clock.now(),
-            actor=self._actor(user.id, user.team_id, user.called),
+            actor=self.actor(user.id, user.team_id, user.called),
             form=view.callback_id,
             values=values,
             context=modals.context(view),
+            files=modals.files(view),
         )
+
+    def filling(self, filled: Filled) -> Filling:
+        """Raises ValueError as above."""
+        user, view = filled.user, filled.view
+        return Filling(
+            key=f"filling/{view.id}/{filled.actions[0].action_ts}",
+            at=self.clock.now(),
+            actor=self.actor(user.id, user.team_id, user.called),
+            form=view.callback_id,
+            values=modals.values(view),
+            context=modals.context(view),
+        )
+
+    def left(self, closed: Submitted) -> Left:
+        """Slack tells little of what stood in a form that was closed. Raises ValueError as above."""
+        user, view = closed.user, closed.view
+        key, actor = f"left/{view.id}", self.actor(user.id, user.team_id, user.called)
+        values = modals.values(view) if view.state.values else {}
+        return Left(key, self.clock.now(), actor, view.callback_id, values, modals.context(view))
 
     def posted(self, delivery: Delivery, home: str) -> Posted | None:
         """None for what no person said: bots, ourselves, edits, joins."""
         said = delivery.event
         ours = said.user == self.us.bot_user
-        if said.subtype not in _SPOKEN or said.hidden or said.bot_id or ours or not said.user:
+        if said.subtype not in SPOKEN or said.hidden or said.bot_id or ours or not said.user:
             return None
-        where = place(said.channel)
+        where, raw = place(said.channel), said.text or ""
         reply = said.thread_ts is not None and said.thread_ts != said.ts
         return Posted(
             key=f"event/{delivery.event_id}",
             at=self.clock.now(),
-            actor=self._actor(said.user, _team(said) or home, _called(said)),
+            actor=self.actor(said.user, team_of(said) or home, called(said)),
             place=where,
             message=MessageRef(where, said.ts),
-            text=self._words(said),
+            text=self.typed(self.unaddressed(raw) if where.direct else raw),
             thread=MessageRef(where, said.thread_ts) if reply and said.thread_ts else None,
             below_ours=reply and said.parent_user_id == self.us.bot_user,
+            addressed=f"<@{self.us.bot_user}" in raw,
+            files=tuple(map(attached, said.files)),
         )
+
+    def unaddressed(self, text: str) -> str:
+        """A message's text without the bot's name, and without what joins that to the rest."""
+        return re.sub(rf"<@{re.escape(self.us.bot_user)}(?:\|[^<>\n]*)?>[,:]?", " ", text).strip()
 
     def typed(self, text: str) -> str:
         """What a person typed: mentions and links as plain words, entities undone."""
@@ -112,21 +150,22 @@ class Reader:
         same = not label or label in (target, url) or url.endswith(f"//{label}")
         return url if same else f"{label} ({url})"
 
-    def _words(self, said: Said) -> str:
-        names = (file.name or file.title or "without a name" for file in said.files)
-        lines = (self.typed(said.text or ""), *(clean(f"(file: {name})") for name in names))
-        return "\n".join(line for line in lines if line)
-
-    def _actor(self, user: str, home: str | None, name: str) -> Actor:
+    def actor(self, user: str, home: str | None, name: str) -> Actor:
         return Actor(UserRef("slack", home or "", user), self.us.team, clean(name))
 
 
-def _team(said: Said) -> str | None:
+def attached(file: Uploaded) -> File:
+    """A file as agents read of it; a link only where Slack names the file's own page."""
+    name, url = one_line(file.name or file.title or ""), file.permalink or ""
+    return File(name or "a file", url if url.startswith("https://") else "")
+
+
+def team_of(said: Said) -> str | None:
     """The author's workspace, where the event names one; organisations (E…) are none."""
     return said.user_team if said.user_team and said.user_team.startswith("T") else None
 
 
-def _called(said: Said) -> str:
+def called(said: Said) -> str:
     profile = said.user_profile
     names = (profile.display_name, profile.real_name, profile.name) if profile else ()
     return next((name for name in names if name), said.user or "")

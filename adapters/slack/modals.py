@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, assert_never
 
 from adapters.slack.paper import Json, literal, plain, rich, section
-from adapters.slack.payloads import Entry, Held, View
+from adapters.slack.payloads import Entry, Held, Uploaded, View
 from adapters.slack.text import Pen, clean, cut, inline, one_line, pieces, size
+from bot.exchange import File
 from bot.forms import ChoiceField, Field, Form, TextField
 from sla_core.triage import Option
 
 LONGEST_TEXT = 3000
 LONGEST_CONTEXT = 3000
+FILES = "files"
+MOST_FILES = 10
 _LONGEST_OPTION = 75
 _FEW = 10
 _GROUP = 100
@@ -22,24 +26,50 @@ _GROUP = 100
 def modal(form: Form, pen: Pen, *, keeps_untouched: bool = False) -> Json:
     """The form as a view. Raises ValueError where Slack has no room for it.
 
-    `keeps_untouched` is for a client that sends nothing for a prefilled field that was left alone.
+    `keeps_untouched` is for a client that sends nothing for a prefilled field that was left alone, and knows
+    neither files nor choices that are told at once.
     """
+    reacts = form.reacts and not keeps_untouched
+    fields = _shown(form, reacts)
+    named = {field.id for field in fields}
     blocks = list(rich(pen, form.intro))
-    fields = {field.id for field in form.fields}
-    blocks += [_fault(text) for name, text in form.errors.items() if name not in fields]
-    for field in form.fields:
+    blocks += [_fault(text) for name, text in form.errors.items() if name not in named]
+    for field in fields:
+        blocks += _field(field, reacts)
         if field.id in form.errors:
             blocks.append(_fault(form.errors[field.id]))
-        blocks += _field(field)
-    return {
+    if form.takes_files and not keeps_untouched:
+        blocks.append(_files())
+    face = ""
+    if reacts:
+        blocks += rich(pen, form.outlook)
+        face = _face(blocks)
+    view: Json = {
         "type": "modal",
         "callback_id": form.id,
         "title": plain(cut(form.title, 24) or "…"),
         "submit": plain(cut(form.submit, 24) or "OK"),
         "close": plain("Cancel"),
-        "private_metadata": _metadata(form, keeps_untouched),
         "blocks": blocks,
     }
+    if reacts:
+        view["notify_on_close"] = True
+    return view | {"private_metadata": _metadata(form, fields, keeps_untouched, face)}
+
+
+def _shown(form: Form, reacts: bool) -> tuple[Field, ...]:
+    return form.asked() if reacts else form.fields
+
+
+def _face(blocks: Sequence[Json]) -> str:
+    """What the form looks like, but for what is filled in."""
+    bare = [
+        {**block, "element": {k: v for k, v in block["element"].items() if not k.startswith("initial_")}}
+        if "element" in block
+        else block
+        for block in blocks
+    ]
+    return sha256(json.dumps(bare, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def closing(title: str, blocks: Sequence[Json]) -> Json:
@@ -56,14 +86,14 @@ def _fault(text: str) -> Json:
     return section(f"⚠️ {inline(cut(text, 500))}")
 
 
-def _metadata(form: Form, keeps_untouched: bool) -> str:
-    held: dict[str, Any] = {"context": dict(form.context)}
+def _metadata(form: Form, fields: Sequence[Field], keeps_untouched: bool, face: str) -> str:
+    held: dict[str, Any] = {"context": dict(form.context)} | ({"face": face} if face else {})
     text = _packed(held)
     if len(text) > LONGEST_CONTEXT:
         raise ValueError(f"form {form.id!r} carries {len(text)} characters of context; Slack takes 3000")
     if keeps_untouched:
         kept: dict[str, list[str]] = {}
-        for field in form.fields:
+        for field in fields:
             filled = [field.value] if isinstance(field, TextField) else list(field.value)
             if any(filled) and len(_packed({**held, "kept": {**kept, field.id: filled}})) <= LONGEST_CONTEXT:
                 kept[field.id] = filled
@@ -75,7 +105,7 @@ def _packed(held: Mapping[str, Any]) -> str:
     return json.dumps(held, ensure_ascii=False, separators=(",", ":"))
 
 
-def _field(field: Field) -> Iterator[Json]:
+def _field(field: Field, reacts: bool) -> Iterator[Json]:
     if isinstance(field, ChoiceField):
         yield from _told_in_full(field.options)
     label = one_line(field.label)
@@ -88,7 +118,19 @@ def _field(field: Field) -> Iterator[Json]:
     }
     if field.hint and field.hint.strip():
         block["hint"] = plain(cut(field.hint, 2000))
+    if reacts and isinstance(field, ChoiceField):
+        block["dispatch_action"] = True
     yield block
+
+
+def _files() -> Json:
+    return {
+        "type": "input",
+        "block_id": FILES,
+        "label": plain("Files"),
+        "element": {"type": "file_input", "action_id": FILES, "max_files": MOST_FILES},
+        "optional": True,
+    }
 
 
 def _element(field: Field) -> Json:
@@ -186,6 +228,24 @@ def _given(entry: Entry | None) -> tuple[str, ...] | None:
     return None
 
 
+def files(view: View) -> tuple[File, ...]:
+    """What was put in, in order."""
+    entry = view.state.values.get(FILES, {}).get(FILES)
+    return tuple(_file(uploaded) for uploaded in (entry.files if entry else None) or ())
+
+
+def _file(uploaded: Uploaded) -> File:
+    name = one_line(uploaded.name or uploaded.title or "") or "without a name"
+    url = uploaded.permalink or ""
+    return File(name, url if url.startswith("https://") else "")
+
+
+def looks_like(view: View, other: Json) -> bool:
+    """Whether an open view would be no other if it were drawn so; what is filled in is not looked at."""
+    held, drawn = _held(view), Held.model_validate_json(other["private_metadata"])
+    return bool(held.face) and (held.face, held.context) == (drawn.face, drawn.context)
+
+
 def context(view: View) -> dict[str, str]:
     return _held(view).context
 
@@ -208,5 +268,6 @@ def errors(view: View, faults: Mapping[str, str]) -> dict[str, str]:
 
 def same_inputs(view: View, form: Form) -> bool:
     """Whether the open view is this form, so that errors can be shown in place."""
-    inputs = [name for name, _ in view.inputs()]
-    return view.callback_id == form.id and inputs == [field.id for field in form.fields]
+    held, inputs = _held(view), [name for name, _ in view.inputs()]
+    same = view.callback_id == form.id and held.context == dict(form.context)
+    return same and inputs == [field.id for field in _shown(form, bool(held.face))]

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from adapters.slack.text import one_line
 from adapters.slack.web_api import Refused, Unheard, WebApi
-from bot.exchange import Inbound, Posted, Press, Submission
+from bot.exchange import Command, Inbound, Posted, Press, Revised, Submission
 
-Act = TypeVar("Act", Press, Submission, Posted)
+Act = TypeVar("Act", Command, Press, Submission, Posted, Revised)
 
 PATIENCE = 0.8
 """Seconds; whoever acted is waiting for the ack."""
@@ -22,26 +22,34 @@ class Names:
 
     def __init__(self, api: WebApi) -> None:
         self._api = api
-        self._found: dict[str, str | None] = {}
+        self._found: dict[str, tuple[str | None, str]] = {}
+        """Of each person, what they are called and the workspace they are of."""
 
     async def known_in_event(self, act: Inbound) -> Inbound:
         """Only what is said to the desk is worth the question, not every word in a channel."""
-        return await self.known(act) if isinstance(act, Posted) and act.thread else act
+        if isinstance(act, Posted):
+            return await self.known(act) if act.thread or act.place.direct else act
+        if isinstance(act, Revised):
+            return await self.known(act) if act.thread else act
+        return await self.known(act) if isinstance(act, Command) else act
 
     async def known(self, act: Act) -> Act:
-        """The same act, its actor called by name."""
+        """The same act, its actor called by name, and of a workspace where the request named none."""
         user = act.actor.user.id
         if user not in self._found:
             try:
                 async with asyncio.timeout(PATIENCE):
                     told = await self._api.ask("users.info", {"user": user})
-                self._found[user] = _name(told.get("user") or {})
+                found = told.get("user") or {}
+                self._found[user] = _name(found), str(found.get("team_id") or "")
             except Refused:
-                self._found[user] = None
+                self._found[user] = None, ""
             except (Unheard, TimeoutError):
                 return act
-        name = self._found[user]
-        return replace(act, actor=replace(act.actor, name=name)) if name else act
+        actor, (name, team) = act.actor, self._found[user]
+        home = actor.user.home or team
+        actor = replace(actor, name=name or actor.name, user=replace(actor.user, home=home))
+        return replace(act, actor=actor)
 
 
 def _name(user: Mapping[str, Any]) -> str | None:

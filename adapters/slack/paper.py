@@ -115,19 +115,20 @@ def fit(
 ) -> list[Json]:
     """Head and tail whole, and of the body what there is room for; what is left out is owned up to."""
     room = most - len(head) - len(tail)
-    text = MOST_TEXT - sum(map(_length, (*head, *tail)))
+    text = MOST_TEXT - sum(map(length, (*head, *tail)))
     kept: list[Json] = []
     left = list(body)
-    while left and len(kept) < room - (len(left) > 1) and _length(left[0]) <= text:
-        text -= _length(left[0])
+    while left and len(kept) < room - (len(left) > 1) and length(left[0]) <= text:
+        text -= length(left[0])
         kept.append(left.pop(0))
     if left:
-        missing = sum(map(_length, left))
+        missing = sum(map(length, left))
         kept.append(context(f"… {missing:,} more characters{rest}"))
     return [*head, *kept, *tail]
 
 
-def _length(block: Json) -> int:
+def length(block: Json) -> int:
+    """Characters of its texts."""
     texts = [block.get("text"), *block.get("fields", ()), *block.get("elements", ())]
     return sum(len(text["text"]) for text in texts if text and isinstance(text.get("text"), str))
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Payload = TypeVar("Payload", bound=BaseModel)
+Id = Annotated[str, Field(pattern=r"^[!-~]+$")]
+"""An id, a time stamp or a name of our own making: plain letters, which every database takes."""
+Plain = Annotated[str, Field(pattern=r"^[!-~]*$")]
+"""The same where there may be none."""
 
 
 class Malformed(Exception):
@@ -31,16 +35,16 @@ class _Payload(BaseModel):
 class Slash(_Payload):
     command: str = Field(min_length=2)
     text: str = ""
-    trigger_id: str = Field(min_length=1)
-    user_id: str = Field(min_length=1)
+    trigger_id: Id
+    user_id: Id
     user_name: str = ""
-    team_id: str = ""
-    channel_id: str = Field(min_length=1)
+    team_id: Plain = ""
+    channel_id: Id
 
 
 class User(_Payload):
-    id: str = Field(min_length=1)
-    team_id: str | None = None
+    id: Id
+    team_id: Plain | None = None
     name: str | None = None
     username: str | None = None
 
@@ -51,22 +55,30 @@ class User(_Payload):
 
 class Container(_Payload):
     type: str = ""
-    message_ts: str | None = None
-    channel_id: str | None = None
-    thread_ts: str | None = None
-    view_id: str | None = None
+    message_ts: Plain | None = None
+    channel_id: Plain | None = None
+    thread_ts: Plain | None = None
+    view_id: Plain | None = None
     is_ephemeral: bool = False
 
 
 class Action(_Payload):
     type: str
-    action_id: str = Field(min_length=1)
-    action_ts: str = ""
+    action_id: Id
+    action_ts: Plain = ""
     value: str | None = None
 
 
 class Channel(_Payload):
-    id: str = Field(min_length=1)
+    id: Id
+
+
+class Surface(_Payload):
+    """The view that a button stands on, where it is no message."""
+
+    id: Id
+    type: str = ""
+    private_metadata: str = ""
 
 
 class Pressed(_Payload):
@@ -75,13 +87,26 @@ class Pressed(_Payload):
     user: User
     container: Container = Container()
     actions: list[Action] = Field(min_length=1)
-    trigger_id: str = ""
+    trigger_id: Plain = ""
     response_url: str | None = None
     channel: Channel | None = None
+    view: Surface | None = None
+
+    @property
+    def on_home(self) -> bool:
+        return self.view is not None and self.view.type == "home"
 
 
 class Chosen(_Payload):
     value: str
+
+
+class Uploaded(_Payload):
+    """A file that was put into a form."""
+
+    name: str | None = None
+    title: str | None = None
+    permalink: str | None = None
 
 
 class Entry(_Payload):
@@ -90,9 +115,11 @@ class Entry(_Payload):
     value: str | None = None
     selected_option: Chosen | None = None
     selected_options: list[Chosen] | None = None
+    files: list[Uploaded] | None = None
 
 
 class Element(_Payload):
+    type: str = ""
     action_id: str | None = None
 
 
@@ -107,19 +134,20 @@ class State(_Payload):
 
 
 class View(_Payload):
-    id: str = Field(min_length=1)
-    callback_id: str = ""
-    hash: str = ""
+    id: Id
+    callback_id: Plain = ""
+    hash: Plain = ""
     private_metadata: str = ""
     blocks: list[Block] = []
     state: State = State()
 
     def inputs(self) -> list[tuple[str, str]]:
-        """Block id and action id of each input, in order."""
+        """Block id and action id of each input, in order; where files are put in is none."""
         return [
             (block.block_id, block.element.action_id)
             for block in self.blocks
             if block.type == "input" and block.block_id and block.element and block.element.action_id
+            if block.element.type != "file_input"
         ]
 
 
@@ -130,16 +158,25 @@ class Submitted(_Payload):
     view: View
 
 
+class Filled(Submitted):
+    """A `block_actions` request from a form that is still open."""
+
+    actions: list[Action] = Field(min_length=1)
+
+
 class Held(_Payload):
-    """What our own forms carry unseen."""
+    """What our own forms carry unseen. `face` tells whether another drawing of the form looks the same."""
 
     context: dict[str, str] = {}
     kept: dict[str, list[str]] = {}
+    face: str = ""
 
 
-class File(_Payload):
-    name: str | None = None
-    title: str | None = None
+class File(Uploaded):
+    """A file that came with a message; in shared channels only where to ask for it."""
+
+    id: Plain | None = None
+    file_access: str | None = None
 
 
 class Profile(_Payload):
@@ -148,26 +185,90 @@ class Profile(_Payload):
     name: str | None = None
 
 
-class Said(_Payload):
-    """A message event."""
+class Written(_Payload):
+    """A message as it stands in its channel."""
 
-    type: Literal["message"]
+    user: Plain | None = None
+    bot_id: Plain | None = None
+    text: str | None = None
+    ts: Id
+    thread_ts: Plain | None = None
+    files: list[File] = []
+
+
+class Said(Written):
+    """A message event; a mention of the bot comes as both kinds."""
+
+    type: Literal["message", "app_mention"]
     subtype: str | None = None
     hidden: bool = False
-    user: str | None = None
-    bot_id: str | None = None
-    text: str | None = None
-    ts: str = Field(min_length=1)
-    channel: str = Field(min_length=1)
-    thread_ts: str | None = None
-    parent_user_id: str | None = None
-    user_team: str | None = None
+    channel: Id
+    parent_user_id: Plain | None = None
+    user_team: Plain | None = None
     user_profile: Profile | None = None
-    files: list[File] = []
 
 
 class Delivery(_Payload):
     """An Events API request around a message."""
 
-    event_id: str = Field(min_length=1)
+    event_id: Id
     event: Said
+
+
+class Home(_Payload):
+    """What stands on somebody's Home tab already, and whose app drew it."""
+
+    team_id: Plain | None = None
+    app_installed_team_id: Plain | None = None
+
+
+class Looked(_Payload):
+    """Somebody opened the app's pages."""
+
+    type: Literal["app_home_opened"]
+    user: Id
+    channel: Plain = ""
+    tab: Plain = "home"
+    view: Home | None = None
+
+
+class LookedDelivery(_Payload):
+    """An Events API request around that."""
+
+    event_id: Id
+    team_id: Plain = ""
+    event: Looked
+
+
+class Item(_Payload):
+    """What somebody reacted to."""
+
+    type: str = ""
+    channel: Plain = ""
+    ts: Plain = ""
+
+
+class Reacted(_Payload):
+    """Somebody put a reaction on something."""
+
+    type: Literal["reaction_added"]
+    user: Id
+    reaction: str = ""
+    item: Item = Item()
+
+
+class ReactedDelivery(_Payload):
+    """An Events API request around that."""
+
+    event_id: Id
+    event: Reacted
+
+
+class Shortcut(_Payload):
+    """A `shortcut` or a `message_action` request."""
+
+    callback_id: Plain = ""
+    trigger_id: Id
+    user: User
+    channel: Channel | None = None
+    message: Written | None = None

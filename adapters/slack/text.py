@@ -95,6 +95,12 @@ def named_time(at: datetime, zone: tzinfo) -> str:
     return f"{day}, {there:%H:%M} {there.tzname()}"
 
 
+def named_hour(at: datetime, zone: tzinfo) -> str:
+    """`Fri 16:30 CET`, beside a date that may be a day off from it."""
+    there = at.astimezone(zone)
+    return f"{_DAYS[there.weekday()]} {there:%H:%M} {there.tzname()}"
+
+
 @dataclass(frozen=True, slots=True)
 class Pen:
     """Writes for one workspace: `plain_dates` where the client does not render date tokens."""
@@ -103,11 +109,16 @@ class Pen:
     zone: tzinfo = UTC_ZONE
 
     def when(self, at: datetime) -> str:
+        """In the reader's own zone, and beside it in one that is named."""
+        told = self.when_read(at)
+        return told if self.plain_dates else f"{told} ({escaped(named_hour(at, self.zone))})"
+
+    def when_read(self, at: datetime) -> str:
+        """In the reader's own zone only, where nobody has to reckon with it."""
         words = escaped(named_time(at, self.zone))
         if self.plain_dates:
             return words
-        token = f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time}}|{words}>"
-        return f"{token} ({words})"
+        return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time}}|{words}>"
 
     def part(self, part: Part) -> str:
         match part:

@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.inbound import Identity
 from adapters.slack.scopes import FORM_METHODS, METHODS, SCOPES
-from bot.ports import Never, NotNow
+from bot.ports import CannotEdit, Never, NotNow
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +50,9 @@ _PASSING = frozenset(
         "team_added_to_org",
     }
 )
+_PERHAPS_DONE = frozenset({"fatal_error", "internal_error", "request_timeout"})
+"""Slack warns that part of the work may have been done before it failed."""
+_FIXED = frozenset({"cant_update_message", "edit_window_closed", "message_not_found"})
 _OURS = frozenset(
     {"block_mismatch", "invalid_arguments", "invalid_blocks", "invalid_blocks_format", "msg_too_long"}
 )
@@ -85,19 +88,32 @@ class WebApi:
         self._client: AsyncWebClient | None = None
 
     async def open(self) -> Identity:
-        """Raises SlackFault."""
-        limit = aiohttp.ClientTimeout(total=TIMEOUT)
-        self._session = aiohttp.ClientSession(timeout=limit, trust_env=not _is_here(self.url))
-        self._client = client(self._token, self.url, self._session)
+        """Connects with the token of the environment, and asks whose it is. Raises SlackFault."""
+        self.connect()
         try:
             return await self._introduce()
         except BaseException:
             await self.close()
             raise
 
+    def connect(self) -> None:
+        """Calls may be made from now on; whether the token is good is not asked."""
+        limit = aiohttp.ClientTimeout(total=TIMEOUT)
+        self._session = aiohttp.ClientSession(timeout=limit, trust_env=not is_here(self.url))
+        self._client = client(self._token, self.url, self._session)
+
     async def close(self) -> None:
         if self._session:
             await self._session.close()
+
+    @property
+    def token(self) -> str:
+        return self._token
+
+    def use(self, token: str) -> None:
+        """From now on this token, in place of the one before."""
+        assert self._client, "not open"
+        self._token = self._client.token = token
 
     async def _introduce(self) -> Identity:
         if not self._token.startswith("xoxb-"):
@@ -123,6 +139,11 @@ class WebApi:
         except KeyError as key:
             raise SlackFault(f"SLACK_BOT_TOKEN belongs to no bot (no {key}): {_WHERE_TOKEN}") from None
 
+    async def shown_time(self) -> str | None:
+        """Slack's own clock, as its answers show it. Raises Refused, Unheard."""
+        _, headers = await self._ask("auth.test", {})
+        return headers.get("Date")
+
     async def ask(self, method: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """One call. Raises Refused, Unheard."""
         answer, _ = await self._ask(method, arguments)
@@ -133,16 +154,18 @@ class WebApi:
         try:
             return await self.ask(method, arguments)
         except Unheard as silence:
-            raise NotNow(f"{method}: {silence}", silence.after) from None
+            raise NotNow(f"{method}: {silence}", silence.after, unsure=silence.after is None) from None
         except Refused as refusal:
             if refusal.error in _TOKEN_ERRORS:
                 log.error("slack refuses the bot token", method=method, error=refusal.error)
-                raise NotNow(str(refusal)) from None
+                raise NotNow(str(refusal)) from refusal
             if refusal.error in _PASSING:
-                raise NotNow(str(refusal)) from None
+                raise NotNow(str(refusal), unsure=refusal.error in _PERHAPS_DONE) from None
+            if refusal.error in _FIXED:
+                raise CannotEdit(str(refusal)) from None
             if refusal.error in _OURS:
                 log.error("slack refuses what we drew", error=str(refusal), details=refusal.details)
-            raise Never(str(refusal)) from None
+            raise Never(str(refusal)) from refusal
 
     async def respond(self, url: str, body: Mapping[str, Any]) -> None:
         """Answers through a response URL. Raises Refused, Unheard."""
@@ -182,20 +205,25 @@ _WHERE_TOKEN = "use the Bot User OAuth Token (xoxb-…) of the app's page OAuth 
 
 
 def _kind(token: str) -> str:
-    kinds = {"xapp-": "an app-level token", "xoxp-": "a user's token", "xoxe-": "a refresh token"}
+    kinds = {
+        "xapp-": "an app-level token",
+        "xoxp-": "a user's token",
+        "xoxe-": "a refresh token",
+        "xoxe.": "one that ends after 12 hours (set SLACK_CLIENT_ID and SLACK_CLIENT_SECRET in its place)",
+    }
     found = next((kind for start, kind in kinds.items() if token.startswith(start)), "no bot token")
     return found if token else "empty"
 
 
 def client(token: str | None, url: str, session: aiohttp.ClientSession | None) -> AsyncWebClient:
     made = AsyncWebClient(token=token, base_url=url, timeout=int(TIMEOUT), session=session, retry_handlers=[])
-    if _is_here(url):
+    if is_here(url):
         # The SDK takes HTTP_PROXY from the environment and knows no NO_PROXY.
         made.proxy = None
     return made
 
 
-def _is_here(url: str) -> bool:
+def is_here(url: str) -> bool:
     return urlsplit(url).hostname in _LOOPBACK
 
 

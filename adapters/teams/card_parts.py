@@ -139,12 +139,8 @@ def _chunks(atoms: Iterable[Part]) -> Iterator[list[Part]]:
 
 
 def actions(buttons: Sequence[Button], pen: Pen, *, fallback: bool = True) -> list[Json]:
-    """Rows of buttons that fit a narrow window; milestones in rows of their own."""
-    rows = [
-        row
-        for _, alike in groupby(buttons, lambda button: button.action == "milestone")
-        for row in _rows(list(alike))
-    ]
+    """Rows of buttons that fit a narrow window."""
+    rows = _rows(list(buttons)) if buttons else []
     made = [{"type": "ActionSet", "actions": [_action(each, pen, fallback) for each in row]} for row in rows]
     return [*made[:1], *({**row, "spacing": "Small"} for row in made[1:])]
 
@@ -162,7 +158,7 @@ def _rows(buttons: list[Button]) -> list[list[Button]]:
 
 
 def _fits(row: Sequence[Button]) -> bool:
-    return len(row) <= MOST_IN_SET and sum(len(button.label) + 3 for button in row) <= ROW_WIDTH
+    return len(row) <= MOST_IN_SET and sum(len(button.label) + 4 for button in row) <= ROW_WIDTH
 
 
 def _action(button: Button, pen: Pen, fallback: bool) -> Json:

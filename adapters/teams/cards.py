@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, tzinfo
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
+from adapters.teams.card_board import board_card
+from adapters.teams.card_board import told as board_told
 from adapters.teams.card_parts import (
     Card,
     actions,
@@ -20,16 +22,25 @@ from adapters.teams.card_parts import (
     said,
     short,
 )
+from adapters.teams.card_promise import TONES, promise
 from adapters.teams.limits import LONGEST_FIELD, LONGEST_LABEL, LONGEST_TITLE, MOST_BYTES, Json, size
 from adapters.teams.text import Pen, cut, length, named_time, one_line, runs
-from bot.views import GetHelp, Notice, PromiseLine, Receipt, ReceiptRow, ReceiptTable, TicketCard, View
-from sla_core.countdown import Phase, Tone
+from bot.views import (
+    Button,
+    GetHelp,
+    Notice,
+    QueueBoard,
+    Receipt,
+    ReceiptRow,
+    ReceiptTable,
+    TicketCard,
+    View,
+)
+from sla_core.countdown import Tone
 
-_STEPS = 8
-_TONES = {Tone.CALM: "", Tone.WARN: "⚠️ ", Tone.ALARM: "🚨 ", Tone.DONE: "✅ "}
+MILESTONE = "milestone"
+MILESTONES = "Tell the customer how far the work is:"
 _CONTAINERS = {Tone.CALM: "emphasis", Tone.WARN: "warning", Tone.ALARM: "attention", Tone.DONE: "good"}
-_PHASES = {Phase.OFF_HOURS: "🌙", Phase.ON_HOLD: "⏸️", Phase.ENDED: "⏹️"}
-_RUNNING = {Tone.CALM: "🕒", Tone.WARN: "⚠️", Tone.ALARM: "🚨", Tone.DONE: "✅"}
 
 
 def view_card(view: View, pen: Pen) -> Card:
@@ -38,11 +49,13 @@ def view_card(view: View, pen: Pen) -> Card:
         case TicketCard():
             return Card(_ticket(view, pen), short(_told(view)))
         case Notice():
-            return Card(_notice(view, pen), short(_TONES[view.tone] + pen.plain(view.text)))
+            return Card(_notice(view, pen), short(TONES[view.tone] + pen.plain(view.text)))
         case Receipt():
             return Card(_receipt(view, pen), short(f"{view.key}: how the deadlines came about"))
         case GetHelp():
             return Card(_get_help(view, pen), short(f"Need help from {view.vendor}?"))
+        case QueueBoard():
+            return Card(board_card(view, pen), short(board_told(view, pen)))
         case _:
             assert_never(view)
 
@@ -61,7 +74,7 @@ def _ticket(card: TicketCard, pen: Pen) -> Json:
     header = rich_text([*key, *runs(title, size="Large", weight="Bolder")])
     head = [container([header], style=_CONTAINERS[card.tone], bleed=True), *_standing(card)]
     for line in card.promises:
-        head.append(_promise(line, pen))
+        head.append(promise(line, pen))
     body = [] if title == one_line(card.title) else [*_headed("Title", card.title)]
     separator = True
     for name, text in card.facts:
@@ -70,19 +83,41 @@ def _ticket(card: TicketCard, pen: Pen) -> Json:
     if card.details.strip():
         body += _headed("Details", card.details)
     body += paragraphs(pen, card.note, entities)
-    tail = actions(card.buttons, pen)
+    tail = [*_history(card, pen), *_buttons(card.buttons, pen)]
     if size([head, tail]) > MOST_BYTES - 2_000:
-        tail = actions(card.buttons, pen, fallback=False)
+        tail = [*_history(card, pen), *_buttons(card.buttons, pen, fallback=False)]
     return fit(head, body, tail, entities.values(), " in the thread")
+
+
+def _buttons(buttons: Sequence[Button], pen: Pen, *, fallback: bool = True) -> Iterator[Json]:
+    """Milestones in rows of their own, so that telling `Escalated` is not taken for `Escalate`."""
+    yield from actions([each for each in buttons if each.action != MILESTONE], pen, fallback=fallback)
+    if milestones := [each for each in buttons if each.action == MILESTONE]:
+        yield {**said(MILESTONES, size="Small", isSubtle=True), "spacing": "Medium"}
+        yield from actions(milestones, pen, fallback=fallback)
+
+
+def _history(card: TicketCard, pen: Pen) -> Iterator[Json]:
+    if not card.history:
+        return
+    before = f"History ({card.earlier:,} earlier)" if card.earlier else "History"
+    yield {**said(before, size="Small", weight="Bolder"), "spacing": "Medium", "separator": True}
+    for each in card.history:
+        at: Json = {
+            "type": "TextRun",
+            "text": f" · {pen.when_read(each.at)}",
+            "size": "Small",
+            "isSubtle": True,
+        }
+        yield rich_text([*runs(cut(each.what, LONGEST_LABEL), size="Small"), at], spacing="None")
 
 
 def _standing(card: TicketCard) -> Iterator[Json]:
     """Severity, state, turn and worker, in two columns."""
     severity = " · ".join(part for part in (card.severity, card.severity_name) if part)
-    mark = "" if card.tone is Tone.DONE else _TONES[card.tone]
     facts = [
         ("Severity", severity),
-        ("State", f"{mark}{card.state}"),
+        ("State", card.state),
         ("Whose turn", card.turn),
         ("Works on it", card.worker),
     ]
@@ -90,48 +125,6 @@ def _standing(card: TicketCard) -> Iterator[Json]:
     for start in range(0, len(told), 2):
         pair = told[start : start + 2]
         yield columns(*pair, *([[]] if len(pair) == 1 else []), spacing="Medium" if not start else "Small")
-
-
-def _promise(line: PromiseLine, pen: Pen) -> Json:
-    over = line.phase in (Phase.MET, Phase.ENDED)
-    broken = line.phase is Phase.BREACHED
-    loud: Json = {"weight": "Bolder", **({"color": "Attention"} if broken else {})}
-    first = runs(f"{_symbol(line)} {cut(line.label, LONGEST_LABEL)}", weight="Bolder")
-    stands = runs(cut(line.standing, LONGEST_LABEL), **loud)
-    items = [
-        columns(
-            [rich_text(first)],
-            [rich_text(stands, horizontalAlignment="Right")],
-            widths=["stretch", "auto"],
-        )
-    ]
-    instants = [("goal", line.goal_at), ("was due" if over or broken else "due", line.due_at)]
-    below = [f"{word} {pen.when(at)}" for word, at in instants if at is not None]
-    if not over:
-        below[:1] = [f"{_bar(1.0 if broken else line.spent)}  {below[0] if below else ''}".strip()]
-    for text in below:
-        told: Json = {"type": "TextRun", "text": text, "size": "Small", "isSubtle": True}
-        items.append(rich_text([told], spacing="None"))
-    if line.note:
-        note = said(cut(line.note, LONGEST_FIELD), size="Small", isSubtle=True)
-        items.append({**note, "spacing": "None"})
-    return container(items, separator=True, spacing="Medium")
-
-
-def _symbol(line: PromiseLine) -> str:
-    """Says the standing by its shape too, for those who see no colours."""
-    if line.phase is Phase.MET:
-        return "✅"
-    if line.phase is Phase.BREACHED:
-        return "🚨"
-    if line.tone in (Tone.WARN, Tone.ALARM):
-        return _RUNNING[line.tone]
-    return _PHASES.get(line.phase, _RUNNING[line.tone])
-
-
-def _bar(spent: float) -> str:
-    full = int(min(max(spent, 0.0), 1.0) * _STEPS)
-    return "▰" * full + "▱" * (_STEPS - full)
 
 
 def _fact(name: str, text: str, separator: bool) -> Iterator[Json]:
@@ -152,7 +145,7 @@ def _headed(name: str, text: str) -> Iterator[Json]:
 def _notice(notice: Notice, pen: Pen) -> Json:
     entities = pen.mentions(notice.text)
     body = list(paragraphs(pen, notice.text, entities)) or [said("…")]
-    if mark := _TONES[notice.tone]:
+    if mark := TONES[notice.tone]:
         body = _beginning(mark, body)
     style = None if notice.tone is Tone.CALM else _CONTAINERS[notice.tone]
     return fit([], body, actions(notice.buttons, pen), entities.values(), "", style)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, tzinfo
 
 from aiohttp import web
@@ -25,8 +25,10 @@ from adapters.teams.speech import Speech
 from adapters.teams.text import UTC_ZONE, Pen
 from adapters.teams.turns import Turns
 from bot.address import MessageRef, Place, UserRef
+from bot.doctor import Finding, Health
 from bot.exchange import Dispatch
 from bot.ports import Clock, Cost, Notebook, Priority
+from bot.settings import DeskSettings
 from bot.views import View
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -88,6 +90,29 @@ class Teams:
         await self._answers.settle()
         await self._references.close()
         await self._connector.close()
+
+    async def examine(self, settings: DeskSettings) -> AsyncIterator[Finding]:
+        """What `frontline doctor` wants to know; the token was taken, else we had not started."""
+        yield Finding(Health.WELL, "teams", "the app's password is taken by Microsoft")
+        chat = settings.chats[NAME]
+        places = [(chat.triage, "triage")] if chat.triage else []
+        places += [
+            (place, account.id)
+            for account in settings.accounts.values()
+            for place in account.channels
+            if place.platform == NAME
+        ]
+        for place, what in places:
+            about = f"channel {place.id} ({what})"
+            if await self._references.where(place.id):
+                yield Finding(Health.WELL, about, "Teams has told us where it is")
+            else:
+                says = "not known yet: add the app to its team and mention it there once"
+                yield Finding(Health.FAULT, about, says)
+
+    def troubles(self) -> list[str]:
+        """Nothing keeps Teams' requests from us: they come to our own address."""
+        return []
 
     def routes(self, dispatch: Dispatch) -> list[tuple[str, str, Handler]]:
         """Method, path and handler of everything Teams sends us."""

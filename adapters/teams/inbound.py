@@ -5,14 +5,16 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from adapters.teams.card_parts import pressed
+from adapters.teams.files import attached
 from adapters.teams.payloads import Activity, Malformed, mentions
 from adapters.teams.sealed import Sent
 from adapters.teams.text import clean, one_line
 from bot.address import Actor, MessageRef, Place, UserRef
-from bot.exchange import Command, Posted, Press, Submission
+from bot.exchange import Command, Posted, Press, Revised, Submission
 from bot.ports import Clock
 
 NAME = "teams"
@@ -110,6 +112,21 @@ class Reader:
         where, root = place_of(activity), root_of(activity)
         return Posted(
             key=self._key("message", activity),
+            at=self.clock.now(),
+            actor=self._actor(activity, home),
+            place=where,
+            message=MessageRef(where, activity.id),
+            text=text,
+            thread=MessageRef(where, root) if root else None,
+            files=attached(activity),
+        )
+
+    def revised(self, activity: Activity, home: str, text: str | None) -> Revised:
+        """A message that was changed or, without a text, deleted; each time is another act."""
+        where, root = place_of(activity), root_of(activity)
+        once = sha256(repr((activity.timestamp, text)).encode()).hexdigest()[:16]
+        return Revised(
+            key=f"{self._key('revised', activity)}/{once}",
             at=self.clock.now(),
             actor=self._actor(activity, home),
             place=where,

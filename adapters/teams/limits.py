@@ -13,10 +13,10 @@ MOST_FORM = 40_000
 """One form; it holds what somebody typed, which is never cut."""
 MOST_CONTEXT = 4_000
 """What a form carries unseen."""
-MOST_IN_SET = 6
-"""Buttons side by side; Teams leaves out the seventh."""
-ROW_WIDTH = 52
-"""Characters of such a row; not every client breaks it where it does not fit."""
+MOST_IN_SET = 3
+"""Buttons side by side; Teams itself leaves out the seventh, and a phone cuts off what it has no room for."""
+ROW_WIDTH = 42
+"""Characters of such a row on a phone, where each button's edges take as much as four."""
 MOST_VALUE = 1_000
 LONGEST_LABEL = 150
 LONGEST_FIELD = 300

@@ -54,6 +54,7 @@ class Conversation(_Payload):
 class Named(_Payload):
     id: str | None = None
     type: str | None = None
+    name: str | None = None
 
 
 class ChannelData(_Payload):
@@ -82,6 +83,8 @@ class Activity(_Payload):
     reply_to_id: str | None = None
     members_added: Any = None
     members_removed: Any = None
+    attachments: Any = None
+    timestamp: Any = None
 
     @property
     def about(self) -> ChannelData:

@@ -19,12 +19,13 @@ CONVERSATIONS, PEOPLE = "teams.conversation", "teams.person"
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A conversation: its service address, its tenant, and its kind: channel, groupChat or personal."""
+    """A conversation: its service address, tenant, kind (channel, groupChat or personal) and team."""
 
     service: str
     tenant: str
     bot: str
     kind: str
+    team: str = ""
 
     @property
     def has_threads(self) -> bool:
@@ -76,6 +77,10 @@ class References:
         """Every conversation of more than two."""
         return {place: where for place, where in self._places.items() if where.kind != "personal"}
 
+    def of_team(self, team: str) -> list[str]:
+        """The channels of a team that we know of."""
+        return [place for place, where in self._places.items() if where.team == team]
+
     def latest(self) -> str:
         """The service address of the conversation that was heard of last."""
         return next((where.service for where in reversed(self._places.values())), "")
@@ -91,7 +96,9 @@ class References:
         kind = conversation.conversation_type or (
             "channel" if is_channel(conversation.place) else "groupChat"
         )
-        where = Where(activity.service_url, activity.host, activity.recipient.id, kind)
+        known_as = self._places.get(conversation.place)
+        team = (activity.about.team and activity.about.team.id) or (known_as.team if known_as else "")
+        where = Where(activity.service_url, activity.host, activity.recipient.id, kind, team)
         if self._places.get(conversation.place) != where:
             self._places[conversation.place] = where
             self._write(CONVERSATIONS, conversation.place, _WHERE.dump_json(where))

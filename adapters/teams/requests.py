@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from adapters.teams import dialogs, inbound
+from adapters.teams import channels, dialogs, inbound
 from adapters.teams.answers import OUTDATED, Answers, Way
 from adapters.teams.auth import Forbidden, Gate, Identity, Unauthorized
 from adapters.teams.keys import Unreachable
@@ -20,7 +20,7 @@ from adapters.teams.references import References
 from adapters.teams.sealed import Forged, Forms, Sent
 from adapters.teams.turns import INVOKE, Reply, Turns
 from bot.address import MessageRef
-from bot.exchange import Dispatch
+from bot.exchange import Dispatch, Posted, Revised
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,8 @@ TicketOf = Callable[[MessageRef], Awaitable[str | None]]
 """The ticket whose message this is, if it is one's."""
 
 _UPDATES = frozenset({"conversationUpdate", "installationUpdate"})
-_HANDLED = _UPDATES | {"message", INVOKE}
+_CHANGED, _DELETED = "messageUpdate", "messageDelete"
+_HANDLED = _UPDATES | {"message", _CHANGED, _DELETED, INVOKE}
 
 
 class Requests:
@@ -98,16 +99,21 @@ class Requests:
         home = await self._people.home(read)
         self._references.learn(read, inbound.user_of(read), home)
         if read.type in _UPDATES:
-            return await self._updated(read)
+            return await self._updated(dispatch, read)
+        if read.type == _DELETED:
+            return await self._heard(dispatch, read, self._reader.revised(read, home, None))
         if read.sender.id == read.recipient.id or read.sender.role == "bot":
             return Reply()
         if read.type == INVOKE:
             return await self._invoked(dispatch, read, home)
+        if read.type == _CHANGED:
+            revised = self._reader.revised(read, home, inbound.spoken(read).text)
+            return await self._heard(dispatch, read, revised)
         if _is_ours(read.value) and not (read.text or "").strip():
             return await self._acted(dispatch, read, home, Way.MESSAGE, read.value)
         return await self._said(dispatch, read, home)
 
-    async def _updated(self, read: Activity) -> Reply:
+    async def _updated(self, dispatch: Dispatch, read: Activity) -> Reply:
         """Who came and went. What it tells about the conversation is durable before we say that we know."""
         us = read.recipient.id
         came, went = parties(read.members_added), parties(read.members_removed)
@@ -122,8 +128,10 @@ class Requests:
         )
         try:
             await self._references.written()
+            for turn in channels.turns(read, self._references, self._reader.clock.now()):
+                await dispatch(turn)
         except Exception:
-            log.exception("conversation reference not written")
+            log.exception("news of a conversation not taken in")
             return Reply(503)
         return Reply()
 
@@ -149,8 +157,12 @@ class Requests:
             belongs = not spoken.to_us
         if not belongs:
             return await self._commanded(dispatch, read, home, Way.MESSAGE, spoken.text)
+        return await self._heard(dispatch, read, posted)
+
+    async def _heard(self, dispatch: Dispatch, read: Activity, said: Posted | Revised) -> Reply:
+        """What was written in a conversation, or changed there."""
         try:
-            answer = await dispatch(posted)
+            answer = await dispatch(said)
         except Exception:
             # Nobody waits for an answer, and what was written must not be lost: it may be delivered again.
             log.exception("message failed")

@@ -116,6 +116,12 @@ def named_time(at: datetime, zone: tzinfo) -> str:
     return f"{day}, {there:%H:%M} {there.tzname()}"
 
 
+def named_hour(at: datetime, zone: tzinfo) -> str:
+    """`Fri 16:30 CET`, beside a date that may be a day off from it."""
+    there = at.astimezone(zone)
+    return f"{_DAYS[there.weekday()]} {there:%H:%M} {there.tzname()}"
+
+
 def url_of(link: Link) -> str | None:
     """The address where it is one that a reader may follow."""
     return link.url if _URL.fullmatch(link.url) else None
@@ -140,12 +146,18 @@ class Pen:
     dialogs: bool = True
 
     def when(self, at: datetime) -> str:
-        """Safe in both kinds of text."""
-        words = inline(named_time(at, self.plain_zone)).replace("{", "｛")
+        """In the reader's own zone, and beside it in one that is named. Safe in both kinds of text."""
+        told = self.when_read(at)
         if self.plain_dates:
-            return words
+            return told
+        return f"{told} ({inline(named_hour(at, self.plain_zone)).replace('{', '｛')})"
+
+    def when_read(self, at: datetime) -> str:
+        """In the reader's own zone only, where nobody has to reckon with it. Safe in both kinds of text."""
+        if self.plain_dates:
+            return inline(named_time(at, self.plain_zone)).replace("{", "｛")
         instant = f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        return f"{{{{DATE({instant},SHORT)}}}} {{{{TIME({instant})}}}} ({words})"
+        return f"{{{{DATE({instant},SHORT)}}}}, {{{{TIME({instant})}}}}"
 
     def mentions(self, *texts: Rich) -> dict[Mention, Json]:
         """Each mention that Teams can carry out, with its entity."""

@@ -115,9 +115,7 @@ def update(world: World, args: Args) -> Json:
     message.edited = not blocks
     world.touch()
     now = message_json(world, message)
-    world.emit(
-        _changed(message, "message_changed", {"message": now, "previous_message": before}, world), None
-    )
+    world.emit(changed(message, "message_changed", {"message": now, "previous_message": before}, world), None)
     return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": now}
 
 
@@ -132,10 +130,10 @@ def erase(world: World, message: Message) -> None:
     message.deleted = True
     world.touch()
     parts = {"deleted_ts": message.ts, "previous_message": before}
-    world.emit(_changed(message, "message_deleted", parts, world), None)
+    world.emit(changed(message, "message_deleted", parts, world), None)
 
 
-def _changed(message: Message, subtype: str, parts: Json, world: World) -> Json:
+def changed(message: Message, subtype: str, parts: Json, world: World) -> Json:
     channel, ts = world.channels[message.channel], world.next_ts()
     kind = "im" if channel.is_im else "group" if channel.is_private else "channel"
     return {

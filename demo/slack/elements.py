@@ -151,6 +151,8 @@ BY_KEY: dict[str, Callable[[Faults, str, object], None]] = {
     "initial_conversations": _strings,
     "initial_channels": _strings,
     "dispatch_action_config": _dispatch,
+    "filetypes": _strings,
+    "max_files": _whole(1, 10),
     "multiline": _truth,
     "focus_on_load": _truth,
     "is_decimal_allowed": _truth,
@@ -183,13 +185,14 @@ _ELEMENTS: dict[str, tuple[str, str]] = {
     "email_text_input": ("", _TYPED),
     "url_text_input": ("", _TYPED),
     "number_input": ("is_decimal_allowed", f"{_TYPED} min_value max_value"),
+    "file_input": ("", "action_id filetypes max_files"),
     "image": ("alt_text", "image_url"),
 }
 MENUS = frozenset({"static_select", "multi_static_select"})
 CHOICES = MENUS | {"radio_buttons", "checkboxes", "overflow"}
 TYPED = frozenset({"plain_text_input", "email_text_input", "url_text_input", "number_input"})
-_PICKS = frozenset(_ELEMENTS) - TYPED - {"button", "image", "overflow"}
-IN_INPUT = _PICKS | TYPED
+_PICKS = frozenset(_ELEMENTS) - TYPED - {"button", "image", "overflow", "file_input"}
+IN_INPUT = _PICKS | TYPED | {"file_input"}
 IN_ACTIONS = _PICKS | {"button", "overflow"}
 AS_ACCESSORY = (_PICKS - {"datetimepicker"}) | {"button", "overflow", "image"}
 

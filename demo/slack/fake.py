@@ -7,10 +7,13 @@ from typing import Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from demo.slack import forms, text
+from demo.slack.apps import Apps, Grant
 from demo.slack.faults import Fault, Faults, RateLimits
+from demo.slack.life import Life
 from demo.slack.payloads import is_reply_to
-from demo.slack.people import People
 from demo.slack.server import Server
+from demo.slack.shortcuts import Shortcuts
+from demo.slack.sockets import Sockets
 from demo.slack.state import Call, Channel, Group, Message, Person, World, slug
 from demo.slack.view import View
 from demo.slack.wire import Ack, Wire
@@ -18,7 +21,7 @@ from demo.slack.wire import Ack, Wire
 T = TypeVar("T")
 
 
-class FakeSlack(People):
+class FakeSlack(Life, Shortcuts):
     """Start it with `async with`; set `bot_url` before anyone acts."""
 
     def __init__(
@@ -38,24 +41,44 @@ class FakeSlack(People):
         retry_delays: Sequence[float] = (0.0,),
         echo: bool = True,
         trigger_clock: Callable[[], float] = time.monotonic,
+        apps: Apps | None = None,
+        beside: "FakeSlack | None" = None,
+        over_socket: bool = False,
     ) -> None:
+        """`beside`: one more workspace of the same Slack, at the same address.
+
+        `over_socket`: requests go through sockets that the bot opens, and to no address.
+        """
         world = World(team_id, domain, bot_name, trigger_clock)
         wire = Wire(world, bot_url, signing_secret, deadline, retry_delays)
         super().__init__(world, wire, None if commands is None else frozenset(commands), echo)
         self.signing_secret, self.bot_token = signing_secret, bot_token
-        self._port, self._faults = port, Faults()
+        self._port, self._faults, self._beside = port, Faults(), beside
         granted = None if scopes is None else frozenset(scopes)
-        self._server = Server(world, bot_token, self._faults, rate_limits, granted)
+        self.apps: Apps = beside.apps if beside else apps or Apps()
+        if bot_token:
+            self.apps.bearers[bot_token] = Grant([world], sorted(granted or ()))
+        own = Server(world, self.apps, self._faults, rate_limits, granted)
+        self._server: Server = beside._server if beside else own
+        if beside:
+            self._faults = beside._faults
+        if over_socket:
+            wire.sockets = self._server.sockets
 
     async def __aenter__(self) -> Self:
-        await self._server.start(self._port)
+        if self._beside:
+            self.world.base_url = self._server.world.base_url
+            self._server.worlds[self.world.team_id] = self.world
+        else:
+            await self._server.start(self._port)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._wire.close()
-        await self._server.stop()
+        if not self._beside:
+            await self._server.stop()
 
     # --- the workspace
 
@@ -70,6 +93,18 @@ class FakeSlack(People):
     @bot_url.setter
     def bot_url(self, url: str) -> None:
         self._wire.url = url
+
+    @property
+    def sockets(self) -> Sockets:
+        return self._server.sockets
+
+    async def uninstall(self) -> Ack:
+        """Somebody removes the app; its tokens die, and the bot is told."""
+        grant = self.apps.uninstall(self.world)
+        bots = [world.bot.id for world in grant.worlds]
+        ack = await self.event({"type": "app_uninstalled"})
+        await self.event({"type": "tokens_revoked", "tokens": {"oauth": [], "bot": bots}})
+        return ack
 
     @property
     def bot(self) -> Person:
@@ -107,8 +142,9 @@ class FakeSlack(People):
         tz_label: str = "",
         real_name: str | None = None,
         email: str = "",
+        guest: bool = False,
     ) -> Person:
-        """A new person; another `team` makes them an external member."""
+        """A new person; another `team` makes them an external member, `guest` a restricted one of ours."""
         world = self.world
         made = Person(
             id or slug("U", name, world.users),
@@ -118,6 +154,7 @@ class FakeSlack(People):
             tz,
             tz_label or str(ZoneInfo(tz)),
             email,
+            is_guest=guest,
         )
         world.users[made.id] = made
         return made

@@ -21,6 +21,7 @@ TIERS = {
     "conversations.join": 50,
     "conversations.replies": 50,
     "conversations.history": 50,
+    "files.info": 100,
     "users.info": 100,
     "users.conversations": 50,
     "usergroups.list": 20,

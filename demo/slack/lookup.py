@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from demo.slack.args import Args
 from demo.slack.elements import Json
-from demo.slack.payloads import channel_json, group_json, is_reply_to, message_json, user_json
+from demo.slack.payloads import channel_json, file_json, group_json, is_reply_to, message_json, user_json
 from demo.slack.state import Channel, Message, SlackError, World
 
 T = TypeVar("T")
@@ -172,6 +172,17 @@ def user_info(world: World, args: Args) -> Json:
     if args.flag("include_locale") and not world.is_external(person.id):
         shown["locale"] = "en-GB"
     return {"user": shown}
+
+
+def file_info(world: World, args: Args) -> Json:
+    """Of a file in a channel that the bot is in."""
+    file = world.files.get(args.need("file"))
+    if file is None:
+        raise SlackError("file_not_found")
+    ours = (channel for channel in world.channels.values() if world.bot.id in channel.members)
+    if not any(file in message.files for channel in ours for message in channel.messages):
+        raise SlackError("access_denied")
+    return {"file": file_json(world, file), "comments": [], "response_metadata": {"next_cursor": ""}}
 
 
 def list_groups(world: World, args: Args) -> Json:

@@ -4,7 +4,7 @@ import time
 import uuid
 
 from demo.slack.elements import Json
-from demo.slack.state import Channel, Group, Message, Person, World
+from demo.slack.state import Channel, Group, Message, Person, Upload, World
 from demo.slack.view import View
 
 
@@ -34,7 +34,8 @@ def user_json(world: World, person: Person) -> Json:
         # People of another organisation carry their name inside the profile only.
         found["is_stranger"] = world.is_stranger(person.id)
         return found
-    return found | {"real_name": person.real_name, "is_restricted": False, "is_ultra_restricted": False}
+    found |= {"is_restricted": person.is_guest, "is_ultra_restricted": False}
+    return found | {"real_name": person.real_name}
 
 
 def group_json(world: World, group: Group) -> Json:
@@ -81,6 +82,30 @@ def channel_json(world: World, channel: Channel) -> Json:
     }
 
 
+def file_json(world: World, file: Upload) -> Json:
+    """A file as those see it who may open it."""
+    return {
+        "id": file.id,
+        "name": file.name,
+        "title": file.name,
+        "user": file.user,
+        "mode": "hosted",
+        "is_external": False,
+        "file_access": "visible",
+        "url_private": f"https://files.slack.com/files-pri/{file.id}/{file.name}",
+        "permalink": f"https://{world.domain}.slack.com/files/{file.user}/{file.id}/{file.name}",
+    }
+
+
+def files_json(world: World, message: Message) -> list[Json]:
+    """In channels shared with another organisation only where to ask."""
+    if world.channels[message.channel].is_ext_shared:
+        return [
+            {"id": file.id, "mode": "file_access", "file_access": "check_file_info"} for file in message.files
+        ]
+    return [file_json(world, file) for file in message.files]
+
+
 def message_json(world: World, message: Message) -> Json:
     author = world.users[message.user]
     found: Json = {
@@ -92,6 +117,8 @@ def message_json(world: World, message: Message) -> Json:
     }
     if message.blocks:
         found["blocks"] = message.blocks
+    if message.files:
+        found["files"] = files_json(world, message)
     if message.user == world.bot.id:
         found |= {"bot_id": world.bot_id, "app_id": world.app_id}
         found["bot_profile"] = {"id": world.bot_id, "app_id": world.app_id, "name": world.bot.real_name}
@@ -149,8 +176,8 @@ def interaction(world: World, kind: str, user: str, team: str) -> Json:
         "user": {"id": user, "username": person.name, "name": person.name, "team_id": person.team_id},
         "api_app_id": world.app_id,
         "token": world.verification,
-        "enterprise": None,
-        "is_enterprise_install": False,
+        "enterprise": world.org,
+        "is_enterprise_install": world.org is not None,
     }
 
 
@@ -164,15 +191,15 @@ def envelope(world: World, event: Json, actor: str | None) -> Json:
     item = event.get("item", {})
     name = event.get("channel") or (item.get("channel") if isinstance(item, dict) else None)
     channel = world.channels.get(name) if isinstance(name, str) else None
-    # A message from another organisation carries that organisation in the outer team_id.
-    foreign = (
-        event["type"] == "message" and actor is not None and actor in world.users and world.is_external(actor)
-    )
+    # A message from another organisation carries that organisation in the outer team_id, and so does
+    # the opening of a Home tab, which is their own workspace's.
+    abroad = event["type"] in ("message", "app_home_opened")
+    foreign = abroad and actor is not None and actor in world.users and world.is_external(actor)
     return {
         "token": world.verification,
         "team_id": world.users[actor].team_id if foreign and actor else world.team_id,
         "context_team_id": world.team_id,
-        "context_enterprise_id": None,
+        "context_enterprise_id": world.org["id"] if world.org else None,
         "api_app_id": world.app_id,
         "event": event,
         "type": "event_callback",
@@ -180,11 +207,11 @@ def envelope(world: World, event: Json, actor: str | None) -> Json:
         "event_time": int(time.time()),
         "authorizations": [
             {
-                "enterprise_id": None,
+                "enterprise_id": world.org["id"] if world.org else None,
                 "team_id": world.team_id,
                 "user_id": world.bot.id,
                 "is_bot": True,
-                "is_enterprise_install": False,
+                "is_enterprise_install": world.org is not None,
             }
         ],
         "is_ext_shared_channel": bool(channel and channel.is_ext_shared),
@@ -210,6 +237,9 @@ def message_event(world: World, message: Message, kind: str = "message") -> Json
         event["client_msg_id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{message.channel}/{message.ts}"))
     if message.blocks:
         event["blocks"] = message.blocks
+    if message.files:
+        event |= {"files": files_json(world, message), "upload": False}
+        event |= {"subtype": "file_share"} if kind == "message" else {}
     if message.is_reply:
         event["thread_ts"] = message.thread_ts
         parent = next((entry for entry in channel.messages if entry.ts == message.thread_ts), None)

@@ -1,13 +1,23 @@
 """What people do in the workspace, and the requests Slack makes of it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from demo.slack import forms, text
+from demo.slack.chat import changed
 from demo.slack.elements import Json
 from demo.slack.forms import CommandReply, SubmitReply
-from demo.slack.payloads import channel_stub, envelope, interaction, message_event, message_json, view_json
+from demo.slack.payloads import (
+    channel_stub,
+    envelope,
+    file_json,
+    interaction,
+    is_reply_to,
+    message_event,
+    message_json,
+    view_json,
+)
 from demo.slack.replies import respond
 from demo.slack.state import SLACKBOT, Channel, Hook, Message, Person, SlackError, World
 from demo.slack.view import View
@@ -50,7 +60,8 @@ class People:
             "command": command,
             "text": text.typed(words),
             "api_app_id": self.world.app_id,
-            "is_enterprise_install": "false",
+            "is_enterprise_install": "true" if self.world.org else "false",
+            **({"enterprise_id": self.world.org["id"]} if self.world.org else {}),
             "response_url": hook,
             "trigger_id": self.world.new_trigger(user.id),
         }
@@ -83,6 +94,10 @@ class People:
         action = forms.chosen(entry, self.world.next_ts())
         return await self._act(user, message or view, action)
 
+    def uploaded(self, user: Person, *names: str) -> list[Json]:
+        """Files as they are put into a form: seen by who uploaded them and the bot, in no channel yet."""
+        return [file_json(self.world, self.world.upload(user.id, name)) for name in names]
+
     async def press(self, user: Person, where: Message | View, label: str) -> Ack:
         """Presses the button of that label, emoji aside; its confirmation is confirmed."""
         block, part = forms.button(where.blocks, label)
@@ -91,7 +106,8 @@ class People:
     async def close_modal(self, user: Person, everything: bool = False) -> Ack | None:
         """Closes the top modal, or the whole stack; the bot hears of it if it asked to."""
         view = self._open_modal(user)
-        shown = view_json(self.world, view)
+        # Slack tells that it was closed, and nothing of what stood in it.
+        shown = view_json(self.world, view) | {"state": {"values": {}}}
         for gone in list(self.world.stacks[user.id]) if everything else [view]:
             forms.close(self.world, gone)
         if not view.payload.get("notify_on_close"):
@@ -99,13 +115,21 @@ class People:
         payload = interaction(self.world, "view_closed", user.id, user.team_id)
         return await self._wire.interact(payload | {"view": shown, "is_cleared": everything})
 
-    async def say(self, user: Person, channel: Channel, words: str, thread: Message | None = None) -> Message:
-        """Writes a message; `<@U…>` mentions, all else is taken literally."""
+    async def say(
+        self,
+        user: Person,
+        channel: Channel,
+        words: str,
+        thread: Message | None = None,
+        files: Sequence[str] = (),
+    ) -> Message:
+        """Writes a message; `<@U…>` mentions, all else is taken literally. `files` are names."""
         self._must_be_in(user, channel)
         if channel.archived:
             raise SlackError("is_archived")
         parent = (thread.thread_ts or thread.ts) if thread else None
         said = Message(channel.id, self.world.next_ts(), user.id, text.typed(words), thread_ts=parent)
+        said.files += [self.world.upload(user.id, name) for name in files]
         self.world.add(said)
         if self.world.bot.id not in channel.members:
             return said
@@ -114,6 +138,31 @@ class People:
         events = (envelope(self.world, message_event(self.world, said, kind), user.id) for kind in kinds)
         await asyncio.gather(*(self._wire.event(event) for event in events))
         return said
+
+    async def edit(self, user: Person, message: Message, words: str) -> Ack:
+        """Changes one's own message."""
+        before = self._theirs(user, message)
+        message.text, message.edited = text.typed(words), True
+        return await self._revised(user, message, before)
+
+    async def unfurl(self, message: Message) -> Ack:
+        """A preview of a link appears under somebody's message."""
+        author = self.world.users[message.user]
+        return await self._revised(author, message, message_json(self.world, message))
+
+    async def take_back(self, user: Person, message: Message) -> Ack:
+        """Deletes one's own message, or as an owner of the workspace the bot's; replies to it stay."""
+        ours = message.user == self.world.bot.id
+        before = message_json(self.world, message) if ours else self._theirs(user, message)
+        standing = any(is_reply_to(reply, message) for reply in self.world.channels[message.channel].messages)
+        message.deleted = True
+        self.world.touch()
+        kind, parts = "message_deleted", {"deleted_ts": message.ts, "previous_message": before}
+        if standing:
+            stone = {"type": "message", "subtype": "tombstone", "user": SLACKBOT, "hidden": True}
+            stone |= {"text": "This message was deleted.", "ts": message.ts, "thread_ts": message.ts}
+            kind, parts = "message_changed", {"message": stone, "previous_message": before}
+        return await self.event(changed(message, kind, parts, self.world), user)
 
     async def react(self, user: Person, message: Message, emoji: str) -> Ack:
         self._must_be_in(user, self.world.channels[message.channel])
@@ -135,8 +184,11 @@ class People:
         }
         return await self.event(event | {"team": self.world.team_id, "inviter": user.id}, user)
 
-    async def open_home(self, user: Person) -> Ack:
-        event = {"type": "app_home_opened", "user": user.id, "channel": self.dm(user).id, "tab": "home"}
+    async def open_home(self, user: Person, tab: str = "home") -> Ack:
+        """Looks at one of the app's own tabs; what stands on the Home tab already is told with it."""
+        event: Json = {"type": "app_home_opened", "user": user.id, "channel": self.dm(user).id, "tab": tab}
+        if tab == "home" and (shown := self.world.homes.get(user.id)):
+            event["view"] = view_json(self.world, shown)
         return await self.event(event, user)
 
     async def shortcut(self, user: Person, message: Message, callback_id: str) -> Ack:
@@ -180,6 +232,22 @@ class People:
     def _must_be_in(self, user: Person, channel: Channel) -> None:
         if user.id not in channel.members:
             raise SlackError(f"{user.name} is not in {channel.name}")
+
+    def _theirs(self, user: Person, message: Message) -> Json:
+        """The message as it stands, if it is that person's own."""
+        self._must_be_in(user, self.world.channels[message.channel])
+        if message.user != user.id:
+            raise SlackError("cant_update_message")
+        return self._with_team(user, message_json(self.world, message))
+
+    async def _revised(self, user: Person, message: Message, before: Json) -> Ack:
+        self.world.touch()
+        now = self._with_team(user, message_json(self.world, message))
+        parts = {"message": now, "previous_message": before}
+        return await self.event(changed(message, "message_changed", parts, self.world), user)
+
+    def _with_team(self, user: Person, shown: Json) -> Json:
+        return shown | {"user_team": user.team_id, "source_team": user.team_id}
 
     def _open_modal(self, user: Person) -> View:
         view = self.modal_of(user)

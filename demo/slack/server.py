@@ -6,17 +6,22 @@ from collections.abc import Callable
 from aiohttp import web
 
 from demo.slack import chat, lookup, views
+from demo.slack.apps import Apps
 from demo.slack.args import Args
 from demo.slack.elements import Json
 from demo.slack.faults import Fault, Faults, RateLimits
 from demo.slack.replies import respond
+from demo.slack.sockets import Sockets
 from demo.slack.state import Call, SlackError, World
 
 Method = Callable[[World, Args], Json]
 
 METHODS: dict[str, tuple[Method, str]] = {
     "api.test": (lookup.api_test, ""),
+    "apps.connections.open": (lookup.auth_test, ""),
+    "auth.teams.list": (lookup.auth_test, ""),
     "auth.test": (lookup.auth_test, ""),
+    "oauth.v2.access": (lookup.auth_test, ""),
     "chat.postMessage": (chat.post_message, "chat:write"),
     "chat.update": (chat.update, "chat:write"),
     "chat.delete": (chat.delete, "chat:write"),
@@ -32,6 +37,7 @@ METHODS: dict[str, tuple[Method, str]] = {
     "conversations.join": (lookup.join, "channels:join"),
     "conversations.replies": (lookup.replies, "channels:history"),
     "conversations.history": (lookup.history, "channels:history"),
+    "files.info": (lookup.file_info, "files:read"),
     "users.info": (lookup.user_info, "users:read"),
     "users.conversations": (lookup.conversations_of, "channels:read"),
     "usergroups.list": (lookup.list_groups, "usergroups:read"),
@@ -45,11 +51,16 @@ FORM_ONLY = {
     "conversations.list",
     "conversations.members",
     "conversations.replies",
+    "files.info",
+    "oauth.v2.access",
     "usergroups.list",
     "usergroups.users.list",
     "users.conversations",
     "users.info",
 }
+
+
+_APP_LEVEL = {"apps.connections.open", "oauth.v2.access"}
 
 
 class Server:
@@ -58,18 +69,21 @@ class Server:
     def __init__(
         self,
         world: World,
-        token: str,
+        apps: Apps,
         faults: Faults,
         limits: RateLimits | None,
         scopes: frozenset[str] | None,
     ) -> None:
-        self.world, self.token, self.faults, self.limits, self.scopes = world, token, faults, limits, scopes
+        self.world, self.apps, self.faults, self.limits, self.scopes = world, apps, faults, limits, scopes
+        self.sockets = Sockets(world)
+        self.worlds = {world.team_id: world}
         self._runner: web.AppRunner | None = None
 
     async def start(self, port: int) -> str:
         app = web.Application(client_max_size=4 * 2**20)
         app.router.add_route("*", "/api/{method}", self._api)
         app.router.add_post("/response/{team}/{hook}", self._respond)
+        app.router.add_get("/link/", self.sockets.accept)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
@@ -78,6 +92,7 @@ class Server:
         return self.world.base_url
 
     async def stop(self) -> None:
+        await self.sockets.close()
         if self._runner:
             await self._runner.cleanup()
 
@@ -90,10 +105,11 @@ class Server:
         refusal = self._weather(fault, method, given)
         if refusal:
             return refusal
-        result = self._call(method, token, given, fault)
+        authorization = request.headers.get("Authorization", "")
+        world, result = self._call(method, token, given, fault, authorization)
         if fault and fault.accept_then_drop:
             return self._drop(request, method, given, result)
-        self._log(Call(method, given, result))
+        self._log(Call(method, given, result), world)
         headers = {"X-OAuth-Scopes": ",".join(sorted(self.scopes))} if self.scopes is not None else {}
         return web.json_response(result, headers=headers)
 
@@ -110,15 +126,24 @@ class Server:
         self._log(Call(method, given, result, 429))
         return web.json_response(result, status=429, headers={"Retry-After": str(wait)})
 
-    def _call(self, method: str, token: str, given: Json, fault: Fault | None) -> Json:
+    def _call(
+        self, method: str, token: str, given: Json, fault: Fault | None, authorization: str
+    ) -> tuple[World, Json]:
+        world = self.world
         try:
             if method not in METHODS:
                 raise SlackError("unknown_method")
             run, scope = METHODS[method]
-            if method != "api.test" and token != self.token:
-                raise SlackError("invalid_auth" if token else "not_authed")
+            if method == "api.test":
+                return world, {"ok": True, **run(world, Args(given))}
+            if method in _APP_LEVEL:
+                if fault and fault.error:
+                    raise SlackError(fault.error)
+                return world, {"ok": True, **self._app_level(method, token, given, authorization)}
+            grant = self.apps.bearer(token)
+            world = self.apps.world_for(grant, method, Args(given))
             if scope and self.scopes is not None and scope not in self.scopes:
-                return {
+                return world, {
                     "ok": False,
                     "error": "missing_scope",
                     "needed": scope,
@@ -126,14 +151,25 @@ class Server:
                 }
             if fault and fault.error:
                 raise SlackError(fault.error)
-            return {"ok": True, **run(self.world, Args(given))}
+            if method == "auth.teams.list":
+                return world, {"ok": True, **self.apps.teams(grant)}
+            told = {"ok": True, **run(world, Args(given))}
+            return world, self.apps.whoami(grant, told) if method == "auth.test" else told
         except SlackError as refusal:
             result: Json = {"ok": False, "error": refusal.error}
             if refusal.messages:
                 result["response_metadata"] = {"messages": refusal.messages}
                 if refusal.error == "invalid_blocks":
                     result["errors"] = refusal.messages
-            return result
+            return world, result
+
+    def _app_level(self, method: str, token: str, given: Json, authorization: str) -> Json:
+        """What no workspace's token is needed for."""
+        if method == "oauth.v2.access":
+            return self.apps.access(Args(given), authorization)
+        if token != self.apps.app_token:
+            raise SlackError("not_allowed_token_type" if token in self.apps.bearers else "invalid_auth")
+        return {"url": self.sockets.new_address()}
 
     def _drop(self, request: web.Request, method: str, given: Json, result: Json) -> web.Response:
         self._log(Call(method, given, result, 0))
@@ -141,9 +177,9 @@ class Server:
             request.transport.abort()
         return web.Response()
 
-    def _log(self, call: Call) -> None:
-        self.world.calls.append(call)
-        self.world.touch()
+    def _log(self, call: Call, world: World | None = None) -> None:
+        (world or self.world).calls.append(call)
+        (world or self.world).touch()
 
     async def _respond(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -151,8 +187,9 @@ class Server:
         except ValueError:
             return web.json_response({"ok": False, "error": "invalid_payload"}, status=400)
         try:
-            hook = self.world.use_hook(request.match_info["hook"])
-            respond(self.world, hook, given)
+            world = self.worlds.get(request.match_info["team"], self.world)
+            hook = world.use_hook(request.match_info["hook"])
+            respond(world, hook, given)
         except SlackError as refusal:
             gone = refusal.error in ("used_url", "expired_url")
             result = {"ok": False, "error": refusal.error, "errors": refusal.messages}

@@ -39,6 +39,7 @@ class Person:
     tz_label: str = ""
     email: str = ""
     is_bot: bool = False
+    is_guest: bool = False
 
     @property
     def tz_offset(self) -> int:
@@ -55,6 +56,15 @@ class Group:
 
 
 @dataclass(eq=False)
+class Upload:
+    """A file that somebody sent along with a message."""
+
+    id: str
+    name: str
+    user: str
+
+
+@dataclass(eq=False)
 class Message:
     channel: str
     ts: str
@@ -68,6 +78,7 @@ class Message:
     edited: bool = False
     edits: int = 0
     deleted: bool = False
+    files: list[Upload] = field(default_factory=list)
 
     @property
     def is_reply(self) -> bool:
@@ -130,7 +141,10 @@ class World:
         slackbot = Person(SLACKBOT, "slackbot", "Slackbot", team_id, is_bot=True)
         self.users: dict[str, Person] = {self.bot.id: self.bot, SLACKBOT: slackbot}
         self.groups: dict[str, Group] = {}
+        self.org: Json | None = None
+        """The organisation that the app was installed for as a whole."""
         self.channels: dict[str, Channel] = {}
+        self.files: dict[str, Upload] = {}
         self.stacks: dict[str, list[View]] = {}
         self.homes: dict[str, View] = {}
         self.triggers: dict[str, Trigger] = {}
@@ -142,6 +156,12 @@ class World:
         self._clock = trigger_clock
         self._last_ts = 0
         self._changed = asyncio.Event()
+
+    def upload(self, user: str, name: str) -> Upload:
+        """A file of that person's, in no channel."""
+        file = Upload(f"F0{len(self.files) + 1:08}", name, user)
+        self.files[file.id] = file
+        return file
 
     def touch(self) -> None:
         self._changed.set()

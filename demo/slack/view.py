@@ -21,6 +21,7 @@ _STATE = {
     "datepicker": "selected_date",
     "timepicker": "selected_time",
     "datetimepicker": "selected_date_time",
+    "file_input": "files",
 }
 _EMOJI = re.compile(r":[a-z0-9_+'-]+:|[\u2190-\u2bff\ufe0f\u200d\U0001f000-\U0001faff]")
 
@@ -89,8 +90,10 @@ class Input:
 
     @property
     def value(self) -> Any:
-        """The value in plain terms: text, an option's value, or a list of those."""
+        """The value in plain terms: text, an option's value, a file's name, or a list of those."""
         raw = self.state[_STATE[self.kind]]
+        if self.kind == "file_input":
+            return [file["name"] for file in raw]
         if isinstance(raw, list):
             return [entry["value"] if isinstance(entry, dict) else entry for entry in raw]
         return raw["value"] if isinstance(raw, dict) else raw
@@ -135,6 +138,8 @@ class Input:
         value = self.value
         if value in (None, "", []):
             return None if self.optional else "Please complete this required field."
+        if self.kind == "file_input" and len(value) > (most := self.element.get("max_files", 10)):
+            return f"Please add {most} files at most."
         if self.kind == "plain_text_input":
             least, most = self.element.get("min_length", 0), self.element.get("max_length", 3000)
             if not least <= len(value) <= most:

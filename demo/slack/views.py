@@ -71,7 +71,8 @@ def update_view(world: World, args: Args) -> Json:
 
 def publish(world: World, args: Args) -> Json:
     user = args.need("user_id")
-    world.person(user)
+    if world.is_external(world.person(user).id):
+        world.complain(f"the Home tab of {user}, who belongs to another workspace, was published")
     old = world.homes.get(user)
     if old and args.text("hash") and args.text("hash") != old.hash:
         raise SlackError("hash_conflict")

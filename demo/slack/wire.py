@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import aiohttp
 
 from demo.slack.elements import Json
+from demo.slack.sockets import Sockets
 from demo.slack.state import World
 
 FORM = "application/x-www-form-urlencoded"
@@ -66,6 +67,8 @@ class Wire:
         self.world, self.url, self.secret = world, url, secret
         self.deadline, self.retry_delays = deadline, retry_delays
         self.acks: list[Ack] = []
+        self.sockets: Sockets | None = None
+        """Where requests go through sockets of the bot's."""
         self._session: aiohttp.ClientSession | None = None
         self._background: set[asyncio.Task[Ack]] = set()
 
@@ -101,6 +104,11 @@ class Wire:
         start = time.monotonic()
         status, body, reason, no_retry = None, "", "", False
         try:
+            if self.sockets:
+                async with asyncio.timeout(self.deadline):
+                    kind = request.headers["Content-Type"]
+                    status, body = await self.sockets.deliver(request.body, kind, request.headers)
+                return self._acked(Ack(request, status, body, time.monotonic() - start))
             async with (
                 asyncio.timeout(self.deadline),
                 self._session.post(
@@ -112,9 +120,11 @@ class Wire:
                 reason = "" if 200 <= status < 300 else "http_error"
         except TimeoutError:
             status, reason = None, "http_timeout"
-        except aiohttp.ClientError:
+        except (aiohttp.ClientError, ConnectionError):
             status, reason = None, "connection_failed"
-        ack = Ack(request, status, body, time.monotonic() - start, reason, no_retry)
+        return self._acked(Ack(request, status, body, time.monotonic() - start, reason, no_retry))
+
+    def _acked(self, ack: Ack) -> Ack:
         self.acks.append(ack)
         self.world.touch()
         return ack

@@ -80,6 +80,7 @@ def check_block(block: Json) -> None:
         case "input":
             assert units(block["label"]["text"]) <= 2000
             assert units(block.get("hint", {}).get("text", "")) <= 2000
+            assert isinstance(block.get("dispatch_action", False), bool)
             check_element(block["element"])
         case other:
             raise AssertionError(f"{other} is not in use")
@@ -89,6 +90,9 @@ def check_element(element: Json) -> None:
     if element["type"] == "plain_text_input":
         assert 1 <= element["max_length"] <= 3000
         assert len(element.get("initial_value", "")) <= element["max_length"]
+        return
+    if element["type"] == "file_input":
+        assert 1 <= element["max_files"] <= 10
         return
     groups = element.get("option_groups") or [{"options": element["options"]}]
     assert len(groups) <= 100

@@ -9,17 +9,22 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from adapters.slack.blocks import page
+from adapters.slack.home import home
 from adapters.slack.modals import modal
 from adapters.slack.text import Pen
-from bot.address import UserRef
+from bot.address import Place, UserRef
 from bot.forms import ChoiceField, Form, TextField
 from bot.views import (
     Audience,
     Button,
     GetHelp,
+    Happened,
     Mention,
     Notice,
     PromiseLine,
+    QueueBoard,
+    QueueRow,
+    QueueSection,
     Quote,
     Receipt,
     ReceiptRow,
@@ -43,7 +48,7 @@ CUSTOMER = TicketCard(
     state="open",
     severity="S2",
     severity_name="High",
-    turn="m3ter's",
+    turn="m3ter Support's",
     worker="nobody yet",
     tone=Tone.CALM,
     promises=(
@@ -89,9 +94,19 @@ AGENTS = TicketCard(
     details="Traceback:\n  File <b>&</b>\n*x* = __init__\n",
     note=("Promised: ", Strong("24 hours")),
     buttons=(
+        Button("reply", "Reply", "ACME-7", Style.PRIMARY),
+        Button("escalate", "Escalate", "ACME-7"),
         Button("milestone", "Investigating", "ACME-7|1"),
         Button("milestone", "Reproduced", "ACME-7|2", Style.PRIMARY),
     ),
+    history=(
+        Happened(NOON - timedelta(minutes=50), "Alice opened it, proposed as S1"),
+        Happened(NOON - timedelta(minutes=45), "Bob acknowledged it"),
+        Happened(NOON - timedelta(minutes=40), "Bob told: Root cause found"),
+        Happened(NOON - timedelta(minutes=10), "Alice <@U0BOB> *wrote*"),
+        Happened(NOON, "Breached: next update"),
+    ),
+    earlier=12,
 )
 WARNING = Notice(
     (
@@ -126,6 +141,57 @@ RECEIPT = Receipt(
         ),
     ),
 )
+BOARD = QueueBoard(
+    "Queue",
+    NOON,
+    (
+        QueueSection(
+            "Acme GmbH",
+            (
+                QueueRow(
+                    "ACME-7",
+                    "Bills <are> *slow*",
+                    "open",
+                    "S1",
+                    "Critical",
+                    "our turn",
+                    "nobody works on it yet",
+                    Tone.ALARM,
+                    PromiseLine("Next update", "breached", Phase.BREACHED, Tone.ALARM, 1.0, NOON),
+                    Button("take", "Take it", "ACME-7"),
+                ),
+                QueueRow(
+                    "ACME-8",
+                    "Reports are slow",
+                    "open",
+                    "S2",
+                    "High",
+                    "the customer's turn",
+                    "Bob works on it",
+                    Tone.CALM,
+                    PromiseLine(
+                        "Resolution (goal)",
+                        "less than 4 h left",
+                        Phase.RUNNING,
+                        Tone.CALM,
+                        0.5,
+                        NOON + timedelta(hours=4),
+                    ),
+                ),
+            ),
+            ("Overdue: ", Strong("ACME-7"), " ", When(NOON)),
+            17,
+        ),
+        QueueSection(
+            "Silverline Ltd",
+            (QueueRow("SILVER-1", "An idea", "on hold", "none", "", "our turn", "Eve works on it", Tone.CALM),),
+        ),
+        QueueSection("Zeta AG", (), ("Nothing is open.",)),
+    ),
+    ("20 tickets are open, the more critical first.",),
+    (Button("get_help", "Get help", "", Style.PRIMARY),),
+    ("Escalate calls these, one step after the other:", "\n", Strong("First line:"), " Bob, then Eve"),
+)
 FORM = Form(
     "intake",
     "Open a ticket with a long title",
@@ -157,6 +223,7 @@ VIEWS: dict[str, View] = {
     "warning": WARNING,
     "reply": REPLY,
     "receipt": RECEIPT,
+    "board": BOARD,
     "get-help": GetHelp("m3ter", (Button("get_help", "Get help", "", Style.PRIMARY),)),
 }
 PLAIN = Pen(plain_dates=True, zone=ZoneInfo("Europe/Berlin"))
@@ -168,6 +235,7 @@ def drawn() -> dict[str, Any]:
         sheet = page(view, Pen())
         found[name] = {"text": sheet.text, "blocks": sheet.blocks}
     found["customer-card-plain-dates"] = {"blocks": page(CUSTOMER, PLAIN).blocks}
+    found["home"] = home(BOARD, Pen(), Place("slack", "D0BOB", direct=True))
     found["form"] = modal(FORM, Pen())
     return found
 

@@ -194,7 +194,7 @@ async def test_a_private_reply_that_is_lost_harms_nobody(workspace: Workspace) -
     workspace.desk.answer = HELLO
     workspace.slack.fail_next("chat.postEphemeral", error="user_not_in_channel")
     await workspace.slack.say(workspace.ann, workspace.acme, "hi")
-    await workspace.ours._answers.settle()
+    await workspace.ours.settle()
     assert workspace.slack.ephemerals(workspace.ann) == []
 
 

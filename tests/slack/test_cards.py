@@ -9,18 +9,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.slack.blocks import page
+from adapters.slack.home import home
 from adapters.slack.modals import closing, modal
 from adapters.slack.paper import action_of, actions
 from adapters.slack.text import Pen
+from bot.address import Place
 from bot.exchange import Ask
 from bot.forms import ChoiceField, Form, TextField
-from bot.views import Button, Notice, PromiseLine, Quote, Receipt, ReceiptRow, ReceiptTable, TicketCard, View
+from bot.views import (
+    Button,
+    Happened,
+    Notice,
+    PromiseLine,
+    QueueBoard,
+    QueueRow,
+    QueueSection,
+    Quote,
+    Receipt,
+    ReceiptRow,
+    ReceiptTable,
+    TicketCard,
+    View,
+)
 from demo.slack.limits import check_blocks, check_view
 from sla_core.countdown import Phase, Tone
 from sla_core.triage import Option
 from tests.slack import rules
 from tests.slack.conftest import Workspace
-from tests.slack.samples import AGENTS, CUSTOMER, FORM, GOLDEN, NOON, PLAIN, RECEIPT, VIEWS, drawn
+from tests.slack.samples import AGENTS, BOARD, CUSTOMER, FORM, GOLDEN, NOON, PLAIN, RECEIPT, VIEWS, drawn
 
 
 @pytest.mark.parametrize("name", drawn())
@@ -58,6 +74,59 @@ WORST = replace(
     note=(HOG * 2000, Quote(HOG * 500)),
     buttons=tuple(Button("milestone", HOG * 20, "v" * 2000) for _ in range(30)),
 )
+WORST = replace(WORST, history=tuple(Happened(NOON, HOG * 30) for _ in range(5)), earlier=10_000)
+WORST_ROW = QueueRow(
+    HOG * 20,
+    HOG * 50,
+    HOG * 50,
+    HOG * 50,
+    HOG * 50,
+    HOG * 50,
+    HOG * 50,
+    Tone.ALARM,
+    WORST.promises[0],
+    Button("take", HOG * 20, "v" * 2000),
+)
+WORST_BOARD = QueueBoard(
+    HOG * 30,
+    NOON,
+    tuple(QueueSection(HOG * 30, (WORST_ROW,) * 30, (HOG * 20,), 10_000) for _ in range(20)),
+    (HOG * 900, "\n", HOG * 900),
+    WORST.buttons,
+)
+
+
+def test_slack_takes_the_worst_board() -> None:
+    taken(WORST_BOARD)
+    taken(WORST_BOARD, PLAIN)
+    taken(QueueBoard("Queue", NOON, ()))
+
+
+def test_a_board_counts_the_tickets_it_leaves_out() -> None:
+    [section, *_] = BOARD.sections
+    rows = tuple(replace(section.rows[1], key=f"ACME-{number}") for number in range(99))
+    sheet = page(replace(BOARD, sections=(replace(section, rows=rows, more=1000),)), Pen())
+    told = str(sheet.blocks)
+    shown = sum(f"*ACME-{number}*" in told for number in range(99))
+    assert 30 < shown < 50
+    assert f"… and {1099 - shown:,} more" in told
+    assert f"… and {17:,} more" in str(page(BOARD, Pen()).blocks)
+
+
+def test_a_card_is_read_out_with_its_instants() -> None:
+    """Screen readers read the text beside the blocks, not the blocks."""
+    told = page(CUSTOMER, PLAIN).text
+    assert told == (
+        "ACME-7 · Printers are down &amp; nobody can print ∗anything∗ · S2, open, m3ter Support's, nobody yet · "
+        "First response: less than 4 h left, due Fri 20 Mar 2026, 20:30 CET; "
+        "Resolution: off hours, due Wed 25 Mar 2026, 16:30 CET"
+    )
+
+
+def test_words_come_before_the_bar() -> None:
+    texts = [b["text"]["text"] for b in page(CUSTOMER, Pen()).blocks if "▱" in str(b)]
+    assert texts
+    assert all(text.index("left" if "left" in text else "off hours") < text.index("▱") for text in texts)
 
 
 def test_slack_takes_the_worst_card() -> None:
@@ -157,6 +226,41 @@ def test_slack_takes_any_card(card: TicketCard) -> None:
     taken(card)
 
 
+boards = st.builds(
+    QueueBoard,
+    title=st.text(),
+    at=st.just(NOON),
+    sections=st.lists(
+        st.builds(
+            QueueSection,
+            st.text(),
+            st.lists(
+                st.builds(
+                    QueueRow,
+                    *(st.text() for _ in range(7)),
+                    st.sampled_from(Tone),
+                    st.none() | st.sampled_from([*AGENTS.promises, *CUSTOMER.promises]),
+                    st.none() | st.just(CUSTOMER.buttons[0]),
+                ),
+                max_size=4,
+            ).map(tuple),
+            st.lists(st.text(), max_size=2).map(tuple),
+            st.integers(0, 3),
+        ),
+        max_size=3,
+    ).map(tuple),
+    intro=st.lists(st.text(), max_size=3).map(tuple),
+    buttons=st.sampled_from([(), CUSTOMER.buttons]),
+)
+
+
+@given(boards)
+@settings(deadline=None, max_examples=40)
+def test_slack_takes_any_board(board: QueueBoard) -> None:
+    taken(board)
+    assert check_view(home(board, Pen(), Place("slack", "D0BOB", direct=True))) == []
+
+
 def test_buttons_alike_get_ids_of_their_own_that_mean_the_same() -> None:
     buttons = [Button(action, "x", "v") for action in ("go", "go", "stop", "go", "a#b", "a#b")]
     [row] = actions(buttons)
@@ -180,8 +284,6 @@ def test_the_standing_reads_without_colour() -> None:
 
 
 async def test_slack_shows_cards_and_forms(workspace: Workspace) -> None:
-    from bot.address import Place
-
     for view in (*VIEWS.values(), WORST, RECEIPT):
         ref = await workspace.ours.post(Place("slack", "C0ACME"), view, None)
         await workspace.ours.update(ref, view)

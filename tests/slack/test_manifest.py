@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from adapters.slack import scopes
+from adapters.slack import farewells, scopes
+from adapters.slack.events import READERS
 from demo.slack.server import FORM_ONLY, METHODS
 from tests.slack.conftest import Workspace
 
@@ -24,10 +25,11 @@ def called() -> set[str]:
     found = set()
     for path in (HOUSE / "adapters" / "slack").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and node.args and isinstance(node.func, ast.Attribute):
-                first = node.args[0]
-                if node.func.attr in ("ask", "tell", "_ask") and isinstance(first, ast.Constant):
-                    found.add(str(first.value))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                if node.func.attr in ("ask", "tell", "_ask"):
+                    # The method, or a channel or person and then the method.
+                    first = (arg for arg in node.args[:2] if isinstance(arg, ast.Constant))
+                    found |= {str(arg.value) for arg in first}
     return found
 
 
@@ -46,11 +48,15 @@ def test_methods_are_known_to_the_strict_slack_with_the_same_scope() -> None:
 
 def test_it_says_what_the_code_handles() -> None:
     settings, features = MANIFEST["settings"], MANIFEST["features"]
+    heard = {event.partition(".")[0] for event in settings["event_subscriptions"]["bot_events"]}
+    assert heard == READERS.keys() | farewells.KINDS
+    assert {entry["type"] for entry in features["shortcuts"]} == {"global", "message"}
     assert [entry["command"] for entry in features["slash_commands"]] == ["/support"]
     assert all(entry["should_escape"] for entry in features["slash_commands"])
     assert settings["interactivity"] == {"is_enabled": True, "request_url": BOT_URL}
     assert settings["event_subscriptions"]["request_url"] == BOT_URL
     assert {entry["url"] for entry in features["slash_commands"]} == {BOT_URL}
+    assert features["app_home"]["home_tab_enabled"]
     assert features["app_home"]["messages_tab_enabled"]
     assert not features["app_home"]["messages_tab_read_only_enabled"]
     assert not settings["socket_mode_enabled"]
@@ -75,6 +81,10 @@ def test_every_address_is_one_we_serve(workspace: Workspace) -> None:
         *((entry["description"], 1, 2000) for entry in MANIFEST["features"]["slash_commands"]),
         *((entry["usage_hint"], 1, 1000) for entry in MANIFEST["features"]["slash_commands"]),
         (MANIFEST["features"]["slash_commands"], 1, 50),
+        *((entry["name"], 1, 24) for entry in MANIFEST["features"]["shortcuts"]),
+        *((entry["description"], 1, 150) for entry in MANIFEST["features"]["shortcuts"]),
+        *((entry["callback_id"], 1, 255) for entry in MANIFEST["features"]["shortcuts"]),
+        (MANIFEST["features"]["shortcuts"], 1, 10),
         (MANIFEST["settings"]["event_subscriptions"]["bot_events"], 1, 100),
         (MANIFEST["oauth_config"]["scopes"]["bot"], 1, 255),
     ],

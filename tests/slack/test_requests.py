@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.exchange import Command, Posted, Press, Submission
+from bot.exchange import Command, Left, Posted, Press, Submission
 from demo.slack import Ack
 from demo.slack.wire import FORM
 from tests.slack.conftest import Workspace
@@ -52,6 +52,15 @@ SUBMISSION: dict[str, Any] = {
         "state": {"values": {"s": {"s": {"type": "plain_text_input", "value": "v"}}}},
     },
 }
+SHORTCUT: dict[str, Any] = {
+    "type": "message_action",
+    "callback_id": "ticket_about_message",
+    "team": {"id": "T0VENDOR"},
+    "user": USER,
+    "trigger_id": "1.2.4",
+    "channel": {"id": "C0ACME", "name": "acme"},
+    "message": {"type": "message", "user": "U0BOB", "text": "x", "ts": "1.2"},
+}
 CLOSED = SUBMISSION | {"type": "view_closed"}
 EVENT: dict[str, Any] = {
     "type": "event_callback",
@@ -61,6 +70,18 @@ EVENT: dict[str, Any] = {
     "authorizations": [{"team_id": "T0VENDOR", "enterprise_id": None}],
     "is_ext_shared_channel": True,
 }
+MENTION = EVENT | {"event": EVENT["event"] | {"type": "app_mention", "text": "<@U0FRONTLINE> x"}}
+REACTION = EVENT | {
+    "event": {
+        "type": "reaction_added",
+        "user": "U0BOB",
+        "reaction": "ticket",
+        "item": {"type": "message", "channel": "C0ACME", "ts": "1.2"},
+    }
+}
+
+
+SAMPLES = [PRESS, SUBMISSION, CLOSED, SHORTCUT, EVENT, MENTION, REACTION, SLASH]
 
 
 async def send(workspace: Workspace, body: str, kind: str) -> Ack:
@@ -75,9 +96,11 @@ async def test_the_samples_themselves_are_heard(workspace: Workspace) -> None:
     await send(workspace, urlencode(SLASH), FORM)
     for payload in (PRESS, SUBMISSION, CLOSED):
         await interact(workspace, payload)
-    await send(workspace, json.dumps(EVENT), JSON)
+    await interact(workspace, SHORTCUT)
+    for event in (EVENT, MENTION, REACTION):
+        await send(workspace, json.dumps(event), JSON)
     kinds = [type(inbound) for inbound in workspace.desk.heard]
-    assert kinds == [Command, Press, Submission, Posted]
+    assert kinds == [Command, Press, Submission, Left, Command, Posted, Command, Command]
 
 
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8))
@@ -90,7 +113,7 @@ anything = st.recursive(
 @st.composite
 def broken(draw: st.DrawFn) -> Any:
     """One of the samples with a few places deleted or replaced by something else."""
-    sample = json.loads(json.dumps(draw(st.sampled_from([PRESS, SUBMISSION, CLOSED, EVENT, SLASH]))))
+    sample = json.loads(json.dumps(draw(st.sampled_from(SAMPLES))))
     for _ in range(draw(st.integers(1, 3))):
         at, path = sample, []
         while True:

@@ -158,9 +158,10 @@ def test_bold_keeps_blanks_outside() -> None:
 def test_instants() -> None:
     named = "Fri 20 Mar 2026, 15:30 UTC"
     token = f"<!date^1774020600^{{date_short_pretty}} at {{time}}|{named}>"
-    assert Pen().line((When(NOON),)) == f"{token} ({named})"
+    assert Pen().line((When(NOON),)) == f"{token} (Fri 15:30 UTC)"
+    assert Pen().when_read(NOON) == token
     berlin = Pen(plain_dates=True, zone=ZoneInfo("Europe/Berlin"))
-    assert berlin.line((When(NOON),)) == "Fri 20 Mar 2026, 16:30 CET"
+    assert berlin.line((When(NOON),)) == "Fri 20 Mar 2026, 16:30 CET" == berlin.when_read(NOON)
     odd = Pen(plain_dates=True, zone=timezone(timedelta(hours=5, minutes=30), "<b>&"))
     assert odd.line((When(NOON),)) == "Fri 20 Mar 2026, 21:00 &lt;b&gt;&amp;"
 

@@ -1,0 +1,127 @@
+"""Tokens that end: each is renewed in good time, by one process only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import structlog
+
+from adapters.slack.installs import Installation, Installations
+from adapters.slack.web_api import Refused, Unheard, WebApi
+from bot.ports import Clock, Notebook
+
+log = structlog.get_logger(__name__)
+
+TOPIC = "slack-renewal"
+EARLY = timedelta(hours=2)
+CLAIM = timedelta(minutes=2)
+"""How long a process that died in between keeps the others from trying; far longer than the call takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The app's own credentials."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+    def says(self) -> dict[str, str]:
+        return {"client_id": self.client_id, "client_secret": self.client_secret}
+
+
+class Renewal:
+    """A refresh token works once: two who use it at the same time would lock us out.
+
+    Here a lock keeps us apart. Of several processes each lays down a claim of its own, then looks for others'
+    claims; whoever sees one takes theirs back. So at most one goes on, and needs no way to compare and set.
+    `clock` is real time.
+    """
+
+    def __init__(
+        self, installs: Installations, notebook: Notebook, api: WebApi, app: App, clock: Clock
+    ) -> None:
+        self._installs, self._notebook, self._api = installs, notebook, api
+        self._app, self._clock = app, clock
+        self._me = uuid4().hex[:12]
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def is_due(self, kept: Installation) -> bool:
+        return bool(kept.refresh) and kept.ends_at <= (self._clock.now() + EARLY).timestamp()
+
+    async def renewed(self, id: str) -> Installation | None:
+        """The installation as it is stored, renewed if that was due. Raises SlackFault."""
+        async with self._locks[id]:
+            kept = await self._installs.find(id)
+            if kept is None or not self.is_due(kept):
+                return kept
+            try:
+                if not await self._claims(id):
+                    return kept
+                # Another process may have been done between our look and our claim.
+                kept = await self._installs.find(id)
+                return await self._renew(kept) if kept and self.is_due(kept) else kept
+            finally:
+                await self._notebook.forget(TOPIC, self._claim(id))
+
+    async def _renew(self, kept: Installation) -> Installation | None:
+        asked = {**self._app.says(), "grant_type": "refresh_token", "refresh_token": kept.refresh}
+        try:
+            told = await self._api.ask("oauth.v2.access", asked)
+            renewed = replace(
+                kept,
+                token=str(told["access_token"]),
+                refresh=refresh_of(told),
+                ends_at=end_of(told, self._clock.now()),
+            )
+        except Unheard as silence:
+            log.warning("slack token not renewed yet", workspace=kept.id, why=str(silence))
+            return kept
+        except Refused as refusal:
+            stored = await self._installs.find(kept.id)
+            if stored and stored.refresh == kept.refresh:
+                log.error(
+                    "slack renews no token: install the app again at /slack/install",
+                    workspace=kept.id,
+                    name=kept.name,
+                    why=refusal.error,
+                )
+            return stored
+        stored = await self._installs.find(kept.id)
+        if stored is None or stored.gone or stored.refresh != kept.refresh:
+            # Meanwhile it was uninstalled, or installed again.
+            return stored
+        await self._installs.keep(renewed)
+        log.info("slack token renewed", workspace=kept.id)
+        return renewed
+
+    def _claim(self, id: str) -> str:
+        return f"{id}/{self._me}"
+
+    async def _claims(self, id: str) -> bool:
+        now = self._clock.now()
+        await self._notebook.note(TOPIC, self._claim(id), (now + CLAIM).isoformat())
+        for claim, until in (await self._notebook.notes(TOPIC)).items():
+            whose, _, _ = claim.partition("/")
+            if claim == self._claim(id) or whose != id:
+                continue
+            if datetime.fromisoformat(until) > now:
+                return False
+            await self._notebook.forget(TOPIC, claim)
+        return True
+
+
+def refresh_of(told: Mapping[str, Any]) -> str:
+    """Empty where the app does not rotate its tokens."""
+    return str(told.get("refresh_token") or "")
+
+
+def end_of(told: Mapping[str, Any], now: datetime) -> int:
+    """When the token ends, in seconds since 1970; 0: never."""
+    life = told.get("expires_in")
+    return int(now.timestamp()) + life if isinstance(life, int) and refresh_of(told) else 0

@@ -1,0 +1,120 @@
+"""Socket Mode: connections that the bot opens, and requests that go through any of them."""
+
+import asyncio
+import itertools
+import json
+import uuid
+from socket import SHUT_RDWR
+from typing import Any
+from urllib.parse import parse_qsl
+
+import aiohttp
+from aiohttp import web
+
+from demo.slack.elements import Json
+from demo.slack.state import World
+
+
+class Sockets:
+    """Each address lets one connection in; each request goes through one of them, in turn."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.live: list[web.WebSocketResponse] = []
+        self.opened = 0
+        self.greets = True
+        """Whether connections are greeted, as Slack does."""
+        self._tickets: set[str] = set()
+        self._turn = itertools.count()
+        self._waiting: dict[str, asyncio.Future[Any]] = {}
+        self.envelopes: list[Json] = []
+
+    def new_address(self) -> str:
+        ticket = uuid.uuid4().hex
+        self._tickets.add(ticket)
+        return f"{self.world.base_url.replace('http', 'ws', 1)}/link/?ticket={ticket}"
+
+    async def accept(self, request: web.Request) -> web.StreamResponse:
+        ticket = request.query.get("ticket", "")
+        if ticket not in self._tickets:
+            return web.json_response({"ok": False, "error": "invalid_ticket"}, status=408)
+        self._tickets.remove(ticket)
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        if self.greets:
+            info = {"app_id": self.world.app_id}
+            await socket.send_json({"type": "hello", "num_connections": 1, "connection_info": info})
+        self.live.append(socket)
+        self.opened += 1
+        self.world.touch()
+        try:
+            async for message in socket:
+                if message.type == aiohttp.WSMsgType.TEXT:
+                    self._answered(json.loads(message.data))
+        finally:
+            if socket in self.live:
+                self.live.remove(socket)
+            self.world.touch()
+        return socket
+
+    def _answered(self, said: Json) -> None:
+        if waiting := self._waiting.pop(str(said.get("envelope_id")), None):
+            if not waiting.done():
+                waiting.set_result(said)
+        else:
+            self.world.complain(f"acknowledged an unknown envelope {said.get('envelope_id')}")
+
+    async def deliver(self, body: str, content_type: str, headers: dict[str, str]) -> tuple[int, str]:
+        """A request through one of the connections, and its acknowledgement. Raises ConnectionError."""
+        envelope = _envelope(body, content_type)
+        if "X-Slack-Retry-Num" in headers:
+            envelope["retry_attempt"] = int(headers["X-Slack-Retry-Num"])
+            envelope["retry_reason"] = headers["X-Slack-Retry-Reason"]
+        if not self.live:
+            raise ConnectionError("no socket is open")
+        socket = self.live[next(self._turn) % len(self.live)]
+        self.envelopes.append(envelope)
+        waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[envelope["envelope_id"]] = waiting
+        await socket.send_json(envelope)
+        try:
+            said = await waiting
+        finally:
+            self._waiting.pop(envelope["envelope_id"], None)
+        payload = said.get("payload")
+        if payload is not None and not envelope["accepts_response_payload"]:
+            self.world.complain(f"an answer with {envelope['type']}, which takes none")
+        return 200, "" if payload is None else json.dumps(payload)
+
+    async def replace(self, socket: web.WebSocketResponse, reason: str = "refresh_requested") -> None:
+        """Tells the bot that this connection ends, and ends it once another one is there, if that comes."""
+        before = self.opened
+        await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {"host": "local"}})
+        await self.world.until(lambda: self.opened > before and not self._waiting, 5.0)
+        await socket.close()
+
+    def cut(self) -> None:
+        """All connections break without a word."""
+        for socket in list(self.live):
+            if (transport := socket.get_extra_info("socket")) is not None:
+                transport.shutdown(SHUT_RDWR)
+
+    async def close(self) -> None:
+        for socket in list(self.live):
+            await socket.close()
+
+
+def _envelope(body: str, content_type: str) -> Json:
+    if content_type == "application/json":
+        payload, kind, answered = json.loads(body), "events_api", False
+    else:
+        fields = dict(parse_qsl(body, keep_blank_values=True))
+        command = "payload" not in fields
+        payload = fields if command else json.loads(fields["payload"])
+        kind, answered = ("slash_commands" if command else "interactive"), True
+    return {
+        "envelope_id": str(uuid.uuid4()),
+        "type": kind,
+        "payload": payload,
+        "accepts_response_payload": answered,
+    }

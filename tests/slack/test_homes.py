@@ -1,0 +1,37 @@
+"""The Home tab where the app is installed in several workspaces: each is drawn by its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.exchange import Ask, HomeOpened, Press, Show
+from demo.slack import FakeSlack, Person
+from tests.slack.samples import BOARD, FORM
+from tests.slack.test_workspaces import Town, town
+
+__all__ = ["town"]
+
+
+@pytest.mark.parametrize("name", ["acme", "vendor"])
+async def test_each_workspace_draws_its_own_peoples_page(town: Town, name: str) -> None:
+    slack: FakeSlack = getattr(town, name)
+    person: Person = town.ann if name == "acme" else town.bob
+    other = town.vendor if name == "acme" else town.acme
+    town.office.desk.answer = Show(BOARD)
+    for _ in range(2):
+        await slack.open_home(person)
+    shown = await slack.until(lambda: slack.home_of(person))
+    await slack.until(lambda: len(slack.calls_to("views.publish")) == 2)
+    assert shown is not None
+    assert other.calls_to("views.publish") == []
+    assert {act.actor.team for act in town.office.desk.heard if isinstance(act, HomeOpened)} == {
+        slack.world.team_id
+    }
+
+    town.office.desk.answer = Ask(FORM)
+    await slack.press(person, shown, "Get help")
+    press = town.office.desk.heard[-1]
+    assert isinstance(press, Press)
+    assert press.place.direct
+    assert slack.modal_of(person) is not None
+    assert other.calls_to("views.open") == []

@@ -1,0 +1,355 @@
+"""Installing the app: agreed once, in one browser, in time; stored so that nobody can read it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from random import Random
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+import pytest
+
+from adapters.slack import Slack, SlackFault
+from adapters.slack.installs import TOPIC, Installations, SecretKeys
+from adapters.slack.renewal import App, Renewal
+from adapters.slack.scopes import SCOPES
+from adapters.slack.web_api import WebApi
+from demo.slack import FakeSlack
+from demo.slack.apps import Apps
+from tests.slack.conftest import Stopped
+from tests.slack.offices import KEY, ORG, OTHER_KEY, Notes, Office, Real, opened, sharing
+
+
+@pytest.fixture
+async def office() -> AsyncIterator[Office]:
+    async with FakeSlack(bot_token="") as slack, opened(slack, Notes()) as made:
+        slack.bot_url = f"{made.url}/slack/events"
+        yield made
+        assert slack.complaints == []
+
+
+async def test_the_link_leads_to_slack_with_every_scope(office: Office) -> None:
+    there = urlsplit(await office.begun())
+    assert there.path == "/oauth/v2/authorize"
+    asked = parse_qs(there.query)
+    assert asked["client_id"] == ["1.2"]
+    assert set(asked["scope"][0].split(",")) == SCOPES
+    assert "redirect_uri" not in asked
+
+
+async def test_the_browsers_mark_is_kept_from_others(office: Office) -> None:
+    behind_a_proxy = {"X-Forwarded-Proto": "https"}
+    address = f"{office.url}/slack/install"
+    async with office.browser.get(address, headers=behind_a_proxy, allow_redirects=False) as answer:
+        mark = answer.headers["Set-Cookie"]
+    assert all(word in mark for word in ("HttpOnly", "SameSite=Lax", "Secure", "Max-Age=600"))
+
+
+async def test_who_agrees_is_installed_and_served_at_once(office: Office) -> None:
+    status, page = await office.install(office.slack)
+    assert status == 200
+    assert "Frontline is installed in Vendor" in page
+    bob = office.slack.person("Bob")
+    general = office.slack.channel("general", [bob])
+    assert (await office.slack.command(bob, general, "/support")).status == 200
+    [heard] = office.desk.heard
+    assert (heard.actor.team, heard.actor.user.home) == ("T0VENDOR", "T0VENDOR")
+
+
+async def test_what_is_stored_tells_no_token(office: Office) -> None:
+    await office.install(office.slack)
+    [token] = office.slack.apps.bearers
+    [sealed] = office.notes.pages[TOPIC].values()
+    assert token not in str(office.notes.pages)
+    opened_up = SecretKeys(KEY).unseal(sealed)
+    assert opened_up is not None
+    assert token in opened_up
+    assert token not in repr(await office.stored())
+
+
+async def test_nothing_is_logged_of_tokens_and_codes(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office.slack.apps.rotates = True
+    agreed = office.slack.apps.agree(await office.begun(), office.slack.world)
+    await office.returned(agreed)
+    office.clock.gone_by = timedelta(hours=11)
+    await office.look()
+    await office.slack.uninstall()
+    said = "".join(capsys.readouterr())
+    assert "the app was installed" in said
+    assert "slack token renewed" in said
+    secrets = {*office.slack.apps.bearers, *office.slack.apps.refreshers, *office.slack.apps.spent}
+    assert not [secret for secret in secrets | {"client-secret", KEY} if secret in said]
+
+
+async def test_the_same_answer_counts_once(office: Office) -> None:
+    agreed = office.slack.apps.agree(await office.begun(), office.slack.world)
+    assert (await office.returned(agreed))[0] == 200
+    status, page = await office.returned(agreed)
+    assert status == 400
+    assert "used already" in page
+    assert office.slack.apps.exchanges == 1
+
+
+async def test_it_has_to_be_done_within_ten_minutes(office: Office) -> None:
+    agreed = office.slack.apps.agree(await office.begun(), office.slack.world)
+    office.clock.gone_by = timedelta(minutes=11)
+    status, page = await office.returned(agreed)
+    assert status == 400
+    assert "more than ten minutes" in page
+    assert office.notes.pages.get(TOPIC) is None
+
+
+async def test_another_browser_cannot_finish_it(office: Office) -> None:
+    agreed = office.slack.apps.agree(await office.begun(), office.slack.world)
+    where = f"{office.url}/slack/oauth_redirect"
+    async with aiohttp.ClientSession() as stranger, stranger.get(where, params=agreed) as answer:
+        assert answer.status == 400
+        assert "another browser" in await answer.text()
+    assert office.slack.apps.exchanges == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "words"),
+    [
+        ({"error": "access_denied"}, 200, "You chose not to install it"),
+        ({"error": "<b>odd"}, 400, "&lt;b&gt;odd"),
+        ({"code": "x"}, 400, "did not begin on our page"),
+        ({"code": "x", "state": "forged"}, 400, "not begun on our page"),
+        ({"code": "x", "state": "\ud83d"}, 400, "not begun on our page"),
+        ({}, 400, "did not begin on our page"),
+    ],
+)
+async def test_each_failure_has_a_calm_page(
+    office: Office, given: dict[str, str], status: int, words: str
+) -> None:
+    query = {name: value.encode("utf-8", "replace").decode() for name, value in given.items()}
+    found, page = await office.returned(query)
+    assert found == status
+    assert words in page
+    assert 'href="install"' in page
+    assert office.notes.pages.get(TOPIC) is None
+
+
+async def test_a_code_that_slack_does_not_know(office: Office) -> None:
+    agreed = office.slack.apps.agree(await office.begun(), office.slack.world)
+    status, page = await office.returned(agreed | {"code": "made-up"})
+    assert status == 400
+    assert "did not accept the code (invalid_code)" in page
+
+
+async def test_no_code_at_all(office: Office) -> None:
+    agreed = office.slack.apps.agree(await office.begun(), office.slack.world)
+    assert "no code" in (await office.returned({"state": agreed["state"]}))[1]
+
+
+async def test_scopes_that_are_missing_are_named(office: Office) -> None:
+    fewer = sorted(SCOPES - {"chat:write"})
+    status, page = await office.install(office.slack, scopes=fewer)
+    assert status == 400
+    assert "more permissions than it was given: chat:write." in page
+    assert office.notes.pages.get(TOPIC) is None
+
+
+@pytest.mark.parametrize("method", ["oauth.v2.access", "auth.test"])
+async def test_slack_that_does_not_answer(office: Office, method: str) -> None:
+    office.slack.fail_next(method, status=503)
+    status, page = await office.install(office.slack)
+    assert status == 503
+    assert "try again" in page
+    assert office.notes.pages.get(TOPIC) is None
+
+
+async def test_a_wrong_client_secret_is_the_operators_to_mend(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office.slack.apps.client_secret = "changed"
+    status, page = await office.install(office.slack)
+    assert status == 400
+    assert "our operators have been told" in page
+    assert "check SLACK_CLIENT_ID, SLACK_CLIENT_SECRET" in capsys.readouterr().out
+
+
+async def test_a_database_that_fails_shows_no_traceback(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(topic: str, key: str, value: str) -> None:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(office.notes, "note", broken)
+    status, page = await office.install(office.slack)
+    assert status == 503
+    assert "did not work on our side" in page
+    assert "disk" not in page
+
+
+async def test_an_organisation_is_kept_as_one_and_led_on(office: Office) -> None:
+    status, there = await office.install(office.slack, enterprise=ORG, everywhere=[office.slack.world])
+    assert status == 302
+    assert there == "https://app.slack.com/manage/E0MEGA/integrations/profile/A0FRONTLINE/workspaces/add"
+    assert set(office.notes.pages[TOPIC]) == {"E0MEGA"}
+
+
+async def test_installing_again_replaces_the_token(office: Office) -> None:
+    await office.install(office.slack)
+    await office.slack.uninstall()
+    await office.install(office.slack)
+    bob = office.slack.person("Bob")
+    general = office.slack.channel("general", [bob])
+    assert (await office.slack.command(bob, general, "/support")).status == 200
+    assert len(office.desk.heard) == 1
+
+
+# --- keys
+
+
+async def test_a_lost_key_is_a_fault_with_its_cure(office: Office) -> None:
+    await office.install(office.slack)
+    again = sharing(office.notes, Real(), OTHER_KEY)
+    ours = Slack("", "secret", Stopped(), api_url=office.slack.api_url, sharing=again)
+    with pytest.raises(
+        SlackFault, match=r"FRONTLINE_SECRET_KEY does not open .* T0VENDOR: add the key"
+    ) as caught:
+        await ours.start()
+    assert "\n" not in str(caught.value)
+    assert OTHER_KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["", "short", "x" * 44, f"{KEY},short", "ключ"])
+def test_a_key_that_is_none_is_a_fault(key: str) -> None:
+    with pytest.raises(SlackFault, match=r"^FRONTLINE_SECRET_KEY .*openssl rand -base64 32") as caught:
+        Slack("", "secret", Stopped(), sharing=sharing(Notes(), Real(), key))
+    assert KEY not in str(caught.value)
+
+
+async def test_keys_are_changed_by_putting_the_new_one_in_front(office: Office) -> None:
+    await office.install(office.slack)
+    async with opened(office.slack, office.notes, f"{OTHER_KEY},{KEY}"):
+        pass
+    [sealed] = office.notes.pages[TOPIC].values()
+    assert SecretKeys(OTHER_KEY).unseal(sealed) is not None, "sealed anew, so that the old one can go"
+    async with opened(office.slack, office.notes, OTHER_KEY):
+        pass
+
+
+# --- tokens that end
+
+
+async def rotating(office: Office) -> Apps:
+    office.slack.apps.rotates = True
+    assert (await office.install(office.slack))[0] == 200
+    return office.slack.apps
+
+
+async def test_a_token_is_renewed_when_less_than_two_hours_remain(office: Office) -> None:
+    apps = await rotating(office)
+    office.clock.gone_by = timedelta(hours=9, minutes=59)
+    await office.look()
+    assert apps.exchanges == 1
+    office.clock.gone_by = timedelta(hours=10, minutes=1)
+    await office.look()
+    assert apps.exchanges == 2
+    await office.look()
+    assert apps.exchanges == 2
+
+
+async def test_two_processes_do_not_both_renew(office: Office) -> None:
+    apps = await rotating(office)
+    async with opened(office.slack, office.notes) as other:
+        office.clock.gone_by = other.clock.gone_by = timedelta(hours=11)
+        await asyncio.gather(
+            office.look(),
+            other.look(),
+            office.look(),
+        )
+        for _ in range(2):
+            await office.look()
+            await other.look()
+        assert apps.exchanges == 2
+        tokens = {made.workspaces._here["T0VENDOR"].api.token for made in (office, other)}
+        assert len(tokens) == 1
+
+
+async def test_a_claim_of_a_process_that_died_runs_out(office: Office) -> None:
+    apps = await rotating(office)
+    office.clock.gone_by = timedelta(hours=11)
+    until = office.clock.now() + timedelta(minutes=2)
+    await office.notes.note("slack-renewal", "T0VENDOR/dead", until.isoformat())
+    await office.look()
+    assert apps.exchanges == 1
+    office.clock.gone_by += timedelta(minutes=3)
+    await office.look()
+    assert apps.exchanges == 2
+    assert office.notes.pages["slack-renewal"] == {}
+
+
+async def test_a_refresh_token_that_was_used_elsewhere_is_read_again(office: Office) -> None:
+    """A process that slept over its claim comes too late, and finds what the other one stored."""
+    apps = await rotating(office)
+    async with opened(office.slack, office.notes) as other:
+        stale = await office.stored()
+        other.clock.gone_by = timedelta(hours=11)
+        await other.look()
+        renewed = await office.workspaces._renewal._renew(stale)
+        assert renewed is not None
+        assert renewed.token in apps.bearers
+        assert renewed.refresh != stale.refresh
+
+
+async def test_a_renewal_that_slack_refuses_is_told_and_the_token_is_kept(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apps = await rotating(office)
+    apps.refreshers.clear()
+    office.clock.gone_by = timedelta(hours=11)
+    await office.look()
+    assert "slack renews no token: install the app again at /slack/install" in capsys.readouterr().out
+    assert (await office.stored()).token in apps.bearers
+
+
+class Shuffled(Notes):
+    """Gives way to others at every chance, in an order of its own."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._random = Random(seed)
+
+    async def _give_way(self) -> None:
+        for _ in range(self._random.randrange(4)):
+            await asyncio.sleep(0)
+
+    async def note(self, topic: str, key: str, value: str) -> None:
+        await self._give_way()
+        await super().note(topic, key, value)
+        await self._give_way()
+
+    async def noted(self, topic: str, key: str) -> str | None:
+        await self._give_way()
+        return await super().noted(topic, key)
+
+    async def notes(self, topic: str) -> dict[str, str]:
+        await self._give_way()
+        return await super().notes(topic)
+
+
+@pytest.mark.parametrize("seed", range(25))
+async def test_however_they_interleave_no_refresh_token_is_used_twice(seed: int) -> None:
+    notes, clock = Shuffled(seed), Real()
+    async with FakeSlack(bot_token="", apps=Apps(rotates=True)) as slack, opened(slack, notes) as office:
+        assert (await office.install(slack))[0] == 200
+        clock.gone_by = timedelta(hours=11)
+        api = WebApi("", slack.api_url)
+        api.connect()
+        installs = Installations(notes, SecretKeys(KEY))
+        many = [Renewal(installs, notes, api, App("1.2", "client-secret"), clock) for _ in range(4)]
+        for _ in range(8):
+            await asyncio.gather(*(one.renewed("T0VENDOR") for one in many))
+            # Those who all saw each other try again, not at the same moment.
+            await many[seed % 4].renewed("T0VENDOR")
+        await api.close()
+        assert slack.apps.exchanges == 2
+        refused = [call for call in slack.calls_to("oauth.v2.access") if call.error]
+        assert refused == []

@@ -1,0 +1,103 @@
+"""The questions of the form in a thread of Slack, for those whose forms do not open."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot import cards
+from bot.address import Place
+from sla_core.events import Opened
+from tests.slack.shop import Shop, shop
+
+
+@pytest.fixture
+async def at(tmp_path: Path) -> AsyncIterator[Shop]:
+    async with shop(tmp_path) as made:
+        yield made
+
+
+async def test_an_external_member_answers_in_the_thread_and_has_a_ticket(at: Shop) -> None:
+    xenia, gus = at.people["external"], at.people["guest"]
+    said = await at.slack.say(xenia, at.acme, f"{at.slack.mention} Bills are slow")
+    await at.settle()
+    await at.slack.press(xenia, at.ours_in(at.acme)[-1], "Answer here")
+    await at.slack.say(gus, at.acme, "I see that too", said)
+    await at.slack.say(xenia, at.acme, "Since this morning", said)
+    await at.settle()
+    for typed in ("1", None, "2"):
+        if typed:
+            await at.slack.say(xenia, at.acme, typed, said)
+        else:
+            asked = at.ours_in(at.acme)[-1]
+            label = next(label for label in at.slack.buttons(asked) if label.startswith("3."))
+            await at.slack.press(xenia, asked, label)
+        await at.settle()
+    review = at.ours_in(at.acme)[-1]
+    told = at.slack.text_of(review)
+    assert "Bills are slow" in told
+    assert "Since this morning" in told
+    assert "S3" in told
+    await at.slack.press(gus, review, "Open ticket")
+    assert await at.store.tickets("acme") == []
+    await at.slack.press(xenia, review, "Open ticket")
+    await at.settle()
+    assert await at.store.tickets("acme") == ["ACME-1"]
+    (opened, *_) = await at.store.load("ACME-1")
+    assert isinstance(opened, Opened)
+    assert (opened.summary, opened.details) == ("Bills are slow", "Since this morning")
+
+
+async def test_a_press_whose_form_does_not_open_leads_to_the_questions(at: Shop) -> None:
+    xenia = at.people["external"]
+    await at.slack.say(xenia, at.acme, f"{at.slack.mention} Bills are slow")
+    await at.settle()
+    at.slack.fail_next("views.open", error="expired_trigger_id")
+    await at.slack.press(xenia, at.ours_in(at.acme)[-1], "Get help")
+    await at.settle()
+    (private,) = at.slack.ephemerals(xenia)
+    assert at.slack.buttons(private) == ["Get help", "Answer here"]
+    await at.slack.press(xenia, private, "Answer here")
+    await at.settle()
+    assert "Details" in at.slack.text_of(at.ours_in(at.acme)[-1])
+
+
+async def test_below_the_standing_button_the_questions_have_a_thread_of_their_own(at: Shop) -> None:
+    xenia, gus = at.people["external"], at.people["guest"]
+    policy = at.desk.directory.policy_on(at.clock.now().date())
+    await at.ours.post(Place("slack", at.acme.id), cards.get_help(policy), None)
+    at.slack.fail_next("views.open", status=500)
+    await at.slack.press(xenia, at.ours_in(at.acme)[-1], "Get help")
+    await at.settle()
+    (private,) = at.slack.ephemerals(xenia)
+    await at.slack.press(xenia, private, "Answer here")
+    await at.settle()
+    root, asked = at.ours_in(at.acme)[-2:]
+    assert asked.thread_ts == root.ts
+    assert not root.is_reply
+    await at.slack.say(gus, at.acme, "What is this?", root)
+    await at.slack.say(xenia, at.acme, "Bills are slow", root)
+    await at.settle()
+    assert {ack.status for ack in at.slack.acks} == {200}, "nobody's words are refused"
+    assert "Details" in at.slack.text_of(at.ours_in(at.acme)[-1])
+
+
+async def test_questions_go_on_after_a_message_was_delivered_again(at: Shop) -> None:
+    xenia = at.people["external"]
+    dm = at.slack.dm(xenia)
+    await at.slack.say(xenia, dm, "Bills are slow")
+    await at.settle()
+    await at.slack.press(xenia, at.ours_in(dm)[-1], "Answer here")
+    at.slack.fail_next("chat.postMessage", status=500)
+    await at.slack.say(xenia, dm, "Since this morning")
+    await at.settle()
+    late, again = (ack for ack in at.slack.acks if ack.status == 503 or ack.request.retry)
+    assert (late.status, again.status) == (503, 200)
+    asked = at.ours_in(dm)[-1]
+    assert "What is this about?" in at.slack.text_of(asked)
+    count = len(at.ours_in(dm))
+    await at.slack.redeliver(again, retry=True)
+    await at.settle()
+    assert len(at.ours_in(dm)) == count

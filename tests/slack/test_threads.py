@@ -1,0 +1,204 @@
+"""What becomes of messages after they were written, and what comes with them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bot.address import Actor, MessageRef, Place, UserRef
+from bot.exchange import File, Posted, Revised
+from bot.views import Button, GetHelp, Notice
+from demo.slack import Message
+from tests.slack.conftest import Workspace
+
+ACME = Place("slack", "C0ACME")
+
+
+async def root(workspace: Workspace) -> Message:
+    """A message of ours that people reply to."""
+    ref = await workspace.ours.post(ACME, Notice(("A card",)), None)
+    return next(m for m in workspace.slack.messages(workspace.acme) if m.ts == ref.id)
+
+
+async def reply(workspace: Workspace, words: str, who: str = "bob", *files: str) -> Message:
+    """Somebody's reply to a message of ours, heard already."""
+    person = getattr(workspace, who)
+    said = await workspace.slack.say(person, workspace.acme, words, await root(workspace), files)
+    workspace.desk.heard.clear()
+    return said
+
+
+async def get_help(workspace: Workspace) -> Message:
+    ref = await workspace.ours.post(ACME, GetHelp("m3ter", (Button("get_help", "Get help", ""),)), None)
+    return next(m for m in workspace.slack.messages(workspace.acme) if m.ts == ref.id)
+
+
+# Changed and deleted --------------------------------------------------------------------------
+
+
+async def test_a_change(workspace: Workspace) -> None:
+    said = await reply(workspace, "bill 4711")
+    assert (await workspace.slack.edit(workspace.bob, said, "bill 4712 & <more>")).status == 200
+    [heard] = workspace.desk.heard
+    assert isinstance(heard, Revised)
+    assert heard.actor == Actor(UserRef("slack", "T0VENDOR", "U0BOB"), "T0VENDOR", "Bob Miller")
+    assert heard.text == "bill 4712 & <more>"
+    assert heard.message == MessageRef(ACME, said.ts)
+    assert heard.thread == MessageRef(ACME, said.thread_ts or "")
+    assert heard.place == ACME
+
+
+async def test_a_change_by_another_organisation(workspace: Workspace) -> None:
+    said = await reply(workspace, "bill 4711", "ann")
+    await workspace.slack.edit(workspace.ann, said, "bill 4712")
+    [heard] = workspace.desk.heard
+    assert heard.actor == Actor(UserRef("slack", "T0ACME", "U0ANN"), "T0VENDOR", "Ann Acme")
+
+
+async def test_a_deletion(workspace: Workspace) -> None:
+    said = await reply(workspace, "my password is 1234", "ann")
+    await workspace.slack.take_back(workspace.ann, said)
+    [heard] = workspace.desk.heard
+    assert isinstance(heard, Revised)
+    assert (heard.text, heard.message.id, heard.thread) == (
+        None,
+        said.ts,
+        MessageRef(ACME, said.thread_ts or ""),
+    )
+    assert heard.actor.user == UserRef("slack", "T0ACME", "U0ANN")
+
+
+async def test_a_preview_of_a_link_is_no_change(workspace: Workspace) -> None:
+    said = await reply(workspace, "see https://x.example")
+    assert (await workspace.slack.unfurl(said)).status == 200
+    assert workspace.desk.heard == []
+
+
+async def test_what_stands_in_no_thread_is_not_heard(workspace: Workspace) -> None:
+    said = await workspace.slack.say(workspace.bob, workspace.acme, "lunch?")
+    workspace.desk.heard.clear()
+    await workspace.slack.edit(workspace.bob, said, "dinner?")
+    await workspace.slack.take_back(workspace.bob, said)
+    assert workspace.desk.heard == []
+
+
+async def test_our_own_changes_are_not_heard_but_the_loss_of_a_standing_message_is(
+    workspace: Workspace,
+) -> None:
+    card = await root(workspace)
+    below = await workspace.ours.post(ACME, Notice(("Reply",)), MessageRef(ACME, card.ts))
+    await workspace.ours.update(MessageRef(ACME, card.ts), Notice(("Another card",)))
+    [ours] = [m for m in workspace.acme.messages if m.ts == below.id]
+    await workspace.slack.take_back(workspace.bob, ours)
+    await workspace.slack.settle()
+    assert workspace.desk.heard == []
+
+    standing = await get_help(workspace)
+    await workspace.slack.take_back(workspace.bob, standing)
+    await workspace.slack.settle()
+    [heard] = workspace.desk.heard
+    assert isinstance(heard, Revised)
+    assert (heard.message, heard.text, heard.thread) == (MessageRef(ACME, standing.ts), None, None)
+
+
+async def test_a_standing_message_that_had_replies_leaves_a_tombstone(workspace: Workspace) -> None:
+    standing = await get_help(workspace)
+    await workspace.slack.say(workspace.bob, workspace.acme, "what is this?", standing)
+    workspace.desk.heard.clear()
+    await workspace.slack.take_back(workspace.bob, standing)
+    await workspace.slack.settle()
+    [heard] = workspace.desk.heard
+    assert (heard.message.id, heard.text, heard.thread) == (standing.ts, None, None)
+
+
+async def test_other_bots_changes_are_not_heard(workspace: Workspace) -> None:
+    inner = {"type": "message", "user": "U0OTHER", "bot_id": "B0OTHER", "ts": "1.2", "thread_ts": "1.1"}
+    event = {
+        "type": "message",
+        "subtype": "message_changed",
+        "hidden": True,
+        "channel": "C0ACME",
+        "ts": "1.3",
+    }
+    parts = {"message": {**inner, "text": "new"}, "previous_message": {**inner, "text": "old"}}
+    assert (await workspace.slack.event(event | parts)).status == 200
+    assert workspace.desk.heard == []
+
+
+@pytest.mark.parametrize("missing", ["channel", "message", "previous_message"])
+async def test_an_event_that_lacks_its_parts_is_taken_or_refused_calmly(
+    workspace: Workspace, missing: str
+) -> None:
+    inner = {"type": "message", "user": "U0BOB", "ts": "1.2", "thread_ts": "1.1", "text": "x"}
+    event: dict[str, Any] = {"type": "message", "channel": "C0ACME", "ts": "1.3"}
+    event |= {"message": inner, "previous_message": inner}
+    del event[missing]
+    for subtype in ("message_changed", "message_deleted"):
+        assert (await workspace.slack.event(event | {"subtype": subtype})).status in (200, 400)
+
+
+async def test_the_same_event_through_two_installations_has_one_key(workspace: Workspace) -> None:
+    """The app stands on both sides of a shared channel: one event, told once or twice."""
+    said = await reply(workspace, "bill 4711", "ann")
+    ack = await workspace.slack.edit(workspace.ann, said, "bill 4712")
+    body = json.loads(ack.request.body)
+    body["authorizations"][0] |= {"team_id": "T0ACME", "user_id": "U0ELSE"}
+    wire = workspace.slack._wire
+    await wire.deliver(wire.sign("message", json.dumps(body), "application/json"))
+    first, second = workspace.desk.heard
+    assert first.key == second.key
+    assert first.key.startswith("event/Ev")
+
+
+# Files ----------------------------------------------------------------------------------------
+
+
+async def test_files_come_with_their_names_and_links(workspace: Workspace) -> None:
+    inside = workspace.slack.channel("inside", [workspace.bob])
+    ref = await workspace.ours.post(Place("slack", inside.id), Notice(("A card",)), None)
+    [card] = [m for m in workspace.slack.messages(inside) if m.ts == ref.id]
+    await workspace.slack.say(workspace.bob, inside, "here", card, ["error.log", "screen.png"])
+    heard = workspace.desk.heard[-1]
+    assert isinstance(heard, Posted)
+    assert heard.text == "here"
+    assert [file.name for file in heard.files] == ["error.log", "screen.png"]
+    assert heard.files[0].url.startswith("https://vendor.slack.com/files/U0BOB/")
+    assert workspace.slack.calls_to("files.info") == []
+
+
+async def test_files_of_a_shared_channel_are_asked_for(workspace: Workspace) -> None:
+    await workspace.slack.say(workspace.ann, workspace.acme, "", await root(workspace), ["error.log"])
+    heard = workspace.desk.heard[-1]
+    assert isinstance(heard, Posted)
+    assert heard.text == ""
+    [file] = heard.files
+    assert (file.name, file.url.startswith("https://")) == ("error.log", True)
+    assert len(workspace.slack.calls_to("files.info")) == 1
+
+
+@pytest.mark.parametrize(
+    "fault", [{"error": "access_denied"}, {"status": 429}, {"status": 500}, {"drop_connection": True}]
+)
+async def test_a_file_that_cannot_be_asked_for_is_a_file_still(
+    workspace: Workspace, fault: dict[str, Any]
+) -> None:
+    workspace.slack.fail_next("files.info", **fault)
+    await workspace.slack.say(workspace.ann, workspace.acme, "see", await root(workspace), ["error.log"])
+    heard = workspace.desk.heard[-1]
+    assert heard.files == (File("a file", ""),)
+
+
+async def test_files_that_nobody_sends_to_the_desk_are_not_asked_for(workspace: Workspace) -> None:
+    await workspace.slack.say(workspace.ann, workspace.acme, "lunch", None, ["menu.pdf"])
+    assert workspace.slack.calls_to("files.info") == []
+
+
+async def test_a_link_that_is_no_page_of_slacks_is_left_out(workspace: Workspace) -> None:
+    event = {"type": "message", "subtype": "file_share", "user": "U0BOB", "channel": "C0ACME", "ts": "1.2"}
+    event |= {"thread_ts": "1.1", "text": ""}
+    named = {"id": "F1", "name": "x\u202ey\n.log", "permalink": "javascript:alert(1)"}
+    await workspace.slack.event(event | {"files": [named, {"id": "F2", "mode": "tombstone"}]})
+    [heard] = workspace.desk.heard
+    assert heard.files == (File("xy .log", ""), File("a file", ""))
