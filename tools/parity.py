@@ -9,15 +9,12 @@ sample tickets in every state, what each does is found by doing it, and how it a
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import yaml
 
 from adapters.slack.paper import actions as slack_actions
 from adapters.sql.store import connect
@@ -25,20 +22,24 @@ from adapters.teams.card_parts import actions as teams_actions
 from adapters.teams.text import Pen as TeamsPen
 from bot import cards
 from bot.address import Actor, MessageRef, Place, UserRef
-from bot.desk import routes
+from bot.desk import queue, routes
 from bot.desk.core import Desk
 from bot.desk.forms import TEXT
 from bot.desk.intake_form import FORM as INTAKE
+from bot.desk.questions import ACTION as INTERVIEW
+from bot.desk.questions import PICK, Interview
 from bot.directory import Directory
-from bot.exchange import Answer, Ask, Done, Press, Show, Submission
-from bot.forms import Form
+from bot.exchange import Answer, Ask, Command, Done, Door, Press, Show, Submission
+from bot.forms import ChoiceField, Form
 from bot.ports import Store
 from bot.settings import load_desk
-from bot.views import Audience, Button
+from bot.views import Audience, Button, QueueBoard
 from bot.voice import alert_buttons
 from sla_core.catalog.load import load, vendors
 from sla_core.events import Opened
 from sla_core.policy import Policy
+from tools.parity_doors import doors
+from tools.parity_filling import filling
 
 HOUSE = Path(__file__).resolve().parents[1]
 OUT = HOUSE / "docs" / "parity.md"
@@ -58,6 +59,7 @@ WHO = {
     routes.ANYONE: "everyone",
     routes.RECIPIENT: "who got the message",
 }
+FORMS_OPEN = "not needed: a form can be shown at once"
 DESK_FILE = """
 vendor = "{vendor}"
 [slack]
@@ -114,8 +116,10 @@ class Samples:
         for severity in self.policy.severities:
             for story in STORIES:
                 await self._look_at(severity, story)
+        await self._look_at_the_queue()
         for button in cards.get_help(self.policy).buttons:
             await self._press(CUSTOMER, ACME, button, "standing message")
+        await self._look_at_questions()
         for button in alert_buttons(await self._ticket(next(iter(self.policy.severities)), ())):
             await self._press(AGENT, TRIAGE, button, "direct message")
 
@@ -133,6 +137,34 @@ class Samples:
                     await self._press(who, place, own, where)
                 elif where not in known.places:
                     known.places.append(where)
+
+    async def _look_at_the_queue(self) -> None:
+        listed = await queue.listing(self.desk, AGENT, TRIAGE)
+        assert isinstance(listed, Show)
+        assert isinstance(listed.view, QueueBoard)
+        for row in (row for section in listed.view.sections for row in section.rows):
+            if row.button is not None:
+                places = self.found[row.button.action, row.button.label].places
+                places += [] if "queue" in places else ["queue"]
+
+    async def _look_at_questions(self) -> None:
+        """What leads on where no form can be opened, and each question that is asked instead."""
+        mention = Command(self._once(), NOON, CUSTOMER, ACME, Door.MENTION, "A sample", MessageRef(ACME, "1"))
+        asked = await routes.answer(self.desk, mention)
+        assert isinstance(asked, Ask)
+        assert asked.instead is not None
+        seen = [(button, "offer in a thread") for button in asked.instead.buttons]
+        held = Interview("", ACME, "1", CUSTOMER, asked.form, None, NOON)
+        for each in asked.form.fields:
+            if isinstance(each, ChoiceField) and each.many:
+                held = held.given(each.id, (each.options[0].id,))
+        for at in (*(each.id for each in asked.form.fields), None):
+            seen += [(button, "question") for button in replace(held, at=at).draw().buttons]
+        for button, where in seen:
+            if not button.value.startswith(f"{PICK}|"):
+                known = (button.action, button.label)
+                places = self.found.setdefault(known, Action(button.action, button)).places
+                places += [] if where in places else [where]
 
     async def _press(self, who: Actor, place: Place, button: Button, where: str) -> None:
         action = self.found.setdefault((button.action, button.label), Action(button.action, button, [where]))
@@ -209,6 +241,8 @@ def on_slack(action: Action) -> str:
 
 
 def on_teams(action: Action) -> str:
+    if action.name == INTERVIEW:
+        return FORMS_OPEN
     (row,) = teams_actions([action.button], TeamsPen())
     dialog = row["actions"][0]["data"].get("msteams") == {"type": "task/fetch"}
     if dialog and action.form is None:
@@ -217,6 +251,8 @@ def on_teams(action: Action) -> str:
 
 
 def on_terminal(action: Action) -> str:
+    if action.name == INTERVIEW:
+        return FORMS_OPEN
     typed = " or `why`" if action.name == "why" else ""
     return f"numbered button{typed}{_then(action, 'questions')}"
 
@@ -225,65 +261,6 @@ def _then(action: Action, form: str) -> str:
     if action.form is not None:
         return f" → {form}"
     return " → answer only you see" if action.answer is Show else ", acts at once"
-
-
-def doors() -> Iterator[tuple[str, ...]]:
-    """The ways in, as the manifests open them; what no manifest asks for is missing."""
-    slack = yaml.safe_load((HOUSE / "manifest.yml").read_text("utf-8"))
-    teams = json.loads((HOUSE / "adapters/teams/manifest/manifest.json").read_text("utf-8"))
-    features, heard = slack["features"], slack["settings"]["event_subscriptions"]["bot_events"]
-    (extension,) = [command for each in teams["composeExtensions"] for command in each["commands"]]
-    reads = {each["name"] for each in teams["authorization"]["permissions"]["resourceSpecific"]}
-    scopes = teams["bots"][0]["scopes"]
-
-    def opens(open_: object, how: str, instead: str) -> str:
-        return how if open_ else f"**missing**: {instead}"
-
-    yield (
-        f"a command: `{features['slash_commands'][0]['command']}`",
-        "→ modal; Slack hides it from members of another workspace, who press `Get help`",
-        opens("slash" in extension["triggers"], f"slash trigger `{extension['title']}` → dialog", "-"),
-        "typed → questions",
-    )
-    yield ("`Get help`, the standing message", "button → modal", "button → dialog", "numbered button")
-    yield (
-        "mention of the bot in a channel",
-        opens("app_mention" in heard, "answered", "nothing answers; only `/support` and `Get help` do"),
-        opens("team" in scopes, "→ form as a card in its thread", "-"),
-        "**missing**: a terminal has nobody to mention",
-    )
-    yield (
-        "the command in a direct conversation",
-        "→ modal, for the accounts of the channels that one shares with the bot",
-        opens("personal" in scopes, "any message there is taken for it → form as a card", "-"),
-        "`in dm`, then `/support`",
-    )
-    yield (
-        "plain words in a direct conversation",
-        "**missing**: nothing answers",
-        "→ form as a card, begun with these words",
-        "**missing**: nothing answers",
-    )
-    yield (
-        "from somebody's message",
-        opens(features.get("shortcuts"), "message shortcut → modal", "the app has no message shortcut"),
-        opens("message" in extension["context"], "message action → dialog", "the manifest does not offer it"),
-        "**missing**: there is none",
-    )
-    yield (
-        "a message in a ticket's thread",
-        opens("message.channels" in heard, "heard", "-"),
-        opens(
-            "ChannelMessage.Read.Group" in reads, "heard where that right was granted, else by mention", "-"
-        ),
-        "`say TEXT`",
-    )
-    yield (
-        "a page of one's own (Home, tab)",
-        opens(features["app_home"]["home_tab_enabled"], "Home", "Home is off"),
-        opens(teams.get("staticTabs"), "tab", "the app has no tab"),
-        "`list` and `show KEY`, in each place",
-    )
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -310,6 +287,10 @@ Who may is checked at every press, wherever the button stands.
 
 {forms}
 
+## While `Open ticket` is being filled in
+
+{filling}
+
 A Teams client that knows no dialogs (the Agents Playground) gets each form as a card, and so does everyone
 who opened one with a message. In the terminal any button can also be pressed by its label: `press LABEL KEY`.
 """
@@ -324,6 +305,7 @@ def document(actions: list[Action]) -> str:
     return PAGE.format(
         doors=_table(("way in", *platforms), doors()),
         buttons=_table(buttons, map(_button_row, actions)),
+        filling=_table(("what", *platforms), filling()),
         forms=_table(forms, (_form_row(asked[name]) for name in routes.FORMS)),
     )
 

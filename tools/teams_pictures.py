@@ -1,42 +1,63 @@
-"""Pictures of our cards, drawn by Microsoft's own renderer, for docs/teams.
+"""Pictures of our cards, drawn by Microsoft's own renderer, for docs/pictures.
 
-    python tools/teams_pictures.py --renderer DIR [--chromium PATH] [--out docs/teams]
+    python -m tools.teams_pictures [--renderer DIR] [--chromium PATH] [--out docs/pictures]
 
-Needs what no runtime does: `npm install adaptivecards@3.0.6 markdown-it@14` in DIR, a Chromium, and the
-Python package playwright, which may live in an environment of its own. What is drawn are the golden files.
+Needs a Chromium, and in DIR what no runtime needs: `npm install adaptivecards@3.0.6 markdown-it@14`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import shutil
+import asyncio
+import logging
 import sys
-from importlib import import_module
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import structlog
+
+from adapters.teams.cards import view_card
+from adapters.teams.dialogs import dialog
+from adapters.teams.text import Pen
+from bot.forms import Form
+from tools import chromium
+from tools.looks import keep, looks_of, show
+from tools.scenes import Scene, play
+
 HOUSE = Path(__file__).resolve().parents[1]
-GOLDEN = HOUSE / "tests" / "teams" / "golden"
-PICTURES = {
-    "customer-card": ("customer-card", 620),
-    "agents-card": ("agents-card", 620),
-    "form": ("dialog", 600),
-    "form-card": ("form", 620),
-    "receipt": ("receipt", 620),
-    "breach": ("breach", 620),
-    "resolved": ("resolved", 620),
-    "get-help": ("get-help", 620),
-}
-"""Picture: golden sample, width in pixels."""
-_COLOURS = {
+OUT = HOUSE / "docs" / "pictures"
+RENDERER = Path.home() / ".cache" / "frontline" / "adaptivecards"
+PACKAGES = "adaptivecards@3.0.6 markdown-it@14"
+SCENES = (
+    "get-help",
+    "form",
+    "form-errors",
+    "card-open",
+    "card-breached",
+    "card-resolved",
+    "agents-card",
+    "receipt",
+    "breach",
+    "tam",
+    "board",
+    "monetate-agents",
+)
+_LIGHT = {
     "default": ("#242424", "#616161"),
     "accent": ("#5b5fc7", "#7579eb"),
     "good": ("#237b4b", "#237b4b"),
     "warning": ("#835c00", "#835c00"),
     "attention": ("#c4314b", "#c4314b"),
 }
-_GROUNDS = {
+_DARK = {
+    "default": ("#ffffff", "#adadad"),
+    "accent": ("#7f85f5", "#9299f7"),
+    "good": ("#92c353", "#92c353"),
+    "warning": ("#f8d22a", "#f8d22a"),
+    "attention": ("#f9526b", "#f9526b"),
+}
+_LIGHT_GROUNDS = {
     "default": "#ffffff",
     "emphasis": "#f5f5f5",
     "good": "#e7f2da",
@@ -44,45 +65,60 @@ _GROUNDS = {
     "attention": "#fcf4f6",
     "accent": "#e8ebfa",
 }
+_DARK_GROUNDS = {
+    "default": "#292929",
+    "emphasis": "#1f1f1f",
+    "good": "#0d2e0d",
+    "warning": "#463100",
+    "attention": "#3e1f25",
+    "accent": "#2f2f4a",
+}
 _FONTS = {
-    "fontFamily": "'Segoe UI', 'DejaVu Sans', sans-serif",
+    "fontFamily": "'Segoe UI', 'Liberation Sans', sans-serif",
     "fontSizes": {"small": 12, "default": 14, "medium": 14, "large": 18, "extraLarge": 24},
     "fontWeights": {"lighter": 300, "default": 400, "bolder": 600},
 }
-HOST = {
-    "supportsInteractivity": True,
-    "fontTypes": {"default": _FONTS, "monospace": _FONTS},
-    "spacing": {"small": 8, "default": 12, "medium": 16, "large": 20, "extraLarge": 24, "padding": 16},
-    "separator": {"lineThickness": 1, "lineColor": "#e6e6e6"},
-    "actions": {
-        "maxActions": 6,
-        "buttonSpacing": 8,
-        "actionsOrientation": "horizontal",
-        "actionAlignment": "left",
-    },
-    "containerStyles": {
-        name: {
-            "backgroundColor": ground,
-            "foregroundColors": {
-                colour: {"default": plain, "subtle": subtle} for colour, (plain, subtle) in _COLOURS.items()
-            },
-        }
-        for name, ground in _GROUNDS.items()
-    },
-}
+
+
+def host(dark: bool) -> dict[str, Any]:
+    """The settings that Teams hands to its renderer, as far as they are published."""
+    colours, grounds = (_DARK, _DARK_GROUNDS) if dark else (_LIGHT, _LIGHT_GROUNDS)
+    inks = {name: {"default": plain, "subtle": subtle} for name, (plain, subtle) in colours.items()}
+    return {
+        "supportsInteractivity": True,
+        "fontTypes": {"default": _FONTS, "monospace": _FONTS},
+        "spacing": {"small": 8, "default": 12, "medium": 16, "large": 20, "extraLarge": 24, "padding": 16},
+        "separator": {"lineThickness": 1, "lineColor": "#404040" if dark else "#e6e6e6"},
+        "actions": {
+            "maxActions": 6,
+            "buttonSpacing": 8,
+            "actionsOrientation": "horizontal",
+            "actionAlignment": "left",
+        },
+        "containerStyles": {
+            name: {"backgroundColor": ground, "foregroundColors": inks} for name, ground in grounds.items()
+        },
+    }
+
+
 STYLE = """
-body { margin: 0; padding: 12px; background: #ebebeb; font: 14px 'Segoe UI', 'DejaVu Sans', sans-serif }
-#card { background: #fff; border-radius: 6px; box-shadow: 0 1px 3px #0003; overflow: hidden }
-h1 { font-size: 16px; margin: 0; padding: 14px 16px 0; background: #fff }
-.ac-pushButton { background: #fff; border: 1px solid #d1d1d1; border-radius: 4px; padding: 6px 12px;
-  font: 600 14px 'Segoe UI', 'DejaVu Sans', sans-serif; color: #242424; margin-bottom: 4px }
+:root { --desk: #ebebeb; --ground: #fff; --ink: #242424; --edge: #d1d1d1; --box: #f5f5f5; --brand: #5b5fc7 }
+@media (prefers-color-scheme: dark) { :root { --desk: #141414; --ground: #292929; --ink: #fff;
+  --edge: #666; --box: #1f1f1f; --brand: #7f85f5 } }
+body { margin: 0; padding: 12px; background: var(--desk); color: var(--ink);
+  font: 14px 'Segoe UI', 'Liberation Sans', 'Noto Color Emoji', sans-serif }
+.card { background: var(--ground); border-radius: 6px; overflow: hidden; margin-bottom: 12px }
+h1 { font-size: 16px; margin: 0; padding: 14px 16px 0 }
+.ac-pushButton { background: var(--ground); border: 1px solid var(--edge); border-radius: 4px;
+  padding: 6px 12px; font: 600 14px 'Segoe UI', 'Liberation Sans', sans-serif; color: var(--ink);
+  margin-bottom: 4px }
 .ac-pushButton.style-positive { background: #5b5fc7; border-color: #5b5fc7; color: #fff }
 .ac-pushButton.style-destructive { color: #c4314b; border-color: #c4314b }
-.ac-input { font: 14px 'Segoe UI', 'DejaVu Sans', sans-serif; border: 1px solid #e0e0e0; background: #f5f5f5;
-  border-radius: 4px; padding: 6px 8px; box-sizing: border-box }
+.ac-input { font: 14px 'Segoe UI', 'Liberation Sans', sans-serif; border: 1px solid var(--edge);
+  background: var(--box); color: var(--ink); border-radius: 4px; padding: 6px 8px; box-sizing: border-box }
 .ac-choiceSetInput-expanded, .ac-choiceSetInput-multiSelect { border: 0; background: none; padding: 0 }
 .ac-textInput.ac-multiline { height: 72px; resize: none }
-.mention { color: #5b5fc7; font-weight: 600 }
+.mention { color: var(--brand); font-weight: 600 }
 p { margin: 0 }
 """
 DRAW = """([content, host, title]) => {
@@ -95,7 +131,9 @@ DRAW = """([content, host, title]) => {
   card.hostConfig = new AdaptiveCards.HostConfig(host);
   const context = new AdaptiveCards.SerializationContext();
   card.parse(content, context);
-  const place = document.getElementById('card');
+  const place = document.createElement('div');
+  place.className = 'card';
+  document.body.appendChild(place);
   if (title) { const head = document.createElement('h1'); head.textContent = title; place.appendChild(head) }
   place.appendChild(card.render());
   const faults = [...Array(context.eventCount).keys()].map((n) => context.getEventAt(n).message);
@@ -103,64 +141,69 @@ DRAW = """([content, host, title]) => {
 }"""
 
 
-def main() -> int:
-    ask = argparse.ArgumentParser(description="Draw docs/teams by the official Adaptive Cards renderer.")
-    ask.add_argument("--renderer", type=Path, required=True, help="where npm installed adaptivecards")
-    ask.add_argument("--chromium", default=shutil.which("chromium") or shutil.which("google-chrome"))
-    ask.add_argument("--out", type=Path, default=HOUSE / "docs" / "teams")
-    given = ask.parse_args()
-    scripts = [
-        given.renderer / "node_modules" / "adaptivecards" / "dist" / "adaptivecards.min.js",
-        given.renderer / "node_modules" / "markdown-it" / "dist" / "markdown-it.min.js",
-    ]
-    missing = [str(script) for script in scripts if not script.is_file()]
-    if missing:
-        print(f"Missing: {', '.join(missing)}.\nIn {given.renderer} run:", file=sys.stderr)
-        print("  npm install adaptivecards@3.0.6 markdown-it@14", file=sys.stderr)
-        return 1
-    try:
-        playwright = import_module("playwright.sync_api")
-    except ImportError:
-        print("Missing: the Python package playwright (pip install playwright).", file=sys.stderr)
-        return 1
-    if not given.chromium:
-        print("Missing: Chromium; name it with --chromium PATH.", file=sys.stderr)
-        return 1
-    given.out.mkdir(parents=True, exist_ok=True)
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=given.chromium, args=["--no-sandbox"])
-        faults = [fault for name in PICTURES for fault in _draw(browser, name, scripts, given.out)]
-        browser.close()
-    print("\n".join(faults) or f"{len(PICTURES)} pictures in {given.out}, and the renderer has no complaint.")
+def contents(scene: Scene) -> list[tuple[Any, str]]:
+    """Each card of the scene, and the title of its window."""
+    if isinstance(scene.shown, Form):
+        value = dialog(scene.shown, Pen())["task"]["value"]
+        return [(value["card"]["content"], value["title"])]
+    return [(view_card(view, Pen()).content, "") for view in scene.shown]
+
+
+async def pictures(program: str, scripts: list[str], out: Path) -> int:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    with tempfile.TemporaryDirectory() as folder:
+        scenes = await play(Path(folder))
+    faults = []
+    async with chromium.browser(program) as page:
+        await page.lives("Europe/Berlin", "en-GB")
+        for name in SCENES:
+            for look in looks_of(name):
+                file = out / f"teams-{name}-{look}.png"
+                await show(page, look)
+                complaints = await _drawn(page, scenes[name], scripts, look.endswith("dark"))
+                faults += [f"{file.name}: {fault}" for fault in complaints]
+                faults += await keep(page, file)
+    print("\n".join(faults) or f"{len(SCENES)} views of Teams drawn in {out}")
     return bool(faults)
 
 
-def _draw(browser: Any, name: str, scripts: list[Path], out: Path) -> list[str]:
-    sample, width = PICTURES[name]
-    content, title = _content(sample)
-    page = browser.new_page(
-        viewport={"width": width, "height": 40},
-        device_scale_factor=1.5,
-        locale="en-GB",
-        timezone_id="Europe/Berlin",
-    )
-    page.set_content(f"<style>{STYLE}</style><div id=card></div>")
+async def _drawn(page: chromium.Page, scene: Scene, scripts: list[str], dark: bool) -> list[str]:
+    await page.write(f"<!doctype html><meta charset=utf-8><style>{STYLE}</style><body>")
     for script in scripts:
-        page.add_script_tag(path=str(script))
-    faults, shown = page.evaluate(DRAW, [content, HOST, title])
-    if "{{" in shown.replace("{{DATE(2026-03-20T15:30:00Z)}}", ""):
-        faults.append("a date was not drawn")
-    page.screenshot(path=str(out / f"{name}.png"), full_page=True)
-    page.close()
-    return [f"{name}: {fault}" for fault in faults]
+        await page.run("(text) => { (0, eval)(text) }", script)
+    faults: list[str] = []
+    for content, title in contents(scene):
+        told, shown = await page.run(DRAW, [content, host(dark), title])
+        faults += told
+        if "{{" in shown:
+            faults.append("a date was not drawn")
+    return faults
 
 
-def _content(sample: str) -> tuple[dict[str, Any], str]:
-    made = json.loads((GOLDEN / f"{sample}.json").read_text("utf-8"))
-    if "task" in made:
-        value = made["task"]["value"]
-        return value["card"]["content"], value["title"]
-    return made["content"], ""
+def main() -> int:
+    ask = argparse.ArgumentParser(description="Draw our cards by the official Adaptive Cards renderer.")
+    ask.add_argument("--renderer", type=Path, default=RENDERER, help="where npm installed adaptivecards")
+    ask.add_argument("--chromium", default=chromium.found())
+    ask.add_argument("--out", type=Path, default=OUT)
+    given = ask.parse_args()
+    modules = given.renderer / "node_modules"
+    scripts = [
+        modules / "adaptivecards" / "dist" / "adaptivecards.min.js",
+        modules / "markdown-it" / "dist" / "markdown-it.min.js",
+    ]
+    if not given.chromium:
+        print("Missing: Chromium (apt-get install chromium), or name it: --chromium PATH", file=sys.stderr)
+        return 1
+    if not all(script.is_file() for script in scripts):
+        print(f"Missing: npm install --prefix {given.renderer} {PACKAGES}", file=sys.stderr)
+        return 1
+    given.out.mkdir(parents=True, exist_ok=True)
+    try:
+        texts = [script.read_text("utf-8") for script in scripts]
+        return asyncio.run(pictures(given.chromium, texts, given.out))
+    except chromium.BrowserFault as fault:
+        print(f"Chromium could not draw: {fault}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

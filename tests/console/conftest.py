@@ -45,6 +45,7 @@ class Session:
     """A whole desk with a terminal before it, and a clock that we hold."""
 
     desk: Desk
+    store: MemoryStore
     clock: HeldClock
     screen: Screen
     dispatch: Dispatch
@@ -60,7 +61,7 @@ class Session:
         return shown(self.screen.out)[before:]
 
     async def settle(self) -> None:
-        courier = Courier(self.desk, self.clock, Bell())
+        courier = Courier(self.desk, self.store, self.clock, Bell())
         while await courier.deliver():
             pass
 
@@ -83,11 +84,9 @@ def session(tmp_path: Path) -> OpenSession:
         path.write_text(desk_file, encoding="utf-8")
         settings = load_desk(path)
         screen = Screen(terminal(), Cast(settings), BERLIN)
-        clock = HeldClock(at)
-        desk = Desk(
-            MemoryStore(), clock, Directory(settings), {n: Console(n, screen) for n in settings.chats}
-        )
+        clock, store = HeldClock(at), MemoryStore()
+        desk = Desk(store, clock, Directory(settings), {n: Console(n, screen) for n in settings.chats})
         await desk.directory.refresh(desk.platforms)
-        return Session(desk, clock, screen, dispatch(desk))
+        return Session(desk, store, clock, screen, dispatch(desk))
 
     return opened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.address import UserRef
@@ -9,10 +10,14 @@ from bot.views import (
     Audience,
     Button,
     GetHelp,
+    Happened,
     Link,
     Mention,
     Notice,
     PromiseLine,
+    QueueBoard,
+    QueueRow,
+    QueueSection,
     Quote,
     Receipt,
     ReceiptRow,
@@ -65,7 +70,32 @@ def card(
                 ("Why?", Style.PLAIN),
             )
         ),
+        history=(Happened(START, f"{fact} opened it"), Happened(DUE, "Bob replied")),
+        earlier=3,
     )
+
+
+def board(words: str = "Bills are slow") -> QueueBoard:
+    taken = QueueRow("ACME-2", words, "open", "S3", words, "The customer's", words, Tone.DONE)
+    overdue = PromiseLine("First response", "breached", Phase.BREACHED, Tone.ALARM, 1.0, START)
+    rows = (
+        replace(
+            taken,
+            key="ACME-1",
+            severity="S2",
+            worker="nobody yet",
+            tone=Tone.ALARM,
+            promise=overdue,
+            button=Button("take", "Take it", "ACME-1"),
+        ),
+        taken,
+        replace(taken, key="ACME-3", tone=Tone.CALM, button=Button("take", "Take it", "ACME-3")),
+    )
+    sections = (
+        QueueSection("Acme GmbH", rows, ("Overdue: ", Strong("ACME-1"), " ", When(START)), 12),
+        QueueSection(words, (), (words,)),
+    )
+    return QueueBoard("Your accounts", DUE, sections, (words,), (Button("get_help", "Get help", ""),))
 
 
 def notice(words: str = "It got worse") -> Notice:
@@ -91,4 +121,5 @@ def views(words: str) -> tuple[View, ...]:
         notice(words),
         receipt(words),
         GetHelp(words, (Button("get_help", words, ""),)),
+        board(words),
     )

@@ -17,7 +17,7 @@ from adapters.console.paper import buttons_of, changes, drawn, in_short
 from adapters.console.text import clean
 from bot.views import Notice, Quote, View
 from tests.console.conftest import BERLIN, shown, terminal
-from tests.console.samples import START, card, notice, receipt, views
+from tests.console.samples import START, board, card, notice, receipt, views
 
 GOLDEN = Path(__file__).parent / "golden"
 _STYLING = re.compile(r"\x1b\[[0-9;]*m")
@@ -58,7 +58,9 @@ def coloured(view: View) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "view"), [("card", card()), ("notice", notice()), ("receipt", receipt())], ids=str
+    ("name", "view"),
+    [("board", board()), ("card", card()), ("notice", notice()), ("receipt", receipt())],
+    ids=str,
 )
 def test_a_view_reads_as_it_did(name: str, view: View) -> None:
     assert plain(view) == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
@@ -104,6 +106,13 @@ def test_no_button_is_torn_from_its_number(width: int) -> None:
     for number, button in enumerate(card().buttons, start=1):
         assert f"[{number}] {button.label}" in told
     assert "[Take it]" in plain(card(), width, numbered=False)
+
+
+def test_the_buttons_of_a_board_are_counted_through() -> None:
+    told = plain(board())
+    labels = [button.label for button in buttons_of(board())]
+    assert labels == ["Take it", "Take it", "Get help"]
+    assert all(f"[{number}] {label}" in told for number, label in enumerate(labels, start=1))
 
 
 def test_a_change_is_told_in_few_words() -> None:

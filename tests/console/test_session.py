@@ -211,7 +211,7 @@ async def test_over_a_pipe_with_the_real_loops(session: OpenSession) -> None:
     clock = StageClock(real_now(), parse_instant(FRIDAY_AFTERNOON), 1.0)
     store = MemoryStore()
     desk = Desk(store, clock, at.desk.directory, at.desk.platforms)
-    runtime = Runtime(desk)
+    runtime = Runtime(desk, store)
     store.on_change = runtime.rung
     reader, writer = os.pipe()
     with os.fdopen(writer, "wb") as pipe:
@@ -256,3 +256,12 @@ async def test_the_command_is_the_one_of_the_desks_file(session: OpenSession) ->
     told = await (await session(desk_file=file)).types("/care Bills", "cancel", "/nothing")
     assert "│ Bills" in told
     assert "! “/nothing” is nothing that can be typed here." in told
+
+
+async def test_a_ticket_is_taken_from_the_queue_by_its_number(session: OpenSession) -> None:
+    at = await session()
+    told = await at.types(*OPENED, "as bob", "/support list", "1")
+    assert "1 ticket is open, the more critical first." in told
+    assert "[1] Take it" in told
+    assert "Bob presses Take it on ACME-1." in told
+    assert (await at.desk.ticket("ACME-1")).owner is not None

@@ -82,6 +82,7 @@ async def test_a_dispatching_choice_is_sent_and_a_closed_form_is_told(desk: Desk
     assert sent["view"]["state"]["values"]["details"]["details"]["value"] == "typed"
     await slack.close_modal(desk.alice)
     assert desk.bot.heard[-1]["type"] == "view_closed"
+    assert desk.bot.heard[-1]["view"]["state"] == {"values": {}}, "Slack does not tell what stood in it"
     assert slack.modal_of(desk.alice) is None
 
 

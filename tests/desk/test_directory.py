@@ -119,3 +119,22 @@ def test_leadership_is_told_where_no_chat_reaches_the_tam(tmp_path: Path) -> Non
     directory = made(tmp_path, elsewhere)
     told = directory.alerted(directory.settings.accounts["acme"], "slack")
     assert [person.name for person, _ in told] == ["Mia"]
+
+
+def test_moves_are_learnt_in_any_order_and_more_than_once(directory: Directory) -> None:
+    first, second, third = ACME, Place("slack", "C0SECOND"), Place("slack", "C0THIRD")
+    for moves in ([(first, second), (second, third)], [(second, third), (first, second)]):
+        learnt = Directory(directory.settings)
+        for old, new in (*moves, *moves):
+            learnt.moved(old, new)
+        assert {learnt.now_at(place) for place in (first, second, third)} == {third}
+        assert set(learnt.formerly(third)) == {first, second}
+        assert learnt.account_of(third) == learnt.account_of(first)
+
+
+def test_a_move_back_and_one_to_itself(directory: Directory) -> None:
+    there = Place("slack", "C0SECOND")
+    for old, new in ((ACME, there), (there, ACME), (ACME, ACME)):
+        directory.moved(old, new)
+    assert directory.now_at(there) == directory.now_at(ACME) == ACME
+    assert directory.formerly(ACME) == [there]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,45 @@ def test_plain_dates_are_for_a_local_client_only(tmp_path: Path, monkeypatch: py
         "FRONTLINE_LOCAL_SLACK",
         "FRONTLINE_LOCAL_SLACK",
     ]
+
+
+KEY = b64encode(b"k" * 32).decode()
+MANY = {
+    "SLACK_BOT_TOKEN": "",
+    "SLACK_CLIENT_ID": "1.2",
+    "SLACK_CLIENT_SECRET": "5ecre7-of-the-client",
+    "FRONTLINE_SECRET_KEY": KEY,
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "keys"),
+    [
+        ({"SLACK_APP_TOKEN": "xapp-1", "SLACK_SIGNING_SECRET": ""}, []),
+        ({"SLACK_APP_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": ""}, ["SLACK_APP_TOKEN"]),
+        ({"SLACK_APP_TOKEN": "xapp-1", "SLACK_BOT_TOKEN": ""}, ["SLACK_BOT_TOKEN"]),
+        (MANY, []),
+        (MANY | {"SLACK_SIGNING_SECRET": ""}, ["SLACK_SIGNING_SECRET"]),
+        (MANY | {"SLACK_SIGNING_SECRET": "", "SLACK_APP_TOKEN": "xapp-1"}, []),
+        (MANY | {"SLACK_BOT_TOKEN": TOKEN}, ["SLACK_BOT_TOKEN"]),
+        (MANY | {"SLACK_CLIENT_ID": ""}, ["SLACK_CLIENT_ID"]),
+        (
+            MANY | {"SLACK_CLIENT_SECRET": "", "FRONTLINE_SECRET_KEY": ""},
+            ["SLACK_CLIENT_SECRET", "FRONTLINE_SECRET_KEY"],
+        ),
+        (MANY | {"FRONTLINE_SECRET_KEY": f"{KEY}, {KEY}"}, []),
+        (MANY | {"FRONTLINE_SECRET_KEY": "hunter2"}, ["FRONTLINE_SECRET_KEY"]),
+        (MANY | {"FRONTLINE_SECRET_KEY": f"{KEY},"}, ["FRONTLINE_SECRET_KEY"]),
+        ({"FRONTLINE_SECRET_KEY": "hunter2"}, ["FRONTLINE_SECRET_KEY"]),
+    ],
+)
+def test_the_ways_into_slack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], keys: list[str]
+) -> None:
+    found = faults(tmp_path, monkeypatch, **given)
+    assert [fault.split(": ")[1] for fault in found] == keys
+    told = " ".join(found) + repr(read_environment())
+    assert not any(secret in told for secret in (TOKEN, KEY, "hunter2", "5ecre7", "xapp-1", "xoxb-1"))
 
 
 ONLY_TEAMS = 'vendor = "m3ter"\n[teams]\ntriage = "19:triage@thread.tacv2"\n'

@@ -84,7 +84,7 @@ class OnSlack:
         await self.slack.press(person, self.message(on), label)
         if text is not None:
             assert (await self.slack.submit(person, {"text": text})).closed
-        await self.ours._answers.settle()
+        await self.ours.settle()
         return "\n".join(self.slack.text_of(m) for m in self.slack.ephemerals(person)[before:])
 
     async def writes(self, who: str, text: str, below: MessageRef) -> None:

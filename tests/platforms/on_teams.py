@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,6 +17,7 @@ from aiohttp import web
 from markdown_it import MarkdownIt
 
 from adapters.teams.connect import Teams
+from adapters.teams.text import named_time
 from adapters.web import WebServer
 from bot.address import MessageRef, Place, UserRef
 from bot.exchange import Answer, Dispatch, Inbound
@@ -30,7 +32,7 @@ CHANNEL, TRIAGE = "19:acme@thread.tacv2", "19:triage@thread.tacv2"
 VENDORS = ("Bob", "Dana", "Eve", "Kim", "Mia")
 READER = MarkdownIt("js-default")
 _TEXTUAL = {"paragraph_open", "paragraph_close", "inline", "text", "softbreak"}
-_DATE = r"\{\{(?:DATE|TIME)\([^)]*\)\}\} ?"
+_DATE = re.compile(r"\{\{DATE\(([^,)]*),SHORT\)\}\}, \{\{TIME\(\1\)\}\}")
 
 
 def entra(name: str) -> str:
@@ -192,15 +194,20 @@ def _inputs(found: Any) -> list[Json]:
 
 
 def _actions(found: Any) -> list[Json]:
-    return [action for item in found if item["type"] == "ActionSet" for action in item["actions"]]
+    rows = [row for item in found for row in (item, *item.get("items", ())) if row["type"] == "ActionSet"]
+    return [action for row in rows for action in row["actions"]]
 
 
 def _reads(block: Json) -> str:
-    """What a client shows of it; of an instant the text that stands beside it."""
+    """What a client in London shows of it in winter."""
     if block["type"] == "RichTextBlock":
-        return "".join(re.sub(_DATE, "", run["text"]) for run in block["inlines"])
-    shown = re.sub(_DATE, "", block["text"]).replace("<at>", "").replace("</at>", "")
+        return "".join(_dated(run["text"]) for run in block["inlines"])
+    shown = _dated(block["text"]).replace("<at>", "").replace("</at>", "")
     return "".join(child.content for part in READER.parse(shown) for child in part.children or ())
+
+
+def _dated(text: str) -> str:
+    return _DATE.sub(lambda found: named_time(datetime.fromisoformat(found[1]), UTC), text)
 
 
 def _live(block: Json) -> Iterator[str]:

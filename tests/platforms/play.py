@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.platforms.shown import Answers, House, Shown
 
 S2: Answers = {"request": "incident", "production": "reduced", "privacy": "no"}
 KEY = "ACME-1"
+PATIENCE = timedelta(minutes=1)
 
 
 @dataclass
@@ -35,6 +37,8 @@ class Play:
     store: MemoryStore
     customers: House
     agents: House
+    patient: HeldClock
+    """What platforms ask us to wait is real time, which the desk's clock does not show."""
 
     async def opens(self, who: str, summary: str) -> None:
         await self.customers.opens(who, summary, S2)
@@ -71,9 +75,16 @@ class Play:
         self.clock.at = until
 
     async def deliver(self) -> None:
-        courier = Courier(self.desk, self.clock, Bell())
-        while await courier.deliver():
-            pass
+        """Until all is said that may be, however long the platforms let us wait between."""
+        self.patient.at = max(self.patient.at, self.clock.at)
+        courier = Courier(self.desk, self.store, self.patient, Bell())
+        while True:
+            while await courier.deliver():
+                pass
+            soon = await self.store.next_ready(self.patient.at)
+            if soon is None or soon > self.patient.at + PATIENCE:
+                return
+            self.patient.at = soon
 
     # What people see --------------------------------------------------------------------------
 
@@ -109,7 +120,7 @@ async def play(
     platforms = {house.ours.name: house.ours for house in houses}
     desk = Desk(store, clock, Directory(load_desk(path)), platforms)
     assert await desk.directory.refresh(platforms) == []
-    made = Play(desk, clock, store, houses[0], houses[-1])
+    made = Play(desk, clock, store, houses[0], houses[-1], copy(clock))
     for house in houses:
         house.dispatch = dispatch(desk)
         if isinstance(house, OnConsole):

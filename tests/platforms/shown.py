@@ -11,7 +11,7 @@ from bot.exchange import Dispatch
 from bot.ports import ChatPlatform
 
 Answers = dict[str, str]
-_TWICE = re.compile(r"(\w{3} \d{1,2} \w{3} \d{4}, \d\d:\d\d \w+) \(\1\)")
+_TWICE = re.compile(r"((\w{3}) \d{1,2} \w{3} \d{4}, (\d\d:\d\d \w+)) \(\2 \3\)")
 
 
 @dataclass(frozen=True)
@@ -55,5 +55,5 @@ class House(Protocol):
 
 
 def letters(text: str) -> str:
-    """Without anything that a grammar could be made of."""
-    return re.sub(r"[\W_]+", "", text)
+    """Without anything that a grammar could be made of, and what is shown in place of that."""
+    return re.sub(r"[\W_ˍˋ]+", "", text)

@@ -46,7 +46,7 @@ async def test_opened_on_one_and_resolved_from_the_other(desk: Play) -> None:
     await desk.customer("Escalate", "Month end is today")
     (alert,) = desk.told("/dm/")
     assert alert.words == "ACME 1 Alice escalated this ticket Month end is today" + (
-        " Acme GmbH S2 Bills are slow all x now"
+        " Acme GmbH S2 Bills are slow all x now Bob works on it"
     )
     assert alert.labels == ("Acknowledge", "I'll call", "Delegate", "Snooze")
     assert desk.refs("/dm/")[-1].place.platform == desk.agents.ours.name

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from bot.address import MessageRef, Place, UserRef
-from bot.ports import Never, NotNow
+from bot.ports import Never, NotNow, Priority
 from bot.views import Audience, Notice
 from sla_core.countdown import Tone
 from tests.platforms import views
@@ -102,10 +104,55 @@ async def test_a_receipt(house: House) -> None:
     assert shown.labels == ()
 
 
+async def test_a_board(house: House) -> None:
+    board = views.board()
+    shown = house.shown(await house.ours.post(house.channel, board, None))
+    [section] = board.sections
+    for row in section.rows:
+        for words in (row.key, row.title, row.severity, row.state, row.turn, row.worker):
+            assert words in shown.text
+    for words in ("7 tickets are open.", "Acme GmbH", "First response: breached", "and 5 more", "As of"):
+        assert words in shown.text
+    assert shown.labels == ("Take it", "Get help")
+
+
+async def test_the_agents_card_ends_with_its_history(house: House) -> None:
+    shown = house.shown(await house.ours.post(house.channel, views.card(Audience.AGENTS), None))
+    assert shown.text.index("History (3 earlier)") < shown.text.index("Bob replied")
+    shown = house.shown(await house.ours.post(house.channel, views.card(Audience.CUSTOMER), None))
+    assert "History" not in shown.text
+
+
 async def test_get_help(house: House) -> None:
     shown = house.shown(await house.ours.post(house.channel, views.get_help(), None))
     assert "Need help from m3ter?" in shown.text
     assert shown.labels == ("Get help",)
+
+
+async def test_what_was_posted_under_a_key_is_found_or_there_is_no_telling(house: House) -> None:
+    """Never another message, and never a fault: what is not found is said again."""
+    began = datetime.now(UTC)
+    root = await house.ours.post(house.channel, HELLO, None, "key of the root")
+    reply = await house.ours.post(house.channel, HELLO, root, "key of the reply")
+    found = await house.ours.find(house.channel, "key of the root", None, began)
+    below = await house.ours.find(house.channel, "key of the reply", root, began)
+    assert (found, below) == ((root, reply) if isinstance(house, OnSlack) else (None, None))
+    assert await house.ours.find(house.channel, "another key", None, began) is None
+    assert await house.ours.find(house.channel, "another key", root, began) is None
+
+
+async def test_what_is_urgent_is_let_through_at_least_as_soon(house: House) -> None:
+    """Each platform's buckets are its own, and a countdown is paid from what any edit is paid from."""
+    said = await house.ours.post(house.channel, HELLO, None)
+    for edits in (None, said):
+        page, state, countdown = (
+            {cost.bucket: cost for cost in house.ours.costs(house.channel, edits, priority)}
+            for priority in (Priority.PAGE, Priority.STATE, Priority.COUNTDOWN)
+        )
+        assert set(page) <= set(state) <= set(countdown)
+        assert all(bucket.startswith(f"{house.ours.name}:") for bucket in countdown)
+        assert all(page[bucket].burst >= state[bucket].burst for bucket in page)
+        assert all(cost.every > timedelta(0) and cost.burst >= 1 for cost in countdown.values())
 
 
 async def test_asked_to_wait(house: House) -> None:

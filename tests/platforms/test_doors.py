@@ -37,12 +37,22 @@ async def test_slack(at_work: House) -> None:
     assert "Summary" in form.labels()
     await slack.close_modal(alice)
 
-    before = len(slack.calls)
-    await slack.say(alice, at_work.acme, f"{slack.mention} help")
+    said = await slack.say(alice, at_work.acme, "Bills are slow")
+    await slack.react(alice, said, "ticket")
+    await slack.say(alice, at_work.acme, f"{slack.mention} Bills are slow")
+    await slack.say(alice, at_work.acme, "support: Bills are slow")
+    await slack.say(alice, slack.dm(alice), "Bills are slow")
+    await slack.settle()
+    offers = [m for c in (at_work.acme, slack.dm(alice)) for m in c.messages if m.user == slack.bot.id]
+    assert [slack.buttons(offer) for offer in offers] == [["Get help", "Answer here"]] * 4
+    for begin in (slack.shortcut(alice, said, "x"), slack.global_shortcut(alice, "x")):
+        await begin
+        assert slack.modal_of(alice) is not None
+        await slack.close_modal(alice)
     await slack.say(alice, slack.dm(alice), "help")
     await slack.settle()
-    await at_work.ours._answers.settle()
-    assert len(slack.calls) == before, "nothing answers"
+    await at_work.ours.settle()
+    assert "status KEY" in slack.text_of(slack.dms(alice)[-1])
 
 
 @pytest.mark.parametrize("house", ["teams"], indirect=True)
@@ -56,6 +66,15 @@ async def test_teams(at_work: House) -> None:
         card = list(at_work.microsoft.standing.values())[-1].card
         assert card["actions"][0]["title"] == "Open ticket"
         assert "Bills are slow" in str(card["body"]), "begun with these words"
+    begun = activity(
+        service, text="support: Bills are slow", **at_work.at("Alice", at_work.channel.id, id_="78")
+    )
+    await at_work.send(begun)
+    card = list(at_work.microsoft.standing.values())[-1].card
+    assert card["actions"][0]["title"] == "Open ticket"
+    assert "support:" not in str(card["body"])
+    await at_work.send(activity(service, text="help", **at_work.at("Alice", chat)))
+    assert "status KEY" in str(list(at_work.microsoft.standing.values())[-1].card)
     command = {"commandId": "support", "commandContext": "compose"}
     where = at_work.at("Alice", at_work.channel.id)
     opened = await at_work.send(invoke(service, "composeExtension/fetchTask", command, **where))
@@ -65,10 +84,11 @@ async def test_teams(at_work: House) -> None:
 @pytest.mark.parametrize("house", ["console"], indirect=True)
 async def test_the_terminal(at_work: House) -> None:
     assert isinstance(at_work, OnConsole)
-    told = await at_work.types("in dm", "/support Bills are slow", "cancel", "say help")
-    assert "Summary" in told
-    prompt = ["Alice", "·", "dm", "›"]
-    assert told.partition("Given up; nothing was sent.")[2].split() == prompt * 2, "nothing answers"
+    told = await at_work.types("in dm", "/support Bills are slow", "cancel", "say Bills are slow", "cancel")
+    assert told.count("Given up; nothing was sent.") == 2
+    assert told.count("│ Bills are slow") == 2, "the form is begun with these words"
+    assert "status KEY" in await at_work.types("say help")
+    assert "There is no ticket ACME-7" in await at_work.types("/support close ACME-7")
     told = await at_work.types("in #acme", "show", "press Get help", "cancel")
     assert "[1] Get help" in told
     assert "Summary" in told

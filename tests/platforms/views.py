@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.address import UserRef
@@ -9,10 +10,14 @@ from bot.views import (
     Audience,
     Button,
     GetHelp,
+    Happened,
     Mention,
     Notice,
     Part,
     PromiseLine,
+    QueueBoard,
+    QueueRow,
+    QueueSection,
     Quote,
     Receipt,
     ReceiptRow,
@@ -80,6 +85,8 @@ def card(audience: Audience, words: str = "Bills are slow", tone: Tone = Tone.CA
         details=words if for_agents else "",
         note=("Nothing else is promised.",),
         buttons=buttons(AGENTS if for_agents else CUSTOMERS),
+        history=(Happened(NOON, words), Happened(NOON, "Bob replied")) if for_agents else (),
+        earlier=3 if for_agents else 0,
     )
 
 
@@ -106,6 +113,14 @@ def receipt(words: str = "weekend") -> Receipt:
     return Receipt("ACME-7", (Strong("ACME-7"), " is S2: impaired. ", Quote(words)), (table,))
 
 
+def board(words: str = "Bills are slow") -> QueueBoard:
+    promise = PromiseLine("First response", "breached", Phase.BREACHED, Tone.ALARM, 1.0, NOON)
+    (take,) = buttons(("Take it",))
+    row = QueueRow("ACME-7", words, "open", "S2", "High", "Ours", words, Tone.ALARM, promise, take)
+    section = QueueSection("Acme GmbH", (row, replace(row, key="ACME-8", button=None)), (words,), 5)
+    return QueueBoard("Queue", NOON, (section,), ("7 tickets are open.",), buttons(("Get help",)))
+
+
 def get_help() -> GetHelp:
     return GetHelp("m3ter", (Button("get_help", "Get help", "", Style.PRIMARY),))
 
@@ -117,4 +132,5 @@ def views(user: UserRef, words: str) -> dict[str, View]:
         "notice": notice(user, words),
         "notice that mentions nobody": unmentioned(words),
         "receipt": receipt(words),
+        "board": board(words),
     }

@@ -9,6 +9,7 @@ from tests.teams.fake_connector import APP, ELSEWHERE, TENANT
 Json = dict[str, Any]
 
 CHANNEL = "19:acme@thread.tacv2"
+TEAM = "19:team@thread.tacv2"
 ROOT = "1700000000001"
 CHAT = "a:1chat-with-ann"
 BOT = f"28:{APP}"
@@ -37,7 +38,7 @@ def activity(service: str, type_: str = "message", /, **more: Any) -> Json:
             "tenantId": TENANT,
         },
         "entities": [{"type": "clientInfo", "locale": "en-GB", "timezone": "Europe/London"}],
-        "channelData": {"tenant": {"id": TENANT}, "team": {"id": "19:team@thread.tacv2"}},
+        "channelData": {"tenant": {"id": TENANT}, "team": {"id": TEAM}},
         **more,
     }
 
@@ -70,12 +71,29 @@ def guest_tenant(**more: Any) -> Json:
     return person("Eli", "00000000-0000-0000-0000-0000000000e1", tenantId=ELSEWHERE, **more)
 
 
+def file(name: str = "error.log", **more: Any) -> Json:
+    """As a message brings it."""
+    url = f"https://contoso.sharepoint.com/sites/acme/Shared%20Documents/{name}"
+    kind = "application/vnd.microsoft.teams.file.download.info"
+    return {"contentType": kind, "contentUrl": url, "name": name, "content": {"uniqueId": "1"}, **more}
+
+
+def event(kind: str, channel: str = CHANNEL, name: str = "acme") -> Json:
+    """What Teams says of the change of a message, of a channel or of its team."""
+    where = {"tenant": {"id": TENANT}, "team": {"id": TEAM}, "channel": {"id": channel, "name": name}}
+    return {"eventType": kind, **where}
+
+
 def samples(service: str) -> list[Json]:
     """One of each kind that Teams sends; the material for mutation."""
     press = {"action": "acknowledge", "value": "ACME-1"}
     return [
         mentioning(service, "support Bills are late"),
         activity(service, text="no mention"),
+        activity(service, text="see", attachments=[file(), {"contentType": "text/html"}]),
+        activity(service, "messageUpdate", text="other words", channelData=event("editMessage")),
+        activity(service, "messageDelete", channelData=event("softDeleteMessage")),
+        activity(service, "conversationUpdate", channelData=event("channelDeleted")),
         personal(service, text="help"),
         activity(service, text="", value=press),
         executed(service, press),

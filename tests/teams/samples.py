@@ -17,10 +17,14 @@ from bot.views import (
     Audience,
     Button,
     GetHelp,
+    Happened,
     Link,
     Mention,
     Notice,
     PromiseLine,
+    QueueBoard,
+    QueueRow,
+    QueueSection,
     Quote,
     Receipt,
     ReceiptRow,
@@ -55,7 +59,7 @@ CUSTOMER = TicketCard(
     state="open",
     severity="S2",
     severity_name="High",
-    turn="m3ter's",
+    turn="m3ter Support's",
     worker="seen by Bob, not taken yet",
     tone=Tone.CALM,
     promises=(
@@ -130,6 +134,14 @@ AGENTS = TicketCard(
         Button("why", "Why?", "ACME-7"),
         *(Button("milestone", label, f"ACME-7|{label}") for label in MILESTONES),
     ),
+    history=(
+        Happened(NOON - timedelta(minutes=50), "Alice opened it, proposed as S1"),
+        Happened(NOON - timedelta(minutes=45), "Bob acknowledged it"),
+        Happened(NOON - timedelta(minutes=40), "Bob told: Root cause found"),
+        Happened(NOON - timedelta(minutes=10), "Alice <@U0BOB> *wrote*"),
+        Happened(NOON, "Breached: next update"),
+    ),
+    earlier=12,
 )
 BREACH = Notice(
     (
@@ -189,6 +201,57 @@ RECEIPT = Receipt(
         ReceiptTable("Resolution", "Within 3 business days.", "M3-15", None, (), "no/zone"),
     ),
 )
+BOARD = QueueBoard(
+    "Queue",
+    NOON,
+    (
+        QueueSection(
+            "Acme GmbH",
+            (
+                QueueRow(
+                    "ACME-7",
+                    "Bills <are> *slow*",
+                    "open",
+                    "S1",
+                    "Critical",
+                    "our turn",
+                    "nobody works on it yet",
+                    Tone.ALARM,
+                    PromiseLine("Next update", "breached", Phase.BREACHED, Tone.ALARM, 1.0, NOON),
+                    Button("take", "Take it", "ACME-7"),
+                ),
+                QueueRow(
+                    "ACME-8",
+                    "Reports are slow",
+                    "open",
+                    "S2",
+                    "High",
+                    "the customer's turn",
+                    "Bob works on it",
+                    Tone.CALM,
+                    PromiseLine(
+                        "Resolution (goal)",
+                        "less than 4 h left",
+                        Phase.RUNNING,
+                        Tone.CALM,
+                        0.5,
+                        NOON + timedelta(hours=4),
+                    ),
+                ),
+            ),
+            ("Overdue: ", Strong("ACME-7"), " ", When(NOON)),
+            17,
+        ),
+        QueueSection(
+            "Silverline Ltd",
+            (QueueRow("SILVER-1", "An idea", "on hold", "none", "", "our turn", "Eve works on it", Tone.CALM),),
+        ),
+        QueueSection("Zeta AG", (), ("Nothing is open.",)),
+    ),
+    ("20 tickets are open, the more critical first.",),
+    (Button("get_help", "Get help", "", Style.PRIMARY),),
+    ("Escalate calls these, one step after the other:", "\n", Strong("First line:"), " Bob, then Eve"),
+)
 FORM = Form(
     "intake",
     "m3ter Support",
@@ -234,6 +297,7 @@ VIEWS: dict[str, View] = {
     "reply": REPLY,
     "resolved": DONE,
     "receipt": RECEIPT,
+    "board": BOARD,
     "get-help": GetHelp("m3ter", (Button("get_help", "Get help", "", Style.PRIMARY),)),
 }
 

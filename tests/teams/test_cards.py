@@ -16,9 +16,13 @@ from adapters.teams.limits import MOST_BYTES, MOST_IN_SET, size
 from adapters.teams.text import Pen
 from bot.views import (
     Button,
+    Happened,
     Mention,
     Notice,
     PromiseLine,
+    QueueBoard,
+    QueueRow,
+    QueueSection,
     Quote,
     Receipt,
     ReceiptRow,
@@ -27,7 +31,7 @@ from bot.views import (
     View,
 )
 from sla_core.countdown import Phase, Tone
-from tests.teams.samples import AGENTS, BOB, CUSTOMER, GOLDEN, NOON, PEN, PLAYGROUND, VIEWS, drawn
+from tests.teams.samples import AGENTS, BOARD, BOB, CUSTOMER, GOLDEN, NOON, PEN, PLAYGROUND, VIEWS, drawn
 
 STYLES = {None, "default", "emphasis", "good", "attention", "warning", "accent"}
 SPACINGS = {None, "None", "Small", "Default", "Medium", "Large", "ExtraLarge", "Padding"}
@@ -156,12 +160,14 @@ def test_actions_that_are_answered_with_a_form_are_those_of_the_desk() -> None:
 
 
 def test_rows_fit_a_narrow_window() -> None:
-    rows = actions(AGENTS.buttons, PEN)
-    assert [[action["title"] for action in row["actions"]] for row in rows] == [
-        ["Acknowledge", "Take it", "Reply", "Change severity"],
-        ["Update", "Escalate", "Hold", "Resolve", "Why?"],
-        ["Investigating", "Reproduced", "Escalated"],
-        ["Root cause found", "Fix developed", "Fix deployed"],
+    sets = [item for item in view_card(AGENTS, PEN).content["body"] if item["type"] == "ActionSet"]
+    assert [[action["title"] for action in row["actions"]] for row in sets] == [
+        ["Acknowledge", "Take it", "Reply"],
+        ["Change severity", "Update", "Escalate"],
+        ["Hold", "Resolve", "Why?"],
+        ["Investigating", "Reproduced"],
+        ["Escalated", "Root cause found"],
+        ["Fix developed", "Fix deployed"],
     ]
     with pytest.raises(ValueError, match="does not take"):
         actions([Button("go", "x", "v" * 2001)], PEN)
@@ -190,13 +196,60 @@ WORST = replace(
     note=(HOG * 2000, Quote(HOG * 500)),
     buttons=tuple(Button("milestone", HOG * 20, "v" * 150) for _ in range(16)),
 )
+WORST = replace(WORST, history=tuple(Happened(NOON, HOG * 30) for _ in range(5)), earlier=10_000)
+WORST_ROW = QueueRow(
+    HOG * 20,
+    HOG * 50,
+    HOG * 50,
+    HOG * 50,
+    HOG * 50,
+    HOG * 50,
+    HOG * 50,
+    Tone.ALARM,
+    WORST.promises[0],
+    Button("take", HOG * 20, "v" * 150),
+)
+WORST_BOARD = QueueBoard(
+    HOG * 30,
+    NOON,
+    tuple(QueueSection(HOG * 30, (WORST_ROW,) * 30, (HOG * 200,), 10_000) for _ in range(20)),
+    (HOG * 900, "\n", HOG * 900),
+    WORST.buttons,
+)
+
+
+def test_teams_takes_the_worst_board() -> None:
+    for pen in (PEN, PLAYGROUND):
+        for board in (WORST_BOARD, QueueBoard("Queue", NOON, ())):
+            check(view_card(board, pen).content)
+
+
+def test_a_board_counts_the_tickets_it_leaves_out() -> None:
+    [section, *_] = BOARD.sections
+    rows = tuple(replace(row, key=f"ACME-{n}") for n in range(99) for row in section.rows[:1])
+    made = view_card(replace(BOARD, sections=(replace(section, rows=rows, more=1000),)), PEN).content
+    shown = sum(text.startswith("ACME-") and text.endswith(" ") for text in texts(made))
+    assert 10 < shown < 60
+    assert f"… and {1099 - shown:,} more" in texts(made)
+    assert "… and 17 more" in texts(view_card(BOARD, PEN).content)
+
+
+def test_a_board_takes_and_helps() -> None:
+    assert [action["title"] for action in pushes(BOARD)] == ["Take it", "Get help"]
+
+
+def test_the_history_stands_below_and_owns_up_to_what_is_earlier() -> None:
+    shown = texts(view_card(AGENTS, PEN).content)
+    start = shown.index("History (12 earlier)")
+    assert shown[start + 1 : start + 11 : 2] == [each.what for each in AGENTS.history]
+    assert not any("History" in text for text in texts(view_card(CUSTOMER, PEN).content))
 
 
 def test_teams_takes_the_worst_card() -> None:
     for pen in (PEN, PLAYGROUND):
         made = view_card(WORST, pen)
         check(made.content)
-        assert "more characters in the thread" in texts(made.content)[-1]
+        assert any("more characters in the thread" in text for text in texts(made.content))
 
 
 def test_teams_takes_the_worst_notice_and_receipt() -> None:
@@ -301,3 +354,37 @@ def test_nothing_to_say_is_a_card_still() -> None:
 @settings(deadline=None)
 def test_teams_takes_any_card(card: TicketCard) -> None:
     check(view_card(card, PEN).content)
+
+
+boards = st.builds(
+    QueueBoard,
+    title=words,
+    at=st.just(NOON),
+    sections=st.lists(
+        st.builds(
+            QueueSection,
+            words,
+            st.lists(
+                st.builds(
+                    QueueRow,
+                    *(words for _ in range(7)),
+                    st.sampled_from(Tone),
+                    st.none() | st.sampled_from([*AGENTS.promises, *CUSTOMER.promises]),
+                    st.none() | st.just(CUSTOMER.buttons[0]),
+                ),
+                max_size=4,
+            ).map(tuple),
+            st.lists(words, max_size=2).map(tuple),
+            st.integers(0, 3),
+        ),
+        max_size=3,
+    ).map(tuple),
+    intro=st.lists(words, max_size=3).map(tuple),
+    buttons=st.sampled_from([(), CUSTOMER.buttons]),
+)
+
+
+@given(boards)
+@settings(deadline=None, max_examples=40)
+def test_teams_takes_any_board(board: QueueBoard) -> None:
+    check(view_card(board, PEN).content)

@@ -12,7 +12,7 @@ from adapters.teams.auth import Forbidden, Identity
 from adapters.teams.payloads import Malformed
 from adapters.teams.requests import parsed
 from adapters.teams.turns import Reply
-from bot.exchange import Command, Inbound, Posted, Press, Submission
+from bot.exchange import ChannelTurned, Command, Inbound, Posted, Press, Revised, Submission
 from tests.teams.activities import CHANNEL, person, samples
 from tests.teams.conftest import Office
 from tests.teams.fake_connector import TENANT
@@ -102,8 +102,13 @@ async def test_ten_thousand_activities(office: Office) -> None:
 
 def sound(act: Inbound) -> None:
     """Whole, and such as any database takes."""
-    assert isinstance(act, Command | Press | Submission | Posted)
-    for text in (act.key, act.actor.name, act.actor.user.id, getattr(act, "text", "")):
+    if isinstance(act, ChannelTurned):
+        texts = (act.key, act.place.id, act.name)
+    else:
+        assert isinstance(act, Command | Press | Submission | Posted | Revised)
+        files = (part for file in getattr(act, "files", ()) for part in (file.name, file.url))
+        texts = (act.key, act.actor.name, act.actor.user.id, getattr(act, "text", "") or "", *files)
+    for text in texts:
         assert isinstance(text, str)
         assert "\0" not in text
         text.encode()

@@ -19,7 +19,18 @@ from bot.clock import real_now
 from bot.ports import Never, NotNow
 from bot.views import Notice
 from tests.memory_store import MemoryStore
-from tests.teams.activities import ANN, BOB, BOT, CHANNEL, CHAT, activity, guest_tenant, person, personal
+from tests.teams.activities import (
+    ANN,
+    BOB,
+    BOT,
+    CHANNEL,
+    CHAT,
+    TEAM,
+    activity,
+    guest_tenant,
+    person,
+    personal,
+)
 from tests.teams.conftest import Office, Stopped
 from tests.teams.fake_connector import (
     ELSEWHERE,
@@ -65,7 +76,8 @@ async def test_a_service_address_is_remembered_and_refreshed(
 ) -> None:
     await office.send(activity(microsoft.service, "conversationUpdate", membersAdded=[{"id": BOT}]))
     kept = json.loads(office.notebook.pages[CONVERSATIONS][CHANNEL])
-    assert kept == {"service": microsoft.service, "tenant": TENANT, "bot": BOT, "kind": "channel"}
+    where = {"service": microsoft.service, "tenant": TENANT, "bot": BOT, "kind": "channel"}
+    assert kept == where | {"team": TEAM}
 
     async def ticket_of(message: object) -> None:
         return None

@@ -45,7 +45,8 @@ SPICE = [
 ]
 nasty = st.lists(st.sampled_from(SPICE) | st.text(max_size=4), max_size=12).map("".join)
 NOON = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
-DATED = "{{DATE(2026-03-20T15:30:00Z,SHORT)}} {{TIME(2026-03-20T15:30:00Z)}} (Fri 20 Mar 2026, 15:30 UTC)"
+READ = "{{DATE(2026-03-20T15:30:00Z,SHORT)}}, {{TIME(2026-03-20T15:30:00Z)}}"
+DATED = f"{READ} (Fri 15:30 UTC)"
 READER = MarkdownIt("js-default")
 
 
@@ -172,9 +173,10 @@ def test_what_is_cut_says_so(words: str, longest: int) -> None:
 
 def test_instants() -> None:
     assert Pen().when(NOON) == DATED
+    assert Pen().when_read(NOON) == READ
     berlin = Pen(ZoneInfo("Europe/Berlin"), plain_dates=True)
-    assert berlin.when(NOON) == "Fri 20 Mar 2026, 16:30 CET"
-    assert "(Fri 20 Mar 2026, 16:30 CET)" in Pen(ZoneInfo("Europe/Berlin")).when(NOON)
+    assert berlin.when(NOON) == "Fri 20 Mar 2026, 16:30 CET" == berlin.when_read(NOON)
+    assert "(Fri 16:30 CET)" in Pen(ZoneInfo("Europe/Berlin")).when(NOON)
 
 
 def test_mentions_are_of_people_whom_teams_knows() -> None:

@@ -1,0 +1,355 @@
+"""The life of customers' channels: who is told when one is cut off, and what the desk follows by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.address import MessageRef, Place
+from bot.desk.moves import TOPIC as MOVES
+from bot.desk.welcome import keep_help_posted
+from bot.exchange import ChannelTurned, Posted, Revised, Turn
+from bot.ports import Never, NotNow
+from bot.views import Audience, GetHelp, TicketCard
+from sla_core.events import CustomerWrote
+from tests.harness import (
+    ACME,
+    ALICE,
+    BOB,
+    DANA,
+    DESK_FILE,
+    S2,
+    SILVER,
+    TRIAGE,
+    DeskInMemory,
+    done,
+    form_of,
+    person,
+)
+from tests.journeys.conftest import OpenDesk, a_desk
+
+__all__ = ["a_desk"]
+
+NEW = Place("slack", "C0ACMENEW")
+NOBODYS = Place("slack", "C0RANDOM")
+CUTS = [Turn.LEFT, Turn.ARCHIVED, Turn.DELETED, Turn.UNSHARED]
+
+
+async def turns(
+    desk: DeskInMemory,
+    place: Place,
+    turn: Turn,
+    key: str | None = None,
+    became: Place | None = None,
+) -> None:
+    act = ChannelTurned(key or desk.envelope(), desk.clock.now(), place, turn, became=became)
+    assert done(await desk.answers(act))
+
+
+async def round_(desk: DeskInMemory) -> list[str]:
+    """What the caretaker does every few minutes."""
+    return await keep_help_posted(desk.desk, desk.desk.notebook)
+
+
+def helps(desk: DeskInMemory, place: Place = ACME) -> list[MessageRef]:
+    return [said.ref for said in desk.said if isinstance(said.view, GetHelp) and said.to == place]
+
+
+async def moves(desk: DeskInMemory, old: Place, new: Place) -> None:
+    """The channel gets another address; what stands in it keeps its ids."""
+    for said in desk.said:
+        if isinstance(said.view, GetHelp) and said.ref.place == old:
+            said.ref, said.to = MessageRef(new, said.ref.id), new
+    await turns(desk, old, Turn.MOVED, became=new)
+
+
+# Joined ---------------------------------------------------------------------------------------
+
+
+async def test_get_help_stands_as_soon_as_we_are_let_in(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    await turns(desk, ACME, Turn.JOINED, "Ev1")
+    await turns(desk, ACME, Turn.JOINED, "Ev1")
+    await turns(desk, ACME, Turn.JOINED, "Ev2")
+    await round_(desk)
+    assert len(helps(desk)) == 1
+    assert desk.heard(TRIAGE) == []
+
+
+async def test_nobodys_channel_hears_nothing_and_agents_learn_which_key_to_set(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    await turns(desk, NOBODYS, Turn.JOINED, "Ev1")
+    await turns(desk, NOBODYS, Turn.JOINED, "Ev1")
+    assert desk.heard(NOBODYS) == []
+    (told,) = desk.heard(TRIAGE)
+    assert '"slack:C0RANDOM"' in told
+    assert "channels of their account in frontline.toml" in told
+
+
+async def test_in_triage_and_in_direct_conversations_nothing_is_said(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    await turns(desk, TRIAGE, Turn.JOINED)
+    await turns(desk, Place("slack", "D0BOB", True), Turn.JOINED)
+    await turns(desk, NOBODYS, Turn.ARCHIVED)
+    await turns(desk, ACME, Turn.RENAMED)
+    assert desk.said == []
+
+
+# Kept alive -----------------------------------------------------------------------------------
+
+
+async def deleted(desk: DeskInMemory, message: MessageRef, key: str) -> None:
+    us = person("Frontline")
+    assert done(await desk.answers(Revised(key, desk.clock.now(), us, message.place, message, None)))
+
+
+async def test_a_deleted_get_help_is_posted_again_once(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    await turns(desk, ACME, Turn.JOINED)
+    (first,) = helps(desk)
+    await deleted(desk, first, "Ev1")
+    await deleted(desk, first, "Ev1")
+    await deleted(desk, MessageRef(ACME, "another"), "Ev2")
+    assert len(helps(desk)) == 2
+
+
+async def test_one_that_is_missing_is_found_out(a_desk: OpenDesk) -> None:
+    """Its deletion was never told: the desk was down."""
+    desk = await a_desk()
+    await round_(desk)
+    desk.chat.failures.append(Never("message_not_found"))
+    await round_(desk)
+    assert len(helps(desk)) == 1, "seen a moment ago"
+
+    await desk.fast_forward(hours=2)
+    await round_(desk)
+    await round_(desk)
+    assert len(helps(desk)) == 2
+    assert desk.chat.failures == []
+
+
+async def test_one_that_may_stand_already_is_looked_for_first(a_desk: OpenDesk) -> None:
+    """The answer to posting it was lost."""
+    desk = await a_desk()
+    say = desk.chat.post
+
+    async def arrives_unheard(*what: object, **more: object) -> MessageRef:
+        await say(*what, **more)  # type: ignore[arg-type]
+        raise NotNow("no answer in time", unsure=True)
+
+    desk.chat.post = arrives_unheard  # type: ignore[method-assign]
+    await turns(desk, ACME, Turn.JOINED)
+    desk.chat.post = say  # type: ignore[method-assign]
+    await round_(desk)
+    assert len(helps(desk)) == 1
+
+
+async def test_only_so_many_are_looked_for_in_one_round(
+    a_desk: OpenDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.desk.welcome.MOST_LOOKS", 1)
+    desk = await a_desk()
+    await round_(desk)
+    await desk.fast_forward(hours=2)
+    for _ in range(2):
+        before = [said.edits for said in desk.said]
+        await round_(desk)
+        assert sum(said.edits for said in desk.said) == sum(before) + 1
+    await round_(desk)
+    assert [said.edits for said in desk.said] == [1, 1]
+
+
+# Cut off, and back ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("turn", CUTS)
+async def test_agents_and_the_tam_are_told_once_what_was_cut_off(a_desk: OpenDesk, turn: Turn) -> None:
+    desk = await a_desk()
+    for summary in ("Bills are late", "Bills are wrong"):
+        await desk.submits(ALICE, summary, S2)
+    await desk.presses(ALICE, "Close", "ACME-2")
+    await desk.submits(
+        person("Sol", "T0SILVER"),
+        "Down",
+        {"request": "incident", "production": "down", "privacy": "no"},
+        SILVER,
+    )
+    before = len(desk.heard(TRIAGE)), len(desk.direct(DANA))
+
+    await turns(desk, ACME, turn, "Ev1")
+    await turns(desk, ACME, turn, "Ev1")
+    await turns(desk, ACME, turn, "Ev2")
+    await round_(desk)
+
+    told = desk.heard(TRIAGE)[before[0] :]
+    direct = [said.text for said in desk.direct(DANA)][before[1] :]
+    assert told == direct
+    (text,) = told
+    assert text.startswith("Acme GmbH's channel (slack:C0ACME) is cut off: ")
+    assert "1 ticket is open there (ACME-1)." in text
+    assert 'channels of the account "acme" in frontline.toml' in text
+
+
+async def test_a_channel_that_is_back_is_told_and_has_get_help_again(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    await turns(desk, ACME, Turn.JOINED)
+    await turns(desk, ACME, Turn.LEFT)
+    await turns(desk, ACME, Turn.SHARED)
+    desk.chat.failures.append(Never("message_not_found"))
+    await turns(desk, ACME, Turn.JOINED)
+    assert [text.partition("(")[2] for text in desk.heard(TRIAGE)[1:]] == [
+        "slack:C0ACME) is back: the app is in it again."
+    ]
+    await turns(desk, ACME, Turn.LEFT)
+    assert len(desk.heard(TRIAGE)) == 3, "cut off anew, told anew"
+
+
+async def test_get_help_that_still_stands_is_not_posted_twice_when_we_are_back(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    for turn in (Turn.JOINED, Turn.ARCHIVED, Turn.UNARCHIVED):
+        await turns(desk, ACME, turn)
+    assert len(helps(desk)) == 1
+
+
+async def test_what_could_not_be_said_is_said_later(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    await round_(desk)
+    desk.chat.failures += [NotNow("ratelimited"), NotNow("ratelimited")]
+    await turns(desk, ACME, Turn.LEFT)
+    assert desk.heard(TRIAGE) == []
+
+    desk.chat.failures.append(NotNow("internal_error"))
+    assert len(await round_(desk)) == 1
+    await round_(desk)
+
+    assert len(desk.heard(TRIAGE)) == 1
+    assert len(desk.direct(DANA)) == 1
+
+
+async def test_a_person_who_cannot_be_written_to_is_not_tried_for_ever(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    await round_(desk)
+    desk.chat.failures += [Never("user_disabled"), Never("not_in_channel")]
+    await turns(desk, ACME, Turn.LEFT, "Ev1")
+    await round_(desk)
+    assert len(desk.heard(TRIAGE)) == 1
+    assert desk.direct(DANA) == []
+
+
+# Moved ----------------------------------------------------------------------------------------
+
+
+async def test_a_channel_with_a_new_id_is_still_the_customers(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are late", S2)
+    await turns(desk, ACME, Turn.JOINED)
+    await moves(desk, ACME, NEW)
+
+    assert helps(desk, ACME) == []
+    assert len(helps(desk, NEW)) == 1, "it moved along, and is not posted twice"
+    warned = desk.heard(TRIAGE)[-1]
+    assert "slack:C0ACMENEW instead of slack:C0ACME" in warned
+    assert 'channels of the account "acme" in frontline.toml' in warned
+
+    assert form_of(await desk.command(ALICE, NEW)).fields[0].label == "Summary"
+    await desk.does(BOB, "Reply", key, text="We are on it")
+    assert desk.heard(NEW)[-1] == f"{key} Bob replied: “We are on it” "
+
+
+async def test_threads_go_on_at_the_new_id(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are late", S2)
+    root = desk.card(key).ref
+    await moves(desk, ACME, NEW)
+    below, said = MessageRef(NEW, root.id), MessageRef(NEW, "typed")
+
+    await desk.answers(Posted(desk.envelope(), desk.clock.now(), ALICE, NEW, said, "still late", below))
+    wrote = await desk.last(key)
+    assert isinstance(wrote, CustomerWrote)
+    await desk.answers(Revised(desk.envelope(), desk.clock.now(), ALICE, NEW, said, "paid now", below))
+    assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Alice changed a message: “paid now” "
+
+
+async def test_a_move_is_remembered_and_learnt_by_every_process(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    await moves(desk, ACME, NEW)
+    again = await a_desk()
+    assert await keep_help_posted(again.desk, desk.desk.notebook) == []
+
+    key = await again.submits(ALICE, "Bills are late", S2, NEW)
+
+    assert again.card(key).to == NEW
+    assert key == "ACME-1"
+
+
+async def test_what_was_cut_off_comes_back_under_its_new_id(a_desk: OpenDesk) -> None:
+    """Where a share ends, the invited side's channel goes on under another id."""
+    desk = await a_desk()
+    await turns(desk, ACME, Turn.JOINED)
+    await turns(desk, ACME, Turn.UNSHARED)
+    await moves(desk, ACME, NEW)
+    await turns(desk, NEW, Turn.UNSHARED)
+    await turns(desk, NEW, Turn.SHARED)
+    cut_off, moved, back = desk.heard(TRIAGE)
+    assert "is cut off: it is no longer shared" in cut_off
+    assert "has another address" in moved
+    assert "(slack:C0ACMENEW) is back: it is shared again" in back
+
+
+async def test_of_several_channels_each_keeps_its_own_tickets(a_desk: OpenDesk) -> None:
+    first = 'channels = ["slack:C0ACME"]'
+    desk = await a_desk(desk_file=DESK_FILE.replace(first, 'channels = ["slack:C0FIRST", "slack:C0ACME"]'))
+    await moves(desk, ACME, NEW)
+    assert desk.card(await desk.submits(ALICE, "Bills are late", S2, NEW)).to == NEW
+    assert desk.card(await desk.submits(ALICE, "Bills are wrong", S2, ACME)).to == NEW
+    desk.chat.in_channels[ALICE.user.id] = frozenset({NEW})
+    private = Place("slack", "D0ALICE", True)
+    assert desk.card(await desk.submits(ALICE, "No bills at all", S2, private)).to == NEW
+
+
+async def test_a_channel_may_move_again_and_back(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    directory, third = desk.desk.directory, Place("slack", "C0THIRD")
+    await moves(desk, ACME, NEW)
+    await moves(desk, NEW, third)
+    assert {directory.now_at(place) for place in (ACME, NEW, third)} == {third}
+    assert all(directory.account_of(place) for place in (ACME, NEW, third))
+    await moves(desk, third, ACME)
+    assert {directory.now_at(place) for place in (ACME, NEW, third)} == {ACME}
+    assert await desk.desk.notebook.notes(MOVES) == {str(NEW): str(third), str(third): str(ACME)}
+
+
+async def test_triage_may_move_too(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    new = Place("slack", "C0TRIAGENEW")
+    await moves(desk, TRIAGE, new)
+    (warned,) = desk.heard(new)
+    assert "please change triage under [slack] in frontline.toml too" in warned
+    key = await desk.submits(ALICE, "Bills are late", S2)
+    assert desk.card(key, Audience.AGENTS).to == new
+    assert desk.desk.directory.is_triage(new)
+
+
+async def test_the_desks_file_may_name_the_new_id_later(a_desk: OpenDesk) -> None:
+    """Old tickets follow although no account names their channel any more."""
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are late", S2)
+    await moves(desk, ACME, NEW)
+    file = desk.desk.directory.settings.accounts["acme"]
+    directory = type(desk.desk.directory)(desk.desk.directory.settings)
+    directory._by_channel[NEW.platform, NEW.id] = directory._by_channel.pop((ACME.platform, ACME.id))
+    directory.moved(ACME, NEW)
+    assert directory.channel_of(await desk.ticket(key)) == NEW
+    assert directory.account_of(ACME) == directory.account_of(NEW) == file
+    assert isinstance(desk.card(key).view, TicketCard)
+
+
+async def test_a_card_posted_before_the_move_is_edited_at_the_new_address(a_desk: OpenDesk) -> None:
+    """Slack knows the message by its old stamp under the channel's new id."""
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Down", S2)
+    card = desk.card(key)
+    await turns(desk, ACME, Turn.MOVED, became=NEW)
+    card.ref = MessageRef(NEW, card.ref.id)
+    await desk.presses(BOB, "Take it", key, TRIAGE)
+    assert desk.face(key).worker == "Bob"
+    assert not any("could not be delivered" in text for text in desk.thread(key, Audience.AGENTS))

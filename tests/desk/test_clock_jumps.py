@@ -1,0 +1,140 @@
+"""engine.md test 9: the machine's clock is set forward or back, and everything is decided once, in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot import ticker
+from bot.bell import Bell
+from bot.courier import Courier
+from bot.desk.core import Desk
+from bot.directory import Directory
+from bot.ports import ChatPlatform
+from bot.settings import load_desk
+from sla_core.events import Breached, Warned
+from tests.harness import ALICE, DESK_FILE, S2, DeskInMemory, FakeChat, HeldClock
+from tests.journeys.conftest import FRIDAY_AFTERNOON
+from tests.memory_store import MemoryStore
+from tests.virtual_time import VirtualClock, simulated
+
+HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
+
+
+@asynccontextmanager
+async def living(tmp_path: Path) -> AsyncIterator[tuple[Desk, VirtualClock, str]]:
+    """A desk with its loops and one ticket, whose first response is due in four hours."""
+    path = tmp_path / "frontline.toml"
+    path.write_text(DESK_FILE, encoding="utf-8")
+    clock, store, chat = VirtualClock(FRIDAY_AFTERNOON), MemoryStore(), FakeChat()
+    platforms: dict[str, ChatPlatform] = {"slack": chat}
+    desk = Desk(store, clock, Directory(load_desk(path)), platforms)
+    ticking, sending = Bell(), Bell()
+
+    def rung() -> None:
+        ticking.ring()
+        sending.ring()
+
+    store.on_change = rung
+    courier = Courier(desk, store, clock, sending)
+    loops = [asyncio.create_task(ticker.run(desk, ticking)), asyncio.create_task(courier.run())]
+    opener = DeskInMemory(desk, store, HeldClock(FRIDAY_AFTERNOON), chat)
+    try:
+        yield desk, clock, await opener.submits(ALICE, "Bills are slow", S2)
+    finally:
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+
+
+async def breaches(desk: Desk, key: str) -> list[Breached]:
+    return [event for event in (await desk.ticket(key)).history if isinstance(event, Breached)]
+
+
+async def fired(desk: Desk, key: str) -> list[str]:
+    history = (await desk.ticket(key)).history
+    return [type(event).__name__ for event in history if isinstance(event, Warned | Breached)]
+
+
+def due_at(clock: VirtualClock) -> datetime:
+    return clock.start + 4 * HOUR
+
+
+@pytest.mark.parametrize("jump", [HOUR, DAY, 2.5 * HOUR])
+def test_set_forward_over_a_deadline_it_is_told_within_a_second(tmp_path: Path, jump: timedelta) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as (desk, clock, key):
+            await clock.sleep_until(due_at(clock) - min(jump, 2 * HOUR) + SECOND)
+            clock.set_by += jump
+            at = clock.now()
+            await asyncio.sleep(1.001)
+            (breach,) = await breaches(desk, key)
+            assert breach.at - at <= SECOND
+            await asyncio.sleep(3 * DAY.total_seconds())
+            assert len(await breaches(desk, key)) == 1
+
+    simulated(story())
+
+
+@pytest.mark.parametrize("jump", [HOUR, DAY])
+def test_set_back_after_a_deadline_it_is_not_told_again(tmp_path: Path, jump: timedelta) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as (desk, clock, key):
+            await clock.sleep_until(due_at(clock) + SECOND)
+            before = await fired(desk, key)
+            assert before[-1] == "Breached"
+            clock.set_by -= jump
+            await asyncio.sleep(2 * DAY.total_seconds())
+            assert await fired(desk, key) == before
+
+    simulated(story())
+
+
+@pytest.mark.parametrize("jump", [HOUR, DAY])
+def test_set_back_before_a_deadline_it_is_told_once_by_the_new_time(tmp_path: Path, jump: timedelta) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as (desk, clock, key):
+            await clock.sleep_until(due_at(clock) - SECOND)
+            clock.set_by -= jump
+            await clock.sleep_until(due_at(clock) - SECOND / 2)
+            assert await breaches(desk, key) == []
+            await asyncio.sleep(1)
+            (breach,) = await breaches(desk, key)
+            assert breach.at >= breach.due_at
+            assert (await fired(desk, key)).count("Warned") == 1
+
+    simulated(story())
+
+
+def test_there_and_back_again_while_it_sleeps(tmp_path: Path) -> None:
+    """Every minute by an hour, to and fro, all through the deadline: still one of each."""
+
+    async def story() -> None:
+        async with living(tmp_path) as (desk, clock, key):
+            for minute in range(6 * 60):
+                clock.set_by += HOUR if minute % 2 else -HOUR
+                await asyncio.sleep(60)
+            await asyncio.sleep(DAY.total_seconds())
+            assert await fired(desk, key) == ["Warned", "Breached"]
+
+    simulated(story())
+
+
+def test_time_slewed_by_a_clock_daemon_changes_nothing(tmp_path: Path) -> None:
+    """Half a millisecond in each second, forward and then back."""
+
+    async def story() -> None:
+        async with living(tmp_path) as (desk, clock, key):
+            for second in range(5 * 3600):
+                clock.set_by += timedelta(microseconds=500 if second % 1000 < 500 else -500)
+                await asyncio.sleep(1)
+            assert await fired(desk, key) == ["Warned", "Breached"]
+            (breach,) = await breaches(desk, key)
+            assert timedelta(0) <= breach.at - breach.due_at <= SECOND
+
+    simulated(story())

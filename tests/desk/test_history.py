@@ -1,0 +1,82 @@
+"""The agents' card ends with what happened last."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adapters.sql.codec import EVENTS
+from bot import history
+from bot.views import Audience
+from sla_core.catalog.load import load
+from tests.harness import ALICE, BOB, S1, S2, DeskInMemory, open_desk
+from tests.sql.test_codec import golden
+
+FRIDAY = "2026-03-20T10:00:00Z"
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> DeskInMemory:
+    return await open_desk(tmp_path, FRIDAY)
+
+
+def lines(desk: DeskInMemory, key: str, audience: Audience = Audience.AGENTS) -> list[str]:
+    return [f"{each.at:%H:%M} {each.what}" for each in desk.face(key, audience).history]
+
+
+async def test_who_did_what_and_when_newest_last(desk: DeskInMemory) -> None:
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.fast_forward(minutes=10)
+    await desk.presses(BOB, "Take it", key)
+    await desk.fast_forward(minutes=10)
+    await desk.does(BOB, "Reply", key, text="We look into it.")
+    await desk.writes(ALICE, "Thanks!", key)
+    assert lines(desk, key) == [
+        "10:00 Alice opened it, proposed as S2",
+        "10:10 Bob took it",
+        "10:20 Bob replied",
+        "10:20 Alice wrote",
+    ]
+    assert desk.face(key, Audience.AGENTS).earlier == 0
+
+
+async def test_what_is_cut_is_counted(desk: DeskInMemory) -> None:
+    key = await desk.submits(ALICE, "All is down", S1)
+    await desk.presses(BOB, "Acknowledge", key)
+    await desk.writes(ALICE, "Hurry!", key)
+    await desk.does(BOB, "Escalate", key, text="It is all of them.")
+    await desk.does(BOB, "Update", key, text="Nearly there.")
+    await desk.does(BOB, "Resolve", key, text="It runs.")
+    await desk.presses(ALICE, "Close", key)
+    face = desk.face(key, Audience.AGENTS)
+    assert [each.what for each in face.history] == [
+        "Alice wrote",
+        "Bob escalated it",
+        "Bob sent an update",
+        "Bob resolved it",
+        "Alice closed it",
+    ]
+    assert face.earlier == 2
+
+
+async def test_the_clock_has_its_lines_too(desk: DeskInMemory) -> None:
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.fast_forward(hours=4)
+    assert lines(desk, key)[1:] == ["13:00 Warning: first response", "14:00 Breached: first response"]
+
+
+async def test_customers_are_not_shown_it(desk: DeskInMemory) -> None:
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.presses(BOB, "Take it", key)
+    assert lines(desk, key, Audience.CUSTOMER) == []
+
+
+@pytest.mark.parametrize("row", golden("events.json"), ids=lambda row: row["kind"])
+def test_each_event_has_its_line(row: dict[str, object]) -> None:
+    event = EVENTS.value(str(row["kind"]), json.dumps(row["body"]))
+    told = history.line(event, load("m3ter")[-1])
+    assert told == " ".join(told.split())
+    assert 5 < len(told) < 80
+    assert "_" not in told

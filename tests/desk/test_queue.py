@@ -1,0 +1,301 @@
+"""What is open, in the order of its turn: for agents, for those who look after accounts, for customers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.address import Actor, Place
+from bot.desk import queue
+from bot.exchange import Answer, Show
+from bot.ports import NotNow
+from bot.views import QueueBoard, QueueRow, Strong, When
+from sla_core.countdown import Tone
+from tests.harness import (
+    ACME,
+    ALICE,
+    BOB,
+    DANA,
+    DESK_FILE,
+    HOLDING,
+    NO_CLOCK,
+    S1,
+    S2,
+    S3,
+    SILVER,
+    TRIAGE,
+    DeskInMemory,
+    FakeChat,
+    open_desk,
+    person,
+    said,
+)
+from tests.memory_store import MemoryStore
+
+FRIDAY = "2026-03-20T10:00:00Z"
+SAM = person("Sam", "T0SILVER")
+DM = Place("slack", "D0", direct=True)
+SECOND = """
+[[accounts]]
+id = "zeta"
+name = "Zeta AG"
+plan = "gold"
+tam = "dana"
+channels = ["slack:C0ZETA"]
+"""
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> DeskInMemory:
+    return await open_desk(tmp_path, FRIDAY)
+
+
+def board(answer: Answer) -> QueueBoard:
+    assert isinstance(answer, Show), answer
+    assert isinstance(answer.view, QueueBoard), answer.view
+    return answer.view
+
+
+async def seen(desk: DeskInMemory, actor: Actor, place: Place) -> QueueBoard:
+    return board(await queue.listing(desk.desk, actor, place))
+
+
+async def told(desk: DeskInMemory, actor: Actor, place: Place) -> str:
+    return said(await queue.listing(desk.desk, actor, place))
+
+
+def rows(shown: QueueBoard) -> list[QueueRow]:
+    return [row for section in shown.sections for row in section.rows]
+
+
+def keys(shown: QueueBoard) -> list[str]:
+    return [row.key for row in rows(shown)]
+
+
+# The queue -------------------------------------------------------------------------------------
+
+
+async def test_the_more_critical_comes_first_and_of_two_alike_the_one_due_first(desk: DeskInMemory) -> None:
+    """MTA-11, for every vendor alike."""
+    idea = await desk.submits(ALICE, "An idea", NO_CLOCK)
+    minor = await desk.submits(ALICE, "A typo", S3)
+    first = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.fast_forward(minutes=30)
+    second = await desk.submits(ALICE, "Reports are slow", S2)
+    await desk.fast_forward(minutes=30)
+    down = await desk.submits(SAM, "All is down", S1, SILVER)
+
+    assert keys(await seen(desk, BOB, TRIAGE)) == [down, first, second, minor, idea]
+
+    await desk.does(BOB, "Reply", first, text="We look into it.")
+    assert keys(await seen(desk, BOB, TRIAGE)) == [down, second, first, minor, idea]
+
+
+async def test_what_is_overdue_is_due_before_all_of_its_kind(desk: DeskInMemory) -> None:
+    late = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.fast_forward(days=4)
+    fresh = await desk.submits(ALICE, "Reports are slow", S2)
+    shown = await seen(desk, BOB, TRIAGE)
+    assert keys(shown) == [late, fresh]
+    overdue = rows(shown)[0]
+    assert (overdue.tone, overdue.promise and overdue.promise.standing) == (Tone.ALARM, "breached")
+
+
+async def test_what_is_on_hold_comes_last_of_its_kind(tmp_path: Path) -> None:
+    desk = await open_desk(
+        tmp_path,
+        FRIDAY,
+        DESK_FILE.replace('[[accounts]]\nid = "silver', HOLDING + '\n[[accounts]]\nid = "silver'),
+    )
+    held = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.fast_forward(minutes=5)
+    other = await desk.submits(ALICE, "Reports are slow", S2)
+    await desk.does(BOB, "Hold", held, text="We wait for your file.")
+    shown = await seen(desk, BOB, TRIAGE)
+    assert keys(shown) == [other, held]
+    assert rows(shown)[1].state == "on hold"
+
+
+async def test_each_row_says_what_one_must_know(desk: DeskInMemory) -> None:
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    [row] = rows(await seen(desk, BOB, TRIAGE))
+    face = desk.face(key)
+    assert (row.key, row.title, row.severity, row.severity_name) == (
+        key,
+        "Bills are slow",
+        "S2",
+        face.severity_name,
+    )
+    assert (row.state, row.turn, row.worker) == ("open", "our turn", "nobody works on it yet")
+    assert row.promise == face.promises[0]
+    assert row.button
+    assert (row.button.label, row.button.value) == ("Take it", key)
+
+
+async def test_a_ticket_is_taken_from_the_queue(desk: DeskInMemory) -> None:
+    await desk.submits(ALICE, "Bills are slow", S2)
+    [row] = rows(await seen(desk, BOB, DM))
+    assert row.button
+    message = replace(desk.said[0], ref=replace(desk.said[0].ref, place=DM))
+    await desk.presses_on(BOB, message, row.button)
+    [row] = rows(await seen(desk, BOB, DM))
+    assert (row.worker, row.button) == ("Bob works on it", None)
+
+
+async def test_a_customer_takes_nothing_from_anywhere(desk: DeskInMemory) -> None:
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    [row] = rows(await seen(desk, BOB, TRIAGE))
+    assert row.button
+    message = replace(desk.said[0], ref=replace(desk.said[0].ref, place=DM))
+    assert said(await desk.presses_on(ALICE, message, row.button)) == "Only agents of m3ter can do that."
+    assert (await desk.ticket(key)).owner is None
+
+
+async def test_resolved_tickets_wait_for_nobody_in_the_queue(desk: DeskInMemory) -> None:
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.does(BOB, "Resolve", key, text="Done.")
+    assert await told(desk, BOB, TRIAGE) == "No ticket is open. All is quiet."
+
+
+async def test_a_customer_in_triage_sees_no_queue(desk: DeskInMemory) -> None:
+    await desk.submits(ALICE, "Bills are slow", S2)
+    assert await told(desk, ALICE, TRIAGE) == "Only agents see the queue here."
+
+
+async def test_a_long_queue_is_cut_with_its_count(
+    desk: DeskInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        await desk.submits(ALICE, f"Number {number}", S2)
+    monkeypatch.setattr(queue, "MOST_ROWS", 3)
+    [section] = (await seen(desk, BOB, TRIAGE)).sections
+    assert ([row.key for row in section.rows], section.more) == (["ACME-1", "ACME-2", "ACME-3"], 2)
+
+    monkeypatch.setattr(queue, "MOST_LOOKED_AT", 4)
+    shown = await seen(desk, BOB, TRIAGE)
+    assert "".join(str(part) for part in shown.intro) == (
+        "4 tickets are open, the more critical first. To see one of them, write “status” and its key."
+        " Not all were looked at: these are of the 4 whose time comes first."
+    )
+
+
+async def test_a_ticket_whose_policy_is_gone_spoils_nothing(desk: DeskInMemory) -> None:
+    key = await desk.submits(ALICE, "Old", S2)
+    other = await desk.submits(ALICE, "New", S2)
+    store = desk.desk.store
+    assert isinstance(store, MemoryStore)
+    store.by_key[key].events[0] = replace((await desk.ticket(key)).opened, version="1999-01-01")
+    shown = await seen(desk, BOB, TRIAGE)
+    assert keys(shown) == [other]
+    assert any(f"their version of the policy is gone: {key}" in str(part) for part in shown.intro)
+
+
+# Those who look after accounts -----------------------------------------------------------------
+
+
+async def test_a_tam_sees_their_accounts_with_what_is_due_next_on_top(tmp_path: Path) -> None:
+    desk = await open_desk(tmp_path, FRIDAY, DESK_FILE + SECOND)
+    minor = await desk.submits(ALICE, "A typo", S3)
+    slow = await desk.submits(ALICE, "Bills are slow", S2)
+    down = await desk.submits(person("Zoe", "T0ZETA"), "All is down", S1, Place("slack", "C0ZETA"))
+    await desk.submits(SAM, "Not hers", S1, SILVER)
+
+    shown = await seen(desk, DANA, DM)
+    assert shown.title == "Your accounts"
+    assert [(part.title, [row.key for row in part.rows]) for part in shown.sections] == [
+        ("Zeta AG", [down]),
+        ("Acme GmbH", [slow, minor]),
+    ]
+    due = rows(shown)[1].promise
+    assert due is not None
+    assert due.due_at is not None
+    assert shown.sections[1].lead == ("Due next: ", Strong(slow), " ", When(due.due_at))
+    await desk.fast_forward(days=9)
+    assert (await seen(desk, DANA, DM)).sections[0].lead[0] == "Overdue: "
+    assert keys(await seen(desk, DANA, TRIAGE)) == keys(shown)
+
+
+async def test_a_tam_without_open_tickets_is_told_so(desk: DeskInMemory) -> None:
+    assert await told(desk, DANA, DM) == "Nothing is open. All is quiet."
+
+
+# Customers -------------------------------------------------------------------------------------
+
+
+async def test_a_channel_lists_its_accounts_tickets_to_anybody_there(desk: DeskInMemory) -> None:
+    slow = await desk.submits(ALICE, "Bills are slow", S2)
+    down = await desk.submits(ALICE, "All is down", S1)
+    await desk.submits(SAM, "Elsewhere", S1, SILVER)
+    for anybody in (ALICE, person("Carl", "T0ACME"), BOB):
+        shown = await seen(desk, anybody, ACME)
+        assert shown.title == "Tickets of Acme GmbH"
+        assert keys(shown) == [down, slow]
+        assert [row.button for row in rows(shown)] == [None, None]
+        assert rows(shown)[0].turn == "m3ter Support's turn"
+
+
+async def test_what_was_resolved_lately_waits_for_the_customer(desk: DeskInMemory) -> None:
+    first = await desk.submits(ALICE, "Bills are slow", S2)
+    second = await desk.submits(ALICE, "Reports are slow", S2)
+    third = await desk.submits(ALICE, "All is slow", S2)
+    await desk.does(BOB, "Resolve", first, text="Done.")
+    await desk.fast_forward(hours=1)
+    await desk.does(BOB, "Resolve", second, text="Done.")
+    await desk.presses(ALICE, "Close", second)
+
+    shown = await seen(desk, ALICE, ACME)
+    assert [(part.title, [row.key for row in part.rows]) for part in shown.sections] == [
+        ("", [third]),
+        ("Resolved, yours to close or reopen", [first]),
+    ]
+    resolved = rows(shown)[1]
+    assert (resolved.state, resolved.tone, resolved.promise) == ("resolved", Tone.DONE, None)
+
+    assert shown.intro == ("These are open, the more critical first.",)
+
+    await desk.presses(ALICE, "Close", third)
+    shown = await seen(desk, ALICE, ACME)
+    assert (keys(shown), shown.intro) == ([first], ("Acme GmbH has no open ticket.",))
+    desk.clock.at += timedelta(days=15)
+    assert await told(desk, ALICE, ACME) == "Acme GmbH has no open ticket."
+
+
+async def test_a_channel_without_tickets_says_so(desk: DeskInMemory) -> None:
+    assert await told(desk, ALICE, ACME) == "Acme GmbH has no open ticket."
+    assert "No account owns this channel" in await told(desk, ALICE, Place("slack", "C0OTHER"))
+
+
+async def test_in_a_direct_message_a_customer_sees_the_accounts_they_share(desk: DeskInMemory) -> None:
+    mine = await desk.submits(ALICE, "Bills are slow", S2)
+    theirs = await desk.submits(SAM, "All is down", S1, SILVER)
+    assert (
+        await told(desk, ALICE, DM) == "You are in no channel of a customer, so there are no tickets to show."
+    )
+
+    desk.chat.in_channels[ALICE.user.id] = frozenset({ACME})
+    shown = await seen(desk, ALICE, DM)
+    assert (keys(shown), shown.sections[0].title) == ([mine], "")
+
+    desk.chat.in_channels[ALICE.user.id] = frozenset({ACME, SILVER})
+    shown = await seen(desk, ALICE, DM)
+    assert [(part.title, [row.key for row in part.rows]) for part in shown.sections] == [
+        ("Acme GmbH", [mine]),
+        ("Silverline Ltd", [theirs]),
+    ]
+
+
+class Silent(FakeChat):
+    async def places_of(self, user: object) -> frozenset[Place]:
+        raise NotNow("rate limited")
+
+
+async def test_where_a_platform_is_silent_nobody_is_told_that_there_is_nothing(desk: DeskInMemory) -> None:
+    desk.desk.platforms["slack"] = Silent()
+    assert await told(desk, ALICE, DM) == (
+        "It cannot be told now which channels you are in; please try again in a minute."
+    )
+    desk.desk.platforms.clear()
+    assert "no channel of a customer" in await told(desk, ALICE, DM)

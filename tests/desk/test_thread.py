@@ -1,0 +1,285 @@
+"""A ticket's thread: what was changed or deleted later, what came as a file, and what stays in triage."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.address import Actor, MessageRef
+from bot.exchange import Done, File, Posted, Revised
+from bot.views import Audience, Link, Mention, Notice, Rich
+from sla_core.countdown import Phase
+from sla_core.engine import countdowns
+from sla_core.events import Answered, Attachment, Corrected, CustomerWrote
+from sla_core.policy import Metric
+from tests.harness import (
+    ACME,
+    ALICE,
+    BOB,
+    DANA,
+    DESK_FILE,
+    HOLDING,
+    S1,
+    S2,
+    TRIAGE,
+    DeskInMemory,
+    done,
+    person,
+)
+from tests.journeys.conftest import OpenDesk, a_desk
+
+__all__ = ["a_desk"]
+
+WORDS = MessageRef(ACME, "typed")
+
+
+async def writes(
+    desk: DeskInMemory, who: Actor, text: str, key: str, *files: File, audience: Audience = Audience.CUSTOMER
+) -> None:
+    """As `desk.writes`, under an id that we know."""
+    root = desk.card(key, audience).ref
+    ref = MessageRef(root.place, WORDS.id)
+    act = Posted(desk.envelope(), desk.clock.now(), who, root.place, ref, text, root, files=files)
+    assert done(await desk.answers(act))
+
+
+async def revises(
+    desk: DeskInMemory,
+    who: Actor,
+    text: str | None,
+    key: str,
+    envelope: str | None = None,
+    audience: Audience = Audience.CUSTOMER,
+) -> None:
+    root = desk.card(key, audience).ref
+    ref = MessageRef(root.place, WORDS.id)
+    act = Revised(envelope or desk.envelope(), desk.clock.now(), who, root.place, ref, text, root)
+    assert done(await desk.answers(act))
+
+
+async def clocks(desk: DeskInMemory, key: str) -> object:
+    ticket = await desk.ticket(key)
+    return countdowns(ticket, desk.desk.policy_of(ticket), desk.clock.now())
+
+
+# What was changed later -----------------------------------------------------------------------
+
+
+async def test_agents_see_a_change_and_the_history_keeps_both(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are late", S2)
+    await writes(desk, ALICE, "It is bill 4711", key)
+
+    await revises(desk, ALICE, "It is bill 4712", key)
+
+    assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Alice changed a message: “It is bill 4712” "
+    *_, written, corrected = (await desk.ticket(key)).history
+    assert isinstance(written, CustomerWrote)
+    assert isinstance(corrected, Corrected)
+    assert (written.text, corrected.text) == ("It is bill 4711", "It is bill 4712")
+    assert desk.thread(key) == [], "the customer sees it where it was changed"
+
+
+async def test_agents_see_that_a_message_was_deleted_and_not_its_words_again(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are late", S2)
+    await writes(desk, ALICE, "my password is 1234", key)
+
+    await revises(desk, ALICE, None, key)
+
+    assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} a message of Alice was deleted."
+
+
+@pytest.mark.parametrize("who", [ALICE, BOB])
+@pytest.mark.parametrize("text", ["Otherwise", None])
+async def test_no_clock_hears_of_it(a_desk: OpenDesk, who: Actor, text: str | None) -> None:
+    """Neither is an answer or a customer's turn won or lost by an edit; a replay gives the same."""
+    channels = 'channels = ["slack:C0ACME"]\n'
+    desk = await a_desk(desk_file=DESK_FILE.replace(channels, channels + HOLDING))
+    key = await desk.submits(ALICE, "Bills are late", S2)
+    await writes(desk, who, "Which bill?", key)
+    if who is BOB:
+        await desk.does(BOB, "Hold", key, text="your answer")
+    await desk.fast_forward(hours=1)
+    before, turn, held = await clocks(desk, key), desk.face(key).turn, (await desk.ticket(key)).held
+
+    await revises(desk, who, text, key)
+
+    assert await clocks(desk, key) == before
+    assert desk.face(key).turn == turn
+    assert (await desk.ticket(key)).held == held
+
+
+async def test_an_event_without_other_words_is_nothing(a_desk: OpenDesk) -> None:
+    """A preview of a link makes such an event; so does the same one delivered again."""
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are late", S2)
+    await writes(desk, ALICE, "see https://x.example", key)
+    await revises(desk, ALICE, "see https://x.example ", key)
+    await revises(desk, ALICE, "see https://y.example", key, "twice")
+    await revises(desk, ALICE, "see https://y.example", key, "twice")
+    await revises(desk, ALICE, "see https://y.example", key)
+    await revises(desk, ALICE, None, key)
+    await revises(desk, ALICE, None, key)
+
+    assert (await desk.events(key)).count("Corrected") == 2
+
+
+async def test_what_agents_change_among_themselves_stays_there(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are late", S2)
+    await writes(desk, BOB, "they are wrong again", key, audience=Audience.AGENTS)
+    await revises(desk, BOB, "let us look", key, audience=Audience.AGENTS)
+
+    assert await desk.events(key) == ["Opened"]
+    assert len(desk.heard(ACME)) == 1
+
+
+async def test_a_change_outside_of_tickets_is_nobodys_business(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are late", S2)
+    before = len(desk.said)
+    for thread in (None, MessageRef(ACME, "lunch")):
+        act = Revised(desk.envelope(), desk.clock.now(), ALICE, ACME, WORDS, "Pizza?", thread)
+        assert done(await desk.answers(act))
+
+    assert await desk.events(key) == ["Opened"]
+    assert len(desk.said) == before
+
+
+async def test_a_deleted_message_that_nobody_knew_is_not_told(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are late", S2)
+    await revises(desk, ALICE, None, key)
+    assert await desk.events(key) == ["Opened"]
+
+
+# Files ----------------------------------------------------------------------------------------
+
+
+LOG = File("error.log", "https://files.example/error.log")
+
+
+async def test_files_reach_agents_by_name_and_link(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are late", S2)
+    await writes(desk, ALICE, "here", key, LOG, File("secret.txt", ""))
+
+    told = [said for said in desk.said if said.thread == desk.card(key, Audience.AGENTS).ref][-1]
+    assert isinstance(told.view, Notice)
+    assert Link(LOG.url, LOG.name) in told.view.text
+    assert told.text == f"{key} Alice wrote: “here”  files: error.log, secret.txt"
+    written = await desk.last(key)
+    assert isinstance(written, CustomerWrote)
+    assert written.files == (Attachment(LOG.name, LOG.url), Attachment("secret.txt", ""))
+
+
+async def test_a_file_without_a_word_is_a_message_too(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are late", S2)
+    await writes(desk, BOB, "", key, LOG)
+    answered = await desk.last(key)
+    assert isinstance(answered, Answered)
+    assert desk.face(key).turn.startswith("Yours")
+
+    await writes(desk, ALICE, " ", key, LOG)
+    assert isinstance(await desk.last(key), CustomerWrote)
+    assert not desk.face(key).turn.startswith("Yours")
+    assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Alice wrote: file: error.log"
+
+
+# What counts as an answer ---------------------------------------------------------------------
+
+
+async def test_a24_only_a_humans_words_meet_the_response_clock(a_desk: OpenDesk) -> None:
+    """A24: an automatic receipt is no response; a human's message that the customer sees is."""
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "All is down", S1)
+    await desk.fast_forward(minutes=1)
+    assert desk.heard(ACME), "the receipt stands there"
+    assert (await desk.ticket(key)).first_answer_at is None
+
+    for label in ("Acknowledge", "Take it"):
+        assert done(await desk.presses(BOB, label, key))
+    await writes(desk, BOB, "is anyone on this?", key, audience=Audience.AGENTS)
+    await writes(desk, ALICE, "hello?", key)
+    await desk.fast_forward(hours=3)
+    assert "Breached" in await desk.events(key), "what the clock says by itself is no response either"
+    assert (await desk.ticket(key)).first_answer_at is None
+
+    await writes(desk, BOB, "I am looking into it", key)
+    ticket = await desk.ticket(key)
+    assert ticket.first_answer_at == desk.clock.now()
+    shown = countdowns(ticket, desk.desk.policy_of(ticket), desk.clock.now())
+    assert [c.phase for c in shown if c.metric is Metric.FIRST_RESPONSE] == [Phase.BREACHED]
+
+
+async def test_a24_a_reply_in_time_meets_it(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are late", S2)
+    await desk.fast_forward(minutes=20)
+    await writes(desk, BOB, "Looking", key)
+    assert desk.standing(key)[0] == "met"
+
+
+async def test_what_agents_write_in_triage_never_reaches_the_customer(a_desk: OpenDesk) -> None:
+    """Complaint 35: internal by default; only Send shows it."""
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are late", S2)
+    before = desk.heard(ACME), desk.thread(key)
+    for who in (BOB, person("Kim"), person("Gwen")):
+        await writes(desk, who, "this customer again", key, audience=Audience.AGENTS)
+    loose = Posted(desk.envelope(), desk.clock.now(), BOB, TRIAGE, MessageRef(TRIAGE, "9"), f"{key} again")
+    assert isinstance(await desk.answers(loose), Done)
+
+    assert (desk.heard(ACME), desk.thread(key)) == before
+    assert await desk.events(key) == ["Opened"]
+
+    await desk.does(BOB, "Reply", key, text="We are on it")
+    assert desk.thread(key) == [f"{key} Bob replied: “We are on it” "]
+
+
+# Who is called --------------------------------------------------------------------------------
+
+
+def mentioned(text: Rich) -> set[str]:
+    return {part.name for part in text if isinstance(part, Mention)}
+
+
+def calls(desk: DeskInMemory) -> list[set[str]]:
+    """Whom each message of triage calls, of those that call anybody."""
+    every = [mentioned(s.view.text) for s in desk.said if s.to == TRIAGE and isinstance(s.view, Notice)]
+    return [names for names in every if names]
+
+
+async def test_whoever_acts_is_not_called_for_it(a_desk: OpenDesk) -> None:
+    """Complaint 28: Bob and Eve are the second line; Bob escalates, so Eve is called and Bob is named."""
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "All is down", S1)
+    paged = calls(desk)[-1]
+    assert "Bob" in paged
+
+    await desk.does(BOB, "Escalate", key, text="I need more hands")
+
+    assert len(calls(desk)) == 2
+    assert calls(desk)[-1] == {"Eve"}
+    assert "Bob" in next(text for text in reversed(desk.heard(TRIAGE)) if "is called" in text)
+
+
+async def test_an_agent_who_opens_an_emergency_is_not_paged_for_it(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    await desk.submits(BOB, "All is down", S1, place=ACME)
+    assert "Bob" not in calls(desk)[-1]
+    assert calls(desk)[-1], "the others are"
+
+
+async def test_whoever_resolves_gets_no_message_about_it(a_desk: OpenDesk) -> None:
+    """Complaint 28: Dana is the TAM and was told of the escalation; she resolves it herself."""
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are late", S2)
+    await desk.does(ALICE, "Escalate", key, text="please")
+    before = len(desk.direct(DANA))
+    await desk.does(DANA, "Resolve", key, place=TRIAGE, text="Paid")
+    assert len(desk.direct(DANA)) == before
+
+    await desk.presses(ALICE, "Reopen", key)
+    assert len(desk.direct(DANA)) == before + 1, "of what others do she hears"

@@ -1,0 +1,174 @@
+"""A headless Chromium, spoken to over its own DevTools protocol: for pictures and for browser tests."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+PATIENCE = 20.0
+"""Seconds for the browser to start, and for what is waited for on a page."""
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-extensions",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--hide-scrollbars",
+    "--font-render-hinting=none",
+    "--remote-debugging-address=127.0.0.1",
+    "--remote-debugging-port=0",
+)
+
+
+class BrowserFault(Exception):
+    """What the browser did not do."""
+
+
+def found() -> str | None:
+    """The Chromium of this machine, or None."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+class Page:
+    """One page of it."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._numbers = itertools.count(1)
+
+    async def call(self, method: str, **params: Any) -> dict[str, Any]:
+        """One command and its answer; what the browser tells unasked meanwhile is passed over."""
+        number = next(self._numbers)
+        async with asyncio.timeout(PATIENCE):
+            await self._socket.send_json({"id": number, "method": method, "params": params})
+            while True:
+                told = json.loads(await self._socket.receive_str())
+                if told.get("id") == number:
+                    break
+        if "error" in told:
+            raise BrowserFault(f"{method}: {told['error']['message']}")
+        answer: dict[str, Any] = told["result"]
+        return answer
+
+    async def run(self, script: str, *given: Any) -> Any:
+        """The value of a JavaScript function, called with `given`."""
+        call = f"({script})({', '.join(json.dumps(value) for value in given)})"
+        told = await self.call("Runtime.evaluate", expression=call, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in told:
+            fault = told["exceptionDetails"]
+            raise BrowserFault(str(fault.get("exception", {}).get("description", fault["text"])))
+        return told["result"].get("value")
+
+    async def until(self, what: str, script: str, *given: Any) -> Any:
+        """The first true value of the function. Raises BrowserFault, with the page's words, without one."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not (value := await self.run(script, *given)):
+                    await asyncio.sleep(0.05)
+                return value
+        except TimeoutError:
+            seen = await self.run("() => document.body.innerText")
+            raise BrowserFault(f"no {what} within {PATIENCE:g} s; the page says:\n{seen}") from None
+
+    async def looks(self, width: int, height: int, scale: float = 1.0, dark: bool = False) -> None:
+        metrics = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": False}
+        await self.call("Emulation.setDeviceMetricsOverride", **metrics)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await self.call("Emulation.setEmulatedMedia", features=[scheme])
+
+    async def lives(self, zone: str, locale: str) -> None:
+        """In which zone and language its scripts believe to be."""
+        await self.call("Emulation.setTimezoneOverride", timezoneId=zone)
+        await self.call("Emulation.setLocaleOverride", locale=locale)
+
+    async def go(self, address: str) -> None:
+        await self.call("Page.navigate", url=address)
+
+    async def write(self, html: str) -> None:
+        """A page of our own."""
+        frame = (await self.call("Page.getFrameTree"))["frameTree"]["frame"]["id"]
+        await self.call("Page.setDocumentContent", frameId=frame, html=html)
+        await self.run("() => document.fonts.ready.then(() => true)")
+
+    async def type(self, text: str) -> None:
+        """Into what has the focus."""
+        await self.call("Input.insertText", text=text)
+
+    async def enter(self) -> None:
+        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
+        await self.call("Input.dispatchKeyEvent", type="keyDown", **key)
+        await self.call("Input.dispatchKeyEvent", type="keyUp", **key)
+
+    async def picture(self) -> bytes:
+        """The whole page as PNG."""
+        shot = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        return base64.b64decode(shot["data"])
+
+
+@asynccontextmanager
+async def browser(program: str) -> AsyncIterator[Page]:
+    """A page of a new Chromium that is gone afterwards. Raises BrowserFault."""
+    with tempfile.TemporaryDirectory(prefix="frontline-browser-", ignore_cleanup_errors=True) as folder:
+        quiet = asyncio.subprocess.DEVNULL
+        environment = {
+            name: value for name, value in os.environ.items() if name != "DBUS_SESSION_BUS_ADDRESS"
+        }
+        arguments = (*FLAGS, f"--user-data-dir={folder}", "about:blank")
+        process = await asyncio.create_subprocess_exec(
+            program, *arguments, stdout=quiet, stderr=quiet, env=environment
+        )
+        try:
+            port = await _port(process, Path(folder) / "DevToolsActivePort")
+            async with aiohttp.ClientSession(trust_env=False) as http:
+                async with http.get(f"http://127.0.0.1:{port}/json/list") as answer:
+                    pages = [target for target in await answer.json() if target["type"] == "page"]
+                async with http.ws_connect(pages[0]["webSocketDebuggerUrl"], max_msg_size=0) as socket:
+                    yield Page(socket)
+        finally:
+            await _ended(process)
+
+
+async def _port(process: asyncio.subprocess.Process, told: Path) -> int:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while process.returncode is None:
+                if await asyncio.to_thread(_lines, told):
+                    return int(_lines(told)[0])
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        pass
+    raise BrowserFault("Chromium did not start here")
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text().split() if file.exists() else []
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -1,0 +1,123 @@
+"""What people see in the course of a few tickets, in views: the real desk, played in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bot.cards import get_help
+from bot.exchange import Ask, HomeOpened, Show
+from bot.forms import Form
+from bot.views import Audience, View
+from sla_core.catalog.load import load
+from tests.harness import ACME, ALICE, BOB, DANA, HOLDING, DeskInMemory, form_of, open_desk
+
+FRIDAY = "2026-03-20T16:30:00+01:00"
+SUMMARY = "Bill generation is slow since this morning"
+ACCOUNT = "# acme"
+TRIAGE = "# triage"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One picture: where it is seen, when, and the messages there or the form."""
+
+    where: str
+    at: datetime
+    shown: tuple[View, ...] | Form
+    thread: bool = False
+    board: bool = False
+
+
+def desk_file(vendor: str, plan: str) -> str:
+    policy = load(vendor)[-1]
+    rotas = "\n".join(f'{step.role} = ["bob"]' for step in policy.steps)
+    tam = 'tam = "dana"' if policy.plans[plan].tam else ""
+    people = "".join(
+        f'[[people]]\nid = "{name.lower()}"\nname = "{name}"\nslack = "U0{name.upper()}"\n'
+        for name in ("Bob", "Dana")
+    )
+    return (
+        f'vendor = "{vendor}"\n[slack]\ntriage = "C0TRIAGE"\nagents = ["U0BOB"]\n[rotas]\n{rotas}\n{people}'
+        f'[[accounts]]\nid = "acme"\nname = "Acme GmbH"\nplan = "{plan}"\n{tam}\n'
+        'channels = ["slack:C0ACME"]\n'
+    )
+
+
+async def play(folder: Path) -> dict[str, Scene]:
+    """Every scene, by the name of its picture."""
+    found = await _m3ter(folder)
+    for vendor, plan, severity, summary in (
+        ("monetate", "europe", "S1", "All product images on our shop are broken"),
+        ("monta", "partner", "P1", "All charge points are offline"),
+        ("commerceup", "standard", "C2", "Discount codes are refused at the checkout"),
+    ):
+        found |= await _emergency(folder, vendor, plan, severity, summary)
+    return found
+
+
+async def _m3ter(folder: Path) -> dict[str, Scene]:
+    desk = await open_desk(folder, FRIDAY, desk_file("m3ter", "gold") + HOLDING.replace("2h", "4h"))
+    policy = desk.desk.directory.policy_on(desk.clock.now().date())
+    found = {"get-help": _scene(desk, ACCOUNT, get_help(policy))}
+    form = await desk.asks_for_help(ALICE)
+    found["form"] = _scene(desk, "", form)
+    refused = await desk.sends(ALICE, form, summary="", details="Since 8:00 each run takes an hour.")
+    assert isinstance(refused, Ask)
+    found["form-errors"] = _scene(desk, "", refused.form)
+    answers = {"request": "incident", "production": "reduced", "privacy": "no"}
+    key = await desk.submits(ALICE, SUMMARY, answers, details="Since 8:00 each run takes an hour.")
+    found["card-open"] = _scene(desk, ACCOUNT, desk.face(key))
+    found["agents-card"] = _scene(desk, TRIAGE, desk.face(key, Audience.AGENTS))
+    found["reply-form"] = _scene(desk, "", form_of(await desk.presses(BOB, "Reply", key)))
+    why = await desk.presses(ALICE, "Why?", key)
+    assert isinstance(why, Show)
+    found["receipt"] = _scene(desk, ACCOUNT, why.view)
+    await desk.does(BOB, "Hold", key, text="We wait for your log of last night.")
+    found["card-on-hold"] = _scene(desk, ACCOUNT, desk.face(key))
+    await desk.writes(ALICE, "Here is the log.", key)
+    await desk.fast_forward(hours=3, minutes=15)
+    found["card-warning"] = _scene(desk, ACCOUNT, desk.face(key))
+    found["board"] = await _board(desk)
+    await desk.fast_forward(hours=1)
+    found["card-breached"] = _scene(desk, ACCOUNT, desk.face(key))
+    root = desk.card(key).ref
+    told = [said.view for said in desk.said if said.thread == root]
+    found["breach"] = _scene(desk, ACCOUNT, *told[-1:], thread=True)
+    found["tam"] = _scene(desk, "Dana", *(said.view for said in desk.direct(DANA)))
+    await desk.does(
+        BOB, "Reply", key, text="Sorry for the wait: the bill queue was stuck, we restart it now."
+    )
+    await desk.does(BOB, "Resolve", key, text="The queue runs again and every bill of today is out.")
+    found["card-resolved"] = _scene(desk, ACCOUNT, desk.face(key))
+    told = [said.view for said in desk.said if said.thread == root]
+    found["thread-resolved"] = _scene(desk, ACCOUNT, *told[-2:], thread=True)
+    return found
+
+
+async def _emergency(folder: Path, vendor: str, plan: str, severity: str, summary: str) -> dict[str, Scene]:
+    desk = await open_desk(folder, FRIDAY, desk_file(vendor, plan))
+    example = load(vendor)[-1].triage.example(severity) or {}
+    key = await desk.submits(ALICE, summary, {name: given[0] for name, given in example.items() if given})
+    return {
+        f"{vendor}-customer": _scene(desk, ACCOUNT, desk.face(key)),
+        f"{vendor}-agents": _scene(desk, TRIAGE, desk.face(key, Audience.AGENTS)),
+    }
+
+
+async def _board(desk: DeskInMemory) -> Scene:
+    await desk.submits(ALICE, "How do we add a second price list?", _HOW_TO)
+    answer = await desk.answers(HomeOpened(desk.envelope(), desk.clock.now(), BOB, ACME))
+    assert isinstance(answer, Show)
+    return Scene("Home", desk.clock.now(), (answer.view,), board=True)
+
+
+_HOW_TO = {"request": "how_to", "production": "unaffected", "privacy": "no"}
+
+
+def _scene(desk: DeskInMemory, where: str, *shown: View | Form, thread: bool = False) -> Scene:
+    if isinstance(shown[0], Form):
+        return Scene(where, desk.clock.now(), shown[0])
+    views = tuple(view for view in shown if not isinstance(view, Form))
+    return Scene(where, desk.clock.now(), views, thread)
