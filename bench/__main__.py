@@ -14,7 +14,19 @@ from pathlib import Path
 from bench.measure import Progress
 from bench.report import Report
 
-GROUPS = {"calendars": "bench.calendars", "teams": "bench.teams", "opens": "bench.opens"}
+GROUPS = {
+    name: f"bench.{name}"
+    for name in (
+        "calendars",
+        "opens",
+        "modal",
+        "teams",
+        "commits",
+        "wakes",
+        "deliveries",
+        "footprint",
+    )
+}
 """Group → the module whose `run` measures it; loaded only when asked for, so none needs another's peers."""
 
 

@@ -40,11 +40,7 @@ from demo.stage import Cast
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 EVENTS = "/slack/events"
-A_VIEW = {
-    "type": "view_submission",
-    "user": {"id": "U0ALICE", "team_id": "T0VENDOR"},
-    "view": {"id": "VIEWID", "callback_id": "intake"},
-}
+A_SUBMISSION = {"type": "view_submission", "user": {"id": "U0ALICE", "team_id": "T0VENDOR"}}
 
 
 @asynccontextmanager
@@ -74,7 +70,7 @@ async def _sample(desk: Desk, cast: Cast) -> str:
             action = block["element"]["action_id"]
             values[block["block_id"]] = {action: _entry(block["element"], given)}
     view |= {"id": "VIEWID", "hash": "1.a", "state": {"values": values}}
-    return json.dumps({**A_VIEW, "view": view})
+    return json.dumps({**A_SUBMISSION, "view": view})
 
 
 def _entry(element: dict[str, Any], given: dict[str, str | list[str]]) -> dict[str, Any]:
@@ -89,12 +85,12 @@ def _entry(element: dict[str, Any], given: dict[str, str | list[str]]) -> dict[s
 
 @asynccontextmanager
 async def hello(folder: Path) -> AsyncIterator[tuple[Handler, str]]:
-    yield _bolt(False, _nothing), json.dumps(A_VIEW)
+    yield _bolt(False, _nothing), ""
 
 
 @asynccontextmanager
 async def floor(folder: Path) -> AsyncIterator[tuple[Handler, str]]:
-    yield _bolt(True, _nothing), json.dumps(A_VIEW)
+    yield _bolt(True, _nothing), ""
 
 
 @asynccontextmanager
@@ -109,7 +105,7 @@ async def naive(folder: Path) -> AsyncIterator[tuple[Handler, str]]:
         async with AsyncSession(engine) as session:
             await orm_open(session, body["view"]["id"])
 
-    yield _bolt(False, open_ticket), json.dumps(A_VIEW)
+    yield _bolt(False, open_ticket), ""
     await engine.dispose()
 
 

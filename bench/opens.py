@@ -35,11 +35,12 @@ def run(progress: Progress) -> Report:
     progress.say("opens: starting the servers")
     with ExitStack() as stack:
         servers = {name: stack.enter_context(_server(name)) for name in CALLS}
+        _, sample = servers[OURS]
         pinned(1)
         crowd: dict[str, list[Burst]] = {name: [] for name in CALLS}
         alone: dict[str, list[Burst]] = {name: [] for name in CALLS}
         for number in range(ROUNDS):
-            for name, (url, sample) in servers.items():
+            for name, (url, _) in servers.items():
                 progress.say(f"opens: round {number + 1} of {ROUNDS}, {name}")
                 many, few = CALLS[name]
                 crowd[name].append(_burst(url, sample, f"{number}-m", many, AT_ONCE))
@@ -112,7 +113,7 @@ def _gates(crowd: Mapping[str, Sequence[Burst]], alone: Mapping[str, Sequence[Bu
 
 @contextmanager
 def _server(name: str) -> Iterator[tuple[str, str]]:
-    """Its address, and a body of the form with VIEWID where each request's own is to stand."""
+    """Its address; ours also tells a body of the form, with VIEWID where each request's own is to stand."""
     role = {OURS: "ours", HELLO: "hello", NAIVE: "naive", FLOOR: "floor"}[name]
     with tempfile.TemporaryDirectory(prefix="frontline-bench-") as folder:
         process = subprocess.Popen(

@@ -206,6 +206,9 @@ class Pages:
     async def notes(self, topic: str) -> dict[str, str]:
         return {}
 
+    async def forget(self, topic: str, key: str) -> None:
+        pass
+
 
 @asynccontextmanager
 async def stock(microsoft: str) -> AsyncIterator[dict[str, Handler]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from bot import history
 from bot.directory import Directory
-from bot.views import Audience, Button, GetHelp, PromiseLine, Style, TicketCard
+from bot.views import Audience, Button, GetHelp, PromiseLine, QueueRow, Style, TicketCard
 from sla_core.countdown import Countdown, Phase, Tone
-from sla_core.engine import countdowns
+from sla_core.engine import countdowns, promises
+from sla_core.events import Held
 from sla_core.policy import Metric, Policy, amount_text
 from sla_core.ticket import State, Ticket
 
@@ -18,6 +20,7 @@ METRICS = {
     Metric.RESOLUTION: "Resolution",
     Metric.DUE_DATE: "Due date",
 }
+GET_HELP = Button("get_help", "Get help", "", Style.PRIMARY)
 _TONES = (Tone.DONE, Tone.CALM, Tone.WARN, Tone.ALARM)
 
 
@@ -40,11 +43,43 @@ def card(
         worker=_worker(ticket),
         tone=_tone(ticket, lines),
         promises=lines,
-        facts=tuple((_facts if for_agents else _customer_facts)(ticket, policy, directory)),
+        facts=(
+            *_hold(ticket, for_agents),
+            *(_facts if for_agents else _customer_facts)(ticket, policy, directory),
+        ),
         details=ticket.opened.details if for_agents else "",
         note=() if lines else (f"{severity.source.says}",),
         buttons=tuple(_agents_buttons(ticket, policy) if for_agents else _customer_buttons(ticket)),
+        history=history.lately(ticket, policy) if for_agents else (),
+        earlier=max(len(ticket.history) - history.MOST, 0) if for_agents else 0,
     )
+
+
+def row(ticket: Ticket, policy: Policy, audience: Audience, now: datetime) -> QueueRow:
+    """The ticket among others. Agents can take what nobody has."""
+    for_agents = audience is Audience.AGENTS
+    due = next_due(ticket, policy, now)
+    line = promise_line(due, _wording(ticket, policy, due.metric)) if due else None
+    takes = for_agents and ticket.owner is None and ticket.state is State.OPEN
+    return QueueRow(
+        key=ticket.key,
+        title=ticket.opened.summary,
+        state=_state(ticket),
+        severity=ticket.severity,
+        severity_name=policy.severities[ticket.severity].name,
+        turn=_turn_in_row(ticket, policy, for_agents),
+        worker=works_on(ticket) if ticket.state is State.OPEN else "",
+        tone=_tone(ticket, (line,) if line else ()),
+        promise=line,
+        button=_take(ticket) if takes else None,
+    )
+
+
+def next_due(ticket: Ticket, policy: Policy, now: datetime) -> Countdown | None:
+    """Of what is still to be kept, that which is due first; what is on hold comes last."""
+    both = zip(promises(ticket, policy), countdowns(ticket, policy, now), strict=True)
+    unsettled = [shown for promise, shown in both if not promise.settled]
+    return min(unsettled, key=lambda shown: (shown.due_at is None, shown.due_at or now), default=None)
 
 
 def promise_line(countdown: Countdown, wording: str) -> PromiseLine:
@@ -92,7 +127,7 @@ def bound_text(bound: timedelta) -> str:
 
 def get_help(policy: Policy) -> GetHelp:
     """The standing message of a customer channel."""
-    return GetHelp(policy.name, (Button("get_help", "Get help", "", Style.PRIMARY),))
+    return GetHelp(policy.name, (GET_HELP,))
 
 
 def _tone(ticket: Ticket, lines: tuple[PromiseLine, ...]) -> Tone:
@@ -119,7 +154,20 @@ def _turn(ticket: Ticket, policy: Policy, for_agents: bool) -> str:
         case State.OPEN if ticket.customers_turn:
             return "The customer's" if for_agents else "Yours: your answer is awaited"
         case State.OPEN:
-            return "Ours" if for_agents else f"{policy.vendor}'s"
+            return "Ours" if for_agents else _possessive(policy.name)
+
+
+def _turn_in_row(ticket: Ticket, policy: Policy, for_agents: bool) -> str:
+    """The same in few words, for a line without labels."""
+    if ticket.state is State.CLOSED:
+        return "nobody's turn"
+    if ticket.state is State.RESOLVED or ticket.customers_turn:
+        return "the customer's turn" if for_agents else "your turn"
+    return "our turn" if for_agents else f"{_possessive(policy.name)} turn"
+
+
+def _possessive(name: str) -> str:
+    return f"{name}'" if name.endswith("s") else f"{name}'s"
 
 
 def _worker(ticket: Ticket) -> str:
@@ -130,14 +178,38 @@ def _worker(ticket: Ticket) -> str:
     return "nobody yet"
 
 
+def works_on(ticket: Ticket) -> str:
+    """Who works on it, for a line without labels."""
+    if ticket.owner:
+        return f"{ticket.owner.name} works on it"
+    return _worker(ticket) if ticket.acknowledged_by else "nobody works on it yet"
+
+
+def cited(says: str, clauses: Sequence[str]) -> str:
+    """A sentence of the policy and the clauses it stands in, without the full stop."""
+    return f"{says.strip().removesuffix('.')} ({', '.join(clauses)})"
+
+
+def _hold(ticket: Ticket, for_agents: bool) -> Iterator[tuple[str, str]]:
+    """Who paused the clocks, why, and how they go on."""
+    if not ticket.held:
+        return
+    since = ticket.holds[-1].start
+    hold = next((e for e in ticket.history if isinstance(e, Held) and e.at == since), None)
+    why = f"{hold.by.name}: “{hold.reason.strip()}”" if hold else ticket.holds[-1].why
+    ends = "" if for_agents else " The clocks go on as soon as you write in this ticket's thread."
+    yield "On hold", why + ends
+
+
 def _customer_facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tuple[str, str]]:
-    if not ticket.confirmed:
+    if not ticket.confirmed and ticket.state is State.OPEN and ticket.first_answer_at is None:
         yield "Confirmed", "not yet: proposed from your answers, an agent will confirm it"
     severity = policy.severities[ticket.severity]
-    if severity.effort:
+    is_open = ticket.state is State.OPEN
+    if severity.effort and is_open:
         yield "Effort", severity.effort
     contact = policy.plans[ticket.opened.plan].emergency_contact
-    if severity.pages and contact:
+    if severity.pages and contact and is_open:
         yield "Emergency contact", contact
     named = policy.plans[ticket.opened.plan].first_contact
     account = directory.settings.accounts.get(ticket.opened.account)
@@ -152,7 +224,11 @@ def _facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tup
     plan = policy.plans[opened.plan]
     yield "Customer", f"{account.name if account else opened.account}, plan {plan.name}"
     yield "Opened by", f"{opened.by.name}, for the customer" if opened.by_agent else opened.by.name
-    yield "Confirmed", "yes" if ticket.confirmed else f"not yet: {opened.why} ({opened.clause})"
+    if ticket.confirmed:
+        yield "Confirmed", "yes"
+    elif ticket.state is State.OPEN:
+        cure = "" if ticket.first_answer_at is None else ". Take it confirms it"
+        yield "Confirmed", f"not yet: {cited(opened.why, [opened.clause])}{cure}"
     for question in policy.triage.questions:
         given = opened.answers.get(question.id, ())
         if given:
@@ -162,9 +238,10 @@ def _facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tup
     for note in opened.notes:
         yield "Note", note
     severity = policy.severities[ticket.severity]
-    if severity.effort:
+    is_open = ticket.state is State.OPEN
+    if severity.effort and is_open:
         yield "Effort", severity.effort
-    if severity.staffed and ticket.owner is None and ticket.state is State.OPEN:
+    if severity.staffed and ticket.owner is None and is_open:
         yield "Staffing", "somebody must be on it at all times, and nobody has taken it"
 
 
@@ -180,15 +257,20 @@ def _customer_buttons(ticket: Ticket) -> Iterator[Button]:
         yield Button("reopen", "Reopen", ticket.key)
 
 
+def _take(ticket: Ticket) -> Button:
+    return Button("take", "Take it", ticket.key)
+
+
 def _agents_buttons(ticket: Ticket, policy: Policy) -> Iterator[Button]:
     if ticket.state is not State.OPEN:
         yield Button("why", "Why?", ticket.key)
         yield Button("reopen", "Reopen", ticket.key)
         return
-    if not (ticket.acknowledged_by or ticket.owner):
+    seen = bool(ticket.acknowledged_by or ticket.owner)
+    if not seen:
         yield Button("acknowledge", "Acknowledge", ticket.key, Style.PRIMARY)
-    yield Button("take", "Take it", ticket.key)
-    yield Button("reply", "Reply", ticket.key, Style.PRIMARY)
+    yield _take(ticket)
+    yield Button("reply", "Reply", ticket.key, Style.PRIMARY if seen else Style.PLAIN)
     yield Button("severity", "Change severity", ticket.key)
     yield Button("update", "Update", ticket.key)
     yield Button("escalate", "Escalate", ticket.key)

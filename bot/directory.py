@@ -10,6 +10,7 @@ from bot.ports import ChatPlatform, Never, NotNow
 from bot.settings import Account, DeskSettings, Person
 from sla_core.catalog.load import version_at
 from sla_core.policy import Policy
+from sla_core.ticket import Ticket
 
 LEADERSHIP = "leadership"
 
@@ -24,6 +25,7 @@ class Directory:
     def __init__(self, settings: DeskSettings) -> None:
         self.settings = settings
         self._in_groups: dict[tuple[str, str], frozenset[UserRef]] = {}
+        self._moved: dict[Place, Place] = {}
         self._by_channel = {
             (channel.platform, channel.id): account
             for account in settings.accounts.values()
@@ -58,17 +60,51 @@ class Directory:
         return version_at(list(self.settings.policies), day)
 
     def account_of(self, place: Place) -> Account | None:
-        return self._by_channel.get((place.platform, place.id))
+        """Whose channel this is, or was before it moved."""
+        addresses = (place, *self.formerly(place), self.now_at(place))
+        found = (self._by_channel.get((at.platform, at.id)) for at in addresses)
+        return next((account for account in found if account), None)
+
+    def channels_of(self, account: Account) -> list[Place]:
+        """Where the account's channels are now."""
+        return [self.now_at(channel) for channel in account.channels]
+
+    def channel_of(self, ticket: Ticket) -> Place:
+        """Where the ticket's customer is spoken to now."""
+        return self.now_at(Place.parse(ticket.opened.channel))
+
+    def moved(self, old: Place, new: Place) -> None:
+        """A channel has another address from now on, though the desk's file may not know it yet."""
+        if old in self._later(new):
+            del self._moved[new]
+        if old != new:
+            self._moved[old] = new
+
+    def now_at(self, place: Place) -> Place:
+        """The address that a channel has today."""
+        return [place, *self._later(place)][-1]
+
+    def _later(self, place: Place) -> list[Place]:
+        addresses = []
+        while place in self._moved:
+            place = self._moved[place]
+            addresses.append(place)
+        return addresses
+
+    def formerly(self, place: Place) -> list[Place]:
+        """The addresses that a channel had before, latest first."""
+        before = [old for old, new in self._moved.items() if new == place]
+        return [*before, *(older for old in before for older in self.formerly(old))]
 
     def is_triage(self, place: Place) -> bool:
         chat = self.settings.chats.get(place.platform)
-        return chat is not None and chat.triage is not None and chat.triage.id == place.id
+        return chat is not None and chat.triage is not None and self.now_at(chat.triage) == self.now_at(place)
 
     def triage_for(self, channel: Place) -> Place:
         """Where agents work a customer channel's tickets: on its own platform where that has a triage."""
         own = self.settings.chats.get(channel.platform)
         every = [chat.triage for chat in (own, *self.settings.chats.values()) if chat and chat.triage]
-        return every[0]
+        return self.now_at(every[0])
 
     def is_agent(self, actor: Actor, account: Account | None = None) -> bool:
         """Listed, in a listed user group, in a rota, or the TAM of this account."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -29,6 +30,13 @@ class Environment(BaseSettings):
     port: int = 3000
     slack_bot_token: SecretStr | None = None
     slack_signing_secret: SecretStr | None = None
+    slack_app_token: SecretStr | None = None
+    """Set: Slack's requests come over a socket, and no public address is needed."""
+    slack_client_id: str | None = None
+    slack_client_secret: SecretStr | None = None
+    """Set: any workspace may install the app, at /slack/install."""
+    frontline_secret_key: SecretStr | None = None
+    """Keys that stored tokens are sealed with; of several, after commas, the first seals and each opens."""
     slack_api_url: str = SLACK_API
     microsoft_app_id: str | None = None
     microsoft_app_password: SecretStr | None = None
@@ -40,6 +48,11 @@ class Environment(BaseSettings):
     frontline_local_slack: str | None = None
     """A zone such as Europe/Berlin. The client at SLACK_API_URL is a local one that shows no date tokens, so
     dates are written out in this zone, and that forgets untouched fields."""
+
+    @property
+    def many_workspaces(self) -> bool:
+        """Whether workspaces install the app by themselves."""
+        return self.slack_client_id is not None or self.slack_client_secret is not None
 
     @property
     def stage_clock(self) -> StageClock | None:
@@ -70,10 +83,7 @@ def check_environment(env: Environment, desk: DeskSettings) -> None:
 
 def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
     if "slack" in desk.chats:
-        if env.slack_bot_token is None:
-            yield "SLACK_BOT_TOKEN", "is not set; copy the Bot User OAuth Token (xoxb-…) of your Slack app"
-        if env.slack_signing_secret is None:
-            yield "SLACK_SIGNING_SECRET", "is not set; copy it from your Slack app, Basic Information"
+        yield from _slack_faults(env)
     if "teams" in desk.chats:
         yield from _teams_faults(env)
     if not 0 <= env.port <= 65535:
@@ -98,6 +108,54 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
         StageClock.parse(env.frontline_clock)
     except ValueError as wrong:
         yield "FRONTLINE_CLOCK", str(wrong)
+
+
+def _slack_faults(env: Environment) -> Iterator[tuple[str, str]]:
+    if env.many_workspaces:
+        if env.slack_bot_token is not None:
+            yield (
+                "SLACK_BOT_TOKEN",
+                "is for one workspace, SLACK_CLIENT_ID and SLACK_CLIENT_SECRET for many; unset it, or both "
+                "of those",
+            )
+        for key, value in (
+            ("SLACK_CLIENT_ID", env.slack_client_id),
+            ("SLACK_CLIENT_SECRET", env.slack_client_secret),
+        ):
+            if value is None:
+                yield key, "is not set; copy it from your Slack app, Basic Information, App Credentials"
+        if env.frontline_secret_key is None:
+            yield (
+                "FRONTLINE_SECRET_KEY",
+                "is not set, and the tokens of workspaces are stored encrypted; make one with "
+                "`openssl rand -base64 32`",
+            )
+    elif env.slack_bot_token is None:
+        yield "SLACK_BOT_TOKEN", "is not set; copy the Bot User OAuth Token (xoxb-…) of your Slack app"
+    if env.frontline_secret_key is not None:
+        keys = [key.strip() for key in env.frontline_secret_key.get_secret_value().split(",")]
+        if not all(map(_is_key, keys)):
+            yield (
+                "FRONTLINE_SECRET_KEY",
+                "has a part that is no key of 32 bytes in base64; make one with `openssl rand -base64 32`, "
+                "and put commas between several",
+            )
+    if env.slack_app_token is not None:
+        if not env.slack_app_token.get_secret_value().startswith("xapp-"):
+            yield (
+                "SLACK_APP_TOKEN",
+                "is no app-level token (xapp-…); make one with the scope connections:write in your Slack "
+                "app, Basic Information, or unset it to be reached over HTTP",
+            )
+    elif env.slack_signing_secret is None:
+        yield "SLACK_SIGNING_SECRET", "is not set; copy it from your Slack app, Basic Information"
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(b64decode(text.replace("-", "+").replace("_", "/"), validate=True)) == 32
+    except ValueError:
+        return False
 
 
 def _teams_faults(env: Environment) -> Iterator[tuple[str, str]]:

@@ -22,6 +22,7 @@ from sla_core.events import (
     Breached,
     Called,
     Closed,
+    Corrected,
     CustomerWrote,
     DueDateSet,
     Escalated,
@@ -47,7 +48,7 @@ VIA_FORM = "form"
 
 def redraw(ticket: Ticket, directory: Directory, stamp: str, priority: Priority) -> list[Message]:
     """Both cards drawn anew. `stamp` tells this occasion from others."""
-    channel = Place.parse(ticket.opened.channel)
+    channel = directory.channel_of(ticket)
     places = {Audience.CUSTOMER: channel, Audience.AGENTS: directory.triage_for(channel)}
     return [
         Message(
@@ -110,6 +111,8 @@ class _Occasion:
                     yield self.voice.triage(words.customer_wrote(key, event))
                 if self.voice.before.held and not self.ticket.held:
                     yield from self.voice.both(words.resumed(key, event.by), what="resumed")
+            case Corrected():
+                yield self.voice.triage(words.corrected(key, event))
             case SeverityChanged():
                 before = self.voice.before.severity
                 said = words.severity_changed(self.ticket, before, event, self.policy)
@@ -123,7 +126,11 @@ class _Occasion:
                     words.extended(self.ticket, event, self.policy), effect=self.voice.seq
                 )
             case Held():
-                yield from self.voice.both(words.held(key, event), effect=self.voice.seq)
+                held = words.held(key, event)
+                yield self.voice.customer(
+                    (*held, words.GOES_ON), priority=Priority.STATE, effect=self.voice.seq
+                )
+                yield self.voice.triage(held, priority=Priority.STATE)
             case Resumed():
                 yield from self.voice.both(words.resumed(key, event.by))
             case Escalated():
@@ -132,7 +139,7 @@ class _Occasion:
                 yield self._call(event.step, None)
             case Resolved():
                 said = words.resolved(key, event)
-                yield self.voice.customer(said, effect=self.voice.seq)
+                yield self.voice.customer((*said, words.IS_IT_SOLVED), effect=self.voice.seq)
                 yield self.voice.triage(said)
                 yield from self.voice.news(said)
             case Closed():
@@ -218,6 +225,8 @@ class _Occasion:
             )
         if event.notes:
             yield self.voice.triage(words.noted(self.ticket.key, event.notes), Tone.WARN, what="notes")
+        if event.files:
+            yield self.voice.triage(words.came_along(self.ticket.key, event), what="files")
         yield from self._page(event.severity, event.at)
         yield from self._first_contact(triage)
 

@@ -25,3 +25,12 @@ def configure_logs(quiet: bool = False) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[_Forwarded()], level=logging.WARNING, force=True)
+
+
+class _Forwarded(logging.Handler):
+    """What libraries warn of, as lines like ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = structlog.get_logger().bind(logger=record.name)
+        said.log(record.levelno, record.getMessage(), exc_info=record.exc_info)

@@ -85,8 +85,19 @@ class PromiseLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Happened:
+    """One line of a ticket's history: who did what, and when."""
+
+    at: datetime
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class TicketCard:
-    """A ticket's face. `facts` are label and text pairs; the agents' card has more of them."""
+    """A ticket's face. `facts` are label and text pairs; the agents' card has more of them.
+
+    `history` is what happened last, newest last; `earlier` more happened before it.
+    """
 
     key: str
     audience: Audience
@@ -102,6 +113,8 @@ class TicketCard:
     details: str = ""
     note: Rich = ()
     buttons: tuple[Button, ...] = ()
+    history: tuple[Happened, ...] = ()
+    earlier: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +165,43 @@ class GetHelp:
     buttons: tuple[Button, ...]
 
 
-View = TicketCard | Notice | Receipt | GetHelp
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One ticket of a board; `promise` is the one that is due next, where anything is promised."""
+
+    key: str
+    title: str
+    state: str
+    severity: str
+    severity_name: str
+    turn: str
+    worker: str
+    tone: Tone
+    promise: PromiseLine | None = None
+    button: Button | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSection:
+    """Tickets under one heading, in the order in which their turn comes; `more` of them are not listed."""
+
+    title: str
+    rows: tuple[QueueRow, ...]
+    lead: Rich = ()
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QueueBoard:
+    """The open tickets that somebody has to do with, as they stood at `at`."""
+
+    title: str
+    at: datetime
+    sections: tuple[QueueSection, ...]
+    intro: Rich = ()
+    buttons: tuple[Button, ...] = ()
+    foot: Rich = ()
+    """What is good to know and stands below the tickets."""
+
+
+View = TicketCard | Notice | Receipt | GetHelp | QueueBoard

@@ -10,7 +10,7 @@ from bot.address import Place, UserRef
 from bot.directory import Directory
 from bot.ports import Message, Priority
 from bot.settings import Account, Person
-from bot.views import Audience, Button, Mention, Notice, Part, Rich
+from bot.views import Audience, Button, Mention, Notice, Part, Rich, Style
 from sla_core.countdown import Tone
 from sla_core.events import Breached, Escalated, Warned
 from sla_core.policy import Policy
@@ -38,7 +38,7 @@ class Voice:
 
     @property
     def channel(self) -> Place:
-        return Place.parse(self.ticket.opened.channel)
+        return self.directory.channel_of(self.ticket)
 
     @property
     def account(self) -> Account | None:
@@ -51,9 +51,10 @@ class Voice:
         return [*self.named(list(people.values()), self.directory.triage_for(self.channel)), *empty]
 
     def named(self, people: Sequence[Person], place: Place) -> list[Part]:
+        """Each called by a mention, but for whoever did this: they know."""
         return [
             Mention(UserRef(place.platform, "", id_), person.name)
-            if (id_ := person.on(place.platform))
+            if (id_ := person.on(place.platform)) and not self._did_it(person)
             else person.name
             for person in people
         ]
@@ -131,14 +132,20 @@ class Voice:
         return [(person.id, ref) for person, ref in self.directory.alerted(self.account, platform)]
 
     def news(self, said: Rich) -> Iterator[Message]:
-        """Tells those who had a direct message about this ticket how it went on."""
+        """Tells those who had a direct message about this ticket how it went on, unless they did it."""
         if self.account is None:
             return
         told = Warned | Breached | Escalated if self.directory.tam(self.account) else Escalated
         if not any(isinstance(event, told) for event in self.ticket.history):
             return
         for person, ref in self.directory.alerted(self.account, self.channel.platform):
-            yield Message(self.key(f"dm/{person.id}"), self.ticket.key, ref, Notice(said), Priority.STATE)
+            if not self._did_it(person):
+                yield Message(self.key(f"dm/{person.id}"), self.ticket.key, ref, Notice(said), Priority.STATE)
+
+    def _did_it(self, person: Person) -> bool:
+        """Whether the event is this person's own act, on whichever platform they did it."""
+        platform, _, user = self.ticket.history[self.seq - 1].by.id.partition(":")
+        return bool(user) and person.on(platform) == user.partition(":")[2]
 
     def key(self, what: str) -> str:
         return f"{self.ticket.key}/{self.seq}/{what}"
@@ -146,7 +153,7 @@ class Voice:
 
 def alert_buttons(ticket: str) -> tuple[Button, ...]:
     return (
-        Button("alert_acknowledge", "Acknowledge", ticket),
+        Button("alert_acknowledge", "Acknowledge", ticket, Style.PRIMARY),
         Button("alert_call", "I'll call", ticket),
         Button("alert_delegate", "Delegate", ticket),
         Button("alert_snooze", "Snooze", ticket),

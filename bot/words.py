@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from bot.cards import METRICS
-from bot.views import Part, Quote, Rich, Strong, When
+from bot.cards import METRICS, cited, works_on
+from bot.views import Link, Part, Quote, Rich, Strong, When
 from sla_core.engine import promises
 from sla_core.events import (
     Alerted,
     Answered,
     Breached,
+    Corrected,
     CustomerWrote,
     DueDateSet,
     Escalated,
@@ -19,6 +20,7 @@ from sla_core.events import (
     Extended,
     Held,
     Kind,
+    Opened,
     Reopened,
     Resolved,
     SeverityChanged,
@@ -28,6 +30,15 @@ from sla_core.events import (
 )
 from sla_core.policy import Policy, Step
 from sla_core.ticket import Ticket
+
+GOES_ON = "They go on as soon as you write here."
+"""To the customer, below a hold."""
+IS_IT_SOLVED = "Is it solved? Then press Close on the card, otherwise Reopen."
+"""To the customer, below a resolution."""
+LATE = timedelta(minutes=1)
+"""From here on it is said how late a warning or a breach is told."""
+DOWN = timedelta(minutes=5)
+"""A running desk is never this late."""
 
 
 def keyed(key: str, *parts: Part) -> Rich:
@@ -51,15 +62,44 @@ def answered(key: str, event: Answered, policy: Policy) -> Rich:
         case Kind.REPLY:
             return keyed(key, f"{event.by.name} replied:", Quote(event.text))
         case Kind.MESSAGE:
-            return keyed(key, f"{event.by.name} wrote in the customer's thread:", Quote(event.text))
+            return keyed(key, f"{event.by.name} wrote in the customer's thread:", *_sent(event))
 
 
 def customer_wrote(key: str, event: CustomerWrote) -> Rich:
-    return keyed(key, f"{event.by.name} wrote:", Quote(event.text))
+    return keyed(key, f"{event.by.name} wrote:", *_sent(event))
+
+
+def _sent(event: Answered | CustomerWrote) -> Iterable[Part]:
+    """The words, and the files that came with them; a file of which only the name is known is no link."""
+    if event.text.strip():
+        yield Quote(event.text)
+    yield from _files(event)
+
+
+def _files(event: Opened | Answered | CustomerWrote) -> Iterable[Part]:
+    if event.files:
+        yield f" {'file' if len(event.files) == 1 else 'files'}: "
+    for number, file in enumerate(event.files):
+        yield from (", ",) if number else ()
+        yield Link(file.url, file.name) if file.url else file.name
+
+
+def came_along(key: str, event: Opened) -> Rich:
+    """The files of a ticket, as it was opened."""
+    return keyed(key, f"{event.by.name} sent along", *_files(event))
+
+
+def corrected(key: str, event: Corrected) -> Rich:
+    """Whose message reads how now. Who deletes one is not told, so it is not said."""
+    if event.text is None:
+        return keyed(key, f"a message of {event.by.name} was deleted.")
+    if not event.text:
+        return keyed(key, f"{event.by.name} took the words out of a message.")
+    return keyed(key, f"{event.by.name} changed a message:", Quote(event.text))
 
 
 def details_added(key: str, event: CustomerWrote) -> Rich:
-    return keyed(key, f"{event.by.name} added details:", Quote(event.text))
+    return keyed(key, f"{event.by.name} added details:", *_sent(event))
 
 
 def severity_changed(ticket: Ticket, before: str, event: SeverityChanged, policy: Policy) -> Rich:
@@ -100,16 +140,11 @@ def extended(ticket: Ticket, event: Extended, policy: Policy) -> Rich:
 
 
 def held(key: str, event: Held) -> Rich:
-    return keyed(
-        key,
-        f"{event.by.name} put the clocks on hold:",
-        Quote(event.reason),
-        "They go on as soon as you write here.",
-    )
+    return keyed(key, f"{event.by.name} put the clocks on hold:", Quote(event.reason))
 
 
 def resumed(key: str, by: Who) -> Rich:
-    return keyed(key, f"the clocks go on ({by.name}).")
+    return keyed(key, f"the hold is over ({by.name}); the clocks go on.")
 
 
 def escalated(key: str, event: Escalated) -> Rich:
@@ -159,12 +194,7 @@ def first_contact(key: str, contact: str, people: Sequence[Part]) -> Rich:
 
 
 def resolved(key: str, event: Resolved) -> Rich:
-    return keyed(
-        key,
-        f"{event.by.name} resolved this ticket:",
-        Quote(event.text),
-        "Is it solved? Then press Close on the card, otherwise Reopen.",
-    )
+    return keyed(key, f"{event.by.name} resolved this ticket:", Quote(event.text))
 
 
 def closed(key: str, by: Who) -> Rich:
@@ -176,40 +206,60 @@ def reopened(key: str, event: Reopened) -> Rich:
 
 
 def warned(ticket: Ticket, event: Warned, policy: Policy) -> Rich:
-    """How much is left of which promise, and what was promised."""
+    """What is due when, and what was promised; if it is told late, how late."""
+    running = (promise.warn_at for promise in promises(ticket, policy) if promise.run == event.run)
     return keyed(
         ticket.key,
         Strong(f"Warning: {METRICS[event.metric].lower()} is due "),
         When(event.due_at),
-        f". {_promise_says(ticket, event, policy)}",
+        f".{_promise_says(ticket, event, policy)}{_lateness(ticket, event, next(running, None))}",
     )
 
 
 def breached(ticket: Ticket, event: Breached, policy: Policy) -> Rich:
-    late = event.at - event.due_at
-    lateness = f" Noticed {amount_text_of(late.total_seconds())} later." if late.total_seconds() >= 60 else ""
+    """What was due when, and what was promised; if it is told late, how late."""
     return keyed(
         ticket.key,
         Strong(f"Breached: {METRICS[event.metric].lower()} was due "),
         When(event.due_at),
-        f". {_promise_says(ticket, event, policy)}{lateness}",
+        f".{_promise_says(ticket, event, policy)}{_lateness(ticket, event, event.due_at)}",
     )
 
 
 def about(ticket: Ticket, account: str) -> Rich:
     """Which ticket this is, for somebody who does not have its card before them."""
-    return (f" {account}, {ticket.severity}:", Quote(ticket.opened.summary))
+    working = works_on(ticket)
+    return (
+        f" {account}, {ticket.severity}:",
+        Quote(ticket.opened.summary),
+        f"{working[0].upper()}{working[1:]}.",
+    )
 
 
-def amount_text_of(seconds: float) -> str:
-    minutes = int(seconds) // 60
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+def _lateness(ticket: Ticket, event: Warned | Breached, fell_due_at: datetime | None) -> str:
+    """How long after its instant this is told, and why; nothing where it is told in time."""
+    late = event.at - fell_due_at if fell_due_at else timedelta(0)
+    if late < LATE:
+        return ""
+    told = f" Told {_length(late)} late"
+    if any(isinstance(each, Undelivered) and each.at == event.at for each in ticket.history):
+        return f"{told}: what seemed to keep it was never delivered."
+    return f"{told}: the desk was not running." if late >= DOWN else f"{told}."
+
+
+def _length(length: timedelta) -> str:
+    """`3 h`, `1 h 5 min`, `2 days`."""
+    minutes = int(length.total_seconds()) // 60
+    if minutes >= 48 * 60:
+        return f"{minutes // (24 * 60)} days"
+    parts = ((minutes // 60, "h"), (minutes % 60, "min"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 
 def _promise_says(ticket: Ticket, event: Warned | Breached, policy: Policy) -> str:
     for target in policy.targets(ticket.severity, ticket.opened.terms):
         if target.metric is event.metric:
-            return f"Promised: {target.source.says} ({', '.join(target.source.clauses)})"
+            return f" Promised: {cited(target.source.says, target.source.clauses)}."
     return ""
 
 

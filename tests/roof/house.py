@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -29,9 +29,17 @@ SCENE = 20.0
 class House:
     """The workspace of the vendor: two customers' channels, triage, a channel that nobody owns."""
 
-    def __init__(self, folder: Path, speed: float = 1, at: str = FRIDAY_AFTERNOON) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        speed: float = 1,
+        at: str = FRIDAY_AFTERNOON,
+        retry_delays: Sequence[float] = (0.0,),
+    ) -> None:
         self.folder, self.clock = folder, f"{at}*{speed:g}"
-        self.slack = FakeSlack(signing_secret=SECRET, bot_token=TOKEN, commands=["/support"])
+        self.slack = FakeSlack(
+            signing_secret=SECRET, bot_token=TOKEN, commands=["/support"], retry_delays=retry_delays
+        )
         self.gate = Gate(self.slack)
         self.desk: Serving | None = None
         person, channel = self.slack.person, self.slack.channel

@@ -67,11 +67,17 @@ class Serving:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
-    async def start(cls, folder: Path, **given: str) -> Serving:
-        """Returns when it listens, on a port of its own choice."""
+    async def spawn(cls, folder: Path, **given: str) -> Serving:
+        """Returns at once: it may not listen yet."""
         made = cls(await _started(("serve",), folder, {"HOST": "127.0.0.1", "PORT": "0"} | given))
         made._reader = asyncio.create_task(made._read())
         made._reader.add_done_callback(lambda _: made._news.set())
+        return made
+
+    @classmethod
+    async def start(cls, folder: Path, **given: str) -> Serving:
+        """Returns when it listens, on a port of its own choice."""
+        made = await cls.spawn(folder, **given)
         try:
             await made.says("listening")
         except BaseException:

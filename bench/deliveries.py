@@ -1,0 +1,163 @@
+"""Messages on their way: how many a second, in which order, and what happens when a replica is killed.
+
+A platform that takes 5 ms for a send and has no limits; then Slack's limits, on a held clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from time import time
+
+from adapters.sql.store import connect
+from bench import held, postgres, stock
+from bench.children import child
+from bench.measure import Progress
+from bench.platform import Counting, counting
+from bench.report import Gate, Report, Row, Table
+from bot.address import Place
+from bot.ports import Change, Message, Priority
+from bot.views import Notice
+
+CHANNELS, EACH = 20, 100
+MESSAGES = CHANNELS * EACH
+PATIENCE = 90.0
+ONE, TWO, ALONE = "one replica, PostgreSQL", "two replicas, PostgreSQL", "one process, SQLite"
+KILLED = "two replicas, one killed"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of all the messages."""
+
+    rate: float
+    disorder: int
+    lost: int
+    repeats: int
+    gap: float
+    """Seconds, the longest in which nothing came in a channel that still had something to come."""
+
+
+def run(progress: Progress) -> Report:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="frontline-bench-")))
+        server = stack.enter_context(postgres.server())
+        file = stock.desk_file(folder, CHANNELS)
+        runs = {}
+        for name, url, replicas, kill in (
+            (ONE, server.fresh(), 1, False),
+            (TWO, server.fresh(), 2, False),
+            (KILLED, server.fresh(), 2, True),
+            (ALONE, f"sqlite:///{folder}/alone.db", 1, False),
+        ):
+            progress.say(f"deliveries: {name}")
+            runs[name] = asyncio.run(_delivered(url, file, replicas, kill))
+        progress.say(f"deliveries: {held.CARDS:,} live cards on a held clock")
+        edits = asyncio.run(held.measured(folder))
+    return Report(
+        "deliveries",
+        f"{MESSAGES:,} messages into {CHANNELS} channels, 5 ms a send",
+        (_table(runs), held.table(edits)),
+        (*_gates(runs), *held.gates(edits)),
+        _NOTES,
+    )
+
+
+_NOTES = (
+    "desks without requests: wake-ups, couriers, on PostgreSQL the crew; the platform counts, over HTTP",
+    "a gap: the longest in which nothing came into a channel that had more to come; SIGKILL at a third",
+    *held.NOTES,
+)
+
+
+async def _delivered(url: str, file: Path, replicas: int, kill: bool) -> Run:
+    with ExitStack() as stack:
+        async with counting() as platform:
+            if url.startswith("sqlite"):
+                # Nobody else writes such a file while a desk runs on it.
+                await _said(url)
+            words = (url, str(file), platform.url)
+            made = [stack.enter_context(child("bench.replica", *words)) for _ in range(replicas)]
+            for each in made:
+                await asyncio.to_thread(each.hear)
+            if not url.startswith("sqlite"):
+                await _said(url)
+            if kill:
+                await platform.until(MESSAGES // 3, PATIENCE)
+                await asyncio.to_thread(made[0].kill)
+            await platform.until(MESSAGES, PATIENCE)
+            await _complete(platform)
+            return _run(platform)
+
+
+async def _complete(platform: Counting) -> None:
+    """Repeats count as well: wait until each has come."""
+    give_up = time() + PATIENCE
+    while len({sent.key for sent in platform.sent}) < MESSAGES and time() < give_up:
+        await asyncio.sleep(0.05)
+
+
+async def _said(url: str) -> None:
+    """A ticket in each channel that says a hundred things."""
+    async with connect(url) as store:
+        accounts = [stock.account_id(nth) for nth in range(CHANNELS)]
+        await asyncio.gather(
+            *(
+                store.open(f"e-{nth}", account, partial(_draft, nth, account))
+                for nth, account in enumerate(accounts)
+            )
+        )
+
+
+def _draft(nth: int, account: str, number: int) -> Change:
+    key, where = f"{account.upper()}-{number}", Place("slack", stock.channel_id(nth))
+    messages = tuple(
+        Message(f"{key}/{turn:03}", key, where, Notice((f"{turn}",)), Priority.STATE) for turn in range(EACH)
+    )
+    return Change(key, 0, (stock.opened(account, where.id),), None, messages)
+
+
+def _run(platform: Counting) -> Run:
+    sent, places = platform.sent, platform.by_place()
+    disorder = sum(_disorder([each.key for each in there]) for there in places.values())
+    gap = max(_longest([each.at for each in there]) for there in places.values())
+    lost = MESSAGES - len({each.key for each in sent})
+    return Run(len(sent) / (sent[-1].at - sent[0].at), disorder, lost, platform.repeats(), gap)
+
+
+def _disorder(keys: Sequence[str]) -> int:
+    """How often one came that was to come before the one ahead of it."""
+    return sum(later < earlier for earlier, later in pairwise(keys))
+
+
+def _longest(instants: Sequence[float]) -> float:
+    return max(later - earlier for earlier, later in pairwise(instants))
+
+
+def _table(runs: dict[str, Run]) -> Table:
+    rows = [
+        Row(
+            name,
+            found.rate,
+            "/s",
+            found.rate / runs[ONE].rate,
+            f"longest gap {found.gap:.2f} s, {found.repeats} repeated, {found.lost} lost",
+        )
+        for name, found in runs.items()
+    ]
+    return Table("messages a second; ratios are to one replica", tuple(rows))
+
+
+def _gates(runs: dict[str, Run]) -> tuple[Gate, ...]:
+    return (
+        Gate("out of order, all runs", sum(r.disorder for r in runs.values()), 0, unit="", at_most=True),
+        Gate("lost, all runs", sum(r.lost for r in runs.values()), 0, unit="", at_most=True),
+        Gate("said twice after SIGKILL, of 16 lanes in flight", runs[KILLED].repeats, 16, "", at_most=True),
+        Gate("longest gap in a channel after SIGKILL", runs[KILLED].gap, 7, "s", at_most=True),
+    )

@@ -1,0 +1,194 @@
+"""What a desk with a hundred thousand open tickets takes: memory, time to be ready, time to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from bench import postgres, stock
+from bench.children import HOUSE
+from bench.measure import Progress
+from bench.report import Gate, Report, Row, Table
+from bot.clock import StageClock, real_now
+from demo.stage import a_local_slack, free_port
+
+TICKETS = 100_000
+DUE = 200
+SEND = 1.0
+"""Seconds that Slack takes for a send, so that some are always under way."""
+SENDS = 3
+"""So many have to be under way when we say stop."""
+PATIENCE = 60.0
+EMPTY = "no ticket, SQLite"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Of one desk: seconds until it was ready, megabytes, seconds from SIGTERM to its end."""
+
+    ready: float
+    memory: float
+    drain: float
+    under_way: int
+    """Sends, at SIGTERM."""
+
+
+@dataclass
+class SlowSlack:
+    """Takes its time over every message, and knows what is under way."""
+
+    begun: int = 0
+    ended: int = 0
+
+    def __post_init__(self) -> None:
+        self.many = asyncio.Event()
+
+    async def call(self, request: web.Request) -> web.Response:
+        method = request.match_info["method"]
+        if method == "auth.test":
+            us = {"team_id": "T0VENDOR", "user_id": "U0BOT", "bot_id": "B0BOT", "user": "frontline"}
+            return web.json_response({"ok": True, "url": "https://vendor.slack.com/", "team": "Vendor", **us})
+        if not method.startswith("chat."):
+            return web.json_response({"ok": True, "users": [], "channels": [], "channel": {"id": "D0BOB"}})
+        given = await request.json()
+        self.begun += 1
+        if self.begun - self.ended >= SENDS:
+            self.many.set()
+        await asyncio.sleep(SEND)
+        self.ended += 1
+        return web.json_response({"ok": True, "channel": given["channel"], "ts": f"{self.begun}.000100"})
+
+
+def run(progress: Progress) -> Report:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="frontline-bench-")))
+        server = stack.enter_context(postgres.server())
+        file, at = stock.desk_file(folder), stock.warned_at()
+        urls = {
+            EMPTY: f"sqlite:///{folder}/empty.db",
+            f"{TICKETS:,} open tickets, SQLite": f"sqlite:///{folder}/full.db",
+            f"{TICKETS:,} open tickets, PostgreSQL": server.fresh(),
+        }
+        taken = {}
+        for name, url in urls.items():
+            progress.say(f"footprint: {name}")
+            if name != EMPTY:
+                asyncio.run(stock.stock(url, file, TICKETS, DUE, at, stock.ACCOUNTS))
+                # What is due is due the moment that the desk starts.
+                stock.stage(url, StageClock(real_now(), at, 1.0))
+                if not url.startswith("sqlite"):
+                    postgres.settle(url)
+            taken[name] = asyncio.run(_taken(url, file, stocked=name != EMPTY))
+    return Report("footprint", "the real `frontline serve`", _tables(taken), _gates(taken), _NOTES)
+
+
+_NOTES = (
+    "ready: from the start of the process to the first 200 of /readyz, Python and all libraries loaded",
+    f"drain: Slack takes {SEND:g} s for every send; SIGTERM falls while sends are under way",
+    f"memory: resident, with the {DUE} tickets woken that were due at its start; a server's is its own",
+)
+
+
+async def _taken(url: str, file: Path, *, stocked: bool) -> Taken:
+    slack = SlowSlack()
+    app = web.Application()
+    app.router.add_post("/api/{method}", slack.call)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        api = f"http://127.0.0.1:{runner.addresses[0][1]}/api/"
+        with _serving(url, file, api) as (process, address):
+            begun = time.monotonic()
+            await asyncio.to_thread(_ready, address, process)
+            ready = time.monotonic() - begun
+            if stocked:
+                async with asyncio.timeout(PATIENCE):
+                    await slack.many.wait()
+            memory, under_way = _megabytes(process.pid), slack.begun - slack.ended
+            begun = time.monotonic()
+            process.terminate()
+            code = await asyncio.to_thread(process.wait, PATIENCE)
+            if code:
+                raise RuntimeError(f"the desk ended with {code}")
+            return Taken(ready, memory, time.monotonic() - begun, under_way)
+    finally:
+        await runner.cleanup()
+
+
+@contextmanager
+def _serving(url: str, file: Path, api: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """The process and where it is going to listen."""
+    port = free_port()
+    inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    environment = inherited | {
+        "DATABASE_URL": url,
+        "FRONTLINE_CONFIG": str(file),
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        **a_local_slack(api),
+    }
+    debug = None if "BENCH_DEBUG" in os.environ else subprocess.DEVNULL
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot", "serve"], cwd=HOUSE, env=environment, stdout=debug, stderr=debug
+    )
+    try:
+        yield process, f"http://127.0.0.1:{port}"
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def _ready(address: str, process: subprocess.Popen[bytes]) -> None:
+    """Returns when /readyz says so."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    give_up = time.monotonic() + PATIENCE
+    while time.monotonic() < give_up and process.poll() is None:
+        with contextlib.suppress(OSError), opener.open(f"{address}/readyz", timeout=PATIENCE):
+            return
+        time.sleep(0.01)
+    raise RuntimeError("the desk did not become ready")
+
+
+def _megabytes(pid: int) -> float:
+    """Of memory that is resident. Raises OSError where the system has no /proc."""
+    found = re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="ascii"), re.M)
+    assert found
+    return int(found[1]) / 1024
+
+
+def _tables(taken: dict[str, Taken]) -> tuple[Table, ...]:
+    return (
+        Table("memory", tuple(Row(name, each.memory, "MB") for name, each in taken.items())),
+        Table("start to ready", tuple(Row(name, each.ready, "s") for name, each in taken.items())),
+        Table(
+            "SIGTERM to the end",
+            tuple(
+                Row(name, each.drain, "s", None, f"{each.under_way} sends were under way")
+                for name, each in taken.items()
+            ),
+        ),
+    )
+
+
+def _gates(taken: dict[str, Taken]) -> tuple[Gate, ...]:
+    gates = []
+    for name, each in taken.items():
+        if name != EMPTY:
+            gates.append(Gate(f"ready, {name}", each.ready, 2, unit="s", at_most=True))
+            gates.append(Gate(f"stopped, {name}", each.drain, 10, unit="s", at_most=True))
+    return tuple(gates)

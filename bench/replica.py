@@ -1,0 +1,50 @@
+"""A desk of its own without requests: `python -m bench.replica URL FILE PLATFORM` wakes, delivers, shares."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from adapters.sql.url import is_postgres, postgres_url
+from bench.children import tell
+from bench.platform import Speaking
+from bench.stock import kept
+from bot.logs import configure_logs
+from bot.runtime import Runtime
+from bot.sweeper import Crew
+
+
+@asynccontextmanager
+async def _crew(url: str) -> AsyncIterator[Crew | None]:
+    if not is_postgres(url):
+        yield None
+        return
+    from adapters.jobs import crew
+    from adapters.sql.postgres_pool import conninfo
+
+    async with crew.connect(conninfo(postgres_url(url))) as made:
+        yield made
+
+
+async def _run(url: str, file: Path, platform: str) -> None:
+    configure_logs(quiet=True)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    connector = aiohttp.TCPConnector(limit=0)
+    async with kept(url, file) as (store, desk), aiohttp.ClientSession(connector=connector) as session:
+        desk.platforms["slack"] = Speaking(platform, session)
+        runtime = Runtime(desk, store)
+        store.on_change = runtime.rung
+        async with _crew(url) as runtime.crew, runtime.running():
+            tell(ready=True)
+            await stop.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_run(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))

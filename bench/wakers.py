@@ -1,0 +1,107 @@
+"""The workers of bench.wakes: `python -m bench.wakers ROLE URL FILE` says when what was woken, and by whom.
+
+Our own tell when the commit that woke a ticket has returned, the peers' when their handler begins; when they
+had recorded that it was done is in their tables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+from bench.children import tell
+from bench.stock import kept
+from bot.clock import real_now
+from bot.logs import configure_logs
+from bot.ports import Change, Decision
+from bot.ticker import AT_ONCE
+from sla_core.events import CustomerWrote, Event, Who
+
+TASK = "fire"
+POLL = 0.5
+"""Seconds between two looks of procrastinate's worker; its own default is 5."""
+CONCURRENCY = 20
+_ANN = Who("slack:T0VENDOR:U0ANN", "Ann")
+
+
+async def index(url: str, file: Path) -> None:
+    """Our index of wake-ups alone: what is decided is one event."""
+
+    def decide(key: str, history: tuple[Event, ...]) -> Change:
+        return Change(key, len(history), (CustomerWrote(real_now(), _ANN, "due"),), None, ())
+
+    await _woken(url, file, decide)
+
+
+async def desk(url: str, file: Path) -> None:
+    """All that the desk makes of it: promises, events, messages, cards drawn anew."""
+    await _woken(url, file, None)
+
+
+async def _woken(url: str, file: Path, decide: Decision | None) -> None:
+    """As bot.ticker does it, with the time of each commit."""
+    async with kept(url, file) as (store, made):
+        await made.store.wake(made.clock.now() - timedelta(days=1), 1, (), decide or made.woken)
+        tell(ready=True)
+        while True:
+            while keys := await store.wake(made.clock.now(), AT_ONCE, (), decide or made.woken):
+                tell(at=time.time(), keys=keys)
+            wake_at = await store.next_wake()
+            assert wake_at is not None
+            await made.clock.sleep_until(wake_at)
+
+
+async def pgqueuer(url: str, file: Path) -> None:
+    import asyncpg  # type: ignore[import-untyped]
+    from pgqueuer import AsyncpgDriver, PgQueuer
+    from pgqueuer.models import Job
+
+    queue = PgQueuer(AsyncpgDriver(await asyncpg.connect(url)))
+
+    @queue.entrypoint(TASK)
+    async def fire(job: Job) -> None:
+        tell(at=time.time(), keys=[(job.payload or b"").decode()])
+
+    tell(ready=True)
+    await queue.run(
+        dequeue_timeout=timedelta(seconds=0.1), batch_size=CONCURRENCY, log_aggregation_interval=timedelta(0)
+    )
+
+
+async def procrastinate(url: str, file: Path) -> None:
+    from procrastinate import App, PsycopgConnector
+
+    app = App(connector=PsycopgConnector(conninfo=url, max_size=10))
+
+    @app.task(name=TASK)
+    async def fire(nth: int) -> None:
+        tell(at=time.time(), keys=[str(nth)])
+
+    async with app.open_async():
+        tell(ready=True)
+        await app.run_worker_async(
+            concurrency=CONCURRENCY,
+            fetch_job_polling_interval=POLL,
+            install_signal_handlers=False,
+        )
+
+
+ROLES: dict[str, Callable[[str, Path], Awaitable[None]]] = {
+    "index": index,
+    "desk": desk,
+    "pgqueuer": pgqueuer,
+    "procrastinate": procrastinate,
+}
+
+
+async def _work(role: str, url: str, file: Path) -> None:
+    configure_logs(quiet=True)
+    await ROLES[role](url, file)
+
+
+if __name__ == "__main__":
+    asyncio.run(_work(sys.argv[1], sys.argv[2], Path(sys.argv[3])))

@@ -1,0 +1,281 @@
+"""A hundred thousand timers pending, a thousand due at one instant: how late each of them was woken.
+
+The same burst once more on whole desks that also deliver, one of which is killed in the middle of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+
+from bench import postgres, stock
+from bench.children import Child, child
+from bench.measure import Progress
+from bench.platform import counting
+from bench.report import Gate, Report, Row, Table
+from bench.wakers import TASK
+from bot.clock import StageClock, real_now
+from tests.postgres import Postgres
+
+PENDING, DUE = 100_000, 1_000
+LEAD = 4.0
+"""Seconds from when all is ready to the instant."""
+SETTLED = 1.0
+PATIENCE = 90.0
+KILL_AFTER = DUE // 3
+INDEX, DESK = "Frontline, the index", "Frontline, the whole desk"
+PGQUEUER, PROCRASTINATE = "pgqueuer", "procrastinate, poll 0.5 s"
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """Seconds of each, in order."""
+
+    late: list[float]
+    note: str = ""
+
+    def quantile(self, share: float) -> float:
+        return self.late[min(len(self.late) - 1, int(share * len(self.late)))]
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """What became of the burst in which one of two desks was killed."""
+
+    lost: int
+    twice: int
+    repeated: int
+    whole: float
+
+
+def run(progress: Progress) -> Report:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="frontline-bench-")))
+        server = stack.enter_context(postgres.server())
+        folder.chmod(0o755)
+        file = stock.desk_file(folder)
+        found, killed = _ours(server, folder, file, progress)
+        found[PGQUEUER] = _pgqueuer(server, file, progress)
+        found[PROCRASTINATE] = _procrastinate(server, file, progress)
+    shared = [f"{INDEX}, PostgreSQL", PGQUEUER, PROCRASTINATE, f"{DESK}, PostgreSQL"]
+    alone = [f"{INDEX}, SQLite", f"{DESK}, SQLite"]
+    tables = (
+        _table("p99 late, two workers on PostgreSQL", found, shared),
+        _table("p99 late, one process on SQLite", found, alone),
+    )
+    return Report(
+        "wakes",
+        f"{PENDING:,} timers pending, {DUE:,} due at one instant",
+        tables,
+        _gates(found, killed),
+        (
+            *_NOTES,
+            f"after SIGKILL: all were woken {killed.whole:.2f} s after the instant;"
+            f" {killed.repeated} posts came twice",
+        ),
+    )
+
+
+_NOTES = (
+    "late: from the instant to the commit that fired it; of a peer, the one that recorded its job as done",
+    "the whole desk: promises evaluated, a warning recorded, its messages and both cards kept for delivery",
+    "peers hold a timer as a job of its own; their handlers do nothing else",
+)
+
+
+def _ours(
+    server: Postgres, folder: Path, file: Path, progress: Progress
+) -> tuple[dict[str, Lateness], Killed]:
+    at, found = stock.warned_at(), {}
+    sqlite = f"sqlite:///{folder}/stock.db"
+    shared = server.fresh()
+    for url in (sqlite, shared):
+        progress.say(f"wakes: {PENDING:,} tickets into {url.partition(':')[0]}")
+        asyncio.run(stock.stock(url, file, PENDING, DUE, at, stock.ACCOUNTS))
+    for role, name in (("index", INDEX), ("desk", DESK)):
+        copy = folder / f"{role}.db"
+        copy.write_bytes((folder / "stock.db").read_bytes())
+        found[f"{name}, SQLite"] = _woken(role, f"sqlite:///{copy}", file, 1, at, progress)
+        url = postgres.copied(server, shared, f"wakes_{role}")
+        postgres.settle(url)
+        found[f"{name}, PostgreSQL"] = _woken(role, url, file, 2, at, progress)
+        server.drop(url)
+    postgres.settle(shared)
+    progress.say("wakes: one of two is killed")
+    killed = asyncio.run(_killed(shared, file, at))
+    server.drop(shared)
+    return found, killed
+
+
+def _woken(role: str, url: str, file: Path, workers: int, at: datetime, progress: Progress) -> Lateness:
+    progress.say(f"wakes: {role}, {url.partition(':')[0]}")
+    real = real_now() + timedelta(seconds=2 * LEAD)
+    stock.stage(url, StageClock(real, at, 1.0))
+    return _measured(role, url, file, workers, real)
+
+
+def _measured(role: str, url: str, file: Path, workers: int, due: datetime) -> Lateness:
+    """Raises RuntimeError when not all came."""
+    with ExitStack() as stack:
+        made = [stack.enter_context(child("bench.wakers", role, url, str(file))) for _ in range(workers)]
+        for each in made:
+            each.hear()
+        if real_now() >= due:
+            raise RuntimeError(f"{role} was not ready in time")
+        late = Lateness(sorted(woken - due.timestamp() for woken in _heard(made).values()))
+        # What is under way is recorded before they end.
+        time.sleep(SETTLED)
+        return late
+
+
+def _heard(made: list[Child]) -> dict[str, float]:
+    """When each was woken first."""
+    woken: dict[str, float] = {}
+    give_up = time.monotonic() + PATIENCE
+    while len(woken) < DUE:
+        if time.monotonic() > give_up:
+            raise RuntimeError(f"only {len(woken)} of {DUE} were woken")
+        time.sleep(0.05)
+        for each in made:
+            for news in each.news():
+                for key in news["keys"]:
+                    woken.setdefault(key, news["at"])
+    return woken
+
+
+async def _killed(url: str, file: Path, at: datetime) -> Killed:
+    """Two desks wake and deliver; one is killed once a third of the first messages have come."""
+    real = real_now() + timedelta(seconds=2 * LEAD)
+    stock.stage(url, StageClock(real, at, 1.0))
+    with ExitStack() as stack:
+        async with counting() as platform:
+            words = (url, str(file), platform.url)
+            two = [stack.enter_context(child("bench.replica", *words)) for _ in range(2)]
+            for each in two:
+                await asyncio.to_thread(each.hear)
+            await platform.until(1, PATIENCE)
+            while _awake(url) < KILL_AFTER:
+                await asyncio.sleep(0.005)
+            await asyncio.to_thread(two[0].kill)
+            give_up = time.monotonic() + PATIENCE
+            while _awake(url) < DUE and time.monotonic() < give_up:
+                await asyncio.sleep(0.05)
+            whole = (real_now() - real).total_seconds()
+            await _quiet(url)
+            warned = [int(str(number)) for (number,) in stock.found(url, _WARNINGS)]
+            return Killed(DUE - len(warned), sum(n - 1 for n in warned), platform.repeats(), whole)
+
+
+_WARNINGS = "SELECT count(*) FROM event WHERE kind = 'Warned' GROUP BY ticket"
+
+
+def _awake(url: str) -> int:
+    return len(stock.found(url, _WARNINGS))
+
+
+async def _quiet(url: str) -> None:
+    """Until nothing but countdowns waits."""
+    give_up = time.monotonic() + PATIENCE
+    waiting = "SELECT count(*) FROM outbox WHERE state = 'waiting' AND priority < 4"
+    while stock.found(url, waiting) != [(0,)] and time.monotonic() < give_up:
+        await asyncio.sleep(0.2)
+
+
+def _pgqueuer(server: Postgres, file: Path, progress: Progress) -> Lateness:
+    progress.say("wakes: pgqueuer")
+    url = server.empty()
+    asyncio.run(_load_pgqueuer(url))
+    postgres.settle(url)
+    due = real_now() + timedelta(seconds=LEAD)
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "UPDATE pgqueuer SET execute_after = %s WHERE convert_from(payload, 'utf8')::int < %s", (due, DUE)
+        )
+    return _recorded(url, _measured("pgqueuer", url, file, 2, due), due, _LOGGED)
+
+
+async def _load_pgqueuer(url: str) -> None:
+    import asyncpg  # type: ignore[import-untyped]
+    from pgqueuer import AsyncpgDriver, Queries
+
+    connection = await asyncpg.connect(url)
+    queries = Queries(AsyncpgDriver(connection))
+    await queries.install()
+    for first in range(0, PENDING, 10_000):
+        payloads: list[bytes | None] = [str(first + nth).encode() for nth in range(10_000)]
+        later: list[timedelta | None] = [stock.FAR] * len(payloads)
+        await queries.enqueue([TASK] * len(payloads), payloads, [0] * len(payloads), later)
+    await connection.close()
+
+
+def _procrastinate(server: Postgres, file: Path, progress: Progress) -> Lateness:
+    progress.say("wakes: procrastinate")
+    url = server.empty()
+    asyncio.run(_load_procrastinate(url))
+    postgres.settle(url)
+    due = real_now() + timedelta(seconds=LEAD)
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "UPDATE procrastinate_jobs SET scheduled_at = %s WHERE (args ->> 'nth')::int < %s", (due, DUE)
+        )
+    return _recorded(url, _measured("procrastinate", url, file, 2, due), due, _SUCCEEDED)
+
+
+_LOGGED = (
+    "SELECT extract(epoch FROM min(created)) FROM pgqueuer_log WHERE status = 'successful' GROUP BY job_id"
+)
+_SUCCEEDED = (
+    "SELECT extract(epoch FROM min(at)) FROM procrastinate_events WHERE type = 'succeeded' GROUP BY job_id"
+)
+
+
+def _recorded(url: str, begun: Lateness, due: datetime, query: str) -> Lateness:
+    """What a peer has recorded itself."""
+    late = sorted(float(str(at)) - due.timestamp() for (at,) in stock.found(url, query))
+    if len(late) != DUE:
+        raise RuntimeError(f"{len(late)} of {DUE} were recorded as done")
+    return Lateness(late, f"; handlers begun: p99 {begun.quantile(0.99) * 1e3:,.0f} ms")
+
+
+async def _load_procrastinate(url: str) -> None:
+    from procrastinate import App, PsycopgConnector
+
+    app = App(connector=PsycopgConnector(conninfo=url))
+    async with app.open_async():
+        await app.schema_manager.apply_schema_async()
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, scheduled_at)"
+            " SELECT 'default', %s, jsonb_build_object('nth', n), %s FROM generate_series(0, %s) n",
+            (TASK, datetime.now(UTC) + stock.FAR, PENDING - 1),
+        )
+
+
+def _table(title: str, found: dict[str, Lateness], names: list[str]) -> Table:
+    ours = found[names[0]].quantile(0.99)
+    rows = []
+    for name in names:
+        late = found[name]
+        whole = f"p50 {late.quantile(0.5) * 1e3:,.0f} ms, max {late.late[-1] * 1e3:,.0f} ms{late.note}"
+        rows.append(Row(name, late.quantile(0.99) * 1e3, "ms", late.quantile(0.99) / ours, whole))
+    return Table(title, tuple(rows))
+
+
+def _gates(found: dict[str, Lateness], killed: Killed) -> tuple[Gate, ...]:
+    ours = found[f"{INDEX}, PostgreSQL"].quantile(0.99)
+    peers = {name: found[name].quantile(0.99) / ours for name in (PGQUEUER, PROCRASTINATE)}
+    return (
+        Gate("p99 late: pgqueuer / ours", peers[PGQUEUER], 5),
+        Gate("p99 late: pgqueuer / ours", peers[PGQUEUER], 10, stretch=True),
+        Gate("p99 late: procrastinate / ours", peers[PROCRASTINATE], 50),
+        Gate("p99 late: procrastinate / ours", peers[PROCRASTINATE], 200, stretch=True),
+        Gate("lost when one of two was killed", killed.lost, 0, unit="", at_most=True),
+        Gate("decided twice when one of two was killed", killed.twice, 0, unit="", at_most=True),
+    )

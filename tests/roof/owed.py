@@ -1,0 +1,107 @@
+"""What a desk owes by its stored histories, and what stands in Slack: each message known by its mark."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from adapters.slack.blocks import page
+from adapters.slack.marks import metadata
+from adapters.slack.text import UTC_ZONE, Pen
+from bot import cards, hearing
+from bot.directory import Directory
+from bot.ports import Card, Message
+from bot.settings import load_desk
+from bot.views import Audience
+from bot.voice import card_key
+from demo.slack import FakeSlack
+from demo.slack import Message as Post
+from sla_core.events import Event
+from sla_core.ticket import Ticket, fold
+
+Histories = Mapping[str, tuple[Event, ...]]
+
+
+def mark(key: str) -> str:
+    return str(metadata(key)["event_payload"]["mark"])
+
+
+class Books:
+    """The histories replayed: who should have heard what."""
+
+    def __init__(self, folder: Path, histories: Histories) -> None:
+        self.directory = Directory(load_desk(folder / "frontline.toml"))
+        self.tickets = {key: fold(key, events) for key, events in histories.items()}
+
+    def owed(self) -> list[Message]:
+        """Every message, in each thread in the order in which it was decided; edits are none."""
+        return [message for ticket in self.tickets.values() for message in self._owed(ticket)]
+
+    def _owed(self, ticket: Ticket) -> Iterator[Message]:
+        policy = self.directory.policy(ticket.opened.version)
+        for message in hearing.tell(ticket, ticket.history, policy, self.directory):
+            if message.edits is None:
+                yield message
+
+    def face(self, key: str, audience: Audience, slack: FakeSlack, post: Post) -> str:
+        """What a card has to show when nothing runs on it any more, as people read it."""
+        ticket = self.tickets[key]
+        policy = self.directory.policy(ticket.opened.version)
+        view = cards.card(ticket, policy, self.directory, audience, ticket.history[-1].at)
+        drawn = page(view, Pen(False, UTC_ZONE))
+        return slack.text_of(Post(post.channel, post.ts, post.user, drawn.text, drawn.blocks))
+
+
+class Wall:
+    """What the bot has posted, by its marks."""
+
+    def __init__(self, slack: FakeSlack) -> None:
+        self.slack = slack
+        self.posts: dict[str, list[Post]] = defaultdict(list)
+        for channel in slack.world.channels.values():
+            for post in channel.messages:
+                if post.metadata and not post.deleted:
+                    self.posts[str(post.metadata["event_payload"]["mark"])].append(post)
+
+    def of(self, message: Message) -> list[Post]:
+        return self.posts.get(mark(message.key), [])
+
+    def repeated(self) -> dict[str, list[Post]]:
+        """What was posted more than once."""
+        return {name: posts for name, posts in self.posts.items() if len(posts) > 1}
+
+
+def differences(books: Books, slack: FakeSlack) -> list[str]:
+    """What is missing, misplaced, out of order, unasked for or out of date; a line each. Repeats are not."""
+    wall, owed = Wall(slack), books.owed()
+    known = {mark(message.key) for message in owed}
+    lines = [
+        f"nobody asked for “{slack.text_of(wall.posts[name][0])[:80]}”" for name in set(wall.posts) - known
+    ]
+    last: dict[tuple[str | None, str, int], tuple[str, str]] = {}
+    for message in owed:
+        posts = wall.of(message)
+        if not posts:
+            lines.append(f"{message.key} was never said")
+            continue
+        if message.thread is not None:
+            roots = {post.ts for post in wall.posts.get(mark(message.thread), [])}
+            lines += [f"{message.key} is in no thread of its card" for p in posts if p.thread_ts not in roots]
+        lane = (message.thread, str(message.to), int(message.priority))
+        before, key = last.get(lane, ("", ""))
+        if message.thread and posts[0].ts < before:
+            lines.append(f"{message.key} stands before {key}")
+        last[lane] = (posts[0].ts, message.key)
+    return lines + [line for key in books.tickets for line in _outdated(books, wall, key)]
+
+
+def _outdated(books: Books, wall: Wall, key: str) -> Iterator[str]:
+    for audience in Audience:
+        message = next(
+            m for m in books.owed() if m.say == Card(audience) and m.key == card_key(key, audience)
+        )
+        posts = wall.of(message)
+        faces = {wall.slack.text_of(post) for post in posts}
+        if posts and (wanted := books.face(key, audience, wall.slack, posts[0])) not in faces:
+            yield f"{message.key} shows {faces} instead of {wanted}"

@@ -1,0 +1,101 @@
+"""Several desks on one PostgreSQL, each with a gate of its own, so that it is known who calls Slack."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+from adapters.sql.store import connect
+from adapters.sql.tables import EPOCH
+from demo.slack import Message
+from sla_core.events import Event
+from tests.roof.gate import Gate, Hold, Which
+from tests.roof.house import House
+from tests.roof.process import Serving
+
+FRIDAY_MORNING = "2026-03-20T10:00:00+01:00"
+"""m3ter's Gold hours are open for another twelve hours."""
+
+
+class Replicas(House):
+    """A house whose desks share their work; what people do goes to any of those that are alive."""
+
+    def __init__(self, folder: Path, database: str, speed: float = 1) -> None:
+        super().__init__(folder, speed, at=FRIDAY_MORNING)
+        self._database = database
+        self.desks: list[Serving] = []
+        self.gates: list[Gate] = []
+        self.dead: set[int] = set()
+        self.random = Random(7)
+
+    @property
+    def database(self) -> str:
+        return self._database
+
+    async def __aenter__(self) -> Replicas:
+        await super().__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for desk in self.desks:
+            await desk.kill()
+        for gate in self.gates:
+            await gate.close()
+        await super().__aexit__(None, None, None)
+
+    async def joined(self, number: int = 1) -> None:
+        """So many more replicas."""
+        for _ in range(number):
+            gate = Gate(self.slack)
+            await gate.open()
+            self.gates.append(gate)
+            self.desks.append(await Serving.start(self.folder, **self.environment, SLACK_API_URL=gate.url))
+        self.turn()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {name: value for name, value in super().environment.items() if name != "SLACK_API_URL"}
+
+    @property
+    def alive(self) -> list[int]:
+        return [nth for nth in range(len(self.desks)) if nth not in self.dead]
+
+    def turn(self) -> None:
+        """What people do next goes to one that is alive."""
+        self.slack.bot_url = self.desks[self.random.choice(self.alive)].events
+
+    async def kills(self, nth: int) -> None:
+        self.dead.add(nth)
+        self.turn()
+        await self.desks[nth].kill()
+
+    def freezes(self, nth: int) -> None:
+        """It stops where it stands, and nothing of it is heard; its connections stay open."""
+        self.dead.add(nth)
+        self.turn()
+        self.desks[nth].process.send_signal(signal.SIGSTOP)
+
+    def thaws(self, nth: int) -> None:
+        self.desks[nth].process.send_signal(signal.SIGCONT)
+        self.dead.discard(nth)
+
+    def hold_all(self, which: Which, *, after: bool = False) -> list[Hold]:
+        """Hold the next such call of each replica."""
+        return [gate.hold(which, after=after) for gate in self.gates]
+
+    async def histories(self) -> dict[str, tuple[Event, ...]]:
+        """Every ticket with its events, also while desks run."""
+        async with connect(self.database) as store:
+            keys = [key for account in ("acme", "silverline") for key in await store.tickets(account)]
+            return {key: await store.load(key) for key in reversed(keys)}
+
+    async def unsaid(self) -> int:
+        """How many messages still wait."""
+        async with connect(self.database) as store:
+            return sum((await store.census(EPOCH)).waiting.values())
+
+    def repeats(self, messages: list[Message]) -> int:
+        """How many of these were said before, word for word."""
+        return sum(number - 1 for number in Counter(self.text(message) for message in messages).values())

@@ -1,0 +1,302 @@
+"""A storm: many people at once, a desk that is killed and started again, and Slack a network away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+from urllib.parse import parse_qs
+
+from aiohttp import web
+
+from adapters.sql.store import connect
+from bot.ports import Priority
+from bot.views import Audience
+from bot.voice import card_key
+from demo.slack import Channel, FakeSlack, Message, Person
+from sla_core.events import Event
+from tests.harness import DESK_FILE, S1, S2
+from tests.roof.gate import Gate
+from tests.roof.house import House
+from tests.roof.owed import Books, Wall, differences, mark
+from tests.roof.process import Serving
+
+FRIDAY_MORNING = "2026-03-20T10:00:00+01:00"
+"""m3ter's Gold hours are open for another twelve hours."""
+WORD = "zebra"
+"""In all that people write, so that it is found where it must not be."""
+RETRIES = (0.0, 0.3, 0.6, 1.2, 2.5, 5.0, 5.0, 5.0)
+"""Seconds after which Slack delivers an event again; the real one takes minutes."""
+MORE_ACCOUNTS = """
+[[accounts]]
+id = "bolt"
+name = "Bolt AG"
+plan = "gold"
+tam = "dana"
+channels = ["slack:C0BOLT"]
+
+[[accounts]]
+id = "corn"
+name = "Corn SA"
+plan = "gold"
+channels = ["slack:C0CORN"]
+"""
+ACCOUNTS = ("acme", "bolt", "corn", "silverline")
+
+
+class Distant(Gate):
+    """Every call takes a while to get there and back, and it is known whose answers nobody could read."""
+
+    def __init__(self, slack: FakeSlack, random: Random, lag: float) -> None:
+        super().__init__(slack)
+        self.random, self.lag = random, lag
+        self.unheard: set[str] = set()
+        """Marks of what Slack has posted for a desk that was gone when the answer came."""
+        self.posted_at: dict[str, list[float]] = {}
+
+    async def _pass(self, request: web.Request) -> web.Response:
+        name = _mark_in(await request.read())
+        await asyncio.sleep(self.random.uniform(0, self.lag))
+        answer = await super()._pass(request)
+        await asyncio.sleep(self.random.uniform(0, self.lag))
+        if name:
+            self.posted_at.setdefault(name, []).append(time.monotonic())
+            if request.transport is None or request.transport.is_closing():
+                self.unheard.add(name)
+        return answer
+
+
+def _mark_in(body: bytes) -> str | None:
+    """The mark of what a call posts."""
+    try:
+        given = json.loads(body)
+    except ValueError:
+        form = parse_qs(body.decode())
+        given = {"metadata": json.loads(form["metadata"][0])} if "metadata" in form else {}
+    said = given.get("metadata")
+    found = json.loads(said) if isinstance(said, str) else said
+    return str(found["event_payload"]["mark"]) if found else None
+
+
+@dataclass
+class Life:
+    """One ticket, with the two who care for it."""
+
+    number: int
+    asker: Person
+    agent: Person
+    where: Channel
+
+    def words(self, what: str) -> str:
+        """Told nowhere else."""
+        return f"{what} {WORD} <{self.number}>"
+
+
+class Storm(House):
+    """Its desk always listens on the same port, whichever process that is."""
+
+    def __init__(self, folder: Path, seed: int, lives: int, speed: float, lag: float = 0.1) -> None:
+        super().__init__(folder, speed, FRIDAY_MORNING, RETRIES)
+        self.random = Random(seed)
+        self.gate = self.distant = Distant(self.slack, Random(seed + 1), lag)
+        self.desks: list[Serving] = []
+        self.killed_at: list[float] = []
+        (folder / "frontline.toml").write_text(DESK_FILE + MORE_ACCOUNTS, encoding="utf-8")
+        self.kim = self.slack.person("Kim")
+        rooms = [self.acme] + [self.slack.channel(name, id=f"C0{name.upper()}") for name in ("bolt", "corn")]
+        self.lives = [self._life(number, rooms[number % len(rooms)]) for number in range(lives)]
+        self.slack.world.groups["S0SUPPORT"].members += [life.agent.id for life in self.lives]
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.slack.bot_url = f"http://127.0.0.1:{self.port}/slack/events"
+
+    def _life(self, number: int, room: Channel) -> Life:
+        asker, agent = self.slack.person(f"Asker {number}"), self.slack.person(f"Agent {number}")
+        room.members += [asker.id, agent.id]
+        self.triage.members.append(agent.id)
+        return Life(number, asker, agent, room)
+
+    # The desk --------------------------------------------------------------------------------
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return super().environment | {"PORT": str(self.port)}
+
+    async def starts(self) -> Serving:
+        """Returns at once; whoever calls it meanwhile finds nobody."""
+        self.desk = await Serving.spawn(self.folder, **self.environment)
+        self.desk.address = f"http://127.0.0.1:{self.port}"
+        self.desks.append(self.desk)
+        return self.desk
+
+    async def listens(self) -> None:
+        await (await self.starts()).says("listening")
+
+    async def kills(self, times: int, told: Callable[[int], None] = lambda nth: None) -> None:
+        """So often, at random moments, some of them while it is starting; another starts at once."""
+        for nth in range(times):
+            assert self.desk
+            if self.random.random() < 0.2:
+                await asyncio.sleep(self.random.uniform(0.1, 0.8))
+            else:
+                await self.desk.says("listening")
+                await asyncio.sleep(self.random.uniform(0.0, 1.2))
+            await self.desk.kill()
+            self.killed_at.append(time.monotonic())
+            await self.starts()
+            told(nth + 1)
+
+    def waiting(self) -> int:
+        """Messages that are still to be said; countdowns may always wait."""
+        with sqlite3.connect(f"file:{self.folder}/frontline.db?mode=ro", uri=True) as db:
+            asked = "SELECT count(*) FROM outbox WHERE state = 'waiting' AND priority < ?"
+            (number,) = db.execute(asked, (int(Priority.COUNTDOWN),)).fetchone()
+        db.close()
+        return int(number)
+
+    async def all_said(self, within: float) -> float:
+        """Until nothing waits; the seconds that it took."""
+        began = time.monotonic()
+        async with asyncio.timeout(within):
+            while self.waiting():
+                await asyncio.sleep(0.1)
+        return time.monotonic() - began
+
+    async def history(self) -> dict[str, tuple[Event, ...]]:
+        assert self.desk is None or self.desk.process.returncode is not None
+        async with connect(self.database) as store:
+            keys = [key for account in ACCOUNTS for key in reversed(await store.tickets(account))]
+            return {key: await store.load(key) for key in keys}
+
+    # People ----------------------------------------------------------------------------------
+
+    async def keeps_trying(self, act: Callable[[], Awaitable[bool]]) -> None:
+        """Until it is acknowledged, as people do who read that it did not work."""
+        while not await act():
+            await asyncio.sleep(self.random.uniform(0.1, 0.5))
+
+    async def opens_ticket(self, life: Life, answers: Mapping[str, Any]) -> None:
+        async def act() -> bool:
+            if self.slack.modal_of(life.asker) is None:
+                await self.slack.command(life.asker, life.where, "/support", life.words("Opened"))
+            if self.slack.modal_of(life.asker) is None:
+                return False
+            return (await self.slack.submit(life.asker, dict(answers))).closed
+
+        await self.keeps_trying(act)
+
+    async def fills_in(self, who: Person, card: Message, label: str, text: str) -> None:
+        """A button that asks, its form filled in and sent until it is taken."""
+
+        async def act() -> bool:
+            if self.slack.modal_of(who) is None:
+                await self.slack.press(who, card, label)
+            if self.slack.modal_of(who) is None:
+                return False
+            reply = await self.slack.submit(who, {"text": text})
+            if "already" in str(reply.errors):
+                # It had been done, and the answer was lost.
+                await self.slack.close_modal(who, everything=True)
+                return True
+            return reply.closed
+
+        await self.keeps_trying(act)
+
+    async def presses(self, who: Person, card: Message, label: str) -> None:
+        """Until it is taken, or was, so that the button is gone."""
+
+        async def act() -> bool:
+            return label not in self.slack.buttons(card) or (await self.slack.press(who, card, label)).ok
+
+        await self.keeps_trying(act)
+
+    async def stands(self, life: Life, audience: Audience) -> Message:
+        """The ticket's card in the customer's channel, or in triage."""
+
+        def own() -> Message | None:
+            return next(
+                (m for m in self.slack.messages(life.where) if life.words("Opened") in self.text(m)), None
+            )
+
+        card = await self.slack.until(own, 90)
+        assert card
+        if audience is Audience.CUSTOMER:
+            return card
+        wanted = mark(card_key(self.key_of(card), audience))
+
+        def work() -> Message | None:
+            return next(iter(self._marked(self.triage, wanted)), None)
+
+        found = await self.slack.until(work, 90)
+        assert found
+        return found
+
+    def _marked(self, where: Channel, name: str) -> list[Message]:
+        return [m for m in where.messages if m.metadata and m.metadata["event_payload"]["mark"] == name]
+
+    async def lives_through(self, life: Life) -> None:
+        """From the question to the end; every second one is answered only after the breach."""
+        await asyncio.sleep(self.random.uniform(0, 2))
+        await self.opens_ticket(life, S1 if life.number % 3 == 0 else S2)
+        card = await self.stands(life, Audience.CUSTOMER)
+        work = await self.stands(life, Audience.AGENTS)
+        await self.presses(life.agent, work, "Acknowledge")
+        await self.slack.say(life.asker, life.where, life.words("Wrote"), card)
+        if life.number % 2:
+            await self.fills_in(life.asker, card, "Escalate", life.words("Hurry"))
+            await self.slack.until(lambda: "breached" in self.text(work), 120)
+        await self.fills_in(life.agent, work, "Reply", life.words("Reply"))
+        await self.fills_in(life.agent, work, "Resolve", life.words("Done"))
+
+    async def ends(self, life: Life) -> None:
+        card = await self.stands(life, Audience.CUSTOMER)
+        await self.slack.until(lambda: "Reopen" in self.slack.buttons(card), 60)
+        await self.presses(life.asker, card, "Close")
+
+    # What has to hold ------------------------------------------------------------------------
+
+    def unsure(self, name: str) -> bool:
+        """Whether the answer to a post may have been lost: the desk was gone, or died before it wrote it down."""
+        posted = self.distant.posted_at.get(name, [])
+        near = any(at - 0.5 <= dead <= at + 1.0 for at in posted for dead in self.killed_at)
+        return name in self.distant.unheard or near
+
+    def repeats(self) -> int:
+        """How often something was said again; only what may have been lost is."""
+        repeated = Wall(self.slack).repeated()
+        assert [name for name in repeated if not self.unsure(name)] == []
+        return sum(len(posts) - 1 for posts in repeated.values())
+
+    async def is_well(self) -> dict[str, tuple[Event, ...]]:
+        """The desk has ended: all that was acknowledged is kept once, and all that is owed was said."""
+        histories = await self.history()
+        wrong = differences(Books(self.folder, histories), self.slack)
+        assert not wrong, "\n".join(wrong)
+        texts = Counter(
+            text
+            for events in histories.values()
+            for event in events
+            for name in ("summary", "text", "reason")
+            if isinstance(text := getattr(event, name, None), str) and WORD in text
+        )
+        assert {text: times for text, times in texts.items() if times != 1} == {}
+        wanted = {life.words(what) for life in self.lives for what in ("Opened", "Wrote", "Reply", "Done")}
+        wanted |= {life.words("Hurry") for life in self.lives if life.number % 2}
+        assert wanted == set(texts)
+        return histories
+
+    def says_nothing_private(self) -> None:
+        """No line of any process holds a secret, or a word that somebody wrote."""
+        secrets = (WORD, self.environment["SLACK_BOT_TOKEN"], self.environment["SLACK_SIGNING_SECRET"])
+        for desk in self.desks:
+            told = json.dumps(desk.logged).lower()
+            assert not [secret for secret in secrets if secret.lower() in told]

@@ -1,0 +1,87 @@
+"""`frontline doctor`: what is well, what is not, and the cure."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from demo.slack import FakeSlack
+from tests.roof.process import SECRET, TOKEN, Ended, frontline
+
+DESK = """
+vendor = "m3ter"
+
+[slack]
+triage = "C0TRIAGE"
+agents = ["S0SUPPORT"]
+
+[[people]]
+id = "bob"
+name = "Bob"
+slack = "U0BOB"
+
+[rotas]
+first_line = ["bob"]
+second_line = ["bob"]
+engineering = ["bob"]
+leadership = ["bob"]
+
+[[accounts]]
+id = "acme"
+name = "Acme GmbH"
+plan = "gold"
+channels = ["slack:C0ACME"]
+"""
+
+
+async def doctor(folder: Path, slack: FakeSlack, **more: str) -> Ended:
+    (folder / "frontline.toml").write_text(DESK, encoding="utf-8")
+    given = {
+        "DATABASE_URL": f"sqlite:///{folder}/desk.db",
+        "SLACK_API_URL": slack.api_url,
+        "SLACK_BOT_TOKEN": TOKEN,
+        "SLACK_SIGNING_SECRET": SECRET,
+    }
+    return await frontline("doctor", folder=folder, **{**given, **more})
+
+
+async def test_all_is_well(tmp_path: Path) -> None:
+    async with FakeSlack(signing_secret=SECRET, bot_token=TOKEN) as slack:
+        bob = slack.person("Bob", id="U0BOB")
+        slack.channel("triage", [bob], id="C0TRIAGE")
+        slack.channel("acme", [bob], id="C0ACME")
+        slack.group("support", [bob], id="S0SUPPORT")
+        found = await doctor(tmp_path, slack)
+    assert found.code == 0, found
+    for line in (
+        "ok     database: answers and can be written",
+        "ok     messages: 0 wait to be delivered",
+        "ok     clock: as Slack shows it",
+        "ok     channel C0TRIAGE (triage): the bot is in #triage",
+        "ok     channel C0ACME (acme): the bot is in #acme",
+        "ok     user group S0SUPPORT (agents): 1 people",
+        "ok     person U0BOB (bob): Bob",
+        "Nothing is wrong.",
+    ):
+        assert line in found.out, found.out
+
+
+async def test_each_fault_with_its_cure(tmp_path: Path) -> None:
+    wrong, unreachable = tmp_path / "wrong", tmp_path / "unreachable"
+    for folder in (wrong, unreachable):
+        folder.mkdir()
+    async with FakeSlack(signing_secret=SECRET, bot_token=TOKEN) as slack:
+        slack.channel("triage", [], id="C0TRIAGE", bot=False)
+        slack.group("support", [], id="S0SUPPORT")
+        found, refused = await asyncio.gather(
+            doctor(wrong, slack), doctor(unreachable, slack, SLACK_BOT_TOKEN="xoxb-another")
+        )
+    assert (found.code, refused.code) == (1, 1)
+    assert "fault  channel C0TRIAGE (triage): the bot is not in #triage; invite it there" in found.out
+    assert "fault  channel C0ACME (acme): the bot cannot see it; invite it" in found.out
+    assert "look   user group S0SUPPORT (agents): nobody is in it" in found.out
+    assert "fault  person U0BOB (bob): nobody has this id" in found.out
+    assert "3 to mend" in found.out
+    assert "ok     database" in refused.out, "the rest is looked at all the same"
+    assert "fault  slack: Slack refuses SLACK_BOT_TOKEN" in refused.out
+    assert "xoxb-another" not in refused.out

@@ -1,0 +1,60 @@
+"""The real process in a storm: killed at random moments, it loses nothing and decides nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sla_core.events import Acknowledged, Breached, Event, Warned
+from tests.roof.storm import Storm
+
+
+def decided_once(histories: dict[str, tuple[Event, ...]]) -> Counter[str]:
+    """One warning and one breach of each promise, never before its time; how many of each."""
+    fired: Counter[str] = Counter()
+    for key, events in histories.items():
+        told = [event for event in events if isinstance(event, Warned | Breached)]
+        assert set(Counter((type(event), event.metric, event.run) for event in told).values()) <= {1}, key
+        assert all(event.at >= event.due_at for event in told if isinstance(event, Breached))
+        assert sum(isinstance(event, Acknowledged) for event in events) == 1, key
+        fired.update(type(event).__name__ for event in told)
+    return fired
+
+
+async def storm(
+    folder: Path, seed: int, lives: int, kills: int, speed: float, told: Callable[[int], None]
+) -> None:
+    began = time.monotonic()
+    async with Storm(folder, seed, lives, speed) as house:
+        await house.starts()
+        people = asyncio.gather(*map(house.lives_through, house.lives))
+        await house.kills(kills, told)
+        print("kills", time.monotonic() - began)
+        await people
+        print("people", time.monotonic() - began)
+        await asyncio.gather(*map(house.ends, house.lives))
+        await house.slack.settle()
+        calm = await house.all_said(within=60)
+        assert await house.stopped() == 0
+        histories = await house.is_well()
+        fired = decided_once(histories)
+        repeats = house.repeats()
+        house.says_nothing_private()
+        assert [line for desk in house.desks for line in desk.troubles()] == []
+        assert house.slack.complaints == []
+        found = sum(line["event"].startswith("had arrived") for desk in house.desks for line in desk.logged)
+        print(
+            f"seed {seed}: {kills} kills, {lives} tickets, {sum(map(len, histories.values()))} events, {dict(fired)}; "
+            f"answers lost {len(house.distant.unheard)}, found again {found}, said twice {repeats}; "
+            f"all said {calm:.1f} s after the last act, {time.monotonic() - began:.0f} s in all"
+        )
+
+
+async def test_a_storm_of_kills(tmp_path: Path) -> None:
+    """Complaint 23, 26, 36: nothing lost, nothing decided twice, nothing said twice."""
+    await storm(tmp_path, seed=1, lives=6, kills=24, speed=900, told=lambda nth: None)
