@@ -21,14 +21,17 @@ def outlook(policy: Policy, account: Account | None, answers: Answers, now: date
     """The proposed severity and what is due first, or why there is none; `answers` are those that matter."""
     elsewhere = policy.triage.referral(answers)
     if elsewhere is not None:
-        return (Strong("No ticket is opened for this. "), f"{elsewhere.says} ({elsewhere.clause})")
+        return (
+            Strong("No ticket is opened for this. "),
+            f"{cards.cited(elsewhere.says, [elsewhere.clause])}.",
+        )
     proposal = policy.triage.foreseen(answers)
     if account is None or proposal is None:
         return (MORE,)
     refused = entitlement.refusal(policy, policy.plans[account.plan], proposal)
     if refused is not None:
         return (Strong(f"{_named(policy, proposal)} is not taken here. "), refused)
-    advice = [f"\n{advice.says} ({advice.clause})" for advice in policy.triage.advised(answers)]
+    advice = [f"\n{cards.cited(advice.says, [advice.clause])}." for advice in policy.triage.advised(answers)]
     return (Strong(f"Proposed: {_named(policy, proposal)}."), *_due(policy, account, proposal, now), *advice)
 
 
@@ -42,8 +45,10 @@ def completeness(policy: Policy, empty: tuple[str, ...], among: int) -> Rich:
     report = policy.triage.report
     if report is None or not empty:
         return ()
-    told = f"Filled in: {among - len(empty)} of {among}. Still empty: {'; '.join(empty)}."
-    return (f"\n{told} {report.says} ({report.clause})",)
+    told = f"Still empty: {'; '.join(empty)}."
+    if among > 1:
+        told = f"Filled in: {among - len(empty)} of {among}. {told}"
+    return (f"\n{told} {cards.cited(report.says, [report.clause])}.",)
 
 
 def _named(policy: Policy, proposal: Proposal) -> str:
