@@ -73,7 +73,7 @@ def child(module: str, *words: str, **environment: str) -> Iterator[Child]:
     process = subprocess.Popen(
         [sys.executable, "-m", module, *words],
         cwd=HOUSE,
-        env=_inherited() | environment,
+        env=inherited() | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=None if "BENCH_DEBUG" in os.environ else subprocess.DEVNULL,
@@ -95,6 +95,6 @@ def tell(**news: Any) -> None:
     print(json.dumps(news), flush=True)
 
 
-def _inherited() -> dict[str, str]:
+def inherited() -> dict[str, str]:
     """Our environment without proxies: everything is on this machine."""
     return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}

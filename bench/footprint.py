@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import re
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
 
 from bench import postgres, stock
-from bench.children import HOUSE
 from bench.measure import Progress
 from bench.report import Gate, Report, Row, Table
+from bench.serving import ready_at, serving
 from bot.clock import StageClock, real_now
-from demo.stage import a_local_slack, free_port
 
 TICKETS = 100_000
 DUE = 200
@@ -98,7 +91,7 @@ def run(progress: Progress) -> Report:
 _NOTES = (
     "ready: from the start of the process to the first 200 of /readyz, Python and all libraries loaded",
     f"drain: Slack takes {SEND:g} s for every send; SIGTERM falls while sends are under way",
-    f"memory: resident, with the {DUE} tickets woken that were due at its start; a server's is its own",
+    f"memory: resident, while it delivers for {DUE} tickets due at its start; a server's is its own",
 )
 
 
@@ -111,9 +104,9 @@ async def _taken(url: str, file: Path, *, stocked: bool) -> Taken:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
         api = f"http://127.0.0.1:{runner.addresses[0][1]}/api/"
-        with _serving(url, file, api) as (process, address):
+        with serving(url, file, api) as (process, address):
             begun = time.monotonic()
-            await asyncio.to_thread(_ready, address, process)
+            await asyncio.to_thread(ready_at, address, process)
             ready = time.monotonic() - begun
             if stocked:
                 async with asyncio.timeout(PATIENCE):
@@ -127,41 +120,6 @@ async def _taken(url: str, file: Path, *, stocked: bool) -> Taken:
             return Taken(ready, memory, time.monotonic() - begun, under_way)
     finally:
         await runner.cleanup()
-
-
-@contextmanager
-def _serving(url: str, file: Path, api: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """The process and where it is going to listen."""
-    port = free_port()
-    inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    environment = inherited | {
-        "DATABASE_URL": url,
-        "FRONTLINE_CONFIG": str(file),
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
-        **a_local_slack(api),
-    }
-    debug = None if "BENCH_DEBUG" in os.environ else subprocess.DEVNULL
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bot", "serve"], cwd=HOUSE, env=environment, stdout=debug, stderr=debug
-    )
-    try:
-        yield process, f"http://127.0.0.1:{port}"
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-
-
-def _ready(address: str, process: subprocess.Popen[bytes]) -> None:
-    """Returns when /readyz says so."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    give_up = time.monotonic() + PATIENCE
-    while time.monotonic() < give_up and process.poll() is None:
-        with contextlib.suppress(OSError), opener.open(f"{address}/readyz", timeout=PATIENCE):
-            return
-        time.sleep(0.01)
-    raise RuntimeError("the desk did not become ready")
 
 
 def _megabytes(pid: int) -> float:

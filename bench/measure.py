@@ -36,26 +36,31 @@ class Progress:
 
 
 def interleaved(
-    contenders: Mapping[str, Work], calls: int, progress: Progress, title: str, rounds: int = ROUNDS
+    contenders: Mapping[str, Work],
+    calls: int,
+    progress: Progress,
+    title: str,
+    rounds: int = ROUNDS,
+    clock: Callable[[], float] = perf_counter,
 ) -> dict[str, float]:
-    """The median cost of one of a pass's `calls`, in microseconds, by contender."""
-    passes = {name: max(1, round(SAMPLE / _seconds(work, 1))) for name, work in contenders.items()}
+    """The median cost of one of a pass's `calls`, in microseconds of `clock`, by contender."""
+    passes = {name: max(1, round(SAMPLE / _seconds(work, 1, clock))) for name, work in contenders.items()}
     samples: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(1, rounds + 1):
         for name, work in contenders.items():
             progress.say(f"{title}: round {number} of {rounds}, {name}")
-            samples[name].append(_seconds(work, passes[name]) / passes[name])
+            samples[name].append(_seconds(work, passes[name], clock) / passes[name])
     return {name: median(taken) / calls * 1e6 for name, taken in samples.items()}
 
 
-def _seconds(work: Work, passes: int) -> float:
+def _seconds(work: Work, passes: int, clock: Callable[[], float]) -> float:
     collecting = gc.isenabled()
     gc.disable()
     try:
-        begun = perf_counter()
+        begun = clock()
         for _ in range(passes):
             work()
-        return perf_counter() - begun
+        return clock() - begun
     finally:
         if collecting:
             gc.enable()

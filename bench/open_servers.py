@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,17 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
-from sqlmodel import SQLModel, col, select
+from sqlmodel import SQLModel
 
 from adapters.slack.connect import Slack
 from adapters.slack.modals import modal
 from adapters.slack.text import Pen
 from adapters.sql.store import connect
-from adapters.sql.tables import EventRow, InboxRow, OutboxRow, TicketRow, micros
+from bench.children import tell
 from bench.load import pinned
-from bench.opens import SECRET
+from bench.naive import orm_accounts, orm_open
+from bench.opens import SECRET, SUMMARY, TICKETS
+from bench.stock import ACCOUNTS, CAST, account_id, channel_id, desk_file
 from bot.address import Actor, Place, UserRef
 from bot.clock import WallClock
 from bot.desk.core import Desk
@@ -36,7 +38,6 @@ from bot.exchange import Ask, Command
 from bot.logs import configure_logs
 from bot.settings import load_desk
 from demo.slack import FakeSlack
-from demo.stage import Cast
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 EVENTS = "/slack/events"
@@ -44,26 +45,26 @@ A_SUBMISSION = {"type": "view_submission", "user": {"id": "U0ALICE", "team_id": 
 
 
 @asynccontextmanager
-async def ours(folder: Path) -> AsyncIterator[tuple[Handler, str]]:
+async def ours(folder: Path) -> AsyncIterator[tuple[Handler, list[str]]]:
     configure_logs(quiet=True)
-    cast, file = Cast.of("m3ter"), folder / "frontline.toml"
-    file.write_text(cast.desk_file("m3ter"), encoding="utf-8")
-    async with FakeSlack(signing_secret=SECRET) as fake, connect(f"sqlite:///{folder}/frontline.db") as store:
+    file = desk_file(folder)
+    async with FakeSlack(signing_secret=SECRET) as fake, connect(f"sqlite:///{folder}/{TICKETS}") as store:
         slack = Slack(fake.bot_token, SECRET, WallClock(), api_url=fake.api_url)
         desk = Desk(store, WallClock(), Directory(load_desk(file)), {"slack": slack})
         await slack.start()
-        yield slack.routes(dispatch(desk))[0][2], await _sample(desk, cast)
+        samples = [await _sample(desk, channel_id(nth)) for nth in range(ACCOUNTS)]
+        yield slack.routes(dispatch(desk))[0][2], samples
         await slack.close()
 
 
-async def _sample(desk: Desk, cast: Cast) -> str:
-    """What Slack sends when the form is sent, filled in."""
+async def _sample(desk: Desk, channel: str) -> str:
+    """What Slack sends when the form of a channel is sent, filled in."""
     alice = Actor(UserRef("slack", "T0VENDOR", "U0ALICE"), "T0VENDOR", "alice")
-    asked = Command("sample", desk.clock.now(), alice, Place("slack", "C0ACME"), "/support", "It is slow")
+    asked = Command("sample", desk.clock.now(), alice, Place("slack", channel), "/support", SUMMARY)
     answer = await dispatch(desk)(asked)
     assert isinstance(answer, Ask)
     view: dict[str, Any] = modal(answer.form, Pen())
-    given = cast.answers()
+    given = CAST.answers()
     values: dict[str, dict[str, Any]] = {}
     for block in view["blocks"]:
         if block["type"] == "input":
@@ -76,7 +77,7 @@ async def _sample(desk: Desk, cast: Cast) -> str:
 def _entry(element: dict[str, Any], given: dict[str, str | list[str]]) -> dict[str, Any]:
     kind = element["type"]
     if kind == "plain_text_input":
-        return {"type": kind, "value": element.get("initial_value", "It is slow")}
+        return {"type": kind, "value": element.get("initial_value", SUMMARY)}
     for option in element.get("options", ()):
         if option["value"] in given.values():
             return {"type": kind, "selected_option": option}
@@ -84,56 +85,32 @@ def _entry(element: dict[str, Any], given: dict[str, str | list[str]]) -> dict[s
 
 
 @asynccontextmanager
-async def hello(folder: Path) -> AsyncIterator[tuple[Handler, str]]:
-    yield _bolt(False, _nothing), ""
+async def hello(folder: Path) -> AsyncIterator[tuple[Handler, list[str]]]:
+    yield _bolt(False, _nothing), []
 
 
 @asynccontextmanager
-async def floor(folder: Path) -> AsyncIterator[tuple[Handler, str]]:
-    yield _bolt(True, _nothing), ""
+async def floor(folder: Path) -> AsyncIterator[tuple[Handler, list[str]]]:
+    yield _bolt(True, _nothing), []
 
 
 @asynccontextmanager
-async def naive(folder: Path) -> AsyncIterator[tuple[Handler, str]]:
+async def naive(folder: Path) -> AsyncIterator[tuple[Handler, list[str]]]:
     """As many would write it: a session for each request, objects, a commit."""
-    engine = create_async_engine(f"sqlite+aiosqlite:///{folder}/naive.db")
+    engine = create_async_engine(f"sqlite+aiosqlite:///{folder}/{TICKETS}")
     async with engine.begin() as connection:
         await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         await connection.run_sync(SQLModel.metadata.create_all)
+    accounts = [account_id(nth) for nth in range(ACCOUNTS)]
+    await orm_accounts(engine, accounts)
+    numbers = count()
 
     async def open_ticket(body: dict[str, Any]) -> None:
         async with AsyncSession(engine) as session:
-            await orm_open(session, body["view"]["id"])
+            await orm_open(session, body["view"]["id"], accounts[next(numbers) % ACCOUNTS])
 
-    yield _bolt(False, open_ticket), ""
+    yield _bolt(False, open_ticket), []
     await engine.dispose()
-
-
-async def orm_open(session: AsyncSession, envelope: str) -> None:
-    """The rows of one ticket, by the mapper: its index, its event, two messages, its envelope."""
-    now = micros(datetime.now(UTC))
-    last = select(TicketRow.number).order_by(col(TicketRow.number).desc()).limit(1)
-    number = ((await session.execute(last)).scalar() or 0) + 1
-    key = f"ACME-{envelope}"
-    session.add(TicketRow(key=key, account=f"acme-{envelope}", number=number, version=1, opened_at=now))
-    await session.flush()
-    session.add(InboxRow(envelope=envelope, ticket=key, at=now))
-    session.add(EventRow(ticket=key, seq=1, at=now, kind="Opened", body=BODY))
-    for audience in ("customer", "agents"):
-        session.add(
-            OutboxRow(
-                key=f"{key}/{audience}",
-                ticket=key,
-                lane="slack:C0ACME",
-                recipient="{}",
-                priority=2,
-                body="{}",
-            )
-        )
-    await session.commit()
-
-
-BODY = json.dumps({"summary": "It is slow", "details": "x" * 700})
 
 
 async def _nothing(body: dict[str, Any]) -> None:
@@ -164,16 +141,16 @@ def _bolt(before_response: bool, act: Callable[[dict[str, Any]], Awaitable[None]
 
 async def _serve(role: str, folder: Path) -> None:
     pinned(0)
-    roles: dict[str, Callable[[Path], AbstractAsyncContextManager[tuple[Handler, str]]]]
+    roles: dict[str, Callable[[Path], AbstractAsyncContextManager[tuple[Handler, list[str]]]]]
     roles = {"ours": ours, "hello": hello, "floor": floor, "naive": naive}
-    async with roles[role](folder) as (handler, sample):
+    async with roles[role](folder) as (handler, samples):
         app = web.Application()
         app.router.add_post(EVENTS, handler)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}{EVENTS}"
-        print(json.dumps({"url": url, "sample": sample}), flush=True)
+        tell(url=url, samples=samples)
         await asyncio.Event().wait()
 
 

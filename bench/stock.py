@@ -149,6 +149,11 @@ def stage(url: str, clock: StageClock) -> None:
     )
 
 
+def arm(url: str, first: int, last: int, at: datetime) -> None:
+    """Every account's tickets with these numbers are to be woken then."""
+    _execute(url, f"UPDATE ticket SET wake_at = {micros(at)} WHERE number BETWEEN {first} AND {last}")
+
+
 def found(url: str, query: str) -> list[tuple[object, ...]]:
     """What a database has, asked past the store."""
     if is_postgres(url):
@@ -176,7 +181,6 @@ def _execute(url: str, *statements: str) -> None:
         for statement in statements:
             file.execute(statement)
         file.commit()
-        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         file.close()
 

@@ -195,7 +195,7 @@ def _hold(ticket: Ticket, for_agents: bool) -> Iterator[tuple[str, str]]:
     if not ticket.held:
         return
     since = ticket.holds[-1].start
-    hold = next((e for e in ticket.history if isinstance(e, Held) and e.at == since), None)
+    hold = next((e for e in reversed(ticket.history) if isinstance(e, Held) and e.at == since), None)
     why = f"{hold.by.name}: “{hold.reason.strip()}”" if hold else ticket.holds[-1].why
     ends = "" if for_agents else " The clocks go on as soon as you write in this ticket's thread."
     yield "On hold", why + ends

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 LONGEST_SLEEP = timedelta(seconds=1)
-"""Sleeps are cut so that a clock that was set forward is noticed."""
+"""Sleeps are cut so that a clock that was set is noticed."""
 
 FASTEST = 1_000_000.0
 """A stage clock that is faster would leave the calendar within days."""
@@ -29,8 +29,12 @@ class WallClock:
         return real_now()
 
     async def sleep_until(self, instant: datetime) -> None:
-        while (left := instant - self.now()) > timedelta(0):
+        now = self.now()
+        while (left := instant - now) > timedelta(0):
             await asyncio.sleep(min(left, LONGEST_SLEEP).total_seconds())
+            before, now = now, self.now()
+            if now < before:
+                return
 
 
 @dataclass(frozen=True, slots=True)

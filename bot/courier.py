@@ -17,6 +17,7 @@ from bot.address import MessageRef, Place
 from bot.bell import Bell
 from bot.desk.core import Desk
 from bot.ports import (
+    MOST_AHEAD,
     Away,
     CannotEdit,
     Card,
@@ -39,7 +40,7 @@ AT_ONCE = 16
 LEASE = timedelta(seconds=5)
 """How long a lane is held for one message; whoever has not begun to send by then is overtaken."""
 SEND_WITHIN = 4.0
-"""Seconds for one call: what takes longer than the lease might be sent by somebody else as well."""
+"""Seconds from asking to hold the lane to the platform's answer: after the lease others may send it as well."""
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 """Seconds between tries, doubling from the first to the longest, when the platform names no time itself."""
@@ -74,10 +75,13 @@ class Courier:
     random: Random = field(default_factory=Random)
     bugs: Counter[str] = field(default_factory=Counter)
     """How often a message could not be drawn; waiting for its turn is no try."""
+    stopping: bool = False
+    """No lane says another message: what we have to leave in the middle might be said twice."""
 
     async def run(self) -> None:
         """Deliver for ever, each place at its own pace: one that is slow to answer holds up no other."""
         busy: dict[str, asyncio.Task[int]] = {}
+        self.stopping = False
         try:
             while True:
                 for lane, task in [*busy.items()]:
@@ -88,6 +92,7 @@ class Courier:
                 await self._begin(busy, now)
                 await self.bell.wait(self.clock, await self.outbox.next_ready(now))
         finally:
+            self.stopping = True
             await _arrived(busy.values())
 
     async def _begin(self, busy: dict[str, asyncio.Task[int]], now: datetime) -> None:
@@ -105,7 +110,7 @@ class Courier:
     async def speak(self, lane: str) -> int:
         """Say what waits in a lane until nothing of it may go now; how many messages were tried."""
         tried = 0
-        while outgoing := await self._claimed(lane):
+        while not self.stopping and (outgoing := await self._claimed(lane)):
             tried += 1
             with bound_contextvars(trace=outgoing.trace, ticket=outgoing.message.ticket):
                 await self._send(outgoing)
@@ -133,7 +138,7 @@ class Courier:
             alone = outgoing.edits is not None and message.priority != Priority.COUNTDOWN
             until = wait.until + A_MOMENT * self.random.random() if alone else wait.until
             unsure = outgoing.tried_at is not None
-            await self.outbox.put_off(outgoing, until, str(wait), alone=alone, unsure=unsure)
+            await self.outbox.put_off(outgoing, self._soon(until), str(wait), alone=alone, unsure=unsure)
         except NotNow as busy:
             await self._put_off(platform, outgoing, busy)
         except Never as refusal:
@@ -163,10 +168,14 @@ class Courier:
             return found
         view = await self.desk.draw(message)
         costs, now = platform.costs(message.to, outgoing.edits, message.priority), self.clock.now()
+        loop = asyncio.get_running_loop()
+        answer_by = loop.time() + SEND_WITHIN
         if (until := await self.outbox.begin(outgoing, costs, now, now + LEASE)) is not None:
             raise _Unpaid(until)
+        if loop.time() >= answer_by:
+            raise NotNow("our hold on the lane took too long to get, and is over soon")
         try:
-            async with asyncio.timeout(SEND_WITHIN):
+            async with asyncio.timeout_at(answer_by):
                 return await _spoken(platform, addressed, view)
         except TimeoutError:
             raise NotNow("no answer in time", unsure=True) from None
@@ -190,7 +199,7 @@ class Courier:
         # Nobody waits for an edit, except for other countdowns when the platform has had enough of them.
         alone = outgoing.edits is not None and not (limited and message.priority == Priority.COUNTDOWN)
         unsure = busy.unsure or outgoing.tried_at is not None
-        await self.outbox.put_off(outgoing, until, str(busy), alone=alone, unsure=unsure)
+        await self.outbox.put_off(outgoing, self._soon(until), str(busy), alone=alone, unsure=unsure)
 
     async def _give_up(self, outgoing: Outgoing, why: str) -> None:
         """The effect is taken back before the message is: a crash in between repeats both, harmlessly."""
@@ -207,6 +216,10 @@ class Courier:
         except Exception:  # what cannot be told must still not be tried for ever
             log.exception("a refusal could not be told", message=message.key)
         await self.outbox.refused(message.key, why)
+
+    def _soon(self, until: datetime) -> datetime:
+        """Then at the latest it is tried again; a bucket that is shut for longer says so itself."""
+        return min(until, self.clock.now() + MOST_AHEAD)
 
     def _again_at(self, outgoing: Outgoing, after: float | None) -> datetime:
         """Never before `after`, and no two lanes in step."""

@@ -219,9 +219,12 @@ class _Occasion:
 
     def _opened(self, event: Opened) -> Iterator[Message]:
         triage = self.voice.directory.triage_for(self.voice.channel)
-        for audience, place in ((Audience.CUSTOMER, self.voice.channel), (Audience.AGENTS, triage)):
+        # The page hangs from the agents' card, which then waits for nothing but pages either.
+        urgent = Priority.PAGE if self._pages(event.severity) else Priority.STATE
+        cards = ((Audience.CUSTOMER, self.voice.channel, Priority.STATE), (Audience.AGENTS, triage, urgent))
+        for audience, place, priority in cards:
             yield Message(
-                card_key(self.ticket.key, audience), self.ticket.key, place, Card(audience), Priority.STATE
+                card_key(self.ticket.key, audience), self.ticket.key, place, Card(audience), priority
             )
         if event.notes:
             yield self.voice.triage(words.noted(self.ticket.key, event.notes), Tone.WARN, what="notes")
@@ -230,9 +233,12 @@ class _Occasion:
         yield from self._page(event.severity, event.at)
         yield from self._first_contact(triage)
 
+    def _pages(self, severity: str) -> bool:
+        return self.policy.severities[severity].pages and bool(self.policy.steps)
+
     def _page(self, severity: str, at: datetime) -> Iterator[Message]:
         """Calls the first step, and whoever works on this class from the start and is on duty."""
-        if not (self.policy.severities[severity].pages and self.policy.steps):
+        if not self._pages(severity):
             return
         plan = self.ticket.opened.plan
         resolvers = [

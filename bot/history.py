@@ -100,7 +100,7 @@ def _answered(event: Answered) -> str:
         case Kind.UPDATE:
             return f"{event.by.name} sent an update"
         case Kind.MILESTONE:
-            return f"{event.by.name} told: {event.text}"
+            return f"{event.by.name} told the customer: {event.text}"
         case Kind.MESSAGE:
             return f"{event.by.name} wrote to the customer"
 

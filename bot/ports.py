@@ -19,7 +19,7 @@ class Clock(Protocol):
 
     def now(self) -> datetime: ...
     async def sleep_until(self, instant: datetime) -> None:
-        """Returns at `instant`, at once when it is past."""
+        """Returns at `instant`, at once when it is past; sooner when the clock is set back."""
         ...
 
 
@@ -211,8 +211,16 @@ class Store(Protocol):
         ...
 
 
+MOST_AHEAD = timedelta(minutes=2)
+"""Nothing in an outbox is held or put off for longer at a time."""
+
+
 class Outbox(Protocol):
-    """What is still to be said, in lanes. Instants are real time. Each verb is one transaction."""
+    """What is still to be said, in lanes. Instants are real time. Each verb is one transaction.
+
+    A hold or a wait that ends more than MOST_AHEAD from now was noted by a clock that has been set back since,
+    and does not count.
+    """
 
     async def lanes(self, ready_at: datetime, limit: int) -> list[str]:
         """Lanes with something to say that nobody holds and that may speak by then, most urgent first."""

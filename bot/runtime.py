@@ -58,8 +58,9 @@ class Runtime:
         failing = [f"{loop} is failing" for loop in sorted(self._failing)]
         wake = await self.desk.store.next_wake()
         silent = real_now() - self._ticked_at
-        if wake is not None and wake <= self.desk.clock.now() and silent > TICKS_WITHIN:
-            failing.append(f"tickets are due, and nothing was woken for {silent.seconds} s")
+        lies = wake is not None and wake <= self.desk.clock.now() - TICKS_WITHIN
+        if lies and silent > TICKS_WITHIN:
+            failing.append(f"tickets are due, and nothing was woken for {silent.total_seconds():.0f} s")
         return failing
 
     def _ticked(self) -> None:

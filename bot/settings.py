@@ -309,7 +309,7 @@ def _settings(file: _File, policies: list[Policy]) -> DeskSettings:
         chats["slack"] = Chat("slack", triage, file.slack.agents, file.slack.command)
     if file.teams:
         triage = Place("teams", file.teams.triage) if file.teams.triage else None
-        chats["teams"] = Chat("teams", triage, file.teams.agents)
+        chats["teams"] = Chat("teams", triage, file.teams.agents, command="")
     accounts = {account.id: _account(account, policy) for account in file.accounts}
     return DeskSettings(
         policies=tuple(policies),

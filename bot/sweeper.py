@@ -57,14 +57,18 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep for ever: whenever the bell rings, and every second."""
         rescued_at = self.clock.now() - EVERY
-        while True:
-            now = self.clock.now()
-            if now - rescued_at >= EVERY:
-                await self.crew.rescue()
-                rescued_at = now
-            await self.sweep()
-            next_ready = await self.outbox.next_ready(now)
-            await self.bell.wait(self.clock, min(next_ready or now + EVERY, now + EVERY))
+        self.courier.stopping = False
+        try:
+            while True:
+                now = self.clock.now()
+                if now - rescued_at >= EVERY:
+                    await self.crew.rescue()
+                    rescued_at = now
+                await self.sweep()
+                next_ready = await self.outbox.next_ready(now)
+                await self.bell.wait(self.clock, min(next_ready or now + EVERY, now + EVERY))
+        finally:
+            self.courier.stopping = True
 
     async def sweep(self) -> list[str]:
         """Offer what may speak now and does not yet; which lanes these are."""

@@ -23,8 +23,11 @@ RETRY_AFTER = timedelta(seconds=5)
 _REAL = WallClock()
 
 
-async def tick(desk: Desk) -> list[str]:
-    """Wake every ticket that is due by now; the keys of those that could not be woken."""
+async def tick(desk: Desk, ticked: Callable[[], None] = lambda: None) -> list[str]:
+    """Wake every ticket that is due by now; the keys of those that could not be woken.
+
+    `ticked` is called after each transaction, whatever came of it: a crowd takes a while.
+    """
     failed: list[str] = []
     decided: set[str] = set()
 
@@ -40,20 +43,18 @@ async def tick(desk: Desk) -> list[str]:
     while claimed := await desk.store.wake(desk.clock.now(), AT_ONCE, failed, decide):
         failed += [key for key in claimed if key not in decided]
         decided.clear()
+        ticked()
+    ticked()
     return failed
 
 
 async def run(desk: Desk, bell: Bell, ticked: Callable[[], None] = lambda: None) -> None:
-    """Tick for ever: at the earliest wake, and whenever the bell says that it may have changed.
-
-    `ticked` is called after each tick, whatever came of it.
-    """
+    """Tick for ever: at the earliest wake, and whenever the bell says that it may have changed."""
     while True:
         late = desk.clock.now() - (await desk.store.next_wake() or desk.clock.now())
         if late > timedelta(0):
             metrics.wake_late.observe(late.total_seconds())
-        failed = await tick(desk)
-        ticked()
+        failed = await tick(desk, ticked)
         if failed:
             await bell.wait(_REAL, _REAL.now() + RETRY_AFTER)
             continue

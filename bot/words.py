@@ -56,7 +56,7 @@ def answered(key: str, event: Answered, policy: Policy) -> Rich:
         case Kind.MILESTONE:
             milestone = next((m for m in policy.milestones if m.label == event.text), None)
             says = milestone.says if milestone else ""
-            return keyed(key, Strong(event.text), f": {says} ({event.by.name})")
+            return keyed(key, Strong(event.text), f": {says.removesuffix('.')} ({event.by.name}).")
         case Kind.UPDATE:
             return keyed(key, f"update from {event.by.name}:", Quote(event.text))
         case Kind.REPLY:
@@ -86,13 +86,13 @@ def _files(event: Opened | Answered | CustomerWrote) -> Iterable[Part]:
 
 def came_along(key: str, event: Opened) -> Rich:
     """The files of a ticket, as it was opened."""
-    return keyed(key, f"{event.by.name} sent along", *_files(event))
+    return keyed(key, f"{event.by.name} sent{' a' if len(event.files) == 1 else ''}", *_files(event))
 
 
 def corrected(key: str, event: Corrected) -> Rich:
     """Whose message reads how now. Who deletes one is not told, so it is not said."""
     if event.text is None:
-        return keyed(key, f"a message of {event.by.name} was deleted.")
+        return keyed(key, f"a message by {event.by.name} was deleted.")
     if not event.text:
         return keyed(key, f"{event.by.name} took the words out of a message.")
     return keyed(key, f"{event.by.name} changed a message:", Quote(event.text))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from bot.address import MessageRef
 from bot.auditor import Census
 from bot.ports import (
+    MOST_AHEAD,
     Appended,
     Change,
     Conflict,
@@ -178,7 +179,7 @@ class MemoryStore:
         said = self.outbox[key]
         said.state = "sent"
         original = self.outbox.get(said.message.edits or "")
-        if original is not None and original.ref != ref:
+        if original is not None and original.ref not in (None, ref):
             said.ref, original.ref = original.ref, ref
         else:
             said.ref = ref
@@ -301,9 +302,9 @@ class MemoryStore:
 
     def _may_go(self, said: Said, now: datetime) -> bool:
         message, held = said.message, self.held.get(said.message.lane, Lane())
-        if (held.lease_until or now) > now or (said.not_before or now) > now:
+        if _counts(held.lease_until, now) or _counts(said.not_before, now):
             return False
-        if (held.not_before or now) > now and message.priority >= held.priority:
+        if _counts(held.not_before, now) and message.priority >= held.priority:
             return False
         if message.edits is not None:
             return self._ref(message.edits) is not None and not self._being_edited(message.edits, now)
@@ -313,8 +314,12 @@ class MemoryStore:
         return target is not None and target.state != "waiting"
 
     def _being_edited(self, target: str, now: datetime) -> bool:
-        under_way = (lane.sending for lane in self.held.values() if (lane.lease_until or now) > now)
+        under_way = (lane.sending for lane in self.held.values() if _counts(lane.lease_until, now))
         return any(self.outbox[key].message.edits == target for key in under_way if key is not None)
 
     def _ref(self, key: str | None) -> MessageRef | None:
         return self.outbox[key].ref if key is not None and key in self.outbox else None
+
+
+def _counts(until: datetime | None, now: datetime) -> bool:
+    return until is not None and now < until <= now + MOST_AHEAD

@@ -55,9 +55,9 @@ class Postgres:
                 conf.write(f"{name} = '{value}'\n")
         self._run("pg_ctl", "start", "-w", "-l", str(self.folder / "log"))
         # Its input ends when we do, even by SIGKILL.
-        stop = 'read _; exec "$0" stop -D "$1" -m immediate >/dev/null 2>&1'
+        stop = 'read _; "$0" stop -D "$1/data" -m immediate >/dev/null 2>&1; rm -rf "$1" 2>/dev/null'
         self._guard = subprocess.Popen(
-            ["sh", "-c", stop, str(self._programs / "pg_ctl"), str(self.folder / "data")],
+            ["sh", "-c", stop, str(self._programs / "pg_ctl"), str(self.folder)],
             stdin=subprocess.PIPE,
             user=self._user,
             cwd="/",

@@ -51,9 +51,13 @@ class VirtualClock:
         return self.start + timedelta(seconds=asyncio.get_running_loop().time()) + self.set_by
 
     async def sleep_until(self, instant: datetime) -> None:
-        """As the wall clock does it: in short sleeps, so that being set forward is noticed."""
-        while (left := instant - self.now()) > timedelta(0):
+        """As the wall clock does it: in short sleeps, so that being set is noticed."""
+        now = self.now()
+        while (left := instant - now) > timedelta(0):
             await asyncio.sleep(min(left, self.longest_sleep).total_seconds())
+            before, now = now, self.now()
+            if now < before:
+                return
 
 
 def simulated(main: Coroutine[Any, Any, T]) -> T:

@@ -271,7 +271,7 @@ class _Desktop:
 
     def _slashes(self) -> set[str]:
         chat = self.screen.cast.settings.chats.get(self.screen.place.platform)
-        return {"/support", chat.command} if chat else {"/support"}
+        return {"/support", chat.command or "/support"} if chat else {"/support"}
 
     def _actor(self, platform: str | None = None) -> Actor:
         return self.screen.who.actors[platform or self.screen.place.platform]

@@ -24,7 +24,8 @@ MOST_IN_HOME = 100
 MOST_TEXT_IN_HOME = 30_000
 """A view may have 250 KB, in which one character may take six bytes."""
 _LONGEST = 150
-_MOST_FOOT = 2
+_MOST_HEAD = 3
+_MOST_FOOT = 1
 _LAST = 1
 """Room for the line that owns up to what is left out."""
 
@@ -48,7 +49,7 @@ def told(board: QueueBoard, pen: Pen) -> str:
 def board_blocks(
     board: QueueBoard, pen: Pen, most: int = MOST_BLOCKS, most_text: int = MOST_TEXT
 ) -> list[Json]:
-    head = [header(one_line(board.title) or "…"), *rich(pen, board.intro)][:5]
+    head = [header(one_line(board.title) or "…"), *rich(pen, board.intro)][:_MOST_HEAD]
     foot = [context(text.strip("\n")) for text in pen.flow(board.foot) if text.strip()][:_MOST_FOOT]
     tail = [*actions(board.buttons), *foot, context(f"As of {pen.when_read(board.at)}")]
     room = most - len(head) - len(tail) - _LAST

@@ -44,6 +44,8 @@ class Reader:
 
     us: Identity
     clock: Clock
+    alias: str = ""
+    """Our other name in a shared channel with the app on both sides: the bot user of the side that heard."""
 
     def command(self, slash: Slash) -> Command:
         actor = self.actor(slash.user_id, slash.team_id, slash.user_name or slash.user_id)
@@ -123,13 +125,18 @@ class Reader:
             text=self.typed(self.unaddressed(raw) if where.direct else raw),
             thread=MessageRef(where, said.thread_ts) if reply and said.thread_ts else None,
             below_ours=reply and said.parent_user_id == self.us.bot_user,
-            addressed=f"<@{self.us.bot_user}" in raw,
+            addressed=any(f"<@{name}" in raw for name in self._names),
             files=tuple(map(attached, said.files)),
         )
 
     def unaddressed(self, text: str) -> str:
         """A message's text without the bot's name, and without what joins that to the rest."""
-        return re.sub(rf"<@{re.escape(self.us.bot_user)}(?:\|[^<>\n]*)?>[,:]?", " ", text).strip()
+        names = "|".join(map(re.escape, self._names))
+        return re.sub(rf"<@(?:{names})(?:\|[^<>\n]*)?>[,:]?", " ", text).strip()
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return (self.us.bot_user, self.alias) if self.alias else (self.us.bot_user,)
 
     def typed(self, text: str) -> str:
         """What a person typed: mentions and links as plain words, entities undone."""
@@ -140,7 +147,7 @@ class Reader:
         target, _, label = inner.partition("|")
         target, label = _unescaped(target), _unescaped(label)
         if target.startswith("@"):
-            known = self.us.name if target[1:] == self.us.bot_user else target[1:]
+            known = self.us.name if target[1:] in self._names else target[1:]
             return f"@{label.removeprefix('@') or known}"
         if target.startswith("#"):
             return f"#{label or target[1:]}"

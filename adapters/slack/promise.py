@@ -9,7 +9,7 @@ from sla_core.countdown import Phase, Tone
 TONES = {Tone.CALM: "", Tone.WARN: "⚠️ ", Tone.ALARM: "🚨 ", Tone.DONE: "✅ "}
 _PHASES = {Phase.OFF_HOURS: "🌙", Phase.ON_HOLD: "⏸️", Phase.ENDED: "⏹️"}
 _RUNNING = {Tone.CALM: "🕒", Tone.WARN: "⚠️", Tone.ALARM: "🚨", Tone.DONE: "✅"}
-_STEPS = 8
+_STEPS = 6
 _LONGEST = 150
 _LONGEST_NOTE = 300
 

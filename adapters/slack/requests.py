@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -198,12 +199,13 @@ class Requests:
                 return acknowledged()
             if at is None:
                 return acknowledged(status=503)
-            at = self._workspaces.speaking(_text(context.channel_id), at)
-            act = reads(at.reader, body, _text(context.actor_team_id))
+            heard, at = at, self._workspaces.speaking(_text(context.channel_id), at)
+            reader = replace(at.reader, alias=heard.us.bot_user)
+            act = reads(reader, body, _text(context.actor_team_id))
             if act is None:
                 return acknowledged()
             try:
-                act = await doors.quoted(act, at.reader, at.api)
+                act = await doors.quoted(act, reader, at.api)
                 act = await files.known(at.api, act, body)
                 answer = await dispatch(await at.names.known_in_event(act))
             except NotYet as early:

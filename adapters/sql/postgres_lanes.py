@@ -19,7 +19,7 @@ from adapters.sql.codec import UnknownKind
 from adapters.sql.postgres_kept import DROPPED
 from adapters.sql.postgres_pool import transaction
 from adapters.sql.postgres_reads import named
-from adapters.sql.reads import CLAIM, outgoing
+from adapters.sql.reads import AHEAD, CLAIM, outgoing
 from adapters.sql.tables import MICROSECOND, instant, micros
 from bot.address import MessageRef
 from bot.ports import Cost, Outgoing, Overtaken, Priority
@@ -40,6 +40,7 @@ CLAIMED = f"""
         ON CONFLICT (lane) DO UPDATE
         SET fence = excluded.fence, lease_until = excluded.lease_until, sending = excluded.sending
         WHERE lane.lease_until IS NULL OR lane.lease_until <= %(now)s
+           OR lane.lease_until > %(now)s + {AHEAD}
         RETURNING 1)
     SELECT next.* FROM next, held
 """

@@ -28,7 +28,7 @@ T = TypeVar("T")
 Params = Mapping[str, Any]
 
 CONNECTIONS = 8
-"""At most, for one process; what more would want to work waits its turn. With the crew's: 14 for a replica."""
+"""At most, for one process; what else wants to work waits. With the crew's, 14 for a replica."""
 PATIENCE = 3.0
 """Seconds in which a verb is begun anew while the database is away: no platform waits longer for us."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.4

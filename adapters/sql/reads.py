@@ -11,10 +11,10 @@ from sqlalchemy import Connection, bindparam, func, literal_column, text
 from sqlmodel import col, select
 
 from adapters.sql.codec import EVENTS, recipient_of, say_of
-from adapters.sql.tables import EventRow, NoteRow, OutboxRow, TicketRow, instant, micros
+from adapters.sql.tables import MICROSECOND, EventRow, NoteRow, OutboxRow, TicketRow, instant, micros
 from bot.address import MessageRef, Place
 from bot.auditor import Census
-from bot.ports import Message, NoSuchTicket, Outgoing, Priority
+from bot.ports import MOST_AHEAD, Message, NoSuchTicket, Outgoing, Priority
 from sla_core.events import Event, Opened
 
 OPENINGS = text(
@@ -63,19 +63,23 @@ UNFINISHED = (
 )
 UNFINISHED_OF = UNFINISHED.where(col(TicketRow.account) == bindparam("account"))
 
+AHEAD = MOST_AHEAD // MICROSECOND
+
 # The lanes are few and the outbox is long: their order in the inner join is not left to SQLite.
-_MAY_GO = """
+_MAY_GO = f"""
     SELECT m.id FROM outbox m
     LEFT JOIN outbox t ON t.key = m.thread
     LEFT JOIN outbox e ON e.key = m.edits
-    WHERE m.lane = {lane} AND m.state = 'waiting' AND m.priority < coalesce((
-          SELECT CASE WHEN h.lease_until > :now THEN 0 WHEN h.not_before > :now THEN h.priority END
-          FROM lane h WHERE h.lane = {lane}), 99)
-      AND (m.not_before IS NULL OR m.not_before <= :now)
+    WHERE m.lane = {{lane}} AND m.state = 'waiting' AND m.priority < coalesce((
+          SELECT CASE WHEN h.lease_until > :now AND h.lease_until <= :now + {AHEAD} THEN 0
+                      WHEN h.not_before > :now AND h.not_before <= :now + {AHEAD} THEN h.priority END
+          FROM lane h WHERE h.lane = {{lane}}), 99)
+      AND (m.not_before IS NULL OR m.not_before <= :now OR m.not_before > :now + {AHEAD})
       AND (m.thread IS NULL OR t.ref_id IS NOT NULL OR t.state IN ('refused', 'superseded'))
       AND (m.edits IS NULL OR (e.ref_id IS NOT NULL AND NOT EXISTS (
           SELECT 1 FROM lane b CROSS JOIN outbox o
-          WHERE b.lease_until > :now AND o.key = b.sending AND o.edits = m.edits)))
+          WHERE b.lease_until > :now AND b.lease_until <= :now + {AHEAD}
+            AND o.key = b.sending AND o.edits = m.edits)))
     ORDER BY m.priority, m.turn, m.id LIMIT 1
 """
 

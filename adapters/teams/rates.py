@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from bot.ports import Cost
 
-_A_BURST = timedelta(seconds=0.6)
+_A_BURST = timedelta(seconds=0.7)
 """With five at once: within 7 in a second, 8 in two and 60 in thirty, for one conversation."""
 _AN_HOUR = timedelta(seconds=2.2)
 """With a hundred at once: within 1,800 in an hour."""
 _TENANT = timedelta(seconds=0.05)
-"""With ten at once: within 30 in a second, which a later revision of the page is said to have raised to 50."""
+"""With ten at once: within 30 in a second, which later revisions of the page are said to make 50."""
 
 
 def costs(tenant: str, conversation: str) -> tuple[Cost, ...]:

@@ -38,6 +38,9 @@ async def _alert(desk: Desk, press: Press, act: str, said: str, after: timedelta
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if after and ticket.state is not State.OPEN:
             return refusal(f"{ticket.key} is {ticket.state}; there is nothing to be reminded of.")
+        last = ticket.history[-1]
+        if not after and isinstance(last, Alerted) and (last.act, last.person) == (act, person.id):
+            return Done()
         return [Alerted(now, desk.who(press.actor), act, person.id, until=now + after if after else None)]
 
     answer = await desk.change(press.key, press.value, decide)

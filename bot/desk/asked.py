@@ -110,7 +110,8 @@ def _help(desk: Desk, command: Command) -> Answer:
     """People of another workspace are not told of a command that they do not have."""
     place, actor = command.place, command.actor
     chat = desk.directory.settings.chats.get(place.platform)
-    name = f"{chat.command} " if chat and actor.user.home == actor.team else ""
+    has_command = command.name.startswith("/") or actor.user.home == actor.team
+    name = f"{chat.command} " if chat and chat.command and has_command else ""
     begins = "" if place.direct else "Mention me with what is wrong, or begin a message with “support:”. "
     lines: list[Part] = [
         begins or "Write here what is wrong. ",

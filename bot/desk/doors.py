@@ -8,7 +8,7 @@ from dataclasses import replace
 import structlog
 
 from bot.address import Actor, Place
-from bot.desk import asked, intake, interview, questions, speak
+from bot.desk import asked, intake, interview, offers, questions, speak
 from bot.desk.carried import Carried, packed, unpacked
 from bot.desk.core import Desk, private, refusal
 from bot.desk.intake_form import FORM
@@ -19,11 +19,14 @@ from bot.views import Button, Mention, Notice, Part, Style
 
 log = structlog.get_logger(__name__)
 
+_CALLED = re.compile(r"^\s*@\S+\s")
+"""The bot's name before what is said to it."""
 _BEGINS = re.compile(r"\s*support\s*:\s*", re.IGNORECASE)
 _ELSEWHERE = (
     "It cannot be told from here which channels you are in. "
     "Please ask in the channel that you share with us: mention me there, or press Get help."
 )
+_ASKED_HERE = "You are being asked about this already: please go on in its thread. Cancel there gives it up."
 _QUIET = frozenset({Door.WORDS, Door.REACTION})
 """May be meant for somebody else where no account is served, and is not answered there."""
 _DRAFTS = frozenset({Door.SHORTCUT, Door.REACTION})
@@ -35,9 +38,10 @@ async def command(desk: Desk, command: Command) -> Answer:
     about = command.about
     if about is not None:
         if await interview.asks(desk, command.actor, about):
-            return Done()
+            return private(_ASKED_HERE) if command.name in _DRAFTS else Done()
         if key := await ticket_below(desk, about):
-            return _part_of(key, command)
+            asks = asked.word(desk, command.text) if command.name == Door.MENTION else None
+            return await asked.answered(desk, asks, command) if asks else _part_of(key, command)
     if command.name in _QUIET and not _is_served(desk, command.place):
         return Done()
     if command.name not in _DRAFTS and (word := asked.word(desk, command.text)):
@@ -49,9 +53,11 @@ async def command(desk: Desk, command: Command) -> Answer:
 
 async def get_help(desk: Desk, press: Press) -> Answer:
     """The same by the button, with what its message carries."""
+    if said := await offers.is_taken(desk, press):
+        return said
     carried = await unpacked(desk, press.value)
     begun = Command(press.key, press.at, press.actor, press.place, press.action, carried.text)
-    return await _asked(desk, begun, carried)
+    return await _asked(desk, begun, carried, offers.offer_of(press))
 
 
 async def heard(desk: Desk, said: Posted) -> Answer:
@@ -59,6 +65,8 @@ async def heard(desk: Desk, said: Posted) -> Answer:
     answer = await interview.heard(desk, said)
     if answer is not None:
         return answer
+    if said.addressed and asked.word(desk, _CALLED.sub("", said.text, count=1)):
+        return Done()
     text = _words(said)
     if text is None or (said.thread is not None and await ticket_below(desk, said.thread)):
         return await speak.posted(desk, said)
@@ -89,9 +97,9 @@ def _part_of(key: str, command: Command) -> Answer:
     )
 
 
-async def _asked(desk: Desk, command: Command, carried: Carried) -> Answer:
+async def _asked(desk: Desk, command: Command, carried: Carried, offer: str = "") -> Answer:
     try:
-        answer = await intake.command(desk, command)
+        answer = await intake.command(desk, command, offer)
     except Never as why:
         log.warning("no telling who somebody is", user=str(command.actor.user), why=str(why))
         return refusal(_ELSEWHERE)

@@ -25,11 +25,14 @@ async def acknowledge(desk: Desk, press: Press) -> Answer:
 
 
 async def take(desk: Desk, press: Press) -> Answer:
+    """Whoever replied has it already, and confirms the severity by this."""
+
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         me = desk.who(press.actor)
         if ticket.state is not State.OPEN:
             return refusal(f"{ticket.key} is {ticket.state}; reopen it first.")
-        if ticket.owner is not None and ticket.owner.id == me.id:
+        mine = ticket.owner is not None and ticket.owner.id == me.id
+        if mine and ticket.confirmed:
             return refusal(f"{ticket.key} is yours already.")
         return [Taken(now, me)]
 

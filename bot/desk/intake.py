@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.address import Actor, Place
-from bot.desk import entitlement, unsent
+from bot.cards import cited
+from bot.desk import entitlement, offers, unsent
 from bot.desk.alike import Likeness
 from bot.desk.core import Desk, private, refusal
 from bot.desk.intake_form import (
@@ -15,6 +16,7 @@ from bot.desk.intake_form import (
     DETAILS,
     FORM,
     KNOWN,
+    OFFER,
     OFFERED,
     SUMMARY,
     Sheet,
@@ -35,22 +37,30 @@ from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
 from sla_core.triage import Proposal
 
+_NOT_HERE = (
+    "You are in no channel of a customer, so no ticket begins here, and nobody else reads this. "
+    "Press the buttons of a message, or write “list” or “status” and a ticket's key."
+)
 
-async def command(desk: Desk, command: Command) -> Answer:
-    """`/support [text]`: the form, or why there is none here."""
-    return await _ask(desk, command.actor, command.place, command.text.strip())
+
+async def command(desk: Desk, command: Command, offer: str = "") -> Answer:
+    """`/support [text]`: the form, or why there is none here. `offer` is the message that it was asked on."""
+    return await _ask(desk, command.actor, command.place, command.text.strip(), offer)
 
 
-async def _ask(desk: Desk, actor: Actor, place: Place, text: str) -> Answer:
+async def _ask(desk: Desk, actor: Actor, place: Place, text: str, offer: str) -> Answer:
     directory = desk.directory
     accounts = await _accounts(desk, actor, place)
     if not accounts:
-        return refusal(_nowhere(place, directory.is_triage(place)))
+        return refusal(
+            _NOT_HERE if _is_ours(desk, actor, place) else _nowhere(place, directory.is_triage(place))
+        )
     policy = directory.policy_on(desk.clock.now().date())
     values = begun(text)
     draft = {name: given for name, given in (await unsent.kept(desk, actor, place)).items() if name != KNOWN}
     restored = bool(draft) and draft.get(SUMMARY) == values.get(SUMMARY, draft.get(SUMMARY))
     sheet = Sheet(policy, accounts, place, values=draft if restored else values, restored=restored)
+    sheet = replace(sheet, offer=offer)
     return Ask(intake_form(await _looked_up(desk, sheet, alike=restored), desk.clock.now()))
 
 
@@ -98,6 +108,12 @@ async def _channels_of(desk: Desk, actor: Actor, place: Place) -> set[str]:
     return {str(channel) for channel in await platform.places_of(actor.user)} if platform else set()
 
 
+def _is_ours(desk: Desk, actor: Actor, place: Place) -> bool:
+    """Whether an agent, or whoever looks after an account, writes directly."""
+    accounts = desk.directory.settings.accounts.values()
+    return place.direct and any(desk.directory.is_agent(actor, account) for account in accounts)
+
+
 def _nowhere(place: Place, is_triage: bool) -> str:
     if is_triage:
         return "Only agents open tickets here. Customers do so in their own channel."
@@ -117,6 +133,7 @@ async def filling(desk: Desk, act: Filling) -> Answer:
         return Done()
     values = await unsent.keep(desk, act.actor, place, act.values)
     sheet = Sheet(policy, offered, place, values=values, offered=_offered(act.context) or frozenset())
+    sheet = replace(sheet, offer=act.context.get(OFFER, ""))
     return Ask(intake_form(await _looked_up(desk, sheet), desk.clock.now()))
 
 
@@ -136,29 +153,46 @@ def _offered(context: Mapping[str, str]) -> frozenset[str] | None:
     return frozenset(context[OFFERED].split()) if OFFERED in context else None
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a form: the answer to it, and the ticket that has what was told, if one has."""
+
+    answer: Answer
+    ticket: str | None = None
+
+
 async def submit(desk: Desk, sent: Submission) -> Answer:
     """Opens the ticket, or gives the form back with each fault beneath its field."""
+    return (await take(desk, sent)).answer
+
+
+async def take(desk: Desk, sent: Submission) -> Taken:
+    """The same, for who wants to know which ticket it is."""
     try:
-        return await _decided(desk, sent)
+        taken = await _decided(desk, sent)
     except (Conflict, NoSuchTicket, PolicyGone):
         # The refusal takes the place of the form.
         await unsent.keep(desk, sent.actor, _place(sent.context), sent.values)
         raise
+    if taken.ticket and (offer := sent.context.get(OFFER)):
+        await offers.took(desk, _place(sent.context), offer, taken.ticket)
+    return taken
 
 
-async def _decided(desk: Desk, sent: Submission) -> Answer:
+async def _decided(desk: Desk, sent: Submission) -> Taken:
     directory = desk.directory
     place = _place(sent.context)
     policy = directory.policy(sent.context["version"])
     accounts = await _accounts(desk, sent.actor, place)
     shown = _offered(sent.context)
     sheet = await _looked_up(desk, Sheet(policy, accounts, place, values=sent.values, offered=shown))
+    sheet = replace(sheet, offer=sent.context.get(OFFER, ""))
     account = sheet.account
 
-    async def again(errors: dict[str, str]) -> Ask:
+    async def again(errors: dict[str, str]) -> Taken:
         await unsent.keep(desk, sent.actor, place, sent.values)
         seen = sheet if KNOWN in sent.values or shown is not None else replace(sheet, alike=())
-        return Ask(replace(intake_form(seen, desk.clock.now()), errors=errors))
+        return Taken(Ask(replace(intake_form(seen, desk.clock.now()), errors=errors)))
 
     given = policy.triage.heard(sent.values)
     summary = text_in(sent.values, SUMMARY)
@@ -166,7 +200,8 @@ async def _decided(desk: Desk, sent: Submission) -> Answer:
         return await _add_to(desk, sent, place, sheet.same, summary)
     elsewhere = policy.triage.referral(given)
     if elsewhere is not None:
-        return await again({next(iter(elsewhere.when), SUMMARY): f"{elsewhere.says} ({elsewhere.clause})"})
+        told = f"{cited(elsewhere.says, [elsewhere.clause])}."
+        return await again({next(iter(elsewhere.when), SUMMARY): told})
     errors = policy.triage.faults(given)
     if not summary:
         errors[SUMMARY] = "Please say in a few words what is wrong."
@@ -185,7 +220,7 @@ async def _decided(desk: Desk, sent: Submission) -> Answer:
     channel = await _channel(desk, sent.actor, place, account)
     is_agent = directory.is_agent(sent.actor, account)
     notes = await _notes(desk, policy, account, proposal)
-    advice = [f"{advice.says} ({advice.clause})" for advice in policy.triage.advised(given)]
+    advice = [cited(advice.says, [advice.clause]) for advice in policy.triage.advised(given)]
     key = await desk.open(
         sent.key,
         account,
@@ -216,7 +251,7 @@ async def _decided(desk: Desk, sent: Submission) -> Answer:
     contact = plan.emergency_contact if policy.severities[proposal.severity].pages else None
     also = [f"This emergency can also be reported here: {contact}."] if contact else []
     said = " ".join([*where, *advice, *also])
-    return private(said) if said else Done()
+    return Taken(private(said) if said else Done(), key)
 
 
 def _asked_first(sheet: Sheet, sent: Submission, proposal: Proposal, who: Who) -> str | None:
@@ -247,7 +282,7 @@ async def _channel(desk: Desk, actor: Actor, place: Place, account: Account) -> 
     return next((channel for channel in channels if str(channel) in there), channels[0])
 
 
-async def _add_to(desk: Desk, sent: Submission, place: Place, key: str, summary: str) -> Answer:
+async def _add_to(desk: Desk, sent: Submission, place: Place, key: str, summary: str) -> Taken:
     """It is one that is open already: what was typed goes there."""
     text = "\n".join(filter(None, (summary, text_in(sent.values, DETAILS))))
 
@@ -256,9 +291,9 @@ async def _add_to(desk: Desk, sent: Submission, place: Place, key: str, summary:
 
     answer = await desk.change(sent.key, key, decide)
     if not isinstance(answer, Done):
-        return answer
+        return Taken(answer)
     await unsent.drop(desk, sent.actor, place)
-    return private(f"Thank you: what you wrote was added to {key}.")
+    return Taken(private(f"Thank you: what you wrote was added to {key}."), key)
 
 
 def _attached(sent: Submission) -> tuple[Attachment, ...]:
@@ -281,7 +316,7 @@ async def _notes(desk: Desk, policy: Policy, account: Account, proposal: Proposa
     """What agents should know of how this came in."""
     notes = []
     if proposal.overrides:
-        notes.append(f"the screening was set aside: {proposal.says} ({proposal.clause})")
+        notes.append(f"the screening was set aside: {cited(proposal.says, [proposal.clause])}")
     rarity = policy.severities[proposal.severity].rarity
     if rarity is not None:
         now = desk.clock.now()

@@ -29,6 +29,7 @@ MOST_COMPARED = 12
 """Of them, those whose summaries are compared with a new one."""
 DETAILS_HINT = "What you did, what you saw, since when. The more you tell, the sooner it can be solved."
 OFFERED = "offered"
+OFFER = "offer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Sheet:
     """Keys of the tickets that were shown to the person; None while nothing was chosen in the form."""
     restored: bool = False
     """Whether the values are of a form that was not sent."""
+    offer: str = ""
+    """The message of ours that the form was asked for on, where that is about something."""
 
     @property
     def account(self) -> Account | None:
@@ -75,6 +78,8 @@ def intake_form(sheet: Sheet, now: datetime) -> Form:
     context = {"place": str(place), "version": policy.version} | ({"direct": "yes"} if place.direct else {})
     if sheet.offered is not None:
         context[OFFERED] = " ".join(sorted(sheet.offered | {each.ticket.key for each in sheet.alike}))
+    if sheet.offer:
+        context[OFFER] = sheet.offer
     report = policy.triage.report
     fields: list[Field] = []
     if len(sheet.accounts) > 1:

@@ -13,9 +13,10 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from bot.address import Actor, MessageRef, Place
-from bot.desk import intake
+from bot.desk import intake, offers
 from bot.desk.carried import Carried, unpacked
 from bot.desk.core import Desk, refusal
+from bot.desk.intake_form import OFFER
 from bot.desk.questions import (
     BACK,
     BEGIN,
@@ -43,7 +44,10 @@ ROOTS = "interview-root"
 LONGEST_PAUSE = timedelta(days=1)
 """Whoever writes later than that begins anew."""
 _KEPT: TypeAdapter[Interview] = TypeAdapter(Interview)
-_OVER = "These questions are over, or somebody else is asked. Press Get help to begin your own."
+_OVER = (
+    "These questions are over, or somebody else is asked. What came of them stands where they were; "
+    "to tell of something else, press Get help."
+)
 _NOT_ADDED = "What you wrote last is not part of it: press Back to change an answer, or Open ticket."
 _GONE_ON = "This question is not the one that is asked now; go on below."
 
@@ -81,7 +85,9 @@ async def pressed(desk: Desk, press: Press) -> Answer:
 async def _begin(desk: Desk, press: Press, carried: Carried) -> Answer:
     """The first question that this does not answer; or again the one that stands."""
     begun = Command(press.key, press.at, press.actor, press.place, press.action, carried.text)
-    answer = await intake.command(desk, begun)
+    if over := await offers.is_taken(desk, press):
+        return over
+    answer = await intake.command(desk, begun, offers.offer_of(press))
     if not isinstance(answer, Ask):
         return answer
     direct = press.place.direct
@@ -248,16 +254,21 @@ async def _send(desk: Desk, name: str, held: Interview, act: Press | Posted) -> 
     form = held.form
     files = held.files if form.takes_files else ()
     sent = Submission(f"{TOPIC}/{held.key}", act.at, act.actor, form.id, held.values, form.context, files)
-    answer = await intake.submit(desk, sent)
-    if isinstance(answer, Ask):
+    taken = await intake.take(desk, sent)
+    if isinstance(taken.answer, Ask):
         await _redraw(desk, held, Notice((Strong("Something is still missing."),), Tone.WARN))
-        return await _asked(desk, name, held.sent_back(_bare(answer.form)))
-    if isinstance(answer, Show) and isinstance(answer.view, Notice) and answer.view.tone is Tone.WARN:
-        return answer
+        return await _asked(desk, name, held.sent_back(_bare(taken.answer.form)))
+    if taken.ticket is None:
+        return taken.answer
     await desk.notebook.forget(TOPIC, name)
-    thanks = "\n\nThank you, that is all. Please go on in the thread of the ticket's own card."
-    await _redraw(desk, held, Notice((Strong("This is what you told:"), *held.all_told(), thanks), Tone.DONE))
-    return answer
+    key = Strong(taken.ticket)
+    thanks = ("\n\nThank you, that is all. It is in ", key, " now; please go on in the thread of its card.")
+    review = (Strong("This is what you told:"), *held.all_told(), *thanks)
+    await _redraw(desk, held, Notice(review, Tone.DONE))
+    await _replace(
+        desk, held, form.context.get(OFFER), Notice(("What was told here is in ", key, "."), Tone.DONE)
+    )
+    return taken.answer
 
 
 async def _cancel(desk: Desk, name: str, held: Interview) -> Answer:
@@ -276,10 +287,15 @@ def _closed(held: Interview) -> Notice:
 
 async def _redraw(desk: Desk, held: Interview, view: Notice) -> None:
     """The standing question; its old buttons do no harm where that fails."""
-    if held.question is None:
+    await _replace(desk, held, held.question, view)
+
+
+async def _replace(desk: Desk, held: Interview, message: str | None, view: Notice) -> None:
+    """A message of ours where the questions are asked, if it is known."""
+    if message is None:
         return
     try:
-        await _platform(desk, held).update(MessageRef(held.place, held.question), view)
+        await _platform(desk, held).update(MessageRef(held.place, message), view)
     except (NotNow, Never) as why:
         log.warning("question not redrawn", why=str(why))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from bot.address import Place, UserRef
+from bot.desk.alone import alone
 from bot.desk.core import Desk
 from bot.ports import Never, Notebook, NotNow
 from bot.views import Notice
@@ -26,8 +27,11 @@ async def say(desk: Desk, notebook: Notebook) -> list[str]:
     between saying and remembering says one twice, which nobody minds.
     """
     async with desk.tending:
-        owed = sorted(await notebook.notes(TOPIC))
-        told = [await _said(desk, notebook, key) for key in owed]
+        if not await notebook.notes(TOPIC):
+            return []
+        async with alone(notebook, TOPIC) as is_ours:
+            owed = sorted(await notebook.notes(TOPIC)) if is_ours else []
+            told = [await _said(desk, notebook, key) for key in owed]
     return [line for line in told if line]
 
 

@@ -80,9 +80,14 @@ async def accounts_of(desk: Desk, user: UserRef) -> list[Account]:
         return []
     try:
         there = {str(place) for place in await platform.places_of(user)}
-    except (NotNow, Never) as why:
+    except NotNow as why:
         raise ChannelsUnknown(
             "It cannot be told now which channels you are in; please try again in a minute"
+        ) from why
+    except Never as why:
+        raise ChannelsUnknown(
+            "It cannot be told from here which channels you are in; "
+            "please mention me in the channel that you share with us"
         ) from why
     accounts, now_at = desk.directory.settings.accounts.values(), desk.directory.channels_of
     return [account for account in accounts if any(str(channel) in there for channel in now_at(account))]

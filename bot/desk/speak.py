@@ -18,6 +18,11 @@ from sla_core.ticket import State, Ticket
 
 GONE_QUIET = "{key} is {state}. Your message was passed on; to have work go on, press Reopen on its card."
 
+UNREAD = (
+    "Nobody else reads this. To answer the customer write “status {key}” here and press Reply on its card."
+)
+"""To whoever answers a direct message in its thread."""
+
 
 async def send_reply(desk: Desk, sent: Submission) -> Answer:
     text = text_of(sent)
@@ -74,6 +79,8 @@ async def posted(desk: Desk, message: Posted) -> Answer:
     if key is None or not (message.text.strip() or message.files):
         return Done()
     ticket = await desk.ticket(key)
+    if message.place.direct:
+        return refusal(UNREAD.format(key=key))
     if desk.directory.now_at(message.place) != desk.directory.channel_of(ticket):
         return Done()
     by, ref = desk.who(message.actor), message.message.id

@@ -8,6 +8,7 @@ from bot import cards
 from bot.address import MessageRef, Place
 from bot.clock import parse_instant, real_now
 from bot.desk import moves, notices
+from bot.desk.alone import alone
 from bot.desk.core import Desk
 from bot.ports import Never, Notebook, NotNow
 from bot.settings import Account
@@ -51,7 +52,10 @@ async def stand(desk: Desk, notebook: Notebook, account: Account, place: Place) 
         try:
             known = await notebook.noted(TOPIC, str(place))
             if known is None or not await _still_there(desk, MessageRef(place, known)):
-                await _post(desk, notebook, place)
+                async with alone(notebook, f"{TOPIC} {place}") as is_ours:
+                    if not is_ours or await notebook.noted(TOPIC, str(place)) != known:
+                        return []
+                    await _post(desk, notebook, place)
         except (NotNow, Never) as problem:
             return [f"Get help cannot be posted in {place} of {account.id}: {problem}"]
         await notebook.note(SEEN, str(place), desk.clock.now().isoformat())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from adapters.sql.store import connect
@@ -95,3 +96,32 @@ async def test_agents_who_cannot_be_told_do_not_stop_the_auditor(tmp_path: Path)
     desk.clock.at += timedelta(days=1)
     desk.chat.failures.append(NotNow("down"))
     assert await auditor.look()
+
+
+class RestingClock(HeldClock):
+    """Tells when somebody rests, and lets them."""
+
+    def __init__(self, at: str) -> None:
+        super().__init__(at)
+        self.resting = asyncio.Event()
+
+    async def sleep_until(self, instant: datetime) -> None:
+        self.resting.set()
+        await asyncio.Event().wait()
+
+
+async def test_what_fell_due_while_no_desk_ran_is_no_alarm_at_the_start(tmp_path: Path) -> None:
+    """It is being worked off; whatever is left of it at the first look is told then."""
+    desk, _ = await a_desk_with_an_auditor(tmp_path)
+    await desk.submits(ALICE, "Down", S1)
+    desk.clock.at += timedelta(hours=5)
+    clock = RestingClock(FRIDAY_AFTERNOON)
+    clock.at = desk.clock.at
+    assert isinstance(desk.desk.store, MemoryStore)
+    auditor = Auditor(desk.desk, desk.desk.store, clock)
+    running = asyncio.create_task(auditor.run())
+    await clock.resting.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert [line for line in desk.heard(TRIAGE) if "behind" in line] == []
+    assert await auditor.look() == ["1 ticket has been due for more than 30 s."]

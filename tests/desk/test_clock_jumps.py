@@ -15,10 +15,11 @@ from bot.bell import Bell
 from bot.courier import Courier
 from bot.desk.core import Desk
 from bot.directory import Directory
-from bot.ports import ChatPlatform
+from bot.ports import ChatPlatform, Message, NotNow, Priority
 from bot.settings import load_desk
+from bot.views import Notice
 from sla_core.events import Breached, Warned
-from tests.harness import ALICE, DESK_FILE, S2, DeskInMemory, FakeChat, HeldClock
+from tests.harness import ALICE, DESK_FILE, S2, TRIAGE, DeskInMemory, FakeChat, HeldClock
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
 from tests.virtual_time import VirtualClock, simulated
@@ -136,5 +137,26 @@ def test_time_slewed_by_a_clock_daemon_changes_nothing(tmp_path: Path) -> None:
             assert await fired(desk, key) == ["Warned", "Breached"]
             (breach,) = await breaches(desk, key)
             assert timedelta(0) <= breach.at - breach.due_at <= SECOND
+
+    simulated(story())
+
+
+@pytest.mark.parametrize("jump", [HOUR, DAY])
+def test_set_back_while_a_page_is_put_off_it_is_said_as_soon_as_ever(tmp_path: Path, jump: timedelta) -> None:
+    """It was to be tried again in a second, by a clock that is not believed any longer."""
+
+    async def story() -> None:
+        async with living(tmp_path) as (desk, clock, key):
+            chat, store = desk.platforms["slack"], desk.store
+            assert isinstance(chat, FakeChat) and isinstance(store, MemoryStore) and store.on_change
+            await asyncio.sleep(10)
+            chat.failures.append(NotNow("HTTP 503"))
+            store.say(Message("page", key, TRIAGE, Notice(("Wake up",)), Priority.PAGE))
+            store.on_change()
+            await asyncio.sleep(0.5)
+            assert chat.failures == []
+            clock.set_by -= jump
+            await asyncio.sleep(2)
+            assert [said.text for said in chat.said].count("Wake up") == 1
 
     simulated(story())

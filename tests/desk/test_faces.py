@@ -10,12 +10,13 @@ from bot.views import Audience, Notice, Style, TicketCard
 from tests.harness import ALICE, BOB, DANA, DESK_FILE, HOLDING, S2, DeskInMemory, open_desk
 
 FRIDAY = "2026-03-20T15:30:00Z"
+FILE = DESK_FILE.replace('channels = ["slack:C0ACME"]', f'channels = ["slack:C0ACME"]{HOLDING}')
 
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> DeskInMemory:
     """With one ticket of Acme's, whose order form grants holds."""
-    desk = await open_desk(tmp_path, FRIDAY, DESK_FILE + HOLDING)
+    desk = await open_desk(tmp_path, FRIDAY, FILE)
     await desk.submits(ALICE, "Bills are slow", S2)
     return desk
 

@@ -115,4 +115,4 @@ class Silent(FakeChat):
 
 async def test_where_the_platform_is_silent_the_page_says_so(desk: DeskInMemory) -> None:
     desk.desk.platforms["slack"] = Silent()
-    assert "please try again in a minute" in said(await opens(desk, ALICE))
+    assert "please mention me in the channel that you share with us" in said(await opens(desk, ALICE))

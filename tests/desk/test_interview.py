@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.address import Place
-from bot.desk import questions, routes
+from bot.address import MessageRef, Place
+from bot.desk import offers, questions, routes
 from bot.desk.core import Desk
-from bot.exchange import Command, Done, Door, File, Press, Show
+from bot.exchange import Ask, Command, Done, Door, File, Press, Show
 from bot.ports import Never, NotNow
 from bot.views import Button, Notice
 from sla_core.events import Opened
@@ -272,6 +272,26 @@ async def test_a_mention_among_the_answers_is_one_of_them(talk: Talk) -> None:
     await talk.begins("Bills are slow")
     act = Command("other", talk.desk.clock.now(), ALICE, ACME, Door.MENTION, "Since this morning", talk.about)
     assert await talk.desk.answers(act) == Done()
+
+
+@pytest.mark.parametrize("door", [Door.SHORTCUT, Door.REACTION])
+async def test_who_asks_for_it_again_meanwhile_is_told_where_to_go_on(talk: Talk, door: Door) -> None:
+    await talk.begins("Bills are slow")
+    act = Command("other", talk.desk.clock.now(), ALICE, ACME, door, "Bills are slow", talk.about)
+    assert "go on in its thread" in said(await talk.desk.answers(act))
+
+
+async def test_what_came_of_an_offer_is_known_for_a_month(desk: DeskInMemory) -> None:
+    def button(offer: str) -> Press:
+        ref = MessageRef(ACME, offer)
+        return Press(desk.envelope(), desk.clock.now(), ALICE, ACME, ref, "get_help", '["1.2", "Bills"]')
+
+    await offers.took(desk.desk, ACME, "old", "ACME-1")
+    desk.clock.at += timedelta(days=31)
+    assert "ACME-1" in said(await desk.answers(button("old")))
+    await offers.took(desk.desk, ACME, "new", "ACME-2")
+    assert isinstance(await desk.answers(button("old")), Ask)
+    assert "ACME-2" in said(await desk.answers(button("new")))
 
 
 async def test_files_come_along(talk: Talk) -> None:

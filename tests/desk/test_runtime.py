@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from bot import runtime
-from bot.ports import Decision
+from bot import runtime, ticker
+from bot.address import MessageRef, Place, UserRef
+from bot.clock import real_now
+from bot.ports import Decision, Message, Priority
 from bot.runtime import Runtime
-from tests.harness import ACME, ALICE, S2, DeskInMemory, HeldClock, open_desk, person
+from bot.views import Notice, View
+from tests.harness import ACME, ALICE, S2, DeskInMemory, FakeChat, HeldClock, open_desk, person
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
 
@@ -112,3 +115,73 @@ async def test_stopping_ends_every_loop(tmp_path: Path, monkeypatch: pytest.Monk
         await asyncio.sleep(0.01)
         assert len(asyncio.all_tasks()) > len(before)
     assert asyncio.all_tasks() == before
+
+
+async def test_a_crowd_that_is_being_woken_is_no_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a night off thousands are due at once: a desk that works them off is ready meanwhile."""
+    monkeypatch.setattr(ticker, "AT_ONCE", 2)
+    desk, store = await faltering_desk(tmp_path, monkeypatch)
+    running = Runtime(desk.desk, store)
+    for _ in range(6):
+        await desk.submits(ALICE, "Bills are slow", S2)
+    desk.clock.at += timedelta(hours=5)
+    running._ticked_at = long_ago = real_now() - timedelta(days=1, minutes=1)
+    assert await running.troubles() == ["tickets are due, and nothing was woken for 86460 s"]
+    said: list[list[str]] = []
+
+    def ticked() -> None:
+        running._ticked()
+        said.append([key for key, ticket in store.by_key.items() if len(ticket.events) > 1])
+
+    await ticker.tick(desk.desk, ticked)
+    assert [len(woken) for woken in said[:3]] == [2, 4, 6]
+    assert running._ticked_at > long_ago
+    assert await running.troubles() == []
+
+
+async def test_what_fell_due_this_moment_is_not_late_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was due for hours; a load balancer that asks in that very moment is not sent away."""
+    desk, store = await faltering_desk(tmp_path, monkeypatch)
+    running = Runtime(desk.desk, store)
+    await desk.submits(ALICE, "Bills are slow", S2)
+    running._ticked_at = real_now() - timedelta(hours=3)
+    due = await store.next_wake()
+    assert due is not None
+    desk.clock.at = due
+    assert await running.troubles() == []
+    desk.clock.at += runtime.TICKS_WITHIN
+    assert await running.troubles() == ["tickets are due, and nothing was woken for 10800 s"]
+
+
+class Crowded(FakeChat):
+    """Takes a moment for each message, and knows what was begun."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = 0
+
+    async def post(
+        self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
+    ) -> MessageRef:
+        self.begun += 1
+        await asyncio.sleep(0.05)
+        return await super().post(to, view, thread, key)
+
+
+async def test_stopping_lets_what_is_on_its_way_arrive_and_begins_nothing_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Complaint 36: a place with much to say would be cut off in the middle of a message, and say it again."""
+    desk, store = await faltering_desk(tmp_path, monkeypatch)
+    await desk.submits(ALICE, "Bills are slow", S2)
+    desk.desk.platforms["slack"] = chat = Crowded()
+    for number in range(200):
+        store.say(Message(f"m{number}", "ACME-1", ACME, Notice((str(number),)), Priority.STATE))
+    async with Runtime(desk.desk, store).running():
+        await until(lambda: chat.begun >= 2)
+        begun = chat.begun
+    assert chat.begun == len(chat.said) <= begun + 1

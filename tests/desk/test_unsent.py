@@ -109,8 +109,8 @@ async def test_files_come_along(desk: DeskInMemory) -> None:
     assert done(await sent(desk, form, ALICE, (PICTURE, NAMED), summary="Bills", details="See there.", **S2))
     opened = (await desk.ticket("ACME-1")).opened
     assert opened.details == f"See there.\nFile: bill.png ({PICTURE.url})\nFile: log.txt"
-    assert "ACME-1 Alice sent along files: bill.png, log.txt" in desk.thread("ACME-1", Audience.AGENTS)
-    views = [each.view for each in desk.said if "sent along" in each.text]
+    assert "ACME-1 Alice sent files: bill.png, log.txt" in desk.thread("ACME-1", Audience.AGENTS)
+    views = [each.view for each in desk.said if "sent files" in each.text]
     links = [
         part for view in views if isinstance(view, Notice) for part in view.text if isinstance(part, Link)
     ]

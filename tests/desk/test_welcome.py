@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from bot.address import Place
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from bot.address import MessageRef, Place, UserRef
+from bot.clock import real_now
+from bot.desk import alone, notices
 from bot.desk.welcome import keep_help_posted
 from bot.ports import Never
-from bot.views import GetHelp
-from tests.harness import ACME, ALICE, SILVER, form_of
+from bot.views import GetHelp, View
+from tests.harness import ACME, ALICE, SILVER, TRIAGE, DeskInMemory, FakeChat, form_of
 from tests.journeys.conftest import OpenDesk, a_desk
 from tests.memory_store import MemoryStore
 
@@ -44,3 +51,42 @@ async def test_its_button_opens_the_form(a_desk: OpenDesk) -> None:
     form = form_of(await desk.presses_on(ALICE, said, button))
 
     assert form.fields[0].label == "Summary"
+
+
+class Slow(FakeChat):
+    """Takes its time to say something."""
+
+    async def post(
+        self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
+    ) -> MessageRef:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return await super().post(to, view, thread, key)
+
+
+@pytest.mark.parametrize("late", range(8))
+async def test_of_two_replicas_one_posts_it_and_says_what_is_owed(a_desk: OpenDesk, late: int) -> None:
+    one, other, notebook, chat = await a_desk(), await a_desk(), MemoryStore(), Slow()
+    await notices.owe(notebook, "left", TRIAGE, "Acme's channel is cut off.")
+
+    async def takes_care(replica: DeskInMemory, steps: int) -> None:
+        replica.desk.platforms["slack"] = chat
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        assert await keep_help_posted(replica.desk, notebook) == []
+
+    await asyncio.gather(takes_care(one, 0), takes_care(other, late * 9))
+    await takes_care(other, 0)
+
+    assert sorted(str(said.to) for said in chat.said) == sorted(map(str, (ACME, SILVER, TRIAGE)))
+    assert await notebook.notes(alone.TOPIC) == {}
+
+
+async def test_one_that_died_over_it_holds_it_up_for_a_minute(a_desk: OpenDesk) -> None:
+    desk, notebook = await a_desk(), MemoryStore()
+    for place, ago in ((ACME, timedelta(0)), (SILVER, alone.LIFE)):
+        await notebook.note(alone.TOPIC, f"get-help {place}/dead", (real_now() - ago).isoformat())
+
+    assert await keep_help_posted(desk.desk, notebook) == []
+
+    assert [said.to for said in desk.said] == [SILVER]

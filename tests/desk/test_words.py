@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.address import Actor, MessageRef, Place
+from bot.address import Actor, MessageRef, Place, UserRef
 from bot.exchange import Answer, Ask, Command, Done, Door, Posted, Show
 from bot.ports import Never, NotNow
 from bot.views import Audience, Notice, QueueBoard, TicketCard
@@ -24,6 +24,7 @@ from tests.harness import (
     person,
     said,
 )
+from tests.platforms.desks import ON_TEAMS
 
 FRIDAY = "2026-03-20T15:30:00Z"
 DIRECT = Place("slack", "D0ALICE", direct=True)
@@ -138,7 +139,10 @@ async def test_who_is_in_no_channel_that_can_be_told_is_sent_to_one(desk: DeskIn
         raise Never("user_not_found")
 
     desk.chat.places_of = unknown  # type: ignore[method-assign]
-    assert "in the channel that you share with us" in said(await says(desk, ALICE, DIRECT, "Bills are slow"))
+    for text in ("Bills are slow", "list", "status ACME-1", "close ACME-1"):
+        told = said(await says(desk, ALICE, DIRECT, text))
+        assert "in the channel that you share with us" in told
+        assert "try again" not in told
 
 
 async def test_list_shows_what_is_open(desk: DeskInMemory) -> None:
@@ -162,6 +166,15 @@ async def test_help_says_what_can_be_done_and_offers_it(desk: DeskInMemory) -> N
 async def test_the_command_is_called_as_the_file_says(tmp_path: Path) -> None:
     desk = await open_desk(tmp_path, FRIDAY, DESK_FILE.replace("[slack]", '[slack]\ncommand = "/acme-help"'))
     assert "/acme-help list" in said(await desk.command(BOB, ACME, "help"))
+    assert "/acme-help list" in said(await desk.command(ALICE, ACME, "help")), "whoever types it has it"
+
+
+async def test_where_words_follow_no_command_none_is_named(tmp_path: Path) -> None:
+    desk = await open_desk(tmp_path, FRIDAY, ON_TEAMS, platforms=("teams",))
+    bob = Actor(UserRef("teams", "tenant", "entra-bob"), "tenant", "Bob")
+    told = said(await desk.command(bob, Place("teams", "19:acme@thread.tacv2"), "help"))
+    assert "/support" not in told
+    assert "status KEY" in told
 
 
 async def test_the_same_words_by_mention_directly_and_after_support(desk: DeskInMemory) -> None:
@@ -198,6 +211,18 @@ async def test_every_door_offers_what_leads_on_without_a_form(desk: DeskInMemory
         assert isinstance(answer, Ask)
         assert answer.instead is not None
         assert [button.label for button in answer.instead.buttons] == ["Get help", "Answer here"]
+
+
+async def test_in_a_tickets_thread_a_mention_asks_as_anywhere(desk: DeskInMemory) -> None:
+    card, now = desk.card("ACME-1").ref, desk.clock.now()
+
+    async def asks(who: Actor, text: str, place: Place = ACME) -> Answer:
+        act = Command(desk.envelope(), now, who, place, Door.MENTION, text, card)
+        return await desk.answers(act)
+
+    assert face(await asks(ALICE, "status ACME-1")).key == "ACME-1"
+    assert isinstance(await asks(BOB, "list"), Show)
+    assert said(await asks(ALICE, "close ACME-1")) == "ACME-1 is closed."
 
 
 async def test_in_a_tickets_thread_no_other_is_begun(desk: DeskInMemory) -> None:

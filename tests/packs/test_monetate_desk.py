@@ -251,7 +251,7 @@ async def test_seeing_the_page_is_not_investigating(desk: DeskInMemory) -> None:
     assert next_news(desk, key) == "23:00"
     await desk.presses(BOB, "Investigating", key)
     assert (await desk.ticket(key)).first_answer_at == parse_instant("2026-03-20T22:20:00Z")
-    assert desk.thread(key)[-1] == "ACME-1 Investigating: Somebody is actively investigating this now. (Bob)"
+    assert desk.thread(key)[-1] == "ACME-1 Investigating: Somebody is actively investigating this now (Bob)."
     assert next_news(desk, key) == "23:20"
 
 

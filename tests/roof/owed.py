@@ -76,8 +76,11 @@ def differences(books: Books, slack: FakeSlack) -> list[str]:
     """What is missing, misplaced, out of order, unasked for or out of date; a line each. Repeats are not."""
     wall, owed = Wall(slack), books.owed()
     known = {mark(message.key) for message in owed}
+    unasked = [posts[0] for name, posts in wall.posts.items() if name not in known]
     lines = [
-        f"nobody asked for “{slack.text_of(wall.posts[name][0])[:80]}”" for name in set(wall.posts) - known
+        f"nobody asked for “{slack.text_of(post)}”"
+        for post in unasked
+        if "Get help" not in slack.buttons(post)
     ]
     last: dict[tuple[str | None, str, int], tuple[str, str]] = {}
     for message in owed:

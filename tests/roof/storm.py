@@ -8,7 +8,8 @@ import socket
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -33,7 +34,9 @@ FRIDAY_MORNING = "2026-03-20T10:00:00+01:00"
 """m3ter's Gold hours are open for another twelve hours."""
 WORD = "zebra"
 """In all that people write, so that it is found where it must not be."""
-RETRIES = (0.0, 0.3, 0.6, 1.2, 2.5, 5.0, 5.0, 5.0)
+PATIENCE = 300.0
+"""Seconds that people wait for what they expect to see: a card, a breach."""
+RETRIES = (0.0, 0.3, 0.6, 1.2, 2.5, 5.0, 5.0, 5.0, 10.0, 20.0)
 """Seconds after which Slack delivers an event again; the real one takes minutes."""
 MORE_ACCOUNTS = """
 [[accounts]]
@@ -61,9 +64,13 @@ class Distant(Gate):
         self.unheard: set[str] = set()
         """Marks of what Slack has posted for a desk that was gone when the answer came."""
         self.posted_at: dict[str, list[float]] = {}
+        self.away: tuple[str, Callable[[str], bool]] | None = None
+        """How these methods fail: with `500`, with `429`, or in `silence`."""
 
     async def _pass(self, request: web.Request) -> web.Response:
         name = _mark_in(await request.read())
+        if self.away is not None and self.away[1](request.match_info["method"]):
+            return await self._nobody(self.away[0])
         await asyncio.sleep(self.random.uniform(0, self.lag))
         answer = await super()._pass(request)
         await asyncio.sleep(self.random.uniform(0, self.lag))
@@ -72,6 +79,15 @@ class Distant(Gate):
             if request.transport is None or request.transport.is_closing():
                 self.unheard.add(name)
         return answer
+
+    async def _nobody(self, how: str) -> web.Response:
+        while how == "silence" and self.away is not None:
+            await asyncio.sleep(0.1)
+        if how == "429":
+            return web.json_response(
+                {"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": "1"}
+            )
+        return web.json_response({"ok": False, "error": "internal_error"}, status=500)
 
 
 def _mark_in(body: bytes) -> str | None:
@@ -119,6 +135,10 @@ class Storm(House):
             self.port: int = probe.getsockname()[1]
         self.slack.bot_url = f"http://127.0.0.1:{self.port}/slack/events"
 
+    async def __aenter__(self) -> Storm:
+        await super().__aenter__()
+        return self
+
     def _life(self, number: int, room: Channel) -> Life:
         asker, agent = self.slack.person(f"Asker {number}"), self.slack.person(f"Agent {number}")
         room.members += [asker.id, agent.id]
@@ -145,11 +165,11 @@ class Storm(House):
         """So often, at random moments, some of them while it is starting; another starts at once."""
         for nth in range(times):
             assert self.desk
-            if self.random.random() < 0.2:
+            if self.random.random() < 0.25:
                 await asyncio.sleep(self.random.uniform(0.1, 0.8))
             else:
                 await self.desk.says("listening")
-                await asyncio.sleep(self.random.uniform(0.0, 1.2))
+                await asyncio.sleep(self.random.uniform(0.0, 0.7))
             await self.desk.kill()
             self.killed_at.append(time.monotonic())
             await self.starts()
@@ -157,10 +177,9 @@ class Storm(House):
 
     def waiting(self) -> int:
         """Messages that are still to be said; countdowns may always wait."""
-        with sqlite3.connect(f"file:{self.folder}/frontline.db?mode=ro", uri=True) as db:
+        with closing(sqlite3.connect(f"file:{self.folder}/frontline.db?mode=ro", uri=True)) as db:
             asked = "SELECT count(*) FROM outbox WHERE state = 'waiting' AND priority < ?"
             (number,) = db.execute(asked, (int(Priority.COUNTDOWN),)).fetchone()
-        db.close()
         return int(number)
 
     async def all_said(self, within: float) -> float:
@@ -176,6 +195,10 @@ class Storm(House):
         async with connect(self.database) as store:
             keys = [key for account in ACCOUNTS for key in reversed(await store.tickets(account))]
             return {key: await store.load(key) for key in keys}
+
+    async def history_of(self, keys: Iterable[str]) -> list[tuple[Event, ...]]:
+        async with connect(self.database) as store:
+            return [await store.load(key) for key in keys]
 
     # People ----------------------------------------------------------------------------------
 
@@ -227,7 +250,7 @@ class Storm(House):
                 (m for m in self.slack.messages(life.where) if life.words("Opened") in self.text(m)), None
             )
 
-        card = await self.slack.until(own, 90)
+        card = await self.slack.until(own, PATIENCE)
         assert card
         if audience is Audience.CUSTOMER:
             return card
@@ -236,7 +259,7 @@ class Storm(House):
         def work() -> Message | None:
             return next(iter(self._marked(self.triage, wanted)), None)
 
-        found = await self.slack.until(work, 90)
+        found = await self.slack.until(work, PATIENCE)
         assert found
         return found
 
@@ -253,19 +276,21 @@ class Storm(House):
         await self.slack.say(life.asker, life.where, life.words("Wrote"), card)
         if life.number % 2:
             await self.fills_in(life.asker, card, "Escalate", life.words("Hurry"))
-            await self.slack.until(lambda: "breached" in self.text(work), 120)
+            await self.slack.until(lambda: "breached" in self.text(work), PATIENCE)
         await self.fills_in(life.agent, work, "Reply", life.words("Reply"))
         await self.fills_in(life.agent, work, "Resolve", life.words("Done"))
 
     async def ends(self, life: Life) -> None:
+        """Every third one is closed as well."""
         card = await self.stands(life, Audience.CUSTOMER)
-        await self.slack.until(lambda: "Reopen" in self.slack.buttons(card), 60)
-        await self.presses(life.asker, card, "Close")
+        await self.slack.until(lambda: "Reopen" in self.slack.buttons(card), PATIENCE)
+        if life.number % 3 == 0:
+            await self.presses(life.asker, card, "Close")
 
     # What has to hold ------------------------------------------------------------------------
 
     def unsure(self, name: str) -> bool:
-        """Whether the answer to a post may have been lost: the desk was gone, or died before it wrote it down."""
+        """Whether the answer to a post may have been lost: the desk was gone, or died with it unwritten."""
         posted = self.distant.posted_at.get(name, [])
         near = any(at - 0.5 <= dead <= at + 1.0 for at in posted for dead in self.killed_at)
         return name in self.distant.unheard or near
@@ -291,8 +316,13 @@ class Storm(House):
         assert {text: times for text, times in texts.items() if times != 1} == {}
         wanted = {life.words(what) for life in self.lives for what in ("Opened", "Wrote", "Reply", "Done")}
         wanted |= {life.words("Hurry") for life in self.lives if life.number % 2}
-        assert wanted == set(texts)
+        assert wanted == set(texts), [(text, self._answers_to(text)) for text in wanted ^ set(texts)]
         return histories
+
+    def _answers_to(self, text: str) -> list[int | None]:
+        """What the desk answered to the requests with these words."""
+        words = text.replace("<", "&lt;").replace(">", "&gt;")
+        return [ack.status for ack in self.slack.acks if words in ack.request.body]
 
     def says_nothing_private(self) -> None:
         """No line of any process holds a secret, or a word that somebody wrote."""

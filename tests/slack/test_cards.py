@@ -44,6 +44,28 @@ def test_views_look_as_they_did(name: str) -> None:
     assert drawn()[name] == json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))
 
 
+def test_milestones_have_a_row_of_their_own() -> None:
+    """Telling `Escalated` is not to be taken for `Escalate`."""
+    rows = [block["elements"] for block in page(AGENTS, Pen()).blocks if block["type"] == "actions"]
+    assert [[button["text"]["text"] for button in row] for row in rows] == [
+        ["Reply", "Escalate"],
+        ["Investigating", "Reproduced"],
+    ]
+
+
+def test_a_fault_stands_below_its_field() -> None:
+    blocks = modal(FORM, Pen())["blocks"]
+    at = next(n for n, block in enumerate(blocks) if block.get("block_id") == "summary")
+    assert "Please write a few words." in blocks[at + 1]["text"]["text"]
+
+
+def test_who_is_called_stands_below_the_tickets() -> None:
+    blocks = page(BOARD, Pen()).blocks
+    told = [n for n, block in enumerate(blocks) if "*First line:* Bob, then Eve" in str(block)]
+    assert told == [len(blocks) - 2]
+    assert "ACME-8" in str(blocks[: told[0]])
+
+
 def test_no_golden_file_is_left_over() -> None:
     assert {path.stem for path in GOLDEN.iterdir()} == drawn().keys()
 
@@ -93,6 +115,7 @@ WORST_BOARD = QueueBoard(
     tuple(QueueSection(HOG * 30, (WORST_ROW,) * 30, (HOG * 20,), 10_000) for _ in range(20)),
     (HOG * 900, "\n", HOG * 900),
     WORST.buttons,
+    (HOG * 900, "\n", HOG * 900),
 )
 
 
@@ -117,7 +140,8 @@ def test_a_card_is_read_out_with_its_instants() -> None:
     """Screen readers read the text beside the blocks, not the blocks."""
     told = page(CUSTOMER, PLAIN).text
     assert told == (
-        "ACME-7 · Printers are down &amp; nobody can print ∗anything∗ · S2, open, m3ter Support's, nobody yet · "
+        "ACME-7 · Printers are down &amp; nobody can print ∗anything∗"
+        " · S2, open, m3ter Support's, nobody yet · "
         "First response: less than 4 h left, due Fri 20 Mar 2026, 20:30 CET; "
         "Resolution: off hours, due Wed 25 Mar 2026, 16:30 CET"
     )

@@ -13,6 +13,7 @@ from bot.desk.routes import dispatch
 from bot.exchange import Command
 from demo.slack import SlackError
 from demo.slack.payloads import message_event
+from sla_core.events import Opened
 from tests.slack.conftest import Workspace
 from tests.slack.shop import ANSWERS, Shop, a_ticket, ready, shop
 
@@ -117,6 +118,16 @@ async def test_a_mention_in_a_tickets_thread_is_just_a_message_of_it(at: Shop) -
     await at.settle()
     assert len(at.ours_in(at.acme)) == before
     assert [type(event).__name__ for event in await at.store.load("ACME-1")][-2:] == ["CustomerWrote"] * 2
+
+
+@pytest.mark.parametrize("name", [*WHO, "bob"])
+async def test_a_word_for_the_desk_in_a_tickets_thread_is_no_part_of_the_ticket(at: Shop, name: str) -> None:
+    card = await a_ticket(at, at.people["internal"])
+    await at.slack.say(at.people[name], at.acme, f"{at.slack.mention} status ACME-1", card)
+    await at.settle()
+    assert "Bills are slow" in at.told(at.people[name])
+    (opened,) = await at.store.load("ACME-1")
+    assert isinstance(opened, Opened), "an agent has not answered by this"
 
 
 async def test_a_mention_where_no_account_is_served_says_so_privately(at: Shop) -> None:

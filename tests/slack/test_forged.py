@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from bot.desk.intake_form import ACCOUNT, KNOWN, OFFERED, SUMMARY
 from bot.desk.intake_form import FORM as INTAKE
 from bot.desk.routes import ANYONE, FORMS, PARTY, PRESSES, RECIPIENT
+from bot.exchange import Answer, Done, Inbound
 from demo.slack import Person
 from sla_core.events import THE_CLOCK, Event
 from tests.slack import forged
+from tests.slack.bent import Bent, Raw
 from tests.slack.tour import SECRET_WORDS, Tour, toured
 
 KEY = "ACME-1"
@@ -176,3 +180,28 @@ async def test_a_press_that_comes_again_does_nothing_more(tour: Tour) -> None:
     assert {key: ticket.events for key, ticket in at.store.by_key.items()} == before
     assert set(at.store.outbox) == outbox
     assert len(at.ours_in(at.acme)) == said
+
+
+async def test_the_signature_of_another_body_or_hour_signs_nothing(tour: Tour) -> None:
+    at, secret = tour.at, tour.at.slack.signing_secret
+    acts: list[Inbound] = []
+
+    async def hear(act: Inbound) -> Answer:
+        acts.append(act)
+        return Done()
+
+    receive = {path: hears for _, path, hears in at.ours.routes(hear)}["/slack/events"]
+    for request in tour.requests:
+        body = Bent(request.body.encode(), request.headers["Content-Type"])
+        longer = Bent(body.body + b" ", body.kind)
+        wrong = [
+            longer.signed(secret),
+            body.signed(secret, time.time() - 301),
+            body.signed(secret, time.time() + 301),
+            body.signed("another secret"),
+            body.signed(secret) | {"X-Slack-Request-Timestamp": str(int(time.time()) - 1)},
+        ]
+        for headers in wrong:
+            response = await receive(cast(Any, Raw(body.body, headers)))
+            assert response.status == 401
+    assert acts == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 
 from bot import cards
 from bot.address import Place
+from demo.slack import Message, Person
 from sla_core.events import Opened
-from tests.slack.shop import Shop, shop
+from tests.slack.shop import ANSWERS, Shop, a_ticket, shop
 
 
 @pytest.fixture
@@ -101,3 +103,68 @@ async def test_questions_go_on_after_a_message_was_delivered_again(at: Shop) -> 
     await at.slack.redeliver(again, retry=True)
     await at.settle()
     assert len(at.ours_in(dm)) == count
+
+
+async def answered_all(at: Shop, who: Person, said: Message) -> Message:
+    """Begun by the offer below the message; the review that follows the last answer."""
+    await at.slack.press(who, at.ours_in(at.acme)[0], "Answer here")
+    for typed in ("skip", "1", "3", "2"):
+        await at.slack.say(who, at.acme, typed, said)
+        await at.settle()
+    return at.ours_in(at.acme)[-1]
+
+
+async def test_at_the_end_review_and_offer_say_which_ticket_it_is(at: Shop) -> None:
+    xenia = at.people["external"]
+    said = await at.slack.say(xenia, at.acme, f"{at.slack.mention} Bills are slow")
+    await at.settle()
+    review = await answered_all(at, xenia, said)
+    await asyncio.gather(*(at.slack.press(xenia, review, "Open ticket") for _ in range(2)))
+    await at.settle()
+    assert await at.store.tickets("acme") == ["ACME-1"]
+    assert "It is in ACME-1 now" in at.slack.text_of(review)
+    offer = at.ours_in(at.acme)[0]
+    assert at.slack.text_of(offer) == "✅ What was told here is in ACME-1."
+    assert at.slack.buttons(offer) == [], "nobody tells it twice"
+    assert "What came of them stands where they were" in at.told(xenia)
+
+
+@pytest.mark.parametrize("name", ["internal", "guest", "external"])
+async def test_an_offer_that_led_to_a_ticket_leads_to_no_second_one(at: Shop, name: str) -> None:
+    who, xenia = at.people[name], at.people["external"]
+    await at.slack.say(who, at.acme, f"{at.slack.mention} Bills are slow")
+    await at.settle()
+    (offer,) = at.ours_in(at.acme)
+    assert await at.opens_in_form(who, offer) == "Bills are slow"
+    await at.slack.choose(who, "What is this about?", ANSWERS["What is this about?"])
+    await at.settle()
+    assert (await at.slack.submit(who, ANSWERS)).sent
+    await at.settle()
+    for label in ("Get help", "Answer here"):
+        await at.slack.press(xenia, offer, label)
+    await at.settle()
+    assert at.slack.modal_of(xenia) is None
+    assert at.told(xenia).count("This is in ACME-1 already") == 2
+    await at.slack.say(xenia, at.acme, f"{at.slack.mention} Bills are slow")
+    await at.settle()
+    assert await at.opens_in_form(xenia, at.ours_in(at.acme)[-1]) == "Bills are slow", "but a new one may"
+
+
+async def test_what_is_one_that_is_open_already_says_so_as_well(at: Shop) -> None:
+    xenia = at.people["external"]
+    await a_ticket(at, at.people["internal"])
+    said = await at.slack.say(xenia, at.acme, f"{at.slack.mention} Bills are slow")
+    await at.settle()
+    await at.slack.press(xenia, at.ours_in(at.acme)[-1], "Answer here")
+    await at.slack.say(xenia, at.acme, "skip", said)
+    await at.settle()
+    while "ACME-1: Bills are slow" not in at.slack.text_of(at.ours_in(at.acme)[-1]):
+        await at.slack.say(xenia, at.acme, "1", said)
+        await at.settle()
+    await at.slack.say(xenia, at.acme, "1", said)
+    await at.settle()
+    review = at.ours_in(at.acme)[-1]
+    await at.slack.press(xenia, review, "Open ticket")
+    await at.settle()
+    assert await at.store.tickets("acme") == ["ACME-1"]
+    assert "It is in ACME-1 now" in at.slack.text_of(review)

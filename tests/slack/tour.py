@@ -28,7 +28,6 @@ channels = ["slack:C0BETA"]
 """Dana is the TAM of Acme, Tess of Beta and nothing else; Bob is an agent."""
 SECRET_WORDS = "Xylophonquark"
 """Stands in everything that anybody writes, and must not stand in any log."""
-SUMMARY = f"Bills of {SECRET_WORDS} are slow"
 
 
 @dataclass
@@ -44,7 +43,9 @@ class Tour:
 
 
 @asynccontextmanager
-async def toured(folder: Path) -> AsyncIterator[Tour]:
+async def toured(folder: Path, words: str = SECRET_WORDS) -> AsyncIterator[Tour]:
+    """`words` are what everybody writes."""
+    summary = f"Bills of {words} are slow"
     async with shop(folder, TWO_ACCOUNTS) as at:
         slack = at.slack
         for name in ("Dana", "Tess"):
@@ -53,23 +54,23 @@ async def toured(folder: Path) -> AsyncIterator[Tour]:
         at.acme.members.append("U0DANA")
         at.triage.members += ["U0DANA", "U0TESS"]
         beta = slack.channel("beta", [at.people[name] for name in ("bob", "dana", "tess", "other")])
-        card = await _opened(at)
+        card = await _opened(at, summary)
         agents_card = at.ours_in(at.triage)[-1]
-        await _asked_in_other_ways(at, card)
-        await _customers_buttons(at, card)
+        await _asked_in_other_ways(at, summary)
+        await _customers_buttons(at, card, words)
         page = slack.dms(at.people["dana"])[-1]
         await _pages(at, page)
-        await _written(at, card)
+        await _written(at, card, summary)
         await _homes(at)
-        await _agents_buttons(at, agents_card)
+        await _agents_buttons(at, agents_card, words)
         await _channels(at)
         await at.settle()
         yield Tour(at, [ack.request for ack in slack.acks], beta, card, agents_card, page)
 
 
-async def _opened(at: Shop) -> Message:
+async def _opened(at: Shop, summary: str) -> Message:
     slack, ines = at.slack, at.people["internal"]
-    await slack.command(ines, at.acme, "/support", SUMMARY)
+    await slack.command(ines, at.acme, "/support", summary)
     question, answer = next(iter(ANSWERS.items()))
     await slack.choose(ines, question, answer)
     await slack.submit(ines, {})
@@ -78,46 +79,46 @@ async def _opened(at: Shop) -> Message:
     return at.ours_in(at.acme)[-1]
 
 
-async def _asked_in_other_ways(at: Shop, card: Message) -> None:
+async def _asked_in_other_ways(at: Shop, summary: str) -> None:
     slack, ines, xenia = at.slack, at.people["internal"], at.people["external"]
-    for words in ("list", "status ACME-1", "help"):
-        await slack.command(ines, at.acme, "/support", words)
-    said = await slack.say(xenia, at.acme, f"{slack.mention} {SUMMARY}")
+    for word in ("list", "status ACME-1", "help"):
+        await slack.command(ines, at.acme, "/support", word)
+    said = await slack.say(xenia, at.acme, f"{slack.mention} {summary}")
     await at.settle()
     offer = at.ours_in(at.acme)[-1]
     await slack.press(xenia, offer, "Get help")
     await slack.close_modal(xenia)
     await slack.press(xenia, offer, "Answer here")
     await at.settle()
-    await slack.say(xenia, at.acme, SUMMARY, said)
+    await slack.say(xenia, at.acme, summary, said)
     await at.settle()
     await slack.react(xenia, said, "ticket")
     await slack.shortcut(ines, said, "ticket_about_message")
     await slack.close_modal(ines)
     await slack.global_shortcut(ines, "get_help")
     await slack.close_modal(ines)
-    await slack.say(ines, at.acme, f"support: {SUMMARY}", files=["error.log"])
-    await slack.say(ines, slack.dm(ines), SUMMARY)
+    await slack.say(ines, at.acme, f"support: {summary}", files=["error.log"])
+    await slack.say(ines, slack.dm(ines), summary)
     await at.settle()
 
 
-async def _customers_buttons(at: Shop, card: Message) -> None:
+async def _customers_buttons(at: Shop, card: Message, words: str) -> None:
     slack, xenia = at.slack, at.people["external"]
     await slack.press(xenia, card, "Why?")
     for label, field in (("Add details", "Details"), ("Escalate", "Reason")):
         await slack.press(xenia, card, label)
-        assert (await slack.submit(xenia, {field: SECRET_WORDS})).sent
+        assert (await slack.submit(xenia, {field: words})).sent
     await at.settle()
 
 
-async def _agents_buttons(at: Shop, card: Message) -> None:
+async def _agents_buttons(at: Shop, card: Message, words: str) -> None:
     slack, bob = at.slack, at.people["bob"]
     await slack.press(bob, card, "Take it")
     for label, values in (
-        ("Reply", {"Your reply": SECRET_WORDS}),
-        ("Change severity", {"Severity": "S2", "Reason": SECRET_WORDS}),
-        ("Update", {"What is new": SECRET_WORDS}),
-        ("Resolve", {"What was done": SECRET_WORDS}),
+        ("Reply", {"Your reply": words}),
+        ("Change severity", {"Severity": "S2", "Reason": words}),
+        ("Update", {"What is new": words}),
+        ("Resolve", {"What was done": words}),
     ):
         await at.settle()
         await slack.press(bob, card, label)
@@ -133,11 +134,11 @@ async def _pages(at: Shop, page: Message) -> None:
     await at.settle()
 
 
-async def _written(at: Shop, card: Message) -> None:
+async def _written(at: Shop, card: Message, summary: str) -> None:
     slack, ines, xenia = at.slack, at.people["internal"], at.people["external"]
     for who in (ines, xenia, at.people["bob"]):
-        said = await slack.say(who, at.acme, SUMMARY, card, files=["error.log"])
-        await slack.edit(who, said, f"{SUMMARY} indeed")
+        said = await slack.say(who, at.acme, summary, card, files=["error.log"])
+        await slack.edit(who, said, f"{summary} indeed")
         await slack.take_back(who, said)
     await slack.verify_url()
     for event in ({"type": "app_uninstalled"}, {"type": "tokens_revoked", "tokens": {"bot": ["U0X"]}}):

@@ -94,19 +94,19 @@ async def test_what_may_have_arrived_stays_so_until_it_is_sure(store: Kept) -> N
 async def test_one_may_be_put_off_alone(store: Kept) -> None:
     """Nobody waits for an edit."""
     await says(store, message("m1"), message("m2"))
-    await store.put_off(await begins(store, ACME), at(5), "rate limit", alone=True)
+    await store.put_off(await begins(store, ACME), at(2), "rate limit", alone=True)
     assert await next_of(store, at(1)) == ["m2"]
-    assert await next_of(store, at(5)) == ["m1"], "and has kept its turn"
+    assert await next_of(store, at(2)) == ["m1"], "and has kept its turn"
 
 
 async def test_one_put_off_alone_ends_no_pause(store: Kept) -> None:
     await says(store, message("m1"))
-    await puts_off(store, ACME, at(9))
+    await puts_off(store, ACME, at(2))
     await says(store, message("breach", priority=Priority.BREACH))
-    await store.put_off(await begins(store, ACME, at(1)), at(2), "HTTP 503", alone=True)
-    assert await next_of(store, at(2)) == ["breach"]
-    await delivers(store, ACME, ref("1"), at(2))
-    assert await next_of(store, at(9)) == ["m1"]
+    await store.put_off(await begins(store, ACME, at(0.5)), at(1), "HTTP 503", alone=True)
+    assert await next_of(store, at(1)) == ["breach"]
+    await delivers(store, ACME, ref("1"), at(1))
+    assert await next_of(store, at(2)) == ["m1"]
 
 
 async def test_pages_are_apart(store: Kept) -> None:
@@ -135,7 +135,7 @@ async def test_countdowns_share_a_lane_and_yield(store: Kept) -> None:
     assert {each.lane for each in countdowns} == {"countdown:slack"}
     await says(store, *countdowns, message("state"))
     assert await next_of(store) == ["state", "acme countdown"]
-    await puts_off(store, "countdown:slack", at(5))
+    await puts_off(store, "countdown:slack", at(2))
     assert await next_of(store, at(1)) == ["state"]
 
 
@@ -150,3 +150,26 @@ async def test_most_urgent_lane_first_then_longest_waiting(store: Kept) -> None:
     await says(store, message("d", to=DANA), message("t", to=TRIAGE, priority=Priority.BREACH), message("a"))
     assert await store.lanes(NOON, 9) == [str(TRIAGE), str(DANA), str(ACME)]
     assert await store.lanes(NOON, 1) == [str(TRIAGE)]
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["the lane", "it alone"])
+async def test_what_a_clock_noted_before_it_was_set_back_holds_nothing_up(store: Kept, alone: bool) -> None:
+    """engine.md, test 9: else a page that was to wait for three seconds would wait for a day."""
+    await says(store, message("m1"))
+    await store.put_off(await begins(store, ACME, at(60)), at(61), "HTTP 503", alone=alone)
+    assert await next_of(store, at(60)) == []
+    assert await next_of(store, at(5)) == ["m1"]
+    (taken,) = await heads(store, at(5))
+    assert taken.message.key == "m1"
+
+
+async def test_who_died_holding_a_lane_before_the_clock_was_set_back_holds_it_no_longer(store: Kept) -> None:
+    await says(store, message("m1"))
+    held = await begins(store, ACME, at(60))
+    assert await next_of(store, at(60)) == []
+    assert await next_of(store, at(5)) == ["m1"]
+    taken = await claims(store, ACME, at(5))
+    with pytest.raises(Overtaken):
+        await store.begin(held, (), at(5), at(6))
+    assert await store.begin(taken, (), at(5), at(6)) is None
+    await store.sent("m1", ref("1"))

@@ -173,10 +173,10 @@ async def test_a_parked_lane_lets_the_more_urgent_through(store: Kept) -> None:
 
 async def test_attempts_are_counted(store: Kept) -> None:
     await says(store, message("m1"))
-    await puts_off(store, ACME, at(5))
-    await puts_off(store, ACME, at(9), at(5))
-    assert [outgoing.attempts for outgoing in await heads(store, at(9))] == [2]
-    assert await next_of(store, at(5)) == []
+    await puts_off(store, ACME, at(1))
+    await puts_off(store, ACME, at(2), at(1))
+    assert await next_of(store, at(1)) == []
+    assert [outgoing.attempts for outgoing in await heads(store, at(2))] == [2]
 
 
 async def test_when_something_that_waits_may_be_said(store: Kept) -> None:

@@ -244,7 +244,7 @@ BOARD = QueueBoard(
         ),
         QueueSection(
             "Silverline Ltd",
-            (QueueRow("SILVER-1", "An idea", "on hold", "none", "", "our turn", "Eve works on it", Tone.CALM),),
+            (QueueRow("SILVER-1", "An idea", "on hold", "none", "", "our turn", "by Eve", Tone.CALM),),
         ),
         QueueSection("Zeta AG", (), ("Nothing is open.",)),
     ),

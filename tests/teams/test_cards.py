@@ -116,6 +116,12 @@ def test_views_look_as_they_did(name: str) -> None:
     assert drawn()[name] == json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))
 
 
+def test_who_is_called_stands_below_the_tickets() -> None:
+    shown = texts(view_card(BOARD, PEN).content)
+    assert shown.index("ACME-8 ") < shown.index("First line:") < len(shown) - 1
+    assert shown[-1].startswith("As of {{DATE(")
+
+
 def test_no_golden_file_is_left_over() -> None:
     assert {path.stem for path in GOLDEN.iterdir()} == drawn().keys()
 
@@ -215,6 +221,7 @@ WORST_BOARD = QueueBoard(
     tuple(QueueSection(HOG * 30, (WORST_ROW,) * 30, (HOG * 200,), 10_000) for _ in range(20)),
     (HOG * 900, "\n", HOG * 900),
     WORST.buttons,
+    (HOG * 900, "\n", HOG * 900),
 )
 
 
@@ -305,7 +312,7 @@ def test_the_standing_reads_without_colour() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spent", "bar"), [(-1, "▱" * 8), (0.5, "▰▰▰▰▱▱▱▱"), (0.99, "▰" * 7 + "▱"), (9, "▰" * 8)]
+    ("spent", "bar"), [(-1, "▱" * 6), (0.5, "▰▰▰▱▱▱"), (0.99, "▰" * 5 + "▱"), (9, "▰" * 6)]
 )
 def test_bars(spent: float, bar: str) -> None:
     line = PromiseLine("P", "less than 1 h left", Phase.RUNNING, Tone.CALM, spent)

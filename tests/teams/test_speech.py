@@ -368,6 +368,6 @@ def test_retry_after() -> None:
 def test_what_is_paid_stays_within_every_limit() -> None:
     limits = {"burst": [(7, 1), (8, 2), (60, 30)], "hour": [(1800, 3600)], "tenant": [(30, 1)]}
     for cost in costs("tenant-1", "19:x"):
-        for calls, seconds in next(found for name, found in limits.items() if name in cost.bucket):
-            at_most = cost.burst + seconds / cost.every.total_seconds()
-            assert at_most <= calls, f"{cost.bucket}: {at_most} in {seconds} s"
+        for calls, period in next(found for name, found in limits.items() if name in cost.bucket):
+            at_most = cost.burst + period / cost.every.total_seconds()
+            assert at_most <= calls, f"{cost.bucket}: {at_most} in {period} s"

@@ -1,0 +1,41 @@
+"""Offers that have led to a ticket: whoever presses them again is told which, and begins no second one."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+from bot.address import Place
+from bot.desk.core import Desk, private
+from bot.exchange import Press, Show
+
+TOPIC = "offer"
+LIFE = timedelta(days=30)
+"""Nobody scrolls further back."""
+
+
+def offer_of(press: Press) -> str:
+    """The message that a button stands on, if that offers to make a ticket of something; else empty."""
+    return press.message.id if press.message and press.value else ""
+
+
+async def took(desk: Desk, place: Place, offer: str, ticket: str) -> None:
+    """What it was about is in this ticket."""
+    now = desk.clock.now()
+    for name, note in (await desk.notebook.notes(TOPIC)).items():
+        if now - datetime.fromisoformat(json.loads(note)["at"]) > LIFE:
+            await desk.notebook.forget(TOPIC, name)
+    note = json.dumps({"at": now.isoformat(), "ticket": ticket})
+    await desk.notebook.note(TOPIC, f"{place}/{offer}", note)
+
+
+async def is_taken(desk: Desk, press: Press) -> Show | None:
+    """What to say where it has led to a ticket; None where it has not."""
+    offer = offer_of(press)
+    note = await desk.notebook.noted(TOPIC, f"{press.place}/{offer}") if offer else None
+    if note is None:
+        return None
+    return private(
+        f"This is in {json.loads(note)['ticket']} already: please go on in the thread of its card. "
+        "For something else, mention me in a message of its own."
+    )

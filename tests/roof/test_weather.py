@@ -1,0 +1,287 @@
+"""The real process when the disk is full, when Slack is away, with a big database; and what it tells."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+
+from bot.metrics import REGISTRY
+from sla_core.events import Acknowledged, Breached, CustomerWrote, Opened
+from tests.harness import S1, S2
+from tests.roof.house import House
+from tests.roof.process import SECRET, TOKEN, Serving
+from tests.roof.storm import WORD, Storm
+
+AGAIN = "nothing was changed; please try again"
+SLOW = 3.0
+"""Seconds that a busy machine may add."""
+SPEECH = frozenset({"chat.postMessage", "chat.update", "conversations.replies", "conversations.history"})
+
+
+def limit_files(desk: Serving, most: int) -> None:
+    """From now on it cannot write further than this into any file, as on a full disk."""
+    resource.prlimit(desk.process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+
+
+async def metrics_of(house: House) -> dict[str, float]:
+    assert house.desk
+    async with ClientSession() as session, session.get(f"{house.desk.address}/metrics") as said:
+        lines = (await said.text()).splitlines()
+    return {name: float(value) for name, value in (li.rsplit(" ", 1) for li in lines if li[:1] != "#")}
+
+
+async def test_a_full_disk(tmp_path: Path) -> None:
+    """engine.md 5: nothing is acknowledged that is not kept; it goes on when there is space again."""
+    async with Storm(tmp_path, seed=1, lives=2, speed=1, lag=0.0) as house:
+        await house.listens()
+        first, other = house.lives
+        await house.opens_ticket(first, S2)
+        card = await house.slack.until(lambda: house.posted(first.where), 10)
+        work = (await house.slack.until(lambda: house.cards(house.triage, "ACME-1"), 10))[0]
+        await house.all_said(within=10)
+        desk = house.desks[0]
+
+        limit_files(desk, 1)
+        await house.slack.command(other.asker, other.where, "/support", other.words("Opened"))
+        modal = house.slack.modal_of(other.asker)
+        assert modal
+        refused = await house.slack.submit(other.asker, dict(S2))
+        assert (refused.closed, AGAIN in str(refused.errors)) == (False, True)
+        assert modal.input("summary").value == other.words("Opened")
+        writing = asyncio.create_task(
+            house.slack.say(first.asker, first.where, first.words("Wrote"), card[0])
+        )
+        await house.slack.until(
+            lambda: any(a.kind == "message" and a.status == 503 for a in house.slack.acks)
+        )
+        await house.slack.press(first.agent, work, "Acknowledge")
+        await house.slack.until(
+            lambda: any(AGAIN in house.text(m) for m in house.slack.ephemerals(first.agent)), 10
+        )
+        assert desk.process.returncode is None
+
+        limit_files(desk, resource.RLIM_INFINITY)
+        assert (await house.slack.submit(other.asker)).closed
+        await house.slack.press(first.agent, work, "Acknowledge")
+        await writing
+        await house.slack.until(lambda: "seen by" in house.text(work), 20)
+        await house.slack.until(lambda: house.posted(other.where), 20)
+        await house.slack.settle()
+        await house.all_said(within=20)
+        assert (await house.gets("/readyz"))[0] == 200
+        assert await house.stopped() == 0
+        assert {key: [type(e) for e in events[:1]] for key, events in (await house.history()).items()} == {
+            "ACME-1": [Opened],
+            "BOLT-1": [Opened],
+        }
+        kept = [type(e) for e in (await house.history())["ACME-1"]]
+        assert (kept.count(Acknowledged), kept.count(CustomerWrote)) == (1, 1)
+        house.says_nothing_private()
+
+
+async def test_sigterm_in_a_storm(tmp_path: Path) -> None:
+    """Complaint 36: a deploy loses nothing, says nothing twice and takes no ten seconds."""
+    async with Storm(tmp_path, seed=3, lives=5, speed=900) as house:
+        await house.listens()
+        people = asyncio.gather(*map(house.lives_through, house.lives))
+        took = []
+        for _ in range(3):
+            await asyncio.sleep(house.random.uniform(1, 3))
+            began = time.monotonic()
+            assert await house.stopped() == 0
+            took.append(time.monotonic() - began)
+            await house.listens()
+        await people
+        await asyncio.gather(*map(house.ends, house.lives))
+        await house.slack.settle()
+        await house.all_said(within=60)
+        assert await house.stopped() == 0
+        print(f"stopped in {', '.join(f'{seconds:.1f} s' for seconds in took)}; said twice {house.repeats()}")
+        await house.is_well()
+        assert house.repeats() == 0
+        assert [line for desk in house.desks for line in desk.troubles()] == []
+        assert "Traceback" not in str([desk.logged for desk in house.desks])
+
+
+async def test_slack_is_away_for_a_while(tmp_path: Path) -> None:
+    """engine.md 7: errors, limits, silence; then all is said, and pages wait for nobody."""
+    async with Storm(tmp_path, seed=4, lives=6, speed=1, lag=0.0) as house:
+        await house.listens()
+        calls: Callable[[str], bool] = SPEECH.__contains__
+        house.distant.away = ("500", calls)
+        await asyncio.gather(*(house.opens_ticket(life, S2) for life in house.lives[:3]))
+        await asyncio.sleep(2)
+        house.distant.away = ("429", calls)
+        await asyncio.gather(*(house.opens_ticket(life, S1) for life in house.lives[3:]))
+        await asyncio.sleep(3)
+        house.distant.away = ("silence", calls)
+        await asyncio.sleep(6)
+        before = await metrics_of(house)
+        house.distant.away = None
+        back = time.monotonic()
+
+        def pages() -> int:
+            return sum("<@U0BOB>" in str(message.blocks) for message in house.triage.messages)
+
+        await house.slack.until(lambda: pages() == 3, 60)
+        paged = time.monotonic() - back
+        await house.all_said(within=60)
+        said = time.monotonic() - back
+        print(f"paged {paged:.1f} s after Slack was back, all said {said:.1f} s after")
+        after = await metrics_of(house)
+        put_off = [name for name in before if 'outcome="put_off"' in name and "deliveries_total" in name]
+        assert sum(before[name] for name in put_off) > 0
+        sent = 'frontline_deliveries_total{outcome="sent",platform="slack",priority="page"}'
+        # Three pages, and the agents' cards that they hang from.
+        assert (before.get(sent, 0.0), after[sent]) == (0.0, 6.0)
+        assert (await house.gets("/readyz"))[0] == 200
+        assert await house.stopped() == 0
+        assert house.repeats() == 0
+        assert house.desks[0].troubles() == []
+        assert paged < 3 * 1.2 + 1 + SLOW
+
+
+@pytest.mark.soak
+async def test_agents_are_told_once_that_it_is_behind(tmp_path: Path) -> None:
+    """engine.md 12: what is not delivered for a minute; it is over when it is over."""
+    async with Storm(tmp_path, seed=5, lives=1, speed=1, lag=0.0) as house:
+        await house.listens()
+        house.distant.away = ("500", lambda method: method == "chat.update")
+        await house.opens_ticket(house.lives[0], S2)
+        await house.slack.until(lambda: house.cards(house.triage, "ACME-1"), 10)
+        await house.presses(house.lives[0].agent, house.cards(house.triage, "ACME-1")[0], "Acknowledge")
+
+        def told(words: str) -> int:
+            return sum(words in house.text(message) for message in house.triage.messages)
+
+        await house.slack.until(lambda: told("Frontline is behind: "), 120)
+        assert (await metrics_of(house))["frontline_alarms_total"] == 1
+        house.distant.away = None
+        await house.slack.until(lambda: told("Frontline has caught up."), 120)
+        assert told("Frontline is behind: ") == told("Frontline has caught up.") == 1
+        assert await house.stopped() == 0
+
+
+async def big(folder: Path, tickets: int, due: int = 20) -> tuple[float, float]:
+    """The seconds until it listens, more than with one, and the MB it takes with so many open tickets."""
+    async with Storm(folder, seed=6, lives=1, speed=3600, lag=0.0) as house:
+        await house.listens()
+        await house.opens_ticket(house.lives[0], S2)
+        await house.slack.until(lambda: house.cards(house.triage, "ACME-1"), 10)
+        await house.killed()
+        small = await _started_in(house)
+        await house.killed()
+        _copy_ticket(folder / "frontline.db", tickets, due)
+        ready = await _started_in(house)
+        assert (await house.gets("/healthz"))[0] == 200
+        await _breached(folder / "frontline.db", due)
+        assert house.desk
+        memory = _resident(house.desk.process.pid)
+        assert (await house.gets("/readyz")) == (200, {"ready": True, "reasons": []})
+        assert await house.stopped() == 0
+        assert house.desks[-1].troubles() == []
+        decided = await house.history_of(f"ACME-{number}" for number in range(2, due + 1))
+        assert all(sum(isinstance(event, Breached) for event in events) == 1 for events in decided)
+        print(
+            f"{tickets} open tickets: listens after {ready:.2f} s, {memory:.0f} MB; with one: {small:.2f} s"
+        )
+        return ready - small, memory
+
+
+async def _started_in(house: Storm) -> float:
+    """Seconds."""
+    began = time.monotonic()
+    await house.listens()
+    return time.monotonic() - began
+
+
+async def _breached(database: Path, number: int) -> None:
+    """Until so many tickets have breached."""
+    asked = "SELECT count(*) FROM event WHERE kind = 'Breached'"
+    async with asyncio.timeout(60):
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+            while db.execute(asked).fetchone()[0] < number:
+                await asyncio.sleep(0.1)
+
+
+def _resident(process: int) -> float:
+    """MB."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
+
+
+def _copy_ticket(database: Path, tickets: int, due: int) -> None:
+    """More tickets like the first one; all but a few have their next wake-up in some years."""
+    with closing(sqlite3.connect(database)) as db, db:
+        db.execute(
+            "CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n"
+            " WHERE i < ?) SELECT i FROM n",
+            (tickets,),
+        )
+        db.execute(
+            "INSERT INTO ticket (key, account, number, version, wake_at, opened_at, closed)"
+            " SELECT 'ACME-' || i, account, i, 1, CASE WHEN i <= ? THEN opened_at ELSE"
+            " opened_at + 100000000000000 + i END, opened_at, 0"
+            " FROM n, ticket WHERE key = 'ACME-1'",
+            (due,),
+        )
+        db.execute(
+            "INSERT INTO event (ticket, seq, at, kind, body) SELECT 'ACME-' || i, 1, at, kind, body"
+            " FROM n, event WHERE ticket = 'ACME-1' AND seq = 1"
+        )
+
+
+async def test_a_database_of_thousands(tmp_path: Path) -> None:
+    await big(tmp_path, 5_000)
+
+
+@pytest.mark.soak
+async def test_a_database_of_a_hundred_thousand(tmp_path: Path) -> None:
+    later, memory = await big(tmp_path, 100_000)
+    assert later < 1
+    assert memory < 300
+
+
+async def test_what_operators_see(tmp_path: Path) -> None:
+    """Counters move, one trace leads from the click to the message, and no line tells what was written."""
+    async with Storm(tmp_path, seed=7, lives=1, speed=1, lag=0.0) as house:
+        await house.listens()
+        (life,) = house.lives
+        await house.opens_ticket(life, S2)
+        work = (await house.slack.until(lambda: house.cards(house.triage, "ACME-1"), 10))[0]
+        await house.all_said(within=10)
+        before = await metrics_of(house)
+        names = {name.partition("{")[0] for name in before}
+        assert {sample.name for family in REGISTRY.collect() for sample in family.samples} <= names
+
+        house.slack.fail_next("chat.postMessage", status=500, channel=life.where)
+        await house.fills_in(life.agent, work, "Reply", life.words("Reply"))
+        await house.slack.until(
+            lambda: any("Reply" in text for text in house.thread(house.posted(life.where)[0])), 10
+        )
+        await house.all_said(within=20)
+        after = await metrics_of(house)
+        moved = {name for name in after if after[name] > before.get(name, 0.0)}
+        assert 'frontline_acts_total{kind="Submission"}' in moved
+        assert 'frontline_deliveries_total{outcome="put_off",platform="slack",priority="reply"}' in moved
+        assert 'frontline_deliveries_total{outcome="sent",platform="slack",priority="reply"}' in moved
+        assert 'frontline_delivery_late_seconds_count{platform="slack",priority="reply"}' in moved
+
+        lines = house.desks[0].logged
+        act = next(
+            li for li in lines if li["event"] == "act" and (li["kind"], li["what"]) == ("Submission", "reply")
+        )
+        late = next(li for li in lines if li["event"] == "not delivered yet")
+        assert act["trace"]
+        assert (late["trace"], late["ticket"]) == (act["trace"], "ACME-1")
+        assert await house.stopped() == 0
+        house.says_nothing_private()
+        assert not any(word in str(lines) for word in (WORD, TOKEN, SECRET))
