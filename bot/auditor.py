@@ -56,6 +56,8 @@ class Auditor:
     clock: Clock
     _readings: deque[tuple[datetime, datetime]] = field(default_factory=deque)
     _alarmed_at: datetime | None = None
+    _told: bool = False
+    """Whether agents know of the alarm: what is down may be the platform they would hear of it on."""
 
     async def run(self) -> None:
         """What fell due while no desk ran is being worked off when it starts: that is no alarm yet."""
@@ -75,10 +77,13 @@ class Auditor:
             self._alarmed_at = now
             metrics.alarms.inc()
             log.error("the desk is behind", what=lines)
-            await self._tell("Frontline is behind: " + " ".join(lines), _ADVICE, Tone.ALARM)
         elif not lines and self._alarmed_at is not None:
             since, self._alarmed_at = self._alarmed_at, None
             log.info("the desk has caught up", since=since.isoformat())
+        if lines and not self._told:
+            self._told = await self._tell("Frontline is behind: " + " ".join(lines), _ADVICE, Tone.ALARM)
+        elif not lines and self._told:
+            self._told = False
             await self._tell("Frontline has caught up.", "Nothing due is left lying.", Tone.DONE)
         return lines
 
@@ -90,8 +95,9 @@ class Auditor:
         real, shown = self._readings[0]
         return shown if real <= now - TOO_LATE else shown - TOO_LATE
 
-    async def _tell(self, what: str, advice: str, tone: Tone) -> None:
-        """Straight to the platform: what is stuck may be the way that messages go."""
+    async def _tell(self, what: str, advice: str, tone: Tone) -> bool:
+        """Straight to the platform: what is stuck may be the way that messages go. Whether anybody heard."""
+        heard = False
         for chat in self.desk.directory.settings.chats.values():
             platform = self.desk.platforms.get(chat.platform)
             if platform is None or chat.triage is None:
@@ -99,8 +105,10 @@ class Auditor:
             try:
                 async with asyncio.timeout(SAY_WITHIN):
                     await platform.post(chat.triage, Notice((f"{what} {advice}",), tone), None)
+                heard = True
             except (NotNow, Never, TimeoutError) as problem:
                 log.error("agents could not be told", platform=chat.platform, why=str(problem))
+        return heard
 
 
 _ADVICE = "Please look at your tickets yourselves meanwhile; whoever runs the bot: see /readyz and its log."

@@ -40,7 +40,7 @@ AT_ONCE = 16
 LEASE = timedelta(seconds=5)
 """How long a lane is held for one message; whoever has not begun to send by then is overtaken."""
 SEND_WITHIN = 4.0
-"""Seconds from asking to hold the lane to the platform's answer: after the lease others may send it as well."""
+"""Seconds from asking for the lease to the platform's answer: when it is over, somebody else may send."""
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 """Seconds between tries, doubling from the first to the longest, when the platform names no time itself."""
@@ -207,7 +207,7 @@ class Courier:
         self.bugs.pop(message.key, None)
         if _must_arrive(message):
             log.error("agents cannot be reached in triage; is the bot in the channel?", why=why)
-            await self.outbox.put_off(outgoing, self.clock.now() + MEND_WITHIN, why)
+            await self.outbox.put_off(outgoing, self.clock.now() + MEND_WITHIN, why, alone=True)
             return
         _count(message, "refused")
         log.error("refused for good", message=message.key, to=str(message.to), why=why)

@@ -182,6 +182,10 @@ class Store(Protocol):
         """
         ...
 
+    async def seen(self, envelope: str) -> str | None:
+        """The ticket on which this envelope's act was done, if it was."""
+        ...
+
     async def load(self, ticket: str) -> tuple[Event, ...]:
         """The whole history. Raises NoSuchTicket."""
         ...
@@ -218,8 +222,8 @@ MOST_AHEAD = timedelta(minutes=2)
 class Outbox(Protocol):
     """What is still to be said, in lanes. Instants are real time. Each verb is one transaction.
 
-    A hold or a wait that ends more than MOST_AHEAD from now was noted by a clock that has been set back since,
-    and does not count.
+    A hold or a wait that ends more than MOST_AHEAD from now was noted by a clock that has been set back
+    since, and does not count.
     """
 
     async def lanes(self, ready_at: datetime, limit: int) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -19,29 +19,33 @@ log = structlog.get_logger(__name__)
 AT_ONCE = 25
 """Tickets woken in one transaction: the more, the longer other writers wait."""
 RETRY_AFTER = timedelta(seconds=5)
-"""How long, in real time, before tickets that could not be woken are tried again; a ring is heard."""
+"""How long, in real time, before tickets that could not be woken are tried again."""
+LOOK_AFTER = timedelta(seconds=1)
+"""Meanwhile the earliest wake-up of all is theirs, and does not say when the next of the others is."""
 _REAL = WallClock()
 
 
-async def tick(desk: Desk, ticked: Callable[[], None] = lambda: None) -> list[str]:
-    """Wake every ticket that is due by now; the keys of those that could not be woken.
+async def tick(desk: Desk, ticked: Callable[[], None] = lambda: None, but: Collection[str] = ()) -> list[str]:
+    """Wake every ticket that is due by now, but for those; the keys of those that could not be woken.
 
     `ticked` is called after each transaction, whatever came of it: a crowd takes a while.
     """
     failed: list[str] = []
+    passed_over = set(but)
     decided: set[str] = set()
 
     def decide(key: str, history: tuple[Event, ...]) -> Change | None:
-        decided.add(key)
         try:
-            return desk.woken(key, history)
+            change = desk.woken(key, history)
         except Exception:  # one ticket must not hold up the others
             log.exception("a ticket could not be woken", ticket=key)
-            failed.append(key)
             return None
+        decided.add(key)
+        return change
 
-    while claimed := await desk.store.wake(desk.clock.now(), AT_ONCE, failed, decide):
+    while claimed := await desk.store.wake(desk.clock.now(), AT_ONCE, passed_over, decide):
         failed += [key for key in claimed if key not in decided]
+        passed_over.update(failed)
         decided.clear()
         ticked()
     ticked()
@@ -50,12 +54,15 @@ async def tick(desk: Desk, ticked: Callable[[], None] = lambda: None) -> list[st
 
 async def run(desk: Desk, bell: Bell, ticked: Callable[[], None] = lambda: None) -> None:
     """Tick for ever: at the earliest wake, and whenever the bell says that it may have changed."""
+    put_off: dict[str, datetime] = {}
     while True:
+        now = _REAL.now()
+        put_off = {key: until for key, until in put_off.items() if now < until <= now + RETRY_AFTER}
         late = desk.clock.now() - (await desk.store.next_wake() or desk.clock.now())
-        if late > timedelta(0):
+        if late > timedelta(0) and not put_off:
             metrics.wake_late.observe(late.total_seconds())
-        failed = await tick(desk, ticked)
-        if failed:
-            await bell.wait(_REAL, _REAL.now() + RETRY_AFTER)
+        put_off |= dict.fromkeys(await tick(desk, ticked, put_off), now + RETRY_AFTER)
+        if put_off:
+            await bell.wait(_REAL, _REAL.now() + LOOK_AFTER)
             continue
         await bell.wait(desk.clock, await desk.store.next_wake())

@@ -98,6 +98,9 @@ class MemoryStore:
             raise Conflict(f"{change.ticket} has {found} events, not {change.version}")
         return self._keep(envelope, change)
 
+    async def seen(self, envelope: str) -> str | None:
+        return self.inbox.get(envelope)
+
     async def load(self, ticket: str) -> tuple[Event, ...]:
         return tuple(self._ticket(ticket).events)
 

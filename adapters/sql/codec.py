@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, get_args
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from bot.address import Place, UserRef
 from bot.ports import Card
@@ -15,6 +15,10 @@ from sla_core.events import Event
 
 class UnknownKind(ValueError):
     """The database holds something that this version has no class for."""
+
+
+class Unreadable(ValueError):
+    """What the database holds is not as this version knows it; says where, and nothing of anybody's words."""
 
 
 class Codec:
@@ -35,8 +39,11 @@ class Codec:
         return self._adapter(type(value).__name__).dump_json(value).decode()
 
     def value(self, kind: str, text: str) -> Any:
-        """The reverse of `kind` and `text`. Raises UnknownKind, or pydantic's ValidationError."""
-        return self._adapter(kind).validate_json(text)
+        """The reverse of `kind` and `text`. Raises UnknownKind, Unreadable."""
+        try:
+            return self._adapter(kind).validate_json(text)
+        except ValidationError as wrong:
+            raise self._unreadable(kind, wrong) from None
 
     def fields(self, value: object) -> dict[str, Any]:
         """The value as a JSON object that carries its kind."""
@@ -44,10 +51,22 @@ class Codec:
         return {"kind": kind, **dumped}
 
     def of_fields(self, fields: dict[str, Any]) -> Any:
-        """The reverse of `fields`; does not change what it is given."""
-        return self._adapter(fields["kind"]).validate_python(
-            {name: value for name, value in fields.items() if name != "kind"}
+        """The reverse of `fields`; does not change what it is given. Raises UnknownKind, Unreadable."""
+        kind = fields["kind"]
+        try:
+            return self._adapter(kind).validate_python(
+                {n: value for n, value in fields.items() if n != "kind"}
+            )
+        except ValidationError as wrong:
+            raise self._unreadable(kind, wrong) from None
+
+    def _unreadable(self, kind: str, wrong: ValidationError) -> Unreadable:
+        """Pydantic's own text would put the stored words into the log."""
+        faults = wrong.errors(include_url=False, include_context=False, include_input=False)
+        where = ", ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'all of it'}: {fault['type']}" for fault in faults
         )
+        return Unreadable(f'this version cannot read the {self._what} "{kind}" ({where}); update Frontline')
 
     def _adapter(self, kind: str) -> TypeAdapter[Any]:
         try:

@@ -21,6 +21,7 @@ def _compiled(statement: ClauseElement) -> str:
 _HISTORY = _compiled(reads.HISTORY)
 _OPENINGS = _compiled(reads.OPENINGS)
 _TICKET_OF = _compiled(reads.TICKET_OF)
+_SEEN = _compiled(reads.SEEN)
 _NOTED = _compiled(reads.NOTED)
 
 
@@ -37,6 +38,12 @@ def openings(db: Database, account: str, limit: int) -> list[tuple[str, Opened]]
 def ticket_of(db: Database, message: MessageRef) -> str | None:
     """Store.ticket_of."""
     found = db.glance(_TICKET_OF, {"place": str(message.place), "id": message.id})
+    return found[0][0] if found else None
+
+
+def seen(db: Database, envelope: str) -> str | None:
+    """Store.seen."""
+    found = db.glance(_SEEN, {"envelope": envelope})
     return found[0][0] if found else None
 
 

@@ -55,6 +55,9 @@ class PostgresStore:
             self._changed()
         return keys
 
+    async def seen(self, envelope: str) -> str | None:
+        return await reads.seen(self.database, envelope)
+
     async def load(self, ticket: str) -> tuple[Event, ...]:
         return await reads.history(self.database, ticket)
 

@@ -35,6 +35,7 @@ _DUE = _compiled(reads.DUE)
 _NEXT_WAKE = _compiled(reads.NEXT_WAKE)
 _TICKETS = _compiled(reads.TICKETS)
 _TICKET_OF = _compiled(reads.TICKET_OF)
+_SEEN = _compiled(reads.SEEN)
 _NOTED = _compiled(reads.NOTED)
 _NOTES = _compiled(reads.NOTES)
 _UNFINISHED = _compiled(reads.UNFINISHED)
@@ -97,6 +98,12 @@ async def census(db: Database, due_before: datetime) -> Census:
     """Counted.census."""
     (counted,) = await db.rows(_COUNTED, {"due": micros(due_before)})
     return reads.counts(counted, await db.rows(_WAITING))
+
+
+async def seen(db: Database, envelope: str) -> str | None:
+    """Store.seen."""
+    found: str | None = await db.value(_SEEN, {"envelope": envelope})
+    return found
 
 
 async def noted(db: Database, topic: str, key: str) -> str | None:

@@ -11,7 +11,16 @@ from sqlalchemy import Connection, bindparam, func, literal_column, text
 from sqlmodel import col, select
 
 from adapters.sql.codec import EVENTS, recipient_of, say_of
-from adapters.sql.tables import MICROSECOND, EventRow, NoteRow, OutboxRow, TicketRow, instant, micros
+from adapters.sql.tables import (
+    MICROSECOND,
+    EventRow,
+    InboxRow,
+    NoteRow,
+    OutboxRow,
+    TicketRow,
+    instant,
+    micros,
+)
 from bot.address import MessageRef, Place
 from bot.auditor import Census
 from bot.ports import MOST_AHEAD, Message, NoSuchTicket, Outgoing, Priority
@@ -50,6 +59,7 @@ TICKET_OF = (
     .limit(literal_column("1"))
     .offset(literal_column("0"))
 )
+SEEN = select(InboxRow.ticket).where(col(InboxRow.envelope) == bindparam("envelope"))
 NOTED = select(NoteRow.value).where(
     col(NoteRow.topic) == bindparam("topic"), col(NoteRow.key) == bindparam("key")
 )

@@ -59,6 +59,9 @@ class SqliteStore:
         at = real_now()
         return await self.database.write(lambda db: writes.append(db, envelope, change, at), self._kept)
 
+    async def seen(self, envelope: str) -> str | None:
+        return glances.seen(self.database, envelope)
+
     async def load(self, ticket: str) -> tuple[Event, ...]:
         return glances.history(self.database, ticket)
 

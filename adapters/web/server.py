@@ -23,8 +23,8 @@ _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 LARGEST = 2 * 2**20
 """Bytes of a request; Slack's largest are below 1 MiB."""
-PATIENCE = 10.0
-"""Seconds for requests under way when we stop."""
+PATIENCE = 5.0
+"""Seconds for requests under way when we stop; with the messages under way, ten in all."""
 _ANSWER_BY = 5.0
 
 

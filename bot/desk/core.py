@@ -94,7 +94,8 @@ class Desk:
     async def change(self, envelope: str | None, key: str, decide: Decide) -> Answer:
         """Record what fell due by now, then what `decide` makes of it: all in one transaction.
 
-        Gives `decide`'s own answer where that refuses, else Done. Raises NoSuchTicket.
+        Gives `decide`'s own answer where that refuses, else Done; an envelope known already is Done.
+        Raises NoSuchTicket.
         """
         for _ in range(MOST_TRIES):
             ticket = await self.ticket(key)
@@ -104,7 +105,8 @@ class Desk:
             current = _after(ticket, fell_due)
             decided = decide(current, policy, now)
             if isinstance(decided, Show | Ask | Done):
-                return decided
+                # Sent again because its answer was lost: it is refused for what it has done itself.
+                return Done() if envelope and await self.store.seen(envelope) else decided
             events = (*fell_due, *decided)
             try:
                 await self.store.append(envelope, self._decided(_after(ticket, events), events, now))

@@ -168,14 +168,19 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
 
 async def take(desk: Desk, sent: Submission) -> Taken:
     """The same, for who wants to know which ticket it is."""
+    place, offer = _place(sent.context), sent.context.get(OFFER, "")
+    known = await offers.led_to(desk, place, offer)
+    if known and _is_this((await desk.ticket(known)).opened, sent, desk.who(sent.actor)):
+        # Two forms were opened by two quick presses.
+        return Taken(offers.already(known), known)
     try:
         taken = await _decided(desk, sent)
     except (Conflict, NoSuchTicket, PolicyGone):
         # The refusal takes the place of the form.
-        await unsent.keep(desk, sent.actor, _place(sent.context), sent.values)
+        await unsent.keep(desk, sent.actor, place, sent.values)
         raise
-    if taken.ticket and (offer := sent.context.get(OFFER)):
-        await offers.took(desk, _place(sent.context), offer, taken.ticket)
+    if taken.ticket and offer:
+        await offers.took(desk, place, offer, taken.ticket)
     return taken
 
 

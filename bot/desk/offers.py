@@ -29,13 +29,20 @@ async def took(desk: Desk, place: Place, offer: str, ticket: str) -> None:
     await desk.notebook.note(TOPIC, f"{place}/{offer}", note)
 
 
+async def led_to(desk: Desk, place: Place, offer: str) -> str | None:
+    """The ticket, if there is one."""
+    note = await desk.notebook.noted(TOPIC, f"{place}/{offer}") if offer else None
+    return str(json.loads(note)["ticket"]) if note else None
+
+
 async def is_taken(desk: Desk, press: Press) -> Show | None:
     """What to say where it has led to a ticket; None where it has not."""
-    offer = offer_of(press)
-    note = await desk.notebook.noted(TOPIC, f"{press.place}/{offer}") if offer else None
-    if note is None:
-        return None
+    key = await led_to(desk, press.place, offer_of(press))
+    return already(key) if key else None
+
+
+def already(key: str) -> Show:
     return private(
-        f"This is in {json.loads(note)['ticket']} already: please go on in the thread of its card. "
+        f"This is in {key} already: please go on in the thread of its card. "
         "For something else, mention me in a message of its own."
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.address import Actor
-from bot.exchange import Answer, Press
+from bot.address import Actor, MessageRef
+from bot.exchange import Answer, Posted, Press
 from bot.views import Audience, Notice
 from tests.harness import ALICE, BOB, DANA, EVE, S2, DeskInMemory, done, form_of, person, said
 from tests.journeys.conftest import OpenDesk, a_desk
@@ -158,6 +158,30 @@ async def test_a_double_click_is_one_act(a_desk: OpenDesk) -> None:
     for _ in range(2):
         assert said(await desk.answers(act)) == "Thank you. The agents know that you will call."
     assert (await desk.events(key)).count("Alerted") == 1
+
+
+@pytest.mark.parametrize("action", ["alert_acknowledge", "alert_call"])
+async def test_two_quick_presses_are_told_once(a_desk: OpenDesk, action: str) -> None:
+    desk, key = await alerted(a_desk)
+    ref, now = desk.direct(DANA)[-1].ref, desk.clock.now()
+    first, second = [
+        said(await desk.answers(Press(desk.envelope(), now, DANA, ref.place, ref, action, key)))
+        for _ in range(2)
+    ]
+    assert first == second
+    assert (await desk.events(key)).count("Alerted") == 1
+
+
+async def test_what_is_written_below_a_direct_message_is_not_lost_in_silence(a_desk: OpenDesk) -> None:
+    desk, key = await alerted(a_desk)
+    ref = desk.direct(DANA)[-1].ref
+    before = await desk.events(key)
+    written = MessageRef(ref.place, "typed")
+    act = Posted("typed", desk.clock.now(), DANA, ref.place, written, "Call them, please", ref)
+    assert said(await desk.answers(act)).startswith("Nobody else reads this.")
+    act = Posted("again", desk.clock.now(), DANA, ref.place, written, "I am on it")
+    assert "nobody else reads this" in said(await desk.answers(act))
+    assert await desk.events(key) == before
 
 
 async def test_an_answered_direct_message_has_no_buttons_left(a_desk: OpenDesk) -> None:

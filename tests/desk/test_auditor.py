@@ -125,3 +125,14 @@ async def test_what_fell_due_while_no_desk_ran_is_no_alarm_at_the_start(tmp_path
     await asyncio.gather(running, return_exceptions=True)
     assert [line for line in desk.heard(TRIAGE) if "behind" in line] == []
     assert await auditor.look() == ["1 ticket has been due for more than 30 s."]
+
+
+async def test_agents_who_could_not_be_told_hear_it_at_the_next_look(tmp_path: Path) -> None:
+    """The platform was down when the desk fell behind: that is when agents need to know."""
+    desk, auditor = await a_desk_with_an_auditor(tmp_path)
+    await desk.submits(ALICE, "Down", S1)
+    desk.clock.at += timedelta(days=1)
+    desk.chat.failures += [NotNow("down"), NotNow("down")]
+    for _ in range(4):
+        assert await auditor.look()
+    assert sum(line.startswith("Frontline is behind") for line in desk.heard(TRIAGE)) == 1

@@ -148,7 +148,9 @@ def test_set_back_while_a_page_is_put_off_it_is_said_as_soon_as_ever(tmp_path: P
     async def story() -> None:
         async with living(tmp_path) as (desk, clock, key):
             chat, store = desk.platforms["slack"], desk.store
-            assert isinstance(chat, FakeChat) and isinstance(store, MemoryStore) and store.on_change
+            assert isinstance(chat, FakeChat)
+            assert isinstance(store, MemoryStore)
+            assert store.on_change is not None
             await asyncio.sleep(10)
             chat.failures.append(NotNow("HTTP 503"))
             store.say(Message("page", key, TRIAGE, Notice(("Wake up",)), Priority.PAGE))

@@ -15,7 +15,7 @@ from bot.ports import Never, NotNow
 from bot.views import Button, Notice
 from sla_core.events import Opened
 from tests.desk.talk import Talk
-from tests.harness import ACME, ALICE, BOB, SILVER, DeskInMemory, open_desk, person, plain, said
+from tests.harness import ACME, ALICE, BOB, S3, SILVER, DeskInMemory, form_of, open_desk, person, plain, said
 from tests.memory_store import MemoryStore
 
 FRIDAY = "2026-03-20T15:30:00Z"
@@ -292,6 +292,19 @@ async def test_what_came_of_an_offer_is_known_for_a_month(desk: DeskInMemory) ->
     await offers.took(desk.desk, ACME, "new", "ACME-2")
     assert isinstance(await desk.answers(button("old")), Ask)
     assert "ACME-2" in said(await desk.answers(button("new")))
+
+
+async def test_two_forms_of_two_quick_presses_are_one_ticket(desk: DeskInMemory) -> None:
+    ref = MessageRef(ACME, "offer")
+    forms = []
+    for _ in range(2):
+        now, value = desk.clock.now(), '["1.2", "Bills are slow"]'
+        press = Press(desk.envelope(), now, ALICE, ACME, ref, "get_help", value)
+        forms.append(form_of(await desk.answers(press)))
+    assert await desk.sends(ALICE, forms[0], **S3) == Done()
+    assert "This is in ACME-1 already" in said(await desk.sends(ALICE, forms[1], **S3))
+    assert await desk.sends(ALICE, forms[1], **(S3 | {"details": "Another thing"})) == Done()
+    assert await desk.keys() == ["ACME-2", "ACME-1"]
 
 
 async def test_files_come_along(talk: Talk) -> None:

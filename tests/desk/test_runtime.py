@@ -175,7 +175,7 @@ class Crowded(FakeChat):
 async def test_stopping_lets_what_is_on_its_way_arrive_and_begins_nothing_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Complaint 36: a place with much to say would be cut off in the middle of a message, and say it again."""
+    """Complaint 36: a place with much to say would be cut off in mid-message, and say it again."""
     desk, store = await faltering_desk(tmp_path, monkeypatch)
     await desk.submits(ALICE, "Bills are slow", S2)
     desk.desk.platforms["slack"] = chat = Crowded()

@@ -96,6 +96,32 @@ async def test_while_one_cannot_be_woken_a_ring_is_heard(tmp_path: Path, poisone
     await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_while_one_cannot_be_woken_the_next_is_in_time(
+    tmp_path: Path, poisoned: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own wake-up is the earliest of all, and past: it must not hide when the next one is."""
+    monkeypatch.setattr(ticker, "LOOK_AFTER", timedelta(milliseconds=20))
+    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON)
+    store, bell, tried = desk.desk.store, Bell(), 0
+    assert isinstance(store, MemoryStore)
+    bad, good = [await desk.submits(ALICE, "Odd", S2) for _ in range(2)]
+    poisoned.append(bad)
+    store.by_key[good].wake_at = None
+    desk.clock.at += timedelta(hours=5)
+
+    def ticked() -> None:
+        nonlocal tried
+        tried += 1
+        store.by_key[good].wake_at = desk.clock.at if tried == 5 else store.by_key[good].wake_at
+
+    running = asyncio.create_task(ticker.run(desk.desk, bell, ticked))
+    async with asyncio.timeout(ticker.RETRY_AFTER.total_seconds() / 2):
+        while "Breached" not in await desk.events(good):
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_the_loop_sleeps_until_the_earliest_wake_and_hears_of_an_earlier_one(tmp_path: Path) -> None:
     """engine.md 4: woken early by an event, never polling."""
     store, bell = MemoryStore(), Bell()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.exchange import Show
 from bot.views import Audience, Receipt, TicketCard
 from sla_core.countdown import Tone
-from tests.harness import ALICE, BOB, DANA, EVE, NO_CLOCK, S1, S2, S3, TRIAGE, said
+from tests.harness import ALICE, BOB, DANA, EVE, NO_CLOCK, S1, S2, S3, TRIAGE, done, form_of, said
 from tests.journeys.conftest import OpenDesk
 
 
@@ -313,3 +313,13 @@ async def test_opening_for_the_customer_from_triage(a_desk: OpenDesk) -> None:
 
 def plain_note(card: TicketCard) -> str:
     return "".join(part if isinstance(part, str) else "" for part in card.note)
+
+
+async def test_a_form_sent_again_because_its_answer_was_lost_is_not_refused(a_desk: OpenDesk) -> None:
+    """Complaint 31: the second Resolve of the same form is the first one, not "resolved already"."""
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Down", S2)
+    form = form_of(await desk.presses(BOB, "Resolve", key))
+    for _ in range(2):
+        assert done(await desk.sends(BOB, form, key="submission/V1", text="Restarted"))
+    assert (await desk.events(key)).count("Resolved") == 1

@@ -35,6 +35,7 @@ async def storm(
         people = asyncio.gather(*map(house.lives_through, house.lives))
         await house.kills(kills, told)
         await people
+        await house.last_retries()
         await asyncio.gather(*map(house.ends, house.lives))
         await house.slack.settle()
         calm = await house.all_said(within=60 + 5 * lives)

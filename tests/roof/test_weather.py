@@ -100,6 +100,7 @@ async def test_sigterm_in_a_storm(tmp_path: Path) -> None:
             took.append(time.monotonic() - began)
             await house.listens()
         await people
+        await house.last_retries()
         await asyncio.gather(*map(house.ends, house.lives))
         await house.slack.settle()
         await house.all_said(within=60)

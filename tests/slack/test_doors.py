@@ -10,6 +10,7 @@ import pytest
 from adapters.slack import Slack
 from adapters.web import WebServer
 from bot.desk.routes import dispatch
+from bot.desk.welcome import keep_help_posted
 from bot.exchange import Command
 from demo.slack import SlackError
 from demo.slack.payloads import message_event
@@ -25,6 +26,20 @@ WORDS = "Bills <@U0BOB> are slow & wrong"
 async def at(tmp_path: Path) -> AsyncIterator[Shop]:
     async with shop(tmp_path) as made:
         yield made
+
+
+# The standing message -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", WHO)
+async def test_get_help_opens_the_form_as_often_as_it_is_pressed(at: Shop, name: str) -> None:
+    who = at.people[name]
+    assert await keep_help_posted(at.desk, at.store) == []
+    (standing,) = at.ours_in(at.acme)
+    for summary in ("Bills are slow", "Nobody can log in"):
+        await at.slack.press(who, standing, "Get help")
+        assert (await at.slack.submit(who, {"Summary": summary, **ANSWERS})).sent
+    assert await at.store.tickets("acme") == ["ACME-2", "ACME-1"]
 
 
 # Mentions -------------------------------------------------------------------------------------

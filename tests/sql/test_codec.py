@@ -12,7 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sql.codec import EVENTS, Codec, UnknownKind, recipient_of, recipient_text, say_of, say_text
+from adapters.sql.codec import (
+    EVENTS,
+    Codec,
+    UnknownKind,
+    Unreadable,
+    recipient_of,
+    recipient_text,
+    say_of,
+    say_text,
+)
 from adapters.sql.tables import EPOCH, instant, micros
 from bot.address import Place, UserRef
 from bot.ports import Card
@@ -102,3 +111,18 @@ class Grown:
 
 def test_a_field_added_later_reads_old_rows() -> None:
     assert Codec("test", (Grown,)).value("Grown", '{"old": "x"}') == Grown("x", (1,))
+
+
+def test_what_cannot_be_read_says_where_and_nothing_of_anybodys_words() -> None:
+    """It ends up in the log, which holds no customer's words."""
+    words = "my password is hunter2"
+    with pytest.raises(Unreadable, match=r'"Opened" \(.*at: .*update Frontline') as fault:
+        EVENTS.value("Opened", json.dumps({"summary": words, "at": words}))
+    assert "hunter2" not in str(fault.value)
+    assert fault.value.__suppress_context__
+    with pytest.raises(Unreadable) as fault:
+        EVENTS.value("Opened", words)
+    assert "hunter2" not in str(fault.value)
+    with pytest.raises(Unreadable) as fault:
+        say_of(json.dumps({"kind": "Notice", "text": [words], "tone": words}))
+    assert "hunter2" not in str(fault.value)

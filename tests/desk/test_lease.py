@@ -1,0 +1,41 @@
+"""What is sent under a hold on a lane has to be answered before the hold is over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.ports import Cost, Outgoing
+from tests.harness import ACME, ALICE, S2, open_desk
+from tests.journeys.conftest import FRIDAY_AFTERNOON
+from tests.memory_store import MemoryStore
+
+
+async def test_a_lease_that_took_too_long_to_get_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that restarts answers after seconds: a call begun then would outlast the hold."""
+    monkeypatch.setattr("bot.courier.SEND_WITHIN", 0.05)
+
+    class Slow(MemoryStore):
+        takes = 0.1
+
+        async def begin(
+            self, outgoing: Outgoing, costs: Sequence[Cost], now: datetime, until: datetime
+        ) -> datetime | None:
+            await asyncio.sleep(self.takes)
+            return await super().begin(outgoing, costs, now, until)
+
+    store = Slow()
+    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
+    await desk.submits(ALICE, "Bills are slow", S2)
+    assert desk.heard(ACME) == []
+    assert store.outbox["ACME-1/customer"].tried_at is None, "it cannot have arrived"
+    store.takes = 0
+    desk.clock.at += timedelta(minutes=1)
+    await desk.deliver()
+    assert len(desk.heard(ACME)) == 1
