@@ -97,7 +97,7 @@ def run(progress: Progress) -> Report:
         f"{A_SECOND} signed /support a second for {SECONDS} s, {TICKETS:,} tickets open",
         (Table("from the command", rows),),
         (
-            Gate("/support to views.open, p99", asked.form(0.99), LIFE, unit="s", at_most=True),
+            Gate("/support to views.open, p99", asked.form(0.99) * 1e3, LIFE * 1e3, unit="ms", at_most=True),
             Gate("commands refused", asked.refused, 0, unit="", at_most=True),
             Gate("commands without a form in time", total - len(asked.forms), 0, unit="", at_most=True),
         ),

@@ -42,7 +42,7 @@ from bot.environment import Environment, check_environment, read_environment
 from bot.exchange import Dispatch
 from bot.logs import configure_logs
 from bot.metrics import exposition
-from bot.ports import ChatPlatform, Clock
+from bot.ports import Away, ChatPlatform, Clock
 from bot.runtime import Runtime
 from bot.settings import DeskSettings, load_desk
 from bot.sweeper import Crew
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = args.run(args)
     except Faults as wrong:
         return _told(*map(str, wrong.faults))
-    except (DatabaseFault, SlackFault, TeamsFault, WebFault, demo.StageFault) as wrong:
+    except (Away, DatabaseFault, SlackFault, TeamsFault, WebFault, demo.StageFault) as wrong:
         return _told(str(wrong))
     except KeyboardInterrupt:
         return DONE
@@ -126,7 +126,7 @@ def _histories(account: str) -> list[tuple[str, tuple[Event, ...]]]:
     """The account's stored tickets, for `simulate`."""
 
     async def read() -> list[tuple[str, tuple[Event, ...]]]:
-        async with connect(read_environment().database_url) as store:
+        async with connect(read_environment().database_url, guest=True) as store:
             return [(key, await store.load(key)) for key in await store.tickets(account)]
 
     return asyncio.run(read())
@@ -170,7 +170,7 @@ async def _doctor() -> int:
     settings = load_desk(env.frontline_config)
     check_environment(env, settings)
     configure_logs(quiet=True)
-    async with connect(env.database_url) as store:
+    async with connect(env.database_url, guest=True) as store:
         clock = await store.stage(None) or WallClock()
         known = await asyncio.to_thread(revision, env.database_url)
         database = partial(of_database, store, known or "none", real_now(), clock.now())

@@ -26,6 +26,8 @@ TOO_LATE = timedelta(seconds=30)
 TOO_OLD = timedelta(seconds=60)
 """For a message, but for countdowns, which yield to all others."""
 SAY_WITHIN = 5.0
+TOPIC, ALARM = "auditor", "alarm"
+"""The note that agents know: what is down may be the platform they hear on, and replicas tell it once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,8 @@ class Auditor:
     clock: Clock
     _readings: deque[tuple[datetime, datetime]] = field(default_factory=deque)
     _alarmed_at: datetime | None = None
-    _told: bool = False
-    """Whether agents know of the alarm: what is down may be the platform they would hear of it on."""
+    _blind_since: datetime | None = None
+    _blind_told: bool = False
 
     async def run(self) -> None:
         """What fell due while no desk ran is being worked off when it starts: that is no alarm yet."""
@@ -70,7 +72,11 @@ class Auditor:
     async def look(self) -> list[str]:
         """What is left lying, a line each; agents are told when that begins and when it is over."""
         now = self.clock.now()
-        census = await self.store.census(self._long_ago(now))
+        try:
+            census = await self.store.census(self._long_ago(now))
+        except Exception as error:  # that the database is away is what agents are to hear
+            return await self._blind(error, now)
+        await self._seeing_again()
         _measure(census, now)
         lines = list(_behind(census, now))
         if lines and self._alarmed_at is None:
@@ -80,12 +86,29 @@ class Auditor:
         elif not lines and self._alarmed_at is not None:
             since, self._alarmed_at = self._alarmed_at, None
             log.info("the desk has caught up", since=since.isoformat())
-        if lines and not self._told:
-            self._told = await self._tell("Frontline is behind: " + " ".join(lines), _ADVICE, Tone.ALARM)
-        elif not lines and self._told:
-            self._told = False
+        told = await self.desk.notebook.noted(TOPIC, ALARM)
+        if lines and not told:
+            if await self._tell("Frontline is behind: " + " ".join(lines), _ADVICE, Tone.ALARM):
+                await self.desk.notebook.note(TOPIC, ALARM, now.isoformat())
+        elif not lines and told:
+            await self.desk.notebook.forget(TOPIC, ALARM)
             await self._tell("Frontline has caught up.", "Nothing due is left lying.", Tone.DONE)
         return lines
+
+    async def _blind(self, error: Exception, now: datetime) -> list[str]:
+        self._blind_since = self._blind_since or now
+        log.error("the database cannot be asked", why=type(error).__name__)
+        if now - self._blind_since <= TOO_OLD:
+            return []
+        line = "Its database does not answer, so that nothing is decided or said."
+        if not self._blind_told:
+            self._blind_told = await self._tell(f"Frontline is behind: {line}", _ADVICE, Tone.ALARM)
+        return [line]
+
+    async def _seeing_again(self) -> None:
+        told, self._blind_since, self._blind_told = self._blind_told, None, False
+        if told:
+            await self._tell("Frontline's database answers again.", "What fell due is being told.", Tone.DONE)
 
     def _long_ago(self, now: datetime) -> datetime:
         """What the desk's clock showed TOO_LATE ago; a stage clock runs at a speed of its own."""

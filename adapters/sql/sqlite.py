@@ -38,9 +38,15 @@ class _Failed:
 class Database:
     """An open file. Use it from one event loop."""
 
-    def __init__(self, path: Path, *, durable: bool = True) -> None:
-        """Blocks a moment. Without `durable`, what was committed may be lost when the machine stops."""
-        self._writing = _connected(path, synchronous="FULL" if durable else "OFF")
+    def __init__(self, path: Path, *, durable: bool = True, guest: bool = False) -> None:
+        """Blocks a moment. Without `durable`, what was committed may be lost when the machine stops.
+
+        A `guest` looks at a file that another process may be serving, and leaves the checkpoints to it: two
+        that make them can spoil the file (SQLite before 3.51.3).
+        """
+        self._guest = guest
+        checkpoints = {"wal_autocheckpoint": 0} if guest else {}
+        self._writing = _connected(path, synchronous="FULL" if durable else "OFF", **checkpoints)
         try:
             # A file in WAL mode opens even where it cannot be written.
             self._writing.execute("BEGIN IMMEDIATE")
@@ -112,8 +118,9 @@ class Database:
                 # A closed loop has nobody left to tell.
                 with contextlib.suppress(RuntimeError):
                     batch[0].future.get_loop().call_soon_threadsafe(_tell, batch, outcomes)
-        with contextlib.suppress(sqlite3.Error):
-            self._writing.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if not self._guest:
+            with contextlib.suppress(sqlite3.Error):
+                self._writing.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._writing.close()
 
     def _taken(self) -> tuple[list[_Work], bool]:

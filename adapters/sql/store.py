@@ -140,17 +140,20 @@ class SqliteStore:
 
 
 @asynccontextmanager
-async def connect(url: str, on_change: Callable[[], None] | None = None) -> AsyncIterator[DeskStore]:
+async def connect(
+    url: str, on_change: Callable[[], None] | None = None, guest: bool = False
+) -> AsyncIterator[DeskStore]:
     """The store at DATABASE_URL, closed at the end; a new database is given its tables.
 
-    `sqlite://` is a database of one's own that is gone at the end. Raises DatabaseFault.
+    `sqlite://` is a database of one's own that is gone at the end. A `guest` only looks in, on what another
+    process may be serving. Raises DatabaseFault.
     """
     if is_postgres(url):
         async with _shared(postgres_url(url), on_change) as store:
             yield store
         return
     if path := sqlite_path(url):
-        async with _opened(path, on_change, durable=True) as store:
+        async with _opened(path, on_change, durable=True, guest=guest) as store:
             yield store
         return
     folder = Path(tempfile.mkdtemp(prefix="frontline-"))
@@ -178,16 +181,16 @@ async def _shared(url: str, on_change: Callable[[], None] | None) -> AsyncIterat
 
 @asynccontextmanager
 async def _opened(
-    path: Path, on_change: Callable[[], None] | None, durable: bool
+    path: Path, on_change: Callable[[], None] | None, durable: bool, guest: bool = False
 ) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(await asyncio.to_thread(_database, path, durable), on_change)
+    store = SqliteStore(await asyncio.to_thread(_database, path, durable, guest), on_change)
     try:
         yield store
     finally:
         await store.close()
 
 
-def _database(path: Path, durable: bool) -> Database:
+def _database(path: Path, durable: bool, guest: bool) -> Database:
     ready(path)
     with faults(path):
-        return Database(path, durable=durable)
+        return Database(path, durable=durable, guest=guest)

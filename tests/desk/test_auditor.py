@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adapters.sql.store import connect
 from bot import metrics
-from bot.auditor import EVERY, Auditor
+from bot.auditor import EVERY, Auditor, Census
 from bot.clock import real_now
 from bot.ports import NotNow
 from bot.ticker import tick
@@ -136,3 +136,45 @@ async def test_agents_who_could_not_be_told_hear_it_at_the_next_look(tmp_path: P
     for _ in range(4):
         assert await auditor.look()
     assert sum(line.startswith("Frontline is behind") for line in desk.heard(TRIAGE)) == 1
+
+
+class Away(MemoryStore):
+    """A database that does not answer while it is told to."""
+
+    away = False
+
+    async def census(self, due_before: datetime) -> Census:
+        if self.away:
+            raise OSError("connection refused")
+        return await super().census(due_before)
+
+
+async def test_a_database_that_stays_away_is_told(tmp_path: Path) -> None:
+    store = Away()
+    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
+    auditor = Auditor(desk.desk, store, desk.clock)
+    store.away = True
+    for _ in range(6):
+        await auditor.look()
+        desk.clock.at += EVERY
+    assert [line for line in desk.heard(TRIAGE) if "database does not answer" in line] == desk.heard(TRIAGE)
+    assert len(desk.heard(TRIAGE)) == 1
+    store.away = False
+    assert await auditor.look() == []
+    assert desk.heard(TRIAGE)[-1].startswith("Frontline's database answers again.")
+
+
+async def test_two_replicas_tell_it_once(tmp_path: Path) -> None:
+    """Complaint 36."""
+    desk, auditor = await a_desk_with_an_auditor(tmp_path)
+    other = Auditor(desk.desk, auditor.store, desk.clock)
+    await desk.submits(ALICE, "Down", S1)
+    desk.clock.at += timedelta(days=1)
+    assert await auditor.look()
+    assert await other.look()
+    assert len([line for line in desk.heard(TRIAGE) if "behind" in line]) == 1
+    await tick(desk.desk)
+    await desk.deliver()
+    for each in (auditor, other):
+        assert await each.look() == []
+    assert len([line for line in desk.heard(TRIAGE) if "caught up" in line]) == 1
