@@ -16,7 +16,7 @@ from sla_core.events import Event
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 25
+AT_ONCE = 100
 """Tickets woken in one transaction: the more, the longer other writers wait."""
 RETRY_AFTER = timedelta(seconds=5)
 """How long, in real time, before tickets that could not be woken are tried again."""
