@@ -57,7 +57,7 @@ async def _woken(url: str, file: Path, decide: Decision | None) -> None:
 
 
 async def pgqueuer(url: str, file: Path) -> None:
-    import asyncpg  # type: ignore[import-untyped]
+    import asyncpg
     from pgqueuer import AsyncpgDriver, PgQueuer
     from pgqueuer.models import Job
 

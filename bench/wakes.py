@@ -230,7 +230,7 @@ def _job_arm(url: str, statement: str) -> Arm:
 
 
 async def _load_pgqueuer(url: str) -> None:
-    import asyncpg  # type: ignore[import-untyped]
+    import asyncpg
     from pgqueuer import AsyncpgDriver, Queries
 
     connection = await asyncpg.connect(url)
