@@ -63,7 +63,7 @@ async def pgqueuer(url: str, file: Path) -> None:
 
     queue = PgQueuer(AsyncpgDriver(await asyncpg.connect(url)))
 
-    @queue.entrypoint(TASK)
+    @queue.entrypoint(TASK)  # type: ignore[untyped-decorator]
     async def fire(job: Job) -> None:
         tell(at=time.time(), keys=[(job.payload or b"").decode()])
 
