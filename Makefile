@@ -38,8 +38,8 @@ test: lint ## every check, then the tests (TEST_ARGS=…)
 
 SOAK := $(BIN)/python -m pytest -m soak -v --tb=short --durations=10
 
-soak: setup ## the long runs of crashes, faults and races: a quarter of an hour (TEST_ARGS=…)
-	@echo "2,000 simulated months, 30 outages, 100 rounds of 1,000 wake-ups: a quarter of an hour on two cores."
+soak: setup ## the long runs of crashes, faults and races: about half an hour (TEST_ARGS=…)
+	@echo "2,000 simulated months, 30 outages, 100 rounds of 1,000 wake-ups, 200 kills: about half an hour on two cores."
 	@echo "One line a test as it ends. One alone: make soak TEST_ARGS='-k outage'"
 	$(call step,pytest -m soak,$(SOAK) $(TEST_ARGS))
 

@@ -13,6 +13,8 @@ import pytest
 from sla_core.events import Acknowledged, Breached, Event, Warned
 from tests.roof.storm import Storm
 
+BEHIND = "the desk is behind"
+
 
 def decided_once(histories: dict[str, tuple[Event, ...]]) -> Counter[str]:
     """One warning and one breach of each promise, never before its time; how many of each."""
@@ -44,7 +46,8 @@ async def storm(
         fired = decided_once(histories)
         repeats = house.repeats()
         house.says_nothing_private()
-        troubles = [line for desk in house.desks for line in desk.troubles()]
+        # A desk that is killed for minutes on end is behind, and its auditor says so.
+        troubles = [line for desk in house.desks for line in desk.troubles() if line["event"] != BEHIND]
         assert troubles == []
         assert house.slack.complaints == []
         found = sum(line["event"].startswith("had arrived") for desk in house.desks for line in desk.logged)
