@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -32,16 +32,20 @@ async def examine(workspaces: Workspaces, settings: DeskSettings) -> AsyncIterat
     yield await _time(everyone[0])
     chat = settings.chats["slack"]
     if chat.triage is not None:
-        yield await _channel(workspaces, chat.triage.id, "triage")
+        triage = chat.triage.id
+        yield await _found(f"channel {triage} (triage)", _channel(workspaces, triage, is_triage=True))
     for account in settings.accounts.values():
         for channel in account.channels:
             if channel.platform == "slack":
-                yield await _channel(workspaces, channel.id, account.id)
+                look = _channel(workspaces, channel.id, is_triage=False)
+                yield await _found(f"channel {channel.id} ({account.id})", look)
     for agent in chat.agents:
-        yield await (_group if agent.startswith("S") else _person)(workspaces, agent, "agents")
+        is_group = agent.startswith("S")
+        about = f"{'user group' if is_group else 'person'} {agent} (agents)"
+        yield await _found(about, (_group if is_group else _person)(workspaces, agent))
     for person in settings.people.values():
         if person.slack:
-            yield await _person(workspaces, person.slack, person.id)
+            yield await _found(f"person {person.slack} ({person.id})", _person(workspaces, person.slack))
 
 
 async def _time(at: Workspace) -> Finding:
@@ -56,50 +60,42 @@ async def _time(at: Workspace) -> Finding:
     return of_clock(sent, theirs, "Slack")
 
 
-async def _channel(workspaces: Workspaces, channel: str, what: str) -> Finding:
-    about = f"channel {channel} ({what})"
+async def _found(about: str, look: Awaitable[tuple[Health, str]]) -> Finding:
     try:
-        _, told = await workspaces.tell(channel, "conversations.info", {"channel": channel})
+        health, says = await look
     except (NotNow, Never) as problem:
-        return Finding(Health.FAULT, about, _cure(problem))
+        health, says = Health.FAULT, _cure(problem)
+    return Finding(health, about, says)
+
+
+async def _channel(workspaces: Workspaces, channel: str, is_triage: bool) -> tuple[Health, str]:
+    _, told = await workspaces.tell(channel, "conversations.info", {"channel": channel})
     found = told.get("channel") or {}
     name = f"#{found.get('name') or channel}"
     if found.get("is_archived"):
-        return Finding(
-            Health.FAULT, about, f"{name} is archived; unarchive it, or take it out of frontline.toml"
-        )
+        return Health.FAULT, f"{name} is archived; unarchive it, or take it out of frontline.toml"
     if not found.get("is_member"):
-        return Finding(Health.FAULT, about, f"the bot is not in {name}; invite it there: /invite @Frontline")
-    if what == "triage" and found.get("is_ext_shared"):
-        return Finding(
-            Health.FAULT, about, f"{name} is shared with another company, who would read your notes"
-        )
+        return Health.FAULT, f"the bot is not in {name}; invite it there: /invite @Frontline"
+    if is_triage and found.get("is_ext_shared"):
+        return Health.FAULT, f"{name} is shared with another company, who would read your notes"
     shared = ", shared with another company" if found.get("is_ext_shared") else ""
-    return Finding(Health.WELL, about, f"the bot is in {name}{shared}")
+    return Health.WELL, f"the bot is in {name}{shared}"
 
 
-async def _group(workspaces: Workspaces, group: str, what: str) -> Finding:
-    about = f"user group {group} ({what})"
-    try:
-        _, told = await workspaces.tell(group, "usergroups.users.list", {"usergroup": group})
-    except (NotNow, Never) as problem:
-        return Finding(Health.FAULT, about, _cure(problem))
+async def _group(workspaces: Workspaces, group: str) -> tuple[Health, str]:
+    _, told = await workspaces.tell(group, "usergroups.users.list", {"usergroup": group})
     count = len(told.get("users", ()))
     if not count:
-        return Finding(Health.DOUBT, about, "nobody is in it, so that it makes nobody an agent")
-    return Finding(Health.WELL, about, f"{count} people")
+        return Health.DOUBT, "nobody is in it, so that it makes nobody an agent"
+    return Health.WELL, f"{count} people"
 
 
-async def _person(workspaces: Workspaces, user: str, what: str) -> Finding:
-    about = f"person {user} ({what})"
-    try:
-        _, told = await workspaces.tell(user, "users.info", {"user": user})
-    except (NotNow, Never) as problem:
-        return Finding(Health.FAULT, about, _cure(problem))
+async def _person(workspaces: Workspaces, user: str) -> tuple[Health, str]:
+    _, told = await workspaces.tell(user, "users.info", {"user": user})
     found = told.get("user") or {}
     if found.get("deleted"):
-        return Finding(Health.FAULT, about, "was deactivated; name somebody else in frontline.toml")
-    return Finding(Health.WELL, about, str(found.get("real_name") or found.get("name") or "is there"))
+        return Health.FAULT, "was deactivated; name somebody else in frontline.toml"
+    return Health.WELL, str(found.get("real_name") or found.get("name") or "is there")
 
 
 def _cure(problem: NotNow | Never) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import uuid4
 
 import structlog
 
+from adapters.sql.bounds import PAID_AHEAD, READ_AGAIN_AFTER
 from adapters.sql.codec import UnknownKind
 from adapters.sql.reads import CLAIM, outgoing
 from adapters.sql.tables import MICROSECOND, instant, micros
@@ -17,12 +18,6 @@ from bot.address import MessageRef
 from bot.ports import Cost, Outgoing, Overtaken, Priority
 
 log = structlog.get_logger(__name__)
-
-READ_AGAIN_AFTER = timedelta(minutes=1)
-"""How long a message that cannot be read is left alone."""
-
-MOST_AHEAD = timedelta(minutes=1)
-"""What is paid further ahead than this was paid by a clock that has been set back since, and is forgotten."""
 
 
 def claim(db: sqlite3.Connection, lane: str, now: datetime, until: datetime) -> Outgoing | None:
@@ -86,7 +81,7 @@ def _enough(db: sqlite3.Connection, costs: Sequence[Cost], now: int) -> int | No
         ).fetchone()
         full, shut = found or (0, 0)
         every = cost.every // MICROSECOND
-        if not now <= full <= now + every * cost.burst + MOST_AHEAD // MICROSECOND:
+        if not now <= full <= now + every * cost.burst + PAID_AHEAD // MICROSECOND:
             full = now
         full += every
         enough = max(shut, full - every * cost.burst)

@@ -7,7 +7,7 @@ because every claim has a fence of its own, and whoever is not the last to have 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
+from adapters.sql.bounds import PAID_AHEAD, READ_AGAIN_AFTER
 from adapters.sql.codec import UnknownKind
 from adapters.sql.postgres_kept import DROPPED
 from adapters.sql.postgres_pool import transaction
@@ -25,11 +26,6 @@ from bot.address import MessageRef
 from bot.ports import Cost, Outgoing, Overtaken, Priority
 
 log = structlog.get_logger(__name__)
-
-READ_AGAIN_AFTER = timedelta(minutes=1)
-"""How long a message that cannot be read is left alone."""
-MOST_AHEAD = timedelta(minutes=1)
-"""What is paid further ahead than this was paid by a clock that has been set back since, and is forgotten."""
 
 # Of two that claim at once the second finds the lane held, and its own `held` is empty.
 CLAIMED = f"""
@@ -171,7 +167,7 @@ async def begin(
         "key": outgoing.message.key,
         "now": micros(now),
         "until": micros(until),
-        "ahead": MOST_AHEAD // MICROSECOND,
+        "ahead": PAID_AHEAD // MICROSECOND,
         "buckets": [*by_bucket],
         "every": [cost.every // MICROSECOND for cost in by_bucket.values()],
         "burst": [cost.burst for cost in by_bucket.values()],

@@ -10,7 +10,7 @@ from hashlib import sha256
 from bot.desk.core import Desk
 
 MOST_CARRIED = 900
-"""Characters of a button's value; what is longer is kept in the notebook. Slack takes 2000 of its own."""
+"""Characters of a button's value that every platform takes; what is longer is kept in the notebook."""
 LIFE = timedelta(days=30)
 """Nobody's words stay because nobody pressed the button."""
 TOPIC = "carried"

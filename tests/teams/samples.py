@@ -22,9 +22,6 @@ from bot.views import (
     Mention,
     Notice,
     PromiseLine,
-    QueueBoard,
-    QueueRow,
-    QueueSection,
     Quote,
     Receipt,
     ReceiptRow,
@@ -37,6 +34,7 @@ from bot.views import (
 )
 from sla_core.countdown import Phase, Tone
 from sla_core.triage import Option
+from tests.boards import board
 
 GOLDEN = Path(__file__).parent / "golden"
 NOON = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
@@ -201,57 +199,7 @@ RECEIPT = Receipt(
         ReceiptTable("Resolution", "Within 3 business days.", "M3-15", None, (), "no/zone"),
     ),
 )
-BOARD = QueueBoard(
-    "Queue",
-    NOON,
-    (
-        QueueSection(
-            "Acme GmbH",
-            (
-                QueueRow(
-                    "ACME-7",
-                    "Bills <are> *slow*",
-                    "open",
-                    "S1",
-                    "Critical",
-                    "our turn",
-                    "nobody works on it yet",
-                    Tone.ALARM,
-                    PromiseLine("Next update", "breached", Phase.BREACHED, Tone.ALARM, 1.0, NOON),
-                    Button("take", "Take it", "ACME-7"),
-                ),
-                QueueRow(
-                    "ACME-8",
-                    "Reports are slow",
-                    "open",
-                    "S2",
-                    "High",
-                    "the customer's turn",
-                    "Bob works on it",
-                    Tone.CALM,
-                    PromiseLine(
-                        "Resolution (goal)",
-                        "less than 4 h left",
-                        Phase.RUNNING,
-                        Tone.CALM,
-                        0.5,
-                        NOON + timedelta(hours=4),
-                    ),
-                ),
-            ),
-            ("Overdue: ", Strong("ACME-7"), " ", When(NOON)),
-            17,
-        ),
-        QueueSection(
-            "Silverline Ltd",
-            (QueueRow("SILVER-1", "An idea", "on hold", "none", "", "our turn", "by Eve", Tone.CALM),),
-        ),
-        QueueSection("Zeta AG", (), ("Nothing is open.",)),
-    ),
-    ("20 tickets are open, the more critical first.",),
-    (Button("get_help", "Get help", "", Style.PRIMARY),),
-    ("Escalate calls these, one step after the other:", "\n", Strong("First line:"), " Bob, then Eve"),
-)
+BOARD = board(NOON)
 FORM = Form(
     "intake",
     "m3ter Support",
