@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 import structlog
-from slack_bolt.response import BoltResponse
 
 from adapters.slack import doors, modals
+from adapters.slack.ack import OK, Ack, acknowledged
 from adapters.slack.blocks import page
 from adapters.slack.filling import Refills
 from adapters.slack.home import home
@@ -32,12 +32,6 @@ NEEDS_BUTTON = "That needs a form; please use a button or the command."
 TRIGGER_LIFE = 2.3
 """Seconds we give Slack to open a form; the trigger dies after 3, and so does the person's request."""
 
-OK = ""
-
-
-def acknowledged(body: Json | str = OK, status: int = 200) -> BoltResponse:
-    return BoltResponse(status=status, body=body)
-
 
 def told(words: str) -> Notice:
     return Notice((words,), Tone.WARN)
@@ -57,7 +51,7 @@ class Answers:
         while self._replies:
             await asyncio.gather(*self._replies, return_exceptions=True)
 
-    async def to_command(self, slash: Slash, answer: Answer) -> BoltResponse:
+    async def to_command(self, slash: Slash, answer: Answer) -> Ack:
         match answer:
             case Show(view):
                 return acknowledged(self._private(view))
@@ -69,7 +63,7 @@ class Answers:
             case _:
                 assert_never(answer)
 
-    async def to_press(self, pressed: Pressed, answer: Answer) -> BoltResponse:
+    async def to_press(self, pressed: Pressed, answer: Answer) -> Ack:
         match answer:
             case Show(view):
                 self._later(self._reply(pressed, view))
@@ -82,7 +76,7 @@ class Answers:
                 assert_never(answer)
         return acknowledged()
 
-    def to_submission(self, submitted: Submitted, answer: Answer) -> BoltResponse:
+    def to_submission(self, submitted: Submitted, answer: Answer) -> Ack:
         match answer:
             case Show(view):
                 return acknowledged(self._shown_in_place(view))
@@ -96,13 +90,13 @@ class Answers:
             case _:
                 assert_never(answer)
 
-    def to_filling(self, filled: Filled, answer: Answer) -> BoltResponse:
+    def to_filling(self, filled: Filled, answer: Answer) -> Ack:
         """The form anew; there is no place in an open form to say anything else."""
         if isinstance(answer, Ask):
             self._later(self._refills.show(filled, self._modal(answer.form)))
         return acknowledged()
 
-    async def to_shortcut(self, act: Command, trigger: str, answer: Answer) -> BoltResponse:
+    async def to_shortcut(self, act: Command, trigger: str, answer: Answer) -> Ack:
         match answer:
             case Show(view):
                 shown = modals.closing("Frontline", page(view, self._pen).blocks)
@@ -117,7 +111,7 @@ class Answers:
                 assert_never(answer)
         return acknowledged()
 
-    async def to_event(self, act: Inbound, answer: Answer, *, again: bool = False) -> BoltResponse:
+    async def to_event(self, act: Inbound, answer: Answer, *, again: bool = False) -> Ack:
         """`again`: an earlier delivery of it may have been answered."""
         match answer:
             case Show(view) if isinstance(act, HomeOpened):
@@ -140,19 +134,19 @@ class Answers:
                 assert_never(answer)
         return acknowledged()
 
-    def sorry_for_command(self) -> BoltResponse:
+    def sorry_for_command(self) -> Ack:
         return acknowledged(self._private(told(SORRY)))
 
-    def sorry_for_press(self, pressed: Pressed) -> BoltResponse:
+    def sorry_for_press(self, pressed: Pressed) -> Ack:
         self._later(self._reply(pressed, told(SORRY)))
         return acknowledged()
 
-    def sorry_for_submission(self, submitted: Submitted) -> BoltResponse:
+    def sorry_for_submission(self, submitted: Submitted) -> Ack:
         if found := modals.errors(submitted.view, {"": SORRY}):
             return acknowledged({"response_action": "errors", "errors": found})
         return acknowledged(self._shown_in_place(told(SORRY)))
 
-    def sorry_for_shortcut(self, act: Command) -> BoltResponse:
+    def sorry_for_shortcut(self, act: Command) -> Ack:
         self._later(self._whisper(act, told(SORRY)))
         return acknowledged()
 

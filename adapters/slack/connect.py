@@ -55,7 +55,7 @@ class Slack:
         With an app token requests come over a socket, and no signing secret is needed; with `sharing` there
         may be many workspaces, and no bot token is.
         """
-        self._secret, self._url = signing_secret, api_url
+        self._secret = signing_secret
         self._pen = Pen(plain_dates, plain_zone)
         dress = dresser(clock, self._pen, keeps_untouched)
         self._offices = Offices(sharing, api_url, dress) if sharing else None
@@ -112,9 +112,7 @@ class Slack:
 
     def routes(self, dispatch: Dispatch) -> list[tuple[str, str, Handler]]:
         """Method, path and handler of everything Slack sends us; over a socket we listen from now on."""
-        requests = Requests(
-            secret=self._secret, url=self._url, workspaces=self._workspaces, nowhere=self._nowhere
-        )
+        requests = Requests(secret=self._secret, workspaces=self._workspaces, nowhere=self._nowhere)
         routes = self._offices.routes() if self._offices else []
         if self._socket:
             self._socket.listen(requests.over_socket(dispatch))

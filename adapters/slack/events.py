@@ -14,7 +14,7 @@ from bot.exchange import Inbound
 
 Body = Mapping[str, Any]
 ReadEvent = Callable[[Reader, Body, str], Inbound | None]
-"""Takes the request's body and the actor's home team where Bolt can tell it; None: nothing for the desk."""
+"""Takes the request's body and the actor's home team where the event tells it; None: nothing for the desk."""
 
 
 READERS: dict[str, ReadEvent] = {

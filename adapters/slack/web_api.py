@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -248,10 +247,3 @@ def _seconds(headers: Mapping[str, str]) -> float:
 
 def _why(error: BaseException) -> str:
     return "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
-
-
-def quiet(name: str) -> logging.Logger:
-    """Bolt writes rejected requests, people's words and all, at INFO; ours tells what matters."""
-    logger = logging.getLogger(name)
-    logger.setLevel(logging.ERROR)
-    return logger

@@ -180,9 +180,7 @@ class Line:
 
 async def test_envelopes_of_a_socket(tour: Tour, logged: list[str]) -> None:
     ear, ours = Ear(tour), tour.at.ours
-    requests = Requests(
-        secret="", url=tour.at.slack.api_url, workspaces=ours._workspaces, nowhere=ours._nowhere
-    )
+    requests = Requests(secret="", workspaces=ours._workspaces, nowhere=ours._nowhere)
     hear, socket = requests.over_socket(ear), Socket("xapp-1-frontline", tour.at.slack.api_url)
     kinds = {"command": "slash_commands"}
     chance, heard, before = Random(SEED), 0, None

@@ -223,7 +223,7 @@ async def test_an_ack_waits_for_the_desk_and_for_nothing_else(workspace: Workspa
         reply = await workspace.slack.command(workspace.bob, workspace.acme, "/support")
         assert reply.ack
         seconds.append(reply.ack.seconds)
-    assert min(seconds) < 0.009, "Bolt polls for the ack every 10 ms"
+    assert min(seconds) < 0.009, "nothing polls for the answer"
 
 
 READER = Reader(Identity("T0VENDOR", "U0FRONTLINE", "B0FRONTLINE", "frontline"), Stopped())

@@ -252,7 +252,7 @@ async def test_ssl_check(workspace: Workspace) -> None:
     assert (status, answer) == (200, "")
 
 
-async def test_names_of_our_own_settings_do_not_disturb_bolt(
+async def test_names_of_our_own_settings_disturb_nothing(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"):

@@ -76,7 +76,7 @@ async def test_a_form_comes_back_in_the_name_of_their_own_workspace(at: Shop) ->
 
 @pytest.mark.parametrize("listed", [True, False], ids=["described", "unknown"])
 async def test_a_mention_from_a_grid_is_of_no_workspace_or_of_their_own(at: Shop, listed: bool) -> None:
-    """Slack names an organisation there, and Bolt nobody."""
+    """Slack names an organisation there, and no workspace."""
     xenia = at.people["external"] if listed else unknown(at)
     told = await in_the_name_of(at, xenia, "app_mention", {"user_team": "E0GRID", "team": "E0GRID"})
     assert told == 200
