@@ -29,6 +29,7 @@ from bench.load import pinned
 from bench.naive import orm_accounts, orm_open
 from bench.opens import SECRET, SUMMARY, TICKETS
 from bench.stock import ACCOUNTS, CAST, account_id, channel_id, desk_file
+from bot import memory
 from bot.address import Actor, Place, UserRef
 from bot.clock import WallClock
 from bot.desk.core import Desk
@@ -53,6 +54,7 @@ async def ours(folder: Path) -> AsyncIterator[tuple[Handler, list[str]]]:
         desk = Desk(store, WallClock(), Directory(load_desk(file)), {"slack": slack})
         await slack.start()
         samples = [await _sample(desk, channel_id(nth)) for nth in range(ACCOUNTS)]
+        memory.settle()
         yield slack.routes(dispatch(desk))[0][2], samples
         await slack.close()
 
@@ -134,7 +136,10 @@ def _bolt(before_response: bool, act: Callable[[dict[str, Any]], Awaitable[None]
     app.view_submission(re.compile(""))(on_submission)
 
     async def receive(request: web.Request) -> web.StreamResponse:
-        return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
+        answer: web.StreamResponse = await to_aiohttp_response(
+            await app.async_dispatch(await to_bolt_request(request))
+        )
+        return answer
 
     return receive
 

@@ -37,7 +37,8 @@ def asked(body: Body) -> Asked:
         channel=_id(body, "channel") or _id(event, "channel") or _id(part(event, "item"), "channel"),
         user=_id(body, "user")
         or _id(event, "user")
-        or _id(part(event, "message", "previous_message"), "user"),
+        or _id(part(event, "message"), "user")
+        or _id(part(event, "previous_message"), "user"),
     )
 
 
@@ -52,10 +53,10 @@ def team_of_actor(body: Body) -> str:
     return _workspace(event.get("user_team"), body) or _workspace(event.get("team"), body)
 
 
-def part(body: Body, *names: str) -> Body:
-    """The first of these that is there as an object."""
-    found = (body.get(name) for name in names)
-    return next((each for each in found if isinstance(each, dict)), NOTHING)
+def part(body: Body, name: str) -> Body:
+    """What stands there, as far as it is an object."""
+    found = body.get(name)
+    return found if isinstance(found, dict) else NOTHING
 
 
 def plain(value: object) -> str:

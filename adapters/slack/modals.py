@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, assert_never
 
@@ -247,11 +248,17 @@ def looks_like(view: View, other: Json) -> bool:
 
 
 def context(view: View) -> dict[str, str]:
-    return _held(view).context
+    return dict(_held(view).context)
 
 
 def _held(view: View) -> Held:
-    return Held.model_validate_json(view.private_metadata or "{}")
+    return _read(view.private_metadata or "{}")
+
+
+@lru_cache(maxsize=256)
+def _read(metadata: str) -> Held:
+    """The same text is read several times for one request, and comes with each choice made in a form."""
+    return Held.model_validate_json(metadata)
 
 
 def errors(view: View, faults: Mapping[str, str]) -> dict[str, str]:

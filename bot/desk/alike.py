@@ -40,11 +40,11 @@ def alike(summary: str, openings: Iterable[tuple[str, Opened]]) -> list[tuple[st
     found = []
     for key, opened in openings:
         theirs = _telling(opened.summary)
-        shared = [stem for stem in words if stem in theirs]
+        shared = words.keys() & theirs.keys()
         fewer = min(len(words), len(theirs))
         same_word = len(words) == len(theirs) == len(shared) == 1
         if same_word or (len(shared) > 1 and 2 * len(shared) >= fewer):
-            found.append((key, tuple(words[stem] for stem in shared)))
+            found.append((key, tuple(word for stem, word in words.items() if stem in shared)))
     return sorted(found, key=lambda each: -len(each[1]))[:MOST]
 
 

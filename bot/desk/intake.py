@@ -59,8 +59,8 @@ async def _ask(desk: Desk, actor: Actor, place: Place, text: str, offer: str) ->
     values = begun(text)
     draft = {name: given for name, given in (await unsent.kept(desk, actor, place)).items() if name != KNOWN}
     restored = bool(draft) and draft.get(SUMMARY) == values.get(SUMMARY, draft.get(SUMMARY))
-    sheet = Sheet(policy, accounts, place, values=draft if restored else values, restored=restored)
-    sheet = replace(sheet, offer=offer)
+    filled = draft if restored else values
+    sheet = Sheet(policy, accounts, place, values=filled, restored=restored, offer=offer)
     return Ask(intake_form(await _looked_up(desk, sheet, alike=restored), desk.clock.now()))
 
 
@@ -132,8 +132,8 @@ async def filling(desk: Desk, act: Filling) -> Answer:
     if not offered:
         return Done()
     values = await unsent.keep(desk, act.actor, place, act.values)
-    sheet = Sheet(policy, offered, place, values=values, offered=_offered(act.context) or frozenset())
-    sheet = replace(sheet, offer=act.context.get(OFFER, ""))
+    shown, offer = _offered(act.context) or frozenset(), act.context.get(OFFER, "")
+    sheet = Sheet(policy, offered, place, values=values, offered=shown, offer=offer)
     return Ask(intake_form(await _looked_up(desk, sheet), desk.clock.now()))
 
 
@@ -190,8 +190,9 @@ async def _decided(desk: Desk, sent: Submission) -> Taken:
     policy = directory.policy(sent.context["version"])
     accounts = await _accounts(desk, sent.actor, place)
     shown = _offered(sent.context)
-    sheet = await _looked_up(desk, Sheet(policy, accounts, place, values=sent.values, offered=shown))
-    sheet = replace(sheet, offer=sent.context.get(OFFER, ""))
+    offer = sent.context.get(OFFER, "")
+    sheet = Sheet(policy, accounts, place, values=sent.values, offered=shown, offer=offer)
+    sheet = await _looked_up(desk, sheet)
     account = sheet.account
 
     async def again(errors: dict[str, str]) -> Taken:

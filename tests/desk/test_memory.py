@@ -1,0 +1,30 @@
+"""What a serving process does not search for garbage again and again."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from bot import memory
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    thresholds = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
+
+
+def test_what_was_loaded_is_searched_no_more_and_what_comes_later_is() -> None:
+    loaded = [object() for _ in range(10)]
+    memory.settle()
+    assert gc.get_freeze_count() > 10_000
+    assert not any(each is loaded for each in gc.get_objects())
+    later: list[object] = []
+    later.append(later)
+    assert any(each is later for each in gc.get_objects())
+    del later
+    assert gc.collect() >= 1
