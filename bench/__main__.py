@@ -18,6 +18,7 @@ GROUPS = {
     name: f"bench.{name}"
     for name in (
         "calendars",
+        "simulation",
         "opens",
         "modal",
         "teams",

@@ -55,6 +55,7 @@ async def measured(folder: Path) -> Held:
         desk = stock.desk(store, file, clock)
         platform = Rationed(clock)
         desk.platforms["slack"] = platform
+        await desk.directory.refresh(desk.platforms)
         courier = Courier(desk, store, clock, Bell(), Random(7))
         asked: dict[str, datetime] = {}
         until, page_at, random = clock.now() + timedelta(minutes=MINUTES), clock.now(), Random(7)

@@ -30,7 +30,7 @@ from adapters.sql.url import is_postgres, postgres_url
 from adapters.teams.cloud import App
 from adapters.teams.errors import TeamsFault
 from adapters.web.server import Route, WebFault, WebServer
-from bot import ticker
+from bot import memory, ticker, upkeep
 from bot.cli import commands, running
 from bot.clock import LeapingClock, StageClock, WallClock, real_now
 from bot.desk import moves
@@ -146,7 +146,7 @@ async def _serve() -> int:
         connect(env.database_url) as store,
         _desk(env, settings, store) as (desk, connected, routes),
     ):
-        runtime = Runtime(desk, store, store, store)
+        runtime = Runtime(desk, store, store, store, drill_at=env.drill_at)
         store.on_change = runtime.rung
 
         async def ready() -> list[str]:
@@ -154,8 +154,9 @@ async def _serve() -> int:
 
         server = WebServer(env.host, env.port, routes, ready, exposition)
         await server.start()
+        memory.settle()
         try:
-            async with _crew(env.database_url) as runtime.crew, runtime.running():
+            async with _crew(env.database_url) as runtime.crew, runtime.running(), upkeep.going_on(store):
                 await stop.wait()
                 log.info("stopping")
                 await server.stop()

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from bot import metrics
+from bot import drill, metrics
 from bot.desk.core import Desk
 from bot.ports import Clock, Never, NotNow, Priority
 from bot.views import Notice
@@ -65,6 +65,7 @@ class Auditor:
         """What fell due while no desk ran is being worked off when it starts: that is no alarm yet."""
         now = self.clock.now()
         _measure(await self.store.census(self._long_ago(now)), now)
+        await drill.measure(self.desk)
         while True:
             await self.clock.sleep_until(self.clock.now() + EVERY)
             await self.look()
@@ -78,6 +79,7 @@ class Auditor:
             return await self._blind(error, now)
         await self._seeing_again()
         _measure(census, now)
+        await drill.measure(self.desk)
         lines = list(_behind(census, now))
         if lines and self._alarmed_at is None:
             self._alarmed_at = now

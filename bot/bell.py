@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Any
 
 from bot.ports import Clock
 
@@ -20,16 +19,25 @@ class Bell:
 
     async def wait(self, clock: Clock, until: datetime | None) -> None:
         """Returns at the next ring, or at `until` if that is sooner."""
-        waiting: set[asyncio.Task[Any]] = {asyncio.create_task(self._rung.wait())}
-        if until is not None:
-            waiting.add(asyncio.create_task(clock.sleep_until(until)))
-        try:
-            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waiting:
-                task.cancel()
-            # Awaiting them one by one would take a cancellation of ours for theirs, and lose it.
-            await asyncio.wait(waiting)
-        for task in done:
-            task.result()
+        if self._rung.is_set() or (until is not None and until <= clock.now()):
+            # Who never has to wait must still let others have their turn.
+            await asyncio.sleep(0)
+        elif until is None:
+            await self._rung.wait()
+        else:
+            await self._rung_by(clock, until)
         self._rung.clear()
+
+    async def _rung_by(self, clock: Clock, until: datetime) -> None:
+        alarm = asyncio.create_task(clock.sleep_until(until))
+        alarm.add_done_callback(self._goes_off)
+        try:
+            await self._rung.wait()
+        finally:
+            alarm.remove_done_callback(self._goes_off)
+            alarm.cancel()
+        if alarm.done():
+            alarm.result()
+
+    def _goes_off(self, alarm: asyncio.Task[None]) -> None:
+        self.ring()

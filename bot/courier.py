@@ -12,11 +12,13 @@ from random import Random
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from bot import metrics
+from bot import drill, metrics
 from bot.address import MessageRef, Place
 from bot.bell import Bell
 from bot.desk.core import Desk
 from bot.ports import (
+    COUNTDOWNS,
+    LONGEST_SHUT,
     MOST_AHEAD,
     Away,
     CannotEdit,
@@ -31,12 +33,15 @@ from bot.ports import (
     Overtaken,
     Priority,
 )
+from bot.rests import Rests
 from bot.views import Audience, View
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 16
 """Lanes that speak at the same time; pages go beyond it."""
+COUNTDOWNS_AT_ONCE = 6
+"""Of these at most so many count down: what really happened finds room beside any number of workspaces."""
 LEASE = timedelta(seconds=5)
 """How long a lane is held for one message; whoever has not begun to send by then is overtaken."""
 SEND_WITHIN = 4.0
@@ -77,28 +82,39 @@ class Courier:
     """How often a message could not be drawn; waiting for its turn is no try."""
     stopping: bool = False
     """No lane says another message: what we have to leave in the middle might be said twice."""
+    rests: Rests = field(init=False)
+    """The lanes that the store has failed."""
+
+    def __post_init__(self) -> None:
+        self.rests = Rests(self.clock)
 
     async def run(self) -> None:
-        """Deliver for ever, each place at its own pace: one that is slow to answer holds up no other."""
+        """Deliver for ever, each place at its own pace: one that is slow or fails holds up no other.
+
+        Raises what the store raised when it has failed several lanes, and all that have something to say.
+        """
         busy: dict[str, asyncio.Task[int]] = {}
         self.stopping = False
         try:
             while True:
-                for lane, task in [*busy.items()]:
-                    if task.done():
-                        del busy[lane]
-                        task.result()
+                fault = _ended(busy)
                 now = self.clock.now()
                 await self._begin(busy, now)
-                await self.bell.wait(self.clock, await self.outbox.next_ready(now))
+                resting = self.rests.under_way()
+                if fault is not None and not busy and len(resting) > 1:
+                    raise fault
+                ready = await self.outbox.next_ready(now)
+                await self.bell.wait(self.clock, _earliest(ready, *resting.values()))
         finally:
             self.stopping = True
             await _arrived(busy.values())
 
     async def _begin(self, busy: dict[str, asyncio.Task[int]], now: datetime) -> None:
-        for lane in await self.outbox.lanes(now, AT_ONCE + len(busy)):
-            paging = lane.startswith("page:")
-            if lane not in busy and (paging or len(busy) < AT_ONCE):
+        resting = self.rests.under_way()
+        for lane in await self.outbox.lanes(now, AT_ONCE + len(busy) + len(resting)):
+            if lane in busy or lane in resting or yields(lane, busy):
+                continue
+            if lane.startswith("page:") or len(busy) < AT_ONCE:
                 busy[lane] = task = asyncio.create_task(self.speak(lane))
                 task.add_done_callback(lambda _: self.bell.ring())
 
@@ -108,12 +124,22 @@ class Courier:
         return sum(await asyncio.gather(*map(self.speak, lanes)))
 
     async def speak(self, lane: str) -> int:
-        """Say what waits in a lane until nothing of it may go now; how many messages were tried."""
+        """Say what waits in a lane until nothing of it may go now; how many messages were tried.
+
+        Raises what the store raises; the lane is then to rest.
+        """
         tried = 0
-        while not self.stopping and (outgoing := await self._claimed(lane)):
-            tried += 1
-            with bound_contextvars(trace=outgoing.trace, ticket=outgoing.message.ticket):
-                await self._send(outgoing)
+        try:
+            while not self.stopping and (outgoing := await self._claimed(lane)):
+                tried += 1
+                with bound_contextvars(trace=outgoing.trace, ticket=outgoing.message.ticket):
+                    await self._send(outgoing)
+        except Away:
+            raise
+        except Exception:
+            self.rests.begin(lane)
+            raise
+        self.rests.end(lane)
         return tried
 
     async def _claimed(self, lane: str) -> Outgoing | None:
@@ -159,6 +185,8 @@ class Courier:
             if outgoing.said_at is not None:
                 late = (self.clock.now() - outgoing.said_at).total_seconds()
                 metrics.delivery_late.labels(message.to.platform, message.priority.name.lower()).observe(late)
+            if drill.is_drill(message):
+                await drill.arrived(self.desk, message, self.clock.now())
             await self.outbox.sent(message.key, ref)
 
     async def _said(self, platform: ChatPlatform, outgoing: Outgoing) -> MessageRef:
@@ -195,7 +223,8 @@ class Courier:
         limited = busy.after is not None
         if limited:
             costs = platform.costs(message.to, outgoing.edits, message.priority)
-            await self.outbox.shut([cost.bucket for cost in costs], until)
+            shut_until = min(until, self.clock.now() + LONGEST_SHUT)
+            await self.outbox.shut([cost.bucket for cost in costs], shut_until)
         # Nobody waits for an edit, except for other countdowns when the platform has had enough of them.
         alone = outgoing.edits is not None and not (limited and message.priority == Priority.COUNTDOWN)
         unsure = busy.unsure or outgoing.tried_at is not None
@@ -205,14 +234,15 @@ class Courier:
         """The effect is taken back before the message is: a crash in between repeats both, harmlessly."""
         message = outgoing.message
         self.bugs.pop(message.key, None)
-        if _must_arrive(message):
+        if _must_arrive(message) or drill.is_wanted(self.desk, message):
             log.error("agents cannot be reached in triage; is the bot in the channel?", why=why)
             await self.outbox.put_off(outgoing, self.clock.now() + MEND_WITHIN, why, alone=True)
             return
         _count(message, "refused")
         log.error("refused for good", message=message.key, to=str(message.to), why=why)
         try:
-            await self.desk.undeliverable(message, why)
+            if not drill.is_drill(message):
+                await self.desk.undeliverable(message, why)
         except Exception:  # what cannot be told must still not be tried for ever
             log.exception("a refusal could not be told", message=message.key)
         await self.outbox.refused(message.key, why)
@@ -229,6 +259,28 @@ class Courier:
         longest = LONGEST_PAUSE_OF_A_PAGE if paging else LONGEST_PAUSE
         pause = min(FIRST_PAUSE * 2 ** min(outgoing.attempts, MOST_DOUBLINGS), longest)
         return self.clock.now() + timedelta(seconds=pause * self.random.uniform(1.0, 1.2))
+
+
+def _ended(busy: dict[str, asyncio.Task[int]]) -> BaseException | None:
+    """Clear away the lanes that have spoken; why the last of those failed that did."""
+    fault = None
+    for lane, task in [*busy.items()]:
+        if task.done():
+            del busy[lane]
+            if (error := task.exception()) is not None:
+                log.error("a lane could not speak", lane=lane, exc_info=error)
+                fault = error
+    return fault
+
+
+def yields(lane: str, busy: Collection[str]) -> bool:
+    """Whether it counts down, and as many of these lanes do as may."""
+    counting = sum(each.startswith(COUNTDOWNS) for each in busy)
+    return lane.startswith(COUNTDOWNS) and counting >= COUNTDOWNS_AT_ONCE
+
+
+def _earliest(*instants: datetime | None) -> datetime | None:
+    return min((at for at in instants if at is not None), default=None)
 
 
 def _count(message: Message, outcome: str) -> None:

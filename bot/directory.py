@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from bot.address import Actor, Place, UserRef
-from bot.ports import ChatPlatform, Never, NotNow
+from bot.address import Actor, MessageRef, Place, UserRef
+from bot.ports import ChatPlatform, Never, NotNow, Priority
 from bot.settings import Account, DeskSettings, Person
 from sla_core.catalog.load import version_at
 from sla_core.policy import Policy
@@ -25,6 +25,7 @@ class Directory:
     def __init__(self, settings: DeskSettings) -> None:
         self.settings = settings
         self._in_groups: dict[tuple[str, str], frozenset[UserRef]] = {}
+        self._platforms: Mapping[str, ChatPlatform] = {}
         self._moved: dict[Place, Place] = {}
         self._by_channel = {
             (channel.platform, channel.id): account
@@ -34,6 +35,7 @@ class Directory:
 
     async def refresh(self, platforms: Mapping[str, ChatPlatform]) -> list[str]:
         """Read the members of the user groups that `agents` names. Gives one line for each that failed."""
+        self._platforms = platforms
         failed = []
         for chat in self.settings.chats.values():
             platform = platforms.get(chat.platform)
@@ -95,6 +97,12 @@ class Directory:
         """The addresses that a channel had before, latest first."""
         before = [old for old, new in self._moved.items() if new == place]
         return [*before, *(older for old in before for older in self.formerly(old))]
+
+    def purse_of(self, place: Place) -> str:
+        """What countdowns there are paid from; empty where their platform lets everything through."""
+        platform = self._platforms.get(place.platform)
+        costs = platform.costs(place, MessageRef(place, ""), Priority.COUNTDOWN) if platform else ()
+        return costs[-1].bucket if costs else ""
 
     def is_triage(self, place: Place) -> bool:
         chat = self.settings.chats.get(place.platform)

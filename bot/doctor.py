@@ -11,11 +11,13 @@ from typing import Protocol
 from rich.console import Console
 from rich.markup import escape
 
+from bot import drill
 from bot.auditor import Counted
 from bot.ports import Notebook, Priority
 
 CLOCK_MAY_BE_OFF = timedelta(seconds=60)
 """Platforms refuse requests whose stamp is five minutes off; promises are told to the minute."""
+A_DAY_AND_A_BIT = timedelta(hours=25)
 
 
 class Health(StrEnum):
@@ -99,6 +101,16 @@ async def of_database(
         yield Finding(Health.FAULT, "messages", says)
     else:
         yield Finding(Health.WELL, "messages", f"{waiting} wait to be delivered")
+    for arrival in await drill.arrivals(store):
+        yield _of_pager(arrival, now)
+
+
+def _of_pager(last: drill.Arrival, now: datetime) -> Finding:
+    says = f"its last test reached {last.triage} on {last.at:%Y-%m-%d %H:%M} UTC, in {last.took:.1f} s"
+    if now - last.at <= A_DAY_AND_A_BIT:
+        return Finding(Health.WELL, "pager", says)
+    cure = "if FRONTLINE_DRILL is still set, is the bot in that channel, and is frontline serve running?"
+    return Finding(Health.DOUBT, "pager", f"{says}; {cure}")
 
 
 def of_clock(ours: datetime, theirs: datetime | None, whose: str) -> Finding:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from collections.abc import Iterator
+from datetime import time
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -45,6 +47,8 @@ class Environment(BaseSettings):
     frontline_teams_anonymous: str | None = None
     """`1`: whoever reaches us is taken for Teams. For a local playground."""
     frontline_clock: str | None = None
+    frontline_drill: str | None = None
+    """A time of day in UTC, such as 09:00, at which the pager is tested."""
     frontline_local_slack: str | None = None
     """A zone such as Europe/Berlin. The client at SLACK_API_URL is a local one that shows no date tokens, so
     dates are written out in this zone, and that forgets untouched fields."""
@@ -57,6 +61,10 @@ class Environment(BaseSettings):
     @property
     def stage_clock(self) -> StageClock | None:
         return StageClock.parse(self.frontline_clock) if self.frontline_clock else None
+
+    @property
+    def drill_at(self) -> time | None:
+        return time_of_day(self.frontline_drill) if self.frontline_drill else None
 
     @property
     def on_this_machine(self) -> bool:
@@ -97,6 +105,10 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
             zone(env.frontline_local_slack)
         except ValueError as wrong:
             yield "FRONTLINE_LOCAL_SLACK", str(wrong)
+    try:
+        time_of_day(env.frontline_drill or "00:00")
+    except ValueError as wrong:
+        yield "FRONTLINE_DRILL", str(wrong)
     if env.frontline_clock is None:
         return
     if not env.on_this_machine:
@@ -179,6 +191,14 @@ def _teams_faults(env: Environment) -> Iterator[tuple[str, str]]:
             yield key, f"is not set; copy {which}"
     if env.microsoft_app_type not in ("SingleTenant", "MultiTenant"):
         yield "MICROSOFT_APP_TYPE", f'"{env.microsoft_app_type}" is neither SingleTenant nor MultiTenant'
+
+
+def time_of_day(text: str) -> time:
+    """`09:00`. Raises ValueError that shows the form."""
+    found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", text.strip())
+    if found is None:
+        raise ValueError(f'"{text}" is no time of day; write it in UTC, such as 09:00, or unset it')
+    return time(int(found[1]), int(found[2]))
 
 
 def _host(url: str) -> str:

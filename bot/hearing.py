@@ -58,6 +58,7 @@ def redraw(ticket: Ticket, directory: Directory, stamp: str, priority: Priority)
             say=Card(audience),
             priority=priority,
             edits=card_key(ticket.key, audience),
+            purse=directory.purse_of(place) if priority is Priority.COUNTDOWN else "",
         )
         for audience, place in places.items()
     ]
@@ -68,7 +69,7 @@ def tell(after: Ticket, events: Sequence[Event], policy: Policy, directory: Dire
     messages: list[Message] = []
     known = len(after.history) - len(events)
     for seq, event in enumerate(events, start=known + 1):
-        then = fold(after.key, after.history[:seq])
+        then = after if seq == len(after.history) else fold(after.key, after.history[:seq])
         occasion = _Occasion(Voice(then, seq, policy, directory))
         messages += [*occasion.tell(event), *occasion.called_off(event), *occasion.answered_directs(event)]
     if events and not isinstance(events[0], Opened):
@@ -211,6 +212,8 @@ class _Occasion:
     def called_off(self, event: Event) -> Iterator[Message]:
         """Tells agents that a step which waited for its hours is not called any more, and why."""
         if isinstance(event, Opened | Called) or self.ticket.calls_at is not None:
+            return
+        if self.ticket.step is None and not isinstance(event, Undelivered):
             return
         before = self.voice.before
         if before.calls_at is not None and before.step is not None:

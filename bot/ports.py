@@ -20,7 +20,6 @@ class Clock(Protocol):
     def now(self) -> datetime: ...
     async def sleep_until(self, instant: datetime) -> None:
         """Returns at `instant`, at once when it is past; sooner when the clock is set back."""
-        ...
 
 
 class Priority(IntEnum):
@@ -31,6 +30,10 @@ class Priority(IntEnum):
     STATE = 2
     REPLY = 3
     COUNTDOWN = 4
+
+
+COUNTDOWNS = "countdown:"
+"""What the names of their lanes begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +59,20 @@ class Message:
     """The key of the message that this replaces. Of several waiting edits only the newest is sent."""
     effect: int | None = None
     """The event that is taken back when this can never be delivered."""
+    purse: str = ""
+    """What a countdown is paid from together with others; empty: with all of its platform."""
 
     @property
     def lane(self) -> str:
         """Who waits behind whom: what goes to the same place or person, one after another.
 
-        Pages wait behind pages only. Countdowns, the first to yield, share one lane of their platform.
+        Pages wait behind pages only. Countdowns, the first to yield, share one lane of their purse.
         """
         match self.priority:
             case Priority.PAGE:
                 return f"page:{self.to}"
             case Priority.COUNTDOWN:
-                return f"countdown:{self.to.platform}"
+                return f"{COUNTDOWNS}{self.purse or self.to.platform}"
             case _:
                 return str(self.to)
 
@@ -168,11 +173,9 @@ class Store(Protocol):
 
     async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Seen:
         """Give the account's next number to `draft` and keep what it makes; `draft` is pure and quick."""
-        ...
 
     async def append(self, envelope: str | None, change: Change) -> Appended | Seen:
         """Keep a change. A known envelope is Seen and changes nothing. Raises Conflict, NoSuchTicket."""
-        ...
 
     async def wake(self, now: datetime, limit: int, but: Collection[str], decide: Decision) -> list[str]:
         """Claim tickets whose wake-up has come, earliest first, and keep what `decide` makes of each.
@@ -180,55 +183,47 @@ class Store(Protocol):
         Those in `but` are passed over, and those that another process is waking. The keys that were claimed;
         for one that cannot be read `decide` is not called.
         """
-        ...
 
     async def seen(self, envelope: str) -> str | None:
         """The ticket on which this envelope's act was done, if it was."""
-        ...
 
     async def load(self, ticket: str) -> tuple[Event, ...]:
         """The whole history. Raises NoSuchTicket."""
-        ...
 
     async def due(self, now: datetime, limit: int) -> list[str]:
         """Tickets whose wake-up has come, earliest first."""
-        ...
 
     async def next_wake(self) -> datetime | None:
         """The earliest wake-up of all tickets."""
-        ...
 
     async def ticket_of(self, message: MessageRef) -> str | None:
         """The ticket that a posted message belongs to."""
-        ...
 
     async def tickets(self, account: str) -> list[str]:
         """Keys of the account's tickets, newest first."""
-        ...
 
     async def openings(self, account: str, limit: int) -> list[tuple[str, Opened]]:
         """The account's newest tickets that are not closed, newest first, each with its first event."""
-        ...
 
     async def unfinished(self, account: str | None, limit: int) -> list[str]:
         """Tickets that are not closed, of one account or of all: soonest wake-up first, without one last."""
-        ...
 
 
 MOST_AHEAD = timedelta(minutes=2)
 """Nothing in an outbox is held or put off for longer at a time."""
+LONGEST_SHUT = timedelta(minutes=10)
+"""No bucket is shut for longer at a time; a platform that asks for more is asked again then."""
 
 
 class Outbox(Protocol):
     """What is still to be said, in lanes. Instants are real time. Each verb is one transaction.
 
     A hold or a wait that ends more than MOST_AHEAD from now was noted by a clock that has been set back
-    since, and does not count.
+    since, and does not count; nor does a bucket that is shut for more than LONGEST_SHUT.
     """
 
     async def lanes(self, ready_at: datetime, limit: int) -> list[str]:
         """Lanes with something to say that nobody holds and that may speak by then, most urgent first."""
-        ...
 
     async def claim(self, lane: str, now: datetime, until: datetime) -> Outgoing | None:
         """Hold the lane until then and take its next message; None when it is held, or has none that may go.
@@ -236,7 +231,6 @@ class Outbox(Protocol):
         In order of priority, then of decision; a message whose `thread` or `edits` has not been posted yet
         waits for it, and an edit while another edit of the same message is under way.
         """
-        ...
 
     async def begin(
         self, outgoing: Outgoing, costs: Sequence[Cost], now: datetime, until: datetime
@@ -245,11 +239,9 @@ class Outbox(Protocol):
 
         None: go ahead. Else nothing was paid, and this is when there will be enough. Raises Overtaken.
         """
-        ...
 
     async def sent(self, key: str, ref: MessageRef) -> None:
         """The platform took it; its lane is free. What was posted for want of an edit is edited from now."""
-        ...
 
     async def put_off(
         self, outgoing: Outgoing, until: datetime, why: str, *, alone: bool = False, unsure: bool = False
@@ -258,19 +250,15 @@ class Outbox(Protocol):
 
         `unsure`: it may have arrived all the same.
         """
-        ...
 
     async def shut(self, buckets: Collection[str], until: datetime) -> None:
         """The platform asked to wait: nothing is paid from these until then."""
-        ...
 
     async def refused(self, key: str, why: str) -> None:
         """The platform will never take it; nothing waits for it any longer."""
-        ...
 
     async def next_ready(self, after: datetime) -> datetime | None:
         """The earliest instant after this one at which something that waits may be said."""
-        ...
 
 
 class Notebook(Protocol):
@@ -278,19 +266,15 @@ class Notebook(Protocol):
 
     async def note(self, topic: str, key: str, value: str) -> None:
         """Keep a value in place of the one before."""
-        ...
 
     async def noted(self, topic: str, key: str) -> str | None:
         """The value of a key, if it has one."""
-        ...
 
     async def notes(self, topic: str) -> dict[str, str]:
         """All keys of a topic with their values."""
-        ...
 
     async def forget(self, topic: str, key: str) -> None:
         """Let go of a key, if it is there."""
-        ...
 
 
 class NotNow(Exception):
@@ -321,30 +305,27 @@ class ChatPlatform(Protocol):
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
     ) -> MessageRef:
         """Say something new. `key` marks it, unseen by people, for `find`."""
-        ...
 
     async def find(
         self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
     ) -> MessageRef | None:
         """The message that was posted under this key since then; None where there is none, or no telling."""
-        ...
 
     def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
-        """What saying this takes of what the platform lets through."""
-        ...
+        """What saying this takes of what the platform lets through.
+
+        The last of a countdown's is its purse: those with the same one wait behind one another, and for
+        nobody else.
+        """
 
     async def update(self, message: MessageRef, view: View) -> None:
         """Replace what was said; nobody is notified."""
-        ...
 
     def is_group(self, id: str) -> bool:
         """Whether an id names a user group rather than a person."""
-        ...
 
     async def members(self, group: str) -> frozenset[UserRef]:
         """The people of a user group, by the platform's id for it."""
-        ...
 
     async def places_of(self, user: UserRef) -> frozenset[Place]:
         """The channels with the bot in them that a person belongs to."""
-        ...

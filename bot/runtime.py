@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 import structlog
 
@@ -17,6 +17,7 @@ from bot.clock import WallClock, real_now
 from bot.courier import Courier
 from bot.desk.core import Desk
 from bot.desk.welcome import keep_help_posted
+from bot.drill import Drill
 from bot.ports import Notebook, Outbox
 from bot.sweeper import Crew, Sweeper
 
@@ -44,6 +45,8 @@ class Runtime:
     """What the auditor looks at; without one there is none."""
     crew: Crew | None = None
     """With whom the work is shared; without one it is all ours."""
+    drill_at: time | None = None
+    """When the pager is tested, in UTC; without one it is not."""
     _ticking: Bell = field(default_factory=Bell)
     _sending: Bell = field(default_factory=Bell)
     _failing: set[str] = field(default_factory=set)
@@ -81,6 +84,9 @@ class Runtime:
         if self.counted is not None:
             auditor = Auditor(self.desk, self.counted, WallClock())
             tasks.append(asyncio.create_task(self._kept_up("auditor", auditor.run)))
+        if self.drill_at is not None:
+            drill = Drill(self.desk, self.drill_at, WallClock())
+            tasks.append(asyncio.create_task(self._kept_up("drill", drill.run)))
         try:
             yield
         finally:

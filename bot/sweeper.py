@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from bot.bell import Bell
-from bot.courier import Courier
+from bot.courier import Courier, yields
 from bot.ports import Clock, Outbox
 
 EVERY = timedelta(seconds=1)
@@ -45,7 +45,9 @@ class Sweeper:
     _speaking: set[str] = field(default_factory=set)
 
     async def speak(self, lane: str) -> None:
-        """What the crew is to do with a lane."""
+        """What the crew is to do with a lane; one that rests here, or yields, is offered again."""
+        if lane in self.courier.rests.under_way() or yields(lane, self._speaking):
+            return
         self._speaking.add(lane)
         try:
             await self.courier.speak(lane)
@@ -72,8 +74,13 @@ class Sweeper:
 
     async def sweep(self) -> list[str]:
         """Offer what may speak now and does not yet; which lanes these are."""
-        lanes = await self.outbox.lanes(self.clock.now(), MOST)
-        silent = [lane for lane in lanes if lane not in self._speaking]
+        resting = self.courier.rests.under_way()
+        lanes = await self.outbox.lanes(self.clock.now(), MOST + len(resting))
+        silent = list[str]()
+        for lane in lanes:
+            busy = [*self._speaking, *silent]
+            if lane not in busy and lane not in resting and not yields(lane, busy):
+                silent.append(lane)
         if silent:
             await self.crew.offer(silent)
         return silent

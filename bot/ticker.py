@@ -16,8 +16,8 @@ from sla_core.events import Event
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 100
-"""Tickets woken in one transaction: the more, the longer other writers wait."""
+AT_ONCE = 250
+"""Tickets woken in one transaction: the more, the longer others wait; a tenth of a second as a rule."""
 RETRY_AFTER = timedelta(seconds=5)
 """How long, in real time, before tickets that could not be woken are tried again."""
 LOOK_AFTER = timedelta(seconds=1)
@@ -58,10 +58,13 @@ async def run(desk: Desk, bell: Bell, ticked: Callable[[], None] = lambda: None)
     while True:
         now = _REAL.now()
         put_off = {key: until for key, until in put_off.items() if now < until <= now + RETRY_AFTER}
-        late = desk.clock.now() - (await desk.store.next_wake() or desk.clock.now())
-        if late > timedelta(0) and not put_off:
-            metrics.wake_late.observe(late.total_seconds())
-        put_off |= dict.fromkeys(await tick(desk, ticked, put_off), now + RETRY_AFTER)
+        wake = await desk.store.next_wake()
+        if wake is None or wake > desk.clock.now():
+            ticked()
+        else:
+            if not put_off:
+                metrics.wake_late.observe((desk.clock.now() - wake).total_seconds())
+            put_off |= dict.fromkeys(await tick(desk, ticked, put_off), now + RETRY_AFTER)
         if put_off:
             await bell.wait(_REAL, _REAL.now() + LOOK_AFTER)
             continue

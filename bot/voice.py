@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from bot import words
 from bot.address import Place, UserRef
@@ -31,7 +32,7 @@ class Voice:
     policy: Policy
     directory: Directory
 
-    @property
+    @cached_property
     def before(self) -> Ticket:
         """The ticket as it stood right before the event; not to be asked of its opening."""
         return fold(self.ticket.key, self.ticket.history[: self.seq - 1])

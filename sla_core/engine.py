@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -25,15 +26,18 @@ class Evaluation:
 
 def evaluate(ticket: Ticket, policy: Policy, now: datetime) -> Evaluation:
     """All that `now` makes true of the ticket. Evaluating again after recording finds nothing more."""
+    running = _running(ticket, policy)
     events = (
         *_due_calls(ticket, policy, now),
         *_due_reminders(ticket, now),
-        *_due_promises(ticket, policy, now),
+        *_due_promises(ticket, running, now),
     )
+    if not events:
+        return Evaluation((), _wake_at(ticket, policy, running, now))
     after = ticket
     for event in events:
         after = evolve(after, event)
-    return Evaluation(events, _wake_at(after, policy, now))
+    return Evaluation(events, _wake_at(after, policy, _running(after, policy), now))
 
 
 def promises(ticket: Ticket, policy: Policy) -> list[Promise]:
@@ -164,9 +168,9 @@ def _due_reminders(ticket: Ticket, now: datetime) -> list[Event]:
     return [Reminded(now, THE_CLOCK, person) for person, at in ticket.snoozed.items() if at <= now]
 
 
-def _due_promises(ticket: Ticket, policy: Policy, now: datetime) -> list[Event]:
+def _due_promises(ticket: Ticket, running: Sequence[Promise], now: datetime) -> list[Event]:
     events: list[Event] = []
-    for promise in _running(ticket, policy):
+    for promise in running:
         if promise.due_at is None:
             continue
         if now >= promise.due_at:
@@ -181,9 +185,9 @@ def _running(ticket: Ticket, policy: Policy) -> list[Promise]:
     return [promise for promise in promises(ticket, policy) if not promise.settled]
 
 
-def _wake_at(ticket: Ticket, policy: Policy, now: datetime) -> datetime | None:
+def _wake_at(ticket: Ticket, policy: Policy, running: Sequence[Promise], now: datetime) -> datetime | None:
     instants = [_calls_at(ticket, policy, now), *ticket.snoozed.values()]
-    for promise in _running(ticket, policy):
+    for promise in running:
         if promise.due_at is None or promise.due_at <= now:
             continue
         instants += [promise.due_at, next_change(promise, now)]

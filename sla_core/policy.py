@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 
 from sla_core.calendar import BusinessCalendar
 from sla_core.triage import Triage
@@ -257,11 +258,20 @@ class Policy:
 
     def targets(self, severity: str, terms: tuple[Term, ...] = ()) -> tuple[Target, ...]:
         """The promises of a severity, with the order form's in place of the plan's or besides them."""
+        asked = severity, terms
+        if (known := self._targets.get(asked)) is not None:
+            return known
         found = {target.metric: target for target in self.severities[severity].targets}
         for term in terms:
             if term.severity == severity:
                 found[term.metric] = _by_order_form(term, found.get(term.metric))
-        return tuple(found[metric] for metric in Metric if metric in found)
+        self._targets[asked] = targets = tuple(found[metric] for metric in Metric if metric in found)
+        return targets
+
+    @cached_property
+    def _targets(self) -> dict[tuple[str, tuple[Term, ...]], tuple[Target, ...]]:
+        """What was asked before: it is asked several times of every ticket, at every wake-up."""
+        return {}
 
     def opens_at(self, plan: str, step: Step, severity: str, now: datetime) -> datetime | None:
         """When a step may be called: now, or at its next opening; None where it has no duty."""

@@ -52,7 +52,7 @@ class Promise:
     def metric(self) -> Metric:
         return self.target.metric
 
-    @property
+    @cached_property
     def run(self) -> str:
         """Tells this promise from an earlier or later one of the same metric."""
         return f"{self.metric}/{self.severity}/{self.started_at:%Y%m%dT%H%M%S.%fZ}"

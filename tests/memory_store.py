@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from bot.address import MessageRef
 from bot.auditor import Census
 from bot.ports import (
+    LONGEST_SHUT,
     MOST_AHEAD,
     Appended,
     Change,
@@ -163,13 +164,13 @@ class MemoryStore:
             return max(waits)
         for cost in costs:
             bucket = self.buckets.setdefault(cost.bucket, Bucket())
-            bucket.full_until = self._full(cost, now) + cost.every
+            bucket.full_until, bucket.shut_until = self._full(cost, now) + cost.every, None
         said.tried_at, held.lease_until = said.tried_at or now, until
         return None
 
     def _wait(self, cost: Cost, now: datetime) -> datetime | None:
         bucket = self.buckets.get(cost.bucket, Bucket())
-        if bucket.shut_until is not None and bucket.shut_until > now:
+        if bucket.shut_until is not None and now < bucket.shut_until <= now + LONGEST_SHUT:
             return bucket.shut_until
         enough = self._full(cost, now) + cost.every - cost.every * cost.burst
         return enough if enough > now else None

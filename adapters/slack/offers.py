@@ -32,7 +32,8 @@ class Offers:
 
     def __init__(self, api: WebApi, pen: Pen) -> None:
         self._api, self._pen = api, pen
-        self._said: OrderedDict[str, None] = OrderedDict()
+        self._said: OrderedDict[str, bool] = OrderedDict()
+        """Whether we heard that it arrived."""
         self._turn = asyncio.Lock()
 
     async def made(self, act: Command | Posted, offer: Notice, again: bool) -> bool:
@@ -42,11 +43,12 @@ class Offers:
         """
         try:
             async with asyncio.timeout(PATIENCE), self._turn:
-                if act.key not in self._said:
-                    unsure = again and await self._is_there(act)
-                    if not unsure:
+                if not self._said.get(act.key):
+                    unsure = again or act.key in self._said
+                    if not (unsure and await self._is_there(act)):
+                        self._remember(act.key, heard=False)
                         await self._say(act, offer)
-                    self._remember(act.key)
+                    self._remember(act.key, heard=True)
         except (Unheard, TimeoutError) as silence:
             log.warning("offer not made", why=str(silence) or "no answer in time")
             return False
@@ -67,8 +69,8 @@ class Offers:
             found = await self._api.ask("conversations.history", asked)
         return any(each.get("metadata") == metadata(act.key) for each in found.get("messages", ()))
 
-    def _remember(self, key: str) -> None:
-        self._said[key] = None
+    def _remember(self, key: str, *, heard: bool) -> None:
+        self._said[key] = heard
         if len(self._said) > MOST_REMEMBERED:
             self._said.popitem(last=False)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any, get_args
+from dataclasses import fields
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -27,6 +30,7 @@ class Codec:
     def __init__(self, what: str, classes: tuple[Any, ...]) -> None:
         self._what = what
         self._adapters: dict[str, TypeAdapter[Any]] = {cls.__name__: TypeAdapter(cls) for cls in classes}
+        self._instants = {cls.__name__: _instants(cls) for cls in classes}
 
     def kind(self, value: object) -> str:
         """The name it is stored under. Raises UnknownKind."""
@@ -41,9 +45,14 @@ class Codec:
     def value(self, kind: str, text: str) -> Any:
         """The reverse of `kind` and `text`. Raises UnknownKind, Unreadable."""
         try:
-            return self._adapter(kind).validate_json(text)
+            value = self._adapter(kind).validate_json(text)
         except ValidationError as wrong:
             raise self._unreadable(kind, wrong) from None
+        for name in self._instants[kind]:
+            # Pydantic's own UTC is ten times as slow to compare as Python's, and a clock compares all day.
+            if (instant := getattr(value, name)) is not None:
+                object.__setattr__(value, name, instant.astimezone(UTC))
+        return value
 
     def fields(self, value: object) -> dict[str, Any]:
         """The value as a JSON object that carries its kind."""
@@ -75,6 +84,14 @@ class Codec:
             raise UnknownKind(f'this version knows no {self._what} "{kind}"; update Frontline') from None
 
 
+def _instants(cls: Any) -> tuple[str, ...]:
+    """The fields that hold an instant."""
+    hints = get_type_hints(cls)
+    return tuple(
+        each.name for each in fields(cls) if datetime in (hints[each.name], *get_args(hints[each.name]))
+    )
+
+
 EVENTS = Codec("event", get_args(Event))
 _SAYS = Codec("message", (Card, Notice))
 _PARTS = Codec("part of a text", (Strong, When, Mention, Quote, Link))
@@ -83,11 +100,17 @@ _RECIPIENTS = Codec("recipient", (Place, UserRef))
 
 def say_text(say: Card | Notice) -> str:
     """What a message says, as JSON text."""
+    if isinstance(say, Card):
+        return _card_text(say)
     fields = _SAYS.fields(say)
-    if isinstance(say, Notice):
-        # Strong and Quote have the same fields: only the kind tells them apart.
-        fields["text"] = [part if isinstance(part, str) else _PARTS.fields(part) for part in say.text]
+    # Strong and Quote have the same fields: only the kind tells them apart.
+    fields["text"] = [part if isinstance(part, str) else _PARTS.fields(part) for part in say.text]
     return json.dumps(fields)
+
+
+@lru_cache
+def _card_text(card: Card) -> str:
+    return json.dumps(_SAYS.fields(card))
 
 
 def say_of(text: str) -> Card | Notice:
@@ -100,6 +123,7 @@ def say_of(text: str) -> Card | Notice:
     return said
 
 
+@lru_cache(maxsize=4096)
 def recipient_text(to: Place | UserRef) -> str:
     """Whom a message is for, as JSON text."""
     return json.dumps(_RECIPIENTS.fields(to))

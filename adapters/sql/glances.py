@@ -9,6 +9,7 @@ from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.sql import ClauseElement
 
 from adapters.sql import reads
+from adapters.sql.firsts import Firsts
 from adapters.sql.sqlite import Database
 from bot.address import MessageRef
 from sla_core.events import Event, Opened
@@ -19,7 +20,7 @@ def _compiled(statement: ClauseElement) -> str:
 
 
 _HISTORY = _compiled(reads.HISTORY)
-_OPENINGS = _compiled(reads.OPENINGS)
+_OPEN = _compiled(reads.OPEN)
 _TICKET_OF = _compiled(reads.TICKET_OF)
 _SEEN = _compiled(reads.SEEN)
 _NOTED = _compiled(reads.NOTED)
@@ -30,9 +31,17 @@ def history(db: Database, ticket: str) -> tuple[Event, ...]:
     return reads.history(ticket, db.glance(_HISTORY, {"ticket": ticket}))
 
 
-def openings(db: Database, account: str, limit: int) -> list[tuple[str, Opened]]:
+def openings(db: Database, account: str, limit: int, firsts: Firsts) -> list[tuple[str, Opened]]:
     """Store.openings."""
-    return reads.openings(db.glance(_OPENINGS, {"account": account, "most": limit}))
+    found = []
+    for (key,) in db.glance(_OPEN, {"account": account, "most": limit}):
+        opened = firsts.get(key)
+        if opened is None:
+            first = history(db, key)[0]
+            assert isinstance(first, Opened)
+            firsts.keep(key, opened := first)
+        found.append((key, opened))
+    return found
 
 
 def ticket_of(db: Database, message: MessageRef) -> str | None:

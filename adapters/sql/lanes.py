@@ -5,35 +5,40 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import structlog
 
 from adapters.sql.bounds import PAID_AHEAD, READ_AGAIN_AFTER
-from adapters.sql.codec import UnknownKind
-from adapters.sql.reads import CLAIM, outgoing
+from adapters.sql.codec import UnknownKind, Unreadable
+from adapters.sql.histories import is_undecodable
+from adapters.sql.reads import CLAIM, NEXT_OF, outgoing
 from adapters.sql.tables import MICROSECOND, instant, micros
 from adapters.sql.writes import drop_edits
 from bot.address import MessageRef
-from bot.ports import Cost, Outgoing, Overtaken, Priority
+from bot.ports import LONGEST_SHUT, Cost, Outgoing, Overtaken, Priority
 
 log = structlog.get_logger(__name__)
 
 
 def claim(db: sqlite3.Connection, lane: str, now: datetime, until: datetime) -> Outgoing | None:
     """Outbox.claim."""
-    fence = uuid4().hex
+    fence, given = uuid4().hex, {"lane": lane, "now": micros(now)}
     while True:
-        cursor = db.execute(CLAIM, {"lane": lane, "now": micros(now)})
-        found = cursor.fetchone()
-        if found is None:
-            return None
-        row = dict(zip((column[0] for column in cursor.description), found, strict=True))
+        row: dict[str, Any] = {}
         try:
+            cursor = db.execute(CLAIM, given)
+            found = cursor.fetchone()
+            if found is None:
+                return None
+            row = dict(zip((column[0] for column in cursor.description), found, strict=True))
             claimed = outgoing(row, fence)
             break
         except Exception as fault:  # what this version cannot read must not hold up its lane
-            _set_aside(db, row["key"], fault, now + READ_AGAIN_AFTER)
+            if isinstance(fault, sqlite3.Error) and not is_undecodable(fault):
+                raise
+            _set_aside(db, given, row.get("key"), fault, now + READ_AGAIN_AFTER)
     db.execute(
         "INSERT INTO lane (lane, fence, lease_until, sending) VALUES (:lane, :fence, :until, :key)"
         " ON CONFLICT (lane) DO UPDATE SET"
@@ -43,13 +48,16 @@ def claim(db: sqlite3.Connection, lane: str, now: datetime, until: datetime) -> 
     return claimed
 
 
-def _set_aside(db: sqlite3.Connection, key: str, fault: Exception, until: datetime) -> None:
-    """A newer version may have written it, and will send it."""
-    why = str(fault) if isinstance(fault, UnknownKind) else type(fault).__name__
-    log.error("a message cannot be read and waits", message=key, why=why)
+def _set_aside(
+    db: sqlite3.Connection, given: dict[str, Any], key: str | None, fault: Exception, until: datetime
+) -> None:
+    """A newer version may have written it, and will send it; or its key cannot even be read."""
+    (row,) = db.execute(NEXT_OF, given).fetchone()
+    why = str(fault) if isinstance(fault, UnknownKind | Unreadable) else type(fault).__name__
+    log.error("a message cannot be read and waits", message=key or f"row {row} of outbox", why=why)
     db.execute(
-        "UPDATE outbox SET attempts = attempts + 1, why = ?, not_before = ? WHERE key = ?",
-        (why, micros(until), key),
+        "UPDATE outbox SET attempts = attempts + 1, why = ?, not_before = ? WHERE id = ?",
+        (why, micros(until), row),
     )
 
 
@@ -80,6 +88,8 @@ def _enough(db: sqlite3.Connection, costs: Sequence[Cost], now: int) -> int | No
             "SELECT full_until, shut_until FROM bucket WHERE bucket = ?", (cost.bucket,)
         ).fetchone()
         full, shut = found or (0, 0)
+        if shut > now + LONGEST_SHUT // MICROSECOND:
+            shut = 0
         every = cost.every // MICROSECOND
         if not now <= full <= now + every * cost.burst + PAID_AHEAD // MICROSECOND:
             full = now
@@ -92,7 +102,7 @@ def _enough(db: sqlite3.Connection, costs: Sequence[Cost], now: int) -> int | No
         return max(later)
     db.executemany(
         "INSERT INTO bucket (bucket, full_until) VALUES (?, ?)"
-        " ON CONFLICT (bucket) DO UPDATE SET full_until = excluded.full_until",
+        " ON CONFLICT (bucket) DO UPDATE SET full_until = excluded.full_until, shut_until = 0",
         paid,
     )
     return None

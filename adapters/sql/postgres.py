@@ -7,6 +7,7 @@ from datetime import datetime
 
 from adapters.sql import postgres_lanes as lanes
 from adapters.sql import postgres_reads as reads
+from adapters.sql import postgres_shelf as shelf
 from adapters.sql import postgres_writes as writes
 from adapters.sql.postgres_pool import Database
 from adapters.sql.postgres_writer import Writer
@@ -121,6 +122,12 @@ class PostgresStore:
 
     async def forget(self, topic: str, key: str) -> None:
         await self.database.run(lambda db: writes.forget(db, topic, key))
+
+    async def forget_acts(self, before: datetime, limit: int) -> int:
+        return await self.database.run(lambda db: shelf.forget_acts(db, before, limit))
+
+    async def forget_notes(self, topic: str, now: datetime, before: datetime, limit: int) -> int:
+        return await self.database.run(lambda db: shelf.forget_notes(db, topic, now, before, limit))
 
     def _changed(self) -> None:
         if self.on_change is not None:

@@ -2,6 +2,9 @@
 
 A statement sees the tables as they were when it began: what it adds itself is not among what it finds. So of
 several edits of one message each has to come in a statement of its own (see `rounds`).
+
+`(x IN (…)) IS TRUE` looks x up in a hash table; as a join it would compare each with each, since hash joins
+are off (see postgres_pool.SESSION).
 """
 
 from __future__ import annotations
@@ -34,9 +37,8 @@ _SAID = f"""
     placed AS MATERIALIZED (
         SELECT nextval('outbox_id_seq') AS id, worked_out.* FROM (
             SELECT new.*, older.turn, LEAST(new.priority, older.priority) AS urgency,
-                   coalesce(target.state = 'refused', false) AS vain
-            FROM new LEFT JOIN older USING (edits) LEFT JOIN target ON target.key = new.edits
-            ORDER BY new.place) AS worked_out
+                   (new.edits IN (SELECT key FROM target WHERE state = 'refused')) IS TRUE AS vain
+            FROM new LEFT JOIN older USING (edits) ORDER BY new.place) AS worked_out
         WHERE NOT (vain AND priority = {Priority.COUNTDOWN:d})),
     said AS (
         INSERT INTO outbox (id, key, ticket, lane, recipient, priority, thread, edits, effect, body,
@@ -65,6 +67,17 @@ _CHANGES = """
         key text, account text, number int, version int, next int, wake_at bigint, opened_at bigint,
         closed int, envelope text)
 """
+_KEPT = f"""
+    happened AS (
+        INSERT INTO event (ticket, seq, at, kind, body)
+        SELECT event.* FROM json_to_recordset(%(events)s::json)
+            AS event (ticket text, seq int, at bigint, kind text, body text)
+        WHERE (event.ticket IN (SELECT key FROM moved)) IS TRUE),
+    new AS MATERIALIZED (
+        SELECT message.* FROM {_MESSAGES} WHERE (message.change IN (SELECT key FROM moved)) IS TRUE),
+    {_SAID}
+    SELECT key FROM moved
+"""
 
 KEEP = f"""
     WITH change AS MATERIALIZED (SELECT * FROM {_CHANGES}),
@@ -73,33 +86,33 @@ KEEP = f"""
         SELECT key, account, number, next, wake_at, opened_at, closed FROM change WHERE number IS NOT NULL
         RETURNING key),
     still AS MATERIALIZED (
-        SELECT ticket.key FROM ticket JOIN change USING (key, version)
+        SELECT change.* FROM ticket JOIN change USING (key, version)
         WHERE change.number IS NULL
           AND NOT EXISTS (SELECT 1 FROM inbox WHERE inbox.envelope = change.envelope)
         ORDER BY key FOR NO KEY UPDATE OF ticket),
     appended AS (
-        UPDATE ticket SET version = change.next, wake_at = change.wake_at, closed = change.closed
-        FROM change JOIN still USING (key)
-        WHERE ticket.key = change.key AND ticket.version = change.version
+        UPDATE ticket SET version = still.next, wake_at = still.wake_at, closed = still.closed
+        FROM still WHERE ticket.key = still.key AND ticket.version = still.version
         RETURNING ticket.key),
     moved AS MATERIALIZED (SELECT key FROM opened UNION ALL SELECT key FROM appended),
     acted AS (
         INSERT INTO inbox (envelope, ticket, at)
-        SELECT envelope, key, %(at)s FROM change JOIN moved USING (key) WHERE envelope IS NOT NULL),
-    happened AS (
-        INSERT INTO event (ticket, seq, at, kind, body)
-        SELECT event.* FROM json_to_recordset(%(events)s::json)
-            AS event (ticket text, seq int, at bigint, kind text, body text)
-        JOIN moved ON moved.key = event.ticket),
-    new AS MATERIALIZED (
-        SELECT message.* FROM {_MESSAGES} JOIN moved ON moved.key = message.change),
-    {_SAID}
-    SELECT key FROM moved
+        SELECT envelope, key, %(at)s FROM change
+        WHERE envelope IS NOT NULL AND (key IN (SELECT key FROM moved)) IS TRUE),
+    {_KEPT}
 """
 """Of changes of different tickets, those that open one or whose ticket is still as it was loaded; their keys.
 
 Tickets are locked in the order of their keys, so that two of these cannot wait for one another.
 """
+WOKEN = f"""
+    WITH moved AS (
+        UPDATE ticket SET version = change.next, wake_at = change.wake_at, closed = change.closed
+        FROM {_CHANGES} WHERE ticket.key = change.key AND ticket.version = change.version
+        RETURNING ticket.key),
+    {_KEPT}
+"""
+"""The same for tickets that this transaction has locked already."""
 SAY = f"""
     WITH new AS MATERIALIZED (
         SELECT * FROM {_MESSAGES} WHERE message.change = ANY (%(moved)s::text[])),
@@ -134,7 +147,7 @@ def rounds(kept: Iterable[Kept]) -> list[str]:
     made: list[list[Mapping[str, Any]]] = [[]]
     edited: set[str] = set()
     for each in kept:
-        trace = trace_of(each.envelope, each.change)
+        trace = trace_of(each.envelope, each.change) if each.change.messages else ""
         for message in each.change.messages:
             if message.edits is not None:
                 if message.edits in edited:

@@ -16,14 +16,14 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from adapters.sql.bounds import PAID_AHEAD, READ_AGAIN_AFTER
-from adapters.sql.codec import UnknownKind
+from adapters.sql.codec import UnknownKind, Unreadable
 from adapters.sql.postgres_kept import DROPPED
 from adapters.sql.postgres_pool import transaction
 from adapters.sql.postgres_reads import named
 from adapters.sql.reads import AHEAD, CLAIM, outgoing
 from adapters.sql.tables import MICROSECOND, instant, micros
 from bot.address import MessageRef
-from bot.ports import Cost, Outgoing, Overtaken, Priority
+from bot.ports import LONGEST_SHUT, Cost, Outgoing, Overtaken, Priority
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ CLAIMED = f"""
 ENSURED = """
     INSERT INTO bucket (bucket) SELECT unnest(%(buckets)s::text[]) ORDER BY 1 ON CONFLICT (bucket) DO NOTHING
 """
-BEGUN = """
+BEGUN = f"""
     WITH held AS MATERIALIZED (
         SELECT l.lane FROM lane l JOIN outbox o ON o.key = l.sending
         WHERE l.lane = %(lane)s AND l.fence = %(fence)s AND o.key = %(key)s AND o.state = 'waiting'
@@ -57,7 +57,9 @@ BEGUN = """
     priced AS MATERIALIZED (
         SELECT bucket, full_until + every AS full_until,
                GREATEST(shut_until, full_until + every - every * burst) AS enough
-        FROM (SELECT bucket, shut_until, every, burst,
+        FROM (SELECT bucket, every, burst,
+                     CASE WHEN shut_until <= %(now)s + {LONGEST_SHUT // MICROSECOND}
+                          THEN shut_until ELSE 0 END AS shut_until,
                      CASE WHEN full_until BETWEEN %(now)s AND %(now)s + every * burst + %(ahead)s
                           THEN full_until ELSE %(now)s END AS full_until
               FROM kept JOIN cost USING (bucket)) AS bounded),
@@ -65,7 +67,7 @@ BEGUN = """
         SELECT (SELECT lane FROM held) AS mine,
                (SELECT max(enough) FROM priced WHERE enough > %(now)s) AS later),
     paid AS (
-        UPDATE bucket SET full_until = priced.full_until FROM priced, verdict
+        UPDATE bucket SET full_until = priced.full_until, shut_until = 0 FROM priced, verdict
         WHERE bucket.bucket = priced.bucket AND later IS NULL AND mine IS NOT NULL),
     tried AS (
         UPDATE outbox SET tried_at = coalesce(tried_at, %(now)s) FROM verdict
@@ -145,7 +147,7 @@ async def claim(db: AsyncConnection, lane: str, now: datetime, until: datetime) 
         try:
             return outgoing(row, fence)
         except Exception as fault:  # what this version cannot read must not hold up its lane
-            why = str(fault) if isinstance(fault, UnknownKind) else type(fault).__name__
+            why = str(fault) if isinstance(fault, UnknownKind | Unreadable) else type(fault).__name__
             log.error("a message cannot be read and waits", message=row["key"], why=why)
             await _set_aside(db, lane, fence, row["key"], why, now + READ_AGAIN_AFTER)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -9,19 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-import structlog
 from psycopg import AsyncConnection
 
-from adapters.sql.codec import EVENTS, UnknownKind
-from adapters.sql.postgres_kept import KEEP, SAY, Kept, params, rounds
+from adapters.sql import histories
+from adapters.sql.postgres_kept import KEEP, SAY, WOKEN, Kept, params, rounds
 from adapters.sql.postgres_pool import transaction
 from adapters.sql.stage import begun, continued
 from adapters.sql.tables import micros
 from bot.clock import StageClock
 from bot.ports import Appended, Change, Conflict, Decision, NoSuchTicket, Seen
 from sla_core.events import Event
-
-log = structlog.get_logger(__name__)
 
 # The rows of the accounts are locked by this to the end: nobody else is given numbers of theirs meanwhile.
 NUMBERS = """
@@ -45,12 +43,14 @@ STANDS = """
 DUE = """
     WITH due AS MATERIALIZED (
         SELECT key, wake_at, version FROM ticket WHERE wake_at <= %(now)s AND key <> ALL (%(but)s::text[])
-        ORDER BY wake_at, key LIMIT %(most)s FOR UPDATE SKIP LOCKED)
-    SELECT due.key, due.version, event.kind, event.body
-    FROM due JOIN event ON event.ticket = due.key AND event.seq <= due.version
+        ORDER BY wake_at, key LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED)
+    SELECT due.key, due.version, event.seq, event.kind, event.body
+    FROM due LEFT JOIN event ON event.ticket = due.key
     ORDER BY due.wake_at, due.key, event.seq
 """
-HISTORY = "SELECT kind, body FROM event WHERE ticket = %(ticket)s ORDER BY seq"
+HISTORY = "SELECT seq, kind, body FROM event WHERE ticket = %(ticket)s ORDER BY seq"
+AT_A_STRETCH = 50
+"""Decisions after which others in this process have their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +151,16 @@ async def wake(
     async with transaction(db):
         asked = await db.execute(DUE, {"now": micros(now), "most": limit, "but": [*but]})
         found = await asked.fetchall()
-        keys, changes = [], []
+        keys, changes = list[str](), list[Kept]()
         for (key, version), rows in groupby(found, lambda row: row[:2]):
+            if keys and len(keys) % AT_A_STRETCH == 0:
+                await asyncio.sleep(0)
             keys.append(key)
             history = await _read(db, key, version, [row[2:] for row in rows])
             if history is not None and (change := decide(key, history)) is not None:
                 changes.append(Kept(None, change))
         first, *others = rounds(changes)
-        kept = await db.execute(KEEP, params(changes, micros(at)) | {"messages": first})
+        kept = await db.execute(WOKEN, params(changes, micros(at)) | {"messages": first})
         for messages in others:
             await db.execute(SAY, {"messages": messages, "at": micros(at), "moved": keys})
     if len(await kept.fetchall()) != len(changes):
@@ -167,18 +169,13 @@ async def wake(
 
 
 async def _read(
-    db: AsyncConnection, key: str, version: int, rows: list[tuple[str, str]]
+    db: AsyncConnection, key: str, version: int, rows: list[histories.Row]
 ) -> tuple[Event, ...] | None:
-    """None: this version cannot read it."""
-    if len(rows) != version:
-        # It moved on between the look at the tables and the lock on its row.
+    """None: it cannot be read, or not be relied on."""
+    if len(rows) != version or rows[0][0] is None:
+        # It moved on between the look at the tables and the lock on its row, or has no events.
         rows = await (await db.execute(HISTORY, {"ticket": key})).fetchall()
-    try:
-        return tuple(EVENTS.value(kind, body) for kind, body in rows)
-    except ValueError as fault:
-        why = str(fault) if isinstance(fault, UnknownKind) else type(fault).__name__
-        log.error("a ticket cannot be read", ticket=key, why=why)
-        return None
+    return histories.history(key, version, rows)
 
 
 async def note(db: AsyncConnection, topic: str, key: str, value: str) -> None:

@@ -23,7 +23,7 @@ from adapters.sql.tables import (
 )
 from bot.address import MessageRef, Place
 from bot.auditor import Census
-from bot.ports import MOST_AHEAD, Message, NoSuchTicket, Outgoing, Priority
+from bot.ports import COUNTDOWNS, MOST_AHEAD, Message, NoSuchTicket, Outgoing, Priority
 from sla_core.events import Event, Opened
 
 OPENINGS = text(
@@ -31,6 +31,13 @@ OPENINGS = text(
     SELECT t.key, e.kind, e.body FROM ticket t JOIN event e ON e.ticket = t.key AND e.seq = 1
     WHERE t.account = :account AND t.closed = 0 ORDER BY t.number DESC LIMIT :most
     """
+)
+OPEN = (
+    select(TicketRow.key)
+    .where(col(TicketRow.account) == bindparam("account"), col(TicketRow.closed) == literal_column("0"))
+    .order_by(col(TicketRow.number).desc())
+    .limit(bindparam("most"))
+    .offset(literal_column("0"))
 )
 HISTORY = (
     select(EventRow.kind, EventRow.body)
@@ -108,17 +115,19 @@ LANES = text(
     ORDER BY o.priority, o.turn, o.id LIMIT :most
     """
 )
+NEXT_OF = _MAY_GO.format(lane=":lane")
+"""The row that a lane says next; `lane` and `now` (microseconds) are given."""
 CLAIM = f"""
-    SELECT o.key, o.ticket, o.recipient, o.body, o.priority, o.thread, o.edits, o.effect, o.attempts,
+    SELECT o.key, o.ticket, o.lane, o.recipient, o.body, o.priority, o.thread, o.edits, o.effect, o.attempts,
            o.tried_at, o.trace, o.created_at,
            t.ref_place AS thread_place, t.ref_direct AS thread_direct, t.ref_id AS thread_id,
            e.ref_place AS edits_place, e.ref_direct AS edits_direct, e.ref_id AS edits_id
     FROM outbox o
     LEFT JOIN outbox t ON t.key = o.thread
     LEFT JOIN outbox e ON e.key = o.edits
-    WHERE o.id = ({_MAY_GO.format(lane=":lane")})
+    WHERE o.id = ({NEXT_OF})
 """
-"""The message that a lane says next; `lane` and `now` (microseconds) are given."""
+"""The same row with all that saying it takes."""
 NEXT_READY = text(
     """
     SELECT min(at) FROM (
@@ -229,15 +238,17 @@ def maybe(stored: int | None) -> datetime | None:
 
 def outgoing(row: Mapping[str, Any], fence: str) -> Outgoing:
     """A row of CLAIM as the desk's own value."""
+    priority = Priority(row["priority"])
     message = Message(
         row["key"],
         row["ticket"],
         recipient_of(row["recipient"]),
         say_of(row["body"]),
-        Priority(row["priority"]),
+        priority,
         row["thread"],
         row["edits"],
         row["effect"],
+        row["lane"].removeprefix(COUNTDOWNS) if priority is Priority.COUNTDOWN else "",
     )
     return Outgoing(
         message,

@@ -1,15 +1,18 @@
-"""One SQLite file: a thread that alone writes it, many jobs to a commit, and a thread that reads it."""
+"""One SQLite file: one connection alone writes it, many jobs to a commit; others read it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -19,8 +22,12 @@ from adapters.sql.migrate import BUSY_SECONDS
 
 T = TypeVar("T")
 
-MOST_IN_A_COMMIT = 256
-"""So that the first of a crowd is not kept waiting for the last."""
+MOST_IN_A_COMMIT = 64
+"""So that the first of a crowd is not kept waiting for the last, nor the loop for all of them."""
+FOLD_AFTER = 1_000
+"""Rows changed since the log was last folded into the file, each a page or two of it."""
+LONGEST_LOG = 8_000
+"""Pages: SQLite itself folds a log of 32 MB, whatever the rows were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,8 @@ class _Work:
     job: Callable[[sqlite3.Connection], Any]
     future: asyncio.Future[Any]
     committed: Callable[[Any], None] | None
+    context: Context
+    """Whose words the log puts to what the job says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +44,17 @@ class _Failed:
     fault: BaseException
 
 
+class _Spoilt(Exception):
+    """A job failed after it had changed something, which cannot be told from what others had changed."""
+
+
 class Database:
-    """An open file. Use it from one event loop."""
+    """An open file. Use it from one event loop.
+
+    The loop runs the jobs, one after another; a thread waits for the disk and for other processes, and what
+    is asked meanwhile shares the next commit. In a thread, jobs would fight the loop for the interpreter at
+    every statement, which costs more than the statements do.
+    """
 
     def __init__(self, path: Path, *, durable: bool = True, guest: bool = False) -> None:
         """Blocks a moment. Without `durable`, what was committed may be lost when the machine stops.
@@ -45,12 +63,16 @@ class Database:
         that make them can spoil the file (SQLite before 3.51.3).
         """
         self._guest = guest
-        checkpoints = {"wal_autocheckpoint": 0} if guest else {}
-        self._writing = _connected(path, synchronous="FULL" if durable else "OFF", **checkpoints)
+        self._writing = _connected(
+            path,
+            synchronous="FULL" if durable else "OFF",
+            wal_autocheckpoint=0 if guest else LONGEST_LOG,
+        )
         try:
             # A file in WAL mode opens even where it cannot be written.
             self._writing.execute("BEGIN IMMEDIATE")
             self._writing.execute("ROLLBACK")
+            self._writing.execute("PRAGMA busy_timeout=0")
         except sqlite3.Error:
             self._writing.close()
             raise
@@ -64,9 +86,14 @@ class Database:
         self._reading = engine.connect()
         self._glancing = _connected(path, query_only="ON", wal_autocheckpoint=0)
         self._reader = ThreadPoolExecutor(1, "sqlite-reader")
-        self._queue: SimpleQueue[_Work | None] = SimpleQueue()
+        self._waiting: deque[_Work] = deque()
+        self._at_rest = asyncio.Event()
+        self._at_rest.set()
+        self._apart = False
+        self._folded = 0
         self._closed = False
-        self._writer = Thread(target=self._write_all, name="sqlite-writer", daemon=True)
+        self._steps: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._writer = Thread(target=self._take_steps, name="sqlite-writer", daemon=True)
         self._writer.start()
 
     async def write(
@@ -74,13 +101,18 @@ class Database:
     ) -> T:
         """What `job` returns, once it is on disk; raises what it raised, and then nothing of it is kept.
 
-        `committed` is called in the loop even when nobody waits any longer. Raises sqlite3.Error when the
-        commit failed, for all the jobs in it.
+        `job` is quick, and begun anew when one that shares its commit has spoilt it. `committed` is called in
+        the loop even when nobody waits any longer. Raises sqlite3.Error when the commit failed, for all the
+        jobs in it.
         """
         if self._closed:
             raise RuntimeError("the database is closed")
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.put(_Work(job, future, committed))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._waiting.append(_Work(job, future, committed, copy_context()))
+        if self._at_rest.is_set():
+            self._at_rest.clear()
+            loop.call_soon(self._begin, loop)
         return await future
 
     async def read(self, query: Callable[[Connection], T]) -> T:
@@ -99,7 +131,10 @@ class Database:
         """Finish what was taken, fold the log into the file, let go of it. Twice is the same as once."""
         if not self._closed:
             self._closed = True
-            self._queue.put(None)
+            try:
+                await self._at_rest.wait()
+            finally:
+                self._steps.put(None)
         await asyncio.to_thread(self._finish)
 
     def _finish(self) -> None:
@@ -109,58 +144,113 @@ class Database:
         self._glancing.close()
         self._writer.join()
 
-    def _write_all(self) -> None:
-        more = True
-        while more:
-            batch, more = self._taken()
-            if batch:
-                outcomes = self._committed(batch)
-                # A closed loop has nobody left to tell.
-                with contextlib.suppress(RuntimeError):
-                    batch[0].future.get_loop().call_soon_threadsafe(_tell, batch, outcomes)
+    def _take_steps(self) -> None:
+        while step := self._steps.get():
+            step()
         if not self._guest:
             with contextlib.suppress(sqlite3.Error):
                 self._writing.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._writing.close()
 
-    def _taken(self) -> tuple[list[_Work], bool]:
-        """Everything that waits, at least one; and whether more may come."""
-        batch: list[_Work] = []
-        work = self._queue.get()
-        while work is not None:
-            batch.append(work)
-            if len(batch) == MOST_IN_A_COMMIT:
-                return batch, True
-            try:
-                work = self._queue.get_nowait()
-            except Empty:
-                return batch, True
-        return batch, False
-
-    def _committed(self, batch: list[_Work]) -> list[Any]:
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In the loop, while nothing is under way."""
+        if not self._waiting:
+            self._at_rest.set()
+            return
         try:
             self._writing.execute("BEGIN IMMEDIATE")
-            outcomes = [self._outcome(work) for work in batch]
+        except sqlite3.OperationalError:
+            self._steps.put(partial(self._begin_in_turn, loop))
+            return
+        self._work(loop)
+
+    def _begin_in_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In the thread: another process writes, and is waited for."""
+        fault = None
+        try:
+            self._writing.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+            self._writing.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            fault = error
+        self._writing.execute("PRAGMA busy_timeout=0")
+        _call(loop, partial(self._work, loop, fault))
+
+    def _work(self, loop: asyncio.AbstractEventLoop, fault: sqlite3.Error | None = None) -> None:
+        """In the loop and in a transaction, unless that is the `fault`: do what waits."""
+        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_IN_A_COMMIT))]
+        outcome, self._apart = self._outcome_apart if self._apart else self._outcome, False
+        try:
+            if fault is not None:
+                raise fault
+            outcomes = [outcome(work) for work in batch]
+        except _Spoilt:
+            self._take_back()
+            self._waiting.extendleft(reversed(batch))
+            self._apart = True
+        except BaseException as error:
+            self._take_back()
+            _tell(batch, [_Failed(error)] * len(batch))
+        else:
+            self._steps.put(partial(self._commit, loop, batch, outcomes))
+            return
+        loop.call_soon(self._begin, loop)
+
+    def _commit(self, loop: asyncio.AbstractEventLoop, batch: list[_Work], outcomes: list[Any]) -> None:
+        """In the thread."""
+        try:
             self._writing.execute("COMMIT")
         except BaseException as fault:
+            self._take_back()
+            outcomes = [_Failed(fault)] * len(batch)
+        _call(loop, partial(_tell, batch, outcomes))
+        self._fold()
+        # Those that were told come first: what they ask next shares the next commit.
+        _call(loop, partial(loop.call_soon, self._begin, loop))
+
+    def _fold(self) -> None:
+        """While nobody waits for what was committed."""
+        changes = self._writing.total_changes
+        if not self._guest and changes - self._folded >= FOLD_AFTER:
+            self._folded = changes
+            # Another look at the log comes soon, and a commit that cannot be kept says so itself.
             with contextlib.suppress(sqlite3.Error):
-                if self._writing.in_transaction:
-                    self._writing.execute("ROLLBACK")
-            return [_Failed(fault)] * len(batch)
-        return outcomes
+                self._writing.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _take_back(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            if self._writing.in_transaction:
+                self._writing.execute("ROLLBACK")
 
     def _outcome(self, work: _Work) -> Any:
-        self._writing.execute("SAVEPOINT work")
+        """Most jobs that fail have changed nothing: a savepoint for each would only cost."""
+        before = self._writing.total_changes
         try:
-            value = work.job(self._writing)
+            return work.context.run(work.job, self._writing)
         except BaseException as fault:
             # A full disk, for one, makes SQLite take back the whole transaction: then all of it has failed.
+            if not self._writing.in_transaction:
+                raise
+            if self._writing.total_changes != before:
+                raise _Spoilt from fault
+            return _Failed(fault)
+
+    def _outcome_apart(self, work: _Work) -> Any:
+        self._writing.execute("SAVEPOINT work")
+        try:
+            value = work.context.run(work.job, self._writing)
+        except BaseException as fault:
             if not self._writing.in_transaction:
                 raise
             self._writing.execute("ROLLBACK TO work")
             value = _Failed(fault)
         self._writing.execute("RELEASE work")
         return value
+
+
+def _call(loop: asyncio.AbstractEventLoop, what: Callable[[], object]) -> None:
+    # A closed loop has nobody left to tell.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(what)
 
 
 def _connected(path: Path, **pragmas: str | int) -> sqlite3.Connection:

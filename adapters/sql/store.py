@@ -11,7 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from adapters.sql import glances, lanes, reads, writes
+from adapters.sql import glances, lanes, reads, shelf, writes
+from adapters.sql.firsts import Firsts
 from adapters.sql.migrate import faults, ready
 from adapters.sql.sqlite import Database
 from adapters.sql.url import is_postgres, postgres_url, sqlite_path
@@ -19,10 +20,11 @@ from bot.address import MessageRef
 from bot.auditor import Census, Counted
 from bot.clock import StageClock, real_now
 from bot.ports import Appended, Change, Cost, Decision, Notebook, Outbox, Outgoing, Seen, Store
+from bot.upkeep import Shelf
 from sla_core.events import Event, Opened
 
 
-class DeskStore(Store, Outbox, Notebook, Counted, Protocol):
+class DeskStore(Store, Outbox, Notebook, Counted, Shelf, Protocol):
     """All that the desk asks of a database, whichever it is."""
 
     on_change: Callable[[], None] | None
@@ -37,6 +39,7 @@ class SqliteStore:
         self.database = database
         self.on_change = on_change
         """Called in the loop after each change that was kept: tickets and messages may wait now."""
+        self._firsts = Firsts()
 
     async def close(self) -> None:
         """Finish what was begun and let go of the file. Writing afterwards raises RuntimeError."""
@@ -51,9 +54,18 @@ class SqliteStore:
 
     async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Seen:
         at = real_now()
-        return await self.database.write(
-            lambda db: writes.open_ticket(db, envelope, account, draft, at), self._kept
+        drafted: list[Change] = []
+
+        def noted(number: int) -> Change:
+            drafted.append(change := draft(number))
+            return change
+
+        kept = await self.database.write(
+            lambda db: writes.open_ticket(db, envelope, account, noted, at), self._kept
         )
+        if drafted and isinstance(opened := drafted[-1].events[0], Opened):
+            self._firsts.keep(kept.ticket, opened)
+        return kept
 
     async def append(self, envelope: str | None, change: Change) -> Appended | Seen:
         at = real_now()
@@ -76,7 +88,7 @@ class SqliteStore:
         return await self.database.write(lambda db: writes.wake(db, now, limit, but, decide, at), self._woken)
 
     async def openings(self, account: str, limit: int) -> list[tuple[str, Opened]]:
-        return glances.openings(self.database, account, limit)
+        return glances.openings(self.database, account, limit, self._firsts)
 
     async def unfinished(self, account: str | None, limit: int) -> list[str]:
         return await self.database.read(lambda db: reads.unfinished(db, account, limit))
@@ -129,6 +141,12 @@ class SqliteStore:
 
     async def forget(self, topic: str, key: str) -> None:
         await self.database.write(lambda db: writes.forget(db, topic, key))
+
+    async def forget_acts(self, before: datetime, limit: int) -> int:
+        return await self.database.write(lambda db: shelf.forget_acts(db, before, limit))
+
+    async def forget_notes(self, topic: str, now: datetime, before: datetime, limit: int) -> int:
+        return await self.database.write(lambda db: shelf.forget_notes(db, topic, now, before, limit))
 
     def _woken(self, keys: list[str]) -> None:
         if keys and self.on_change is not None:

@@ -95,10 +95,16 @@ class OutboxRow(SQLModel, table=True):
             postgresql_where=text("state = 'waiting'"),
         ),
         Index(
-            "outbox_edits",
+            "outbox_edited",
             "edits",
-            sqlite_where=text("state = 'waiting'"),
-            postgresql_where=text("state = 'waiting'"),
+            sqlite_where=text("state = 'waiting' AND edits IS NOT NULL"),
+            postgresql_where=text("state = 'waiting' AND edits IS NOT NULL"),
+        ),
+        Index(
+            "outbox_put_off",
+            "not_before",
+            sqlite_where=text("state = 'waiting' AND not_before IS NOT NULL"),
+            postgresql_where=text("state = 'waiting' AND not_before IS NOT NULL"),
         ),
         Index(
             "outbox_posted",
@@ -168,6 +174,7 @@ class InboxRow(SQLModel, table=True):
     """An act that was done, by its envelope; `at` is real time."""
 
     __tablename__ = "inbox"
+    __table_args__ = (Index("inbox_at", "at"),)
 
     envelope: str = Field(primary_key=True)
     ticket: str = Field(foreign_key="ticket.key")
@@ -191,6 +198,8 @@ class NoteRow(SQLModel, table=True):
     topic: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
     value: str
+    at: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    """Since when it is known to be there, where it is to be forgotten one day; 0: not known."""
 
 
 class StageRow(SQLModel, table=True):

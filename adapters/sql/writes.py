@@ -7,30 +7,37 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 
-import structlog
-
-from adapters.sql.codec import EVENTS, UnknownKind, recipient_text, say_text
+from adapters.sql import histories
+from adapters.sql.codec import EVENTS, recipient_text, say_text
 from adapters.sql.stage import begun, continued
 from adapters.sql.tables import micros
 from bot.clock import StageClock
 from bot.ports import Appended, Change, Conflict, Decision, Message, NoSuchTicket, Priority, Seen, trace_of
 from sla_core.events import Event
 
-log = structlog.get_logger(__name__)
+# Its turn is its id, which SQLite would name only afterwards. `WHERE true` sets the two clauses apart.
+_SAY = """
+    INSERT INTO outbox
+    (id, turn, key, ticket, lane, recipient, priority, thread, edits, effect, body, state, attempts,
+     created_at, trace)
+    SELECT next, next, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting', 0, ?, ?
+    FROM (SELECT 1 + coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0) AS next)
+    WHERE true ON CONFLICT (key) DO NOTHING
+"""
 
 
 def open_ticket(
     db: sqlite3.Connection, envelope: str, account: str, draft: Callable[[int], Change], at: datetime
 ) -> Appended | Seen:
     """Store.open. Raises what `draft` raises, and ValueError for a draft that cannot be an opening."""
-    if seen := _seen(db, envelope):
-        return seen
-    db.execute(
-        "INSERT INTO account_number (account, last) VALUES (?, 1)"
-        " ON CONFLICT (account) DO UPDATE SET last = last + 1",
-        (account,),
-    )
-    (number,) = db.execute("SELECT last FROM account_number WHERE account = ?", (account,)).fetchone()
+    seen, last = db.execute(
+        "SELECT (SELECT ticket FROM inbox WHERE envelope = ?),"
+        " (SELECT last FROM account_number WHERE account = ?)",
+        (envelope, account),
+    ).fetchone()
+    if seen is not None:
+        return Seen(seen)
+    number = (last or 0) + 1
     change = draft(number)
     if change.version != 0 or not change.events:
         raise ValueError(f"{change.ticket} cannot be opened: its draft is no ticket's first change")
@@ -49,6 +56,11 @@ def open_ticket(
     )
     if not made.rowcount:
         raise ValueError(f"{change.ticket} cannot be opened: there is one already")
+    db.execute(
+        "INSERT INTO account_number (account, last) VALUES (?, ?)"
+        " ON CONFLICT (account) DO UPDATE SET last = excluded.last",
+        (account, number),
+    )
     return _keep(db, envelope, change, at)
 
 
@@ -84,22 +96,28 @@ def wake(
 ) -> list[str]:
     """Store.wake."""
     due = db.execute(
-        "SELECT key FROM ticket WHERE wake_at <= ? ORDER BY wake_at, key LIMIT ?",
+        "SELECT key, version FROM ticket WHERE wake_at <= ? ORDER BY wake_at, key LIMIT ?",
         (micros(now), limit + len(but)),
     ).fetchall()
-    keys = [key for (key,) in due if key not in but][:limit]
-    for key in keys:
-        found = db.execute("SELECT kind, body FROM event WHERE ticket = ? ORDER BY seq", (key,)).fetchall()
-        try:
-            history = tuple(EVENTS.value(kind, body) for kind, body in found)
-        except ValueError as fault:
-            why = str(fault) if isinstance(fault, UnknownKind) else type(fault).__name__
-            log.error("a ticket cannot be read", ticket=key, why=why)
-            continue
-        change = decide(key, history)
+    claimed = [each for each in due if each[0] not in but][:limit]
+    for key, version in claimed:
+        history = _history(db, key, version)
+        change = None if history is None else decide(key, history)
         if change is not None:
             append(db, None, change, at)
-    return keys
+    return [key for key, _ in claimed]
+
+
+def _history(db: sqlite3.Connection, ticket: str, version: int) -> tuple[Event, ...] | None:
+    """None: it cannot be read, or not be relied on."""
+    asked = "SELECT seq, kind, body FROM event WHERE ticket = ? ORDER BY seq"
+    try:
+        return histories.history(ticket, version, db.execute(asked, (ticket,)).fetchall())
+    except sqlite3.OperationalError as fault:
+        if not histories.is_undecodable(fault):
+            raise
+        histories.cannot_be_read(ticket, fault)
+        return None
 
 
 def _seen(db: sqlite3.Connection, envelope: str) -> Seen | None:
@@ -126,9 +144,7 @@ def _event(ticket: str, seq: int, event: Event) -> tuple[str, int, int, str, str
 
 def _say(db: sqlite3.Connection, message: Message, trace: str, at: datetime) -> None:
     row = db.execute(
-        "INSERT INTO outbox"
-        " (key, ticket, lane, recipient, priority, thread, edits, effect, body, state, attempts, created_at,"
-        " trace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting', 0, ?, ?) ON CONFLICT (key) DO NOTHING",
+        _SAY,
         (
             message.key,
             message.ticket,
@@ -143,10 +159,7 @@ def _say(db: sqlite3.Connection, message: Message, trace: str, at: datetime) -> 
             trace,
         ),
     )
-    if not row.rowcount or row.lastrowid is None:
-        return
-    db.execute("UPDATE outbox SET turn = id WHERE id = ?", (row.lastrowid,))
-    if message.edits is not None:
+    if row.rowcount and message.edits is not None and row.lastrowid is not None:
         _supersede(db, row.lastrowid, message, message.edits)
 
 

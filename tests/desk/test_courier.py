@@ -17,7 +17,7 @@ from bot.bell import Bell
 from bot.clock import WallClock
 from bot.courier import FIRST_PAUSE, LONGEST_PAUSE, Courier
 from bot.desk.core import Desk
-from bot.ports import Card, Message, Never, NotNow, Priority
+from bot.ports import LONGEST_SHUT, Card, Cost, Message, Never, NotNow, Priority
 from bot.views import Audience, Notice, View
 from sla_core.events import Undelivered
 from tests.harness import ACME, ALICE, BOB, NO_CLOCK, S2, TRIAGE, DeskInMemory, FakeChat, open_desk
@@ -78,6 +78,18 @@ async def test_a_busy_place_is_left_alone_for_as_long_as_it_asks(tmp_path: Path)
     desk.clock.at += timedelta(seconds=8)
     await desk.deliver()
     assert desk.face(key).key == key
+
+
+async def test_a_platform_that_asks_for_a_day_is_asked_again_sooner(tmp_path: Path) -> None:
+    """So that a bucket that is shut for longer can be told for what a clock set back has left."""
+    desk, store = await parked_desk(tmp_path)
+    desk.chat.prices = (Cost("posts", timedelta(seconds=1), 9),)
+    desk.chat.failures.append(NotNow("ratelimited", after=86400))
+    await desk.submits(ALICE, "Bills are slow", S2)
+    assert store.buckets["posts"].shut_until == desk.clock.now() + LONGEST_SHUT
+    desk.clock.at += LONGEST_SHUT
+    await desk.deliver()
+    assert len(desk.heard(ACME)) == len(desk.heard(TRIAGE)) == 1
 
 
 async def test_the_pause_doubles_up_to_a_limit(tmp_path: Path) -> None:

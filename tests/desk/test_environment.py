@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
+from datetime import time
 from pathlib import Path
 
 import pytest
@@ -263,3 +264,19 @@ def test_unsigned_teams_requests_are_for_this_machine_only(
 def test_what_is_this_machine() -> None:
     assert all(map(is_loopback, ("localhost", "127.0.0.1", "127.255.0.9", "::1")))
     assert not any(map(is_loopback, ("", "slack.com", "0.0.0.0", "10.0.0.1", "localhost.evil", "::2")))
+
+
+def test_the_pager_is_not_tested_unless_it_is_asked_for() -> None:
+    assert read_environment().drill_at is None
+
+
+def test_a_time_of_day_for_the_test_of_the_pager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert faults(tmp_path, monkeypatch, FRONTLINE_DRILL="09:30") == []
+    assert read_environment().drill_at == time(9, 30)
+
+
+@pytest.mark.parametrize("text", ["9", "24:00", "9:00", "09:60", "09:00+01:00", "daily"])
+def test_no_time_of_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    (fault,) = faults(tmp_path, monkeypatch, FRONTLINE_DRILL=text)
+    cure = "write it in UTC, such as 09:00, or unset it"
+    assert fault == f'environment: FRONTLINE_DRILL: "{text}" is no time of day; {cure}'

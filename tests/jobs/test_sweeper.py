@@ -10,6 +10,7 @@ import pytest
 
 from bot.bell import Bell
 from bot.clock import WallClock, real_now
+from bot.rests import Rests
 from bot.sweeper import Sweeper
 
 
@@ -19,6 +20,7 @@ class Lanes:
     def __init__(self) -> None:
         self.ready: list[str] = []
         self.going_on = asyncio.Event()
+        self.rests = Rests(WallClock())
 
     async def lanes(self, ready_at: object, limit: int) -> list[str]:
         return self.ready[:limit]

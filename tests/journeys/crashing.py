@@ -64,8 +64,8 @@ class Wire:
 class Process:
     """Whose calls these are; once it is dead, what it still had in flight dies with it."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire, self._dead = wire, False
+    def __init__(self, wire: Wire, dies: Callable[[], object] = lambda: None) -> None:
+        self._wire, self._dies, self._dead = wire, dies, False
 
     def step(self) -> None:
         if self._dead:
@@ -74,6 +74,7 @@ class Process:
             self._wire.step()
         except Crash:
             self._dead = True
+            self._dies()
             raise
 
 
@@ -84,16 +85,18 @@ class Wired:
         self._port, self._process = port, process
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._port, name)
+        found, step = getattr(self._port, name), self._process.step
         if name in SYNCHRONOUS:
             return found
 
         async def call(*args: Any, **more: Any) -> Any:
-            self._process.step()
+            step()
             result = await found(*args, **more)
-            self._process.step()
+            step()
             return result
 
+        # So that it is found at once the next time.
+        setattr(self, name, call)
         return call
 
 

@@ -1,36 +1,78 @@
-"""The SQLite store without its threads, for virtual time; and what it holds, as the memory store shows it."""
+"""The SQLite store in memory and without its threads, for virtual time."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, StaticPool, create_engine
+from sqlalchemy import Connection
+from sqlalchemy.dialects.sqlite import dialect
+from sqlalchemy.sql import ClauseElement
 
-from adapters.sql.codec import EVENTS, recipient_of, say_of
 from adapters.sql.migrate import ready
 from adapters.sql.sqlite import Database
 from adapters.sql.store import SqliteStore
 from adapters.sql.tables import instant
-from bot.address import MessageRef, Place
-from bot.ports import Message, Priority
-from tests.memory_store import Said, Ticket
+from tests.memory_store import MemoryStore
 
 T = TypeVar("T")
+
+_compiled = cache(lambda statement: str(statement.compile(dialect=dialect(paramstyle="named"))))
+"""As each is one object for ever, it is compiled once for all databases."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """As much of SQLAlchemy's connection as the desk's questions need: the same SQL, a third of the price."""
+
+    connection: sqlite3.Connection
+
+    def execute(self, statement: ClauseElement, given: Mapping[str, object] | None = None) -> _Found:
+        return _Found(self.connection.execute(_compiled(statement), given or {}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    rows: sqlite3.Cursor
+
+    def scalars(self) -> Iterator[Any]:
+        return (row[0] for row in self.rows)
+
+    def scalar(self) -> Any:
+        row = self.rows.fetchone()
+        return None if row is None else row[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message as the store keeps it, as far as it can be looked at without reading what it says."""
+
+    key: str
+    lane: str
+    priority: int
+    turn: int
+    state: str
+    edits: str | None
 
 
 class Inline(Database):
     """Every job a transaction of its own, at once."""
 
-    def __init__(self, path: Path) -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None)
-        self.connection.execute("PRAGMA synchronous=OFF")
-        self.engine = create_engine(
-            "sqlite://", creator=lambda: self.connection, poolclass=StaticPool, isolation_level="AUTOCOMMIT"
+    def __init__(self, tables: bytes) -> None:
+        # Whichever thread collects the garbage closes it.
+        self.connection = sqlite3.connect(
+            ":memory:", isolation_level=None, cached_statements=256, check_same_thread=False
         )
-        self.reading = self.engine.connect()
+        self.connection.deserialize(tables)
+        self.connection.execute("PRAGMA foreign_keys=ON")
+        self.reading: Any = _Reading(self.connection)
 
     async def write(
         self, job: Callable[[sqlite3.Connection], T], committed: Callable[[T], None] | None = None
@@ -53,57 +95,57 @@ class Inline(Database):
         return self.connection.execute(statement, given).fetchall()
 
     async def close(self) -> None:
-        self.reading.close()
-        self.engine.dispose()
+        self.connection.close()
+
+    def __del__(self) -> None:
         self.connection.close()
 
 
 class InlineSqlite(SqliteStore):
-    """A new file's store, with the memory store's windows into it."""
+    """The store of a database of its own, new or a copy, with windows into it."""
 
-    def __init__(self, path: Path) -> None:
-        ready(path)
-        self._inline = Inline(path)
+    def __init__(self, tables: bytes | None = None) -> None:
+        self._inline = Inline(tables or _tables())
         super().__init__(self._inline)
 
-    def _rows(self, statement: str) -> list[tuple[Any, ...]]:
-        return self._inline.connection.execute(statement).fetchall()
+    def __deepcopy__(self, _: object) -> InlineSqlite:
+        return InlineSqlite(self._inline.connection.serialize())
 
-    @property
-    def inbox(self) -> dict[str, str]:
-        return dict(self._rows("SELECT envelope, ticket FROM inbox"))
+    def kept(self) -> list[Kept]:
+        rows = self._inline.glance("SELECT key, lane, priority, turn, state, edits FROM outbox", {})
+        return [Kept(*row) for row in rows]
 
-    @property
-    def by_key(self) -> dict[str, Ticket]:
-        found = {
-            key: Ticket(account, number, [], None if wake is None else instant(wake), bool(closed))
-            for key, account, number, wake, closed in self._rows(
-                "SELECT key, account, number, wake_at, closed FROM ticket"
+    def clocks(self) -> dict[str, tuple[datetime | None, bool]]:
+        """When each ticket is woken next, and whether it is closed."""
+        rows = self._inline.glance("SELECT key, wake_at, closed FROM ticket ORDER BY key", {})
+        return {key: (None if wake is None else instant(wake), bool(closed)) for key, wake, closed in rows}
+
+
+class WatchedMemory(MemoryStore):
+    """The memory store with the same windows."""
+
+    def kept(self) -> list[Kept]:
+        return [
+            Kept(
+                said.message.key,
+                said.message.lane,
+                said.message.priority,
+                said.turn,
+                said.state,
+                said.message.edits,
             )
-        }
-        for key, kind, body in self._rows("SELECT ticket, kind, body FROM event ORDER BY ticket, seq"):
-            found[key].events.append(EVENTS.value(kind, body))
-        return found
+            for said in self.outbox.values()
+        ]
 
-    @property
-    def outbox(self) -> dict[str, Said]:
-        return {
-            row[2]: Said(row[0], row[1], _message(row[2:10]), row[10], ref=_ref(*row[11:]))
-            for row in self._rows(
-                "SELECT id, turn, key, ticket, recipient, body, priority, thread, edits, effect, state,"
-                " ref_place, ref_direct, ref_id FROM outbox"
-            )
-        }
+    def clocks(self) -> dict[str, tuple[datetime | None, bool]]:
+        return {key: (ticket.wake_at, ticket.closed) for key, ticket in sorted(self.by_key.items())}
 
 
-def _message(row: tuple[Any, ...]) -> Message:
-    key, ticket, recipient, body, priority, thread, edits, effect = row
-    to, say = recipient_of(recipient), say_of(body)
-    return Message(key, ticket, to, say, Priority(priority), thread, edits, effect)
-
-
-def _ref(place: str | None, direct: int | None, id_: str | None) -> MessageRef | None:
-    if place is None or id_ is None:
-        return None
-    platform, _, channel = place.partition(":")
-    return MessageRef(Place(platform, channel, bool(direct)), id_)
+@cache
+def _tables() -> bytes:
+    """An empty database of this version: the migrations run once, and not for every desk."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        ready(path)
+        with closing(sqlite3.connect(path)) as made:
+            return made.serialize()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,19 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.sql.store import connect
-from bot.settings import DeskSettings, load_desk
-from tests.journeys.crashing import FILE, SCENARIOS, TAKEN_OVER_AFTER, Scenario, Story, is_breached, opened
+from bot.settings import DeskSettings
+from tests.harness import Records
+from tests.journeys.crashing import SCENARIOS, TAKEN_OVER_AFTER, Scenario, Story, is_breached, opened
+from tests.journeys.inline_sqlite import InlineSqlite
+from tests.memory_store import MemoryStore
 
 
-@pytest.fixture
-def desk_settings(tmp_path: Path) -> DeskSettings:
-    path = tmp_path / "frontline.toml"
-    path.write_text(FILE, encoding="utf-8")
-    return load_desk(path)
-
-
-async def before(desk_settings: DeskSettings, scenario: Scenario, tells: bool) -> Story:
-    story = Story(desk_settings)
+async def before(desk_settings: DeskSettings, scenario: Scenario, store: Records, tells: bool) -> Story:
+    story = Story(desk_settings, store)
     story.chat.tells = tells
     await scenario.before(story)
     return story
@@ -60,8 +57,11 @@ async def killed_at_each(scenario: Scenario, begun: Story) -> tuple[int, int]:
     return calm.wire.steps, said_twice
 
 
+@pytest.mark.parametrize("store", [MemoryStore, pytest.param(InlineSqlite, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("tells", [True, False], ids=["tells", "cannot tell"])
-async def test_killed_at_every_step(desk_settings: DeskSettings, tells: bool) -> None:
+async def test_killed_at_every_step(
+    desk_settings: DeskSettings, store: Callable[[], Records], tells: bool
+) -> None:
     """engine.md test 2, every scenario: enumerated, not sampled.
 
     Where the platform can tell what has arrived nothing is said twice; where it cannot, that which was in
@@ -69,7 +69,7 @@ async def test_killed_at_every_step(desk_settings: DeskSettings, tells: bool) ->
     """
     runs, said_twice = 0, 0
     for name, scenario in SCENARIOS.items():
-        begun = await before(desk_settings, scenario, tells)
+        begun = await before(desk_settings, scenario, store(), tells)
         told, again = await killed_at_each(scenario, begun)
         assert told >= 20, name
         runs, said_twice = runs + told, said_twice + again
@@ -101,7 +101,7 @@ async def test_killed_again_and_again(desk_settings: DeskSettings, fatal: set[in
 
 
 async def test_killed_over_the_real_store(desk_settings: DeskSettings, tmp_path: Path) -> None:
-    """The same on SQLite, each crash with a new file."""
+    """The same on SQLite with its threads, each crash with a new file."""
     calm = Story(desk_settings)
     await a_life(calm)
     for step in range(1, calm.wire.steps + 1, calm.wire.steps // 6):

@@ -155,6 +155,15 @@ async def test_what_is_urgent_is_let_through_at_least_as_soon(house: House) -> N
         assert all(cost.every > timedelta(0) and cost.burst >= 1 for cost in countdown.values())
 
 
+async def test_countdowns_of_one_workspace_are_paid_from_one_purse(house: House) -> None:
+    """Else thousands of cards would each find out alone that a limit is used up."""
+    purses = [
+        house.ours.costs(place, MessageRef(place, "1"), Priority.COUNTDOWN)[-1:]
+        for place in (house.channel, house.triage)
+    ]
+    assert purses[0] == purses[1]
+
+
 async def test_asked_to_wait(house: House) -> None:
     root = await house.ours.post(house.channel, HELLO, None)
     for call in ("post", "update"):

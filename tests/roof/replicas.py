@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections import Counter
 from pathlib import Path
@@ -45,13 +46,19 @@ class Replicas(House):
             await gate.close()
         await super().__aexit__(None, None, None)
 
-    async def joined(self, number: int = 1) -> None:
-        """So many more replicas."""
-        for _ in range(number):
-            gate = Gate(self.slack)
+    async def joined(self, number: int = 1, **other: str) -> None:
+        """So many more replicas, all at once."""
+        gates = [Gate(self.slack) for _ in range(number)]
+        for gate in gates:
             await gate.open()
-            self.gates.append(gate)
-            self.desks.append(await Serving.start(self.folder, **self.environment, SLACK_API_URL=gate.url))
+        given = self.environment | other
+        self.gates += gates
+        async with asyncio.TaskGroup() as group:
+            starting = [
+                group.create_task(Serving.start(self.folder, **given | {"SLACK_API_URL": gate.url}))
+                for gate in gates
+            ]
+        self.desks += [task.result() for task in starting]
         self.turn()
 
     @property

@@ -6,10 +6,13 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from bot.clock import real_now
 from demo.slack import Message, Person
 from sla_core.events import Breached, Opened, Warned
 from tests.harness import S2
@@ -103,6 +106,58 @@ async def test_a_frozen_one_that_thaws_says_nothing_twice(server: Postgres, tmp_
             assert await desk.stop() == 0
 
 
+def cut_ears(database: str) -> int:
+    """End every connection on which somebody waits to be notified; how many there were."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        cursor = connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND query ILIKE 'LISTEN %'"
+        )
+        return len(cursor.fetchall())
+
+
+async def test_whose_ears_are_cut_off_goes_on_and_grows_new_ones(server: Postgres, tmp_path: Path) -> None:
+    """engine.md 5: again and again, in the middle of a talk."""
+    async with Replicas(tmp_path, server.fresh()) as house:
+        await house.joined(2)
+        card = await house.opened(S2, "Bills are slow")
+        await house.in_hand(card)
+        for step in range(3):
+            async with asyncio.timeout(SCENE):
+                while not await asyncio.to_thread(cut_ears, house.database):
+                    await asyncio.sleep(0.1)
+            await replies(house, card, f"Step {step}")
+            words = f"Step {step}"
+            await house.until(lambda words=words: any(words in text for text in house.thread(card)))
+        assert Counter(word for text in house.thread(card) for word in text.split() if word.isdigit()) == {
+            "0": 1,
+            "1": 1,
+            "2": 1,
+        }
+        for desk in house.desks:
+            assert await desk.stop() == 0
+
+
+async def test_together_they_test_the_pager_once_a_day(server: Postgres, tmp_path: Path) -> None:
+    """engine.md 12, complaint 36: all come up at once, hours after it was due."""
+    due = f"{real_now() - timedelta(hours=12):%H:00}"
+    async with Replicas(tmp_path, server.fresh()) as house:
+        await house.joined()
+        await house.opened(S2, "Bills are slow")
+
+        def tests() -> int:
+            return sum(
+                house.text(message).startswith("Test of the pager, ") for message in house.triage.messages
+            )
+
+        await house.joined(3, FRONTLINE_DRILL=due)
+        await house.until(tests)
+        await asyncio.sleep(2 * SWEEP)
+        assert tests() == 1
+        for desk in house.desks:
+            assert await desk.stop() == 0
+
+
 async def storm(server: Postgres, folder: Path, tickets: int, kills: int, restarts: int) -> None:
     """Everyone asks at once, through any replica; replicas are killed and replaced, PostgreSQL restarts."""
     async with Replicas(folder, server.fresh(), speed=1200) as house:
@@ -111,15 +166,12 @@ async def storm(server: Postgres, folder: Path, tickets: int, kills: int, restar
         house.acme.members.extend(person.id for person in crowd)
 
         async def asks(person: Person) -> None:
-            for _ in range(20):
+            while True:
                 house.turn()
-                reply = await house.slack.command(
-                    person, house.acme, "/support", f"Trouble of {person.real_name}"
-                )
+                await house.slack.command(person, house.acme, "/support", f"Trouble of {person.real_name}")
                 if house.slack.modal_of(person) and (await house.slack.submit(person, dict(S2))).closed:
                     return
                 await asyncio.sleep(0.3)
-            raise AssertionError(f"{person.real_name} could not ask: {reply}")
 
         asking = asyncio.gather(*map(asks, crowd))
         for nth in range(max(kills, restarts)):
@@ -130,7 +182,8 @@ async def storm(server: Postgres, folder: Path, tickets: int, kills: int, restar
             if nth < restarts:
                 await asyncio.sleep(1)
                 await asyncio.to_thread(server.restart)
-        await asking
+        async with asyncio.timeout(SCENE):
+            await asking
         calm = time.monotonic()
 
         def told(card: Message) -> list[list[str]]:
@@ -178,4 +231,5 @@ async def test_a_storm_with_a_kill_and_a_restart(server: Postgres, tmp_path: Pat
 
 @pytest.mark.soak
 async def test_a_long_storm(server: Postgres, tmp_path: Path) -> None:
-    await storm(server, tmp_path, tickets=30, kills=6, restarts=6)
+    """engine.md 3, 5, with people who write meanwhile."""
+    await storm(server, tmp_path, tickets=30, kills=10, restarts=20)

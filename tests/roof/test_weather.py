@@ -8,15 +8,17 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
 
+from bot.clock import real_now
 from bot.metrics import REGISTRY
 from sla_core.events import Acknowledged, Breached, CustomerWrote, Opened
 from tests.harness import S1, S2
-from tests.roof.house import House
+from tests.roof.house import SCENE, House
 from tests.roof.process import SECRET, TOKEN, Serving
 from tests.roof.storm import WORD, Storm
 
@@ -286,3 +288,26 @@ async def test_what_operators_see(tmp_path: Path) -> None:
         assert await house.stopped() == 0
         house.says_nothing_private()
         assert not any(word in str(lines) for word in (WORD, TOKEN, SECRET))
+
+
+async def test_the_pager_is_tested_once_a_day(tmp_path: Path) -> None:
+    """engine.md 12, FRONTLINE_DRILL: through the whole real path; a restart is no new day."""
+    half_a_day_ago = f"{real_now() - timedelta(hours=12):%H:00}"
+    async with House(tmp_path) as house:
+        await house.opens()
+        await house.opened(S2, "Bills are slow")
+        began = time.time()
+
+        def tests() -> int:
+            words = f"Test of the pager, {half_a_day_ago} UTC: nothing to do."
+            return sum(house.text(message) == words for message in house.triage.messages)
+
+        for _ in range(2):
+            assert await house.stopped() == 0
+            await house.opens(FRONTLINE_DRILL=half_a_day_ago)
+            await house.until(tests)
+            async with asyncio.timeout(SCENE):
+                while (await metrics_of(house))["frontline_drill_timestamp_seconds"] < began:
+                    await asyncio.sleep(0.05)
+        assert tests() == 1
+        assert await house.stopped() == 0

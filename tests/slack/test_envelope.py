@@ -1,4 +1,4 @@
-"""Where a request came from: each kind of request says it in other keys, and shared channels in other ones again."""
+"""Where a request came from: each kind says it in other keys, and shared channels in other ones again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ PRESS = {
     "user": {"id": "U1", "team_id": "T2"},
     "channel": {"id": "C1"},
 }
-EVENT = {"type": "event_callback", "team_id": "T1", "event": {"type": "message", "channel": "C1", "user": "U1"}}
+EVENT = {
+    "type": "event_callback",
+    "team_id": "T1",
+    "event": {"type": "message", "channel": "C1", "user": "U1"},
+}
 SHARED = EVENT | {
     "team_id": "T2",
     "enterprise_id": "E2",

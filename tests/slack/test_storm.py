@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -12,15 +15,18 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 import pytest
+import structlog
 
+from adapters.sql.store import DeskStore, SqliteStore, connect
+from adapters.web.server import Handler
 from bot.address import MessageRef, Place
 from bot.desk.routes import dispatch
-from bot.ports import Card
 from bot.views import Audience
+from bot.voice import card_key
 from demo.slack import Message
 from demo.slack.payloads import envelope, message_event
 from demo.slack.wire import FORM
-from sla_core.events import CustomerWrote, Opened
+from sla_core.events import CustomerWrote, Event, Opened
 from tests.slack import forged
 from tests.slack.bent import JSON, Bent, Raw
 from tests.slack.shop import ANSWERS, Shop, shop
@@ -28,6 +34,17 @@ from tests.slack.shop import ANSWERS, Shop, shop
 SEED = 20260320
 TIMES, AT_ONCE = 4, 50
 MOST_TRIES = 8
+LONG = "x" * 3000
+COUNTS = [200, pytest.param(10_000, marks=pytest.mark.soak)]
+
+
+@pytest.fixture(autouse=True)
+def _silence() -> Iterator[None]:
+    """Each request would be a line, each that is refused a hundred."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.configure(**before)
 
 
 @dataclass
@@ -35,8 +52,10 @@ class Storm:
     """What is sent, and what must come of it."""
 
     at: Shop
+    store: DeskStore
+    receive: Handler
     bodies: list[Bent] = field(default_factory=list)
-    texts: set[str] = field(default_factory=set)
+    texts: list[str] = field(default_factory=list)
     summaries: set[str] = field(default_factory=set)
     mentions: set[str] = field(default_factory=set)
 
@@ -46,84 +65,176 @@ class Storm:
     def interaction(self, payload: dict[str, Any]) -> None:
         self.bodies.append(Bent(urlencode({"payload": json.dumps(payload)}).encode(), FORM))
 
+    def asks(self, number: int, version: str) -> None:
+        """A form that opens a ticket."""
+        context = {"place": "slack:C0ACME", "version": version}
+        values = {"summary": f"Opened {number}", "request": ["incident"], "production": ["minor"]}
+        values |= {"privacy": ["no"], "known": ["new"]}
+        self.summaries.add(f"Opened {number}")
+        who = self.at.people["external"]
+        self.interaction(forged.sent(self.at, who, "T0ACME", "intake", context, values))
 
-async def tickets(at: Shop, many: int) -> list[str]:
-    """As many, each with its card on record in the customer's channel."""
-    ines = at.people["internal"]
-    for number in range(many):
-        await at.slack.command(ines, at.acme, "/support", f"Ticket {number}")
-        assert (await at.slack.submit(ines, ANSWERS)).sent
-    for said in list(at.store.outbox.values()):
-        card = said.message
-        if isinstance(card.say, Card) and card.say.audience is Audience.CUSTOMER and not card.edits:
-            root = Message(at.acme.id, at.slack.world.next_ts(), at.slack.bot.id, card.ticket)
-            at.slack.world.add(root)
-            await at.store.sent(card.key, MessageRef(Place("slack", at.acme.id), root.ts))
-    return sorted(at.store.by_key)
+    def replies(self, root: Message, text: str) -> None:
+        """In a ticket's thread."""
+        world, who = self.at.slack.world, self.at.people["external"]
+        said = Message(root.channel, world.next_ts(), who.id, text, thread_ts=root.ts)
+        self.texts.append(text)
+        self.event(envelope(world, message_event(world, said), who.id))
 
+    def calls_us(self, text: str) -> None:
+        """A mention in the channel, which is answered with an offer in its thread."""
+        world, who = self.at.slack.world, self.at.people["external"]
+        said = Message(self.at.acme.id, world.next_ts(), who.id, f"{self.at.slack.mention} {text}")
+        world.add(said)
+        self.mentions.add(said.ts)
+        self.event(envelope(world, message_event(world, said, "app_mention"), who.id))
 
-def gather(at: Shop, keys: list[str], count: int) -> Storm:
-    """Replies in threads, forms, new tickets, mentions."""
-    storm, world = Storm(at), at.slack.world
-    xenia, acme = at.people["external"], at.acme
-    roots = {m.text: m for m in acme.messages if m.user == at.slack.bot.id and m.text in keys}
-    version = cast(Opened, at.store.by_key[keys[0]].events[0]).version
-    for number in range(count):
-        key, text = keys[number % len(keys)], f"words {number}"
-        match number % 10:
-            case 0:
-                said = Message(acme.id, world.next_ts(), xenia.id, f"{at.slack.mention} {text}")
-                world.add(said)
-                storm.mentions.add(said.ts)
-                storm.event(envelope(world, message_event(world, said, "app_mention"), xenia.id))
-            case 1:
-                context = {"place": "slack:C0ACME", "version": version}
-                values = {"summary": f"Opened {number}", "request": ["incident"], "production": ["minor"]}
-                values |= {"privacy": ["no"], "known": ["new"]}
-                storm.summaries.add(f"Opened {number}")
-                storm.interaction(forged.sent(at, xenia, "T0ACME", "intake", context, values))
-            case 2 | 3:
-                context = {"place": "slack:C0ACME", "ticket": key}
-                storm.texts.add(text)
-                storm.interaction(forged.sent(at, xenia, "T0ACME", "add_details", context, {"text": text}))
-            case _:
-                said = Message(acme.id, world.next_ts(), xenia.id, text, thread_ts=roots[key].ts)
-                world.add(said)
-                storm.texts.add(text)
-                storm.event(envelope(world, message_event(world, said), xenia.id))
-    return storm
+    def offers(self) -> Counter[str | None]:
+        """How many stand under each message."""
+        return Counter(m.thread_ts for m in self.at.ours_in(self.at.acme) if m.thread_ts in self.mentions)
 
+    async def hears(self, body: Bent, retry: int = 0) -> int:
+        """The status that Slack gets for it."""
+        headers = body.signed(self.at.slack.signing_secret)
+        if retry:
+            headers |= {"X-Slack-Retry-Num": str(retry), "X-Slack-Retry-Reason": "http_timeout"}
+        response = await self.receive(cast(Any, Raw(body.body, headers)))
+        return response.status
 
-@pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.soak)])
-async def test_each_act_is_done_once(tmp_path: Path, count: int) -> None:
-    async with shop(tmp_path) as at:
-        storm = gather(at, await tickets(at, max(3, count // 10)), count)
-        receive = {path: hear for _, path, hear in at.ours.routes(dispatch(at.desk))}["/slack/events"]
-        chance, secret = Random(SEED), at.slack.signing_secret
-        waiting = [(body, retry) for body in storm.bodies for retry in range(TIMES)]
-        chance.shuffle(waiting)
+    async def breaks(self) -> None:
+        """Each body so often, once without the header of a retry; in any order, and refused ones again."""
+        waiting = [(body, retry) for body in self.bodies for retry in range(TIMES)]
+        Random(SEED).shuffle(waiting)
 
         async def sender() -> None:
             while waiting:
                 body, retry = waiting.pop()
-                headers = body.signed(secret)
-                if retry:
-                    headers |= {"X-Slack-Retry-Num": str(retry), "X-Slack-Retry-Reason": "http_timeout"}
-                response = await receive(cast(Any, Raw(body.body, headers)))
-                if response.status == 503:
+                status = await self.hears(body, retry)
+                if status == 503:
                     assert retry < MOST_TRIES
                     waiting.insert(0, (body, retry + 1))
                 else:
-                    assert response.status == 200
+                    assert status == 200
 
         await asyncio.gather(*(sender() for _ in range(AT_ONCE)))
-        await at.ours.settle()
-        events = [event for ticket in at.store.by_key.values() for event in ticket.events]
+        await self.at.ours.settle()
+
+    async def histories(self) -> dict[str, tuple[Event, ...]]:
+        return {key: await self.store.load(key) for key in await self.store.tickets("acme")}
+
+
+@asynccontextmanager
+async def a_shop(tmp_path: Path) -> AsyncIterator[Storm]:
+    """Before the real tables."""
+    async with shop(tmp_path) as at, connect(f"sqlite:///{tmp_path}/storm.db") as store:
+        at.desk.store = at.desk.notebook = store
+        routes = {path: handler for _, path, handler in at.ours.routes(dispatch(at.desk))}
+        yield Storm(at, store, routes["/slack/events"])
+
+
+async def tickets(storm: Storm, many: int) -> dict[str, Message]:
+    """As many, each with its card on record in the customer's channel."""
+    at = storm.at
+    ines = at.people["internal"]
+    for number in range(many):
+        await at.slack.command(ines, at.acme, "/support", f"Ticket {number}")
+        assert (await at.slack.submit(ines, ANSWERS)).sent
+    roots = {}
+    for key in sorted(await storm.store.tickets("acme")):
+        roots[key] = Message(at.acme.id, at.slack.world.next_ts(), at.slack.bot.id, key)
+        at.slack.world.add(roots[key])
+        ref = MessageRef(Place("slack", at.acme.id), roots[key].ts)
+        await storm.store.sent(card_key(key, Audience.CUSTOMER), ref)
+    return roots
+
+
+def version_of(storm: Storm) -> str:
+    """Of the policy that a ticket is opened under today."""
+    at = storm.at
+    return at.desk.directory.policy_on(at.clock.now().date()).version
+
+
+def gather(storm: Storm, roots: dict[str, Message], count: int) -> None:
+    """Replies in threads, forms, new tickets, mentions."""
+    xenia = storm.at.people["external"]
+    keys, version = list(roots), version_of(storm)
+    for number in range(count):
+        key, text = keys[number % len(keys)], f"words {number}"
+        match number % 10:
+            case 0:
+                storm.calls_us(text)
+            case 1:
+                storm.asks(number, version)
+            case 2 | 3:
+                context = {"place": "slack:C0ACME", "ticket": key}
+                storm.texts.append(text)
+                storm.interaction(
+                    forged.sent(storm.at, xenia, "T0ACME", "add_details", context, {"text": text})
+                )
+            case _:
+                storm.replies(roots[key], text)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+async def test_each_act_is_done_once(tmp_path: Path, count: int) -> None:
+    async with a_shop(tmp_path) as storm:
+        gather(storm, await tickets(storm, max(3, count // 10)), count)
+        await storm.breaks()
+        events = [event for history in (await storm.histories()).values() for event in history]
         wrote = Counter(event.text for event in events if isinstance(event, CustomerWrote))
         opened = Counter(event.summary for event in events if isinstance(event, Opened))
         assert wrote == Counter(storm.texts)
         assert {name: times for name, times in opened.items() if name.startswith("Opened")} == dict.fromkeys(
             storm.summaries, 1
         )
-        offers = Counter(m.thread_ts for m in at.ours_in(at.acme) if m.thread_ts in storm.mentions)
-        assert offers == Counter(storm.mentions)
+        assert storm.offers() == Counter(storm.mentions)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+async def test_each_form_is_one_ticket(tmp_path: Path, count: int) -> None:
+    """engine.md 6: as many tickets as there were forms, numbered without a gap."""
+    async with a_shop(tmp_path) as storm:
+        version = version_of(storm)
+        for number in range(count):
+            storm.asks(number, version)
+        await storm.breaks()
+        histories = await storm.histories()
+        assert set(histories) == {f"ACME-{number}" for number in range(1, count + 1)}
+        opened = [event for history in histories.values() for event in history if isinstance(event, Opened)]
+        assert Counter(event.summary for event in opened) == Counter(storm.summaries)
+
+
+async def test_an_offer_whose_answer_was_lost_is_made_once(tmp_path: Path) -> None:
+    """Even where the event comes again as if for the first time."""
+    async with a_shop(tmp_path) as storm:
+        storm.calls_us("It is slow")
+        storm.at.slack.fail_next("chat.postMessage", accept_then_drop=True)
+        assert [await storm.hears(storm.bodies[0]) for _ in range(3)] == [503, 200, 200]
+        assert storm.offers() == Counter(storm.mentions)
+
+
+async def test_what_a_full_disk_does_not_take_is_not_acknowledged(tmp_path: Path) -> None:
+    """engine.md 5: Slack sends it again, and when there is space it is kept once."""
+    async with a_shop(tmp_path) as storm:
+        assert isinstance(storm.store, SqliteStore)
+        database = storm.store.database
+
+        async def limit(pages: int) -> None:
+            await database.write(lambda db: db.execute(f"PRAGMA max_page_count={pages}").fetchone())
+
+        async def texts() -> Counter[str]:
+            events = [event for history in (await storm.histories()).values() for event in history]
+            return Counter(event.text for event in events if isinstance(event, CustomerWrote))
+
+        (root,) = (await tickets(storm, 1)).values()
+        for number in range(4):
+            storm.replies(root, f"{number} {LONG}")
+        await limit(await database.write(lambda db: db.execute("PRAGMA page_count").fetchone()[0]))
+        statuses = [await storm.hears(body) for body in storm.bodies]
+        assert statuses.count(503) >= 3
+        taken = [text for text, status in zip(storm.texts, statuses, strict=True) if status == 200]
+        assert await texts() == Counter(taken)
+
+        await limit(100_000)
+        assert [await storm.hears(body, retry=1) for body in storm.bodies] == [200] * 4
+        assert await texts() == Counter(storm.texts)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from bot.address import Place, UserRef
+from bot.address import MessageRef, Place, UserRef
 from bot.exchange import Ask, Command, Posted, Show
 from bot.forms import Form, TextField
-from bot.ports import Never, NotNow
+from bot.ports import Never, NotNow, Priority
 from bot.views import Notice
 from demo.slack import Channel, FakeSlack, Person
 from sla_core.countdown import Tone
@@ -100,6 +100,17 @@ async def test_a_workspace_that_is_slow_is_not_passed_over(town: Town) -> None:
         await town.office.ours.post(Place("slack", town.general.id), words("Hello."), None)
     assert waits.value.after == 7
     assert await town.said_in(town.general, town.acme) == []
+
+
+async def test_each_workspace_pays_for_its_own_countdowns(town: Town) -> None:
+    places = [Place("slack", channel.id) for channel in (town.triage, town.general)]
+    for place in places:
+        await town.office.ours.post(place, words("A card."), None)
+    purses = [
+        town.office.ours.costs(place, MessageRef(place, "1"), Priority.COUNTDOWN)[-1].bucket
+        for place in places
+    ]
+    assert ["T0VENDOR" in purses[0], "T0ACME" in purses[1]] == [True, True]
 
 
 async def test_home_is_the_workspace_with_triage(town: Town) -> None:

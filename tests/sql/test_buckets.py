@@ -106,6 +106,16 @@ async def test_a_clock_that_was_set_back_shuts_nothing_for_as_long(store: Kept) 
     assert await pays(store, POSTS, now=before, lane=TRIAGE) is None
 
 
+async def test_a_platform_that_said_wait_before_the_clock_was_set_back_is_not_waited_for(store: Kept) -> None:
+    """Else nothing would be said in a workspace for an hour, because it had once asked for a minute."""
+    await says(store, message("m1"))
+    await store.shut(["posts"], at(1))
+    before = NOON - timedelta(hours=1)
+    assert await pays(store, POSTS, now=before) is None
+    await store.shut(["posts"], before + SECOND * 30)
+    assert await pays(store, POSTS, now=before) == before + SECOND * 30, "and what it asks now counts"
+
+
 async def test_buckets_are_shared_by_all_processes(twins: Twins) -> None:
     one, other = twins
     await says(one, message("m1"), message("m2", to=TRIAGE))

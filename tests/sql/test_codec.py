@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -41,7 +41,8 @@ def test_events_come_back(event: Event) -> None:
     back = EVENTS.value(EVENTS.kind(event), EVENTS.text(event))
     assert back == event
     assert type(back) is type(event)
-    assert back.at.utcoffset() == timedelta(0)
+    instants = [value for each in fields(back) if isinstance(value := getattr(back, each.name), datetime)]
+    assert {at.tzinfo for at in instants} == {UTC}, "pydantic's own is ten times as slow to compare"
 
 
 @given(st.from_type(Card) | st.from_type(Notice))

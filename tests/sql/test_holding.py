@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.ports import Overtaken, Priority
@@ -137,6 +139,35 @@ async def test_countdowns_share_a_lane_and_yield(store: Kept) -> None:
     assert await next_of(store) == ["state", "acme countdown"]
     await puts_off(store, "countdown:slack", at(2))
     assert await next_of(store, at(1)) == ["state"]
+
+
+async def test_countdowns_of_another_purse_do_not_wait(store: Kept) -> None:
+    """Complaint 33: one workspace's limit is not another's; what knows no purse waits for its like."""
+    await says(store, message("acme"), message("triage", to=TRIAGE), message("dana", to=DANA))
+    for lane in (ACME, TRIAGE, DANA):
+        await delivers(store, lane, ref(str(lane)))
+    lanes = {
+        "acme": "countdown:slack:T0ACME",
+        "triage": "countdown:slack:T0VENDOR",
+        "dana": "countdown:slack",
+    }
+    for card, to, purse in (
+        ("acme", ACME, "slack:T0ACME"),
+        ("triage", TRIAGE, "slack:T0VENDOR"),
+        ("dana", DANA, ""),
+    ):
+        countdown = message(f"{card} 1", to=to, priority=Priority.COUNTDOWN, edits=card)
+        await says(store, replace(countdown, purse=purse))
+    assert await store.lanes(NOON, 9) == [*lanes.values()]
+    await puts_off(store, lanes["acme"], at(2))
+    await puts_off(store, lanes["dana"], at(2))
+    assert await store.lanes(at(1), 9) == [lanes["triage"]]
+    assert await delivers(store, lanes["triage"], ref(str(TRIAGE)), at(1)) == "triage 1"
+    newer = message("acme 2", priority=Priority.COUNTDOWN, edits="acme")
+    await says(store, replace(newer, purse="slack:T0ACME"))
+    assert await next_of(store, at(2)) == ["acme 2", "dana 1"], "the newest, in the turn of the first"
+    held = await begins(store, lanes["acme"], at(2))
+    assert held.message.lane == lanes["acme"]
 
 
 async def test_a_refused_message_frees_its_lane(store: Kept) -> None:

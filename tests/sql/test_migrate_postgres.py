@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -19,11 +20,13 @@ from adapters.sql.fault import DatabaseFault
 from adapters.sql.migrate import downgrade, migrate, revision, upgrade
 from adapters.sql.store import connect
 from adapters.sql.url import is_postgres, postgres_url
+from bot.ports import Priority
 from tests.postgres import Postgres
 from tests.roof.process import frontline
-from tests.sql.samples import opening
+from tests.sql.samples import ACME, NOON, message, opening, ref
+from tests.sql.speaking import delivers, says
 
-NEWEST = "0004"
+NEWEST = "0005"
 WORK = "procrastinate"
 
 TYPES = "SELECT typname FROM pg_type JOIN pg_namespace n ON n.oid = typnamespace WHERE nspname = 'public'"
@@ -85,7 +88,7 @@ def test_up_down_up(empty_postgres_url: str) -> None:
     assert made(url) == first
 
 
-@pytest.mark.parametrize("to", ["0001", "0002", "0003"])
+@pytest.mark.parametrize("to", ["0001", "0002", "0003", "0004"])
 async def test_what_was_there_survives_each_step(empty_postgres_url: str, to: str) -> None:
     url = empty_postgres_url
     upgrade(url, "0001")
@@ -98,6 +101,21 @@ async def test_what_was_there_survives_each_step(empty_postgres_url: str, to: st
     assert run(url, "SELECT key, account, number, version FROM ticket") == [("ACME-1", "acme", 1, 1)]
     async with connect(url) as store:
         assert await store.tickets("acme") == ["ACME-1"]
+
+
+async def test_countdowns_find_the_lane_of_the_version_before(empty_postgres_url: str) -> None:
+    """It speaks for lanes of whole platforms only; this version for both."""
+    url = empty_postgres_url
+    async with connect(url) as store:
+        countdown = message("countdown", priority=Priority.COUNTDOWN, edits="card")
+        await says(store, message("card"), replace(countdown, purse="slack:T0ACME:edits"))
+        await delivers(store, ACME, ref("1"))
+        assert await store.lanes(NOON, 9) == ["countdown:slack:T0ACME:edits"]
+    downgrade(url, "0004")
+    assert migrate(url) == NEWEST
+    async with connect(url) as store:
+        assert await store.lanes(NOON, 9) == ["countdown:slack"]
+        assert await delivers(store, "countdown:slack", ref("1")) == "countdown"
 
 
 def test_the_work_of_replicas_goes_with_its_tables(postgres_url: str) -> None:

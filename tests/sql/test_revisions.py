@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from adapters.sql.codec import EVENTS, recipient_text, say_text
 from adapters.sql.migrate import downgrade, migrate, revision, upgrade
 from adapters.sql.store import connect
 from adapters.sql.tables import micros
-from bot.ports import Appended, Change, Seen
+from bot.ports import Appended, Change, Priority, Seen
 from sla_core.events import Closed, Event, Reopened
 from tests.sql.samples import ACME, ANN, NOON, answered, at, change, message, opened, opening, ref, wrote
 from tests.sql.speaking import Kept, delivers, next_of, says
 
-HEAD, *EARLIER = ["0004", "0003", "0002", "0001"]
+HEAD, *EARLIER = ["0005", "0004", "0003", "0002", "0001"]
 
 TICKET = "INSERT INTO ticket (key, account, number, version, wake_at, opened_at) VALUES (?, ?, ?, ?, ?, ?)"
 EVENT = "INSERT INTO event (ticket, seq, at, kind, body) VALUES (?, ?, ?, ?, ?)"
@@ -143,6 +144,40 @@ async def test_the_version_before_still_writes_while_both_run(path: Path, url: s
     with closing(sqlite3.connect(path)) as db:
         db.execute("UPDATE ticket SET version = version + 1, wake_at = NULL WHERE key = 'ACME-1'")
         db.execute("UPDATE outbox SET state = 'sent', why = NULL WHERE key = 'ours'")
+
+
+async def test_notes_come_along_and_go_back(path: Path, url: str) -> None:
+    """And the version before writes them meanwhile, without a time."""
+    upgrade(path, "0004")
+    written = "INSERT INTO note (topic, key, value) VALUES (?, ?, ?)"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(written, ("channel-turn", "early", "joined"))
+        db.commit()
+    migrate(url)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(written, ("channel-turn", "late", "left"))
+        db.commit()
+    both = {"early": "joined", "late": "left"}
+    async with connect(url) as store:
+        assert await store.notes("channel-turn") == both
+    downgrade(path, "0004")
+    migrate(url)
+    async with connect(url) as store:
+        assert await store.notes("channel-turn") == both
+
+
+async def test_countdowns_find_the_lane_of_the_version_before(path: Path, url: str) -> None:
+    """It speaks for lanes of whole platforms only; this version for both."""
+    async with connect(url) as store:
+        countdown = message("countdown", priority=Priority.COUNTDOWN, edits="card")
+        await says(store, message("card"), replace(countdown, purse="slack:T0ACME:edits"))
+        await delivers(store, ACME, ref("1"))
+        assert await store.lanes(NOON, 9) == ["countdown:slack:T0ACME:edits"]
+    downgrade(path, "0004")
+    assert migrate(url) == HEAD
+    async with connect(url) as store:
+        assert await store.lanes(NOON, 9) == ["countdown:slack"]
+        assert await delivers(store, "countdown:slack", ref("1")) == "countdown"
 
 
 def test_going_back_and_forth_leaves_the_same_tables(path: Path) -> None:

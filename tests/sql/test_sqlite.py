@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.dialects.sqlite import dialect
 
-from adapters.sql import reads
-from adapters.sql.sqlite import MOST_IN_A_COMMIT, Database
+from adapters.sql import reads, sqlite
+from adapters.sql.sqlite import FOLD_AFTER, MOST_IN_A_COMMIT, Database
 from adapters.sql.store import SqliteStore, connect
 from bot.ports import Appended, Conflict
 from tests.sql.samples import at, change, message, opened, opening, wrote
@@ -40,27 +41,19 @@ async def notes(database: Database) -> list[int]:
 
 
 class Gate:
-    """Holds the writer in a commit of its own, so that what is written meanwhile shares the next one."""
+    """Another process that writes, so that what is written meanwhile shares the next commit."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._shut = asyncio.Event()
-        self._open = threading.Event()
+        ((_, _, path),) = database.glance("PRAGMA database_list", {})
+        self._other = sqlite3.connect(path, isolation_level=None)
 
     async def __aenter__(self) -> None:
-        loop = asyncio.get_running_loop()
-
-        def hold(db: sqlite3.Connection) -> bool:
-            loop.call_soon_threadsafe(self._shut.set)
-            return self._open.wait(10)
-
-        self._held = asyncio.ensure_future(self._database.write(hold))
-        await self._shut.wait()
+        self._other.execute("BEGIN IMMEDIATE")
 
     async def __aexit__(self, *error: object) -> None:
         await asyncio.sleep(0)
-        self._open.set()
-        assert await self._held
+        self._other.execute("ROLLBACK")
+        self._other.close()
 
 
 async def test_the_connection_is_durable(database: Database) -> None:
@@ -119,6 +112,81 @@ async def test_a_job_that_fails_takes_back_only_its_own(database: Database) -> N
         int,
     ]
     assert await notes(database) == [1, 2]
+
+
+async def test_the_loop_goes_on_while_another_process_writes(database: Database) -> None:
+    async with Gate(database):
+        task = asyncio.ensure_future(database.write(lambda db: put(db, 1)))
+        assert await notes(database) == []
+        assert not task.done()
+    assert await task == 1
+
+
+async def test_who_waits_too_long_for_another_process_is_told(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.01)
+    async with Gate(database):
+        for n in range(2):
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                await database.write(lambda db, n=n: put(db, n))  # type: ignore[misc]
+    assert await database.write(lambda db: put(db, 2)) == 2
+
+
+async def test_only_a_job_that_has_changed_something_makes_the_others_begin_anew(database: Database) -> None:
+    begun: list[str] = []
+
+    def finds_it_moved(db: sqlite3.Connection) -> int:
+        begun.append("moved")
+        raise Conflict("moved")
+
+    def fails(db: sqlite3.Connection) -> int:
+        begun.append("fails")
+        put(db, 99)
+        raise Conflict("too late")
+
+    def lasts(db: sqlite3.Connection) -> int:
+        begun.append("lasts")
+        return put(db, 1)
+
+    async with Gate(database):
+        tasks = [asyncio.ensure_future(database.write(job)) for job in (finds_it_moved, lasts)]
+    assert [type(each) for each in await asyncio.gather(*tasks, return_exceptions=True)] == [Conflict, int]
+    assert begun == ["moved", "lasts"]
+    assert await database.write(lambda db: db.execute("DELETE FROM note").rowcount) == 1
+    begun.clear()
+    async with Gate(database):
+        tasks = [asyncio.ensure_future(database.write(job)) for job in (lasts, fails)]
+    assert [type(each) for each in await asyncio.gather(*tasks, return_exceptions=True)] == [int, Conflict]
+    assert begun == ["lasts", "fails", "lasts", "fails"]
+    assert await notes(database) == [1]
+
+
+async def test_a_job_is_logged_as_the_act_of_whoever_asked(database: Database) -> None:
+    trace: ContextVar[str] = ContextVar("trace")
+
+    async def asks(act: str) -> str:
+        trace.set(act)
+        return await database.write(lambda db: trace.get())
+
+    async with Gate(database):
+        tasks = [asyncio.create_task(asks(act)) for act in ("one", "two")]
+    assert await asyncio.gather(*tasks) == ["one", "two"]
+
+
+@pytest.mark.parametrize("guest", [False, True])
+async def test_the_log_is_folded_into_the_file_now_and_then(tmp_path: Path, guest: bool) -> None:
+    path = tmp_path / "plain.db"
+    served, looked = Database(path), Database(path, guest=True)
+    await served.write(lambda db: db.execute("CREATE TABLE note (n INTEGER UNIQUE)").rowcount)
+    before = path.stat().st_size
+    for first in (0, FOLD_AFTER):
+        many = [(first + n,) for n in range(FOLD_AFTER)]
+        each = looked if guest else served
+        await each.write(lambda db, many=many: db.executemany("INSERT INTO note VALUES (?)", many).rowcount)  # type: ignore[misc]
+    assert (path.stat().st_size > before) is not guest
+    await looked.close()
+    await served.close()
 
 
 async def test_a_commit_that_fails_fails_for_all_of_it(database: Database) -> None:

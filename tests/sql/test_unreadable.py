@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from adapters.sql.postgres import PostgresStore
 from adapters.sql.store import SqliteStore, connect
@@ -49,6 +50,18 @@ async def test_a_message_that_cannot_be_read_waits_alone(tables: Tables, spoil: 
     mend = "UPDATE outbox SET recipient = (SELECT recipient FROM outbox WHERE key = 'm1') WHERE key = 'new'"
     await run(tables, mend)
     assert await next_of(tables, at(1)) == ["new"], "the newer version, or this one after an update"
+
+
+@pytest.mark.parametrize("column", ["key", "body", "recipient"])
+async def test_bytes_that_are_no_text_are_set_aside_as_well(sqlite: SqliteStore, column: str) -> None:
+    """A torn page. What SQLite says of them has somebody's words in it, which no log is to have."""
+    await says(sqlite, message("m0"), message("m1"))
+    await run(sqlite, f"UPDATE outbox SET {column} = CAST(X'6e6f20ff' AS TEXT) WHERE key = 'm0'")
+    with capture_logs() as logs:
+        assert await delivers(sqlite, ACME, ref("1")) == "m1"
+        assert await next_of(sqlite) == []
+    assert [(line["log_level"], line["why"]) for line in logs] == [("error", "OperationalError")]
+    assert await next_of(sqlite, NOON + timedelta(seconds=59)) == []
 
 
 async def test_one_that_cannot_be_read_does_not_hold_its_lane(tables: Tables) -> None:

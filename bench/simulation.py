@@ -1,0 +1,112 @@
+"""How many days a second of processor time the desk can be simulated, with crashes and faults, and checked.
+
+The whole desk in virtual time: real loops, real SQL on SQLite in memory, a process that dies at any step of
+its input and output, a platform that fails. Each run ends with the checks of engine.md, test 1. Processor
+time, because it all runs on one core and what else the machine does should not count.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import process_time
+
+import structlog
+
+from bench.measure import Progress
+from bench.report import Gate, Report, Row, Table
+from bot.settings import DeskSettings, load_desk
+from tests.journeys.crashing import FILE
+from tests.journeys.inline_sqlite import InlineSqlite, WatchedMemory
+from tests.journeys.simulation import Life, Outcome, Simulation
+
+QUIET = Life(tickets=8)
+BUSY = Life(tickets=50, fewest=1, most=1, crashes=2.5)
+"""As many tickets and crashes a month as engine.md has, each with one act after it was opened."""
+GATE, STRETCH = 500, 1000
+
+
+@dataclass(slots=True)
+class Course:
+    """Runs of one kind, and what they took."""
+
+    name: str
+    life: Life
+    seeds: int
+    in_sqlite: bool = True
+    seconds: float = 0.0
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def run(self, settings: DeskSettings, seed: int) -> Outcome:
+        store = InlineSqlite() if self.in_sqlite else WatchedMemory()
+        begun = process_time()
+        outcome = Simulation(settings, seed, self.life, store).run()
+        self.seconds += process_time() - begun
+        return outcome
+
+    @property
+    def days_a_second(self) -> float:
+        return self.life.days * len(self.outcomes) / self.seconds
+
+    def row(self) -> Row:
+        runs = len(self.outcomes)
+        crashes, steps, events, delivered = (
+            sum(counted) / runs
+            for counted in zip(
+                *((o.crashes, o.steps, o.events, o.delivered) for o in self.outcomes), strict=True
+            )
+        )
+        a_month = (
+            f"a month: {self.life.tickets} tickets, {events:.0f} events, {delivered:.0f} deliveries, "
+            f"{steps:,.0f} steps of I/O, {crashes:.0f} crashes; {runs} seeds"
+        )
+        return Row(self.name, self.days_a_second, "days/s", None, a_month)
+
+
+def run(progress: Progress) -> Report:
+    quiet = Course("8 tickets, 4 to 14 acts each, SQLite", QUIET, 60)
+    courses = (
+        quiet,
+        Course("the same, store of dicts", QUIET, 60, in_sqlite=False),
+        Course("50 tickets, one act each, SQLite", BUSY, 10),
+    )
+    with tempfile.TemporaryDirectory() as folder, _silence():
+        path = Path(folder) / "frontline.toml"
+        path.write_text(FILE, encoding="utf-8")
+        settings = load_desk(path)
+        Simulation(settings, 0, QUIET).run()
+        for seed in range(max(course.seeds for course in courses)):
+            progress.say(f"simulation: seed {seed}")
+            for course in courses:
+                if seed < course.seeds:
+                    course.outcomes.append(course.run(settings, seed))
+        again = [Simulation(settings, seed, QUIET).run() for seed in range(10)]
+    unlike = sum(told != first for told, first in zip(again, quiet.outcomes, strict=False))
+    busy = courses[-1]
+    return Report(
+        "simulation",
+        "days of a whole desk, with crashes and faults, a second of processor time",
+        (Table("simulated days a second of processor time", tuple(course.row() for course in courses)),),
+        (
+            Gate("50 tickets a month, as engine.md has", busy.days_a_second, GATE, "/s"),
+            Gate("8 tickets a month", quiet.days_a_second, GATE, "/s"),
+            Gate("8 tickets a month", quiet.days_a_second, STRETCH, "/s", stretch=True),
+            Gate("of ten seeds, those that lived otherwise the second time", unlike, 0, "", at_most=True),
+        ),
+        ("deliveries are messages and edits of cards; a call to the store or the platform is two steps",),
+    )
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Thousands of faults would be thousands of lines."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

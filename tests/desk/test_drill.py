@@ -1,0 +1,287 @@
+"""FRONTLINE_DRILL: a page that says that there is nothing to do, each day, by the way that real ones take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import time, timedelta
+from pathlib import Path
+
+from adapters.sql.store import connect
+from bot import drill, metrics
+from bot.address import MessageRef, Place, UserRef
+from bot.auditor import Auditor
+from bot.bell import Bell
+from bot.clock import parse_instant, real_now
+from bot.courier import Courier
+from bot.desk.core import Desk
+from bot.directory import Directory
+from bot.doctor import Finding, Health, of_database
+from bot.drill import Drill
+from bot.ports import Never, NotNow, Priority
+from bot.settings import load_desk
+from bot.views import View
+from sla_core.events import Opened
+from tests.harness import ALICE, BOB, DESK_FILE, S2, TRIAGE, DeskInMemory, FakeChat, HeldClock, open_desk
+from tests.memory_store import MemoryStore
+from tests.virtual_time import VirtualClock, simulated
+
+FRIDAY_EVENING = "2026-03-20T18:00:00Z"
+NINE, DUE = time(9, 0), parse_instant("2026-03-20T09:00:00Z")
+TEST = "Test of the pager, 09:00 UTC: nothing to do."
+DAY, A_WHILE = timedelta(days=1), timedelta(minutes=1)
+
+
+@dataclass
+class Refusing(FakeChat):
+    refuses: Place | None = None
+
+    async def post(
+        self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
+    ) -> MessageRef:
+        if to == self.refuses:
+            raise Never("not_in_channel")
+        return await super().post(to, view, thread, key)
+
+
+@dataclass
+class Life:
+    """A desk in virtual time, with one ticket; its processes come and go."""
+
+    desk: Desk
+    store: MemoryStore
+    chat: Refusing
+    clock: VirtualClock
+    ticket: str
+
+    @asynccontextmanager
+    async def running(self, replicas: int = 1) -> AsyncIterator[None]:
+        tasks = []
+        for _ in range(replicas):
+            bell = Bell()
+            courier = Courier(self.desk, self.store, self.clock, bell)
+            tasks.append(asyncio.create_task(courier.run()))
+            tasks.append(asyncio.create_task(Drill(self.desk, NINE, self.clock).run()))
+            self.store.on_change = bell.ring
+        try:
+            yield
+            assert [task for task in tasks if task.done()] == []
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def until(self, instant: str) -> None:
+        await self.clock.sleep_until(parse_instant(instant))
+
+    @property
+    def tests(self) -> int:
+        return [said.text for said in self.chat.said if said.to == TRIAGE].count(TEST)
+
+
+async def a_life(tmp_path: Path) -> Life:
+    path = tmp_path / "frontline.toml"
+    path.write_text(DESK_FILE, encoding="utf-8")
+    clock, store, chat = VirtualClock(FRIDAY_EVENING, longest_sleep=A_WHILE), MemoryStore(), Refusing()
+    desk = Desk(store, clock, Directory(load_desk(path)), {"slack": chat}, store)
+    opener = DeskInMemory(desk, store, HeldClock(FRIDAY_EVENING), chat)
+    return Life(desk, store, chat, clock, await opener.submits(ALICE, "Bills are slow", S2))
+
+
+def test_each_day_at_its_time_all_replicas_together_say_it_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        life = await a_life(tmp_path)
+        async with life.running(replicas=3):
+            await asyncio.sleep(1)
+            assert life.tests == 1, "the first one as soon as it is switched on"
+            await life.until("2026-03-21T08:59:59Z")
+            assert life.tests == 1
+            await life.until("2026-03-21T09:00:01Z")
+            assert life.tests == 2
+            await life.until("2026-03-30T09:00:01Z")
+            assert life.tests == 11
+
+    simulated(story())
+
+
+def test_it_is_a_page_with_a_lane_of_its_own_and_changes_nothing_of_any_ticket(tmp_path: Path) -> None:
+    async def story() -> None:
+        life = await a_life(tmp_path)
+        before = life.store.by_key[life.ticket]
+        history, wake_at = list(before.events), before.wake_at
+        async with life.running():
+            await asyncio.sleep(1)
+        (page,) = [said.message for said in life.store.outbox.values() if drill.is_drill(said.message)]
+        assert (page.priority, page.lane, page.thread) == (Priority.PAGE, "page:slack:C0TRIAGE", None)
+        after = life.store.by_key[life.ticket]
+        assert (after.events, after.wake_at, after.closed) == (history, wake_at, False)
+
+    simulated(story())
+
+
+def test_it_goes_with_a_closed_ticket_as_well(tmp_path: Path) -> None:
+    async def story() -> None:
+        life = await a_life(tmp_path)
+        people = DeskInMemory(life.desk, life.store, HeldClock(FRIDAY_EVENING), life.chat)
+        await people.does(BOB, "Resolve", life.ticket, text="Done")
+        await people.presses(ALICE, "Close", life.ticket)
+        said = len(life.chat.said)
+        async with life.running():
+            await asyncio.sleep(1)
+        assert life.tests == len(life.chat.said) - said == 1
+        assert life.store.by_key[life.ticket].closed
+
+    simulated(story())
+
+
+def test_one_that_was_missed_is_made_up_for_once(tmp_path: Path) -> None:
+    """Down from Friday night to Monday noon: one test then, and the next at its time."""
+
+    async def story() -> None:
+        life = await a_life(tmp_path)
+        async with life.running():
+            await asyncio.sleep(1)
+        assert life.tests == 1
+        await life.until("2026-03-23T12:00:00Z")
+        for _ in range(3):
+            async with life.running():
+                await asyncio.sleep(60)
+            assert life.tests == 2, "a restart is no new day"
+        async with life.running():
+            await life.until("2026-03-24T09:00:01Z")
+            assert life.tests == 3
+
+    simulated(story())
+
+
+def test_a_clock_that_is_set_back_says_nothing_twice(tmp_path: Path) -> None:
+    async def story() -> None:
+        life = await a_life(tmp_path)
+        async with life.running(replicas=2):
+            await life.until("2026-03-21T09:30:00Z")
+            assert life.tests == 2
+            life.clock.set_by -= timedelta(hours=1)
+            await life.until("2026-03-21T09:30:00Z")
+            assert life.tests == 2
+            life.clock.set_by += DAY
+            await asyncio.sleep(2)
+            assert life.tests == 3
+
+    simulated(story())
+
+
+def test_the_time_of_its_arrival_is_measured_by_every_process(tmp_path: Path) -> None:
+    """What took several tries is on record, and known after a restart."""
+
+    async def story() -> None:
+        life = await a_life(tmp_path)
+        life.chat.failures += [NotNow("HTTP 503")] * 3
+        async with life.running():
+            await asyncio.sleep(60)
+        (arrival,) = await drill.arrivals(life.store)
+        assert arrival.triage == "slack:C0TRIAGE"
+        assert 1 <= arrival.took < 6
+        assert arrival.at - life.clock.start < timedelta(seconds=7)
+        metrics.drilled_at.set(0)
+        await Auditor(life.desk, life.store, life.clock).look()
+        assert metrics.drilled_at._value.get() == arrival.at.timestamp()
+        assert metrics.drill_took._value.get() == arrival.took
+
+    simulated(story())
+
+
+def test_one_that_triage_refuses_is_tried_until_it_arrives(tmp_path: Path) -> None:
+    """The bot was taken out of triage: the test is there a minute after it is let in again."""
+
+    async def story() -> None:
+        life = await a_life(tmp_path)
+        life.chat.refuses = TRIAGE
+        async with life.running():
+            await asyncio.sleep(3 * 60 * 60)
+            assert life.tests == 0
+            life.chat.refuses = None
+            await asyncio.sleep(61)
+            assert life.tests == 1
+        events = life.store.by_key[life.ticket].events
+        assert [type(event) for event in events] == [Opened], "no ticket hears of it"
+
+    simulated(story())
+
+
+def test_one_for_a_triage_that_was_given_up_is_dropped(tmp_path: Path) -> None:
+    async def story() -> None:
+        life = await a_life(tmp_path)
+        await Drill(life.desk, NINE, life.clock).page(DUE)
+        path = tmp_path / "frontline.toml"
+        path.write_text(DESK_FILE.replace("C0TRIAGE", "C0BETTER"), encoding="utf-8")
+        life.desk.directory = Directory(load_desk(path))
+        life.chat.refuses = TRIAGE
+        courier = Courier(life.desk, life.store, life.clock, Bell())
+        await courier.deliver()
+        assert [said.state for said in life.store.outbox.values() if drill.is_drill(said.message)] == [
+            "refused"
+        ]
+        assert [type(event) for event in life.store.by_key[life.ticket].events] == [Opened]
+
+    simulated(story())
+
+
+async def test_one_that_has_not_arrived_within_a_minute_is_an_alarm(tmp_path: Path) -> None:
+    async with connect("sqlite://") as store:
+        desk = await open_desk(tmp_path, real_now().isoformat(), store=store)
+        await desk.submits(ALICE, "Bills are slow", S2)
+        clock = HeldClock(real_now().isoformat())
+        auditor = Auditor(desk.desk, store, clock)
+        await Drill(desk.desk, NINE, clock).page(DUE)
+        desk.chat.failures.append(NotNow("HTTP 503"))
+        await desk.deliver()
+        assert await auditor.look() == []
+        clock.at += timedelta(seconds=80)
+        (line,) = await auditor.look()
+        assert line == "1 message is not delivered yet, the oldest for a minute."
+        assert desk.heard(TRIAGE)[-1].startswith("Frontline is behind: ")
+        desk.clock.at = clock.at
+        await desk.deliver()
+        assert TEST in desk.heard(TRIAGE)
+        assert await auditor.look() == []
+
+
+async def test_a_ticket_that_cannot_be_read_keeps_nobody_from_it(tmp_path: Path) -> None:
+    store = MemoryStore()
+    desk = await open_desk(tmp_path, FRIDAY_EVENING, store=store)
+    await desk.submits(ALICE, "Bills are slow", S2)
+    key = await desk.submits(ALICE, "Bills are wrong", S2)
+    store.by_key[key].events.clear()
+    await Drill(desk.desk, NINE, desk.clock).page(DUE)
+    await desk.deliver()
+    assert desk.heard(TRIAGE).count(TEST) == 1
+
+
+async def test_a_desk_without_tickets_pages_nobody(tmp_path: Path) -> None:
+    desk = await open_desk(tmp_path, FRIDAY_EVENING)
+    await Drill(desk.desk, NINE, desk.clock).page(DUE)
+    await desk.deliver()
+    assert desk.heard(TRIAGE) == []
+
+
+async def test_the_doctor_tells_when_the_last_one_arrived(tmp_path: Path) -> None:
+    desk = await open_desk(tmp_path, "2026-03-20T09:00:00Z", store=(store := MemoryStore()))
+    desk.desk.notebook = store
+
+    async def pager() -> list[Finding]:
+        now = desk.clock.now()
+        return [found async for found in of_database(store, "0001", now, now) if found.about == "pager"]
+
+    await desk.submits(ALICE, "Bills are slow", S2)
+    assert await pager() == []
+    await Drill(desk.desk, NINE, desk.clock).page(DUE)
+    await desk.deliver()
+    (found,) = await pager()
+    assert found.health is Health.WELL
+    assert found.says == "its last test reached slack:C0TRIAGE on 2026-03-20 09:00 UTC, in 0.0 s"
+    desk.clock.at += 2 * DAY
+    (found,) = await pager()
+    assert found.health is Health.DOUBT
+    assert "if FRONTLINE_DRILL is still set, is the bot in that channel" in found.says

@@ -1,0 +1,230 @@
+"""Many workspaces: what one of them has had enough of is no reason for another's countdowns to wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.address import MessageRef, Place, UserRef
+from bot.bell import Bell
+from bot.courier import COUNTDOWNS_AT_ONCE, Courier, yields
+from bot.ports import Cost, Message, NotNow, Priority
+from bot.sweeper import Sweeper
+from bot.views import Notice, View
+from tests.desk import test_outage as outage
+from tests.desk.test_courier import delivering, met, parked
+from tests.harness import ACME, ALICE, S2, TRIAGE, DeskInMemory, FakeChat, Said, open_desk
+from tests.journeys.conftest import FRIDAY_AFTERNOON
+from tests.memory_store import MemoryStore
+from tests.virtual_time import simulated
+
+PURSES = {ACME: "slack:T0ACME:edits", TRIAGE: "slack:T0VENDOR:edits"}
+BUSY = NotNow("ratelimited", after=600)
+
+
+@dataclass
+class Workspaces(FakeChat):
+    """Each place is of a workspace with limits of its own; those in `busy` answer 429."""
+
+    busy: set[Place] = field(default_factory=set)
+
+    def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
+        if edits is None or not isinstance(to, Place):
+            return ()
+        return (Cost(PURSES.get(to, f"{to}'s own"), timedelta(seconds=2.5), 1),)
+
+    async def update(self, message: MessageRef, view: View) -> None:
+        if message.place in self.busy:
+            raise BUSY
+        await super().update(message, view)
+
+
+async def two_workspaces(tmp_path: Path) -> tuple[DeskInMemory, Workspaces, MemoryStore]:
+    store, chat = MemoryStore(), Workspaces()
+    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
+    desk.desk.platforms["slack"] = desk.chat = chat
+    desk.chats = (chat,)
+    return desk, chat, store
+
+
+async def test_a_busy_workspace_delays_its_own_countdowns_alone(tmp_path: Path) -> None:
+    """Complaint 33: one 429 is not everybody's."""
+    desk, chat, store = await two_workspaces(tmp_path)
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    before = desk.standing(key)
+    chat.busy = {ACME}
+
+    await desk.fast_forward(hours=1)
+
+    assert set(parked(store)) == {f"countdown:{PURSES[ACME]}"}
+    assert desk.standing(key) == before
+    triage = next(said for said in chat.said if said.ref.place == TRIAGE)
+    assert triage.edits > 0, "agents see less time left meanwhile"
+
+    chat.busy = set()
+    await desk.fast_forward(minutes=11)
+    assert desk.standing(key) != before
+
+
+async def test_countdowns_of_one_workspace_still_share_what_it_lets_through(tmp_path: Path) -> None:
+    desk, _, store = await two_workspaces(tmp_path)
+    keys = [await desk.submits(ALICE, f"Bills are slow {n}", S2) for n in range(3)]
+    await desk.fast_forward(hours=1)
+    assert set(parked(store)) <= {f"countdown:{purse}" for purse in PURSES.values()}
+    for _ in range(9):
+        desk.clock.at += timedelta(seconds=2.5)
+        await desk.deliver()
+    assert all(desk.standing(key) == ["less than 3 h left"] for key in keys)
+
+
+async def test_what_the_version_before_left_waiting_is_said(tmp_path: Path) -> None:
+    """Its countdowns knew no purse."""
+    desk, _, store = await two_workspaces(tmp_path)
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    card = f"{key}/customer"
+    say = store.outbox[card].message.say
+    store.say(Message(f"{card}/old", key, ACME, say, Priority.COUNTDOWN, edits=card))
+    assert await store.lanes(desk.clock.now(), 9) == ["countdown:slack"]
+    await desk.deliver()
+    assert desk.card(key).edits == 1
+
+
+def counting_down(store: MemoryStore, chat: FakeChat, number: int) -> Place:
+    """A card of a workspace of its own, with an edit to come."""
+    place, card = Place("slack", f"C{number}"), f"card {number}"
+    store.say(Message(card, "ACME-1", place, Notice(("card",)), Priority.STATE))
+    ref = MessageRef(place, card)
+    chat.said.append(Said(ref, place, Notice(("card",)), None))
+    store.outbox[card].state, store.outbox[card].ref = "sent", ref
+    say, purse = Notice(("less",)), str(place)
+    edit = Message(f"edit {number}", "ACME-1", place, say, Priority.COUNTDOWN, edits=card, purse=purse)
+    store.say(edit)
+    return place
+
+
+@dataclass
+class Hanging(Workspaces):
+    """Takes every edit and answers none until it is let."""
+
+    let: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: int = 0
+
+    async def update(self, message: MessageRef, view: View) -> None:
+        self.begun += 1
+        await self.let.wait()
+
+
+async def test_any_number_of_workspaces_leaves_room_for_what_happened(tmp_path: Path) -> None:
+    """Forty hung edits, and a customer's answer goes out at once."""
+    desk, _, store = await two_workspaces(tmp_path)
+    await desk.submits(ALICE, "Bills are slow", S2)
+    desk.desk.platforms["slack"] = chat = Hanging()
+    for number in range(40):
+        counting_down(store, chat, number)
+    async with delivering(desk.desk):
+        await met(lambda: chat.begun == COUNTDOWNS_AT_ONCE)
+        store.say(Message("m", "ACME-1", ACME, Notice(("hello",)), Priority.STATE))
+        assert store.on_change
+        store.on_change()
+        await met(lambda: [said.text for said in chat.said if said.to == ACME] == ["hello"])
+        assert chat.begun == COUNTDOWNS_AT_ONCE
+        chat.let.set()
+        await met(lambda: chat.begun == 40)
+
+
+async def test_a_replica_takes_up_only_so_many_countdowns_at_once(tmp_path: Path) -> None:
+    desk, _, store = await two_workspaces(tmp_path)
+    await desk.submits(ALICE, "Bills are slow", S2)
+    desk.desk.platforms["slack"] = chat = Hanging()
+    lanes = [f"countdown:{counting_down(store, chat, number)}" for number in range(9)]
+    courier = Courier(desk.desk, store, desk.clock, Bell())
+    sweeper = Sweeper(NotImplemented, courier, store, desk.clock, Bell())
+    speaking = [asyncio.create_task(sweeper.speak(lane)) for lane in lanes]
+    await met(lambda: sum(task.done() for task in speaking) == 9 - COUNTDOWNS_AT_ONCE)
+    assert chat.begun == COUNTDOWNS_AT_ONCE
+    chat.let.set()
+    await asyncio.gather(*speaking)
+
+
+@dataclass
+class Town(outage.Platform):
+    """Each place is a workspace of its own; number 0 answers every edit with 429."""
+
+    def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
+        costs = super().costs(to, edits, priority)
+        return [Cost(f"{to}: {cost.bucket}", cost.every, cost.burst) for cost in costs]
+
+    async def update(self, message: MessageRef, view: View) -> None:
+        if message.place == outage.place(0):
+            raise NotNow("ratelimited", after=30)
+        await super().update(message, view)
+
+
+def counts_down(store: MemoryStore, chat: Town, to: Place, nth: int) -> None:
+    number = int(to.id[1:]) * 100 + nth
+    outage.a_card(store, chat, number)
+    card = store.outbox[f"card {number}"]
+    card.ref = MessageRef(to, card.message.key)
+    text = f"countdown {to.id} {nth}"
+    purse = chat.costs(to, card.ref, Priority.COUNTDOWN)[-1].bucket
+    edit = Message(text, "ACME-1", to, Notice((text,)), Priority.COUNTDOWN)
+    store.say(replace(edit, edits=card.message.key, purse=purse))
+
+
+def test_thirty_workspaces_count_down_each_at_its_own_pace(tmp_path: Path) -> None:
+    """The budget of each holds with any number of cards, and is nobody else's."""
+
+    async def story() -> None:
+        chat = Town()
+        async with outage.delivering(tmp_path, chat) as (store, bell):
+            for number in range(30):
+                for nth in range(40):
+                    counts_down(store, chat, outage.place(number), nth)
+            bell.ring()
+            await asyncio.sleep(60)
+            edits = Counter(text.split()[1] for text in chat.arrived)
+            assert set(edits) == {f"C{number}" for number in range(1, 30)}
+            assert all(20 <= number <= 26 for number in edits.values()), edits
+            said_at = chat.clock.now()
+            outage.says(store, bell, "page", outage.place(0), Priority.PAGE)
+            outage.says(store, bell, "state", outage.place(1))
+            await asyncio.sleep(1)
+            assert chat.arrived["page"] - said_at <= timedelta(seconds=0.5)
+            assert chat.arrived["state"] - said_at <= timedelta(seconds=0.5)
+
+    simulated(story())
+
+
+async def test_no_more_countdowns_are_offered_than_there_is_room_for(tmp_path: Path) -> None:
+    """Each offer is a row that somebody has to write and to take."""
+    desk, chat, store = await two_workspaces(tmp_path)
+    await desk.submits(ALICE, "Bills are slow", S2)
+    for number in range(40):
+        counting_down(store, chat, number)
+    store.say(Message("m", "ACME-1", ACME, Notice(("hello",)), Priority.STATE))
+    offered: list[str] = []
+
+    class Crew:
+        async def offer(self, lanes: list[str]) -> None:
+            offered.extend(lanes)
+
+    courier = Courier(desk.desk, store, desk.clock, Bell())
+    sweeper = Sweeper(Crew(), courier, store, desk.clock, Bell())  # type: ignore[arg-type]
+    await sweeper.sweep()
+    assert offered[0] == str(ACME)
+    assert len(offered) == 1 + COUNTDOWNS_AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("lane", "yes"), [("countdown:new", True), ("slack:C1", False), ("page:slack:C1", False)]
+)
+def test_who_yields(lane: str, yes: bool) -> None:
+    busy = [f"countdown:{n}" for n in range(COUNTDOWNS_AT_ONCE)]
+    assert yields(lane, busy) is yes
+    assert yields(lane, busy[1:]) is False

@@ -1,0 +1,136 @@
+"""What has to hold once a simulated month is over, whatever happened in it (engine.md, test 1)."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bot.desk.core import Desk
+from bot.ports import Card, Message, Priority
+from bot.views import Audience, TicketCard
+from sla_core.engine import evaluate, promises
+from sla_core.events import Breached, Event, Warned
+from sla_core.policy import Policy
+from sla_core.ticket import State, Ticket, evolve, fold
+from tests.harness import ACME, TRIAGE, plain
+from tests.journeys.inline_sqlite import InlineSqlite, WatchedMemory
+from tests.journeys.weather import Doubtful
+
+AT_ONCE = timedelta(seconds=1)
+"""Of the time that a process was up: within it, what is due is fired."""
+
+
+@dataclass
+class Aftermath:
+    desk: Desk
+    store: InlineSqlite | WatchedMemory
+    chat: Doubtful
+    downs: Sequence[tuple[datetime, datetime]]
+    """From when until when there was no process."""
+
+    async def is_well(self, tickets: int) -> list[tuple[Event, ...]]:
+        """The histories of all tickets, as many as were opened."""
+        self._everything_was_said_once()
+        self._is_in_order()
+        clocks = self.store.clocks()
+        assert len(clocks) == tickets, "each opened once"
+        histories = []
+        for key, (wake_at, closed) in clocks.items():
+            ticket = await self.desk.ticket(key)
+            assert closed == (ticket.state is State.CLOSED)
+            self._kept_time(ticket, wake_at)
+            await self._shows(key)
+            histories.append(ticket.history)
+        self._was_done_once(histories)
+        return histories
+
+    def _everything_was_said_once(self) -> None:
+        kept = self.store.kept()
+        left = [(message.key, message.state) for message in kept if message.state in ("waiting", "refused")]
+        assert left == [], "everything was said"
+        keys = Counter(said.key for said in self.chat.said)
+        assert [key for key, times in keys.items() if times > 1] == [], "nothing was said twice"
+        assert keys.keys() == {message.key for message in kept if message.edits is None}, "nothing is lost"
+
+    def _is_in_order(self) -> None:
+        """In each place, messages of one urgency stand in the order in which they were decided."""
+        stands = {said.key: position for position, said in enumerate(self.chat.said)}
+        lanes: dict[tuple[str, int], list[tuple[int, int]]] = {}
+        for message in self.store.kept():
+            if message.edits is None:
+                lane = (message.lane, message.priority)
+                lanes.setdefault(lane, []).append((message.turn, stands[message.key]))
+        for lane, turns in lanes.items():
+            positions = [position for _, position in sorted(turns)]
+            assert positions == sorted(positions), lane
+
+    def _was_done_once(self, histories: Iterable[Sequence[Event]]) -> None:
+        """Every text of the people carries the envelope that it came in."""
+        texts = [text for history in histories for event in history if (text := getattr(event, "text", ""))]
+        assert len(texts) == len(set(texts)), "no act was done twice"
+
+    def _kept_time(self, ticket: Ticket, wake_at: datetime | None) -> None:
+        policy, now = self.desk.policy_of(ticket), self.desk.clock.now()
+        again = evaluate(ticket, policy, now)
+        assert again.events == (), "nothing is overdue"
+        assert again.wake_at == wake_at, "it is looked at again when it next changes"
+        assert wake_at is None or wake_at > now
+        fired = [event for event in ticket.history if isinstance(event, Warned | Breached)]
+        runs = Counter((type(event), event.run) for event in fired)
+        assert set(runs.values()) <= {1}, "each is told once"
+        for event in fired:
+            if isinstance(event, Breached):
+                assert event.at >= event.due_at, "never before its time"
+            else:
+                assert event.at < event.due_at, "a warning after the deadline is none"
+        self._replays(ticket, policy)
+
+    def _replays(self, ticket: Ticket, policy: Policy) -> None:
+        """Event by event: the state is the recorded one's, nothing came late, no hold cost anybody time."""
+        then = fold(ticket.key, ticket.history[:1])
+        held: tuple[datetime, Ticket] | None = None
+        for before, event in zip(ticket.history, ticket.history[1:], strict=False):
+            assert before.at <= event.at, "in the order of time"
+            told_by = self._up_before(event.at)
+            if told_by > before.at:
+                assert evaluate(then, policy, told_by).events == (), f"{ticket.key} late {event}"
+            after = evolve(then, event)
+            if after.held and not then.held:
+                held = event.at, then
+            elif held is not None and not after.held:
+                _nothing_was_lost(*held, after, event.at, policy)
+                held = None
+            then = after
+        assert replace(then, version=ticket.version, history=ticket.history) == ticket
+
+    def _up_before(self, at: datetime) -> datetime:
+        """The instant from which to `at` a process was up for as long as firing what is due may take."""
+        left = AT_ONCE
+        for down, up in reversed(self.downs[: bisect_left(self.downs, (at, at))]):
+            if at - up >= left:
+                break
+            left -= max(at - up, timedelta(0))
+            at = down
+        return at - left
+
+    async def _shows(self, key: str) -> None:
+        """Both cards are what they would be if they were drawn now."""
+        for audience, place in ((Audience.CUSTOMER, ACME), (Audience.AGENTS, TRIAGE)):
+            stands = self.chat.under[f"{key}/{audience}"].view
+            drawn = await self.desk.draw(Message("", key, place, Card(audience), Priority.STATE))
+            assert isinstance(stands, TicketCard)
+            assert plain(stands) == plain(drawn), "each card is as it would be drawn now"
+
+
+def _nothing_was_lost(
+    held_at: datetime, held: Ticket, resumed: Ticket, resumed_at: datetime, policy: Policy
+) -> None:
+    """What remained of each promise when the clocks were stopped remains when they go on."""
+    left = {p.run: p.left(held_at) for p in promises(held, policy) if not p.settled}
+    for promise in promises(resumed, policy):
+        if promise.run in left and not promise.settled:
+            lost = left[promise.run] - promise.left(resumed_at)
+            assert not lost, f"{held.key} the hold cost {promise.run} {lost}"

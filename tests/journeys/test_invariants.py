@@ -1,0 +1,126 @@
+"""The checks of the simulation can fail: each fault that is planted here is found within a few months."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from bot import courier
+from bot.address import MessageRef, Place
+from bot.bell import Bell
+from bot.desk.core import Desk
+from bot.ports import Change, ChatPlatform, Clock, Outgoing
+from bot.settings import DeskSettings
+from bot.views import View
+from sla_core import engine, promise
+from sla_core.calendar import BusinessCalendar
+from sla_core.events import Event
+from sla_core.policy import Amount
+from sla_core.promise import Promise
+from sla_core.ticket import Gap, Ticket
+from tests.journeys.simulation import Life, Simulation
+
+MINUTE = timedelta(minutes=1)
+MONTHS = 12
+
+
+def oversleeps(patch: pytest.MonkeyPatch) -> None:
+    wait = Bell.wait
+
+    async def late(self: Bell, clock: Clock, until: datetime | None) -> None:
+        await wait(self, clock, until and until + timedelta(seconds=2))
+
+    patch.setattr(Bell, "wait", late)
+
+
+def is_hasty(patch: pytest.MonkeyPatch) -> None:
+    due = engine._due_promises
+
+    def early(ticket: Ticket, running: Sequence[Promise], now: datetime) -> list[Event]:
+        return [replace(event, at=now) for event in due(ticket, running, now + MINUTE)]
+
+    patch.setattr(engine, "_due_promises", early)
+
+
+def shortens_holds(patch: pytest.MonkeyPatch) -> None:
+    due = promise.due
+
+    def stingy(
+        calendar: BusinessCalendar, start: datetime, amount: Amount, gaps: Sequence[Gap] = ()
+    ) -> datetime | None:
+        shorter = [replace(gap, end=gap.end and max(gap.start, gap.end - MINUTE)) for gap in gaps]
+        return due(calendar, start, amount, shorter)
+
+    patch.setattr(promise, "due", stingy)
+
+
+def says_it_again(patch: pytest.MonkeyPatch) -> None:
+    async def nowhere(platform: ChatPlatform, outgoing: Outgoing) -> None:
+        return None
+
+    patch.setattr(courier, "_found", nowhere)
+
+
+def swallows_replies(patch: pytest.MonkeyPatch) -> None:
+    spoken = courier._spoken
+
+    async def some(platform: ChatPlatform, outgoing: Outgoing, view: View) -> MessageRef:
+        message = outgoing.message
+        if message.key.endswith("/customer/said"):
+            assert isinstance(message.to, Place)
+            return MessageRef(message.to, "0")
+        return await spoken(platform, outgoing, view)
+
+    patch.setattr(courier, "_spoken", some)
+
+
+def leaves_cards_alone(patch: pytest.MonkeyPatch) -> None:
+    decided = Desk._decided
+
+    def undrawn(self: Desk, after: Ticket, events: Sequence[Event], now: datetime) -> Change:
+        change = decided(self, after, events, now)
+        said = tuple(message for message in change.messages if message.edits is None)
+        return replace(change, messages=said)
+
+    patch.setattr(Desk, "_decided", undrawn)
+
+
+def wakes_whenever(patch: pytest.MonkeyPatch) -> None:
+    decided = Desk._decided
+
+    def late(self: Desk, after: Ticket, events: Sequence[Event], now: datetime) -> Change:
+        change = decided(self, after, events, now)
+        return replace(change, wake_at=change.wake_at and change.wake_at + timedelta(seconds=2))
+
+    patch.setattr(Desk, "_decided", late)
+
+
+@pytest.mark.parametrize(
+    ("planted", "found"),
+    [
+        (oversleeps, "late"),
+        (is_hasty, "late"),
+        (shortens_holds, "the hold cost"),
+        (says_it_again, "nothing was said twice"),
+        (swallows_replies, "nothing is lost"),
+        (leaves_cards_alone, "each card is as it would be drawn now"),
+        (wakes_whenever, "late"),
+    ],
+)
+def test_a_fault_is_found(
+    desk_settings: DeskSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    planted: Callable[[pytest.MonkeyPatch], None],
+    found: str,
+) -> None:
+    planted(monkeypatch)
+    with pytest.raises(AssertionError, match=found):
+        _lives(desk_settings)
+
+
+def _lives(desk_settings: DeskSettings) -> None:
+    for seed in range(MONTHS):
+        Simulation(desk_settings, seed, Life(tickets=8)).run()

@@ -1,0 +1,92 @@
+"""A whole desk that nobody writes to: `python -m tests.roof.worker URL FILE WIRE` wakes, delivers, shares."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from aiohttp import ClientError, ClientSession
+
+from adapters.jobs import crew
+from adapters.sql.postgres_pool import conninfo
+from adapters.sql.store import connect
+from adapters.sql.url import postgres_url
+from bot.address import MessageRef, Place, UserRef
+from bot.desk.core import Desk
+from bot.directory import Directory
+from bot.logs import configure_logs
+from bot.ports import Cost, NotNow, Priority
+from bot.runtime import Runtime
+from bot.settings import load_desk
+from bot.views import View
+
+
+class Wired:
+    """bot.ports.ChatPlatform over HTTP to the test, without any limit."""
+
+    name = "slack"
+
+    def __init__(self, wire: str, session: ClientSession) -> None:
+        self._wire, self._session = wire, session
+
+    async def post(
+        self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
+    ) -> MessageRef:
+        await self._asked("post", where=str(to), key=key or "")
+        return self._ref(to, key or "")
+
+    async def update(self, message: MessageRef, view: View) -> None:
+        await self._asked("update", where=str(message.place), key=message.id)
+
+    async def find(
+        self, to: Place | UserRef, key: str, thread: MessageRef | None, since: object
+    ) -> MessageRef | None:
+        return self._ref(to, key) if await self._asked("find", key=key) else None
+
+    async def _asked(self, verb: str, **what: str) -> str:
+        try:
+            asked = {**what, "pid": str(os.getpid())}
+            async with self._session.post(f"{self._wire}/{verb}", params=asked) as answer:
+                return await answer.text()
+        except ClientError as fault:
+            raise NotNow(type(fault).__name__, unsure=True) from None
+
+    @staticmethod
+    def _ref(to: Place | UserRef, key: str) -> MessageRef:
+        return MessageRef(to if isinstance(to, Place) else Place("slack", to.id, direct=True), key)
+
+    def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
+        return ()
+
+    def is_group(self, id: str) -> bool:
+        return False
+
+    async def members(self, group: str) -> frozenset[UserRef]:
+        return frozenset()
+
+    async def places_of(self, user: UserRef) -> frozenset[Place]:
+        return frozenset()
+
+
+async def run(url: str, file: Path, wire: str) -> None:
+    """Until SIGTERM."""
+    configure_logs(quiet=True)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with connect(url) as store, ClientSession() as session:
+        clock = await store.stage(None)
+        assert clock is not None
+        desk = Desk(store, clock, Directory(load_desk(file)), {"slack": Wired(wire, session)}, store)
+        runtime = Runtime(desk, store)
+        store.on_change = runtime.rung
+        async with crew.connect(conninfo(postgres_url(url))) as runtime.crew, runtime.running():
+            print("ready", flush=True)
+            await stop.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(run(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))

@@ -1,0 +1,42 @@
+"""What happens to a ticket makes another ticket; the one before stays as it was."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+
+from sla_core.events import Acknowledged, Held
+from sla_core.ticket import _with, evolve, fold
+from tests.sla_core.build import BOB, HOUR, Story, full_policy, local, opened
+
+TEN = local("2026-03-10 10:00")
+
+
+def test_the_ticket_before_stays_as_it_was() -> None:
+    before = fold("ACME-1", [opened(TEN)])
+    kept = replace(before)
+    after = evolve(before, Held(TEN + HOUR, BOB, "Which account?"))
+    assert (after.held, before.held) == (True, False)
+    assert before == kept
+
+
+def test_it_is_what_its_constructor_would_make() -> None:
+    before = fold("ACME-1", [opened(TEN)])
+    after = evolve(before, Acknowledged(TEN + HOUR, BOB))
+    assert after == replace(before, acknowledged_by=BOB, confirmed=True, step_answered=True, calls_at=None)
+    assert repr(after) == repr(replace(after))
+    with pytest.raises(FrozenInstanceError):
+        after.confirmed = False  # type: ignore[misc]
+
+
+def test_only_what_a_ticket_has_can_change() -> None:
+    with pytest.raises(AssertionError, match="ownr"):
+        _with(fold("ACME-1", [opened(TEN)]), ownr=BOB)
+
+
+def test_the_promises_of_a_class_are_made_once() -> None:
+    ticket, policy = Story(opened(TEN)).ticket, full_policy()
+    asked = policy.targets(ticket.severity, ticket.opened.terms)
+    assert policy.targets(ticket.severity, ticket.opened.terms) is asked
+    assert replace(policy).targets(ticket.severity, ticket.opened.terms) == asked

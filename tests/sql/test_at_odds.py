@@ -1,0 +1,91 @@
+"""Half of a database was restored: a ticket at odds with its events waits, and no other does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from adapters.sql import histories
+from adapters.sql.postgres import PostgresStore
+from adapters.sql.store import SqliteStore
+from bot.auditor import Auditor
+from bot.ports import Change
+from bot.ticker import tick
+from sla_core.events import Event
+from tests.harness import ALICE, S2, TRIAGE, open_desk
+from tests.journeys.conftest import FRIDAY_AFTERNOON
+from tests.sql.samples import at, change, opening, wrote
+from tests.sql.test_unreadable import Tables, run, tables
+
+__all__ = ["tables"]
+
+AHEAD = "UPDATE ticket SET version = 5 WHERE key = 'ACME-2'"
+BEHIND = "UPDATE ticket SET version = 1 WHERE key = 'ACME-2'"
+NOTHING = "DELETE FROM event WHERE ticket = 'ACME-2'"
+A_GAP = "UPDATE event SET seq = 3 WHERE ticket = 'ACME-2' AND seq = 2"
+SPOILED = "UPDATE event SET body = CAST(X'7b22ff' AS TEXT) WHERE ticket = 'ACME-2' AND seq = 2"
+
+
+@pytest.fixture(autouse=True)
+def nothing_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(histories, "_told", set())
+
+
+async def three_due(store: Tables) -> None:
+    """Each with two events."""
+    for n in range(3):
+        await store.open(f"e{n}", "acme", opening(wake_at=at(n)))
+        await store.append(None, change(1, events=(wrote(),), ticket=f"ACME-{n + 1}", wake_at=at(n)))
+
+
+def decide(key: str, history: tuple[Event, ...]) -> Change:
+    return change(len(history), events=(wrote(),), ticket=key)
+
+
+@pytest.mark.parametrize("spoil", [AHEAD, BEHIND, NOTHING, A_GAP])
+async def test_one_at_odds_is_claimed_and_told_once(tables: Tables, spoil: str) -> None:
+    await three_due(tables)
+    await run(tables, spoil)
+
+    with capture_logs() as logs:
+        assert await tables.wake(at(9), 9, (), decide) == ["ACME-1", "ACME-2", "ACME-3"]
+        assert await tables.wake(at(9), 9, (), decide) == ["ACME-2"]
+
+    assert [len(await tables.load(key)) for key in ("ACME-1", "ACME-3")] == [3, 3]
+    assert await tables.due(at(9), 9) == ["ACME-2"], "it stays due, for the auditor to see"
+    (line,) = logs
+    assert (line["log_level"], line["ticket"]) == ("error", "ACME-2")
+    assert "its tables are of different moments; restore all of the database from one backup" in line["why"]
+
+
+async def test_words_that_are_no_text_stop_no_other(sqlite: SqliteStore) -> None:
+    await three_due(sqlite)
+    await run(sqlite, SPOILED)
+    with capture_logs() as logs:
+        assert await sqlite.wake(at(9), 9, (), decide) == ["ACME-1", "ACME-2", "ACME-3"]
+    assert await sqlite.due(at(9), 9) == ["ACME-2"]
+    assert [line["why"] for line in logs] == ["OperationalError"], "and not what stands there"
+
+
+async def test_agents_hear_of_it_and_of_its_end(tmp_path: Path, tables: Tables) -> None:
+    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=tables)
+    auditor = Auditor(desk.desk, tables, desk.clock)
+    keys = [await desk.submits(ALICE, f"Bills are slow {n}", S2) for n in range(3)]
+    await run(tables, AHEAD)
+    desk.clock.at += timedelta(hours=5)
+    assert await tick(desk.desk) == [keys[1]]
+    await auditor.look()
+    desk.clock.at += timedelta(seconds=31)
+    assert await auditor.look() == ["1 ticket has been due for more than 30 s."]
+    assert desk.heard(TRIAGE)[-1].startswith("Frontline is behind")
+    assert "Breached" in await desk.events(keys[2])
+
+    await run(tables, f"UPDATE ticket SET version = 1 WHERE key = '{keys[1]}'")
+
+    assert await tick(desk.desk) == []
+    await auditor.look()
+    assert "caught up" in desk.heard(TRIAGE)[-1]
+    assert isinstance(tables, SqliteStore | PostgresStore)

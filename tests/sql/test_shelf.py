@@ -1,0 +1,151 @@
+"""What every database lets go when it is old, and what it keeps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from itertools import count
+
+import pytest
+import pytest_asyncio
+
+from adapters.sql.postgres import PostgresStore
+from adapters.sql.store import SqliteStore, connect
+from adapters.sql.tables import micros
+from bot.clock import real_now
+from bot.desk.channels import TURNS
+from bot.desk.interview import ROOTS
+from bot.ports import Seen
+from bot.upkeep import ACTS, AT_A_TIME, NOTES, Upkeep, going_on
+from tests.harness import HeldClock
+from tests.sql.samples import change, message, opening, wrote
+from tests.sql.speaking import next_of
+
+Tables = SqliteStore | PostgresStore
+DAY = timedelta(days=1)
+
+
+@pytest_asyncio.fixture(params=["sqlite", "postgres"])
+async def tables(request: pytest.FixtureRequest, url: str) -> AsyncIterator[Tables]:
+    address = url if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+    async with connect(address) as store:
+        assert isinstance(store, SqliteStore | PostgresStore)
+        yield store
+
+
+async def run(store: Tables, statement: str) -> list[tuple[object, ...]]:
+    if isinstance(store, SqliteStore):
+        return await store.database.write(lambda db: db.execute(statement).fetchall())
+    return await store.database.rows(statement)
+
+
+def upkeep(tables: Tables, after: timedelta = timedelta(0)) -> Upkeep:
+    clock = HeldClock("2026-03-20T12:00:00Z")
+    clock.at = real_now() + after
+    return Upkeep(tables, clock)
+
+
+async def acted(tables: Tables, number: int, at: datetime) -> None:
+    """So many acts were done then, each known by its envelope."""
+    rows = ", ".join(f"('envelope {n} of {at}', 'ACME-1', {micros(at)})" for n in range(number))
+    if isinstance(tables, SqliteStore):
+        await tables.database.write(lambda db: db.execute(f"INSERT INTO inbox VALUES {rows}").rowcount)
+    else:
+        await tables.database.run(lambda db: db.execute(f"INSERT INTO inbox VALUES {rows}".encode()))
+
+
+async def test_envelopes_are_let_go_after_thirty_days(tables: Tables) -> None:
+    """Stripe keeps its keys as long; every platform gives up within hours."""
+    await tables.open("today", "acme", opening(message("m1")))
+    now = real_now()
+    await acted(tables, 2 * AT_A_TIME + 7, now - ACTS - DAY)
+    await acted(tables, 5, now - ACTS + DAY)
+
+    assert await upkeep(tables).look() == 2 * AT_A_TIME + 7
+
+    assert await run(tables, "SELECT count(*) FROM inbox") == [(6,)]
+    assert await tables.open("today", "acme", opening()) == Seen("ACME-1")
+    assert await next_of(tables) == ["m1"], "and what is to be said is untouched"
+    assert await upkeep(tables).look() == 0
+
+
+async def test_an_act_from_long_ago_is_an_act_again(tables: Tables) -> None:
+    await tables.open("first", "acme", opening())
+    await tables.append("again", change(1, events=(wrote(),)))
+    assert await tables.append("again", change(1, events=(wrote(),))) == Seen("ACME-1")
+    await upkeep(tables, ACTS + DAY).look()
+    await tables.append("again", change(2, events=(wrote(),)))
+    assert len(await tables.load("ACME-1")) == 3
+
+
+async def test_few_at_a_time(tables: Tables) -> None:
+    """Whoever writes waits for one handful at most."""
+    await tables.open("today", "acme", opening())
+    old = real_now() - ACTS - DAY
+    await acted(tables, 9, old)
+    await acted(tables, 9, old - DAY)
+    assert await tables.forget_acts(real_now() - ACTS, 4) == 4
+    assert await run(tables, f"SELECT count(*) FROM inbox WHERE at = {micros(old)}") == [(9,)], "oldest first"
+
+
+async def test_replicas_may_do_it_at_once(tables: Tables) -> None:
+    await tables.open("today", "acme", opening())
+    await acted(tables, 40, real_now() - ACTS - DAY)
+    before = real_now() - ACTS
+    gone = await asyncio.gather(*(tables.forget_acts(before, 10) for _ in range(8)))
+    while more := await tables.forget_acts(before, 10):
+        gone.append(more)
+    assert sum(gone) == 40
+
+
+@pytest.mark.parametrize("topic", NOTES)
+async def test_notes_that_nobody_forgets_are_forgotten(tables: Tables, topic: str) -> None:
+    """They carry no time: they are as old as the first look at them."""
+    await tables.note(topic, "early", "x")
+    await tables.note("channel-moved", "slack:C0OLD", "slack:C0NEW")
+    await upkeep(tables).look()
+    await tables.note(topic, "late", "y")
+    await upkeep(tables, NOTES[topic] - DAY).look()
+    assert await tables.notes(topic) == {"early": "x", "late": "y"}
+
+    await upkeep(tables, NOTES[topic] + DAY).look()
+
+    assert await tables.notes(topic) == {"late": "y"}
+    await upkeep(tables, 2 * NOTES[topic]).look()
+    assert await tables.notes(topic) == {}
+    assert await tables.notes("channel-moved") == {"slack:C0OLD": "slack:C0NEW"}, "what matters stays"
+
+
+def test_which_notes() -> None:
+    assert set(NOTES) == {TURNS, ROOTS}
+
+
+async def test_a_database_that_fails_is_asked_again_later() -> None:
+    class Away:
+        tries = count(1)
+
+        async def forget_acts(self, before: datetime, limit: int) -> int:
+            if next(self.tries) == 1:
+                raise OSError("disk full")
+            done.set()
+            return await asyncio.Future()
+
+        async def forget_notes(self, topic: str, now: datetime, before: datetime, limit: int) -> int:
+            raise AssertionError
+
+    done = asyncio.Event()
+    keeping = asyncio.create_task(Upkeep(Away(), HeldClock("2026-03-20T12:00:00Z")).run())
+    async with asyncio.timeout(5):
+        await done.wait()
+    keeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await keeping
+
+
+async def test_it_goes_on_beside_the_desk_and_ends_with_it(tables: Tables) -> None:
+    await tables.open("today", "acme", opening())
+    await acted(tables, 3, real_now() - ACTS - DAY)
+    async with going_on(tables), asyncio.timeout(5):
+        while await run(tables, "SELECT count(*) FROM inbox") != [(1,)]:
+            await asyncio.sleep(0.01)
