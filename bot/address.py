@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +20,15 @@ class Place:
     @classmethod
     def parse(cls, text: str, direct: bool = False) -> Place:
         """Raises ValueError that shows the form."""
-        platform, colon, id_ = text.partition(":")
-        if not (platform and colon and id_):
-            raise ValueError(f'"{text}" is no channel; write "slack:C0ACME" or "teams:19:…@thread.tacv2"')
-        return cls(platform, id_, direct)
+        return _place(text, direct)
+
+
+@lru_cache(maxsize=4096)
+def _place(text: str, direct: bool) -> Place:
+    platform, colon, id_ = text.partition(":")
+    if not (platform and colon and id_):
+        raise ValueError(f'"{text}" is no channel; write "slack:C0ACME" or "teams:19:…@thread.tacv2"')
+    return Place(platform, id_, direct)
 
 
 @dataclass(frozen=True, slots=True)

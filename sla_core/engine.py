@@ -92,7 +92,7 @@ def _broken_before(ticket: Ticket, promise: Promise) -> bool:
 
 def _on_record(ticket: Ticket, promise: Promise) -> bool:
     """Whether its breach is recorded, under the present severity or under the one before."""
-    if promise.run in ticket.breached:
+    if ticket.breached and promise.run in ticket.breached:
         return True
     overdue_then = promise.due_at is not None and promise.due_at <= ticket.severities[-1][0]
     return overdue_then and _broken_before(ticket, promise)
@@ -191,6 +191,7 @@ def _wake_at(ticket: Ticket, policy: Policy, running: Sequence[Promise], now: da
         if promise.due_at is None or promise.due_at <= now:
             continue
         instants += [promise.due_at, next_change(promise, now)]
-        if promise.run not in ticket.warned:
+        # Most have had no warning yet, and a run's name takes longer to write than all of the rest.
+        if not ticket.warned or promise.run not in ticket.warned:
             instants.append(promise.warn_at)
     return min((at for at in instants if at is not None), default=None)

@@ -244,7 +244,7 @@ class Policy:
     not_yet: Mapping[str, str] = field(default_factory=dict)
     """Clause IDs that nothing carries yet, each with one line why."""
 
-    @property
+    @cached_property
     def version(self) -> str:
         return self.effective.isoformat()
 

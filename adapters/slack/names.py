@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from adapters.slack.text import one_line
 from adapters.slack.web_api import Refused, Unheard, WebApi
+from bot.address import Actor, UserRef
 from bot.exchange import Command, Inbound, Posted, Press, Revised, Submission
 
 Act = TypeVar("Act", Command, Press, Submission, Posted, Revised)
@@ -46,9 +47,8 @@ class Names:
                 self._found[user] = None, ""
             except (Unheard, TimeoutError):
                 return act
-        actor, (name, team) = act.actor, self._found[user]
-        home = actor.user.home or team
-        actor = replace(actor, name=name or actor.name, user=replace(actor.user, home=home))
+        said, (name, team) = act.actor, self._found[user]
+        actor = Actor(UserRef("slack", said.user.home or team, user), said.team, name or said.name)
         return replace(act, actor=actor)
 
 

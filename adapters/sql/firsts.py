@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 from sla_core.events import Opened
 
 MOST = 4096
 
 
-class Firsts:
-    """By ticket; those asked for longest ago are let go of."""
-
-    def __init__(self) -> None:
-        self._by_ticket: OrderedDict[str, Opened] = OrderedDict()
-
-    def get(self, ticket: str) -> Opened | None:
-        found = self._by_ticket.get(ticket)
-        if found is not None:
-            self._by_ticket.move_to_end(ticket)
-        return found
+class Firsts(dict[str, Opened]):
+    """By ticket, of what is in the database; those kept longest ago are let go of."""
 
     def keep(self, ticket: str, opened: Opened) -> None:
-        """`opened` is in the database."""
-        self._by_ticket[ticket] = opened
-        if len(self._by_ticket) > MOST:
-            self._by_ticket.popitem(last=False)
+        self[ticket] = opened
+        if len(self) > MOST:
+            del self[next(iter(self))]

@@ -54,6 +54,9 @@ SESSION = """
 """
 """A process that stopped in the middle of something must not stop the others. And all statements go by index:
 a plan that was made while a table was empty reads all of it when it has grown, fifty times as slow."""
+SINCE_17 = "SET transaction_timeout = '5s'"
+"""To the other limits a process that stopped between its statement and its COMMIT, which travel together, is
+neither idle nor busy. So what it has locked is free again when the lane that it held is."""
 REPEATABLE = (OperationalError, SerializationFailure, DeadlockDetected, LockNotAvailable)
 
 
@@ -140,6 +143,8 @@ async def transaction(connection: AsyncConnection) -> AsyncIterator[None]:
 
 async def _configured(connection: AsyncConnection) -> None:
     await connection.execute(SESSION)
+    if connection.info.server_version >= 170000:
+        await connection.execute(SINCE_17)
 
 
 def _one_line(fault: BaseException) -> str:

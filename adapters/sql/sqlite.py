@@ -202,19 +202,23 @@ class Database:
         except BaseException as fault:
             self._take_back()
             outcomes = [_Failed(fault)] * len(batch)
-        _call(loop, partial(_tell, batch, outcomes))
-        self._fold()
-        # Those that were told come first: what they ask next shares the next commit.
-        _call(loop, partial(loop.call_soon, self._begin, loop))
-
-    def _fold(self) -> None:
-        """While nobody waits for what was committed."""
         changes = self._writing.total_changes
-        if not self._guest and changes - self._folded >= FOLD_AFTER:
-            self._folded = changes
-            # Another look at the log comes soon, and a commit that cannot be kept says so itself.
-            with contextlib.suppress(sqlite3.Error):
-                self._writing.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        if self._guest or changes - self._folded < FOLD_AFTER:
+            _call(loop, partial(self._committed, loop, batch, outcomes))
+            return
+        # Nobody who has been told waits for the folding.
+        _call(loop, partial(_tell, batch, outcomes))
+        self._folded = changes
+        # Another look at the log comes soon, and a commit that cannot be kept says so itself.
+        with contextlib.suppress(sqlite3.Error):
+            self._writing.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        _call(loop, partial(self._begin, loop))
+
+    def _committed(self, loop: asyncio.AbstractEventLoop, batch: list[_Work], outcomes: list[Any]) -> None:
+        """In the loop."""
+        _tell(batch, outcomes)
+        # Those that were told come first: what they ask next shares the next commit.
+        loop.call_soon(self._begin, loop)
 
     def _take_back(self) -> None:
         with contextlib.suppress(sqlite3.Error):

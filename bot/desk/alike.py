@@ -41,6 +41,8 @@ def alike(summary: str, openings: Iterable[tuple[str, Opened]]) -> list[tuple[st
     for key, opened in openings:
         theirs = _telling(opened.summary)
         shared = words.keys() & theirs.keys()
+        if not shared:
+            continue
         fewer = min(len(words), len(theirs))
         same_word = len(words) == len(theirs) == len(shared) == 1
         if same_word or (len(shared) > 1 and 2 * len(shared) >= fewer):

@@ -79,7 +79,7 @@ async def _looked_up(desk: Desk, sheet: Sheet, alike: bool = True) -> Sheet:
         ticket = await desk.ticket(chosen)
         if ticket.opened.account == account.id and ticket.state is State.OPEN:
             found.append(Likeness(ticket, ()))
-    return replace(sheet, known=known, alike=found)
+    return replace(sheet, known=known, alike=found) if known or found else sheet
 
 
 async def _accounts(desk: Desk, actor: Actor, place: Place) -> list[Account]:

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+from adapters.sql import postgres_pool
 from adapters.sql.postgres import PostgresStore
 from adapters.sql.store import connect
 from bot.ports import Appended, Away, Change, Conflict, Seen
@@ -190,6 +191,32 @@ async def test_a_server_that_is_away_is_told_in_time(postgres: Postgres, postgre
                 except Away:
                     continue
         assert await store.open("e2", "acme", opening()) == Appended("ACME-2", 1)
+
+
+async def test_what_a_frozen_process_has_locked_is_free_again(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stopped between a statement and the COMMIT that travels behind it, for longer than it has."""
+    monkeypatch.setattr(postgres_pool, "SINCE_17", "SET transaction_timeout = '500ms'")
+    database = postgres_pool.Database(postgres_url)
+    await database.open()
+    lock, locked, thawed = b"SELECT * FROM alembic_version FOR UPDATE", asyncio.Event(), asyncio.Event()
+
+    async def freezes(connection: psycopg.AsyncConnection) -> None:
+        if connection.info.server_version < 170000:
+            pytest.skip("PostgreSQL before 17 has no such limit")
+        async with postgres_pool.transaction(connection):
+            await connection.execute(lock)
+            locked.set()
+            await thawed.wait()
+
+    frozen = asyncio.create_task(database.run(freezes))
+    await locked.wait()
+    async with asyncio.timeout(5), await psycopg.AsyncConnection.connect(postgres_url) as other:
+        await other.execute(lock)
+    thawed.set()
+    await asyncio.gather(frozen, return_exceptions=True)
+    await database.close()
 
 
 async def test_who_stops_waiting_does_not_stop_the_act(postgres_url: str) -> None:
