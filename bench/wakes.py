@@ -6,6 +6,7 @@ The same burst once more on whole desks that also deliver, one of which is kille
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from bench.wakers import TASK
 from bot.clock import StageClock, real_now
 from tests.postgres import Postgres
 
-PENDING, DUE = 100_000, 1_000
+PENDING, DUE = int(os.environ.get("PENDING", "100000")), 1_000
 ROUNDS = {"index": 3, "pgqueuer": 3, "desk": 1, "procrastinate": 1}
 """Bursts, one after another; the one in the middle counts."""
 LEAD = 3.0
