@@ -65,7 +65,7 @@ class Auditor:
         """What fell due while no desk ran is being worked off when it starts: that is no alarm yet."""
         now = self.clock.now()
         _measure(await self.store.census(self._long_ago(now)), now)
-        await drill.measure(self.desk)
+        await self._measure_drill()
         while True:
             await self.clock.sleep_until(self.clock.now() + EVERY)
             await self.look()
@@ -79,7 +79,6 @@ class Auditor:
             return await self._blind(error, now)
         await self._seeing_again()
         _measure(census, now)
-        await drill.measure(self.desk)
         lines = list(_behind(census, now))
         if lines and self._alarmed_at is None:
             self._alarmed_at = now
@@ -95,7 +94,14 @@ class Auditor:
         elif not lines and told:
             await self.desk.notebook.forget(TOPIC, ALARM)
             await self._tell("Frontline has caught up.", "Nothing due is left lying.", Tone.DONE)
+        await self._measure_drill()
         return lines
+
+    async def _measure_drill(self) -> None:
+        try:
+            await drill.measure(self.desk)
+        except Exception:  # what is left lying matters more
+            log.exception("when the pager was tested last cannot be told")
 
     async def _blind(self, error: Exception, now: datetime) -> list[str]:
         self._blind_since = self._blind_since or now

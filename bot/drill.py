@@ -56,7 +56,10 @@ class Drill:
         return False
 
     async def _goes_with(self, ticket: str, envelope: str, triage: Place, due: datetime) -> bool:
-        """Kept together with what falls due on the ticket just now, if anything; the test changes nothing."""
+        """Kept together with what falls due on the ticket just now, if anything; the test changes nothing.
+
+        Cards of a ticket on which nothing more can fall due, such as a closed one, stay as they are.
+        """
         key = f"{TOPIC}/{triage}/{self.clock.now().isoformat()}"
         say = Notice((f"Test of the pager, {due:%H:%M} UTC: nothing to do.",))
         page = Message(key, ticket, triage, say, Priority.PAGE)
@@ -69,7 +72,8 @@ class Drill:
                 log.exception("the test of the pager cannot go with this ticket", ticket=ticket)
                 return False
             try:
-                await self.desk.store.append(envelope, replace(change, messages=(*change.messages, page)))
+                due_now = change.messages if change.events or change.wake_at else ()
+                await self.desk.store.append(envelope, replace(change, messages=(*due_now, page)))
             except Conflict:
                 continue
             return True
@@ -90,9 +94,19 @@ def is_drill(message: Message) -> bool:
     return message.key.startswith(f"{TOPIC}/")
 
 
-def is_wanted(desk: Desk, message: Message) -> bool:
+def is_over(message: Message, now: datetime) -> bool:
+    """A test that could not be delivered within a day: there is a newer one, and one is enough."""
+    return is_drill(message) and now - _begun(message) >= DAY
+
+
+def is_wanted(desk: Desk, message: Message, now: datetime) -> bool:
     """A test that agents still wait for: it is tried until it arrives, as else it would fail unseen."""
-    return is_drill(message) and message.to in _triages(desk)
+    return is_drill(message) and message.to in _triages(desk) and not is_over(message, now)
+
+
+def _begun(message: Message) -> datetime:
+    """When a test was due to be sent."""
+    return parse_instant(message.key.rpartition("/")[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +120,25 @@ class Arrival:
 
 
 async def arrived(desk: Desk, message: Message, now: datetime) -> None:
-    """The platform has taken this one."""
-    begun = parse_instant(message.key.removeprefix(f"{TOPIC}/{message.to}/"))
-    took = max(0.0, (now - begun).total_seconds())
-    await desk.notebook.note(TOPIC, str(message.to), f"{now.isoformat()} {took:.3f}")
-    await measure(desk)
+    """The platform has taken this one. That it cannot be noted is no reason to send it again."""
+    took = max(0.0, (now - _begun(message)).total_seconds())
+    try:
+        await desk.notebook.note(TOPIC, str(message.to), f"{now.isoformat()} {took:.3f}")
+        await measure(desk)
+    except Exception:
+        log.exception("a test of the pager arrived, and that could not be noted", to=str(message.to))
 
 
 async def arrivals(notebook: Notebook) -> list[Arrival]:
-    found = (await notebook.notes(TOPIC)).items()
-    return [
-        Arrival(triage, parse_instant(at), float(took))
-        for triage, (at, took) in sorted((triage, value.split()) for triage, value in found)
-    ]
+    """By triage; a note that makes no sense is passed over."""
+    found = []
+    for triage, value in sorted((await notebook.notes(TOPIC)).items()):
+        try:
+            at, took = value.split()
+            found.append(Arrival(triage, parse_instant(at), float(took)))
+        except ValueError as senseless:
+            log.warning("a senseless note of a test of the pager", of=triage, why=str(senseless))
+    return found
 
 
 async def measure(desk: Desk) -> None:

@@ -51,6 +51,10 @@ class Runtime:
     _sending: Bell = field(default_factory=Bell)
     _failing: set[str] = field(default_factory=set)
     _ticked_at: datetime = field(default_factory=real_now)
+    _courier: Courier = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._courier = Courier(self.desk, self.outbox, WallClock(), self._sending)
 
     def rung(self) -> None:
         self._ticking.ring()
@@ -59,6 +63,8 @@ class Runtime:
     async def troubles(self) -> list[str]:
         """What keeps the desk from being ready, for /readyz. Asks the store, and raises what it raises."""
         failing = [f"{loop} is failing" for loop in sorted(self._failing)]
+        if (resting := len(self._courier.rests.under_way())) > 1:
+            failing.append(f"the store fails for {resting} lanes of messages")
         wake = await self.desk.store.next_wake()
         silent = real_now() - self._ticked_at
         lies = wake is not None and wake <= self.desk.clock.now() - TICKS_WITHIN
@@ -72,14 +78,13 @@ class Runtime:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """The loops run inside; they are ended at a point where nothing is half done."""
-        courier = Courier(self.desk, self.outbox, WallClock(), self._sending)
         tasks = [
             asyncio.create_task(
                 self._kept_up("ticker", lambda: ticker.run(self.desk, self._ticking, self._ticked))
             ),
             asyncio.create_task(self._kept_up("caretaker", self._take_care)),
         ]
-        for name, loop in self._deliveries(courier):
+        for name, loop in self._deliveries():
             tasks.append(asyncio.create_task(self._kept_up(name, loop)))
         if self.counted is not None:
             auditor = Auditor(self.desk, self.counted, WallClock())
@@ -94,12 +99,12 @@ class Runtime:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _deliveries(self, courier: Courier) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+    def _deliveries(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         if self.crew is None:
-            yield "courier", courier.run
+            yield "courier", self._courier.run
             return
         crew = self.crew
-        sweeper = Sweeper(crew, courier, self.outbox, WallClock(), self._sending)
+        sweeper = Sweeper(crew, self._courier, self.outbox, WallClock(), self._sending)
         yield "sweeper", sweeper.run
         yield "crew", lambda: crew.run(sweeper.speak)
         yield "metronome", self._keep_time

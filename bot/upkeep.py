@@ -14,7 +14,6 @@ import structlog
 
 from bot.clock import WallClock
 from bot.desk.channels import TURNS
-from bot.desk.interview import ROOTS
 from bot.ports import Clock
 
 log = structlog.get_logger(__name__)
@@ -25,8 +24,8 @@ BREATH = timedelta(milliseconds=100)
 """Between two handfuls: whoever writes goes first."""
 ACTS = timedelta(days=30)
 """How long an act is known by its envelope. Platforms deliver again for hours, and never for days."""
-NOTES = {TURNS: timedelta(days=30), ROOTS: timedelta(days=90)}
-"""Notes that nobody forgets by themselves: envelopes as well, and threads in which questions were asked."""
+NOTES = {TURNS: timedelta(days=30)}
+"""Notes that nobody forgets by themselves: envelopes as well."""
 
 
 class Shelf(Protocol):

@@ -81,7 +81,7 @@ def _is_signed(signature: SignatureVerifier, body: bytes, headers: Mapping[str, 
     stamp, signed = headers.get("X-Slack-Request-Timestamp"), headers.get("X-Slack-Signature")
     try:
         return signature.is_valid(body, stamp or "0", signed or "")
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return False
 
 

@@ -192,9 +192,10 @@ class Socket:
     async def _hear(self, socket: aiohttp.ClientWebSocketResponse, envelope: _Envelope, hear: Hear) -> None:
         """Acknowledged after it was taken; what was not taken is left to Slack to send again."""
         headers = {}
-        if envelope.retry_attempt is not None:
+        # A first delivery says 0 and "".
+        if envelope.retry_attempt is not None and envelope.retry_attempt > 0:
             headers["x-slack-retry-num"] = str(envelope.retry_attempt)
-        if envelope.retry_reason is not None:
+        if envelope.retry_reason:
             headers["x-slack-retry-reason"] = envelope.retry_reason
         try:
             answer = await hear(envelope.payload, headers)

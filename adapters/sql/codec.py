@@ -51,8 +51,14 @@ class Codec:
         for name in self._instants[kind]:
             # Pydantic's own UTC is ten times as slow to compare as Python's, and a clock compares all day.
             if (instant := getattr(value, name)) is not None:
-                object.__setattr__(value, name, instant.astimezone(UTC))
+                object.__setattr__(value, name, self._in_utc(kind, instant))
         return value
+
+    def _in_utc(self, kind: str, instant: datetime) -> datetime:
+        try:
+            return instant.astimezone(UTC)
+        except OverflowError:
+            raise Unreadable(f'an instant in the {self._what} "{kind}" is of no year that there is') from None
 
     def fields(self, value: object) -> dict[str, Any]:
         """The value as a JSON object that carries its kind."""

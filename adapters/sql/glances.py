@@ -21,6 +21,7 @@ def _compiled(statement: ClauseElement) -> str:
 
 _HISTORY = _compiled(reads.HISTORY)
 _OPEN = _compiled(reads.OPEN)
+_FIRST = _compiled(reads.FIRST)
 _TICKET_OF = _compiled(reads.TICKET_OF)
 _SEEN = _compiled(reads.SEEN)
 _NOTED = _compiled(reads.NOTED)
@@ -35,13 +36,19 @@ def openings(db: Database, account: str, limit: int, firsts: Firsts) -> list[tup
     """Store.openings."""
     found = []
     for (key,) in db.glance(_OPEN, {"account": account, "most": limit}):
-        opened = firsts.get(key)
-        if opened is None:
-            first = history(db, key)[0]
-            assert isinstance(first, Opened)
-            firsts.keep(key, opened := first)
-        found.append((key, opened))
+        opened = firsts.get(key) or _looked_up(db, key, firsts)
+        if opened is not None:
+            found.append((key, opened))
     return found
+
+
+def _looked_up(db: Database, ticket: str, firsts: Firsts) -> Opened | None:
+    for kind, body in db.glance(_FIRST, {"ticket": ticket}):
+        opened = reads.first(ticket, kind, body)
+        if opened is not None:
+            firsts.keep(ticket, opened)
+        return opened
+    return None
 
 
 def ticket_of(db: Database, message: MessageRef) -> str | None:

@@ -13,8 +13,10 @@ from psycopg import AsyncConnection, OperationalError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.errors import (
     DeadlockDetected,
+    IdleInTransactionSessionTimeout,
     LockNotAvailable,
     SerializationFailure,
+    TransactionTimeout,
 )
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -57,7 +59,15 @@ a plan that was made while a table was empty reads all of it when it has grown, 
 SINCE_17 = "SET transaction_timeout = '5s'"
 """To the other limits a process that stopped between its statement and its COMMIT, which travel together, is
 neither idle nor busy. So what it has locked is free again when the lane that it held is."""
-REPEATABLE = (OperationalError, SerializationFailure, DeadlockDetected, LockNotAvailable)
+LONG = "SET LOCAL transaction_timeout = '15s'"
+REPEATABLE = (
+    OperationalError,
+    SerializationFailure,
+    DeadlockDetected,
+    LockNotAvailable,
+    TransactionTimeout,
+    IdleInTransactionSessionTimeout,
+)
 
 
 def conninfo(url: str) -> str:
@@ -128,11 +138,16 @@ class Database:
 
 
 @asynccontextmanager
-async def transaction(connection: AsyncConnection) -> AsyncIterator[None]:
-    """All inside or nothing. BEGIN travels with the first statement, COMMIT with the last."""
+async def transaction(connection: AsyncConnection, *, long: bool = False) -> AsyncIterator[None]:
+    """All inside or nothing. BEGIN travels with the first statement, COMMIT with the last.
+
+    A `long` one has fifteen seconds: if it had no more than the others, one that needs them would never end.
+    """
     try:
         async with connection.pipeline():
             await connection.execute("BEGIN")
+            if long and connection.info.server_version >= 170000:
+                await connection.execute(LONG)
             yield
             await connection.execute("COMMIT")
     except BaseException:

@@ -148,7 +148,7 @@ async def wake(
     db: AsyncConnection, now: datetime, limit: int, but: Collection[str], decide: Decision, at: datetime
 ) -> list[str]:
     """Store.wake: tickets that another process has claimed meanwhile are passed over."""
-    async with transaction(db):
+    async with transaction(db, long=True):
         asked = await db.execute(DUE, {"now": micros(now), "most": limit, "but": [*but]})
         found = await asked.fetchall()
         keys, changes = list[str](), list[Kept]()

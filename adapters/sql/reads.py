@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, literal_column, text
 from sqlmodel import col, select
 
-from adapters.sql.codec import EVENTS, recipient_of, say_of
+from adapters.sql.codec import EVENTS, Unreadable, recipient_of, say_of
+from adapters.sql.histories import cannot_be_read
 from adapters.sql.tables import (
     MICROSECOND,
     EventRow,
@@ -43,6 +44,9 @@ HISTORY = (
     select(EventRow.kind, EventRow.body)
     .where(col(EventRow.ticket) == bindparam("ticket"))
     .order_by(col(EventRow.seq))
+)
+FIRST = select(EventRow.kind, EventRow.body).where(
+    col(EventRow.ticket) == bindparam("ticket"), col(EventRow.seq) == literal_column("1")
 )
 DUE = (
     select(TicketRow.key)
@@ -166,14 +170,25 @@ def history(ticket: str, rows: Sequence[tuple[str, str]]) -> tuple[Event, ...]:
 
 def openings(rows: Sequence[tuple[str, str, str]]) -> list[tuple[str, Opened]]:
     """Store.openings, of what OPENINGS finds."""
-    return [(key, _first(kind, body)) for key, kind, body in rows]
+    found = ((key, first(key, kind, body)) for key, kind, body in rows)
+    return [(key, opened) for key, opened in found if opened is not None]
+
+
+def first(ticket: str, kind: str, body: str) -> Opened | None:
+    """A ticket's first event; one that cannot be read keeps nobody from opening another ticket."""
+    try:
+        return _opened(kind, body)
+    except ValueError as fault:
+        cannot_be_read(ticket, fault)
+        return None
 
 
 @lru_cache(maxsize=4096)
-def _first(kind: str, body: str) -> Opened:
+def _opened(kind: str, body: str) -> Opened:
     """First events are asked for again and again, at every form that is filled in; they never change."""
     opened = EVENTS.value(kind, body)
-    assert isinstance(opened, Opened)
+    if not isinstance(opened, Opened):
+        raise Unreadable(f"it begins with {kind}: its tables are of different moments")
     return opened
 
 

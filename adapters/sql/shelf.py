@@ -1,4 +1,4 @@
-"""What is let go when it is old, on either database: few rows at a time, found by an index."""
+"""What is let go when it is old, on either database, few rows at a time."""
 
 from __future__ import annotations
 

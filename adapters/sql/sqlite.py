@@ -131,10 +131,9 @@ class Database:
         """Finish what was taken, fold the log into the file, let go of it. Twice is the same as once."""
         if not self._closed:
             self._closed = True
-            try:
-                await self._at_rest.wait()
-            finally:
+            if self._at_rest.is_set():
                 self._steps.put(None)
+        await self._at_rest.wait()
         await asyncio.to_thread(self._finish)
 
     def _finish(self) -> None:
@@ -156,26 +155,32 @@ class Database:
         """In the loop, while nothing is under way."""
         if not self._waiting:
             self._at_rest.set()
+            if self._closed:
+                self._steps.put(None)
             return
         try:
             self._writing.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:
             self._steps.put(partial(self._begin_in_turn, loop))
-            return
-        self._work(loop)
+        except BaseException as fault:
+            self._work(loop, fault)
+        else:
+            self._work(loop)
 
     def _begin_in_turn(self, loop: asyncio.AbstractEventLoop) -> None:
         """In the thread: another process writes, and is waited for."""
-        fault = None
+        fault: BaseException | None = None
         try:
             self._writing.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
-            self._writing.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
+            try:
+                self._writing.execute("BEGIN IMMEDIATE")
+            finally:
+                self._writing.execute("PRAGMA busy_timeout=0")
+        except BaseException as error:
             fault = error
-        self._writing.execute("PRAGMA busy_timeout=0")
         _call(loop, partial(self._work, loop, fault))
 
-    def _work(self, loop: asyncio.AbstractEventLoop, fault: sqlite3.Error | None = None) -> None:
+    def _work(self, loop: asyncio.AbstractEventLoop, fault: BaseException | None = None) -> None:
         """In the loop and in a transaction, unless that is the `fault`: do what waits."""
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_IN_A_COMMIT))]
         outcome, self._apart = self._outcome_apart if self._apart else self._outcome, False
@@ -216,9 +221,11 @@ class Database:
 
     def _committed(self, loop: asyncio.AbstractEventLoop, batch: list[_Work], outcomes: list[Any]) -> None:
         """In the loop."""
-        _tell(batch, outcomes)
-        # Those that were told come first: what they ask next shares the next commit.
-        loop.call_soon(self._begin, loop)
+        try:
+            _tell(batch, outcomes)
+        finally:
+            # Those that were told come first: what they ask next shares the next commit.
+            loop.call_soon(self._begin, loop)
 
     def _take_back(self) -> None:
         with contextlib.suppress(sqlite3.Error):

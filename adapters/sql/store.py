@@ -63,7 +63,7 @@ class SqliteStore:
         kept = await self.database.write(
             lambda db: writes.open_ticket(db, envelope, account, noted, at), self._kept
         )
-        if drafted and isinstance(opened := drafted[-1].events[0], Opened):
+        if isinstance(kept, Appended) and isinstance(opened := drafted[-1].events[0], Opened):
             self._firsts.keep(kept.ticket, opened)
         return kept
 

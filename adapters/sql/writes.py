@@ -21,7 +21,8 @@ _SAY = """
     (id, turn, key, ticket, lane, recipient, priority, thread, edits, effect, body, state, attempts,
      created_at, trace)
     SELECT next, next, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting', 0, ?, ?
-    FROM (SELECT 1 + coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0) AS next)
+    FROM (SELECT 1 + max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0),
+                         coalesce((SELECT max(id) FROM outbox), 0)) AS next)
     WHERE true ON CONFLICT (key) DO NOTHING
 """
 

@@ -15,9 +15,9 @@ _TENANT = timedelta(seconds=0.05)
 
 
 def costs(tenant: str, conversation: str) -> tuple[Cost, ...]:
-    """Of one message sent or edited."""
+    """Of one message sent or edited. Last the hour, which a conversation uses up for itself alone."""
     return (
         Cost(f"teams:{conversation}/burst", _A_BURST, 5),
-        Cost(f"teams:{conversation}/hour", _AN_HOUR, 100),
         Cost(f"teams:tenant:{tenant}", _TENANT, 10),
+        Cost(f"teams:{conversation}/hour", _AN_HOUR, 100),
     )

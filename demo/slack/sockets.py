@@ -67,9 +67,9 @@ class Sockets:
     async def deliver(self, body: str, content_type: str, headers: dict[str, str]) -> tuple[int, str]:
         """A request through one of the connections, and its acknowledgement. Raises ConnectionError."""
         envelope = _envelope(body, content_type)
-        if "X-Slack-Retry-Num" in headers:
-            envelope["retry_attempt"] = int(headers["X-Slack-Retry-Num"])
-            envelope["retry_reason"] = headers["X-Slack-Retry-Reason"]
+        if envelope["type"] == "events_api":
+            envelope["retry_attempt"] = int(headers.get("X-Slack-Retry-Num", 0))
+            envelope["retry_reason"] = headers.get("X-Slack-Retry-Reason", "")
         if not self.live:
             raise ConnectionError("no socket is open")
         socket = self.live[next(self._turn) % len(self.live)]

@@ -98,6 +98,22 @@ async def test_agents_who_cannot_be_told_do_not_stop_the_auditor(tmp_path: Path)
     assert await auditor.look()
 
 
+class Unnoted(MemoryStore):
+    """Whoever asks it when the pager was tested gets an error."""
+
+    async def notes(self, topic: str) -> dict[str, str]:
+        raise OSError("database disk image is malformed")
+
+
+async def test_a_test_of_the_pager_that_cannot_be_asked_for_hides_nothing(tmp_path: Path) -> None:
+    desk, auditor = await a_desk_with_an_auditor(tmp_path)
+    desk.desk.notebook = Unnoted()
+    await desk.submits(ALICE, "Down", S1)
+    desk.clock.at += timedelta(days=1)
+    assert await auditor.look() == ["1 ticket has been due for more than 30 s."]
+    assert desk.heard(TRIAGE)[-1].startswith("Frontline is behind: 1 ticket")
+
+
 class RestingClock(HeldClock):
     """Tells when somebody rests, and lets them."""
 

@@ -5,25 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import time, timedelta
 from pathlib import Path
 
-from adapters.sql.store import connect
+import pytest
+
 from bot import drill, metrics
 from bot.address import MessageRef, Place, UserRef
 from bot.auditor import Auditor
 from bot.bell import Bell
-from bot.clock import parse_instant, real_now
+from bot.clock import parse_instant
 from bot.courier import Courier
 from bot.desk.core import Desk
 from bot.directory import Directory
 from bot.doctor import Finding, Health, of_database
 from bot.drill import Drill
-from bot.ports import Never, NotNow, Priority
+from bot.ports import CannotEdit, Never, NotNow, Priority
 from bot.settings import load_desk
 from bot.views import View
-from sla_core.events import Opened
 from tests.harness import ALICE, BOB, DESK_FILE, S2, TRIAGE, DeskInMemory, FakeChat, HeldClock, open_desk
 from tests.memory_store import MemoryStore
 from tests.virtual_time import VirtualClock, simulated
@@ -37,6 +37,8 @@ DAY, A_WHILE = timedelta(days=1), timedelta(minutes=1)
 @dataclass
 class Refusing(FakeChat):
     refuses: Place | None = None
+    refuses_edits: Exception | None = None
+    edited: list[MessageRef] = field(default_factory=list)
 
     async def post(
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
@@ -44,6 +46,12 @@ class Refusing(FakeChat):
         if to == self.refuses:
             raise Never("not_in_channel")
         return await super().post(to, view, thread, key)
+
+    async def update(self, message: MessageRef, view: View) -> None:
+        self.edited.append(message)
+        if self.refuses_edits is not None:
+            raise self.refuses_edits
+        await super().update(message, view)
 
 
 @dataclass
@@ -192,71 +200,25 @@ def test_the_time_of_its_arrival_is_measured_by_every_process(tmp_path: Path) ->
     simulated(story())
 
 
-def test_one_that_triage_refuses_is_tried_until_it_arrives(tmp_path: Path) -> None:
-    """The bot was taken out of triage: the test is there a minute after it is let in again."""
+@pytest.mark.parametrize("refusal", [None, CannotEdit("message_not_found"), Never("is_archived")])
+def test_the_cards_of_a_closed_ticket_are_left_alone(tmp_path: Path, refusal: Exception | None) -> None:
+    """Customers' channels never hear of a test: nothing is edited or posted there, nor noted."""
 
     async def story() -> None:
         life = await a_life(tmp_path)
-        life.chat.refuses = TRIAGE
+        people = DeskInMemory(life.desk, life.store, HeldClock(FRIDAY_EVENING), life.chat)
+        await people.does(BOB, "Resolve", life.ticket, text="Done")
+        await people.presses(ALICE, "Close", life.ticket)
+        life.chat.edited.clear()
+        life.chat.refuses_edits = refusal
+        said, history = len(life.chat.said), [*life.store.by_key[life.ticket].events]
         async with life.running():
-            await asyncio.sleep(3 * 60 * 60)
-            assert life.tests == 0
-            life.chat.refuses = None
-            await asyncio.sleep(61)
-            assert life.tests == 1
-        events = life.store.by_key[life.ticket].events
-        assert [type(event) for event in events] == [Opened], "no ticket hears of it"
+            await asyncio.sleep(3 * 24 * 60 * 60)
+        assert [(said.to, said.text) for said in life.chat.said[said:]] == [(TRIAGE, TEST)] * 4
+        assert life.chat.edited == []
+        assert life.store.by_key[life.ticket].events == history
 
     simulated(story())
-
-
-def test_one_for_a_triage_that_was_given_up_is_dropped(tmp_path: Path) -> None:
-    async def story() -> None:
-        life = await a_life(tmp_path)
-        await Drill(life.desk, NINE, life.clock).page(DUE)
-        path = tmp_path / "frontline.toml"
-        path.write_text(DESK_FILE.replace("C0TRIAGE", "C0BETTER"), encoding="utf-8")
-        life.desk.directory = Directory(load_desk(path))
-        life.chat.refuses = TRIAGE
-        courier = Courier(life.desk, life.store, life.clock, Bell())
-        await courier.deliver()
-        assert [said.state for said in life.store.outbox.values() if drill.is_drill(said.message)] == [
-            "refused"
-        ]
-        assert [type(event) for event in life.store.by_key[life.ticket].events] == [Opened]
-
-    simulated(story())
-
-
-async def test_one_that_has_not_arrived_within_a_minute_is_an_alarm(tmp_path: Path) -> None:
-    async with connect("sqlite://") as store:
-        desk = await open_desk(tmp_path, real_now().isoformat(), store=store)
-        await desk.submits(ALICE, "Bills are slow", S2)
-        clock = HeldClock(real_now().isoformat())
-        auditor = Auditor(desk.desk, store, clock)
-        await Drill(desk.desk, NINE, clock).page(DUE)
-        desk.chat.failures.append(NotNow("HTTP 503"))
-        await desk.deliver()
-        assert await auditor.look() == []
-        clock.at += timedelta(seconds=80)
-        (line,) = await auditor.look()
-        assert line == "1 message is not delivered yet, the oldest for a minute."
-        assert desk.heard(TRIAGE)[-1].startswith("Frontline is behind: ")
-        desk.clock.at = clock.at
-        await desk.deliver()
-        assert TEST in desk.heard(TRIAGE)
-        assert await auditor.look() == []
-
-
-async def test_a_ticket_that_cannot_be_read_keeps_nobody_from_it(tmp_path: Path) -> None:
-    store = MemoryStore()
-    desk = await open_desk(tmp_path, FRIDAY_EVENING, store=store)
-    await desk.submits(ALICE, "Bills are slow", S2)
-    key = await desk.submits(ALICE, "Bills are wrong", S2)
-    store.by_key[key].events.clear()
-    await Drill(desk.desk, NINE, desk.clock).page(DUE)
-    await desk.deliver()
-    assert desk.heard(TRIAGE).count(TEST) == 1
 
 
 async def test_a_desk_without_tickets_pages_nobody(tmp_path: Path) -> None:

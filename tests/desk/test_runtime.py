@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 from bot import runtime, ticker
 from bot.address import MessageRef, Place, UserRef
 from bot.clock import real_now
-from bot.ports import Decision, Message, Priority
+from bot.ports import Decision, Message, Outgoing, Priority
 from bot.runtime import Runtime
 from bot.views import Notice, View
 from tests.harness import ACME, ALICE, S2, DeskInMemory, FakeChat, HeldClock, open_desk, person
@@ -24,6 +24,7 @@ class Faltering(MemoryStore):
     """Fails while it is told to."""
 
     broken: str = ""
+    ill: Collection[str] = ()
 
     async def wake(self, now: datetime, limit: int, but: Collection[str], decide: Decision) -> list[str]:
         if self.broken == "ticker":
@@ -34,6 +35,11 @@ class Faltering(MemoryStore):
         if self.broken == "courier":
             raise OSError("disk full")
         return await super().lanes(ready_at, limit)
+
+    async def claim(self, lane: str, now: datetime, until: datetime) -> Outgoing | None:
+        if lane in self.ill:
+            raise OSError("disk full")
+        return await super().claim(lane, now, until)
 
 
 class Still(HeldClock):
@@ -97,6 +103,51 @@ async def test_what_waited_while_it_was_down_is_said_when_it_is_up(
         store.broken = ""
         await desk.submits(ALICE, "Bills are slow", S2)
         await until(lambda: desk.heard(ACME))
+
+
+class Offering:
+    """A crew of one: what is offered is spoken for at once."""
+
+    def __init__(self) -> None:
+        self._speak: Callable[[str], Awaitable[object]] | None = None
+
+    async def run(self, speak: Callable[[str], Awaitable[object]]) -> None:
+        self._speak = speak
+        await asyncio.Event().wait()
+
+    async def offer(self, lanes: Sequence[str]) -> None:
+        if self._speak is not None:
+            await asyncio.gather(*map(self._speak, lanes), return_exceptions=True)
+
+    async def rescue(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize("crew", [None, Offering()])
+async def test_who_asks_hears_for_how_many_lanes_the_store_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crew: Offering | None
+) -> None:
+    """Each is tried again and again, and meanwhile no loop ends: the courier's as little as the crew's."""
+    desk, store = await faltering_desk(tmp_path, monkeypatch)
+    running = Runtime(desk.desk, store, crew=crew)
+    store.on_change = running.rung
+    ill = [Place("slack", f"C{number}") for number in range(3)]
+    for place in ill[:1]:
+        store.say(Message(str(place), "ACME-1", place, Notice(("hello",)), Priority.STATE))
+    store.ill = {str(place) for place in ill}
+    async with running.running():
+        async with asyncio.timeout(5):
+            while not running._courier.rests.under_way():
+                await asyncio.sleep(0.002)
+        assert await running.troubles() == [], "one lane is for the log, and for the auditor if it lasts"
+        for place in ill[1:]:
+            store.say(Message(str(place), "ACME-1", place, Notice(("hello",)), Priority.STATE))
+        running.rung()
+        async with asyncio.timeout(5):
+            while "the store fails for 3 lanes of messages" not in await running.troubles():
+                await asyncio.sleep(0.002)
+        store.ill = set()
+        await troubled(running, [])
 
 
 async def test_the_user_groups_are_read_again_and_again(

@@ -99,6 +99,16 @@ async def test_news_that_was_not_taken_comes_again_marked(line: Line) -> None:
     assert len({heard.key for heard in line.desk.heard}) == 1
 
 
+async def test_news_that_comes_for_the_first_time_is_not_looked_for(line: Line) -> None:
+    """Slack marks it as attempt 0, for no reason: nobody can have answered it before."""
+    line.desk.answer = Ask(FORM, Notice(("What is it about?",), Tone.CALM))
+    await line.slack.say(line.ann, line.acme, "it broke")
+    await line.slack.until(lambda: line.slack.calls_to("chat.postMessage"))
+    first = line.slack.sockets.envelopes[0]
+    assert (first["retry_attempt"], first["retry_reason"]) == (0, "")
+    assert line.slack.calls_to("conversations.replies") == []
+
+
 async def test_a_senseless_envelope_is_acknowledged_and_not_sent_again(line: Line) -> None:
     wire = line.slack._wire
     ack = await wire.deliver(wire.sign("raw", '{"type": "event_callback", "event": 7}', "application/json"))

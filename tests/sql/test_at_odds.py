@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from adapters.sql import histories
 from adapters.sql.postgres import PostgresStore
-from adapters.sql.store import SqliteStore
+from adapters.sql.store import SqliteStore, connect
 from bot.auditor import Auditor
 from bot.ports import Change
 from bot.ticker import tick
@@ -25,6 +25,8 @@ __all__ = ["tables"]
 AHEAD = "UPDATE ticket SET version = 5 WHERE key = 'ACME-2'"
 BEHIND = "UPDATE ticket SET version = 1 WHERE key = 'ACME-2'"
 NOTHING = "DELETE FROM event WHERE ticket = 'ACME-2'"
+LATER = "UPDATE event SET kind = 'FromTheFuture' WHERE ticket = 'ACME-2' AND seq = 2"
+FIRST = "UPDATE event SET kind = 'FromTheFuture' WHERE ticket = 'ACME-2' AND seq = 1"
 A_GAP = "UPDATE event SET seq = 3 WHERE ticket = 'ACME-2' AND seq = 2"
 SPOILED = "UPDATE event SET body = CAST(X'7b22ff' AS TEXT) WHERE ticket = 'ACME-2' AND seq = 2"
 
@@ -59,6 +61,19 @@ async def test_one_at_odds_is_claimed_and_told_once(tables: Tables, spoil: str) 
     (line,) = logs
     assert (line["log_level"], line["ticket"]) == ("error", "ACME-2")
     assert "its tables are of different moments; restore all of the database from one backup" in line["why"]
+
+
+@pytest.mark.parametrize("spoil", [AHEAD, NOTHING, A_GAP, LATER, FIRST])
+async def test_one_at_odds_keeps_nobody_from_opening_another(
+    tables: Tables, url: str, postgres_url: str, spoil: str
+) -> None:
+    """Whoever fills in a form is shown open tickets; one that cannot be read is not among them."""
+    await three_due(tables)
+    await run(tables, spoil)
+    async with connect(url if isinstance(tables, SqliteStore) else postgres_url) as restarted:
+        listed = [key for key, _ in await restarted.openings("acme", 9)]
+    assert [key for key in listed if key != "ACME-2"] == ["ACME-3", "ACME-1"]
+    assert ("ACME-2" in listed) == (spoil not in (NOTHING, FIRST))
 
 
 async def test_words_that_are_no_text_stop_no_other(sqlite: SqliteStore) -> None:

@@ -60,6 +60,12 @@ def test_instants_come_back(at: datetime) -> None:
     assert instant(micros(at)) == at
 
 
+def test_an_instant_of_no_year_is_unreadable() -> None:
+    stored = '{"at": "0001-01-01T00:00:00+05:00", "by": {"id": "slack:T1:U1", "name": "Ann"}}'
+    with pytest.raises(Unreadable, match="of no year that there is"):
+        EVENTS.value("Closed", stored)
+
+
 def test_instants_need_a_zone() -> None:
     with pytest.raises(TypeError):
         micros(NOON.replace(tzinfo=None))

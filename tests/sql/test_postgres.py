@@ -219,6 +219,24 @@ async def test_what_a_frozen_process_has_locked_is_free_again(
     await database.close()
 
 
+async def test_who_waits_for_a_frozen_process_tries_again(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit that frees what the frozen one has locked strikes those who wait for it as well."""
+    monkeypatch.setattr(postgres_pool, "SINCE_17", "SET transaction_timeout = '300ms'")
+    async with connect(postgres_url) as store:
+        assert isinstance(store, PostgresStore)
+        await store.open("e1", "acme", opening())
+        async with await psycopg.AsyncConnection.connect(postgres_url) as frozen:
+            await frozen.execute("SELECT * FROM ticket FOR UPDATE")
+            late = asyncio.create_task(store.append("a1", change(1, events=(wrote(),))))
+            await asyncio.sleep(0.6)
+            assert not late.done()
+            await frozen.rollback()
+            async with asyncio.timeout(5):
+                assert isinstance(await late, Appended)
+
+
 async def test_who_stops_waiting_does_not_stop_the_act(postgres_url: str) -> None:
     heard: list[str] = []
     async with connect(postgres_url, lambda: heard.append("changed")) as store:

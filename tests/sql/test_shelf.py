@@ -15,7 +15,6 @@ from adapters.sql.store import SqliteStore, connect
 from adapters.sql.tables import micros
 from bot.clock import real_now
 from bot.desk.channels import TURNS
-from bot.desk.interview import ROOTS
 from bot.ports import Seen
 from bot.upkeep import ACTS, AT_A_TIME, NOTES, Upkeep, going_on
 from tests.harness import HeldClock
@@ -118,7 +117,8 @@ async def test_notes_that_nobody_forgets_are_forgotten(tables: Tables, topic: st
 
 
 def test_which_notes() -> None:
-    assert set(NOTES) == {TURNS, ROOTS}
+    """Where questions were asked is kept: below an old one a reply is still no ticket's."""
+    assert set(NOTES) == {TURNS}
 
 
 async def test_a_database_that_fails_is_asked_again_later() -> None:

@@ -340,3 +340,59 @@ async def test_reads_go_by_index(sqlite: SqliteStore, statement: str, index: str
     assert any(index in step for step in steps), steps
     few = ("SCAN busy", "SCAN b")
     assert not [s for s in steps if s.startswith("SCAN") and "USING" not in s and s not in few], steps
+
+
+def spoil(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(b"restored-wrongly")
+
+
+async def test_a_file_that_is_none_any_more_fails_each_act_and_still_closes(database: Database) -> None:
+    """Another program wrote over it: nobody waits for ever for an answer."""
+    await database.write(lambda db: put(db, 1))
+    ((_, _, path),) = database.glance("PRAGMA database_list", {})
+    with sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("INSERT INTO note VALUES (2)")
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    other.close()
+    spoil(Path(path))
+    for _ in range(2):
+        with pytest.raises(sqlite3.DatabaseError):
+            async with asyncio.timeout(5):
+                await database.write(lambda db: put(db, 3))
+    async with asyncio.timeout(5):
+        await database.close()
+
+
+async def test_who_is_told_of_a_commit_and_fails_stops_nobody(database: Database) -> None:
+    def fails(_: int) -> None:
+        raise RuntimeError("cannot be told")
+
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: None)
+    assert await database.write(lambda db: put(db, 1), fails) == 1
+    async with asyncio.timeout(5):
+        assert await database.write(lambda db: put(db, 2)) == 2
+
+
+async def test_a_close_that_is_given_up_finishes_what_was_taken(database: Database) -> None:
+    acts = [asyncio.create_task(database.write(lambda db, n=n: put(db, n))) for n in range(200)]  # type: ignore[misc]
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(database.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    async with asyncio.timeout(10):
+        assert await asyncio.gather(*acts) == list(range(200))
+        await database.close()
+
+
+async def test_a_lost_sequence_does_not_stop_what_is_said(tmp_path: Path) -> None:
+    """Tables of different moments: SQLite's own counter is behind the outbox, or gone."""
+    async with connect(f"sqlite:///{tmp_path}/x.db") as store:
+        assert isinstance(store, SqliteStore)
+        await store.open("e1", "acme", opening(message("m1"), message("m2")))
+        for n, loss in enumerate(
+            ("UPDATE sqlite_sequence SET seq = 1", "DELETE FROM sqlite_sequence"), start=1
+        ):
+            await store.database.write(lambda db, loss=loss: db.execute(loss).rowcount)  # type: ignore[misc]
+            kept = await store.append(f"a{n}", change(n, message(f"n{n}"), events=(wrote(),)))
+            assert isinstance(kept, Appended)

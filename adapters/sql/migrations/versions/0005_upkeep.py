@@ -16,6 +16,7 @@ PUT_OFF = sa.text("state = 'waiting' AND not_before IS NOT NULL")
 
 # Lanes of the version before: a platform's countdowns share one. It cannot speak for others.
 COUNTING = sa.text(r"SELECT DISTINCT lane FROM outbox WHERE lane LIKE 'countdown\:%\:%'")
+SPOKEN = sa.text(r"DELETE FROM lane WHERE lane LIKE 'countdown\:%\:%'")
 RENAMED = sa.text("UPDATE outbox SET lane = :before WHERE lane = :lane")
 
 
@@ -41,6 +42,7 @@ def downgrade() -> None:
         op.execute("ALTER TABLE outbox ALTER COLUMN state SET STATISTICS -1")
     for (lane,) in db.execute(COUNTING).fetchall():
         db.execute(RENAMED, {"lane": lane, "before": ":".join(lane.split(":")[:2])})
+    op.execute(SPOKEN)
     op.drop_column("note", "at")
     op.create_index("outbox_edits", "outbox", ["edits"], sqlite_where=WAITING, postgresql_where=WAITING)
     for index, table in (("outbox_edited", "outbox"), ("outbox_put_off", "outbox"), ("inbox_at", "inbox")):

@@ -1,0 +1,158 @@
+"""A test of the pager that meets trouble: it arrives once all the same, or somebody is told."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+from adapters.sql.store import connect
+from bot import drill
+from bot.auditor import Auditor
+from bot.bell import Bell
+from bot.clock import real_now
+from bot.courier import Courier
+from bot.directory import Directory
+from bot.drill import Drill
+from bot.ports import NotNow
+from bot.settings import load_desk
+from sla_core.events import Opened
+from tests.desk.test_drill import DAY, DUE, FRIDAY_EVENING, NINE, TEST, a_life
+from tests.harness import ALICE, DESK_FILE, S2, TRIAGE, HeldClock, open_desk
+from tests.memory_store import MemoryStore
+from tests.virtual_time import simulated
+
+
+def test_one_that_triage_refuses_is_tried_until_it_arrives(tmp_path: Path) -> None:
+    """The bot was taken out of triage: the test is there a minute after it is let in again."""
+
+    async def story() -> None:
+        life = await a_life(tmp_path)
+        life.chat.refuses = TRIAGE
+        async with life.running():
+            await asyncio.sleep(3 * 60 * 60)
+            assert life.tests == 0
+            life.chat.refuses = None
+            await asyncio.sleep(61)
+            assert life.tests == 1
+        events = life.store.by_key[life.ticket].events
+        assert [type(event) for event in events] == [Opened], "no ticket hears of it"
+
+    simulated(story())
+
+
+def test_of_those_that_triage_refuses_for_days_the_newest_alone_waits(tmp_path: Path) -> None:
+    """Out of triage from Friday to Tuesday: at the return one page comes, and not one for each day."""
+
+    async def story() -> None:
+        life = await a_life(tmp_path)
+        life.chat.refuses = TRIAGE
+        async with life.running():
+            await asyncio.sleep(4 * 24 * 60 * 60 + 100)
+            life.chat.refuses = None
+            await asyncio.sleep(120)
+            assert life.tests == 1
+        (arrival,) = await drill.arrivals(life.store)
+        assert arrival.took < DAY.total_seconds(), "it is the newest"
+
+    simulated(story())
+
+
+async def test_so_it_is_when_the_platform_is_away_for_days(tmp_path: Path) -> None:
+    desk = await open_desk(tmp_path, FRIDAY_EVENING, store=MemoryStore())
+    await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.deliver()
+    for day in range(3):
+        await Drill(desk.desk, NINE, desk.clock).page(DUE + day * DAY)
+        desk.chat.failures.append(NotNow("HTTP 503"))
+        await desk.deliver()
+        assert desk.heard(TRIAGE).count(TEST) == 0
+        desk.clock.at += DAY
+    await Drill(desk.desk, NINE, desk.clock).page(DUE + 3 * DAY)
+    await desk.deliver()
+    await desk.deliver()
+    assert desk.heard(TRIAGE).count(TEST) == 1
+
+
+async def test_an_arrival_that_cannot_be_noted_is_an_arrival(tmp_path: Path) -> None:
+    """The disk is full just then: the page is known to be delivered before, and its lane goes on."""
+    store, known = MemoryStore(), list[str]()
+
+    class Forgetful(MemoryStore):
+        async def note(self, topic: str, key: str, value: str) -> None:
+            known.extend(each.state for each in store.outbox.values() if drill.is_drill(each.message))
+            raise OSError("disk full")
+
+    desk = await open_desk(tmp_path, FRIDAY_EVENING, store=store)
+    await desk.submits(ALICE, "Bills are slow", S2)
+    await Drill(desk.desk, NINE, desk.clock).page(DUE)
+    desk.desk.notebook = Forgetful()
+    courier = Courier(desk.desk, store, desk.clock, Bell())
+    for _ in range(3):
+        await courier.deliver()
+    assert desk.heard(TRIAGE).count(TEST) == 1
+    assert known == ["sent"]
+    assert courier.rests.under_way() == {}
+
+
+async def test_a_note_that_makes_no_sense_is_passed_over(tmp_path: Path) -> None:
+    """Neither the page of another triage nor the auditor waits for it."""
+    store = MemoryStore()
+    desk = await open_desk(tmp_path, FRIDAY_EVENING, store=store)
+    desk.desk.notebook = store
+    await desk.submits(ALICE, "Bills are slow", S2)
+    for number, senseless in enumerate(("", "2026-03-19T09:00:00+00:00 0.1 more", "yesterday 0.1", "x y")):
+        await store.note(drill.TOPIC, f"slack:C{number}", senseless)
+    await Drill(desk.desk, NINE, desk.clock).page(DUE)
+    await desk.deliver()
+    assert [arrival.triage for arrival in await drill.arrivals(store)] == [str(TRIAGE)]
+    assert desk.heard(TRIAGE).count(TEST) == 1
+
+
+def test_one_for_a_triage_that_was_given_up_is_dropped(tmp_path: Path) -> None:
+    async def story() -> None:
+        life = await a_life(tmp_path)
+        await Drill(life.desk, NINE, life.clock).page(DUE)
+        path = tmp_path / "frontline.toml"
+        path.write_text(DESK_FILE.replace("C0TRIAGE", "C0BETTER"), encoding="utf-8")
+        life.desk.directory = Directory(load_desk(path))
+        life.chat.refuses = TRIAGE
+        courier = Courier(life.desk, life.store, life.clock, Bell())
+        await courier.deliver()
+        assert [said.state for said in life.store.outbox.values() if drill.is_drill(said.message)] == [
+            "refused"
+        ]
+        assert [type(event) for event in life.store.by_key[life.ticket].events] == [Opened]
+
+    simulated(story())
+
+
+async def test_one_that_has_not_arrived_within_a_minute_is_an_alarm(tmp_path: Path) -> None:
+    async with connect("sqlite://") as store:
+        desk = await open_desk(tmp_path, real_now().isoformat(), store=store)
+        await desk.submits(ALICE, "Bills are slow", S2)
+        clock = HeldClock(real_now().isoformat())
+        auditor = Auditor(desk.desk, store, clock)
+        await Drill(desk.desk, NINE, clock).page(DUE)
+        desk.chat.failures.append(NotNow("HTTP 503"))
+        await desk.deliver()
+        assert await auditor.look() == []
+        clock.at += timedelta(seconds=80)
+        (line,) = await auditor.look()
+        assert line == "1 message is not delivered yet, the oldest for a minute."
+        assert desk.heard(TRIAGE)[-1].startswith("Frontline is behind: ")
+        desk.clock.at = clock.at
+        await desk.deliver()
+        assert TEST in desk.heard(TRIAGE)
+        assert await auditor.look() == []
+
+
+async def test_a_ticket_that_cannot_be_read_keeps_nobody_from_it(tmp_path: Path) -> None:
+    store = MemoryStore()
+    desk = await open_desk(tmp_path, FRIDAY_EVENING, store=store)
+    await desk.submits(ALICE, "Bills are slow", S2)
+    key = await desk.submits(ALICE, "Bills are wrong", S2)
+    store.by_key[key].events.clear()
+    await Drill(desk.desk, NINE, desk.clock).page(DUE)
+    await desk.deliver()
+    assert desk.heard(TRIAGE).count(TEST) == 1
