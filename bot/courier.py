@@ -227,7 +227,7 @@ class Courier:
         if limited:
             costs = platform.costs(message.to, outgoing.edits, message.priority)
             shut_until = min(until, self.clock.now() + LONGEST_SHUT)
-            await self.outbox.shut([cost.bucket for cost in costs], shut_until)
+            await self.outbox.shut([cost.bucket for cost in costs if cost.stops], shut_until)
         # Nobody waits for an edit, except for other countdowns when the platform has had enough of them.
         alone = outgoing.edits is not None and not (limited and message.priority == Priority.COUNTDOWN)
         unsure = busy.unsure or outgoing.tried_at is not None

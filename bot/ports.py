@@ -105,6 +105,8 @@ class Cost:
     bucket: str
     every: timedelta
     burst: int
+    stops: bool = True
+    """Whether it is shut when the platform asks to wait; else that says nothing about who shares it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ def costs(tenant: str, conversation: str) -> tuple[Cost, ...]:
     """Of one message sent or edited. Last the hour, which a conversation uses up for itself alone."""
     return (
         Cost(f"teams:{conversation}/burst", _A_BURST, 5),
-        Cost(f"teams:tenant:{tenant}", _TENANT, 10),
+        # Teams does not say which limit it was. Were it this one, each conversation would be told so itself.
+        Cost(f"teams:tenant:{tenant}", _TENANT, 10, stops=False),
         Cost(f"teams:{conversation}/hour", _AN_HOUR, 100),
     )

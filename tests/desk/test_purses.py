@@ -228,3 +228,20 @@ def test_who_yields(lane: str, yes: bool) -> None:
     busy = [f"countdown:{n}" for n in range(COUNTDOWNS_AT_ONCE)]
     assert yields(lane, busy) is yes
     assert yields(lane, busy[1:]) is False
+
+
+async def test_a_wait_that_may_be_one_conversations_stops_no_other(tmp_path: Path) -> None:
+    """Teams does not say which limit it was: the tenant's goes on, and pages elsewhere with it."""
+    desk, _, store = await two_workspaces(tmp_path)
+    slow = FakeChat()
+    slow.prices = (
+        Cost("the tenant's", timedelta(seconds=0.05), 10, stops=False),
+        Cost("the conversation's", timedelta(seconds=2.2), 100),
+    )
+    desk.desk.platforms["slack"] = desk.chat = slow
+    desk.chats = (slow,)
+    slow.failures = [BUSY]
+
+    await desk.submits(ALICE, "Bills are slow", S2)
+
+    assert {name for name, bucket in store.buckets.items() if bucket.shut_until} == {"the conversation's"}
