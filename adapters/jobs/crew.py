@@ -114,6 +114,9 @@ class Crew:
                 why = "without an error"
             except Exception as fault:  # whatever ended it, what waits must still be said
                 why = type(fault).__name__
+            if (us := asyncio.current_task()) and us.cancelling():
+                # The worker was ending by itself when it was told to, and took that for the reason.
+                raise asyncio.CancelledError
             pause = RESTART_AFTER if loop.time() - began > STALE else min(2 * pause, LONGEST_PAUSE)
             log.warning("a worker ended and is started again", queue=queue, why=why)
             await asyncio.sleep(pause)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -167,3 +168,19 @@ async def test_what_is_under_way_may_end_when_it_is_stopped(crew: Crew, postgres
         asyncio.get_running_loop().call_later(0.3, speaking.free.set)
     assert speaking.free.is_set()
     assert jobs(postgres_url) == []
+
+
+async def test_a_worker_that_ends_as_it_is_stopped_is_not_started_again(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database went away at that moment: the worker ends without an error, and keeps the cancellation."""
+    began = asyncio.Event()
+
+    async def ends_anyhow(**options: object) -> None:
+        began.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(crew.app, "run_worker_async", ends_anyhow)
+    async with asyncio.timeout(5), running(crew, Speaking()):
+        await began.wait()
