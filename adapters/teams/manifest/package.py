@@ -9,8 +9,7 @@ import zipfile
 from importlib.resources import files
 from typing import Any
 
-from adapters.teams.manifest.icons import color, outline
-
+_HERE = files(__package__)
 _GUID = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _VERSION = re.compile(r"(0|[1-9]\d{0,8})(\.(0|[1-9]\d{0,8})){2}")
 _URL = re.compile(r"https://[^\s\"<>]{1,2000}")
@@ -40,7 +39,7 @@ def manifest(
         if not _URL.fullmatch(address):
             raise ValueError(f'"{address}" is no address; write https://…')
     words = {"APP-ID": app_id.lower(), "VERSION": version, "DEVELOPER": developer, **addresses}
-    template = files(__package__).joinpath("manifest.json").read_text("utf-8")
+    template = (_HERE / "manifest.json").read_text("utf-8")
     filled: dict[str, Any] = _filled(json.loads(template), words)
     return filled
 
@@ -57,7 +56,8 @@ def build_package(
     """The zip that is uploaded to Teams. Raises ValueError as `manifest` does."""
     told = manifest(app_id, version, website=website, developer=developer, privacy=privacy, terms=terms)
     content = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
-    held = {"manifest.json": content.encode(), "color.png": color(), "outline.png": outline()}
+    held = {"manifest.json": content.encode()}
+    held |= {name: (_HERE / name).read_bytes() for name in told["icons"].values()}
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as package:
         for name, data in held.items():
