@@ -105,6 +105,12 @@ async def of_database(
         yield _of_pager(arrival, now)
 
 
+async def no_database() -> AsyncIterator[Finding]:
+    """Nobody has made it yet, and an examination does not."""
+    says = "there is none yet; frontline serve makes it when it starts, frontline migrate makes it now"
+    yield Finding(Health.DOUBT, "database", says)
+
+
 def _of_pager(last: drill.Arrival, now: datetime) -> Finding:
     says = f"its last test reached {last.triage} on {last.at:%Y-%m-%d %H:%M} UTC, in {last.took:.1f} s"
     if now - last.at <= A_DAY_AND_A_BIT:

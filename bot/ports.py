@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from bot.address import MessageRef, Place, UserRef
+from bot.faults import OperatorFault
 from bot.views import Audience, Notice, View
 from sla_core.events import Event, Opened
 
@@ -162,7 +163,7 @@ class NoSuchTicket(LookupError):
     """No ticket has this key."""
 
 
-class Away(Exception):
+class Away(OperatorFault):
     """The store cannot be reached now. What was asked of it may be asked again."""
 
 

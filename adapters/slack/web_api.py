@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.inbound import Identity
 from adapters.slack.scopes import FORM_METHODS, METHODS, SCOPES
+from bot.faults import OperatorFault
 from bot.ports import CannotEdit, Never, NotNow
 
 log = structlog.get_logger(__name__)
@@ -57,7 +58,7 @@ _OURS = frozenset(
 )
 
 
-class SlackFault(Exception):
+class SlackFault(OperatorFault):
     """What keeps us from starting, and its cure, in one line."""
 
 

@@ -51,10 +51,14 @@ def place_of(url: str) -> Place | None:
     return postgres_url(url) if is_postgres(url) else sqlite_path(url)
 
 
-def ready(place: Place) -> None:
-    """Make a new database's tables; refuse one of another version. Raises DatabaseFault."""
+def ready(place: Place, make: bool = True) -> None:
+    """Make a new database's tables, or refuse it; refuse one of another version. Raises DatabaseFault."""
+    if not make and isinstance(place, Path) and not place.exists():
+        raise _missing(place)
     with faults(place):
         found = _revision(place)
+        if found is None and not make:
+            raise _missing(place)
         if found is None:
             upgrade(place)
         elif found not in _known():
@@ -103,6 +107,10 @@ def _cure(path: Path, fault: sqlite3.DatabaseError) -> str:
     if fault.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
         return f"{path}: cannot be written; let this user write the file and its folder"
     return f"{path}: {fault}"
+
+
+def _missing(place: Place) -> DatabaseFault:
+    return DatabaseFault(f"{_named(place)}: there is no such database yet; frontline serve makes it")
 
 
 def _newer(place: Place) -> DatabaseFault:

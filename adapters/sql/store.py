@@ -164,10 +164,10 @@ async def connect(
     """The store at DATABASE_URL, closed at the end; a new database is given its tables.
 
     `sqlite://` is a database of one's own that is gone at the end. A `guest` only looks in, on what another
-    process may be serving. Raises DatabaseFault.
+    process may be serving, and makes no database. Raises DatabaseFault.
     """
     if is_postgres(url):
-        async with _shared(postgres_url(url), on_change) as store:
+        async with _shared(postgres_url(url), on_change, guest) as store:
             yield store
         return
     if path := sqlite_path(url):
@@ -183,12 +183,12 @@ async def connect(
 
 
 @asynccontextmanager
-async def _shared(url: str, on_change: Callable[[], None] | None) -> AsyncIterator[DeskStore]:
+async def _shared(url: str, on_change: Callable[[], None] | None, guest: bool) -> AsyncIterator[DeskStore]:
     # Their driver takes a while to load, and most databases are files.
     from adapters.sql.postgres import PostgresStore
     from adapters.sql.postgres_pool import Database as Pool
 
-    await asyncio.to_thread(ready, url)
+    await asyncio.to_thread(ready, url, make=not guest)
     store = PostgresStore(Pool(url), on_change)
     await store.database.open()
     try:
@@ -209,6 +209,6 @@ async def _opened(
 
 
 def _database(path: Path, durable: bool, guest: bool) -> Database:
-    ready(path)
+    ready(path, make=not guest)
     with faults(path):
         return Database(path, durable=durable, guest=guest)

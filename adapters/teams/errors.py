@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 import structlog
 
 from bot.clock import real_now
+from bot.faults import OperatorFault
 from bot.ports import Never, NotNow
 
 log = structlog.get_logger(__name__)
@@ -36,7 +37,7 @@ _MEANT = {
 GONE = frozenset({"ConversationNotFound"})
 
 
-class TeamsFault(Exception):
+class TeamsFault(OperatorFault):
     """What keeps us from starting, and its cure, in one line."""
 
 

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import structlog
 from aiohttp import web
 
+from bot.faults import OperatorFault
+
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -28,7 +30,7 @@ PATIENCE = 5.0
 _ANSWER_BY = 5.0
 
 
-class WebFault(Exception):
+class WebFault(OperatorFault):
     """Why we cannot listen, and the cure, in one line."""
 
 

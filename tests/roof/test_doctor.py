@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from adapters.sql.migrate import migrate
 from demo.slack import FakeSlack
 from tests.roof.process import SECRET, TOKEN, Ended, frontline
 
@@ -36,8 +37,10 @@ channels = ["slack:C0ACME"]
 
 async def doctor(folder: Path, slack: FakeSlack, **more: str) -> Ended:
     (folder / "frontline.toml").write_text(DESK, encoding="utf-8")
+    url = f"sqlite:///{folder}/desk.db"
+    migrate(url)
     given = {
-        "DATABASE_URL": f"sqlite:///{folder}/desk.db",
+        "DATABASE_URL": url,
         "SLACK_API_URL": slack.api_url,
         "SLACK_BOT_TOKEN": TOKEN,
         "SLACK_SIGNING_SECRET": SECRET,
