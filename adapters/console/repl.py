@@ -19,6 +19,7 @@ from adapters.console.text import Quoted, literal, named_time, one_line
 from adapters.console.wall import Post
 from bot import cards
 from bot.address import Actor
+from bot.courier import LEASE
 from bot.exchange import Answer, Ask, Command, Dispatch, Done, Posted, Press, Show, Submission
 from bot.forms import Form, TextField
 from bot.ports import Clock, Outbox
@@ -26,8 +27,8 @@ from bot.views import Button, Notice, Quote, Strong, View
 from sla_core.countdown import Tone
 
 _KEY = re.compile(r"[a-z][a-z0-9-]*-\d+", re.IGNORECASE)
-A_SEND = timedelta(seconds=5)
-"""At most so long is a message on its way."""
+ON_ITS_WAY = 2 * LEASE
+"""By then a message that is being sent now would be free again, had it not been sent."""
 _NO_WAIT = "Here time is real and cannot be sped up. A stage clock can be: set FRONTLINE_CLOCK."
 
 Wait = Callable[[timedelta], Awaitable[None]]
@@ -51,7 +52,7 @@ async def run(
     return await _Desktop(screen, dispatch, clock, lines, settle, wait, echo).run()
 
 
-def delivered(outbox: Outbox, clock: Clock, most: float = 5.0) -> Settle:
+def delivered(outbox: Outbox, clock: Clock, most: float = 10.0) -> Settle:
     """For `settle`: until nothing waits that could be sent by the courier's clock, at most `most` seconds."""
 
     async def settle() -> None:
@@ -66,9 +67,8 @@ def delivered(outbox: Outbox, clock: Clock, most: float = 5.0) -> Settle:
 
 
 async def _under_way(outbox: Outbox, now: datetime) -> bool:
-    """Whether something may be said now, or is being said."""
-    soon = await outbox.next_ready(now)
-    return bool(await outbox.lanes(now, 1)) or (soon is not None and soon <= now + A_SEND)
+    """Whether something waits to be sent or is being sent. One question, as either becomes the other."""
+    return bool(await outbox.lanes(now + ON_ITS_WAY, 1))
 
 
 @dataclass

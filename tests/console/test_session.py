@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from datetime import timedelta
+
+import pytest
 
 from adapters.console import delivered, run, typed
 from adapters.console.around import amount
 from bot.address import MessageRef, Place, UserRef
 from bot.clock import StageClock, WallClock, parse_instant, real_now
+from bot.courier import LEASE
 from bot.desk.core import Desk
 from bot.desk.routes import dispatch
 from bot.exchange import Answer, Inbound, Submission
 from bot.runtime import Runtime
 from bot.views import Notice
-from tests.console.conftest import FRIDAY_AFTERNOON, OpenSession, shown
+from tests.console.conftest import FRIDAY_AFTERNOON, OpenSession, Session, shown
 from tests.harness import DESK_FILE
 from tests.memory_store import MemoryStore
 
@@ -203,6 +207,33 @@ async def test_messages_of_an_earlier_run_are_said_again_when_they_change(sessio
     await chat.update(earlier, Notice(("Old news.",)))
     assert shown(at.screen.out).endswith("#acme · Alice sees\n  Old news.\n")
     assert await chat.places_of(UserRef("slack", "elsewhere", "U0NOBODY")) == frozenset()
+
+
+async def test_a_message_that_is_just_being_sent_is_waited_for(
+    session: OpenSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if it was taken up a little after the clock was read, as on a busy machine."""
+    at = await session()
+
+    async def not_yet() -> None:
+        """Nothing is delivered until we do it."""
+
+    monkeypatch.setattr(at, "settle", not_yet)
+    await at.types(*OPENED)
+    a_little_later = at.clock.now() + timedelta(milliseconds=300)
+    lanes = await at.store.lanes(a_little_later, 10)
+    sending = [await at.store.claim(lane, a_little_later, a_little_later + LEASE) for lane in lanes]
+    assert await at.store.lanes(a_little_later, 10) == []
+
+    settling = asyncio.ensure_future(delivered(at.store, at.clock)())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not settling.done()
+
+    for outgoing in filter(None, sending):
+        await at.store.sent(outgoing.message.key, MessageRef(at.screen.place, outgoing.message.key))
+    await Session.settle(at)
+    await settling
 
 
 async def test_over_a_pipe_with_the_real_loops(session: OpenSession) -> None:
