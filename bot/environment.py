@@ -14,7 +14,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.clock import StageClock
-from bot.settings import DeskSettings
+from bot.settings import DeskSettings, load_desk
 from sla_core.catalog.load import Fault, Faults
 from sla_core.catalog.schema import zone
 
@@ -80,6 +80,14 @@ def read_environment() -> Environment:
         raise Faults(
             [Fault("environment", str(e["loc"][0]).upper(), e["msg"]) for e in wrong.errors()]
         ) from None
+
+
+def read_desk() -> tuple[Environment, DeskSettings]:
+    """The environment and the desk's file that it names, checked together. Raises Faults."""
+    env = read_environment()
+    settings = load_desk(env.frontline_config)
+    check_environment(env, settings)
+    return env, settings
 
 
 def check_environment(env: Environment, desk: DeskSettings) -> None:

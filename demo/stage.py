@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.cli.look.sample_desk import sample_desk_file, sample_plan
+from bot.faults import OperatorFault
 from sla_core.catalog.load import load
 from sla_core.policy import Plan, Policy, Severity
 
@@ -23,7 +25,7 @@ ALICE, BOB, DANA = ("U0ALICE", "Alice"), ("U0BOB", "Bob"), ("U0DANA", "Dana")
 BOT_TOKEN, SIGNING_SECRET = "xoxb-frontline-demo", "frontline-demo-signing-secret"
 
 
-class StageFault(Exception):
+class StageFault(OperatorFault):
     """Why the demo cannot go on, and the cure."""
 
 
@@ -39,11 +41,8 @@ class Cast:
     def of(cls, vendor: str) -> Cast:
         """Raises Faults for a vendor that is not known."""
         policy = load(vendor)[-1]
-        plan = next(
-            (p for p in reversed(list(policy.plans.values())) if p.chat), next(iter(policy.plans.values()))
-        )
         severities = [s for s in policy.severities.values() if s.targets and policy.triage.example(s.id)]
-        return cls(policy, plan, severities[min(1, len(severities) - 1)])
+        return cls(policy, sample_plan(policy), severities[min(1, len(severities) - 1)])
 
     def answers(self) -> dict[str, str | list[str]]:
         """One set of answers to the intake questions that leads to the severity, by question id."""
@@ -53,34 +52,7 @@ class Cast:
 
     def desk_file(self, vendor: str) -> str:
         """A frontline.toml with one customer, Acme, and the people of the story."""
-        rotas = "\n".join(f'{step.role} = ["bob"]' for step in self.policy.steps)
-        tam = 'tam = "dana"' if self.plan.tam else ""
-        return f"""vendor = "{vendor}"
-
-[slack]
-triage = "C0TRIAGE"
-agents = ["U0BOB"]
-
-[[people]]
-id = "bob"
-name = "Bob"
-slack = "U0BOB"
-
-[[people]]
-id = "dana"
-name = "Dana"
-slack = "U0DANA"
-
-[rotas]
-{rotas}
-
-[[accounts]]
-id = "acme"
-name = "Acme (sample customer)"
-plan = "{self.plan.id}"
-{tam}
-channels = ["slack:C0ACME"]
-"""
+        return sample_desk_file(vendor)
 
 
 def a_local_slack(api: str) -> dict[str, str]:

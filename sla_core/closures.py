@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import holidays
-from dateutil.rrule import rrule, rruleset, rrulestr
+# The libraries of holidays and recurrences are loaded for the calendars that have such days.
+if TYPE_CHECKING:
+    from dateutil.rrule import rrule, rruleset
 
 SATURDAY, SUNDAY = 5, 6
 
@@ -59,6 +61,8 @@ def _published(
 
     Raises NotImplementedError for a country or subdivision that is not known.
     """
+    import holidays
+
     found = holidays.country_holidays(
         country, subdiv=subdivision, years=year, categories=categories, language="en_US"
     )
@@ -124,6 +128,8 @@ class ListedDays:
 @lru_cache(maxsize=256)
 def _recurrence(rule: str, first: date) -> rrule | rruleset:
     """The days of an iCalendar RRULE from `first` on. Raises ValueError for one that cannot be read."""
+    from dateutil.rrule import rrulestr
+
     return rrulestr(rule, dtstart=_midnight(first), cache=True)
 
 

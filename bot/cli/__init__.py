@@ -1,1 +1,1 @@
-"""Commands that need no server: what a policy says, asks and leaves open."""
+"""The command line: a module for each command, imported when the command runs."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.commands import register
+from bot.__main__ import main
 from sla_core.catalog.load import PACKS
 
 HOUSE = Path(__file__).resolve().parent.parent.parent
@@ -42,17 +41,12 @@ Run = Callable[..., Outcome]
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """`run("explain", "--vendor", …)` in an empty folder, in this process."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("FRONTLINE_CONFIG", raising=False)
+    for name in ("FRONTLINE_CONFIG", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "200")
-    parser = argparse.ArgumentParser(prog="frontline")
-    register(parser.add_subparsers(required=True))
 
     def outcome(*words: str) -> Outcome:
-        try:
-            args = parser.parse_args(words)
-            code = args.run(args)
-        except SystemExit as left:
-            code = left.code
+        code = main(words)
         said = capsys.readouterr()
         return Outcome(code, said.out, said.err)
 
@@ -61,21 +55,27 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 
 @pytest.fixture
 def frontline(tmp_path: Path) -> Run:
-    """The command itself, in a process of its own and in an empty folder."""
+    """The command itself, in a process of its own and in an empty folder.
 
-    def outcome(*words: str) -> Outcome:
-        environment = {key: value for key, value in os.environ.items() if key != "FRONTLINE_CONFIG"}
+    `variables` are added to its environment; `stdout` is an open file for what it prints.
+    """
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("FRONTLINE_", "DATABASE_"))
+    }
+
+    def outcome(*words: str, stdout: int = subprocess.PIPE, **variables: str) -> Outcome:
         done = subprocess.run(
             [sys.executable, "-m", "bot", *words],
             cwd=tmp_path,
-            env=environment | {"PYTHONPATH": str(HOUSE), "PYTHONIOENCODING": "utf-8"},
-            capture_output=True,
-            text=True,
+            env=kept | {"PYTHONPATH": str(HOUSE), "PYTHONIOENCODING": "utf-8"} | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
             check=False,
             timeout=60,
         )
-        return Outcome(done.returncode, done.stdout, done.stderr)
+        return Outcome(done.returncode, done.stdout or "", done.stderr)
 
     return outcome
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.check import check_place, warnings_of
-from bot.cli.trace import REQUIREMENTS, carried, strangers, traces
+from bot.cli.policy.check import check_place, warnings_of
+from bot.cli.policy.trace import REQUIREMENTS, carried, strangers, traces
 from sla_core.catalog.load import load
 from tests.cli.conftest import Run
 from tests.sla_core.build import m3ter
@@ -243,9 +243,3 @@ def test_a_place_is_checked_without_printing(ours: Path) -> None:
     found = check_place(str(ours))
     assert [policy.version for policy in found.policies] == ["2025-02-10"]
     assert found.faults == []
-
-
-def test_the_command_itself(frontline: Run) -> None:
-    said = frontline("check", "--trace")
-    assert (said.code, said.err) == (0, "")
-    assert "M3-29" in said.out

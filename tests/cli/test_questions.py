@@ -88,10 +88,3 @@ def test_faults(run: Run, words: tuple[str, ...], fault: str) -> None:
     said = run("questions", *words)
     assert (said.code, said.out, len(said.faults)) == (1, "", 1)
     assert fault in said.err
-
-
-def test_the_command_itself(frontline: Run) -> None:
-    said = frontline(*GOLD, "--json")
-    assert said.code == 0, said.err
-    assert json.loads(said.out)["plan"] == "gold"
-    assert frontline("questions").code == 2

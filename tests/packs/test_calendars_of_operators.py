@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.check import check_place, warnings_of
+from bot.cli.policy.check import check_place, warnings_of
 from sla_core.calendar import BusinessCalendar
 from sla_core.closures import Closures, EndClosures
 from sla_core.receipt import receipt

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from bot.cli.check import check_place, warnings_of
-from bot.cli.explain import explain
+from bot.cli.policy.check import check_place, warnings_of
+from bot.cli.policy.explain import explain
 from bot.settings import load_desk
 from sla_core.catalog import schema
 from tests.sla_core.build import utc

@@ -5,16 +5,15 @@ Beside it: broken copies of each pack of the catalog report all that is wrong wi
 
 from __future__ import annotations
 
-import argparse
 import shutil
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from bot.cli.check import warnings_of
-from bot.cli.commands import register
-from bot.cli.explain import explain
+from bot.__main__ import main
+from bot.cli.policy.check import warnings_of
+from bot.cli.policy.explain import explain
 from sla_core.catalog.load import PACKS, Faults, load, vendors
 from tests.harness import ALICE, BOB, TRIAGE, open_desk
 from tests.sla_core.build import utc
@@ -61,10 +60,7 @@ K3.resolution = {{ within = "2 business days", calendar = "shop-hours" }}
 
 
 def test_check_is_clean(capsys: pytest.CaptureFixture[str]) -> None:
-    parser = argparse.ArgumentParser()
-    register(parser.add_subparsers())
-    args = parser.parse_args(["check", str(FIFTH)])
-    assert args.run(args) == 0
+    assert main(["check", str(FIFTH)]) == 0
     said = capsys.readouterr()
     assert said.err == ""
     assert "1 policy read, no faults" in said.out

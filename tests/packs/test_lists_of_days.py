@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.check import warnings_of
+from bot.cli.policy.check import warnings_of
 from sla_core.catalog import ics
 from sla_core.closures import ListedDays
 from tests.packs.operators import VERSION, Ours, calendar_file, event

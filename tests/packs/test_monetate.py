@@ -10,9 +10,9 @@ from functools import cache
 
 import pytest
 
-from bot.cli.check import warnings_of
-from bot.cli.questions import questions
-from bot.cli.trace import strangers, traces
+from bot.cli.policy.check import warnings_of
+from bot.cli.policy.questions import questions
+from bot.cli.policy.trace import strangers, traces
 from sla_core.catalog.load import load
 from sla_core.policy import Mode, Policy
 from sla_core.triage import Proposal

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.check import warnings_of
-from bot.cli.explain import explanation
+from bot.cli.policy.check import warnings_of
+from bot.cli.policy.explain import explanation
 from sla_core.calendar import BusinessCalendar
 from sla_core.catalog.load import PACKS, load
 from sla_core.policy import Metric, Policy

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.cli.explain import explain
-from bot.cli.questions import questions
-from bot.cli.trace import strangers, traces
+from bot.cli.policy.explain import explain
+from bot.cli.policy.questions import questions
+from bot.cli.policy.trace import strangers, traces
 from bot.clock import parse_instant
 from bot.desk import queue
 from bot.exchange import Ask, Show

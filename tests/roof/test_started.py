@@ -102,13 +102,6 @@ async def test_every_fault_of_the_file_and_of_the_environment_is_a_line(tmp_path
     assert [line.split(": ")[1] for line in none.faults] == ["SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"]
 
 
-async def test_wrong_usage_is_2(tmp_path: Path) -> None:
-    asked = [(), ("nonsense",), ("serve", "--faster")]
-    for ended in await asyncio.gather(*(frontline(*words, folder=tmp_path) for words in asked)):
-        assert (ended.code, ended.out) == (2, "")
-        assert "usage: frontline" in ended.err
-
-
 async def test_migrate_says_what_it_did(tmp_path: Path, newer: Path) -> None:
     url = {"DATABASE_URL": f"sqlite:///{tmp_path}/desk.db"}
     first = await frontline("migrate", folder=tmp_path, **url)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import random
-from argparse import ArgumentParser
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -17,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from bot.cli.commands import register
-from bot.cli.explain import as_json, explain, explanation
+from bot.__main__ import main
+from bot.cli.policy.explain import as_json, explain, explanation
 from sla_core.catalog.load import load, vendors
 from sla_core.policy import Policy
 from tests.sla_core import oracle_minutes as oracle
@@ -186,12 +185,9 @@ def test_each_clock_cites_its_clause(class_: Class) -> None:
 def test_a_few_dozen_through_the_command(class_: Class, capsys: pytest.CaptureFixture[str]) -> None:
     """contract.md: the words on the screen are those of the function."""
     vendor, plan, severity = class_
-    parser = ArgumentParser()
-    register(parser.add_subparsers(required=True))
     for at in random_instants(class_, 3):
         words = ["explain", "--vendor", vendor, "--plan", plan, "--severity", severity]
-        args = parser.parse_args([*words, "--at", at.isoformat(), "--json"])
-        assert args.run(args) == 0
+        assert main([*words, "--at", at.isoformat(), "--json"]) == 0
         printed = json.loads(capsys.readouterr().out)
         assert printed == explain(vendor, plan, severity, at)
         due = [stamp(clock[1]) for clock in expected(class_, at)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.cli.explain import as_json, explain, explanation
+from bot.cli.policy.explain import as_json, explain, explanation
 from sla_core.catalog.load import load
 from sla_core.policy import Policy
 from tests.sla_core import oracle

@@ -6,7 +6,7 @@ from itertools import combinations, product
 
 import pytest
 
-from bot.cli.questions import questions
+from bot.cli.policy.questions import questions
 from sla_core.catalog.load import load, vendors
 from sla_core.triage import Answers, Kind, Option, Question, Rule, Triage
 from tests.sla_core.build import utc

@@ -14,10 +14,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from bot.cli.lookup import Wrong, plan_of, severity_of
-from bot.cli.wording import lasting, local_at_both_ends, stamp
+from bot.cli.policy.lookup import Wrong, instant, plan_of, severity_of
+from bot.cli.policy.wording import lasting, local_at_both_ends, stamp
+from bot.cli.process import DONE
+from bot.cli.terminal import print_json
 from sla_core.catalog.load import load, version_at
-from sla_core.policy import Plan, Policy, Severity, Source, amount_text
+from sla_core.policy import Plan, Policy, Severity, amount_text
 from sla_core.promise import Promise
 from sla_core.receipt import OPEN, Stretch, receipt
 
@@ -43,6 +45,16 @@ class Explanation:
     severity: Severity
     submitted_at: datetime
     clocks: tuple[Clock, ...]
+
+
+def run(vendor: str, plan: str, severity: str, at: str, for_scripts: bool) -> int:
+    submitted_at = instant(at)
+    found = explanation(load(vendor), plan, severity, submitted_at)
+    if for_scripts:
+        print_json(as_json(found))
+    else:
+        show(found, Console())
+    return DONE
 
 
 def explain(vendor: str | Path, plan: str, severity: str, at: datetime) -> dict[str, Any]:
@@ -143,10 +155,6 @@ def _show_clock(clock: Clock, console: Console) -> None:
     table.add_section()
     table.add_row("", "", lasting(counted), "counted in all")
     console.print(table)
-
-
-def _cited(source: Source) -> str:
-    return f"[dim]{escape(', '.join(source.clauses))}; {escape(source.where)}[/]"
 
 
 def _bar(clock: Clock, blocks: bool) -> Text:

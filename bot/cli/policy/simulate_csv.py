@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bot.cli.lookup import FIRST_YEAR, LAST_YEAR
+from bot.cli.policy.lookup import FIRST_YEAR, LAST_YEAR
 from bot.clock import parse_instant
 from sla_core.catalog.load import Fault
 from sla_core.events import Answered, Event, Kind, Opened, Resolved, Who

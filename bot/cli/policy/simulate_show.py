@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bot.cli.simulate import PAGE, Comparison, Simulation
-from bot.cli.wording import lasting, local, local_at_both_ends, stamp
+from bot.cli.policy.simulation import PAGE, Comparison, Simulation
+from bot.cli.policy.wording import lasting, local, local_at_both_ends, stamp
 from sla_core.outcome import Outcome, Page, Replay, Result
 from sla_core.policy import Metric
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bot.cli.lookup import Wrong, plan_of
-from bot.cli.simulate_csv import Case
+from bot.cli.policy.lookup import Wrong, plan_of
+from bot.cli.policy.simulate_csv import Case
 from sla_core.catalog.load import Fault, load, vendors, version_at
 from sla_core.events import Event, Opened, SeverityChanged
 from sla_core.policy import Policy, Term

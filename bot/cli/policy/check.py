@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -12,14 +13,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bot.cli import trace
-from bot.cli.explain import explanation
-from bot.cli.lookup import Wrong
-from bot.cli.wording import local_at_both_ends, stamp
+from bot.cli.policy import trace
+from bot.cli.policy.explain import explanation
+from bot.cli.policy.lookup import Wrong
+from bot.cli.policy.wording import local_at_both_ends, stamp
+from bot.cli.process import DONE, FAULT, tell
+from bot.clock import real_now
 from bot.settings import load_desk
 from sla_core.calendar import BusinessCalendar
 from sla_core.catalog.load import Fault, Faults, load, vendors
 from sla_core.policy import Policy
+
+DESK_FILE = "frontline.toml"
 
 SAMPLE = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
 """A Friday, 16:30 in Berlin, in the weeks when only America has changed its clocks."""
@@ -37,13 +42,24 @@ class Findings:
     warnings: list[str] = field(default_factory=list)
 
 
+def run(folder: Path | None, traced: bool) -> int:
+    if folder is not None:
+        found = check_place(str(folder))
+    else:
+        named = os.environ.get("FRONTLINE_CONFIG")
+        found = check_everything(Path(named or DESK_FILE), required=bool(named))
+    tell(*map(str, found.faults))
+    report(found, real_now().date(), traced, Console())
+    return FAULT if found.faults else DONE
+
+
 def check_place(place: str) -> Findings:
     """A policy's folder, one dated version of it, a folder with a desk's file in it, or a pack's name."""
     path = Path(place)
     if path.is_file():
         return _of_desk(path)
-    if (path / "frontline.toml").is_file():
-        return _of_desk(path / "frontline.toml")
+    if (path / DESK_FILE).is_file():
+        return _of_desk(path / DESK_FILE)
     if (path / "policy.toml").is_file():
         path = path.resolve().parent
     return _of_policies(place if place in vendors() and not path.is_dir() else path)

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bot.clock import parse_instant
+from bot.faults import OperatorFault
 from sla_core.policy import Plan, Policy, Severity
 
 FIRST_YEAR, LAST_YEAR = 1973, 2190
 
 
-class Wrong(ValueError):
+class Wrong(OperatorFault):
     """One fault of the command line, in one line that says how to mend it."""
 
 

@@ -11,10 +11,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bot.cli.lookup import plan_of
-from sla_core.catalog.load import version_at
+from bot.cli.policy.lookup import plan_of
+from bot.cli.process import DONE
+from bot.cli.terminal import print_json
+from bot.clock import real_now
+from sla_core.catalog.load import load, version_at
 from sla_core.policy import Plan, Policy
 from sla_core.triage import Answers, Kind, Question, Triage
+
+
+def run(vendor: str, plan: str, for_scripts: bool) -> int:
+    policies, today = load(vendor), real_now().date()
+    if for_scripts:
+        print_json(questions(policies, plan, today))
+    else:
+        show(policies, plan, today, Console())
+    return DONE
 
 
 def questions(policies: Sequence[Policy], plan: str, today: date) -> dict[str, Any]:

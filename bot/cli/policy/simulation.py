@@ -1,4 +1,4 @@
-"""Replays tickets against a policy, and says what another policy would have made of them."""
+"""Tickets replayed under a policy, and what would differ under another one."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bot.cli.lookup import Wrong
-from bot.cli.simulate_csv import Case, read_instant, read_tickets
-from bot.cli.simulate_rules import Rules, rules, second_rules, strange_names
+from bot.cli.policy.lookup import Wrong
+from bot.cli.policy.simulate_csv import Case, read_instant, read_tickets
+from bot.cli.policy.simulate_rules import Rules, rules, second_rules, strange_names
 from sla_core.catalog.load import Fault, Faults
 from sla_core.events import Event
 from sla_core.outcome import Outcome, Replay, Result, replay
@@ -121,7 +121,7 @@ class Comparison:
                     yield Change(case, metric, *pair)
 
 
-def simulate(asked: Asked, histories: Histories | None, now: datetime, progress: Console) -> Comparison:
+def simulate(asked: Asked, histories: Histories, now: datetime, progress: Console) -> Comparison:
     """Replays what was asked for. Raises Faults or Wrong."""
     until = now if asked.until is None else _until(asked.until)
     called = dict(_pair(text) for text in asked.mapped)
@@ -190,13 +190,11 @@ def tracked(items: Sequence[T], what: str, console: Console) -> Iterator[T]:
             bar.stop()
 
 
-def _cases(asked: Asked, histories: Histories | None) -> tuple[list[Case], list[Fault]]:
+def _cases(asked: Asked, histories: Histories) -> tuple[list[Case], list[Fault]]:
     if asked.tickets is not None:
         found = read_tickets(Path(asked.tickets))
         return found.cases, found.faults
     account = asked.account or ""
-    if histories is None:
-        raise Wrong("stored tickets cannot be read here; give a file with --tickets")
     cases = [Case(key, tuple(history), {}) for key, history in histories(account)]
     if not cases:
         raise Wrong(f'the database of DATABASE_URL has no ticket of an account "{account}"')

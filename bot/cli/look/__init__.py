@@ -1,0 +1,1 @@
+"""Commands to try the desk with: in a browser, in a terminal."""

@@ -1,0 +1,22 @@
+"""Writes the Teams app package, for the app of MICROSOFT_APP_ID."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bot.cli.process import DONE, tell
+from bot.environment import read_environment
+
+
+def run(out: Path, package_for: Callable[[str], bytes]) -> int:
+    """`package_for` makes the package of an app by its id; ValueError says what Teams would refuse."""
+    app_id = read_environment().microsoft_app_id
+    if app_id is None:
+        return tell("environment: MICROSOFT_APP_ID: is not set; copy it from the app's registration in Entra")
+    try:
+        out.write_bytes(package_for(app_id))
+    except (ValueError, OSError) as wrong:
+        return tell(f"teams-package: {wrong}")
+    print(f"{out} is written; upload it in Teams (Apps, Manage your apps) or in its admin center.")
+    return DONE

@@ -1,0 +1,145 @@
+"""The command line of `check`, `explain`, `questions` and `simulate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.cli.app import POLICY
+
+if TYPE_CHECKING:
+    from bot.cli.policy.simulation import Histories
+
+_EXPLAIN = """\b
+Examples:
+  frontline explain --vendor m3ter --plan gold --severity S2 --at 2026-03-20T16:30:00+01:00
+  frontline explain --vendor ./policies/ours --plan basic --severity P1 --at 2026-12-24T10:00:00Z --json
+"""
+_QUESTIONS = """\b
+Examples:
+  frontline questions --vendor m3ter --plan gold
+  frontline questions --vendor m3ter --plan gold --json
+"""
+_CHECK = """\b
+Examples:
+  frontline check                    the desk's file (FRONTLINE_CONFIG, ./frontline.toml), every pack
+  frontline check ./policies/ours    a policy of your own, or a folder with a frontline.toml in it
+  frontline check m3ter --trace      each requirement ID, and what carries it
+"""
+_SIMULATE = """\b
+Examples:
+  frontline simulate --vendor m3ter --plan gold --tickets docs/examples/tickets.csv
+  frontline simulate --vendor m3ter --plan gold --tickets tickets.csv --against ./policies/ours
+  frontline simulate --vendor m3ter --plan gold --account acme --against monta --map S1=P1 --map S2=P2
+
+The first line of a file names its columns, with , or ; between them. Instants carry their offset; responded
+and resolved may be empty. Other columns are kept; ticket names the ticket:
+
+\b
+ticket,opened,severity,responded,resolved
+T-1,2026-03-20T16:30:00+01:00,S2,2026-03-20T18:00:00+01:00,2026-03-23T11:00:00+01:00
+T-2,2026-03-21T03:10:00+01:00,S1,2026-03-21T04:25:00+01:00,
+
+Stored tickets are those of the database at DATABASE_URL, with their holds, changes of severity and replies.
+Each is replayed under the version of the policy that was in force when it was opened.
+"""
+
+Vendor = Annotated[
+    str,
+    typer.Option(metavar="V", help="A pack (commerceup, m3ter, monetate, monta) or your own folder."),
+]
+PlanName = Annotated[str, typer.Option(metavar="P", help="A plan of the policy, or its former name.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+def add_commands(app: typer.Typer, stored_tickets: Histories) -> None:
+    """`stored_tickets` reads the tickets of an account for `simulate`."""
+
+    @app.command(rich_help_panel=POLICY, epilog=_CHECK)
+    def check(
+        folder: Annotated[
+            Path | None, typer.Argument(metavar="FOLDER", help="What to check; all there is if left out.")
+        ] = None,
+        trace: Annotated[
+            bool, typer.Option("--trace", help="Show what carries each requirement of the vendor.")
+        ] = False,
+    ) -> int:
+        """Check policies and the desk's file.
+
+        Every fault is printed at once to stderr, as FILE: KEY: WHAT IS WRONG. Warnings name what a policy
+        leaves open. Worked examples come last.
+        """
+        from bot.cli.policy import check
+
+        return check.run(folder, trace)
+
+    @app.command(rich_help_panel=POLICY, epilog=_EXPLAIN)
+    def explain(
+        vendor: Vendor,
+        plan: PlanName,
+        severity: Annotated[str, typer.Option(metavar="S", help="A severity of the policy, such as S2.")],
+        at: Annotated[str, typer.Option(metavar="INSTANT", help="When it is opened, with Z or an offset.")],
+        as_json: Json = False,
+    ) -> int:
+        """Show every clock of a ticket, with its receipt.
+
+        What is promised, when it is due, and a receipt that adds up: which stretches between submission and
+        deadline count, which do not, and why.
+        """
+        from bot.cli.policy import explain
+
+        return explain.run(vendor, plan, severity, at, as_json)
+
+    @app.command(rich_help_panel=POLICY, epilog=_QUESTIONS)
+    def questions(vendor: Vendor, plan: PlanName, as_json: Json = False) -> int:
+        """Show what the intake form asks.
+
+        What the form behind /support asks under a plan, which answers it takes, and for each severity one set
+        of answers that leads to it.
+        """
+        from bot.cli.policy import questions
+
+        return questions.run(vendor, plan, as_json)
+
+    @app.command(rich_help_panel=POLICY, epilog=_SIMULATE)
+    def simulate(
+        context: typer.Context,
+        vendor: Vendor,
+        plan: PlanName,
+        tickets: Annotated[
+            str | None, typer.Option(metavar="FILE", help="Replay the tickets of a CSV file.")
+        ] = None,
+        account: Annotated[
+            str | None, typer.Option(metavar="A", help="Replay the stored tickets of an account.")
+        ] = None,
+        against: Annotated[
+            str | None,
+            typer.Option(metavar="V2", help="A second policy: a pack, a folder, or one version of either."),
+        ] = None,
+        against_plan: Annotated[
+            str | None, typer.Option(metavar="P2", help="Its plan, if its name differs and it has several.")
+        ] = None,
+        mapped: Annotated[
+            list[str] | None,
+            typer.Option("--map", metavar="S1=P1", help="Its name for a severity. May be given again."),
+        ] = None,
+        until: Annotated[
+            str | None,
+            typer.Option(metavar="INSTANT", help="Judge what is open as of then (default: now)."),
+        ] = None,
+        as_json: Json = False,
+    ) -> int:
+        """Replay tickets against a policy.
+
+        What each promise would have come to and by how much, what would have been warned of and paged, and
+        when. With --against, what a second policy would change.
+        """
+        if (tickets is None) == (account is None):
+            context.fail("Give either --tickets or --account.")
+        from bot.cli.policy import simulate
+        from bot.cli.policy.simulation import Asked
+
+        asked = Asked(vendor, plan, tickets, account, against, against_plan, mapped or (), until)
+        return simulate.run(asked, stored_tickets, as_json)

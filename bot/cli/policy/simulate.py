@@ -1,0 +1,20 @@
+"""Replays tickets against a policy, and says what another policy would have made of them."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from bot.cli.policy.simulate_show import as_json, show
+from bot.cli.policy.simulation import Asked, Histories, simulate
+from bot.cli.process import DONE
+from bot.cli.terminal import print_json
+from bot.clock import real_now
+
+
+def run(asked: Asked, histories: Histories, for_scripts: bool) -> int:
+    found = simulate(asked, histories, real_now(), Console(stderr=True))
+    if for_scripts:
+        print_json(as_json(found))
+    else:
+        show(found, Console())
+    return DONE

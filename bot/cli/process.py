@@ -1,0 +1,95 @@
+"""How a command begins and ends: its streams, its faults, its exit code."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+import typer
+
+from bot.faults import OperatorFault
+
+DONE, FAULT, WRONG_USAGE = 0, 1, 2
+
+
+def run(app: typer.Typer, arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code. Faults go to stderr, one line each."""
+    _prepare_streams()
+    try:
+        code = _command(app, arguments)
+        sys.stdout.flush()
+    except OSError:
+        refusal = _refusal_of_stdout()
+        if refusal is None:
+            raise
+        if isinstance(refusal, BrokenPipeError):
+            return FAULT  # The reader has left, as `head` does, and Rich too ends without a word then.
+        return tell(f"stdout: cannot be written: {refusal.strerror}")
+    return code
+
+
+def tell(*faults: str) -> int:
+    """Print each fault on one line of stderr; return the exit code for it."""
+    # With stderr closed or full, the exit code is all that can still say it.
+    with suppress(OSError):
+        for fault in faults if sys.stderr else ():
+            print(" ".join(fault.split()), file=sys.stderr)
+    return FAULT
+
+
+def _command(app: typer.Typer, arguments: Sequence[str]) -> int:
+    # Not `main`, which prints faults its own way and treats the end of the input as a fault.
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("frontline", list(arguments)) as context:
+            code: int = command.invoke(context)
+            return code
+    except typer.Exit as left:
+        return left.exit_code
+    except typer.TyperException as wrong:
+        where: typer.Context | None = getattr(wrong, "ctx", None)
+        path = where.command_path if where else "frontline"
+        tell(f"{path}: {wrong.format_message().rstrip('.')} (see {path} --help)")
+        return WRONG_USAGE
+    except OperatorFault as wrong:
+        return tell(str(wrong))
+    except ValueError as wrong:
+        from sla_core.catalog.load import Faults
+
+        if not isinstance(wrong, Faults):
+            raise
+        return tell(*map(str, wrong.faults))
+    except KeyboardInterrupt:
+        return DONE
+
+
+def _prepare_streams() -> None:
+    """Replace characters that a stream lacks. Make a closed stdout one that refuses to be written.
+
+    Python has None for a closed stdout: prints would vanish, and the next file opened would take its number.
+    """
+    if sys.stdout is None:
+        refusing = os.open(os.devnull, os.O_RDONLY)
+        sys.stdout = os.fdopen(refusing, "w", encoding="utf-8", closefd=False)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="backslashreplace")
+
+
+def _refusal_of_stdout() -> OSError | None:
+    """What stdout says when it is written to; None if it takes it.
+
+    What it still holds after a refusal is dropped, or Python would try to write it when it ends.
+    """
+    try:
+        print(flush=True)
+    except OSError as refusal:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        return refusal
+    return None
