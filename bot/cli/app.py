@@ -18,12 +18,11 @@ class _Grouped(TyperGroup):
     """Lists each command with one line, under the heading of its group."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        for heading in (LOOK, POLICY, OPERATE):
-            listed = [
-                (name, (command.help or "").partition("\n")[0])
-                for name, command in self.commands.items()
-                if getattr(command, "rich_help_panel", None) == heading
-            ]
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for name, command in self.commands.items():
+            heading = getattr(command, "rich_help_panel", None) or "Others"
+            groups.setdefault(heading, []).append((name, (command.help or "").partition("\n")[0]))
+        for heading, listed in groups.items():
             with formatter.section(heading):
                 formatter.write_dl(listed)
 
