@@ -86,8 +86,6 @@ async def _console(vendor: str) -> int:
     from bot.logs import configure_logs
     from bot.runtime import Runtime
 
-    if sys.stdin is None:
-        return tell("console: stdin is closed, so there is nothing to read")
     settings = await asyncio.to_thread(desk_settings, vendor)
     configure_logs(quiet=True)
     screen = console.Screen(Terminal(), console.Cast(settings))

@@ -33,9 +33,9 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
 
 def tell(*faults: str) -> int:
     """Print each fault on one line of stderr; return the exit code for it."""
-    # With stderr closed or full, the exit code is all that can still say it.
+    # With stderr full, the exit code is all that can still say it.
     with suppress(OSError):
-        for fault in faults if sys.stderr else ():
+        for fault in faults:
             print(" ".join(fault.split()), file=sys.stderr)
     return FAULT
 
@@ -67,13 +67,17 @@ def _command(app: typer.Typer, arguments: Sequence[str]) -> int:
 
 
 def _prepare_streams() -> None:
-    """Replace characters that a stream lacks. Make a closed stdout one that refuses to be written.
+    """Open what was closed, and replace characters that a stream lacks.
 
-    Python has None for a closed stdout: prints would vanish, and the next file opened would take its number.
+    Python has None for a closed stream, and the next file opened would take its number. A closed stdout
+    refuses to be written, so that what is printed is not lost without a word.
     """
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY), closefd=False)
     if sys.stdout is None:
-        refusing = os.open(os.devnull, os.O_RDONLY)
-        sys.stdout = os.fdopen(refusing, "w", encoding="utf-8", closefd=False)
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8", closefd=False)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     if isinstance(sys.stderr, io.TextIOWrapper):

@@ -271,6 +271,28 @@ def test_a_process_with_a_closed_stdout_ends_without_a_traceback(tmp_path: Path)
     assert (done.returncode, done.stderr) == (1, "stdout: cannot be written: Bad file descriptor\n")
 
 
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("console <&- 2>&-", 0),
+        ("console <&- >&- 2>&-", 1),
+        ("check nowhere >&- 2>&-", 1),
+        ("nonsense 2>&-", 2),
+    ],
+)
+def test_with_streams_closed_the_exit_code_says_it(tmp_path: Path, command: str, code: int) -> None:
+    """A closed stdin is one that has ended."""
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m bot {command}', sys.executable],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(HOUSE)},
+        stdout=subprocess.DEVNULL,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == code
+
+
 def test_in_the_c_locale(frontline: Run) -> None:
     plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PYTHONIOENCODING": ""}
     said = frontline(*EXPLAIN, **plain)
