@@ -323,8 +323,13 @@ async def test_ctrl_c_ends_the_console(tmp_path: Path) -> None:
     )
     assert process.stdout
     assert process.stderr
-    async with asyncio.timeout(60):
-        assert b"help" in await process.stdout.readuntil(b"help")
-        process.send_signal(signal.SIGINT)
-        assert await process.wait() == 0
-        assert await process.stderr.read() == b""
+    try:
+        async with asyncio.timeout(60):
+            await process.stdout.readuntil(b"help")
+            process.send_signal(signal.SIGINT)
+            assert await process.wait() == 0
+            assert await process.stderr.read() == b""
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
