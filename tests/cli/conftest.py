@@ -73,7 +73,7 @@ def frontline(tmp_path: Path) -> Run:
             stderr=subprocess.PIPE,
             encoding="utf-8",
             check=False,
-            timeout=60,
+            timeout=300,
         )
         return Outcome(done.returncode, done.stdout or "", done.stderr)
 

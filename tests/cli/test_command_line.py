@@ -266,7 +266,7 @@ def test_a_process_with_a_closed_stdout_ends_without_a_traceback(tmp_path: Path)
         stderr=subprocess.PIPE,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert (done.returncode, done.stderr) == (1, "stdout: cannot be written: Bad file descriptor\n")
 
@@ -288,7 +288,7 @@ def test_with_streams_closed_the_exit_code_says_it(tmp_path: Path, command: str,
         env=os.environ | {"PYTHONPATH": str(HOUSE)},
         stdout=subprocess.DEVNULL,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == code
 
@@ -324,7 +324,7 @@ async def test_ctrl_c_ends_the_console(tmp_path: Path) -> None:
     assert process.stdout
     assert process.stderr
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             await process.stdout.readuntil(b"help")
             process.send_signal(signal.SIGINT)
             assert await process.wait() == 0

@@ -66,7 +66,7 @@ def frontline(unpacked: Path, *words: str, folder: Path, typed: str = "") -> Out
         capture_output=True,
         encoding="utf-8",
         check=False,
-        timeout=60,
+        timeout=300,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
 
