@@ -33,10 +33,13 @@ $(READY): pyproject.toml requirements.lock
 	$(call step,frontline command,$(PIP) install --no-deps --no-build-isolation -e .)
 	@touch $@
 
-test: lint ## every check, then the tests (TEST_ARGS=…)
-	$(call step,pytest,$(BIN)/python -m pytest $(TEST_ARGS))
+PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 
-SOAK := $(BIN)/python -m pytest -m soak -v --tb=short --durations=10
+test: lint ## every check, then the tests on all cores (TEST_ARGS=…)
+	$(call step,pytest,$(PYTEST) $(TEST_ARGS))
+
+SOAK := $(BIN)/python -m pytest -m soak -v --tb=short --durations=10 -o faulthandler_timeout=0
+MANY_EXAMPLES := $(PYTEST) -m 'hypothesis and not soak' --hypothesis-profile soak -o faulthandler_timeout=0
 
 soak: setup ## the long runs of crashes, faults and races: about forty minutes (TEST_ARGS=…)
 	@echo "2,000 simulated months, 30 outages, 100 rounds of 1,000 wake-ups, 200 kills on SQLite and 100 on"
@@ -44,6 +47,7 @@ soak: setup ## the long runs of crashes, faults and races: about forty minutes (
 	@echo "One line a test as it ends. One alone: make soak TEST_ARGS='-k outage'"
 	@echo "A night of months: SIMULATED_SEEDS=200000 make soak TEST_ARGS='-k seeds'"
 	$(call step,pytest -m soak,$(SOAK) $(TEST_ARGS))
+	$(call step,properties with many examples,$(MANY_EXAMPLES))
 
 lint: setup ## style, types and import contracts
 	$(call step,ruff check,$(BIN)/ruff check --quiet)

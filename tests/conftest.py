@@ -6,13 +6,35 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+import structlog
+from hypothesis import HealthCheck, settings
 
 from tests.postgres import NoPostgres, Postgres, running
+
+settings.register_profile(
+    "quick",
+    max_examples=50,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("soak", settings.get_profile("quick"), max_examples=1000, derandomize=False)
+settings.load_profile("quick")
+
+# The default draws each exception with its local variables in a frame: a second of work a time.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.processors.KeyValueRenderer(["event"]),
+    ]
+)
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A server of our own, started when the first test asks for it."""
+    """A server of our own, in each process that runs tests, started when the first test asks for it."""
     try:
         with running() as server:
             yield server

@@ -88,7 +88,7 @@ async def a_life(story: Story) -> None:
     await SCENARIOS["close"].act(story)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fatal=st.sets(st.integers(1, 1500), min_size=2, max_size=40), tells=st.booleans())
 async def test_killed_again_and_again(desk_settings: DeskSettings, fatal: set[int], tells: bool) -> None:
     calm = Story(desk_settings)

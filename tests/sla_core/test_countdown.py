@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sla_core.calendar import BusinessCalendar, always
@@ -144,7 +144,6 @@ def test_changes_run_on_when_the_hours_touch_all_year() -> None:
     assert changes(running, local("2026-12-30 12:00"))[-1] == running.due_at
 
 
-@settings(max_examples=40, deadline=None)
 @given(calendars().filter(opens_at_all), instants, limits, any_gaps, st.integers(0, 100))
 def test_the_wording_holds_until_its_next_change_and_then_differs(
     calendar: BusinessCalendar,

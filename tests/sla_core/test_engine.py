@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sla_core.countdown import Phase
@@ -223,7 +223,6 @@ def act(story: Story, name: str, now: datetime) -> None:
             pass
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from(["S1", "S2", "S3", "none"]),
     st.integers(0, 14 * 24 * 12),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sla_core.calendar import BusinessCalendar, always
@@ -136,10 +136,8 @@ def gaps_from(start: datetime, cuts: list[int]) -> list[Gap]:
 
 any_gaps = st.lists(st.integers(0, 6000), max_size=8)
 limits = st.integers(1, 30 * 60).map(lambda minutes: minutes * MINUTE) | st.integers(1, 9).map(BusinessDays)
-some_promises = settings(max_examples=25, deadline=None)
 
 
-@some_promises
 @given(calendars().filter(opens_at_all), instants, limits, any_gaps, st.integers(1, 5000))
 def test_pausing_never_changes_what_remains(
     calendar: BusinessCalendar,
@@ -163,7 +161,6 @@ def test_pausing_never_changes_what_remains(
     assert resumed.left(resumed_at) == left
 
 
-@some_promises
 @given(calendars().filter(opens_at_all), instants, limits, any_gaps)
 def test_a_warning_comes_before_its_deadline(
     calendar: BusinessCalendar, start: datetime, limit: timedelta | BusinessDays, cuts: list[int]
@@ -174,7 +171,6 @@ def test_a_warning_comes_before_its_deadline(
     assert start <= found.warn_at < found.due_at
 
 
-@some_promises
 @given(calendars().filter(opens_at_all), instants, limits, any_gaps)
 def test_a_hold_moves_a_deadline_by_the_open_time_it_takes(
     calendar: BusinessCalendar, start: datetime, limit: timedelta | BusinessDays, cuts: list[int]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sla_core.calendar import BusinessCalendar, always
@@ -126,7 +126,6 @@ def assert_whole(stretches: list[Stretch], whole: Span) -> None:
     assert all(one.span.end == two.span.start and one.why != two.why for one, two in pairwise(stretches))
 
 
-@settings(max_examples=25, deadline=None)
 @given(calendars().filter(opens_at_all), instants, amounts, st.lists(st.integers(0, 200), max_size=6))
 def test_receipts_add_up_without_gap_or_overlap(
     calendar: BusinessCalendar, start: datetime, amount: timedelta, cuts: list[int]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sla_core.calendar import BusinessCalendar
@@ -230,14 +230,12 @@ def calendars(draw: st.DrawFn) -> BusinessCalendar:
 
 instants = st.integers(0, 4 * 366 * 86_400 * 4).map(lambda n: utc("2024-01-01") + timedelta(seconds=n / 4))
 amounts = st.integers(0, 40 * 3600 * 4).map(lambda n: timedelta(seconds=n / 4))
-some_opening = settings(max_examples=25, deadline=None)
 
 
 def opens_at_all(calendar: BusinessCalendar) -> bool:
     return calendar.elapsed(utc("2024-06-01"), utc("2024-07-01")) > timedelta(0)
 
 
-@some_opening
 @given(calendars().filter(opens_at_all), instants, amounts)
 def test_what_is_added_is_what_elapses(
     calendar: BusinessCalendar, start: datetime, amount: timedelta
@@ -249,7 +247,6 @@ def test_what_is_added_is_what_elapses(
         assert calendar.elapsed(start, due - timedelta(microseconds=1)) == amount - timedelta(microseconds=1)
 
 
-@some_opening
 @given(calendars().filter(opens_at_all), instants, instants, instants)
 def test_elapsed_time_adds_up(
     calendar: BusinessCalendar, one: datetime, two: datetime, three: datetime
@@ -259,13 +256,11 @@ def test_elapsed_time_adds_up(
     assert parts == calendar.elapsed(first, last) <= last - first
 
 
-@some_opening
 @given(calendars().filter(opens_at_all), instants, amounts, amounts)
 def test_amounts_add_up(calendar: BusinessCalendar, start: datetime, one: timedelta, two: timedelta) -> None:
     assert calendar.add(calendar.add(start, one), two) == calendar.add(start, one + two)
 
 
-@some_opening
 @given(calendars().filter(opens_at_all), instants, instants, amounts)
 def test_a_later_ticket_is_never_due_earlier(
     calendar: BusinessCalendar, one: datetime, two: datetime, amount: timedelta
@@ -275,7 +270,6 @@ def test_a_later_ticket_is_never_due_earlier(
     assert calendar.add_days(first, 2) <= calendar.add_days(last, 2)
 
 
-@some_opening
 @given(calendars().filter(opens_at_all), instants, st.integers(1, 12))
 def test_more_business_days_end_later(calendar: BusinessCalendar, start: datetime, days: int) -> None:
     due = calendar.add_days(start, days)
@@ -283,7 +277,6 @@ def test_more_business_days_end_later(calendar: BusinessCalendar, start: datetim
     assert calendar.elapsed(due - timedelta(microseconds=1), due) == timedelta(microseconds=1)
 
 
-@some_opening
 @given(calendars().filter(opens_at_all), instants)
 def test_openings_closings_and_is_open_agree(calendar: BusinessCalendar, at: datetime) -> None:
     closing = calendar.closing(at)
@@ -300,7 +293,6 @@ def test_openings_closings_and_is_open_agree(calendar: BusinessCalendar, at: dat
         assert calendar.is_open(opening)
 
 
-@some_opening
 @given(zones, st.integers(0, 365 * 3))
 def test_the_days_of_a_zone_follow_each_other_without_gap(zone: str, number: int) -> None:
     """Midnight to midnight, whatever the clocks do that night."""

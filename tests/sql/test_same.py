@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.sql.migrate import migrate
@@ -175,7 +175,6 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(plan=st.lists(ACTS, max_size=40))
 def test_both_stores_answer_the_same(empty: Path, plan: list[Act]) -> None:
     async def compare(path: Path) -> None:

@@ -1,0 +1,38 @@
+"""Waiting in tests: for a condition, never for a length of time."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+PATIENCE = 60.0
+"""Seconds for anything that must happen at all. Only a test that fails uses them up."""
+_ASK_AGAIN_AFTER = 0.01
+
+
+async def eventually(question: Callable[[], T | Awaitable[T]], within: float = PATIENCE) -> T:
+    """The first truthy answer, asked again and again: for what no event announces.
+
+    What another process or a database does is such a thing. Raises AssertionError with the last answer.
+    """
+    answer: T | None = None
+    try:
+        async with asyncio.timeout(within):
+            while True:
+                asked = question()
+                answer = await asked if inspect.isawaitable(asked) else asked
+                if answer:
+                    return answer
+                await asyncio.sleep(_ASK_AGAIN_AFTER)
+    except TimeoutError:
+        raise AssertionError(f"not within {within:g} s; the last answer was {answer!r}") from None
+
+
+async def turns(number: int) -> None:
+    """Lets every other task run, so many turns of the loop."""
+    for _ in range(number):
+        await asyncio.sleep(0)
