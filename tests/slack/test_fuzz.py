@@ -49,9 +49,10 @@ def logged() -> Iterator[list[str]]:
         lines.append(repr(dict(event)))
         raise structlog.DropEvent
 
+    before = structlog.get_config()
     structlog.configure(processors=[structlog.processors.format_exc_info, keep])
     yield lines
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 @pytest.fixture
