@@ -6,13 +6,15 @@ Only for code that waits for timers and for itself: a thread or a socket would b
 from __future__ import annotations
 
 import asyncio
+import functools
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from bot.clock import LONGEST_SLEEP, parse_instant
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -61,6 +63,22 @@ class VirtualClock:
             before, now = now, self.now()
             if now < before:
                 return
+
+
+async def time_passes(seconds: float) -> None:
+    """Takes no real time. In a real event loop it would be a sleep, and is refused."""
+    assert isinstance(asyncio.get_running_loop(), VirtualLoop), "no time passes outside of virtual time"
+    await asyncio.sleep(seconds)
+
+
+def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """A test whose loop leaps from timer to timer. Its fixtures may not be asynchronous."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        simulated(test(*args, **kwargs))
+
+    return run
 
 
 def simulated(main: Coroutine[Any, Any, T]) -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -14,17 +14,22 @@ PATIENCE = 60.0
 _ASK_AGAIN_AFTER = 0.01
 
 
-async def eventually(question: Callable[[], T | Awaitable[T]], within: float = PATIENCE) -> T:
+@overload
+async def eventually(question: Callable[[], Awaitable[T]], within: float = PATIENCE) -> T: ...
+@overload
+async def eventually(question: Callable[[], T], within: float = PATIENCE) -> T: ...
+async def eventually(question: Callable[[], Any], within: float = PATIENCE) -> Any:
     """The first truthy answer, asked again and again: for what no event announces.
 
     What another process or a database does is such a thing. Raises AssertionError with the last answer.
     """
-    answer: T | None = None
+    answer = None
     try:
         async with asyncio.timeout(within):
             while True:
-                asked = question()
-                answer = await asked if inspect.isawaitable(asked) else asked
+                answer = question()
+                if inspect.isawaitable(answer):
+                    answer = await answer
                 if answer:
                     return answer
                 await asyncio.sleep(_ASK_AGAIN_AFTER)

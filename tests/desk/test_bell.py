@@ -8,50 +8,56 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.bell import Bell
-from bot.clock import WallClock
+from bot.clock import parse_instant
+from tests.virtual_time import VirtualClock, in_virtual_time, time_passes
+from tests.waiting import turns
 
-CLOCK = WallClock()
-NEVER = CLOCK.now() + timedelta(days=30)
+START = "2026-03-20T15:30:00Z"
+MONTH, DAY = timedelta(days=30), timedelta(days=1)
 
 
+@in_virtual_time
 async def test_it_rings_before_the_instant() -> None:
-    bell = Bell()
-    waiting = asyncio.create_task(bell.wait(CLOCK, NEVER))
-    await asyncio.sleep(0.01)
+    clock, bell = VirtualClock(START, longest_sleep=DAY), Bell()
+    waiting = asyncio.create_task(bell.wait(clock, clock.start + MONTH))
+    await time_passes(DAY.total_seconds())
     assert not waiting.done()
     bell.ring()
-    async with asyncio.timeout(1):
-        await waiting
+    await waiting
+    assert clock.now() == clock.start + DAY
 
 
+@in_virtual_time
 async def test_a_ring_in_advance_counts_once() -> None:
-    bell = Bell()
+    clock, bell = VirtualClock(START, longest_sleep=DAY), Bell()
     bell.ring()
     bell.ring()
-    async with asyncio.timeout(1):
-        await bell.wait(CLOCK, None)
-    waiting = asyncio.create_task(bell.wait(CLOCK, None))
-    await asyncio.sleep(0.01)
+    await bell.wait(clock, None)
+    waiting = asyncio.create_task(bell.wait(clock, None))
+    await time_passes(DAY.total_seconds())
     assert not waiting.done()
     bell.ring()
     await waiting
 
 
+@in_virtual_time
 async def test_the_instant_comes_without_a_ring() -> None:
-    async with asyncio.timeout(1):
-        await Bell().wait(CLOCK, CLOCK.now() + timedelta(milliseconds=5))
-        await Bell().wait(CLOCK, CLOCK.now() - timedelta(days=1))
+    clock = VirtualClock(START, longest_sleep=DAY)
+    await Bell().wait(clock, clock.start + DAY)
+    assert clock.now() == clock.start + DAY
+    await Bell().wait(clock, clock.start)
+    assert clock.now() == clock.start + DAY, "what is past is not waited for"
 
 
+@in_virtual_time
 async def test_a_cancellation_is_never_swallowed() -> None:
     """engine.md: a cancellation that races the wake-up left a loop running for ever."""
-    for turns in range(12):
-        bell = Bell()
-        waiting = asyncio.create_task(bell.wait(CLOCK, NEVER))
-        await asyncio.sleep(0)
+    for later in range(12):
+        clock, bell = VirtualClock(START, longest_sleep=DAY), Bell()
+        waiting = asyncio.create_task(bell.wait(clock, clock.now() + MONTH))
+        await turns(1)
         bell.ring()
-        for _ in range(turns):
-            await asyncio.sleep(0)
+        await turns(later)
         if waiting.done():
             break
         waiting.cancel()
@@ -59,11 +65,12 @@ async def test_a_cancellation_is_never_swallowed() -> None:
             await waiting
 
 
+@in_virtual_time
 async def test_nothing_is_left_behind() -> None:
     before = asyncio.all_tasks()
-    bell = Bell()
-    waiting = asyncio.create_task(bell.wait(CLOCK, NEVER))
-    await asyncio.sleep(0)
+    clock, bell = VirtualClock(START, longest_sleep=DAY), Bell()
+    waiting = asyncio.create_task(bell.wait(clock, clock.start + MONTH))
+    await turns(1)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
@@ -73,10 +80,10 @@ async def test_nothing_is_left_behind() -> None:
 async def test_a_clock_that_fails_is_heard_of() -> None:
     class Broken:
         def now(self) -> datetime:
-            return CLOCK.now()
+            return parse_instant(START)
 
         async def sleep_until(self, instant: datetime) -> None:
             raise OverflowError("no such date")
 
     with pytest.raises(OverflowError):
-        await Bell().wait(Broken(), NEVER)
+        await Bell().wait(Broken(), parse_instant(START) + MONTH)

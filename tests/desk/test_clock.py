@@ -9,6 +9,7 @@ import pytest
 
 from bot import clock as clocks
 from bot.clock import LeapingClock, StageClock, WallClock, parse_instant, real_now
+from tests.waiting import PATIENCE, turns
 
 ANCHOR = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -59,14 +60,14 @@ def test_what_is_no_instant(text: str, says: str) -> None:
 
 @pytest.mark.parametrize("clock", [WallClock(), StageClock(ANCHOR, ANCHOR, 1000.0), LeapingClock()])
 async def test_what_is_past_is_not_waited_for(clock: WallClock | StageClock | LeapingClock) -> None:
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE):
         await clock.sleep_until(clock.now() - HOUR)
         await clock.sleep_until(clock.now() + timedelta(milliseconds=5))
 
 
 async def test_an_hour_on_stage_is_short() -> None:
     stage = StageClock(real_now(), ANCHOR, 1_000_000)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         await stage.sleep_until(ANCHOR + HOUR)
     assert stage.now() >= ANCHOR + HOUR
 
@@ -75,12 +76,12 @@ async def test_leaping_wakes_the_sleeper() -> None:
     clock = LeapingClock()
     until = clock.now() + 100 * HOUR
     sleeper = asyncio.create_task(clock.sleep_until(until))
-    await asyncio.sleep(0)
+    await turns(1)
     clock.leap(until - HOUR)
-    await asyncio.sleep(0.01)
+    await turns(10)
     assert not sleeper.done()
     clock.leap(until)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE):
         await sleeper
     clock.leap(until - HOUR)
     assert clock.now() >= until

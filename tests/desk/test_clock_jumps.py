@@ -22,7 +22,7 @@ from sla_core.events import Breached, Warned
 from tests.harness import ALICE, DESK_FILE, S2, TRIAGE, DeskInMemory, FakeChat, HeldClock
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
-from tests.virtual_time import VirtualClock, simulated
+from tests.virtual_time import VirtualClock, in_virtual_time, time_passes
 
 HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 
@@ -67,98 +67,89 @@ def due_at(clock: VirtualClock) -> datetime:
 
 
 @pytest.mark.parametrize("jump", [HOUR, DAY, 2.5 * HOUR])
-def test_set_forward_over_a_deadline_it_is_told_within_a_second(tmp_path: Path, jump: timedelta) -> None:
-    async def story() -> None:
-        async with living(tmp_path) as (desk, clock, key):
-            await clock.sleep_until(due_at(clock) - min(jump, 2 * HOUR) + SECOND)
-            clock.set_by += jump
-            at = clock.now()
-            await asyncio.sleep(1.001)
-            (breach,) = await breaches(desk, key)
-            assert breach.at - at <= SECOND
-            await asyncio.sleep(3 * DAY.total_seconds())
-            assert len(await breaches(desk, key)) == 1
-
-    simulated(story())
-
-
-@pytest.mark.parametrize("jump", [HOUR, DAY])
-def test_set_back_after_a_deadline_it_is_not_told_again(tmp_path: Path, jump: timedelta) -> None:
-    async def story() -> None:
-        async with living(tmp_path) as (desk, clock, key):
-            await clock.sleep_until(due_at(clock) + SECOND)
-            before = await fired(desk, key)
-            assert before[-1] == "Breached"
-            clock.set_by -= jump
-            await asyncio.sleep(2 * DAY.total_seconds())
-            assert await fired(desk, key) == before
-
-    simulated(story())
+@in_virtual_time
+async def test_set_forward_over_a_deadline_it_is_told_within_a_second(
+    tmp_path: Path, jump: timedelta
+) -> None:
+    async with living(tmp_path) as (desk, clock, key):
+        await clock.sleep_until(due_at(clock) - min(jump, 2 * HOUR) + SECOND)
+        clock.set_by += jump
+        at = clock.now()
+        await time_passes(1.001)
+        (breach,) = await breaches(desk, key)
+        assert breach.at - at <= SECOND
+        await time_passes(3 * DAY.total_seconds())
+        assert len(await breaches(desk, key)) == 1
 
 
 @pytest.mark.parametrize("jump", [HOUR, DAY])
-def test_set_back_before_a_deadline_it_is_told_once_by_the_new_time(tmp_path: Path, jump: timedelta) -> None:
-    async def story() -> None:
-        async with living(tmp_path) as (desk, clock, key):
-            await clock.sleep_until(due_at(clock) - SECOND)
-            clock.set_by -= jump
-            await clock.sleep_until(due_at(clock) - SECOND / 2)
-            assert await breaches(desk, key) == []
-            await asyncio.sleep(1)
-            (breach,) = await breaches(desk, key)
-            assert breach.at >= breach.due_at
-            assert (await fired(desk, key)).count("Warned") == 1
-
-    simulated(story())
+@in_virtual_time
+async def test_set_back_after_a_deadline_it_is_not_told_again(tmp_path: Path, jump: timedelta) -> None:
+    async with living(tmp_path) as (desk, clock, key):
+        await clock.sleep_until(due_at(clock) + SECOND)
+        before = await fired(desk, key)
+        assert before[-1] == "Breached"
+        clock.set_by -= jump
+        await time_passes(2 * DAY.total_seconds())
+        assert await fired(desk, key) == before
 
 
-def test_there_and_back_again_while_it_sleeps(tmp_path: Path) -> None:
+@pytest.mark.parametrize("jump", [HOUR, DAY])
+@in_virtual_time
+async def test_set_back_before_a_deadline_it_is_told_once_by_the_new_time(
+    tmp_path: Path, jump: timedelta
+) -> None:
+    async with living(tmp_path) as (desk, clock, key):
+        await clock.sleep_until(due_at(clock) - SECOND)
+        clock.set_by -= jump
+        await clock.sleep_until(due_at(clock) - SECOND / 2)
+        assert await breaches(desk, key) == []
+        await time_passes(1)
+        (breach,) = await breaches(desk, key)
+        assert breach.at >= breach.due_at
+        assert (await fired(desk, key)).count("Warned") == 1
+
+
+@in_virtual_time
+async def test_there_and_back_again_while_it_sleeps(tmp_path: Path) -> None:
     """Every minute by an hour, to and fro, all through the deadline: still one of each."""
-
-    async def story() -> None:
-        async with living(tmp_path) as (desk, clock, key):
-            for minute in range(6 * 60):
-                clock.set_by += HOUR if minute % 2 else -HOUR
-                await asyncio.sleep(60)
-            await asyncio.sleep(DAY.total_seconds())
-            assert await fired(desk, key) == ["Warned", "Breached"]
-
-    simulated(story())
+    async with living(tmp_path) as (desk, clock, key):
+        for minute in range(6 * 60):
+            clock.set_by += HOUR if minute % 2 else -HOUR
+            await time_passes(60)
+        await time_passes(DAY.total_seconds())
+        assert await fired(desk, key) == ["Warned", "Breached"]
 
 
-def test_time_slewed_by_a_clock_daemon_changes_nothing(tmp_path: Path) -> None:
+@in_virtual_time
+async def test_time_slewed_by_a_clock_daemon_changes_nothing(tmp_path: Path) -> None:
     """Half a millisecond in each second, forward and then back."""
-
-    async def story() -> None:
-        async with living(tmp_path) as (desk, clock, key):
-            for second in range(5 * 3600):
-                clock.set_by += timedelta(microseconds=500 if second % 1000 < 500 else -500)
-                await asyncio.sleep(1)
-            assert await fired(desk, key) == ["Warned", "Breached"]
-            (breach,) = await breaches(desk, key)
-            assert timedelta(0) <= breach.at - breach.due_at <= SECOND
-
-    simulated(story())
+    async with living(tmp_path) as (desk, clock, key):
+        for second in range(5 * 3600):
+            clock.set_by += timedelta(microseconds=500 if second % 1000 < 500 else -500)
+            await time_passes(1)
+        assert await fired(desk, key) == ["Warned", "Breached"]
+        (breach,) = await breaches(desk, key)
+        assert timedelta(0) <= breach.at - breach.due_at <= SECOND
 
 
 @pytest.mark.parametrize("jump", [HOUR, DAY])
-def test_set_back_while_a_page_is_put_off_it_is_said_as_soon_as_ever(tmp_path: Path, jump: timedelta) -> None:
+@in_virtual_time
+async def test_set_back_while_a_page_is_put_off_it_is_said_as_soon_as_ever(
+    tmp_path: Path, jump: timedelta
+) -> None:
     """It was to be tried again in a second, by a clock that is not believed any longer."""
-
-    async def story() -> None:
-        async with living(tmp_path) as (desk, clock, key):
-            chat, store = desk.platforms["slack"], desk.store
-            assert isinstance(chat, FakeChat)
-            assert isinstance(store, MemoryStore)
-            assert store.on_change is not None
-            await asyncio.sleep(10)
-            chat.failures.append(NotNow("HTTP 503"))
-            store.say(Message("page", key, TRIAGE, Notice(("Wake up",)), Priority.PAGE))
-            store.on_change()
-            await asyncio.sleep(0.5)
-            assert chat.failures == []
-            clock.set_by -= jump
-            await asyncio.sleep(2)
-            assert [said.text for said in chat.said].count("Wake up") == 1
-
-    simulated(story())
+    async with living(tmp_path) as (desk, clock, key):
+        chat, store = desk.platforms["slack"], desk.store
+        assert isinstance(chat, FakeChat)
+        assert isinstance(store, MemoryStore)
+        assert store.on_change is not None
+        await time_passes(10)
+        chat.failures.append(NotNow("HTTP 503"))
+        store.say(Message("page", key, TRIAGE, Notice(("Wake up",)), Priority.PAGE))
+        store.on_change()
+        await time_passes(0.5)
+        assert chat.failures == []
+        clock.set_by -= jump
+        await time_passes(2)
+        assert [said.text for said in chat.said].count("Wake up") == 1

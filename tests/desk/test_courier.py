@@ -23,6 +23,7 @@ from sla_core.events import Undelivered
 from tests.harness import ACME, ALICE, BOB, NO_CLOCK, S2, TRIAGE, DeskInMemory, FakeChat, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON, OpenDesk, a_desk
 from tests.memory_store import MemoryStore
+from tests.waiting import PATIENCE, eventually, turns
 
 __all__ = ["a_desk"]
 
@@ -269,12 +270,6 @@ async def delivering(desk: Desk) -> AsyncIterator[asyncio.Task[None]]:
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def met(question: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not question():
-            await asyncio.sleep(0.002)
-
-
 async def test_a_page_does_not_wait_for_a_slow_answer_elsewhere(tmp_path: Path) -> None:
     """Complaint 25, 33: sixteen hung channels delay no page, and nobody else's message."""
     desk, store = await parked_desk(tmp_path)
@@ -285,14 +280,14 @@ async def test_a_page_does_not_wait_for_a_slow_answer_elsewhere(tmp_path: Path) 
         place = Place("slack", f"C{number}")
         store.say(Message(f"m{number}", "ACME-1", place, Notice(("hello",)), Priority.STATE))
     async with delivering(desk.desk):
-        await met(lambda: len(chat.began) == 16)
+        await eventually(lambda: len(chat.began) == 16)
         page = Message("page", "ACME-1", TRIAGE, Notice(("wake up",)), Priority.PAGE)
         store.say(page)
         assert store.on_change
         store.on_change()
-        await met(lambda: chat.ended == [TRIAGE])
+        await eventually(lambda: chat.ended == [TRIAGE])
         chat.let.set()
-        await met(lambda: len(chat.ended) == 21)
+        await eventually(lambda: len(chat.ended) == 21)
 
 
 async def test_one_message_at_a_time_in_each_place(tmp_path: Path) -> None:
@@ -304,14 +299,14 @@ async def test_one_message_at_a_time_in_each_place(tmp_path: Path) -> None:
     for number in range(3):
         store.say(Message(f"m{number}", "ACME-1", ACME, Notice((str(number),)), Priority.STATE))
     async with delivering(desk.desk):
-        await met(lambda: chat.began)
+        await eventually(lambda: chat.began)
         assert store.on_change
         for _ in range(5):
             store.on_change()
-            await asyncio.sleep(0.002)
+            await turns(20)
         assert len(chat.began) == 1
         chat.let.set()
-        await met(lambda: len(chat.ended) == 3)
+        await eventually(lambda: len(chat.ended) == 3)
 
 
 async def test_stopping_lets_what_is_on_its_way_arrive(tmp_path: Path) -> None:
@@ -322,9 +317,9 @@ async def test_stopping_lets_what_is_on_its_way_arrive(tmp_path: Path) -> None:
     desk.desk.platforms["slack"] = chat
     store.say(Message("m", "ACME-1", ACME, Notice(("hello",)), Priority.STATE))
     async with delivering(desk.desk) as running:
-        await met(lambda: chat.began)
+        await eventually(lambda: chat.began)
         running.cancel()
-        await asyncio.sleep(0.01)
+        await turns(20)
         chat.let.set()
         await asyncio.gather(running, return_exceptions=True)
     assert store.outbox["m"].state == "sent"
@@ -339,6 +334,6 @@ async def test_a_store_that_fails_ends_the_loop_for_its_keeper_to_see(tmp_path: 
             raise OSError("disk full")
 
     desk.desk.store = Broken()
-    async with delivering(desk.desk) as running, asyncio.timeout(2):
+    async with delivering(desk.desk) as running, asyncio.timeout(PATIENCE):
         with pytest.raises(OSError, match="disk full"):
             await running

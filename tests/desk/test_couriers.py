@@ -20,6 +20,7 @@ from bot.views import Notice, View
 from tests.harness import DESK_FILE, FakeChat, HeldClock
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.sql.samples import opened
+from tests.waiting import turns
 
 PLACES = [Place("slack", f"C{n}") for n in range(12)]
 EACH = 6
@@ -31,7 +32,7 @@ class Yielding(FakeChat):
     async def post(
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
     ) -> MessageRef:
-        await asyncio.sleep(0.001)
+        await turns(3)
         return await super().post(to, view, thread, key)
 
 

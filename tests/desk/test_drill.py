@@ -26,7 +26,7 @@ from bot.settings import load_desk
 from bot.views import View
 from tests.harness import ALICE, BOB, DESK_FILE, S2, TRIAGE, DeskInMemory, FakeChat, HeldClock, open_desk
 from tests.memory_store import MemoryStore
-from tests.virtual_time import VirtualClock, simulated
+from tests.virtual_time import VirtualClock, in_virtual_time, time_passes
 
 FRIDAY_EVENING = "2026-03-20T18:00:00Z"
 NINE, DUE = time(9, 0), parse_instant("2026-03-20T09:00:00Z")
@@ -98,127 +98,110 @@ async def a_life(tmp_path: Path) -> Life:
     return Life(desk, store, chat, clock, await opener.submits(ALICE, "Bills are slow", S2))
 
 
-def test_each_day_at_its_time_all_replicas_together_say_it_once(tmp_path: Path) -> None:
-    async def story() -> None:
-        life = await a_life(tmp_path)
-        async with life.running(replicas=3):
-            await asyncio.sleep(1)
-            assert life.tests == 1, "the first one as soon as it is switched on"
-            await life.until("2026-03-21T08:59:59Z")
-            assert life.tests == 1
-            await life.until("2026-03-21T09:00:01Z")
-            assert life.tests == 2
-            await life.until("2026-03-30T09:00:01Z")
-            assert life.tests == 11
-
-    simulated(story())
-
-
-def test_it_is_a_page_with_a_lane_of_its_own_and_changes_nothing_of_any_ticket(tmp_path: Path) -> None:
-    async def story() -> None:
-        life = await a_life(tmp_path)
-        before = life.store.by_key[life.ticket]
-        history, wake_at = list(before.events), before.wake_at
-        async with life.running():
-            await asyncio.sleep(1)
-        (page,) = [said.message for said in life.store.outbox.values() if drill.is_drill(said.message)]
-        assert (page.priority, page.lane, page.thread) == (Priority.PAGE, "page:slack:C0TRIAGE", None)
-        after = life.store.by_key[life.ticket]
-        assert (after.events, after.wake_at, after.closed) == (history, wake_at, False)
-
-    simulated(story())
-
-
-def test_it_goes_with_a_closed_ticket_as_well(tmp_path: Path) -> None:
-    async def story() -> None:
-        life = await a_life(tmp_path)
-        people = DeskInMemory(life.desk, life.store, HeldClock(FRIDAY_EVENING), life.chat)
-        await people.does(BOB, "Resolve", life.ticket, text="Done")
-        await people.presses(ALICE, "Close", life.ticket)
-        said = len(life.chat.said)
-        async with life.running():
-            await asyncio.sleep(1)
-        assert life.tests == len(life.chat.said) - said == 1
-        assert life.store.by_key[life.ticket].closed
-
-    simulated(story())
-
-
-def test_one_that_was_missed_is_made_up_for_once(tmp_path: Path) -> None:
-    """Down from Friday night to Monday noon: one test then, and the next at its time."""
-
-    async def story() -> None:
-        life = await a_life(tmp_path)
-        async with life.running():
-            await asyncio.sleep(1)
+@in_virtual_time
+async def test_each_day_at_its_time_all_replicas_together_say_it_once(tmp_path: Path) -> None:
+    life = await a_life(tmp_path)
+    async with life.running(replicas=3):
+        await time_passes(1)
+        assert life.tests == 1, "the first one as soon as it is switched on"
+        await life.until("2026-03-21T08:59:59Z")
         assert life.tests == 1
-        await life.until("2026-03-23T12:00:00Z")
-        for _ in range(3):
-            async with life.running():
-                await asyncio.sleep(60)
-            assert life.tests == 2, "a restart is no new day"
+        await life.until("2026-03-21T09:00:01Z")
+        assert life.tests == 2
+        await life.until("2026-03-30T09:00:01Z")
+        assert life.tests == 11
+
+
+@in_virtual_time
+async def test_it_is_a_page_with_a_lane_of_its_own_and_changes_nothing_of_any_ticket(tmp_path: Path) -> None:
+    life = await a_life(tmp_path)
+    before = life.store.by_key[life.ticket]
+    history, wake_at = list(before.events), before.wake_at
+    async with life.running():
+        await time_passes(1)
+    (page,) = [said.message for said in life.store.outbox.values() if drill.is_drill(said.message)]
+    assert (page.priority, page.lane, page.thread) == (Priority.PAGE, "page:slack:C0TRIAGE", None)
+    after = life.store.by_key[life.ticket]
+    assert (after.events, after.wake_at, after.closed) == (history, wake_at, False)
+
+
+@in_virtual_time
+async def test_it_goes_with_a_closed_ticket_as_well(tmp_path: Path) -> None:
+    life = await a_life(tmp_path)
+    people = DeskInMemory(life.desk, life.store, HeldClock(FRIDAY_EVENING), life.chat)
+    await people.does(BOB, "Resolve", life.ticket, text="Done")
+    await people.presses(ALICE, "Close", life.ticket)
+    said = len(life.chat.said)
+    async with life.running():
+        await time_passes(1)
+    assert life.tests == len(life.chat.said) - said == 1
+    assert life.store.by_key[life.ticket].closed
+
+
+@in_virtual_time
+async def test_one_that_was_missed_is_made_up_for_once(tmp_path: Path) -> None:
+    """Down from Friday night to Monday noon: one test then, and the next at its time."""
+    life = await a_life(tmp_path)
+    async with life.running():
+        await time_passes(1)
+    assert life.tests == 1
+    await life.until("2026-03-23T12:00:00Z")
+    for _ in range(3):
         async with life.running():
-            await life.until("2026-03-24T09:00:01Z")
-            assert life.tests == 3
-
-    simulated(story())
-
-
-def test_a_clock_that_is_set_back_says_nothing_twice(tmp_path: Path) -> None:
-    async def story() -> None:
-        life = await a_life(tmp_path)
-        async with life.running(replicas=2):
-            await life.until("2026-03-21T09:30:00Z")
-            assert life.tests == 2
-            life.clock.set_by -= timedelta(hours=1)
-            await life.until("2026-03-21T09:30:00Z")
-            assert life.tests == 2
-            life.clock.set_by += DAY
-            await asyncio.sleep(2)
-            assert life.tests == 3
-
-    simulated(story())
+            await time_passes(60)
+        assert life.tests == 2, "a restart is no new day"
+    async with life.running():
+        await life.until("2026-03-24T09:00:01Z")
+        assert life.tests == 3
 
 
-def test_the_time_of_its_arrival_is_measured_by_every_process(tmp_path: Path) -> None:
+@in_virtual_time
+async def test_a_clock_that_is_set_back_says_nothing_twice(tmp_path: Path) -> None:
+    life = await a_life(tmp_path)
+    async with life.running(replicas=2):
+        await life.until("2026-03-21T09:30:00Z")
+        assert life.tests == 2
+        life.clock.set_by -= timedelta(hours=1)
+        await life.until("2026-03-21T09:30:00Z")
+        assert life.tests == 2
+        life.clock.set_by += DAY
+        await time_passes(2)
+        assert life.tests == 3
+
+
+@in_virtual_time
+async def test_the_time_of_its_arrival_is_measured_by_every_process(tmp_path: Path) -> None:
     """What took several tries is on record, and known after a restart."""
-
-    async def story() -> None:
-        life = await a_life(tmp_path)
-        life.chat.failures += [NotNow("HTTP 503")] * 3
-        async with life.running():
-            await asyncio.sleep(60)
-        (arrival,) = await drill.arrivals(life.store)
-        assert arrival.triage == "slack:C0TRIAGE"
-        assert 1 <= arrival.took < 6
-        assert arrival.at - life.clock.start < timedelta(seconds=7)
-        metrics.drilled_at.set(0)
-        await Auditor(life.desk, life.store, life.clock).look()
-        assert metrics.drilled_at._value.get() == arrival.at.timestamp()
-        assert metrics.drill_took._value.get() == arrival.took
-
-    simulated(story())
+    life = await a_life(tmp_path)
+    life.chat.failures += [NotNow("HTTP 503")] * 3
+    async with life.running():
+        await time_passes(60)
+    (arrival,) = await drill.arrivals(life.store)
+    assert arrival.triage == "slack:C0TRIAGE"
+    assert 1 <= arrival.took < 6
+    assert arrival.at - life.clock.start < timedelta(seconds=7)
+    metrics.drilled_at.set(0)
+    await Auditor(life.desk, life.store, life.clock).look()
+    assert metrics.drilled_at._value.get() == arrival.at.timestamp()
+    assert metrics.drill_took._value.get() == arrival.took
 
 
 @pytest.mark.parametrize("refusal", [None, CannotEdit("message_not_found"), Never("is_archived")])
-def test_the_cards_of_a_closed_ticket_are_left_alone(tmp_path: Path, refusal: Exception | None) -> None:
+@in_virtual_time
+async def test_the_cards_of_a_closed_ticket_are_left_alone(tmp_path: Path, refusal: Exception | None) -> None:
     """Customers' channels never hear of a test: nothing is edited or posted there, nor noted."""
-
-    async def story() -> None:
-        life = await a_life(tmp_path)
-        people = DeskInMemory(life.desk, life.store, HeldClock(FRIDAY_EVENING), life.chat)
-        await people.does(BOB, "Resolve", life.ticket, text="Done")
-        await people.presses(ALICE, "Close", life.ticket)
-        life.chat.edited.clear()
-        life.chat.refuses_edits = refusal
-        said, history = len(life.chat.said), [*life.store.by_key[life.ticket].events]
-        async with life.running():
-            await asyncio.sleep(3 * 24 * 60 * 60)
-        assert [(said.to, said.text) for said in life.chat.said[said:]] == [(TRIAGE, TEST)] * 4
-        assert life.chat.edited == []
-        assert life.store.by_key[life.ticket].events == history
-
-    simulated(story())
+    life = await a_life(tmp_path)
+    people = DeskInMemory(life.desk, life.store, HeldClock(FRIDAY_EVENING), life.chat)
+    await people.does(BOB, "Resolve", life.ticket, text="Done")
+    await people.presses(ALICE, "Close", life.ticket)
+    life.chat.edited.clear()
+    life.chat.refuses_edits = refusal
+    said, history = len(life.chat.said), [*life.store.by_key[life.ticket].events]
+    async with life.running():
+        await time_passes(3 * 24 * 60 * 60)
+    assert [(said.to, said.text) for said in life.chat.said[said:]] == [(TRIAGE, TEST)] * 4
+    assert life.chat.edited == []
+    assert life.store.by_key[life.ticket].events == history
 
 
 async def test_a_desk_without_tickets_pages_nobody(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,42 +19,36 @@ from sla_core.events import Opened
 from tests.desk.test_drill import DAY, DUE, FRIDAY_EVENING, NINE, TEST, a_life
 from tests.harness import ALICE, DESK_FILE, S2, TRIAGE, HeldClock, open_desk
 from tests.memory_store import MemoryStore
-from tests.virtual_time import simulated
+from tests.virtual_time import in_virtual_time, time_passes
 
 
-def test_one_that_triage_refuses_is_tried_until_it_arrives(tmp_path: Path) -> None:
+@in_virtual_time
+async def test_one_that_triage_refuses_is_tried_until_it_arrives(tmp_path: Path) -> None:
     """The bot was taken out of triage: the test is there a minute after it is let in again."""
-
-    async def story() -> None:
-        life = await a_life(tmp_path)
-        life.chat.refuses = TRIAGE
-        async with life.running():
-            await asyncio.sleep(3 * 60 * 60)
-            assert life.tests == 0
-            life.chat.refuses = None
-            await asyncio.sleep(61)
-            assert life.tests == 1
-        events = life.store.by_key[life.ticket].events
-        assert [type(event) for event in events] == [Opened], "no ticket hears of it"
-
-    simulated(story())
+    life = await a_life(tmp_path)
+    life.chat.refuses = TRIAGE
+    async with life.running():
+        await time_passes(3 * 60 * 60)
+        assert life.tests == 0
+        life.chat.refuses = None
+        await time_passes(61)
+        assert life.tests == 1
+    events = life.store.by_key[life.ticket].events
+    assert [type(event) for event in events] == [Opened], "no ticket hears of it"
 
 
-def test_of_those_that_triage_refuses_for_days_the_newest_alone_waits(tmp_path: Path) -> None:
+@in_virtual_time
+async def test_of_those_that_triage_refuses_for_days_the_newest_alone_waits(tmp_path: Path) -> None:
     """Out of triage from Friday to Tuesday: at the return one page comes, and not one for each day."""
-
-    async def story() -> None:
-        life = await a_life(tmp_path)
-        life.chat.refuses = TRIAGE
-        async with life.running():
-            await asyncio.sleep(4 * 24 * 60 * 60 + 100)
-            life.chat.refuses = None
-            await asyncio.sleep(120)
-            assert life.tests == 1
-        (arrival,) = await drill.arrivals(life.store)
-        assert arrival.took < DAY.total_seconds(), "it is the newest"
-
-    simulated(story())
+    life = await a_life(tmp_path)
+    life.chat.refuses = TRIAGE
+    async with life.running():
+        await time_passes(4 * 24 * 60 * 60 + 100)
+        life.chat.refuses = None
+        await time_passes(120)
+        assert life.tests == 1
+    (arrival,) = await drill.arrivals(life.store)
+    assert arrival.took < DAY.total_seconds(), "it is the newest"
 
 
 async def test_so_it_is_when_the_platform_is_away_for_days(tmp_path: Path) -> None:
@@ -109,22 +102,18 @@ async def test_a_note_that_makes_no_sense_is_passed_over(tmp_path: Path) -> None
     assert desk.heard(TRIAGE).count(TEST) == 1
 
 
-def test_one_for_a_triage_that_was_given_up_is_dropped(tmp_path: Path) -> None:
-    async def story() -> None:
-        life = await a_life(tmp_path)
-        await Drill(life.desk, NINE, life.clock).page(DUE)
-        path = tmp_path / "frontline.toml"
-        path.write_text(DESK_FILE.replace("C0TRIAGE", "C0BETTER"), encoding="utf-8")
-        life.desk.directory = Directory(load_desk(path))
-        life.chat.refuses = TRIAGE
-        courier = Courier(life.desk, life.store, life.clock, Bell())
-        await courier.deliver()
-        assert [said.state for said in life.store.outbox.values() if drill.is_drill(said.message)] == [
-            "refused"
-        ]
-        assert [type(event) for event in life.store.by_key[life.ticket].events] == [Opened]
-
-    simulated(story())
+@in_virtual_time
+async def test_one_for_a_triage_that_was_given_up_is_dropped(tmp_path: Path) -> None:
+    life = await a_life(tmp_path)
+    await Drill(life.desk, NINE, life.clock).page(DUE)
+    path = tmp_path / "frontline.toml"
+    path.write_text(DESK_FILE.replace("C0TRIAGE", "C0BETTER"), encoding="utf-8")
+    life.desk.directory = Directory(load_desk(path))
+    life.chat.refuses = TRIAGE
+    courier = Courier(life.desk, life.store, life.clock, Bell())
+    await courier.deliver()
+    assert [said.state for said in life.store.outbox.values() if drill.is_drill(said.message)] == ["refused"]
+    assert [type(event) for event in life.store.by_key[life.ticket].events] == [Opened]
 
 
 async def test_one_that_has_not_arrived_within_a_minute_is_an_alarm(tmp_path: Path) -> None:

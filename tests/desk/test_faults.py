@@ -20,6 +20,7 @@ from sla_core.events import Undelivered
 from tests.harness import ACME, ALICE, BOB, S2, SILVER, TRIAGE, DeskInMemory, FakeChat, Said, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
+from tests.virtual_time import in_virtual_time
 
 SECOND = timedelta(seconds=1)
 HELLO = Notice(("hello",))
@@ -192,12 +193,10 @@ async def test_a_want_of_tokens_does_not_make_it_unsaid(tmp_path: Path) -> None:
     assert texts(desk).count("perhaps twice") == 1
 
 
-async def test_a_call_that_hangs_is_cut_and_told_from_one_that_failed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@in_virtual_time
+async def test_a_call_that_hangs_is_cut_and_told_from_one_that_failed(tmp_path: Path) -> None:
     """Longer than the lease it might be sent by somebody else as well."""
     assert timedelta(seconds=courier.SEND_WITHIN) < courier.LEASE
-    monkeypatch.setattr(courier, "SEND_WITHIN", 0.02)
     desk, store = await quiet_desk(tmp_path)
     post = desk.chat.post
 
@@ -216,10 +215,8 @@ async def test_a_call_that_hangs_is_cut_and_told_from_one_that_failed(
     assert texts(desk).count("only once") == 1
 
 
-async def test_a_search_that_hangs_is_tried_again_and_nothing_is_said_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(courier, "SEND_WITHIN", 0.02)
+@in_virtual_time
+async def test_a_search_that_hangs_is_tried_again_and_nothing_is_said_twice(tmp_path: Path) -> None:
     desk, store = await quiet_desk(tmp_path)
     find = desk.chat.find
 

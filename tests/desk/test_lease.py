@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pytest
-
+from bot.courier import SEND_WITHIN
 from bot.ports import Cost, Outgoing
 from tests.harness import ACME, ALICE, S2, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
+from tests.virtual_time import in_virtual_time, time_passes
 
 
-async def test_a_lease_that_took_too_long_to_get_is_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@in_virtual_time
+async def test_a_lease_that_took_too_long_to_get_is_not_used(tmp_path: Path) -> None:
     """A database that restarts answers after seconds: a call begun then would outlast the hold."""
-    monkeypatch.setattr("bot.courier.SEND_WITHIN", 0.05)
 
     class Slow(MemoryStore):
-        takes = 0.1
+        takes = SEND_WITHIN + 0.1
 
         async def begin(
             self, outgoing: Outgoing, costs: Sequence[Cost], now: datetime, until: datetime
         ) -> datetime | None:
-            await asyncio.sleep(self.takes)
+            await time_passes(self.takes)
             return await super().begin(outgoing, costs, now, until)
 
     store = Slow()

@@ -22,7 +22,7 @@ from bot.settings import load_desk
 from bot.views import Notice, View
 from tests.harness import DESK_FILE, FakeChat, Said
 from tests.memory_store import MemoryStore
-from tests.virtual_time import VirtualClock, simulated
+from tests.virtual_time import VirtualClock, in_virtual_time, simulated, time_passes
 
 START = "2026-03-20T15:30:00Z"
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -71,7 +71,7 @@ class Platform(FakeChat):
 
     async def _called(self) -> bool:
         """Whether the answer will be lost."""
-        await asyncio.sleep(A_CALL)
+        await time_passes(A_CALL)
         if self.trouble is None or not self.trouble[0] <= self.clock.now() < self.trouble[1]:
             return False
         what = self.random.random()
@@ -128,25 +128,24 @@ def counts_down(store: MemoryStore, bell: Bell, number: int, round_: int) -> Non
 
 
 @pytest.mark.parametrize("cards", [1000, pytest.param(5000, marks=pytest.mark.soak)])
-def test_a_page_goes_at_once_among_thousands_of_cards_that_count_down(tmp_path: Path, cards: int) -> None:
+@in_virtual_time
+async def test_a_page_goes_at_once_among_thousands_of_cards_that_count_down(
+    tmp_path: Path, cards: int
+) -> None:
     """Complaints 25, 33; and what really happened waits for no countdown either."""
-
-    async def story() -> None:
-        chat = Platform()
-        async with delivering(tmp_path, chat) as (store, bell):
-            for number in range(cards):
-                a_card(store, chat, number)
-                counts_down(store, bell, number, 0)
-            await asyncio.sleep(60)
-            assert 20 <= sum(text.startswith("countdown") for text in chat.arrived) <= 26
-            said_at = chat.clock.now()
-            says(store, bell, "page", place(1), Priority.PAGE)
-            says(store, bell, "state", place(2))
-            await asyncio.sleep(1)
-            assert chat.arrived["page"] - said_at <= SECOND / 2
-            assert chat.arrived["state"] - said_at <= SECOND / 2
-
-    simulated(story())
+    chat = Platform()
+    async with delivering(tmp_path, chat) as (store, bell):
+        for number in range(cards):
+            a_card(store, chat, number)
+            counts_down(store, bell, number, 0)
+        await time_passes(60)
+        assert 20 <= sum(text.startswith("countdown") for text in chat.arrived) <= 26
+        said_at = chat.clock.now()
+        says(store, bell, "page", place(1), Priority.PAGE)
+        says(store, bell, "state", place(2))
+        await time_passes(1)
+        assert chat.arrived["page"] - said_at <= SECOND / 2
+        assert chat.arrived["state"] - said_at <= SECOND / 2
 
 
 @dataclass
@@ -174,8 +173,8 @@ def a_bad_hour(tmp_path: Path, seed: int) -> Report:
                     said_at[f"page {second}"] = chat.clock.now()
                     says(store, bell, f"page {second}", place(number % 7), Priority.PAGE)
                 counts_down(store, bell, number % 30, second)
-                await asyncio.sleep(5)
-            await asyncio.sleep(300)
+                await time_passes(5)
+            await time_passes(300)
             waiting = [said.message.key for said in store.outbox.values() if said.state == "waiting"]
             assert waiting == [], "nothing is stuck"
         assert set(said_at) <= set(chat.arrived), "nothing is lost"

@@ -18,11 +18,12 @@ from bot.ports import Cost, Message, NotNow, Priority
 from bot.sweeper import Sweeper
 from bot.views import Notice, View
 from tests.desk import test_outage as outage
-from tests.desk.test_courier import delivering, met, parked
+from tests.desk.test_courier import delivering, parked
 from tests.harness import ACME, ALICE, S2, TRIAGE, DeskInMemory, FakeChat, Said, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
-from tests.virtual_time import simulated
+from tests.virtual_time import in_virtual_time, time_passes
+from tests.waiting import eventually
 
 PURSES = {ACME: "slack:T0ACME:edits", TRIAGE: "slack:T0VENDOR:edits"}
 BUSY = NotNow("ratelimited", after=600)
@@ -128,14 +129,14 @@ async def test_any_number_of_workspaces_leaves_room_for_what_happened(tmp_path: 
     for number in range(40):
         counting_down(store, chat, number)
     async with delivering(desk.desk):
-        await met(lambda: chat.begun == COUNTDOWNS_AT_ONCE)
+        await eventually(lambda: chat.begun == COUNTDOWNS_AT_ONCE)
         store.say(Message("m", "ACME-1", ACME, Notice(("hello",)), Priority.STATE))
         assert store.on_change
         store.on_change()
-        await met(lambda: [said.text for said in chat.said if said.to == ACME] == ["hello"])
+        await eventually(lambda: [said.text for said in chat.said if said.to == ACME] == ["hello"])
         assert chat.begun == COUNTDOWNS_AT_ONCE
         chat.let.set()
-        await met(lambda: chat.begun == 40)
+        await eventually(lambda: chat.begun == 40)
 
 
 async def test_a_replica_takes_up_only_so_many_countdowns_at_once(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ async def test_a_replica_takes_up_only_so_many_countdowns_at_once(tmp_path: Path
     courier = Courier(desk.desk, store, desk.clock, Bell())
     sweeper = Sweeper(NotImplemented, courier, store, desk.clock, Bell())
     speaking = [asyncio.create_task(sweeper.speak(lane)) for lane in lanes]
-    await met(lambda: sum(task.done() for task in speaking) == 9 - COUNTDOWNS_AT_ONCE)
+    await eventually(lambda: sum(task.done() for task in speaking) == 9 - COUNTDOWNS_AT_ONCE)
     assert chat.begun == COUNTDOWNS_AT_ONCE
     chat.let.set()
     await asyncio.gather(*speaking)
@@ -177,28 +178,25 @@ def counts_down(store: MemoryStore, chat: Town, to: Place, nth: int) -> None:
     store.say(replace(edit, edits=card.message.key, purse=purse))
 
 
-def test_thirty_workspaces_count_down_each_at_its_own_pace(tmp_path: Path) -> None:
+@in_virtual_time
+async def test_thirty_workspaces_count_down_each_at_its_own_pace(tmp_path: Path) -> None:
     """The budget of each holds with any number of cards, and is nobody else's."""
-
-    async def story() -> None:
-        chat = Town()
-        async with outage.delivering(tmp_path, chat) as (store, bell):
-            for number in range(30):
-                for nth in range(40):
-                    counts_down(store, chat, outage.place(number), nth)
-            bell.ring()
-            await asyncio.sleep(60)
-            edits = Counter(text.split()[1] for text in chat.arrived)
-            assert set(edits) == {f"C{number}" for number in range(1, 30)}
-            assert all(20 <= number <= 26 for number in edits.values()), edits
-            said_at = chat.clock.now()
-            outage.says(store, bell, "page", outage.place(0), Priority.PAGE)
-            outage.says(store, bell, "state", outage.place(1))
-            await asyncio.sleep(1)
-            assert chat.arrived["page"] - said_at <= timedelta(seconds=0.5)
-            assert chat.arrived["state"] - said_at <= timedelta(seconds=0.5)
-
-    simulated(story())
+    chat = Town()
+    async with outage.delivering(tmp_path, chat) as (store, bell):
+        for number in range(30):
+            for nth in range(40):
+                counts_down(store, chat, outage.place(number), nth)
+        bell.ring()
+        await time_passes(60)
+        edits = Counter(text.split()[1] for text in chat.arrived)
+        assert set(edits) == {f"C{number}" for number in range(1, 30)}
+        assert all(20 <= number <= 26 for number in edits.values()), edits
+        said_at = chat.clock.now()
+        outage.says(store, bell, "page", outage.place(0), Priority.PAGE)
+        outage.says(store, bell, "state", outage.place(1))
+        await time_passes(1)
+        assert chat.arrived["page"] - said_at <= timedelta(seconds=0.5)
+        assert chat.arrived["state"] - said_at <= timedelta(seconds=0.5)
 
 
 async def test_no_more_countdowns_are_offered_than_there_is_room_for(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from bot.views import Notice
 from tests.desk.test_outage import START, Platform, place
 from tests.harness import DESK_FILE, HeldClock
 from tests.memory_store import MemoryStore
-from tests.virtual_time import simulated
+from tests.virtual_time import in_virtual_time, time_passes
 
 SICK = place(0)
 SECOND = timedelta(seconds=1)
@@ -55,65 +55,56 @@ def a_courier(tmp_path: Path, chat: Platform, store: MemoryStore, bell: Bell) ->
     return Courier(desk, store, chat.clock, bell)
 
 
-def test_a_lane_that_the_store_fails_delays_no_other(tmp_path: Path) -> None:
+@in_virtual_time
+async def test_a_lane_that_the_store_fails_delays_no_other(tmp_path: Path) -> None:
     """Before, all of delivery stopped and began anew, again and again."""
-
-    async def story() -> None:
-        chat, store, bell = Platform(), Ailing(), Bell()
-        courier = a_courier(tmp_path, chat, store, bell)
-        running = asyncio.create_task(courier.run())
-        says(store, bell, "never read", SICK)
-        for number in range(1, 60):
-            at = chat.clock.now()
-            says(store, bell, f"state {number}", place(number))
-            says(store, bell, f"page {number}", place(number), Priority.PAGE)
-            await asyncio.sleep(1)
-            assert chat.arrived[f"state {number}"] - at < SECOND / 2
-            assert chat.arrived[f"page {number}"] - at < SECOND / 2
-            assert not running.done()
-        assert 60 / LONGEST.total_seconds() <= len(store.asked) <= 20, "and it is tried again, at a pace"
-        store.sick.clear()
-        await asyncio.sleep(LONGEST.total_seconds() + 1)
-        assert "never read" in chat.arrived
-        assert courier.rests.under_way() == {}
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-
-    simulated(story())
-
-
-def test_a_slow_answer_elsewhere_is_waited_for(tmp_path: Path) -> None:
-    """What is on its way when a lane fails is not cut off."""
-
-    async def story() -> None:
-        chat, store, bell = Platform(), Ailing(), Bell()
-        running = asyncio.create_task(a_courier(tmp_path, chat, store, bell).run())
-        for number in range(5):
-            says(store, bell, f"state {number}", place(number))
-        await asyncio.sleep(0.05)
-        assert store.asked, "it has failed while the others are on their way"
+    chat, store, bell = Platform(), Ailing(), Bell()
+    courier = a_courier(tmp_path, chat, store, bell)
+    running = asyncio.create_task(courier.run())
+    says(store, bell, "never read", SICK)
+    for number in range(1, 60):
+        at = chat.clock.now()
+        says(store, bell, f"state {number}", place(number))
+        says(store, bell, f"page {number}", place(number), Priority.PAGE)
+        await time_passes(1)
+        assert chat.arrived[f"state {number}"] - at < SECOND / 2
+        assert chat.arrived[f"page {number}"] - at < SECOND / 2
         assert not running.done()
-        await asyncio.sleep(0.2)
-        assert len(chat.arrived) == 4
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+    assert 60 / LONGEST.total_seconds() <= len(store.asked) <= 20, "and it is tried again, at a pace"
+    store.sick.clear()
+    await time_passes(LONGEST.total_seconds() + 1)
+    assert "never read" in chat.arrived
+    assert courier.rests.under_way() == {}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
-    simulated(story())
+
+@in_virtual_time
+async def test_a_slow_answer_elsewhere_is_waited_for(tmp_path: Path) -> None:
+    """What is on its way when a lane fails is not cut off."""
+    chat, store, bell = Platform(), Ailing(), Bell()
+    running = asyncio.create_task(a_courier(tmp_path, chat, store, bell).run())
+    for number in range(5):
+        says(store, bell, f"state {number}", place(number))
+    await time_passes(0.05)
+    assert store.asked, "it has failed while the others are on their way"
+    assert not running.done()
+    await time_passes(0.2)
+    assert len(chat.arrived) == 4
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
-def test_a_store_that_fails_every_lane_is_for_the_keeper_to_see(tmp_path: Path) -> None:
+@in_virtual_time
+async def test_a_store_that_fails_every_lane_is_for_the_keeper_to_see(tmp_path: Path) -> None:
     """A full disk: /readyz has to say so."""
-
-    async def story() -> None:
-        chat, store, bell = Platform(), Ailing(), Bell()
-        store.sick |= {str(place(number)) for number in range(3)}
-        running = asyncio.create_task(a_courier(tmp_path, chat, store, bell).run())
-        for number in range(3):
-            says(store, bell, f"state {number}", place(number))
-        with pytest.raises(OSError, match="malformed"):
-            await running
-
-    simulated(story())
+    chat, store, bell = Platform(), Ailing(), Bell()
+    store.sick |= {str(place(number)) for number in range(3)}
+    running = asyncio.create_task(a_courier(tmp_path, chat, store, bell).run())
+    for number in range(3):
+        says(store, bell, f"state {number}", place(number))
+    with pytest.raises(OSError, match="malformed"):
+        await running
 
 
 async def test_replicas_leave_it_alone_as_well(tmp_path: Path) -> None:

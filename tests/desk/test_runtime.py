@@ -18,6 +18,7 @@ from bot.views import Notice, View
 from tests.harness import ACME, ALICE, S2, DeskInMemory, FakeChat, HeldClock, open_desk, person
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
+from tests.waiting import eventually, turns
 
 
 class Faltering(MemoryStore):
@@ -58,16 +59,11 @@ async def faltering_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tup
     return desk, store
 
 
-async def until(question: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not question():
-            await asyncio.sleep(0.002)
-
-
 async def troubled(running: Runtime, by: list[str]) -> None:
-    async with asyncio.timeout(5):
-        while await running.troubles() != by:
-            await asyncio.sleep(0.002)
+    async def so_it_is() -> bool:
+        return await running.troubles() == by
+
+    await eventually(so_it_is)
 
 
 @pytest.mark.parametrize("loop", ["ticker", "courier"])
@@ -88,7 +84,7 @@ async def test_a_loop_that_fails_is_started_again(
         store.broken = ""
         await troubled(running, [])
         key = await desk.submits(ALICE, "Bills are slow", S2)
-        await until(lambda: any(said.key == f"{key}/customer" for said in desk.chat.said))
+        await eventually(lambda: any(said.key == f"{key}/customer" for said in desk.chat.said))
         assert desk.face(key).key == key
 
 
@@ -102,7 +98,7 @@ async def test_what_waited_while_it_was_down_is_said_when_it_is_up(
         await troubled(running, ["courier is failing"])
         store.broken = ""
         await desk.submits(ALICE, "Bills are slow", S2)
-        await until(lambda: desk.heard(ACME))
+        await eventually(lambda: desk.heard(ACME))
 
 
 class Offering:
@@ -136,16 +132,12 @@ async def test_who_asks_hears_for_how_many_lanes_the_store_fails(
         store.say(Message(str(place), "ACME-1", place, Notice(("hello",)), Priority.STATE))
     store.ill = {str(place) for place in ill}
     async with running.running():
-        async with asyncio.timeout(5):
-            while not running._courier.rests.under_way():
-                await asyncio.sleep(0.002)
+        await eventually(running._courier.rests.under_way)
         assert await running.troubles() == [], "one lane is for the log, and for the auditor if it lasts"
         for place in ill[1:]:
             store.say(Message(str(place), "ACME-1", place, Notice(("hello",)), Priority.STATE))
         running.rung()
-        async with asyncio.timeout(5):
-            while "the store fails for 3 lanes of messages" not in await running.troubles():
-                await asyncio.sleep(0.002)
+        await troubled(running, ["the store fails for 3 lanes of messages"])
         store.ill = set()
         await troubled(running, [])
 
@@ -158,14 +150,14 @@ async def test_the_user_groups_are_read_again_and_again(
     gwen = person("Gwen")
     async with Runtime(desk.desk, store).running():
         desk.chat.groups["S0SUPPORT"] = frozenset({gwen.user})
-        await until(lambda: desk.desk.directory.is_agent(gwen))
+        await eventually(lambda: desk.desk.directory.is_agent(gwen))
 
 
 async def test_stopping_ends_every_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     desk, store = await faltering_desk(tmp_path, monkeypatch)
     before = asyncio.all_tasks()
     async with Runtime(desk.desk, store).running():
-        await asyncio.sleep(0.01)
+        await turns(5)
         assert len(asyncio.all_tasks()) > len(before)
     assert asyncio.all_tasks() == before
 
@@ -211,17 +203,18 @@ async def test_what_fell_due_this_moment_is_not_late_yet(
 
 
 class Crowded(FakeChat):
-    """Takes a moment for each message, and knows what was begun."""
+    """Holds each message until it may go, and knows what was begun."""
 
     def __init__(self) -> None:
         super().__init__()
         self.begun = 0
+        self.may_go = asyncio.Event()
 
     async def post(
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
     ) -> MessageRef:
         self.begun += 1
-        await asyncio.sleep(0.05)
+        await self.may_go.wait()
         return await super().post(to, view, thread, key)
 
 
@@ -234,7 +227,13 @@ async def test_stopping_lets_what_is_on_its_way_arrive_and_begins_nothing_new(
     desk.desk.platforms["slack"] = chat = Crowded()
     for number in range(200):
         store.say(Message(f"m{number}", "ACME-1", ACME, Notice((str(number),)), Priority.STATE))
+
+    async def lets_go() -> None:
+        await turns(50)
+        chat.may_go.set()
+
     async with Runtime(desk.desk, store).running():
-        await until(lambda: chat.begun >= 2)
-        begun = chat.begun
-    assert chat.begun == len(chat.said) <= begun + 1
+        await eventually(lambda: chat.begun)
+        letting = asyncio.create_task(lets_go())
+    await letting
+    assert chat.begun == len(chat.said) == 1

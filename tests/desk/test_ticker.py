@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,13 +13,14 @@ import pytest
 from adapters.sql.store import SqliteStore, connect
 from bot import ticker
 from bot.bell import Bell
-from bot.clock import StageClock, real_now
 from bot.desk.core import Desk
 from bot.ports import Change
-from sla_core.events import Event
-from tests.harness import ALICE, S1, S2, open_desk
+from sla_core.events import Breached, Event
+from tests.harness import ALICE, S1, S2, DeskInMemory, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON
-from tests.memory_store import MemoryStore
+from tests.memory_store import MemoryStore, Ticket
+from tests.virtual_time import VirtualClock, in_virtual_time, time_passes
+from tests.waiting import turns
 
 
 @pytest.fixture
@@ -76,67 +79,75 @@ async def test_a_history_that_cannot_be_read_holds_up_no_other(
         assert await store.due(desk.clock.at, 9) == bad
 
 
-async def test_while_one_cannot_be_woken_a_ring_is_heard(tmp_path: Path, poisoned: list[str]) -> None:
-    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON)
-    store, bell = desk.desk.store, Bell()
-    assert isinstance(store, MemoryStore)
+@asynccontextmanager
+async def ticking(desk: Desk, bell: Bell) -> AsyncIterator[None]:
+    running = asyncio.create_task(ticker.run(desk, bell))
+    try:
+        yield
+        assert not running.done()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def one_bad_one_good(
+    tmp_path: Path, poisoned: list[str], monkeypatch: pytest.MonkeyPatch
+) -> tuple[DeskInMemory, Ticket]:
+    """Two tickets; the first cannot be woken and is long due, the second has no wake-up yet."""
+    monkeypatch.setattr(ticker, "_REAL", VirtualClock(FRIDAY_AFTERNOON))
+    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=(store := MemoryStore()))
     bad, good = [await desk.submits(ALICE, "Odd", S2) for _ in range(2)]
     poisoned.append(bad)
     store.by_key[good].wake_at = None
     desk.clock.at += timedelta(hours=5)
-    running = asyncio.create_task(ticker.run(desk.desk, bell))
-    await asyncio.sleep(0.05)
-    assert not running.done()
-    store.by_key[good].wake_at = desk.clock.at
-    bell.ring()
-    async with asyncio.timeout(ticker.RETRY_AFTER.total_seconds() / 2):
-        while "Breached" not in await desk.events(good):
-            await asyncio.sleep(0.01)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    return desk, store.by_key[good]
 
 
+def breached(ticket: Ticket) -> bool:
+    return any(isinstance(event, Breached) for event in ticket.events)
+
+
+@in_virtual_time
+async def test_while_one_cannot_be_woken_a_ring_is_heard(
+    tmp_path: Path, poisoned: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, good = await one_bad_one_good(tmp_path, poisoned, monkeypatch)
+    bell = Bell()
+    async with ticking(desk.desk, bell):
+        await time_passes(0.4 * ticker.LOOK_AFTER.total_seconds())
+        good.wake_at = desk.clock.at
+        await time_passes(0.4 * ticker.LOOK_AFTER.total_seconds())
+        assert not breached(good), "nobody has said so, and it does not look all the time"
+        bell.ring()
+        await time_passes(0)
+        await turns(20)
+        assert breached(good)
+
+
+@in_virtual_time
 async def test_while_one_cannot_be_woken_the_next_is_in_time(
     tmp_path: Path, poisoned: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its own wake-up is the earliest of all, and past: it must not hide when the next one is."""
-    monkeypatch.setattr(ticker, "LOOK_AFTER", timedelta(milliseconds=20))
-    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON)
-    store, bell, tried = desk.desk.store, Bell(), 0
-    assert isinstance(store, MemoryStore)
-    bad, good = [await desk.submits(ALICE, "Odd", S2) for _ in range(2)]
-    poisoned.append(bad)
-    store.by_key[good].wake_at = None
-    desk.clock.at += timedelta(hours=5)
-
-    def ticked() -> None:
-        nonlocal tried
-        tried += 1
-        store.by_key[good].wake_at = desk.clock.at if tried == 5 else store.by_key[good].wake_at
-
-    running = asyncio.create_task(ticker.run(desk.desk, bell, ticked))
-    async with asyncio.timeout(ticker.RETRY_AFTER.total_seconds() / 2):
-        while "Breached" not in await desk.events(good):
-            await asyncio.sleep(0.01)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    desk, good = await one_bad_one_good(tmp_path, poisoned, monkeypatch)
+    async with ticking(desk.desk, Bell()):
+        await time_passes(0.5 * ticker.RETRY_AFTER.total_seconds())
+        good.wake_at = desk.clock.at
+        await time_passes(ticker.LOOK_AFTER.total_seconds())
+        assert breached(good), "before the bad one is tried again"
 
 
+@in_virtual_time
 async def test_the_loop_sleeps_until_the_earliest_wake_and_hears_of_an_earlier_one(tmp_path: Path) -> None:
     """engine.md 4: woken early by an event, never polling."""
     store, bell = MemoryStore(), Bell()
     store.on_change = bell.ring
     desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
-    desk.desk.clock = StageClock(real_now(), desk.clock.now(), 20_000)
-    running = asyncio.create_task(ticker.run(desk.desk, bell))
-    slow = await desk.submits(ALICE, "Bills are slow", S2)
-    fast = await desk.submits(ALICE, "All is down", S1)
-    async with asyncio.timeout(10):
-        while "Breached" not in await desk.events(fast):
-            await asyncio.sleep(0.005)
-        assert "Breached" not in await desk.events(slow)
-        while "Breached" not in await desk.events(slow):
-            await asyncio.sleep(0.005)
-    assert not running.done()
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    desk.desk.clock = clock = VirtualClock(FRIDAY_AFTERNOON)
+    async with ticking(desk.desk, bell):
+        slow = store.by_key[await desk.submits(ALICE, "Bills are slow", S2)]
+        fast = store.by_key[await desk.submits(ALICE, "All is down", S1)]
+        await clock.sleep_until(clock.start + timedelta(hours=1, seconds=1))
+        assert (breached(fast), breached(slow)) == (True, False)
+        await clock.sleep_until(clock.start + timedelta(hours=4, seconds=1))
+        assert (breached(fast), breached(slow)) == (True, True)

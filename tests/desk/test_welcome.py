@@ -16,6 +16,7 @@ from bot.views import GetHelp, View
 from tests.harness import ACME, ALICE, SILVER, TRIAGE, DeskInMemory, FakeChat, form_of
 from tests.journeys.conftest import OpenDesk, a_desk
 from tests.memory_store import MemoryStore
+from tests.waiting import turns
 
 __all__ = ["a_desk"]
 
@@ -59,8 +60,7 @@ class Slow(FakeChat):
     async def post(
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
     ) -> MessageRef:
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await turns(20)
         return await super().post(to, view, thread, key)
 
 
@@ -71,8 +71,7 @@ async def test_of_two_replicas_one_posts_it_and_says_what_is_owed(a_desk: OpenDe
 
     async def takes_care(replica: DeskInMemory, steps: int) -> None:
         replica.desk.platforms["slack"] = chat
-        for _ in range(steps):
-            await asyncio.sleep(0)
+        await turns(steps)
         assert await keep_help_posted(replica.desk, notebook) == []
 
     await asyncio.gather(takes_care(one, 0), takes_care(other, late * 9))

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from adapters.jobs.crew import LANES, STALE, Crew, connect
+from tests.waiting import PATIENCE
 
 ACME, TRIAGE, PAGE = "slack:C0ACME", "slack:C0TRIAGE", "page:slack:U0BOB"
 
@@ -45,7 +46,7 @@ class Speaking:
         await self.free.wait()
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while len(self.spoke) < count:
                 self._news.clear()
                 await self._news.wait()
@@ -182,5 +183,5 @@ async def test_a_worker_that_ends_as_it_is_stopped_is_not_started_again(
             await asyncio.Event().wait()
 
     monkeypatch.setattr(crew.app, "run_worker_async", ends_anyhow)
-    async with asyncio.timeout(5), running(crew, Speaking()):
+    async with asyncio.timeout(PATIENCE), running(crew, Speaking()):
         await began.wait()

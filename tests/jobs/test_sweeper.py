@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
 
 import pytest
 
 from bot.bell import Bell
-from bot.clock import WallClock, real_now
+from bot.clock import WallClock
+from bot.ports import Clock
 from bot.rests import Rests
-from bot.sweeper import Sweeper
+from bot.sweeper import EVERY, Sweeper
+from tests.virtual_time import VirtualClock, in_virtual_time, time_passes
+from tests.waiting import turns
+
+REAL = WallClock()
 
 
 class Lanes:
@@ -52,8 +56,8 @@ class Noted:
         self.rescues += 1
 
 
-def sweeper(lanes: Lanes, crew: Noted, bell: Bell) -> Sweeper:
-    return Sweeper(crew, lanes, lanes, WallClock(), bell)  # type: ignore[arg-type]
+def sweeper(lanes: Lanes, crew: Noted, bell: Bell, clock: Clock = REAL) -> Sweeper:
+    return Sweeper(crew, lanes, lanes, clock, bell)  # type: ignore[arg-type]
 
 
 async def test_what_speaks_here_is_not_offered_again() -> None:
@@ -62,7 +66,7 @@ async def test_what_speaks_here_is_not_offered_again() -> None:
     lanes.ready = ["acme", "triage"]
     assert await made.sweep() == ["acme", "triage"]
     speaking = asyncio.create_task(made.speak("acme"))
-    await asyncio.sleep(0)
+    await turns(1)
     assert await made.sweep() == ["triage"]
     lanes.going_on.set()
     await speaking
@@ -76,19 +80,19 @@ async def test_nothing_to_say_is_not_offered() -> None:
     assert crew.offered == []
 
 
+@in_virtual_time
 async def test_a_bell_is_heard_at_once_and_silence_lasts_a_second() -> None:
-    lanes, crew, bell = Lanes(), Noted(), Bell()
-    sweeping = asyncio.create_task(sweeper(lanes, crew, bell).run())
-    await asyncio.sleep(0)
+    lanes, crew, bell, clock = Lanes(), Noted(), Bell(), VirtualClock("2026-03-20T15:30:00Z")
+    sweeping = asyncio.create_task(sweeper(lanes, crew, bell, clock).run())
+    await time_passes(0.1)
     lanes.ready = ["acme"]
-    began = real_now()
+    began = clock.now()
     bell.ring()
-    async with asyncio.timeout(5):
-        await crew.heard.wait()
-    assert real_now() - began < timedelta(seconds=0.5)
+    await crew.heard.wait()
+    assert clock.now() == began
     crew.heard.clear()
-    async with asyncio.timeout(5):
-        await crew.heard.wait()
+    await crew.heard.wait()
+    assert clock.now() == began + EVERY
     assert crew.rescues >= 1
     sweeping.cancel()
     with pytest.raises(asyncio.CancelledError):

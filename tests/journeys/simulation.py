@@ -25,7 +25,7 @@ from tests.journeys.crashing import Crash, Process, Wired
 from tests.journeys.inline_sqlite import InlineSqlite, WatchedMemory
 from tests.journeys.invariants import Aftermath
 from tests.journeys.weather import Doubtful, Weather, Weathered
-from tests.virtual_time import VirtualClock, simulated
+from tests.virtual_time import VirtualClock, simulated, time_passes
 
 START = "2026-03-16T06:00:00Z"
 """The Monday of a week before the clocks change in Europe, in one in which America's have."""
@@ -100,7 +100,7 @@ class Simulation:
         await asyncio.gather(*people)
         await self.clock.sleep_until(self.clock.start + DAY * self.life.days)
         self.weather.clear()
-        await asyncio.sleep(HOUR.total_seconds())
+        await time_passes(HOUR.total_seconds())
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
         assert self.faults == []
@@ -145,7 +145,7 @@ class Simulation:
                 ends = await asyncio.gather(*loops, return_exceptions=True)
                 mortal = (Crash, asyncio.CancelledError)
                 self.faults += [*(end for end in ends if not isinstance(end, mortal)), *courier.bugs]
-            await asyncio.sleep(self.random.uniform(0.5, LONGEST_DOWN))
+            await time_passes(self.random.uniform(0.5, LONGEST_DOWN))
             self.downs.append((down, self.clock.now()))
 
     async def _delivered(self, act: Inbound) -> None:
@@ -156,20 +156,20 @@ class Simulation:
                 await routes.answer(self.desk, act)
                 return
             except (Crash, NotYet):
-                await asyncio.sleep(self.random.uniform(1, 60))
+                await time_passes(self.random.uniform(1, 60))
 
     # The people ------------------------------------------------------------------------------
 
     async def _a_ticket(self, number: int, after: timedelta) -> None:
         """Somebody opens it, and both sides do things with it for days."""
-        await asyncio.sleep(after.total_seconds())
+        await time_passes(after.total_seconds())
         answers = self.random.choice([S1, S2, S2, S3])
         opening = f"open {number}"
         await self._delivered(self._sent(opening, "intake", "", ALICE, ACME, summary=opening, **answers))
         key = await self.store.seen(opening)
         assert key is not None
         for step in range(self.random.randint(self.life.fewest, self.life.most)):
-            await asyncio.sleep(self.random.expovariate(1 / (5 * HOUR.total_seconds())))
+            await time_passes(self.random.expovariate(1 / (5 * HOUR.total_seconds())))
             await self._delivered(self._something(f"{number}/{step}", key))
 
     def _something(self, envelope: str, key: str) -> Inbound:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
@@ -12,6 +11,7 @@ from bot.ports import NotNow
 from bot.views import View
 from tests.harness import FakeChat, Said
 from tests.journeys.crashing import Crash, Wire
+from tests.virtual_time import time_passes
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Doubtful(FakeChat):
 
     async def _called(self) -> bool:
         """Whether the answer will be lost. Raises NotNow."""
-        await asyncio.sleep(self.random.uniform(0.05, 0.3))
+        await time_passes(self.random.uniform(0.05, 0.3))
         fate = self.random.random() * 1000
         if fate < self.weather.limited:
             raise NotNow("ratelimited", self.random.randint(1, 30))

@@ -12,6 +12,7 @@ from bot.views import Button, Notice
 from demo.slack import Message
 from sla_core.triage import Option
 from tests.slack.conftest import NOON, Stopped, Workspace
+from tests.waiting import eventually
 
 FORM = Form(
     "intake",
@@ -212,8 +213,7 @@ async def test_an_ack_waits_for_the_desk_and_for_nothing_else(workspace: Workspa
 
     workspace.desk.answer = decide
     pending = asyncio.create_task(workspace.slack.command(workspace.bob, workspace.acme, "/support"))
-    while not workspace.desk.heard:
-        await asyncio.sleep(0)
+    await eventually(lambda: workspace.desk.heard)
     assert not pending.done()
     decided.set()
     assert (await pending).status == 200

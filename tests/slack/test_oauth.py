@@ -20,6 +20,7 @@ from demo.slack import FakeSlack
 from demo.slack.apps import Apps
 from tests.slack.conftest import Stopped
 from tests.slack.offices import KEY, ORG, OTHER_KEY, Notes, Office, Real, opened, sharing
+from tests.waiting import turns
 
 
 @pytest.fixture
@@ -318,8 +319,7 @@ class Shuffled(Notes):
         self._random = Random(seed)
 
     async def _give_way(self) -> None:
-        for _ in range(self._random.randrange(4)):
-            await asyncio.sleep(0)
+        await turns(self._random.randrange(4))
 
     async def note(self, topic: str, key: str, value: str) -> None:
         await self._give_way()

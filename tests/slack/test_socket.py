@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,6 +16,7 @@ from bot.views import Button, Notice
 from demo.slack import Channel, FakeSlack, Person
 from sla_core.countdown import Tone
 from tests.slack.conftest import Desk, Stopped
+from tests.waiting import eventually, turns
 
 APP_TOKEN = "xapp-1-frontline"
 FORM = Form("intake", "Get help", "Open ticket", (TextField("summary", "Summary", limit=150),))
@@ -172,7 +173,7 @@ async def test_stopping_answers_what_is_under_way(line: Line) -> None:
     under_way = asyncio.create_task(line.slack.command(line.alice, line.acme, "/support"))
     await held.wait()
     closing = asyncio.create_task(line.ours.close())
-    await asyncio.sleep(0)
+    await turns(1)
     go.set()
     assert (await under_way).status == 200
     await closing
@@ -187,13 +188,6 @@ class Watch:
         return self.seconds
 
 
-async def until(question: Callable[[], object]) -> bool:
-    async with asyncio.timeout(5):
-        while not question():
-            await asyncio.sleep(0.005)
-    return True
-
-
 async def nothing(body: object, headers: object) -> object:
     raise AssertionError("nothing is sent")
 
@@ -205,19 +199,19 @@ async def test_a_silence_makes_it_not_ready() -> None:
         await socket.open()
         slack.fail_next("apps.connections.open", error="internal_error", times=1)
         socket.listen(nothing)  # type: ignore[arg-type]
-        assert await until(lambda: socket.live)
+        assert await eventually(lambda: socket.live)
         watch.seconds = 1000.0
         assert socket.troubles() == []
         slack.fail_next("apps.connections.open", status=503, times=1000)
         slack.sockets.cut()
-        assert await until(lambda: not socket.live)
+        assert await eventually(lambda: not socket.live)
         watch.seconds = 1010.0
         assert socket.troubles() == []
         watch.seconds = 1011.0
         assert socket.troubles() == ["Slack's socket has been down for 11 s"]
         slack._faults.planned.clear()
         await slack.until(lambda: slack.sockets.live)
-        assert await until(lambda: socket.troubles() == [])
+        assert await eventually(lambda: socket.troubles() == [])
         await socket.close()
 
 
@@ -248,5 +242,5 @@ async def test_a_connection_without_a_greeting_is_not_taken_for_one(monkeypatch:
         socket.listen(nothing)  # type: ignore[arg-type]
         await slack.until(lambda: slack.sockets.opened > 1)
         slack.sockets.greets = True
-        assert await until(lambda: socket.live)
+        assert await eventually(lambda: socket.live)
         await socket.close()

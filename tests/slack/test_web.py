@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from adapters.web import WebFault, WebServer
+from tests.waiting import turns
 
 
 async def nothing_wrong() -> list[str]:
@@ -62,7 +63,7 @@ async def test_stopping_waits_for_what_is_under_way() -> None:
     pending = asyncio.create_task(get(f"{server.address}/slow"))
     await arrived.wait()
     stopping = asyncio.create_task(server.stop())
-    await asyncio.sleep(0)
+    await turns(1)
     go_on.set()
     assert await pending == (200, "done")
     await stopping

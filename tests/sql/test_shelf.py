@@ -20,6 +20,7 @@ from bot.upkeep import ACTS, AT_A_TIME, NOTES, Upkeep, going_on
 from tests.harness import HeldClock
 from tests.sql.samples import change, message, opening, wrote
 from tests.sql.speaking import next_of
+from tests.waiting import PATIENCE, eventually
 
 Tables = SqliteStore | PostgresStore
 DAY = timedelta(days=1)
@@ -136,7 +137,7 @@ async def test_a_database_that_fails_is_asked_again_later() -> None:
 
     done = asyncio.Event()
     keeping = asyncio.create_task(Upkeep(Away(), HeldClock("2026-03-20T12:00:00Z")).run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await done.wait()
     keeping.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -146,6 +147,9 @@ async def test_a_database_that_fails_is_asked_again_later() -> None:
 async def test_it_goes_on_beside_the_desk_and_ends_with_it(tables: Tables) -> None:
     await tables.open("today", "acme", opening())
     await acted(tables, 3, real_now() - ACTS - DAY)
-    async with going_on(tables), asyncio.timeout(5):
-        while await run(tables, "SELECT count(*) FROM inbox") != [(1,)]:
-            await asyncio.sleep(0.01)
+
+    async def forgotten() -> bool:
+        return await run(tables, "SELECT count(*) FROM inbox") == [(1,)]
+
+    async with going_on(tables):
+        await eventually(forgotten)

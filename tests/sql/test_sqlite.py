@@ -21,6 +21,7 @@ from adapters.sql.store import SqliteStore, connect
 from bot.ports import Appended, Conflict
 from tests.sql.samples import at, change, message, opened, opening, wrote
 from tests.sql.speaking import next_of
+from tests.waiting import PATIENCE, turns
 
 
 @pytest_asyncio.fixture
@@ -51,7 +52,7 @@ class Gate:
         self._other.execute("BEGIN IMMEDIATE")
 
     async def __aexit__(self, *error: object) -> None:
-        await asyncio.sleep(0)
+        await turns(1)
         self._other.execute("ROLLBACK")
         self._other.close()
 
@@ -215,7 +216,7 @@ async def test_who_stops_waiting_does_not_stop_the_write(database: Database) -> 
     heard: list[int] = []
     async with Gate(database):
         task = asyncio.ensure_future(database.write(lambda db: put(db, 1), heard.append))
-        await asyncio.sleep(0)
+        await turns(1)
         task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -242,7 +243,7 @@ async def test_closing_finishes_what_was_taken(tmp_path: Path) -> None:
     database = Database(tmp_path / "plain.db")
     await database.write(lambda db: db.execute("CREATE TABLE note (n INTEGER UNIQUE)").rowcount)
     tasks = [asyncio.ensure_future(database.write(lambda db, n=n: put(db, n))) for n in range(100)]  # type: ignore[misc]
-    await asyncio.sleep(0)
+    await turns(1)
     await database.close()
     await database.close()
     assert await asyncio.gather(*tasks) == list(range(100))
@@ -358,9 +359,9 @@ async def test_a_file_that_is_none_any_more_fails_each_act_and_still_closes(data
     spoil(Path(path))
     for _ in range(2):
         with pytest.raises(sqlite3.DatabaseError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 await database.write(lambda db: put(db, 3))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await database.close()
 
 
@@ -370,17 +371,17 @@ async def test_who_is_told_of_a_commit_and_fails_stops_nobody(database: Database
 
     asyncio.get_running_loop().set_exception_handler(lambda _, context: None)
     assert await database.write(lambda db: put(db, 1), fails) == 1
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await database.write(lambda db: put(db, 2)) == 2
 
 
 async def test_a_close_that_is_given_up_finishes_what_was_taken(database: Database) -> None:
     acts = [asyncio.create_task(database.write(lambda db, n=n: put(db, n))) for n in range(200)]  # type: ignore[misc]
-    await asyncio.sleep(0)
+    await turns(1)
     closing = asyncio.create_task(database.close())
-    await asyncio.sleep(0)
+    await turns(1)
     closing.cancel()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert await asyncio.gather(*acts) == list(range(200))
         await database.close()
 

@@ -29,6 +29,7 @@ from tests.teams.fake_connector import (
     FakeMicrosoft,
     claims,
 )
+from tests.waiting import turns
 
 LATE = datetime(2020, 1, 1, tzinfo=UTC)
 V1, V2 = f"https://sts.windows.net/{TENANT}/", f"https://login.microsoftonline.com/{TENANT}/v2.0"
@@ -115,7 +116,7 @@ class Library:
         self.keys = Keys("metadata", self.fetch, lambda: self.now)
 
     async def fetch(self, url: str) -> dict[str, Any]:
-        await asyncio.sleep(0)
+        await turns(1)
         if url == "metadata":
             return {"jwks_uri": "keys"}
         self.reads += 1

@@ -40,6 +40,7 @@ from tests.teams.fake_connector import (
     FakeMicrosoft,
     Refusal,
 )
+from tests.waiting import PATIENCE, eventually, turns
 
 ACME = Place("teams", CHANNEL)
 HELLO = Notice(("hello",))
@@ -107,11 +108,12 @@ class Slow(MemoryStore):
 async def test_only_an_update_waits_for_the_notebook(office: Office) -> None:
     slow = office.teams._references._notebook = Slow()
     service = office.microsoft.service
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert (await office.send(activity(service, text="hi")))[0] == 200
     assert slow.pages == {}
     update = asyncio.create_task(office.send(activity(service, "conversationUpdate")))
-    await asyncio.sleep(0.05)
+    await eventually(lambda: slow.writes)
+    await turns(20)
     assert not update.done()
     slow.go_on.set()
     assert (await update)[0] == 200
