@@ -27,8 +27,8 @@ SETTINGS = {
     "shared_buffers": "64MB",
     "log_min_messages": "fatal",
 }
-HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-"""For tests that never stop the machine: a process that is killed loses nothing by it."""
+HASTY = {"fsync": "off", "full_page_writes": "off"}
+"""For tests, which never stop the machine: a server that is killed loses nothing by it."""
 
 
 class NoPostgres(Exception):

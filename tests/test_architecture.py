@@ -6,6 +6,7 @@ Each check is also run on a copy of the house that is broken on purpose, to show
 from __future__ import annotations
 
 import ast
+import functools
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,13 @@ PACKAGES = (*FLOORS, "demo")
 CLOCK = "bot/clock.py"
 ROOF = "bot.__main__"
 LONGEST_FILE = 350
+
+SLEEPS = frozenset({"asyncio.sleep", "asyncio.tasks.sleep", "time.sleep"})
+MAY_SLEEP = {
+    "tests/virtual_time.py": "there a sleep takes no time",
+    "tests/waiting.py": "it asks again after a moment, for what no event announces",
+}
+"""Who sleeps, and why it depends on no machine's speed. All others wait with `eventually` and `turns`."""
 
 WALL_CLOCKS = frozenset(
     {
@@ -55,13 +63,15 @@ def imported_names(tree: ast.Module, package: list[str]) -> Iterator[tuple[str, 
                 yield alias.asname or alias.name, f"{origin}.{alias.name}", node.lineno
 
 
-def uses(source: str, package: list[str]) -> Iterator[tuple[str, int]]:
+@functools.cache
+def uses(source: str, package: tuple[str, ...]) -> list[tuple[str, int]]:
     """Every dotted name a file imports or mentions, as its canonical name, with the line."""
     tree = ast.parse(source)
     stands_for: dict[str, str] = {}
-    for local, canonical, line in imported_names(tree, package):
+    found = []
+    for local, canonical, line in imported_names(tree, [*package]):
         stands_for[local] = canonical
-        yield canonical, line
+        found.append((canonical, line))
     for node in ast.walk(tree):
         if not isinstance(node, ast.Attribute):
             continue
@@ -71,13 +81,14 @@ def uses(source: str, package: list[str]) -> Iterator[tuple[str, int]]:
             trail.insert(0, inner.attr)
             inner = inner.value
         if isinstance(inner, ast.Name) and inner.id in stands_for:
-            yield ".".join([stands_for[inner.id], *trail]), node.lineno
+            found.append((".".join([stands_for[inner.id], *trail]), node.lineno))
+    return found
 
 
 def uses_in(house: Path, packages: tuple[str, ...]) -> Iterator[tuple[str, int, str]]:
     for path in sources(house, packages):
         place = path.relative_to(house)
-        for name, line in uses(path.read_text(encoding="utf-8"), list(place.parent.parts)):
+        for name, line in uses(path.read_text(encoding="utf-8"), place.parent.parts):
             yield place.as_posix(), line, name
 
 
@@ -95,6 +106,14 @@ def wait_for_faults(house: Path) -> set[str]:
         f"{place}:{line} uses {name}; asyncio.timeout is the way"
         for place, line, name in uses_in(house, PACKAGES)
         if name in {"asyncio.wait_for", "asyncio.tasks.wait_for"}
+    }
+
+
+def sleep_faults(house: Path) -> set[str]:
+    return {
+        f"{place}:{line} uses {name}; see tests/waiting.py and tests/virtual_time.py"
+        for place, line, name in uses_in(house, ("tests",))
+        if name in SLEEPS and place not in MAY_SLEEP
     }
 
 
@@ -166,75 +185,67 @@ def test_waits_are_bounded_by_asyncio_timeout() -> None:
     assert wait_for_faults(HOUSE) == set()
 
 
+def test_no_test_sleeps() -> None:
+    assert sleep_faults(HOUSE) == set()
+
+
 def test_files_stay_short() -> None:
     assert length_faults(HOUSE) == set()
 
 
-@pytest.mark.parametrize(
-    ("place", "source", "contract", "evidence"),
-    [
-        (
-            "sla_core/broken.py",
-            "import adapters.slack\n",
-            "Arrows only point down",
-            "sla_core.broken -> adapters.slack",
-        ),
-        ("sla_core/broken.py", "import bot\n", "Arrows only point down", "sla_core.broken -> bot"),
-        (
-            "bot/broken.py",
-            "from adapters import sql\n",
-            "Arrows only point down",
-            "bot.broken -> adapters.sql",
-        ),
-        ("adapters/broken.py", "import demo\n", "Arrows only point down", "adapters.broken -> demo"),
-        (
-            "adapters/slack/broken.py",
-            "def late() -> None:\n    from ..sql import __name__\n",
-            "No adapter knows another",
-            "adapters.slack.broken -> adapters.sql",
-        ),
-        (
-            "adapters/slack/broken.py",
-            "import adapters.console\n",
-            "No adapter knows another",
-            "adapters.slack.broken -> adapters.console",
-        ),
-        (
-            "sla_core/broken.py",
-            "import asyncio\n",
-            "The core is not async and reaches nothing outside",
-            "sla_core.broken -> asyncio",
-        ),
-        (
-            "sla_core/broken.py",
-            "from sqlmodel import Field\n",
-            "The core is not async and reaches nothing outside",
-            "sla_core.broken -> sqlmodel",
-        ),
-        (
-            "bot/broken.py",
-            "import slack_bolt.async_app\n",
-            "The desk knows no platform and no database",
-            "bot.broken -> slack_bolt",
-        ),
-    ],
-)
-def test_a_broken_contract_is_found(
-    copy: Path, place: str, source: str, contract: str, evidence: str
-) -> None:
-    put(copy, place, source)
-    result = lint_imports(copy)
-    assert result.returncode != 0
-    assert f"{contract} BROKEN" in result.stdout
-    assert evidence in result.stdout
+BREACHES = [
+    (
+        "sla_core/one.py",
+        "import adapters.slack\n",
+        "Arrows only point down",
+        "sla_core.one -> adapters.slack",
+    ),
+    ("sla_core/two.py", "import bot\n", "Arrows only point down", "sla_core.two -> bot"),
+    ("bot/one.py", "from adapters import sql\n", "Arrows only point down", "bot.one -> adapters.sql"),
+    ("adapters/one.py", "import demo\n", "Arrows only point down", "adapters.one -> demo"),
+    (
+        "adapters/slack/one.py",
+        "def late() -> None:\n    from ..sql import __name__\n",
+        "No adapter knows another",
+        "adapters.slack.one -> adapters.sql",
+    ),
+    (
+        "adapters/slack/two.py",
+        "import adapters.console\n",
+        "No adapter knows another",
+        "adapters.slack.two -> adapters.console",
+    ),
+    (
+        "sla_core/three.py",
+        "import asyncio\n",
+        "The core is not async and reaches nothing outside",
+        "sla_core.three -> asyncio",
+    ),
+    (
+        "sla_core/four.py",
+        "from sqlmodel import Field\n",
+        "The core is not async and reaches nothing outside",
+        "sla_core.four -> sqlmodel",
+    ),
+    (
+        "bot/two.py",
+        "import slack_bolt.async_app\n",
+        "The desk knows no platform and no database",
+        "bot.two -> slack_bolt",
+    ),
+    ("bot/hen.py", "import bot.egg\n", "No cycles", "No cycles are allowed in bot."),
+    ("bot/egg.py", "import bot.hen\n", "No cycles", "(1 import)"),
+]
 
 
-def test_a_cycle_is_found(copy: Path) -> None:
-    put(copy, "bot/hen.py", "import bot.egg\n")
-    put(copy, "bot/egg.py", "import bot.hen\n")
+def test_each_breach_of_a_contract_is_found(copy: Path) -> None:
+    for place, source, _, _ in BREACHES:
+        put(copy, place, source)
     result = lint_imports(copy)
     assert result.returncode != 0
-    assert "No cycles BROKEN" in result.stdout
+    for _, _, contract, evidence in BREACHES:
+        assert f"{contract} BROKEN" in result.stdout
+        assert evidence in result.stdout
 
 
 def test_the_roof_may_see_every_floor(copy: Path) -> None:
@@ -297,6 +308,17 @@ def test_only_the_clock_file_may_read_the_wall_clock(copy: Path) -> None:
 def test_a_use_of_wait_for_is_found(copy: Path, source: str) -> None:
     put(copy, "adapters/broken.py", source)
     assert any(fault.startswith("adapters/broken.py:2 ") for fault in wait_for_faults(copy))
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import asyncio\nx = asyncio.sleep\n", "import sys\nfrom time import sleep as wait\n"],
+)
+def test_a_sleep_in_a_test_is_found(tmp_path: Path, source: str) -> None:
+    put(tmp_path, "tests/test_broken.py", source)
+    put(tmp_path, "tests/waiting.py", source)
+    (fault,) = sleep_faults(tmp_path)
+    assert fault.startswith("tests/test_broken.py:2 ")
 
 
 def test_a_long_file_is_found(copy: Path) -> None:

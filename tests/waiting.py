@@ -11,14 +11,17 @@ T = TypeVar("T")
 
 PATIENCE = 60.0
 """Seconds for anything that must happen at all. Only a test that fails uses them up."""
-_ASK_AGAIN_AFTER = 0.01
+A_MOMENT = 0.01
+"""Seconds until it is asked again."""
 
 
 @overload
-async def eventually(question: Callable[[], Awaitable[T]], within: float = PATIENCE) -> T: ...
+async def eventually(
+    question: Callable[[], Awaitable[T]], within: float = PATIENCE, every: float = A_MOMENT
+) -> T: ...
 @overload
-async def eventually(question: Callable[[], T], within: float = PATIENCE) -> T: ...
-async def eventually(question: Callable[[], Any], within: float = PATIENCE) -> Any:
+async def eventually(question: Callable[[], T], within: float = PATIENCE, every: float = A_MOMENT) -> T: ...
+async def eventually(question: Callable[[], Any], within: float = PATIENCE, every: float = A_MOMENT) -> Any:
     """The first truthy answer, asked again and again: for what no event announces.
 
     What another process or a database does is such a thing. Raises AssertionError with the last answer.
@@ -32,7 +35,7 @@ async def eventually(question: Callable[[], Any], within: float = PATIENCE) -> A
                     answer = await answer
                 if answer:
                     return answer
-                await asyncio.sleep(_ASK_AGAIN_AFTER)
+                await asyncio.sleep(every)
     except TimeoutError:
         raise AssertionError(f"not within {within:g} s; the last answer was {answer!r}") from None
 

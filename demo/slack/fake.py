@@ -232,7 +232,7 @@ class FakeSlack(Life, Shortcuts):
     def home_of(self, user: Person) -> View | None:
         return self.world.homes.get(user.id)
 
-    async def until(self, question: Callable[[], T], timeout: float = 5.0) -> T:
+    async def until(self, question: Callable[[], T], timeout: float = 60.0) -> T:
         """Waits for a truthy answer, asking again after each change of the workspace."""
         return await self.world.until(question, timeout)
 

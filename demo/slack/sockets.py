@@ -90,7 +90,7 @@ class Sockets:
         """Tells the bot that this connection ends, and ends it once another one is there, if that comes."""
         before = self.opened
         await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {"host": "local"}})
-        await self.world.until(lambda: self.opened > before and not self._waiting, 5.0)
+        await self.world.until(lambda: self.opened > before and not self._waiting, 60.0)
         await socket.close()
 
     def cut(self) -> None:

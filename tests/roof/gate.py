@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 
 from aiohttp import ClientError, ClientSession, web
 
@@ -31,6 +32,8 @@ class Gate:
     def __init__(self, slack: FakeSlack) -> None:
         self.slack = slack
         self.url = ""
+        self.calls = 0
+        """How many have come."""
         self._holds: list[Hold] = []
         self._runner: web.AppRunner | None = None
         self._session: ClientSession | None = None
@@ -63,6 +66,7 @@ class Gate:
 
     async def _pass(self, request: web.Request) -> web.Response:
         body, method = await request.read(), request.match_info["method"]
+        self.calls += 1
         hold = next((h for h in self._holds if h.which(method, body.decode())), None)
         if hold:
             self._holds.remove(hold)
@@ -88,6 +92,12 @@ class Gate:
 
 def saying(words: str, method: str = "chat.postMessage") -> Which:
     return lambda called, body: called == method and words in body
+
+
+def nth_of_any(number: int) -> Which:
+    """Whichever call comes so many calls from now."""
+    come = count(1)
+    return lambda called, body: next(come) == number
 
 
 def anything(method: str) -> Which:

@@ -22,8 +22,8 @@ from tests.roof.process import SECRET, TOKEN, Serving
 
 FRIDAY_AFTERNOON = "2026-03-20T16:30:00+01:00"
 """16:30 in Berlin: m3ter's Gold hours are open for another five and a half hours."""
-SCENE = 20.0
-"""Seconds of real time for what is to come next."""
+DEADLINE = 10.0
+"""Seconds within which the desk answers a request, on a busy machine; Slack gives three."""
 
 
 class House:
@@ -38,7 +38,11 @@ class House:
     ) -> None:
         self.folder, self.clock = folder, f"{at}*{speed:g}"
         self.slack = FakeSlack(
-            signing_secret=SECRET, bot_token=TOKEN, commands=["/support"], retry_delays=retry_delays
+            signing_secret=SECRET,
+            bot_token=TOKEN,
+            commands=["/support"],
+            deadline=DEADLINE,
+            retry_delays=retry_delays,
         )
         self.gate = Gate(self.slack)
         self.desk: Serving | None = None
@@ -171,6 +175,10 @@ class House:
     def text(self, message: Message) -> str:
         return self.slack.text_of(message)
 
+    def is_breached(self, card: Message) -> bool:
+        """Whether it says so of its first response; agents' cards also ask whether privacy was breached."""
+        return "First response breached" in " ".join(self.text(card).split())
+
     def thread(self, card: Message) -> list[str]:
         return [self.text(message) for message in self.slack.thread(card)]
 
@@ -178,7 +186,7 @@ class House:
         return [self.text(message) for message in self.slack.dms(who)]
 
     async def until(self, question: Any) -> Any:
-        return await self.slack.until(question, SCENE)
+        return await self.slack.until(question)
 
     # Raw requests ---------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping
@@ -12,7 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 30.0
+from tests.waiting import PATIENCE
+
+STOPS_WITHIN = 30.0
+"""Seconds for a stop: three times those that it has, for a busy machine."""
 TOKEN, SECRET = "xoxb-frontline", "signing-secret-of-the-app"
 """What FakeSlack expects of the desk, and signs with."""
 OURS = ("SLACK_", "FRONTLINE_", "MICROSOFT_", "DATABASE_URL", "HOST", "PORT", "COVERAGE")
@@ -25,7 +29,7 @@ def environment(**given: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(OURS) and not name.lower().endswith("_proxy")
     }
-    return kept | {"PYTHONWARNINGS": "error"} | given
+    return kept | {"PYTHONWARNINGS": "error", "PYTHONFAULTHANDLER": "1"} | given
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,6 @@ class Serving:
     """A `frontline serve` that listens, and what it has logged so far."""
 
     process: Process
-    address: str = ""
     logged: list[dict[str, Any]] = field(default_factory=list)
     _reader: asyncio.Task[None] | None = None
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -83,8 +86,13 @@ class Serving:
         except BaseException:
             await made.kill()
             raise AssertionError(f"it does not listen; it says: {made.logged}") from None
-        made.address = next(line["address"] for line in made.logged if line.get("event") == "listening")
         return made
+
+    @property
+    def address(self) -> str:
+        """Where it listens; nowhere as long as it does not."""
+        listening = (line["address"] for line in self.logged if line.get("event") == "listening")
+        return next(listening, "")
 
     @property
     def events(self) -> str:
@@ -105,10 +113,17 @@ class Serving:
         return [line for line in self.logged if line.get("level") not in ("info", "warning")]
 
     async def stop(self) -> int:
-        """SIGTERM; the exit code, or TimeoutError after the ten seconds that it has."""
+        """SIGTERM; the exit code. If it does not end, what it said last and where it stands."""
         self.process.terminate()
-        async with asyncio.timeout(10):
-            return await self._ended()
+        try:
+            async with asyncio.timeout(STOPS_WITHIN):
+                return await self._ended()
+        except TimeoutError:
+            said = len(self.logged) - 8
+            self.process.send_signal(signal.SIGABRT)
+            await self._ended()
+            last = "\n".join(str(line.get("event")) for line in self.logged[max(said, 0) :])
+            raise AssertionError(f"not stopped within {STOPS_WITHIN:g} s:\n{last}") from None
 
     async def kill(self) -> None:
         """SIGKILL, wherever it is."""

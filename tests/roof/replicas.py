@@ -10,6 +10,7 @@ from random import Random
 
 from adapters.sql.store import connect
 from adapters.sql.tables import EPOCH
+from bot.ports import Priority
 from demo.slack import Message
 from sla_core.events import Event
 from tests.roof.gate import Gate, Hold, Which
@@ -69,9 +70,9 @@ class Replicas(House):
     def alive(self) -> list[int]:
         return [nth for nth in range(len(self.desks)) if nth not in self.dead]
 
-    def turn(self) -> None:
-        """What people do next goes to one that is alive."""
-        self.slack.bot_url = self.desks[self.random.choice(self.alive)].events
+    def turn(self, to: int | None = None) -> None:
+        """What people do next goes to this one, or to any that is alive."""
+        self.slack.bot_url = self.desks[self.random.choice(self.alive) if to is None else to].events
 
     async def kills(self, nth: int) -> None:
         self.dead.add(nth)
@@ -92,16 +93,21 @@ class Replicas(House):
         """Hold the next such call of each replica."""
         return [gate.hold(which, after=after) for gate in self.gates]
 
+    def let_all(self) -> None:
+        for gate in self.gates:
+            gate.let_all()
+
     async def histories(self) -> dict[str, tuple[Event, ...]]:
         """Every ticket with its events, also while desks run."""
         async with connect(self.database) as store:
             keys = [key for account in ("acme", "silverline") for key in await store.tickets(account)]
             return {key: await store.load(key) for key in reversed(keys)}
 
-    async def unsaid(self) -> int:
-        """How many messages still wait."""
+    async def has_said_all(self) -> bool:
+        """Whether nothing waits but countdowns, which may always wait."""
         async with connect(self.database) as store:
-            return sum((await store.census(EPOCH)).waiting.values())
+            waiting = (await store.census(EPOCH)).waiting
+        return not any(number for priority, number in waiting.items() if priority != Priority.COUNTDOWN)
 
     def repeats(self, messages: list[Message]) -> int:
         """How many of these were said before, word for word."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import sqlite3
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
-from urllib.parse import parse_qs
 
 from aiohttp import web
 
@@ -25,10 +23,11 @@ from bot.voice import card_key
 from demo.slack import Channel, FakeSlack, Message, Person
 from sla_core.events import Event
 from tests.harness import DESK_FILE, S1, S2
-from tests.roof.gate import Gate
+from tests.roof.gate import Gate, nth_of_any
 from tests.roof.house import House
 from tests.roof.owed import Books, Wall, differences, mark
 from tests.roof.process import Serving
+from tests.waiting import eventually, turns
 
 FRIDAY_MORNING = "2026-03-20T10:00:00+01:00"
 """m3ter's Gold hours are open for another twelve hours."""
@@ -36,6 +35,8 @@ WORD = "zebra"
 """In all that people write, so that it is found where it must not be."""
 PATIENCE = 300.0
 """Seconds that people wait for what they expect to see: a card, a breach."""
+TRIES_AGAIN_AFTER = 0.2
+"""Seconds, of people who read that it did not work."""
 RETRIES = (0.0, 0.3, 0.6, 1.2, 2.5, 5.0, 5.0, 5.0)
 """Seconds after which Slack delivers an event again; see `last_retries`."""
 MORE_ACCOUNTS = """
@@ -56,50 +57,42 @@ ACCOUNTS = ("acme", "bolt", "corn", "silverline")
 
 
 class Distant(Gate):
-    """Every call takes a while to get there and back, and it is known whose answers nobody could read."""
+    """Calls overtake each other on their way there and back, and Slack may be away."""
 
-    def __init__(self, slack: FakeSlack, random: Random, lag: float) -> None:
+    def __init__(self, slack: FakeSlack, random: Random) -> None:
         super().__init__(slack)
-        self.random, self.lag = random, lag
-        self.unheard: set[str] = set()
-        """Marks of what Slack has posted for a desk that was gone when the answer came."""
-        self.posted_at: dict[str, list[float]] = {}
+        self.random = random
         self.away: tuple[str, Callable[[str], bool]] | None = None
         """How these methods fail: with `500`, with `429`, or in `silence`."""
+        self.turned_away: Counter[str] = Counter()
+        """How many calls failed, and how."""
+        self._back = asyncio.Event()
+
+    def comes_back(self) -> None:
+        self.away = None
+        self._back.set()
+
+    async def close(self) -> None:
+        self.comes_back()
+        await super().close()
 
     async def _pass(self, request: web.Request) -> web.Response:
-        name = _mark_in(await request.read())
         if self.away is not None and self.away[1](request.match_info["method"]):
             return await self._nobody(self.away[0])
-        await asyncio.sleep(self.random.uniform(0, self.lag))
+        await turns(self.random.randrange(20))
         answer = await super()._pass(request)
-        await asyncio.sleep(self.random.uniform(0, self.lag))
-        if name:
-            self.posted_at.setdefault(name, []).append(time.monotonic())
-            if request.transport is None or request.transport.is_closing():
-                self.unheard.add(name)
+        await turns(self.random.randrange(20))
         return answer
 
     async def _nobody(self, how: str) -> web.Response:
-        while how == "silence" and self.away is not None:
-            await asyncio.sleep(0.1)
+        self.turned_away[how] += 1
+        if how == "silence":
+            await self._back.wait()
         if how == "429":
             return web.json_response(
                 {"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": "1"}
             )
         return web.json_response({"ok": False, "error": "internal_error"}, status=500)
-
-
-def _mark_in(body: bytes) -> str | None:
-    """The mark of what a call posts."""
-    try:
-        given = json.loads(body)
-    except ValueError:
-        form = parse_qs(body.decode())
-        given = {"metadata": json.loads(form["metadata"][0])} if "metadata" in form else {}
-    said = given.get("metadata")
-    found = json.loads(said) if isinstance(said, str) else said
-    return str(found["event_payload"]["mark"]) if found else None
 
 
 @dataclass
@@ -117,27 +110,29 @@ class Life:
 
 
 class Storm(House):
-    """Its desk always listens on the same port, whichever process that is."""
+    """Its desk is killed and started again while people act."""
 
-    def __init__(self, folder: Path, seed: int, lives: int, speed: float, lag: float = 0.1) -> None:
+    def __init__(self, folder: Path, seed: int, lives: int, speed: float) -> None:
         super().__init__(folder, speed, FRIDAY_MORNING, RETRIES)
         self.random = Random(seed)
-        self.gate = self.distant = Distant(self.slack, Random(seed + 1), lag)
+        self.gate = self.distant = Distant(self.slack, Random(seed + 1))
         self.desks: list[Serving] = []
-        self.killed_at: list[float] = []
+        self._arrivals: list[asyncio.Task[None]] = []
+        self.unheard: set[str] = set()
+        """Marks of what a desk was saying when it was killed: Slack may have it, and no desk knows."""
         (folder / "frontline.toml").write_text(DESK_FILE + MORE_ACCOUNTS, encoding="utf-8")
         self.kim = self.slack.person("Kim")
         rooms = [self.acme] + [self.slack.channel(name, id=f"C0{name.upper()}") for name in ("bolt", "corn")]
         self.lives = [self._life(number, rooms[number % len(rooms)]) for number in range(lives)]
         self.slack.world.groups["S0SUPPORT"].members += [life.agent.id for life in self.lives]
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
-        self.slack.bot_url = f"http://127.0.0.1:{self.port}/slack/events"
 
     async def __aenter__(self) -> Storm:
         await super().__aenter__()
         return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await super().__aexit__(None, None, None)
+        await asyncio.gather(*self._arrivals)
 
     def _life(self, number: int, room: Channel) -> Life:
         asker, agent = self.slack.person(f"Asker {number}"), self.slack.person(f"Agent {number}")
@@ -147,47 +142,69 @@ class Storm(House):
 
     # The desk --------------------------------------------------------------------------------
 
-    @property
-    def environment(self) -> dict[str, str]:
-        return super().environment | {"PORT": str(self.port)}
-
     async def starts(self) -> Serving:
         """Returns at once; whoever calls it meanwhile finds nobody."""
-        self.desk = await Serving.spawn(self.folder, **self.environment)
-        self.desk.address = f"http://127.0.0.1:{self.port}"
-        self.desks.append(self.desk)
-        return self.desk
+        self.desk = desk = await Serving.spawn(self.folder, **self.environment)
+        self.desks.append(desk)
+        self._arrivals.append(asyncio.create_task(self._is_found(desk)))
+        return desk
+
+    async def _is_found(self, desk: Serving) -> None:
+        with suppress(EOFError):
+            await desk.says("listening")
+            self.slack.bot_url = desk.events
 
     async def listens(self) -> None:
         await (await self.starts()).says("listening")
+        self.slack.bot_url = self.desks[-1].events
+
+    async def calls(self, number: int) -> None:
+        """Until Slack was called so often from now."""
+        wanted = self.gate.calls + number
+        await eventually(lambda: self.gate.calls >= wanted)
+
+    async def turned_away(self, how: str, number: int) -> None:
+        """Until so many calls have failed in this way."""
+        await eventually(lambda: self.distant.turned_away[how] >= number)
 
     async def kills(self, times: int, told: Callable[[int], None] = lambda nth: None) -> None:
-        """So often, at random moments, some of them while it is starting; another starts at once."""
+        """So often, in the middle of a call: one while it starts, one in its work; another starts at once."""
         for nth in range(times):
             assert self.desk
-            if self.random.random() < 0.25:
-                await asyncio.sleep(self.random.uniform(0.1, 0.8))
-            else:
-                await self.desk.says("listening")
-                await asyncio.sleep(self.random.uniform(0.0, 0.7))
+            starting = self.random.random() < 0.25
+            held = self.gate.hold(
+                nth_of_any(1 if starting else self.random.randrange(5, 40)), after=nth % 2 == 0
+            )
+            async with asyncio.timeout(PATIENCE):
+                await held.came.wait()
             await self.desk.kill()
-            self.killed_at.append(time.monotonic())
+            self.unheard |= {mark(key) for key in self._in_hand()}
+            self.gate.let_all()
             await self.starts()
             told(nth + 1)
 
+    def _in_hand(self) -> list[str]:
+        """What the desk had begun to say."""
+        return [
+            key
+            for (key,) in self._outbox(
+                "SELECT key FROM outbox WHERE state = 'waiting' AND tried_at IS NOT NULL"
+            )
+        ]
+
     def waiting(self) -> int:
         """Messages that are still to be said; countdowns may always wait."""
+        asked = f"SELECT key FROM outbox WHERE state = 'waiting' AND priority < {int(Priority.COUNTDOWN)}"
+        return len(self._outbox(asked))
+
+    def _outbox(self, asked: str) -> list[tuple[str]]:
         with closing(sqlite3.connect(f"file:{self.folder}/frontline.db?mode=ro", uri=True)) as db:
-            asked = "SELECT count(*) FROM outbox WHERE state = 'waiting' AND priority < ?"
-            (number,) = db.execute(asked, (int(Priority.COUNTDOWN),)).fetchone()
-        return int(number)
+            return db.execute(asked).fetchall()
 
     async def all_said(self, within: float) -> float:
         """Until nothing waits; the seconds that it took."""
         began = time.monotonic()
-        async with asyncio.timeout(within):
-            while self.waiting():
-                await asyncio.sleep(0.1)
+        await eventually(lambda: not self.waiting(), within, every=0.1)
         return time.monotonic() - began
 
     async def history(self) -> dict[str, tuple[Event, ...]]:
@@ -204,8 +221,7 @@ class Storm(House):
 
     async def keeps_trying(self, act: Callable[[], Awaitable[bool]]) -> None:
         """Until it is acknowledged, as people do who read that it did not work."""
-        while not await act():
-            await asyncio.sleep(self.random.uniform(0.1, 0.5))
+        await eventually(act, PATIENCE, TRIES_AGAIN_AFTER)
 
     async def opens_ticket(self, life: Life, answers: Mapping[str, Any]) -> None:
         async def act() -> bool:
@@ -268,15 +284,14 @@ class Storm(House):
 
     async def lives_through(self, life: Life) -> None:
         """From the question to the end; every second one is answered only after the breach."""
-        await asyncio.sleep(self.random.uniform(0, 2))
-        await self.opens_ticket(life, S1 if life.number % 3 == 0 else S2)
+        await self.opens_ticket(life, S1 if life.number % 2 else S2)
         card = await self.stands(life, Audience.CUSTOMER)
         work = await self.stands(life, Audience.AGENTS)
         await self.presses(life.agent, work, "Acknowledge")
         await self.slack.say(life.asker, life.where, life.words("Wrote"), card)
         if life.number % 2:
             await self.fills_in(life.asker, card, "Escalate", life.words("Hurry"))
-            await self.slack.until(lambda: "breached" in self.text(work), PATIENCE)
+            await self.slack.until(lambda: self.is_breached(work), PATIENCE)
         await self.fills_in(life.agent, work, "Reply", life.words("Reply"))
         await self.fills_in(life.agent, work, "Resolve", life.words("Done"))
 
@@ -299,16 +314,10 @@ class Storm(House):
 
     # What has to hold ------------------------------------------------------------------------
 
-    def unsure(self, name: str) -> bool:
-        """Whether the answer to a post may have been lost: the desk was gone, or died with it unwritten."""
-        posted = self.distant.posted_at.get(name, [])
-        near = any(at - 0.5 <= dead <= at + 1.0 for at in posted for dead in self.killed_at)
-        return name in self.distant.unheard or near
-
     def repeats(self) -> int:
         """How often something was said again; only what may have been lost is."""
         repeated = Wall(self.slack).repeated()
-        assert [name for name in repeated if not self.unsure(name)] == []
+        assert [name for name in repeated if name not in self.unheard] == []
         return sum(len(posts) - 1 for posts in repeated.values())
 
     async def is_well(self) -> dict[str, tuple[Event, ...]]:

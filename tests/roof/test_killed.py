@@ -18,8 +18,9 @@ from demo.slack import Call, Message, Person
 from sla_core.events import Breached, Opened
 from tests.harness import S1, S2, S3
 from tests.roof.gate import anything, saying
-from tests.roof.house import FRIDAY_AFTERNOON, SCENE, House
+from tests.roof.house import FRIDAY_AFTERNOON, House
 from tests.roof.process import frontline
+from tests.waiting import PATIENCE
 
 CUSTOMERS = 16
 
@@ -86,7 +87,7 @@ async def test_killed_between_the_breach_and_its_delivery(tmp_path: Path, heard:
         card = await house.opened(S1, "All is down")
         work = house.agents_card(card)
         held = [house.gate.hold(saying("Breached"), after=heard) for _ in LANES]
-        async with asyncio.timeout(SCENE):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*(hold.came.wait() for hold in held))
         await house.killed()
         assert (await house.decided())["ACME-1"].count("Breached") == 1
@@ -94,7 +95,7 @@ async def test_killed_between_the_breach_and_its_delivery(tmp_path: Path, heard:
         house.gate.let_all()
 
         await house.opens()
-        await house.until(lambda: "breached" in house.text(card) and "breached" in house.text(work))
+        await house.until(lambda: house.is_breached(card) and house.is_breached(work))
         await house.until(lambda: breaches(house, card) == [1, 1, 1])
         if heard:
             await house.until(lambda: sum(map(is_search, house.slack.calls)) >= len(LANES))
@@ -119,7 +120,7 @@ async def test_down_while_it_fell_due(tmp_path: Path) -> None:
 
         await house.opens(FRONTLINE_CLOCK="")
         # A card whose posting was not recorded when the desk died is posted once more.
-        await house.until(lambda: "breached" in house.text(house.cards(house.acme, "ACME-1")[-1]))
+        await house.until(lambda: house.is_breached(house.cards(house.acme, "ACME-1")[-1]))
         await house.until(lambda: house.dms(house.dana))
         assert "late: the desk was not running." in house.dms(house.dana)[-1]
         await house.opened(S3, "One more")
@@ -155,7 +156,7 @@ async def test_killed_with_a_reply_on_its_way(house: House) -> None:
     work = house.agents_card(card)
     held = house.gate.hold(saying("We look into it."))
     assert (await house.fills(house.bob, work, "Reply", text="We look into it.")).closed
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await held.came.wait()
     await house.killed()
     house.gate.let_all()
@@ -173,7 +174,7 @@ async def test_sigterm_lets_what_is_on_its_way_arrive(house: House) -> None:
     work = house.agents_card(card)
     held = house.gate.hold(saying("We look into it."), after=True)
     assert (await house.fills(house.bob, work, "Reply", text="We look into it.")).closed
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await held.came.wait()
     stopping = asyncio.create_task(desk.stop())
     await desk.says("stopping")
@@ -194,7 +195,7 @@ async def test_sigterm_while_slack_does_not_answer(house: House) -> None:
     work = house.agents_card(card)
     held = house.gate.hold(saying("We look into it."))
     assert (await house.fills(house.bob, work, "Reply", text="We look into it.")).closed
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await held.came.wait()
     assert await desk.stop() == 0
     house.gate.let_all()
@@ -211,7 +212,7 @@ async def test_a_reply_while_the_cards_own_answer_is_on_its_way(tmp_path: Path) 
             after=True,
         )
         assert (await house.asks(house.alice, house.acme, S2, "Bills are slow")).closed
-        async with asyncio.timeout(SCENE):
+        async with asyncio.timeout(PATIENCE):
             await held.came.wait()
         (card,) = house.posted(house.acme)
         await house.slack.say(house.alice, house.acme, "It got worse", card)
@@ -224,4 +225,4 @@ async def test_a_reply_while_the_cards_own_answer_is_on_its_way(tmp_path: Path) 
         await house.until(lambda: "seen by Bob" in house.text(card))
         await house.slack.redeliver(unheard[-1], retry=True)
         (work,) = house.cards(house.triage, "ACME-1")
-        await house.slack.until(lambda: any("It got worse" in text for text in house.thread(work)), 5)
+        await house.slack.until(lambda: any("It got worse" in text for text in house.thread(work)))

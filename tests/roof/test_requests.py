@@ -13,7 +13,6 @@ from tests.roof.house import House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-SLOWEST_ACK = 1.5
 JSON = "application/json"
 
 
@@ -192,6 +191,6 @@ async def test_slack_can_check_the_address(still_house: House) -> None:
     assert "c-3eZbrw1aB" in ack.body
 
 
-async def test_all_was_answered_well_inside_three_seconds(still_house: House) -> None:
-    """engine.md, framework floor; Slack repeats what takes longer."""
-    assert max(ack.seconds for ack in still_house.slack.acks) < SLOWEST_ACK
+async def test_all_was_answered_in_time(still_house: House) -> None:
+    """engine.md, framework floor. How long it takes is a figure of `make bench`."""
+    assert not [ack for ack in still_house.slack.acks if ack.timed_out]

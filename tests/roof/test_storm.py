@@ -33,7 +33,7 @@ async def storm(
 ) -> None:
     began = time.monotonic()
     async with Storm(folder, seed, lives, speed) as house:
-        await house.starts()
+        await house.listens()
         people = asyncio.gather(*map(house.lives_through, house.lives))
         await house.kills(kills, told)
         await people
@@ -53,14 +53,14 @@ async def storm(
         found = sum(line["event"].startswith("had arrived") for desk in house.desks for line in desk.logged)
         print(
             f"seed {seed}: {kills} kills, {lives} tickets, {dict(fired)}; "
-            f"answers lost {len(house.distant.unheard)}, found again {found}, said twice {repeats}; "
+            f"answers lost {len(house.unheard)}, found again {found}, said twice {repeats}; "
             f"all said {calm:.1f} s after the last act, {time.monotonic() - began:.0f} s in all"
         )
 
 
 async def test_a_storm_of_kills(tmp_path: Path) -> None:
     """Complaint 23, 26, 36: nothing lost, nothing decided twice, nothing said twice."""
-    await storm(tmp_path, seed=1, lives=6, kills=24, speed=900, told=lambda nth: None)
+    await storm(tmp_path, seed=1, lives=4, kills=4, speed=900, told=lambda nth: None)
 
 
 @pytest.mark.soak

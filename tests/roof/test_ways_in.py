@@ -40,7 +40,7 @@ async def opens_a_ticket(slack: FakeSlack, channel: Channel) -> None:
 
 
 async def seen(slack: FakeSlack, channel: Channel, words: str) -> None:
-    await slack.until(lambda: any(words in slack.text_of(m) for m in slack.messages(channel)), 20.0)
+    await slack.until(lambda: any(words in slack.text_of(m) for m in slack.messages(channel)))
 
 
 async def test_a_ticket_over_a_socket_without_a_public_address(tmp_path: Path) -> None:

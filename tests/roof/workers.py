@@ -29,19 +29,19 @@ from sla_core.events import Breached, Event, Opened, Warned, Who
 from sla_core.ticket import fold
 from tests.harness import DESK_FILE, HeldClock
 from tests.roof.process import environment
+from tests.waiting import PATIENCE, eventually, turns
 
 HOUSE = Path(__file__).resolve().parents[2]
 FRIDAY = parse_instant("2026-03-20T16:00:00+01:00")
 """m3ter's Gold hours have been open for seven hours, and are for another six."""
 ACCOUNTS = 20
 RESPONSE = {"S1": timedelta(hours=1), "S2": timedelta(hours=4)}
-PATIENCE = 30.0
 SETTLED = timedelta(seconds=5)
 
 
 @dataclass
 class Wire:
-    """The platform's side: each post by its key. Answers take a little while."""
+    """The platform's side: each post by its key. Answers overtake each other."""
 
     tells: bool
     """Whether it can be asked what has arrived."""
@@ -49,6 +49,10 @@ class Wire:
     posts: dict[str, list[tuple[float, int]]] = field(default_factory=lambda: defaultdict(list))
     """When each was posted, and by which process."""
     url: str = ""
+    calls: int = 0
+    _holds_at: int = 0
+    _holding: asyncio.Event = field(default_factory=asyncio.Event)
+    _free: asyncio.Event = field(default_factory=asyncio.Event)
     _runner: web.AppRunner | None = None
 
     async def open(self) -> None:
@@ -70,8 +74,27 @@ class Wire:
         return await self.update(request)
 
     async def update(self, request: web.Request) -> web.Response:
-        await asyncio.sleep(self.random.uniform(0, 0.02))
+        self.calls += 1
+        if self._holds_at and self.calls >= self._holds_at:
+            self._holding.set()
+            await self._free.wait()
+        await turns(self.random.randrange(20))
         return web.Response()
+
+    def hold(self) -> None:
+        """Answer a few calls more, and none after them until `goes_on`."""
+        self._holding.clear()
+        self._free.clear()
+        self._holds_at = self.calls + self.random.randrange(3, 12)
+
+    async def holds(self) -> None:
+        """Returns when a call is held."""
+        async with asyncio.timeout(PATIENCE):
+            await self._holding.wait()
+
+    def goes_on(self) -> None:
+        self._holds_at = 0
+        self._free.set()
 
     async def find(self, request: web.Request) -> web.Response:
         return web.Response(text="yes" if self.tells and request.query["key"] in self.posts else "")
@@ -156,35 +179,43 @@ class Workers:
             assert await process.stdout.readline() == b"ready\n", "it ended at once; see workers.log"
 
     async def kills_one(self) -> None:
-        """SIGKILL to one of the two, whichever; another takes its place."""
+        """SIGKILL to one of the two, whichever, while a call is held; another takes its place."""
+        await self.wire.holds()
         victim = self.two.pop(self.random.randrange(2))
         victim.kill()
         await victim.wait()
         await self._watch(victim.pid)
+        self.wire.goes_on()
         await self.starts()
 
-    async def freezes_one(self, seconds: float) -> None:
-        """It stops where it stands, and goes on where it stopped."""
+    async def freezes_one(self) -> None:
+        """It stops where it stands, and goes on when the other has taken over what it had in hand."""
+        await self.wire.holds()
         victim = self.random.choice(self.two)
         victim.send_signal(signal.SIGSTOP)
-        await self._watch(victim.pid)
-        await asyncio.sleep(seconds)
+        recovered = await self._watch(victim.pid)
+        self.wire.goes_on()
+        await recovered
         victim.send_signal(signal.SIGCONT)
 
-    async def _watch(self, pid: int) -> None:
+    async def _watch(self, pid: int) -> asyncio.Task[None]:
         """From now on, until everything that this one had in hand is in another's."""
         asked = "SELECT lane, fence, sending FROM lane WHERE sending IS NOT NULL AND fence IS NOT NULL"
         self.gone.append((time.monotonic(), pid))
         held = [Held(*map(str, row)) for row in await self._database(asked)]
         self.held += held
-        self._watched.append(asyncio.create_task(self._recovered(set(held), time.monotonic())))
+        watch = asyncio.create_task(self._recovered(set(held), time.monotonic()))
+        self._watched.append(watch)
+        return watch
 
     async def _recovered(self, held: set[Held], since: float) -> None:
         asked = "SELECT lane, fence FROM lane WHERE fence IS NOT NULL"
-        while held:
+
+        async def in_other_hands() -> bool:
             fences = {(str(lane), str(fence)) for lane, fence in await self._database(asked)}
-            held = {each for each in held if (each.lane, each.fence) in fences}
-            await asyncio.sleep(0.1)
+            return not any((each.lane, each.fence) in fences for each in held)
+
+        await eventually(in_other_hands, every=0.1)
         self.recoveries.append(time.monotonic() - since)
 
     async def stops(self) -> list[int]:
@@ -202,10 +233,14 @@ class Workers:
             "SELECT (SELECT count(*) FROM ticket) - (SELECT count(DISTINCT ticket) FROM event WHERE kind ="
             " 'Breached') + (SELECT count(*) FROM outbox WHERE state = 'waiting' AND priority < 4)"
         )
-        give_up = time.monotonic() + within
-        while (await self._database(asked)) != [(0,)]:
-            assert time.monotonic() < give_up, await self._left_lying()
-            await asyncio.sleep(0.2)
+
+        async def all_done() -> bool:
+            return await self._database(asked) == [(0,)]
+
+        try:
+            await eventually(all_done, within, every=0.2)
+        except AssertionError:
+            raise AssertionError(await self._left_lying()) from None
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*self._watched)
 
@@ -274,11 +309,14 @@ class Workers:
                 cursor = connection.execute(asked.encode(), given)
                 return cursor.fetchall() if cursor.description else []
 
-        while True:
+        async def answered() -> list[list[tuple[Any, ...]]]:
             try:
-                return await asyncio.to_thread(run)
+                return [await asyncio.to_thread(run)]
             except psycopg.OperationalError:
-                await asyncio.sleep(0.2)
+                return []
+
+        rows: list[list[tuple[Any, ...]]] = await eventually(answered, every=0.2)
+        return rows[0]
 
 
 def _account(nth: int) -> str:
