@@ -32,6 +32,8 @@ POLL = 1.0
 """Seconds after which a worker looks for work that no notification told it of."""
 LAST_WORDS = 3.5
 """Seconds that what is under way has to end when we stop."""
+CANCEL_AGAIN_AFTER = LAST_WORDS + 0.5
+"""Seconds until a worker that has not ended is cancelled once more."""
 RESTART_AFTER, LONGEST_PAUSE = 0.2, 2.0
 """Seconds before workers that ended are started again, doubling while they keep ending at once."""
 
@@ -98,8 +100,8 @@ class Crew:
         loop, pause = asyncio.get_running_loop(), RESTART_AFTER
         while True:
             began = loop.time()
-            try:
-                await self.app.run_worker_async(
+            worker = asyncio.create_task(
+                self.app.run_worker_async(
                     queues=[queue],
                     name=queue,
                     concurrency=AT_ONCE[queue],
@@ -111,12 +113,12 @@ class Crew:
                     update_heartbeat_interval=HEARTBEAT,
                     stalled_worker_timeout=STALE,
                 )
-                why = "without an error"
-            except Exception as fault:  # whatever ended it, what waits must still be said
-                why = type(fault).__name__
-            if (us := asyncio.current_task()) and us.cancelling():
-                # The worker was ending by itself when it was told to, and took that for the reason.
-                raise asyncio.CancelledError
+            )
+            try:
+                await asyncio.wait([worker])
+            finally:
+                fault = await _ended(worker)
+            why = type(fault).__name__ if fault else "without an error"
             pause = RESTART_AFTER if loop.time() - began > STALE else min(2 * pause, LONGEST_PAUSE)
             log.warning("a worker ended and is started again", queue=queue, why=why)
             await asyncio.sleep(pause)
@@ -128,6 +130,17 @@ async def connect(conninfo: str) -> AsyncIterator[Crew]:
     crew = Crew(conninfo)
     async with crew.app.open_async():
         yield crew
+
+
+async def _ended(worker: asyncio.Task[None]) -> BaseException | None:
+    """Cancel it until it ends: in a library, asyncio.wait_for may swallow a cancellation (Python 3.11).
+
+    Returns the error with which it ended, or None.
+    """
+    while not worker.done():
+        worker.cancel()
+        await asyncio.wait([worker], timeout=CANCEL_AGAIN_AFTER)
+    return None if worker.cancelled() else worker.exception()
 
 
 def _job(lane: str) -> Job:

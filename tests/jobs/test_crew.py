@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+from adapters.jobs import crew as crews
 from adapters.jobs.crew import LANES, STALE, Crew, connect
 from tests.waiting import PATIENCE
 
@@ -185,3 +186,23 @@ async def test_a_worker_that_ends_as_it_is_stopped_is_not_started_again(
     monkeypatch.setattr(crew.app, "run_worker_async", ends_anyhow)
     async with asyncio.timeout(PATIENCE), running(crew, Speaking()):
         await began.wait()
+
+
+async def test_a_worker_that_misses_its_cancellation_is_cancelled_again(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replica that was stopped as it started ran on for ever: its database pool had swallowed the stop."""
+    began, missed = asyncio.Event(), asyncio.Event()
+
+    async def misses_the_first(**options: object) -> None:
+        began.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        missed.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(crews, "CANCEL_AGAIN_AFTER", 0.01)
+    monkeypatch.setattr(crew.app, "run_worker_async", misses_the_first)
+    async with asyncio.timeout(PATIENCE), running(crew, Speaking()):
+        await began.wait()
+    assert missed.is_set()
