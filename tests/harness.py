@@ -42,6 +42,7 @@ from bot.views import (
 )
 from sla_core.events import Event
 from sla_core.ticket import Ticket
+from tests.desk_file import account, chat, desk_file
 from tests.memory_store import MemoryStore
 
 TEAM = "T0VENDOR"
@@ -49,64 +50,17 @@ ACME = Place("slack", "C0ACME")
 SILVER = Place("slack", "C0SILVER")
 TRIAGE = Place("slack", "C0TRIAGE")
 
-DESK_FILE = """
-vendor = "m3ter"
-
-[slack]
-triage = "C0TRIAGE"
-agents = ["U0BOB", "S0SUPPORT"]
-
-[rotas]
-first_line = ["bob", "eve"]
-second_line = ["eve", "bob"]
-engineering = ["kim"]
-leadership = ["mia"]
-
-[[people]]
-id = "dana"
-name = "Dana"
-slack = "U0DANA"
-
-[[people]]
-id = "bob"
-name = "Bob"
-slack = "U0BOB"
-
-[[people]]
-id = "eve"
-name = "Eve"
-slack = "U0EVE"
-
-[[people]]
-id = "kim"
-name = "Kim"
-slack = "U0KIM"
-
-[[people]]
-id = "mia"
-name = "Mia"
-slack = "U0MIA"
-
-[[accounts]]
-id = "acme"
-name = "Acme GmbH"
-plan = "gold"
-tam = "dana"
-channels = ["slack:C0ACME"]
-
-[[accounts]]
-id = "silverline"
-name = "Silverline Ltd"
-plan = "silver"
-channels = ["slack:C0SILVER"]
-"""
-
+SILVERLINE = account("silverline", "Silverline Ltd", "silver", None, "slack:C0SILVER")
 HOLDING = """
-[accounts.order_form]
 cites = "Order form 2026-04, section 3"
 S2.first_response = "2h"
 hold = true
 """
+"""An order form."""
+_VENDOR = [chat("slack", "C0TRIAGE", ["U0BOB", "S0SUPPORT"])]
+DESK_FILE = desk_file(chats=_VENDOR, accounts=[account(), SILVERLINE])
+MAY_HOLD = desk_file(chats=_VENDOR, accounts=[account(order_form=HOLDING), SILVERLINE])
+"""Acme's order form lets agents hold."""
 
 S1 = {"request": "incident", "production": "down", "privacy": "no"}
 S2 = {"request": "incident", "production": "reduced", "privacy": "no"}

@@ -7,24 +7,13 @@ from collections.abc import Mapping, Sequence
 from bot.address import Actor
 from bot.exchange import Answer, File, Filling, Submission
 from bot.forms import Form
+from tests.desk_file import account, desk_file
 from tests.harness import ALICE, DeskInMemory, form_of
 
 
 def of(vendor: str, plan: str) -> str:
     """A desk of that vendor, with Acme alone."""
-    return f"""
-vendor = "{vendor}"
-
-[slack]
-triage = "C0TRIAGE"
-agents = ["U0BOB"]
-
-[[accounts]]
-id = "acme"
-name = "Acme GmbH"
-plan = "{plan}"
-channels = ["slack:C0ACME"]
-"""
+    return desk_file(vendor, rotas={}, people=[], accounts=[account(plan=plan, tam=None)])
 
 
 def values_of(form: Form, given: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:

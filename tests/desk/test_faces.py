@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from bot.views import Audience, Notice, Style, TicketCard
-from tests.harness import ALICE, BOB, DANA, DESK_FILE, HOLDING, S2, DeskInMemory, open_desk
+from tests.harness import ALICE, BOB, DANA, MAY_HOLD, S2, DeskInMemory, open_desk
 
 FRIDAY = "2026-03-20T15:30:00Z"
-FILE = DESK_FILE.replace('channels = ["slack:C0ACME"]', f'channels = ["slack:C0ACME"]{HOLDING}')
+FILE = MAY_HOLD
 
 
 @pytest.fixture

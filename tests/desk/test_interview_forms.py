@@ -9,28 +9,18 @@ import pytest
 from sla_core.catalog.load import load, vendors
 from sla_core.triage import Kind
 from tests.desk.talk import Talk
+from tests.desk_file import account, desk_file
 from tests.harness import open_desk, plain
 
 FRIDAY = "2026-03-20T15:30:00Z"
-BARE = """
-vendor = "{vendor}"
-[slack]
-triage = "C0TRIAGE"
-agents = ["U0BOB"]
-[[people]]
-id = "bob"
-name = "Bob"
-slack = "U0BOB"
-[[accounts]]
-id = "acme"
-name = "Acme GmbH"
-plan = "{plan}"
-channels = ["slack:C0ACME"]
-"""
+
+
+def bare(vendor: str, plan: str) -> str:
+    return desk_file(vendor, rotas={}, people=["bob"], accounts=[account(plan=plan, tam=None)])
 
 
 async def test_several_of_many_and_an_optional_text(tmp_path: Path) -> None:
-    talk = Talk(await open_desk(tmp_path, FRIDAY, BARE.format(vendor="monetate", plan="europe")))
+    talk = Talk(await open_desk(tmp_path, FRIDAY, bare(vendor="monetate", plan="europe")))
     await talk.begins("Banner is gone")
     await talk.presses("Skip")
     await talk.writes("2")
@@ -56,7 +46,7 @@ async def test_several_of_many_and_an_optional_text(tmp_path: Path) -> None:
 async def test_every_vendors_form_can_be_gone_through(tmp_path: Path, vendor: str) -> None:
     policy = load(vendor)[-1]
     plan = next(plan.id for plan in policy.plans.values() if plan.chat)
-    talk = Talk(await open_desk(tmp_path, FRIDAY, BARE.format(vendor=vendor, plan=plan)))
+    talk = Talk(await open_desk(tmp_path, FRIDAY, bare(vendor=vendor, plan=plan)))
     answers = policy.triage.example(policy.worst.id)
     assert answers is not None
     await talk.begins("Nothing works")

@@ -14,13 +14,14 @@ from bot.exchange import Answer, Show
 from bot.ports import NotNow
 from bot.views import QueueBoard, QueueRow, Strong, When
 from sla_core.countdown import Tone
+from tests.desk_file import account
 from tests.harness import (
     ACME,
     ALICE,
     BOB,
     DANA,
     DESK_FILE,
-    HOLDING,
+    MAY_HOLD,
     NO_CLOCK,
     S1,
     S2,
@@ -38,14 +39,7 @@ from tests.memory_store import MemoryStore
 FRIDAY = "2026-03-20T10:00:00Z"
 SAM = person("Sam", "T0SILVER")
 DM = Place("slack", "D0", direct=True)
-SECOND = """
-[[accounts]]
-id = "zeta"
-name = "Zeta AG"
-plan = "gold"
-tam = "dana"
-channels = ["slack:C0ZETA"]
-"""
+ZETA = account("zeta", "Zeta AG", channel="slack:C0ZETA")
 
 
 @pytest.fixture
@@ -108,7 +102,7 @@ async def test_what_is_on_hold_comes_last_of_its_kind(tmp_path: Path) -> None:
     desk = await open_desk(
         tmp_path,
         FRIDAY,
-        DESK_FILE.replace('[[accounts]]\nid = "silver', HOLDING + '\n[[accounts]]\nid = "silver'),
+        MAY_HOLD,
     )
     held = await desk.submits(ALICE, "Bills are slow", S2)
     await desk.fast_forward(minutes=5)
@@ -197,7 +191,7 @@ async def test_a_ticket_whose_policy_is_gone_spoils_nothing(desk: DeskInMemory) 
 
 
 async def test_a_tam_sees_their_accounts_with_what_is_due_next_on_top(tmp_path: Path) -> None:
-    desk = await open_desk(tmp_path, FRIDAY, DESK_FILE + SECOND)
+    desk = await open_desk(tmp_path, FRIDAY, DESK_FILE + ZETA)
     minor = await desk.submits(ALICE, "A typo", S3)
     slow = await desk.submits(ALICE, "Bills are slow", S2)
     down = await desk.submits(person("Zoe", "T0ZETA"), "All is down", S1, Place("slack", "C0ZETA"))

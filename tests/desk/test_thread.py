@@ -16,8 +16,7 @@ from tests.harness import (
     ALICE,
     BOB,
     DANA,
-    DESK_FILE,
-    HOLDING,
+    MAY_HOLD,
     S1,
     S2,
     TRIAGE,
@@ -93,8 +92,7 @@ async def test_agents_see_that_a_message_was_deleted_and_not_its_words_again(a_d
 @pytest.mark.parametrize("text", ["Otherwise", None])
 async def test_no_clock_hears_of_it(a_desk: OpenDesk, who: Actor, text: str | None) -> None:
     """Neither is an answer or a customer's turn won or lost by an edit; a replay gives the same."""
-    channels = 'channels = ["slack:C0ACME"]\n'
-    desk = await a_desk(desk_file=DESK_FILE.replace(channels, channels + HOLDING))
+    desk = await a_desk(desk_file=MAY_HOLD)
     key = await desk.submits(ALICE, "Bills are late", S2)
     await writes(desk, who, "Which bill?", key)
     if who is BOB:

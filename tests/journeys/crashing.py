@@ -24,8 +24,7 @@ from tests.harness import (
     ACME,
     ALICE,
     BOB,
-    DESK_FILE,
-    HOLDING,
+    MAY_HOLD,
     S1,
     S2,
     TRIAGE,
@@ -37,7 +36,7 @@ from tests.harness import (
 from tests.memory_store import MemoryStore
 
 START = "2026-03-20T15:30:00Z"
-FILE = DESK_FILE.replace('channels = ["slack:C0ACME"]\n', f'channels = ["slack:C0ACME"]\n{HOLDING}')
+FILE = MAY_HOLD
 TAKEN_OVER_AFTER = timedelta(seconds=6)
 """Until a second process speaks for the lanes that the first one held."""
 KEY = "ACME-1"

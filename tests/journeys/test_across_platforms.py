@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.address import Actor, Place, UserRef
 from bot.views import Audience
+from tests.desk_file import TEAMS_ACME, TEAMS_TRIAGE, account, chat, desk_file, person
 from tests.harness import BOB, DANA, S2, TRIAGE, DeskInMemory, said
 from tests.journeys.conftest import OpenDesk
 
@@ -11,58 +12,22 @@ CUSTOMERS = Place("teams", "19:acme@thread.tacv2")
 AGENTS = Place("teams", "19:triage@thread.tacv2")
 TENANT = "tenant-vendor"
 YUKI = Actor(UserRef("teams", "tenant-acme", "yuki"), TENANT, "Yuki")
-TEAMS_BOB = Actor(UserRef("teams", TENANT, "bob-entra"), TENANT, "Bob")
+TEAMS_BOB = Actor(UserRef("teams", TENANT, "entra-bob"), TENANT, "Bob")
 
-PEOPLE = """
-[rotas]
-first_line = ["bob"]
-second_line = ["bob"]
-
-[[people]]
-id = "bob"
-name = "Bob"
-slack = "U0BOB"
-teams = "bob-entra"
-
-[[people]]
-id = "dana"
-name = "Dana"
-slack = "U0DANA"
-"""
-
-CUSTOMER_ON_TEAMS = f"""
-vendor = "m3ter"
-
-[slack]
-triage = "C0TRIAGE"
-agents = ["U0BOB"]
-
-[teams]
-agents = ["bob-entra"]
-{PEOPLE}
-[[accounts]]
-id = "acme"
-name = "Acme GmbH"
-plan = "gold"
-tam = "dana"
-channels = ["teams:19:acme@thread.tacv2"]
-"""
-
-CUSTOMER_ON_SLACK = f"""
-vendor = "m3ter"
-
-[slack]
-
-[teams]
-triage = "19:triage@thread.tacv2"
-{PEOPLE}
-[[accounts]]
-id = "acme"
-name = "Acme GmbH"
-plan = "gold"
-tam = "dana"
-channels = ["slack:C0ACME"]
-"""
+BOTH_BOBS = person("bob", ["slack", "teams"])
+ROTAS = {"first_line": ["bob"], "second_line": ["bob"]}
+CUSTOMER_ON_TEAMS = desk_file(
+    chats=[chat("slack", "C0TRIAGE", ["U0BOB"]), chat("teams", agents=["entra-bob"])],
+    rotas=ROTAS,
+    people=["dana"],
+    accounts=[account(channel=f"teams:{TEAMS_ACME}"), BOTH_BOBS],
+)
+CUSTOMER_ON_SLACK = desk_file(
+    chats=[chat("slack"), chat("teams", TEAMS_TRIAGE)],
+    rotas=ROTAS,
+    people=["dana"],
+    accounts=[account(), BOTH_BOBS],
+)
 
 
 async def both(a_desk: OpenDesk, desk_file: str) -> DeskInMemory:
@@ -111,5 +76,5 @@ async def test_a_person_of_another_tenant_is_a_customer(a_desk: OpenDesk) -> Non
     desk = await both(a_desk, CUSTOMER_ON_SLACK)
     alice = Actor(UserRef("slack", "T0ACME", "U0ALICE"), "T0VENDOR", "Alice")
     key = await desk.submits(alice, "Bills are slow", S2)
-    other_bob = Actor(UserRef("teams", "tenant-elsewhere", "bob-entra"), TENANT, "Bob")
+    other_bob = Actor(UserRef("teams", "tenant-elsewhere", "entra-bob"), TENANT, "Bob")
     assert said(await desk.presses(other_bob, "Take it", key)) == "Only agents of m3ter can do that."

@@ -9,8 +9,7 @@ from tests.harness import (
     ALICE,
     BOB,
     DANA,
-    DESK_FILE,
-    HOLDING,
+    MAY_HOLD,
     NO_CLOCK,
     S1,
     S2,
@@ -141,7 +140,7 @@ async def test_hold_is_there_only_where_it_was_granted(a_desk: OpenDesk) -> None
 
 async def test_an_order_form_beats_the_plan_and_grants_holding(a_desk: OpenDesk) -> None:
     """M3-1, A25: its 2 hours replace the 4; a hold is announced, moves the deadline, ends with a message."""
-    granted = DESK_FILE.replace('channels = ["slack:C0ACME"]', f'channels = ["slack:C0ACME"]{HOLDING}')
+    granted = MAY_HOLD
     desk = await a_desk(desk_file=granted)
     key = await desk.submits(ALICE, "Bills are slow", S2)
     assert desk.standing(key) == ["less than 2 h left"]

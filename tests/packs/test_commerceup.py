@@ -18,6 +18,7 @@ from sla_core.catalog.load import load
 from sla_core.events import Breached
 from sla_core.policy import Mode, Policy
 from sla_core.triage import Answers
+from tests.desk_file import account, desk_file
 from tests.harness import ALICE, BOB, DANA, DeskInMemory, done, form_of, open_desk, said
 
 INDIA = ZoneInfo("Asia/Kolkata")
@@ -26,45 +27,12 @@ TUESDAY = "2026-03-10T06:30:00Z"
 SATURDAY_NIGHT = "2026-03-21T20:00:00Z"
 """Half past one on Sunday in India."""
 
-DESK_FILE = """
-vendor = "commerceup"
-
-[slack]
-triage = "C0TRIAGE"
-agents = ["U0BOB"]
-
-[rotas]
-support = ["bob", "eve"]
-engineering = ["kim"]
-
-[[people]]
-id = "dana"
-name = "Dana"
-slack = "U0DANA"
-email = "dana@commerceup.example"
-
-[[people]]
-id = "bob"
-name = "Bob"
-slack = "U0BOB"
-
-[[people]]
-id = "eve"
-name = "Eve"
-slack = "U0EVE"
-
-[[people]]
-id = "kim"
-name = "Kim"
-slack = "U0KIM"
-
-[[accounts]]
-id = "acme"
-name = "Acme Shoes"
-plan = "standard"
-tam = "dana"
-channels = ["slack:C0ACME"]
-"""
+DESK_FILE = desk_file(
+    "commerceup",
+    rotas={"support": ["bob", "eve"], "engineering": ["kim"]},
+    people=["dana", "bob", "eve", "kim"],
+    accounts=[account(name="Acme Shoes", plan="standard")],
+).replace('slack = "U0DANA"', 'slack = "U0DANA"\nemail = "dana@commerceup.example"')
 
 ORDER_FORM = """
 [accounts.order_form]
@@ -73,14 +41,7 @@ C2.first_response = { within = "4h", calendar = "business-hours" }
 hold = true
 """
 
-SECOND_STORE = """
-[[accounts]]
-id = "bags"
-name = "Acme Bags"
-plan = "standard"
-tam = "dana"
-channels = ["slack:C0BAGS"]
-"""
+SECOND_STORE = account("bags", "Acme Bags", "standard", channel="slack:C0BAGS")
 
 C1 = {"type": "issue", "impact": "sales"}
 C2 = {"type": "issue", "impact": "function"}

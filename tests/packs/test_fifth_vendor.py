@@ -15,45 +15,24 @@ from bot.__main__ import main
 from bot.cli.policy.check import warnings_of
 from bot.cli.policy.explain import explain
 from sla_core.catalog.load import PACKS, Faults, load, vendors
+from tests.desk_file import account, desk_file
 from tests.harness import ALICE, BOB, TRIAGE, open_desk
 from tests.sla_core.build import utc
 
 FIFTH = Path(__file__).resolve().parent / "fifth_vendor"
 
-DESK = f"""
-vendor = "{FIFTH.as_posix()}"
-
-[slack]
-triage = "C0TRIAGE"
-agents = ["U0BOB"]
-
-[rotas]
-kiln_masters = ["bob"]
-owner = ["dana"]
-
-[[people]]
-id = "bob"
-name = "Bob"
-slack = "U0BOB"
-
-[[people]]
-id = "dana"
-name = "Dana"
-slack = "U0DANA"
-
-[[accounts]]
-id = "acme"
-name = "Acme Ceramics Ltd"
-plan = "studio"
-tam = "dana"
-channels = ["slack:C0ACME"]
-
-[accounts.order_form]
+ORDER_FORM = """
 cites = "Order form 7, section 1"
 hold = true
 K2.first_response = "1h"
-K3.resolution = {{ within = "2 business days", calendar = "shop-hours" }}
+K3.resolution = { within = "2 business days", calendar = "shop-hours" }
 """
+DESK = desk_file(
+    FIFTH.as_posix(),
+    rotas={"kiln_masters": ["bob"], "owner": ["dana"]},
+    people=["bob", "dana"],
+    accounts=[account(name="Acme Ceramics Ltd", plan="studio", order_form=ORDER_FORM)],
+)
 
 
 # The fifth vendor -----------------------------------------------------------------------------------

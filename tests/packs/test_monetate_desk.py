@@ -11,6 +11,7 @@ from bot.clock import parse_instant
 from bot.forms import ChoiceField
 from bot.views import Audience
 from sla_core.events import Opened
+from tests.desk_file import account, desk_file
 from tests.harness import (
     ACME,
     ALICE,
@@ -26,45 +27,15 @@ from tests.harness import (
     said,
 )
 
-DESK_FILE = """
-vendor = "monetate"
-
-[slack]
-triage = "C0TRIAGE"
-agents = ["U0BOB"]
-
-[rotas]
-on_call = ["bob", "eve"]
-leadership = ["mia"]
-
-[[people]]
-id = "bob"
-name = "Bob"
-slack = "U0BOB"
-
-[[people]]
-id = "eve"
-name = "Eve"
-slack = "U0EVE"
-
-[[people]]
-id = "mia"
-name = "Mia"
-slack = "U0MIA"
-
-[[accounts]]
-id = "acme"
-name = "Acme Inc"
-plan = "north-america"
-channels = ["slack:C0ACME"]
-
-[[accounts]]
-id = "brit"
-name = "Brit Ltd"
-plan = "europe"
-channels = ["slack:C0BRIT"]
-"""
-
+DESK_FILE = desk_file(
+    "monetate",
+    rotas={"on_call": ["bob", "eve"], "leadership": ["mia"]},
+    people=["bob", "eve", "mia"],
+    accounts=[
+        account(name="Acme Inc", plan="north-america", tam=None),
+        account("brit", "Brit Ltd", "europe", None, "slack:C0BRIT"),
+    ],
+)
 BRIT = Place("slack", "C0BRIT")
 FRIDAY_EVENING = "2026-03-20T22:00:00Z"
 """18:00 in New York, 22:00 in London: both regions have closed for the week."""

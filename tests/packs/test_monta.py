@@ -18,6 +18,7 @@ from bot.views import Audience, QueueBoard
 from sla_core.catalog.load import load
 from sla_core.policy import Mode, Policy
 from sla_core.triage import Answers
+from tests.desk_file import account, desk_file
 from tests.harness import ALICE, BOB, DANA, TRIAGE, DeskInMemory, form_of, open_desk, rich, said
 
 COPENHAGEN = ZoneInfo("Europe/Copenhagen")
@@ -26,45 +27,12 @@ TUESDAY = "2026-03-10T09:00:00Z"
 SUNDAY_NIGHT = "2026-03-22T01:00:00Z"
 """Two o'clock in Copenhagen."""
 
-DESK_FILE = """
-vendor = "monta"
-
-[slack]
-triage = "C0TRIAGE"
-agents = ["U0BOB"]
-
-[rotas]
-partner_support = ["bob", "eve"]
-support_24_7 = ["eve"]
-leadership = ["mia"]
-
-[[people]]
-id = "dana"
-name = "Dana"
-slack = "U0DANA"
-
-[[people]]
-id = "bob"
-name = "Bob"
-slack = "U0BOB"
-
-[[people]]
-id = "eve"
-name = "Eve"
-slack = "U0EVE"
-
-[[people]]
-id = "mia"
-name = "Mia"
-slack = "U0MIA"
-
-[[accounts]]
-id = "acme"
-name = "Acme Charging"
-plan = "partner"
-tam = "dana"
-channels = ["slack:C0ACME"]
-"""
+DESK_FILE = desk_file(
+    "monta",
+    rotas={"partner_support": ["bob", "eve"], "support_24_7": ["eve"], "leadership": ["mia"]},
+    people=["dana", "bob", "eve", "mia"],
+    accounts=[account(name="Acme Charging", plan="partner")],
+)
 
 CONTRACT = """
 [accounts.order_form]

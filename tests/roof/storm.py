@@ -22,6 +22,7 @@ from bot.views import Audience
 from bot.voice import card_key
 from demo.slack import Channel, FakeSlack, Message, Person
 from sla_core.events import Event
+from tests.desk_file import account
 from tests.harness import DESK_FILE, S1, S2
 from tests.roof.gate import Gate, nth_of_any
 from tests.roof.house import House
@@ -39,20 +40,9 @@ TRIES_AGAIN_AFTER = 0.2
 """Seconds, of people who read that it did not work."""
 RETRIES = (0.0, 0.3, 0.6, 1.2, 2.5, 5.0, 5.0, 5.0)
 """Seconds after which Slack delivers an event again; see `last_retries`."""
-MORE_ACCOUNTS = """
-[[accounts]]
-id = "bolt"
-name = "Bolt AG"
-plan = "gold"
-tam = "dana"
-channels = ["slack:C0BOLT"]
-
-[[accounts]]
-id = "corn"
-name = "Corn SA"
-plan = "gold"
-channels = ["slack:C0CORN"]
-"""
+MORE_ACCOUNTS = account("bolt", "Bolt AG", channel="slack:C0BOLT") + account(
+    "corn", "Corn SA", tam=None, channel="slack:C0CORN"
+)
 ACCOUNTS = ("acme", "bolt", "corn", "silverline")
 
 

@@ -7,32 +7,15 @@ from pathlib import Path
 
 from adapters.sql.migrate import migrate
 from demo.slack import FakeSlack
+from tests.desk_file import ROTAS, account, chat, desk_file
 from tests.roof.process import SECRET, TOKEN, Ended, frontline
 
-DESK = """
-vendor = "m3ter"
-
-[slack]
-triage = "C0TRIAGE"
-agents = ["S0SUPPORT"]
-
-[[people]]
-id = "bob"
-name = "Bob"
-slack = "U0BOB"
-
-[rotas]
-first_line = ["bob"]
-second_line = ["bob"]
-engineering = ["bob"]
-leadership = ["bob"]
-
-[[accounts]]
-id = "acme"
-name = "Acme GmbH"
-plan = "gold"
-channels = ["slack:C0ACME"]
-"""
+DESK = desk_file(
+    chats=[chat("slack", "C0TRIAGE", ["S0SUPPORT"])],
+    rotas={role: ["bob"] for role in ROTAS},
+    people=["bob"],
+    accounts=[account(tam=None)],
+)
 
 
 async def doctor(folder: Path, slack: FakeSlack, **more: str) -> Ended:

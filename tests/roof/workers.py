@@ -27,6 +27,7 @@ from bot.settings import load_desk
 from sla_core.engine import evaluate
 from sla_core.events import Breached, Event, Opened, Warned, Who
 from sla_core.ticket import fold
+from tests.desk_file import account
 from tests.harness import DESK_FILE, HeldClock
 from tests.roof.process import environment
 from tests.waiting import PATIENCE, eventually, turns
@@ -320,10 +321,7 @@ class Workers:
 
 
 def _account(nth: int) -> str:
-    return (
-        f'\n[[accounts]]\nid = "acc{nth}"\nname = "Customer {nth}"\nplan = "gold"\ntam = "dana"\n'
-        f'channels = ["slack:C0ACC{nth}"]\n'
-    )
+    return account(f"acc{nth}", f"Customer {nth}", channel=f"slack:C0ACC{nth}")
 
 
 def _opened(account: str, severity: str, at: datetime, version: str) -> Opened:

@@ -35,7 +35,8 @@ from sla_core.events import (
 )
 from sla_core.policy import Metric
 from sla_core.receipt import receipt
-from tests.harness import ACME, ALICE, DANA, DESK_FILE, HOLDING, S2, DeskInMemory, open_desk
+from tests.desk_file import account
+from tests.harness import ACME, ALICE, DANA, MAY_HOLD, S2, DeskInMemory, open_desk
 from tests.harness import BOB as AGENT
 from tests.packs import test_monta as monta
 from tests.sla_core.build import (
@@ -58,16 +59,7 @@ NO_TIME = timedelta(0)
 OVER = {Phase.MET, Phase.ENDED}
 TESTS = Path(__file__).resolve().parent.parent
 
-ORDER_FORMS = (
-    DESK_FILE.replace('channels = ["slack:C0ACME"]', f'channels = ["slack:C0ACME"]{HOLDING}')
-    + """
-[[accounts]]
-id = "bolt"
-name = "Bolt AG"
-plan = "gold"
-channels = ["slack:C0BOLT"]
-"""
-)
+ORDER_FORMS = MAY_HOLD + account("bolt", "Bolt AG", tam=None, channel="slack:C0BOLT")
 """Acme's order form sets 2 hours for S2 and grants holding; Bolt has the plan and no more."""
 BOLT = Place("slack", "C0BOLT")
 FRIDAY = "2026-03-20T15:30:00Z"
