@@ -5,12 +5,14 @@ It steps from wake-up to wake-up as the real loops do: `await desk.fast_forward(
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from bot.address import Actor, MessageRef, Place, UserRef
 from bot.bell import Bell
@@ -321,6 +323,26 @@ class DeskInMemory:
         return f"envelope-{next(self._envelopes)}"
 
 
+def directory_of(folder: Path, desk_file: str = DESK_FILE) -> Directory:
+    """Who is who by a desk file, which it writes into the folder."""
+    path = folder / "frontline.toml"
+    path.write_text(desk_file, encoding="utf-8")
+    return Directory(load_desk(path))
+
+
+@asynccontextmanager
+async def running(*loops: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Loops of the desk beside what a test does. None of them ends by itself."""
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    try:
+        yield
+        assert [task for task in tasks if task.done()] == []
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def open_desk(
     tmp_path: Path,
     at: str,
@@ -329,13 +351,11 @@ async def open_desk(
     platforms: Sequence[str] = ("slack",),
 ) -> DeskInMemory:
     """A desk that stands at `at`, with the sample desk file."""
-    path = tmp_path / "frontline.toml"
-    path.write_text(desk_file, encoding="utf-8")
     clock = HeldClock(at)
     chats = [FakeChat(name) for name in platforms]
     by_name: dict[str, ChatPlatform] = {chat.name: chat for chat in chats}
     records = store or MemoryStore()
-    desk = Desk(records, clock, Directory(load_desk(path)), by_name)
+    desk = Desk(records, clock, directory_of(tmp_path, desk_file), by_name)
     await desk.directory.refresh(desk.platforms)
     return DeskInMemory(desk, records, clock, *chats)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -14,12 +13,19 @@ from bot import ticker
 from bot.bell import Bell
 from bot.courier import Courier
 from bot.desk.core import Desk
-from bot.directory import Directory
 from bot.ports import ChatPlatform, Message, NotNow, Priority
-from bot.settings import load_desk
 from bot.views import Notice
 from sla_core.events import Breached, Warned
-from tests.harness import ALICE, DESK_FILE, S2, TRIAGE, DeskInMemory, FakeChat, HeldClock
+from tests.harness import (
+    ALICE,
+    S2,
+    TRIAGE,
+    DeskInMemory,
+    FakeChat,
+    HeldClock,
+    directory_of,
+    running,
+)
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
 from tests.virtual_time import VirtualClock, in_virtual_time, time_passes
@@ -30,11 +36,9 @@ HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 @asynccontextmanager
 async def living(tmp_path: Path) -> AsyncIterator[tuple[Desk, VirtualClock, str]]:
     """A desk with its loops and one ticket, whose first response is due in four hours."""
-    path = tmp_path / "frontline.toml"
-    path.write_text(DESK_FILE, encoding="utf-8")
     clock, store, chat = VirtualClock(FRIDAY_AFTERNOON), MemoryStore(), FakeChat()
     platforms: dict[str, ChatPlatform] = {"slack": chat}
-    desk = Desk(store, clock, Directory(load_desk(path)), platforms)
+    desk = Desk(store, clock, directory_of(tmp_path), platforms)
     ticking, sending = Bell(), Bell()
 
     def rung() -> None:
@@ -43,14 +47,9 @@ async def living(tmp_path: Path) -> AsyncIterator[tuple[Desk, VirtualClock, str]
 
     store.on_change = rung
     courier = Courier(desk, store, clock, sending)
-    loops = [asyncio.create_task(ticker.run(desk, ticking)), asyncio.create_task(courier.run())]
     opener = DeskInMemory(desk, store, HeldClock(FRIDAY_AFTERNOON), chat)
-    try:
+    async with running(ticker.run(desk, ticking), courier.run()):
         yield desk, clock, await opener.submits(ALICE, "Bills are slow", S2)
-    finally:
-        for loop in loops:
-            loop.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
 
 
 async def breaches(desk: Desk, key: str) -> list[Breached]:

@@ -13,11 +13,9 @@ from bot.address import MessageRef, Place, UserRef
 from bot.bell import Bell
 from bot.courier import Courier
 from bot.desk.core import Desk
-from bot.directory import Directory
 from bot.ports import Change, Message, Priority
-from bot.settings import load_desk
 from bot.views import Notice, View
-from tests.harness import DESK_FILE, FakeChat, HeldClock
+from tests.harness import FakeChat, HeldClock, directory_of
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.sql.samples import opened
 from tests.waiting import turns
@@ -43,8 +41,6 @@ async def test_two_processes_deliver_side_by_side(
     """Complaint 36: a scheduler and two processes, and every notice came twice."""
     file = f"sqlite:///{tmp_path / 'frontline.db'}"
     url = file if database == "sqlite" else str(request.getfixturevalue("postgres_url"))
-    path = tmp_path / "frontline.toml"
-    path.write_text(DESK_FILE, encoding="utf-8")
     chat, clock = Yielding(), HeldClock(FRIDAY_AFTERNOON)
     said = tuple(
         Message(f"{place}/{n}", "ACME-1", place, Notice((str(n),)), Priority.STATE)
@@ -56,7 +52,7 @@ async def test_two_processes_deliver_side_by_side(
         await stores[0].open("e", "acme", lambda number: Change("ACME-1", 0, (opened(),), None, said))
         couriers = []
         for store in stores:
-            desk = Desk(store, clock, Directory(load_desk(path)), {"slack": chat})
+            desk = Desk(store, clock, directory_of(tmp_path), {"slack": chat})
             couriers.append(Courier(desk, store, clock, Bell()))
         while any(await asyncio.gather(*(courier.deliver() for courier in couriers))):
             pass

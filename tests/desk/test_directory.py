@@ -9,19 +9,24 @@ import pytest
 from bot.address import Actor, Place, UserRef
 from bot.directory import Directory
 from bot.ports import NotNow
-from bot.settings import load_desk
-from tests.harness import ACME, BOB, DANA, DESK_FILE, EVE, SILVER, TEAM, TRIAGE, FakeChat, person
+from tests.harness import (
+    ACME,
+    BOB,
+    DANA,
+    DESK_FILE,
+    EVE,
+    SILVER,
+    TEAM,
+    TRIAGE,
+    FakeChat,
+    directory_of,
+    person,
+)
 
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Directory:
-    return made(tmp_path, DESK_FILE)
-
-
-def made(tmp_path: Path, text: str) -> Directory:
-    path = tmp_path / "frontline.toml"
-    path.write_text(text, encoding="utf-8")
-    return Directory(load_desk(path))
+    return directory_of(tmp_path)
 
 
 def test_listed_people_and_people_in_a_rota_are_agents(directory: Directory) -> None:
@@ -109,14 +114,14 @@ def test_who_is_told_is_the_tam_where_the_plan_has_one(directory: Directory, tmp
 
     assert told(directory, "acme") == ["U0DANA"]
     assert told(directory, "silverline") == ["U0MIA"]
-    named = made(tmp_path, DESK_FILE.replace('plan = "silver"', 'plan = "silver"\ntam = "dana"'))
+    named = directory_of(tmp_path, DESK_FILE.replace('plan = "silver"', 'plan = "silver"\ntam = "dana"'))
     assert named.tam(named.settings.accounts["silverline"]) is None
     assert told(named, "silverline") == ["U0MIA"]
 
 
 def test_leadership_is_told_where_no_chat_reaches_the_tam(tmp_path: Path) -> None:
     elsewhere = DESK_FILE.replace('slack = "U0DANA"', 'teams = "00000000-0000-0000-0000-000000000002"')
-    directory = made(tmp_path, elsewhere)
+    directory = directory_of(tmp_path, elsewhere)
     told = directory.alerted(directory.settings.accounts["acme"], "slack")
     assert [person.name for person, _ in told] == ["Mia"]
 

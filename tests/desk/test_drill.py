@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,13 +17,22 @@ from bot.bell import Bell
 from bot.clock import parse_instant
 from bot.courier import Courier
 from bot.desk.core import Desk
-from bot.directory import Directory
 from bot.doctor import Finding, Health, of_database
 from bot.drill import Drill
 from bot.ports import CannotEdit, Never, NotNow, Priority
-from bot.settings import load_desk
 from bot.views import View
-from tests.harness import ALICE, BOB, DESK_FILE, S2, TRIAGE, DeskInMemory, FakeChat, HeldClock, open_desk
+from tests.harness import (
+    ALICE,
+    BOB,
+    S2,
+    TRIAGE,
+    DeskInMemory,
+    FakeChat,
+    HeldClock,
+    directory_of,
+    open_desk,
+    running,
+)
 from tests.memory_store import MemoryStore
 from tests.virtual_time import VirtualClock, in_virtual_time, time_passes
 
@@ -66,20 +74,14 @@ class Life:
 
     @asynccontextmanager
     async def running(self, replicas: int = 1) -> AsyncIterator[None]:
-        tasks = []
+        loops = []
         for _ in range(replicas):
             bell = Bell()
-            courier = Courier(self.desk, self.store, self.clock, bell)
-            tasks.append(asyncio.create_task(courier.run()))
-            tasks.append(asyncio.create_task(Drill(self.desk, NINE, self.clock).run()))
+            loops.append(Courier(self.desk, self.store, self.clock, bell).run())
+            loops.append(Drill(self.desk, NINE, self.clock).run())
             self.store.on_change = bell.ring
-        try:
+        async with running(*loops):
             yield
-            assert [task for task in tasks if task.done()] == []
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def until(self, instant: str) -> None:
         await self.clock.sleep_until(parse_instant(instant))
@@ -90,10 +92,8 @@ class Life:
 
 
 async def a_life(tmp_path: Path) -> Life:
-    path = tmp_path / "frontline.toml"
-    path.write_text(DESK_FILE, encoding="utf-8")
     clock, store, chat = VirtualClock(FRIDAY_EVENING, longest_sleep=A_WHILE), MemoryStore(), Refusing()
-    desk = Desk(store, clock, Directory(load_desk(path)), {"slack": chat}, store)
+    desk = Desk(store, clock, directory_of(tmp_path), {"slack": chat}, store)
     opener = DeskInMemory(desk, store, HeldClock(FRIDAY_EVENING), chat)
     return Life(desk, store, chat, clock, await opener.submits(ALICE, "Bills are slow", S2))
 

@@ -11,13 +11,11 @@ from bot.auditor import Auditor
 from bot.bell import Bell
 from bot.clock import real_now
 from bot.courier import Courier
-from bot.directory import Directory
 from bot.drill import Drill
 from bot.ports import NotNow
-from bot.settings import load_desk
 from sla_core.events import Opened
 from tests.desk.test_drill import DAY, DUE, FRIDAY_EVENING, NINE, TEST, a_life
-from tests.harness import ALICE, DESK_FILE, S2, TRIAGE, HeldClock, open_desk
+from tests.harness import ALICE, DESK_FILE, S2, TRIAGE, HeldClock, directory_of, open_desk
 from tests.memory_store import MemoryStore
 from tests.virtual_time import in_virtual_time, time_passes
 
@@ -106,9 +104,7 @@ async def test_a_note_that_makes_no_sense_is_passed_over(tmp_path: Path) -> None
 async def test_one_for_a_triage_that_was_given_up_is_dropped(tmp_path: Path) -> None:
     life = await a_life(tmp_path)
     await Drill(life.desk, NINE, life.clock).page(DUE)
-    path = tmp_path / "frontline.toml"
-    path.write_text(DESK_FILE.replace("C0TRIAGE", "C0BETTER"), encoding="utf-8")
-    life.desk.directory = Directory(load_desk(path))
+    life.desk.directory = directory_of(tmp_path, DESK_FILE.replace("C0TRIAGE", "C0BETTER"))
     life.chat.refuses = TRIAGE
     courier = Courier(life.desk, life.store, life.clock, Bell())
     await courier.deliver()

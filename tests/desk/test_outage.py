@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,11 +15,9 @@ from bot.address import MessageRef, Place, UserRef
 from bot.bell import Bell
 from bot.courier import Courier
 from bot.desk.core import Desk
-from bot.directory import Directory
 from bot.ports import Cost, Message, NotNow, Priority
-from bot.settings import load_desk
 from bot.views import Notice, View
-from tests.harness import DESK_FILE, FakeChat, Said
+from tests.harness import FakeChat, Said, directory_of, running
 from tests.memory_store import MemoryStore
 from tests.virtual_time import VirtualClock, in_virtual_time, simulated, time_passes
 
@@ -89,17 +86,10 @@ async def delivering(
     tmp_path: Path, chat: Platform, seed: int = 1
 ) -> AsyncIterator[tuple[MemoryStore, Bell]]:
     """The courier's own loop over a store that we fill by hand."""
-    path = tmp_path / "frontline.toml"
-    path.write_text(DESK_FILE, encoding="utf-8")
     store, bell = MemoryStore(), Bell()
-    desk = Desk(store, chat.clock, Directory(load_desk(path)), {"slack": chat})
-    running = asyncio.create_task(Courier(desk, store, chat.clock, bell, Random(seed)).run())
-    try:
+    desk = Desk(store, chat.clock, directory_of(tmp_path), {"slack": chat})
+    async with running(Courier(desk, store, chat.clock, bell, Random(seed)).run()):
         yield store, bell
-        assert not running.done(), running.exception()
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
 
 
 def place(number: int) -> Place:

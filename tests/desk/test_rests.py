@@ -12,14 +12,12 @@ from bot.address import Place
 from bot.bell import Bell
 from bot.courier import Courier
 from bot.desk.core import Desk
-from bot.directory import Directory
 from bot.ports import Away, Message, Outgoing, Priority
 from bot.rests import LONGEST, Rests
-from bot.settings import load_desk
 from bot.sweeper import Sweeper
 from bot.views import Notice
 from tests.desk.test_outage import START, Platform, place
-from tests.harness import DESK_FILE, HeldClock
+from tests.harness import HeldClock, directory_of
 from tests.memory_store import MemoryStore
 from tests.virtual_time import in_virtual_time, time_passes
 
@@ -49,9 +47,7 @@ def says(store: MemoryStore, bell: Bell, key: str, to: Place, priority: Priority
 
 
 def a_courier(tmp_path: Path, chat: Platform, store: MemoryStore, bell: Bell) -> Courier:
-    path = tmp_path / "frontline.toml"
-    path.write_text(DESK_FILE, encoding="utf-8")
-    desk = Desk(store, chat.clock, Directory(load_desk(path)), {"slack": chat})
+    desk = Desk(store, chat.clock, directory_of(tmp_path), {"slack": chat})
     return Courier(desk, store, chat.clock, bell)
 
 
@@ -110,9 +106,7 @@ async def test_a_store_that_fails_every_lane_is_for_the_keeper_to_see(tmp_path: 
 async def test_replicas_leave_it_alone_as_well(tmp_path: Path) -> None:
     """Its bell rings when a lane has spoken: without a rest it would be offered again at once, for ever."""
     clock, store, bell, offered = HeldClock(START), Ailing(), Bell(), list[str]()
-    path = tmp_path / "frontline.toml"
-    path.write_text(DESK_FILE, encoding="utf-8")
-    desk = Desk(store, clock, Directory(load_desk(path)))
+    desk = Desk(store, clock, directory_of(tmp_path))
 
     class Crew:
         async def offer(self, lanes: list[str]) -> None:

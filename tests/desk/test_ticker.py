@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +13,7 @@ from bot.bell import Bell
 from bot.desk.core import Desk
 from bot.ports import Change
 from sla_core.events import Breached, Event
-from tests.harness import ALICE, S1, S2, DeskInMemory, open_desk
+from tests.harness import ALICE, S1, S2, DeskInMemory, open_desk, running
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore, Ticket
 from tests.virtual_time import VirtualClock, in_virtual_time, time_passes
@@ -79,17 +76,6 @@ async def test_a_history_that_cannot_be_read_holds_up_no_other(
         assert await store.due(desk.clock.at, 9) == bad
 
 
-@asynccontextmanager
-async def ticking(desk: Desk, bell: Bell) -> AsyncIterator[None]:
-    running = asyncio.create_task(ticker.run(desk, bell))
-    try:
-        yield
-        assert not running.done()
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-
-
 async def one_bad_one_good(
     tmp_path: Path, poisoned: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> tuple[DeskInMemory, Ticket]:
@@ -113,7 +99,7 @@ async def test_while_one_cannot_be_woken_a_ring_is_heard(
 ) -> None:
     desk, good = await one_bad_one_good(tmp_path, poisoned, monkeypatch)
     bell = Bell()
-    async with ticking(desk.desk, bell):
+    async with running(ticker.run(desk.desk, bell)):
         await time_passes(0.4 * ticker.LOOK_AFTER.total_seconds())
         good.wake_at = desk.clock.at
         await time_passes(0.4 * ticker.LOOK_AFTER.total_seconds())
@@ -130,7 +116,7 @@ async def test_while_one_cannot_be_woken_the_next_is_in_time(
 ) -> None:
     """Its own wake-up is the earliest of all, and past: it must not hide when the next one is."""
     desk, good = await one_bad_one_good(tmp_path, poisoned, monkeypatch)
-    async with ticking(desk.desk, Bell()):
+    async with running(ticker.run(desk.desk, Bell())):
         await time_passes(0.5 * ticker.RETRY_AFTER.total_seconds())
         good.wake_at = desk.clock.at
         await time_passes(ticker.LOOK_AFTER.total_seconds())
@@ -144,7 +130,7 @@ async def test_the_loop_sleeps_until_the_earliest_wake_and_hears_of_an_earlier_o
     store.on_change = bell.ring
     desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
     desk.desk.clock = clock = VirtualClock(FRIDAY_AFTERNOON)
-    async with ticking(desk.desk, bell):
+    async with running(ticker.run(desk.desk, bell)):
         slow = store.by_key[await desk.submits(ALICE, "Bills are slow", S2)]
         fast = store.by_key[await desk.submits(ALICE, "All is down", S1)]
         await clock.sleep_until(clock.start + timedelta(hours=1, seconds=1))

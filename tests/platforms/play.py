@@ -13,12 +13,10 @@ from bot.bell import Bell
 from bot.courier import Courier
 from bot.desk.core import Desk
 from bot.desk.routes import dispatch
-from bot.directory import Directory
 from bot.ports import Card
-from bot.settings import load_desk
 from bot.ticker import tick
 from bot.views import Audience
-from tests.harness import HeldClock
+from tests.harness import HeldClock, directory_of
 from tests.memory_store import MemoryStore
 from tests.platforms.on_console import OnConsole
 from tests.platforms.shown import Answers, House, Shown
@@ -115,10 +113,8 @@ async def play(
     folder: Path, file: str, clock: HeldClock, store: MemoryStore, houses: Sequence[House]
 ) -> Play:
     """The first house is the customers', the last the agents'."""
-    path = folder / "frontline.toml"
-    path.write_text(file, encoding="utf-8")
     platforms = {house.ours.name: house.ours for house in houses}
-    desk = Desk(store, clock, Directory(load_desk(path)), platforms)
+    desk = Desk(store, clock, directory_of(folder, file), platforms)
     assert await desk.directory.refresh(platforms) == []
     made = Play(desk, clock, store, houses[0], houses[-1], copy(clock))
     for house in houses:
