@@ -19,7 +19,7 @@ settings.register_profile(
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("soak", settings.get_profile("quick"), max_examples=1000, derandomize=False)
+settings.register_profile("soak", settings.get_profile("quick"), max_examples=500, derandomize=False)
 settings.load_profile("quick")
 
 # The default draws each exception with its local variables in a frame: a second of work a time.
