@@ -38,6 +38,7 @@ from bot.voice import alert_buttons
 from sla_core.catalog.load import load, vendors
 from sla_core.events import Opened
 from sla_core.policy import Policy
+from tests.desk_file import account, desk_file
 from tools.parity_doors import doors
 from tools.parity_filling import filling
 
@@ -60,24 +61,7 @@ WHO = {
     routes.RECIPIENT: "who got the message",
 }
 FORMS_OPEN = "not needed: a form can be shown at once"
-DESK_FILE = """
-vendor = "{vendor}"
-[slack]
-triage = "C0TRIAGE"
-agents = ["U0BOB"]
-[[people]]
-id = "bob"
-name = "Bob"
-slack = "U0BOB"
-[[accounts]]
-id = "acme"
-name = "Acme GmbH"
-plan = "{plan}"
-channels = ["slack:C0ACME"]
-[accounts.order_form]
-cites = "a sample"
-hold = true
-"""
+ORDER_FORM = 'cites = "a sample"\nhold = true'
 
 
 @dataclass
@@ -225,7 +209,8 @@ def _samples(vendor: str, store: Store, actions: dict[tuple[str, str], Action]) 
     plan = next(plan.id for plan in load(vendor)[-1].plans.values() if plan.chat)
     with TemporaryDirectory(prefix="frontline-") as folder:
         file = Path(folder) / "frontline.toml"
-        file.write_text(DESK_FILE.format(vendor=vendor, plan=plan), encoding="utf-8")
+        acme = account(plan=plan, tam=None, order_form=ORDER_FORM)
+        file.write_text(desk_file(vendor, rotas={}, people=["bob"], accounts=[acme]), encoding="utf-8")
         settings = load_desk(file)
     desk = Desk(store, Noon(), Directory(settings))
     return Samples(desk, settings.policies[-1], plan, actions)

@@ -11,6 +11,7 @@ from bot.exchange import Ask, HomeOpened, Show
 from bot.forms import Form
 from bot.views import Audience, View
 from sla_core.catalog.load import load
+from tests.desk_file import account, desk_file
 from tests.harness import ACME, ALICE, BOB, DANA, HOLDING, DeskInMemory, form_of, open_desk
 
 FRIDAY = "2026-03-20T16:30:00+01:00"
@@ -30,18 +31,14 @@ class Scene:
     board: bool = False
 
 
-def desk_file(vendor: str, plan: str) -> str:
+def written(vendor: str, plan: str, order_form: str = "") -> str:
     policy = load(vendor)[-1]
-    rotas = "\n".join(f'{step.role} = ["bob"]' for step in policy.steps)
-    tam = 'tam = "dana"' if policy.plans[plan].tam else ""
-    people = "".join(
-        f'[[people]]\nid = "{name.lower()}"\nname = "{name}"\nslack = "U0{name.upper()}"\n'
-        for name in ("Bob", "Dana")
-    )
-    return (
-        f'vendor = "{vendor}"\n[slack]\ntriage = "C0TRIAGE"\nagents = ["U0BOB"]\n[rotas]\n{rotas}\n{people}'
-        f'[[accounts]]\nid = "acme"\nname = "Acme GmbH"\nplan = "{plan}"\n{tam}\n'
-        'channels = ["slack:C0ACME"]\n'
+    tam = "dana" if policy.plans[plan].tam else None
+    return desk_file(
+        vendor,
+        rotas={step.role: ["bob"] for step in policy.steps},
+        people=["bob", "dana"],
+        accounts=[account(plan=plan, tam=tam, order_form=order_form)],
     )
 
 
@@ -58,7 +55,7 @@ async def play(folder: Path) -> dict[str, Scene]:
 
 
 async def _m3ter(folder: Path) -> dict[str, Scene]:
-    desk = await open_desk(folder, FRIDAY, desk_file("m3ter", "gold") + HOLDING.replace("2h", "4h"))
+    desk = await open_desk(folder, FRIDAY, written("m3ter", "gold", HOLDING.replace("2h", "4h")))
     policy = desk.desk.directory.policy_on(desk.clock.now().date())
     found = {"get-help": _scene(desk, ACCOUNT, get_help(policy))}
     form = await desk.asks_for_help(ALICE)
@@ -97,7 +94,7 @@ async def _m3ter(folder: Path) -> dict[str, Scene]:
 
 
 async def _emergency(folder: Path, vendor: str, plan: str, severity: str, summary: str) -> dict[str, Scene]:
-    desk = await open_desk(folder, FRIDAY, desk_file(vendor, plan))
+    desk = await open_desk(folder, FRIDAY, written(vendor, plan))
     example = load(vendor)[-1].triage.example(severity) or {}
     key = await desk.submits(ALICE, summary, {name: given[0] for name, given in example.items() if given})
     return {
