@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 import structlog
+from slack_bolt.async_app import AsyncAck
+from slack_bolt.response import BoltResponse
 
 from adapters.slack import doors, modals
-from adapters.slack.ack import OK, Ack, acknowledged
 from adapters.slack.blocks import page
 from adapters.slack.filling import Refills
 from adapters.slack.home import home
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 SORRY = "That did not work on our side, nothing was changed; please try again."
 TOO_LATE = "Slack could not open the form in time; please try again."
 NEEDS_BUTTON = "That needs a form; please use a button or the command."
+REDELIVER = 503
+"""The status that makes Slack deliver an event again."""
 TRIGGER_LIFE = 2.3
 """Seconds we give Slack to open a form; the trigger dies after 3, and so does the person's request."""
 
@@ -51,19 +54,19 @@ class Answers:
         while self._replies:
             await asyncio.gather(*self._replies, return_exceptions=True)
 
-    async def to_command(self, slash: Slash, answer: Answer) -> Ack:
+    async def to_command(self, ack: AsyncAck, slash: Slash, answer: Answer) -> BoltResponse:
         match answer:
             case Show(view):
-                return acknowledged(self._private(view))
+                return await ack(self._private(view))
             case Ask():
                 late = await self._open(slash.trigger_id, answer)
-                return acknowledged(self._private(late) if late else OK)
+                return await (ack(self._private(late)) if late else ack())
             case Done():
-                return acknowledged()
+                return await ack()
             case _:
                 assert_never(answer)
 
-    async def to_press(self, pressed: Pressed, answer: Answer) -> Ack:
+    async def to_press(self, ack: AsyncAck, pressed: Pressed, answer: Answer) -> BoltResponse:
         match answer:
             case Show(view):
                 self._later(self._reply(pressed, view))
@@ -74,33 +77,31 @@ class Answers:
                 pass
             case _:
                 assert_never(answer)
-        return acknowledged()
+        return await ack()
 
-    def to_submission(self, submitted: Submitted, answer: Answer) -> Ack:
+    async def to_submission(self, ack: AsyncAck, submitted: Submitted, answer: Answer) -> BoltResponse:
         match answer:
             case Show(view):
-                return acknowledged(self._shown_in_place(view))
+                return await ack(response_action="update", view=self._alone(view))
             case Ask(form):
                 found = modals.errors(submitted.view, form.errors)
                 if found and modals.same_inputs(submitted.view, form):
-                    return acknowledged({"response_action": "errors", "errors": found})
-                return acknowledged({"response_action": "update", "view": self._modal(form)})
+                    return await ack(response_action="errors", errors=found)
+                return await ack(response_action="update", view=self._modal(form))
             case Done():
-                return acknowledged({"response_action": "clear"})
+                return await ack(response_action="clear")
             case _:
                 assert_never(answer)
 
-    def to_filling(self, filled: Filled, answer: Answer) -> Ack:
+    def to_filling(self, filled: Filled, answer: Answer) -> None:
         """The form anew; there is no place in an open form to say anything else."""
         if isinstance(answer, Ask):
             self._later(self._refills.show(filled, self._modal(answer.form)))
-        return acknowledged()
 
-    async def to_shortcut(self, act: Command, trigger: str, answer: Answer) -> Ack:
+    async def to_shortcut(self, ack: AsyncAck, act: Command, trigger: str, answer: Answer) -> BoltResponse:
         match answer:
             case Show(view):
-                shown = modals.closing("Frontline", page(view, self._pen).blocks)
-                if await self._shown(trigger, shown) is not None:
+                if await self._shown(trigger, self._alone(view)) is not None:
                     self._later(self._whisper(act, view))
             case Ask():
                 if late := await self._open(trigger, answer):
@@ -109,19 +110,19 @@ class Answers:
                 pass
             case _:
                 assert_never(answer)
-        return acknowledged()
+        return await ack()
 
-    async def to_event(self, act: Inbound, answer: Answer, *, again: bool = False) -> Ack:
+    async def to_event(self, ack: AsyncAck, act: Inbound, answer: Answer, *, again: bool) -> BoltResponse:
         """`again`: an earlier delivery of it may have been answered."""
         match answer:
-            case Show(view) if isinstance(act, HomeOpened):
-                self._later(self._publish(act, view))
+            case Show() if isinstance(act, HomeOpened):
+                self.to_home(act, answer)
             case Show(view):
                 self._later(self._whisper(act, view))
             case Ask(_, instead) if instead is not None and isinstance(act, Command | Posted):
                 try:
                     if not await self._offers.made(act, instead, again):
-                        return acknowledged(status=503)
+                        return BoltResponse(status=REDELIVER)
                 except Refused as refusal:
                     log.error("offer refused", why=str(refusal), details=refusal.details)
                     self._later(self._whisper(act, instead))
@@ -132,23 +133,27 @@ class Answers:
                 pass
             case _:
                 assert_never(answer)
-        return acknowledged()
+        return await ack()
 
-    def sorry_for_command(self) -> Ack:
-        return acknowledged(self._private(told(SORRY)))
+    def to_home(self, act: HomeOpened, answer: Answer) -> None:
+        if isinstance(answer, Show):
+            self._later(self._publish(act, answer.view))
 
-    def sorry_for_press(self, pressed: Pressed) -> Ack:
+    async def sorry_for_command(self, ack: AsyncAck) -> BoltResponse:
+        return await ack(self._private(told(SORRY)))
+
+    async def sorry_for_press(self, ack: AsyncAck, pressed: Pressed) -> BoltResponse:
         self._later(self._reply(pressed, told(SORRY)))
-        return acknowledged()
+        return await ack()
 
-    def sorry_for_submission(self, submitted: Submitted) -> Ack:
+    async def sorry_for_submission(self, ack: AsyncAck, submitted: Submitted) -> BoltResponse:
         if found := modals.errors(submitted.view, {"": SORRY}):
-            return acknowledged({"response_action": "errors", "errors": found})
-        return acknowledged(self._shown_in_place(told(SORRY)))
+            return await ack(response_action="errors", errors=found)
+        return await ack(response_action="update", view=self._alone(told(SORRY)))
 
-    def sorry_for_shortcut(self, act: Command) -> Ack:
+    async def sorry_for_shortcut(self, ack: AsyncAck, act: Command) -> BoltResponse:
         self._later(self._whisper(act, told(SORRY)))
-        return acknowledged()
+        return await ack()
 
     async def _open(self, trigger: str, ask: Ask) -> View | None:
         """What to say where the form could not be opened, with the buttons that lead on without it."""
@@ -181,9 +186,9 @@ class Answers:
         drawn = page(view, self._pen)
         return {"response_type": "ephemeral", "text": drawn.text, "blocks": drawn.blocks}
 
-    def _shown_in_place(self, view: View) -> Json:
-        blocks = page(view, self._pen).blocks
-        return {"response_action": "update", "view": modals.closing("Frontline", blocks)}
+    def _alone(self, view: View) -> Json:
+        """As a modal without a form."""
+        return modals.closing("Frontline", page(view, self._pen).blocks)
 
     async def _reply(self, pressed: Pressed, view: View) -> None:
         container = pressed.container
@@ -203,7 +208,7 @@ class Answers:
     async def _above_home(self, pressed: Pressed, view: View) -> None:
         """In a modal; where its trigger is used up, in the direct conversation."""
         try:
-            shown = modals.closing("Frontline", page(view, self._pen).blocks)
+            shown = self._alone(view)
             await self._api.ask("views.open", {"trigger_id": pressed.trigger_id, "view": shown})
         except Refused:
             drawn = page(view, self._pen)

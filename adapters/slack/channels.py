@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from adapters.slack.inbound import Reader, place
 from adapters.slack.payloads import Id, read
+from adapters.slack.reader import Reader, place
 from bot.exchange import ChannelTurned, Turn
 
 

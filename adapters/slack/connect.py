@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, tzinfo
-
-from aiohttp import web
 
 from adapters.slack import rates
 from adapters.slack.answers import Answers
 from adapters.slack.blocks import page
 from adapters.slack.examine import examine
-from adapters.slack.inbound import Identity, place
+from adapters.slack.inbound.app import Door, Handler, bolt_app
+from adapters.slack.inbound.listeners import Listeners
 from adapters.slack.marks import CLOCKS_DIFFER, metadata
 from adapters.slack.offices import Offices, Sharing
-from adapters.slack.requests import Requests
+from adapters.slack.reader import Identity, place
 from adapters.slack.socket import Socket
 from adapters.slack.text import UTC_ZONE, Pen
 from adapters.slack.web_api import SlackFault, WebApi
@@ -25,8 +24,6 @@ from bot.exchange import Dispatch
 from bot.ports import Clock, Cost, Never, NotNow, Priority
 from bot.settings import DeskSettings
 from bot.views import View
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 API_URL = "https://slack.com/api/"
 _PAGE = 200
@@ -112,12 +109,13 @@ class Slack:
 
     def routes(self, dispatch: Dispatch) -> list[tuple[str, str, Handler]]:
         """Method, path and handler of everything Slack sends us; over a socket we listen from now on."""
-        requests = Requests(secret=self._secret, workspaces=self._workspaces, nowhere=self._nowhere)
+        listeners = Listeners(dispatch, self._workspaces, self._nowhere)
+        door = Door(bolt_app(listeners, self._workspaces, self._tokenless.url))
         routes = self._offices.routes() if self._offices else []
         if self._socket:
-            self._socket.listen(requests.over_socket(dispatch))
+            self._socket.listen(door.over_socket)
         else:
-            routes.append(("POST", "/slack/events", requests.handler(dispatch)))
+            routes.append(("POST", "/slack/events", door.over_http(self._secret)))
         return routes
 
     async def post(

@@ -9,9 +9,9 @@ from typing import Any
 
 import structlog
 
-from adapters.slack.inbound import SPOKEN, Reader, called, direct, place, team_of
 from adapters.slack.names import PATIENCE
 from adapters.slack.payloads import Delivery, ReactedDelivery, Shortcut, Written, read
+from adapters.slack.reader import SPOKEN, Reader, called, direct, place, team_of
 from adapters.slack.text import clean
 from adapters.slack.web_api import Refused, Unheard, WebApi
 from bot.address import MessageRef

@@ -8,8 +8,8 @@ from typing import Any
 from adapters.slack import channels
 from adapters.slack.doors import mentioned, reacted
 from adapters.slack.home import looked
-from adapters.slack.inbound import Reader
 from adapters.slack.messages import said
+from adapters.slack.reader import Reader
 from bot.exchange import Inbound
 
 Body = Mapping[str, Any]

@@ -9,9 +9,9 @@ from typing import Any
 
 import structlog
 
-from adapters.slack.inbound import attached
 from adapters.slack.payloads import Delivery, Malformed, Uploaded, read
 from adapters.slack.payloads import File as Named
+from adapters.slack.reader import attached
 from adapters.slack.web_api import Refused, Unheard, WebApi
 from bot.exchange import File, Inbound, Posted
 

@@ -9,9 +9,9 @@ import structlog
 
 from adapters.slack.blocks import page
 from adapters.slack.board import MOST_IN_HOME, MOST_TEXT_IN_HOME, board_blocks
-from adapters.slack.inbound import Reader, direct
 from adapters.slack.paper import Json, stamped
 from adapters.slack.payloads import LookedDelivery, read
+from adapters.slack.reader import Reader, direct
 from adapters.slack.text import Pen
 from bot.address import Actor, Place, UserRef
 from bot.exchange import HomeOpened, Press

@@ -10,8 +10,8 @@ import structlog
 
 from adapters.slack.atlas import Atlas
 from adapters.slack.blocks import page
-from adapters.slack.inbound import Identity
 from adapters.slack.installs import Installation, Installations
+from adapters.slack.reader import Identity
 from adapters.slack.renewal import Renewal
 from adapters.slack.text import Pen
 from adapters.slack.web_api import Refused, Unheard, WebApi

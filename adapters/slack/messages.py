@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from adapters.slack.inbound import SPOKEN, Reader, place
 from adapters.slack.payloads import Delivery, Id, Plain, Profile, read
+from adapters.slack.reader import SPOKEN, Reader, place
 from bot.address import MessageRef
 from bot.exchange import Posted, Revised
 

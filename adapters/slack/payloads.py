@@ -28,6 +28,11 @@ def read(kind: type[Payload], body: object) -> Payload:
         ) from None
 
 
+def plain(value: object) -> str:
+    """An id as Slack writes it; empty if this is none."""
+    return value if isinstance(value, str) and value.isascii() and value.isprintable() else ""
+
+
 class _Payload(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 

@@ -12,13 +12,13 @@ from typing import Any
 import aiohttp
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
+from slack_bolt.response import BoltResponse
 
-from adapters.slack.ack import Ack, payload
 from adapters.slack.web_api import Refused, SlackFault, Unheard, WebApi, is_here
 
 log = structlog.get_logger(__name__)
 
-Hear = Callable[[dict[str, Any], Mapping[str, str]], Awaitable[Ack]]
+Hear = Callable[[dict[str, Any], Mapping[str, str]], Awaitable[BoltResponse]]
 """Takes a request's body and headers; what it answers is the acknowledgement."""
 
 HEARTBEAT = 10.0
@@ -206,7 +206,7 @@ class Socket:
             return
         said: dict[str, Any] = {"envelope_id": envelope.envelope_id}
         if envelope.accepts_response_payload and answer.status == 200 and answer.body:
-            said["payload"] = payload(answer)
+            said["payload"] = _payload(answer.body)
         # Any of our connections will do, should this one be about to end.
         lines = {socket, *self.live}
         for line in sorted(lines, key=lambda line: (line in self._leaving, line is not socket)):
@@ -249,6 +249,11 @@ def _read(message: aiohttp.WSMessage) -> _Envelope | None:
         return _Envelope.model_validate_json(message.data)
     except ValidationError:
         return None
+
+
+def _payload(body: str) -> Any:
+    """An answer as a socket carries it: always an object."""
+    return json.loads(body) if body.startswith("{") else {"text": body}
 
 
 def _cure(error: str) -> str:

@@ -11,7 +11,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.inbound import Identity
+from adapters.slack.reader import Identity
 from adapters.slack.scopes import FORM_METHODS, METHODS, SCOPES
 from bot.faults import OperatorFault
 from bot.ports import CannotEdit, Never, NotNow

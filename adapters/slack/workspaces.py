@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import structlog
 
 from adapters.slack.answers import Answers
-from adapters.slack.inbound import Identity, Reader
 from adapters.slack.names import Names
+from adapters.slack.reader import Identity, Reader
 from adapters.slack.text import Pen
 from adapters.slack.web_api import WebApi
 from bot.ports import Clock

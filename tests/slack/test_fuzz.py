@@ -13,7 +13,8 @@ import aiohttp
 import pytest
 import structlog
 
-from adapters.slack.requests import Requests
+from adapters.slack.inbound.app import Door, bolt_app
+from adapters.slack.inbound.listeners import Listeners
 from adapters.slack.socket import Socket, _read
 from bot.desk.routes import dispatch
 from bot.exchange import Answer, ChannelTurned, Inbound, Posted, Revised
@@ -181,8 +182,9 @@ class Line:
 
 async def test_envelopes_of_a_socket(tour: Tour, logged: list[str]) -> None:
     ear, ours = Ear(tour), tour.at.ours
-    requests = Requests(secret="", workspaces=ours._workspaces, nowhere=ours._nowhere)
-    hear, socket = requests.over_socket(ear), Socket("xapp-1-frontline", tour.at.slack.api_url)
+    url, listeners = tour.at.slack.api_url, Listeners(ear, ours._workspaces, ours._nowhere)
+    hear = Door(bolt_app(listeners, ours._workspaces, url)).over_socket
+    socket = Socket("xapp-1-frontline", url)
     kinds = {"command": "slash_commands"}
     chance, heard, before = Random(SEED), 0, None
     for number in range(OVER_SOCKET + len(tour.requests)):

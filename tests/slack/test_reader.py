@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from adapters.slack.inbound import Identity, Reader
+from adapters.slack.reader import Identity, Reader
 from bot.address import Actor, MessageRef, Place, UserRef
 from bot.exchange import Ask, Command, Done, File, Posted, Press, Show, Submission
 from bot.forms import ChoiceField, Form, TextField

@@ -1,0 +1,167 @@
+"""Slack's door: a few checks, then a Bolt app that sorts what Slack sends, over HTTP or a socket."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+from aiohttp import web
+from pydantic_core import from_json
+from slack_bolt.adapter.aiohttp import to_aiohttp_response
+from slack_bolt.async_app import AsyncApp, AsyncBoltContext, AsyncBoltRequest
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.error import BoltUnhandledRequestError
+from slack_bolt.response import BoltResponse
+from slack_sdk.signature import SignatureVerifier
+from yarl import URL
+
+from adapters.slack.inbound.listeners import WORKSPACE, Listeners, origin
+from adapters.slack.web_api import client
+from adapters.slack.workspaces import Workspaces
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+RETRIED = "X-Slack-Retry-Num"
+_HEARD = frozenset({"block_actions", "message_action", "shortcut", "view_closed", "view_submission"})
+"""Kinds that have a listener; one that no listener takes lacks what Slack always sends."""
+
+
+def bolt_app(listeners: Listeners, workspaces: Workspaces, url: str) -> AsyncApp:
+    """The app with its listeners. It calls nobody: answers go through our own client."""
+    # Bolt warns of what we log ourselves, and quotes whole requests.
+    logger = logging.getLogger("slack_bolt")
+    logger.setLevel(logging.ERROR)
+    app = AsyncApp(
+        name="frontline",
+        logger=logger,
+        client=client(None, url, None),
+        signing_secret="",
+        authorize=_authorization(workspaces),
+        # The answer waits for the desk. Otherwise Bolt acknowledges events before they are stored.
+        process_before_response=True,
+        # The door has checked the signature, before anything was parsed.
+        request_verification_enabled=False,
+        # Otherwise Bolt drops the news that a message of ours was deleted.
+        ignoring_self_events_enabled=False,
+        attaching_function_token_enabled=False,
+        attaching_conversation_kwargs_enabled=False,
+        raise_error_for_unhandled_request=True,
+    )
+    app.error(_failed)
+    listeners.register(app)
+    return app
+
+
+def _authorization(workspaces: Workspaces) -> Callable[[AsyncBoltContext], Awaitable[AuthorizeResult]]:
+    async def authorize(context: AsyncBoltContext) -> AuthorizeResult:
+        """Finds our workspace for the listeners.
+
+        There is a result even where we are not installed: without one Bolt answers 200 in words of its own,
+        and Slack never delivers the event again.
+        """
+        asked = origin(context)
+        try:
+            at = await workspaces.asked(asked)
+        except Exception:
+            log.exception("no telling where a request came from", team=asked.team)
+            at = None
+        context[WORKSPACE] = at
+        return AuthorizeResult(
+            enterprise_id=asked.enterprise,
+            team_id=asked.team,
+            bot_user_id=at.us.bot_user if at else None,
+            bot_id=at.us.bot_id if at else None,
+            bot_token=at.api.token if at else None,
+        )
+
+    return authorize
+
+
+async def _failed(error: Exception, body: dict[str, Any]) -> BoltResponse:
+    """What no listener takes, or what a listener cannot read."""
+    kind = body.get("type")
+    if isinstance(error, BoltUnhandledRequestError) and kind not in _HEARD:
+        log.info("slack request that nobody handles", kind=str(kind)[:80] if kind else "unknown")
+        return BoltResponse(status=200)
+    return _malformed(error)
+
+
+class Door:
+    """Everything Slack sends.
+
+    Bolt left alone answers unsigned nonsense with 400 or 500, fails on a signature that is not ASCII and on
+    JSON that is no object, and takes ten times as long to parse a form. So the door checks and parses first,
+    and hands over the parsed body in the mode that Bolt has for sockets.
+    """
+
+    def __init__(self, app: AsyncApp) -> None:
+        self._app = app
+
+    def over_http(self, secret: str) -> Handler:
+        """For requests that Slack signs with this secret."""
+        signature = SignatureVerifier(secret)
+
+        async def receive(request: web.Request) -> web.Response:
+            raw = await request.read()
+            if raw.startswith(b"ssl_check=1"):
+                return await to_aiohttp_response(await self.over_socket({"ssl_check": "1"}, {}))
+            if not _is_signed(signature, raw, request.headers):
+                return web.json_response({"error": "invalid request"}, status=401)
+            try:
+                body = _parsed(raw)
+            except (ValueError, RecursionError) as senseless:
+                return await to_aiohttp_response(_malformed(senseless))
+            # Nobody signs headers, and Bolt takes orders from some: it gets this one only.
+            retried = {RETRIED: request.headers[RETRIED]} if RETRIED in request.headers else {}
+            return await to_aiohttp_response(await self.over_socket(body, retried))
+
+        return receive
+
+    async def over_socket(self, body: dict[str, Any], headers: Mapping[str, str]) -> BoltResponse:
+        """For requests whose sender is known, such as those of a socket that we opened."""
+        try:
+            request = AsyncBoltRequest(body=body, headers={**headers}, mode="socket_mode")
+            return await self._app.async_dispatch(request)
+        except Exception as error:
+            # Bolt fails on senseless requests as it reads them, and again in its error handler.
+            return _malformed(error)
+
+
+def _is_signed(signature: SignatureVerifier, body: bytes, headers: Mapping[str, str]) -> bool:
+    """`headers` by name in any case."""
+    stamp, signed = headers.get("X-Slack-Request-Timestamp"), headers.get("X-Slack-Signature")
+    try:
+        return signature.is_valid(body, stamp or "0", signed or "")
+    except (ValueError, TypeError, OverflowError):
+        return False
+
+
+def _parsed(raw: bytes) -> dict[str, Any]:
+    """What was sent, as JSON or as a form, whose `payload` is JSON where it has one.
+
+    Raises ValueError, and RecursionError for what is nested without end.
+    """
+    text = raw.decode()
+    if not text.startswith("{"):
+        form = URL.build(path="/", query_string=text, encoded=True).query
+        if "payload" not in form:
+            return dict(form)
+        text = form["payload"]
+    try:
+        found = from_json(text)
+    except ValueError:
+        # It is the quicker one, and takes no half of an emoji, which a client that cuts a text may send.
+        found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError("no JSON object")
+    return found
+
+
+def _malformed(error: Exception) -> BoltResponse:
+    log.warning("malformed slack request", why=str(error)[:300], kind=type(error).__name__)
+    return BoltResponse(status=400, body={"error": "malformed request"}, headers={"x-slack-no-retry": "1"})
