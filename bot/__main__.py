@@ -282,7 +282,7 @@ def _connected(env: Environment, settings: DeskSettings, clock: Clock, store: De
 def _slack(settings: DeskSettings, env: Environment, clock: Clock, store: DeskStore) -> _Connected:
     from adapters.slack.connect import Slack
     from adapters.slack.offices import Sharing
-    from adapters.slack.renewal import App
+    from adapters.slack.workspaces.token_rotation import App
     from sla_core.catalog.schema import zone
 
     sharing = None

@@ -17,7 +17,7 @@ from adapters.slack.reader import Identity, place
 from adapters.slack.socket import Socket
 from adapters.slack.text import UTC_ZONE, Pen
 from adapters.slack.web_api import SlackFault, WebApi
-from adapters.slack.workspaces import OneWorkspace, Workspace, Workspaces, dresser
+from adapters.slack.workspaces.workspace import OneWorkspace, Workspace, Workspaces, dresser
 from bot.address import MessageRef, Place, UserRef
 from bot.doctor import Finding
 from bot.exchange import Dispatch

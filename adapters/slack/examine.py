@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from adapters.slack.web_api import Refused, Unheard
-from adapters.slack.workspaces import Workspace, Workspaces
+from adapters.slack.workspaces.workspace import Workspace, Workspaces
 from bot.clock import real_now
 from bot.doctor import Finding, Health, of_clock
 from bot.ports import Never, NotNow

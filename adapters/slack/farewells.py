@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from adapters.slack.payloads import read
-from adapters.slack.workspaces import Asked, Workspaces
+from adapters.slack.workspaces.workspace import Asked, Workspaces
 
 
 class _News(BaseModel):

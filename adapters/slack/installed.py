@@ -10,12 +10,12 @@ import structlog
 
 from adapters.slack.atlas import Atlas
 from adapters.slack.blocks import page
-from adapters.slack.installs import Installation, Installations
 from adapters.slack.reader import Identity
-from adapters.slack.renewal import Renewal
 from adapters.slack.text import Pen
 from adapters.slack.web_api import Refused, Unheard, WebApi
-from adapters.slack.workspaces import NOBODY, Answer, Asked, Dress, Workspace
+from adapters.slack.workspaces.installation_store import EncryptedInstallationStore, Installation
+from adapters.slack.workspaces.token_rotation import Renewal
+from adapters.slack.workspaces.workspace import NOBODY, Answer, Asked, Dress, Workspace
 from bot.ports import Never, NotNow
 from bot.views import Notice
 from sla_core.countdown import Tone
@@ -47,7 +47,7 @@ class InstalledWorkspaces:
 
     def __init__(
         self,
-        installs: Installations,
+        store: EncryptedInstallationStore,
         atlas: Atlas,
         renewal: Renewal,
         *,
@@ -55,7 +55,7 @@ class InstalledWorkspaces:
         dress: Dress,
         triage: str,
     ) -> None:
-        self._installs, self._atlas, self._renewal = installs, atlas, renewal
+        self._store, self._atlas, self._renewal = store, atlas, renewal
         self._url, self._dress, self._triage = url, dress, triage
         self._here: dict[str, Workspace] = {}
         self._gone: dict[str, str] = {}
@@ -65,7 +65,7 @@ class InstalledWorkspaces:
         self._watch: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        await self._installs.open()
+        await self._store.open()
         await self.look()
         if not self._here:
             log.warning("no workspace has installed the app yet: open /slack/install")
@@ -115,25 +115,26 @@ class InstalledWorkspaces:
         await self._atlas.spoke(about, at.id, at.us.team)
 
     async def left(self, asked: Asked, at: int) -> None:
-        id_ = asked.enterprise if asked.everywhere else asked.team
-        kept = await self._installs.find(id_)
-        if kept is None or kept.gone or kept.since > at:
-            return
-        gone = await self._installs.drop(id_)
-        if gone:
-            self._take(gone)
-            await self._tell_home(gone)
+        kept = await self._store.find(asked.installation)
+        if kept is not None and not kept.gone and kept.since <= at:
+            await self._uninstalled(asked)
 
     async def revoked(self, asked: Asked) -> None:
-        id_ = asked.enterprise if asked.everywhere else asked.team
-        found = self._here.get(id_)
+        found = self._here.get(asked.installation)
         try:
             if found:
                 await found.api.ask("auth.test", {})
         except Refused as refusal:
-            if refusal.error in _OVER and (gone := await self._installs.drop(id_)):
-                self._take(gone)
-                await self._tell_home(gone)
+            if refusal.error in _OVER:
+                await self._uninstalled(asked)
+
+    async def _uninstalled(self, asked: Asked) -> None:
+        team = None if asked.everywhere else asked.team
+        await self._store.async_delete_bot(enterprise_id=asked.enterprise, team_id=team)
+        gone = await self._store.find(asked.installation)
+        if gone:
+            self._take(gone)
+            await self._tell_home(gone)
 
     async def tell(
         self, about: str, method: str, arguments: Mapping[str, Any], home: str = ""
@@ -172,7 +173,7 @@ class InstalledWorkspaces:
 
     async def look(self) -> None:
         """Takes what is stored, by whomever, and renews the tokens that end soon. Raises SlackFault."""
-        for kept in await self._installs.all():
+        for kept in await self._store.all():
             due = not kept.gone and self._renewal.is_due(kept)
             renewed = await self._renewal.renewed(kept.id) if due else kept
             if renewed:
@@ -192,7 +193,7 @@ class InstalledWorkspaces:
     async def _stored(self, ids: tuple[str, ...]) -> Workspace | None:
         """What another process may have stored since we looked."""
         for id_ in filter(None, ids):
-            if kept := await self._installs.find(id_):
+            if kept := await self._store.find(id_):
                 self._take(kept)
                 if id_ in self._here:
                     return self._here[id_]

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from adapters.slack.atlas import Atlas
 from adapters.slack.installed import InstalledWorkspaces
-from adapters.slack.installs import Installations, SecretKeys
-from adapters.slack.oauth import Handler, Installing
-from adapters.slack.renewal import App, Renewal
 from adapters.slack.web_api import SlackFault, WebApi
-from adapters.slack.workspaces import Dress
+from adapters.slack.workspaces.installation_store import EncryptedInstallationStore, SecretKeys
+from adapters.slack.workspaces.oauth import Handler, Installing, SealedStates
+from adapters.slack.workspaces.token_rotation import App, Renewal
+from adapters.slack.workspaces.workspace import Dress
 from bot.clock import WallClock
 from bot.ports import Clock, Notebook
 
@@ -36,12 +36,13 @@ class Offices:
             raise SlackFault(f"FRONTLINE_SECRET_KEY {wrong}") from None
         app, notebook, clock = sharing.app, sharing.notebook, sharing.clock
         self._api = WebApi("", url)
-        installs = Installations(notebook, keys)
-        renewal = Renewal(installs, notebook, self._api, app, clock)
+        store = EncryptedInstallationStore(notebook, keys)
+        renewal = Renewal(store, notebook, self._api, app, clock)
         self.workspaces = InstalledWorkspaces(
-            installs, Atlas(notebook), renewal, url=url, dress=dress, triage=sharing.triage
+            store, Atlas(notebook), renewal, url=url, dress=dress, triage=sharing.triage
         )
-        self._installing = Installing(app, keys, notebook, installs, self._api, clock, self.workspaces.look)
+        states = SealedStates(keys, notebook, clock)
+        self._installing = Installing(app, states, store, self._api, clock, self.workspaces.look)
 
     async def open(self) -> None:
         self._api.connect()

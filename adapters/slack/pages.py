@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from aiohttp import web
+from slack_bolt.response import BoltResponse
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -23,6 +23,7 @@ a {{ color: #1f3a5f; }}
 """
 _HEADERS = {
     "Cache-Control": "no-store",
+    "Content-Type": "text/html",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -31,17 +32,17 @@ AGAIN = ("install", "Install Frontline again")
 """Beside the page that Slack leads back to, wherever a proxy puts both."""
 
 
-def page(title: str, *lines: str, link: tuple[str, str] | None = None, status: int = 200) -> web.Response:
+def page(title: str, *lines: str, link: tuple[str, str] | None = None, status: int = 200) -> BoltResponse:
     """A few plain words; nothing in them is taken for HTML."""
     body = "\n".join(f"<p>{escape(line)}</p>" for line in lines)
     if link:
         address, words = link
         body += f'\n<p><a href="{escape(address)}">{escape(words)}</a></p>'
     text = _PAGE.format(title=escape(title), body=body)
-    return web.Response(text=text, content_type="text/html", status=status, headers=_HEADERS)
+    return BoltResponse(status=status, body=text, headers={**_HEADERS})
 
 
-def installed(name: str) -> web.Response:
+def installed(name: str) -> BoltResponse:
     return page(
         f"Frontline is installed in {name}",
         "Invite it into the channels where it is to help: type /invite @Frontline there.",
@@ -49,5 +50,5 @@ def installed(name: str) -> web.Response:
     )
 
 
-def not_installed(*lines: str, status: int = 400) -> web.Response:
+def not_installed(*lines: str, status: int = 400) -> BoltResponse:
     return page("Frontline was not installed", *lines, link=AGAIN, status=status)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackTokenRotationError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.reader import Identity
@@ -107,6 +108,12 @@ class WebApi:
             await self._session.close()
 
     @property
+    def client(self) -> AsyncWebClient:
+        """The SDK's own, for parts of it that call Slack themselves."""
+        assert self._client, "not open"
+        return self._client
+
+    @property
     def token(self) -> str:
         return self._token
 
@@ -183,22 +190,31 @@ class WebApi:
         assert self._client, "not open"
         assert method in METHODS, f"{method} is missing in scopes.py"
         given = dict(arguments)
-        try:
+        with told(method):
             if method in FORM_METHODS:
                 response = await self._client.api_call(method, data=given)
             else:
                 response = await self._client.api_call(method, json=given)
-        except SlackApiError as error:
-            raise _understood(method, error) from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise Unheard(_why(error)) from None
-        except (AttributeError, ValueError) as error:
-            # The SDK stumbles over answers that are no JSON objects, such as a proxy's page.
-            raise Unheard(f"no answer of Slack's ({type(error).__name__})") from None
         data = response.data
         if not isinstance(data, dict):
             raise Unheard("no answer of Slack's")
         return data, response.headers
+
+
+@contextmanager
+def told(method: str) -> Iterator[None]:
+    """For calls by the SDK: raises Refused or Unheard in place of its exceptions."""
+    try:
+        yield
+    except SlackTokenRotationError as error:
+        raise _understood(method, error.api_error) from None
+    except SlackApiError as error:
+        raise _understood(method, error) from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise Unheard(_why(error)) from None
+    except (AttributeError, ValueError) as error:
+        # The SDK stumbles over answers that are no JSON objects, such as a proxy's page.
+        raise Unheard(f"no answer of Slack's ({type(error).__name__})") from None
 
 
 _WHERE_TOKEN = "use the Bot User OAuth Token (xoxb-…) of the app's page OAuth & Permissions"

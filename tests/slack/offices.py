@@ -13,9 +13,9 @@ import aiohttp
 
 from adapters.slack import Slack
 from adapters.slack.installed import InstalledWorkspaces
-from adapters.slack.installs import Installation
 from adapters.slack.offices import Sharing
-from adapters.slack.renewal import App
+from adapters.slack.workspaces.installation_store import Installation
+from adapters.slack.workspaces.token_rotation import App
 from adapters.web import WebServer
 from bot.clock import real_now
 from bot.ports import Notebook
@@ -80,7 +80,7 @@ class Office:
         await self.workspaces.look()
 
     async def stored(self, id: str = "T0VENDOR") -> Installation:
-        found = await self.workspaces._installs.find(id)
+        found = await self.workspaces._store.find(id)
         assert found is not None
         return found
 

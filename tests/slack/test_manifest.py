@@ -23,7 +23,7 @@ BOT_URL = "https://YOUR-ADDRESS/slack/events"
 def called() -> set[str]:
     """Every Web API method that the adapter's source names in a call."""
     found = set()
-    for path in (HOUSE / "adapters" / "slack").glob("*.py"):
+    for path in (HOUSE / "adapters" / "slack").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 if node.func.attr in ("ask", "tell", "_ask"):

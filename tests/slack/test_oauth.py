@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from random import Random
@@ -10,14 +11,19 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
+from slack_bolt.async_app import AsyncBoltContext
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.authorization.async_authorize import AsyncInstallationStoreAuthorize
 
 from adapters.slack import Slack, SlackFault
-from adapters.slack.installs import TOPIC, Installations, SecretKeys
-from adapters.slack.renewal import App, Renewal
 from adapters.slack.scopes import SCOPES
-from adapters.slack.web_api import WebApi
+from adapters.slack.web_api import WebApi, client
+from adapters.slack.workspaces.installation_store import TOPIC, EncryptedInstallationStore, SecretKeys
+from adapters.slack.workspaces.token_rotation import App, Renewal
+from bot.views import Notice
 from demo.slack import FakeSlack
 from demo.slack.apps import Apps
+from sla_core.countdown import Tone
 from tests.slack.conftest import Stopped
 from tests.slack.offices import KEY, ORG, OTHER_KEY, Notes, Office, Real, opened, sharing
 from tests.waiting import turns
@@ -113,6 +119,18 @@ async def test_another_browser_cannot_finish_it(office: Office) -> None:
     assert office.slack.apps.exchanges == 0
 
 
+async def test_whoever_saw_the_address_cannot_make_the_cookie(office: Office) -> None:
+    agreed = office.slack.apps.agree(await office.begun(), office.slack.world)
+    where, forged = f"{office.url}/slack/oauth_redirect", {"frontline-install": agreed["state"]}
+    async with (
+        aiohttp.ClientSession(cookies=forged, cookie_jar=aiohttp.CookieJar(unsafe=True)) as thief,
+        thief.get(where, params=agreed) as answer,
+    ):
+        assert answer.status == 400
+        assert "another browser" in await answer.text()
+    assert office.slack.apps.exchanges == 0
+
+
 @pytest.mark.parametrize(
     ("given", "status", "words"),
     [
@@ -202,6 +220,48 @@ async def test_installing_again_replaces_the_token(office: Office) -> None:
     general = office.slack.channel("general", [bob])
     assert (await office.slack.command(bob, general, "/support")).status == 200
     assert len(office.desk.heard) == 1
+
+
+# --- what is stored
+
+
+STORED_BY_THE_LAST_RELEASE = """{"id":"T0VENDOR","name":"Vendor","token":"xoxb-before",
+"bot_user":"U0FRONTLINE","bot_id":"B0FRONTLINE","bot_name":"frontline","enterprise":"","refresh":"",
+"ends_at":0,"since":1763000000,"gone":false}"""
+
+
+async def test_what_the_last_release_stored_is_served_on() -> None:
+    notes = Notes()
+    await notes.note(TOPIC, "T0VENDOR", SecretKeys(KEY).seal(STORED_BY_THE_LAST_RELEASE))
+    async with FakeSlack(bot_token="xoxb-before") as slack, opened(slack, notes) as office:
+        slack.bot_url = f"{office.url}/slack/events"
+        bob = slack.person("Bob")
+        assert (await slack.command(bob, slack.channel("general", [bob]), "/support")).status == 200
+        [heard] = office.desk.heard
+        assert heard.actor.team == "T0VENDOR"
+        await office.ours.post(heard.place, Notice(("Hello.",), Tone.CALM), None)
+        assert slack.complaints == []
+
+
+async def test_bolts_own_authorization_finds_what_is_stored(office: Office) -> None:
+    """So the store keeps to Bolt's protocol."""
+    await office.install(office.slack)
+    [token] = office.slack.apps.bearers
+    store, asks = office.workspaces._store, client(None, office.slack.api_url, None)
+    bolt = AsyncInstallationStoreAuthorize(
+        logger=logging.getLogger("bolt"), installation_store=store, bot_only=True
+    )
+    context = AsyncBoltContext(client=asks, is_enterprise_install=False)
+
+    async def authorized() -> AuthorizeResult | None:
+        return await bolt(context=context, enterprise_id=None, team_id="T0VENDOR", user_id="U0BOB")
+
+    found = await authorized()
+    assert found is not None
+    assert (found.bot_token, found.team_id) == (token, "T0VENDOR")
+    await store.async_delete_all(enterprise_id=None, team_id="T0VENDOR")
+    assert await authorized() is None
+    assert (await office.stored()).gone
 
 
 # --- keys
@@ -343,7 +403,7 @@ async def test_however_they_interleave_no_refresh_token_is_used_twice(seed: int)
         clock.gone_by = timedelta(hours=11)
         api = WebApi("", slack.api_url)
         api.connect()
-        installs = Installations(notes, SecretKeys(KEY))
+        installs = EncryptedInstallationStore(notes, SecretKeys(KEY))
         many = [Renewal(installs, notes, api, App("1.2", "client-secret"), clock) for _ in range(4)]
         for _ in range(8):
             await asyncio.gather(*(one.renewed("T0VENDOR") for one in many))

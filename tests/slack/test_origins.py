@@ -13,7 +13,7 @@ from adapters.slack.inbound.app import Door, bolt_app
 from adapters.slack.inbound.listeners import Listeners
 from adapters.slack.text import Pen
 from adapters.slack.web_api import WebApi
-from adapters.slack.workspaces import Asked
+from adapters.slack.workspaces.workspace import Asked
 from tests.slack.conftest import Desk, Workspace
 from tests.slack.test_requests import EVENT as WHOLE_EVENT
 from tests.slack.test_requests import JSON, send

@@ -340,7 +340,7 @@ async def test_a_workspace_that_the_app_was_not_let_into_is_the_admins_to_mend(g
 
 
 def test_ids_tell_organisations_from_workspaces() -> None:
-    from adapters.slack.installs import Installation
+    from adapters.slack.workspaces.installation_store import Installation
 
     def made(id: str) -> Any:
         return Installation(id, "x", "xoxb-1", "U1", "B1", "frontline")

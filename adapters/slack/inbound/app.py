@@ -19,8 +19,9 @@ from slack_sdk.signature import SignatureVerifier
 from yarl import URL
 
 from adapters.slack.inbound.listeners import WORKSPACE, Listeners, origin
+from adapters.slack.payloads import plain
 from adapters.slack.web_api import client
-from adapters.slack.workspaces import Workspaces
+from adapters.slack.workspaces.workspace import Workspaces
 
 log = structlog.get_logger(__name__)
 
@@ -84,9 +85,9 @@ def _authorization(workspaces: Workspaces) -> Callable[[AsyncBoltContext], Await
 
 async def _failed(error: Exception, body: dict[str, Any]) -> BoltResponse:
     """What no listener takes, or what a listener cannot read."""
-    kind = body.get("type")
+    kind = plain(body.get("type"))
     if isinstance(error, BoltUnhandledRequestError) and kind not in _HEARD:
-        log.info("slack request that nobody handles", kind=str(kind)[:80] if kind else "unknown")
+        log.info("slack request that nobody handles", kind=kind[:80] or "unknown")
         return BoltResponse(status=200)
     return _malformed(error)
 

@@ -15,7 +15,7 @@ from adapters.slack.answers import REDELIVER, Answers
 from adapters.slack.events import READERS
 from adapters.slack.home import looked_again
 from adapters.slack.payloads import Filled, Malformed, Pressed, Shortcut, Slash, Submitted, plain, read
-from adapters.slack.workspaces import Asked, Workspace, Workspaces
+from adapters.slack.workspaces.workspace import Asked, Workspace, Workspaces
 from bot.exchange import Dispatch, Done, Press
 from bot.ports import NotYet
 
@@ -65,6 +65,8 @@ class Listeners:
         app.shortcut(_ANY)(self.on_shortcut)
 
     async def on_command(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
+        if "type" in body:
+            raise Malformed("type: a command has none")
         slash, at = read(Slash, body), _workspace(context)
         if at is None:
             return await self._nowhere.sorry_for_command(ack)

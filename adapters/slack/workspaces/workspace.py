@@ -33,6 +33,11 @@ class Asked:
     channel: str = ""
     user: str = ""
 
+    @property
+    def installation(self) -> str:
+        """The id of the workspace or organisation that installed the app."""
+        return self.enterprise if self.everywhere else self.team
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:

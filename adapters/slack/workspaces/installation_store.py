@@ -7,12 +7,16 @@ from dataclasses import dataclass, field, replace
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import TypeAdapter, ValidationError
+from slack_sdk.oauth import installation_store as slack
+from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
 
 from adapters.slack.web_api import SlackFault
 from bot.ports import Notebook
 
 TOPIC = "slack-installation"
 MAKE_KEY = "make one with `openssl rand -base64 32`"
+BOT_NAME = "bot_name"
+"""What Bolt keeps besides: the name that the bot goes by."""
 _KEY_BYTES = 32
 
 
@@ -39,6 +43,41 @@ class Installation:
     def everywhere(self) -> bool:
         """Whether it holds for all workspaces of an organisation."""
         return self.id.startswith("E")
+
+    @classmethod
+    def of(cls, bot: slack.Bot) -> Installation:
+        """As Bolt has it."""
+        everywhere = bot.is_enterprise_install
+        id_ = (bot.enterprise_id if everywhere else bot.team_id) or ""
+        return cls(
+            id=id_,
+            name=(bot.enterprise_name if everywhere else bot.team_name) or id_,
+            token=bot.bot_token,
+            bot_user=bot.bot_user_id,
+            bot_id=bot.bot_id,
+            bot_name=str(bot.get_custom_value(BOT_NAME) or ""),
+            enterprise=bot.enterprise_id or "",
+            refresh=bot.bot_refresh_token or "",
+            ends_at=bot.bot_token_expires_at or 0,
+            since=int(bot.installed_at),
+        )
+
+    def bot(self) -> slack.Bot:
+        """For Bolt."""
+        return slack.Bot(
+            enterprise_id=self.enterprise or None,
+            enterprise_name=self.name if self.everywhere else None,
+            team_id=None if self.everywhere else self.id,
+            team_name=None if self.everywhere else self.name,
+            bot_token=self.token,
+            bot_id=self.bot_id,
+            bot_user_id=self.bot_user,
+            bot_refresh_token=self.refresh or None,
+            bot_token_expires_at=self.ends_at or None,
+            is_enterprise_install=self.everywhere,
+            installed_at=float(self.since),
+            custom_values={BOT_NAME: self.bot_name},
+        )
 
 
 _INSTALLATION = TypeAdapter(Installation)
@@ -85,43 +124,62 @@ class SecretKeys:
             return None
 
 
-class Installations:
-    """All of them, in the notebook. What another process keeps is seen when it is asked for again."""
+class EncryptedInstallationStore(AsyncInstallationStore):
+    """All installations, in the notebook, by Bolt's protocol for apps that have bot tokens only.
+
+    So it finds bots; nobody's own installation is stored. What another process stores is seen when it is
+    asked for again.
+    """
 
     def __init__(self, notebook: Notebook, keys: SecretKeys) -> None:
         self._notebook, self._keys = notebook, keys
 
     async def open(self) -> None:
-        """Seals anew what an older key sealed. Raises SlackFault where no key fits."""
+        """Encrypts with the first key what an older one encrypted. Raises SlackFault if no key fits."""
         for id_, sealed in (await self._notebook.notes(TOPIC)).items():
             kept = self._read(id_, sealed)
-            # One that is renewed now and then is sealed anew by that: here it might undo another's renewal.
+            # Token rotation does it as well, and would be undone here if it happened meanwhile.
             if not kept.refresh and not self._keys.is_newest(sealed):
-                await self.keep(kept)
+                await self._keep(kept)
 
     async def all(self) -> list[Installation]:
-        """Those that were uninstalled as well. Raises SlackFault."""
+        """Also those that were uninstalled. Raises SlackFault."""
         notes = await self._notebook.notes(TOPIC)
         return [self._read(id_, sealed) for id_, sealed in sorted(notes.items())]
 
     async def find(self, id: str) -> Installation | None:
-        """Raises SlackFault."""
+        """Of a workspace or an organisation. Raises SlackFault."""
         sealed = await self._notebook.noted(TOPIC, id)
         return None if sealed is None else self._read(id, sealed)
 
-    async def keep(self, installation: Installation) -> None:
-        """In place of the one before."""
+    async def async_save(self, installation: slack.Installation) -> None:
+        await self.async_save_bot(installation.to_bot())
+
+    async def async_save_bot(self, bot: slack.Bot) -> None:
+        await self._keep(Installation.of(bot))
+
+    async def async_find_bot(
+        self, *, enterprise_id: str | None, team_id: str | None, is_enterprise_install: bool | None = False
+    ) -> slack.Bot | None:
+        """Raises SlackFault."""
+        kept = await self.find((enterprise_id if is_enterprise_install else team_id) or "")
+        return None if kept is None or kept.gone else kept.bot()
+
+    async def async_delete_bot(self, *, enterprise_id: str | None, team_id: str | None) -> None:
+        """After it was uninstalled: deletes its tokens, and keeps its name. Raises SlackFault."""
+        kept = await self.find(team_id or enterprise_id or "")
+        if kept is not None:
+            await self._keep(replace(kept, token="", refresh="", ends_at=0, gone=True))
+
+    async def async_delete_installation(
+        self, *, enterprise_id: str | None, team_id: str | None, user_id: str | None = None
+    ) -> None:
+        """The same: it has nothing else. Raises SlackFault."""
+        await self.async_delete_bot(enterprise_id=enterprise_id, team_id=team_id)
+
+    async def _keep(self, installation: Installation) -> None:
         text = _INSTALLATION.dump_json(installation).decode()
         await self._notebook.note(TOPIC, installation.id, self._keys.seal(text))
-
-    async def drop(self, id: str) -> Installation | None:
-        """It was uninstalled: its tokens are forgotten, its name is not. Raises SlackFault."""
-        kept = await self.find(id)
-        if kept is None:
-            return None
-        gone = replace(kept, token="", refresh="", ends_at=0, gone=True)
-        await self.keep(gone)
-        return gone
 
     def _read(self, id: str, sealed: str) -> Installation:
         text = self._keys.unseal(sealed)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 import structlog
+from slack_sdk.oauth.installation_store import Bot
+from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 
-from adapters.slack.installs import Installation, Installations
-from adapters.slack.web_api import Refused, Unheard, WebApi
+from adapters.slack.web_api import Refused, Unheard, WebApi, told
+from adapters.slack.workspaces.installation_store import EncryptedInstallationStore, Installation
+from bot.clock import real_now
 from bot.ports import Clock, Notebook
 
 log = structlog.get_logger(__name__)
@@ -44,9 +45,15 @@ class Renewal:
     """
 
     def __init__(
-        self, installs: Installations, notebook: Notebook, api: WebApi, app: App, clock: Clock
+        self,
+        store: EncryptedInstallationStore,
+        notebook: Notebook,
+        api: WebApi,
+        app: App,
+        clock: Clock,
     ) -> None:
-        self._installs, self._notebook, self._api = installs, notebook, api
+        """`api` has no token."""
+        self._store, self._notebook, self._api = store, notebook, api
         self._app, self._clock = app, clock
         self._me = uuid4().hex[:12]
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -57,33 +64,26 @@ class Renewal:
     async def renewed(self, id: str) -> Installation | None:
         """The installation as it is stored, renewed if that was due. Raises SlackFault."""
         async with self._locks[id]:
-            kept = await self._installs.find(id)
+            kept = await self._store.find(id)
             if kept is None or not self.is_due(kept):
                 return kept
             try:
                 if not await self._claims(id):
                     return kept
                 # Another process may have been done between our look and our claim.
-                kept = await self._installs.find(id)
+                kept = await self._store.find(id)
                 return await self._renew(kept) if kept and self.is_due(kept) else kept
             finally:
                 await self._notebook.forget(TOPIC, self._claim(id))
 
     async def _renew(self, kept: Installation) -> Installation | None:
-        asked = {**self._app.says(), "grant_type": "refresh_token", "refresh_token": kept.refresh}
         try:
-            told = await self._api.ask("oauth.v2.access", asked)
-            renewed = replace(
-                kept,
-                token=str(told["access_token"]),
-                refresh=refresh_of(told),
-                ends_at=end_of(told, self._clock.now()),
-            )
+            renewed = await self._rotated(kept)
         except Unheard as silence:
             log.warning("slack token not renewed yet", workspace=kept.id, why=str(silence))
             return kept
         except Refused as refusal:
-            stored = await self._installs.find(kept.id)
+            stored = await self._store.find(kept.id)
             if stored and stored.refresh == kept.refresh:
                 log.error(
                     "slack renews no token: install the app again at /slack/install",
@@ -92,13 +92,25 @@ class Renewal:
                     why=refusal.error,
                 )
             return stored
-        stored = await self._installs.find(kept.id)
+        stored = await self._store.find(kept.id)
         if stored is None or stored.gone or stored.refresh != kept.refresh:
             # Meanwhile it was uninstalled, or installed again.
             return stored
-        await self._installs.keep(renewed)
+        await self._store.async_save_bot(renewed)
         log.info("slack token renewed", workspace=kept.id)
-        return renewed
+        return await self._store.find(kept.id)
+
+    async def _rotated(self, kept: Installation) -> Bot:
+        """By the SDK. Raises Refused, Unheard."""
+        bot = kept.bot()
+        bot.bot_token_expires_at = 0  # It is due by our clock; the SDK looks at the machine's.
+        rotator = AsyncTokenRotator(**self._app.says(), client=self._api.client)
+        with told("oauth.v2.access"):
+            rotated = await rotator.perform_bot_token_rotation(bot=bot)
+        if rotated is None or rotated.bot_token_expires_at is None:
+            raise Unheard("no bot token in the answer")
+        rotated.bot_token_expires_at += int((self._clock.now() - real_now()).total_seconds())
+        return rotated
 
     def _claim(self, id: str) -> str:
         return f"{id}/{self._me}"
@@ -114,14 +126,3 @@ class Renewal:
                 return False
             await self._notebook.forget(TOPIC, claim)
         return True
-
-
-def refresh_of(told: Mapping[str, Any]) -> str:
-    """Empty where the app does not rotate its tokens."""
-    return str(told.get("refresh_token") or "")
-
-
-def end_of(told: Mapping[str, Any], now: datetime) -> int:
-    """When the token ends, in seconds since 1970; 0: never."""
-    life = told.get("expires_in")
-    return int(now.timestamp()) + life if isinstance(life, int) and refresh_of(told) else 0

@@ -1,0 +1,253 @@
+"""Installing the app: Bolt's flow from a link in the browser to a stored installation, in plain words."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from urllib.parse import quote, urljoin
+
+import structlog
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response
+from slack_bolt.async_app import AsyncBoltRequest
+from slack_bolt.oauth.async_callback_options import AsyncCallbackOptions, AsyncFailureArgs, AsyncSuccessArgs
+from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
+from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
+from slack_bolt.response import BoltResponse
+from slack_sdk.oauth import OAuthStateUtils
+from slack_sdk.oauth.installation_store import Installation
+from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
+
+from adapters.slack import pages
+from adapters.slack.scopes import SCOPES
+from adapters.slack.web_api import Refused, Unheard, WebApi
+from adapters.slack.workspaces.installation_store import BOT_NAME, EncryptedInstallationStore, SecretKeys
+from adapters.slack.workspaces.token_rotation import App
+from bot.ports import Clock, Notebook
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+USED = "slack-install-used"
+COOKIE = "frontline-install"
+LIFE = timedelta(minutes=10)
+"""How long somebody may take to agree."""
+_AGAIN = "Please begin again; nothing was changed."
+
+
+class Refusal(Exception):
+    """Why nothing was installed, in lines for whoever tried."""
+
+    def __init__(self, *lines: str, status: int = 400) -> None:
+        super().__init__(" ".join(lines))
+        self.lines, self.status = lines, status
+
+
+class SealedStates(AsyncOAuthStateStore):
+    """Each state is good once, for ten minutes. Nothing is stored of one until it is used; by real time."""
+
+    def __init__(self, keys: SecretKeys, notebook: Notebook, clock: Clock) -> None:
+        self._keys, self._notebook, self._clock = keys, notebook, clock
+
+    async def async_issue(self) -> str:
+        return self._keys.seal_at(secrets.token_urlsafe(24), self._now())
+
+    async def async_consume(self, state: str) -> bool:
+        nonce, now = self.nonce(state), self._clock.now()
+        used = await self._notebook.notes(USED)
+        mark = sha256((nonce or "").encode()).hexdigest()
+        if nonce is None or mark in used:
+            return False
+        await self._notebook.note(USED, mark, now.isoformat())
+        for old in (key for key, at in used.items() if datetime.fromisoformat(at) + LIFE < now):
+            await self._notebook.forget(USED, old)
+        return True
+
+    def nonce(self, state: str) -> str | None:
+        """What it seals; None if it is not one of ours, or too old."""
+        return self._keys.unseal_fresh(state, self._now(), int(LIFE.total_seconds()))
+
+    def _now(self) -> int:
+        return int(self._clock.now().timestamp())
+
+
+class _Cookie(OAuthStateUtils):
+    """Holds what the state seals, so that nobody can make it who saw no more than the address."""
+
+    def __init__(self, states: SealedStates) -> None:
+        super().__init__(cookie_name=COOKIE, expiration_seconds=int(LIFE.total_seconds()))
+        self._states = states
+
+    def build_set_cookie_for_new_state(self, state: str) -> str:
+        return super().build_set_cookie_for_new_state(self._states.nonce(state) or "")
+
+    def is_valid_browser(self, state: str | None, request_headers: Mapping[str, str | Sequence[str]]) -> bool:
+        nonce = self._states.nonce(state or "")
+        return nonce is not None and super().is_valid_browser(nonce, dict(request_headers))
+
+
+class _Flow(AsyncOAuthFlow):
+    """Bolt's, but for the exchange of the code: that one logs the code, and not why it failed."""
+
+    def __init__(self, settings: AsyncOAuthSettings, app: App, api: WebApi, clock: Clock) -> None:
+        super().__init__(settings=settings)
+        self._app, self._api, self._clock = app, api, clock
+
+    async def run_installation(self, code: str) -> Installation:
+        """Raises Refusal."""
+        told = await self._exchanged(code)
+        enterprise, team = told.get("enterprise") or {}, told.get("team") or {}
+        everywhere = bool(told.get("is_enterprise_install"))
+        host, token = (enterprise if everywhere else team), str(told.get("access_token") or "")
+        if not host.get("id") or not token or told.get("token_type") != "bot":
+            raise Refusal("Slack named no workspace, or gave no bot token.", _AGAIN)
+        us = await self._introduced(token)
+        now, life, refresh = self._clock.now().timestamp(), told.get("expires_in"), told.get("refresh_token")
+        return Installation(
+            app_id=str(told.get("app_id") or ""),
+            enterprise_id=enterprise.get("id"),
+            enterprise_name=enterprise.get("name"),
+            team_id=team.get("id"),
+            team_name=team.get("name"),
+            bot_token=token,
+            bot_id=str(us.get("bot_id") or ""),
+            bot_user_id=str(told.get("bot_user_id") or us.get("user_id") or ""),
+            bot_refresh_token=refresh,
+            bot_token_expires_at=int(now) + life if isinstance(life, int) and refresh else None,
+            user_id="",
+            is_enterprise_install=everywhere,
+            installed_at=now,
+            custom_values={BOT_NAME: str(us.get("user") or "")},
+        )
+
+    async def _exchanged(self, code: str) -> Mapping[str, Any]:
+        try:
+            told = await self._api.ask("oauth.v2.access", {**self._app.says(), "code": code})
+        except Refused as refusal:
+            if refusal.error in ("bad_client_secret", "invalid_client_id", "bad_redirect_uri"):
+                log.error(
+                    "slack refuses the app: check SLACK_CLIENT_ID, SLACK_CLIENT_SECRET and the redirect URL"
+                )
+                raise Refusal(
+                    "Slack does not accept our app's settings; our operators have been told."
+                ) from None
+            raise Refusal(f"Slack did not accept the code ({refusal.error}).", _AGAIN) from None
+        except Unheard:
+            raise Refusal("Slack did not answer. Please try again in a minute.", status=503) from None
+        granted = {scope.strip() for scope in str(told.get("scope") or "").split(",")}
+        if missing := SCOPES - granted:
+            raise Refusal(
+                f"It needs more permissions than it was given: {', '.join(sorted(missing))}.",
+                "Whoever made the app adds them (manifest.yml has them all); then begin again.",
+            )
+        return told
+
+    async def _introduced(self, token: str) -> Mapping[str, Any]:
+        api = WebApi(token, self._api.url)
+        api.connect()
+        try:
+            return await api.ask("auth.test", {})
+        except (Refused, Unheard) as failure:
+            log.warning("a new token does not work", why=str(failure))
+            raise Refusal("Slack gave a token that does not work. Please try again.", status=503) from None
+        finally:
+            await api.close()
+
+
+class Installing:
+    """Begun here and agreed to at Slack, in the same browser, once, within ten minutes."""
+
+    def __init__(
+        self,
+        app: App,
+        states: SealedStates,
+        store: EncryptedInstallationStore,
+        api: WebApi,
+        clock: Clock,
+        look: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`api` has no token; `look` is called when something was installed. `clock` is real time."""
+        self._states, self._look = states, look
+        settings = AsyncOAuthSettings(
+            client_id=app.client_id,
+            client_secret=app.client_secret,
+            scopes=sorted(SCOPES),
+            user_scopes=(),
+            authorization_url=urljoin(api.url, "../oauth/v2/authorize"),
+            install_page_rendering_enabled=False,
+            callback_options=AsyncCallbackOptions(self._succeeded, self._failed),
+            installation_store=store,
+            installation_store_bot_only=True,
+            state_store=states,
+        )
+        settings.state_utils = _Cookie(states)
+        self._flow = _Flow(settings, app, api, clock)
+
+    def routes(self) -> list[tuple[str, str, Handler]]:
+        return [
+            ("GET", "/slack/install", self._begin),
+            ("GET", "/slack/oauth_redirect", self._end),
+        ]
+
+    async def _begin(self, request: web.Request) -> web.StreamResponse:
+        answer = await to_aiohttp_response(await self._flow.handle_installation(AsyncBoltRequest(body="")))
+        answer.headers["Cache-Control"] = "no-store"
+        # Bolt's adapter knows no SameSite, and a cookie that is always Secure never comes back over HTTP.
+        cookie = answer.cookies[COOKIE]
+        cookie["samesite"] = "Lax"
+        cookie["secure"] = request.secure or request.headers.get("X-Forwarded-Proto", "") == "https"
+        return answer
+
+    async def _end(self, request: web.Request) -> web.StreamResponse:
+        cookies = "; ".join(request.headers.getall("Cookie", ()))
+        asked = AsyncBoltRequest(body="", query=request.rel_url.raw_query_string, headers={"cookie": cookies})
+        try:
+            answer = await self._flow.handle_callback(asked)
+        except Refusal as refusal:
+            answer = _refused(refusal)
+        except Exception:
+            log.exception("an installation failed")
+            answer = pages.not_installed("That did not work on our side. Please try again later.", status=503)
+        return await to_aiohttp_response(answer)
+
+    async def _succeeded(self, args: AsyncSuccessArgs) -> BoltResponse:
+        await self._look()
+        made = args.installation
+        everywhere = made.is_enterprise_install
+        id_ = (made.enterprise_id if everywhere else made.team_id) or ""
+        name = (made.enterprise_name if everywhere else made.team_name) or id_
+        log.info("the app was installed", workspace=id_, name=name)
+        if everywhere:
+            # It is in no workspace of the organisation yet; Slack's own page lets an admin choose.
+            org, app = quote(id_), quote(made.app_id or "")
+            there = f"https://app.slack.com/manage/{org}/integrations/profile/{app}/workspaces/add"
+            return BoltResponse(status=302, headers={"Location": there})
+        return pages.installed(name)
+
+    async def _failed(self, args: AsyncFailureArgs) -> BoltResponse:
+        given = args.request.query
+        return _refused(self._why(args.reason, "error" in given, (given.get("state") or [""])[0]))
+
+    def _why(self, reason: str, by_slack: bool, state: str) -> Refusal:
+        if by_slack:
+            if reason == "access_denied":
+                return Refusal("You chose not to install it. Nothing was changed.", status=200)
+            return Refusal(f"Slack says: {reason[:100]}.", _AGAIN)
+        if reason == "missing_code":
+            return Refusal("Slack sent no code along.", _AGAIN)
+        if not state:
+            return Refusal("This did not begin on our page.", "Please begin here.")
+        if self._states.nonce(state) is None:
+            return Refusal("That took more than ten minutes, or was not begun on our page.", _AGAIN)
+        if reason == "invalid_browser":
+            return Refusal("This was begun in another browser, or cookies are switched off.", _AGAIN)
+        return Refusal("This link was used already.", "If Frontline is not installed yet, begin again.")
+
+
+def _refused(refusal: Refusal) -> BoltResponse:
+    log.warning("not installed", why=str(refusal))
+    return pages.not_installed(*refusal.lines, status=refusal.status)
