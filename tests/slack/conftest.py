@@ -8,12 +8,21 @@ from typing import Any
 
 import pytest
 
-from adapters.slack import Slack
+from adapters.slack import Slack, answers, doors, files, names, offers
 from adapters.web import WebServer
 from bot.exchange import Answer, Done, Inbound
 from demo.slack import Ack, Channel, FakeSlack, Person
 
+PATIENCE = 60.0
+"""Seconds for whatever is to happen at all, on a busy machine; a test of a deadline sets its own."""
 NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (names, doors, files, offers):
+        monkeypatch.setattr(module, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(answers, "TRIGGER_LIFE", PATIENCE)
 
 
 class Stopped:
@@ -76,7 +85,7 @@ async def started(slack: FakeSlack, desk: Desk, keeps_untouched: bool = False) -
 @pytest.fixture
 async def workspace() -> AsyncIterator[Workspace]:
     desk = Desk()
-    async with FakeSlack(deadline=3.0) as slack:
+    async with FakeSlack(deadline=PATIENCE) as slack:
         ours, server = await started(slack, desk)
         alice, bob = slack.person("Alice"), slack.person("Bob", real_name="Bob Miller")
         ann = slack.person("Ann", team="T0ACME", real_name="Ann Acme")

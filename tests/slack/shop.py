@@ -20,6 +20,7 @@ from demo.slack import Channel, FakeSlack, Message, Person
 from tests.harness import HeldClock
 from tests.memory_store import MemoryStore
 from tests.platforms.desks import ON_SLACK
+from tests.slack.conftest import PATIENCE
 
 ANSWERS = {
     "What is this about?": "Something is broken, slow or not as expected",
@@ -76,7 +77,7 @@ async def shop(folder: Path, file: str = ON_SLACK) -> AsyncIterator[Shop]:
     path = folder / "frontline.toml"
     path.write_text(file, encoding="utf-8")
     clock, store = HeldClock("2026-03-20T15:30:00Z"), MemoryStore()
-    async with FakeSlack(deadline=3.0, scopes=sorted(SCOPES)) as slack:
+    async with FakeSlack(deadline=PATIENCE, scopes=sorted(SCOPES)) as slack:
         ours = Slack(slack.bot_token, slack.signing_secret, clock, api_url=slack.api_url)
         await ours.start()
         desk = Desk(store, clock, Directory(load_desk(path)), {"slack": ours}, store)
