@@ -52,6 +52,10 @@ class Socket:
 
     Of several processes each has its own; Slack gives each request to any of them. What is not acknowledged
     in time Slack sends again, to whoever is connected then.
+
+    Requests go to the same Bolt app as over HTTP; the connection is ours. The SDK's client closes the old
+    connection before it opens the next one. If that fails it tries the same address for ever, though an
+    address is good for one connection, and tells nobody but the log.
     """
 
     def __init__(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +20,7 @@ from demo.slack.wire import FORM
 from tests.slack.conftest import Workspace, ready
 from tests.slack.test_requests import CLOSED, EVENT, JSON, PRESS, SHORTCUT, SLASH, SUBMISSION, send
 
+HOUSE = Path(__file__).resolve().parents[2]
 GLOBAL_SHORTCUT = {name: SHORTCUT[name] for name in ("callback_id", "team", "user", "trigger_id")}
 KINDS: dict[str, tuple[str, str, str, type[Inbound]]] = {
     "a command": ("command", urlencode(SLASH), FORM, Command),
@@ -69,3 +73,30 @@ async def test_without_its_listener_of_bolts_no_kind_is_heard(
     registration, body, kind, _ = KINDS[name]
     await sent_without(workspace, monkeypatch, registration, body, kind)
     assert workspace.desk.heard == []
+
+
+async def test_what_has_a_type_is_no_command(workspace: Workspace) -> None:
+    ack = await send(workspace, json.dumps(SLASH | {"type": "no_such_thing"}), JSON)
+    assert (ack.status, ack.no_retry) == (400, True)
+    assert workspace.desk.heard == []
+
+
+async def test_bolt_takes_no_orders_from_headers(workspace: Workspace) -> None:
+    """Slack signs the body only, and with this one Bolt would answer 200 and tell no listener."""
+    request = workspace.slack._wire.sign("raw", urlencode(SLASH), FORM)
+    orders = {"X-Slack-Bolt-Lazy-Only": "1", "X-Slack-Bolt-Lazy-Function-Name": "on_command"}
+    ack = await workspace.slack._wire.deliver(replace(request, headers=request.headers | orders))
+    assert ack.status == 200
+    assert len(workspace.desk.heard) == 1
+
+
+def test_bolt_is_imported_by_the_slack_adapter_only() -> None:
+    """So that commands which serve no Slack never load it."""
+    found = {
+        path.relative_to(HOUSE).parts[:2]
+        for folder in ("sla_core", "bot", "adapters", "demo")
+        for path in (HOUSE / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom) and "slack_bolt" in ast.unparse(node)
+    }
+    assert found == {("adapters", "slack")}
