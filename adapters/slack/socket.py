@@ -55,7 +55,7 @@ class Socket:
 
     Requests go to the same Bolt app as over HTTP; the connection is ours. The SDK's client closes the old
     connection before it opens the next one. If that fails it tries the same address for ever, though an
-    address is good for one connection, and tells nobody but the log.
+    address is good for one connection, and reports it to the log only.
     """
 
     def __init__(

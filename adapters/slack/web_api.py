@@ -190,7 +190,7 @@ class WebApi:
         assert self._client, "not open"
         assert method in METHODS, f"{method} is missing in scopes.py"
         given = dict(arguments)
-        with told(method):
+        with sdk_call(method):
             if method in FORM_METHODS:
                 response = await self._client.api_call(method, data=given)
             else:
@@ -202,7 +202,7 @@ class WebApi:
 
 
 @contextmanager
-def told(method: str) -> Iterator[None]:
+def sdk_call(method: str) -> Iterator[None]:
     """For calls by the SDK: raises Refused or Unheard in place of its exceptions."""
     try:
         yield

@@ -119,7 +119,7 @@ async def test_another_browser_cannot_finish_it(office: Office) -> None:
     assert office.slack.apps.exchanges == 0
 
 
-async def test_whoever_saw_the_address_cannot_make_the_cookie(office: Office) -> None:
+async def test_the_address_is_not_enough_to_make_the_cookie(office: Office) -> None:
     agreed = office.slack.apps.agree(await office.begun(), office.slack.world)
     where, forged = f"{office.url}/slack/oauth_redirect", {"frontline-install": agreed["state"]}
     async with (

@@ -40,7 +40,7 @@ _AGAIN = "Please begin again; nothing was changed."
 
 
 class Refusal(Exception):
-    """Why nothing was installed, in lines for whoever tried."""
+    """Why nothing was installed, in lines for the person who tried."""
 
     def __init__(self, *lines: str, status: int = 400) -> None:
         super().__init__(" ".join(lines))
@@ -76,7 +76,7 @@ class SealedStates(AsyncOAuthStateStore):
 
 
 class _Cookie(OAuthStateUtils):
-    """Holds what the state seals, so that nobody can make it who saw no more than the address."""
+    """Holds what the state seals, so that the address alone is not enough to make it."""
 
     def __init__(self, states: SealedStates) -> None:
         super().__init__(cookie_name=COOKIE, expiration_seconds=int(LIFE.total_seconds()))

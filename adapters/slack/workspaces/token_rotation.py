@@ -12,7 +12,7 @@ import structlog
 from slack_sdk.oauth.installation_store import Bot
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 
-from adapters.slack.web_api import Refused, Unheard, WebApi, told
+from adapters.slack.web_api import Refused, Unheard, WebApi, sdk_call
 from adapters.slack.workspaces.installation_store import EncryptedInstallationStore, Installation
 from bot.clock import real_now
 from bot.ports import Clock, Notebook
@@ -105,7 +105,7 @@ class Renewal:
         bot = kept.bot()
         bot.bot_token_expires_at = 0  # It is due by our clock; the SDK looks at the machine's.
         rotator = AsyncTokenRotator(**self._app.says(), client=self._api.client)
-        with told("oauth.v2.access"):
+        with sdk_call("oauth.v2.access"):
             rotated = await rotator.perform_bot_token_rotation(bot=bot)
         if rotated is None or rotated.bot_token_expires_at is None:
             raise Unheard("no bot token in the answer")
