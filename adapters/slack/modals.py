@@ -8,8 +8,10 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, assert_never
 
+from pydantic import ValidationError
+
 from adapters.slack.paper import Json, literal, plain, rich, section
-from adapters.slack.payloads import Entry, Held, Uploaded, View
+from adapters.slack.payloads import Entry, Held, Malformed, Uploaded, View
 from adapters.slack.text import Pen, clean, cut, inline, one_line, pieces, size
 from bot.exchange import File
 from bot.forms import ChoiceField, Field, Form, TextField
@@ -252,7 +254,10 @@ def context(view: View) -> dict[str, str]:
 
 
 def _held(view: View) -> Held:
-    return _read(view.private_metadata or "{}")
+    try:
+        return _read(view.private_metadata or "{}")
+    except ValidationError:
+        raise Malformed("private_metadata: not ours") from None
 
 
 @lru_cache(maxsize=256)

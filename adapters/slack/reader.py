@@ -74,7 +74,7 @@ class Reader:
         return Press(key, at, actor, where, message, name, action.value or "")
 
     def submission(self, submitted: Submitted) -> Submission:
-        """Raises ValueError where the form carries what we never gave it."""
+        """Raises Malformed if the form carries what we never gave it."""
         user, view = submitted.user, submitted.view
         values = modals.values(view)
         # A form whose answer was lost may be changed and sent again under the same id and hash.
@@ -90,7 +90,7 @@ class Reader:
         )
 
     def filling(self, filled: Filled) -> Filling:
-        """Raises ValueError as above."""
+        """Raises Malformed as above."""
         user, view = filled.user, filled.view
         return Filling(
             key=f"filling/{view.id}/{filled.actions[0].action_ts}",
@@ -102,7 +102,7 @@ class Reader:
         )
 
     def left(self, closed: Submitted) -> Left:
-        """Slack tells little of what stood in a form that was closed. Raises ValueError as above."""
+        """Slack tells little of what stood in a form that was closed. Raises Malformed as above."""
         user, view = closed.user, closed.view
         key, actor = f"left/{view.id}", self.actor(user.id, user.team_id, user.called)
         values = modals.values(view) if view.state.values else {}

@@ -109,10 +109,7 @@ class Listeners:
         submitted, at = read(Submitted, body), _workspace(context)
         if at is None:
             return await self._nowhere.sorry_for_submission(ack, submitted)
-        try:
-            submission = at.reader.submission(submitted)
-        except ValueError:
-            raise Malformed("private_metadata: not ours") from None
+        submission = at.reader.submission(submitted)
         try:
             named = await at.names.known(submission)
             return await at.answers.to_submission(ack, submitted, await self._dispatch(named))
@@ -124,10 +121,7 @@ class Listeners:
         filled, at = read(Filled, body), _workspace(context)
         if at is None or filled.actions[0].type == "button":
             return await ack()
-        try:
-            filling = at.reader.filling(filled)
-        except ValueError:
-            raise Malformed("private_metadata: not ours") from None
+        filling = at.reader.filling(filled)
         try:
             at.answers.to_filling(filled, await self._dispatch(filling))
         except Exception:
@@ -139,10 +133,7 @@ class Listeners:
         closed, at = read(Submitted, body), _workspace(context)
         if at is None or not closed.view.private_metadata:
             return await ack()
-        try:
-            left = at.reader.left(closed)
-        except ValueError:
-            raise Malformed("private_metadata: not ours") from None
+        left = at.reader.left(closed)
         try:
             await self._dispatch(left)
         except Exception:
