@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import pytest
+import structlog
 
+from adapters.teams import answers, connector, people
 from adapters.teams.connect import Teams
 from adapters.web import WebServer
 from bot.address import MessageRef
@@ -76,6 +78,24 @@ class Office:
 
 async def ready() -> list[str]:
     return []
+
+
+@pytest.fixture(autouse=True)
+def log() -> Iterator[None]:
+    """Tracebacks without the values of every frame, which take seconds to draw."""
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    before = structlog.get_config()
+    structlog.configure(processors=[structlog.processors.add_log_level, plain])
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No deadline is so short that a busy machine misses it."""
+    monkeypatch.setattr(answers, "_PATIENCE", 60.0)
+    monkeypatch.setattr(people, "PATIENCE", 60.0)
+    monkeypatch.setattr(connector, "TIMEOUT", 60.0)
 
 
 @pytest.fixture
