@@ -63,5 +63,5 @@ async def test_every_form_can_be_drawn_as_the_file_says() -> None:
     assert forms.keys() == FORMS.keys()
     for form in forms.values():
         assert modal(form, Pen())["type"] == "modal"
-        assert dialog(form)["task"]["type"] == "continue"
+        assert dialog(form).type == "continue"
         assert form_card(form)["actions"][0]["title"] == form.submit

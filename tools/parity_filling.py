@@ -30,7 +30,7 @@ _FORM = Form(
 def filling() -> Iterator[tuple[str, ...]]:
     """What the form can do, on each platform."""
     view = modal(_FORM, Pen())
-    slack, teams = json.dumps(view["blocks"]), json.dumps(dialog(_FORM))
+    slack, teams = json.dumps(view["blocks"]), json.dumps(dialog(_FORM).serialize())
     told = '"dispatch_action": true' in slack
     asks_all = '"second"' in teams
     untold = "**missing**: no card and no dialog tells of a choice before it is sent"

@@ -144,7 +144,7 @@ DRAW = """([content, host, title]) => {
 def contents(scene: Scene) -> list[tuple[Any, str]]:
     """Each card of the scene, and the title of its window."""
     if isinstance(scene.shown, Form):
-        value = dialog(scene.shown, Pen())["task"]["value"]
+        value = dialog(scene.shown, Pen()).serialize()["value"]
         return [(value["card"]["content"], value["title"])]
     return [(view_card(view, Pen()).content, "") for view in scene.shown]
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from enum import Enum, auto
-from typing import TypeGuard, assert_never
+from typing import ClassVar, TypeAlias, TypeGuard, assert_never
 
 import structlog
+from botbuilder.schema import AdaptiveCardInvokeResponse  # type: ignore[import-untyped]
+from botbuilder.schema.teams import (  # type: ignore[import-untyped]
+    TaskModuleMessageResponse,
+    TaskModuleResponseBase,
+)
 
 from adapters.teams import dialogs
 from adapters.teams.card_parts import CONTENT_TYPE, Card
@@ -17,7 +22,6 @@ from adapters.teams.payloads import Activity
 from adapters.teams.sealed import Forms, Sent
 from adapters.teams.speech import Speech
 from adapters.teams.text import Pen
-from adapters.teams.turns import Reply
 from bot.exchange import Answer, Ask, Done, Show
 from bot.forms import Form
 from bot.ports import Never, NotNow
@@ -34,10 +38,24 @@ ELSEWHERE = "The answer is in your chat with this app."
 NOT_HERE = "The answer is for you only and cannot be shown here; please use the app's command or a button."
 TITLE = "Frontline"
 _MESSAGE = "application/vnd.microsoft.activity.message"
+_ERROR = "application/vnd.microsoft.error"
 _PATIENCE = 2.5
 """Seconds for a private message while an invoke waits; Teams gives up after five."""
 _TRIES = 3
 _LONGEST_PAUSE = 5.0
+
+
+Reply: TypeAlias = AdaptiveCardInvokeResponse | TaskModuleResponseBase | None
+"""What a card or a dialog is answered with; a message is answered with None."""
+
+
+class _CardReply(AdaptiveCardInvokeResponse):  # type: ignore[misc]
+    """Botbuilder's own holds a card or an error, but no line of text."""
+
+    _attribute_map: ClassVar[Json] = {
+        **AdaptiveCardInvokeResponse._attribute_map,
+        "value": {"key": "value", "type": "object"},
+    }
 
 
 class Way(Enum):
@@ -96,7 +114,7 @@ class Answers:
                 self._end(activity, sent)
                 if way is Way.CARD:
                     return _card(self._draw(told(THANKS, Tone.DONE)).content)
-                return Reply()
+                return None
             case _:
                 assert_never(answer)
 
@@ -107,9 +125,7 @@ class Answers:
             problem = {"code": "NotDone", "message": words}
             if sent is None:
                 return self._said(way, words)
-            return Reply(
-                200, {"statusCode": 400, "type": "application/vnd.microsoft.error", "value": problem}
-            )
+            return _CardReply(status_code=400, type=_ERROR, value=problem)
         again = self._forms.again(sent, words) if sent else None
         if again is not None and sent is not None:
             return self._asked(activity, way, again, sent)
@@ -120,10 +136,10 @@ class Answers:
     async def _shown(self, activity: Activity, way: Way, view: View) -> Reply:
         match way:
             case Way.TASK:
-                return Reply(200, dialogs.closing(TITLE, view, self._pen))
+                return dialogs.closing(TITLE, view, self._pen)
             case Way.MESSAGE:
                 self._later(lambda: self._privately(activity, view))
-                return Reply()
+                return None
             case Way.CARD:
                 drawn = self._draw(view)
                 if _is_a_line(view) and self._pen.plain(view.text) in drawn.fallback:
@@ -137,7 +153,7 @@ class Answers:
     def _asked(self, activity: Activity, way: Way, form: Form, sent: Sent | None = None) -> Reply:
         match way:
             case Way.TASK:
-                return Reply(200, dialogs.dialog(self._forms.opened(form), self._pen))
+                return dialogs.dialog(self._forms.opened(form), self._pen)
             case Way.CARD:
                 own = sent is not None and sent.own
                 return _card(dialogs.form_card(self._forms.opened(form, own=own), self._pen))
@@ -147,7 +163,7 @@ class Answers:
                     self._later(lambda: self._speech.replace(activity, card))
                 else:
                     self._later(lambda: self._speech.reply(activity, card))
-                return Reply()
+                return None
             case _:
                 assert_never(way)
 
@@ -160,11 +176,11 @@ class Answers:
     def _said(self, way: Way, words: str) -> Reply:
         match way:
             case Way.CARD:
-                return Reply(200, {"statusCode": 200, "type": _MESSAGE, "value": words})
+                return _CardReply(status_code=200, type=_MESSAGE, value=words)
             case Way.TASK:
-                return Reply(200, {"task": {"type": "message", "value": words}})
+                return TaskModuleMessageResponse(value=words)
             case Way.MESSAGE:
-                return Reply()
+                return None
             case _:
                 assert_never(way)
 
@@ -216,4 +232,4 @@ async def _patiently(say: Callable[[], Awaitable[object]]) -> None:
 
 
 def _card(content: Json) -> Reply:
-    return Reply(200, {"statusCode": 200, "type": CONTENT_TYPE, "value": content})
+    return _CardReply(status_code=200, type=CONTENT_TYPE, value=content)

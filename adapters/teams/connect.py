@@ -14,16 +14,17 @@ from adapters.teams.cloud import App, Cloud
 from adapters.teams.connector import Connector
 from adapters.teams.credentials import Credentials
 from adapters.teams.errors import TeamsFault
-from adapters.teams.inbound import NAME, Reader
+from adapters.teams.inbound.endpoint import Endpoint
+from adapters.teams.inbound.handler import TeamsHandler, TicketOf
+from adapters.teams.inbound.pipeline import Pipeline
 from adapters.teams.keys import Keys
 from adapters.teams.people import People
 from adapters.teams.rates import costs
+from adapters.teams.reader import NAME, Reader
 from adapters.teams.references import References
-from adapters.teams.requests import Requests, TicketOf
 from adapters.teams.sealed import Forms
 from adapters.teams.speech import Speech
 from adapters.teams.text import UTC_ZONE, Pen
-from adapters.teams.turns import Turns
 from bot.address import MessageRef, Place, UserRef
 from bot.doctor import Finding, Health
 from bot.exchange import Dispatch
@@ -62,18 +63,11 @@ class Teams:
         self._people = People(app, self._connector, self._references)
         # The playground, which is what unsigned requests come from, has no dialogs.
         self._pen = Pen(plain_zone, plain_dates, mri=self._mri, dialogs=not app.anonymous)
-        forms = Forms(app.password)
-        self._answers = Answers(self._speech, forms, self._pen)
-        self._requests = Requests(
-            gate=Gate(app, Keys(cloud.metadata, self._connector.document), only_here=here),
-            turns=Turns(app, self._connector),
-            reader=Reader(app.tenant, clock),
-            answers=self._answers,
-            forms=forms,
-            people=self._people,
-            references=self._references,
-            ticket_of=ticket_of,
-        )
+        self._forms = Forms(app.password)
+        self._answers = Answers(self._speech, self._forms, self._pen)
+        self._gate = Gate(app, Keys(cloud.metadata, self._connector.document), only_here=here)
+        self._pipeline = Pipeline(self._connector)
+        self._reader, self._ticket_of = Reader(app.tenant, clock), ticket_of
 
     async def start(self) -> None:
         """Gets the first token. Raises TeamsFault, one line with its cure."""
@@ -116,7 +110,19 @@ class Teams:
 
     def routes(self, dispatch: Dispatch) -> list[tuple[str, str, Handler]]:
         """Method, path and handler of everything Teams sends us."""
-        return [("POST", "/api/messages", self._requests.handler(dispatch))]
+        return [("POST", "/api/messages", self.endpoint(dispatch).receive)]
+
+    def endpoint(self, dispatch: Dispatch) -> Endpoint:
+        handler = TeamsHandler(
+            dispatch,
+            reader=self._reader,
+            answers=self._answers,
+            forms=self._forms,
+            people=self._people,
+            references=self._references,
+            ticket_of=self._ticket_of,
+        )
+        return Endpoint(self._gate, self._pipeline, handler)
 
     async def post(
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None

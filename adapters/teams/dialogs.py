@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, assert_never
 
-from adapters.teams.card_parts import CONTENT_TYPE, card, container, kept, paragraphs, said
+from botbuilder.core import CardFactory  # type: ignore[import-untyped]
+from botbuilder.schema.teams import (  # type: ignore[import-untyped]
+    TaskModuleContinueResponse,
+    TaskModuleTaskInfo,
+)
+
+from adapters.teams.card_parts import card, container, kept, paragraphs, said
 from adapters.teams.cards import view_card
 from adapters.teams.limits import (
     FEW,
@@ -51,7 +57,7 @@ def form_card(form: Form, pen: Pen | None = None) -> Json:
     return _card(form, pen or Pen(), [container([title], style="emphasis", bleed=True)], action)
 
 
-def dialog(form: Form, pen: Pen | None = None) -> Json:
+def dialog(form: Form, pen: Pen | None = None) -> TaskModuleContinueResponse:
     """The answer that opens the form as a dialog, or keeps it open. Raises ValueError as above."""
     title = label(form.submit, LONGEST_LABEL) or "OK"
     action = {
@@ -64,21 +70,17 @@ def dialog(form: Form, pen: Pen | None = None) -> Json:
     return _window(form.title, content, "large" if len(form.fields) >= _TALL else "medium")
 
 
-def closing(title: str, view: View, pen: Pen | None = None) -> Json:
+def closing(title: str, view: View, pen: Pen | None = None) -> TaskModuleContinueResponse:
     """The answer that says something in the open dialog, without buttons."""
     content = view_card(view, pen or Pen()).content
     body = [element for element in content["body"] if element["type"] != "ActionSet"]
     return _window(title, {**content, "body": body}, "medium")
 
 
-def _window(title: str, content: Json, height: str) -> Json:
-    value = {
-        "title": cut(title, 60) or "…",
-        "height": height,
-        "width": "medium",
-        "card": {"contentType": CONTENT_TYPE, "content": content},
-    }
-    return {"task": {"type": "continue", "value": value}}
+def _window(title: str, content: Json, height: str) -> TaskModuleContinueResponse:
+    shown = CardFactory.adaptive_card(content)
+    window = TaskModuleTaskInfo(title=cut(title, 60) or "…", height=height, width="medium", card=shown)
+    return TaskModuleContinueResponse(value=window)
 
 
 def _card(form: Form, pen: Pen, head: list[Json], action: Json) -> Json:

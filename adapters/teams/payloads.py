@@ -1,6 +1,7 @@
-"""The parts of Teams' activities that we read, where Teams puts them; all else in them is passed over.
+"""The parts of Teams' activities that we use, strictly read; all else in them is passed over.
 
-Where an activity is of no kind that we act on, nothing of it is refused: only `type` is asked for.
+Botbuilder's own types refuse next to nothing and lose some of what Teams sends (docs/adr/0004). What passes
+here is handed on to them.
 """
 
 from __future__ import annotations
@@ -113,18 +114,6 @@ class Activity(_Payload):
     def _tenant(self) -> str:
         return (self.about.tenant and self.about.tenant.id) or ""
 
-    def value_of(self, *path: str) -> Any:
-        """What stands at a path of `value`; None where there is nothing of the kind."""
-        found = self.value
-        for name in path:
-            found = found.get(name) if isinstance(found, dict) else None
-        return found
-
-
-class Mentioned(_Payload):
-    mentioned: Party
-    text: str | None = None
-
 
 def activity(body: Json) -> Activity:
     """Raises Malformed."""
@@ -135,21 +124,3 @@ def activity(body: Json) -> Activity:
         raise Malformed(
             "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults[:5])
         ) from None
-
-
-def mentions(activity: Activity) -> list[Mentioned]:
-    """Entities of other kinds are none of ours."""
-    found = []
-    for entity in activity.entities if isinstance(activity.entities, list) else ():
-        if isinstance(entity, dict) and entity.get("type") == "mention":
-            try:
-                found.append(Mentioned.model_validate(entity))
-            except ValidationError:
-                continue
-    return found
-
-
-def parties(listed: Any) -> list[str]:
-    """Ids of the members that came or went."""
-    members = listed if isinstance(listed, list) else ()
-    return [str(member["id"]) for member in members if isinstance(member, dict) and member.get("id")]

@@ -9,8 +9,8 @@ import structlog
 
 from adapters.teams.cloud import App
 from adapters.teams.connector import Connector, Json
-from adapters.teams.inbound import NAME, user_of
 from adapters.teams.payloads import Activity
+from adapters.teams.reader import NAME, user_of
 from adapters.teams.references import References, Where
 from bot.address import Place, UserRef
 from bot.ports import Never, NotNow

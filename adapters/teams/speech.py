@@ -6,14 +6,16 @@ import asyncio
 from dataclasses import replace
 
 import structlog
+from botbuilder.core import CardFactory, MessageFactory  # type: ignore[import-untyped]
+from botbuilder.schema.teams import NotificationInfo  # type: ignore[import-untyped]
 
-from adapters.teams.card_parts import CONTENT_TYPE, Card
+from adapters.teams.card_parts import Card
 from adapters.teams.cloud import App
 from adapters.teams.connector import Connector
 from adapters.teams.errors import Gone
-from adapters.teams.inbound import NAME, user_of
 from adapters.teams.limits import Json
 from adapters.teams.payloads import Activity
+from adapters.teams.reader import NAME, user_of
 from adapters.teams.references import References, Where, Whom, is_channel
 from bot.address import MessageRef, Place, UserRef
 from bot.ports import Never, NotNow
@@ -23,12 +25,12 @@ log = structlog.get_logger(__name__)
 
 def message(card: Card, *, alert: bool = False) -> Json:
     """A message that is a card; `summary` is what notifications show."""
-    body: Json = {
-        "type": "message",
-        "summary": card.fallback,
-        "attachments": [{"contentType": CONTENT_TYPE, "content": card.content}],
-    }
-    return {**body, "channelData": {"notification": {"alert": True}}} if alert else body
+    made = MessageFactory.attachment(CardFactory.adaptive_card(card.content))
+    made.summary = card.fallback
+    if alert:
+        made.channel_data = {"notification": NotificationInfo(alert=True)}
+    body: Json = made.serialize()
+    return body
 
 
 class Speech:

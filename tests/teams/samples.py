@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from botbuilder.schema.teams import (  # type: ignore[import-untyped]
+    TaskModuleContinueResponse,
+    TaskModuleResponse,
+)
+
 from adapters.teams.cards import view_card
 from adapters.teams.dialogs import closing, dialog, form_card
 from adapters.teams.text import Pen
@@ -250,6 +255,12 @@ VIEWS: dict[str, View] = {
 }
 
 
+def task(response: TaskModuleContinueResponse) -> dict[str, Any]:
+    """The answer that a dialog is shown by, as Teams gets it."""
+    found: dict[str, Any] = TaskModuleResponse(task=response).serialize()
+    return found
+
+
 def drawn() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, view in VIEWS.items():
@@ -257,8 +268,8 @@ def drawn() -> dict[str, Any]:
         found[name] = {"fallback": made.fallback, "content": made.content}
     found["customer-card-playground"] = {"content": view_card(CUSTOMER, PLAYGROUND).content}
     found["form"] = {"content": form_card(FORM, PEN)}
-    found["dialog"] = dialog(FORM, PEN)
-    found["dialog-closing"] = closing("Why?", RECEIPT, PEN)
+    found["dialog"] = task(dialog(FORM, PEN))
+    found["dialog-closing"] = task(closing("Why?", RECEIPT, PEN))
     return found
 
 

@@ -12,7 +12,7 @@ from adapters.teams.limits import MOST_BYTES, MOST_FORM, size
 from bot.forms import ChoiceField, Form, TextField
 from bot.views import Mention
 from sla_core.triage import Option
-from tests.teams.samples import AGENTS, BOB, FORM, PEN, RECEIPT
+from tests.teams.samples import AGENTS, BOB, FORM, PEN, RECEIPT, task
 from tests.teams.test_cards import HOG, check, elements, texts
 
 
@@ -28,7 +28,7 @@ def sent(card: dict[str, Any], **typed: str) -> dict[str, Any]:
 
 
 def content(form: Form) -> dict[str, Any]:
-    made: dict[str, Any] = dialog(form, PEN)["task"]["value"]["card"]["content"]
+    made: dict[str, Any] = dialog(form, PEN).value.card.content
     return made
 
 
@@ -84,8 +84,9 @@ def test_errors_stand_beneath_their_fields_and_nothing_typed_is_lost() -> None:
 
 
 def test_a_dialog_is_an_answer_that_goes_on() -> None:
-    value = dialog(FORM, PEN)["task"]["value"]
-    assert dialog(FORM, PEN)["task"]["type"] == "continue"
+    shown = task(dialog(FORM, PEN))["task"]
+    assert shown["type"] == "continue"
+    value = shown["value"]
     assert (value["title"], value["height"], value["width"]) == ("m3ter Support", "large", "medium")
     assert value["card"]["contentType"] == "application/vnd.microsoft.card.adaptive"
     [action] = value["card"]["content"]["actions"]
@@ -97,7 +98,7 @@ def test_a_dialog_is_an_answer_that_goes_on() -> None:
 
 def test_a_dialog_can_end_with_words() -> None:
     for view in (RECEIPT, AGENTS):
-        made = closing("Why?", view, PEN)["task"]["value"]["card"]["content"]
+        made = closing("Why?", view, PEN).value.card.content
         check(made)
         assert not [item for item in elements(made) if item["type"].startswith("Action")]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from adapters.teams import answers
 from adapters.teams.answers import DONE, ELSEWHERE, OUTDATED, SORRY, THANKS
 from adapters.teams.card_parts import CONTENT_TYPE
 from bot.address import MessageRef, Place, UserRef
@@ -357,7 +358,10 @@ async def test_a_targeted_message_is_answered_as_such(office: Office) -> None:
     assert call.body["recipient"] == {"id": "29:ann", "isTargeted": True}
 
 
-async def test_replies_are_tried_again_when_teams_asks_to_wait(office: Office) -> None:
+async def test_replies_are_tried_again_when_teams_asks_to_wait(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "_LONGEST_PAUSE", 0.0)
     office.desk.answer = Ask(FORM)
     office.microsoft.refuse = [Refusal(429, headers={"Retry-After": "0"}), Refusal(412), None]
     await office.send(mentioning(office.microsoft.service, "support"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from adapters.teams.auth import Forbidden, Gate, Identity, Unauthorized
 from adapters.teams.cloud import App, is_service
 from adapters.teams.connect import Teams
 from adapters.teams.errors import TeamsFault
+from adapters.teams.inbound.handler import INVOKES
 from adapters.teams.keys import Keys, Unreachable
 from bot.exchange import Command
 from tests.memory_store import MemoryStore
@@ -31,6 +33,7 @@ from tests.teams.fake_connector import (
 )
 from tests.waiting import turns
 
+PRESS = {"action": "acknowledge", "value": "ACME-1"}
 LATE = datetime(2020, 1, 1, tzinfo=UTC)
 V1, V2 = f"https://sts.windows.net/{TENANT}/", f"https://login.microsoftonline.com/{TENANT}/v2.0"
 
@@ -174,6 +177,41 @@ async def test_without_any_keys_nobody_gets_in(office: Office) -> None:
 async def test_what_is_no_json_object_is_400(office: Office, body: bytes) -> None:
     """Number 1: botbuilder answers 500."""
     assert (await office.send({}, data=body))[0] == 400
+
+
+@pytest.mark.parametrize("leaf", ["x", "\0"])
+async def test_what_is_nested_too_deeply_is_400(office: Office, leaf: str) -> None:
+    """Some of it is JSON to Python, and yet too deep for botbuilder, or for what mends text."""
+    answers = []
+    for depth in range(100, 1200, 10):
+        nested = "[" * depth + json.dumps(leaf) + "]" * depth
+        seen = invoke(office.microsoft.service, "task/fetch", {"data": {**PRESS, "more": "HERE"}})
+        status, _ = await office.send({}, data=json.dumps(seen).replace('"HERE"', nested).encode())
+        answers.append(status)
+    assert set(answers) == {200, 400}
+    assert len(office.desk.heard) == answers.count(200)
+
+
+@pytest.mark.parametrize("name", sorted(INVOKES))
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x",
+        5,
+        [],
+        {"action": 5},
+        {"action": {"type": "Action.Submit", "data": PRESS}},
+        {"data": PRESS, "context": 5},
+        {"data": PRESS, "botMessagePreviewAction": "edit"},
+        {"messagePayload": {"body": 5}},
+    ],
+    ids=repr,
+)
+async def test_an_invoke_that_botbuilder_cannot_read_is_no_500(office: Office, name: str, value: Any) -> None:
+    """Left alone it raises DeserializationError or AttributeError, or answers 501."""
+    status, _ = await office.send(invoke(office.microsoft.service, name, value))
+    assert status in (200, 400)
+    assert status == 200 or office.desk.heard == []
 
 
 async def test_other_content_is_415_and_no_type_is_400(office: Office) -> None:

@@ -40,7 +40,7 @@ from tests.teams.fake_connector import (
     FakeMicrosoft,
     Refusal,
 )
-from tests.waiting import PATIENCE, eventually, turns
+from tests.waiting import PATIENCE
 
 ACME = Place("teams", CHANNEL)
 HELLO = Notice(("hello",))
@@ -105,17 +105,26 @@ class Slow(MemoryStore):
         await super().note(topic, key, value)
 
 
-async def test_only_an_update_waits_for_the_notebook(office: Office) -> None:
-    slow = office.teams._references._notebook = Slow()
+async def test_only_an_update_waits_for_the_notebook(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    references = office.teams._references
+    slow = references._notebook = Slow()
+    written, waits = references.written, asyncio.Event()
+
+    async def watched() -> None:
+        waits.set()
+        await written()
+
+    monkeypatch.setattr(references, "written", watched)
     service = office.microsoft.service
     async with asyncio.timeout(PATIENCE):
         assert (await office.send(activity(service, text="hi")))[0] == 200
     assert slow.pages == {}
+    assert not waits.is_set()
     update = asyncio.create_task(office.send(activity(service, "conversationUpdate")))
-    await eventually(lambda: slow.writes)
-    await turns(20)
-    assert not update.done()
+    waiting = asyncio.create_task(waits.wait())
+    done, _ = await asyncio.wait({update, waiting}, return_when=asyncio.FIRST_COMPLETED)
     slow.go_on.set()
+    assert done == {waiting}
     assert (await update)[0] == 200
     assert slow.pages.keys() == {CONVERSATIONS, PEOPLE}
     writes = slow.writes

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from botbuilder.schema import Mention  # type: ignore[import-untyped]
+from msrest.exceptions import DeserializationError  # type: ignore[attr-defined]
+
 from adapters.teams.card_parts import pressed
 from adapters.teams.files import attached
-from adapters.teams.payloads import Activity, Malformed, mentions
+from adapters.teams.payloads import Activity, Malformed
 from adapters.teams.sealed import Sent
 from adapters.teams.text import clean, one_line
 from bot.address import Actor, MessageRef, Place, UserRef
-from bot.exchange import Command, Posted, Press, Revised, Submission
+from bot.exchange import ChannelTurned, Command, Posted, Press, Revised, Submission, Turn
 from bot.ports import Clock
 
 NAME = "teams"
@@ -44,8 +49,8 @@ class Spoken:
 def spoken(activity: Activity) -> Spoken:
     """Without the mention of the bot; other mentions, and what Teams escapes, as they were typed."""
     text, to_us = activity.text or "", activity.is_personal or activity.is_targeted
-    for mention in mentions(activity):
-        if mention.mentioned.id == activity.recipient.id:
+    for mention in _mentions(activity):
+        if mention.mentioned and mention.mentioned.id == activity.recipient.id:
             to_us = True
             if mention.text:
                 text = text.replace(mention.text, " ")
@@ -58,10 +63,17 @@ def asked(text: str) -> str:
     return _SUPPORT.sub("", text, count=1) if _SUPPORT.match(text) else text
 
 
-def quoted(activity: Activity) -> str:
-    """The message that a message extension was called on."""
-    content = activity.value_of("messagePayload", "body", "content")
-    return _plain(_TAG.sub(" ", content)) if isinstance(content, str) else ""
+def plain_text(html_text: str) -> str:
+    """The words of a message that comes as HTML."""
+    return _plain(_TAG.sub(" ", html_text))
+
+
+def _mentions(activity: Activity) -> Iterator[Mention]:
+    """Entities that are no mentions, or unreadable ones, are passed over."""
+    for entity in activity.entities if isinstance(activity.entities, list) else ():
+        if isinstance(entity, dict) and entity.get("type") == "mention":
+            with suppress(DeserializationError, RecursionError):
+                yield Mention.deserialize(entity)
 
 
 def _plain(text: str) -> str:
@@ -134,6 +146,11 @@ class Reader:
             text=text,
             thread=MessageRef(where, root) if root else None,
         )
+
+    def turned(self, activity: Activity, place: Place, turn: Turn, name: str = "") -> ChannelTurned:
+        """News of a channel; `name` is its new name, if there is one."""
+        key = f"{self._key('turn', activity)}/{place.id}"
+        return ChannelTurned(key, self.clock.now(), place, turn, name)
 
     def _actor(self, activity: Activity, home: str) -> Actor:
         name = one_line(activity.sender.name or "") or user_of(activity)

@@ -1,0 +1,1 @@
+"""What Teams sends: admitted by our gate, sorted by botbuilder, answered after the desk has decided."""

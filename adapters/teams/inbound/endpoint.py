@@ -1,0 +1,103 @@
+"""Teams' requests over HTTP: admitted, read, run as turns, answered."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import structlog
+from aiohttp import web
+from botbuilder.core import InvokeResponse  # type: ignore[import-untyped]
+
+from adapters.teams.auth import Forbidden, Gate, Identity, Unauthorized
+from adapters.teams.inbound.handler import NotKept, TeamsHandler
+from adapters.teams.inbound.pipeline import Pipeline
+from adapters.teams.keys import Unreachable
+from adapters.teams.limits import Json
+from adapters.teams.payloads import Malformed, activity
+
+log = structlog.get_logger(__name__)
+
+TEAMS = "msteams"
+_REFUSED = frozenset({"message", "messageUpdate", "messageDelete", "invoke"})
+"""Kinds that are answered with 400 if they cannot be read. Any other is answered with 200: Teams stops
+sending to a bot that keeps refusing what the platform itself tells."""
+
+
+class Endpoint:
+    """Everything Teams sends to one address."""
+
+    def __init__(self, gate: Gate, pipeline: Pipeline, handler: TeamsHandler) -> None:
+        self._gate, self._pipeline, self._handler = gate, pipeline, handler
+
+    async def receive(self, request: web.Request) -> web.StreamResponse:
+        if request.content_type != "application/json":
+            return _refused(415, "send JSON")
+        try:
+            identity = await self._gate.identify(request.headers.get("Authorization"))
+            answer = await self.take(identity, parsed(await request.read()))
+        except Unauthorized as why:
+            log.warning("teams request without a good token", why=str(why))
+            return _refused(401, "unauthorized")
+        except Forbidden as why:
+            log.warning("teams request that is not for us", why=str(why))
+            return _refused(403, "forbidden")
+        except Malformed as why:
+            log.warning("malformed teams request", why=str(why)[:300])
+            return _refused(400, "malformed request")
+        except Unreachable as why:
+            log.error("teams request that cannot be checked", why=str(why))
+            return _refused(503, "try again")
+        except NotKept:
+            return web.Response(status=503)
+        if answer is None or answer.body is None:
+            return web.Response()
+        return web.json_response(answer.body)
+
+    async def take(self, identity: Identity | None, body: Json) -> InvokeResponse | None:
+        """The answer of an invoke, None for anything else. Raises Forbidden, Malformed, NotKept."""
+        kind, service, channel = body.get("type"), body.get("serviceUrl"), body.get("channelId")
+        if not isinstance(kind, str) or not kind or not isinstance(service, str):
+            raise Malformed("no type, or no service address")
+        self._gate.admit(identity, service, channel if isinstance(channel, str) else "")
+        if channel != TEAMS:
+            log.info("activity of another channel", kind=kind[:80], channel=str(channel)[:80])
+            return None
+        try:
+            read = activity(body)
+        except Malformed as why:
+            if kind in _REFUSED:
+                raise
+            log.warning("teams activity that cannot be read", kind=kind[:80], why=str(why)[:300])
+            return None
+        return await self._pipeline.run(read, identity, self._handler)
+
+
+def parsed(raw: bytes) -> Json:
+    """Raises Malformed. Text that no database can hold is mended."""
+    try:
+        body = json.loads(raw)
+        lowered = raw.lower()
+        if b"\\ud" in lowered or b"\\u0000" in lowered:
+            body = _mended(body)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"no JSON ({type(error).__name__})") from None
+    if not isinstance(body, dict):
+        raise Malformed("no JSON object")
+    return body
+
+
+def _mended(value: Any) -> Any:
+    match value:
+        case str():
+            return value.replace("\0", "").encode("utf-8", "replace").decode()
+        case dict():
+            return {_mended(key): _mended(inner) for key, inner in value.items()}
+        case list():
+            return [_mended(inner) for inner in value]
+        case _:
+            return value
+
+
+def _refused(status: int, why: str) -> web.Response:
+    return web.json_response({"error": why}, status=status)
