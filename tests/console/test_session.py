@@ -22,6 +22,7 @@ from bot.views import Notice
 from tests.console.conftest import FRIDAY_AFTERNOON, OpenSession, Session, shown
 from tests.harness import DESK_FILE
 from tests.memory_store import MemoryStore
+from tests.waiting import turns
 
 OPENED = ("/support Bills are slow", "", "", "1", "2", "2", "")
 """Summary kept, no details, something is broken, production is reduced, no breach of privacy; sent."""
@@ -226,8 +227,7 @@ async def test_a_message_that_is_just_being_sent_is_waited_for(
     assert await at.store.lanes(a_little_later, 10) == []
 
     settling = asyncio.ensure_future(delivered(at.store, at.clock)())
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await turns(10)
     assert not settling.done()
 
     for outgoing in filter(None, sending):
