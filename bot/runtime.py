@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
@@ -31,6 +31,8 @@ TICK_EVERY = 1.0
 """Seconds between ticks at the latest, where another replica may have decided something meanwhile."""
 RESTART_AFTER = 1.0
 """Seconds before a loop that failed is started again."""
+CANCEL_AGAIN_AFTER = 5.0
+"""Seconds until a loop that has not ended is cancelled once more; one that ends well takes less."""
 
 
 @dataclass
@@ -95,9 +97,7 @@ class Runtime:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _ended(tasks)
 
     def _deliveries(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         if self.crew is None:
@@ -134,3 +134,13 @@ class Runtime:
             await asyncio.sleep(GROUPS_EVERY)
             for line in await self.desk.directory.refresh(self.desk.platforms):
                 log.warning(line)
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel them until they end: in a library, asyncio.wait_for may swallow a cancellation (Python 3.11)."""
+    pending = {*tasks}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_AFTER)
+    await asyncio.gather(*tasks, return_exceptions=True)

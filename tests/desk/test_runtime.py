@@ -18,6 +18,7 @@ from bot.views import Notice, View
 from tests.harness import ACME, ALICE, S2, DeskInMemory, FakeChat, HeldClock, open_desk, person
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
+from tests.virtual_time import in_virtual_time
 from tests.waiting import eventually, turns
 
 
@@ -237,3 +238,25 @@ async def test_stopping_lets_what_is_on_its_way_arrive_and_begins_nothing_new(
         letting = asyncio.create_task(lets_go())
     await letting
     assert chat.begun == len(chat.said) == 1
+
+
+@in_virtual_time
+async def test_a_loop_that_misses_its_cancellation_is_cancelled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replica that was stopped as it started ran on for ever."""
+    desk, store = await faltering_desk(tmp_path, monkeypatch)
+    missed: list[float] = []
+
+    class Deaf(Offering):
+        async def run(self, speak: Callable[[str], Awaitable[object]]) -> None:
+            try:
+                await super().run(speak)
+            except asyncio.CancelledError:
+                missed.append(asyncio.get_running_loop().time())
+            await asyncio.Event().wait()
+
+    async with Runtime(desk.desk, store, crew=Deaf()).running():
+        await turns(5)
+    (at,) = missed
+    assert asyncio.get_running_loop().time() == at + runtime.CANCEL_AGAIN_AFTER
