@@ -26,7 +26,7 @@ async def _crew(url: str) -> AsyncIterator[Crew | None]:
         yield None
         return
     from adapters.jobs import crew
-    from adapters.sql.postgres_pool import conninfo
+    from adapters.sql.engines.postgres import conninfo
 
     async with crew.connect(conninfo(postgres_url(url))) as made:
         yield made

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from adapters.sql.store import DeskStore, connect
+from adapters.sql.store import SqlStore, connect
 from adapters.sql.tables import micros
 from adapters.sql.url import is_postgres, sqlite_path
 from bot.clock import StageClock, WallClock, parse_instant
@@ -85,7 +85,7 @@ def warned_at() -> datetime:
         now = found.wake_at
 
 
-def desk(store: DeskStore, file: Path, clock: Clock) -> Desk:
+def desk(store: SqlStore, file: Path, clock: Clock) -> Desk:
     return Desk(store, clock, Directory(load_desk(file)), notebook=store)
 
 
@@ -186,7 +186,7 @@ def _execute(url: str, *statements: str) -> None:
 
 
 @asynccontextmanager
-async def kept(url: str, file: Path) -> AsyncIterator[tuple[DeskStore, Desk]]:
+async def kept(url: str, file: Path) -> AsyncIterator[tuple[SqlStore, Desk]]:
     """A store, and a desk on the clock that it lives on."""
     async with connect(url) as store:
         yield store, desk(store, file, await store.stage(None) or WallClock())

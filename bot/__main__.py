@@ -22,7 +22,7 @@ from bot.faults import OperatorFault
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from adapters.sql.store import DeskStore
+    from adapters.sql.store import SqlStore
     from adapters.web.server import Route
     from bot.desk.core import Desk
     from bot.doctor import Examination, Finding
@@ -223,7 +223,7 @@ def _teams_package(says: operate.TeamsPackage, out: Path) -> int:
 
 @asynccontextmanager
 async def _desk(
-    env: Environment, settings: DeskSettings, store: DeskStore
+    env: Environment, settings: DeskSettings, store: SqlStore
 ) -> AsyncIterator[tuple[Desk, list[_Connected], list[Route]]]:
     """The desk, its platforms and what they listen to; they are closed at the end."""
     import structlog
@@ -266,20 +266,20 @@ async def _crew(url: str) -> AsyncIterator[Crew | None]:
         yield None
         return
     from adapters.jobs import crew
-    from adapters.sql.postgres_pool import conninfo
+    from adapters.sql.engines.postgres import conninfo
 
     async with crew.connect(conninfo(postgres_url(url))) as made:
         yield made
 
 
-def _connected(env: Environment, settings: DeskSettings, clock: Clock, store: DeskStore) -> list[_Connected]:
+def _connected(env: Environment, settings: DeskSettings, clock: Clock, store: SqlStore) -> list[_Connected]:
     """The platforms that the desk's file names, not started yet."""
-    makers: dict[str, Callable[[Environment, Clock, DeskStore], _Connected]]
+    makers: dict[str, Callable[[Environment, Clock, SqlStore], _Connected]]
     makers = {"slack": partial(_slack, settings), "teams": _teams}
     return [make(env, clock, store) for name, make in makers.items() if name in settings.chats]
 
 
-def _slack(settings: DeskSettings, env: Environment, clock: Clock, store: DeskStore) -> _Connected:
+def _slack(settings: DeskSettings, env: Environment, clock: Clock, store: SqlStore) -> _Connected:
     from adapters.slack.connect import Slack
     from adapters.slack.offices import Sharing
     from adapters.slack.workspaces.token_rotation import App
@@ -307,7 +307,7 @@ def _slack(settings: DeskSettings, env: Environment, clock: Clock, store: DeskSt
     )
 
 
-def _teams(env: Environment, clock: Clock, store: DeskStore) -> _Connected:
+def _teams(env: Environment, clock: Clock, store: SqlStore) -> _Connected:
     import structlog
 
     from adapters.teams.cloud import App

@@ -14,12 +14,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
+from adapters.sql.engines.sqlite import BUSY_SECONDS
 from adapters.sql.fault import DatabaseFault
 from adapters.sql.url import is_postgres, postgres_url, sqlite_path
-
-BUSY_SECONDS = 10.0
-"""How long a connection waits for another process to finish its transaction."""
-
 
 Place = Path | str
 """Where the tables are: a SQLite file, or a PostgreSQL's address."""
@@ -92,7 +89,7 @@ def faults(place: Place) -> Iterator[None]:
 
 def _postgres() -> ModuleType:
     # Its driver takes a while to load, and most databases are files.
-    from adapters.sql import postgres_schema
+    from adapters.sql.engines import postgres_schema
 
     return postgres_schema
 

@@ -1,4 +1,4 @@
-"""The desk's Store on a SQLite file, and the way to it or to a PostgreSQL."""
+"""The desk's store: every verb once, on either database."""
 
 from __future__ import annotations
 
@@ -9,206 +9,213 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from adapters.sql import glances, lanes, reads, shelf, writes
-from adapters.sql.firsts import Firsts
+from sqlalchemy import Connection
+
+from adapters.sql import key_value, outbox, rate_limits, retention, stats, tickets
+from adapters.sql.engines.sqlite import SqliteEngine
 from adapters.sql.migrate import faults, ready
-from adapters.sql.sqlite import Database
+from adapters.sql.stage import stage_clock
 from adapters.sql.url import is_postgres, postgres_url, sqlite_path
 from bot.address import MessageRef
-from bot.auditor import Census, Counted
+from bot.auditor import Census
 from bot.clock import StageClock, real_now
-from bot.ports import Appended, Change, Cost, Decision, Notebook, Outbox, Outgoing, Seen, Store
-from bot.upkeep import Shelf
+from bot.ports import Appended, Change, Cost, Decision, Outgoing, Seen
 from sla_core.events import Event, Opened
 
-
-class DeskStore(Store, Outbox, Notebook, Counted, Shelf, Protocol):
-    """All that the desk asks of a database, whichever it is."""
-
-    on_change: Callable[[], None] | None
-
-    async def stage(self, wanted: StageClock | None) -> StageClock | None: ...
+T = TypeVar("T")
+Job = Callable[[Connection], T]
 
 
-class SqliteStore:
-    """Every verb is as bot.ports.Store, Outbox and Notebook say. Made by `connect`; to be closed."""
+class Engine(Protocol):
+    """One database with its connections: how it locks, commits and recovers. Used from one event loop.
 
-    def __init__(self, database: Database, on_change: Callable[[], None] | None = None) -> None:
-        self.database = database
-        self.on_change = on_change
-        """Called in the loop after each change that was kept: tickets and messages may wait now."""
-        self._firsts = Firsts()
+    A job is quick, does no other I/O, and may be run again if what it did was not kept.
+    """
+
+    async def write(
+        self, job: Job[T], committed: Callable[[T], None] | None = None, *, long: bool = False
+    ) -> T:
+        """What `job` returns, once it is durable; raises what it raised, and then nothing of it is kept.
+
+        `committed` is called in the loop even if the caller has stopped waiting. A `long` job may take
+        fifteen seconds on PostgreSQL, others five.
+        """
+
+    async def read(self, query: Job[T]) -> T:
+        """What `query` finds; it sees every write that has returned."""
+
+    async def look(self, query: Job[T]) -> T:
+        """The same for a few rows found by an index: SQLite answers in the loop, without a thread."""
 
     async def close(self) -> None:
-        """Finish what was begun and let go of the file. Writing afterwards raises RuntimeError."""
-        await self.database.close()
+        """Finishes what was begun. Raises nothing the second time."""
+
+
+class SqlStore:
+    """Implements bot.ports.Store, Outbox and Notebook, and what monitoring and retention ask of a database.
+
+    Made by `connect`. Once it is closed, every verb raises RuntimeError. On PostgreSQL a verb waits a moment
+    for a database that restarts, then raises Away; replicas share it, and their clocks should differ by less
+    than a second.
+    """
+
+    def __init__(self, engine: Engine, on_change: Callable[[], None] | None = None) -> None:
+        self.engine = engine
+        self.on_change = on_change
+        """Called in the loop after each change that this process stored: tickets and messages may wait now."""
+
+    async def close(self) -> None:
+        await self.engine.close()
 
     async def stage(self, wanted: StageClock | None) -> StageClock | None:
-        """The stage clock that this database lives on; None: real time.
-
-        A database without tickets takes `wanted` for good. Raises DatabaseFault when it lives on another.
-        """
-        return await self.database.write(lambda db: writes.stage(db, wanted))
+        """See adapters.sql.stage.stage_clock."""
+        return await self.engine.write(lambda db: stage_clock(db, wanted))
 
     async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Seen:
         at = real_now()
-        drafted: list[Change] = []
-
-        def noted(number: int) -> Change:
-            drafted.append(change := draft(number))
-            return change
-
-        kept = await self.database.write(
-            lambda db: writes.open_ticket(db, envelope, account, noted, at), self._kept
+        return await self.engine.write(
+            lambda db: tickets.open_ticket(db, envelope, account, draft, at), self._changed
         )
-        if isinstance(kept, Appended) and isinstance(opened := drafted[-1].events[0], Opened):
-            self._firsts.keep(kept.ticket, opened)
-        return kept
 
     async def append(self, envelope: str | None, change: Change) -> Appended | Seen:
         at = real_now()
-        return await self.database.write(lambda db: writes.append(db, envelope, change, at), self._kept)
-
-    async def seen(self, envelope: str) -> str | None:
-        return glances.seen(self.database, envelope)
-
-    async def load(self, ticket: str) -> tuple[Event, ...]:
-        return glances.history(self.database, ticket)
-
-    async def due(self, now: datetime, limit: int) -> list[str]:
-        return await self.database.read(lambda db: reads.due(db, now, limit))
-
-    async def next_wake(self) -> datetime | None:
-        return await self.database.read(reads.next_wake)
+        return await self.engine.write(lambda db: tickets.append(db, envelope, change, at), self._changed)
 
     async def wake(self, now: datetime, limit: int, but: Collection[str], decide: Decision) -> list[str]:
         at = real_now()
-        return await self.database.write(lambda db: writes.wake(db, now, limit, but, decide, at), self._woken)
+        return await self.engine.write(
+            lambda db: tickets.wake(db, now, limit, but, decide, at), self._woken, long=True
+        )
+
+    async def seen(self, envelope: str) -> str | None:
+        return await self.engine.look(lambda db: tickets.seen(db, envelope))
+
+    async def load(self, ticket: str) -> tuple[Event, ...]:
+        return await self.engine.look(lambda db: tickets.load(db, ticket))
+
+    async def due(self, now: datetime, limit: int) -> list[str]:
+        return await self.engine.read(lambda db: tickets.due(db, now, limit))
+
+    async def next_wake(self) -> datetime | None:
+        return await self.engine.read(tickets.next_wake)
 
     async def openings(self, account: str, limit: int) -> list[tuple[str, Opened]]:
-        return glances.openings(self.database, account, limit, self._firsts)
+        return await self.engine.look(lambda db: tickets.openings(db, account, limit))
 
     async def unfinished(self, account: str | None, limit: int) -> list[str]:
-        return await self.database.read(lambda db: reads.unfinished(db, account, limit))
+        return await self.engine.read(lambda db: tickets.unfinished(db, account, limit))
+
+    async def tickets(self, account: str) -> list[str]:
+        return await self.engine.read(lambda db: tickets.tickets(db, account))
+
+    async def ticket_of(self, message: MessageRef) -> str | None:
+        return await self.engine.look(lambda db: outbox.ticket_of(db, message))
 
     async def lanes(self, ready_at: datetime, limit: int) -> list[str]:
-        return await self.database.read(lambda db: reads.lanes(db, ready_at, limit))
+        return await self.engine.read(lambda db: outbox.lanes(db, ready_at, limit))
 
     async def claim(self, lane: str, now: datetime, until: datetime) -> Outgoing | None:
-        return await self.database.write(lambda db: lanes.claim(db, lane, now, until))
+        return await self.engine.write(lambda db: outbox.claim(db, lane, now, until))
 
     async def begin(
         self, outgoing: Outgoing, costs: Sequence[Cost], now: datetime, until: datetime
     ) -> datetime | None:
-        return await self.database.write(lambda db: lanes.begin(db, outgoing, costs, now, until))
+        return await self.engine.write(lambda db: outbox.begin(db, outgoing, costs, now, until))
 
     async def sent(self, key: str, ref: MessageRef) -> None:
-        await self.database.write(lambda db: lanes.sent(db, key, ref))
+        await self.engine.write(lambda db: outbox.sent(db, key, ref))
 
     async def put_off(
         self, outgoing: Outgoing, until: datetime, why: str, *, alone: bool = False, unsure: bool = False
     ) -> None:
-        await self.database.write(lambda db: lanes.put_off(db, outgoing, until, why, alone, unsure))
+        await self.engine.write(lambda db: outbox.put_off(db, outgoing, until, why, alone, unsure))
 
     async def shut(self, buckets: Collection[str], until: datetime) -> None:
-        await self.database.write(lambda db: lanes.shut(db, buckets, until))
+        await self.engine.write(lambda db: rate_limits.shut(db, buckets, until))
 
     async def refused(self, key: str, why: str) -> None:
-        await self.database.write(lambda db: lanes.refused(db, key, why))
+        await self.engine.write(lambda db: outbox.refused(db, key, why))
 
     async def next_ready(self, after: datetime) -> datetime | None:
-        return await self.database.read(lambda db: reads.next_ready(db, after))
-
-    async def ticket_of(self, message: MessageRef) -> str | None:
-        return glances.ticket_of(self.database, message)
-
-    async def tickets(self, account: str) -> list[str]:
-        return await self.database.read(lambda db: reads.tickets(db, account))
+        return await self.engine.read(lambda db: outbox.next_ready(db, after))
 
     async def census(self, due_before: datetime) -> Census:
-        return await self.database.read(lambda db: reads.census(db, due_before))
+        return await self.engine.read(lambda db: stats.census(db, due_before))
 
     async def note(self, topic: str, key: str, value: str) -> None:
-        await self.database.write(lambda db: writes.note(db, topic, key, value))
+        await self.engine.write(lambda db: key_value.note(db, topic, key, value))
 
     async def noted(self, topic: str, key: str) -> str | None:
-        return glances.noted(self.database, topic, key)
+        return await self.engine.look(lambda db: key_value.noted(db, topic, key))
 
     async def notes(self, topic: str) -> dict[str, str]:
-        return await self.database.read(lambda db: reads.notes(db, topic))
+        return await self.engine.read(lambda db: key_value.notes(db, topic))
 
     async def forget(self, topic: str, key: str) -> None:
-        await self.database.write(lambda db: writes.forget(db, topic, key))
+        await self.engine.write(lambda db: key_value.forget(db, topic, key))
 
     async def forget_acts(self, before: datetime, limit: int) -> int:
-        return await self.database.write(lambda db: shelf.forget_acts(db, before, limit))
+        return await self.engine.write(lambda db: retention.forget_acts(db, before, limit))
 
     async def forget_notes(self, topic: str, now: datetime, before: datetime, limit: int) -> int:
-        return await self.database.write(lambda db: shelf.forget_notes(db, topic, now, before, limit))
+        return await self.engine.write(lambda db: retention.forget_notes(db, topic, now, before, limit))
+
+    def _changed(self, outcome: Appended | Seen) -> None:
+        if isinstance(outcome, Appended) and self.on_change is not None:
+            self.on_change()
 
     def _woken(self, keys: list[str]) -> None:
         if keys and self.on_change is not None:
-            self.on_change()
-
-    def _kept(self, outcome: Appended | Seen) -> None:
-        if isinstance(outcome, Appended) and self.on_change is not None:
             self.on_change()
 
 
 @asynccontextmanager
 async def connect(
     url: str, on_change: Callable[[], None] | None = None, guest: bool = False
-) -> AsyncIterator[DeskStore]:
+) -> AsyncIterator[SqlStore]:
     """The store at DATABASE_URL, closed at the end; a new database is given its tables.
 
     `sqlite://` is a database of one's own that is gone at the end. A `guest` only looks in, on what another
     process may be serving, and makes no database. Raises DatabaseFault.
     """
     if is_postgres(url):
-        async with _shared(postgres_url(url), on_change, guest) as store:
+        store = SqlStore(await asyncio.to_thread(_postgres, postgres_url(url), guest), on_change)
+    elif path := sqlite_path(url):
+        store = SqlStore(await asyncio.to_thread(_sqlite, path, True, guest), on_change)
+    else:
+        async with _temporary(on_change) as store:
             yield store
         return
-    if path := sqlite_path(url):
-        async with _opened(path, on_change, durable=True, guest=guest) as store:
-            yield store
-        return
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def _temporary(on_change: Callable[[], None] | None) -> AsyncIterator[SqlStore]:
     folder = Path(tempfile.mkdtemp(prefix="frontline-"))
     try:
-        async with _opened(folder / "frontline.db", on_change, durable=False) as store:
+        store = SqlStore(await asyncio.to_thread(_sqlite, folder / "frontline.db", False, False), on_change)
+        try:
             yield store
+        finally:
+            await store.close()
     finally:
         await asyncio.to_thread(shutil.rmtree, folder)
 
 
-@asynccontextmanager
-async def _shared(url: str, on_change: Callable[[], None] | None, guest: bool) -> AsyncIterator[DeskStore]:
-    # Their driver takes a while to load, and most databases are files.
-    from adapters.sql.postgres import PostgresStore
-    from adapters.sql.postgres_pool import Database as Pool
-
-    await asyncio.to_thread(ready, url, make=not guest)
-    store = PostgresStore(Pool(url), on_change)
-    await store.database.open()
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-@asynccontextmanager
-async def _opened(
-    path: Path, on_change: Callable[[], None] | None, durable: bool, guest: bool = False
-) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(await asyncio.to_thread(_database, path, durable, guest), on_change)
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-def _database(path: Path, durable: bool, guest: bool) -> Database:
+def _sqlite(path: Path, durable: bool, guest: bool) -> Engine:
     ready(path, make=not guest)
     with faults(path):
-        return Database(path, durable=durable, guest=guest)
+        return SqliteEngine(path, durable=durable, guest=guest)
+
+
+def _postgres(url: str, guest: bool) -> Engine:
+    # Its driver takes a while to load, and most databases are files.
+    from adapters.sql.engines.postgres import PostgresEngine
+
+    ready(url, make=not guest)
+    return PostgresEngine(url)

@@ -24,6 +24,11 @@ def instant(stored: int) -> datetime:
     return EPOCH + stored * MICROSECOND
 
 
+def instant_or_none(stored: int | None) -> datetime | None:
+    """The same for a column that may be NULL."""
+    return None if stored is None else instant(stored)
+
+
 class State(StrEnum):
     """Where a message stands. Superseded: nobody needs to see it any more."""
 

@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from adapters.sql.store import SqliteStore, connect
+from adapters.sql.store import SqlStore, connect
 from bot import courier
 from bot.address import MessageRef, Place, UserRef
 from bot.ports import CannotEdit, Cost, Message, Never, NotNow, Priority
@@ -20,6 +20,7 @@ from sla_core.events import Undelivered
 from tests.harness import ACME, ALICE, BOB, S2, SILVER, TRIAGE, DeskInMemory, FakeChat, Said, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
+from tests.sql.statements import run
 from tests.virtual_time import in_virtual_time
 
 SECOND = timedelta(seconds=1)
@@ -277,34 +278,26 @@ async def test_a_refusal_for_good_is_told_once(tmp_path: Path) -> None:
     assert sum("Not delivered" in text for text in desk.heard(TRIAGE)) == 1
 
 
-async def poisoned(store: SqliteStore, key: str) -> None:
-    spoil = 'UPDATE outbox SET body = \'{"kind": "Hologram"}\' WHERE key = ?'
-    await store.database.write(lambda db: db.execute(spoil, (key,)).rowcount)
+async def poisoned(store: SqlStore, key: str) -> None:
+    body = '{"kind": "Hologram"}'
+    await run(store, "UPDATE outbox SET body = :body WHERE key = :key", body=body, key=key)
 
 
 async def test_one_row_that_cannot_be_read_holds_up_nothing(tmp_path: Path) -> None:
     """A newer version wrote it while both run: it waits for that one, and its lane goes on without it."""
     async with connect(f"sqlite:///{tmp_path / 'frontline.db'}") as store:
-        assert isinstance(store, SqliteStore)
         desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
         key = await desk.submits(ALICE, "Bills are slow", S2)
         desk.chat.failures.append(NotNow("HTTP 503"))
         await desk.does(BOB, "Reply", key, text="We look into it.")
-        waiting = [
-            row[0]
-            for row in await store.database.write(
-                lambda db: db.execute("SELECT key FROM outbox WHERE state = 'waiting'").fetchall()
-            )
-        ]
+        waiting = [key for (key,) in await run(store, "SELECT key FROM outbox WHERE state = 'waiting'")]
         assert waiting
         for each in waiting:
             await poisoned(store, each)
         desk.clock.at += SECOND * 5
         other = await desk.submits(ALICE, "Something else", S2)
         assert desk.face(other).key == other
-        found = await store.database.write(
-            lambda db: db.execute("SELECT key, why FROM outbox WHERE state = 'waiting'").fetchall()
-        )
+        found = await run(store, "SELECT key, why FROM outbox WHERE state = 'waiting'")
         assert {row[0] for row in found} == set(waiting)
         assert all("update Frontline" in row[1] for row in found)
 

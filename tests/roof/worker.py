@@ -12,7 +12,7 @@ from pathlib import Path
 from aiohttp import ClientError, ClientSession
 
 from adapters.jobs import crew
-from adapters.sql.postgres_pool import conninfo
+from adapters.sql.engines.postgres import conninfo
 from adapters.sql.store import connect
 from adapters.sql.url import postgres_url
 from bot.address import MessageRef, Place, UserRef

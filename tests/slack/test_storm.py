@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import pytest
 import structlog
 
-from adapters.sql.store import DeskStore, SqliteStore, connect
+from adapters.sql.store import SqlStore, connect
 from adapters.web.server import Handler
 from bot.address import MessageRef, Place
 from bot.desk.routes import dispatch
@@ -30,6 +30,7 @@ from sla_core.events import CustomerWrote, Event, Opened
 from tests.slack import forged
 from tests.slack.bent import JSON, Bent, Raw
 from tests.slack.shop import ANSWERS, Shop, shop
+from tests.sql.statements import run
 
 SEED = 20260320
 TIMES, AT_ONCE = 4, 50
@@ -52,7 +53,7 @@ class Storm:
     """What is sent, and what must come of it."""
 
     at: Shop
-    store: DeskStore
+    store: SqlStore
     receive: Handler
     bodies: list[Bent] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -216,11 +217,9 @@ async def test_an_offer_whose_answer_was_lost_is_made_once(tmp_path: Path) -> No
 async def test_what_a_full_disk_does_not_take_is_not_acknowledged(tmp_path: Path) -> None:
     """engine.md 5: Slack sends it again, and when there is space it is kept once."""
     async with a_shop(tmp_path) as storm:
-        assert isinstance(storm.store, SqliteStore)
-        database = storm.store.database
 
         async def limit(pages: int) -> None:
-            await database.write(lambda db: db.execute(f"PRAGMA max_page_count={pages}").fetchone())
+            await run(storm.store, f"PRAGMA max_page_count={pages}")
 
         async def texts() -> Counter[str]:
             events = [event for history in (await storm.histories()).values() for event in history]
@@ -229,7 +228,8 @@ async def test_what_a_full_disk_does_not_take_is_not_acknowledged(tmp_path: Path
         (root,) = (await tickets(storm, 1)).values()
         for number in range(4):
             storm.replies(root, f"{number} {LONG}")
-        await limit(await database.write(lambda db: db.execute("PRAGMA page_count").fetchone()[0]))
+        ((pages,),) = await run(storm.store, "PRAGMA page_count")
+        await limit(pages)
         statuses = [await storm.hears(body) for body in storm.bodies]
         assert statuses.count(503) >= 3
         taken = [text for text, status in zip(storm.texts, statuses, strict=True) if status == 200]

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.sql.store import SqliteStore
+from adapters.sql.store import SqlStore
 from bot.ports import Cost, Message, Overtaken, Priority
 from tests.sql.samples import ACME, NOON, TRIAGE, at, message, ref
 from tests.sql.speaking import LEASE, Kept, begins, claims, delivers, heads, next_of, says
+from tests.sql.statements import run
 
 COUNTDOWNS = "countdown:slack"
 
@@ -132,12 +133,12 @@ async def test_a_countdown_posted_anew_leads_to_its_ticket_too(store: Kept) -> N
     assert [await store.ticket_of(ref(id)) for id in ("1", "2")] == ["ACME-1", "ACME-1"]
 
 
-async def rows(store: SqliteStore) -> list[str]:
-    found = await store.database.write(lambda db: db.execute("SELECT key FROM outbox").fetchall())
+async def rows(store: SqlStore) -> list[str]:
+    found = await run(store, "SELECT key FROM outbox")
     return [key for (key,) in found]
 
 
-async def test_done_countdowns_leave_nothing(sqlite: SqliteStore) -> None:
+async def test_done_countdowns_leave_nothing(sqlite: SqlStore) -> None:
     """A card is drawn anew many times a day: they say nothing that the card does not."""
     await a_card(sqlite)
     for n in range(5):
@@ -155,7 +156,7 @@ async def test_done_countdowns_leave_nothing(sqlite: SqliteStore) -> None:
     assert await rows(sqlite) == ["card"]
 
 
-async def all_in_turn(store: SqliteStore, cards: int) -> None:
+async def all_in_turn(store: SqlStore, cards: int) -> None:
     """So many cards count down, one edit each 2.5 s; ten of them change again and again meanwhile."""
     keys = [f"card {n}" for n in range(cards)]
     await says(store, *(message(key) for key in keys))
@@ -179,11 +180,11 @@ async def all_in_turn(store: SqliteStore, cards: int) -> None:
     assert sorted(served) == sorted(keys), "each once, before any a second time"
 
 
-async def test_no_card_starves(sqlite: SqliteStore) -> None:
+async def test_no_card_starves(sqlite: SqlStore) -> None:
     await all_in_turn(sqlite, 300)
 
 
 @pytest.mark.soak
-async def test_no_card_of_five_thousand_starves(sqlite: SqliteStore) -> None:
+async def test_no_card_of_five_thousand_starves(sqlite: SqlStore) -> None:
     """At 24 edits a minute it takes them three and a half hours; nobody waits longer than that."""
     await all_in_turn(sqlite, 5000)

@@ -10,10 +10,11 @@ from contextlib import suppress
 import psycopg
 import pytest
 import pytest_asyncio
+from sqlalchemy import Connection
+from sqlalchemy.util import await_only
 
-from adapters.sql import postgres_pool
-from adapters.sql.postgres import PostgresStore
-from adapters.sql.store import connect
+from adapters.sql.engines import postgres as postgres_engine
+from adapters.sql.store import SqlStore, connect
 from bot.ports import Appended, Away, Change, Conflict, Seen
 from sla_core.events import Event
 from tests.postgres import Postgres
@@ -23,14 +24,12 @@ from tests.waiting import PATIENCE, eventually, turns
 
 
 @pytest_asyncio.fixture
-async def replicas(postgres_url: str) -> AsyncIterator[tuple[PostgresStore, PostgresStore]]:
+async def replicas(postgres_url: str) -> AsyncIterator[tuple[SqlStore, SqlStore]]:
     async with connect(postgres_url) as one, connect(postgres_url) as other:
-        assert isinstance(one, PostgresStore)
-        assert isinstance(other, PostgresStore)
         yield one, other
 
 
-Replicas = tuple[PostgresStore, PostgresStore]
+Replicas = tuple[SqlStore, SqlStore]
 
 
 def cut_off(url: str) -> int:
@@ -114,7 +113,7 @@ async def test_each_wake_up_is_decided_by_one(replicas: Replicas) -> None:
         decided.append(key)
         return Change(key, len(history), (answered(),), None, (message(f"{key} late", ticket=key),))
 
-    async def wakes(store: PostgresStore) -> None:
+    async def wakes(store: SqlStore) -> None:
         while await store.wake(at(2), 10, (), decide):
             pass
 
@@ -125,6 +124,7 @@ async def test_each_wake_up_is_decided_by_one(replicas: Replicas) -> None:
 
 async def test_broken_connections_are_not_noticed(replicas: Replicas, postgres_url: str) -> None:
     store, _ = replicas
+    assert await store.tickets("acme") == []
     for round_ in range(5):
         assert cut_off(postgres_url) >= 1
         assert await store.open(f"e{round_}", "acme", opening()) == Appended(f"ACME-{round_ + 1}", 1)
@@ -161,8 +161,8 @@ async def test_a_message_begun_twice_is_paid_and_sent_once(replicas: Replicas, p
 async def test_a_server_that_is_away_is_told_in_time(
     postgres: Postgres, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert postgres_pool.PATIENCE <= 3, "whoever presses a button is to be told so"
-    monkeypatch.setattr(postgres_pool, "PATIENCE", 0.3)
+    assert postgres_engine.PATIENCE <= 3, "whoever presses a button is to be told so"
+    monkeypatch.setattr(postgres_engine, "PATIENCE", 0.3)
     name = psycopg.conninfo.conninfo_to_dict(postgres_url)["dbname"]
 
     def allow(yes: bool) -> None:
@@ -196,37 +196,35 @@ async def test_what_a_frozen_process_has_locked_is_free_again(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It stopped between a statement and the COMMIT that travels behind it, for longer than it has."""
-    monkeypatch.setattr(postgres_pool, "SINCE_17", "SET transaction_timeout = '500ms'")
-    database = postgres_pool.Database(postgres_url)
-    await database.open()
-    lock, locked, thawed = b"SELECT * FROM alembic_version FOR UPDATE", asyncio.Event(), asyncio.Event()
-
-    async def freezes(connection: psycopg.AsyncConnection) -> None:
+    monkeypatch.setattr(postgres_engine, "SINCE_17", "SET transaction_timeout = '500ms'")
+    with psycopg.connect(postgres_url) as connection:
         if connection.info.server_version < 170000:
             pytest.skip("PostgreSQL before 17 has no such limit")
-        async with postgres_pool.transaction(connection):
-            await connection.execute(lock)
-            locked.set()
-            await thawed.wait()
+    engine = postgres_engine.PostgresEngine(postgres_url)
+    lock, locked, thawed = "SELECT * FROM alembic_version FOR UPDATE", asyncio.Event(), asyncio.Event()
 
-    frozen = asyncio.create_task(database.run(freezes))
+    def freezes(db: Connection) -> None:
+        db.exec_driver_sql(lock)
+        locked.set()
+        await_only(thawed.wait())
+
+    frozen = asyncio.create_task(engine.write(freezes))
     await locked.wait()
     async with asyncio.timeout(PATIENCE), await psycopg.AsyncConnection.connect(postgres_url) as other:
-        await other.execute(lock)
+        await other.execute(lock.encode())
     thawed.set()
     await asyncio.gather(frozen, return_exceptions=True)
-    await database.close()
+    await engine.close()
 
 
 async def test_who_waits_for_a_frozen_process_tries_again(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit that frees what the frozen one has locked strikes those who wait for it as well."""
-    monkeypatch.setattr(postgres_pool, "SINCE_17", "SET transaction_timeout = '300ms'")
-    monkeypatch.setattr(postgres_pool, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(postgres_engine, "SINCE_17", "SET transaction_timeout = '300ms'")
+    monkeypatch.setattr(postgres_engine, "PATIENCE", PATIENCE)
     asked = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     async with connect(postgres_url) as store:
-        assert isinstance(store, PostgresStore)
         await store.open("e1", "acme", opening())
         async with await psycopg.AsyncConnection.connect(postgres_url) as frozen:
             await frozen.execute("SELECT * FROM ticket FOR UPDATE")

@@ -10,8 +10,7 @@ from itertools import count
 import pytest
 import pytest_asyncio
 
-from adapters.sql.postgres import PostgresStore
-from adapters.sql.store import SqliteStore, connect
+from adapters.sql.store import SqlStore, connect
 from adapters.sql.tables import micros
 from bot.clock import real_now
 from bot.desk.channels import TURNS
@@ -20,9 +19,10 @@ from bot.upkeep import ACTS, AT_A_TIME, NOTES, Upkeep, going_on
 from tests.harness import HeldClock
 from tests.sql.samples import change, message, opening, wrote
 from tests.sql.speaking import next_of
+from tests.sql.statements import run
 from tests.waiting import PATIENCE, eventually
 
-Tables = SqliteStore | PostgresStore
+Tables = SqlStore
 DAY = timedelta(days=1)
 
 
@@ -30,14 +30,7 @@ DAY = timedelta(days=1)
 async def tables(request: pytest.FixtureRequest, url: str) -> AsyncIterator[Tables]:
     address = url if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
     async with connect(address) as store:
-        assert isinstance(store, SqliteStore | PostgresStore)
         yield store
-
-
-async def run(store: Tables, statement: str) -> list[tuple[object, ...]]:
-    if isinstance(store, SqliteStore):
-        return await store.database.write(lambda db: db.execute(statement).fetchall())
-    return await store.database.rows(statement)
 
 
 def upkeep(tables: Tables, after: timedelta = timedelta(0)) -> Upkeep:
@@ -49,10 +42,7 @@ def upkeep(tables: Tables, after: timedelta = timedelta(0)) -> Upkeep:
 async def acted(tables: Tables, number: int, at: datetime) -> None:
     """So many acts were done then, each known by its envelope."""
     rows = ", ".join(f"('envelope {n} of {at}', 'ACME-1', {micros(at)})" for n in range(number))
-    if isinstance(tables, SqliteStore):
-        await tables.database.write(lambda db: db.execute(f"INSERT INTO inbox VALUES {rows}").rowcount)
-    else:
-        await tables.database.run(lambda db: db.execute(f"INSERT INTO inbox VALUES {rows}".encode()))
+    await run(tables, f"INSERT INTO inbox VALUES {rows}")
 
 
 async def test_envelopes_are_let_go_after_thirty_days(tables: Tables) -> None:

@@ -8,16 +8,16 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import text
-from sqlalchemy.dialects.sqlite import dialect
+from sqlalchemy import Connection, text
 
-from adapters.sql import reads, sqlite
-from adapters.sql.sqlite import FOLD_AFTER, MOST_IN_A_COMMIT, Database
-from adapters.sql.store import SqliteStore, connect
+from adapters.sql.engines import sqlite as sqlite_engine
+from adapters.sql.engines.sqlite import CHECKPOINT_AFTER, MOST_IN_A_COMMIT, SqliteEngine
+from adapters.sql.store import SqlStore, connect
 from bot.ports import Appended, Conflict
 from tests.sql.samples import at, change, message, opened, opening, wrote
 from tests.sql.speaking import next_of
@@ -25,30 +25,38 @@ from tests.waiting import PATIENCE, turns
 
 
 @pytest_asyncio.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(tmp_path / "plain.db")
-    await database.write(lambda db: db.execute("CREATE TABLE note (n INTEGER UNIQUE)").rowcount)
+async def database(tmp_path: Path) -> AsyncIterator[SqliteEngine]:
+    database = SqliteEngine(tmp_path / "plain.db")
+    await database.write(lambda db: db.exec_driver_sql("CREATE TABLE note (n INTEGER UNIQUE)").rowcount)
     yield database
     await database.close()
 
 
-def put(db: sqlite3.Connection, n: int) -> int:
-    db.execute("INSERT INTO note VALUES (?)", (n,))
+def put(db: Connection, n: int) -> int:
+    db.exec_driver_sql("INSERT INTO note VALUES (?)", (n,))
     return n
 
 
-async def notes(database: Database) -> list[int]:
+def insert_all(rows: list[tuple[int]], db: Connection) -> int:
+    return db.exec_driver_sql("INSERT INTO note VALUES (?)", rows).rowcount
+
+
+async def notes(database: SqliteEngine) -> list[int]:
     return await database.read(lambda db: list(db.execute(text("SELECT n FROM note ORDER BY n")).scalars()))
+
+
+async def file_of(database: SqliteEngine) -> str:
+    return await database.look(lambda db: str(db.exec_driver_sql("PRAGMA database_list").one()[2]))
 
 
 class Gate:
     """Another process that writes, so that what is written meanwhile shares the next commit."""
 
-    def __init__(self, database: Database) -> None:
-        ((_, _, path),) = database.glance("PRAGMA database_list", {})
-        self._other = sqlite3.connect(path, isolation_level=None)
+    def __init__(self, database: SqliteEngine) -> None:
+        self._database = database
 
     async def __aenter__(self) -> None:
+        self._other = sqlite3.connect(await file_of(self._database), isolation_level=None)
         self._other.execute("BEGIN IMMEDIATE")
 
     async def __aexit__(self, *error: object) -> None:
@@ -57,9 +65,9 @@ class Gate:
         self._other.close()
 
 
-async def test_the_connection_is_durable(database: Database) -> None:
-    def pragma(db: sqlite3.Connection, name: str) -> object:
-        return db.execute(f"PRAGMA {name}").fetchone()[0]
+async def test_the_connection_is_durable(database: SqliteEngine) -> None:
+    def pragma(db: Connection, name: str) -> object:
+        return db.exec_driver_sql(f"PRAGMA {name}").scalar()
 
     found = [
         await database.write(lambda db, name=name: pragma(db, name))  # type: ignore[misc]
@@ -68,7 +76,7 @@ async def test_the_connection_is_durable(database: Database) -> None:
     assert found == ["wal", 2, 1]
 
 
-async def test_jobs_run_in_the_order_they_came(database: Database) -> None:
+async def test_jobs_run_in_the_order_they_came(database: SqliteEngine) -> None:
     ran: list[int] = []
     done: list[int] = []
 
@@ -84,19 +92,21 @@ async def test_jobs_run_in_the_order_they_came(database: Database) -> None:
     assert await asyncio.gather(*tasks) == ran == done == list(range(MOST_IN_A_COMMIT + 50))
 
 
-async def test_a_later_job_of_the_same_commit_sees_the_earlier(database: Database) -> None:
+async def test_a_later_job_of_the_same_commit_sees_the_earlier(database: SqliteEngine) -> None:
     async with Gate(database):
         first = asyncio.ensure_future(database.write(lambda db: put(db, 1)))
-        second = asyncio.ensure_future(database.write(lambda db: db.execute("SELECT n FROM note").fetchall()))
+        second = asyncio.ensure_future(
+            database.write(lambda db: db.exec_driver_sql("SELECT n FROM note").fetchall())
+        )
     assert (await first, await second) == (1, [(1,)])
 
 
-async def test_a_job_that_fails_takes_back_only_its_own(database: Database) -> None:
-    def fails(db: sqlite3.Connection) -> int:
+async def test_a_job_that_fails_takes_back_only_its_own(database: SqliteEngine) -> None:
+    def fails(db: Connection) -> int:
         put(db, 99)
         raise Conflict("moved")
 
-    def stops(db: sqlite3.Connection) -> int:
+    def stops(db: Connection) -> int:
         raise StopIteration
 
     async with Gate(database):
@@ -115,7 +125,7 @@ async def test_a_job_that_fails_takes_back_only_its_own(database: Database) -> N
     assert await notes(database) == [1, 2]
 
 
-async def test_the_loop_goes_on_while_another_process_writes(database: Database) -> None:
+async def test_the_loop_goes_on_while_another_process_writes(database: SqliteEngine) -> None:
     async with Gate(database):
         task = asyncio.ensure_future(database.write(lambda db: put(db, 1)))
         assert await notes(database) == []
@@ -124,9 +134,9 @@ async def test_the_loop_goes_on_while_another_process_writes(database: Database)
 
 
 async def test_who_waits_too_long_for_another_process_is_told(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: SqliteEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(sqlite_engine, "BUSY_SECONDS", 0.01)
     async with Gate(database):
         for n in range(2):
             with pytest.raises(sqlite3.OperationalError, match="locked"):
@@ -134,19 +144,21 @@ async def test_who_waits_too_long_for_another_process_is_told(
     assert await database.write(lambda db: put(db, 2)) == 2
 
 
-async def test_only_a_job_that_has_changed_something_makes_the_others_begin_anew(database: Database) -> None:
+async def test_a_job_that_fails_does_not_make_the_others_run_again(
+    database: SqliteEngine,
+) -> None:
     begun: list[str] = []
 
-    def finds_it_moved(db: sqlite3.Connection) -> int:
+    def finds_it_moved(db: Connection) -> int:
         begun.append("moved")
         raise Conflict("moved")
 
-    def fails(db: sqlite3.Connection) -> int:
+    def fails(db: Connection) -> int:
         begun.append("fails")
         put(db, 99)
         raise Conflict("too late")
 
-    def lasts(db: sqlite3.Connection) -> int:
+    def lasts(db: Connection) -> int:
         begun.append("lasts")
         return put(db, 1)
 
@@ -154,16 +166,16 @@ async def test_only_a_job_that_has_changed_something_makes_the_others_begin_anew
         tasks = [asyncio.ensure_future(database.write(job)) for job in (finds_it_moved, lasts)]
     assert [type(each) for each in await asyncio.gather(*tasks, return_exceptions=True)] == [Conflict, int]
     assert begun == ["moved", "lasts"]
-    assert await database.write(lambda db: db.execute("DELETE FROM note").rowcount) == 1
+    assert await database.write(lambda db: db.exec_driver_sql("DELETE FROM note").rowcount) == 1
     begun.clear()
     async with Gate(database):
         tasks = [asyncio.ensure_future(database.write(job)) for job in (lasts, fails)]
     assert [type(each) for each in await asyncio.gather(*tasks, return_exceptions=True)] == [int, Conflict]
-    assert begun == ["lasts", "fails", "lasts", "fails"]
+    assert begun == ["lasts", "fails"]
     assert await notes(database) == [1]
 
 
-async def test_a_job_is_logged_as_the_act_of_whoever_asked(database: Database) -> None:
+async def test_a_job_is_logged_as_the_act_of_whoever_asked(database: SqliteEngine) -> None:
     trace: ContextVar[str] = ContextVar("trace")
 
     async def asks(act: str) -> str:
@@ -178,22 +190,22 @@ async def test_a_job_is_logged_as_the_act_of_whoever_asked(database: Database) -
 @pytest.mark.parametrize("guest", [False, True])
 async def test_the_log_is_folded_into_the_file_now_and_then(tmp_path: Path, guest: bool) -> None:
     path = tmp_path / "plain.db"
-    served, looked = Database(path), Database(path, guest=True)
-    await served.write(lambda db: db.execute("CREATE TABLE note (n INTEGER UNIQUE)").rowcount)
+    served, looked = SqliteEngine(path), SqliteEngine(path, guest=True)
+    await served.write(lambda db: db.exec_driver_sql("CREATE TABLE note (n INTEGER UNIQUE)").rowcount)
     before = path.stat().st_size
-    for first in (0, FOLD_AFTER):
-        many = [(first + n,) for n in range(FOLD_AFTER)]
+    for first in (0, CHECKPOINT_AFTER):
+        many = [(first + n,) for n in range(CHECKPOINT_AFTER)]
         each = looked if guest else served
-        await each.write(lambda db, many=many: db.executemany("INSERT INTO note VALUES (?)", many).rowcount)  # type: ignore[misc]
+        await each.write(partial(insert_all, many))
     assert (path.stat().st_size > before) is not guest
     await looked.close()
     await served.close()
 
 
-async def test_a_commit_that_fails_fails_for_all_of_it(database: Database) -> None:
+async def test_a_commit_that_fails_fails_for_all_of_it(database: SqliteEngine) -> None:
     await database.write(
         lambda db: (
-            db.execute(
+            db.exec_driver_sql(
                 "CREATE TABLE late (n INTEGER REFERENCES note (n) DEFERRABLE INITIALLY DEFERRED)"
             ).rowcount
         )
@@ -202,7 +214,7 @@ async def test_a_commit_that_fails_fails_for_all_of_it(database: Database) -> No
     async with Gate(database):
         good = asyncio.ensure_future(database.write(lambda db: put(db, 1), heard.append))
         bad = asyncio.ensure_future(
-            database.write(lambda db: db.execute("INSERT INTO late VALUES (7)").rowcount)
+            database.write(lambda db: db.exec_driver_sql("INSERT INTO late VALUES (7)").rowcount)
         )
     for task in (good, bad):
         with pytest.raises(sqlite3.IntegrityError):
@@ -212,7 +224,7 @@ async def test_a_commit_that_fails_fails_for_all_of_it(database: Database) -> No
     assert await database.write(lambda db: put(db, 2)) == 2
 
 
-async def test_who_stops_waiting_does_not_stop_the_write(database: Database) -> None:
+async def test_who_stops_waiting_does_not_stop_the_write(database: SqliteEngine) -> None:
     heard: list[int] = []
     async with Gate(database):
         task = asyncio.ensure_future(database.write(lambda db: put(db, 1), heard.append))
@@ -225,7 +237,7 @@ async def test_who_stops_waiting_does_not_stop_the_write(database: Database) -> 
     assert heard == [1]
 
 
-async def test_reads_do_not_wait_for_the_writer_nor_see_what_is_not_committed(database: Database) -> None:
+async def test_reads_do_not_wait_for_the_writer_nor_see_what_is_not_committed(database: SqliteEngine) -> None:
     await database.write(lambda db: put(db, 1))
     async with Gate(database):
         task = asyncio.ensure_future(database.write(lambda db: put(db, 2)))
@@ -234,14 +246,14 @@ async def test_reads_do_not_wait_for_the_writer_nor_see_what_is_not_committed(da
     assert await notes(database) == [1, 2]
 
 
-async def test_reads_cannot_write(database: Database) -> None:
+async def test_reads_cannot_write(database: SqliteEngine) -> None:
     with pytest.raises(Exception, match="readonly"):
         await database.read(lambda db: db.execute(text("INSERT INTO note VALUES (1)")))
 
 
 async def test_closing_finishes_what_was_taken(tmp_path: Path) -> None:
-    database = Database(tmp_path / "plain.db")
-    await database.write(lambda db: db.execute("CREATE TABLE note (n INTEGER UNIQUE)").rowcount)
+    database = SqliteEngine(tmp_path / "plain.db")
+    await database.write(lambda db: db.exec_driver_sql("CREATE TABLE note (n INTEGER UNIQUE)").rowcount)
     tasks = [asyncio.ensure_future(database.write(lambda db, n=n: put(db, n))) for n in range(100)]  # type: ignore[misc]
     await turns(1)
     await database.close()
@@ -255,14 +267,16 @@ async def test_closing_finishes_what_was_taken(tmp_path: Path) -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("sqlite-")]
 
 
-async def test_a_full_disk_is_told_and_survived(sqlite: SqliteStore) -> None:
+async def test_a_full_disk_is_told_and_survived(sqlite: SqlStore) -> None:
     await sqlite.open("e1", "acme", opening())
-    pages = await sqlite.database.write(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
-    await sqlite.database.write(lambda db: db.execute(f"PRAGMA max_page_count={pages + 3}").fetchone())
+    engine = sqlite.engine
+    assert isinstance(engine, SqliteEngine)
+    pages = await engine.write(lambda db: db.exec_driver_sql("PRAGMA page_count").scalar_one())
+    await engine.write(lambda db: db.exec_driver_sql(f"PRAGMA max_page_count={pages + 3}").fetchone())
     big = change(1, message("m1"), events=tuple(wrote("x" * 9_000, n) for n in range(20)))
     heard: list[str] = []
     sqlite.on_change = lambda: heard.append("changed")
-    async with Gate(sqlite.database):
+    async with Gate(engine):
         tasks = [asyncio.ensure_future(sqlite.append(f"a{n}", big)) for n in range(3)]
     for task in tasks:
         with pytest.raises(sqlite3.OperationalError, match="full"):
@@ -270,15 +284,15 @@ async def test_a_full_disk_is_told_and_survived(sqlite: SqliteStore) -> None:
     assert heard == []
     assert await sqlite.load("ACME-1") == (opened(),)
     assert await next_of(sqlite) == []
-    await sqlite.database.write(lambda db: db.execute("PRAGMA max_page_count=100000").fetchone())
+    await engine.write(lambda db: db.exec_driver_sql("PRAGMA max_page_count=100000").fetchone())
     assert await sqlite.append("a0", big) == Appended("ACME-1", 21)
 
 
-async def test_no_edit_waits_for_what_will_never_be(sqlite: SqliteStore) -> None:
+async def test_no_edit_waits_for_what_will_never_be(sqlite: SqlStore) -> None:
     await sqlite.open("e1", "acme", opening(message("card"), message("edit", edits="card")))
     await sqlite.refused("card", "channel is archived")
     await sqlite.append(None, change(1, message("late edit", edits="card")))
-    states = await sqlite.database.read(
+    states = await sqlite.engine.read(
         lambda db: db.execute(text("SELECT key, state, why FROM outbox ORDER BY id")).all()
     )
     assert [tuple(row) for row in states] == [
@@ -312,35 +326,11 @@ async def test_two_processes_may_share_a_file(url: str) -> None:
 
 async def test_sqlite_alone_is_thrown_away() -> None:
     async with connect("sqlite://") as store:
-        assert isinstance(store, SqliteStore)
         await store.open("e1", "acme", opening())
-        file = await store.database.read(lambda db: db.execute(text("PRAGMA database_list")).one()[2])
+        file = await store.engine.read(lambda db: db.execute(text("PRAGMA database_list")).one()[2])
         assert os.stat(file).st_size
     with pytest.raises(FileNotFoundError):
         os.stat(os.path.dirname(file))
-
-
-@pytest.mark.parametrize(
-    ("statement", "index"),
-    [
-        ("due", "ticket_wake"),
-        ("next_wake", "ticket_wake"),
-        ("tickets", "ticket"),
-        ("ticket_of", "outbox_posted"),
-        ("lanes", "outbox_waiting (lane=? AND priority<?)"),
-        ("unfinished_of", "ticket_unfinished"),
-    ],
-)
-async def test_reads_go_by_index(sqlite: SqliteStore, statement: str, index: str) -> None:
-    query = getattr(reads, statement.upper()).compile(dialect=dialect(paramstyle="named"))
-    values = {name: value or 1 for name, value in query.params.items()}
-    plan = await sqlite.database.write(
-        lambda db: db.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchall()
-    )
-    steps = [row[3] for row in plan]
-    assert any(index in step for step in steps), steps
-    few = ("SCAN busy", "SCAN b")
-    assert not [s for s in steps if s.startswith("SCAN") and "USING" not in s and s not in few], steps
 
 
 def spoil(path: Path) -> None:
@@ -348,10 +338,10 @@ def spoil(path: Path) -> None:
         file.write(b"restored-wrongly")
 
 
-async def test_a_file_that_is_none_any_more_fails_each_act_and_still_closes(database: Database) -> None:
+async def test_a_file_that_is_none_any_more_fails_each_act_and_still_closes(database: SqliteEngine) -> None:
     """Another program wrote over it: nobody waits for ever for an answer."""
     await database.write(lambda db: put(db, 1))
-    ((_, _, path),) = database.glance("PRAGMA database_list", {})
+    path = await file_of(database)
     with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("INSERT INTO note VALUES (2)")
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -365,7 +355,7 @@ async def test_a_file_that_is_none_any_more_fails_each_act_and_still_closes(data
         await database.close()
 
 
-async def test_who_is_told_of_a_commit_and_fails_stops_nobody(database: Database) -> None:
+async def test_who_is_told_of_a_commit_and_fails_stops_nobody(database: SqliteEngine) -> None:
     def fails(_: int) -> None:
         raise RuntimeError("cannot be told")
 
@@ -375,7 +365,7 @@ async def test_who_is_told_of_a_commit_and_fails_stops_nobody(database: Database
         assert await database.write(lambda db: put(db, 2)) == 2
 
 
-async def test_a_close_that_is_given_up_finishes_what_was_taken(database: Database) -> None:
+async def test_a_close_that_is_given_up_finishes_what_was_taken(database: SqliteEngine) -> None:
     acts = [asyncio.create_task(database.write(lambda db, n=n: put(db, n))) for n in range(200)]  # type: ignore[misc]
     await turns(1)
     closing = asyncio.create_task(database.close())
@@ -389,11 +379,10 @@ async def test_a_close_that_is_given_up_finishes_what_was_taken(database: Databa
 async def test_a_lost_sequence_does_not_stop_what_is_said(tmp_path: Path) -> None:
     """Tables of different moments: SQLite's own counter is behind the outbox, or gone."""
     async with connect(f"sqlite:///{tmp_path}/x.db") as store:
-        assert isinstance(store, SqliteStore)
         await store.open("e1", "acme", opening(message("m1"), message("m2")))
         for n, loss in enumerate(
             ("UPDATE sqlite_sequence SET seq = 1", "DELETE FROM sqlite_sequence"), start=1
         ):
-            await store.database.write(lambda db, loss=loss: db.execute(loss).rowcount)  # type: ignore[misc]
+            await store.engine.write(lambda db, loss=loss: db.exec_driver_sql(loss).rowcount)  # type: ignore[misc]
             kept = await store.append(f"a{n}", change(n, message(f"n{n}"), events=(wrote(),)))
             assert isinstance(kept, Appended)

@@ -10,8 +10,8 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
+from adapters.sql.engines.postgres import conninfo
 from adapters.sql.fault import DatabaseFault
-from adapters.sql.postgres_pool import conninfo
 from adapters.sql.url import FORMS
 
 LOCK = 0x66726F6E746C696E

@@ -1,0 +1,137 @@
+"""Stores messages. Of several waiting edits of one message only the newest is sent, in the place of the first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam
+from sqlmodel import col, delete, select, update
+
+from adapters.sql.codec import recipient_text, say_text
+from adapters.sql.engines.dialect import insert_new, outbox_ids
+from adapters.sql.tables import LaneRow, OutboxRow, State, micros
+from adapters.sql.waiting import WAITING
+from bot.ports import Message, Priority
+
+NEWER = "there is a newer edit"
+TARGET_REFUSED = "what it edits was refused"
+
+_KNOWN = select(OutboxRow.key).where(col(OutboxRow.key).in_(bindparam("keys", expanding=True)))
+_REFUSED = _KNOWN.where(col(OutboxRow.state) == State.REFUSED)
+WAITING_EDITS = (
+    select(OutboxRow.id, OutboxRow.key, OutboxRow.priority, OutboxRow.turn)
+    .add_columns(col(OutboxRow.edits))
+    .where(col(OutboxRow.edits).in_(bindparam("targets", expanding=True)), col(OutboxRow.state) == WAITING)
+    .order_by(col(OutboxRow.id))
+    .with_for_update()
+)
+_UNDER_WAY = select(LaneRow.sending).where(col(LaneRow.sending).in_(bindparam("keys", expanding=True)))
+_DELETE = delete(OutboxRow).where(col(OutboxRow.key).in_(bindparam("keys", expanding=True)))
+_SUPERSEDE = (
+    update(OutboxRow)
+    .where(col(OutboxRow.key).in_(bindparam("keys", expanding=True)))
+    .values(state=State.SUPERSEDED, why=bindparam("reason"))
+)
+
+Row = dict[str, Any]
+
+
+def say(db: Connection, messages: Sequence[tuple[Message, str]], at: datetime) -> None:
+    """Stores messages, each with its trace, in order. A key that is known is the same message: no change."""
+    if not messages:
+        return
+    ids = outbox_ids(db, len(messages))
+    rows = [_row(id, message, trace, at) for id, (message, trace) in zip(ids, messages, strict=True)]
+    if any(row["edits"] for row in rows):
+        rows = _newest_edits(db, rows, {message.key: message for message, _ in messages})
+    if rows:
+        db.execute(insert_new(db.dialect.name, OutboxRow), rows)
+
+
+def drop_edits(db: Connection, target: str, why: str) -> None:
+    """Drops the waiting edits of a message: nobody needs to see them any more."""
+    waiting = db.execute(WAITING_EDITS, {"targets": [target]})
+    _drop(db, [(key, priority) for _, key, priority, _, _ in waiting], why)
+
+
+def _newest_edits(db: Connection, rows: Sequence[Row], messages: dict[str, Message]) -> list[Row]:
+    """The rows to store, once the edits that they replace have been dropped."""
+    edits = [row for row in rows if row["edits"]]
+    targets = sorted({row["edits"] for row in edits})
+    known = {*db.execute(_KNOWN, {"keys": [row["key"] for row in edits]}).scalars()}
+    refused = {*db.execute(_REFUSED, {"keys": targets}).scalars()}
+    stored: dict[str, list[Row]] = {target: [] for target in targets}
+    for found in db.execute(WAITING_EDITS, {"targets": targets}).mappings():
+        stored[found["edits"]].append({**found})
+    newest: dict[str, Row] = {}
+    replaced: list[Row] = []
+    kept = []
+    for row in rows:
+        target = row["edits"]
+        if target is not None:
+            if row["key"] in known:
+                continue
+            known.add(row["key"])
+            older = stored.pop(target, [])
+            replaced += older
+            if target in newest:
+                older = [newest[target]]
+                _supersede(newest[target], NEWER)
+            if older:
+                _take_place(row, older, messages[row["key"]])
+            newest[target] = row
+            if target in refused:
+                _supersede(row, TARGET_REFUSED)
+        kept.append(row)
+    _drop(db, [(row["key"], row["priority"]) for row in replaced], NEWER)
+    return [row for row in kept if row["state"] != State.SUPERSEDED or row["priority"] != Priority.COUNTDOWN]
+
+
+def _take_place(row: Row, older: Sequence[Row], message: Message) -> None:
+    urgent = min(row["priority"], *(each["priority"] for each in older))
+    row["priority"] = urgent
+    row["lane"] = replace(message, priority=Priority(urgent)).lane
+    row["turn"] = min(each["turn"] for each in older)
+
+
+def _supersede(row: Row, why: str) -> None:
+    row["state"], row["why"] = State.SUPERSEDED, why
+
+
+def _drop(db: Connection, edits: Collection[tuple[str, int]], why: str) -> None:
+    """Deletes countdowns, which say nothing that the card does not; the others stay, superseded.
+
+    A countdown that is under way may still arrive, so its row stays as well.
+    """
+    if not edits:
+        return
+    countdowns = [key for key, priority in edits if priority == Priority.COUNTDOWN]
+    if countdowns:
+        countdowns = [*{*countdowns} - {*db.execute(_UNDER_WAY, {"keys": countdowns}).scalars()}]
+        db.execute(_DELETE, {"keys": countdowns})
+    if others := [key for key, _ in edits if key not in countdowns]:
+        db.execute(_SUPERSEDE, {"keys": others, "reason": why})
+
+
+def _row(id: int, message: Message, trace: str, at: datetime) -> Row:
+    return {
+        "id": id,
+        "turn": id,
+        "key": message.key,
+        "ticket": message.ticket,
+        "lane": message.lane,
+        "recipient": recipient_text(message.to),
+        "priority": int(message.priority),
+        "thread": message.thread,
+        "edits": message.edits,
+        "effect": message.effect,
+        "body": say_text(message.say),
+        "state": State.WAITING,
+        "why": None,
+        "attempts": 0,
+        "created_at": micros(at),
+        "trace": trace,
+    }

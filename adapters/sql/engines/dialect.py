@@ -1,0 +1,51 @@
+"""What the two databases say differently in one statement, chosen by the connection's dialect."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Sequence, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import SQLModel
+
+from adapters.sql.tables import OutboxRow
+
+Insert = postgresql.Insert | sqlite.Insert
+_OUTBOX_IDS = Sequence("outbox_id_seq")
+_LAST_ID = select(func.max(OutboxRow.id))
+
+
+def insert_into(dialect: str, table: type[SQLModel]) -> Insert:
+    """An INSERT that knows ON CONFLICT; both dialects spell it alike, in classes of their own."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+@cache
+def insert_new(dialect: str, table: type[SQLModel]) -> Insert:
+    """An INSERT that leaves a row as it is if its primary key or a unique column is taken."""
+    return insert_into(dialect, table).on_conflict_do_nothing()
+
+
+@cache
+def upsert(dialect: str, table: type[SQLModel], *changed: str) -> Insert:
+    """An INSERT that sets the columns `changed` to the new values if the primary key is taken."""
+    insert = insert_into(dialect, table)
+    key = [column.name for column in _primary_key(table)]
+    return insert.on_conflict_do_update(
+        index_elements=key, set_={name: insert.excluded[name] for name in changed}
+    )
+
+
+def outbox_ids(db: Connection, count: int) -> list[int]:
+    """Ids for new messages, ascending, and above all that were given out before."""
+    if db.dialect.name == "postgresql":
+        drawn = select(_OUTBOX_IDS.next_value()).select_from(func.generate_series(1, count))
+        return sorted(db.execute(drawn).scalars())
+    # No other connection writes while this transaction is open.
+    last = db.execute(_LAST_ID).scalar_one() or 0
+    return [*range(last + 1, last + 1 + count)]
+
+
+def _primary_key(table: type[SQLModel]) -> Any:
+    return SQLModel.metadata.tables[str(table.__tablename__)].primary_key

@@ -1,0 +1,173 @@
+"""PostgreSQL: a few connections, opened again when they break, and jobs that are run again with them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from psycopg import OperationalError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.errors import (
+    DeadlockDetected,
+    IdleInTransactionSessionTimeout,
+    LockNotAvailable,
+    SerializationFailure,
+    TransactionTimeout,
+    UniqueViolation,
+)
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from bot.ports import Away
+
+T = TypeVar("T")
+Job = Callable[[Connection], T]
+
+CONNECTIONS = 8
+"""At most, for one process; what else wants to work waits. With the crew's, 14 for a replica."""
+PATIENCE = 3.0
+"""Seconds in which a job is run again while the database is away: no platform waits longer for us."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.4
+"""Seconds between two tries, doubling."""
+DEFAULTS = {
+    "connect_timeout": "5",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+    "application_name": "frontline",
+}
+"""Unless the address says otherwise: a server that vanished is noticed."""
+SESSION = """
+    SET idle_in_transaction_session_timeout = '1500ms';
+    SET lock_timeout = '2500ms'; SET statement_timeout = '15s';
+    SET jit = off; SET plan_cache_mode = force_custom_plan;
+    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off
+"""
+"""A process that stopped in the middle of something must not stop the others. And all statements go by index:
+a plan that was made while a table was empty reads all of it when it has grown, fifty times as slow."""
+SINCE_17 = "SET transaction_timeout = '5s'"
+"""A process that stopped just before its COMMIT is neither idle nor busy to the other limits. With this one,
+what it has locked is free again when the lane that it holds is."""
+LONG = text("SET LOCAL transaction_timeout = '15s'")
+REPEATABLE = (
+    OperationalError,
+    SerializationFailure,
+    DeadlockDetected,
+    LockNotAvailable,
+    TransactionTimeout,
+    IdleInTransactionSessionTimeout,
+)
+
+
+def conninfo(url: str) -> str:
+    """The connection string for DATABASE_URL, with our defaults."""
+    given = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    return make_conninfo("", **(DEFAULTS | given))
+
+
+class PostgresEngine:
+    """Implements adapters.sql.store.Engine on a PostgreSQL that several processes may share.
+
+    A job is run again when its connection broke or other transactions were in its way. So it has to do
+    nothing new the second time if the first was kept after all: when a connection breaks during a commit,
+    nobody can tell. Raises Away if the database does not answer in time.
+    """
+
+    def __init__(self, url: str) -> None:
+        given = {name: str(value) for name, value in conninfo_to_dict(conninfo(url)).items()}
+        self._engine = create_async_engine(
+            "postgresql+psycopg://",
+            connect_args={**given, "prepare_threshold": 1},
+            pool_size=CONNECTIONS,
+            max_overflow=0,
+            pool_timeout=PATIENCE,
+            pool_use_lifo=True,
+            hide_parameters=True,
+        )
+        event.listen(self._engine.sync_engine, "connect", _configure)
+        self._running: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    async def write(
+        self, job: Job[T], committed: Callable[[T], None] | None = None, *, long: bool = False
+    ) -> T:
+        """See adapters.sql.store.Engine."""
+        self._refuse_if_closed()
+        task = asyncio.create_task(self._write(job, committed, long))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def read(self, query: Job[T]) -> T:
+        """See adapters.sql.store.Engine."""
+        self._refuse_if_closed()
+        return await self._patiently(query, long=False)
+
+    async def look(self, query: Job[T]) -> T:
+        """See adapters.sql.store.Engine."""
+        return await self.read(query)
+
+    async def close(self) -> None:
+        """Finishes the jobs that were begun. May be called twice."""
+        self._closed = True
+        if self._running:
+            await asyncio.wait({*self._running})
+        await self._engine.dispose()
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise RuntimeError("the database is closed")
+
+    async def _write(self, job: Job[T], committed: Callable[[T], None] | None, long: bool) -> T:
+        value = await self._patiently(job, long)
+        if committed is not None:
+            committed(value)
+        return value
+
+    async def _patiently(self, job: Job[T], long: bool) -> T:
+        loop, pause = asyncio.get_running_loop(), FIRST_PAUSE
+        give_up = loop.time() + PATIENCE
+        collided = False
+        while True:
+            try:
+                return await self._once(job, long)
+            except PoolTimeout:
+                raise Away("the database does not answer") from None
+            except DBAPIError as fault:
+                # On the second try the job sees the row that another process was quicker to insert.
+                collision = isinstance(fault.orig, UniqueViolation) and not collided
+                collided = collided or collision
+                if not (collision or fault.connection_invalidated or isinstance(fault.orig, REPEATABLE)):
+                    raise fault.orig or fault from None
+                if loop.time() + pause > give_up:
+                    raise Away(f"the database does not answer: {_one_line(fault.orig)}") from fault
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _once(self, job: Job[T], long: bool) -> T:
+        async with self._engine.begin() as connection:
+            if long and _has_transaction_timeout(connection.dialect.server_version_info):
+                await connection.execute(LONG)
+            return await connection.run_sync(job)
+
+
+def _has_transaction_timeout(version: tuple[int | str, ...] | None) -> bool:
+    return version is not None and int(version[0]) >= 17
+
+
+def _configure(connection: Any, _record: object) -> None:
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(SESSION)
+        if connection.driver_connection.info.server_version >= 170000:
+            cursor.execute(SINCE_17)
+    connection.autocommit = False
+
+
+def _one_line(fault: BaseException | None) -> str:
+    return " ".join(str(fault).split())

@@ -1,0 +1,308 @@
+"""SQLite: one file, one connection that writes it, many jobs in one commit; two more connections read it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, StaticPool, create_engine
+from sqlalchemy.exc import DBAPIError
+
+T = TypeVar("T")
+Job = Callable[[Connection], T]
+
+BUSY_SECONDS = 10.0
+"""How long a connection waits for another process to finish its transaction."""
+MOST_IN_A_COMMIT = 64
+"""So that the first of a crowd does not wait for the last, nor the loop for all of them."""
+CHECKPOINT_AFTER = 1_000
+"""Rows changed since the last checkpoint, each a page or two of the write-ahead log."""
+LONGEST_LOG = 8_000
+"""Pages: SQLite itself makes a checkpoint at 32 MB of log, whatever the rows were."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    job: Job[Any]
+    future: asyncio.Future[Any]
+    committed: Callable[[Any], None] | None
+    context: Context
+    """The caller's, so that what the job logs is logged as part of the caller's act."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    fault: BaseException
+
+
+class SqliteEngine:
+    """Implements adapters.sql.store.Engine on a file.
+
+    The loop runs the jobs, one after another; a thread waits for the disk and for other processes, and the
+    jobs that arrive meanwhile share the next commit. In a thread, jobs would compete with the loop for the
+    interpreter at every statement, which costs more than the statements do (ADR 8).
+    """
+
+    def __init__(self, path: Path, *, durable: bool = True, guest: bool = False) -> None:
+        """Blocks a moment. Without `durable`, commits may be lost when the machine stops.
+
+        A `guest` looks at a file that another process may be serving, and leaves the checkpoints to it: two
+        processes that make them can damage the file (SQLite before 3.51.3).
+        """
+        self._guest = guest
+        self._writing = _connection(
+            path,
+            synchronous="FULL" if durable else "OFF",
+            wal_autocheckpoint=0 if guest else LONGEST_LOG,
+        )
+        self._raw = _driver_connection(self._writing)
+        try:
+            # A file in WAL mode opens even if it cannot be written.
+            self._raw.execute("BEGIN IMMEDIATE")
+            self._raw.execute("ROLLBACK")
+            self._raw.execute("PRAGMA busy_timeout=0")
+        except sqlite3.Error:
+            _close(self._writing)
+            raise
+        self._looking = _connection(path, query_only="ON", wal_autocheckpoint=0)
+        self._reading = _connection(path, query_only="ON", wal_autocheckpoint=0)
+        self._reader = ThreadPoolExecutor(1, "sqlite-reader")
+        self._waiting: deque[_Work] = deque()
+        self._at_rest = asyncio.Event()
+        self._at_rest.set()
+        self._checkpoint = 0
+        self._closed = False
+        self._steps: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._writer = Thread(target=self._take_steps, name="sqlite-writer", daemon=True)
+        self._writer.start()
+
+    async def write(
+        self, job: Job[T], committed: Callable[[T], None] | None = None, *, long: bool = False
+    ) -> T:
+        """See adapters.sql.store.Engine. Raises sqlite3.Error if the commit failed, for all jobs in it."""
+        self._refuse_if_closed()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._waiting.append(_Work(job, future, committed, copy_context()))
+        if self._at_rest.is_set():
+            self._at_rest.clear()
+            loop.call_soon(self._begin, loop)
+        return await future
+
+    async def read(self, query: Job[T]) -> T:
+        """See adapters.sql.store.Engine."""
+        self._refuse_if_closed()
+        return await asyncio.get_running_loop().run_in_executor(
+            self._reader, _with_driver_errors, query, self._reading
+        )
+
+    async def look(self, query: Job[T]) -> T:
+        """See adapters.sql.store.Engine. A thread to hand the question to costs ten times what it takes."""
+        self._refuse_if_closed()
+        return _with_driver_errors(query, self._looking)
+
+    async def close(self) -> None:
+        """Finishes the jobs that were taken and makes a last checkpoint. May be called twice."""
+        if not self._closed:
+            self._closed = True
+            if self._at_rest.is_set():
+                self._steps.put(None)
+        await self._at_rest.wait()
+        await asyncio.to_thread(self._finish)
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise RuntimeError("the database is closed")
+
+    def _finish(self) -> None:
+        self._reader.shutdown()
+        _close(self._reading)
+        _close(self._looking)
+        self._writer.join()
+
+    def _take_steps(self) -> None:
+        while step := self._steps.get():
+            step()
+        if not self._guest:
+            with contextlib.suppress(sqlite3.Error):
+                self._raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        _close(self._writing)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In the loop, while no transaction is open."""
+        if not self._waiting:
+            self._at_rest.set()
+            if self._closed:
+                self._steps.put(None)
+            return
+        try:
+            self._raw.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            self._steps.put(partial(self._begin_after_others, loop))
+        except BaseException as fault:
+            self._work(loop, fault)
+        else:
+            self._work(loop)
+
+    def _begin_after_others(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In the thread: waits while another process writes."""
+        fault: BaseException | None = None
+        try:
+            self._raw.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+            try:
+                self._raw.execute("BEGIN IMMEDIATE")
+            finally:
+                self._raw.execute("PRAGMA busy_timeout=0")
+        except BaseException as error:
+            fault = error
+        _call(loop, partial(self._work, loop, fault))
+
+    def _work(self, loop: asyncio.AbstractEventLoop, fault: BaseException | None = None) -> None:
+        """In the loop, in a transaction unless beginning it failed with `fault`: runs the waiting jobs."""
+        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_IN_A_COMMIT))]
+        try:
+            if fault is not None:
+                raise fault
+            outcomes = [self._outcome(work) for work in batch]
+        except BaseException as error:
+            self._roll_back()
+            _report(batch, [_Failed(error)] * len(batch))
+            loop.call_soon(self._begin, loop)
+        else:
+            self._steps.put(partial(self._commit, loop, batch, outcomes))
+
+    def _outcome(self, work: _Work) -> Any:
+        """What the job returned. If it failed, only its own changes are rolled back."""
+        self._raw.execute("SAVEPOINT job")
+        try:
+            value = work.context.run(_with_driver_errors, work.job, self._writing)
+        except BaseException as fault:
+            # A full disk, for one, makes SQLite roll back the whole transaction: then all jobs have failed.
+            if not self._raw.in_transaction:
+                raise
+            self._raw.execute("ROLLBACK TO job")
+            value = _Failed(fault)
+        self._raw.execute("RELEASE job")
+        return value
+
+    def _commit(self, loop: asyncio.AbstractEventLoop, batch: list[_Work], outcomes: list[Any]) -> None:
+        """In the thread."""
+        try:
+            self._raw.execute("COMMIT")
+        except BaseException as fault:
+            self._roll_back()
+            outcomes = [_Failed(fault)] * len(batch)
+        changes = self._raw.total_changes
+        if self._guest or changes - self._checkpoint < CHECKPOINT_AFTER:
+            _call(loop, partial(self._committed, loop, batch, outcomes))
+            return
+        # The callers do not wait for the checkpoint.
+        _call(loop, partial(_report, batch, outcomes))
+        self._checkpoint = changes
+        # The next checkpoint comes soon, and a commit that cannot be kept says so itself.
+        with contextlib.suppress(sqlite3.Error):
+            self._raw.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        _call(loop, partial(self._begin, loop))
+
+    def _committed(self, loop: asyncio.AbstractEventLoop, batch: list[_Work], outcomes: list[Any]) -> None:
+        """In the loop."""
+        try:
+            _report(batch, outcomes)
+        finally:
+            # The callers go first: what they ask next shares the next commit.
+            loop.call_soon(self._begin, loop)
+
+    def _roll_back(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            if self._raw.in_transaction:
+                self._raw.execute("ROLLBACK")
+
+
+def _with_driver_errors(job: Job[T], connection: Connection) -> T:
+    """Raises the driver's own errors: SQLAlchemy's would add the statement to every line of log."""
+    try:
+        return job(connection)
+    except DBAPIError as fault:
+        raise fault.orig or fault from None
+
+
+def _call(loop: asyncio.AbstractEventLoop, what: Callable[[], object]) -> None:
+    # A closed loop has no callers left.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(what)
+
+
+def _connection(path: Path, **pragmas: str | int) -> Connection:
+    """A connection whose transactions are begun and ended by hand, on its driver's connection."""
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: _driver(path, pragmas),
+        poolclass=StaticPool,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+    )
+    try:
+        return engine.connect()
+    except DBAPIError as fault:
+        raise fault.orig or fault from None
+
+
+def _driver(path: Path, pragmas: dict[str, str | int]) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    # Damaged text is read all the same, so that one bad row is refused alone and not with its neighbours.
+    connection.text_factory = _text
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        for name, value in pragmas.items():
+            connection.execute(f"PRAGMA {name}={value}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _driver_connection(connection: Connection) -> sqlite3.Connection:
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    return raw
+
+
+def _close(connection: Connection) -> None:
+    connection.close()
+    connection.engine.dispose()
+
+
+def _report(batch: list[_Work], outcomes: list[Any]) -> None:
+    for work, outcome in zip(batch, outcomes, strict=True):
+        if isinstance(outcome, _Failed):
+            _fail(work.future, outcome.fault)
+            continue
+        if not work.future.done():
+            work.future.set_result(outcome)
+        if work.committed is not None:
+            work.committed(outcome)
+
+
+def _fail(future: asyncio.Future[Any], fault: BaseException) -> None:
+    if future.done():
+        return
+    # A future refuses StopIteration; its caller would wait for ever.
+    future.set_exception(RuntimeError(repr(fault)) if isinstance(fault, StopIteration) else fault)

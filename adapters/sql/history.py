@@ -1,0 +1,51 @@
+"""Reads a ticket's events from their rows, and logs once for each ticket that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from adapters.sql.codec import EVENTS, UnknownKind, Unreadable
+from sla_core.events import Event, Opened
+
+log = structlog.get_logger(__name__)
+
+Row = tuple[int, str, str]
+"""An event's number, kind and body."""
+_logged: set[tuple[str, str]] = set()
+"""Tickets and why they cannot be read. They are tried again every few seconds; one line of log is enough."""
+
+
+def history_of(ticket: str, version: int, rows: Sequence[Row]) -> tuple[Event, ...] | None:
+    """The events in `rows`, which should be `version` of them. Returns None if they cannot be relied on."""
+    try:
+        if [seq for seq, _, _ in rows] != [*range(1, version + 1)]:
+            raise Unreadable(
+                f"its row counts {version} events, and {len(rows)} are there: its tables are of different"
+                " moments; restore all of the database from one backup"
+            )
+        return tuple(EVENTS.value(kind, body) for _, kind, body in rows)
+    except ValueError as fault:
+        _log_unreadable(ticket, fault)
+        return None
+
+
+def first_event(ticket: str, kind: str, body: str) -> Opened | None:
+    """A ticket's first event. Returns None if it cannot be read, so that others can still be opened."""
+    try:
+        opened = EVENTS.value(kind, body)
+        if not isinstance(opened, Opened):
+            raise Unreadable(f"it begins with {kind}: its tables are of different moments")
+    except ValueError as fault:
+        _log_unreadable(ticket, fault)
+        return None
+    return opened
+
+
+def _log_unreadable(ticket: str, fault: Exception) -> None:
+    """Logs why, without what anybody wrote."""
+    why = str(fault) if isinstance(fault, UnknownKind | Unreadable) else type(fault).__name__
+    if (ticket, why) not in _logged:
+        _logged.add((ticket, why))
+        log.error("a ticket cannot be read and is not woken", ticket=ticket, why=why)

@@ -1,0 +1,37 @@
+"""Counts for monitoring, answered from indexes alone: they are asked every few seconds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, func, literal_column
+from sqlmodel import col, select
+
+from adapters.sql.tables import OutboxRow, TicketRow, instant, micros
+from adapters.sql.waiting import WAITING
+from bot.auditor import Census
+from bot.ports import Priority
+
+_COUNT = select(func.count()).select_from(TicketRow)
+_OPEN = _COUNT.where(col(TicketRow.closed) == literal_column("0")).scalar_subquery()
+_CLOCKS = _COUNT.where(col(TicketRow.wake_at).is_not(None)).scalar_subquery()
+_OVERDUE = _COUNT.where(col(TicketRow.wake_at) <= bindparam("before")).scalar_subquery()
+TICKETS = select(_OPEN, _CLOCKS, _OVERDUE)
+MESSAGES = (
+    select(OutboxRow.priority, func.count(), func.min(func.nullif(OutboxRow.created_at, 0)))
+    .where(col(OutboxRow.state) == WAITING)
+    .group_by(col(OutboxRow.priority))
+)
+
+
+def census(db: Connection, due_before: datetime) -> Census:
+    """Counted.census."""
+    tickets, clocks, overdue = db.execute(TICKETS, {"before": micros(due_before)}).one()
+    waiting = db.execute(MESSAGES).all()
+    return Census(
+        tickets,
+        clocks,
+        overdue,
+        {Priority(priority): number for priority, number, _ in waiting},
+        {Priority(priority): instant(oldest) for priority, _, oldest in waiting if oldest},
+    )
