@@ -1,4 +1,4 @@
-"""Stores messages. Of several waiting edits of one message only the newest is sent, in the place of the first."""
+"""Stores messages. Of several waiting edits of one message, only the newest is sent, in the first place."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def noted(db: Connection, topic: str, key: str) -> str | None:
 
 def notes(db: Connection, topic: str) -> dict[str, str]:
     """Notebook.notes."""
-    return {key: value for key, value in db.execute(_NOTES, {"of": topic})}
+    return dict(db.execute(_NOTES, {"of": topic}).all())
 
 
 def forget(db: Connection, topic: str, key: str) -> None:

@@ -1,8 +1,8 @@
 """Messages and their lanes: the verbs of bot.ports.Outbox, each a part of one transaction.
 
-On PostgreSQL `now` is the caller's clock. Replicas whose clocks differ by less than a lease still exclude each
-other: every claim has its own fence, and only the last to claim a lane can begin to send. Every verb locks its
-messages before its lane, so that no two wait for each other.
+On PostgreSQL `now` is the caller's clock. Replicas whose clocks differ by less than a lease still exclude
+each other: every claim has its own fence, and only the last to claim a lane can begin to send. Every verb
+locks its messages before its lane, so that no two wait for each other.
 """
 
 from __future__ import annotations

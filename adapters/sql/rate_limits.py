@@ -39,7 +39,7 @@ def _shut(dialect: str) -> Any:
 
 
 def pay(db: Connection, costs: Sequence[Cost], now: datetime) -> datetime | None:
-    """Pays all of `costs` at once and returns None; pays nothing and returns when it can be paid otherwise."""
+    """Pays all of `costs` and returns None. If one cannot be paid, pays none and returns when all can."""
     by_bucket = {cost.bucket: cost for cost in sorted(costs, key=lambda cost: cost.bucket)}
     if not by_bucket:
         return None

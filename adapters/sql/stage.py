@@ -23,7 +23,8 @@ def stage_clock(db: Connection, wanted: StageClock | None) -> StageClock | None:
     if found is None and wanted is not None:
         if db.execute(_ANY_TICKET).first() is not None:
             raise DatabaseFault(
-                "FRONTLINE_CLOCK: this database has tickets in real time; unset it, or set another DATABASE_URL"
+                "FRONTLINE_CLOCK: this database has tickets in real time;"
+                " unset it, or set another DATABASE_URL"
             )
         row = StageRow(id=1, real=micros(wanted.real), stage=micros(wanted.stage), speed=wanted.speed)
         db.execute(insert_new(db.dialect.name, StageRow), row.model_dump())

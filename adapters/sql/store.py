@@ -25,7 +25,9 @@ from bot.ports import Appended, Change, Cost, Decision, Outgoing, Seen
 from sla_core.events import Event, Opened
 
 T = TypeVar("T")
+A = TypeVar("A")
 Job = Callable[[Connection], T]
+SharedJob = Callable[[Connection, Sequence[A]], Sequence[T]]
 
 
 class Engine(Protocol):
@@ -41,6 +43,12 @@ class Engine(Protocol):
 
         `committed` is called in the loop even if the caller has stopped waiting. A `long` job may take
         fifteen seconds on PostgreSQL, others five.
+        """
+
+    async def share(self, job: SharedJob[A, T], item: A, committed: Callable[[T], None] | None = None) -> T:
+        """The same for one item of a job that can do several in one transaction: with others that wait.
+
+        If it fails with several items, each is tried alone.
         """
 
     async def read(self, query: Job[T]) -> T:
@@ -64,7 +72,7 @@ class SqlStore:
     def __init__(self, engine: Engine, on_change: Callable[[], None] | None = None) -> None:
         self.engine = engine
         self.on_change = on_change
-        """Called in the loop after each change that this process stored: tickets and messages may wait now."""
+        """Called in the loop after each change that this process stored: something may be due now."""
 
     async def close(self) -> None:
         await self.engine.close()
@@ -74,14 +82,10 @@ class SqlStore:
         return await self.engine.write(lambda db: stage_clock(db, wanted))
 
     async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Seen:
-        at = real_now()
-        return await self.engine.write(
-            lambda db: tickets.open_ticket(db, envelope, account, draft, at), self._changed
-        )
+        return await self.engine.share(tickets.keep, tickets.Opening(envelope, account, draft), self._changed)
 
     async def append(self, envelope: str | None, change: Change) -> Appended | Seen:
-        at = real_now()
-        return await self.engine.write(lambda db: tickets.append(db, envelope, change, at), self._changed)
+        return await self.engine.share(tickets.keep, tickets.Appending(envelope, change), self._changed)
 
     async def wake(self, now: datetime, limit: int, but: Collection[str], decide: Decision) -> list[str]:
         at = real_now()

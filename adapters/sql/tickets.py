@@ -5,17 +5,19 @@ Statements are built once, when this module is imported: building one takes long
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, literal_column
-from sqlmodel import SQLModel, col, insert, select, update
+from sqlmodel import col, insert, select, update
 
 from adapters.sql.codec import EVENTS
 from adapters.sql.edits import say
-from adapters.sql.engines.dialect import Insert, insert_into, insert_new
+from adapters.sql.engines.dialect import insert_into, insert_new
 from adapters.sql.history import Row, first_event, history_of
 from adapters.sql.tables import (
     AccountNumberRow,
@@ -25,12 +27,15 @@ from adapters.sql.tables import (
     instant_or_none,
     micros,
 )
+from bot.clock import real_now
 from bot.ports import Appended, Change, Conflict, Decision, NoSuchTicket, Seen, trace_of
 from sla_core.events import Event, Opened
 
 _OPEN = col(TicketRow.closed) == literal_column("0")
 
-SEEN = select(InboxRow.ticket).where(col(InboxRow.envelope) == bindparam("envelope"))
+SEEN = select(InboxRow.envelope, InboxRow.ticket).where(
+    col(InboxRow.envelope).in_(bindparam("envelopes", expanding=True))
+)
 VERSION = select(TicketRow.version).where(col(TicketRow.key) == bindparam("ticket"))
 MOVE = (
     update(TicketRow)
@@ -83,60 +88,130 @@ UNFINISHED = (
     .order_by(col(TicketRow.wake_at).is_(None), col(TicketRow.wake_at), col(TicketRow.key))
     .limit(bindparam("most"))
 )
+_INSERT_ACTS, _INSERT_EVENTS = insert(InboxRow), insert(EventRow)
 UNFINISHED_OF = UNFINISHED.where(col(TicketRow.account) == bindparam("account"))
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """An act that opens a ticket; `draft` is given the account's next number."""
+
+    envelope: str
+    account: str
+    draft: Callable[[int], Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Appending:
+    """An act on a ticket."""
+
+    envelope: str | None
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A change that is being stored, and the envelope of the act that it comes from."""
+
+    envelope: str | None
+    change: Change
+
+    @property
+    def outcome(self) -> Appended:
+        return Appended(self.change.ticket, self.change.version + len(self.change.events))
+
+
 @cache
-def _next_number(dialect: str) -> Any:
-    """Counts the account's last number up; PostgreSQL locks that row until the transaction ends."""
-    counted: Insert = insert_into(dialect, AccountNumberRow).values(account=bindparam("account"), last=1)
+def _numbers(dialect: str) -> Any:
+    """Counts accounts' last numbers up; PostgreSQL locks their rows until the transaction ends."""
+    counted = insert_into(dialect, AccountNumberRow)
     return counted.on_conflict_do_update(
-        index_elements=["account"], set_={"last": col(AccountNumberRow.last) + 1}
-    ).returning(col(AccountNumberRow.last))
+        index_elements=["account"], set_={"last": col(AccountNumberRow.last) + counted.excluded.last}
+    ).returning(col(AccountNumberRow.account), col(AccountNumberRow.last))
 
 
 @cache
-def _new_ticket(dialect: str) -> Any:
-    """Returns no row if there is such a ticket."""
+def _new_tickets(dialect: str) -> Any:
+    """Returns the keys that were not taken."""
     return insert_new(dialect, TicketRow).returning(col(TicketRow.key))
 
 
-def open_ticket(
-    db: Connection, envelope: str, account: str, draft: Callable[[int], Change], at: datetime
-) -> Appended | Seen:
-    """Store.open. Raises what `draft` raises, and ValueError if the draft cannot open a ticket."""
-    if (ticket := seen(db, envelope)) is not None:
-        return Seen(ticket)
-    number = db.execute(_next_number(db.dialect.name), {"account": account}).scalar_one()
-    change = draft(number)
-    if change.version != 0 or not change.events:
-        raise ValueError(f"{change.ticket} cannot be opened: its draft is not a ticket's first change")
-    row = TicketRow(
-        key=change.ticket,
-        account=account,
-        number=number,
-        version=len(change.events),
-        wake_at=micros(change.wake_at) if change.wake_at else None,
-        opened_at=micros(change.events[0].at),
-        closed=int(change.closed),
+def keep(db: Connection, acts: Sequence[Opening | Appending]) -> list[Appended | Seen]:
+    """Store.open and Store.append of several acts at once: the outcome of each, in order.
+
+    Raises what a draft raises, ValueError if a draft cannot open a ticket, Conflict, NoSuchTicket. Then none
+    of the acts may be committed.
+    """
+    at = real_now()
+    envelopes = [act.envelope for act in acts if act.envelope is not None]
+    done = _seen(db, envelopes)
+    new = [act for act in acts if act.envelope not in done]
+    opened = _drafted(db, [act for act in new if isinstance(act, Opening)])
+    appended = [_Kept(act.envelope, act.change) for act in new if isinstance(act, Appending)]
+    if appended and db.execute(MOVE, [_moved(each.change) for each in appended]).rowcount != len(appended):
+        # Another process was quicker. If it did this very act, that shows now.
+        if len(acts) == 1 and (done := _seen(db, envelopes)):
+            return [Seen(done[envelopes[0]])]
+        raise _not_moved(db, appended)
+    _store(db, [*opened, *appended], at)
+    opening, appending = iter(opened), iter(appended)
+    return [
+        Seen(done[act.envelope])
+        if act.envelope in done
+        else next(opening if isinstance(act, Opening) else appending).outcome
+        for act in acts
+    ]
+
+
+def _seen(db: Connection, envelopes: Sequence[str]) -> dict[str | None, str]:
+    """The tickets of the envelopes that are known. None, for an act without an envelope, never is."""
+    if not envelopes:
+        return {}
+    return dict(db.execute(SEEN, {"envelopes": [*envelopes]}).all())
+
+
+def _drafted(db: Connection, openings: Sequence[Opening]) -> list[_Kept]:
+    """The first changes of new tickets, which get the next numbers of their accounts."""
+    if not openings:
+        return []
+    # In one order, so that no two transactions wait for each other's locks.
+    wanted = Counter(sorted(opening.account for opening in openings))
+    counted = db.execute(
+        _numbers(db.dialect.name), [{"account": account, "last": n} for account, n in wanted.items()]
     )
-    if db.execute(_new_ticket(db.dialect.name), row.model_dump()).scalar() is None:
-        raise ValueError(f"{change.ticket} cannot be opened: it exists already")
-    return _keep(db, envelope, change, at)
+    numbers = {account: iter(range(last - wanted[account] + 1, last + 1)) for account, last in counted}
+    drafted, rows = [], []
+    for opening in openings:
+        number = next(numbers[opening.account])
+        change = opening.draft(number)
+        if change.version != 0 or not change.events:
+            raise ValueError(f"{change.ticket} cannot be opened: its draft is not a ticket's first change")
+        drafted.append(_Kept(opening.envelope, change))
+        row = TicketRow(
+            key=change.ticket,
+            account=opening.account,
+            number=number,
+            version=len(change.events),
+            wake_at=micros(change.wake_at) if change.wake_at else None,
+            opened_at=micros(change.events[0].at),
+            closed=int(change.closed),
+        )
+        rows.append(row.model_dump())
+    made = {*db.execute(_new_tickets(db.dialect.name), rows).scalars()}
+    if taken := [each.change.ticket for each in drafted if each.change.ticket not in made]:
+        raise ValueError(f"{', '.join(taken)} cannot be opened: it exists already")
+    return drafted
 
 
-def append(db: Connection, envelope: str | None, change: Change, at: datetime) -> Appended | Seen:
-    """Store.append. Raises Conflict, NoSuchTicket."""
-    if envelope is not None and (ticket := seen(db, envelope)) is not None:
-        return Seen(ticket)
-    if not db.execute(MOVE, _moved(change)).rowcount:
-        if envelope is not None and (ticket := seen(db, envelope)) is not None:
-            return Seen(ticket)  # another process did this act while we waited for its lock
+def _not_moved(db: Connection, appended: Sequence[_Kept]) -> Conflict | NoSuchTicket:
+    for each in appended:
+        change = each.change
         version = db.execute(VERSION, {"ticket": change.ticket}).scalar()
         if version is None:
-            raise NoSuchTicket(change.ticket)
-        raise Conflict(f"{change.ticket} has {version} events, not {change.version}")
-    return _keep(db, envelope, change, at)
+            return NoSuchTicket(change.ticket)
+        if version != change.version + len(change.events):
+            return Conflict(f"{change.ticket} has {version} events, not {change.version}")
+    return Conflict("two changes of one ticket came at once")
 
 
 def wake(
@@ -158,14 +233,13 @@ def wake(
         moved = db.execute(MOVE, [_moved(change) for change in changes]).rowcount
         if moved != len(changes):
             raise Conflict("what was decided for a ticket did not belong to its version, and was not kept")
-        _insert(db, EventRow, (row for change in changes for row in _events(change)))
-        say(db, [(m, trace_of(None, change)) for change in changes for m in change.messages], at)
+        _store(db, [_Kept(None, change) for change in changes], at)
     return [*found]
 
 
 def seen(db: Connection, envelope: str) -> str | None:
     """Store.seen."""
-    return db.execute(SEEN, {"envelope": envelope}).scalar()
+    return _seen(db, [envelope]).get(envelope)
 
 
 def load(db: Connection, ticket: str) -> tuple[Event, ...]:
@@ -215,12 +289,18 @@ def _moved(change: Change) -> dict[str, Any]:
     }
 
 
-def _keep(db: Connection, envelope: str | None, change: Change, at: datetime) -> Appended:
-    if envelope is not None:
-        _insert(db, InboxRow, [{"envelope": envelope, "ticket": change.ticket, "at": micros(at)}])
-    _insert(db, EventRow, _events(change))
-    say(db, [(message, trace_of(envelope, change)) for message in change.messages], at)
-    return Appended(change.ticket, change.version + len(change.events))
+def _store(db: Connection, kept: Sequence[_Kept], at: datetime) -> None:
+    """Stores envelopes, events and messages of changes whose tickets have been moved on."""
+    acts = [
+        {"envelope": each.envelope, "ticket": each.change.ticket, "at": micros(at)}
+        for each in kept
+        if each.envelope is not None
+    ]
+    if acts:
+        db.execute(_INSERT_ACTS, acts)
+    if events := [row for each in kept for row in _events(each.change)]:
+        db.execute(_INSERT_EVENTS, events)
+    say(db, [(m, trace_of(each.envelope, each.change)) for each in kept for m in each.change.messages], at)
 
 
 def _events(change: Change) -> Iterable[dict[str, Any]]:
@@ -232,13 +312,3 @@ def _events(change: Change) -> Iterable[dict[str, Any]]:
             "kind": EVENTS.kind(event),
             "body": EVENTS.text(event),
         }
-
-
-def _insert(db: Connection, table: type[SQLModel], rows: Iterable[dict[str, Any]]) -> None:
-    if values := [*rows]:
-        db.execute(_inserted(table), values)
-
-
-@cache
-def _inserted(table: type[SQLModel]) -> Any:
-    return insert(table)

@@ -1,4 +1,4 @@
-"""Which message a lane sends next, and which lanes have one: the questions that delivery asks all the time."""
+"""Which message a lane sends next, and which lanes have one: what delivery asks all the time."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,7 @@ from adapters.sql.store import SqlStore
 from adapters.sql.tables import instant
 from tests.memory_store import MemoryStore
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -65,6 +66,14 @@ class Inline:
         if committed is not None:
             committed(value)
         return value
+
+    async def share(
+        self,
+        job: Callable[[Connection, Sequence[A]], Sequence[T]],
+        item: A,
+        committed: Callable[[T], None] | None = None,
+    ) -> T:
+        return await self.write(lambda db: job(db, [item])[0], committed)
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         return query(self.connection)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from psycopg import OperationalError
@@ -25,8 +26,12 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from bot.ports import Away
 
 T = TypeVar("T")
+A = TypeVar("A")
 Job = Callable[[Connection], T]
+SharedJob = Callable[[Connection, Sequence[A]], Sequence[T]]
 
+MOST_IN_A_COMMIT = 64
+"""So that the first of a crowd does not wait for the last."""
 CONNECTIONS = 8
 """At most, for one process; what else wants to work waits. With the crew's, 14 for a replica."""
 PATIENCE = 3.0
@@ -70,6 +75,14 @@ def conninfo(url: str) -> str:
     return make_conninfo("", **(DEFAULTS | given))
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    job: SharedJob[Any, Any]
+    item: Any
+    committed: Callable[[Any], None] | None
+    future: asyncio.Future[Any]
+
+
 class PostgresEngine:
     """Implements adapters.sql.store.Engine on a PostgreSQL that several processes may share.
 
@@ -91,6 +104,8 @@ class PostgresEngine:
         )
         event.listen(self._engine.sync_engine, "connect", _configure)
         self._running: set[asyncio.Task[Any]] = set()
+        self._waiting: list[_Work] = []
+        self._sharing: asyncio.Task[None] | None = None
         self._closed = False
 
     async def write(
@@ -98,10 +113,16 @@ class PostgresEngine:
     ) -> T:
         """See adapters.sql.store.Engine."""
         self._refuse_if_closed()
-        task = asyncio.create_task(self._write(job, committed, long))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return await asyncio.shield(task)
+        return await asyncio.shield(self._run(self._write(job, committed, long)))
+
+    async def share(self, job: SharedJob[A, T], item: A, committed: Callable[[T], None] | None = None) -> T:
+        """See adapters.sql.store.Engine. What arrives while a transaction is open shares the next one."""
+        self._refuse_if_closed()
+        work = _Work(job, item, committed, asyncio.get_running_loop().create_future())
+        self._waiting.append(work)
+        if self._sharing is None or self._sharing.done():
+            self._sharing = self._run(self._share())
+        return await asyncio.shield(work.future)
 
     async def read(self, query: Job[T]) -> T:
         """See adapters.sql.store.Engine."""
@@ -122,6 +143,33 @@ class PostgresEngine:
     def _refuse_if_closed(self) -> None:
         if self._closed:
             raise RuntimeError("the database is closed")
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """A task that goes on even if its caller stops waiting."""
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def _share(self) -> None:
+        while self._waiting:
+            job = self._waiting[0].job
+            batch = [work for work in self._waiting if work.job == job][:MOST_IN_A_COMMIT]
+            self._waiting = [work for work in self._waiting if work not in batch]
+            for work, outcome in zip(batch, await self._outcomes(batch), strict=True):
+                _report(work, outcome)
+
+    async def _outcomes(self, batch: Sequence[_Work]) -> Sequence[Any]:
+        """What each item's outcome is: a value, or the exception in its place."""
+        items = [work.item for work in batch]
+        try:
+            return await self._patiently(lambda db: batch[0].job(db, items), long=False)
+        except Away as fault:
+            return [fault] * len(batch)
+        except Exception as fault:
+            if len(batch) == 1:
+                return [fault]
+            return [outcome for work in batch for outcome in await self._outcomes([work])]
 
     async def _write(self, job: Job[T], committed: Callable[[T], None] | None, long: bool) -> T:
         value = await self._patiently(job, long)
@@ -167,6 +215,17 @@ def _configure(connection: Any, _record: object) -> None:
         if connection.driver_connection.info.server_version >= 170000:
             cursor.execute(SINCE_17)
     connection.autocommit = False
+
+
+def _report(work: _Work, outcome: Any) -> None:
+    if isinstance(outcome, Exception):
+        if not work.future.done():
+            work.future.set_exception(outcome)
+        return
+    if not work.future.done():
+        work.future.set_result(outcome)
+    if work.committed is not None:
+        work.committed(outcome)
 
 
 def _one_line(fault: BaseException | None) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from dataclasses import dataclass
@@ -20,7 +20,9 @@ from sqlalchemy import Connection, StaticPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 T = TypeVar("T")
+A = TypeVar("A")
 Job = Callable[[Connection], T]
+SharedJob = Callable[[Connection, Sequence[A]], Sequence[T]]
 
 BUSY_SECONDS = 10.0
 """How long a connection waits for another process to finish its transaction."""
@@ -99,6 +101,10 @@ class SqliteEngine:
             self._at_rest.clear()
             loop.call_soon(self._begin, loop)
         return await future
+
+    async def share(self, job: SharedJob[A, T], item: A, committed: Callable[[T], None] | None = None) -> T:
+        """See adapters.sql.store.Engine. All jobs share commits here, so this is one more."""
+        return await self.write(lambda db: job(db, [item])[0], committed)
 
     async def read(self, query: Job[T]) -> T:
         """See adapters.sql.store.Engine."""
