@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from bot import history
 from bot.directory import Directory
-from bot.views import Audience, Button, GetHelp, PromiseLine, QueueRow, Style, TicketCard
+from bot.views import Audience, Button, GetHelp, PromiseLine, Style, TicketCard
 from sla_core.countdown import Countdown, Phase, Tone
 from sla_core.engine import countdowns, promises
 from sla_core.events import Held
@@ -29,7 +29,9 @@ def card(
 ) -> TicketCard:
     """The card as it reads at `now`."""
     shown = [shown for shown in countdowns(ticket, policy, now) if shown.phase is not Phase.ENDED]
-    lines = tuple(promise_line(countdown, _wording(ticket, policy, countdown.metric)) for countdown in shown)
+    lines = tuple(
+        promise_line(countdown, wording_of(ticket, policy, countdown.metric)) for countdown in shown
+    )
     severity = policy.severities[ticket.severity]
     for_agents = audience is Audience.AGENTS
     return TicketCard(
@@ -55,26 +57,6 @@ def card(
     )
 
 
-def row(ticket: Ticket, policy: Policy, audience: Audience, now: datetime) -> QueueRow:
-    """The ticket among others. Agents can take what nobody has."""
-    for_agents = audience is Audience.AGENTS
-    due = next_due(ticket, policy, now)
-    line = promise_line(due, _wording(ticket, policy, due.metric)) if due else None
-    takes = for_agents and ticket.owner is None and ticket.state is State.OPEN
-    return QueueRow(
-        key=ticket.key,
-        title=ticket.opened.summary,
-        state=_state(ticket),
-        severity=ticket.severity,
-        severity_name=policy.severities[ticket.severity].name,
-        turn=_turn_in_row(ticket, policy, for_agents),
-        worker=works_on(ticket) if ticket.state is State.OPEN else "",
-        tone=_tone(ticket, (line,) if line else ()),
-        promise=line,
-        button=_take(ticket) if takes else None,
-    )
-
-
 def next_due(ticket: Ticket, policy: Policy, now: datetime) -> Countdown | None:
     """Of what is still to be kept, that which is due first; what is on hold comes last."""
     both = zip(promises(ticket, policy), countdowns(ticket, policy, now), strict=True)
@@ -96,7 +78,7 @@ def promise_line(countdown: Countdown, wording: str) -> PromiseLine:
     )
 
 
-def _wording(ticket: Ticket, policy: Policy, metric: Metric) -> str:
+def wording_of(ticket: Ticket, policy: Policy, metric: Metric) -> str:
     """What the vendor calls a promise; what is an aim or a goal to others is contract by an order form.
 
     An agent's own date is neither.
@@ -154,19 +136,10 @@ def _turn(ticket: Ticket, policy: Policy, for_agents: bool) -> str:
         case State.OPEN if ticket.customers_turn:
             return "The customer's" if for_agents else "Yours: your answer is awaited"
         case State.OPEN:
-            return "Ours" if for_agents else _possessive(policy.name)
+            return "Ours" if for_agents else possessive(policy.name)
 
 
-def _turn_in_row(ticket: Ticket, policy: Policy, for_agents: bool) -> str:
-    """The same in few words, for a line without labels."""
-    if ticket.state is State.CLOSED:
-        return "nobody's turn"
-    if ticket.state is State.RESOLVED or ticket.customers_turn:
-        return "the customer's turn" if for_agents else "your turn"
-    return "our turn" if for_agents else f"{_possessive(policy.name)} turn"
-
-
-def _possessive(name: str) -> str:
+def possessive(name: str) -> str:
     return f"{name}'" if name.endswith("s") else f"{name}'s"
 
 
@@ -178,11 +151,11 @@ def _worker(ticket: Ticket) -> str:
     return "nobody yet"
 
 
-def works_on(ticket: Ticket) -> str:
-    """Who works on it, for a line without labels."""
-    if ticket.owner:
-        return f"{ticket.owner.name} works on it"
-    return _worker(ticket) if ticket.acknowledged_by else "nobody works on it yet"
+def works_on(owner: str, acknowledged_by: str) -> str:
+    """Who works on it, for a line without labels; the names are empty if it is nobody."""
+    if owner:
+        return f"{owner} works on it"
+    return f"seen by {acknowledged_by}, not taken yet" if acknowledged_by else "nobody works on it yet"
 
 
 def cited(says: str, clauses: Sequence[str]) -> str:
@@ -257,8 +230,8 @@ def _customer_buttons(ticket: Ticket) -> Iterator[Button]:
         yield Button("reopen", "Reopen", ticket.key)
 
 
-def _take(ticket: Ticket) -> Button:
-    return Button("take", "Take it", ticket.key)
+def take(key: str) -> Button:
+    return Button("take", "Take it", key)
 
 
 def _agents_buttons(ticket: Ticket, policy: Policy) -> Iterator[Button]:
@@ -269,7 +242,7 @@ def _agents_buttons(ticket: Ticket, policy: Policy) -> Iterator[Button]:
     seen = bool(ticket.acknowledged_by or ticket.owner)
     if not seen:
         yield Button("acknowledge", "Acknowledge", ticket.key, Style.PRIMARY)
-    yield _take(ticket)
+    yield take(ticket.key)
     yield Button("reply", "Reply", ticket.key, Style.PRIMARY if seen else Style.PLAIN)
     yield Button("severity", "Change severity", ticket.key)
     yield Button("update", "Update", ticket.key)

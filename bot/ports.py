@@ -12,6 +12,7 @@ from typing import Protocol
 from bot.address import MessageRef, Place, UserRef
 from bot.faults import OperatorFault
 from bot.views import Audience, Notice, View
+from sla_core.countdown import Countdown
 from sla_core.events import Event, Opened
 
 
@@ -111,6 +112,48 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """What a queue sorts by and shows of a ticket, as it stood after its last change."""
+
+    title: str
+    state: str
+    """`open`, `resolved` or `closed`."""
+    severity: str
+    severity_name: str
+    rank: int
+    """The severity's place in its policy: 0 for the most critical."""
+    vendor: str
+    opened_at: datetime
+    ended_at: datetime | None = None
+    """When it was resolved or closed, while it is."""
+    owner: str = ""
+    acknowledged_by: str = ""
+    held: bool = False
+    customers_turn: bool = False
+    due: Countdown | None = None
+    """Of the promises that are still to be kept, the one due first."""
+    wording: str = "target"
+    """What the vendor calls that promise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A ticket in a queue. `summary` is None if an older version of Frontline changed the ticket since."""
+
+    key: str
+    account: str
+    summary: Summary | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The first entries of a queue, and how many there are in all."""
+
+    entries: tuple[Entry, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One decision: what happened to a ticket, when to look at it again, what to say. All or nothing."""
 
@@ -121,7 +164,9 @@ class Change:
     wake_at: datetime | None
     messages: tuple[Message, ...]
     closed: bool = False
-    """Whether the ticket is closed by it; it is then no longer among the unfinished ones."""
+    """Whether the ticket is closed by it; it is then in no queue any more."""
+    summary: Summary | None = None
+    """The ticket as a queue shows it after this change."""
 
 
 Decision = Callable[[str, tuple[Event, ...]], Change | None]
@@ -208,8 +253,12 @@ class Store(Protocol):
     async def openings(self, account: str, limit: int) -> list[tuple[str, Opened]]:
         """The account's newest tickets that are not closed, newest first, each with its first event."""
 
-    async def unfinished(self, account: str | None, limit: int) -> list[str]:
-        """Tickets that are not closed, of one account or of all: soonest wake-up first, without one last."""
+    async def queue(self, accounts: Collection[str] | None, limit: int, *, ended: bool = False) -> Page:
+        """Tickets that are not closed, of these accounts or of all, most urgent first.
+
+        Urgent is: by severity, then by the promise due next, then by age (MTA-11). `ended` adds the resolved
+        ones, after the open ones.
+        """
 
 
 MOST_AHEAD = timedelta(minutes=2)

@@ -228,7 +228,8 @@ def breached(ticket: Ticket, event: Breached, policy: Policy) -> Rich:
 
 def about(ticket: Ticket, account: str) -> Rich:
     """Which ticket this is, for somebody who does not have its card before them."""
-    working = works_on(ticket)
+    owner, seen_by = ticket.owner, ticket.acknowledged_by
+    working = works_on(owner.name if owner else "", seen_by.name if seen_by else "")
     return (
         f" {account}, {ticket.severity}:",
         Quote(ticket.opened.summary),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bot.address import MessageRef
 from bot.auditor import Census
@@ -17,13 +17,17 @@ from bot.ports import (
     Conflict,
     Cost,
     Decision,
+    Entry,
     Message,
     NoSuchTicket,
     Outgoing,
     Overtaken,
+    Page,
     Seen,
+    Summary,
     trace_of,
 )
+from bot.queue_rows import turn_of
 from sla_core.events import Event, Opened
 
 
@@ -34,6 +38,7 @@ class Ticket:
     events: list[Event] = field(default_factory=list)
     wake_at: datetime | None = None
     closed: bool = False
+    summary: Summary | None = None
 
 
 @dataclass
@@ -125,14 +130,17 @@ class MemoryStore:
         firsts = ((key, self.by_key[key].events[0]) for key in newest)
         return [(key, first) for key, first in firsts if isinstance(first, Opened)][:limit]
 
-    async def unfinished(self, account: str | None, limit: int) -> list[str]:
+    async def queue(self, accounts: Collection[str] | None, limit: int, *, ended: bool = False) -> Page:
         found = [
-            (t.wake_at is None, t.wake_at, key)
-            for key, t in self.by_key.items()
-            if not t.closed and account in (None, t.account)
+            Entry(key, ticket.account, ticket.summary)
+            for key, ticket in self.by_key.items()
+            if not ticket.closed and (accounts is None or ticket.account in accounts)
+            if ended or ticket.summary is None or ticket.summary.state == "open"
         ]
-        found.sort(key=lambda each: (each[0], each[1] or datetime.min.replace(tzinfo=UTC), each[2]))
-        return [key for _, _, key in found[:limit]]
+        found.sort(
+            key=lambda entry: (entry.summary is not None, turn_of(entry) if entry.summary else entry.key)
+        )
+        return Page(tuple(found[:limit]), len(found))
 
     async def lanes(self, ready_at: datetime, limit: int) -> list[str]:
         heads: dict[str, Said] = {}
@@ -271,7 +279,7 @@ class MemoryStore:
     def _keep(self, envelope: str | None, change: Change) -> Appended:
         ticket = self.by_key[change.ticket]
         ticket.events.extend(change.events)
-        ticket.wake_at, ticket.closed = change.wake_at, change.closed
+        ticket.wake_at, ticket.closed, ticket.summary = change.wake_at, change.closed, change.summary
         if envelope is not None:
             self.inbox[envelope] = change.ticket
         for message in change.messages:

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from bot.address import Place, UserRef
-from bot.ports import Card
+from bot.ports import Card, Summary
 from bot.views import Link, Mention, Notice, Quote, Strong, When
 from sla_core.events import Event
 
@@ -101,7 +101,21 @@ def _instants(cls: Any) -> tuple[str, ...]:
 EVENTS = Codec("event", get_args(Event))
 _SAYS = Codec("message", (Card, Notice))
 _PARTS = Codec("part of a text", (Strong, When, Mention, Quote, Link))
+_SUMMARY = TypeAdapter(Summary)
 _RECIPIENTS = Codec("recipient", (Place, UserRef))
+
+
+def summary_text(summary: Summary) -> str:
+    """What a queue shows of a ticket, as JSON text."""
+    return _SUMMARY.dump_json(summary, exclude_defaults=True).decode()
+
+
+def summary_of(text: str) -> Summary | None:
+    """The reverse of `summary_text`. Returns None for what another version wrote in another form."""
+    try:
+        return _SUMMARY.validate_json(text)
+    except ValidationError:
+        return None
 
 
 def say_text(say: Card | Notice) -> str:

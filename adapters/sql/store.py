@@ -21,7 +21,7 @@ from adapters.sql.url import is_postgres, postgres_url, sqlite_path
 from bot.address import MessageRef
 from bot.auditor import Census
 from bot.clock import StageClock, real_now
-from bot.ports import Appended, Change, Cost, Decision, Outgoing, Seen
+from bot.ports import Appended, Change, Cost, Decision, Outgoing, Page, Seen
 from sla_core.events import Event, Opened
 
 T = TypeVar("T")
@@ -108,8 +108,8 @@ class SqlStore:
     async def openings(self, account: str, limit: int) -> list[tuple[str, Opened]]:
         return await self.engine.look(lambda db: tickets.openings(db, account, limit))
 
-    async def unfinished(self, account: str | None, limit: int) -> list[str]:
-        return await self.engine.read(lambda db: tickets.unfinished(db, account, limit))
+    async def queue(self, accounts: Collection[str] | None, limit: int, *, ended: bool = False) -> Page:
+        return await self.engine.read(lambda db: tickets.queue(db, accounts, limit, ended))
 
     async def tickets(self, account: str) -> list[str]:
         return await self.engine.read(lambda db: tickets.tickets(db, account))

@@ -29,6 +29,10 @@ def instant_or_none(stored: int | None) -> datetime | None:
     return None if stored is None else instant(stored)
 
 
+NEVER = 2**62
+"""An instant after all others."""
+
+
 class State(StrEnum):
     """Where a message stands. Superseded: nobody needs to see it any more."""
 
@@ -52,6 +56,16 @@ class TicketRow(SQLModel, table=True):
             postgresql_where=text("wake_at IS NOT NULL"),
         ),
         Index(
+            "ticket_queue",
+            "state",
+            "rank",
+            "turn_at",
+            "opened_at",
+            "key",
+            sqlite_where=text("closed = 0"),
+            postgresql_where=text("closed = 0"),
+        ),
+        Index(
             "ticket_unfinished",
             "account",
             "wake_at",
@@ -68,6 +82,13 @@ class TicketRow(SQLModel, table=True):
     opened_at: int = Field(sa_type=BigInteger)
     closed: int = Field(default=0, sa_column_kwargs=ZERO)
     """1 once the ticket is closed."""
+    state: str = Field(default="open", sa_column_kwargs={"server_default": "open"})
+    rank: int = Field(default=0, sa_column_kwargs=ZERO)
+    turn_at: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    """When the promise due next is due; `NEVER` if none is."""
+    summary: str | None = None
+    """bot.ports.Summary as JSON text, of the ticket at version `summarized`."""
+    summarized: int = Field(default=0, sa_column_kwargs=ZERO)
 
 
 class EventRow(SQLModel, table=True):

@@ -15,11 +15,12 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, literal_column
 from sqlmodel import col, insert, select, update
 
-from adapters.sql.codec import EVENTS
+from adapters.sql.codec import EVENTS, summary_of, summary_text
 from adapters.sql.edits import say
 from adapters.sql.engines.dialect import insert_into, insert_new
 from adapters.sql.history import Row, first_event, history_of
 from adapters.sql.tables import (
+    NEVER,
     AccountNumberRow,
     EventRow,
     InboxRow,
@@ -28,7 +29,7 @@ from adapters.sql.tables import (
     micros,
 )
 from bot.clock import real_now
-from bot.ports import Appended, Change, Conflict, Decision, NoSuchTicket, Seen, trace_of
+from bot.ports import Appended, Change, Conflict, Decision, Entry, NoSuchTicket, Page, Seen, trace_of
 from sla_core.events import Event, Opened
 
 _OPEN = col(TicketRow.closed) == literal_column("0")
@@ -37,11 +38,10 @@ SEEN = select(InboxRow.envelope, InboxRow.ticket).where(
     col(InboxRow.envelope).in_(bindparam("envelopes", expanding=True))
 )
 VERSION = select(TicketRow.version).where(col(TicketRow.key) == bindparam("ticket"))
-MOVE = (
-    update(TicketRow)
-    .where(col(TicketRow.key) == bindparam("ticket"), col(TicketRow.version) == bindparam("expected"))
-    .values(version=bindparam("next"), wake_at=bindparam("wake"), closed=bindparam("done"))
+MOVE = update(TicketRow).where(
+    col(TicketRow.key) == bindparam("ticket"), col(TicketRow.version) == bindparam("expected")
 )
+"""Sets the columns of `_index`."""
 HISTORY = (
     select(EventRow.seq, EventRow.kind, EventRow.body)
     .where(col(EventRow.ticket) == bindparam("ticket"))
@@ -82,14 +82,19 @@ OPENINGS = (
     .order_by(col(TicketRow.number).desc())
     .limit(bindparam("most"))
 )
-UNFINISHED = (
-    select(TicketRow.key)
-    .where(_OPEN)
-    .order_by(col(TicketRow.wake_at).is_(None), col(TicketRow.wake_at), col(TicketRow.key))
-    .limit(bindparam("most"))
+_QUEUE = select(TicketRow.key, TicketRow.account, TicketRow.version).add_columns(
+    col(TicketRow.summarized), col(TicketRow.summary)
 )
+_TURN = (
+    col(TicketRow.state),  # "open" comes before "resolved"
+    col(TicketRow.rank),
+    col(TicketRow.turn_at),
+    col(TicketRow.opened_at),
+    col(TicketRow.key),
+)
+_OF_ACCOUNTS = col(TicketRow.account).in_(bindparam("accounts", expanding=True))
+_IS_OPEN = col(TicketRow.state) == literal_column("'open'")
 _INSERT_ACTS, _INSERT_EVENTS = insert(InboxRow), insert(EventRow)
-UNFINISHED_OF = UNFINISHED.where(col(TicketRow.account) == bindparam("account"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +197,9 @@ def _drafted(db: Connection, openings: Sequence[Opening]) -> list[_Kept]:
             account=opening.account,
             number=number,
             version=len(change.events),
-            wake_at=micros(change.wake_at) if change.wake_at else None,
             opened_at=micros(change.events[0].at),
-            closed=int(change.closed),
         )
-        rows.append(row.model_dump())
+        rows.append(row.model_dump() | _index(change))
     made = {*db.execute(_new_tickets(db.dialect.name), rows).scalars()}
     if taken := [each.change.ticket for each in drafted if each.change.ticket not in made]:
         raise ValueError(f"{', '.join(taken)} cannot be opened: it exists already")
@@ -272,20 +275,43 @@ def tickets(db: Connection, account: str) -> list[str]:
     return [*db.execute(TICKETS, {"account": account}).scalars()]
 
 
-def unfinished(db: Connection, account: str | None, limit: int) -> list[str]:
-    """Store.unfinished."""
-    if account is None:
-        return [*db.execute(UNFINISHED, {"most": limit}).scalars()]
-    return [*db.execute(UNFINISHED_OF, {"account": account, "most": limit}).scalars()]
+@cache
+def queue_statements(of_accounts: bool, ended: bool) -> tuple[Any, Any]:
+    """The entries of a page, and how many there are."""
+    which = [_OPEN, *([_OF_ACCOUNTS] if of_accounts else []), *([] if ended else [_IS_OPEN])]
+    count = select(func.count()).select_from(TicketRow).where(*which)
+    return _QUEUE.where(*which).order_by(*_TURN).limit(bindparam("most")), count
+
+
+def queue(db: Connection, accounts: Collection[str] | None, limit: int, ended: bool) -> Page:
+    """Store.queue."""
+    page, count = queue_statements(accounts is not None, ended)
+    given = {} if accounts is None else {"accounts": [*accounts]}
+    entries = tuple(
+        Entry(key, account, summary_of(summary) if summary and summarized == version else None)
+        for key, account, version, summarized, summary in db.execute(page, given | {"most": limit})
+    )
+    total = len(entries) if len(entries) < limit else db.execute(count, given).scalar_one()
+    return Page(entries, total)
 
 
 def _moved(change: Change) -> dict[str, Any]:
+    return {"ticket": change.ticket, "expected": change.version, **_index(change)}
+
+
+def _index(change: Change) -> dict[str, Any]:
+    """The columns of a ticket's row that every change sets."""
+    version, summary = change.version + len(change.events), change.summary
+    due_at = summary.due.due_at if summary and summary.due else None
     return {
-        "ticket": change.ticket,
-        "expected": change.version,
-        "next": change.version + len(change.events),
-        "wake": micros(change.wake_at) if change.wake_at else None,
-        "done": int(change.closed),
+        "version": version,
+        "wake_at": micros(change.wake_at) if change.wake_at else None,
+        "closed": int(change.closed),
+        "state": summary.state if summary else "open",
+        "rank": summary.rank if summary else 0,
+        "turn_at": micros(due_at) if due_at else NEVER,
+        "summary": summary_text(summary) if summary else None,
+        "summarized": version if summary else 0,
     }
 
 

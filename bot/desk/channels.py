@@ -144,8 +144,8 @@ async def _tell(desk: Desk, act: ChannelTurned, account: Account, text: str) -> 
 
 
 async def _open_tickets(desk: Desk, place: Place, account: Account) -> list[str]:
-    keys = await desk.store.unfinished(account.id, MOST_TICKETS)
-    tickets = [await desk.ticket(key) for key in keys]
+    page = await desk.store.queue([account.id], MOST_TICKETS)
+    tickets = [await desk.ticket(entry.key) for entry in page.entries]
     here = desk.directory.now_at(place)
     return [t.key for t in tickets if t.state is State.OPEN and desk.directory.channel_of(t) == here]
 

@@ -26,6 +26,7 @@ from bot.ports import (
     Priority,
     Store,
 )
+from bot.queue_rows import summary_of
 from bot.settings import Account
 from bot.views import Notice, Rich, View
 from sla_core.countdown import Tone
@@ -138,6 +139,7 @@ class Desk:
             more.wake_at,
             tuple(messages),
             closed=after.state is State.CLOSED,
+            summary=summary_of(after, policy, now),
         )
 
     async def draw(self, message: Message) -> View:

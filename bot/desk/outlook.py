@@ -8,7 +8,7 @@ from datetime import datetime
 from bot import cards
 from bot.desk import entitlement
 from bot.settings import Account
-from bot.views import Audience, Part, Rich, Strong, When
+from bot.views import Part, Rich, Strong, When
 from sla_core.events import THE_CLOCK, Opened
 from sla_core.policy import Policy
 from sla_core.ticket import fold
@@ -75,10 +75,12 @@ def _due(policy: Policy, account: Account, proposal: Proposal, now: datetime) ->
         terms=account.terms,
         may_hold=account.may_hold,
     )
-    first = cards.row(fold("", (opened,)), policy, Audience.CUSTOMER, now).promise
-    if first is None or first.due_at is None:
+    ticket = fold("", (opened,))
+    due = cards.next_due(ticket, policy, now)
+    if due is None or due.due_at is None:
         yield " No time is promised for it."
         return
+    first = cards.promise_line(due, cards.wording_of(ticket, policy, due.metric))
     yield f" {first.label} due by "
-    yield When(first.due_at)
+    yield When(due.due_at)
     yield "."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot import cards
@@ -11,14 +11,15 @@ from bot.address import Actor, Place, UserRef
 from bot.desk.core import Desk, private, refusal
 from bot.directory import Directory, PolicyGone
 from bot.exchange import Answer, Show
-from bot.ports import Never, NotNow
+from bot.ports import Entry, Never, NotNow, Page
+from bot.queue_rows import OPEN as OPEN_STATE
+from bot.queue_rows import row, summary_of, turn_of
 from bot.settings import Account
-from bot.views import Audience, Part, QueueBoard, QueueSection, Rich, Strong, When
-from sla_core.policy import Policy
-from sla_core.ticket import State, Ticket
+from bot.views import Audience, QueueBoard, QueueSection, Rich, Strong, When
+from sla_core.ticket import State
 
 MOST_LOOKED_AT = 2000
-"""Unfinished tickets that are read for one board, those whose time comes first."""
+"""Entries of one board, the most urgent first."""
 MOST_ROWS = 100
 """Of one section; no platform shows more."""
 RECENTLY = timedelta(days=14)
@@ -31,23 +32,6 @@ ONE = "To see one of them, write “status” and its key."
 
 class ChannelsUnknown(Exception):
     """Somebody's channels cannot be told at the moment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """An unfinished ticket, with all that decides when its turn comes."""
-
-    ticket: Ticket
-    policy: Policy
-    at: datetime
-    due_at: datetime | None
-
-    @property
-    def turn(self) -> tuple[int, bool, datetime, datetime, str]:
-        """Sorts as MTA-11 has it: by severity, then by what is due next (overdue before all), then by age."""
-        opened_at = self.ticket.opened.at
-        rank = list(self.policy.severities).index(self.ticket.severity)
-        return rank, self.due_at is None, self.due_at or opened_at, opened_at, self.ticket.key
 
 
 async def listing(desk: Desk, actor: Actor, place: Place) -> Answer:
@@ -113,65 +97,71 @@ def _looked_after(directory: Directory, actor: Actor) -> list[Account]:
 
 async def _queue(desk: Desk) -> QueueBoard:
     now = desk.clock.now()
-    waiting, notes = await _waiting(desk, None, now)
-    queue = sorted((each for each in waiting if _is_open(each)), key=lambda each: each.turn)
+    page = await _page(desk, None, MOST_ROWS)
     said = (
-        f"{_tickets(len(queue))} open, the more critical first. {ONE}"
-        if queue
+        f"{_tickets(page.total)} open, the more critical first. {ONE}"
+        if page.entries
         else "No ticket is open. All is quiet."
     )
-    return QueueBoard("Queue", now, (_section("", queue, Audience.AGENTS),), (said, *notes))
+    return QueueBoard("Queue", now, (_section("", page.entries, Audience.AGENTS, now, page.total),), (said,))
 
 
 async def _of_accounts(desk: Desk, accounts: Sequence[Account]) -> QueueBoard:
     """For those who look after accounts: each with what is due next on it, the soonest on top."""
     now = desk.clock.now()
+    page = await _page(desk, accounts, MOST_LOOKED_AT)
     found: list[tuple[datetime | None, QueueSection]] = []
-    every: list[Part] = []
     for account in accounts:
-        waiting, notes = await _waiting(desk, account, now)
-        every += notes
-        queue = sorted((each for each in waiting if _is_open(each)), key=lambda each: each.turn)
-        soonest = min(
-            (each for each in queue if each.due_at), key=lambda each: each.due_at or now, default=None
+        entries = [entry for entry in page.entries if entry.account == account.id]
+        due = [(at, entry.key) for entry in entries if (at := _due_at(entry)) is not None]
+        soonest = min(due, default=None)
+        lead = (
+            _due_next(*soonest, now)
+            if soonest
+            else ("Nothing is open." if not entries else "Nothing is due.",)
         )
-        lead = _due_next(soonest) if soonest else ("Nothing is open." if not queue else "Nothing is due.",)
-        section = _section(account.name, queue, Audience.AGENTS, lead)
-        found.append((soonest.due_at if soonest else None, section))
+        section = _section(account.name, entries, Audience.AGENTS, now, lead=lead)
+        found.append((soonest[0] if soonest else None, section))
     found.sort(key=lambda each: (each[0] is None, not each[1].rows, each[0] or now))
-    anything = any(section.rows for _, section in found)
     said = (
         f"What is due next on the accounts that you look after. {ONE}"
-        if anything
+        if page.entries
         else "Nothing is open. All is quiet."
     )
-    return QueueBoard("Your accounts", now, tuple(section for _, section in found), (said, *every))
+    sections = tuple(section for _, section in found)
+    return QueueBoard("Your accounts", now, sections, (said, *_not_all(page)))
 
 
-def _due_next(soonest: Waiting) -> Rich:
-    assert soonest.due_at is not None
-    says = "Overdue: " if soonest.due_at <= soonest.at else "Due next: "
-    return (says, Strong(soonest.ticket.key), " ", When(soonest.due_at))
+def _due_at(entry: Entry) -> datetime | None:
+    return entry.summary.due.due_at if entry.summary and entry.summary.due else None
+
+
+def _due_next(due_at: datetime, key: str, now: datetime) -> Rich:
+    return ("Overdue: " if due_at <= now else "Due next: ", Strong(key), " ", When(due_at))
 
 
 async def _of_channel(desk: Desk, account: Account) -> QueueBoard:
     now = desk.clock.now()
-    waiting, notes = await _waiting(desk, account, now)
-    sections = _customers(waiting, now)
+    page = await _page(desk, [account], MOST_LOOKED_AT, ended=True)
+    sections = _customers(page.entries, now)
     said = OPEN if _any_open(sections) else f"{account.name} has no open ticket."
-    return QueueBoard(f"Tickets of {account.name}", now, sections, (said, *notes))
+    return QueueBoard(f"Tickets of {account.name}", now, sections, (said, *_not_all(page)))
 
 
 async def _of_customer(desk: Desk, actor: Actor) -> QueueBoard:
-    """By account, where somebody belongs to several."""
+    """By account, if somebody belongs to several."""
     now = desk.clock.now()
     accounts = await accounts_of(desk, actor.user)
-    sections: list[QueueSection] = []
-    every: list[Part] = []
-    for account in accounts:
-        waiting, notes = await _waiting(desk, account, now)
-        every += notes
-        sections += _customers(waiting, now, account.name if len(accounts) > 1 else "")
+    page = await _page(desk, accounts, MOST_LOOKED_AT, ended=True) if accounts else Page((), 0)
+    sections = [
+        section
+        for account in accounts
+        for section in _customers(
+            [entry for entry in page.entries if entry.account == account.id],
+            now,
+            account.name if len(accounts) > 1 else "",
+        )
+    ]
     if _any_open(sections):
         said = f"{OPEN} {ONE}"
     elif accounts:
@@ -179,63 +169,72 @@ async def _of_customer(desk: Desk, actor: Actor) -> QueueBoard:
     else:
         said = "You are in no channel of a customer, so there are no tickets to show."
     buttons = (cards.GET_HELP,) if accounts else ()
-    return QueueBoard("Your tickets", now, tuple(sections), (said, *every), buttons)
+    return QueueBoard("Your tickets", now, tuple(sections), (said, *_not_all(page)), buttons)
 
 
-def _customers(waiting: Iterable[Waiting], now: datetime, name: str = "") -> tuple[QueueSection, ...]:
+def _customers(entries: Iterable[Entry], now: datetime, name: str = "") -> tuple[QueueSection, ...]:
     """What is open, and what was resolved lately and waits for the customer's word."""
-    waiting = list(waiting)
-    queue = sorted((each for each in waiting if _is_open(each)), key=lambda each: each.turn)
-    resolved = [
-        each
-        for each in waiting
-        if each.ticket.ended_at is not None and now - each.ticket.ended_at <= RECENTLY
-    ]
-    resolved.sort(key=lambda each: each.ticket.ended_at or now, reverse=True)
+    ended = {
+        entry.key: entry.summary.ended_at for entry in entries if entry.summary and entry.summary.ended_at
+    }
+    queue = [entry for entry in entries if entry.key not in ended]
+    resolved = [entry for entry in entries if entry.key in ended and now - ended[entry.key] <= RECENTLY]
+    resolved.sort(key=lambda entry: ended[entry.key], reverse=True)
     sections = []
     if queue:
-        sections.append(_section(name, queue, Audience.CUSTOMER))
+        sections.append(_section(name, queue, Audience.CUSTOMER, now))
     if resolved:
         title = (
             f"{name}: resolved, yours to close or reopen" if name else "Resolved, yours to close or reopen"
         )
-        sections.append(_section(title, resolved, Audience.CUSTOMER))
+        sections.append(_section(title, resolved, Audience.CUSTOMER, now))
     return tuple(sections)
 
 
-def _section(title: str, queue: Sequence[Waiting], audience: Audience, lead: Rich = ()) -> QueueSection:
-    rows = tuple(cards.row(each.ticket, each.policy, audience, each.at) for each in queue[:MOST_ROWS])
-    return QueueSection(title, rows, lead, len(queue) - len(rows))
+def _section(
+    title: str,
+    entries: Sequence[Entry],
+    audience: Audience,
+    now: datetime,
+    total: int | None = None,
+    lead: Rich = (),
+) -> QueueSection:
+    shown = entries[:MOST_ROWS]
+    rows = tuple(row(each.key, each.summary, audience, now) for each in shown if each.summary)
+    return QueueSection(title, rows, lead, (len(entries) if total is None else total) - len(rows))
 
 
-async def _waiting(desk: Desk, account: Account | None, now: datetime) -> tuple[list[Waiting], list[str]]:
-    """Unfinished tickets of an account or of all, in no order, and what a board of them should own up to."""
-    keys = await desk.store.unfinished(account.id if account else None, MOST_LOOKED_AT + 1)
-    found, gone = [], []
-    for key in keys[:MOST_LOOKED_AT]:
-        ticket = await desk.ticket(key)
-        try:
-            policy = desk.policy_of(ticket)
-        except PolicyGone:
-            gone.append(key)
-            continue
-        at = max(now, ticket.history[-1].at)
-        due = cards.next_due(ticket, policy, at)
-        found.append(Waiting(ticket, policy, at, due.due_at if due else None))
-    notes = []
-    if len(keys) > MOST_LOOKED_AT:
-        notes.append(f" Not all were looked at: these are of the {MOST_LOOKED_AT:,} whose time comes first.")
-    if gone:
-        notes.append(f" Not shown, as their version of the policy is gone: {', '.join(gone[:20])}.")
-    return found, notes
+async def _page(desk: Desk, accounts: Collection[Account] | None, limit: int, *, ended: bool = False) -> Page:
+    """The queue, from the index. Entries that an older version left behind are read from their events."""
+    ids = None if accounts is None else [account.id for account in accounts]
+    page = await desk.store.queue(ids, limit, ended=ended)
+    if all(entry.summary for entry in page.entries):
+        return page
+    entries = [entry if entry.summary else await _summarized(desk, entry) for entry in page.entries]
+    current = [
+        each for each in entries if each and each.summary and (ended or each.summary.state == OPEN_STATE)
+    ]
+    return Page(tuple(sorted(current, key=turn_of)), page.total - len(entries) + len(current))
+
+
+async def _summarized(desk: Desk, entry: Entry) -> Entry | None:
+    """None if the ticket's version of the policy is gone."""
+    ticket = await desk.ticket(entry.key)
+    try:
+        policy = desk.policy_of(ticket)
+    except PolicyGone:
+        return None
+    now = max(desk.clock.now(), ticket.history[-1].at)
+    return replace(entry, summary=summary_of(ticket, policy, now))
+
+
+def _not_all(page: Page) -> Iterator[str]:
+    if page.total > len(page.entries):
+        yield f" Not all are shown: these are the {len(page.entries):,} most urgent of {page.total:,}."
 
 
 def _any_open(sections: Iterable[QueueSection]) -> bool:
     return any(row.state != State.RESOLVED for section in sections for row in section.rows)
-
-
-def _is_open(each: Waiting) -> bool:
-    return each.ticket.state is State.OPEN
 
 
 def _tickets(count: int) -> str:

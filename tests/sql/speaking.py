@@ -63,6 +63,11 @@ async def puts_off(store: Outbox, lane: object, until: datetime, now: datetime =
     await store.put_off(await begins(store, lane, now), until, "rate limit")
 
 
+async def in_queue(store: Store, account: str) -> list[str]:
+    """The keys of the account's tickets that are not closed, most urgent first."""
+    return [entry.key for entry in (await store.queue([account], 50, ended=True)).entries]
+
+
 def bare(outgoing: Outgoing) -> Outgoing:
     """Without what no test can know."""
     return replace(outgoing, fence="", trace="", said_at=None)

@@ -25,7 +25,7 @@ ASKED: dict[str, tuple[Any, set[str]]] = {
     "due": (tickets.DUE, {"ticket_wake"}),
     "next wake": (tickets.NEXT_WAKE, {"ticket_wake"}),
     "claim due": (tickets.CLAIM_DUE, {"ticket_wake"}),
-    "unfinished of an account": (tickets.UNFINISHED_OF, {"ticket_unfinished"}),
+    "queue": (tickets.queue_statements(of_accounts=False, ended=False)[0], {"ticket_queue"}),
     "ticket of": (waiting.TICKET_OF, {"outbox_posted"}),
 }
 OURS = re.compile(r"\b(?:outbox|inbox|ticket)_[a-z_]+")

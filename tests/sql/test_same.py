@@ -161,7 +161,7 @@ async def seen(store: Kept) -> list[object]:
         await store.next_wake(),
         await store.due(at(5), 2),
         await store.tickets("acme"),
-        [await store.unfinished(account, most) for account in (None, "acme", "nobody") for most in (1, 9)],
+        [await store.queue(accounts, most) for accounts in (None, ["acme"], ["nobody"]) for most in (1, 9)],
         [await store.ticket_of(ref(f"posted m{n}")) for n in range(12)],
         [sorted((await store.notes(topic)).items()) for topic in ("places", "people", "none")],
         [await store.noted("places", key) for key in ("one", "two", "three")],

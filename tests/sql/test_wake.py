@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 from datetime import datetime
 
 import pytest
 
 from bot.ports import Change, Decision
 from sla_core.events import Event
-from tests.sql.conftest import Twins
-from tests.sql.samples import NOON, at, change, message, opened, opening, wrote
+from tests.sql.samples import at, change, message, opened, opening, wrote
 from tests.sql.speaking import Kept, next_of
 
 
@@ -85,60 +82,3 @@ async def test_a_decision_that_fails_leaves_nothing_half_done(sqlite: Kept) -> N
     assert await sqlite.due(at(5), 9) == keys
     assert await sqlite.load(keys[0]) == (opened(),)
     assert await next_of(sqlite) == []
-
-
-async def test_a_closed_ticket_is_finished(store: Kept) -> None:
-    await due(store, 1)
-    await store.wake(at(5), 9, (), lambda key, history: Change(key, 1, (), None, (), closed=True))
-    assert await store.unfinished("acme", 9) == []
-
-
-async def test_the_unfinished_soonest_first(store: Kept) -> None:
-    sleeping, late, early = [
-        (await store.open(f"e{n}", account, opening(account=account, wake_at=wake_at))).ticket
-        for n, (account, wake_at) in enumerate([("acme", None), ("acme", at(20)), ("globex", at(10))])
-    ]
-    assert await store.unfinished(None, 9) == [early, late, sleeping]
-    assert await store.unfinished(None, 2) == [early, late]
-    assert await store.unfinished("acme", 9) == [late, sleeping]
-    assert await store.unfinished("nobody", 9) == []
-
-
-async def test_announced_when_something_was_woken(store: Kept) -> None:
-    heard: list[str] = []
-    store.on_change = lambda: heard.append("changed")
-    await due(store, 1)
-    heard.clear()
-    await store.wake(NOON, 9, (), decides())
-    assert heard == []
-    await store.wake(at(5), 9, (), decides())
-    assert set(heard) == {"changed"}
-
-
-async def race(twins: Twins, tickets: int, rounds: int) -> None:
-    """Two processes wake the same tickets at once, again and again: each is decided by one of them."""
-    one, other = twins
-    await asyncio.gather(*(one.open(f"race {n}", "acme", opening(wake_at=at(0))) for n in range(tickets)))
-    for minute in range(rounds):
-        keys = await one.due(at(minute), tickets + 1)
-        assert len(keys) == tickets
-        both = await asyncio.gather(*(wakes_all(store, minute) for store in (one, other)))
-        assert sorted(itertools.chain(*both)) == sorted(keys)
-    assert {len(await one.load(key)) for key in keys} == {1 + rounds}
-
-
-async def wakes_all(store: Kept, minute: int) -> list[str]:
-    woken: list[str] = []
-    while claimed := await store.wake(at(minute), 25, (), decides(at(minute + 1))):
-        woken += claimed
-    return woken
-
-
-async def test_two_processes_wake_each_ticket_once(twins: Twins) -> None:
-    await race(twins, 200, 2)
-
-
-@pytest.mark.soak
-async def test_two_processes_race_for_a_thousand_a_hundred_times(twins: Twins) -> None:
-    """engine.md test 8."""
-    await race(twins, 1000, 100)
