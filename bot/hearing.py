@@ -41,7 +41,7 @@ from sla_core.events import (
     Warned,
 )
 from sla_core.policy import Mode, Policy
-from sla_core.ticket import Ticket, fold
+from sla_core.ticket import Ticket, after, fold
 
 VIA_FORM = "form"
 
@@ -64,16 +64,16 @@ def redraw(ticket: Ticket, directory: Directory, stamp: str, priority: Priority)
     ]
 
 
-def tell(after: Ticket, events: Sequence[Event], policy: Policy, directory: Directory) -> list[Message]:
+def tell(ticket: Ticket, events: Sequence[Event], policy: Policy, directory: Directory) -> list[Message]:
     """What the last `events` of the ticket's history have people hear, and its cards drawn anew."""
     messages: list[Message] = []
-    known = len(after.history) - len(events)
+    known = len(ticket.history) - len(events)
     for seq, event in enumerate(events, start=known + 1):
-        then = after if seq == len(after.history) else fold(after.key, after.history[:seq])
+        then = ticket if seq == len(ticket.history) else fold(ticket.key, ticket.history[:seq])
         occasion = _Occasion(Voice(then, seq, policy, directory))
         messages += [*occasion.tell(event), *occasion.called_off(event), *occasion.answered_directs(event)]
     if events and not isinstance(events[0], Opened):
-        messages += redraw(after, directory, str(after.version), Priority.STATE)
+        messages += redraw(ticket, directory, str(ticket.version), Priority.STATE)
     return messages
 
 
@@ -196,8 +196,9 @@ class _Occasion:
                 whose = ""
             case _:
                 return
+        then = fold(self.ticket.key, self.ticket.history[:1])
         for seq, earlier in enumerate(self.ticket.history[: self.voice.seq - 1], start=1):
-            then = fold(self.ticket.key, self.ticket.history[:seq]) if seq > 1 else self.ticket
+            then = after(then, [earlier]) if seq > 1 else then
             sent = _Occasion(replace(self.voice, ticket=then, seq=seq)).directs(earlier)
             for message in sent:
                 if message.key.endswith(whose) and isinstance(message.say, Notice):

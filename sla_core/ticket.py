@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
@@ -40,6 +40,9 @@ class State(StrEnum):
     OPEN = "open"
     RESOLVED = "resolved"
     CLOSED = "closed"
+
+
+_FEW_HOLDS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +111,27 @@ def fold(key: str, history: Sequence[Event]) -> Ticket:
     taken_back = {event.seq for event in history if isinstance(event, Undelivered)}
     opened = history[0]
     ticket = Ticket(key, opened, opened.severity, ((opened.at, opened.severity),))
+    earlier: list[Gap] = []
     for seq, event in enumerate(history[1:], start=2):
-        if seq not in taken_back:
-            ticket = evolve(ticket, event)
-    return _with(ticket, version=len(history), history=tuple(history))
+        if seq in taken_back:
+            continue
+        ticket = evolve(ticket, event)
+        if len(ticket.holds) > _FEW_HOLDS:
+            # An event looks at the last hold only; copying thousands of them at each would be quadratic.
+            earlier += ticket.holds[:-1]
+            ticket = _with(ticket, holds=ticket.holds[-1:])
+    holds = (*earlier, *ticket.holds)
+    return _with(ticket, holds=holds, version=len(history), history=tuple(history))
+
+
+def after(ticket: Ticket, events: Sequence[Event]) -> Ticket:
+    """The ticket after more events: what `fold` makes of its history and theirs."""
+    history = (*ticket.history, *events)
+    if any(isinstance(event, Undelivered) for event in events):
+        return fold(ticket.key, history)  # an event before them is taken back
+    for event in events:
+        ticket = evolve(ticket, event)
+    return _with(ticket, version=len(history), history=history)
 
 
 def evolve(ticket: Ticket, event: Event) -> Ticket:
@@ -245,5 +265,6 @@ def _resumed(ticket: Ticket, at: datetime) -> Ticket:
     return _with(ticket, holds=_shut(ticket.holds, at)) if ticket.held else ticket
 
 
-def _shut(gaps: Iterable[Gap], at: datetime) -> tuple[Gap, ...]:
-    return tuple(gap if gap.end else replace(gap, end=at) for gap in gaps)
+def _shut(gaps: tuple[Gap, ...], at: datetime) -> tuple[Gap, ...]:
+    """The gaps without one that lasts; only the last one can."""
+    return (*gaps[:-1], replace(gaps[-1], end=at)) if gaps and gaps[-1].end is None else gaps

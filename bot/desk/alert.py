@@ -18,19 +18,23 @@ SNOOZE = timedelta(minutes=30)
 PERSON = "person"
 
 
-async def acknowledge(desk: Desk, press: Press) -> Answer:
-    return await _alert(desk, press, "acknowledge", "Thank you. You will not be reminded of this message.")
+async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    return await _alert(
+        desk, press, ticket, "acknowledge", "Thank you. You will not be reminded of this message."
+    )
 
 
-async def call(desk: Desk, press: Press) -> Answer:
-    return await _alert(desk, press, "call", "Thank you. The agents know that you will call.")
+async def call(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    return await _alert(desk, press, ticket, "call", "Thank you. The agents know that you will call.")
 
 
-async def snooze(desk: Desk, press: Press) -> Answer:
-    return await _alert(desk, press, "snooze", "You will be reminded in 30 minutes.", SNOOZE)
+async def snooze(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    return await _alert(desk, press, ticket, "snooze", "You will be reminded in 30 minutes.", SNOOZE)
 
 
-async def _alert(desk: Desk, press: Press, act: str, said: str, after: timedelta | None = None) -> Answer:
+async def _alert(
+    desk: Desk, press: Press, ticket: Ticket, act: str, said: str, after: timedelta | None = None
+) -> Answer:
     person = desk.directory.person(press.actor)
     if person is None:
         return refusal("Only the people of the desk's file have direct messages to answer.")
@@ -43,7 +47,7 @@ async def _alert(desk: Desk, press: Press, act: str, said: str, after: timedelta
             return Done()
         return [Alerted(now, desk.who(press.actor), act, person.id, until=now + after if after else None)]
 
-    answer = await desk.change(press.key, press.value, decide)
+    answer = await desk.change(press.key, ticket, decide)
     return private(said) if isinstance(answer, Done) else answer
 
 
@@ -54,11 +58,11 @@ def _form(desk: Desk, context: Mapping[str, str]) -> Form:
     return Form("alert_delegate", "Delegate", "Delegate", (choice,), context)
 
 
-async def delegate(desk: Desk, press: Press) -> Answer:
+async def delegate(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     return Ask(_form(desk, context_of(press)))
 
 
-async def submit(desk: Desk, sent: Submission) -> Answer:
+async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     me = desk.directory.person(sent.actor)
     chosen = next(iter(sent.values.get(PERSON, ())), "")
     if me is None or chosen not in desk.directory.settings.people:
@@ -67,4 +71,4 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         return [Alerted(now, desk.who(sent.actor), "delegate", me.id, to=chosen)]
 
-    return await desk.change(sent.key, sent.context["ticket"], decide)
+    return await desk.change(sent.key, ticket, decide)

@@ -81,7 +81,7 @@ async def _close(desk: Desk, command: Command, key: str) -> Answer:
     ticket, _ = found
     where = desk.directory.channel_of(ticket)
     press = Press(command.key, command.at, command.actor, where, None, "close", key)
-    answer = await resolve.close(desk, press)
+    answer = await resolve.close(desk, press, ticket)
     return private(f"{key} is closed.") if isinstance(answer, Done) else answer
 
 

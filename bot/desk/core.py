@@ -33,7 +33,7 @@ from sla_core.countdown import Tone
 from sla_core.engine import evaluate
 from sla_core.events import THE_CLOCK, Event, Opened, Undelivered, Who
 from sla_core.policy import Policy
-from sla_core.ticket import State, Ticket, fold
+from sla_core.ticket import State, Ticket, after, fold
 
 MOST_TRIES = 50
 """How often a change is decided anew because the ticket moved meanwhile."""
@@ -92,26 +92,30 @@ class Desk:
 
         return (await self.store.open(envelope, account.id, change)).ticket
 
-    async def change(self, envelope: str | None, key: str, decide: Decide) -> Answer:
-        """Record what fell due by now, then what `decide` makes of it: all in one transaction.
+    async def change(self, envelope: str | None, ticket: Ticket | str, decide: Decide) -> Answer:
+        """Records what fell due by now, then what `decide` makes of it, all in one transaction.
 
-        Gives `decide`'s own answer where that refuses, else Done; an envelope known already is Done.
-        Raises NoSuchTicket.
+        `ticket` is its key, or the ticket as this act has loaded it; it is loaded again if it has moved.
+        Returns `decide`'s own answer if that refuses, else Done; Done also if the envelope is known. Raises
+        NoSuchTicket.
         """
+        key = ticket if isinstance(ticket, str) else ticket.key
         for _ in range(MOST_TRIES):
-            ticket = await self.ticket(key)
+            if isinstance(ticket, str):
+                ticket = await self.ticket(key)
             now = max(self.clock.now(), ticket.history[-1].at)
             policy = self.policy_of(ticket)
             fell_due = evaluate(ticket, policy, now).events
-            current = _after(ticket, fell_due)
+            current = after(ticket, fell_due)
             decided = decide(current, policy, now)
             if isinstance(decided, Show | Ask | Done):
                 # Sent again because its answer was lost: it is refused for what it has done itself.
                 return Done() if envelope and await self.store.seen(envelope) else decided
             events = (*fell_due, *decided)
             try:
-                await self.store.append(envelope, self._decided(_after(ticket, events), events, now))
+                await self.store.append(envelope, self._decided(after(ticket, events), events, now))
             except Conflict:
+                ticket = key
                 continue
             return Done()
         raise Conflict(f"{key} is changing too quickly; please try again")
@@ -121,25 +125,25 @@ class Desk:
         ticket = fold(key, history)
         now = max(self.clock.now(), history[-1].at)
         events = evaluate(ticket, self.policy_of(ticket), now).events
-        return self._decided(_after(ticket, events), events, now)
+        return self._decided(after(ticket, events), events, now)
 
-    def _decided(self, after: Ticket, events: Sequence[Event], now: datetime) -> Change:
+    def _decided(self, ticket: Ticket, events: Sequence[Event], now: datetime) -> Change:
         """The change that these last events of the ticket make, with all that is to be said of them."""
-        policy = self.policy_of(after)
-        more = evaluate(after, policy, now)
-        after = _after(after, more.events)
+        policy = self.policy_of(ticket)
+        more = evaluate(ticket, policy, now)
+        ticket = after(ticket, more.events)
         events = (*events, *more.events)
-        messages = hearing.tell(after, events, policy, self.directory)
+        messages = hearing.tell(ticket, events, policy, self.directory)
         if not events:
-            messages = hearing.redraw(after, self.directory, f"{now:%Y%m%dT%H%M%S.%f}", Priority.COUNTDOWN)
+            messages = hearing.redraw(ticket, self.directory, f"{now:%Y%m%dT%H%M%S.%f}", Priority.COUNTDOWN)
         return Change(
-            after.key,
-            after.version - len(events),
+            ticket.key,
+            ticket.version - len(events),
             tuple(events),
             more.wake_at,
             tuple(messages),
-            closed=after.state is State.CLOSED,
-            summary=summary_of(after, policy, now),
+            closed=ticket.state is State.CLOSED,
+            summary=summary_of(ticket, policy, now),
         )
 
     async def draw(self, message: Message) -> View:
@@ -170,10 +174,6 @@ class Desk:
             return "agent"
         owner = self.directory.account_of(place) if place else None
         return "customer" if owner is not None and owner.id == ticket.opened.account else None
-
-
-def _after(ticket: Ticket, events: Sequence[Event]) -> Ticket:
-    return fold(ticket.key, (*ticket.history, *events)) if events else ticket
 
 
 __all__ = ["Decide", "Desk", "NoSuchTicket", "private", "refusal"]

@@ -14,7 +14,7 @@ from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
 
 
-async def submit(desk: Desk, sent: Submission) -> Answer:
+async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     reason = text_of(sent)
     by = desk.who(sent.actor)
     place = Place.parse(sent.context["place"])
@@ -28,7 +28,7 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
         step, calls_at = _next_step(ticket, policy, now) if by_agent else (None, None)
         return [Escalated(now, by, reason, by_agent, step, calls_at)]
 
-    return await desk.change(sent.key, sent.context["ticket"], decide)
+    return await desk.change(sent.key, ticket, decide)
 
 
 def _next_step(ticket: Ticket, policy: Policy, now: datetime) -> tuple[int | None, datetime | None]:

@@ -12,7 +12,7 @@ from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
 
 
-async def acknowledge(desk: Desk, press: Press) -> Answer:
+async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         seen_by = ticket.acknowledged_by or ticket.owner
         if seen_by is not None:
@@ -21,10 +21,10 @@ async def acknowledge(desk: Desk, press: Press) -> Answer:
             return refusal(f"{ticket.key} is {ticket.state} already.")
         return [Acknowledged(now, desk.who(press.actor))]
 
-    return await desk.change(press.key, press.value, decide)
+    return await desk.change(press.key, ticket, decide)
 
 
-async def take(desk: Desk, press: Press) -> Answer:
+async def take(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     """Whoever replied has it already, and confirms the severity by this."""
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
@@ -36,4 +36,4 @@ async def take(desk: Desk, press: Press) -> Answer:
             return refusal(f"{ticket.key} is yours already.")
         return [Taken(now, me)]
 
-    return await desk.change(press.key, press.value, decide)
+    return await desk.change(press.key, ticket, decide)

@@ -21,20 +21,20 @@ def _why_not(ticket: Ticket) -> str | None:
     return f"{ticket.key} is on hold already." if ticket.held else None
 
 
-async def submit(desk: Desk, sent: Submission) -> Answer:
+async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     reason = text_of(sent)
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         why_not = _why_not(ticket) or (None if reason else "Please say what you are waiting for.")
         return kept(sent, why_not) if why_not else [Held(now, desk.who(sent.actor), reason)]
 
-    return await desk.change(sent.key, sent.context["ticket"], decide)
+    return await desk.change(sent.key, ticket, decide)
 
 
-async def resume(desk: Desk, press: Press) -> Answer:
+async def resume(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if not ticket.held:
             return refusal(f"{ticket.key} is not on hold.")
         return [Resumed(now, desk.who(press.actor))]
 
-    return await desk.change(press.key, press.value, decide)
+    return await desk.change(press.key, ticket, decide)

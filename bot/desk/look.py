@@ -12,11 +12,11 @@ from bot.words import keyed
 from sla_core.engine import promises
 from sla_core.promise import Promise
 from sla_core.receipt import receipt
+from sla_core.ticket import Ticket
 
 
-async def why(desk: Desk, press: Press) -> Answer:
+async def why(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     """The severity with the clause that proposed it, and each promise's receipt."""
-    ticket = await desk.ticket(press.value)
     policy = desk.policy_of(ticket)
     opened = ticket.opened
     severity = policy.severities[ticket.severity]

@@ -13,7 +13,7 @@ from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
 
 
-async def submit(desk: Desk, sent: Submission) -> Answer:
+async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     text = text_of(sent)
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
@@ -23,10 +23,10 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
             return kept(sent, "Please say what was done; it goes to the customer.")
         return [Resolved(now, desk.who(sent.actor), text)]
 
-    return await desk.change(sent.key, sent.context["ticket"], decide)
+    return await desk.change(sent.key, ticket, decide)
 
 
-async def close(desk: Desk, press: Press) -> Answer:
+async def close(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     """The customer's word that it is over. An agent's would end the clocks of an open ticket unanswered."""
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
@@ -36,13 +36,13 @@ async def close(desk: Desk, press: Press) -> Answer:
             return refusal(f"Closing {ticket.key} is the customer's to do. Resolve it in triage instead.")
         return [Closed(now, desk.who(press.actor))]
 
-    return await desk.change(press.key, press.value, decide)
+    return await desk.change(press.key, ticket, decide)
 
 
-async def reopen(desk: Desk, press: Press) -> Answer:
+async def reopen(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if ticket.state is State.OPEN:
             return refusal(f"{ticket.key} is open already.")
         return [Reopened(now, desk.who(press.actor))]
 
-    return await desk.change(press.key, press.value, decide)
+    return await desk.change(press.key, ticket, decide)

@@ -48,39 +48,56 @@ from bot.exchange import (
     Submission,
 )
 from bot.ports import Conflict, NoSuchTicket, trace_id
+from sla_core.ticket import Ticket
 
 log = structlog.get_logger(__name__)
 
 AGENT, PARTY, ANYONE, RECIPIENT = "agent", "party", "anyone", "recipient"
-"""Who may: agents · agents and the ticket's customers · everyone · whoever got the direct message."""
+"""Who may: agents · agents and the ticket's customers · everyone · those who get direct messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """What a button does."""
+    """What a button of a ticket does."""
 
     who: str
-    does: Callable[[Desk, Press], Awaitable[Answer]]
+    does: Callable[[Desk, Press, Ticket], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a form does when it is sent."""
+    """What a form about a ticket does when it is sent."""
 
     who: str
+    does: Callable[[Desk, Submission, Ticket], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class PressedByAnyone:
+    """What a button does that belongs to no ticket."""
+
+    does: Callable[[Desk, Press], Awaitable[Answer]]
+    who: str = ANYONE
+
+
+@dataclass(frozen=True, slots=True)
+class SentByAnyone:
+    """What a form does that belongs to no ticket."""
+
     does: Callable[[Desk, Submission], Awaitable[Answer]]
+    who: str = ANYONE
 
 
-def _asks(form: str) -> Callable[[Desk, Press], Awaitable[Answer]]:
-    async def ask(desk: Desk, press: Press) -> Answer:
+def _asks(form: str) -> Callable[[Desk, Press, Ticket], Awaitable[Answer]]:
+    async def ask(desk: Desk, press: Press, ticket: Ticket) -> Answer:
         return ask_text(form, press)
 
     return ask
 
 
-PRESSES = {
-    "get_help": Pressed(ANYONE, doors.get_help),
-    questions.ACTION: Pressed(ANYONE, interview.pressed),
+PRESSES: dict[str, Pressed | PressedByAnyone] = {
+    "get_help": PressedByAnyone(doors.get_help),
+    questions.ACTION: PressedByAnyone(interview.pressed),
     "why": Pressed(PARTY, look.why),
     "add_details": Pressed(PARTY, _asks("add_details")),
     "escalate": Pressed(PARTY, _asks("escalate")),
@@ -101,8 +118,8 @@ PRESSES = {
     "alert_snooze": Pressed(RECIPIENT, alert.snooze),
 }
 
-FORMS = {
-    FORM: Sent(ANYONE, intake.submit),
+FORMS: dict[str, Sent | SentByAnyone] = {
+    FORM: SentByAnyone(intake.submit),
     "add_details": Sent(PARTY, speak.send_details),
     "escalate": Sent(PARTY, escalate.submit),
     "reply": Sent(AGENT, speak.send_reply),
@@ -162,18 +179,22 @@ async def _pressed(desk: Desk, press: Press) -> Answer:
     route = PRESSES.get(press.action)
     if route is None:
         return refusal("This button belongs to an older version of the desk; use the newest card.")
-    ticket = press.value.partition("|")[0]
-    refused = await _refused(desk, route.who, press.actor, press.place, ticket)
-    return refused or await route.does(desk, press)
+    if isinstance(route, PressedByAnyone):
+        return await route.does(desk, press)
+    ticket = await desk.ticket(press.value.partition("|")[0])
+    refused = _refused(desk, route.who, press.actor, press.place, ticket)
+    return refused or await route.does(desk, press, ticket)
 
 
 async def _sent(desk: Desk, sent: Submission) -> Answer:
     route = FORMS.get(sent.form)
     if route is None or not _is_whole(sent):
         return refusal("This form belongs to an older version of the desk; please open it again.")
-    place = Place.parse(sent.context["place"])
-    refused = await _refused(desk, route.who, sent.actor, place, sent.context.get("ticket", ""))
-    return refused or await route.does(desk, sent)
+    if isinstance(route, SentByAnyone):
+        return await route.does(desk, sent)
+    ticket = await desk.ticket(sent.context["ticket"])
+    refused = _refused(desk, route.who, sent.actor, Place.parse(sent.context["place"]), ticket)
+    return refused or await route.does(desk, sent, ticket)
 
 
 def _is_whole(form: Submission | Filling | Left) -> bool:
@@ -182,11 +203,8 @@ def _is_whole(form: Submission | Filling | Left) -> bool:
     return needs <= form.context.keys() and ":" in form.context["place"]
 
 
-async def _refused(desk: Desk, who: str, actor: Actor, place: Place, key: str) -> Answer | None:
+def _refused(desk: Desk, who: str, actor: Actor, place: Place, ticket: Ticket) -> Answer | None:
     """Why this person may not, or None."""
-    if who == ANYONE:
-        return None
-    ticket = await desk.ticket(key)
     if who == RECIPIENT:
         if desk.directory.person(actor) is not None:
             return None

@@ -35,14 +35,13 @@ def _form(policy: Policy, context: Mapping[str, str], now: str) -> Form:
     return Form("severity", "Change severity", "Change severity", tuple(fields), context)
 
 
-async def ask(desk: Desk, press: Press) -> Answer:
-    ticket = await desk.ticket(press.value)
+async def ask(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     if ticket.state is not State.OPEN:
         return refusal(f"{ticket.key} is {ticket.state}; reopen it first.")
     return Ask(_form(desk.policy_of(ticket), context_of(press), ticket.severity))
 
 
-async def submit(desk: Desk, sent: Submission) -> Answer:
+async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     chosen = next(iter(sent.values.get(SEVERITY, ())), "")
     because = next(iter(sent.values.get(BECAUSE, ())), "")
     reason = text_of(sent)
@@ -65,4 +64,4 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
         workaround = eases and because == WORKAROUND
         return [SeverityChanged(now, desk.who(sent.actor), chosen, reason, workaround)]
 
-    return await desk.change(sent.key, sent.context["ticket"], decide)
+    return await desk.change(sent.key, ticket, decide)

@@ -24,7 +24,7 @@ UNREAD = (
 """To whoever answers a direct message in its thread."""
 
 
-async def send_reply(desk: Desk, sent: Submission) -> Answer:
+async def send_reply(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     text = text_of(sent)
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
@@ -34,10 +34,10 @@ async def send_reply(desk: Desk, sent: Submission) -> Answer:
             return kept(sent, f"{ticket.key} is closed; reopen it first. Your text is kept here.")
         return [Answered(now, desk.who(sent.actor), Kind.REPLY, text)]
 
-    return await desk.change(sent.key, sent.context["ticket"], decide)
+    return await desk.change(sent.key, ticket, decide)
 
 
-async def send_details(desk: Desk, sent: Submission) -> Answer:
+async def send_details(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     text = text_of(sent)
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
@@ -48,12 +48,12 @@ async def send_details(desk: Desk, sent: Submission) -> Answer:
 
     if not text:
         return kept(sent, "Please write what should be added.")
-    return await desk.change(sent.key, sent.context["ticket"], decide)
+    return await desk.change(sent.key, ticket, decide)
 
 
-async def milestone(desk: Desk, press: Press) -> Answer:
+async def milestone(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     """A named moment of the work; the ticket and the milestone's label are in the button."""
-    key, _, label = press.value.partition("|")
+    label = press.value.partition("|")[2]
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         known = next((m for m in policy.milestones if m.label == label), None)
@@ -65,7 +65,7 @@ async def milestone(desk: Desk, press: Press) -> Answer:
             return refusal(f"{ticket.key} is {ticket.state}; reopen it first.")
         return [Answered(now, desk.who(press.actor), Kind.MILESTONE, label)]
 
-    return await desk.change(press.key, key, decide)
+    return await desk.change(press.key, ticket, decide)
 
 
 async def posted(desk: Desk, message: Posted) -> Answer:
@@ -92,7 +92,7 @@ async def posted(desk: Desk, message: Posted) -> Answer:
             return [Answered(now, by, Kind.MESSAGE, message.text, files, ref)]
         return [CustomerWrote(now, by, message.text, files=files, message=ref)]
 
-    answer = await desk.change(message.key, key, decide)
+    answer = await desk.change(message.key, ticket, decide)
     if not from_agent and ticket.state is not State.OPEN:
         return refusal(GONE_QUIET.format(key=key, state=ticket.state))
     return answer

@@ -22,8 +22,7 @@ DUE, EXTRA = "due_date", "extra_time"
 FURTHEST = timedelta(days=730)
 
 
-async def ask(desk: Desk, press: Press) -> Answer:
-    ticket = await desk.ticket(press.value)
+async def ask(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     return Ask(_form(ticket, desk.policy_of(ticket), context_of(press)))
 
 
@@ -41,7 +40,7 @@ def _form(ticket: Ticket, policy: Policy, context: Mapping[str, str]) -> Form:
     return replace(form, fields=tuple(fields))
 
 
-async def submit(desk: Desk, sent: Submission) -> Answer:
+async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     text = text_of(sent)
     date = next(iter(sent.values.get(DUE, ())), "").strip()
     extra = next(iter(sent.values.get(EXTRA, ())), "")
@@ -62,7 +61,7 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
         events += [Extended(now, who, extra)] if extra else []
         return events
 
-    return await desk.change(sent.key, sent.context["ticket"], decide)
+    return await desk.change(sent.key, ticket, decide)
 
 
 def _text_fault(ticket: Ticket, text: str) -> str | None:
