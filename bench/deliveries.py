@@ -19,7 +19,7 @@ from adapters.sql.store import connect
 from bench import held, postgres, stock
 from bench.children import child
 from bench.measure import Progress
-from bench.platform import Counting, counting
+from bench.platform import SEND, Counting, counting
 from bench.report import Gate, Report, Row, Table
 from bot.address import Place
 from bot.ports import Change, Message, Priority
@@ -30,6 +30,23 @@ MESSAGES = CHANNELS * EACH
 PATIENCE = 90.0
 ONE, TWO, ALONE = "one replica, PostgreSQL", "two replicas, PostgreSQL", "one process, SQLite"
 KILLED = "two replicas, one killed"
+SLOW_FILE, SLOW_SERVER = "one process, SQLite, 250 ms a call", "one replica, PostgreSQL, 250 ms a call"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """So many messages in each of so many channels, and the seconds that the platform takes for each."""
+
+    channels: int = CHANNELS
+    each: int = EACH
+    send: float = SEND
+
+    @property
+    def messages(self) -> int:
+        return self.channels * self.each
+
+
+FAST, SLOW = Load(), Load(channels=150, each=10, send=0.25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +65,18 @@ def run(progress: Progress) -> Report:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="frontline-bench-")))
         server = stack.enter_context(postgres.server())
-        file = stock.desk_file(folder, CHANNELS)
+        file = stock.desk_file(folder, max(FAST.channels, SLOW.channels))
         runs = {}
-        for name, url, replicas, kill in (
-            (ONE, server.fresh(), 1, False),
-            (TWO, server.fresh(), 2, False),
-            (KILLED, server.fresh(), 2, True),
-            (ALONE, f"sqlite:///{folder}/alone.db", 1, False),
+        for name, url, replicas, load in (
+            (ONE, server.fresh(), 1, FAST),
+            (TWO, server.fresh(), 2, FAST),
+            (KILLED, server.fresh(), 2, FAST),
+            (ALONE, f"sqlite:///{folder}/alone.db", 1, FAST),
+            (SLOW_FILE, f"sqlite:///{folder}/slow.db", 1, SLOW),
+            (SLOW_SERVER, server.fresh(), 1, SLOW),
         ):
             progress.say(f"deliveries: {name}")
-            runs[name] = asyncio.run(_delivered(url, file, replicas, kill))
+            runs[name] = asyncio.run(_delivered(url, file, replicas, load, kill=name == KILLED))
         progress.say(f"deliveries: {held.CARDS:,} live cards on a held clock")
         edits = asyncio.run(held.measured(folder))
     return Report(
@@ -76,58 +95,59 @@ _NOTES = (
 )
 
 
-async def _delivered(url: str, file: Path, replicas: int, kill: bool) -> Run:
+async def _delivered(url: str, file: Path, replicas: int, load: Load, *, kill: bool) -> Run:
     with ExitStack() as stack:
         async with counting() as platform:
+            platform.send = load.send
             if url.startswith("sqlite"):
                 # Nobody else writes such a file while a desk runs on it.
-                await _said(url)
+                await _said(url, load)
             words = (url, str(file), platform.url)
             made = [stack.enter_context(child("bench.replica", *words)) for _ in range(replicas)]
             for each in made:
                 await asyncio.to_thread(each.hear)
             if not url.startswith("sqlite"):
-                await _said(url)
+                await _said(url, load)
             if kill:
-                await platform.until(MESSAGES // 3, PATIENCE)
+                await platform.until(load.messages // 3, PATIENCE)
                 await asyncio.to_thread(made[0].kill)
-            await platform.until(MESSAGES, PATIENCE)
-            await _complete(platform)
-            return _run(platform)
+            await platform.until(load.messages, PATIENCE)
+            await _complete(platform, load)
+            return _run(platform, load)
 
 
-async def _complete(platform: Counting) -> None:
+async def _complete(platform: Counting, load: Load) -> None:
     """Repeats count as well: wait until each has come."""
     give_up = time() + PATIENCE
-    while len({sent.key for sent in platform.sent}) < MESSAGES and time() < give_up:
+    while len({sent.key for sent in platform.sent}) < load.messages and time() < give_up:
         await asyncio.sleep(0.05)
 
 
-async def _said(url: str) -> None:
-    """A ticket in each channel that says a hundred things."""
+async def _said(url: str, load: Load) -> None:
+    """A ticket in each channel that says so many things."""
     async with connect(url) as store:
-        accounts = [stock.account_id(nth) for nth in range(CHANNELS)]
+        accounts = [stock.account_id(nth) for nth in range(load.channels)]
         await asyncio.gather(
             *(
-                store.open(f"e-{nth}", account, partial(_draft, nth, account))
+                store.open(f"e-{nth}", account, partial(_draft, load.each, nth, account))
                 for nth, account in enumerate(accounts)
             )
         )
 
 
-def _draft(nth: int, account: str, number: int) -> Change:
+def _draft(each: int, nth: int, account: str, number: int) -> Change:
     key, where = f"{account.upper()}-{number}", Place("slack", stock.channel_id(nth))
     messages = tuple(
-        Message(f"{key}/{turn:03}", key, where, Notice((f"{turn}",)), Priority.STATE) for turn in range(EACH)
+        Message(f"{key}/{turn:03}", key, where, Notice((f"{turn}",)), Priority.STATE) for turn in range(each)
     )
     return Change(key, 0, (stock.opened(account, where.id),), None, messages)
 
 
-def _run(platform: Counting) -> Run:
+def _run(platform: Counting, load: Load) -> Run:
     sent, places = platform.sent, platform.by_place()
     disorder = sum(_disorder([each.key for each in there]) for there in places.values())
     gap = max(_longest([each.at for each in there]) for there in places.values())
-    lost = MESSAGES - len({each.key for each in sent})
+    lost = load.messages - len({each.key for each in sent})
     return Run(len(sent) / (sent[-1].at - sent[0].at), disorder, lost, platform.repeats(), gap)
 
 
@@ -158,6 +178,10 @@ def _gates(runs: dict[str, Run]) -> tuple[Gate, ...]:
     return (
         Gate("out of order, all runs", sum(r.disorder for r in runs.values()), 0, unit="", at_most=True),
         Gate("lost, all runs", sum(r.lost for r in runs.values()), 0, unit="", at_most=True),
-        Gate("said twice after SIGKILL, of 16 lanes in flight", runs[KILLED].repeats, 16, "", at_most=True),
+        Gate("said twice after SIGKILL, of 20 lanes in flight", runs[KILLED].repeats, 20, "", at_most=True),
         Gate("longest gap in a channel after SIGKILL", runs[KILLED].gap, 7, "s", at_most=True),
+        Gate("messages a second from one process, 250 ms a call", runs[SLOW_FILE].rate, 200, "/s"),
+        Gate(
+            "messages a second from one process, 250 ms a call", runs[SLOW_FILE].rate, 400, "/s", stretch=True
+        ),
     )

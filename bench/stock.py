@@ -126,15 +126,17 @@ def _multiplied(many: int) -> tuple[str, ...]:
     numbers = f"WITH RECURSIVE n (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM n WHERE n < {many})"
     key = "upper(t.account) || '-' || n.n"
     return (
-        f"{numbers} INSERT INTO ticket (key, account, number, version, wake_at, opened_at, closed)"
-        f" SELECT {key}, account, n, version, wake_at, opened_at, closed FROM ticket t, n WHERE number = 1",
+        f"{numbers} INSERT INTO ticket (key, account, number, version, wake_at, opened_at, closed,"
+        " state, rank, turn_at, summary, summarized)"
+        f" SELECT {key}, account, n, version, wake_at, opened_at, closed,"
+        " state, rank, turn_at, summary, summarized FROM ticket t, n WHERE number = 1",
         f"{numbers} INSERT INTO event (ticket, seq, at, kind, body)"
         f" SELECT {key}, e.seq, e.at, e.kind, e.body"
         " FROM ticket t JOIN event e ON e.ticket = t.key, n WHERE number = 1",
         f"{numbers} INSERT INTO outbox"
         " (key, ticket, lane, recipient, priority, thread, edits, effect, body, state, attempts, turn)"
         f" SELECT replace(o.key, t.key, {key}), {key}, lane, recipient, priority,"
-        f" replace(thread, t.key, {key}), replace(edits, t.key, {key}), effect, body, state, attempts, turn"
+        f" replace(thread, t.key, {key}), replace(edits, t.key, {key}), effect, body, o.state, attempts, turn"
         " FROM ticket t JOIN outbox o ON o.ticket = t.key, n WHERE number = 1",
     )
 

@@ -38,9 +38,11 @@ from bot.views import Audience, View
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 16
-"""Lanes that speak at the same time; pages go beyond it."""
-COUNTDOWNS_AT_ONCE = 6
+AT_ONCE = 128
+"""Lanes of one platform that speak at the same time; pages go beyond it."""
+RETRIES_AT_ONCE = 64
+"""Of these at most so many whose last try failed: places that hang leave room for all others."""
+COUNTDOWNS_AT_ONCE = 24
 """Of these at most so many count down: what really happened finds room beside any number of workspaces."""
 LEASE = timedelta(seconds=5)
 """How long a lane is held for one message; whoever has not begun to send by then is overtaken."""
@@ -82,6 +84,8 @@ class Courier:
     """How often a message could not be drawn; waiting for its turn is no try."""
     stopping: bool = False
     """No lane says another message: what we have to leave in the middle might be said twice."""
+    retrying: set[str] = field(default_factory=set)
+    """Lanes whose last try failed."""
     rests: Rests = field(init=False)
     """The lanes that the store has failed."""
 
@@ -111,12 +115,26 @@ class Courier:
 
     async def _begin(self, busy: dict[str, asyncio.Task[int]], now: datetime) -> None:
         resting = self.rests.under_way()
-        for lane in await self.outbox.lanes(now, AT_ONCE + len(busy) + len(resting)):
-            if lane in busy or lane in resting or yields(lane, busy):
+        for lane in await self.outbox.lanes(now, 2 * AT_ONCE + len(busy) + len(resting)):
+            if lane in busy or lane in resting or self.yields(lane, busy):
                 continue
-            if lane.startswith("page:") or len(busy) < AT_ONCE:
-                busy[lane] = task = asyncio.create_task(self.speak(lane))
-                task.add_done_callback(lambda _: self.bell.ring())
+            busy[lane] = task = asyncio.create_task(self.speak(lane))
+            task.add_done_callback(lambda _: self.bell.ring())
+
+    def yields(self, lane: str, busy: Collection[str]) -> bool:
+        """Whether as many lanes of its platform and kind speak already as may."""
+        kind, platform = _kind_and_platform(lane)
+        if kind == "page":
+            return False
+        others = [each for each in busy if _kind_and_platform(each)[1] == platform]
+        return (
+            len(others) >= AT_ONCE
+            or (
+                kind == "countdown"
+                and sum(each.startswith(COUNTDOWNS) for each in others) >= COUNTDOWNS_AT_ONCE
+            )
+            or (lane in self.retrying and len(self.retrying.intersection(others)) >= RETRIES_AT_ONCE)
+        )
 
     async def deliver(self) -> int:
         """Let every lane speak that may now; how many messages were tried."""
@@ -169,6 +187,7 @@ class Courier:
             unsure = outgoing.tried_at is not None
             await self.outbox.put_off(outgoing, self._soon(until), str(wait), alone=alone, unsure=unsure)
         except NotNow as busy:
+            self.retrying.add(message.lane)
             await self._put_off(platform, outgoing, busy)
         except Never as refusal:
             await self._give_up(outgoing, str(refusal))
@@ -184,6 +203,7 @@ class Courier:
                 await self._give_up(outgoing, "it cannot be drawn; the log says why")
         else:
             _count(message, "sent")
+            self.retrying.discard(message.lane)
             self.bugs.pop(message.key, None)
             if outgoing.said_at is not None:
                 late = (self.clock.now() - outgoing.said_at).total_seconds()
@@ -276,10 +296,10 @@ def _ended(busy: dict[str, asyncio.Task[int]]) -> BaseException | None:
     return fault
 
 
-def yields(lane: str, busy: Collection[str]) -> bool:
-    """Whether it counts down, and as many of these lanes do as may."""
-    counting = sum(each.startswith(COUNTDOWNS) for each in busy)
-    return lane.startswith(COUNTDOWNS) and counting >= COUNTDOWNS_AT_ONCE
+def _kind_and_platform(lane: str) -> tuple[str, str]:
+    """`page`, `countdown` or nothing, and the platform: the beginning of Message.lane."""
+    first, _, rest = lane.partition(":")
+    return (first, rest.partition(":")[0]) if first in ("page", "countdown") else ("", first)
 
 
 def _earliest(*instants: datetime | None) -> datetime | None:

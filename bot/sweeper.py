@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from bot.bell import Bell
-from bot.courier import Courier, yields
+from bot.courier import Courier
 from bot.ports import Clock, Outbox
 
 EVERY = timedelta(seconds=1)
@@ -46,7 +46,7 @@ class Sweeper:
 
     async def speak(self, lane: str) -> None:
         """What the crew is to do with a lane; one that rests here, or yields, is offered again."""
-        if lane in self.courier.rests.under_way() or yields(lane, self._speaking):
+        if lane in self.courier.rests.under_way() or self.courier.yields(lane, self._speaking):
             return
         self._speaking.add(lane)
         try:
@@ -79,7 +79,7 @@ class Sweeper:
         silent = list[str]()
         for lane in lanes:
             busy = [*self._speaking, *silent]
-            if lane not in busy and lane not in resting and not yields(lane, busy):
+            if lane not in busy and lane not in resting and not self.courier.yields(lane, busy):
                 silent.append(lane)
         if silent:
             await self.crew.offer(silent)

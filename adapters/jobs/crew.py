@@ -22,7 +22,7 @@ Speak = Callable[[str], Awaitable[object]]
 TASK = "speak"
 LANES, PAGES = "lanes", "pages"
 """Queues. Pages have workers of their own: they never wait for a place that is slow to answer."""
-AT_ONCE = {LANES: 16, PAGES: 8}
+AT_ONCE = {LANES: 128, PAGES: 32}
 """Lanes that one replica speaks for at the same time."""
 CONNECTIONS = 4
 """At most, besides the one that each of the queues listens on: six for one replica."""

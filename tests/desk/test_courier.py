@@ -15,7 +15,7 @@ import pytest
 from bot.address import MessageRef, Place, UserRef
 from bot.bell import Bell
 from bot.clock import WallClock
-from bot.courier import FIRST_PAUSE, LONGEST_PAUSE, Courier
+from bot.courier import AT_ONCE, FIRST_PAUSE, LONGEST_PAUSE, Courier
 from bot.desk.core import Desk
 from bot.ports import LONGEST_SHUT, Card, Cost, Message, Never, NotNow, Priority
 from bot.views import Audience, Notice, View
@@ -271,23 +271,23 @@ async def delivering(desk: Desk) -> AsyncIterator[asyncio.Task[None]]:
 
 
 async def test_a_page_does_not_wait_for_a_slow_answer_elsewhere(tmp_path: Path) -> None:
-    """Complaint 25, 33: sixteen hung channels delay no page, and nobody else's message."""
+    """Complaint 25, 33: hung channels delay no page, and nobody else's message."""
     desk, store = await parked_desk(tmp_path)
     await desk.submits(ALICE, "Bills are slow", S2)
     chat = SlowChat(holds=lambda to: to != TRIAGE)
     desk.desk.platforms["slack"] = chat
-    for number in range(20):
+    for number in range(AT_ONCE + 4):
         place = Place("slack", f"C{number}")
         store.say(Message(f"m{number}", "ACME-1", place, Notice(("hello",)), Priority.STATE))
     async with delivering(desk.desk):
-        await eventually(lambda: len(chat.began) == 16)
+        await eventually(lambda: len(chat.began) == AT_ONCE)
         page = Message("page", "ACME-1", TRIAGE, Notice(("wake up",)), Priority.PAGE)
         store.say(page)
         assert store.on_change
         store.on_change()
         await eventually(lambda: chat.ended == [TRIAGE])
         chat.let.set()
-        await eventually(lambda: len(chat.ended) == 21)
+        await eventually(lambda: len(chat.ended) == AT_ONCE + 5)
 
 
 async def test_one_message_at_a_time_in_each_place(tmp_path: Path) -> None:

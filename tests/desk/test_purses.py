@@ -13,7 +13,7 @@ import pytest
 
 from bot.address import MessageRef, Place, UserRef
 from bot.bell import Bell
-from bot.courier import COUNTDOWNS_AT_ONCE, Courier, yields
+from bot.courier import AT_ONCE, COUNTDOWNS_AT_ONCE, RETRIES_AT_ONCE, Courier
 from bot.ports import Cost, Message, NotNow, Priority
 from bot.sweeper import Sweeper
 from bot.views import Notice, View
@@ -143,11 +143,11 @@ async def test_a_replica_takes_up_only_so_many_countdowns_at_once(tmp_path: Path
     desk, _, store = await two_workspaces(tmp_path)
     await desk.submits(ALICE, "Bills are slow", S2)
     desk.desk.platforms["slack"] = chat = Hanging()
-    lanes = [f"countdown:{counting_down(store, chat, number)}" for number in range(9)]
+    lanes = [f"countdown:{counting_down(store, chat, number)}" for number in range(COUNTDOWNS_AT_ONCE + 3)]
     courier = Courier(desk.desk, store, desk.clock, Bell())
     sweeper = Sweeper(NotImplemented, courier, store, desk.clock, Bell())
     speaking = [asyncio.create_task(sweeper.speak(lane)) for lane in lanes]
-    await eventually(lambda: sum(task.done() for task in speaking) == 9 - COUNTDOWNS_AT_ONCE)
+    await eventually(lambda: sum(task.done() for task in speaking) == 3)
     assert chat.begun == COUNTDOWNS_AT_ONCE
     chat.let.set()
     await asyncio.gather(*speaking)
@@ -220,12 +220,51 @@ async def test_no_more_countdowns_are_offered_than_there_is_room_for(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("lane", "yes"), [("countdown:new", True), ("slack:C1", False), ("page:slack:C1", False)]
+    ("lane", "busy", "most"),
+    [
+        ("countdown:slack:new", "countdown:slack:{}", COUNTDOWNS_AT_ONCE),
+        ("slack:new", "slack:C{}", AT_ONCE),
+        ("slack:hung", "slack:hung{}", RETRIES_AT_ONCE),
+    ],
 )
-def test_who_yields(lane: str, yes: bool) -> None:
-    busy = [f"countdown:{n}" for n in range(COUNTDOWNS_AT_ONCE)]
-    assert yields(lane, busy) is yes
-    assert yields(lane, busy[1:]) is False
+async def test_who_yields(tmp_path: Path, lane: str, busy: str, most: int) -> None:
+    desk, _, store = await two_workspaces(tmp_path)
+    courier = Courier(desk.desk, store, desk.clock, Bell())
+    speaking = [busy.format(n) for n in range(most)]
+    courier.retrying = {each for each in (lane, *speaking) if "hung" in each}
+    assert courier.yields(lane, speaking)
+    assert not courier.yields(lane, speaking[1:])
+    assert not courier.yields("page:slack:C1", speaking), "a page never waits"
+    assert not courier.yields(lane.replace("slack", "teams"), speaking), "another platform's do not count"
+
+
+@dataclass
+class SomeHang(Workspaces):
+    """Places whose names begin with H answer nothing until they are let."""
+
+    let: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def post(
+        self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
+    ) -> MessageRef:
+        if str(to).startswith("slack:H"):
+            await self.let.wait()
+        return await super().post(to, view, thread, key)
+
+
+async def test_channels_that_hang_do_not_delay_healthy_ones(tmp_path: Path) -> None:
+    """Sixty conversations that answer nothing: ten others still get their messages at once."""
+    desk, _, store = await two_workspaces(tmp_path)
+    await desk.submits(ALICE, "Bills are slow", S2)
+    desk.desk.platforms["slack"] = chat = SomeHang()
+    hung = [Place("slack", f"H{number}") for number in range(60)]
+    healthy = [Place("slack", f"C{number}") for number in range(10)]
+    for place in (*hung, *healthy):
+        store.say(Message(f"m {place}", "ACME-1", place, Notice(("hello",)), Priority.STATE))
+    async with delivering(desk.desk):
+        await eventually(lambda: {said.to for said in chat.said} == {*healthy})
+        chat.let.set()
+        await eventually(lambda: {said.to for said in chat.said} == {*hung, *healthy})
 
 
 async def test_a_wait_that_may_be_one_conversations_stops_no_other(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from adapters.jobs import crew as crews
-from adapters.jobs.crew import LANES, STALE, Crew, connect
+from adapters.jobs.crew import AT_ONCE, LANES, STALE, Crew, connect
 from tests.waiting import PATIENCE
 
 ACME, TRIAGE, PAGE = "slack:C0ACME", "slack:C0TRIAGE", "page:slack:U0BOB"
@@ -99,10 +99,10 @@ async def test_pages_do_not_wait_for_places_that_are_slow(crew: Crew) -> None:
     speaking = Speaking()
     speaking.free.clear()
     async with running(crew, speaking):
-        await crew.offer([f"slack:C{n}" for n in range(40)])
-        await speaking.until(16)
+        await crew.offer([f"slack:C{n}" for n in range(AT_ONCE[LANES] + 2)])
+        await speaking.until(AT_ONCE[LANES])
         await crew.offer([PAGE])
-        await speaking.until(17)
+        await speaking.until(AT_ONCE[LANES] + 1)
         assert speaking.spoke[-1] == PAGE
         speaking.free.set()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import pytest
 
@@ -31,6 +31,9 @@ class Lanes:
 
     async def next_ready(self, after: object) -> None:
         return None
+
+    def yields(self, lane: str, busy: Collection[str]) -> bool:
+        return False
 
     async def speak(self, lane: str) -> int:
         await self.going_on.wait()
