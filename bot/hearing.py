@@ -74,7 +74,12 @@ def tell(ticket: Ticket, events: Sequence[Event], policy: Policy, directory: Dir
         messages += [*occasion.tell(event), *occasion.called_off(event), *occasion.answered_directs(event)]
     if events and not isinstance(events[0], Opened):
         messages += redraw(ticket, directory, str(ticket.version), Priority.STATE)
-    return messages
+    channel = directory.channel_of(ticket)
+    # Triage and people are shared by all accounts.
+    return [
+        message if message.to == channel else replace(message, share=ticket.opened.account)
+        for message in messages
+    ]
 
 
 @dataclass(frozen=True)

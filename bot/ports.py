@@ -51,7 +51,8 @@ class Message:
 
     key: str
     """Unique for ever; the same key again is the same message."""
-    ticket: str
+    ticket: str | None
+    """The ticket that it belongs to, if it belongs to one."""
     to: Place | UserRef
     say: Card | Notice
     priority: Priority
@@ -63,6 +64,8 @@ class Message:
     """The event that is taken back when this can never be delivered."""
     purse: str = ""
     """What a countdown is paid from together with others; empty: with all of its platform."""
+    share: str = ""
+    """Whose message it is, in a place that several accounts share: there they take turns."""
 
     @property
     def lane(self) -> str:
@@ -169,6 +172,27 @@ class Change:
     """The ticket as a queue shows it after this change."""
 
 
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Something that is to happen at an instant and belongs to no ticket."""
+
+    kind: str
+    key: str
+    """Of its kind; the same key again replaces the timer."""
+    due_at: datetime
+    """By the clock that promises run on."""
+    payload: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """What a timer does when it is due: messages to send, and when it is due again, if it is."""
+
+    messages: tuple[Message, ...] = ()
+    again_at: datetime | None = None
+    payload: str = ""
+
+
 Decision = Callable[[str, tuple[Event, ...]], Change | None]
 """What to make of a ticket, by its key and history; None: leave it. Pure and quick, in a transaction."""
 
@@ -267,12 +291,37 @@ LONGEST_SHUT = timedelta(minutes=10)
 """No bucket is shut for longer at a time; a platform that asks for more is asked again then."""
 
 
+class Timers(Protocol):
+    """What is to happen later and belongs to no ticket. Each verb is one transaction."""
+
+    async def set_timer(self, timer: Timer) -> None:
+        """Stores a timer, in place of the one of its kind and key if there is one."""
+
+    async def cancel_timer(self, kind: str, key: str) -> None:
+        """Deletes a timer, if it is there."""
+
+    async def next_timer(self) -> datetime | None:
+        """When the earliest timer is due."""
+
+    async def fire(
+        self, now: datetime, limit: int, but: Collection[str], fire: Callable[[Timer], Fired]
+    ) -> list[str]:
+        """Claims due timers, earliest first, and stores what `fire` makes of each: all or nothing.
+
+        Passes over the kinds in `but`, and timers that another process is firing. `fire` is pure and quick.
+        Returns the kinds of the timers that were claimed.
+        """
+
+
 class Outbox(Protocol):
     """What is still to be said, in lanes. Instants are real time. Each verb is one transaction.
 
     A hold or a wait that ends more than MOST_AHEAD from now was noted by a clock that has been set back
     since, and does not count; nor does a bucket that is shut for more than LONGEST_SHUT.
     """
+
+    async def enqueue(self, messages: Sequence[Message]) -> None:
+        """Stores messages that come with no change of a ticket. A known key is the same message."""
 
     async def lanes(self, ready_at: datetime, limit: int) -> list[str]:
         """Lanes with something to say that nobody holds and that may speak by then, most urgent first."""
@@ -327,6 +376,16 @@ class Notebook(Protocol):
 
     async def forget(self, topic: str, key: str) -> None:
         """Let go of a key, if it is there."""
+
+
+class Locks(Protocol):
+    """Locks that replicas share. Instants are real time."""
+
+    async def try_lock(self, name: str, holder: str, until: datetime, now: datetime) -> bool:
+        """Whether the lock is `holder`'s until then: it was free, its time was over, or it was theirs."""
+
+    async def unlock(self, name: str, holder: str) -> None:
+        """Frees the lock, if it is still `holder`'s."""
 
 
 class NotNow(Exception):

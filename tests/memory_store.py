@@ -18,6 +18,7 @@ from bot.ports import (
     Cost,
     Decision,
     Entry,
+    Fired,
     Message,
     NoSuchTicket,
     Outgoing,
@@ -25,6 +26,8 @@ from bot.ports import (
     Page,
     Seen,
     Summary,
+    Timer,
+    trace_id,
     trace_of,
 )
 from bot.queue_rows import turn_of
@@ -83,6 +86,8 @@ class MemoryStore:
         self.held: dict[str, Lane] = {}
         self.buckets: dict[str, Bucket] = {}
         self.fences = 0
+        self.timers: dict[tuple[str, str], Timer] = {}
+        self.locks: dict[str, tuple[str, datetime]] = {}
         self.pages: dict[str, dict[str, str]] = {}
 
     async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Seen:
@@ -258,6 +263,46 @@ class MemoryStore:
         overdue = sum(at <= due_before for at in wakes)
         return Census(sum(not t.closed for t in self.by_key.values()), len(wakes), overdue, waiting, {})
 
+    async def set_timer(self, timer: Timer) -> None:
+        self.timers[timer.kind, timer.key] = timer
+        self._changed()
+
+    async def cancel_timer(self, kind: str, key: str) -> None:
+        self.timers.pop((kind, key), None)
+
+    async def next_timer(self) -> datetime | None:
+        return min((timer.due_at for timer in self.timers.values()), default=None)
+
+    async def fire(
+        self, now: datetime, limit: int, but: Collection[str], fire: Callable[[Timer], Fired]
+    ) -> list[str]:
+        due = [each for each in self.timers.values() if each.due_at <= now and each.kind not in but]
+        due.sort(key=lambda each: (each.due_at, each.kind, each.key))
+        for timer in due[:limit]:
+            fired = fire(timer)
+            del self.timers[timer.kind, timer.key]
+            if fired.again_at is not None:
+                self.timers[timer.kind, timer.key] = replace(
+                    timer, due_at=fired.again_at, payload=fired.payload
+                )
+            await self.enqueue(fired.messages)
+        return [timer.kind for timer in due[:limit]]
+
+    async def try_lock(self, name: str, holder: str, until: datetime, now: datetime) -> bool:
+        held = self.locks.get(name)
+        if held is not None and held[0] != holder and held[1] > now:
+            return False
+        self.locks[name] = (holder, until)
+        return True
+
+    async def unlock(self, name: str, holder: str) -> None:
+        if name in self.locks and self.locks[name][0] == holder:
+            del self.locks[name]
+
+    def _changed(self) -> None:
+        if self.on_change is not None:
+            self.on_change()
+
     async def note(self, topic: str, key: str, value: str) -> None:
         self.pages.setdefault(topic, {})[key] = value
 
@@ -285,13 +330,18 @@ class MemoryStore:
         for message in change.messages:
             if message.key not in self.outbox:
                 self.say(message, trace_of(envelope, change))
-        if self.on_change is not None:
-            self.on_change()
+        self._changed()
         return Appended(change.ticket, len(ticket.events))
+
+    async def enqueue(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if message.key not in self.outbox:
+                self.say(message, trace_id(message.key))
+        self._changed()
 
     def say(self, message: Message, trace: str = "") -> None:
         """Let a message wait as if it had been decided."""
-        state, turn = "waiting", len(self.outbox)
+        state, turn = "waiting", self._turn(message)
         if message.edits is not None:
             older = list(self._waiting_edits(message.edits))
             for edit in older:
@@ -302,6 +352,20 @@ class MemoryStore:
                 state = "superseded"
             message = replace(message, priority=urgent)
         self.outbox[message.key] = Said(len(self.outbox), turn, message, state, trace=trace)
+
+    def _turn(self, message: Message) -> int:
+        """After the last of its own share, and not before what its lane sends next."""
+        if not message.share:
+            return len(self.outbox)
+        ahead = [
+            said
+            for said in self._waiting()
+            if (said.message.lane, said.message.priority) == (message.lane, message.priority)
+        ]
+        if not ahead:
+            return len(self.outbox)
+        own = (said.turn for said in ahead if said.message.share == message.share)
+        return max([min(said.turn for said in ahead), *own]) + 1
 
     def _waiting_edits(self, target: str) -> Iterator[Said]:
         return (said for said in self._waiting() if said.message.edits == target)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import Connection, bindparam, func
 from sqlmodel import col, delete, select, update
 
 from adapters.sql.codec import recipient_text, say_text
@@ -29,6 +29,17 @@ WAITING_EDITS = (
     .with_for_update()
 )
 _UNDER_WAY = select(LaneRow.sending).where(col(LaneRow.sending).in_(bindparam("keys", expanding=True)))
+_IN_LANE = (
+    col(OutboxRow.lane) == bindparam("of"),
+    col(OutboxRow.priority) == bindparam("urgency"),
+    col(OutboxRow.state) == WAITING,
+)
+_HEAD = select(func.min(OutboxRow.turn)).where(*_IN_LANE)
+_LAST_OF_SHARES = (
+    select(OutboxRow.share, func.max(OutboxRow.turn))
+    .where(*_IN_LANE, col(OutboxRow.share).in_(bindparam("shares", expanding=True)))
+    .group_by(col(OutboxRow.share))
+)
 _DELETE = delete(OutboxRow).where(col(OutboxRow.key).in_(bindparam("keys", expanding=True)))
 _SUPERSEDE = (
     update(OutboxRow)
@@ -45,6 +56,7 @@ def say(db: Connection, messages: Sequence[tuple[Message, str]], at: datetime) -
         return
     ids = outbox_ids(db, len(messages))
     rows = [_row(id, message, trace, at) for id, (message, trace) in zip(ids, messages, strict=True)]
+    _take_turns(db, rows)
     if any(row["edits"] for row in rows):
         rows = _newest_edits(db, rows, {message.key: message for message, _ in messages})
     if rows:
@@ -90,6 +102,27 @@ def _newest_edits(db: Connection, rows: Sequence[Row], messages: dict[str, Messa
     return [row for row in kept if row["state"] != State.SUPERSEDED or row["priority"] != Priority.COUNTDOWN]
 
 
+def _take_turns(db: Connection, rows: Sequence[Row]) -> None:
+    """Places new messages of a shared lane so that one share's hundreds do not delay another's first.
+
+    A message comes one turn after the last of its own share, and never before what the lane sends next
+    (start-time fair queueing).
+    """
+    shared: dict[tuple[str, int], list[Row]] = {}
+    for row in rows:
+        if row["share"] is not None:
+            shared.setdefault((row["lane"], row["priority"]), []).append(row)
+    for (lane, priority), group in shared.items():
+        given = {"of": lane, "urgency": priority}
+        head = db.execute(_HEAD, given).scalar()
+        shares = sorted({row["share"] for row in group})
+        last: dict[str | None, int] = dict(db.execute(_LAST_OF_SHARES, given | {"shares": shares}).all())
+        for row in group:
+            ahead = [turn for turn in (head, last.get(row["share"])) if turn is not None]
+            # In an empty lane its turn is its id, as in lanes that nobody shares.
+            row["turn"] = last[row["share"]] = max(ahead) + 1 if ahead else row["turn"]
+
+
 def _take_place(row: Row, older: Sequence[Row], message: Message) -> None:
     urgent = min(row["priority"], *(each["priority"] for each in older))
     row["priority"] = urgent
@@ -128,6 +161,7 @@ def _row(id: int, message: Message, trace: str, at: datetime) -> Row:
         "thread": message.thread,
         "edits": message.edits,
         "effect": message.effect,
+        "share": message.share or None,
         "body": say_text(message.say),
         "state": State.WAITING,
         "why": None,

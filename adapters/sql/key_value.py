@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, bindparam, or_
 from sqlmodel import col, delete, select
 
-from adapters.sql.engines.dialect import upsert
-from adapters.sql.tables import NoteRow
+from adapters.sql.engines.dialect import insert_into, upsert
+from adapters.sql.tables import NoteRow, micros
 
 _IS_KEY = (col(NoteRow.topic) == bindparam("of"), col(NoteRow.key) == bindparam("name"))
 NOTED = select(NoteRow.value).where(*_IS_KEY)
 _NOTES = select(NoteRow.key, NoteRow.value).where(col(NoteRow.topic) == bindparam("of"))
 _FORGET = delete(NoteRow).where(*_IS_KEY)
+_UNLOCK = _FORGET.where(col(NoteRow.value) == bindparam("holder"))
+LOCKS = "lock"
 
 
 def note(db: Connection, topic: str, key: str, value: str) -> None:
@@ -29,6 +35,31 @@ def noted(db: Connection, topic: str, key: str) -> str | None:
 def notes(db: Connection, topic: str) -> dict[str, str]:
     """Notebook.notes."""
     return dict(db.execute(_NOTES, {"of": topic}).all())
+
+
+def try_lock(db: Connection, name: str, holder: str, until: datetime, now: datetime) -> bool:
+    """Locks.try_lock. Of two that try at once the second waits for the first, and finds it locked."""
+    given = {"topic": LOCKS, "key": name, "value": holder, "expires_at": micros(until), "at": 0}
+    return db.execute(_lock(db.dialect.name), given | {"now": micros(now)}).scalar() is not None
+
+
+def unlock(db: Connection, name: str, holder: str) -> None:
+    """Locks.unlock."""
+    db.execute(_UNLOCK, {"of": LOCKS, "name": name, "holder": holder})
+
+
+@cache
+def _lock(dialect: str) -> Any:
+    row = insert_into(dialect, NoteRow)
+    free = or_(
+        col(NoteRow.expires_at) <= bindparam("now", type_=BigInteger),
+        col(NoteRow.value) == row.excluded.value,
+    )
+    return row.on_conflict_do_update(
+        index_elements=["topic", "key"],
+        set_={"value": row.excluded.value, "expires_at": row.excluded.expires_at},
+        where=free,
+    ).returning(col(NoteRow.key))
 
 
 def forget(db: Connection, topic: str, key: str) -> None:

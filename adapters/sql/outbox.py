@@ -193,6 +193,7 @@ def _outgoing(row: RowMapping, fence: str) -> Outgoing:
         row["edits"],
         row["effect"],
         row["lane"].removeprefix(COUNTDOWNS) if priority is Priority.COUNTDOWN else "",
+        row["share"] or "",
     )
     return Outgoing(
         message,

@@ -13,7 +13,8 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-from adapters.sql import key_value, outbox, rate_limits, retention, stats, tickets
+from adapters.sql import key_value, outbox, rate_limits, retention, stats, tickets, timers
+from adapters.sql.edits import say
 from adapters.sql.engines.sqlite import SqliteEngine
 from adapters.sql.migrate import faults, ready
 from adapters.sql.stage import stage_clock
@@ -21,7 +22,19 @@ from adapters.sql.url import is_postgres, postgres_url, sqlite_path
 from bot.address import MessageRef
 from bot.auditor import Census
 from bot.clock import StageClock, real_now
-from bot.ports import Appended, Change, Cost, Decision, Outgoing, Page, Seen
+from bot.ports import (
+    Appended,
+    Change,
+    Cost,
+    Decision,
+    Fired,
+    Message,
+    Outgoing,
+    Page,
+    Seen,
+    Timer,
+    trace_id,
+)
 from sla_core.events import Event, Opened
 
 T = TypeVar("T")
@@ -117,6 +130,27 @@ class SqlStore:
     async def ticket_of(self, message: MessageRef) -> str | None:
         return await self.engine.look(lambda db: outbox.ticket_of(db, message))
 
+    async def enqueue(self, messages: Sequence[Message]) -> None:
+        at = real_now()
+        await self.engine.write(lambda db: say(db, [(m, trace_id(m.key)) for m in messages], at), self._said)
+
+    async def set_timer(self, timer: Timer) -> None:
+        await self.engine.write(lambda db: timers.set_timer(db, timer), self._said)
+
+    async def cancel_timer(self, kind: str, key: str) -> None:
+        await self.engine.write(lambda db: timers.cancel_timer(db, kind, key))
+
+    async def next_timer(self) -> datetime | None:
+        return await self.engine.read(timers.next_timer)
+
+    async def fire(
+        self, now: datetime, limit: int, but: Collection[str], fire: Callable[[Timer], Fired]
+    ) -> list[str]:
+        at = real_now()
+        return await self.engine.write(
+            lambda db: timers.fire(db, now, limit, but, fire, at), self._woken, long=True
+        )
+
     async def lanes(self, ready_at: datetime, limit: int) -> list[str]:
         return await self.engine.read(lambda db: outbox.lanes(db, ready_at, limit))
 
@@ -160,6 +194,12 @@ class SqlStore:
     async def forget(self, topic: str, key: str) -> None:
         await self.engine.write(lambda db: key_value.forget(db, topic, key))
 
+    async def try_lock(self, name: str, holder: str, until: datetime, now: datetime) -> bool:
+        return await self.engine.write(lambda db: key_value.try_lock(db, name, holder, until, now))
+
+    async def unlock(self, name: str, holder: str) -> None:
+        await self.engine.write(lambda db: key_value.unlock(db, name, holder))
+
     async def forget_acts(self, before: datetime, limit: int) -> int:
         return await self.engine.write(lambda db: retention.forget_acts(db, before, limit))
 
@@ -168,6 +208,10 @@ class SqlStore:
 
     def _changed(self, outcome: Appended | Seen) -> None:
         if isinstance(outcome, Appended) and self.on_change is not None:
+            self.on_change()
+
+    def _said(self, _: None) -> None:
+        if self.on_change is not None:
             self.on_change()
 
     def _woken(self, keys: list[str]) -> None:

@@ -121,6 +121,15 @@ class OutboxRow(SQLModel, table=True):
             postgresql_where=text("state = 'waiting'"),
         ),
         Index(
+            "outbox_shared",
+            "lane",
+            "priority",
+            "share",
+            "turn",
+            sqlite_where=text("state = 'waiting'"),
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index(
             "outbox_edited",
             "edits",
             sqlite_where=text("state = 'waiting' AND edits IS NOT NULL"),
@@ -146,7 +155,8 @@ class OutboxRow(SQLModel, table=True):
         default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite")
     )
     key: str = Field(unique=True)
-    ticket: str = Field(foreign_key="ticket.key")
+    ticket: str | None = Field(default=None, foreign_key="ticket.key")
+    """None for a message that belongs to no ticket."""
     lane: str
     recipient: str
     priority: int
@@ -165,6 +175,8 @@ class OutboxRow(SQLModel, table=True):
     not_before: int | None = Field(default=None, sa_type=BigInteger)
     tried_at: int | None = Field(default=None, sa_type=BigInteger)
     """Since when it may have arrived without our learning of it."""
+    share: str | None = None
+    """Whose message it is, in a lane that several share; they take turns."""
     created_at: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
     """0: not known, from before this was kept."""
     trace: str | None = None
@@ -220,12 +232,34 @@ class NoteRow(SQLModel, table=True):
     """What an adapter remembers, such as where a conversation is reached."""
 
     __tablename__ = "note"
+    __table_args__ = (
+        Index(
+            "note_expires",
+            "expires_at",
+            sqlite_where=text("expires_at IS NOT NULL"),
+            postgresql_where=text("expires_at IS NOT NULL"),
+        ),
+    )
 
     topic: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
     value: str
     at: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
-    """Since when it is known to be there, where it is to be forgotten one day; 0: not known."""
+    """Unused since revision 0007; the version before dates its rows with it."""
+    expires_at: int | None = Field(default=None, sa_type=BigInteger)
+    """From then on the value is not there any more."""
+
+
+class TimerRow(SQLModel, table=True):
+    """What is to happen at an instant and belongs to no ticket. `payload` is the kind's own text."""
+
+    __tablename__ = "timer"
+    __table_args__ = (Index("timer_due", "due_at"),)
+
+    kind: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    due_at: int = Field(sa_type=BigInteger)
+    payload: str = ""
 
 
 class StageRow(SQLModel, table=True):

@@ -150,12 +150,15 @@ class Desk:
         """What a message shows at this moment."""
         if not isinstance(message.say, Card):
             return message.say
+        assert message.ticket is not None, "only a ticket has cards"
         ticket = await self.ticket(message.ticket)
         now = max(self.clock.now(), ticket.history[-1].at)
         return cards.card(ticket, self.policy_of(ticket), self.directory, message.say.audience, now)
 
     async def undeliverable(self, message: Message, why: str) -> None:
         """A platform will never take this message: its effect is taken back, and agents are told once."""
+        if message.ticket is None:
+            return
         what = message.edits or message.key
 
         def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:

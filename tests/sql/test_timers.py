@@ -1,0 +1,139 @@
+"""Timers that belong to no ticket, and locks that replicas share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.ports import Fired, Timer
+from tests.sql.conftest import Twins
+from tests.sql.samples import ACME, NOON, at, message, ref
+from tests.sql.speaking import Kept, delivers, next_of
+
+TEST = Timer("pager_test", "daily", at(1), "first")
+
+
+def once(*says: str) -> Callable[[Timer], Fired]:
+    messages = tuple(replace(message(key), ticket=None) for key in says)
+    return lambda timer: Fired(messages)
+
+
+async def test_a_timer_fires_when_it_is_due_and_once(store: Kept) -> None:
+    await store.set_timer(TEST)
+    assert await store.next_timer() == at(1)
+    assert await store.fire(NOON, 9, (), once("early")) == []
+    assert await store.fire(at(1), 9, (), once("hello")) == ["pager_test"]
+    assert await store.fire(at(2), 9, (), once("again")) == []
+    assert await store.next_timer() is None
+    assert await next_of(store) == ["hello"]
+
+
+async def test_it_says_when_it_is_due_again(store: Kept) -> None:
+    await store.set_timer(TEST)
+    seen: list[Timer] = []
+
+    def daily(timer: Timer) -> Fired:
+        seen.append(timer)
+        return Fired(again_at=timer.due_at + timedelta(days=1), payload="second")
+
+    assert await store.fire(at(5), 9, (), daily) == ["pager_test"]
+    assert await store.next_timer() == at(1) + timedelta(days=1)
+    await store.fire(at(5) + timedelta(days=1), 9, (), daily)
+    assert [timer.payload for timer in seen] == ["first", "second"]
+
+
+async def test_the_same_key_replaces_it_and_cancelling_ends_it(store: Kept) -> None:
+    await store.set_timer(TEST)
+    await store.set_timer(replace(TEST, due_at=at(9)))
+    await store.set_timer(replace(TEST, key="other", due_at=at(3)))
+    assert await store.next_timer() == at(3)
+    await store.cancel_timer("pager_test", "other")
+    await store.cancel_timer("pager_test", "never set")
+    assert await store.next_timer() == at(9)
+
+
+async def test_the_earliest_fire_first_and_some_kinds_wait(store: Kept) -> None:
+    for n, kind in enumerate(("c", "a", "b")):
+        await store.set_timer(Timer(kind, "k", at(3 - n)))
+    assert await store.fire(at(9), 2, ["b"], once()) == ["a", "c"]
+    assert await store.fire(at(9), 9, (), once()) == ["b"]
+
+
+async def test_a_timer_that_fails_stays_due_and_says_nothing(store: Kept) -> None:
+    await store.set_timer(TEST)
+
+    def fails(timer: Timer) -> Fired:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        await store.fire(at(1), 9, (), fails)
+    assert await store.next_timer() == at(1)
+    assert await next_of(store) == []
+
+
+async def test_of_two_replicas_one_fires(twins: Twins) -> None:
+    for n in range(40):
+        await twins.one.set_timer(Timer("nudge", str(n), at(1)))
+    fired: list[str] = []
+
+    def fire(timer: Timer) -> Fired:
+        fired.append(timer.key)
+        return Fired()
+
+    async def fires(store: Kept) -> None:
+        while await store.fire(at(2), 3, (), fire):
+            pass
+
+    await asyncio.gather(fires(twins.one), fires(twins.other))
+    assert sorted(fired, key=int) == [str(n) for n in range(40)]
+
+
+async def test_a_message_without_a_ticket_goes_the_way_of_all_others(store: Kept) -> None:
+    hello = replace(message("hello"), ticket=None)
+    await store.enqueue([hello, hello])
+    await store.enqueue([hello])
+    assert await delivers(store, ACME, ref("1")) == "hello"
+    assert await next_of(store) == []
+    assert await store.ticket_of(ref("1")) is None
+    await store.enqueue([replace(message("reply", thread="hello"), ticket=None)])
+    assert await delivers(store, ACME, ref("2")) == "reply"
+
+
+async def test_accounts_that_share_a_place_take_turns(store: Kept) -> None:
+    """One customer's crowd of tickets does not delay another's first message by minutes."""
+    crowd = [replace(message(f"a{n}"), ticket=None, share="acme") for n in range(6)]
+    await store.enqueue(crowd)
+    assert [await delivers(store, ACME, ref(f"p{n}")) for n in range(2)] == ["a0", "a1"]
+    await store.enqueue([replace(message(f"b{n}"), ticket=None, share="globex") for n in range(2)])
+    order = [await delivers(store, ACME, ref(f"q{n}")) for n in range(6)]
+    assert [key for key in order if key.startswith("a")] == ["a2", "a3", "a4", "a5"]
+    assert order.index("b0") <= 2
+    assert order.index("b1") <= 4
+
+
+async def test_one_holder_at_a_time(twins: Twins) -> None:
+    one, other = twins
+    assert await one.try_lock("renewal", "ann", at(2), NOON)
+    assert not await other.try_lock("renewal", "bob", at(3), at(1))
+    assert await other.try_lock("something else", "bob", at(3), at(1))
+    assert await one.try_lock("renewal", "ann", at(4), at(1)), "its holder may extend it"
+    assert not await other.try_lock("renewal", "bob", at(9), at(3))
+    assert await other.try_lock("renewal", "bob", at(9), at(4)), "its time is over"
+    await one.unlock("renewal", "ann")
+    assert not await one.try_lock("renewal", "ann", at(9), at(5)), "only its holder frees it"
+    await other.unlock("renewal", "bob")
+    assert await one.try_lock("renewal", "ann", at(9), at(5))
+
+
+async def test_of_many_that_try_at_once_one_has_it(twins: Twins) -> None:
+    tries = [
+        store.try_lock("renewal", f"{n}", at(2), NOON)
+        for n in range(10)
+        for store in (twins.one, twins.other)
+    ]
+    had = await asyncio.gather(*tries)
+    assert sum(had) == 2, "the holder's second try on the other replica succeeds as well"
