@@ -104,7 +104,7 @@ def wakes_whenever(patch: pytest.MonkeyPatch) -> None:
         (oversleeps, "late"),
         (is_hasty, "late"),
         (shortens_holds, "the hold cost"),
-        (says_it_again, "nothing was said twice"),
+        (says_it_again, "nothing was said twice|each act is taken in the end"),
         (swallows_replies, "nothing is lost"),
         (leaves_cards_alone, "each card is as it would be drawn now"),
         (wakes_whenever, "late"),
