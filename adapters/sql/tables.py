@@ -121,15 +121,6 @@ class OutboxRow(SQLModel, table=True):
             postgresql_where=text("state = 'waiting'"),
         ),
         Index(
-            "outbox_shared",
-            "lane",
-            "priority",
-            "share",
-            "turn",
-            sqlite_where=text("state = 'waiting'"),
-            postgresql_where=text("state = 'waiting'"),
-        ),
-        Index(
             "outbox_edited",
             "edits",
             sqlite_where=text("state = 'waiting' AND edits IS NOT NULL"),

@@ -231,7 +231,9 @@ async def test_who_waits_for_a_frozen_process_tries_again(
             late = asyncio.create_task(store.append("a1", change(1, events=(wrote(),))))
 
             async def waits() -> list[tuple[int]]:
-                return await (await frozen.execute(asked)).fetchall()
+                # A transaction sees the activity of its beginning, so this is one of its own.
+                async with await psycopg.AsyncConnection.connect(postgres_url) as watching:
+                    return await (await watching.execute(asked)).fetchall()
 
             (first,) = await eventually(waits)
 

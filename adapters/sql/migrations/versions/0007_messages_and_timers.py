@@ -12,20 +12,12 @@ down_revision: str | None = "0006"
 branch_labels = None
 depends_on = None
 
-WAITING = sa.text("state = 'waiting'")
 EXPIRES = sa.text("expires_at IS NOT NULL")
 
 
 def upgrade() -> None:
     _set_ticket_nullable(True)
     op.add_column("outbox", sa.Column("share", sa.String(), nullable=True))
-    op.create_index(
-        "outbox_shared",
-        "outbox",
-        ["lane", "priority", "share", "turn"],
-        sqlite_where=WAITING,
-        postgresql_where=WAITING,
-    )
     op.add_column("note", sa.Column("expires_at", sa.BigInteger(), nullable=True))
     op.create_index("note_expires", "note", ["expires_at"], sqlite_where=EXPIRES, postgresql_where=EXPIRES)
     op.create_table(
@@ -44,7 +36,6 @@ def downgrade() -> None:
     op.drop_table("timer")
     op.drop_index("note_expires", "note")
     op.drop_column("note", "expires_at")
-    op.drop_index("outbox_shared", "outbox")
     op.drop_column("outbox", "share")
     op.execute("DELETE FROM outbox WHERE ticket IS NULL")
     _set_ticket_nullable(False)
