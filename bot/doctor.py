@@ -107,7 +107,7 @@ async def of_database(
 
 async def no_database() -> AsyncIterator[Finding]:
     """Nobody has made it yet, and an examination does not."""
-    says = "there is none yet; frontline serve makes it when it starts, frontline migrate makes it now"
+    says = "there is none yet; check DATABASE_URL, or make it with frontline migrate"
     yield Finding(Health.DOUBT, "database", says)
 
 

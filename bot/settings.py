@@ -159,7 +159,9 @@ def load_desk(path: Path) -> DeskSettings:
     except FileNotFoundError:
         cure = "write one (README, Connect your own Slack) or set FRONTLINE_CONFIG to where it is"
         raise Faults([Fault(str(path), "", f"there is no such file; {cure}")]) from None
-    except (OSError, UnicodeDecodeError) as unreadable:
+    except OSError as unreadable:
+        raise Faults([Fault(str(path), "", f"cannot be read: {unreadable.strerror}")]) from None
+    except UnicodeDecodeError as unreadable:
         raise Faults([Fault(str(path), "", f"cannot be read: {unreadable}")]) from None
     except tomllib.TOMLDecodeError as broken:
         raise Faults([Fault(name, "", f"is no valid TOML: {broken}")]) from None

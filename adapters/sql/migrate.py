@@ -107,7 +107,9 @@ def _cure(path: Path, fault: sqlite3.DatabaseError) -> str:
 
 
 def _missing(place: Place) -> DatabaseFault:
-    return DatabaseFault(f"{_named(place)}: there is no such database yet; frontline serve makes it")
+    return DatabaseFault(
+        f"{_named(place)}: there is no such database; check DATABASE_URL, or make it with frontline migrate"
+    )
 
 
 def _newer(place: Place) -> DatabaseFault:

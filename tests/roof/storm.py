@@ -34,7 +34,7 @@ FRIDAY_MORNING = "2026-03-20T10:00:00+01:00"
 """m3ter's Gold hours are open for another twelve hours."""
 WORD = "zebra"
 """In all that people write, so that it is found where it must not be."""
-PATIENCE = 300.0
+PATIENCE = 120.0
 """Seconds that people wait for what they expect to see: a card, a breach."""
 TRIES_AGAIN_AFTER = 0.2
 """Seconds, of people who read that it did not work."""

@@ -60,7 +60,7 @@ def add_commands(
         ] = False,
         once: Annotated[bool, typer.Option("--once", help="End when the story has been told once.")] = False,
     ) -> int:
-        """Open a working desk on this machine.
+        """Open a working desk on this machine (in a checkout of the source).
 
         Starts a local Slack-compatible workspace in the browser with a customer's channel, a triage channel
         and an account manager, and runs the real desk in it, on a clock that is sped up. Ctrl-C ends it all.

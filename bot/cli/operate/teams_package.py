@@ -15,8 +15,14 @@ def run(out: Path, package_for: Callable[[str], bytes]) -> int:
     if app_id is None:
         return tell("environment: MICROSOFT_APP_ID: is not set; copy it from the app's registration in Entra")
     try:
-        out.write_bytes(package_for(app_id))
-    except (ValueError, OSError) as wrong:
+        package = package_for(app_id)
+    except ValueError as wrong:
         return tell(f"teams-package: {wrong}")
+    try:
+        out.write_bytes(package)
+    except OSError as wrong:
+        return tell(
+            f"--out: {out} cannot be written: {wrong.strerror}; make its folder, or name another file"
+        )
     print(f"{out} is written; upload it in Teams (Apps, Manage your apps) or in its admin center.")
     return DONE
