@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -207,6 +208,12 @@ class Pages:
         return {}
 
     async def forget(self, topic: str, key: str) -> None:
+        pass
+
+    async def try_lock(self, name: str, holder: str, until: datetime, now: datetime) -> bool:
+        return True
+
+    async def unlock(self, name: str, holder: str) -> None:
         pass
 
 

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 
 class Pad:
     """A Notebook of dicts."""
 
     def __init__(self) -> None:
-        self._pages: dict[str, dict[str, str]] = {}
+        self.pages: dict[str, dict[str, str]] = {}
+        self.locks: dict[str, tuple[str, datetime]] = {}
 
     async def note(self, topic: str, key: str, value: str) -> None:
-        self._pages.setdefault(topic, {})[key] = value
+        self.pages.setdefault(topic, {})[key] = value
 
     async def noted(self, topic: str, key: str) -> str | None:
-        return self._pages.get(topic, {}).get(key)
+        return self.pages.get(topic, {}).get(key)
 
     async def notes(self, topic: str) -> dict[str, str]:
-        return dict(self._pages.get(topic, {}))
+        return dict(self.pages.get(topic, {}))
 
     async def forget(self, topic: str, key: str) -> None:
-        self._pages.get(topic, {}).pop(key, None)
+        self.pages.get(topic, {}).pop(key, None)
+
+    async def try_lock(self, name: str, holder: str, until: datetime, now: datetime) -> bool:
+        held = self.locks.get(name)
+        if held is not None and held[0] != holder and held[1] > now:
+            return False
+        self.locks[name] = (holder, until)
+        return True
+
+    async def unlock(self, name: str, holder: str) -> None:
+        if name in self.locks and self.locks[name][0] == holder:
+            del self.locks[name]

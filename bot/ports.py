@@ -377,12 +377,11 @@ class Notebook(Protocol):
     async def forget(self, topic: str, key: str) -> None:
         """Let go of a key, if it is there."""
 
-
-class Locks(Protocol):
-    """Locks that replicas share. Instants are real time."""
-
     async def try_lock(self, name: str, holder: str, until: datetime, now: datetime) -> bool:
-        """Whether the lock is `holder`'s until then: it was free, its time was over, or it was theirs."""
+        """Whether the lock is `holder`'s until then: it was free, its time was over, or it was theirs.
+
+        Replicas share locks. Instants are real time.
+        """
 
     async def unlock(self, name: str, holder: str) -> None:
         """Frees the lock, if it is still `holder`'s."""

@@ -38,13 +38,13 @@ def notes(db: Connection, topic: str) -> dict[str, str]:
 
 
 def try_lock(db: Connection, name: str, holder: str, until: datetime, now: datetime) -> bool:
-    """Locks.try_lock. Of two that try at once the second waits for the first, and finds it locked."""
+    """Notebook.try_lock. Of two that try at once the second waits for the first, and finds it locked."""
     given = {"topic": LOCKS, "key": name, "value": holder, "expires_at": micros(until), "at": 0}
     return db.execute(_lock(db.dialect.name), given | {"now": micros(now)}).scalar() is not None
 
 
 def unlock(db: Connection, name: str, holder: str) -> None:
-    """Locks.unlock."""
+    """Notebook.unlock."""
     db.execute(_UNLOCK, {"of": LOCKS, "name": name, "holder": holder})
 
 

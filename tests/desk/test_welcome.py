@@ -78,13 +78,14 @@ async def test_of_two_replicas_one_posts_it_and_says_what_is_owed(a_desk: OpenDe
     await takes_care(other, 0)
 
     assert sorted(str(said.to) for said in chat.said) == sorted(map(str, (ACME, SILVER, TRIAGE)))
-    assert await notebook.notes(alone.TOPIC) == {}
+    assert notebook.locks == {}
 
 
 async def test_one_that_died_over_it_holds_it_up_for_a_minute(a_desk: OpenDesk) -> None:
     desk, notebook = await a_desk(), MemoryStore()
     for place, ago in ((ACME, timedelta(0)), (SILVER, alone.LIFE)):
-        await notebook.note(alone.TOPIC, f"get-help {place}/dead", (real_now() - ago).isoformat())
+        began = real_now() - ago
+        assert await notebook.try_lock(f"get-help {place}", "dead", began + alone.LIFE, began)
 
     assert await keep_help_posted(desk.desk, notebook) == []
 

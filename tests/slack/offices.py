@@ -18,6 +18,7 @@ from adapters.slack.workspaces.installation_store import Installation
 from adapters.slack.workspaces.token_rotation import App
 from adapters.web import WebServer
 from bot.clock import real_now
+from bot.pad import Pad
 from bot.ports import Notebook
 from demo.slack import FakeSlack
 from tests.slack.conftest import Desk, Stopped, ready
@@ -25,25 +26,6 @@ from tests.slack.conftest import Desk, Stopped, ready
 KEY = b64encode(b"k" * 32).decode()
 OTHER_KEY = b64encode(b"o" * 32).decode()
 ORG = {"id": "E0MEGA", "name": "Mega"}
-
-
-class Notes:
-    """A notebook in memory."""
-
-    def __init__(self) -> None:
-        self.pages: dict[str, dict[str, str]] = {}
-
-    async def note(self, topic: str, key: str, value: str) -> None:
-        self.pages.setdefault(topic, {})[key] = value
-
-    async def noted(self, topic: str, key: str) -> str | None:
-        return self.pages.get(topic, {}).get(key)
-
-    async def notes(self, topic: str) -> dict[str, str]:
-        return dict(self.pages.get(topic, {}))
-
-    async def forget(self, topic: str, key: str) -> None:
-        self.pages.get(topic, {}).pop(key, None)
 
 
 @dataclass
@@ -66,7 +48,7 @@ class Office:
     desk: Desk
     url: str
     browser: aiohttp.ClientSession
-    notes: Notes
+    notes: Pad
     clock: Real
 
     @property
@@ -106,7 +88,7 @@ def sharing(notes: Notebook, clock: Real, key: str = KEY, triage: str = "C0TRIAG
 
 
 @asynccontextmanager
-async def opened(slack: FakeSlack, notes: Notes, key: str = KEY) -> AsyncIterator[Office]:
+async def opened(slack: FakeSlack, notes: Pad, key: str = KEY) -> AsyncIterator[Office]:
     """Another process on the same notebook is another of these."""
     clock, desk = Real(), Desk()
     ours = Slack(

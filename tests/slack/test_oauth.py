@@ -20,18 +20,19 @@ from adapters.slack.scopes import SCOPES
 from adapters.slack.web_api import WebApi, client
 from adapters.slack.workspaces.installation_store import TOPIC, EncryptedInstallationStore, SecretKeys
 from adapters.slack.workspaces.token_rotation import App, Renewal
+from bot.pad import Pad
 from bot.views import Notice
 from demo.slack import FakeSlack
 from demo.slack.apps import Apps
 from sla_core.countdown import Tone
 from tests.slack.conftest import Stopped
-from tests.slack.offices import KEY, ORG, OTHER_KEY, Notes, Office, Real, opened, sharing
+from tests.slack.offices import KEY, ORG, OTHER_KEY, Office, Real, opened, sharing
 from tests.waiting import turns
 
 
 @pytest.fixture
 async def office() -> AsyncIterator[Office]:
-    async with FakeSlack(bot_token="") as slack, opened(slack, Notes()) as made:
+    async with FakeSlack(bot_token="") as slack, opened(slack, Pad()) as made:
         slack.bot_url = f"{made.url}/slack/events"
         yield made
         assert slack.complaints == []
@@ -231,7 +232,7 @@ STORED_BY_THE_LAST_RELEASE = """{"id":"T0VENDOR","name":"Vendor","token":"xoxb-b
 
 
 async def test_what_the_last_release_stored_is_served_on() -> None:
-    notes = Notes()
+    notes = Pad()
     await notes.note(TOPIC, "T0VENDOR", SecretKeys(KEY).seal(STORED_BY_THE_LAST_RELEASE))
     async with FakeSlack(bot_token="xoxb-before") as slack, opened(slack, notes) as office:
         slack.bot_url = f"{office.url}/slack/events"
@@ -282,7 +283,7 @@ async def test_a_lost_key_is_a_fault_with_its_cure(office: Office) -> None:
 @pytest.mark.parametrize("key", ["", "short", "x" * 44, f"{KEY},short", "ключ"])
 def test_a_key_that_is_none_is_a_fault(key: str) -> None:
     with pytest.raises(SlackFault, match=r"^FRONTLINE_SECRET_KEY .*openssl rand -base64 32") as caught:
-        Slack("", "secret", Stopped(), sharing=sharing(Notes(), Real(), key))
+        Slack("", "secret", Stopped(), sharing=sharing(Pad(), Real(), key))
     assert KEY not in str(caught.value)
 
 
@@ -371,7 +372,7 @@ async def test_a_renewal_that_slack_refuses_is_told_and_the_token_is_kept(
     assert (await office.stored()).token in apps.bearers
 
 
-class Shuffled(Notes):
+class Shuffled(Pad):
     """Gives way to others at every chance, in an order of its own."""
 
     def __init__(self, seed: int) -> None:

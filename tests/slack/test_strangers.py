@@ -11,12 +11,13 @@ import pytest
 
 from bot.address import Place
 from bot.exchange import Command, Posted
+from bot.pad import Pad
 from bot.views import Notice
 from demo.slack import FakeSlack, Person
 from demo.slack.payloads import envelope, message_event
 from sla_core.events import CustomerWrote, Opened
 from tests.slack.bent import unpacked
-from tests.slack.offices import Notes, opened
+from tests.slack.offices import opened
 from tests.slack.shop import ANSWERS, Shop, a_ticket, shop
 
 
@@ -114,7 +115,7 @@ async def test_with_the_app_on_both_sides_either_name_is_ours(tmp_path: Path) ->
     async with (
         FakeSlack(bot_token="") as vendor,
         FakeSlack(bot_token="", team_id="T0ACME", domain="acme", bot_name="Deskling", beside=vendor) as acme,
-        opened(vendor, Notes()) as office,
+        opened(vendor, Pad()) as office,
     ):
         vendor.bot_url = acme.bot_url = f"{office.url}/slack/events"
         bob, ann = vendor.person("Bob"), acme.person("Ann")

@@ -12,12 +12,13 @@ import pytest
 from bot.address import MessageRef, Place, UserRef
 from bot.exchange import Ask, Command, Posted, Show
 from bot.forms import Form, TextField
+from bot.pad import Pad
 from bot.ports import Never, NotNow, Priority
 from bot.views import Notice
 from demo.slack import Channel, FakeSlack, Person
 from sla_core.countdown import Tone
 from tests.slack.conftest import Workspace
-from tests.slack.offices import ORG, Notes, Office, opened
+from tests.slack.offices import ORG, Office, opened
 
 FORM = Form("intake", "Get help", "Open ticket", (TextField("summary", "Summary", limit=150),))
 
@@ -47,7 +48,7 @@ async def town() -> AsyncIterator[Town]:
     async with (
         FakeSlack(bot_token="") as vendor,
         FakeSlack(bot_token="", team_id="T0ACME", domain="acme", bot_name="Desk", beside=vendor) as acme,
-        opened(vendor, Notes()) as office,
+        opened(vendor, Pad()) as office,
     ):
         vendor.bot_url = acme.bot_url = f"{office.url}/slack/events"
         bob, ann = vendor.person("Bob"), acme.person("Ann")
@@ -247,7 +248,7 @@ async def test_a_workspace_that_never_installed_is_answered_calmly(town: Town) -
 
 
 async def test_where_nobody_installed_it_messages_wait() -> None:
-    async with FakeSlack(bot_token="") as slack, opened(slack, Notes()) as office:
+    async with FakeSlack(bot_token="") as slack, opened(slack, Pad()) as office:
         with pytest.raises(NotNow, match="no workspace has installed the app yet"):
             await office.ours.post(Place("slack", "C0TRIAGE"), words("Hello?"), None)
         with pytest.raises(NotNow, match="no workspace has installed the app yet"):
@@ -299,7 +300,7 @@ async def grid() -> AsyncIterator[Grid]:
     async with (
         FakeSlack(bot_token="", team_id="T0EAST", domain="east") as east,
         FakeSlack(bot_token="", team_id="T0WEST", domain="west", beside=east) as west,
-        opened(east, Notes()) as office,
+        opened(east, Pad()) as office,
     ):
         east.bot_url = west.bot_url = f"{office.url}/slack/events"
         for slack in (east, west):

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.address import MessageRef
-from bot.ports import Locks, Message, Notebook, Outbox, Outgoing, Store, Timers
+from bot.ports import Message, Notebook, Outbox, Outgoing, Store, Timers
 from tests.sql.samples import NOON, change, opening
 
 LEASE = timedelta(seconds=5)
 LONG_AGO = NOON - timedelta(days=1)
 
 
-class Kept(Store, Outbox, Notebook, Timers, Locks, Protocol):
+class Kept(Store, Outbox, Notebook, Timers, Protocol):
     """All ports, as every database keeps them."""
 
     on_change: Callable[[], None] | None
