@@ -170,7 +170,7 @@ class Courier:
         if platform is None:
             await self._give_up(outgoing, f"{message.to.platform} is not connected")
             return
-        if drill.is_over(message, self.clock.now()):
+        if drill.is_over(outgoing, self.clock.now()):
             await self._give_up(outgoing, "a newer test of the pager takes its place")
             return
         try:
@@ -210,7 +210,7 @@ class Courier:
                 metrics.delivery_late.labels(message.to.platform, message.priority.name.lower()).observe(late)
             await self.outbox.sent(message.key, ref)
             if drill.is_drill(message):
-                await drill.arrived(self.desk, message, self.clock.now())
+                await drill.arrived(self.desk, outgoing, self.clock.now())
 
     async def _said(self, platform: ChatPlatform, outgoing: Outgoing) -> MessageRef:
         """Raises Overtaken, _Unpaid, NotNow, Never."""
@@ -257,7 +257,7 @@ class Courier:
         """The effect is taken back before the message is: a crash in between repeats both, harmlessly."""
         message = outgoing.message
         self.bugs.pop(message.key, None)
-        if _must_arrive(message) or drill.is_wanted(self.desk, message, self.clock.now()):
+        if _must_arrive(message) or drill.is_wanted(self.desk, outgoing, self.clock.now()):
             log.error("agents cannot be reached in triage; is the bot in the channel?", why=why)
             await self.outbox.put_off(outgoing, self.clock.now() + MEND_WITHIN, why, alone=True)
             return

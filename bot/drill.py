@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 import structlog
@@ -10,74 +10,46 @@ import structlog
 from bot import metrics
 from bot.address import Place
 from bot.clock import parse_instant
-from bot.desk.core import MOST_TRIES, Desk
-from bot.ports import Away, Clock, Conflict, Message, Notebook, Priority
+from bot.desk.core import Desk
+from bot.ports import Fired, Message, Notebook, Outgoing, Priority, Timer
 from bot.views import Notice
 
 log = structlog.get_logger(__name__)
 
 TOPIC = "drill"
 """When the last one arrived in each triage, and how many seconds it took."""
+KIND, KEY = "pager_test", "daily"
+"""Of its timer, whose payload is the time of day in UTC."""
 DAY = timedelta(days=1)
-CANDIDATES = 3
-"""Newest tickets of an account that are tried until one of them can be read."""
 
 
-@dataclass
-class Drill:
-    """`clock` is real time, and `at` a time of day in UTC."""
+async def schedule(desk: Desk, at: time | None) -> None:
+    """Sets the timer for this time of day in UTC; None: cancels it.
 
-    desk: Desk
-    at: time
-    clock: Clock
+    It is due at once: if the newest test was missed, it is made up for; if it was sent, it is not sent again.
+    """
+    if at is None:
+        await desk.store.cancel_timer(KIND, KEY)
+    else:
+        due = _newest(at, desk.clock.now())
+        await desk.store.set_timer(Timer(KIND, KEY, due, at.isoformat("minutes")))
 
-    async def run(self) -> None:
-        """For ever; the newest one that was missed while no desk ran is made up for at the start."""
-        while True:
-            now = self.clock.now()
-            due = datetime.combine(now.date(), self.at, now.tzinfo)
-            due = due if due <= now else due - DAY
-            await self.page(due)
-            await self.clock.sleep_until(due + DAY)
 
-    async def page(self, due: datetime) -> None:
-        """Have each triage paged for this day; whichever replica is first does it for all of them."""
-        for triage in _triages(self.desk):
-            if not await self._kept(triage, due):
-                log.info("the pager cannot be tested: there is no ticket to do it with", to=str(triage))
+def fired(desk: Desk, timer: Timer, now: datetime) -> Fired:
+    """Pages each triage for the newest occurrence. Replicas and restarts give a day's test the same key."""
+    due = _newest(time.fromisoformat(timer.payload), now)
+    say = Notice((f"Test of the pager, {due:%H:%M} UTC: nothing to do.",))
+    messages = tuple(
+        Message(f"{TOPIC}/{triage}/{due:%Y-%m-%d}", None, triage, say, Priority.PAGE)
+        for triage in _triages(desk)
+    )
+    return Fired(messages, due + DAY, timer.payload)
 
-    async def _kept(self, triage: Place, due: datetime) -> bool:
-        """What is said goes with a ticket: with the newest that will do. Whether there is one."""
-        envelope = f"{TOPIC}/{triage}/{due:%Y-%m-%d}"
-        for account in self.desk.directory.settings.accounts:
-            for ticket in (await self.desk.store.tickets(account))[:CANDIDATES]:
-                if await self._goes_with(ticket, envelope, triage, due):
-                    return True
-        return False
 
-    async def _goes_with(self, ticket: str, envelope: str, triage: Place, due: datetime) -> bool:
-        """Kept together with what falls due on the ticket just now, if anything; the test changes nothing.
-
-        Cards of a ticket on which nothing more can fall due, such as a closed one, stay as they are.
-        """
-        key = f"{TOPIC}/{triage}/{self.clock.now().isoformat()}"
-        say = Notice((f"Test of the pager, {due:%H:%M} UTC: nothing to do.",))
-        page = Message(key, ticket, triage, say, Priority.PAGE)
-        for _ in range(MOST_TRIES):
-            try:
-                change = self.desk.woken(ticket, await self.desk.store.load(ticket))
-            except Away:
-                raise
-            except Exception:  # one ticket that cannot be read does not keep the pager from being tested
-                log.exception("the test of the pager cannot go with this ticket", ticket=ticket)
-                return False
-            try:
-                due_now = change.messages if change.events or change.wake_at else ()
-                await self.desk.store.append(envelope, replace(change, messages=(*due_now, page)))
-            except Conflict:
-                continue
-            return True
-        return False
+def _newest(at: time, now: datetime) -> datetime:
+    """The last time that it was this time of day."""
+    due = datetime.combine(now.date(), at, now.tzinfo)
+    return due if due <= now else due - DAY
 
 
 def _triages(desk: Desk) -> list[Place]:
@@ -94,19 +66,16 @@ def is_drill(message: Message) -> bool:
     return message.key.startswith(f"{TOPIC}/")
 
 
-def is_over(message: Message, now: datetime) -> bool:
+def is_over(outgoing: Outgoing, now: datetime) -> bool:
     """A test that could not be delivered within a day: there is a newer one, and one is enough."""
-    return is_drill(message) and now - _begun(message) >= DAY
+    said_at = outgoing.said_at
+    return is_drill(outgoing.message) and said_at is not None and now - said_at >= DAY
 
 
-def is_wanted(desk: Desk, message: Message, now: datetime) -> bool:
+def is_wanted(desk: Desk, outgoing: Outgoing, now: datetime) -> bool:
     """A test that agents still wait for: it is tried until it arrives, as else it would fail unseen."""
-    return is_drill(message) and message.to in _triages(desk) and not is_over(message, now)
-
-
-def _begun(message: Message) -> datetime:
-    """When a test was due to be sent."""
-    return parse_instant(message.key.rpartition("/")[2])
+    message = outgoing.message
+    return is_drill(message) and message.to in _triages(desk) and not is_over(outgoing, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +85,18 @@ class Arrival:
     triage: str
     at: datetime
     took: float
-    """Seconds from when it was due to be sent."""
+    """Seconds from when it was decided."""
 
 
-async def arrived(desk: Desk, message: Message, now: datetime) -> None:
+async def arrived(desk: Desk, outgoing: Outgoing, now: datetime) -> None:
     """The platform has taken this one. That it cannot be noted is no reason to send it again."""
-    took = max(0.0, (now - _begun(message)).total_seconds())
+    to = str(outgoing.message.to)
+    took = max(0.0, (now - (outgoing.said_at or now)).total_seconds())
     try:
-        await desk.notebook.note(TOPIC, str(message.to), f"{now.isoformat()} {took:.3f}")
+        await desk.notebook.note(TOPIC, to, f"{now.isoformat()} {took:.3f}")
         await measure(desk)
     except Exception:
-        log.exception("a test of the pager arrived, and that could not be noted", to=str(message.to))
+        log.exception("a test of the pager arrived, and that could not be noted", to=to)
 
 
 async def arrivals(notebook: Notebook) -> list[Arrival]:

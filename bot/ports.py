@@ -300,8 +300,8 @@ class Timers(Protocol):
     async def cancel_timer(self, kind: str, key: str) -> None:
         """Deletes a timer, if it is there."""
 
-    async def next_timer(self) -> datetime | None:
-        """When the earliest timer is due."""
+    async def next_timer(self, but: Collection[str] = ()) -> datetime | None:
+        """When the earliest timer is due, but for those of these kinds."""
 
     async def fire(
         self, now: datetime, limit: int, but: Collection[str], fire: Callable[[Timer], Fired]
@@ -360,6 +360,10 @@ class Outbox(Protocol):
 
     async def next_ready(self, after: datetime) -> datetime | None:
         """The earliest instant after this one at which something that waits may be said."""
+
+
+class Records(Store, Outbox, Timers, Protocol):
+    """All that a database holds of a desk."""
 
 
 class Notebook(Protocol):

@@ -7,17 +7,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from functools import partial
 
 import structlog
 
-from bot import ticker
+from bot import drill, ticker
 from bot.auditor import Auditor, Counted
 from bot.bell import Bell
 from bot.clock import WallClock, real_now
 from bot.courier import Courier
 from bot.desk.core import Desk
 from bot.desk.welcome import keep_help_posted
-from bot.drill import Drill
 from bot.ports import Notebook, Outbox
 from bot.sweeper import Crew, Sweeper
 
@@ -81,9 +81,7 @@ class Runtime:
     async def running(self) -> AsyncIterator[None]:
         """The loops run inside; they are ended at a point where nothing is half done."""
         tasks = [
-            asyncio.create_task(
-                self._kept_up("ticker", lambda: ticker.run(self.desk, self._ticking, self._ticked))
-            ),
+            asyncio.create_task(self._kept_up("ticker", self._tick)),
             asyncio.create_task(self._kept_up("caretaker", self._take_care)),
         ]
         for name, loop in self._deliveries():
@@ -91,13 +89,15 @@ class Runtime:
         if self.counted is not None:
             auditor = Auditor(self.desk, self.counted, WallClock())
             tasks.append(asyncio.create_task(self._kept_up("auditor", auditor.run)))
-        if self.drill_at is not None:
-            drill = Drill(self.desk, self.drill_at, WallClock())
-            tasks.append(asyncio.create_task(self._kept_up("drill", drill.run)))
         try:
             yield
         finally:
             await _ended(tasks)
+
+    async def _tick(self) -> None:
+        await drill.schedule(self.desk, self.drill_at)
+        handlers = {drill.KIND: partial(drill.fired, self.desk)}
+        await ticker.run(self.desk, self._ticking, self._ticked, handlers)
 
     def _deliveries(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         if self.crew is None:

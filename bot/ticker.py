@@ -1,9 +1,10 @@
-"""Wakes tickets when something falls due on them; the earliest of all wake-ups drives, none sleeps alone."""
+"""Wakes tickets and fires timers when they are due; the earliest of all drives, none sleeps alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import structlog
 
@@ -11,7 +12,7 @@ from bot import metrics
 from bot.bell import Bell
 from bot.clock import WallClock
 from bot.desk.core import Desk
-from bot.ports import Change
+from bot.ports import Change, Fired, Timer
 from sla_core.events import Event
 
 log = structlog.get_logger(__name__)
@@ -19,10 +20,14 @@ log = structlog.get_logger(__name__)
 AT_ONCE = 250
 """Tickets woken in one transaction: the more, the longer others wait; a tenth of a second as a rule."""
 RETRY_AFTER = timedelta(seconds=5)
-"""How long, in real time, before tickets that could not be woken are tried again."""
+"""How long, in real time, before what failed is tried again: tickets, or timers of a kind."""
 LOOK_AFTER = timedelta(seconds=1)
 """Meanwhile the earliest wake-up of all is theirs, and does not say when the next of the others is."""
 _REAL = WallClock()
+
+Handler = Callable[[Timer, datetime], Fired]
+"""What a timer does that is due by this instant of the desk's clock. Pure and quick, in a transaction."""
+NO_HANDLERS: Mapping[str, Handler] = MappingProxyType({})
 
 
 async def tick(desk: Desk, ticked: Callable[[], None] = lambda: None, but: Collection[str] = ()) -> list[str]:
@@ -52,12 +57,52 @@ async def tick(desk: Desk, ticked: Callable[[], None] = lambda: None, but: Colle
     return failed
 
 
-async def run(desk: Desk, bell: Bell, ticked: Callable[[], None] = lambda: None) -> None:
-    """Tick for ever: at the earliest wake, and whenever the bell says that it may have changed."""
+async def fire(desk: Desk, handlers: Mapping[str, Handler], but: Collection[str] = ()) -> set[str]:
+    """Fires every timer that is due by now, but for those of these kinds.
+
+    Returns the kinds of those that stay due: their handler failed, or there is none.
+    """
+    now = desk.clock.now()
+    stay_due: set[str] = set()
+
+    def fired(timer: Timer) -> Fired:
+        handler = handlers.get(timer.kind)
+        try:
+            if handler is not None:
+                return handler(timer, now)
+            log.warning("a newer version set this timer, and it is left to it", kind=timer.kind)
+        except Exception:  # one kind must not hold up the others
+            log.exception("a timer failed", kind=timer.kind, key=timer.key)
+        stay_due.add(timer.kind)
+        return Fired(again_at=timer.due_at, payload=timer.payload)
+
+    while await desk.store.fire(now, AT_ONCE, {*but, *stay_due}, fired):
+        continue
+    return stay_due
+
+
+async def run(
+    desk: Desk,
+    bell: Bell,
+    ticked: Callable[[], None] = lambda: None,
+    handlers: Mapping[str, Handler] = NO_HANDLERS,
+) -> None:
+    """Tick and fire for ever: whenever the first is due, and when the bell says that this may have changed.
+
+    `handlers` are by the kind of their timers.
+    """
     put_off: dict[str, datetime] = {}
+    kinds_put_off: dict[str, datetime] = {}
+    strange: set[str] = set()
     while True:
         now = _REAL.now()
-        put_off = {key: until for key, until in put_off.items() if now < until <= now + RETRY_AFTER}
+        put_off, kinds_put_off = _still(put_off, now), _still(kinds_put_off, now)
+        but = {*kinds_put_off, *strange}
+        timer = await desk.store.next_timer(but)
+        if timer is not None and timer <= desk.clock.now():
+            stay_due = await fire(desk, handlers, but)
+            strange |= stay_due - handlers.keys()
+            kinds_put_off |= dict.fromkeys(stay_due & handlers.keys(), now + RETRY_AFTER)
         wake = await desk.store.next_wake()
         if wake is None or wake > desk.clock.now():
             ticked()
@@ -65,7 +110,13 @@ async def run(desk: Desk, bell: Bell, ticked: Callable[[], None] = lambda: None)
             if not put_off:
                 metrics.wake_late.observe((desk.clock.now() - wake).total_seconds())
             put_off |= dict.fromkeys(await tick(desk, ticked, put_off), now + RETRY_AFTER)
-        if put_off:
+        if put_off or kinds_put_off:
             await bell.wait(_REAL, _REAL.now() + LOOK_AFTER)
             continue
-        await bell.wait(desk.clock, await desk.store.next_wake())
+        due = (await desk.store.next_wake(), await desk.store.next_timer(strange))
+        await bell.wait(desk.clock, min((at for at in due if at is not None), default=None))
+
+
+def _still(put_off: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
+    """What is put off until later; not what a clock noted that has been set back since."""
+    return {name: until for name, until in put_off.items() if now < until <= now + RETRY_AFTER}

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from bot.address import Actor, MessageRef, Place, UserRef
 from bot.bell import Bell
@@ -23,7 +23,7 @@ from bot.desk.core import Desk
 from bot.directory import Directory
 from bot.exchange import Answer, Ask, Command, Done, Inbound, Posted, Press, Show, Submission
 from bot.forms import Form
-from bot.ports import ChatPlatform, Cost, Outbox, Priority, Store
+from bot.ports import ChatPlatform, Cost, Outbox, Priority, Records
 from bot.settings import load_desk
 from bot.ticker import tick
 from bot.views import (
@@ -76,10 +76,6 @@ def person(name: str, home: str = TEAM) -> Actor:
 
 
 ALICE, BOB, DANA, EVE = person("Alice", "T0ACME"), person("Bob"), person("Dana"), person("Eve")
-
-
-class Records(Store, Outbox, Protocol):
-    """All that a database holds of a desk."""
 
 
 class HeldClock:

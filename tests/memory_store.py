@@ -14,6 +14,7 @@ from bot.ports import (
     MOST_AHEAD,
     Appended,
     Change,
+    Clock,
     Conflict,
     Cost,
     Decision,
@@ -55,6 +56,7 @@ class Said:
     not_before: datetime | None = None
     tried_at: datetime | None = None
     trace: str = ""
+    said_at: datetime | None = None
 
 
 @dataclass
@@ -75,10 +77,12 @@ class Bucket:
 
 
 class MemoryStore:
-    """Implements bot.ports.Store, Outbox and Notebook; nothing awaits, so each verb is a transaction."""
+    """Implements bot.ports.Records and Notebook; nothing awaits, so each verb is a transaction."""
 
     def __init__(self, on_change: Callable[[], None] | None = None) -> None:
         self.on_change = on_change
+        self.clock: Clock | None = None
+        """Says when messages were decided; without one that is not known."""
         self.by_key: dict[str, Ticket] = {}
         self.inbox: dict[str, str] = {}
         self.numbers: dict[str, int] = {}
@@ -161,9 +165,8 @@ class MemoryStore:
                 self.fences += 1
                 held.fence, held.lease_until, held.sending = str(self.fences), until, said.message.key
                 thread, edits = self._ref(said.message.thread), self._ref(said.message.edits)
-                return Outgoing(
-                    said.message, said.attempts, thread, edits, held.fence, said.tried_at, said.trace
-                )
+                known = (said.message, said.attempts, thread, edits, held.fence, said.tried_at, said.trace)
+                return Outgoing(*known, said.said_at)
         return None
 
     async def begin(
@@ -270,8 +273,8 @@ class MemoryStore:
     async def cancel_timer(self, kind: str, key: str) -> None:
         self.timers.pop((kind, key), None)
 
-    async def next_timer(self) -> datetime | None:
-        return min((timer.due_at for timer in self.timers.values()), default=None)
+    async def next_timer(self, but: Collection[str] = ()) -> datetime | None:
+        return min((each.due_at for each in self.timers.values() if each.kind not in but), default=None)
 
     async def fire(
         self, now: datetime, limit: int, but: Collection[str], fire: Callable[[Timer], Fired]
@@ -351,7 +354,9 @@ class MemoryStore:
             if (target := self.outbox.get(message.edits)) and target.state == "refused":
                 state = "superseded"
             message = replace(message, priority=urgent)
-        self.outbox[message.key] = Said(len(self.outbox), turn, message, state, trace=trace)
+        said_at = self.clock.now() if self.clock is not None else None
+        said = Said(len(self.outbox), turn, message, state, trace=trace, said_at=said_at)
+        self.outbox[message.key] = said
 
     def _turn(self, message: Message) -> int:
         """After the last of its own share, and not before what its lane sends next."""

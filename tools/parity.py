@@ -31,7 +31,7 @@ from bot.desk.questions import PICK, Interview
 from bot.directory import Directory
 from bot.exchange import Answer, Ask, Command, Done, Door, Press, Show, Submission
 from bot.forms import ChoiceField, Form
-from bot.ports import Store
+from bot.ports import Records
 from bot.settings import load_desk
 from bot.views import Audience, Button, QueueBoard
 from bot.voice import alert_buttons
@@ -205,7 +205,7 @@ async def found() -> list[Action]:
     return sorted(actions.values(), key=lambda action: order.index(action.name))
 
 
-def _samples(vendor: str, store: Store, actions: dict[tuple[str, str], Action]) -> Samples:
+def _samples(vendor: str, store: Records, actions: dict[tuple[str, str], Action]) -> Samples:
     plan = next(plan.id for plan in load(vendor)[-1].plans.values() if plan.chat)
     with TemporaryDirectory(prefix="frontline-") as folder:
         file = Path(folder) / "frontline.toml"

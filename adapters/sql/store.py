@@ -75,7 +75,7 @@ class Engine(Protocol):
 
 
 class SqlStore:
-    """Implements bot.ports.Store, Outbox and Notebook, and what monitoring and retention ask of a database.
+    """Implements bot.ports.Records and Notebook, and what monitoring and retention ask of a database.
 
     Made by `connect`. Once it is closed, every verb raises RuntimeError. On PostgreSQL a verb waits a moment
     for a database that restarts, then raises Away; replicas share it, and their clocks should differ by less
@@ -140,8 +140,8 @@ class SqlStore:
     async def cancel_timer(self, kind: str, key: str) -> None:
         await self.engine.write(lambda db: timers.cancel_timer(db, kind, key))
 
-    async def next_timer(self) -> datetime | None:
-        return await self.engine.read(timers.next_timer)
+    async def next_timer(self, but: Collection[str] = ()) -> datetime | None:
+        return await self.engine.read(lambda db: timers.next_timer(db, but))
 
     async def fire(
         self, now: datetime, limit: int, but: Collection[str], fire: Callable[[Timer], Fired]

@@ -13,16 +13,15 @@ from adapters.sql.engines.dialect import upsert
 from adapters.sql.tables import TimerRow, instant, instant_or_none, micros
 from bot.ports import Fired, Timer, trace_id
 
+_IS_NOT_OF = col(TimerRow.kind).not_in(bindparam("but", expanding=True))
 DUE = (
     select(TimerRow.kind, TimerRow.key, TimerRow.due_at, TimerRow.payload)
-    .where(
-        col(TimerRow.due_at) <= bindparam("now"), col(TimerRow.kind).not_in(bindparam("but", expanding=True))
-    )
+    .where(col(TimerRow.due_at) <= bindparam("now"), _IS_NOT_OF)
     .order_by(col(TimerRow.due_at), col(TimerRow.kind), col(TimerRow.key))
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-_NEXT = select(func.min(TimerRow.due_at))
+_NEXT = select(func.min(TimerRow.due_at)).where(_IS_NOT_OF)
 _CANCEL = delete(TimerRow).where(
     col(TimerRow.kind) == bindparam("of"), col(TimerRow.key) == bindparam("name")
 )
@@ -39,9 +38,9 @@ def cancel_timer(db: Connection, kind: str, key: str) -> None:
     db.execute(_CANCEL, {"of": kind, "name": key})
 
 
-def next_timer(db: Connection) -> datetime | None:
+def next_timer(db: Connection, but: Collection[str]) -> datetime | None:
     """Timers.next_timer."""
-    return instant_or_none(db.execute(_NEXT).scalar())
+    return instant_or_none(db.execute(_NEXT, {"but": [*but]}).scalar())
 
 
 def fire(

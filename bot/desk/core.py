@@ -24,7 +24,7 @@ from bot.ports import (
     NoSuchTicket,
     Notebook,
     Priority,
-    Store,
+    Records,
 )
 from bot.queue_rows import summary_of
 from bot.settings import Account
@@ -59,7 +59,7 @@ def refusal(*parts: str) -> Show:
 class Desk:
     """Store, clock and directory together; platforms only for what must be asked of them at once."""
 
-    store: Store
+    store: Records
     clock: Clock
     directory: Directory
     platforms: dict[str, ChatPlatform] = field(default_factory=dict)

@@ -6,16 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from adapters.sql.store import connect
-from bot import drill
+from bot import drill, ticker
 from bot.auditor import Auditor
 from bot.bell import Bell
 from bot.clock import real_now
 from bot.courier import Courier
-from bot.drill import Drill
 from bot.ports import NotNow
-from sla_core.events import Opened
-from tests.desk.test_drill import DAY, DUE, FRIDAY_EVENING, NINE, TEST, a_life
-from tests.harness import ALICE, DESK_FILE, S2, TRIAGE, HeldClock, directory_of, open_desk
+from tests.desk.test_drill import DAY, NINE, TEST, a_desk, a_life, falls_due, handlers
+from tests.harness import DESK_FILE, TRIAGE, HeldClock, directory_of, open_desk
 from tests.memory_store import MemoryStore
 from tests.virtual_time import in_virtual_time, time_passes
 
@@ -31,8 +29,6 @@ async def test_one_that_triage_refuses_is_tried_until_it_arrives(tmp_path: Path)
         life.chat.refuses = None
         await time_passes(61)
         assert life.tests == 1
-    events = life.store.by_key[life.ticket].events
-    assert [type(event) for event in events] == [Opened], "no ticket hears of it"
 
 
 @in_virtual_time
@@ -50,16 +46,14 @@ async def test_of_those_that_triage_refuses_for_days_the_newest_alone_waits(tmp_
 
 
 async def test_so_it_is_when_the_platform_is_away_for_days(tmp_path: Path) -> None:
-    desk = await open_desk(tmp_path, FRIDAY_EVENING, store=MemoryStore())
-    await desk.submits(ALICE, "Bills are slow", S2)
-    await desk.deliver()
-    for day in range(3):
-        await Drill(desk.desk, NINE, desk.clock).page(DUE + day * DAY)
+    desk, _ = await a_desk(tmp_path)
+    for _ in range(3):
+        await falls_due(desk)
         desk.chat.failures.append(NotNow("HTTP 503"))
         await desk.deliver()
         assert desk.heard(TRIAGE).count(TEST) == 0
         desk.clock.at += DAY
-    await Drill(desk.desk, NINE, desk.clock).page(DUE + 3 * DAY)
+    await falls_due(desk)
     await desk.deliver()
     await desk.deliver()
     assert desk.heard(TRIAGE).count(TEST) == 1
@@ -67,16 +61,15 @@ async def test_so_it_is_when_the_platform_is_away_for_days(tmp_path: Path) -> No
 
 async def test_an_arrival_that_cannot_be_noted_is_an_arrival(tmp_path: Path) -> None:
     """The disk is full just then: the page is known to be delivered before, and its lane goes on."""
-    store, known = MemoryStore(), list[str]()
+    desk, store = await a_desk(tmp_path)
+    known: list[str] = []
 
     class Forgetful(MemoryStore):
         async def note(self, topic: str, key: str, value: str) -> None:
             known.extend(each.state for each in store.outbox.values() if drill.is_drill(each.message))
             raise OSError("disk full")
 
-    desk = await open_desk(tmp_path, FRIDAY_EVENING, store=store)
-    await desk.submits(ALICE, "Bills are slow", S2)
-    await Drill(desk.desk, NINE, desk.clock).page(DUE)
+    await falls_due(desk)
     desk.desk.notebook = Forgetful()
     courier = Courier(desk.desk, store, desk.clock, Bell())
     for _ in range(3):
@@ -88,13 +81,10 @@ async def test_an_arrival_that_cannot_be_noted_is_an_arrival(tmp_path: Path) -> 
 
 async def test_a_note_that_makes_no_sense_is_passed_over(tmp_path: Path) -> None:
     """Neither the page of another triage nor the auditor waits for it."""
-    store = MemoryStore()
-    desk = await open_desk(tmp_path, FRIDAY_EVENING, store=store)
-    desk.desk.notebook = store
-    await desk.submits(ALICE, "Bills are slow", S2)
+    desk, store = await a_desk(tmp_path)
     for number, senseless in enumerate(("", "2026-03-19T09:00:00+00:00 0.1 more", "yesterday 0.1", "x y")):
         await store.note(drill.TOPIC, f"slack:C{number}", senseless)
-    await Drill(desk.desk, NINE, desk.clock).page(DUE)
+    await falls_due(desk)
     await desk.deliver()
     assert [arrival.triage for arrival in await drill.arrivals(store)] == [str(TRIAGE)]
     assert desk.heard(TRIAGE).count(TEST) == 1
@@ -103,22 +93,21 @@ async def test_a_note_that_makes_no_sense_is_passed_over(tmp_path: Path) -> None
 @in_virtual_time
 async def test_one_for_a_triage_that_was_given_up_is_dropped(tmp_path: Path) -> None:
     life = await a_life(tmp_path)
-    await Drill(life.desk, NINE, life.clock).page(DUE)
+    await drill.schedule(life.desk, NINE)
+    await ticker.fire(life.desk, handlers(life.desk))
     life.desk.directory = directory_of(tmp_path, DESK_FILE.replace("C0TRIAGE", "C0BETTER"))
     life.chat.refuses = TRIAGE
     courier = Courier(life.desk, life.store, life.clock, Bell())
     await courier.deliver()
     assert [said.state for said in life.store.outbox.values() if drill.is_drill(said.message)] == ["refused"]
-    assert [type(event) for event in life.store.by_key[life.ticket].events] == [Opened]
 
 
 async def test_one_that_has_not_arrived_within_a_minute_is_an_alarm(tmp_path: Path) -> None:
     async with connect("sqlite://") as store:
         desk = await open_desk(tmp_path, real_now().isoformat(), store=store)
-        await desk.submits(ALICE, "Bills are slow", S2)
         clock = HeldClock(real_now().isoformat())
         auditor = Auditor(desk.desk, store, clock)
-        await Drill(desk.desk, NINE, clock).page(DUE)
+        await falls_due(desk)
         desk.chat.failures.append(NotNow("HTTP 503"))
         await desk.deliver()
         assert await auditor.look() == []
@@ -130,14 +119,3 @@ async def test_one_that_has_not_arrived_within_a_minute_is_an_alarm(tmp_path: Pa
         await desk.deliver()
         assert TEST in desk.heard(TRIAGE)
         assert await auditor.look() == []
-
-
-async def test_a_ticket_that_cannot_be_read_keeps_nobody_from_it(tmp_path: Path) -> None:
-    store = MemoryStore()
-    desk = await open_desk(tmp_path, FRIDAY_EVENING, store=store)
-    await desk.submits(ALICE, "Bills are slow", S2)
-    key = await desk.submits(ALICE, "Bills are wrong", S2)
-    store.by_key[key].events.clear()
-    await Drill(desk.desk, NINE, desk.clock).page(DUE)
-    await desk.deliver()
-    assert desk.heard(TRIAGE).count(TEST) == 1

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
 
 from bot import runtime, ticker
 from bot.address import MessageRef, Place, UserRef
-from bot.clock import real_now
+from bot.clock import parse_instant, real_now
 from bot.ports import Decision, Message, Outgoing, Priority
 from bot.runtime import Runtime
 from bot.views import Notice, View
-from tests.harness import ACME, ALICE, S2, DeskInMemory, FakeChat, HeldClock, open_desk, person
+from tests.harness import ACME, ALICE, S2, TRIAGE, DeskInMemory, FakeChat, HeldClock, open_desk, person
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
 from tests.virtual_time import in_virtual_time
@@ -260,3 +260,19 @@ async def test_a_loop_that_misses_its_cancellation_is_cancelled_again(
         await turns(5)
     (at,) = missed
     assert asyncio.get_running_loop().time() == at + runtime.CANCEL_AGAIN_AFTER
+
+
+async def test_the_pager_is_tested_while_that_is_switched_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its timer outlives the process that set it; a start without the setting cancels it."""
+    desk, store = await faltering_desk(tmp_path, monkeypatch)
+    on, off = Runtime(desk.desk, store, drill_at=time(9, 0)), Runtime(desk.desk, store)
+    store.on_change = on.rung
+    async with on.running():
+        await eventually(lambda: desk.heard(TRIAGE))
+    tomorrow = parse_instant("2026-03-21T09:00:00Z")
+    assert [(timer.kind, timer.due_at) for timer in store.timers.values()] == [("pager_test", tomorrow)]
+    async with off.running():
+        await eventually(lambda: not store.timers)
+    assert desk.heard(TRIAGE) == ["Test of the pager, 09:00 UTC: nothing to do."]

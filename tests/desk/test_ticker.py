@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from adapters.sql.store import connect
 from bot import ticker
 from bot.bell import Bell
 from bot.desk.core import Desk
-from bot.ports import Change
+from bot.ports import Change, Fired, Timer
 from sla_core.events import Breached, Event
 from tests.harness import ALICE, S1, S2, DeskInMemory, open_desk, running
 from tests.journeys.conftest import FRIDAY_AFTERNOON
@@ -137,3 +139,106 @@ async def test_the_loop_sleeps_until_the_earliest_wake_and_hears_of_an_earlier_o
         assert (breached(fast), breached(slow)) == (True, False)
         await clock.sleep_until(clock.start + timedelta(hours=4, seconds=1))
         assert (breached(fast), breached(slow)) == (True, True)
+
+
+@dataclass
+class Nudges:
+    """Handlers whose timers are recorded; those in `failing` raise."""
+
+    desk: DeskInMemory
+    fired: list[str] = field(default_factory=list)
+    failing: set[str] = field(default_factory=set)
+
+    def handle(self, timer: Timer, now: datetime) -> Fired:
+        if timer.kind in self.failing:
+            raise KeyError("a payload that nobody understands")
+        self.fired.append(timer.kind)
+        return Fired()
+
+    @property
+    def handlers(self) -> dict[str, ticker.Handler]:
+        return {"nudge": self.handle, "poke": self.handle}
+
+    async def sets(self, kind: str, **later: float) -> None:
+        due_at = self.desk.desk.clock.now() + timedelta(**later)
+        await self.desk.desk.store.set_timer(Timer(kind, "k", due_at, "first"))
+
+
+async def nudges(tmp_path: Path) -> Nudges:
+    return Nudges(await open_desk(tmp_path, FRIDAY_AFTERNOON, store=MemoryStore()))
+
+
+async def test_a_timer_that_fails_holds_up_no_other(tmp_path: Path) -> None:
+    """All or nothing for each: the one that fails stays as it was."""
+    at = await nudges(tmp_path)
+    at.failing = {"nudge"}
+    await at.sets("nudge")
+    await at.sets("poke")
+    assert await ticker.fire(at.desk.desk, at.handlers) == {"nudge"}
+    assert at.fired == ["poke"]
+    at.failing.clear()
+    assert await ticker.fire(at.desk.desk, at.handlers) == set()
+    assert at.fired == ["poke", "nudge"]
+
+
+@in_virtual_time
+async def test_a_kind_that_fails_is_tried_again_and_the_others_are_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ticker, "_REAL", clock := VirtualClock(FRIDAY_AFTERNOON))
+    at = await nudges(tmp_path)
+    at.desk.desk.clock = clock
+    at.failing = {"nudge"}
+    await at.sets("nudge")
+    await at.sets("poke", seconds=2)
+    async with running(ticker.run(at.desk.desk, Bell(), handlers=at.handlers)):
+        await time_passes(2 + ticker.LOOK_AFTER.total_seconds())
+        assert at.fired == ["poke"]
+        at.failing.clear()
+        await time_passes(1)
+        assert at.fired == ["poke"], "not before its time"
+        await time_passes(ticker.RETRY_AFTER.total_seconds())
+        assert at.fired == ["poke", "nudge"]
+
+
+@in_virtual_time
+async def test_a_timer_of_a_newer_version_is_left_to_it(tmp_path: Path) -> None:
+    """It stays due for good, and neither stops the others nor keeps the loop busy."""
+    at = await nudges(tmp_path)
+    at.desk.desk.clock = VirtualClock(FRIDAY_AFTERNOON)
+    fires: list[Collection[str]] = []
+
+    class Counting(MemoryStore):
+        async def fire(
+            self, now: datetime, limit: int, but: Collection[str], fire: Callable[[Timer], Fired]
+        ) -> list[str]:
+            fires.append(but)
+            return await super().fire(now, limit, but, fire)
+
+    at.desk.desk.store = store = Counting()
+    await at.sets("teleport")
+    await at.sets("nudge", hours=2)
+    async with running(ticker.run(at.desk.desk, Bell(), handlers=at.handlers)):
+        await time_passes(60 * 60)
+        assert fires == [set(), {"teleport"}]
+        await time_passes(60 * 60 + 1)
+        assert at.fired == ["nudge"]
+    assert [*store.timers] == [("teleport", "k")]
+
+
+@in_virtual_time
+async def test_the_loop_waits_for_whichever_is_first_a_ticket_or_a_timer(tmp_path: Path) -> None:
+    store, bell = MemoryStore(), Bell()
+    store.on_change = bell.ring
+    at = Nudges(await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store))
+    at.desk.desk.clock = clock = VirtualClock(FRIDAY_AFTERNOON)
+    async with running(ticker.run(at.desk.desk, bell, handlers=at.handlers)):
+        ticket = store.by_key[await at.desk.submits(ALICE, "All is down", S1)]
+        await at.sets("nudge", seconds=10)
+        await at.sets("poke", hours=2)
+        await clock.sleep_until(clock.start + timedelta(seconds=11))
+        assert (at.fired, breached(ticket)) == (["nudge"], False)
+        await clock.sleep_until(clock.start + timedelta(hours=1, seconds=1))
+        assert (at.fired, breached(ticket)) == (["nudge"], True)
+        await clock.sleep_until(clock.start + timedelta(hours=2, seconds=1))
+        assert at.fired == ["nudge", "poke"]

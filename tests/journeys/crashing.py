@@ -17,7 +17,7 @@ from bot.address import Actor, MessageRef, Place, UserRef
 from bot.desk.core import Desk
 from bot.directory import Directory
 from bot.exchange import Posted, Press, Submission
-from bot.ports import Never
+from bot.ports import Never, Records
 from bot.settings import DeskSettings
 from bot.views import Notice, TicketCard, View
 from tests.harness import (
@@ -31,7 +31,6 @@ from tests.harness import (
     DeskInMemory,
     FakeChat,
     HeldClock,
-    Records,
 )
 from tests.memory_store import MemoryStore
 

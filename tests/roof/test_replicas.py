@@ -135,8 +135,6 @@ async def test_together_they_test_the_pager_once_a_day(postgres: Postgres, tmp_p
     """engine.md 12, complaint 36: all come up at once, hours after it was due."""
     due = f"{real_now() - timedelta(hours=12):%H:00}"
     async with Replicas(tmp_path, postgres.fresh()) as house:
-        await house.joined()
-        await house.opened(S2, "Bills are slow")
 
         def tests() -> int:
             return sum(

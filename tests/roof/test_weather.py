@@ -296,7 +296,6 @@ async def test_the_pager_is_tested_once_a_day(tmp_path: Path) -> None:
     half_a_day_ago = f"{real_now() - timedelta(hours=12):%H:00}"
     async with House(tmp_path) as house:
         await house.opens()
-        await house.opened(S2, "Bills are slow")
         began = time.time()
 
         def tests() -> int:

@@ -59,6 +59,9 @@ async def test_the_same_key_replaces_it_and_cancelling_ends_it(store: Kept) -> N
 async def test_the_earliest_fire_first_and_some_kinds_wait(store: Kept) -> None:
     for n, kind in enumerate(("c", "a", "b")):
         await store.set_timer(Timer(kind, "k", at(3 - n)))
+    assert await store.next_timer() == at(1)
+    assert await store.next_timer(["b", "a"]) == at(3)
+    assert await store.next_timer(["a", "b", "c"]) is None
     assert await store.fire(at(9), 2, ["b"], once()) == ["a", "c"]
     assert await store.fire(at(9), 9, (), once()) == ["b"]
 
