@@ -15,6 +15,7 @@ from structlog.contextvars import bound_contextvars
 from bot import drill, metrics
 from bot.address import MessageRef, Place
 from bot.bell import Bell
+from bot.desk import notices
 from bot.desk.core import Desk
 from bot.ports import (
     COUNTDOWNS,
@@ -257,7 +258,11 @@ class Courier:
         """The effect is taken back before the message is: a crash in between repeats both, harmlessly."""
         message = outgoing.message
         self.bugs.pop(message.key, None)
-        if _must_arrive(message) or drill.is_wanted(self.desk, outgoing, self.clock.now()):
+        if (
+            _must_arrive(message)
+            or notices.must_arrive(self.desk, message)
+            or drill.is_wanted(self.desk, outgoing, self.clock.now())
+        ):
             log.error("agents cannot be reached in triage; is the bot in the channel?", why=why)
             await self.outbox.put_off(outgoing, self.clock.now() + MEND_WITHIN, why, alone=True)
             return

@@ -16,6 +16,7 @@ from bot.auditor import Auditor, Counted
 from bot.bell import Bell
 from bot.clock import WallClock, real_now
 from bot.courier import Courier
+from bot.desk import notices
 from bot.desk.core import Desk
 from bot.desk.welcome import keep_help_posted
 from bot.ports import Notebook, Outbox
@@ -127,6 +128,8 @@ class Runtime:
 
     async def _take_care(self) -> None:
         """What is looked after now and then: the standing messages, the user groups."""
+        if self.notebook is not None:
+            await notices.take_over(self.desk, self.notebook)
         while True:
             if self.notebook is not None:
                 for line in await keep_help_posted(self.desk, self.notebook):

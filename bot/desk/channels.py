@@ -44,11 +44,9 @@ async def turned(desk: Desk, act: ChannelTurned) -> Answer:
         await _taken_in(desk, act)
         await desk.notebook.note(TURNS, act.key, act.turn)
     account = desk.directory.account_of(act.became or act.place)
-    lines = await notices.say(desk, desk.notebook)
     if account is not None and (act.turn in _BACK or act.became):
-        lines += await welcome.stand(desk, desk.notebook, account, desk.directory.now_at(act.place))
-    for line in lines:
-        log.warning(line)
+        for line in await welcome.stand(desk, desk.notebook, account, desk.directory.now_at(act.place)):
+            log.warning(line)
     return Done()
 
 
@@ -97,7 +95,7 @@ async def _nobodys(desk: Desk, act: ChannelTurned) -> None:
         f'"{act.place}" to channels of their account in frontline.toml and start the desk again; else '
         "remove the app from it."
     )
-    await notices.owe(desk.notebook, f"{act.key}/triage", desk.directory.triage_for(act.place), text)
+    await notices.owe(desk, f"{act.key}/triage", desk.directory.triage_for(act.place), text)
 
 
 async def _moved(desk: Desk, act: ChannelTurned, new: Place, account: Account | None) -> None:
@@ -116,7 +114,7 @@ async def _moved(desk: Desk, act: ChannelTurned, new: Place, account: Account | 
         f"{whose} has another address: {new} instead of {act.place}. The desk follows it; "
         f"please change {key} in frontline.toml too."
     )
-    await notices.owe(desk.notebook, f"{act.key}/triage", desk.directory.triage_for(new), text)
+    await notices.owe(desk, f"{act.key}/triage", desk.directory.triage_for(new), text)
 
 
 async def _state(desk: Desk, place: Place) -> tuple[str, str]:
@@ -136,11 +134,11 @@ def _key(desk: Desk, place: Place) -> str:
 async def _tell(desk: Desk, act: ChannelTurned, account: Account, text: str) -> None:
     """Agents in triage, and the account's TAM."""
     triage = desk.directory.triage_for(act.place)
-    await notices.owe(desk.notebook, f"{act.key}/triage", triage, text)
+    await notices.owe(desk, f"{act.key}/triage", triage, text)
     person = desk.directory.tam(account)
     ref = desk.directory.reach(person, act.place.platform) if person else None
     if ref is not None:
-        await notices.owe(desk.notebook, f"{act.key}/tam", ref, text)
+        await notices.owe(desk, f"{act.key}/tam", ref, text)
 
 
 async def _open_tickets(desk: Desk, place: Place, account: Account) -> list[str]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from bot import cards
 from bot.address import MessageRef, Place
 from bot.clock import parse_instant, real_now
-from bot.desk import moves, notices
+from bot.desk import moves
 from bot.desk.alone import alone
 from bot.desk.core import Desk
 from bot.ports import Never, Notebook, NotNow
@@ -26,13 +26,13 @@ MOST_LOOKS = 10
 
 
 async def keep_help_posted(desk: Desk, notebook: Notebook) -> list[str]:
-    """The caretaker's round: notices that are owed, then the standing message of each customer channel.
+    """The caretaker's round of the standing messages, one in each customer channel.
 
     It is posted where it is not, and looked for now and then where it should be. Gives one line for each
     that refused.
     """
     await moves.recall(desk, notebook)
-    refused = await notices.say(desk, notebook)
+    refused: list[str] = []
     posted, seen = await notebook.notes(TOPIC), await notebook.notes(SEEN)
     now, looks = desk.clock.now(), 0
     for account, place in _channels(desk):

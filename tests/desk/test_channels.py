@@ -217,20 +217,30 @@ async def test_what_could_not_be_said_is_said_later(a_desk: OpenDesk) -> None:
     await turns(desk, ACME, Turn.LEFT)
     assert desk.heard(TRIAGE) == []
 
-    desk.chat.failures.append(NotNow("internal_error"))
-    assert len(await round_(desk)) == 1
-    await round_(desk)
+    await desk.fast_forward(minutes=2)
 
     assert len(desk.heard(TRIAGE)) == 1
     assert len(desk.direct(DANA)) == 1
 
 
-async def test_a_person_who_cannot_be_written_to_is_not_tried_for_ever(a_desk: OpenDesk) -> None:
+async def test_what_was_said_though_its_answer_was_lost_is_not_said_again(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    await round_(desk)
+    desk.chat.lost += [NotNow("no answer in time", unsure=True)] * 2
+    await turns(desk, ACME, Turn.LEFT)
+    await desk.fast_forward(minutes=2)
+    assert len(desk.heard(TRIAGE)) == 1
+    assert len(desk.direct(DANA)) == 1
+    assert desk.chat.lost == []
+
+
+async def test_triage_is_tried_until_it_takes_them_and_a_person_is_not(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     await round_(desk)
     desk.chat.failures += [Never("user_disabled"), Never("not_in_channel")]
     await turns(desk, ACME, Turn.LEFT, "Ev1")
-    await round_(desk)
+    assert desk.heard(TRIAGE) == []
+    await desk.fast_forward(minutes=2)
     assert len(desk.heard(TRIAGE)) == 1
     assert desk.direct(DANA) == []
 

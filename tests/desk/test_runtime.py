@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from bot.clock import parse_instant, real_now
 from bot.ports import Decision, Message, Outgoing, Priority
 from bot.runtime import Runtime
 from bot.views import Notice, View
-from tests.harness import ACME, ALICE, S2, TRIAGE, DeskInMemory, FakeChat, HeldClock, open_desk, person
+from tests.harness import ACME, ALICE, DANA, S2, TRIAGE, DeskInMemory, FakeChat, HeldClock, open_desk, person
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
 from tests.virtual_time import in_virtual_time
@@ -276,3 +277,18 @@ async def test_the_pager_is_tested_while_that_is_switched_on(
     async with off.running():
         await eventually(lambda: not store.timers)
     assert desk.heard(TRIAGE) == ["Test of the pager, 09:00 UTC: nothing to do."]
+
+
+async def test_notices_that_an_earlier_version_left_behind_are_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, store = await faltering_desk(tmp_path, monkeypatch)
+    await store.note("notice", "Ev1/tam", json.dumps({"person": str(DANA.user), "text": "It is cut off."}))
+    await store.note("notice", "Ev1/triage", json.dumps({"place": str(TRIAGE), "text": "It is cut off."}))
+    for _ in range(2):
+        running = Runtime(desk.desk, store, store)
+        store.on_change = running.rung
+        async with running.running():
+            await eventually(lambda: desk.heard(TRIAGE) and desk.direct(DANA))
+    assert await store.notes("notice") == {}
+    assert desk.heard(TRIAGE) == [said.text for said in desk.direct(DANA)] == ["It is cut off."]

@@ -9,11 +9,11 @@ import pytest
 
 from bot.address import MessageRef, Place, UserRef
 from bot.clock import real_now
-from bot.desk import alone, notices
+from bot.desk import alone
 from bot.desk.welcome import keep_help_posted
 from bot.ports import Never
 from bot.views import GetHelp, View
-from tests.harness import ACME, ALICE, SILVER, TRIAGE, DeskInMemory, FakeChat, form_of
+from tests.harness import ACME, ALICE, SILVER, DeskInMemory, FakeChat, form_of
 from tests.journeys.conftest import OpenDesk, a_desk
 from tests.memory_store import MemoryStore
 from tests.waiting import turns
@@ -65,9 +65,8 @@ class Slow(FakeChat):
 
 
 @pytest.mark.parametrize("late", range(8))
-async def test_of_two_replicas_one_posts_it_and_says_what_is_owed(a_desk: OpenDesk, late: int) -> None:
+async def test_of_two_replicas_one_posts_it(a_desk: OpenDesk, late: int) -> None:
     one, other, notebook, chat = await a_desk(), await a_desk(), MemoryStore(), Slow()
-    await notices.owe(notebook, "left", TRIAGE, "Acme's channel is cut off.")
 
     async def takes_care(replica: DeskInMemory, steps: int) -> None:
         replica.desk.platforms["slack"] = chat
@@ -77,7 +76,7 @@ async def test_of_two_replicas_one_posts_it_and_says_what_is_owed(a_desk: OpenDe
     await asyncio.gather(takes_care(one, 0), takes_care(other, late * 9))
     await takes_care(other, 0)
 
-    assert sorted(str(said.to) for said in chat.said) == sorted(map(str, (ACME, SILVER, TRIAGE)))
+    assert sorted(str(said.to) for said in chat.said) == sorted(map(str, (ACME, SILVER)))
     assert notebook.locks == {}
 
 
