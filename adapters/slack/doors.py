@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from adapters.slack.names import PATIENCE
-from adapters.slack.payloads import Delivery, ReactedDelivery, Shortcut, Written, read
+from adapters.slack.payloads import Delivery, Malformed, ReactedDelivery, Shortcut, Written, read
 from adapters.slack.reader import SPOKEN, Reader, called, direct, place, team_of
 from adapters.slack.text import clean
 from adapters.slack.web_api import Refused, Unheard, WebApi
@@ -84,13 +84,13 @@ async def quoted(act: Inbound, reader: Reader, api: WebApi) -> Inbound:
     try:
         async with asyncio.timeout(PATIENCE):
             answer = await api.ask("conversations.replies", asked)
-    except (Refused, Unheard, TimeoutError) as why:
+        found = next((each for each in answer.get("messages", ()) if each.get("ts") == at), None)
+        if found is None:
+            return act
+        said = read(Written, found)
+    except (Refused, Unheard, Malformed, TimeoutError) as why:
         log.info("message of a reaction not read", why=str(why) or "no answer in time")
         return act
-    found = next((each for each in answer.get("messages", ()) if each.get("ts") == at), None)
-    if found is None:
-        return act
-    said = read(Written, found)
     root = MessageRef(act.place, said.thread_ts or at)
     words = "" if said.bot_id or said.user == reader.us.bot_user else _drafted(reader, said)
     return replace(act, text=words, about=root)

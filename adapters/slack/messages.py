@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from adapters.slack.payloads import Delivery, Id, Plain, Profile, read
+from adapters.slack.payloads import Delivery, Id, Plain, Profile, plain, read
 from adapters.slack.reader import SPOKEN, Reader, place
 from bot.address import MessageRef
 from bot.exchange import Posted, Revised
@@ -55,7 +55,7 @@ class _Changed(_Part):
 def said(reader: Reader, body: Mapping[str, Any], home: str) -> Posted | Revised | None:
     """A message somebody wrote, or what they did to it later."""
     event = body.get("event")
-    if isinstance(event, dict) and event.get("subtype") in _LATER:
+    if isinstance(event, dict) and plain(event.get("subtype")) in _LATER:
         return _revised(reader, read(_Changed, body), home)
     return reader.posted(read(Delivery, body), home)
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import ast
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from slack_bolt.async_app import AsyncApp
 
+from adapters.slack import doors
+from adapters.slack.answers import SORRY, Answers
+from adapters.slack.inbound.app import bolt_app
+from adapters.slack.inbound.listeners import Listeners
+from adapters.slack.names import Names
+from adapters.slack.reader import Reader
 from adapters.web import WebServer
 from bot.exchange import Command, Inbound, Left, Posted, Press, Submission
-from demo.slack import Ack
+from demo.slack import Ack, FakeSlack
 from demo.slack.wire import FORM
 from tests.slack.conftest import Workspace, ready
+from tests.slack.offices import Notes, opened
 from tests.slack.test_requests import CLOSED, EVENT, JSON, PRESS, SHORTCUT, SLASH, SUBMISSION, send
 
-HOUSE = Path(__file__).resolve().parents[2]
 GLOBAL_SHORTCUT = {name: SHORTCUT[name] for name in ("callback_id", "team", "user", "trigger_id")}
 KINDS: dict[str, tuple[str, str, str, type[Inbound]]] = {
     "a command": ("command", urlencode(SLASH), FORM, Command),
@@ -36,6 +41,11 @@ KINDS: dict[str, tuple[str, str, str, type[Inbound]]] = {
         Command,
     ),
 }
+UNHEARD = {
+    name: (200, False) if registration in ("command", "event") else (400, True)
+    for name, (registration, *_) in KINDS.items()
+}
+"""Status and whether Slack is told not to retry, if no listener takes the kind."""
 
 
 def unregistered(app: AsyncApp, *constraints: Any) -> Callable[..., None]:
@@ -44,11 +54,12 @@ def unregistered(app: AsyncApp, *constraints: Any) -> Callable[..., None]:
 
 
 async def sent_without(
-    workspace: Workspace, patched: pytest.MonkeyPatch, registration: str, body: str, kind: str
+    workspace: Workspace, patched: pytest.MonkeyPatch, registration: str | None, body: str, kind: str
 ) -> Ack:
-    """To a door whose Bolt app was built without that kind of listener."""
+    """To a door whose Bolt app was built without that kind of listener; None: with all of them."""
     with patched.context() as built:
-        built.setattr(AsyncApp, registration, unregistered)
+        if registration is not None:
+            built.setattr(AsyncApp, registration, unregistered)
         routes = workspace.ours.routes(workspace.desk)
     server = WebServer("127.0.0.1", 0, routes, ready)
     await server.start()
@@ -71,8 +82,89 @@ async def test_without_its_listener_of_bolts_no_kind_is_heard(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     registration, body, kind, _ = KINDS[name]
-    await sent_without(workspace, monkeypatch, registration, body, kind)
+    ack = await sent_without(workspace, monkeypatch, registration, body, kind)
+    assert (ack.status, ack.no_retry) == UNHEARD[name]
     assert workspace.desk.heard == []
+
+
+@pytest.mark.parametrize("name", KINDS)
+async def test_with_every_listener_the_same_door_hears_each_kind(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    _, body, kind, act = KINDS[name]
+    assert (await sent_without(workspace, monkeypatch, None, body, kind)).status == 200
+    assert [type(heard) for heard in workspace.desk.heard] == [act]
+
+
+@pytest.mark.parametrize("part", ["speaking", "known_in_event", "to_event"])
+async def test_slack_delivers_an_event_again_that_fails_unexpectedly(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], part: str
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    owner = {"speaking": type(workspace.ours._workspaces), "known_in_event": Names, "to_event": Answers}[part]
+    monkeypatch.setattr(owner, part, fails)
+    ack = await send(workspace, json.dumps(EVENT), JSON)
+    assert (ack.status, ack.no_retry) == (503, False)
+    said = capsys.readouterr().out
+    assert "event failed" in said
+    assert "RuntimeError: the disk is full" in said
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [("command", "a command"), ("press", "a button"), ("submission", "a form"), ("left", "a closed form")],
+)
+async def test_a_reader_that_fails_unexpectedly_is_an_apology(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, part: str, name: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(Reader, part, fails)
+    _, body, kind, _ = KINDS[name]
+    ack = await send(workspace, body, kind)
+    assert (ack.status, ack.no_retry) == (200, False)
+    assert workspace.desk.heard == []
+    assert (SORRY in ack.body) == (name in ("a command", "a form"))
+
+
+async def test_slack_shows_its_own_error_for_a_shortcut_that_cannot_be_read(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(doors, "shortcut", fails)
+    _, body, kind, _ = KINDS["a shortcut"]
+    assert (await send(workspace, body, kind)).status == 500
+
+
+VARIABLES = (
+    "SLACK_CLIENT_ID",
+    "SLACK_CLIENT_SECRET",
+    "SLACK_VERIFICATION_TOKEN",
+    "SLACK_REDIRECT_URI",
+    "SLACK_BOT_TOKEN",
+)
+
+
+async def test_bolt_takes_nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "https://example.com/from-the-environment")
+    async with FakeSlack(bot_token="") as slack, opened(slack, Notes()) as office:
+        app = bolt_app(
+            Listeners(office.desk, office.workspaces, office.ours._nowhere), office.workspaces, slack.api_url
+        )
+        assert app.oauth_flow is None
+        assert app.installation_store is None
+        assert "redirect_uri" not in await office.begun()
+        async with office.browser.post(f"{office.url}/slack/events", data={"ssl_check": "1"}) as answer:
+            assert answer.status == 200
+    assert {name: os.environ[name] for name in VARIABLES} == dict.fromkeys(
+        VARIABLES, "https://example.com/from-the-environment"
+    )
 
 
 async def test_what_has_a_type_is_no_command(workspace: Workspace) -> None:
@@ -88,15 +180,3 @@ async def test_bolt_takes_no_orders_from_headers(workspace: Workspace) -> None:
     ack = await workspace.slack._wire.deliver(replace(request, headers=request.headers | orders))
     assert ack.status == 200
     assert len(workspace.desk.heard) == 1
-
-
-def test_bolt_is_imported_by_the_slack_adapter_only() -> None:
-    """So that commands which serve no Slack never load it."""
-    found = {
-        path.relative_to(HOUSE).parts[:2]
-        for folder in ("sla_core", "bot", "adapters", "demo")
-        for path in (HOUSE / folder).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Import | ast.ImportFrom) and "slack_bolt" in ast.unparse(node)
-    }
-    assert found == {("adapters", "slack")}

@@ -24,6 +24,8 @@ from bot.pad import Pad
 from bot.views import Notice
 from demo.slack import FakeSlack
 from demo.slack.apps import Apps
+from demo.slack.args import Args
+from demo.slack.elements import Json
 from sla_core.countdown import Tone
 from tests.slack.conftest import Stopped
 from tests.slack.offices import KEY, ORG, OTHER_KEY, Office, Real, opened, sharing
@@ -370,6 +372,28 @@ async def test_a_renewal_that_slack_refuses_is_told_and_the_token_is_kept(
     await office.look()
     assert "slack renews no token: install the app again at /slack/install" in capsys.readouterr().out
     assert (await office.stored()).token in apps.bearers
+
+
+@pytest.mark.parametrize("missing", ["expires_in", "access_token", "token_type"])
+async def test_a_renewal_that_slack_answers_incompletely_changes_nothing(
+    office: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: str
+) -> None:
+    apps = await rotating(office)
+    before, whole = await office.stored(), apps.access
+
+    def access(args: Args, authorization: str) -> Json:
+        answer = whole(args, authorization)
+        del answer[missing]
+        return answer
+
+    monkeypatch.setattr(apps, "access", access)
+    office.clock.gone_by = timedelta(hours=11)
+    await office.look()
+    assert apps.exchanges == 2
+    assert await office.stored() == before
+    said = capsys.readouterr().out
+    assert "the refresh token may be used up" in said
+    assert "slack token renewed" not in said
 
 
 class Shuffled(Pad):

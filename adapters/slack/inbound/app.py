@@ -18,6 +18,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
 from yarl import URL
 
+from adapters.slack.environment import hidden_from_bolt
 from adapters.slack.inbound.listeners import WORKSPACE, Listeners, origin
 from adapters.slack.payloads import plain
 from adapters.slack.web_api import client
@@ -29,7 +30,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 RETRIED = "X-Slack-Retry-Num"
 _HEARD = frozenset({"block_actions", "message_action", "shortcut", "view_closed", "view_submission"})
-"""Kinds that have a listener; one that no listener takes lacks what Slack always sends."""
+"""Kinds that have a listener. If no listener takes such a request, it lacks keys that Slack always sends."""
 
 
 def bolt_app(listeners: Listeners, workspaces: Workspaces, url: str) -> AsyncApp:
@@ -37,22 +38,23 @@ def bolt_app(listeners: Listeners, workspaces: Workspaces, url: str) -> AsyncApp
     # Bolt warns of what we log ourselves, and quotes whole requests.
     logger = logging.getLogger("slack_bolt")
     logger.setLevel(logging.ERROR)
-    app = AsyncApp(
-        name="frontline",
-        logger=logger,
-        client=client(None, url, None),
-        signing_secret="",
-        authorize=_authorization(workspaces),
-        # The answer waits for the desk. Otherwise Bolt acknowledges events before they are stored.
-        process_before_response=True,
-        # The door has checked the signature, before anything was parsed.
-        request_verification_enabled=False,
-        # Otherwise Bolt drops the news that a message of ours was deleted.
-        ignoring_self_events_enabled=False,
-        attaching_function_token_enabled=False,
-        attaching_conversation_kwargs_enabled=False,
-        raise_error_for_unhandled_request=True,
-    )
+    with hidden_from_bolt():
+        app = AsyncApp(
+            name="frontline",
+            logger=logger,
+            client=client(None, url, None),
+            signing_secret="",
+            authorize=_authorization(workspaces),
+            # The answer waits for the desk. Otherwise Bolt acknowledges events before they are stored.
+            process_before_response=True,
+            # The door has checked the signature, before anything was parsed.
+            request_verification_enabled=False,
+            # Otherwise Bolt drops the news that a message of ours was deleted.
+            ignoring_self_events_enabled=False,
+            attaching_function_token_enabled=False,
+            attaching_conversation_kwargs_enabled=False,
+            raise_error_for_unhandled_request=True,
+        )
     app.error(_failed)
     listeners.register(app)
     return app
@@ -69,7 +71,7 @@ def _authorization(workspaces: Workspaces) -> Callable[[AsyncBoltContext], Await
         try:
             at = await workspaces.asked(asked)
         except Exception:
-            log.exception("no telling where a request came from", team=asked.team)
+            log.exception("the workspace of a request could not be looked up", team=asked.team)
             at = None
         context[WORKSPACE] = at
         return AuthorizeResult(
@@ -84,7 +86,7 @@ def _authorization(workspaces: Workspaces) -> Callable[[AsyncBoltContext], Await
 
 
 async def _failed(error: Exception, body: dict[str, Any]) -> BoltResponse:
-    """What no listener takes, or what a listener cannot read."""
+    """What no listener takes, and what Bolt or a listener cannot read. Listeners answer the rest."""
     kind = plain(body.get("type"))
     if isinstance(error, BoltUnhandledRequestError) and kind not in _HEARD:
         log.info("slack request that nobody handles", kind=kind[:80] or "unknown")
@@ -110,26 +112,29 @@ class Door:
         async def receive(request: web.Request) -> web.Response:
             raw = await request.read()
             if raw.startswith(b"ssl_check=1"):
-                return await to_aiohttp_response(await self.over_socket({"ssl_check": "1"}, {}))
+                return await to_aiohttp_response(await self._dispatch({"ssl_check": "1"}, {}))
             if not _is_signed(signature, raw, request.headers):
                 return web.json_response({"error": "invalid request"}, status=401)
             try:
                 body = _parsed(raw)
-            except (ValueError, RecursionError) as senseless:
-                return await to_aiohttp_response(_malformed(senseless))
-            # Nobody signs headers, and Bolt takes orders from some: it gets this one only.
+            except (ValueError, RecursionError) as error:
+                return await to_aiohttp_response(_malformed(error))
+            # Headers are not signed, and some change what Bolt does, so it gets this one only.
             retried = {RETRIED: request.headers[RETRIED]} if RETRIED in request.headers else {}
-            return await to_aiohttp_response(await self.over_socket(body, retried))
+            return await to_aiohttp_response(await self._dispatch(body, retried))
 
         return receive
 
     async def over_socket(self, body: dict[str, Any], headers: Mapping[str, str]) -> BoltResponse:
-        """For requests whose sender is known, such as those of a socket that we opened."""
+        """For requests of a socket that we opened."""
+        return await self._dispatch(body, headers)
+
+    async def _dispatch(self, body: dict[str, Any], headers: Mapping[str, str]) -> BoltResponse:
         try:
             request = AsyncBoltRequest(body=body, headers={**headers}, mode="socket_mode")
             return await self._app.async_dispatch(request)
         except Exception as error:
-            # Bolt fails on senseless requests as it reads them, and again in its error handler.
+            # Bolt fails on malformed requests as it reads them, and again in its error handler.
             return _malformed(error)
 
 

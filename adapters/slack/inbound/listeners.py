@@ -39,7 +39,7 @@ def origin(context: AsyncBoltContext) -> Asked:
     )
 
 
-def home(context: AsyncBoltContext) -> str:
+def actors_workspace(context: AsyncBoltContext) -> str:
     """The actor's workspace; empty if the request does not name it.
 
     For a mention by somebody of an organisation Bolt knows none, or gives the organisation's id.
@@ -49,7 +49,7 @@ def home(context: AsyncBoltContext) -> str:
 
 
 class Listeners:
-    """Each raises Malformed for what makes no sense, and nothing else."""
+    """Each raises Malformed for a request that makes no sense. It answers any other exception itself."""
 
     def __init__(self, dispatch: Dispatch, workspaces: Workspaces, nowhere: Answers) -> None:
         """`nowhere` answers where we are not installed any more, as far as that needs no token."""
@@ -72,6 +72,8 @@ class Listeners:
             return await self._nowhere.sorry_for_command(ack)
         try:
             return await at.answers.to_command(ack, slash, await self._dispatch(at.reader.command(slash)))
+        except Malformed:
+            raise
         except Exception:
             log.exception("command failed", command=slash.command)
             return await self._nowhere.sorry_for_command(ack)
@@ -83,15 +85,17 @@ class Listeners:
         pressed, at = read(Pressed, body), _workspace(context)
         if at is None:
             return await self._nowhere.sorry_for_press(ack, pressed)
-        press = at.reader.press(pressed)
-        if press is None:
-            return await ack()
         try:
+            press = at.reader.press(pressed)
+            if press is None:
+                return await ack()
             act = await at.names.known(press)
             answer = await self._dispatch(act)
             told = await at.answers.to_press(ack, pressed, answer)
+        except Malformed:
+            raise
         except Exception:
-            log.exception("press failed", action=press.action)
+            log.exception("press failed", action=pressed.actions[0].action_id)
             return await at.answers.sorry_for_press(ack, pressed)
         if pressed.on_home and isinstance(answer, Done):
             await self._redraw_home(at, act)
@@ -109,41 +113,44 @@ class Listeners:
         submitted, at = read(Submitted, body), _workspace(context)
         if at is None:
             return await self._nowhere.sorry_for_submission(ack, submitted)
-        submission = at.reader.submission(submitted)
         try:
-            named = await at.names.known(submission)
+            named = await at.names.known(at.reader.submission(submitted))
             return await at.answers.to_submission(ack, submitted, await self._dispatch(named))
+        except Malformed:
+            raise
         except Exception:
-            log.exception("submission failed", form=submission.form)
+            log.exception("submission failed", form=submitted.view.callback_id)
             return await self._nowhere.sorry_for_submission(ack, submitted)
 
     async def _on_filling(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
         filled, at = read(Filled, body), _workspace(context)
         if at is None or filled.actions[0].type == "button":
             return await ack()
-        filling = at.reader.filling(filled)
         try:
-            at.answers.to_filling(filled, await self._dispatch(filling))
+            at.answers.to_filling(filled, await self._dispatch(at.reader.filling(filled)))
+        except Malformed:
+            raise
         except Exception:
-            # The form stays as it is, and is looked at as a whole when it is sent.
-            log.exception("form not drawn anew", form=filling.form)
+            # The form stays as it is, and is checked as a whole when it is sent.
+            log.exception("form not redrawn", form=filled.view.callback_id)
         return await ack()
 
     async def on_closed(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
         closed, at = read(Submitted, body), _workspace(context)
         if at is None or not closed.view.private_metadata:
             return await ack()
-        left = at.reader.left(closed)
         try:
-            await self._dispatch(left)
+            await self._dispatch(at.reader.left(closed))
+        except Malformed:
+            raise
         except Exception:
-            log.exception("closing failed", form=left.form)
+            log.exception("closing failed", form=closed.view.callback_id)
         return await ack()
 
     async def on_event(
         self, ack: AsyncAck, body: Body, event: Body, context: AsyncBoltContext, request: AsyncBoltRequest
     ) -> BoltResponse:
-        kind, hearing = event["type"], _workspace(context)
+        kind, hearing = plain(event.get("type")), _workspace(context)
         if kind in farewells.KINDS:
             return await self._farewell(ack, kind, body, context)
         reads = READERS.get(kind)
@@ -151,15 +158,20 @@ class Listeners:
             return await ack()
         if hearing is None:
             return BoltResponse(status=REDELIVER)
-        at = self._workspaces.speaking(plain(context.channel_id), hearing)
-        reader = replace(at.reader, alias=hearing.us.bot_user)
-        act = reads(reader, body, home(context))
-        if act is None:
-            return await ack()
         try:
+            at = self._workspaces.speaking(plain(context.channel_id), hearing)
+            reader = replace(at.reader, alias=hearing.us.bot_user)
+            act = reads(reader, body, actors_workspace(context))
+            if act is None:
+                return await ack()
             act = await doors.quoted(act, reader, at.api)
             act = await files.known(at.api, act, body)
             answer = await self._dispatch(await at.names.known_in_event(act))
+            # Another event brought an edited message before.
+            again = _RETRIED in request.headers or bool(event.get("edited"))
+            return await at.answers.to_event(ack, act, answer, again=again)
+        except Malformed:
+            raise
         except NotYet as early:
             log.info("event to be delivered again", kind=kind, why=str(early))
             return BoltResponse(status=REDELIVER)
@@ -167,9 +179,6 @@ class Listeners:
             # Slack delivers an event again that was not taken, and nobody waits for an answer.
             log.exception("event failed", kind=kind)
             return BoltResponse(status=REDELIVER)
-        # An edited message was heard of in another event before.
-        again = _RETRIED in request.headers or bool(event.get("edited"))
-        return await at.answers.to_event(ack, act, answer, again=again)
 
     async def _farewell(
         self, ack: AsyncAck, kind: str, body: Body, context: AsyncBoltContext
@@ -187,13 +196,17 @@ class Listeners:
         called_up, at = read(Shortcut, body), _workspace(context)
         if at is None:
             return await ack()
-        act = doors.shortcut(at.reader, called_up)
+        act = None
         try:
+            act = doors.shortcut(at.reader, called_up)
             answer = await self._dispatch(act)
             return await at.answers.to_shortcut(ack, act, called_up.trigger_id, answer)
+        except Malformed:
+            raise
         except Exception:
             log.exception("shortcut failed", shortcut=called_up.callback_id)
-            return await at.answers.sorry_for_shortcut(ack, act)
+            # Without an act we do not know whom to tell; Slack then shows an error of its own.
+            return await at.answers.sorry_for_shortcut(ack, act) if act else BoltResponse(status=500)
 
 
 def _workspace(context: AsyncBoltContext) -> Workspace | None:

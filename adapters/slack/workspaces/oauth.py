@@ -22,6 +22,7 @@ from slack_sdk.oauth.installation_store import Installation
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 
 from adapters.slack import pages
+from adapters.slack.environment import hidden_from_bolt
 from adapters.slack.scopes import SCOPES
 from adapters.slack.web_api import Refused, Unheard, WebApi
 from adapters.slack.workspaces.installation_store import BOT_NAME, EncryptedInstallationStore, SecretKeys
@@ -142,7 +143,7 @@ class _Flow(AsyncOAuthFlow):
         if missing := SCOPES - granted:
             raise Refusal(
                 f"It needs more permissions than it was given: {', '.join(sorted(missing))}.",
-                "Whoever made the app adds them (manifest.yml has them all); then begin again.",
+                "The person who made the app must add them (manifest.yml lists them all); then begin again.",
             )
         return told
 
@@ -172,20 +173,21 @@ class Installing:
     ) -> None:
         """`api` has no token; `look` is called when something was installed. `clock` is real time."""
         self._states, self._look = states, look
-        settings = AsyncOAuthSettings(
-            client_id=app.client_id,
-            client_secret=app.client_secret,
-            scopes=sorted(SCOPES),
-            user_scopes=(),
-            authorization_url=urljoin(api.url, "../oauth/v2/authorize"),
-            install_page_rendering_enabled=False,
-            callback_options=AsyncCallbackOptions(self._succeeded, self._failed),
-            installation_store=store,
-            installation_store_bot_only=True,
-            state_store=states,
-        )
-        settings.state_utils = _Cookie(states)
-        self._flow = _Flow(settings, app, api, clock)
+        with hidden_from_bolt():
+            settings = AsyncOAuthSettings(
+                client_id=app.client_id,
+                client_secret=app.client_secret,
+                scopes=sorted(SCOPES),
+                user_scopes=(),
+                authorization_url=urljoin(api.url, "../oauth/v2/authorize"),
+                install_page_rendering_enabled=False,
+                callback_options=AsyncCallbackOptions(self._succeeded, self._failed),
+                installation_store=store,
+                installation_store_bot_only=True,
+                state_store=states,
+            )
+            settings.state_utils = _Cookie(states)
+            self._flow = _Flow(settings, app, api, clock)
 
     def routes(self) -> list[tuple[str, str, Handler]]:
         return [

@@ -105,9 +105,19 @@ class Renewal:
         bot = kept.bot()
         bot.bot_token_expires_at = 0  # It is due by our clock; the SDK looks at the machine's.
         rotator = AsyncTokenRotator(**self._app.says(), client=self._api.client)
-        with sdk_call("oauth.v2.access"):
-            rotated = await rotator.perform_bot_token_rotation(bot=bot)
-        if rotated is None or rotated.bot_token_expires_at is None:
+        try:
+            with sdk_call("oauth.v2.access"):
+                rotated = await rotator.perform_bot_token_rotation(bot=bot)
+        except (TypeError, KeyError):
+            rotated = None
+        token: object = rotated and rotated.bot_token  # The SDK does not check that there is one.
+        if rotated is None or rotated.bot_token_expires_at is None or not (isinstance(token, str) and token):
+            log.error(
+                "slack's answer to a renewal is incomplete, and the refresh token may be used up: "
+                "if the next renewal is refused, install the app again at /slack/install",
+                workspace=kept.id,
+                name=kept.name,
+            )
             raise Unheard("no bot token in the answer")
         rotated.bot_token_expires_at += int((self._clock.now() - real_now()).total_seconds())
         return rotated
