@@ -20,10 +20,11 @@ from adapters.slack.names import Names
 from adapters.slack.reader import Reader
 from adapters.web import WebServer
 from bot.exchange import Command, Inbound, Left, Posted, Press, Submission
+from bot.pad import Pad
 from demo.slack import Ack, FakeSlack
 from demo.slack.wire import FORM
 from tests.slack.conftest import Workspace, ready
-from tests.slack.offices import Notes, opened
+from tests.slack.offices import opened
 from tests.slack.test_requests import CLOSED, EVENT, JSON, PRESS, SHORTCUT, SLASH, SUBMISSION, send
 
 GLOBAL_SHORTCUT = {name: SHORTCUT[name] for name in ("callback_id", "team", "user", "trigger_id")}
@@ -153,7 +154,7 @@ VARIABLES = (
 async def test_bolt_takes_nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.setenv(name, "https://example.com/from-the-environment")
-    async with FakeSlack(bot_token="") as slack, opened(slack, Notes()) as office:
+    async with FakeSlack(bot_token="") as slack, opened(slack, Pad()) as office:
         app = bolt_app(
             Listeners(office.desk, office.workspaces, office.ours._nowhere), office.workspaces, slack.api_url
         )

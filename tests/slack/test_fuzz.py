@@ -103,9 +103,9 @@ class Ear:
             yield from ticket.events
 
 
-def named(act: Inbound) -> tuple[str, object]:
-    """What tells an act from its repetition."""
-    return act.key, getattr(act, "message", None)
+def named(act: Inbound) -> tuple[str, object, object]:
+    """What tells an act from its repetition: bent in its sender's team, it is another person's act."""
+    return act.key, getattr(act, "actor", None), getattr(act, "message", None)
 
 
 def lasting(kept: tuple[Any, ...]) -> tuple[Any, ...]:
