@@ -160,6 +160,7 @@ async def test_get_help_comes_with_us_and_comes_back(opened: Opened) -> None:
     await slack.settle()
     (again,) = helps(house)
     assert again.ts != standing.ts
+    await desk.deliver()
     triage = [slack.text_of(m) for m in slack.messages(house.agents)][1:]
     assert [text for text in triage if "is cut off: the app was removed from it. 1 ticket is open" in text]
     assert [text for text in triage if "is back: the app is in it again" in text]
