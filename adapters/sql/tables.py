@@ -236,9 +236,9 @@ class NoteRow(SQLModel, table=True):
     key: str = Field(primary_key=True)
     value: str
     at: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
-    """Unused since revision 0007; the version before dates its rows with it."""
+    """Since when it is known to be there, if it is to be deleted one day; 0: not known."""
     expires_at: int | None = Field(default=None, sa_type=BigInteger)
-    """From then on the value is not there any more."""
+    """For a lock: from then on others may take it."""
 
 
 class TimerRow(SQLModel, table=True):
