@@ -9,12 +9,10 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, TypeVar
-
-from sqlalchemy import Connection
 
 from adapters.sql import key_value, outbox, rate_limits, retention, stats, tickets, timers
 from adapters.sql.edits import say
+from adapters.sql.engines.engine import Engine
 from adapters.sql.engines.sqlite import SqliteEngine
 from adapters.sql.migrate import faults, ready
 from adapters.sql.stage import stage_clock
@@ -36,42 +34,6 @@ from bot.ports import (
     trace_id,
 )
 from sla_core.events import Event, Opened
-
-T = TypeVar("T")
-A = TypeVar("A")
-Job = Callable[[Connection], T]
-SharedJob = Callable[[Connection, Sequence[A]], Sequence[T]]
-
-
-class Engine(Protocol):
-    """One database with its connections: how it locks, commits and recovers. Used from one event loop.
-
-    A job is quick, does no other I/O, and may be run again if what it did was not kept.
-    """
-
-    async def write(
-        self, job: Job[T], committed: Callable[[T], None] | None = None, *, long: bool = False
-    ) -> T:
-        """What `job` returns, once it is durable; raises what it raised, and then nothing of it is kept.
-
-        `committed` is called in the loop even if the caller has stopped waiting. A `long` job may take
-        fifteen seconds on PostgreSQL, others five.
-        """
-
-    async def share(self, job: SharedJob[A, T], item: A, committed: Callable[[T], None] | None = None) -> T:
-        """The same for one item of a job that can do several in one transaction: with others that wait.
-
-        If it fails with several items, each is tried alone.
-        """
-
-    async def read(self, query: Job[T]) -> T:
-        """What `query` finds; it sees every write that has returned."""
-
-    async def look(self, query: Job[T]) -> T:
-        """The same for a few rows found by an index: SQLite answers in the loop, without a thread."""
-
-    async def close(self) -> None:
-        """Finishes what was begun. Raises nothing the second time."""
 
 
 class SqlStore:

@@ -36,7 +36,7 @@ class Kept:
 
 
 class Inline:
-    """Implements adapters.sql.store.Engine: every job is a transaction of its own, at once."""
+    """Implements adapters.sql.engines.engine.Engine: every job is a transaction of its own, at once."""
 
     def __init__(self, tables: bytes) -> None:
         # Whichever thread collects the garbage closes it.

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from psycopg import OperationalError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -18,17 +18,13 @@ from psycopg.errors import (
     TransactionTimeout,
     UniqueViolation,
 )
-from sqlalchemy import Connection, event, text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from adapters.sql.engines.engine import A, Job, SharedJob, T
 from bot.ports import Away
-
-T = TypeVar("T")
-A = TypeVar("A")
-Job = Callable[[Connection], T]
-SharedJob = Callable[[Connection, Sequence[A]], Sequence[T]]
 
 MOST_IN_A_COMMIT = 64
 """So that the first of a crowd does not wait for the last."""
@@ -84,7 +80,7 @@ class _Work:
 
 
 class PostgresEngine:
-    """Implements adapters.sql.store.Engine on a PostgreSQL that several processes may share.
+    """Implements adapters.sql.engines.engine.Engine on a PostgreSQL that several processes may share.
 
     A job is run again when its connection broke or other transactions were in its way. So it has to do
     nothing new the second time if the first was kept after all: when a connection breaks during a commit,
@@ -111,12 +107,12 @@ class PostgresEngine:
     async def write(
         self, job: Job[T], committed: Callable[[T], None] | None = None, *, long: bool = False
     ) -> T:
-        """See adapters.sql.store.Engine."""
+        """See Engine."""
         self._refuse_if_closed()
         return await asyncio.shield(self._run(self._write(job, committed, long)))
 
     async def share(self, job: SharedJob[A, T], item: A, committed: Callable[[T], None] | None = None) -> T:
-        """See adapters.sql.store.Engine. What arrives while a transaction is open shares the next one."""
+        """See Engine. What arrives while a transaction is open shares the next one."""
         self._refuse_if_closed()
         work = _Work(job, item, committed, asyncio.get_running_loop().create_future())
         self._waiting.append(work)
@@ -125,12 +121,12 @@ class PostgresEngine:
         return await asyncio.shield(work.future)
 
     async def read(self, query: Job[T]) -> T:
-        """See adapters.sql.store.Engine."""
+        """See Engine."""
         self._refuse_if_closed()
         return await self._patiently(query, long=False)
 
     async def look(self, query: Job[T]) -> T:
-        """See adapters.sql.store.Engine."""
+        """See Engine."""
         return await self.read(query)
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from dataclasses import dataclass
@@ -14,15 +14,12 @@ from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, StaticPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
-T = TypeVar("T")
-A = TypeVar("A")
-Job = Callable[[Connection], T]
-SharedJob = Callable[[Connection, Sequence[A]], Sequence[T]]
+from adapters.sql.engines.engine import A, Job, SharedJob, T
 
 BUSY_SECONDS = 10.0
 """How long a connection waits for another process to finish its transaction."""
@@ -49,7 +46,7 @@ class _Failed:
 
 
 class SqliteEngine:
-    """Implements adapters.sql.store.Engine on a file.
+    """Implements adapters.sql.engines.engine.Engine on a file.
 
     The loop runs the jobs, one after another; a thread waits for the disk and for other processes, and the
     jobs that arrive meanwhile share the next commit. In a thread, jobs would compete with the loop for the
@@ -92,7 +89,7 @@ class SqliteEngine:
     async def write(
         self, job: Job[T], committed: Callable[[T], None] | None = None, *, long: bool = False
     ) -> T:
-        """See adapters.sql.store.Engine. Raises sqlite3.Error if the commit failed, for all jobs in it."""
+        """See Engine. Raises sqlite3.Error if the commit failed, for all jobs in it."""
         self._refuse_if_closed()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
@@ -103,18 +100,18 @@ class SqliteEngine:
         return await future
 
     async def share(self, job: SharedJob[A, T], item: A, committed: Callable[[T], None] | None = None) -> T:
-        """See adapters.sql.store.Engine. All jobs share commits here, so this is one more."""
+        """See Engine. All jobs share commits here, so this is one more."""
         return await self.write(lambda db: job(db, [item])[0], committed)
 
     async def read(self, query: Job[T]) -> T:
-        """See adapters.sql.store.Engine."""
+        """See Engine."""
         self._refuse_if_closed()
         return await asyncio.get_running_loop().run_in_executor(
             self._reader, _with_driver_errors, query, self._reading
         )
 
     async def look(self, query: Job[T]) -> T:
-        """See adapters.sql.store.Engine. A thread to hand the question to costs ten times what it takes."""
+        """See Engine. A thread to hand the question to costs ten times what it takes."""
         self._refuse_if_closed()
         return _with_driver_errors(query, self._looking)
 
