@@ -34,12 +34,9 @@ _IN_LANE = (
     col(OutboxRow.priority) == bindparam("urgency"),
     col(OutboxRow.state) == WAITING,
 )
-_HEAD = select(func.min(OutboxRow.turn)).where(*_IN_LANE)
-_LAST_OF_SHARES = (
-    select(OutboxRow.share, func.max(OutboxRow.turn))
-    .where(*_IN_LANE, col(OutboxRow.share).in_(bindparam("shares", expanding=True)))
-    .group_by(col(OutboxRow.share))
-)
+NEXT_TURN = select(func.min(OutboxRow.turn)).where(*_IN_LANE)
+LAST_TURN = select(func.max(OutboxRow.turn)).where(*_IN_LANE, col(OutboxRow.share) == bindparam("owner"))
+"""For one share: the last entry of an index. A GROUP BY would read all waiting messages of the lane."""
 _DELETE = delete(OutboxRow).where(col(OutboxRow.key).in_(bindparam("keys", expanding=True)))
 _SUPERSEDE = (
     update(OutboxRow)
@@ -114,11 +111,13 @@ def _take_turns(db: Connection, rows: Sequence[Row]) -> None:
             shared.setdefault((row["lane"], row["priority"]), []).append(row)
     for (lane, priority), group in shared.items():
         given = {"of": lane, "urgency": priority}
-        head = db.execute(_HEAD, given).scalar()
-        shares = sorted({row["share"] for row in group})
-        last: dict[str | None, int] = dict(db.execute(_LAST_OF_SHARES, given | {"shares": shares}).all())
+        head = db.execute(NEXT_TURN, given).scalar()
+        last: dict[str, int | None] = {
+            share: db.execute(LAST_TURN, given | {"owner": share}).scalar()
+            for share in sorted({row["share"] for row in group})
+        }
         for row in group:
-            ahead = [turn for turn in (head, last.get(row["share"])) if turn is not None]
+            ahead = [turn for turn in (head, last[row["share"]]) if turn is not None]
             # In an empty lane its turn is its id, as in lanes that nobody shares.
             row["turn"] = last[row["share"]] = max(ahead) + 1 if ahead else row["turn"]
 

@@ -121,6 +121,15 @@ class OutboxRow(SQLModel, table=True):
             postgresql_where=text("state = 'waiting'"),
         ),
         Index(
+            "outbox_shared",
+            "lane",
+            "priority",
+            "share",
+            "turn",
+            sqlite_where=text("state = 'waiting' AND share IS NOT NULL"),
+            postgresql_where=text("state = 'waiting' AND share IS NOT NULL"),
+        ),
+        Index(
             "outbox_edited",
             "edits",
             sqlite_where=text("state = 'waiting' AND edits IS NOT NULL"),

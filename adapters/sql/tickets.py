@@ -192,14 +192,15 @@ def _drafted(db: Connection, openings: Sequence[Opening]) -> list[_Kept]:
         if change.version != 0 or not change.events:
             raise ValueError(f"{change.ticket} cannot be opened: its draft is not a ticket's first change")
         drafted.append(_Kept(opening.envelope, change))
-        row = TicketRow(
-            key=change.ticket,
-            account=opening.account,
-            number=number,
-            version=len(change.events),
-            opened_at=micros(change.events[0].at),
+        rows.append(
+            {
+                "key": change.ticket,
+                "account": opening.account,
+                "number": number,
+                "opened_at": micros(change.events[0].at),
+                **_index(change),
+            }
         )
-        rows.append(row.model_dump() | _index(change))
     made = {*db.execute(_new_tickets(db.dialect.name), rows).scalars()}
     if taken := [each.change.ticket for each in drafted if each.change.ticket not in made]:
         raise ValueError(f"{', '.join(taken)} cannot be opened: it exists already")

@@ -24,7 +24,7 @@ from adapters.sql.store import connect
 from adapters.sql.tables import TicketRow
 from adapters.sql.url import sqlite_path
 
-HEAD = "0007"
+HEAD = "0008"
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tests.roof.process import frontline
 from tests.sql.samples import ACME, NOON, message, opening, ref
 from tests.sql.speaking import delivers, says
 
-NEWEST = "0007"
+NEWEST = "0008"
 WORK = "procrastinate"
 
 TYPES = "SELECT typname FROM pg_type JOIN pg_namespace n ON n.oid = typnamespace WHERE nspname = 'public'"

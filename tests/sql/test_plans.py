@@ -21,6 +21,8 @@ ASKED: dict[str, tuple[Any, set[str]]] = {
     "claim": (waiting.CLAIM, {"outbox_waiting"}),
     "lanes": (waiting.LANES, {"outbox_waiting"}),
     "the edits of a message": (edits.WAITING_EDITS, {"outbox_edited"}),
+    "the next turn of a lane": (edits.NEXT_TURN, {"outbox_waiting"}),
+    "the last turn of a share": (edits.LAST_TURN, {"outbox_shared"}),
     "old envelopes": (retention.FORGET_ACTS, {"inbox_at"}),
     "due": (tickets.DUE, {"ticket_wake"}),
     "next wake": (tickets.NEXT_WAKE, {"ticket_wake"}),
@@ -29,7 +31,16 @@ ASKED: dict[str, tuple[Any, set[str]]] = {
     "ticket of": (waiting.TICKET_OF, {"outbox_posted"}),
 }
 OURS = re.compile(r"\b(?:outbox|inbox|ticket)_[a-z_]+")
-VALUES = {"lane": "'x'", "place": "'x'", "id": "'x'", "account": "'x'", "targets": "'x'", "but": "'x'"}
+VALUES = {
+    "lane": "'x'",
+    "of": "'x'",
+    "owner": "'x'",
+    "place": "'x'",
+    "id": "'x'",
+    "account": "'x'",
+    "targets": "'x'",
+    "but": "'x'",
+}
 
 
 def literal(statement: Any, dialect: Any) -> str:

@@ -19,7 +19,7 @@ from sla_core.events import Closed, Event, Reopened
 from tests.sql.samples import ACME, ANN, NOON, answered, at, change, message, opened, opening, ref, wrote
 from tests.sql.speaking import Kept, delivers, in_queue, next_of, says
 
-HEAD, *EARLIER = ["0007", "0006", "0005", "0004", "0003", "0002", "0001"]
+HEAD, *EARLIER = ["0008", "0007", "0006", "0005", "0004", "0003", "0002", "0001"]
 
 TICKET = "INSERT INTO ticket (key, account, number, version, wake_at, opened_at) VALUES (?, ?, ?, ?, ?, ?)"
 EVENT = "INSERT INTO event (ticket, seq, at, kind, body) VALUES (?, ?, ?, ?, ?)"
