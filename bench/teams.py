@@ -198,7 +198,7 @@ async def ours(microsoft: str) -> AsyncIterator[dict[str, Handler]]:
 class Pages:
     """A notebook that forgets: nothing of a store is measured here."""
 
-    async def note(self, topic: str, key: str, value: str) -> None:
+    async def note(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
         pass
 
     async def noted(self, topic: str, key: str) -> str | None:

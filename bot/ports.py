@@ -367,16 +367,19 @@ class Records(Store, Outbox, Timers, Protocol):
 
 
 class Notebook(Protocol):
-    """What an adapter has to remember across restarts, by topic and key. Durable when a verb returns."""
+    """What has to be remembered across restarts, by topic and key. Durable when a verb returns.
 
-    async def note(self, topic: str, key: str, value: str) -> None:
-        """Keep a value in place of the one before."""
+    Instants are real time.
+    """
+
+    async def note(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
+        """Keep a value in place of the one before. From `expires_at` on nobody sees it; None: it stays."""
 
     async def noted(self, topic: str, key: str) -> str | None:
-        """The value of a key, if it has one."""
+        """The value of a key, if it has one that has not expired."""
 
     async def notes(self, topic: str) -> dict[str, str]:
-        """All keys of a topic with their values."""
+        """All keys of a topic with their values, without those that have expired."""
 
     async def forget(self, topic: str, key: str) -> None:
         """Let go of a key, if it is there."""
@@ -384,7 +387,7 @@ class Notebook(Protocol):
     async def try_lock(self, name: str, holder: str, until: datetime, now: datetime) -> bool:
         """Whether the lock is `holder`'s until then: it was free, its time was over, or it was theirs.
 
-        Replicas share locks. Instants are real time.
+        Replicas share locks.
         """
 
     async def unlock(self, name: str, holder: str) -> None:

@@ -13,7 +13,6 @@ from typing import Protocol
 import structlog
 
 from bot.clock import WallClock
-from bot.desk.channels import TURNS
 from bot.ports import Clock
 
 log = structlog.get_logger(__name__)
@@ -24,8 +23,16 @@ BREATH = timedelta(milliseconds=100)
 """Between two handfuls: whoever writes goes first."""
 ACTS = timedelta(days=30)
 """How long an act is known by its envelope. Platforms deliver again for hours, and never for days."""
-NOTES = {TURNS: timedelta(days=30)}
-"""Notes that nobody forgets by themselves: envelopes as well."""
+ENDLESS = {
+    "carried": timedelta(days=30),
+    "channel-turn": timedelta(days=30),
+    "draft": timedelta(days=1),
+    "interview": timedelta(days=1),
+    "offer": timedelta(days=30),
+    "slack-install-used": timedelta(days=1),
+    "slack-renewal": timedelta(days=1),
+}
+"""Topics whose values the version before stores without an end, and how long these stay from now on."""
 
 
 class Shelf(Protocol):
@@ -35,11 +42,12 @@ class Shelf(Protocol):
         """Let go of envelopes of acts done before then, oldest first; how many these were."""
         ...
 
-    async def forget_notes(self, topic: str, now: datetime, before: datetime, limit: int) -> int:
-        """Let go of notes that have been known since before then; how many were touched.
+    async def forget_expired(self, now: datetime, limit: int) -> int:
+        """Delete values and locks that have expired, oldest first; how many these were."""
+        ...
 
-        Those that are met for the first time are known from now on: nothing tells how old they are.
-        """
+    async def let_expire(self, topic: str, expires_at: datetime, limit: int) -> int:
+        """Values of the topic that have no end expire then; how many these were."""
         ...
 
 
@@ -60,16 +68,15 @@ class Upkeep:
             await self.clock.sleep_until(self.clock.now() + EVERY)
 
     async def look(self) -> int:
-        """Let go of all that is old; how much was touched."""
+        """Delete all that is old; how much that was."""
         now = self.clock.now()
         acts = await self._handfuls(partial(self.shelf.forget_acts, now - ACTS, AT_A_TIME))
-        notes = 0
-        for topic, life in NOTES.items():
-            forget = partial(self.shelf.forget_notes, topic, now, now - life, AT_A_TIME)
-            notes += await self._handfuls(forget)
-        if acts or notes:
-            log.info("upkeep", acts=acts, notes=notes)
-        return acts + notes
+        for topic, life in ENDLESS.items():
+            await self._handfuls(partial(self.shelf.let_expire, topic, now + life, AT_A_TIME))
+        expired = await self._handfuls(partial(self.shelf.forget_expired, now, AT_A_TIME))
+        if acts or expired:
+            log.info("upkeep", acts=acts, expired=expired)
+        return acts + expired
 
     async def _handfuls(self, forget: Callable[[], Awaitable[int]]) -> int:
         total = 0

@@ -16,13 +16,14 @@ from typing import Any
 
 from bot.address import Actor, MessageRef, Place, UserRef
 from bot.bell import Bell
-from bot.clock import parse_instant
+from bot.clock import parse_instant, real_now
 from bot.courier import Courier
 from bot.desk import routes
 from bot.desk.core import Desk
 from bot.directory import Directory
 from bot.exchange import Answer, Ask, Command, Done, Inbound, Posted, Press, Show, Submission
 from bot.forms import Form
+from bot.pad import Pad
 from bot.ports import ChatPlatform, Cost, Outbox, Priority, Records
 from bot.settings import load_desk
 from bot.ticker import tick
@@ -243,6 +244,11 @@ class DeskInMemory:
             await self.deliver()
         self.clock.at = until
         await self.deliver()
+
+    def real_time_passes(self, **length: float) -> None:
+        """For what is kept until an instant of real time; the desk's own clock stands."""
+        assert isinstance(self.desk.notebook, Pad)
+        self.desk.notebook.real_clock = HeldClock((real_now() + timedelta(**length)).isoformat())
 
     async def sleeps_through(self, **length: float) -> None:
         """Let time pass while the desk is down, then start it."""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from bot.address import MessageRef
 from bot.auditor import Census
+from bot.pad import Pad
 from bot.ports import (
     LONGEST_SHUT,
     MOST_AHEAD,
@@ -76,10 +77,11 @@ class Bucket:
     shut_until: datetime | None = None
 
 
-class MemoryStore:
+class MemoryStore(Pad):
     """Implements bot.ports.Records and Notebook; nothing awaits, so each verb is a transaction."""
 
     def __init__(self, on_change: Callable[[], None] | None = None) -> None:
+        super().__init__()
         self.on_change = on_change
         self.clock: Clock | None = None
         """Says when messages were decided; without one that is not known."""
@@ -91,8 +93,6 @@ class MemoryStore:
         self.buckets: dict[str, Bucket] = {}
         self.fences = 0
         self.timers: dict[tuple[str, str], Timer] = {}
-        self.locks: dict[str, tuple[str, datetime]] = {}
-        self.pages: dict[str, dict[str, str]] = {}
 
     async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Seen:
         if envelope in self.inbox:
@@ -291,32 +291,9 @@ class MemoryStore:
             await self.enqueue(fired.messages)
         return [timer.kind for timer in due[:limit]]
 
-    async def try_lock(self, name: str, holder: str, until: datetime, now: datetime) -> bool:
-        held = self.locks.get(name)
-        if held is not None and held[0] != holder and held[1] > now:
-            return False
-        self.locks[name] = (holder, until)
-        return True
-
-    async def unlock(self, name: str, holder: str) -> None:
-        if name in self.locks and self.locks[name][0] == holder:
-            del self.locks[name]
-
     def _changed(self) -> None:
         if self.on_change is not None:
             self.on_change()
-
-    async def note(self, topic: str, key: str, value: str) -> None:
-        self.pages.setdefault(topic, {})[key] = value
-
-    async def noted(self, topic: str, key: str) -> str | None:
-        return self.pages.get(topic, {}).get(key)
-
-    async def notes(self, topic: str) -> dict[str, str]:
-        return dict(self.pages.get(topic, {}))
-
-    async def forget(self, topic: str, key: str) -> None:
-        self.pages.get(topic, {}).pop(key, None)
 
     def _ticket(self, key: str) -> Ticket:
         try:

@@ -13,28 +13,31 @@ from adapters.sql.engines.dialect import insert_into, upsert
 from adapters.sql.tables import NoteRow, micros
 
 _IS_KEY = (col(NoteRow.topic) == bindparam("of"), col(NoteRow.key) == bindparam("name"))
-NOTED = select(NoteRow.value).where(*_IS_KEY)
-_NOTES = select(NoteRow.key, NoteRow.value).where(col(NoteRow.topic) == bindparam("of"))
+_HAS_NOT_EXPIRED = or_(
+    col(NoteRow.expires_at).is_(None), col(NoteRow.expires_at) > bindparam("now", type_=BigInteger)
+)
+_NOTED = select(NoteRow.value).where(*_IS_KEY, _HAS_NOT_EXPIRED)
+_NOTES = select(NoteRow.key, NoteRow.value).where(col(NoteRow.topic) == bindparam("of"), _HAS_NOT_EXPIRED)
 _FORGET = delete(NoteRow).where(*_IS_KEY)
 _UNLOCK = _FORGET.where(col(NoteRow.value) == bindparam("holder"))
 LOCKS = "lock"
 
 
-def note(db: Connection, topic: str, key: str, value: str) -> None:
+def note(db: Connection, topic: str, key: str, value: str, expires_at: datetime | None) -> None:
     """Notebook.note."""
-    db.execute(
-        upsert(db.dialect.name, NoteRow, "value"), {"topic": topic, "key": key, "value": value, "at": 0}
-    )
+    given = {"topic": topic, "key": key, "value": value, "at": 0}
+    given |= {"expires_at": None if expires_at is None else micros(expires_at)}
+    db.execute(upsert(db.dialect.name, NoteRow, "value", "expires_at"), given)
 
 
-def noted(db: Connection, topic: str, key: str) -> str | None:
+def noted(db: Connection, topic: str, key: str, now: datetime) -> str | None:
     """Notebook.noted."""
-    return db.execute(NOTED, {"of": topic, "name": key}).scalar()
+    return db.execute(_NOTED, {"of": topic, "name": key, "now": micros(now)}).scalar()
 
 
-def notes(db: Connection, topic: str) -> dict[str, str]:
+def notes(db: Connection, topic: str, now: datetime) -> dict[str, str]:
     """Notebook.notes."""
-    return dict(db.execute(_NOTES, {"of": topic}).all())
+    return dict(db.execute(_NOTES, {"of": topic, "now": micros(now)}).all())
 
 
 def try_lock(db: Connection, name: str, holder: str, until: datetime, now: datetime) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import Connection, bindparam, tuple_
 from sqlmodel import col, delete, select, update
 
 from adapters.sql.tables import InboxRow, NoteRow, micros
@@ -17,12 +17,24 @@ OLD_ACTS = (
     .with_for_update(skip_locked=True)
 )
 FORGET_ACTS = delete(InboxRow).where(col(InboxRow.envelope).in_(OLD_ACTS))
+_EXPIRED = (
+    select(NoteRow.topic, NoteRow.key)
+    .where(col(NoteRow.expires_at) <= bindparam("now"))
+    .order_by(col(NoteRow.expires_at))
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+FORGET_EXPIRED = delete(NoteRow).where(tuple_(col(NoteRow.topic), col(NoteRow.key)).in_(_EXPIRED))
 _OF_TOPIC = col(NoteRow.topic) == bindparam("of")
-_SOME = select(NoteRow.key).where(_OF_TOPIC).limit(bindparam("most")).with_for_update(skip_locked=True)
-_UNDATED = _SOME.where(col(NoteRow.at) == 0)
-_OLD = _SOME.where(col(NoteRow.at) > 0, col(NoteRow.at) < bindparam("before"))
-_DATE = update(NoteRow).where(_OF_TOPIC, col(NoteRow.key).in_(_UNDATED)).values(at=bindparam("now"))
-_FORGET_NOTES = delete(NoteRow).where(_OF_TOPIC, col(NoteRow.key).in_(_OLD))
+_ENDLESS = (
+    select(NoteRow.key)
+    .where(_OF_TOPIC, col(NoteRow.expires_at).is_(None))
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_LET_EXPIRE = (
+    update(NoteRow).where(_OF_TOPIC, col(NoteRow.key).in_(_ENDLESS)).values(expires_at=bindparam("end"))
+)
 
 
 def forget_acts(db: Connection, before: datetime, limit: int) -> int:
@@ -30,7 +42,11 @@ def forget_acts(db: Connection, before: datetime, limit: int) -> int:
     return db.execute(FORGET_ACTS, {"before": micros(before), "most": limit}).rowcount
 
 
-def forget_notes(db: Connection, topic: str, now: datetime, before: datetime, limit: int) -> int:
-    """Shelf.forget_notes."""
-    dated = db.execute(_DATE, {"of": topic, "now": micros(now), "most": limit}).rowcount
-    return dated + db.execute(_FORGET_NOTES, {"of": topic, "before": micros(before), "most": limit}).rowcount
+def forget_expired(db: Connection, now: datetime, limit: int) -> int:
+    """Shelf.forget_expired."""
+    return db.execute(FORGET_EXPIRED, {"now": micros(now), "most": limit}).rowcount
+
+
+def let_expire(db: Connection, topic: str, expires_at: datetime, limit: int) -> int:
+    """Shelf.let_expire."""
+    return db.execute(_LET_EXPIRE, {"of": topic, "end": micros(expires_at), "most": limit}).rowcount

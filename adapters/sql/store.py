@@ -19,10 +19,11 @@ from adapters.sql.stage import stage_clock
 from adapters.sql.url import is_postgres, postgres_url, sqlite_path
 from bot.address import MessageRef
 from bot.auditor import Census
-from bot.clock import StageClock, real_now
+from bot.clock import StageClock, WallClock, real_now
 from bot.ports import (
     Appended,
     Change,
+    Clock,
     Cost,
     Decision,
     Fired,
@@ -48,6 +49,8 @@ class SqlStore:
         self.engine = engine
         self.on_change = on_change
         """Called in the loop after each change that this process stored: something may be due now."""
+        self.real_clock: Clock = WallClock()
+        """Says which values have expired."""
 
     async def close(self) -> None:
         await self.engine.close()
@@ -144,14 +147,16 @@ class SqlStore:
     async def census(self, due_before: datetime) -> Census:
         return await self.engine.read(lambda db: stats.census(db, due_before))
 
-    async def note(self, topic: str, key: str, value: str) -> None:
-        await self.engine.write(lambda db: key_value.note(db, topic, key, value))
+    async def note(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
+        await self.engine.write(lambda db: key_value.note(db, topic, key, value, expires_at))
 
     async def noted(self, topic: str, key: str) -> str | None:
-        return await self.engine.look(lambda db: key_value.noted(db, topic, key))
+        now = self.real_clock.now()
+        return await self.engine.look(lambda db: key_value.noted(db, topic, key, now))
 
     async def notes(self, topic: str) -> dict[str, str]:
-        return await self.engine.read(lambda db: key_value.notes(db, topic))
+        now = self.real_clock.now()
+        return await self.engine.read(lambda db: key_value.notes(db, topic, now))
 
     async def forget(self, topic: str, key: str) -> None:
         await self.engine.write(lambda db: key_value.forget(db, topic, key))
@@ -165,8 +170,11 @@ class SqlStore:
     async def forget_acts(self, before: datetime, limit: int) -> int:
         return await self.engine.write(lambda db: retention.forget_acts(db, before, limit))
 
-    async def forget_notes(self, topic: str, now: datetime, before: datetime, limit: int) -> int:
-        return await self.engine.write(lambda db: retention.forget_notes(db, topic, now, before, limit))
+    async def forget_expired(self, now: datetime, limit: int) -> int:
+        return await self.engine.write(lambda db: retention.forget_expired(db, now, limit))
+
+    async def let_expire(self, topic: str, expires_at: datetime, limit: int) -> int:
+        return await self.engine.write(lambda db: retention.let_expire(db, topic, expires_at, limit))
 
     def _changed(self, outcome: Appended | Seen) -> None:
         if isinstance(outcome, Appended) and self.on_change is not None:

@@ -245,9 +245,9 @@ class NoteRow(SQLModel, table=True):
     key: str = Field(primary_key=True)
     value: str
     at: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
-    """Since when it is known to be there, if it is to be deleted one day; 0: not known."""
+    """Only the version before uses it, which may run beside this one."""
     expires_at: int | None = Field(default=None, sa_type=BigInteger)
-    """For a lock: from then on others may take it."""
+    """From then on a value is not seen, and a lock is free; housekeeping deletes both."""
 
 
 class TimerRow(SQLModel, table=True):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import structlog
 
 from bot.address import Place
+from bot.clock import real_now
 from bot.desk import moves, notices, welcome
 from bot.desk.core import Desk
 from bot.exchange import Answer, ChannelTurned, Done, Turn
@@ -15,6 +18,8 @@ log = structlog.get_logger(__name__)
 
 TURNS = "channel-turn"
 """The turns that were taken in, by their envelope."""
+LIFE = timedelta(days=30)
+"""How long a turn is known by its envelope: as long as an act (bot.upkeep.ACTS)."""
 STATE = "channel-state"
 """The turn by which each channel was cut off or came back, and its envelope."""
 MOST_TICKETS = 500
@@ -42,7 +47,7 @@ async def turned(desk: Desk, act: ChannelTurned) -> Answer:
             return Done()
         log.info("a channel turned", place=str(act.place), turn=act.turn, name=act.name)
         await _taken_in(desk, act)
-        await desk.notebook.note(TURNS, act.key, act.turn)
+        await desk.notebook.note(TURNS, act.key, act.turn, real_now() + LIFE)
     account = desk.directory.account_of(act.became or act.place)
     if account is not None and (act.turn in _BACK or act.became):
         for line in await welcome.stand(desk, desk.notebook, account, desk.directory.now_at(act.place)):

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from bot.address import Actor, MessageRef, Place
+from bot.clock import real_now
 from bot.desk import intake, offers
 from bot.desk.carried import Carried, unpacked
 from bot.desk.core import Desk, refusal
@@ -42,7 +43,7 @@ TOPIC = "interview"
 ROOTS = "interview-root"
 """Messages of ours below which questions are asked."""
 LONGEST_PAUSE = timedelta(days=1)
-"""Whoever writes later than that begins anew."""
+"""After a longer one, in real time, the questions are over."""
 _KEPT: TypeAdapter[Interview] = TypeAdapter(Interview)
 _OVER = (
     "These questions are over, or somebody else is asked. What came of them stands where they were; "
@@ -54,7 +55,7 @@ _GONE_ON = "This question is not the one that is asked now; go on below."
 
 async def asks(desk: Desk, actor: Actor, root: MessageRef) -> bool:
     """Whether somebody is being asked in this message's thread."""
-    return await _held(desk, _name(root.place, root.id, actor), desk.clock.now()) is not None
+    return await _held(desk, _name(root.place, root.id, actor)) is not None
 
 
 # By buttons -----------------------------------------------------------------------------------
@@ -68,7 +69,7 @@ async def pressed(desk: Desk, press: Press) -> Answer:
     thread, _, rest = rest.partition("|")
     name = _name(press.place, thread, press.actor)
     async with desk.turns.of(name):
-        held = await _held(desk, name, press.at)
+        held = await _held(desk, name)
         if held is None:
             return refusal(_OVER)
         at, _, option = rest.partition("|")
@@ -98,11 +99,10 @@ async def _begin(desk: Desk, press: Press, carried: Carried) -> Answer:
         return refusal("Nothing can be posted in this channel at the moment; please try again in a minute.")
     name = _name(press.place, thread, press.actor)
     async with desk.turns.of(name):
-        held = await _held(desk, name, press.at)
+        held = await _held(desk, name)
         if held is not None:
             repeated = held.key == press.key and held.question is not None
             return Done() if repeated else await _asked(desk, name, held)
-        await _sweep(desk, press.at)
         form = _bare(answer.form)
         held = Interview(press.key, press.place, thread, press.actor, form, None, press.at).going_on()
         return await _asked(desk, name, held, answer.form.intro)
@@ -157,7 +157,7 @@ async def heard(desk: Desk, said: Posted) -> Answer | None:
     thread = said.thread.id if said.thread and not said.place.direct else ""
     name = _name(said.place, thread, said.actor)
     async with desk.turns.of(name):
-        held = await _held(desk, name, said.at)
+        held = await _held(desk, name)
         if held is None:
             ours = thread and await desk.notebook.noted(ROOTS, f"{said.place}/{thread}")
             return Done() if ours else None
@@ -171,7 +171,7 @@ async def heard(desk: Desk, said: Posted) -> Answer | None:
             if isinstance(why, NotNow) and why.after is None:
                 raise
             log.warning("question not posted", why=str(why))
-            held = await _held(desk, name, said.at)
+            held = await _held(desk, name)
             return Show(held.draw(await _outlook(desk, held))) if held else Done()
 
 
@@ -312,30 +312,20 @@ def _name(place: Place, thread: str, actor: Actor) -> str:
     return f"{place}/{thread}/{actor.user}"
 
 
-async def _held(desk: Desk, name: str, now: datetime) -> Interview | None:
-    text = await desk.notebook.noted(TOPIC, name)
-    return _read(text, now) if text else None
-
-
-def _read(text: str, now: datetime) -> Interview | None:
+async def _held(desk: Desk, name: str) -> Interview | None:
     """None once it is over."""
+    text = await desk.notebook.noted(TOPIC, name)
+    if text is None:
+        return None
     try:
-        held = _KEPT.validate_json(text)
+        return _KEPT.validate_json(text)
     except ValidationError as wrong:
         log.warning("interview of another version", faults=wrong.error_count())
         return None
-    return held if now - held.last <= LONGEST_PAUSE else None
-
-
-async def _sweep(desk: Desk, now: datetime) -> None:
-    """Nobody's words stay because their author never came back."""
-    for name, text in (await desk.notebook.notes(TOPIC)).items():
-        if _read(text, now) is None:
-            await desk.notebook.forget(TOPIC, name)
 
 
 async def _keep(desk: Desk, name: str, held: Interview) -> None:
-    await desk.notebook.note(TOPIC, name, _KEPT.dump_json(held).decode())
+    await desk.notebook.note(TOPIC, name, _KEPT.dump_json(held).decode(), real_now() + LONGEST_PAUSE)
 
 
 def _platform(desk: Desk, held: Interview) -> ChatPlatform:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from adapters.sql.store import connect
@@ -65,7 +65,7 @@ async def test_an_arrival_that_cannot_be_noted_is_an_arrival(tmp_path: Path) -> 
     known: list[str] = []
 
     class Forgetful(MemoryStore):
-        async def note(self, topic: str, key: str, value: str) -> None:
+        async def note(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
             known.extend(each.state for each in store.outbox.values() if drill.is_drill(each.message))
             raise OSError("disk full")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -238,7 +237,7 @@ async def test_answer_here_pressed_again_shows_the_question_again(talk: Talk) ->
 
 async def test_after_a_day_it_is_over(talk: Talk) -> None:
     await talk.begins("Bills are slow")
-    talk.desk.clock.at += timedelta(days=1, seconds=1)
+    talk.desk.real_time_passes(days=1)
     count = len(talk.desk.said)
     await talk.writes("Good morning")
     assert len(talk.desk.said) == count
@@ -286,12 +285,11 @@ async def test_what_came_of_an_offer_is_known_for_a_month(desk: DeskInMemory) ->
         ref = MessageRef(ACME, offer)
         return Press(desk.envelope(), desk.clock.now(), ALICE, ACME, ref, "get_help", '["1.2", "Bills"]')
 
-    await offers.took(desk.desk, ACME, "old", "ACME-1")
-    desk.clock.at += timedelta(days=31)
-    assert "ACME-1" in said(await desk.answers(button("old")))
-    await offers.took(desk.desk, ACME, "new", "ACME-2")
-    assert isinstance(await desk.answers(button("old")), Ask)
-    assert "ACME-2" in said(await desk.answers(button("new")))
+    await offers.took(desk.desk, ACME, "offer", "ACME-1")
+    desk.real_time_passes(days=29)
+    assert "ACME-1" in said(await desk.answers(button("offer")))
+    desk.real_time_passes(days=30)
+    assert isinstance(await desk.answers(button("offer")), Ask)
 
 
 async def test_two_forms_of_two_quick_presses_are_one_ticket(desk: DeskInMemory) -> None:

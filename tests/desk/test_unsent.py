@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.desk import unsent
+from bot.desk.carried import Carried, packed, unpacked
 from bot.exchange import Ask, Done, File, Left
 from bot.views import Audience, Link, Notice
 from tests.desk.filling import chooses, sent, values_of
-from tests.harness import ACME, ALICE, BOB, S2, SILVER, DeskInMemory, done, open_desk, person, rich, said
+from tests.harness import ALICE, BOB, S2, SILVER, DeskInMemory, done, open_desk, person, rich, said
 
 CAROL = person("Carol", "T0ACME")
 
@@ -58,13 +58,19 @@ async def test_it_is_gone_once_the_ticket_is_open(desk: DeskInMemory) -> None:
 
 async def test_it_is_kept_for_a_day(desk: DeskInMemory) -> None:
     await chooses(desk, await desk.asks_for_help(ALICE, text="Bills"), production="down")
-    desk.clock.at += timedelta(hours=23, minutes=59)
+    desk.real_time_passes(hours=23, minutes=59)
     assert (await desk.asks_for_help(ALICE)).fields[0].value == "Bills"
-    desk.clock.at += timedelta(minutes=1)
+    desk.real_time_passes(hours=24)
     assert (await desk.asks_for_help(ALICE)).fields[0].value == ""
-    await chooses(desk, await desk.asks_for_help(CAROL, text="Mine"), CAROL, production="down")
-    notes = await desk.desk.notebook.notes(unsent.TOPIC)
-    assert list(notes) == [f"{ACME} {CAROL.user}"], "nobody's words stay because they never came back"
+
+
+async def test_long_words_in_a_button_are_kept_for_a_month(desk: DeskInMemory) -> None:
+    carried = Carried("Bills are slow. " * 100, "1.2")
+    button = await packed(desk.desk, carried)
+    desk.real_time_passes(days=29)
+    assert await unpacked(desk.desk, button) == carried
+    desk.real_time_passes(days=30)
+    assert await unpacked(desk.desk, button) == Carried()
 
 
 async def test_what_was_refused_is_kept_too(desk: DeskInMemory) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.address import MessageRef
-from bot.ports import Message, Notebook, Outbox, Outgoing, Store, Timers
+from bot.ports import Clock, Message, Notebook, Outbox, Outgoing, Store, Timers
 from tests.sql.samples import NOON, change, opening
 
 LEASE = timedelta(seconds=5)
@@ -19,6 +19,7 @@ class Kept(Store, Outbox, Notebook, Timers, Protocol):
     """All ports, as every database keeps them."""
 
     on_change: Callable[[], None] | None
+    real_clock: Clock
 
 
 async def says(store: Store, *messages: Message) -> None:

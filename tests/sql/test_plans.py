@@ -24,13 +24,15 @@ ASKED: dict[str, tuple[Any, set[str]]] = {
     "the next turn of a lane": (edits.NEXT_TURN, {"outbox_waiting"}),
     "the last turn of a share": (edits.LAST_TURN, {"outbox_shared"}),
     "old envelopes": (retention.FORGET_ACTS, {"inbox_at"}),
+    "expired values": (retention.FORGET_EXPIRED, {"note_expires"}),
     "due": (tickets.DUE, {"ticket_wake"}),
     "next wake": (tickets.NEXT_WAKE, {"ticket_wake"}),
     "claim due": (tickets.CLAIM_DUE, {"ticket_wake"}),
     "queue": (tickets.queue_statements(of_accounts=False, ended=False)[0], {"ticket_queue"}),
     "ticket of": (waiting.TICKET_OF, {"outbox_posted"}),
 }
-OURS = re.compile(r"\b(?:outbox|inbox|ticket)_[a-z_]+")
+TABLES = "outbox|inbox|note|ticket|event"
+OURS = re.compile(r"\b(?:outbox|inbox|note|ticket)_[a-z_]+")
 VALUES = {
     "lane": "'x'",
     "of": "'x'",
@@ -62,7 +64,7 @@ def test_on_a_file(tmp_path: Path, asked: str) -> None:
     with closing(sqlite3.connect(tmp_path / "frontline.db")) as db:
         steps = [str(step[3]) for step in db.execute(f"EXPLAIN QUERY PLAN {query}")]
     assert indexes <= set(OURS.findall(" ".join(steps))), steps
-    assert not [step for step in steps if re.match(r"SCAN (outbox|inbox|ticket|event|message)$", step)], steps
+    assert not [step for step in steps if re.match(rf"SCAN ({TABLES}|message)$", step)], steps
 
 
 @pytest.mark.parametrize("asked", ASKED)
@@ -73,4 +75,4 @@ def test_on_a_server(postgres_url: str, asked: str) -> None:
         db.execute(SESSION.encode())
         steps = [step for (step,) in db.execute(f"EXPLAIN {query}".encode())]
     assert indexes <= set(OURS.findall(" ".join(steps))), steps
-    assert not [step for step in steps if re.search(r"Seq Scan on (outbox|inbox|ticket|event)\b", step)]
+    assert not [step for step in steps if re.search(rf"Seq Scan on ({TABLES})\b", step)]

@@ -19,6 +19,7 @@ from adapters.sql.store import connect
 from bot.address import Place, UserRef
 from bot.ports import Change, Conflict, Cost, Message, NoSuchTicket, Outgoing, Overtaken, Priority
 from sla_core.events import Event
+from tests.harness import HeldClock
 from tests.memory_store import MemoryStore
 from tests.sql.samples import ACME, DANA, TRIAGE, at, change, message, opening, ref, wrote
 from tests.sql.speaking import Kept, bare
@@ -98,10 +99,11 @@ class Workers:
 
 ACTS: st.SearchStrategy[Act] = st.one_of(
     st.builds(
-        lambda topic, key, value: lambda w: w.store.note(topic, key, value),
+        lambda topic, key, value, end: lambda w: w.store.note(topic, key, value, end),
         st.sampled_from(["places", "people"]),
         NOTES,
         NOTES,
+        st.none() | MINUTES,
     ),
     NOTES.map(lambda key: lambda w: w.store.forget("places", key)),
     st.builds(
@@ -182,6 +184,7 @@ def test_both_stores_answer_the_same(empty: Path, plan: list[Act]) -> None:
         async with connect(f"sqlite:///{path}") as store:
             tables = Workers(store)
             for each in (model, tables):
+                each.store.real_clock = HeldClock(at(4).isoformat())
                 await each.store.open("first", "acme", opening())
             for act in plan:
                 assert await answer(tables, act) == await answer(model, act)

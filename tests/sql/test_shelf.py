@@ -13,9 +13,9 @@ import pytest_asyncio
 from adapters.sql.store import SqlStore, connect
 from adapters.sql.tables import micros
 from bot.clock import real_now
-from bot.desk.channels import TURNS
+from bot.desk import interview
 from bot.ports import Seen
-from bot.upkeep import ACTS, AT_A_TIME, NOTES, Upkeep, going_on
+from bot.upkeep import ACTS, AT_A_TIME, ENDLESS, Upkeep, going_on
 from tests.harness import HeldClock
 from tests.sql.samples import change, message, opening, wrote
 from tests.sql.speaking import next_of
@@ -24,6 +24,8 @@ from tests.waiting import PATIENCE, eventually
 
 Tables = SqlStore
 DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+"""Longer than a test takes."""
 
 
 @pytest_asyncio.fixture(params=["sqlite", "postgres"])
@@ -89,27 +91,61 @@ async def test_replicas_may_do_it_at_once(tables: Tables) -> None:
     assert sum(gone) == 40
 
 
-@pytest.mark.parametrize("topic", NOTES)
-async def test_notes_that_nobody_forgets_are_forgotten(tables: Tables, topic: str) -> None:
-    """They carry no time: they are as old as the first look at them."""
-    await tables.note(topic, "early", "x")
+async def test_expired_values_and_locks_are_deleted(tables: Tables) -> None:
+    now = real_now()
     await tables.note("channel-moved", "slack:C0OLD", "slack:C0NEW")
+    await tables.note("draft", "ann", "x", now + DAY)
+    await tables.note("draft", "bob", "y", now + 2 * DAY)
+    assert await tables.try_lock("renewal", "ann", now + DAY, now)
+    assert await tables.try_lock("welcome", "bob", now + 2 * DAY, now)
+    assert await upkeep(tables).look() == 0
+
+    assert await upkeep(tables, DAY + MINUTE).look() == 2
+
+    left = "SELECT topic, key FROM note ORDER BY topic, key"
+    assert await run(tables, left) == [
+        ("channel-moved", "slack:C0OLD"),
+        ("draft", "bob"),
+        ("lock", "welcome"),
+    ]
+    assert await upkeep(tables, 2 * DAY + MINUTE).look() == 2
+    assert await run(tables, left) == [("channel-moved", "slack:C0OLD")]
+
+
+async def test_few_expired_values_at_a_time(tables: Tables) -> None:
+    now = real_now()
+    for number in range(9):
+        await tables.note("draft", f"{number}", "x", now + timedelta(minutes=number))
+    assert await tables.forget_expired(now + DAY, 4) == 4
+    assert set(await tables.notes("draft")) == {"4", "5", "6", "7", "8"}, "oldest first"
+    gone = await asyncio.gather(*(tables.forget_expired(now + DAY, 2) for _ in range(8)))
+    while more := await tables.forget_expired(now + DAY, 2):
+        gone.append(more)
+    assert sum(gone) == 5, "replicas may do it at once"
+
+
+@pytest.mark.parametrize("topic", ENDLESS)
+async def test_values_of_the_version_before_expire_too(tables: Tables, topic: str) -> None:
+    """It stores them without an end, also while it runs beside this one; they are read until then."""
+    written = "INSERT INTO note (topic, key, value) VALUES ('{}', '{}', 'x')"
+    await run(tables, written.format(topic, "early"))
+    await run(tables, written.format("channel-moved", "slack:C0OLD"))
     await upkeep(tables).look()
-    await tables.note(topic, "late", "y")
-    await upkeep(tables, NOTES[topic] - DAY).look()
-    assert await tables.notes(topic) == {"early": "x", "late": "y"}
+    await run(tables, written.format(topic, "late"))
+    await upkeep(tables, ENDLESS[topic] - MINUTE).look()
+    assert await tables.notes(topic) == {"early": "x", "late": "x"}
 
-    await upkeep(tables, NOTES[topic] + DAY).look()
+    await upkeep(tables, ENDLESS[topic] + MINUTE).look()
 
-    assert await tables.notes(topic) == {"late": "y"}
-    await upkeep(tables, 2 * NOTES[topic]).look()
+    assert await tables.notes(topic) == {"late": "x"}
+    await upkeep(tables, 2 * ENDLESS[topic]).look()
     assert await tables.notes(topic) == {}
-    assert await tables.notes("channel-moved") == {"slack:C0OLD": "slack:C0NEW"}, "what matters stays"
+    assert await tables.notes("channel-moved") == {"slack:C0OLD": "x"}, "what matters stays"
 
 
-def test_which_notes() -> None:
-    """Where questions were asked is kept: below an old one a reply is still no ticket's."""
-    assert set(NOTES) == {TURNS}
+def test_where_questions_were_asked_is_kept() -> None:
+    """Below an old one a reply is still no ticket's."""
+    assert interview.ROOTS not in ENDLESS
 
 
 async def test_a_database_that_fails_is_asked_again_later() -> None:
@@ -122,7 +158,10 @@ async def test_a_database_that_fails_is_asked_again_later() -> None:
             done.set()
             return await asyncio.Future()
 
-        async def forget_notes(self, topic: str, now: datetime, before: datetime, limit: int) -> int:
+        async def forget_expired(self, now: datetime, limit: int) -> int:
+            raise AssertionError
+
+        async def let_expire(self, topic: str, expires_at: datetime, limit: int) -> int:
             raise AssertionError
 
     done = asyncio.Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import datetime
 from email.utils import format_datetime
 
 import pytest
@@ -97,12 +98,12 @@ class Slow(MemoryStore):
         super().__init__()
         self.go_on, self.writes, self.broken = asyncio.Event(), 0, False
 
-    async def note(self, topic: str, key: str, value: str) -> None:
+    async def note(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
         self.writes += 1
         await self.go_on.wait()
         if self.broken:
             raise OSError("disk full")
-        await super().note(topic, key, value)
+        await super().note(topic, key, value, expires_at)
 
 
 async def test_only_an_update_waits_for_the_notebook(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
