@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from random import Random
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,7 +20,8 @@ from adapters.slack import Slack, SlackFault
 from adapters.slack.scopes import SCOPES
 from adapters.slack.web_api import WebApi, client
 from adapters.slack.workspaces.installation_store import TOPIC, EncryptedInstallationStore, SecretKeys
-from adapters.slack.workspaces.token_rotation import App, Renewal
+from adapters.slack.workspaces.token_rotation import LEASE, App, Renewal
+from adapters.sql.store import connect
 from bot.pad import Pad
 from bot.views import Notice
 from demo.slack import FakeSlack
@@ -101,6 +103,13 @@ async def test_the_same_answer_counts_once(office: Office) -> None:
     status, page = await office.returned(agreed)
     assert status == 400
     assert "used already" in page
+    assert office.slack.apps.exchanges == 1
+
+
+async def test_of_two_answers_at_once_one_counts(office: Office) -> None:
+    agreed = office.slack.apps.agree(await office.begun(), office.slack.world)
+    answers = await asyncio.gather(office.returned(agreed), office.returned(agreed))
+    assert sorted(status for status, _ in answers) == [200, 400]
     assert office.slack.apps.exchanges == 1
 
 
@@ -198,7 +207,7 @@ async def test_a_wrong_client_secret_is_the_operators_to_mend(
 async def test_a_database_that_fails_shows_no_traceback(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(topic: str, key: str, value: str) -> None:
+    async def broken(topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
         raise RuntimeError("the disk is full")
 
     monkeypatch.setattr(office.notes, "note", broken)
@@ -337,17 +346,45 @@ async def test_two_processes_do_not_both_renew(office: Office) -> None:
         assert len(tokens) == 1
 
 
-async def test_a_claim_of_a_process_that_died_runs_out(office: Office) -> None:
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+async def test_two_processes_renew_a_token_once(
+    office: Office, tmp_path: Path, request: pytest.FixtureRequest, database: str
+) -> None:
+    apps = await rotating(office)
+    file = f"sqlite:///{tmp_path}/frontline.db"
+    url = file if database == "sqlite" else str(request.getfixturevalue("postgres_url"))
+    api = WebApi("", office.slack.api_url)
+    api.connect()
+    async with connect(url) as one, connect(url) as other:
+        stores = [EncryptedInstallationStore(notes, SecretKeys(KEY)) for notes in (one, other)]
+        await stores[0].async_save_bot((await office.stored()).bot())
+        processes = [
+            Renewal(store, notes, api, App("1.2", "client-secret"), Real(timedelta(hours=11)))
+            for store, notes in zip(stores, (one, other), strict=True)
+        ]
+        for _ in range(3):
+            await asyncio.gather(*(process.renewed("T0VENDOR") for process in processes))
+        kept, same = [await store.find("T0VENDOR") for store in stores]
+        assert kept == same
+        assert kept is not None
+        assert kept.token in apps.bearers
+    await api.close()
+    assert apps.exchanges == 2
+    assert [call for call in office.slack.calls_to("oauth.v2.access") if call.error] == []
+
+
+async def test_the_lock_of_a_process_that_died_runs_out(office: Office) -> None:
     apps = await rotating(office)
     office.clock.gone_by = timedelta(hours=11)
-    until = office.clock.now() + timedelta(minutes=2)
-    await office.notes.note("slack-renewal", "T0VENDOR/dead", until.isoformat())
+    now = office.clock.now()
+    assert await office.notes.try_lock("slack-renewal/T0VENDOR", "dead", now + LEASE, now)
     await office.look()
     assert apps.exchanges == 1
-    office.clock.gone_by += timedelta(minutes=3)
+    office.clock.gone_by += LEASE
     await office.look()
     assert apps.exchanges == 2
-    assert office.notes.pages["slack-renewal"] == {}
+    now = office.clock.now()
+    assert await office.notes.try_lock("slack-renewal/T0VENDOR", "next", now + LEASE, now), "it is free again"
 
 
 async def test_a_refresh_token_that_was_used_elsewhere_is_read_again(office: Office) -> None:
@@ -396,6 +433,22 @@ async def test_a_renewal_that_slack_answers_incompletely_changes_nothing(
     assert "slack token renewed" not in said
 
 
+@pytest.mark.parametrize("refresh", [None, "", 7])
+async def test_a_renewal_that_names_no_refresh_token_leaves_the_old_one(
+    office: Office, monkeypatch: pytest.MonkeyPatch, refresh: object
+) -> None:
+    """Without one the installation would end with its token, and nothing would try to renew it."""
+    apps = await rotating(office)
+    before, whole = await office.stored(), apps.access
+    monkeypatch.setattr(apps, "access", lambda *given: whole(*given) | {"refresh_token": refresh})
+    office.clock.gone_by = timedelta(hours=11)
+    await office.look()
+    after = await office.stored()
+    assert after.token != before.token
+    assert after.ends_at > before.ends_at
+    assert after.refresh == before.refresh
+
+
 class Shuffled(Pad):
     """Gives way to others at every chance, in an order of its own."""
 
@@ -406,18 +459,20 @@ class Shuffled(Pad):
     async def _give_way(self) -> None:
         await turns(self._random.randrange(4))
 
-    async def note(self, topic: str, key: str, value: str) -> None:
+    async def note(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
         await self._give_way()
-        await super().note(topic, key, value)
+        await super().note(topic, key, value, expires_at)
         await self._give_way()
 
     async def noted(self, topic: str, key: str) -> str | None:
         await self._give_way()
         return await super().noted(topic, key)
 
-    async def notes(self, topic: str) -> dict[str, str]:
+    async def try_lock(self, name: str, holder: str, until: datetime, now: datetime) -> bool:
         await self._give_way()
-        return await super().notes(topic)
+        had = await super().try_lock(name, holder, until, now)
+        await self._give_way()
+        return had
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -432,8 +487,6 @@ async def test_however_they_interleave_no_refresh_token_is_used_twice(seed: int)
         many = [Renewal(installs, notes, api, App("1.2", "client-secret"), clock) for _ in range(4)]
         for _ in range(8):
             await asyncio.gather(*(one.renewed("T0VENDOR") for one in many))
-            # Those who all saw each other try again, not at the same moment.
-            await many[seed % 4].renewed("T0VENDOR")
         await api.close()
         assert slack.apps.exchanges == 2
         refused = [call for call in slack.calls_to("oauth.v2.access") if call.error]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -58,15 +58,12 @@ class SealedStates(AsyncOAuthStateStore):
         return self._keys.seal_at(secrets.token_urlsafe(24), self._now())
 
     async def async_consume(self, state: str) -> bool:
+        """Of two requests with one state, one has it. Its lock outlives the state."""
         nonce, now = self.nonce(state), self._clock.now()
-        used = await self._notebook.notes(USED)
-        mark = sha256((nonce or "").encode()).hexdigest()
-        if nonce is None or mark in used:
+        if nonce is None:
             return False
-        await self._notebook.note(USED, mark, now.isoformat())
-        for old in (key for key, at in used.items() if datetime.fromisoformat(at) + LIFE < now):
-            await self._notebook.forget(USED, old)
-        return True
+        mark = sha256(nonce.encode()).hexdigest()
+        return await self._notebook.try_lock(f"{USED}/{mark}", secrets.token_hex(), now + 2 * LIFE, now)
 
     def nonce(self, state: str) -> str | None:
         """What it seals; None if it is not one of ours, or too old."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import uuid4
 
 import structlog
@@ -19,9 +19,8 @@ from bot.ports import Clock, Notebook
 
 log = structlog.get_logger(__name__)
 
-TOPIC = "slack-renewal"
 EARLY = timedelta(hours=2)
-CLAIM = timedelta(minutes=2)
+LEASE = timedelta(minutes=2)
 """How long a process that died in between keeps the others from trying; far longer than the call takes."""
 
 
@@ -39,9 +38,8 @@ class App:
 class Renewal:
     """A refresh token works once: two who use it at the same time would lock us out.
 
-    Here a lock keeps us apart. Of several processes each lays down a claim of its own, then looks for others'
-    claims; whoever sees one takes theirs back. So at most one goes on, and needs no way to compare and set.
-    `clock` is real time.
+    So one task of a process at a time looks after an installation, and one process renews it. `clock` is
+    real time.
     """
 
     def __init__(
@@ -55,7 +53,7 @@ class Renewal:
         """`api` has no token."""
         self._store, self._notebook, self._api = store, notebook, api
         self._app, self._clock = app, clock
-        self._me = uuid4().hex[:12]
+        self._me = uuid4().hex
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def is_due(self, kept: Installation) -> bool:
@@ -67,14 +65,15 @@ class Renewal:
             kept = await self._store.find(id)
             if kept is None or not self.is_due(kept):
                 return kept
+            lock, now = f"slack-renewal/{id}", self._clock.now()
+            if not await self._notebook.try_lock(lock, self._me, now + LEASE, now):
+                return kept
             try:
-                if not await self._claims(id):
-                    return kept
-                # Another process may have been done between our look and our claim.
+                # Another process may have been done between our look and our lock.
                 kept = await self._store.find(id)
                 return await self._renew(kept) if kept and self.is_due(kept) else kept
             finally:
-                await self._notebook.forget(TOPIC, self._claim(id))
+                await self._notebook.unlock(lock, self._me)
 
     async def _renew(self, kept: Installation) -> Installation | None:
         try:
@@ -93,7 +92,7 @@ class Renewal:
                 )
             return stored
         stored = await self._store.find(kept.id)
-        if stored is None or stored.gone or stored.refresh != kept.refresh:
+        if stored != kept:
             # Meanwhile it was uninstalled, or installed again.
             return stored
         await self._store.async_save_bot(renewed)
@@ -120,19 +119,8 @@ class Renewal:
             )
             raise Unheard("no bot token in the answer")
         rotated.bot_token_expires_at += int((self._clock.now() - real_now()).total_seconds())
+        refresh: object = rotated.bot_refresh_token
+        if not (isinstance(refresh, str) and refresh):
+            # OAuth lets an answer leave it out: then the old one stays good (RFC 6749, section 6).
+            rotated.bot_refresh_token = kept.refresh
         return rotated
-
-    def _claim(self, id: str) -> str:
-        return f"{id}/{self._me}"
-
-    async def _claims(self, id: str) -> bool:
-        now = self._clock.now()
-        await self._notebook.note(TOPIC, self._claim(id), (now + CLAIM).isoformat())
-        for claim, until in (await self._notebook.notes(TOPIC)).items():
-            whose, _, _ = claim.partition("/")
-            if claim == self._claim(id) or whose != id:
-                continue
-            if datetime.fromisoformat(until) > now:
-                return False
-            await self._notebook.forget(TOPIC, claim)
-        return True
