@@ -190,6 +190,9 @@ class Ask:
 class Done:
     """Nothing to say here; what follows from the act is on its way."""
 
+    before: bool = False
+    """Whether this act was done before, so that nothing was changed now."""
+
 
 Answer = Show | Ask | Done
 Dispatch = Callable[[Inbound], Awaitable[Answer]]

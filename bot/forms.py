@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 from bot.views import Rich
 from sla_core.triage import Answers, Option
 
 When = Mapping[str, frozenset[str]]
 """A field matters where each of these earlier fields holds one of its options; always where it is empty."""
+
+OPENING = "opening"
+"""Under this name a form's context holds which opening of it this is, through every redrawing."""
+
+
+def opened_by(act: str) -> dict[str, str]:
+    """The part of a form's context that tells it from all others; an act delivered twice opens one form."""
+    return {OPENING: sha256(act.encode()).hexdigest()[:32]}
+
+
+def key_of(context: Mapping[str, str]) -> str | None:
+    """The envelope of a form however often it is sent. None for a form of the release before."""
+    opening = context.get(OPENING)
+    return f"form/{opening}" if opening else None
 
 
 @dataclass(frozen=True, slots=True)

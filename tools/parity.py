@@ -180,7 +180,7 @@ class Samples:
             terms=account.terms,
             may_hold=account.may_hold,
         )
-        key = await self.desk.open(self._once(), account, lambda: opened)
+        key = (await self.desk.open(self._once(), account, lambda: opened)).ticket
         for name in story:
             who, place = (CUSTOMER, ACME) if name == "close" else (AGENT, TRIAGE)
             answer = await self._pressed(who, place, Button(name, "", key))

@@ -77,7 +77,7 @@ class Reader:
         """Raises Malformed if the form carries what we never gave it."""
         user, view = submitted.user, submitted.view
         values = modals.values(view)
-        # A form whose answer was lost may be changed and sent again under the same id and hash.
+        # The desk knows its forms by their own key; this one is for a form of the release before.
         typed = sha256(repr(sorted(values.items())).encode()).hexdigest()[:16]
         return Submission(
             key=f"submission/{view.id}/{view.hash}/{typed}",

@@ -110,7 +110,7 @@ class Reader:
         )
 
     def submission(self, activity: Activity, home: str, sent: Sent) -> Submission:
-        """The same form sent twice by the same person is one act, however often Teams delivers it."""
+        """The desk knows its forms by their own key; this one is for a form of the release before."""
         return Submission(
             key=f"submission/{NAME}/{user_of(activity)}/{sent.once}",
             at=self.clock.now(),

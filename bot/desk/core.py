@@ -15,6 +15,7 @@ from bot.directory import Directory
 from bot.exchange import Answer, Ask, Done, Show
 from bot.pad import Pad
 from bot.ports import (
+    Appended,
     Card,
     Change,
     ChatPlatform,
@@ -25,6 +26,7 @@ from bot.ports import (
     Notebook,
     Priority,
     Records,
+    Seen,
 )
 from bot.queue_rows import summary_of
 from bot.settings import Account
@@ -82,22 +84,22 @@ class Desk:
     def who(self, actor: Actor) -> Who:
         return Who(str(actor.user), self.directory.name_of(actor))
 
-    async def open(self, envelope: str, account: Account, draft: Callable[[], Opened]) -> str:
-        """Open the account's next ticket and give its key; the same envelope again gives the same key."""
+    async def open(self, envelope: str, account: Account, draft: Callable[[], Opened]) -> Appended | Seen:
+        """Opens the account's next ticket. The same envelope again opens none and gives the first one."""
 
         def change(number: int) -> Change:
             opened = draft()
             key = f"{account.id.upper()}-{number}"
             return self._decided(fold(key, (opened,)), (opened,), opened.at)
 
-        return (await self.store.open(envelope, account.id, change)).ticket
+        return await self.store.open(envelope, account.id, change)
 
     async def change(self, envelope: str | None, ticket: Ticket | str, decide: Decide) -> Answer:
         """Records what fell due by now, then what `decide` makes of it, all in one transaction.
 
         `ticket` is its key, or the ticket as this act has loaded it; it is loaded again if it has moved.
-        Returns `decide`'s own answer if that refuses, else Done; Done also if the envelope is known. Raises
-        NoSuchTicket.
+        Returns `decide`'s own answer if that refuses, else Done; if the envelope is known, Done that says so.
+        Raises NoSuchTicket.
         """
         key = ticket if isinstance(ticket, str) else ticket.key
         for _ in range(MOST_TRIES):
@@ -110,14 +112,14 @@ class Desk:
             decided = decide(current, policy, now)
             if isinstance(decided, Show | Ask | Done):
                 # Sent again because its answer was lost: it is refused for what it has done itself.
-                return Done() if envelope and await self.store.seen(envelope) else decided
+                return Done(before=True) if envelope and await self.store.seen(envelope) else decided
             events = (*fell_due, *decided)
             try:
-                await self.store.append(envelope, self._decided(after(ticket, events), events, now))
+                kept = await self.store.append(envelope, self._decided(after(ticket, events), events, now))
             except Conflict:
                 ticket = key
                 continue
-            return Done()
+            return Done(before=isinstance(kept, Seen))
         raise Conflict(f"{key} is changing too quickly; please try again")
 
     def woken(self, key: str, history: tuple[Event, ...]) -> Change:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from bot.exchange import Ask, Press, Submission
-from bot.forms import Form, TextField
+from bot.exchange import Ask, Press, Show, Submission
+from bot.forms import Form, TextField, key_of, opened_by
+from bot.views import Notice, Part, Quote
 
 TEXT = "text"
 
@@ -26,8 +28,8 @@ def text_form(name: str, context: Mapping[str, str]) -> Form:
 
 
 def context_of(press: Press) -> dict[str, str]:
-    """What a form behind a button must remember: the ticket, and where the button stood."""
-    return {"ticket": press.value, "place": str(press.place)}
+    """What a form behind a button must remember: the ticket, where the button stood, which press it was."""
+    return {"ticket": press.value, "place": str(press.place), **opened_by(press.key)}
 
 
 def ask_text(name: str, press: Press) -> Ask:
@@ -41,3 +43,17 @@ def text_of(sent: Submission) -> str:
 def kept(sent: Submission, why: str) -> Ask:
     """A text form again, with what was typed, and why it was not taken."""
     return Ask(text_form(sent.form, sent.context).rejected(sent.values, {TEXT: why}))
+
+
+def as_one(sent: Submission) -> Submission:
+    """The sending of a form under the form's own key: whoever sends it, and however often, it is one act."""
+    key = key_of(sent.context)
+    return replace(sent, key=key) if key else sent
+
+
+def sent_before(sent: Submission) -> Show:
+    """The answer to a form that has been sent already: what stands in it now was not taken."""
+    words: list[Part] = ["This form was sent before and counts once, so nothing more was done."]
+    if text := text_of(sent):
+        words += [" If you have changed what you wrote, please send it in a new form:", Quote(text)]
+    return Show(Notice(tuple(words)))

@@ -28,14 +28,16 @@ from bot.desk.intake_form import (
     text_in,
 )
 from bot.directory import PolicyGone
-from bot.exchange import Answer, Ask, Command, Done, Filling, Left, Submission
+from bot.exchange import Answer, Ask, Command, Done, Filling, Left, Show, Submission
+from bot.forms import OPENING, key_of, opened_by
 from bot.hearing import VIA_FORM
-from bot.ports import Conflict, NoSuchTicket
+from bot.ports import Conflict, NoSuchTicket, Seen
 from bot.settings import Account
+from bot.views import Notice, Part, Quote
 from sla_core.events import Attachment, CustomerWrote, Event, Opened, Who
 from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
-from sla_core.triage import Proposal
+from sla_core.triage import Answers, Proposal
 
 _NOT_HERE = (
     "You are in no channel of a customer, so no ticket begins here, and nobody else reads this. "
@@ -45,22 +47,19 @@ _NOT_HERE = (
 
 async def command(desk: Desk, command: Command, offer: str = "") -> Answer:
     """`/support [text]`: the form, or why there is none here. `offer` is the message that it was asked on."""
-    return await _ask(desk, command.actor, command.place, command.text.strip(), offer)
-
-
-async def _ask(desk: Desk, actor: Actor, place: Place, text: str, offer: str) -> Answer:
-    directory = desk.directory
+    directory, actor, place = desk.directory, command.actor, command.place
     accounts = await _accounts(desk, actor, place)
     if not accounts:
         return refusal(
             _NOT_HERE if _is_ours(desk, actor, place) else _nowhere(place, directory.is_triage(place))
         )
     policy = directory.policy_on(desk.clock.now().date())
-    values = begun(text)
+    values = begun(command.text.strip())
     draft = {name: given for name, given in (await unsent.kept(desk, actor, place)).items() if name != KNOWN}
     restored = bool(draft) and draft.get(SUMMARY) == values.get(SUMMARY, draft.get(SUMMARY))
     filled = draft if restored else values
-    sheet = Sheet(policy, accounts, place, values=filled, restored=restored, offer=offer)
+    opening = opened_by(command.key)[OPENING]
+    sheet = Sheet(policy, accounts, place, values=filled, restored=restored, offer=offer, opening=opening)
     return Ask(intake_form(await _looked_up(desk, sheet, alike=restored), desk.clock.now()))
 
 
@@ -132,16 +131,34 @@ async def filling(desk: Desk, act: Filling) -> Answer:
     if not offered:
         return Done()
     values = await unsent.keep(desk, act.actor, place, act.values)
-    shown, offer = _offered(act.context) or frozenset(), act.context.get(OFFER, "")
-    sheet = Sheet(policy, offered, place, values=values, offered=shown, offer=offer)
+    sheet = _sheet(policy, offered, act.context, values)
+    sheet = replace(sheet, offered=sheet.offered or frozenset())
     return Ask(intake_form(await _looked_up(desk, sheet), desk.clock.now()))
 
 
 async def left(desk: Desk, act: Left) -> Answer:
-    """The form was closed: what is known of it is there when it is opened again."""
-    if act.form == FORM:
-        await unsent.keep(desk, act.actor, _place(act.context), act.values)
+    """The form was closed: what is known of it is there when it is opened again, unless it has been sent."""
+    if act.form != FORM:
+        return Done()
+    place, key = _place(act.context), key_of(act.context)
+    if key and await desk.store.seen(key):
+        await unsent.drop(desk, act.actor, place)
+    else:
+        await unsent.keep(desk, act.actor, place, act.values)
     return Done()
+
+
+def _sheet(policy: Policy, accounts: Sequence[Account], context: Mapping[str, str], values: Answers) -> Sheet:
+    """What a form that comes back was drawn from, with what is filled in now."""
+    return Sheet(
+        policy,
+        accounts,
+        _place(context),
+        values=values,
+        offered=_offered(context),
+        offer=context.get(OFFER, ""),
+        opening=context.get(OPENING, ""),
+    )
 
 
 def _place(context: Mapping[str, str]) -> Place:
@@ -189,21 +206,20 @@ async def _decided(desk: Desk, sent: Submission) -> Taken:
     place = _place(sent.context)
     policy = directory.policy(sent.context["version"])
     accounts = await _accounts(desk, sent.actor, place)
-    shown = _offered(sent.context)
-    offer = sent.context.get(OFFER, "")
-    sheet = Sheet(policy, accounts, place, values=sent.values, offered=shown, offer=offer)
-    sheet = await _looked_up(desk, sheet)
+    sheet = await _looked_up(desk, _sheet(policy, accounts, sent.context, sent.values))
     account = sheet.account
 
     async def again(errors: dict[str, str]) -> Taken:
+        if known := await desk.store.seen(sent.key):
+            return await _before(desk, sent, place, known)
         await unsent.keep(desk, sent.actor, place, sent.values)
-        seen = sheet if KNOWN in sent.values or shown is not None else replace(sheet, alike=())
-        return Taken(Ask(replace(intake_form(seen, desk.clock.now()), errors=errors)))
+        shown = sheet if KNOWN in sent.values or sheet.offered is not None else replace(sheet, alike=())
+        return Taken(Ask(replace(intake_form(shown, desk.clock.now()), errors=errors)))
 
     given = policy.triage.heard(sent.values)
     summary = text_in(sent.values, SUMMARY)
     if sheet.same and summary:
-        return await _add_to(desk, sent, place, sheet.same, summary)
+        return await _add_to(desk, sent, place, sheet.same)
     elsewhere = policy.triage.referral(given)
     if elsewhere is not None:
         told = f"{cited(elsewhere.says, [elsewhere.clause])}."
@@ -219,7 +235,7 @@ async def _decided(desk: Desk, sent: Submission) -> Taken:
     plan = policy.plans[account.plan]
     refused = entitlement.refusal(policy, plan, proposal)
     errors = {policy.triage.questions[0].id: refused} if refused else {}
-    if asked := _asked_first(sheet, sent, proposal, desk.who(sent.actor)):
+    if asked := _asked_first(sheet, sent, proposal):
         errors[KNOWN] = asked
     if errors:
         return await again(errors)
@@ -227,7 +243,7 @@ async def _decided(desk: Desk, sent: Submission) -> Taken:
     is_agent = directory.is_agent(sent.actor, account)
     notes = await _notes(desk, policy, account, proposal)
     advice = [cited(advice.says, [advice.clause]) for advice in policy.triage.advised(given)]
-    key = await desk.open(
+    outcome = await desk.open(
         sent.key,
         account,
         lambda: Opened(
@@ -252,17 +268,40 @@ async def _decided(desk: Desk, sent: Submission) -> Taken:
             files=_attached(sent),
         ),
     )
-    await unsent.drop(desk, sent.actor, place)
+    key = outcome.ticket
     where = [] if channel == place else [f"{key} is open in the channel of {account.name}."]
     contact = plan.emergency_contact if policy.severities[proposal.severity].pages else None
     also = [f"This emergency can also be reported here: {contact}."] if contact else []
     said = " ".join([*where, *advice, *also])
+    if isinstance(outcome, Seen):
+        return await _before(desk, sent, place, key, said)
+    await unsent.drop(desk, sent.actor, place)
     return Taken(private(said) if said else Done(), key)
 
 
-def _asked_first(sheet: Sheet, sent: Submission, proposal: Proposal, who: Who) -> str | None:
+async def _before(desk: Desk, sent: Submission, place: Place, key: str, also: str = "") -> Taken:
+    """The form was sent before and led to this ticket. `also` is what that answer said, which may be lost."""
+    await unsent.drop(desk, sent.actor, place)
+    said: list[Part] = [
+        f"This form has led to {key} already and opens no second ticket; "
+        "please go on in the thread of that ticket's card."
+    ]
+    if not _has_all(await desk.ticket(key), sent):
+        said += [" This stands in the form and not in the ticket:", Quote(_words(sent))]
+    if also:
+        said.append(f"\n{also}")
+    return Taken(Show(Notice(tuple(said))), key)
+
+
+def _has_all(ticket: Ticket, sent: Submission) -> bool:
+    """Whether it was opened with these words, or they were added to it."""
+    added = (event.text for event in ticket.history if isinstance(event, CustomerWrote))
+    return _reads_the_same(ticket.opened, sent) or _words(sent) in added
+
+
+def _asked_first(sheet: Sheet, sent: Submission, proposal: Proposal) -> str | None:
     """What has to be said before another ticket is opened."""
-    if sent.values.get(KNOWN) or any(_is_this(ticket.opened, sent, who) for ticket in sheet.open_ones):
+    if sent.values.get(KNOWN):
         return None
     is_asked = len(sheet.accounts) == 1 or KNOWN in sent.values
     if sheet.known and is_asked and sheet.policy.severities[proposal.severity].known_first:
@@ -274,9 +313,12 @@ def _asked_first(sheet: Sheet, sent: Submission, proposal: Proposal, who: Who) -
 
 
 def _is_this(opened: Opened, sent: Submission, who: Who) -> bool:
-    """Whether the ticket came of the same form, whose answer was lost and which is sent again."""
-    texts = text_in(sent.values, SUMMARY), _details(sent)
-    return opened.by == who and (opened.summary, opened.details) == texts
+    """Whether the ticket came of the same words of the same person."""
+    return opened.by == who and _reads_the_same(opened, sent)
+
+
+def _reads_the_same(opened: Opened, sent: Submission) -> bool:
+    return (opened.summary, opened.details) == (text_in(sent.values, SUMMARY), _details(sent))
 
 
 async def _channel(desk: Desk, actor: Actor, place: Place, account: Account) -> Place:
@@ -288,9 +330,9 @@ async def _channel(desk: Desk, actor: Actor, place: Place, account: Account) -> 
     return next((channel for channel in channels if str(channel) in there), channels[0])
 
 
-async def _add_to(desk: Desk, sent: Submission, place: Place, key: str, summary: str) -> Taken:
+async def _add_to(desk: Desk, sent: Submission, place: Place, key: str) -> Taken:
     """It is one that is open already: what was typed goes there."""
-    text = "\n".join(filter(None, (summary, text_in(sent.values, DETAILS))))
+    text = _words(sent)
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event]:
         return [CustomerWrote(now, desk.who(sent.actor), text, VIA_FORM, files=_attached(sent))]
@@ -298,12 +340,20 @@ async def _add_to(desk: Desk, sent: Submission, place: Place, key: str, summary:
     answer = await desk.change(sent.key, key, decide)
     if not isinstance(answer, Done):
         return Taken(answer)
+    if answer.before:
+        return await _before(desk, sent, place, await desk.store.seen(sent.key) or key)
     await unsent.drop(desk, sent.actor, place)
     return Taken(private(f"Thank you: what you wrote was added to {key}."), key)
 
 
 def _attached(sent: Submission) -> tuple[Attachment, ...]:
     return tuple(Attachment(file.name, file.url) for file in sent.files)
+
+
+def _words(sent: Submission) -> str:
+    """What was typed, but for answers to the policy's questions."""
+    texts = (text_in(sent.values, name) for name in (SUMMARY, DETAILS))
+    return "\n".join(filter(None, texts))
 
 
 def _details(sent: Submission) -> str:

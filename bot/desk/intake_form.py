@@ -10,7 +10,7 @@ from bot.address import Place
 from bot.desk.alike import Likeness, alike
 from bot.desk.core import Desk
 from bot.desk.outlook import completeness, joins, outlook
-from bot.forms import ChoiceField, Field, Form, TextField
+from bot.forms import OPENING, ChoiceField, Field, Form, TextField
 from bot.settings import Account
 from bot.views import Rich
 from sla_core.policy import Policy
@@ -50,6 +50,8 @@ class Sheet:
     """Whether the values are of a form that was not sent."""
     offer: str = ""
     """The message of ours that the form was asked for on, where that is about something."""
+    opening: str = ""
+    """Which opening of the form it is; empty for a form that the release before opened."""
 
     @property
     def account(self) -> Account | None:
@@ -80,6 +82,8 @@ def intake_form(sheet: Sheet, now: datetime) -> Form:
         context[OFFERED] = " ".join(sorted(sheet.offered | {each.ticket.key for each in sheet.alike}))
     if sheet.offer:
         context[OFFER] = sheet.offer
+    if sheet.opening:
+        context[OPENING] = sheet.opening
     report = policy.triage.report
     fields: list[Field] = []
     if len(sheet.accounts) > 1:

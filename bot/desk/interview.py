@@ -17,6 +17,7 @@ from bot.clock import real_now
 from bot.desk import intake, offers
 from bot.desk.carried import Carried, unpacked
 from bot.desk.core import Desk, refusal
+from bot.desk.forms import as_one
 from bot.desk.intake_form import OFFER
 from bot.desk.questions import (
     BACK,
@@ -254,7 +255,7 @@ async def _send(desk: Desk, name: str, held: Interview, act: Press | Posted) -> 
     form = held.form
     files = held.files if form.takes_files else ()
     sent = Submission(f"{TOPIC}/{held.key}", act.at, act.actor, form.id, held.values, form.context, files)
-    taken = await intake.take(desk, sent)
+    taken = await intake.take(desk, as_one(sent))
     if isinstance(taken.answer, Ask):
         await _redraw(desk, held, Notice((Strong("Something is still missing."),), Tone.WARN))
         return await _asked(desk, name, held.sent_back(_bare(taken.answer.form)))

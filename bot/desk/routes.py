@@ -30,7 +30,7 @@ from bot.desk import (
     update,
 )
 from bot.desk.core import Desk, refusal
-from bot.desk.forms import ask_text
+from bot.desk.forms import as_one, ask_text, sent_before
 from bot.desk.intake_form import FORM
 from bot.directory import PolicyGone
 from bot.exchange import (
@@ -138,6 +138,8 @@ def dispatch(desk: Desk) -> Callable[[Inbound], Awaitable[Answer]]:
 
 async def answer(desk: Desk, inbound: Inbound) -> Answer:
     """What the desk answers; whatever is logged meanwhile, and of the messages it sends, has the act's id."""
+    if isinstance(inbound, Submission):
+        inbound = as_one(inbound)
     with bound_contextvars(trace=trace_id(inbound.key)):
         what = getattr(inbound, "action", getattr(inbound, "form", ""))
         metrics.acts.labels(type(inbound).__name__).inc()
@@ -193,8 +195,10 @@ async def _sent(desk: Desk, sent: Submission) -> Answer:
     if isinstance(route, SentByAnyone):
         return await route.does(desk, sent)
     ticket = await desk.ticket(sent.context["ticket"])
-    refused = _refused(desk, route.who, sent.actor, Place.parse(sent.context["place"]), ticket)
-    return refused or await route.does(desk, sent, ticket)
+    if refused := _refused(desk, route.who, sent.actor, Place.parse(sent.context["place"]), ticket):
+        return refused
+    answer = await route.does(desk, sent, ticket)
+    return sent_before(sent) if isinstance(answer, Done) and answer.before else answer
 
 
 def _is_whole(form: Submission | Filling | Left) -> bool:

@@ -209,9 +209,8 @@ async def test_a_summary_of_the_last_moment_is_asked_about_once(desk: DeskInMemo
 async def test_the_same_form_sent_again_is_the_same_ticket(desk: DeskInMemory) -> None:
     """The answer was lost on its way, so it is pressed once more; its own ticket reads like it."""
     form = await chooses(desk, await desk.asks_for_help(CAROL, text="Bill generation is slow"), CAROL, **S2)
-    act = Submission("once", desk.clock.now(), CAROL, form.id, values_of(form, {}), form.context)
-    assert done(await desk.answers(act))
-    assert done(await desk.answers(act))
+    assert done(await sent(desk, form, CAROL))
+    assert said(await sent(desk, form, CAROL)).startswith("This form has led to ACME-1 already")
     assert await desk.keys() == ["ACME-1"]
 
 

@@ -128,7 +128,14 @@ class OnTeams:
             await self.send(activity(self.microsoft.service, "conversationUpdate", **told))
 
     async def opens(self, who: str, summary: str, answers: Answers) -> None:
-        """A mention, answered with the form as a card in its thread; the card is filled in and sent."""
+        """A mention, and the form that it is answered with, filled in and sent."""
+        named, asked = await self.asks(who, summary)
+        assert (await self.execute(who, asked.conversation, named, filled_in(asked.card, answers)))[
+            "statusCode"
+        ] == 200
+
+    async def asks(self, who: str, summary: str) -> tuple[str, Standing]:
+        """A mention, and the card in its thread that is the form; with the card's id."""
         root = f"1800{next(self._numbers)}"
         conversation = f"{CHANNEL};messageid={root}"
         said = mentioning(
@@ -137,12 +144,7 @@ class OnTeams:
         await self.send(said)
         named, asked = list(self.microsoft.standing.items())[-1]
         assert asked.conversation == conversation
-        (action,) = asked.card["actions"]
-        filled = {
-            element["id"]: element["value"] for element in _inputs(asked.card["body"]) if "value" in element
-        }
-        data = {**action["data"], **filled, **answers}
-        assert (await self._execute(who, conversation, named, data))["statusCode"] == 200
+        return named, asked
 
     async def presses(self, who: str, label: str, on: MessageRef, text: str | None = None) -> str:
         standing = self.microsoft.standing[on.id]
@@ -150,17 +152,21 @@ class OnTeams:
         if action["type"] == "Action.Execute":
             assert text is None, f"{label} acts at once"
             before = len(self.microsoft.standing)
-            answer = await self._execute(who, standing.conversation, on.id, action["data"])
+            answer = await self.execute(who, standing.conversation, on.id, action["data"])
             new = list(self.microsoft.standing.values())[before:]
-            told = [_reads(b) for each in new for b in _blocks(each.card["body"])]
-            return "\n".join([str(answer["value"]), *told])
-        opened = await self._task("task/fetch", who, standing.conversation, on.id, action["data"])
-        assert opened["task"]["type"] == "continue", opened
-        (submit,) = opened["task"]["value"]["card"]["content"]["actions"]
+            return "\n".join([str(answer["value"]), *(words_of(each.card) for each in new)])
+        dialog = await self.opens_dialog(who, label, on)
         if text is not None:
-            data = {**submit["data"], "text": text}
-            assert await self._task("task/submit", who, standing.conversation, on.id, data) is None
+            data = filled_in(dialog, {"text": text})
+            assert await self.task("task/submit", who, standing.conversation, on.id, data) is None
         return ""
+
+    async def opens_dialog(self, who: str, label: str, on: MessageRef) -> Json:
+        """The card of the dialog that a button opens."""
+        standing = self.microsoft.standing[on.id]
+        (action,) = [a for a in _actions(standing.card["body"]) if a["title"] == label]
+        opened = await self.task("task/fetch", who, standing.conversation, on.id, action["data"])
+        return card_in(opened)
 
     async def writes(self, who: str, text: str, below: MessageRef) -> None:
         conversation = f"{below.place.id};messageid={below.id}"
@@ -169,11 +175,11 @@ class OnTeams:
     async def acts(self, inbound: Inbound) -> Answer:
         return await self.dispatch(inbound)
 
-    async def _execute(self, who: str, conversation: str, message: str, data: Json) -> Any:
+    async def execute(self, who: str, conversation: str, message: str, data: Json) -> Any:
         seen = executed(self.microsoft.service, data, replyToId=message, **self.at(who, conversation))
         return await self.send(seen)
 
-    async def _task(self, name: str, who: str, conversation: str, message: str, data: Json) -> Any:
+    async def task(self, name: str, who: str, conversation: str, message: str, data: Json) -> Any:
         where = self.at(who, conversation)
         return await self.send(
             invoke(self.microsoft.service, name, {"data": data}, replyToId=message, **where)
@@ -187,6 +193,24 @@ def _blocks(found: Any) -> Iterator[Json]:
             yield item
         for name in ("items", "columns"):
             yield from _blocks(item.get(name, ()))
+
+
+def card_in(answer: Any) -> Json:
+    """The card of the dialog that an answer opens or keeps open."""
+    assert answer["task"]["type"] == "continue", answer
+    card: Json = answer["task"]["value"]["card"]["content"]
+    return card
+
+
+def filled_in(card: Json, answers: Answers) -> Json:
+    """What a client sends of a form; what is not named keeps what it shows."""
+    (action,) = card["actions"]
+    shown = {element["id"]: element["value"] for element in _inputs(card["body"]) if "value" in element}
+    return {**action["data"], **shown, **answers}
+
+
+def words_of(card: Json) -> str:
+    return "\n".join(_reads(block) for block in _blocks(card["body"]))
 
 
 def _inputs(found: Any) -> list[Json]:

@@ -25,6 +25,9 @@ FRIDAY_AFTERNOON = "2026-03-20T16:30:00+01:00"
 DEADLINE = 10.0
 """Seconds within which the desk answers a request, on a busy machine; Slack gives three."""
 
+TAKEN_BEFORE = ("This form has led to", "This form was sent before")
+"""How a form is answered that is sent again."""
+
 
 class House:
     """The workspace of the vendor: two customers' channels, triage, a channel that nobody owns."""
@@ -152,6 +155,14 @@ class House:
         """A button that asks, its form filled in and sent."""
         assert (await self.slack.press(who, card, label)).ok
         return await self.slack.submit(who, values)
+
+    async def is_taken(self, who: Person, reply: SubmitReply) -> bool:
+        """Whether a form that was sent counts: now, or since before, so that its answer was lost."""
+        modal = self.slack.modal_of(who)
+        if modal is None or not any(words in str(modal.blocks) for words in TAKEN_BEFORE):
+            return reply.closed
+        await self.slack.close_modal(who, everything=True)
+        return True
 
     # What stands there ----------------------------------------------------------------------
 

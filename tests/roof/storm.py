@@ -219,7 +219,8 @@ class Storm(House):
                 await self.slack.command(life.asker, life.where, "/support", life.words("Opened"))
             if self.slack.modal_of(life.asker) is None:
                 return False
-            return (await self.slack.submit(life.asker, dict(answers))).closed
+            reply = await self.slack.submit(life.asker, dict(answers))
+            return await self.is_taken(life.asker, reply)
 
         await self.keeps_trying(act)
 
@@ -236,7 +237,7 @@ class Storm(House):
                 # It had been done, and the answer was lost.
                 await self.slack.close_modal(who, everything=True)
                 return True
-            return reply.closed
+            return await self.is_taken(who, reply)
 
         await self.keeps_trying(act)
 

@@ -157,8 +157,11 @@ async def storm(postgres: Postgres, folder: Path, tickets: int, kills: int, rest
 
         async def taken(person: Person) -> bool:
             house.turn()
-            await house.slack.command(person, house.acme, "/support", f"Trouble of {person.real_name}")
-            return bool(house.slack.modal_of(person)) and (await house.slack.submit(person, dict(S2))).closed
+            if house.slack.modal_of(person) is None:
+                await house.slack.command(person, house.acme, "/support", f"Trouble of {person.real_name}")
+            if house.slack.modal_of(person) is None:
+                return False
+            return await house.is_taken(person, await house.slack.submit(person, dict(S2)))
 
         asking = asyncio.gather(*(eventually(partial(taken, person), every=0.3) for person in crowd))
         for nth in range(max(kills, restarts)):
