@@ -66,6 +66,8 @@ class Message:
     """What a countdown is paid from together with others; empty: with all of its platform."""
     share: str = ""
     """Whose message it is, in a place that several accounts share: there they take turns."""
+    delay: timedelta = timedelta(0)
+    """How long it waits for a newer edit to replace it, which goes when the first of them would have."""
 
     @property
     def lane(self) -> str:
