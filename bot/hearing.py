@@ -132,7 +132,7 @@ class _Occasion:
                     yield self.voice.triage(said)
                 else:
                     yield self.voice.triage(words.customer_wrote(key, event))
-                if self.voice.before.held and not self.ticket.held:
+                if self.ticket.holds and not self.ticket.held and self.voice.before.held:
                     yield from self.voice.both(words.resumed(key, event.by), what="resumed")
             case Corrected():
                 yield self.voice.triage(words.corrected(key, event))
