@@ -21,6 +21,8 @@ GROUPS = {
         "simulation",
         "opens",
         "modal",
+        "home",
+        "acts",
         "teams",
         "commits",
         "wakes",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+import logging
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from statistics import median
 from time import perf_counter
 from typing import Any
+
+import structlog
 
 ROUNDS = 11
 SAMPLE = 0.02
@@ -64,3 +68,14 @@ def _seconds(work: Work, passes: int, clock: Callable[[], float]) -> float:
     finally:
         if collecting:
             gc.enable()
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """No lines of log: thousands of faults would be thousands of them."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

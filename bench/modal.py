@@ -9,7 +9,8 @@ import asyncio
 import json
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -42,6 +43,7 @@ class Slack:
     """Opens what it is asked to open, and knows when."""
 
     opened: dict[str, float] = field(default_factory=dict)
+    published: list[float] = field(default_factory=list)
     bad: int = 0
 
     async def call(self, request: web.Request) -> web.Response:
@@ -55,6 +57,10 @@ class Slack:
                 self.bad += asked["view"]["type"] != "modal" or not asked["view"]["blocks"]
                 self.opened.setdefault(asked["trigger_id"], at)
                 return web.json_response({"ok": True, "view": {"id": "V0", "hash": "1.a"}})
+            case "views.publish":
+                self.bad += json.loads(given)["view"]["type"] != "home"
+                self.published.append(at)
+                return web.json_response({"ok": True, "view": {"id": "V1", "hash": "1.a"}})
             case _:
                 return web.json_response(
                     {"ok": True, "users": [], "channels": [], "ts": "1.1", "channel": "C0"}
@@ -84,22 +90,22 @@ def run(progress: Progress) -> Report:
         asyncio.run(stock.stock(url, file, TICKETS, 0, stock.FRIDAY, ACCOUNTS))
         stock.stage(url, StageClock(real_now(), stock.FRIDAY, 1.0))
         progress.say(f"modal: {A_SECOND} commands a second for {SECONDS} s")
-        asked = asyncio.run(_asked(url, file))
+        found = asyncio.run(_asked(url, file))
     total = A_SECOND * SECONDS
     rows = (
-        Row("until views.open, p50", asked.form(0.5) * 1e3, "ms"),
-        Row("until views.open, p99", asked.form(0.99) * 1e3, "ms"),
-        Row("until views.open, max", asked.forms[-1] * 1e3, "ms"),
-        Row("until the answer, p99", asked.answer(0.99) * 1e3, "ms"),
+        Row("until views.open, p50", found.form(0.5) * 1e3, "ms"),
+        Row("until views.open, p99", found.form(0.99) * 1e3, "ms"),
+        Row("until views.open, max", found.forms[-1] * 1e3, "ms"),
+        Row("until the answer, p99", found.answer(0.99) * 1e3, "ms"),
     )
     return Report(
         "modal",
         f"{A_SECOND} signed /support a second for {SECONDS} s, {TICKETS:,} tickets open",
         (Table("from the command", rows),),
         (
-            Gate("/support to views.open, p99", asked.form(0.99) * 1e3, LIFE * 1e3, unit="ms", at_most=True),
-            Gate("commands refused", asked.refused, 0, unit="", at_most=True),
-            Gate("commands without a form in time", total - len(asked.forms), 0, unit="", at_most=True),
+            Gate("/support to views.open, p99", found.form(0.99) * 1e3, LIFE * 1e3, unit="ms", at_most=True),
+            Gate("commands refused", found.refused, 0, unit="", at_most=True),
+            Gate("commands without a form in time", total - len(found.forms), 0, unit="", at_most=True),
         ),
         _NOTES,
     )
@@ -112,8 +118,17 @@ _NOTES = (
 
 
 async def _asked(url: str, file: Path) -> Asked:
-    slack = Slack()
-    app = web.Application()
+    numbers = count()
+    async with desk(url, file) as (slack, at):
+        await stream(at, numbers, WARM * A_SECOND, A_SECOND)
+        slack.opened.clear()
+        return await asked(slack, *await stream(at, numbers, SECONDS * A_SECOND, A_SECOND))
+
+
+@asynccontextmanager
+async def desk(url: str, file: Path) -> AsyncIterator[tuple[Slack, str]]:
+    """A Slack, and where the real desk takes its requests."""
+    slack, app = Slack(), web.Application()
     app.router.add_post("/api/{method}", slack.call)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
     await runner.setup()
@@ -121,28 +136,31 @@ async def _asked(url: str, file: Path) -> Asked:
     try:
         with serving(url, file, f"http://127.0.0.1:{runner.addresses[0][1]}/api/") as (process, address):
             await asyncio.to_thread(ready_at, address, process)
-            numbers, at = count(), f"{address}/slack/events"
-            await _stream(at, numbers, WARM * A_SECOND)
-            slack.opened.clear()
-            due, bursts = await _stream(at, numbers, SECONDS * A_SECOND)
-            give_up = time.perf_counter() + LIFE
-            while len(slack.opened) < len(due) and time.perf_counter() < give_up:
-                await asyncio.sleep(0.05)
+            yield slack, f"{address}/slack/events"
     finally:
         await runner.cleanup()
+
+
+async def asked(slack: Slack, due: dict[str, float], bursts: Sequence[Burst]) -> Asked:
+    """What became of the commands of a `stream`; waits for their forms."""
+    give_up = time.perf_counter() + LIFE
+    while len(slack.opened) < len(due) and time.perf_counter() < give_up:
+        await asyncio.sleep(0.05)
     forms = sorted(slack.opened[trigger] - at for trigger, at in due.items() if trigger in slack.opened)
     answers = sorted(seconds for each in bursts for seconds in each.took)
     refused = sum(each.refused for each in bursts) + slack.bad
     return Asked([each for each in forms if each <= LIFE], answers, refused)
 
 
-async def _stream(url: str, numbers: count[int], calls: int) -> tuple[dict[str, float], list[Burst]]:
-    """When each was due by its trigger, and what became of it."""
+async def stream(
+    url: str, numbers: count[int], calls: int, a_second: int
+) -> tuple[dict[str, float], list[Burst]]:
+    """So many commands; when each was due by its trigger, and what became of it."""
     begun, due = time.perf_counter(), dict[str, float]()
     tasks: list[asyncio.Task[Burst]] = []
     async with asyncio.timeout(PATIENCE):
         for nth in range(calls):
-            at = begun + nth / A_SECOND
+            at = begun + nth / a_second
             await asyncio.sleep(max(0.0, at - time.perf_counter()))
             trigger = f"{next(numbers)}.1.trigger"
             due[trigger] = at

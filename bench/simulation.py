@@ -7,17 +7,12 @@ time, because it all runs on one core and what else the machine does should not 
 
 from __future__ import annotations
 
-import logging
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import process_time
 
-import structlog
-
-from bench.measure import Progress
+from bench.measure import Progress, silence
 from bench.report import Gate, Report, Row, Table
 from bot.settings import DeskSettings, load_desk
 from tests.journeys.crashing import FILE
@@ -74,7 +69,7 @@ def run(progress: Progress) -> Report:
         Course("the same, store of dicts", QUIET, 60, in_sqlite=False),
         Course("50 tickets, one act each, SQLite", BUSY, 10),
     )
-    with tempfile.TemporaryDirectory() as folder, _silence():
+    with tempfile.TemporaryDirectory() as folder, silence():
         path = Path(folder) / "frontline.toml"
         path.write_text(FILE, encoding="utf-8")
         settings = load_desk(path)
@@ -99,14 +94,3 @@ def run(progress: Progress) -> Report:
         ),
         ("deliveries are messages and edits of cards; a call to the store or the platform is two steps",),
     )
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Thousands of faults would be thousands of lines."""
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    try:
-        yield
-    finally:
-        structlog.configure(**before)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from bot import words
@@ -44,9 +44,13 @@ from sla_core.policy import Mode, Policy
 from sla_core.ticket import Ticket, after, fold
 
 VIA_FORM = "form"
+CONVERSATION = timedelta(seconds=5)
+"""How long the cards wait for the next message of a conversation: each is edited once for all of them."""
 
 
-def redraw(ticket: Ticket, directory: Directory, stamp: str, priority: Priority) -> list[Message]:
+def redraw(
+    ticket: Ticket, directory: Directory, stamp: str, priority: Priority, delay: timedelta = timedelta(0)
+) -> list[Message]:
     """Both cards drawn anew. `stamp` tells this occasion from others."""
     channel = directory.channel_of(ticket)
     places = {Audience.CUSTOMER: channel, Audience.AGENTS: directory.triage_for(channel)}
@@ -59,6 +63,7 @@ def redraw(ticket: Ticket, directory: Directory, stamp: str, priority: Priority)
             priority=priority,
             edits=card_key(ticket.key, audience),
             purse=directory.purse_of(place) if priority is Priority.COUNTDOWN else "",
+            delay=delay,
         )
         for audience, place in places.items()
     ]
@@ -73,13 +78,25 @@ def tell(ticket: Ticket, events: Sequence[Event], policy: Policy, directory: Dir
         occasion = _Occasion(Voice(then, seq, policy, directory))
         messages += [*occasion.tell(event), *occasion.called_off(event), *occasion.answered_directs(event)]
     if events and not isinstance(events[0], Opened):
-        messages += redraw(ticket, directory, str(ticket.version), Priority.STATE)
+        delay = CONVERSATION if all(map(_is_conversation, events)) else timedelta(0)
+        messages += redraw(ticket, directory, str(ticket.version), Priority.STATE, delay)
     channel = directory.channel_of(ticket)
     # Triage and people are shared by all accounts.
     return [
         message if message.to == channel else replace(message, share=ticket.opened.account)
         for message in messages
     ]
+
+
+def _is_conversation(event: Event) -> bool:
+    """Whether it is a mere message of the thread: nobody waits to see it on the card."""
+    match event:
+        case Answered():
+            return event.kind is Kind.MESSAGE
+        case CustomerWrote():
+            return event.via != VIA_FORM
+        case _:
+            return isinstance(event, Corrected)
 
 
 @dataclass(frozen=True)
@@ -115,7 +132,7 @@ class _Occasion:
                     yield self.voice.triage(said)
                 else:
                     yield self.voice.triage(words.customer_wrote(key, event))
-                if self.voice.before.held and not self.ticket.held:
+                if self.ticket.holds and not self.ticket.held and self.voice.before.held:
                     yield from self.voice.both(words.resumed(key, event.by), what="resumed")
             case Corrected():
                 yield self.voice.triage(words.corrected(key, event))

@@ -66,6 +66,8 @@ class Message:
     """What a countdown is paid from together with others; empty: with all of its platform."""
     share: str = ""
     """Whose message it is, in a place that several accounts share: there they take turns."""
+    delay: timedelta = timedelta(0)
+    """How long it waits for a newer edit to replace it, which goes when the first of them would have."""
 
     @property
     def lane(self) -> str:
@@ -287,6 +289,11 @@ class Store(Protocol):
 
 MOST_AHEAD = timedelta(minutes=2)
 """Nothing in an outbox is held or put off for longer at a time."""
+CALLS_AT_ONCE = 512
+"""Connections that an adapter may keep to its platform: more than deliveries, pages and forms ever use.
+
+How many messages are under way at a time is the courier's business, and no form waits for a connection.
+"""
 LONGEST_SHUT = timedelta(minutes=10)
 """No bucket is shut for longer at a time; a platform that asks for more is asked again then."""
 

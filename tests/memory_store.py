@@ -26,6 +26,7 @@ from bot.ports import (
     Outgoing,
     Overtaken,
     Page,
+    Priority,
     Seen,
     Summary,
     Timer,
@@ -322,17 +323,24 @@ class MemoryStore(Pad):
     def say(self, message: Message, trace: str = "") -> None:
         """Let a message wait as if it had been decided."""
         state, turn = "waiting", self._turn(message)
+        said_at = self.clock.now() if self.clock is not None else None
+        not_before = said_at + message.delay if said_at and message.delay else None
         if message.edits is not None:
             older = list(self._waiting_edits(message.edits))
             for edit in older:
                 edit.state = "superseded"
             urgent = min([message.priority, *(edit.message.priority for edit in older)])
             turn = min([turn, *(edit.turn for edit in older)])
+            awaited = [edit.not_before for edit in older if edit.message.priority != Priority.COUNTDOWN]
+            if message.priority != Priority.COUNTDOWN:
+                awaited.append(not_before)
+            not_before = None if None in awaited else min(filter(None, awaited), default=None)
             if (target := self.outbox.get(message.edits)) and target.state == "refused":
                 state = "superseded"
             message = replace(message, priority=urgent)
-        said_at = self.clock.now() if self.clock is not None else None
-        said = Said(len(self.outbox), turn, message, state, trace=trace, said_at=said_at)
+        said = Said(
+            len(self.outbox), turn, message, state, not_before=not_before, trace=trace, said_at=said_at
+        )
         self.outbox[message.key] = said
 
     def _turn(self, message: Message) -> int:

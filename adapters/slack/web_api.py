@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from adapters.slack.reader import Identity
 from adapters.slack.scopes import FORM_METHODS, METHODS, SCOPES
 from bot.faults import OperatorFault
-from bot.ports import CannotEdit, Never, NotNow
+from bot.ports import CALLS_AT_ONCE, CannotEdit, Never, NotNow
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +100,11 @@ class WebApi:
     def connect(self) -> None:
         """Calls may be made from now on; whether the token is good is not asked."""
         limit = aiohttp.ClientTimeout(total=TIMEOUT)
-        self._session = aiohttp.ClientSession(timeout=limit, trust_env=not is_here(self.url))
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=CALLS_AT_ONCE),
+            timeout=limit,
+            trust_env=not is_here(self.url),
+        )
         self._client = client(self._token, self.url, self._session)
 
     async def close(self) -> None:

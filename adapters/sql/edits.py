@@ -23,7 +23,7 @@ _KNOWN = select(OutboxRow.key).where(col(OutboxRow.key).in_(bindparam("keys", ex
 _REFUSED = _KNOWN.where(col(OutboxRow.state) == State.REFUSED)
 WAITING_EDITS = (
     select(OutboxRow.id, OutboxRow.key, OutboxRow.priority, OutboxRow.turn)
-    .add_columns(col(OutboxRow.edits))
+    .add_columns(col(OutboxRow.edits), col(OutboxRow.not_before))
     .where(col(OutboxRow.edits).in_(bindparam("targets", expanding=True)), col(OutboxRow.state) == WAITING)
     .order_by(col(OutboxRow.id))
     .with_for_update()
@@ -63,7 +63,7 @@ def say(db: Connection, messages: Sequence[tuple[Message, str]], at: datetime) -
 def drop_edits(db: Connection, target: str, why: str) -> None:
     """Drops the waiting edits of a message: nobody needs to see them any more."""
     waiting = db.execute(WAITING_EDITS, {"targets": [target]})
-    _drop(db, [(key, priority) for _, key, priority, _, _ in waiting], why)
+    _drop(db, [(key, priority) for _, key, priority, *_ in waiting], why)
 
 
 def _newest_edits(db: Connection, rows: Sequence[Row], messages: dict[str, Message]) -> list[Row]:
@@ -123,6 +123,9 @@ def _take_turns(db: Connection, rows: Sequence[Row]) -> None:
 
 
 def _take_place(row: Row, older: Sequence[Row], message: Message) -> None:
+    # Nobody waits for a countdown.
+    awaited = [each for each in (row, *older) if each["priority"] != Priority.COUNTDOWN]
+    row["not_before"] = min((each["not_before"] or 0 for each in awaited), default=0) or None
     urgent = min(row["priority"], *(each["priority"] for each in older))
     row["priority"] = urgent
     row["lane"] = replace(message, priority=Priority(urgent)).lane
@@ -165,6 +168,7 @@ def _row(id: int, message: Message, trace: str, at: datetime) -> Row:
         "state": State.WAITING,
         "why": None,
         "attempts": 0,
+        "not_before": micros(at + message.delay) if message.delay else None,
         "created_at": micros(at),
         "trace": trace,
     }

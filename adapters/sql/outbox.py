@@ -1,26 +1,29 @@
 """Messages and their lanes: the verbs of bot.ports.Outbox, each a part of one transaction.
 
+The three verbs that every message needs take several messages at once, whose lanes share a transaction.
+
 On PostgreSQL `now` is the caller's clock. Replicas whose clocks differ by less than a lease still exclude
 each other: every claim has its own fence, and only the last to claim a lane can begin to send. Every verb
-locks its messages before its lane, so that no two wait for each other.
+locks its messages before its lanes, each in one order, so that no two wait for each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import uuid4
 
 import structlog
-from sqlalchemy import Connection, RowMapping, bindparam, or_
+from sqlalchemy import Connection, Executable, Row, RowMapping, bindparam, or_
 from sqlmodel import col, delete, select, update
 
 from adapters.sql import rate_limits
 from adapters.sql.codec import UnknownKind, Unreadable, recipient_of, say_of
 from adapters.sql.edits import TARGET_REFUSED, drop_edits
-from adapters.sql.engines.dialect import Insert, insert_into
+from adapters.sql.engines.dialect import Insert, array, each_of, insert_into
 from adapters.sql.tables import LaneRow, OutboxRow, State, instant, instant_or_none, micros
 from adapters.sql.waiting import CLAIM, LANES, NEXT_READY, TICKET_OF, in_force
 from bot.address import MessageRef, Place
@@ -28,20 +31,61 @@ from bot.ports import COUNTDOWNS, Cost, Message, Outgoing, Overtaken, Priority
 
 log = structlog.get_logger(__name__)
 
+Values = dict[str, Any]
+
 READ_AGAIN_AFTER = timedelta(minutes=1)
 """How long a message that cannot be read is left alone."""
 
 _IS_MESSAGE = col(OutboxRow.key) == bindparam("message")
-_HOLDS = col(LaneRow.fence) == bindparam("held_by")
-_MESSAGE = select(OutboxRow).where(_IS_MESSAGE).with_for_update()
-_HELD_LANE = select(LaneRow.lane, LaneRow.not_before, LaneRow.sending).where(_HOLDS).with_for_update()
+_HOLDS = (col(LaneRow.lane) == bindparam("of"), col(LaneRow.fence) == bindparam("held_by"))
+_MESSAGES = (
+    select(OutboxRow)
+    .where(col(OutboxRow.key).in_(select(each_of("keys").c.value)))
+    .order_by(col(OutboxRow.id))
+    .with_for_update()
+)
+_LANES = (
+    select(LaneRow.lane, LaneRow.fence, LaneRow.sending, LaneRow.not_before)
+    .where(col(LaneRow.lane).in_(select(each_of("lanes").c.value)))
+    .order_by(col(LaneRow.lane))
+    .with_for_update()
+)
 _UPDATE_MESSAGE = update(OutboxRow).where(_IS_MESSAGE)
 _UPDATE_ROW = update(OutboxRow).where(col(OutboxRow.id) == bindparam("row"))
 _DELETE_MESSAGE = delete(OutboxRow).where(_IS_MESSAGE)
-_UPDATE_LANE = update(LaneRow).where(_HOLDS)
+_UPDATE_LANE = update(LaneRow).where(*_HOLDS)
 """An update sets the columns that it is given values for."""
-_FREE_LANE = delete(LaneRow).where(_HOLDS)
-_FREE_LANE_OF = delete(LaneRow).where(col(LaneRow.sending) == bindparam("message"))
+_FREE_LANE = delete(LaneRow).where(*_HOLDS)
+_FREE_LANE_OF = delete(LaneRow).where(
+    col(LaneRow.lane) == bindparam("of"), col(LaneRow.sending) == bindparam("message")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claiming:
+    """Outbox.claim: what it is given."""
+
+    lane: str
+    now: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Outbox.begin: what it is given."""
+
+    outgoing: Outgoing
+    costs: Sequence[Cost]
+    now: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Outbox.sent: what it is given."""
+
+    key: str
+    ref: MessageRef
 
 
 @cache
@@ -58,7 +102,7 @@ def _hold(dialect: str) -> Any:
         index_elements=["lane"],
         set_={name: taken.excluded[name] for name in ("fence", "lease_until", "sending")},
         where=or_(until.is_(None), ~in_force(until)),
-    ).returning(col(LaneRow.lane))
+    ).execution_options(preserve_rowcount=True)
 
 
 def lanes(db: Connection, ready_at: datetime, limit: int) -> list[str]:
@@ -66,85 +110,128 @@ def lanes(db: Connection, ready_at: datetime, limit: int) -> list[str]:
     return [*db.execute(LANES, {"now": micros(ready_at), "most": limit}).scalars()]
 
 
-def claim(db: Connection, lane: str, now: datetime, until: datetime) -> Outgoing | None:
-    """Outbox.claim. Sets aside messages that this version cannot read: they do not hold up their lane."""
-    fence = uuid4().hex
-    while True:
-        row = db.execute(CLAIM, {"lane": lane, "now": micros(now)}).mappings().one_or_none()
-        if row is None:
-            return None
-        try:
-            claimed = _outgoing(row, fence)
-        except Exception as fault:
-            _set_aside(db, row, fault, now + READ_AGAIN_AFTER)
+def claim(db: Connection, claims: Sequence[Claiming]) -> list[Outgoing | None]:
+    """Outbox.claim of several lanes. Of two claims of one lane, the second finds it held.
+
+    Sets aside messages that this version cannot read: they do not hold up their lanes.
+    """
+    now = max(each.now for each in claims)
+    wanted, chosen = {each.lane for each in claims}, dict[str, Outgoing]()
+    while wanted:
+        given = {"lanes": array(wanted), "now": micros(now)}
+        wanted = set()
+        for row in db.execute(CLAIM, given).mappings().all():
+            try:
+                chosen[row["lane"]] = _outgoing(row, uuid4().hex)
+            except Exception as fault:
+                _set_aside(db, row, fault, now + READ_AGAIN_AFTER)
+                wanted.add(row["lane"])
+    until = {each.lane: each.until for each in reversed(claims)}
+    holds = [
+        {
+            "lane": lane,
+            "fence": chosen[lane].fence,
+            "now": micros(now),
+            "until": micros(until[lane]),
+            "message": chosen[lane].message.key,
+        }
+        for lane in sorted(chosen)
+    ]
+    if holds and db.execute(_hold(db.dialect.name), holds).rowcount != len(holds):
+        # Other processes were quicker with some of them.
+        fences = {held.fence for held in db.execute(_LANES, {"lanes": array(chosen)})}
+        chosen = {lane: outgoing for lane, outgoing in chosen.items() if outgoing.fence in fences}
+    return [chosen.pop(each.lane, None) for each in claims]
+
+
+def begin(db: Connection, beginnings: Sequence[Beginning]) -> list[datetime | Overtaken | None]:
+    """Outbox.begin of several messages. Returns the Overtaken that one raises."""
+    messages = _found(db, [each.outgoing.message.key for each in beginnings])
+    lanes = array(message["lane"] for message in messages.values())
+    held = {lane.fence: lane for lane in db.execute(_LANES, {"lanes": lanes})}
+    going = [each for each in beginnings if _may_go(each.outgoing, messages, held)]
+    waits = rate_limits.pay(db, [(each.costs, each.now) for each in going])
+    outcomes = {each.outgoing.fence: wait for each, wait in zip(going, waits, strict=True)}
+    tried, renewed = list[Values](), list[Values]()
+    for each in going:
+        key, fence = each.outgoing.message.key, each.outgoing.fence
+        if outcomes[fence] is not None:
             continue
-        given = {"lane": lane, "fence": fence, "now": micros(now), "until": micros(until)}
-        held = db.execute(_hold(db.dialect.name), given | {"message": row["key"]}).one_or_none()
-        return claimed if held else None
+        if messages[key]["tried_at"] is None:
+            tried.append({"message": key, "tried_at": micros(each.now)})
+        renewed.append({"of": held[fence].lane, "held_by": fence, "lease_until": micros(each.until)})
+    _execute(db, _UPDATE_MESSAGE, tried)
+    _execute(db, _UPDATE_LANE, renewed)
+    fences = [each.outgoing.fence for each in beginnings]
+    return [
+        outcomes[fence] if fence in outcomes else Overtaken(each.outgoing.message.key)
+        for fence, each in zip(fences, beginnings, strict=True)
+    ]
 
 
-def begin(
-    db: Connection, outgoing: Outgoing, costs: Sequence[Cost], now: datetime, until: datetime
-) -> datetime | None:
-    """Outbox.begin. Raises Overtaken."""
-    key = outgoing.message.key
-    message = db.execute(_MESSAGE, {"message": key}).mappings().one_or_none()
-    held = db.execute(_HELD_LANE, {"held_by": outgoing.fence}).one_or_none()
-    if held is None or held.sending != key or message is None or message["state"] != State.WAITING:
-        raise Overtaken(key)
-    if (enough := rate_limits.pay(db, costs, now)) is not None:
-        return enough
-    if message["tried_at"] is None:
-        db.execute(_UPDATE_MESSAGE, {"message": key, "tried_at": micros(now)})
-    db.execute(_UPDATE_LANE, {"held_by": outgoing.fence, "lease_until": micros(until)})
-    return None
-
-
-def sent(db: Connection, key: str, ref: MessageRef) -> None:
-    """Outbox.sent. Raises LookupError."""
-    message = _known(db, key)
-    where = {"ref_place": str(ref.place), "ref_direct": ref.place.direct, "ref_id": ref.id}
-    target = None
-    if message["edits"] is not None:
-        target = db.execute(_MESSAGE, {"message": message["edits"]}).mappings().one_or_none()
-    if (
-        target
-        and target["ref_place"]
-        and any(target[name] != where[name] for name in ("ref_place", "ref_id"))
-    ):
-        # Posted anew: from now on that one is edited, and the old one still leads to the ticket.
-        db.execute(_UPDATE_MESSAGE, {"message": message["edits"], **where})
-        where = {name: target[name] for name in where}
-    elif message["edits"] is not None and message["priority"] == Priority.COUNTDOWN:
-        db.execute(_DELETE_MESSAGE, {"message": key})
-    db.execute(_UPDATE_MESSAGE, {"message": key, "state": State.SENT, "why": None, **where})
-    db.execute(_FREE_LANE_OF, {"message": key})
+def sent(db: Connection, arrivals: Sequence[Arrival]) -> list[None]:
+    """Outbox.sent of several messages. Raises LookupError."""
+    messages = _known(db, [each.key for each in arrivals])
+    edited = [message["edits"] for message in messages.values() if message["edits"] is not None]
+    targets = _found(db, edited) if edited else {}
+    moved, done, deleted = list[Values](), list[Values](), list[Values]()
+    for each in arrivals:
+        message, ref = messages[each.key], each.ref
+        where = {"ref_place": str(ref.place), "ref_direct": ref.place.direct, "ref_id": ref.id}
+        target = targets.get(message["edits"])
+        if (
+            target
+            and target["ref_place"]
+            and any(target[name] != where[name] for name in ("ref_place", "ref_id"))
+        ):
+            # Posted anew: from now on that one is edited, and the old one still leads to the ticket.
+            moved.append({"message": message["edits"], **where})
+            where = {name: target[name] for name in where}
+        elif message["edits"] is not None and message["priority"] == Priority.COUNTDOWN:
+            deleted.append({"message": each.key})
+            continue
+        done.append({"message": each.key, "state": State.SENT, "why": None, **where})
+    _execute(db, _UPDATE_MESSAGE, moved)
+    _execute(db, _UPDATE_MESSAGE, done)
+    _execute(db, _DELETE_MESSAGE, deleted)
+    lanes = [{"of": messages[each.key]["lane"], "message": each.key} for each in arrivals]
+    db.execute(_FREE_LANE_OF, sorted(lanes, key=lambda lane: lane["of"]))
+    return [None] * len(arrivals)
 
 
 def put_off(db: Connection, outgoing: Outgoing, until: datetime, why: str, alone: bool, unsure: bool) -> None:
     """Outbox.put_off."""
-    message = db.execute(_MESSAGE, {"message": outgoing.message.key}).mappings().one_or_none()
-    held = db.execute(_HELD_LANE, {"held_by": outgoing.fence}).one_or_none()
+    key, fence = outgoing.message.key, outgoing.fence
+    message = _found(db, [key]).get(key)
+    held = next(
+        (
+            lane
+            for lane in db.execute(_LANES, {"lanes": array([outgoing.message.lane])})
+            if lane.fence == fence
+        ),
+        None,
+    )
     if held is None:
         return
     if message and message["state"] == State.WAITING:
         _put_off(db, message, micros(until) if alone else None, why, unsure)
     elif message and message["state"] == State.SUPERSEDED and message["priority"] == Priority.COUNTDOWN:
-        db.execute(_DELETE_MESSAGE, {"message": outgoing.message.key})
+        db.execute(_DELETE_MESSAGE, {"message": key})
     if alone and held.not_before is None:
-        db.execute(_FREE_LANE, {"held_by": outgoing.fence})
+        db.execute(_FREE_LANE, {"of": held.lane, "held_by": fence})
         return
-    free = {"held_by": outgoing.fence, "fence": None, "lease_until": None, "sending": None}
+    free = {"of": held.lane, "held_by": fence, "fence": None, "lease_until": None, "sending": None}
     parked = {"not_before": micros(until), "priority": int(outgoing.message.priority)}
     db.execute(_UPDATE_LANE, free if alone else free | parked)
 
 
 def refused(db: Connection, key: str, why: str) -> None:
     """Outbox.refused. Raises LookupError."""
-    if _known(db, key)["state"] != State.SENT:
+    message = _known(db, [key])[key]
+    if message["state"] != State.SENT:
         db.execute(_UPDATE_MESSAGE, {"message": key, "state": State.REFUSED, "why": why})
     drop_edits(db, key, TARGET_REFUSED)
-    db.execute(_FREE_LANE_OF, {"message": key})
+    db.execute(_FREE_LANE_OF, {"of": message["lane"], "message": key})
 
 
 def next_ready(db: Connection, after: datetime) -> datetime | None:
@@ -157,11 +244,31 @@ def ticket_of(db: Connection, message: MessageRef) -> str | None:
     return db.execute(TICKET_OF, {"place": str(message.place), "id": message.id}).scalar()
 
 
-def _known(db: Connection, key: str) -> RowMapping:
-    message = db.execute(_MESSAGE, {"message": key}).mappings().one_or_none()
-    if message is None:
-        raise LookupError(f'no message has the key "{key}"')
-    return message
+def _may_go(outgoing: Outgoing, messages: Mapping[str, RowMapping], held: Mapping[str, Row[Any]]) -> bool:
+    message, lane = messages.get(outgoing.message.key), held.get(outgoing.fence)
+    if message is None or lane is None:
+        return False
+    return bool(message["state"] == State.WAITING and lane.sending == message["key"])
+
+
+def _execute(db: Connection, statement: Executable, rows: Sequence[Values]) -> None:
+    """Nothing for no rows."""
+    if rows:
+        db.execute(statement, rows)
+
+
+def _found(db: Connection, keys: Iterable[str]) -> dict[str, RowMapping]:
+    """The messages with these keys, locked."""
+    return {row["key"]: row for row in db.execute(_MESSAGES, {"keys": array(keys)}).mappings()}
+
+
+def _known(db: Connection, keys: Sequence[str]) -> dict[str, RowMapping]:
+    """The same. Raises LookupError if one is missing."""
+    messages = _found(db, keys)
+    for key in keys:
+        if key not in messages:
+            raise LookupError(f'no message has the key "{key}"')
+    return messages
 
 
 def _set_aside(db: Connection, row: RowMapping, fault: Exception, until: datetime) -> None:

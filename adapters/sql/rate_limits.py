@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case
 from sqlmodel import col, select
 
-from adapters.sql.engines.dialect import Insert, insert_into, insert_new, upsert
+from adapters.sql.engines.dialect import Insert, array, each_of, insert_into, insert_new, upsert
 from adapters.sql.tables import MICROSECOND, BucketRow, instant, micros
 from bot.ports import LONGEST_SHUT, Cost
 
@@ -19,7 +19,7 @@ PAID_AHEAD = timedelta(minutes=1)
 
 _BUCKETS = (
     select(BucketRow.bucket, BucketRow.full_until, BucketRow.shut_until)
-    .where(col(BucketRow.bucket).in_(bindparam("buckets", expanding=True)))
+    .where(col(BucketRow.bucket).in_(select(each_of("buckets").c.value)))
     .order_by(col(BucketRow.bucket))
     .with_for_update(key_share=True)
 )
@@ -38,31 +38,44 @@ def _shut(dialect: str) -> Any:
     return row.on_conflict_do_update(index_elements=["bucket"], set_={"shut_until": later})
 
 
-def pay(db: Connection, costs: Sequence[Cost], now: datetime) -> datetime | None:
-    """Pays all of `costs` and returns None. If one cannot be paid, pays none and returns when all can."""
-    by_bucket = {cost.bucket: cost for cost in sorted(costs, key=lambda cost: cost.bucket)}
-    if not by_bucket:
-        return None
-    empty = [{"bucket": bucket, "full_until": 0, "shut_until": 0} for bucket in by_bucket]
+def pay(db: Connection, bills: Sequence[tuple[Sequence[Cost], datetime]]) -> list[datetime | None]:
+    """Pays bills in turn, each with its instant: all of its costs, or none. Returns when all can be paid.
+
+    None for a bill that was paid.
+    """
+    buckets = sorted({cost.bucket for costs, _ in bills for cost in costs})
+    if not buckets:
+        return [None] * len(bills)
+    empty = [{"bucket": bucket, "full_until": 0, "shut_until": 0} for bucket in buckets]
     # The rows are there before they are locked, in the order of their names: nobody waits in a circle.
     db.execute(insert_new(db.dialect.name, BucketRow), empty)
-    at = micros(now)
-    later, paid = [], []
-    for bucket, full_until, shut_until in db.execute(_BUCKETS, {"buckets": [*by_bucket]}):
-        cost = by_bucket[bucket]
-        every = cost.every // MICROSECOND
-        if shut_until > at + LONGEST_SHUT // MICROSECOND:
-            shut_until = 0
-        if not at <= full_until <= at + every * cost.burst + PAID_AHEAD // MICROSECOND:
-            full_until = at
-        enough = max(shut_until, full_until + every - every * cost.burst)
-        if enough > at:
-            later.append(enough)
-        paid.append({"bucket": bucket, "full_until": full_until + every, "shut_until": 0})
-    if later:
-        return instant(max(later))
-    db.execute(upsert(db.dialect.name, BucketRow, "full_until", "shut_until"), paid)
-    return None
+    found = {name: (full, shut) for name, full, shut in db.execute(_BUCKETS, {"buckets": array(buckets)})}
+    outcomes, paid = list[datetime | None](), dict[str, int]()
+    for costs, now in bills:
+        at, later, more = micros(now), list[int](), dict[str, int]()
+        for cost in costs:
+            full_until, enough = _enough(cost, *found[cost.bucket], at)
+            if enough > at:
+                later.append(enough)
+            more[cost.bucket] = full_until + cost.every // MICROSECOND
+        outcomes.append(instant(max(later)) if later else None)
+        if not later:
+            paid |= more
+            found |= {bucket: (full_until, 0) for bucket, full_until in more.items()}
+    if paid:
+        rows = [{"bucket": bucket, "full_until": paid[bucket], "shut_until": 0} for bucket in sorted(paid)]
+        db.execute(upsert(db.dialect.name, BucketRow, "full_until", "shut_until"), rows)
+    return outcomes
+
+
+def _enough(cost: Cost, full_until: int, shut_until: int, at: int) -> tuple[int, int]:
+    """Until when a bucket is used up at `at`, and from when there is enough for this cost."""
+    every = cost.every // MICROSECOND
+    if shut_until > at + LONGEST_SHUT // MICROSECOND:
+        shut_until = 0
+    if not at <= full_until <= at + every * cost.burst + PAID_AHEAD // MICROSECOND:
+        full_until = at
+    return full_until, max(shut_until, full_until + every - every * cost.burst)
 
 
 def shut(db: Connection, buckets: Collection[str], until: datetime) -> None:

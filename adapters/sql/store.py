@@ -29,6 +29,7 @@ from bot.ports import (
     Fired,
     Message,
     Outgoing,
+    Overtaken,
     Page,
     Seen,
     Timer,
@@ -120,15 +121,18 @@ class SqlStore:
         return await self.engine.read(lambda db: outbox.lanes(db, ready_at, limit))
 
     async def claim(self, lane: str, now: datetime, until: datetime) -> Outgoing | None:
-        return await self.engine.write(lambda db: outbox.claim(db, lane, now, until))
+        return await self.engine.share(outbox.claim, outbox.Claiming(lane, now, until))
 
     async def begin(
         self, outgoing: Outgoing, costs: Sequence[Cost], now: datetime, until: datetime
     ) -> datetime | None:
-        return await self.engine.write(lambda db: outbox.begin(db, outgoing, costs, now, until))
+        outcome = await self.engine.share(outbox.begin, outbox.Beginning(outgoing, costs, now, until))
+        if isinstance(outcome, Overtaken):
+            raise outcome
+        return outcome
 
     async def sent(self, key: str, ref: MessageRef) -> None:
-        await self.engine.write(lambda db: outbox.sent(db, key, ref))
+        await self.engine.share(outbox.sent, outbox.Arrival(key, ref))
 
     async def put_off(
         self, outgoing: Outgoing, until: datetime, why: str, *, alone: bool = False, unsure: bool = False

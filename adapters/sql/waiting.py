@@ -6,7 +6,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     ScalarSelect,
-    String,
     and_,
     bindparam,
     case,
@@ -18,6 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, aliased
 from sqlmodel import col, select
 
+from adapters.sql.engines.dialect import each_of
 from adapters.sql.tables import MICROSECOND, LaneRow, OutboxRow
 from bot.ports import MOST_AHEAD
 
@@ -77,7 +77,7 @@ def _next_of(lane: ColumnElement[str]) -> ScalarSelect[int | None]:
     )
 
 
-NEXT_OF = _next_of(bindparam("lane", type_=String))
+_wanted = each_of("lanes")
 CLAIM = (
     select(OutboxRow)
     .add_columns(
@@ -88,11 +88,12 @@ CLAIM = (
         col(_Target.ref_direct).label("edits_direct"),
         col(_Target.ref_id).label("edits_id"),
     )
+    .select_from(_wanted)
+    .join(OutboxRow, col(OutboxRow.id) == _next_of(_wanted.c.value).correlate(_wanted))
     .outerjoin(_Thread, col(_Thread.key) == col(OutboxRow.thread))
     .outerjoin(_Target, col(_Target.key) == col(OutboxRow.edits))
-    .where(col(OutboxRow.id) == NEXT_OF)
 )
-"""The message that `lane` sends next, with the posted messages that it answers or replaces."""
+"""The messages that `lanes` send next, with the posted messages that these answer or replace."""
 
 _Busy = select(func.min(OutboxRow.lane).label("lane")).where(col(OutboxRow.state) == WAITING)
 _busy = _Busy.cte("busy", recursive=True)

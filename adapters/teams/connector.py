@@ -15,14 +15,13 @@ from adapters.teams.cloud import Cloud, is_loopback
 from adapters.teams.credentials import Credentials
 from adapters.teams.errors import Denied, TeamsFault, refusal
 from adapters.teams.keys import Unreachable
-from bot.ports import Never, NotNow
+from bot.ports import CALLS_AT_ONCE, Never, NotNow
 
 log = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
 
 TIMEOUT = 15.0
-MOST_AT_ONCE = 100
 _PAGE = 500
 _MOST_PAGES = 200
 
@@ -38,7 +37,7 @@ class Connector:
     async def open(self) -> None:
         """Raises TeamsFault where the app's secret is not taken, or nobody answers."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=MOST_AT_ONCE),
+            connector=aiohttp.TCPConnector(limit=CALLS_AT_ONCE),
             timeout=aiohttp.ClientTimeout(total=TIMEOUT, connect=TIMEOUT / 3),
             trust_env=not self._cloud.is_here,
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bot.address import Actor, MessageRef
@@ -22,9 +24,11 @@ from tests.harness import (
     TRIAGE,
     DeskInMemory,
     done,
+    open_desk,
     person,
 )
-from tests.journeys.conftest import OpenDesk, a_desk
+from tests.journeys.conftest import FRIDAY_AFTERNOON, OpenDesk, a_desk
+from tests.memory_store import MemoryStore
 
 __all__ = ["a_desk"]
 
@@ -281,3 +285,23 @@ async def test_whoever_resolves_gets_no_message_about_it(a_desk: OpenDesk) -> No
 
     await desk.presses(ALICE, "Reopen", key)
     assert len(desk.direct(DANA)) == before + 1, "of what others do she hears"
+
+
+async def test_ten_quick_messages_edit_each_card_once(tmp_path: Path) -> None:
+    """Slack takes 50 edits a minute from a workspace; a conversation must not use them up."""
+    store = MemoryStore()
+    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
+    store.clock = desk.clock
+    key = await desk.submits(ALICE, "Nothing works", S1)
+    cards = [desk.card(key, audience) for audience in Audience]
+    for nth in range(10):
+        await desk.writes((ALICE, BOB)[nth % 2], f"Message {nth}", key)
+        await desk.fast_forward(seconds=0.4)
+    assert [card.edits for card in cards] == [0, 0]
+    await desk.fast_forward(seconds=1)
+    assert [card.edits for card in cards] == [1, 1]
+    await desk.writes(ALICE, "And now?", key)
+    await desk.presses(BOB, "Take it", key)
+    assert [card.edits for card in cards] == [2, 2], "Bob waits to see what he has done"
+    await desk.fast_forward(minutes=1)
+    assert [card.edits for card in cards] == [2, 2], "and the message is on the card already"

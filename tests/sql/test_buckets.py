@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 
+from bot.address import Place
 from bot.ports import Cost, Outbox
 from tests.sql.conftest import Twins
 from tests.sql.samples import ACME, NOON, TRIAGE, at, message, ref
@@ -131,3 +133,13 @@ async def test_paying_holds_the_lane(store: Kept) -> None:
     assert await store.begin(outgoing, (POSTS,), NOON, at(1)) is None
     assert await store.claim(str(ACME), at(0.5), at(1)) is None
     await store.sent("m1", ref("1"))
+
+
+async def test_many_that_pay_at_once_get_no_more_than_one_by_one(store: Kept) -> None:
+    """Their payments share a transaction."""
+    places = [Place("slack", f"C{nth}") for nth in range(8)]
+    await says(store, *(message(f"m/{place}", to=place) for place in places))
+    outgoing = [await claims(store, place) for place in places]
+    waits = await asyncio.gather(*(store.begin(each, (POSTS,), NOON, NOON + LEASE) for each in outgoing))
+    assert waits.count(None) == POSTS.burst
+    assert {wait for wait in waits if wait is not None} == {after(1)}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from adapters.sql.store import SqlStore
+from bot.clock import WallClock, real_now
 from bot.ports import Cost, Message, Overtaken, Priority
+from tests.memory_store import MemoryStore
 from tests.sql.samples import ACME, NOON, TRIAGE, at, message, ref
 from tests.sql.speaking import LEASE, Kept, begins, claims, delivers, heads, next_of, says
 from tests.sql.statements import run
@@ -188,3 +191,30 @@ async def test_no_card_starves(sqlite: SqlStore) -> None:
 async def test_no_card_of_five_thousand_starves(sqlite: SqlStore) -> None:
     """At 24 edits a minute it takes them three and a half hours; nobody waits longer than that."""
     await all_in_turn(sqlite, 5000)
+
+
+async def test_an_edit_with_a_delay_waits_for_newer_ones_and_they_go_in_its_time(store: Kept) -> None:
+    if isinstance(store, MemoryStore):
+        store.clock = WallClock()
+    await a_card(store)
+    delay, began = timedelta(seconds=30), real_now()
+    await says(store, replace(message("e1", edits="card"), delay=delay))
+    assert await next_of(store, began) == []
+    ready = await store.next_ready(began)
+    assert ready is not None
+    assert ready >= began + delay
+    await says(store, replace(message("e2", edits="card"), delay=delay * 2))
+    await says(store, message("countdown", priority=Priority.COUNTDOWN, edits="card"))
+    assert (await next_of(store, began), await store.next_ready(began)) == ([], ready)
+    assert await next_of(store, ready) == ["countdown"]
+
+
+async def test_an_edit_without_a_delay_does_not_wait_for_those_it_replaces(store: Kept) -> None:
+    if isinstance(store, MemoryStore):
+        store.clock = WallClock()
+    await a_card(store)
+    began, slow = real_now(), replace(message("e1", edits="card"), delay=timedelta(seconds=30))
+    await says(store, slow, message("e2", edits="card"))
+    assert await next_of(store, began) == ["e2"]
+    await says(store, replace(slow, key="e3"))
+    assert await next_of(store, began) == ["e3"], "somebody waits for what it replaces"

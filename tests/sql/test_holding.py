@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
+from bot.address import Place
 from bot.ports import Overtaken, Priority
 from tests.sql.conftest import Twins
 from tests.sql.samples import ACME, DANA, NOON, TRIAGE, at, message, ref
@@ -204,3 +206,30 @@ async def test_who_died_holding_a_lane_before_the_clock_was_set_back_holds_it_no
         await store.begin(held, (), at(5), at(6))
     assert await store.begin(taken, (), at(5), at(6)) is None
     await store.sent("m1", ref("1"))
+
+
+async def test_of_many_lanes_at_once_each_is_held_by_one(twins: Twins) -> None:
+    """Their claims share transactions, and so does all that follows."""
+    places = [Place("slack", f"C{nth}") for nth in range(20)]
+    await says(twins.one, *(message(f"m/{place}", to=place) for place in places))
+    claimed = await asyncio.gather(
+        *(store.claim(str(place), NOON, NOON + LEASE) for place in places for store in twins)
+    )
+    outgoing = [each for each in claimed if each is not None]
+    assert sorted(each.message.key for each in outgoing) == sorted(f"m/{place}" for place in places)
+    overtaken = [replace(each, fence="somebody else's") for each in outgoing[::2]]
+    begun = await asyncio.gather(
+        *(twins.one.begin(each, (), NOON, NOON + LEASE) for each in outgoing + overtaken),
+        return_exceptions=True,
+    )
+    assert begun[: len(outgoing)] == [None] * len(outgoing)
+    assert {type(each) for each in begun[len(outgoing) :]} == {Overtaken}
+    await asyncio.gather(*(twins.other.sent(each.message.key, ref("1")) for each in outgoing))
+    assert await twins.one.lanes(NOON, 50) == []
+    assert await twins.one.next_ready(NOON) is None
+
+
+async def test_a_lane_claimed_twice_at_once_is_held_once(store: Kept) -> None:
+    await says(store, message("m1"), message("m2"))
+    claimed = await asyncio.gather(*(store.claim(str(ACME), NOON, NOON + LEASE) for _ in range(5)))
+    assert [each.message.key for each in claimed if each is not None] == ["m1"]

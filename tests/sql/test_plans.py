@@ -34,7 +34,7 @@ ASKED: dict[str, tuple[Any, set[str]]] = {
 TABLES = "outbox|inbox|note|ticket|event"
 OURS = re.compile(r"\b(?:outbox|inbox|note|ticket)_[a-z_]+")
 VALUES = {
-    "lane": "'x'",
+    "lanes": "'[\"x\"]'",
     "of": "'x'",
     "owner": "'x'",
     "place": "'x'",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Sequence, func, select
+from sqlalchemy import Connection, Sequence, String, TableValuedAlias, bindparam, column, func, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import GenericFunction
 from sqlmodel import SQLModel
 
 from adapters.sql.tables import OutboxRow
@@ -14,6 +18,31 @@ from adapters.sql.tables import OutboxRow
 Insert = postgresql.Insert | sqlite.Insert
 _OUTBOX_IDS = Sequence("outbox_id_seq")
 _LAST_ID = select(func.max(OutboxRow.id))
+
+
+class _JsonEach(GenericFunction[str]):
+    """The elements of a JSON array of texts, a row each, in a column `value`."""
+
+    name = "json_each"
+    inherit_cache = True
+
+
+@compiles(_JsonEach, "postgresql")
+def _json_each(each: _JsonEach, compiler: Any, **options: Any) -> str:
+    return f"json_array_elements_text(CAST({compiler.process(each.clauses, **options)} AS JSON))"
+
+
+def each_of(name: str) -> TableValuedAlias:
+    """The texts of the parameter `name`, made by `array`, as rows with a column `value`.
+
+    The statement is the same for any number of texts, so that it is prepared once.
+    """
+    return _JsonEach(bindparam(name, type_=String)).table_valued(column("value", String), name=name)
+
+
+def array(texts: Iterable[str]) -> str:
+    """The value of a parameter of `each_of`. No text twice; in order."""
+    return json.dumps(sorted({*texts}))
 
 
 def insert_into(dialect: str, table: type[SQLModel]) -> Insert:

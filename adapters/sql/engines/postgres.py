@@ -100,8 +100,9 @@ class PostgresEngine:
         )
         event.listen(self._engine.sync_engine, "connect", _configure)
         self._running: set[asyncio.Task[Any]] = set()
-        self._waiting: list[_Work] = []
-        self._sharing: asyncio.Task[None] | None = None
+        self._waiting: dict[SharedJob[Any, Any], list[_Work]] = {}
+        """What waits for a shared job's next transaction."""
+        self._sharing: dict[SharedJob[Any, Any], asyncio.Task[None]] = {}
         self._closed = False
 
     async def write(
@@ -112,12 +113,12 @@ class PostgresEngine:
         return await asyncio.shield(self._run(self._write(job, committed, long)))
 
     async def share(self, job: SharedJob[A, T], item: A, committed: Callable[[T], None] | None = None) -> T:
-        """See Engine. What arrives while a transaction is open shares the next one."""
+        """See Engine. What arrives while a job's transaction is open shares the job's next one."""
         self._refuse_if_closed()
         work = _Work(job, item, committed, asyncio.get_running_loop().create_future())
-        self._waiting.append(work)
-        if self._sharing is None or self._sharing.done():
-            self._sharing = self._run(self._share())
+        self._waiting.setdefault(job, []).append(work)
+        if job not in self._sharing or self._sharing[job].done():
+            self._sharing[job] = self._run(self._share(job))
         return await asyncio.shield(work.future)
 
     async def read(self, query: Job[T]) -> T:
@@ -147,11 +148,11 @@ class PostgresEngine:
         task.add_done_callback(self._running.discard)
         return task
 
-    async def _share(self) -> None:
-        while self._waiting:
-            job = self._waiting[0].job
-            batch = [work for work in self._waiting if work.job == job][:MOST_IN_A_COMMIT]
-            self._waiting = [work for work in self._waiting if work not in batch]
+    async def _share(self, job: SharedJob[Any, Any]) -> None:
+        waiting = self._waiting[job]
+        while waiting:
+            batch = waiting[:MOST_IN_A_COMMIT]
+            del waiting[:MOST_IN_A_COMMIT]
             for work, outcome in zip(batch, await self._outcomes(batch), strict=True):
                 _report(work, outcome)
 
