@@ -23,16 +23,13 @@ KIND, KEY = "pager_test", "daily"
 DAY = timedelta(days=1)
 
 
-async def schedule(desk: Desk, at: time | None) -> None:
-    """Sets the timer for this time of day in UTC; None: cancels it.
+async def schedule(desk: Desk, at: time) -> None:
+    """Sets the timer for this time of day in UTC.
 
     It is due at once: if the newest test was missed, it is made up for; if it was sent, it is not sent again.
     """
-    if at is None:
-        await desk.store.cancel_timer(KIND, KEY)
-    else:
-        due = _newest(at, desk.clock.now())
-        await desk.store.set_timer(Timer(KIND, KEY, due, at.isoformat("minutes")))
+    due = _newest(at, desk.clock.now())
+    await desk.store.set_timer(Timer(KIND, KEY, due, at.isoformat("minutes")))
 
 
 def fired(desk: Desk, timer: Timer, now: datetime) -> Fired:
