@@ -17,7 +17,7 @@ from bot.auditor import Auditor, Counted
 from bot.bell import Bell
 from bot.clock import WallClock, real_now
 from bot.courier import Courier
-from bot.desk import moves, notices
+from bot.desk import interview, moves, notices
 from bot.desk.core import Desk
 from bot.desk.welcome import keep_help_posted
 from bot.housekeeping import Chore, Housekeeping
@@ -100,7 +100,7 @@ class Runtime:
         for name, loop in self._deliveries():
             tasks.append(asyncio.create_task(self._kept_up(name, loop)))
         if self.counted is not None:
-            auditor = Auditor(self.desk, self.counted, WallClock())
+            auditor = Auditor(self.desk, self.counted, WallClock(), self._courier.speak)
             tasks.append(asyncio.create_task(self._kept_up("auditor", auditor.run)))
         try:
             yield
@@ -129,8 +129,8 @@ class Runtime:
 
     async def _keep_help_posted(self, notebook: Notebook) -> timedelta:
         await notices.take_over(self.desk, notebook)
-        for line in await keep_help_posted(self.desk, notebook):
-            log.warning(line)
+        await interview.take_over(self.desk, notebook)
+        await keep_help_posted(self.desk, notebook)
         return HELP_EVERY
 
     def _deliveries(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:

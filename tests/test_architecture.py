@@ -44,6 +44,13 @@ WAITS = {
 }
 """How often each file sleeps, and why it may. All else is a durable timer (bot.ports.Timers)."""
 
+SPEAKERS = {
+    "bot/courier.py": {"post": 1, "update": 1},
+    "bot/auditor.py": {"post": 1},
+}
+"""Who calls a platform's verbs of speech. All else is said by the outbox; the auditor has none to say that
+the database is away."""
+
 WALL_CLOCKS = frozenset(
     {
         "datetime.date.today",
@@ -144,6 +151,18 @@ def waits(house: Path) -> dict[str, int]:
     return {place: count for place, count in found.items() if count}
 
 
+def speakers(house: Path) -> dict[str, dict[str, int]]:
+    """How often each file of the desk awaits something's `post` or `update`."""
+    found: dict[str, Counter[str]] = {}
+    for path in sources(house, ("bot",)):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            call = node.value if isinstance(node, ast.Await) else None
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+                if call.func.attr in ("post", "update"):
+                    found.setdefault(path.relative_to(house).as_posix(), Counter())[call.func.attr] += 1
+    return {place: dict(counts) for place, counts in found.items()}
+
+
 def roof_faults(house: Path) -> set[str]:
     return {
         f"{place}:{line} imports {name}"
@@ -218,6 +237,10 @@ def test_no_test_sleeps() -> None:
 
 def test_only_these_wait_all_else_is_a_timer() -> None:
     assert waits(HOUSE) == {place: count for place, (count, _) in WAITS.items()}
+
+
+def test_only_delivery_speaks_to_platforms() -> None:
+    assert speakers(HOUSE) == SPEAKERS
 
 
 def test_files_stay_short() -> None:
@@ -375,6 +398,15 @@ def test_a_sleep_in_a_test_is_found(tmp_path: Path, source: str) -> None:
 def test_a_loop_that_waits_by_itself_is_found(copy: Path, source: str) -> None:
     put(copy, "adapters/broken.py", source)
     assert waits(copy) == waits(HOUSE) | {"adapters/broken.py": 1}
+
+
+def test_who_speaks_past_the_outbox_is_found(copy: Path) -> None:
+    put(
+        copy,
+        "bot/desk/broken.py",
+        "async def f(desk):\n    return await desk.platforms['slack'].post(1, 2)\n",
+    )
+    assert speakers(copy) == SPEAKERS | {"bot/desk/broken.py": {"post": 1}}
 
 
 def test_a_long_file_is_found(copy: Path) -> None:
