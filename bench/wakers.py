@@ -52,7 +52,7 @@ async def _woken(url: str, file: Path, decide: Decision | None) -> None:
             while keys := await store.wake(made.clock.now(), AT_ONCE, (), decide or made.woken):
                 tell(at=time.time(), keys=keys)
             # As replicas do: what others have written rings no bell here.
-            soon = made.clock.now() + timedelta(seconds=TICK_EVERY)
+            soon = made.clock.now() + TICK_EVERY
             await made.clock.sleep_until(min(await store.next_wake() or soon, soon))
 
 

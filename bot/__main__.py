@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
         async def start(self) -> None: ...
         async def close(self) -> None: ...
+        async def learn(self) -> None: ...
         def examine(self, settings: DeskSettings) -> AsyncIterator[Finding]: ...
         def troubles(self) -> list[str]: ...
         def routes(self, dispatch: Dispatch) -> list[Route]: ...
@@ -127,7 +128,7 @@ async def _serve() -> int:
 
     from adapters.sql.store import connect
     from adapters.web.server import WebServer
-    from bot import memory, upkeep
+    from bot import memory
     from bot.cli.operate.serve import stop_signal
     from bot.environment import read_desk
     from bot.logs import configure_logs
@@ -144,7 +145,8 @@ async def _serve() -> int:
         connect(env.database_url) as store,
         _desk(env, settings, store) as (desk, connected, routes),
     ):
-        runtime = Runtime(desk, store, store, store, drill_at=env.drill_at)
+        learn = [each.learn for each in connected]
+        runtime = Runtime(desk, store, store, store, drill_at=env.drill_at, shelf=store, learn=learn)
         store.on_change = runtime.rung
 
         async def ready() -> list[str]:
@@ -154,7 +156,7 @@ async def _serve() -> int:
         await server.start()
         memory.settle()
         try:
-            async with _crew(env.database_url) as runtime.crew, runtime.running(), upkeep.going_on(store):
+            async with _crew(env.database_url) as runtime.crew, runtime.running():
                 await stop.wait()
                 log.info("stopping")
                 await server.stop()

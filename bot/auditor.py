@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -12,8 +12,9 @@ from typing import Protocol
 import structlog
 
 from bot import drill, metrics
+from bot.desk.alone import alone
 from bot.desk.core import Desk
-from bot.ports import Clock, Never, NotNow, Priority
+from bot.ports import Clock, Message, Never, NotNow, Priority
 from bot.views import Notice
 from sla_core.countdown import Tone
 
@@ -26,8 +27,10 @@ TOO_LATE = timedelta(seconds=30)
 TOO_OLD = timedelta(seconds=60)
 """For a message, but for countdowns, which yield to all others."""
 SAY_WITHIN = 5.0
+LIFE = timedelta(days=1)
+"""How long an alarm is worth saying."""
 TOPIC, ALARM = "auditor", "alarm"
-"""The note that agents know: what is down may be the platform they hear on, and replicas tell it once."""
+"""The note that agents were told; the keys of alarms begin with its topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class Auditor:
     desk: Desk
     store: Counted
     clock: Clock
+    speak: Callable[[str], Awaitable[object]]
+    """Delivers what waits in a lane: the loop that should may be what is broken."""
     _readings: deque[tuple[datetime, datetime]] = field(default_factory=deque)
     _alarmed_at: datetime | None = None
     _blind_since: datetime | None = None
@@ -87,15 +92,25 @@ class Auditor:
         elif not lines and self._alarmed_at is not None:
             since, self._alarmed_at = self._alarmed_at, None
             log.info("the desk has caught up", since=since.isoformat())
-        told = await self.desk.notebook.noted(TOPIC, ALARM)
-        if lines and not told:
-            if await self._tell("Frontline is behind: " + " ".join(lines), _ADVICE, Tone.ALARM):
-                await self.desk.notebook.note(TOPIC, ALARM, now.isoformat())
-        elif not lines and told:
-            await self.desk.notebook.forget(TOPIC, ALARM)
-            await self._tell("Frontline has caught up.", "Nothing due is left lying.", Tone.DONE)
+        if bool(lines) != bool(await self.desk.notebook.noted(TOPIC, ALARM)):
+            await self._tell_once(lines, now)
         await self._measure_drill()
         return lines
+
+    async def _tell_once(self, lines: list[str], now: datetime) -> None:
+        """Of several replicas one does."""
+        async with alone(self.desk.notebook, TOPIC) as is_ours:
+            told = await self.desk.notebook.noted(TOPIC, ALARM)
+            if not is_ours or bool(lines) == bool(told):
+                return
+            if lines:
+                words = "Frontline is behind: " + " ".join(lines)
+                await self._tell(now.isoformat(), words, _ADVICE, Tone.ALARM)
+                await self.desk.notebook.note(TOPIC, ALARM, now.isoformat())
+            else:
+                words = "Frontline has caught up."
+                await self._tell(f"{told}/over", words, "Nothing due is left lying.", Tone.DONE)
+                await self.desk.notebook.forget(TOPIC, ALARM)
 
     async def _measure_drill(self) -> None:
         try:
@@ -110,13 +125,15 @@ class Auditor:
             return []
         line = "Its database does not answer, so that nothing is decided or said."
         if not self._blind_told:
-            self._blind_told = await self._tell(f"Frontline is behind: {line}", _ADVICE, Tone.ALARM)
+            self._blind_told = await self._tell_at_once(f"Frontline is behind: {line} {_ADVICE}", Tone.ALARM)
         return [line]
 
     async def _seeing_again(self) -> None:
         told, self._blind_since, self._blind_told = self._blind_told, None, False
         if told:
-            await self._tell("Frontline's database answers again.", "What fell due is being told.", Tone.DONE)
+            words = "Frontline's database answers again."
+            now = self.clock.now().isoformat()
+            await self._tell(f"{now}/back", words, "What fell due is being told.", Tone.DONE)
 
     def _long_ago(self, now: datetime) -> datetime:
         """What the desk's clock showed TOO_LATE ago; a stage clock runs at a speed of its own."""
@@ -126,19 +143,30 @@ class Auditor:
         real, shown = self._readings[0]
         return shown if real <= now - TOO_LATE else shown - TOO_LATE
 
-    async def _tell(self, what: str, advice: str, tone: Tone) -> bool:
-        """Straight to the platform: what is stuck may be the way that messages go. Whether anybody heard."""
+    async def _tell(self, key: str, what: str, advice: str, tone: Tone) -> None:
+        """By the outbox, which tries again what does not arrive; delivered from here at once."""
+        say = Notice((f"{what} {advice}",), tone)
+        messages = [
+            Message(f"{TOPIC}/{triage}/{key}", None, triage, say, Priority.PAGE)
+            for triage in self.desk.triages()
+        ]
+        await self.desk.store.enqueue(messages)
+        for message in messages:
+            try:
+                await self.speak(message.lane)
+            except Exception:  # it is stored, and delivery may yet recover
+                log.exception("an alarm could not be delivered", lane=message.lane)
+
+    async def _tell_at_once(self, words: str, tone: Tone) -> bool:
+        """Straight to the platforms: without a database there is no outbox. Whether anybody heard."""
         heard = False
-        for chat in self.desk.directory.settings.chats.values():
-            platform = self.desk.platforms.get(chat.platform)
-            if platform is None or chat.triage is None:
-                continue
+        for triage in self.desk.triages():
             try:
                 async with asyncio.timeout(SAY_WITHIN):
-                    await platform.post(chat.triage, Notice((f"{what} {advice}",), tone), None)
+                    await self.desk.platforms[triage.platform].post(triage, Notice((words,), tone), None)
                 heard = True
             except (NotNow, Never, TimeoutError) as problem:
-                log.error("agents could not be told", platform=chat.platform, why=str(problem))
+                log.error("agents could not be told", platform=triage.platform, why=str(problem))
         return heard
 
 

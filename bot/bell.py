@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.ports import Clock
 
@@ -17,8 +17,15 @@ class Bell:
     def ring(self) -> None:
         self._rung.set()
 
-    async def wait(self, clock: Clock, until: datetime | None) -> None:
-        """Returns at the next ring, or at `until` if that is sooner."""
+    async def wait(self, clock: Clock, until: datetime | None, within: timedelta | None = None) -> None:
+        """Returns at the next ring, at `until` or after so much real time, whichever comes first."""
+        try:
+            async with asyncio.timeout(None if within is None else within.total_seconds()):
+                await self._wait(clock, until)
+        except TimeoutError:
+            return
+
+    async def _wait(self, clock: Clock, until: datetime | None) -> None:
         if self._rung.is_set() or (until is not None and until <= clock.now()):
             # Who never has to wait must still let others have their turn.
             await asyncio.sleep(0)

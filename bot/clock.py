@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from bot.ports import Clock
+
 LONGEST_SLEEP = timedelta(seconds=1)
 """Sleeps are cut so that a clock that was set is noticed."""
 
@@ -85,6 +87,11 @@ class LeapingClock:
                     await self._woken.wait()
             except TimeoutError:
                 continue
+
+
+def later(clock: Clock, length: timedelta) -> datetime:
+    """What a clock will show when so much real time has passed."""
+    return clock.now() + length * (clock.speed if isinstance(clock, StageClock) else 1.0)
 
 
 def parse_instant(text: str) -> datetime:

@@ -12,10 +12,9 @@ from random import Random
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from bot import drill, metrics
+from bot import metrics
 from bot.address import MessageRef, Place
 from bot.bell import Bell
-from bot.desk import notices
 from bot.desk.core import Desk
 from bot.ports import (
     COUNTDOWNS,
@@ -35,6 +34,7 @@ from bot.ports import (
     Priority,
 )
 from bot.rests import Rests
+from bot.unticketed import kind_of
 from bot.views import Audience, View
 
 log = structlog.get_logger(__name__)
@@ -171,8 +171,9 @@ class Courier:
         if platform is None:
             await self._give_up(outgoing, f"{message.to.platform} is not connected")
             return
-        if drill.is_over(outgoing, self.clock.now()):
-            await self._give_up(outgoing, "a newer test of the pager takes its place")
+        kind = kind_of(message)
+        if kind.is_over(outgoing, self.clock.now()):
+            await self._give_up(outgoing, "it is too late to say it")
             return
         try:
             ref = await self._said(platform, outgoing)
@@ -210,8 +211,7 @@ class Courier:
                 late = (self.clock.now() - outgoing.said_at).total_seconds()
                 metrics.delivery_late.labels(message.to.platform, message.priority.name.lower()).observe(late)
             await self.outbox.sent(message.key, ref)
-            if drill.is_drill(message):
-                await drill.arrived(self.desk, outgoing, self.clock.now())
+            await kind.arrived(self.desk, outgoing, self.clock.now())
 
     async def _said(self, platform: ChatPlatform, outgoing: Outgoing) -> MessageRef:
         """Raises Overtaken, _Unpaid, NotNow, Never."""
@@ -257,20 +257,17 @@ class Courier:
     async def _give_up(self, outgoing: Outgoing, why: str) -> None:
         """The effect is taken back before the message is: a crash in between repeats both, harmlessly."""
         message = outgoing.message
+        kind = kind_of(message)
         self.bugs.pop(message.key, None)
-        if (
-            _must_arrive(message)
-            or notices.must_arrive(self.desk, message)
-            or drill.is_wanted(self.desk, outgoing, self.clock.now())
-        ):
+        if _must_arrive(message) or kind.must_arrive(self.desk, outgoing, self.clock.now()):
             log.error("agents cannot be reached in triage; is the bot in the channel?", why=why)
             await self.outbox.put_off(outgoing, self.clock.now() + MEND_WITHIN, why, alone=True)
             return
         _count(message, "refused")
         log.error("refused for good", message=message.key, to=str(message.to), why=why)
         try:
-            if not drill.is_drill(message):
-                await self.desk.undeliverable(message, why)
+            await self.desk.undeliverable(message, why)
+            await kind.refused(self.desk, message, why)
         except Exception:  # what cannot be told must still not be tried for ever
             log.exception("a refusal could not be told", message=message.key)
         await self.outbox.refused(message.key, why)
@@ -347,6 +344,8 @@ async def _spoken(platform: ChatPlatform, outgoing: Outgoing, view: View) -> Mes
             await platform.update(outgoing.edits, view)
             return outgoing.edits
         except CannotEdit as gone:
+            if not kind_of(message).posted_anew:
+                raise
             log.warning("posted anew instead of edited", message=message.key, why=str(gone))
             if found := await _found(platform, outgoing):
                 return found

@@ -63,8 +63,7 @@ class Directory:
 
     def account_of(self, place: Place) -> Account | None:
         """Whose channel this is, or was before it moved."""
-        addresses = (place, *self.formerly(place), self.now_at(place))
-        found = (self._by_channel.get((at.platform, at.id)) for at in addresses)
+        found = (self._by_channel.get((at.platform, at.id)) for at in self.addresses(place))
         return next((account for account in found if account), None)
 
     def channels_of(self, account: Account) -> list[Place]:
@@ -97,6 +96,10 @@ class Directory:
         """The addresses that a channel had before, latest first."""
         before = [old for old, new in self._moved.items() if new == place]
         return [*before, *(older for old in before for older in self.formerly(old))]
+
+    def addresses(self, place: Place) -> tuple[Place, ...]:
+        """Each address that the channel has or had: its messages keep their ids when it moves."""
+        return (place, *self.formerly(place), self.now_at(place))
 
     def purse_of(self, place: Place) -> str:
         """What countdowns there are paid from; empty where their platform lets everything through."""

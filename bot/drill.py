@@ -8,7 +8,6 @@ from datetime import datetime, time, timedelta
 import structlog
 
 from bot import metrics
-from bot.address import Place
 from bot.clock import parse_instant
 from bot.desk.core import Desk
 from bot.ports import Fired, Message, Notebook, Outgoing, Priority, Timer
@@ -23,16 +22,13 @@ KIND, KEY = "pager_test", "daily"
 DAY = timedelta(days=1)
 
 
-async def schedule(desk: Desk, at: time | None) -> None:
-    """Sets the timer for this time of day in UTC; None: cancels it.
+async def schedule(desk: Desk, at: time) -> None:
+    """Sets the timer for this time of day in UTC.
 
     It is due at once: if the newest test was missed, it is made up for; if it was sent, it is not sent again.
     """
-    if at is None:
-        await desk.store.cancel_timer(KIND, KEY)
-    else:
-        due = _newest(at, desk.clock.now())
-        await desk.store.set_timer(Timer(KIND, KEY, due, at.isoformat("minutes")))
+    due = _newest(at, desk.clock.now())
+    await desk.store.set_timer(Timer(KIND, KEY, due, at.isoformat("minutes")))
 
 
 def fired(desk: Desk, timer: Timer, now: datetime) -> Fired:
@@ -41,7 +37,7 @@ def fired(desk: Desk, timer: Timer, now: datetime) -> Fired:
     say = Notice((f"Test of the pager, {due:%H:%M} UTC: nothing to do.",))
     messages = tuple(
         Message(f"{TOPIC}/{triage}/{due:%Y-%m-%d}", None, triage, say, Priority.PAGE)
-        for triage in _triages(desk)
+        for triage in desk.triages()
     )
     return Fired(messages, due + DAY, timer.payload)
 
@@ -50,32 +46,6 @@ def _newest(at: time, now: datetime) -> datetime:
     """The last time that it was this time of day."""
     due = datetime.combine(now.date(), at, now.tzinfo)
     return due if due <= now else due - DAY
-
-
-def _triages(desk: Desk) -> list[Place]:
-    """Where agents are told."""
-    chats = desk.directory.settings.chats.values()
-    return [
-        desk.directory.now_at(chat.triage)
-        for chat in chats
-        if chat.triage and chat.platform in desk.platforms
-    ]
-
-
-def is_drill(message: Message) -> bool:
-    return message.key.startswith(f"{TOPIC}/")
-
-
-def is_over(outgoing: Outgoing, now: datetime) -> bool:
-    """A test that could not be delivered within a day: there is a newer one, and one is enough."""
-    said_at = outgoing.said_at
-    return is_drill(outgoing.message) and said_at is not None and now - said_at >= DAY
-
-
-def is_wanted(desk: Desk, outgoing: Outgoing, now: datetime) -> bool:
-    """A test that agents still wait for: it is tried until it arrives, as else it would fail unseen."""
-    message = outgoing.message
-    return is_drill(message) and message.to in _triages(desk) and not is_over(outgoing, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +59,7 @@ class Arrival:
 
 
 async def arrived(desk: Desk, outgoing: Outgoing, now: datetime) -> None:
-    """The platform has taken this one. That it cannot be noted is no reason to send it again."""
+    """The platform has taken this test. That it cannot be noted is no reason to send it again."""
     to = str(outgoing.message.to)
     took = max(0.0, (now - (outgoing.said_at or now)).total_seconds())
     try:
@@ -113,7 +83,7 @@ async def arrivals(notebook: Notebook) -> list[Arrival]:
 
 async def measure(desk: Desk) -> None:
     """Of several triages, the one that is worst off."""
-    triages = {str(triage) for triage in _triages(desk)}
+    triages = {str(triage) for triage in desk.triages()}
     known = [arrival for arrival in await arrivals(desk.notebook) if arrival.triage in triages]
     if known and len(known) == len(triages):
         metrics.drilled_at.set(min(arrival.at for arrival in known).timestamp())

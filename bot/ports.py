@@ -46,6 +46,11 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class StandingHelp:
+    """`Get help` as it stands in a customer channel, drawn when it is sent."""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One thing to say, kept until the platform has taken it or refused it for good."""
 
@@ -54,7 +59,7 @@ class Message:
     ticket: str | None
     """The ticket that it belongs to, if it belongs to one."""
     to: Place | UserRef
-    say: Card | Notice
+    say: Card | Notice | StandingHelp
     priority: Priority
     thread: str | None = None
     """The key of the message in whose thread this goes."""
@@ -329,6 +334,15 @@ class Outbox(Protocol):
 
     async def enqueue(self, messages: Sequence[Message]) -> None:
         """Stores messages that come with no change of a ticket. A known key is the same message."""
+
+    async def adopt(self, message: Message, ref: MessageRef) -> None:
+        """Stores a message as sent that stands there already. Others may edit it, or go in its thread.
+
+        An earlier version posted it, or a person. A known key is left as it is.
+        """
+
+    async def key_of(self, message: MessageRef) -> str | None:
+        """The key of the message that was posted there."""
 
     async def lanes(self, ready_at: datetime, limit: int) -> list[str]:
         """Lanes with something to say that nobody holds and that may speak by then, most urgent first."""

@@ -1,8 +1,9 @@
-"""Keeps a desk running: wakes tickets, delivers messages, re-reads user groups, until it is told to stop."""
+"""Keeps a desk running: wakes tickets, fires timers, delivers messages, until it is told to stop."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,25 +12,32 @@ from functools import partial
 
 import structlog
 
-from bot import drill, ticker
+from bot import drill, ticker, upkeep
 from bot.auditor import Auditor, Counted
 from bot.bell import Bell
 from bot.clock import WallClock, real_now
 from bot.courier import Courier
-from bot.desk import notices
+from bot.desk import interview, moves, notices
 from bot.desk.core import Desk
 from bot.desk.welcome import keep_help_posted
+from bot.housekeeping import Chore, Housekeeping
 from bot.ports import Notebook, Outbox
 from bot.sweeper import Crew, Sweeper
+from bot.upkeep import Shelf, Upkeep
 
 log = structlog.get_logger(__name__)
 
-GROUPS_EVERY = 300
-"""Seconds between readings of the user groups that `agents` names."""
+LEARN_EVERY = 60.0
+"""Seconds between looks at what this process only remembers, and another one may have changed."""
+GROUPS_EVERY = 5
+"""Looks from one reading of the user groups that `agents` names to the next."""
+HELP_EVERY = timedelta(minutes=5)
+HELP = "get_help"
+"""The kind of the timer that has `Get help` looked after."""
 TICKS_WITHIN = timedelta(seconds=5)
 """How long what is due may lie before we are not ready."""
-TICK_EVERY = 1.0
-"""Seconds between ticks at the latest, where another replica may have decided something meanwhile."""
+TICK_EVERY = timedelta(seconds=1)
+"""Between ticks at the latest, where another replica may have decided something meanwhile."""
 RESTART_AFTER = 1.0
 """Seconds before a loop that failed is started again."""
 CANCEL_AGAIN_AFTER = 5.0
@@ -49,7 +57,11 @@ class Runtime:
     crew: Crew | None = None
     """With whom the work is shared; without one it is all ours."""
     drill_at: time | None = None
-    """When the pager is tested, in UTC; without one it is not."""
+    """When the pager is tested, in UTC; without one that is left to other replicas."""
+    shelf: Shelf | None = None
+    """What old rows are deleted from; without one they are not."""
+    learn: Sequence[Callable[[], Awaitable[None]]] = ()
+    """What platforms read again of what another process may have changed."""
     _ticking: Bell = field(default_factory=Bell)
     _sending: Bell = field(default_factory=Bell)
     _failing: set[str] = field(default_factory=set)
@@ -83,12 +95,12 @@ class Runtime:
         """The loops run inside; they are ended at a point where nothing is half done."""
         tasks = [
             asyncio.create_task(self._kept_up("ticker", self._tick)),
-            asyncio.create_task(self._kept_up("caretaker", self._take_care)),
+            asyncio.create_task(self._kept_up("learner", self._keep_learning)),
         ]
         for name, loop in self._deliveries():
             tasks.append(asyncio.create_task(self._kept_up(name, loop)))
         if self.counted is not None:
-            auditor = Auditor(self.desk, self.counted, WallClock())
+            auditor = Auditor(self.desk, self.counted, WallClock(), self._courier.speak)
             tasks.append(asyncio.create_task(self._kept_up("auditor", auditor.run)))
         try:
             yield
@@ -96,9 +108,30 @@ class Runtime:
             await _ended(tasks)
 
     async def _tick(self) -> None:
-        await drill.schedule(self.desk, self.drill_at)
-        handlers = {drill.KIND: partial(drill.fired, self.desk)}
-        await ticker.run(self.desk, self._ticking, self._ticked, handlers)
+        housekeeping = Housekeeping(self.desk, self._chores())
+        handlers = housekeeping.handlers
+        if self.drill_at is not None:
+            await drill.schedule(self.desk, self.drill_at)
+            handlers[drill.KIND] = partial(drill.fired, self.desk)
+        poll = TICK_EVERY if self.crew is not None else None
+        async with housekeeping.running():
+            await ticker.run(
+                self.desk, self._ticking, self._ticked, handlers, fired=housekeeping.begin, poll=poll
+            )
+
+    def _chores(self) -> dict[str, Chore]:
+        chores: dict[str, Chore] = {}
+        if self.notebook is not None:
+            chores[HELP] = partial(self._keep_help_posted, self.notebook)
+        if self.shelf is not None:
+            chores[upkeep.KIND] = Upkeep(self.shelf, WallClock()).do
+        return chores
+
+    async def _keep_help_posted(self, notebook: Notebook) -> timedelta:
+        await notices.take_over(self.desk, notebook)
+        await interview.take_over(self.desk, notebook)
+        await keep_help_posted(self.desk, notebook)
+        return HELP_EVERY
 
     def _deliveries(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         if self.crew is None:
@@ -108,13 +141,6 @@ class Runtime:
         sweeper = Sweeper(crew, self._courier, self.outbox, WallClock(), self._sending)
         yield "sweeper", sweeper.run
         yield "crew", lambda: crew.run(sweeper.speak)
-        yield "metronome", self._keep_time
-
-    async def _keep_time(self) -> None:
-        """What other replicas commit does not ring our bell."""
-        while True:
-            await asyncio.sleep(TICK_EVERY)
-            self._ticking.ring()
 
     async def _kept_up(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -126,17 +152,22 @@ class Runtime:
                 log.exception("a loop failed and is started again", loop=name)
                 await asyncio.sleep(RESTART_AFTER)
 
-    async def _take_care(self) -> None:
-        """What is looked after now and then: the standing messages, the user groups."""
-        if self.notebook is not None:
-            await notices.take_over(self.desk, self.notebook)
-        while True:
-            if self.notebook is not None:
-                for line in await keep_help_posted(self.desk, self.notebook):
+    async def _keep_learning(self) -> None:
+        """A loop of its own, for each process has to learn it: addresses, installations, user groups."""
+        for look in itertools.count(1):
+            await asyncio.sleep(LEARN_EVERY)
+            for learn in (self._learn_addresses, *self.learn):
+                try:
+                    await learn()
+                except Exception:  # the desk goes on with what it knows
+                    log.exception("what another process may have changed could not be read")
+            if look % GROUPS_EVERY == 0:
+                for line in await self.desk.directory.refresh(self.desk.platforms):
                     log.warning(line)
-            await asyncio.sleep(GROUPS_EVERY)
-            for line in await self.desk.directory.refresh(self.desk.platforms):
-                log.warning(line)
+
+    async def _learn_addresses(self) -> None:
+        if self.notebook is not None:
+            await moves.recall(self.desk, self.notebook)
 
 
 async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -30,6 +30,9 @@ Handler = Callable[[Timer, datetime], Fired]
 NO_HANDLERS: Mapping[str, Handler] = MappingProxyType({})
 
 
+def _nothing(*_: str) -> None: ...
+
+
 async def tick(desk: Desk, ticked: Callable[[], None] = lambda: None, but: Collection[str] = ()) -> list[str]:
     """Wake every ticket that is due by now, but for those; the keys of those that could not be woken.
 
@@ -57,27 +60,34 @@ async def tick(desk: Desk, ticked: Callable[[], None] = lambda: None, but: Colle
     return failed
 
 
-async def fire(desk: Desk, handlers: Mapping[str, Handler], but: Collection[str] = ()) -> set[str]:
+async def fire(
+    desk: Desk,
+    handlers: Mapping[str, Handler],
+    but: Collection[str] = (),
+    fired: Callable[[str], None] = _nothing,
+) -> set[str]:
     """Fires every timer that is due by now, but for those of these kinds.
 
-    Returns the kinds of those that stay due: their handler failed, or there is none.
+    `fired` is called with each kind once what its handler made is stored. Returns the kinds of those that
+    stay due: their handler failed, or there is none.
     """
     now = desk.clock.now()
     stay_due: set[str] = set()
 
-    def fired(timer: Timer) -> Fired:
+    def decide(timer: Timer) -> Fired:
         handler = handlers.get(timer.kind)
         try:
             if handler is not None:
                 return handler(timer, now)
-            log.warning("a newer version set this timer, and it is left to it", kind=timer.kind)
+            log.warning("this timer is left to another replica", kind=timer.kind)
         except Exception:  # one kind must not hold up the others
             log.exception("a timer failed", kind=timer.kind, key=timer.key)
         stay_due.add(timer.kind)
         return Fired(again_at=timer.due_at, payload=timer.payload)
 
-    while await desk.store.fire(now, AT_ONCE, {*but, *stay_due}, fired):
-        continue
+    while kinds := await desk.store.fire(now, AT_ONCE, {*but, *stay_due}, decide):
+        for kind in {*kinds} - stay_due:
+            fired(kind)
     return stay_due
 
 
@@ -86,10 +96,14 @@ async def run(
     bell: Bell,
     ticked: Callable[[], None] = lambda: None,
     handlers: Mapping[str, Handler] = NO_HANDLERS,
+    *,
+    fired: Callable[[str], None] = _nothing,
+    poll: timedelta | None = None,
 ) -> None:
     """Tick and fire for ever: whenever the first is due, and when the bell says that this may have changed.
 
-    `handlers` are by the kind of their timers.
+    `handlers` are by the kind of their timers; see `fire`. What another replica decides does not ring our
+    bell: with `poll` we look after so much real time at the latest.
     """
     put_off: dict[str, datetime] = {}
     kinds_put_off: dict[str, datetime] = {}
@@ -100,7 +114,7 @@ async def run(
         but = {*kinds_put_off, *strange}
         timer = await desk.store.next_timer(but)
         if timer is not None and timer <= desk.clock.now():
-            stay_due = await fire(desk, handlers, but)
+            stay_due = await fire(desk, handlers, but, fired)
             strange |= stay_due - handlers.keys()
             kinds_put_off |= dict.fromkeys(stay_due & handlers.keys(), now + RETRY_AFTER)
         wake = await desk.store.next_wake()
@@ -114,7 +128,7 @@ async def run(
             await bell.wait(_REAL, _REAL.now() + LOOK_AFTER)
             continue
         due = (await desk.store.next_wake(), await desk.store.next_timer(strange))
-        await bell.wait(desk.clock, min((at for at in due if at is not None), default=None))
+        await bell.wait(desk.clock, min((at for at in due if at is not None), default=None), poll)
 
 
 def _still(put_off: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:

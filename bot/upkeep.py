@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Protocol
 
 import structlog
 
-from bot.clock import WallClock
 from bot.ports import Clock
 
 log = structlog.get_logger(__name__)
 
 EVERY = timedelta(hours=1)
+KIND = "upkeep"
+"""Of its timer."""
 AT_A_TIME = 100
 BREATH = timedelta(milliseconds=100)
 """Between two handfuls: whoever writes goes first."""
@@ -58,40 +55,18 @@ class Upkeep:
     shelf: Shelf
     clock: Clock
 
-    async def run(self) -> None:
-        """For ever; what fails is tried again in the next hour."""
-        while True:
-            try:
-                await self.look()
-            except Exception:  # nobody's ticket hangs on it
-                log.exception("what is old could not be let go; it is tried again in an hour")
-            await self.clock.sleep_until(self.clock.now() + EVERY)
+    async def do(self) -> timedelta:
+        """Deletes one batch of what is old. Returns after how long there is more to do."""
+        return BREATH if await self.look() else EVERY
 
     async def look(self) -> int:
-        """Delete all that is old; how much that was."""
+        """Deletes at most `AT_A_TIME` of each; how many rows were deleted, or given an end."""
         now = self.clock.now()
-        acts = await self._handfuls(partial(self.shelf.forget_acts, now - ACTS, AT_A_TIME))
+        acts = await self.shelf.forget_acts(now - ACTS, AT_A_TIME)
+        ended = 0
         for topic, life in ENDLESS.items():
-            await self._handfuls(partial(self.shelf.let_expire, topic, now + life, AT_A_TIME))
-        expired = await self._handfuls(partial(self.shelf.forget_expired, now, AT_A_TIME))
+            ended += await self.shelf.let_expire(topic, now + life, AT_A_TIME)
+        expired = await self.shelf.forget_expired(now, AT_A_TIME)
         if acts or expired:
             log.info("upkeep", acts=acts, expired=expired)
-        return acts + expired
-
-    async def _handfuls(self, forget: Callable[[], Awaitable[int]]) -> int:
-        total = 0
-        while (touched := await forget()) > 0:
-            total += touched
-            await self.clock.sleep_until(self.clock.now() + BREATH)
-        return total
-
-
-@asynccontextmanager
-async def going_on(shelf: Shelf) -> AsyncIterator[None]:
-    """Upkeep while something is inside."""
-    keeping = asyncio.create_task(Upkeep(shelf, WallClock()).run())
-    try:
-        yield
-    finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
+        return acts + ended + expired

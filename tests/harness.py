@@ -24,7 +24,7 @@ from bot.directory import Directory
 from bot.exchange import Answer, Ask, Command, Done, Inbound, Posted, Press, Show, Submission
 from bot.forms import Form
 from bot.pad import Pad
-from bot.ports import ChatPlatform, Cost, Outbox, Priority, Records
+from bot.ports import CannotEdit, ChatPlatform, Cost, Outbox, Priority, Records
 from bot.settings import load_desk
 from bot.ticker import tick
 from bot.views import (
@@ -122,6 +122,7 @@ class FakeChat:
     in_channels: dict[str, frozenset[Place]] = field(default_factory=dict)
     groups: dict[str, frozenset[UserRef]] = field(default_factory=dict)
     prices: Sequence[Cost] = ()
+    ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     tells: bool = True
     """Whether it can be asked for what was posted under a key."""
 
@@ -132,7 +133,7 @@ class FakeChat:
             raise self.failures.pop(0)
         assert to.platform == self.name, f"{to} is not on {self.name}"
         place = to if isinstance(to, Place) else Place(to.platform, f"D{to.id[1:]}", True)
-        ref = MessageRef(place, str(len(self.said) + 1))
+        ref = MessageRef(place, str(next(self.ids)))
         self.said.append(Said(ref, to, view, thread, key=key))
         if self.lost:
             raise self.lost.pop(0)
@@ -141,7 +142,9 @@ class FakeChat:
     async def update(self, message: MessageRef, view: View) -> None:
         if self.failures:
             raise self.failures.pop(0)
-        found = next(said for said in self.said if said.ref == message)
+        found = next((said for said in self.said if said.ref == message), None)
+        if found is None:
+            raise CannotEdit("message_not_found")
         found.view = view
         found.edits += 1
         if self.lost:

@@ -320,6 +320,19 @@ class MemoryStore(Pad):
                 self.say(message, trace_id(message.key))
         self._changed()
 
+    async def adopt(self, message: Message, ref: MessageRef) -> None:
+        if message.key not in self.outbox:
+            self.say(message, trace_id(message.key))
+            await self.sent(message.key, ref)
+        self._changed()
+
+    async def key_of(self, message: MessageRef) -> str | None:
+        for key, said in self.outbox.items():
+            where = (str(said.ref.place), said.ref.id) if said.ref else None
+            if where == (str(message.place), message.id) and said.message.edits is None:
+                return key
+        return None
+
     def say(self, message: Message, trace: str = "") -> None:
         """Let a message wait as if it had been decided."""
         state, turn = "waiting", self._turn(message)

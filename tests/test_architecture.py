@@ -10,6 +10,7 @@ import functools
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,26 @@ MAY_SLEEP = {
     "tests/waiting.py": "it asks again after a moment, for what no event announces",
 }
 """Who sleeps, and why it depends on no machine's speed. All others wait with `eventually` and `turns`."""
+
+WAITS = {
+    "bot/clock.py": (2, "the clock is made of sleeps"),
+    "bot/bell.py": (2, "the scheduler and delivery wait here for what is due next, or give way"),
+    "bot/runtime.py": (2, "a loop that failed rests; each process learns what others may have changed"),
+    "bot/auditor.py": (1, "it notices when the scheduler itself is broken"),
+    "adapters/console/repl.py": (1, "it waits for what a person sees to settle"),
+    "adapters/jobs/crew.py": (1, "the database is away"),
+    "adapters/sql/engines/postgres.py": (1, "the database is away"),
+    "adapters/slack/socket.py": (1, "Slack's socket is away"),
+    "adapters/teams/answers.py": (1, "Teams asks a reply to wait"),
+}
+"""How often each file sleeps, and why it may. All else is a durable timer (bot.ports.Timers)."""
+
+SPEAKERS = {
+    "bot/courier.py": {"post": 1, "update": 1},
+    "bot/auditor.py": {"post": 1},
+}
+"""Who calls a platform's verbs of speech. All else is said by the outbox; the auditor has none to say that
+the database is away."""
 
 WALL_CLOCKS = frozenset(
     {
@@ -118,6 +139,30 @@ def sleep_faults(house: Path) -> set[str]:
     }
 
 
+def waits(house: Path) -> dict[str, int]:
+    """How often each file of the desk sleeps, or names a sleep."""
+    found: Counter[str] = Counter()
+    for path in sources(house, FLOORS):
+        place, source = path.relative_to(house), path.read_text(encoding="utf-8")
+        found[place.as_posix()] += sum(
+            isinstance(node, ast.Attribute) and node.attr == "sleep_until"
+            for node in ast.walk(ast.parse(source))
+        ) + sum(name in SLEEPS for name, _ in uses(source, place.parent.parts))
+    return {place: count for place, count in found.items() if count}
+
+
+def speakers(house: Path) -> dict[str, dict[str, int]]:
+    """How often each file of the desk awaits something's `post` or `update`."""
+    found: dict[str, Counter[str]] = {}
+    for path in sources(house, ("bot",)):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            call = node.value if isinstance(node, ast.Await) else None
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+                if call.func.attr in ("post", "update"):
+                    found.setdefault(path.relative_to(house).as_posix(), Counter())[call.func.attr] += 1
+    return {place: dict(counts) for place, counts in found.items()}
+
+
 def roof_faults(house: Path) -> set[str]:
     return {
         f"{place}:{line} imports {name}"
@@ -188,6 +233,14 @@ def test_waits_are_bounded_by_asyncio_timeout() -> None:
 
 def test_no_test_sleeps() -> None:
     assert sleep_faults(HOUSE) == set()
+
+
+def test_only_these_wait_all_else_is_a_timer() -> None:
+    assert waits(HOUSE) == {place: count for place, (count, _) in WAITS.items()}
+
+
+def test_only_delivery_speaks_to_platforms() -> None:
+    assert speakers(HOUSE) == SPEAKERS
 
 
 def test_files_stay_short() -> None:
@@ -332,6 +385,28 @@ def test_a_sleep_in_a_test_is_found(tmp_path: Path, source: str) -> None:
     put(tmp_path, "tests/waiting.py", source)
     (fault,) = sleep_faults(tmp_path)
     assert fault.startswith("tests/test_broken.py:2 ")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import asyncio\nx = asyncio.sleep(1)\n",
+        "from time import sleep\n",
+        "async def f(clock):\n    await clock.sleep_until(0)\n",
+    ],
+)
+def test_a_loop_that_waits_by_itself_is_found(copy: Path, source: str) -> None:
+    put(copy, "adapters/broken.py", source)
+    assert waits(copy) == waits(HOUSE) | {"adapters/broken.py": 1}
+
+
+def test_who_speaks_past_the_outbox_is_found(copy: Path) -> None:
+    put(
+        copy,
+        "bot/desk/broken.py",
+        "async def f(desk):\n    return await desk.platforms['slack'].post(1, 2)\n",
+    )
+    assert speakers(copy) == SPEAKERS | {"bot/desk/broken.py": {"post": 1}}
 
 
 def test_a_long_file_is_found(copy: Path) -> None:

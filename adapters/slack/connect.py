@@ -94,6 +94,10 @@ class Slack:
             await self._offices.close()
         await self._tokenless.close()
 
+    async def learn(self) -> None:
+        """Takes what other processes stored, and renews the tokens that end soon. Raises SlackFault."""
+        await self._workspaces.look()
+
     @property
     def us(self) -> Identity:
         """Who we are where agents work."""

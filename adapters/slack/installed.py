@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,8 +21,6 @@ from sla_core.countdown import Tone
 
 log = structlog.get_logger(__name__)
 
-EVERY = 60.0
-"""Seconds between looks at what other processes stored, and at tokens that end."""
 UNTIL_INSTALLED = 60.0
 _PAGE = 100
 _ELSEWHERE = frozenset(
@@ -62,19 +59,14 @@ class InstalledWorkspaces:
         self._retired: list[Workspace] = []
         self._inside: dict[str, list[str]] = {}
         self._homeless = False
-        self._watch: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         await self._store.open()
         await self.look()
         if not self._here:
             log.warning("no workspace has installed the app yet: open /slack/install")
-        self._watch = asyncio.create_task(self._keep_looking())
 
     async def close(self) -> None:
-        if self._watch:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
         for at in (*self._here.values(), *self._retired):
             await at.api.close()
 
@@ -181,14 +173,6 @@ class InstalledWorkspaces:
         await self._atlas.open()
         self._homeless = False
         self._inside.clear()
-
-    async def _keep_looking(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY)
-            try:
-                await self.look()
-            except Exception:  # the desk goes on with what it knows
-                log.exception("the stored installations could not be read")
 
     async def _stored(self, ids: tuple[str, ...]) -> Workspace | None:
         """What another process may have stored since we looked."""

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from bot.address import Place, UserRef
-from bot.ports import Card, Summary
+from bot.ports import Card, StandingHelp, Summary
 from bot.views import Link, Mention, Notice, Quote, Strong, When
 from sla_core.events import Event
 
@@ -99,7 +99,7 @@ def _instants(cls: Any) -> tuple[str, ...]:
 
 
 EVENTS = Codec("event", get_args(Event))
-_SAYS = Codec("message", (Card, Notice))
+_SAYS = Codec("message", (Card, Notice, StandingHelp))
 _PARTS = Codec("part of a text", (Strong, When, Mention, Quote, Link))
 _SUMMARY = TypeAdapter(Summary)
 _RECIPIENTS = Codec("recipient", (Place, UserRef))
@@ -118,10 +118,10 @@ def summary_of(text: str) -> Summary | None:
         return None
 
 
-def say_text(say: Card | Notice) -> str:
+def say_text(say: Card | Notice | StandingHelp) -> str:
     """What a message says, as JSON text."""
-    if isinstance(say, Card):
-        return _card_text(say)
+    if not isinstance(say, Notice):
+        return _drawn_text(say)
     fields = _SAYS.fields(say)
     # Strong and Quote have the same fields: only the kind tells them apart.
     fields["text"] = [part if isinstance(part, str) else _PARTS.fields(part) for part in say.text]
@@ -129,17 +129,17 @@ def say_text(say: Card | Notice) -> str:
 
 
 @lru_cache
-def _card_text(card: Card) -> str:
-    return json.dumps(_SAYS.fields(card))
+def _drawn_text(say: Card | StandingHelp) -> str:
+    return json.dumps(_SAYS.fields(say))
 
 
-def say_of(text: str) -> Card | Notice:
+def say_of(text: str) -> Card | Notice | StandingHelp:
     """The reverse of `say_text`. Raises UnknownKind."""
     fields = json.loads(text)
     if fields["kind"] == Notice.__name__:
         parts = (part if isinstance(part, str) else _PARTS.of_fields(part) for part in fields["text"])
         fields["text"] = tuple(parts)
-    said: Card | Notice = _SAYS.of_fields(fields)
+    said: Card | Notice | StandingHelp = _SAYS.of_fields(fields)
     return said
 
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
-from adapters.sql import key_value, outbox, rate_limits, retention, stats, tickets, timers
+from adapters.sql import key_value, outbox, posted, rate_limits, retention, stats, tickets, timers
 from adapters.sql.edits import say
 from adapters.sql.engines.engine import Engine
 from adapters.sql.engines.sqlite import SqliteEngine
@@ -99,6 +99,13 @@ class SqlStore:
     async def enqueue(self, messages: Sequence[Message]) -> None:
         at = real_now()
         await self.engine.write(lambda db: say(db, [(m, trace_id(m.key)) for m in messages], at), self._said)
+
+    async def adopt(self, message: Message, ref: MessageRef) -> None:
+        at = real_now()
+        await self.engine.write(lambda db: posted.adopt(db, message, ref, at), self._said)
+
+    async def key_of(self, message: MessageRef) -> str | None:
+        return await self.engine.look(lambda db: posted.key_of(db, message))
 
     async def set_timer(self, timer: Timer) -> None:
         await self.engine.write(lambda db: timers.set_timer(db, timer), self._said)

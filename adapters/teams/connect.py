@@ -85,6 +85,9 @@ class Teams:
         await self._references.close()
         await self._connector.close()
 
+    async def learn(self) -> None:
+        """What another process notes is read when it is asked for."""
+
     async def examine(self, settings: DeskSettings) -> AsyncIterator[Finding]:
         """What `frontline doctor` wants to know; the token was taken, else we had not started."""
         yield Finding(Health.WELL, "teams", "the app's password is taken by Microsoft")

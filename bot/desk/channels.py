@@ -50,8 +50,7 @@ async def turned(desk: Desk, act: ChannelTurned) -> Answer:
         await desk.notebook.note(TURNS, act.key, act.turn, real_now() + LIFE)
     account = desk.directory.account_of(act.became or act.place)
     if account is not None and (act.turn in _BACK or act.became):
-        for line in await welcome.stand(desk, desk.notebook, account, desk.directory.now_at(act.place)):
-            log.warning(line)
+        await welcome.stand(desk, desk.notebook, desk.directory.now_at(act.place))
     return Done()
 
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from asyncio import Lock
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
 from bot import cards, hearing
-from bot.address import Actor, Place
+from bot.address import Actor, MessageRef, Place
 from bot.desk.turns import Turns
 from bot.directory import Directory
 from bot.exchange import Answer, Ask, Done, Show
 from bot.pad import Pad
 from bot.ports import (
     Appended,
-    Card,
     Change,
     ChatPlatform,
     Clock,
@@ -27,6 +26,7 @@ from bot.ports import (
     Priority,
     Records,
     Seen,
+    StandingHelp,
 )
 from bot.queue_rows import summary_of
 from bot.settings import Account
@@ -150,12 +150,30 @@ class Desk:
 
     async def draw(self, message: Message) -> View:
         """What a message shows at this moment."""
-        if not isinstance(message.say, Card):
+        if isinstance(message.say, Notice):
             return message.say
+        if isinstance(message.say, StandingHelp):
+            return cards.get_help(self.directory.policy_on(self.clock.now().date()))
         assert message.ticket is not None, "only a ticket has cards"
         ticket = await self.ticket(message.ticket)
         now = max(self.clock.now(), ticket.history[-1].at)
         return cards.card(ticket, self.policy_of(ticket), self.directory, message.say.audience, now)
+
+    async def key_of(self, message: MessageRef) -> str | None:
+        """The key of the message that was posted there, if the desk posted it."""
+        for place in self.directory.addresses(message.place):
+            if key := await self.store.key_of(replace(message, place=place)):
+                return key
+        return None
+
+    def triages(self) -> list[Place]:
+        """Where agents are told, on the platforms that are connected."""
+        chats = self.directory.settings.chats.values()
+        return [
+            self.directory.now_at(chat.triage)
+            for chat in chats
+            if chat.triage and chat.platform in self.platforms
+        ]
 
     async def undeliverable(self, message: Message, why: str) -> None:
         """A platform will never take this message: its effect is taken back, and agents are told once."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from bot.address import Actor, MessageRef, Place
 from bot.clock import real_now
-from bot.desk import intake, offers
+from bot.desk import intake, notices, offers
 from bot.desk.carried import Carried, unpacked
 from bot.desk.core import Desk, refusal
 from bot.desk.forms import as_one
@@ -32,17 +33,20 @@ from bot.desk.questions import (
     understood,
     value_of,
 )
-from bot.exchange import Answer, Ask, Command, Done, Filling, Posted, Press, Show, Submission
+from bot.exchange import Answer, Ask, Command, Done, Filling, Posted, Press, Submission
 from bot.forms import ChoiceField, Form, TextField
-from bot.ports import ChatPlatform, Never, NotNow
+from bot.ports import Message, Notebook, Priority, trace_id
 from bot.views import Mention, Notice, Part, Rich, Strong
 from sla_core.countdown import Tone
 
 log = structlog.get_logger(__name__)
 
 TOPIC = "interview"
+"""What the keys of its messages begin with."""
+ROOT = f"{TOPIC}/root"
+"""What those of messages of ours begin with below which questions are asked."""
 ROOTS = "interview-root"
-"""Messages of ours below which questions are asked."""
+"""The notes in which an earlier version kept these messages."""
 LONGEST_PAUSE = timedelta(days=1)
 """After a longer one, in real time, the questions are over."""
 _KEPT: TypeAdapter[Interview] = TypeAdapter(Interview)
@@ -51,12 +55,16 @@ _OVER = (
     "to tell of something else, press Get help."
 )
 _NOT_ADDED = "What you wrote last is not part of it: press Back to change an answer, or Open ticket."
+_CANNOT_ASK = (
+    "The questions that you began cannot be posted in that channel. Please write to me here what happened."
+)
 _GONE_ON = "This question is not the one that is asked now; go on below."
 
 
 async def asks(desk: Desk, actor: Actor, root: MessageRef) -> bool:
     """Whether somebody is being asked in this message's thread."""
-    return await _held(desk, _name(root.place, root.id, actor)) is not None
+    thread, _ = await _thread_of(desk, root)
+    return await _held(desk, _name(root.place, thread, actor)) is not None
 
 
 # By buttons -----------------------------------------------------------------------------------
@@ -77,8 +85,8 @@ async def pressed(desk: Desk, press: Press) -> Answer:
         if at != (held.at or ""):
             was = next((field for field in held.form.fields if field.id == at), None)
             twice = verb == PICK and was is not None and option in value_of(was)
-            if held.question is None:
-                return await _asked(desk, name, held)
+            if held.standing is None:
+                return await _ask(desk, name, held)
             return Done() if twice else refusal(_GONE_ON)
         held = replace(held, last=press.at)
         return await _stepped(desk, name, held, press, verb, option)
@@ -92,30 +100,28 @@ async def _begin(desk: Desk, press: Press, carried: Carried) -> Answer:
     answer = await intake.command(desk, begun, offers.offer_of(press))
     if not isinstance(answer, Ask):
         return answer
-    direct = press.place.direct
-    try:
-        thread = "" if direct else carried.thread or await _own_thread(desk, press)
-    except (NotNow, Never) as why:
-        log.warning("questions not begun", why=str(why))
-        return refusal("Nothing can be posted in this channel at the moment; please try again in a minute.")
+    thread, ours = await _where(desk, press, carried)
     name = _name(press.place, thread, press.actor)
     async with desk.turns.of(name):
         held = await _held(desk, name)
         if held is not None:
-            repeated = held.key == press.key and held.question is not None
-            return Done() if repeated else await _asked(desk, name, held)
+            repeated = held.key == press.key and held.standing is not None
+            return Done() if repeated else await _ask(desk, name, held)
         form = _bare(answer.form)
-        held = Interview(press.key, press.place, thread, press.actor, form, None, press.at).going_on()
-        return await _asked(desk, name, held, answer.form.intro)
+        held = Interview(press.key, press.place, thread, press.actor, form, None, press.at, ours=ours)
+        return await _ask(desk, name, held.going_on(), answer.form.intro)
 
 
-async def _own_thread(desk: Desk, press: Press) -> str:
-    """A message of ours to ask below, where the button stood in no thread. Raises NotNow, Never."""
-    who = Mention(press.actor.user, press.actor.name)
+async def _where(desk: Desk, press: Press, carried: Carried) -> tuple[str, bool]:
+    """The thread to ask in, and whether it is below a message of ours: posted now if there is none yet."""
+    if press.place.direct:
+        return "", False
+    if carried.thread:
+        return await _thread_of(desk, MessageRef(press.place, carried.thread))
+    who, name = Mention(press.actor.user, press.actor.name), trace_id(press.key)
     view = Notice((who, " Let us open a ticket: the questions follow in this thread, please answer there."))
-    root = await desk.platforms[press.place.platform].post(press.place, view, None, f"{TOPIC}/{press.key}")
-    await desk.notebook.note(ROOTS, f"{root.place}/{root.id}", str(press.actor.user))
-    return root.id
+    await desk.store.enqueue([Message(_root_key(press.place, name), None, press.place, view, Priority.STATE)])
+    return name, True
 
 
 async def _stepped(desk: Desk, name: str, held: Interview, act: Press, verb: str, option: str) -> Answer:
@@ -129,14 +135,14 @@ async def _stepped(desk: Desk, name: str, held: Interview, act: Press, verb: str
                 await _redraw(desk, held, held.draw())
                 await _keep(desk, name, held)
                 return Done()
-            return await _asked(desk, name, await _taken(desk, name, held, (option,)))
+            return await _ask(desk, name, await _taken(desk, name, held, (option,)))
         case "next" | "keep" if field is not None and value_of(field):
-            return await _asked(desk, name, await _taken(desk, name, held, value_of(field)))
+            return await _ask(desk, name, await _taken(desk, name, held, value_of(field)))
         case "skip" if field is not None and not field.required:
-            return await _asked(desk, name, await _taken(desk, name, held, ()))
+            return await _ask(desk, name, await _taken(desk, name, held, ()))
         case "back":
             await _redraw(desk, held, _closed(held))
-            return await _asked(desk, name, held.going_back())
+            return await _ask(desk, name, held.going_back())
         case "cancel":
             return await _cancel(desk, name, held)
         case "send" if field is None:
@@ -149,31 +155,22 @@ async def _stepped(desk: Desk, name: str, held: Interview, act: Press, verb: str
 
 
 async def heard(desk: Desk, said: Posted) -> Answer | None:
-    """What was written as the answer to the question that stands; None where nobody is asked.
-
-    Raises NotNow where the next question could not be asked: the same message again asks it.
-    """
+    """What was written as the answer to the question that stands; None where nobody is asked."""
     if said.thread is None and not said.place.direct:
         return None
-    thread = said.thread.id if said.thread and not said.place.direct else ""
+    thread, ours = "", False
+    if said.thread and not said.place.direct:
+        thread, ours = await _thread_of(desk, said.thread)
     name = _name(said.place, thread, said.actor)
     async with desk.turns.of(name):
         held = await _held(desk, name)
         if held is None:
-            ours = thread and await desk.notebook.noted(ROOTS, f"{said.place}/{thread}")
             return Done() if ours else None
         if said.message.id in held.heard:
-            if held.question is None:
+            if held.standing is None:
                 await _ask(desk, name, held)
             return Done()
-        try:
-            return await _wrote(desk, name, held, said)
-        except (NotNow, Never) as why:
-            if isinstance(why, NotNow) and why.after is None:
-                raise
-            log.warning("question not posted", why=str(why))
-            held = await _held(desk, name)
-            return Show(held.draw(await _outlook(desk, held))) if held else Done()
+        return await _wrote(desk, name, held, said)
 
 
 async def _wrote(desk: Desk, name: str, held: Interview, said: Posted) -> Answer:
@@ -227,27 +224,25 @@ def _bare(form: Form) -> Form:
     return replace(form, intro=(), outlook=())
 
 
-async def _asked(desk: Desk, name: str, held: Interview, intro: Sequence[Part] = ()) -> Answer:
-    """The question for whoever pressed a button: in the thread, else to them alone."""
-    try:
-        return await _ask(desk, name, held, intro)
-    except (NotNow, Never) as why:
-        log.warning("question not posted", why=str(why))
-        return Show(held.draw(await _outlook(desk, held)))
-
-
 async def _ask(desk: Desk, name: str, held: Interview, intro: Sequence[Part] = ()) -> Answer:
-    """Raises NotNow, Never; the answer before is kept all the same, and the question is asked again."""
-    held = replace(held, count=held.count + 1, question=None)
-    await _keep(desk, name, held)
-    view = held.draw(await _outlook(desk, held))
+    """Posts the question, or all that was told. A crash before it is kept repeats it under the same key."""
+    held = replace(held, count=held.count + 1)
+    key, view = f"{TOPIC}/{held.key}/{held.count}", held.draw(await _outlook(desk, held))
     if intro:
         view = replace(view, text=(*intro, "\n\n", *view.text))
-    asked = await _platform(desk, held).post(
-        held.place, view, _root(held), f"{TOPIC}/{held.key}/{held.count}"
-    )
-    await _keep(desk, name, replace(held, question=asked.id))
+    thread = await _thread_key(desk, held)
+    await desk.store.enqueue([Message(key, None, held.place, view, Priority.STATE, thread)])
+    await _keep(desk, name, replace(held, standing=key))
     return Done()
+
+
+async def refused(desk: Desk, message: Message, why: str) -> None:
+    """A question cannot be posted where it was to be: whoever is asked learns that directly."""
+    for name in await desk.notebook.notes(TOPIC):
+        held = await _held(desk, name)
+        if held is not None and held.standing == message.key:
+            await desk.notebook.forget(TOPIC, name)
+            await notices.owe(desk, f"{message.key}/refused", held.actor.user, _CANNOT_ASK)
 
 
 async def _send(desk: Desk, name: str, held: Interview, act: Press | Posted) -> Answer:
@@ -258,7 +253,7 @@ async def _send(desk: Desk, name: str, held: Interview, act: Press | Posted) -> 
     taken = await intake.take(desk, as_one(sent))
     if isinstance(taken.answer, Ask):
         await _redraw(desk, held, Notice((Strong("Something is still missing."),), Tone.WARN))
-        return await _asked(desk, name, held.sent_back(_bare(taken.answer.form)))
+        return await _ask(desk, name, held.sent_back(_bare(taken.answer.form)))
     if taken.ticket is None:
         return taken.answer
     await desk.notebook.forget(TOPIC, name)
@@ -266,9 +261,9 @@ async def _send(desk: Desk, name: str, held: Interview, act: Press | Posted) -> 
     thanks = ("\n\nThank you, that is all. It is in ", key, " now; please go on in the thread of its card.")
     review = (Strong("This is what you told:"), *held.all_told(), *thanks)
     await _redraw(desk, held, Notice(review, Tone.DONE))
-    await _replace(
-        desk, held, form.context.get(OFFER), Notice(("What was told here is in ", key, "."), Tone.DONE)
-    )
+    if offer := form.context.get(OFFER):
+        there = await _adopted(desk, held.place, offer)
+        await _edit(desk, held, there, Notice(("What was told here is in ", key, "."), Tone.DONE))
     return taken.answer
 
 
@@ -288,17 +283,13 @@ def _closed(held: Interview) -> Notice:
 
 async def _redraw(desk: Desk, held: Interview, view: Notice) -> None:
     """The standing question; its old buttons do no harm where that fails."""
-    await _replace(desk, held, held.question, view)
+    if held.standing is not None:
+        await _edit(desk, held, held.standing, view)
 
 
-async def _replace(desk: Desk, held: Interview, message: str | None, view: Notice) -> None:
-    """A message of ours where the questions are asked, if it is known."""
-    if message is None:
-        return
-    try:
-        await _platform(desk, held).update(MessageRef(held.place, message), view)
-    except (NotNow, Never) as why:
-        log.warning("question not redrawn", why=str(why))
+async def _edit(desk: Desk, held: Interview, edits: str, view: Notice) -> None:
+    key = f"{edits}/{uuid4().hex[:12]}"
+    await desk.store.enqueue([Message(key, None, held.place, view, Priority.STATE, edits=edits)])
 
 
 async def _outlook(desk: Desk, held: Interview) -> Rich:
@@ -329,9 +320,41 @@ async def _keep(desk: Desk, name: str, held: Interview) -> None:
     await desk.notebook.note(TOPIC, name, _KEPT.dump_json(held).decode(), real_now() + LONGEST_PAUSE)
 
 
-def _platform(desk: Desk, held: Interview) -> ChatPlatform:
-    return desk.platforms[held.place.platform]
+# Threads --------------------------------------------------------------------------------------
 
 
-def _root(held: Interview) -> MessageRef | None:
-    return MessageRef(held.place, held.thread) if held.thread else None
+async def take_over(desk: Desk, notebook: Notebook) -> None:
+    """Adopts the messages that an earlier version posted to ask below."""
+    for name in await notebook.notes(ROOTS):
+        place, _, id = name.rpartition("/")
+        await _adopted(desk, Place.parse(place), id, ROOT)
+        await notebook.forget(ROOTS, name)
+
+
+async def _thread_of(desk: Desk, root: MessageRef) -> tuple[str, bool]:
+    """What an interview below this message knows it by, and whether it is one of ours."""
+    key = await desk.key_of(root)
+    if key is not None and key.startswith(f"{ROOT}/"):
+        return key.rpartition("/")[2], True
+    return root.id, False
+
+
+async def _thread_key(desk: Desk, held: Interview) -> str | None:
+    """The key of the message in whose thread the questions are asked; a person's is adopted."""
+    if not held.thread:
+        return None
+    return _root_key(held.place, held.thread) if held.ours else await _adopted(desk, held.place, held.thread)
+
+
+def _root_key(place: Place, name: str) -> str:
+    return f"{ROOT}/{place}/{name}"
+
+
+async def _adopted(desk: Desk, place: Place, id: str, kind: str = f"{TOPIC}/other") -> str:
+    """The key of a message that the outbox did not send."""
+    ref = MessageRef(place, id)
+    if known := await desk.key_of(ref):
+        return known
+    key = f"{kind}/{place}/{id}"
+    await desk.store.adopt(Message(key, None, place, Notice(()), Priority.STATE), ref)
+    return key

@@ -23,12 +23,6 @@ async def owe(desk: Desk, key: str, to: Place | UserRef, text: str) -> None:
     await desk.store.enqueue([Message(f"{TOPIC}/{key}", None, to, say, Priority.STATE)])
 
 
-def must_arrive(desk: Desk, message: Message) -> bool:
-    """Triage is tried until it takes them; a person who cannot be written to is not tried again."""
-    is_notice = message.ticket is None and message.key.startswith(f"{TOPIC}/")
-    return is_notice and isinstance(message.to, Place) and desk.directory.is_triage(message.to)
-
-
 async def take_over(desk: Desk, notebook: Notebook) -> None:
     """Has those said that an earlier version kept as notes and did not say."""
     for key, note in sorted((await notebook.notes(TOPIC)).items()):

@@ -25,21 +25,25 @@ _LONGEST_LABEL = 60
 
 @dataclass(frozen=True, slots=True)
 class Interview:
-    """`at` is the field that is asked for, None once all is answered; `question` the message that asks it."""
+    """`at` is the field that is asked for, None once all is answered."""
 
     key: str
     place: Place
     thread: str
+    """The id of the message in whose thread it is, or our own name for a message of ours; else empty."""
     actor: Actor
     form: Form
     at: str | None
     last: datetime
     seen: tuple[str, ...] = ()
-    question: str | None = None
+    standing: str | None = None
+    """The key of the message that asks it."""
     count: int = 0
     heard: tuple[str, ...] = ()
     """Messages that have been taken as answers."""
     files: tuple[File, ...] = ()
+    ours: bool = False
+    """Whether the thread is below a message of ours."""
 
     @property
     def field(self) -> Field | None:
@@ -81,16 +85,16 @@ class Interview:
             for field in self.form.asked()
             if field.id in self.form.errors or (field.id not in seen and not value_of(field))
         )
-        return replace(self, at=next(open_, None), seen=seen, question=None)
+        return replace(self, at=next(open_, None), seen=seen, standing=None)
 
     def going_back(self) -> Interview:
         before = self._before()
-        return replace(self, at=before, question=None) if before else self
+        return replace(self, at=before, standing=None) if before else self
 
     def sent_back(self, form: Form) -> Interview:
         """At the first fault that a refused form came back with."""
         faulty = next((field.id for field in form.asked() if field.id in form.errors), None)
-        return replace(self, form=form, at=faulty, question=None)
+        return replace(self, form=form, at=faulty, standing=None)
 
     def _before(self) -> str | None:
         ids = [field.id for field in self.form.asked()]

@@ -17,7 +17,7 @@ from sla_core.ticket import Ticket
 
 async def ticket_below(desk: Desk, root: MessageRef) -> str | None:
     """The ticket whose message this is; a channel's messages keep their ids when it moves."""
-    for place in (root.place, *desk.directory.formerly(root.place), desk.directory.now_at(root.place)):
+    for place in desk.directory.addresses(root.place):
         if key := await desk.store.ticket_of(replace(root, place=place)):
             return key
     return None

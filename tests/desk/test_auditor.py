@@ -20,7 +20,7 @@ from tests.memory_store import MemoryStore
 async def a_desk_with_an_auditor(tmp_path: Path) -> tuple[DeskInMemory, Auditor]:
     store = MemoryStore()
     desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
-    return desk, Auditor(desk.desk, store, desk.clock)
+    return desk, Auditor(desk.desk, store, desk.clock, desk.courier.speak)
 
 
 async def test_a_broken_tick_loop_is_told_within_90_seconds(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ async def test_messages_that_wait_too_long_are_told_and_measured(tmp_path: Path)
         desk.chat.failures += [NotNow("HTTP 503")] * 8
         await desk.submits(ALICE, "Down", S1)
         clock = HeldClock(real_now().isoformat())
-        auditor = Auditor(desk.desk, store, clock)
+        auditor = Auditor(desk.desk, store, clock, desk.courier.speak)
         assert await auditor.look() == []
         clock.at += timedelta(minutes=3)
         desk.desk.clock = clock
@@ -134,7 +134,7 @@ async def test_what_fell_due_while_no_desk_ran_is_no_alarm_at_the_start(tmp_path
     clock = RestingClock(FRIDAY_AFTERNOON)
     clock.at = desk.clock.at
     assert isinstance(desk.desk.store, MemoryStore)
-    auditor = Auditor(desk.desk, desk.desk.store, clock)
+    auditor = Auditor(desk.desk, desk.desk.store, clock, desk.courier.speak)
     running = asyncio.create_task(auditor.run())
     await clock.resting.wait()
     running.cancel()
@@ -143,14 +143,17 @@ async def test_what_fell_due_while_no_desk_ran_is_no_alarm_at_the_start(tmp_path
     assert await auditor.look() == ["1 ticket has been due for more than 30 s."]
 
 
-async def test_agents_who_could_not_be_told_hear_it_at_the_next_look(tmp_path: Path) -> None:
+async def test_agents_who_could_not_be_told_hear_it_as_soon_as_they_can(tmp_path: Path) -> None:
     """The platform was down when the desk fell behind: that is when agents need to know."""
     desk, auditor = await a_desk_with_an_auditor(tmp_path)
     await desk.submits(ALICE, "Down", S1)
     desk.clock.at += timedelta(days=1)
-    desk.chat.failures += [NotNow("down"), NotNow("down")]
+    desk.chat.failures += [NotNow("down")] * 2
     for _ in range(4):
         assert await auditor.look()
+    assert not any(line.startswith("Frontline is behind") for line in desk.heard(TRIAGE))
+    await desk.fast_forward(seconds=5)
+    await desk.fast_forward(seconds=5)
     assert sum(line.startswith("Frontline is behind") for line in desk.heard(TRIAGE)) == 1
 
 
@@ -168,7 +171,7 @@ class Away(MemoryStore):
 async def test_a_database_that_stays_away_is_told(tmp_path: Path) -> None:
     store = Away()
     desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
-    auditor = Auditor(desk.desk, store, desk.clock)
+    auditor = Auditor(desk.desk, store, desk.clock, desk.courier.speak)
     store.away = True
     for _ in range(6):
         await auditor.look()
@@ -183,7 +186,7 @@ async def test_a_database_that_stays_away_is_told(tmp_path: Path) -> None:
 async def test_two_replicas_tell_it_once(tmp_path: Path) -> None:
     """Complaint 36."""
     desk, auditor = await a_desk_with_an_auditor(tmp_path)
-    other = Auditor(desk.desk, auditor.store, desk.clock)
+    other = Auditor(desk.desk, auditor.store, desk.clock, desk.courier.speak)
     await desk.submits(ALICE, "Down", S1)
     desk.clock.at += timedelta(days=1)
     assert await auditor.look()

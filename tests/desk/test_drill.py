@@ -17,7 +17,7 @@ from bot.clock import parse_instant
 from bot.courier import Courier
 from bot.desk.core import Desk
 from bot.doctor import Finding, Health, of_database
-from bot.ports import Never, NotNow, Priority
+from bot.ports import Message, Never, NotNow, Priority
 from bot.views import View
 from tests.harness import (
     ALICE,
@@ -76,6 +76,10 @@ class Life:
         async with running(*loops):
             yield
 
+    @property
+    def courier(self) -> Courier:
+        return Courier(self.desk, self.store, self.clock, Bell())
+
     async def _tick(self, bell: Bell) -> None:
         await drill.schedule(self.desk, NINE)
         await ticker.run(self.desk, bell, handlers=handlers(self.desk))
@@ -86,6 +90,10 @@ class Life:
     @property
     def tests(self) -> int:
         return [said.text for said in self.chat.said if said.to == TRIAGE].count(TEST)
+
+
+def is_test(message: Message) -> bool:
+    return message.key.startswith(f"{drill.TOPIC}/")
 
 
 def handlers(desk: Desk) -> dict[str, ticker.Handler]:
@@ -168,7 +176,7 @@ async def test_the_time_of_its_arrival_is_measured_by_every_process(tmp_path: Pa
     assert 6 <= arrival.took < 8, "pauses of 1, 2 and 3 s, and a little more each"
     assert arrival.at - life.clock.start < timedelta(seconds=8)
     metrics.drilled_at.set(0)
-    await Auditor(life.desk, life.store, life.clock).look()
+    await Auditor(life.desk, life.store, life.clock, life.courier.speak).look()
     assert metrics.drilled_at._value.get() == arrival.at.timestamp()
     assert metrics.drill_took._value.get() == arrival.took
 
@@ -178,7 +186,7 @@ async def test_it_is_a_page_with_a_lane_of_its_own_and_no_ticket_hears_of_it(tmp
     key = await desk.submits(ALICE, "Bills are slow", S2)
     history, said = await desk.events(key), [each.text for each in desk.said]
     await falls_due(desk)
-    (page,) = [each.message for each in store.outbox.values() if drill.is_drill(each.message)]
+    (page,) = [each.message for each in store.outbox.values() if is_test(each.message)]
     assert (page.priority, page.lane, page.ticket) == (Priority.PAGE, "page:slack:C0TRIAGE", None)
     await desk.deliver()
     assert [each.text for each in desk.said] == [*said, TEST]

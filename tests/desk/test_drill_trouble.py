@@ -12,7 +12,7 @@ from bot.bell import Bell
 from bot.clock import real_now
 from bot.courier import Courier
 from bot.ports import NotNow
-from tests.desk.test_drill import DAY, NINE, TEST, a_desk, a_life, falls_due, handlers
+from tests.desk.test_drill import DAY, NINE, TEST, a_desk, a_life, falls_due, handlers, is_test
 from tests.harness import DESK_FILE, TRIAGE, HeldClock, directory_of, open_desk
 from tests.memory_store import MemoryStore
 from tests.virtual_time import in_virtual_time, time_passes
@@ -66,7 +66,7 @@ async def test_an_arrival_that_cannot_be_noted_is_an_arrival(tmp_path: Path) -> 
 
     class Forgetful(MemoryStore):
         async def note(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
-            known.extend(each.state for each in store.outbox.values() if drill.is_drill(each.message))
+            known.extend(each.state for each in store.outbox.values() if is_test(each.message))
             raise OSError("disk full")
 
     await falls_due(desk)
@@ -99,23 +99,23 @@ async def test_one_for_a_triage_that_was_given_up_is_dropped(tmp_path: Path) -> 
     life.chat.refuses = TRIAGE
     courier = Courier(life.desk, life.store, life.clock, Bell())
     await courier.deliver()
-    assert [said.state for said in life.store.outbox.values() if drill.is_drill(said.message)] == ["refused"]
+    assert [said.state for said in life.store.outbox.values() if is_test(said.message)] == ["refused"]
 
 
 async def test_one_that_has_not_arrived_within_a_minute_is_an_alarm(tmp_path: Path) -> None:
     async with connect("sqlite://") as store:
         desk = await open_desk(tmp_path, real_now().isoformat(), store=store)
         clock = HeldClock(real_now().isoformat())
-        auditor = Auditor(desk.desk, store, clock)
+        auditor = Auditor(desk.desk, store, clock, desk.courier.speak)
         await falls_due(desk)
         desk.chat.failures.append(NotNow("HTTP 503"))
         await desk.deliver()
         assert await auditor.look() == []
         clock.at += timedelta(seconds=80)
+        desk.clock.at = clock.at
         (line,) = await auditor.look()
         assert line == "1 message is not delivered yet, the oldest for a minute."
         assert desk.heard(TRIAGE)[-1].startswith("Frontline is behind: ")
-        desk.clock.at = clock.at
         await desk.deliver()
         assert TEST in desk.heard(TRIAGE)
         assert await auditor.look() == []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from bot.address import MessageRef, Place
-from bot.desk import offers, questions, routes
+from bot.desk import interview, offers, questions, routes
 from bot.desk.core import Desk
 from bot.exchange import Ask, Command, Done, Door, File, Press, Show
 from bot.ports import Never, NotNow
@@ -178,10 +179,7 @@ async def test_a_message_that_is_delivered_again_is_no_second_answer(talk: Talk)
     await talk.writes("Bills are slow", id="one")
     await talk.writes("Bills are slow", id="one")
     assert talk.question == "2 of 5: Details"
-    talk.desk.chat.failures.append(NotNow("busy"))
-    talk.desk.chat.failures.append(NotNow("busy"))
-    with pytest.raises(NotNow):
-        await talk.writes("Since this morning", id="two")
+    await talk.writes("Since this morning", id="two")
     assert await talk.writes("Since this morning", id="two") == Done()
     assert talk.question == "3 of 5: What is this about?"
     await talk.answers_all()
@@ -189,29 +187,66 @@ async def test_a_message_that_is_delivered_again_is_no_second_answer(talk: Talk)
     assert (await opened(talk.desk)).details == "Since this morning"
 
 
-@pytest.mark.parametrize("failure", [NotNow("busy"), Never("archived")])
-async def test_a_question_that_cannot_be_posted_is_asked_privately(talk: Talk, failure: Exception) -> None:
+async def test_a_question_that_does_not_arrive_is_posted_again(talk: Talk) -> None:
+    """What was answered is kept, and the order of what is said as well."""
     await talk.begins("Bills are slow")
-    talk.desk.chat.failures += [failure, failure]
-    answer = await talk.presses("Skip")
-    assert isinstance(answer, Show)
-    assert isinstance(answer.view, Notice)
-    await talk.presses("Something is broken, slow or not as expected", answer.view)
-    assert talk.question.startswith("4 of 5")
-
-
-@pytest.mark.parametrize("failure", [NotNow("asks to wait", 1.0), Never("archived")])
-async def test_so_it_is_after_a_written_answer_where_waiting_is_no_use(
-    talk: Talk, failure: Exception
-) -> None:
-    await talk.begins("Bills are slow")
-    talk.desk.chat.failures += [failure, failure]
-    answer = await talk.writes("Since this morning")
-    assert isinstance(answer, Show)
-    assert "What is this about?" in plain(answer.view)
+    talk.desk.chat.failures += [NotNow("busy"), NotNow("asks to wait", 1.0)]
+    assert await talk.writes("Since this morning") == Done()
+    assert talk.question == "2 of 5: Details"
+    await talk.desk.fast_forward(seconds=5)
+    await talk.desk.fast_forward(seconds=5)
+    assert talk.question == "3 of 5: What is this about?"
     await talk.answers_all()
     await talk.presses("Open ticket")
     assert (await opened(talk.desk)).details == "Since this morning"
+
+
+async def test_who_cannot_be_asked_in_the_channel_learns_it_directly(talk: Talk) -> None:
+    talk.desk.chat.failures.append(Never("not_in_channel"))
+    await talk.begins("Bills are slow")
+    (told,) = talk.desk.direct(ALICE)
+    assert told.text.startswith("The questions that you began cannot be posted in that channel.")
+    assert await talk.desk.desk.notebook.notes("interview") == {}
+
+
+async def test_below_a_button_in_no_thread_the_questions_have_one_of_their_own(desk: DeskInMemory) -> None:
+    """What others write there is nobody's ticket, and the thread is known by the message once it stands."""
+    talk = Talk(desk)
+    begin = Notice((), buttons=(questions.begin_button('["", "Bills are slow"]'),))
+    await talk.presses("Answer here", begin)
+    root, asked = desk.said
+    assert root.thread is None
+    assert asked.thread == root.ref
+    talk.about = root.ref
+    assert await talk.writes("I see that too", CAROL) == Done()
+    await talk.writes("Since this morning")
+    assert talk.question == "3 of 5: What is this about?"
+    act = Command("other", desk.clock.now(), ALICE, ACME, Door.SHORTCUT, "Bills are slow", root.ref)
+    assert "go on in its thread" in said(await desk.answers(act))
+    await talk.answers_all()
+    await talk.presses("Open ticket")
+    assert (await opened(desk)).details == "Since this morning"
+
+
+async def test_questions_that_an_earlier_version_began_go_on(desk: DeskInMemory) -> None:
+    """It kept where it asked as notes, and the outbox did not know of its messages."""
+    talk, notebook = Talk(desk), desk.desk.notebook
+    begin = Notice((), buttons=(questions.begin_button('["", "Bills are slow"]'),))
+    await talk.presses("Answer here", begin)
+    ((name, text),) = (await notebook.notes("interview")).items()
+    old = await desk.chat.post(ACME, Notice(("the questions follow in this thread",)), None)
+    kept = json.loads(text) | {"thread": old.id, "question": "posted-2"}
+    del kept["standing"], kept["ours"]
+    await notebook.forget("interview", name)
+    await notebook.note("interview", f"{ACME}/{old.id}/{ALICE.user}", json.dumps(kept))
+    await notebook.note("interview-root", f"{ACME}/{old.id}", str(ALICE.user))
+    await interview.take_over(desk.desk, notebook)
+    assert await notebook.notes("interview-root") == {}
+    talk.about = old
+    assert await talk.writes("I see that too", CAROL) == Done()
+    await talk.writes("Since this morning")
+    assert talk.question == "3 of 5: What is this about?"
+    assert desk.said[-1].thread == old
 
 
 async def test_sent_twice_it_is_one_ticket(talk: Talk) -> None:

@@ -147,12 +147,46 @@ async def test_who_asks_hears_for_how_many_lanes_the_store_fails(
 async def test_the_user_groups_are_read_again_and_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "GROUPS_EVERY", 0.01)
+    monkeypatch.setattr(runtime, "LEARN_EVERY", 0.01)
     desk, store = await faltering_desk(tmp_path, monkeypatch)
     gwen = person("Gwen")
     async with Runtime(desk.desk, store).running():
         desk.chat.groups["S0SUPPORT"] = frozenset({gwen.user})
         await eventually(lambda: desk.desk.directory.is_agent(gwen))
+
+
+async def test_each_process_learns_what_another_one_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where one source fails, the others are read all the same."""
+    monkeypatch.setattr(runtime, "LEARN_EVERY", 0.01)
+    desk, store = await faltering_desk(tmp_path, monkeypatch)
+    looks: list[str] = []
+
+    async def fails() -> None:
+        raise OSError("database is locked")
+
+    async def learns() -> None:
+        looks.append("installations")
+
+    new = Place("slack", "C0NEW")
+    async with Runtime(desk.desk, store, store, learn=[fails, learns]).running():
+        await store.note("channel-moved", str(ACME), str(new))
+        await eventually(lambda: desk.desk.directory.now_at(ACME) == new)
+        await eventually(lambda: len(looks) > 1)
+
+
+async def test_what_another_replica_decides_is_noticed_within_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its changes ring no bell of ours."""
+    monkeypatch.setattr(runtime, "TICK_EVERY", timedelta(milliseconds=10))
+    desk, store = await faltering_desk(tmp_path, monkeypatch)
+    async with Runtime(desk.desk, store, crew=Offering()).running():
+        await turns(20)
+        key = await desk.submits(ALICE, "Bills are slow", S2)
+        desk.clock.at += timedelta(hours=5)
+        await eventually(lambda: len(store.by_key[key].events) > 1)
 
 
 async def test_stopping_ends_every_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,17 +300,21 @@ async def test_a_loop_that_misses_its_cancellation_is_cancelled_again(
 async def test_the_pager_is_tested_while_that_is_switched_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its timer outlives the process that set it; a start without the setting cancels it."""
+    """Its timer outlives the process that set it, and a replica without the setting leaves it alone."""
     desk, store = await faltering_desk(tmp_path, monkeypatch)
     on, off = Runtime(desk.desk, store, drill_at=time(9, 0)), Runtime(desk.desk, store)
     store.on_change = on.rung
+    test, tomorrow = "Test of the pager, 09:00 UTC: nothing to do.", parse_instant("2026-03-21T09:00:00Z")
     async with on.running():
         await eventually(lambda: desk.heard(TRIAGE))
-    tomorrow = parse_instant("2026-03-21T09:00:00Z")
     assert [(timer.kind, timer.due_at) for timer in store.timers.values()] == [("pager_test", tomorrow)]
+    desk.clock.at = tomorrow
     async with off.running():
-        await eventually(lambda: not store.timers)
-    assert desk.heard(TRIAGE) == ["Test of the pager, 09:00 UTC: nothing to do."]
+        await turns(50)
+    assert desk.heard(TRIAGE) == [test]
+    async with on.running():
+        await eventually(lambda: len(desk.heard(TRIAGE)) == 2)
+    assert desk.heard(TRIAGE) == [test, test]
 
 
 async def test_notices_that_an_earlier_version_left_behind_are_said_once(

@@ -155,12 +155,13 @@ async def test_get_help_comes_with_us_and_comes_back(opened: Opened) -> None:
     slack, bob = house.slack, house.people["Bob"]
     await slack.remove_bot(bob, house.acme)
     await slack.invite_bot(bob, house.acme)
+    await desk.deliver()
     (standing,) = helps(house)
     await slack.take_back(bob, standing)
     await slack.settle()
+    await desk.deliver()
     (again,) = helps(house)
     assert again.ts != standing.ts
-    await desk.deliver()
     triage = [slack.text_of(m) for m in slack.messages(house.agents)][1:]
     assert [text for text in triage if "is cut off: the app was removed from it. 1 ticket is open" in text]
     assert [text for text in triage if "is back: the app is in it again" in text]
@@ -203,6 +204,7 @@ async def test_the_same_standing_message_is_not_posted_twice_on_teams(opened: Op
         where = house.at("Bob", house.channel.id)
         told = {**where, "channelData": {**where["channelData"], **event(kind, house.channel.id)}}
         await house.send(activity(house.microsoft.service, "conversationUpdate", **told))
+    await desk.deliver()
     titles = [a["title"] for s in house.microsoft.standing.values() for a in _buttons(s.card)]
     assert titles.count("Get help") == 1
 

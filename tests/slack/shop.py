@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from adapters.slack import Slack
@@ -22,6 +23,7 @@ from tests.memory_store import MemoryStore
 from tests.platforms.desks import ON_SLACK
 from tests.slack.conftest import PATIENCE
 
+A_MINUTE = timedelta(minutes=1)
 ANSWERS = {
     "What is this about?": "Something is broken, slow or not as expected",
     "How is your production use of m3ter affected?": "A minor inconvenience with a workaround, "
@@ -50,11 +52,17 @@ class Shop:
     lounge: Channel
 
     async def settle(self) -> None:
+        """Until all that was decided has been said, at the pace that Slack allows."""
         await self.slack.settle()
         await self.ours.settle()
-        courier = Courier(self.desk, self.store, self.clock, Bell())
-        while await courier.deliver():
-            pass
+        courier, patience = Courier(self.desk, self.store, self.clock, Bell()), self.clock.at + A_MINUTE
+        while True:
+            while await courier.deliver():
+                pass
+            ready = await self.store.next_ready(self.clock.at)
+            if ready is None or ready > patience:
+                break
+            self.clock.at = ready
         await self.slack.settle()
 
     async def opens_in_form(self, who: Person, offer: Message) -> str:

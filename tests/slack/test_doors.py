@@ -34,7 +34,8 @@ async def at(tmp_path: Path) -> AsyncIterator[Shop]:
 @pytest.mark.parametrize("name", WHO)
 async def test_get_help_opens_the_form_as_often_as_it_is_pressed(at: Shop, name: str) -> None:
     who = at.people[name]
-    assert await keep_help_posted(at.desk, at.store) == []
+    await keep_help_posted(at.desk, at.store)
+    await at.settle()
     (standing,) = at.ours_in(at.acme)
     for summary in ("Bills are slow", "Nobody can log in"):
         await at.slack.press(who, standing, "Get help")

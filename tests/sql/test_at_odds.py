@@ -90,7 +90,7 @@ async def test_words_that_are_no_text_stop_no_other(sqlite: SqlStore) -> None:
 
 async def test_agents_hear_of_it_and_of_its_end(tmp_path: Path, tables: Tables) -> None:
     desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=tables)
-    auditor = Auditor(desk.desk, tables, desk.clock)
+    auditor = Auditor(desk.desk, tables, desk.clock, desk.courier.speak)
     keys = [await desk.submits(ALICE, f"Bills are slow {n}", S2) for n in range(3)]
     await run(tables, AHEAD)
     desk.clock.at += timedelta(hours=5)

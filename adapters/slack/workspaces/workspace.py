@@ -76,6 +76,10 @@ class Workspaces(Protocol):
         """Raises SlackFault."""
         ...
 
+    async def look(self) -> None:
+        """Takes what other processes stored, and renews the tokens that end soon. Raises SlackFault."""
+        ...
+
     async def settle(self) -> None:
         """Waits for the replies that are under way."""
         ...
@@ -144,6 +148,9 @@ class OneWorkspace:
     async def open(self) -> None:
         us = await self._api.open()
         self._here = self._dress(self._api, us.team, us)
+
+    async def look(self) -> None:
+        """Nobody stores anything, and this token does not end."""
 
     async def settle(self) -> None:
         if self._here:

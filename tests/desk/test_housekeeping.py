@@ -1,0 +1,92 @@
+"""Chores that come round again: done by one replica, and by another one if that dies over it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from bot import ticker
+from bot.bell import Bell
+from bot.clock import StageClock, later, parse_instant, real_now
+from bot.desk.core import Desk
+from bot.housekeeping import RETRY_AFTER, TAKEN_OVER_AFTER, Chore, Housekeeping
+from tests.harness import directory_of, running
+from tests.memory_store import MemoryStore
+from tests.virtual_time import VirtualClock, in_virtual_time, time_passes
+
+FRIDAY = "2026-03-20T09:00:00Z"
+A_WHILE, MINUTE, SECOND = timedelta(minutes=1), timedelta(minutes=1), timedelta(seconds=1)
+
+
+class House:
+    """Replicas in virtual time, and when the chore `sweep` was done."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.clock, self.store = VirtualClock(FRIDAY, longest_sleep=A_WHILE), MemoryStore()
+        self.desk = Desk(self.store, self.clock, directory_of(tmp_path), {}, self.store)
+        self.done_after: list[timedelta] = []
+        self.faults: list[Exception] = []
+
+    async def sweep(self) -> timedelta:
+        self.done_after.append(self.clock.now() - self.clock.start)
+        if self.faults:
+            raise self.faults.pop(0)
+        return timedelta(minutes=10)
+
+    async def replica(self, chore: Chore | None = None) -> None:
+        bell = Bell()
+        housekeeping = Housekeeping(self.desk, {"sweep": chore or self.sweep})
+        async with housekeeping.running():
+            await ticker.run(
+                self.desk, bell, handlers=housekeeping.handlers, fired=housekeeping.begin, poll=SECOND
+            )
+
+    def minutes(self) -> list[int]:
+        """When it was done, in whole minutes since the start; replicas that start do it at once."""
+        return sorted({int(after / MINUTE) for after in self.done_after})
+
+
+@in_virtual_time
+async def test_replicas_do_it_in_turn_and_none_twice(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    async with running(*(house.replica() for _ in range(3))):
+        await time_passes(35 * 60)
+    assert house.minutes() == [0, 10, 20, 30]
+    assert len([after for after in house.done_after if after > MINUTE]) == 3
+
+
+@in_virtual_time
+async def test_one_that_fails_is_done_again_soon_and_holds_up_nobody(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.faults.append(OSError("disk full"))
+    async with running(house.replica()):
+        await time_passes(5 * 60)
+    assert house.minutes() == [0, RETRY_AFTER / MINUTE]
+
+
+@in_virtual_time
+async def test_another_replica_does_it_if_the_first_one_dies_over_it(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    begun: list[timedelta] = []
+
+    async def never_ends() -> timedelta:
+        begun.append(house.clock.now() - house.clock.start)
+        await house.clock.sleep_until(house.clock.now() + timedelta(days=1))
+        raise AssertionError
+
+    async with running(house.replica(never_ends)):
+        await time_passes(60)
+        assert len(begun) == 1
+    other = Housekeeping(house.desk, {"sweep": house.sweep})
+    async with running(
+        ticker.run(house.desk, Bell(), handlers=other.handlers, fired=other.begin, poll=SECOND)
+    ):
+        await time_passes(TAKEN_OVER_AFTER.total_seconds())
+    assert house.minutes() == [TAKEN_OVER_AFTER / MINUTE]
+
+
+def test_on_a_stage_clock_it_comes_round_in_real_time() -> None:
+    """At 600 times the speed, ten real minutes are a hundred hours on the stage."""
+    stage = StageClock(real_now(), parse_instant(FRIDAY), 600.0)
+    ahead = later(stage, timedelta(minutes=10)) - stage.now()
+    assert abs(ahead - timedelta(hours=100)) < timedelta(minutes=1)
