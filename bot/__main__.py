@@ -174,7 +174,8 @@ async def _doctor() -> int:
     from adapters.sql.migrate import revision
     from adapters.sql.store import connect
     from bot.clock import WallClock, real_now
-    from bot.doctor import examined, no_database, of_database
+    from bot.directory import Directory
+    from bot.doctor import examined, no_database, of_database, of_index
     from bot.environment import read_desk
     from bot.logs import configure_logs
 
@@ -185,6 +186,9 @@ async def _doctor() -> int:
         clock = await store.stage(None) or WallClock()
         database = partial(of_database, store, known, real_now(), clock.now()) if known else no_database
         examinations: list[tuple[str, Examination]] = [("database", database)]
+        if known:
+            rows = partial(of_index, store, Directory(settings), clock.now())
+            examinations.append(("index", rows))
         for platform in _connected(env, settings, clock, store):
             examinations.append((platform.name, partial(_of_platform, platform, settings)))
         return await examined(examinations, Terminal())
@@ -205,12 +209,33 @@ async def _of_platform(platform: _Connected, settings: DeskSettings) -> AsyncIte
         await platform.close()
 
 
-def _migrate() -> int:
+def _migrate(rebuild: bool) -> int:
     from adapters.sql.migrate import migrate, revision
     from bot.cli.operate import migrate as command
     from bot.environment import read_environment
+    from bot.settings import load_desk
 
-    return command.run(read_environment().database_url, revision, migrate)
+    env = read_environment()
+    settings = load_desk(env.frontline_config) if rebuild else None
+    done = command.run(env.database_url, revision, migrate)
+    if settings is None:
+        return done
+    import asyncio
+
+    return asyncio.run(_rebuild(env.database_url, settings))
+
+
+async def _rebuild(url: str, settings: DeskSettings) -> int:
+    from rich.console import Console as Terminal
+
+    from adapters.sql.store import connect
+    from bot.cli.operate import rebuild
+    from bot.clock import WallClock
+    from bot.directory import Directory
+
+    async with connect(url, guest=True) as store:
+        clock = await store.stage(None) or WallClock()
+        return await rebuild.run(store, Directory(settings), clock, Terminal(stderr=True))
 
 
 def _teams_package(says: operate.TeamsPackage, out: Path) -> int:

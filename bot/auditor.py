@@ -42,13 +42,14 @@ class Census:
     overdue: int
     waiting: Mapping[Priority, int]
     oldest: Mapping[Priority, datetime]
+    late_timers: int = 0
 
 
 class Counted(Protocol):
     """A store that can be counted, by indexes only: it is asked every few seconds."""
 
     async def census(self, due_before: datetime) -> Census:
-        """`overdue` are the tickets whose wake-up came before then."""
+        """`overdue` are the tickets whose wake-up came before then, `late_timers` the timers due by then."""
         ...
 
 
@@ -175,9 +176,10 @@ _ADVICE = "Please look at your tickets yourselves meanwhile; whoever runs the bo
 
 def _behind(census: Census, now: datetime) -> list[str]:
     lines = []
-    if census.overdue:
-        who = "1 ticket has" if census.overdue == 1 else f"{census.overdue} tickets have"
-        lines.append(f"{who} been due for more than {TOO_LATE.seconds} s.")
+    for count, what in ((census.overdue, "ticket"), (census.late_timers, "timer")):
+        if count:
+            who = f"1 {what} has" if count == 1 else f"{count} {what}s have"
+            lines.append(f"{who} been due for more than {TOO_LATE.seconds} s.")
     late = [p for p, at in census.oldest.items() if p is not Priority.COUNTDOWN and now - at > TOO_OLD]
     if late:
         age = max(now - census.oldest[priority] for priority in late)

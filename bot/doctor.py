@@ -13,11 +13,15 @@ from rich.markup import escape
 
 from bot import drill
 from bot.auditor import Counted
+from bot.directory import Directory
+from bot.index import Index, check
 from bot.ports import Notebook, Priority
 
 CLOCK_MAY_BE_OFF = timedelta(seconds=60)
 """Platforms refuse requests whose stamp is five minutes off; promises are told to the minute."""
 A_DAY_AND_A_BIT = timedelta(hours=25)
+MOST_ROWS, MOST_NAMED = 200, 10
+"""How many index rows are looked at, and how many tickets are named."""
 
 
 class Health(StrEnum):
@@ -103,6 +107,28 @@ async def of_database(
         yield Finding(Health.WELL, "messages", f"{waiting} wait to be delivered")
     for arrival in await drill.arrivals(store):
         yield _of_pager(arrival, now)
+
+
+async def of_index(index: Index, directory: Directory, now: datetime) -> AsyncIterator[Finding]:
+    """Some rows of the index, or all where they are few, say what the tickets' events say."""
+    size, rows = await index.index_size(), await index.index_sample(MOST_ROWS)
+    checked = check(rows, directory, now)
+    some = f"{len(rows)} of {size} rows" if len(rows) < size else f"all {size} rows"
+    if checked.wrong:
+        wrong = _named([row.ticket for row, _ in checked.wrong])
+        says = f"of {some} these differ from their events: {wrong}; run frontline migrate --rebuild"
+        yield Finding(Health.FAULT, "index", says)
+    else:
+        yield Finding(Health.WELL, "index", f"{some} looked at, none differs from its events")
+    if checked.unreadable:
+        ticket, why = next(iter(checked.unreadable.items()))
+        says = f"cannot be read: {_named([*checked.unreadable])}; of {ticket}: {why}"
+        yield Finding(Health.FAULT, "tickets", says)
+
+
+def _named(tickets: list[str]) -> str:
+    more = len(tickets) - MOST_NAMED
+    return ", ".join(sorted(tickets)[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 async def no_database() -> AsyncIterator[Finding]:

@@ -265,7 +265,8 @@ class MemoryStore(Pad):
         waiting = Counter(said.message.priority for said in self._waiting())
         wakes = [t.wake_at for t in self.by_key.values() if t.wake_at is not None]
         overdue = sum(at <= due_before for at in wakes)
-        return Census(sum(not t.closed for t in self.by_key.values()), len(wakes), overdue, waiting, {})
+        late = sum(timer.due_at <= due_before for timer in self.timers.values())
+        return Census(sum(not t.closed for t in self.by_key.values()), len(wakes), overdue, waiting, {}, late)
 
     async def set_timer(self, timer: Timer) -> None:
         self.timers[timer.kind, timer.key] = timer

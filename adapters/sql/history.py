@@ -18,15 +18,25 @@ _logged: set[tuple[str, str]] = set()
 """Tickets and why they cannot be read. They are tried again every few seconds; one line of log is enough."""
 
 
+def events_of(version: int, rows: Sequence[Row]) -> tuple[Event, ...]:
+    """The events in `rows`, which should be `version` of them. Raises ValueError; see `why_not`."""
+    if [seq for seq, _, _ in rows] != [*range(1, version + 1)]:
+        raise Unreadable(
+            f"its row counts {version} events, and {len(rows)} are there: its tables are of different"
+            " moments; restore all of the database from one backup"
+        )
+    return tuple(EVENTS.value(kind, body) for _, kind, body in rows)
+
+
+def why_not(fault: ValueError) -> str:
+    """Why events cannot be read, without what anybody wrote."""
+    return str(fault) if isinstance(fault, UnknownKind | Unreadable) else type(fault).__name__
+
+
 def history_of(ticket: str, version: int, rows: Sequence[Row]) -> tuple[Event, ...] | None:
-    """The events in `rows`, which should be `version` of them. Returns None if they cannot be relied on."""
+    """The events in `rows`. Returns None if they cannot be relied on."""
     try:
-        if [seq for seq, _, _ in rows] != [*range(1, version + 1)]:
-            raise Unreadable(
-                f"its row counts {version} events, and {len(rows)} are there: its tables are of different"
-                " moments; restore all of the database from one backup"
-            )
-        return tuple(EVENTS.value(kind, body) for _, kind, body in rows)
+        return events_of(version, rows)
     except ValueError as fault:
         _log_unreadable(ticket, fault)
         return None
@@ -53,9 +63,8 @@ def _opened(kind: str, body: str) -> Opened:
     return opened
 
 
-def _log_unreadable(ticket: str, fault: Exception) -> None:
-    """Logs why, without what anybody wrote."""
-    why = str(fault) if isinstance(fault, UnknownKind | Unreadable) else type(fault).__name__
+def _log_unreadable(ticket: str, fault: ValueError) -> None:
+    why = why_not(fault)
     if (ticket, why) not in _logged:
         _logged.add((ticket, why))
         log.error("a ticket cannot be read and is not woken", ticket=ticket, why=why)

@@ -30,7 +30,7 @@ def adopt(db: Connection, message: Message, ref: MessageRef, at: datetime) -> No
     """Outbox.adopt."""
     if db.execute(_KNOWN, {"message": message.key}).first() is None:
         say(db, [(message, trace_id(message.key))], at)
-        outbox.sent(db, message.key, ref)
+        outbox.sent(db, [outbox.Arrival(message.key, ref)])
 
 
 def key_of(db: Connection, message: MessageRef) -> str | None:

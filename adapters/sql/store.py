@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
-from adapters.sql import key_value, outbox, posted, rate_limits, retention, stats, tickets, timers
+from adapters.sql import index, key_value, outbox, posted, rate_limits, retention, stats, tickets, timers
 from adapters.sql.edits import say
 from adapters.sql.engines.engine import Engine
 from adapters.sql.engines.sqlite import SqliteEngine
@@ -20,6 +20,7 @@ from adapters.sql.url import is_postgres, postgres_url, sqlite_path
 from bot.address import MessageRef
 from bot.auditor import Census
 from bot.clock import StageClock, WallClock, real_now
+from bot.index import IndexRow
 from bot.ports import (
     Appended,
     Change,
@@ -39,7 +40,7 @@ from sla_core.events import Event, Opened
 
 
 class SqlStore:
-    """Implements bot.ports.Records and Notebook, and what monitoring and retention ask of a database.
+    """Implements bot.ports.Records and Notebook, bot.index.Index, and what monitoring and retention ask.
 
     Made by `connect`. Once it is closed, every verb raises RuntimeError. On PostgreSQL a verb waits a moment
     for a database that restarts, then raises Away; replicas share it, and their clocks should differ by less
@@ -157,6 +158,18 @@ class SqlStore:
 
     async def census(self, due_before: datetime) -> Census:
         return await self.engine.read(lambda db: stats.census(db, due_before))
+
+    async def index_size(self) -> int:
+        return await self.engine.read(index.size)
+
+    async def index_after(self, ticket: str, limit: int) -> list[IndexRow]:
+        return await self.engine.read(lambda db: index.after(db, ticket, limit))
+
+    async def index_sample(self, limit: int) -> list[IndexRow]:
+        return await self.engine.read(lambda db: index.sample(db, limit))
+
+    async def reindex(self, corrections: Sequence[tuple[IndexRow, Change]]) -> int:
+        return await self.engine.write(lambda db: index.reindex(db, corrections))
 
     async def note(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
         await self.engine.write(lambda db: key_value.note(db, topic, key, value, expires_at))

@@ -29,7 +29,18 @@ from adapters.sql.tables import (
     micros,
 )
 from bot.clock import real_now
-from bot.ports import Appended, Change, Conflict, Decision, Entry, NoSuchTicket, Page, Seen, trace_of
+from bot.ports import (
+    Appended,
+    Change,
+    Conflict,
+    Decision,
+    Entry,
+    NoSuchTicket,
+    Page,
+    Seen,
+    Summary,
+    trace_of,
+)
 from sla_core.events import Event, Opened
 
 _OPEN = col(TicketRow.closed) == literal_column("0")
@@ -153,7 +164,7 @@ def keep(db: Connection, acts: Sequence[Opening | Appending]) -> list[Appended |
     new = [act for act in acts if act.envelope not in done]
     opened = _drafted(db, [act for act in new if isinstance(act, Opening)])
     appended = [_Kept(act.envelope, act.change) for act in new if isinstance(act, Appending)]
-    if appended and db.execute(MOVE, [_moved(each.change) for each in appended]).rowcount != len(appended):
+    if appended and db.execute(MOVE, [moved(each.change) for each in appended]).rowcount != len(appended):
         # Another process was quicker. If it did this very act, that shows now.
         if len(acts) == 1 and (done := _seen(db, envelopes)):
             return [Seen(done[envelopes[0]])]
@@ -234,8 +245,8 @@ def wake(
         if history is not None and (change := decide(key, history)) is not None:
             changes.append(change)
     if changes:
-        moved = db.execute(MOVE, [_moved(change) for change in changes]).rowcount
-        if moved != len(changes):
+        count = db.execute(MOVE, [moved(change) for change in changes]).rowcount
+        if count != len(changes):
             raise Conflict("what was decided for a ticket did not belong to its version, and was not kept")
         _store(db, [_Kept(None, change) for change in changes], at)
     return [*found]
@@ -296,23 +307,31 @@ def queue(db: Connection, accounts: Collection[str] | None, limit: int, ended: b
     return Page(entries, total)
 
 
-def _moved(change: Change) -> dict[str, Any]:
+def moved(change: Change) -> dict[str, Any]:
+    """The parameters of MOVE."""
     return {"ticket": change.ticket, "expected": change.version, **_index(change)}
 
 
 def _index(change: Change) -> dict[str, Any]:
     """The columns of a ticket's row that every change sets."""
     version, summary = change.version + len(change.events), change.summary
-    due_at = summary.due.due_at if summary and summary.due else None
     return {
         "version": version,
         "wake_at": micros(change.wake_at) if change.wake_at else None,
         "closed": int(change.closed),
+        **turn(summary),
+        "summary": summary_text(summary) if summary else None,
+        "summarized": version if summary else 0,
+    }
+
+
+def turn(summary: Summary | None) -> dict[str, Any]:
+    """The columns that a queue is sorted by."""
+    due_at = summary.due.due_at if summary and summary.due else None
+    return {
         "state": summary.state if summary else "open",
         "rank": summary.rank if summary else 0,
         "turn_at": micros(due_at) if due_at else NEVER,
-        "summary": summary_text(summary) if summary else None,
-        "summarized": version if summary else 0,
     }
 
 

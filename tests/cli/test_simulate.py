@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bot.cli.policy import simulation
+from bot.cli import progress
 from bot.cli.policy.lookup import Wrong
 from bot.cli.policy.simulate_csv import read_tickets
 from bot.cli.policy.simulate_show import as_json
@@ -453,11 +453,11 @@ def test_a_bar_shows_only_when_it_takes_long(monkeypatch: pytest.MonkeyPatch) ->
     def shown(terminal: bool) -> str:
         out = io.StringIO()
         console = Console(file=out, force_terminal=terminal)
-        assert list(simulation.tracked([1, 2], "Replaying tickets", console)) == [1, 2]
+        assert list(progress.tracked([1, 2], "Replaying tickets", console)) == [1, 2]
         return out.getvalue()
 
     assert shown(terminal=True) == ""
-    monkeypatch.setattr(simulation, "PATIENCE", -1.0)
+    monkeypatch.setattr(progress, "PATIENCE", -1.0)
     assert "Replaying tickets" in shown(terminal=True)
     assert shown(terminal=False) == ""
 

@@ -10,7 +10,7 @@ from adapters.sql.store import connect
 from bot import metrics
 from bot.auditor import EVERY, Auditor, Census
 from bot.clock import real_now
-from bot.ports import NotNow
+from bot.ports import NotNow, Timer
 from bot.ticker import tick
 from tests.harness import ALICE, S1, TRIAGE, DeskInMemory, HeldClock, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON
@@ -112,6 +112,18 @@ async def test_a_test_of_the_pager_that_cannot_be_asked_for_hides_nothing(tmp_pa
     desk.clock.at += timedelta(days=1)
     assert await auditor.look() == ["1 ticket has been due for more than 30 s."]
     assert desk.heard(TRIAGE)[-1].startswith("Frontline is behind: 1 ticket")
+
+
+async def test_a_timer_that_nobody_fires_is_told(tmp_path: Path) -> None:
+    async with connect("sqlite://") as store:
+        desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
+        await store.set_timer(Timer("drill", "daily", desk.clock.at))
+        auditor = Auditor(desk.desk, store, desk.clock)
+        assert await auditor.look() == []
+        desk.clock.at += timedelta(minutes=1)
+        assert await auditor.look() == ["1 timer has been due for more than 30 s."]
+        await store.cancel_timer("drill", "daily")
+        assert await auditor.look() == []
 
 
 class RestingClock(HeldClock):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.desk.core import Desk
+from bot.index import check
 from bot.ports import Card, Message, Priority
 from bot.views import Audience, TicketCard
 from sla_core.engine import evaluate, promises
@@ -21,6 +22,8 @@ from tests.journeys.weather import Doubtful
 
 AT_ONCE = timedelta(seconds=1)
 """Of the time that a process was up: within it, what is due is fired."""
+MANY = 1000
+"""More tickets than a month has."""
 
 
 @dataclass
@@ -45,7 +48,14 @@ class Aftermath:
             await self._shows(key)
             histories.append(ticket.history)
         self._was_done_once(histories)
+        await self._is_indexed()
         return histories
+
+    async def _is_indexed(self) -> None:
+        if isinstance(self.store, InlineSqlite):
+            rows = await self.store.index_after("", MANY)
+            checked = check(rows, self.desk.directory, self.desk.clock.now())
+            assert (checked.wrong, checked.unreadable) == ([], {}), "each row is what its events say"
 
     def _everything_was_said_once(self) -> None:
         kept = self.store.kept()

@@ -88,7 +88,7 @@ def test_up_down_up(empty_postgres_url: str) -> None:
     assert made(url) == first
 
 
-@pytest.mark.parametrize("to", ["0001", "0002", "0003", "0004"])
+@pytest.mark.parametrize("to", ["0001", "0002", "0003", "0004", "0005", "0006", "0007"])
 async def test_what_was_there_survives_each_step(empty_postgres_url: str, to: str) -> None:
     url = empty_postgres_url
     upgrade(url, "0001")

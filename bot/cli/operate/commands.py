@@ -32,7 +32,7 @@ def add_commands(
     *,
     run_serve: Callable[[], Coroutine[Any, Any, int]],
     run_doctor: Callable[[], Coroutine[Any, Any, int]],
-    run_migrate: Callable[[], int],
+    run_migrate: Callable[[bool], int],
     write_teams_package: Callable[[TeamsPackage, Path], int],
 ) -> None:
     @app.command(rich_help_panel=OPERATE)
@@ -57,12 +57,17 @@ def add_commands(
         return asyncio.run(run_doctor())
 
     @app.command(rich_help_panel=OPERATE)
-    def migrate() -> int:
+    def migrate(
+        rebuild: Annotated[
+            bool, typer.Option("--rebuild", help="Then check every ticket's index row, and mend it.")
+        ] = False,
+    ) -> int:
         """Bring the database to this version.
 
-        A database that does not exist yet is made.
+        A database that does not exist yet is made. --rebuild sets the index row of each ticket right by its
+        events and the policy (FRONTLINE_CONFIG); the desk may run meanwhile.
         """
-        return run_migrate()
+        return run_migrate(rebuild)
 
     @app.command(rich_help_panel=OPERATE, epilog=_TEAMS_PACKAGE)
     def teams_package(

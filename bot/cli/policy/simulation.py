@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bot.cli.policy.lookup import Wrong
 from bot.cli.policy.simulate_csv import Case, read_instant, read_tickets
 from bot.cli.policy.simulate_rules import Rules, rules, second_rules, strange_names
+from bot.cli.progress import tracked
 from sla_core.catalog.load import Fault, Faults
 from sla_core.events import Event
 from sla_core.outcome import Outcome, Replay, Result, replay
@@ -23,11 +21,6 @@ from sla_core.policy import Metric
 
 Histories = Callable[[str], Iterable[tuple[str, Sequence[Event]]]]
 """The key and the history of every stored ticket of an account."""
-
-T = TypeVar("T")
-
-PATIENCE = 1.0
-"""Seconds after which a bar shows how far it has come."""
 
 PAGE = "page"
 """In the differences: whether somebody was paged."""
@@ -163,31 +156,6 @@ def _notes(
                 f"{one.name}: order forms of {count} were agreed with another vendor, so not applied"
             )
     return notes
-
-
-def tracked(items: Sequence[T], what: str, console: Console) -> Iterator[T]:
-    """The items; a bar on `console` (a terminal) counts them once they take longer than a moment."""
-    begun = time.monotonic()
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )
-    task = bar.add_task(what, total=len(items))
-    shown = False
-    try:
-        for number, item in enumerate(items):
-            if not shown and console.is_terminal and time.monotonic() - begun > PATIENCE:
-                bar.start()
-                shown = True
-            bar.update(task, completed=number)
-            yield item
-    finally:
-        if shown:
-            bar.stop()
 
 
 def _cases(asked: Asked, histories: Histories) -> tuple[list[Case], list[Fault]]:

@@ -1,0 +1,50 @@
+"""A bar that shows how far a command has come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+T = TypeVar("T")
+
+PATIENCE = 1.0
+"""Seconds after which a bar is shown."""
+
+
+@contextmanager
+def counting(what: str, total: int, console: Console) -> Iterator[Callable[[int], None]]:
+    """Gives a function to tell how many are done; a bar on `console` (a terminal) shows it after a moment."""
+    begun = time.monotonic()
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+    task = bar.add_task(what, total=total)
+
+    def done(number: int) -> None:
+        if not bar.live.is_started and console.is_terminal and time.monotonic() - begun > PATIENCE:
+            bar.start()
+        bar.update(task, completed=number)
+
+    try:
+        yield done
+    finally:
+        if bar.live.is_started:
+            bar.stop()
+
+
+def tracked(items: Sequence[T], what: str, console: Console) -> Iterator[T]:
+    """The items, counted by a bar."""
+    with counting(what, len(items), console) as done:
+        for number, item in enumerate(items):
+            done(number)
+            yield item
