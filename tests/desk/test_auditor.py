@@ -118,7 +118,7 @@ async def test_a_timer_that_nobody_fires_is_told(tmp_path: Path) -> None:
     async with connect("sqlite://") as store:
         desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
         await store.set_timer(Timer("drill", "daily", desk.clock.at))
-        auditor = Auditor(desk.desk, store, desk.clock)
+        auditor = Auditor(desk.desk, store, desk.clock, desk.courier.speak)
         assert await auditor.look() == []
         desk.clock.at += timedelta(minutes=1)
         assert await auditor.look() == ["1 timer has been due for more than 30 s."]
