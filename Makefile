@@ -42,7 +42,7 @@ SOAK := $(BIN)/python -m pytest -m soak -v --tb=short --durations=10 -o faulthan
 MANY_EXAMPLES := $(PYTEST) -m 'hypothesis and not soak' --hypothesis-profile soak -o faulthandler_timeout=0
 
 soak: setup ## the long runs of crashes, faults and races: about forty minutes (TEST_ARGS=…)
-	@echo "2,000 simulated months, 30 outages, 100 rounds of 1,000 wake-ups, 200 kills on SQLite and 100 on"
+	@echo "2,000 simulated months, 30 outages, 100 rounds of 1,000 wake-ups, 200 kills on SQLite and 300 on"
 	@echo "PostgreSQL, 20 restarts of it, 20,000 requests four times each, 100,000 instants and every edge of"
 	@echo "each vendor's calendar, and 500 examples of each property: forty minutes on two cores."
 	@echo "One line a test as it ends. One alone: make soak TEST_ARGS='-k outage'"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
 from aiohttp import ClientError, ClientSession, web
 
 from demo.slack import FakeSlack
+from tests.waiting import PATIENCE
 
 Which = Callable[[str, str], bool]
 """Whether a call is meant, by its method and its body."""
@@ -88,6 +89,17 @@ class Gate:
             hold.came.set()
             await hold.let.wait()
         return web.Response(body=answer, status=status, headers=kept, content_type="application/json")
+
+
+async def first_to_come(holds: Sequence[Hold], within: float = PATIENCE) -> int:
+    """Which of these holds is the first to have a call. Raises TimeoutError if nobody calls."""
+    waiting = [asyncio.create_task(hold.came.wait()) for hold in holds]
+    done, late = await asyncio.wait(waiting, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+    for task in late:
+        task.cancel()
+    if not done:
+        raise TimeoutError(f"nobody called within {within:g} s")
+    return next(nth for nth, task in enumerate(waiting) if task in done)
 
 
 def saying(words: str, method: str = "chat.postMessage") -> Which:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from adapters.slack.blocks import page
 from adapters.slack.marks import metadata
 from adapters.slack.text import UTC_ZONE, Pen
 from bot import cards, hearing
+from bot.address import UserRef
 from bot.directory import Directory
 from bot.ports import Card, Message
 from bot.settings import load_desk
-from bot.views import Audience
+from bot.views import Audience, Mention, Notice
 from bot.voice import card_key
 from demo.slack import FakeSlack
 from demo.slack import Message as Post
-from sla_core.events import Event
+from sla_core.events import Breached, Event, Warned
 from sla_core.ticket import Ticket, fold
 
 Histories = Mapping[str, tuple[Event, ...]]
+
+KINDS = ("warnings", "breaches", "direct messages", "mentions")
+"""What is counted; a direct message that tells of a breach is both."""
 
 
 def mark(key: str) -> str:
@@ -43,6 +47,22 @@ class Books:
         for message in hearing.tell(ticket, ticket.history, policy, self.directory):
             if message.edits is None:
                 yield message
+
+    def count(self, messages: Iterable[Message]) -> Counter[str]:
+        """How many there are of each of KINDS."""
+        return Counter(kind for message in messages for kind in self._kinds(message))
+
+    def _kinds(self, message: Message) -> Iterator[str]:
+        ticket, number, *_ = message.key.split("/")
+        event = self.tickets[ticket].history[int(number) - 1] if number.isdigit() else None
+        if isinstance(event, Warned):
+            yield "warnings"
+        if isinstance(event, Breached):
+            yield "breaches"
+        if isinstance(message.to, UserRef):
+            yield "direct messages"
+        if isinstance(message.say, Notice) and any(isinstance(part, Mention) for part in message.say.text):
+            yield "mentions"
 
     def face(self, key: str, audience: Audience, slack: FakeSlack, post: Post) -> str:
         """What a card has to show when nothing runs on it any more, as people read it."""

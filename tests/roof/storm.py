@@ -7,13 +7,14 @@ import json
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import psycopg
 from aiohttp import web
 
 from adapters.sql.store import connect
@@ -24,7 +25,7 @@ from demo.slack import Channel, FakeSlack, Message, Person
 from sla_core.events import Event
 from tests.desk_file import account
 from tests.harness import DESK_FILE, S1, S2
-from tests.roof.gate import Gate, nth_of_any
+from tests.roof.gate import Gate, Hold, first_to_come, nth_of_any
 from tests.roof.house import House
 from tests.roof.owed import Books, Wall, differences, mark
 from tests.roof.process import Serving
@@ -34,8 +35,13 @@ FRIDAY_MORNING = "2026-03-20T10:00:00+01:00"
 """m3ter's Gold hours are open for another twelve hours."""
 WORD = "zebra"
 """In all that people write, so that it is found where it must not be."""
-PATIENCE = 120.0
-"""Seconds that people wait for what they expect to see: a card, a breach."""
+PATIENCE = 600.0
+"""Seconds that people wait for what they expect to see, a card or a breach, while a lane is taken over again and
+again: seven seconds at each kill of a replica that held it."""
+AT_FIRST = 12
+"""People who come at once."""
+QUIET = 2.0
+"""Seconds without a call after which one more comes."""
 TRIES_AGAIN_AFTER = 0.2
 """Seconds, of people who read that it did not work."""
 RETRIES = (0.0, 0.3, 0.6, 1.2, 2.5, 5.0, 5.0, 5.0)
@@ -100,14 +106,28 @@ class Life:
 
 
 class Storm(House):
-    """Its desk is killed and started again while people act."""
+    """Desks are killed and started again while people act: one on a file, or several on one PostgreSQL."""
 
-    def __init__(self, folder: Path, seed: int, lives: int, speed: float) -> None:
+    def __init__(
+        self, folder: Path, seed: int, lives: int, speed: float, database: str = "", replicas: int = 1
+    ) -> None:
         super().__init__(folder, speed, FRIDAY_MORNING, RETRIES)
+        self._database = database
         self.random = Random(seed)
-        self.gate = self.distant = Distant(self.slack, Random(seed + 1))
+        self.gates = [Distant(self.slack, Random(seed + nth)) for nth in range(1, replicas + 1)]
+        self.gate = self.distant = self.gates[0]
+        self.seats: list[Serving | None] = [None] * replicas
+        """Who serves behind each gate."""
         self.desks: list[Serving] = []
+        """All that were ever started."""
+        self.at_rest = 0
+        """How many kills met nobody who called Slack."""
+        self._invited = asyncio.Semaphore(AT_FIRST // replicas)
+        self.tried_again = 0
+        """How often people did something once more, as nobody had told them that it worked."""
         self._arrivals: list[asyncio.Task[None]] = []
+        self.owed: Counter[str] = Counter()
+        """How many of each kind were owed, and were said, at the end."""
         self.unheard: set[str] = set()
         """Marks of what a desk was saying when it was killed: Slack may have it, and no desk knows."""
         (folder / "frontline.toml").write_text(DESK_FILE + MORE_ACCOUNTS, encoding="utf-8")
@@ -118,11 +138,21 @@ class Storm(House):
 
     async def __aenter__(self) -> Storm:
         await super().__aenter__()
+        for gate in self.gates[1:]:
+            await gate.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        for desk in filter(None, self.seats):
+            await desk.kill()
+        for gate in self.gates[1:]:
+            await gate.close()
         await super().__aexit__(None, None, None)
         await asyncio.gather(*self._arrivals)
+
+    @property
+    def database(self) -> str:
+        return self._database or super().database
 
     def _life(self, number: int, room: Channel) -> Life:
         asker, agent = self.slack.person(f"Asker {number}"), self.slack.person(f"Agent {number}")
@@ -132,9 +162,10 @@ class Storm(House):
 
     # The desk --------------------------------------------------------------------------------
 
-    async def starts(self) -> Serving:
+    async def starts(self, seat: int = 0) -> Serving:
         """Returns at once; whoever calls it meanwhile finds nobody."""
-        self.desk = desk = await Serving.spawn(self.folder, **self.environment)
+        given = self.environment | {"SLACK_API_URL": self.gates[seat].url}
+        self.desk = desk = self.seats[seat] = await Serving.spawn(self.folder, **given)
         self.desks.append(desk)
         self._arrivals.append(asyncio.create_task(self._is_found(desk)))
         return desk
@@ -142,11 +173,23 @@ class Storm(House):
     async def _is_found(self, desk: Serving) -> None:
         with suppress(EOFError):
             await desk.says("listening")
-            self.slack.bot_url = desk.events
+            self.turn()
+
+    def turn(self) -> None:
+        """What people do next goes to any that listens."""
+        there = [
+            desk.events for desk in self.seats if desk and desk.process.returncode is None and desk.address
+        ]
+        if there:
+            self.slack.bot_url = self.random.choice(there)
 
     async def listens(self) -> None:
-        await (await self.starts()).says("listening")
-        self.slack.bot_url = self.desks[-1].events
+        for desk in [await self.starts(seat) for seat in range(len(self.seats))]:
+            await desk.says("listening")
+        self.turn()
+
+    async def stopped(self) -> int:
+        return max(await asyncio.gather(*(desk.stop() for desk in self.seats if desk)))
 
     async def calls(self, number: int) -> None:
         """Until Slack was called so often from now."""
@@ -160,18 +203,35 @@ class Storm(House):
     async def kills(self, times: int, told: Callable[[int], None] = lambda nth: None) -> None:
         """So often, in the middle of a call: one while it starts, one in its work; another starts at once."""
         for nth in range(times):
-            assert self.desk
             starting = self.random.random() < 0.25
-            held = self.gate.hold(
-                nth_of_any(1 if starting else self.random.randrange(5, 40)), after=nth % 2 == 0
-            )
-            async with asyncio.timeout(PATIENCE):
-                await held.came.wait()
-            await self.desk.kill()
+            which = 1 if starting else self.random.randrange(5, 40 // len(self.seats))
+            holds = [gate.hold(nth_of_any(which), after=nth % 2 == 0) for gate in self.gates]
+            seat = await self._in_a_call(holds)
+            victim = self.seats[seat]
+            assert victim
+            await victim.kill()
+            self.turn()
             self.unheard |= {mark(key) for key in self._in_hand()}
-            self.gate.let_all()
-            await self.starts()
+            for gate in self.gates:
+                gate.let_all()
+            await self.starts(seat)
             told(nth + 1)
+        for _ in self.lives:
+            self._invited.release()
+
+    async def _in_a_call(self, holds: Sequence[Hold]) -> int:
+        """Who calls first. Whenever nobody does for a moment, one more person comes, if there is one."""
+        for _ in range(len(self.lives) + 1):
+            with suppress(TimeoutError):
+                return await first_to_come(holds, QUIET)
+            self._invited.release()
+        self.at_rest += 1
+        return self.random.randrange(len(self.seats))
+
+    async def comes(self, life: Life) -> None:
+        """Once it is their turn: replicas serve people well, and all would be gone after a few kills."""
+        await self._invited.acquire()
+        await self.lives_through(life)
 
     def _in_hand(self) -> list[str]:
         """What the desk had begun to say."""
@@ -188,6 +248,9 @@ class Storm(House):
         return len(self._outbox(asked))
 
     def _outbox(self, asked: str) -> list[tuple[str]]:
+        if self._database:
+            with psycopg.connect(self._database, autocommit=True) as connection:
+                return connection.execute(asked.encode()).fetchall()
         with closing(sqlite3.connect(f"file:{self.folder}/frontline.db?mode=ro", uri=True)) as db:
             return db.execute(asked).fetchall()
 
@@ -198,7 +261,7 @@ class Storm(House):
         return time.monotonic() - began
 
     async def history(self) -> dict[str, tuple[Event, ...]]:
-        assert self.desk is None or self.desk.process.returncode is not None
+        assert all(desk.process.returncode is not None for desk in self.desks)
         async with connect(self.database) as store:
             keys = [key for account in ACCOUNTS for key in reversed(await store.tickets(account))]
             return {key: await store.load(key) for key in keys}
@@ -211,12 +274,23 @@ class Storm(House):
 
     async def keeps_trying(self, act: Callable[[], Awaitable[bool]]) -> None:
         """Until it is acknowledged, as people do who read that it did not work."""
-        await eventually(act, PATIENCE, TRIES_AGAIN_AFTER)
+
+        async def tries() -> bool:
+            self.turn()
+            worked = await act()
+            self.tried_again += not worked
+            return worked
+
+        await eventually(tries, PATIENCE, TRIES_AGAIN_AFTER)
 
     async def opens_ticket(self, life: Life, answers: Mapping[str, Any]) -> None:
         async def act() -> bool:
-            if self.slack.modal_of(life.asker) is None:
+            modal = self.slack.modal_of(life.asker)
+            if modal is None:
                 await self.slack.command(life.asker, life.where, "/support", life.words("Opened"))
+            elif modal.trouble:
+                # They look through their answers before they send them again, and the form is redrawn.
+                await self.slack.choose(life.asker, "production", answers["production"])
             if self.slack.modal_of(life.asker) is None:
                 return False
             reply = await self.slack.submit(life.asker, dict(answers))
@@ -288,8 +362,9 @@ class Storm(House):
 
     async def last_retries(self) -> None:
         """Slack's last one comes after five minutes: by then the storm is over."""
-        assert self.desk
-        await self.desk.says("listening")
+        for desk in filter(None, self.seats):
+            await desk.says("listening")
+        self.turn()
         await self.slack.settle()
         events = [ack for ack in self.slack.acks if ack.kind == "message"]
         taken = {ack.request.body for ack in events if ack.ok}
@@ -314,8 +389,11 @@ class Storm(House):
     async def is_well(self) -> dict[str, tuple[Event, ...]]:
         """The desk has ended: all that was acknowledged is kept once, and all that is owed was said."""
         histories = await self.history()
-        wrong = differences(Books(self.folder, histories), self.slack)
+        books, wall = Books(self.folder, histories), Wall(self.slack)
+        wrong = differences(books, self.slack)
         assert not wrong, "\n".join(wrong)
+        self.owed = books.count(books.owed())
+        assert self.owed == books.count(message for message in books.owed() if wall.of(message))
         texts = Counter(
             text
             for events in histories.values()

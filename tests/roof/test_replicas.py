@@ -17,7 +17,7 @@ from demo.slack import Message, Person
 from sla_core.events import Breached, Opened, Warned
 from tests.harness import S2
 from tests.postgres import Postgres
-from tests.roof.gate import Hold, nth_of_any, saying
+from tests.roof.gate import first_to_come, nth_of_any, saying
 from tests.roof.replicas import Replicas
 from tests.waiting import PATIENCE, eventually
 
@@ -28,16 +28,6 @@ BUSY = 3
 """How many times as long a busy machine may take."""
 LANES = 3
 """The customer's channel, triage, the TAM: what can be under way at one instant and be said twice."""
-
-
-async def first_to_come(holds: list[Hold]) -> int:
-    """Which replica calls Slack first."""
-    waiting = [asyncio.create_task(hold.came.wait()) for hold in holds]
-    done, late = await asyncio.wait(waiting, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-    for task in late:
-        task.cancel()
-    assert done, "nobody called"
-    return next(nth for nth, task in enumerate(waiting) if task in done)
 
 
 async def replies(house: Replicas, card: Message, text: str) -> None:
