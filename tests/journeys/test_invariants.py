@@ -30,8 +30,8 @@ MONTHS = 40
 def oversleeps(patch: pytest.MonkeyPatch) -> None:
     wait = Bell.wait
 
-    async def late(self: Bell, clock: Clock, until: datetime | None) -> None:
-        await wait(self, clock, until and until + timedelta(seconds=2))
+    async def late(self: Bell, clock: Clock, until: datetime | None, within: timedelta | None = None) -> None:
+        await wait(self, clock, until and until + timedelta(seconds=2), within)
 
     patch.setattr(Bell, "wait", late)
 

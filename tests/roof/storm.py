@@ -36,8 +36,8 @@ FRIDAY_MORNING = "2026-03-20T10:00:00+01:00"
 WORD = "zebra"
 """In all that people write, so that it is found where it must not be."""
 PATIENCE = 600.0
-"""Seconds that people wait for what they expect to see, a card or a breach, while a lane is taken over again and
-again: seven seconds at each kill of a replica that held it."""
+"""Seconds that people wait for what they expect to see: a card, a breach. With replicas, what one of them held
+when it was killed goes to the other within seven seconds, which may be killed by then."""
 AT_FIRST = 12
 """People who come at once."""
 QUIET = 2.0
