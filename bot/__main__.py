@@ -211,13 +211,13 @@ async def _of_platform(platform: _Connected, settings: DeskSettings) -> AsyncIte
 
 def _migrate(rebuild: bool) -> int:
     from adapters.sql.migrate import migrate, revision
-    from bot.cli.operate import migrate as command
+    from bot.cli.operate.migrate import run as report_migration
     from bot.environment import read_environment
     from bot.settings import load_desk
 
     env = read_environment()
     settings = load_desk(env.frontline_config) if rebuild else None
-    done = command.run(env.database_url, revision, migrate)
+    done = report_migration(env.database_url, revision, migrate)
     if settings is None:
         return done
     import asyncio

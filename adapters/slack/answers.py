@@ -11,7 +11,7 @@ import structlog
 from slack_bolt.async_app import AsyncAck
 from slack_bolt.response import BoltResponse
 
-from adapters.slack import doors, modals
+from adapters.slack import modals
 from adapters.slack.blocks import page
 from adapters.slack.filling import Refills
 from adapters.slack.home import home
@@ -20,7 +20,8 @@ from adapters.slack.paper import Json
 from adapters.slack.payloads import Filled, Pressed, Slash, Submitted
 from adapters.slack.text import Pen
 from adapters.slack.web_api import Refused, Unheard, WebApi
-from bot.exchange import Answer, Ask, Command, Done, HomeOpened, Inbound, Posted, Revised, Show
+from bot.address import MessageRef
+from bot.exchange import Answer, Ask, Command, Done, Door, HomeOpened, Inbound, Posted, Revised, Show
 from bot.forms import Form
 from bot.views import Notice, View
 from sla_core.countdown import Tone
@@ -225,7 +226,7 @@ class Answers:
     async def _whisper(self, act: Inbound, view: View) -> None:
         if not isinstance(act, Posted | Command | Revised):
             return
-        below = doors.thread_of(act) if isinstance(act, Command) else act.thread
+        below = _thread_of(act) if isinstance(act, Command) else act.thread
         thread = {"thread_ts": below.id} if below else {}
         try:
             if act.place.direct:
@@ -253,3 +254,10 @@ async def _logged(reply: Coroutine[Any, Any, None]) -> None:
         await reply
     except Exception:
         log.exception("private reply failed")
+
+
+def _thread_of(act: Command) -> MessageRef | None:
+    """Where what is for one person only is seen: in a thread that exists already, by the key of a mention."""
+    if act.name != Door.MENTION or act.about is None or act.key.endswith(f"/{act.about.id}"):
+        return None
+    return act.about

@@ -65,13 +65,6 @@ def shortcut(reader: Reader, called_up: Shortcut) -> Command:
     return Command(key, reader.clock.now(), actor, where, Door.SHORTCUT, words, about)
 
 
-def thread_of(act: Command) -> MessageRef | None:
-    """Where what is for one person only is seen: in a thread that exists already, by the key of a mention."""
-    if act.name != Door.MENTION or act.about is None or act.key.endswith(f"/{act.about.id}"):
-        return None
-    return act.about
-
-
 async def quoted(act: Inbound, reader: Reader, api: WebApi) -> Inbound:
     """For a reaction: with the message's words, and about the thread that it stands in.
 

@@ -6,7 +6,8 @@ import structlog
 
 from adapters.slack import modals
 from adapters.slack.paper import Json
-from adapters.slack.payloads import Filled, View
+from adapters.slack.payloads import Filled
+from adapters.slack.payloads import View as Modal
 from adapters.slack.web_api import Refused, Unheard, WebApi
 
 log = structlog.get_logger(__name__)
@@ -44,7 +45,7 @@ class Refills:
         finally:
             self._busy.discard(view.id)
 
-    async def _update(self, view: View, drawn: Json, at: str) -> None:
+    async def _update(self, view: Modal, drawn: Json, at: str) -> None:
         new = {"view_id": view.id, "view": drawn}
         try:
             await self._api.ask("views.update", {**new, "hash": view.hash})

@@ -12,8 +12,7 @@ from slack_bolt.response import BoltResponse
 
 from adapters.slack import doors, farewells, files
 from adapters.slack.answers import REDELIVER, Answers
-from adapters.slack.events import READERS
-from adapters.slack.home import looked_again
+from adapters.slack.events import READERS, looked_again
 from adapters.slack.payloads import Filled, Malformed, Pressed, Shortcut, Slash, Submitted, plain, read
 from adapters.slack.workspaces.workspace import Asked, Workspace, Workspaces
 from bot.exchange import Dispatch, Done, Press

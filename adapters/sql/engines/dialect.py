@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Sequence, String, TableValuedAlias, bindparam, column, func, select
+from sqlalchemy import Connection, String, TableValuedAlias, bindparam, column, func, select
+from sqlalchemy import Sequence as IdSequence
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
@@ -16,7 +17,7 @@ from sqlmodel import SQLModel
 from adapters.sql.tables import OutboxRow
 
 Insert = postgresql.Insert | sqlite.Insert
-_OUTBOX_IDS = Sequence("outbox_id_seq")
+_OUTBOX_IDS = IdSequence("outbox_id_seq")
 _LAST_ID = select(func.max(OutboxRow.id))
 
 
