@@ -23,7 +23,7 @@ from tests.memory_store import MemoryStore
 AT = "2026-03-20T14:00:00Z"
 
 
-class Counted(MemoryStore):
+class StatsSource(MemoryStore):
     """Counts its loads."""
 
     loads = 0
@@ -44,7 +44,7 @@ class _Watched(DeskInMemory):
     """Counts for each act, and not for the messages that are delivered after it."""
 
     counted: list[tuple[int, int]]
-    store: Counted
+    store: StatsSource
 
     async def answers(self, act: Inbound) -> Answer:
         before = self.store.loads
@@ -72,7 +72,7 @@ def run(progress: Progress) -> Report:
 
 
 async def _acts(folder: Path) -> list[Act]:
-    store, acts = Counted(), list[Act]()
+    store, acts = StatsSource(), list[Act]()
     made = await open_desk(folder, AT, store=store)
     desk = _Watched(made.desk, store, made.clock, *made.chats)
     desk.store, desk.counted = store, []

@@ -15,7 +15,7 @@ import pandas
 import pytz
 import workclock
 
-from sla_core.calendar import BusinessCalendar, Edge, Hours
+from sla_core.calendar import BoundaryTime, BusinessCalendar, Hours
 from sla_core.closures import Closures, PublicHolidays
 
 OURS = "Frontline"
@@ -47,8 +47,8 @@ def office(opens: int = 9, closes: int = 17, closing_zone: ZoneInfo = BERLIN) ->
     """Our calendar, from Monday to Friday but for Germany's holidays."""
     hours = Hours(
         weekdays=frozenset(range(5)),
-        opens=Edge(timedelta(hours=opens), BERLIN),
-        closes=Edge(timedelta(hours=closes), closing_zone),
+        opens=BoundaryTime(timedelta(hours=opens), BERLIN),
+        closes=BoundaryTime(timedelta(hours=closes), closing_zone),
     )
     return BusinessCalendar((hours,), Closures(public=(PublicHolidays(COUNTRY),)))
 

@@ -16,7 +16,7 @@ from bench import postgres, stock
 from bench.measure import Progress
 from bench.report import Gate, Report, Row, Table
 from bench.serving import ready_at, serving
-from bot.clock import StageClock, real_now
+from bot.clock import SimulatedClock, real_now
 
 TICKETS = 100_000
 DUE = 200
@@ -81,7 +81,7 @@ def run(progress: Progress) -> Report:
             if name != EMPTY:
                 asyncio.run(stock.stock(url, file, TICKETS, DUE, at, stock.ACCOUNTS))
                 # What is due is due the moment that the desk starts.
-                stock.stage(url, StageClock(real_now(), at, 1.0))
+                stock.stage(url, SimulatedClock(real_now(), at, 1.0))
                 if not url.startswith("sqlite"):
                     postgres.settle(url)
             taken[name] = asyncio.run(_taken(url, file, stocked=name != EMPTY))

@@ -14,11 +14,11 @@ from bench import stock
 from bench.platform import HeldClock, Rationed, most_within
 from bench.report import Gate, Row, Table
 from bot.address import UserRef
-from bot.bell import Bell
-from bot.courier import Courier
+from bot.bell import WakeSignal
+from bot.courier import Delivery
 from bot.desk.core import Desk
 from bot.ports import Change, Message, Priority
-from bot.ticker import tick
+from bot.ticker import wake_due_tickets
 from bot.views import Notice
 from sla_core.events import CustomerWrote, Event, Who
 from sla_core.policy import Policy
@@ -56,16 +56,16 @@ async def measured(folder: Path) -> Held:
         platform = Rationed(clock)
         desk.platforms["slack"] = platform
         await desk.directory.refresh(desk.platforms)
-        courier = Courier(desk, store, clock, Bell(), Random(7))
+        delivery = Delivery(desk, store, clock, WakeSignal(), Random(7))
         asked: dict[str, datetime] = {}
         until, page_at, random = clock.now() + timedelta(minutes=MINUTES), clock.now(), Random(7)
         while clock.now() < until:
-            await tick(desk)
+            await wake_due_tickets(desk)
             if clock.now() >= page_at:
                 await desk.change(None, _any(random), _wrote)
                 asked[await _paged(desk, _any(random), len(asked))] = clock.now()
                 page_at += PAGE_EVERY
-            while await courier.deliver():
+            while await delivery.deliver():
                 pass
             clock.leap(min(page_at, await store.next_ready(clock.now()) or page_at))
         late = [

@@ -20,7 +20,7 @@ from bench.load import Burst, burst, signed
 from bench.measure import Progress
 from bench.modal import Asked, Slack, asked, desk, stream
 from bench.report import Gate, Report, Row, Table
-from bot.clock import StageClock, real_now
+from bot.clock import SimulatedClock, real_now
 from demo.stage import SIGNING_SECRET
 
 AGENTS = 20
@@ -53,7 +53,7 @@ def run(progress: Progress) -> Report:
             progress.say(f"home: {tickets:,} open tickets")
             url = f"sqlite:///{folder}/home-{tickets}.db"
             asyncio.run(stock.stock(url, file, tickets, 0, stock.FRIDAY, stock.ACCOUNTS))
-            stock.stage(url, StageClock(real_now(), stock.FRIDAY, 1.0))
+            stock.stage(url, SimulatedClock(real_now(), stock.FRIDAY, 1.0))
             storms[tickets] = asyncio.run(_storm(url, file))
     return Report(
         "home",

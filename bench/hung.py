@@ -50,7 +50,7 @@ async def _delays(url: str, file: Path, hanging: int) -> list[float]:
         async with aiohttp.ClientSession(connector=connector) as session:
             desk.platforms["slack"] = Speaking(platform.url, session)
             runtime, delays = Runtime(desk, store), list[float]()
-            store.on_change = runtime.rung
+            store.on_change = runtime.store_changed
             async with runtime.running():
                 if hanging:
                     await store.enqueue(_messages(PLACES[:hanging], "hangs"))

@@ -24,7 +24,7 @@ from bench.measure import Progress
 from bench.report import Gate, Report, Row, Table
 from bench.serving import ready_at, serving
 from bench.stock import ACCOUNTS, channel_id
-from bot.clock import StageClock, real_now
+from bot.clock import SimulatedClock, real_now
 from demo.stage import SIGNING_SECRET
 
 A_SECOND = 200
@@ -88,7 +88,7 @@ def run(progress: Progress) -> Report:
         file, url = stock.desk_file(folder), f"sqlite:///{folder}/modal.db"
         progress.say(f"modal: {TICKETS:,} open tickets")
         asyncio.run(stock.stock(url, file, TICKETS, 0, stock.FRIDAY, ACCOUNTS))
-        stock.stage(url, StageClock(real_now(), stock.FRIDAY, 1.0))
+        stock.stage(url, SimulatedClock(real_now(), stock.FRIDAY, 1.0))
         progress.say(f"modal: {A_SECOND} commands a second for {SECONDS} s")
         found = asyncio.run(_asked(url, file))
     total = A_SECOND * SECONDS

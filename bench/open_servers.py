@@ -22,7 +22,7 @@ from sqlmodel import SQLModel
 
 from adapters.slack.connect import Slack
 from adapters.slack.modals import modal
-from adapters.slack.text import Pen
+from adapters.slack.text import MrkdwnRenderer
 from adapters.sql.store import connect
 from bench.children import tell
 from bench.load import pinned
@@ -54,7 +54,7 @@ async def ours(folder: Path) -> AsyncIterator[tuple[Handler, list[str]]]:
         desk = Desk(store, WallClock(), Directory(load_desk(file)), {"slack": slack})
         await slack.start()
         samples = [await _sample(desk, channel_id(nth)) for nth in range(ACCOUNTS)]
-        memory.settle()
+        memory.freeze_loaded_objects()
         yield slack.routes(dispatch(desk))[0][2], samples
         await slack.close()
 
@@ -65,7 +65,7 @@ async def _sample(desk: Desk, channel: str) -> str:
     asked = Command("sample", desk.clock.now(), alice, Place("slack", channel), "/support", SUMMARY)
     answer = await dispatch(desk)(asked)
     assert isinstance(answer, Ask)
-    view: dict[str, Any] = modal(answer.form, Pen())
+    view: dict[str, Any] = modal(answer.form, MrkdwnRenderer())
     given = CAST.answers()
     values: dict[str, dict[str, Any]] = {}
     for block in view["blocks"]:

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from adapters.slack import rates
 from bot.address import MessageRef, Place, UserRef
-from bot.ports import Cost, NotNow, Priority
+from bot.ports import Charge, Priority, TemporaryFailure
 from bot.views import Notice, View
 
 SEND = 0.005
@@ -116,7 +116,7 @@ class Speaking:
             async with self._session.post(f"{self._url}/say", params=said) as answer:
                 await answer.read()
         except aiohttp.ClientError as fault:
-            raise NotNow(str(fault), unsure=True) from None
+            raise TemporaryFailure(str(fault), maybe_delivered=True) from None
 
     async def find(
         self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
@@ -126,7 +126,7 @@ class Speaking:
         place = to if isinstance(to, Place) else Place("slack", to.id, direct=True)
         return MessageRef(place, f"r-{key}") if there else None
 
-    def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
+    def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
         return ()
 
     def is_group(self, id: str) -> bool:
@@ -164,8 +164,8 @@ class Rationed:
     ) -> MessageRef | None:
         return None
 
-    def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
-        return rates.costs("T0VENDOR", to.id, edits is not None, priority)
+    def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
+        return rates.charges("T0VENDOR", to.id, edits is not None, priority)
 
     def is_group(self, id: str) -> bool:
         return False

@@ -17,11 +17,11 @@ from bench.platform import Speaking
 from bench.stock import kept
 from bot.logs import configure_logs
 from bot.runtime import Runtime
-from bot.sweeper import Crew
+from bot.sweeper import WorkerPool
 
 
 @asynccontextmanager
-async def _crew(url: str) -> AsyncIterator[Crew | None]:
+async def _crew(url: str) -> AsyncIterator[WorkerPool | None]:
     if not is_postgres(url):
         yield None
         return
@@ -40,8 +40,8 @@ async def _run(url: str, file: Path, platform: str) -> None:
     async with kept(url, file) as (store, desk), aiohttp.ClientSession(connector=connector) as session:
         desk.platforms["slack"] = Speaking(platform, session)
         runtime = Runtime(desk, store)
-        store.on_change = runtime.rung
-        async with _crew(url) as runtime.crew, runtime.running():
+        store.on_change = runtime.store_changed
+        async with _crew(url) as runtime.worker_pool, runtime.running():
             tell(ready=True)
             await stop.wait()
 

@@ -16,11 +16,11 @@ from bench.measure import Progress, silence
 from bench.report import Gate, Report, Row, Table
 from bot.settings import DeskSettings, load_desk
 from tests.journeys.crashing import FILE
-from tests.journeys.inline_sqlite import InlineSqlite, WatchedMemory
-from tests.journeys.simulation import Life, Outcome, Simulation
+from tests.journeys.inline_sqlite import InlineSqlite, InspectableMemoryStore
+from tests.journeys.simulation import Outcome, RunSize, Simulation
 
-QUIET = Life(tickets=8)
-BUSY = Life(tickets=50, fewest=1, most=1, crashes=2.5)
+QUIET = RunSize(tickets=8)
+BUSY = RunSize(tickets=50, fewest=1, most=1, crashes=2.5)
 """As many tickets and crashes a month as engine.md has, each with one act after it was opened."""
 GATE, STRETCH = 500, 1000
 
@@ -30,22 +30,22 @@ class Course:
     """Runs of one kind, and what they took."""
 
     name: str
-    life: Life
+    size: RunSize
     seeds: int
     in_sqlite: bool = True
     seconds: float = 0.0
     outcomes: list[Outcome] = field(default_factory=list)
 
     def run(self, settings: DeskSettings, seed: int) -> Outcome:
-        store = InlineSqlite() if self.in_sqlite else WatchedMemory()
+        store = InlineSqlite() if self.in_sqlite else InspectableMemoryStore()
         begun = process_time()
-        outcome = Simulation(settings, seed, self.life, store).run()
+        outcome = Simulation(settings, seed, self.size, store).run()
         self.seconds += process_time() - begun
         return outcome
 
     @property
     def days_a_second(self) -> float:
-        return self.life.days * len(self.outcomes) / self.seconds
+        return self.size.days * len(self.outcomes) / self.seconds
 
     def row(self) -> Row:
         runs = len(self.outcomes)
@@ -56,7 +56,7 @@ class Course:
             )
         )
         a_month = (
-            f"a month: {self.life.tickets} tickets, {events:.0f} events, {delivered:.0f} deliveries, "
+            f"a month: {self.size.tickets} tickets, {events:.0f} events, {delivered:.0f} deliveries, "
             f"{steps:,.0f} steps of I/O, {crashes:.0f} crashes; {runs} seeds"
         )
         return Row(self.name, self.days_a_second, "days/s", None, a_month)

@@ -14,7 +14,7 @@ import psycopg
 from adapters.sql.store import SqlStore, connect
 from adapters.sql.tables import micros
 from adapters.sql.url import is_postgres, sqlite_path
-from bot.clock import StageClock, WallClock, parse_instant
+from bot.clock import SimulatedClock, WallClock, parse_instant
 from bot.desk.core import Desk
 from bot.directory import Directory
 from bot.ports import Clock
@@ -86,7 +86,7 @@ def warned_at() -> datetime:
 
 
 def desk(store: SqlStore, file: Path, clock: Clock) -> Desk:
-    return Desk(store, clock, Directory(load_desk(file)), notebook=store)
+    return Desk(store, clock, Directory(load_desk(file)), key_values=store)
 
 
 class _Held:
@@ -141,7 +141,7 @@ def _multiplied(many: int) -> tuple[str, ...]:
     )
 
 
-def stage(url: str, clock: StageClock) -> None:
+def stage(url: str, clock: SimulatedClock) -> None:
     """The clock that the database lives on from now on."""
     real, shown = micros(clock.real), micros(clock.stage)
     _execute(
@@ -191,4 +191,4 @@ def _execute(url: str, *statements: str) -> None:
 async def kept(url: str, file: Path) -> AsyncIterator[tuple[SqlStore, Desk]]:
     """A store, and a desk on the clock that it lives on."""
     async with connect(url) as store:
-        yield store, desk(store, file, await store.stage(None) or WallClock())
+        yield store, desk(store, file, await store.simulated_clock(None) or WallClock())

@@ -168,7 +168,7 @@ def child(role: str, *arguments: str) -> Iterator[str]:
 
 @asynccontextmanager
 async def ours(microsoft: str) -> AsyncIterator[dict[str, Handler]]:
-    from adapters.teams.cloud import App, Cloud
+    from adapters.teams.cloud import BotRegistration, Endpoints
     from adapters.teams.connect import Teams
     from bot.clock import WallClock
     from bot.exchange import Answer, Command, Done, Inbound, Show
@@ -181,12 +181,12 @@ async def ours(microsoft: str) -> AsyncIterator[dict[str, Handler]]:
     async def nobody(message: object) -> None:
         return None
 
-    cloud = Cloud(microsoft, f"{microsoft}/metadata", f"{microsoft}/")
+    cloud = Endpoints(microsoft, f"{microsoft}/metadata", f"{microsoft}/")
     made = {
-        "/unsigned": App(APP, "", "", anonymous=True),
-        "/signed": App(APP, "secret", TENANT),
+        "/unsigned": BotRegistration(APP, "", "", anonymous=True),
+        "/signed": BotRegistration(APP, "secret", TENANT),
     }
-    found = {path: Teams(app, WallClock(), Pages(), nobody, cloud=cloud) for path, app in made.items()}
+    found = {path: Teams(app, WallClock(), Pages(), nobody, endpoints=cloud) for path, app in made.items()}
     for teams in found.values():
         await teams.start()
     yield {path: teams.routes(desk)[0][2] for path, teams in found.items()}
@@ -196,18 +196,18 @@ async def ours(microsoft: str) -> AsyncIterator[dict[str, Handler]]:
 
 @dataclass
 class Pages:
-    """A notebook that forgets: nothing of a store is measured here."""
+    """A key-value store that forgets: nothing of a store is measured here."""
 
-    async def note(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
+    async def put(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
         pass
 
-    async def noted(self, topic: str, key: str) -> str | None:
+    async def get(self, topic: str, key: str) -> str | None:
         return None
 
-    async def notes(self, topic: str) -> dict[str, str]:
+    async def get_all(self, topic: str) -> dict[str, str]:
         return {}
 
-    async def forget(self, topic: str, key: str) -> None:
+    async def delete(self, topic: str, key: str) -> None:
         pass
 
     async def try_lock(self, name: str, holder: str, until: datetime, now: datetime) -> bool:

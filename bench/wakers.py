@@ -17,9 +17,9 @@ from bench.children import tell
 from bench.stock import kept
 from bot.clock import real_now
 from bot.logs import configure_logs
-from bot.ports import Change, Decision
-from bot.runtime import TICK_EVERY
-from bot.ticker import AT_ONCE
+from bot.ports import Change, DecideWake
+from bot.runtime import POLL_EVERY
+from bot.ticker import BATCH_SIZE
 from sla_core.events import CustomerWrote, Event, Who
 
 TASK = "fire"
@@ -43,16 +43,16 @@ async def desk(url: str, file: Path) -> None:
     await _woken(url, file, None)
 
 
-async def _woken(url: str, file: Path, decide: Decision | None) -> None:
+async def _woken(url: str, file: Path, decide: DecideWake | None) -> None:
     """As bot.ticker does it, with the time of each commit."""
     async with kept(url, file) as (store, made):
-        await made.store.wake(made.clock.now() - timedelta(days=1), 1, (), decide or made.woken)
+        await made.store.wake(made.clock.now() - timedelta(days=1), 1, (), decide or made.change_on_wake)
         tell(ready=True)
         while True:
-            while keys := await store.wake(made.clock.now(), AT_ONCE, (), decide or made.woken):
+            while keys := await store.wake(made.clock.now(), BATCH_SIZE, (), decide or made.change_on_wake):
                 tell(at=time.time(), keys=keys)
             # As replicas do: what others have written rings no bell here.
-            soon = made.clock.now() + TICK_EVERY
+            soon = made.clock.now() + POLL_EVERY
             await made.clock.sleep_until(min(await store.next_wake() or soon, soon))
 
 

@@ -23,7 +23,7 @@ from bench.measure import Progress
 from bench.platform import counting
 from bench.report import Gate, Report, Row, Table
 from bench.wakers import TASK
-from bot.clock import StageClock, real_now
+from bot.clock import SimulatedClock, real_now
 from tests.postgres import Postgres
 
 PENDING, DUE = int(os.environ.get("PENDING", "100000")), 1_000
@@ -131,7 +131,7 @@ Arm = Callable[[int, datetime], None]
 def _armed(url: str, at: datetime) -> Arm:
     """For a database that lives on a clock of its own from now on."""
     real, each = real_now(), DUE // stock.ACCOUNTS
-    stock.stage(url, StageClock(real, at, 1.0))
+    stock.stage(url, SimulatedClock(real, at, 1.0))
     return lambda nth, due: stock.arm(url, nth * each + 1, (nth + 1) * each, at + (due - real))
 
 

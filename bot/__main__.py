@@ -16,7 +16,7 @@ from bot.cli.app import new_app
 from bot.cli.look import commands as look
 from bot.cli.operate import commands as operate
 from bot.cli.policy import commands as policy
-from bot.cli.process import DONE, run, tell
+from bot.cli.process import DONE, print_faults, run
 from bot.faults import OperatorFault
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from adapters.sql.store import SqlStore
     from adapters.web.server import Route
     from bot.desk.core import Desk
-    from bot.doctor import Examination, Finding
+    from bot.doctor import Check, Finding
     from bot.environment import Environment
     from bot.exchange import Dispatch
     from bot.ports import ChatPlatform, Clock
     from bot.settings import DeskSettings
-    from bot.sweeper import Crew
+    from bot.sweeper import WorkerPool
     from sla_core.events import Event
 
     class _Connected(ChatPlatform, Protocol):
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         async def close(self) -> None: ...
         async def learn(self) -> None: ...
         def examine(self, settings: DeskSettings) -> AsyncIterator[Finding]: ...
-        def troubles(self) -> list[str]: ...
+        def readiness_faults(self) -> list[str]: ...
         def routes(self, dispatch: Dispatch) -> list[Route]: ...
 
 
@@ -59,13 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(app, sys.argv[1:] if argv is None else argv)
 
 
-def _demo(which: look.Demo) -> int:
+def _demo(which: look.DemoOptions) -> int:
     try:
         from demo import command
     except ModuleNotFoundError as missing:
         if missing.name not in ("demo", "demo.command"):
             raise
-        return tell(
+        return print_faults(
             "demo: is not in the installed package; run `make demo` in a source checkout of Frontline"
         )
     return command.run(which)
@@ -79,8 +79,8 @@ async def _console(vendor: str) -> int:
 
     from adapters import console
     from adapters.sql.store import connect
-    from bot.cli.look.console import desk_settings, leaping
-    from bot.clock import LeapingClock, WallClock
+    from bot.cli.look.console import desk_settings, fast_forward
+    from bot.clock import ManualClock, WallClock
     from bot.desk.core import Desk
     from bot.desk.routes import dispatch
     from bot.directory import Directory
@@ -89,23 +89,23 @@ async def _console(vendor: str) -> int:
 
     settings = await asyncio.to_thread(desk_settings, vendor)
     configure_logs(quiet=True)
-    screen = console.Screen(Terminal(), console.Cast(settings))
+    screen = console.Screen(Terminal(), console.Personas(settings))
     chats: dict[str, ChatPlatform] = {name: console.Console(name, screen) for name in settings.chats}
-    clock = LeapingClock()
+    clock = ManualClock()
     async with connect("sqlite://") as store:
         desk = Desk(store, clock, Directory(settings), chats, store)
         await desk.directory.refresh(chats)
         runtime = Runtime(desk, store)
-        store.on_change = runtime.rung
-        settled = console.delivered(store, WallClock())
+        store.on_change = runtime.store_changed
+        settled = console.until_delivered(store, WallClock())
         async with runtime.running():
             return await console.run(
                 screen,
                 dispatch(desk),
                 clock,
-                console.typed(sys.stdin.fileno()),
+                console.read_lines(sys.stdin.fileno()),
                 settle=settled,
-                wait=leaping(desk, clock, settled),
+                wait=fast_forward(desk, clock, settled),
                 echo=not sys.stdin.isatty(),
             )
 
@@ -117,7 +117,7 @@ def _stored_tickets(account: str) -> list[tuple[str, tuple[Event, ...]]]:
     from bot.environment import read_environment
 
     async def read() -> list[tuple[str, tuple[Event, ...]]]:
-        async with connect(read_environment().database_url, guest=True) as store:
+        async with connect(read_environment().database_url, secondary=True) as store:
             return [(key, await store.load(key)) for key in await store.tickets(account)]
 
     return asyncio.run(read())
@@ -146,17 +146,22 @@ async def _serve() -> int:
         _desk(env, settings, store) as (desk, connected, routes),
     ):
         learn = [each.learn for each in connected]
-        runtime = Runtime(desk, store, store, store, drill_at=env.drill_at, shelf=store, learn=learn)
-        store.on_change = runtime.rung
+        runtime = Runtime(
+            desk, store, store, store, pager_test_at=env.pager_test_at, expiring_store=store, learn=learn
+        )
+        store.on_change = runtime.store_changed
 
         async def ready() -> list[str]:
-            return [*await runtime.troubles(), *(line for each in connected for line in each.troubles())]
+            return [
+                *await runtime.readiness_faults(),
+                *(line for each in connected for line in each.readiness_faults()),
+            ]
 
         server = WebServer(env.host, env.port, routes, ready, exposition)
         await server.start()
-        memory.settle()
+        memory.freeze_loaded_objects()
         try:
-            async with _crew(env.database_url) as runtime.crew, runtime.running():
+            async with _worker_pool(env.database_url) as runtime.worker_pool, runtime.running():
                 await stop.wait()
                 log.info("stopping")
                 await server.stop()
@@ -175,23 +180,25 @@ async def _doctor() -> int:
     from adapters.sql.store import connect
     from bot.clock import WallClock, real_now
     from bot.directory import Directory
-    from bot.doctor import examined, no_database, of_database, of_index
+    from bot.doctor import check_database, missing_database, of_index, run_checks
     from bot.environment import read_desk
     from bot.logs import configure_logs
 
     env, settings = read_desk()
     configure_logs(quiet=True)
     known = await asyncio.to_thread(revision, env.database_url)
-    async with connect(env.database_url if known else "sqlite://", guest=True) as store:
-        clock = await store.stage(None) or WallClock()
-        database = partial(of_database, store, known, real_now(), clock.now()) if known else no_database
-        examinations: list[tuple[str, Examination]] = [("database", database)]
+    async with connect(env.database_url if known else "sqlite://", secondary=True) as store:
+        clock = await store.simulated_clock(None) or WallClock()
+        database = (
+            partial(check_database, store, known, real_now(), clock.now()) if known else missing_database
+        )
+        checks: list[tuple[str, Check]] = [("database", database)]
         if known:
             rows = partial(of_index, store, Directory(settings), clock.now())
-            examinations.append(("index", rows))
+            checks.append(("index", rows))
         for platform in _connected(env, settings, clock, store):
-            examinations.append((platform.name, partial(_of_platform, platform, settings)))
-        return await examined(examinations, Terminal())
+            checks.append((platform.name, partial(_of_platform, platform, settings)))
+        return await run_checks(checks, Terminal())
 
 
 async def _of_platform(platform: _Connected, settings: DeskSettings) -> AsyncIterator[Finding]:
@@ -233,8 +240,8 @@ async def _rebuild(url: str, settings: DeskSettings) -> int:
     from bot.clock import WallClock
     from bot.directory import Directory
 
-    async with connect(url, guest=True) as store:
-        clock = await store.stage(None) or WallClock()
+    async with connect(url, secondary=True) as store:
+        clock = await store.simulated_clock(None) or WallClock()
         return await rebuild.run(store, Directory(settings), clock, Terminal(stderr=True))
 
 
@@ -262,14 +269,14 @@ async def _desk(
     from bot.desk.routes import dispatch
     from bot.directory import Directory
 
-    stage = await store.stage(env.stage_clock)
-    if stage is not None and not env.on_this_machine:
+    stage = await store.simulated_clock(env.simulated_clock)
+    if stage is not None and not env.slack_is_local:
         raise DatabaseFault(
             "DATABASE_URL: this database lives on a stage clock, which needs a SLACK_API_URL on this machine;"
             " set another database"
         )
     clock = stage or WallClock()
-    desk = Desk(store, clock, Directory(settings), notebook=store)
+    desk = Desk(store, clock, Directory(settings), key_values=store)
     routes: list[Route] = []
     async with AsyncExitStack() as open_ones:
         connected = _connected(env, settings, clock, store)
@@ -278,14 +285,14 @@ async def _desk(
             await platform.start()
             desk.platforms[platform.name] = platform
             routes += platform.routes(dispatch(desk))
-        await moves.recall(desk, store)
+        await moves.load_renames(desk, store)
         for line in await desk.directory.refresh(desk.platforms):
             structlog.get_logger("frontline").warning(line)
         yield desk, connected, routes
 
 
 @asynccontextmanager
-async def _crew(url: str) -> AsyncIterator[Crew | None]:
+async def _worker_pool(url: str) -> AsyncIterator[WorkerPool | None]:
     """With whom the work is shared: those on the same PostgreSQL. A file is nobody else's."""
     from adapters.sql.url import is_postgres, postgres_url
 
@@ -308,15 +315,15 @@ def _connected(env: Environment, settings: DeskSettings, clock: Clock, store: Sq
 
 def _slack(settings: DeskSettings, env: Environment, clock: Clock, store: SqlStore) -> _Connected:
     from adapters.slack.connect import Slack
-    from adapters.slack.offices import Sharing
-    from adapters.slack.workspaces.token_rotation import App
+    from adapters.slack.offices import OAuthSettings
+    from adapters.slack.workspaces.token_rotation import AppCredentials
     from sla_core.catalog.schema import zone
 
-    sharing = None
+    oauth_settings = None
     if env.many_workspaces:
         triage = settings.chats["slack"].triage
-        sharing = Sharing(
-            App(env.slack_client_id or "", _secret(env.slack_client_secret)),
+        oauth_settings = OAuthSettings(
+            AppCredentials(env.slack_client_id or "", _secret(env.slack_client_secret)),
             _secret(env.frontline_secret_key),
             store,
             triage.id if triage else "",
@@ -326,29 +333,31 @@ def _slack(settings: DeskSettings, env: Environment, clock: Clock, store: SqlSto
         _secret(env.slack_signing_secret),
         clock,
         app_token=_secret(env.slack_app_token),
-        sharing=sharing,
+        oauth_settings=oauth_settings,
         api_url=env.slack_api_url,
         plain_dates=env.frontline_local_slack is not None,
         plain_zone=zone(env.frontline_local_slack or "UTC"),
-        keeps_untouched=env.frontline_local_slack is not None,
+        omits_unchanged=env.frontline_local_slack is not None,
     )
 
 
 def _teams(env: Environment, clock: Clock, store: SqlStore) -> _Connected:
     import structlog
 
-    from adapters.teams.cloud import App
+    from adapters.teams.cloud import BotRegistration
     from adapters.teams.connect import Teams
-    from bot.clock import StageClock
+    from bot.clock import SimulatedClock
 
     password = _secret(env.microsoft_app_password)
-    app = App(env.microsoft_app_id or "", password, env.microsoft_app_tenant_id or "", env.microsoft_app_type)
+    app = BotRegistration(
+        env.microsoft_app_id or "", password, env.microsoft_app_tenant_id or "", env.microsoft_app_type
+    )
     if env.frontline_teams_anonymous:
         structlog.get_logger("frontline").warning(
             "FRONTLINE_TEAMS_ANONYMOUS: whoever reaches this address is taken for Teams"
         )
-        app = App(app.id, "", "", anonymous=True)
-    return Teams(app, clock, store, store.ticket_of, only_here=isinstance(clock, StageClock))
+        app = BotRegistration(app.id, "", "", anonymous=True)
+    return Teams(app, clock, store, store.ticket_of, loopback_only=isinstance(clock, SimulatedClock))
 
 
 def _secret(value: SecretStr | None) -> str:

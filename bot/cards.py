@@ -14,7 +14,7 @@ from sla_core.events import Held
 from sla_core.policy import Metric, Policy, amount_text
 from sla_core.ticket import State, Ticket
 
-METRICS = {
+METRIC_NAMES = {
     Metric.FIRST_RESPONSE: "First response",
     Metric.NEXT_UPDATE: "Next update",
     Metric.RESOLUTION: "Resolution",
@@ -42,7 +42,7 @@ def card(
         severity=ticket.severity,
         severity_name=severity.name,
         turn=_turn(ticket, policy, for_agents),
-        worker=_worker(ticket),
+        owner=_owner(ticket),
         tone=_tone(ticket, lines),
         promises=lines,
         facts=(
@@ -52,8 +52,8 @@ def card(
         details=ticket.opened.details if for_agents else "",
         note=() if lines else (f"{severity.source.says}",),
         buttons=tuple(_agents_buttons(ticket, policy) if for_agents else _customer_buttons(ticket)),
-        history=history.lately(ticket, policy) if for_agents else (),
-        earlier=max(len(ticket.history) - history.MOST, 0) if for_agents else 0,
+        history=history.recent_lines(ticket, policy) if for_agents else (),
+        earlier=max(len(ticket.history) - history.MAX_LINES, 0) if for_agents else 0,
     )
 
 
@@ -67,7 +67,7 @@ def next_due(ticket: Ticket, policy: Policy, now: datetime) -> Countdown | None:
 def promise_line(countdown: Countdown, wording: str) -> PromiseLine:
     """One promise in the words of the contract; `wording` is what the vendor calls its promises."""
     return PromiseLine(
-        label=METRICS[countdown.metric] + ("" if wording == "target" else f" ({wording})"),
+        label=METRIC_NAMES[countdown.metric] + ("" if wording == "target" else f" ({wording})"),
         standing=standing(countdown),
         phase=countdown.phase,
         tone=countdown.tone,
@@ -143,7 +143,7 @@ def possessive(name: str) -> str:
     return f"{name}'" if name.endswith("s") else f"{name}'s"
 
 
-def _worker(ticket: Ticket) -> str:
+def _owner(ticket: Ticket) -> str:
     if ticket.owner:
         return ticket.owner.name
     if ticket.acknowledged_by:
@@ -151,14 +151,14 @@ def _worker(ticket: Ticket) -> str:
     return "nobody yet"
 
 
-def works_on(owner: str, acknowledged_by: str) -> str:
+def who_works_on_it(owner: str, acknowledged_by: str) -> str:
     """Who works on it, for a line without labels; the names are empty if it is nobody."""
     if owner:
         return f"{owner} works on it"
     return f"seen by {acknowledged_by}, not taken yet" if acknowledged_by else "nobody works on it yet"
 
 
-def cited(says: str, clauses: Sequence[str]) -> str:
+def with_clauses(says: str, clauses: Sequence[str]) -> str:
     """A sentence of the policy and the clauses it stands in, without the full stop."""
     return f"{says.strip().removesuffix('.')} ({', '.join(clauses)})"
 
@@ -201,7 +201,7 @@ def _facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tup
         yield "Confirmed", "yes"
     elif ticket.state is State.OPEN:
         cure = "" if ticket.first_answer_at is None else ". Take it confirms it"
-        yield "Confirmed", f"not yet: {cited(opened.why, [opened.clause])}{cure}"
+        yield "Confirmed", f"not yet: {with_clauses(opened.why, [opened.clause])}{cure}"
     for question in policy.triage.questions:
         given = opened.answers.get(question.id, ())
         if given:
@@ -230,7 +230,7 @@ def _customer_buttons(ticket: Ticket) -> Iterator[Button]:
         yield Button("reopen", "Reopen", ticket.key)
 
 
-def take(key: str) -> Button:
+def take_button(key: str) -> Button:
     return Button("take", "Take it", key)
 
 
@@ -242,7 +242,7 @@ def _agents_buttons(ticket: Ticket, policy: Policy) -> Iterator[Button]:
     seen = bool(ticket.acknowledged_by or ticket.owner)
     if not seen:
         yield Button("acknowledge", "Acknowledge", ticket.key, Style.PRIMARY)
-    yield take(ticket.key)
+    yield take_button(ticket.key)
     yield Button("reply", "Reply", ticket.key, Style.PRIMARY if seen else Style.PLAIN)
     yield Button("severity", "Change severity", ticket.key)
     yield Button("update", "Update", ticket.key)

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 from bot.ports import Clock
 
-LONGEST_SLEEP = timedelta(seconds=1)
+MAX_SLEEP = timedelta(seconds=1)
 """Sleeps are cut so that a clock that was set is noticed."""
 
-FASTEST = 1_000_000.0
+MAX_SPEED = 1_000_000.0
 """A stage clock that is faster would leave the calendar within days."""
 
 _STAGE = re.compile(r"^(?P<at>[^*]+)\*(?P<speed>\d+(\.\d+)?)$")
@@ -33,14 +33,14 @@ class WallClock:
     async def sleep_until(self, instant: datetime) -> None:
         now = self.now()
         while (left := instant - now) > timedelta(0):
-            await asyncio.sleep(min(left, LONGEST_SLEEP).total_seconds())
+            await asyncio.sleep(min(left, MAX_SLEEP).total_seconds())
             before, now = now, self.now()
             if now < before:
                 return
 
 
 @dataclass(frozen=True, slots=True)
-class StageClock:
+class SimulatedClock:
     """A clock for demos and tests: showed `stage` at the real instant `real`, runs `speed` times as fast."""
 
     real: datetime
@@ -52,38 +52,38 @@ class StageClock:
 
     async def sleep_until(self, instant: datetime) -> None:
         while (left := (instant - self.now()) / self.speed) > timedelta(0):
-            await asyncio.sleep(min(left, LONGEST_SLEEP).total_seconds())
+            await asyncio.sleep(min(left, MAX_SLEEP).total_seconds())
 
     @classmethod
-    def parse(cls, text: str) -> StageClock:
+    def parse(cls, text: str) -> SimulatedClock:
         """`2026-12-24T15:30:00+01:00*600`, starting now. Raises ValueError that shows the form."""
         example = "write INSTANT*SPEED, such as 2026-12-24T15:30:00+01:00*600"
         found = _STAGE.match(text.strip())
-        if not found or not 0 < float(found["speed"]) <= FASTEST:
-            raise ValueError(f'"{text}" is no stage clock up to {FASTEST:,.0f} times as fast; {example}')
+        if not found or not 0 < float(found["speed"]) <= MAX_SPEED:
+            raise ValueError(f'"{text}" is no stage clock up to {MAX_SPEED:,.0f} times as fast; {example}')
         return cls(real_now(), parse_instant(found["at"]), float(found["speed"]))
 
 
-class LeapingClock:
+class ManualClock:
     """Real time, plus what it was told to leap over: for a desk in a terminal."""
 
     def __init__(self) -> None:
-        self._leapt = timedelta(0)
+        self._advanced = timedelta(0)
         self._woken = asyncio.Event()
 
     def now(self) -> datetime:
-        return real_now() + self._leapt
+        return real_now() + self._advanced
 
-    def leap(self, instant: datetime) -> None:
+    def advance_to(self, instant: datetime) -> None:
         """Show `instant` now, if it is not past already."""
-        self._leapt += max(instant - self.now(), timedelta(0))
+        self._advanced += max(instant - self.now(), timedelta(0))
         self._woken.set()
 
     async def sleep_until(self, instant: datetime) -> None:
         while (left := instant - self.now()) > timedelta(0):
             self._woken.clear()
             try:
-                async with asyncio.timeout(min(left, LONGEST_SLEEP).total_seconds()):
+                async with asyncio.timeout(min(left, MAX_SLEEP).total_seconds()):
                     await self._woken.wait()
             except TimeoutError:
                 continue
@@ -91,7 +91,7 @@ class LeapingClock:
 
 def later(clock: Clock, length: timedelta) -> datetime:
     """What a clock will show when so much real time has passed."""
-    return clock.now() + length * (clock.speed if isinstance(clock, StageClock) else 1.0)
+    return clock.now() + length * (clock.speed if isinstance(clock, SimulatedClock) else 1.0)
 
 
 def parse_instant(text: str) -> datetime:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from bot.address import Actor, MessageRef, Place, UserRef
-from bot.ports import ChatPlatform, Never, NotNow, Priority
+from bot.ports import ChatPlatform, PermanentFailure, Priority, TemporaryFailure
 from bot.settings import Account, DeskSettings, Person
 from sla_core.catalog.load import version_at
 from sla_core.policy import Policy
@@ -15,7 +15,7 @@ from sla_core.ticket import Ticket
 LEADERSHIP = "leadership"
 
 
-class PolicyGone(LookupError):
+class PolicyVersionMissing(LookupError):
     """A ticket was opened under a version of the policy that has been removed."""
 
 
@@ -26,7 +26,7 @@ class Directory:
         self.settings = settings
         self._in_groups: dict[tuple[str, str], frozenset[UserRef]] = {}
         self._platforms: Mapping[str, ChatPlatform] = {}
-        self._moved: dict[Place, Place] = {}
+        self._moves: dict[Place, Place] = {}
         self._by_channel = {
             (channel.platform, channel.id): account
             for account in settings.accounts.values()
@@ -44,16 +44,16 @@ class Directory:
             for group in filter(platform.is_group, chat.agents):
                 try:
                     self._in_groups[chat.platform, group] = await platform.members(group)
-                except (NotNow, Never) as problem:
+                except (TemporaryFailure, PermanentFailure) as problem:
                     failed.append(f"{chat.platform} user group {group} cannot be read: {problem}")
         return failed
 
     def policy(self, version: str) -> Policy:
-        """The policy version a ticket was opened under. Raises PolicyGone."""
+        """The policy version a ticket was opened under. Raises PolicyVersionMissing."""
         for policy in self.settings.policies:
             if policy.version == version:
                 return policy
-        raise PolicyGone(
+        raise PolicyVersionMissing(
             f"the policy of {version}, under which this was opened, is not in the vendor's folder any more; "
             "put that version back beside the newer one"
         )
@@ -68,54 +68,58 @@ class Directory:
 
     def channels_of(self, account: Account) -> list[Place]:
         """Where the account's channels are now."""
-        return [self.now_at(channel) for channel in account.channels]
+        return [self.current_address(channel) for channel in account.channels]
 
     def channel_of(self, ticket: Ticket) -> Place:
         """Where the ticket's customer is spoken to now."""
-        return self.now_at(Place.parse(ticket.opened.channel))
+        return self.current_address(Place.parse(ticket.opened.channel))
 
     def moved(self, old: Place, new: Place) -> None:
         """A channel has another address from now on, though the desk's file may not know it yet."""
-        if old in self._later(new):
-            del self._moved[new]
+        if old in self._later_addresses(new):
+            del self._moves[new]
         if old != new:
-            self._moved[old] = new
+            self._moves[old] = new
 
-    def now_at(self, place: Place) -> Place:
+    def current_address(self, place: Place) -> Place:
         """The address that a channel has today."""
-        return [place, *self._later(place)][-1]
+        return [place, *self._later_addresses(place)][-1]
 
-    def _later(self, place: Place) -> list[Place]:
+    def _later_addresses(self, place: Place) -> list[Place]:
         addresses = []
-        while place in self._moved:
-            place = self._moved[place]
+        while place in self._moves:
+            place = self._moves[place]
             addresses.append(place)
         return addresses
 
-    def formerly(self, place: Place) -> list[Place]:
+    def former_addresses(self, place: Place) -> list[Place]:
         """The addresses that a channel had before, latest first."""
-        before = [old for old, new in self._moved.items() if new == place]
-        return [*before, *(older for old in before for older in self.formerly(old))]
+        before = [old for old, new in self._moves.items() if new == place]
+        return [*before, *(older for old in before for older in self.former_addresses(old))]
 
     def addresses(self, place: Place) -> tuple[Place, ...]:
         """Each address that the channel has or had: its messages keep their ids when it moves."""
-        return (place, *self.formerly(place), self.now_at(place))
+        return (place, *self.former_addresses(place), self.current_address(place))
 
-    def purse_of(self, place: Place) -> str:
+    def rate_limit_key_of(self, place: Place) -> str:
         """What countdowns there are paid from; empty where their platform lets everything through."""
         platform = self._platforms.get(place.platform)
-        costs = platform.costs(place, MessageRef(place, ""), Priority.COUNTDOWN) if platform else ()
-        return costs[-1].bucket if costs else ""
+        charges = platform.charges(place, MessageRef(place, ""), Priority.COUNTDOWN) if platform else ()
+        return charges[-1].bucket if charges else ""
 
     def is_triage(self, place: Place) -> bool:
         chat = self.settings.chats.get(place.platform)
-        return chat is not None and chat.triage is not None and self.now_at(chat.triage) == self.now_at(place)
+        return (
+            chat is not None
+            and chat.triage is not None
+            and self.current_address(chat.triage) == self.current_address(place)
+        )
 
     def triage_for(self, channel: Place) -> Place:
         """Where agents work a customer channel's tickets: on its own platform where that has a triage."""
         own = self.settings.chats.get(channel.platform)
         every = [chat.triage for chat in (own, *self.settings.chats.values()) if chat and chat.triage]
-        return self.now_at(every[0])
+        return self.current_address(every[0])
 
     def is_agent(self, actor: Actor, account: Account | None = None) -> bool:
         """Listed, in a listed user group, in a rota, or the TAM of this account."""
@@ -153,7 +157,7 @@ class Directory:
     def rota(self, role: str) -> list[Person]:
         return [self.settings.people[id_] for id_ in self.settings.rotas.get(role, ())]
 
-    def reach(self, person: Person, prefer: str) -> UserRef | None:
+    def direct_address(self, person: Person, prefer: str) -> UserRef | None:
         """How to write to a person directly: on `prefer` if they are there, else wherever they are."""
         for platform in (prefer, *self.settings.chats):
             id_ = person.on(platform)
@@ -161,11 +165,11 @@ class Directory:
                 return UserRef(platform, "", id_)
         return None
 
-    def alerted(self, account: Account, platform: str) -> list[tuple[Person, UserRef]]:
+    def escalation_recipients(self, account: Account, platform: str) -> list[tuple[Person, UserRef]]:
         """Who gets the direct message of an escalation: the TAM, else whoever leads."""
         tam = self.tam(account)
         for people in ([tam] if tam else [], self.rota(LEADERSHIP)):
-            reached = [(person, ref) for person in people if (ref := self.reach(person, platform))]
+            reached = [(person, ref) for person in people if (ref := self.direct_address(person, platform))]
             if reached:
                 return reached
         return []

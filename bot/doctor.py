@@ -12,27 +12,27 @@ from rich.console import Console
 from rich.markup import escape
 
 from bot import drill
-from bot.auditor import Counted
+from bot.auditor import StatsSource
 from bot.directory import Directory
 from bot.index import Index, check
-from bot.ports import Notebook, Priority
+from bot.ports import KeyValueStore, Priority
 
-CLOCK_MAY_BE_OFF = timedelta(seconds=60)
+MAX_CLOCK_SKEW = timedelta(seconds=60)
 """Platforms refuse requests whose stamp is five minutes off; promises are told to the minute."""
-A_DAY_AND_A_BIT = timedelta(hours=25)
+MAX_PAGER_TEST_AGE = timedelta(hours=25)
 MOST_ROWS, MOST_NAMED = 200, 10
 """How many index rows are looked at, and how many tickets are named."""
 
 
 class Health(StrEnum):
-    WELL = "well"
-    DOUBT = "doubt"
+    OK = "well"
+    WARNING = "doubt"
     FAULT = "fault"
 
 
 _MARKS = {
-    Health.WELL: "[green]ok   [/]",
-    Health.DOUBT: "[yellow]look [/]",
+    Health.OK: "[green]ok   [/]",
+    Health.WARNING: "[yellow]look [/]",
     Health.FAULT: "[red]fault[/]",
 }
 
@@ -46,15 +46,15 @@ class Finding:
     says: str
 
 
-Examination = Callable[[], AsyncIterator[Finding]]
+Check = Callable[[], AsyncIterator[Finding]]
 
 
-async def examined(examinations: list[tuple[str, Examination]], terminal: Console) -> int:
+async def run_checks(checks: list[tuple[str, Check]], terminal: Console) -> int:
     """Look at everything, a line each as it is found; the exit code. One that breaks off is a fault."""
     faults = 0
-    for about, examination in examinations:
+    for about, run_check in checks:
         try:
-            async for finding in examination():
+            async for finding in run_check():
                 faults += finding.health is Health.FAULT
                 _print(finding, terminal)
         except Exception as error:
@@ -74,29 +74,27 @@ def _print(finding: Finding, terminal: Console) -> None:
     )
 
 
-class Records(Counted, Notebook, Protocol):
+class ExaminedStore(StatsSource, KeyValueStore, Protocol):
     """A store that can be counted and written to."""
 
 
-async def of_database(
-    store: Records, revision: str, now: datetime, shown: datetime
+async def check_database(
+    store: ExaminedStore, revision: str, now: datetime, shown: datetime
 ) -> AsyncIterator[Finding]:
     """It answers, it can be written, and nothing is left lying. `shown` is what the desk's clock shows."""
-    await store.note("doctor", "visit", now.isoformat())
-    if await store.noted("doctor", "visit") == now.isoformat():
-        yield Finding(Health.WELL, "database", f"answers and can be written; revision {revision}")
+    await store.put("doctor", "visit", now.isoformat())
+    if await store.get("doctor", "visit") == now.isoformat():
+        yield Finding(Health.OK, "database", f"answers and can be written; revision {revision}")
     else:
         yield Finding(Health.FAULT, "database", "what is written is not found again; restore a backup")
-    await store.forget("doctor", "visit")
-    census = await store.census(shown - timedelta(seconds=30))
-    yield Finding(
-        Health.WELL, "tickets", f"{census.tickets} not closed, {census.clocks} with a clock running"
-    )
-    if census.overdue:
-        says = f"{census.overdue} have been due for over 30 s; is frontline serve running? See its log"
+    await store.delete("doctor", "visit")
+    counts = await store.store_stats(shown - timedelta(seconds=30))
+    yield Finding(Health.OK, "tickets", f"{counts.tickets} not closed, {counts.clocks} with a clock running")
+    if counts.overdue:
+        says = f"{counts.overdue} have been due for over 30 s; is frontline serve running? See its log"
         yield Finding(Health.FAULT, "wake-ups", says)
-    late = [at for priority, at in census.oldest.items() if priority is not Priority.COUNTDOWN]
-    waiting = sum(count for priority, count in census.waiting.items() if priority is not Priority.COUNTDOWN)
+    late = [at for priority, at in counts.oldest.items() if priority is not Priority.COUNTDOWN]
+    waiting = sum(count for priority, count in counts.waiting.items() if priority is not Priority.COUNTDOWN)
     if late and now - min(late) > timedelta(minutes=1):
         says = (
             f"{waiting} wait, the oldest since {min(late):%Y-%m-%d %H:%M} UTC; is frontline serve running,"
@@ -104,9 +102,9 @@ async def of_database(
         )
         yield Finding(Health.FAULT, "messages", says)
     else:
-        yield Finding(Health.WELL, "messages", f"{waiting} wait to be delivered")
+        yield Finding(Health.OK, "messages", f"{waiting} wait to be delivered")
     for arrival in await drill.arrivals(store):
-        yield _of_pager(arrival, now)
+        yield _pager_finding(arrival, now)
 
 
 async def of_index(index: Index, directory: Directory, now: datetime) -> AsyncIterator[Finding]:
@@ -119,7 +117,7 @@ async def of_index(index: Index, directory: Directory, now: datetime) -> AsyncIt
         says = f"of {some} these differ from their events: {wrong}; run frontline migrate --rebuild"
         yield Finding(Health.FAULT, "index", says)
     else:
-        yield Finding(Health.WELL, "index", f"{some} looked at, none differs from its events")
+        yield Finding(Health.OK, "index", f"{some} looked at, none differs from its events")
     if checked.unreadable:
         ticket, why = next(iter(checked.unreadable.items()))
         says = f"cannot be read: {_named([*checked.unreadable])}; of {ticket}: {why}"
@@ -131,30 +129,30 @@ def _named(tickets: list[str]) -> str:
     return ", ".join(sorted(tickets)[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-async def no_database() -> AsyncIterator[Finding]:
+async def missing_database() -> AsyncIterator[Finding]:
     """Nobody has made it yet, and an examination does not."""
     says = "there is none yet; check DATABASE_URL, or make it with frontline migrate"
-    yield Finding(Health.DOUBT, "database", says)
+    yield Finding(Health.WARNING, "database", says)
 
 
-def _of_pager(last: drill.Arrival, now: datetime) -> Finding:
+def _pager_finding(last: drill.Arrival, now: datetime) -> Finding:
     says = f"its last test reached {last.triage} on {last.at:%Y-%m-%d %H:%M} UTC, in {last.took:.1f} s"
-    if now - last.at <= A_DAY_AND_A_BIT:
-        return Finding(Health.WELL, "pager", says)
+    if now - last.at <= MAX_PAGER_TEST_AGE:
+        return Finding(Health.OK, "pager", says)
     cure = "if FRONTLINE_DRILL is still set, is the bot in that channel, and is frontline serve running?"
-    return Finding(Health.DOUBT, "pager", f"{says}; {cure}")
+    return Finding(Health.WARNING, "pager", f"{says}; {cure}")
 
 
-def of_clock(ours: datetime, theirs: datetime | None, whose: str) -> Finding:
+def compare_clocks(ours: datetime, theirs: datetime | None, whose: str) -> Finding:
     """Our clock beside that of a platform, as its answers tell it."""
     if theirs is None:
         return Finding(
-            Health.DOUBT, "clock", f"{whose} does not tell the time; make sure that this machine's is set"
+            Health.WARNING, "clock", f"{whose} does not tell the time; make sure that this machine's is set"
         )
     off = abs(ours - theirs)
-    if off <= CLOCK_MAY_BE_OFF:
+    if off <= MAX_CLOCK_SKEW:
         return Finding(
-            Health.WELL, "clock", f"as {whose} shows it, within {max(1, round(off.total_seconds()))} s"
+            Health.OK, "clock", f"as {whose} shows it, within {max(1, round(off.total_seconds()))} s"
         )
     return Finding(
         Health.FAULT,

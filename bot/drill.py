@@ -10,7 +10,7 @@ import structlog
 from bot import metrics
 from bot.clock import parse_instant
 from bot.desk.core import Desk
-from bot.ports import Fired, Message, Notebook, Outgoing, Priority, Timer
+from bot.ports import KeyValueStore, Message, Outgoing, Priority, Timer, TimerResult
 from bot.views import Notice
 
 log = structlog.get_logger(__name__)
@@ -27,22 +27,22 @@ async def schedule(desk: Desk, at: time) -> None:
 
     It is due at once: if the newest test was missed, it is made up for; if it was sent, it is not sent again.
     """
-    due = _newest(at, desk.clock.now())
+    due = _latest_due(at, desk.clock.now())
     await desk.store.set_timer(Timer(KIND, KEY, due, at.isoformat("minutes")))
 
 
-def fired(desk: Desk, timer: Timer, now: datetime) -> Fired:
+def on_timer(desk: Desk, timer: Timer, now: datetime) -> TimerResult:
     """Pages each triage for the newest occurrence. Replicas and restarts give a day's test the same key."""
-    due = _newest(time.fromisoformat(timer.payload), now)
+    due = _latest_due(time.fromisoformat(timer.payload), now)
     say = Notice((f"Test of the pager, {due:%H:%M} UTC: nothing to do.",))
     messages = tuple(
         Message(f"{TOPIC}/{triage}/{due:%Y-%m-%d}", None, triage, say, Priority.PAGE)
         for triage in desk.triages()
     )
-    return Fired(messages, due + DAY, timer.payload)
+    return TimerResult(messages, due + DAY, timer.payload)
 
 
-def _newest(at: time, now: datetime) -> datetime:
+def _latest_due(at: time, now: datetime) -> datetime:
     """The last time that it was this time of day."""
     due = datetime.combine(now.date(), at, now.tzinfo)
     return due if due <= now else due - DAY
@@ -58,21 +58,21 @@ class Arrival:
     """Seconds from when it was decided."""
 
 
-async def arrived(desk: Desk, outgoing: Outgoing, now: datetime) -> None:
+async def record_arrival(desk: Desk, outgoing: Outgoing, now: datetime) -> None:
     """The platform has taken this test. That it cannot be noted is no reason to send it again."""
     to = str(outgoing.message.to)
-    took = max(0.0, (now - (outgoing.said_at or now)).total_seconds())
+    took = max(0.0, (now - (outgoing.decided_at or now)).total_seconds())
     try:
-        await desk.notebook.note(TOPIC, to, f"{now.isoformat()} {took:.3f}")
-        await measure(desk)
+        await desk.key_values.put(TOPIC, to, f"{now.isoformat()} {took:.3f}")
+        await export_arrivals(desk)
     except Exception:
         log.exception("a test of the pager arrived, and that could not be noted", to=to)
 
 
-async def arrivals(notebook: Notebook) -> list[Arrival]:
+async def arrivals(key_values: KeyValueStore) -> list[Arrival]:
     """By triage; a note that makes no sense is passed over."""
     found = []
-    for triage, value in sorted((await notebook.notes(TOPIC)).items()):
+    for triage, value in sorted((await key_values.get_all(TOPIC)).items()):
         try:
             at, took = value.split()
             found.append(Arrival(triage, parse_instant(at), float(took)))
@@ -81,10 +81,10 @@ async def arrivals(notebook: Notebook) -> list[Arrival]:
     return found
 
 
-async def measure(desk: Desk) -> None:
+async def export_arrivals(desk: Desk) -> None:
     """Of several triages, the one that is worst off."""
     triages = {str(triage) for triage in desk.triages()}
-    known = [arrival for arrival in await arrivals(desk.notebook) if arrival.triage in triages]
+    known = [arrival for arrival in await arrivals(desk.key_values) if arrival.triage in triages]
     if known and len(known) == len(triages):
-        metrics.drilled_at.set(min(arrival.at for arrival in known).timestamp())
-        metrics.drill_took.set(max(arrival.took for arrival in known))
+        metrics.pager_tested_at.set(min(arrival.at for arrival in known).timestamp())
+        metrics.pager_test_took.set(max(arrival.took for arrival in known))

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.clock import StageClock
+from bot.clock import SimulatedClock
 from bot.settings import DeskSettings, load_desk
 from sla_core.catalog.load import Fault, Faults
 from sla_core.catalog.schema import zone
@@ -59,15 +59,15 @@ class Environment(BaseSettings):
         return self.slack_client_id is not None or self.slack_client_secret is not None
 
     @property
-    def stage_clock(self) -> StageClock | None:
-        return StageClock.parse(self.frontline_clock) if self.frontline_clock else None
+    def simulated_clock(self) -> SimulatedClock | None:
+        return SimulatedClock.parse(self.frontline_clock) if self.frontline_clock else None
 
     @property
-    def drill_at(self) -> time | None:
+    def pager_test_at(self) -> time | None:
         return time_of_day(self.frontline_drill) if self.frontline_drill else None
 
     @property
-    def on_this_machine(self) -> bool:
+    def slack_is_local(self) -> bool:
         """Whether the Slack at SLACK_API_URL is a local one."""
         return is_loopback(_host(self.slack_api_url))
 
@@ -107,7 +107,7 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
     if not _host(env.slack_api_url):
         yield "SLACK_API_URL", f'"{env.slack_api_url}" is no web address; unset it, or write {SLACK_API}'
     if env.frontline_local_slack:
-        if not env.on_this_machine:
+        if not env.slack_is_local:
             yield "FRONTLINE_LOCAL_SLACK", "goes with a SLACK_API_URL on this machine only"
         try:
             zone(env.frontline_local_slack)
@@ -119,13 +119,13 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
         yield "FRONTLINE_DRILL", str(wrong)
     if env.frontline_clock is None:
         return
-    if not env.on_this_machine:
+    if not env.slack_is_local:
         yield (
             "FRONTLINE_CLOCK",
             "needs a SLACK_API_URL on this machine (a local Slack); unset one of the two",
         )
     try:
-        StageClock.parse(env.frontline_clock)
+        SimulatedClock.parse(env.frontline_clock)
     except ValueError as wrong:
         yield "FRONTLINE_CLOCK", str(wrong)
 

@@ -13,7 +13,7 @@ from bot.views import Notice, View
 from sla_core.triage import Answers
 
 
-class Door(StrEnum):
+class EntryPoint(StrEnum):
     """The name of a Command that was not typed behind a slash."""
 
     MENTION = "mention"
@@ -66,7 +66,7 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
-class Filling:
+class FormChanged:
     """A choice was made in a form that is still open; `values` as in a Submission. Answer: the form anew."""
 
     key: str
@@ -78,7 +78,7 @@ class Filling:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class FormClosed:
     """A form was closed without being sent; `values` holds what is known of what had been typed."""
 
     key: str
@@ -108,15 +108,15 @@ class Posted:
     message: MessageRef
     text: str
     thread: MessageRef | None = None
-    below_ours: bool = False
+    in_own_thread: bool = False
     """Whether that message is the desk's own."""
     files: tuple[File, ...] = ()
-    addressed: bool = False
+    mentions_bot: bool = False
     """Whether the bot is mentioned in it; a Command about the same message comes as well."""
 
 
 @dataclass(frozen=True, slots=True)
-class Revised:
+class MessageChanged:
     """A person's earlier message was changed or, where `text` is None, deleted."""
 
     key: str
@@ -141,7 +141,7 @@ class HomeOpened:
     place: Place
 
 
-class Turn(StrEnum):
+class ChannelChange(StrEnum):
     """What became of a channel."""
 
     JOINED = "joined"
@@ -156,18 +156,28 @@ class Turn(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelTurned:
-    """The life of a channel that the bot is or was in. `became` is its new address where it MOVED."""
+class ChannelChanged:
+    """The life of a channel that the bot is or was in. `moved_to` is its new address where it MOVED."""
 
     key: str
     at: datetime
     place: Place
-    turn: Turn
+    change: ChannelChange
     name: str = ""
-    became: Place | None = None
+    moved_to: Place | None = None
 
 
-Inbound = Command | Press | Submission | Filling | Left | Posted | Revised | HomeOpened | ChannelTurned
+Inbound = (
+    Command
+    | Press
+    | Submission
+    | FormChanged
+    | FormClosed
+    | Posted
+    | MessageChanged
+    | HomeOpened
+    | ChannelChanged
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +192,7 @@ class Ask:
     """Open this form; as the answer to a submission: keep it open, with its errors."""
 
     form: Form
-    instead: Notice | None = None
+    fallback: Notice | None = None
     """What to say where the platform has no way to open it now; its buttons lead on."""
 
 
@@ -190,7 +200,7 @@ class Ask:
 class Done:
     """Nothing to say here; what follows from the act is on its way."""
 
-    before: bool = False
+    duplicate: bool = False
     """Whether this act was done before, so that nothing was changed now."""
 
 

@@ -6,22 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from bot.views import Rich
+from bot.views import RichText
 from sla_core.triage import Answers, Option
 
-When = Mapping[str, frozenset[str]]
+Condition = Mapping[str, frozenset[str]]
 """A field matters where each of these earlier fields holds one of its options; always where it is empty."""
 
 OPENING = "opening"
 """Under this name a form's context holds which opening of it this is, through every redrawing."""
 
 
-def opened_by(act: str) -> dict[str, str]:
+def opening_context(act: str) -> dict[str, str]:
     """The part of a form's context that tells it from all others; an act delivered twice opens one form."""
     return {OPENING: sha256(act.encode()).hexdigest()[:32]}
 
 
-def key_of(context: Mapping[str, str]) -> str | None:
+def form_key(context: Mapping[str, str]) -> str | None:
     """The envelope of a form however often it is sent. None for a form of the release before."""
     opening = context.get(OPENING)
     return f"form/{opening}" if opening else None
@@ -38,7 +38,7 @@ class TextField:
     hint: str | None = None
     value: str = ""
     limit: int = 3000
-    when: When = field(default_factory=dict)
+    when: Condition = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class ChoiceField:
     many: bool = False
     hint: str | None = None
     value: tuple[str, ...] = ()
-    when: When = field(default_factory=dict)
+    when: Condition = field(default_factory=dict)
 
 
 Field = TextField | ChoiceField
@@ -62,8 +62,8 @@ Field = TextField | ChoiceField
 class Form:
     """What is asked. `context` comes back with the answer unseen by the person; errors are by field id.
 
-    A form that `reacts` is sent as a Filling at each choice, where the platform can; where it cannot, all of
-    its fields are shown from the start and its `outlook` is not.
+    A form that `reacts` is sent as a FormChanged at each choice, where the platform can; where it cannot, all of
+    its fields are shown from the start and its `preview` is not.
     """
 
     id: str
@@ -71,15 +71,15 @@ class Form:
     submit: str
     fields: tuple[Field, ...]
     context: Mapping[str, str] = field(default_factory=dict)
-    intro: Rich = ()
+    intro: RichText = ()
     errors: Mapping[str, str] = field(default_factory=dict)
     reacts: bool = False
-    outlook: Rich = ()
+    preview: RichText = ()
     """What sending it will lead to, as far as the answers tell."""
     takes_files: bool = False
     """Whether files may come along, where the platform can; they are no field."""
 
-    def asked(self) -> tuple[Field, ...]:
+    def visible_fields(self) -> tuple[Field, ...]:
         """The fields that matter by what is filled in."""
         values: dict[str, tuple[str, ...]] = {}
         found: list[Field] = []

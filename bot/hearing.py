@@ -12,7 +12,7 @@ from bot.address import Place
 from bot.directory import Directory
 from bot.ports import Card, Message, Priority
 from bot.views import Audience, Notice
-from bot.voice import Voice, card_key
+from bot.voice import MessageFactory, card_key
 from sla_core.countdown import Tone
 from sla_core.engine import promises
 from sla_core.events import (
@@ -44,11 +44,11 @@ from sla_core.policy import Mode, Policy
 from sla_core.ticket import Ticket, after, fold
 
 VIA_FORM = "form"
-CONVERSATION = timedelta(seconds=5)
+CONVERSATION_DELAY = timedelta(seconds=5)
 """How long the cards wait for the next message of a conversation: each is edited once for all of them."""
 
 
-def redraw(
+def card_updates(
     ticket: Ticket, directory: Directory, stamp: str, priority: Priority, delay: timedelta = timedelta(0)
 ) -> list[Message]:
     """Both cards drawn anew. `stamp` tells this occasion from others."""
@@ -59,31 +59,37 @@ def redraw(
             key=f"{card_key(ticket.key, audience)}/{stamp}",
             ticket=ticket.key,
             to=place,
-            say=Card(audience),
+            content=Card(audience),
             priority=priority,
             edits=card_key(ticket.key, audience),
-            purse=directory.purse_of(place) if priority is Priority.COUNTDOWN else "",
+            rate_limit_key=directory.rate_limit_key_of(place) if priority is Priority.COUNTDOWN else "",
             delay=delay,
         )
         for audience, place in places.items()
     ]
 
 
-def tell(ticket: Ticket, events: Sequence[Event], policy: Policy, directory: Directory) -> list[Message]:
+def messages_of(
+    ticket: Ticket, events: Sequence[Event], policy: Policy, directory: Directory
+) -> list[Message]:
     """What the last `events` of the ticket's history have people hear, and its cards drawn anew."""
     messages: list[Message] = []
     known = len(ticket.history) - len(events)
     for seq, event in enumerate(events, start=known + 1):
         then = ticket if seq == len(ticket.history) else fold(ticket.key, ticket.history[:seq])
-        occasion = _Occasion(Voice(then, seq, policy, directory))
-        messages += [*occasion.tell(event), *occasion.called_off(event), *occasion.answered_directs(event)]
+        of_event = _EventMessages(MessageFactory(then, seq, policy, directory))
+        messages += [
+            *of_event.messages(event),
+            *of_event.call_cancelled(event),
+            *of_event.retired_direct_messages(event),
+        ]
     if events and not isinstance(events[0], Opened):
-        delay = CONVERSATION if all(map(_is_conversation, events)) else timedelta(0)
-        messages += redraw(ticket, directory, str(ticket.version), Priority.STATE, delay)
+        delay = CONVERSATION_DELAY if all(map(_is_conversation, events)) else timedelta(0)
+        messages += card_updates(ticket, directory, str(ticket.version), Priority.STATE, delay)
     channel = directory.channel_of(ticket)
     # Triage and people are shared by all accounts.
     return [
-        message if message.to == channel else replace(message, share=ticket.opened.account)
+        message if message.to == channel else replace(message, fairness_key=ticket.opened.account)
         for message in messages
     ]
 
@@ -100,20 +106,20 @@ def _is_conversation(event: Event) -> bool:
 
 
 @dataclass(frozen=True)
-class _Occasion:
+class _EventMessages:
     """One event, and the voice that speaks of it."""
 
-    voice: Voice
+    factory: MessageFactory
 
     @property
     def ticket(self) -> Ticket:
-        return self.voice.ticket
+        return self.factory.ticket
 
     @property
     def policy(self) -> Policy:
-        return self.voice.policy
+        return self.factory.policy
 
-    def tell(self, event: Event) -> Iterator[Message]:
+    def messages(self, event: Event) -> Iterator[Message]:
         key = self.ticket.key
         match event:
             case Opened():
@@ -123,93 +129,99 @@ class _Occasion:
             case Answered():
                 said = words.answered(key, event, self.policy)
                 if event.kind is not Kind.MESSAGE:
-                    yield self.voice.customer(said, effect=self.voice.seq)
-                yield self.voice.triage(said)
+                    yield self.factory.to_customer(said, effect=self.factory.seq)
+                yield self.factory.to_triage(said)
             case CustomerWrote():
                 if event.via == VIA_FORM:
                     said = words.details_added(key, event)
-                    yield self.voice.customer(said)
-                    yield self.voice.triage(said)
+                    yield self.factory.to_customer(said)
+                    yield self.factory.to_triage(said)
                 else:
-                    yield self.voice.triage(words.customer_wrote(key, event))
-                if self.ticket.holds and not self.ticket.held and self.voice.before.held:
-                    yield from self.voice.both(words.resumed(key, event.by), what="resumed")
+                    yield self.factory.to_triage(words.customer_wrote(key, event))
+                if self.ticket.holds and not self.ticket.held and self.factory.before.held:
+                    yield from self.factory.to_both(words.resumed(key, event.by), what="resumed")
             case Corrected():
-                yield self.voice.triage(words.corrected(key, event))
+                yield self.factory.to_triage(words.corrected(key, event))
             case SeverityChanged():
-                before = self.voice.before.severity
+                before = self.factory.before.severity
                 said = words.severity_changed(self.ticket, before, event, self.policy)
-                yield from self.voice.both(said, effect=self.voice.seq)
+                yield from self.factory.to_both(said, effect=self.factory.seq)
                 if not self.policy.severities[before].pages:
                     yield from self._page(event.severity, event.at)
             case DueDateSet():
-                yield from self.voice.both(words.due_date_set(key, event), effect=self.voice.seq)
+                yield from self.factory.to_both(words.due_date_set(key, event), effect=self.factory.seq)
             case Extended():
-                yield from self.voice.both(
-                    words.extended(self.ticket, event, self.policy), effect=self.voice.seq
+                yield from self.factory.to_both(
+                    words.extended(self.ticket, event, self.policy), effect=self.factory.seq
                 )
             case Held():
                 held = words.held(key, event)
-                yield self.voice.customer(
-                    (*held, words.GOES_ON), priority=Priority.STATE, effect=self.voice.seq
+                yield self.factory.to_customer(
+                    (*held, words.HOW_A_HOLD_ENDS), priority=Priority.STATE, effect=self.factory.seq
                 )
-                yield self.voice.triage(held, priority=Priority.STATE)
+                yield self.factory.to_triage(held, priority=Priority.STATE)
             case Resumed():
-                yield from self.voice.both(words.resumed(key, event.by))
+                yield from self.factory.to_both(words.resumed(key, event.by))
             case Escalated():
                 yield from self._escalated(event)
             case Called():
                 yield self._call(event.step, None)
             case Resolved():
                 said = words.resolved(key, event)
-                yield self.voice.customer((*said, words.IS_IT_SOLVED), effect=self.voice.seq)
-                yield self.voice.triage(said)
-                yield from self.voice.news(said)
+                yield self.factory.to_customer((*said, words.IS_IT_SOLVED), effect=self.factory.seq)
+                yield self.factory.to_triage(said)
+                yield from self.factory.follow_up(said)
             case Closed():
                 said = words.closed(key, event.by)
-                yield from self.voice.both(said)
-                yield from self.voice.news(said)
+                yield from self.factory.to_both(said)
+                yield from self.factory.follow_up(said)
             case Reopened():
                 said = words.reopened(key, event)
-                yield from self.voice.both(said)
-                yield from self.voice.news(said)
+                yield from self.factory.to_both(said)
+                yield from self.factory.follow_up(said)
             case Warned():
                 said = words.warned(self.ticket, event, self.policy)
-                yield self.voice.triage(said, Tone.WARN, Priority.BREACH)
-                yield from self.directs(event)
+                yield self.factory.to_triage(said, Tone.WARN, Priority.BREACH)
+                yield from self.direct_messages(event)
             case Breached():
                 said = words.breached(self.ticket, event, self.policy)
-                yield from self.voice.both(said, Tone.ALARM, Priority.BREACH)
-                yield from self.directs(event)
+                yield from self.factory.to_both(said, Tone.ALARM, Priority.BREACH)
+                yield from self.direct_messages(event)
             case Undelivered():
                 taken_back = self.ticket.history[event.seq - 1] if event.seq else None
                 said = words.undelivered(key, taken_back, event)
-                yield self.voice.triage(said, Tone.ALARM, Priority.BREACH)
+                yield self.factory.to_triage(said, Tone.ALARM, Priority.BREACH)
             case Alerted():
-                yield self.voice.triage(words.alerted(key, event, self._name(event.to)))
-                yield from self.directs(event)
+                yield self.factory.to_triage(words.alerted(key, event, self._name(event.to)))
+                yield from self.direct_messages(event)
             case Reminded():
-                yield from self.directs(event)
+                yield from self.direct_messages(event)
             case _:
                 assert_never(event)
 
-    def directs(self, event: Event) -> Iterator[Message]:
+    def direct_messages(self, event: Event) -> Iterator[Message]:
         """The direct messages, with their buttons, that an event sends."""
         match event:
             case Warned():
-                yield from self.voice.alert(words.warned(self.ticket, event, self.policy), Tone.WARN)
+                yield from self.factory.direct_message(
+                    words.warned(self.ticket, event, self.policy), Tone.WARN
+                )
             case Breached():
-                yield from self.voice.alert(words.breached(self.ticket, event, self.policy), Tone.ALARM)
+                yield from self.factory.direct_message(
+                    words.breached(self.ticket, event, self.policy), Tone.ALARM
+                )
             case Escalated():
-                yield from self.voice.alert(words.escalated(self.ticket.key, event), Tone.WARN)
+                yield from self.factory.direct_message(words.escalated(self.ticket.key, event), Tone.WARN)
             case Alerted(act="delegate", to=str() as to):
-                yield from self.voice.alert(words.delegated(self.ticket, event), Tone.WARN, only=to)
+                yield from self.factory.direct_message(
+                    words.delegated(self.ticket, event), Tone.WARN, only=to
+                )
             case Reminded():
-                yield from self.voice.alert(words.reminder(self.ticket), Tone.WARN, only=event.to)
+                yield from self.factory.direct_message(words.reminder(self.ticket), Tone.WARN, only=event.to)
             case _:
                 return
 
-    def answered_directs(self, event: Event) -> Iterator[Message]:
+    def retired_direct_messages(self, event: Event) -> Iterator[Message]:
         """Takes the buttons off the direct messages that somebody has answered, or that are over."""
         match event:
             case Alerted(act="acknowledge" | "call" | "delegate"):
@@ -219,43 +231,45 @@ class _Occasion:
             case _:
                 return
         then = fold(self.ticket.key, self.ticket.history[:1])
-        for seq, earlier in enumerate(self.ticket.history[: self.voice.seq - 1], start=1):
+        for seq, earlier in enumerate(self.ticket.history[: self.factory.seq - 1], start=1):
             then = after(then, [earlier]) if seq > 1 else then
-            sent = _Occasion(replace(self.voice, ticket=then, seq=seq)).directs(earlier)
+            sent = _EventMessages(replace(self.factory, ticket=then, seq=seq)).direct_messages(earlier)
             for message in sent:
-                if message.key.endswith(whose) and isinstance(message.say, Notice):
+                if message.key.endswith(whose) and isinstance(message.content, Notice):
                     yield replace(
                         message,
-                        key=f"{message.key}/answered/{self.voice.seq}",
-                        say=replace(message.say, buttons=()),
+                        key=f"{message.key}/answered/{self.factory.seq}",
+                        content=replace(message.content, buttons=()),
                         priority=Priority.STATE,
                         edits=message.key,
                     )
 
-    def called_off(self, event: Event) -> Iterator[Message]:
+    def call_cancelled(self, event: Event) -> Iterator[Message]:
         """Tells agents that a step which waited for its hours is not called any more, and why."""
         if isinstance(event, Opened | Called) or self.ticket.calls_at is not None:
             return
         if self.ticket.step is None and not isinstance(event, Undelivered):
             return
-        before = self.voice.before
+        before = self.factory.before
         if before.calls_at is not None and before.step is not None:
-            said = words.called_off(self.ticket.key, self.policy.steps[before.step], event.by)
-            yield self.voice.triage(said, what="called-off")
+            said = words.call_cancelled(self.ticket.key, self.policy.steps[before.step], event.by)
+            yield self.factory.to_triage(said, what="called-off")
 
     def _opened(self, event: Opened) -> Iterator[Message]:
-        triage = self.voice.directory.triage_for(self.voice.channel)
+        triage = self.factory.directory.triage_for(self.factory.channel)
         # The page hangs from the agents' card, which then waits for nothing but pages either.
         urgent = Priority.PAGE if self._pages(event.severity) else Priority.STATE
-        cards = ((Audience.CUSTOMER, self.voice.channel, Priority.STATE), (Audience.AGENTS, triage, urgent))
+        cards = ((Audience.CUSTOMER, self.factory.channel, Priority.STATE), (Audience.AGENTS, triage, urgent))
         for audience, place, priority in cards:
             yield Message(
                 card_key(self.ticket.key, audience), self.ticket.key, place, Card(audience), priority
             )
         if event.notes:
-            yield self.voice.triage(words.noted(self.ticket.key, event.notes), Tone.WARN, what="notes")
+            yield self.factory.to_triage(
+                words.intake_notes(self.ticket.key, event.notes), Tone.WARN, what="notes"
+            )
         if event.files:
-            yield self.voice.triage(words.came_along(self.ticket.key, event), what="files")
+            yield self.factory.to_triage(words.attached_files(self.ticket.key, event), what="files")
         yield from self._page(event.severity, event.at)
         yield from self._first_contact(triage)
 
@@ -273,44 +287,50 @@ class _Occasion:
             if (duty := step.duties.get(severity)) and duty.mode is Mode.RESOLVER
             if self.policy.opens_at(plan, step, severity, at) == at
         ]
-        people = self.voice.mentions([self.policy.steps[0].role, *resolvers])
+        people = self.factory.mentions([self.policy.steps[0].role, *resolvers])
         said = words.emergency(self.ticket.key, severity, people)
-        yield self.voice.triage(said, Tone.ALARM, Priority.PAGE, "page")
-        yield from self._called_off_hours(at)
+        yield self.factory.to_triage(said, Tone.ALARM, Priority.PAGE, "page")
+        yield from self._paged_off_hours(at)
 
-    def _called_off_hours(self, at: datetime) -> Iterator[Message]:
+    def _paged_off_hours(self, at: datetime) -> Iterator[Message]:
         """Tells the customer that people are called although the promised time has not begun to count."""
         step = self.policy.steps[0]
         waiting = [p for p in promises(self.ticket, self.policy) if not (p.settled or p.calendar.is_open(at))]
-        if waiting and self.voice.directory.rota(step.role):
-            said = words.called_off_hours(self.ticket, step, self.policy)
-            yield self.voice.customer(said, priority=Priority.PAGE, what="called")
+        if waiting and self.factory.directory.rota(step.role):
+            said = words.paged_off_hours(self.ticket, step, self.policy)
+            yield self.factory.to_customer(said, priority=Priority.PAGE, what="called")
 
     def _first_contact(self, triage: Place) -> Iterator[Message]:
         """Names the account's own person to the agents, where the plan makes them the first contact."""
         contact = self.policy.plans[self.ticket.opened.plan].first_contact
-        person = self.voice.directory.tam(self.voice.account) if self.voice.account and contact else None
+        person = (
+            self.factory.directory.tam(self.factory.account) if self.factory.account and contact else None
+        )
         if contact and person:
-            said = words.first_contact(self.ticket.key, contact.name, self.voice.named([person], triage))
-            yield self.voice.triage(said, what="contact")
+            said = words.first_contact(self.ticket.key, contact.name, self.factory.mention([person], triage))
+            yield self.factory.to_triage(said, what="contact")
 
     def _escalated(self, event: Escalated) -> Iterator[Message]:
         said = words.escalated(self.ticket.key, event)
-        yield from self.voice.both(said, Tone.WARN, Priority.BREACH)
-        yield from self.directs(event)
+        yield from self.factory.to_both(said, Tone.WARN, Priority.BREACH)
+        yield from self.direct_messages(event)
         if event.step is not None:
             yield self._call(event.step, event.calls_at)
         elif event.by_agent:
             step = self.ticket.step
             waiting = self.policy.steps[step] if step is not None and not self.ticket.step_answered else None
-            yield self.voice.triage(words.nobody_further(self.ticket.key, waiting), what="nobody-further")
+            yield self.factory.to_triage(
+                words.nobody_further(self.ticket.key, waiting), what="nobody-further"
+            )
 
     def _call(self, step: int, at: datetime | None) -> Message:
         called = self.policy.steps[step]
-        people = self.voice.mentions([called.role]) if at is None else ()
-        said = words.calling(self.ticket.key, called, people, at)
-        return self.voice.triage(said, Tone.WARN, Priority.PAGE if at is None else Priority.BREACH, "call")
+        people = self.factory.mentions([called.role]) if at is None else ()
+        said = words.step_called(self.ticket.key, called, people, at)
+        return self.factory.to_triage(
+            said, Tone.WARN, Priority.PAGE if at is None else Priority.BREACH, "call"
+        )
 
     def _name(self, person: str | None) -> str:
-        known = self.voice.directory.settings.people.get(person or "")
+        known = self.factory.directory.settings.people.get(person or "")
         return known.name if known else ""

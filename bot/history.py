@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from bot.views import Happened
+from bot.views import HistoryLine
 from sla_core.events import (
     Acknowledged,
     Alerted,
@@ -33,13 +33,13 @@ from sla_core.events import (
 from sla_core.policy import Policy
 from sla_core.ticket import Ticket
 
-MOST = 5
+MAX_LINES = 5
 """Lines on a card."""
 
 
-def lately(ticket: Ticket, policy: Policy) -> tuple[Happened, ...]:
+def recent_lines(ticket: Ticket, policy: Policy) -> tuple[HistoryLine, ...]:
     """The last of it, newest last."""
-    return tuple(Happened(event.at, line(event, policy)) for event in ticket.history[-MOST:])
+    return tuple(HistoryLine(event.at, line(event, policy)) for event in ticket.history[-MAX_LINES:])
 
 
 def line(event: Event, policy: Policy) -> str:

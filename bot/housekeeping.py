@@ -12,14 +12,14 @@ import structlog
 
 from bot.clock import later
 from bot.desk.core import Desk
-from bot.ports import Fired, Timer
-from bot.ticker import Handler
+from bot.ports import Timer, TimerResult
+from bot.ticker import TimerHandler
 
 log = structlog.get_logger(__name__)
 
 Chore = Callable[[], Awaitable[timedelta]]
 """Returns after how much real time it is to be done again. Replicas that start may do it at once."""
-TAKEN_OVER_AFTER = timedelta(minutes=5)
+RETAKE_AFTER = timedelta(minutes=5)
 """In real time. Another replica does a chore then if the one that began it died."""
 RETRY_AFTER = timedelta(minutes=1)
 """In real time, for a chore that failed."""
@@ -34,7 +34,7 @@ class Housekeeping:
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
-    def handlers(self) -> dict[str, Handler]:
+    def handlers(self) -> dict[str, TimerHandler]:
         """Each claims its chore."""
         return dict.fromkeys(self.chores, self._claimed)
 
@@ -54,14 +54,14 @@ class Housekeeping:
     def begin(self, kind: str) -> None:
         """Starts the chore of a timer that has fired; other timers are none of its business."""
         if kind in self.chores:
-            task = asyncio.create_task(self._do(kind))
+            task = asyncio.create_task(self._run(kind))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
 
-    def _claimed(self, timer: Timer, now: datetime) -> Fired:
-        return Fired(again_at=later(self.desk.clock, TAKEN_OVER_AFTER))
+    def _claimed(self, timer: Timer, now: datetime) -> TimerResult:
+        return TimerResult(again_at=later(self.desk.clock, RETAKE_AFTER))
 
-    async def _do(self, kind: str) -> None:
+    async def _run(self, kind: str) -> None:
         try:
             again = await self.chores[kind]()
         except Exception:  # nobody's ticket hangs on it

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.directory import Directory
-from bot.ports import Change, Clock, Summary
-from bot.queue_rows import summary_of
+from bot.ports import Change, Clock, QueueSummary
+from bot.queue_rows import queue_summary
 from sla_core.countdown import Phase, Tone
 from sla_core.engine import evaluate
 from sla_core.events import Event
@@ -27,7 +27,7 @@ class IndexRow:
     version: int
     wake_at: datetime | None
     closed: bool
-    summary: Summary | None
+    summary: QueueSummary | None
     """None if it is of another version, or if the columns that a queue sorts by say something else."""
     history: tuple[Event, ...]
     fault: str = ""
@@ -54,7 +54,7 @@ class Index(Protocol):
 
 
 @dataclass
-class Checked:
+class IndexCheck:
     """What was found about some rows."""
 
     wrong: list[tuple[IndexRow, Change]] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Checked:
 
 
 @dataclass
-class Rebuilt:
+class RebuildResult:
     """What a rebuilding has done: how many rows were looked at, and how many were wrong and are written."""
 
     rows: int = 0
@@ -72,9 +72,9 @@ class Rebuilt:
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
-def check(rows: Iterable[IndexRow], directory: Directory, now: datetime) -> Checked:
+def check(rows: Iterable[IndexRow], directory: Directory, now: datetime) -> IndexCheck:
     """Compares rows with the events beside them."""
-    checked = Checked()
+    checked = IndexCheck()
     for row in rows:
         if row.fault:
             checked.unreadable[row.ticket] = row.fault
@@ -89,16 +89,18 @@ def check(rows: Iterable[IndexRow], directory: Directory, now: datetime) -> Chec
     return checked
 
 
-async def rebuild(index: Index, directory: Directory, clock: Clock, told: Callable[[int], None]) -> Rebuilt:
-    """Sets every wrong row right; a desk may run meanwhile. `told` hears how many have been looked at."""
-    done, last = Rebuilt(), ""
+async def rebuild(
+    index: Index, directory: Directory, clock: Clock, on_progress: Callable[[int], None]
+) -> RebuildResult:
+    """Sets every wrong row right; a desk may run meanwhile. `on_progress` is called with how many have been looked at."""
+    done, last = RebuildResult(), ""
     while rows := await index.index_after(last, BATCH):
         checked = check(rows, directory, clock.now())
         if checked.wrong:
             done.wrong += await index.reindex(checked.wrong)
         done.unreadable |= checked.unreadable
         done.rows += len(rows)
-        told(done.rows)
+        on_progress(done.rows)
         last = rows[-1].ticket
     return done
 
@@ -112,7 +114,7 @@ def _correction(row: IndexRow, directory: Directory, now: datetime) -> Change | 
     first, latest = evaluate(ticket, policy, last), evaluate(ticket, policy, now)
     # What fell due is recorded when the desk wakes the ticket: that is to happen at once.
     wake_at = now if latest.events else latest.wake_at
-    summary, closed = summary_of(ticket, policy, now), ticket.state is State.CLOSED
+    summary, closed = queue_summary(ticket, policy, now), ticket.state is State.CLOSED
     since = last if first.events else first.wake_at
     due = row.wake_at is not None and since is not None and since <= row.wake_at <= now
     if (
@@ -125,7 +127,7 @@ def _correction(row: IndexRow, directory: Directory, now: datetime) -> Change | 
     return Change(row.ticket, row.version, (), wake_at, (), closed=closed, summary=summary)
 
 
-def _comparable(summary: Summary, due: bool) -> Summary:
+def _comparable(summary: QueueSummary, due: bool) -> QueueSummary:
     """Without what has changed by itself since the row was written: more, while its wake-up is `due`."""
     if summary.due is None:
         return summary

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 
-EVERY = 20_000
+GC_THRESHOLD = 20_000
 """New objects still there, after which the new ones are searched; Python's own 700 is for small programs."""
 
 
-def settle() -> None:
+def freeze_loaded_objects() -> None:
     """What was loaded until now stays for good, and is not searched any more.
 
     Policies, calendars and libraries are some hundred thousand objects. To search them all takes 35 ms, in
@@ -16,4 +16,4 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(EVERY, 20, 20)
+    gc.set_threshold(GC_THRESHOLD, 20, 20)

@@ -38,12 +38,12 @@ deliveries = Counter(
     registry=REGISTRY,
 )
 acts = Counter("frontline_acts", "What people did, by kind", ["kind"], registry=REGISTRY)
-drilled_at = Gauge(
+pager_tested_at = Gauge(
     "frontline_drill_timestamp_seconds",
     "When the last test of the pager arrived; 0: never",
     registry=REGISTRY,
 )
-drill_took = Gauge("frontline_drill_seconds", "How long that test was on its way", registry=REGISTRY)
+pager_test_took = Gauge("frontline_drill_seconds", "How long that test was on its way", registry=REGISTRY)
 alarms = Counter("frontline_alarms", "Times that the desk found itself behind", registry=REGISTRY)
 
 

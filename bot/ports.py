@@ -34,7 +34,7 @@ class Priority(IntEnum):
     COUNTDOWN = 4
 
 
-COUNTDOWNS = "countdown:"
+COUNTDOWN_LANES = "countdown:"
 """What the names of their lanes begin with."""
 
 
@@ -59,7 +59,7 @@ class Message:
     ticket: str | None
     """The ticket that it belongs to, if it belongs to one."""
     to: Place | UserRef
-    say: Card | Notice | StandingHelp
+    content: Card | Notice | StandingHelp
     priority: Priority
     thread: str | None = None
     """The key of the message in whose thread this goes."""
@@ -67,9 +67,9 @@ class Message:
     """The key of the message that this replaces. Of several waiting edits only the newest is sent."""
     effect: int | None = None
     """The event that is taken back when this can never be delivered."""
-    purse: str = ""
+    rate_limit_key: str = ""
     """What a countdown is paid from together with others; empty: with all of its platform."""
-    share: str = ""
+    fairness_key: str = ""
     """Whose message it is, in a place that several accounts share: there they take turns."""
     delay: timedelta = timedelta(0)
     """How long it waits for a newer edit to replace it, which goes when the first of them would have."""
@@ -84,7 +84,7 @@ class Message:
             case Priority.PAGE:
                 return f"page:{self.to}"
             case Priority.COUNTDOWN:
-                return f"{COUNTDOWNS}{self.purse or self.to.platform}"
+                return f"{COUNTDOWN_LANES}{self.rate_limit_key or self.to.platform}"
             case _:
                 return str(self.to)
 
@@ -103,12 +103,12 @@ class Outgoing:
     """Since when it may have arrived without our learning of it."""
     trace: str = ""
     """The act that it tells of, as the log calls it: one id from the click to the message."""
-    said_at: datetime | None = None
+    decided_at: datetime | None = None
     """When it was decided, in real time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class Charge:
     """One call's share of what a platform lets through: a call each `every`, `burst` calls at once at most.
 
     `bucket` names what is shared, over all processes: a method of a workspace, a conversation.
@@ -117,12 +117,12 @@ class Cost:
     bucket: str
     every: timedelta
     burst: int
-    stops: bool = True
+    held_by_retry_after: bool = True
     """Whether it is shut when the platform asks to wait; else that says nothing about who shares it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class QueueSummary:
     """What a queue sorts by and shows of a ticket, as it stood after its last change."""
 
     title: str
@@ -147,19 +147,19 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class QueueEntry:
     """A ticket in a queue. `summary` is None if an older version of Frontline changed the ticket since."""
 
     key: str
     account: str
-    summary: Summary | None
+    summary: QueueSummary | None
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class QueuePage:
     """The first entries of a queue, and how many there are in all."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[QueueEntry, ...]
     total: int
 
 
@@ -175,7 +175,7 @@ class Change:
     messages: tuple[Message, ...]
     closed: bool = False
     """Whether the ticket is closed by it; it is then in no queue any more."""
-    summary: Summary | None = None
+    summary: QueueSummary | None = None
     """The ticket as a queue shows it after this change."""
 
 
@@ -192,7 +192,7 @@ class Timer:
 
 
 @dataclass(frozen=True, slots=True)
-class Fired:
+class TimerResult:
     """What a timer does when it is due: messages to send, and when it is due again, if it is."""
 
     messages: tuple[Message, ...] = ()
@@ -200,7 +200,7 @@ class Fired:
     payload: str = ""
 
 
-Decision = Callable[[str, tuple[Event, ...]], Change | None]
+DecideWake = Callable[[str, tuple[Event, ...]], Change | None]
 """What to make of a ticket, by its key and history; None: leave it. Pure and quick, in a transaction."""
 
 
@@ -211,7 +211,7 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Duplicate:
     """This envelope's act was already done, on this ticket."""
 
     ticket: str
@@ -221,7 +221,7 @@ class Conflict(Exception):
     """The ticket moved on since it was loaded; load it again and decide again."""
 
 
-class NotYet(Exception):
+class RedeliverLater(Exception):
     """What this act belongs to is still being recorded; the platform is to deliver it again."""
 
 
@@ -230,7 +230,7 @@ def trace_id(act: str) -> str:
     return sha256(act.encode()).hexdigest()[:12]
 
 
-def trace_of(envelope: str | None, change: Change) -> str:
+def trace_id_of_change(envelope: str | None, change: Change) -> str:
     """The same for a change; one that nobody asked for is a wake-up."""
     return trace_id(envelope or f"wake/{change.ticket}/{change.version}")
 
@@ -239,31 +239,33 @@ class NoSuchTicket(LookupError):
     """No ticket has this key."""
 
 
-class Away(OperatorFault):
+class StoreUnavailable(OperatorFault):
     """The store cannot be reached now. What was asked of it may be asked again."""
 
 
-class Overtaken(Exception):
+class LeaseLost(Exception):
     """Somebody else has claimed the lane since; what was claimed must not be sent."""
 
 
 class Store(Protocol):
     """Tickets and their index. Each verb is one transaction, durable when it returns."""
 
-    async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Seen:
+    async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Duplicate:
         """Give the account's next number to `draft` and keep what it makes; `draft` is pure and quick."""
 
-    async def append(self, envelope: str | None, change: Change) -> Appended | Seen:
-        """Keep a change. A known envelope is Seen and changes nothing. Raises Conflict, NoSuchTicket."""
+    async def append(self, envelope: str | None, change: Change) -> Appended | Duplicate:
+        """Keep a change. A known envelope is Duplicate and changes nothing. Raises Conflict, NoSuchTicket."""
 
-    async def wake(self, now: datetime, limit: int, but: Collection[str], decide: Decision) -> list[str]:
+    async def wake(
+        self, now: datetime, limit: int, excluding: Collection[str], decide: DecideWake
+    ) -> list[str]:
         """Claim tickets whose wake-up has come, earliest first, and keep what `decide` makes of each.
 
-        Those in `but` are passed over, and those that another process is waking. The keys that were claimed;
+        Those in `excluding` are passed over, and those that another process is waking. The keys that were claimed;
         for one that cannot be read `decide` is not called.
         """
 
-    async def seen(self, envelope: str) -> str | None:
+    async def ticket_of_envelope(self, envelope: str) -> str | None:
         """The ticket on which this envelope's act was done, if it was."""
 
     async def load(self, ticket: str) -> tuple[Event, ...]:
@@ -281,10 +283,10 @@ class Store(Protocol):
     async def tickets(self, account: str) -> list[str]:
         """Keys of the account's tickets, newest first."""
 
-    async def openings(self, account: str, limit: int) -> list[tuple[str, Opened]]:
+    async def open_tickets(self, account: str, limit: int) -> list[tuple[str, Opened]]:
         """The account's newest tickets that are not closed, newest first, each with its first event."""
 
-    async def queue(self, accounts: Collection[str] | None, limit: int, *, ended: bool = False) -> Page:
+    async def queue(self, accounts: Collection[str] | None, limit: int, *, ended: bool = False) -> QueuePage:
         """Tickets that are not closed, of these accounts or of all, most urgent first.
 
         Urgent is: by severity, then by the promise due next, then by age (MTA-11). `ended` adds the resolved
@@ -292,14 +294,14 @@ class Store(Protocol):
         """
 
 
-MOST_AHEAD = timedelta(minutes=2)
+LONGEST_DEFERRAL = timedelta(minutes=2)
 """Nothing in an outbox is held or put off for longer at a time."""
 CALLS_AT_ONCE = 512
 """Connections that an adapter may keep to its platform: more than deliveries, pages and forms ever use.
 
 How many messages are under way at a time is the courier's business, and no form waits for a connection.
 """
-LONGEST_SHUT = timedelta(minutes=10)
+LONGEST_BLOCK = timedelta(minutes=10)
 """No bucket is shut for longer at a time; a platform that asks for more is asked again then."""
 
 
@@ -312,15 +314,15 @@ class Timers(Protocol):
     async def cancel_timer(self, kind: str, key: str) -> None:
         """Deletes a timer, if it is there."""
 
-    async def next_timer(self, but: Collection[str] = ()) -> datetime | None:
+    async def next_timer(self, excluding: Collection[str] = ()) -> datetime | None:
         """When the earliest timer is due, but for those of these kinds."""
 
     async def fire(
-        self, now: datetime, limit: int, but: Collection[str], fire: Callable[[Timer], Fired]
+        self, now: datetime, limit: int, excluding: Collection[str], fire: Callable[[Timer], TimerResult]
     ) -> list[str]:
         """Claims due timers, earliest first, and stores what `fire` makes of each: all or nothing.
 
-        Passes over the kinds in `but`, and timers that another process is firing. `fire` is pure and quick.
+        Passes over the kinds in `excluding`, and timers that another process is firing. `fire` is pure and quick.
         Returns the kinds of the timers that were claimed.
         """
 
@@ -328,8 +330,8 @@ class Timers(Protocol):
 class Outbox(Protocol):
     """What is still to be said, in lanes. Instants are real time. Each verb is one transaction.
 
-    A hold or a wait that ends more than MOST_AHEAD from now was noted by a clock that has been set back
-    since, and does not count; nor does a bucket that is shut for more than LONGEST_SHUT.
+    A hold or a wait that ends more than LONGEST_DEFERRAL from now was noted by a clock that has been set back
+    since, and does not count; nor does a bucket that is shut for more than LONGEST_BLOCK.
     """
 
     async def enqueue(self, messages: Sequence[Message]) -> None:
@@ -355,25 +357,31 @@ class Outbox(Protocol):
         """
 
     async def begin(
-        self, outgoing: Outgoing, costs: Sequence[Cost], now: datetime, until: datetime
+        self, outgoing: Outgoing, charges: Sequence[Charge], now: datetime, until: datetime
     ) -> datetime | None:
         """The last step before sending: pay for it, note that it was tried, hold the lane until then.
 
-        None: go ahead. Else nothing was paid, and this is when there will be enough. Raises Overtaken.
+        None: go ahead. Else nothing was paid, and this is when there will be enough. Raises LeaseLost.
         """
 
     async def sent(self, key: str, ref: MessageRef) -> None:
         """The platform took it; its lane is free. What was posted for want of an edit is edited from now."""
 
-    async def put_off(
-        self, outgoing: Outgoing, until: datetime, why: str, *, alone: bool = False, unsure: bool = False
+    async def defer(
+        self,
+        outgoing: Outgoing,
+        until: datetime,
+        why: str,
+        *,
+        message_only: bool = False,
+        maybe_delivered: bool = False,
     ) -> None:
-        """It did not go through this time: its lane waits until then, or it `alone`.
+        """It did not go through this time: its lane waits until then, or only this message if `message_only`.
 
-        `unsure`: it may have arrived all the same.
+        `maybe_delivered`: it may have arrived all the same.
         """
 
-    async def shut(self, buckets: Collection[str], until: datetime) -> None:
+    async def block_until(self, buckets: Collection[str], until: datetime) -> None:
         """The platform asked to wait: nothing is paid from these until then."""
 
     async def refused(self, key: str, why: str) -> None:
@@ -383,26 +391,26 @@ class Outbox(Protocol):
         """The earliest instant after this one at which something that waits may be said."""
 
 
-class Records(Store, Outbox, Timers, Protocol):
+class DeskStore(Store, Outbox, Timers, Protocol):
     """All that a database holds of a desk."""
 
 
-class Notebook(Protocol):
+class KeyValueStore(Protocol):
     """What has to be remembered across restarts, by topic and key. Durable when a verb returns.
 
     Instants are real time.
     """
 
-    async def note(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
+    async def put(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
         """Keep a value in place of the one before. From `expires_at` on nobody sees it; None: it stays."""
 
-    async def noted(self, topic: str, key: str) -> str | None:
+    async def get(self, topic: str, key: str) -> str | None:
         """The value of a key, if it has one that has not expired."""
 
-    async def notes(self, topic: str) -> dict[str, str]:
+    async def get_all(self, topic: str) -> dict[str, str]:
         """All keys of a topic with their values, without those that have expired."""
 
-    async def forget(self, topic: str, key: str) -> None:
+    async def delete(self, topic: str, key: str) -> None:
         """Let go of a key, if it is there."""
 
     async def try_lock(self, name: str, holder: str, until: datetime, now: datetime) -> bool:
@@ -415,27 +423,27 @@ class Notebook(Protocol):
         """Frees the lock, if it is still `holder`'s."""
 
 
-class NotNow(Exception):
-    """It did not go through. `after` is in seconds, where the platform named it.
+class TemporaryFailure(Exception):
+    """It did not go through. `retry_after` is in seconds, where the platform named it.
 
-    `unsure`: the answer was lost, and the message may have arrived.
+    `maybe_delivered`: the answer was lost, and the message may have arrived.
     """
 
-    def __init__(self, why: str, after: float | None = None, *, unsure: bool = False) -> None:
+    def __init__(self, why: str, retry_after: float | None = None, *, maybe_delivered: bool = False) -> None:
         super().__init__(why)
-        self.after, self.unsure = after, unsure
+        self.retry_after, self.maybe_delivered = retry_after, maybe_delivered
 
 
-class Never(Exception):
+class PermanentFailure(Exception):
     """The platform refuses for good: archived, removed, gone."""
 
 
-class CannotEdit(Never):
+class NotEditable(PermanentFailure):
     """The message cannot be changed any more; its place may still take a new one."""
 
 
 class ChatPlatform(Protocol):
-    """One chat platform. Both verbs of speech raise NotNow or Never."""
+    """One chat platform. Both verbs of speech raise TemporaryFailure or PermanentFailure."""
 
     name: str
 
@@ -449,7 +457,7 @@ class ChatPlatform(Protocol):
     ) -> MessageRef | None:
         """The message that was posted under this key since then; None where there is none, or no telling."""
 
-    def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
+    def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
         """What saying this takes of what the platform lets through.
 
         The last of a countdown's is its purse: those with the same one wait behind one another, and for

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot import cards
-from bot.ports import Entry, Summary
+from bot.ports import QueueEntry, QueueSummary
 from bot.views import Audience, QueueRow
 from sla_core.countdown import Countdown, Phase, Tone
 from sla_core.policy import Policy
@@ -15,10 +15,10 @@ from sla_core.ticket import State, Ticket
 OPEN, RESOLVED, CLOSED = (state.value for state in State)
 
 
-def summary_of(ticket: Ticket, policy: Policy, now: datetime) -> Summary:
+def queue_summary(ticket: Ticket, policy: Policy, now: datetime) -> QueueSummary:
     """What a queue sorts by and shows of the ticket at `now`."""
     due = cards.next_due(ticket, policy, now)
-    return Summary(
+    return QueueSummary(
         title=ticket.opened.summary,
         state=ticket.state.value,
         severity=ticket.severity,
@@ -36,7 +36,7 @@ def summary_of(ticket: Ticket, policy: Policy, now: datetime) -> Summary:
     )
 
 
-def row(key: str, summary: Summary, audience: Audience, now: datetime) -> QueueRow:
+def queue_row(key: str, summary: QueueSummary, audience: Audience, now: datetime) -> QueueRow:
     """The line as it reads at `now`. Agents can take a ticket that nobody owns."""
     for_agents = audience is Audience.AGENTS
     is_open = summary.state == OPEN
@@ -48,14 +48,14 @@ def row(key: str, summary: Summary, audience: Audience, now: datetime) -> QueueR
         severity=summary.severity,
         severity_name=summary.severity_name,
         turn=_turn(summary, for_agents),
-        worker=cards.works_on(summary.owner, summary.acknowledged_by) if is_open else "",
+        owner=cards.who_works_on_it(summary.owner, summary.acknowledged_by) if is_open else "",
         tone=Tone.DONE if not is_open else due.tone if due else Tone.CALM,
         promise=cards.promise_line(due, summary.wording) if due else None,
-        button=cards.take(key) if for_agents and is_open and not summary.owner else None,
+        button=cards.take_button(key) if for_agents and is_open and not summary.owner else None,
     )
 
 
-def turn_of(entry: Entry) -> tuple[bool, int, bool, datetime, datetime, str]:
+def queue_order(entry: QueueEntry) -> tuple[bool, int, bool, datetime, datetime, str]:
     """Sorts entries that have a summary as Store.queue does."""
     assert entry.summary is not None
     summary = entry.summary
@@ -77,7 +77,7 @@ def _at(due: Countdown, now: datetime) -> Countdown:
     return replace(due, phase=Phase.BREACHED, tone=Tone.ALARM, bound=None, spent=1.0)
 
 
-def _turn(summary: Summary, for_agents: bool) -> str:
+def _turn(summary: QueueSummary, for_agents: bool) -> str:
     if summary.state == CLOSED:
         return "nobody's turn"
     if summary.state == RESOLVED or summary.customers_turn:

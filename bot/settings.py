@@ -56,7 +56,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Chat:
+class ChatSettings:
     """The vendor's side of one platform: where agents work, and who they are (people or user groups).
 
     Without a triage of its own, agents work its tickets on the other platform.
@@ -73,29 +73,29 @@ class DeskSettings:
     """All that the file says, checked against the policy it names."""
 
     policies: tuple[Policy, ...]
-    chats: Mapping[str, Chat]
+    chats: Mapping[str, ChatSettings]
     people: Mapping[str, Person]
     rotas: Mapping[str, tuple[str, ...]]
     accounts: Mapping[str, Account]
     warnings: tuple[str, ...] = ()
 
 
-class _Part(BaseModel):
+class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _Slack(_Part):
+class _Slack(_Section):
     command: Annotated[str, Field(pattern=r"^/[a-z0-9_-]{1,31}$")] = "/support"
     triage: Annotated[str, Field(min_length=2)] | None = None
     agents: tuple[str, ...] = ()
 
 
-class _Teams(_Part):
+class _Teams(_Section):
     triage: Annotated[str, Field(min_length=2)] | None = None
     agents: tuple[str, ...] = ()
 
 
-class _Person(_Part):
+class _Person(_Section):
     id: str
     name: str
     slack: str | None = None
@@ -112,14 +112,14 @@ def _clause(raw: object) -> object:
     return {"within": raw} if isinstance(raw, str) else raw
 
 
-class _Clause(_Part):
+class _Clause(_Section):
     """`"2h"`, or with the calendar that counts it: `{ within = "8h", calendar = "around-the-clock" }`."""
 
     within: Annotated[str, AfterValidator(_amount)]
     calendar: str | None = None
 
 
-class _OrderForm(_Part):
+class _OrderForm(_Section):
     cites: Annotated[str, Field(min_length=3)]
     hold: bool = False
     terms: dict[str, dict[Metric, Annotated[_Clause, BeforeValidator(_clause)]]] = {}
@@ -133,7 +133,7 @@ class _OrderForm(_Part):
         return known | {"terms": {key: value for key, value in raw.items() if key not in known}}
 
 
-class _Account(_Part):
+class _Account(_Section):
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
     name: str
     plan: str
@@ -142,7 +142,7 @@ class _Account(_Part):
     order_form: _OrderForm | None = None
 
 
-class _File(_Part):
+class _File(_Section):
     vendor: str
     slack: _Slack | None = None
     teams: _Teams | None = None
@@ -165,7 +165,7 @@ def load_desk(path: Path) -> DeskSettings:
         raise Faults([Fault(str(path), "", f"cannot be read: {unreadable}")]) from None
     except tomllib.TOMLDecodeError as broken:
         raise Faults([Fault(name, "", f"is no valid TOML: {broken}")]) from None
-    file, faults = _shaped(raw, name)
+    file, faults = _validated(raw, name)
     policies: list[Policy] = []
     if file is not None:
         try:
@@ -179,7 +179,7 @@ def load_desk(path: Path) -> DeskSettings:
     return _settings(file, policies)
 
 
-def _shaped(raw: dict[str, Any], name: str) -> tuple[_File | None, list[Fault]]:
+def _validated(raw: dict[str, Any], name: str) -> tuple[_File | None, list[Fault]]:
     """The file, read on without the keys that nobody knows; None where it cannot be read on."""
     try:
         return _File.model_validate(raw), []
@@ -228,9 +228,9 @@ def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
     triage = {
         f"{name}:{part.triage}" for name, part in (("slack", file.slack), ("teams", file.teams)) if part
     }
-    yield from _twice("people", [person.id for person in file.people])
-    yield from _twice("accounts", [account.id for account in file.accounts])
-    yield from _twice("accounts.channels", [c for account in file.accounts for c in account.channels])
+    yield from _duplicates("people", [person.id for person in file.people])
+    yield from _duplicates("accounts", [account.id for account in file.accounts])
+    yield from _duplicates("accounts.channels", [c for account in file.accounts for c in account.channels])
     for role, rota in file.rotas.items():
         for name in rota:
             if name not in people:
@@ -298,20 +298,20 @@ def _order_form_faults(form: _OrderForm, policy: Policy, plan: Plan | None) -> I
                 yield where, f"the plan makes no such promise, so say which calendar counts it: {example}"
 
 
-def _twice(key: str, names: list[str]) -> Iterator[tuple[str, str]]:
+def _duplicates(key: str, names: list[str]) -> Iterator[tuple[str, str]]:
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield key, f'"{name}" is there more than once; keep one of them'
 
 
 def _settings(file: _File, policies: list[Policy]) -> DeskSettings:
     policy = policies[-1]
-    chats: dict[str, Chat] = {}
+    chats: dict[str, ChatSettings] = {}
     if file.slack:
         triage = Place("slack", file.slack.triage) if file.slack.triage else None
-        chats["slack"] = Chat("slack", triage, file.slack.agents, file.slack.command)
+        chats["slack"] = ChatSettings("slack", triage, file.slack.agents, file.slack.command)
     if file.teams:
         triage = Place("teams", file.teams.triage) if file.teams.triage else None
-        chats["teams"] = Chat("teams", triage, file.teams.agents, command="")
+        chats["teams"] = ChatSettings("teams", triage, file.teams.agents, command="")
     accounts = {account.id: _account(account, policy) for account in file.accounts}
     return DeskSettings(
         policies=tuple(policies),

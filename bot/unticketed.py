@@ -17,42 +17,44 @@ async def _nothing(*_: object) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class MessageKind:
     """What a kind of messages needs besides delivery. The defaults are those of a ticket's messages."""
 
-    arrived: Callable[[Desk, Outgoing, datetime], Awaitable[None]] = _nothing
+    on_sent: Callable[[Desk, Outgoing, datetime], Awaitable[None]] = _nothing
     """Called once the platform has taken one, and that is stored."""
-    refused: Callable[[Desk, Message, str], Awaitable[None]] = _nothing
+    on_refused: Callable[[Desk, Message, str], Awaitable[None]] = _nothing
     """Called when the platform never will, before that is stored: it may be called twice."""
     for_triage: bool = False
     """Whether agents' own channels are tried until they take it."""
     life: timedelta | None = None
     """How long it is worth saying; None: for ever."""
-    posted_anew: bool = True
+    repost_if_gone: bool = True
     """Whether an edit of a message that is gone is posted in its place."""
 
-    def is_over(self, outgoing: Outgoing, now: datetime) -> bool:
+    def is_expired(self, outgoing: Outgoing, now: datetime) -> bool:
         """Whether nobody needs it any more. `now` is real time."""
-        said_at = outgoing.said_at
-        return self.life is not None and said_at is not None and now - said_at >= self.life
+        decided_at = outgoing.decided_at
+        return self.life is not None and decided_at is not None and now - decided_at >= self.life
 
     def must_arrive(self, desk: Desk, outgoing: Outgoing, now: datetime) -> bool:
         """Whether it is tried again although the platform refused it for good. `now` is real time."""
         to = outgoing.message.to
-        is_wanted = self.for_triage and isinstance(to, Place) and desk.directory.is_triage(to)
-        return is_wanted and not self.is_over(outgoing, now)
+        wanted = self.for_triage and isinstance(to, Place) and desk.directory.is_triage(to)
+        return wanted and not self.is_expired(outgoing, now)
 
 
-OF_A_TICKET = Kind()
-KINDS = {
-    auditor.TOPIC: Kind(for_triage=True, life=auditor.LIFE),
-    drill.TOPIC: Kind(arrived=drill.arrived, for_triage=True, life=drill.DAY),
-    interview.TOPIC: Kind(refused=interview.refused, posted_anew=False),
-    notices.TOPIC: Kind(for_triage=True),
-    welcome.TOPIC: Kind(refused=welcome.refused),
+TICKET_MESSAGE = MessageKind()
+MESSAGE_KINDS = {
+    auditor.TOPIC: MessageKind(for_triage=True, life=auditor.ALARM_LIFE),
+    drill.TOPIC: MessageKind(on_sent=drill.record_arrival, for_triage=True, life=drill.DAY),
+    interview.TOPIC: MessageKind(on_refused=interview.on_refused, repost_if_gone=False),
+    notices.TOPIC: MessageKind(for_triage=True),
+    welcome.TOPIC: MessageKind(on_refused=welcome.on_refused),
 }
 
 
-def kind_of(message: Message) -> Kind:
+def kind_of(message: Message) -> MessageKind:
     """A ticket's messages have their effects, which the desk itself takes back."""
-    return OF_A_TICKET if message.ticket else KINDS.get(message.key.partition("/")[0], OF_A_TICKET)
+    return (
+        TICKET_MESSAGE if message.ticket else MESSAGE_KINDS.get(message.key.partition("/")[0], TICKET_MESSAGE)
+    )

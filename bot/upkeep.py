@@ -15,12 +15,12 @@ log = structlog.get_logger(__name__)
 EVERY = timedelta(hours=1)
 KIND = "upkeep"
 """Of its timer."""
-AT_A_TIME = 100
-BREATH = timedelta(milliseconds=100)
+BATCH_SIZE = 100
+BATCH_PAUSE = timedelta(milliseconds=100)
 """Between two handfuls: whoever writes goes first."""
-ACTS = timedelta(days=30)
+ENVELOPE_LIFE = timedelta(days=30)
 """How long an act is known by its envelope. Platforms deliver again for hours, and never for days."""
-ENDLESS = {
+LIVES_WITHOUT_EXPIRY = {
     "carried": timedelta(days=30),
     "channel-turn": timedelta(days=30),
     "draft": timedelta(days=1),
@@ -32,41 +32,41 @@ ENDLESS = {
 """Topics whose values the version before stores without an end, and how long these stay from now on."""
 
 
-class Shelf(Protocol):
+class ExpiringStore(Protocol):
     """A store that lets go of what is old. Instants are real time; each verb is one short transaction."""
 
-    async def forget_acts(self, before: datetime, limit: int) -> int:
+    async def delete_envelopes(self, before: datetime, limit: int) -> int:
         """Let go of envelopes of acts done before then, oldest first; how many these were."""
         ...
 
-    async def forget_expired(self, now: datetime, limit: int) -> int:
+    async def delete_expired(self, now: datetime, limit: int) -> int:
         """Delete values and locks that have expired, oldest first; how many these were."""
         ...
 
-    async def let_expire(self, topic: str, expires_at: datetime, limit: int) -> int:
+    async def set_expiry(self, topic: str, expires_at: datetime, limit: int) -> int:
         """Values of the topic that have no end expire then; how many these were."""
         ...
 
 
 @dataclass
-class Upkeep:
+class Retention:
     """`clock` is real time."""
 
-    shelf: Shelf
+    store: ExpiringStore
     clock: Clock
 
-    async def do(self) -> timedelta:
+    async def run(self) -> timedelta:
         """Deletes one batch of what is old. Returns after how long there is more to do."""
-        return BREATH if await self.look() else EVERY
+        return BATCH_PAUSE if await self.delete_batch() else EVERY
 
-    async def look(self) -> int:
+    async def delete_batch(self) -> int:
         """Deletes at most `AT_A_TIME` of each; how many rows were deleted, or given an end."""
         now = self.clock.now()
-        acts = await self.shelf.forget_acts(now - ACTS, AT_A_TIME)
+        envelopes = await self.store.delete_envelopes(now - ENVELOPE_LIFE, BATCH_SIZE)
         ended = 0
-        for topic, life in ENDLESS.items():
-            ended += await self.shelf.let_expire(topic, now + life, AT_A_TIME)
-        expired = await self.shelf.forget_expired(now, AT_A_TIME)
-        if acts or expired:
-            log.info("upkeep", acts=acts, expired=expired)
-        return acts + ended + expired
+        for topic, life in LIVES_WITHOUT_EXPIRY.items():
+            ended += await self.store.set_expiry(topic, now + life, BATCH_SIZE)
+        expired = await self.store.delete_expired(now, BATCH_SIZE)
+        if envelopes or expired:
+            log.info("retention", envelopes=envelopes, expired=expired)
+        return envelopes + ended + expired

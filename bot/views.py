@@ -46,7 +46,7 @@ class Link:
 
 
 Part = str | Strong | When | Mention | Quote | Link
-Rich = tuple[Part, ...]
+RichText = tuple[Part, ...]
 
 
 class Style(StrEnum):
@@ -85,7 +85,7 @@ class PromiseLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class HistoryLine:
     """One line of a ticket's history: who did what, and when."""
 
     at: datetime
@@ -106,14 +106,14 @@ class TicketCard:
     severity: str
     severity_name: str
     turn: str
-    worker: str
+    owner: str
     tone: Tone
     promises: tuple[PromiseLine, ...]
     facts: tuple[tuple[str, str], ...] = ()
     details: str = ""
-    note: Rich = ()
+    note: RichText = ()
     buttons: tuple[Button, ...] = ()
-    history: tuple[Happened, ...] = ()
+    history: tuple[HistoryLine, ...] = ()
     earlier: int = 0
 
 
@@ -121,7 +121,7 @@ class TicketCard:
 class Notice:
     """A message: in a thread, in a direct conversation, or for one person only."""
 
-    text: Rich
+    text: RichText
     tone: Tone = Tone.CALM
     buttons: tuple[Button, ...] = ()
 
@@ -153,7 +153,7 @@ class Receipt:
     """The answer to `Why?`: why this severity, and each promise's working."""
 
     key: str
-    intro: Rich
+    intro: RichText
     tables: tuple[ReceiptTable, ...] = field(default=())
 
 
@@ -175,7 +175,7 @@ class QueueRow:
     severity: str
     severity_name: str
     turn: str
-    worker: str
+    owner: str
     tone: Tone
     promise: PromiseLine | None = None
     button: Button | None = None
@@ -187,7 +187,7 @@ class QueueSection:
 
     title: str
     rows: tuple[QueueRow, ...]
-    lead: Rich = ()
+    lead: RichText = ()
     more: int = 0
 
 
@@ -198,9 +198,9 @@ class QueueBoard:
     title: str
     at: datetime
     sections: tuple[QueueSection, ...]
-    intro: Rich = ()
+    intro: RichText = ()
     buttons: tuple[Button, ...] = ()
-    foot: Rich = ()
+    foot: RichText = ()
     """What is good to know and stands below the tickets."""
 
 

@@ -11,7 +11,7 @@ from bot.address import Place, UserRef
 from bot.directory import Directory
 from bot.ports import Message, Priority
 from bot.settings import Account, Person
-from bot.views import Audience, Button, Mention, Notice, Part, Rich, Style
+from bot.views import Audience, Button, Mention, Notice, Part, RichText, Style
 from sla_core.countdown import Tone
 from sla_core.events import Breached, Escalated, Warned
 from sla_core.policy import Policy
@@ -24,7 +24,7 @@ def card_key(ticket: str, audience: Audience) -> str:
 
 
 @dataclass(frozen=True)
-class Voice:
+class MessageFactory:
     """One event, with the ticket as it stood right after it."""
 
     ticket: Ticket
@@ -49,101 +49,103 @@ class Voice:
         """The people of these rotas, each once; the rota's name where the desk's file gives it nobody."""
         people = {person.id: person for role in roles for person in self.directory.rota(role)}
         empty = [f"Nobody is in the rota {role}." for role in roles if not self.directory.rota(role)]
-        return [*self.named(list(people.values()), self.directory.triage_for(self.channel)), *empty]
+        return [*self.mention(list(people.values()), self.directory.triage_for(self.channel)), *empty]
 
-    def named(self, people: Sequence[Person], place: Place) -> list[Part]:
+    def mention(self, people: Sequence[Person], place: Place) -> list[Part]:
         """Each called by a mention, but for whoever did this: they know."""
         return [
             Mention(UserRef(place.platform, "", id_), person.name)
-            if (id_ := person.on(place.platform)) and not self._did_it(person)
+            if (id_ := person.on(place.platform)) and not self._acted(person)
             else person.name
             for person in people
         ]
 
-    def both(
+    def to_both(
         self,
-        said: Rich,
+        text: RichText,
         tone: Tone = Tone.CALM,
         priority: Priority = Priority.STATE,
         what: str = "said",
         effect: int | None = None,
     ) -> Iterator[Message]:
-        yield self.customer(said, tone, priority, effect, what)
-        yield self.triage(said, tone, priority, what)
+        yield self.to_customer(text, tone, priority, effect, what)
+        yield self.to_triage(text, tone, priority, what)
 
-    def customer(
+    def to_customer(
         self,
-        said: Rich,
+        text: RichText,
         tone: Tone = Tone.CALM,
         priority: Priority = Priority.REPLY,
         effect: int | None = None,
         what: str = "said",
     ) -> Message:
         root = card_key(self.ticket.key, Audience.CUSTOMER)
-        return self.reply(self.channel, root, said, tone, priority, f"customer/{what}", effect)
+        return self.reply(self.channel, root, text, tone, priority, f"customer/{what}", effect)
 
-    def triage(
+    def to_triage(
         self,
-        said: Rich,
+        text: RichText,
         tone: Tone = Tone.CALM,
         priority: Priority = Priority.REPLY,
         what: str = "said",
     ) -> Message:
         root = card_key(self.ticket.key, Audience.AGENTS)
         triage = self.directory.triage_for(self.channel)
-        return self.reply(triage, root, said, tone, priority, f"triage/{what}")
+        return self.reply(triage, root, text, tone, priority, f"triage/{what}")
 
     def reply(
         self,
         to: Place,
         root: str,
-        said: Rich,
+        text: RichText,
         tone: Tone,
         priority: Priority,
         what: str,
         effect: int | None = None,
     ) -> Message:
         """In the thread of one of the ticket's cards."""
-        say = Notice(said, tone)
+        say = Notice(text, tone)
         return Message(self.key(what), self.ticket.key, to, say, priority, root, effect=effect)
 
-    def alert(self, said: Rich, tone: Tone, only: str | None = None) -> Iterator[Message]:
+    def direct_message(self, text: RichText, tone: Tone, only: str | None = None) -> Iterator[Message]:
         """A direct message to the TAM, or to leadership where the account has none but somebody escalated."""
-        about = words.about(self.ticket, self.account.name if self.account else "")
-        for person_id, ref in self._reached(only):
+        about = words.ticket_in_short(self.ticket, self.account.name if self.account else "")
+        for person_id, ref in self._recipients(only):
             yield Message(
                 key=self.key(f"dm/{person_id}"),
                 ticket=self.ticket.key,
                 to=ref,
-                say=Notice((*said, *about), tone, alert_buttons(self.ticket.key)),
+                content=Notice((*text, *about), tone, alert_buttons(self.ticket.key)),
                 priority=Priority.BREACH,
             )
 
-    def _reached(self, only: str | None) -> list[tuple[str, UserRef]]:
+    def _recipients(self, only: str | None) -> list[tuple[str, UserRef]]:
         if self.account is None:
             return []
         platform = self.channel.platform
         if only is not None:
             person = self.directory.settings.people.get(only)
-            ref = self.directory.reach(person, platform) if person else None
+            ref = self.directory.direct_address(person, platform) if person else None
             return [(only, ref)] if ref else []
         event = self.ticket.history[self.seq - 1]
         if self.directory.tam(self.account) is None and not isinstance(event, Escalated):
             return []
-        return [(person.id, ref) for person, ref in self.directory.alerted(self.account, platform)]
+        return [
+            (person.id, ref) for person, ref in self.directory.escalation_recipients(self.account, platform)
+        ]
 
-    def news(self, said: Rich) -> Iterator[Message]:
+    def follow_up(self, text: RichText) -> Iterator[Message]:
         """Tells those who had a direct message about this ticket how it went on, unless they did it."""
         if self.account is None:
             return
         told = Warned | Breached | Escalated if self.directory.tam(self.account) else Escalated
         if not any(isinstance(event, told) for event in self.ticket.history):
             return
-        for person, ref in self.directory.alerted(self.account, self.channel.platform):
-            if not self._did_it(person):
-                yield Message(self.key(f"dm/{person.id}"), self.ticket.key, ref, Notice(said), Priority.STATE)
+        for person, ref in self.directory.escalation_recipients(self.account, self.channel.platform):
+            if not self._acted(person):
+                yield Message(self.key(f"dm/{person.id}"), self.ticket.key, ref, Notice(text), Priority.STATE)
 
-    def _did_it(self, person: Person) -> bool:
+    def _acted(self, person: Person) -> bool:
         """Whether the event is this person's own act, on whichever platform they did it."""
         platform, _, user = self.ticket.history[self.seq - 1].by.id.partition(":")
         return bool(user) and person.on(platform) == user.partition(":")[2]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from bot.cards import METRICS, cited, works_on
-from bot.views import Link, Part, Quote, Rich, Strong, When
+from bot.cards import METRIC_NAMES, who_works_on_it, with_clauses
+from bot.views import Link, Part, Quote, RichText, Strong, When
 from sla_core.engine import promises
 from sla_core.events import (
     Alerted,
@@ -31,42 +31,42 @@ from sla_core.events import (
 from sla_core.policy import Policy, Step
 from sla_core.ticket import Ticket
 
-GOES_ON = "They go on as soon as you write here."
+HOW_A_HOLD_ENDS = "They go on as soon as you write here."
 """To the customer, below a hold."""
 IS_IT_SOLVED = "Is it solved? Then press Close on the card, otherwise Reopen."
 """To the customer, below a resolution."""
-LATE = timedelta(minutes=1)
+LATE_FROM = timedelta(minutes=1)
 """From here on it is said how late a warning or a breach is told."""
-DOWN = timedelta(minutes=5)
+DOWN_FROM = timedelta(minutes=5)
 """A running desk is never this late."""
 
 
-def keyed(key: str, *parts: Part) -> Rich:
+def with_key(key: str, *parts: Part) -> RichText:
     """A sentence with the ticket's key in front."""
     return (Strong(key), " ", *parts)
 
 
-def noted(key: str, notes: Sequence[str]) -> Rich:
-    return keyed(key, f"Please note: {'; '.join(notes)}.")
+def intake_notes(key: str, notes: Sequence[str]) -> RichText:
+    return with_key(key, f"Please note: {'; '.join(notes)}.")
 
 
-def answered(key: str, event: Answered, policy: Policy) -> Rich:
+def answered(key: str, event: Answered, policy: Policy) -> RichText:
     """What an agent said, for both sides."""
     match event.kind:
         case Kind.MILESTONE:
             milestone = next((m for m in policy.milestones if m.label == event.text), None)
             says = milestone.says if milestone else ""
-            return keyed(key, Strong(event.text), f": {says.removesuffix('.')} ({event.by.name}).")
+            return with_key(key, Strong(event.text), f": {says.removesuffix('.')} ({event.by.name}).")
         case Kind.UPDATE:
-            return keyed(key, f"update from {event.by.name}:", Quote(event.text))
+            return with_key(key, f"update from {event.by.name}:", Quote(event.text))
         case Kind.REPLY:
-            return keyed(key, f"{event.by.name} replied:", Quote(event.text))
+            return with_key(key, f"{event.by.name} replied:", Quote(event.text))
         case Kind.MESSAGE:
-            return keyed(key, f"{event.by.name} wrote in the customer's thread:", *_sent(event))
+            return with_key(key, f"{event.by.name} wrote in the customer's thread:", *_sent(event))
 
 
-def customer_wrote(key: str, event: CustomerWrote) -> Rich:
-    return keyed(key, f"{event.by.name} wrote:", *_sent(event))
+def customer_wrote(key: str, event: CustomerWrote) -> RichText:
+    return with_key(key, f"{event.by.name} wrote:", *_sent(event))
 
 
 def _sent(event: Answered | CustomerWrote) -> Iterable[Part]:
@@ -84,28 +84,28 @@ def _files(event: Opened | Answered | CustomerWrote) -> Iterable[Part]:
         yield Link(file.url, file.name) if file.url else file.name
 
 
-def came_along(key: str, event: Opened) -> Rich:
+def attached_files(key: str, event: Opened) -> RichText:
     """The files of a ticket, as it was opened."""
-    return keyed(key, f"{event.by.name} sent{' a' if len(event.files) == 1 else ''}", *_files(event))
+    return with_key(key, f"{event.by.name} sent{' a' if len(event.files) == 1 else ''}", *_files(event))
 
 
-def corrected(key: str, event: Corrected) -> Rich:
+def corrected(key: str, event: Corrected) -> RichText:
     """Whose message reads how now. Who deletes one is not told, so it is not said."""
     if event.text is None:
-        return keyed(key, f"a message by {event.by.name} was deleted.")
+        return with_key(key, f"a message by {event.by.name} was deleted.")
     if not event.text:
-        return keyed(key, f"{event.by.name} took the words out of a message.")
-    return keyed(key, f"{event.by.name} changed a message:", Quote(event.text))
+        return with_key(key, f"{event.by.name} took the words out of a message.")
+    return with_key(key, f"{event.by.name} changed a message:", Quote(event.text))
 
 
-def details_added(key: str, event: CustomerWrote) -> Rich:
-    return keyed(key, f"{event.by.name} added details:", *_sent(event))
+def details_added(key: str, event: CustomerWrote) -> RichText:
+    return with_key(key, f"{event.by.name} added details:", *_sent(event))
 
 
-def severity_changed(ticket: Ticket, before: str, event: SeverityChanged, policy: Policy) -> Rich:
+def severity_changed(ticket: Ticket, before: str, event: SeverityChanged, policy: Policy) -> RichText:
     """The change, its reason, and what is promised now."""
     name = policy.severities[event.severity].name
-    return keyed(
+    return with_key(
         ticket.key,
         f"{event.by.name} changed the severity from {before} to {event.severity} ({name}):",
         Quote(event.reason),
@@ -118,7 +118,7 @@ def _promised(ticket: Ticket, policy: Policy) -> Iterable[Part]:
     if not promises(ticket, policy):
         yield "No time is promised for it."
     for promise in running:
-        yield f"{METRICS[promise.metric]} is due "
+        yield f"{METRIC_NAMES[promise.metric]} is due "
         if promise.due_at is None:
             yield "once the hold ends. "
             continue
@@ -126,110 +126,110 @@ def _promised(ticket: Ticket, policy: Policy) -> Iterable[Part]:
         yield ", counted anew from this change. " if promise.rebased else ". "
 
 
-def due_date_set(key: str, event: DueDateSet) -> Rich:
-    return keyed(key, f"{event.by.name} promises to resolve this by ", When(event.due_at), ".")
+def due_date_set(key: str, event: DueDateSet) -> RichText:
+    return with_key(key, f"{event.by.name} promises to resolve this by ", When(event.due_at), ".")
 
 
-def extended(ticket: Ticket, event: Extended, policy: Policy) -> Rich:
+def extended(ticket: Ticket, event: Extended, policy: Policy) -> RichText:
     """What extra time was granted, why, and when that makes it due."""
     offered = (e for t in policy.targets(ticket.severity) for e in t.extensions)
     granted = next((e for e in offered if e.id == event.extension), None)
     clauses = ", ".join(granted.source.clauses) if granted else ""
     reason = f"{granted.label}: {granted.extra} more ({clauses}). " if granted else ""
-    return keyed(ticket.key, f"{event.by.name} extended the time. {reason}", *_promised(ticket, policy))
+    return with_key(ticket.key, f"{event.by.name} extended the time. {reason}", *_promised(ticket, policy))
 
 
-def held(key: str, event: Held) -> Rich:
-    return keyed(key, f"{event.by.name} put the clocks on hold:", Quote(event.reason))
+def held(key: str, event: Held) -> RichText:
+    return with_key(key, f"{event.by.name} put the clocks on hold:", Quote(event.reason))
 
 
-def resumed(key: str, by: Who) -> Rich:
-    return keyed(key, f"the hold is over ({by.name}); the clocks go on.")
+def resumed(key: str, by: Who) -> RichText:
+    return with_key(key, f"the hold is over ({by.name}); the clocks go on.")
 
 
-def escalated(key: str, event: Escalated) -> Rich:
-    return keyed(key, f"{event.by.name} escalated this ticket:", Quote(event.reason))
+def escalated(key: str, event: Escalated) -> RichText:
+    return with_key(key, f"{event.by.name} escalated this ticket:", Quote(event.reason))
 
 
-def calling(key: str, step: Step, people: Sequence[Part], at: datetime | None) -> Rich:
+def step_called(key: str, step: Step, people: Sequence[Part], at: datetime | None) -> RichText:
     """Which step is called: at once, or when its hours begin."""
     named: list[Part] = []
     for person in people:
         named += [person, " "]
     if at is not None:
-        return keyed(key, f"{step.name} is off hours and will be called ", When(at), ". ", *named)
-    return keyed(key, f"{step.name} is called. ", *named)
+        return with_key(key, f"{step.name} is off hours and will be called ", When(at), ". ", *named)
+    return with_key(key, f"{step.name} is called. ", *named)
 
 
-def called_off(key: str, step: Step, by: Who) -> Rich:
-    return keyed(key, f"{step.name} will not be called any more: {by.name} is on it.")
+def call_cancelled(key: str, step: Step, by: Who) -> RichText:
+    return with_key(key, f"{step.name} will not be called any more: {by.name} is on it.")
 
 
-def nobody_further(key: str, calling: Step | None) -> Rich:
+def nobody_further(key: str, calling: Step | None) -> RichText:
     """Why an agent's escalation called nobody new."""
     if calling is not None:
-        return keyed(key, f"{calling.name} is being called already; the reason was added.")
-    return keyed(key, "There is no further step to call; the account manager was told.")
+        return with_key(key, f"{calling.name} is being called already; the reason was added.")
+    return with_key(key, "There is no further step to call; the account manager was told.")
 
 
-def emergency(key: str, severity: str, people: Sequence[Part]) -> Rich:
+def emergency(key: str, severity: str, people: Sequence[Part]) -> RichText:
     named: list[Part] = []
     for person in people:
         named += [person, " "]
-    return keyed(key, f"this {severity} needs somebody now. ", *named)
+    return with_key(key, f"this {severity} needs somebody now. ", *named)
 
 
-def called_off_hours(ticket: Ticket, step: Step, policy: Policy) -> Rich:
+def paged_off_hours(ticket: Ticket, step: Step, policy: Policy) -> RichText:
     """That people are called now, and what is promised in writing."""
-    return keyed(
+    return with_key(
         ticket.key,
         f"{step.name} is called now, though it is off hours for the written times. ",
         *_promised(ticket, policy),
     )
 
 
-def first_contact(key: str, contact: str, people: Sequence[Part]) -> Rich:
+def first_contact(key: str, contact: str, people: Sequence[Part]) -> RichText:
     """Whom the customer turns to first."""
-    return keyed(key, f"{contact}, the customer's first contact: ", *people)
+    return with_key(key, f"{contact}, the customer's first contact: ", *people)
 
 
-def resolved(key: str, event: Resolved) -> Rich:
-    return keyed(key, f"{event.by.name} resolved this ticket:", Quote(event.text))
+def resolved(key: str, event: Resolved) -> RichText:
+    return with_key(key, f"{event.by.name} resolved this ticket:", Quote(event.text))
 
 
-def closed(key: str, by: Who) -> Rich:
-    return keyed(key, f"{by.name} closed this ticket.")
+def closed(key: str, by: Who) -> RichText:
+    return with_key(key, f"{by.name} closed this ticket.")
 
 
-def reopened(key: str, event: Reopened) -> Rich:
-    return keyed(key, f"{event.by.name} reopened this ticket; its clocks go on.")
+def reopened(key: str, event: Reopened) -> RichText:
+    return with_key(key, f"{event.by.name} reopened this ticket; its clocks go on.")
 
 
-def warned(ticket: Ticket, event: Warned, policy: Policy) -> Rich:
+def warned(ticket: Ticket, event: Warned, policy: Policy) -> RichText:
     """What is due when, and what was promised; if it is told late, how late."""
-    running = (promise.warn_at for promise in promises(ticket, policy) if promise.run == event.run)
-    return keyed(
+    running = (promise.warn_at for promise in promises(ticket, policy) if promise.promise_id == event.run)
+    return with_key(
         ticket.key,
-        Strong(f"Warning: {METRICS[event.metric].lower()} is due "),
+        Strong(f"Warning: {METRIC_NAMES[event.metric].lower()} is due "),
         When(event.due_at),
         f".{_promise_says(ticket, event, policy)}{_lateness(ticket, event, next(running, None))}",
     )
 
 
-def breached(ticket: Ticket, event: Breached, policy: Policy) -> Rich:
+def breached(ticket: Ticket, event: Breached, policy: Policy) -> RichText:
     """What was due when, and what was promised; if it is told late, how late."""
-    return keyed(
+    return with_key(
         ticket.key,
-        Strong(f"Breached: {METRICS[event.metric].lower()} was due "),
+        Strong(f"Breached: {METRIC_NAMES[event.metric].lower()} was due "),
         When(event.due_at),
         f".{_promise_says(ticket, event, policy)}{_lateness(ticket, event, event.due_at)}",
     )
 
 
-def about(ticket: Ticket, account: str) -> Rich:
+def ticket_in_short(ticket: Ticket, account: str) -> RichText:
     """Which ticket this is, for somebody who does not have its card before them."""
     owner, seen_by = ticket.owner, ticket.acknowledged_by
-    working = works_on(owner.name if owner else "", seen_by.name if seen_by else "")
+    working = who_works_on_it(owner.name if owner else "", seen_by.name if seen_by else "")
     return (
         f" {account}, {ticket.severity}:",
         Quote(ticket.opened.summary),
@@ -240,12 +240,12 @@ def about(ticket: Ticket, account: str) -> Rich:
 def _lateness(ticket: Ticket, event: Warned | Breached, fell_due_at: datetime | None) -> str:
     """How long after its instant this is told, and why; nothing where it is told in time."""
     late = event.at - fell_due_at if fell_due_at else timedelta(0)
-    if late < LATE:
+    if late < LATE_FROM:
         return ""
     told = f" Told {_length(late)} late"
     if any(isinstance(each, Undelivered) and each.at == event.at for each in ticket.history):
         return f"{told}: what seemed to keep it was never delivered."
-    return f"{told}: the desk was not running." if late >= DOWN else f"{told}."
+    return f"{told}: the desk was not running." if late >= DOWN_FROM else f"{told}."
 
 
 def _length(length: timedelta) -> str:
@@ -260,32 +260,32 @@ def _length(length: timedelta) -> str:
 def _promise_says(ticket: Ticket, event: Warned | Breached, policy: Policy) -> str:
     for target in policy.targets(ticket.severity, ticket.opened.terms):
         if target.metric is event.metric:
-            return f" Promised: {cited(target.source.says, target.source.clauses)}."
+            return f" Promised: {with_clauses(target.source.says, target.source.clauses)}."
     return ""
 
 
-def alerted(key: str, event: Alerted, to: str) -> Rich:
+def alerted(key: str, event: Alerted, to: str) -> RichText:
     """What became of a direct message, for triage."""
     match event.act:
         case "call":
-            return keyed(key, f"{event.by.name} will call the customer.")
+            return with_key(key, f"{event.by.name} will call the customer.")
         case "delegate":
-            return keyed(key, f"{event.by.name} handed the direct message on to {to}.")
+            return with_key(key, f"{event.by.name} handed the direct message on to {to}.")
         case "snooze" if event.until:
-            return keyed(key, f"{event.by.name} will be reminded ", When(event.until), ".")
+            return with_key(key, f"{event.by.name} will be reminded ", When(event.until), ".")
         case _:
-            return keyed(key, f"{event.by.name} has seen the direct message.")
+            return with_key(key, f"{event.by.name} has seen the direct message.")
 
 
-def delegated(ticket: Ticket, event: Alerted) -> Rich:
-    return keyed(ticket.key, f"{event.by.name} asks you to look after this ticket.")
+def delegated(ticket: Ticket, event: Alerted) -> RichText:
+    return with_key(ticket.key, f"{event.by.name} asks you to look after this ticket.")
 
 
-def reminder(ticket: Ticket) -> Rich:
-    return keyed(ticket.key, f"Reminder: this ticket is still {ticket.state}.")
+def reminder(ticket: Ticket) -> RichText:
+    return with_key(ticket.key, f"Reminder: this ticket is still {ticket.state}.")
 
 
-def undelivered(key: str, taken_back: Event | None, event: Undelivered) -> Rich:
+def undelivered(key: str, taken_back: Event | None, event: Undelivered) -> RichText:
     """What could not be shown, to whom, and what that undoes."""
     match taken_back:
         case Answered():
@@ -301,8 +301,10 @@ def undelivered(key: str, taken_back: Event | None, event: Undelivered) -> Rich:
         case Extended():
             what = f"the extra time granted by {taken_back.by.name}"
         case _:
-            return keyed(key, Strong("Not delivered: "), f"{_which(key, event.message)} ({event.reason}).")
-    return keyed(
+            return with_key(
+                key, Strong("Not delivered: "), f"{_message_name(key, event.message)} ({event.reason})."
+            )
+    return with_key(
         key,
         Strong("Not delivered: "),
         f"{what} could not be shown to the customer ({event.reason}), so it does not count. "
@@ -310,7 +312,7 @@ def undelivered(key: str, taken_back: Event | None, event: Undelivered) -> Rich:
     )
 
 
-def _which(key: str, message: str) -> str:
+def _message_name(key: str, message: str) -> str:
     """A message in words, by the last part of its key."""
     what = message.removeprefix(f"{key}/")
     if what == "customer":

@@ -6,21 +6,21 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from bot.cli.look.commands import Demo
+from bot.cli.look.commands import DemoOptions
 from demo import browser, story, teams
 
 HEADLESS_SPEED = 1200.0
 BROWSER_SPEED = 120.0
 
 
-def run(which: Demo) -> int:
+def run(which: DemoOptions) -> int:
     """Raises Faults for an unknown vendor, StageFault for what could not be shown."""
     with tempfile.TemporaryDirectory(prefix="frontline-demo-") as folder:
         asyncio.run(_run(which, Path(folder)))
     return 0
 
 
-async def _run(which: Demo, folder: Path) -> None:
+async def _run(which: DemoOptions, folder: Path) -> None:
     stage = teams if which.teams else browser
     missing = None if which.headless else stage.why_not()
     if missing:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bot.cli.look.sample_desk import vendor_line
+from bot.cli.look.sample_desk import vendor_setting
 from demo.browser import DOWNLOAD_WITHIN, answers, interrupted, usual_port
 from demo.stage import Cast, StageFault, desk_on_stage, free_port
 
@@ -59,7 +59,7 @@ def _desk_file(vendor: str, cast: Cast) -> str:
     """Everybody is Alex, the only person of the Playground: agent, on call, account manager."""
     rotas = "\n".join(f'{step.role} = ["alex"]' for step in cast.policy.steps)
     tam = 'tam = "alex"' if cast.plan.tam else ""
-    return f"""{vendor_line(vendor)}
+    return f"""{vendor_setting(vendor)}
 
 [teams]
 triage = "{AGENTS}"

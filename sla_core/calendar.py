@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sla_core.closures import NEVER_CLOSED, Closures, EndClosures
 from sla_core.span import Span
-from sla_core.timeline import NO_TIME, Line, in_utc, instant_of
+from sla_core.timeline import NO_TIME, CompiledOpenings, in_utc, instant_of
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FURTHEST_YEAR = 2200
@@ -29,7 +29,7 @@ class NeverOpens(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class BoundaryTime:
     """A wall-clock time in a zone; `after_midnight` may be 24 hours, the end of the day."""
 
     after_midnight: timedelta
@@ -53,19 +53,21 @@ class Hours:
     """
 
     weekdays: frozenset[int]
-    opens: Edge
-    closes: Edge
+    opens: BoundaryTime
+    closes: BoundaryTime
 
     @property
     def two_zones(self) -> bool:
         return self.opens.zone.key != self.closes.zone.key
 
-    def on(self, day: date, close_early: timedelta | None = None, open_late: Edge | None = None) -> Span:
+    def on(
+        self, day: date, close_early: timedelta | None = None, open_late: BoundaryTime | None = None
+    ) -> Span:
         start, end = self.opens.on(day), self.closes.on(day)
         if end <= start and self.closes.after_midnight <= self.opens.after_midnight:
             end = self.closes.on(day + _DAY)
         if close_early is not None:
-            end = min(end, Edge(close_early, self.closes.zone).on(day))
+            end = min(end, BoundaryTime(close_early, self.closes.zone).on(day))
         if open_late is not None:
             start = max(start, open_late.on(day))
         return Span(start, end)
@@ -89,7 +91,7 @@ class BusinessCalendar:
     def __post_init__(self) -> None:
         if not any(hours.weekdays for hours in self.hours):
             raise NeverOpens("a calendar needs at least one weekday on which it opens")
-        self._line = Line.empty()
+        self._openings = CompiledOpenings.empty()
         self._closed: dict[int, dict[date, str]] = {}
         self._shortened: dict[int, dict[date, str]] = {}
 
@@ -114,17 +116,17 @@ class BusinessCalendar:
 
     def is_open(self, at: datetime) -> bool:
         instant = in_utc(at)
-        line = self._covering(instant, instant)
-        i = bisect_right(line.starts, instant) - 1
-        return i >= 0 and instant < line.ends[i]
+        compiled = self._covering(instant, instant)
+        i = bisect_right(compiled.starts, instant) - 1
+        return i >= 0 and instant < compiled.ends[i]
 
     def elapsed(self, start: datetime, end: datetime) -> timedelta:
         """Open time between two instants; nothing when `end` is not after `start`."""
         first, last = in_utc(start), in_utc(end)
         if last <= first:
             return NO_TIME
-        line = self._covering(first, last)
-        return line.spent(last) - line.spent(first)
+        compiled = self._covering(first, last)
+        return compiled.spent(last) - compiled.spent(first)
 
     def add(self, start: datetime, amount: timedelta) -> datetime:
         """When `amount` of open time has passed. Time that runs out at a close is due at that close."""
@@ -133,12 +135,12 @@ class BusinessCalendar:
             raise ValueError("open time to add cannot be negative")
         if not amount:
             return instant
-        line = self._covering(instant, instant)
-        wanted = line.spent(instant) + amount
-        while wanted > line.before[-1]:
-            line = self._longer()
-            wanted = line.spent(instant) + amount
-        return line.reached(wanted)
+        compiled = self._covering(instant, instant)
+        wanted = compiled.spent(instant) + amount
+        while wanted > compiled.before[-1]:
+            compiled = self._extended()
+            wanted = compiled.spent(instant) + amount
+        return compiled.reached(wanted)
 
     def add_days(self, start: datetime, days: int) -> datetime:
         """The same offset into the `days`-th following business day, clamped to that day's close.
@@ -149,31 +151,31 @@ class BusinessCalendar:
         if days < 1:
             raise ValueError("business days to add must be at least 1")
         instant = in_utc(start)
-        line = self._covering(instant, instant)
+        compiled = self._covering(instant, instant)
         while True:
-            i = bisect_right(line.starts, instant) - 1
-            if i < 0 or instant >= line.ends[i]:
+            i = bisect_right(compiled.starts, instant) - 1
+            if i < 0 or instant >= compiled.ends[i]:
                 i += 1
-            if i < len(line.starts):
-                day = line.day_of[i]
-                if day + days + 1 < len(line.day_before):
+            if i < len(compiled.starts):
+                day = compiled.day_of[i]
+                if day + days + 1 < len(compiled.day_before):
                     break
-            line = self._longer()
-        offset = line.spent(instant) - line.day_before[day]
-        begun, over = line.day_before[day + days], line.day_before[day + days + 1]
-        return line.reached(min(begun + offset, over))
+            compiled = self._extended()
+        offset = compiled.spent(instant) - compiled.day_before[day]
+        begun, over = compiled.day_before[day + days], compiled.day_before[day + days + 1]
+        return compiled.reached(min(begun + offset, over))
 
     def next_opening(self, at: datetime) -> datetime:
         """`at` itself when open, else the start of the next opening."""
         instant = in_utc(at)
-        line = self._covering(instant, instant)
-        i = bisect_right(line.starts, instant) - 1
-        if i >= 0 and instant < line.ends[i]:
+        compiled = self._covering(instant, instant)
+        i = bisect_right(compiled.starts, instant) - 1
+        if i >= 0 and instant < compiled.ends[i]:
             return instant
-        while i + 1 >= len(line.starts):
-            line = self._longer()
-            i = bisect_right(line.starts, instant) - 1
-        return line.starts[i + 1]
+        while i + 1 >= len(compiled.starts):
+            compiled = self._extended()
+            i = bisect_right(compiled.starts, instant) - 1
+        return compiled.starts[i + 1]
 
     def closing(self, at: datetime) -> datetime | None:
         """The end of the open stretch around `at`, be it days away; None when it is not open or has no end.
@@ -183,21 +185,21 @@ class BusinessCalendar:
         if self.always_open:
             return None
         instant = in_utc(at)
-        line = self._covering(instant, instant)
-        i = bisect_right(line.starts, instant) - 1
-        if i < 0 or instant >= line.ends[i]:
+        compiled = self._covering(instant, instant)
+        i = bisect_right(compiled.starts, instant) - 1
+        if i < 0 or instant >= compiled.ends[i]:
             return None
-        while i + 1 < len(line.starts) and line.starts[i + 1] == line.ends[i]:
+        while i + 1 < len(compiled.starts) and compiled.starts[i + 1] == compiled.ends[i]:
             i += 1
-        return line.ends[i] if i + 1 < len(line.starts) else None
+        return compiled.ends[i] if i + 1 < len(compiled.starts) else None
 
     def openings(self, within: Span) -> Iterator[Span]:
         """The open stretches of `within`, in order, each as long as the calendar keeps it."""
         first, last = in_utc(within.start), in_utc(within.end)
-        line = self._covering(first, last)
-        i = max(bisect_right(line.starts, first) - 1, 0)
-        while i < len(line.starts) and line.starts[i] < last:
-            stretch = Span(line.starts[i], line.ends[i]) & within
+        compiled = self._covering(first, last)
+        i = max(bisect_right(compiled.starts, first) - 1, 0)
+        while i < len(compiled.starts) and compiled.starts[i] < last:
+            stretch = Span(compiled.starts[i], compiled.ends[i]) & within
             if stretch:
                 yield stretch
             i += 1
@@ -238,12 +240,12 @@ class BusinessCalendar:
         first = min(weekday for hours in self.hours for weekday in hours.weekdays)
         return [hours for hours in self.hours if first in hours.weekdays]
 
-    def shared_from(self, hours: Hours) -> Edge:
+    def shared_from(self, hours: Hours) -> BoundaryTime:
         """When these hours begin on a day that only the opening end's list closes."""
         own_start = self.ends.shared_from if self.ends else None
-        return Edge(hours.opens.after_midnight if own_start is None else own_start, hours.closes.zone)
+        return BoundaryTime(hours.opens.after_midnight if own_start is None else own_start, hours.closes.zone)
 
-    def _open_late(self, hours: Hours, day: date) -> Edge | None:
+    def _open_late(self, hours: Hours, day: date) -> BoundaryTime | None:
         shortened = hours.two_zones and day in self._shortened_in(day.year)
         return self.shared_from(hours) if shortened else None
 
@@ -264,23 +266,23 @@ class BusinessCalendar:
             self._shortened[year] = {day: name for day, name in days.items() if day not in spared}
         return self._shortened[year]
 
-    def _covering(self, first: datetime, last: datetime) -> Line:
-        line = self._line
-        if line.since <= first and last < line.until:
-            return line
-        since = min(line.first_year, first.year - 1)
-        until = max(line.last_year, last.year + 2)
-        self._line = line = self._compiled(since, until)
-        return line
+    def _covering(self, first: datetime, last: datetime) -> CompiledOpenings:
+        compiled = self._openings
+        if compiled.since <= first and last < compiled.until:
+            return compiled
+        since = min(compiled.first_year, first.year - 1)
+        until = max(compiled.last_year, last.year + 2)
+        self._openings = compiled = self._compiled(since, until)
+        return compiled
 
-    def _longer(self) -> Line:
-        first, last = self._line.first_year, self._line.last_year
+    def _extended(self) -> CompiledOpenings:
+        first, last = self._openings.first_year, self._openings.last_year
         if last >= FURTHEST_YEAR:
             raise NeverOpens(f"no opening before the year {FURTHEST_YEAR} lets this much time pass")
-        self._line = line = self._compiled(first, min(last + max(4, last - first), FURTHEST_YEAR))
-        return line
+        self._openings = compiled = self._compiled(first, min(last + max(4, last - first), FURTHEST_YEAR))
+        return compiled
 
-    def _compiled(self, first_year: int, last_year: int) -> Line:
+    def _compiled(self, first_year: int, last_year: int) -> CompiledOpenings:
         if first_year < _EARLIEST_YEAR or last_year > FURTHEST_YEAR + 4:
             raise ValueError(f"calendars answer for the years {_EARLIEST_YEAR} to {FURTHEST_YEAR}")
         starts: list[datetime] = []
@@ -304,7 +306,9 @@ class BusinessCalendar:
                     day_before.append(before[-1])
         since = datetime(first_year, 1, 2, tzinfo=UTC)
         until = datetime(last_year, 12, 30, tzinfo=UTC)
-        return Line(starts, ends, origins, before, day_of, day_before, first_year, last_year, since, until)
+        return CompiledOpenings(
+            starts, ends, origins, before, day_of, day_before, first_year, last_year, since, until
+        )
 
     def _merged(self, day: date) -> list[Span]:
         merged: list[Span] = []
@@ -319,7 +323,7 @@ class BusinessCalendar:
 def always() -> BusinessCalendar:
     """Around the clock, every day: counted in UTC, so no change of clocks touches it."""
     utc = ZoneInfo("UTC")
-    every_day = Hours(frozenset(range(7)), Edge(timedelta(0), utc), Edge(_DAY, utc))
+    every_day = Hours(frozenset(range(7)), BoundaryTime(timedelta(0), utc), BoundaryTime(_DAY, utc))
     return BusinessCalendar((every_day,))
 
 

@@ -56,7 +56,7 @@ def _promise(ticket: Ticket, policy: Policy, target: Target) -> Promise:
     calendar = policy.calendar(ticket.opened.plan, target.calendar)
     met_at, ended_at = _settled(ticket, target)
     over_at = met_at or ended_at
-    gaps = [*ticket.holds, *(ticket.rests if target.metric is Metric.RESOLUTION else ())]
+    gaps = [*ticket.holds, *(ticket.closed_periods if target.metric is Metric.RESOLUTION else ())]
     counted = tuple(gap for gap in gaps if over_at is None or gap.start < over_at)
     extra = next((e.extra for e in target.extensions if e.id in ticket.extensions), None)
     start = _start(ticket, policy, target)
@@ -92,7 +92,7 @@ def _broken_before(ticket: Ticket, promise: Promise) -> bool:
 
 def _on_record(ticket: Ticket, promise: Promise) -> bool:
     """Whether its breach is recorded, under the present severity or under the one before."""
-    if ticket.breached and promise.run in ticket.breached:
+    if ticket.breached and promise.promise_id in ticket.breached:
         return True
     overdue_then = promise.due_at is not None and promise.due_at <= ticket.severities[-1][0]
     return overdue_then and _broken_before(ticket, promise)
@@ -102,16 +102,16 @@ def _start(ticket: Ticket, policy: Policy, target: Target) -> datetime:
     """Submission; the last word to the customer for a silence clock; the change that a workaround allowed."""
     if target.metric is Metric.NEXT_UPDATE and ticket.last_update_at is not None:
         return ticket.last_update_at
-    if target.metric is Metric.RESOLUTION and _eased(ticket, policy):
+    if target.metric is Metric.RESOLUTION and _downgraded(ticket, policy):
         return ticket.severities[-1][0]
     return ticket.opened.at
 
 
-def _eased(ticket: Ticket, policy: Policy) -> bool:
+def _downgraded(ticket: Ticket, policy: Policy) -> bool:
     """Whether the promise of the class it came from was kept by becoming this one."""
-    if ticket.eased_from is None:
+    if ticket.downgraded_from is None:
         return False
-    before = policy.targets(ticket.eased_from, ticket.opened.terms)
+    before = policy.targets(ticket.downgraded_from, ticket.opened.terms)
     return any(target.met_by_downgrade_to == ticket.severity for target in before)
 
 
@@ -175,9 +175,11 @@ def _due_promises(ticket: Ticket, running: Sequence[Promise], now: datetime) -> 
             continue
         if now >= promise.due_at:
             if not _on_record(ticket, promise):
-                events.append(Breached(now, THE_CLOCK, promise.metric, promise.run, promise.due_at))
-        elif promise.warn_at is not None and now >= promise.warn_at and promise.run not in ticket.warned:
-            events.append(Warned(now, THE_CLOCK, promise.metric, promise.run, promise.due_at))
+                events.append(Breached(now, THE_CLOCK, promise.metric, promise.promise_id, promise.due_at))
+        elif (
+            promise.warn_at is not None and now >= promise.warn_at and promise.promise_id not in ticket.warned
+        ):
+            events.append(Warned(now, THE_CLOCK, promise.metric, promise.promise_id, promise.due_at))
     return events
 
 
@@ -192,6 +194,6 @@ def _wake_at(ticket: Ticket, policy: Policy, running: Sequence[Promise], now: da
             continue
         instants += [promise.due_at, next_change(promise, now)]
         # Most have had no warning yet, and a run's name takes longer to write than all of the rest.
-        if not ticket.warned or promise.run not in ticket.warned:
+        if not ticket.warned or promise.promise_id not in ticket.warned:
             instants.append(promise.warn_at)
     return min((at for at in instants if at is not None), default=None)

@@ -69,19 +69,19 @@ def replay(key: str, history: Sequence[Event], policy: Policy, until: datetime) 
 
     Its severities, plan and order-form terms must be known to the policy.
     """
-    tape = _Tape(key, history[:1], policy)
+    state = _ReplayState(key, history[:1], policy)
     for seq, event in enumerate(history[1:], start=2):
         if event.at > until:
             break
         if not isinstance(event, Warned | Breached | Called | Reminded):
-            tape.run_until(event.at)
-            tape.act(seq, event)
-    tape.run_until(until)
-    found = sorted(tape.outcomes(), key=lambda o: (_ORDER.index(o.promise.metric), o.promise.started_at))
-    return Replay(tape.ticket, tuple(found), tuple(tape.pages))
+            state.run_until(event.at)
+            state.act(seq, event)
+    state.run_until(until)
+    found = sorted(state.outcomes(), key=lambda o: (_ORDER.index(o.promise.metric), o.promise.started_at))
+    return Replay(state.ticket, tuple(found), tuple(state.pages))
 
 
-class _Tape:
+class _ReplayState:
     """A history while it is replayed. `_seen` has every promise so far, as it stood when last it ran."""
 
     def __init__(self, key: str, opening: Sequence[Event], policy: Policy) -> None:
@@ -142,10 +142,10 @@ class _Tape:
         """When next a promise will be warned of or breached."""
         instants = []
         for promise in promises(self.ticket, self._policy):
-            if promise.settled or promise.due_at is None or promise.run in self._breached:
+            if promise.settled or promise.due_at is None or promise.promise_id in self._breached:
                 continue
             instants.append(promise.due_at)
-            if promise.warn_at is not None and promise.run not in self._warned:
+            if promise.warn_at is not None and promise.promise_id not in self._warned:
                 instants.append(promise.warn_at)
         return max(min(instants), self._now) if instants else None
 
@@ -159,7 +159,7 @@ class _Tape:
 
     def _look(self, event: Event) -> None:
         """Which promises run after the event, and what became of those that no longer do."""
-        running = {promise.run: promise for promise in promises(self.ticket, self._policy)}
+        running = {promise.promise_id: promise for promise in promises(self.ticket, self._policy)}
         for run in self._current - running.keys():
             if isinstance(event, Undelivered) and run not in self._breached:
                 del self._seen[run]  # it began with what never reached the customer
@@ -182,10 +182,11 @@ class _Tape:
             and promise.severity == ticket.severity
             and ticket.last_update_at == at
         )
-        eased = (
-            promise.target.met_by_downgrade_to == ticket.severity and ticket.eased_from == promise.severity
+        downgraded = (
+            promise.target.met_by_downgrade_to == ticket.severity
+            and ticket.downgraded_from == promise.severity
         )
-        return (Result.MET if updated or eased else Result.ENDED), at
+        return (Result.MET if updated or downgraded else Result.ENDED), at
 
     def _answered_before(self, promise: Promise) -> bool:
         """Whether it was over before it began: a change of severity does not promise the same again."""

@@ -258,14 +258,14 @@ class Policy:
 
     def targets(self, severity: str, terms: tuple[Term, ...] = ()) -> tuple[Target, ...]:
         """The promises of a severity, with the order form's in place of the plan's or besides them."""
-        asked = severity, terms
-        if (known := self._targets.get(asked)) is not None:
+        cache_key = severity, terms
+        if (known := self._targets.get(cache_key)) is not None:
             return known
         found = {target.metric: target for target in self.severities[severity].targets}
         for term in terms:
             if term.severity == severity:
                 found[term.metric] = _by_order_form(term, found.get(term.metric))
-        self._targets[asked] = targets = tuple(found[metric] for metric in Metric if metric in found)
+        self._targets[cache_key] = targets = tuple(found[metric] for metric in Metric if metric in found)
         return targets
 
     @cached_property

@@ -53,7 +53,7 @@ class Promise:
         return self.target.metric
 
     @cached_property
-    def run(self) -> str:
+    def promise_id(self) -> str:
         """Tells this promise from an earlier or later one of the same metric."""
         return f"{self.metric}/{self.severity}/{self.started_at:%Y%m%dT%H%M%S.%fZ}"
 

@@ -63,7 +63,7 @@ class Ticket:
     severity: str
     severities: tuple[tuple[datetime, str], ...]
     """Each severity it has had, and since when."""
-    eased_from: str | None = None
+    downgraded_from: str | None = None
     """The severity before it became milder by a workaround; None when it was changed for another reason."""
     due_date: datetime | None = None
     due_date_set_at: datetime | None = None
@@ -83,7 +83,7 @@ class Ticket:
     ended_at: datetime | None = None
     """When it was resolved or closed, while it is."""
     holds: tuple[Gap, ...] = ()
-    rests: tuple[Gap, ...] = ()
+    closed_periods: tuple[Gap, ...] = ()
     """Stretches for which it was resolved or closed."""
     resolved: bool = False
     """Whether it stands resolved; a customer's close after that leaves it so."""
@@ -174,12 +174,12 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
         case SeverityChanged():
             if event.severity == ticket.severity:
                 return _with(ticket, confirmed=True)
-            eased_from = ticket.severity if event.workaround else None
+            downgraded_from = ticket.severity if event.workaround else None
             return _with(
                 ticket,
                 severity=event.severity,
                 severities=(*ticket.severities, (event.at, event.severity)),
-                eased_from=eased_from,
+                downgraded_from=downgraded_from,
                 confirmed=True,
             )
         case DueDateSet():
@@ -222,7 +222,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 customers_turn=False,
                 last_update_at=event.at,
                 milestones={},
-                rests=_shut(ticket.rests, event.at),
+                closed_periods=_gap_ended(ticket.closed_periods, event.at),
             )
         case Warned():
             return _with(ticket, warned=ticket.warned | {event.run})
@@ -256,15 +256,25 @@ def _in_hand(ticket: Ticket) -> Ticket:
 
 
 def _ended(ticket: Ticket, state: State, at: datetime) -> Ticket:
-    rests = ticket.rests if ticket.state is not State.OPEN else (*ticket.rests, Gap(at, None, "resolved"))
-    ended = _with(ticket, state=state, ended_at=ticket.ended_at or at, rests=rests, customers_turn=True)
+    closed_periods = (
+        ticket.closed_periods
+        if ticket.state is not State.OPEN
+        else (*ticket.closed_periods, Gap(at, None, "resolved"))
+    )
+    ended = _with(
+        ticket,
+        state=state,
+        ended_at=ticket.ended_at or at,
+        closed_periods=closed_periods,
+        customers_turn=True,
+    )
     return _with(_resumed(ended, at), calls_at=None, customers_turn=True, snoozed={})
 
 
 def _resumed(ticket: Ticket, at: datetime) -> Ticket:
-    return _with(ticket, holds=_shut(ticket.holds, at)) if ticket.held else ticket
+    return _with(ticket, holds=_gap_ended(ticket.holds, at)) if ticket.held else ticket
 
 
-def _shut(gaps: tuple[Gap, ...], at: datetime) -> tuple[Gap, ...]:
+def _gap_ended(gaps: tuple[Gap, ...], at: datetime) -> tuple[Gap, ...]:
     """The gaps without one that lasts; only the last one can."""
     return (*gaps[:-1], replace(gaps[-1], end=at)) if gaps and gaps[-1].end is None else gaps

@@ -40,7 +40,7 @@ def instant_of(naive: datetime, zone: tzinfo) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CompiledOpenings:
     """Openings, in UTC. `before[i]` is the open time ahead of opening i, `day_before[d]` that ahead of day d.
 
     `origins[i]` is where the line would begin, were it open without a break up to opening i. So inside that
@@ -59,7 +59,7 @@ class Line:
     until: datetime
 
     @classmethod
-    def empty(cls) -> Line:
+    def empty(cls) -> CompiledOpenings:
         never = datetime.min.replace(tzinfo=UTC)
         return cls([], [], [], [NO_TIME], [], [NO_TIME], 9999, 0, never, never)
 

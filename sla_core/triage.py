@@ -104,7 +104,7 @@ class Triage:
     """Said above the questions: where else to turn, what is known already."""
     report: Report | None = None
 
-    def heard(self, answers: Answers) -> dict[str, tuple[str, ...]]:
+    def relevant_answers(self, answers: Answers) -> dict[str, tuple[str, ...]]:
         """Every question with its answer; none for those that do not matter, whatever was answered."""
         found: dict[str, tuple[str, ...]] = {}
         for question in self.questions:
@@ -144,7 +144,7 @@ class Triage:
         rule = next(rule for rule in self.rules if rule.holds(answers))
         return Proposal(rule.severity, rule.clause, rule.says, rule.overrides)
 
-    def foreseen(self, answers: Answers) -> Proposal | None:
+    def certain_proposal(self, answers: Answers) -> Proposal | None:
         """What is proposed however the required questions still open are answered; None while it depends."""
         open_: set[str] = set()
         for question in self.questions:
@@ -183,7 +183,7 @@ class Triage:
         texts = {q.id: ("Sample text",) for q in self.questions if q.required and not q.options}
         for combination in product(*choices):
             chosen = {q.id: (option,) for q, option in zip(asked, combination, strict=True)}
-            yield {id_: given for id_, given in self.heard(chosen | texts).items() if given}
+            yield {id_: given for id_, given in self.relevant_answers(chosen | texts).items() if given}
 
 
 def _holds(when: Mapping[str, frozenset[str]], answers: Answers) -> bool:

@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from bot.address import Actor, MessageRef, Place, UserRef
-from bot.bell import Bell
+from bot.bell import WakeSignal
 from bot.clock import parse_instant, real_now
-from bot.courier import Courier
+from bot.courier import Delivery
 from bot.desk import routes
 from bot.desk.core import Desk
 from bot.directory import Directory
 from bot.exchange import Answer, Ask, Command, Done, Inbound, Posted, Press, Show, Submission
 from bot.forms import Form
-from bot.pad import Pad
-from bot.ports import CannotEdit, ChatPlatform, Cost, Outbox, Priority, Records
+from bot.pad import InMemoryKeyValueStore
+from bot.ports import Charge, ChatPlatform, DeskStore, NotEditable, Outbox, Priority
 from bot.settings import load_desk
-from bot.ticker import tick
+from bot.ticker import wake_due_tickets
 from bot.views import (
     Audience,
     Button,
@@ -37,7 +37,7 @@ from bot.views import (
     QueueBoard,
     Quote,
     Receipt,
-    Rich,
+    RichText,
     Strong,
     TicketCard,
     View,
@@ -54,7 +54,7 @@ SILVER = Place("slack", "C0SILVER")
 TRIAGE = Place("slack", "C0TRIAGE")
 
 SILVERLINE = account("silverline", "Silverline Ltd", "silver", None, "slack:C0SILVER")
-HOLDING = """
+ORDER_FORM_WITH_HOLD = """
 cites = "Order form 2026-04, section 3"
 S2.first_response = "2h"
 hold = true
@@ -62,7 +62,9 @@ hold = true
 """An order form."""
 _VENDOR = [chat("slack", "C0TRIAGE", ["U0BOB", "S0SUPPORT"])]
 DESK_FILE = desk_file(chats=_VENDOR, accounts=[account(), SILVERLINE])
-MAY_HOLD = desk_file(chats=_VENDOR, accounts=[account(order_form=HOLDING), SILVERLINE])
+DESK_FILE_WITH_HOLD = desk_file(
+    chats=_VENDOR, accounts=[account(order_form=ORDER_FORM_WITH_HOLD), SILVERLINE]
+)
 """Acme's order form lets agents hold."""
 
 S1 = {"request": "incident", "production": "down", "privacy": "no"}
@@ -93,7 +95,7 @@ class HeldClock:
 
 
 @dataclass
-class Said:
+class PostedMessage:
     """A message as it stands on the platform now."""
 
     ref: MessageRef
@@ -105,7 +107,7 @@ class Said:
 
     @property
     def text(self) -> str:
-        return plain(self.view)
+        return view_text(self.view)
 
 
 @dataclass
@@ -116,14 +118,14 @@ class FakeChat:
     """
 
     name: str = "slack"
-    said: list[Said] = field(default_factory=list)
+    posted: list[PostedMessage] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
     lost: list[Exception] = field(default_factory=list)
     in_channels: dict[str, frozenset[Place]] = field(default_factory=dict)
     groups: dict[str, frozenset[UserRef]] = field(default_factory=dict)
-    prices: Sequence[Cost] = ()
+    call_costs: Sequence[Charge] = ()
     ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
-    tells: bool = True
+    finds_posted: bool = True
     """Whether it can be asked for what was posted under a key."""
 
     async def post(
@@ -134,7 +136,7 @@ class FakeChat:
         assert to.platform == self.name, f"{to} is not on {self.name}"
         place = to if isinstance(to, Place) else Place(to.platform, f"D{to.id[1:]}", True)
         ref = MessageRef(place, str(next(self.ids)))
-        self.said.append(Said(ref, to, view, thread, key=key))
+        self.posted.append(PostedMessage(ref, to, view, thread, key=key))
         if self.lost:
             raise self.lost.pop(0)
         return ref
@@ -142,9 +144,9 @@ class FakeChat:
     async def update(self, message: MessageRef, view: View) -> None:
         if self.failures:
             raise self.failures.pop(0)
-        found = next((said for said in self.said if said.ref == message), None)
+        found = next((said for said in self.posted if said.ref == message), None)
         if found is None:
-            raise CannotEdit("message_not_found")
+            raise NotEditable("message_not_found")
         found.view = view
         found.edits += 1
         if self.lost:
@@ -153,10 +155,12 @@ class FakeChat:
     async def find(
         self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
     ) -> MessageRef | None:
-        return next((said.ref for said in self.said if said.key == key), None) if self.tells else None
+        return (
+            next((said.ref for said in self.posted if said.key == key), None) if self.finds_posted else None
+        )
 
-    def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
-        return self.prices
+    def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
+        return self.call_costs
 
     def is_group(self, id: str) -> bool:
         return id.startswith("S")
@@ -173,7 +177,7 @@ class DeskInMemory:
 
     def __init__(self, desk: Desk, outbox: Outbox, clock: HeldClock, *chats: FakeChat) -> None:
         self.desk, self.clock, self.chats, self.chat = desk, clock, chats, chats[0]
-        self.courier = Courier(desk, outbox, clock, Bell())
+        self.delivery = Delivery(desk, outbox, clock, WakeSignal())
         self._envelopes = itertools.count(1)
 
     # What people do ---------------------------------------------------------------------------
@@ -207,12 +211,12 @@ class DeskInMemory:
         """Press a button by its label: on the card of the actor's own side, or on that in `place`."""
         return await self.presses_on(actor, *self.button(actor, label, key, place))
 
-    async def presses_on(self, actor: Actor, message: Said, button: Button) -> Answer:
+    async def presses_on(self, actor: Actor, message: PostedMessage, button: Button) -> Answer:
         where, now = message.ref.place, self.clock.now()
         act = Press(self.envelope(), now, actor, where, message.ref, button.action, button.value)
         return await self.answers(act)
 
-    async def does(
+    async def submits_form(
         self, actor: Actor, label: str, key: str, place: Place | None = None, **values: str
     ) -> Answer:
         """Press a button that asks, fill in its form and send it."""
@@ -243,69 +247,69 @@ class DeskInMemory:
         until = parse_instant(instant) if isinstance(instant, str) else instant
         while (wake := await self.desk.store.next_wake()) is not None and wake <= until:
             self.clock.at = max(self.clock.at, wake)
-            await tick(self.desk)
+            await wake_due_tickets(self.desk)
             await self.deliver()
         self.clock.at = until
         await self.deliver()
 
     def real_time_passes(self, **length: float) -> None:
         """For what is kept until an instant of real time; the desk's own clock stands."""
-        assert isinstance(self.desk.notebook, Pad)
-        self.desk.notebook.real_clock = HeldClock((real_now() + timedelta(**length)).isoformat())
+        assert isinstance(self.desk.key_values, InMemoryKeyValueStore)
+        self.desk.key_values.real_clock = HeldClock((real_now() + timedelta(**length)).isoformat())
 
-    async def sleeps_through(self, **length: float) -> None:
+    async def restarts_after(self, **length: float) -> None:
         """Let time pass while the desk is down, then start it."""
         self.clock.at += timedelta(**length)
-        await tick(self.desk)
+        await wake_due_tickets(self.desk)
         await self.deliver()
 
     async def deliver(self) -> None:
-        while await self.courier.deliver():
+        while await self.delivery.deliver():
             pass
 
     # What people hear ------------------------------------------------------------------------
 
     @property
-    def said(self) -> list[Said]:
+    def posted(self) -> list[PostedMessage]:
         """Every message on every platform, each platform's in the order in which it was said."""
-        return [said for chat in self.chats for said in chat.said]
+        return [said for chat in self.chats for said in chat.posted]
 
     def heard(self, place: Place = ACME) -> list[str]:
         """All that stands in a channel, in the order in which it was said."""
-        return [said.text for said in self.said if said.to == place]
+        return [said.text for said in self.posted if said.to == place]
 
     def thread(self, key: str, audience: Audience = Audience.CUSTOMER) -> list[str]:
         root = self.card(key, audience)
-        return [said.text for said in self.said if said.thread == root.ref]
+        return [said.text for said in self.posted if said.thread == root.ref]
 
-    def direct(self, actor: Actor = DANA) -> list[Said]:
+    def direct(self, actor: Actor = DANA) -> list[PostedMessage]:
         """The direct messages that somebody got."""
-        return [s for s in self.said if isinstance(s.to, UserRef) and s.to.id == actor.user.id]
+        return [s for s in self.posted if isinstance(s.to, UserRef) and s.to.id == actor.user.id]
 
-    def card(self, key: str, audience: Audience = Audience.CUSTOMER) -> Said:
+    def card(self, key: str, audience: Audience = Audience.CUSTOMER) -> PostedMessage:
         return next(
             said
-            for said in self.said
+            for said in self.posted
             if isinstance(said.view, TicketCard) and (said.view.key, said.view.audience) == (key, audience)
         )
 
-    def face(self, key: str, audience: Audience = Audience.CUSTOMER) -> TicketCard:
+    def card_view(self, key: str, audience: Audience = Audience.CUSTOMER) -> TicketCard:
         view = self.card(key, audience).view
         assert isinstance(view, TicketCard)
         return view
 
     def standing(self, key: str) -> list[str]:
         """How each promise stands on the customer's card."""
-        return [line.standing for line in self.face(key).promises]
+        return [line.standing for line in self.card_view(key).promises]
 
     def labels(self, key: str, audience: Audience = Audience.CUSTOMER) -> list[str]:
-        return [button.label for button in self.face(key, audience).buttons]
+        return [button.label for button in self.card_view(key, audience).buttons]
 
-    def button(self, actor: Actor, label: str, key: str, place: Place | None) -> tuple[Said, Button]:
+    def button(self, actor: Actor, label: str, key: str, place: Place | None) -> tuple[PostedMessage, Button]:
         own_side = Audience.AGENTS if self.desk.directory.is_agent(actor) else Audience.CUSTOMER
         for audience in sorted(Audience, key=lambda audience: audience is not own_side):
             message = self.card(key, audience)
-            for button in self.face(key, audience).buttons:
+            for button in self.card_view(key, audience).buttons:
                 if button.label == label and place in (None, message.ref.place):
                     return message, button
         raise LookupError(f"no button {label} for {key} in {place or 'either place'}")
@@ -352,7 +356,7 @@ async def open_desk(
     tmp_path: Path,
     at: str,
     desk_file: str = DESK_FILE,
-    store: Records | None = None,
+    store: DeskStore | None = None,
     platforms: Sequence[str] = ("slack",),
 ) -> DeskInMemory:
     """A desk that stands at `at`, with the sample desk file."""
@@ -370,34 +374,34 @@ def form_of(answer: Answer) -> Form:
     return answer.form
 
 
-def said(answer: Answer) -> str:
+def answer_text(answer: Answer) -> str:
     """What an answer tells the one who acted."""
     assert isinstance(answer, Show), answer
-    return plain(answer.view)
+    return view_text(answer.view)
 
 
 def done(answer: Answer) -> bool:
     return isinstance(answer, Done)
 
 
-def plain(view: View) -> str:
+def view_text(view: View) -> str:
     """A view as one text, instants in UTC."""
     match view:
         case Notice():
-            return rich(view.text)
+            return rich_text(view.text)
         case TicketCard():
             promises = "; ".join(f"{p.label}: {p.standing}" for p in view.promises)
             return f"{view.key} {view.title} [{view.severity}] {promises}"
         case Receipt():
-            return rich(view.intro) + " ".join(f"{table.title}: {table.says}" for table in view.tables)
+            return rich_text(view.intro) + " ".join(f"{table.title}: {table.says}" for table in view.tables)
         case GetHelp():
             return view.vendor
         case QueueBoard():
             rows = (f"{row.key} {row.title}" for section in view.sections for row in section.rows)
-            return "; ".join((rich(view.intro), *rows))
+            return "; ".join((rich_text(view.intro), *rows))
 
 
-def rich(text: Rich) -> str:
+def rich_text(text: RichText) -> str:
     parts = []
     for part in text:
         match part:

@@ -8,32 +8,32 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.address import MessageRef
-from bot.auditor import Census
-from bot.pad import Pad
+from bot.auditor import StoreStats
+from bot.pad import InMemoryKeyValueStore
 from bot.ports import (
-    LONGEST_SHUT,
-    MOST_AHEAD,
+    LONGEST_BLOCK,
+    LONGEST_DEFERRAL,
     Appended,
     Change,
+    Charge,
     Clock,
     Conflict,
-    Cost,
-    Decision,
-    Entry,
-    Fired,
+    DecideWake,
+    Duplicate,
+    LeaseLost,
     Message,
     NoSuchTicket,
     Outgoing,
-    Overtaken,
-    Page,
     Priority,
-    Seen,
-    Summary,
+    QueueEntry,
+    QueuePage,
+    QueueSummary,
     Timer,
+    TimerResult,
     trace_id,
-    trace_of,
+    trace_id_of_change,
 )
-from bot.queue_rows import turn_of
+from bot.queue_rows import queue_order
 from sla_core.events import Event, Opened
 
 
@@ -44,11 +44,11 @@ class Ticket:
     events: list[Event] = field(default_factory=list)
     wake_at: datetime | None = None
     closed: bool = False
-    summary: Summary | None = None
+    summary: QueueSummary | None = None
 
 
 @dataclass
-class Said:
+class OutboxMessage:
     id: int
     turn: int
     message: Message
@@ -58,7 +58,7 @@ class Said:
     not_before: datetime | None = None
     tried_at: datetime | None = None
     trace: str = ""
-    said_at: datetime | None = None
+    decided_at: datetime | None = None
 
 
 @dataclass
@@ -78,123 +78,125 @@ class Bucket:
     shut_until: datetime | None = None
 
 
-class MemoryStore(Pad):
-    """Implements bot.ports.Records and Notebook; nothing awaits, so each verb is a transaction."""
+class MemoryStore(InMemoryKeyValueStore):
+    """Implements bot.ports.DeskStore and KeyValueStore; nothing awaits, so each verb is a transaction."""
 
     def __init__(self, on_change: Callable[[], None] | None = None) -> None:
         super().__init__()
         self.on_change = on_change
         self.clock: Clock | None = None
         """Says when messages were decided; without one that is not known."""
-        self.by_key: dict[str, Ticket] = {}
+        self.tickets_by_key: dict[str, Ticket] = {}
         self.inbox: dict[str, str] = {}
         self.numbers: dict[str, int] = {}
-        self.outbox: dict[str, Said] = {}
+        self.outbox: dict[str, OutboxMessage] = {}
         self.held: dict[str, Lane] = {}
         self.buckets: dict[str, Bucket] = {}
-        self.fences = 0
+        self.fence_count = 0
         self.timers: dict[tuple[str, str], Timer] = {}
 
-    async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Seen:
+    async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Duplicate:
         if envelope in self.inbox:
-            return Seen(self.inbox[envelope])
+            return Duplicate(self.inbox[envelope])
         number = self.numbers.get(account, 0) + 1
         change = draft(number)
-        if change.version != 0 or not change.events or change.ticket in self.by_key:
+        if change.version != 0 or not change.events or change.ticket in self.tickets_by_key:
             raise ValueError(f"{change.ticket} cannot be opened by this draft")
         self.numbers[account] = number
-        self.by_key[change.ticket] = Ticket(account, number)
-        return self._keep(envelope, change)
+        self.tickets_by_key[change.ticket] = Ticket(account, number)
+        return self._store_change(envelope, change)
 
-    async def append(self, envelope: str | None, change: Change) -> Appended | Seen:
+    async def append(self, envelope: str | None, change: Change) -> Appended | Duplicate:
         if envelope is not None and envelope in self.inbox:
-            return Seen(self.inbox[envelope])
+            return Duplicate(self.inbox[envelope])
         found = len(self._ticket(change.ticket).events)
         if found != change.version:
             raise Conflict(f"{change.ticket} has {found} events, not {change.version}")
-        return self._keep(envelope, change)
+        return self._store_change(envelope, change)
 
-    async def seen(self, envelope: str) -> str | None:
+    async def ticket_of_envelope(self, envelope: str) -> str | None:
         return self.inbox.get(envelope)
 
     async def load(self, ticket: str) -> tuple[Event, ...]:
         return tuple(self._ticket(ticket).events)
 
     async def due(self, now: datetime, limit: int) -> list[str]:
-        woken = [(t.wake_at, key) for key, t in self.by_key.items() if t.wake_at and t.wake_at <= now]
+        woken = [(t.wake_at, key) for key, t in self.tickets_by_key.items() if t.wake_at and t.wake_at <= now]
         return [key for _, key in sorted(woken)[:limit]]
 
     async def next_wake(self) -> datetime | None:
-        return min((t.wake_at for t in self.by_key.values() if t.wake_at), default=None)
+        return min((t.wake_at for t in self.tickets_by_key.values() if t.wake_at), default=None)
 
-    async def wake(self, now: datetime, limit: int, but: Collection[str], decide: Decision) -> list[str]:
-        due = [key for key in await self.due(now, limit + len(but)) if key not in but][:limit]
+    async def wake(
+        self, now: datetime, limit: int, excluding: Collection[str], decide: DecideWake
+    ) -> list[str]:
+        due = [key for key in await self.due(now, limit + len(excluding)) if key not in excluding][:limit]
         for key in due:
-            change = decide(key, tuple(self.by_key[key].events))
+            change = decide(key, tuple(self.tickets_by_key[key].events))
             if change is not None:
-                self._keep(None, change)
+                self._store_change(None, change)
         return due
 
-    async def openings(self, account: str, limit: int) -> list[tuple[str, Opened]]:
-        newest = (key for key in await self.tickets(account) if not self.by_key[key].closed)
-        firsts = ((key, self.by_key[key].events[0]) for key in newest)
-        return [(key, first) for key, first in firsts if isinstance(first, Opened)][:limit]
+    async def open_tickets(self, account: str, limit: int) -> list[tuple[str, Opened]]:
+        newest = (key for key in await self.tickets(account) if not self.tickets_by_key[key].closed)
+        first_events = ((key, self.tickets_by_key[key].events[0]) for key in newest)
+        return [(key, first) for key, first in first_events if isinstance(first, Opened)][:limit]
 
-    async def queue(self, accounts: Collection[str] | None, limit: int, *, ended: bool = False) -> Page:
+    async def queue(self, accounts: Collection[str] | None, limit: int, *, ended: bool = False) -> QueuePage:
         found = [
-            Entry(key, ticket.account, ticket.summary)
-            for key, ticket in self.by_key.items()
+            QueueEntry(key, ticket.account, ticket.summary)
+            for key, ticket in self.tickets_by_key.items()
             if not ticket.closed and (accounts is None or ticket.account in accounts)
             if ended or ticket.summary is None or ticket.summary.state == "open"
         ]
         found.sort(
-            key=lambda entry: (entry.summary is not None, turn_of(entry) if entry.summary else entry.key)
+            key=lambda entry: (entry.summary is not None, queue_order(entry) if entry.summary else entry.key)
         )
-        return Page(tuple(found[:limit]), len(found))
+        return QueuePage(tuple(found[:limit]), len(found))
 
     async def lanes(self, ready_at: datetime, limit: int) -> list[str]:
-        heads: dict[str, Said] = {}
+        heads: dict[str, OutboxMessage] = {}
         for said in self._in_order(self._waiting()):
-            if self._may_go(said, ready_at):
+            if self._is_sendable(said, ready_at):
                 heads.setdefault(said.message.lane, said)
         return [said.message.lane for said in self._in_order(list(heads.values()))[:limit]]
 
     async def claim(self, lane: str, now: datetime, until: datetime) -> Outgoing | None:
         for said in self._in_order(self._waiting()):
-            if said.message.lane == lane and self._may_go(said, now):
+            if said.message.lane == lane and self._is_sendable(said, now):
                 held = self.held.setdefault(lane, Lane())
-                self.fences += 1
-                held.fence, held.lease_until, held.sending = str(self.fences), until, said.message.key
+                self.fence_count += 1
+                held.fence, held.lease_until, held.sending = str(self.fence_count), until, said.message.key
                 thread, edits = self._ref(said.message.thread), self._ref(said.message.edits)
                 known = (said.message, said.attempts, thread, edits, held.fence, said.tried_at, said.trace)
-                return Outgoing(*known, said.said_at)
+                return Outgoing(*known, said.decided_at)
         return None
 
     async def begin(
-        self, outgoing: Outgoing, costs: Sequence[Cost], now: datetime, until: datetime
+        self, outgoing: Outgoing, charges: Sequence[Charge], now: datetime, until: datetime
     ) -> datetime | None:
         said, held = self.outbox[outgoing.message.key], self.held.get(outgoing.message.lane)
         if held is None or held.fence != outgoing.fence or said.state != "waiting":
-            raise Overtaken(outgoing.message.key)
-        waits = [wait for cost in costs if (wait := self._wait(cost, now)) is not None]
+            raise LeaseLost(outgoing.message.key)
+        waits = [wait for charge in charges if (wait := self._available_at(charge, now)) is not None]
         if waits:
             return max(waits)
-        for cost in costs:
-            bucket = self.buckets.setdefault(cost.bucket, Bucket())
-            bucket.full_until, bucket.shut_until = self._full(cost, now) + cost.every, None
+        for charge in charges:
+            bucket = self.buckets.setdefault(charge.bucket, Bucket())
+            bucket.full_until, bucket.shut_until = self._full_until(charge, now) + charge.every, None
         said.tried_at, held.lease_until = said.tried_at or now, until
         return None
 
-    def _wait(self, cost: Cost, now: datetime) -> datetime | None:
-        bucket = self.buckets.get(cost.bucket, Bucket())
-        if bucket.shut_until is not None and now < bucket.shut_until <= now + LONGEST_SHUT:
+    def _available_at(self, charge: Charge, now: datetime) -> datetime | None:
+        bucket = self.buckets.get(charge.bucket, Bucket())
+        if bucket.shut_until is not None and now < bucket.shut_until <= now + LONGEST_BLOCK:
             return bucket.shut_until
-        enough = self._full(cost, now) + cost.every - cost.every * cost.burst
+        enough = self._full_until(charge, now) + charge.every - charge.every * charge.burst
         return enough if enough > now else None
 
-    def _full(self, cost: Cost, now: datetime) -> datetime:
-        full = self.buckets.get(cost.bucket, Bucket()).full_until or now
-        return full if now <= full <= now + cost.every * cost.burst + timedelta(minutes=1) else now
+    def _full_until(self, charge: Charge, now: datetime) -> datetime:
+        full = self.buckets.get(charge.bucket, Bucket()).full_until or now
+        return full if now <= full <= now + charge.every * charge.burst + timedelta(minutes=1) else now
 
     async def sent(self, key: str, ref: MessageRef) -> None:
         said = self.outbox[key]
@@ -204,10 +206,16 @@ class MemoryStore(Pad):
             said.ref, original.ref = original.ref, ref
         else:
             said.ref = ref
-        self._let_go(said)
+        self._release_lane(said)
 
-    async def put_off(
-        self, outgoing: Outgoing, until: datetime, why: str, *, alone: bool = False, unsure: bool = False
+    async def defer(
+        self,
+        outgoing: Outgoing,
+        until: datetime,
+        why: str,
+        *,
+        message_only: bool = False,
+        maybe_delivered: bool = False,
     ) -> None:
         lane = outgoing.message.lane
         held = self.held.get(lane)
@@ -216,15 +224,15 @@ class MemoryStore(Pad):
         said = self.outbox[outgoing.message.key]
         if said.state == "waiting":
             said.attempts += 1
-            said.tried_at = said.tried_at if unsure else None
-            said.not_before = until if alone else None
-        if not alone:
+            said.tried_at = said.tried_at if maybe_delivered else None
+            said.not_before = until if message_only else None
+        if not message_only:
             held.not_before, held.priority = until, outgoing.message.priority
         held.fence, held.lease_until, held.sending = "", None, None
         if held.not_before is None:
             self.held.pop(lane)
 
-    async def shut(self, buckets: Collection[str], until: datetime) -> None:
+    async def block_until(self, buckets: Collection[str], until: datetime) -> None:
         for bucket in buckets:
             found = self.buckets.setdefault(bucket, Bucket())
             found.shut_until = max(found.shut_until or until, until)
@@ -235,7 +243,7 @@ class MemoryStore(Pad):
             said.state = "refused"
         for edit in self._waiting_edits(key):
             edit.state = "superseded"
-        self._let_go(said)
+        self._release_lane(said)
 
     async def next_ready(self, after: datetime) -> datetime | None:
         busy = {said.message.lane for said in self._waiting()}
@@ -246,7 +254,7 @@ class MemoryStore(Pad):
         )
         return min((at for at in instants if at is not None and at > after), default=None)
 
-    def _let_go(self, said: Said) -> None:
+    def _release_lane(self, said: OutboxMessage) -> None:
         held = self.held.get(said.message.lane)
         if held is not None and held.sending == said.message.key:
             self.held.pop(said.message.lane)
@@ -258,15 +266,17 @@ class MemoryStore(Pad):
         return None
 
     async def tickets(self, account: str) -> list[str]:
-        keys = [key for key, ticket in self.by_key.items() if ticket.account == account]
-        return sorted(keys, key=lambda key: self.by_key[key].number, reverse=True)
+        keys = [key for key, ticket in self.tickets_by_key.items() if ticket.account == account]
+        return sorted(keys, key=lambda key: self.tickets_by_key[key].number, reverse=True)
 
-    async def census(self, due_before: datetime) -> Census:
+    async def store_stats(self, due_before: datetime) -> StoreStats:
         waiting = Counter(said.message.priority for said in self._waiting())
-        wakes = [t.wake_at for t in self.by_key.values() if t.wake_at is not None]
+        wakes = [t.wake_at for t in self.tickets_by_key.values() if t.wake_at is not None]
         overdue = sum(at <= due_before for at in wakes)
         late = sum(timer.due_at <= due_before for timer in self.timers.values())
-        return Census(sum(not t.closed for t in self.by_key.values()), len(wakes), overdue, waiting, {}, late)
+        return StoreStats(
+            sum(not t.closed for t in self.tickets_by_key.values()), len(wakes), overdue, waiting, {}, late
+        )
 
     async def set_timer(self, timer: Timer) -> None:
         self.timers[timer.kind, timer.key] = timer
@@ -275,13 +285,13 @@ class MemoryStore(Pad):
     async def cancel_timer(self, kind: str, key: str) -> None:
         self.timers.pop((kind, key), None)
 
-    async def next_timer(self, but: Collection[str] = ()) -> datetime | None:
-        return min((each.due_at for each in self.timers.values() if each.kind not in but), default=None)
+    async def next_timer(self, excluding: Collection[str] = ()) -> datetime | None:
+        return min((each.due_at for each in self.timers.values() if each.kind not in excluding), default=None)
 
     async def fire(
-        self, now: datetime, limit: int, but: Collection[str], fire: Callable[[Timer], Fired]
+        self, now: datetime, limit: int, excluding: Collection[str], fire: Callable[[Timer], TimerResult]
     ) -> list[str]:
-        due = [each for each in self.timers.values() if each.due_at <= now and each.kind not in but]
+        due = [each for each in self.timers.values() if each.due_at <= now and each.kind not in excluding]
         due.sort(key=lambda each: (each.due_at, each.kind, each.key))
         for timer in due[:limit]:
             fired = fire(timer)
@@ -299,19 +309,19 @@ class MemoryStore(Pad):
 
     def _ticket(self, key: str) -> Ticket:
         try:
-            return self.by_key[key]
+            return self.tickets_by_key[key]
         except KeyError:
             raise NoSuchTicket(key) from None
 
-    def _keep(self, envelope: str | None, change: Change) -> Appended:
-        ticket = self.by_key[change.ticket]
+    def _store_change(self, envelope: str | None, change: Change) -> Appended:
+        ticket = self.tickets_by_key[change.ticket]
         ticket.events.extend(change.events)
         ticket.wake_at, ticket.closed, ticket.summary = change.wake_at, change.closed, change.summary
         if envelope is not None:
             self.inbox[envelope] = change.ticket
         for message in change.messages:
             if message.key not in self.outbox:
-                self.say(message, trace_of(envelope, change))
+                self.say(message, trace_id_of_change(envelope, change))
         self._changed()
         return Appended(change.ticket, len(ticket.events))
 
@@ -337,8 +347,8 @@ class MemoryStore(Pad):
     def say(self, message: Message, trace: str = "") -> None:
         """Let a message wait as if it had been decided."""
         state, turn = "waiting", self._turn(message)
-        said_at = self.clock.now() if self.clock is not None else None
-        not_before = said_at + message.delay if said_at and message.delay else None
+        decided_at = self.clock.now() if self.clock is not None else None
+        not_before = decided_at + message.delay if decided_at and message.delay else None
         if message.edits is not None:
             older = list(self._waiting_edits(message.edits))
             for edit in older:
@@ -352,14 +362,14 @@ class MemoryStore(Pad):
             if (target := self.outbox.get(message.edits)) and target.state == "refused":
                 state = "superseded"
             message = replace(message, priority=urgent)
-        said = Said(
-            len(self.outbox), turn, message, state, not_before=not_before, trace=trace, said_at=said_at
+        said = OutboxMessage(
+            len(self.outbox), turn, message, state, not_before=not_before, trace=trace, decided_at=decided_at
         )
         self.outbox[message.key] = said
 
     def _turn(self, message: Message) -> int:
         """After the last of its own share, and not before what its lane sends next."""
-        if not message.share:
+        if not message.fairness_key:
             return len(self.outbox)
         ahead = [
             said
@@ -368,23 +378,23 @@ class MemoryStore(Pad):
         ]
         if not ahead:
             return len(self.outbox)
-        own = (said.turn for said in ahead if said.message.share == message.share)
+        own = (said.turn for said in ahead if said.message.fairness_key == message.fairness_key)
         return max([min(said.turn for said in ahead), *own]) + 1
 
-    def _waiting_edits(self, target: str) -> Iterator[Said]:
+    def _waiting_edits(self, target: str) -> Iterator[OutboxMessage]:
         return (said for said in self._waiting() if said.message.edits == target)
 
-    def _waiting(self) -> list[Said]:
+    def _waiting(self) -> list[OutboxMessage]:
         return [said for said in self.outbox.values() if said.state == "waiting"]
 
-    def _in_order(self, messages: list[Said]) -> list[Said]:
+    def _in_order(self, messages: list[OutboxMessage]) -> list[OutboxMessage]:
         return sorted(messages, key=lambda said: (said.message.priority, said.turn, said.id))
 
-    def _may_go(self, said: Said, now: datetime) -> bool:
+    def _is_sendable(self, said: OutboxMessage, now: datetime) -> bool:
         message, held = said.message, self.held.get(said.message.lane, Lane())
-        if _counts(held.lease_until, now) or _counts(said.not_before, now):
+        if _in_force(held.lease_until, now) or _in_force(said.not_before, now):
             return False
-        if _counts(held.not_before, now) and message.priority >= held.priority:
+        if _in_force(held.not_before, now) and message.priority >= held.priority:
             return False
         if message.edits is not None:
             return self._ref(message.edits) is not None and not self._being_edited(message.edits, now)
@@ -394,12 +404,12 @@ class MemoryStore(Pad):
         return target is not None and target.state != "waiting"
 
     def _being_edited(self, target: str, now: datetime) -> bool:
-        under_way = (lane.sending for lane in self.held.values() if _counts(lane.lease_until, now))
+        under_way = (lane.sending for lane in self.held.values() if _in_force(lane.lease_until, now))
         return any(self.outbox[key].message.edits == target for key in under_way if key is not None)
 
     def _ref(self, key: str | None) -> MessageRef | None:
         return self.outbox[key].ref if key is not None and key in self.outbox else None
 
 
-def _counts(until: datetime | None, now: datetime) -> bool:
-    return until is not None and now < until <= now + MOST_AHEAD
+def _in_force(until: datetime | None, now: datetime) -> bool:
+    return until is not None and now < until <= now + LONGEST_DEFERRAL

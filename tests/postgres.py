@@ -27,7 +27,7 @@ SETTINGS = {
     "shared_buffers": "64MB",
     "log_min_messages": "fatal",
 }
-HASTY = {"fsync": "off", "full_page_writes": "off"}
+UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
 """For tests, which never stop the machine: a server that is killed loses nothing by it."""
 
 
@@ -42,7 +42,7 @@ class Postgres:
         self.folder, self._programs = folder, programs
         self._user = UNPRIVILEGED if os.name == "posix" and os.geteuid() == 0 else None
         self._numbers = count(1)
-        self._settings = SETTINGS if durable else SETTINGS | HASTY
+        self._settings = SETTINGS if durable else SETTINGS | UNSAFE_BUT_FAST
         self._template: str | None = None
 
     def start(self) -> None:
@@ -56,7 +56,7 @@ class Postgres:
         self._run("pg_ctl", "start", "-w", "-l", str(self.folder / "log"))
         # Its input ends when we do, even by SIGKILL.
         stop = 'read _; "$0" stop -D "$1/data" -m immediate >/dev/null 2>&1; rm -rf "$1" 2>/dev/null'
-        self._guard = subprocess.Popen(
+        self._stopper = subprocess.Popen(
             ["sh", "-c", stop, str(self._programs / "pg_ctl"), str(self.folder)],
             stdin=subprocess.PIPE,
             user=self._user,
@@ -69,9 +69,9 @@ class Postgres:
         self._run("pg_ctl", "restart", "-w", "-m", "immediate", "-l", str(self.folder / "log"))
 
     def stop(self) -> None:
-        assert self._guard.stdin
-        self._guard.stdin.close()
-        self._guard.wait(timeout=30)
+        assert self._stopper.stdin
+        self._stopper.stdin.close()
+        self._stopper.wait(timeout=30)
 
     def url(self, name: str) -> str:
         """DATABASE_URL of a database."""
@@ -79,22 +79,22 @@ class Postgres:
 
     def empty(self) -> str:
         """The URL of a new database without tables."""
-        return self._made("template0")
+        return self._new_database("template0")
 
     def fresh(self) -> str:
         """The URL of a new database with the tables of this version, and nothing in them."""
         if self._template is None:
-            self._template = self._named()
+            self._template = self._new_name()
             self._create(self._template, "template0")
             migrate(self.url(self._template))
-        return self._made(self._template)
+        return self._new_database(self._template)
 
-    def _made(self, template: str) -> str:
-        name = self._named()
+    def _new_database(self, template: str) -> str:
+        name = self._new_name()
         self._create(name, template)
         return self.url(name)
 
-    def _named(self) -> str:
+    def _new_name(self) -> str:
         return f"desk_{next(self._numbers)}"
 
     def _create(self, name: str, template: str) -> None:

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-HOUSE = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parent.parent
 FLOORS = ("sla_core", "bot", "adapters")
 PACKAGES = (*FLOORS, "demo")
 CLOCK = "bot/clock.py"
-ROOF = "bot.__main__"
+COMPOSITION_ROOT = "bot.__main__"
 LONGEST_FILE = 500
 
 SLEEPS = frozenset({"asyncio.sleep", "asyncio.tasks.sleep", "time.sleep"})
@@ -33,7 +33,7 @@ MAY_SLEEP = {
 
 WAITS = {
     "bot/clock.py": (2, "the clock is made of sleeps"),
-    "bot/bell.py": (2, "the scheduler and delivery wait here for what is due next, or give way"),
+    "bot/wake_signal.py": (2, "the scheduler and delivery wait here for what is due next, or give way"),
     "bot/runtime.py": (2, "a loop that failed rests; each process learns what others may have changed"),
     "bot/auditor.py": (1, "it notices when the scheduler itself is broken"),
     "adapters/console/repl.py": (1, "it waits for what a person sees to settle"),
@@ -45,7 +45,7 @@ WAITS = {
 """How often each file sleeps, and why it may. All else is a durable timer (bot.ports.Timers)."""
 
 SPEAKERS = {
-    "bot/courier.py": {"post": 1, "update": 1},
+    "bot/delivery.py": {"post": 1, "update": 1},
     "bot/auditor.py": {"post": 1},
 }
 """Who calls a platform's verbs of speech. All else is said by the outbox; the auditor has none to say that
@@ -63,11 +63,9 @@ WALL_CLOCKS = frozenset(
 )
 
 
-def sources(house: Path, packages: tuple[str, ...]) -> Iterator[Path]:
+def sources(root: Path, packages: tuple[str, ...]) -> Iterator[Path]:
     for package in packages:
-        yield from sorted(
-            path for path in (house / package).rglob("*.py") if "node_modules" not in path.parts
-        )
+        yield from sorted(path for path in (root / package).rglob("*.py") if "node_modules" not in path.parts)
 
 
 def imported_names(tree: ast.Module, package: list[str]) -> Iterator[tuple[str, str, int]]:
@@ -107,43 +105,43 @@ def uses(source: str, package: tuple[str, ...]) -> list[tuple[str, int]]:
     return found
 
 
-def uses_in(house: Path, packages: tuple[str, ...]) -> Iterator[tuple[str, int, str]]:
-    for path in sources(house, packages):
-        place = path.relative_to(house)
+def uses_in(root: Path, packages: tuple[str, ...]) -> Iterator[tuple[str, int, str]]:
+    for path in sources(root, packages):
+        place = path.relative_to(root)
         for name, line in uses(path.read_text(encoding="utf-8"), place.parent.parts):
             yield place.as_posix(), line, name
 
 
-def wall_clock_faults(house: Path) -> set[str]:
+def wall_clock_faults(root: Path) -> set[str]:
     return {
         f"{place}:{line} reads {name}"
-        for place, line, name in uses_in(house, FLOORS)
+        for place, line, name in uses_in(root, FLOORS)
         if name in WALL_CLOCKS and place != CLOCK
     }
 
 
-def wait_for_faults(house: Path) -> set[str]:
+def wait_for_faults(root: Path) -> set[str]:
     # asyncio.wait_for can swallow a cancellation (Python 3.11) and runs its awaitable in a task of its own.
     return {
         f"{place}:{line} uses {name}; asyncio.timeout is the way"
-        for place, line, name in uses_in(house, PACKAGES)
+        for place, line, name in uses_in(root, PACKAGES)
         if name in {"asyncio.wait_for", "asyncio.tasks.wait_for"}
     }
 
 
-def sleep_faults(house: Path) -> set[str]:
+def sleep_faults(root: Path) -> set[str]:
     return {
         f"{place}:{line} uses {name}; see tests/waiting.py and tests/virtual_time.py"
-        for place, line, name in uses_in(house, ("tests",))
+        for place, line, name in uses_in(root, ("tests",))
         if name in SLEEPS and place not in MAY_SLEEP
     }
 
 
-def waits(house: Path) -> dict[str, int]:
+def waits(root: Path) -> dict[str, int]:
     """How often each file of the desk sleeps, or names a sleep."""
     found: Counter[str] = Counter()
-    for path in sources(house, FLOORS):
-        place, source = path.relative_to(house), path.read_text(encoding="utf-8")
+    for path in sources(root, FLOORS):
+        place, source = path.relative_to(root), path.read_text(encoding="utf-8")
         found[place.as_posix()] += sum(
             isinstance(node, ast.Attribute) and node.attr == "sleep_until"
             for node in ast.walk(ast.parse(source))
@@ -151,41 +149,41 @@ def waits(house: Path) -> dict[str, int]:
     return {place: count for place, count in found.items() if count}
 
 
-def speakers(house: Path) -> dict[str, dict[str, int]]:
+def speakers(root: Path) -> dict[str, dict[str, int]]:
     """How often each file of the desk awaits something's `post` or `update`."""
     found: dict[str, Counter[str]] = {}
-    for path in sources(house, ("bot",)):
+    for path in sources(root, ("bot",)):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             call = node.value if isinstance(node, ast.Await) else None
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
                 if call.func.attr in ("post", "update"):
-                    found.setdefault(path.relative_to(house).as_posix(), Counter())[call.func.attr] += 1
+                    found.setdefault(path.relative_to(root).as_posix(), Counter())[call.func.attr] += 1
     return {place: dict(counts) for place, counts in found.items()}
 
 
-def roof_faults(house: Path) -> set[str]:
+def composition_root_faults(root: Path) -> set[str]:
     return {
         f"{place}:{line} imports {name}"
-        for place, line, name in uses_in(house, PACKAGES)
-        if name == ROOF or name.startswith(f"{ROOF}.")
+        for place, line, name in uses_in(root, PACKAGES)
+        if name == COMPOSITION_ROOT or name.startswith(f"{COMPOSITION_ROOT}.")
     }
 
 
-def length_faults(house: Path) -> set[str]:
+def length_faults(root: Path) -> set[str]:
     faults = set()
-    for path in sources(house, FLOORS):
-        place = path.relative_to(house).as_posix()
+    for path in sources(root, FLOORS):
+        place = path.relative_to(root).as_posix()
         lines = len(path.read_text(encoding="utf-8").splitlines())
         if lines > LONGEST_FILE and not place.startswith("adapters/sql/migrations/versions/"):
             faults.add(f"{place} has {lines} lines")
     return faults
 
 
-def lint_imports(house: Path) -> subprocess.CompletedProcess[str]:
+def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
     program = "import sys; from importlinter.cli import lint_imports_command as lint; sys.exit(lint())"
     return subprocess.run(
         [sys.executable, "-c", program, "--no-logo", "--no-cache"],
-        cwd=house,
+        cwd=root,
         capture_output=True,
         text=True,
         check=False,
@@ -195,56 +193,56 @@ def lint_imports(house: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    house = tmp_path / "house"
-    house.mkdir()
-    shutil.copy(HOUSE / "pyproject.toml", house)
+    root = tmp_path / "house"
+    root.mkdir()
+    shutil.copy(REPOSITORY / "pyproject.toml", root)
     unneeded = shutil.ignore_patterns("__pycache__", "node_modules")
     for package in PACKAGES:
-        shutil.copytree(HOUSE / package, house / package, ignore=unneeded)
+        shutil.copytree(REPOSITORY / package, root / package, ignore=unneeded)
     for adapter in ("console", "slack", "sql"):
-        room = house / "adapters" / adapter
+        room = root / "adapters" / adapter
         room.mkdir(exist_ok=True)
         (room / "__init__.py").touch()
-    return house
+    return root
 
 
-def put(house: Path, place: str, source: str) -> None:
-    path = house / place
+def put(root: Path, place: str, source: str) -> None:
+    path = root / place
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(source, encoding="utf-8")
 
 
 def test_imports_keep_their_contracts() -> None:
-    result = lint_imports(HOUSE)
+    result = lint_imports(REPOSITORY)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_nothing_imports_the_roof() -> None:
-    assert roof_faults(HOUSE) == set()
+    assert composition_root_faults(REPOSITORY) == set()
 
 
 def test_time_comes_from_the_clock_port() -> None:
-    assert wall_clock_faults(HOUSE) == set()
+    assert wall_clock_faults(REPOSITORY) == set()
 
 
 def test_waits_are_bounded_by_asyncio_timeout() -> None:
-    assert wait_for_faults(HOUSE) == set()
+    assert wait_for_faults(REPOSITORY) == set()
 
 
 def test_no_test_sleeps() -> None:
-    assert sleep_faults(HOUSE) == set()
+    assert sleep_faults(REPOSITORY) == set()
 
 
 def test_only_these_wait_all_else_is_a_timer() -> None:
-    assert waits(HOUSE) == {place: count for place, (count, _) in WAITS.items()}
+    assert waits(REPOSITORY) == {place: count for place, (count, _) in WAITS.items()}
 
 
 def test_only_delivery_speaks_to_platforms() -> None:
-    assert speakers(HOUSE) == SPEAKERS
+    assert speakers(REPOSITORY) == SPEAKERS
 
 
 def test_files_stay_short() -> None:
-    assert length_faults(HOUSE) == set()
+    assert length_faults(REPOSITORY) == set()
 
 
 BREACHES = [
@@ -334,7 +332,7 @@ def test_the_roof_may_see_every_floor(copy: Path) -> None:
 )
 def test_an_import_of_the_roof_is_found(copy: Path, source: str) -> None:
     put(copy, "bot/broken.py", source)
-    assert any(fault.startswith("bot/broken.py:1 ") for fault in roof_faults(copy))
+    assert any(fault.startswith("bot/broken.py:1 ") for fault in composition_root_faults(copy))
 
 
 @pytest.mark.parametrize("floor", FLOORS)
@@ -397,7 +395,7 @@ def test_a_sleep_in_a_test_is_found(tmp_path: Path, source: str) -> None:
 )
 def test_a_loop_that_waits_by_itself_is_found(copy: Path, source: str) -> None:
     put(copy, "adapters/broken.py", source)
-    assert waits(copy) == waits(HOUSE) | {"adapters/broken.py": 1}
+    assert waits(copy) == waits(REPOSITORY) | {"adapters/broken.py": 1}
 
 
 def test_who_speaks_past_the_outbox_is_found(copy: Path) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import pytest
 
 from adapters.slack.modals import modal
-from adapters.slack.text import Pen
-from adapters.teams.card_parts import OPENS_A_FORM
+from adapters.slack.text import MrkdwnRenderer
+from adapters.teams.card_parts import FORM_ACTIONS
 from adapters.teams.dialogs import dialog, form_card
-from bot.desk.routes import FORMS, PRESSES
+from bot.desk.routes import BUTTONS, FORMS
 from tools.parity import OUT, document, found
 
 CONTRACT = (
@@ -42,7 +42,7 @@ async def test_the_file_is_what_the_desk_is_now(written: str) -> None:
 
 
 def test_every_action_and_every_form_appears(tables: Mapping[str, list[list[str]]]) -> None:
-    assert {row[-1].strip("`") for row in tables["Buttons"]} == set(PRESSES)
+    assert {row[-1].strip("`") for row in tables["Buttons"]} == set(BUTTONS)
     assert {row[-1].strip("`") for row in tables["Forms"]} == set(FORMS)
 
 
@@ -55,13 +55,13 @@ def test_a_button_is_answered_alike_on_each_platform(tables: Mapping[str, list[l
     for label, _, _, slack, teams, terminal, route in tables["Buttons"]:
         asks = (slack.endswith("modal"), teams.endswith("dialog"), terminal.endswith("questions"))
         assert len(set(asks)) == 1, f"{label}: {slack}, {teams}, {terminal}"
-        assert asks[0] == (route.strip("`") in OPENS_A_FORM), "Teams asks for a dialog before it knows"
+        assert asks[0] == (route.strip("`") in FORM_ACTIONS), "Teams asks for a dialog before it knows"
 
 
 async def test_every_form_can_be_drawn_as_the_file_says() -> None:
     forms = {action.form.id: action.form for action in await found() if action.form is not None}
     assert forms.keys() == FORMS.keys()
     for form in forms.values():
-        assert modal(form, Pen())["type"] == "modal"
+        assert modal(form, MrkdwnRenderer())["type"] == "modal"
         assert dialog(form).type == "continue"
         assert form_card(form)["actions"][0]["title"] == form.submit

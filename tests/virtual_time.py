@@ -12,38 +12,38 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
-from bot.clock import LONGEST_SLEEP, parse_instant
+from bot.clock import MAX_SLEEP, parse_instant
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class _Leaping(selectors.DefaultSelector):
+class _InstantSelector(selectors.DefaultSelector):
     """Waits for no time at all, and looks at no file."""
 
-    leapt = 0.0
+    elapsed = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise RuntimeError("everything waits, and nothing will ever happen")
         if timeout > 0:
-            self.leapt += timeout
+            self.elapsed += timeout
         return []
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
-        self._leaping = _Leaping()
-        super().__init__(self._leaping)
+        self._selector = _InstantSelector()
+        super().__init__(self._selector)
 
     def time(self) -> float:
-        return self._leaping.leapt
+        return self._selector.elapsed
 
 
 class VirtualClock:
     """The loop's time as an instant, plus what the clock was set forward or back by."""
 
-    def __init__(self, start: str | datetime, longest_sleep: timedelta = LONGEST_SLEEP) -> None:
+    def __init__(self, start: str | datetime, longest_sleep: timedelta = MAX_SLEEP) -> None:
         self.start = parse_instant(start) if isinstance(start, str) else start
         self.longest_sleep = longest_sleep
         self.set_by = timedelta(0)

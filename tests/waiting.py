@@ -11,17 +11,17 @@ T = TypeVar("T")
 
 PATIENCE = 60.0
 """Seconds for anything that must happen at all. Only a test that fails uses them up."""
-A_MOMENT = 0.01
+POLL_EVERY = 0.01
 """Seconds until it is asked again."""
 
 
 @overload
 async def eventually(
-    question: Callable[[], Awaitable[T]], within: float = PATIENCE, every: float = A_MOMENT
+    question: Callable[[], Awaitable[T]], within: float = PATIENCE, every: float = POLL_EVERY
 ) -> T: ...
 @overload
-async def eventually(question: Callable[[], T], within: float = PATIENCE, every: float = A_MOMENT) -> T: ...
-async def eventually(question: Callable[[], Any], within: float = PATIENCE, every: float = A_MOMENT) -> Any:
+async def eventually(question: Callable[[], T], within: float = PATIENCE, every: float = POLL_EVERY) -> T: ...
+async def eventually(question: Callable[[], Any], within: float = PATIENCE, every: float = POLL_EVERY) -> Any:
     """The first truthy answer, asked again and again: for what no event announces.
 
     What another process or a database does is such a thing. Raises AssertionError with the last answer.

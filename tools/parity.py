@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from adapters.slack.paper import actions as slack_actions
 from adapters.sql.store import connect
 from adapters.teams.card_parts import actions as teams_actions
-from adapters.teams.text import Pen as TeamsPen
+from adapters.teams.text import CardTextRenderer as TeamsPen
 from bot import cards
 from bot.address import Actor, MessageRef, Place, UserRef
 from bot.desk import queue, routes
@@ -27,11 +27,11 @@ from bot.desk.core import Desk
 from bot.desk.forms import TEXT
 from bot.desk.intake_form import FORM as INTAKE
 from bot.desk.questions import ACTION as INTERVIEW
-from bot.desk.questions import PICK, Interview
+from bot.desk.questions import PICK, ConversationalForm
 from bot.directory import Directory
-from bot.exchange import Answer, Ask, Command, Done, Door, Press, Show, Submission
+from bot.exchange import Answer, Ask, Command, Done, EntryPoint, Press, Show, Submission
 from bot.forms import ChoiceField, Form
-from bot.ports import Records
+from bot.ports import DeskStore
 from bot.settings import load_desk
 from bot.views import Audience, Button, QueueBoard
 from bot.voice import alert_buttons
@@ -56,7 +56,7 @@ SIDES = {
 }
 WHO = {
     routes.AGENT: "agents",
-    routes.PARTY: "the ticket's customers, agents",
+    routes.PARTICIPANT: "the ticket's customers, agents",
     routes.ANYONE: "everyone",
     routes.RECIPIENT: "who got the message",
 }
@@ -133,17 +133,19 @@ class Samples:
 
     async def _look_at_questions(self) -> None:
         """What leads on where no form can be opened, and each question that is asked instead."""
-        mention = Command(self._once(), NOON, CUSTOMER, ACME, Door.MENTION, "A sample", MessageRef(ACME, "1"))
+        mention = Command(
+            self._once(), NOON, CUSTOMER, ACME, EntryPoint.MENTION, "A sample", MessageRef(ACME, "1")
+        )
         asked = await routes.answer(self.desk, mention)
         assert isinstance(asked, Ask)
-        assert asked.instead is not None
-        seen = [(button, "offer in a thread") for button in asked.instead.buttons]
-        held = Interview("", ACME, "1", CUSTOMER, asked.form, None, NOON)
+        assert asked.fallback is not None
+        seen = [(button, "offer in a thread") for button in asked.fallback.buttons]
+        held = ConversationalForm("", ACME, "1", CUSTOMER, asked.form, None, NOON)
         for each in asked.form.fields:
             if isinstance(each, ChoiceField) and each.many:
-                held = held.given(each.id, (each.options[0].id,))
+                held = held.with_answer(each.id, (each.options[0].id,))
         for at in (*(each.id for each in asked.form.fields), None):
-            seen += [(button, "question") for button in replace(held, at=at).draw().buttons]
+            seen += [(button, "question") for button in replace(held, at=at).render().buttons]
         for button, where in seen:
             if not button.value.startswith(f"{PICK}|"):
                 known = (button.action, button.label)
@@ -201,11 +203,11 @@ async def found() -> list[Action]:
     for vendor in vendors():
         async with connect("sqlite://") as store:
             await _samples(vendor, store, actions).look()
-    order = list(routes.PRESSES)
+    order = list(routes.BUTTONS)
     return sorted(actions.values(), key=lambda action: order.index(action.name))
 
 
-def _samples(vendor: str, store: Records, actions: dict[tuple[str, str], Action]) -> Samples:
+def _samples(vendor: str, store: DeskStore, actions: dict[tuple[str, str], Action]) -> Samples:
     plan = next(plan.id for plan in load(vendor)[-1].plans.values() if plan.chat)
     with TemporaryDirectory(prefix="frontline-") as folder:
         file = Path(folder) / "frontline.toml"
@@ -296,7 +298,7 @@ def document(actions: list[Action]) -> str:
 
 
 def _button_row(action: Action) -> tuple[str, ...]:
-    who, places = WHO[routes.PRESSES[action.name].who], ", ".join(action.places)
+    who, places = WHO[routes.BUTTONS[action.name].who], ", ".join(action.places)
     shown = (on_slack(action), on_teams(action), on_terminal(action))
     return f"`{action.button.label}`", places, who, *shown, f"`{action.name}`"
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from adapters.slack.modals import modal
-from adapters.slack.text import Pen
+from adapters.slack.text import MrkdwnRenderer
 from adapters.teams.dialogs import dialog
 from bot.forms import ChoiceField, Form
 from sla_core.triage import Option
@@ -22,14 +22,14 @@ _FORM = Form(
         ChoiceField("second", "One that depends on it", _YES_NO, when={"first": frozenset({"yes"})}),
     ),
     reacts=True,
-    outlook=(_OUTLOOK,),
+    preview=(_OUTLOOK,),
     takes_files=True,
 )
 
 
 def filling() -> Iterator[tuple[str, ...]]:
     """What the form can do, on each platform."""
-    view = modal(_FORM, Pen())
+    view = modal(_FORM, MrkdwnRenderer())
     slack, teams = json.dumps(view["blocks"]), json.dumps(dialog(_FORM).serialize())
     told = '"dispatch_action": true' in slack
     asks_all = '"second"' in teams

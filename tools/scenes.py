@@ -12,7 +12,7 @@ from bot.forms import Form
 from bot.views import Audience, View
 from sla_core.catalog.load import load
 from tests.desk_file import account, desk_file
-from tests.harness import ACME, ALICE, BOB, DANA, HOLDING, DeskInMemory, form_of, open_desk
+from tests.harness import ACME, ALICE, BOB, DANA, ORDER_FORM_WITH_HOLD, DeskInMemory, form_of, open_desk
 
 FRIDAY = "2026-03-20T16:30:00+01:00"
 SUMMARY = "Bill generation is slow since this morning"
@@ -55,7 +55,7 @@ async def play(folder: Path) -> dict[str, Scene]:
 
 
 async def _m3ter(folder: Path) -> dict[str, Scene]:
-    desk = await open_desk(folder, FRIDAY, written("m3ter", "gold", HOLDING.replace("2h", "4h")))
+    desk = await open_desk(folder, FRIDAY, written("m3ter", "gold", ORDER_FORM_WITH_HOLD.replace("2h", "4h")))
     policy = desk.desk.directory.policy_on(desk.clock.now().date())
     found = {"get-help": _scene(desk, ACCOUNT, get_help(policy))}
     form = await desk.asks_for_help(ALICE)
@@ -65,30 +65,30 @@ async def _m3ter(folder: Path) -> dict[str, Scene]:
     found["form-errors"] = _scene(desk, "", refused.form)
     answers = {"request": "incident", "production": "reduced", "privacy": "no"}
     key = await desk.submits(ALICE, SUMMARY, answers, details="Since 8:00 each run takes an hour.")
-    found["card-open"] = _scene(desk, ACCOUNT, desk.face(key))
-    found["agents-card"] = _scene(desk, TRIAGE, desk.face(key, Audience.AGENTS))
+    found["card-open"] = _scene(desk, ACCOUNT, desk.card_view(key))
+    found["agents-card"] = _scene(desk, TRIAGE, desk.card_view(key, Audience.AGENTS))
     found["reply-form"] = _scene(desk, "", form_of(await desk.presses(BOB, "Reply", key)))
     why = await desk.presses(ALICE, "Why?", key)
     assert isinstance(why, Show)
     found["receipt"] = _scene(desk, ACCOUNT, why.view)
-    await desk.does(BOB, "Hold", key, text="We wait for your log of last night.")
-    found["card-on-hold"] = _scene(desk, ACCOUNT, desk.face(key))
+    await desk.submits_form(BOB, "Hold", key, text="We wait for your log of last night.")
+    found["card-on-hold"] = _scene(desk, ACCOUNT, desk.card_view(key))
     await desk.writes(ALICE, "Here is the log.", key)
     await desk.fast_forward(hours=3, minutes=15)
-    found["card-warning"] = _scene(desk, ACCOUNT, desk.face(key))
+    found["card-warning"] = _scene(desk, ACCOUNT, desk.card_view(key))
     found["board"] = await _board(desk)
     await desk.fast_forward(hours=1)
-    found["card-breached"] = _scene(desk, ACCOUNT, desk.face(key))
+    found["card-breached"] = _scene(desk, ACCOUNT, desk.card_view(key))
     root = desk.card(key).ref
-    told = [said.view for said in desk.said if said.thread == root]
+    told = [said.view for said in desk.posted if said.thread == root]
     found["breach"] = _scene(desk, ACCOUNT, *told[-1:], thread=True)
     found["tam"] = _scene(desk, "Dana", *(said.view for said in desk.direct(DANA)))
-    await desk.does(
+    await desk.submits_form(
         BOB, "Reply", key, text="Sorry for the wait: the bill queue was stuck, we restart it now."
     )
-    await desk.does(BOB, "Resolve", key, text="The queue runs again and every bill of today is out.")
-    found["card-resolved"] = _scene(desk, ACCOUNT, desk.face(key))
-    told = [said.view for said in desk.said if said.thread == root]
+    await desk.submits_form(BOB, "Resolve", key, text="The queue runs again and every bill of today is out.")
+    found["card-resolved"] = _scene(desk, ACCOUNT, desk.card_view(key))
+    told = [said.view for said in desk.posted if said.thread == root]
     found["thread-resolved"] = _scene(desk, ACCOUNT, *told[-2:], thread=True)
     return found
 
@@ -98,8 +98,8 @@ async def _emergency(folder: Path, vendor: str, plan: str, severity: str, summar
     example = load(vendor)[-1].triage.example(severity) or {}
     key = await desk.submits(ALICE, summary, {name: given[0] for name, given in example.items() if given})
     return {
-        f"{vendor}-customer": _scene(desk, ACCOUNT, desk.face(key)),
-        f"{vendor}-agents": _scene(desk, TRIAGE, desk.face(key, Audience.AGENTS)),
+        f"{vendor}-customer": _scene(desk, ACCOUNT, desk.card_view(key)),
+        f"{vendor}-agents": _scene(desk, TRIAGE, desk.card_view(key, Audience.AGENTS)),
     }
 
 

@@ -18,10 +18,10 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from adapters.slack.blocks import page as message
-from adapters.slack.home import home
+from adapters.slack.blocks import render_message as message
+from adapters.slack.home import home_view
 from adapters.slack.modals import modal
-from adapters.slack.text import Pen
+from adapters.slack.text import MrkdwnRenderer
 from bot.address import Place
 from bot.forms import Form
 from tools import chromium
@@ -81,17 +81,19 @@ table { border-collapse: collapse; width: 100% } td { border: 1px solid var(--li
 
 def html(scene: Scene) -> str:
     """A page of its own."""
-    reader, pen = Reader(BERLIN, scene.at, NAMES), Pen()
+    reader, renderer = Reader(BERLIN, scene.at, NAMES), MrkdwnRenderer()
     if isinstance(scene.shown, Form):
-        body = _dialog(scene.shown, reader, pen)
+        body = _dialog(scene.shown, reader, renderer)
     elif scene.board:
-        blocks = home(scene.shown[0], pen, Place("slack", "D0BOB"))["blocks"]
+        blocks = home_view(scene.shown[0], renderer, Place("slack", "D0BOB"))["blocks"]
         body = f'<div class="bar">{escape(scene.where)}</div><div class="message"><div class="body">'
         body += f"{reader.blocks(blocks)}</div></div>"
     else:
         where = f"Thread  {scene.where}" if scene.thread else scene.where
         body = f'<div class="bar">{escape(where)}</div>'
-        body += "".join(_message(reader.blocks(message(view, pen).blocks), reader) for view in scene.shown)
+        body += "".join(
+            _message(reader.blocks(message(view, renderer).blocks), reader) for view in scene.shown
+        )
     return f"<!doctype html><meta charset=utf-8><style>{STYLE}</style><body>{body}"
 
 
@@ -101,8 +103,8 @@ def _message(inside: str, reader: Reader) -> str:
     return f'<div class="message"><div class="face">F</div><div class="body">{who}{inside}</div></div>'
 
 
-def _dialog(form: Form, reader: Reader, pen: Pen) -> str:
-    view = modal(form, pen)
+def _dialog(form: Form, reader: Reader, renderer: MrkdwnRenderer) -> str:
+    view = modal(form, renderer)
     ends = (
         f"<button>{escape(view['close']['text'])}</button>"
         f'<button class="primary">{escape(view["submit"]["text"])}</button>'

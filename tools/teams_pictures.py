@@ -19,7 +19,7 @@ import structlog
 
 from adapters.teams.cards import view_card
 from adapters.teams.dialogs import dialog
-from adapters.teams.text import Pen
+from adapters.teams.text import CardTextRenderer
 from bot.forms import Form
 from tools import chromium
 from tools.looks import keep, looks_of, show
@@ -144,9 +144,9 @@ DRAW = """([content, host, title]) => {
 def contents(scene: Scene) -> list[tuple[Any, str]]:
     """Each card of the scene, and the title of its window."""
     if isinstance(scene.shown, Form):
-        value = dialog(scene.shown, Pen()).serialize()["value"]
+        value = dialog(scene.shown, CardTextRenderer()).serialize()["value"]
         return [(value["card"]["content"], value["title"])]
-    return [(view_card(view, Pen()).content, "") for view in scene.shown]
+    return [(view_card(view, CardTextRenderer()).content, "") for view in scene.shown]
 
 
 async def pictures(program: str, scripts: list[str], out: Path) -> int:

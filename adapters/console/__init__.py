@@ -1,9 +1,9 @@
 """The same desk in a terminal."""
 
-from adapters.console.cast import Cast
+from adapters.console.cast import Personas
 from adapters.console.connect import Console
-from adapters.console.keyboard import typed
-from adapters.console.repl import delivered, run
+from adapters.console.keyboard import read_lines
+from adapters.console.repl import run, until_delivered
 from adapters.console.screen import Screen
 
-__all__ = ["Cast", "Console", "Screen", "delivered", "run", "typed"]
+__all__ = ["Console", "Personas", "Screen", "read_lines", "run", "until_delivered"]

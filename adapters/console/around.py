@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.console.paper import buttons_of
-from adapters.console.screen import Hand, Screen
+from adapters.console.screen import Screen, ShownButtons
 from adapters.console.text import literal, one_line
 from bot.views import Button
 
@@ -27,94 +27,94 @@ HELP = (
     ("wait 2h", "let time pass: 45m, 2h, 1h 30m, 1d"),
     ("help, quit", "this list, the end"),
 )
-_AMOUNT = re.compile(r"(\d{1,5})\s*(d|days?|h|hours?|m|min|minutes?|s|seconds?)\b\s*", re.IGNORECASE)
+_LENGTH = re.compile(r"(\d{1,5})\s*(d|days?|h|hours?|m|min|minutes?|s|seconds?)\b\s*", re.IGNORECASE)
 _RUN = re.compile(r"(?<=[dhms])(?=\d)", re.IGNORECASE)
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _LONGEST_WAIT = timedelta(days=400)
 
 
-def become(screen: Screen, name: str) -> None:
+def switch_persona(screen: Screen, name: str) -> None:
     """Look through somebody's eyes, where they are at home."""
-    someone = screen.cast.find(name)
-    if someone is None:
+    persona = screen.personas.find(name)
+    if persona is None:
         screen.warn(f"Nobody here is called “{name}”; there are {_people(screen)}.")
     else:
-        screen.look(someone, someone.home)
+        screen.switch_to(persona, persona.home)
 
 
-def go(screen: Screen, label: str) -> None:
+def switch_place(screen: Screen, label: str) -> None:
     """Go to a place that this person reads."""
-    who = screen.who
+    persona = screen.persona
     if label.casefold() in ("dm", "#dm"):
-        place = who.direct(screen.place.platform) or who.direct(next(iter(who.actors)))
+        place = persona.direct(screen.place.platform) or persona.direct(next(iter(persona.actors)))
         assert place is not None
-        screen.look(who, place)
+        screen.switch_to(persona, place)
         return
-    room = screen.cast.room(label)
-    if room is None:
+    channel = screen.personas.channel(label)
+    if channel is None:
         screen.warn(f"There is no “{label}”; there are {_places(screen)} and dm.")
-    elif not who.reads(room.place):
-        screen.warn(f"{who.name} is not in {room.label}.")
+    elif not persona.reads(channel.place):
+        screen.warn(f"{persona.name} is not in {channel.label}.")
     else:
-        screen.look(who, room.place)
+        screen.switch_to(persona, channel.place)
 
 
-def tickets(screen: Screen) -> None:
+def list_tickets(screen: Screen) -> None:
     """One line for each ticket of this place; the one that `say` and `why` mean is marked."""
     table = Table.grid(padding=(0, 2))
-    found = [card for _, card in screen.wall.cards(screen.place)]
+    found = [card for _, card in screen.log.cards(screen.place)]
     for card in found:
         mark = "›" if card.key == screen.ticket else ""
         stands = ", ".join(line.standing for line in card.promises)
         table.add_row(
             *map(literal, (mark, card.key, card.severity, card.state, stands, one_line(card.title)))
         )
-    screen.say(table if found else f"No tickets in {screen.cast.label(screen.place)}.")
+    screen.write(table if found else f"No tickets in {screen.personas.label(screen.place)}.")
 
 
-def tell_help(screen: Screen) -> None:
+def show_help(screen: Screen) -> None:
     table = Table.grid(padding=(0, 2))
     for what, does in HELP:
-        told = does.format(people=_people(screen), places=_places(screen))
-        table.add_row(Text(f"  {what}", "bold"), literal(told))
-    screen.say(table)
+        line_text = does.format(people=_people(screen), places=_places(screen))
+        table.add_row(Text(f"  {what}", "bold"), literal(line_text))
+    screen.write(table)
 
 
-def unknown(screen: Screen, line: str) -> None:
+def show_unknown(screen: Screen, line: str) -> None:
     screen.warn(f"“{line}” is nothing that can be typed here. These can:")
-    screen.say(Text(f"  {' · '.join(what for what, _ in HELP)}", "dim"))
+    screen.write(Text(f"  {' · '.join(what for what, _ in HELP)}", "dim"))
 
 
 def prompt(screen: Screen) -> str:
     """`Alice · #acme · ACME-1 › `: who acts, where, and on which ticket."""
-    place = screen.cast.label(screen.place)
-    return " · ".join(filter(None, (one_line(screen.who.name), place, screen.ticket))) + " › "
+    place = screen.personas.label(screen.place)
+    return " · ".join(filter(None, (one_line(screen.persona.name), place, screen.ticket))) + " › "
 
 
-def button(screen: Screen, label: str, key: str | None) -> tuple[Hand, Button] | None:
+def find_button(screen: Screen, label: str, key: str | None) -> tuple[ShownButtons, Button] | None:
     """The newest button of that label on this ticket, or on none: first here, then where else one reads."""
-    for hand in _hands(screen, key):
-        for found in hand.buttons:
+    for shown_buttons in _button_rows(screen, key):
+        for found in shown_buttons.buttons:
             if one_line(found.label).casefold() == label.casefold():
-                return hand, found
+                return shown_buttons, found
     return None
 
 
-def _hands(screen: Screen, key: str | None) -> Iterator[Hand]:
-    if screen.hand and key in (None, screen.hand.ticket):
-        yield screen.hand
+def _button_rows(screen: Screen, key: str | None) -> Iterator[ShownButtons]:
+    if screen.shown_buttons and key in (None, screen.shown_buttons.ticket):
+        yield screen.shown_buttons
     wanted = {key} if key else {screen.ticket, None}
-    posts = [post for post in reversed(screen.wall.posts.values()) if screen.who.reads(post.ref.place)]
+    posts = [post for post in reversed(screen.log.posts.values()) if screen.persona.reads(post.ref.place)]
     for here in (True, False):
         for post in posts:
-            if (post.ref.place == screen.place) is here and screen.wall.ticket_of(post) in wanted:
-                yield Hand(post.ref.place, post.ref, buttons_of(post.view))
+            if (post.ref.place == screen.place) is here and screen.log.ticket_of(post) in wanted:
+                yield ShownButtons(post.ref.place, post.ref, buttons_of(post.view))
 
 
-def amount(text: str) -> timedelta | None:
+def parse_length(text: str) -> timedelta | None:
     """`45m`, `2h`, `1h30m`, `2 days`; None for anything else, for nothing and for what is too long."""
     apart = _RUN.sub(" ", text.strip())
-    parts = list(_AMOUNT.finditer(apart))
+    parts = list(_LENGTH.finditer(apart))
     if "".join(part[0] for part in parts) != apart:
         return None
     found = sum((timedelta(**{_UNITS[part[2][0].lower()]: int(part[1])}) for part in parts), timedelta())
@@ -122,8 +122,8 @@ def amount(text: str) -> timedelta | None:
 
 
 def _people(screen: Screen) -> str:
-    return ", ".join(p.name for p in screen.cast.people)
+    return ", ".join(p.name for p in screen.personas.people)
 
 
 def _places(screen: Screen) -> str:
-    return ", ".join(room.label for room in screen.cast.rooms)
+    return ", ".join(channel.label for channel in screen.personas.channels)

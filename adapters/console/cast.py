@@ -15,7 +15,7 @@ _SAMPLE_AGENT = "Sam"
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class ConsoleChannel:
     """A channel: as `in` names it, and who reads it."""
 
     place: Place
@@ -24,14 +24,14 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Someone:
+class Persona:
     """A person whose eyes one may look through. `name` and `id` both call them."""
 
     id: str
     name: str
     role: str
     actors: Mapping[str, Actor]
-    rooms: frozenset[Place]
+    channels: frozenset[Place]
     home: Place
 
     def direct(self, platform: str) -> Place | None:
@@ -40,51 +40,52 @@ class Someone:
         return direct(actor.user) if actor else None
 
     def reads(self, place: Place) -> bool:
-        return place in self.rooms or any(direct(actor.user) == place for actor in self.actors.values())
+        return place in self.channels or any(direct(actor.user) == place for actor in self.actors.values())
 
 
 def direct(user: UserRef) -> Place:
     return Place(user.platform, f"D-{user.id}", True)
 
 
-class Cast:
-    """Everyone there is to play, customers first, and every room."""
+class Personas:
+    """Everyone there is to play, customers first, and every channel."""
 
     def __init__(self, settings: DeskSettings) -> None:
         self.settings = settings
         taken = {name.casefold() for p in settings.people.values() for name in (p.id, p.name)}
         names = (name for name in _CUSTOMERS if name.casefold() not in taken)
         customers = {
-            account.id: _customer(account, next(names, f"Customer-{account.id}"), settings)
+            account.id: _customer_persona(account, next(names, f"Customer-{account.id}"), settings)
             for account in settings.accounts.values()
         }
-        self.rooms = tuple(_rooms(settings, customers))
-        everywhere = frozenset(room.place for room in self.rooms)
+        self.channels = tuple(_console_channels(settings, customers))
+        everywhere = frozenset(channel.place for channel in self.channels)
         self.people = (
-            *(someone for someone in customers.values() if someone.actors),
-            *_vendors(settings, everywhere),
+            *(persona for persona in customers.values() if persona.actors),
+            *_vendor_personas(settings, everywhere),
         )
         if not self.people:
             raise ValueError("the desk's file names nobody to play; add an account or [[people]]")
 
-    def find(self, name: str) -> Someone | None:
+    def find(self, name: str) -> Persona | None:
         wanted = name.strip().casefold()
         return next((p for p in self.people if wanted in (p.id.casefold(), p.name.casefold())), None)
 
-    def room(self, label: str) -> Room | None:
+    def channel(self, label: str) -> ConsoleChannel | None:
         wanted = label.strip().lstrip("#").casefold()
-        return next((room for room in self.rooms if room.label[1:].casefold() == wanted), None)
+        return next((channel for channel in self.channels if channel.label[1:].casefold() == wanted), None)
 
     def label(self, place: Place) -> str:
         return next(
-            (room.label for room in self.rooms if room.place == place), "dm" if place.direct else "#?"
+            (channel.label for channel in self.channels if channel.place == place),
+            "dm" if place.direct else "#?",
         )
 
     def heading(self, place: Place) -> str:
         """Whose eyes see what is said there."""
-        for room in self.rooms:
-            if room.place == place:
-                return f"{room.label} · {room.readers}"
+        for channel in self.channels:
+            if channel.place == place:
+                return f"{channel.label} · {channel.readers}"
         if not place.direct:
             return f"channel {place.id}"
         owner = next((p for p in self.people if p.direct(place.platform) == place), None)
@@ -94,8 +95,8 @@ class Cast:
         """A user group has the sample agent in it, where the file names no other."""
         return frozenset(
             actor.user
-            for someone in self.people
-            if someone.id == _SAMPLE_AGENT.casefold() and (actor := someone.actors.get(platform))
+            for persona in self.people
+            if persona.id == _SAMPLE_AGENT.casefold() and (actor := persona.actors.get(platform))
             if is_group(platform, group)
         )
 
@@ -104,19 +105,19 @@ def is_group(platform: str, id: str) -> bool:
     return platform == "slack" and id.startswith("S")
 
 
-def _customer(account: Account, name: str, settings: DeskSettings) -> Someone:
-    rooms = [place for place in account.channels if place.platform in settings.chats]
+def _customer_persona(account: Account, name: str, settings: DeskSettings) -> Persona:
+    channels = [place for place in account.channels if place.platform in settings.chats]
     actors = {
         place.platform: Actor(
             UserRef(place.platform, f"of-{account.id}", f"customer-{account.id}"), TEAM, name
         )
-        for place in rooms
+        for place in channels
     }
-    home = next(iter(rooms), account.channels[0])
-    return Someone(name.casefold(), name, f"customer of {account.name}", actors, frozenset(rooms), home)
+    home = next(iter(channels), account.channels[0])
+    return Persona(name.casefold(), name, f"customer of {account.name}", actors, frozenset(channels), home)
 
 
-def _rooms(settings: DeskSettings, customers: Mapping[str, Someone]) -> Iterator[Room]:
+def _console_channels(settings: DeskSettings, customers: Mapping[str, Persona]) -> Iterator[ConsoleChannel]:
     labels: set[str] = set()
 
     def label(name: str, platform: str) -> str:
@@ -127,15 +128,15 @@ def _rooms(settings: DeskSettings, customers: Mapping[str, Someone]) -> Iterator
 
     for chat in settings.chats.values():
         if chat.triage is not None:
-            yield Room(chat.triage, label("triage", chat.platform), "agents see")
+            yield ConsoleChannel(chat.triage, label("triage", chat.platform), "agents see")
     for account in settings.accounts.values():
         for place in account.channels:
             if place.platform in settings.chats:
                 sees = f"{customers[account.id].name} sees"
-                yield Room(place, label(account.id, place.platform), sees)
+                yield ConsoleChannel(place, label(account.id, place.platform), sees)
 
 
-def _vendors(settings: DeskSettings, rooms: frozenset[Place]) -> Iterator[Someone]:
+def _vendor_personas(settings: DeskSettings, channels: frozenset[Place]) -> Iterator[Persona]:
     """The vendor's people; then agents that the file names by a bare id; at least one agent if it can be."""
     chats = settings.chats
     seen: set[str] = set()
@@ -147,26 +148,28 @@ def _vendors(settings: DeskSettings, rooms: frozenset[Place]) -> Iterator[Someon
             continue
         is_agent = _is_agent(settings, person)
         agents += is_agent
-        yield _colleague(settings, person.id, person.name, _role(settings, person, is_agent), ids, rooms)
+        yield _vendor_persona(
+            settings, person.id, person.name, _role(settings, person, is_agent), ids, channels
+        )
     for chat in chats.values():
         for id_ in chat.agents:
             if id_ not in seen and not is_group(chat.platform, id_):
                 agents += 1
-                yield _colleague(settings, id_, id_, "agent", {chat.platform: id_}, rooms)
+                yield _vendor_persona(settings, id_, id_, "agent", {chat.platform: id_}, channels)
     groups = {c.platform: g for c in chats.values() for g in c.agents if is_group(c.platform, g)}
     if groups and not agents:
         ids = {platform: f"sample-{_SAMPLE_AGENT.casefold()}" for platform in groups}
-        yield _colleague(settings, _SAMPLE_AGENT.casefold(), _SAMPLE_AGENT, "agent", ids, rooms)
+        yield _vendor_persona(settings, _SAMPLE_AGENT.casefold(), _SAMPLE_AGENT, "agent", ids, channels)
 
 
-def _colleague(
-    settings: DeskSettings, id: str, name: str, role: str, ids: Mapping[str, str], rooms: frozenset[Place]
-) -> Someone:
+def _vendor_persona(
+    settings: DeskSettings, id: str, name: str, role: str, ids: Mapping[str, str], channels: frozenset[Place]
+) -> Persona:
     actors = {platform: Actor(UserRef(platform, TEAM, id_), TEAM, name) for platform, id_ in ids.items()}
     first, actor = next(iter(actors.items()))
     triage = settings.chats[first].triage if role == "agent" else None
     home = triage or direct(actor.user)
-    return Someone(id, name, role, actors, frozenset(r for r in rooms if r.platform in actors), home)
+    return Persona(id, name, role, actors, frozenset(r for r in channels if r.platform in actors), home)
 
 
 def _is_agent(settings: DeskSettings, person: Person) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 from adapters.console.cast import direct, is_group
 from adapters.console.screen import Screen
 from bot.address import MessageRef, Place, UserRef
-from bot.ports import Cost, Priority
+from bot.ports import Charge, Priority
 from bot.views import View
 
 
@@ -22,20 +22,20 @@ class Console:
     async def post(
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
     ) -> MessageRef:
-        wall = self.screen.wall
-        ref = wall.ref(to if isinstance(to, Place) else direct(to))
-        self.screen.arrived(wall.pin(ref, view, thread))
+        log = self.screen.log
+        ref = log.ref(to if isinstance(to, Place) else direct(to))
+        self.screen.show_posted(log.add(ref, view, thread))
         return ref
 
     async def update(self, message: MessageRef, view: View) -> None:
         """Something said in an earlier run, by another terminal, is said again."""
-        wall = self.screen.wall
-        post = wall.find(message)
+        log = self.screen.log
+        post = log.find(message)
         if post is None:
-            self.screen.arrived(wall.pin(message, view))
+            self.screen.show_posted(log.add(message, view))
             return
         before, post.view = post.view, view
-        self.screen.edited(post, before)
+        self.screen.show_edited(post, before)
 
     async def find(
         self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
@@ -43,7 +43,7 @@ class Console:
         """A terminal loses no answer."""
         return None
 
-    def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
+    def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
         """A terminal lets everything through."""
         return ()
 
@@ -51,11 +51,11 @@ class Console:
         return is_group(self.name, id)
 
     async def members(self, group: str) -> frozenset[UserRef]:
-        return self.screen.cast.members(self.name, group)
+        return self.screen.personas.members(self.name, group)
 
     async def places_of(self, user: UserRef) -> frozenset[Place]:
-        for someone in self.screen.cast.people:
-            actor = someone.actors.get(user.platform)
+        for persona in self.screen.personas.people:
+            actor = persona.actors.get(user.platform)
             if actor and actor.user.id == user.id:
-                return frozenset(place for place in someone.rooms if place.platform == self.name)
+                return frozenset(place for place in persona.channels if place.platform == self.name)
         return frozenset()

@@ -11,43 +11,43 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from adapters.console.text import Quoted, clean, cut, literal, one_line, written
+from adapters.console.text import Quoted, clean, cut, literal, one_line, render_rich
 from bot.forms import ChoiceField, Field, Form, TextField
 from sla_core.triage import Answers, Option
 
 Read = Callable[[str], Awaitable[str]]
 """Shows a prompt and gives the line that was typed. Raises EOFError."""
-WORDS = ("back", "clear", "cancel")
-_GO_ON = "\\"
+RESERVED_WORDS = ("back", "clear", "cancel")
+_CONTINUATION = "\\"
 
 
-class Sheet(Protocol):
+class FormOutput(Protocol):
     """What questions are written on; `zone` is the reader's."""
 
     @property
     def zone(self) -> tzinfo | None: ...
 
-    def say(self, what: RenderableType) -> None: ...
+    def write(self, what: RenderableType) -> None: ...
 
 
-class Wrong(Exception):
+class InvalidAnswer(Exception):
     """An answer that the field cannot hold; says what it can."""
 
 
-async def fill(form: Form, read: Read, sheet: Sheet, again: bool = False) -> Answers | None:
+async def ask_form(form: Form, read: Read, output: FormOutput, again: bool = False) -> Answers | None:
     """What was answered, or None when it was given up. Of a form that came back, only its faults are asked.
 
     `again`: nothing is wrong with it, it only has to be sent once more.
     """
-    values = {field.id: _kept(field) for field in form.fields}
-    todo = _todo(form, again)
-    _head(form, sheet, todo)
+    values = {field.id: _initial_value(field) for field in form.fields}
+    todo = _fields_to_ask(form, again)
+    _write_heading(form, output, todo)
     at, backward, asked = 0, False, False
     while True:
         if at == len(form.fields):
             if len(form.fields) == 1 and asked:
                 return values
-            word = await _confirm(form, values, read, sheet)
+            word = await _confirm(form, values, read, output)
             if word == "send":
                 return values
             if word == "cancel":
@@ -55,7 +55,7 @@ async def fill(form: Form, read: Read, sheet: Sheet, again: bool = False) -> Ans
             at, backward = max(at - 1, 0), True
             continue
         field = form.fields[at]
-        if not _matters(form, field, values):
+        if not _applies(form, field, values):
             values[field.id] = ()
             at += -1 if backward else 1
             continue
@@ -64,7 +64,7 @@ async def fill(form: Form, read: Read, sheet: Sheet, again: bool = False) -> Ans
             continue
         backward, asked = False, True
         word, values[field.id] = await _answer(
-            field, values[field.id], form.errors.get(field.id), read, sheet
+            field, values[field.id], form.errors.get(field.id), read, output
         )
         if word == "cancel":
             return None
@@ -74,39 +74,39 @@ async def fill(form: Form, read: Read, sheet: Sheet, again: bool = False) -> Ans
             at += 1
 
 
-def _matters(form: Form, field: Field, values: Answers) -> bool:
+def _applies(form: Form, field: Field, values: Answers) -> bool:
     """Whether a question is asked, by what was answered before it."""
-    return any(each.id == field.id for each in form.filled(values).asked())
+    return any(each.id == field.id for each in form.filled(values).visible_fields())
 
 
-def _todo(form: Form, again: bool) -> Collection[str]:
+def _fields_to_ask(form: Form, again: bool) -> Collection[str]:
     if again:
         return ()
     return {field.id for field in form.fields if field.id in form.errors} or {f.id for f in form.fields}
 
 
-def _head(form: Form, sheet: Sheet, todo: Collection[str]) -> None:
-    sheet.say(Text())
-    sheet.say(literal(one_line(form.title), "bold"))
+def _write_heading(form: Form, output: FormOutput, todo: Collection[str]) -> None:
+    output.write(Text())
+    output.write(literal(one_line(form.title), "bold"))
     if form.intro:
-        sheet.say(written(form.intro, sheet.zone))
+        output.write(render_rich(form.intro, output.zone))
     if form.errors:
-        sheet.say(Text("It was not taken yet. What you typed is kept; these need another look:", "yellow"))
+        output.write(Text("It was not taken yet. What you typed is kept; these need another look:", "yellow"))
     fields = {field.id for field in form.fields}
     for name, fault in form.errors.items():
         if name not in fields:
-            sheet.say(_fault(fault))
+            output.write(_fault(fault))
     if todo:
-        sheet.say(Text("Enter keeps what is shown. back, clear and cancel do what they say.", "dim"))
+        output.write(Text("Enter keeps what is shown. back, clear and cancel do what they say.", "dim"))
 
 
-async def _confirm(form: Form, values: Answers, read: Read, sheet: Sheet) -> str:
-    sheet.say(Text())
+async def _confirm(form: Form, values: Answers, read: Read, output: FormOutput) -> str:
+    output.write(Text())
     review = Table.grid(padding=(0, 2))
     review.add_column(style="dim", max_width=40)
-    for field in form.filled(values).asked():
-        review.add_row(literal(one_line(field.label)), literal(_shown(field, values[field.id]) or "–"))
-    sheet.say(Padding(review, (0, 0, 0, 2)))
+    for field in form.filled(values).visible_fields():
+        review.add_row(literal(one_line(field.label)), literal(_answer_text(field, values[field.id]) or "–"))
+    output.write(Padding(review, (0, 0, 0, 2)))
     submit = one_line(form.submit)
     while True:
         word = (await read(f"{submit}? Enter sends · back · cancel › ")).strip().casefold()
@@ -114,19 +114,19 @@ async def _confirm(form: Form, values: Answers, read: Read, sheet: Sheet) -> str
             return "send"
         if word in ("back", "cancel"):
             return word
-        sheet.say(Text("  Press Enter to send it, or type back or cancel.", "yellow"))
+        output.write(Text("  Press Enter to send it, or type back or cancel.", "yellow"))
 
 
 async def _answer(
-    field: Field, kept: tuple[str, ...], fault: str | None, read: Read, sheet: Sheet
+    field: Field, kept: tuple[str, ...], fault: str | None, read: Read, output: FormOutput
 ) -> tuple[str, tuple[str, ...]]:
     """What to do next (`back`, `cancel` or nothing), and the answer."""
     for line in _question(field, kept):
-        sheet.say(line)
+        output.write(line)
     if fault:
-        sheet.say(_fault(fault))
+        output.write(_fault(fault))
     while True:
-        typed = await _typed(field, read)
+        typed = await _read_answer(field, read)
         word = typed.strip().casefold()
         if word in ("back", "cancel"):
             return word, kept
@@ -136,8 +136,8 @@ async def _answer(
             return "", kept
         try:
             return "", _parsed(field, typed.strip())
-        except Wrong as wrong:
-            sheet.say(_fault(str(wrong)))
+        except InvalidAnswer as wrong:
+            output.write(_fault(str(wrong)))
 
 
 def _question(field: Field, kept: tuple[str, ...]) -> Iterator[RenderableType]:
@@ -149,7 +149,7 @@ def _question(field: Field, kept: tuple[str, ...]) -> Iterator[RenderableType]:
     match field:
         case TextField():
             if field.long:
-                yield Text(f"  A line that ends in {_GO_ON} goes on in the next one.", "dim")
+                yield Text(f"  A line that ends in {_CONTINUATION} goes on in the next one.", "dim")
             if kept:
                 yield Text("  Kept:", "dim")
                 yield Quoted(kept[0])
@@ -161,11 +161,11 @@ def _question(field: Field, kept: tuple[str, ...]) -> Iterator[RenderableType]:
                 yield Text("  Several may be true: 1, 3", "dim")
 
 
-async def _typed(field: Field, read: Read) -> str:
+async def _read_answer(field: Field, read: Read) -> str:
     typed = clean(await read("› "))
     if isinstance(field, TextField) and field.long:
-        while typed.endswith(_GO_ON):
-            typed = f"{typed[: -len(_GO_ON)]}\n{clean(await read('… '))}"
+        while typed.endswith(_CONTINUATION):
+            typed = f"{typed[: -len(_CONTINUATION)]}\n{clean(await read('… '))}"
     return typed
 
 
@@ -173,9 +173,13 @@ def _parsed(field: Field, typed: str) -> tuple[str, ...]:
     match field:
         case TextField():
             # A text that is only one of our own words is written with a backslash before it.
-            text = typed[1:] if typed[:1] == _GO_ON and typed[1:].casefold() in WORDS else typed
+            text = (
+                typed[1:] if typed[:1] == _CONTINUATION and typed[1:].casefold() in RESERVED_WORDS else typed
+            )
             if len(text) > field.limit:
-                raise Wrong(f"That has {len(text)} characters, and {field.limit} fit. Please shorten it.")
+                raise InvalidAnswer(
+                    f"That has {len(text)} characters, and {field.limit} fit. Please shorten it."
+                )
             return (text,)
         case ChoiceField(many=False):
             return (_option(field, typed),)
@@ -191,10 +195,10 @@ def _option(field: ChoiceField, typed: str) -> str:
     for option in field.options:
         if wanted in (option.id.casefold(), one_line(option.label).casefold()):
             return option.id
-    raise Wrong(f"“{cut(typed, 40)}” is none of them; type a number from 1 to {len(field.options)}.")
+    raise InvalidAnswer(f"“{cut(typed, 40)}” is none of them; type a number from 1 to {len(field.options)}.")
 
 
-def _kept(field: Field) -> tuple[str, ...]:
+def _initial_value(field: Field) -> tuple[str, ...]:
     match field:
         case TextField():
             return (field.value,) if field.value else ()
@@ -202,7 +206,7 @@ def _kept(field: Field) -> tuple[str, ...]:
             return field.value
 
 
-def _shown(field: Field, value: tuple[str, ...]) -> str:
+def _answer_text(field: Field, value: tuple[str, ...]) -> str:
     options: tuple[Option, ...] = field.options if isinstance(field, ChoiceField) else ()
     labels = {option.id: option.label for option in options}
     return cut(", ".join(labels.get(part, part) for part in value), 200)

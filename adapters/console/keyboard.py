@@ -8,10 +8,10 @@ import os
 import threading
 from collections.abc import AsyncIterator
 
-_AT_ONCE = 65536
+_CHUNK = 65536
 
 
-async def typed(stream: int) -> AsyncIterator[str]:
+async def read_lines(stream: int) -> AsyncIterator[str]:
     """Lines of a file descriptor until its end.
 
     A thread reads the descriptor itself: files, pipes and terminals alike, and no lock is held at exit.
@@ -27,7 +27,7 @@ async def typed(stream: int) -> AsyncIterator[str]:
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         rest = ""
         try:
-            while chunk := os.read(stream, _AT_ONCE):
+            while chunk := os.read(stream, _CHUNK):
                 *whole, rest = (rest + decoder.decode(chunk)).split("\n")
                 for line in whole:
                     give(line.removesuffix("\r"))

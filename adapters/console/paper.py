@@ -15,8 +15,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from adapters.console.text import Quoted, day, literal, named_time, one_line, written
-from adapters.console.text import in_short as rich_in_short
+from adapters.console.text import Quoted, day, literal, named_time, one_line, render_rich
+from adapters.console.text import on_one_line as rich_on_one_line
 from bot.views import (
     Button,
     GetHelp,
@@ -37,21 +37,21 @@ from sla_core.countdown import Phase, Tone
 STYLES = {Tone.CALM: "", Tone.WARN: "yellow", Tone.ALARM: "bold red", Tone.DONE: "green"}
 _BORDERS = {Tone.CALM: "cyan", Tone.WARN: "yellow", Tone.ALARM: "red", Tone.DONE: "green"}
 _MARKS = {Tone.CALM: "", Tone.WARN: "! ", Tone.ALARM: "‼ ", Tone.DONE: "✓ "}
-_LOOKS = {Style.PLAIN: "", Style.PRIMARY: "bold", Style.DANGER: "red"}
-_STEPS = 10
-_SPAN = 24
+_BUTTON_STYLES = {Style.PLAIN: "", Style.PRIMARY: "bold", Style.DANGER: "red"}
+_BAR_WIDTH = 10
+_STRETCH_WIDTH = 24
 
 
-def drawn(view: View, zone: tzinfo | None, numbered: bool = True) -> RenderableType:
+def render(view: View, zone: tzinfo | None, numbered: bool = True) -> RenderableType:
     """Any view. Its buttons have numbers where a number presses them."""
     match view:
         case TicketCard():
             return _card(view, zone, numbered)
         case Notice():
             mark = Text(overflow="fold").append(_MARKS[view.tone], STYLES[view.tone])
-            return indented(written(view.text, zone, mark), *_row(view.buttons, numbered))
+            return indented(render_rich(view.text, zone, mark), *_row(view.buttons, numbered))
         case Receipt():
-            return indented(written(view.intro, zone), *(_receipt(table, zone) for table in view.tables))
+            return indented(render_rich(view.intro, zone), *(_receipt(table, zone) for table in view.tables))
         case GetHelp():
             asks = literal(f"Need help from {one_line(view.vendor)}?", "bold")
             how = Text("Press the button or type /support: your ticket and its answer times appear here.")
@@ -75,20 +75,20 @@ def buttons_of(view: View) -> tuple[Button, ...]:
             assert_never(view)
 
 
-def in_short(view: View, zone: tzinfo | None) -> str:
+def on_one_line(view: View, zone: tzinfo | None) -> str:
     """A view on one line, for those who look elsewhere."""
     match view:
         case TicketCard():
             return one_line(f"{view.key} {view.title} · {view.severity} · {view.state}")
         case Notice():
-            return rich_in_short(view.text, zone)
+            return rich_on_one_line(view.text, zone)
         case Receipt():
             return one_line(f"{view.key}: how the deadlines came about")
         case GetHelp():
             return one_line(f"Need help from {view.vendor}?")
         case QueueBoard():
             keys = " ".join(row.key for section in view.sections for row in section.rows)
-            return one_line(f"{view.title}: {rich_in_short(view.intro, zone)} {keys}")
+            return one_line(f"{view.title}: {rich_on_one_line(view.intro, zone)} {keys}")
         case _:
             assert_never(view)
 
@@ -103,7 +103,9 @@ class Buttons:
         line = Text(overflow="fold")
         for number, button in enumerate(self.row, start=self.first):
             label = one_line(button.label)
-            name = Text(f"[{number}] {label}" if self.numbered else f"[{label}]", _LOOKS[button.style])
+            name = Text(
+                f"[{number}] {label}" if self.numbered else f"[{label}]", _BUTTON_STYLES[button.style]
+            )
             if line and line.cell_len + 2 + name.cell_len > options.max_width:
                 yield line
                 line = Text(overflow="fold")
@@ -111,39 +113,41 @@ class Buttons:
         yield line
 
 
-def changes(before: TicketCard, after: TicketCard, zone: tzinfo | None) -> list[Text]:
+def card_changes(before: TicketCard, after: TicketCard, zone: tzinfo | None) -> list[Text]:
     """What reads differently on a card, in few words."""
     found = [
-        _became(label, old, new)
+        _change_line(label, old, new)
         for label, old, new in (
             ("severity", before.severity, after.severity),
             ("state", before.state, after.state),
             ("whose turn", before.turn, after.turn),
-            ("works on it", before.worker, after.worker),
+            ("works on it", before.owner, after.owner),
         )
         if old != new
     ]
-    stood = {line.label: line for line in before.promises}
+    old_lines = {line.label: line for line in before.promises}
     for line in after.promises:
-        old_line = stood.pop(line.label, None)
-        if old_line is None or _words(old_line) != _words(line):
+        old_line = old_lines.pop(line.label, None)
+        if old_line is None or _visible_state(old_line) != _visible_state(line):
             old_standing = old_line.standing if old_line else "not promised"
-            became = _became(line.label, old_standing, line.standing, STYLES[line.tone])
+            became = _change_line(line.label, old_standing, line.standing, STYLES[line.tone])
             if line.due_at and (old_line is None or old_line.due_at != line.due_at):
                 became.append(f", due {named_time(line.due_at, zone)}")
             found.append(became)
-    found += [_became(gone, line.standing, "no longer promised") for gone, line in stood.items()]
-    told = set(before.facts)
-    found += [_became(label, "", text) for label, text in after.facts if (label, text) not in told]
+    found += [_change_line(gone, line.standing, "no longer promised") for gone, line in old_lines.items()]
+    known_facts = set(before.facts)
+    found += [
+        _change_line(label, "", text) for label, text in after.facts if (label, text) not in known_facts
+    ]
     return found
 
 
-def _words(line: PromiseLine) -> tuple[object, ...]:
+def _visible_state(line: PromiseLine) -> tuple[object, ...]:
     """All but the bar, which moves without a word."""
     return line.standing, line.tone, line.due_at, line.goal_at, line.note
 
 
-def _became(label: str, old: str, new: str, style: str = "") -> Text:
+def _change_line(label: str, old: str, new: str, style: str = "") -> Text:
     text = literal(f"{one_line(label)}: ")
     if old and old != new:
         text.append(f"{one_line(old)} → ", "dim")
@@ -159,7 +163,7 @@ def _card(card: TicketCard, zone: tzinfo | None, numbered: bool) -> Panel:
         ("Severity", severity),
         ("State", card.state),
         ("Whose turn", card.turn),
-        ("Works on it", card.worker),
+        ("Works on it", card.owner),
     ):
         grid.add_row(literal(label), literal(text))
     for line in card.promises:
@@ -170,7 +174,7 @@ def _card(card: TicketCard, zone: tzinfo | None, numbered: bool) -> Panel:
     if card.details.strip():
         parts += [Text(), Quoted(card.details)]
     if card.note:
-        parts += [Text(), written(card.note, zone)]
+        parts += [Text(), render_rich(card.note, zone)]
     parts += _history(card, zone)
     if card.buttons:
         parts += [Text(), Buttons(card.buttons, numbered)]
@@ -193,14 +197,14 @@ def _history(card: TicketCard, zone: tzinfo | None) -> Iterator[Text]:
 
 
 def _board(board: QueueBoard, zone: tzinfo | None, numbered: bool) -> Padding:
-    parts: list[RenderableType] = [literal(one_line(board.title), "bold"), written(board.intro, zone)]
+    parts: list[RenderableType] = [literal(one_line(board.title), "bold"), render_rich(board.intro, zone)]
     number = 1
     for section in board.sections:
         parts.append(Text())
         if section.title.strip():
             parts.append(literal(one_line(section.title), "bold"))
         if section.lead:
-            parts.append(written(section.lead, zone))
+            parts.append(render_rich(section.lead, zone))
         if section.rows:
             parts.append(_rows(section, zone, number if numbered else None))
         number += sum(row.button is not None for row in section.rows)
@@ -209,7 +213,7 @@ def _board(board: QueueBoard, zone: tzinfo | None, numbered: bool) -> Padding:
     if board.buttons:
         parts += [Text(), Buttons(board.buttons, numbered, number)]
     if board.foot:
-        parts += [Text(), written(board.foot, zone)]
+        parts += [Text(), render_rich(board.foot, zone)]
     parts += [Text(), Text(f"As of {named_time(board.at, zone)}", "dim")]
     return indented(*parts)
 
@@ -220,17 +224,17 @@ def _rows(section: QueueSection, zone: tzinfo | None, number: int | None) -> Tab
     grid.add_column(max_width=34)
     grid.add_column(ratio=1, overflow="fold")
     for row in section.rows:
-        grid.add_row(literal(one_line(row.key), STYLES[row.tone] or "bold"), Group(*_told(row, zone)))
+        grid.add_row(literal(one_line(row.key), STYLES[row.tone] or "bold"), Group(*_row_lines(row, zone)))
         if row.button:
             grid.add_row(Text(), Buttons((row.button,), number is not None, number or 1))
             number = number and number + 1
     return grid
 
 
-def _told(row: QueueRow, zone: tzinfo | None) -> Iterator[Text]:
+def _row_lines(row: QueueRow, zone: tzinfo | None) -> Iterator[Text]:
     yield literal(f"{_MARKS[row.tone]}{one_line(row.title)}")
     severity = " ".join(filter(None, (row.severity, row.severity_name)))
-    about = (severity, row.state, row.turn, row.worker)
+    about = (severity, row.state, row.turn, row.owner)
     yield literal(" · ".join(one_line(text) for text in about if text.strip()), "dim")
     if row.promise:
         said = literal(f"{one_line(row.promise.label)}: {one_line(row.promise.standing)}")
@@ -257,8 +261,8 @@ def _promise(line: PromiseLine, zone: tzinfo | None) -> Text:
 
 
 def _bar(spent: float) -> str:
-    full = int(min(max(spent, 0.0), 1.0) * _STEPS)
-    return "▰" * full + "▱" * (_STEPS - full)
+    full = int(min(max(spent, 0.0), 1.0) * _BAR_WIDTH)
+    return "▰" * full + "▱" * (_BAR_WIDTH - full)
 
 
 def _receipt(table: ReceiptTable, zone: tzinfo | None) -> RenderableType:
@@ -295,8 +299,10 @@ def _hour(at: datetime, zone: tzinfo) -> str:
 def _stretch(row: ReceiptRow, start: datetime, end: datetime) -> str:
     """Where a stretch lies in the whole: full where it counts, light where it does not."""
     whole = (end - start).total_seconds() or 1.0
-    first = min(int((row.start - start).total_seconds() / whole * _SPAN), _SPAN - 1)
-    last = min(max(round((row.end - start).total_seconds() / whole * _SPAN), first + 1), _SPAN)
+    first = min(int((row.start - start).total_seconds() / whole * _STRETCH_WIDTH), _STRETCH_WIDTH - 1)
+    last = min(
+        max(round((row.end - start).total_seconds() / whole * _STRETCH_WIDTH), first + 1), _STRETCH_WIDTH
+    )
     return " " * first + ("█" if row.counted else "░") * (last - first)
 
 

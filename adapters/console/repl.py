@@ -12,9 +12,9 @@ from uuid import uuid4
 
 from rich.text import Text
 
-from adapters.console import around
-from adapters.console.forms import fill
-from adapters.console.screen import Hand, Screen
+from adapters.console import around as commands
+from adapters.console.forms import ask_form
+from adapters.console.screen import Screen, ShownButtons
 from adapters.console.text import Quoted, literal, named_time, one_line
 from adapters.console.wall import Post
 from bot import cards
@@ -27,9 +27,9 @@ from bot.views import Button, Notice, Quote, Strong, View
 from sla_core.countdown import Tone
 
 _KEY = re.compile(r"[a-z][a-z0-9-]*-\d+", re.IGNORECASE)
-ON_ITS_WAY = 2 * LEASE
+IN_FLIGHT_WITHIN = 2 * LEASE
 """By then a message that is being sent now would be free again, had it not been sent."""
-_NO_WAIT = "Here time is real and cannot be sped up. A stage clock can be: set FRONTLINE_CLOCK."
+_CANNOT_WAIT = "Here time is real and cannot be sped up. A stage clock can be: set FRONTLINE_CLOCK."
 
 Wait = Callable[[timedelta], Awaitable[None]]
 Settle = Callable[[], Awaitable[None]]
@@ -49,10 +49,10 @@ async def run(
     `settle` returns once what an act gave rise to has been delivered. `wait` lets a stage clock's time pass.
     `echo` writes each line behind its prompt, for readers of a script's output.
     """
-    return await _Desktop(screen, dispatch, clock, lines, settle, wait, echo).run()
+    return await _Session(screen, dispatch, clock, lines, settle, wait, echo).run()
 
 
-def delivered(outbox: Outbox, clock: Clock, most: float = 10.0) -> Settle:
+def until_delivered(outbox: Outbox, clock: Clock, most: float = 10.0) -> Settle:
     """For `settle`: until nothing waits that could be sent by the courier's clock, at most `most` seconds."""
 
     async def settle() -> None:
@@ -68,11 +68,11 @@ def delivered(outbox: Outbox, clock: Clock, most: float = 10.0) -> Settle:
 
 async def _under_way(outbox: Outbox, now: datetime) -> bool:
     """Whether something waits to be sent or is being sent. One question, as either becomes the other."""
-    return bool(await outbox.lanes(now + ON_ITS_WAY, 1))
+    return bool(await outbox.lanes(now + IN_FLIGHT_WITHIN, 1))
 
 
 @dataclass
-class _Desktop:
+class _Session:
     screen: Screen
     dispatch: Dispatch
     clock: Clock
@@ -85,57 +85,57 @@ class _Desktop:
         self._welcome()
         while True:
             try:
-                line = (await self._read(lambda: around.prompt(self.screen))).strip()
+                line = (await self._read(lambda: commands.prompt(self.screen))).strip()
                 if line.casefold() in ("quit", "exit", "q"):
                     return 0
                 if line:
-                    await self._try(line)
+                    await self._run_line(line)
             except EOFError:
                 return 0
 
-    async def _try(self, line: str) -> None:
+    async def _run_line(self, line: str) -> None:
         try:
-            await self._obey(line)
+            await self._run_command(line)
         except EOFError:
             raise
         except Exception as problem:  # one failed act must not end the session
             self.screen.warn(f"That did not work: {problem or type(problem).__name__}. Please try again.")
-            self._give_back([line])
+            self._show_what_was_typed([line])
 
-    def _give_back(self, texts: Iterable[str]) -> None:
+    def _show_what_was_typed(self, texts: Iterable[str]) -> None:
         """What was typed and not taken, to be copied."""
-        self.screen.say(Text("  You typed:", "dim"))
+        self.screen.write(Text("  You typed:", "dim"))
         for text in filter(str.strip, texts):
-            self.screen.say(Quoted(text))
+            self.screen.write(Quoted(text))
 
     def _welcome(self) -> None:
-        screen, cast = self.screen, self.screen.cast
-        help_ = cards.get_help(cast.settings.policies[-1])
-        for room in cast.rooms:
-            if room.place != cast.settings.chats[room.place.platform].triage:
-                screen.wall.pin(screen.wall.ref(room.place), help_)
-        screen.say(Text("Frontline in a terminal. help lists what can be typed.", "bold"))
-        people = ", ".join(f"{p.name} ({p.role})" for p in cast.people)
-        screen.say(literal(f"People: {people}"))
-        screen.look(screen.who, screen.place)
+        screen, personas = self.screen, self.screen.personas
+        help_ = cards.get_help(personas.settings.policies[-1])
+        for channel in personas.channels:
+            if channel.place != personas.settings.chats[channel.place.platform].triage:
+                screen.log.add(screen.log.ref(channel.place), help_)
+        screen.write(Text("Frontline in a terminal. help lists what can be typed.", "bold"))
+        people = ", ".join(f"{p.name} ({p.role})" for p in personas.people)
+        screen.write(literal(f"People: {people}"))
+        screen.switch_to(screen.persona, screen.place)
 
-    async def _obey(self, line: str) -> None:
+    async def _run_command(self, line: str) -> None:
         word, _, rest = line.partition(" ")
         rest = rest.strip()
         match word.casefold():
             case "help" | "?":
-                around.tell_help(self.screen)
+                commands.show_help(self.screen)
             case "as":
-                around.become(self.screen, rest)
+                commands.switch_persona(self.screen, rest)
             case "in":
-                around.go(self.screen, rest)
+                commands.switch_place(self.screen, rest)
             case "show" if rest:
                 if not self.screen.show_ticket(rest.upper()):
                     self.screen.warn(f"Nothing about {rest} stands here; list names the tickets.")
             case "show":
                 self.screen.show_place()
             case "list":
-                around.tickets(self.screen)
+                commands.list_tickets(self.screen)
             case "why":
                 await self._press_label(f"Why? {rest or self.screen.ticket or ''}")
             case "press" if rest:
@@ -146,82 +146,86 @@ class _Desktop:
                 await self._wait(rest)
             case number if number.isascii() and number.isdigit() and not rest:
                 await self._press_number(int(number[:9]))
-            case slash if slash in self._slashes():
+            case slash if slash in self._slash_commands():
                 await self._command(slash, rest)
             case _:
-                around.unknown(self.screen, line)
+                commands.show_unknown(self.screen, line)
 
     # What is typed --------------------------------------------------------------------------------
 
     async def _command(self, name: str, text: str) -> None:
         act = Command(_envelope(), self.clock.now(), self._actor(), self.screen.place, name, text)
-        await self._follow(await self.dispatch(act))
+        await self._show_answer(await self.dispatch(act))
 
     async def _press_number(self, number: int) -> None:
-        hand = self.screen.hand
-        if hand is None:
+        shown_buttons = self.screen.shown_buttons
+        if shown_buttons is None:
             self.screen.warn("No buttons are shown here; show prints the place again, or press one by LABEL.")
-        elif not 1 <= number <= len(hand.buttons):
+        elif not 1 <= number <= len(shown_buttons.buttons):
             self.screen.warn(
-                f"There is no button {number}; the last buttons go from 1 to {len(hand.buttons)}."
+                f"There is no button {number}; the last buttons go from 1 to {len(shown_buttons.buttons)}."
             )
         else:
-            await self._press(hand, hand.buttons[number - 1])
+            await self._press(shown_buttons, shown_buttons.buttons[number - 1])
 
     async def _press_label(self, text: str) -> None:
         words = text.split()
         key = words.pop().upper() if len(words) > 1 and _KEY.fullmatch(words[-1]) else None
         label = " ".join(words)
-        found = around.button(self.screen, label, key)
+        found = commands.find_button(self.screen, label, key)
         if found is None:
             about = key or self.screen.ticket
             self.screen.warn(f"No button “{label}” is here{f' for {about}' if about else ''}.")
         else:
             await self._press(*found)
 
-    async def _press(self, hand: Hand, button: Button) -> None:
+    async def _press(self, shown_buttons: ShownButtons, button: Button) -> None:
         ticket = button.value.partition("|")[0]
         about = f" on {ticket}" if ticket else ""
-        self.screen.say(literal(f"{self.screen.who.name} presses {one_line(button.label)}{about}.", "dim"))
-        now, actor = self.clock.now(), self._actor(hand.place.platform)
-        act = Press(_envelope(), now, actor, hand.place, hand.message, button.action, button.value)
-        await self._follow(await self.dispatch(act))
+        self.screen.write(
+            literal(f"{self.screen.persona.name} presses {one_line(button.label)}{about}.", "dim")
+        )
+        now, actor = self.clock.now(), self._actor(shown_buttons.place.platform)
+        act = Press(
+            _envelope(), now, actor, shown_buttons.place, shown_buttons.message, button.action, button.value
+        )
+        await self._show_answer(await self.dispatch(act))
 
     async def _say(self, text: str) -> None:
         screen = self.screen
-        root = self._root()
+        root = self._card_post()
         if root is None and not screen.place.direct:
-            where = screen.cast.label(screen.place)
+            where = screen.personas.label(screen.place)
             screen.warn(f"There is no thread of {screen.ticket or 'a ticket'} in {where}.")
-            self._give_back([text])
+            self._show_what_was_typed([text])
             return
-        ref, actor = screen.wall.ref(screen.place), self._actor()
+        ref, actor = screen.log.ref(screen.place), self._actor()
         thread = root.ref if root else None
-        screen.wall.pin(ref, Notice((Strong(actor.name), Quote(text))), thread).shown = True
+        screen.log.add(ref, Notice((Strong(actor.name), Quote(text))), thread).shown = True
         act = Posted(_envelope(), self.clock.now(), actor, ref.place, ref, text, thread)
-        await self._follow(await self.dispatch(act))
+        await self._show_answer(await self.dispatch(act))
 
-    def _root(self) -> Post | None:
-        found = self.screen.wall.cards(self.screen.place)
+    def _card_post(self) -> Post | None:
+        found = self.screen.log.cards(self.screen.place)
         return next((post for post, card in found if card.key == self.screen.ticket), None)
 
     async def _wait(self, text: str) -> None:
-        length = around.amount(text)
+        length = commands.parse_length(text)
         if self.wait is None:
-            self.screen.warn(_NO_WAIT)
+            self.screen.warn(_CANNOT_WAIT)
         elif length is None:
             self.screen.warn("How long? wait 45m, wait 2h, wait 1h 30m, wait 2d; at most 400 days.")
         else:
             await self.wait(length)
             await self.settle()
-            self.screen.say(f"It is {named_time(self.clock.now(), self.screen.zone)}.")
+            self.screen.write(f"It is {named_time(self.clock.now(), self.screen.zone)}.")
 
     # What is answered -----------------------------------------------------------------------------
 
-    async def _follow(self, answer: Answer) -> None:
+    async def _show_answer(self, answer: Answer) -> None:
         match answer:
             case Show():
-                self.screen.private(answer.view)
+                self.screen.show_private(answer.view)
                 await self.settle()
             case Done():
                 await self.settle()
@@ -235,12 +239,12 @@ class _Desktop:
         envelope, actor, again = _envelope(), self._actor(self._platform(form)), False
         while True:
             try:
-                values = await fill(form, self._read, self.screen, again)
+                values = await ask_form(form, self._read, self.screen, again)
             except EOFError:
                 self.screen.warn(f"The input ended; {form.title} was not sent.")
                 raise
             if values is None:
-                self.screen.say(Text("Given up; nothing was sent.", "dim"))
+                self.screen.write(Text("Given up; nothing was sent.", "dim"))
                 return
             act = Submission(envelope, self.clock.now(), actor, form.id, values, form.context)
             try:
@@ -250,10 +254,10 @@ class _Desktop:
                 form, again = form.filled(values), True
                 continue
             if not isinstance(answer, Ask):
-                await self._follow(answer)
+                await self._show_answer(answer)
                 if isinstance(answer, Show) and _refuses(answer.view):
                     fields = {field.id for field in form.fields if isinstance(field, TextField)}
-                    self._give_back(text for name in fields for text in values[name])
+                    self._show_what_was_typed(text for name in fields for text in values[name])
                 return
             form, again = answer.form, False
 
@@ -262,24 +266,24 @@ class _Desktop:
         try:
             line = await anext(self.lines)
         except StopAsyncIteration:
-            self.screen.prompted("")
+            self.screen.line_entered("")
             raise EOFError from None
-        self.screen.prompted(line if self.echo else None)
+        self.screen.line_entered(line if self.echo else None)
         return line
 
     # Where we are ---------------------------------------------------------------------------------
 
-    def _slashes(self) -> set[str]:
-        chat = self.screen.cast.settings.chats.get(self.screen.place.platform)
+    def _slash_commands(self) -> set[str]:
+        chat = self.screen.personas.settings.chats.get(self.screen.place.platform)
         return {"/support", chat.command or "/support"} if chat else {"/support"}
 
     def _actor(self, platform: str | None = None) -> Actor:
-        return self.screen.who.actors[platform or self.screen.place.platform]
+        return self.screen.persona.actors[platform or self.screen.place.platform]
 
     def _platform(self, form: Form) -> str | None:
         """Where a form was asked, as its context tells; it may be another chat than where we stand."""
         platform = form.context.get("place", "").partition(":")[0]
-        return platform if platform in self.screen.who.actors else None
+        return platform if platform in self.screen.persona.actors else None
 
 
 def _refuses(view: View) -> bool:

@@ -11,9 +11,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from adapters.console import paper
-from adapters.console.cast import Cast, Someone
+from adapters.console.cast import Persona, Personas
 from adapters.console.text import one_line
-from adapters.console.wall import Post, Wall
+from adapters.console.wall import MessageLog, Post
 from bot.address import MessageRef, Place
 from bot.views import Button, TicketCard, View
 
@@ -21,7 +21,7 @@ WIDEST = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Hand:
+class ShownButtons:
     """The buttons that a number presses, and the message they stand on; a private answer has none."""
 
     place: Place
@@ -36,12 +36,12 @@ class Hand:
 class Screen:
     """`zone` is the reader's; without one, this machine's."""
 
-    def __init__(self, out: Terminal, cast: Cast, zone: tzinfo | None = None) -> None:
-        self.out, self.cast, self.zone = out, cast, zone
-        self.wall = Wall()
-        self.who: Someone = cast.people[0]
-        self.place: Place = self.who.home
-        self.hand: Hand | None = None
+    def __init__(self, out: Terminal, personas: Personas, zone: tzinfo | None = None) -> None:
+        self.out, self.personas, self.zone = out, personas, zone
+        self.log = MessageLog()
+        self.persona: Persona = personas.people[0]
+        self.place: Place = self.persona.home
+        self.shown_buttons: ShownButtons | None = None
         self.ticket: str | None = None
         """The ticket last seen, for `say`, `why` and `show`."""
         self._heading: str | None = None
@@ -49,15 +49,15 @@ class Screen:
 
     # The platform's news ------------------------------------------------------------------------
 
-    def arrived(self, post: Post) -> None:
+    def show_posted(self, post: Post) -> None:
         if self._is_here(post):
             self._show(post)
             return
-        words = Text("  · ", "dim").append(f"{self.cast.heading(post.ref.place)}: ", "cyan")
-        words.append(paper.in_short(post.view, self.zone), "dim")
-        self.say(words, one_line=True)
+        words = Text("  · ", "dim").append(f"{self.personas.heading(post.ref.place)}: ", "cyan")
+        words.append(paper.on_one_line(post.view, self.zone), "dim")
+        self.write(words, one_line=True)
 
-    def edited(self, post: Post, before: View) -> None:
+    def show_edited(self, post: Post, before: View) -> None:
         """Only what reads differently, in a line; a person who is elsewhere sees it when they come."""
         if not self._is_here(post):
             post.shown = False
@@ -67,47 +67,47 @@ class Screen:
             self._show(post)
 
     def _redrawn(self, post: Post, before: TicketCard, after: TicketCard) -> None:
-        found = paper.changes(before, after, self.zone)
+        found = paper.card_changes(before, after, self.zone)
         if found:
             news = Text(one_line(after.key), "bold").append(" ", "").append_text(Text(" · ").join(found))
-            self.say(paper.indented(news))
-        if self.hand and self.hand.message == post.ref and after.buttons != before.buttons:
-            self._take_hold(post.ref.place, post.ref, after.buttons)
-            self.say(paper.indented(paper.Buttons(after.buttons)))
+            self.write(paper.indented(news))
+        if self.shown_buttons and self.shown_buttons.message == post.ref and after.buttons != before.buttons:
+            self._number_buttons(post.ref.place, post.ref, after.buttons)
+            self.write(paper.indented(paper.Buttons(after.buttons)))
 
     # What is asked to be seen -------------------------------------------------------------------
 
-    def look(self, who: Someone, place: Place) -> None:
+    def switch_to(self, persona: Persona, place: Place) -> None:
         """Through these eyes, at this place: what is new there."""
-        self.who, self.place, self.hand = who, place, None
-        where = "a direct conversation with the desk" if place.direct else self.cast.label(place)
-        self.say(Text(f"You are {one_line(who.name)} ({one_line(who.role)}), in {where}.", "bold"))
-        new = [post for post in self.wall.within(place) if not post.shown]
+        self.persona, self.place, self.shown_buttons = persona, place, None
+        where = "a direct conversation with the desk" if place.direct else self.personas.label(place)
+        self.write(Text(f"You are {one_line(persona.name)} ({one_line(persona.role)}), in {where}.", "bold"))
+        new = [post for post in self.log.posts_in(place) if not post.shown]
         self._show_all(new)
         if not new:
-            self.say(Text("Nothing new here; show prints the place again.", "dim"))
+            self.write(Text("Nothing new here; show prints the place again.", "dim"))
 
     def show_place(self) -> None:
-        posts = list(self.wall.within(self.place))
+        posts = list(self.log.posts_in(self.place))
         self._show_all(posts)
         if not posts:
-            self.say(Text(f"Nothing was said in {self.cast.label(self.place)} yet.", "dim"))
+            self.write(Text(f"Nothing was said in {self.personas.label(self.place)} yet.", "dim"))
 
     def show_ticket(self, key: str) -> bool:
         """The ticket's card here and its thread; whether there is one."""
-        posts = [post for post in self.wall.within(self.place) if self.wall.ticket_of(post) == key]
+        posts = [post for post in self.log.posts_in(self.place) if self.log.ticket_of(post) == key]
         self._show_all(posts)
         return bool(posts)
 
-    def private(self, view: View) -> None:
+    def show_private(self, view: View) -> None:
         """An answer that nobody else sees."""
-        self._said(f"only {self.who.name} sees this", paper.drawn(view, self.zone))
-        if held := paper.buttons_of(view):
-            self._take_hold(self.place, None, held)
+        self._print_under_heading(f"only {self.persona.name} sees this", paper.render(view, self.zone))
+        if numbered_buttons := paper.buttons_of(view):
+            self._number_buttons(self.place, None, numbered_buttons)
 
     # Lines ----------------------------------------------------------------------------------------
 
-    def say(self, what: RenderableType | str, one_line: bool = False) -> None:
+    def write(self, what: RenderableType | str, one_line: bool = False) -> None:
         """Print something of our own; a prompt that stands is written again below it."""
         prompt, self._prompt = self._prompt, None
         self._heading = None
@@ -123,14 +123,14 @@ class Screen:
             self.prompt(prompt)
 
     def warn(self, text: str) -> None:
-        self.say(Text(f"! {one_line(text)}", "yellow"))
+        self.write(Text(f"! {one_line(text)}", "yellow"))
 
     def prompt(self, text: str | Callable[[], str]) -> None:
         """Asks for a line; a text that may change is asked for anew."""
         self._prompt = text
         self.out.print(Text(text if isinstance(text, str) else text(), "bold"), end="", soft_wrap=True)
 
-    def prompted(self, echo: str | None) -> None:
+    def line_entered(self, echo: str | None) -> None:
         """A line was typed; where its writer did not see it, it is written behind the prompt."""
         self._prompt = None
         if echo is not None:
@@ -138,7 +138,7 @@ class Screen:
 
     def _is_here(self, post: Post) -> bool:
         place = post.ref.place
-        return place == self.place or (place.direct and self.who.reads(place))
+        return place == self.place or (place.direct and self.persona.reads(place))
 
     def _show_all(self, posts: list[Post]) -> None:
         """Numbers stand on the last buttons only, as those are the ones they press."""
@@ -147,27 +147,29 @@ class Screen:
             self._show(post, numbered=post is last)
 
     def _show(self, post: Post, numbered: bool = True) -> None:
-        key = self.wall.ticket_of(post)
-        heading = self.cast.heading(post.ref.place)
+        key = self.log.ticket_of(post)
+        heading = self.personas.heading(post.ref.place)
         if post.thread is not None:
             where, _, readers = heading.partition(" · ")
             thread = f"thread of {key}" if key else "in a thread"
             heading = " · ".join(filter(None, (where, thread, readers)))
-        self._said(heading, paper.drawn(post.view, self.zone, numbered))
+        self._print_under_heading(heading, paper.render(post.view, self.zone, numbered))
         post.shown = True
         self.ticket = key or self.ticket
-        if key and self.hand and self.hand.ticket != key:
-            self.hand = None
-        held = paper.buttons_of(post.view)
-        if held and numbered:
-            self._take_hold(post.ref.place, post.ref, held)
+        if key and self.shown_buttons and self.shown_buttons.ticket != key:
+            self.shown_buttons = None
+        numbered_buttons = paper.buttons_of(post.view)
+        if numbered_buttons and numbered:
+            self._number_buttons(post.ref.place, post.ref, numbered_buttons)
 
-    def _said(self, heading: str, what: RenderableType) -> None:
+    def _print_under_heading(self, heading: str, what: RenderableType) -> None:
         """Under its heading, which is not said twice in a row."""
         if heading != self._heading:
             what = Group(Text(), Text(one_line(heading), "cyan"), what)
-        self.say(what)
+        self.write(what)
         self._heading = heading
 
-    def _take_hold(self, place: Place, message: MessageRef | None, held: tuple[Button, ...]) -> None:
-        self.hand = Hand(place, message, held)
+    def _number_buttons(
+        self, place: Place, message: MessageRef | None, numbered_buttons: tuple[Button, ...]
+    ) -> None:
+        self.shown_buttons = ShownButtons(place, message, numbered_buttons)

@@ -11,7 +11,7 @@ from rich.console import ConsoleOptions, Group, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 
-from bot.views import Link, Mention, Part, Quote, Rich, Strong, When
+from bot.views import Link, Mention, Part, Quote, RichText, Strong, When
 
 _UNSEEN = re.compile(
     r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
@@ -70,7 +70,7 @@ def day(there: datetime) -> str:
     return f"{_DAYS[there.weekday()]} {there.day} {_MONTHS[there.month - 1]}"
 
 
-def written(parts: Rich, zone: tzinfo | None, before: Text | None = None) -> Group:
+def render_rich(parts: RichText, zone: tzinfo | None, before: Text | None = None) -> Group:
     """Rich words; each quotation stands on lines of its own."""
     found: list[Text | Quoted] = []
     text = before or Text(overflow="fold")
@@ -84,7 +84,7 @@ def written(parts: Rich, zone: tzinfo | None, before: Text | None = None) -> Gro
     return Group(*(part for part in found if isinstance(part, Quoted) or _trimmed(part).plain))
 
 
-def in_short(parts: Rich, zone: tzinfo | None) -> str:
+def on_one_line(parts: RichText, zone: tzinfo | None) -> str:
     """All of it on one line."""
     words = (_part(part, zone).plain for part in parts)
     return one_line(

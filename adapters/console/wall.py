@@ -22,7 +22,7 @@ class Post:
     shown: bool = False
 
 
-class Wall:
+class MessageLog:
     def __init__(self) -> None:
         self.posts: dict[MessageRef, Post] = {}
         self._ids = (f"{uuid4().hex[:12]}-{n}" for n in itertools.count(1))
@@ -31,7 +31,7 @@ class Wall:
         """An id that no message of this or an earlier run has."""
         return MessageRef(_bare(place), next(self._ids))
 
-    def pin(self, ref: MessageRef, view: View, thread: MessageRef | None = None) -> Post:
+    def add(self, ref: MessageRef, view: View, thread: MessageRef | None = None) -> Post:
         post = Post(_known(ref), view, _known(thread) if thread else None)
         self.posts[post.ref] = post
         return post
@@ -39,7 +39,7 @@ class Wall:
     def find(self, ref: MessageRef) -> Post | None:
         return self.posts.get(_known(ref))
 
-    def within(self, place: Place) -> Iterator[Post]:
+    def posts_in(self, place: Place) -> Iterator[Post]:
         """All that stands in a place: each message with its thread right after it."""
         here = [post for post in self.posts.values() if post.ref.place == _bare(place)]
         tops = [post for post in here if post.thread is None or post.thread not in self.posts]
@@ -48,7 +48,7 @@ class Wall:
             yield from (post for post in here if post.thread == top.ref)
 
     def cards(self, place: Place) -> Iterator[tuple[Post, TicketCard]]:
-        for post in self.within(place):
+        for post in self.posts_in(place):
             if isinstance(post.view, TicketCard):
                 yield post, post.view
 

@@ -17,12 +17,12 @@ log = structlog.get_logger(__name__)
 # It logs a traceback for each of its connections that breaks; what became of its work we log ourselves.
 logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
 
-Speak = Callable[[str], Awaitable[object]]
+DeliverLane = Callable[[str], Awaitable[object]]
 
 TASK = "speak"
 LANES, PAGES = "lanes", "pages"
 """Queues. Pages have workers of their own: they never wait for a place that is slow to answer."""
-AT_ONCE = {LANES: 128, PAGES: 32}
+CONCURRENCY = {LANES: 128, PAGES: 32}
 """Lanes that one replica speaks for at the same time."""
 CONNECTIONS = 4
 """At most, besides the one that each of the queues listens on: six for one replica."""
@@ -30,15 +30,15 @@ HEARTBEAT, STALE = 1.0, 5.0
 """Seconds between signs of life of a worker, and until one without them is taken for dead."""
 POLL = 1.0
 """Seconds after which a worker looks for work that no notification told it of."""
-LAST_WORDS = 3.5
+SHUTDOWN_GRACE = 3.5
 """Seconds that what is under way has to end when we stop."""
-CANCEL_AGAIN_AFTER = LAST_WORDS + 0.5
+CANCEL_AGAIN_AFTER = SHUTDOWN_GRACE + 0.5
 """Seconds until a worker that has not ended is cancelled once more."""
 RESTART_AFTER, LONGEST_PAUSE = 0.2, 2.0
 """Seconds before workers that ended are started again, doubling while they keep ending at once."""
 
 
-class Crew:
+class WorkerPool:
     """Implements bot.sweeper.Crew; a job is a lane's name and nothing else, so that it may be lost."""
 
     def __init__(self, conninfo: str) -> None:
@@ -47,22 +47,22 @@ class Crew:
         )
         self.app = App(connector=connector)
         self._jobs = self.app.job_manager
-        self._speak: Speak | None = None
-        self.app.task(name=TASK)(self._said)
+        self._deliver_lane: DeliverLane | None = None
+        self.app.task(name=TASK)(self._run_job)
 
-    async def _said(self, lane: str) -> None:
-        assert self._speak is not None
+    async def _run_job(self, lane: str) -> None:
+        assert self._deliver_lane is not None
         try:
-            await self._speak(lane)
+            await self._deliver_lane(lane)
         except Exception:  # it is offered again, once whoever held it is overtaken
             log.exception("a lane could not speak", lane=lane)
 
-    async def run(self, speak: Speak) -> None:
+    async def run(self, speak: DeliverLane) -> None:
         """Do what is offered, for ever. When this is cancelled, what is under way is given time to end."""
-        self._speak = speak
+        self._deliver_lane = speak
         async with asyncio.TaskGroup() as workers:
-            for queue in AT_ONCE:
-                workers.create_task(self._worked(queue))
+            for queue in CONCURRENCY:
+                workers.create_task(self._keep_working(queue))
 
     async def offer(self, lanes: Sequence[str]) -> None:
         """Have each of them spoken for, in this order; not twice, if it waits for that already."""
@@ -81,7 +81,7 @@ class Crew:
         except AlreadyEnqueued:
             log.debug("offered by another replica", lane=job.lock)
 
-    async def rescue(self) -> None:
+    async def recover(self) -> None:
         """Take away the work of those who died: their lanes may be offered again."""
         for job in await self._jobs.get_stalled_jobs(seconds_since_heartbeat=STALE):
             assert job.id is not None
@@ -95,7 +95,7 @@ class Crew:
                 log.warning("another replica died or froze while it spoke for a lane", lane=job.lock)
         await self._jobs.prune_stalled_workers(STALE)
 
-    async def _worked(self, queue: str) -> None:
+    async def _keep_working(self, queue: str) -> None:
         """A worker ends when the database goes away, with an error or without: it is started again."""
         loop, pause = asyncio.get_running_loop(), RESTART_AFTER
         while True:
@@ -104,10 +104,10 @@ class Crew:
                 self.app.run_worker_async(
                     queues=[queue],
                     name=queue,
-                    concurrency=AT_ONCE[queue],
+                    concurrency=CONCURRENCY[queue],
                     fetch_job_polling_interval=POLL,
                     abort_job_polling_interval=3600.0,
-                    shutdown_graceful_timeout=LAST_WORDS,
+                    shutdown_graceful_timeout=SHUTDOWN_GRACE,
                     delete_jobs="always",
                     install_signal_handlers=False,
                     update_heartbeat_interval=HEARTBEAT,
@@ -117,7 +117,7 @@ class Crew:
             try:
                 await asyncio.wait([worker])
             finally:
-                fault = await _ended(worker)
+                fault = await _cancelled(worker)
             why = type(fault).__name__ if fault else "without an error"
             pause = RESTART_AFTER if loop.time() - began > STALE else min(2 * pause, LONGEST_PAUSE)
             log.warning("a worker ended and is started again", queue=queue, why=why)
@@ -125,14 +125,14 @@ class Crew:
 
 
 @asynccontextmanager
-async def connect(conninfo: str) -> AsyncIterator[Crew]:
+async def connect(conninfo: str) -> AsyncIterator[WorkerPool]:
     """The crew of a database whose tables are there."""
-    crew = Crew(conninfo)
-    async with crew.app.open_async():
-        yield crew
+    pool = WorkerPool(conninfo)
+    async with pool.app.open_async():
+        yield pool
 
 
-async def _ended(worker: asyncio.Task[None]) -> BaseException | None:
+async def _cancelled(worker: asyncio.Task[None]) -> BaseException | None:
     """Cancel it until it ends: in a library, asyncio.wait_for may swallow a cancellation (Python 3.11).
 
     Returns the error with which it ended, or None.

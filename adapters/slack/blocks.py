@@ -7,11 +7,10 @@ from datetime import UTC, tzinfo
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
-from adapters.slack.board import board_blocks
-from adapters.slack.board import told as board_told
+from adapters.slack.board import board_blocks, board_fallback
 from adapters.slack.paper import (
     Json,
-    Page,
+    RenderedMessage,
     actions,
     context,
     fallback,
@@ -21,10 +20,20 @@ from adapters.slack.paper import (
     literal,
     rich,
     section,
-    stamped,
+    with_block_ids,
 )
-from adapters.slack.promise import TONES, due_in_words, promise
-from adapters.slack.text import Pen, clean, cut, inline, named_time, one_line, pieces, size, strong
+from adapters.slack.promise import TONES, due_text, full_promise
+from adapters.slack.text import (
+    MrkdwnRenderer,
+    clean,
+    cut,
+    escape_mrkdwn,
+    named_time,
+    one_line,
+    pieces,
+    size,
+    strong,
+)
 from bot.views import (
     Button,
     GetHelp,
@@ -44,38 +53,49 @@ MILESTONE = "milestone"
 MILESTONES = "Tell the customer how far the work is:"
 
 
-def page(view: View, pen: Pen) -> Page:
+def render_message(view: View, renderer: MrkdwnRenderer) -> RenderedMessage:
     """Any view, as one message."""
     match view:
         case TicketCard():
-            return Page(fallback(_told(view, pen)), stamped(_card(view, pen)))
+            return RenderedMessage(
+                fallback(_card_fallback(view, renderer)), with_block_ids(_card(view, renderer))
+            )
         case Notice():
-            return Page(fallback(_noticed(view, pen)), stamped(_notice(view, pen)))
+            return RenderedMessage(
+                fallback(_notice_line(view, renderer)), with_block_ids(_notice(view, renderer))
+            )
         case Receipt():
-            key = inline(cut(view.key, _LONGEST_FIELD))
-            return Page(fallback(f"{key}: how the deadlines came about"), stamped(_receipt(view, pen)))
+            key = escape_mrkdwn(cut(view.key, _LONGEST_FIELD))
+            return RenderedMessage(
+                fallback(f"{key}: how the deadlines came about"), with_block_ids(_receipt(view, renderer))
+            )
         case GetHelp():
-            return Page(
-                fallback(f"Need help from {inline(one_line(view.vendor))}?"), stamped(_get_help(view))
+            return RenderedMessage(
+                fallback(f"Need help from {escape_mrkdwn(one_line(view.vendor))}?"),
+                with_block_ids(_get_help(view)),
             )
         case QueueBoard():
-            return Page(fallback(board_told(view, pen)), stamped(board_blocks(view, pen)))
+            return RenderedMessage(
+                fallback(board_fallback(view, renderer)), with_block_ids(board_blocks(view, renderer))
+            )
         case _:
             assert_never(view)
 
 
-def _told(card: TicketCard, pen: Pen) -> str:
+def _card_fallback(card: TicketCard, renderer: MrkdwnRenderer) -> str:
     """What is read out of a card, and what stands in its notification."""
-    title = inline(cut(card.title, _LONGEST_FIELD))
+    title = escape_mrkdwn(cut(card.title, _LONGEST_FIELD))
     standings = "; ".join(
-        ", ".join(filter(None, (inline(f"{line.label}: {line.standing}"), due_in_words(line, pen))))
+        ", ".join(filter(None, (escape_mrkdwn(f"{line.label}: {line.standing}"), due_text(line, renderer))))
         for line in card.promises
     )
-    about = inline(", ".join(part for part in (card.severity, card.state, card.turn, card.worker) if part))
-    return " · ".join(filter(None, (inline(card.key), title, about, standings)))
+    about = escape_mrkdwn(
+        ", ".join(part for part in (card.severity, card.state, card.turn, card.owner) if part)
+    )
+    return " · ".join(filter(None, (escape_mrkdwn(card.key), title, about, standings)))
 
 
-def _card(card: TicketCard, pen: Pen) -> list[Json]:
+def _card(card: TicketCard, renderer: MrkdwnRenderer) -> list[Json]:
     name = f"{card.key} · {one_line(card.title)}"
     head = [header(name)]
     whole = [] if cut(name, 150) == name else list(literal(card.title))
@@ -84,9 +104,9 @@ def _card(card: TicketCard, pen: Pen) -> list[Json]:
         ("Severity", severity),
         ("State", card.state),
         ("Whose turn", card.turn),
-        ("Works on it", card.worker),
+        ("Works on it", card.owner),
     )
-    head += [section(promise(line, pen)) for line in card.promises]
+    head += [section(full_promise(line, renderer)) for line in card.promises]
     short = [fact for fact in card.facts if size(fact[1]) <= _LONGEST_FIELD]
     head += _columns(*short)
     body = whole
@@ -95,8 +115,8 @@ def _card(card: TicketCard, pen: Pen) -> list[Json]:
             body += [section(strong(label)), *literal(text)]
     if card.details.strip():
         body += [section("*Details*"), *literal(card.details)]
-    body += rich(pen, card.note)
-    tail = [*_history(card, pen), *_buttons(card.buttons)]
+    body += rich(renderer, card.note)
+    tail = [*_history(card, renderer), *_buttons(card.buttons)]
     return fit(head, body, tail, " in the thread")
 
 
@@ -108,52 +128,55 @@ def _buttons(buttons: Sequence[Button]) -> Iterator[Json]:
         yield from actions(milestones)
 
 
-def _history(card: TicketCard, pen: Pen) -> Iterator[Json]:
+def _history(card: TicketCard, renderer: MrkdwnRenderer) -> Iterator[Json]:
     if not card.history:
         return
     before = f" ({card.earlier:,} earlier)" if card.earlier else ""
-    lines = (f"{inline(cut(each.what, _LONGEST_LINE))} · {pen.when_read(each.at)}" for each in card.history)
+    lines = (
+        f"{escape_mrkdwn(cut(each.what, _LONGEST_LINE))} · {renderer.reader_time(each.at)}"
+        for each in card.history
+    )
     yield context("\n".join((f"*History*{before}", *lines)))
 
 
 def _columns(*facts: tuple[str, str]) -> Iterator[Json]:
     """Label and text of each."""
-    told = ((strong(label), inline(cut(text, _LONGEST_FIELD))) for label, text in facts)
+    told = ((strong(label), escape_mrkdwn(cut(text, _LONGEST_FIELD))) for label, text in facts)
     return fields(f"{label}\n{text}".strip() for label, text in told if text)
 
 
-def _noticed(notice: Notice, pen: Pen) -> str:
-    return TONES[notice.tone] + pen.line(notice.text)
+def _notice_line(notice: Notice, renderer: MrkdwnRenderer) -> str:
+    return TONES[notice.tone] + renderer.line(notice.text)
 
 
-def _notice(notice: Notice, pen: Pen) -> list[Json]:
+def _notice(notice: Notice, renderer: MrkdwnRenderer) -> list[Json]:
     words = notice.text
     if mark := TONES[notice.tone]:
         first = (mark,) if words and not isinstance(words[0], Quote) else (mark.strip(),)
         words = (*first, *words)
-    return fit([], list(rich(pen, words)), list(actions(notice.buttons)), "")
+    return fit([], list(rich(renderer, words)), list(actions(notice.buttons)), "")
 
 
-def _receipt(receipt: Receipt, pen: Pen) -> list[Json]:
+def _receipt(receipt: Receipt, renderer: MrkdwnRenderer) -> list[Json]:
     head = [header(f"{receipt.key} · Why?")]
-    body = [*rich(pen, receipt.intro)]
+    body = [*rich(renderer, receipt.intro)]
     for table in receipt.tables:
-        body += _table(table, pen)
+        body += _table(table, renderer)
     return fit(head, body, [], "")
 
 
-def _table(table: ReceiptTable, pen: Pen) -> Iterator[Json]:
-    due = f"\ndue {pen.when(table.due_at)}" if table.due_at else ""
+def _table(table: ReceiptTable, renderer: MrkdwnRenderer) -> Iterator[Json]:
+    due = f"\ndue {renderer.when(table.due_at)}" if table.due_at else ""
     title = f"{strong(cut(table.title, _LONGEST_FIELD))}{due}"
     yield section(title)
     for piece in pieces(clean(table.says), 1400):
-        yield section(inline(piece))
+        yield section(escape_mrkdwn(piece))
     zone = _zone(table.zone)
     rows = "\n".join(_row(row, zone) for row in table.rows)
     for piece in pieces(rows, 1400):
-        yield section(inline(piece.strip("\n")))
+        yield section(escape_mrkdwn(piece.strip("\n")))
     for piece in pieces(clean(table.cites), 1400):
-        yield context(inline(piece))
+        yield context(escape_mrkdwn(piece))
 
 
 def _row(row: ReceiptRow, zone: tzinfo) -> str:

@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from adapters.slack.payloads import Id, read
+from adapters.slack.payloads import Id, parse
 from adapters.slack.reader import Reader, place
-from bot.exchange import ChannelTurned, Turn
+from bot.exchange import ChannelChange, ChannelChanged
 
 
-class _News(BaseModel):
+class _ChannelCallback(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
     event_id: Id
@@ -26,7 +26,7 @@ class _Event(_Part):
     channel: Id
 
 
-class _Told(_News):
+class _ChannelOnlyCallback(_ChannelCallback):
     event: _Event
 
 
@@ -34,7 +34,7 @@ class _Authorization(_Part):
     user_id: str | None = None
 
 
-class _Left(_Told):
+class _BotLeftCallback(_ChannelOnlyCallback):
     authorizations: list[_Authorization] = []
 
 
@@ -42,7 +42,7 @@ class _Member(_Event):
     user: str
 
 
-class _Went(_News):
+class _MemberCallback(_ChannelCallback):
     event: _Member
 
 
@@ -50,7 +50,7 @@ class _Unshared(_Event):
     is_ext_shared: bool = False
 
 
-class _Parted(_News):
+class _UnsharedCallback(_ChannelCallback):
     event: _Unshared
 
 
@@ -63,7 +63,7 @@ class _Renamed(_Part):
     channel: _Channel
 
 
-class _Rename(_News):
+class _RenamedCallback(_ChannelCallback):
     event: _Renamed
 
 
@@ -72,80 +72,88 @@ class _Ids(_Part):
     new_channel_id: Id
 
 
-class _Moved(_News):
+class _IdChangedCallback(_ChannelCallback):
     event: _Ids
 
 
 Body = Mapping[str, Any]
-ReadTurn = Callable[[Reader, Body, str], ChannelTurned | None]
+ReadChannelEvent = Callable[[Reader, Body, str], ChannelChanged | None]
 
 
-def _turned(reader: Reader, news: _News, channel: str, turn: Turn, **more: Any) -> ChannelTurned:
-    return ChannelTurned(f"event/{news.event_id}", reader.clock.now(), place(channel), turn, **more)
+def _channel_change(
+    reader: Reader, news: _ChannelCallback, channel: str, turn: ChannelChange, **more: Any
+) -> ChannelChanged:
+    return ChannelChanged(f"event/{news.event_id}", reader.clock.now(), place(channel), turn, **more)
 
 
-def _plainly(turn: Turn) -> ReadTurn:
+def _channel_event_reader(turn: ChannelChange) -> ReadChannelEvent:
     """For news that name the channel and no more."""
 
-    def heard(reader: Reader, body: Body, home: str) -> ChannelTurned:
-        news = read(_Told, body)
-        return _turned(reader, news, news.event.channel, turn)
+    def read_event(reader: Reader, body: Body, home: str) -> ChannelChanged:
+        news = parse(_ChannelOnlyCallback, body)
+        return _channel_change(reader, news, news.event.channel, turn)
 
-    return heard
+    return read_event
 
 
-def _of_us(turn: Turn) -> ReadTurn:
+def _own_membership_reader(turn: ChannelChange) -> ReadChannelEvent:
     """For comings and goings, of which only our own matter."""
 
-    def heard(reader: Reader, body: Body, home: str) -> ChannelTurned | None:
-        news = read(_Went, body)
-        ours = news.event.user == reader.us.bot_user
-        return _turned(reader, news, news.event.channel, turn) if ours else None
+    def read_event(reader: Reader, body: Body, home: str) -> ChannelChanged | None:
+        news = parse(_MemberCallback, body)
+        ours = news.event.user == reader.identity.bot_user
+        return _channel_change(reader, news, news.event.channel, turn) if ours else None
 
-    return heard
+    return read_event
 
 
-def left(reader: Reader, body: Body, home: str) -> ChannelTurned | None:
+def read_bot_left(reader: Reader, body: Body, home: str) -> ChannelChanged | None:
     """None where another installation of ours has left, of which the event itself says nothing."""
-    news = read(_Left, body)
+    news = parse(_BotLeftCallback, body)
     whose = {each.user_id for each in news.authorizations}
-    if whose and reader.us.bot_user not in whose:
+    if whose and reader.identity.bot_user not in whose:
         return None
-    return _turned(reader, news, news.event.channel, Turn.LEFT)
+    return _channel_change(reader, news, news.event.channel, ChannelChange.LEFT)
 
 
-def unshared(reader: Reader, body: Body, home: str) -> ChannelTurned | None:
+def read_unshared(reader: Reader, body: Body, home: str) -> ChannelChanged | None:
     """None while other organisations are left in it: which of them is the customer's, Slack does not say."""
-    news = read(_Parted, body)
-    return None if news.event.is_ext_shared else _turned(reader, news, news.event.channel, Turn.UNSHARED)
+    news = parse(_UnsharedCallback, body)
+    return (
+        None
+        if news.event.is_ext_shared
+        else _channel_change(reader, news, news.event.channel, ChannelChange.UNSHARED)
+    )
 
 
-def renamed(reader: Reader, body: Body, home: str) -> ChannelTurned:
-    news = read(_Rename, body)
-    return _turned(reader, news, news.event.channel.id, Turn.RENAMED, name=news.event.channel.name)
+def read_renamed(reader: Reader, body: Body, home: str) -> ChannelChanged:
+    news = parse(_RenamedCallback, body)
+    return _channel_change(
+        reader, news, news.event.channel.id, ChannelChange.RENAMED, name=news.event.channel.name
+    )
 
 
-def moved(reader: Reader, body: Body, home: str) -> ChannelTurned:
-    news = read(_Moved, body)
-    became = place(news.event.new_channel_id)
-    return _turned(reader, news, news.event.old_channel_id, Turn.MOVED, became=became)
+def read_id_changed(reader: Reader, body: Body, home: str) -> ChannelChanged:
+    news = parse(_IdChangedCallback, body)
+    moved_to = place(news.event.new_channel_id)
+    return _channel_change(reader, news, news.event.old_channel_id, ChannelChange.MOVED, moved_to=moved_to)
 
 
-READERS: dict[str, ReadTurn] = {
-    "channel_archive": _plainly(Turn.ARCHIVED),
-    "channel_deleted": _plainly(Turn.DELETED),
-    "channel_id_changed": moved,
-    "channel_left": left,
-    "channel_rename": renamed,
-    "channel_shared": _plainly(Turn.SHARED),
-    "channel_unarchive": _plainly(Turn.UNARCHIVED),
-    "channel_unshared": unshared,
-    "group_archive": _plainly(Turn.ARCHIVED),
-    "group_deleted": _plainly(Turn.DELETED),
-    "group_left": left,
-    "group_rename": renamed,
-    "group_unarchive": _plainly(Turn.UNARCHIVED),
-    "member_joined_channel": _of_us(Turn.JOINED),
-    "member_left_channel": _of_us(Turn.LEFT),
+READERS: dict[str, ReadChannelEvent] = {
+    "channel_archive": _channel_event_reader(ChannelChange.ARCHIVED),
+    "channel_deleted": _channel_event_reader(ChannelChange.DELETED),
+    "channel_id_changed": read_id_changed,
+    "channel_left": read_bot_left,
+    "channel_rename": read_renamed,
+    "channel_shared": _channel_event_reader(ChannelChange.SHARED),
+    "channel_unarchive": _channel_event_reader(ChannelChange.UNARCHIVED),
+    "channel_unshared": read_unshared,
+    "group_archive": _channel_event_reader(ChannelChange.ARCHIVED),
+    "group_deleted": _channel_event_reader(ChannelChange.DELETED),
+    "group_left": read_bot_left,
+    "group_rename": read_renamed,
+    "group_unarchive": _channel_event_reader(ChannelChange.UNARCHIVED),
+    "member_joined_channel": _own_membership_reader(ChannelChange.JOINED),
+    "member_left_channel": _own_membership_reader(ChannelChange.LEFT),
 }
 """By the type of the event."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def hidden_from_bolt() -> Iterator[None]:
+def without_slack_variables() -> Iterator[None]:
     """Takes the variables SLACK_* out of the environment while something of Bolt's is built.
 
     Bolt would make a second OAuth flow, with a store in plain text, from SLACK_CLIENT_ID and

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from adapters.slack.payloads import read
-from adapters.slack.workspaces.workspace import Asked, Workspaces
+from adapters.slack.payloads import parse
+from adapters.slack.workspaces.workspace import RequestOrigin, Workspaces
 
 
 class _News(BaseModel):
@@ -28,22 +28,22 @@ class _Revoked(_News):
     tokens: _Tokens
 
 
-class _Farewell(_News):
+class _UninstallCallback(_News):
     event_time: int
     event: _Uninstalled | _Revoked
 
 
-KINDS = frozenset({"app_uninstalled", "tokens_revoked"})
+UNINSTALL_EVENTS = frozenset({"app_uninstalled", "tokens_revoked"})
 """The types of these events."""
 
 
-async def hear(body: Mapping[str, Any], asked: Asked, workspaces: Workspaces) -> None:
-    """Raises Malformed, SlackFault, Unheard."""
-    farewell = read(_Farewell, body)
-    match farewell.event:
+async def handle_uninstall(body: Mapping[str, Any], origin: RequestOrigin, workspaces: Workspaces) -> None:
+    """Raises Malformed, SlackFault, SlackUnavailable."""
+    callback = parse(_UninstallCallback, body)
+    match callback.event:
         case _Uninstalled():
-            await workspaces.left(asked, farewell.event_time)
+            await workspaces.app_uninstalled(origin, callback.event_time)
         case _Revoked(tokens=tokens) if tokens.bot:
-            await workspaces.revoked(asked)
+            await workspaces.tokens_revoked(origin)
         case _Revoked():
             pass

@@ -9,34 +9,34 @@ from typing import Any
 
 import structlog
 
-from adapters.slack.payloads import Delivery, Malformed, Uploaded, read
-from adapters.slack.payloads import File as Named
-from adapters.slack.reader import attached
-from adapters.slack.web_api import Refused, Unheard, WebApi
-from bot.exchange import File, Inbound, Posted
+from adapters.slack.payloads import Malformed, MessageCallback, MessageFile, UploadedFile, parse
+from adapters.slack.reader import to_file
+from adapters.slack.web_api import SlackApiError, SlackUnavailable, WebApi
+from bot.exchange import File as DeskFile
+from bot.exchange import Inbound, Posted
 
 log = structlog.get_logger(__name__)
 
-PATIENCE = 0.8
+LOOKUP_TIMEOUT = 0.8
 """Seconds for all of them; Slack waits for the ack."""
-ASK = "check_file_info"
+FILE_INFO_WITHHELD = "check_file_info"
 
 
-async def known(api: WebApi, act: Inbound, body: Mapping[str, Any]) -> Inbound:
+async def with_file_names(api: WebApi, act: Inbound, body: Mapping[str, Any]) -> Inbound:
     """The same act, its files called by name; what cannot be asked in time stays as it was told."""
     if not (isinstance(act, Posted) and act.files and (act.thread or act.place.direct)):
         return act
-    told = read(Delivery, body).event.files
-    return replace(act, files=tuple(await asyncio.gather(*(_known(api, file) for file in told))))
+    told = parse(MessageCallback, body).event.files
+    return replace(act, files=tuple(await asyncio.gather(*(_named_file(api, file) for file in told))))
 
 
-async def _known(api: WebApi, file: Named) -> File:
-    if file.file_access != ASK or not file.id:
-        return attached(file)
+async def _named_file(api: WebApi, file: MessageFile) -> DeskFile:
+    if file.file_access != FILE_INFO_WITHHELD or not file.id:
+        return to_file(file)
     try:
-        async with asyncio.timeout(PATIENCE):
-            answer = await api.ask("files.info", {"file": file.id})
-        return attached(read(Uploaded, answer.get("file")))
-    except (Refused, Unheard, Malformed, TimeoutError) as why:
+        async with asyncio.timeout(LOOKUP_TIMEOUT):
+            answer = await api.request("files.info", {"file": file.id})
+        return to_file(parse(UploadedFile, answer.get("file")))
+    except (SlackApiError, SlackUnavailable, Malformed, TimeoutError) as why:
         log.info("a file's name is not known", file=file.id, why=str(why) or "no answer in time")
-        return attached(file)
+        return to_file(file)

@@ -7,23 +7,29 @@ from typing import Any
 
 import structlog
 
-from adapters.slack.atlas import Atlas
-from adapters.slack.blocks import page
-from adapters.slack.reader import Identity
-from adapters.slack.text import Pen
-from adapters.slack.web_api import Refused, Unheard, WebApi
+from adapters.slack.atlas import ChannelRoutes
+from adapters.slack.blocks import render_message
+from adapters.slack.reader import BotIdentity
+from adapters.slack.text import MrkdwnRenderer
+from adapters.slack.web_api import SlackApiError, SlackUnavailable, WebApi
 from adapters.slack.workspaces.installation_store import EncryptedInstallationStore, Installation
-from adapters.slack.workspaces.token_rotation import Renewal
-from adapters.slack.workspaces.workspace import NOBODY, Answer, Asked, Dress, Workspace
-from bot.ports import Never, NotNow
+from adapters.slack.workspaces.token_rotation import TokenRenewal
+from adapters.slack.workspaces.workspace import (
+    NO_IDENTITY,
+    ApiResponse,
+    RequestOrigin,
+    Workspace,
+    WorkspaceFactory,
+)
+from bot.ports import PermanentFailure, TemporaryFailure
 from bot.views import Notice
 from sla_core.countdown import Tone
 
 log = structlog.get_logger(__name__)
 
-UNTIL_INSTALLED = 60.0
+INSTALL_RETRY_AFTER = 60.0
 _PAGE = 100
-_ELSEWHERE = frozenset(
+_NOT_IN_WORKSPACE = frozenset(
     {
         "channel_not_found",
         "invalid_user_combination",
@@ -35,238 +41,253 @@ _ELSEWHERE = frozenset(
     }
 )
 """What Slack says of a channel or a person that another workspace may know."""
-_OVER = frozenset({"account_inactive", "invalid_auth", "not_authed", "token_expired", "token_revoked"})
+_TOKEN_ENDED = frozenset({"account_inactive", "invalid_auth", "not_authed", "token_expired", "token_revoked"})
 """The token ended or was taken back: what is stored may be newer, or say so."""
 
 
-class InstalledWorkspaces:
+class WorkspaceRegistry:
     """`triage` is the channel where agents work: whoever has it is at home."""
 
     def __init__(
         self,
         store: EncryptedInstallationStore,
-        atlas: Atlas,
-        renewal: Renewal,
+        channel_routes: ChannelRoutes,
+        renewal: TokenRenewal,
         *,
         url: str,
-        dress: Dress,
+        make_workspace: WorkspaceFactory,
         triage: str,
     ) -> None:
-        self._store, self._atlas, self._renewal = store, atlas, renewal
-        self._url, self._dress, self._triage = url, dress, triage
-        self._here: dict[str, Workspace] = {}
-        self._gone: dict[str, str] = {}
+        self._store, self._channel_routes, self._renewal = store, channel_routes, renewal
+        self._url, self._make_workspace, self._triage = url, make_workspace, triage
+        self._active: dict[str, Workspace] = {}
+        self._uninstalled_names: dict[str, str] = {}
         self._retired: list[Workspace] = []
-        self._inside: dict[str, list[str]] = {}
-        self._homeless = False
+        self._org_teams: dict[str, list[str]] = {}
+        self._home_unknown = False
 
     async def open(self) -> None:
         await self._store.open()
-        await self.look()
-        if not self._here:
+        await self.refresh()
+        if not self._active:
             log.warning("no workspace has installed the app yet: open /slack/install")
 
     async def close(self) -> None:
-        for at in (*self._here.values(), *self._retired):
-            await at.api.close()
+        for workspace in (*self._active.values(), *self._retired):
+            await workspace.api.close()
 
     async def settle(self) -> None:
-        for at in (*self._here.values(), *self._retired):
-            await at.answers.settle()
+        for workspace in (*self._active.values(), *self._retired):
+            await workspace.responder.settle()
 
     @property
-    def us(self) -> Identity:
-        spot = self._atlas.spot(self._triage)
-        found = self._here.get(spot.installation) if spot else None
-        if found and spot:
-            return found.inside(spot.team).us
-        return next((at.us for at in self._here.values()), NOBODY)
+    def identity(self) -> BotIdentity:
+        route = self._channel_routes.find(self._triage)
+        found = self._active.get(route.installation) if route else None
+        if found and route:
+            return found.for_team(route.team).identity
+        return next((workspace.identity for workspace in self._active.values()), NO_IDENTITY)
 
-    def team_of(self, about: str) -> str:
-        spot = self._atlas.spot(about)
-        return spot.installation if spot else self.us.team
+    def rate_limited_team(self, about: str) -> str:
+        route = self._channel_routes.find(about)
+        return route.installation if route else self.identity.team
 
-    async def asked(self, asked: Asked) -> Workspace | None:
-        ids = (asked.enterprise, asked.team) if asked.everywhere else (asked.team, asked.enterprise)
-        at = next((self._here[id_] for id_ in ids if id_ in self._here), None) or await self._stored(ids)
-        if at is None:
+    async def workspace_for(self, origin: RequestOrigin) -> Workspace | None:
+        ids = (origin.enterprise, origin.team) if origin.org_wide else (origin.team, origin.enterprise)
+        workspace = next((self._active[id_] for id_ in ids if id_ in self._active), None) or await self._load(
+            ids
+        )
+        if workspace is None:
             return None
-        at = at.inside(asked.team)
-        for id_ in filter(None, (asked.channel, asked.user)):
-            await self._atlas.heard(id_, at.id, at.us.team)
-        return at
+        workspace = workspace.for_team(origin.team)
+        for id_ in filter(None, (origin.channel, origin.user)):
+            await self._channel_routes.record_received(id_, workspace.id, workspace.identity.team)
+        return workspace
 
-    def speaking(self, channel: str, at: Workspace) -> Workspace:
+    def posting_workspace(self, channel: str, workspace: Workspace) -> Workspace:
         # Of a channel with the app on both sides we hear through either.
-        spot = self._atlas.spot(channel)
-        if spot and spot.sure and spot.installation in self._here:
-            return self._here[spot.installation].inside(spot.team)
-        return at
+        route = self._channel_routes.find(channel)
+        if route and route.confirmed and route.installation in self._active:
+            return self._active[route.installation].for_team(route.team)
+        return workspace
 
-    async def remember(self, about: str, at: Workspace) -> None:
-        await self._atlas.spoke(about, at.id, at.us.team)
+    async def remember(self, about: str, workspace: Workspace) -> None:
+        await self._channel_routes.record_reached(about, workspace.id, workspace.identity.team)
 
-    async def left(self, asked: Asked, at: int) -> None:
-        kept = await self._store.find(asked.installation)
-        if kept is not None and not kept.gone and kept.since <= at:
-            await self._uninstalled(asked)
+    async def app_uninstalled(self, origin: RequestOrigin, uninstalled_at: int) -> None:
+        installation = await self._store.find(origin.installation)
+        if installation is not None and not installation.gone and installation.since <= uninstalled_at:
+            await self._uninstalled(origin)
 
-    async def revoked(self, asked: Asked) -> None:
-        found = self._here.get(asked.installation)
+    async def tokens_revoked(self, origin: RequestOrigin) -> None:
+        found = self._active.get(origin.installation)
         try:
             if found:
-                await found.api.ask("auth.test", {})
-        except Refused as refusal:
-            if refusal.error in _OVER:
-                await self._uninstalled(asked)
+                await found.api.request("auth.test", {})
+        except SlackApiError as refusal:
+            if refusal.error in _TOKEN_ENDED:
+                await self._uninstalled(origin)
 
-    async def _uninstalled(self, asked: Asked) -> None:
-        team = None if asked.everywhere else asked.team
-        await self._store.async_delete_bot(enterprise_id=asked.enterprise, team_id=team)
-        gone = await self._store.find(asked.installation)
+    async def _uninstalled(self, origin: RequestOrigin) -> None:
+        team = None if origin.org_wide else origin.team
+        await self._store.async_delete_bot(enterprise_id=origin.enterprise, team_id=team)
+        gone = await self._store.find(origin.installation)
         if gone:
-            self._take(gone)
-            await self._tell_home(gone)
+            self._apply(gone)
+            await self._tell_agents(gone)
 
-    async def tell(
+    async def call(
         self, about: str, method: str, arguments: Mapping[str, Any], home: str = ""
-    ) -> tuple[Workspace, Answer]:
+    ) -> tuple[Workspace, ApiResponse]:
         first: Exception | None = None
-        for at in await self._candidates(about, home):
+        for workspace in await self._candidates(about, home):
             try:
-                answer = await self._call(at, method, arguments)
-            except (Never, NotNow) as refusal:
-                if _word(refusal) not in _ELSEWHERE:
+                answer = await self._call(workspace, method, arguments)
+            except (PermanentFailure, TemporaryFailure) as refusal:
+                if _error_code(refusal) not in _NOT_IN_WORKSPACE:
                     raise
                 first = first or refusal
             else:
-                await self._atlas.spoke(about, at.id, at.us.team)
-                return at, answer
-        spot = self._atlas.spot(about)
-        if spot and spot.installation in self._gone:
-            raise Never(f"Frontline was uninstalled from {self._gone[spot.installation]}")
-        raise first or NotNow("no workspace has installed the app yet", UNTIL_INSTALLED)
+                await self._channel_routes.record_reached(about, workspace.id, workspace.identity.team)
+                return workspace, answer
+        route = self._channel_routes.find(about)
+        if route and route.installation in self._uninstalled_names:
+            raise PermanentFailure(
+                f"Frontline was uninstalled from {self._uninstalled_names[route.installation]}"
+            )
+        raise first or TemporaryFailure("no workspace has installed the app yet", INSTALL_RETRY_AFTER)
 
-    async def everyone(self) -> list[Workspace]:
-        home = await self._home()
-        found = [home] if home and home.us.team else []
-        for at in [*self._here.values()]:
-            for inside in [at.inside(team) for team in await self._teams(at)] if at.everywhere else [at]:
-                if inside.us.team not in {one.us.team for one in found}:
-                    found.append(inside)
+    async def all_workspaces(self) -> list[Workspace]:
+        home = await self._triage_workspace()
+        found = [home] if home and home.identity.team else []
+        for workspace in [*self._active.values()]:
+            for candidate in (
+                [workspace.for_team(team) for team in await self._teams(workspace)]
+                if workspace.org_wide
+                else [workspace]
+            ):
+                if candidate.identity.team not in {one.identity.team for one in found}:
+                    found.append(candidate)
         return found
 
-    async def _teams(self, at: Workspace) -> list[str]:
+    async def _teams(self, workspace: Workspace) -> list[str]:
         """The workspaces of an organisation that we were let into."""
-        if at.id not in self._inside:
-            told = await at.api.tell("auth.teams.list", {"limit": _PAGE})
-            self._inside[at.id] = [str(team["id"]) for team in told.get("teams", ())]
-        return self._inside[at.id]
+        if workspace.id not in self._org_teams:
+            told = await workspace.api.call("auth.teams.list", {"limit": _PAGE})
+            self._org_teams[workspace.id] = [str(team["id"]) for team in told.get("teams", ())]
+        return self._org_teams[workspace.id]
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Takes what is stored, by whomever, and renews the tokens that end soon. Raises SlackFault."""
-        for kept in await self._store.all():
-            due = not kept.gone and self._renewal.is_due(kept)
-            renewed = await self._renewal.renewed(kept.id) if due else kept
+        for installation in await self._store.all():
+            due = not installation.gone and self._renewal.is_due(installation)
+            renewed = await self._renewal.renew_if_due(installation.id) if due else installation
             if renewed:
-                self._take(renewed)
-        await self._atlas.open()
-        self._homeless = False
-        self._inside.clear()
+                self._apply(renewed)
+        await self._channel_routes.refresh()
+        self._home_unknown = False
+        self._org_teams.clear()
 
-    async def _stored(self, ids: tuple[str, ...]) -> Workspace | None:
+    async def _load(self, ids: tuple[str, ...]) -> Workspace | None:
         """What another process may have stored since we looked."""
         for id_ in filter(None, ids):
-            if kept := await self._store.find(id_):
-                self._take(kept)
-                if id_ in self._here:
-                    return self._here[id_]
+            if installation := await self._store.find(id_):
+                self._apply(installation)
+                if id_ in self._active:
+                    return self._active[id_]
         return None
 
-    def _take(self, kept: Installation) -> None:
-        known = self._here.get(kept.id)
-        if kept.gone:
-            self._gone[kept.id] = kept.name
+    def _apply(self, installation: Installation) -> None:
+        known = self._active.get(installation.id)
+        if installation.gone:
+            self._uninstalled_names[installation.id] = installation.name
             if known:
-                self._retired.append(self._here.pop(kept.id))
+                self._retired.append(self._active.pop(installation.id))
             return
-        self._gone.pop(kept.id, None)
-        us = Identity("" if kept.everywhere else kept.id, kept.bot_user, kept.bot_id, kept.bot_name)
-        if known and known.us == us:
-            known.api.use(kept.token)
+        self._uninstalled_names.pop(installation.id, None)
+        identity = BotIdentity(
+            "" if installation.org_wide else installation.id,
+            installation.bot_user,
+            installation.bot_id,
+            installation.bot_name,
+        )
+        if known and known.identity == identity:
+            known.api.set_token(installation.token)
             return
         if known:
             self._retired.append(known)
-        api = WebApi(kept.token, self._url)
+        api = WebApi(installation.token, self._url)
         api.connect()
-        self._here[kept.id] = self._dress(api, kept.id, us)
+        self._active[installation.id] = self._make_workspace(api, installation.id, identity)
 
     async def _candidates(self, about: str, home: str) -> list[Workspace]:
         """Where we spoke before, home, where it belongs, where it was heard of, the rest; in this order."""
-        spot = self._atlas.spot(about)
-        known = self._here.get(spot.installation) if spot else None
-        known = known.inside(spot.team) if known and spot else None
+        route = self._channel_routes.find(about)
+        known = self._active.get(route.installation) if route else None
+        known = known.for_team(route.team) if known and route else None
         ordered = [
-            known if spot and spot.sure else None,
-            await self._home(),
-            self._here.get(home),
+            known if route and route.confirmed else None,
+            await self._triage_workspace(),
+            self._active.get(home),
             known,
-            *self._here.values(),
+            *self._active.values(),
         ]
         found: dict[str, Workspace] = {}
-        for at in filter(None, ordered):
-            found.setdefault(at.id, at)
+        for workspace in filter(None, ordered):
+            found.setdefault(workspace.id, workspace)
         return [*found.values()]
 
-    async def _home(self) -> Workspace | None:
+    async def _triage_workspace(self) -> Workspace | None:
         """Whoever has the triage channel."""
-        spot = self._atlas.spot(self._triage)
-        if spot and spot.installation in self._here:
-            return self._here[spot.installation].inside(spot.team)
-        if len(self._here) == 1:
-            return next(iter(self._here.values()))
-        if not self._triage or self._homeless:
+        route = self._channel_routes.find(self._triage)
+        if route and route.installation in self._active:
+            return self._active[route.installation].for_team(route.team)
+        if len(self._active) == 1:
+            return next(iter(self._active.values()))
+        if not self._triage or self._home_unknown:
             return None
-        for at in [*self._here.values()]:
+        for workspace in [*self._active.values()]:
             try:
-                told = await at.api.ask("conversations.info", {"channel": self._triage})
-            except Refused:
+                told = await workspace.api.request("conversations.info", {"channel": self._triage})
+            except SlackApiError:
                 continue
-            except Unheard:
+            except SlackUnavailable:
                 return None
-            team = str(told["channel"].get("context_team_id") or at.us.team)
-            await self._atlas.heard(self._triage, at.id, team)
-            return at.inside(team)
-        self._homeless = True
+            team = str(told["channel"].get("context_team_id") or workspace.identity.team)
+            await self._channel_routes.record_received(self._triage, workspace.id, team)
+            return workspace.for_team(team)
+        self._home_unknown = True
         return None
 
-    async def _call(self, at: Workspace, method: str, arguments: Mapping[str, Any]) -> Answer:
+    async def _call(self, workspace: Workspace, method: str, arguments: Mapping[str, Any]) -> ApiResponse:
         try:
-            return await at.api.tell(method, arguments)
-        except NotNow as refusal:
-            if _word(refusal) not in _OVER:
+            return await workspace.api.call(method, arguments)
+        except TemporaryFailure as refusal:
+            if _error_code(refusal) not in _TOKEN_ENDED:
                 raise
-            before, kept = at.api.token, await self._renewal.renewed(at.id)
-            if kept:
-                self._take(kept)
-            if kept is None or kept.gone:
-                raise Never(f"Frontline was uninstalled from {kept.name if kept else at.id}") from refusal
-            if kept.token == before:
+            before, installation = workspace.api.token, await self._renewal.renew_if_due(workspace.id)
+            if installation:
+                self._apply(installation)
+            if installation is None or installation.gone:
+                raise PermanentFailure(
+                    f"Frontline was uninstalled from {installation.name if installation else workspace.id}"
+                ) from refusal
+            if installation.token == before:
                 raise
-        return await at.api.tell(method, arguments)
+        return await workspace.api.call(method, arguments)
 
-    async def _tell_home(self, gone: Installation) -> None:
+    async def _tell_agents(self, gone: Installation) -> None:
         """Agents are told, where that is still possible."""
         log.error("the app was uninstalled", workspace=gone.id, name=gone.name)
-        home = await self._home()
+        home = await self._triage_workspace()
         if home is None or not self._triage:
             return
         try:
             words = _UNINSTALLED.format(name=gone.name, id=gone.id)
-            drawn = page(Notice((words,), Tone.WARN), Pen())
+            drawn = render_message(Notice((words,), Tone.WARN), MrkdwnRenderer())
             said = {"channel": self._triage, "text": drawn.text, "blocks": drawn.blocks}
-            await home.api.ask("chat.postMessage", said)
-        except (Refused, Unheard) as failure:
+            await home.api.request("chat.postMessage", said)
+        except (SlackApiError, SlackUnavailable) as failure:
             log.warning("agents not told of it", why=str(failure))
 
 
@@ -276,6 +297,6 @@ _UNINSTALLED = (
 )
 
 
-def _word(refusal: BaseException) -> str:
+def _error_code(refusal: BaseException) -> str:
     cause = refusal.__cause__
-    return cause.error if isinstance(cause, Refused) else ""
+    return cause.error if isinstance(cause, SlackApiError) else ""

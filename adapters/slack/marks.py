@@ -7,11 +7,11 @@ from hashlib import sha256
 
 from adapters.slack.paper import Json
 
-CLOCKS_DIFFER = timedelta(seconds=30)
+CLOCK_TOLERANCE = timedelta(seconds=30)
 """How far before our own instant of sending a message is looked for."""
 
 
-def metadata(key: str) -> Json:
+def message_metadata(key: str) -> Json:
     """Opaque: whoever is in the channel can read it."""
     mark = sha256(key.encode()).hexdigest()[:32]
     return {"event_type": "frontline_message", "event_payload": {"mark": mark}}

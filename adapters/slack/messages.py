@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from adapters.slack.payloads import Delivery, Id, Plain, Profile, plain, read
-from adapters.slack.reader import SPOKEN, Reader, place
+from adapters.slack.payloads import Id, MessageCallback, OptionalId, Profile, parse, slack_id
+from adapters.slack.reader import PERSON_SUBTYPES, Reader, place
 from bot.address import MessageRef
-from bot.exchange import Posted, Revised
+from bot.exchange import MessageChanged, Posted
 
 _LATER = frozenset({"message_changed", "message_deleted"})
 _TOMBSTONE = "tombstone"
@@ -25,12 +25,12 @@ class _Written(_Part):
     """A message inside of the event that tells of it."""
 
     subtype: str | None = None
-    user: Plain | None = None
-    bot_id: Plain | None = None
+    user: OptionalId | None = None
+    bot_id: OptionalId | None = None
     text: str = ""
-    ts: Plain = ""
-    thread_ts: Plain | None = None
-    user_team: Plain | None = None
+    ts: OptionalId = ""
+    thread_ts: OptionalId | None = None
+    user_team: OptionalId | None = None
     user_profile: Profile | None = None
 
     @property
@@ -52,41 +52,41 @@ class _Changed(_Part):
     event: _Change
 
 
-def said(reader: Reader, body: Mapping[str, Any], home: str) -> Posted | Revised | None:
+def read_message(reader: Reader, body: Mapping[str, Any], home: str) -> Posted | MessageChanged | None:
     """A message somebody wrote, or what they did to it later."""
     event = body.get("event")
-    if isinstance(event, dict) and plain(event.get("subtype")) in _LATER:
-        return _revised(reader, read(_Changed, body), home)
-    return reader.posted(read(Delivery, body), home)
+    if isinstance(event, dict) and slack_id(event.get("subtype")) in _LATER:
+        return _read_change(reader, parse(_Changed, body), home)
+    return reader.posted(parse(MessageCallback, body), home)
 
 
-def _revised(reader: Reader, delivery: _Changed, home: str) -> Revised | None:
+def _read_change(reader: Reader, delivery: _Changed, home: str) -> MessageChanged | None:
     """None for what no person did, for other changes than of words, and for what is no reply.
 
     A message of our own that stands in the channel itself is told when it is deleted.
     """
-    change, us = delivery.event, reader.us
+    change, identity = delivery.event, reader.identity
     now, before = change.message, change.previous_message
     deleted = change.subtype == "message_deleted" or (now is not None and now.subtype == _TOMBSTONE)
     told = before if deleted else now
     if told is None or not told.user or not told.ts:
         return None
-    ours = told.user == us.bot_user
+    ours = told.user == identity.bot_user
     if ours and not (deleted and told.root is None):
         return None
-    if not ours and (told.bot_id or told.subtype not in SPOKEN or told.root is None):
+    if not ours and (told.bot_id or told.subtype not in PERSON_SUBTYPES or told.root is None):
         return None
     if not deleted and before is not None and before.text == told.text:
         return None
     where = place(change.channel)
     team = told.user_team if told.user_team and told.user_team.startswith("T") else home
-    return Revised(
+    return MessageChanged(
         key=f"event/{delivery.event_id}",
         at=reader.clock.now(),
-        actor=reader.actor(told.user, us.team if ours else team, _name(told)),
+        actor=reader.actor(told.user, identity.team if ours else team, _name(told)),
         place=where,
         message=MessageRef(where, told.ts),
-        text=None if deleted else reader.typed(told.text),
+        text=None if deleted else reader.to_plain_text(told.text),
         thread=MessageRef(where, told.root) if told.root else None,
     )
 

@@ -11,8 +11,8 @@ from typing import Any, assert_never
 from pydantic import ValidationError
 
 from adapters.slack.paper import Json, literal, plain, rich, section
-from adapters.slack.payloads import Entry, Held, Malformed, Uploaded, View
-from adapters.slack.text import Pen, clean, cut, inline, one_line, pieces, size
+from adapters.slack.payloads import FormMetadata, InputState, Malformed, ModalView, UploadedFile
+from adapters.slack.text import MrkdwnRenderer, clean, cut, escape_mrkdwn, one_line, pieces, size
 from bot.exchange import File
 from bot.forms import ChoiceField, Field, Form, TextField
 from sla_core.triage import Option
@@ -26,27 +26,27 @@ _FEW = 10
 _GROUP = 100
 
 
-def modal(form: Form, pen: Pen, *, keeps_untouched: bool = False) -> Json:
+def modal(form: Form, renderer: MrkdwnRenderer, *, omits_unchanged: bool = False) -> Json:
     """The form as a view. Raises ValueError where Slack has no room for it.
 
-    `keeps_untouched` is for a client that sends nothing for a prefilled field that was left alone, and knows
+    `omits_unchanged` is for a client that sends nothing for a prefilled field that was left alone, and knows
     neither files nor choices that are told at once.
     """
-    reacts = form.reacts and not keeps_untouched
-    fields = _shown(form, reacts)
+    reacts = form.reacts and not omits_unchanged
+    fields = _shown_fields(form, reacts)
     named = {field.id for field in fields}
-    blocks = list(rich(pen, form.intro))
-    blocks += [_fault(text) for name, text in form.errors.items() if name not in named]
+    blocks = list(rich(renderer, form.intro))
+    blocks += [_error_block(text) for name, text in form.errors.items() if name not in named]
     for field in fields:
         blocks += _field(field, reacts)
         if field.id in form.errors:
-            blocks.append(_fault(form.errors[field.id]))
-    if form.takes_files and not keeps_untouched:
+            blocks.append(_error_block(form.errors[field.id]))
+    if form.takes_files and not omits_unchanged:
         blocks.append(_files())
     face = ""
     if reacts:
-        blocks += rich(pen, form.outlook)
-        face = _face(blocks)
+        blocks += rich(renderer, form.preview)
+        face = _fingerprint(blocks)
     view: Json = {
         "type": "modal",
         "callback_id": form.id,
@@ -57,14 +57,14 @@ def modal(form: Form, pen: Pen, *, keeps_untouched: bool = False) -> Json:
     }
     if reacts:
         view["notify_on_close"] = True
-    return view | {"private_metadata": _metadata(form, fields, keeps_untouched, face)}
+    return view | {"private_metadata": _metadata(form, fields, omits_unchanged, face)}
 
 
-def _shown(form: Form, reacts: bool) -> tuple[Field, ...]:
-    return form.asked() if reacts else form.fields
+def _shown_fields(form: Form, reacts: bool) -> tuple[Field, ...]:
+    return form.visible_fields() if reacts else form.fields
 
 
-def _face(blocks: Sequence[Json]) -> str:
+def _fingerprint(blocks: Sequence[Json]) -> str:
     """What the form looks like, but for what is filled in."""
     bare = [
         {**block, "element": {k: v for k, v in block["element"].items() if not k.startswith("initial_")}}
@@ -75,7 +75,7 @@ def _face(blocks: Sequence[Json]) -> str:
     return sha256(json.dumps(bare, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def closing(title: str, blocks: Sequence[Json]) -> Json:
+def message_view(title: str, blocks: Sequence[Json]) -> Json:
     """A view that only says something."""
     return {
         "type": "modal",
@@ -85,32 +85,35 @@ def closing(title: str, blocks: Sequence[Json]) -> Json:
     }
 
 
-def _fault(text: str) -> Json:
-    return section(f"⚠️ {inline(cut(text, 500))}")
+def _error_block(text: str) -> Json:
+    return section(f"⚠️ {escape_mrkdwn(cut(text, 500))}")
 
 
-def _metadata(form: Form, fields: Sequence[Field], keeps_untouched: bool, face: str) -> str:
+def _metadata(form: Form, fields: Sequence[Field], omits_unchanged: bool, face: str) -> str:
     held: dict[str, Any] = {"context": dict(form.context)} | ({"face": face} if face else {})
-    text = _packed(held)
+    text = _compact_json(held)
     if len(text) > LONGEST_CONTEXT:
         raise ValueError(f"form {form.id!r} carries {len(text)} characters of context; Slack takes 3000")
-    if keeps_untouched:
+    if omits_unchanged:
         kept: dict[str, list[str]] = {}
         for field in fields:
             filled = [field.value] if isinstance(field, TextField) else list(field.value)
-            if any(filled) and len(_packed({**held, "kept": {**kept, field.id: filled}})) <= LONGEST_CONTEXT:
+            if (
+                any(filled)
+                and len(_compact_json({**held, "kept": {**kept, field.id: filled}})) <= LONGEST_CONTEXT
+            ):
                 kept[field.id] = filled
-        text = _packed({**held, "kept": kept})
+        text = _compact_json({**held, "kept": kept})
     return text
 
 
-def _packed(held: Mapping[str, Any]) -> str:
+def _compact_json(held: Mapping[str, Any]) -> str:
     return json.dumps(held, ensure_ascii=False, separators=(",", ":"))
 
 
 def _field(field: Field, reacts: bool) -> Iterator[Json]:
     if isinstance(field, ChoiceField):
-        yield from _told_in_full(field.options)
+        yield from _full_labels(field.options)
     label = one_line(field.label)
     block: Json = {
         "type": "input",
@@ -188,12 +191,12 @@ def _groups(options: list[Json]) -> Iterator[Json]:
 def _option(option: Option) -> Json:
     if not 0 < len(option.id) <= _LONGEST_OPTION:
         raise ValueError(f"option {option.id!r} has an id that Slack does not take")
-    first, rest = _halves(one_line(option.label) or option.id)
+    first, rest = _split_label(one_line(option.label) or option.id)
     shown: Json = {"text": plain(first), "value": option.id}
     return shown | ({"description": plain(cut(rest, _LONGEST_OPTION))} if rest else {})
 
 
-def _halves(label: str) -> tuple[str, str]:
+def _split_label(label: str) -> tuple[str, str]:
     """A label, and below it the rest of one that is too long; both fit."""
     if size(label) <= _LONGEST_OPTION:
         return label, ""
@@ -201,16 +204,16 @@ def _halves(label: str) -> tuple[str, str]:
     return f"{first.rstrip()} …", f"… {label[len(first) :].lstrip()}"
 
 
-def _told_in_full(options: Sequence[Option]) -> Iterator[Json]:
+def _full_labels(options: Sequence[Option]) -> Iterator[Json]:
     """Labels that are too long even for two lines stand above the choice, whole."""
     long = [one_line(option.label) for option in options]
-    long = [label for label in long if size(_halves(label)[1]) > _LONGEST_OPTION]
+    long = [label for label in long if size(_split_label(label)[1]) > _LONGEST_OPTION]
     yield from literal("\n".join(f"• {label}" for label in long))
 
 
-def values(view: View) -> dict[str, tuple[str, ...]]:
+def values(view: ModalView) -> dict[str, tuple[str, ...]]:
     """Field id → what was filled in; every field of the view is there."""
-    kept = _held(view).kept
+    kept = _metadata_of(view).kept
     found = {}
     for name, element in view.inputs():
         given = _given(view.state.values.get(name, {}).get(element))
@@ -218,7 +221,7 @@ def values(view: View) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _given(entry: Entry | None) -> tuple[str, ...] | None:
+def _given(entry: InputState | None) -> tuple[str, ...] | None:
     """None where the client sent nothing at all, which on Slack itself means that it is empty."""
     if entry is None:
         return None
@@ -231,42 +234,42 @@ def _given(entry: Entry | None) -> tuple[str, ...] | None:
     return None
 
 
-def files(view: View) -> tuple[File, ...]:
+def files(view: ModalView) -> tuple[File, ...]:
     """What was put in, in order."""
     entry = view.state.values.get(FILES, {}).get(FILES)
     return tuple(_file(uploaded) for uploaded in (entry.files if entry else None) or ())
 
 
-def _file(uploaded: Uploaded) -> File:
+def _file(uploaded: UploadedFile) -> File:
     name = one_line(uploaded.name or uploaded.title or "") or "without a name"
     url = uploaded.permalink or ""
     return File(name, url if url.startswith("https://") else "")
 
 
-def looks_like(view: View, other: Json) -> bool:
+def looks_the_same(view: ModalView, other: Json) -> bool:
     """Whether an open view would be no other if it were drawn so; what is filled in is not looked at."""
-    held, drawn = _held(view), Held.model_validate_json(other["private_metadata"])
+    held, drawn = _metadata_of(view), FormMetadata.model_validate_json(other["private_metadata"])
     return bool(held.face) and (held.face, held.context) == (drawn.face, drawn.context)
 
 
-def context(view: View) -> dict[str, str]:
-    return dict(_held(view).context)
+def context(view: ModalView) -> dict[str, str]:
+    return dict(_metadata_of(view).context)
 
 
-def _held(view: View) -> Held:
+def _metadata_of(view: ModalView) -> FormMetadata:
     try:
-        return _read(view.private_metadata or "{}")
+        return _parsed_metadata(view.private_metadata or "{}")
     except ValidationError:
         raise Malformed("private_metadata: not ours") from None
 
 
 @lru_cache(maxsize=256)
-def _read(metadata: str) -> Held:
+def _parsed_metadata(metadata: str) -> FormMetadata:
     """The same text is read several times for one request, and comes with each choice made in a form."""
-    return Held.model_validate_json(metadata)
+    return FormMetadata.model_validate_json(metadata)
 
 
-def errors(view: View, faults: Mapping[str, str]) -> dict[str, str]:
+def errors(view: ModalView, faults: Mapping[str, str]) -> dict[str, str]:
     """Faults by block; what belongs to no input of the view stands at the first one."""
     inputs = [name for name, _ in view.inputs()]
     found: dict[str, str] = {}
@@ -278,8 +281,8 @@ def errors(view: View, faults: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def same_inputs(view: View, form: Form) -> bool:
+def same_inputs(view: ModalView, form: Form) -> bool:
     """Whether the open view is this form, so that errors can be shown in place."""
-    held, inputs = _held(view), [name for name, _ in view.inputs()]
+    held, inputs = _metadata_of(view), [name for name, _ in view.inputs()]
     same = view.callback_id == form.id and held.context == dict(form.context)
-    return same and inputs == [field.id for field in _shown(form, bool(held.face))]
+    return same and inputs == [field.id for field in _shown_fields(form, bool(held.face))]

@@ -7,75 +7,75 @@ from collections import OrderedDict
 
 import structlog
 
-from adapters.slack.blocks import page
-from adapters.slack.marks import metadata
+from adapters.slack.blocks import render_message
+from adapters.slack.marks import message_metadata
 from adapters.slack.paper import Json
-from adapters.slack.text import Pen
-from adapters.slack.web_api import Unheard, WebApi
+from adapters.slack.text import MrkdwnRenderer
+from adapters.slack.web_api import SlackUnavailable, WebApi
 from bot.address import MessageRef
 from bot.exchange import Command, Posted
 from bot.views import Notice
 
 log = structlog.get_logger(__name__)
 
-PATIENCE = 2.0
+PROMPT_TIMEOUT = 2.0
 """Seconds; Slack delivers an event again when it was not taken within three."""
 MOST_REMEMBERED = 2000
 
 
-class Offers:
+class ThreadPrompts:
     """Each is said once, however often its event comes.
 
     What this process said it remembers; for what another one may have said, or this one without hearing that
     it arrived, it looks in the thread.
     """
 
-    def __init__(self, api: WebApi, pen: Pen) -> None:
-        self._api, self._pen = api, pen
-        self._said: OrderedDict[str, bool] = OrderedDict()
+    def __init__(self, api: WebApi, renderer: MrkdwnRenderer) -> None:
+        self._api, self._renderer = api, renderer
+        self._posted: OrderedDict[str, bool] = OrderedDict()
         """Whether we heard that it arrived."""
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
-    async def made(self, act: Command | Posted, offer: Notice, again: bool) -> bool:
-        """Whether it stands there; if not, the event is to be delivered again. `again`: it may have been.
+    async def post_once(self, act: Command | Posted, prompt: Notice, redelivered: bool) -> bool:
+        """Whether it stands there; if not, the event is to be delivered again. `redelivered`: it may have been.
 
         Raises Refused where Slack will never take it.
         """
         try:
-            async with asyncio.timeout(PATIENCE), self._turn:
-                if not self._said.get(act.key):
-                    unsure = again or act.key in self._said
-                    if not (unsure and await self._is_there(act)):
-                        self._remember(act.key, heard=False)
-                        await self._say(act, offer)
-                    self._remember(act.key, heard=True)
-        except (Unheard, TimeoutError) as silence:
-            log.warning("offer not made", why=str(silence) or "no answer in time")
+            async with asyncio.timeout(PROMPT_TIMEOUT), self._lock:
+                if not self._posted.get(act.key):
+                    unsure = redelivered or act.key in self._posted
+                    if not (unsure and await self._is_posted(act)):
+                        self._remember(act.key, confirmed=False)
+                        await self._post(act, prompt)
+                    self._remember(act.key, confirmed=True)
+        except (SlackUnavailable, TimeoutError) as unavailable:
+            log.warning("prompt not posted", why=str(unavailable) or "no answer in time")
             return False
         return True
 
-    async def _say(self, act: Command | Posted, offer: Notice) -> None:
-        drawn, below = page(offer, self._pen), root_of(act)
+    async def _post(self, act: Command | Posted, prompt: Notice) -> None:
+        drawn, below = render_message(prompt, self._renderer), thread_root(act)
         said: Json = {"channel": act.place.id, "text": drawn.text, "blocks": drawn.blocks}
         thread = {"thread_ts": below.id} if below else {}
-        await self._api.ask("chat.postMessage", {**said, **thread, "metadata": metadata(act.key)})
+        await self._api.request("chat.postMessage", {**said, **thread, "metadata": message_metadata(act.key)})
 
-    async def _is_there(self, act: Command | Posted) -> bool:
-        below = root_of(act)
-        asked = {"channel": act.place.id, "include_all_metadata": True, "limit": 200}
+    async def _is_posted(self, act: Command | Posted) -> bool:
+        below = thread_root(act)
+        arguments = {"channel": act.place.id, "include_all_metadata": True, "limit": 200}
         if below:
-            found = await self._api.ask("conversations.replies", {**asked, "ts": below.id})
+            found = await self._api.request("conversations.replies", {**arguments, "ts": below.id})
         else:
-            found = await self._api.ask("conversations.history", asked)
-        return any(each.get("metadata") == metadata(act.key) for each in found.get("messages", ()))
+            found = await self._api.request("conversations.history", arguments)
+        return any(each.get("metadata") == message_metadata(act.key) for each in found.get("messages", ()))
 
-    def _remember(self, key: str, *, heard: bool) -> None:
-        self._said[key] = heard
-        if len(self._said) > MOST_REMEMBERED:
-            self._said.popitem(last=False)
+    def _remember(self, key: str, *, confirmed: bool) -> None:
+        self._posted[key] = confirmed
+        if len(self._posted) > MOST_REMEMBERED:
+            self._posted.popitem(last=False)
 
 
-def root_of(act: Command | Posted) -> MessageRef | None:
+def thread_root(act: Command | Posted) -> MessageRef | None:
     """The message in whose thread an answer to this belongs; none in a direct conversation."""
     if act.place.direct:
         return None

@@ -4,45 +4,50 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from adapters.slack.atlas import Atlas
-from adapters.slack.installed import InstalledWorkspaces
+from adapters.slack.atlas import ChannelRoutes
+from adapters.slack.installed import WorkspaceRegistry
 from adapters.slack.web_api import SlackFault, WebApi
 from adapters.slack.workspaces.installation_store import EncryptedInstallationStore, SecretKeys
-from adapters.slack.workspaces.oauth import Handler, Installing, SealedStates
-from adapters.slack.workspaces.token_rotation import App, Renewal
-from adapters.slack.workspaces.workspace import Dress
+from adapters.slack.workspaces.oauth import EncryptedStates, Handler, InstallFlow
+from adapters.slack.workspaces.token_rotation import AppCredentials, TokenRenewal
+from adapters.slack.workspaces.workspace import WorkspaceFactory
 from bot.clock import WallClock
-from bot.ports import Clock, Notebook
+from bot.ports import Clock, KeyValueStore
 
 
 @dataclass(frozen=True, slots=True)
-class Sharing:
+class OAuthSettings:
     """The app's credentials, and where installations are kept; `triage` is the channel where agents work."""
 
-    app: App
+    app: AppCredentials
     secret_key: str = field(repr=False)
-    notebook: Notebook
+    key_values: KeyValueStore
     triage: str
     clock: Clock = field(default_factory=WallClock)
     """Real time."""
 
 
-class Offices:
-    def __init__(self, sharing: Sharing, url: str, dress: Dress) -> None:
+class MultiWorkspace:
+    def __init__(self, oauth_settings: OAuthSettings, url: str, make_workspace: WorkspaceFactory) -> None:
         """Raises SlackFault."""
         try:
-            keys = SecretKeys(sharing.secret_key)
+            keys = SecretKeys(oauth_settings.secret_key)
         except ValueError as wrong:
             raise SlackFault(f"FRONTLINE_SECRET_KEY {wrong}") from None
-        app, notebook, clock = sharing.app, sharing.notebook, sharing.clock
+        app, key_values, clock = oauth_settings.app, oauth_settings.key_values, oauth_settings.clock
         self._api = WebApi("", url)
-        store = EncryptedInstallationStore(notebook, keys)
-        renewal = Renewal(store, notebook, self._api, app, clock)
-        self.workspaces = InstalledWorkspaces(
-            store, Atlas(notebook), renewal, url=url, dress=dress, triage=sharing.triage
+        store = EncryptedInstallationStore(key_values, keys)
+        renewal = TokenRenewal(store, key_values, self._api, app, clock)
+        self.workspaces = WorkspaceRegistry(
+            store,
+            ChannelRoutes(key_values),
+            renewal,
+            url=url,
+            make_workspace=make_workspace,
+            triage=oauth_settings.triage,
         )
-        states = SealedStates(keys, notebook, clock)
-        self._installing = Installing(app, states, store, self._api, clock, self.workspaces.look)
+        states = EncryptedStates(keys, key_values, clock)
+        self._install_flow = InstallFlow(app, states, store, self._api, clock, self.workspaces.refresh)
 
     async def open(self) -> None:
         self._api.connect()
@@ -51,4 +56,4 @@ class Offices:
         await self._api.close()
 
     def routes(self) -> list[tuple[str, str, Handler]]:
-        return self._installing.routes()
+        return self._install_flow.routes()

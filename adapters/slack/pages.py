@@ -28,11 +28,13 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-AGAIN = ("install", "Install Frontline again")
+INSTALL_LINK = ("install", "Install Frontline again")
 """Beside the page that Slack leads back to, wherever a proxy puts both."""
 
 
-def page(title: str, *lines: str, link: tuple[str, str] | None = None, status: int = 200) -> BoltResponse:
+def html_page(
+    title: str, *lines: str, link: tuple[str, str] | None = None, status: int = 200
+) -> BoltResponse:
     """A few plain words; nothing in them is taken for HTML."""
     body = "\n".join(f"<p>{escape(line)}</p>" for line in lines)
     if link:
@@ -42,13 +44,13 @@ def page(title: str, *lines: str, link: tuple[str, str] | None = None, status: i
     return BoltResponse(status=status, body=text, headers={**_HEADERS})
 
 
-def installed(name: str) -> BoltResponse:
-    return page(
+def installed_page(name: str) -> BoltResponse:
+    return html_page(
         f"Frontline is installed in {name}",
         "Invite it into the channels where it is to help: type /invite @Frontline there.",
         "You can close this page.",
     )
 
 
-def not_installed(*lines: str, status: int = 400) -> BoltResponse:
-    return page("Frontline was not installed", *lines, link=AGAIN, status=status)
+def not_installed_page(*lines: str, status: int = 400) -> BoltResponse:
+    return html_page("Frontline was not installed", *lines, link=INSTALL_LINK, status=status)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from adapters.slack.text import LONGEST, Pen, clean, cut, is_inert, pieces, quoted, size, size_sent
-from bot.views import Button, Part, Quote, Rich, Style
+from adapters.slack.text import LONGEST, MrkdwnRenderer, clean, cut, is_inert, pieces, quoted, size, size_sent
+from bot.views import Button, Part, Quote, RichText, Style
 
 Json = dict[str, Any]
 
@@ -23,7 +23,7 @@ _COPY = "#"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RenderedMessage:
     """A message: its blocks, and the text that notifications and old clients show."""
 
     text: str
@@ -64,11 +64,11 @@ def fields(texts: Iterable[str]) -> Iterator[Json]:
         yield {"type": "section", "fields": waiting[start : start + 10]}
 
 
-def rich(pen: Pen, parts: Rich) -> Iterator[Json]:
+def rich(renderer: MrkdwnRenderer, parts: RichText) -> Iterator[Json]:
     """Our words as mrkdwn; what somebody typed set off, as a quotation, and exact."""
     for quotes, run in groupby(parts, lambda part: isinstance(part, Quote)):
         if not quotes:
-            yield from (section(text.strip("\n")) for text in pen.flow(tuple(run)) if text.strip())
+            yield from (section(text.strip("\n")) for text in renderer.chunks(tuple(run)) if text.strip())
             continue
         for part in run:
             yield from _quotation(part)
@@ -133,7 +133,7 @@ def length(block: Json) -> int:
     return sum(len(text["text"]) for text in texts if text and isinstance(text.get("text"), str))
 
 
-def stamped(blocks: Sequence[Json]) -> list[Json]:
+def with_block_ids(blocks: Sequence[Json]) -> list[Json]:
     """With block ids that change with the content, as Slack asks of messages that are updated."""
     digest = hashlib.sha256(json.dumps(blocks, sort_keys=True).encode()).hexdigest()[:10]
     return [{**block, "block_id": f"{digest}-{index}"} for index, block in enumerate(blocks)]

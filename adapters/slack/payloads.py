@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 Payload = TypeVar("Payload", bound=BaseModel)
 Id = Annotated[str, Field(pattern=r"^[!-~]+$")]
 """An id, a time stamp or a name of our own making: plain letters, which every database takes."""
-Plain = Annotated[str, Field(pattern=r"^[!-~]*$")]
+OptionalId = Annotated[str, Field(pattern=r"^[!-~]*$")]
 """The same where there may be none."""
 
 
@@ -17,7 +17,7 @@ class Malformed(Exception):
     """A request that makes no sense, though Slack's secret signed it."""
 
 
-def read(kind: type[Payload], body: object) -> Payload:
+def parse(kind: type[Payload], body: object) -> Payload:
     """Raises Malformed, which names the faulty keys."""
     try:
         return kind.model_validate(body)
@@ -28,7 +28,7 @@ def read(kind: type[Payload], body: object) -> Payload:
         ) from None
 
 
-def plain(value: object) -> str:
+def slack_id(value: object) -> str:
     """An id as Slack writes it; empty if this is none."""
     return value if isinstance(value, str) and value.isascii() and value.isprintable() else ""
 
@@ -37,40 +37,40 @@ class _Payload(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
 
-class Slash(_Payload):
+class SlashCommand(_Payload):
     command: str = Field(min_length=2)
     text: str = ""
     trigger_id: Id
     user_id: Id
     user_name: str = ""
-    team_id: Plain = ""
+    team_id: OptionalId = ""
     channel_id: Id
 
 
 class User(_Payload):
     id: Id
-    team_id: Plain | None = None
+    team_id: OptionalId | None = None
     name: str | None = None
     username: str | None = None
 
     @property
-    def called(self) -> str:
+    def shown_name(self) -> str:
         return self.name or self.username or self.id
 
 
 class Container(_Payload):
     type: str = ""
-    message_ts: Plain | None = None
-    channel_id: Plain | None = None
-    thread_ts: Plain | None = None
-    view_id: Plain | None = None
+    message_ts: OptionalId | None = None
+    channel_id: OptionalId | None = None
+    thread_ts: OptionalId | None = None
+    view_id: OptionalId | None = None
     is_ephemeral: bool = False
 
 
 class Action(_Payload):
     type: str
     action_id: Id
-    action_ts: Plain = ""
+    action_ts: OptionalId = ""
     value: str | None = None
 
 
@@ -78,7 +78,7 @@ class Channel(_Payload):
     id: Id
 
 
-class Surface(_Payload):
+class ContainingView(_Payload):
     """The view that a button stands on, where it is no message."""
 
     id: Id
@@ -86,27 +86,27 @@ class Surface(_Payload):
     private_metadata: str = ""
 
 
-class Pressed(_Payload):
+class BlockActions(_Payload):
     """A `block_actions` request."""
 
     user: User
     container: Container = Container()
     actions: list[Action] = Field(min_length=1)
-    trigger_id: Plain = ""
+    trigger_id: OptionalId = ""
     response_url: str | None = None
     channel: Channel | None = None
-    view: Surface | None = None
+    view: ContainingView | None = None
 
     @property
     def on_home(self) -> bool:
         return self.view is not None and self.view.type == "home"
 
 
-class Chosen(_Payload):
+class SelectedOption(_Payload):
     value: str
 
 
-class Uploaded(_Payload):
+class UploadedFile(_Payload):
     """A file that was put into a form."""
 
     name: str | None = None
@@ -114,13 +114,13 @@ class Uploaded(_Payload):
     permalink: str | None = None
 
 
-class Entry(_Payload):
+class InputState(_Payload):
     """What stands in one input."""
 
     value: str | None = None
-    selected_option: Chosen | None = None
-    selected_options: list[Chosen] | None = None
-    files: list[Uploaded] | None = None
+    selected_option: SelectedOption | None = None
+    selected_options: list[SelectedOption] | None = None
+    files: list[UploadedFile] | None = None
 
 
 class Element(_Payload):
@@ -134,17 +134,17 @@ class Block(_Payload):
     element: Element | None = None
 
 
-class State(_Payload):
-    values: dict[str, dict[str, Entry]] = {}
+class ViewState(_Payload):
+    values: dict[str, dict[str, InputState]] = {}
 
 
-class View(_Payload):
+class ModalView(_Payload):
     id: Id
-    callback_id: Plain = ""
-    hash: Plain = ""
+    callback_id: OptionalId = ""
+    hash: OptionalId = ""
     private_metadata: str = ""
     blocks: list[Block] = []
-    state: State = State()
+    state: ViewState = ViewState()
 
     def inputs(self) -> list[tuple[str, str]]:
         """Block id and action id of each input, in order; where files are put in is none."""
@@ -156,20 +156,20 @@ class View(_Payload):
         ]
 
 
-class Submitted(_Payload):
+class ViewSubmission(_Payload):
     """A `view_submission` request."""
 
     user: User
-    view: View
+    view: ModalView
 
 
-class Filled(Submitted):
+class ModalBlockActions(ViewSubmission):
     """A `block_actions` request from a form that is still open."""
 
     actions: list[Action] = Field(min_length=1)
 
 
-class Held(_Payload):
+class FormMetadata(_Payload):
     """What our own forms carry unseen. `face` tells whether another drawing of the form looks the same."""
 
     context: dict[str, str] = {}
@@ -177,10 +177,10 @@ class Held(_Payload):
     face: str = ""
 
 
-class File(Uploaded):
+class MessageFile(UploadedFile):
     """A file that came with a message; in shared channels only where to ask for it."""
 
-    id: Plain | None = None
+    id: OptionalId | None = None
     file_access: str | None = None
 
 
@@ -190,90 +190,90 @@ class Profile(_Payload):
     name: str | None = None
 
 
-class Written(_Payload):
+class ChannelMessage(_Payload):
     """A message as it stands in its channel."""
 
-    user: Plain | None = None
-    bot_id: Plain | None = None
+    user: OptionalId | None = None
+    bot_id: OptionalId | None = None
     text: str | None = None
     ts: Id
-    thread_ts: Plain | None = None
-    files: list[File] = []
+    thread_ts: OptionalId | None = None
+    files: list[MessageFile] = []
 
 
-class Said(Written):
+class MessageEvent(ChannelMessage):
     """A message event; a mention of the bot comes as both kinds."""
 
     type: Literal["message", "app_mention"]
     subtype: str | None = None
     hidden: bool = False
     channel: Id
-    parent_user_id: Plain | None = None
-    user_team: Plain | None = None
+    parent_user_id: OptionalId | None = None
+    user_team: OptionalId | None = None
     user_profile: Profile | None = None
 
 
-class Delivery(_Payload):
+class MessageCallback(_Payload):
     """An Events API request around a message."""
 
     event_id: Id
-    event: Said
+    event: MessageEvent
 
 
-class Home(_Payload):
+class HomeView(_Payload):
     """What stands on somebody's Home tab already, and whose app drew it."""
 
-    team_id: Plain | None = None
-    app_installed_team_id: Plain | None = None
+    team_id: OptionalId | None = None
+    app_installed_team_id: OptionalId | None = None
 
 
-class Looked(_Payload):
+class AppHomeOpened(_Payload):
     """Somebody opened the app's pages."""
 
     type: Literal["app_home_opened"]
     user: Id
-    channel: Plain = ""
-    tab: Plain = "home"
-    view: Home | None = None
+    channel: OptionalId = ""
+    tab: OptionalId = "home"
+    view: HomeView | None = None
 
 
-class LookedDelivery(_Payload):
+class AppHomeOpenedCallback(_Payload):
     """An Events API request around that."""
 
     event_id: Id
-    team_id: Plain = ""
-    event: Looked
+    team_id: OptionalId = ""
+    event: AppHomeOpened
 
 
-class Item(_Payload):
+class ReactedItem(_Payload):
     """What somebody reacted to."""
 
     type: str = ""
-    channel: Plain = ""
-    ts: Plain = ""
+    channel: OptionalId = ""
+    ts: OptionalId = ""
 
 
-class Reacted(_Payload):
+class ReactionAdded(_Payload):
     """Somebody put a reaction on something."""
 
     type: Literal["reaction_added"]
     user: Id
     reaction: str = ""
-    item: Item = Item()
+    item: ReactedItem = ReactedItem()
 
 
-class ReactedDelivery(_Payload):
+class ReactionAddedCallback(_Payload):
     """An Events API request around that."""
 
     event_id: Id
-    event: Reacted
+    event: ReactionAdded
 
 
 class Shortcut(_Payload):
     """A `shortcut` or a `message_action` request."""
 
-    callback_id: Plain = ""
+    callback_id: OptionalId = ""
     trigger_id: Id
     user: User
     channel: Channel | None = None
-    message: Written | None = None
+    message: ChannelMessage | None = None

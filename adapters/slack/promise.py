@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.slack.text import Pen, cut, inline, strong
+from adapters.slack.text import MrkdwnRenderer, cut, escape_mrkdwn, strong
 from bot.views import PromiseLine
 from sla_core.countdown import Phase, Tone
 
@@ -14,31 +14,31 @@ _LONGEST = 150
 _LONGEST_NOTE = 300
 
 
-def promise(line: PromiseLine, pen: Pen) -> str:
+def full_promise(line: PromiseLine, renderer: MrkdwnRenderer) -> str:
     """On a card: its words first, as they are read out, then the bar, then the instants."""
     bar = "" if _is_over(line) else f"  {_bar(1.0 if line.phase is Phase.BREACHED else line.spent)}"
-    text = f"{_symbol(line)} {strong(line.label)}  {inline(line.standing)}{bar}"
+    text = f"{_symbol(line)} {strong(line.label)}  {escape_mrkdwn(line.standing)}{bar}"
     if line.goal_at:
-        text += f"\ngoal {pen.when(line.goal_at)}"
-    if due := due_in_words(line, pen):
+        text += f"\ngoal {renderer.when(line.goal_at)}"
+    if due := due_text(line, renderer):
         text += f"\n{due}"
     if line.note:
-        text += f"\n{inline(cut(line.note, _LONGEST_NOTE))}"
+        text += f"\n{escape_mrkdwn(cut(line.note, _LONGEST_NOTE))}"
     return text
 
 
-def promise_in_line(line: PromiseLine, pen: Pen) -> str:
+def short_promise(line: PromiseLine, renderer: MrkdwnRenderer) -> str:
     """Where there is one line for it."""
-    said = f"{_symbol(line)} {inline(cut(line.label, _LONGEST))}: {inline(cut(line.standing, _LONGEST))}"
-    due = due_in_words(line, pen)
+    said = f"{_symbol(line)} {escape_mrkdwn(cut(line.label, _LONGEST))}: {escape_mrkdwn(cut(line.standing, _LONGEST))}"
+    due = due_text(line, renderer)
     return f"{said}, {due}" if due else said
 
 
-def due_in_words(line: PromiseLine, pen: Pen) -> str:
+def due_text(line: PromiseLine, renderer: MrkdwnRenderer) -> str:
     if line.due_at is None:
         return ""
     was = "was " if _is_over(line) or line.phase is Phase.BREACHED else ""
-    return f"{was}due {pen.when(line.due_at)}"
+    return f"{was}due {renderer.when(line.due_at)}"
 
 
 def _is_over(line: PromiseLine) -> bool:

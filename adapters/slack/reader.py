@@ -8,19 +8,27 @@ from hashlib import sha256
 
 from adapters.slack import modals
 from adapters.slack.paper import action_of
-from adapters.slack.payloads import Delivery, Filled, Pressed, Said, Slash, Submitted, Uploaded
+from adapters.slack.payloads import (
+    BlockActions,
+    MessageCallback,
+    MessageEvent,
+    ModalBlockActions,
+    SlashCommand,
+    UploadedFile,
+    ViewSubmission,
+)
 from adapters.slack.text import clean, one_line
 from bot.address import Actor, MessageRef, Place, UserRef
-from bot.exchange import Command, File, Filling, Left, Posted, Press, Submission
+from bot.exchange import Command, File, FormChanged, FormClosed, Posted, Press, Submission
 from bot.ports import Clock
 
-SPOKEN = frozenset({None, "file_share", "me_message", "thread_broadcast"})
+PERSON_SUBTYPES = frozenset({None, "file_share", "me_message", "thread_broadcast"})
 """Subtypes of messages that a person wrote."""
 _TOKEN = re.compile(r"<([@#!][^<>\n]*|[a-z][a-z0-9+.-]*:[^<>\n]*)>")
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class BotIdentity:
     """Who we are in the workspace, as auth.test told."""
 
     team: str
@@ -33,7 +41,7 @@ def place(channel: str) -> Place:
     return Place("slack", channel, direct=channel.startswith("D"))
 
 
-def direct(channel: str, user: str) -> Place:
+def dm_place(channel: str, user: str) -> Place:
     """The direct conversation with somebody; Slack takes a person's own id for it as well."""
     return place(channel) if channel.startswith("D") else Place("slack", user, direct=True)
 
@@ -42,24 +50,24 @@ def direct(channel: str, user: str) -> Place:
 class Reader:
     """Reads requests; a request without sense was refused before."""
 
-    us: Identity
+    identity: BotIdentity
     clock: Clock
     alias: str = ""
     """Our other name in a shared channel with the app on both sides: the bot user of the side that heard."""
 
-    def command(self, slash: Slash) -> Command:
+    def command(self, slash: SlashCommand) -> Command:
         actor = self.actor(slash.user_id, slash.team_id, slash.user_name or slash.user_id)
-        words = self.typed(slash.text).strip()
+        words = self.to_plain_text(slash.text).strip()
         key = f"command/{slash.trigger_id}"
         return Command(key, self.clock.now(), actor, place(slash.channel_id), slash.command, words)
 
-    def press(self, pressed: Pressed) -> Press | None:
+    def press(self, pressed: BlockActions) -> Press | None:
         """None for what is no button of a message or of the Home tab."""
         action, container, user = pressed.actions[0], pressed.container, pressed.user
         channel = pressed.channel.id if pressed.channel else container.channel_id
         message: MessageRef | None = None
         if pressed.view and pressed.on_home:
-            where, surface = direct(pressed.view.private_metadata, user.id), pressed.view.id
+            where, surface = dm_place(pressed.view.private_metadata, user.id), pressed.view.id
         elif channel and container.message_ts:
             where, surface = place(channel), container.message_ts
             message = None if container.is_ephemeral else MessageRef(where, surface)
@@ -69,11 +77,11 @@ class Reader:
             return None
         instance = action.action_ts or pressed.trigger_id
         key = f"press/{user.id}/{where.id}/{surface}/{action.action_id}/{instance}"
-        actor = self.actor(user.id, user.team_id, user.called)
+        actor = self.actor(user.id, user.team_id, user.shown_name)
         at, name = self.clock.now(), action_of(action.action_id)
         return Press(key, at, actor, where, message, name, action.value or "")
 
-    def submission(self, submitted: Submitted) -> Submission:
+    def submission(self, submitted: ViewSubmission) -> Submission:
         """Raises Malformed if the form carries what we never gave it."""
         user, view = submitted.user, submitted.view
         values = modals.values(view)
@@ -82,63 +90,63 @@ class Reader:
         return Submission(
             key=f"submission/{view.id}/{view.hash}/{typed}",
             at=self.clock.now(),
-            actor=self.actor(user.id, user.team_id, user.called),
+            actor=self.actor(user.id, user.team_id, user.shown_name),
             form=view.callback_id,
             values=values,
             context=modals.context(view),
             files=modals.files(view),
         )
 
-    def filling(self, filled: Filled) -> Filling:
+    def form_changed(self, filled: ModalBlockActions) -> FormChanged:
         """Raises Malformed as above."""
         user, view = filled.user, filled.view
-        return Filling(
+        return FormChanged(
             key=f"filling/{view.id}/{filled.actions[0].action_ts}",
             at=self.clock.now(),
-            actor=self.actor(user.id, user.team_id, user.called),
+            actor=self.actor(user.id, user.team_id, user.shown_name),
             form=view.callback_id,
             values=modals.values(view),
             context=modals.context(view),
         )
 
-    def left(self, closed: Submitted) -> Left:
+    def form_closed(self, closed: ViewSubmission) -> FormClosed:
         """Slack tells little of what stood in a form that was closed. Raises Malformed as above."""
         user, view = closed.user, closed.view
-        key, actor = f"left/{view.id}", self.actor(user.id, user.team_id, user.called)
+        key, actor = f"left/{view.id}", self.actor(user.id, user.team_id, user.shown_name)
         values = modals.values(view) if view.state.values else {}
-        return Left(key, self.clock.now(), actor, view.callback_id, values, modals.context(view))
+        return FormClosed(key, self.clock.now(), actor, view.callback_id, values, modals.context(view))
 
-    def posted(self, delivery: Delivery, home: str) -> Posted | None:
+    def posted(self, delivery: MessageCallback, home: str) -> Posted | None:
         """None for what no person said: bots, ourselves, edits, joins."""
         said = delivery.event
-        ours = said.user == self.us.bot_user
-        if said.subtype not in SPOKEN or said.hidden or said.bot_id or ours or not said.user:
+        ours = said.user == self.identity.bot_user
+        if said.subtype not in PERSON_SUBTYPES or said.hidden or said.bot_id or ours or not said.user:
             return None
         where, raw = place(said.channel), said.text or ""
         reply = said.thread_ts is not None and said.thread_ts != said.ts
         return Posted(
             key=f"event/{delivery.event_id}",
             at=self.clock.now(),
-            actor=self.actor(said.user, team_of(said) or home, called(said)),
+            actor=self.actor(said.user, author_team(said) or home, author_name(said)),
             place=where,
             message=MessageRef(where, said.ts),
-            text=self.typed(self.unaddressed(raw) if where.direct else raw),
+            text=self.to_plain_text(self.without_bot_mention(raw) if where.direct else raw),
             thread=MessageRef(where, said.thread_ts) if reply and said.thread_ts else None,
-            below_ours=reply and said.parent_user_id == self.us.bot_user,
-            addressed=any(f"<@{name}" in raw for name in self._names),
-            files=tuple(map(attached, said.files)),
+            in_own_thread=reply and said.parent_user_id == self.identity.bot_user,
+            mentions_bot=any(f"<@{name}" in raw for name in self._names),
+            files=tuple(map(to_file, said.files)),
         )
 
-    def unaddressed(self, text: str) -> str:
+    def without_bot_mention(self, text: str) -> str:
         """A message's text without the bot's name, and without what joins that to the rest."""
         names = "|".join(map(re.escape, self._names))
         return re.sub(rf"<@(?:{names})(?:\|[^<>\n]*)?>[,:]?", " ", text).strip()
 
     @property
     def _names(self) -> tuple[str, ...]:
-        return (self.us.bot_user, self.alias) if self.alias else (self.us.bot_user,)
+        return (self.identity.bot_user, self.alias) if self.alias else (self.identity.bot_user,)
 
-    def typed(self, text: str) -> str:
+    def to_plain_text(self, text: str) -> str:
         """What a person typed: mentions and links as plain words, entities undone."""
         parts = _TOKEN.split(text)
         return clean("".join((_unescaped, self._token)[odd % 2](part) for odd, part in enumerate(parts)))
@@ -147,7 +155,7 @@ class Reader:
         target, _, label = inner.partition("|")
         target, label = _unescaped(target), _unescaped(label)
         if target.startswith("@"):
-            known = self.us.name if target[1:] in self._names else target[1:]
+            known = self.identity.name if target[1:] in self._names else target[1:]
             return f"@{label.removeprefix('@') or known}"
         if target.startswith("#"):
             return f"#{label or target[1:]}"
@@ -158,21 +166,21 @@ class Reader:
         return url if same else f"{label} ({url})"
 
     def actor(self, user: str, home: str | None, name: str) -> Actor:
-        return Actor(UserRef("slack", home or "", user), self.us.team, clean(name))
+        return Actor(UserRef("slack", home or "", user), self.identity.team, clean(name))
 
 
-def attached(file: Uploaded) -> File:
+def to_file(file: UploadedFile) -> File:
     """A file as agents read of it; a link only where Slack names the file's own page."""
     name, url = one_line(file.name or file.title or ""), file.permalink or ""
     return File(name or "a file", url if url.startswith("https://") else "")
 
 
-def team_of(said: Said) -> str | None:
+def author_team(said: MessageEvent) -> str | None:
     """The author's workspace, where the event names one; organisations (E…) are none."""
     return said.user_team if said.user_team and said.user_team.startswith("T") else None
 
 
-def called(said: Said) -> str:
+def author_name(said: MessageEvent) -> str:
     profile = said.user_profile
     names = (profile.display_name, profile.real_name, profile.name) if profile else ()
     return next((name for name in names if name), said.user or "")

@@ -14,23 +14,23 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 from slack_bolt.response import BoltResponse
 
-from adapters.slack.web_api import Refused, SlackFault, Unheard, WebApi, is_here
+from adapters.slack.web_api import SlackApiError, SlackFault, SlackUnavailable, WebApi, is_loopback
 
 log = structlog.get_logger(__name__)
 
-Hear = Callable[[dict[str, Any], Mapping[str, str]], Awaitable[BoltResponse]]
+HandleRequest = Callable[[dict[str, Any], Mapping[str, str]], Awaitable[BoltResponse]]
 """Takes a request's body and headers; what it answers is the acknowledgement."""
 
 HEARTBEAT = 10.0
-GREETING_BY = 10.0
-SILENT = 10.0
+GREETING_TIMEOUT = 10.0
+READY_GRACE = 10.0
 """Seconds without a connection after which we are not ready."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-LAST_WORDS = 5.0
-LARGEST = 4 * 2**20
-_OFF = frozenset({"link_disabled", "forbidden_team"})
+FIRST_BACKOFF, MAX_BACKOFF = 0.5, 30.0
+CLOSE_TIMEOUT = 5.0
+MAX_MESSAGE_BYTES = 4 * 2**20
+_DISABLED = frozenset({"link_disabled", "forbidden_team"})
 _REPLACED = frozenset({"warning", "refresh_requested"})
-_TOKEN = (
+_TOKEN_FIX = (
     "use an App-Level Token (xapp-…) with the scope connections:write, from the app's page Basic Information"
 )
 
@@ -47,7 +47,7 @@ class _Envelope(BaseModel):
     reason: str = ""
 
 
-class Socket:
+class SocketModeClient:
     """One connection at a time, and a second one while Slack replaces the first.
 
     Of several processes each has its own; Slack gives each request to any of them. What is not acknowledged
@@ -64,109 +64,111 @@ class Socket:
         url: str,
         *,
         elapsed: Callable[[], float] = time.monotonic,
-        first_pause: float = FIRST_PAUSE,
+        first_backoff: float = FIRST_BACKOFF,
     ) -> None:
         """`elapsed` tells the seconds, from any beginning."""
         self._token = app_token.strip()
         self._api = WebApi(self._token, url)
-        self._elapsed, self._first_pause = elapsed, first_pause
+        self._elapsed, self._first_backoff = elapsed, first_backoff
         self._random = Random()
         self._session: aiohttp.ClientSession | None = None
         self._address = ""
         self.live: set[aiohttp.ClientWebSocketResponse] = set()
         """Connections that were greeted and have not ended."""
-        self._leaving: set[aiohttp.ClientWebSocketResponse] = set()
+        self._closing: set[aiohttp.ClientWebSocketResponse] = set()
         self._down_since = elapsed()
         self._failures = 0
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._hearing: set[asyncio.Task[None]] = set()
+        self._handling: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Asks Slack for an address, and so whether the token is good. Raises SlackFault."""
         if not self._token.startswith("xapp-"):
-            raise SlackFault(f"SLACK_APP_TOKEN is no app-level token: {_TOKEN}")
+            raise SlackFault(f"SLACK_APP_TOKEN is no app-level token: {_TOKEN_FIX}")
         self._api.connect()
         try:
-            self._address = await self._ask()
-        except Refused as refusal:
+            self._address = await self._new_address()
+        except SlackApiError as refusal:
             await self._api.close()
             raise SlackFault(
-                f"Slack refuses SLACK_APP_TOKEN ({refusal.error}): {_cure(refusal.error)}"
+                f"Slack refuses SLACK_APP_TOKEN ({refusal.error}): {_fix(refusal.error)}"
             ) from None
-        except Unheard as silence:
+        except SlackUnavailable as unavailable:
             await self._api.close()
             raise SlackFault(
-                f"Slack cannot be reached at {self._api.url} ({silence}): check the network and SLACK_API_URL"
+                f"Slack cannot be reached at {self._api.url} ({unavailable}): check the network and SLACK_API_URL"
             ) from None
-        self._session = aiohttp.ClientSession(trust_env=not is_here(self._api.url))
+        self._session = aiohttp.ClientSession(trust_env=not is_loopback(self._api.url))
 
-    def listen(self, hear: Hear) -> None:
+    def listen(self, handle: HandleRequest) -> None:
         """From now on until `close`."""
         self._down_since = self._elapsed()
-        self._start(self._keep_connected(hear))
+        self._start(self._keep_connected(handle))
 
     async def close(self) -> None:
         """Takes no new requests; those under way are answered first."""
         self._stopping = True
-        if self._hearing:
-            await asyncio.wait(self._hearing, timeout=LAST_WORDS)
-        for task in [*self._tasks, *self._hearing]:
+        if self._handling:
+            await asyncio.wait(self._handling, timeout=CLOSE_TIMEOUT)
+        for task in [*self._tasks, *self._handling]:
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._hearing, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._handling, return_exceptions=True)
         if self._session:
             await self._session.close()
         await self._api.close()
 
-    def troubles(self) -> list[str]:
+    def readiness_faults(self) -> list[str]:
         """Why nothing reaches us, for /readyz."""
         down = self._elapsed() - self._down_since
-        if self.live or down <= SILENT:
+        if self.live or down <= READY_GRACE:
             return []
         return [f"Slack's socket has been down for {down:.0f} s"]
 
-    async def _keep_connected(self, hear: Hear) -> None:
+    async def _keep_connected(self, handle: HandleRequest) -> None:
         while not self._stopping:
             self._failures += 1
             try:
-                await self._connection(hear)
-            except Unheard as silence:
-                await self._pause(str(silence), silence.after)
-            except Refused as refusal:
-                log.error("slack opens no socket", why=refusal.error, cure=_cure(refusal.error))
-                await self._pause(refusal.error, LONGEST_PAUSE)
+                await self._connection(handle)
+            except SlackUnavailable as unavailable:
+                await self._back_off(str(unavailable), unavailable.after)
+            except SlackApiError as refusal:
+                log.error("slack opens no socket", why=refusal.error, fix=_fix(refusal.error))
+                await self._back_off(refusal.error, MAX_BACKOFF)
             except (aiohttp.ClientError, OSError) as error:
-                await self._pause(str(error) or type(error).__name__)
+                await self._back_off(str(error) or type(error).__name__)
             except Exception as bug:  # whatever it was, the desk must stay reachable
                 log.exception("socket failed")
-                await self._pause(type(bug).__name__)
+                await self._back_off(type(bug).__name__)
 
-    async def _connection(self, hear: Hear) -> None:
+    async def _connection(self, handle: HandleRequest) -> None:
         """From greeting until Slack means to replace it; then its rest is heard beside the next one."""
         assert self._session, "not open"
         # An address is good for one connection, soon after it was given.
-        address, self._address = self._address or await self._ask(), ""
-        async with asyncio.timeout(GREETING_BY):
-            socket = await self._session.ws_connect(address, heartbeat=HEARTBEAT, max_msg_size=LARGEST)
+        address, self._address = self._address or await self._new_address(), ""
+        async with asyncio.timeout(GREETING_TIMEOUT):
+            socket = await self._session.ws_connect(
+                address, heartbeat=HEARTBEAT, max_msg_size=MAX_MESSAGE_BYTES
+            )
             try:
                 greeting = _read(await socket.receive())
                 if greeting is None or greeting.type != "hello":
-                    raise Unheard("no greeting")
+                    raise SlackUnavailable("no greeting")
             except BaseException:
                 await socket.close()
                 raise
         self.live.add(socket)
         self._failures = 0
         log.info("slack's socket is open")
-        leaving = asyncio.get_running_loop().create_future()
-        self._start(self._read_all(socket, hear, leaving))
-        if why := await leaving:
-            raise Unheard(why)
+        replaced = asyncio.get_running_loop().create_future()
+        self._start(self._read_all(socket, handle, replaced))
+        if why := await replaced:
+            raise SlackUnavailable(why)
 
     async def _read_all(
-        self, socket: aiohttp.ClientWebSocketResponse, hear: Hear, leaving: asyncio.Future[str]
+        self, socket: aiohttp.ClientWebSocketResponse, handle: HandleRequest, replaced: asyncio.Future[str]
     ) -> None:
-        """Sets `leaving` once another connection is due: empty when Slack asks for it, else to the reason."""
+        """Sets `replaced` once another connection is due: empty when Slack asks for it, else to the reason."""
         try:
             while True:
                 message = await socket.receive()
@@ -176,24 +178,26 @@ class Socket:
                 if envelope is None:
                     log.warning("senseless message on slack's socket")
                 elif envelope.type == "disconnect":
-                    if envelope.reason in _OFF:
-                        log.error("slack closes the socket", why=envelope.reason, cure=_cure(envelope.reason))
-                    self._leaving.add(socket)
-                    if not leaving.done():
-                        leaving.set_result("" if envelope.reason in _REPLACED else envelope.reason)
+                    if envelope.reason in _DISABLED:
+                        log.error("slack closes the socket", why=envelope.reason, fix=_fix(envelope.reason))
+                    self._closing.add(socket)
+                    if not replaced.done():
+                        replaced.set_result("" if envelope.reason in _REPLACED else envelope.reason)
                 elif envelope.envelope_id and not self._stopping:
-                    self._hearing.add(task := asyncio.create_task(self._hear(socket, envelope, hear)))
-                    task.add_done_callback(self._hearing.discard)
+                    self._handling.add(task := asyncio.create_task(self._handle(socket, envelope, handle)))
+                    task.add_done_callback(self._handling.discard)
         finally:
             self.live.discard(socket)
-            self._leaving.discard(socket)
+            self._closing.discard(socket)
             if not self.live:
                 self._down_since = self._elapsed()
-            if not leaving.done():
-                leaving.set_result("the connection was lost")
+            if not replaced.done():
+                replaced.set_result("the connection was lost")
             await socket.close()
 
-    async def _hear(self, socket: aiohttp.ClientWebSocketResponse, envelope: _Envelope, hear: Hear) -> None:
+    async def _handle(
+        self, socket: aiohttp.ClientWebSocketResponse, envelope: _Envelope, handle: HandleRequest
+    ) -> None:
         """Acknowledged after it was taken; what was not taken is left to Slack to send again."""
         headers = {}
         # A first delivery says 0 and "".
@@ -202,7 +206,7 @@ class Socket:
         if envelope.retry_reason:
             headers["x-slack-retry-reason"] = envelope.retry_reason
         try:
-            answer = await hear(envelope.payload, headers)
+            answer = await handle(envelope.payload, headers)
         except Exception:
             log.exception("request over the socket failed", kind=envelope.type)
             return
@@ -213,7 +217,7 @@ class Socket:
             said["payload"] = _payload(answer.body)
         # Any of our connections will do, should this one be about to end.
         lines = {socket, *self.live}
-        for line in sorted(lines, key=lambda line: (line in self._leaving, line is not socket)):
+        for line in sorted(lines, key=lambda line: (line in self._closing, line is not socket)):
             try:
                 await line.send_str(json.dumps(said))
             except (aiohttp.ClientError, OSError) as error:
@@ -222,11 +226,11 @@ class Socket:
                 return
         log.warning("acknowledgement lost: slack sends the request again", kind=envelope.type)
 
-    async def _ask(self) -> str:
-        return str((await self._api.ask("apps.connections.open", {}))["url"])
+    async def _new_address(self) -> str:
+        return str((await self._api.request("apps.connections.open", {}))["url"])
 
-    async def _pause(self, why: str, after: float | None = None) -> None:
-        doubled = min(self._first_pause * 2 ** min(max(self._failures - 1, 0), 10), LONGEST_PAUSE)
+    async def _back_off(self, why: str, after: float | None = None) -> None:
+        doubled = min(self._first_backoff * 2 ** min(max(self._failures - 1, 0), 10), MAX_BACKOFF)
         seconds = (doubled if after is None else after) * self._random.uniform(1.0, 1.2)
         log.warning("slack's socket is down", why=why, again_in=round(seconds, 1))
         await asyncio.sleep(seconds)
@@ -260,7 +264,7 @@ def _payload(body: str) -> Any:
     return json.loads(body) if body.startswith("{") else {"text": body}
 
 
-def _cure(error: str) -> str:
-    if error in _OFF:
+def _fix(error: str) -> str:
+    if error in _DISABLED:
         return "turn Socket Mode on, on the app's page Socket Mode"
-    return _TOKEN
+    return _TOKEN_FIX

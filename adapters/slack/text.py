@@ -10,7 +10,7 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from bot.address import UserRef
-from bot.views import Link, Mention, Part, Quote, Rich, Strong, When
+from bot.views import Link, Mention, Part, Quote, RichText, Strong, When
 
 LONGEST = 2900
 """Characters in one text object; Slack takes 3000."""
@@ -19,46 +19,46 @@ UTC_ZONE = ZoneInfo("UTC")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # mrkdwn knows no escape for its marks: only another character is certain not to be one.
-_INERT = {"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"}
+_LOOKALIKES = {"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"}
 _MARKS = re.compile(r"[*~`]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _QUOTING = re.compile(r"^([^\S\n]*)>", re.MULTILINE)
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _USER = re.compile(r"[UW][A-Z0-9]+")
 _URL = re.compile(r"(https?://|mailto:)[^\s<>|]+")
 
 
 def size(text: str) -> int:
     """Characters as Slack may count them, at worst: escaped, and astral ones twice."""
-    return size_sent(escaped(text))
+    return size_sent(escape_entities(text))
 
 
-def escaped(text: str) -> str:
+def escape_entities(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def clean(text: str) -> str:
     """Without control characters; lines end in a newline."""
-    return _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
-def inline(text: str) -> str:
+def escape_mrkdwn(text: str) -> str:
     """Anybody's words as mrkdwn that shows them and does nothing else."""
     tame = _QUOTING.sub(r"\1›", clean(text))
-    return escaped(_MARKS.sub(lambda mark: _INERT[mark[0]], tame))
+    return escape_entities(_MARKS.sub(lambda mark: _LOOKALIKES[mark[0]], tame))
 
 
 def is_inert(text: str) -> bool:
     """Whether mrkdwn shows exactly these words, untouched."""
-    return inline(text) == text
+    return escape_mrkdwn(text) == text
 
 
 def strong(text: str) -> str:
     """Bold; blanks at the ends stay outside, as Slack wants them."""
-    words = inline(one_line(text))
+    words = escape_mrkdwn(one_line(text))
     before, after = text[:1].isspace(), text[-1:].isspace()
     return f"{' ' * before}*{words}*{' ' * after}" if words else ""
 
@@ -102,7 +102,7 @@ def named_hour(at: datetime, zone: tzinfo) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Pen:
+class MrkdwnRenderer:
     """Writes for one workspace: `plain_dates` where the client does not render date tokens."""
 
     plain_dates: bool = False
@@ -110,12 +110,12 @@ class Pen:
 
     def when(self, at: datetime) -> str:
         """In the reader's own zone, and beside it in one that is named."""
-        told = self.when_read(at)
-        return told if self.plain_dates else f"{told} ({escaped(named_hour(at, self.zone))})"
+        told = self.reader_time(at)
+        return told if self.plain_dates else f"{told} ({escape_entities(named_hour(at, self.zone))})"
 
-    def when_read(self, at: datetime) -> str:
+    def reader_time(self, at: datetime) -> str:
         """In the reader's own zone only, where nobody has to reckon with it."""
-        words = escaped(named_time(at, self.zone))
+        words = escape_entities(named_time(at, self.zone))
         if self.plain_dates:
             return words
         return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time}}|{words}>"
@@ -123,7 +123,7 @@ class Pen:
     def part(self, part: Part) -> str:
         match part:
             case str():
-                return inline(part)
+                return escape_mrkdwn(part)
             case Strong(text):
                 return strong(text)
             case When(at):
@@ -137,7 +137,7 @@ class Pen:
             case _:
                 assert_never(part)
 
-    def line(self, rich: Rich) -> str:
+    def line(self, rich: RichText) -> str:
         """All of it as one mrkdwn text, whatever its length."""
         written = ""
         for part in rich:
@@ -145,25 +145,25 @@ class Pen:
             written += gap + self.part(part) + ("\n" if isinstance(part, Quote) else "")
         return written.strip("\n")
 
-    def flow(self, rich: Rich) -> Iterator[str]:
+    def chunks(self, rich: RichText) -> Iterator[str]:
         """The same in texts that each fit one block; no token is cut in two."""
         text = ""
         for part in rich:
-            for atom in self._atoms(part):
+            for atom in self._unbroken(part):
                 if size_sent(text + atom) > LONGEST:
                     yield text
                     text = ""
                 text += atom
         yield text
 
-    def _atoms(self, part: Part) -> Iterator[str]:
+    def _unbroken(self, part: Part) -> Iterator[str]:
         match part:
             case str():
-                yield from (inline(piece) for piece in pieces(clean(part), LONGEST // 2))
+                yield from (escape_mrkdwn(piece) for piece in pieces(clean(part), LONGEST // 2))
             case Strong(text):
                 yield from (strong(piece) for piece in pieces(clean(text), LONGEST // 2))
             case Link(url, text) if size(url) + size(text) > LONGEST // 2:
-                yield from self._atoms(f"{text} ({url})")
+                yield from self._unbroken(f"{text} ({url})")
             case _:
                 yield self.part(part)
 
@@ -176,15 +176,15 @@ def size_sent(text: str) -> int:
 def mention(user: UserRef, name: str) -> str:
     if user.platform == "slack" and _USER.fullmatch(user.id):
         return f"<@{user.id}>"
-    return inline(one_line(name))
+    return escape_mrkdwn(one_line(name))
 
 
 def quoted(text: str) -> str:
-    return "\n".join(f"> {inline(line)}" for line in clean(text).strip("\n").split("\n"))
+    return "\n".join(f"> {escape_mrkdwn(line)}" for line in clean(text).strip("\n").split("\n"))
 
 
 def link(url: str, text: str) -> str:
-    words = inline(one_line(text)).replace("|", "¦")
+    words = escape_mrkdwn(one_line(text)).replace("|", "¦")
     if not _URL.fullmatch(url):
-        return f"{words} ({inline(one_line(url))})"
+        return f"{words} ({escape_mrkdwn(one_line(url))})"
     return f"<{url.replace('&', '&amp;')}|{words}>" if words else f"<{url.replace('&', '&amp;')}>"

@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
-from slack_sdk.errors import SlackApiError, SlackTokenRotationError
+from slack_sdk.errors import SlackApiError as SdkApiError
+from slack_sdk.errors import SlackTokenRotationError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.reader import Identity
+from adapters.slack.reader import BotIdentity
 from adapters.slack.scopes import FORM_METHODS, METHODS, SCOPES
 from bot.faults import OperatorFault
-from bot.ports import CALLS_AT_ONCE, CannotEdit, Never, NotNow
+from bot.ports import CALLS_AT_ONCE, NotEditable, PermanentFailure, TemporaryFailure
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +38,7 @@ _TOKEN_ERRORS = frozenset(
     }
 )
 """Nothing gets through until an operator mends them, and then everything does."""
-_PASSING = frozenset(
+_TRANSIENT = frozenset(
     {
         "accesslimited",
         "external_channel_migrating",
@@ -53,8 +54,8 @@ _PASSING = frozenset(
 )
 _PERHAPS_DONE = frozenset({"fatal_error", "internal_error", "request_timeout"})
 """Slack warns that part of the work may have been done before it failed."""
-_FIXED = frozenset({"cant_update_message", "edit_window_closed", "message_not_found"})
-_OURS = frozenset(
+_NOT_EDITABLE = frozenset({"cant_update_message", "edit_window_closed", "message_not_found"})
+_OUR_MISTAKES = frozenset(
     {"block_mismatch", "invalid_arguments", "invalid_blocks", "invalid_blocks_format", "msg_too_long"}
 )
 
@@ -63,7 +64,7 @@ class SlackFault(OperatorFault):
     """What keeps us from starting, and its cure, in one line."""
 
 
-class Refused(Exception):
+class SlackApiError(Exception):
     """Slack understood and said no; `error` is its own word."""
 
     def __init__(self, method: str, error: str, details: object = None) -> None:
@@ -71,7 +72,7 @@ class Refused(Exception):
         self.method, self.error, self.details = method, error, details
 
 
-class Unheard(Exception):
+class SlackUnavailable(Exception):
     """Slack asked to wait, or nothing came back."""
 
     def __init__(self, why: str, after: float | None = None) -> None:
@@ -88,11 +89,11 @@ class WebApi:
         self._session: aiohttp.ClientSession | None = None
         self._client: AsyncWebClient | None = None
 
-    async def open(self) -> Identity:
+    async def open(self) -> BotIdentity:
         """Connects with the token of the environment, and asks whose it is. Raises SlackFault."""
         self.connect()
         try:
-            return await self._introduce()
+            return await self._authenticate()
         except BaseException:
             await self.close()
             raise
@@ -103,7 +104,7 @@ class WebApi:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CALLS_AT_ONCE),
             timeout=limit,
-            trust_env=not is_here(self.url),
+            trust_env=not is_loopback(self.url),
         )
         self._client = client(self._token, self.url, self._session)
 
@@ -121,21 +122,21 @@ class WebApi:
     def token(self) -> str:
         return self._token
 
-    def use(self, token: str) -> None:
+    def set_token(self, token: str) -> None:
         """From now on this token, in place of the one before."""
         assert self._client, "not open"
         self._token = self._client.token = token
 
-    async def _introduce(self) -> Identity:
+    async def _authenticate(self) -> BotIdentity:
         if not self._token.startswith("xoxb-"):
-            raise SlackFault(f"SLACK_BOT_TOKEN is {_kind(self._token)}: {_WHERE_TOKEN}")
+            raise SlackFault(f"SLACK_BOT_TOKEN is {_token_kind(self._token)}: {_WHERE_TOKEN}")
         try:
-            answer, headers = await self._ask("auth.test", {})
-        except Refused as refusal:
+            answer, headers = await self._send("auth.test", {})
+        except SlackApiError as refusal:
             raise SlackFault(f"Slack refuses SLACK_BOT_TOKEN ({refusal.error}): {_WHERE_TOKEN}") from None
-        except Unheard as silence:
+        except SlackUnavailable as unavailable:
             raise SlackFault(
-                f"Slack cannot be reached at {self.url} ({silence}): check the network and SLACK_API_URL"
+                f"Slack cannot be reached at {self.url} ({unavailable}): check the network and SLACK_API_URL"
             ) from None
         granted = headers.get("X-OAuth-Scopes")
         if granted is not None and (missing := SCOPES - {scope.strip() for scope in granted.split(",")}):
@@ -144,51 +145,55 @@ class WebApi:
                 "add them (manifest.yml has them all), then install the app again"
             )
         try:
-            return Identity(
+            return BotIdentity(
                 answer["team_id"], answer["user_id"], answer.get("bot_id") or "", answer.get("user") or ""
             )
         except KeyError as key:
             raise SlackFault(f"SLACK_BOT_TOKEN belongs to no bot (no {key}): {_WHERE_TOKEN}") from None
 
-    async def shown_time(self) -> str | None:
-        """Slack's own clock, as its answers show it. Raises Refused, Unheard."""
-        _, headers = await self._ask("auth.test", {})
+    async def server_time(self) -> str | None:
+        """Slack's own clock, as its answers show it. Raises SlackApiError, SlackUnavailable."""
+        _, headers = await self._send("auth.test", {})
         return headers.get("Date")
 
-    async def ask(self, method: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        """One call. Raises Refused, Unheard."""
-        answer, _ = await self._ask(method, arguments)
+    async def request(self, method: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One call. Raises SlackApiError, SlackUnavailable."""
+        answer, _ = await self._send(method, arguments)
         return answer
 
-    async def tell(self, method: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        """One call whose failure is for the courier. Raises NotNow, Never."""
+    async def call(self, method: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One call whose failure is for the delivery. Raises TemporaryFailure, PermanentFailure."""
         try:
-            return await self.ask(method, arguments)
-        except Unheard as silence:
-            raise NotNow(f"{method}: {silence}", silence.after, unsure=silence.after is None) from None
-        except Refused as refusal:
+            return await self.request(method, arguments)
+        except SlackUnavailable as unavailable:
+            raise TemporaryFailure(
+                f"{method}: {unavailable}", unavailable.after, maybe_delivered=unavailable.after is None
+            ) from None
+        except SlackApiError as refusal:
             if refusal.error in _TOKEN_ERRORS:
                 log.error("slack refuses the bot token", method=method, error=refusal.error)
-                raise NotNow(str(refusal)) from refusal
-            if refusal.error in _PASSING:
-                raise NotNow(str(refusal), unsure=refusal.error in _PERHAPS_DONE) from None
-            if refusal.error in _FIXED:
-                raise CannotEdit(str(refusal)) from None
-            if refusal.error in _OURS:
+                raise TemporaryFailure(str(refusal)) from refusal
+            if refusal.error in _TRANSIENT:
+                raise TemporaryFailure(str(refusal), maybe_delivered=refusal.error in _PERHAPS_DONE) from None
+            if refusal.error in _NOT_EDITABLE:
+                raise NotEditable(str(refusal)) from None
+            if refusal.error in _OUR_MISTAKES:
                 log.error("slack refuses what we drew", error=str(refusal), details=refusal.details)
-            raise Never(str(refusal)) from refusal
+            raise PermanentFailure(str(refusal)) from refusal
 
     async def respond(self, url: str, body: Mapping[str, Any]) -> None:
-        """Answers through a response URL. Raises Refused, Unheard."""
+        """Answers through a response URL. Raises SlackApiError, SlackUnavailable."""
         assert self._session, "not open"
         try:
             async with self._session.post(url, json=body) as response:
                 if response.status >= 400:
-                    raise Refused("response_url", f"HTTP {response.status}", (await response.text())[:200])
+                    raise SlackApiError(
+                        "response_url", f"HTTP {response.status}", (await response.text())[:200]
+                    )
         except (aiohttp.ClientError, OSError) as error:
-            raise Unheard(_why(error)) from None
+            raise SlackUnavailable(_why(error)) from None
 
-    async def _ask(
+    async def _send(
         self, method: str, arguments: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], Mapping[str, str]]:
         assert self._client, "not open"
@@ -201,30 +206,30 @@ class WebApi:
                 response = await self._client.api_call(method, json=given)
         data = response.data
         if not isinstance(data, dict):
-            raise Unheard("no answer of Slack's")
+            raise SlackUnavailable("no answer of Slack's")
         return data, response.headers
 
 
 @contextmanager
 def sdk_call(method: str) -> Iterator[None]:
-    """For calls by the SDK: raises Refused or Unheard in place of its exceptions."""
+    """For calls by the SDK: raises SlackApiError or SlackUnavailable in place of its exceptions."""
     try:
         yield
     except SlackTokenRotationError as error:
-        raise _understood(method, error.api_error) from None
-    except SlackApiError as error:
-        raise _understood(method, error) from None
+        raise _converted(method, error.api_error) from None
+    except SdkApiError as error:
+        raise _converted(method, error) from None
     except (aiohttp.ClientError, OSError) as error:
-        raise Unheard(_why(error)) from None
+        raise SlackUnavailable(_why(error)) from None
     except (AttributeError, ValueError) as error:
         # The SDK stumbles over answers that are no JSON objects, such as a proxy's page.
-        raise Unheard(f"no answer of Slack's ({type(error).__name__})") from None
+        raise SlackUnavailable(f"no answer of Slack's ({type(error).__name__})") from None
 
 
 _WHERE_TOKEN = "use the Bot User OAuth Token (xoxb-…) of the app's page OAuth & Permissions"
 
 
-def _kind(token: str) -> str:
+def _token_kind(token: str) -> str:
     kinds = {
         "xapp-": "an app-level token",
         "xoxp-": "a user's token",
@@ -237,28 +242,28 @@ def _kind(token: str) -> str:
 
 def client(token: str | None, url: str, session: aiohttp.ClientSession | None) -> AsyncWebClient:
     made = AsyncWebClient(token=token, base_url=url, timeout=int(TIMEOUT), session=session, retry_handlers=[])
-    if is_here(url):
+    if is_loopback(url):
         # The SDK takes HTTP_PROXY from the environment and knows no NO_PROXY.
         made.proxy = None
     return made
 
 
-def is_here(url: str) -> bool:
+def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in _LOOPBACK
 
 
-def _understood(method: str, error: SlackApiError) -> Exception:
+def _converted(method: str, error: SdkApiError) -> Exception:
     response = error.response
     status = getattr(response, "status_code", None) or getattr(response, "status", None) or 0
     headers = getattr(response, "headers", None) or {}
     data = getattr(response, "data", None)
     word = str(data.get("error", "")) if isinstance(data, dict) else ""
     if status == 429 or word in ("ratelimited", "rate_limited"):
-        return Unheard("Slack asks to wait", _seconds(headers))
+        return SlackUnavailable("Slack asks to wait", _seconds(headers))
     if not word or status >= 500:
-        return Unheard(f"HTTP {status}")
+        return SlackUnavailable(f"HTTP {status}")
     details = data.get("response_metadata") if isinstance(data, dict) else None
-    return Refused(method, word, details)
+    return SlackApiError(method, word, details)
 
 
 def _seconds(headers: Mapping[str, str]) -> float:

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from bot.address import Place, UserRef
-from bot.ports import Card, StandingHelp, Summary
+from bot.ports import Card, QueueSummary, StandingHelp
 from bot.views import Link, Mention, Notice, Quote, Strong, When
 from sla_core.events import Event
 
@@ -65,7 +65,7 @@ class Codec:
         dumped = self._adapter(kind := type(value).__name__).dump_python(value, mode="json")
         return {"kind": kind, **dumped}
 
-    def of_fields(self, fields: dict[str, Any]) -> Any:
+    def from_fields(self, fields: dict[str, Any]) -> Any:
         """The reverse of `fields`; does not change what it is given. Raises UnknownKind, Unreadable."""
         kind = fields["kind"]
         try:
@@ -99,18 +99,18 @@ def _instants(cls: Any) -> tuple[str, ...]:
 
 
 EVENTS = Codec("event", get_args(Event))
-_SAYS = Codec("message", (Card, Notice, StandingHelp))
+_MESSAGE_BODIES = Codec("message", (Card, Notice, StandingHelp))
 _PARTS = Codec("part of a text", (Strong, When, Mention, Quote, Link))
-_SUMMARY = TypeAdapter(Summary)
+_SUMMARY = TypeAdapter(QueueSummary)
 _RECIPIENTS = Codec("recipient", (Place, UserRef))
 
 
-def summary_text(summary: Summary) -> str:
+def summary_text(summary: QueueSummary) -> str:
     """What a queue shows of a ticket, as JSON text."""
     return _SUMMARY.dump_json(summary, exclude_defaults=True).decode()
 
 
-def summary_of(text: str) -> Summary | None:
+def summary_of(text: str) -> QueueSummary | None:
     """The reverse of `summary_text`. Returns None for what another version wrote in another form."""
     try:
         return _SUMMARY.validate_json(text)
@@ -118,11 +118,11 @@ def summary_of(text: str) -> Summary | None:
         return None
 
 
-def say_text(say: Card | Notice | StandingHelp) -> str:
+def message_body_text(say: Card | Notice | StandingHelp) -> str:
     """What a message says, as JSON text."""
     if not isinstance(say, Notice):
         return _drawn_text(say)
-    fields = _SAYS.fields(say)
+    fields = _MESSAGE_BODIES.fields(say)
     # Strong and Quote have the same fields: only the kind tells them apart.
     fields["text"] = [part if isinstance(part, str) else _PARTS.fields(part) for part in say.text]
     return json.dumps(fields)
@@ -130,16 +130,16 @@ def say_text(say: Card | Notice | StandingHelp) -> str:
 
 @lru_cache
 def _drawn_text(say: Card | StandingHelp) -> str:
-    return json.dumps(_SAYS.fields(say))
+    return json.dumps(_MESSAGE_BODIES.fields(say))
 
 
-def say_of(text: str) -> Card | Notice | StandingHelp:
-    """The reverse of `say_text`. Raises UnknownKind."""
+def message_body_of(text: str) -> Card | Notice | StandingHelp:
+    """The reverse of `message_body_text`. Raises UnknownKind."""
     fields = json.loads(text)
     if fields["kind"] == Notice.__name__:
-        parts = (part if isinstance(part, str) else _PARTS.of_fields(part) for part in fields["text"])
+        parts = (part if isinstance(part, str) else _PARTS.from_fields(part) for part in fields["text"])
         fields["text"] = tuple(parts)
-    said: Card | Notice | StandingHelp = _SAYS.of_fields(fields)
+    said: Card | Notice | StandingHelp = _MESSAGE_BODIES.from_fields(fields)
     return said
 
 
@@ -151,5 +151,5 @@ def recipient_text(to: Place | UserRef) -> str:
 
 def recipient_of(text: str) -> Place | UserRef:
     """The reverse of `recipient_text`. Raises UnknownKind."""
-    to: Place | UserRef = _RECIPIENTS.of_fields(json.loads(text))
+    to: Place | UserRef = _RECIPIENTS.from_fields(json.loads(text))
     return to

@@ -10,17 +10,17 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func
 from sqlmodel import col, delete, select, update
 
-from adapters.sql.codec import recipient_text, say_text
+from adapters.sql.codec import message_body_text, recipient_text
 from adapters.sql.engines.dialect import insert_new, outbox_ids
-from adapters.sql.tables import LaneRow, OutboxRow, State, micros
+from adapters.sql.tables import LaneRow, MessageState, OutboxRow, micros
 from adapters.sql.waiting import WAITING
 from bot.ports import Message, Priority
 
-NEWER = "there is a newer edit"
+NEWER_EDIT = "there is a newer edit"
 TARGET_REFUSED = "what it edits was refused"
 
 _KNOWN = select(OutboxRow.key).where(col(OutboxRow.key).in_(bindparam("keys", expanding=True)))
-_REFUSED = _KNOWN.where(col(OutboxRow.state) == State.REFUSED)
+_REFUSED = _KNOWN.where(col(OutboxRow.state) == MessageState.REFUSED)
 WAITING_EDITS = (
     select(OutboxRow.id, OutboxRow.key, OutboxRow.priority, OutboxRow.turn)
     .add_columns(col(OutboxRow.edits), col(OutboxRow.not_before))
@@ -28,7 +28,7 @@ WAITING_EDITS = (
     .order_by(col(OutboxRow.id))
     .with_for_update()
 )
-_UNDER_WAY = select(LaneRow.sending).where(col(LaneRow.sending).in_(bindparam("keys", expanding=True)))
+_SENDING = select(LaneRow.sending).where(col(LaneRow.sending).in_(bindparam("keys", expanding=True)))
 _IN_LANE = (
     col(OutboxRow.lane) == bindparam("of"),
     col(OutboxRow.priority) == bindparam("urgency"),
@@ -41,19 +41,19 @@ _DELETE = delete(OutboxRow).where(col(OutboxRow.key).in_(bindparam("keys", expan
 _SUPERSEDE = (
     update(OutboxRow)
     .where(col(OutboxRow.key).in_(bindparam("keys", expanding=True)))
-    .values(state=State.SUPERSEDED, why=bindparam("reason"))
+    .values(state=MessageState.SUPERSEDED, why=bindparam("reason"))
 )
 
 Row = dict[str, Any]
 
 
-def say(db: Connection, messages: Sequence[tuple[Message, str]], at: datetime) -> None:
+def store_messages(db: Connection, messages: Sequence[tuple[Message, str]], at: datetime) -> None:
     """Stores messages, each with its trace, in order. A key that is known is the same message: no change."""
     if not messages:
         return
     ids = outbox_ids(db, len(messages))
     rows = [_row(id, message, trace, at) for id, (message, trace) in zip(ids, messages, strict=True)]
-    _take_turns(db, rows)
+    _assign_turns(db, rows)
     if any(row["edits"] for row in rows):
         rows = _newest_edits(db, rows, {message.key: message for message, _ in messages})
     if rows:
@@ -88,18 +88,22 @@ def _newest_edits(db: Connection, rows: Sequence[Row], messages: dict[str, Messa
             replaced += older
             if target in newest:
                 older = [newest[target]]
-                _supersede(newest[target], NEWER)
+                _supersede(newest[target], NEWER_EDIT)
             if older:
-                _take_place(row, older, messages[row["key"]])
+                _take_over_place(row, older, messages[row["key"]])
             newest[target] = row
             if target in refused:
                 _supersede(row, TARGET_REFUSED)
         kept.append(row)
-    _drop(db, [(row["key"], row["priority"]) for row in replaced], NEWER)
-    return [row for row in kept if row["state"] != State.SUPERSEDED or row["priority"] != Priority.COUNTDOWN]
+    _drop(db, [(row["key"], row["priority"]) for row in replaced], NEWER_EDIT)
+    return [
+        row
+        for row in kept
+        if row["state"] != MessageState.SUPERSEDED or row["priority"] != Priority.COUNTDOWN
+    ]
 
 
-def _take_turns(db: Connection, rows: Sequence[Row]) -> None:
+def _assign_turns(db: Connection, rows: Sequence[Row]) -> None:
     """Places new messages of a shared lane so that one share's hundreds do not delay another's first.
 
     A message comes one turn after the last of its own share, and never before what the lane sends next
@@ -122,7 +126,7 @@ def _take_turns(db: Connection, rows: Sequence[Row]) -> None:
             row["turn"] = last[row["share"]] = max(ahead) + 1 if ahead else row["turn"]
 
 
-def _take_place(row: Row, older: Sequence[Row], message: Message) -> None:
+def _take_over_place(row: Row, older: Sequence[Row], message: Message) -> None:
     # Nobody waits for a countdown.
     awaited = [each for each in (row, *older) if each["priority"] != Priority.COUNTDOWN]
     row["not_before"] = min((each["not_before"] or 0 for each in awaited), default=0) or None
@@ -133,7 +137,7 @@ def _take_place(row: Row, older: Sequence[Row], message: Message) -> None:
 
 
 def _supersede(row: Row, why: str) -> None:
-    row["state"], row["why"] = State.SUPERSEDED, why
+    row["state"], row["why"] = MessageState.SUPERSEDED, why
 
 
 def _drop(db: Connection, edits: Collection[tuple[str, int]], why: str) -> None:
@@ -145,7 +149,7 @@ def _drop(db: Connection, edits: Collection[tuple[str, int]], why: str) -> None:
         return
     countdowns = [key for key, priority in edits if priority == Priority.COUNTDOWN]
     if countdowns:
-        countdowns = [*{*countdowns} - {*db.execute(_UNDER_WAY, {"keys": countdowns}).scalars()}]
+        countdowns = [*{*countdowns} - {*db.execute(_SENDING, {"keys": countdowns}).scalars()}]
         db.execute(_DELETE, {"keys": countdowns})
     if others := [key for key, _ in edits if key not in countdowns]:
         db.execute(_SUPERSEDE, {"keys": others, "reason": why})
@@ -163,9 +167,9 @@ def _row(id: int, message: Message, trace: str, at: datetime) -> Row:
         "thread": message.thread,
         "edits": message.edits,
         "effect": message.effect,
-        "share": message.share or None,
-        "body": say_text(message.say),
-        "state": State.WAITING,
+        "share": message.fairness_key or None,
+        "body": message_body_text(message.content),
+        "state": MessageState.WAITING,
         "why": None,
         "attempts": 0,
         "not_before": micros(at + message.delay) if message.delay else None,

@@ -12,14 +12,14 @@ from sla_core.events import Event, Opened
 
 log = structlog.get_logger(__name__)
 
-Row = tuple[int, str, str]
+StoredEvent = tuple[int, str, str]
 """An event's number, kind and body."""
 _logged: set[tuple[str, str]] = set()
 """Tickets and why they cannot be read. They are tried again every few seconds; one line of log is enough."""
 
 
-def events_of(version: int, rows: Sequence[Row]) -> tuple[Event, ...]:
-    """The events in `rows`, which should be `version` of them. Raises ValueError; see `why_not`."""
+def events_of(version: int, rows: Sequence[StoredEvent]) -> tuple[Event, ...]:
+    """The events in `rows`, which should be `version` of them. Raises ValueError; see `unreadable_reason`."""
     if [seq for seq, _, _ in rows] != [*range(1, version + 1)]:
         raise Unreadable(
             f"its row counts {version} events, and {len(rows)} are there: its tables are of different"
@@ -28,12 +28,12 @@ def events_of(version: int, rows: Sequence[Row]) -> tuple[Event, ...]:
     return tuple(EVENTS.value(kind, body) for _, kind, body in rows)
 
 
-def why_not(fault: ValueError) -> str:
+def unreadable_reason(fault: ValueError) -> str:
     """Why events cannot be read, without what anybody wrote."""
     return str(fault) if isinstance(fault, UnknownKind | Unreadable) else type(fault).__name__
 
 
-def history_of(ticket: str, version: int, rows: Sequence[Row]) -> tuple[Event, ...] | None:
+def history_of(ticket: str, version: int, rows: Sequence[StoredEvent]) -> tuple[Event, ...] | None:
     """The events in `rows`. Returns None if they cannot be relied on."""
     try:
         return events_of(version, rows)
@@ -64,7 +64,7 @@ def _opened(kind: str, body: str) -> Opened:
 
 
 def _log_unreadable(ticket: str, fault: ValueError) -> None:
-    why = why_not(fault)
+    why = unreadable_reason(fault)
     if (ticket, why) not in _logged:
         _logged.add((ticket, why))
         log.error("a ticket cannot be read and is not woken", ticket=ticket, why=why)

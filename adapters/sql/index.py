@@ -9,9 +9,9 @@ from sqlalchemy import Connection, bindparam, func
 from sqlmodel import col, select
 
 from adapters.sql.codec import summary_of
-from adapters.sql.history import Row, events_of, why_not
+from adapters.sql.history import StoredEvent, events_of, unreadable_reason
 from adapters.sql.tables import EventRow, TicketRow, instant_or_none, micros
-from adapters.sql.tickets import MOVE, moved, turn
+from adapters.sql.tickets import UPDATE_TICKET, queue_columns, row_update
 from bot.index import IndexRow
 from bot.ports import Change
 
@@ -30,7 +30,7 @@ _WITH_EVENTS = (
     .order_by(col(TicketRow.key), col(EventRow.seq))
 )
 """One statement, so that a row and its events are of one moment."""
-_REWRITE = MOVE.where(col(TicketRow.wake_at).is_not_distinct_from(bindparam("stood")))
+_REWRITE = UPDATE_TICKET.where(col(TicketRow.wake_at).is_not_distinct_from(bindparam("stood")))
 """A wake-up that records nothing leaves the version as it is, and sets another."""
 
 
@@ -52,7 +52,8 @@ def sample(db: Connection, limit: int) -> list[IndexRow]:
 def reindex(db: Connection, corrections: Sequence[tuple[IndexRow, Change]]) -> int:
     """Index.reindex."""
     stood = [
-        moved(change) | {"stood": micros(row.wake_at) if row.wake_at else None} for row, change in corrections
+        row_update(change) | {"stood": micros(row.wake_at) if row.wake_at else None}
+        for row, change in corrections
     ]
     return db.execute(_REWRITE, stood).rowcount if stood else 0
 
@@ -61,20 +62,20 @@ def _rows(db: Connection, keys: Sequence[str]) -> list[IndexRow]:
     if not keys:
         return []
     stored: dict[str, Any] = {}
-    events: dict[str, list[Row]] = {}
+    events: dict[str, list[StoredEvent]] = {}
     for row in db.execute(_WITH_EVENTS, {"tickets": [*keys]}):
         stored[row.key] = row
         events.setdefault(row.key, []).extend([(row.seq, row.kind, row.body)] if row.seq else [])
     return [_row(row, events[key]) for key, row in stored.items()]
 
 
-def _row(row: Any, events: Sequence[Row]) -> IndexRow:
+def _row(row: Any, events: Sequence[StoredEvent]) -> IndexRow:
     summary = summary_of(row.summary) if row.summary and row.summarized == row.version else None
-    if turn(summary) != {"state": row.state, "rank": row.rank, "turn_at": row.turn_at}:
+    if queue_columns(summary) != {"state": row.state, "rank": row.rank, "turn_at": row.turn_at}:
         summary = None
     try:
         history, fault = events_of(row.version, events), ""
     except ValueError as wrong:
-        history, fault = (), why_not(wrong)
+        history, fault = (), unreadable_reason(wrong)
     wake_at = instant_or_none(row.wake_at)
     return IndexRow(row.key, row.version, wake_at, bool(row.closed), summary, history, fault)

@@ -18,73 +18,73 @@ from adapters.sql.engines.sqlite import BUSY_SECONDS
 from adapters.sql.fault import DatabaseFault
 from adapters.sql.url import is_postgres, postgres_url, sqlite_path
 
-Place = Path | str
+Location = Path | str
 """Where the tables are: a SQLite file, or a PostgreSQL's address."""
 
 
 def migrate(url: str) -> str:
     """Bring the database at `url` to this version, made if need be; the revision. Raises DatabaseFault."""
-    place = place_of(url)
-    if place is None:
+    location = location_of(url)
+    if location is None:
         raise DatabaseFault("DATABASE_URL: sqlite:// is gone when it is closed; name a file to migrate")
-    with faults(place):
-        if _revision(place) not in (None, *_known()):
-            raise _newer(place)
-        upgrade(place)
-    return _known()[0]
+    with as_database_fault(location):
+        if _revision(location) not in (None, *_known_revisions()):
+            raise _newer(location)
+        upgrade(location)
+    return _known_revisions()[0]
 
 
 def revision(url: str) -> str | None:
     """The database's revision; None when it has no tables yet. Raises DatabaseFault."""
-    place = place_of(url)
-    if place is None or (isinstance(place, Path) and not place.exists()):
+    location = location_of(url)
+    if location is None or (isinstance(location, Path) and not location.exists()):
         return None
-    with faults(place):
-        return _revision(place)
+    with as_database_fault(location):
+        return _revision(location)
 
 
-def place_of(url: str) -> Place | None:
+def location_of(url: str) -> Location | None:
     """Where DATABASE_URL leads; None for a database that is gone when it is closed. Raises DatabaseFault."""
     return postgres_url(url) if is_postgres(url) else sqlite_path(url)
 
 
-def ready(place: Place, make: bool = True) -> None:
+def ensure_ready(location: Location, create: bool = True) -> None:
     """Make a new database's tables, or refuse it; refuse one of another version. Raises DatabaseFault."""
-    if not make and isinstance(place, Path) and not place.exists():
-        raise _missing(place)
-    with faults(place):
-        found = _revision(place)
-        if found is None and not make:
-            raise _missing(place)
+    if not create and isinstance(location, Path) and not location.exists():
+        raise _missing(location)
+    with as_database_fault(location):
+        found = _revision(location)
+        if found is None and not create:
+            raise _missing(location)
         if found is None:
-            upgrade(place)
-        elif found not in _known():
-            raise _newer(place)
-        elif found != _known()[0]:
-            raise DatabaseFault(f"{_named(place)}: made by an older Frontline; run frontline migrate")
+            upgrade(location)
+        elif found not in _known_revisions():
+            raise _newer(location)
+        elif found != _known_revisions()[0]:
+            raise DatabaseFault(f"{_described(location)}: made by an older Frontline; run frontline migrate")
 
 
-def upgrade(place: Place, to: str = "head") -> None:
+def upgrade(location: Location, to: str = "head") -> None:
     """Run the migrations up to a revision, in one transaction."""
-    _run(place, to, command.upgrade)
+    _run(location, to, command.upgrade)
 
 
-def downgrade(place: Place, to: str) -> None:
+def downgrade(location: Location, to: str) -> None:
     """Undo the migrations down to a revision, or to `base`; what only newer tables held is lost."""
-    _run(place, to, command.downgrade)
+    _run(location, to, command.downgrade)
 
 
 @contextmanager
-def faults(place: Place) -> Iterator[None]:
+def as_database_fault(location: Location) -> Iterator[None]:
     """What the database says, in words that name the cure."""
-    if isinstance(place, str):
-        with _postgres().faults(place):
+    if isinstance(location, str):
+        with _postgres().as_database_fault(location):
             yield
         return
     try:
         yield
     except sqlite3.DatabaseError as fault:
-        raise DatabaseFault(_cure(place, fault)) from fault
+        raise DatabaseFault(_advice(location, fault)) from fault
 
 
 def _postgres() -> ModuleType:
@@ -94,7 +94,7 @@ def _postgres() -> ModuleType:
     return postgres_schema
 
 
-def _cure(path: Path, fault: sqlite3.DatabaseError) -> str:
+def _advice(path: Path, fault: sqlite3.DatabaseError) -> str:
     if not path.parent.is_dir():
         return f"{path}: there is no folder {path.parent}; make it, or change DATABASE_URL"
     if path.is_dir():
@@ -106,18 +106,18 @@ def _cure(path: Path, fault: sqlite3.DatabaseError) -> str:
     return f"{path}: {fault}"
 
 
-def _missing(place: Place) -> DatabaseFault:
+def _missing(location: Location) -> DatabaseFault:
     return DatabaseFault(
-        f"{_named(place)}: there is no such database; check DATABASE_URL, or make it with frontline migrate"
+        f"{_described(location)}: there is no such database; check DATABASE_URL, or make it with frontline migrate"
     )
 
 
-def _newer(place: Place) -> DatabaseFault:
-    return DatabaseFault(f"{_named(place)}: made by a newer Frontline; update")
+def _newer(location: Location) -> DatabaseFault:
+    return DatabaseFault(f"{_described(location)}: made by a newer Frontline; update")
 
 
-def _named(place: Place) -> str:
-    return _postgres().named(place) if isinstance(place, str) else str(place)
+def _described(location: Location) -> str:
+    return _postgres().described(location) if isinstance(location, str) else str(location)
 
 
 def _config() -> Config:
@@ -127,27 +127,27 @@ def _config() -> Config:
     return config
 
 
-def _known() -> list[str]:
+def _known_revisions() -> list[str]:
     """The revisions that this version knows, newest first."""
     return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
 
 
-def _revision(place: Place) -> str | None:
-    if isinstance(place, str):
-        found: str | None = _postgres().revision(place)
+def _revision(location: Location) -> str | None:
+    if isinstance(location, str):
+        found: str | None = _postgres().revision(location)
         return found
-    with closing(sqlite3.connect(place, timeout=BUSY_SECONDS)) as connection:
+    with closing(sqlite3.connect(location, timeout=BUSY_SECONDS)) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
         if "alembic_version" in tables:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             return str(row[0]) if row else None
     if tables:
-        raise DatabaseFault(f"{place}: is another program's database; change DATABASE_URL")
+        raise DatabaseFault(f"{location}: is another program's database; change DATABASE_URL")
     return None
 
 
-def _run(place: Place, to: str, act: Callable[[Config, str], None]) -> None:
-    with _postgres().migrating(place) if isinstance(place, str) else _migrating(place) as connection:
+def _run(location: Location, to: str, act: Callable[[Config, str], None]) -> None:
+    with _postgres().migrating(location) if isinstance(location, str) else _migrating(location) as connection:
         config = _config()
         config.attributes["connection"] = connection
         act(config, to)

@@ -21,23 +21,23 @@ from sqlalchemy import Connection, Executable, Row, RowMapping, bindparam, or_
 from sqlmodel import col, delete, select, update
 
 from adapters.sql import rate_limits
-from adapters.sql.codec import UnknownKind, Unreadable, recipient_of, say_of
+from adapters.sql.codec import UnknownKind, Unreadable, message_body_of, recipient_of
 from adapters.sql.edits import TARGET_REFUSED, drop_edits
 from adapters.sql.engines.dialect import Insert, array, each_of, insert_into
-from adapters.sql.tables import LaneRow, OutboxRow, State, instant, instant_or_none, micros
+from adapters.sql.tables import LaneRow, MessageState, OutboxRow, instant, instant_or_none, micros
 from adapters.sql.waiting import CLAIM, LANES, NEXT_READY, TICKET_OF, in_force
 from bot.address import MessageRef, Place
-from bot.ports import COUNTDOWNS, Cost, Message, Outgoing, Overtaken, Priority
+from bot.ports import COUNTDOWN_LANES, Charge, LeaseLost, Message, Outgoing, Priority
 
 log = structlog.get_logger(__name__)
 
 Values = dict[str, Any]
 
-READ_AGAIN_AFTER = timedelta(minutes=1)
+RETRY_UNREADABLE_AFTER = timedelta(minutes=1)
 """How long a message that cannot be read is left alone."""
 
 _IS_MESSAGE = col(OutboxRow.key) == bindparam("message")
-_HOLDS = (col(LaneRow.lane) == bindparam("of"), col(LaneRow.fence) == bindparam("held_by"))
+_HAS_FENCE = (col(LaneRow.lane) == bindparam("of"), col(LaneRow.fence) == bindparam("held_by"))
 _MESSAGES = (
     select(OutboxRow)
     .where(col(OutboxRow.key).in_(select(each_of("keys").c.value)))
@@ -53,16 +53,16 @@ _LANES = (
 _UPDATE_MESSAGE = update(OutboxRow).where(_IS_MESSAGE)
 _UPDATE_ROW = update(OutboxRow).where(col(OutboxRow.id) == bindparam("row"))
 _DELETE_MESSAGE = delete(OutboxRow).where(_IS_MESSAGE)
-_UPDATE_LANE = update(LaneRow).where(*_HOLDS)
+_UPDATE_LANE = update(LaneRow).where(*_HAS_FENCE)
 """An update sets the columns that it is given values for."""
-_FREE_LANE = delete(LaneRow).where(*_HOLDS)
+_FREE_LANE = delete(LaneRow).where(*_HAS_FENCE)
 _FREE_LANE_OF = delete(LaneRow).where(
     col(LaneRow.lane) == bindparam("of"), col(LaneRow.sending) == bindparam("message")
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Claiming:
+class ClaimRequest:
     """Outbox.claim: what it is given."""
 
     lane: str
@@ -71,17 +71,17 @@ class Claiming:
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class BeginRequest:
     """Outbox.begin: what it is given."""
 
     outgoing: Outgoing
-    costs: Sequence[Cost]
+    charges: Sequence[Charge]
     now: datetime
     until: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class SentReport:
     """Outbox.sent: what it is given."""
 
     key: str
@@ -89,7 +89,7 @@ class Arrival:
 
 
 @cache
-def _hold(dialect: str) -> Any:
+def _take_lanes(dialect: str) -> Any:
     """Takes a lane that nobody holds. Of two that try at once the second finds it held."""
     taken: Insert = insert_into(dialect, LaneRow).values(
         lane=bindparam("lane"),
@@ -110,7 +110,7 @@ def lanes(db: Connection, ready_at: datetime, limit: int) -> list[str]:
     return [*db.execute(LANES, {"now": micros(ready_at), "most": limit}).scalars()]
 
 
-def claim(db: Connection, claims: Sequence[Claiming]) -> list[Outgoing | None]:
+def claim(db: Connection, claims: Sequence[ClaimRequest]) -> list[Outgoing | None]:
     """Outbox.claim of several lanes. Of two claims of one lane, the second finds it held.
 
     Sets aside messages that this version cannot read: they do not hold up their lanes.
@@ -124,7 +124,7 @@ def claim(db: Connection, claims: Sequence[Claiming]) -> list[Outgoing | None]:
             try:
                 chosen[row["lane"]] = _outgoing(row, uuid4().hex)
             except Exception as fault:
-                _set_aside(db, row, fault, now + READ_AGAIN_AFTER)
+                _defer_unreadable(db, row, fault, now + RETRY_UNREADABLE_AFTER)
                 wanted.add(row["lane"])
     until = {each.lane: each.until for each in reversed(claims)}
     holds = [
@@ -137,20 +137,20 @@ def claim(db: Connection, claims: Sequence[Claiming]) -> list[Outgoing | None]:
         }
         for lane in sorted(chosen)
     ]
-    if holds and db.execute(_hold(db.dialect.name), holds).rowcount != len(holds):
+    if holds and db.execute(_take_lanes(db.dialect.name), holds).rowcount != len(holds):
         # Other processes were quicker with some of them.
         fences = {held.fence for held in db.execute(_LANES, {"lanes": array(chosen)})}
         chosen = {lane: outgoing for lane, outgoing in chosen.items() if outgoing.fence in fences}
     return [chosen.pop(each.lane, None) for each in claims]
 
 
-def begin(db: Connection, beginnings: Sequence[Beginning]) -> list[datetime | Overtaken | None]:
-    """Outbox.begin of several messages. Returns the Overtaken that one raises."""
-    messages = _found(db, [each.outgoing.message.key for each in beginnings])
+def begin(db: Connection, beginnings: Sequence[BeginRequest]) -> list[datetime | LeaseLost | None]:
+    """Outbox.begin of several messages. Returns the LeaseLost that one raises."""
+    messages = _locked_messages(db, [each.outgoing.message.key for each in beginnings])
     lanes = array(message["lane"] for message in messages.values())
     held = {lane.fence: lane for lane in db.execute(_LANES, {"lanes": lanes})}
     going = [each for each in beginnings if _may_go(each.outgoing, messages, held)]
-    waits = rate_limits.pay(db, [(each.costs, each.now) for each in going])
+    waits = rate_limits.charge_all(db, [(each.charges, each.now) for each in going])
     outcomes = {each.outgoing.fence: wait for each, wait in zip(going, waits, strict=True)}
     tried, renewed = list[Values](), list[Values]()
     for each in going:
@@ -164,16 +164,16 @@ def begin(db: Connection, beginnings: Sequence[Beginning]) -> list[datetime | Ov
     _execute(db, _UPDATE_LANE, renewed)
     fences = [each.outgoing.fence for each in beginnings]
     return [
-        outcomes[fence] if fence in outcomes else Overtaken(each.outgoing.message.key)
+        outcomes[fence] if fence in outcomes else LeaseLost(each.outgoing.message.key)
         for fence, each in zip(fences, beginnings, strict=True)
     ]
 
 
-def sent(db: Connection, arrivals: Sequence[Arrival]) -> list[None]:
+def sent(db: Connection, arrivals: Sequence[SentReport]) -> list[None]:
     """Outbox.sent of several messages. Raises LookupError."""
-    messages = _known(db, [each.key for each in arrivals])
+    messages = _stored_messages(db, [each.key for each in arrivals])
     edited = [message["edits"] for message in messages.values() if message["edits"] is not None]
-    targets = _found(db, edited) if edited else {}
+    targets = _locked_messages(db, edited) if edited else {}
     moved, done, deleted = list[Values](), list[Values](), list[Values]()
     for each in arrivals:
         message, ref = messages[each.key], each.ref
@@ -190,7 +190,7 @@ def sent(db: Connection, arrivals: Sequence[Arrival]) -> list[None]:
         elif message["edits"] is not None and message["priority"] == Priority.COUNTDOWN:
             deleted.append({"message": each.key})
             continue
-        done.append({"message": each.key, "state": State.SENT, "why": None, **where})
+        done.append({"message": each.key, "state": MessageState.SENT, "why": None, **where})
     _execute(db, _UPDATE_MESSAGE, moved)
     _execute(db, _UPDATE_MESSAGE, done)
     _execute(db, _DELETE_MESSAGE, deleted)
@@ -199,10 +199,12 @@ def sent(db: Connection, arrivals: Sequence[Arrival]) -> list[None]:
     return [None] * len(arrivals)
 
 
-def put_off(db: Connection, outgoing: Outgoing, until: datetime, why: str, alone: bool, unsure: bool) -> None:
+def defer(
+    db: Connection, outgoing: Outgoing, until: datetime, why: str, message_only: bool, maybe_delivered: bool
+) -> None:
     """Outbox.put_off."""
     key, fence = outgoing.message.key, outgoing.fence
-    message = _found(db, [key]).get(key)
+    message = _locked_messages(db, [key]).get(key)
     held = next(
         (
             lane
@@ -213,23 +215,25 @@ def put_off(db: Connection, outgoing: Outgoing, until: datetime, why: str, alone
     )
     if held is None:
         return
-    if message and message["state"] == State.WAITING:
-        _put_off(db, message, micros(until) if alone else None, why, unsure)
-    elif message and message["state"] == State.SUPERSEDED and message["priority"] == Priority.COUNTDOWN:
+    if message and message["state"] == MessageState.WAITING:
+        _defer(db, message, micros(until) if message_only else None, why, maybe_delivered)
+    elif (
+        message and message["state"] == MessageState.SUPERSEDED and message["priority"] == Priority.COUNTDOWN
+    ):
         db.execute(_DELETE_MESSAGE, {"message": key})
-    if alone and held.not_before is None:
+    if message_only and held.not_before is None:
         db.execute(_FREE_LANE, {"of": held.lane, "held_by": fence})
         return
     free = {"of": held.lane, "held_by": fence, "fence": None, "lease_until": None, "sending": None}
     parked = {"not_before": micros(until), "priority": int(outgoing.message.priority)}
-    db.execute(_UPDATE_LANE, free if alone else free | parked)
+    db.execute(_UPDATE_LANE, free if message_only else free | parked)
 
 
 def refused(db: Connection, key: str, why: str) -> None:
     """Outbox.refused. Raises LookupError."""
-    message = _known(db, [key])[key]
-    if message["state"] != State.SENT:
-        db.execute(_UPDATE_MESSAGE, {"message": key, "state": State.REFUSED, "why": why})
+    message = _stored_messages(db, [key])[key]
+    if message["state"] != MessageState.SENT:
+        db.execute(_UPDATE_MESSAGE, {"message": key, "state": MessageState.REFUSED, "why": why})
     drop_edits(db, key, TARGET_REFUSED)
     db.execute(_FREE_LANE_OF, {"of": message["lane"], "message": key})
 
@@ -248,7 +252,7 @@ def _may_go(outgoing: Outgoing, messages: Mapping[str, RowMapping], held: Mappin
     message, lane = messages.get(outgoing.message.key), held.get(outgoing.fence)
     if message is None or lane is None:
         return False
-    return bool(message["state"] == State.WAITING and lane.sending == message["key"])
+    return bool(message["state"] == MessageState.WAITING and lane.sending == message["key"])
 
 
 def _execute(db: Connection, statement: Executable, rows: Sequence[Values]) -> None:
@@ -257,30 +261,30 @@ def _execute(db: Connection, statement: Executable, rows: Sequence[Values]) -> N
         db.execute(statement, rows)
 
 
-def _found(db: Connection, keys: Iterable[str]) -> dict[str, RowMapping]:
+def _locked_messages(db: Connection, keys: Iterable[str]) -> dict[str, RowMapping]:
     """The messages with these keys, locked."""
     return {row["key"]: row for row in db.execute(_MESSAGES, {"keys": array(keys)}).mappings()}
 
 
-def _known(db: Connection, keys: Sequence[str]) -> dict[str, RowMapping]:
+def _stored_messages(db: Connection, keys: Sequence[str]) -> dict[str, RowMapping]:
     """The same. Raises LookupError if one is missing."""
-    messages = _found(db, keys)
+    messages = _locked_messages(db, keys)
     for key in keys:
         if key not in messages:
             raise LookupError(f'no message has the key "{key}"')
     return messages
 
 
-def _set_aside(db: Connection, row: RowMapping, fault: Exception, until: datetime) -> None:
+def _defer_unreadable(db: Connection, row: RowMapping, fault: Exception, until: datetime) -> None:
     """A newer version may have written it, and will send it."""
     why = str(fault) if isinstance(fault, UnknownKind | Unreadable) else type(fault).__name__
     log.error("a message cannot be read and waits", message=ascii(row["key"]), why=why)
-    _put_off(db, row, micros(until), why, unsure=True)
+    _defer(db, row, micros(until), why, maybe_delivered=True)
 
 
-def _put_off(db: Connection, message: RowMapping, until: int | None, why: str, unsure: bool) -> None:
+def _defer(db: Connection, message: RowMapping, until: int | None, why: str, maybe_delivered: bool) -> None:
     given = {"attempts": message["attempts"] + 1, "why": why, "not_before": until}
-    if not unsure:
+    if not maybe_delivered:
         given["tried_at"] = None
     db.execute(_UPDATE_ROW, {"row": message["id"], **given})
 
@@ -294,12 +298,12 @@ def _outgoing(row: RowMapping, fence: str) -> Outgoing:
         row["key"],
         row["ticket"],
         recipient_of(row["recipient"]),
-        say_of(row["body"]),
+        message_body_of(row["body"]),
         priority,
         row["thread"],
         row["edits"],
         row["effect"],
-        row["lane"].removeprefix(COUNTDOWNS) if priority is Priority.COUNTDOWN else "",
+        row["lane"].removeprefix(COUNTDOWN_LANES) if priority is Priority.COUNTDOWN else "",
         row["share"] or "",
     )
     return Outgoing(

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, literal_column
 from sqlmodel import col, select
 
 from adapters.sql import outbox
-from adapters.sql.edits import say
+from adapters.sql.edits import store_messages
 from adapters.sql.tables import OutboxRow
 from bot.address import MessageRef
 from bot.ports import Message, trace_id
@@ -29,8 +29,8 @@ KEY_OF = (
 def adopt(db: Connection, message: Message, ref: MessageRef, at: datetime) -> None:
     """Outbox.adopt."""
     if db.execute(_KNOWN, {"message": message.key}).first() is None:
-        say(db, [(message, trace_id(message.key))], at)
-        outbox.sent(db, [outbox.Arrival(message.key, ref)])
+        store_messages(db, [(message, trace_id(message.key))], at)
+        outbox.sent(db, [outbox.SentReport(message.key, ref)])
 
 
 def key_of(db: Connection, message: MessageRef) -> str | None:

@@ -12,9 +12,9 @@ from sqlmodel import col, select
 
 from adapters.sql.engines.dialect import Insert, array, each_of, insert_into, insert_new, upsert
 from adapters.sql.tables import MICROSECOND, BucketRow, instant, micros
-from bot.ports import LONGEST_SHUT, Cost
+from bot.ports import LONGEST_BLOCK, Charge
 
-PAID_AHEAD = timedelta(minutes=1)
+MOST_CHARGED_AHEAD = timedelta(minutes=1)
 """What is paid further ahead than this was paid by a clock that has been set back since, and is forgotten."""
 
 _BUCKETS = (
@@ -26,7 +26,7 @@ _BUCKETS = (
 
 
 @cache
-def _shut(dialect: str) -> Any:
+def _block(dialect: str) -> Any:
     """Sets `shut_until`, but never to an earlier instant."""
     row: Insert = insert_into(dialect, BucketRow).values(
         bucket=bindparam("name"), shut_until=bindparam("until"), full_until=0
@@ -38,26 +38,29 @@ def _shut(dialect: str) -> Any:
     return row.on_conflict_do_update(index_elements=["bucket"], set_={"shut_until": later})
 
 
-def pay(db: Connection, bills: Sequence[tuple[Sequence[Cost], datetime]]) -> list[datetime | None]:
+def charge_all(db: Connection, bills: Sequence[tuple[Sequence[Charge], datetime]]) -> list[datetime | None]:
     """Pays bills in turn, each with its instant: all of its costs, or none. Returns when all can be paid.
 
     None for a bill that was paid.
     """
-    buckets = sorted({cost.bucket for costs, _ in bills for cost in costs})
+    buckets = sorted({charge.bucket for charges, _ in bills for charge in charges})
     if not buckets:
         return [None] * len(bills)
     empty = [{"bucket": bucket, "full_until": 0, "shut_until": 0} for bucket in buckets]
     # The rows are there before they are locked, in the order of their names: nobody waits in a circle.
     db.execute(insert_new(db.dialect.name, BucketRow), empty)
-    found = {name: (full, shut) for name, full, shut in db.execute(_BUCKETS, {"buckets": array(buckets)})}
+    found = {
+        name: (full, block_until)
+        for name, full, block_until in db.execute(_BUCKETS, {"buckets": array(buckets)})
+    }
     outcomes, paid = list[datetime | None](), dict[str, int]()
-    for costs, now in bills:
+    for charges, now in bills:
         at, later, more = micros(now), list[int](), dict[str, int]()
-        for cost in costs:
-            full_until, enough = _enough(cost, *found[cost.bucket], at)
-            if enough > at:
-                later.append(enough)
-            more[cost.bucket] = full_until + cost.every // MICROSECOND
+        for charge in charges:
+            full_until, available_at = _enough(charge, *found[charge.bucket], at)
+            if available_at > at:
+                later.append(available_at)
+            more[charge.bucket] = full_until + charge.every // MICROSECOND
         outcomes.append(instant(max(later)) if later else None)
         if not later:
             paid |= more
@@ -68,18 +71,18 @@ def pay(db: Connection, bills: Sequence[tuple[Sequence[Cost], datetime]]) -> lis
     return outcomes
 
 
-def _enough(cost: Cost, full_until: int, shut_until: int, at: int) -> tuple[int, int]:
+def _enough(charge: Charge, full_until: int, shut_until: int, at: int) -> tuple[int, int]:
     """Until when a bucket is used up at `at`, and from when there is enough for this cost."""
-    every = cost.every // MICROSECOND
-    if shut_until > at + LONGEST_SHUT // MICROSECOND:
+    every = charge.every // MICROSECOND
+    if shut_until > at + LONGEST_BLOCK // MICROSECOND:
         shut_until = 0
-    if not at <= full_until <= at + every * cost.burst + PAID_AHEAD // MICROSECOND:
+    if not at <= full_until <= at + every * charge.burst + MOST_CHARGED_AHEAD // MICROSECOND:
         full_until = at
-    return full_until, max(shut_until, full_until + every - every * cost.burst)
+    return full_until, max(shut_until, full_until + every - every * charge.burst)
 
 
-def shut(db: Connection, buckets: Collection[str], until: datetime) -> None:
+def block_until(db: Connection, buckets: Collection[str], until: datetime) -> None:
     """Outbox.shut."""
     given = [{"name": bucket, "until": micros(until)} for bucket in sorted({*buckets})]
     if given:
-        db.execute(_shut(db.dialect.name), given)
+        db.execute(_block(db.dialect.name), given)

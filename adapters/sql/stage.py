@@ -7,14 +7,14 @@ from sqlmodel import select
 
 from adapters.sql.engines.dialect import insert_new
 from adapters.sql.fault import DatabaseFault
-from adapters.sql.tables import StageRow, TicketRow, instant, micros
-from bot.clock import StageClock
+from adapters.sql.tables import SimulatedClockRow, TicketRow, instant, micros
+from bot.clock import SimulatedClock
 
-_STORED = select(StageRow.real, StageRow.stage, StageRow.speed)
+_STORED = select(SimulatedClockRow.real, SimulatedClockRow.stage, SimulatedClockRow.speed)
 _ANY_TICKET = select(TicketRow.key).limit(1)
 
 
-def stage_clock(db: Connection, wanted: StageClock | None) -> StageClock | None:
+def stored_clock(db: Connection, wanted: SimulatedClock | None) -> SimulatedClock | None:
     """The clock that this database runs on: the stored one, else `wanted`, which is stored. None: real time.
 
     Raises DatabaseFault if `wanted` is another than the stored one, or if there are tickets in real time.
@@ -26,12 +26,14 @@ def stage_clock(db: Connection, wanted: StageClock | None) -> StageClock | None:
                 "FRONTLINE_CLOCK: this database has tickets in real time;"
                 " unset it, or set another DATABASE_URL"
             )
-        row = StageRow(id=1, real=micros(wanted.real), stage=micros(wanted.stage), speed=wanted.speed)
-        db.execute(insert_new(db.dialect.name, StageRow), row.model_dump())
+        row = SimulatedClockRow(
+            id=1, real=micros(wanted.real), stage=micros(wanted.stage), speed=wanted.speed
+        )
+        db.execute(insert_new(db.dialect.name, SimulatedClockRow), row.model_dump())
         found = db.execute(_STORED).one()  # another process may have been a moment quicker
     if found is None:
         return None
-    stored = StageClock(instant(found.real), instant(found.stage), found.speed)
+    stored = SimulatedClock(instant(found.real), instant(found.stage), found.speed)
     if wanted and (wanted.stage, wanted.speed) != (stored.stage, stored.speed):
         raise DatabaseFault(
             f"FRONTLINE_CLOCK: this database lives on {stored.stage.isoformat()}*{stored.speed};"

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 
 from adapters.sql.tables import OutboxRow, TicketRow, TimerRow, instant, micros
 from adapters.sql.waiting import WAITING
-from bot.auditor import Census
+from bot.auditor import StoreStats
 from bot.ports import Priority
 
 _COUNT = select(func.count()).select_from(TicketRow)
@@ -30,11 +30,11 @@ MESSAGES = (
 )
 
 
-def census(db: Connection, due_before: datetime) -> Census:
+def store_stats(db: Connection, due_before: datetime) -> StoreStats:
     """Counted.census."""
     tickets, clocks, overdue, late_timers = db.execute(COUNTS, {"before": micros(due_before)}).one()
     waiting = db.execute(MESSAGES).all()
-    return Census(
+    return StoreStats(
         tickets,
         clocks,
         overdue,

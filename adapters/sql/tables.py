@@ -10,7 +10,7 @@ from sqlmodel import Field, SQLModel
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-ZERO = {"server_default": "0"}
+DEFAULT_ZERO = {"server_default": "0"}
 """For columns that came later: the version before this one leaves them out while both run side by side."""
 
 
@@ -29,11 +29,11 @@ def instant_or_none(stored: int | None) -> datetime | None:
     return None if stored is None else instant(stored)
 
 
-NEVER = 2**62
+FAR_FUTURE = 2**62
 """An instant after all others."""
 
 
-class State(StrEnum):
+class MessageState(StrEnum):
     """Where a message stands. Superseded: nobody needs to see it any more."""
 
     WAITING = "waiting"
@@ -80,15 +80,15 @@ class TicketRow(SQLModel, table=True):
     version: int
     wake_at: int | None = Field(default=None, sa_type=BigInteger)
     opened_at: int = Field(sa_type=BigInteger)
-    closed: int = Field(default=0, sa_column_kwargs=ZERO)
+    closed: int = Field(default=0, sa_column_kwargs=DEFAULT_ZERO)
     """1 once the ticket is closed."""
     state: str = Field(default="open", sa_column_kwargs={"server_default": "open"})
-    rank: int = Field(default=0, sa_column_kwargs=ZERO)
-    turn_at: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
-    """When the promise due next is due; `NEVER` if none is."""
+    rank: int = Field(default=0, sa_column_kwargs=DEFAULT_ZERO)
+    turn_at: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=DEFAULT_ZERO)
+    """When the promise due next is due; `FAR_FUTURE` if none is."""
     summary: str | None = None
-    """bot.ports.Summary as JSON text, of the ticket at version `summarized`."""
-    summarized: int = Field(default=0, sa_column_kwargs=ZERO)
+    """bot.ports.QueueSummary as JSON text, of the ticket at version `summarized`."""
+    summarized: int = Field(default=0, sa_column_kwargs=DEFAULT_ZERO)
 
 
 class EventRow(SQLModel, table=True):
@@ -164,20 +164,20 @@ class OutboxRow(SQLModel, table=True):
     edits: str | None = None
     effect: int | None = None
     body: str
-    state: str = State.WAITING
+    state: str = MessageState.WAITING
     attempts: int = 0
     why: str | None = None
     ref_place: str | None = None
     ref_direct: bool | None = None
     ref_id: str | None = None
-    turn: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    turn: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=DEFAULT_ZERO)
     """Its place in the lane: an edit that takes another's place takes its turn as well."""
     not_before: int | None = Field(default=None, sa_type=BigInteger)
     tried_at: int | None = Field(default=None, sa_type=BigInteger)
     """Since when it may have arrived without our learning of it."""
     share: str | None = None
     """Whose message it is, in a lane that several share; they take turns."""
-    created_at: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    created_at: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=DEFAULT_ZERO)
     """0: not known, from before this was kept."""
     trace: str | None = None
 
@@ -192,7 +192,7 @@ class LaneRow(SQLModel, table=True):
 
     lane: str = Field(primary_key=True)
     not_before: int | None = Field(default=None, sa_type=BigInteger)
-    priority: int = Field(default=0, sa_column_kwargs=ZERO)
+    priority: int = Field(default=0, sa_column_kwargs=DEFAULT_ZERO)
     fence: str | None = None
     lease_until: int | None = Field(default=None, sa_type=BigInteger)
     sending: str | None = None
@@ -204,8 +204,8 @@ class BucketRow(SQLModel, table=True):
     __tablename__ = "bucket"
 
     bucket: str = Field(primary_key=True)
-    full_until: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
-    shut_until: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    full_until: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=DEFAULT_ZERO)
+    shut_until: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=DEFAULT_ZERO)
 
 
 class InboxRow(SQLModel, table=True):
@@ -228,7 +228,7 @@ class AccountNumberRow(SQLModel, table=True):
     last: int
 
 
-class NoteRow(SQLModel, table=True):
+class KeyValueRow(SQLModel, table=True):
     """What an adapter remembers, such as where a conversation is reached."""
 
     __tablename__ = "note"
@@ -244,7 +244,7 @@ class NoteRow(SQLModel, table=True):
     topic: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
     value: str
-    at: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    at: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=DEFAULT_ZERO)
     """Only the version before uses it, which may run beside this one."""
     expires_at: int | None = Field(default=None, sa_type=BigInteger)
     """From then on a value is not seen, and a lock is free; housekeeping deletes both."""
@@ -262,7 +262,7 @@ class TimerRow(SQLModel, table=True):
     payload: str = ""
 
 
-class StageRow(SQLModel, table=True):
+class SimulatedClockRow(SQLModel, table=True):
     """The stage clock that this database lives on: one row, or none when it lives in real time."""
 
     __tablename__ = "stage"

@@ -16,11 +16,11 @@ from sqlalchemy import Connection, bindparam, func, literal_column
 from sqlmodel import col, insert, select, update
 
 from adapters.sql.codec import EVENTS, summary_of, summary_text
-from adapters.sql.edits import say
+from adapters.sql.edits import store_messages
 from adapters.sql.engines.dialect import insert_into, insert_new
-from adapters.sql.history import Row, first_event, history_of
+from adapters.sql.history import StoredEvent, first_event, history_of
 from adapters.sql.tables import (
-    NEVER,
+    FAR_FUTURE,
     AccountNumberRow,
     EventRow,
     InboxRow,
@@ -33,26 +33,26 @@ from bot.ports import (
     Appended,
     Change,
     Conflict,
-    Decision,
-    Entry,
+    DecideWake,
+    Duplicate,
     NoSuchTicket,
-    Page,
-    Seen,
-    Summary,
-    trace_of,
+    QueueEntry,
+    QueuePage,
+    QueueSummary,
+    trace_id_of_change,
 )
 from sla_core.events import Event, Opened
 
 _OPEN = col(TicketRow.closed) == literal_column("0")
 
-SEEN = select(InboxRow.envelope, InboxRow.ticket).where(
+KNOWN_ENVELOPES = select(InboxRow.envelope, InboxRow.ticket).where(
     col(InboxRow.envelope).in_(bindparam("envelopes", expanding=True))
 )
 VERSION = select(TicketRow.version).where(col(TicketRow.key) == bindparam("ticket"))
-MOVE = update(TicketRow).where(
+UPDATE_TICKET = update(TicketRow).where(
     col(TicketRow.key) == bindparam("ticket"), col(TicketRow.version) == bindparam("expected")
 )
-"""Sets the columns of `_index`."""
+"""Sets the columns of `_index_columns`."""
 HISTORY = (
     select(EventRow.seq, EventRow.kind, EventRow.body)
     .where(col(EventRow.ticket) == bindparam("ticket"))
@@ -96,7 +96,7 @@ OPENINGS = (
 _QUEUE = select(TicketRow.key, TicketRow.account, TicketRow.version).add_columns(
     col(TicketRow.summarized), col(TicketRow.summary)
 )
-_TURN = (
+_QUEUE_ORDER = (
     col(TicketRow.state),  # "open" comes before "resolved"
     col(TicketRow.rank),
     col(TicketRow.turn_at),
@@ -105,11 +105,11 @@ _TURN = (
 )
 _OF_ACCOUNTS = col(TicketRow.account).in_(bindparam("accounts", expanding=True))
 _IS_OPEN = col(TicketRow.state) == literal_column("'open'")
-_INSERT_ACTS, _INSERT_EVENTS = insert(InboxRow), insert(EventRow)
+_INSERT_ENVELOPES, _INSERT_EVENTS = insert(InboxRow), insert(EventRow)
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class OpenRequest:
     """An act that opens a ticket; `draft` is given the account's next number."""
 
     envelope: str
@@ -118,7 +118,7 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
-class Appending:
+class AppendRequest:
     """An act on a ticket."""
 
     envelope: str | None
@@ -126,7 +126,7 @@ class Appending:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _StoredChange:
     """A change that is being stored, and the envelope of the act that it comes from."""
 
     envelope: str | None
@@ -138,7 +138,7 @@ class _Kept:
 
 
 @cache
-def _numbers(dialect: str) -> Any:
+def _next_numbers(dialect: str) -> Any:
     """Counts accounts' last numbers up; PostgreSQL locks their rows until the transaction ends."""
     counted = insert_into(dialect, AccountNumberRow)
     return counted.on_conflict_do_update(
@@ -152,7 +152,7 @@ def _new_tickets(dialect: str) -> Any:
     return insert_new(dialect, TicketRow).returning(col(TicketRow.key))
 
 
-def keep(db: Connection, acts: Sequence[Opening | Appending]) -> list[Appended | Seen]:
+def store_requests(db: Connection, acts: Sequence[OpenRequest | AppendRequest]) -> list[Appended | Duplicate]:
     """Store.open and Store.append of several acts at once: the outcome of each, in order.
 
     Raises what a draft raises, ValueError if a draft cannot open a ticket, Conflict, NoSuchTicket. Then none
@@ -160,40 +160,42 @@ def keep(db: Connection, acts: Sequence[Opening | Appending]) -> list[Appended |
     """
     at = real_now()
     envelopes = [act.envelope for act in acts if act.envelope is not None]
-    done = _seen(db, envelopes)
+    done = _known_envelopes(db, envelopes)
     new = [act for act in acts if act.envelope not in done]
-    opened = _drafted(db, [act for act in new if isinstance(act, Opening)])
-    appended = [_Kept(act.envelope, act.change) for act in new if isinstance(act, Appending)]
-    if appended and db.execute(MOVE, [moved(each.change) for each in appended]).rowcount != len(appended):
+    opened = _drafted_changes(db, [act for act in new if isinstance(act, OpenRequest)])
+    appended = [_StoredChange(act.envelope, act.change) for act in new if isinstance(act, AppendRequest)]
+    if appended and db.execute(UPDATE_TICKET, [row_update(each.change) for each in appended]).rowcount != len(
+        appended
+    ):
         # Another process was quicker. If it did this very act, that shows now.
-        if len(acts) == 1 and (done := _seen(db, envelopes)):
-            return [Seen(done[envelopes[0]])]
-        raise _not_moved(db, appended)
-    _store(db, [*opened, *appended], at)
+        if len(acts) == 1 and (done := _known_envelopes(db, envelopes)):
+            return [Duplicate(done[envelopes[0]])]
+        raise _conflict_of(db, appended)
+    _store_changes(db, [*opened, *appended], at)
     opening, appending = iter(opened), iter(appended)
     return [
-        Seen(done[act.envelope])
+        Duplicate(done[act.envelope])
         if act.envelope in done
-        else next(opening if isinstance(act, Opening) else appending).outcome
+        else next(opening if isinstance(act, OpenRequest) else appending).outcome
         for act in acts
     ]
 
 
-def _seen(db: Connection, envelopes: Sequence[str]) -> dict[str | None, str]:
+def _known_envelopes(db: Connection, envelopes: Sequence[str]) -> dict[str | None, str]:
     """The tickets of the envelopes that are known. None, for an act without an envelope, never is."""
     if not envelopes:
         return {}
-    return dict(db.execute(SEEN, {"envelopes": [*envelopes]}).all())
+    return dict(db.execute(KNOWN_ENVELOPES, {"envelopes": [*envelopes]}).all())
 
 
-def _drafted(db: Connection, openings: Sequence[Opening]) -> list[_Kept]:
+def _drafted_changes(db: Connection, openings: Sequence[OpenRequest]) -> list[_StoredChange]:
     """The first changes of new tickets, which get the next numbers of their accounts."""
     if not openings:
         return []
     # In one order, so that no two transactions wait for each other's locks.
     wanted = Counter(sorted(opening.account for opening in openings))
     counted = db.execute(
-        _numbers(db.dialect.name), [{"account": account, "last": n} for account, n in wanted.items()]
+        _next_numbers(db.dialect.name), [{"account": account, "last": n} for account, n in wanted.items()]
     )
     numbers = {account: iter(range(last - wanted[account] + 1, last + 1)) for account, last in counted}
     drafted, rows = [], []
@@ -202,14 +204,14 @@ def _drafted(db: Connection, openings: Sequence[Opening]) -> list[_Kept]:
         change = opening.draft(number)
         if change.version != 0 or not change.events:
             raise ValueError(f"{change.ticket} cannot be opened: its draft is not a ticket's first change")
-        drafted.append(_Kept(opening.envelope, change))
+        drafted.append(_StoredChange(opening.envelope, change))
         rows.append(
             {
                 "key": change.ticket,
                 "account": opening.account,
                 "number": number,
                 "opened_at": micros(change.events[0].at),
-                **_index(change),
+                **_index_columns(change),
             }
         )
     made = {*db.execute(_new_tickets(db.dialect.name), rows).scalars()}
@@ -218,7 +220,7 @@ def _drafted(db: Connection, openings: Sequence[Opening]) -> list[_Kept]:
     return drafted
 
 
-def _not_moved(db: Connection, appended: Sequence[_Kept]) -> Conflict | NoSuchTicket:
+def _conflict_of(db: Connection, appended: Sequence[_StoredChange]) -> Conflict | NoSuchTicket:
     for each in appended:
         change = each.change
         version = db.execute(VERSION, {"ticket": change.ticket}).scalar()
@@ -230,13 +232,13 @@ def _not_moved(db: Connection, appended: Sequence[_Kept]) -> Conflict | NoSuchTi
 
 
 def wake(
-    db: Connection, now: datetime, limit: int, but: Collection[str], decide: Decision, at: datetime
+    db: Connection, now: datetime, limit: int, excluding: Collection[str], decide: DecideWake, at: datetime
 ) -> list[str]:
     """Store.wake. Passes over tickets that another process has claimed."""
-    due = db.execute(CLAIM_DUE, {"now": micros(now), "most": limit, "but": [*but]}).all()
+    due = db.execute(CLAIM_DUE, {"now": micros(now), "most": limit, "but": [*excluding]}).all()
     if not due:
         return []
-    found: dict[str, list[Row]] = {key: [] for key, _ in due}
+    found: dict[str, list[StoredEvent]] = {key: [] for key, _ in due}
     for key, seq, kind, body in db.execute(HISTORIES, {"tickets": [*found]}):
         found[key].append((seq, kind, body))
     changes: list[Change] = []
@@ -245,16 +247,16 @@ def wake(
         if history is not None and (change := decide(key, history)) is not None:
             changes.append(change)
     if changes:
-        count = db.execute(MOVE, [moved(change) for change in changes]).rowcount
+        count = db.execute(UPDATE_TICKET, [row_update(change) for change in changes]).rowcount
         if count != len(changes):
             raise Conflict("what was decided for a ticket did not belong to its version, and was not kept")
-        _store(db, [_Kept(None, change) for change in changes], at)
+        _store_changes(db, [_StoredChange(None, change) for change in changes], at)
     return [*found]
 
 
-def seen(db: Connection, envelope: str) -> str | None:
+def ticket_of_envelope(db: Connection, envelope: str) -> str | None:
     """Store.seen."""
-    return _seen(db, [envelope]).get(envelope)
+    return _known_envelopes(db, [envelope]).get(envelope)
 
 
 def load(db: Connection, ticket: str) -> tuple[Event, ...]:
@@ -265,7 +267,7 @@ def load(db: Connection, ticket: str) -> tuple[Event, ...]:
     return tuple(EVENTS.value(kind, body) for _, kind, body in rows)
 
 
-def openings(db: Connection, account: str, limit: int) -> list[tuple[str, Opened]]:
+def open_tickets(db: Connection, account: str, limit: int) -> list[tuple[str, Opened]]:
     """Store.openings, without those whose first event cannot be read."""
     rows = db.execute(OPENINGS, {"account": account, "most": limit})
     found = ((key, first_event(key, kind, body)) for key, kind, body in rows)
@@ -292,50 +294,50 @@ def queue_statements(of_accounts: bool, ended: bool) -> tuple[Any, Any]:
     """The entries of a page, and how many there are."""
     which = [_OPEN, *([_OF_ACCOUNTS] if of_accounts else []), *([] if ended else [_IS_OPEN])]
     count = select(func.count()).select_from(TicketRow).where(*which)
-    return _QUEUE.where(*which).order_by(*_TURN).limit(bindparam("most")), count
+    return _QUEUE.where(*which).order_by(*_QUEUE_ORDER).limit(bindparam("most")), count
 
 
-def queue(db: Connection, accounts: Collection[str] | None, limit: int, ended: bool) -> Page:
+def queue(db: Connection, accounts: Collection[str] | None, limit: int, ended: bool) -> QueuePage:
     """Store.queue."""
     page, count = queue_statements(accounts is not None, ended)
     given = {} if accounts is None else {"accounts": [*accounts]}
     entries = tuple(
-        Entry(key, account, summary_of(summary) if summary and summarized == version else None)
+        QueueEntry(key, account, summary_of(summary) if summary and summarized == version else None)
         for key, account, version, summarized, summary in db.execute(page, given | {"most": limit})
     )
     total = len(entries) if len(entries) < limit else db.execute(count, given).scalar_one()
-    return Page(entries, total)
+    return QueuePage(entries, total)
 
 
-def moved(change: Change) -> dict[str, Any]:
+def row_update(change: Change) -> dict[str, Any]:
     """The parameters of MOVE."""
-    return {"ticket": change.ticket, "expected": change.version, **_index(change)}
+    return {"ticket": change.ticket, "expected": change.version, **_index_columns(change)}
 
 
-def _index(change: Change) -> dict[str, Any]:
+def _index_columns(change: Change) -> dict[str, Any]:
     """The columns of a ticket's row that every change sets."""
     version, summary = change.version + len(change.events), change.summary
     return {
         "version": version,
         "wake_at": micros(change.wake_at) if change.wake_at else None,
         "closed": int(change.closed),
-        **turn(summary),
+        **queue_columns(summary),
         "summary": summary_text(summary) if summary else None,
         "summarized": version if summary else 0,
     }
 
 
-def turn(summary: Summary | None) -> dict[str, Any]:
+def queue_columns(summary: QueueSummary | None) -> dict[str, Any]:
     """The columns that a queue is sorted by."""
     due_at = summary.due.due_at if summary and summary.due else None
     return {
         "state": summary.state if summary else "open",
         "rank": summary.rank if summary else 0,
-        "turn_at": micros(due_at) if due_at else NEVER,
+        "turn_at": micros(due_at) if due_at else FAR_FUTURE,
     }
 
 
-def _store(db: Connection, kept: Sequence[_Kept], at: datetime) -> None:
+def _store_changes(db: Connection, kept: Sequence[_StoredChange], at: datetime) -> None:
     """Stores envelopes, events and messages of changes whose tickets have been moved on."""
     acts = [
         {"envelope": each.envelope, "ticket": each.change.ticket, "at": micros(at)}
@@ -343,10 +345,14 @@ def _store(db: Connection, kept: Sequence[_Kept], at: datetime) -> None:
         if each.envelope is not None
     ]
     if acts:
-        db.execute(_INSERT_ACTS, acts)
+        db.execute(_INSERT_ENVELOPES, acts)
     if events := [row for each in kept for row in _events(each.change)]:
         db.execute(_INSERT_EVENTS, events)
-    say(db, [(m, trace_of(each.envelope, each.change)) for each in kept for m in each.change.messages], at)
+    store_messages(
+        db,
+        [(m, trace_id_of_change(each.envelope, each.change)) for each in kept for m in each.change.messages],
+        at,
+    )
 
 
 def _events(change: Change) -> Iterable[dict[str, Any]]:

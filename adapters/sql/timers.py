@@ -8,20 +8,20 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, func
 from sqlmodel import col, delete, select
 
-from adapters.sql.edits import say
+from adapters.sql.edits import store_messages
 from adapters.sql.engines.dialect import upsert
 from adapters.sql.tables import TimerRow, instant, instant_or_none, micros
-from bot.ports import Fired, Timer, trace_id
+from bot.ports import Timer, TimerResult, trace_id
 
-_IS_NOT_OF = col(TimerRow.kind).not_in(bindparam("but", expanding=True))
+_IS_OTHER_KIND = col(TimerRow.kind).not_in(bindparam("but", expanding=True))
 DUE = (
     select(TimerRow.kind, TimerRow.key, TimerRow.due_at, TimerRow.payload)
-    .where(col(TimerRow.due_at) <= bindparam("now"), _IS_NOT_OF)
+    .where(col(TimerRow.due_at) <= bindparam("now"), _IS_OTHER_KIND)
     .order_by(col(TimerRow.due_at), col(TimerRow.kind), col(TimerRow.key))
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-_NEXT = select(func.min(TimerRow.due_at)).where(_IS_NOT_OF)
+_NEXT = select(func.min(TimerRow.due_at)).where(_IS_OTHER_KIND)
 _CANCEL = delete(TimerRow).where(
     col(TimerRow.kind) == bindparam("of"), col(TimerRow.key) == bindparam("name")
 )
@@ -38,24 +38,24 @@ def cancel_timer(db: Connection, kind: str, key: str) -> None:
     db.execute(_CANCEL, {"of": kind, "name": key})
 
 
-def next_timer(db: Connection, but: Collection[str]) -> datetime | None:
+def next_timer(db: Connection, excluding: Collection[str]) -> datetime | None:
     """Timers.next_timer."""
-    return instant_or_none(db.execute(_NEXT, {"but": [*but]}).scalar())
+    return instant_or_none(db.execute(_NEXT, {"but": [*excluding]}).scalar())
 
 
 def fire(
     db: Connection,
     now: datetime,
     limit: int,
-    but: Collection[str],
-    fire: Callable[[Timer], Fired],
+    excluding: Collection[str],
+    fire: Callable[[Timer], TimerResult],
     at: datetime,
 ) -> list[str]:
     """Timers.fire."""
-    rows = db.execute(DUE, {"now": micros(now), "most": limit, "but": [*but]}).all()
+    rows = db.execute(DUE, {"now": micros(now), "most": limit, "but": [*excluding]}).all()
     for kind, key, due_at, payload in rows:
         fired = fire(Timer(kind, key, instant(due_at), payload))
-        say(db, [(message, trace_id(message.key)) for message in fired.messages], at)
+        store_messages(db, [(message, trace_id(message.key)) for message in fired.messages], at)
         if fired.again_at is None:
             cancel_timer(db, kind, key)
         else:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from adapters.sql.fault import DatabaseFault
 
-FORMS = (
+ACCEPTED_URLS = (
     "write sqlite:///frontline.db, sqlite:////var/lib/frontline.db for an absolute path,"
     " or postgresql://USER:PASSWORD@HOST/DATABASE"
 )
@@ -30,9 +30,11 @@ def sqlite_path(url: str) -> Path | None:
     """
     scheme, separator, rest = url.strip().partition("://")
     if scheme != "sqlite" or not separator:
-        raise DatabaseFault(f"DATABASE_URL: no database address that Frontline knows; {FORMS}")
+        raise DatabaseFault(f"DATABASE_URL: no database address that Frontline knows; {ACCEPTED_URLS}")
     if rest in ("", "/", "/:memory:"):
         return None
     if not rest.startswith("/") or "?" in rest:
-        raise DatabaseFault(f"DATABASE_URL: a file's address has three slashes and no options; {FORMS}")
+        raise DatabaseFault(
+            f"DATABASE_URL: a file's address has three slashes and no options; {ACCEPTED_URLS}"
+        )
     return Path(rest[1:])

@@ -19,10 +19,10 @@ from sqlmodel import col, select
 
 from adapters.sql.engines.dialect import each_of
 from adapters.sql.tables import MICROSECOND, LaneRow, OutboxRow
-from bot.ports import MOST_AHEAD
+from bot.ports import LONGEST_DEFERRAL
 
 _NOW = bindparam("now", type_=BigInteger)
-_AHEAD: ColumnElement[int] = literal_column(str(MOST_AHEAD // MICROSECOND))
+_AHEAD: ColumnElement[int] = literal_column(str(LONGEST_DEFERRAL // MICROSECOND))
 WAITING: ColumnElement[str] = literal_column("'waiting'")
 """As text in the statement: a partial index is not used for a parameter."""
 
@@ -95,34 +95,36 @@ CLAIM = (
 )
 """The messages that `lanes` send next, with the posted messages that these answer or replace."""
 
-_Busy = select(func.min(OutboxRow.lane).label("lane")).where(col(OutboxRow.state) == WAITING)
-_busy = _Busy.cte("busy", recursive=True)
-_Later = aliased(OutboxRow, name="later")
+_first_lane = select(func.min(OutboxRow.lane).label("lane")).where(col(OutboxRow.state) == WAITING)
+_busy_lanes = _first_lane.cte("busy", recursive=True)
+_later_message = aliased(OutboxRow, name="later")
 _next_lane = (
-    select(func.min(_Later.lane))
-    .where(col(_Later.state) == WAITING, col(_Later.lane) > _busy.c.lane)
+    select(func.min(_later_message.lane))
+    .where(col(_later_message.state) == WAITING, col(_later_message.lane) > _busy_lanes.c.lane)
     .scalar_subquery()
 )
-_busy = _busy.union_all(select(_next_lane).select_from(_busy).where(_busy.c.lane.is_not(None)))
+_busy_lanes = _busy_lanes.union_all(
+    select(_next_lane).select_from(_busy_lanes).where(_busy_lanes.c.lane.is_not(None))
+)
 LANES = (
-    select(_busy.c.lane)
-    .join(OutboxRow, col(OutboxRow.id) == _next_of(_busy.c.lane).correlate(_busy))
-    .where(_busy.c.lane.is_not(None))
+    select(_busy_lanes.c.lane)
+    .join(OutboxRow, col(OutboxRow.id) == _next_of(_busy_lanes.c.lane).correlate(_busy_lanes))
+    .where(_busy_lanes.c.lane.is_not(None))
     .order_by(col(OutboxRow.priority), col(OutboxRow.turn), col(OutboxRow.id))
     .limit(bindparam("most"))
 )
 """Goes from lane to lane along the index of waiting messages, so that a crowded lane costs one look."""
 
 _AFTER = bindparam("after", type_=BigInteger)
-_put_off = select(func.min(OutboxRow.not_before).label("at")).where(
+_deferred = select(func.min(OutboxRow.not_before).label("at")).where(
     col(OutboxRow.state) == WAITING, col(OutboxRow.not_before) > _AFTER
 )
 _parked = select(func.min(LaneRow.not_before)).where(
     col(LaneRow.not_before) > _AFTER,
     exists().where(col(OutboxRow.lane) == col(LaneRow.lane), col(OutboxRow.state) == WAITING),
 )
-_leased = select(func.min(LaneRow.lease_until)).where(col(LaneRow.lease_until) > _AFTER)
-_instants = _put_off.union_all(_parked, _leased).subquery()
+_held = select(func.min(LaneRow.lease_until)).where(col(LaneRow.lease_until) > _AFTER)
+_instants = _deferred.union_all(_parked, _held).subquery()
 NEXT_READY = select(func.min(_instants.c.at))
 
 TICKET_OF = (

@@ -15,16 +15,16 @@ from botbuilder.schema.teams import (  # type: ignore[import-untyped]
 )
 
 from adapters.teams import dialogs
-from adapters.teams.card_parts import CONTENT_TYPE, Card
+from adapters.teams.card_parts import CONTENT_TYPE, CardMessage
 from adapters.teams.cards import view_card
 from adapters.teams.limits import Json
 from adapters.teams.payloads import Activity
-from adapters.teams.sealed import Forms, Sent
-from adapters.teams.speech import Speech
-from adapters.teams.text import Pen
+from adapters.teams.sealed import SignedForms, SubmittedForm
+from adapters.teams.speech import MessageSender
+from adapters.teams.text import CardTextRenderer
 from bot.exchange import Answer, Ask, Done, Show
 from bot.forms import Form
-from bot.ports import Never, NotNow
+from bot.ports import PermanentFailure, TemporaryFailure
 from bot.views import Notice, View
 from sla_core.countdown import Tone
 
@@ -39,10 +39,10 @@ NOT_HERE = "The answer is for you only and cannot be shown here; please use the 
 TITLE = "Frontline"
 _MESSAGE = "application/vnd.microsoft.activity.message"
 _ERROR = "application/vnd.microsoft.error"
-_PATIENCE = 2.5
+_PRIVATE_TIMEOUT = 2.5
 """Seconds for a private message while an invoke waits; Teams gives up after five."""
 _TRIES = 3
-_LONGEST_PAUSE = 5.0
+_MAX_BACKOFF = 5.0
 
 
 Reply: TypeAlias = AdaptiveCardInvokeResponse | TaskModuleResponseBase | None
@@ -58,7 +58,7 @@ class _CardReply(AdaptiveCardInvokeResponse):  # type: ignore[misc]
     }
 
 
-class Way(Enum):
+class RequestKind(Enum):
     """How a request was made, which decides how it can be answered."""
 
     CARD = auto()
@@ -69,15 +69,15 @@ class Way(Enum):
     """A message, or the Action.Submit of an old client: only further messages can answer it."""
 
 
-def told(words: str, tone: Tone = Tone.WARN) -> View:
+def as_notice(words: str, tone: Tone = Tone.WARN) -> View:
     return Notice((words,), tone)
 
 
-class Answers:
+class Responder:
     """Delivers answers; what goes as a message goes out after the request was taken."""
 
-    def __init__(self, speech: Speech, forms: Forms, pen: Pen) -> None:
-        self._speech, self._forms, self._pen = speech, forms, pen
+    def __init__(self, sender: MessageSender, forms: SignedForms, renderer: CardTextRenderer) -> None:
+        self._sender, self._forms, self._renderer = sender, forms, renderer
         self._replies: set[asyncio.Task[None]] = set()
 
     async def settle(self) -> None:
@@ -85,145 +85,159 @@ class Answers:
         while self._replies:
             await asyncio.gather(*self._replies, return_exceptions=True)
 
-    async def to_act(self, activity: Activity, way: Way, answer: Answer) -> Reply:
+    async def to_act(self, activity: Activity, kind: RequestKind, answer: Answer) -> Reply:
         """To a command or a button."""
         match answer:
             case Show(view):
-                return await self._shown(activity, way, view)
+                return await self._show(activity, kind, view)
             case Ask(form):
-                return self._asked(activity, way, form)
+                return self._ask(activity, kind, form)
             case Done():
-                return self._said(way, DONE)
+                return self._text_reply(kind, DONE)
             case _:
                 assert_never(answer)
 
-    async def to_form(self, activity: Activity, way: Way, sent: Sent, answer: Answer) -> Reply:
+    async def to_form(
+        self, activity: Activity, kind: RequestKind, submitted: SubmittedForm, answer: Answer
+    ) -> Reply:
         """To a form that was sent."""
         match answer:
             case Ask(form):
-                return self._asked(activity, way, form, sent)
+                return self._ask(activity, kind, form, submitted)
             case Show(view):
                 if isinstance(view, Notice) and view.tone is Tone.WARN:
                     # It was refused: somebody else may still send this form.
-                    return await self._shown(activity, way, view)
-                self._end(activity, sent)
-                if way is Way.CARD:
+                    return await self._show(activity, kind, view)
+                self._close_form(activity, submitted)
+                if kind is RequestKind.CARD:
                     return _card(self._draw(view).content)
-                return await self._shown(activity, way, view)
+                return await self._show(activity, kind, view)
             case Done():
-                self._end(activity, sent)
-                if way is Way.CARD:
-                    return _card(self._draw(told(THANKS, Tone.DONE)).content)
+                self._close_form(activity, submitted)
+                if kind is RequestKind.CARD:
+                    return _card(self._draw(as_notice(THANKS, Tone.DONE)).content)
                 return None
             case _:
                 assert_never(answer)
 
-    def sorry(self, activity: Activity, way: Way, sent: Sent | None = None, words: str = SORRY) -> Reply:
+    def failed(
+        self,
+        activity: Activity,
+        kind: RequestKind,
+        submitted: SubmittedForm | None = None,
+        words: str = SORRY,
+    ) -> Reply:
         """Nothing was changed; what was typed is kept where it can be."""
-        if way is Way.CARD:
+        if kind is RequestKind.CARD:
             # An error leaves the card, and what stands in its inputs, as it is.
             problem = {"code": "NotDone", "message": words}
-            if sent is None:
-                return self._said(way, words)
+            if submitted is None:
+                return self._text_reply(kind, words)
             return _CardReply(status_code=400, type=_ERROR, value=problem)
-        again = self._forms.again(sent, words) if sent else None
-        if again is not None and sent is not None:
-            return self._asked(activity, way, again, sent)
-        if way is Way.MESSAGE:
-            self._later(lambda: self._privately(activity, told(words)))
-        return self._said(way, words)
+        again = self._forms.with_error(submitted, words) if submitted else None
+        if again is not None and submitted is not None:
+            return self._ask(activity, kind, again, submitted)
+        if kind is RequestKind.MESSAGE:
+            self._in_background(lambda: self._privately(activity, as_notice(words)))
+        return self._text_reply(kind, words)
 
-    async def _shown(self, activity: Activity, way: Way, view: View) -> Reply:
-        match way:
-            case Way.TASK:
-                return dialogs.closing(TITLE, view, self._pen)
-            case Way.MESSAGE:
-                self._later(lambda: self._privately(activity, view))
+    async def _show(self, activity: Activity, kind: RequestKind, view: View) -> Reply:
+        match kind:
+            case RequestKind.TASK:
+                return dialogs.message_dialog(TITLE, view, self._renderer)
+            case RequestKind.MESSAGE:
+                self._in_background(lambda: self._privately(activity, view))
                 return None
-            case Way.CARD:
+            case RequestKind.CARD:
                 drawn = self._draw(view)
-                if _is_a_line(view) and self._pen.plain(view.text) in drawn.fallback:
-                    return self._said(way, drawn.fallback)
-                if await self._in_time(activity, view):
-                    return self._said(way, ELSEWHERE)
+                if _is_plain_notice(view) and self._renderer.plain(view.text) in drawn.fallback:
+                    return self._text_reply(kind, drawn.fallback)
+                if await self._try_privately(activity, view):
+                    return self._text_reply(kind, ELSEWHERE)
                 return _card(drawn.content)
             case _:
-                assert_never(way)
+                assert_never(kind)
 
-    def _asked(self, activity: Activity, way: Way, form: Form, sent: Sent | None = None) -> Reply:
-        match way:
-            case Way.TASK:
-                return dialogs.dialog(self._forms.opened(form), self._pen)
-            case Way.CARD:
-                own = sent is not None and sent.own
-                return _card(dialogs.form_card(self._forms.opened(form, own=own), self._pen))
-            case Way.MESSAGE:
-                card = Card(dialogs.form_card(self._forms.opened(form, own=True), self._pen), form.title)
-                if sent is not None and sent.own and activity.reply_to_id:
-                    self._later(lambda: self._speech.replace(activity, card))
+    def _ask(
+        self, activity: Activity, kind: RequestKind, form: Form, submitted: SubmittedForm | None = None
+    ) -> Reply:
+        match kind:
+            case RequestKind.TASK:
+                return dialogs.dialog(self._forms.sign(form), self._renderer)
+            case RequestKind.CARD:
+                standalone = submitted is not None and submitted.standalone
+                return _card(dialogs.form_card(self._forms.sign(form, standalone=standalone), self._renderer))
+            case RequestKind.MESSAGE:
+                card = CardMessage(
+                    dialogs.form_card(self._forms.sign(form, standalone=True), self._renderer), form.title
+                )
+                if submitted is not None and submitted.standalone and activity.reply_to_id:
+                    self._in_background(lambda: self._sender.replace(activity, card))
                 else:
-                    self._later(lambda: self._speech.reply(activity, card))
+                    self._in_background(lambda: self._sender.reply(activity, card))
                 return None
             case _:
-                assert_never(way)
+                assert_never(kind)
 
-    def _end(self, activity: Activity, sent: Sent) -> None:
+    def _close_form(self, activity: Activity, submitted: SubmittedForm) -> None:
         """Nobody else fills a form again that was a message by itself."""
-        if sent.own and activity.reply_to_id:
-            closed = self._draw(told(THANKS, Tone.DONE))
-            self._later(lambda: self._speech.replace(activity, closed))
+        if submitted.standalone and activity.reply_to_id:
+            closed = self._draw(as_notice(THANKS, Tone.DONE))
+            self._in_background(lambda: self._sender.replace(activity, closed))
 
-    def _said(self, way: Way, words: str) -> Reply:
-        match way:
-            case Way.CARD:
+    def _text_reply(self, kind: RequestKind, words: str) -> Reply:
+        match kind:
+            case RequestKind.CARD:
                 return _CardReply(status_code=200, type=_MESSAGE, value=words)
-            case Way.TASK:
+            case RequestKind.TASK:
                 return TaskModuleMessageResponse(value=words)
-            case Way.MESSAGE:
+            case RequestKind.MESSAGE:
                 return None
             case _:
-                assert_never(way)
+                assert_never(kind)
 
-    def _draw(self, view: View) -> Card:
-        return view_card(view, self._pen)
+    def _draw(self, view: View) -> CardMessage:
+        return view_card(view, self._renderer)
 
-    async def _in_time(self, activity: Activity, view: View) -> bool:
+    async def _try_privately(self, activity: Activity, view: View) -> bool:
         try:
-            async with asyncio.timeout(_PATIENCE):
-                return await self._speech.privately(activity, self._draw(view))
-        except (NotNow, Never, TimeoutError) as why:
+            async with asyncio.timeout(_PRIVATE_TIMEOUT):
+                return await self._sender.reply_privately(activity, self._draw(view))
+        except (TemporaryFailure, PermanentFailure, TimeoutError) as why:
             log.info("no private message", why=str(why))
             return False
 
     async def _privately(self, activity: Activity, view: View) -> None:
         try:
-            if await self._speech.privately(activity, self._draw(view)):
+            if await self._sender.reply_privately(activity, self._draw(view)):
                 return
-        except Never as why:
+        except PermanentFailure as why:
             log.info("no private message", why=str(why))
-        await self._speech.reply(activity, self._draw(told(NOT_HERE)))
+        await self._sender.reply(activity, self._draw(as_notice(NOT_HERE)))
 
-    def _later(self, say: Callable[[], Awaitable[object]]) -> None:
-        task = asyncio.create_task(_patiently(say))
+    def _in_background(self, say: Callable[[], Awaitable[object]]) -> None:
+        task = asyncio.create_task(_with_retries(say))
         self._replies.add(task)
         task.add_done_callback(self._replies.discard)
 
 
-def _is_a_line(view: View) -> TypeGuard[Notice]:
+def _is_plain_notice(view: View) -> TypeGuard[Notice]:
     return isinstance(view, Notice) and not view.buttons
 
 
-async def _patiently(say: Callable[[], Awaitable[object]]) -> None:
+async def _with_retries(say: Callable[[], Awaitable[object]]) -> None:
     for attempt in range(1, _TRIES + 1):
         try:
             await say()
             return
-        except NotNow as busy:
+        except TemporaryFailure as busy:
             if attempt == _TRIES:
                 log.warning("reply lost", why=str(busy))
                 return
-            await asyncio.sleep(min(float(attempt) if busy.after is None else busy.after, _LONGEST_PAUSE))
-        except Never as refusal:
+            await asyncio.sleep(
+                min(float(attempt) if busy.retry_after is None else busy.retry_after, _MAX_BACKOFF)
+            )
+        except PermanentFailure as refusal:
             log.warning("reply lost", why=str(refusal))
             return
         except Exception:

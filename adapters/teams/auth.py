@@ -8,8 +8,8 @@ from typing import Any
 
 import jwt
 
-from adapters.teams.cloud import ISSUER, App, is_loopback, is_service
-from adapters.teams.keys import Keys
+from adapters.teams.cloud import ISSUER, BotRegistration, is_loopback, is_service
+from adapters.teams.keys import SigningKeys
 
 ALGORITHMS = ("RS256", "RS384", "RS512")
 LEEWAY = 300.0
@@ -36,15 +36,15 @@ class Identity:
         return str(self.claims.get("serviceurl") or self.claims.get("serviceUrl") or "")
 
 
-class Gate:
+class TokenValidator:
     """Refuses what is not signed. Tokens of Entra itself (the emulator's, other bots') are none of ours."""
 
-    def __init__(self, app: App, keys: Keys, *, only_here: bool = False) -> None:
-        """`only_here`: service addresses on this machine only."""
+    def __init__(self, app: BotRegistration, keys: SigningKeys, *, loopback_only: bool = False) -> None:
+        """`loopback_only`: service addresses on this machine only."""
         self._app, self._keys = app, keys
-        self._only_here = only_here
+        self._loopback_only = loopback_only
 
-    async def identify(self, header: str | None) -> Identity | None:
+    async def validate(self, header: str | None) -> Identity | None:
         """Whose token it is; None when requests need none. Raises Unauthorized, Forbidden, Unreachable."""
         if self._app.anonymous:
             return None
@@ -82,9 +82,9 @@ class Gate:
             raise Unauthorized(str(error)) from None
         return Identity(claims, key.endorsements)
 
-    def admit(self, identity: Identity | None, service_url: str, channel: str) -> None:
+    def authorize(self, identity: Identity | None, service_url: str, channel: str) -> None:
         """Whether the token was made for this activity. Raises Forbidden."""
-        if not is_service(service_url) or (self._only_here and not is_loopback(service_url)):
+        if not is_service(service_url) or (self._loopback_only and not is_loopback(service_url)):
             raise Forbidden("a service address that this bot does not speak to")
         if identity is None:
             return

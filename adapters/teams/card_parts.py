@@ -17,11 +17,11 @@ from adapters.teams.limits import (
     Json,
     size,
 )
-from adapters.teams.text import Pen, clean, cut, label, led, length, pieces, runs
-from bot.views import Button, Link, Mention, Part, Quote, Rich, Strong, Style
+from adapters.teams.text import CardTextRenderer, clean, cut, escape_line_start, label, length, pieces, runs
+from bot.views import Button, Link, Mention, Part, Quote, RichText, Strong, Style
 
 CONTENT_TYPE = "application/vnd.microsoft.card.adaptive"
-OPENS_A_FORM = frozenset(
+FORM_ACTIONS = frozenset(
     {
         "get_help",
         "add_details",
@@ -39,7 +39,7 @@ _STYLES = {Style.PRIMARY: "positive", Style.DANGER: "destructive"}
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class CardMessage:
     """A message: its Adaptive Card, and the text for notifications and for clients without cards."""
 
     content: Json
@@ -51,7 +51,7 @@ def rich_text(inlines: Sequence[Json], **layout: str | bool) -> Json:
     return {"type": "RichTextBlock", "inlines": list(inlines) or runs(" "), **layout}
 
 
-def said(text: str, **style: str | bool) -> Json:
+def text_line(text: str, **style: str | bool) -> Json:
     """One line of words, exactly."""
     return rich_text(runs(text, **style))
 
@@ -72,8 +72,8 @@ def columns(*cells: Sequence[Json], widths: Sequence[str] = (), **layout: str | 
 def fact(name: str, text: str) -> list[Json]:
     """A small label and below it what it says."""
     return [
-        said(cut(name, LONGEST_LABEL), isSubtle=True, size="Small"),
-        {**said(text), "spacing": "None"},
+        text_line(cut(name, LONGEST_LABEL), isSubtle=True, size="Small"),
+        {**text_line(text), "spacing": "None"},
     ]
 
 
@@ -85,11 +85,13 @@ def literal(text: str, **layout: str | bool) -> Iterator[Json]:
             layout = {**layout, "spacing": "None"}
 
 
-def paragraphs(pen: Pen, parts: Rich, entities: Mapping[Mention, Json]) -> Iterator[Json]:
+def paragraphs(
+    renderer: CardTextRenderer, parts: RichText, entities: Mapping[Mention, Json]
+) -> Iterator[Json]:
     """Our words; what somebody typed set off, as a quotation, and exact."""
     for quotes, run in groupby(parts, lambda part: isinstance(part, Quote)):
         if not quotes:
-            yield from _flow(pen, tuple(run), entities)
+            yield from _flow(renderer, tuple(run), entities)
             continue
         for part in run:
             assert isinstance(part, Quote)
@@ -97,15 +99,15 @@ def paragraphs(pen: Pen, parts: Rich, entities: Mapping[Mention, Json]) -> Itera
                 yield container([piece], style="emphasis", spacing="Small")
 
 
-def _flow(pen: Pen, parts: Rich, entities: Mapping[Mention, Json]) -> Iterator[Json]:
+def _flow(renderer: CardTextRenderer, parts: RichText, entities: Mapping[Mention, Json]) -> Iterator[Json]:
     """Sentences without quotations. Only where somebody is mentioned must they be Markdown."""
     atoms = [atom for part in parts for atom in _atoms(part)]
     for chunk in _chunks(atoms):
         if any(part in entities for part in chunk if isinstance(part, Mention)):
-            text = led("".join(pen.marked(part, entities) for part in chunk)).strip()
+            text = escape_line_start("".join(renderer.markdown(part, entities) for part in chunk)).strip()
             yield {"type": "TextBlock", "text": text, "wrap": True}
         else:
-            inlines = [run for part in chunk for run in pen.exact(part)]
+            inlines = [run for part in chunk for run in renderer.exact_runs(part)]
             if any(run["text"].strip() for run in inlines):
                 yield rich_text(inlines)
 
@@ -138,10 +140,12 @@ def _chunks(atoms: Iterable[Part]) -> Iterator[list[Part]]:
         yield chunk
 
 
-def actions(buttons: Sequence[Button], pen: Pen, *, fallback: bool = True) -> list[Json]:
+def actions(buttons: Sequence[Button], renderer: CardTextRenderer, *, fallback: bool = True) -> list[Json]:
     """Rows of buttons that fit a narrow window."""
     rows = _rows(list(buttons)) if buttons else []
-    made = [{"type": "ActionSet", "actions": [_action(each, pen, fallback) for each in row]} for row in rows]
+    made = [
+        {"type": "ActionSet", "actions": [_action(each, renderer, fallback) for each in row]} for row in rows
+    ]
     return [*made[:1], *({**row, "spacing": "Small"} for row in made[1:])]
 
 
@@ -161,14 +165,14 @@ def _fits(row: Sequence[Button]) -> bool:
     return len(row) <= MOST_IN_SET and sum(len(button.label) + 4 for button in row) <= ROW_WIDTH
 
 
-def _action(button: Button, pen: Pen, fallback: bool) -> Json:
+def _action(button: Button, renderer: CardTextRenderer, fallback: bool) -> Json:
     if not button.action or length(button.action) + length(button.value) > MOST_VALUE:
         raise ValueError(f"button {button.action[:80]!r} has a name or a value that Teams does not take")
     data: Json = {"action": button.action, "value": button.value}
     shown: Json = {"title": label(button.label, LONGEST_LABEL) or "…"}
     if button.style in _STYLES:
         shown["style"] = _STYLES[button.style]
-    if pen.dialogs and button.action in OPENS_A_FORM:
+    if renderer.dialogs and button.action in FORM_ACTIONS:
         return {"type": "Action.Submit", **shown, "data": {**data, "msteams": {"type": "task/fetch"}}}
     made: Json = {"type": "Action.Execute", **shown, "verb": button.action, "data": data}
     if fallback:
@@ -176,7 +180,7 @@ def _action(button: Button, pen: Pen, fallback: bool) -> Json:
     return made
 
 
-def pressed(data: object) -> tuple[str, str]:
+def read_press(data: object) -> tuple[str, str]:
     """Action and value of the button that sent `data`. Raises ValueError."""
     if isinstance(data, Mapping):
         action, value = data.get("action"), data.get("value", "")
@@ -212,13 +216,13 @@ def fit(
         return card([container([*head, *kept], style=style, bleed=True), *tail], entities)
 
     entities = list(entities)
-    whole = made(kept(body, MOST_BYTES - size(made([])) - size(entities), rest))
+    whole = made(leading_elements(body, MOST_BYTES - size(made([])) - size(entities), rest))
     if size(whole) > MOST_BYTES:
         raise ValueError(f"a card of {size(whole)} bytes, and nothing left to leave out of it")
     return whole
 
 
-def kept(body: Sequence[Json], room: int, rest: str) -> list[Json]:
+def leading_elements(body: Sequence[Json], room: int, rest: str) -> list[Json]:
     """Of these elements as many as there is room for, and at their end how much is missing."""
     if size(body) <= room:
         return list(body)
@@ -234,7 +238,7 @@ def kept(body: Sequence[Json], room: int, rest: str) -> list[Json]:
 
 def _missing(left: Sequence[Json], rest: str) -> Json:
     count = sum(len(item["text"]) for item in _texts(left))
-    return said(f"… {count:,} more characters{rest}", isSubtle=True, size="Small")
+    return text_line(f"… {count:,} more characters{rest}", isSubtle=True, size="Small")
 
 
 def _texts(found: object) -> Iterator[Json]:
@@ -249,6 +253,6 @@ def _texts(found: object) -> Iterator[Json]:
             yield from _texts(item)
 
 
-def short(text: str) -> str:
+def fallback_text(text: str) -> str:
     """For notifications: the card says it whole."""
     return cut(text, LONGEST_FALLBACK) or "…"

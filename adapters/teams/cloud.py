@@ -13,7 +13,7 @@ _EVERYONES_TENANT = "botframework.com"
 
 
 @dataclass(frozen=True, slots=True)
-class Cloud:
+class Endpoints:
     """Addresses; others than Microsoft's are for tests."""
 
     login: str = "https://login.microsoftonline.com"
@@ -22,12 +22,12 @@ class Cloud:
     """Where to speak to a conversation that has not written to us yet."""
 
     @property
-    def is_here(self) -> bool:
+    def is_local(self) -> bool:
         return is_loopback(self.login)
 
 
 @dataclass(frozen=True, slots=True)
-class App:
+class BotRegistration:
     """The bot's registration. `tenant` is the vendor's own, whose people may be agents."""
 
     id: str

@@ -7,67 +7,71 @@ from datetime import datetime, tzinfo
 
 from aiohttp import web
 
-from adapters.teams.answers import Answers
-from adapters.teams.auth import Gate
+from adapters.teams.answers import Responder
+from adapters.teams.auth import TokenValidator
 from adapters.teams.cards import view_card
-from adapters.teams.cloud import App, Cloud
+from adapters.teams.cloud import BotRegistration, Endpoints
 from adapters.teams.connector import Connector
 from adapters.teams.credentials import Credentials
 from adapters.teams.errors import TeamsFault
 from adapters.teams.inbound.endpoint import Endpoint
-from adapters.teams.inbound.handler import TeamsHandler, TicketOf
+from adapters.teams.inbound.handler import FindTicket, TeamsHandler
 from adapters.teams.inbound.pipeline import Pipeline
-from adapters.teams.keys import Keys
-from adapters.teams.people import People
-from adapters.teams.rates import costs
-from adapters.teams.reader import NAME, Reader
-from adapters.teams.references import References
-from adapters.teams.sealed import Forms
-from adapters.teams.speech import Speech
-from adapters.teams.text import UTC_ZONE, Pen
+from adapters.teams.keys import SigningKeys
+from adapters.teams.people import TenantLookup
+from adapters.teams.rates import charges
+from adapters.teams.reader import PLATFORM, Reader
+from adapters.teams.references import ConversationReferences
+from adapters.teams.sealed import SignedForms
+from adapters.teams.speech import MessageSender
+from adapters.teams.text import UTC_ZONE, CardTextRenderer
 from bot.address import MessageRef, Place, UserRef
 from bot.doctor import Finding, Health
 from bot.exchange import Dispatch
-from bot.ports import Clock, Cost, Notebook, Priority
+from bot.ports import Charge, Clock, KeyValueStore, Priority
 from bot.settings import DeskSettings
 from bot.views import View
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-MICROSOFT = Cloud()
+MICROSOFT_ENDPOINTS = Endpoints()
 
 
 class Teams:
     """One bot registration. `start` it before it speaks or listens."""
 
-    name = NAME
+    name = PLATFORM
 
     def __init__(
         self,
-        app: App,
+        app: BotRegistration,
         clock: Clock,
-        notebook: Notebook,
-        ticket_of: TicketOf,
+        key_values: KeyValueStore,
+        find_ticket: FindTicket,
         *,
-        cloud: Cloud = MICROSOFT,
-        only_here: bool = False,
+        endpoints: Endpoints = MICROSOFT_ENDPOINTS,
+        loopback_only: bool = False,
         plain_dates: bool = False,
         plain_zone: tzinfo = UTC_ZONE,
     ) -> None:
-        """`only_here`: of what claims to be Teams, only a service on this machine is listened to."""
+        """`loopback_only`: of what claims to be Teams, only a service on this machine is listened to."""
         self._app = app
-        self._references = References(notebook)
-        here = only_here or app.anonymous
-        self._connector = Connector(Credentials(app, cloud.login), cloud, only_here=here)
-        self._speech = Speech(app, "" if here else cloud.service, self._connector, self._references)
-        self._people = People(app, self._connector, self._references)
+        self._references = ConversationReferences(key_values)
+        here = loopback_only or app.anonymous
+        self._connector = Connector(Credentials(app, endpoints.login), endpoints, loopback_only=here)
+        self._sender = MessageSender(
+            app, "" if here else endpoints.service, self._connector, self._references
+        )
+        self._tenants = TenantLookup(app, self._connector, self._references)
         # The playground, which is what unsigned requests come from, has no dialogs.
-        self._pen = Pen(plain_zone, plain_dates, mri=self._mri, dialogs=not app.anonymous)
-        self._forms = Forms(app.password)
-        self._answers = Answers(self._speech, self._forms, self._pen)
-        self._gate = Gate(app, Keys(cloud.metadata, self._connector.document), only_here=here)
+        self._renderer = CardTextRenderer(plain_zone, plain_dates, mri=self._mri, dialogs=not app.anonymous)
+        self._forms = SignedForms(app.password)
+        self._responder = Responder(self._sender, self._forms, self._renderer)
+        self._validator = TokenValidator(
+            app, SigningKeys(endpoints.metadata, self._connector.fetch_json), loopback_only=here
+        )
         self._pipeline = Pipeline(self._connector)
-        self._reader, self._ticket_of = Reader(app.tenant, clock), ticket_of
+        self._reader, self._find_ticket = Reader(app.tenant, clock), find_ticket
 
     async def start(self) -> None:
         """Gets the first token. Raises TeamsFault, one line with its cure."""
@@ -81,7 +85,7 @@ class Teams:
 
     async def close(self) -> None:
         """After the replies that are under way."""
-        await self._answers.settle()
+        await self._responder.settle()
         await self._references.close()
         await self._connector.close()
 
@@ -90,24 +94,24 @@ class Teams:
 
     async def examine(self, settings: DeskSettings) -> AsyncIterator[Finding]:
         """What `frontline doctor` wants to know; the token was taken, else we had not started."""
-        yield Finding(Health.WELL, "teams", "the app's password is taken by Microsoft")
-        chat = settings.chats[NAME]
+        yield Finding(Health.OK, "teams", "the app's password is taken by Microsoft")
+        chat = settings.chats[PLATFORM]
         places = [(chat.triage, "triage")] if chat.triage else []
         places += [
             (place, account.id)
             for account in settings.accounts.values()
             for place in account.channels
-            if place.platform == NAME
+            if place.platform == PLATFORM
         ]
         for place, what in places:
             about = f"channel {place.id} ({what})"
-            if await self._references.where(place.id):
-                yield Finding(Health.WELL, about, "Teams has told us where it is")
+            if await self._references.conversation(place.id):
+                yield Finding(Health.OK, about, "Teams has told us where it is")
             else:
                 says = "not known yet: add the app to its team and mention it there once"
                 yield Finding(Health.FAULT, about, says)
 
-    def troubles(self) -> list[str]:
+    def readiness_faults(self) -> list[str]:
         """Nothing keeps Teams' requests from us: they come to our own address."""
         return []
 
@@ -119,26 +123,28 @@ class Teams:
         handler = TeamsHandler(
             dispatch,
             reader=self._reader,
-            answers=self._answers,
+            responder=self._responder,
             forms=self._forms,
-            people=self._people,
+            tenants=self._tenants,
             references=self._references,
-            ticket_of=self._ticket_of,
+            find_ticket=self._find_ticket,
         )
-        return Endpoint(self._gate, self._pipeline, handler)
+        return Endpoint(self._validator, self._pipeline, handler)
 
     async def post(
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
     ) -> MessageRef:
-        """Say something new; Teams keeps no key of ours. Raises NotNow, Never."""
-        card = view_card(view, self._pen)
+        """Say something new; Teams keeps no key of ours. Raises TemporaryFailure, PermanentFailure."""
+        card = view_card(view, self._renderer)
         return await (
-            self._speech.post(to, card, thread) if isinstance(to, Place) else self._speech.tell(to, card)
+            self._sender.post(to, card, thread)
+            if isinstance(to, Place)
+            else self._sender.post_direct(to, card)
         )
 
     async def update(self, message: MessageRef, view: View) -> None:
-        """Replace what was said; nobody is notified. Raises NotNow, Never."""
-        await self._speech.update(message, view_card(view, self._pen))
+        """Replace what was said; nobody is notified. Raises TemporaryFailure, PermanentFailure."""
+        await self._sender.update(message, view_card(view, self._renderer))
 
     async def find(
         self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
@@ -146,9 +152,9 @@ class Teams:
         """There is no telling: a bot cannot read back what it said."""
         return None
 
-    def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
+    def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
         """Of what Teams lets through in a conversation and in a tenant."""
-        return costs(self._app.tenant, to.id)
+        return charges(self._app.tenant, to.id)
 
     def is_group(self, id: str) -> bool:
         """Whether an id names a channel or team, whose own people are meant, rather than a person."""
@@ -156,11 +162,11 @@ class Teams:
 
     async def members(self, group: str) -> frozenset[UserRef]:
         """The vendor's own people in a channel or team; its guests and other organisations' are left out."""
-        return await self._people.of(group)
+        return await self._tenants.members(group)
 
     async def places_of(self, user: UserRef) -> frozenset[Place]:
         """The channels and groups with the bot in them that a person belongs to."""
-        return await self._people.places(user)
+        return await self._tenants.places_of(user)
 
     def _mri(self, user: UserRef) -> str | None:
         """Entra's id mentions people of the vendor's own tenant as well."""

@@ -11,11 +11,11 @@ import aiohttp
 import structlog
 from yarl import URL
 
-from adapters.teams.cloud import Cloud, is_loopback
+from adapters.teams.cloud import Endpoints, is_loopback
 from adapters.teams.credentials import Credentials
-from adapters.teams.errors import Denied, TeamsFault, refusal
+from adapters.teams.errors import TeamsFault, TokenRejected, failure
 from adapters.teams.keys import Unreachable
-from bot.ports import CALLS_AT_ONCE, Never, NotNow
+from bot.ports import CALLS_AT_ONCE, PermanentFailure, TemporaryFailure
 
 log = structlog.get_logger(__name__)
 
@@ -29,9 +29,11 @@ _MOST_PAGES = 200
 class Connector:
     """Bot Framework's connector service, wherever a conversation's service address is."""
 
-    def __init__(self, credentials: Credentials, cloud: Cloud, *, only_here: bool = False) -> None:
-        """`only_here`: services on this machine only."""
-        self._credentials, self._cloud, self._only_here = credentials, cloud, only_here
+    def __init__(
+        self, credentials: Credentials, endpoints: Endpoints, *, loopback_only: bool = False
+    ) -> None:
+        """`loopback_only`: services on this machine only."""
+        self._credentials, self._endpoints, self._loopback_only = credentials, endpoints, loopback_only
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
@@ -39,15 +41,15 @@ class Connector:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CALLS_AT_ONCE),
             timeout=aiohttp.ClientTimeout(total=TIMEOUT, connect=TIMEOUT / 3),
-            trust_env=not self._cloud.is_here,
+            trust_env=not self._endpoints.is_local,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         try:
             await self._credentials.token(self._session)
-        except NotNow as silence:
+        except TemporaryFailure as unavailable:
             await self.close()
             raise TeamsFault(
-                f"Microsoft cannot be reached at {self._cloud.login} ({silence}): check the network"
+                f"Microsoft cannot be reached at {self._endpoints.login} ({unavailable}): check the network"
             ) from None
         except BaseException:
             await self.close()
@@ -58,32 +60,32 @@ class Connector:
             await self._session.close()
 
     async def create(self, service: str, body: Json) -> str:
-        """A new conversation; its id. Raises NotNow, Never."""
+        """A new conversation; its id. Raises TemporaryFailure, PermanentFailure."""
         made = _id(await self._call("create conversation", "POST", service, "v3/conversations", body))
         if not made:
-            raise NotNow("create conversation: Teams did not name it")
+            raise TemporaryFailure("create conversation: Teams did not name it")
         return made
 
     async def send(
         self, service: str, conversation: str, activity: Json, *, only_for: str | None = None
     ) -> str:
-        """Say something; its id. With `only_for` nobody but this user sees it. Raises NotNow, Never."""
-        path = f"{_at(conversation)}/activities"
+        """Say something; its id. With `only_for` nobody but this user sees it. Raises TemporaryFailure, PermanentFailure."""
+        path = f"{_conversation_path(conversation)}/activities"
         if only_for is not None:
             path += "?isTargetedActivity=true"
             activity = {**activity, "recipient": {"id": only_for, "isTargeted": True}}
         return _id(await self._call("send", "POST", service, path, activity))
 
     async def update(self, service: str, conversation: str, message: str, activity: Json) -> None:
-        """Replace what was said. Raises NotNow, Never."""
-        path = f"{_at(conversation)}/activities/{quote(message, safe='')}"
+        """Replace what was said. Raises TemporaryFailure, PermanentFailure."""
+        path = f"{_conversation_path(conversation)}/activities/{quote(message, safe='')}"
         await self._call("update", "PUT", service, path, {**activity, "id": message})
 
     async def members(self, service: str, conversation: str) -> AsyncIterator[Json]:
-        """Everybody in a conversation. Raises NotNow, Never."""
+        """Everybody in a conversation. Raises TemporaryFailure, PermanentFailure."""
         more = ""
         for _ in range(_MOST_PAGES):
-            path = f"{_at(conversation)}/pagedmembers?pageSize={_PAGE}{more}"
+            path = f"{_conversation_path(conversation)}/pagedmembers?pageSize={_PAGE}{more}"
             page = await self._call("members", "GET", service, path)
             for member in page.get("members") or ():
                 if isinstance(member, dict):
@@ -94,12 +96,12 @@ class Connector:
             more = f"&continuationToken={quote(str(token), safe='')}"
 
     async def member(self, service: str, conversation: str, user: str) -> Json:
-        """One of them. Raises NotNow, Never (who is not in it, too)."""
+        """One of them. Raises TemporaryFailure, PermanentFailure (who is not in it, too)."""
         return await self._call(
-            "member", "GET", service, f"{_at(conversation)}/members/{quote(user, safe='')}"
+            "member", "GET", service, f"{_conversation_path(conversation)}/members/{quote(user, safe='')}"
         )
 
-    async def document(self, url: str) -> Mapping[str, Any]:
+    async def fetch_json(self, url: str) -> Mapping[str, Any]:
         """Something public, without our token. Raises Unreachable."""
         assert self._session, "not open"
         try:
@@ -114,19 +116,21 @@ class Connector:
         return found
 
     async def _call(self, what: str, method: str, service: str, path: str, body: Json | None = None) -> Json:
-        if self._only_here and not is_loopback(service):
-            raise Never(f"{what}: only services on this machine are spoken to, on a stage clock or unsigned")
+        if self._loopback_only and not is_loopback(service):
+            raise PermanentFailure(
+                f"{what}: only services on this machine are spoken to, on a stage clock or unsigned"
+            )
         token = await self._token(what)
         try:
-            return await self._once(what, method, service, path, body, token)
-        except Denied:
+            return await self._send(what, method, service, path, body, token)
+        except TokenRejected:
             # A call that was not let in did nothing, so that it may be made again.
             token = await self._token(what, instead_of=token)
         try:
-            return await self._once(what, method, service, path, body, token)
-        except Denied as denied:
-            log.error("teams refuses the app's token", what=what, why=str(denied))
-            raise NotNow(f"{what}: {denied}") from None
+            return await self._send(what, method, service, path, body, token)
+        except TokenRejected as rejected:
+            log.error("teams refuses the app's token", what=what, why=str(rejected))
+            raise TemporaryFailure(f"{what}: {rejected}") from None
 
     async def _token(self, what: str, instead_of: str | None = None) -> str:
         assert self._session, "not open"
@@ -134,9 +138,9 @@ class Connector:
             return await self._credentials.token(self._session, instead_of)
         except TeamsFault as fault:
             # An operator mends it, and then everything goes through.
-            raise NotNow(f"{what}: {fault}") from None
+            raise TemporaryFailure(f"{what}: {fault}") from None
 
-    async def _once(
+    async def _send(
         self, what: str, method: str, service: str, path: str, body: Json | None, token: str
     ) -> Json:
         assert self._session, "not open"
@@ -149,15 +153,17 @@ class Connector:
                 status, raw = response.status, await response.read()
                 after = response.headers.get("Retry-After")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise NotNow(f"{what}: {_why(error)}", unsure=True) from None
+            raise TemporaryFailure(f"{what}: {_why(error)}", maybe_delivered=True) from None
         if status == 401:
-            raise Denied("Teams does not take the bot's token; check MICROSOFT_APP_ID and its Teams channel")
+            raise TokenRejected(
+                "Teams does not take the bot's token; check MICROSOFT_APP_ID and its Teams channel"
+            )
         if not 200 <= status < 300:
-            raise refusal(what, status, raw, after)
+            raise failure(what, status, raw, after)
         return _read(raw)
 
 
-def _at(conversation: str) -> str:
+def _conversation_path(conversation: str) -> str:
     return f"v3/conversations/{quote(conversation, safe='')}"
 
 

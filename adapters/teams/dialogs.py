@@ -15,7 +15,7 @@ from botbuilder.schema.teams import (  # type: ignore[import-untyped]
     TaskModuleTaskInfo,
 )
 
-from adapters.teams.card_parts import card, container, kept, paragraphs, said
+from adapters.teams.card_parts import card, container, leading_elements, paragraphs, text_line
 from adapters.teams.cards import view_card
 from adapters.teams.limits import (
     FEW,
@@ -27,19 +27,19 @@ from adapters.teams.limits import (
     Json,
     size,
 )
-from adapters.teams.text import Pen, clean, cut, label
+from adapters.teams.text import CardTextRenderer, clean, cut, label
 from bot.forms import ChoiceField, Field, Form, TextField
 from bot.views import View
 
-HELD = "frontline"
+FORM_DATA = "frontline"
 """Under this name a form carries what comes back unseen, beside its inputs."""
 SUBMIT = "submit"
 """The verb of a form that stands in a conversation as a card."""
-_RESERVED = {HELD, "msteams"}
+_RESERVED = {FORM_DATA, "msteams"}
 _TALL = 4
 
 
-class Filled(NamedTuple):
+class FormValues(NamedTuple):
     """A form that was sent. `values` has every field of it."""
 
     form: str
@@ -47,32 +47,36 @@ class Filled(NamedTuple):
     context: dict[str, str]
 
 
-def form_card(form: Form, pen: Pen | None = None) -> Json:
+def form_card(form: Form, renderer: CardTextRenderer | None = None) -> Json:
     """The form as the card of a message. Raises ValueError where Teams has no room for it."""
-    data = {HELD: _held(form)}
+    data = {FORM_DATA: _form_data(form)}
     submit: Json = {"title": label(form.submit, LONGEST_LABEL) or "OK", "style": "positive", "data": data}
     fallback = {"type": "Action.Submit", **submit}
     action = {"type": "Action.Execute", "verb": SUBMIT, **submit, "fallback": fallback}
-    title = said(cut(form.title, LONGEST_TITLE), size="Large", weight="Bolder")
-    return _card(form, pen or Pen(), [container([title], style="emphasis", bleed=True)], action)
+    title = text_line(cut(form.title, LONGEST_TITLE), size="Large", weight="Bolder")
+    return _card(
+        form, renderer or CardTextRenderer(), [container([title], style="emphasis", bleed=True)], action
+    )
 
 
-def dialog(form: Form, pen: Pen | None = None) -> TaskModuleContinueResponse:
+def dialog(form: Form, renderer: CardTextRenderer | None = None) -> TaskModuleContinueResponse:
     """The answer that opens the form as a dialog, or keeps it open. Raises ValueError as above."""
     title = label(form.submit, LONGEST_LABEL) or "OK"
     action = {
         "type": "Action.Submit",
         "title": title,
         "style": "positive",
-        "data": {HELD: _held(form)},
+        "data": {FORM_DATA: _form_data(form)},
     }
-    content = _card(form, pen or Pen(), [], action)
+    content = _card(form, renderer or CardTextRenderer(), [], action)
     return _window(form.title, content, "large" if len(form.fields) >= _TALL else "medium")
 
 
-def closing(title: str, view: View, pen: Pen | None = None) -> TaskModuleContinueResponse:
+def message_dialog(
+    title: str, view: View, renderer: CardTextRenderer | None = None
+) -> TaskModuleContinueResponse:
     """The answer that says something in the open dialog, without buttons."""
-    content = view_card(view, pen or Pen()).content
+    content = view_card(view, renderer or CardTextRenderer()).content
     body = [element for element in content["body"] if element["type"] != "ActionSet"]
     return _window(title, {**content, "body": body}, "medium")
 
@@ -83,28 +87,30 @@ def _window(title: str, content: Json, height: str) -> TaskModuleContinueRespons
     return TaskModuleContinueResponse(value=window)
 
 
-def _card(form: Form, pen: Pen, head: list[Json], action: Json) -> Json:
+def _card(form: Form, renderer: CardTextRenderer, head: list[Json], action: Json) -> Json:
     fields = {field.id for field in form.fields}
-    asked = [_fault(text) for name, text in form.errors.items() if name not in fields]
+    inputs = [_error_line(text) for name, text in form.errors.items() if name not in fields]
     for field in form.fields:
-        asked += _field(field, form.errors.get(field.id))
-    entities = pen.mentions(form.intro)
-    intro = list(paragraphs(pen, form.intro, entities))
-    whole = card([*head, *intro, *asked], entities.values(), actions=[action])
+        inputs += _field(field, form.errors.get(field.id))
+    entities = renderer.mentions(form.intro)
+    intro = list(paragraphs(renderer, form.intro, entities))
+    whole = card([*head, *intro, *inputs], entities.values(), actions=[action])
     if size(whole) > MOST_BYTES and intro:
-        room = MOST_BYTES - size(card([*head, *asked], entities.values(), actions=[action]))
-        whole = card([*head, *kept(intro, room, ""), *asked], entities.values(), actions=[action])
+        room = MOST_BYTES - size(card([*head, *inputs], entities.values(), actions=[action]))
+        whole = card(
+            [*head, *leading_elements(intro, room, ""), *inputs], entities.values(), actions=[action]
+        )
     if size(whole) > MOST_FORM:
         raise ValueError(f"form {form.id!r} has {size(whole)} bytes; Teams takes {MOST_FORM}")
     return whole
 
 
-def _fault(text: str) -> Json:
+def _error_line(text: str) -> Json:
     words = cut(text, LONGEST_TITLE) or "Please look at this again."
-    return {**said(f"⚠️ {words}", color="Attention", weight="Bolder"), "spacing": "Small"}
+    return {**text_line(f"⚠️ {words}", color="Attention", weight="Bolder"), "spacing": "Small"}
 
 
-def _held(form: Form) -> Json:
+def _form_data(form: Form) -> Json:
     names = [field.id for field in form.fields]
     if len({*names} - _RESERVED) != len(names) or not all(names):
         raise ValueError(f"form {form.id!r} has field ids that Teams cannot tell apart")
@@ -120,24 +126,24 @@ def _held(form: Form) -> Json:
 def _field(field: Field, error: str | None) -> Iterator[Json]:
     yield {**_input(field), "spacing": "Medium"}
     if error is not None:
-        yield _fault(error)
+        yield _error_line(error)
     if field.hint and field.hint.strip():
-        hint = said(cut(field.hint, LONGEST_TITLE), isSubtle=True, size="Small")
+        hint = text_line(cut(field.hint, LONGEST_TITLE), isSubtle=True, size="Small")
         yield {**hint, "spacing": "Small"}
 
 
 def _input(field: Field) -> Json:
-    asked: Json = {"id": field.id, "label": label(field.label, LONGEST_TITLE) or "…"}
+    common: Json = {"id": field.id, "label": label(field.label, LONGEST_TITLE) or "…"}
     match field:
         case TextField():
             value = clean(field.value)
-            element: Json = {"type": "Input.Text", **asked, "isMultiline": field.long}
+            element: Json = {"type": "Input.Text", **common, "isMultiline": field.long}
             # A longer prefill than the limit still opens; the desk refuses it when it is sent.
             element["maxLength"] = max(field.limit, len(value), 1)
             wanted = "Please write a few words."
         case ChoiceField():
             value = ",".join(name for name in field.value if name in {o.id for o in field.options})
-            element = {"type": "Input.ChoiceSet", **asked, "wrap": True, "isMultiSelect": field.many}
+            element = {"type": "Input.ChoiceSet", **common, "wrap": True, "isMultiSelect": field.many}
             element["style"] = "expanded" if len(field.options) <= FEW else "compact"
             element["choices"] = [_choice(option.id, option.label, field.many) for option in field.options]
             wanted = "Please choose an answer."
@@ -156,12 +162,12 @@ def _choice(name: str, text: str, many: bool) -> Json:
 
 def holds_form(data: object) -> bool:
     """Whether what came in was sent by a form of ours, sound or not."""
-    return isinstance(data, Mapping) and HELD in data
+    return isinstance(data, Mapping) and FORM_DATA in data
 
 
-def read(data: Mapping[str, Any]) -> Filled:
+def read_form(data: Mapping[str, Any]) -> FormValues:
     """What was filled in. Raises ValueError for anything that no form of ours sends."""
-    held = data.get(HELD)
+    held = data.get(FORM_DATA)
     if not isinstance(held, Mapping) or not isinstance(held.get("form"), str) or not held["form"]:
         raise ValueError("no form of ours sends this")
     context = held.get("context", {})
@@ -176,7 +182,7 @@ def read(data: Mapping[str, Any]) -> Filled:
             raise ValueError("the form's fields are not as we wrote them")
         for name in names:
             values[name] = _given(data.get(name), kind == "many")
-    return Filled(held["form"], values, dict(context))
+    return FormValues(held["form"], values, dict(context))
 
 
 def _given(value: object, many: bool) -> tuple[str, ...]:

@@ -10,15 +10,15 @@ import structlog
 
 from bot.clock import real_now
 from bot.faults import OperatorFault
-from bot.ports import Never, NotNow
+from bot.ports import PermanentFailure, TemporaryFailure
 
 log = structlog.get_logger(__name__)
 
 LONGEST_WAIT = 3600.0
-_PASSING = frozenset({408, 412, 425, 429, 500, 502, 503, 504})
+_TRANSIENT = frozenset({408, 412, 425, 429, 500, 502, 503, 504})
 """412: somebody else was writing the same conversation. All come with Retry-After or none."""
 
-_CURES = {
+_FIXES = {
     "MessageWritesBlocked": "this person has blocked the bot, or removed it",
     "BotNotInConversationRoster": "the bot is not in this conversation; add the app to the team or chat",
     "BotDisabledByAdmin": "an administrator of the tenant has disabled the app; ask them to allow it",
@@ -29,7 +29,7 @@ _CURES = {
     "BotNotRegistered": "the app is not registered as a bot; check MICROSOFT_APP_ID and its Teams channel",
     "NotEnoughPermissions": "the app lacks the permission; install it in this team anew",
 }
-_MEANT = {
+_STATUS_TEXTS = {
     403: "Teams does not let the bot in here",
     404: "there is no such conversation or message",
     413: "the message is too large for Teams",
@@ -41,26 +41,28 @@ class TeamsFault(OperatorFault):
     """What keeps us from starting, and its cure, in one line."""
 
 
-class Gone(Never):
+class ConversationGone(PermanentFailure):
     """The conversation itself is no more."""
 
 
-class Denied(Exception):
+class TokenRejected(Exception):
     """Our token was not taken."""
 
 
-def refusal(what: str, status: int, body: bytes, retry_after: str | None) -> NotNow | Never:
+def failure(
+    what: str, status: int, body: bytes, retry_after: str | None
+) -> TemporaryFailure | PermanentFailure:
     """The outcome of a call that was answered with an error."""
     code, says = _error(body)
-    meant = _CURES.get(code) or _MEANT.get(status) or says or "refused"
+    meant = _FIXES.get(code) or _STATUS_TEXTS.get(status) or says or "refused"
     about = f"{what}: {meant} (HTTP {' '.join(filter(None, (str(status), code)))})"
-    if status in _PASSING or status >= 500:
-        return NotNow(about, seconds(retry_after), unsure=status >= 500)
+    if status in _TRANSIENT or status >= 500:
+        return TemporaryFailure(about, seconds(retry_after), maybe_delivered=status >= 500)
     if code in GONE:
-        return Gone(about)
+        return ConversationGone(about)
     if status in (400, 405, 413, 415):
         log.error("teams refuses what we sent", what=what, status=status, code=code, says=says)
-    return Never(about)
+    return PermanentFailure(about)
 
 
 def seconds(retry_after: str | None) -> float | None:

@@ -15,7 +15,7 @@ _SHARES = (".sharepoint.com", ".sharepoint.us", ".sharepoint-mil.us", ".sharepoi
 _MARKS = re.compile(r"[_*~]")
 
 
-def attached(activity: Activity) -> tuple[File, ...]:
+def attached_files(activity: Activity) -> tuple[File, ...]:
     """By name; a picture in the text has none. Cards, quotations and the text's own markup are no files."""
     listed = activity.attachments if isinstance(activity.attachments, list) else []
     return tuple(_file(one) for one in listed if isinstance(one, dict) and _is_file(one))

@@ -17,7 +17,7 @@ Fetch = Callable[[str], Awaitable[Mapping[str, Any]]]
 """One JSON document; raises Unreachable."""
 
 FRESH_FOR = 24 * 3600.0
-AGAIN_AFTER = 60.0
+REFETCH_AFTER = 60.0
 """Seconds between two fetches that were asked for by keys we do not know: anybody can name such keys."""
 
 RETRY_AFTER = 5.0
@@ -29,23 +29,23 @@ class Unreachable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class SigningKey:
     """`endorsements` are the channels whose requests it may sign; none: all."""
 
     public: Any
     endorsements: frozenset[str]
 
 
-class Keys:
+class SigningKeys:
     """The keys of one OpenID metadata document."""
 
     def __init__(self, url: str, fetch: Fetch, now: Callable[[], float] = time.monotonic) -> None:
         self._url, self._fetch, self._now = url, fetch, now
-        self._keys: dict[str, Key] | None = None
+        self._keys: dict[str, SigningKey] | None = None
         self._loaded_at = self._tried_at = float("-inf")
         self._fetching = asyncio.Lock()
 
-    async def find(self, name: str) -> Key | None:
+    async def find(self, name: str) -> SigningKey | None:
         """The key of this name, if Microsoft has it. Raises Unreachable while there are none at all."""
         if self._keys is None or self._now() - self._loaded_at > FRESH_FOR or name not in self._keys:
             await self._refresh()
@@ -58,7 +58,7 @@ class Keys:
         async with self._fetching:
             if self._tried_at >= asked_at:
                 return
-            if self._now() - self._tried_at < (RETRY_AFTER if self._keys is None else AGAIN_AFTER):
+            if self._now() - self._tried_at < (RETRY_AFTER if self._keys is None else REFETCH_AFTER):
                 return
             try:
                 self._keys = await self._read()
@@ -70,7 +70,7 @@ class Keys:
             finally:
                 self._tried_at = self._now()
 
-    async def _read(self) -> dict[str, Key]:
+    async def _read(self) -> dict[str, SigningKey]:
         metadata = await self._fetch(self._url)
         found = await self._fetch(str(metadata.get("jwks_uri") or ""))
         listed = found.get("keys")
@@ -80,7 +80,7 @@ class Keys:
         return keys
 
 
-def _key(raw: object) -> tuple[str, Key] | None:
+def _key(raw: object) -> tuple[str, SigningKey] | None:
     """None for what is no key that we can use."""
     if not isinstance(raw, dict) or not isinstance(raw.get("kid"), str) or raw.get("kty") != "RSA":
         return None
@@ -89,6 +89,6 @@ def _key(raw: object) -> tuple[str, Key] | None:
     except (jwt.PyJWTError, ValueError, TypeError, KeyError):
         return None
     endorsed = raw.get("endorsements")
-    return raw["kid"], Key(
+    return raw["kid"], SigningKey(
         public, frozenset(map(str, endorsed)) if isinstance(endorsed, list) else frozenset()
     )

@@ -27,10 +27,10 @@ FEW = 10
 """Options that are all shown at once; more of them fold into a list."""
 
 
-def packed(content: object) -> str:
+def compact_json(content: object) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 def size(content: object) -> int:
     """Bytes as sent."""
-    return len(packed(content).encode())
+    return len(compact_json(content).encode())

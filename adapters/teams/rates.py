@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from bot.ports import Cost
+from bot.ports import Charge
 
 _A_BURST = timedelta(seconds=0.7)
 """With five at once: within 7 in a second, 8 in two and 60 in thirty, for one conversation."""
@@ -14,11 +14,11 @@ _TENANT = timedelta(seconds=0.05)
 """With ten at once: within 30 in a second, which later revisions of the page are said to make 50."""
 
 
-def costs(tenant: str, conversation: str) -> tuple[Cost, ...]:
+def charges(tenant: str, conversation: str) -> tuple[Charge, ...]:
     """Of one message sent or edited. Last the hour, which a conversation uses up for itself alone."""
     return (
-        Cost(f"teams:{conversation}/burst", _A_BURST, 5),
+        Charge(f"teams:{conversation}/burst", _A_BURST, 5),
         # Teams does not say which limit it was. Were it this one, each conversation would be told so itself.
-        Cost(f"teams:tenant:{tenant}", _TENANT, 10, stops=False),
-        Cost(f"teams:{conversation}/hour", _AN_HOUR, 100),
+        Charge(f"teams:tenant:{tenant}", _TENANT, 10, held_by_retry_after=False),
+        Charge(f"teams:{conversation}/hour", _AN_HOUR, 100),
     )

@@ -13,16 +13,16 @@ from typing import Any
 from botbuilder.schema import Mention  # type: ignore[import-untyped]
 from msrest.exceptions import DeserializationError  # type: ignore[attr-defined]
 
-from adapters.teams.card_parts import pressed
-from adapters.teams.files import attached
+from adapters.teams.card_parts import read_press
+from adapters.teams.files import attached_files
 from adapters.teams.payloads import Activity, Malformed
-from adapters.teams.sealed import Sent
+from adapters.teams.sealed import SubmittedForm
 from adapters.teams.text import clean, one_line
 from bot.address import Actor, MessageRef, Place, UserRef
-from bot.exchange import ChannelTurned, Command, Posted, Press, Revised, Submission, Turn
+from bot.exchange import ChannelChange, ChannelChanged, Command, MessageChanged, Posted, Press, Submission
 from bot.ports import Clock
 
-NAME = "teams"
+PLATFORM = "teams"
 COMMAND = "/support"
 _AT = re.compile(r"<at(?:\s[^<>]*)?>([^<>]*)</at>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
@@ -35,30 +35,30 @@ def user_of(activity: Activity) -> str:
 
 
 def place_of(activity: Activity) -> Place:
-    return Place(NAME, activity.conversation.place, direct=activity.is_personal)
+    return Place(PLATFORM, activity.conversation.place, direct=activity.is_personal)
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """A message's words. `to_us`: the bot was mentioned, or nobody else can see it."""
+class MessageText:
+    """A message's words. `to_bot`: the bot was mentioned, or nobody else can see it."""
 
     text: str
-    to_us: bool
+    to_bot: bool
 
 
-def spoken(activity: Activity) -> Spoken:
+def message_text(activity: Activity) -> MessageText:
     """Without the mention of the bot; other mentions, and what Teams escapes, as they were typed."""
-    text, to_us = activity.text or "", activity.is_personal or activity.is_targeted
+    text, to_bot = activity.text or "", activity.is_personal or activity.is_targeted
     for mention in _mentions(activity):
         if mention.mentioned and mention.mentioned.id == activity.recipient.id:
-            to_us = True
+            to_bot = True
             if mention.text:
                 text = text.replace(mention.text, " ")
     text = _AT.sub(lambda found: f"@{found[1]}", text)
-    return Spoken(_plain(text), to_us)
+    return MessageText(_plain(text), to_bot)
 
 
-def asked(text: str) -> str:
+def command_words(text: str) -> str:
     """The words of a command, without its name."""
     return _SUPPORT.sub("", text, count=1) if _SUPPORT.match(text) else text
 
@@ -89,13 +89,13 @@ class Reader:
 
     def command(self, activity: Activity, home: str, text: str) -> Command:
         key = self._key("command", activity)
-        actor, words = self._actor(activity, home), asked(text)
+        actor, words = self._actor(activity, home), command_words(text)
         return Command(key, self.clock.now(), actor, place_of(activity), COMMAND, words)
 
     def press(self, activity: Activity, home: str, data: Any) -> Press:
         """Raises Malformed."""
         try:
-            action, value = pressed(data)
+            action, value = read_press(data)
         except ValueError as wrong:
             raise Malformed(str(wrong)) from None
         where = place_of(activity)
@@ -109,15 +109,15 @@ class Reader:
             value=value,
         )
 
-    def submission(self, activity: Activity, home: str, sent: Sent) -> Submission:
+    def submission(self, activity: Activity, home: str, submitted: SubmittedForm) -> Submission:
         """The desk knows its forms by their own key; this one is for a form of the release before."""
         return Submission(
-            key=f"submission/{NAME}/{user_of(activity)}/{sent.once}",
+            key=f"submission/{PLATFORM}/{user_of(activity)}/{submitted.nonce}",
             at=self.clock.now(),
             actor=self._actor(activity, home),
-            form=sent.form,
-            values=sent.values,
-            context=sent.context,
+            form=submitted.form,
+            values=submitted.values,
+            context=submitted.context,
         )
 
     def posted(self, activity: Activity, home: str, text: str) -> Posted:
@@ -130,14 +130,14 @@ class Reader:
             message=MessageRef(where, activity.id),
             text=text,
             thread=MessageRef(where, root) if root else None,
-            files=attached(activity),
+            files=attached_files(activity),
         )
 
-    def revised(self, activity: Activity, home: str, text: str | None) -> Revised:
+    def revised(self, activity: Activity, home: str, text: str | None) -> MessageChanged:
         """A message that was changed or, without a text, deleted; each time is another act."""
         where, root = place_of(activity), root_of(activity)
         once = sha256(repr((activity.timestamp, text)).encode()).hexdigest()[:16]
-        return Revised(
+        return MessageChanged(
             key=f"{self._key('revised', activity)}/{once}",
             at=self.clock.now(),
             actor=self._actor(activity, home),
@@ -147,18 +147,18 @@ class Reader:
             thread=MessageRef(where, root) if root else None,
         )
 
-    def turned(self, activity: Activity, place: Place, turn: Turn, name: str = "") -> ChannelTurned:
+    def turned(self, activity: Activity, place: Place, turn: ChannelChange, name: str = "") -> ChannelChanged:
         """News of a channel; `name` is its new name, if there is one."""
         key = f"{self._key('turn', activity)}/{place.id}"
-        return ChannelTurned(key, self.clock.now(), place, turn, name)
+        return ChannelChanged(key, self.clock.now(), place, turn, name)
 
     def _actor(self, activity: Activity, home: str) -> Actor:
         name = one_line(activity.sender.name or "") or user_of(activity)
         # An agent is of the vendor's tenant, wherever the conversation is.
-        return Actor(UserRef(NAME, home, user_of(activity)), self.tenant or home, name)
+        return Actor(UserRef(PLATFORM, home, user_of(activity)), self.tenant or home, name)
 
     def _key(self, kind: str, activity: Activity) -> str:
-        return f"{kind}/{NAME}/{activity.conversation.id}/{activity.id}"
+        return f"{kind}/{PLATFORM}/{activity.conversation.id}/{activity.id}"
 
 
 def root_of(activity: Activity) -> str | None:

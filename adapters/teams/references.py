@@ -10,7 +10,7 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.teams.payloads import Activity
-from bot.ports import Notebook
+from bot.ports import KeyValueStore
 
 log = structlog.get_logger(__name__)
 
@@ -18,7 +18,7 @@ CONVERSATIONS, PEOPLE = "teams.conversation", "teams.person"
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class ConversationReference:
     """A conversation: its service address, tenant, kind (channel, groupChat or personal) and team."""
 
     service: str
@@ -33,7 +33,7 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Whom:
+class PersonReference:
     """A person: their id for this bot, the tenant they are of, and our conversation with them alone."""
 
     mri: str = ""
@@ -42,46 +42,46 @@ class Whom:
     service: str = ""
 
 
-_WHERE, _WHOM = TypeAdapter(Where), TypeAdapter(Whom)
-Kept = TypeVar("Kept", Where, Whom)
+_CONVERSATION, _PERSON = TypeAdapter(ConversationReference), TypeAdapter(PersonReference)
+Stored = TypeVar("Stored", ConversationReference, PersonReference)
 
 
-class References:
-    """Kept in memory and in the notebook; written only when something changed."""
+class ConversationReferences:
+    """Kept in memory and in the key-value store; written only when something changed."""
 
-    def __init__(self, notebook: Notebook) -> None:
-        self._notebook = notebook
-        self._places: dict[str, Where] = {}
-        self._people: dict[str, Whom] = {}
-        self._unwritten: dict[tuple[str, str], bytes] = {}
+    def __init__(self, key_values: KeyValueStore) -> None:
+        self._key_values = key_values
+        self._places: dict[str, ConversationReference] = {}
+        self._people: dict[str, PersonReference] = {}
+        self._pending: dict[tuple[str, str], bytes] = {}
         self._writing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        for key, text in (await self._notebook.notes(CONVERSATIONS)).items():
-            _read(_WHERE, text, key, self._places)
-        for key, text in (await self._notebook.notes(PEOPLE)).items():
-            _read(_WHOM, text, key, self._people)
+        for key, text in (await self._key_values.get_all(CONVERSATIONS)).items():
+            _read(_CONVERSATION, text, key, self._places)
+        for key, text in (await self._key_values.get_all(PEOPLE)).items():
+            _read(_PERSON, text, key, self._people)
 
-    async def where(self, place: str) -> Where | None:
+    async def conversation(self, place: str) -> ConversationReference | None:
         if place not in self._places:
             # Another process may have heard of it.
-            _read(_WHERE, await self._notebook.noted(CONVERSATIONS, place), place, self._places)
+            _read(_CONVERSATION, await self._key_values.get(CONVERSATIONS, place), place, self._places)
         return self._places.get(place)
 
-    async def whom(self, user: str) -> Whom:
+    async def person(self, user: str) -> PersonReference:
         if user not in self._people:
-            _read(_WHOM, await self._notebook.noted(PEOPLE, user), user, self._people)
-        return self._people.get(user, Whom())
+            _read(_PERSON, await self._key_values.get(PEOPLE, user), user, self._people)
+        return self._people.get(user, PersonReference())
 
-    def groups(self) -> dict[str, Where]:
+    def groups(self) -> dict[str, ConversationReference]:
         """Every conversation of more than two."""
         return {place: where for place, where in self._places.items() if where.kind != "personal"}
 
-    def of_team(self, team: str) -> list[str]:
+    def channels_of_team(self, team: str) -> list[str]:
         """The channels of a team that we know of."""
         return [place for place, where in self._places.items() if where.team == team]
 
-    def latest(self) -> str:
+    def latest_service(self) -> str:
         """The service address of the conversation that was heard of last."""
         return next((where.service for where in reversed(self._places.values())), "")
 
@@ -90,49 +90,51 @@ class References:
         found = self._people.get(user)
         return (found and found.mri) or None
 
-    def learn(self, activity: Activity, user: str, home: str) -> None:
-        """Take in what an activity tells; it is written soon, and is durable after `written`."""
+    def record(self, activity: Activity, user: str, home: str) -> None:
+        """Take in what an activity tells; it is written soon, and is durable after `flush`."""
         conversation = activity.conversation
         kind = conversation.conversation_type or (
             "channel" if is_channel(conversation.place) else "groupChat"
         )
         known_as = self._places.get(conversation.place)
         team = (activity.about.team and activity.about.team.id) or (known_as.team if known_as else "")
-        where = Where(activity.service_url, activity.host, activity.recipient.id, kind, team)
+        where = ConversationReference(activity.service_url, activity.host, activity.recipient.id, kind, team)
         if self._places.get(conversation.place) != where:
             self._places[conversation.place] = where
-            self._write(CONVERSATIONS, conversation.place, _WHERE.dump_json(where))
+            self._write(CONVERSATIONS, conversation.place, _CONVERSATION.dump_json(where))
         if not activity.sender.aad_object_id:
             return
-        known = self._people.get(user, Whom())
+        known = self._people.get(user, PersonReference())
         chat = (
             (conversation.place, activity.service_url)
             if activity.is_personal
             else (known.chat, known.service)
         )
-        self.meet(user, replace(known, mri=activity.sender.id, home=home, chat=chat[0], service=chat[1]))
+        self.record_person(
+            user, replace(known, mri=activity.sender.id, home=home, chat=chat[0], service=chat[1])
+        )
 
-    def meet(self, user: str, whom: Whom) -> None:
-        """As `learn`, of a person."""
-        if self._people.get(user) != whom:
-            self._people[user] = whom
-            self._write(PEOPLE, user, _WHOM.dump_json(whom))
+    def record_person(self, user: str, person: PersonReference) -> None:
+        """As `record`, of a person."""
+        if self._people.get(user) != person:
+            self._people[user] = person
+            self._write(PEOPLE, user, _PERSON.dump_json(person))
 
-    async def written(self) -> None:
-        """Returns when all that was learnt is durable. Raises what the notebook raised."""
+    async def flush(self) -> None:
+        """Returns when all that was learnt is durable. Raises what the key-value store raised."""
         if self._writing is not None:
             await asyncio.shield(self._writing)
-        if self._unwritten:
+        if self._pending:
             await self._write_all()
 
     async def close(self) -> None:
         try:
-            await self.written()
+            await self.flush()
         except Exception:
             log.exception("conversation references not written")
 
     def _write(self, topic: str, key: str, text: bytes) -> None:
-        self._unwritten[topic, key] = text
+        self._pending[topic, key] = text
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_quietly())
 
@@ -144,18 +146,18 @@ class References:
             log.exception("conversation references not written")
 
     async def _write_all(self) -> None:
-        while self._unwritten:
-            (topic, key), text = next(iter(self._unwritten.items()))
-            await self._notebook.note(topic, key, text.decode())
-            if self._unwritten.get((topic, key)) == text:
-                del self._unwritten[topic, key]
+        while self._pending:
+            (topic, key), text = next(iter(self._pending.items()))
+            await self._key_values.put(topic, key, text.decode())
+            if self._pending.get((topic, key)) == text:
+                del self._pending[topic, key]
 
 
 def is_channel(place: str) -> bool:
     return place.endswith(("@thread.tacv2", "@thread.skype"))
 
 
-def _read(kind: TypeAdapter[Kept], text: str | None, key: str, into: dict[str, Kept]) -> None:
+def _read(kind: TypeAdapter[Stored], text: str | None, key: str, into: dict[str, Stored]) -> None:
     if not text:
         return
     try:

@@ -14,27 +14,27 @@ from typing import Any
 from adapters.teams import dialogs
 from bot.forms import Form
 
-ONCE, OWN, SEAL = "~once", "~own", "~seal"
-KEPT = 2_000
+NONCE, STANDALONE, SIGNATURE = "~once", "~own", "~seal"
+MOST_REMEMBERED = 2_000
 """Forms kept in memory, so that they can be shown again with what was typed when something failed here."""
 
 
-class Forged(ValueError):
+class InvalidSignature(ValueError):
     """The form is not as we opened it; or the app's secret has changed since."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """A form that came back. `once` is unique to it as it was shown; `own`: it was a message by itself."""
+class SubmittedForm:
+    """A form that came back. `nonce` is unique to it as it was shown; `standalone`: it was a message by itself."""
 
     form: str
     values: dict[str, tuple[str, ...]]
     context: dict[str, str]
-    once: str
-    own: bool
+    nonce: str
+    standalone: bool
 
 
-class Forms:
+class SignedForms:
     """Opens forms, and reads them when they come back."""
 
     def __init__(self, secret: str) -> None:
@@ -44,34 +44,36 @@ class Forms:
             self._key = secrets.token_bytes(32)
         self._open: OrderedDict[str, Form] = OrderedDict()
 
-    def opened(self, form: Form, *, own: bool = False) -> Form:
+    def sign(self, form: Form, *, standalone: bool = False) -> Form:
         """The form as it is to be shown."""
-        context = {name: text for name, text in form.context.items() if name not in (ONCE, OWN, SEAL)}
-        context |= {ONCE: secrets.token_urlsafe(12)} | ({OWN: "1"} if own else {})
-        shown = replace(form, context={**context, SEAL: self._seal(form.id, context)})
-        self._open[context[ONCE]] = shown
-        if len(self._open) > KEPT:
+        context = {
+            name: text for name, text in form.context.items() if name not in (NONCE, STANDALONE, SIGNATURE)
+        }
+        context |= {NONCE: secrets.token_urlsafe(12)} | ({STANDALONE: "1"} if standalone else {})
+        shown = replace(form, context={**context, SIGNATURE: self._signature(form.id, context)})
+        self._open[context[NONCE]] = shown
+        if len(self._open) > MOST_REMEMBERED:
             self._open.popitem(last=False)
         return shown
 
-    def read(self, data: Mapping[str, Any]) -> Sent:
-        """Raises ValueError, Forged."""
-        filled = dialogs.read(data)
+    def read(self, data: Mapping[str, Any]) -> SubmittedForm:
+        """Raises ValueError, InvalidSignature."""
+        filled = dialogs.read_form(data)
         context = dict(filled.context)
-        seal = context.pop(SEAL, "")
-        if not hmac.compare_digest(seal.encode(), self._seal(filled.form, context).encode()):
-            raise Forged("the form is not as it was opened")
-        once, own = context.pop(ONCE, ""), context.pop(OWN, "") == "1"
-        return Sent(filled.form, filled.values, context, once, own)
+        signature = context.pop(SIGNATURE, "")
+        if not hmac.compare_digest(signature.encode(), self._signature(filled.form, context).encode()):
+            raise InvalidSignature("the form is not as it was opened")
+        nonce, standalone = context.pop(NONCE, ""), context.pop(STANDALONE, "") == "1"
+        return SubmittedForm(filled.form, filled.values, context, nonce, standalone)
 
-    def again(self, sent: Sent, problem: str) -> Form | None:
+    def with_error(self, submitted: SubmittedForm, problem: str) -> Form | None:
         """The form with what was typed and one problem, if it is still known."""
-        known = self._open.get(sent.once)
+        known = self._open.get(submitted.nonce)
         if known is None:
             return None
         first = known.fields[0].id if known.fields else ""
-        return known.rejected({f.id: sent.values.get(f.id, ()) for f in known.fields}, {first: problem})
+        return known.rejected({f.id: submitted.values.get(f.id, ()) for f in known.fields}, {first: problem})
 
-    def _seal(self, form: str, context: Mapping[str, str]) -> str:
+    def _signature(self, form: str, context: Mapping[str, str]) -> str:
         told = json.dumps([form, sorted(context.items())]).encode()
         return hmac.new(self._key, told, hashlib.sha256).hexdigest()[:32]

@@ -16,15 +16,15 @@ from zoneinfo import ZoneInfo
 
 from adapters.teams.limits import Json
 from bot.address import UserRef
-from bot.views import Link, Mention, Part, Quote, Rich, Strong, When
+from bot.views import Link, Mention, Part, Quote, RichText, Strong, When
 
 UTC_ZONE = ZoneInfo("UTC")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_UNSEEN = re.compile(
+_CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-_INERT = {
+_LOOKALIKES = {
     "*": "∗",
     "_": "ˍ",
     "~": "∼",
@@ -58,7 +58,7 @@ def length(text: str) -> int:
 
 def clean(text: str) -> str:
     """Without control characters; lines end in a newline."""
-    return _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def one_line(text: str) -> str:
@@ -86,13 +86,13 @@ def pieces(text: str, longest: int) -> Iterator[str]:
         yield text
 
 
-def inline(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Anybody's words as part of a Markdown line that shows them and does nothing else."""
     tame = re.sub(r"\s+", " ", clean(text))
-    return _MARKS.sub(lambda mark: _INERT[mark[0]], tame)
+    return _MARKS.sub(lambda mark: _LOOKALIKES[mark[0]], tame)
 
 
-def led(line: str) -> str:
+def escape_line_start(line: str) -> str:
     """A Markdown line that is no heading, list or rule, whatever it begins with."""
     line = _LEADS.sub(lambda lead: lead[1] + "".join(_LEADING.get(c, c) for c in lead[2]), line)
     return _NUMBERED.sub(lambda lead: lead[1] + _NUMBERS[lead[2]], line)
@@ -100,7 +100,7 @@ def led(line: str) -> str:
 
 def label(text: str, longest: int) -> str:
     """Words for a button, a label or a choice, which some clients read as Markdown."""
-    return led(inline(cut(text, longest)))
+    return escape_line_start(escape_markdown(cut(text, longest)))
 
 
 def runs(text: str, **style: str | bool) -> list[Json]:
@@ -132,7 +132,7 @@ def _nobody(user: UserRef) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Pen:
+class CardTextRenderer:
     """Writes for one conversation.
 
     `plain_zone` is the zone of the text that stands beside each reader's own time; `plain_dates` leaves
@@ -147,25 +147,25 @@ class Pen:
 
     def when(self, at: datetime) -> str:
         """In the reader's own zone, and beside it in one that is named. Safe in both kinds of text."""
-        told = self.when_read(at)
+        told = self.reader_time(at)
         if self.plain_dates:
             return told
-        return f"{told} ({inline(named_hour(at, self.plain_zone)).replace('{', '｛')})"
+        return f"{told} ({escape_markdown(named_hour(at, self.plain_zone)).replace('{', '｛')})"
 
-    def when_read(self, at: datetime) -> str:
+    def reader_time(self, at: datetime) -> str:
         """In the reader's own zone only, where nobody has to reckon with it. Safe in both kinds of text."""
         if self.plain_dates:
-            return inline(named_time(at, self.plain_zone)).replace("{", "｛")
+            return escape_markdown(named_time(at, self.plain_zone)).replace("{", "｛")
         instant = f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         return f"{{{{DATE({instant},SHORT)}}}}, {{{{TIME({instant})}}}}"
 
-    def mentions(self, *texts: Rich) -> dict[Mention, Json]:
+    def mentions(self, *texts: RichText) -> dict[Mention, Json]:
         """Each mention that Teams can carry out, with its entity."""
         found: dict[Mention, Json] = {}
         taken: dict[str, str] = {}
         for part in (part for text in texts for part in text if isinstance(part, Mention)):
             id_ = self.mri(part.user) if part.user.platform == "teams" else None
-            name = led(inline(cut(part.name, 90))).strip()
+            name = escape_line_start(escape_markdown(cut(part.name, 90))).strip()
             if not id_ or not name:
                 continue
             tag, count = name, 1
@@ -176,7 +176,7 @@ class Pen:
             found[part] = {"type": "mention", "text": f"<at>{tag}</at>", "mentioned": who}
         return found
 
-    def plain(self, rich: Rich) -> str:
+    def plain(self, rich: RichText) -> str:
         """All of it as one line without any grammar, for notifications."""
         return " ".join("".join(self._plain(part) for part in rich).split())
 
@@ -193,7 +193,7 @@ class Pen:
             case _:
                 assert_never(part)
 
-    def exact(self, part: Part) -> list[Json]:
+    def exact_runs(self, part: Part) -> list[Json]:
         """A part as runs of a RichTextBlock."""
         match part:
             case str():
@@ -215,23 +215,25 @@ class Pen:
             case _:
                 assert_never(part)
 
-    def marked(self, part: Part, entities: Mapping[Mention, Json]) -> str:
+    def markdown(self, part: Part, entities: Mapping[Mention, Json]) -> str:
         """A part as Markdown, which alone can mention."""
         match part:
             case str():
-                return inline(part)
+                return escape_markdown(part)
             case Strong(text):
-                words = inline(one_line(text))
+                words = escape_markdown(one_line(text))
                 before, after = text[:1].isspace(), text[-1:].isspace()
                 return f"{' ' * before}**{words}**{' ' * after}" if words else ""
             case Mention():
-                return str(entities[part]["text"]) if part in entities else inline(one_line(part.name))
+                return (
+                    str(entities[part]["text"]) if part in entities else escape_markdown(one_line(part.name))
+                )
             case When(at):
                 return self.when(at)
             case Link():
-                url, words = url_of(part), inline(one_line(part.text))
-                return f"[{words or url}]({url})" if url else f"{words} ({inline(part.url)})"
+                url, words = url_of(part), escape_markdown(one_line(part.text))
+                return f"[{words or url}]({url})" if url else f"{words} ({escape_markdown(part.url)})"
             case Quote(text):
-                return f"“{inline(text)}”"
+                return f"“{escape_markdown(text)}”"
             case _:
                 assert_never(part)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-LOOK, POLICY, OPERATE = "Have a look", "Policies", "Operate"
+TRY_OUT, POLICY, OPERATE = "Have a look", "Policies", "Operate"
 
 _EPILOG = """\b
 frontline COMMAND --help tells more about a command, with examples.
@@ -41,8 +41,8 @@ def new_app() -> typer.Typer:
     return app
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         from importlib.metadata import version
 
         print(f"frontline {version('frontline')}")

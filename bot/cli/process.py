@@ -22,16 +22,16 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
         code = _command(app, arguments)
         sys.stdout.flush()
     except OSError:
-        refusal = _refusal_of_stdout()
-        if refusal is None:
+        error = _stdout_error()
+        if error is None:
             raise
-        if isinstance(refusal, BrokenPipeError):
+        if isinstance(error, BrokenPipeError):
             return FAULT  # The reader has left, as `head` does, and Rich too ends without a word then.
-        return tell(f"stdout: cannot be written: {refusal.strerror}")
+        return print_faults(f"stdout: cannot be written: {error.strerror}")
     return code
 
 
-def tell(*faults: str) -> int:
+def print_faults(*faults: str) -> int:
     """Print each fault on one line of stderr; return the exit code for it."""
     # With stderr full, the exit code is all that can still say it.
     with suppress(OSError):
@@ -52,16 +52,16 @@ def _command(app: typer.Typer, arguments: Sequence[str]) -> int:
     except typer.TyperException as wrong:
         where: typer.Context | None = getattr(wrong, "ctx", None)
         path = where.command_path if where else "frontline"
-        tell(f"{path}: {wrong.format_message().rstrip('.')} (see {path} --help)")
+        print_faults(f"{path}: {wrong.format_message().rstrip('.')} (see {path} --help)")
         return WRONG_USAGE
     except OperatorFault as wrong:
-        return tell(str(wrong))
+        return print_faults(str(wrong))
     except ValueError as wrong:
         from sla_core.catalog.load import Faults
 
         if not isinstance(wrong, Faults):
             raise
-        return tell(*map(str, wrong.faults))
+        return print_faults(*map(str, wrong.faults))
     except KeyboardInterrupt:
         return DONE
 
@@ -84,16 +84,16 @@ def _prepare_streams() -> None:
         sys.stderr.reconfigure(errors="backslashreplace")
 
 
-def _refusal_of_stdout() -> OSError | None:
+def _stdout_error() -> OSError | None:
     """What stdout says when it is written to; None if it takes it.
 
     What it still holds after a refusal is dropped, or Python would try to write it when it ends.
     """
     try:
         print(flush=True)
-    except OSError as refusal:
+    except OSError as error:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
-        return refusal
+        return error
     return None

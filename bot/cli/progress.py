@@ -12,12 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 T = TypeVar("T")
 
-PATIENCE = 1.0
+SHOW_PROGRESS_AFTER = 1.0
 """Seconds after which a bar is shown."""
 
 
 @contextmanager
-def counting(what: str, total: int, console: Console) -> Iterator[Callable[[int], None]]:
+def progress_bar(what: str, total: int, console: Console) -> Iterator[Callable[[int], None]]:
     """Gives a function to tell how many are done; a bar on `console` (a terminal) shows it after a moment."""
     begun = time.monotonic()
     bar = Progress(
@@ -31,7 +31,7 @@ def counting(what: str, total: int, console: Console) -> Iterator[Callable[[int]
     task = bar.add_task(what, total=total)
 
     def done(number: int) -> None:
-        if not bar.live.is_started and console.is_terminal and time.monotonic() - begun > PATIENCE:
+        if not bar.live.is_started and console.is_terminal and time.monotonic() - begun > SHOW_PROGRESS_AFTER:
             bar.start()
         bar.update(task, completed=number)
 
@@ -42,9 +42,9 @@ def counting(what: str, total: int, console: Console) -> Iterator[Callable[[int]
             bar.stop()
 
 
-def tracked(items: Sequence[T], what: str, console: Console) -> Iterator[T]:
+def with_progress(items: Sequence[T], what: str, console: Console) -> Iterator[T]:
     """The items, counted by a bar."""
-    with counting(what, len(items), console) as done:
+    with progress_bar(what, len(items), console) as done:
         for number, item in enumerate(items):
             done(number)
             yield item

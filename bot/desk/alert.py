@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from bot.desk.core import Desk, private, refusal
+from bot.desk.core import Desk, private_notice, refusal
 from bot.desk.forms import context_of
 from bot.exchange import Answer, Ask, Done, Press, Submission
 from bot.forms import ChoiceField, Form
@@ -19,20 +19,20 @@ PERSON = "person"
 
 
 async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    return await _alert(
+    return await _record(
         desk, press, ticket, "acknowledge", "Thank you. You will not be reminded of this message."
     )
 
 
 async def call(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    return await _alert(desk, press, ticket, "call", "Thank you. The agents know that you will call.")
+    return await _record(desk, press, ticket, "call", "Thank you. The agents know that you will call.")
 
 
 async def snooze(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    return await _alert(desk, press, ticket, "snooze", "You will be reminded in 30 minutes.", SNOOZE)
+    return await _record(desk, press, ticket, "snooze", "You will be reminded in 30 minutes.", SNOOZE)
 
 
-async def _alert(
+async def _record(
     desk: Desk, press: Press, ticket: Ticket, act: str, said: str, after: timedelta | None = None
 ) -> Answer:
     person = desk.directory.person(press.actor)
@@ -48,12 +48,12 @@ async def _alert(
         return [Alerted(now, desk.who(press.actor), act, person.id, until=now + after if after else None)]
 
     answer = await desk.change(press.key, ticket, decide)
-    return private(said) if isinstance(answer, Done) else answer
+    return private_notice(said) if isinstance(answer, Done) else answer
 
 
 def _form(desk: Desk, context: Mapping[str, str]) -> Form:
     everyone = desk.directory.settings.people.values()
-    options = tuple(Option(p.id, p.name) for p in everyone if desk.directory.reach(p, ""))
+    options = tuple(Option(p.id, p.name) for p in everyone if desk.directory.direct_address(p, ""))
     choice = ChoiceField(PERSON, "Who looks after it", options)
     return Form("alert_delegate", "Delegate", "Delegate", (choice,), context)
 

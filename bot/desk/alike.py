@@ -12,34 +12,36 @@ from sla_core.ticket import Ticket
 
 MOST = 3
 _WORD = re.compile(r"\w{3,}")
-_SAYING_LITTLE = """
+_STOP_WORD_LIST = """
 about after again all also and any are been before but can cannot could did does doing don for from get
 gets getting got had has have help her here him his how into isn issue its just like more most much not
 now off one only our out over please problem seem she should since some still support that the their
 them then there these they this those too very want was way were what when where which while who why
 will with work works working would you your
 """
-_EVERYWHERE = frozenset(_SAYING_LITTLE.split())
+_STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
 """Words that tell nothing about what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class PossibleDuplicate:
     """A ticket, and the words of the new summary that its own has too."""
 
     ticket: Ticket
     words: tuple[str, ...]
 
 
-def alike(summary: str, openings: Iterable[tuple[str, Opened]]) -> list[tuple[str, tuple[str, ...]]]:
+def possible_duplicates(
+    summary: str, open_tickets: Iterable[tuple[str, Opened]]
+) -> list[tuple[str, tuple[str, ...]]]:
     """The tickets that share at least two words, and half of the shorter summary's; the most alike first.
 
     Summaries of a single word are alike when it is the same.
     """
-    words = _telling(summary)
+    words = _significant_words(summary)
     found = []
-    for key, opened in openings:
-        theirs = _telling(opened.summary)
+    for key, opened in open_tickets:
+        theirs = _significant_words(opened.summary)
         shared = words.keys() & theirs.keys()
         if not shared:
             continue
@@ -51,7 +53,7 @@ def alike(summary: str, openings: Iterable[tuple[str, Opened]]) -> list[tuple[st
 
 
 @lru_cache(maxsize=4096)
-def _telling(text: str) -> Mapping[str, str]:
+def _significant_words(text: str) -> Mapping[str, str]:
     """The words that matter by what is compared of them: small letters, without a plural's s."""
-    words = (word for word in _WORD.findall(text.casefold()) if word not in _EVERYWHERE)
+    words = (word for word in _WORD.findall(text.casefold()) if word not in _STOP_WORDS)
     return {word.removesuffix("s") if len(word) > 3 else word: word for word in words}

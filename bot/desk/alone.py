@@ -8,19 +8,19 @@ from datetime import timedelta
 from uuid import uuid4
 
 from bot.clock import real_now
-from bot.ports import Notebook
+from bot.ports import KeyValueStore
 
-LIFE = timedelta(minutes=1)
+LOCK_LIFE = timedelta(minutes=1)
 """How long one that died meanwhile keeps the others from it; far longer than saying something takes."""
 
 
 @asynccontextmanager
-async def alone(notebook: Notebook, what: str) -> AsyncIterator[bool]:
+async def try_lock(key_values: KeyValueStore, what: str) -> AsyncIterator[bool]:
     """Whether nobody else is at it. Look up again what was known before: they may just have ended."""
     holder, now = uuid4().hex, real_now()
-    is_ours = await notebook.try_lock(what, holder, now + LIFE, now)
+    acquired = await key_values.try_lock(what, holder, now + LOCK_LIFE, now)
     try:
-        yield is_ours
+        yield acquired
     finally:
-        if is_ours:
-            await notebook.unlock(what, holder)
+        if acquired:
+            await key_values.unlock(what, holder)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from bot import cards
 from bot.address import Actor, Place
 from bot.desk import queue, resolve
-from bot.desk.core import Desk, private, refusal
+from bot.desk.core import Desk, private_notice, refusal
 from bot.exchange import Answer, Command, Done, Press, Show
 from bot.ports import NoSuchTicket
 from bot.views import Audience, Button, Notice, Part, Strong, Style
@@ -18,21 +18,21 @@ _KEY = re.compile(r"(.+)-(\d{1,9})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class TextCommand:
     """What was asked for, and of which ticket."""
 
     verb: str
     key: str = ""
 
 
-def word(desk: Desk, text: str) -> Word | None:
+def parse(desk: Desk, text: str) -> TextCommand | None:
     """None for the beginning of a ticket, even where it begins like one of the words."""
     parts = text.strip().rstrip(".!").casefold().split()
     match parts:
         case ["help" | "list" as verb]:
-            return Word(verb)
+            return TextCommand(verb)
         case ["status" | "close" as verb, name] if key := _key(desk, name):
-            return Word(verb, key)
+            return TextCommand(verb, key)
         case _:
             return None
 
@@ -46,14 +46,14 @@ def _key(desk: Desk, name: str) -> str | None:
     return f"{prefixes[found[1]]}-{int(found[2])}"
 
 
-async def answered(desk: Desk, asked: Word, command: Command) -> Answer:
-    match asked.verb:
+async def run(desk: Desk, text_command: TextCommand, command: Command) -> Answer:
+    match text_command.verb:
         case "list":
             return await queue.listing(desk, command.actor, command.place)
         case "status":
-            return await _status(desk, command, asked.key)
+            return await _status(desk, command, text_command.key)
         case "close":
-            return await _close(desk, command, asked.key)
+            return await _close(desk, command, text_command.key)
         case _:
             return _help(desk, command)
 
@@ -82,7 +82,7 @@ async def _close(desk: Desk, command: Command, key: str) -> Answer:
     where = desk.directory.channel_of(ticket)
     press = Press(command.key, command.at, command.actor, where, None, "close", key)
     answer = await resolve.close(desk, press, ticket)
-    return private(f"{key} is closed.") if isinstance(answer, Done) else answer
+    return private_notice(f"{key} is closed.") if isinstance(answer, Done) else answer
 
 
 async def _seen_by(desk: Desk, actor: Actor, place: Place, key: str) -> tuple[Ticket, str] | Show:

@@ -10,34 +10,34 @@ from typing import Protocol
 
 from bot import cards, hearing
 from bot.address import Actor, MessageRef, Place
-from bot.desk.turns import Turns
+from bot.desk.turns import KeyedLocks
 from bot.directory import Directory
 from bot.exchange import Answer, Ask, Done, Show
-from bot.pad import Pad
+from bot.pad import InMemoryKeyValueStore
 from bot.ports import (
     Appended,
     Change,
     ChatPlatform,
     Clock,
     Conflict,
+    DeskStore,
+    Duplicate,
+    KeyValueStore,
     Message,
     NoSuchTicket,
-    Notebook,
     Priority,
-    Records,
-    Seen,
     StandingHelp,
 )
-from bot.queue_rows import summary_of
+from bot.queue_rows import queue_summary
 from bot.settings import Account
-from bot.views import Notice, Rich, View
+from bot.views import Notice, RichText, View
 from sla_core.countdown import Tone
 from sla_core.engine import evaluate
 from sla_core.events import THE_CLOCK, Event, Opened, Undelivered, Who
 from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket, after, fold
 
-MOST_TRIES = 50
+MAX_TRIES = 50
 """How often a change is decided anew because the ticket moved meanwhile."""
 
 
@@ -47,28 +47,28 @@ class Decide(Protocol):
     def __call__(self, ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer: ...
 
 
-def private(*parts: str, tone: Tone = Tone.CALM) -> Show:
+def private_notice(*parts: str, tone: Tone = Tone.CALM) -> Show:
     """A sentence for the one who acted."""
-    text: Rich = parts
+    text: RichText = parts
     return Show(Notice(text, tone))
 
 
 def refusal(*parts: str) -> Show:
-    return private(*parts, tone=Tone.WARN)
+    return private_notice(*parts, tone=Tone.WARN)
 
 
 @dataclass
 class Desk:
     """Store, clock and directory together; platforms only for what must be asked of them at once."""
 
-    store: Records
+    store: DeskStore
     clock: Clock
     directory: Directory
     platforms: dict[str, ChatPlatform] = field(default_factory=dict)
-    notebook: Notebook = field(default_factory=Pad)
+    key_values: KeyValueStore = field(default_factory=InMemoryKeyValueStore)
     """What is to be remembered besides the tickets."""
-    turns: Turns = field(default_factory=Turns)
-    tending: Lock = field(default_factory=Lock, repr=False, compare=False)
+    locks: KeyedLocks = field(default_factory=KeyedLocks)
+    channel_lock: Lock = field(default_factory=Lock, repr=False, compare=False)
     """Held while the standing messages and the state of channels are looked after, one at a time."""
 
     async def ticket(self, key: str) -> Ticket:
@@ -84,13 +84,15 @@ class Desk:
     def who(self, actor: Actor) -> Who:
         return Who(str(actor.user), self.directory.name_of(actor))
 
-    async def open(self, envelope: str, account: Account, draft: Callable[[], Opened]) -> Appended | Seen:
+    async def open(
+        self, envelope: str, account: Account, draft: Callable[[], Opened]
+    ) -> Appended | Duplicate:
         """Opens the account's next ticket. The same envelope again opens none and gives the first one."""
 
         def change(number: int) -> Change:
             opened = draft()
             key = f"{account.id.upper()}-{number}"
-            return self._decided(fold(key, (opened,)), (opened,), opened.at)
+            return self._change_of(fold(key, (opened,)), (opened,), opened.at)
 
         return await self.store.open(envelope, account.id, change)
 
@@ -102,7 +104,7 @@ class Desk:
         Raises NoSuchTicket.
         """
         key = ticket if isinstance(ticket, str) else ticket.key
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             if isinstance(ticket, str):
                 ticket = await self.ticket(key)
             now = max(self.clock.now(), ticket.history[-1].at)
@@ -112,32 +114,38 @@ class Desk:
             decided = decide(current, policy, now)
             if isinstance(decided, Show | Ask | Done):
                 # Sent again because its answer was lost: it is refused for what it has done itself.
-                return Done(before=True) if envelope and await self.store.seen(envelope) else decided
+                return (
+                    Done(duplicate=True)
+                    if envelope and await self.store.ticket_of_envelope(envelope)
+                    else decided
+                )
             events = (*fell_due, *decided)
             try:
-                kept = await self.store.append(envelope, self._decided(after(ticket, events), events, now))
+                kept = await self.store.append(envelope, self._change_of(after(ticket, events), events, now))
             except Conflict:
                 ticket = key
                 continue
-            return Done(before=isinstance(kept, Seen))
+            return Done(duplicate=isinstance(kept, Duplicate))
         raise Conflict(f"{key} is changing too quickly; please try again")
 
-    def woken(self, key: str, history: tuple[Event, ...]) -> Change:
-        """What fell due on a ticket by now, with its cards drawn anew. Raises PolicyGone."""
+    def change_on_wake(self, key: str, history: tuple[Event, ...]) -> Change:
+        """What fell due on a ticket by now, with its cards drawn anew. Raises PolicyVersionMissing."""
         ticket = fold(key, history)
         now = max(self.clock.now(), history[-1].at)
         events = evaluate(ticket, self.policy_of(ticket), now).events
-        return self._decided(after(ticket, events), events, now)
+        return self._change_of(after(ticket, events), events, now)
 
-    def _decided(self, ticket: Ticket, events: Sequence[Event], now: datetime) -> Change:
+    def _change_of(self, ticket: Ticket, events: Sequence[Event], now: datetime) -> Change:
         """The change that these last events of the ticket make, with all that is to be said of them."""
         policy = self.policy_of(ticket)
         more = evaluate(ticket, policy, now)
         ticket = after(ticket, more.events)
         events = (*events, *more.events)
-        messages = hearing.tell(ticket, events, policy, self.directory)
+        messages = hearing.messages_of(ticket, events, policy, self.directory)
         if not events:
-            messages = hearing.redraw(ticket, self.directory, f"{now:%Y%m%dT%H%M%S.%f}", Priority.COUNTDOWN)
+            messages = hearing.card_updates(
+                ticket, self.directory, f"{now:%Y%m%dT%H%M%S.%f}", Priority.COUNTDOWN
+            )
         return Change(
             ticket.key,
             ticket.version - len(events),
@@ -145,19 +153,19 @@ class Desk:
             more.wake_at,
             tuple(messages),
             closed=ticket.state is State.CLOSED,
-            summary=summary_of(ticket, policy, now),
+            summary=queue_summary(ticket, policy, now),
         )
 
-    async def draw(self, message: Message) -> View:
+    async def render(self, message: Message) -> View:
         """What a message shows at this moment."""
-        if isinstance(message.say, Notice):
-            return message.say
-        if isinstance(message.say, StandingHelp):
+        if isinstance(message.content, Notice):
+            return message.content
+        if isinstance(message.content, StandingHelp):
             return cards.get_help(self.directory.policy_on(self.clock.now().date()))
         assert message.ticket is not None, "only a ticket has cards"
         ticket = await self.ticket(message.ticket)
         now = max(self.clock.now(), ticket.history[-1].at)
-        return cards.card(ticket, self.policy_of(ticket), self.directory, message.say.audience, now)
+        return cards.card(ticket, self.policy_of(ticket), self.directory, message.content.audience, now)
 
     async def key_of(self, message: MessageRef) -> str | None:
         """The key of the message that was posted there, if the desk posted it."""
@@ -170,12 +178,12 @@ class Desk:
         """Where agents are told, on the platforms that are connected."""
         chats = self.directory.settings.chats.values()
         return [
-            self.directory.now_at(chat.triage)
+            self.directory.current_address(chat.triage)
             for chat in chats
             if chat.triage and chat.platform in self.platforms
         ]
 
-    async def undeliverable(self, message: Message, why: str) -> None:
+    async def record_undelivered(self, message: Message, why: str) -> None:
         """A platform will never take this message: its effect is taken back, and agents are told once."""
         if message.ticket is None:
             return
@@ -199,4 +207,4 @@ class Desk:
         return "customer" if owner is not None and owner.id == ticket.opened.account else None
 
 
-__all__ = ["Decide", "Desk", "NoSuchTicket", "private", "refusal"]
+__all__ = ["Decide", "Desk", "NoSuchTicket", "private_notice", "refusal"]

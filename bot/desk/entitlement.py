@@ -6,7 +6,7 @@ from sla_core.policy import Plan, Policy
 from sla_core.triage import Proposal
 
 
-def refusal(policy: Policy, plan: Plan, proposal: Proposal) -> str | None:
+def plan_refusal(policy: Policy, plan: Plan, proposal: Proposal) -> str | None:
     """Why this is not opened here, and where to turn; None where it is."""
     if plan.chat or proposal.severity == policy.worst.id:
         return None
@@ -16,7 +16,7 @@ def refusal(policy: Policy, plan: Plan, proposal: Proposal) -> str | None:
     )
 
 
-def exception(plan: Plan, proposal: Proposal) -> str | None:
+def plan_exception(plan: Plan, proposal: Proposal) -> str | None:
     """Under what exception it is opened, for the record."""
     if plan.chat:
         return None

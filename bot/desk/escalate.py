@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.address import Place
 from bot.desk.core import Desk
-from bot.desk.forms import kept, text_of
+from bot.desk.forms import rejected, text_of
 from bot.exchange import Answer, Submission
 from sla_core.events import Escalated, Event
 from sla_core.policy import Policy
@@ -21,9 +21,9 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if ticket.state is not State.OPEN:
-            return kept(sent, f"{ticket.key} is {ticket.state}; reopen it first. Your text is kept here.")
+            return rejected(sent, f"{ticket.key} is {ticket.state}; reopen it first. Your text is kept here.")
         if not reason:
-            return kept(sent, "Please say why; whoever is called needs it.")
+            return rejected(sent, "Please say why; whoever is called needs it.")
         by_agent = desk.relation(sent.actor, place, ticket) == "agent"
         step, calls_at = _next_step(ticket, policy, now) if by_agent else (None, None)
         return [Escalated(now, by, reason, by_agent, step, calls_at)]

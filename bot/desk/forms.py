@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.exchange import Ask, Press, Show, Submission
-from bot.forms import Form, TextField, key_of, opened_by
+from bot.forms import Form, TextField, form_key, opening_context
 from bot.views import Notice, Part, Quote
 
 TEXT = "text"
@@ -29,10 +29,10 @@ def text_form(name: str, context: Mapping[str, str]) -> Form:
 
 def context_of(press: Press) -> dict[str, str]:
     """What a form behind a button must remember: the ticket, where the button stood, which press it was."""
-    return {"ticket": press.value, "place": str(press.place), **opened_by(press.key)}
+    return {"ticket": press.value, "place": str(press.place), **opening_context(press.key)}
 
 
-def ask_text(name: str, press: Press) -> Ask:
+def open_text_form(name: str, press: Press) -> Ask:
     return Ask(text_form(name, context_of(press)))
 
 
@@ -40,14 +40,14 @@ def text_of(sent: Submission) -> str:
     return next(iter(sent.values.get(TEXT, ())), "").strip()
 
 
-def kept(sent: Submission, why: str) -> Ask:
+def rejected(sent: Submission, why: str) -> Ask:
     """A text form again, with what was typed, and why it was not taken."""
     return Ask(text_form(sent.form, sent.context).rejected(sent.values, {TEXT: why}))
 
 
 def as_one(sent: Submission) -> Submission:
     """The sending of a form under the form's own key: whoever sends it, and however often, it is one act."""
-    key = key_of(sent.context)
+    key = form_key(sent.context)
     return replace(sent, key=key) if key else sent
 
 

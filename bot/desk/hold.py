@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.desk.core import Desk, refusal
-from bot.desk.forms import kept, text_of
+from bot.desk.forms import rejected, text_of
 from bot.exchange import Answer, Press, Submission
 from sla_core.events import Event, Held, Resumed
 from sla_core.policy import Policy
@@ -26,7 +26,7 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         why_not = _why_not(ticket) or (None if reason else "Please say what you are waiting for.")
-        return kept(sent, why_not) if why_not else [Held(now, desk.who(sent.actor), reason)]
+        return rejected(sent, why_not) if why_not else [Held(now, desk.who(sent.actor), reason)]
 
     return await desk.change(sent.key, ticket, decide)
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.address import Actor, Place
-from bot.cards import cited
+from bot.cards import with_clauses
 from bot.desk import entitlement, offers, unsent
-from bot.desk.alike import Likeness
-from bot.desk.core import Desk, private, refusal
+from bot.desk.alike import PossibleDuplicate
+from bot.desk.core import Desk, private_notice, refusal
 from bot.desk.intake_form import (
     ACCOUNT,
     DETAILS,
@@ -19,19 +19,19 @@ from bot.desk.intake_form import (
     OFFER,
     OFFERED,
     SUMMARY,
-    Sheet,
-    alike_tickets,
-    begun,
+    IntakeContext,
+    duplicate_tickets,
+    initial_values,
     intake_form,
     known_tickets,
     recent_tickets,
     text_in,
 )
-from bot.directory import PolicyGone
-from bot.exchange import Answer, Ask, Command, Done, Filling, Left, Show, Submission
-from bot.forms import OPENING, key_of, opened_by
+from bot.directory import PolicyVersionMissing
+from bot.exchange import Answer, Ask, Command, Done, FormChanged, FormClosed, Show, Submission
+from bot.forms import OPENING, form_key, opening_context
 from bot.hearing import VIA_FORM
-from bot.ports import Conflict, NoSuchTicket, Seen
+from bot.ports import Conflict, Duplicate, NoSuchTicket
 from bot.settings import Account
 from bot.views import Notice, Part, Quote
 from sla_core.events import Attachment, CustomerWrote, Event, Opened, Who
@@ -51,34 +51,38 @@ async def command(desk: Desk, command: Command, offer: str = "") -> Answer:
     accounts = await _accounts(desk, actor, place)
     if not accounts:
         return refusal(
-            _NOT_HERE if _is_ours(desk, actor, place) else _nowhere(place, directory.is_triage(place))
+            _NOT_HERE
+            if _is_vendor_staff(desk, actor, place)
+            else _why_no_account(place, directory.is_triage(place))
         )
     policy = directory.policy_on(desk.clock.now().date())
-    values = begun(command.text.strip())
-    draft = {name: given for name, given in (await unsent.kept(desk, actor, place)).items() if name != KNOWN}
+    values = initial_values(command.text.strip())
+    draft = {name: given for name, given in (await unsent.draft(desk, actor, place)).items() if name != KNOWN}
     restored = bool(draft) and draft.get(SUMMARY) == values.get(SUMMARY, draft.get(SUMMARY))
     filled = draft if restored else values
-    opening = opened_by(command.key)[OPENING]
-    sheet = Sheet(policy, accounts, place, values=filled, restored=restored, offer=offer, opening=opening)
-    return Ask(intake_form(await _looked_up(desk, sheet, alike=restored), desk.clock.now()))
+    opening = opening_context(command.key)[OPENING]
+    intake = IntakeContext(
+        policy, accounts, place, values=filled, restored=restored, offer=offer, opening=opening
+    )
+    return Ask(intake_form(await _looked_up(desk, intake, find_duplicates=restored), desk.clock.now()))
 
 
-async def _looked_up(desk: Desk, sheet: Sheet, alike: bool = True) -> Sheet:
+async def _looked_up(desk: Desk, intake: IntakeContext, find_duplicates: bool = True) -> IntakeContext:
     """With the tickets that are open already and may be the same."""
-    account = sheet.account
+    account = intake.account
     if account is None:
-        return sheet
-    known = await known_tickets(desk, sheet.policy, account)
+        return intake
+    known = await known_tickets(desk, intake.policy, account)
     listed = {ticket.key for ticket in known}
-    found = await alike_tickets(desk, account, text_in(sheet.values, SUMMARY)) if alike else []
+    found = await duplicate_tickets(desk, account, text_in(intake.values, SUMMARY)) if find_duplicates else []
     found = [each for each in found if each.ticket.key not in listed]
-    chosen = text_in(sheet.values, KNOWN)
-    if chosen in (sheet.offered or ()) and chosen not in [each.ticket.key for each in found]:
+    chosen = text_in(intake.values, KNOWN)
+    if chosen in (intake.offered or ()) and chosen not in [each.ticket.key for each in found]:
         # It was offered for a summary that reads otherwise now; who chose it means it.
         ticket = await desk.ticket(chosen)
         if ticket.opened.account == account.id and ticket.state is State.OPEN:
-            found.append(Likeness(ticket, ()))
-    return replace(sheet, known=known, alike=found) if known or found else sheet
+            found.append(PossibleDuplicate(ticket, ()))
+    return replace(intake, known=known, duplicates=found) if known or found else intake
 
 
 async def _accounts(desk: Desk, actor: Actor, place: Place) -> list[Account]:
@@ -107,13 +111,13 @@ async def _channels_of(desk: Desk, actor: Actor, place: Place) -> set[str]:
     return {str(channel) for channel in await platform.places_of(actor.user)} if platform else set()
 
 
-def _is_ours(desk: Desk, actor: Actor, place: Place) -> bool:
+def _is_vendor_staff(desk: Desk, actor: Actor, place: Place) -> bool:
     """Whether an agent, or whoever looks after an account, writes directly."""
     accounts = desk.directory.settings.accounts.values()
     return place.direct and any(desk.directory.is_agent(actor, account) for account in accounts)
 
 
-def _nowhere(place: Place, is_triage: bool) -> str:
+def _why_no_account(place: Place, is_triage: bool) -> str:
     if is_triage:
         return "Only agents open tickets here. Customers do so in their own channel."
     if place.direct:
@@ -121,7 +125,7 @@ def _nowhere(place: Place, is_triage: bool) -> str:
     return f'No account owns this channel. Add "{place}" to an account\'s channels in frontline.toml.'
 
 
-async def filling(desk: Desk, act: Filling) -> Answer:
+async def form_changed(desk: Desk, act: FormChanged) -> Answer:
     """A choice was made: the form anew, with what matters now and what sending it would lead to."""
     if act.form != FORM:
         return Done()
@@ -130,27 +134,29 @@ async def filling(desk: Desk, act: Filling) -> Answer:
     offered = await _accounts(desk, act.actor, place)
     if not offered:
         return Done()
-    values = await unsent.keep(desk, act.actor, place, act.values)
-    sheet = _sheet(policy, offered, act.context, values)
-    sheet = replace(sheet, offered=sheet.offered or frozenset())
-    return Ask(intake_form(await _looked_up(desk, sheet), desk.clock.now()))
+    values = await unsent.save_draft(desk, act.actor, place, act.values)
+    intake = _sheet(policy, offered, act.context, values)
+    intake = replace(intake, offered=intake.offered or frozenset())
+    return Ask(intake_form(await _looked_up(desk, intake), desk.clock.now()))
 
 
-async def left(desk: Desk, act: Left) -> Answer:
+async def form_closed(desk: Desk, act: FormClosed) -> Answer:
     """The form was closed: what is known of it is there when it is opened again, unless it has been sent."""
     if act.form != FORM:
         return Done()
-    place, key = _place(act.context), key_of(act.context)
-    if key and await desk.store.seen(key):
-        await unsent.drop(desk, act.actor, place)
+    place, key = _place(act.context), form_key(act.context)
+    if key and await desk.store.ticket_of_envelope(key):
+        await unsent.delete_draft(desk, act.actor, place)
     else:
-        await unsent.keep(desk, act.actor, place, act.values)
+        await unsent.save_draft(desk, act.actor, place, act.values)
     return Done()
 
 
-def _sheet(policy: Policy, accounts: Sequence[Account], context: Mapping[str, str], values: Answers) -> Sheet:
+def _sheet(
+    policy: Policy, accounts: Sequence[Account], context: Mapping[str, str], values: Answers
+) -> IntakeContext:
     """What a form that comes back was drawn from, with what is filled in now."""
-    return Sheet(
+    return IntakeContext(
         policy,
         accounts,
         _place(context),
@@ -171,7 +177,7 @@ def _offered(context: Mapping[str, str]) -> frozenset[str] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class IntakeResult:
     """What became of a form: the answer to it, and the ticket that has what was told, if one has."""
 
     answer: Answer
@@ -180,69 +186,71 @@ class Taken:
 
 async def submit(desk: Desk, sent: Submission) -> Answer:
     """Opens the ticket, or gives the form back with each fault beneath its field."""
-    return (await take(desk, sent)).answer
+    return (await open_ticket(desk, sent)).answer
 
 
-async def take(desk: Desk, sent: Submission) -> Taken:
+async def open_ticket(desk: Desk, sent: Submission) -> IntakeResult:
     """The same, for who wants to know which ticket it is."""
     place, offer = _place(sent.context), sent.context.get(OFFER, "")
-    known = await offers.led_to(desk, place, offer)
-    if known and _is_this((await desk.ticket(known)).opened, sent, desk.who(sent.actor)):
+    known = await offers.ticket_of_prompt(desk, place, offer)
+    if known and _is_resubmission((await desk.ticket(known)).opened, sent, desk.who(sent.actor)):
         # Two forms were opened by two quick presses.
-        return Taken(offers.already(known), known)
+        return IntakeResult(offers.already_in(known), known)
     try:
-        taken = await _decided(desk, sent)
-    except (Conflict, NoSuchTicket, PolicyGone):
+        result = await _open_or_reject(desk, sent)
+    except (Conflict, NoSuchTicket, PolicyVersionMissing):
         # The refusal takes the place of the form.
-        await unsent.keep(desk, sent.actor, place, sent.values)
+        await unsent.save_draft(desk, sent.actor, place, sent.values)
         raise
-    if taken.ticket and offer:
-        await offers.took(desk, place, offer, taken.ticket)
-    return taken
+    if result.ticket and offer:
+        await offers.record_ticket(desk, place, offer, result.ticket)
+    return result
 
 
-async def _decided(desk: Desk, sent: Submission) -> Taken:
+async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
     directory = desk.directory
     place = _place(sent.context)
     policy = directory.policy(sent.context["version"])
     accounts = await _accounts(desk, sent.actor, place)
-    sheet = await _looked_up(desk, _sheet(policy, accounts, sent.context, sent.values))
-    account = sheet.account
+    intake = await _looked_up(desk, _sheet(policy, accounts, sent.context, sent.values))
+    account = intake.account
 
-    async def again(errors: dict[str, str]) -> Taken:
-        if known := await desk.store.seen(sent.key):
+    async def rejected(errors: dict[str, str]) -> IntakeResult:
+        if known := await desk.store.ticket_of_envelope(sent.key):
             return await _before(desk, sent, place, known)
-        await unsent.keep(desk, sent.actor, place, sent.values)
-        shown = sheet if KNOWN in sent.values or sheet.offered is not None else replace(sheet, alike=())
-        return Taken(Ask(replace(intake_form(shown, desk.clock.now()), errors=errors)))
+        await unsent.save_draft(desk, sent.actor, place, sent.values)
+        shown = (
+            intake if KNOWN in sent.values or intake.offered is not None else replace(intake, duplicates=())
+        )
+        return IntakeResult(Ask(replace(intake_form(shown, desk.clock.now()), errors=errors)))
 
-    given = policy.triage.heard(sent.values)
+    given = policy.triage.relevant_answers(sent.values)
     summary = text_in(sent.values, SUMMARY)
-    if sheet.same and summary:
-        return await _add_to(desk, sent, place, sheet.same)
+    if intake.duplicate_of and summary:
+        return await _add_to_duplicate(desk, sent, place, intake.duplicate_of)
     elsewhere = policy.triage.referral(given)
     if elsewhere is not None:
-        told = f"{cited(elsewhere.says, [elsewhere.clause])}."
-        return await again({next(iter(elsewhere.when), SUMMARY): told})
+        told = f"{with_clauses(elsewhere.says, [elsewhere.clause])}."
+        return await rejected({next(iter(elsewhere.when), SUMMARY): told})
     errors = policy.triage.faults(given)
     if not summary:
         errors[SUMMARY] = "Please say in a few words what is wrong."
     if account is None:
         errors[ACCOUNT] = "Please choose the account that this is for."
     if account is None or errors:
-        return await again(errors)
+        return await rejected(errors)
     proposal = policy.triage.propose(given)
     plan = policy.plans[account.plan]
-    refused = entitlement.refusal(policy, plan, proposal)
+    refused = entitlement.plan_refusal(policy, plan, proposal)
     errors = {policy.triage.questions[0].id: refused} if refused else {}
-    if asked := _asked_first(sheet, sent, proposal):
+    if asked := _duplicate_question(intake, sent, proposal):
         errors[KNOWN] = asked
     if errors:
-        return await again(errors)
+        return await rejected(errors)
     channel = await _channel(desk, sent.actor, place, account)
     is_agent = directory.is_agent(sent.actor, account)
     notes = await _notes(desk, policy, account, proposal)
-    advice = [cited(advice.says, [advice.clause]) for advice in policy.triage.advised(given)]
+    advice = [with_clauses(advice.says, [advice.clause]) for advice in policy.triage.advised(given)]
     outcome = await desk.open(
         sent.key,
         account,
@@ -263,8 +271,8 @@ async def _decided(desk: Desk, sent: Submission) -> Taken:
             by_agent=is_agent,
             terms=account.terms,
             may_hold=account.may_hold,
-            exception=entitlement.exception(plan, proposal),
-            notes=(*notes, *(f"told: {said}" for said in advice), *_reads_like(sheet)),
+            exception=entitlement.plan_exception(plan, proposal),
+            notes=(*notes, *(f"told: {said}" for said in advice), *_duplicate_notes(intake)),
             files=_attached(sent),
         ),
     )
@@ -273,15 +281,15 @@ async def _decided(desk: Desk, sent: Submission) -> Taken:
     contact = plan.emergency_contact if policy.severities[proposal.severity].pages else None
     also = [f"This emergency can also be reported here: {contact}."] if contact else []
     said = " ".join([*where, *advice, *also])
-    if isinstance(outcome, Seen):
+    if isinstance(outcome, Duplicate):
         return await _before(desk, sent, place, key, said)
-    await unsent.drop(desk, sent.actor, place)
-    return Taken(private(said) if said else Done(), key)
+    await unsent.delete_draft(desk, sent.actor, place)
+    return IntakeResult(private_notice(said) if said else Done(), key)
 
 
-async def _before(desk: Desk, sent: Submission, place: Place, key: str, also: str = "") -> Taken:
+async def _before(desk: Desk, sent: Submission, place: Place, key: str, also: str = "") -> IntakeResult:
     """The form was sent before and led to this ticket. `also` is what that answer said, which may be lost."""
-    await unsent.drop(desk, sent.actor, place)
+    await unsent.delete_draft(desk, sent.actor, place)
     said: list[Part] = [
         f"This form has led to {key} already and opens no second ticket; "
         "please go on in the thread of that ticket's card."
@@ -290,7 +298,7 @@ async def _before(desk: Desk, sent: Submission, place: Place, key: str, also: st
         said += [" This stands in the form and not in the ticket:", Quote(_words(sent))]
     if also:
         said.append(f"\n{also}")
-    return Taken(Show(Notice(tuple(said))), key)
+    return IntakeResult(Show(Notice(tuple(said))), key)
 
 
 def _has_all(ticket: Ticket, sent: Submission) -> bool:
@@ -299,20 +307,20 @@ def _has_all(ticket: Ticket, sent: Submission) -> bool:
     return _reads_the_same(ticket.opened, sent) or _words(sent) in added
 
 
-def _asked_first(sheet: Sheet, sent: Submission, proposal: Proposal) -> str | None:
+def _duplicate_question(intake: IntakeContext, sent: Submission, proposal: Proposal) -> str | None:
     """What has to be said before another ticket is opened."""
     if sent.values.get(KNOWN):
         return None
-    is_asked = len(sheet.accounts) == 1 or KNOWN in sent.values
-    if sheet.known and is_asked and sheet.policy.severities[proposal.severity].known_first:
+    is_asked = len(intake.accounts) == 1 or KNOWN in sent.values
+    if intake.known and is_asked and intake.policy.severities[proposal.severity].known_first:
         return "Please say whether it is one of these; then nobody works on the same thing twice."
-    unseen = [each for each in sheet.alike if each.ticket.key not in (sheet.offered or ())]
-    if sheet.offered is not None and unseen:
+    unseen = [each for each in intake.duplicates if each.ticket.key not in (intake.offered or ())]
+    if intake.offered is not None and unseen:
         return "This reads like a ticket that is open. Choose it, or press Open ticket again."
     return None
 
 
-def _is_this(opened: Opened, sent: Submission, who: Who) -> bool:
+def _is_resubmission(opened: Opened, sent: Submission, who: Who) -> bool:
     """Whether the ticket came of the same words of the same person."""
     return opened.by == who and _reads_the_same(opened, sent)
 
@@ -324,13 +332,13 @@ def _reads_the_same(opened: Opened, sent: Submission) -> bool:
 async def _channel(desk: Desk, actor: Actor, place: Place, account: Account) -> Place:
     """Where the ticket lives: here, else a channel of the account in which this person is, else its first."""
     channels = desk.directory.channels_of(account)
-    if desk.directory.now_at(place) in channels:
-        return desk.directory.now_at(place)
+    if desk.directory.current_address(place) in channels:
+        return desk.directory.current_address(place)
     there = await _channels_of(desk, actor, place) if place.direct else set()
     return next((channel for channel in channels if str(channel) in there), channels[0])
 
 
-async def _add_to(desk: Desk, sent: Submission, place: Place, key: str) -> Taken:
+async def _add_to_duplicate(desk: Desk, sent: Submission, place: Place, key: str) -> IntakeResult:
     """It is one that is open already: what was typed goes there."""
     text = _words(sent)
 
@@ -339,11 +347,11 @@ async def _add_to(desk: Desk, sent: Submission, place: Place, key: str) -> Taken
 
     answer = await desk.change(sent.key, key, decide)
     if not isinstance(answer, Done):
-        return Taken(answer)
-    if answer.before:
-        return await _before(desk, sent, place, await desk.store.seen(sent.key) or key)
-    await unsent.drop(desk, sent.actor, place)
-    return Taken(private(f"Thank you: what you wrote was added to {key}."), key)
+        return IntakeResult(answer)
+    if answer.duplicate:
+        return await _before(desk, sent, place, await desk.store.ticket_of_envelope(sent.key) or key)
+    await unsent.delete_draft(desk, sent.actor, place)
+    return IntakeResult(private_notice(f"Thank you: what you wrote was added to {key}."), key)
 
 
 def _attached(sent: Submission) -> tuple[Attachment, ...]:
@@ -362,9 +370,9 @@ def _details(sent: Submission) -> str:
     return "\n".join(filter(None, (text_in(sent.values, DETAILS), *files)))
 
 
-def _reads_like(sheet: Sheet) -> Iterator[str]:
+def _duplicate_notes(intake: IntakeContext) -> Iterator[str]:
     """For agents: nobody is to work on the same thing twice, whatever the customer made of it."""
-    for each in sheet.alike:
+    for each in intake.duplicates:
         yield f"it reads like {each.ticket.key} (both say {', '.join(each.words)})"
 
 
@@ -372,7 +380,7 @@ async def _notes(desk: Desk, policy: Policy, account: Account, proposal: Proposa
     """What agents should know of how this came in."""
     notes = []
     if proposal.overrides:
-        notes.append(f"the screening was set aside: {cited(proposal.says, [proposal.clause])}")
+        notes.append(f"the screening was set aside: {with_clauses(proposal.says, [proposal.clause])}")
     rarity = policy.severities[proposal.severity].rarity
     if rarity is not None:
         now = desk.clock.now()

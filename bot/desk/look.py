@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from bot.cards import METRICS, cited
+from bot.cards import METRIC_NAMES, with_clauses
 from bot.desk.core import Desk
 from bot.exchange import Answer, Press, Show
 from bot.views import Receipt, ReceiptRow, ReceiptTable
-from bot.words import keyed
+from bot.words import with_key
 from sla_core.engine import promises
 from sla_core.promise import Promise
 from sla_core.receipt import receipt
 from sla_core.ticket import Ticket
 
 
-async def why(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+async def explain(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     """The severity with the clause that proposed it, and each promise's receipt."""
     policy = desk.policy_of(ticket)
     opened = ticket.opened
     severity = policy.severities[ticket.severity]
     said = f"is {ticket.severity}: {severity.source.says}"
     if ticket.severity == opened.severity:
-        said += f" Proposed because: {cited(opened.why, [opened.clause])}."
+        said += f" Proposed because: {with_clauses(opened.why, [opened.clause])}."
     running, now = promises(ticket, policy), desk.clock.now()
     nothing = "" if running else f" No time is promised for it ({', '.join(severity.source.clauses)})."
     return Show(
         Receipt(
-            ticket.key, keyed(ticket.key, said + nothing), tuple(_table(promise, now) for promise in running)
+            ticket.key,
+            with_key(ticket.key, said + nothing),
+            tuple(_table(promise, now) for promise in running),
         )
     )
 
@@ -41,7 +43,7 @@ def _table(promise: Promise, now: datetime) -> ReceiptTable:
         counted = _length(stretch.counted) if stretch.counted else ""
         rows.append(ReceiptRow(stretch.span.start, stretch.span.end, stretch.why, counted))
     return ReceiptTable(
-        title=METRICS[promise.metric],
+        title=METRIC_NAMES[promise.metric],
         says=source.says,
         cites=cites,
         due_at=promise.due_at,

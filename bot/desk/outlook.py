@@ -8,39 +8,41 @@ from datetime import datetime
 from bot import cards
 from bot.desk import entitlement
 from bot.settings import Account
-from bot.views import Part, Rich, Strong, When
+from bot.views import Part, RichText, Strong, When
 from sla_core.events import THE_CLOCK, Opened
 from sla_core.policy import Policy
 from sla_core.ticket import fold
 from sla_core.triage import Answers, Proposal
 
-MORE = "More answers are needed to say how urgent this is and by when somebody responds."
+MORE_ANSWERS_NEEDED = "More answers are needed to say how urgent this is and by when somebody responds."
 
 
-def outlook(policy: Policy, account: Account | None, answers: Answers, now: datetime) -> Rich:
+def preview(policy: Policy, account: Account | None, answers: Answers, now: datetime) -> RichText:
     """The proposed severity and what is due first, or why there is none; `answers` are those that matter."""
     elsewhere = policy.triage.referral(answers)
     if elsewhere is not None:
         return (
             Strong("No ticket is opened for this. "),
-            f"{cards.cited(elsewhere.says, [elsewhere.clause])}.",
+            f"{cards.with_clauses(elsewhere.says, [elsewhere.clause])}.",
         )
-    proposal = policy.triage.foreseen(answers)
+    proposal = policy.triage.certain_proposal(answers)
     if account is None or proposal is None:
-        return (MORE,)
-    refused = entitlement.refusal(policy, policy.plans[account.plan], proposal)
+        return (MORE_ANSWERS_NEEDED,)
+    refused = entitlement.plan_refusal(policy, policy.plans[account.plan], proposal)
     if refused is not None:
         return (Strong(f"{_named(policy, proposal)} is not taken here. "), refused)
-    advice = [f"\n{cards.cited(advice.says, [advice.clause])}." for advice in policy.triage.advised(answers)]
+    advice = [
+        f"\n{cards.with_clauses(advice.says, [advice.clause])}." for advice in policy.triage.advised(answers)
+    ]
     return (Strong(f"Proposed: {_named(policy, proposal)}."), *_due(policy, account, proposal, now), *advice)
 
 
-def joins(key: str) -> Rich:
+def preview_of_duplicate(key: str) -> RichText:
     """For who says that it is a ticket which is open already."""
     return ("What you write here is added to ", Strong(key), "; no other ticket is opened.")
 
 
-def completeness(policy: Policy, empty: tuple[str, ...], among: int) -> Rich:
+def preview_of_report(policy: Policy, empty: tuple[str, ...], among: int) -> RichText:
     """How much of a report is there, where the vendor's text asks for it; `empty` are labels."""
     report = policy.triage.report
     if report is None or not empty:
@@ -48,7 +50,7 @@ def completeness(policy: Policy, empty: tuple[str, ...], among: int) -> Rich:
     told = f"Still empty: {'; '.join(empty)}."
     if among > 1:
         told = f"Filled in: {among - len(empty)} of {among}. {told}"
-    return (f"\n{told} {cards.cited(report.says, [report.clause])}.",)
+    return (f"\n{told} {cards.with_clauses(report.says, [report.clause])}.",)
 
 
 def _named(policy: Policy, proposal: Proposal) -> str:

@@ -10,7 +10,7 @@ from typing import assert_never
 from bot.address import Actor, Place
 from bot.exchange import File
 from bot.forms import ChoiceField, Field, Form, TextField
-from bot.views import Button, Notice, Part, Quote, Rich, Strong, Style
+from bot.views import Button, Notice, Part, Quote, RichText, Strong, Style
 from sla_core.countdown import Tone
 
 ACTION = "interview"
@@ -24,7 +24,7 @@ _LONGEST_LABEL = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Interview:
+class ConversationalForm:
     """`at` is the field that is asked for, None once all is answered."""
 
     key: str
@@ -47,13 +47,13 @@ class Interview:
 
     @property
     def field(self) -> Field | None:
-        return next((field for field in self.form.asked() if field.id == self.at), None)
+        return next((field for field in self.form.visible_fields() if field.id == self.at), None)
 
     @property
     def values(self) -> dict[str, tuple[str, ...]]:
         """Of every field; what no longer matters is empty."""
         return {field.id: () for field in self.form.fields} | {
-            field.id: value_of(field) for field in self.form.asked()
+            field.id: value_of(field) for field in self.form.visible_fields()
         }
 
     @property
@@ -61,58 +61,58 @@ class Interview:
         """What is wrong with the answer that is asked for again; at the end, with none of them alone."""
         if self.field is not None:
             return self.form.errors.get(self.field.id)
-        ids = {field.id for field in self.form.asked()}
+        ids = {field.id for field in self.form.visible_fields()}
         return " ".join(text for name, text in self.form.errors.items() if name not in ids) or None
 
-    def given(self, field: str, value: tuple[str, ...]) -> Interview:
+    def with_answer(self, field: str, value: tuple[str, ...]) -> ConversationalForm:
         """With this answer; its fault, if it had one, is forgiven until it is sent."""
         errors = {name: text for name, text in self.form.errors.items() if name not in (field, _NOTE)}
         return replace(self, form=replace(self.form.filled({field: value}), errors=errors))
 
-    def faulty(self, why: str) -> Interview:
+    def with_error(self, why: str) -> ConversationalForm:
         assert self.at is not None
         return replace(self, form=replace(self.form, errors={**self.form.errors, self.at: why}))
 
-    def with_note(self, text: str) -> Interview:
+    def with_note(self, text: str) -> ConversationalForm:
         """For the end, where it stands beneath what was told."""
         return replace(self, form=replace(self.form, errors={**self.form.errors, _NOTE: text}))
 
-    def going_on(self) -> Interview:
+    def at_next_question(self) -> ConversationalForm:
         """At the next field that was not seen and has no answer, or has a fault; else at the end."""
         seen = self.seen if self.at is None or self.at in self.seen else (*self.seen, self.at)
         open_ = (
             field.id
-            for field in self.form.asked()
+            for field in self.form.visible_fields()
             if field.id in self.form.errors or (field.id not in seen and not value_of(field))
         )
         return replace(self, at=next(open_, None), seen=seen, standing=None)
 
-    def going_back(self) -> Interview:
+    def at_previous_question(self) -> ConversationalForm:
         before = self._before()
         return replace(self, at=before, standing=None) if before else self
 
-    def sent_back(self, form: Form) -> Interview:
+    def rejected(self, form: Form) -> ConversationalForm:
         """At the first fault that a refused form came back with."""
-        faulty = next((field.id for field in form.asked() if field.id in form.errors), None)
+        faulty = next((field.id for field in form.visible_fields() if field.id in form.errors), None)
         return replace(self, form=form, at=faulty, standing=None)
 
     def _before(self) -> str | None:
-        ids = [field.id for field in self.form.asked()]
+        ids = [field.id for field in self.form.visible_fields()]
         index = ids.index(self.at) if self.at in ids else len(ids)
         return ids[index - 1] if index > 0 else None
 
-    def all_told(self) -> list[Part]:
-        filled = (field for field in self.form.asked() if value_of(field))
-        return [part for field in filled for part in ("\n", *told(field))]
+    def answers_so_far(self) -> list[Part]:
+        filled = (field for field in self.form.visible_fields() if value_of(field))
+        return [part for field in filled for part in ("\n", *label_and_answer(field))]
 
     # What it looks like -----------------------------------------------------------------------
 
-    def draw(self, outlook: Rich = ()) -> Notice:
+    def render(self, preview: RichText = ()) -> Notice:
         """The question, or at the end all that was told and what it leads to."""
         field = self.field
         if field is None:
-            return self._review(outlook)
-        ids = [each.id for each in self.form.asked()]
+            return self._review(preview)
+        ids = [each.id for each in self.form.visible_fields()]
         parts: list[Part] = [Strong(f"{ids.index(field.id) + 1} of {len(ids)}: {field.label}")]
         if field.hint:
             parts.append(f"\n{field.hint}")
@@ -156,10 +156,10 @@ class Interview:
             yield self._button(BACK, "Back", name)
         yield self._button(CANCEL, "Cancel", name)
 
-    def _review(self, outlook: Rich) -> Notice:
-        parts: list[Part] = [Strong("This is what you told:"), *self.all_told()]
-        if outlook:
-            parts += ["\n\n", *outlook]
+    def _review(self, preview: RichText) -> Notice:
+        parts: list[Part] = [Strong("This is what you told:"), *self.answers_so_far()]
+        if preview:
+            parts += ["\n\n", *preview]
         if self.fault:
             parts.append(f"\n⚠️ {self.fault}")
         send = self._button(SEND, self.form.submit, "", Style.PRIMARY)
@@ -169,8 +169,8 @@ class Interview:
         return Button(ACTION, label, f"{verb}|{self.thread}|{rest}", style)
 
 
-def begin_button(carried: str) -> Button:
-    return Button(ACTION, "Answer here", f"{BEGIN}|{carried}")
+def begin_button(prefill: str) -> Button:
+    return Button(ACTION, "Answer here", f"{BEGIN}|{prefill}")
 
 
 def value_of(field: Field) -> tuple[str, ...]:
@@ -193,7 +193,7 @@ def field_with(field: Field, value: tuple[str, ...]) -> Field:
             assert_never(field)
 
 
-def told(field: Field) -> tuple[Part, ...]:
+def label_and_answer(field: Field) -> tuple[Part, ...]:
     """A field's label and its answer."""
     match field:
         case TextField():
@@ -205,12 +205,14 @@ def told(field: Field) -> tuple[Part, ...]:
             assert_never(field)
 
 
-def answered(field: Field) -> Notice:
+def answered_question(field: Field) -> Notice:
     """What becomes of a question: its answer, without buttons."""
-    return Notice(told(field) if value_of(field) else (Strong(f"{field.label}:"), " no answer"), Tone.DONE)
+    return Notice(
+        label_and_answer(field) if value_of(field) else (Strong(f"{field.label}:"), " no answer"), Tone.DONE
+    )
 
 
-def understood(field: Field, text: str) -> tuple[str, ...] | str:
+def parsed_answer(field: Field, text: str) -> tuple[str, ...] | str:
     """What was written as a value of the field; else what is wrong with it."""
     if isinstance(field, TextField):
         if len(text) > field.limit:

@@ -8,19 +8,19 @@ from datetime import datetime, timedelta
 
 from bot import cards
 from bot.address import Actor, Place, UserRef
-from bot.desk.core import Desk, private, refusal
-from bot.directory import Directory, PolicyGone
+from bot.desk.core import Desk, private_notice, refusal
+from bot.directory import Directory, PolicyVersionMissing
 from bot.exchange import Answer, Show
-from bot.ports import Entry, Never, NotNow, Page
+from bot.ports import PermanentFailure, QueueEntry, QueuePage, TemporaryFailure
 from bot.queue_rows import OPEN as OPEN_STATE
-from bot.queue_rows import row, summary_of, turn_of
+from bot.queue_rows import queue_order, queue_row, queue_summary
 from bot.settings import Account
-from bot.views import Audience, QueueBoard, QueueSection, Rich, Strong, When
+from bot.views import Audience, QueueBoard, QueueSection, RichText, Strong, When
 from sla_core.ticket import State
 
-MOST_LOOKED_AT = 2000
+MAX_ENTRIES = 2000
 """Entries of one board, the most urgent first."""
-MOST_ROWS = 100
+MAX_ROWS = 100
 """Of one section; no platform shows more."""
 RECENTLY = timedelta(days=14)
 """For how long a resolved ticket is listed to its customer, who may close or reopen it."""
@@ -64,23 +64,25 @@ async def accounts_of(desk: Desk, user: UserRef) -> list[Account]:
         return []
     try:
         there = {str(place) for place in await platform.places_of(user)}
-    except NotNow as why:
+    except TemporaryFailure as why:
         raise ChannelsUnknown(
             "It cannot be told now which channels you are in; please try again in a minute"
         ) from why
-    except Never as why:
+    except PermanentFailure as why:
         raise ChannelsUnknown(
             "It cannot be told from here which channels you are in; "
             "please mention me in the channel that you share with us"
         ) from why
-    accounts, now_at = desk.directory.settings.accounts.values(), desk.directory.channels_of
-    return [account for account in accounts if any(str(channel) in there for channel in now_at(account))]
+    accounts, current_address = desk.directory.settings.accounts.values(), desk.directory.channels_of
+    return [
+        account for account in accounts if any(str(channel) in there for channel in current_address(account))
+    ]
 
 
 def _shown(board: QueueBoard) -> Answer:
     if any(section.rows for section in board.sections):
         return Show(board)
-    return private(*(part for part in board.intro if isinstance(part, str)))
+    return private_notice(*(part for part in board.intro if isinstance(part, str)))
 
 
 async def _of_agent(desk: Desk, actor: Actor) -> QueueBoard | None:
@@ -97,7 +99,7 @@ def _looked_after(directory: Directory, actor: Actor) -> list[Account]:
 
 async def _queue(desk: Desk) -> QueueBoard:
     now = desk.clock.now()
-    page = await _page(desk, None, MOST_ROWS)
+    page = await _page(desk, None, MAX_ROWS)
     said = (
         f"{_tickets(page.total)} open, the more critical first. {ONE}"
         if page.entries
@@ -109,7 +111,7 @@ async def _queue(desk: Desk) -> QueueBoard:
 async def _of_accounts(desk: Desk, accounts: Sequence[Account]) -> QueueBoard:
     """For those who look after accounts: each with what is due next on it, the soonest on top."""
     now = desk.clock.now()
-    page = await _page(desk, accounts, MOST_LOOKED_AT)
+    page = await _page(desk, accounts, MAX_ENTRIES)
     found: list[tuple[datetime | None, QueueSection]] = []
     for account in accounts:
         entries = [entry for entry in page.entries if entry.account == account.id]
@@ -132,17 +134,17 @@ async def _of_accounts(desk: Desk, accounts: Sequence[Account]) -> QueueBoard:
     return QueueBoard("Your accounts", now, sections, (said, *_not_all(page)))
 
 
-def _due_at(entry: Entry) -> datetime | None:
+def _due_at(entry: QueueEntry) -> datetime | None:
     return entry.summary.due.due_at if entry.summary and entry.summary.due else None
 
 
-def _due_next(due_at: datetime, key: str, now: datetime) -> Rich:
+def _due_next(due_at: datetime, key: str, now: datetime) -> RichText:
     return ("Overdue: " if due_at <= now else "Due next: ", Strong(key), " ", When(due_at))
 
 
 async def _of_channel(desk: Desk, account: Account) -> QueueBoard:
     now = desk.clock.now()
-    page = await _page(desk, [account], MOST_LOOKED_AT, ended=True)
+    page = await _page(desk, [account], MAX_ENTRIES, ended=True)
     sections = _customers(page.entries, now)
     said = OPEN if _any_open(sections) else f"{account.name} has no open ticket."
     return QueueBoard(f"Tickets of {account.name}", now, sections, (said, *_not_all(page)))
@@ -152,7 +154,7 @@ async def _of_customer(desk: Desk, actor: Actor) -> QueueBoard:
     """By account, if somebody belongs to several."""
     now = desk.clock.now()
     accounts = await accounts_of(desk, actor.user)
-    page = await _page(desk, accounts, MOST_LOOKED_AT, ended=True) if accounts else Page((), 0)
+    page = await _page(desk, accounts, MAX_ENTRIES, ended=True) if accounts else QueuePage((), 0)
     sections = [
         section
         for account in accounts
@@ -172,7 +174,7 @@ async def _of_customer(desk: Desk, actor: Actor) -> QueueBoard:
     return QueueBoard("Your tickets", now, tuple(sections), (said, *_not_all(page)), buttons)
 
 
-def _customers(entries: Iterable[Entry], now: datetime, name: str = "") -> tuple[QueueSection, ...]:
+def _customers(entries: Iterable[QueueEntry], now: datetime, name: str = "") -> tuple[QueueSection, ...]:
     """What is open, and what was resolved lately and waits for the customer's word."""
     ended = {
         entry.key: entry.summary.ended_at for entry in entries if entry.summary and entry.summary.ended_at
@@ -193,18 +195,20 @@ def _customers(entries: Iterable[Entry], now: datetime, name: str = "") -> tuple
 
 def _section(
     title: str,
-    entries: Sequence[Entry],
+    entries: Sequence[QueueEntry],
     audience: Audience,
     now: datetime,
     total: int | None = None,
-    lead: Rich = (),
+    lead: RichText = (),
 ) -> QueueSection:
-    shown = entries[:MOST_ROWS]
-    rows = tuple(row(each.key, each.summary, audience, now) for each in shown if each.summary)
+    shown = entries[:MAX_ROWS]
+    rows = tuple(queue_row(each.key, each.summary, audience, now) for each in shown if each.summary)
     return QueueSection(title, rows, lead, (len(entries) if total is None else total) - len(rows))
 
 
-async def _page(desk: Desk, accounts: Collection[Account] | None, limit: int, *, ended: bool = False) -> Page:
+async def _page(
+    desk: Desk, accounts: Collection[Account] | None, limit: int, *, ended: bool = False
+) -> QueuePage:
     """The queue, from the index. Entries that an older version left behind are read from their events."""
     ids = None if accounts is None else [account.id for account in accounts]
     page = await desk.store.queue(ids, limit, ended=ended)
@@ -214,27 +218,27 @@ async def _page(desk: Desk, accounts: Collection[Account] | None, limit: int, *,
     current = [
         each for each in entries if each and each.summary and (ended or each.summary.state == OPEN_STATE)
     ]
-    return Page(tuple(sorted(current, key=turn_of)), page.total - len(entries) + len(current))
+    return QueuePage(tuple(sorted(current, key=queue_order)), page.total - len(entries) + len(current))
 
 
-async def _summarized(desk: Desk, entry: Entry) -> Entry | None:
+async def _summarized(desk: Desk, entry: QueueEntry) -> QueueEntry | None:
     """None if the ticket's version of the policy is gone."""
     ticket = await desk.ticket(entry.key)
     try:
         policy = desk.policy_of(ticket)
-    except PolicyGone:
+    except PolicyVersionMissing:
         return None
     now = max(desk.clock.now(), ticket.history[-1].at)
-    return replace(entry, summary=summary_of(ticket, policy, now))
+    return replace(entry, summary=queue_summary(ticket, policy, now))
 
 
-def _not_all(page: Page) -> Iterator[str]:
+def _not_all(page: QueuePage) -> Iterator[str]:
     if page.total > len(page.entries):
         yield f" Not all are shown: these are the {len(page.entries):,} most urgent of {page.total:,}."
 
 
 def _any_open(sections: Iterable[QueueSection]) -> bool:
-    return any(row.state != State.RESOLVED for section in sections for row in section.rows)
+    return any(queue_row.state != State.RESOLVED for section in sections for queue_row in section.rows)
 
 
 def _tickets(count: int) -> str:

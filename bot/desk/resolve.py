@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.desk.core import Desk, refusal
-from bot.desk.forms import kept, text_of
+from bot.desk.forms import rejected, text_of
 from bot.exchange import Answer, Press, Submission
 from sla_core.events import Closed, Event, Reopened, Resolved
 from sla_core.policy import Policy
@@ -18,9 +18,9 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if ticket.state is not State.OPEN:
-            return kept(sent, f"{ticket.key} is {ticket.state} already. Your text is kept here.")
+            return rejected(sent, f"{ticket.key} is {ticket.state} already. Your text is kept here.")
         if not text:
-            return kept(sent, "Please say what was done; it goes to the customer.")
+            return rejected(sent, "Please say what was done; it goes to the customer.")
         return [Resolved(now, desk.who(sent.actor), text)]
 
     return await desk.change(sent.key, ticket, decide)

@@ -30,21 +30,21 @@ from bot.desk import (
     update,
 )
 from bot.desk.core import Desk, refusal
-from bot.desk.forms import as_one, ask_text, sent_before
+from bot.desk.forms import as_one, open_text_form, sent_before
 from bot.desk.intake_form import FORM
-from bot.directory import PolicyGone
+from bot.directory import PolicyVersionMissing
 from bot.exchange import (
     Answer,
-    ChannelTurned,
+    ChannelChanged,
     Command,
     Done,
-    Filling,
+    FormChanged,
+    FormClosed,
     HomeOpened,
     Inbound,
-    Left,
+    MessageChanged,
     Posted,
     Press,
-    Revised,
     Submission,
 )
 from bot.ports import Conflict, NoSuchTicket, trace_id
@@ -52,82 +52,82 @@ from sla_core.ticket import Ticket
 
 log = structlog.get_logger(__name__)
 
-AGENT, PARTY, ANYONE, RECIPIENT = "agent", "party", "anyone", "recipient"
+AGENT, PARTICIPANT, ANYONE, RECIPIENT = "agent", "party", "anyone", "recipient"
 """Who may: agents · agents and the ticket's customers · everyone · those who get direct messages."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pressed:
+class ButtonRoute:
     """What a button of a ticket does."""
 
     who: str
-    does: Callable[[Desk, Press, Ticket], Awaitable[Answer]]
+    handler: Callable[[Desk, Press, Ticket], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class FormRoute:
     """What a form about a ticket does when it is sent."""
 
     who: str
-    does: Callable[[Desk, Submission, Ticket], Awaitable[Answer]]
+    handler: Callable[[Desk, Submission, Ticket], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
-class PressedByAnyone:
+class PublicButtonRoute:
     """What a button does that belongs to no ticket."""
 
-    does: Callable[[Desk, Press], Awaitable[Answer]]
+    handler: Callable[[Desk, Press], Awaitable[Answer]]
     who: str = ANYONE
 
 
 @dataclass(frozen=True, slots=True)
-class SentByAnyone:
+class PublicFormRoute:
     """What a form does that belongs to no ticket."""
 
-    does: Callable[[Desk, Submission], Awaitable[Answer]]
+    handler: Callable[[Desk, Submission], Awaitable[Answer]]
     who: str = ANYONE
 
 
-def _asks(form: str) -> Callable[[Desk, Press, Ticket], Awaitable[Answer]]:
+def _opens(form: str) -> Callable[[Desk, Press, Ticket], Awaitable[Answer]]:
     async def ask(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-        return ask_text(form, press)
+        return open_text_form(form, press)
 
     return ask
 
 
-PRESSES: dict[str, Pressed | PressedByAnyone] = {
-    "get_help": PressedByAnyone(doors.get_help),
-    questions.ACTION: PressedByAnyone(interview.pressed),
-    "why": Pressed(PARTY, look.why),
-    "add_details": Pressed(PARTY, _asks("add_details")),
-    "escalate": Pressed(PARTY, _asks("escalate")),
-    "close": Pressed(PARTY, resolve.close),
-    "reopen": Pressed(PARTY, resolve.reopen),
-    "acknowledge": Pressed(AGENT, hand.acknowledge),
-    "take": Pressed(AGENT, hand.take),
-    "reply": Pressed(AGENT, _asks("reply")),
-    "update": Pressed(AGENT, update.ask),
-    "milestone": Pressed(AGENT, speak.milestone),
-    "severity": Pressed(AGENT, severity.ask),
-    "hold": Pressed(AGENT, _asks("hold")),
-    "resume": Pressed(AGENT, hold.resume),
-    "resolve": Pressed(AGENT, _asks("resolve")),
-    "alert_acknowledge": Pressed(RECIPIENT, alert.acknowledge),
-    "alert_call": Pressed(RECIPIENT, alert.call),
-    "alert_delegate": Pressed(RECIPIENT, alert.delegate),
-    "alert_snooze": Pressed(RECIPIENT, alert.snooze),
+BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
+    "get_help": PublicButtonRoute(doors.get_help),
+    questions.ACTION: PublicButtonRoute(interview.on_button),
+    "why": ButtonRoute(PARTICIPANT, look.explain),
+    "add_details": ButtonRoute(PARTICIPANT, _opens("add_details")),
+    "escalate": ButtonRoute(PARTICIPANT, _opens("escalate")),
+    "close": ButtonRoute(PARTICIPANT, resolve.close),
+    "reopen": ButtonRoute(PARTICIPANT, resolve.reopen),
+    "acknowledge": ButtonRoute(AGENT, hand.acknowledge),
+    "take": ButtonRoute(AGENT, hand.take),
+    "reply": ButtonRoute(AGENT, _opens("reply")),
+    "update": ButtonRoute(AGENT, update.ask),
+    "milestone": ButtonRoute(AGENT, speak.milestone),
+    "severity": ButtonRoute(AGENT, severity.ask),
+    "hold": ButtonRoute(AGENT, _opens("hold")),
+    "resume": ButtonRoute(AGENT, hold.resume),
+    "resolve": ButtonRoute(AGENT, _opens("resolve")),
+    "alert_acknowledge": ButtonRoute(RECIPIENT, alert.acknowledge),
+    "alert_call": ButtonRoute(RECIPIENT, alert.call),
+    "alert_delegate": ButtonRoute(RECIPIENT, alert.delegate),
+    "alert_snooze": ButtonRoute(RECIPIENT, alert.snooze),
 }
 
-FORMS: dict[str, Sent | SentByAnyone] = {
-    FORM: SentByAnyone(intake.submit),
-    "add_details": Sent(PARTY, speak.send_details),
-    "escalate": Sent(PARTY, escalate.submit),
-    "reply": Sent(AGENT, speak.send_reply),
-    "update": Sent(AGENT, update.submit),
-    "severity": Sent(AGENT, severity.submit),
-    "hold": Sent(AGENT, hold.submit),
-    "resolve": Sent(AGENT, resolve.submit),
-    "alert_delegate": Sent(RECIPIENT, alert.submit),
+FORMS: dict[str, FormRoute | PublicFormRoute] = {
+    FORM: PublicFormRoute(intake.submit),
+    "add_details": FormRoute(PARTICIPANT, speak.send_details),
+    "escalate": FormRoute(PARTICIPANT, escalate.submit),
+    "reply": FormRoute(AGENT, speak.send_reply),
+    "update": FormRoute(AGENT, update.submit),
+    "severity": FormRoute(AGENT, severity.submit),
+    "hold": FormRoute(AGENT, hold.submit),
+    "resolve": FormRoute(AGENT, resolve.submit),
+    "alert_delegate": FormRoute(RECIPIENT, alert.submit),
 }
 
 
@@ -154,67 +154,67 @@ async def _answer(desk: Desk, inbound: Inbound) -> Answer:
             case Command():
                 return await doors.command(desk, inbound)
             case Press():
-                return await _pressed(desk, inbound)
+                return await _route_press(desk, inbound)
             case Submission():
-                return await _sent(desk, inbound)
-            case Filling() | Left() if not _is_whole(inbound):
+                return await _route_submission(desk, inbound)
+            case FormChanged() | FormClosed() if not _is_complete(inbound):
                 return Done()
-            case Filling():
-                return await intake.filling(desk, inbound)
-            case Left():
-                return await intake.left(desk, inbound)
+            case FormChanged():
+                return await intake.form_changed(desk, inbound)
+            case FormClosed():
+                return await intake.form_closed(desk, inbound)
             case Posted():
-                return await doors.heard(desk, inbound)
-            case Revised():
-                return await thread.revised(desk, inbound)
+                return await doors.on_message(desk, inbound)
+            case MessageChanged():
+                return await thread.on_message_changed(desk, inbound)
             case HomeOpened():
                 return await home.opened(desk, inbound)
-            case ChannelTurned():
-                return await channels.turned(desk, inbound)
+            case ChannelChanged():
+                return await channels.channel_changed(desk, inbound)
     except NoSuchTicket:
         return refusal("This ticket is not in the desk's records.")
-    except (Conflict, PolicyGone) as wrong:
+    except (Conflict, PolicyVersionMissing) as wrong:
         return refusal(f"Nothing was changed: {wrong}.")
 
 
-async def _pressed(desk: Desk, press: Press) -> Answer:
-    route = PRESSES.get(press.action)
+async def _route_press(desk: Desk, press: Press) -> Answer:
+    route = BUTTONS.get(press.action)
     if route is None:
         return refusal("This button belongs to an older version of the desk; use the newest card.")
-    if isinstance(route, PressedByAnyone):
-        return await route.does(desk, press)
+    if isinstance(route, PublicButtonRoute):
+        return await route.handler(desk, press)
     ticket = await desk.ticket(press.value.partition("|")[0])
-    refused = _refused(desk, route.who, press.actor, press.place, ticket)
-    return refused or await route.does(desk, press, ticket)
+    refused = _refusal(desk, route.who, press.actor, press.place, ticket)
+    return refused or await route.handler(desk, press, ticket)
 
 
-async def _sent(desk: Desk, sent: Submission) -> Answer:
+async def _route_submission(desk: Desk, sent: Submission) -> Answer:
     route = FORMS.get(sent.form)
-    if route is None or not _is_whole(sent):
+    if route is None or not _is_complete(sent):
         return refusal("This form belongs to an older version of the desk; please open it again.")
-    if isinstance(route, SentByAnyone):
-        return await route.does(desk, sent)
+    if isinstance(route, PublicFormRoute):
+        return await route.handler(desk, sent)
     ticket = await desk.ticket(sent.context["ticket"])
-    if refused := _refused(desk, route.who, sent.actor, Place.parse(sent.context["place"]), ticket):
+    if refused := _refusal(desk, route.who, sent.actor, Place.parse(sent.context["place"]), ticket):
         return refused
-    answer = await route.does(desk, sent, ticket)
-    return sent_before(sent) if isinstance(answer, Done) and answer.before else answer
+    answer = await route.handler(desk, sent, ticket)
+    return sent_before(sent) if isinstance(answer, Done) and answer.duplicate else answer
 
 
-def _is_whole(form: Submission | Filling | Left) -> bool:
+def _is_complete(form: Submission | FormChanged | FormClosed) -> bool:
     """Whether it carries what our forms carry."""
     needs = {"place", "version" if form.form == FORM else "ticket"}
     return needs <= form.context.keys() and ":" in form.context["place"]
 
 
-def _refused(desk: Desk, who: str, actor: Actor, place: Place, ticket: Ticket) -> Answer | None:
+def _refusal(desk: Desk, who: str, actor: Actor, place: Place, ticket: Ticket) -> Answer | None:
     """Why this person may not, or None."""
     if who == RECIPIENT:
         if desk.directory.person(actor) is not None:
             return None
         return refusal("This message was for somebody else.")
     relation = desk.relation(actor, place, ticket)
-    if relation == "agent" or (relation == "customer" and who == PARTY):
+    if relation == "agent" or (relation == "customer" and who == PARTICIPANT):
         return None
     vendor = desk.policy_of(ticket).vendor
     return refusal(

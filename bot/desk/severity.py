@@ -18,7 +18,7 @@ SEVERITY, BECAUSE = "severity", "because"
 WORKAROUND, MISJUDGED = "workaround", "misjudged"
 
 
-def _eases_to(policy: Policy, severity: str) -> str | None:
+def _downgrade_to(policy: Policy, severity: str) -> str | None:
     """The severity that keeps this one's promise once a workaround is in place."""
     targets = policy.severities[severity].targets
     return next((t.met_by_downgrade_to for t in targets if t.met_by_downgrade_to), None)
@@ -27,7 +27,7 @@ def _eases_to(policy: Policy, severity: str) -> str | None:
 def _form(policy: Policy, context: Mapping[str, str], now: str) -> Form:
     options = tuple(Option(s.id, f"{s.id}: {s.name}"[:75]) for s in policy.severities.values())
     fields: list[Field] = [ChoiceField(SEVERITY, "Severity", options, value=(now,))]
-    milder = _eases_to(policy, now)
+    milder = _downgrade_to(policy, now)
     if milder:
         why = (Option(WORKAROUND, "A workaround is in place"), Option(MISJUDGED, f"It never was {now}"))
         fields.append(ChoiceField(BECAUSE, f"If it becomes {milder}: why?", why, required=False))
@@ -47,7 +47,7 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     reason = text_of(sent)
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
-        eases = chosen == _eases_to(policy, ticket.severity)
+        is_downgrade = chosen == _downgrade_to(policy, ticket.severity)
         errors = {}
         if chosen not in policy.severities:
             errors[SEVERITY] = "Please choose a severity."
@@ -55,13 +55,13 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
             errors[SEVERITY] = f"{ticket.key} is {chosen} already; choose another one."
         elif ticket.state is not State.OPEN:
             errors[SEVERITY] = f"{ticket.key} is {ticket.state}; reopen it first."
-        if eases and not because:
+        if is_downgrade and not because:
             errors[BECAUSE] = "Please say which: only a workaround keeps the promise of a resolution."
         if not reason:
             errors[TEXT] = "Please say why; the customer reads it."
         if errors:
             return Ask(_form(policy, sent.context, ticket.severity).rejected(sent.values, errors))
-        workaround = eases and because == WORKAROUND
+        workaround = is_downgrade and because == WORKAROUND
         return [SeverityChanged(now, desk.who(sent.actor), chosen, reason, workaround)]
 
     return await desk.change(sent.key, ticket, decide)

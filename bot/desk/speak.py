@@ -7,18 +7,18 @@ from datetime import datetime
 
 from bot.address import Place
 from bot.desk.core import Desk, refusal
-from bot.desk.forms import kept, text_of
+from bot.desk.forms import rejected, text_of
 from bot.desk.thread import ticket_below
 from bot.exchange import Answer, Done, Posted, Press, Submission
 from bot.hearing import VIA_FORM
-from bot.ports import NotYet
+from bot.ports import RedeliverLater
 from sla_core.events import Answered, Attachment, CustomerWrote, Event, Kind
 from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
 
-GONE_QUIET = "{key} is {state}. Your message was passed on; to have work go on, press Reopen on its card."
+TICKET_ENDED = "{key} is {state}. Your message was passed on; to have work go on, press Reopen on its card."
 
-UNREAD = (
+NOT_MONITORED = (
     "Nobody else reads this. To answer the customer write “status {key}” here and press Reply on its card."
 )
 """To whoever answers a direct message in its thread."""
@@ -29,9 +29,9 @@ async def send_reply(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if not text:
-            return kept(sent, "Please write what the customer should read.")
+            return rejected(sent, "Please write what the customer should read.")
         if ticket.state is State.CLOSED:
-            return kept(sent, f"{ticket.key} is closed; reopen it first. Your text is kept here.")
+            return rejected(sent, f"{ticket.key} is closed; reopen it first. Your text is kept here.")
         return [Answered(now, desk.who(sent.actor), Kind.REPLY, text)]
 
     return await desk.change(sent.key, ticket, decide)
@@ -42,12 +42,12 @@ async def send_details(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if ticket.state is State.CLOSED:
-            return kept(sent, f"{ticket.key} is closed; reopen it first. Your text is kept here.")
+            return rejected(sent, f"{ticket.key} is closed; reopen it first. Your text is kept here.")
         by_agent = desk.relation(sent.actor, Place.parse(sent.context["place"]), ticket) == "agent"
         return [CustomerWrote(now, desk.who(sent.actor), text, VIA_FORM, by_agent)]
 
     if not text:
-        return kept(sent, "Please write what should be added.")
+        return rejected(sent, "Please write what should be added.")
     return await desk.change(sent.key, ticket, decide)
 
 
@@ -68,20 +68,20 @@ async def milestone(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     return await desk.change(press.key, ticket, decide)
 
 
-async def posted(desk: Desk, message: Posted) -> Answer:
+async def on_thread_message(desk: Desk, message: Posted) -> Answer:
     """A message in a ticket's customer thread belongs to the ticket; anywhere else it stays where it is.
 
     So what agents write in triage stays in triage.
     """
     key = await ticket_below(desk, message.thread) if message.thread else None
-    if key is None and message.below_ours:
-        raise NotYet("a reply came before the message it replies to was on record")
+    if key is None and message.in_own_thread:
+        raise RedeliverLater("a reply came before the message it replies to was on record")
     if key is None or not (message.text.strip() or message.files):
         return Done()
     ticket = await desk.ticket(key)
     if message.place.direct:
-        return refusal(UNREAD.format(key=key))
-    if desk.directory.now_at(message.place) != desk.directory.channel_of(ticket):
+        return refusal(NOT_MONITORED.format(key=key))
+    if desk.directory.current_address(message.place) != desk.directory.channel_of(ticket):
         return Done()
     by, ref = desk.who(message.actor), message.message.id
     files = tuple(Attachment(file.name, file.url) for file in message.files)
@@ -94,5 +94,5 @@ async def posted(desk: Desk, message: Posted) -> Answer:
 
     answer = await desk.change(message.key, ticket, decide)
     if not from_agent and ticket.state is not State.OPEN:
-        return refusal(GONE_QUIET.format(key=key, state=ticket.state))
+        return refusal(TICKET_ENDED.format(key=key, state=ticket.state))
     return answer

@@ -6,7 +6,7 @@ import asyncio
 from weakref import WeakValueDictionary
 
 
-class Turns:
+class KeyedLocks:
     """Locks by name; one that nobody holds or waits for is gone."""
 
     def __init__(self) -> None:

@@ -14,25 +14,25 @@ TOPIC = "draft"
 LIFE = timedelta(hours=24)
 
 
-async def keep(desk: Desk, actor: Actor, place: Place, values: Answers) -> dict[str, tuple[str, ...]]:
+async def save_draft(desk: Desk, actor: Actor, place: Place, values: Answers) -> dict[str, tuple[str, ...]]:
     """Fields that are named replace what was kept of them; the others stay. Gives all of it."""
-    merged = await kept(desk, actor, place) | {name: tuple(given) for name, given in values.items()}
+    merged = await draft(desk, actor, place) | {name: tuple(given) for name, given in values.items()}
     if any(any(part.strip() for part in given) for given in merged.values()):
         # The version before, which may run beside this one, reads `at`.
         note = json.dumps({"at": desk.clock.now().isoformat(), "values": merged}, ensure_ascii=False)
-        await desk.notebook.note(TOPIC, _key(actor, place), note, real_now() + LIFE)
+        await desk.key_values.put(TOPIC, _key(actor, place), note, real_now() + LIFE)
     return merged
 
 
-async def kept(desk: Desk, actor: Actor, place: Place) -> dict[str, tuple[str, ...]]:
+async def draft(desk: Desk, actor: Actor, place: Place) -> dict[str, tuple[str, ...]]:
     """Nothing where there is none, or none of the last day."""
-    note = await desk.notebook.noted(TOPIC, _key(actor, place))
+    note = await desk.key_values.get(TOPIC, _key(actor, place))
     return {name: tuple(given) for name, given in json.loads(note)["values"].items()} if note else {}
 
 
-async def drop(desk: Desk, actor: Actor, place: Place) -> None:
-    if await desk.notebook.noted(TOPIC, _key(actor, place)):
-        await desk.notebook.forget(TOPIC, _key(actor, place))
+async def delete_draft(desk: Desk, actor: Actor, place: Place) -> None:
+    if await desk.key_values.get(TOPIC, _key(actor, place)):
+        await desk.key_values.delete(TOPIC, _key(actor, place))
 
 
 def _key(actor: Actor, place: Place) -> str:

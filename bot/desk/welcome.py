@@ -9,9 +9,9 @@ import structlog
 from bot.address import MessageRef, Place
 from bot.clock import parse_instant, real_now
 from bot.desk import moves
-from bot.desk.alone import alone
+from bot.desk.alone import try_lock
 from bot.desk.core import Desk
-from bot.ports import Message, Notebook, Priority, StandingHelp
+from bot.ports import KeyValueStore, Message, Priority, StandingHelp
 
 log = structlog.get_logger(__name__)
 
@@ -21,98 +21,106 @@ KEYS = "get-help-key"
 """The key of the message that it is in each channel."""
 SEEN = "get-help-seen"
 """When it was last looked for, by the desk's clock."""
-LOOK_AFTER = timedelta(hours=1)
-MOST_LOOKS = 10
+CHECK_EVERY = timedelta(hours=1)
+MAX_CHECKS = 10
 """How many are looked for in one round: each look is one of the edits that the platform lets through."""
 
 
-async def keep_help_posted(desk: Desk, notebook: Notebook) -> None:
+async def ensure_help_messages(desk: Desk, key_values: KeyValueStore) -> None:
     """One round of the standing messages, one in each customer channel.
 
     It is posted where it is not, and looked for now and then where it should be.
     """
-    await moves.recall(desk, notebook)
-    posted, seen = await notebook.notes(KEYS), await notebook.notes(SEEN)
-    now, looks = desk.clock.now(), 0
+    await moves.load_renames(desk, key_values)
+    posted, seen = await key_values.get_all(KEYS), await key_values.get_all(SEEN)
+    now, checks = desk.clock.now(), 0
     for place in _channels(desk):
         if str(place) in posted:
-            if looks == MOST_LOOKS or _recent(seen.get(str(place)), now):
+            if checks == MAX_CHECKS or _recent(seen.get(str(place)), now):
                 continue
-            looks += 1
-        await stand(desk, notebook, place)
+            checks += 1
+        await ensure_help_message(desk, key_values, place)
 
 
-async def stand(desk: Desk, notebook: Notebook, place: Place) -> None:
+async def ensure_help_message(desk: Desk, key_values: KeyValueStore, place: Place) -> None:
     """See that it stands in this channel: post it, or draw it again, which only what is there can be."""
     if place.platform not in desk.platforms:
         return
-    async with desk.tending, alone(notebook, f"{TOPIC} {place}") as is_ours:
-        if not is_ours:
+    async with desk.channel_lock, try_lock(key_values, f"{TOPIC} {place}") as acquired:
+        if not acquired:
             return
         stamp = real_now().isoformat()
-        key = await _known(desk, notebook, place)
+        key = await _known(desk, key_values, place)
         edits = key
         if key is None:
             key = f"{TOPIC}/{place}/{stamp}"
-            await notebook.note(KEYS, str(place), key)
+            await key_values.put(KEYS, str(place), key)
         messages = [Message(key, None, place, StandingHelp(), Priority.STATE)]
         if edits is not None:
-            purse, name = desk.directory.purse_of(place), f"{key}/{stamp}"
+            rate_limit_key, name = desk.directory.rate_limit_key_of(place), f"{key}/{stamp}"
             messages.append(
-                Message(name, None, place, StandingHelp(), Priority.COUNTDOWN, edits=edits, purse=purse)
+                Message(
+                    name,
+                    None,
+                    place,
+                    StandingHelp(),
+                    Priority.COUNTDOWN,
+                    edits=edits,
+                    rate_limit_key=rate_limit_key,
+                )
             )
         await desk.store.enqueue(messages)
-        await notebook.note(SEEN, str(place), desk.clock.now().isoformat())
+        await key_values.put(SEEN, str(place), desk.clock.now().isoformat())
 
 
-async def refused(desk: Desk, message: Message, why: str) -> None:
+async def on_refused(desk: Desk, message: Message, why: str) -> None:
     """It cannot be posted, and is tried again in a later round; or it is gone, and is posted again now."""
     assert isinstance(message.to, Place)
-    place = desk.directory.now_at(message.to)
-    if await _known(desk, desk.notebook, place) != (message.edits or message.key):
+    place = desk.directory.current_address(message.to)
+    if await _known(desk, desk.key_values, place) != (message.edits or message.key):
         return
-    await _forget(desk.notebook, place)
+    await _forget(desk.key_values, place)
     if message.edits is not None:
-        await stand(desk, desk.notebook, place)
+        await ensure_help_message(desk, desk.key_values, place)
     else:
         log.warning("Get help cannot be posted", place=str(place), why=why)
 
 
-async def put_back(desk: Desk, message: MessageRef) -> None:
+async def repost_deleted(desk: Desk, message: MessageRef) -> None:
     """Post it again where the deleted message was it."""
-    place = desk.directory.now_at(message.place)
+    place = desk.directory.current_address(message.place)
     if desk.directory.account_of(place) is None:
         return
-    known = await _known(desk, desk.notebook, place)
+    known = await _known(desk, desk.key_values, place)
     if known is not None and await desk.key_of(message) == known:
-        await _forget(desk.notebook, place)
-        await stand(desk, desk.notebook, place)
+        await _forget(desk.key_values, place)
+        await ensure_help_message(desk, desk.key_values, place)
 
 
-async def moved(notebook: Notebook, old: Place, new: Place) -> None:
+async def moved(key_values: KeyValueStore, old: Place, new: Place) -> None:
     """The channel has another address; its messages keep their ids."""
     for topic in (KEYS, TOPIC):
-        if (known := await notebook.noted(topic, str(old))) is not None:
-            await notebook.note(topic, str(new), known)
-    await _forget(notebook, old)
-    await notebook.forget(SEEN, str(old))
+        if (known := await key_values.get(topic, str(old))) is not None:
+            await key_values.put(topic, str(new), known)
+    await _forget(key_values, old)
+    await key_values.delete(SEEN, str(old))
 
 
-async def _known(desk: Desk, notebook: Notebook, place: Place) -> str | None:
+async def _known(desk: Desk, key_values: KeyValueStore, place: Place) -> str | None:
     """The key of the message that it is in this channel, if it was posted there."""
-    key = await notebook.noted(KEYS, str(place))
-    id = None if key else await notebook.noted(TOPIC, str(place))
+    key = await key_values.get(KEYS, str(place))
+    id = None if key else await key_values.get(TOPIC, str(place))
     if id is not None:
         key = f"{TOPIC}/{place}/{id}"
         said = Message(key, None, place, StandingHelp(), Priority.STATE)
         await desk.store.adopt(said, MessageRef(place, id))
-        await notebook.note(KEYS, str(place), key)
+        await key_values.put(KEYS, str(place), key)
     return key
 
 
-async def _forget(notebook: Notebook, place: Place) -> None:
-    await notebook.forget(KEYS, str(place))
-    await notebook.forget(TOPIC, str(place))
+async def _forget(key_values: KeyValueStore, place: Place) -> None:
+    await key_values.delete(KEYS, str(place))
+    await key_values.delete(TOPIC, str(place))
 
 
 def _channels(desk: Desk) -> list[Place]:
@@ -122,4 +130,4 @@ def _channels(desk: Desk) -> list[Place]:
 
 
 def _recent(seen: str | None, now: datetime) -> bool:
-    return seen is not None and now - parse_instant(seen) < LOOK_AFTER
+    return seen is not None and now - parse_instant(seen) < CHECK_EVERY

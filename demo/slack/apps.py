@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from demo.slack.args import Args
 from demo.slack.elements import Json
-from demo.slack.state import SlackError, World
+from demo.slack.state import SlackError, Workspace
 
 TOKEN_LIFE = 43_200
 _TEAM_NEEDED = {"usergroups.list", "usergroups.users.list", "users.conversations", "conversations.list"}
@@ -18,10 +18,10 @@ _TEAM_NEEDED = {"usergroups.list", "usergroups.users.list", "users.conversations
 class Grant:
     """One installation: of one workspace, or of an organisation with several."""
 
-    worlds: list[World]
+    workspaces: list[Workspace]
     scopes: list[str]
     enterprise: Json | None = None
-    everywhere: bool = False
+    org_wide: bool = False
     tokens: list[str] = field(default_factory=list)
 
 
@@ -31,23 +31,23 @@ class Apps:
     client_secret: str = "client-secret"
     app_token: str = "xapp-1-frontline"
     rotates: bool = False
-    bearers: dict[str, Grant] = field(default_factory=dict)
+    grants: dict[str, Grant] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
     """Tokens of an app that was uninstalled."""
     codes: dict[str, Grant] = field(default_factory=dict)
-    spent: set[str] = field(default_factory=set)
-    refreshers: dict[str, Grant] = field(default_factory=dict)
+    used_codes: set[str] = field(default_factory=set)
+    refresh_tokens: dict[str, Grant] = field(default_factory=dict)
     exchanges: int = 0
     """How often a code or a refresh token was exchanged."""
 
-    def agree(
+    def authorize(
         self,
         address: str,
-        world: World,
+        workspace: Workspace,
         *,
         scopes: Sequence[str] | None = None,
         enterprise: Json | None = None,
-        everywhere: Sequence[World] = (),
+        org_wide: Sequence[Workspace] = (),
     ) -> dict[str, str]:
         """Somebody agrees on Slack's page at this address; what Slack sends them back with."""
         asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
@@ -55,46 +55,49 @@ class Apps:
             raise SlackError("invalid_client_id")
         granted = list(scopes) if scopes is not None else asked["scope"].split(",")
         code = f"code-{uuid.uuid4().hex}"
-        worlds = list(everywhere) or [world]
-        self.codes[code] = Grant(worlds, granted, enterprise, bool(everywhere))
+        workspaces = list(org_wide) or [workspace]
+        self.codes[code] = Grant(workspaces, granted, enterprise, bool(org_wide))
         return {"code": code, "state": asked["state"]}
 
-    def uninstall(self, world: World) -> Grant:
+    def uninstall(self, workspace: Workspace) -> Grant:
         """All tokens of that workspace die."""
-        token, grant = next((t, g) for t, g in self.bearers.items() if world in g.worlds)
+        token, grant = next((t, g) for t, g in self.grants.items() if workspace in g.workspaces)
         self.revoked |= {token, *grant.tokens}
-        self.refreshers = {r: g for r, g in self.refreshers.items() if g is not grant}
+        self.refresh_tokens = {r: g for r, g in self.refresh_tokens.items() if g is not grant}
         return grant
 
-    def bearer(self, token: str) -> Grant:
+    def grant_for(self, token: str) -> Grant:
         if token in self.revoked:
             raise SlackError("account_inactive")
-        if token not in self.bearers:
+        if token not in self.grants:
             raise SlackError("invalid_auth" if token else "not_authed")
-        return self.bearers[token]
+        return self.grants[token]
 
-    def world_for(self, grant: Grant, method: str, args: Args) -> World:
+    def workspace_for(self, grant: Grant, method: str, args: Args) -> Workspace:
         """The workspace that a call is about; an organisation's token has to name it for some methods."""
-        if not grant.everywhere:
-            return grant.worlds[0]
+        if not grant.org_wide:
+            return grant.workspaces[0]
         if team := args.text("team_id"):
-            found = next((world for world in grant.worlds if world.team_id == team), None)
+            found = next((workspace for workspace in grant.workspaces if workspace.team_id == team), None)
             if found is None:
                 raise SlackError("team_access_not_granted")
             return found
         if method in _TEAM_NEEDED:
             raise SlackError("missing_argument", ["[ERROR] missing required field: team_id"])
         if trigger := args.text("trigger_id"):
-            return next((world for world in grant.worlds if trigger in world.triggers), grant.worlds[0])
+            return next(
+                (workspace for workspace in grant.workspaces if trigger in workspace.triggers),
+                grant.workspaces[0],
+            )
         channel, user = args.text("channel"), args.text("user") or args.text("users")
-        for world in grant.worlds:
-            if channel in world.channels or (not channel and user in world.users):
-                return world
-        return grant.worlds[0]
+        for workspace in grant.workspaces:
+            if channel in workspace.channels or (not channel and user in workspace.users):
+                return workspace
+        return grant.workspaces[0]
 
     def whoami(self, grant: Grant, shown: Json) -> Json:
         """auth.test of an organisation's token names no workspace."""
-        if not grant.everywhere or grant.enterprise is None:
+        if not grant.org_wide or grant.enterprise is None:
             return shown
         org = grant.enterprise
         return shown | {
@@ -106,11 +109,11 @@ class Apps:
 
     def teams(self, grant: Grant) -> Json:
         return {
-            "teams": [{"id": world.team_id, "name": world.domain} for world in grant.worlds],
+            "teams": [{"id": workspace.team_id, "name": workspace.domain} for workspace in grant.workspaces],
             "response_metadata": {"next_cursor": ""},
         }
 
-    def access(self, args: Args, authorization: str) -> Json:
+    def exchange(self, args: Args, authorization: str) -> Json:
         """oauth.v2.access: a code, or a refresh token, for a token."""
         given = (args.text("client_id"), args.text("client_secret"))
         if authorization.startswith("Basic "):
@@ -121,16 +124,16 @@ class Apps:
         if given[1] != self.client_secret:
             raise SlackError("bad_client_secret")
         if args.text("grant_type") == "refresh_token":
-            grant = self._once(self.refreshers, args.need("refresh_token"), "invalid_refresh_token")
+            grant = self._once(self.refresh_tokens, args.need("refresh_token"), "invalid_refresh_token")
         else:
             grant = self._once(self.codes, args.need("code"), "invalid_code")
         self.exchanges += 1
         return self._granted(grant)
 
     def _once(self, valid: dict[str, Grant], key: str, error: str) -> Grant:
-        if key in self.spent and error == "invalid_code":
+        if key in self.used_codes and error == "invalid_code":
             raise SlackError("code_already_used")
-        self.spent.add(key)
+        self.used_codes.add(key)
         if key not in valid:
             raise SlackError(error)
         return valid.pop(key)
@@ -140,10 +143,10 @@ class Apps:
         token = f"{start}{uuid.uuid4().hex}"
         # Of a rotated token the one before lives on until its own end; an older one does not.
         for old in grant.tokens[:-1]:
-            self.bearers.pop(old, None)
+            self.grants.pop(old, None)
         grant.tokens = [*grant.tokens[-1:], token]
-        self.bearers[token] = grant
-        first = grant.worlds[0]
+        self.grants[token] = grant
+        first = grant.workspaces[0]
         told: Json = {
             "app_id": first.app_id,
             "authed_user": {"id": "U0ADMIN"},
@@ -151,12 +154,12 @@ class Apps:
             "token_type": "bot",
             "access_token": token,
             "bot_user_id": first.bot.id,
-            "team": None if grant.everywhere else {"id": first.team_id, "name": first.domain.title()},
+            "team": None if grant.org_wide else {"id": first.team_id, "name": first.domain.title()},
             "enterprise": grant.enterprise,
-            "is_enterprise_install": grant.everywhere,
+            "is_enterprise_install": grant.org_wide,
         }
         if self.rotates:
             refresh = f"xoxe-1-{uuid.uuid4().hex}"
-            self.refreshers[refresh] = grant
+            self.refresh_tokens[refresh] = grant
             told |= {"expires_in": TOKEN_LIFE, "refresh_token": refresh}
         return told

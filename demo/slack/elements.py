@@ -9,7 +9,7 @@ PLAIN = ("plain_text",)
 ANY_TEXT = ("plain_text", "mrkdwn")
 
 
-class Faults(list[str]):
+class BlockErrors(list[str]):
     """Faults in the words Slack uses, each with a pointer to the place."""
 
     def add(self, at: str, words: str) -> None:
@@ -17,7 +17,7 @@ class Faults(list[str]):
 
 
 def keys(
-    faults: Faults, at: str, value: object, required: Iterable[str], optional: Iterable[str] = ()
+    faults: BlockErrors, at: str, value: object, required: Iterable[str], optional: Iterable[str] = ()
 ) -> bool:
     """Whether `value` is an object with all required keys; unknown keys are faults too."""
     if not isinstance(value, dict):
@@ -31,7 +31,7 @@ def keys(
     return not missing
 
 
-def string(faults: Faults, at: str, value: object, most: int, least: int = 1) -> None:
+def string(faults: BlockErrors, at: str, value: object, most: int, least: int = 1) -> None:
     if not isinstance(value, str):
         faults.add(at, "must be a string")
     elif len(value) < least:
@@ -40,7 +40,7 @@ def string(faults: Faults, at: str, value: object, most: int, least: int = 1) ->
         faults.add(at, f"must be less than {most + 1} characters")
 
 
-def items(faults: Faults, at: str, value: object, most: int, least: int = 1) -> list[Any]:
+def items(faults: BlockErrors, at: str, value: object, most: int, least: int = 1) -> list[Any]:
     """The list, or nothing when it is none; its length is checked."""
     if not isinstance(value, list):
         faults.add(at, "must be an array")
@@ -52,7 +52,7 @@ def items(faults: Faults, at: str, value: object, most: int, least: int = 1) -> 
     return value
 
 
-def text(faults: Faults, at: str, value: object, most: int, kinds: tuple[str, ...] = PLAIN) -> None:
+def text(faults: BlockErrors, at: str, value: object, most: int, kinds: tuple[str, ...] = PLAIN) -> None:
     kind = value.get("type") if isinstance(value, dict) else None
     if kind not in kinds:
         faults.add(f"{at}/type", f"must be one of: {', '.join(kinds)}")
@@ -65,7 +65,7 @@ def text(faults: Faults, at: str, value: object, most: int, kinds: tuple[str, ..
         faults.add(f"{at}/{extra}", "must be a boolean")
 
 
-def confirm(faults: Faults, at: str, value: object) -> None:
+def confirm(faults: BlockErrors, at: str, value: object) -> None:
     if keys(faults, at, value, ("title", "text", "confirm", "deny"), ("style",)):
         assert isinstance(value, dict)
         text(faults, f"{at}/title", value["title"], 100)
@@ -75,12 +75,12 @@ def confirm(faults: Faults, at: str, value: object) -> None:
         style(faults, f"{at}/style", value.get("style", "primary"))
 
 
-def style(faults: Faults, at: str, value: object) -> None:
+def style(faults: BlockErrors, at: str, value: object) -> None:
     if value not in ("primary", "danger"):
         faults.add(at, "must be one of: primary, danger")
 
 
-def option(faults: Faults, at: str, value: object, kind: str) -> None:
+def option(faults: BlockErrors, at: str, value: object, kind: str) -> None:
     marked = ANY_TEXT if kind in ("checkboxes", "radio_buttons") else PLAIN
     extra = ("description", "url") if kind == "overflow" else ("description",)
     if keys(faults, at, value, ("text", "value"), extra):
@@ -93,29 +93,29 @@ def option(faults: Faults, at: str, value: object, kind: str) -> None:
             string(faults, f"{at}/url", value["url"], 3000)
 
 
-def _truth(faults: Faults, at: str, value: object) -> None:
+def _truth(faults: BlockErrors, at: str, value: object) -> None:
     if not isinstance(value, bool):
         faults.add(at, "must be a boolean")
 
 
-def _whole(least: int, most: int) -> Callable[[Faults, str, object], None]:
-    def check(faults: Faults, at: str, value: object) -> None:
+def _whole(least: int, most: int) -> Callable[[BlockErrors, str, object], None]:
+    def check(faults: BlockErrors, at: str, value: object) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
             faults.add(at, f"must be an integer from {least} to {most}")
 
     return check
 
 
-def _string(most: int, least: int = 1) -> Callable[[Faults, str, object], None]:
+def _string(most: int, least: int = 1) -> Callable[[BlockErrors, str, object], None]:
     return lambda faults, at, value: string(faults, at, value, most, least)
 
 
-def _strings(faults: Faults, at: str, value: object) -> None:
+def _strings(faults: BlockErrors, at: str, value: object) -> None:
     for index, entry in enumerate(items(faults, at, value, 100)):
         string(faults, f"{at}/{index}", entry, 255)
 
 
-def _dispatch(faults: Faults, at: str, value: object) -> None:
+def _dispatch(faults: BlockErrors, at: str, value: object) -> None:
     if keys(faults, at, value, ("trigger_actions_on",)):
         assert isinstance(value, dict)
         for index, entry in enumerate(
@@ -125,7 +125,7 @@ def _dispatch(faults: Faults, at: str, value: object) -> None:
                 faults.add(f"{at}/trigger_actions_on/{index}", "unknown trigger")
 
 
-BY_KEY: dict[str, Callable[[Faults, str, object], None]] = {
+BY_KEY: dict[str, Callable[[BlockErrors, str, object], None]] = {
     "action_id": _string(255),
     "placeholder": lambda faults, at, value: text(faults, at, value, 150),
     "confirm": confirm,
@@ -197,7 +197,7 @@ IN_ACTIONS = _PICKS | {"button", "overflow"}
 AS_ACCESSORY = (_PICKS - {"datetimepicker"}) | {"button", "overflow", "image"}
 
 
-def element(faults: Faults, at: str, value: object, allowed: frozenset[str]) -> None:
+def element(faults: BlockErrors, at: str, value: object, allowed: frozenset[str]) -> None:
     """One interactive element or image, where only some kinds are allowed."""
     kind = value.get("type") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(kind, str) or kind not in allowed:
@@ -216,7 +216,7 @@ def element(faults: Faults, at: str, value: object, allowed: frozenset[str]) -> 
         faults.add(at, "missing required field: image_url")
 
 
-def _lengths(faults: Faults, at: str, value: Json) -> None:
+def _lengths(faults: BlockErrors, at: str, value: Json) -> None:
     least, most, initial = (
         value.get("min_length", 0),
         value.get("max_length", 3000),
@@ -229,7 +229,7 @@ def _lengths(faults: Faults, at: str, value: Json) -> None:
             faults.add(f"{at}/initial_value", f"must be less than {most + 1} characters")
 
 
-def _choices(faults: Faults, at: str, value: Json, kind: str) -> None:
+def _choices(faults: BlockErrors, at: str, value: Json, kind: str) -> None:
     most = {"overflow": 5, "radio_buttons": 10, "checkboxes": 10}.get(kind, 100)
     if kind in MENUS and ("options" in value) == ("option_groups" in value):
         faults.add(at, "must have either options or option_groups")

@@ -31,7 +31,7 @@ TIERS = {
 
 
 @dataclass
-class Fault:
+class PlannedFailure:
     """What happens to the next `times` calls of a method."""
 
     method: str
@@ -44,11 +44,11 @@ class Fault:
     channel: str | None = None
 
 
-class Faults:
+class PlannedFailures:
     def __init__(self) -> None:
-        self.planned: list[Fault] = []
+        self.planned: list[PlannedFailure] = []
 
-    def take(self, method: str, channel: object) -> Fault | None:
+    def take(self, method: str, channel: object) -> PlannedFailure | None:
         """The fault planned for this call, used up once."""
         for fault in self.planned:
             if fault.method == method and fault.channel in (None, channel):

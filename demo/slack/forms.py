@@ -6,8 +6,8 @@ from typing import Any
 
 from demo.slack.elements import Json
 from demo.slack.limits import elements_of
-from demo.slack.state import SlackError, World
-from demo.slack.view import Input, View, bare, buttons_in
+from demo.slack.state import SlackError, Workspace
+from demo.slack.view import Input, View, buttons_in, without_emoji
 from demo.slack.views import DEEPEST, checked, fresh_hash, show
 from demo.slack.wire import Ack
 
@@ -57,80 +57,82 @@ def fill(view: View, values: Mapping[str, Any]) -> None:
         view.input(name).put(value)
 
 
-def held_back(view: View) -> dict[str, str]:
+def client_errors(view: View) -> dict[str, str]:
     """Why the Slack client would not send the form, by block id."""
     problems = ((entry, entry.problem()) for entry in view.inputs() if entry.block["type"] == "input")
     return {entry.block_id: problem for entry, problem in problems if problem}
 
 
-def understand(world: World, view: View, ack: Ack) -> SubmitReply:
+def apply_answer(workspace: Workspace, view: View, ack: Ack) -> SubmitReply:
     """Does to the modal what the bot's answer asks for, as the Slack client would."""
     view.errors, view.trouble = {}, None
     if not ack.ok:
-        return _trouble(world, view, ack, f"submission answered {ack.status or ack.reason}", gently=True)
+        return _fail(workspace, view, ack, f"submission answered {ack.status or ack.reason}", gently=True)
     if not ack.body.strip():
-        close(world, view)
+        close(workspace, view)
         return SubmitReply(True, ack, "close")
     answer = ack.json()
     if not isinstance(answer, dict):
-        return _trouble(world, view, ack, f"submission answered with no JSON object: {ack.body[:80]}")
+        return _fail(workspace, view, ack, f"submission answered with no JSON object: {ack.body[:80]}")
     action = answer.get("response_action")
     try:
-        return _act(world, view, ack, action, answer)
+        return _act(workspace, view, ack, action, answer)
     except SlackError as refusal:
         words = "; ".join(refusal.messages) or refusal.error
-        return _trouble(world, view, ack, f"{action} with a bad view: {words}")
+        return _fail(workspace, view, ack, f"{action} with a bad view: {words}")
 
 
-def _act(world: World, view: View, ack: Ack, action: Any, answer: Json) -> SubmitReply:
+def _act(workspace: Workspace, view: View, ack: Ack, action: Any, answer: Json) -> SubmitReply:
     if action is None and not answer:
-        close(world, view)
+        close(workspace, view)
         return SubmitReply(True, ack, "close")
     if action == "clear":
-        for every in list(world.stacks.get(view.user, [])):
-            close(world, every)
+        for every in list(workspace.stacks.get(view.user, [])):
+            close(workspace, every)
         return SubmitReply(True, ack, "clear")
     if action == "errors":
         errors = answer.get("errors")
         inputs = {block.get("block_id") for block in view.blocks if block["type"] == "input"}
         if not isinstance(errors, dict) or not errors or errors.keys() - inputs:
-            return _trouble(world, view, ack, f"errors for blocks that are no inputs: {errors}")
+            return _fail(workspace, view, ack, f"errors for blocks that are no inputs: {errors}")
         if not all(isinstance(words, str) and words for words in errors.values()):
-            return _trouble(world, view, ack, f"errors without words: {errors}")
+            return _fail(workspace, view, ack, f"errors without words: {errors}")
         view.errors = dict(errors)
-        world.touch()
+        workspace.touch()
         return SubmitReply(True, ack, "errors", dict(errors))
     if action == "update":
-        view.replace(checked(world, answer.get("view"), "modal", updating=view), fresh_hash())
-        world.touch()
+        view.replace(checked(workspace, answer.get("view"), "modal", updating=view), fresh_hash())
+        workspace.touch()
         return SubmitReply(True, ack, "update")
     if action == "push":
-        if len(world.stacks.get(view.user, [])) >= DEEPEST:
-            return _trouble(world, view, ack, "push on a full stack")
-        show(world, view.user, checked(world, answer.get("view"), "modal"), on=view)
+        if len(workspace.stacks.get(view.user, [])) >= DEEPEST:
+            return _fail(workspace, view, ack, "push on a full stack")
+        show(workspace, view.user, checked(workspace, answer.get("view"), "modal"), on=view)
         return SubmitReply(True, ack, "push")
-    return _trouble(world, view, ack, f"unknown response_action: {action}")
+    return _fail(workspace, view, ack, f"unknown response_action: {action}")
 
 
-def _trouble(world: World, view: View, ack: Ack, why: str, gently: bool = False) -> SubmitReply:
+def _fail(workspace: Workspace, view: View, ack: Ack, why: str, gently: bool = False) -> SubmitReply:
     view.trouble = TROUBLE
     if not gently:
-        world.complain(why)
-    world.touch()
+        workspace.complain(why)
+    workspace.touch()
     return SubmitReply(True, ack, "trouble")
 
 
-def close(world: World, view: View) -> None:
+def close(workspace: Workspace, view: View) -> None:
     view.open = False
-    stack = world.stacks.get(view.user, [])
+    stack = workspace.stacks.get(view.user, [])
     if view in stack:
         stack.remove(view)
-    world.touch()
+    workspace.touch()
 
 
 def button(blocks: list[Json], label: str) -> tuple[Json, Json]:
     """The one button of that label, emoji aside, with its block."""
-    found = [pair for pair in buttons_in(blocks) if bare(pair[1]["text"]["text"]) == bare(label)]
+    found = [
+        pair for pair in buttons_in(blocks) if without_emoji(pair[1]["text"]["text"]) == without_emoji(label)
+    ]
     if len(found) == 1:
         return found[0]
     there = ", ".join(labels(blocks)) or "none"
@@ -138,7 +140,7 @@ def button(blocks: list[Json], label: str) -> tuple[Json, Json]:
 
 
 def labels(blocks: list[Json]) -> list[str]:
-    return [bare(part["text"]["text"]) for _, part in buttons_in(blocks)]
+    return [without_emoji(part["text"]["text"]) for _, part in buttons_in(blocks)]
 
 
 def pressed(block: Json, part: Json, ts: str) -> Json:

@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from demo.slack.elements import Json
-from demo.slack.people import People
+from demo.slack.people import UserActions
 from demo.slack.state import Channel, Person, SlackError
 from demo.slack.wire import Ack
 
 
-class Life(People):
+class ChannelActions(UserActions):
     """Each verb returns how the bot took the event; those of private channels have names of their own."""
 
     async def remove_bot(self, user: Person, channel: Channel) -> Ack:
         """Takes the bot out of a channel."""
         self._must_be_in(user, channel)
-        channel.members.remove(self.world.bot.id)
-        return await self._told(channel, "left", {"actor_id": user.id}, user)
+        channel.members.remove(self.workspace.bot.id)
+        return await self._send_event(channel, "left", {"actor_id": user.id}, user)
 
     async def member_left(self, user: Person, channel: Channel) -> Ack:
         """The other event by which Slack may tell that somebody, or the bot, has left."""
         event = {"type": "member_left_channel", "user": user.id, "channel": channel.id}
-        return await self.event(event | {"channel_type": "C", "team": self.world.team_id}, user)
+        return await self.event(event | {"channel_type": "C", "team": self.workspace.team_id}, user)
 
     async def rename(self, user: Person, channel: Channel, name: str) -> Ack:
         self._must_be_in(user, channel)
         channel.name = name
         whole = {"id": channel.id, "name": name, "created": 1}
-        return await self._told(channel, "rename", {"channel": whole}, user)
+        return await self._send_event(channel, "rename", {"channel": whole}, user)
 
     async def archive(self, user: Person, channel: Channel) -> Ack:
         """Nobody can write there any more."""
@@ -36,19 +36,19 @@ class Life(People):
         if channel.archived:
             raise SlackError("already_archived")
         channel.archived = True
-        return await self._told(channel, "archive", {"user": user.id}, user)
+        return await self._send_event(channel, "archive", {"user": user.id}, user)
 
     async def unarchive(self, user: Person, channel: Channel) -> Ack:
         if not channel.archived:
             raise SlackError("not_archived")
         channel.archived = False
-        return await self._told(channel, "unarchive", {"user": user.id}, user)
+        return await self._send_event(channel, "unarchive", {"user": user.id}, user)
 
     async def delete_channel(self, user: Person, channel: Channel) -> Ack:
         """For good, with all that stands in it."""
-        del self.world.channels[channel.id]
-        self.world.touch()
-        return await self._told(channel, "deleted", {"actor_id": user.id}, user)
+        del self.workspace.channels[channel.id]
+        self.workspace.touch()
+        return await self._send_event(channel, "deleted", {"actor_id": user.id}, user)
 
     async def share(self, user: Person, channel: Channel, guests: Sequence[Person]) -> Ack:
         """With the organisation of the guests."""
@@ -59,7 +59,7 @@ class Life(People):
 
     async def unshare(self, user: Person, channel: Channel, team: str, *, others_stay: bool = False) -> Ack:
         """The organisation and its people are out; `others_stay` where a third one is left in."""
-        channel.members = [m for m in channel.members if self.world.users[m].team_id != team]
+        channel.members = [m for m in channel.members if self.workspace.users[m].team_id != team]
         channel.is_ext_shared = others_stay
         event: Json = {
             "type": "channel_unshared",
@@ -71,16 +71,16 @@ class Life(People):
     async def change_id(self, user: Person, channel: Channel, new: str) -> Ack:
         """The channel gets another id, under which its messages stand with theirs; the old id is gone."""
         old = channel.id
-        del self.world.channels[old]
-        self.world.channels[new] = channel
+        del self.workspace.channels[old]
+        self.workspace.channels[new] = channel
         channel.id = new
         for message in channel.messages:
             message.channel = new
-        self.world.touch()
+        self.workspace.touch()
         event = {"type": "channel_id_changed", "old_channel_id": old, "new_channel_id": new}
         return await self.event(event, user)
 
-    async def _told(self, channel: Channel, what: str, parts: Json, user: Person) -> Ack:
-        self.world.touch()
+    async def _send_event(self, channel: Channel, what: str, parts: Json, user: Person) -> Ack:
+        self.workspace.touch()
         kind = "group" if channel.is_private else "channel"
         return await self.event({"type": f"{kind}_{what}", "channel": channel.id} | parts, user)

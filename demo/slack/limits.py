@@ -13,7 +13,7 @@ from demo.slack.elements import (
     AS_ACCESSORY,
     IN_ACTIONS,
     IN_INPUT,
-    Faults,
+    BlockErrors,
     Json,
     element,
     items,
@@ -29,7 +29,7 @@ _RICH_LEAVES = {"text", "link", "user", "usergroup", "emoji", "channel", "broadc
 
 def check_blocks(blocks: object, surface: str = "message", at: str = "/blocks") -> list[str]:
     """Every fault of a list of blocks on one surface: message, modal or home."""
-    faults = Faults()
+    faults = BlockErrors()
     seen: set[str] = set()
     markdown = tables = 0
     for index, block in enumerate(items(faults, at, blocks, MOST_BLOCKS[surface], 0)):
@@ -59,7 +59,7 @@ def check_blocks(blocks: object, surface: str = "message", at: str = "/blocks") 
 
 def check_view(view: object, at: str = "/view") -> list[str]:
     """Every fault of a modal or a Home tab."""
-    faults = Faults()
+    faults = BlockErrors()
     if not isinstance(view, dict) or view.get("type") not in ("modal", "home"):
         faults.add(f"{at}/type", "must be one of: modal, home")
         return faults
@@ -108,7 +108,7 @@ def with_ids(blocks: list[Json]) -> list[Json]:
     return own
 
 
-def _section(faults: Faults, at: str, block: Json) -> None:
+def _section(faults: BlockErrors, at: str, block: Json) -> None:
     keys(faults, at, block, ("type",), ("block_id", "text", "fields", "accessory", "expand"))
     if "text" not in block and "fields" not in block:
         faults.add(at, "missing required field: text or fields")
@@ -121,12 +121,12 @@ def _section(faults: Faults, at: str, block: Json) -> None:
         element(faults, f"{at}/accessory", block["accessory"], AS_ACCESSORY)
 
 
-def _header(faults: Faults, at: str, block: Json) -> None:
+def _header(faults: BlockErrors, at: str, block: Json) -> None:
     if keys(faults, at, block, ("type", "text"), ("block_id", "level")):
         text(faults, f"{at}/text", block["text"], 150)
 
 
-def _context(faults: Faults, at: str, block: Json) -> None:
+def _context(faults: BlockErrors, at: str, block: Json) -> None:
     if keys(faults, at, block, ("type", "elements"), ("block_id",)):
         for index, part in enumerate(items(faults, f"{at}/elements", block["elements"], 10)):
             place = f"{at}/elements/{index}"
@@ -136,17 +136,17 @@ def _context(faults: Faults, at: str, block: Json) -> None:
                 text(faults, place, part, 3000, ANY_TEXT)
 
 
-def _actions(faults: Faults, at: str, block: Json) -> None:
+def _actions(faults: BlockErrors, at: str, block: Json) -> None:
     if keys(faults, at, block, ("type", "elements"), ("block_id",)):
         for index, part in enumerate(items(faults, f"{at}/elements", block["elements"], 25)):
             element(faults, f"{at}/elements/{index}", part, IN_ACTIONS)
 
 
-def _divider(faults: Faults, at: str, block: Json) -> None:
+def _divider(faults: BlockErrors, at: str, block: Json) -> None:
     keys(faults, at, block, ("type",), ("block_id",))
 
 
-def _image(faults: Faults, at: str, block: Json) -> None:
+def _image(faults: BlockErrors, at: str, block: Json) -> None:
     if keys(faults, at, block, ("type", "alt_text", "image_url"), ("block_id", "title")):
         string(faults, f"{at}/alt_text", block["alt_text"], 2000)
         string(faults, f"{at}/image_url", block["image_url"], 3000)
@@ -154,7 +154,7 @@ def _image(faults: Faults, at: str, block: Json) -> None:
             text(faults, f"{at}/title", block["title"], 2000)
 
 
-def _input(faults: Faults, at: str, block: Json) -> None:
+def _input(faults: BlockErrors, at: str, block: Json) -> None:
     if not keys(
         faults, at, block, ("type", "label", "element"), ("block_id", "hint", "optional", "dispatch_action")
     ):
@@ -168,18 +168,18 @@ def _input(faults: Faults, at: str, block: Json) -> None:
     element(faults, f"{at}/element", block["element"], IN_INPUT)
 
 
-def _markdown(faults: Faults, at: str, block: Json) -> None:
+def _markdown(faults: BlockErrors, at: str, block: Json) -> None:
     if keys(faults, at, block, ("type", "text"), ("block_id",)):
         string(faults, f"{at}/text", block["text"], 12_000)
 
 
-def _rich_text(faults: Faults, at: str, block: Json) -> None:
+def _rich_text(faults: BlockErrors, at: str, block: Json) -> None:
     if keys(faults, at, block, ("type", "elements"), ("block_id",)):
         for index, part in enumerate(items(faults, f"{at}/elements", block["elements"], 1000)):
             _rich_part(faults, f"{at}/elements/{index}", part, _RICH)
 
 
-def _rich_part(faults: Faults, at: str, part: object, allowed: set[str]) -> None:
+def _rich_part(faults: BlockErrors, at: str, part: object, allowed: set[str]) -> None:
     kind = part.get("type") if isinstance(part, dict) else None
     if not isinstance(part, dict) or kind not in allowed:
         faults.add(at, f"unsupported type: {kind}")
@@ -191,7 +191,7 @@ def _rich_part(faults: Faults, at: str, part: object, allowed: set[str]) -> None
         string(faults, f"{at}/text", part.get("text"), 100_000)
 
 
-def _table(faults: Faults, at: str, block: Json) -> None:
+def _table(faults: BlockErrors, at: str, block: Json) -> None:
     if not keys(faults, at, block, ("type", "rows"), ("block_id", "column_settings")):
         return
     for row, cells in enumerate(items(faults, f"{at}/rows", block["rows"], 100)):
@@ -205,7 +205,7 @@ def _table(faults: Faults, at: str, block: Json) -> None:
                 faults.add(place, "unsupported cell")
 
 
-_BLOCKS: dict[str, Callable[[Faults, str, Json], None]] = {
+_BLOCKS: dict[str, Callable[[BlockErrors, str, Json], None]] = {
     "section": _section,
     "header": _header,
     "context": _context,

@@ -6,24 +6,24 @@ from typing import TypeVar
 from demo.slack.args import Args
 from demo.slack.elements import Json
 from demo.slack.payloads import channel_json, file_json, group_json, is_reply_to, message_json, user_json
-from demo.slack.state import Channel, Message, SlackError, World
+from demo.slack.state import Channel, Message, SlackError, Workspace
 
 T = TypeVar("T")
 
 
-def auth_test(world: World, args: Args) -> Json:
+def auth_test(workspace: Workspace, args: Args) -> Json:
     return {
-        "url": f"https://{world.domain}.slack.com/",
-        "team": world.domain,
-        "user": world.bot.name,
-        "team_id": world.team_id,
-        "user_id": world.bot.id,
-        "bot_id": world.bot_id,
+        "url": f"https://{workspace.domain}.slack.com/",
+        "team": workspace.domain,
+        "user": workspace.bot.name,
+        "team_id": workspace.team_id,
+        "user_id": workspace.bot.id,
+        "bot_id": workspace.bot_id,
         "is_enterprise_install": False,
     }
 
 
-def api_test(world: World, args: Args) -> Json:
+def api_test(workspace: Workspace, args: Args) -> Json:
     if error := args.text("error"):
         raise SlackError(error)
     return {"args": {name: value for name, value in args.given.items() if name != "token"}}
@@ -41,9 +41,9 @@ def page(found: Sequence[T], args: Args, default: int = 100) -> tuple[list[T], J
     return list(found[start:end]), {"next_cursor": f"next:{end}" if end < len(found) else ""}
 
 
-def open_conversation(world: World, args: Args) -> Json:
+def open_conversation(workspace: Workspace, args: Args) -> Json:
     if name := args.text("channel"):
-        channel, known = world.channel(name), True
+        channel, known = workspace.channel(name), True
     else:
         users = args.names("users")
         if not users:
@@ -52,25 +52,25 @@ def open_conversation(world: World, args: Args) -> Json:
             raise SlackError(
                 "not_enough_users" if len(users) > 8 else "method_not_supported_for_channel_type"
             )
-        person = world.person(users[0])
+        person = workspace.person(users[0])
         if person.is_bot:
             raise SlackError("cannot_dm_bot")
-        known = any(channel.is_im and person.id in channel.members for channel in world.channels.values())
-        channel = world.im(person.id)
-    whole = channel_json(world, channel) if args.flag("return_im") else {"id": channel.id}
+        known = any(channel.is_im and person.id in channel.members for channel in workspace.channels.values())
+        channel = workspace.im(person.id)
+    whole = channel_json(workspace, channel) if args.flag("return_im") else {"id": channel.id}
     return {"channel": whole} | ({"already_open": True, "no_op": True} if known else {})
 
 
-def info(world: World, args: Args) -> Json:
-    return {"channel": channel_json(world, world.channel(args.need("channel")))}
+def info(workspace: Workspace, args: Args) -> Json:
+    return {"channel": channel_json(workspace, workspace.channel(args.need("channel")))}
 
 
-def members(world: World, args: Args) -> Json:
-    found, cursor = page(world.channel(args.need("channel")).members, args)
+def members(workspace: Workspace, args: Args) -> Json:
+    found, cursor = page(workspace.channel(args.need("channel")).members, args)
     return {"members": found, "response_metadata": cursor}
 
 
-def _of_types(world: World, channels: list[Channel], args: Args) -> list[Channel]:
+def _of_types(workspace: Workspace, channels: list[Channel], args: Args) -> list[Channel]:
     types = args.names("types") or ["public_channel"]
     if unknown := set(types) - {"public_channel", "private_channel", "im", "mpim"}:
         raise SlackError("invalid_types", [f"[ERROR] unknown types: {', '.join(sorted(unknown))}"])
@@ -82,45 +82,45 @@ def _of_types(world: World, channels: list[Channel], args: Args) -> list[Channel
     return [channel for channel in channels if kind(channel) in types and not (shut and channel.archived)]
 
 
-def list_conversations(world: World, args: Args) -> Json:
-    seen = [c for c in world.channels.values() if not c.is_private or world.bot.id in c.members]
-    found, cursor = page(_of_types(world, seen, args), args)
-    shown = [channel_json(world, channel) for channel in found]
+def list_conversations(workspace: Workspace, args: Args) -> Json:
+    seen = [c for c in workspace.channels.values() if not c.is_private or workspace.bot.id in c.members]
+    found, cursor = page(_of_types(workspace, seen, args), args)
+    shown = [channel_json(workspace, channel) for channel in found]
     for channel in shown:
         channel.pop("connected_team_ids", None)
     return {"channels": shown, "response_metadata": cursor}
 
 
-def conversations_of(world: World, args: Args) -> Json:
-    user = args.text("user") or world.bot.id
-    world.person(user)
-    both = {user, world.bot.id} if user != world.bot.id else {user}
-    seen = [channel for channel in world.channels.values() if both <= set(channel.members)]
-    found, cursor = page(_of_types(world, seen, args), args)
-    return {"channels": [channel_json(world, channel) for channel in found], "response_metadata": cursor}
+def conversations_of(workspace: Workspace, args: Args) -> Json:
+    user = args.text("user") or workspace.bot.id
+    workspace.person(user)
+    both = {user, workspace.bot.id} if user != workspace.bot.id else {user}
+    seen = [channel for channel in workspace.channels.values() if both <= set(channel.members)]
+    found, cursor = page(_of_types(workspace, seen, args), args)
+    return {"channels": [channel_json(workspace, channel) for channel in found], "response_metadata": cursor}
 
 
-def join(world: World, args: Args) -> Json:
-    channel = world.channel(args.need("channel"))
+def join(workspace: Workspace, args: Args) -> Json:
+    channel = workspace.channel(args.need("channel"))
     if channel.is_im or channel.is_private:
         raise SlackError("method_not_supported_for_channel_type")
     if channel.archived:
         raise SlackError("is_archived")
     shown: Json = {}
-    if world.bot.id in channel.members:
+    if workspace.bot.id in channel.members:
         shown = {"warning": "already_in_channel", "response_metadata": {"warnings": ["already_in_channel"]}}
     else:
-        channel.members.append(world.bot.id)
-        world.touch()
-        event = {"type": "member_joined_channel", "user": world.bot.id, "channel": channel.id}
-        event |= {"channel_type": "C", "team": world.team_id, "event_ts": world.next_ts()}
-        world.emit(event, world.bot.id)
-    return {"channel": channel_json(world, channel)} | shown
+        channel.members.append(workspace.bot.id)
+        workspace.touch()
+        event = {"type": "member_joined_channel", "user": workspace.bot.id, "channel": channel.id}
+        event |= {"channel_type": "C", "team": workspace.team_id, "event_ts": workspace.next_ts()}
+        workspace.emit(event, workspace.bot.id)
+    return {"channel": channel_json(workspace, channel)} | shown
 
 
-def _readable(world: World, args: Args) -> Channel:
-    channel = world.channel(args.need("channel"))
-    if world.bot.id not in channel.members:
+def _readable(workspace: Workspace, args: Args) -> Channel:
+    channel = workspace.channel(args.need("channel"))
+    if workspace.bot.id not in channel.members:
         raise SlackError("not_in_channel")
     return channel
 
@@ -135,17 +135,17 @@ def _within(messages: list[Message], args: Args) -> list[Message]:
     return [message for message in messages if inside(float(message.ts))]
 
 
-def _shown(world: World, messages: list[Message], args: Args) -> list[Json]:
+def _shown(workspace: Workspace, messages: list[Message], args: Args) -> list[Json]:
     with_metadata = args.flag("include_all_metadata")
     return [
-        message_json(world, message)
+        message_json(workspace, message)
         | ({"metadata": message.metadata} if with_metadata and message.metadata else {})
         for message in messages
     ]
 
 
-def replies(world: World, args: Args) -> Json:
-    channel, ts = _readable(world, args), args.need("ts")
+def replies(workspace: Workspace, args: Args) -> Json:
+    channel, ts = _readable(workspace, args), args.need("ts")
     named = next((m for m in channel.messages if m.ts == ts and not m.ephemeral_to), None)
     parent = next((m for m in channel.messages if named and m.ts == (named.thread_ts or named.ts)), None)
     thread = [m for m in channel.messages if parent and is_reply_to(m, parent)]
@@ -154,46 +154,46 @@ def replies(world: World, args: Args) -> Json:
     # Slack gives the parent on every page, whatever the bounds.
     found, cursor = page(_within(thread, args), args)
     first = [] if parent.deleted else [parent]
-    shown = _shown(world, first + found, args)
+    shown = _shown(workspace, first + found, args)
     return {"messages": shown, "has_more": bool(cursor["next_cursor"]), "response_metadata": cursor}
 
 
-def history(world: World, args: Args) -> Json:
-    channel = _readable(world, args)
+def history(workspace: Workspace, args: Args) -> Json:
+    channel = _readable(workspace, args)
     tops = [m for m in channel.messages if not m.is_reply and not m.deleted and m.ephemeral_to is None]
     found, cursor = page(_within(tops[::-1], args), args)
-    shown = _shown(world, found, args)
+    shown = _shown(workspace, found, args)
     return {"messages": shown, "has_more": bool(cursor["next_cursor"]), "response_metadata": cursor}
 
 
-def user_info(world: World, args: Args) -> Json:
-    person = world.person(args.need("user"))
-    shown = user_json(world, person)
-    if args.flag("include_locale") and not world.is_external(person.id):
+def user_info(workspace: Workspace, args: Args) -> Json:
+    person = workspace.person(args.need("user"))
+    shown = user_json(workspace, person)
+    if args.flag("include_locale") and not workspace.is_external(person.id):
         shown["locale"] = "en-GB"
     return {"user": shown}
 
 
-def file_info(world: World, args: Args) -> Json:
+def file_info(workspace: Workspace, args: Args) -> Json:
     """Of a file in a channel that the bot is in."""
-    file = world.files.get(args.need("file"))
+    file = workspace.files.get(args.need("file"))
     if file is None:
         raise SlackError("file_not_found")
-    ours = (channel for channel in world.channels.values() if world.bot.id in channel.members)
+    ours = (channel for channel in workspace.channels.values() if workspace.bot.id in channel.members)
     if not any(file in message.files for channel in ours for message in channel.messages):
         raise SlackError("access_denied")
-    return {"file": file_json(world, file), "comments": [], "response_metadata": {"next_cursor": ""}}
+    return {"file": file_json(workspace, file), "comments": [], "response_metadata": {"next_cursor": ""}}
 
 
-def list_groups(world: World, args: Args) -> Json:
-    shown = [group_json(world, group) for group in world.groups.values()]
+def list_groups(workspace: Workspace, args: Args) -> Json:
+    shown = [group_json(workspace, group) for group in workspace.groups.values()]
     if args.flag("include_users"):
-        shown = [entry | {"users": world.groups[entry["id"]].members} for entry in shown]
+        shown = [entry | {"users": workspace.groups[entry["id"]].members} for entry in shown]
     return {"usergroups": shown}
 
 
-def group_users(world: World, args: Args) -> Json:
-    group = world.groups.get(args.need("usergroup"))
+def group_users(workspace: Workspace, args: Args) -> Json:
+    group = workspace.groups.get(args.need("usergroup"))
     if group is None:
         raise SlackError("no_such_subteam")
     return {"users": list(group.members)}

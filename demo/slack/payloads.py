@@ -4,12 +4,12 @@ import time
 import uuid
 
 from demo.slack.elements import Json
-from demo.slack.state import Channel, Group, Message, Person, Upload, World
+from demo.slack.state import Channel, Group, Message, Person, Upload, Workspace
 from demo.slack.view import View
 
 
-def user_json(world: World, person: Person) -> Json:
-    external = world.is_external(person.id)
+def user_json(workspace: Workspace, person: Person) -> Json:
+    external = workspace.is_external(person.id)
     profile: Json = {
         "real_name": person.real_name,
         "display_name": person.name,
@@ -32,16 +32,16 @@ def user_json(world: World, person: Person) -> Json:
     }
     if external:
         # People of another organisation carry their name inside the profile only.
-        found["is_stranger"] = world.is_stranger(person.id)
+        found["is_stranger"] = workspace.is_stranger(person.id)
         return found
     found |= {"is_restricted": person.is_guest, "is_ultra_restricted": False}
     return found | {"real_name": person.real_name}
 
 
-def group_json(world: World, group: Group) -> Json:
+def group_json(workspace: Workspace, group: Group) -> Json:
     return {
         "id": group.id,
-        "team_id": world.team_id,
+        "team_id": workspace.team_id,
         "is_usergroup": True,
         "name": group.handle,
         "handle": group.handle,
@@ -50,7 +50,7 @@ def group_json(world: World, group: Group) -> Json:
     }
 
 
-def channel_json(world: World, channel: Channel) -> Json:
+def channel_json(workspace: Workspace, channel: Channel) -> Json:
     found: Json = {
         "id": channel.id,
         "created": 1,
@@ -60,29 +60,29 @@ def channel_json(world: World, channel: Channel) -> Json:
         "is_org_shared": False,
         "is_shared": channel.is_ext_shared,
         "is_ext_shared": channel.is_ext_shared,
-        "context_team_id": world.team_id,
+        "context_team_id": workspace.team_id,
     }
     if channel.is_im:
-        return found | {"user": next(member for member in channel.members if member != world.bot.id)}
-    teams = sorted({world.users[member].team_id for member in channel.members} | {world.team_id})
+        return found | {"user": next(member for member in channel.members if member != workspace.bot.id)}
+    teams = sorted({workspace.users[member].team_id for member in channel.members} | {workspace.team_id})
     return found | {
         "name": channel.name,
         "is_channel": not channel.is_private,
         "is_group": channel.is_private,
         "is_private": channel.is_private,
-        "is_member": world.bot.id in channel.members,
+        "is_member": workspace.bot.id in channel.members,
         "is_general": False,
         "num_members": len(channel.members),
         "shared_team_ids": teams,
         "internal_team_ids": [],
-        "connected_team_ids": [team for team in teams if team != world.team_id],
-        "conversation_host_id": world.team_id,
+        "connected_team_ids": [team for team in teams if team != workspace.team_id],
+        "conversation_host_id": workspace.team_id,
         "topic": {"value": "", "creator": "", "last_set": 0},
         "purpose": {"value": "", "creator": "", "last_set": 0},
     }
 
 
-def file_json(world: World, file: Upload) -> Json:
+def file_json(workspace: Workspace, file: Upload) -> Json:
     """A file as those see it who may open it."""
     return {
         "id": file.id,
@@ -93,21 +93,21 @@ def file_json(world: World, file: Upload) -> Json:
         "is_external": False,
         "file_access": "visible",
         "url_private": f"https://files.slack.com/files-pri/{file.id}/{file.name}",
-        "permalink": f"https://{world.domain}.slack.com/files/{file.user}/{file.id}/{file.name}",
+        "permalink": f"https://{workspace.domain}.slack.com/files/{file.user}/{file.id}/{file.name}",
     }
 
 
-def files_json(world: World, message: Message) -> list[Json]:
+def files_json(workspace: Workspace, message: Message) -> list[Json]:
     """In channels shared with another organisation only where to ask."""
-    if world.channels[message.channel].is_ext_shared:
+    if workspace.channels[message.channel].is_ext_shared:
         return [
             {"id": file.id, "mode": "file_access", "file_access": "check_file_info"} for file in message.files
         ]
-    return [file_json(world, file) for file in message.files]
+    return [file_json(workspace, file) for file in message.files]
 
 
-def message_json(world: World, message: Message) -> Json:
-    author = world.users[message.user]
+def message_json(workspace: Workspace, message: Message) -> Json:
+    author = workspace.users[message.user]
     found: Json = {
         "type": "message",
         "user": message.user,
@@ -118,11 +118,15 @@ def message_json(world: World, message: Message) -> Json:
     if message.blocks:
         found["blocks"] = message.blocks
     if message.files:
-        found["files"] = files_json(world, message)
-    if message.user == world.bot.id:
-        found |= {"bot_id": world.bot_id, "app_id": world.app_id}
-        found["bot_profile"] = {"id": world.bot_id, "app_id": world.app_id, "name": world.bot.real_name}
-    replies = [reply for reply in world.channels[message.channel].messages if is_reply_to(reply, message)]
+        found["files"] = files_json(workspace, message)
+    if message.user == workspace.bot.id:
+        found |= {"bot_id": workspace.bot_id, "app_id": workspace.app_id}
+        found["bot_profile"] = {
+            "id": workspace.bot_id,
+            "app_id": workspace.app_id,
+            "name": workspace.bot.real_name,
+        }
+    replies = [reply for reply in workspace.channels[message.channel].messages if is_reply_to(reply, message)]
     if replies:
         found |= {"thread_ts": message.ts, "reply_count": len(replies), "latest_reply": replies[-1].ts}
     elif message.thread_ts:
@@ -141,11 +145,11 @@ def is_reply_to(reply: Message, parent: Message) -> bool:
     return alive and reply.is_reply and reply.thread_ts == parent.ts
 
 
-def view_json(world: World, view: View) -> Json:
+def view_json(workspace: Workspace, view: View) -> Json:
     payload = view.payload
     return {
         "id": view.id,
-        "team_id": world.users[view.user].team_id,
+        "team_id": workspace.users[view.user].team_id,
         "type": view.type,
         "blocks": view.blocks,
         "private_metadata": view.private_metadata,
@@ -160,24 +164,24 @@ def view_json(world: World, view: View) -> Json:
         "notify_on_close": bool(payload.get("notify_on_close")),
         "previous_view_id": view.previous_id,
         "root_view_id": view.root_id,
-        "app_id": world.app_id,
-        "app_installed_team_id": world.team_id,
-        "bot_id": world.bot_id,
+        "app_id": workspace.app_id,
+        "app_installed_team_id": workspace.team_id,
+        "bot_id": workspace.bot_id,
     }
 
 
-def interaction(world: World, kind: str, user: str, team: str) -> Json:
+def interaction(workspace: Workspace, kind: str, user: str, team: str) -> Json:
     """What every interactive payload has in common."""
-    person = world.users[user]
-    domain = world.domain if team == world.team_id else team.lower()
+    person = workspace.users[user]
+    domain = workspace.domain if team == workspace.team_id else team.lower()
     return {
         "type": kind,
         "team": {"id": team, "domain": domain},
         "user": {"id": user, "username": person.name, "name": person.name, "team_id": person.team_id},
-        "api_app_id": world.app_id,
-        "token": world.verification,
-        "enterprise": world.org,
-        "is_enterprise_install": world.org is not None,
+        "api_app_id": workspace.app_id,
+        "token": workspace.verification,
+        "enterprise": workspace.org,
+        "is_enterprise_install": workspace.org is not None,
     }
 
 
@@ -186,32 +190,32 @@ def channel_stub(channel: Channel) -> Json:
     return {"id": channel.id, "name": name}
 
 
-def envelope(world: World, event: Json, actor: str | None) -> Json:
+def envelope(workspace: Workspace, event: Json, actor: str | None) -> Json:
     """An event as it is delivered to the bot."""
     item = event.get("item", {})
     name = event.get("channel") or (item.get("channel") if isinstance(item, dict) else None)
-    channel = world.channels.get(name) if isinstance(name, str) else None
+    channel = workspace.channels.get(name) if isinstance(name, str) else None
     # A message from another organisation carries that organisation in the outer team_id, and so does
     # the opening of a Home tab, which is their own workspace's.
     abroad = event["type"] in ("message", "app_home_opened")
-    foreign = abroad and actor is not None and actor in world.users and world.is_external(actor)
+    foreign = abroad and actor is not None and actor in workspace.users and workspace.is_external(actor)
     return {
-        "token": world.verification,
-        "team_id": world.users[actor].team_id if foreign and actor else world.team_id,
-        "context_team_id": world.team_id,
-        "context_enterprise_id": world.org["id"] if world.org else None,
-        "api_app_id": world.app_id,
+        "token": workspace.verification,
+        "team_id": workspace.users[actor].team_id if foreign and actor else workspace.team_id,
+        "context_team_id": workspace.team_id,
+        "context_enterprise_id": workspace.org["id"] if workspace.org else None,
+        "api_app_id": workspace.app_id,
         "event": event,
         "type": "event_callback",
         "event_id": f"Ev{uuid.uuid4().hex[:12].upper()}",
         "event_time": int(time.time()),
         "authorizations": [
             {
-                "enterprise_id": world.org["id"] if world.org else None,
-                "team_id": world.team_id,
-                "user_id": world.bot.id,
+                "enterprise_id": workspace.org["id"] if workspace.org else None,
+                "team_id": workspace.team_id,
+                "user_id": workspace.bot.id,
                 "is_bot": True,
-                "is_enterprise_install": world.org is not None,
+                "is_enterprise_install": workspace.org is not None,
             }
         ],
         "is_ext_shared_channel": bool(channel and channel.is_ext_shared),
@@ -219,9 +223,9 @@ def envelope(world: World, event: Json, actor: str | None) -> Json:
     }
 
 
-def message_event(world: World, message: Message, kind: str = "message") -> Json:
+def message_event(workspace: Workspace, message: Message, kind: str = "message") -> Json:
     """The inner event of a new message: `message` or `app_mention`."""
-    channel, author = world.channels[message.channel], world.users[message.user]
+    channel, author = workspace.channels[message.channel], workspace.users[message.user]
     event: Json = {
         "type": kind,
         "user": message.user,
@@ -231,14 +235,14 @@ def message_event(world: World, message: Message, kind: str = "message") -> Json
         "event_ts": message.ts,
         "team": author.team_id,
     }
-    if message.user == world.bot.id:
-        event |= {"bot_id": world.bot_id, "app_id": world.app_id}
+    if message.user == workspace.bot.id:
+        event |= {"bot_id": workspace.bot_id, "app_id": workspace.app_id}
     else:
         event["client_msg_id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{message.channel}/{message.ts}"))
     if message.blocks:
         event["blocks"] = message.blocks
     if message.files:
-        event |= {"files": files_json(world, message), "upload": False}
+        event |= {"files": files_json(workspace, message), "upload": False}
         event |= {"subtype": "file_share"} if kind == "message" else {}
     if message.is_reply:
         event["thread_ts"] = message.thread_ts
@@ -247,9 +251,9 @@ def message_event(world: World, message: Message, kind: str = "message") -> Json
             event["parent_user_id"] = parent.user
     if kind == "message":
         event["channel_type"] = "im" if channel.is_im else "group" if channel.is_private else "channel"
-    if world.is_external(message.user):
+    if workspace.is_external(message.user):
         event |= {"user_team": author.team_id, "source_team": author.team_id}
         event["user_profile"] = {"real_name": author.real_name, "name": author.name, "team": author.team_id}
         if kind == "app_mention":
-            event["team"] = world.team_id
+            event["team"] = workspace.team_id
     return event

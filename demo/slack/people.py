@@ -19,53 +19,55 @@ from demo.slack.payloads import (
     view_json,
 )
 from demo.slack.replies import respond
-from demo.slack.state import SLACKBOT, Channel, Hook, Message, Person, SlackError, World
+from demo.slack.state import SLACKBOT, Channel, Message, Person, ResponseUrl, SlackError, Workspace
 from demo.slack.view import View
-from demo.slack.wire import Ack, Request, Wire
+from demo.slack.wire import Ack, BotClient, Request
 
 
-class People:
+class UserActions:
     """Acts as anyone; every request goes to the bot over real HTTP."""
 
-    def __init__(self, world: World, wire: Wire, commands: frozenset[str] | None, echo: bool) -> None:
-        self.world, self._wire = world, wire
+    def __init__(
+        self, workspace: Workspace, wire: BotClient, commands: frozenset[str] | None, echo: bool
+    ) -> None:
+        self.workspace, self._bot_client = workspace, wire
         self._commands, self._echo = commands, echo
-        world.emit = self._emit
+        workspace.emit = self._emit
 
     def modal_of(self, user: Person) -> View | None:
         """The view on top of that person's open modals."""
-        stack = self.world.stacks.get(user.id, [])
+        stack = self.workspace.stacks.get(user.id, [])
         return stack[-1] if stack else None
 
     def dm(self, user: Person) -> Channel:
         """The direct conversation of the bot and that person."""
-        return self.world.im(user.id)
+        return self.workspace.im(user.id)
 
     async def command(self, user: Person, channel: Channel, command: str, words: str = "") -> CommandReply:
         """Types a slash command."""
         self._must_be_in(user, channel)
         known = self._commands is None or command in self._commands
-        if self.world.is_external(user.id) or not known:
+        if self.workspace.is_external(user.id) or not known:
             return self._slackbot(user, channel, None, f"{command} is not a valid command.")
         stub = channel_stub(channel)
-        hook = self.world.new_hook(user.id, channel.id, None)
+        response_url = self.workspace.new_response_url(user.id, channel.id, None)
         fields = {
-            "token": self.world.verification,
-            "team_id": self.world.team_id,
-            "team_domain": self.world.domain,
+            "token": self.workspace.verification,
+            "team_id": self.workspace.team_id,
+            "team_domain": self.workspace.domain,
             "channel_id": channel.id,
             "channel_name": stub["name"],
             "user_id": user.id,
             "user_name": user.name,
             "command": command,
             "text": text.typed(words),
-            "api_app_id": self.world.app_id,
-            "is_enterprise_install": "true" if self.world.org else "false",
-            **({"enterprise_id": self.world.org["id"]} if self.world.org else {}),
-            "response_url": hook,
-            "trigger_id": self.world.new_trigger(user.id),
+            "api_app_id": self.workspace.app_id,
+            "is_enterprise_install": "true" if self.workspace.org else "false",
+            **({"enterprise_id": self.workspace.org["id"]} if self.workspace.org else {}),
+            "response_url": response_url,
+            "trigger_id": self.workspace.new_trigger(user.id),
         }
-        ack = await self._wire.form("command", fields)
+        ack = await self._bot_client.form("command", fields)
         if not ack.ok:
             failure = "operation_timeout" if ack.timed_out else "dispatch_failed"
             return self._slackbot(user, channel, ack, f'{command} failed with the error "{failure}"')
@@ -75,14 +77,14 @@ class People:
         """Fills in the open modal and submits it; what is not named keeps its value."""
         view = self._open_modal(user)
         forms.fill(view, values or {})
-        if errors := forms.held_back(view):
+        if errors := forms.client_errors(view):
             view.errors = errors
-            self.world.touch()
+            self.workspace.touch()
             return SubmitReply(False, errors=errors)
-        payload = interaction(self.world, "view_submission", user.id, user.team_id)
-        payload |= {"trigger_id": self.world.new_trigger(user.id), "response_urls": []}
-        ack = await self._wire.interact(payload | {"view": view_json(self.world, view)})
-        return forms.understand(self.world, view, ack)
+        payload = interaction(self.workspace, "view_submission", user.id, user.team_id)
+        payload |= {"trigger_id": self.workspace.new_trigger(user.id), "response_urls": []}
+        ack = await self._bot_client.interact(payload | {"view": view_json(self.workspace, view)})
+        return forms.apply_answer(self.workspace, view, ack)
 
     async def choose(self, user: Person, name: str, value: Any, message: Message | None = None) -> Ack | None:
         """Changes one input or menu; it is sent to the bot if it dispatches, else only kept."""
@@ -91,29 +93,29 @@ class People:
         entry.put(value)
         if not entry.dispatches:
             return None
-        action = forms.chosen(entry, self.world.next_ts())
+        action = forms.chosen(entry, self.workspace.next_ts())
         return await self._act(user, message or view, action)
 
     def uploaded(self, user: Person, *names: str) -> list[Json]:
         """Files as they are put into a form: seen by who uploaded them and the bot, in no channel yet."""
-        return [file_json(self.world, self.world.upload(user.id, name)) for name in names]
+        return [file_json(self.workspace, self.workspace.upload(user.id, name)) for name in names]
 
     async def press(self, user: Person, where: Message | View, label: str) -> Ack:
         """Presses the button of that label, emoji aside; its confirmation is confirmed."""
         block, part = forms.button(where.blocks, label)
-        return await self._act(user, where, forms.pressed(block, part, self.world.next_ts()))
+        return await self._act(user, where, forms.pressed(block, part, self.workspace.next_ts()))
 
     async def close_modal(self, user: Person, everything: bool = False) -> Ack | None:
         """Closes the top modal, or the whole stack; the bot hears of it if it asked to."""
         view = self._open_modal(user)
         # Slack tells that it was closed, and nothing of what stood in it.
-        shown = view_json(self.world, view) | {"state": {"values": {}}}
-        for gone in list(self.world.stacks[user.id]) if everything else [view]:
-            forms.close(self.world, gone)
+        shown = view_json(self.workspace, view) | {"state": {"values": {}}}
+        for gone in list(self.workspace.stacks[user.id]) if everything else [view]:
+            forms.close(self.workspace, gone)
         if not view.payload.get("notify_on_close"):
             return None
-        payload = interaction(self.world, "view_closed", user.id, user.team_id)
-        return await self._wire.interact(payload | {"view": shown, "is_cleared": everything})
+        payload = interaction(self.workspace, "view_closed", user.id, user.team_id)
+        return await self._bot_client.interact(payload | {"view": shown, "is_cleared": everything})
 
     async def say(
         self,
@@ -128,44 +130,48 @@ class People:
         if channel.archived:
             raise SlackError("is_archived")
         parent = (thread.thread_ts or thread.ts) if thread else None
-        said = Message(channel.id, self.world.next_ts(), user.id, text.typed(words), thread_ts=parent)
-        said.files += [self.world.upload(user.id, name) for name in files]
-        self.world.add(said)
-        if self.world.bot.id not in channel.members:
+        said = Message(channel.id, self.workspace.next_ts(), user.id, text.typed(words), thread_ts=parent)
+        said.files += [self.workspace.upload(user.id, name) for name in files]
+        self.workspace.add(said)
+        if self.workspace.bot.id not in channel.members:
             return said
-        mentioned = f"<@{self.world.bot.id}>" in said.text and not channel.is_im
+        mentioned = f"<@{self.workspace.bot.id}>" in said.text and not channel.is_im
         kinds = ["message", "app_mention"] if mentioned else ["message"]
-        events = (envelope(self.world, message_event(self.world, said, kind), user.id) for kind in kinds)
-        await asyncio.gather(*(self._wire.event(event) for event in events))
+        events = (
+            envelope(self.workspace, message_event(self.workspace, said, kind), user.id) for kind in kinds
+        )
+        await asyncio.gather(*(self._bot_client.event(event) for event in events))
         return said
 
     async def edit(self, user: Person, message: Message, words: str) -> Ack:
         """Changes one's own message."""
-        before = self._theirs(user, message)
+        before = self._own_message(user, message)
         message.text, message.edited = text.typed(words), True
         return await self._revised(user, message, before)
 
     async def unfurl(self, message: Message) -> Ack:
         """A preview of a link appears under somebody's message."""
-        author = self.world.users[message.user]
-        return await self._revised(author, message, message_json(self.world, message))
+        author = self.workspace.users[message.user]
+        return await self._revised(author, message, message_json(self.workspace, message))
 
-    async def take_back(self, user: Person, message: Message) -> Ack:
+    async def delete_message(self, user: Person, message: Message) -> Ack:
         """Deletes one's own message, or as an owner of the workspace the bot's; replies to it stay."""
-        ours = message.user == self.world.bot.id
-        before = message_json(self.world, message) if ours else self._theirs(user, message)
-        standing = any(is_reply_to(reply, message) for reply in self.world.channels[message.channel].messages)
+        ours = message.user == self.workspace.bot.id
+        before = message_json(self.workspace, message) if ours else self._own_message(user, message)
+        standing = any(
+            is_reply_to(reply, message) for reply in self.workspace.channels[message.channel].messages
+        )
         message.deleted = True
-        self.world.touch()
+        self.workspace.touch()
         kind, parts = "message_deleted", {"deleted_ts": message.ts, "previous_message": before}
         if standing:
             stone = {"type": "message", "subtype": "tombstone", "user": SLACKBOT, "hidden": True}
             stone |= {"text": "This message was deleted.", "ts": message.ts, "thread_ts": message.ts}
             kind, parts = "message_changed", {"message": stone, "previous_message": before}
-        return await self.event(changed(message, kind, parts, self.world), user)
+        return await self.event(changed(message, kind, parts, self.workspace), user)
 
     async def react(self, user: Person, message: Message, emoji: str) -> Ack:
-        self._must_be_in(user, self.world.channels[message.channel])
+        self._must_be_in(user, self.workspace.channels[message.channel])
         message.reactions.setdefault(emoji, []).append(user.id)
         item = {"type": "message", "channel": message.channel, "ts": message.ts}
         event = {"type": "reaction_added", "user": user.id, "reaction": emoji, "item": item}
@@ -174,77 +180,83 @@ class People:
     async def invite_bot(self, user: Person, channel: Channel) -> Ack:
         """Brings the bot into a channel."""
         self._must_be_in(user, channel)
-        channel.members.append(self.world.bot.id)
+        channel.members.append(self.workspace.bot.id)
         kind = "G" if channel.is_private else "C"
         event = {
             "type": "member_joined_channel",
-            "user": self.world.bot.id,
+            "user": self.workspace.bot.id,
             "channel": channel.id,
             "channel_type": kind,
         }
-        return await self.event(event | {"team": self.world.team_id, "inviter": user.id}, user)
+        return await self.event(event | {"team": self.workspace.team_id, "inviter": user.id}, user)
 
     async def open_home(self, user: Person, tab: str = "home") -> Ack:
         """Looks at one of the app's own tabs; what stands on the Home tab already is told with it."""
         event: Json = {"type": "app_home_opened", "user": user.id, "channel": self.dm(user).id, "tab": tab}
-        if tab == "home" and (shown := self.world.homes.get(user.id)):
-            event["view"] = view_json(self.world, shown)
+        if tab == "home" and (shown := self.workspace.homes.get(user.id)):
+            event["view"] = view_json(self.workspace, shown)
         return await self.event(event, user)
 
     async def shortcut(self, user: Person, message: Message, callback_id: str) -> Ack:
         """A message shortcut; external members have none."""
-        if self.world.is_external(user.id):
+        if self.workspace.is_external(user.id):
             raise SlackError("not_allowed")
-        channel = self.world.channels[message.channel]
-        payload = interaction(self.world, "message_action", user.id, self.world.team_id)
-        payload |= {"callback_id": callback_id, "action_ts": self.world.next_ts(), "message_ts": message.ts}
-        payload |= {"channel": channel_stub(channel), "message": message_json(self.world, message)}
-        payload |= self._ways_back(user, channel, message)
-        return await self._wire.interact(payload)
+        channel = self.workspace.channels[message.channel]
+        payload = interaction(self.workspace, "message_action", user.id, self.workspace.team_id)
+        payload |= {
+            "callback_id": callback_id,
+            "action_ts": self.workspace.next_ts(),
+            "message_ts": message.ts,
+        }
+        payload |= {"channel": channel_stub(channel), "message": message_json(self.workspace, message)}
+        payload |= self._reply_handles(user, channel, message)
+        return await self._bot_client.interact(payload)
 
     # --- raw
 
     async def event(self, event: Json, actor: Person | None = None) -> Ack:
         """Any inner event, wrapped and delivered with retries."""
-        stamped = {"event_ts": self.world.next_ts()} | event
-        return await self._wire.event(envelope(self.world, stamped, actor.id if actor else None))
+        stamped = {"event_ts": self.workspace.next_ts()} | event
+        return await self._bot_client.event(envelope(self.workspace, stamped, actor.id if actor else None))
 
     async def verify_url(self) -> Ack:
         """The challenge Slack sends when the request URL is set."""
-        body = {"token": self.world.verification, "challenge": "c-3eZbrw1aB", "type": "url_verification"}
-        return await self._wire.event(body)
+        body = {"token": self.workspace.verification, "challenge": "c-3eZbrw1aB", "type": "url_verification"}
+        return await self._bot_client.event(body)
 
     async def redeliver(self, what: Ack | Request, retry: bool = False) -> Ack:
         """The same request again, byte for byte; with `retry`, marked and signed as a retry."""
         request = what.request if isinstance(what, Ack) else what
         if retry:
             kind = request.headers["Content-Type"]
-            request = self._wire.sign(request.kind, request.body, kind, request.retry + 1, "http_timeout")
-        return await self._wire.deliver(request)
+            request = self._bot_client.sign(
+                request.kind, request.body, kind, request.retry + 1, "http_timeout"
+            )
+        return await self._bot_client.deliver(request)
 
     # --- within
 
     def _emit(self, event: Json, actor: str | None) -> None:
-        channel = self.world.channels.get(str(event.get("channel")))
-        if self._echo and self._wire.url and channel and self.world.bot.id in channel.members:
-            self._wire.event_later(envelope(self.world, event, actor))
+        channel = self.workspace.channels.get(str(event.get("channel")))
+        if self._echo and self._bot_client.url and channel and self.workspace.bot.id in channel.members:
+            self._bot_client.event_later(envelope(self.workspace, event, actor))
 
     def _must_be_in(self, user: Person, channel: Channel) -> None:
         if user.id not in channel.members:
             raise SlackError(f"{user.name} is not in {channel.name}")
 
-    def _theirs(self, user: Person, message: Message) -> Json:
+    def _own_message(self, user: Person, message: Message) -> Json:
         """The message as it stands, if it is that person's own."""
-        self._must_be_in(user, self.world.channels[message.channel])
+        self._must_be_in(user, self.workspace.channels[message.channel])
         if message.user != user.id:
             raise SlackError("cant_update_message")
-        return self._with_team(user, message_json(self.world, message))
+        return self._with_team(user, message_json(self.workspace, message))
 
     async def _revised(self, user: Person, message: Message, before: Json) -> Ack:
-        self.world.touch()
-        now = self._with_team(user, message_json(self.world, message))
+        self.workspace.touch()
+        now = self._with_team(user, message_json(self.workspace, message))
         parts = {"message": now, "previous_message": before}
-        return await self.event(changed(message, "message_changed", parts, self.world), user)
+        return await self.event(changed(message, "message_changed", parts, self.workspace), user)
 
     def _with_team(self, user: Person, shown: Json) -> Json:
         return shown | {"user_team": user.team_id, "source_team": user.team_id}
@@ -255,21 +267,24 @@ class People:
             raise LookupError(f"{user.name} has no modal open")
         return view
 
-    def _ways_back(self, user: Person, channel: Channel, message: Message) -> Json:
-        hook = self.world.new_hook(user.id, channel.id, message)
-        return {"trigger_id": self.world.new_trigger(user.id), "response_url": hook}
+    def _reply_handles(self, user: Person, channel: Channel, message: Message) -> Json:
+        response_url = self.workspace.new_response_url(user.id, channel.id, message)
+        return {"trigger_id": self.workspace.new_trigger(user.id), "response_url": response_url}
 
     async def _act(self, user: Person, where: Message | View, action: Json) -> Ack:
         # Actions carry the installed team even when the actor is from another one.
-        payload = interaction(self.world, "block_actions", user.id, self.world.team_id)
+        payload = interaction(self.workspace, "block_actions", user.id, self.workspace.team_id)
         payload["actions"] = [action]
         if isinstance(where, View):
             if where.user != user.id or not where.open:
                 raise SlackError(f"{user.name} does not have this view open")
             payload |= {"container": {"type": "view", "view_id": where.id}}
-            payload |= {"view": view_json(self.world, where), "trigger_id": self.world.new_trigger(user.id)}
-            return await self._wire.interact(payload)
-        channel, private = self.world.channels[where.channel], where.ephemeral_to is not None
+            payload |= {
+                "view": view_json(self.workspace, where),
+                "trigger_id": self.workspace.new_trigger(user.id),
+            }
+            return await self._bot_client.interact(payload)
+        channel, private = self.workspace.channels[where.channel], where.ephemeral_to is not None
         self._must_be_in(user, channel)
         if where.deleted or (private and where.ephemeral_to != user.id):
             raise SlackError(f"{user.name} does not see this message")
@@ -277,8 +292,8 @@ class People:
         container |= {"is_ephemeral": private} | ({"thread_ts": where.thread_ts} if where.is_reply else {})
         payload |= {"container": container, "channel": channel_stub(channel), "state": {"values": {}}}
         if not private:
-            payload["message"] = message_json(self.world, where)
-        return await self._wire.interact(payload | self._ways_back(user, channel, where))
+            payload["message"] = message_json(self.workspace, where)
+        return await self._bot_client.interact(payload | self._reply_handles(user, channel, where))
 
     def _command_answer(self, user: Person, channel: Channel, ack: Ack) -> CommandReply:
         if not ack.body.strip():
@@ -286,13 +301,13 @@ class People:
         answer = ack.json()
         given = answer if isinstance(answer, dict) else {"text": ack.body}
         try:
-            said = respond(self.world, Hook("", user.id, channel.id, None, 0.0), given)
+            said = respond(self.workspace, ResponseUrl("", user.id, channel.id, None, 0.0), given)
         except SlackError as refusal:
-            self.world.complain(f"command answered with {refusal.error}: {'; '.join(refusal.messages)}")
+            self.workspace.complain(f"command answered with {refusal.error}: {'; '.join(refusal.messages)}")
             return CommandReply(ack)
-        return CommandReply(ack, text.message_text(self.world, said) if said else "")
+        return CommandReply(ack, text.message_text(self.workspace, said) if said else "")
 
     def _slackbot(self, user: Person, channel: Channel, ack: Ack | None, words: str) -> CommandReply:
-        told = Message(channel.id, self.world.next_ts(), SLACKBOT, words, ephemeral_to=user.id)
-        self.world.add(told)
+        told = Message(channel.id, self.workspace.next_ts(), SLACKBOT, words, ephemeral_to=user.id)
+        self.workspace.add(told)
         return CommandReply(ack, words)

@@ -16,14 +16,14 @@ def message(
     slack: FakeSlack, shown: Message, reader: Person, *, now: datetime | None = None, indent: int = 0
 ) -> str:
     """One message as that reader sees it: who and when, then its lines behind a rule."""
-    world, zone = slack.world, ZoneInfo(reader.tz)
+    workspace, zone = slack.workspace, ZoneInfo(reader.tz)
     at = datetime.fromtimestamp(float(shown.ts), UTC).astimezone(zone)
     notes = [f"{at:%H:%M}"]
     notes += ["edited"] if shown.edited else []
     notes += ["only you see this"] if shown.ephemeral_to else []
-    head = f"{world.users[shown.user].real_name}  {', '.join(notes)}"
+    head = f"{workspace.users[shown.user].real_name}  {', '.join(notes)}"
     lines = [
-        line for whole in message_lines(world, shown, reader.tz, now) for line in _wrapped(whole, indent)
+        line for whole in message_lines(workspace, shown, reader.tz, now) for line in _wrapped(whole, indent)
     ]
     rule = "│ " if shown.blocks else "  "
     marks = [" ".join(f":{name}: {len(users)}" for name, users in shown.reactions.items())]
@@ -47,7 +47,7 @@ def channel(slack: FakeSlack, place: Channel, reader: Person, *, now: datetime |
 
 def modal(slack: FakeSlack, view: View, *, now: datetime | None = None) -> str:
     """An open form with what is typed so far, its options and its errors."""
-    tz = slack.world.users[view.user].tz
+    tz = slack.workspace.users[view.user].tz
     inputs = {(entry.block_id, entry.action_id): entry for entry in view.inputs()}
     lines = [f"┌ {view.title}"]
     for block in view.blocks:
@@ -55,7 +55,9 @@ def modal(slack: FakeSlack, view: View, *, now: datetime | None = None) -> str:
             lines += _input_lines(inputs[block["block_id"], block["element"]["action_id"]])
         else:
             lines += [
-                f"│ {part}" for line in block_lines(slack.world, block, tz, now) for part in _wrapped(line, 2)
+                f"│ {part}"
+                for line in block_lines(slack.workspace, block, tz, now)
+                for part in _wrapped(line, 2)
             ]
     lines += [f"│ ! {view.trouble}"] if view.trouble else []
     close = (view.payload.get("close") or {}).get("text", "Cancel")

@@ -4,7 +4,7 @@ from demo.slack.args import Args
 from demo.slack.chat import LONGEST_POST, content, erase
 from demo.slack.elements import Json
 from demo.slack.payloads import message_event
-from demo.slack.state import Hook, Message, SlackError, World
+from demo.slack.state import Message, ResponseUrl, SlackError, Workspace
 
 _KNOWN = {
     "text",
@@ -21,36 +21,38 @@ _KNOWN = {
 }
 
 
-def respond(world: World, hook: Hook, given: object) -> Message | None:
+def respond(workspace: Workspace, response_url: ResponseUrl, given: object) -> Message | None:
     """What a bot said through a response URL or in the answer to a command."""
     if not isinstance(given, dict):
         raise SlackError("invalid_payload")
     if unknown := given.keys() - _KNOWN:
-        world.complain(f"response has unknown keys: {', '.join(sorted(unknown))}")
+        workspace.complain(f"response has unknown keys: {', '.join(sorted(unknown))}")
     if given.get("delete_original") or given.get("replace_original"):
-        return _change(world, hook, given)
-    text, blocks = content(world, Args(given), LONGEST_POST)
-    seen_by = None if given.get("response_type") == "in_channel" else hook.user
-    message = Message(hook.channel, world.next_ts(), world.bot.id, text, blocks, ephemeral_to=seen_by)
+        return _change(workspace, response_url, given)
+    text, blocks = content(workspace, Args(given), LONGEST_POST)
+    seen_by = None if given.get("response_type") == "in_channel" else response_url.user
+    message = Message(
+        response_url.channel, workspace.next_ts(), workspace.bot.id, text, blocks, ephemeral_to=seen_by
+    )
     message.thread_ts = given.get("thread_ts")
-    world.add(message)
+    workspace.add(message)
     if seen_by is None:
-        world.emit(message_event(world, message), world.bot.id)
+        workspace.emit(message_event(workspace, message), workspace.bot.id)
     return message
 
 
-def _change(world: World, hook: Hook, given: Json) -> Message:
-    message = hook.message
+def _change(workspace: Workspace, response_url: ResponseUrl, given: Json) -> Message:
+    message = response_url.message
     if message is None or message.deleted:
         raise SlackError("message_not_found")
     if given.get("delete_original"):
         if message.ephemeral_to:
             message.deleted = True
-            world.touch()
+            workspace.touch()
         else:
-            erase(world, message)
+            erase(workspace, message)
         return message
-    message.text, message.blocks = content(world, Args(given), LONGEST_POST)
+    message.text, message.blocks = content(workspace, Args(given), LONGEST_POST)
     message.edits += 1
-    world.touch()
+    workspace.touch()
     return message

@@ -9,12 +9,12 @@ from demo.slack import chat, lookup, views
 from demo.slack.apps import Apps
 from demo.slack.args import Args
 from demo.slack.elements import Json
-from demo.slack.faults import Fault, Faults, RateLimits
+from demo.slack.faults import PlannedFailure, PlannedFailures, RateLimits
 from demo.slack.replies import respond
 from demo.slack.sockets import Sockets
-from demo.slack.state import Call, SlackError, World
+from demo.slack.state import Call, SlackError, Workspace
 
-Method = Callable[[World, Args], Json]
+Method = Callable[[Workspace, Args], Json]
 
 METHODS: dict[str, tuple[Method, str]] = {
     "api.test": (lookup.api_test, ""),
@@ -68,15 +68,21 @@ class Server:
 
     def __init__(
         self,
-        world: World,
+        workspace: Workspace,
         apps: Apps,
-        faults: Faults,
+        faults: PlannedFailures,
         limits: RateLimits | None,
         scopes: frozenset[str] | None,
     ) -> None:
-        self.world, self.apps, self.faults, self.limits, self.scopes = world, apps, faults, limits, scopes
-        self.sockets = Sockets(world)
-        self.worlds = {world.team_id: world}
+        self.workspace, self.apps, self.faults, self.limits, self.scopes = (
+            workspace,
+            apps,
+            faults,
+            limits,
+            scopes,
+        )
+        self.sockets = Sockets(workspace)
+        self.workspaces = {workspace.team_id: workspace}
         self._runner: web.AppRunner | None = None
 
     async def start(self, port: int) -> str:
@@ -88,8 +94,8 @@ class Server:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
         await site.start()
-        self.world.base_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self.world.base_url
+        self.workspace.base_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self.workspace.base_url
 
     async def stop(self) -> None:
         await self.sockets.close()
@@ -102,18 +108,18 @@ class Server:
         fault = self.faults.take(method, given.get("channel"))
         if fault and fault.drop_connection:
             return self._drop(request, method, given, {"ok": False, "error": "connection_dropped"})
-        refusal = self._weather(fault, method, given)
+        refusal = self._planned_failure(fault, method, given)
         if refusal:
             return refusal
         authorization = request.headers.get("Authorization", "")
-        world, result = self._call(method, token, given, fault, authorization)
+        workspace, result = self._call(method, token, given, fault, authorization)
         if fault and fault.accept_then_drop:
             return self._drop(request, method, given, result)
-        self._log(Call(method, given, result), world)
+        self._log(Call(method, given, result), workspace)
         headers = {"X-OAuth-Scopes": ",".join(sorted(self.scopes))} if self.scopes is not None else {}
         return web.json_response(result, headers=headers)
 
-    def _weather(self, fault: Fault | None, method: str, given: Json) -> web.Response | None:
+    def _planned_failure(self, fault: PlannedFailure | None, method: str, given: Json) -> web.Response | None:
         if fault and fault.status and fault.status != 429:
             result = {"ok": False, "error": fault.error or "internal_error"}
             self._log(Call(method, given, result, fault.status))
@@ -127,23 +133,23 @@ class Server:
         return web.json_response(result, status=429, headers={"Retry-After": str(wait)})
 
     def _call(
-        self, method: str, token: str, given: Json, fault: Fault | None, authorization: str
-    ) -> tuple[World, Json]:
-        world = self.world
+        self, method: str, token: str, given: Json, fault: PlannedFailure | None, authorization: str
+    ) -> tuple[Workspace, Json]:
+        workspace = self.workspace
         try:
             if method not in METHODS:
                 raise SlackError("unknown_method")
             run, scope = METHODS[method]
             if method == "api.test":
-                return world, {"ok": True, **run(world, Args(given))}
+                return workspace, {"ok": True, **run(workspace, Args(given))}
             if method in _APP_LEVEL:
                 if fault and fault.error:
                     raise SlackError(fault.error)
-                return world, {"ok": True, **self._app_level(method, token, given, authorization)}
-            grant = self.apps.bearer(token)
-            world = self.apps.world_for(grant, method, Args(given))
+                return workspace, {"ok": True, **self._app_level(method, token, given, authorization)}
+            grant = self.apps.grant_for(token)
+            workspace = self.apps.workspace_for(grant, method, Args(given))
             if scope and self.scopes is not None and scope not in self.scopes:
-                return world, {
+                return workspace, {
                     "ok": False,
                     "error": "missing_scope",
                     "needed": scope,
@@ -152,23 +158,23 @@ class Server:
             if fault and fault.error:
                 raise SlackError(fault.error)
             if method == "auth.teams.list":
-                return world, {"ok": True, **self.apps.teams(grant)}
-            told = {"ok": True, **run(world, Args(given))}
-            return world, self.apps.whoami(grant, told) if method == "auth.test" else told
+                return workspace, {"ok": True, **self.apps.teams(grant)}
+            told = {"ok": True, **run(workspace, Args(given))}
+            return workspace, self.apps.whoami(grant, told) if method == "auth.test" else told
         except SlackError as refusal:
             result: Json = {"ok": False, "error": refusal.error}
             if refusal.messages:
                 result["response_metadata"] = {"messages": refusal.messages}
                 if refusal.error == "invalid_blocks":
                     result["errors"] = refusal.messages
-            return world, result
+            return workspace, result
 
     def _app_level(self, method: str, token: str, given: Json, authorization: str) -> Json:
         """What no workspace's token is needed for."""
         if method == "oauth.v2.access":
-            return self.apps.access(Args(given), authorization)
+            return self.apps.exchange(Args(given), authorization)
         if token != self.apps.app_token:
-            raise SlackError("not_allowed_token_type" if token in self.apps.bearers else "invalid_auth")
+            raise SlackError("not_allowed_token_type" if token in self.apps.grants else "invalid_auth")
         return {"url": self.sockets.new_address()}
 
     def _drop(self, request: web.Request, method: str, given: Json, result: Json) -> web.Response:
@@ -177,9 +183,9 @@ class Server:
             request.transport.abort()
         return web.Response()
 
-    def _log(self, call: Call, world: World | None = None) -> None:
-        (world or self.world).calls.append(call)
-        (world or self.world).touch()
+    def _log(self, call: Call, workspace: Workspace | None = None) -> None:
+        (workspace or self.workspace).calls.append(call)
+        (workspace or self.workspace).touch()
 
     async def _respond(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -187,9 +193,9 @@ class Server:
         except ValueError:
             return web.json_response({"ok": False, "error": "invalid_payload"}, status=400)
         try:
-            world = self.worlds.get(request.match_info["team"], self.world)
-            hook = world.use_hook(request.match_info["hook"])
-            respond(world, hook, given)
+            workspace = self.workspaces.get(request.match_info["team"], self.workspace)
+            response_url = workspace.use_response_url(request.match_info["hook"])
+            respond(workspace, response_url, given)
         except SlackError as refusal:
             gone = refusal.error in ("used_url", "expired_url")
             result = {"ok": False, "error": refusal.error, "errors": refusal.messages}

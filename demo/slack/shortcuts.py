@@ -2,16 +2,16 @@
 
 from demo.slack.elements import Json
 from demo.slack.payloads import interaction
-from demo.slack.people import People
+from demo.slack.people import UserActions
 from demo.slack.state import Person, SlackError
 from demo.slack.wire import Ack
 
 
-class Shortcuts(People):
+class Shortcuts(UserActions):
     async def global_shortcut(self, user: Person, callback_id: str) -> Ack:
         """From anywhere; like all shortcuts, members of another workspace do not have it."""
-        if self.world.is_external(user.id):
+        if self.workspace.is_external(user.id):
             raise SlackError("not_allowed")
-        payload: Json = interaction(self.world, "shortcut", user.id, user.team_id)
-        payload |= {"callback_id": callback_id, "action_ts": self.world.next_ts()}
-        return await self._wire.interact(payload | {"trigger_id": self.world.new_trigger(user.id)})
+        payload: Json = interaction(self.workspace, "shortcut", user.id, user.team_id)
+        payload |= {"callback_id": callback_id, "action_ts": self.workspace.next_ts()}
+        return await self._bot_client.interact(payload | {"trigger_id": self.workspace.new_trigger(user.id)})

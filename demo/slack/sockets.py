@@ -12,17 +12,17 @@ import aiohttp
 from aiohttp import web
 
 from demo.slack.elements import Json
-from demo.slack.state import World
+from demo.slack.state import Workspace
 
 
 class Sockets:
     """Each address lets one connection in; each request goes through one of them, in turn."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
         self.live: list[web.WebSocketResponse] = []
         self.opened = 0
-        self.greets = True
+        self.sends_hello = True
         """Whether connections are greeted, as Slack does."""
         self._tickets: set[str] = set()
         self._turn = itertools.count()
@@ -32,7 +32,7 @@ class Sockets:
     def new_address(self) -> str:
         ticket = uuid.uuid4().hex
         self._tickets.add(ticket)
-        return f"{self.world.base_url.replace('http', 'ws', 1)}/link/?ticket={ticket}"
+        return f"{self.workspace.base_url.replace('http', 'ws', 1)}/link/?ticket={ticket}"
 
     async def accept(self, request: web.Request) -> web.StreamResponse:
         ticket = request.query.get("ticket", "")
@@ -41,12 +41,12 @@ class Sockets:
         self._tickets.remove(ticket)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        if self.greets:
-            info = {"app_id": self.world.app_id}
+        if self.sends_hello:
+            info = {"app_id": self.workspace.app_id}
             await socket.send_json({"type": "hello", "num_connections": 1, "connection_info": info})
         self.live.append(socket)
         self.opened += 1
-        self.world.touch()
+        self.workspace.touch()
         try:
             async for message in socket:
                 if message.type == aiohttp.WSMsgType.TEXT:
@@ -54,7 +54,7 @@ class Sockets:
         finally:
             if socket in self.live:
                 self.live.remove(socket)
-            self.world.touch()
+            self.workspace.touch()
         return socket
 
     def _answered(self, said: Json) -> None:
@@ -62,7 +62,7 @@ class Sockets:
             if not waiting.done():
                 waiting.set_result(said)
         else:
-            self.world.complain(f"acknowledged an unknown envelope {said.get('envelope_id')}")
+            self.workspace.complain(f"acknowledged an unknown envelope {said.get('envelope_id')}")
 
     async def deliver(self, body: str, content_type: str, headers: dict[str, str]) -> tuple[int, str]:
         """A request through one of the connections, and its acknowledgement. Raises ConnectionError."""
@@ -83,14 +83,14 @@ class Sockets:
             self._waiting.pop(envelope["envelope_id"], None)
         payload = said.get("payload")
         if payload is not None and not envelope["accepts_response_payload"]:
-            self.world.complain(f"an answer with {envelope['type']}, which takes none")
+            self.workspace.complain(f"an answer with {envelope['type']}, which takes none")
         return 200, "" if payload is None else json.dumps(payload)
 
     async def replace(self, socket: web.WebSocketResponse, reason: str = "refresh_requested") -> None:
         """Tells the bot that this connection ends, and ends it once another one is there, if that comes."""
         before = self.opened
         await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {"host": "local"}})
-        await self.world.until(lambda: self.opened > before and not self._waiting, 60.0)
+        await self.workspace.until(lambda: self.opened > before and not self._waiting, 60.0)
         await socket.close()
 
     def cut(self) -> None:

@@ -15,9 +15,9 @@ from demo.slack.view import View
 T = TypeVar("T")
 
 SLACKBOT = "USLACKBOT"
-TRIGGER_LIFE = 3.0
-HOOK_LIFE = 30 * 60.0
-HOOK_USES = 5
+TRIGGER_LIFETIME = 3.0
+RESPONSE_URL_LIFETIME = 30 * 60.0
+RESPONSE_URL_USES = 5
 
 
 class SlackError(Exception):
@@ -106,7 +106,7 @@ class Trigger:
 
 
 @dataclass(eq=False)
-class Hook:
+class ResponseUrl:
     """One response_url: whom it answers, and how often it was used."""
 
     id: str
@@ -131,7 +131,7 @@ class Call:
         return self.result.get("error")
 
 
-class World:
+class Workspace:
     """The whole workspace. Every change wakes those who wait for one."""
 
     def __init__(self, team_id: str, domain: str, bot_name: str, trigger_clock: Callable[[], float]) -> None:
@@ -148,7 +148,7 @@ class World:
         self.stacks: dict[str, list[View]] = {}
         self.homes: dict[str, View] = {}
         self.triggers: dict[str, Trigger] = {}
-        self.hooks: dict[str, Hook] = {}
+        self.response_urls: dict[str, ResponseUrl] = {}
         self.calls: list[Call] = []
         self.complaints: list[str] = []
         self.emit: Callable[[Json, str | None], None] = lambda event, actor: None
@@ -197,24 +197,24 @@ class World:
             raise SlackError("invalid_arguments", ["[ERROR] invalid `trigger_id` [json-pointer:/trigger_id]"])
         if trigger.used:
             raise SlackError("exchanged_trigger_id")
-        if self._clock() - trigger.at > TRIGGER_LIFE:
+        if self._clock() - trigger.at > TRIGGER_LIFETIME:
             raise SlackError("expired_trigger_id")
         trigger.used = True
         return trigger
 
-    def new_hook(self, user: str, channel: str, message: Message | None) -> str:
+    def new_response_url(self, user: str, channel: str, message: Message | None) -> str:
         name = uuid.uuid4().hex
-        self.hooks[name] = Hook(name, user, channel, message, self._clock())
+        self.response_urls[name] = ResponseUrl(name, user, channel, message, self._clock())
         return f"{self.base_url}/response/{self.team_id}/{name}"
 
-    def use_hook(self, name: str) -> Hook:
-        hook = self.hooks.get(name)
-        if hook is None or self._clock() - hook.at > HOOK_LIFE:
+    def use_response_url(self, name: str) -> ResponseUrl:
+        response_url = self.response_urls.get(name)
+        if response_url is None or self._clock() - response_url.at > RESPONSE_URL_LIFETIME:
             raise SlackError("expired_url")
-        if hook.uses >= HOOK_USES:
+        if response_url.uses >= RESPONSE_URL_USES:
             raise SlackError("used_url")
-        hook.uses += 1
-        return hook
+        response_url.uses += 1
+        return response_url
 
     def person(self, user: str) -> Person:
         if user not in self.users:

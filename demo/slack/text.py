@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from demo.slack.elements import Json
-from demo.slack.state import Message, World
-from demo.slack.view import bare
+from demo.slack.state import Message, Workspace
+from demo.slack.view import without_emoji
 
 _TOKEN = re.compile(r"<([^<>\n]+)>")
 _LIVE = re.compile(r"<(@[UW]\w+|#C\w+|!(?:here|channel|everyone|subteam\^S\w+)|https?://[^<>\s]+)>")
@@ -28,11 +28,11 @@ def typed(words: str) -> str:
     return "".join(f"<{part}>" if index % 2 else escaped(part) for index, part in enumerate(parts))
 
 
-def mrkdwn(world: World, words: str, tz: str | None = None, now: datetime | None = None) -> str:
+def mrkdwn(workspace: Workspace, words: str, tz: str | None = None, now: datetime | None = None) -> str:
     """Mentions named, dates told, links as their labels, emphasis and escapes removed."""
     pieces = []
     for index, part in enumerate(_TOKEN.split(words)):
-        pieces.append(_token(world, part, tz, now) if index % 2 else unescaped(_unmarked(part)))
+        pieces.append(_token(workspace, part, tz, now) if index % 2 else unescaped(_unmarked(part)))
     # Emphasis may span a token, so that its two marks land in different pieces.
     return "".join(pieces) if len(pieces) == 1 else _unmarked("".join(pieces))
 
@@ -43,16 +43,16 @@ def _unmarked(words: str) -> str:
     return words
 
 
-def _token(world: World, inner: str, tz: str | None, now: datetime | None) -> str:
+def _token(workspace: Workspace, inner: str, tz: str | None, now: datetime | None) -> str:
     target, _, label = inner.partition("|")
     if target.startswith("@"):
-        person = world.users.get(target[1:])
+        person = workspace.users.get(target[1:])
         return f"@{person.real_name}" if person else f"@{label or target[1:]}"
     if target.startswith("#"):
-        channel = world.channels.get(target[1:])
+        channel = workspace.channels.get(target[1:])
         return f"#{channel.name}" if channel else f"#{label or target[1:]}"
     if target.startswith("!subteam^"):
-        group = world.groups.get(target.removeprefix("!subteam^"))
+        group = workspace.groups.get(target.removeprefix("!subteam^"))
         return f"@{group.handle}" if group else label or "@group"
     if target.startswith("!date^"):
         return date_token(target, label, tz, now)
@@ -107,32 +107,32 @@ def _ago(then: datetime, now: datetime) -> str:
     raise AssertionError
 
 
-def said(world: World, words: Json | None, tz: str | None = None, now: datetime | None = None) -> str:
+def said(workspace: Workspace, words: Json | None, tz: str | None = None, now: datetime | None = None) -> str:
     """One text object."""
     if not words:
         return ""
     raw = str(words["text"])
-    return raw if words["type"] == "plain_text" else mrkdwn(world, raw, tz, now)
+    return raw if words["type"] == "plain_text" else mrkdwn(workspace, raw, tz, now)
 
 
 def block_lines(
-    world: World, block: Json, tz: str | None = None, now: datetime | None = None
+    workspace: Workspace, block: Json, tz: str | None = None, now: datetime | None = None
 ) -> Iterator[str]:
     """The lines of one block; buttons and menus in brackets."""
     kind = block["type"]
     if kind == "divider":
         yield "———"
     elif kind in ("section", "header"):
-        main = said(world, block.get("text"), tz, now)
+        main = said(workspace, block.get("text"), tz, now)
         tail = _control(block.get("accessory"))
         yield from f"{main}  {tail}".strip().split("\n") if main or tail else ()
         for field in block.get("fields", []):
-            yield ": ".join(part for part in said(world, field, tz, now).split("\n") if part).replace(
+            yield ": ".join(part for part in said(workspace, field, tz, now).split("\n") if part).replace(
                 "::", ":"
             )
     elif kind == "context":
         parts = [part for part in block["elements"] if part["type"] != "image"]
-        yield from "  ".join(said(world, part, tz, now) for part in parts).split("\n")
+        yield from "  ".join(said(workspace, part, tz, now) for part in parts).split("\n")
     elif kind == "actions":
         yield " ".join(_control(part) for part in block["elements"])
     elif kind == "image":
@@ -140,7 +140,7 @@ def block_lines(
     elif kind == "markdown":
         yield from unescaped(_unmarked(str(block["text"]))).split("\n")
     elif kind == "rich_text":
-        yield from "".join(_leaf(world, leaf) for leaf in _leaves(block)).strip("\n").split("\n")
+        yield from "".join(_leaf(workspace, leaf) for leaf in _leaves(block)).strip("\n").split("\n")
     elif kind == "table":
         for row in block["rows"]:
             yield " | ".join(str(cell.get("text", "")) for cell in row)
@@ -152,7 +152,7 @@ def _control(part: Json | None) -> str:
     if not part or part["type"] == "image":
         return ""
     if part["type"] == "button":
-        return f"[ {bare(part['text']['text'])} ]"
+        return f"[ {without_emoji(part['text']['text'])} ]"
     if part["type"] == "overflow":
         return "[ … ]"
     return f"[ {part.get('placeholder', {}).get('text', '')} v ]"
@@ -167,22 +167,22 @@ def _leaves(part: Json) -> Iterator[Json]:
             yield inner
 
 
-def _leaf(world: World, leaf: Json) -> str:
+def _leaf(workspace: Workspace, leaf: Json) -> str:
     if leaf["type"] == "user":
-        return _token(world, f"@{leaf['user_id']}", None, None)
+        return _token(workspace, f"@{leaf['user_id']}", None, None)
     if leaf["type"] == "link":
         return str(leaf.get("text") or leaf["url"])
     return str(leaf.get("text") or leaf.get("fallback") or "")
 
 
 def message_lines(
-    world: World, message: Message, tz: str | None = None, now: datetime | None = None
+    workspace: Workspace, message: Message, tz: str | None = None, now: datetime | None = None
 ) -> list[str]:
     """What is shown of a message: its blocks, or its text when it has none."""
     if not message.blocks:
-        return mrkdwn(world, message.text, tz, now).split("\n")
-    return [line for block in message.blocks for line in block_lines(world, block, tz, now)]
+        return mrkdwn(workspace, message.text, tz, now).split("\n")
+    return [line for block in message.blocks for line in block_lines(workspace, block, tz, now)]
 
 
-def message_text(world: World, message: Message, tz: str | None = None) -> str:
-    return "\n".join(message_lines(world, message, tz))
+def message_text(workspace: Workspace, message: Message, tz: str | None = None) -> str:
+    return "\n".join(message_lines(workspace, message, tz))

@@ -26,7 +26,7 @@ _STATE = {
 _EMOJI = re.compile(r":[a-z0-9_+'-]+:|[\u2190-\u2bff\ufe0f\u200d\U0001f000-\U0001faff]")
 
 
-def bare(label: str) -> str:
+def without_emoji(label: str) -> str:
     """A label without its emoji."""
     return " ".join(_EMOJI.sub("", label).split())
 
@@ -219,7 +219,7 @@ class View:
         return self.input(name).error
 
     def buttons(self) -> list[str]:
-        return [bare(part["text"]["text"]) for _, part in buttons_in(self.blocks)]
+        return [without_emoji(part["text"]["text"]) for _, part in buttons_in(self.blocks)]
 
     def state_values(self) -> dict[str, dict[str, Json]]:
         """`view.state.values` as Slack sends it: every input, empty ones too."""

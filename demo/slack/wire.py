@@ -14,7 +14,7 @@ import aiohttp
 
 from demo.slack.elements import Json
 from demo.slack.sockets import Sockets
-from demo.slack.state import World
+from demo.slack.state import Workspace
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -60,11 +60,11 @@ class Ack:
             return None
 
 
-class Wire:
+class BotClient:
     def __init__(
-        self, world: World, url: str, secret: str, deadline: float, retry_delays: Sequence[float]
+        self, workspace: Workspace, url: str, secret: str, deadline: float, retry_delays: Sequence[float]
     ) -> None:
-        self.world, self.url, self.secret = world, url, secret
+        self.workspace, self.url, self.secret = workspace, url, secret
         self.deadline, self.retry_delays = deadline, retry_delays
         self.acks: list[Ack] = []
         self.sockets: Sockets | None = None
@@ -126,7 +126,7 @@ class Wire:
 
     def _acked(self, ack: Ack) -> Ack:
         self.acks.append(ack)
-        self.world.touch()
+        self.workspace.touch()
         return ack
 
     async def form(self, kind: str, fields: dict[str, str]) -> Ack:

@@ -52,7 +52,7 @@ def crosscheck(files: Files, names: Names) -> Found:
     yield from _step_faults(files.steps, names)
 
 
-def strange(name: str | None, known: Collection[str] | None) -> bool:
+def is_unknown(name: str | None, known: Collection[str] | None) -> bool:
     """Whether a name is none of those that are known for sure."""
     return name is not None and known is not None and name not in known
 
@@ -84,15 +84,15 @@ def _severity_faults(id_: str, severity: schema.SeverityFile, names: Names) -> F
     for promise in severity.promise:
         if promise.metric not in PROMISED:
             yield file, f"{key}.metric", unknown("metric", promise.metric, PROMISED)
-        if strange(promise.calendar, names.usable):
+        if is_unknown(promise.calendar, names.usable):
             yield file, f"{key}.calendar", unknown("calendar", promise.calendar, names.usable)
         for name, sooner in (("goal", promise.goal), ("strict", promise.strict)):
             if sooner is not None and not _shorter(sooner, promise.within):
                 yield file, f"{key}.{name}", "must be shorter than what it is within, in the same unit"
         milder = promise.met_by_downgrade_to
-        if strange(milder, names.severities):
+        if is_unknown(milder, names.severities):
             yield file, f"{key}.met_by_downgrade_to", unknown("severity", milder, names.severities)
-        if strange(promise.ends_with, names.milestones):
+        if is_unknown(promise.ends_with, names.milestones):
             yield file, f"{key}.ends_with", unknown("milestone", promise.ends_with, names.milestones)
         if promise.extension and not isinstance(promise.within, BusinessDays):
             yield file, f"{key}.extension", "adds business days, so the promise must be in business days too"
@@ -116,7 +116,7 @@ def _triage_faults(triage: schema.TriageFile, severities: frozenset[str] | None)
         earlier = {id_: options[id_] for id_ in ids[: number - 1]}
         yield from _condition_faults(f"question.{number}", question.when, earlier, "earlier question")
     for number, rule in enumerate(triage.rule, start=1):
-        if strange(rule.severity, severities):
+        if is_unknown(rule.severity, severities):
             yield "triage.toml", f"rule.{number}.severity", unknown("severity", rule.severity, severities)
         yield from _condition_faults(f"rule.{number}", rule.when, options)
     for number, advice in enumerate(triage.advice, start=1):
@@ -144,7 +144,7 @@ def _step_faults(steps: tuple[schema.StepFile, ...], names: Names) -> Found:
     for number, step in enumerate(steps, start=1):
         for severity, duty in step.duties.items():
             key = f"step.{number}.duties.{severity}"
-            if strange(severity, names.severities):
+            if is_unknown(severity, names.severities):
                 yield "escalation.toml", key, unknown("severity", severity, names.severities)
-            if strange(duty.hours, names.usable):
+            if is_unknown(duty.hours, names.usable):
                 yield "escalation.toml", f"{key}.hours", unknown("calendar", duty.hours, names.usable)

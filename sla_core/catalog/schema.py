@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from sla_core.calendar import WEEKDAYS, Edge
+from sla_core.calendar import WEEKDAYS, BoundaryTime
 from sla_core.policy import Amount, BusinessDays, Metric, Mode, Source, parse_amount
 from sla_core.triage import Kind
 
-_EDGE = re.compile(r"^(\d{1,2}):(\d{2})\s+(\S+)$")
+_BOUNDARY = re.compile(r"^(\d{1,2}):(\d{2})\s+(\S+)$")
 _CLOCK_TIME = re.compile(r"^(\d{1,2}):(\d{2})$")
 
 
@@ -32,11 +32,11 @@ def zone(name: str) -> ZoneInfo:
         raise ValueError(f'"{name}" is no time zone; write an IANA name such as Europe/Berlin') from None
 
 
-def _edge(text: object) -> Edge:
-    found = _EDGE.match(text) if isinstance(text, str) else None
+def _boundary(text: object) -> BoundaryTime:
+    found = _BOUNDARY.match(text) if isinstance(text, str) else None
     if not found:
         raise ValueError(f'{text!r} is no opening or closing time; write "10:00 Europe/Berlin"')
-    return Edge(_after_midnight(found[1], found[2]), zone(found[3]))
+    return BoundaryTime(_after_midnight(found[1], found[2]), zone(found[3]))
 
 
 def _time_of_day(text: object) -> timedelta:
@@ -70,7 +70,7 @@ def _weekdays(days: list[str]) -> list[str]:
     return days
 
 
-EdgeText = Annotated[Edge, BeforeValidator(_edge)]
+BoundaryText = Annotated[BoundaryTime, BeforeValidator(_boundary)]
 TimeText = Annotated[timedelta, BeforeValidator(_time_of_day)]
 AmountText = Annotated[Amount, BeforeValidator(_amount)]
 DaysText = Annotated[BusinessDays, BeforeValidator(_days)]
@@ -117,8 +117,8 @@ class PolicyFile(Strict):
 
 class OpenFile(Strict):
     days: Weekdays
-    from_: EdgeText = Field(alias="from")
-    to: EdgeText
+    from_: BoundaryText = Field(alias="from")
+    to: BoundaryText
 
 
 class PublicFile(Strict):

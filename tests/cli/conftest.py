@@ -15,7 +15,7 @@ import pytest
 from bot.__main__ import main
 from sla_core.catalog.load import PACKS
 
-HOUSE = Path(__file__).resolve().parent.parent.parent
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def frontline(tmp_path: Path) -> Run:
         done = subprocess.run(
             [sys.executable, "-m", "bot", *words],
             cwd=tmp_path,
-            env=kept | {"PYTHONPATH": str(HOUSE), "PYTHONIOENCODING": "utf-8"} | variables,
+            env=kept | {"PYTHONPATH": str(REPOSITORY), "PYTHONIOENCODING": "utf-8"} | variables,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.PIPE,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.policy.check import check_place, warnings_of
-from bot.cli.policy.trace import REQUIREMENTS, carried, strangers, traces
+from bot.cli.policy.check import check_path, warnings_of
+from bot.cli.policy.trace import REQUIREMENTS, cited_clauses, traces, unknown_clauses
 from sla_core.catalog.load import load
 from tests.cli.conftest import Run
 from tests.sla_core.build import m3ter
@@ -151,17 +151,17 @@ def test_m3ter_s_requirements_are_carried_or_wait_with_a_reason(run: Run) -> Non
     """M3-1 … M3-29: carried by something or named in not_yet; in both where a part is still missing."""
     found = {traced.id: traced for traced in traces(m3ter())}
     assert list(found) == [f"M3-{number}" for number in range(1, 30)]
-    assert not [traced.id for traced in found.values() if traced.loose]
+    assert not [traced.id for traced in found.values() if traced.unexplained]
     assert {id_ for id_, traced in found.items() if traced.carriers and traced.not_yet} == {"M3-19"}
     assert {id_ for id_, traced in found.items() if traced.not_yet} == {
         f"M3-{number}" for number in (19, 23, 25, 26, 27)
     }
-    assert strangers(m3ter()) == []
+    assert unknown_clauses(m3ter()) == []
 
 
 def test_what_carries_what() -> None:
     by_clause: dict[str, set[str]] = {}
-    for clause, carrier in carried(m3ter()):
+    for clause, carrier in cited_clauses(m3ter()):
         by_clause.setdefault(clause, set()).add(carrier)
     assert by_clause["M3-9"] == {"fact", "calendar around-the-clock"}
     assert by_clause["M3-10"] == {"calendar silver-hours", "plan silver"}
@@ -200,7 +200,7 @@ def test_a_policy_of_one_s_own_is_traced_by_what_it_cites(ours: Path) -> None:
     change(ours, "policy.toml", 'vendor = "m3ter"', 'vendor = "ours"')
     (policy,) = load(ours)
     assert {traced.id for traced in traces(policy)} == {f"M3-{number}" for number in range(1, 30)}
-    assert strangers(policy) == []
+    assert unknown_clauses(policy) == []
 
 
 def test_a_severity_that_no_answers_reach(ours: Path) -> None:
@@ -240,6 +240,6 @@ def test_a_holiday_on_a_weekend_is_announced_ninety_days_ahead(ours: Path) -> No
 
 
 def test_a_place_is_checked_without_printing(ours: Path) -> None:
-    found = check_place(str(ours))
+    found = check_path(str(ours))
     assert [policy.version for policy in found.policies] == ["2025-02-10"]
     assert found.faults == []

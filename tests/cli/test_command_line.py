@@ -18,7 +18,7 @@ import pytest
 from bot.__main__ import main
 from bot.cli.policy import check
 from sla_core.catalog.load import vendors
-from tests.cli.conftest import HOUSE, Run
+from tests.cli.conftest import REPOSITORY, Run
 
 FRIDAY = "2026-03-20T16:30:00+01:00"
 POLICY = ("--vendor", "m3ter", "--plan", "gold")
@@ -110,7 +110,7 @@ NO_DATABASE = "frontline.db: there is no such database; check DATABASE_URL, or m
         (EXPLAIN, []),
         (("questions", *POLICY), []),
         (("check",), []),
-        (("simulate", *POLICY, "--tickets", str(HOUSE / "docs" / "examples" / "tickets.csv")), []),
+        (("simulate", *POLICY, "--tickets", str(REPOSITORY / "docs" / "examples" / "tickets.csv")), []),
         (("simulate", *POLICY, "--account", "acme"), [NO_DATABASE]),
     ],
     ids=["explain", "questions", "check", "simulate given tickets", "simulate stored tickets"],
@@ -262,7 +262,7 @@ def test_a_process_with_a_closed_stdout_ends_without_a_traceback(tmp_path: Path)
     done = subprocess.run(
         ["sh", "-c", 'exec "$0" "$@" >&-', sys.executable, "-m", "bot", *EXPLAIN],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(HOUSE)},
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         stderr=subprocess.PIPE,
         text=True,
         check=False,
@@ -285,7 +285,7 @@ def test_with_streams_closed_the_exit_code_says_it(tmp_path: Path, command: str,
     done = subprocess.run(
         ["sh", "-c", f'exec "$0" -m bot {command}', sys.executable],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(HOUSE)},
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         stdout=subprocess.DEVNULL,
         check=False,
         timeout=300,
@@ -316,7 +316,7 @@ async def test_ctrl_c_ends_the_console(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", "console"),
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(HOUSE)},
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

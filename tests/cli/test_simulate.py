@@ -16,18 +16,18 @@ import pytest
 from rich.console import Console
 
 from bot.cli import progress
-from bot.cli.policy.lookup import Wrong
+from bot.cli.policy.lookup import UsageFault
 from bot.cli.policy.simulate_csv import read_tickets
 from bot.cli.policy.simulate_show import as_json
-from bot.cli.policy.simulation import Asked, Histories, simulate
+from bot.cli.policy.simulation import Histories, SimulationRequest, simulate
 from sla_core.catalog.load import Faults
 from sla_core.events import Answered, Closed, Event, Held, Kind, Reopened, Resolved, Resumed, SeverityChanged
 from sla_core.outcome import Replay, Result, replay
 from sla_core.policy import Metric, Term
-from tests.cli.conftest import HOUSE, Run
-from tests.sla_core.build import ANN, BOB, Story, full_policy, local, opened, refused, utc
+from tests.cli.conftest import REPOSITORY, Run
+from tests.sla_core.build import ANN, BOB, TicketHistory, full_policy, local, opened, refused, utc
 
-EXAMPLE = HOUSE / "docs" / "examples" / "tickets.csv"
+EXAMPLE = REPOSITORY / "docs" / "examples" / "tickets.csv"
 UNTIL = "2026-04-01T00:00:00Z"
 HEAD = "ticket,opened,severity,responded,resolved\n"
 MONDAY = local("2026-03-09 10:00")
@@ -299,14 +299,14 @@ def stored(*histories: Sequence[Event]) -> Histories:
     return of
 
 
-def asked(**more: Any) -> Asked:
-    usual = Asked("m3ter", "silver", None, "acme", None, None, (), None)
+def request(**more: Any) -> SimulationRequest:
+    usual = SimulationRequest("m3ter", "silver", None, "acme", None, None, (), None)
     return replace(usual, **more)
 
 
 def simulated(histories: Histories, **more: Any) -> Any:
     console = Console(file=io.StringIO())
-    return as_json(simulate(asked(**more), histories, utc("2026-04-01 00:00"), console))
+    return as_json(simulate(request(**more), histories, utc("2026-04-01 00:00"), console))
 
 
 def test_stored_tickets_with_a_hold_and_a_change_of_severity() -> None:
@@ -359,7 +359,7 @@ def test_an_order_form_that_the_policy_has_no_place_for() -> None:
 
 
 def test_an_account_without_tickets(run: Run) -> None:
-    with pytest.raises(Wrong, match='no ticket of an account "acne"'):
+    with pytest.raises(UsageFault, match='no ticket of an account "acne"'):
         simulated(stored((opened(MONDAY),)), account="acne")
     said = run("simulate", "--vendor", "m3ter", "--plan", "gold", "--account", "acme")
     assert said.code == 1
@@ -419,10 +419,10 @@ def test_an_answer_that_never_arrived_met_nothing() -> None:
     assert ("breached", local("2026-03-09 12:00")) in ends(replayed, Metric.NEXT_UPDATE)
 
 
-def test_what_the_clock_did_is_found_anew() -> None:
+def test_warnings_and_breaches_are_computed_again() -> None:
     """A history with its own warnings and breaches comes to the same as without, numbers and all."""
     acts = (opened(MONDAY), answered(local("2026-03-09 11:00")))
-    story = Story(*acts)
+    story = TicketHistory(*acts)
     story.run_until(local("2026-03-10 12:00"), local("2026-03-09 11:00"))
     story.add(answered(local("2026-03-10 12:00")))
     late = len(story.history)
@@ -453,11 +453,11 @@ def test_a_bar_shows_only_when_it_takes_long(monkeypatch: pytest.MonkeyPatch) ->
     def shown(terminal: bool) -> str:
         out = io.StringIO()
         console = Console(file=out, force_terminal=terminal)
-        assert list(progress.tracked([1, 2], "Replaying tickets", console)) == [1, 2]
+        assert list(progress.with_progress([1, 2], "Replaying tickets", console)) == [1, 2]
         return out.getvalue()
 
     assert shown(terminal=True) == ""
-    monkeypatch.setattr(progress, "PATIENCE", -1.0)
+    monkeypatch.setattr(progress, "SHOW_PROGRESS_AFTER", -1.0)
     assert "Replaying tickets" in shown(terminal=True)
     assert shown(terminal=False) == ""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import HOUSE, Outcome
+from tests.cli.conftest import REPOSITORY, Outcome
 
 EXPLAIN = (
     "explain",
@@ -40,7 +40,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.Path:
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)],
-        cwd=HOUSE,
+        cwd=REPOSITORY,
         check=True,
         capture_output=True,
         timeout=120,

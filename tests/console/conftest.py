@@ -10,15 +10,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from rich.console import Console as Terminal
 
-from adapters.console import Cast, Console, Screen, run
-from bot.bell import Bell
-from bot.courier import Courier
+from adapters.console import Console, Personas, Screen, run
+from bot.bell import WakeSignal
+from bot.courier import Delivery
 from bot.desk.core import Desk
 from bot.desk.routes import dispatch
 from bot.directory import Directory
 from bot.exchange import Dispatch
 from bot.settings import load_desk
-from bot.ticker import tick
+from bot.ticker import wake_due_tickets
 from tests.harness import DESK_FILE, HeldClock
 from tests.memory_store import MemoryStore
 
@@ -61,15 +61,15 @@ class Session:
         return shown(self.screen.out)[before:]
 
     async def settle(self) -> None:
-        courier = Courier(self.desk, self.store, self.clock, Bell())
-        while await courier.deliver():
+        delivery = Delivery(self.desk, self.store, self.clock, WakeSignal())
+        while await delivery.deliver():
             pass
 
     async def wait(self, length: timedelta) -> None:
         until = self.clock.now() + length
         while (wake := await self.desk.store.next_wake()) is not None and wake <= until:
             self.clock.at = max(self.clock.at, wake)
-            await tick(self.desk)
+            await wake_due_tickets(self.desk)
             await self.settle()
         self.clock.at = until
 
@@ -83,7 +83,7 @@ def session(tmp_path: Path) -> OpenSession:
         path = tmp_path / "frontline.toml"
         path.write_text(desk_file, encoding="utf-8")
         settings = load_desk(path)
-        screen = Screen(terminal(), Cast(settings), BERLIN)
+        screen = Screen(terminal(), Personas(settings), BERLIN)
         clock, store = HeldClock(at), MemoryStore()
         desk = Desk(store, clock, Directory(settings), {n: Console(n, screen) for n in settings.chats})
         await desk.directory.refresh(desk.platforms)

@@ -10,7 +10,7 @@ from bot.views import (
     Audience,
     Button,
     GetHelp,
-    Happened,
+    HistoryLine,
     Link,
     Mention,
     Notice,
@@ -45,7 +45,7 @@ def card(
         severity="S2",
         severity_name="High priority",
         turn="Ours",
-        worker="Bob",
+        owner="Bob",
         tone=Tone.WARN,
         promises=(
             PromiseLine("First response", "met", Phase.MET, Tone.DONE, 0.3, DUE),
@@ -70,7 +70,7 @@ def card(
                 ("Why?", Style.PLAIN),
             )
         ),
-        history=(Happened(START, f"{fact} opened it"), Happened(DUE, "Bob replied")),
+        history=(HistoryLine(START, f"{fact} opened it"), HistoryLine(DUE, "Bob replied")),
         earlier=3,
     )
 
@@ -83,7 +83,7 @@ def board(words: str = "Bills are slow") -> QueueBoard:
             taken,
             key="ACME-1",
             severity="S2",
-            worker="nobody yet",
+            owner="nobody yet",
             tone=Tone.ALARM,
             promise=overdue,
             button=Button("take", "Take it", "ACME-1"),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tests.console.conftest import OpenSession
-from tests.desk.filling import of
+from tests.desk.filling import desk_file_of
 
-MONTA = of("monta", "partner")
+MONTA = desk_file_of("monta", "partner")
 CHECKED = "were hardware and connection checked on your side?"
 
 

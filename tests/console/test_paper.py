@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console as Terminal
 
-from adapters.console.paper import buttons_of, changes, drawn, in_short
+from adapters.console.paper import buttons_of, card_changes, on_one_line, render
 from adapters.console.text import clean
 from bot.views import Notice, Quote, View
 from tests.console.conftest import BERLIN, shown, terminal
@@ -46,13 +46,13 @@ words = st.lists(
 
 def plain(view: View, width: int = 100, numbered: bool = True) -> str:
     out = terminal(width)
-    out.print(drawn(view, BERLIN, numbered))
+    out.print(render(view, BERLIN, numbered))
     return shown(out)
 
 
 def coloured(view: View) -> str:
     out = Terminal(file=io.StringIO(), width=100, color_system="truecolor", force_terminal=True)
-    out.print(drawn(view, BERLIN))
+    out.print(render(view, BERLIN))
     assert isinstance(out.file, io.StringIO)
     return out.file.getvalue()
 
@@ -71,7 +71,7 @@ def test_every_view_renders() -> None:
     assert shown_kinds == set(get_args(View))
     for view in views("words"):
         assert "words" in plain(view)
-        assert in_short(view, BERLIN)
+        assert on_one_line(view, BERLIN)
         assert all(button.label in plain(view) for button in buttons_of(view))
 
 
@@ -84,8 +84,8 @@ def test_nobodys_words_style_the_terminal_or_move_its_cursor(text: str) -> None:
         bare = _STYLING.sub("", written)
         assert bare == clean(bare)
         bare.encode("utf-8")
-        assert clean(in_short(view, BERLIN)) == in_short(view, BERLIN)
-        assert "\n" not in in_short(view, BERLIN)
+        assert clean(on_one_line(view, BERLIN)) == on_one_line(view, BERLIN)
+        assert "\n" not in on_one_line(view, BERLIN)
 
 
 @given(words)
@@ -120,15 +120,15 @@ def test_a_change_is_told_in_few_words() -> None:
     first, second, _ = before.promises
     after = replace(
         before,
-        worker="Eve",
+        owner="Eve",
         facts=(("Opened by", "Eve"),),
         promises=(replace(first, due_at=START), replace(second, standing="breached")),
     )
-    assert [text.plain for text in changes(before, after, BERLIN)] == [
+    assert [text.plain for text in card_changes(before, after, BERLIN)] == [
         "works on it: Bob → Eve",
         "First response: met, due Fri 20 Mar 2026, 16:30 CET",
         "Next update: less than 1 h left → breached",
         "Resolution: on hold → no longer promised",
         "Opened by: Eve",
     ]
-    assert changes(before, before, BERLIN) == []
+    assert card_changes(before, before, BERLIN) == []

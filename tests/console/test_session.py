@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.console import delivered, run, typed
-from adapters.console.around import amount
+from adapters.console import read_lines, run, until_delivered
+from adapters.console.around import parse_length
 from bot.address import MessageRef, Place, UserRef
-from bot.clock import StageClock, WallClock, parse_instant, real_now
+from bot.clock import SimulatedClock, WallClock, parse_instant, real_now
 from bot.courier import LEASE
 from bot.desk.core import Desk
 from bot.desk.routes import dispatch
@@ -67,7 +67,7 @@ async def test_why_shows_the_working_to_the_one_who_asks(session: OpenSession) -
     assert "████" in told
 
 
-async def test_time_passes_where_a_stage_clock_lets_it(session: OpenSession) -> None:
+async def test_time_passes_on_a_simulated_clock(session: OpenSession) -> None:
     at = await session()
     told = await at.types(*OPENED, "wait 2h 45m", "wait soon", "wait 1h15m", "as dana", "1")
     assert "ACME-1 First response: less than 4 h left → less than 3 h left" in told
@@ -226,7 +226,7 @@ async def test_a_message_that_is_just_being_sent_is_waited_for(
     sending = [await at.store.claim(lane, a_little_later, a_little_later + LEASE) for lane in lanes]
     assert await at.store.lanes(a_little_later, 10) == []
 
-    settling = asyncio.ensure_future(delivered(at.store, at.clock)())
+    settling = asyncio.ensure_future(until_delivered(at.store, at.clock)())
     await turns(10)
     assert not settling.done()
 
@@ -239,11 +239,11 @@ async def test_a_message_that_is_just_being_sent_is_waited_for(
 async def test_over_a_pipe_with_the_real_loops(session: OpenSession) -> None:
     """The wiring of the command: loops that run by themselves, and lines of a file descriptor."""
     at = await session()
-    clock = StageClock(real_now(), parse_instant(FRIDAY_AFTERNOON), 1.0)
+    clock = SimulatedClock(real_now(), parse_instant(FRIDAY_AFTERNOON), 1.0)
     store = MemoryStore()
     desk = Desk(store, clock, at.desk.directory, at.desk.platforms)
     runtime = Runtime(desk, store)
-    store.on_change = runtime.rung
+    store.on_change = runtime.store_changed
     reader, writer = os.pipe()
     with os.fdopen(writer, "wb") as pipe:
         pipe.write(
@@ -251,8 +251,8 @@ async def test_over_a_pipe_with_the_real_loops(session: OpenSession) -> None:
         )
     try:
         async with asyncio.timeout(20), runtime.running():
-            settle = delivered(store, WallClock())
-            code = await run(at.screen, dispatch(desk), clock, typed(reader), settle, echo=True)
+            settle = until_delivered(store, WallClock())
+            code = await run(at.screen, dispatch(desk), clock, read_lines(reader), settle, echo=True)
     finally:
         os.close(reader)
     told = shown(at.screen.out)
@@ -278,7 +278,7 @@ def test_lengths_of_time() -> None:
         "99999d",
         "0m",
     )
-    found = [None if (a := amount(text)) is None else a.total_seconds() / 60 for text in texts]
+    found = [None if (a := parse_length(text)) is None else a.total_seconds() / 60 for text in texts]
     assert found == [45, 120, 90, 90, 2880, 1.5, None, None, None, None, None, None, None]
 
 

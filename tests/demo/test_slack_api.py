@@ -25,7 +25,7 @@ async def test_tokens_methods_and_encodings(desk: Desk) -> None:
     assert (
         await refused(desk.bot.client.api_call("users.info", json={"user": "U0BOB"})) == "invalid_arguments"
     )
-    assert (await desk.bot.client.auth_test())["bot_id"] == desk.slack.world.bot_id
+    assert (await desk.bot.client.auth_test())["bot_id"] == desk.slack.workspace.bot_id
     assert (await desk.bot.client.api_test(foo="1"))["args"] == {"foo": "1"}
     blocks = json.dumps([{"type": "divider"}])
     fields = {"token": desk.slack.bot_token, "channel": "C0ACME", "text": "form", "blocks": blocks}
@@ -140,7 +140,7 @@ async def test_history_and_replies(desk: Desk) -> None:
     assert await refused(client.conversations_replies(channel="C0ACME", ts="1.0")) == "thread_not_found"
 
 
-async def test_weather_on_demand(desk: Desk) -> None:
+async def test_failures_on_demand(desk: Desk) -> None:
     slack, client = desk.slack, desk.bot.client
     slack.fail_next("chat.postMessage", error="is_archived", channel="C0OTHER")
     slack.fail_next("chat.postMessage", status=429, retry_after=7)

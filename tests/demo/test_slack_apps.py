@@ -36,7 +36,7 @@ async def exchange(slack: FakeSlack, **given: str) -> dict[str, Any]:
 
 
 async def test_a_code_is_good_once(slack: FakeSlack) -> None:
-    agreed = slack.apps.agree(LINK, slack.world)
+    agreed = slack.apps.authorize(LINK, slack.workspace)
     assert agreed["state"] == "s"
     told = await exchange(slack, code=agreed["code"])
     assert (told["scope"], told["team"]["id"]) == ("chat:write,commands", "T0VENDOR")
@@ -46,7 +46,7 @@ async def test_a_code_is_good_once(slack: FakeSlack) -> None:
 
 
 async def test_a_refresh_token_is_good_once_and_two_tokens_live(slack: FakeSlack) -> None:
-    told = await exchange(slack, code=slack.apps.agree(LINK, slack.world)["code"])
+    told = await exchange(slack, code=slack.apps.authorize(LINK, slack.workspace)["code"])
     tokens = [told["access_token"]]
     for _ in range(2):
         given = {"grant_type": "refresh_token", "refresh_token": told["refresh_token"]}
@@ -64,7 +64,7 @@ async def test_tokens_are_of_one_workspace(slack: FakeSlack) -> None:
         general = acme.channel("general", [])
         theirs = await call(slack, "conversations.info", slack.bot_token, channel=general.id)
         assert theirs["error"] == "channel_not_found"
-        acme.apps.uninstall(acme.world)
+        acme.apps.uninstall(acme.workspace)
         assert (await call(slack, "auth.test", "xoxb-acme"))["error"] == "account_inactive"
         assert (await call(slack, "auth.test", slack.bot_token))["ok"]
 
@@ -72,8 +72,8 @@ async def test_tokens_are_of_one_workspace(slack: FakeSlack) -> None:
 async def test_an_organisations_token_names_the_workspace(slack: FakeSlack) -> None:
     async with FakeSlack(bot_token="", team_id="T0WEST", beside=slack) as west:
         org = {"id": "E0MEGA", "name": "Mega"}
-        both = [slack.world, west.world]
-        agreed = slack.apps.agree(LINK, slack.world, enterprise=org, everywhere=both)
+        both = [slack.workspace, west.workspace]
+        agreed = slack.apps.authorize(LINK, slack.workspace, enterprise=org, org_wide=both)
         told = await exchange(slack, code=agreed["code"])
         assert (told["team"], told["is_enterprise_install"]) == (None, True)
         token = told["access_token"]

@@ -284,7 +284,7 @@ async def test_the_bot_hears_itself_and_the_rest(desk: Desk) -> None:
     slack = desk.slack
     await desk.bot.client.chat_postMessage(channel=desk.acme.id, text="hello")
     await slack.until(lambda: desk.bot.events("message"))
-    assert desk.bot.events("message")[-1]["event"]["bot_id"] == slack.world.bot_id
+    assert desk.bot.events("message")[-1]["event"]["bot_id"] == slack.workspace.bot_id
     await slack.react(desk.ann, slack.messages(desk.acme)[0], "ticket")
     assert desk.bot.events("reaction_added")[-1]["event"]["item"]["channel"] == desk.acme.id
     lonely = slack.channel("lonely", [desk.alice], bot=False)
@@ -301,7 +301,7 @@ async def test_the_bot_hears_itself_and_the_rest(desk: Desk) -> None:
 
 
 async def test_a_false_signature_is_the_bots_to_refuse(desk: Desk) -> None:
-    desk.slack._wire.secret = "other"
+    desk.slack._bot_client.secret = "other"
     assert (await desk.slack.command(desk.alice, desk.acme, "/support")).status == 401
     async with ClientSession() as session, session.get(f"{desk.slack.api_url}auth.test") as response:
         assert await response.json() == {"ok": False, "error": "not_authed"}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.address import Actor
-from bot.exchange import Answer, File, Filling, Submission
+from bot.exchange import Answer, File, FormChanged, Submission
 from bot.forms import Form
 from tests.desk_file import account, desk_file
 from tests.harness import ALICE, DeskInMemory, form_of
 
 
-def of(vendor: str, plan: str) -> str:
+def desk_file_of(vendor: str, plan: str) -> str:
     """A desk of that vendor, with Acme alone."""
     return desk_file(vendor, rotas={}, people=[], accounts=[account(plan=plan, tam=None)])
 
@@ -19,7 +19,7 @@ def of(vendor: str, plan: str) -> str:
 def values_of(form: Form, given: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:
     """What a client sends: each field that it shows, as it stands or as it is filled in now."""
     found: dict[str, tuple[str, ...]] = {}
-    for field in form.asked():
+    for field in form.visible_fields():
         value = given.get(field.id, field.value)
         found[field.id] = ((value,) if value else ()) if isinstance(value, str) else tuple(value)
     return found
@@ -30,10 +30,10 @@ async def chooses(
 ) -> Form:
     """Fill something in; the form as it stands then."""
     values, now = values_of(form, given), desk.clock.now()
-    return form_of(await desk.answers(Filling(desk.envelope(), now, who, form.id, values, form.context)))
+    return form_of(await desk.answers(FormChanged(desk.envelope(), now, who, form.id, values, form.context)))
 
 
-async def sent(
+async def submits(
     desk: DeskInMemory, form: Form, who: Actor = ALICE, files: tuple[File, ...] = (), /, **given: str
 ) -> Answer:
     """`Open ticket`, with the fields that are shown."""
@@ -41,5 +41,5 @@ async def sent(
     return await desk.answers(Submission(desk.envelope(), now, who, form.id, values, form.context, files))
 
 
-def asked(form: Form) -> list[str]:
-    return [field.id for field in form.asked()]
+def asked_fields(form: Form) -> list[str]:
+    return [field.id for field in form.visible_fields()]

@@ -6,38 +6,40 @@ import itertools
 from dataclasses import dataclass, field
 
 from bot.address import Actor, MessageRef, Place
-from bot.exchange import Answer, Command, Door, File, Posted, Press
+from bot.exchange import Answer, Command, EntryPoint, File, Posted, Press
 from bot.views import Button, Notice
-from tests.harness import ACME, ALICE, DeskInMemory, plain
+from tests.harness import ACME, ALICE, DeskInMemory, view_text
 
 
 @dataclass
-class Talk:
+class Conversation:
     """Somebody before the questions, in the thread of their message or in a direct conversation."""
 
     desk: DeskInMemory
     who: Actor = ALICE
     place: Place = ACME
-    about: MessageRef | None = None
+    thread_root: MessageRef | None = None
     numbers: itertools.count[int] = field(default_factory=itertools.count)
 
-    async def begins(self, words: str = "") -> Answer:
+    async def starts(self, words: str = "") -> Answer:
         """By a mention, and `Answer here`."""
         ref = MessageRef(self.place, f"root-{next(self.numbers)}")
-        act = Command("mention", self.desk.clock.now(), self.who, self.place, Door.MENTION, words, ref)
+        act = Command("mention", self.desk.clock.now(), self.who, self.place, EntryPoint.MENTION, words, ref)
         asked = await self.desk.answers(act)
-        assert getattr(asked, "instead", None) is not None, asked
-        self.about = None if self.place.direct else ref
-        return await self.presses("Answer here", asked.instead)  # type: ignore[union-attr]
+        assert getattr(asked, "fallback", None) is not None, asked
+        self.thread_root = None if self.place.direct else ref
+        return await self.presses("Answer here", asked.fallback)  # type: ignore[union-attr]
 
     async def presses(self, label: str, on: Notice | None = None, who: Actor | None = None) -> Answer:
         view = on or self.asked
         button = next(
             b for b in view.buttons if b.label.lstrip("✓ ").partition(". ")[2] == label or b.label == label
         )
-        return await self.presses_it(button, who)
+        return await self.presses_button(button, who)
 
-    async def presses_it(self, button: Button, who: Actor | None = None, key: str | None = None) -> Answer:
+    async def presses_button(
+        self, button: Button, who: Actor | None = None, key: str | None = None
+    ) -> Answer:
         now, key = self.desk.clock.now(), key or self.desk.envelope()
         return await self.desk.answers(
             Press(key, now, who or self.who, self.place, None, button.action, button.value)
@@ -49,20 +51,20 @@ class Talk:
         ref = MessageRef(self.place, id or f"typed-{next(self.numbers)}")
         now = self.desk.clock.now()
         act = Posted(
-            self.desk.envelope(), now, who or self.who, self.place, ref, text, self.about, files=files
+            self.desk.envelope(), now, who or self.who, self.place, ref, text, self.thread_root, files=files
         )
         return await self.desk.answers(act)
 
     @property
     def asked(self) -> Notice:
         """The last question."""
-        view = next(s.view for s in reversed(self.desk.said) if s.to == self.place and s.view.buttons)  # type: ignore[union-attr]
+        view = next(s.view for s in reversed(self.desk.posted) if s.to == self.place and s.view.buttons)  # type: ignore[union-attr]
         assert isinstance(view, Notice)
         return view
 
     @property
     def question(self) -> str:
-        return plain(self.asked).partition("\n")[0]
+        return view_text(self.asked).partition("\n")[0]
 
     @property
     def labels(self) -> list[str]:

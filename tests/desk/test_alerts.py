@@ -7,7 +7,7 @@ import pytest
 from bot.address import Actor, MessageRef
 from bot.exchange import Answer, Posted, Press
 from bot.views import Audience, Notice
-from tests.harness import ALICE, BOB, DANA, EVE, S2, DeskInMemory, done, form_of, person, said
+from tests.harness import ALICE, BOB, DANA, EVE, S2, DeskInMemory, answer_text, done, form_of, person
 from tests.journeys.conftest import OpenDesk, a_desk
 
 __all__ = ["a_desk"]
@@ -57,7 +57,7 @@ async def test_each_answers_the_one_who_pressed_and_tells_the_agents(
     a_desk: OpenDesk, label: str, told: str, noted: str
 ) -> None:
     desk, key = await alerted(a_desk)
-    assert said(await press(desk, DANA, label)) == told
+    assert answer_text(await press(desk, DANA, label)) == told
     assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Dana {noted}"
     assert desk.thread(key) == []
     assert desk.standing(key) == ["less than 1 h left"]
@@ -71,7 +71,7 @@ async def test_a_snooze_comes_back_after_half_an_hour_once(a_desk: OpenDesk) -> 
     await desk.fast_forward(minutes=1)
     (_, reminder) = desk.direct(DANA)
     assert f"{key} Reminder: this ticket is still open. Acme GmbH, S2: “Bills are slow”" in reminder.text
-    assert said(await press(desk, DANA, "Snooze")) == "You will be reminded in 30 minutes."
+    assert answer_text(await press(desk, DANA, "Snooze")) == "You will be reminded in 30 minutes."
     await desk.fast_forward(minutes=31)
     texts = [message.text for message in desk.direct(DANA)]
     assert [sum(word in text for text in texts) for word in ("Warning", "Reminder", "Breached")] == [1, 2, 1]
@@ -83,7 +83,7 @@ async def test_a_snooze_survives_a_restart(a_desk: OpenDesk) -> None:
     """Complaint 26: reminders are no timers in memory."""
     desk, _ = await alerted(a_desk)
     await press(desk, DANA, "Snooze")
-    await desk.sleeps_through(minutes=45)
+    await desk.restarts_after(minutes=45)
     assert sum("Reminder" in message.text for message in desk.direct(DANA)) == 1
 
 
@@ -94,7 +94,7 @@ async def test_acknowledging_ends_the_reminder_of_the_one_who_did(a_desk: OpenDe
     await press(desk, DANA, "Acknowledge")
     await desk.fast_forward(minutes=59)
     assert len(desk.direct(DANA)) == 1
-    assert desk.face(key).worker == "nobody yet"
+    assert desk.card_view(key).owner == "nobody yet"
     await desk.fast_forward(minutes=1)
     assert "Breached" in desk.direct(DANA)[-1].text
 
@@ -103,7 +103,7 @@ async def test_a_reminder_of_what_is_over_is_not_sent(a_desk: OpenDesk) -> None:
     """Complaint 24, 28: nobody is reminded of what is done."""
     desk, key = await alerted(a_desk)
     await press(desk, DANA, "Snooze")
-    await desk.does(BOB, "Resolve", key, text="The queue runs again.")
+    await desk.submits_form(BOB, "Resolve", key, text="The queue runs again.")
     await desk.fast_forward(hours=2)
     assert not any("Reminder" in message.text for message in desk.direct(DANA))
 
@@ -129,12 +129,12 @@ async def test_delegating_hands_the_message_on(a_desk: OpenDesk) -> None:
     assert noted.lower() == f"{key} dana handed the direct message on to eve.".lower()
 
 
-async def test_whoever_it_was_handed_to_may_press(a_desk: OpenDesk) -> None:
+async def test_the_person_it_was_delegated_to_may_press(a_desk: OpenDesk) -> None:
     """contract.md: who receives a page or DM may press its buttons."""
     desk, key = await alerted(a_desk)
     form = form_of(await press(desk, DANA, "Delegate"))
     await desk.sends(DANA, form, person="eve")
-    assert said(await press(desk, EVE, "Snooze", EVE)) == "You will be reminded in 30 minutes."
+    assert answer_text(await press(desk, EVE, "Snooze", EVE)) == "You will be reminded in 30 minutes."
     await desk.fast_forward(minutes=30)
     assert "Reminder" in desk.direct(EVE)[-1].text
     assert len([m for m in desk.direct(DANA) if "Reminder" in m.text]) == 0
@@ -146,7 +146,7 @@ async def test_nobody_else_may(a_desk: OpenDesk, actor: Actor) -> None:
     desk, key = await alerted(a_desk)
     before = await desk.events(key)
     for label in ("Acknowledge", "I'll call", "Delegate", "Snooze"):
-        assert said(await press(desk, actor, label)) == "This message was for somebody else."
+        assert answer_text(await press(desk, actor, label)) == "This message was for somebody else."
     assert await desk.events(key) == before
 
 
@@ -156,7 +156,7 @@ async def test_a_double_click_is_one_act(a_desk: OpenDesk) -> None:
     message = desk.direct(DANA)[-1]
     act = Press("twice", desk.clock.now(), DANA, message.ref.place, message.ref, "alert_call", key)
     for _ in range(2):
-        assert said(await desk.answers(act)) == "Thank you. The agents know that you will call."
+        assert answer_text(await desk.answers(act)) == "Thank you. The agents know that you will call."
     assert (await desk.events(key)).count("Alerted") == 1
 
 
@@ -165,7 +165,7 @@ async def test_two_quick_presses_are_told_once(a_desk: OpenDesk, action: str) ->
     desk, key = await alerted(a_desk)
     ref, now = desk.direct(DANA)[-1].ref, desk.clock.now()
     first, second = [
-        said(await desk.answers(Press(desk.envelope(), now, DANA, ref.place, ref, action, key)))
+        answer_text(await desk.answers(Press(desk.envelope(), now, DANA, ref.place, ref, action, key)))
         for _ in range(2)
     ]
     assert first == second
@@ -178,9 +178,9 @@ async def test_what_is_written_below_a_direct_message_is_not_lost_in_silence(a_d
     before = await desk.events(key)
     written = MessageRef(ref.place, "typed")
     act = Posted("typed", desk.clock.now(), DANA, ref.place, written, "Call them, please", ref)
-    assert said(await desk.answers(act)).startswith("Nobody else reads this.")
+    assert answer_text(await desk.answers(act)).startswith("Nobody else reads this.")
     act = Posted("again", desk.clock.now(), DANA, ref.place, written, "I am on it")
-    assert "nobody else reads this" in said(await desk.answers(act))
+    assert "nobody else reads this" in answer_text(await desk.answers(act))
     assert await desk.events(key) == before
 
 
@@ -194,7 +194,7 @@ async def test_an_answered_direct_message_has_no_buttons_left(a_desk: OpenDesk) 
 
 async def test_the_end_of_a_ticket_takes_the_buttons_of_its_direct_messages(a_desk: OpenDesk) -> None:
     desk, key = await alerted(a_desk)
-    await desk.does(BOB, "Resolve", key, text="The queue runs again.")
+    await desk.submits_form(BOB, "Resolve", key, text="The queue runs again.")
     assert labels(desk) == []
     assert "resolved" in desk.direct(DANA)[-1].text
 

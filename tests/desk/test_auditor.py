@@ -8,109 +8,109 @@ from pathlib import Path
 
 from adapters.sql.store import connect
 from bot import metrics
-from bot.auditor import EVERY, Auditor, Census
+from bot.auditor import EVERY, LagMonitor, StoreStats
 from bot.clock import real_now
-from bot.ports import NotNow, Timer
-from bot.ticker import tick
+from bot.ports import TemporaryFailure, Timer
+from bot.ticker import wake_due_tickets
 from tests.harness import ALICE, S1, TRIAGE, DeskInMemory, HeldClock, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
 
 
-async def a_desk_with_an_auditor(tmp_path: Path) -> tuple[DeskInMemory, Auditor]:
+async def a_desk_with_a_monitor(tmp_path: Path) -> tuple[DeskInMemory, LagMonitor]:
     store = MemoryStore()
     desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
-    return desk, Auditor(desk.desk, store, desk.clock, desk.courier.speak)
+    return desk, LagMonitor(desk.desk, store, desk.clock, desk.delivery.send_lane)
 
 
 async def test_a_broken_tick_loop_is_told_within_90_seconds(tmp_path: Path) -> None:
     """engine.md, test 12."""
-    desk, auditor = await a_desk_with_an_auditor(tmp_path)
+    desk, monitor = await a_desk_with_a_monitor(tmp_path)
     await desk.submits(ALICE, "Down", S1)
     due = await desk.desk.store.next_wake()
     assert due is not None
     desk.clock.at = due  # and nobody ticks
     alarmed_after = None
     while alarmed_after is None:
-        if await auditor.look():
+        if await monitor.check():
             alarmed_after = desk.clock.at - due
         desk.clock.at += EVERY
     assert alarmed_after <= timedelta(seconds=90)
     said = desk.heard(TRIAGE)[-1]
     assert said.startswith("Frontline is behind: 1 ticket has been due for more than 30 s.")
-    await auditor.look()
+    await monitor.check()
     assert desk.heard(TRIAGE).count(said) == 1, "told once, not at each look"
 
-    await tick(desk.desk)
-    assert await auditor.look() == []
+    await wake_due_tickets(desk.desk)
+    assert await monitor.check() == []
     assert desk.heard(TRIAGE)[-1] == "Frontline has caught up. Nothing due is left lying."
 
 
 async def test_a_desk_in_time_says_nothing(tmp_path: Path) -> None:
-    desk, auditor = await a_desk_with_an_auditor(tmp_path)
+    desk, monitor = await a_desk_with_a_monitor(tmp_path)
     await desk.submits(ALICE, "Down", S1)
     before = desk.heard(TRIAGE)
     for _ in range(5):
-        assert await auditor.look() == []
+        assert await monitor.check() == []
         desk.clock.at += EVERY
-        await tick(desk.desk)
+        await wake_due_tickets(desk.desk)
     assert [line for line in desk.heard(TRIAGE) if "behind" in line] == []
     assert before
 
 
-async def test_a_stage_clock_is_judged_by_real_time(tmp_path: Path) -> None:
+async def test_lag_on_a_simulated_clock_is_measured_in_real_time(tmp_path: Path) -> None:
     """At 600 times the speed 30 stage seconds are a twentieth of a real one: nobody is late yet."""
-    desk, auditor = await a_desk_with_an_auditor(tmp_path)
-    auditor.clock = real = HeldClock(FRIDAY_AFTERNOON)
+    desk, monitor = await a_desk_with_a_monitor(tmp_path)
+    monitor.clock = real = HeldClock(FRIDAY_AFTERNOON)
     await desk.submits(ALICE, "Down", S1)
-    await auditor.look()
+    await monitor.check()
     for _ in range(2):
         real.at += EVERY
         desk.clock.at += EVERY * 600
-        await tick(desk.desk)
-        assert await auditor.look() == []
+        await wake_due_tickets(desk.desk)
+        assert await monitor.check() == []
         desk.clock.at += timedelta(hours=1)
-        assert await auditor.look() == [], "an hour on the stage is six seconds"
-        await tick(desk.desk)
+        assert await monitor.check() == [], "an hour on the stage is six seconds"
+        await wake_due_tickets(desk.desk)
 
 
 async def test_messages_that_wait_too_long_are_told_and_measured(tmp_path: Path) -> None:
     async with connect("sqlite://") as store:
         desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
-        desk.chat.failures += [NotNow("HTTP 503")] * 8
+        desk.chat.failures += [TemporaryFailure("HTTP 503")] * 8
         await desk.submits(ALICE, "Down", S1)
         clock = HeldClock(real_now().isoformat())
-        auditor = Auditor(desk.desk, store, clock, desk.courier.speak)
-        assert await auditor.look() == []
+        monitor = LagMonitor(desk.desk, store, clock, desk.delivery.send_lane)
+        assert await monitor.check() == []
         clock.at += timedelta(minutes=3)
         desk.desk.clock = clock
         desk.chat.failures.clear()
-        found = await auditor.look()
+        found = await monitor.check()
         assert any("messages are not delivered yet, the oldest for 3 minutes" in line for line in found)
         assert 'frontline_messages_waiting{priority="state"}' in metrics.exposition().decode()
 
 
-async def test_agents_who_cannot_be_told_do_not_stop_the_auditor(tmp_path: Path) -> None:
-    desk, auditor = await a_desk_with_an_auditor(tmp_path)
+async def test_a_failed_notice_to_agents_does_not_stop_the_monitor(tmp_path: Path) -> None:
+    desk, monitor = await a_desk_with_a_monitor(tmp_path)
     await desk.submits(ALICE, "Down", S1)
     desk.clock.at += timedelta(days=1)
-    desk.chat.failures.append(NotNow("down"))
-    assert await auditor.look()
+    desk.chat.failures.append(TemporaryFailure("down"))
+    assert await monitor.check()
 
 
-class Unnoted(MemoryStore):
+class FailingValues(MemoryStore):
     """Whoever asks it when the pager was tested gets an error."""
 
-    async def notes(self, topic: str) -> dict[str, str]:
+    async def get_all(self, topic: str) -> dict[str, str]:
         raise OSError("database disk image is malformed")
 
 
 async def test_a_test_of_the_pager_that_cannot_be_asked_for_hides_nothing(tmp_path: Path) -> None:
-    desk, auditor = await a_desk_with_an_auditor(tmp_path)
-    desk.desk.notebook = Unnoted()
+    desk, monitor = await a_desk_with_a_monitor(tmp_path)
+    desk.desk.key_values = FailingValues()
     await desk.submits(ALICE, "Down", S1)
     desk.clock.at += timedelta(days=1)
-    assert await auditor.look() == ["1 ticket has been due for more than 30 s."]
+    assert await monitor.check() == ["1 ticket has been due for more than 30 s."]
     assert desk.heard(TRIAGE)[-1].startswith("Frontline is behind: 1 ticket")
 
 
@@ -118,15 +118,15 @@ async def test_a_timer_that_nobody_fires_is_told(tmp_path: Path) -> None:
     async with connect("sqlite://") as store:
         desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
         await store.set_timer(Timer("drill", "daily", desk.clock.at))
-        auditor = Auditor(desk.desk, store, desk.clock, desk.courier.speak)
-        assert await auditor.look() == []
+        monitor = LagMonitor(desk.desk, store, desk.clock, desk.delivery.send_lane)
+        assert await monitor.check() == []
         desk.clock.at += timedelta(minutes=1)
-        assert await auditor.look() == ["1 timer has been due for more than 30 s."]
+        assert await monitor.check() == ["1 timer has been due for more than 30 s."]
         await store.cancel_timer("drill", "daily")
-        assert await auditor.look() == []
+        assert await monitor.check() == []
 
 
-class RestingClock(HeldClock):
+class PausedClock(HeldClock):
     """Tells when somebody rests, and lets them."""
 
     def __init__(self, at: str) -> None:
@@ -140,72 +140,72 @@ class RestingClock(HeldClock):
 
 async def test_what_fell_due_while_no_desk_ran_is_no_alarm_at_the_start(tmp_path: Path) -> None:
     """It is being worked off; whatever is left of it at the first look is told then."""
-    desk, _ = await a_desk_with_an_auditor(tmp_path)
+    desk, _ = await a_desk_with_a_monitor(tmp_path)
     await desk.submits(ALICE, "Down", S1)
     desk.clock.at += timedelta(hours=5)
-    clock = RestingClock(FRIDAY_AFTERNOON)
+    clock = PausedClock(FRIDAY_AFTERNOON)
     clock.at = desk.clock.at
     assert isinstance(desk.desk.store, MemoryStore)
-    auditor = Auditor(desk.desk, desk.desk.store, clock, desk.courier.speak)
-    running = asyncio.create_task(auditor.run())
+    monitor = LagMonitor(desk.desk, desk.desk.store, clock, desk.delivery.send_lane)
+    running = asyncio.create_task(monitor.run())
     await clock.resting.wait()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert [line for line in desk.heard(TRIAGE) if "behind" in line] == []
-    assert await auditor.look() == ["1 ticket has been due for more than 30 s."]
+    assert await monitor.check() == ["1 ticket has been due for more than 30 s."]
 
 
 async def test_agents_who_could_not_be_told_hear_it_as_soon_as_they_can(tmp_path: Path) -> None:
     """The platform was down when the desk fell behind: that is when agents need to know."""
-    desk, auditor = await a_desk_with_an_auditor(tmp_path)
+    desk, monitor = await a_desk_with_a_monitor(tmp_path)
     await desk.submits(ALICE, "Down", S1)
     desk.clock.at += timedelta(days=1)
-    desk.chat.failures += [NotNow("down")] * 2
+    desk.chat.failures += [TemporaryFailure("down")] * 2
     for _ in range(4):
-        assert await auditor.look()
+        assert await monitor.check()
     assert not any(line.startswith("Frontline is behind") for line in desk.heard(TRIAGE))
     await desk.fast_forward(seconds=5)
     await desk.fast_forward(seconds=5)
     assert sum(line.startswith("Frontline is behind") for line in desk.heard(TRIAGE)) == 1
 
 
-class Away(MemoryStore):
+class UnavailableStore(MemoryStore):
     """A database that does not answer while it is told to."""
 
     away = False
 
-    async def census(self, due_before: datetime) -> Census:
+    async def store_stats(self, due_before: datetime) -> StoreStats:
         if self.away:
             raise OSError("connection refused")
-        return await super().census(due_before)
+        return await super().store_stats(due_before)
 
 
 async def test_a_database_that_stays_away_is_told(tmp_path: Path) -> None:
-    store = Away()
+    store = UnavailableStore()
     desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
-    auditor = Auditor(desk.desk, store, desk.clock, desk.courier.speak)
+    monitor = LagMonitor(desk.desk, store, desk.clock, desk.delivery.send_lane)
     store.away = True
     for _ in range(6):
-        await auditor.look()
+        await monitor.check()
         desk.clock.at += EVERY
     assert [line for line in desk.heard(TRIAGE) if "database does not answer" in line] == desk.heard(TRIAGE)
     assert len(desk.heard(TRIAGE)) == 1
     store.away = False
-    assert await auditor.look() == []
+    assert await monitor.check() == []
     assert desk.heard(TRIAGE)[-1].startswith("Frontline's database answers again.")
 
 
 async def test_two_replicas_tell_it_once(tmp_path: Path) -> None:
     """Complaint 36."""
-    desk, auditor = await a_desk_with_an_auditor(tmp_path)
-    other = Auditor(desk.desk, auditor.store, desk.clock, desk.courier.speak)
+    desk, monitor = await a_desk_with_a_monitor(tmp_path)
+    other = LagMonitor(desk.desk, monitor.store, desk.clock, desk.delivery.send_lane)
     await desk.submits(ALICE, "Down", S1)
     desk.clock.at += timedelta(days=1)
-    assert await auditor.look()
-    assert await other.look()
+    assert await monitor.check()
+    assert await other.check()
     assert len([line for line in desk.heard(TRIAGE) if "behind" in line]) == 1
-    await tick(desk.desk)
+    await wake_due_tickets(desk.desk)
     await desk.deliver()
-    for each in (auditor, other):
-        assert await each.look() == []
+    for each in (monitor, other):
+        assert await each.check() == []
     assert len([line for line in desk.heard(TRIAGE) if "caught up" in line]) == 1

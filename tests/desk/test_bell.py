@@ -1,4 +1,4 @@
-"""The bell: an instant or a ring, whichever comes first, and never a cancellation lost."""
+"""The wake signal: an instant or a ring, whichever comes first, and never a cancellation lost."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.bell import Bell
+from bot.bell import WakeSignal
 from bot.clock import parse_instant
 from tests.virtual_time import VirtualClock, in_virtual_time, time_passes
 from tests.waiting import turns
@@ -18,34 +18,34 @@ MONTH, DAY = timedelta(days=30), timedelta(days=1)
 
 @in_virtual_time
 async def test_it_rings_before_the_instant() -> None:
-    clock, bell = VirtualClock(START, longest_sleep=DAY), Bell()
-    waiting = asyncio.create_task(bell.wait(clock, clock.start + MONTH))
+    clock, wake_signal = VirtualClock(START, longest_sleep=DAY), WakeSignal()
+    waiting = asyncio.create_task(wake_signal.wait(clock, clock.start + MONTH))
     await time_passes(DAY.total_seconds())
     assert not waiting.done()
-    bell.ring()
+    wake_signal.trigger()
     await waiting
     assert clock.now() == clock.start + DAY
 
 
 @in_virtual_time
 async def test_a_ring_in_advance_counts_once() -> None:
-    clock, bell = VirtualClock(START, longest_sleep=DAY), Bell()
-    bell.ring()
-    bell.ring()
-    await bell.wait(clock, None)
-    waiting = asyncio.create_task(bell.wait(clock, None))
+    clock, wake_signal = VirtualClock(START, longest_sleep=DAY), WakeSignal()
+    wake_signal.trigger()
+    wake_signal.trigger()
+    await wake_signal.wait(clock, None)
+    waiting = asyncio.create_task(wake_signal.wait(clock, None))
     await time_passes(DAY.total_seconds())
     assert not waiting.done()
-    bell.ring()
+    wake_signal.trigger()
     await waiting
 
 
 @in_virtual_time
 async def test_the_instant_comes_without_a_ring() -> None:
     clock = VirtualClock(START, longest_sleep=DAY)
-    await Bell().wait(clock, clock.start + DAY)
+    await WakeSignal().wait(clock, clock.start + DAY)
     assert clock.now() == clock.start + DAY
-    await Bell().wait(clock, clock.start)
+    await WakeSignal().wait(clock, clock.start)
     assert clock.now() == clock.start + DAY, "what is past is not waited for"
 
 
@@ -53,10 +53,10 @@ async def test_the_instant_comes_without_a_ring() -> None:
 async def test_a_cancellation_is_never_swallowed() -> None:
     """engine.md: a cancellation that races the wake-up left a loop running for ever."""
     for later in range(12):
-        clock, bell = VirtualClock(START, longest_sleep=DAY), Bell()
-        waiting = asyncio.create_task(bell.wait(clock, clock.now() + MONTH))
+        clock, wake_signal = VirtualClock(START, longest_sleep=DAY), WakeSignal()
+        waiting = asyncio.create_task(wake_signal.wait(clock, clock.now() + MONTH))
         await turns(1)
-        bell.ring()
+        wake_signal.trigger()
         await turns(later)
         if waiting.done():
             break
@@ -68,8 +68,8 @@ async def test_a_cancellation_is_never_swallowed() -> None:
 @in_virtual_time
 async def test_nothing_is_left_behind() -> None:
     before = asyncio.all_tasks()
-    clock, bell = VirtualClock(START, longest_sleep=DAY), Bell()
-    waiting = asyncio.create_task(bell.wait(clock, clock.start + MONTH))
+    clock, wake_signal = VirtualClock(START, longest_sleep=DAY), WakeSignal()
+    waiting = asyncio.create_task(wake_signal.wait(clock, clock.start + MONTH))
     await turns(1)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -86,4 +86,4 @@ async def test_a_clock_that_fails_is_heard_of() -> None:
             raise OverflowError("no such date")
 
     with pytest.raises(OverflowError):
-        await Bell().wait(Broken(), parse_instant(START) + MONTH)
+        await WakeSignal().wait(Broken(), parse_instant(START) + MONTH)

@@ -7,9 +7,9 @@ import pytest
 from bot import cards
 from bot.address import MessageRef, Place
 from bot.desk.moves import TOPIC as MOVES
-from bot.desk.welcome import keep_help_posted
-from bot.exchange import ChannelTurned, Posted, Revised, Turn
-from bot.ports import Never, NotNow
+from bot.desk.welcome import ensure_help_messages
+from bot.exchange import ChannelChange, ChannelChanged, MessageChanged, Posted
+from bot.ports import PermanentFailure, TemporaryFailure
 from bot.views import Audience, GetHelp, TicketCard
 from sla_core.events import CustomerWrote
 from tests.harness import (
@@ -32,36 +32,36 @@ __all__ = ["a_desk"]
 
 NEW = Place("slack", "C0ACMENEW")
 NOBODYS = Place("slack", "C0RANDOM")
-CUTS = [Turn.LEFT, Turn.ARCHIVED, Turn.DELETED, Turn.UNSHARED]
+CUTS = [ChannelChange.LEFT, ChannelChange.ARCHIVED, ChannelChange.DELETED, ChannelChange.UNSHARED]
 
 
 async def turns(
     desk: DeskInMemory,
     place: Place,
-    turn: Turn,
+    turn: ChannelChange,
     key: str | None = None,
-    became: Place | None = None,
+    moved_to: Place | None = None,
 ) -> None:
-    act = ChannelTurned(key or desk.envelope(), desk.clock.now(), place, turn, became=became)
+    act = ChannelChanged(key or desk.envelope(), desk.clock.now(), place, turn, moved_to=moved_to)
     assert done(await desk.answers(act))
 
 
 async def round_(desk: DeskInMemory) -> None:
     """What housekeeping does every few minutes."""
-    await keep_help_posted(desk.desk, desk.desk.notebook)
+    await ensure_help_messages(desk.desk, desk.desk.key_values)
     await desk.deliver()
 
 
 def helps(desk: DeskInMemory, place: Place = ACME) -> list[MessageRef]:
-    return [said.ref for said in desk.said if isinstance(said.view, GetHelp) and said.to == place]
+    return [said.ref for said in desk.posted if isinstance(said.view, GetHelp) and said.to == place]
 
 
 async def moves(desk: DeskInMemory, old: Place, new: Place) -> None:
     """The channel gets another address; what stands in it keeps its ids."""
-    for said in desk.said:
+    for said in desk.posted:
         if isinstance(said.view, GetHelp) and said.ref.place == old:
             said.ref, said.to = MessageRef(new, said.ref.id), new
-    await turns(desk, old, Turn.MOVED, became=new)
+    await turns(desk, old, ChannelChange.MOVED, moved_to=new)
 
 
 # Joined ---------------------------------------------------------------------------------------
@@ -69,9 +69,9 @@ async def moves(desk: DeskInMemory, old: Place, new: Place) -> None:
 
 async def test_get_help_stands_as_soon_as_we_are_let_in(a_desk: OpenDesk) -> None:
     desk = await a_desk()
-    await turns(desk, ACME, Turn.JOINED, "Ev1")
-    await turns(desk, ACME, Turn.JOINED, "Ev1")
-    await turns(desk, ACME, Turn.JOINED, "Ev2")
+    await turns(desk, ACME, ChannelChange.JOINED, "Ev1")
+    await turns(desk, ACME, ChannelChange.JOINED, "Ev1")
+    await turns(desk, ACME, ChannelChange.JOINED, "Ev2")
     await round_(desk)
     assert len(helps(desk)) == 1
     assert desk.heard(TRIAGE) == []
@@ -79,8 +79,8 @@ async def test_get_help_stands_as_soon_as_we_are_let_in(a_desk: OpenDesk) -> Non
 
 async def test_nobodys_channel_hears_nothing_and_agents_learn_which_key_to_set(a_desk: OpenDesk) -> None:
     desk = await a_desk()
-    await turns(desk, NOBODYS, Turn.JOINED, "Ev1")
-    await turns(desk, NOBODYS, Turn.JOINED, "Ev1")
+    await turns(desk, NOBODYS, ChannelChange.JOINED, "Ev1")
+    await turns(desk, NOBODYS, ChannelChange.JOINED, "Ev1")
     assert desk.heard(NOBODYS) == []
     (told,) = desk.heard(TRIAGE)
     assert '"slack:C0RANDOM"' in told
@@ -89,11 +89,11 @@ async def test_nobodys_channel_hears_nothing_and_agents_learn_which_key_to_set(a
 
 async def test_in_triage_and_in_direct_conversations_nothing_is_said(a_desk: OpenDesk) -> None:
     desk = await a_desk()
-    await turns(desk, TRIAGE, Turn.JOINED)
-    await turns(desk, Place("slack", "D0BOB", True), Turn.JOINED)
-    await turns(desk, NOBODYS, Turn.ARCHIVED)
-    await turns(desk, ACME, Turn.RENAMED)
-    assert desk.said == []
+    await turns(desk, TRIAGE, ChannelChange.JOINED)
+    await turns(desk, Place("slack", "D0BOB", True), ChannelChange.JOINED)
+    await turns(desk, NOBODYS, ChannelChange.ARCHIVED)
+    await turns(desk, ACME, ChannelChange.RENAMED)
+    assert desk.posted == []
 
 
 # Kept alive -----------------------------------------------------------------------------------
@@ -101,12 +101,12 @@ async def test_in_triage_and_in_direct_conversations_nothing_is_said(a_desk: Ope
 
 async def deleted(desk: DeskInMemory, message: MessageRef, key: str) -> None:
     us = person("Frontline")
-    assert done(await desk.answers(Revised(key, desk.clock.now(), us, message.place, message, None)))
+    assert done(await desk.answers(MessageChanged(key, desk.clock.now(), us, message.place, message, None)))
 
 
 async def test_a_deleted_get_help_is_posted_again_once(a_desk: OpenDesk) -> None:
     desk = await a_desk()
-    await turns(desk, ACME, Turn.JOINED)
+    await turns(desk, ACME, ChannelChange.JOINED)
     (first,) = helps(desk)
     await deleted(desk, first, "Ev1")
     await deleted(desk, first, "Ev1")
@@ -118,7 +118,7 @@ async def test_one_that_is_missing_is_found_out(a_desk: OpenDesk) -> None:
     """Its deletion was never told: the desk was down."""
     desk = await a_desk()
     await round_(desk)
-    lost = desk.chat.said.pop(0)
+    lost = desk.chat.posted.pop(0)
     await round_(desk)
     assert helps(desk) == [], "seen a moment ago"
 
@@ -134,7 +134,7 @@ async def test_it_is_found_out_where_a_platform_only_refuses_the_edit(a_desk: Op
     desk = await a_desk()
     await round_(desk)
     await desk.fast_forward(hours=2)
-    desk.chat.failures += [Never("HTTP 404")]
+    desk.chat.failures += [PermanentFailure("HTTP 404")]
     await round_(desk)
     assert len(helps(desk)) == 2
 
@@ -144,12 +144,12 @@ async def test_one_that_an_earlier_version_posted_is_looked_after(a_desk: OpenDe
     desk = await a_desk()
     policy = desk.desk.directory.policy_on(desk.clock.now().date())
     ref = await desk.chat.post(ACME, cards.get_help(policy), None)
-    await desk.desk.notebook.note("get-help", str(ACME), ref.id)
+    await desk.desk.key_values.put("get-help", str(ACME), ref.id)
     await round_(desk)
     assert helps(desk) == [ref], "not posted again"
     await desk.fast_forward(hours=2)
     await round_(desk)
-    assert desk.said[0].edits == 2, "drawn again"
+    assert desk.posted[0].edits == 2, "drawn again"
     await deleted(desk, ref, "Ev1")
     assert len(helps(desk)) == 2
 
@@ -161,10 +161,10 @@ async def test_one_that_may_stand_already_is_looked_for_first(a_desk: OpenDesk) 
 
     async def arrives_unheard(*what: object, **more: object) -> MessageRef:
         await say(*what, **more)  # type: ignore[arg-type]
-        raise NotNow("no answer in time", unsure=True)
+        raise TemporaryFailure("no answer in time", maybe_delivered=True)
 
     desk.chat.post = arrives_unheard  # type: ignore[method-assign]
-    await turns(desk, ACME, Turn.JOINED)
+    await turns(desk, ACME, ChannelChange.JOINED)
     desk.chat.post = say  # type: ignore[method-assign]
     await desk.fast_forward(minutes=2)
     await round_(desk)
@@ -174,23 +174,25 @@ async def test_one_that_may_stand_already_is_looked_for_first(a_desk: OpenDesk) 
 async def test_only_so_many_are_looked_for_in_one_round(
     a_desk: OpenDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.desk.welcome.MOST_LOOKS", 1)
+    monkeypatch.setattr("bot.desk.welcome.MAX_CHECKS", 1)
     desk = await a_desk()
     await round_(desk)
     await desk.fast_forward(hours=2)
     for _ in range(2):
-        before = [said.edits for said in desk.said]
+        before = [said.edits for said in desk.posted]
         await round_(desk)
-        assert sum(said.edits for said in desk.said) == sum(before) + 1
+        assert sum(said.edits for said in desk.posted) == sum(before) + 1
     await round_(desk)
-    assert [said.edits for said in desk.said] == [1, 1]
+    assert [said.edits for said in desk.posted] == [1, 1]
 
 
 # Cut off, and back ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("turn", CUTS)
-async def test_agents_and_the_tam_are_told_once_what_was_cut_off(a_desk: OpenDesk, turn: Turn) -> None:
+async def test_agents_and_the_tam_are_told_once_what_was_cut_off(
+    a_desk: OpenDesk, turn: ChannelChange
+) -> None:
     desk = await a_desk()
     for summary in ("Bills are late", "Bills are wrong"):
         await desk.submits(ALICE, summary, S2)
@@ -219,22 +221,22 @@ async def test_agents_and_the_tam_are_told_once_what_was_cut_off(a_desk: OpenDes
 
 async def test_a_channel_that_is_back_is_told_and_has_get_help_again(a_desk: OpenDesk) -> None:
     desk = await a_desk()
-    await turns(desk, ACME, Turn.JOINED)
-    await turns(desk, ACME, Turn.LEFT)
-    await turns(desk, ACME, Turn.SHARED)
-    desk.chat.said.remove(next(said for said in desk.said if isinstance(said.view, GetHelp)))
-    await turns(desk, ACME, Turn.JOINED)
+    await turns(desk, ACME, ChannelChange.JOINED)
+    await turns(desk, ACME, ChannelChange.LEFT)
+    await turns(desk, ACME, ChannelChange.SHARED)
+    desk.chat.posted.remove(next(said for said in desk.posted if isinstance(said.view, GetHelp)))
+    await turns(desk, ACME, ChannelChange.JOINED)
     assert len(helps(desk)) == 1
     assert [text.partition("(")[2] for text in desk.heard(TRIAGE)[1:]] == [
         "slack:C0ACME) is back: the app is in it again."
     ]
-    await turns(desk, ACME, Turn.LEFT)
+    await turns(desk, ACME, ChannelChange.LEFT)
     assert len(desk.heard(TRIAGE)) == 3, "cut off anew, told anew"
 
 
 async def test_get_help_that_still_stands_is_not_posted_twice_when_we_are_back(a_desk: OpenDesk) -> None:
     desk = await a_desk()
-    for turn in (Turn.JOINED, Turn.ARCHIVED, Turn.UNARCHIVED):
+    for turn in (ChannelChange.JOINED, ChannelChange.ARCHIVED, ChannelChange.UNARCHIVED):
         await turns(desk, ACME, turn)
     assert len(helps(desk)) == 1
 
@@ -242,8 +244,8 @@ async def test_get_help_that_still_stands_is_not_posted_twice_when_we_are_back(a
 async def test_what_could_not_be_said_is_said_later(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     await round_(desk)
-    desk.chat.failures += [NotNow("ratelimited"), NotNow("ratelimited")]
-    await turns(desk, ACME, Turn.LEFT)
+    desk.chat.failures += [TemporaryFailure("ratelimited"), TemporaryFailure("ratelimited")]
+    await turns(desk, ACME, ChannelChange.LEFT)
     assert desk.heard(TRIAGE) == []
 
     await desk.fast_forward(minutes=2)
@@ -255,8 +257,8 @@ async def test_what_could_not_be_said_is_said_later(a_desk: OpenDesk) -> None:
 async def test_what_was_said_though_its_answer_was_lost_is_not_said_again(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     await round_(desk)
-    desk.chat.lost += [NotNow("no answer in time", unsure=True)] * 2
-    await turns(desk, ACME, Turn.LEFT)
+    desk.chat.lost += [TemporaryFailure("no answer in time", maybe_delivered=True)] * 2
+    await turns(desk, ACME, ChannelChange.LEFT)
     await desk.fast_forward(minutes=2)
     assert len(desk.heard(TRIAGE)) == 1
     assert len(desk.direct(DANA)) == 1
@@ -266,8 +268,8 @@ async def test_what_was_said_though_its_answer_was_lost_is_not_said_again(a_desk
 async def test_triage_is_tried_until_it_takes_them_and_a_person_is_not(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     await round_(desk)
-    desk.chat.failures += [Never("user_disabled"), Never("not_in_channel")]
-    await turns(desk, ACME, Turn.LEFT, "Ev1")
+    desk.chat.failures += [PermanentFailure("user_disabled"), PermanentFailure("not_in_channel")]
+    await turns(desk, ACME, ChannelChange.LEFT, "Ev1")
     assert desk.heard(TRIAGE) == []
     await desk.fast_forward(minutes=2)
     assert len(desk.heard(TRIAGE)) == 1
@@ -280,7 +282,7 @@ async def test_triage_is_tried_until_it_takes_them_and_a_person_is_not(a_desk: O
 async def test_a_channel_with_a_new_id_is_still_the_customers(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are late", S2)
-    await turns(desk, ACME, Turn.JOINED)
+    await turns(desk, ACME, ChannelChange.JOINED)
     await moves(desk, ACME, NEW)
 
     assert helps(desk, ACME) == []
@@ -290,7 +292,7 @@ async def test_a_channel_with_a_new_id_is_still_the_customers(a_desk: OpenDesk) 
     assert 'channels of the account "acme" in frontline.toml' in warned
 
     assert form_of(await desk.command(ALICE, NEW)).fields[0].label == "Summary"
-    await desk.does(BOB, "Reply", key, text="We are on it")
+    await desk.submits_form(BOB, "Reply", key, text="We are on it")
     assert desk.heard(NEW)[-1] == f"{key} Bob replied: “We are on it” "
 
 
@@ -304,7 +306,7 @@ async def test_threads_go_on_at_the_new_id(a_desk: OpenDesk) -> None:
     await desk.answers(Posted(desk.envelope(), desk.clock.now(), ALICE, NEW, said, "still late", below))
     wrote = await desk.last(key)
     assert isinstance(wrote, CustomerWrote)
-    await desk.answers(Revised(desk.envelope(), desk.clock.now(), ALICE, NEW, said, "paid now", below))
+    await desk.answers(MessageChanged(desk.envelope(), desk.clock.now(), ALICE, NEW, said, "paid now", below))
     assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Alice changed a message: “paid now” "
 
 
@@ -312,7 +314,7 @@ async def test_a_move_is_remembered_and_learnt_by_every_process(a_desk: OpenDesk
     desk = await a_desk()
     await moves(desk, ACME, NEW)
     again = await a_desk()
-    await keep_help_posted(again.desk, desk.desk.notebook)
+    await ensure_help_messages(again.desk, desk.desk.key_values)
 
     key = await again.submits(ALICE, "Bills are late", S2, NEW)
 
@@ -323,11 +325,11 @@ async def test_a_move_is_remembered_and_learnt_by_every_process(a_desk: OpenDesk
 async def test_what_was_cut_off_comes_back_under_its_new_id(a_desk: OpenDesk) -> None:
     """Where a share ends, the invited side's channel goes on under another id."""
     desk = await a_desk()
-    await turns(desk, ACME, Turn.JOINED)
-    await turns(desk, ACME, Turn.UNSHARED)
+    await turns(desk, ACME, ChannelChange.JOINED)
+    await turns(desk, ACME, ChannelChange.UNSHARED)
     await moves(desk, ACME, NEW)
-    await turns(desk, NEW, Turn.UNSHARED)
-    await turns(desk, NEW, Turn.SHARED)
+    await turns(desk, NEW, ChannelChange.UNSHARED)
+    await turns(desk, NEW, ChannelChange.SHARED)
     cut_off, moved, back = desk.heard(TRIAGE)
     assert "is cut off: it is no longer shared" in cut_off
     assert "has another address" in moved
@@ -350,11 +352,11 @@ async def test_a_channel_may_move_again_and_back(a_desk: OpenDesk) -> None:
     directory, third = desk.desk.directory, Place("slack", "C0THIRD")
     await moves(desk, ACME, NEW)
     await moves(desk, NEW, third)
-    assert {directory.now_at(place) for place in (ACME, NEW, third)} == {third}
+    assert {directory.current_address(place) for place in (ACME, NEW, third)} == {third}
     assert all(directory.account_of(place) for place in (ACME, NEW, third))
     await moves(desk, third, ACME)
-    assert {directory.now_at(place) for place in (ACME, NEW, third)} == {ACME}
-    assert await desk.desk.notebook.notes(MOVES) == {str(NEW): str(third), str(third): str(ACME)}
+    assert {directory.current_address(place) for place in (ACME, NEW, third)} == {ACME}
+    assert await desk.desk.key_values.get_all(MOVES) == {str(NEW): str(third), str(third): str(ACME)}
 
 
 async def test_triage_may_move_too(a_desk: OpenDesk) -> None:
@@ -387,8 +389,8 @@ async def test_a_card_posted_before_the_move_is_edited_at_the_new_address(a_desk
     desk = await a_desk()
     key = await desk.submits(ALICE, "Down", S2)
     card = desk.card(key)
-    await turns(desk, ACME, Turn.MOVED, became=NEW)
+    await turns(desk, ACME, ChannelChange.MOVED, moved_to=NEW)
     card.ref = MessageRef(NEW, card.ref.id)
     await desk.presses(BOB, "Take it", key, TRIAGE)
-    assert desk.face(key).worker == "Bob"
+    assert desk.card_view(key).owner == "Bob"
     assert not any("could not be delivered" in text for text in desk.thread(key, Audience.AGENTS))

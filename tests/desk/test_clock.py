@@ -8,21 +8,21 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot import clock as clocks
-from bot.clock import LeapingClock, StageClock, WallClock, parse_instant, real_now
+from bot.clock import ManualClock, SimulatedClock, WallClock, parse_instant, real_now
 from tests.waiting import PATIENCE, turns
 
 ANCHOR = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def test_a_stage_clock_runs_from_its_anchor(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = StageClock(ANCHOR, datetime(2026, 12, 24, 14, 30, tzinfo=UTC), 600)
+def test_a_simulated_clock_runs_from_its_anchor(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = SimulatedClock(ANCHOR, datetime(2026, 12, 24, 14, 30, tzinfo=UTC), 600)
     monkeypatch.setattr(clocks, "real_now", lambda: ANCHOR + timedelta(seconds=6))
     assert stage.now() == datetime(2026, 12, 24, 15, 30, tzinfo=UTC)
 
 
-def test_the_text_of_a_stage_clock() -> None:
-    stage = StageClock.parse(" 2026-12-24T15:30:00+01:00*0.5 ")
+def test_the_text_of_a_simulated_clock() -> None:
+    stage = SimulatedClock.parse(" 2026-12-24T15:30:00+01:00*0.5 ")
     assert (stage.stage, stage.speed) == (datetime(2026, 12, 24, 14, 30, tzinfo=UTC), 0.5)
     assert abs(stage.real - real_now()) < timedelta(seconds=5)
 
@@ -30,18 +30,18 @@ def test_the_text_of_a_stage_clock() -> None:
 @pytest.mark.parametrize(
     "text", ["", "*", "2026-12-24T15:30:00Z*", "*5", "2026-12-24T15:30:00Z*1e3", "2026-12-24T15:30:00Z*5*5"]
 )
-def test_what_is_no_stage_clock_shows_the_form(text: str) -> None:
+def test_a_malformed_simulated_clock_shows_the_expected_form(text: str) -> None:
     with pytest.raises(ValueError, match=r"INSTANT\*SPEED|no instant"):
-        StageClock.parse(text)
+        SimulatedClock.parse(text)
 
 
-def test_the_fastest_stage_clock_still_tells_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fastest_simulated_clock_still_tells_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A speed that leaves the calendar at once would end the process with a traceback."""
-    stage = StageClock.parse(f"2026-12-24T15:30:00Z*{clocks.FASTEST:.0f}")
+    stage = SimulatedClock.parse(f"2026-12-24T15:30:00Z*{clocks.MAX_SPEED:.0f}")
     monkeypatch.setattr(clocks, "real_now", lambda: stage.real + timedelta(days=1))
     assert stage.now() > stage.stage
     with pytest.raises(ValueError, match="no stage clock"):
-        StageClock.parse(f"2026-12-24T15:30:00Z*{clocks.FASTEST + 1:.0f}")
+        SimulatedClock.parse(f"2026-12-24T15:30:00Z*{clocks.MAX_SPEED + 1:.0f}")
 
 
 @pytest.mark.parametrize(
@@ -58,30 +58,30 @@ def test_what_is_no_instant(text: str, says: str) -> None:
         parse_instant(text)
 
 
-@pytest.mark.parametrize("clock", [WallClock(), StageClock(ANCHOR, ANCHOR, 1000.0), LeapingClock()])
-async def test_what_is_past_is_not_waited_for(clock: WallClock | StageClock | LeapingClock) -> None:
+@pytest.mark.parametrize("clock", [WallClock(), SimulatedClock(ANCHOR, ANCHOR, 1000.0), ManualClock()])
+async def test_what_is_past_is_not_waited_for(clock: WallClock | SimulatedClock | ManualClock) -> None:
     async with asyncio.timeout(PATIENCE):
         await clock.sleep_until(clock.now() - HOUR)
         await clock.sleep_until(clock.now() + timedelta(milliseconds=5))
 
 
-async def test_an_hour_on_stage_is_short() -> None:
-    stage = StageClock(real_now(), ANCHOR, 1_000_000)
+async def test_a_simulated_hour_is_short() -> None:
+    stage = SimulatedClock(real_now(), ANCHOR, 1_000_000)
     async with asyncio.timeout(PATIENCE):
         await stage.sleep_until(ANCHOR + HOUR)
     assert stage.now() >= ANCHOR + HOUR
 
 
 async def test_leaping_wakes_the_sleeper() -> None:
-    clock = LeapingClock()
+    clock = ManualClock()
     until = clock.now() + 100 * HOUR
     sleeper = asyncio.create_task(clock.sleep_until(until))
     await turns(1)
-    clock.leap(until - HOUR)
+    clock.advance_to(until - HOUR)
     await turns(10)
     assert not sleeper.done()
-    clock.leap(until)
+    clock.advance_to(until)
     async with asyncio.timeout(PATIENCE):
         await sleeper
-    clock.leap(until - HOUR)
+    clock.advance_to(until - HOUR)
     assert clock.now() >= until

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from bot import ticker
-from bot.bell import Bell
-from bot.courier import Courier
+from bot.bell import WakeSignal
+from bot.courier import Delivery
 from bot.desk.core import Desk
-from bot.ports import ChatPlatform, Message, NotNow, Priority
+from bot.ports import ChatPlatform, Message, Priority, TemporaryFailure
 from bot.views import Notice
 from sla_core.events import Breached, Warned
 from tests.harness import (
@@ -39,16 +39,16 @@ async def living(tmp_path: Path) -> AsyncIterator[tuple[Desk, VirtualClock, str]
     clock, store, chat = VirtualClock(FRIDAY_AFTERNOON), MemoryStore(), FakeChat()
     platforms: dict[str, ChatPlatform] = {"slack": chat}
     desk = Desk(store, clock, directory_of(tmp_path), platforms)
-    ticking, sending = Bell(), Bell()
+    ticking, sending = WakeSignal(), WakeSignal()
 
-    def rung() -> None:
-        ticking.ring()
-        sending.ring()
+    def store_changed() -> None:
+        ticking.trigger()
+        sending.trigger()
 
-    store.on_change = rung
-    courier = Courier(desk, store, clock, sending)
+    store.on_change = store_changed
+    delivery = Delivery(desk, store, clock, sending)
     opener = DeskInMemory(desk, store, HeldClock(FRIDAY_AFTERNOON), chat)
-    async with running(ticker.run(desk, ticking), courier.run()):
+    async with running(ticker.run(desk, ticking), delivery.run()):
         yield desk, clock, await opener.submits(ALICE, "Bills are slow", S2)
 
 
@@ -134,9 +134,7 @@ async def test_time_slewed_by_a_clock_daemon_changes_nothing(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("jump", [HOUR, DAY])
 @in_virtual_time
-async def test_set_back_while_a_page_is_put_off_it_is_said_as_soon_as_ever(
-    tmp_path: Path, jump: timedelta
-) -> None:
+async def test_setting_the_clock_back_does_not_delay_a_deferred_page(tmp_path: Path, jump: timedelta) -> None:
     """It was to be tried again in a second, by a clock that is not believed any longer."""
     async with living(tmp_path) as (desk, clock, key):
         chat, store = desk.platforms["slack"], desk.store
@@ -144,11 +142,11 @@ async def test_set_back_while_a_page_is_put_off_it_is_said_as_soon_as_ever(
         assert isinstance(store, MemoryStore)
         assert store.on_change is not None
         await time_passes(10)
-        chat.failures.append(NotNow("HTTP 503"))
+        chat.failures.append(TemporaryFailure("HTTP 503"))
         store.say(Message("page", key, TRIAGE, Notice(("Wake up",)), Priority.PAGE))
         store.on_change()
         await time_passes(0.5)
         assert chat.failures == []
         clock.set_by -= jump
         await time_passes(2)
-        assert [said.text for said in chat.said].count("Wake up") == 1
+        assert [said.text for said in chat.posted].count("Wake up") == 1

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from bot.address import MessageRef, Place, UserRef
-from bot.bell import Bell
+from bot.bell import WakeSignal
 from bot.clock import WallClock
-from bot.courier import AT_ONCE, FIRST_PAUSE, LONGEST_PAUSE, Courier
+from bot.courier import FIRST_RETRY_DELAY, LONGEST_RETRY_DELAY, MAX_LANES, Delivery
 from bot.desk.core import Desk
-from bot.ports import LONGEST_SHUT, Card, Cost, Message, Never, NotNow, Priority
+from bot.ports import LONGEST_BLOCK, Card, Charge, Message, PermanentFailure, Priority, TemporaryFailure
 from bot.views import Audience, Notice, View
 from sla_core.events import Undelivered
 from tests.harness import ACME, ALICE, BOB, NO_CLOCK, S2, TRIAGE, DeskInMemory, FakeChat, open_desk
@@ -27,7 +27,7 @@ from tests.waiting import PATIENCE, eventually, turns
 
 __all__ = ["a_desk"]
 
-OUTAGE_OF_A_WEEK = 5000
+WEEK_LONG_OUTAGE = 5000
 
 
 def pauses(desk: DeskInMemory, store: MemoryStore, to: Place = ACME) -> float:
@@ -40,7 +40,7 @@ def parked(store: MemoryStore) -> dict[str, datetime]:
 
 
 @dataclass
-class Refusing(FakeChat):
+class RefusingChat(FakeChat):
     """A chat that refuses for good whatever `refuses` says."""
 
     refuses: Callable[[Place | UserRef, View], bool] = lambda to, view: False
@@ -50,12 +50,12 @@ class Refusing(FakeChat):
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
     ) -> MessageRef:
         if self.refuses(to, view):
-            raise Never(self.why)
+            raise PermanentFailure(self.why)
         return await super().post(to, view, thread, key)
 
 
 def refuse(desk: DeskInMemory, refuses: Callable[[Place | UserRef, View], bool]) -> None:
-    desk.desk.platforms["slack"] = Refusing(said=desk.chat.said, refuses=refuses)
+    desk.desk.platforms["slack"] = RefusingChat(posted=desk.chat.posted, refuses=refuses)
 
 
 async def parked_desk(tmp_path: Path) -> tuple[DeskInMemory, MemoryStore]:
@@ -66,7 +66,7 @@ async def parked_desk(tmp_path: Path) -> tuple[DeskInMemory, MemoryStore]:
 async def test_a_busy_place_is_left_alone_for_as_long_as_it_asks(tmp_path: Path) -> None:
     """Complaint 33: one place's 429 delays nobody else; Retry-After is a lower bound."""
     desk, store = await parked_desk(tmp_path)
-    desk.chat.failures.append(NotNow("ratelimited", after=30))
+    desk.chat.failures.append(TemporaryFailure("ratelimited", retry_after=30))
 
     key = await desk.submits(ALICE, "Bills are slow", S2)
 
@@ -78,17 +78,17 @@ async def test_a_busy_place_is_left_alone_for_as_long_as_it_asks(tmp_path: Path)
     assert desk.heard(ACME) == []
     desk.clock.at += timedelta(seconds=8)
     await desk.deliver()
-    assert desk.face(key).key == key
+    assert desk.card_view(key).key == key
 
 
 async def test_a_platform_that_asks_for_a_day_is_asked_again_sooner(tmp_path: Path) -> None:
     """So that a bucket that is shut for longer can be told for what a clock set back has left."""
     desk, store = await parked_desk(tmp_path)
-    desk.chat.prices = (Cost("posts", timedelta(seconds=1), 9),)
-    desk.chat.failures.append(NotNow("ratelimited", after=86400))
+    desk.chat.call_costs = (Charge("posts", timedelta(seconds=1), 9),)
+    desk.chat.failures.append(TemporaryFailure("ratelimited", retry_after=86400))
     await desk.submits(ALICE, "Bills are slow", S2)
-    assert store.buckets["posts"].shut_until == desk.clock.now() + LONGEST_SHUT
-    desk.clock.at += LONGEST_SHUT
+    assert store.buckets["posts"].shut_until == desk.clock.now() + LONGEST_BLOCK
+    desk.clock.at += LONGEST_BLOCK
     await desk.deliver()
     assert len(desk.heard(ACME)) == len(desk.heard(TRIAGE)) == 1
 
@@ -96,28 +96,28 @@ async def test_a_platform_that_asks_for_a_day_is_asked_again_sooner(tmp_path: Pa
 async def test_the_pause_doubles_up_to_a_limit(tmp_path: Path) -> None:
     """An outage of days is waited for as well; 2 to the power of the tries would be no number any more."""
     desk, store = await parked_desk(tmp_path)
-    desk.chat.failures.append(NotNow("HTTP 503"))
+    desk.chat.failures.append(TemporaryFailure("HTTP 503"))
     await desk.submits(ALICE, "Bills are slow", S2)
     lengths = [pauses(desk, store)]
     for _ in range(12):
-        desk.chat.failures.append(NotNow("HTTP 503"))
+        desk.chat.failures.append(TemporaryFailure("HTTP 503"))
         desk.clock.at = parked(store)[str(ACME)]
         await desk.deliver()
         lengths.append(pauses(desk, store))
 
-    assert FIRST_PAUSE <= lengths[0] <= FIRST_PAUSE * 1.2
+    assert FIRST_RETRY_DELAY <= lengths[0] <= FIRST_RETRY_DELAY * 1.2
     assert all(later / earlier >= 2 / 1.2 for earlier, later in pairwise(lengths[:6]))
-    assert LONGEST_PAUSE <= lengths[-1] <= LONGEST_PAUSE * 1.2
-    store.outbox["ACME-1/customer"].attempts = OUTAGE_OF_A_WEEK
-    desk.chat.failures.append(NotNow("HTTP 503"))
+    assert LONGEST_RETRY_DELAY <= lengths[-1] <= LONGEST_RETRY_DELAY * 1.2
+    store.outbox["ACME-1/customer"].attempts = WEEK_LONG_OUTAGE
+    desk.chat.failures.append(TemporaryFailure("HTTP 503"))
     desk.clock.at = parked(store)[str(ACME)]
     await desk.deliver()
-    assert LONGEST_PAUSE <= pauses(desk, store) <= LONGEST_PAUSE * 1.2
+    assert LONGEST_RETRY_DELAY <= pauses(desk, store) <= LONGEST_RETRY_DELAY * 1.2
 
 
 async def test_a_delivery_ends_the_pause(tmp_path: Path) -> None:
     desk, store = await parked_desk(tmp_path)
-    desk.chat.failures.append(NotNow("HTTP 503"))
+    desk.chat.failures.append(TemporaryFailure("HTTP 503"))
     await desk.submits(ALICE, "Bills are slow", S2)
     desk.clock.at = parked(store)[str(ACME)]
     await desk.deliver()
@@ -128,11 +128,11 @@ async def test_nothing_waits_behind_a_parked_countdown(tmp_path: Path) -> None:
     """engine.md 3, complaint 33: countdowns are the first to yield, and hold up nobody."""
     desk, store = await parked_desk(tmp_path)
     key = await desk.submits(ALICE, "Bills are slow", S2)
-    desk.chat.failures.append(NotNow("ratelimited", 600))
+    desk.chat.failures.append(TemporaryFailure("ratelimited", 600))
     await desk.fast_forward(hours=1)
     assert set(parked(store)) == {"countdown:slack"}
 
-    await desk.does(BOB, "Reply", key, text="We look into it.")
+    await desk.submits_form(BOB, "Reply", key, text="We look into it.")
 
     assert desk.thread(key) == [f"{key} Bob replied: “We look into it.” "]
     assert desk.standing(key) == ["met"], "the card as well: it tells what happened"
@@ -144,15 +144,15 @@ async def test_a_page_does_not_wait_behind_a_parked_place(tmp_path: Path) -> Non
     desk, store = await parked_desk(tmp_path)
     await desk.submits(ALICE, "Bills are slow", S2)
     store.say(Message("state", "ACME-1", TRIAGE, Notice(("hello",)), Priority.STATE))
-    desk.chat.failures.append(NotNow("ratelimited", 600))
+    desk.chat.failures.append(TemporaryFailure("ratelimited", 600))
     await desk.deliver()
-    before = len(desk.chat.said)
+    before = len(desk.chat.posted)
     assert set(parked(store)) == {str(TRIAGE)}
 
     store.say(Message("page", "ACME-1", TRIAGE, Notice(("wake up",)), Priority.PAGE))
     await desk.deliver()
 
-    assert [said.text for said in desk.chat.said[before:]] == ["wake up"]
+    assert [said.text for said in desk.chat.posted[before:]] == ["wake up"]
 
 
 async def test_a_reply_refused_for_good_does_not_count(a_desk: OpenDesk) -> None:
@@ -161,7 +161,7 @@ async def test_a_reply_refused_for_good_does_not_count(a_desk: OpenDesk) -> None
     key = await desk.submits(ALICE, "Bills are slow", S2)
     refuse(desk, lambda to, view: to == ACME)
 
-    await desk.does(BOB, "Reply", key, text="We look into it.")
+    await desk.submits_form(BOB, "Reply", key, text="We look into it.")
 
     assert await desk.events(key) == ["Opened", "Answered", "Undelivered"]
     assert desk.thread(key) == []
@@ -206,7 +206,7 @@ async def test_a_platform_that_is_not_connected_is_a_refusal(a_desk: OpenDesk) -
     key = await desk.submits(ALICE, "Bills are slow", NO_CLOCK)
     desk.desk.platforms.clear()
 
-    await desk.does(BOB, "Reply", key, text="We look into it.")
+    await desk.submits_form(BOB, "Reply", key, text="We look into it.")
 
     last = (await desk.ticket(key)).history[-1]
     assert isinstance(last, Undelivered)
@@ -218,20 +218,20 @@ async def test_one_message_that_cannot_be_drawn_holds_up_no_other(
 ) -> None:
     """Complaint 23: nothing stops for good because one thing went wrong."""
     desk, store = await parked_desk(tmp_path)
-    draw = Desk.draw
+    draw = Desk.render
 
     async def poisoned(self: Desk, message: Message) -> View:
-        if message.say == Card(Audience.CUSTOMER):
+        if message.content == Card(Audience.CUSTOMER):
             raise KeyError("a plan that is no more")
         return await draw(self, message)
 
-    monkeypatch.setattr(Desk, "draw", poisoned)
+    monkeypatch.setattr(Desk, "render", poisoned)
     await desk.submits(ALICE, "Bills are slow", S2)
 
     assert desk.heard(ACME) == []
     assert len(desk.heard(TRIAGE)) == 1
-    assert FIRST_PAUSE <= pauses(desk, store) <= FIRST_PAUSE * 1.2
-    monkeypatch.setattr(Desk, "draw", draw)
+    assert FIRST_RETRY_DELAY <= pauses(desk, store) <= FIRST_RETRY_DELAY * 1.2
+    monkeypatch.setattr(Desk, "render", draw)
     desk.clock.at += timedelta(seconds=2)
     await desk.deliver()
     assert len(desk.heard(ACME)) == 1
@@ -259,10 +259,10 @@ class SlowChat(FakeChat):
 @asynccontextmanager
 async def delivering(desk: Desk) -> AsyncIterator[asyncio.Task[None]]:
     """The courier's own loop, in real time."""
-    bell = Bell()
+    wake_signal = WakeSignal()
     assert isinstance(desk.store, MemoryStore)
-    desk.store.on_change = bell.ring
-    running = asyncio.create_task(Courier(desk, desk.store, WallClock(), bell).run())
+    desk.store.on_change = wake_signal.trigger
+    running = asyncio.create_task(Delivery(desk, desk.store, WallClock(), wake_signal).run())
     try:
         yield running
     finally:
@@ -276,18 +276,18 @@ async def test_a_page_does_not_wait_for_a_slow_answer_elsewhere(tmp_path: Path) 
     await desk.submits(ALICE, "Bills are slow", S2)
     chat = SlowChat(holds=lambda to: to != TRIAGE)
     desk.desk.platforms["slack"] = chat
-    for number in range(AT_ONCE + 4):
+    for number in range(MAX_LANES + 4):
         place = Place("slack", f"C{number}")
         store.say(Message(f"m{number}", "ACME-1", place, Notice(("hello",)), Priority.STATE))
     async with delivering(desk.desk):
-        await eventually(lambda: len(chat.began) == AT_ONCE)
+        await eventually(lambda: len(chat.began) == MAX_LANES)
         page = Message("page", "ACME-1", TRIAGE, Notice(("wake up",)), Priority.PAGE)
         store.say(page)
         assert store.on_change
         store.on_change()
         await eventually(lambda: chat.ended == [TRIAGE])
         chat.let.set()
-        await eventually(lambda: len(chat.ended) == AT_ONCE + 5)
+        await eventually(lambda: len(chat.ended) == MAX_LANES + 5)
 
 
 async def test_one_message_at_a_time_in_each_place(tmp_path: Path) -> None:

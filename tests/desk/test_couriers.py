@@ -1,4 +1,4 @@
-"""Two couriers of two processes over one database: each message is said once, in order, by either."""
+"""Two deliveries of two processes over one database: each message is said once, in order, by either."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from adapters.sql.store import connect
 from bot.address import MessageRef, Place, UserRef
-from bot.bell import Bell
-from bot.courier import Courier
+from bot.bell import WakeSignal
+from bot.courier import Delivery
 from bot.desk.core import Desk
 from bot.ports import Change, Message, Priority
 from bot.views import Notice, View
@@ -50,12 +50,12 @@ async def test_two_processes_deliver_side_by_side(
     async with AsyncExitStack() as open_ones:
         stores = [await open_ones.enter_async_context(connect(url)) for _ in range(2)]
         await stores[0].open("e", "acme", lambda number: Change("ACME-1", 0, (opened(),), None, said))
-        couriers = []
+        deliveries = []
         for store in stores:
             desk = Desk(store, clock, directory_of(tmp_path), {"slack": chat})
-            couriers.append(Courier(desk, store, clock, Bell()))
-        while any(await asyncio.gather(*(courier.deliver() for courier in couriers))):
+            deliveries.append(Delivery(desk, store, clock, WakeSignal()))
+        while any(await asyncio.gather(*(delivery.deliver() for delivery in deliveries))):
             pass
-    assert sorted(str(each.key) for each in chat.said) == sorted(message.key for message in said)
+    assert sorted(str(each.key) for each in chat.posted) == sorted(message.key for message in said)
     for place in PLACES:
-        assert [each.text for each in chat.said if each.to == place] == [str(n) for n in range(EACH)]
+        assert [each.text for each in chat.posted if each.to == place] == [str(n) for n in range(EACH)]

@@ -8,7 +8,7 @@ import pytest
 
 from bot.address import Actor, Place, UserRef
 from bot.directory import Directory
-from bot.ports import NotNow
+from bot.ports import TemporaryFailure
 from tests.harness import (
     ACME,
     BOB,
@@ -80,7 +80,7 @@ async def test_a_group_that_cannot_be_read_keeps_its_members(directory: Director
 
     class Busy(FakeChat):
         async def members(self, group: str) -> frozenset[UserRef]:
-            raise NotNow("ratelimited")
+            raise TemporaryFailure("ratelimited")
 
     gwen, chat = person("Gwen"), FakeChat()
     chat.groups["S0SUPPORT"] = frozenset({gwen.user})
@@ -109,7 +109,7 @@ def test_who_is_told_is_the_tam_where_the_plan_has_one(directory: Directory, tmp
     """M3-7: under Silver a named TAM is told nothing; leadership is."""
 
     def told(directory: Directory, account: str) -> list[str]:
-        found = directory.alerted(directory.settings.accounts[account], "slack")
+        found = directory.escalation_recipients(directory.settings.accounts[account], "slack")
         return [ref.id for _, ref in found]
 
     assert told(directory, "acme") == ["U0DANA"]
@@ -122,7 +122,7 @@ def test_who_is_told_is_the_tam_where_the_plan_has_one(directory: Directory, tmp
 def test_leadership_is_told_where_no_chat_reaches_the_tam(tmp_path: Path) -> None:
     elsewhere = DESK_FILE.replace('slack = "U0DANA"', 'teams = "00000000-0000-0000-0000-000000000002"')
     directory = directory_of(tmp_path, elsewhere)
-    told = directory.alerted(directory.settings.accounts["acme"], "slack")
+    told = directory.escalation_recipients(directory.settings.accounts["acme"], "slack")
     assert [person.name for person, _ in told] == ["Mia"]
 
 
@@ -132,8 +132,8 @@ def test_moves_are_learnt_in_any_order_and_more_than_once(directory: Directory) 
         learnt = Directory(directory.settings)
         for old, new in (*moves, *moves):
             learnt.moved(old, new)
-        assert {learnt.now_at(place) for place in (first, second, third)} == {third}
-        assert set(learnt.formerly(third)) == {first, second}
+        assert {learnt.current_address(place) for place in (first, second, third)} == {third}
+        assert set(learnt.former_addresses(third)) == {first, second}
         assert learnt.account_of(third) == learnt.account_of(first)
 
 
@@ -141,5 +141,5 @@ def test_a_move_back_and_one_to_itself(directory: Directory) -> None:
     there = Place("slack", "C0SECOND")
     for old, new in ((ACME, there), (there, ACME), (ACME, ACME)):
         directory.moved(old, new)
-    assert directory.now_at(there) == directory.now_at(ACME) == ACME
-    assert directory.formerly(ACME) == [there]
+    assert directory.current_address(there) == directory.current_address(ACME) == ACME
+    assert directory.former_addresses(ACME) == [there]

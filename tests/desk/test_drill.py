@@ -11,13 +11,13 @@ from pathlib import Path
 
 from bot import drill, metrics, ticker
 from bot.address import MessageRef, Place, UserRef
-from bot.auditor import Auditor
-from bot.bell import Bell
+from bot.auditor import LagMonitor
+from bot.bell import WakeSignal
 from bot.clock import parse_instant
-from bot.courier import Courier
+from bot.courier import Delivery
 from bot.desk.core import Desk
-from bot.doctor import Finding, Health, of_database
-from bot.ports import Message, Never, NotNow, Priority
+from bot.doctor import Finding, Health, check_database
+from bot.ports import Message, PermanentFailure, Priority, TemporaryFailure
 from bot.views import View
 from tests.harness import (
     ALICE,
@@ -46,12 +46,12 @@ class Refusing(FakeChat):
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
     ) -> MessageRef:
         if to == self.refuses:
-            raise Never("not_in_channel")
+            raise PermanentFailure("not_in_channel")
         return await super().post(to, view, thread, key)
 
 
 @dataclass
-class Life:
+class RunningReplicas:
     """A desk in virtual time; its processes come and go."""
 
     desk: Desk
@@ -61,67 +61,69 @@ class Life:
 
     @asynccontextmanager
     async def running(self, replicas: int = 1) -> AsyncIterator[None]:
-        loops, bells = [], []
+        loops, wake_signals = [], []
         for _ in range(replicas):
-            ticking, sending = Bell(), Bell()
-            bells += [ticking, sending]
-            loops.append(Courier(self.desk, self.store, self.clock, sending).run())
+            ticking, sending = WakeSignal(), WakeSignal()
+            wake_signals += [ticking, sending]
+            loops.append(Delivery(self.desk, self.store, self.clock, sending).run())
             loops.append(self._tick(ticking))
 
-        def rung() -> None:
-            for bell in bells:
-                bell.ring()
+        def store_changed() -> None:
+            for wake_signal in wake_signals:
+                wake_signal.trigger()
 
-        self.store.on_change = rung
+        self.store.on_change = store_changed
         async with running(*loops):
             yield
 
     @property
-    def courier(self) -> Courier:
-        return Courier(self.desk, self.store, self.clock, Bell())
+    def delivery(self) -> Delivery:
+        return Delivery(self.desk, self.store, self.clock, WakeSignal())
 
-    async def _tick(self, bell: Bell) -> None:
+    async def _tick(self, wake_signal: WakeSignal) -> None:
         await drill.schedule(self.desk, NINE)
-        await ticker.run(self.desk, bell, handlers=handlers(self.desk))
+        await ticker.run(self.desk, wake_signal, handlers=handlers(self.desk))
 
     async def until(self, instant: str) -> None:
         await self.clock.sleep_until(parse_instant(instant))
 
     @property
     def tests(self) -> int:
-        return [said.text for said in self.chat.said if said.to == TRIAGE].count(TEST)
+        return [said.text for said in self.chat.posted if said.to == TRIAGE].count(TEST)
 
 
 def is_test(message: Message) -> bool:
     return message.key.startswith(f"{drill.TOPIC}/")
 
 
-def handlers(desk: Desk) -> dict[str, ticker.Handler]:
-    return {drill.KIND: partial(drill.fired, desk)}
+def handlers(desk: Desk) -> dict[str, ticker.TimerHandler]:
+    return {drill.KIND: partial(drill.on_timer, desk)}
 
 
-async def a_life(tmp_path: Path) -> Life:
+async def running_replicas(tmp_path: Path) -> RunningReplicas:
     clock, store, chat = VirtualClock(FRIDAY_EVENING, longest_sleep=A_WHILE), MemoryStore(), Refusing()
     store.clock = clock
-    return Life(Desk(store, clock, directory_of(tmp_path), {"slack": chat}, store), store, chat, clock)
+    return RunningReplicas(
+        Desk(store, clock, directory_of(tmp_path), {"slack": chat}, store), store, chat, clock
+    )
 
 
 async def a_desk(tmp_path: Path, at: str = FRIDAY_EVENING) -> tuple[DeskInMemory, MemoryStore]:
     """A desk without tickets, whose clock we hold."""
     desk = await open_desk(tmp_path, at, store=(store := MemoryStore()))
-    desk.desk.notebook, store.clock = store, desk.clock
+    desk.desk.key_values, store.clock = store, desk.clock
     return desk, store
 
 
 async def falls_due(desk: DeskInMemory) -> None:
     """The desk starts with the test switched on, and fires what is due."""
     await drill.schedule(desk.desk, NINE)
-    assert await ticker.fire(desk.desk, handlers(desk.desk)) == set()
+    assert await ticker.fire_due_timers(desk.desk, handlers(desk.desk)) == set()
 
 
 @in_virtual_time
 async def test_each_day_at_its_time_all_replicas_together_say_it_once(tmp_path: Path) -> None:
-    life = await a_life(tmp_path)
+    life = await running_replicas(tmp_path)
     async with life.running(replicas=3):
         await time_passes(1)
         assert life.tests == 1, "the first one as soon as it is switched on"
@@ -136,7 +138,7 @@ async def test_each_day_at_its_time_all_replicas_together_say_it_once(tmp_path: 
 @in_virtual_time
 async def test_one_that_was_missed_is_made_up_for_once(tmp_path: Path) -> None:
     """Down from Friday night to Monday noon: one test then, and the next at its time."""
-    life = await a_life(tmp_path)
+    life = await running_replicas(tmp_path)
     async with life.running():
         await time_passes(1)
     assert life.tests == 1
@@ -152,7 +154,7 @@ async def test_one_that_was_missed_is_made_up_for_once(tmp_path: Path) -> None:
 
 @in_virtual_time
 async def test_a_clock_that_is_set_back_says_nothing_twice(tmp_path: Path) -> None:
-    life = await a_life(tmp_path)
+    life = await running_replicas(tmp_path)
     async with life.running(replicas=2):
         await life.until("2026-03-21T09:30:00Z")
         assert life.tests == 2
@@ -167,29 +169,29 @@ async def test_a_clock_that_is_set_back_says_nothing_twice(tmp_path: Path) -> No
 @in_virtual_time
 async def test_the_time_of_its_arrival_is_measured_by_every_process(tmp_path: Path) -> None:
     """What took several tries is on record, and known after a restart."""
-    life = await a_life(tmp_path)
-    life.chat.failures += [NotNow("HTTP 503")] * 3
+    life = await running_replicas(tmp_path)
+    life.chat.failures += [TemporaryFailure("HTTP 503")] * 3
     async with life.running():
         await time_passes(60)
     (arrival,) = await drill.arrivals(life.store)
     assert arrival.triage == "slack:C0TRIAGE"
     assert 6 <= arrival.took < 8, "pauses of 1, 2 and 3 s, and a little more each"
     assert arrival.at - life.clock.start < timedelta(seconds=8)
-    metrics.drilled_at.set(0)
-    await Auditor(life.desk, life.store, life.clock, life.courier.speak).look()
-    assert metrics.drilled_at._value.get() == arrival.at.timestamp()
-    assert metrics.drill_took._value.get() == arrival.took
+    metrics.pager_tested_at.set(0)
+    await LagMonitor(life.desk, life.store, life.clock, life.delivery.send_lane).check()
+    assert metrics.pager_tested_at._value.get() == arrival.at.timestamp()
+    assert metrics.pager_test_took._value.get() == arrival.took
 
 
 async def test_it_is_a_page_with_a_lane_of_its_own_and_no_ticket_hears_of_it(tmp_path: Path) -> None:
     desk, store = await a_desk(tmp_path)
     key = await desk.submits(ALICE, "Bills are slow", S2)
-    history, said = await desk.events(key), [each.text for each in desk.said]
+    history, said = await desk.events(key), [each.text for each in desk.posted]
     await falls_due(desk)
     (page,) = [each.message for each in store.outbox.values() if is_test(each.message)]
     assert (page.priority, page.lane, page.ticket) == (Priority.PAGE, "page:slack:C0TRIAGE", None)
     await desk.deliver()
-    assert [each.text for each in desk.said] == [*said, TEST]
+    assert [each.text for each in desk.posted] == [*said, TEST]
     assert await desk.events(key) == history
 
 
@@ -198,15 +200,15 @@ async def test_the_doctor_tells_when_the_last_one_arrived(tmp_path: Path) -> Non
 
     async def pager() -> list[Finding]:
         now = desk.clock.now()
-        return [found async for found in of_database(store, "0001", now, now) if found.about == "pager"]
+        return [found async for found in check_database(store, "0001", now, now) if found.about == "pager"]
 
     assert await pager() == []
     await falls_due(desk)
     await desk.deliver()
     (found,) = await pager()
-    assert found.health is Health.WELL
+    assert found.health is Health.OK
     assert found.says == "its last test reached slack:C0TRIAGE on 2026-03-20 09:00 UTC, in 0.0 s"
     desk.clock.at += 2 * DAY
     (found,) = await pager()
-    assert found.health is Health.DOUBT
+    assert found.health is Health.WARNING
     assert "if FRONTLINE_DRILL is still set, is the bot in that channel" in found.says

@@ -47,7 +47,7 @@ def test_the_defaults_are_the_contracts() -> None:
     assert env.slack_api_url == "https://slack.com/api/"
     assert env.slack_bot_token is None
     assert env.slack_signing_secret is None
-    assert env.stage_clock is None
+    assert env.simulated_clock is None
 
 
 def test_each_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,8 +71,8 @@ def test_each_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert env.slack_bot_token.get_secret_value() == TOKEN
     assert env.slack_signing_secret is not None
     assert env.slack_signing_secret.get_secret_value() == SECRET
-    assert env.stage_clock is not None
-    assert (f"{env.stage_clock.stage:%d %H:%M}", env.stage_clock.speed) == ("24 14:30", 600)
+    assert env.simulated_clock is not None
+    assert (f"{env.simulated_clock.stage:%d %H:%M}", env.simulated_clock.speed) == ("24 14:30", 600)
 
 
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,14 +135,18 @@ def test_a_port_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, po
         "http://127.0.0.1.example.com/api/",
     ],
 )
-def test_a_stage_clock_needs_a_local_slack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_a_simulated_clock_needs_a_local_slack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
     """contract.md: refused unless SLACK_API_URL is loopback."""
     found = faults(tmp_path, monkeypatch, SLACK_API_URL=url, FRONTLINE_CLOCK="2026-12-24T15:30:00Z*600")
     assert any("FRONTLINE_CLOCK: needs a SLACK_API_URL on this machine" in fault for fault in found), found
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "localhost", "[::1]"])
-def test_a_stage_clock_with_a_local_slack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+def test_a_simulated_clock_with_a_local_slack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
     given = {"SLACK_API_URL": f"http://{host}:8080/api/", "FRONTLINE_CLOCK": "2026-12-24T15:30:00Z*600"}
     assert faults(tmp_path, monkeypatch, **given) == []
 
@@ -267,12 +271,12 @@ def test_what_is_this_machine() -> None:
 
 
 def test_the_pager_is_not_tested_unless_it_is_asked_for() -> None:
-    assert read_environment().drill_at is None
+    assert read_environment().pager_test_at is None
 
 
 def test_a_time_of_day_for_the_test_of_the_pager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert faults(tmp_path, monkeypatch, FRONTLINE_DRILL="09:30") == []
-    assert read_environment().drill_at == time(9, 30)
+    assert read_environment().pager_test_at == time(9, 30)
 
 
 @pytest.mark.parametrize("text", ["9", "24:00", "9:00", "09:60", "09:00+01:00", "daily"])

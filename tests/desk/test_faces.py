@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from bot.views import Audience, Notice, Style, TicketCard
-from tests.harness import ALICE, BOB, DANA, MAY_HOLD, S2, DeskInMemory, open_desk
+from tests.harness import ALICE, BOB, DANA, DESK_FILE_WITH_HOLD, S2, DeskInMemory, open_desk
 
 FRIDAY = "2026-03-20T15:30:00Z"
-FILE = MAY_HOLD
+FILE = DESK_FILE_WITH_HOLD
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ async def desk(tmp_path: Path) -> DeskInMemory:
 
 
 def facts(desk: DeskInMemory, audience: Audience = Audience.CUSTOMER) -> dict[str, str]:
-    return dict(desk.face("ACME-1", audience).facts)
+    return dict(desk.card_view("ACME-1", audience).facts)
 
 
 def primary(card: TicketCard) -> list[str]:
@@ -37,7 +37,7 @@ async def test_the_clause_that_proposed_it_stands_within_the_sentence(desk: Desk
 async def test_once_somebody_has_answered_nobody_is_told_to_wait_for_an_agent(desk: DeskInMemory) -> None:
     """A reply confirms nothing, so agents are told what does."""
     assert facts(desk)["Confirmed"].endswith("an agent will confirm it")
-    await desk.does(BOB, "Reply", "ACME-1", text="We look into it.")
+    await desk.submits_form(BOB, "Reply", "ACME-1", text="We look into it.")
     assert "Confirmed" not in facts(desk)
     assert facts(desk, Audience.AGENTS)["Confirmed"].endswith("(M3-14). Take it confirms it")
     await desk.presses(BOB, "Take it", "ACME-1")
@@ -45,14 +45,14 @@ async def test_once_somebody_has_answered_nobody_is_told_to_wait_for_an_agent(de
 
 
 async def test_what_is_over_waits_for_nothing(desk: DeskInMemory) -> None:
-    await desk.does(BOB, "Resolve", "ACME-1", text="The queue runs again.")
+    await desk.submits_form(BOB, "Resolve", "ACME-1", text="The queue runs again.")
     for audience in Audience:
         assert not {"Confirmed", "Effort", "On hold"} & facts(desk, audience).keys()
 
 
 async def test_a_hold_says_who_why_and_how_it_ends(desk: DeskInMemory) -> None:
     """Complaint 16: the customer sees the pause on the card, and what ends it."""
-    await desk.does(BOB, "Hold", "ACME-1", text="We wait for your log.")
+    await desk.submits_form(BOB, "Hold", "ACME-1", text="We wait for your log.")
     why = "Bob: “We wait for your log.”"
     assert facts(desk)["On hold"] == f"{why} The clocks go on as soon as you write in this ticket's thread."
     assert facts(desk, Audience.AGENTS)["On hold"] == why
@@ -60,19 +60,19 @@ async def test_a_hold_says_who_why_and_how_it_ends(desk: DeskInMemory) -> None:
     assert "you write" not in desk.thread("ACME-1", Audience.AGENTS)[-1]
     await desk.writes(ALICE, "Here it is.", "ACME-1")
     assert "On hold" not in facts(desk)
-    await desk.does(BOB, "Hold", "ACME-1", text="We wait for the other log.")
+    await desk.submits_form(BOB, "Hold", "ACME-1", text="We wait for the other log.")
     assert facts(desk, Audience.AGENTS)["On hold"] == "Bob: “We wait for the other log.”"
 
 
 async def test_one_button_leads_on(desk: DeskInMemory) -> None:
-    assert primary(desk.face("ACME-1", Audience.AGENTS)) == ["Acknowledge"]
+    assert primary(desk.card_view("ACME-1", Audience.AGENTS)) == ["Acknowledge"]
     await desk.presses(BOB, "Acknowledge", "ACME-1")
-    assert primary(desk.face("ACME-1", Audience.AGENTS)) == ["Reply"]
+    assert primary(desk.card_view("ACME-1", Audience.AGENTS)) == ["Reply"]
 
 
 async def test_a_direct_message_says_who_works_on_it_and_leads_to_acknowledge(desk: DeskInMemory) -> None:
     await desk.presses(BOB, "Take it", "ACME-1")
-    await desk.does(ALICE, "Escalate", "ACME-1", text="Month end is today")
+    await desk.submits_form(ALICE, "Escalate", "ACME-1", text="Month end is today")
     [told] = desk.direct(DANA)
     assert told.text.endswith("Acme GmbH, S2: “Bills are slow” Bob works on it.")
     assert isinstance(told.view, Notice)
@@ -80,11 +80,11 @@ async def test_a_direct_message_says_who_works_on_it_and_leads_to_acknowledge(de
 
 
 async def test_the_question_whether_it_is_solved_is_the_customers(desk: DeskInMemory) -> None:
-    await desk.does(BOB, "Resolve", "ACME-1", text="The queue runs again.")
+    await desk.submits_form(BOB, "Resolve", "ACME-1", text="The queue runs again.")
     assert "Is it solved?" in desk.thread("ACME-1")[-1]
     assert "Is it solved?" not in desk.thread("ACME-1", Audience.AGENTS)[-1]
 
 
 async def test_the_vendor_is_called_by_its_name(desk: DeskInMemory) -> None:
-    assert desk.face("ACME-1").turn == "m3ter Support's"
-    assert desk.face("ACME-1", Audience.AGENTS).turn == "Ours"
+    assert desk.card_view("ACME-1").turn == "m3ter Support's"
+    assert desk.card_view("ACME-1", Audience.AGENTS).turn == "Ours"

@@ -14,10 +14,21 @@ import pytest
 from adapters.sql.store import SqlStore, connect
 from bot import courier
 from bot.address import MessageRef, Place, UserRef
-from bot.ports import CannotEdit, Cost, Message, Never, NotNow, Priority
+from bot.ports import Charge, Message, NotEditable, PermanentFailure, Priority, TemporaryFailure
 from bot.views import Notice, View
 from sla_core.events import Undelivered
-from tests.harness import ACME, ALICE, BOB, S2, SILVER, TRIAGE, DeskInMemory, FakeChat, Said, open_desk
+from tests.harness import (
+    ACME,
+    ALICE,
+    BOB,
+    S2,
+    SILVER,
+    TRIAGE,
+    DeskInMemory,
+    FakeChat,
+    PostedMessage,
+    open_desk,
+)
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
 from tests.sql.statements import run
@@ -33,8 +44,8 @@ class Limited(FakeChat):
 
     limits: dict[str, list[Exception]] = field(default_factory=dict)
 
-    def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
-        return [Cost(self._bucket(to, edits is not None), SECOND, 50)]
+    def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
+        return [Charge(self._bucket(to, edits is not None), SECOND, 50)]
 
     def _bucket(self, to: Place | UserRef, edits: bool) -> str:
         return f"{to.id[-1]}:{'update' if edits else 'post'}"
@@ -70,16 +81,16 @@ def says(store: MemoryStore, key: str, to: Place, priority: Priority = Priority.
 
 
 def texts(desk: DeskInMemory) -> list[str]:
-    return [said.text for said in desk.chat.said]
+    return [said.text for said in desk.chat.posted]
 
 
-async def test_a_limit_shuts_its_own_bucket_and_nothing_else(tmp_path: Path) -> None:
+async def test_a_rate_limit_blocks_its_own_key_and_nothing_else(tmp_path: Path) -> None:
     """Complaint 33: other methods and other workspaces go on, and nobody knocks at the shut one again."""
     chat = Limited()
     desk, store = await quiet_desk(tmp_path, chat)
     one, same, other = Place("slack", "C1A"), Place("slack", "C2A"), Place("slack", "C3B")
     posted = MessageRef(one, "posted before")
-    chat.limits["A:post"] = [NotNow("ratelimited", 30), AssertionError("knocked again")]
+    chat.limits["A:post"] = [TemporaryFailure("ratelimited", 30), AssertionError("knocked again")]
 
     says(store, "first", one)
     await desk.deliver()
@@ -89,7 +100,7 @@ async def test_a_limit_shuts_its_own_bucket_and_nothing_else(tmp_path: Path) -> 
     assert "elsewhere" in texts(desk)
     assert not {"first", "behind it"} & set(texts(desk))
 
-    chat.said.append(Said(posted, one, HELLO, None))
+    chat.posted.append(PostedMessage(posted, one, HELLO, None))
     store.say(Message("card", "ACME-1", one, HELLO, Priority.STATE))
     store.outbox["card"].state, store.outbox["card"].ref = "sent", posted
     store.say(Message("edit", "ACME-1", one, Notice(("edited",)), Priority.BREACH, edits="card"))
@@ -111,9 +122,9 @@ async def test_what_passes_is_tried_again_later_and_later_and_never_in_step(
     places = [Place("slack", f"C{n}") for n in range(20)]
     for place in places:
         says(store, str(place), place)
-    desk.courier.random = Random(5)
-    desk.chat.failures += [NotNow(fault) for _ in places]
-    await desk.courier.deliver()
+    desk.delivery.random = Random(5)
+    desk.chat.failures += [TemporaryFailure(fault) for _ in places]
+    await desk.delivery.deliver()
     desk.chat.failures.clear()
     again = {store.held[str(place)].not_before for place in places if str(place) in store.held}
     assert len(again) >= 16, "each at its own instant"
@@ -126,7 +137,7 @@ async def test_what_passes_is_tried_again_later_and_later_and_never_in_step(
 async def test_what_arrived_though_its_answer_was_lost_is_not_said_again(tmp_path: Path) -> None:
     """engine.md test 11, complaint 31: found by its mark."""
     desk, store = await quiet_desk(tmp_path)
-    desk.chat.lost.append(NotNow("no answer in time", unsure=True))
+    desk.chat.lost.append(TemporaryFailure("no answer in time", maybe_delivered=True))
     says(store, "only once", ACME)
     says(store, "behind it", ACME)
     await desk.deliver()
@@ -137,14 +148,14 @@ async def test_what_arrived_though_its_answer_was_lost_is_not_said_again(tmp_pat
     assert texts(desk)[-2:] == ["only once", "behind it"]
     said = store.outbox["only once"]
     assert said.state == "sent"
-    assert said.ref == desk.chat.said[-2].ref
+    assert said.ref == desk.chat.posted[-2].ref
 
 
 async def test_where_there_is_no_telling_it_is_said_again(tmp_path: Path) -> None:
     """Twice is better than never."""
     desk, store = await quiet_desk(tmp_path)
-    desk.chat.tells = False
-    desk.chat.lost.append(NotNow("no answer in time", unsure=True))
+    desk.chat.finds_posted = False
+    desk.chat.lost.append(TemporaryFailure("no answer in time", maybe_delivered=True))
     says(store, "perhaps twice", ACME)
     await desk.deliver()
     desk.clock.at += SECOND * 2
@@ -156,7 +167,7 @@ async def test_that_it_may_have_arrived_is_not_forgotten_over_a_second_fault(tmp
     """Lost, then limited, then found: neither the limit nor a want of tokens makes it unsaid."""
     chat = Limited()
     desk, store = await quiet_desk(tmp_path, chat)
-    finding: list[Exception] = [NotNow("ratelimited", 5)]
+    finding: list[Exception] = [TemporaryFailure("ratelimited", 5)]
     find = chat.find
 
     async def limited(to: Place | UserRef, key: str, thread: MessageRef | None, since: object) -> object:
@@ -165,7 +176,7 @@ async def test_that_it_may_have_arrived_is_not_forgotten_over_a_second_fault(tmp
         return await find(to, key, thread, desk.clock.at)
 
     chat.find = limited  # type: ignore[method-assign, assignment]
-    chat.lost.append(NotNow("connection reset", unsure=True))
+    chat.lost.append(TemporaryFailure("connection reset", maybe_delivered=True))
     says(store, "only once", ACME)
     await desk.deliver()
     desk.clock.at += SECOND * 2
@@ -179,16 +190,16 @@ async def test_that_it_may_have_arrived_is_not_forgotten_over_a_second_fault(tmp
 async def test_a_want_of_tokens_does_not_make_it_unsaid(tmp_path: Path) -> None:
     desk, store = await quiet_desk(tmp_path)
     chat = desk.chat
-    chat.tells = False
-    chat.lost.append(NotNow("connection reset", unsure=True))
+    chat.finds_posted = False
+    chat.lost.append(TemporaryFailure("connection reset", maybe_delivered=True))
     says(store, "perhaps twice", ACME)
     await desk.deliver()
-    chat.prices = [Cost("tight", SECOND * 60, 1)]
-    await store.shut(["tight"], desk.clock.at + SECOND * 30)
+    chat.call_costs = [Charge("tight", SECOND * 60, 1)]
+    await store.block_until(["tight"], desk.clock.at + SECOND * 30)
     desk.clock.at += SECOND * 2
     await desk.deliver()
     assert store.outbox["perhaps twice"].tried_at is not None
-    chat.tells = True
+    chat.finds_posted = True
     desk.clock.at += SECOND * 60
     await desk.deliver()
     assert texts(desk).count("perhaps twice") == 1
@@ -197,7 +208,7 @@ async def test_a_want_of_tokens_does_not_make_it_unsaid(tmp_path: Path) -> None:
 @in_virtual_time
 async def test_a_call_that_hangs_is_cut_and_told_from_one_that_failed(tmp_path: Path) -> None:
     """Longer than the lease it might be sent by somebody else as well."""
-    assert timedelta(seconds=courier.SEND_WITHIN) < courier.LEASE
+    assert timedelta(seconds=courier.SEND_TIMEOUT) < courier.LEASE
     desk, store = await quiet_desk(tmp_path)
     post = desk.chat.post
 
@@ -224,10 +235,10 @@ async def test_a_search_that_hangs_is_tried_again_and_nothing_is_said_twice(tmp_
     async def hangs(*args: object) -> None:
         await asyncio.Event().wait()
 
-    desk.chat.lost.append(NotNow("connection reset", unsure=True))
+    desk.chat.lost.append(TemporaryFailure("connection reset", maybe_delivered=True))
     desk.chat.find = hangs  # type: ignore[method-assign, assignment]
     says(store, "only once", ACME)
-    for _ in range(courier.BUG_TRIES + 2):
+    for _ in range(courier.RENDER_RETRIES + 2):
         await desk.deliver()
         desk.clock.at += SECOND * 400
     assert store.outbox["only once"].state == "waiting"
@@ -240,27 +251,27 @@ async def test_a_card_that_cannot_be_edited_any_more_has_a_successor(tmp_path: P
     """Deleted, too old, or of a conversation that is gone: from then on the new one is kept up to date."""
     desk, store = await quiet_desk(tmp_path)
     first = desk.card("ACME-1")
-    desk.chat.failures.append(CannotEdit("message_not_found"))
+    desk.chat.failures.append(NotEditable("message_not_found"))
     await desk.presses(BOB, "Acknowledge", "ACME-1")
-    cards = [said for said in desk.chat.said if said.to == first.to and said.thread is None]
+    cards = [said for said in desk.chat.posted if said.to == first.to and said.thread is None]
     assert len(cards) == 2, "one of the two cards was posted anew"
     old, new = cards
     edits = new.edits
-    await desk.does(BOB, "Reply", "ACME-1", text="We look into it.")
+    await desk.submits_form(BOB, "Reply", "ACME-1", text="We look into it.")
     assert (old.edits, new.edits) == (0, edits + 1)
     for said in cards:
         assert await store.ticket_of(said.ref) == "ACME-1", "people may answer under either"
-    assert [s.thread for s in desk.chat.said if "We look into it" in s.text and s.to == ACME] == [new.ref]
+    assert [s.thread for s in desk.chat.posted if "We look into it" in s.text and s.to == ACME] == [new.ref]
 
 
 async def test_the_successor_of_a_card_is_not_posted_twice(tmp_path: Path) -> None:
     desk, store = await quiet_desk(tmp_path)
     store.say(Message("edit", "ACME-1", ACME, Notice(("anew",)), Priority.STATE, edits="ACME-1/customer"))
-    desk.chat.failures += [CannotEdit("message_not_found")]
-    desk.chat.lost.append(NotNow("connection reset", unsure=True))
+    desk.chat.failures += [NotEditable("message_not_found")]
+    desk.chat.lost.append(TemporaryFailure("connection reset", maybe_delivered=True))
     await desk.deliver()
     desk.clock.at += SECOND * 2
-    desk.chat.failures += [CannotEdit("message_not_found")]
+    desk.chat.failures += [NotEditable("message_not_found")]
     await desk.deliver()
     assert texts(desk).count("anew") == 1
     assert store.outbox["edit"].state == "sent"
@@ -270,7 +281,7 @@ async def test_a_refusal_for_good_is_told_once(tmp_path: Path) -> None:
     """However many edits of it follow."""
     desk, store = await quiet_desk(tmp_path)
     for n in range(3):
-        desk.chat.failures.append(Never("channel_not_found"))
+        desk.chat.failures.append(PermanentFailure("channel_not_found"))
         store.say(Message(f"edit {n}", "ACME-1", ACME, HELLO, Priority.STATE, edits="ACME-1/customer"))
         await desk.deliver()
     told = [e for e in (await desk.ticket("ACME-1")).history if isinstance(e, Undelivered)]
@@ -288,15 +299,15 @@ async def test_one_row_that_cannot_be_read_holds_up_nothing(tmp_path: Path) -> N
     async with connect(f"sqlite:///{tmp_path / 'frontline.db'}") as store:
         desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
         key = await desk.submits(ALICE, "Bills are slow", S2)
-        desk.chat.failures.append(NotNow("HTTP 503"))
-        await desk.does(BOB, "Reply", key, text="We look into it.")
+        desk.chat.failures.append(TemporaryFailure("HTTP 503"))
+        await desk.submits_form(BOB, "Reply", key, text="We look into it.")
         waiting = [key for (key,) in await run(store, "SELECT key FROM outbox WHERE state = 'waiting'")]
         assert waiting
         for each in waiting:
             await poisoned(store, each)
         desk.clock.at += SECOND * 5
         other = await desk.submits(ALICE, "Something else", S2)
-        assert desk.face(other).key == other
+        assert desk.card_view(other).key == other
         found = await run(store, "SELECT key, why FROM outbox WHERE state = 'waiting'")
         assert {row[0] for row in found} == set(waiting)
         assert all("update Frontline" in row[1] for row in found)
@@ -304,7 +315,7 @@ async def test_one_row_that_cannot_be_read_holds_up_nothing(tmp_path: Path) -> N
 
 async def test_a_place_of_another_account_never_waits(tmp_path: Path) -> None:
     desk, store = await quiet_desk(tmp_path)
-    desk.chat.failures.append(NotNow("HTTP 503"))
+    desk.chat.failures.append(TemporaryFailure("HTTP 503"))
     says(store, "here", ACME)
     await desk.deliver()
     says(store, "there", SILVER)

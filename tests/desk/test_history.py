@@ -23,7 +23,7 @@ async def desk(tmp_path: Path) -> DeskInMemory:
 
 
 def lines(desk: DeskInMemory, key: str, audience: Audience = Audience.AGENTS) -> list[str]:
-    return [f"{each.at:%H:%M} {each.what}" for each in desk.face(key, audience).history]
+    return [f"{each.at:%H:%M} {each.what}" for each in desk.card_view(key, audience).history]
 
 
 async def test_who_did_what_and_when_newest_last(desk: DeskInMemory) -> None:
@@ -31,7 +31,7 @@ async def test_who_did_what_and_when_newest_last(desk: DeskInMemory) -> None:
     await desk.fast_forward(minutes=10)
     await desk.presses(BOB, "Take it", key)
     await desk.fast_forward(minutes=10)
-    await desk.does(BOB, "Reply", key, text="We look into it.")
+    await desk.submits_form(BOB, "Reply", key, text="We look into it.")
     await desk.writes(ALICE, "Thanks!", key)
     assert lines(desk, key) == [
         "10:00 Alice opened it, proposed as S2",
@@ -39,26 +39,26 @@ async def test_who_did_what_and_when_newest_last(desk: DeskInMemory) -> None:
         "10:20 Bob replied",
         "10:20 Alice wrote",
     ]
-    assert desk.face(key, Audience.AGENTS).earlier == 0
+    assert desk.card_view(key, Audience.AGENTS).earlier == 0
 
 
 async def test_what_is_cut_is_counted(desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "All is down", S1)
     await desk.presses(BOB, "Acknowledge", key)
     await desk.writes(ALICE, "Hurry!", key)
-    await desk.does(BOB, "Escalate", key, text="It is all of them.")
-    await desk.does(BOB, "Update", key, text="Nearly there.")
-    await desk.does(BOB, "Resolve", key, text="It runs.")
+    await desk.submits_form(BOB, "Escalate", key, text="It is all of them.")
+    await desk.submits_form(BOB, "Update", key, text="Nearly there.")
+    await desk.submits_form(BOB, "Resolve", key, text="It runs.")
     await desk.presses(ALICE, "Close", key)
-    face = desk.face(key, Audience.AGENTS)
-    assert [each.what for each in face.history] == [
+    card_view = desk.card_view(key, Audience.AGENTS)
+    assert [each.what for each in card_view.history] == [
         "Alice wrote",
         "Bob escalated it",
         "Bob sent an update",
         "Bob resolved it",
         "Alice closed it",
     ]
-    assert face.earlier == 2
+    assert card_view.earlier == 2
 
 
 async def test_the_clock_has_its_lines_too(desk: DeskInMemory) -> None:

@@ -9,7 +9,7 @@ import pytest
 from bot.address import Actor, Place
 from bot.desk import routes
 from bot.exchange import Answer, Ask, HomeOpened, Press, Show
-from bot.ports import Never
+from bot.ports import PermanentFailure
 from bot.views import QueueBoard
 from tests.harness import (
     ACME,
@@ -20,10 +20,10 @@ from tests.harness import (
     S2,
     DeskInMemory,
     FakeChat,
+    answer_text,
     open_desk,
     person,
-    rich,
-    said,
+    rich_text,
 )
 
 FRIDAY = "2026-03-20T10:00:00Z"
@@ -50,16 +50,16 @@ def keys(board: QueueBoard) -> list[str]:
     return [row.key for section in board.sections for row in section.rows]
 
 
-async def test_an_agent_sees_the_queue_and_whom_to_call_on(desk: DeskInMemory) -> None:
+async def test_an_agent_sees_the_queue_and_who_is_on_call(desk: DeskInMemory) -> None:
     slow = await desk.submits(ALICE, "Bills are slow", S2)
     down = await desk.submits(ALICE, "All is down", S1)
     shown = await page(desk, BOB)
     assert (shown.title, keys(shown), shown.buttons) == ("Queue", [down, slow], ())
     assert shown.at == desk.clock.now()
-    assert rich(shown.intro) == (
+    assert rich_text(shown.intro) == (
         "2 tickets are open, the more critical first. To see one of them, write “status” and its key."
     )
-    assert rich(shown.foot).split("\n") == [
+    assert rich_text(shown.foot).split("\n") == [
         "Escalate calls these, one step after the other:",
         "First line: Bob, then Eve",
         "Second line: Eve, then Bob",
@@ -70,7 +70,7 @@ async def test_an_agent_sees_the_queue_and_whom_to_call_on(desk: DeskInMemory) -
 
 async def test_off_hours_are_named(desk: DeskInMemory) -> None:
     await desk.forward_to("2026-03-21T03:00:00Z")
-    lines = rich((await page(desk, BOB)).foot).split("\n")
+    lines = rich_text((await page(desk, BOB)).foot).split("\n")
     assert lines[1:4] == [
         "First line: Bob, then Eve",
         "Second line: Eve, then Bob (off hours, except for S1)",
@@ -86,7 +86,7 @@ async def test_a_tam_sees_their_accounts(desk: DeskInMemory) -> None:
 
 async def test_a_customer_sees_their_tickets_and_gets_help_from_there(desk: DeskInMemory) -> None:
     desk.chat.in_channels[ALICE.user.id] = frozenset({ACME})
-    assert rich((await page(desk, ALICE)).intro) == "You have no open ticket."
+    assert rich_text((await page(desk, ALICE)).intro) == "You have no open ticket."
     slow = await desk.submits(ALICE, "Bills are slow", S2)
     shown = await page(desk, ALICE)
     assert (shown.title, keys(shown)) == ("Your tickets", [slow])
@@ -104,15 +104,15 @@ async def test_a_customer_sees_their_tickets_and_gets_help_from_there(desk: Desk
 
 async def test_a_stranger_sees_a_calm_page_without_a_dead_button(desk: DeskInMemory) -> None:
     shown = await page(desk, person("Zed", "T0ELSE"))
-    assert rich(shown.intro) == "You are in no channel of a customer, so there are no tickets to show."
+    assert rich_text(shown.intro) == "You are in no channel of a customer, so there are no tickets to show."
     assert (shown.sections, shown.buttons) == ((), ())
 
 
 class Silent(FakeChat):
     async def places_of(self, user: object) -> frozenset[Place]:
-        raise Never("user_not_found")
+        raise PermanentFailure("user_not_found")
 
 
 async def test_where_the_platform_is_silent_the_page_says_so(desk: DeskInMemory) -> None:
     desk.desk.platforms["slack"] = Silent()
-    assert "please mention me in the channel that you share with us" in said(await opens(desk, ALICE))
+    assert "please mention me in the channel that you share with us" in answer_text(await opens(desk, ALICE))

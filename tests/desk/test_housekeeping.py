@@ -6,10 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot import ticker
-from bot.bell import Bell
-from bot.clock import StageClock, later, parse_instant, real_now
+from bot.bell import WakeSignal
+from bot.clock import SimulatedClock, later, parse_instant, real_now
 from bot.desk.core import Desk
-from bot.housekeeping import RETRY_AFTER, TAKEN_OVER_AFTER, Chore, Housekeeping
+from bot.housekeeping import RETAKE_AFTER, RETRY_AFTER, Chore, Housekeeping
 from tests.harness import directory_of, running
 from tests.memory_store import MemoryStore
 from tests.virtual_time import VirtualClock, in_virtual_time, time_passes
@@ -18,7 +18,7 @@ FRIDAY = "2026-03-20T09:00:00Z"
 A_WHILE, MINUTE, SECOND = timedelta(minutes=1), timedelta(minutes=1), timedelta(seconds=1)
 
 
-class House:
+class HousekeepingReplicas:
     """Replicas in virtual time, and when the chore `sweep` was done."""
 
     def __init__(self, tmp_path: Path) -> None:
@@ -34,11 +34,11 @@ class House:
         return timedelta(minutes=10)
 
     async def replica(self, chore: Chore | None = None) -> None:
-        bell = Bell()
+        wake_signal = WakeSignal()
         housekeeping = Housekeeping(self.desk, {"sweep": chore or self.sweep})
         async with housekeeping.running():
             await ticker.run(
-                self.desk, bell, handlers=housekeeping.handlers, fired=housekeeping.begin, poll=SECOND
+                self.desk, wake_signal, handlers=housekeeping.handlers, fired=housekeeping.begin, poll=SECOND
             )
 
     def minutes(self) -> list[int]:
@@ -48,45 +48,45 @@ class House:
 
 @in_virtual_time
 async def test_replicas_do_it_in_turn_and_none_twice(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    async with running(*(house.replica() for _ in range(3))):
+    replicas = HousekeepingReplicas(tmp_path)
+    async with running(*(replicas.replica() for _ in range(3))):
         await time_passes(35 * 60)
-    assert house.minutes() == [0, 10, 20, 30]
-    assert len([after for after in house.done_after if after > MINUTE]) == 3
+    assert replicas.minutes() == [0, 10, 20, 30]
+    assert len([after for after in replicas.done_after if after > MINUTE]) == 3
 
 
 @in_virtual_time
 async def test_one_that_fails_is_done_again_soon_and_holds_up_nobody(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    house.faults.append(OSError("disk full"))
-    async with running(house.replica()):
+    replicas = HousekeepingReplicas(tmp_path)
+    replicas.faults.append(OSError("disk full"))
+    async with running(replicas.replica()):
         await time_passes(5 * 60)
-    assert house.minutes() == [0, RETRY_AFTER / MINUTE]
+    assert replicas.minutes() == [0, RETRY_AFTER / MINUTE]
 
 
 @in_virtual_time
 async def test_another_replica_does_it_if_the_first_one_dies_over_it(tmp_path: Path) -> None:
-    house = House(tmp_path)
+    replicas = HousekeepingReplicas(tmp_path)
     begun: list[timedelta] = []
 
     async def never_ends() -> timedelta:
-        begun.append(house.clock.now() - house.clock.start)
-        await house.clock.sleep_until(house.clock.now() + timedelta(days=1))
+        begun.append(replicas.clock.now() - replicas.clock.start)
+        await replicas.clock.sleep_until(replicas.clock.now() + timedelta(days=1))
         raise AssertionError
 
-    async with running(house.replica(never_ends)):
+    async with running(replicas.replica(never_ends)):
         await time_passes(60)
         assert len(begun) == 1
-    other = Housekeeping(house.desk, {"sweep": house.sweep})
+    other = Housekeeping(replicas.desk, {"sweep": replicas.sweep})
     async with running(
-        ticker.run(house.desk, Bell(), handlers=other.handlers, fired=other.begin, poll=SECOND)
+        ticker.run(replicas.desk, WakeSignal(), handlers=other.handlers, fired=other.begin, poll=SECOND)
     ):
-        await time_passes(TAKEN_OVER_AFTER.total_seconds())
-    assert house.minutes() == [TAKEN_OVER_AFTER / MINUTE]
+        await time_passes(RETAKE_AFTER.total_seconds())
+    assert replicas.minutes() == [RETAKE_AFTER / MINUTE]
 
 
 def test_on_a_stage_clock_it_comes_round_in_real_time() -> None:
     """At 600 times the speed, ten real minutes are a hundred hours on the stage."""
-    stage = StageClock(real_now(), parse_instant(FRIDAY), 600.0)
+    stage = SimulatedClock(real_now(), parse_instant(FRIDAY), 600.0)
     ahead = later(stage, timedelta(minutes=10)) - stage.now()
     assert abs(ahead - timedelta(hours=100)) < timedelta(minutes=1)

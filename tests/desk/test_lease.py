@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bot.courier import SEND_WITHIN
-from bot.ports import Cost, Outgoing
+from bot.courier import SEND_TIMEOUT
+from bot.ports import Charge, Outgoing
 from tests.harness import ACME, ALICE, S2, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
@@ -19,13 +19,13 @@ async def test_a_lease_that_took_too_long_to_get_is_not_used(tmp_path: Path) -> 
     """A database that restarts answers after seconds: a call begun then would outlast the hold."""
 
     class Slow(MemoryStore):
-        takes = SEND_WITHIN + 0.1
+        takes = SEND_TIMEOUT + 0.1
 
         async def begin(
-            self, outgoing: Outgoing, costs: Sequence[Cost], now: datetime, until: datetime
+            self, outgoing: Outgoing, charges: Sequence[Charge], now: datetime, until: datetime
         ) -> datetime | None:
             await time_passes(self.takes)
-            return await super().begin(outgoing, costs, now, until)
+            return await super().begin(outgoing, charges, now, until)
 
     store = Slow()
     desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)

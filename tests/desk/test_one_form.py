@@ -9,27 +9,27 @@ from pathlib import Path
 import pytest
 
 from bot.desk.intake_form import FORM
-from bot.desk.routes import FORMS, PRESSES
-from bot.exchange import Ask, Command, Left, Press, Submission
+from bot.desk.routes import BUTTONS, FORMS
+from bot.exchange import Ask, Command, FormClosed, Press, Submission
 from bot.forms import OPENING, Form
 from bot.views import Audience
-from tests.desk.filling import chooses, sent, values_of
-from tests.desk.talk import Talk
+from tests.desk.filling import chooses, submits, values_of
+from tests.desk.talk import Conversation
 from tests.harness import (
     ACME,
     ALICE,
     BOB,
     DANA,
-    MAY_HOLD,
+    DESK_FILE_WITH_HOLD,
     S1,
     S2,
     TRIAGE,
     DeskInMemory,
+    answer_text,
     done,
     form_of,
     open_desk,
     person,
-    said,
 )
 
 CAROL = person("Carol", "T0ACME")
@@ -38,7 +38,7 @@ LED_TO = "This form has led to ACME-1 already and opens no second ticket"
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> DeskInMemory:
-    return await open_desk(tmp_path, "2026-03-20T14:00:00Z", MAY_HOLD)
+    return await open_desk(tmp_path, "2026-03-20T14:00:00Z", DESK_FILE_WITH_HOLD)
 
 
 def opening(form: Form) -> str:
@@ -50,23 +50,23 @@ async def test_the_same_act_opens_the_same_form(desk: DeskInMemory) -> None:
     first, again = form_of(await desk.answers(act)), form_of(await desk.answers(act))
     other = form_of(await desk.answers(replace(act, key="another trigger")))
     assert opening(first) == opening(again) != opening(other)
-    assert done(await sent(desk, first, **S2))
-    assert said(await sent(desk, again, **S2)).startswith(LED_TO)
+    assert done(await submits(desk, first, **S2))
+    assert answer_text(await submits(desk, again, **S2)).startswith(LED_TO)
 
 
 async def test_it_stays_while_the_form_is_filled_in_and_refused(desk: DeskInMemory) -> None:
     form = await desk.asks_for_help(ALICE)
     chosen = await chooses(desk, form, production="down")
-    refused = form_of(await sent(desk, chosen))
+    refused = form_of(await submits(desk, chosen))
     assert refused.errors
     assert opening(form) == opening(chosen) == opening(refused)
-    assert done(await sent(desk, refused, summary="Bills", **S2))
-    assert said(await sent(desk, form, summary="Bills", **S2)).startswith(LED_TO)
+    assert done(await submits(desk, refused, summary="Bills", **S2))
+    assert answer_text(await submits(desk, form, summary="Bills", **S2)).startswith(LED_TO)
 
 
 async def test_what_was_not_sent_comes_back_in_a_form_of_its_own(desk: DeskInMemory) -> None:
     form = await chooses(desk, await desk.asks_for_help(ALICE, text="Bills"), **S2)
-    await desk.answers(Left("left", desk.clock.now(), ALICE, form.id, {}, form.context))
+    await desk.answers(FormClosed("left", desk.clock.now(), ALICE, form.id, {}, form.context))
     again = await desk.asks_for_help(ALICE)
     assert values_of(again, {})["summary"] == ("Bills",)
     assert opening(again) != opening(form)
@@ -75,16 +75,16 @@ async def test_what_was_not_sent_comes_back_in_a_form_of_its_own(desk: DeskInMem
 async def test_what_was_sent_does_not_come_back_when_its_answer_was_lost(desk: DeskInMemory) -> None:
     """Or the next form, filled in with it, would open a second ticket."""
     form = await chooses(desk, await desk.asks_for_help(ALICE, text="Bills"), **S2)
-    assert done(await sent(desk, form))
+    assert done(await submits(desk, form))
     await chooses(desk, form, production="down")
-    await desk.answers(Left("left", desk.clock.now(), ALICE, form.id, {}, form.context))
+    await desk.answers(FormClosed("left", desk.clock.now(), ALICE, form.id, {}, form.context))
     assert not any(values_of(await desk.asks_for_help(ALICE), {}).values())
 
 
 async def test_whoever_sends_it_it_opens_one_ticket(desk: DeskInMemory) -> None:
     form = await desk.asks_for_help(ALICE, text="Bills")
-    assert done(await sent(desk, form, **S2))
-    told = said(await sent(desk, form, CAROL, summary="Login", **S2))
+    assert done(await submits(desk, form, **S2))
+    told = answer_text(await submits(desk, form, CAROL, summary="Login", **S2))
     assert told.startswith(LED_TO)
     assert "Login" in told
     assert await desk.keys() == ["ACME-1"]
@@ -95,11 +95,11 @@ async def test_added_to_a_ticket_it_opens_none_afterwards(desk: DeskInMemory) ->
     form = await desk.asks_for_help(CAROL, text="Slow bill generation")
     form = await chooses(desk, form, CAROL, **S2)
     form = await chooses(desk, form, CAROL, known=key)
-    assert said(await sent(desk, form, CAROL)).endswith("added to ACME-1.")
-    again = said(await sent(desk, form, CAROL))
+    assert answer_text(await submits(desk, form, CAROL)).endswith("added to ACME-1.")
+    again = answer_text(await submits(desk, form, CAROL))
     assert again.startswith(LED_TO)
     assert "not in the ticket" not in again, "all of it was added"
-    assert said(await sent(desk, form, CAROL, known="new", **S2)).startswith(LED_TO)
+    assert answer_text(await submits(desk, form, CAROL, known="new", **S2)).startswith(LED_TO)
     assert await desk.keys() == [key]
 
 
@@ -107,9 +107,9 @@ async def test_a_lost_answer_is_said_again_with_what_else_it_said(tmp_path: Path
     desk = await open_desk(tmp_path, "2026-03-20T14:00:00Z")
     form = await desk.asks_for_help(BOB, TRIAGE)
     filled = {"account": "acme", "summary": "Bills", **S1}
-    first = said(await sent(desk, form, BOB, **filled))
+    first = answer_text(await submits(desk, form, BOB, **filled))
     assert first.startswith("ACME-1 is open in the channel of Acme GmbH.")
-    again = said(await sent(desk, form, BOB, **filled))
+    again = answer_text(await submits(desk, form, BOB, **filled))
     assert again.startswith(LED_TO)
     assert again.endswith(first)
 
@@ -117,7 +117,7 @@ async def test_a_lost_answer_is_said_again_with_what_else_it_said(tmp_path: Path
 async def test_every_form_behind_a_button_has_one(desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "Bills", S1)
     asked: dict[str, Form] = {}
-    for nth, action in enumerate(PRESSES):
+    for nth, action in enumerate(BUTTONS):
         actor, place = (DANA, ACME) if action.startswith("alert") else (BOB, TRIAGE)
         press = Press(f"press {nth}", desk.clock.now(), actor, place, None, action, key)
         if action in FORMS and isinstance(answer := await desk.answers(press), Ask):
@@ -142,28 +142,28 @@ async def test_sent_twice_it_acts_once(desk: DeskInMemory, label: str) -> None:
     form = form_of(await desk.presses(BOB, label, key))
     assert done(await desk.sends(BOB, form, **SENT[label]))
     before = await desk.events(key)
-    told = said(await desk.sends(BOB, form, **SENT[label] | {"text": "Other words"}))
+    told = answer_text(await desk.sends(BOB, form, **SENT[label] | {"text": "Other words"}))
     assert told.startswith("This form was sent before and counts once")
     assert "Other words" in told
     assert await desk.events(key) == before
 
 
 async def test_questions_in_a_conversation_are_one_form(desk: DeskInMemory) -> None:
-    talk = Talk(desk)
-    await talk.begins("Bills are slow")
-    await talk.writes("skip")
-    await talk.answers_all()
-    notes, asked = await desk.desk.notebook.notes("interview"), talk.asked
-    await talk.presses("Open ticket")
+    conversation = Conversation(desk)
+    await conversation.starts("Bills are slow")
+    await conversation.writes("skip")
+    await conversation.answers_all()
+    notes, asked = await desk.desk.key_values.get_all("interview"), conversation.asked
+    await conversation.presses("Open ticket")
     assert await desk.keys() == ["ACME-1"]
 
     # The process ended before it could forget the questions, so they go on.
     for name, text in notes.items():
-        await desk.desk.notebook.note("interview", name, text)
-    await talk.presses("Back", asked)
-    await talk.writes("2")
-    await talk.presses("No, it is something new")
-    assert said(await talk.presses("Open ticket")).startswith(LED_TO)
+        await desk.desk.key_values.put("interview", name, text)
+    await conversation.presses("Back", asked)
+    await conversation.writes("2")
+    await conversation.presses("No, it is something new")
+    assert answer_text(await conversation.presses("Open ticket")).startswith(LED_TO)
     assert await desk.keys() == ["ACME-1"]
 
 

@@ -12,21 +12,21 @@ from pathlib import Path
 import pytest
 
 from bot.address import MessageRef, Place, UserRef
-from bot.bell import Bell
-from bot.courier import AT_ONCE, COUNTDOWNS_AT_ONCE, RETRIES_AT_ONCE, Courier
-from bot.ports import Cost, Message, NotNow, Priority
-from bot.sweeper import Sweeper
+from bot.bell import WakeSignal
+from bot.courier import MAX_COUNTDOWN_LANES, MAX_LANES, MAX_RETRYING_LANES, Delivery
+from bot.ports import Charge, Message, Priority, TemporaryFailure
+from bot.sweeper import LaneDispatcher
 from bot.views import Notice, View
 from tests.desk import test_outage as outage
 from tests.desk.test_courier import delivering, parked
-from tests.harness import ACME, ALICE, S2, TRIAGE, DeskInMemory, FakeChat, Said, open_desk
+from tests.harness import ACME, ALICE, S2, TRIAGE, DeskInMemory, FakeChat, PostedMessage, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
 from tests.virtual_time import in_virtual_time, time_passes
 from tests.waiting import eventually
 
-PURSES = {ACME: "slack:T0ACME:edits", TRIAGE: "slack:T0VENDOR:edits"}
-BUSY = NotNow("ratelimited", after=600)
+RATE_LIMIT_KEYS = {ACME: "slack:T0ACME:edits", TRIAGE: "slack:T0VENDOR:edits"}
+BUSY = TemporaryFailure("ratelimited", retry_after=600)
 
 
 @dataclass
@@ -35,10 +35,10 @@ class Workspaces(FakeChat):
 
     busy: set[Place] = field(default_factory=set)
 
-    def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
+    def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
         if edits is None or not isinstance(to, Place):
             return ()
-        return (Cost(PURSES.get(to, f"{to}'s own"), timedelta(seconds=2.5), 1),)
+        return (Charge(RATE_LIMIT_KEYS.get(to, f"{to}'s own"), timedelta(seconds=2.5), 1),)
 
     async def update(self, message: MessageRef, view: View) -> None:
         if message.place in self.busy:
@@ -63,9 +63,9 @@ async def test_a_busy_workspace_delays_its_own_countdowns_alone(tmp_path: Path) 
 
     await desk.fast_forward(hours=1)
 
-    assert set(parked(store)) == {f"countdown:{PURSES[ACME]}"}
+    assert set(parked(store)) == {f"countdown:{RATE_LIMIT_KEYS[ACME]}"}
     assert desk.standing(key) == before
-    triage = next(said for said in chat.said if said.ref.place == TRIAGE)
+    triage = next(said for said in chat.posted if said.ref.place == TRIAGE)
     assert triage.edits > 0, "agents see less time left meanwhile"
 
     chat.busy = set()
@@ -77,7 +77,9 @@ async def test_countdowns_of_one_workspace_still_share_what_it_lets_through(tmp_
     desk, _, store = await two_workspaces(tmp_path)
     keys = [await desk.submits(ALICE, f"Bills are slow {n}", S2) for n in range(3)]
     await desk.fast_forward(hours=1)
-    assert set(parked(store)) <= {f"countdown:{purse}" for purse in PURSES.values()}
+    assert set(parked(store)) <= {
+        f"countdown:{rate_limit_key}" for rate_limit_key in RATE_LIMIT_KEYS.values()
+    }
     for _ in range(9):
         desk.clock.at += timedelta(seconds=2.5)
         await desk.deliver()
@@ -89,7 +91,7 @@ async def test_what_the_version_before_left_waiting_is_said(tmp_path: Path) -> N
     desk, _, store = await two_workspaces(tmp_path)
     key = await desk.submits(ALICE, "Bills are slow", S2)
     card = f"{key}/customer"
-    say = store.outbox[card].message.say
+    say = store.outbox[card].message.content
     store.say(Message(f"{card}/old", key, ACME, say, Priority.COUNTDOWN, edits=card))
     assert await store.lanes(desk.clock.now(), 9) == ["countdown:slack"]
     await desk.deliver()
@@ -101,10 +103,12 @@ def counting_down(store: MemoryStore, chat: FakeChat, number: int) -> Place:
     place, card = Place("slack", f"C{number}"), f"card {number}"
     store.say(Message(card, "ACME-1", place, Notice(("card",)), Priority.STATE))
     ref = MessageRef(place, card)
-    chat.said.append(Said(ref, place, Notice(("card",)), None))
+    chat.posted.append(PostedMessage(ref, place, Notice(("card",)), None))
     store.outbox[card].state, store.outbox[card].ref = "sent", ref
-    say, purse = Notice(("less",)), str(place)
-    edit = Message(f"edit {number}", "ACME-1", place, say, Priority.COUNTDOWN, edits=card, purse=purse)
+    say, rate_limit_key = Notice(("less",)), str(place)
+    edit = Message(
+        f"edit {number}", "ACME-1", place, say, Priority.COUNTDOWN, edits=card, rate_limit_key=rate_limit_key
+    )
     store.say(edit)
     return place
 
@@ -129,12 +133,12 @@ async def test_any_number_of_workspaces_leaves_room_for_what_happened(tmp_path: 
     for number in range(40):
         counting_down(store, chat, number)
     async with delivering(desk.desk):
-        await eventually(lambda: chat.begun == COUNTDOWNS_AT_ONCE)
+        await eventually(lambda: chat.begun == MAX_COUNTDOWN_LANES)
         store.say(Message("m", "ACME-1", ACME, Notice(("hello",)), Priority.STATE))
         assert store.on_change
         store.on_change()
-        await eventually(lambda: [said.text for said in chat.said if said.to == ACME] == ["hello"])
-        assert chat.begun == COUNTDOWNS_AT_ONCE
+        await eventually(lambda: [said.text for said in chat.posted if said.to == ACME] == ["hello"])
+        assert chat.begun == MAX_COUNTDOWN_LANES
         chat.let.set()
         await eventually(lambda: chat.begun == 40)
 
@@ -143,57 +147,57 @@ async def test_a_replica_takes_up_only_so_many_countdowns_at_once(tmp_path: Path
     desk, _, store = await two_workspaces(tmp_path)
     await desk.submits(ALICE, "Bills are slow", S2)
     desk.desk.platforms["slack"] = chat = Hanging()
-    lanes = [f"countdown:{counting_down(store, chat, number)}" for number in range(COUNTDOWNS_AT_ONCE + 3)]
-    courier = Courier(desk.desk, store, desk.clock, Bell())
-    sweeper = Sweeper(NotImplemented, courier, store, desk.clock, Bell())
-    speaking = [asyncio.create_task(sweeper.speak(lane)) for lane in lanes]
+    lanes = [f"countdown:{counting_down(store, chat, number)}" for number in range(MAX_COUNTDOWN_LANES + 3)]
+    delivery = Delivery(desk.desk, store, desk.clock, WakeSignal())
+    dispatcher = LaneDispatcher(NotImplemented, delivery, store, desk.clock, WakeSignal())
+    speaking = [asyncio.create_task(dispatcher.send_lane(lane)) for lane in lanes]
     await eventually(lambda: sum(task.done() for task in speaking) == 3)
-    assert chat.begun == COUNTDOWNS_AT_ONCE
+    assert chat.begun == MAX_COUNTDOWN_LANES
     chat.let.set()
     await asyncio.gather(*speaking)
 
 
 @dataclass
-class Town(outage.Platform):
+class ManyWorkspaces(outage.LimitedPlatform):
     """Each place is a workspace of its own; number 0 answers every edit with 429."""
 
-    def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
-        costs = super().costs(to, edits, priority)
-        return [Cost(f"{to}: {cost.bucket}", cost.every, cost.burst) for cost in costs]
+    def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
+        charges = super().charges(to, edits, priority)
+        return [Charge(f"{to}: {charge.bucket}", charge.every, charge.burst) for charge in charges]
 
     async def update(self, message: MessageRef, view: View) -> None:
         if message.place == outage.place(0):
-            raise NotNow("ratelimited", after=30)
+            raise TemporaryFailure("ratelimited", retry_after=30)
         await super().update(message, view)
 
 
-def counts_down(store: MemoryStore, chat: Town, to: Place, nth: int) -> None:
+def counts_down(store: MemoryStore, chat: ManyWorkspaces, to: Place, nth: int) -> None:
     number = int(to.id[1:]) * 100 + nth
     outage.a_card(store, chat, number)
     card = store.outbox[f"card {number}"]
     card.ref = MessageRef(to, card.message.key)
     text = f"countdown {to.id} {nth}"
-    purse = chat.costs(to, card.ref, Priority.COUNTDOWN)[-1].bucket
+    rate_limit_key = chat.charges(to, card.ref, Priority.COUNTDOWN)[-1].bucket
     edit = Message(text, "ACME-1", to, Notice((text,)), Priority.COUNTDOWN)
-    store.say(replace(edit, edits=card.message.key, purse=purse))
+    store.say(replace(edit, edits=card.message.key, rate_limit_key=rate_limit_key))
 
 
 @in_virtual_time
 async def test_thirty_workspaces_count_down_each_at_its_own_pace(tmp_path: Path) -> None:
     """The budget of each holds with any number of cards, and is nobody else's."""
-    chat = Town()
-    async with outage.delivering(tmp_path, chat) as (store, bell):
+    chat = ManyWorkspaces()
+    async with outage.delivering(tmp_path, chat) as (store, wake_signal):
         for number in range(30):
             for nth in range(40):
                 counts_down(store, chat, outage.place(number), nth)
-        bell.ring()
+        wake_signal.trigger()
         await time_passes(60)
         edits = Counter(text.split()[1] for text in chat.arrived)
         assert set(edits) == {f"C{number}" for number in range(1, 30)}
         assert all(20 <= number <= 26 for number in edits.values()), edits
         said_at = chat.clock.now()
-        outage.says(store, bell, "page", outage.place(0), Priority.PAGE)
-        outage.says(store, bell, "state", outage.place(1))
+        outage.says(store, wake_signal, "page", outage.place(0), Priority.PAGE)
+        outage.says(store, wake_signal, "state", outage.place(1))
         await time_passes(1)
         assert chat.arrived["page"] - said_at <= timedelta(seconds=0.5)
         assert chat.arrived["state"] - said_at <= timedelta(seconds=0.5)
@@ -208,34 +212,34 @@ async def test_no_more_countdowns_are_offered_than_there_is_room_for(tmp_path: P
     store.say(Message("m", "ACME-1", ACME, Notice(("hello",)), Priority.STATE))
     offered: list[str] = []
 
-    class Crew:
+    class WorkerPool:
         async def offer(self, lanes: list[str]) -> None:
             offered.extend(lanes)
 
-    courier = Courier(desk.desk, store, desk.clock, Bell())
-    sweeper = Sweeper(Crew(), courier, store, desk.clock, Bell())  # type: ignore[arg-type]
-    await sweeper.sweep()
+    delivery = Delivery(desk.desk, store, desk.clock, WakeSignal())
+    dispatcher = LaneDispatcher(WorkerPool(), delivery, store, desk.clock, WakeSignal())  # type: ignore[arg-type]
+    await dispatcher.offer_ready_lanes()
     assert offered[0] == str(ACME)
-    assert len(offered) == 1 + COUNTDOWNS_AT_ONCE
+    assert len(offered) == 1 + MAX_COUNTDOWN_LANES
 
 
 @pytest.mark.parametrize(
     ("lane", "busy", "most"),
     [
-        ("countdown:slack:new", "countdown:slack:{}", COUNTDOWNS_AT_ONCE),
-        ("slack:new", "slack:C{}", AT_ONCE),
-        ("slack:hung", "slack:hung{}", RETRIES_AT_ONCE),
+        ("countdown:slack:new", "countdown:slack:{}", MAX_COUNTDOWN_LANES),
+        ("slack:new", "slack:C{}", MAX_LANES),
+        ("slack:hung", "slack:hung{}", MAX_RETRYING_LANES),
     ],
 )
 async def test_who_yields(tmp_path: Path, lane: str, busy: str, most: int) -> None:
     desk, _, store = await two_workspaces(tmp_path)
-    courier = Courier(desk.desk, store, desk.clock, Bell())
+    delivery = Delivery(desk.desk, store, desk.clock, WakeSignal())
     speaking = [busy.format(n) for n in range(most)]
-    courier.retrying = {each for each in (lane, *speaking) if "hung" in each}
-    assert courier.yields(lane, speaking)
-    assert not courier.yields(lane, speaking[1:])
-    assert not courier.yields("page:slack:C1", speaking), "a page never waits"
-    assert not courier.yields(lane.replace("slack", "teams"), speaking), "another platform's do not count"
+    delivery.retrying = {each for each in (lane, *speaking) if "hung" in each}
+    assert delivery.must_wait(lane, speaking)
+    assert not delivery.must_wait(lane, speaking[1:])
+    assert not delivery.must_wait("page:slack:C1", speaking), "a page never waits"
+    assert not delivery.must_wait(lane.replace("slack", "teams"), speaking), "another platform's do not count"
 
 
 @dataclass
@@ -262,18 +266,18 @@ async def test_channels_that_hang_do_not_delay_healthy_ones(tmp_path: Path) -> N
     for place in (*hung, *healthy):
         store.say(Message(f"m {place}", "ACME-1", place, Notice(("hello",)), Priority.STATE))
     async with delivering(desk.desk):
-        await eventually(lambda: {said.to for said in chat.said} == {*healthy})
+        await eventually(lambda: {said.to for said in chat.posted} == {*healthy})
         chat.let.set()
-        await eventually(lambda: {said.to for said in chat.said} == {*hung, *healthy})
+        await eventually(lambda: {said.to for said in chat.posted} == {*hung, *healthy})
 
 
 async def test_a_wait_that_may_be_one_conversations_stops_no_other(tmp_path: Path) -> None:
     """Teams does not say which limit it was: the tenant's goes on, and pages elsewhere with it."""
     desk, _, store = await two_workspaces(tmp_path)
     slow = FakeChat()
-    slow.prices = (
-        Cost("the tenant's", timedelta(seconds=0.05), 10, stops=False),
-        Cost("the conversation's", timedelta(seconds=2.2), 100),
+    slow.call_costs = (
+        Charge("the tenant's", timedelta(seconds=0.05), 10, held_by_retry_after=False),
+        Charge("the conversation's", timedelta(seconds=2.2), 100),
     )
     desk.desk.platforms["slack"] = desk.chat = slow
     desk.chats = (slow,)

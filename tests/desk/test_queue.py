@@ -11,7 +11,7 @@ import pytest
 from bot.address import Actor, Place
 from bot.desk import queue
 from bot.exchange import Answer, Show
-from bot.ports import NotNow
+from bot.ports import TemporaryFailure
 from bot.views import QueueBoard, QueueRow, Strong, When
 from sla_core.countdown import Tone
 from tests.desk_file import account
@@ -21,7 +21,7 @@ from tests.harness import (
     BOB,
     DANA,
     DESK_FILE,
-    MAY_HOLD,
+    DESK_FILE_WITH_HOLD,
     NO_CLOCK,
     S1,
     S2,
@@ -30,9 +30,9 @@ from tests.harness import (
     TRIAGE,
     DeskInMemory,
     FakeChat,
+    answer_text,
     open_desk,
     person,
-    said,
 )
 from tests.memory_store import MemoryStore
 
@@ -58,7 +58,7 @@ async def seen(desk: DeskInMemory, actor: Actor, place: Place) -> QueueBoard:
 
 
 async def told(desk: DeskInMemory, actor: Actor, place: Place) -> str:
-    return said(await queue.listing(desk.desk, actor, place))
+    return answer_text(await queue.listing(desk.desk, actor, place))
 
 
 def rows(shown: QueueBoard) -> list[QueueRow]:
@@ -84,7 +84,7 @@ async def test_the_more_critical_comes_first_and_of_two_alike_the_one_due_first(
 
     assert keys(await seen(desk, BOB, TRIAGE)) == [down, first, second, minor, idea]
 
-    await desk.does(BOB, "Reply", first, text="We look into it.")
+    await desk.submits_form(BOB, "Reply", first, text="We look into it.")
     assert keys(await seen(desk, BOB, TRIAGE)) == [down, second, first, minor, idea]
 
 
@@ -102,12 +102,12 @@ async def test_what_is_on_hold_comes_last_of_its_kind(tmp_path: Path) -> None:
     desk = await open_desk(
         tmp_path,
         FRIDAY,
-        MAY_HOLD,
+        DESK_FILE_WITH_HOLD,
     )
     held = await desk.submits(ALICE, "Bills are slow", S2)
     await desk.fast_forward(minutes=5)
     other = await desk.submits(ALICE, "Reports are slow", S2)
-    await desk.does(BOB, "Hold", held, text="We wait for your file.")
+    await desk.submits_form(BOB, "Hold", held, text="We wait for your file.")
     shown = await seen(desk, BOB, TRIAGE)
     assert keys(shown) == [other, held]
     assert rows(shown)[1].state == "on hold"
@@ -116,15 +116,15 @@ async def test_what_is_on_hold_comes_last_of_its_kind(tmp_path: Path) -> None:
 async def test_each_row_says_what_one_must_know(desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "Bills are slow", S2)
     [row] = rows(await seen(desk, BOB, TRIAGE))
-    face = desk.face(key)
+    card_view = desk.card_view(key)
     assert (row.key, row.title, row.severity, row.severity_name) == (
         key,
         "Bills are slow",
         "S2",
-        face.severity_name,
+        card_view.severity_name,
     )
-    assert (row.state, row.turn, row.worker) == ("open", "our turn", "nobody works on it yet")
-    assert row.promise == face.promises[0]
+    assert (row.state, row.turn, row.owner) == ("open", "our turn", "nobody works on it yet")
+    assert row.promise == card_view.promises[0]
     assert row.button
     assert (row.button.label, row.button.value) == ("Take it", key)
 
@@ -133,24 +133,26 @@ async def test_a_ticket_is_taken_from_the_queue(desk: DeskInMemory) -> None:
     await desk.submits(ALICE, "Bills are slow", S2)
     [row] = rows(await seen(desk, BOB, DM))
     assert row.button
-    message = replace(desk.said[0], ref=replace(desk.said[0].ref, place=DM))
+    message = replace(desk.posted[0], ref=replace(desk.posted[0].ref, place=DM))
     await desk.presses_on(BOB, message, row.button)
     [row] = rows(await seen(desk, BOB, DM))
-    assert (row.worker, row.button) == ("Bob works on it", None)
+    assert (row.owner, row.button) == ("Bob works on it", None)
 
 
 async def test_a_customer_takes_nothing_from_anywhere(desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "Bills are slow", S2)
     [row] = rows(await seen(desk, BOB, TRIAGE))
     assert row.button
-    message = replace(desk.said[0], ref=replace(desk.said[0].ref, place=DM))
-    assert said(await desk.presses_on(ALICE, message, row.button)) == "Only agents of m3ter can do that."
+    message = replace(desk.posted[0], ref=replace(desk.posted[0].ref, place=DM))
+    assert (
+        answer_text(await desk.presses_on(ALICE, message, row.button)) == "Only agents of m3ter can do that."
+    )
     assert (await desk.ticket(key)).owner is None
 
 
 async def test_resolved_tickets_wait_for_nobody_in_the_queue(desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "Bills are slow", S2)
-    await desk.does(BOB, "Resolve", key, text="Done.")
+    await desk.submits_form(BOB, "Resolve", key, text="Done.")
     assert await told(desk, BOB, TRIAGE) == "No ticket is open. All is quiet."
 
 
@@ -164,7 +166,7 @@ async def test_a_long_queue_is_cut_with_its_count(
 ) -> None:
     for number in range(5):
         await desk.submits(ALICE, f"Number {number}", S2)
-    monkeypatch.setattr(queue, "MOST_ROWS", 3)
+    monkeypatch.setattr(queue, "MAX_ROWS", 3)
     [section] = (await seen(desk, BOB, TRIAGE)).sections
     assert ([row.key for row in section.rows], section.more) == (["ACME-1", "ACME-2", "ACME-3"], 2)
 
@@ -179,7 +181,7 @@ async def test_a_customer_with_more_tickets_than_a_board_holds_is_told(
 ) -> None:
     for number in range(5):
         await desk.submits(ALICE, f"Number {number}", S2)
-    monkeypatch.setattr(queue, "MOST_LOOKED_AT", 4)
+    monkeypatch.setattr(queue, "MAX_ENTRIES", 4)
     shown = await seen(desk, ALICE, ACME)
     assert "".join(str(part) for part in shown.intro) == (
         "These are open, the more critical first. Not all are shown: these are the 4 most urgent of 5."
@@ -192,12 +194,12 @@ async def test_a_ticket_that_an_older_version_changed_is_read_from_its_events(de
     await desk.fast_forward(minutes=5)
     down = await desk.submits(SAM, "All is down", S1, SILVER)
     resolved = await desk.submits(ALICE, "Solved", S2)
-    await desk.does(BOB, "Resolve", resolved, text="Done.")
+    await desk.submits_form(BOB, "Resolve", resolved, text="Done.")
     before = await seen(desk, BOB, TRIAGE)
     store = desk.desk.store
     assert isinstance(store, MemoryStore)
     for key in (late, resolved):
-        store.by_key[key].summary = None
+        store.tickets_by_key[key].summary = None
     assert keys(await seen(desk, BOB, TRIAGE)) == keys(before) == [down, late]
 
 
@@ -206,7 +208,7 @@ async def test_a_ticket_whose_policy_is_gone_is_shown_as_it_was(desk: DeskInMemo
     other = await desk.submits(ALICE, "New", S2)
     store = desk.desk.store
     assert isinstance(store, MemoryStore)
-    store.by_key[key].events[0] = replace((await desk.ticket(key)).opened, version="1999-01-01")
+    store.tickets_by_key[key].events[0] = replace((await desk.ticket(key)).opened, version="1999-01-01")
     shown = await seen(desk, BOB, TRIAGE)
     assert keys(shown) == [key, other]
 
@@ -259,9 +261,9 @@ async def test_what_was_resolved_lately_waits_for_the_customer(desk: DeskInMemor
     first = await desk.submits(ALICE, "Bills are slow", S2)
     second = await desk.submits(ALICE, "Reports are slow", S2)
     third = await desk.submits(ALICE, "All is slow", S2)
-    await desk.does(BOB, "Resolve", first, text="Done.")
+    await desk.submits_form(BOB, "Resolve", first, text="Done.")
     await desk.fast_forward(hours=1)
-    await desk.does(BOB, "Resolve", second, text="Done.")
+    await desk.submits_form(BOB, "Resolve", second, text="Done.")
     await desk.presses(ALICE, "Close", second)
 
     shown = await seen(desk, ALICE, ACME)
@@ -307,7 +309,7 @@ async def test_in_a_direct_message_a_customer_sees_the_accounts_they_share(desk:
 
 class Silent(FakeChat):
     async def places_of(self, user: object) -> frozenset[Place]:
-        raise NotNow("rate limited")
+        raise TemporaryFailure("rate limited")
 
 
 async def test_where_a_platform_is_silent_nobody_is_told_that_there_is_nothing(desk: DeskInMemory) -> None:

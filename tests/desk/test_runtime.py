@@ -13,7 +13,7 @@ import pytest
 from bot import runtime, ticker
 from bot.address import MessageRef, Place, UserRef
 from bot.clock import parse_instant, real_now
-from bot.ports import Decision, Message, Outgoing, Priority
+from bot.ports import DecideWake, Message, Outgoing, Priority
 from bot.runtime import Runtime
 from bot.views import Notice, View
 from tests.harness import ACME, ALICE, DANA, S2, TRIAGE, DeskInMemory, FakeChat, HeldClock, open_desk, person
@@ -23,19 +23,21 @@ from tests.virtual_time import in_virtual_time
 from tests.waiting import eventually, turns
 
 
-class Faltering(MemoryStore):
+class FailingOnce(MemoryStore):
     """Fails while it is told to."""
 
     broken: str = ""
     ill: Collection[str] = ()
 
-    async def wake(self, now: datetime, limit: int, but: Collection[str], decide: Decision) -> list[str]:
-        if self.broken == "ticker":
+    async def wake(
+        self, now: datetime, limit: int, excluding: Collection[str], decide: DecideWake
+    ) -> list[str]:
+        if self.broken == "scheduler":
             raise OSError("disk full")
-        return await super().wake(now, limit, but, decide)
+        return await super().wake(now, limit, excluding, decide)
 
     async def lanes(self, ready_at: datetime, limit: int) -> list[str]:
-        if self.broken == "courier":
+        if self.broken == "delivery":
             raise OSError("disk full")
         return await super().lanes(ready_at, limit)
 
@@ -45,7 +47,7 @@ class Faltering(MemoryStore):
         return await super().claim(lane, now, until)
 
 
-class Still(HeldClock):
+class StoppedClock(HeldClock):
     """Stands still however long it is waited for."""
 
     async def sleep_until(self, instant: datetime) -> None:
@@ -53,102 +55,106 @@ class Still(HeldClock):
             await asyncio.Event().wait()
 
 
-async def faltering_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[DeskInMemory, Faltering]:
+async def desk_that_fails_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[DeskInMemory, FailingOnce]:
     monkeypatch.setattr(runtime, "RESTART_AFTER", 0.02)
-    store = Faltering()
+    store = FailingOnce()
     desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
-    desk.desk.clock = desk.clock = Still(FRIDAY_AFTERNOON)
+    desk.desk.clock = desk.clock = StoppedClock(FRIDAY_AFTERNOON)
     return desk, store
 
 
-async def troubled(running: Runtime, by: list[str]) -> None:
+async def reported_troubles(running: Runtime, by: list[str]) -> None:
     async def so_it_is() -> bool:
-        return await running.troubles() == by
+        return await running.readiness_faults() == by
 
     await eventually(so_it_is)
 
 
-@pytest.mark.parametrize("loop", ["ticker", "courier"])
+@pytest.mark.parametrize("loop", ["scheduler", "delivery"])
 async def test_a_loop_that_fails_is_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop: str
 ) -> None:
     """engine.md 6: supervised under a loop of our own, and /readyz says so meanwhile."""
-    desk, store = await faltering_desk(tmp_path, monkeypatch)
+    desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
     running = Runtime(desk.desk, store)
-    store.on_change = running.rung
+    store.on_change = running.store_changed
     await desk.submits(ALICE, "Bills are late", S2)
     async with running.running():
-        assert await running.troubles() == []
+        assert await running.readiness_faults() == []
         store.broken = loop
         desk.clock.at += timedelta(days=1)
-        running.rung()
-        await troubled(running, [f"{loop} is failing"])
+        running.store_changed()
+        await reported_troubles(running, [f"{loop} is failing"])
         store.broken = ""
-        await troubled(running, [])
+        await reported_troubles(running, [])
         key = await desk.submits(ALICE, "Bills are slow", S2)
-        await eventually(lambda: any(said.key == f"{key}/customer" for said in desk.chat.said))
-        assert desk.face(key).key == key
+        await eventually(lambda: any(said.key == f"{key}/customer" for said in desk.chat.posted))
+        assert desk.card_view(key).key == key
 
 
 async def test_what_waited_while_it_was_down_is_said_when_it_is_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk, store = await faltering_desk(tmp_path, monkeypatch)
+    desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
     running = Runtime(desk.desk, store)
-    store.broken = "courier"
+    store.broken = "delivery"
     async with running.running():
-        await troubled(running, ["courier is failing"])
+        await reported_troubles(running, ["delivery is failing"])
         store.broken = ""
         await desk.submits(ALICE, "Bills are slow", S2)
         await eventually(lambda: desk.heard(ACME))
 
 
-class Offering:
+class PoolStub:
     """A crew of one: what is offered is spoken for at once."""
 
     def __init__(self) -> None:
         self._speak: Callable[[str], Awaitable[object]] | None = None
 
-    async def run(self, speak: Callable[[str], Awaitable[object]]) -> None:
-        self._speak = speak
+    async def run(self, send_lane: Callable[[str], Awaitable[object]]) -> None:
+        self._speak = send_lane
         await asyncio.Event().wait()
 
     async def offer(self, lanes: Sequence[str]) -> None:
         if self._speak is not None:
             await asyncio.gather(*map(self._speak, lanes), return_exceptions=True)
 
-    async def rescue(self) -> None:
+    async def recover(self) -> None:
         return None
 
 
-@pytest.mark.parametrize("crew", [None, Offering()])
+@pytest.mark.parametrize("crew", [None, PoolStub()])
 async def test_who_asks_hears_for_how_many_lanes_the_store_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crew: Offering | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crew: PoolStub | None
 ) -> None:
     """Each is tried again and again, and meanwhile no loop ends: the courier's as little as the crew's."""
-    desk, store = await faltering_desk(tmp_path, monkeypatch)
-    running = Runtime(desk.desk, store, crew=crew)
-    store.on_change = running.rung
+    desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
+    running = Runtime(desk.desk, store, worker_pool=crew)
+    store.on_change = running.store_changed
     ill = [Place("slack", f"C{number}") for number in range(3)]
     for place in ill[:1]:
         store.say(Message(str(place), "ACME-1", place, Notice(("hello",)), Priority.STATE))
     store.ill = {str(place) for place in ill}
     async with running.running():
-        await eventually(running._courier.rests.under_way)
-        assert await running.troubles() == [], "one lane is for the log, and for the auditor if it lasts"
+        await eventually(running._delivery.backoff.active)
+        assert await running.readiness_faults() == [], (
+            "one lane is for the log, and for the auditor if it lasts"
+        )
         for place in ill[1:]:
             store.say(Message(str(place), "ACME-1", place, Notice(("hello",)), Priority.STATE))
-        running.rung()
-        await troubled(running, ["the store fails for 3 lanes of messages"])
+        running.store_changed()
+        await reported_troubles(running, ["the store fails for 3 lanes of messages"])
         store.ill = set()
-        await troubled(running, [])
+        await reported_troubles(running, [])
 
 
 async def test_the_user_groups_are_read_again_and_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "LEARN_EVERY", 0.01)
-    desk, store = await faltering_desk(tmp_path, monkeypatch)
+    monkeypatch.setattr(runtime, "REFRESH_EVERY", 0.01)
+    desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
     gwen = person("Gwen")
     async with Runtime(desk.desk, store).running():
         desk.chat.groups["S0SUPPORT"] = frozenset({gwen.user})
@@ -159,8 +165,8 @@ async def test_each_process_learns_what_another_one_has_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where one source fails, the others are read all the same."""
-    monkeypatch.setattr(runtime, "LEARN_EVERY", 0.01)
-    desk, store = await faltering_desk(tmp_path, monkeypatch)
+    monkeypatch.setattr(runtime, "REFRESH_EVERY", 0.01)
+    desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
     looks: list[str] = []
 
     async def fails() -> None:
@@ -171,26 +177,26 @@ async def test_each_process_learns_what_another_one_has_changed(
 
     new = Place("slack", "C0NEW")
     async with Runtime(desk.desk, store, store, learn=[fails, learns]).running():
-        await store.note("channel-moved", str(ACME), str(new))
-        await eventually(lambda: desk.desk.directory.now_at(ACME) == new)
+        await store.put("channel-moved", str(ACME), str(new))
+        await eventually(lambda: desk.desk.directory.current_address(ACME) == new)
         await eventually(lambda: len(looks) > 1)
 
 
 async def test_what_another_replica_decides_is_noticed_within_a_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its changes ring no bell of ours."""
-    monkeypatch.setattr(runtime, "TICK_EVERY", timedelta(milliseconds=10))
-    desk, store = await faltering_desk(tmp_path, monkeypatch)
-    async with Runtime(desk.desk, store, crew=Offering()).running():
+    """Its changes ring no wake_signal of ours."""
+    monkeypatch.setattr(runtime, "POLL_EVERY", timedelta(milliseconds=10))
+    desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
+    async with Runtime(desk.desk, store, worker_pool=PoolStub()).running():
         await turns(20)
         key = await desk.submits(ALICE, "Bills are slow", S2)
         desk.clock.at += timedelta(hours=5)
-        await eventually(lambda: len(store.by_key[key].events) > 1)
+        await eventually(lambda: len(store.tickets_by_key[key].events) > 1)
 
 
 async def test_stopping_ends_every_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk, store = await faltering_desk(tmp_path, monkeypatch)
+    desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
     before = asyncio.all_tasks()
     async with Runtime(desk.desk, store).running():
         await turns(5)
@@ -202,43 +208,43 @@ async def test_a_crowd_that_is_being_woken_is_no_silence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a night off thousands are due at once: a desk that works them off is ready meanwhile."""
-    monkeypatch.setattr(ticker, "AT_ONCE", 2)
-    desk, store = await faltering_desk(tmp_path, monkeypatch)
+    monkeypatch.setattr(ticker, "BATCH_SIZE", 2)
+    desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
     running = Runtime(desk.desk, store)
     for _ in range(6):
         await desk.submits(ALICE, "Bills are slow", S2)
     desk.clock.at += timedelta(hours=5)
-    running._ticked_at = long_ago = real_now() - timedelta(days=1, minutes=1)
-    assert await running.troubles() == ["tickets are due, and nothing was woken for 86460 s"]
+    running._progress_at = long_ago = real_now() - timedelta(days=1, minutes=1)
+    assert await running.readiness_faults() == ["tickets are due, and nothing was woken for 86460 s"]
     said: list[list[str]] = []
 
     def ticked() -> None:
-        running._ticked()
-        said.append([key for key, ticket in store.by_key.items() if len(ticket.events) > 1])
+        running._on_progress()
+        said.append([key for key, ticket in store.tickets_by_key.items() if len(ticket.events) > 1])
 
-    await ticker.tick(desk.desk, ticked)
+    await ticker.wake_due_tickets(desk.desk, ticked)
     assert [len(woken) for woken in said[:3]] == [2, 4, 6]
-    assert running._ticked_at > long_ago
-    assert await running.troubles() == []
+    assert running._progress_at > long_ago
+    assert await running.readiness_faults() == []
 
 
 async def test_what_fell_due_this_moment_is_not_late_yet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing was due for hours; a load balancer that asks in that very moment is not sent away."""
-    desk, store = await faltering_desk(tmp_path, monkeypatch)
+    desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
     running = Runtime(desk.desk, store)
     await desk.submits(ALICE, "Bills are slow", S2)
-    running._ticked_at = real_now() - timedelta(hours=3)
+    running._progress_at = real_now() - timedelta(hours=3)
     due = await store.next_wake()
     assert due is not None
     desk.clock.at = due
-    assert await running.troubles() == []
-    desk.clock.at += runtime.TICKS_WITHIN
-    assert await running.troubles() == ["tickets are due, and nothing was woken for 10800 s"]
+    assert await running.readiness_faults() == []
+    desk.clock.at += runtime.MAX_SCHEDULER_LAG
+    assert await running.readiness_faults() == ["tickets are due, and nothing was woken for 10800 s"]
 
 
-class Crowded(FakeChat):
+class SlowChat(FakeChat):
     """Holds each message until it may go, and knows what was begun."""
 
     def __init__(self) -> None:
@@ -258,9 +264,9 @@ async def test_stopping_lets_what_is_on_its_way_arrive_and_begins_nothing_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Complaint 36: a place with much to say would be cut off in mid-message, and say it again."""
-    desk, store = await faltering_desk(tmp_path, monkeypatch)
+    desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
     await desk.submits(ALICE, "Bills are slow", S2)
-    desk.desk.platforms["slack"] = chat = Crowded()
+    desk.desk.platforms["slack"] = chat = SlowChat()
     for number in range(200):
         store.say(Message(f"m{number}", "ACME-1", ACME, Notice((str(number),)), Priority.STATE))
 
@@ -272,7 +278,7 @@ async def test_stopping_lets_what_is_on_its_way_arrive_and_begins_nothing_new(
         await eventually(lambda: chat.begun)
         letting = asyncio.create_task(lets_go())
     await letting
-    assert chat.begun == len(chat.said) == 1
+    assert chat.begun == len(chat.posted) == 1
 
 
 @in_virtual_time
@@ -280,18 +286,18 @@ async def test_a_loop_that_misses_its_cancellation_is_cancelled_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A replica that was stopped as it started ran on for ever."""
-    desk, store = await faltering_desk(tmp_path, monkeypatch)
+    desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
     missed: list[float] = []
 
-    class Deaf(Offering):
-        async def run(self, speak: Callable[[str], Awaitable[object]]) -> None:
+    class Deaf(PoolStub):
+        async def run(self, send_lane: Callable[[str], Awaitable[object]]) -> None:
             try:
-                await super().run(speak)
+                await super().run(send_lane)
             except asyncio.CancelledError:
                 missed.append(asyncio.get_running_loop().time())
             await asyncio.Event().wait()
 
-    async with Runtime(desk.desk, store, crew=Deaf()).running():
+    async with Runtime(desk.desk, store, worker_pool=Deaf()).running():
         await turns(5)
     (at,) = missed
     assert asyncio.get_running_loop().time() == at + runtime.CANCEL_AGAIN_AFTER
@@ -301,9 +307,9 @@ async def test_the_pager_is_tested_while_that_is_switched_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its timer outlives the process that set it, and a replica without the setting leaves it alone."""
-    desk, store = await faltering_desk(tmp_path, monkeypatch)
-    on, off = Runtime(desk.desk, store, drill_at=time(9, 0)), Runtime(desk.desk, store)
-    store.on_change = on.rung
+    desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
+    on, off = Runtime(desk.desk, store, pager_test_at=time(9, 0)), Runtime(desk.desk, store)
+    store.on_change = on.store_changed
     test, tomorrow = "Test of the pager, 09:00 UTC: nothing to do.", parse_instant("2026-03-21T09:00:00Z")
     async with on.running():
         await eventually(lambda: desk.heard(TRIAGE))
@@ -320,13 +326,13 @@ async def test_the_pager_is_tested_while_that_is_switched_on(
 async def test_notices_that_an_earlier_version_left_behind_are_said_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk, store = await faltering_desk(tmp_path, monkeypatch)
-    await store.note("notice", "Ev1/tam", json.dumps({"person": str(DANA.user), "text": "It is cut off."}))
-    await store.note("notice", "Ev1/triage", json.dumps({"place": str(TRIAGE), "text": "It is cut off."}))
+    desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
+    await store.put("notice", "Ev1/tam", json.dumps({"person": str(DANA.user), "text": "It is cut off."}))
+    await store.put("notice", "Ev1/triage", json.dumps({"place": str(TRIAGE), "text": "It is cut off."}))
     for _ in range(2):
         running = Runtime(desk.desk, store, store)
-        store.on_change = running.rung
+        store.on_change = running.store_changed
         async with running.running():
             await eventually(lambda: desk.heard(TRIAGE) and desk.direct(DANA))
-    assert await store.notes("notice") == {}
+    assert await store.get_all("notice") == {}
     assert desk.heard(TRIAGE) == [said.text for said in desk.direct(DANA)] == ["It is cut off."]

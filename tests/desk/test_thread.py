@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.address import Actor, MessageRef
-from bot.exchange import Done, File, Posted, Revised
-from bot.views import Audience, Link, Mention, Notice, Rich
+from bot.exchange import Done, File, MessageChanged, Posted
+from bot.views import Audience, Link, Mention, Notice, RichText
 from sla_core.countdown import Phase
 from sla_core.engine import countdowns
 from sla_core.events import Answered, Attachment, Corrected, CustomerWrote
@@ -18,7 +18,7 @@ from tests.harness import (
     ALICE,
     BOB,
     DANA,
-    MAY_HOLD,
+    DESK_FILE_WITH_HOLD,
     S1,
     S2,
     TRIAGE,
@@ -55,7 +55,7 @@ async def revises(
 ) -> None:
     root = desk.card(key, audience).ref
     ref = MessageRef(root.place, WORDS.id)
-    act = Revised(envelope or desk.envelope(), desk.clock.now(), who, root.place, ref, text, root)
+    act = MessageChanged(envelope or desk.envelope(), desk.clock.now(), who, root.place, ref, text, root)
     assert done(await desk.answers(act))
 
 
@@ -96,18 +96,18 @@ async def test_agents_see_that_a_message_was_deleted_and_not_its_words_again(a_d
 @pytest.mark.parametrize("text", ["Otherwise", None])
 async def test_no_clock_hears_of_it(a_desk: OpenDesk, who: Actor, text: str | None) -> None:
     """Neither is an answer or a customer's turn won or lost by an edit; a replay gives the same."""
-    desk = await a_desk(desk_file=MAY_HOLD)
+    desk = await a_desk(desk_file=DESK_FILE_WITH_HOLD)
     key = await desk.submits(ALICE, "Bills are late", S2)
     await writes(desk, who, "Which bill?", key)
     if who is BOB:
-        await desk.does(BOB, "Hold", key, text="your answer")
+        await desk.submits_form(BOB, "Hold", key, text="your answer")
     await desk.fast_forward(hours=1)
-    before, turn, held = await clocks(desk, key), desk.face(key).turn, (await desk.ticket(key)).held
+    before, turn, held = await clocks(desk, key), desk.card_view(key).turn, (await desk.ticket(key)).held
 
     await revises(desk, who, text, key)
 
     assert await clocks(desk, key) == before
-    assert desk.face(key).turn == turn
+    assert desk.card_view(key).turn == turn
     assert (await desk.ticket(key)).held == held
 
 
@@ -139,13 +139,13 @@ async def test_what_agents_change_among_themselves_stays_there(a_desk: OpenDesk)
 async def test_a_change_outside_of_tickets_is_nobodys_business(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are late", S2)
-    before = len(desk.said)
+    before = len(desk.posted)
     for thread in (None, MessageRef(ACME, "lunch")):
-        act = Revised(desk.envelope(), desk.clock.now(), ALICE, ACME, WORDS, "Pizza?", thread)
+        act = MessageChanged(desk.envelope(), desk.clock.now(), ALICE, ACME, WORDS, "Pizza?", thread)
         assert done(await desk.answers(act))
 
     assert await desk.events(key) == ["Opened"]
-    assert len(desk.said) == before
+    assert len(desk.posted) == before
 
 
 async def test_a_deleted_message_that_nobody_knew_is_not_told(a_desk: OpenDesk) -> None:
@@ -166,7 +166,7 @@ async def test_files_reach_agents_by_name_and_link(a_desk: OpenDesk) -> None:
     key = await desk.submits(ALICE, "Bills are late", S2)
     await writes(desk, ALICE, "here", key, LOG, File("secret.txt", ""))
 
-    told = [said for said in desk.said if said.thread == desk.card(key, Audience.AGENTS).ref][-1]
+    told = [said for said in desk.posted if said.thread == desk.card(key, Audience.AGENTS).ref][-1]
     assert isinstance(told.view, Notice)
     assert Link(LOG.url, LOG.name) in told.view.text
     assert told.text == f"{key} Alice wrote: “here”  files: error.log, secret.txt"
@@ -181,11 +181,11 @@ async def test_a_file_without_a_word_is_a_message_too(a_desk: OpenDesk) -> None:
     await writes(desk, BOB, "", key, LOG)
     answered = await desk.last(key)
     assert isinstance(answered, Answered)
-    assert desk.face(key).turn.startswith("Yours")
+    assert desk.card_view(key).turn.startswith("Yours")
 
     await writes(desk, ALICE, " ", key, LOG)
     assert isinstance(await desk.last(key), CustomerWrote)
-    assert not desk.face(key).turn.startswith("Yours")
+    assert not desk.card_view(key).turn.startswith("Yours")
     assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Alice wrote: file: error.log"
 
 
@@ -236,31 +236,31 @@ async def test_what_agents_write_in_triage_never_reaches_the_customer(a_desk: Op
     assert (desk.heard(ACME), desk.thread(key)) == before
     assert await desk.events(key) == ["Opened"]
 
-    await desk.does(BOB, "Reply", key, text="We are on it")
+    await desk.submits_form(BOB, "Reply", key, text="We are on it")
     assert desk.thread(key) == [f"{key} Bob replied: “We are on it” "]
 
 
 # Who is called --------------------------------------------------------------------------------
 
 
-def mentioned(text: Rich) -> set[str]:
+def mentioned(text: RichText) -> set[str]:
     return {part.name for part in text if isinstance(part, Mention)}
 
 
 def calls(desk: DeskInMemory) -> list[set[str]]:
     """Whom each message of triage calls, of those that call anybody."""
-    every = [mentioned(s.view.text) for s in desk.said if s.to == TRIAGE and isinstance(s.view, Notice)]
+    every = [mentioned(s.view.text) for s in desk.posted if s.to == TRIAGE and isinstance(s.view, Notice)]
     return [names for names in every if names]
 
 
-async def test_whoever_acts_is_not_called_for_it(a_desk: OpenDesk) -> None:
+async def test_the_person_who_acts_is_not_mentioned(a_desk: OpenDesk) -> None:
     """Complaint 28: Bob and Eve are the second line; Bob escalates, so Eve is called and Bob is named."""
     desk = await a_desk()
     key = await desk.submits(ALICE, "All is down", S1)
     paged = calls(desk)[-1]
     assert "Bob" in paged
 
-    await desk.does(BOB, "Escalate", key, text="I need more hands")
+    await desk.submits_form(BOB, "Escalate", key, text="I need more hands")
 
     assert len(calls(desk)) == 2
     assert calls(desk)[-1] == {"Eve"}
@@ -274,13 +274,13 @@ async def test_an_agent_who_opens_an_emergency_is_not_paged_for_it(a_desk: OpenD
     assert calls(desk)[-1], "the others are"
 
 
-async def test_whoever_resolves_gets_no_message_about_it(a_desk: OpenDesk) -> None:
+async def test_the_person_who_resolves_gets_no_message_about_it(a_desk: OpenDesk) -> None:
     """Complaint 28: Dana is the TAM and was told of the escalation; she resolves it herself."""
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are late", S2)
-    await desk.does(ALICE, "Escalate", key, text="please")
+    await desk.submits_form(ALICE, "Escalate", key, text="please")
     before = len(desk.direct(DANA))
-    await desk.does(DANA, "Resolve", key, place=TRIAGE, text="Paid")
+    await desk.submits_form(DANA, "Resolve", key, place=TRIAGE, text="Paid")
     assert len(desk.direct(DANA)) == before
 
     await desk.presses(ALICE, "Reopen", key)

@@ -8,11 +8,22 @@ from pathlib import Path
 import pytest
 
 from bot.desk import unsent
-from bot.desk.carried import Carried, packed, unpacked
-from bot.exchange import Ask, Done, File, Left
+from bot.desk.carried import Prefill, pack_prefill, unpack_prefill
+from bot.exchange import Ask, Done, File, FormClosed
 from bot.views import Audience, Link, Notice
-from tests.desk.filling import chooses, sent, values_of
-from tests.harness import ALICE, BOB, S2, SILVER, DeskInMemory, done, open_desk, person, rich, said
+from tests.desk.filling import chooses, submits, values_of
+from tests.harness import (
+    ALICE,
+    BOB,
+    S2,
+    SILVER,
+    DeskInMemory,
+    answer_text,
+    done,
+    open_desk,
+    person,
+    rich_text,
+)
 
 CAROL = person("Carol", "T0ACME")
 
@@ -28,12 +39,12 @@ async def desk(tmp_path: Path) -> DeskInMemory:
 async def test_what_was_not_sent_is_there_again(desk: DeskInMemory) -> None:
     form = await desk.asks_for_help(ALICE, text="Bills are slow")
     await chooses(desk, form, details="Since nine.", production="reduced")
-    assert done(await desk.answers(Left("left", desk.clock.now(), ALICE, form.id, {}, form.context)))
+    assert done(await desk.answers(FormClosed("left", desk.clock.now(), ALICE, form.id, {}, form.context)))
     again = await desk.asks_for_help(ALICE)
     values = values_of(again, {})
     assert (values["summary"], values["details"]) == (("Bills are slow",), ("Since nine.",))
     assert values["production"] == ("reduced",)
-    assert rich(again.intro).startswith("What you had filled in here and not sent is back.")
+    assert rich_text(again.intro).startswith("What you had filled in here and not sent is back.")
 
 
 async def test_it_is_there_for_the_same_person_in_the_same_place_only(desk: DeskInMemory) -> None:
@@ -43,7 +54,7 @@ async def test_it_is_there_for_the_same_person_in_the_same_place_only(desk: Desk
         assert other.intro == ()
 
 
-async def test_another_matter_begins_anew(desk: DeskInMemory) -> None:
+async def test_another_matter_starts_with_an_empty_form(desk: DeskInMemory) -> None:
     await chooses(desk, await desk.asks_for_help(ALICE, text="Bills"), production="down")
     form = await desk.asks_for_help(ALICE, text="Login")
     assert values_of(form, {}) == values_of(form, {"summary": "Login"})
@@ -52,7 +63,7 @@ async def test_another_matter_begins_anew(desk: DeskInMemory) -> None:
 
 async def test_it_is_gone_once_the_ticket_is_open(desk: DeskInMemory) -> None:
     form = await chooses(desk, await desk.asks_for_help(ALICE, text="Bills"), **S2)
-    assert done(await sent(desk, form))
+    assert done(await submits(desk, form))
     assert not any(values_of(await desk.asks_for_help(ALICE), {}).values())
 
 
@@ -65,17 +76,17 @@ async def test_it_is_kept_for_a_day(desk: DeskInMemory) -> None:
 
 
 async def test_long_words_in_a_button_are_kept_for_a_month(desk: DeskInMemory) -> None:
-    carried = Carried("Bills are slow. " * 100, "1.2")
-    button = await packed(desk.desk, carried)
+    carried = Prefill("Bills are slow. " * 100, "1.2")
+    button = await pack_prefill(desk.desk, carried)
     desk.real_time_passes(days=29)
-    assert await unpacked(desk.desk, button) == carried
+    assert await unpack_prefill(desk.desk, button) == carried
     desk.real_time_passes(days=30)
-    assert await unpacked(desk.desk, button) == Carried()
+    assert await unpack_prefill(desk.desk, button) == Prefill()
 
 
 async def test_what_was_refused_is_kept_too(desk: DeskInMemory) -> None:
     form = await desk.asks_for_help(ALICE, SILVER)
-    refused = await sent(desk, form, summary="Bills", details="Since nine.", **S2)
+    refused = await submits(desk, form, summary="Bills", details="Since nine.", **S2)
     assert isinstance(refused, Ask)
     assert (await desk.asks_for_help(ALICE, SILVER)).fields[1].value == "Since nine."
 
@@ -84,7 +95,7 @@ async def test_what_could_not_be_taken_is_kept_too(desk: DeskInMemory) -> None:
     """The policy that the form was made from is gone."""
     form = await desk.asks_for_help(ALICE)
     outdated = replace(form, context={**form.context, "version": "m3ter 1999-01-01"})
-    assert "Nothing was changed" in said(await sent(desk, outdated, summary="Bills", **S2))
+    assert "Nothing was changed" in answer_text(await submits(desk, outdated, summary="Bills", **S2))
     assert (await desk.asks_for_help(ALICE)).fields[0].value == "Bills"
 
 
@@ -99,8 +110,10 @@ async def test_which_ticket_it_was_thought_to_be_is_thought_about_again(desk: De
 
 async def test_nothing_is_kept_of_an_empty_form(desk: DeskInMemory) -> None:
     form = await desk.asks_for_help(ALICE)
-    assert isinstance(await desk.answers(Left("l", desk.clock.now(), ALICE, form.id, {}, form.context)), Done)
-    assert await desk.desk.notebook.notes(unsent.TOPIC) == {}
+    assert isinstance(
+        await desk.answers(FormClosed("l", desk.clock.now(), ALICE, form.id, {}, form.context)), Done
+    )
+    assert await desk.desk.key_values.get_all(unsent.TOPIC) == {}
 
 
 # Files --------------------------------------------------------------------------------------------
@@ -112,11 +125,13 @@ NAMED = File("log.txt", "")
 async def test_files_come_along(desk: DeskInMemory) -> None:
     form = await desk.asks_for_help(ALICE)
     assert form.takes_files
-    assert done(await sent(desk, form, ALICE, (PICTURE, NAMED), summary="Bills", details="See there.", **S2))
+    assert done(
+        await submits(desk, form, ALICE, (PICTURE, NAMED), summary="Bills", details="See there.", **S2)
+    )
     opened = (await desk.ticket("ACME-1")).opened
     assert opened.details == f"See there.\nFile: bill.png ({PICTURE.url})\nFile: log.txt"
     assert "ACME-1 Alice sent files: bill.png, log.txt" in desk.thread("ACME-1", Audience.AGENTS)
-    views = [each.view for each in desk.said if "sent files" in each.text]
+    views = [each.view for each in desk.posted if "sent files" in each.text]
     links = [
         part for view in views if isinstance(view, Notice) for part in view.text if isinstance(part, Link)
     ]
@@ -129,5 +144,5 @@ async def test_files_go_where_the_words_go(desk: DeskInMemory) -> None:
     form = await desk.asks_for_help(ALICE, text="Bill generation slow")
     form = await chooses(desk, form, request="incident")
     form = await chooses(desk, form, known="ACME-1")
-    await sent(desk, form, ALICE, (PICTURE,))
+    await submits(desk, form, ALICE, (PICTURE,))
     assert any("file: bill.png" in text for text in desk.thread("ACME-1", Audience.AGENTS))

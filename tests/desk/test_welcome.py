@@ -10,8 +10,8 @@ import pytest
 from bot.address import Place
 from bot.clock import real_now
 from bot.desk import alone
-from bot.desk.welcome import keep_help_posted
-from bot.ports import Never
+from bot.desk.welcome import ensure_help_messages
+from bot.ports import PermanentFailure
 from bot.views import GetHelp
 from tests.harness import ACME, ALICE, SILVER, DeskInMemory, form_of
 from tests.journeys.conftest import OpenDesk, a_desk
@@ -21,7 +21,7 @@ __all__ = ["a_desk"]
 
 
 async def round_(desk: DeskInMemory) -> None:
-    await keep_help_posted(desk.desk, desk.desk.notebook)
+    await ensure_help_messages(desk.desk, desk.desk.key_values)
     await desk.deliver()
 
 
@@ -29,16 +29,16 @@ async def test_it_is_posted_once_in_each_customer_channel(a_desk: OpenDesk) -> N
     desk = await a_desk()
     for _ in range(2):
         await round_(desk)
-    assert [said.to for said in desk.said if isinstance(said.view, GetHelp)] == [ACME, SILVER]
+    assert [said.to for said in desk.posted if isinstance(said.view, GetHelp)] == [ACME, SILVER]
 
 
 async def test_a_channel_that_refuses_is_tried_again(a_desk: OpenDesk) -> None:
     desk = await a_desk()
-    desk.chat.failures.append(Never("is_archived"))
+    desk.chat.failures.append(PermanentFailure("is_archived"))
     await round_(desk)
-    assert [said.to for said in desk.said] == [SILVER]
+    assert [said.to for said in desk.posted] == [SILVER]
     await round_(desk)
-    assert [said.to for said in desk.said] == [SILVER, ACME]
+    assert [said.to for said in desk.posted] == [SILVER, ACME]
 
 
 async def test_one_that_is_gone_from_a_channel_that_refuses_waits_for_the_next_round(
@@ -47,18 +47,18 @@ async def test_one_that_is_gone_from_a_channel_that_refuses_waits_for_the_next_r
     desk = await a_desk()
     await round_(desk)
     await desk.fast_forward(hours=2)
-    desk.chat.failures += [Never("not_in_channel")] * 4
+    desk.chat.failures += [PermanentFailure("not_in_channel")] * 4
     await round_(desk)
     assert desk.chat.failures == [], "two edits, and two messages in their place"
-    assert [said.to for said in desk.said] == [ACME, SILVER]
+    assert [said.to for said in desk.posted] == [ACME, SILVER]
     await round_(desk)
-    assert [said.to for said in desk.said] == [ACME, SILVER] * 2
+    assert [said.to for said in desk.posted] == [ACME, SILVER] * 2
 
 
 async def test_its_button_opens_the_form(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     await round_(desk)
-    (said, *_) = desk.said
+    (said, *_) = desk.posted
     assert isinstance(said.view, GetHelp)
     (button,) = said.view.buttons
     assert (button.label, said.to) == ("Get help", Place("slack", "C0ACME"))
@@ -71,25 +71,27 @@ async def test_its_button_opens_the_form(a_desk: OpenDesk) -> None:
 @pytest.mark.parametrize("late", range(8))
 async def test_of_two_replicas_one_posts_it(a_desk: OpenDesk, late: int) -> None:
     one, other = await a_desk(), await a_desk()
-    other.desk.store, notebook = one.desk.store, one.desk.notebook
+    other.desk.store, key_values = one.desk.store, one.desk.key_values
 
     async def takes_care(replica: DeskInMemory, steps: int) -> None:
         await turns(steps)
-        await keep_help_posted(replica.desk, notebook)
+        await ensure_help_messages(replica.desk, key_values)
 
     await asyncio.gather(takes_care(one, 0), takes_care(other, late * 9))
     await takes_care(other, 0)
     await one.deliver()
 
-    assert [said.to for said in one.said] == [ACME, SILVER]
+    assert [said.to for said in one.posted] == [ACME, SILVER]
 
 
 async def test_one_that_died_over_it_holds_it_up_for_a_minute(a_desk: OpenDesk) -> None:
     desk = await a_desk()
-    for place, ago in ((ACME, timedelta(0)), (SILVER, alone.LIFE)):
+    for place, ago in ((ACME, timedelta(0)), (SILVER, alone.LOCK_LIFE)):
         began = real_now() - ago
-        assert await desk.desk.notebook.try_lock(f"get-help {place}", "dead", began + alone.LIFE, began)
+        assert await desk.desk.key_values.try_lock(
+            f"get-help {place}", "dead", began + alone.LOCK_LIFE, began
+        )
 
     await round_(desk)
 
-    assert [said.to for said in desk.said] == [SILVER]
+    assert [said.to for said in desk.posted] == [SILVER]

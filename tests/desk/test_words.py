@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.address import Actor, MessageRef, Place, UserRef
-from bot.exchange import Answer, Ask, Command, Done, Door, Posted, Show
-from bot.ports import Never, NotNow
+from bot.exchange import Answer, Ask, Command, Done, EntryPoint, Posted, Show
+from bot.ports import PermanentFailure, TemporaryFailure
 from bot.views import Audience, Notice, QueueBoard, TicketCard
 from tests.harness import (
     ACME,
@@ -19,10 +19,10 @@ from tests.harness import (
     SILVER,
     TRIAGE,
     DeskInMemory,
+    answer_text,
     form_of,
     open_desk,
     person,
-    said,
 )
 from tests.platforms.desks import ON_TEAMS
 
@@ -41,7 +41,7 @@ async def desk(tmp_path: Path) -> DeskInMemory:
     return desk
 
 
-def face(answer: Answer) -> TicketCard:
+def card_view(answer: Answer) -> TicketCard:
     assert isinstance(answer, Show)
     assert isinstance(answer.view, TicketCard)
     return answer.view
@@ -58,7 +58,7 @@ async def says(desk: DeskInMemory, who: Actor, place: Place, text: str) -> Answe
 
 
 async def mentions(
-    desk: DeskInMemory, who: Actor, place: Place, text: str, name: str = Door.MENTION
+    desk: DeskInMemory, who: Actor, place: Place, text: str, name: str = EntryPoint.MENTION
 ) -> Answer:
     ref = MessageRef(place, f"typed-{desk.envelope()}")
     return await desk.answers(Command(desk.envelope(), desk.clock.now(), who, place, name, text, ref))
@@ -88,7 +88,7 @@ async def test_a_title_that_begins_like_a_word_begins_a_ticket(desk: DeskInMemor
 @pytest.mark.parametrize("typed", ["status ACME-1", "Status acme-1", " status  acme-01. "])
 async def test_status_shows_the_customers_card_to_them_alone(desk: DeskInMemory, typed: str) -> None:
     before = desk.heard()
-    shown = face(await desk.command(ALICE, ACME, typed))
+    shown = card_view(await desk.command(ALICE, ACME, typed))
     assert (shown.key, shown.audience) == ("ACME-1", Audience.CUSTOMER)
     assert [button.label for button in shown.buttons][:2] == ["Why?", "Add details"]
     assert desk.heard() == before
@@ -96,51 +96,53 @@ async def test_status_shows_the_customers_card_to_them_alone(desk: DeskInMemory,
 
 async def test_agents_see_their_own_card_anywhere(desk: DeskInMemory) -> None:
     for place in (TRIAGE, ACME, LOUNGE, DIRECT):
-        assert face(await desk.command(BOB, place, "status ACME-1")).audience is Audience.AGENTS
+        assert card_view(await desk.command(BOB, place, "status ACME-1")).audience is Audience.AGENTS
 
 
 async def test_directly_it_is_shown_without_buttons_that_act_in_the_channel_only(desk: DeskInMemory) -> None:
-    assert face(await says(desk, ALICE, DIRECT, "status ACME-1")).buttons == ()
+    assert card_view(await says(desk, ALICE, DIRECT, "status ACME-1")).buttons == ()
 
 
 @pytest.mark.parametrize("verb", ["status", "close"])
 @pytest.mark.parametrize("place", [SILVER, LOUNGE, TRIAGE, DIRECT])
 async def test_nobody_elses_ticket_is_seen_or_closed(desk: DeskInMemory, verb: str, place: Place) -> None:
-    answers = [said(await desk.command(STRANGER, place, f"{verb} ACME-{number}")) for number in (1, 99)]
+    answers = [
+        answer_text(await desk.command(STRANGER, place, f"{verb} ACME-{number}")) for number in (1, 99)
+    ]
     assert answers == [f"There is no ticket ACME-{number} that you can see from here." for number in (1, 99)]
     assert await desk.events("ACME-1") == ["Opened"]
 
 
 @pytest.mark.parametrize("place", [ACME, DIRECT])
 async def test_close_acts_as_the_button_does(desk: DeskInMemory, place: Place) -> None:
-    assert said(await desk.command(ALICE, place, "close ACME-1")) == "ACME-1 is closed."
-    assert desk.face("ACME-1").state == "closed"
+    assert answer_text(await desk.command(ALICE, place, "close ACME-1")) == "ACME-1 is closed."
+    assert desk.card_view("ACME-1").state == "closed"
     assert desk.thread("ACME-1")[-1] == "ACME-1 Alice closed this ticket."
-    assert said(await desk.command(ALICE, place, "close ACME-1")) == "ACME-1 is closed already."
+    assert answer_text(await desk.command(ALICE, place, "close ACME-1")) == "ACME-1 is closed already."
 
 
 async def test_an_agent_is_told_what_the_button_would_tell(desk: DeskInMemory) -> None:
-    assert "is the customer's to do" in said(await desk.command(BOB, ACME, "close ACME-1"))
-    await desk.does(BOB, "Resolve", "ACME-1", text="Faster now.")
-    assert said(await desk.command(BOB, ACME, "close ACME-1")) == "ACME-1 is closed."
+    assert "is the customer's to do" in answer_text(await desk.command(BOB, ACME, "close ACME-1"))
+    await desk.submits_form(BOB, "Resolve", "ACME-1", text="Faster now.")
+    assert answer_text(await desk.command(BOB, ACME, "close ACME-1")) == "ACME-1 is closed."
 
 
 async def test_when_it_cannot_be_told_who_somebody_is_nothing_is_closed(desk: DeskInMemory) -> None:
     async def busy(user: object) -> frozenset[Place]:
-        raise NotNow("busy")
+        raise TemporaryFailure("busy")
 
     desk.chat.places_of = busy  # type: ignore[method-assign]
-    assert "try again" in said(await desk.command(ALICE, DIRECT, "close ACME-1"))
+    assert "try again" in answer_text(await desk.command(ALICE, DIRECT, "close ACME-1"))
     assert await desk.events("ACME-1") == ["Opened"]
 
 
 async def test_who_is_in_no_channel_that_can_be_told_is_sent_to_one(desk: DeskInMemory) -> None:
     async def unknown(user: object) -> frozenset[Place]:
-        raise Never("user_not_found")
+        raise PermanentFailure("user_not_found")
 
     desk.chat.places_of = unknown  # type: ignore[method-assign]
     for text in ("Bills are slow", "list", "status ACME-1", "close ACME-1"):
-        told = said(await says(desk, ALICE, DIRECT, text))
+        told = answer_text(await says(desk, ALICE, DIRECT, text))
         assert "in the channel that you share with us" in told
         assert "try again" not in told
 
@@ -153,26 +155,28 @@ async def test_list_shows_what_is_open(desk: DeskInMemory) -> None:
 
 async def test_help_says_what_can_be_done_and_offers_it(desk: DeskInMemory) -> None:
     answer = await desk.command(BOB, LOUNGE, "help")
-    told = said(answer)
+    told = answer_text(answer)
     assert "/support status KEY" in told
     assert isinstance(answer, Show)
     assert isinstance(answer.view, Notice)
     assert [button.label for button in answer.view.buttons] == ["Get help"]
-    external = said(await mentions(desk, ALICE, ACME, "Help!"))
+    external = answer_text(await mentions(desk, ALICE, ACME, "Help!"))
     assert "/support" not in external, "who has no commands is not told of them"
     assert "status KEY" in external
 
 
 async def test_the_command_is_called_as_the_file_says(tmp_path: Path) -> None:
     desk = await open_desk(tmp_path, FRIDAY, DESK_FILE.replace("[slack]", '[slack]\ncommand = "/acme-help"'))
-    assert "/acme-help list" in said(await desk.command(BOB, ACME, "help"))
-    assert "/acme-help list" in said(await desk.command(ALICE, ACME, "help")), "whoever types it has it"
+    assert "/acme-help list" in answer_text(await desk.command(BOB, ACME, "help"))
+    assert "/acme-help list" in answer_text(await desk.command(ALICE, ACME, "help")), (
+        "whoever types it has it"
+    )
 
 
 async def test_where_words_follow_no_command_none_is_named(tmp_path: Path) -> None:
     desk = await open_desk(tmp_path, FRIDAY, ON_TEAMS, platforms=("teams",))
     bob = Actor(UserRef("teams", "tenant", "entra-bob"), "tenant", "Bob")
-    told = said(await desk.command(bob, Place("teams", "19:acme@thread.tacv2"), "help"))
+    told = answer_text(await desk.command(bob, Place("teams", "19:acme@thread.tacv2"), "help"))
     assert "/support" not in told
     assert "status KEY" in told
 
@@ -183,11 +187,11 @@ async def test_the_same_words_by_mention_directly_and_after_support(desk: DeskIn
         await says(desk, ALICE, DIRECT, "status ACME-1"),
         await says(desk, ALICE, ACME, "support: status ACME-1"),
     ):
-        assert face(answer).key == "ACME-1"
+        assert card_view(answer).key == "ACME-1"
 
 
-@pytest.mark.parametrize("door", [Door.REACTION, Door.SHORTCUT])
-async def test_a_message_that_is_pointed_at_is_no_word(desk: DeskInMemory, door: Door) -> None:
+@pytest.mark.parametrize("door", [EntryPoint.REACTION, EntryPoint.SHORTCUT])
+async def test_a_message_that_is_pointed_at_is_no_word(desk: DeskInMemory, door: EntryPoint) -> None:
     assert summary(await mentions(desk, ALICE, ACME, "close ACME-1", door)) == "close ACME-1"
 
 
@@ -202,34 +206,38 @@ async def test_words_begin_a_ticket_where_they_are_meant_for_the_desk(desk: Desk
         assert await says(desk, ALICE, place, text) == Done()
 
 
-async def test_every_door_offers_what_leads_on_without_a_form(desk: DeskInMemory) -> None:
+async def test_every_entry_point_offers_a_next_step_without_a_form(desk: DeskInMemory) -> None:
     for answer in (
         await desk.command(ALICE, ACME, "Bills are slow"),
         await mentions(desk, ALICE, ACME, "Bills are slow"),
         await says(desk, ALICE, DIRECT, "Bills are slow"),
     ):
         assert isinstance(answer, Ask)
-        assert answer.instead is not None
-        assert [button.label for button in answer.instead.buttons] == ["Get help", "Answer here"]
+        assert answer.fallback is not None
+        assert [button.label for button in answer.fallback.buttons] == ["Get help", "Answer here"]
 
 
 async def test_in_a_tickets_thread_a_mention_asks_as_anywhere(desk: DeskInMemory) -> None:
     card, now = desk.card("ACME-1").ref, desk.clock.now()
 
     async def asks(who: Actor, text: str, place: Place = ACME) -> Answer:
-        act = Command(desk.envelope(), now, who, place, Door.MENTION, text, card)
+        act = Command(desk.envelope(), now, who, place, EntryPoint.MENTION, text, card)
         return await desk.answers(act)
 
-    assert face(await asks(ALICE, "status ACME-1")).key == "ACME-1"
+    assert card_view(await asks(ALICE, "status ACME-1")).key == "ACME-1"
     assert isinstance(await asks(BOB, "list"), Show)
-    assert said(await asks(ALICE, "close ACME-1")) == "ACME-1 is closed."
+    assert answer_text(await asks(ALICE, "close ACME-1")) == "ACME-1 is closed."
 
 
 async def test_in_a_tickets_thread_no_other_is_begun(desk: DeskInMemory) -> None:
     card = desk.card("ACME-1").ref
     now = desk.clock.now()
-    for name, text in ((Door.MENTION, "worse"), (Door.REACTION, "worse"), (Door.SHORTCUT, "worse")):
+    for name, text in (
+        (EntryPoint.MENTION, "worse"),
+        (EntryPoint.REACTION, "worse"),
+        (EntryPoint.SHORTCUT, "worse"),
+    ):
         answer = await desk.answers(Command(desk.envelope(), now, ALICE, ACME, name, text, card))
-        assert isinstance(answer, Done if name is Door.MENTION else Show)
+        assert isinstance(answer, Done if name is EntryPoint.MENTION else Show)
     await desk.writes(ALICE, "support: it is worse", "ACME-1")
     assert await desk.events("ACME-1") == ["Opened", "CustomerWrote"]

@@ -11,15 +11,15 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from adapters.jobs import crew as crews
-from adapters.jobs.crew import AT_ONCE, LANES, STALE, Crew, connect
+from adapters.jobs import crew as worker_pool
+from adapters.jobs.crew import CONCURRENCY, LANES, STALE, WorkerPool, connect
 from tests.waiting import PATIENCE
 
 ACME, TRIAGE, PAGE = "slack:C0ACME", "slack:C0TRIAGE", "page:slack:U0BOB"
 
 
 @pytest_asyncio.fixture
-async def crew(postgres_url: str) -> AsyncIterator[Crew]:
+async def pool(postgres_url: str) -> AsyncIterator[WorkerPool]:
     async with connect(postgres_url) as made:
         yield made
 
@@ -32,30 +32,30 @@ def jobs(url: str) -> list[tuple[str, str, str]]:
         return asked.fetchall()
 
 
-class Speaking:
+class RecordingWorker:
     """Who spoke, in order; the first of each lane may be held."""
 
     def __init__(self) -> None:
-        self.spoke: list[str] = []
+        self.delivered: list[str] = []
         self.free = asyncio.Event()
         self.free.set()
         self._news = asyncio.Event()
 
     async def __call__(self, lane: str) -> None:
-        self.spoke.append(lane)
+        self.delivered.append(lane)
         self._news.set()
         await self.free.wait()
 
     async def until(self, count: int) -> None:
         async with asyncio.timeout(PATIENCE):
-            while len(self.spoke) < count:
+            while len(self.delivered) < count:
                 self._news.clear()
                 await self._news.wait()
 
 
 @asynccontextmanager
-async def running(crew: Crew, speak: Callable[[str], Awaitable[object]]) -> AsyncIterator[None]:
-    task = asyncio.create_task(crew.run(speak))
+async def running(pool: WorkerPool, speak: Callable[[str], Awaitable[object]]) -> AsyncIterator[None]:
+    task = asyncio.create_task(pool.run(speak))
     try:
         yield
     finally:
@@ -64,65 +64,65 @@ async def running(crew: Crew, speak: Callable[[str], Awaitable[object]]) -> Asyn
             await task
 
 
-async def test_what_is_offered_is_done_and_leaves_nothing(crew: Crew, postgres_url: str) -> None:
-    speaking = Speaking()
-    await crew.offer([ACME, TRIAGE, PAGE])
+async def test_what_is_offered_is_done_and_leaves_nothing(pool: WorkerPool, postgres_url: str) -> None:
+    recorder = RecordingWorker()
+    await pool.offer([ACME, TRIAGE, PAGE])
     assert [lock for _, lock, _ in jobs(postgres_url)] == [ACME, TRIAGE, PAGE]
-    async with running(crew, speaking):
-        await speaking.until(3)
-    assert sorted(speaking.spoke) == sorted([ACME, TRIAGE, PAGE])
+    async with running(pool, recorder):
+        await recorder.until(3)
+    assert sorted(recorder.delivered) == sorted([ACME, TRIAGE, PAGE])
     assert jobs(postgres_url) == []
 
 
-async def test_what_waits_already_is_not_offered_twice(crew: Crew, postgres_url: str) -> None:
-    await crew.offer([ACME])
-    await crew.offer([ACME, TRIAGE])
-    await asyncio.gather(*(crew.offer([ACME, TRIAGE, PAGE]) for _ in range(4)))
+async def test_what_waits_already_is_not_offered_twice(pool: WorkerPool, postgres_url: str) -> None:
+    await pool.offer([ACME])
+    await pool.offer([ACME, TRIAGE])
+    await asyncio.gather(*(pool.offer([ACME, TRIAGE, PAGE]) for _ in range(4)))
     assert sorted(lock for _, lock, _ in jobs(postgres_url)) == sorted([ACME, TRIAGE, PAGE])
 
 
-async def test_a_lane_is_spoken_for_once_at_a_time(crew: Crew) -> None:
-    speaking = Speaking()
-    speaking.free.clear()
-    async with running(crew, speaking):
-        await crew.offer([ACME])
-        await speaking.until(1)
-        await crew.offer([ACME, TRIAGE])
-        await speaking.until(2)
-        assert speaking.spoke == [ACME, TRIAGE]
-        speaking.free.set()
-        await speaking.until(3)
-    assert speaking.spoke == [ACME, TRIAGE, ACME]
+async def test_a_lane_is_spoken_for_once_at_a_time(pool: WorkerPool) -> None:
+    recorder = RecordingWorker()
+    recorder.free.clear()
+    async with running(pool, recorder):
+        await pool.offer([ACME])
+        await recorder.until(1)
+        await pool.offer([ACME, TRIAGE])
+        await recorder.until(2)
+        assert recorder.delivered == [ACME, TRIAGE]
+        recorder.free.set()
+        await recorder.until(3)
+    assert recorder.delivered == [ACME, TRIAGE, ACME]
 
 
-async def test_pages_do_not_wait_for_places_that_are_slow(crew: Crew) -> None:
-    speaking = Speaking()
-    speaking.free.clear()
-    async with running(crew, speaking):
-        await crew.offer([f"slack:C{n}" for n in range(AT_ONCE[LANES] + 2)])
-        await speaking.until(AT_ONCE[LANES])
-        await crew.offer([PAGE])
-        await speaking.until(AT_ONCE[LANES] + 1)
-        assert speaking.spoke[-1] == PAGE
-        speaking.free.set()
+async def test_pages_do_not_wait_for_places_that_are_slow(pool: WorkerPool) -> None:
+    recorder = RecordingWorker()
+    recorder.free.clear()
+    async with running(pool, recorder):
+        await pool.offer([f"slack:C{n}" for n in range(CONCURRENCY[LANES] + 2)])
+        await recorder.until(CONCURRENCY[LANES])
+        await pool.offer([PAGE])
+        await recorder.until(CONCURRENCY[LANES] + 1)
+        assert recorder.delivered[-1] == PAGE
+        recorder.free.set()
 
 
-async def test_a_lane_that_fails_is_let_go(crew: Crew, postgres_url: str) -> None:
-    speaking = Speaking()
+async def test_a_lane_that_fails_is_let_go(pool: WorkerPool, postgres_url: str) -> None:
+    recorder = RecordingWorker()
 
     async def fails(lane: str) -> None:
-        await speaking(lane)
+        await recorder(lane)
         raise RuntimeError("no")
 
-    async with running(crew, fails):
-        await crew.offer([ACME])
-        await speaking.until(1)
-        await crew.offer([ACME])
-        await speaking.until(2)
+    async with running(pool, fails):
+        await pool.offer([ACME])
+        await recorder.until(1)
+        await pool.offer([ACME])
+        await recorder.until(2)
     assert jobs(postgres_url) == []
 
 
-async def test_the_work_of_the_dead_is_taken_away(crew: Crew, postgres_url: str) -> None:
+async def test_the_work_of_the_dead_is_taken_away(pool: WorkerPool, postgres_url: str) -> None:
     """Also what an older crash left behind: of a worker that is gone, and of one that is silent."""
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         (silent,) = connection.execute(
@@ -137,43 +137,43 @@ async def test_the_work_of_the_dead_is_taken_away(crew: Crew, postgres_url: str)
                 " VALUES (%s, 'speak', %s, %s, '{}', 'doing', %s)",
                 (LANES, lane, lane, worker),
             )
-    await crew.offer([ACME])
-    await asyncio.gather(crew.rescue(), crew.rescue())
-    await crew.offer([TRIAGE])
-    speaking = Speaking()
-    async with running(crew, speaking):
-        await speaking.until(2)
-    assert speaking.spoke == [ACME, TRIAGE]
+    await pool.offer([ACME])
+    await asyncio.gather(pool.recover(), pool.recover())
+    await pool.offer([TRIAGE])
+    recorder = RecordingWorker()
+    async with running(pool, recorder):
+        await recorder.until(2)
+    assert recorder.delivered == [ACME, TRIAGE]
 
 
-async def test_it_goes_on_when_the_database_cut_it_off(crew: Crew, postgres_url: str) -> None:
-    speaking = Speaking()
-    async with running(crew, speaking):
-        await crew.offer([ACME])
-        await speaking.until(1)
+async def test_it_goes_on_when_the_database_cut_it_off(pool: WorkerPool, postgres_url: str) -> None:
+    recorder = RecordingWorker()
+    async with running(pool, recorder):
+        await pool.offer([ACME])
+        await recorder.until(1)
         with psycopg.connect(postgres_url, autocommit=True) as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
-        await crew.offer([TRIAGE])
-        await speaking.until(2)
-    assert speaking.spoke == [ACME, TRIAGE]
+        await pool.offer([TRIAGE])
+        await recorder.until(2)
+    assert recorder.delivered == [ACME, TRIAGE]
 
 
-async def test_what_is_under_way_may_end_when_it_is_stopped(crew: Crew, postgres_url: str) -> None:
-    speaking = Speaking()
-    speaking.free.clear()
-    async with running(crew, speaking):
-        await crew.offer([ACME])
-        await speaking.until(1)
-        asyncio.get_running_loop().call_later(0.3, speaking.free.set)
-    assert speaking.free.is_set()
+async def test_what_is_under_way_may_end_when_it_is_stopped(pool: WorkerPool, postgres_url: str) -> None:
+    recorder = RecordingWorker()
+    recorder.free.clear()
+    async with running(pool, recorder):
+        await pool.offer([ACME])
+        await recorder.until(1)
+        asyncio.get_running_loop().call_later(0.3, recorder.free.set)
+    assert recorder.free.is_set()
     assert jobs(postgres_url) == []
 
 
 async def test_a_worker_that_ends_as_it_is_stopped_is_not_started_again(
-    crew: Crew, monkeypatch: pytest.MonkeyPatch
+    pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database went away at that moment: the worker ends without an error, and keeps the cancellation."""
     began = asyncio.Event()
@@ -183,13 +183,13 @@ async def test_a_worker_that_ends_as_it_is_stopped_is_not_started_again(
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(crew.app, "run_worker_async", ends_anyhow)
-    async with asyncio.timeout(PATIENCE), running(crew, Speaking()):
+    monkeypatch.setattr(pool.app, "run_worker_async", ends_anyhow)
+    async with asyncio.timeout(PATIENCE), running(pool, RecordingWorker()):
         await began.wait()
 
 
 async def test_a_worker_that_misses_its_cancellation_is_cancelled_again(
-    crew: Crew, monkeypatch: pytest.MonkeyPatch
+    pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A replica that was stopped as it started ran on for ever: its database pool had swallowed the stop."""
     began, missed = asyncio.Event(), asyncio.Event()
@@ -201,8 +201,8 @@ async def test_a_worker_that_misses_its_cancellation_is_cancelled_again(
         missed.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(crews, "CANCEL_AGAIN_AFTER", 0.01)
-    monkeypatch.setattr(crew.app, "run_worker_async", misses_the_first)
-    async with asyncio.timeout(PATIENCE), running(crew, Speaking()):
+    monkeypatch.setattr(worker_pool, "CANCEL_AGAIN_AFTER", 0.01)
+    monkeypatch.setattr(pool.app, "run_worker_async", misses_the_first)
+    async with asyncio.timeout(PATIENCE), running(pool, RecordingWorker()):
         await began.wait()
     assert missed.is_set()

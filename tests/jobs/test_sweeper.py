@@ -7,24 +7,24 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import pytest
 
-from bot.bell import Bell
+from bot.bell import WakeSignal
 from bot.clock import WallClock
 from bot.ports import Clock
-from bot.rests import Rests
-from bot.sweeper import EVERY, Sweeper
+from bot.rests import LaneBackoff
+from bot.sweeper import EVERY, LaneDispatcher
 from tests.virtual_time import VirtualClock, in_virtual_time, time_passes
 from tests.waiting import turns
 
 REAL = WallClock()
 
 
-class Lanes:
-    """An outbox and a courier of which only the lanes count."""
+class LanesStub:
+    """An outbox and a delivery of which only the lanes count."""
 
     def __init__(self) -> None:
         self.ready: list[str] = []
         self.going_on = asyncio.Event()
-        self.rests = Rests(WallClock())
+        self.backoff = LaneBackoff(WallClock())
 
     async def lanes(self, ready_at: object, limit: int) -> list[str]:
         return self.ready[:limit]
@@ -32,71 +32,78 @@ class Lanes:
     async def next_ready(self, after: object) -> None:
         return None
 
-    def yields(self, lane: str, busy: Collection[str]) -> bool:
+    def must_wait(self, lane: str, busy: Collection[str]) -> bool:
         return False
 
-    async def speak(self, lane: str) -> int:
+    async def send_lane(self, lane: str) -> int:
         await self.going_on.wait()
         return 1
 
 
-class Noted:
+class RecordingPool:
     """A crew that does nothing but note what it was offered."""
 
     def __init__(self) -> None:
         self.offered: list[list[str]] = []
-        self.rescues = 0
+        self.recoveries = 0
         self.heard = asyncio.Event()
 
-    async def run(self, speak: Callable[[str], Awaitable[object]]) -> None:
+    async def run(self, send_lane: Callable[[str], Awaitable[object]]) -> None:
         raise NotImplementedError
 
     async def offer(self, lanes: Sequence[str]) -> None:
         self.offered.append([*lanes])
         self.heard.set()
 
-    async def rescue(self) -> None:
-        self.rescues += 1
+    async def recover(self) -> None:
+        self.recoveries += 1
 
 
-def sweeper(lanes: Lanes, crew: Noted, bell: Bell, clock: Clock = REAL) -> Sweeper:
-    return Sweeper(crew, lanes, lanes, clock, bell)  # type: ignore[arg-type]
+def dispatcher(
+    lanes: LanesStub, pool: RecordingPool, wake_signal: WakeSignal, clock: Clock = REAL
+) -> LaneDispatcher:
+    return LaneDispatcher(pool, lanes, lanes, clock, wake_signal)  # type: ignore[arg-type]
 
 
 async def test_what_speaks_here_is_not_offered_again() -> None:
-    lanes, crew, bell = Lanes(), Noted(), Bell()
-    made = sweeper(lanes, crew, bell)
+    lanes, pool, wake_signal = LanesStub(), RecordingPool(), WakeSignal()
+    made = dispatcher(lanes, pool, wake_signal)
     lanes.ready = ["acme", "triage"]
-    assert await made.sweep() == ["acme", "triage"]
-    speaking = asyncio.create_task(made.speak("acme"))
+    assert await made.offer_ready_lanes() == ["acme", "triage"]
+    speaking = asyncio.create_task(made.send_lane("acme"))
     await turns(1)
-    assert await made.sweep() == ["triage"]
+    assert await made.offer_ready_lanes() == ["triage"]
     lanes.going_on.set()
     await speaking
-    assert await made.sweep() == ["acme", "triage"]
-    assert crew.offered == [["acme", "triage"], ["triage"], ["acme", "triage"]]
+    assert await made.offer_ready_lanes() == ["acme", "triage"]
+    assert pool.offered == [["acme", "triage"], ["triage"], ["acme", "triage"]]
 
 
 async def test_nothing_to_say_is_not_offered() -> None:
-    lanes, crew = Lanes(), Noted()
-    assert await sweeper(lanes, crew, Bell()).sweep() == []
-    assert crew.offered == []
+    lanes, pool = LanesStub(), RecordingPool()
+    assert await dispatcher(lanes, pool, WakeSignal()).offer_ready_lanes() == []
+    assert pool.offered == []
 
 
 @in_virtual_time
-async def test_a_bell_is_heard_at_once_and_silence_lasts_a_second() -> None:
-    lanes, crew, bell, clock = Lanes(), Noted(), Bell(), VirtualClock("2026-03-20T15:30:00Z")
-    sweeping = asyncio.create_task(sweeper(lanes, crew, bell, clock).run())
+async def test_a_wake_signal_is_answered_at_once_and_polling_takes_a_second() -> None:
+    lanes, pool, wake_signal, clock = (
+        LanesStub(),
+        RecordingPool(),
+        WakeSignal(),
+        VirtualClock("2026-03-20T15:30:00Z"),
+    )
+    sweeping = asyncio.create_task(dispatcher(lanes, pool, wake_signal, clock).run())
     await time_passes(0.1)
     lanes.ready = ["acme"]
     began = clock.now()
-    bell.ring()
-    await crew.heard.wait()
+    wake_signal.trigger()
+    await pool.heard.wait()
     assert clock.now() == began
-    crew.heard.clear()
-    await crew.heard.wait()
+    pool.heard.clear()
+    await pool.heard.wait()
     assert clock.now() == began + EVERY
-    assert crew.rescues >= 1
+    assert pool.recoveries >= 1
     sweeping.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sweeping

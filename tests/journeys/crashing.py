@@ -17,14 +17,14 @@ from bot.address import Actor, MessageRef, Place, UserRef
 from bot.desk.core import Desk
 from bot.directory import Directory
 from bot.exchange import Posted, Press, Submission
-from bot.ports import Never, Records
+from bot.ports import DeskStore, PermanentFailure
 from bot.settings import DeskSettings
 from bot.views import Notice, TicketCard, View
 from tests.harness import (
     ACME,
     ALICE,
     BOB,
-    MAY_HOLD,
+    DESK_FILE_WITH_HOLD,
     S1,
     S2,
     TRIAGE,
@@ -35,11 +35,11 @@ from tests.harness import (
 from tests.memory_store import MemoryStore
 
 START = "2026-03-20T15:30:00Z"
-FILE = MAY_HOLD
+FILE = DESK_FILE_WITH_HOLD
 TAKEN_OVER_AFTER = timedelta(seconds=6)
 """Until a second process speaks for the lanes that the first one held."""
 KEY = "ACME-1"
-SYNCHRONOUS = ("name", "is_group", "said", "costs", "on_change")
+SYNCHRONOUS = ("name", "is_group", "posted", "costs", "on_change")
 
 
 class Crash(BaseException):
@@ -47,7 +47,7 @@ class Crash(BaseException):
 
 
 @dataclass
-class Wire:
+class CrashPoints:
     """Counts I/O steps and kills the desk at the chosen ones."""
 
     fatal: frozenset[int] = frozenset()
@@ -62,21 +62,21 @@ class Wire:
 class Process:
     """Whose calls these are; once it is dead, what it still had in flight dies with it."""
 
-    def __init__(self, wire: Wire, dies: Callable[[], object] = lambda: None) -> None:
-        self._wire, self._dies, self._dead = wire, dies, False
+    def __init__(self, crash_points: CrashPoints, dies: Callable[[], object] = lambda: None) -> None:
+        self._crash_points, self._dies, self._dead = crash_points, dies, False
 
     def step(self) -> None:
         if self._dead:
             raise Crash
         try:
-            self._wire.step()
+            self._crash_points.step()
         except Crash:
             self._dead = True
             self._dies()
             raise
 
 
-class Wired:
+class CrashingPort:
     """A port whose every call passes the wire twice."""
 
     def __init__(self, port: Any, process: Process) -> None:
@@ -99,7 +99,7 @@ class Wired:
 
 
 @dataclass
-class Choosy(FakeChat):
+class RefusingChat(FakeChat):
     """A chat that takes no reply in the customer's channel, for good."""
 
     refuses: bool = False
@@ -108,37 +108,39 @@ class Choosy(FakeChat):
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
     ) -> MessageRef:
         if self.refuses and to == ACME and isinstance(view, Notice):
-            raise Never("is_archived")
+            raise PermanentFailure("is_archived")
         return await super().post(to, view, thread, key)
 
 
 @dataclass
-class Story:
+class ReplayedTicket:
     """What happens to one ticket, retold over crashes. `real` is the courier's clock."""
 
     settings: DeskSettings
-    store: Records = field(default_factory=MemoryStore)
-    chat: Choosy = field(default_factory=Choosy)
-    wire: Wire = field(default_factory=Wire)
+    store: DeskStore = field(default_factory=MemoryStore)
+    chat: RefusingChat = field(default_factory=RefusingChat)
+    crash_points: CrashPoints = field(default_factory=CrashPoints)
     clock: HeldClock = field(default_factory=lambda: HeldClock(START))
     real: HeldClock = field(default_factory=lambda: HeldClock(START))
     crashes: int = 0
 
     def process(self) -> DeskInMemory:
         """A new process: all it has is the store, the platform and the time."""
-        process = Process(self.wire)
-        wired: Any = Wired(self.store, process)
-        chat: Any = Wired(self.chat, process)
+        process = Process(self.crash_points)
+        wired: Any = CrashingPort(self.store, process)
+        chat: Any = CrashingPort(self.chat, process)
         desk = Desk(wired, self.clock, Directory(self.settings), {"slack": chat})
         made = DeskInMemory(desk, wired, self.clock, self.chat)
-        made.courier.clock = self.real
+        made.delivery.clock = self.real
         return made
 
-    def copied(self, *fatal: int) -> Story:
+    def copied(self, *fatal: int) -> ReplayedTicket:
         """As it stands now, to be told on with crashes."""
         real, clock = deepcopy(self.real), deepcopy(self.clock)
-        wire = Wire(frozenset(fatal))
-        return Story(self.settings, deepcopy(self.store), deepcopy(self.chat), wire, clock, real)
+        crash_points = CrashPoints(frozenset(fatal))
+        return ReplayedTicket(
+            self.settings, deepcopy(self.store), deepcopy(self.chat), crash_points, clock, real
+        )
 
     async def survives(self, act: Callable[[DeskInMemory], Awaitable[object]]) -> None:
         """Done again, by process after process, until one of them lives to the end of it."""
@@ -161,7 +163,9 @@ class Story:
         await self.survives(lambda desk: desk.answers(act))
 
     async def writes(self, who: Actor, text: str) -> None:
-        card = [said for said in self.chat.said if said.to == ACME and isinstance(said.view, TicketCard)][-1]
+        card = [said for said in self.chat.posted if said.to == ACME and isinstance(said.view, TicketCard)][
+            -1
+        ]
         ref = MessageRef(ACME, f"typed {text}")
         act = Posted(f"envelope/{text}", self.clock.now(), who, ACME, ref, text, card.ref)
         await self.survives(lambda desk: desk.answers(act))
@@ -179,15 +183,15 @@ class Story:
         """What was posted, by place and text; cards count by place, since their text changes."""
         return Counter(
             (str(said.to), "card" if isinstance(said.view, TicketCard) else said.text)
-            for said in self.chat.said
+            for said in self.chat.posted
         )
 
     def cards(self) -> dict[str, str]:
         """What the newest card shows in each place."""
-        return {str(said.to): said.text for said in self.chat.said if isinstance(said.view, TicketCard)}
+        return {str(said.to): said.text for said in self.chat.posted if isinstance(said.view, TicketCard)}
 
 
-Act = Callable[[Story], Awaitable[None]]
+Act = Callable[[ReplayedTicket], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -199,83 +203,83 @@ class Scenario:
     adds: tuple[str, ...]
 
 
-async def nothing(story: Story) -> None:
+async def nothing(story: ReplayedTicket) -> None:
     pass
 
 
-async def opened(story: Story) -> None:
+async def opened(story: ReplayedTicket) -> None:
     await story.opens(S2)
 
 
-async def replied(story: Story) -> None:
+async def replied(story: ReplayedTicket) -> None:
     await opened(story)
     await story.sends("reply", text="We look into it.")
 
 
-async def held(story: Story) -> None:
+async def held(story: ReplayedTicket) -> None:
     await opened(story)
     await story.sends("hold", text="Which account?")
 
 
-async def resolved(story: Story) -> None:
+async def resolved(story: ReplayedTicket) -> None:
     await replied(story)
     await story.sends("resolve", text="Restarted")
 
 
-async def opens_s1(story: Story) -> None:
+async def opens_s1(story: ReplayedTicket) -> None:
     await story.opens(S1)
 
 
-async def escalates(story: Story) -> None:
+async def escalates(story: ReplayedTicket) -> None:
     await story.sends("escalate", ALICE, ACME, text="Hurry")
     await story.sends("escalate", BOB, TRIAGE, text="Second pair of eyes")
 
 
-async def is_warned(story: Story) -> None:
+async def is_warned(story: ReplayedTicket) -> None:
     await story.waits_until("2026-03-20T17:20:00Z")
 
 
-async def is_breached(story: Story) -> None:
+async def is_breached(story: ReplayedTicket) -> None:
     await story.waits_until("2026-03-20T20:00:00Z")
 
 
-async def acknowledges(story: Story) -> None:
+async def acknowledges(story: ReplayedTicket) -> None:
     await story.presses("acknowledge")
     await story.presses("take")
 
 
-async def replies(story: Story) -> None:
+async def replies(story: ReplayedTicket) -> None:
     await story.sends("reply", text="We look into it.")
     await story.writes(ALICE, "Thanks, but it got worse")
     await story.writes(BOB, "We see it")
 
 
-async def updates(story: Story) -> None:
+async def updates(story: ReplayedTicket) -> None:
     await story.sends("update", text="Found the cause", due_date="2026-03-27 17:00")
 
 
-async def holds(story: Story) -> None:
+async def holds(story: ReplayedTicket) -> None:
     await story.sends("hold", text="Which account?")
 
 
-async def resumes(story: Story) -> None:
+async def resumes(story: ReplayedTicket) -> None:
     await story.writes(ALICE, "The second one")
 
 
-async def changes_severity(story: Story) -> None:
+async def changes_severity(story: ReplayedTicket) -> None:
     await story.sends("severity", severity="S1", text="All is down now")
 
 
-async def resolves_and_reopens(story: Story) -> None:
+async def resolves_and_reopens(story: ReplayedTicket) -> None:
     await story.sends("resolve", text="Restarted")
     await story.presses("reopen", who=ALICE, place=ACME)
 
 
-async def closes(story: Story) -> None:
+async def closes(story: ReplayedTicket) -> None:
     await story.presses("close", who=ALICE, place=ACME)
 
 
-async def is_refused(story: Story) -> None:
+async def is_refused(story: ReplayedTicket) -> None:
     story.chat.refuses = True
     await story.sends("reply", text="We look into it.")
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, StaticPool, create_engine
 
-from adapters.sql.migrate import ready
+from adapters.sql.migrate import ensure_ready
 from adapters.sql.store import SqlStore
 from adapters.sql.tables import instant
 from tests.memory_store import MemoryStore
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredMessage:
     """A message as the store keeps it, as far as it can be looked at without reading what it says."""
 
     key: str
@@ -35,7 +35,7 @@ class Kept:
     edits: str | None
 
 
-class Inline:
+class InlineEngine:
     """Implements adapters.sql.engines.engine.Engine: every job is a transaction of its own, at once."""
 
     def __init__(self, tables: bytes) -> None:
@@ -67,7 +67,7 @@ class Inline:
             committed(value)
         return value
 
-    async def share(
+    async def write_batched(
         self,
         job: Callable[[Connection, Sequence[A]], Sequence[T]],
         item: A,
@@ -78,7 +78,7 @@ class Inline:
     async def read(self, query: Callable[[Connection], T]) -> T:
         return query(self.connection)
 
-    async def look(self, query: Callable[[Connection], T]) -> T:
+    async def read_sync(self, query: Callable[[Connection], T]) -> T:
         return query(self.connection)
 
     async def close(self) -> None:
@@ -92,28 +92,28 @@ class InlineSqlite(SqlStore):
     """The store of a database of its own, new or a copy, with windows into it."""
 
     def __init__(self, tables: bytes | None = None) -> None:
-        self._inline = Inline(tables or _tables())
+        self._inline = InlineEngine(tables or _tables())
         super().__init__(self._inline)
 
     def __deepcopy__(self, _: object) -> InlineSqlite:
         return InlineSqlite(self._inline.raw.serialize())
 
-    def kept(self) -> list[Kept]:
+    def stored_messages(self) -> list[StoredMessage]:
         rows = self._inline.raw.execute("SELECT key, lane, priority, turn, state, edits FROM outbox")
-        return [Kept(*row) for row in rows]
+        return [StoredMessage(*row) for row in rows]
 
-    def clocks(self) -> dict[str, tuple[datetime | None, bool]]:
+    def wake_times(self) -> dict[str, tuple[datetime | None, bool]]:
         """When each ticket is woken next, and whether it is closed."""
         rows = self._inline.raw.execute("SELECT key, wake_at, closed FROM ticket ORDER BY key")
         return {key: (None if wake is None else instant(wake), bool(closed)) for key, wake, closed in rows}
 
 
-class WatchedMemory(MemoryStore):
+class InspectableMemoryStore(MemoryStore):
     """The memory store with the same windows."""
 
-    def kept(self) -> list[Kept]:
+    def stored_messages(self) -> list[StoredMessage]:
         return [
-            Kept(
+            StoredMessage(
                 said.message.key,
                 said.message.lane,
                 said.message.priority,
@@ -124,8 +124,8 @@ class WatchedMemory(MemoryStore):
             for said in self.outbox.values()
         ]
 
-    def clocks(self) -> dict[str, tuple[datetime | None, bool]]:
-        return {key: (ticket.wake_at, ticket.closed) for key, ticket in sorted(self.by_key.items())}
+    def wake_times(self) -> dict[str, tuple[datetime | None, bool]]:
+        return {key: (ticket.wake_at, ticket.closed) for key, ticket in sorted(self.tickets_by_key.items())}
 
 
 @cache
@@ -133,6 +133,6 @@ def _tables() -> bytes:
     """An empty database of this version: the migrations run once, and not for every desk."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "empty.db"
-        ready(path)
+        ensure_ready(path)
         with closing(sqlite3.connect(path)) as made:
             return made.serialize()

@@ -16,9 +16,9 @@ from sla_core.engine import evaluate, promises
 from sla_core.events import Breached, Event, Warned
 from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket, evolve, fold
-from tests.harness import ACME, TRIAGE, plain
-from tests.journeys.inline_sqlite import InlineSqlite, WatchedMemory
-from tests.journeys.weather import Doubtful
+from tests.harness import ACME, TRIAGE, view_text
+from tests.journeys.inline_sqlite import InlineSqlite, InspectableMemoryStore
+from tests.journeys.weather import UnreliableChat
 
 AT_ONCE = timedelta(seconds=1)
 """Of the time that a process was up: within it, what is due is fired."""
@@ -27,21 +27,21 @@ MANY = 1000
 
 
 @dataclass
-class Aftermath:
+class Invariants:
     desk: Desk
-    store: InlineSqlite | WatchedMemory
-    chat: Doubtful
-    downs: Sequence[tuple[datetime, datetime]]
+    store: InlineSqlite | InspectableMemoryStore
+    chat: UnreliableChat
+    outages: Sequence[tuple[datetime, datetime]]
     """From when until when there was no process."""
 
     async def is_well(self, tickets: int) -> list[tuple[Event, ...]]:
         """The histories of all tickets, as many as were opened."""
         self._everything_was_said_once()
         self._is_in_order()
-        clocks = self.store.clocks()
-        assert len(clocks) == tickets, "each opened once"
+        wake_times = self.store.wake_times()
+        assert len(wake_times) == tickets, "each opened once"
         histories = []
-        for key, (wake_at, closed) in clocks.items():
+        for key, (wake_at, closed) in wake_times.items():
             ticket = await self.desk.ticket(key)
             assert closed == (ticket.state is State.CLOSED)
             self._kept_time(ticket, wake_at)
@@ -58,18 +58,24 @@ class Aftermath:
             assert (checked.wrong, checked.unreadable) == ([], {}), "each row is what its events say"
 
     def _everything_was_said_once(self) -> None:
-        kept = self.store.kept()
-        left = [(message.key, message.state) for message in kept if message.state in ("waiting", "refused")]
+        stored_messages = self.store.stored_messages()
+        left = [
+            (message.key, message.state)
+            for message in stored_messages
+            if message.state in ("waiting", "refused")
+        ]
         assert left == [], "everything was said"
-        keys = Counter(said.key for said in self.chat.said)
+        keys = Counter(said.key for said in self.chat.posted)
         assert [key for key, times in keys.items() if times > 1] == [], "nothing was said twice"
-        assert keys.keys() == {message.key for message in kept if message.edits is None}, "nothing is lost"
+        assert keys.keys() == {message.key for message in stored_messages if message.edits is None}, (
+            "nothing is lost"
+        )
 
     def _is_in_order(self) -> None:
         """In each place, messages of one urgency stand in the order in which they were decided."""
-        stands = {said.key: position for position, said in enumerate(self.chat.said)}
+        stands = {said.key: position for position, said in enumerate(self.chat.posted)}
         lanes: dict[tuple[str, int], list[tuple[int, int]]] = {}
-        for message in self.store.kept():
+        for message in self.store.stored_messages():
             if message.edits is None:
                 lane = (message.lane, message.priority)
                 lanes.setdefault(lane, []).append((message.turn, stands[message.key]))
@@ -119,7 +125,7 @@ class Aftermath:
     def _up_before(self, at: datetime) -> datetime:
         """The instant from which to `at` a process was up for as long as firing what is due may take."""
         left = AT_ONCE
-        for down, up in reversed(self.downs[: bisect_left(self.downs, (at, at))]):
+        for down, up in reversed(self.outages[: bisect_left(self.outages, (at, at))]):
             if at - up >= left:
                 break
             left -= max(at - up, timedelta(0))
@@ -129,18 +135,18 @@ class Aftermath:
     async def _shows(self, key: str) -> None:
         """Both cards are what they would be if they were drawn now."""
         for audience, place in ((Audience.CUSTOMER, ACME), (Audience.AGENTS, TRIAGE)):
-            stands = self.chat.under[f"{key}/{audience}"].view
-            drawn = await self.desk.draw(Message("", key, place, Card(audience), Priority.STATE))
+            stands = self.chat.by_key[f"{key}/{audience}"].view
+            drawn = await self.desk.render(Message("", key, place, Card(audience), Priority.STATE))
             assert isinstance(stands, TicketCard)
-            assert plain(stands) == plain(drawn), "each card is as it would be drawn now"
+            assert view_text(stands) == view_text(drawn), "each card is as it would be drawn now"
 
 
 def _nothing_was_lost(
     held_at: datetime, held: Ticket, resumed: Ticket, resumed_at: datetime, policy: Policy
 ) -> None:
     """What remained of each promise when the clocks were stopped remains when they go on."""
-    left = {p.run: p.left(held_at) for p in promises(held, policy) if not p.settled}
+    left = {p.promise_id: p.left(held_at) for p in promises(held, policy) if not p.settled}
     for promise in promises(resumed, policy):
-        if promise.run in left and not promise.settled:
-            lost = left[promise.run] - promise.left(resumed_at)
-            assert not lost, f"{held.key} the hold cost {promise.run} {lost}"
+        if promise.promise_id in left and not promise.settled:
+            lost = left[promise.promise_id] - promise.left(resumed_at)
+            assert not lost, f"{held.key} the hold cost {promise.promise_id} {lost}"

@@ -11,20 +11,20 @@ from typing import Any
 
 from bot import ticker
 from bot.address import Actor, MessageRef, Place
-from bot.bell import Bell
-from bot.courier import Courier
+from bot.bell import WakeSignal
+from bot.courier import Delivery
 from bot.desk import routes
 from bot.desk.core import Desk
 from bot.directory import Directory
 from bot.exchange import Inbound, Posted, Press, Submission
-from bot.ports import NotYet
+from bot.ports import RedeliverLater
 from bot.settings import DeskSettings
 from sla_core.events import Event
 from tests.harness import ACME, ALICE, BOB, EVE, S1, S2, S3, TRIAGE
-from tests.journeys.crashing import Crash, Process, Wired
-from tests.journeys.inline_sqlite import InlineSqlite, WatchedMemory
-from tests.journeys.invariants import Aftermath
-from tests.journeys.weather import Doubtful, Weather, Weathered
+from tests.journeys.crashing import Crash, CrashingPort, Process
+from tests.journeys.inline_sqlite import InlineSqlite, InspectableMemoryStore
+from tests.journeys.invariants import Invariants
+from tests.journeys.weather import FailureRates, RandomCrashes, UnreliableChat
 from tests.virtual_time import VirtualClock, simulated, time_passes
 
 START = "2026-03-16T06:00:00Z"
@@ -36,7 +36,7 @@ MOST_DELIVERIES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class RunSize:
     """How much happens in a run."""
 
     tickets: int
@@ -74,18 +74,18 @@ class Simulation:
         self,
         settings: DeskSettings,
         seed: int,
-        life: Life,
-        store: InlineSqlite | WatchedMemory | None = None,
+        size: RunSize,
+        store: InlineSqlite | InspectableMemoryStore | None = None,
     ) -> None:
-        self.settings, self.life = settings, life
-        self.random, self.weather = Random(seed), Weather(life.crashes)
+        self.settings, self.size = settings, size
+        self.random, self.failure_rates = Random(seed), FailureRates(size.crashes)
         self.clock = VirtualClock(START, longest_sleep=DAY)
         self.store = InlineSqlite() if store is None else store
-        self.chat = Doubtful(random=self.random, weather=self.weather)
-        self.wire = Weathered(self.random, self.weather)
+        self.chat = UnreliableChat(random=self.random, failure_rates=self.failure_rates)
+        self.crash_points = RandomCrashes(self.random, self.failure_rates)
         self.up: asyncio.Event
         self.desk: Desk
-        self.downs: list[tuple[datetime, datetime]] = []
+        self.outages: list[tuple[datetime, datetime]] = []
         """From when until when there was no process."""
         self.faults: list[object] = []
 
@@ -96,18 +96,20 @@ class Simulation:
         self.up = asyncio.Event()
         asyncio.get_running_loop().set_exception_handler(lambda _, context: self._unheard(context))
         keeping = asyncio.create_task(self._keep_up())
-        starts = sorted(self.random.uniform(0, self.life.days * 0.7) for _ in range(self.life.tickets))
+        starts = sorted(self.random.uniform(0, self.size.days * 0.7) for _ in range(self.size.tickets))
         people = [asyncio.create_task(self._a_ticket(n, DAY * start)) for n, start in enumerate(starts)]
         await asyncio.gather(*people)
-        await self.clock.sleep_until(self.clock.start + DAY * self.life.days)
-        self.weather.clear()
+        await self.clock.sleep_until(self.clock.start + DAY * self.size.days)
+        self.failure_rates.clear()
         await time_passes(HOUR.total_seconds())
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
         assert self.faults == []
-        histories = await Aftermath(self.desk, self.store, self.chat, self.downs).is_well(self.life.tickets)
-        stands = [(said.key, said.edits, said.text) for said in self.chat.said]
-        return Outcome(len(self.downs), self.wire.steps, histories, stands)
+        histories = await Invariants(self.desk, self.store, self.chat, self.outages).is_well(
+            self.size.tickets
+        )
+        stands = [(said.key, said.edits, said.text) for said in self.chat.posted]
+        return Outcome(len(self.outages), self.crash_points.steps, histories, stands)
 
     def _unheard(self, context: dict[str, Any]) -> None:
         """What dies with its process is heard by nobody; anything else is a fault."""
@@ -119,21 +121,21 @@ class Simulation:
     async def _keep_up(self) -> None:
         """Process after process; each has nothing but the store, the platform and the time."""
         while True:
-            died, ticking, sending = asyncio.Event(), Bell(), Bell()
+            died, ticking, sending = asyncio.Event(), WakeSignal(), WakeSignal()
 
-            def rung(ticking: Bell = ticking, sending: Bell = sending) -> None:
-                ticking.ring()
-                sending.ring()
+            def store_changed(ticking: WakeSignal = ticking, sending: WakeSignal = sending) -> None:
+                ticking.trigger()
+                sending.trigger()
 
-            self.store.on_change = rung
-            process = Process(self.wire, died.set)
-            store: Any = Wired(self.store, process)
-            chat: Any = Wired(self.chat, process)
+            self.store.on_change = store_changed
+            process = Process(self.crash_points, died.set)
+            store: Any = CrashingPort(self.store, process)
+            chat: Any = CrashingPort(self.chat, process)
             self.desk = Desk(store, self.clock, Directory(self.settings), {"slack": chat})
-            courier = Courier(self.desk, store, self.clock, sending, self.random)
+            delivery = Delivery(self.desk, store, self.clock, sending, self.random)
             loops = [
                 asyncio.create_task(ticker.run(self.desk, ticking)),
-                asyncio.create_task(courier.run()),
+                asyncio.create_task(delivery.run()),
             ]
             self.up.set()
             try:
@@ -145,9 +147,12 @@ class Simulation:
                     loop.cancel()
                 ends = await asyncio.gather(*loops, return_exceptions=True)
                 mortal = (Crash, asyncio.CancelledError)
-                self.faults += [*(end for end in ends if not isinstance(end, mortal)), *courier.bugs]
+                self.faults += [
+                    *(end for end in ends if not isinstance(end, mortal)),
+                    *delivery.render_failures,
+                ]
             await time_passes(self.random.uniform(0.5, LONGEST_DOWN))
-            self.downs.append((down, self.clock.now()))
+            self.outages.append((down, self.clock.now()))
 
     async def _delivered(self, act: Inbound) -> None:
         """The platform sends an act again until somebody has answered it.
@@ -159,7 +164,7 @@ class Simulation:
             try:
                 await routes.answer(self.desk, act)
                 return
-            except (Crash, NotYet):
+            except (Crash, RedeliverLater):
                 await time_passes(self.random.uniform(1, 60))
         raise AssertionError(f"each act is taken in the end, but not {act.key}")
 
@@ -171,9 +176,9 @@ class Simulation:
         answers = self.random.choice([S1, S2, S2, S3])
         opening = f"open {number}"
         await self._delivered(self._sent(opening, "intake", "", ALICE, ACME, summary=opening, **answers))
-        key = await self.store.seen(opening)
+        key = await self.store.ticket_of_envelope(opening)
         assert key is not None
-        for step in range(self.random.randint(self.life.fewest, self.life.most)):
+        for step in range(self.random.randint(self.size.fewest, self.size.most)):
             await time_passes(self.random.expovariate(1 / (5 * HOUR.total_seconds())))
             await self._delivered(self._something(f"{number}/{step}", key))
 
@@ -192,7 +197,7 @@ class Simulation:
             lambda: self._press(envelope, "close", key, ALICE, ACME),
             lambda: self._press(envelope, "reopen", key, ALICE, ACME),
         ]
-        if (card := self.chat.under.get(f"{key}/customer")) is not None:
+        if (card := self.chat.by_key.get(f"{key}/customer")) is not None:
             acts += [
                 lambda: self._wrote(ALICE, f"And? {envelope}", envelope, card.ref),
                 lambda: self._wrote(BOB, f"Soon {envelope}", envelope, card.ref),
@@ -212,4 +217,4 @@ class Simulation:
     def _wrote(self, who: Actor, text: str, envelope: str, root: MessageRef) -> Posted:
         """Below the card, which they may see before the desk knows that it has arrived."""
         ref = MessageRef(ACME, f"typed {text}")
-        return Posted(envelope, self.clock.now(), who, ACME, ref, text, root, below_ours=True)
+        return Posted(envelope, self.clock.now(), who, ACME, ref, text, root, in_own_thread=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.address import Actor, Place, UserRef
 from bot.views import Audience
 from tests.desk_file import TEAMS_ACME, TEAMS_TRIAGE, account, chat, desk_file, person
-from tests.harness import BOB, DANA, S2, TRIAGE, DeskInMemory, said
+from tests.harness import BOB, DANA, S2, TRIAGE, DeskInMemory, answer_text
 from tests.journeys.conftest import OpenDesk
 
 CUSTOMERS = Place("teams", "19:acme@thread.tacv2")
@@ -41,7 +41,7 @@ async def test_opened_in_teams_and_resolved_from_slack(a_desk: OpenDesk) -> None
     assert desk.card(key, Audience.AGENTS).to == TRIAGE
 
     await desk.presses(BOB, "Acknowledge", key)
-    assert desk.face(key).worker == "seen by Bob, not taken yet"
+    assert desk.card_view(key).owner == "seen by Bob, not taken yet"
     await desk.writes(YUKI, "It got worse.", key)
     assert "ACME-1 Yuki wrote: “It got worse.” " in desk.thread(key, Audience.AGENTS)
 
@@ -50,12 +50,12 @@ async def test_opened_in_teams_and_resolved_from_slack(a_desk: OpenDesk) -> None
     assert "Breached" in desk.thread(key, Audience.AGENTS)[-1]
     assert [message.ref.place.platform for message in desk.direct(DANA)] == ["slack", "slack"]
 
-    await desk.does(BOB, "Reply", key, text="Sorry, here now.")
+    await desk.submits_form(BOB, "Reply", key, text="Sorry, here now.")
     assert desk.thread(key)[-1] == "ACME-1 Bob replied: “Sorry, here now.” "
-    await desk.does(BOB, "Resolve", key, text="Queue restarted.")
-    assert desk.face(key).state == "resolved"
+    await desk.submits_form(BOB, "Resolve", key, text="Queue restarted.")
+    assert desk.card_view(key).state == "resolved"
     await desk.presses(YUKI, "Close", key)
-    assert desk.face(key, Audience.AGENTS).state == "closed"
+    assert desk.card_view(key, Audience.AGENTS).state == "closed"
 
 
 async def test_the_other_way_round(a_desk: OpenDesk) -> None:
@@ -65,9 +65,9 @@ async def test_the_other_way_round(a_desk: OpenDesk) -> None:
     assert desk.card(key, Audience.AGENTS).to == AGENTS
 
     await desk.presses(TEAMS_BOB, "Take it", key)
-    await desk.does(TEAMS_BOB, "Update", key, text="Found it.")
+    await desk.submits_form(TEAMS_BOB, "Update", key, text="Found it.")
 
-    assert desk.face(key).worker == "Bob"
+    assert desk.card_view(key).owner == "Bob"
     assert desk.thread(key) == ["ACME-1 update from Bob: “Found it.” "]
     assert desk.standing(key) == ["met"]
 
@@ -77,4 +77,4 @@ async def test_a_person_of_another_tenant_is_a_customer(a_desk: OpenDesk) -> Non
     alice = Actor(UserRef("slack", "T0ACME", "U0ALICE"), "T0VENDOR", "Alice")
     key = await desk.submits(alice, "Bills are slow", S2)
     other_bob = Actor(UserRef("teams", "tenant-elsewhere", "entra-bob"), TENANT, "Bob")
-    assert said(await desk.presses(other_bob, "Take it", key)) == "Only agents of m3ter can do that."
+    assert answer_text(await desk.presses(other_bob, "Take it", key)) == "Only agents of m3ter can do that."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.exchange import Show
 from bot.views import Audience, Receipt, TicketCard
 from sla_core.countdown import Tone
-from tests.harness import ALICE, BOB, DANA, EVE, NO_CLOCK, S1, S2, S3, TRIAGE, done, form_of, said
+from tests.harness import ALICE, BOB, DANA, EVE, NO_CLOCK, S1, S2, S3, TRIAGE, answer_text, done, form_of
 from tests.journeys.conftest import OpenDesk
 
 
@@ -15,9 +15,9 @@ async def test_a_customer_asks_and_sees_what_is_promised(a_desk: OpenDesk) -> No
 
     key = await desk.submits(ALICE, "Bills are slow", S2)
 
-    card = desk.face(key)
+    card = desk.card_view(key)
     assert key == "ACME-1"
-    assert (card.title, card.severity, card.worker) == ("Bills are slow", "S2", "nobody yet")
+    assert (card.title, card.severity, card.owner) == ("Bills are slow", "S2", "nobody yet")
     assert desk.standing(key) == ["less than 4 h left"]
     assert card.promises[0].due_at is not None
     assert f"{card.promises[0].due_at:%a %H:%M}" == "Fri 19:30"
@@ -56,14 +56,14 @@ async def test_each_severity_is_reached_by_its_answers(a_desk: OpenDesk) -> None
     desk = await a_desk()
     for answers, severity in ((S1, "S1"), (S2, "S2"), (S3, "S3"), (NO_CLOCK, "none")):
         key = await desk.submits(ALICE, "Something", answers)
-        assert desk.face(key).severity == severity
+        assert desk.card_view(key).severity == severity
 
 
 async def test_a_possible_breach_of_privacy_is_severity_1(a_desk: OpenDesk) -> None:
     """M3-13."""
     desk = await a_desk()
     key = await desk.submits(ALICE, "We see another tenant's bills", NO_CLOCK | {"privacy": "yes"})
-    assert desk.face(key).severity == "S1"
+    assert desk.card_view(key).severity == "S1"
 
 
 async def test_a_ticket_without_a_clock_shows_none(a_desk: OpenDesk) -> None:
@@ -73,8 +73,8 @@ async def test_a_ticket_without_a_clock_shows_none(a_desk: OpenDesk) -> None:
     key = await desk.submits(ALICE, "Could bills be green?", NO_CLOCK)
     await desk.fast_forward(days=30)
 
-    assert desk.face(key).promises == ()
-    assert "no time promised" in plain_note(desk.face(key))
+    assert desk.card_view(key).promises == ()
+    assert "no time promised" in plain_note(desk.card_view(key))
     assert desk.thread(key) == []
     assert desk.direct(DANA) == []
 
@@ -86,13 +86,13 @@ async def test_acknowledging_confirms_the_severity_and_stops_no_clock(a_desk: Op
 
     await desk.presses(BOB, "Acknowledge", key)
 
-    assert desk.face(key).worker == "seen by Bob, not taken yet"
+    assert desk.card_view(key).owner == "seen by Bob, not taken yet"
     assert desk.standing(key) == ["less than 4 h left"]
     assert "Acknowledge" not in desk.labels(key, Audience.AGENTS)
 
     await desk.presses(EVE, "Take it", key)
 
-    assert desk.face(key).worker == "Eve"
+    assert desk.card_view(key).owner == "Eve"
     assert (await desk.ticket(key)).confirmed
 
 
@@ -101,11 +101,11 @@ async def test_a_reply_meets_the_first_response(a_desk: OpenDesk) -> None:
     key = await desk.submits(ALICE, "Bills are slow", S2)
     await desk.fast_forward(hours=1)
 
-    await desk.does(BOB, "Reply", key, text="We are looking into the bill queue.")
+    await desk.submits_form(BOB, "Reply", key, text="We are looking into the bill queue.")
 
     assert desk.standing(key) == ["met"]
     assert desk.thread(key) == ["ACME-1 Bob replied: “We are looking into the bill queue.” "]
-    assert desk.face(key).turn == "Yours: your answer is awaited"
+    assert desk.card_view(key).turn == "Yours: your answer is awaited"
     await desk.fast_forward(days=3)
     assert desk.direct(DANA) == []
 
@@ -138,7 +138,7 @@ async def test_a_customers_message_reaches_triage_and_meets_nothing(a_desk: Open
     key = await desk.submits(ALICE, "Bills are slow", S2)
 
     await desk.writes(ALICE, "It got worse.", key)
-    await desk.does(ALICE, "Add details", key, text="Error 502 in the console")
+    await desk.submits_form(ALICE, "Add details", key, text="Error 502 in the console")
 
     assert desk.thread(key, Audience.AGENTS) == [
         "ACME-1 Alice wrote: “It got worse.” ",
@@ -166,7 +166,7 @@ async def test_the_warning_comes_at_three_quarters_and_the_breach_on_time(a_desk
     assert len(desk.direct(DANA)) == 1
     await desk.forward_to("2026-03-20T19:30:00Z")
     assert desk.standing(key) == ["breached"]
-    assert desk.face(key).tone is Tone.ALARM
+    assert desk.card_view(key).tone is Tone.ALARM
     assert "Breached: first response was due Fri 20 Mar 19:30" in desk.thread(key)[0]
     assert "Breached" in desk.thread(key, Audience.AGENTS)[-1]
     assert "Breached" in desk.direct(DANA)[-1].text
@@ -177,7 +177,7 @@ async def test_a_breach_stays_on_record_after_a_late_answer(a_desk: OpenDesk) ->
     key = await desk.submits(ALICE, "Bills are slow", S2)
     await desk.fast_forward(hours=5)
 
-    await desk.does(BOB, "Reply", key, text="Sorry, here now.")
+    await desk.submits_form(BOB, "Reply", key, text="Sorry, here now.")
 
     assert desk.standing(key) == ["breached"]
 
@@ -200,34 +200,34 @@ async def test_resolve_close_and_reopen(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
 
-    await desk.does(BOB, "Resolve", key, text="The queue was stuck; it runs again.")
-    assert desk.face(key).state == "resolved"
+    await desk.submits_form(BOB, "Resolve", key, text="The queue was stuck; it runs again.")
+    assert desk.card_view(key).state == "resolved"
     assert "Resolve" not in desk.labels(key, Audience.AGENTS)
     assert desk.labels(key) == ["Why?", "Add details", "Close", "Reopen"]
     assert "“The queue was stuck; it runs again.”" in desk.thread(key)[-1]
     assert desk.standing(key) == ["met"]
 
     answer = await desk.writes(ALICE, "thanks", key)
-    assert "press Reopen" in said(answer)
-    assert desk.face(key).state == "resolved"
+    assert "press Reopen" in answer_text(answer)
+    assert desk.card_view(key).state == "resolved"
 
     await desk.presses(ALICE, "Close", key)
-    assert desk.face(key).state == "closed"
+    assert desk.card_view(key).state == "closed"
     assert desk.labels(key) == ["Why?", "Reopen"]
 
     await desk.presses(ALICE, "Reopen", key)
-    assert desk.face(key).state == "open"
+    assert desk.card_view(key).state == "open"
 
 
 async def test_the_tam_hears_the_end_of_what_he_heard_the_beginning_of(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     quiet = await desk.submits(ALICE, "One", S2)
-    await desk.does(BOB, "Resolve", quiet, text="Done.")
+    await desk.submits_form(BOB, "Resolve", quiet, text="Done.")
     assert desk.direct(DANA) == []
 
     loud = await desk.submits(ALICE, "Two", S2)
     await desk.fast_forward(hours=5)
-    await desk.does(BOB, "Resolve", loud, text="Done.")
+    await desk.submits_form(BOB, "Resolve", loud, text="Done.")
     assert "Bob resolved this ticket" in desk.direct(DANA)[-1].text
 
 
@@ -256,14 +256,14 @@ async def test_escalate_reaches_the_tam_and_the_next_step(a_desk: OpenDesk) -> N
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
 
-    await desk.does(ALICE, "Escalate", key, text="Month end is today")
+    await desk.submits_form(ALICE, "Escalate", key, text="Month end is today")
     assert "ACME-1 Alice escalated this ticket: “Month end is today” " in desk.direct(DANA)[-1].text
     assert not any("is called" in text for text in desk.thread(key, Audience.AGENTS))
 
-    await desk.does(BOB, "Escalate", key, text="Needs a second pair of eyes")
+    await desk.submits_form(BOB, "Escalate", key, text="Needs a second pair of eyes")
     assert "ACME-1 Second line is called. @Eve Bob " in desk.thread(key, Audience.AGENTS)
 
-    await desk.does(BOB, "Escalate", key, text="Still nobody")
+    await desk.submits_form(BOB, "Escalate", key, text="Still nobody")
     assert sum("is called" in text for text in desk.thread(key, Audience.AGENTS)) == 1
     assert len(desk.direct(DANA)) == 3
 
@@ -273,7 +273,7 @@ async def test_a_step_outside_its_hours_is_called_at_its_opening(a_desk: OpenDes
     desk = await a_desk("2026-03-21T12:00:00Z")
     key = await desk.submits(ALICE, "Bills are slow", S2)
 
-    await desk.does(BOB, "Escalate", key, text="Needs eyes")
+    await desk.submits_form(BOB, "Escalate", key, text="Needs eyes")
     assert (
         "Second line is off hours and will be called Mon 23 Mar 09:00"
         in desk.thread(key, Audience.AGENTS)[-1]
@@ -306,9 +306,9 @@ async def test_opening_for_the_customer_from_triage(a_desk: OpenDesk) -> None:
 
     answer = await desk.sends(BOB, form, account="acme", summary="Called us by phone", **S2)
 
-    assert said(answer) == "ACME-1 is open in the channel of Acme GmbH."
+    assert answer_text(answer) == "ACME-1 is open in the channel of Acme GmbH."
     assert isinstance(desk.card("ACME-1").view, TicketCard)
-    assert ("Opened by", "Bob, for the customer") in desk.face("ACME-1", Audience.AGENTS).facts
+    assert ("Opened by", "Bob, for the customer") in desk.card_view("ACME-1", Audience.AGENTS).facts
 
 
 def plain_note(card: TicketCard) -> str:
@@ -321,5 +321,5 @@ async def test_a_form_sent_again_because_its_answer_was_lost_is_not_refused(a_de
     key = await desk.submits(ALICE, "Down", S2)
     form = form_of(await desk.presses(BOB, "Resolve", key))
     assert done(await desk.sends(BOB, form, text="Restarted"))
-    assert said(await desk.sends(BOB, form, text="Restarted")).startswith("This form was sent before")
+    assert answer_text(await desk.sends(BOB, form, text="Restarted")).startswith("This form was sent before")
     assert (await desk.events(key)).count("Resolved") == 1

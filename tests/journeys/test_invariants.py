@@ -10,7 +10,7 @@ import pytest
 
 from bot import courier
 from bot.address import MessageRef, Place
-from bot.bell import Bell
+from bot.bell import WakeSignal
 from bot.desk.core import Desk
 from bot.ports import Change, ChatPlatform, Clock, Outgoing
 from bot.settings import DeskSettings
@@ -21,19 +21,21 @@ from sla_core.events import Event
 from sla_core.policy import Amount
 from sla_core.promise import Promise
 from sla_core.ticket import Gap, Ticket
-from tests.journeys.simulation import Life, Simulation
+from tests.journeys.simulation import RunSize, Simulation
 
 MINUTE = timedelta(minutes=1)
 MONTHS = 40
 
 
 def oversleeps(patch: pytest.MonkeyPatch) -> None:
-    wait = Bell.wait
+    wait = WakeSignal.wait
 
-    async def late(self: Bell, clock: Clock, until: datetime | None, within: timedelta | None = None) -> None:
+    async def late(
+        self: WakeSignal, clock: Clock, until: datetime | None, within: timedelta | None = None
+    ) -> None:
         await wait(self, clock, until and until + timedelta(seconds=2), within)
 
-    patch.setattr(Bell, "wait", late)
+    patch.setattr(WakeSignal, "wait", late)
 
 
 def is_hasty(patch: pytest.MonkeyPatch) -> None:
@@ -61,11 +63,11 @@ def says_it_again(patch: pytest.MonkeyPatch) -> None:
     async def nowhere(platform: ChatPlatform, outgoing: Outgoing) -> None:
         return None
 
-    patch.setattr(courier, "_found", nowhere)
+    patch.setattr(courier, "_find_earlier_try", nowhere)
 
 
 def swallows_replies(patch: pytest.MonkeyPatch) -> None:
-    spoken = courier._spoken
+    spoken = courier._post_or_edit
 
     async def some(platform: ChatPlatform, outgoing: Outgoing, view: View) -> MessageRef:
         message = outgoing.message
@@ -74,28 +76,28 @@ def swallows_replies(patch: pytest.MonkeyPatch) -> None:
             return MessageRef(message.to, "0")
         return await spoken(platform, outgoing, view)
 
-    patch.setattr(courier, "_spoken", some)
+    patch.setattr(courier, "_post_or_edit", some)
 
 
 def leaves_cards_alone(patch: pytest.MonkeyPatch) -> None:
-    decided = Desk._decided
+    decided = Desk._change_of
 
     def undrawn(self: Desk, after: Ticket, events: Sequence[Event], now: datetime) -> Change:
         change = decided(self, after, events, now)
         said = tuple(message for message in change.messages if message.edits is None)
         return replace(change, messages=said)
 
-    patch.setattr(Desk, "_decided", undrawn)
+    patch.setattr(Desk, "_change_of", undrawn)
 
 
 def wakes_whenever(patch: pytest.MonkeyPatch) -> None:
-    decided = Desk._decided
+    decided = Desk._change_of
 
     def late(self: Desk, after: Ticket, events: Sequence[Event], now: datetime) -> Change:
         change = decided(self, after, events, now)
         return replace(change, wake_at=change.wake_at and change.wake_at + timedelta(seconds=2))
 
-    patch.setattr(Desk, "_decided", late)
+    patch.setattr(Desk, "_change_of", late)
 
 
 @pytest.mark.parametrize(
@@ -123,4 +125,4 @@ def test_a_fault_is_found(
 
 def _lives(desk_settings: DeskSettings) -> None:
     for seed in range(MONTHS):
-        Simulation(desk_settings, seed, Life(tickets=8)).run()
+        Simulation(desk_settings, seed, RunSize(tickets=8)).run()

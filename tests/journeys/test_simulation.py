@@ -10,13 +10,13 @@ import pytest
 import structlog
 
 from bot.settings import DeskSettings
-from tests.journeys.inline_sqlite import WatchedMemory
-from tests.journeys.simulation import Life, Simulation
+from tests.journeys.inline_sqlite import InspectableMemoryStore
+from tests.journeys.simulation import RunSize, Simulation
 
 SEEDS, MANY_SEEDS = 20, int(os.environ.get("SIMULATED_SEEDS", "2000"))
-QUIET = Life(tickets=8)
+QUIET = RunSize(tickets=8)
 """Few tickets, each of which sees a lot."""
-BUSY = Life(tickets=50, fewest=1, most=1, crashes=2.5)
+BUSY = RunSize(tickets=50, fewest=1, most=1, crashes=2.5)
 """As many tickets, and as many crashes, as engine.md asks of a month."""
 
 
@@ -45,7 +45,7 @@ def test_both_stores_live_the_same_weeks(desk_settings: DeskSettings, seed: int 
     """Event for event, message for message."""
     for each in [seed] if isinstance(seed, int) else seed:
         told = Simulation(desk_settings, each, QUIET).run()
-        assert told == Simulation(desk_settings, each, QUIET, WatchedMemory()).run(), each
+        assert told == Simulation(desk_settings, each, QUIET, InspectableMemoryStore()).run(), each
 
 
 def test_the_same_seed_is_the_same_run(desk_settings: DeskSettings) -> None:
@@ -66,9 +66,9 @@ def test_a_hundred_crowded_months(desk_settings: DeskSettings, ten: int) -> None
     _all_well(desk_settings, BUSY, range(10 * ten, 10 * ten + 10))
 
 
-def _all_well(desk_settings: DeskSettings, life: Life, seeds: range) -> None:
+def _all_well(desk_settings: DeskSettings, size: RunSize, seeds: range) -> None:
     for seed in seeds:
         try:
-            Simulation(desk_settings, seed, life).run()
+            Simulation(desk_settings, seed, size).run()
         except AssertionError as broken:
             raise AssertionError(f"seed {seed}: {broken}") from broken

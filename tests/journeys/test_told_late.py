@@ -29,7 +29,7 @@ async def test_a_warning_says_how_late_it_is(a_desk: OpenDesk, minutes: int, tol
     """Three quarters of four hours are spent after 180 minutes."""
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
-    await desk.sleeps_through(minutes=minutes)
+    await desk.restarts_after(minutes=minutes)
     promised = "Promised: First response within 4 support hours (M3-14)."
     assert desk.thread(key, Audience.AGENTS) == [
         f"{key} Warning: first response is due Fri 20 Mar 19:30. {promised}{told}"
@@ -47,8 +47,8 @@ async def test_a_breach_says_it_to_all_three_once(
 ) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
-    await desk.sleeps_through(**slept)
-    await desk.sleeps_through(minutes=1)
+    await desk.restarts_after(**slept)
+    await desk.restarts_after(minutes=1)
     for texts in (desk.thread(key), desk.thread(key, Audience.AGENTS), [m.text for m in desk.direct(DANA)]):
         [breach] = [text for text in texts if "Breached" in text]
         assert f"Told {late} late: {DOWN}" in breach
@@ -58,9 +58,9 @@ async def test_what_was_taken_back_is_no_fault_of_a_desk_that_ran(a_desk: OpenDe
     """The reply that had kept the promise turns out never to have reached the customer."""
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
-    await desk.does(BOB, "Reply", key, text="We look into it.")
+    await desk.submits_form(BOB, "Reply", key, text="We look into it.")
     await desk.fast_forward(hours=6)
     reply = Message(f"{key}/2/customer/said", key, ACME, Notice(("",)), Priority.REPLY, effect=2)
-    await desk.desk.undeliverable(reply, "the channel is archived")
+    await desk.desk.record_undelivered(reply, "the channel is archived")
     await desk.deliver()
     assert "Told 2 h late: what seemed to keep it was never delivered." in desk.thread(key)[-1]

@@ -9,15 +9,15 @@ from tests.harness import (
     ALICE,
     BOB,
     DANA,
-    MAY_HOLD,
+    DESK_FILE_WITH_HOLD,
     NO_CLOCK,
     S1,
     S2,
     SILVER,
     TRIAGE,
+    answer_text,
     done,
     person,
-    said,
 )
 from tests.journeys.conftest import OpenDesk
 
@@ -29,7 +29,7 @@ async def test_a_customer_cannot_press_agents_buttons_even_in_triage(a_desk: Ope
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
     for label in ("Acknowledge", "Take it", "Reply", "Change severity", "Update", "Resolve"):
-        assert said(await desk.presses(ALICE, label, key)) == ALLOWED
+        assert answer_text(await desk.presses(ALICE, label, key)) == ALLOWED
     assert await desk.events(key) == ["Opened"]
 
 
@@ -38,14 +38,14 @@ async def test_the_agents_id_in_another_company_is_a_customer(a_desk: OpenDesk) 
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
     other_bob = person("Bob", home="T0ELSEWHERE")
-    assert said(await desk.presses(other_bob, "Take it", key)) == ALLOWED
+    assert answer_text(await desk.presses(other_bob, "Take it", key)) == ALLOWED
 
 
 async def test_an_agent_by_user_group(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     gwen = person("Gwen")
     key = await desk.submits(ALICE, "Bills are slow", S2)
-    assert said(await desk.presses(gwen, "Take it", key)) == ALLOWED
+    assert answer_text(await desk.presses(gwen, "Take it", key)) == ALLOWED
 
     desk.chat.groups["S0SUPPORT"] = frozenset({gwen.user})
     await desk.desk.directory.refresh(desk.desk.platforms)
@@ -58,7 +58,7 @@ async def test_a_tam_is_an_agent_for_her_own_accounts_only(a_desk: OpenDesk) -> 
     own = await desk.submits(ALICE, "Bills are slow", S2)
     other = await desk.submits(person("Sam", "T0SILVER"), "All is down", S1, SILVER)
     assert done(await desk.presses(DANA, "Take it", own))
-    assert said(await desk.presses(DANA, "Take it", other)) == ALLOWED
+    assert answer_text(await desk.presses(DANA, "Take it", other)) == ALLOWED
 
 
 async def test_a_customer_of_another_account_touches_nothing(a_desk: OpenDesk) -> None:
@@ -68,7 +68,8 @@ async def test_a_customer_of_another_account_touches_nothing(a_desk: OpenDesk) -
     for action in ("why", "escalate", "close", "add_details"):
         press = Press(desk.envelope(), desk.clock.now(), sam, SILVER, None, action, key)
         assert (
-            said(await desk.answers(press)) == "Only the customer of ACME-1 and agents of m3ter can do that."
+            answer_text(await desk.answers(press))
+            == "Only the customer of ACME-1 and agents of m3ter can do that."
         )
     assert await desk.events(key) == ["Opened"]
 
@@ -78,20 +79,20 @@ async def test_forged_values_are_refused_calmly(a_desk: OpenDesk) -> None:
     await desk.submits(ALICE, "Bills are slow", S2)
     for action, value in (("take", "NOBODY-9"), ("no_such_action", "ACME-1"), ("resolve", "")):
         press = Press(desk.envelope(), desk.clock.now(), BOB, TRIAGE, None, action, value)
-        assert said(await desk.answers(press))
+        assert answer_text(await desk.answers(press))
 
 
 async def test_support_in_a_channel_that_nobody_owns_says_what_to_set(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     answer = await desk.command(ALICE, Place("slack", "C0LUNCH"))
-    assert '"slack:C0LUNCH"' in said(answer)
-    assert "channels in frontline.toml" in said(answer)
+    assert '"slack:C0LUNCH"' in answer_text(answer)
+    assert "channels in frontline.toml" in answer_text(answer)
 
 
 async def test_support_in_a_direct_message_finds_the_account(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     there = Place("slack", "D0ALICE", direct=True)
-    assert "no channel of a customer" in said(await desk.command(ALICE, there))
+    assert "no channel of a customer" in answer_text(await desk.command(ALICE, there))
 
     desk.chat.in_channels[ALICE.user.id] = frozenset({Place("slack", "C0ACME")})
     form = await desk.asks_for_help(ALICE, there)
@@ -125,28 +126,28 @@ async def test_nobody_is_sent_a_direct_message_under_a_plan_without_tam(a_desk: 
     sam = person("Sam", "T0SILVER")
     key = await desk.submits(sam, "All is down", S1, SILVER)
     await desk.fast_forward(hours=2)
-    assert [m.to for m in desk.chat.said if isinstance(m.to, UserRef)] == []
+    assert [m.to for m in desk.chat.posted if isinstance(m.to, UserRef)] == []
 
-    await desk.does(sam, "Escalate", key, text="Please hurry")
-    assert [m.to.id for m in desk.chat.said if isinstance(m.to, UserRef)] == ["U0MIA"]
+    await desk.submits_form(sam, "Escalate", key, text="Please hurry")
+    assert [m.to.id for m in desk.chat.posted if isinstance(m.to, UserRef)] == ["U0MIA"]
 
 
 async def test_hold_is_there_only_where_it_was_granted(a_desk: OpenDesk) -> None:
     """A25, M3-1: no policy of ours has it; an order form may."""
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
-    assert "Hold" not in desk.labels(key, desk.face(key).audience.AGENTS)
+    assert "Hold" not in desk.labels(key, desk.card_view(key).audience.AGENTS)
 
 
 async def test_an_order_form_beats_the_plan_and_grants_holding(a_desk: OpenDesk) -> None:
     """M3-1, A25: its 2 hours replace the 4; a hold is announced, moves the deadline, ends with a message."""
-    granted = MAY_HOLD
+    granted = DESK_FILE_WITH_HOLD
     desk = await a_desk(desk_file=granted)
     key = await desk.submits(ALICE, "Bills are slow", S2)
     assert desk.standing(key) == ["less than 2 h left"]
 
     await desk.fast_forward(minutes=30)
-    await desk.does(BOB, "Hold", key, text="waiting for your export")
+    await desk.submits_form(BOB, "Hold", key, text="waiting for your export")
     assert desk.standing(key) == ["on hold"]
     assert "waiting for your export" in desk.thread(key)[0]
 
@@ -159,7 +160,7 @@ async def test_an_order_form_beats_the_plan_and_grants_holding(a_desk: OpenDesk)
     assert rows == [("open", "30 min"), ("hold: Bob, waiting for your export", "")]
     await desk.writes(ALICE, "Here is the export.", key)
 
-    due = desk.face(key).promises[0].due_at
+    due = desk.card_view(key).promises[0].due_at
     assert desk.standing(key) == ["less than 2 h left"]
     assert due is not None
     assert f"{due:%H:%M}" == "20:30"

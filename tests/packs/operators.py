@@ -14,18 +14,18 @@ from sla_core.policy import Policy
 VERSION = "2025-02-10"
 
 
-class Ours:
+class OperatorPack:
     """A copy of m3ter's pack with closed days of our own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(shutil.copytree(PACKS / "m3ter", folder))
 
-    def add(self, text: str) -> Ours:
+    def add(self, text: str) -> OperatorPack:
         with (self.folder / VERSION / "calendars.toml").open("a", encoding="utf-8") as file:
             file.write(f"\n{text}\n")
         return self
 
-    def having(self, *events: str, name: str = "holidays.ics") -> Ours:
+    def with_ics(self, *events: str, name: str = "holidays.ics") -> OperatorPack:
         (self.folder / VERSION / name).write_text(calendar_file(*events), encoding="utf-8", newline="")
         return self
 

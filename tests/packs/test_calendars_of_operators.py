@@ -7,23 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.policy.check import check_place, warnings_of
+from bot.cli.policy.check import check_path, warnings_of
 from sla_core.calendar import BusinessCalendar
 from sla_core.closures import Closures, EndClosures
 from sla_core.receipt import receipt
-from tests.packs.operators import VERSION, Ours, event
+from tests.packs.operators import VERSION, OperatorPack, event
 from tests.sla_core.build import BERLIN, HOUR, NEW_YORK, gold, hours, local
 
 
 @pytest.fixture
-def ours(tmp_path: Path) -> Ours:
-    return Ours(tmp_path / "ours")
+def ours(tmp_path: Path) -> OperatorPack:
+    return OperatorPack(tmp_path / "ours")
 
 
 # Half days ----------------------------------------------------------------------------------------
 
 
-def test_a_half_day_closes_early(ours: Ours) -> None:
+def test_a_half_day_closes_early(ours: OperatorPack) -> None:
     """Complaint 11: 24 December until 15:00. Two hours from 14:00 go over Christmas to Monday."""
     calendar = ours.add(
         '[silver-hours.closed]\npublic = [{ country = "DE" }]\nearly = { 2026-12-24 = "15:00" }'
@@ -35,14 +35,14 @@ def test_a_half_day_closes_early(ours: Ours) -> None:
     assert calendar.add_days(local("2026-12-23 17:00"), 1) == local("2026-12-24 15:00")
 
 
-def test_a_half_day_between_two_zones_closes_by_the_closing_end(ours: Ours) -> None:
+def test_a_half_day_between_two_zones_closes_by_the_closing_end(ours: OperatorPack) -> None:
     """A14: at 15:00 in New York."""
     calendar = ours.add('[gold-hours.closed]\nearly = { 2026-12-24 = "15:00" }').calendar("gold-hours")
     (span,) = calendar.day_openings(date(2026, 12, 24))
     assert (span.start, span.end) == (local("2026-12-24 10:00"), local("2026-12-24 15:00", NEW_YORK))
 
 
-def test_a_half_day_that_is_no_time_of_day(ours: Ours) -> None:
+def test_a_half_day_that_is_no_time_of_day(ours: OperatorPack) -> None:
     (fault,) = ours.add('[silver-hours.closed]\nearly = { 2026-12-24 = "noon" }').faults()
     assert (
         fault
@@ -128,7 +128,7 @@ certified_until = 2026-06-30
 """
 
 
-def with_ends(ours: Ours, name: str = "gold-hours") -> Ours:
+def with_ends(ours: OperatorPack, name: str = "gold-hours") -> OperatorPack:
     """The two ends' lists beneath a calendar's own lines."""
     file = ours.folder / VERSION / "calendars.toml"
     text = file.read_text(encoding="utf-8")
@@ -140,7 +140,7 @@ def with_ends(ours: Ours, name: str = "gold-hours") -> Ours:
     return ours
 
 
-def test_the_ends_in_a_pack_and_what_check_says_of_them(ours: Ours) -> None:
+def test_the_ends_in_a_pack_and_what_check_says_of_them(ours: OperatorPack) -> None:
     """A15: Ascension Day is Germany's alone, Thanksgiving America's alone, Christmas Day both ends'."""
     policy = with_ends(ours).policy()
     calendar = policy.calendars["gold-hours"]
@@ -156,7 +156,7 @@ def test_the_ends_in_a_pack_and_what_check_says_of_them(ours: Ours) -> None:
     ]
 
 
-def test_ends_are_for_hours_between_two_zones(ours: Ours) -> None:
+def test_ends_are_for_hours_between_two_zones(ours: OperatorPack) -> None:
     (fault,) = with_ends(ours, "silver-hours").faults()
     assert fault == (
         "calendars.toml: silver-hours.closed_at_opening_end: "
@@ -164,7 +164,7 @@ def test_ends_are_for_hours_between_two_zones(ours: Ours) -> None:
     )
 
 
-def test_settings_that_would_do_nothing_are_faults(ours: Ours) -> None:
+def test_settings_that_would_do_nothing_are_faults(ours: OperatorPack) -> None:
     file = ours.folder / VERSION / "calendars.toml"
     text = file.read_text(encoding="utf-8").replace("always = true", "always = true\nclosed = { dates = {} }")
     file.write_text(text.replace("[silver-hours]", '[silver-hours]\nshared_from = "09:00"'), encoding="utf-8")
@@ -174,10 +174,10 @@ def test_settings_that_would_do_nothing_are_faults(ours: Ours) -> None:
     ]
 
 
-def test_a_list_for_one_end_only(ours: Ours) -> None:
+def test_a_list_for_one_end_only(ours: OperatorPack) -> None:
     """A15, with the operator's own list: all of its days keep the shared part, and none is closed."""
     text = '[gold-hours.closed_at_opening_end]\nics = "berlin.ics"'
-    ours.add(text).having(event("DTSTART;VALUE=DATE:20261225"), name="berlin.ics")
+    ours.add(text).with_ics(event("DTSTART;VALUE=DATE:20261225"), name="berlin.ics")
     (span,) = ours.calendar("gold-hours").day_openings(BOTH)
     assert span.start == local("2026-12-25 10:00", NEW_YORK)
-    assert check_place(str(ours.folder)).faults == []
+    assert check_path(str(ours.folder)).faults == []

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from bot.cli.policy.check import check_place, warnings_of
+from bot.cli.policy.check import check_path, warnings_of
 from bot.cli.policy.explain import explain
 from bot.settings import load_desk
 from sla_core.catalog import schema
 from tests.sla_core.build import utc
 
-HOUSE = Path(__file__).resolve().parent.parent.parent
-DOCUMENT = (HOUSE / "docs" / "policies.md").read_text(encoding="utf-8")
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+DOCUMENT = (REPOSITORY / "docs" / "policies.md").read_text(encoding="utf-8")
 
 
 def keys_of(shape: type[BaseModel]) -> set[str]:
@@ -69,7 +69,7 @@ def example(tmp_path: Path) -> Path:
 
 
 def test_the_five_files_are_a_policy_and_do_what_is_said(example: Path) -> None:
-    found = check_place(str(example.parent))
+    found = check_path(str(example.parent))
     assert found.faults == []
     (clock,) = explain(example.parent, "standard", "P1", utc("2026-03-20 16:30"))["clocks"]
     assert clock["due_at"] == "2026-03-23T10:30:00Z"

@@ -165,14 +165,14 @@ async def test_a_ticket_through_the_desk(tmp_path: Path) -> None:
 
     key = await desk.submits(ALICE, "The glaze cracked", {"kiln": "failed"})
 
-    first, resolution = desk.face(key).promises
+    first, resolution = desk.card_view(key).promises
     assert first.due_at == utc("2026-06-02 13:00")
     assert (resolution.goal_at, resolution.due_at) == (utc("2026-06-03 11:00"), utc("2026-06-05 11:00"))
     await desk.forward_to("2026-06-02T12:59:59Z")
     assert "Breached" not in await desk.events(key)
     await desk.forward_to("2026-06-02T13:00:00Z")
     assert (await desk.events(key))[-1] == "Breached"
-    await desk.does(BOB, "Reply", key, text="A new kiln shelf is on its way")
+    await desk.submits_form(BOB, "Reply", key, text="A new kiln shelf is on its way")
     assert desk.standing(key)[0] == "breached"
 
 

@@ -10,15 +10,15 @@ import pytest
 from bot.cli.policy.check import warnings_of
 from sla_core.catalog import ics
 from sla_core.closures import ListedDays
-from tests.packs.operators import VERSION, Ours, calendar_file, event
+from tests.packs.operators import VERSION, OperatorPack, calendar_file, event
 from tests.sla_core.build import HOUR, local
 
 CLOSED = '[silver-hours.closed]\nics = "holidays.ics"'
 
 
 @pytest.fixture
-def ours(tmp_path: Path) -> Ours:
-    return Ours(tmp_path / "ours")
+def ours(tmp_path: Path) -> OperatorPack:
+    return OperatorPack(tmp_path / "ours")
 
 
 def listed(*lines: str) -> ListedDays:
@@ -27,11 +27,11 @@ def listed(*lines: str) -> ListedDays:
     return entry
 
 
-def test_a_list_closes_its_days(ours: Ours) -> None:
+def test_a_list_closes_its_days(ours: OperatorPack) -> None:
     """One day, a stretch whose end is the first open day, and a day of every year; the rest stays open."""
     calendar = (
         ours.add(CLOSED)
-        .having(
+        .with_ics(
             event("DTSTART;VALUE=DATE:20260714", "DTEND;VALUE=DATE:20260715", summary="Summer party"),
             event("DTSTART;VALUE=DATE:20261229", "DTEND;VALUE=DATE:20270102", summary="Between the years"),
             event("DTSTART;VALUE=DATE:20200501", "RRULE:FREQ=YEARLY", summary="Day of\\, or off\\; work"),
@@ -49,10 +49,10 @@ def test_a_list_closes_its_days(ours: Ours) -> None:
     assert calendar.add(local("2026-12-28 17:00"), 2 * HOUR) == local("2027-01-04 11:00")
 
 
-def test_a_listed_day_is_a_date_in_every_zone(ours: Ours) -> None:
+def test_a_listed_day_is_a_date_in_every_zone(ours: OperatorPack) -> None:
     """Complaint 2: no day moves because of a zone."""
     text = CLOSED + '\n[gold-hours.closed]\nics = ["holidays.ics"]'
-    policy = ours.add(text).having(event("DTSTART;VALUE=DATE:20260714")).policy()
+    policy = ours.add(text).with_ics(event("DTSTART;VALUE=DATE:20260714")).policy()
     for name in ("silver-hours", "gold-hours"):
         calendar = policy.calendars[name]
         assert not calendar.day_openings(date(2026, 7, 14))
@@ -60,10 +60,10 @@ def test_a_listed_day_is_a_date_in_every_zone(ours: Ours) -> None:
         assert calendar.day_openings(date(2026, 7, 15))
 
 
-def test_working_days_win_over_a_list(ours: Ours) -> None:
+def test_working_days_win_over_a_list(ours: OperatorPack) -> None:
     """MON-26, complaint 1: a feed never has the last word."""
     text = f'{CLOSED}\nworking = {{ 2026-11-11 = "we work" }}'
-    calendar = ours.add(text).having(event("DTSTART;VALUE=DATE:20261111", summary="St. Martin")).calendar()
+    calendar = ours.add(text).with_ics(event("DTSTART;VALUE=DATE:20261111", summary="St. Martin")).calendar()
     assert calendar.is_open(local("2026-11-11 12:00"))
 
 
@@ -118,20 +118,20 @@ def test_what_other_programs_write_around_an_event() -> None:
     ]
 
 
-def test_a_list_that_ends_is_certified_until_the_end_of_its_last_year(ours: Ours) -> None:
+def test_a_list_that_ends_is_certified_until_the_end_of_its_last_year(ours: OperatorPack) -> None:
     """A12: a list that ends in silence gave the wrong day; check says so once it has run out."""
-    policy = ours.add(CLOSED).having(event("DTSTART;VALUE=DATE:20260714")).policy()
+    policy = ours.add(CLOSED).with_ics(event("DTSTART;VALUE=DATE:20260714")).policy()
     said = [text for text in warnings_of(policy, date(2027, 1, 1)) if "silver-hours" in text]
     assert len(said) == 1
     assert "its holidays were certified until 2026-12-31, which is past" in said[0]
     assert not any("silver-hours" in text for text in warnings_of(policy, date(2026, 12, 31)))
 
 
-def test_a_list_with_rules_ends_when_the_operator_says(ours: Ours) -> None:
+def test_a_list_with_rules_ends_when_the_operator_says(ours: OperatorPack) -> None:
     """A12."""
     text = f"{CLOSED}\ncertified_until = 2028-12-31"
     every_year = event("DTSTART;VALUE=DATE:20250714", "RRULE:FREQ=YEARLY")
-    calendar = ours.add(text).having(every_year).calendar()
+    calendar = ours.add(text).with_ics(every_year).calendar()
     assert calendar.closures.certified_until == date(2028, 12, 31)
     assert ics.certified_until(ics.read(calendar_file(every_year))[0]) is None
     assert not calendar.day_openings(date(2190, 7, 14))
@@ -170,15 +170,15 @@ def test_a_list_with_rules_ends_when_the_operator_says(ours: Ours) -> None:
     ],
 )
 def test_what_cannot_be_read_is_told_with_its_line_and_a_cure(
-    ours: Ours, lines: list[str], says: str
+    ours: OperatorPack, lines: list[str], says: str
 ) -> None:
-    (fault,) = ours.add(CLOSED).having(event(*lines)).faults()
+    (fault,) = ours.add(CLOSED).with_ics(event(*lines)).faults()
     assert fault.startswith("holidays.ics: line ")
     assert says in fault
 
 
-def test_every_fault_of_a_list_at_once(ours: Ours) -> None:
-    found = ours.add(CLOSED).having(event("DTSTART:1"), event("DTSTART:2"), event(summary=" ")).faults()
+def test_every_fault_of_a_list_at_once(ours: OperatorPack) -> None:
+    found = ours.add(CLOSED).with_ics(event("DTSTART:1"), event("DTSTART:2"), event(summary=" ")).faults()
     assert [fault.split(": ")[1] for fault in found] == ["line 5", "line 9", "line 11"]
     assert "has no SUMMARY" in found[-1]
 
@@ -195,18 +195,18 @@ def test_every_fault_of_a_list_at_once(ours: Ours) -> None:
         ("BEGIN:VCALENDAR\nEND:VCALENDAR", "line 1: lists no event"),
     ],
 )
-def test_files_that_are_no_list(ours: Ours, text: str, says: str) -> None:
+def test_files_that_are_no_list(ours: OperatorPack, text: str, says: str) -> None:
     (ours.folder / VERSION / "holidays.ics").write_text(text, encoding="utf-8")
     (fault,) = ours.add(CLOSED).faults()
     assert fault.startswith(f"holidays.ics: {says}")
 
 
 @pytest.mark.parametrize("name", ["missing.ics", "../policy.toml", "/etc/hosts"])
-def test_a_list_lies_beside_the_calendars(ours: Ours, name: str) -> None:
+def test_a_list_lies_beside_the_calendars(ours: OperatorPack, name: str) -> None:
     (fault,) = ours.add(f'[silver-hours.closed]\nics = "{name}"').faults()
     assert fault.startswith(f'calendars.toml: silver-hours.closed.ics: there is no file "{name}" beside')
 
 
-def test_a_list_in_another_encoding(ours: Ours) -> None:
+def test_a_list_in_another_encoding(ours: OperatorPack) -> None:
     (ours.folder / VERSION / "holidays.ics").write_bytes(b"\xff\xfe")
     assert ours.add(CLOSED).faults() == ["holidays.ics: is not UTF-8 text; save it as UTF-8"]

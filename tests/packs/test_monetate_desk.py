@@ -19,12 +19,12 @@ from tests.harness import (
     EVE,
     TRIAGE,
     DeskInMemory,
+    answer_text,
     done,
     form_of,
     open_desk,
     person,
-    rich,
-    said,
+    rich_text,
 )
 
 DESK_FILE = desk_file(
@@ -55,7 +55,7 @@ async def desk(tmp_path: Path) -> DeskInMemory:
 
 def next_news(desk: DeskInMemory, key: str) -> str:
     """When the customer's card promises the next news, in UTC."""
-    (line,) = desk.face(key).promises
+    (line,) = desk.card_view(key).promises
     assert line.due_at is not None
     return f"{line.due_at:%H:%M}"
 
@@ -75,7 +75,7 @@ async def test_a_request_is_taken_in_on_friday_evening(desk: DeskInMemory) -> No
     """MON-2, MON-4, complaint 19: accepted and confirmed, and the card shows that the clock waits."""
     key = await desk.submits(ALICE, "Cannot log in", ORDINARY)
     assert desk.standing(key) == ["off hours"]
-    (line,) = desk.face(key).promises
+    (line,) = desk.card_view(key).promises
     assert line.label == "First response (aim)"
     assert f"{line.due_at:%a %d %b %H:%M}" == "Mon 23 Mar 21:00"
     await desk.forward_to("2026-03-23T13:00:00Z")
@@ -85,7 +85,7 @@ async def test_a_request_is_taken_in_on_friday_evening(desk: DeskInMemory) -> No
 async def test_the_region_is_the_plans(desk: DeskInMemory) -> None:
     """MON-3, A2: the European account by London's hours."""
     key = await desk.submits(ALICE, "Cannot log in", ORDINARY, BRIT)
-    (line,) = desk.face(key).promises
+    (line,) = desk.card_view(key).promises
     assert f"{line.due_at:%a %d %b %H:%M}" == "Mon 23 Mar 17:00"
 
 
@@ -94,7 +94,7 @@ async def test_a_receipt_is_no_answer(desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "Cannot log in", ORDINARY)
     assert len(desk.heard(ACME)) == 1
     assert (await desk.ticket(key)).first_answer_at is None
-    await desk.does(BOB, "Reply", key, text="We have reset it.")
+    await desk.submits_form(BOB, "Reply", key, text="We have reset it.")
     assert desk.standing(key) == ["met"]
 
 
@@ -102,16 +102,16 @@ async def test_details_are_welcome_and_never_demanded(desk: DeskInMemory) -> Non
     """MON-5: the optional questions may be left alone, or filled in for the agents to read."""
     bare = await desk.submits(ALICE, "Wrong banner", ORDINARY)
     full = await desk.submits(ALICE, "Wrong banner", ORDINARY, area="experiences", where="shop.example/sale")
-    facts = dict(desk.face(full, Audience.AGENTS).facts)
+    facts = dict(desk.card_view(full, Audience.AGENTS).facts)
     assert facts["Which part of Monetate?"] == "Experiences"
     assert facts["Where does it show?"] == "shop.example/sale"
-    assert "Where does it show?" not in dict(desk.face(bare, Audience.AGENTS).facts)
+    assert "Where does it show?" not in dict(desk.card_view(bare, Audience.AGENTS).facts)
 
 
-async def test_the_form_names_the_other_doors_and_warns_before_it_is_sent(desk: DeskInMemory) -> None:
+async def test_the_form_names_the_other_contacts_and_warns_before_it_is_sent(desk: DeskInMemory) -> None:
     """MON-6, MON-11: all of it stands in the form."""
     form = await desk.asks_for_help(ALICE)
-    assert "support.monetate.com" in rich(form.intro)
+    assert "support.monetate.com" in rich_text(form.intro)
     impact = next(f for f in form.fields if isinstance(f, ChoiceField) and f.id == "impact")
     assert "may switch off all Monetate services" in (impact.hint or "")
 
@@ -120,9 +120,9 @@ async def test_milestones_are_for_emergencies(desk: DeskInMemory) -> None:
     """MON-20: not offered on an ordinary ticket until it becomes an emergency."""
     key = await desk.submits(ALICE, "Cannot log in", ORDINARY)
     assert milestones_offered(desk, key) == []
-    await desk.does(BOB, "Change severity", key, severity="S1", text="The whole shop is affected.")
+    await desk.submits_form(BOB, "Change severity", key, severity="S1", text="The whole shop is affected.")
     assert milestones_offered(desk, key) == LABELS
-    assert "Next update" in [line.label for line in desk.face(key).promises]
+    assert "Next update" in [line.label for line in desk.card_view(key).promises]
 
 
 # Screening ----------------------------------------------------------------------------------------
@@ -131,11 +131,11 @@ async def test_milestones_are_for_emergencies(desk: DeskInMemory) -> None:
 async def test_a_deadline_pages_nobody_and_says_why(desk: DeskInMemory) -> None:
     """MON-10: opened as ordinary, with the reason and the way to say that it blocks the business."""
     form = await desk.asks_for_help(ALICE)
-    told = said(await desk.sends(ALICE, form, summary="Banner by 10 tomorrow", **DEADLINE))
+    told = answer_text(await desk.sends(ALICE, form, summary="Banner by 10 tomorrow", **DEADLINE))
     assert "Nobody was paged" in told
     assert "blocking our business now" in told
     assert "MON-10" in told
-    assert desk.face("ACME-1").severity == "standard"
+    assert desk.card_view("ACME-1").severity == "standard"
     assert not any("needs somebody now" in text for text in desk.heard(TRIAGE))
     assert any("told: Nobody was paged" in text for text in desk.thread("ACME-1", Audience.AGENTS))
 
@@ -143,7 +143,7 @@ async def test_a_deadline_pages_nobody_and_says_why(desk: DeskInMemory) -> None:
 async def test_the_override_pages_and_is_on_record(desk: DeskInMemory) -> None:
     """MON-10: the screening set aside by the customer's word stands in the ticket's history."""
     key = await desk.submits(ALICE, "The sale starts and nothing shows", BLOCKING)
-    assert desk.face(key).severity == "S1"
+    assert desk.card_view(key).severity == "S1"
     opened = (await desk.ticket(key)).opened
     assert isinstance(opened, Opened)
     assert any("the screening was set aside" in note for note in opened.notes)
@@ -160,7 +160,7 @@ async def test_an_emergency_at_night_is_confirmed_and_pages_at_once(desk: DeskIn
     key = await desk.submits(ALICE, "Broken images everywhere", EMERGENCY)
     assert desk.heard(ACME)[0].startswith("ACME-1 Broken images everywhere [S1]")
     assert any("this S1 needs somebody now. @Bob @Eve" in text for text in desk.thread(key, Audience.AGENTS))
-    assert dict(desk.face(key).facts)["Effort"] == "immediate investigation, around the clock"
+    assert dict(desk.card_view(key).facts)["Effort"] == "immediate investigation, around the clock"
 
 
 @pytest.mark.parametrize("at", ["2026-03-18T15:00:00Z", "2026-11-26T15:00:00Z", "2027-12-31T03:00:00Z"])
@@ -175,7 +175,7 @@ async def test_the_page_is_the_same_by_day_and_on_a_closed_day(tmp_path: Path, a
 async def test_no_first_answer_is_counted_down(desk: DeskInMemory) -> None:
     """MON-18, A5: no number is promised, so none is shown; the hourly news is, and it is no mere aim."""
     key = await desk.submits(ALICE, "Broken images everywhere", EMERGENCY)
-    assert [line.label for line in desk.face(key).promises] == ["Next update"]
+    assert [line.label for line in desk.card_view(key).promises] == ["Next update"]
     assert next_news(desk, key) == "23:00"
 
 
@@ -188,9 +188,9 @@ async def test_the_emergency_contact_of_the_region(
 ) -> None:
     """MON-14: told to whoever opens one, and on the card; not on ordinary tickets."""
     form = await desk.asks_for_help(ALICE, place)
-    told = said(await desk.sends(ALICE, form, summary="Broken images", **EMERGENCY))
+    told = answer_text(await desk.sends(ALICE, form, summary="Broken images", **EMERGENCY))
     (key,) = await desk.keys()
-    card = dict(desk.face(key).facts)["Emergency contact"]
+    card = dict(desk.card_view(key).facts)["Emergency contact"]
     for text in (told, card):
         assert number in text
         assert "emergencysupport@monetate.com" in text
@@ -198,16 +198,16 @@ async def test_the_emergency_contact_of_the_region(
     form = await desk.asks_for_help(ALICE, place)
     assert done(await desk.sends(ALICE, form, summary="Cannot log in", **ORDINARY))
     (newer,) = set(await desk.keys()) - {key}
-    assert "Emergency contact" not in dict(desk.face(newer).facts)
+    assert "Emergency contact" not in dict(desk.card_view(newer).facts)
 
 
 async def test_anyone_may_report_an_emergency(desk: DeskInMemory) -> None:
     """MON-12: a guest from elsewhere, and the vendor's own people for the customer."""
     guest = person("Gil", "T0AGENCY")
     key = await desk.submits(guest, "Broken images", EMERGENCY)
-    assert desk.face(key).severity == "S1"
+    assert desk.card_view(key).severity == "S1"
     for_them = await desk.submits(BOB, "Broken images", EMERGENCY)
-    assert desk.face(for_them).severity == "S1"
+    assert desk.card_view(for_them).severity == "S1"
     assert (await desk.ticket(for_them)).opened.by_agent
 
 
@@ -226,17 +226,17 @@ async def test_seeing_the_page_is_not_investigating(desk: DeskInMemory) -> None:
     assert next_news(desk, key) == "23:20"
 
 
-async def test_the_hour_begins_anew_with_whatever_the_customer_hears(desk: DeskInMemory) -> None:
+async def test_every_message_to_the_customer_restarts_the_hour(desk: DeskInMemory) -> None:
     """MON-25: a milestone, an update, a reply; not a fixed grid of hours."""
     key = await desk.submits(ALICE, "Broken images everywhere", EMERGENCY)
     await desk.fast_forward(minutes=40)
     await desk.presses(BOB, "Investigating", key)
     assert next_news(desk, key) == "23:40"
     await desk.fast_forward(minutes=50)
-    await desk.does(BOB, "Update", key, text="The image servers are being moved.")
+    await desk.submits_form(BOB, "Update", key, text="The image servers are being moved.")
     assert next_news(desk, key) == "00:30"
     await desk.fast_forward(minutes=59)
-    await desk.does(EVE, "Reply", key, text="Could you try the start page?")
+    await desk.submits_form(EVE, "Reply", key, text="Could you try the start page?")
     assert next_news(desk, key) == "01:29"
     assert await breaches(desk, key) == 0
 
@@ -246,7 +246,7 @@ async def test_what_the_customer_does_not_hear_starts_no_hour(desk: DeskInMemory
     key = await desk.submits(ALICE, "Broken images everywhere", EMERGENCY)
     await desk.fast_forward(minutes=30)
     await desk.presses(BOB, "Take it", key)
-    await desk.does(BOB, "Escalate", key, text="I need more hands.")
+    await desk.submits_form(BOB, "Escalate", key, text="I need more hands.")
     await desk.writes(ALICE, "Any news?", key)
     assert next_news(desk, key) == "23:00"
 
@@ -296,7 +296,7 @@ async def test_the_deployed_fix_ends_the_hourly_news(desk: DeskInMemory) -> None
     await desk.fast_forward(minutes=55)
     await desk.presses(BOB, "Fix deployed", key)
     assert desk.standing(key) == []
-    await desk.does(BOB, "Reply", key, text="All images load again.")
+    await desk.submits_form(BOB, "Reply", key, text="All images load again.")
     await desk.fast_forward(days=3)
     assert desk.standing(key) == []
     assert await breaches(desk, key) == 0
@@ -306,7 +306,7 @@ async def test_closing_or_resolving_ends_it_too(desk: DeskInMemory) -> None:
     """MON-25: until the fix is deployed or the ticket has come to its end."""
     solved = await desk.submits(ALICE, "Broken images", EMERGENCY)
     dropped = await desk.submits(ALICE, "Broken images, again", EMERGENCY)
-    await desk.does(BOB, "Resolve", solved, text="It was our image server.")
+    await desk.submits_form(BOB, "Resolve", solved, text="It was our image server.")
     await desk.presses(ALICE, "Close", dropped)
     await desk.fast_forward(days=1)
     assert [await breaches(desk, key) for key in (solved, dropped)] == [0, 0]

@@ -13,19 +13,19 @@ from tests.platforms.desks import ON_SLACK
 from tests.platforms.on_console import OnConsole
 from tests.platforms.on_slack import on_slack
 from tests.platforms.on_teams import on_teams
-from tests.platforms.shown import House
+from tests.platforms.shown import Workplace
 
 FRIDAY_AFTERNOON = "2026-03-20T15:30:00Z"
 PLATFORMS = ("slack", "teams", "console")
 
-OpenHouse = Callable[[str, HeldClock, MemoryStore], Awaitable[House]]
+OpenWorkplace = Callable[[str, HeldClock, MemoryStore], Awaitable[Workplace]]
 
 
 @pytest.fixture
-async def a_house(tmp_path: Path) -> AsyncIterator[OpenHouse]:
+async def open_workplace(tmp_path: Path) -> AsyncIterator[OpenWorkplace]:
     async with AsyncExitStack() as open_ones:
 
-        async def opened(name: str, clock: HeldClock, store: MemoryStore) -> House:
+        async def opened(name: str, clock: HeldClock, store: MemoryStore) -> Workplace:
             match name:
                 case "slack":
                     return await open_ones.enter_async_context(on_slack(clock))
@@ -40,6 +40,6 @@ async def a_house(tmp_path: Path) -> AsyncIterator[OpenHouse]:
 
 
 @pytest.fixture(params=PLATFORMS)
-async def house(request: pytest.FixtureRequest, a_house: OpenHouse) -> House:
+async def workplace(request: pytest.FixtureRequest, open_workplace: OpenWorkplace) -> Workplace:
     """Each platform in turn."""
-    return await a_house(request.param, HeldClock(FRIDAY_AFTERNOON), MemoryStore())
+    return await open_workplace(request.param, HeldClock(FRIDAY_AFTERNOON), MemoryStore())

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console as Terminal
 
-from adapters.console import Cast, Console, Screen, paper, run
+from adapters.console import Console, Personas, Screen, paper, run
 from adapters.console.paper import buttons_of
 from bot.address import MessageRef, Place, UserRef
 from bot.exchange import Dispatch
@@ -18,7 +18,7 @@ from bot.ports import Clock
 from bot.settings import DeskSettings
 from bot.views import Receipt, View
 from tests.platforms.on_slack import nothing
-from tests.platforms.shown import Answers, Shown
+from tests.platforms.shown import Answers, DisplayedMessage
 
 UTC = ZoneInfo("UTC")
 WIDE = 2000
@@ -35,19 +35,19 @@ class OnConsole:
 
     def __init__(self, settings: DeskSettings, clock: Clock) -> None:
         self.out = Terminal(file=io.StringIO(), width=100, color_system=None, force_terminal=False)
-        self.screen = Screen(self.out, Cast(settings), UTC)
+        self.screen = Screen(self.out, Personas(settings), UTC)
         self.ours = Console("slack", self.screen)
         self.clock = clock
         self.dispatch: Dispatch = nothing
         self.settle: Callable[[], Awaitable[None]] = _at_once
 
     def user(self, name: str) -> UserRef:
-        someone = self.screen.cast.find(name)
+        someone = self.screen.personas.find(name)
         assert someone is not None
         return someone.actors["slack"].user
 
-    def shown(self, message: MessageRef) -> Shown:
-        post = self.screen.wall.find(message)
+    def displayed(self, message: MessageRef) -> DisplayedMessage:
+        post = self.screen.log.find(message)
         assert post is not None
         raw = _drawn(post.view)
         whole = _SEQUENCE.sub("", raw)
@@ -56,7 +56,7 @@ class OnConsole:
         bare = post.view if isinstance(post.view, Receipt) else replace(post.view, buttons=())
         text = _SEQUENCE.sub("", _drawn(bare))
         thread = post.thread.id if post.thread else None
-        return Shown(text, labels, tuple(sorted(live)), post.ref.place.id, thread)
+        return DisplayedMessage(text, labels, tuple(sorted(live)), post.ref.place.id, thread)
 
     def printed(self) -> str:
         assert isinstance(self.out.file, io.StringIO)
@@ -78,22 +78,22 @@ class OnConsole:
         await self.types(f"as {who}", f"/support {summary}", "", "", *answers.values(), "")
 
     async def presses(self, who: str, label: str, on: MessageRef, text: str | None = None) -> str:
-        post = self.screen.wall.find(on)
+        post = self.screen.log.find(on)
         assert post is not None
-        press = f"press {label} {self.screen.wall.ticket_of(post)}"
+        press = f"press {label} {self.screen.log.ticket_of(post)}"
         told = await self.types(f"as {who}", press, *(() if text is None else (text,)))
         return told.partition(f"presses {label}")[2]
 
     async def writes(self, who: str, text: str, below: MessageRef) -> None:
-        post = self.screen.wall.find(below)
+        post = self.screen.log.find(below)
         assert post is not None
-        await self.types(f"as {who}", f"show {self.screen.wall.ticket_of(post)}", f"say {text}")
+        await self.types(f"as {who}", f"show {self.screen.log.ticket_of(post)}", f"say {text}")
 
 
 def _drawn(view: View) -> str:
     """On a wide and colourful terminal."""
     styled = Terminal(file=io.StringIO(), width=WIDE, color_system="standard", force_terminal=True)
-    styled.print(paper.drawn(view, UTC))
+    styled.print(paper.render(view, UTC))
     assert isinstance(styled.file, io.StringIO)
     return styled.file.getvalue()
 

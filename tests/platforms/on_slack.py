@@ -15,7 +15,7 @@ from bot.ports import Clock
 from demo.slack import FakeSlack, Message, Person
 from demo.slack.text import block_lines
 from demo.slack.view import buttons_in
-from tests.platforms.shown import Answers, Shown
+from tests.platforms.shown import Answers, DisplayedMessage
 
 PEOPLE = ("Alice", "Bob", "Dana", "Eve", "Kim", "Mia")
 _TOKEN = re.compile(r"<[^<>\n]+>")
@@ -41,17 +41,19 @@ class OnSlack:
     def user(self, name: str) -> UserRef:
         return UserRef("slack", "", self.people[name].id)
 
-    def shown(self, message: MessageRef) -> Shown:
+    def displayed(self, message: MessageRef) -> DisplayedMessage:
         found = self.message(message)
         thread = found.thread_ts if found.is_reply else None
         labels = tuple(part["text"]["text"] for _, part in buttons_in(found.blocks))
         live = sorted(self._live(found.blocks))
-        read = (block_lines(self.slack.world, block) for block in found.blocks if block["type"] != "actions")
+        read = (
+            block_lines(self.slack.workspace, block) for block in found.blocks if block["type"] != "actions"
+        )
         text = "\n".join(line for lines in read for line in lines)
-        return Shown(text, labels, tuple(live), found.channel, thread)
+        return DisplayedMessage(text, labels, tuple(live), found.channel, thread)
 
     def message(self, ref: MessageRef) -> Message:
-        place = self.slack.world.channels[ref.place.id]
+        place = self.slack.workspace.channels[ref.place.id]
         return next(message for message in place.messages if message.ts == ref.id)
 
     def _live(self, part: Any) -> Iterator[str]:
@@ -89,7 +91,7 @@ class OnSlack:
 
     async def writes(self, who: str, text: str, below: MessageRef) -> None:
         root = self.message(below)
-        await self.slack.say(self.people[who], self.slack.world.channels[root.channel], text, root)
+        await self.slack.say(self.people[who], self.slack.workspace.channels[root.channel], text, root)
         await self.slack.settle()
 
     async def acts(self, inbound: Inbound) -> Answer:
@@ -108,12 +110,12 @@ async def ready() -> list[str]:
 async def on_slack(clock: Clock) -> AsyncIterator[OnSlack]:
     async with FakeSlack(deadline=3.0) as slack:
         ours = Slack(slack.bot_token, slack.signing_secret, clock, api_url=slack.api_url)
-        house = OnSlack(slack, ours)
+        workplace = OnSlack(slack, ours)
         await ours.start()
-        server = WebServer("127.0.0.1", 0, ours.routes(house.acts), ready)
+        server = WebServer("127.0.0.1", 0, ours.routes(workplace.acts), ready)
         await server.start()
         slack.bot_url = f"{server.address}/slack/events"
-        yield house
+        yield workplace
         await slack.settle()
         await ours.close()
         await server.stop()

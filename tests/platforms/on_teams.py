@@ -24,7 +24,7 @@ from bot.exchange import Answer, Dispatch, Inbound
 from bot.ports import Clock
 from tests.memory_store import MemoryStore
 from tests.platforms.on_slack import nothing, ready
-from tests.platforms.shown import Answers, Shown
+from tests.platforms.shown import Answers, DisplayedMessage
 from tests.teams.activities import BOT, activity, executed, invoke, mentioning
 from tests.teams.fake_connector import ELSEWHERE, FIRST, OURS, TENANT, Call, FakeMicrosoft, Json, claims
 
@@ -40,7 +40,7 @@ def entra(name: str) -> str:
 
 
 @dataclass
-class Standing:
+class SentCard:
     """A message of ours: the conversation it was sent to, and its card as it stands."""
 
     conversation: str
@@ -49,16 +49,16 @@ class Standing:
 
 @dataclass
 class Microsoft(FakeMicrosoft):
-    standing: dict[str, Standing] = field(default_factory=dict)
+    sent_cards: dict[str, SentCard] = field(default_factory=dict)
 
     def _answer(self, call: Call) -> web.Response:
         answer = super()._answer(call)
         parts = [unquote(part) for part in call.path.split("/")]
         if call.method == "POST" and parts[-1] == "activities":
             named = str(json.loads(answer.text or "{}")["id"])
-            self.standing[named] = Standing(parts[2], call.card)
+            self.sent_cards[named] = SentCard(parts[2], call.card)
         elif call.method == "PUT":
-            self.standing[parts[-1]].card = call.card
+            self.sent_cards[parts[-1]].card = call.card
         return answer
 
 
@@ -73,10 +73,10 @@ class OnTeams:
         self.url = ""
         self.session: aiohttp.ClientSession | None = None
         self._numbers = itertools.count(1)
-        people = [self.party(name) for name in ("Alice", *VENDORS)]
+        people = [self.account_json(name) for name in ("Alice", *VENDORS)]
         microsoft.members = {CHANNEL: people, TRIAGE: people[1:]}
 
-    def party(self, name: str) -> Json:
+    def account_json(self, name: str) -> Json:
         """Whoever is not the vendor's is of another tenant."""
         home = TENANT if name in VENDORS else ELSEWHERE
         return {"id": f"29:{name.lower()}", "name": name, "aadObjectId": entra(name), "tenantId": home}
@@ -84,8 +84,8 @@ class OnTeams:
     def user(self, name: str) -> UserRef:
         return UserRef("teams", "", entra(name))
 
-    def shown(self, message: MessageRef) -> Shown:
-        found = self.microsoft.standing[message.id]
+    def displayed(self, message: MessageRef) -> DisplayedMessage:
+        found = self.microsoft.sent_cards[message.id]
         place, _, thread = found.conversation.partition(";messageid=")
         blocks = list(_blocks(found.card["body"]))
         labels = tuple(action["title"] for action in _actions(found.card["body"]))
@@ -93,7 +93,7 @@ class OnTeams:
         live = [kind for block in blocks for kind in _live(block)]
         entities = found.card.get("msteams", {}).get("entities", [])
         live += [f"mentions {entity['mentioned']['id']}" for entity in entities]
-        return Shown(text, labels, tuple(sorted(live)), place, thread or None)
+        return DisplayedMessage(text, labels, tuple(sorted(live)), place, thread or None)
 
     # What people do ---------------------------------------------------------------------------
 
@@ -106,7 +106,7 @@ class OnTeams:
             assert response.status == 200, await response.text()
             is_json = response.content_type == "application/json"
             answer = await response.json() if is_json else None
-        await self.ours._answers.settle()
+        await self.ours._responder.settle()
         return answer
 
     def at(self, who: str, conversation: str, id_: str = "") -> Json:
@@ -119,7 +119,7 @@ class OnTeams:
         }
         about: Json = {"tenant": {"id": TENANT}, "team": {"id": "19:team@thread.tacv2"}}
         number = id_ or f"1800{next(self._numbers)}"
-        return {"id": number, "from": self.party(who), "conversation": where, "channelData": about}
+        return {"id": number, "from": self.account_json(who), "conversation": where, "channelData": about}
 
     async def installed(self) -> None:
         """Teams tells the bot of the channels that it was added to."""
@@ -134,7 +134,7 @@ class OnTeams:
             "statusCode"
         ] == 200
 
-    async def asks(self, who: str, summary: str) -> tuple[str, Standing]:
+    async def asks(self, who: str, summary: str) -> tuple[str, SentCard]:
         """A mention, and the card in its thread that is the form; with the card's id."""
         root = f"1800{next(self._numbers)}"
         conversation = f"{CHANNEL};messageid={root}"
@@ -142,30 +142,30 @@ class OnTeams:
             self.microsoft.service, f"support {summary}", **self.at(who, conversation, id_=root)
         )
         await self.send(said)
-        named, asked = list(self.microsoft.standing.items())[-1]
+        named, asked = list(self.microsoft.sent_cards.items())[-1]
         assert asked.conversation == conversation
         return named, asked
 
     async def presses(self, who: str, label: str, on: MessageRef, text: str | None = None) -> str:
-        standing = self.microsoft.standing[on.id]
-        (action,) = [a for a in _actions(standing.card["body"]) if a["title"] == label]
+        sent_cards = self.microsoft.sent_cards[on.id]
+        (action,) = [a for a in _actions(sent_cards.card["body"]) if a["title"] == label]
         if action["type"] == "Action.Execute":
             assert text is None, f"{label} acts at once"
-            before = len(self.microsoft.standing)
-            answer = await self.execute(who, standing.conversation, on.id, action["data"])
-            new = list(self.microsoft.standing.values())[before:]
+            before = len(self.microsoft.sent_cards)
+            answer = await self.execute(who, sent_cards.conversation, on.id, action["data"])
+            new = list(self.microsoft.sent_cards.values())[before:]
             return "\n".join([str(answer["value"]), *(words_of(each.card) for each in new)])
         dialog = await self.opens_dialog(who, label, on)
         if text is not None:
             data = filled_in(dialog, {"text": text})
-            assert await self.task("task/submit", who, standing.conversation, on.id, data) is None
+            assert await self.task("task/submit", who, sent_cards.conversation, on.id, data) is None
         return ""
 
     async def opens_dialog(self, who: str, label: str, on: MessageRef) -> Json:
         """The card of the dialog that a button opens."""
-        standing = self.microsoft.standing[on.id]
-        (action,) = [a for a in _actions(standing.card["body"]) if a["title"] == label]
-        opened = await self.task("task/fetch", who, standing.conversation, on.id, action["data"])
+        sent_cards = self.microsoft.sent_cards[on.id]
+        (action,) = [a for a in _actions(sent_cards.card["body"]) if a["title"] == label]
+        opened = await self.task("task/fetch", who, sent_cards.conversation, on.id, action["data"])
         return card_in(opened)
 
     async def writes(self, who: str, text: str, below: MessageRef) -> None:
@@ -205,8 +205,8 @@ def card_in(answer: Any) -> Json:
 def filled_in(card: Json, answers: Answers) -> Json:
     """What a client sends of a form; what is not named keeps what it shows."""
     (action,) = card["actions"]
-    shown = {element["id"]: element["value"] for element in _inputs(card["body"]) if "value" in element}
-    return {**action["data"], **shown, **answers}
+    displayed = {element["id"]: element["value"] for element in _inputs(card["body"]) if "value" in element}
+    return {**action["data"], **displayed, **answers}
 
 
 def words_of(card: Json) -> str:
@@ -226,8 +226,8 @@ def _reads(block: Json) -> str:
     """What a client in London shows of it in winter."""
     if block["type"] == "RichTextBlock":
         return "".join(_dated(run["text"]) for run in block["inlines"])
-    shown = _dated(block["text"]).replace("<at>", "").replace("</at>", "")
-    return "".join(child.content for part in READER.parse(shown) for child in part.children or ())
+    displayed = _dated(block["text"]).replace("<at>", "").replace("</at>", "")
+    return "".join(child.content for part in READER.parse(displayed) for child in part.children or ())
 
 
 def _dated(text: str) -> str:
@@ -256,16 +256,16 @@ def _kinds(children: Any) -> list[str]:
 async def on_teams(clock: Clock, store: MemoryStore) -> AsyncIterator[OnTeams]:
     microsoft = Microsoft()
     await microsoft.start()
-    ours = Teams(OURS, clock, store, store.ticket_of, cloud=microsoft.cloud)
-    house = OnTeams(microsoft, ours)
+    ours = Teams(OURS, clock, store, store.ticket_of, endpoints=microsoft.cloud)
+    workplace = OnTeams(microsoft, ours)
     await ours.start()
-    server = WebServer("127.0.0.1", 0, ours.routes(house.acts), ready)
+    server = WebServer("127.0.0.1", 0, ours.routes(workplace.acts), ready)
     await server.start()
-    async with aiohttp.ClientSession() as house.session:
-        house.url = f"{server.address}/api/messages"
-        await house.installed()
+    async with aiohttp.ClientSession() as workplace.session:
+        workplace.url = f"{server.address}/api/messages"
+        await workplace.installed()
         microsoft.calls.clear()
-        yield house
+        yield workplace
     await ours.close()
     await server.stop()
     await microsoft.stop()

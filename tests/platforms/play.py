@@ -9,17 +9,17 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.address import MessageRef
-from bot.bell import Bell
-from bot.courier import Courier
+from bot.bell import WakeSignal
+from bot.courier import Delivery
 from bot.desk.core import Desk
 from bot.desk.routes import dispatch
 from bot.ports import Card
-from bot.ticker import tick
+from bot.ticker import wake_due_tickets
 from bot.views import Audience
 from tests.harness import HeldClock, directory_of
 from tests.memory_store import MemoryStore
 from tests.platforms.on_console import OnConsole
-from tests.platforms.shown import Answers, House, Shown
+from tests.platforms.shown import Answers, DisplayedMessage, Workplace
 
 S2: Answers = {"request": "incident", "production": "reduced", "privacy": "no"}
 KEY = "ACME-1"
@@ -27,15 +27,15 @@ PATIENCE = timedelta(minutes=1)
 
 
 @dataclass
-class Play:
+class Story:
     """`customers` and `agents` may be the same house; the TAM is where the agents are."""
 
     desk: Desk
     clock: HeldClock
     store: MemoryStore
-    customers: House
-    agents: House
-    patient: HeldClock
+    customers: Workplace
+    agents: Workplace
+    delivery_clock: HeldClock
     """What platforms ask us to wait is real time, which the desk's clock does not show."""
 
     async def opens(self, who: str, summary: str) -> None:
@@ -68,21 +68,21 @@ class Play:
         until = self.clock.at + timedelta(**length)
         while (wake := await self.store.next_wake()) is not None and wake <= until:
             self.clock.at = max(self.clock.at, wake)
-            await tick(self.desk)
+            await wake_due_tickets(self.desk)
             await self.deliver()
         self.clock.at = until
 
     async def deliver(self) -> None:
         """Until all is said that may be, however long the platforms let us wait between."""
-        self.patient.at = max(self.patient.at, self.clock.at)
-        courier = Courier(self.desk, self.store, self.patient, Bell())
+        self.delivery_clock.at = max(self.delivery_clock.at, self.clock.at)
+        delivery = Delivery(self.desk, self.store, self.delivery_clock, WakeSignal())
         while True:
-            while await courier.deliver():
+            while await delivery.deliver():
                 pass
-            soon = await self.store.next_ready(self.patient.at)
-            if soon is None or soon > self.patient.at + PATIENCE:
+            soon = await self.store.next_ready(self.delivery_clock.at)
+            if soon is None or soon > self.delivery_clock.at + PATIENCE:
                 return
-            self.patient.at = soon
+            self.delivery_clock.at = soon
 
     # What people see --------------------------------------------------------------------------
 
@@ -91,9 +91,9 @@ class Play:
         assert ref is not None
         return ref
 
-    def face(self, audience: Audience) -> Shown:
-        house = self.customers if audience is Audience.CUSTOMER else self.agents
-        return house.shown(self.card(audience))
+    def card_view(self, audience: Audience) -> DisplayedMessage:
+        workplace = self.customers if audience is Audience.CUSTOMER else self.agents
+        return workplace.displayed(self.card(audience))
 
     def refs(self, whose: str) -> list[MessageRef]:
         """The messages of one audience but for its card: `/customer/`, `/triage/`, `/dm/`."""
@@ -101,24 +101,24 @@ class Play:
             said.ref
             for key, said in self.store.outbox.items()
             if whose in key and said.ref is not None and said.message.edits is None
-            if not isinstance(said.message.say, Card)
+            if not isinstance(said.message.content, Card)
         ]
 
-    def told(self, whose: str) -> list[Shown]:
-        house = self.customers if whose == "/customer/" else self.agents
-        return [house.shown(ref) for ref in self.refs(whose)]
+    def told(self, whose: str) -> list[DisplayedMessage]:
+        workplace = self.customers if whose == "/customer/" else self.agents
+        return [workplace.displayed(ref) for ref in self.refs(whose)]
 
 
-async def play(
-    folder: Path, file: str, clock: HeldClock, store: MemoryStore, houses: Sequence[House]
-) -> Play:
+async def open_story(
+    folder: Path, file: str, clock: HeldClock, store: MemoryStore, workplaces: Sequence[Workplace]
+) -> Story:
     """The first house is the customers', the last the agents'."""
-    platforms = {house.ours.name: house.ours for house in houses}
+    platforms = {workplace.ours.name: workplace.ours for workplace in workplaces}
     desk = Desk(store, clock, directory_of(folder, file), platforms)
     assert await desk.directory.refresh(platforms) == []
-    made = Play(desk, clock, store, houses[0], houses[-1], copy(clock))
-    for house in houses:
-        house.dispatch = dispatch(desk)
-        if isinstance(house, OnConsole):
-            house.settle = made.deliver
+    made = Story(desk, clock, store, workplaces[0], workplaces[-1], copy(clock))
+    for workplace in workplaces:
+        workplace.dispatch = dispatch(desk)
+        if isinstance(workplace, OnConsole):
+            workplace.settle = made.deliver
     return made

@@ -15,7 +15,7 @@ _TWICE = re.compile(r"((\w{3}) \d{1,2} \w{3} \d{4}, (\d\d:\d\d \w+)) \(\2 \3\)")
 
 
 @dataclass(frozen=True)
-class Shown:
+class DisplayedMessage:
     """A message as it stands now. `live` is all in it that does more than be read, sorted."""
 
     text: str
@@ -31,7 +31,7 @@ class Shown:
         return " ".join(re.findall(r"\w+", text))
 
 
-class House(Protocol):
+class Workplace(Protocol):
     """A real adapter, what it talks to, and the people there, who are known by their first names."""
 
     name: str
@@ -41,7 +41,7 @@ class House(Protocol):
 
     @property
     def ours(self) -> ChatPlatform: ...
-    def shown(self, message: MessageRef) -> Shown: ...
+    def displayed(self, message: MessageRef) -> DisplayedMessage: ...
     def user(self, name: str) -> UserRef: ...
     async def opens(self, who: str, summary: str, answers: Answers) -> None:
         """By the door that people of this platform use."""

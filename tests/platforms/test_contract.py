@@ -7,69 +7,69 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.address import MessageRef, Place, UserRef
-from bot.ports import Never, NotNow, Priority
+from bot.ports import PermanentFailure, Priority, TemporaryFailure
 from bot.views import Audience, Notice
 from sla_core.countdown import Tone
 from tests.platforms import views
 from tests.platforms.on_console import OnConsole
 from tests.platforms.on_slack import OnSlack
 from tests.platforms.on_teams import OnTeams
-from tests.platforms.shown import House
+from tests.platforms.shown import Workplace
 from tests.teams.fake_connector import ELSEWHERE, TENANT, Refusal
 
 HELLO, GOODBYE = Notice(("Hello.",)), Notice(("Goodbye.",))
 
 
-async def test_to_a_place(house: House) -> None:
-    said = await house.ours.post(house.channel, HELLO, None)
-    shown = house.shown(said)
-    assert (said.place, shown.place, shown.thread) == (house.channel, house.channel.id, None)
-    assert shown.words == "Hello"
-    assert await house.ours.post(house.channel, HELLO, None) != said, "each is a message of its own"
+async def test_to_a_place(workplace: Workplace) -> None:
+    said = await workplace.ours.post(workplace.channel, HELLO, None)
+    displayed = workplace.displayed(said)
+    assert (said.place, displayed.place, displayed.thread) == (workplace.channel, workplace.channel.id, None)
+    assert displayed.words == "Hello"
+    assert await workplace.ours.post(workplace.channel, HELLO, None) != said, "each is a message of its own"
 
 
-async def test_to_a_thread(house: House) -> None:
-    root = await house.ours.post(house.channel, HELLO, None)
-    reply = await house.ours.post(house.channel, GOODBYE, root)
-    shown = house.shown(reply)
-    assert (shown.place, shown.thread) == (house.channel.id, root.id)
-    assert house.shown(root).words == "Hello"
+async def test_to_a_thread(workplace: Workplace) -> None:
+    root = await workplace.ours.post(workplace.channel, HELLO, None)
+    reply = await workplace.ours.post(workplace.channel, GOODBYE, root)
+    displayed = workplace.displayed(reply)
+    assert (displayed.place, displayed.thread) == (workplace.channel.id, root.id)
+    assert workplace.displayed(root).words == "Hello"
 
 
-async def test_to_a_person(house: House) -> None:
-    said = await house.ours.post(house.user("Dana"), HELLO, None)
-    again = await house.ours.post(house.user("Dana"), GOODBYE, None)
+async def test_to_a_person(workplace: Workplace) -> None:
+    said = await workplace.ours.post(workplace.user("Dana"), HELLO, None)
+    again = await workplace.ours.post(workplace.user("Dana"), GOODBYE, None)
     assert said.place.direct
     assert said.place == again.place, "one conversation"
-    assert said.place.id not in (house.channel.id, house.triage.id)
-    other = await house.ours.post(house.user("Bob"), HELLO, None)
+    assert said.place.id not in (workplace.channel.id, workplace.triage.id)
+    other = await workplace.ours.post(workplace.user("Bob"), HELLO, None)
     assert other.place != said.place
-    assert house.shown(again).words == "Goodbye"
+    assert workplace.displayed(again).words == "Goodbye"
 
 
-async def test_an_update_replaces(house: House) -> None:
-    root = await house.ours.post(house.channel, HELLO, None)
-    reply = await house.ours.post(house.channel, HELLO, root)
-    direct = await house.ours.post(house.user("Dana"), HELLO, None)
+async def test_an_update_replaces(workplace: Workplace) -> None:
+    root = await workplace.ours.post(workplace.channel, HELLO, None)
+    reply = await workplace.ours.post(workplace.channel, HELLO, root)
+    direct = await workplace.ours.post(workplace.user("Dana"), HELLO, None)
     for said in (root, reply, direct):
-        before = house.shown(said)
-        await house.ours.update(said, GOODBYE)
-        after = house.shown(said)
+        before = workplace.displayed(said)
+        await workplace.ours.update(said, GOODBYE)
+        after = workplace.displayed(said)
         assert after.words == "Goodbye"
         assert (after.place, after.thread) == (before.place, before.thread)
 
 
 @pytest.mark.parametrize("tone", list(Tone))
 @pytest.mark.parametrize("audience", list(Audience))
-async def test_a_card_shows_what_stands_on_it(house: House, audience: Audience, tone: Tone) -> None:
+async def test_a_card_shows_what_stands_on_it(workplace: Workplace, audience: Audience, tone: Tone) -> None:
     card = views.card(audience, tone=tone)
-    shown = house.shown(await house.ours.post(house.channel, card, None))
-    for words in (card.key, card.title, card.severity, card.turn, card.worker, card.state):
-        assert words in shown.text
+    displayed = workplace.displayed(await workplace.ours.post(workplace.channel, card, None))
+    for words in (card.key, card.title, card.severity, card.turn, card.owner, card.state):
+        assert words in displayed.text
     for line in card.promises:
-        (told,) = [line_ for line_ in _promises(shown.text, len(card.promises)) if line.label in line_]
+        (told,) = [line_ for line_ in _promises(displayed.text, len(card.promises)) if line.label in line_]
         assert line.standing in told
-    assert shown.labels == (views.AGENTS if audience is Audience.AGENTS else views.CUSTOMERS)
+    assert displayed.labels == (views.AGENTS if audience is Audience.AGENTS else views.CUSTOMERS)
 
 
 def _promises(text: str, count: int) -> list[str]:
@@ -80,119 +80,129 @@ def _promises(text: str, count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("tone", list(Tone))
-async def test_a_notice(house: House, tone: Tone) -> None:
-    view = views.notice(house.user("Bob"), tone=tone)
-    shown = house.shown(await house.ours.post(house.channel, view, None))
+async def test_a_notice(workplace: Workplace, tone: Tone) -> None:
+    view = views.notice(workplace.user("Bob"), tone=tone)
+    displayed = workplace.displayed(await workplace.ours.post(workplace.channel, view, None))
     said = "ACME 7 Bob It got worse due Fri 20 Mar 2026 12 00 UTC It got worse"
-    assert shown.words == said
-    assert shown.labels == ("Acknowledge", "I'll call", "Delegate", "Snooze")
+    assert displayed.words == said
+    assert displayed.labels == ("Acknowledge", "I'll call", "Delegate", "Snooze")
 
 
-async def test_tones_can_be_told_apart_without_colours(house: House) -> None:
+async def test_tones_can_be_told_apart_without_colours(workplace: Workplace) -> None:
     told = set()
     for tone in Tone:
-        shown = house.shown(await house.ours.post(house.channel, Notice(("Hello.",), tone), None))
-        told.add(shown.text.strip())
+        displayed = workplace.displayed(
+            await workplace.ours.post(workplace.channel, Notice(("Hello.",), tone), None)
+        )
+        told.add(displayed.text.strip())
     assert len(told) == len(Tone)
 
 
-async def test_a_receipt(house: House) -> None:
-    shown = house.shown(await house.ours.post(house.channel, views.receipt(), None))
+async def test_a_receipt(workplace: Workplace) -> None:
+    displayed = workplace.displayed(await workplace.ours.post(workplace.channel, views.receipt(), None))
     for words in ("ACME-7", "impaired", "First response", "Within 4 support hours", "M3-14", "hold: Bob"):
-        assert words in shown.text
-    assert "1 h" in shown.text
-    assert shown.labels == ()
+        assert words in displayed.text
+    assert "1 h" in displayed.text
+    assert displayed.labels == ()
 
 
-async def test_a_board(house: House) -> None:
+async def test_a_board(workplace: Workplace) -> None:
     board = views.board()
-    shown = house.shown(await house.ours.post(house.channel, board, None))
+    displayed = workplace.displayed(await workplace.ours.post(workplace.channel, board, None))
     [section] = board.sections
     for row in section.rows:
-        for words in (row.key, row.title, row.severity, row.state, row.turn, row.worker):
-            assert words in shown.text
+        for words in (row.key, row.title, row.severity, row.state, row.turn, row.owner):
+            assert words in displayed.text
     for words in ("7 tickets are open.", "Acme GmbH", "First response: breached", "and 5 more", "As of"):
-        assert words in shown.text
-    assert shown.labels == ("Take it", "Get help")
+        assert words in displayed.text
+    assert displayed.labels == ("Take it", "Get help")
 
 
-async def test_the_agents_card_ends_with_its_history(house: House) -> None:
-    shown = house.shown(await house.ours.post(house.channel, views.card(Audience.AGENTS), None))
-    assert shown.text.index("History (3 earlier)") < shown.text.index("Bob replied")
-    shown = house.shown(await house.ours.post(house.channel, views.card(Audience.CUSTOMER), None))
-    assert "History" not in shown.text
+async def test_the_agents_card_ends_with_its_history(workplace: Workplace) -> None:
+    displayed = workplace.displayed(
+        await workplace.ours.post(workplace.channel, views.card(Audience.AGENTS), None)
+    )
+    assert displayed.text.index("History (3 earlier)") < displayed.text.index("Bob replied")
+    displayed = workplace.displayed(
+        await workplace.ours.post(workplace.channel, views.card(Audience.CUSTOMER), None)
+    )
+    assert "History" not in displayed.text
 
 
-async def test_get_help(house: House) -> None:
-    shown = house.shown(await house.ours.post(house.channel, views.get_help(), None))
-    assert "Need help from m3ter?" in shown.text
-    assert shown.labels == ("Get help",)
+async def test_get_help(workplace: Workplace) -> None:
+    displayed = workplace.displayed(await workplace.ours.post(workplace.channel, views.get_help(), None))
+    assert "Need help from m3ter?" in displayed.text
+    assert displayed.labels == ("Get help",)
 
 
-async def test_what_was_posted_under_a_key_is_found_or_there_is_no_telling(house: House) -> None:
+async def test_what_was_posted_under_a_key_is_found_or_there_is_no_telling(workplace: Workplace) -> None:
     """Never another message, and never a fault: what is not found is said again."""
     began = datetime.now(UTC)
-    root = await house.ours.post(house.channel, HELLO, None, "key of the root")
-    reply = await house.ours.post(house.channel, HELLO, root, "key of the reply")
-    found = await house.ours.find(house.channel, "key of the root", None, began)
-    below = await house.ours.find(house.channel, "key of the reply", root, began)
-    assert (found, below) == ((root, reply) if isinstance(house, OnSlack) else (None, None))
-    assert await house.ours.find(house.channel, "another key", None, began) is None
-    assert await house.ours.find(house.channel, "another key", root, began) is None
+    root = await workplace.ours.post(workplace.channel, HELLO, None, "key of the root")
+    reply = await workplace.ours.post(workplace.channel, HELLO, root, "key of the reply")
+    found = await workplace.ours.find(workplace.channel, "key of the root", None, began)
+    below = await workplace.ours.find(workplace.channel, "key of the reply", root, began)
+    assert (found, below) == ((root, reply) if isinstance(workplace, OnSlack) else (None, None))
+    assert await workplace.ours.find(workplace.channel, "another key", None, began) is None
+    assert await workplace.ours.find(workplace.channel, "another key", root, began) is None
 
 
-async def test_what_is_urgent_is_let_through_at_least_as_soon(house: House) -> None:
+async def test_what_is_urgent_is_let_through_at_least_as_soon(workplace: Workplace) -> None:
     """Each platform's buckets are its own, and a countdown is paid from what any edit is paid from."""
-    said = await house.ours.post(house.channel, HELLO, None)
+    said = await workplace.ours.post(workplace.channel, HELLO, None)
     for edits in (None, said):
         page, state, countdown = (
-            {cost.bucket: cost for cost in house.ours.costs(house.channel, edits, priority)}
+            {charge.bucket: charge for charge in workplace.ours.charges(workplace.channel, edits, priority)}
             for priority in (Priority.PAGE, Priority.STATE, Priority.COUNTDOWN)
         )
         assert set(page) <= set(state) <= set(countdown)
-        assert all(bucket.startswith(f"{house.ours.name}:") for bucket in countdown)
+        assert all(bucket.startswith(f"{workplace.ours.name}:") for bucket in countdown)
         assert all(page[bucket].burst >= state[bucket].burst for bucket in page)
-        assert all(cost.every > timedelta(0) and cost.burst >= 1 for cost in countdown.values())
+        assert all(charge.every > timedelta(0) and charge.burst >= 1 for charge in countdown.values())
 
 
-async def test_countdowns_are_paid_from_the_purse_that_is_used_up_first(house: House) -> None:
+async def test_countdowns_wait_for_the_rate_limit_that_runs_out_first(workplace: Workplace) -> None:
     """Else thousands of cards would each find out alone that a limit is used up.
 
     On Slack that is a workspace's, on Teams a conversation's: what one has used up is no other's fault.
     """
     one, again, other = (
-        house.ours.costs(place, MessageRef(place, id), Priority.COUNTDOWN)[-1:]
-        for place, id in ((house.channel, "1"), (house.channel, "2"), (house.triage, "3"))
+        workplace.ours.charges(place, MessageRef(place, id), Priority.COUNTDOWN)[-1:]
+        for place, id in ((workplace.channel, "1"), (workplace.channel, "2"), (workplace.triage, "3"))
     )
     assert one == again
-    assert (one == other) == (house.ours.name != "teams")
+    assert (one == other) == (workplace.ours.name != "teams")
 
 
-async def test_asked_to_wait(house: House) -> None:
-    root = await house.ours.post(house.channel, HELLO, None)
+async def test_asked_to_wait(workplace: Workplace) -> None:
+    root = await workplace.ours.post(workplace.channel, HELLO, None)
     for call in ("post", "update"):
-        match house:
+        match workplace:
             case OnSlack():
                 method = {"post": "chat.postMessage", "update": "chat.update"}[call]
-                house.slack.fail_next(method, status=429, retry_after=7)
+                workplace.slack.fail_next(method, status=429, retry_after=7)
             case OnTeams():
-                house.microsoft.refuse = [Refusal(429, "Throttled", {"Retry-After": "7"})]
+                workplace.microsoft.refuse = [Refusal(429, "Throttled", {"Retry-After": "7"})]
             case _:
                 pytest.skip("n/a: a terminal never asks to wait")
-        speaks = house.ours.post(house.channel, HELLO, None) if call == "post" else _updates(house, root)
-        with pytest.raises(NotNow) as caught:
+        speaks = (
+            workplace.ours.post(workplace.channel, HELLO, None)
+            if call == "post"
+            else _updates(workplace, root)
+        )
+        with pytest.raises(TemporaryFailure) as caught:
             await speaks
-        assert caught.value.after == 7.0
-    await house.ours.update(root, GOODBYE)
-    assert house.shown(root).words == "Goodbye", "afterwards it goes through"
+        assert caught.value.retry_after == 7.0
+    await workplace.ours.update(root, GOODBYE)
+    assert workplace.displayed(root).words == "Goodbye", "afterwards it goes through"
 
 
 @pytest.mark.parametrize("why", ["archived", "removed", "message gone", "person gone"])
-async def test_refused_for_good(house: House, why: str) -> None:
-    said = await house.ours.post(house.channel, HELLO, None)
-    match house:
+async def test_refused_for_good(workplace: Workplace, why: str) -> None:
+    said = await workplace.ours.post(workplace.channel, HELLO, None)
+    match workplace:
         case OnSlack():
-            _shut_on_slack(house, why)
+            _shut_on_slack(workplace, why)
         case OnTeams():
             codes = {
                 "archived": Refusal(403, ""),
@@ -200,83 +210,83 @@ async def test_refused_for_good(house: House, why: str) -> None:
                 "message gone": Refusal(404, "ActivityNotFoundInConversation"),
                 "person gone": Refusal(403, "MessageWritesBlocked"),
             }
-            house.microsoft.refuse = [codes[why]]
+            workplace.microsoft.refuse = [codes[why]]
         case _:
             pytest.skip("n/a: a terminal has no channel that can be shut, and says a lost message again")
-    to = house.user("Dana") if why == "person gone" else house.channel
-    speaks = _updates(house, said) if why == "message gone" else house.ours.post(to, HELLO, None)
-    with pytest.raises(Never):
+    to = workplace.user("Dana") if why == "person gone" else workplace.channel
+    speaks = _updates(workplace, said) if why == "message gone" else workplace.ours.post(to, HELLO, None)
+    with pytest.raises(PermanentFailure):
         await speaks
 
 
-async def _updates(house: House, said: MessageRef) -> None:
-    await house.ours.update(said, HELLO)
+async def _updates(workplace: Workplace, said: MessageRef) -> None:
+    await workplace.ours.update(said, HELLO)
 
 
-def _shut_on_slack(house: OnSlack, why: str) -> None:
+def _shut_on_slack(workplace: OnSlack, why: str) -> None:
     match why:
         case "archived":
-            house.acme.archived = True
+            workplace.acme.archived = True
         case "removed":
-            house.acme.members.remove(house.slack.bot.id)
+            workplace.acme.members.remove(workplace.slack.bot.id)
         case "message gone":
-            house.acme.messages.clear()
+            workplace.acme.messages.clear()
         case _:
-            house.slack.fail_next("conversations.open", error="user_disabled")
+            workplace.slack.fail_next("conversations.open", error="user_disabled")
 
 
-async def test_people_of_another_platform_are_not_reached(house: House) -> None:
-    if isinstance(house, OnConsole):
+async def test_people_of_another_platform_are_not_reached(workplace: Workplace) -> None:
+    if isinstance(workplace, OnConsole):
         pytest.skip("n/a: a terminal stands in for whatever the desk's file names")
-    with pytest.raises(Never, match="not on"):
-        await house.ours.post(UserRef("elsewhere", "", "x"), HELLO, None)
+    with pytest.raises(PermanentFailure, match="not on"):
+        await workplace.ours.post(UserRef("elsewhere", "", "x"), HELLO, None)
 
 
-async def test_which_ids_are_groups(house: House) -> None:
-    group = house.triage.id if isinstance(house, OnTeams) else "S0SUPPORT"
-    assert house.ours.is_group(group)
-    assert not house.ours.is_group(house.user("Bob").id)
+async def test_which_ids_are_groups(workplace: Workplace) -> None:
+    group = workplace.triage.id if isinstance(workplace, OnTeams) else "S0SUPPORT"
+    assert workplace.ours.is_group(group)
+    assert not workplace.ours.is_group(workplace.user("Bob").id)
 
 
-async def test_the_members_of_a_group(house: House) -> None:
-    match house:
+async def test_the_members_of_a_group(workplace: Workplace) -> None:
+    match workplace:
         case OnSlack():
             expected = {UserRef("slack", "T0VENDOR", user) for user in ("U0BOB", "U0EVE")}
-            assert await house.ours.members("S0SUPPORT") == expected
-            with pytest.raises(Never):
-                await house.ours.members("S0NONE")
+            assert await workplace.ours.members("S0SUPPORT") == expected
+            with pytest.raises(PermanentFailure):
+                await workplace.ours.members("S0NONE")
         case OnTeams():
             in_channel = {f"entra-{name}" for name in ("bob", "dana", "eve", "kim", "mia")}
             expected = {UserRef("teams", TENANT, user) for user in in_channel}
-            assert await house.ours.members(house.channel.id) == expected
+            assert await workplace.ours.members(workplace.channel.id) == expected
             assert not any(user.home == ELSEWHERE for user in expected), "customers are no agents"
-            with pytest.raises(Never):
-                await house.ours.members("19:none@thread.tacv2")
+            with pytest.raises(PermanentFailure):
+                await workplace.ours.members("19:none@thread.tacv2")
         case _:
             # Its people are those of the desk's file, which says nothing about groups.
-            assert await house.ours.members("S0SUPPORT") == frozenset()
+            assert await workplace.ours.members("S0SUPPORT") == frozenset()
 
 
-async def test_the_channels_of_a_person(house: House) -> None:
-    assert await house.ours.places_of(house.user("Alice")) == {house.channel}
-    assert await house.ours.places_of(house.user("Bob")) == {house.channel, house.triage}
-    if not isinstance(house, OnSlack):
-        stranger = UserRef(house.channel.platform, "", "nobody")
-        assert await house.ours.places_of(stranger) == frozenset()
+async def test_the_channels_of_a_person(workplace: Workplace) -> None:
+    assert await workplace.ours.places_of(workplace.user("Alice")) == {workplace.channel}
+    assert await workplace.ours.places_of(workplace.user("Bob")) == {workplace.channel, workplace.triage}
+    if not isinstance(workplace, OnSlack):
+        stranger = UserRef(workplace.channel.platform, "", "nobody")
+        assert await workplace.ours.places_of(stranger) == frozenset()
 
 
-async def test_it_has_the_name_that_its_places_have(house: House) -> None:
-    assert Place.parse(str(house.channel)) == house.channel
-    assert house.channel.platform == house.ours.name
+async def test_it_has_the_name_that_its_places_have(workplace: Workplace) -> None:
+    assert Place.parse(str(workplace.channel)) == workplace.channel
+    assert workplace.channel.platform == workplace.ours.name
 
 
-@pytest.mark.parametrize("house", ["console"], indirect=True)
-async def test_the_terminal_prints_what_reaches_the_person_it_looks_through(house: House) -> None:
+@pytest.mark.parametrize("workplace", ["console"], indirect=True)
+async def test_the_terminal_prints_what_reaches_the_person_it_looks_through(workplace: Workplace) -> None:
     """The other houses' readers are clients of their own; this one's is its screen."""
-    assert isinstance(house, OnConsole)
-    await house.ours.post(house.channel, views.card(Audience.CUSTOMER), None)
-    await house.ours.post(house.triage, HELLO, None)
-    told = house.printed()
+    assert isinstance(workplace, OnConsole)
+    await workplace.ours.post(workplace.channel, views.card(Audience.CUSTOMER), None)
+    await workplace.ours.post(workplace.triage, HELLO, None)
+    told = workplace.printed()
     assert "#acme · Alice sees" in told
     assert all(standing in told for standing in views.STANDINGS)
     assert "  · #triage · agents see: Hello." in told

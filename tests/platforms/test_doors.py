@@ -10,26 +10,26 @@ from bot import cards
 from bot.settings import load_desk
 from tests.harness import HeldClock
 from tests.memory_store import MemoryStore
-from tests.platforms.conftest import FRIDAY_AFTERNOON, OpenHouse
+from tests.platforms.conftest import FRIDAY_AFTERNOON, OpenWorkplace
 from tests.platforms.desks import ON_SLACK, ON_TEAMS
 from tests.platforms.on_console import OnConsole
 from tests.platforms.on_slack import OnSlack
 from tests.platforms.on_teams import OnTeams
-from tests.platforms.play import play
-from tests.platforms.shown import House
+from tests.platforms.play import open_story
+from tests.platforms.shown import Workplace
 from tests.teams.activities import activity, invoke, mentioning
 
 
 @pytest.fixture
-async def at_work(house: House, tmp_path: Path) -> House:
+async def at_work(workplace: Workplace, tmp_path: Path) -> Workplace:
     """Each platform with the whole desk behind it."""
-    file = ON_TEAMS if isinstance(house, OnTeams) else ON_SLACK
-    await play(tmp_path, file, HeldClock(FRIDAY_AFTERNOON), MemoryStore(), [house])
-    return house
+    file = ON_TEAMS if isinstance(workplace, OnTeams) else ON_SLACK
+    await open_story(tmp_path, file, HeldClock(FRIDAY_AFTERNOON), MemoryStore(), [workplace])
+    return workplace
 
 
-@pytest.mark.parametrize("house", ["slack"], indirect=True)
-async def test_slack(at_work: House) -> None:
+@pytest.mark.parametrize("workplace", ["slack"], indirect=True)
+async def test_slack(at_work: Workplace) -> None:
     assert isinstance(at_work, OnSlack)
     slack, alice = at_work.slack, at_work.people["Alice"]
     await slack.command(alice, slack.dm(alice), "/support")
@@ -55,34 +55,34 @@ async def test_slack(at_work: House) -> None:
     assert "status KEY" in slack.text_of(slack.dms(alice)[-1])
 
 
-@pytest.mark.parametrize("house", ["teams"], indirect=True)
-async def test_teams(at_work: House) -> None:
+@pytest.mark.parametrize("workplace", ["teams"], indirect=True)
+async def test_teams(at_work: Workplace) -> None:
     assert isinstance(at_work, OnTeams)
     service = at_work.microsoft.service
     chat = "a:1chat-with-alice"
     mentioned = mentioning(service, "Bills are slow", **at_work.at("Alice", at_work.channel.id, id_="77"))
     for seen in (mentioned, activity(service, text="Bills are slow", **at_work.at("Alice", chat))):
         await at_work.send(seen)
-        card = list(at_work.microsoft.standing.values())[-1].card
+        card = list(at_work.microsoft.sent_cards.values())[-1].card
         assert card["actions"][0]["title"] == "Open ticket"
         assert "Bills are slow" in str(card["body"]), "begun with these words"
     begun = activity(
         service, text="support: Bills are slow", **at_work.at("Alice", at_work.channel.id, id_="78")
     )
     await at_work.send(begun)
-    card = list(at_work.microsoft.standing.values())[-1].card
+    card = list(at_work.microsoft.sent_cards.values())[-1].card
     assert card["actions"][0]["title"] == "Open ticket"
     assert "support:" not in str(card["body"])
     await at_work.send(activity(service, text="help", **at_work.at("Alice", chat)))
-    assert "status KEY" in str(list(at_work.microsoft.standing.values())[-1].card)
+    assert "status KEY" in str(list(at_work.microsoft.sent_cards.values())[-1].card)
     command = {"commandId": "support", "commandContext": "compose"}
     where = at_work.at("Alice", at_work.channel.id)
     opened = await at_work.send(invoke(service, "composeExtension/fetchTask", command, **where))
     assert opened["task"]["type"] == "continue"
 
 
-@pytest.mark.parametrize("house", ["console"], indirect=True)
-async def test_the_terminal(at_work: House) -> None:
+@pytest.mark.parametrize("workplace", ["console"], indirect=True)
+async def test_the_terminal(at_work: Workplace) -> None:
     assert isinstance(at_work, OnConsole)
     told = await at_work.types("in dm", "/support Bills are slow", "cancel", "say Bills are slow", "cancel")
     assert told.count("Given up; nothing was sent.") == 2
@@ -94,15 +94,17 @@ async def test_the_terminal(at_work: House) -> None:
     assert "Summary" in told
 
 
-async def test_a_standing_message_opens_the_form(a_house: OpenHouse, tmp_path: Path) -> None:
+async def test_a_standing_message_opens_the_form(open_workplace: OpenWorkplace, tmp_path: Path) -> None:
     """By its button, where the desk put it."""
     for name in ("slack", "teams"):
         clock, store = HeldClock(FRIDAY_AFTERNOON), MemoryStore()
-        house = await a_house(name, clock, store)
-        desk = await play(tmp_path, ON_TEAMS if name == "teams" else ON_SLACK, clock, store, [house])
+        workplace = await open_workplace(name, clock, store)
+        desk = await open_story(
+            tmp_path, ON_TEAMS if name == "teams" else ON_SLACK, clock, store, [workplace]
+        )
         policy = load_desk(tmp_path / "frontline.toml").policies[-1]
-        said = await house.ours.post(house.channel, cards.get_help(policy), None)
-        assert await house.presses("Alice", "Get help", said) == ""
+        said = await workplace.ours.post(workplace.channel, cards.get_help(policy), None)
+        assert await workplace.presses("Alice", "Get help", said) == ""
         assert await desk.store.tickets("acme") == [], "only asked so far"
-        if isinstance(house, OnSlack):
-            assert house.slack.modal_of(house.people["Alice"]) is not None
+        if isinstance(workplace, OnSlack):
+            assert workplace.slack.modal_of(workplace.people["Alice"]) is not None

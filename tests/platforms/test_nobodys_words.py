@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.platforms.shown import House, letters
+from tests.platforms.shown import Workplace, letters
 from tests.platforms.views import views
 
 NASTY = (
@@ -28,7 +28,7 @@ NASTY = (
     "```fenced```",
     "[red]alarm[/red] [link=https://evil.example]x[/link]",
     "\x1b[31mred\x1b[0m \x1b]8;;https://evil.example\x07x\x1b]8;;\x07",
-    "bell\x07 back\x08 return\rover",
+    "wake_signal\x07 back\x08 return\rover",
     "\u202eevil\u2066 \u200fx",
     "<script>alert(1)</script> &#60;b&#62;",
     "a | b\n--|--\nc | d",
@@ -39,12 +39,12 @@ NASTY = (
 
 
 @pytest.mark.parametrize("words", NASTY)
-async def test_words_do_nothing(house: House, words: str) -> None:
-    bob = house.user("Bob")
+async def test_words_do_nothing(workplace: Workplace, words: str) -> None:
+    bob = workplace.user("Bob")
     harmless = views(bob, "two\nlines" if "\n" in words else "harmless")
     for name, view in views(bob, words).items():
-        shown = house.shown(await house.ours.post(house.channel, view, None))
-        calm = house.shown(await house.ours.post(house.channel, harmless[name], None))
-        assert shown.live == calm.live, name
-        assert shown.labels == calm.labels
-        assert letters(words) in letters(shown.text), f"{name} does not show it"
+        displayed = workplace.displayed(await workplace.ours.post(workplace.channel, view, None))
+        calm = workplace.displayed(await workplace.ours.post(workplace.channel, harmless[name], None))
+        assert displayed.live == calm.live, name
+        assert displayed.labels == calm.labels
+        assert letters(words) in letters(displayed.text), f"{name} does not show it"

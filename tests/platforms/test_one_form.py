@@ -21,7 +21,7 @@ from tests.platforms.conftest import FRIDAY_AFTERNOON
 from tests.platforms.desks import ON_SLACK, ON_TEAMS
 from tests.platforms.on_slack import OnSlack, on_slack
 from tests.platforms.on_teams import OnTeams, card_in, filled_in, on_teams, words_of
-from tests.platforms.play import KEY, S2, Play, play
+from tests.platforms.play import KEY, S2, Story, open_story
 from tests.teams.fake_connector import Json
 
 LED_TO = f"This form has led to {KEY} already and opens no second ticket"
@@ -36,7 +36,7 @@ class Form(Protocol):
         """What its author reads then; empty where nothing is said."""
         ...
 
-    async def is_drawn_anew(self) -> None:
+    async def is_redrawn(self) -> None:
         """By what its author does in it, short of sending it whole."""
         ...
 
@@ -45,25 +45,25 @@ class Form(Protocol):
 class Modal:
     """A form on Slack, where each choice draws it anew."""
 
-    house: OnSlack
+    workplace: OnSlack
     who: str
 
     async def sends(self, **changes: str) -> str:
-        person, slack = self.house.people[self.who], self.house.slack
+        person, slack = self.workplace.people[self.who], self.workplace.slack
         reply = await slack.submit(person, changes)
         view = slack.modal_of(person)
-        shown = [line for b in view.blocks for line in block_lines(slack.world, b)] if view else []
+        shown = [line for b in view.blocks for line in block_lines(slack.workspace, b)] if view else []
         return "\n".join([*shown, *reply.errors.values()])
 
-    async def is_drawn_anew(self) -> None:
-        person, slack = self.house.people[self.who], self.house.slack
+    async def is_redrawn(self) -> None:
+        person, slack = self.workplace.people[self.who], self.workplace.slack
         view = slack.modal_of(person)
         assert view is not None
         before = view.hash
         await slack.choose(person, "production", "minor")
-        await self.house.ours.settle()
+        await self.workplace.ours.settle()
         await slack.choose(person, "production", S2["production"])
-        await self.house.ours.settle()
+        await self.workplace.ours.settle()
         assert view.hash != before
 
 
@@ -71,7 +71,7 @@ class Modal:
 class FormCard:
     """The form as a message on Teams, which everybody in the thread may send."""
 
-    house: OnTeams
+    workplace: OnTeams
     who: str
     message: str
     conversation: str
@@ -79,14 +79,14 @@ class FormCard:
 
     async def sends(self, **changes: str) -> str:
         data = filled_in(self.card, {**changes})
-        answer = await self.house.execute(self.who, self.conversation, self.message, data)
+        answer = await self.workplace.execute(self.who, self.conversation, self.message, data)
         if not isinstance(card := answer["value"], dict) or "body" not in card:
             return str(card)
         if card.get("actions"):
             self.card = card
         return words_of(card)
 
-    async def is_drawn_anew(self) -> None:
+    async def is_redrawn(self) -> None:
         """Sent without a summary, it comes back with what is wrong."""
         assert "Please say in a few words what is wrong." in await self.sends(summary="")
 
@@ -95,7 +95,7 @@ class FormCard:
 class Dialog:
     """A form behind a button of a card on Teams."""
 
-    house: OnTeams
+    workplace: OnTeams
     who: str
     on: str
     conversation: str
@@ -103,7 +103,7 @@ class Dialog:
 
     async def sends(self, **changes: str) -> str:
         data = filled_in(self.card, changes)
-        answer = await self.house.task("task/submit", self.who, self.conversation, self.on, data)
+        answer = await self.workplace.task("task/submit", self.who, self.conversation, self.on, data)
         if answer is None:
             return ""
         shown = card_in(answer)
@@ -113,11 +113,11 @@ class Dialog:
 
 
 @dataclass
-class Office:
+class LossyDesk:
     """A desk on one platform, where an answer may get lost."""
 
-    desk: Play
-    house: OnSlack | OnTeams
+    desk: Story
+    workplace: OnSlack | OnTeams
     works: Dispatch
 
     def loses_an_answer(self) -> None:
@@ -126,11 +126,11 @@ class Office:
         async def dispatch(inbound: Inbound) -> Answer:
             answer = await self.works(inbound)
             if isinstance(inbound, Submission):
-                self.house.dispatch = self.works
+                self.workplace.dispatch = self.works
                 raise ConnectionError("nobody is there any more")
             return answer
 
-        self.house.dispatch = dispatch
+        self.workplace.dispatch = dispatch
 
     def is_of_the_release_before(self) -> None:
         """Its forms carry no identity."""
@@ -142,27 +142,31 @@ class Office:
             context = {name: text for name, text in answer.form.context.items() if name != OPENING}
             return replace(answer, form=replace(answer.form, context=context))
 
-        self.house.dispatch = dispatch
+        self.workplace.dispatch = dispatch
 
     def is_of_this_release(self) -> None:
-        self.house.dispatch = self.works
+        self.workplace.dispatch = self.works
 
     async def asks(self, who: str, summary: str) -> Modal | FormCard:
         """`/support`, or a mention."""
-        if isinstance(self.house, OnSlack):
-            await self.house.slack.command(self.house.people[who], self.house.acme, "/support", summary)
-            return Modal(self.house, who)
-        named, asked = await self.house.asks(who, summary)
-        return FormCard(self.house, who, named, asked.conversation, asked.card)
+        if isinstance(self.workplace, OnSlack):
+            await self.workplace.slack.command(
+                self.workplace.people[who], self.workplace.acme, "/support", summary
+            )
+            return Modal(self.workplace, who)
+        named, asked = await self.workplace.asks(who, summary)
+        return FormCard(self.workplace, who, named, asked.conversation, asked.card)
 
     async def opens_reply(self, who: str) -> Modal | Dialog:
         """The form behind Reply."""
         work = self.desk.card(Audience.AGENTS)
-        if isinstance(self.house, OnSlack):
-            await self.house.slack.press(self.house.people[who], self.house.message(work), "Reply")
-            return Modal(self.house, who)
-        card = await self.house.opens_dialog(who, "Reply", work)
-        return Dialog(self.house, who, work.id, work.place.id, card)
+        if isinstance(self.workplace, OnSlack):
+            await self.workplace.slack.press(
+                self.workplace.people[who], self.workplace.message(work), "Reply"
+            )
+            return Modal(self.workplace, who)
+        card = await self.workplace.opens_dialog(who, "Reply", work)
+        return Dialog(self.workplace, who, work.id, work.place.id, card)
 
     async def summaries(self) -> list[str]:
         """Of all tickets, oldest first."""
@@ -171,93 +175,93 @@ class Office:
         return [first.summary for first in firsts if isinstance(first, Opened)]
 
 
-OpenOffice = Callable[[str], Awaitable[Office]]
+OpenLossyDesk = Callable[[str], Awaitable[LossyDesk]]
 
 
 @pytest.fixture
-async def an_office(tmp_path: Path) -> AsyncIterator[OpenOffice]:
+async def open_lossy_desk(tmp_path: Path) -> AsyncIterator[OpenLossyDesk]:
     async with AsyncExitStack() as open_ones:
 
-        async def opened(name: str) -> Office:
+        async def opened(name: str) -> LossyDesk:
             clock, store = HeldClock(FRIDAY_AFTERNOON), MemoryStore()
-            house: OnSlack | OnTeams = await open_ones.enter_async_context(
+            workplace: OnSlack | OnTeams = await open_ones.enter_async_context(
                 on_teams(clock, store) if name == "teams" else on_slack(clock)
             )
             file = ON_TEAMS if name == "teams" else ON_SLACK
-            desk = await play(tmp_path, file, clock, store, [house])
-            return Office(desk, house, house.dispatch)
+            desk = await open_story(tmp_path, file, clock, store, [workplace])
+            return LossyDesk(desk, workplace, workplace.dispatch)
 
         yield opened
 
 
 @pytest.fixture(params=["slack", "teams"])
-async def office(request: pytest.FixtureRequest, an_office: OpenOffice) -> Office:
-    return await an_office(request.param)
+async def lossy_desk(request: pytest.FixtureRequest, open_lossy_desk: OpenLossyDesk) -> LossyDesk:
+    return await open_lossy_desk(request.param)
 
 
-async def test_pressed_again_after_a_lost_answer(office: Office) -> None:
-    form = await office.asks("Alice", "Bills are slow")
-    await form.is_drawn_anew()
-    office.loses_an_answer()
+async def test_pressed_again_after_a_lost_answer(lossy_desk: LossyDesk) -> None:
+    form = await lossy_desk.asks("Alice", "Bills are slow")
+    await form.is_redrawn()
+    lossy_desk.loses_an_answer()
     assert SORRY in await form.sends(summary="Bills are slow", **S2)
     if isinstance(form, Modal):
-        await form.is_drawn_anew()
+        await form.is_redrawn()
     assert (await form.sends(summary="Bills are slow", **S2)).startswith(LED_TO)
-    assert await office.summaries() == ["Bills are slow"]
+    assert await lossy_desk.summaries() == ["Bills are slow"]
 
 
-async def test_what_was_changed_since_the_lost_answer_is_given_back(office: Office) -> None:
-    form = await office.asks("Alice", "Bills are slow")
-    office.loses_an_answer()
+async def test_what_was_changed_since_the_lost_answer_is_given_back(lossy_desk: LossyDesk) -> None:
+    form = await lossy_desk.asks("Alice", "Bills are slow")
+    lossy_desk.loses_an_answer()
     await form.sends(**S2)
     told = await form.sends(summary="Bills are slow", details="And wrong", **S2)
     assert told.startswith(LED_TO)
     assert "This stands in the form and not in the ticket:" in told
     assert "And wrong" in told
-    assert await office.summaries() == ["Bills are slow"]
+    assert await lossy_desk.summaries() == ["Bills are slow"]
 
 
-async def test_two_forms_with_the_same_words_are_two_tickets(office: Office) -> None:
+async def test_two_forms_with_the_same_words_are_two_tickets(lossy_desk: LossyDesk) -> None:
     for _ in range(2):
-        form = await office.asks("Alice", "Bills are slow")
+        form = await lossy_desk.asks("Alice", "Bills are slow")
         assert LED_TO not in await form.sends(**S2)
-    assert await office.summaries() == ["Bills are slow"] * 2
+    assert await lossy_desk.summaries() == ["Bills are slow"] * 2
 
 
-async def test_a_form_of_the_release_before_can_be_sent(office: Office) -> None:
-    office.is_of_the_release_before()
-    form = await office.asks("Alice", "Bills are slow")
-    office.is_of_this_release()
-    await form.is_drawn_anew()
-    office.loses_an_answer()
+async def test_a_form_of_the_release_before_can_be_sent(lossy_desk: LossyDesk) -> None:
+    lossy_desk.is_of_the_release_before()
+    form = await lossy_desk.asks("Alice", "Bills are slow")
+    lossy_desk.is_of_this_release()
+    await form.is_redrawn()
+    lossy_desk.loses_an_answer()
     await form.sends(summary="Bills are slow", **S2)
     assert (await form.sends(summary="Bills are slow", **S2)).startswith(LED_TO)
-    assert await office.summaries() == ["Bills are slow"]
+    assert await lossy_desk.summaries() == ["Bills are slow"]
 
 
-async def test_two_people_send_the_same_card(an_office: OpenOffice) -> None:
-    office = await an_office("teams")
-    form = await office.asks("Alice", "Bills are slow")
+async def test_two_people_send_the_same_card(open_lossy_desk: OpenLossyDesk) -> None:
+    lossy_desk = await open_lossy_desk("teams")
+    form = await lossy_desk.asks("Alice", "Bills are slow")
     assert isinstance(form, FormCard)
     assert LED_TO not in await form.sends(**S2)
     told = await replace(form, who="Dana").sends(summary="Bills are wrong", **S2)
     assert told.startswith(LED_TO)
     assert "Bills are wrong" in told
-    assert await office.summaries() == ["Bills are slow"]
+    assert await lossy_desk.summaries() == ["Bills are slow"]
 
 
-async def test_a_reply_counts_once_and_other_words_are_given_back(office: Office) -> None:
-    await office.desk.opens("Alice", "Bills are slow")
-    form = await office.opens_reply("Bob")
+async def test_a_reply_counts_once_and_other_words_are_given_back(lossy_desk: LossyDesk) -> None:
+    await lossy_desk.desk.opens("Alice", "Bills are slow")
+    form = await lossy_desk.opens_reply("Bob")
     assert "Please write what the customer should read." in await form.sends(text=" ")
-    office.loses_an_answer()
+    lossy_desk.loses_an_answer()
     assert SORRY in await form.sends(text="We look into it")
     told = await form.sends(text="We have found it")
     assert BEFORE in told
     assert "We have found it" in told
-    history = await office.desk.store.load(KEY)
+    history = await lossy_desk.desk.store.load(KEY)
     assert [event.text for event in history if isinstance(event, Answered)] == ["We look into it"]
-    other = await office.opens_reply("Bob")
+    other = await lossy_desk.opens_reply("Bob")
     assert await other.sends(text="We look into it") == ""
-    history = await office.desk.store.load(KEY)
+    history = await lossy_desk.desk.store.load(KEY)
     assert [event.text for event in history if isinstance(event, Answered)] == ["We look into it"] * 2

@@ -10,11 +10,11 @@ import pytest
 from bot.views import Audience
 from tests.harness import HeldClock
 from tests.memory_store import MemoryStore
-from tests.platforms.conftest import FRIDAY_AFTERNOON, PLATFORMS, OpenHouse
+from tests.platforms.conftest import FRIDAY_AFTERNOON, PLATFORMS, OpenWorkplace
 from tests.platforms.desks import ON_SLACK, ON_TEAMS
-from tests.platforms.play import Play, play
+from tests.platforms.play import Story, open_story
 
-PlayOn = Callable[[str], Awaitable[Play]]
+StoryOn = Callable[[str], Awaitable[Story]]
 
 AUDIENCES = ("/customer/", "/triage/", "/dm/")
 PROMISED = "Promised First response within 4 support hours M3 14"
@@ -27,46 +27,48 @@ IS_IT_SOLVED = "Is it solved Then press Close on the card otherwise Reopen"
 CLOSED = "ACME 1 Alice closed this ticket"
 
 
-async def the_story(desk: Play) -> None:
+async def the_story(desk: Story) -> None:
     """Open, acknowledge, a word in the thread, breach, the TAM's answer, reply, resolve, close."""
     await desk.opens("Alice", "Bills are slow")
-    assert desk.face(Audience.CUSTOMER).labels == ("Why?", "Add details", "Escalate", "Close")
-    assert "less than 4 h left" in desk.face(Audience.CUSTOMER).text
+    assert desk.card_view(Audience.CUSTOMER).labels == ("Why?", "Add details", "Escalate", "Close")
+    assert "less than 4 h left" in desk.card_view(Audience.CUSTOMER).text
 
     await desk.agent("Acknowledge")
-    assert "seen by Bob, not taken yet" in desk.face(Audience.CUSTOMER).text
+    assert "seen by Bob, not taken yet" in desk.card_view(Audience.CUSTOMER).text
     await desk.writes("Alice", "It got *worse*.")
 
     await desk.wait(hours=5)
-    assert "breached" in desk.face(Audience.CUSTOMER).text
+    assert "breached" in desk.card_view(Audience.CUSTOMER).text
     assert "You will not be reminded" in " ".join((await desk.tam("Acknowledge")).split())
 
     await desk.agent("Reply", "We look into it.")
     await desk.agent("Resolve", "The queue runs again.")
-    assert desk.face(Audience.CUSTOMER).labels == ("Why?", "Add details", "Close", "Reopen")
+    assert desk.card_view(Audience.CUSTOMER).labels == ("Why?", "Add details", "Close", "Reopen")
     await desk.customer("Close")
-    assert desk.face(Audience.CUSTOMER).labels == ("Why?", "Reopen")
-    assert desk.face(Audience.AGENTS).labels == ("Why?", "Reopen")
-    assert "closed" in desk.face(Audience.AGENTS).text
+    assert desk.card_view(Audience.CUSTOMER).labels == ("Why?", "Reopen")
+    assert desk.card_view(Audience.AGENTS).labels == ("Why?", "Reopen")
+    assert "closed" in desk.card_view(Audience.AGENTS).text
 
 
 @pytest.fixture
-def played(a_house: OpenHouse, tmp_path: Path) -> PlayOn:
-    async def on(name: str) -> Play:
+def played(open_workplace: OpenWorkplace, tmp_path: Path) -> StoryOn:
+    async def on(name: str) -> Story:
         clock, store = HeldClock(FRIDAY_AFTERNOON), MemoryStore()
-        house = await a_house(name, clock, store)
-        desk = await play(tmp_path, ON_TEAMS if name == "teams" else ON_SLACK, clock, store, [house])
+        workplace = await open_workplace(name, clock, store)
+        desk = await open_story(
+            tmp_path, ON_TEAMS if name == "teams" else ON_SLACK, clock, store, [workplace]
+        )
         await the_story(desk)
         return desk
 
     return on
 
 
-def heard(desk: Play, whose: str) -> list[str]:
-    return [shown.words for shown in desk.told(whose)]
+def heard(desk: Story, whose: str) -> list[str]:
+    return [displayed.words for displayed in desk.told(whose)]
 
 
-async def test_the_same_is_told_on_each(played: PlayOn) -> None:
+async def test_the_same_is_told_on_each(played: StoryOn) -> None:
     desks = {name: await played(name) for name in PLATFORMS}
     for whose in AUDIENCES:
         on_slack, on_teams, on_console = (heard(desks[name], whose) for name in PLATFORMS)
@@ -74,7 +76,7 @@ async def test_the_same_is_told_on_each(played: PlayOn) -> None:
 
 
 @pytest.mark.parametrize("name", PLATFORMS)
-async def test_who_hears_what(played: PlayOn, name: str) -> None:
+async def test_who_hears_what(played: StoryOn, name: str) -> None:
     desk = await played(name)
     assert heard(desk, "/customer/") == [BREACHED, REPLIED, f"{RESOLVED} {IS_IT_SOLVED}", CLOSED]
     assert heard(desk, "/triage/") == [
@@ -87,9 +89,9 @@ async def test_who_hears_what(played: PlayOn, name: str) -> None:
         CLOSED,
     ]
     assert heard(desk, "/dm/") == [f"{WARNED} {ABOUT}", f"{BREACHED} {ABOUT}", RESOLVED, CLOSED]
-    assert {shown.labels for shown in desk.told("/dm/")} == {()}, "no dead buttons, once it is closed"
-    assert {shown.place for shown in desk.told("/dm/")} == {desk.refs("/dm/")[0].place.id}
+    assert {displayed.labels for displayed in desk.told("/dm/")} == {()}, "no dead buttons, once it is closed"
+    assert {displayed.place for displayed in desk.told("/dm/")} == {desk.refs("/dm/")[0].place.id}
     for whose, audience in (("/customer/", Audience.CUSTOMER), ("/triage/", Audience.AGENTS)):
         root = desk.card(audience)
-        assert {shown.thread for shown in desk.told(whose)} == {root.id}
-        assert {shown.place for shown in desk.told(whose)} == {root.place.id}
+        assert {displayed.thread for displayed in desk.told(whose)} == {root.id}
+        assert {displayed.place for displayed in desk.told(whose)} == {root.place.id}

@@ -13,37 +13,39 @@ from bot.views import Audience
 from demo.slack import Ack, Message
 from tests.harness import HeldClock
 from tests.memory_store import MemoryStore
-from tests.platforms.conftest import FRIDAY_AFTERNOON, OpenHouse
+from tests.platforms.conftest import FRIDAY_AFTERNOON, OpenWorkplace
 from tests.platforms.desks import ON_SLACK, ON_TEAMS
 from tests.platforms.on_slack import OnSlack
 from tests.platforms.on_teams import OnTeams
-from tests.platforms.play import KEY, Play, play
+from tests.platforms.play import KEY, Story, open_story
 from tests.teams.activities import activity, event, file
 
-Opened = Callable[[str], Awaitable[Play]]
+Opened = Callable[[str], Awaitable[Story]]
 
 
 @pytest.fixture
-def opened(a_house: OpenHouse, tmp_path: Path) -> Opened:
+def opened(open_workplace: OpenWorkplace, tmp_path: Path) -> Opened:
     """A desk with one ticket of Alice's."""
 
-    async def on(name: str) -> Play:
+    async def on(name: str) -> Story:
         clock, store = HeldClock(FRIDAY_AFTERNOON), MemoryStore()
-        house = await a_house(name, clock, store)
-        desk = await play(tmp_path, ON_TEAMS if name == "teams" else ON_SLACK, clock, store, [house])
-        desk.desk.notebook = store
+        workplace = await open_workplace(name, clock, store)
+        desk = await open_story(
+            tmp_path, ON_TEAMS if name == "teams" else ON_SLACK, clock, store, [workplace]
+        )
+        desk.desk.key_values = store
         await desk.opens("Alice", "Bills are slow")
         return desk
 
     return on
 
 
-async def events(desk: Play) -> list[str]:
+async def events(desk: Story) -> list[str]:
     return [type(happened).__name__ for happened in (await desk.desk.ticket(KEY)).history]
 
 
-def words(desk: Play, whose: str) -> list[str]:
-    return [shown.words for shown in desk.told(whose)]
+def words(desk: Story, whose: str) -> list[str]:
+    return [displayed.words for displayed in desk.told(whose)]
 
 
 @pytest.mark.parametrize("name", ["slack", "teams", "console"])
@@ -65,22 +67,26 @@ async def test_a24_an_agents_words_in_the_customers_thread_are_the_answer(opened
     """A24: the receipt that the desk posts by itself is none."""
     desk = await opened(name)
     assert (await desk.desk.ticket(KEY)).first_answer_at is None
-    assert "met" not in desk.face(Audience.CUSTOMER).text
+    assert "met" not in desk.card_view(Audience.CUSTOMER).text
 
     await desk.writes("Bob", "Looking")
     assert (await desk.desk.ticket(KEY)).first_answer_at == desk.clock.now()
-    assert "met" in desk.face(Audience.CUSTOMER).text
+    assert "met" in desk.card_view(Audience.CUSTOMER).text
 
 
 async def test_changes_and_files_on_slack(opened: Opened) -> None:
     desk = await opened("slack")
-    house = desk.customers
-    assert isinstance(house, OnSlack)
-    slack, alice, root = house.slack, house.people["Alice"], house.message(desk.card(Audience.CUSTOMER))
-    said = await slack.say(alice, house.acme, "bill 4711 & <more>", root, ["error.log"])
+    workplace = desk.customers
+    assert isinstance(workplace, OnSlack)
+    slack, alice, root = (
+        workplace.slack,
+        workplace.people["Alice"],
+        workplace.message(desk.card(Audience.CUSTOMER)),
+    )
+    said = await slack.say(alice, workplace.acme, "bill 4711 & <more>", root, ["error.log"])
     await slack.edit(alice, said, "bill 4712 *now*")
     await slack.unfurl(said)
-    await slack.take_back(alice, said)
+    await slack.delete_message(alice, said)
     await slack.settle()
     await desk.deliver()
 
@@ -95,15 +101,15 @@ async def test_changes_and_files_on_slack(opened: Opened) -> None:
 
 async def test_changes_and_files_on_teams(opened: Opened) -> None:
     desk = await opened("teams")
-    house = desk.customers
-    assert isinstance(house, OnTeams)
-    service, root = house.microsoft.service, desk.card(Audience.CUSTOMER)
-    where = house.at("Alice", f"{root.place.id};messageid={root.id}", id_="99")
+    workplace = desk.customers
+    assert isinstance(workplace, OnTeams)
+    service, root = workplace.microsoft.service, desk.card(Audience.CUSTOMER)
+    where = workplace.at("Alice", f"{root.place.id};messageid={root.id}", id_="99")
     later = {**where, "channelData": {**where["channelData"], **event("editMessage")}}
-    await house.send(activity(service, text="bill 4711", attachments=[file()], **where))
-    await house.send(activity(service, "messageUpdate", text="bill 4711", **later))
-    await house.send(activity(service, "messageUpdate", text="bill 4712 **now**", **later))
-    await house.send(activity(service, "messageDelete", **later))
+    await workplace.send(activity(service, text="bill 4711", attachments=[file()], **where))
+    await workplace.send(activity(service, "messageUpdate", text="bill 4711", **later))
+    await workplace.send(activity(service, "messageUpdate", text="bill 4712 **now**", **later))
+    await workplace.send(activity(service, "messageDelete", **later))
     await desk.deliver()
 
     wrote, changed, deleted = desk.told("/triage/")
@@ -124,88 +130,92 @@ def through(ack: Ack, team: str, bot: str) -> str:
 async def test_an_event_of_a_shared_channel_acts_once_however_often_it_is_told(opened: Opened) -> None:
     """The app is installed on both sides: the event comes once or twice, and as many of them at once."""
     desk = await opened("slack")
-    house = desk.customers
-    assert isinstance(house, OnSlack)
-    slack, wire = house.slack, house.slack._wire
-    root, alice, bob = house.message(desk.card(Audience.CUSTOMER)), house.people["Alice"], house.people["Bob"]
-    said = await slack.say(alice, house.acme, "bill 4711", root)
+    workplace = desk.customers
+    assert isinstance(workplace, OnSlack)
+    slack, wire = workplace.slack, workplace.slack._bot_client
+    root, alice, bob = (
+        workplace.message(desk.card(Audience.CUSTOMER)),
+        workplace.people["Alice"],
+        workplace.people["Bob"],
+    )
+    said = await slack.say(alice, workplace.acme, "bill 4711", root)
     written = next(ack for ack in reversed(slack.acks) if "bill 4711" in ack.request.body)
     changed = await slack.edit(alice, said, "bill 4712")
-    for ack in (written, changed, await slack.archive(bob, house.acme)):
+    for ack in (written, changed, await slack.archive(bob, workplace.acme)):
         again = [wire.sign(ack.kind, through(ack, "T0ACME", "U0ELSE"), "application/json") for _ in range(2)]
         await asyncio.gather(*map(wire.deliver, again))
     await desk.deliver()
     happened = await events(desk)
     assert [happened.count(name) for name in ("CustomerWrote", "Corrected")] == [1, 1]
-    told = [slack.text_of(m) for m in slack.messages(house.agents)][1:]
+    told = [slack.text_of(m) for m in slack.messages(workplace.agents)][1:]
     assert ["it was archived" in text for text in told] == [True]
 
 
 # The life of a channel ------------------------------------------------------------------------
 
 
-def helps(house: OnSlack) -> list[Message]:
-    return [m for m in house.slack.messages(house.acme) if house.slack.buttons(m) == ["Get help"]]
+def helps(workplace: OnSlack) -> list[Message]:
+    return [m for m in workplace.slack.messages(workplace.acme) if workplace.slack.buttons(m) == ["Get help"]]
 
 
 async def test_get_help_comes_with_us_and_comes_back(opened: Opened) -> None:
     desk = await opened("slack")
-    house = desk.customers
-    assert isinstance(house, OnSlack)
-    slack, bob = house.slack, house.people["Bob"]
-    await slack.remove_bot(bob, house.acme)
-    await slack.invite_bot(bob, house.acme)
+    workplace = desk.customers
+    assert isinstance(workplace, OnSlack)
+    slack, bob = workplace.slack, workplace.people["Bob"]
+    await slack.remove_bot(bob, workplace.acme)
+    await slack.invite_bot(bob, workplace.acme)
     await desk.deliver()
-    (standing,) = helps(house)
-    await slack.take_back(bob, standing)
+    (standing,) = helps(workplace)
+    await slack.delete_message(bob, standing)
     await slack.settle()
     await desk.deliver()
-    (again,) = helps(house)
+    (again,) = helps(workplace)
     assert again.ts != standing.ts
-    triage = [slack.text_of(m) for m in slack.messages(house.agents)][1:]
+    triage = [slack.text_of(m) for m in slack.messages(workplace.agents)][1:]
     assert [text for text in triage if "is cut off: the app was removed from it. 1 ticket is open" in text]
     assert [text for text in triage if "is back: the app is in it again" in text]
-    assert len(slack.dms(house.people["Dana"])) == 2, "the TAM is told as well"
+    assert len(slack.dms(workplace.people["Dana"])) == 2, "the TAM is told as well"
 
 
 async def test_an_archived_channel_is_told_and_what_was_said_there_is_taken_back(opened: Opened) -> None:
     desk = await opened("slack")
-    house = desk.customers
-    assert isinstance(house, OnSlack)
-    await house.slack.archive(house.people["Bob"], house.acme)
+    workplace = desk.customers
+    assert isinstance(workplace, OnSlack)
+    await workplace.slack.archive(workplace.people["Bob"], workplace.acme)
     await desk.agent("Reply", "We look into it.")
 
     assert (await desk.desk.ticket(KEY)).first_answer_at is None
     assert any("the reply of Bob could not be shown" in text for text in words(desk, "/triage/"))
-    told = [house.slack.text_of(m) for m in house.slack.messages(house.agents)][1:]
+    told = [workplace.slack.text_of(m) for m in workplace.slack.messages(workplace.agents)][1:]
     assert ["it was archived" in text for text in told] == [True]
 
 
 async def test_threads_go_on_under_a_new_id(opened: Opened) -> None:
     desk = await opened("slack")
-    house = desk.customers
-    assert isinstance(house, OnSlack)
-    root, alice = house.message(desk.card(Audience.CUSTOMER)), house.people["Alice"]
-    await house.slack.change_id(house.people["Bob"], house.acme, "C0ACMENEW")
+    workplace = desk.customers
+    assert isinstance(workplace, OnSlack)
+    root, alice = workplace.message(desk.card(Audience.CUSTOMER)), workplace.people["Alice"]
+    await workplace.slack.change_id(workplace.people["Bob"], workplace.acme, "C0ACMENEW")
 
-    await house.slack.say(alice, house.acme, "still slow", root)
+    await workplace.slack.say(alice, workplace.acme, "still slow", root)
     assert "CustomerWrote" in await events(desk)
     await desk.agent("Reply", "We look into it.")
-    assert house.slack.text_of(house.slack.thread(root)[-1]).startswith("ACME-1 Bob replied")
-    told = [house.slack.text_of(m) for m in house.slack.messages(house.agents)]
+    assert workplace.slack.text_of(workplace.slack.thread(root)[-1]).startswith("ACME-1 Bob replied")
+    told = [workplace.slack.text_of(m) for m in workplace.slack.messages(workplace.agents)]
     assert any("slack:C0ACMENEW instead of slack:C0ACME" in text for text in told)
 
 
 async def test_the_same_standing_message_is_not_posted_twice_on_teams(opened: Opened) -> None:
     desk = await opened("teams")
-    house = desk.customers
-    assert isinstance(house, OnTeams)
+    workplace = desk.customers
+    assert isinstance(workplace, OnTeams)
     for kind in ("channelDeleted", "channelRestored", "channelRestored"):
-        where = house.at("Bob", house.channel.id)
-        told = {**where, "channelData": {**where["channelData"], **event(kind, house.channel.id)}}
-        await house.send(activity(house.microsoft.service, "conversationUpdate", **told))
+        where = workplace.at("Bob", workplace.channel.id)
+        told = {**where, "channelData": {**where["channelData"], **event(kind, workplace.channel.id)}}
+        await workplace.send(activity(workplace.microsoft.service, "conversationUpdate", **told))
     await desk.deliver()
-    titles = [a["title"] for s in house.microsoft.standing.values() for a in _buttons(s.card)]
+    titles = [a["title"] for s in workplace.microsoft.sent_cards.values() for a in _buttons(s.card)]
     assert titles.count("Get help") == 1
 
 

@@ -12,22 +12,22 @@ from aiohttp import ClientError, ClientSession, web
 from demo.slack import FakeSlack
 from tests.waiting import PATIENCE
 
-Which = Callable[[str, str], bool]
+CallFilter = Callable[[str, str], bool]
 """Whether a call is meant, by its method and its body."""
 
 
 @dataclass
-class Hold:
+class HeldCall:
     """One call that is held, once it has come."""
 
-    which: Which
+    matches: CallFilter
     after: bool
     """Whether Slack has heard it already, so that only the answer is held."""
-    came: asyncio.Event = field(default_factory=asyncio.Event)
-    let: asyncio.Event = field(default_factory=asyncio.Event)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Gate:
+class SlackProxy:
     """Serves the Web API on loopback in front of a FakeSlack."""
 
     def __init__(self, slack: FakeSlack) -> None:
@@ -35,7 +35,7 @@ class Gate:
         self.url = ""
         self.calls = 0
         """How many have come."""
-        self._holds: list[Hold] = []
+        self._holds: list[HeldCall] = []
         self._runner: web.AppRunner | None = None
         self._session: ClientSession | None = None
 
@@ -49,32 +49,32 @@ class Gate:
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/api/"
 
     async def close(self) -> None:
-        self.let_all()
+        self.release_all()
         if self._runner:
             await self._runner.cleanup()
         if self._session:
             await self._session.close()
 
-    def hold(self, which: Which, *, after: bool = False) -> Hold:
+    def hold(self, matches: CallFilter, *, after: bool = False) -> HeldCall:
         """Hold the next call that is meant, until it is let or the desk is gone."""
-        self._holds.append(Hold(which, after))
+        self._holds.append(HeldCall(matches, after))
         return self._holds[-1]
 
-    def let_all(self) -> None:
+    def release_all(self) -> None:
         for hold in self._holds:
-            hold.let.set()
+            hold.release.set()
         self._holds.clear()
 
     async def _pass(self, request: web.Request) -> web.Response:
         body, method = await request.read(), request.match_info["method"]
         self.calls += 1
-        hold = next((h for h in self._holds if h.which(method, body.decode())), None)
+        hold = next((h for h in self._holds if h.matches(method, body.decode())), None)
         if hold:
             self._holds.remove(hold)
         if hold and not hold.after:
-            hold.came.set()
+            hold.arrived.set()
             # The desk's going away cancels this, and then Slack never hears of the call.
-            await hold.let.wait()
+            await hold.release.wait()
         assert self._session
         headers = {n: v for n, v in request.headers.items() if n in ("Content-Type", "Authorization")}
         try:
@@ -86,14 +86,14 @@ class Gate:
         except ClientError:
             raise web.HTTPBadGateway from None
         if hold and hold.after:
-            hold.came.set()
-            await hold.let.wait()
+            hold.arrived.set()
+            await hold.release.wait()
         return web.Response(body=answer, status=status, headers=kept, content_type="application/json")
 
 
-async def first_to_come(holds: Sequence[Hold], within: float = PATIENCE) -> int:
+async def first_to_come(holds: Sequence[HeldCall], within: float = PATIENCE) -> int:
     """Which of these holds is the first to have a call. Raises TimeoutError if nobody calls."""
-    waiting = [asyncio.create_task(hold.came.wait()) for hold in holds]
+    waiting = [asyncio.create_task(hold.arrived.wait()) for hold in holds]
     done, late = await asyncio.wait(waiting, timeout=within, return_when=asyncio.FIRST_COMPLETED)
     for task in late:
         task.cancel()
@@ -102,15 +102,15 @@ async def first_to_come(holds: Sequence[Hold], within: float = PATIENCE) -> int:
     return next(nth for nth, task in enumerate(waiting) if task in done)
 
 
-def saying(words: str, method: str = "chat.postMessage") -> Which:
+def calls_saying(words: str, method: str = "chat.postMessage") -> CallFilter:
     return lambda called, body: called == method and words in body
 
 
-def nth_of_any(number: int) -> Which:
+def nth_call(number: int) -> CallFilter:
     """Whichever call comes so many calls from now."""
     come = count(1)
     return lambda called, body: next(come) == number
 
 
-def anything(method: str) -> Which:
+def calls_of(method: str) -> CallFilter:
     return lambda called, body: called == method

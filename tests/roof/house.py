@@ -17,8 +17,8 @@ from adapters.sql.store import connect
 from demo.slack import Channel, FakeSlack, Message, Person, SubmitReply
 from sla_core.events import Event
 from tests.harness import DESK_FILE
-from tests.roof.gate import Gate
-from tests.roof.process import SECRET, TOKEN, Serving
+from tests.roof.gate import SlackProxy
+from tests.roof.process import SECRET, TOKEN, DeskProcess
 
 FRIDAY_AFTERNOON = "2026-03-20T16:30:00+01:00"
 """16:30 in Berlin: m3ter's Gold hours are open for another five and a half hours."""
@@ -29,7 +29,7 @@ TAKEN_BEFORE = ("This form has led to", "This form was sent before")
 """How a form is answered that is sent again."""
 
 
-class House:
+class LiveSite:
     """The workspace of the vendor: two customers' channels, triage, a channel that nobody owns."""
 
     def __init__(
@@ -47,8 +47,8 @@ class House:
             deadline=DEADLINE,
             retry_delays=retry_delays,
         )
-        self.gate = Gate(self.slack)
-        self.desk: Serving | None = None
+        self.proxy = SlackProxy(self.slack)
+        self.desk: DeskProcess | None = None
         person, channel = self.slack.person, self.slack.channel
         self.alice = person("Alice", tz="Europe/Berlin")
         self.ann = person("Ann", team="T0ACME")
@@ -62,15 +62,15 @@ class House:
         self.slack.group("support", [self.eve], id="S0SUPPORT")
         (folder / "frontline.toml").write_text(DESK_FILE, encoding="utf-8")
 
-    async def __aenter__(self) -> House:
+    async def __aenter__(self) -> LiveSite:
         await self.slack.__aenter__()
-        await self.gate.open()
+        await self.proxy.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self.desk:
             await self.desk.kill()
-        await self.gate.close()
+        await self.proxy.close()
         await self.slack.__aexit__(None, None, None)
 
     # The desk -------------------------------------------------------------------------------
@@ -80,7 +80,7 @@ class House:
         return {
             "DATABASE_URL": self.database,
             "FRONTLINE_CLOCK": self.clock,
-            "SLACK_API_URL": self.gate.url,
+            "SLACK_API_URL": self.proxy.url,
             "SLACK_BOT_TOKEN": TOKEN,
             "SLACK_SIGNING_SECRET": SECRET,
         }
@@ -89,9 +89,9 @@ class House:
     def database(self) -> str:
         return f"sqlite:///{self.folder}/frontline.db"
 
-    async def opens(self, **other: str) -> Serving:
+    async def opens(self, **other: str) -> DeskProcess:
         """Start the desk, again if need be; Slack sends to where it listens now."""
-        self.desk = await Serving.start(self.folder, **{**self.environment, **other})
+        self.desk = await DeskProcess.start(self.folder, **{**self.environment, **other})
         self.slack.bot_url = self.desk.events
         return self.desk
 

@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from adapters.slack.blocks import page
-from adapters.slack.marks import metadata
-from adapters.slack.text import UTC_ZONE, Pen
+from adapters.slack.blocks import render_message
+from adapters.slack.marks import message_metadata
+from adapters.slack.text import UTC_ZONE, MrkdwnRenderer
 from bot import cards, hearing
 from bot.address import UserRef
 from bot.directory import Directory
@@ -28,23 +28,23 @@ KINDS = ("warnings", "breaches", "direct messages", "mentions")
 
 
 def mark(key: str) -> str:
-    return str(metadata(key)["event_payload"]["mark"])
+    return str(message_metadata(key)["event_payload"]["mark"])
 
 
-class Books:
+class ExpectedMessages:
     """The histories replayed: who should have heard what."""
 
     def __init__(self, folder: Path, histories: Histories) -> None:
         self.directory = Directory(load_desk(folder / "frontline.toml"))
         self.tickets = {key: fold(key, events) for key, events in histories.items()}
 
-    def owed(self) -> list[Message]:
+    def all_messages(self) -> list[Message]:
         """Every message, in each thread in the order in which it was decided; edits are none."""
-        return [message for ticket in self.tickets.values() for message in self._owed(ticket)]
+        return [message for ticket in self.tickets.values() for message in self._messages_of(ticket)]
 
-    def _owed(self, ticket: Ticket) -> Iterator[Message]:
+    def _messages_of(self, ticket: Ticket) -> Iterator[Message]:
         policy = self.directory.policy(ticket.opened.version)
-        for message in hearing.tell(ticket, ticket.history, policy, self.directory):
+        for message in hearing.messages_of(ticket, ticket.history, policy, self.directory):
             if message.edits is None:
                 yield message
 
@@ -64,22 +64,22 @@ class Books:
         if isinstance(message.say, Notice) and any(isinstance(part, Mention) for part in message.say.text):
             yield "mentions"
 
-    def face(self, key: str, audience: Audience, slack: FakeSlack, post: Post) -> str:
+    def card_view(self, key: str, audience: Audience, slack: FakeSlack, post: Post) -> str:
         """What a card has to show when nothing runs on it any more, as people read it."""
         ticket = self.tickets[key]
         policy = self.directory.policy(ticket.opened.version)
         view = cards.card(ticket, policy, self.directory, audience, ticket.history[-1].at)
-        drawn = page(view, Pen(False, UTC_ZONE))
+        drawn = render_message(view, MrkdwnRenderer(False, UTC_ZONE))
         return slack.text_of(Post(post.channel, post.ts, post.user, drawn.text, drawn.blocks))
 
 
-class Wall:
+class PostedMessages:
     """What the bot has posted, by its marks."""
 
     def __init__(self, slack: FakeSlack) -> None:
         self.slack = slack
         self.posts: dict[str, list[Post]] = defaultdict(list)
-        for channel in slack.world.channels.values():
+        for channel in slack.workspace.channels.values():
             for post in channel.messages:
                 if post.metadata and not post.deleted:
                     self.posts[str(post.metadata["event_payload"]["mark"])].append(post)
@@ -92,39 +92,44 @@ class Wall:
         return {name: posts for name, posts in self.posts.items() if len(posts) > 1}
 
 
-def differences(books: Books, slack: FakeSlack) -> list[str]:
+def delivery_faults(expected: ExpectedMessages, slack: FakeSlack) -> list[str]:
     """What is missing, misplaced, out of order, unasked for or out of date; a line each. Repeats are not."""
-    wall, owed = Wall(slack), books.owed()
-    known = {mark(message.key) for message in owed}
-    unasked = [posts[0] for name, posts in wall.posts.items() if name not in known]
+    posted_messages, all_messages = PostedMessages(slack), expected.all_messages()
+    known = {mark(message.key) for message in all_messages}
+    unasked = [posts[0] for name, posts in posted_messages.posts.items() if name not in known]
     lines = [
         f"nobody asked for “{slack.text_of(post)}”"
         for post in unasked
         if "Get help" not in slack.buttons(post)
     ]
     last: dict[tuple[str | None, str, int], tuple[str, str]] = {}
-    for message in owed:
-        posts = wall.of(message)
+    for message in all_messages:
+        posts = posted_messages.of(message)
         if not posts:
             lines.append(f"{message.key} was never said")
             continue
         if message.thread is not None:
-            roots = {post.ts for post in wall.posts.get(mark(message.thread), [])}
+            roots = {post.ts for post in posted_messages.posts.get(mark(message.thread), [])}
             lines += [f"{message.key} is in no thread of its card" for p in posts if p.thread_ts not in roots]
         lane = (message.thread, str(message.to), int(message.priority))
         before, key = last.get(lane, ("", ""))
         if message.thread and posts[0].ts < before:
             lines.append(f"{message.key} stands before {key}")
         last[lane] = (posts[0].ts, message.key)
-    return lines + [line for key in books.tickets for line in _outdated(books, wall, key)]
+    return lines + [line for key in expected.tickets for line in _outdated(expected, posted_messages, key)]
 
 
-def _outdated(books: Books, wall: Wall, key: str) -> Iterator[str]:
+def _outdated(expected: ExpectedMessages, posted_messages: PostedMessages, key: str) -> Iterator[str]:
     for audience in Audience:
         message = next(
-            m for m in books.owed() if m.say == Card(audience) and m.key == card_key(key, audience)
+            m
+            for m in expected.all_messages()
+            if m.content == Card(audience) and m.key == card_key(key, audience)
         )
-        posts = wall.of(message)
-        faces = {wall.slack.text_of(post) for post in posts}
-        if posts and (wanted := books.face(key, audience, wall.slack, posts[0])) not in faces:
+        posts = posted_messages.of(message)
+        faces = {posted_messages.slack.text_of(post) for post in posts}
+        if (
+            posts
+            and (wanted := expected.card_view(key, audience, posted_messages.slack, posts[0])) not in faces
+        ):
             yield f"{message.key} shows {faces} instead of {wanted}"

@@ -33,7 +33,7 @@ def environment(**given: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Ended:
+class CommandResult:
     """What a command that ended said."""
 
     code: int
@@ -45,13 +45,13 @@ class Ended:
         return self.err.splitlines()
 
 
-async def frontline(*words: str, folder: Path, **given: str) -> Ended:
+async def frontline(*words: str, folder: Path, **given: str) -> CommandResult:
     """Run one command to its end."""
     process = await _started(words, folder, given)
     async with asyncio.timeout(PATIENCE):
         out, err = await process.communicate()
     assert process.returncode is not None
-    return Ended(process.returncode, out.decode(), err.decode())
+    return CommandResult(process.returncode, out.decode(), err.decode())
 
 
 async def _started(words: tuple[str, ...], folder: Path, given: Mapping[str, str]) -> Process:
@@ -61,7 +61,7 @@ async def _started(words: tuple[str, ...], folder: Path, given: Mapping[str, str
 
 
 @dataclass
-class Serving:
+class DeskProcess:
     """A `frontline serve` that listens, and what it has logged so far."""
 
     process: Process
@@ -70,7 +70,7 @@ class Serving:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
-    async def spawn(cls, folder: Path, **given: str) -> Serving:
+    async def spawn(cls, folder: Path, **given: str) -> DeskProcess:
         """Returns at once: it may not listen yet."""
         made = cls(await _started(("serve",), folder, {"HOST": "127.0.0.1", "PORT": "0"} | given))
         made._reader = asyncio.create_task(made._read())
@@ -78,7 +78,7 @@ class Serving:
         return made
 
     @classmethod
-    async def start(cls, folder: Path, **given: str) -> Serving:
+    async def start(cls, folder: Path, **given: str) -> DeskProcess:
         """Returns when it listens, on a port of its own choice."""
         made = await cls.spawn(folder, **given)
         try:

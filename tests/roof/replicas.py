@@ -13,22 +13,22 @@ from adapters.sql.tables import EPOCH
 from bot.ports import Priority
 from demo.slack import Message
 from sla_core.events import Event
-from tests.roof.gate import Gate, Hold, Which
-from tests.roof.house import House
-from tests.roof.process import Serving
+from tests.roof.gate import CallFilter, HeldCall, SlackProxy
+from tests.roof.house import LiveSite
+from tests.roof.process import DeskProcess
 
 FRIDAY_MORNING = "2026-03-20T10:00:00+01:00"
 """m3ter's Gold hours are open for another twelve hours."""
 
 
-class Replicas(House):
+class Replicas(LiveSite):
     """A house whose desks share their work; what people do goes to any of those that are alive."""
 
     def __init__(self, folder: Path, database: str, speed: float = 1) -> None:
         super().__init__(folder, speed, at=FRIDAY_MORNING)
         self._database = database
-        self.desks: list[Serving] = []
-        self.gates: list[Gate] = []
+        self.desks: list[DeskProcess] = []
+        self.proxies: list[SlackProxy] = []
         self.dead: set[int] = set()
         self.random = Random(7)
 
@@ -43,21 +43,21 @@ class Replicas(House):
     async def __aexit__(self, *_: object) -> None:
         for desk in self.desks:
             await desk.kill()
-        for gate in self.gates:
-            await gate.close()
+        for proxy in self.proxies:
+            await proxy.close()
         await super().__aexit__(None, None, None)
 
     async def joined(self, number: int = 1, **other: str) -> None:
         """So many more replicas, all at once."""
-        gates = [Gate(self.slack) for _ in range(number)]
-        for gate in gates:
-            await gate.open()
+        proxies = [SlackProxy(self.slack) for _ in range(number)]
+        for proxy in proxies:
+            await proxy.open()
         given = self.environment | other
-        self.gates += gates
+        self.proxies += proxies
         async with asyncio.TaskGroup() as group:
             starting = [
-                group.create_task(Serving.start(self.folder, **given | {"SLACK_API_URL": gate.url}))
-                for gate in gates
+                group.create_task(DeskProcess.start(self.folder, **given | {"SLACK_API_URL": proxy.url}))
+                for proxy in proxies
             ]
         self.desks += [task.result() for task in starting]
         self.turn()
@@ -89,13 +89,13 @@ class Replicas(House):
         self.desks[nth].process.send_signal(signal.SIGCONT)
         self.dead.discard(nth)
 
-    def hold_all(self, which: Which, *, after: bool = False) -> list[Hold]:
+    def hold_all(self, matches: CallFilter, *, after: bool = False) -> list[HeldCall]:
         """Hold the next such call of each replica."""
-        return [gate.hold(which, after=after) for gate in self.gates]
+        return [proxy.hold(matches, after=after) for proxy in self.proxies]
 
-    def let_all(self) -> None:
-        for gate in self.gates:
-            gate.let_all()
+    def release_all(self) -> None:
+        for proxy in self.proxies:
+            proxy.release_all()
 
     async def histories(self) -> dict[str, tuple[Event, ...]]:
         """Every ticket with its events, also while desks run."""
@@ -106,7 +106,7 @@ class Replicas(House):
     async def has_said_all(self) -> bool:
         """Whether nothing waits but countdowns, which may always wait."""
         async with connect(self.database) as store:
-            waiting = (await store.census(EPOCH)).waiting
+            waiting = (await store.store_stats(EPOCH)).waiting
         return not any(number for priority, number in waiting.items() if priority != Priority.COUNTDOWN)
 
     def repeats(self, messages: list[Message]) -> int:

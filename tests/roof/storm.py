@@ -25,10 +25,10 @@ from demo.slack import Channel, FakeSlack, Message, Person
 from sla_core.events import Event
 from tests.desk_file import account
 from tests.harness import DESK_FILE, S1, S2
-from tests.roof.gate import Gate, Hold, first_to_come, nth_of_any
-from tests.roof.house import House
-from tests.roof.owed import Books, Wall, differences, mark
-from tests.roof.process import Serving
+from tests.roof.gate import Hold, SlackProxy, first_to_come, nth_call
+from tests.roof.house import LiveSite
+from tests.roof.owed import ExpectedMessages, PostedMessages, delivery_faults, mark
+from tests.roof.process import DeskProcess
 from tests.waiting import eventually, turns
 
 FRIDAY_MORNING = "2026-03-20T10:00:00+01:00"
@@ -52,7 +52,7 @@ MORE_ACCOUNTS = account("bolt", "Bolt AG", channel="slack:C0BOLT") + account(
 ACCOUNTS = ("acme", "bolt", "corn", "silverline")
 
 
-class Distant(Gate):
+class UnreliableSlack(SlackProxy):
     """Calls overtake each other on their way there and back, and Slack may be away."""
 
     def __init__(self, slack: FakeSlack, random: Random) -> None:
@@ -92,7 +92,7 @@ class Distant(Gate):
 
 
 @dataclass
-class Life:
+class TicketLife:
     """One ticket, with the two who care for it."""
 
     number: int
@@ -105,7 +105,7 @@ class Life:
         return f"{what} {WORD} <{self.number}>"
 
 
-class Storm(House):
+class CrashRun(LiveSite):
     """Desks are killed and started again while people act: one on a file, or several on one PostgreSQL."""
 
     def __init__(
@@ -114,11 +114,11 @@ class Storm(House):
         super().__init__(folder, speed, FRIDAY_MORNING, RETRIES)
         self._database = database
         self.random = Random(seed)
-        self.gates = [Distant(self.slack, Random(seed + nth)) for nth in range(1, replicas + 1)]
-        self.gate = self.distant = self.gates[0]
-        self.seats: list[Serving | None] = [None] * replicas
+        self.gates = [UnreliableSlack(self.slack, Random(seed + nth)) for nth in range(1, replicas + 1)]
+        self.proxy = self.unreliable = self.gates[0]
+        self.seats: list[DeskProcess | None] = [None] * replicas
         """Who serves behind each gate."""
-        self.desks: list[Serving] = []
+        self.desks: list[DeskProcess] = []
         """All that were ever started."""
         self.at_rest = 0
         """How many kills met nobody who called Slack."""
@@ -126,27 +126,27 @@ class Storm(House):
         self.tried_again = 0
         """How often people did something once more, as nobody had told them that it worked."""
         self._arrivals: list[asyncio.Task[None]] = []
-        self.owed: Counter[str] = Counter()
+        self.all_messages: Counter[str] = Counter()
         """How many of each kind were owed, and were said, at the end."""
-        self.unheard: set[str] = set()
+        self.maybe_repeated: set[str] = set()
         """Marks of what a desk was saying when it was killed: Slack may have it, and no desk knows."""
         (folder / "frontline.toml").write_text(DESK_FILE + MORE_ACCOUNTS, encoding="utf-8")
         self.kim = self.slack.person("Kim")
         rooms = [self.acme] + [self.slack.channel(name, id=f"C0{name.upper()}") for name in ("bolt", "corn")]
         self.lives = [self._life(number, rooms[number % len(rooms)]) for number in range(lives)]
-        self.slack.world.groups["S0SUPPORT"].members += [life.agent.id for life in self.lives]
+        self.slack.workspace.groups["S0SUPPORT"].members += [life.agent.id for life in self.lives]
 
-    async def __aenter__(self) -> Storm:
+    async def __aenter__(self) -> CrashRun:
         await super().__aenter__()
-        for gate in self.gates[1:]:
-            await gate.open()
+        for proxy in self.gates[1:]:
+            await proxy.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         for desk in filter(None, self.seats):
             await desk.kill()
-        for gate in self.gates[1:]:
-            await gate.close()
+        for proxy in self.gates[1:]:
+            await proxy.close()
         await super().__aexit__(None, None, None)
         await asyncio.gather(*self._arrivals)
 
@@ -154,23 +154,23 @@ class Storm(House):
     def database(self) -> str:
         return self._database or super().database
 
-    def _life(self, number: int, room: Channel) -> Life:
+    def _life(self, number: int, room: Channel) -> TicketLife:
         asker, agent = self.slack.person(f"Asker {number}"), self.slack.person(f"Agent {number}")
         room.members += [asker.id, agent.id]
         self.triage.members.append(agent.id)
-        return Life(number, asker, agent, room)
+        return TicketLife(number, asker, agent, room)
 
     # The desk --------------------------------------------------------------------------------
 
-    async def starts(self, seat: int = 0) -> Serving:
+    async def starts(self, seat: int = 0) -> DeskProcess:
         """Returns at once; whoever calls it meanwhile finds nobody."""
         given = self.environment | {"SLACK_API_URL": self.gates[seat].url}
-        self.desk = desk = self.seats[seat] = await Serving.spawn(self.folder, **given)
+        self.desk = desk = self.seats[seat] = await DeskProcess.spawn(self.folder, **given)
         self.desks.append(desk)
         self._arrivals.append(asyncio.create_task(self._is_found(desk)))
         return desk
 
-    async def _is_found(self, desk: Serving) -> None:
+    async def _is_found(self, desk: DeskProcess) -> None:
         with suppress(EOFError):
             await desk.says("listening")
             self.turn()
@@ -193,27 +193,27 @@ class Storm(House):
 
     async def calls(self, number: int) -> None:
         """Until Slack was called so often from now."""
-        wanted = self.gate.calls + number
-        await eventually(lambda: self.gate.calls >= wanted)
+        wanted = self.proxy.calls + number
+        await eventually(lambda: self.proxy.calls >= wanted)
 
     async def turned_away(self, how: str, number: int) -> None:
         """Until so many calls have failed in this way."""
-        await eventually(lambda: self.distant.turned_away[how] >= number)
+        await eventually(lambda: self.unreliable.turned_away[how] >= number)
 
     async def kills(self, times: int, told: Callable[[int], None] = lambda nth: None) -> None:
         """So often, in the middle of a call: one while it starts, one in its work; another starts at once."""
         for nth in range(times):
             starting = self.random.random() < 0.25
             which = 1 if starting else self.random.randrange(5, 40 // len(self.seats))
-            holds = [gate.hold(nth_of_any(which), after=nth % 2 == 0) for gate in self.gates]
+            holds = [proxy.hold(nth_call(which), after=nth % 2 == 0) for proxy in self.gates]
             seat = await self._in_a_call(holds)
             victim = self.seats[seat]
             assert victim
             await victim.kill()
             self.turn()
-            self.unheard |= {mark(key) for key in self._in_hand()}
-            for gate in self.gates:
-                gate.let_all()
+            self.maybe_repeated |= {mark(key) for key in self._in_hand()}
+            for proxy in self.gates:
+                proxy.release_all()
             await self.starts(seat)
             told(nth + 1)
         for _ in self.lives:
@@ -228,7 +228,7 @@ class Storm(House):
         self.at_rest += 1
         return self.random.randrange(len(self.seats))
 
-    async def comes(self, life: Life) -> None:
+    async def comes(self, life: TicketLife) -> None:
         """Once it is their turn: replicas serve people well, and all would be gone after a few kills."""
         await self._invited.acquire()
         await self.lives_through(life)
@@ -283,7 +283,7 @@ class Storm(House):
 
         await eventually(tries, PATIENCE, TRIES_AGAIN_AFTER)
 
-    async def opens_ticket(self, life: Life, answers: Mapping[str, Any]) -> None:
+    async def opens_ticket(self, life: TicketLife, answers: Mapping[str, Any]) -> None:
         async def act() -> bool:
             modal = self.slack.modal_of(life.asker)
             if modal is None:
@@ -323,7 +323,7 @@ class Storm(House):
 
         await self.keeps_trying(act)
 
-    async def stands(self, life: Life, audience: Audience) -> Message:
+    async def stands(self, life: TicketLife, audience: Audience) -> Message:
         """The ticket's card in the customer's channel, or in triage."""
 
         def own() -> Message | None:
@@ -347,7 +347,7 @@ class Storm(House):
     def _marked(self, where: Channel, name: str) -> list[Message]:
         return [m for m in where.messages if m.metadata and m.metadata["event_payload"]["mark"] == name]
 
-    async def lives_through(self, life: Life) -> None:
+    async def lives_through(self, life: TicketLife) -> None:
         """From the question to the end; every second one is answered only after the breach."""
         await self.opens_ticket(life, S1 if life.number % 2 else S2)
         card = await self.stands(life, Audience.CUSTOMER)
@@ -371,7 +371,7 @@ class Storm(House):
         for ack in {a.request.body: a for a in events if a.request.body not in taken}.values():
             assert (await self.slack.redeliver(ack, retry=True)).ok
 
-    async def ends(self, life: Life) -> None:
+    async def ends(self, life: TicketLife) -> None:
         """Every third one is closed as well."""
         card = await self.stands(life, Audience.CUSTOMER)
         await self.slack.until(lambda: "Reopen" in self.slack.buttons(card), PATIENCE)
@@ -382,18 +382,20 @@ class Storm(House):
 
     def repeats(self) -> int:
         """How often something was said again; only what may have been lost is."""
-        repeated = Wall(self.slack).repeated()
-        assert [name for name in repeated if name not in self.unheard] == []
+        repeated = PostedMessages(self.slack).repeated()
+        assert [name for name in repeated if name not in self.maybe_repeated] == []
         return sum(len(posts) - 1 for posts in repeated.values())
 
     async def is_well(self) -> dict[str, tuple[Event, ...]]:
         """The desk has ended: all that was acknowledged is kept once, and all that is owed was said."""
         histories = await self.history()
-        books, wall = Books(self.folder, histories), Wall(self.slack)
-        wrong = differences(books, self.slack)
+        books, wall = ExpectedMessages(self.folder, histories), PostedMessages(self.slack)
+        wrong = delivery_faults(books, self.slack)
         assert not wrong, "\n".join(wrong)
-        self.owed = books.count(books.owed())
-        assert self.owed == books.count(message for message in books.owed() if wall.of(message))
+        self.all_messages = books.count(books.all_messages())
+        assert self.all_messages == books.count(
+            message for message in books.all_messages() if wall.of(message)
+        )
         texts = Counter(
             text
             for events in histories.values()

@@ -8,7 +8,7 @@ from pathlib import Path
 from adapters.sql.migrate import migrate
 from demo.slack import FakeSlack
 from tests.desk_file import ROTAS, account, chat, desk_file
-from tests.roof.process import SECRET, TOKEN, Ended, frontline
+from tests.roof.process import SECRET, TOKEN, CommandResult, frontline
 
 DESK = desk_file(
     chats=[chat("slack", "C0TRIAGE", ["S0SUPPORT"])],
@@ -18,7 +18,7 @@ DESK = desk_file(
 )
 
 
-async def doctor(folder: Path, slack: FakeSlack, **more: str) -> Ended:
+async def doctor(folder: Path, slack: FakeSlack, **more: str) -> CommandResult:
     (folder / "frontline.toml").write_text(DESK, encoding="utf-8")
     url = f"sqlite:///{folder}/desk.db"
     migrate(url)

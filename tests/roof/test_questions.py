@@ -6,34 +6,34 @@ from pathlib import Path
 
 from demo.slack import Message
 from sla_core.events import Opened
-from tests.roof.house import House
+from tests.roof.house import LiveSite
 
 
 async def test_killed_between_two_questions_it_goes_on_where_it_was(tmp_path: Path) -> None:
-    async with House(tmp_path) as house:
-        await house.opens()
-        slack, ann = house.slack, house.ann
+    async with LiveSite(tmp_path) as site:
+        await site.opens()
+        slack, ann = site.slack, site.ann
 
         def asked() -> Message:
-            ours = [m for m in house.acme.messages if m.user == slack.bot.id and m.is_reply]
+            ours = [m for m in site.acme.messages if m.user == slack.bot.id and m.is_reply]
             return next(m for m in reversed(ours) if slack.buttons(m))
 
-        said = await slack.say(ann, house.acme, f"{slack.mention} Bills are slow")
-        await house.until(lambda: any(m.is_reply for m in house.acme.messages))
+        said = await slack.say(ann, site.acme, f"{slack.mention} Bills are slow")
+        await site.until(lambda: any(m.is_reply for m in site.acme.messages))
         assert (await slack.press(ann, asked(), "Answer here")).ok
         assert "Details" in slack.text_of(asked())
-        await slack.say(ann, house.acme, "Since this morning", said)
-        await house.killed()
+        await slack.say(ann, site.acme, "Since this morning", said)
+        await site.killed()
 
-        await house.opens()
+        await site.opens()
         for number in ("1", "3", "2"):
-            await slack.say(ann, house.acme, number, said)
+            await slack.say(ann, site.acme, number, said)
         assert "Open ticket" in slack.buttons(asked())
         assert (await slack.press(ann, asked(), "Open ticket")).ok
-        await house.until(lambda: house.cards(house.acme, "ACME-1"))
-        assert await house.stopped() == 0
+        await site.until(lambda: site.cards(site.acme, "ACME-1"))
+        assert await site.stopped() == 0
 
-        ((opened, *_),) = (await house.history()).values()
+        ((opened, *_),) = (await site.history()).values()
         assert isinstance(opened, Opened)
         assert (opened.summary, opened.details) == ("Bills are slow", "Since this morning")
         assert opened.by.name == "Ann"

@@ -15,7 +15,7 @@ import pytest
 from demo.slack import FakeSlack
 from demo.stage import free_port
 from tests.harness import DESK_FILE
-from tests.roof.process import SECRET, TOKEN, Ended, Serving, frontline
+from tests.roof.process import SECRET, TOKEN, CommandResult, DeskProcess, frontline
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ async def test_bad_starts(tmp_path: Path, slack: FakeSlack, newer: Path) -> None
     }
     turn = asyncio.Semaphore(4)
 
-    async def start(case: dict[str, str]) -> Ended:
+    async def start(case: dict[str, str]) -> CommandResult:
         async with turn:
             return await frontline("serve", folder=tmp_path, **{**good, **case})
 
@@ -118,7 +118,7 @@ async def test_migrate_says_what_it_did(tmp_path: Path, newer: Path) -> None:
 async def test_warnings_of_the_desks_file_stop_nothing(tmp_path: Path, slack: FakeSlack) -> None:
     warned = DESK_FILE.replace('plan = "silver"', 'plan = "silver"\ntam = "dana"')
     (tmp_path / "frontline.toml").write_text(warned, encoding="utf-8")
-    desk = await Serving.start(
+    desk = await DeskProcess.start(
         tmp_path, SLACK_API_URL=slack.api_url, SLACK_BOT_TOKEN=TOKEN, SLACK_SIGNING_SECRET=SECRET
     )
     told = [line["event"] for line in desk.logged if line["level"] == "warning"]

@@ -14,7 +14,7 @@ from bot.clock import real_now
 from demo.slack import Message
 from sla_core.events import Breached, Opened
 from tests.harness import S2
-from tests.roof.house import House
+from tests.roof.house import LiveSite
 from tests.roof.process import frontline
 from tests.sql.old_release import CHANNELS, TABLES, restore
 
@@ -22,7 +22,7 @@ SPEED = 1800
 """Half an hour a second: what the old desk promised within an hour falls due in a moment."""
 
 
-class OldHouse(House):
+class OldSite(LiveSite):
     """Slack as the old desk left it, and its database, on which no time has passed since."""
 
     def __init__(self, folder: Path, database: str) -> None:
@@ -33,10 +33,10 @@ class OldHouse(House):
         for person in (self.dana, self.bob, self.eve, self.mia):
             self.slack.dm(person)
         for id, messages in CHANNELS.items():
-            channel = self.slack.world.channels[id]
+            channel = self.slack.workspace.channels[id]
             channel.messages += [Message(id, **message) for message in messages]
 
-    async def __aenter__(self) -> OldHouse:
+    async def __aenter__(self) -> OldSite:
         await super().__aenter__()
         return self
 
@@ -56,14 +56,14 @@ class OldHouse(House):
 
 
 @pytest_asyncio.fixture(params=["sqlite", "postgres"])
-async def old(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OldHouse]:
+async def old(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OldSite]:
     file = f"sqlite:///{tmp_path}/frontline.db"
     url = file if request.param == "sqlite" else str(request.getfixturevalue("empty_postgres_url"))
-    async with OldHouse(tmp_path, url) as house:
-        yield house
+    async with OldSite(tmp_path, url) as site:
+        yield site
 
 
-async def test_a_desk_of_the_release_before_goes_on(old: OldHouse) -> None:
+async def test_a_desk_of_the_release_before_goes_on(old: OldSite) -> None:
     slack, alice, bob, dana = old.slack, old.alice, old.bob, old.dana
     down, slow, solved, closed, fresh = (old.card(f"ACME-{number}") for number in range(1, 6))
     refused = await frontline("serve", folder=old.folder, **old.environment)

@@ -11,7 +11,7 @@ import aiohttp
 
 from demo.slack import Channel, FakeSlack
 from tests.harness import DESK_FILE
-from tests.roof.process import Serving, frontline
+from tests.roof.process import DeskProcess, frontline
 
 ANSWERS = {"Summary": "The printer burns"}
 KEY, OTHER_KEY = (b64encode(letter * 32).decode() for letter in (b"k", b"o"))
@@ -30,7 +30,7 @@ def vendor(**how: Any) -> FakeSlack:
 async def opens_a_ticket(slack: FakeSlack, channel: Channel) -> None:
     """With the first choice of every question."""
     [name] = [member for member in channel.members if member != slack.bot.id]
-    person = slack.world.users[name]
+    person = slack.workspace.users[name]
     await slack.command(person, channel, "/support", "The printer burns")
     view = slack.modal_of(person)
     assert view is not None
@@ -47,7 +47,7 @@ async def test_a_ticket_over_a_socket_without_a_public_address(tmp_path: Path) -
     (tmp_path / "frontline.toml").write_text(DESK_FILE, encoding="utf-8")
     async with vendor(over_socket=True) as slack:
         acme = slack.channel("acme", [slack.person("Alice")], id="C0ACME")
-        desk = await Serving.start(
+        desk = await DeskProcess.start(
             tmp_path,
             SLACK_API_URL=slack.api_url,
             SLACK_BOT_TOKEN=slack.bot_token,
@@ -57,7 +57,7 @@ async def test_a_ticket_over_a_socket_without_a_public_address(tmp_path: Path) -
             await slack.until(lambda: slack.sockets.live)
             await opens_a_ticket(slack, acme)
             await seen(slack, acme, "ACME-1")
-            await seen(slack, slack.world.channels["C0TRIAGE"], "ACME-1")
+            await seen(slack, slack.workspace.channels["C0TRIAGE"], "ACME-1")
             async with aiohttp.ClientSession() as session, session.post(desk.events, data="x") as answer:
                 assert answer.status == 404, "nothing unsigned is let in beside the socket"
             await slack.settle()
@@ -82,21 +82,21 @@ async def test_two_workspaces_install_it_and_a_restart_forgets_neither(tmp_path:
             "SLACK_SIGNING_SECRET": home.signing_secret,
             "FRONTLINE_SECRET_KEY": KEY,
         }
-        desk = await Serving.start(tmp_path, **given)
+        desk = await DeskProcess.start(tmp_path, **given)
         try:
             for slack in (home, theirs):
                 slack.bot_url = desk.events
                 async with browser.get(f"{desk.address}/slack/install", allow_redirects=False) as begun:
-                    agreed = slack.apps.agree(begun.headers["Location"], slack.world)
+                    agreed = slack.apps.authorize(begun.headers["Location"], slack.workspace)
                 async with browser.get(f"{desk.address}/slack/oauth_redirect", params=agreed) as answer:
                     assert "Frontline is installed in" in await answer.text()
             assert await desk.stop() == 0
 
-            desk = await Serving.start(tmp_path, **given)
+            desk = await DeskProcess.start(tmp_path, **given)
             home.bot_url = theirs.bot_url = desk.events
             await opens_a_ticket(theirs, acme)
             await seen(theirs, acme, "ACME-1")
-            await seen(home, home.world.channels["C0TRIAGE"], "ACME-1")
+            await seen(home, home.workspace.channels["C0TRIAGE"], "ACME-1")
             for slack in (home, theirs):
                 await slack.settle()
             assert await desk.stop() == 0
@@ -108,7 +108,7 @@ async def test_two_workspaces_install_it_and_a_restart_forgets_neither(tmp_path:
         assert (lost.code, len(lost.faults)) == (1, 1), lost.err
         assert "FRONTLINE_SECRET_KEY does not open the stored installation T0ACME" in lost.err
         database = (tmp_path / "frontline.db").read_bytes()
-        assert not any(token.encode() in database for token in home.apps.bearers)
+        assert not any(token.encode() in database for token in home.apps.grants)
 
 
 async def test_what_contradicts_itself_is_refused_with_the_cure(tmp_path: Path) -> None:

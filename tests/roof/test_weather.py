@@ -18,183 +18,179 @@ from bot.clock import real_now
 from bot.metrics import REGISTRY
 from sla_core.events import Acknowledged, Breached, CustomerWrote, Opened
 from tests.harness import S1, S2
-from tests.roof.house import House
-from tests.roof.process import SECRET, TOKEN, Serving
-from tests.roof.storm import WORD, Storm
+from tests.roof.house import LiveSite
+from tests.roof.process import SECRET, TOKEN, DeskProcess
+from tests.roof.storm import WORD, CrashRun
 from tests.waiting import PATIENCE, eventually
 
 AGAIN = "nothing was changed; please try again"
 SPEECH = frozenset({"chat.postMessage", "chat.update", "conversations.replies", "conversations.history"})
 
 
-def limit_files(desk: Serving, most: int) -> None:
+def limit_files(desk: DeskProcess, most: int) -> None:
     """From now on it cannot write further than this into any file, as on a full disk."""
     resource.prlimit(desk.process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
 
 
-async def metrics_of(house: House) -> dict[str, float]:
-    assert house.desk
-    async with ClientSession() as session, session.get(f"{house.desk.address}/metrics") as said:
+async def metrics_of(site: LiveSite) -> dict[str, float]:
+    assert site.desk
+    async with ClientSession() as session, session.get(f"{site.desk.address}/metrics") as said:
         lines = (await said.text()).splitlines()
     return {name: float(value) for name, value in (li.rsplit(" ", 1) for li in lines if li[:1] != "#")}
 
 
-async def ready(house: House) -> bool:
-    return (await house.gets("/readyz"))[0] == 200
+async def ready(site: LiveSite) -> bool:
+    return (await site.gets("/readyz"))[0] == 200
 
 
 async def test_a_full_disk(tmp_path: Path) -> None:
     """engine.md 5: nothing is acknowledged that is not kept; it goes on when there is space again."""
-    async with Storm(tmp_path, seed=1, lives=2, speed=1) as house:
-        await house.listens()
-        first, other = house.lives
-        await house.opens_ticket(first, S2)
-        card = await house.slack.until(lambda: house.posted(first.where))
-        work = (await house.slack.until(lambda: house.cards(house.triage, "ACME-1")))[0]
-        await house.all_said(within=PATIENCE)
-        desk = house.desks[0]
+    async with CrashRun(tmp_path, seed=1, lives=2, speed=1) as site:
+        await site.listens()
+        first, other = site.lives
+        await site.opens_ticket(first, S2)
+        card = await site.slack.until(lambda: site.posted(first.where))
+        work = (await site.slack.until(lambda: site.cards(site.triage, "ACME-1")))[0]
+        await site.all_said(within=PATIENCE)
+        desk = site.desks[0]
 
         limit_files(desk, 1)
-        await house.slack.command(other.asker, other.where, "/support", other.words("Opened"))
-        modal = house.slack.modal_of(other.asker)
+        await site.slack.command(other.asker, other.where, "/support", other.words("Opened"))
+        modal = site.slack.modal_of(other.asker)
         assert modal
-        refused = await house.slack.submit(other.asker, dict(S2))
+        refused = await site.slack.submit(other.asker, dict(S2))
         assert (refused.closed, AGAIN in str(refused.errors)) == (False, True)
         assert modal.input("summary").value == other.words("Opened")
-        writing = asyncio.create_task(
-            house.slack.say(first.asker, first.where, first.words("Wrote"), card[0])
-        )
-        await house.slack.until(
-            lambda: any(a.kind == "message" and a.status == 503 for a in house.slack.acks)
-        )
-        await house.slack.press(first.agent, work, "Acknowledge")
-        await house.slack.until(
-            lambda: any(AGAIN in house.text(m) for m in house.slack.ephemerals(first.agent)), 10
+        writing = asyncio.create_task(site.slack.say(first.asker, first.where, first.words("Wrote"), card[0]))
+        await site.slack.until(lambda: any(a.kind == "message" and a.status == 503 for a in site.slack.acks))
+        await site.slack.press(first.agent, work, "Acknowledge")
+        await site.slack.until(
+            lambda: any(AGAIN in site.text(m) for m in site.slack.ephemerals(first.agent)), 10
         )
         assert desk.process.returncode is None
 
         limit_files(desk, resource.RLIM_INFINITY)
-        assert (await house.slack.submit(other.asker)).closed
-        await house.slack.press(first.agent, work, "Acknowledge")
+        assert (await site.slack.submit(other.asker)).closed
+        await site.slack.press(first.agent, work, "Acknowledge")
         await writing
-        await house.slack.until(lambda: "seen by" in house.text(work))
-        await house.slack.until(lambda: house.posted(other.where))
-        await house.slack.settle()
-        await house.all_said(within=PATIENCE)
-        await eventually(lambda: ready(house))
-        assert await house.stopped() == 0
-        assert {key: [type(e) for e in events[:1]] for key, events in (await house.history()).items()} == {
+        await site.slack.until(lambda: "seen by" in site.text(work))
+        await site.slack.until(lambda: site.posted(other.where))
+        await site.slack.settle()
+        await site.all_said(within=PATIENCE)
+        await eventually(lambda: ready(site))
+        assert await site.stopped() == 0
+        assert {key: [type(e) for e in events[:1]] for key, events in (await site.history()).items()} == {
             "ACME-1": [Opened],
             "BOLT-1": [Opened],
         }
-        kept = [type(e) for e in (await house.history())["ACME-1"]]
+        kept = [type(e) for e in (await site.history())["ACME-1"]]
         assert (kept.count(Acknowledged), kept.count(CustomerWrote)) == (1, 1)
-        house.says_nothing_private()
+        site.says_nothing_private()
 
 
-async def test_sigterm_in_a_storm(tmp_path: Path) -> None:
+async def test_sigterm_under_load(tmp_path: Path) -> None:
     """Complaint 36: a deploy loses nothing, says nothing twice and takes no ten seconds."""
-    async with Storm(tmp_path, seed=3, lives=4, speed=900) as house:
-        await house.listens()
-        people = asyncio.gather(*map(house.lives_through, house.lives))
+    async with CrashRun(tmp_path, seed=3, lives=4, speed=900) as site:
+        await site.listens()
+        people = asyncio.gather(*map(site.lives_through, site.lives))
         took = []
         for _ in range(2):
-            await house.calls(house.random.randrange(5, 25))
+            await site.calls(site.random.randrange(5, 25))
             began = time.monotonic()
-            assert await house.stopped() == 0
+            assert await site.stopped() == 0
             took.append(time.monotonic() - began)
-            await house.listens()
+            await site.listens()
         await people
-        await house.last_retries()
-        await asyncio.gather(*map(house.ends, house.lives))
-        await house.slack.settle()
-        await house.all_said(within=PATIENCE)
-        assert await house.stopped() == 0
-        print(f"stopped in {', '.join(f'{seconds:.1f} s' for seconds in took)}; said twice {house.repeats()}")
-        await house.is_well()
-        assert house.repeats() == 0
-        assert [line for desk in house.desks for line in desk.troubles()] == []
-        assert "Traceback" not in str([desk.logged for desk in house.desks])
+        await site.last_retries()
+        await asyncio.gather(*map(site.ends, site.lives))
+        await site.slack.settle()
+        await site.all_said(within=PATIENCE)
+        assert await site.stopped() == 0
+        print(f"stopped in {', '.join(f'{seconds:.1f} s' for seconds in took)}; said twice {site.repeats()}")
+        await site.is_well()
+        assert site.repeats() == 0
+        assert [line for desk in site.desks for line in desk.troubles()] == []
+        assert "Traceback" not in str([desk.logged for desk in site.desks])
 
 
 async def test_slack_is_away_for_a_while(tmp_path: Path) -> None:
     """engine.md 7: errors, limits, silence; then all is said, and pages wait for nobody."""
-    async with Storm(tmp_path, seed=4, lives=6, speed=1) as house:
-        await house.listens()
+    async with CrashRun(tmp_path, seed=4, lives=6, speed=1) as site:
+        await site.listens()
         calls: Callable[[str], bool] = SPEECH.__contains__
-        house.distant.away = ("500", calls)
-        await asyncio.gather(*(house.opens_ticket(life, S2) for life in house.lives[:3]))
-        await house.turned_away("500", 3)
-        house.distant.away = ("429", calls)
-        await asyncio.gather(*(house.opens_ticket(life, S1) for life in house.lives[3:]))
-        await house.turned_away("429", 3)
-        house.distant.away = ("silence", calls)
-        await house.turned_away("silence", 2)
-        before = await metrics_of(house)
-        house.distant.comes_back()
+        site.unreliable.away = ("500", calls)
+        await asyncio.gather(*(site.opens_ticket(life, S2) for life in site.lives[:3]))
+        await site.turned_away("500", 3)
+        site.unreliable.away = ("429", calls)
+        await asyncio.gather(*(site.opens_ticket(life, S1) for life in site.lives[3:]))
+        await site.turned_away("429", 3)
+        site.unreliable.away = ("silence", calls)
+        await site.turned_away("silence", 2)
+        before = await metrics_of(site)
+        site.unreliable.comes_back()
         back = time.monotonic()
 
         def pages() -> int:
-            return sum("<@U0BOB>" in str(message.blocks) for message in house.triage.messages)
+            return sum("<@U0BOB>" in str(message.blocks) for message in site.triage.messages)
 
-        await house.slack.until(lambda: pages() == 3)
+        await site.slack.until(lambda: pages() == 3)
         paged = time.monotonic() - back
-        await house.all_said(within=PATIENCE)
+        await site.all_said(within=PATIENCE)
         said = time.monotonic() - back
         print(f"paged {paged:.1f} s after Slack was back, all said {said:.1f} s after")
-        after = await metrics_of(house)
-        put_off = [name for name in before if 'outcome="put_off"' in name and "deliveries_total" in name]
-        assert sum(before[name] for name in put_off) > 0
+        after = await metrics_of(site)
+        deferred = [name for name in before if 'outcome="put_off"' in name and "deliveries_total" in name]
+        assert sum(before[name] for name in deferred) > 0
         sent = 'frontline_deliveries_total{outcome="sent",platform="slack",priority="page"}'
         # Three pages, and the agents' cards that they hang from.
         assert (before.get(sent, 0.0), after[sent]) == (0.0, 6.0)
-        assert (await house.gets("/readyz"))[0] == 200
-        assert await house.stopped() == 0
-        assert house.repeats() == 0
-        assert house.desks[0].troubles() == []
+        assert (await site.gets("/readyz"))[0] == 200
+        assert await site.stopped() == 0
+        assert site.repeats() == 0
+        assert site.desks[0].troubles() == []
         assert paged <= said
 
 
 @pytest.mark.soak
 async def test_agents_are_told_once_that_it_is_behind(tmp_path: Path) -> None:
     """engine.md 12: what is not delivered for a minute; it is over when it is over."""
-    async with Storm(tmp_path, seed=5, lives=1, speed=1) as house:
-        await house.listens()
-        house.distant.away = ("500", lambda method: method == "chat.update")
-        await house.opens_ticket(house.lives[0], S2)
-        await house.slack.until(lambda: house.cards(house.triage, "ACME-1"))
-        await house.presses(house.lives[0].agent, house.cards(house.triage, "ACME-1")[0], "Acknowledge")
+    async with CrashRun(tmp_path, seed=5, lives=1, speed=1) as site:
+        await site.listens()
+        site.unreliable.away = ("500", lambda method: method == "chat.update")
+        await site.opens_ticket(site.lives[0], S2)
+        await site.slack.until(lambda: site.cards(site.triage, "ACME-1"))
+        await site.presses(site.lives[0].agent, site.cards(site.triage, "ACME-1")[0], "Acknowledge")
 
         def told(words: str) -> int:
-            return sum(words in house.text(message) for message in house.triage.messages)
+            return sum(words in site.text(message) for message in site.triage.messages)
 
-        await house.slack.until(lambda: told("Frontline is behind: "), 120)
-        assert (await metrics_of(house))["frontline_alarms_total"] == 1
-        house.distant.comes_back()
-        await house.slack.until(lambda: told("Frontline has caught up."), 120)
+        await site.slack.until(lambda: told("Frontline is behind: "), 120)
+        assert (await metrics_of(site))["frontline_alarms_total"] == 1
+        site.unreliable.comes_back()
+        await site.slack.until(lambda: told("Frontline has caught up."), 120)
         assert told("Frontline is behind: ") == told("Frontline has caught up.") == 1
-        assert await house.stopped() == 0
+        assert await site.stopped() == 0
 
 
 async def big(folder: Path, tickets: int, due: int = 20) -> tuple[float, float]:
     """The seconds until it listens, more than with one, and the MB it takes with so many open tickets."""
-    async with Storm(folder, seed=6, lives=1, speed=3600) as house:
-        await house.listens()
-        await house.opens_ticket(house.lives[0], S2)
-        await house.slack.until(lambda: house.cards(house.triage, "ACME-1"))
-        await house.killed()
-        small = await _started_in(house)
-        await house.killed()
+    async with CrashRun(folder, seed=6, lives=1, speed=3600) as site:
+        await site.listens()
+        await site.opens_ticket(site.lives[0], S2)
+        await site.slack.until(lambda: site.cards(site.triage, "ACME-1"))
+        await site.killed()
+        small = await _started_in(site)
+        await site.killed()
         _copy_ticket(folder / "frontline.db", tickets, due)
-        ready = await _started_in(house)
-        assert (await house.gets("/healthz"))[0] == 200
+        ready = await _started_in(site)
+        assert (await site.gets("/healthz"))[0] == 200
         await _breached(folder / "frontline.db", due)
-        assert house.desk
-        memory = _resident(house.desk.process.pid)
-        assert (await house.gets("/readyz")) == (200, {"ready": True, "reasons": []})
-        assert await house.stopped() == 0
-        assert house.desks[-1].troubles() == []
-        decided = await house.history_of(f"ACME-{number}" for number in range(2, due + 1))
+        assert site.desk
+        memory = _resident(site.desk.process.pid)
+        assert (await site.gets("/readyz")) == (200, {"ready": True, "reasons": []})
+        assert await site.stopped() == 0
+        assert site.desks[-1].troubles() == []
+        decided = await site.history_of(f"ACME-{number}" for number in range(2, due + 1))
         assert all(sum(isinstance(event, Breached) for event in events) == 1 for events in decided)
         print(
             f"{tickets} open tickets: listens after {ready:.2f} s, {memory:.0f} MB; with one: {small:.2f} s"
@@ -202,10 +198,10 @@ async def big(folder: Path, tickets: int, due: int = 20) -> tuple[float, float]:
         return ready - small, memory
 
 
-async def _started_in(house: Storm) -> float:
+async def _started_in(site: CrashRun) -> float:
     """Seconds."""
     began = time.monotonic()
-    await house.listens()
+    await site.listens()
     return time.monotonic() - began
 
 
@@ -256,59 +252,59 @@ async def test_a_database_of_a_hundred_thousand(tmp_path: Path) -> None:
 
 async def test_what_operators_see(tmp_path: Path) -> None:
     """Counters move, one trace leads from the click to the message, and no line tells what was written."""
-    async with Storm(tmp_path, seed=7, lives=1, speed=1) as house:
-        await house.listens()
-        (life,) = house.lives
-        await house.opens_ticket(life, S2)
-        work = (await house.slack.until(lambda: house.cards(house.triage, "ACME-1")))[0]
-        await house.all_said(within=PATIENCE)
-        before = await metrics_of(house)
+    async with CrashRun(tmp_path, seed=7, lives=1, speed=1) as site:
+        await site.listens()
+        (life,) = site.lives
+        await site.opens_ticket(life, S2)
+        work = (await site.slack.until(lambda: site.cards(site.triage, "ACME-1")))[0]
+        await site.all_said(within=PATIENCE)
+        before = await metrics_of(site)
         names = {name.partition("{")[0] for name in before}
         assert {sample.name for family in REGISTRY.collect() for sample in family.samples} <= names
 
-        house.slack.fail_next("chat.postMessage", status=500, channel=life.where)
-        await house.fills_in(life.agent, work, "Reply", life.words("Reply"))
-        await house.slack.until(
-            lambda: any("Reply" in text for text in house.thread(house.posted(life.where)[0])), 10
+        site.slack.fail_next("chat.postMessage", status=500, channel=life.where)
+        await site.fills_in(life.agent, work, "Reply", life.words("Reply"))
+        await site.slack.until(
+            lambda: any("Reply" in text for text in site.thread(site.posted(life.where)[0])), 10
         )
-        await house.all_said(within=PATIENCE)
-        after = await metrics_of(house)
+        await site.all_said(within=PATIENCE)
+        after = await metrics_of(site)
         moved = {name for name in after if after[name] > before.get(name, 0.0)}
         assert 'frontline_acts_total{kind="Submission"}' in moved
         assert 'frontline_deliveries_total{outcome="put_off",platform="slack",priority="reply"}' in moved
         assert 'frontline_deliveries_total{outcome="sent",platform="slack",priority="reply"}' in moved
         assert 'frontline_delivery_late_seconds_count{platform="slack",priority="reply"}' in moved
 
-        lines = house.desks[0].logged
+        lines = site.desks[0].logged
         act = next(
             li for li in lines if li["event"] == "act" and (li["kind"], li["what"]) == ("Submission", "reply")
         )
         late = next(li for li in lines if li["event"] == "not delivered yet")
         assert act["trace"]
         assert (late["trace"], late["ticket"]) == (act["trace"], "ACME-1")
-        assert await house.stopped() == 0
-        house.says_nothing_private()
+        assert await site.stopped() == 0
+        site.says_nothing_private()
         assert not any(word in str(lines) for word in (WORD, TOKEN, SECRET))
 
 
 async def test_the_pager_is_tested_once_a_day(tmp_path: Path) -> None:
     """engine.md 12, FRONTLINE_DRILL: through the whole real path; a restart is no new day."""
     half_a_day_ago = f"{real_now() - timedelta(hours=12):%H:00}"
-    async with House(tmp_path) as house:
-        await house.opens()
+    async with LiveSite(tmp_path) as site:
+        await site.opens()
         began = time.time()
 
         def tests() -> int:
             words = f"Test of the pager, {half_a_day_ago} UTC: nothing to do."
-            return sum(house.text(message) == words for message in house.triage.messages)
+            return sum(site.text(message) == words for message in site.triage.messages)
 
         async def arrived() -> bool:
-            return (await metrics_of(house))["frontline_drill_timestamp_seconds"] >= began
+            return (await metrics_of(site))["frontline_drill_timestamp_seconds"] >= began
 
         for _ in range(2):
-            assert await house.stopped() == 0
-            await house.opens(FRONTLINE_DRILL=half_a_day_ago)
-            await house.until(tests)
+            assert await site.stopped() == 0
+            await site.opens(FRONTLINE_DRILL=half_a_day_ago)
+            await site.until(tests)
             await eventually(arrived)
         assert tests() == 1
-        assert await house.stopped() == 0
+        assert await site.stopped() == 0

@@ -19,19 +19,19 @@ from bot.address import MessageRef, Place, UserRef
 from bot.desk.core import Desk
 from bot.directory import Directory
 from bot.logs import configure_logs
-from bot.ports import Cost, NotNow, Priority
+from bot.ports import Charge, Priority, TemporaryFailure
 from bot.runtime import Runtime
 from bot.settings import load_desk
 from bot.views import View
 
 
-class Wired:
+class HttpPlatform:
     """bot.ports.ChatPlatform over HTTP to the test, without any limit."""
 
     name = "slack"
 
-    def __init__(self, wire: str, session: ClientSession) -> None:
-        self._wire, self._session = wire, session
+    def __init__(self, platform: str, session: ClientSession) -> None:
+        self._url, self._session = platform, session
 
     async def post(
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
@@ -50,16 +50,16 @@ class Wired:
     async def _asked(self, verb: str, **what: str) -> str:
         try:
             asked = {**what, "pid": str(os.getpid())}
-            async with self._session.post(f"{self._wire}/{verb}", params=asked) as answer:
+            async with self._session.post(f"{self._url}/{verb}", params=asked) as answer:
                 return await answer.text()
         except ClientError as fault:
-            raise NotNow(type(fault).__name__, unsure=True) from None
+            raise TemporaryFailure(type(fault).__name__, maybe_delivered=True) from None
 
     @staticmethod
     def _ref(to: Place | UserRef, key: str) -> MessageRef:
         return MessageRef(to if isinstance(to, Place) else Place("slack", to.id, direct=True), key)
 
-    def costs(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Cost]:
+    def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
         return ()
 
     def is_group(self, id: str) -> bool:
@@ -72,18 +72,20 @@ class Wired:
         return frozenset()
 
 
-async def run(url: str, file: Path, wire: str) -> None:
+async def run(url: str, file: Path, platform: str) -> None:
     """Until SIGTERM."""
     configure_logs(quiet=True)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with connect(url) as store, ClientSession() as session:
-        clock = await store.stage(None)
+        clock = await store.simulated_clock(None)
         assert clock is not None
-        desk = Desk(store, clock, Directory(load_desk(file)), {"slack": Wired(wire, session)}, store)
+        desk = Desk(
+            store, clock, Directory(load_desk(file)), {"slack": HttpPlatform(platform, session)}, store
+        )
         runtime = Runtime(desk, store)
-        store.on_change = runtime.rung
-        async with crew.connect(conninfo(postgres_url(url))) as runtime.crew, runtime.running():
+        store.on_change = runtime.store_changed
+        async with crew.connect(conninfo(postgres_url(url))) as runtime.worker_pool, runtime.running():
             print("ready", flush=True)
             await stop.wait()
 

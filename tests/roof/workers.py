@@ -20,7 +20,7 @@ from aiohttp import web
 
 from adapters.sql.store import connect
 from adapters.sql.tables import micros
-from bot.clock import StageClock, parse_instant, real_now
+from bot.clock import SimulatedClock, parse_instant, real_now
 from bot.desk.core import Desk
 from bot.directory import Directory
 from bot.settings import load_desk
@@ -32,7 +32,7 @@ from tests.harness import DESK_FILE, HeldClock
 from tests.roof.process import environment
 from tests.waiting import PATIENCE, eventually, turns
 
-HOUSE = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[2]
 FRIDAY = parse_instant("2026-03-20T16:00:00+01:00")
 """m3ter's Gold hours have been open for seven hours, and are for another six."""
 ACCOUNTS = 20
@@ -41,10 +41,10 @@ SETTLED = timedelta(seconds=5)
 
 
 @dataclass
-class Wire:
+class PlatformServer:
     """The platform's side: each post by its key. Answers overtake each other."""
 
-    tells: bool
+    finds_posted: bool
     """Whether it can be asked what has arrived."""
     random: Random
     posts: dict[str, list[tuple[float, int]]] = field(default_factory=lambda: defaultdict(list))
@@ -83,22 +83,22 @@ class Wire:
         return web.Response()
 
     def hold(self) -> None:
-        """Answer a few calls more, and none after them until `goes_on`."""
+        """Answer a few calls more, and none after them until `resume_calls`."""
         self._holding.clear()
         self._free.clear()
         self._holds_at = self.calls + self.random.randrange(3, 12)
 
-    async def holds(self) -> None:
+    async def call_held(self) -> None:
         """Returns when a call is held."""
         async with asyncio.timeout(PATIENCE):
             await self._holding.wait()
 
-    def goes_on(self) -> None:
+    def resume_calls(self) -> None:
         self._holds_at = 0
         self._free.set()
 
     async def find(self, request: web.Request) -> web.Response:
-        return web.Response(text="yes" if self.tells and request.query["key"] in self.posts else "")
+        return web.Response(text="yes" if self.finds_posted and request.query["key"] in self.posts else "")
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,12 @@ class Held:
     key: str
 
 
-class Workers:
+class WorkerPair:
     """Tickets whose first response falls due, one after another, over `lasting` seconds."""
 
-    def __init__(self, folder: Path, url: str, seed: int, *, tells: bool) -> None:
+    def __init__(self, folder: Path, url: str, seed: int, *, finds_posted: bool) -> None:
         self.folder, self.url, self.random = folder, url, Random(seed)
-        self.wire = Wire(tells, self.random)
+        self.platform = PlatformServer(finds_posted, self.random)
         self.file = folder / "frontline.toml"
         self.file.write_text(DESK_FILE + "".join(map(_account, range(ACCOUNTS))), encoding="utf-8")
         self.two: list[Process] = []
@@ -127,8 +127,8 @@ class Workers:
         self.recoveries: list[float] = []
         self._watched: list[asyncio.Task[None]] = []
 
-    async def __aenter__(self) -> Workers:
-        await self.wire.open()
+    async def __aenter__(self) -> WorkerPair:
+        await self.platform.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -138,7 +138,7 @@ class Workers:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-        await self.wire.close()
+        await self.platform.close()
         self.log.close()
 
     # What they work on -----------------------------------------------------------------------
@@ -156,8 +156,8 @@ class Workers:
                     _opened, account.id, severity, clock.at, desk.directory.policy_on(FRIDAY.date()).version
                 )
                 await desk.open(f"open {nth}", account, draft)
-            await store.stage(None)
-        shown = StageClock(real_now(), FRIDAY, 1.0)
+            await store.simulated_clock(None)
+        shown = SimulatedClock(real_now(), FRIDAY, 1.0)
         await self._database(
             "INSERT INTO stage (id, real, stage, speed) VALUES (1, %s, %s, 1)",
             micros(shown.real),
@@ -168,8 +168,8 @@ class Workers:
 
     async def starts(self) -> None:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.roof.worker", self.url, str(self.file), self.wire.url),
-            cwd=HOUSE,
+            *(sys.executable, "-m", "tests.roof.worker", self.url, str(self.file), self.platform.url),
+            cwd=REPOSITORY,
             env=environment(),
             stdout=PIPE,
             stderr=self.log,
@@ -181,21 +181,21 @@ class Workers:
 
     async def kills_one(self) -> None:
         """SIGKILL to one of the two, whichever, while a call is held; another takes its place."""
-        await self.wire.holds()
+        await self.platform.call_held()
         victim = self.two.pop(self.random.randrange(2))
         victim.kill()
         await victim.wait()
         await self._watch(victim.pid)
-        self.wire.goes_on()
+        self.platform.resume_calls()
         await self.starts()
 
     async def freezes_one(self) -> None:
         """It stops where it stands, and goes on when the other has taken over what it had in hand."""
-        await self.wire.holds()
+        await self.platform.call_held()
         victim = self.random.choice(self.two)
         victim.send_signal(signal.SIGSTOP)
         recovered = await self._watch(victim.pid)
-        self.wire.goes_on()
+        self.platform.resume_calls()
         await recovered
         victim.send_signal(signal.SIGCONT)
 
@@ -284,21 +284,21 @@ class Workers:
         """What was posted more than once. All that was decided was posted, and nothing else."""
         asked = "SELECT key FROM outbox WHERE edits IS NULL AND state <> 'superseded'"
         decided = {str(key) for (key,) in await self._database(asked)}
-        assert decided == set(self.wire.posts)
-        repeated = {key: len(posts) - 1 for key, posts in self.wire.posts.items() if len(posts) > 1}
+        assert decided == set(self.platform.posts)
+        repeated = {key: len(posts) - 1 for key, posts in self.platform.posts.items() if len(posts) > 1}
         in_hand = Counter(held.key for held in self.held)
         unasked = [key for key, times in repeated.items() if times > in_hand[key]]
-        assert not unasked, [(key, in_hand[key], self.wire.posts[key], self.gone) for key in unasked]
+        assert not unasked, [(key, in_hand[key], self.platform.posts[key], self.gone) for key in unasked]
         return repeated
 
-    async def late(self) -> float:
+    async def latest_delay(self) -> float:
         """Seconds from a breach's instant to its commit, of the latest."""
         events = [event for each in (await self.histories()).values() for event in each]
         return max((e.at - e.due_at).total_seconds() for e in events if isinstance(e, Breached))
 
     async def _begun(self) -> datetime:
         async with connect(self.url) as store:
-            clock = await store.stage(None)
+            clock = await store.simulated_clock(None)
         assert clock is not None
         return clock.real
 

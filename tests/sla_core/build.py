@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from sla_core.calendar import WEEKDAYS, BusinessCalendar, Edge, Hours
+from sla_core.calendar import WEEKDAYS, BoundaryTime, BusinessCalendar, Hours
 from sla_core.catalog.load import load
 from sla_core.closures import NEVER_CLOSED, Closures
 from sla_core.engine import Evaluation, evaluate
@@ -40,11 +40,11 @@ def local(text: str, zone: str = BERLIN, fold: int = 0) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC)
 
 
-def edge(text: str, zone: str = BERLIN) -> Edge:
+def edge(text: str, zone: str = BERLIN) -> BoundaryTime:
     """`18:00` in a zone, or `17:00 America/New_York`."""
     clock, _, own_zone = text.partition(" ")
     hours, minutes = clock.split(":")
-    return Edge(timedelta(hours=int(hours), minutes=int(minutes)), ZoneInfo(own_zone or zone))
+    return BoundaryTime(timedelta(hours=int(hours), minutes=int(minutes)), ZoneInfo(own_zone or zone))
 
 
 def hours(opens: str, closes: str, days: str = WORKDAYS, zone: str = BERLIN) -> Hours:
@@ -52,7 +52,7 @@ def hours(opens: str, closes: str, days: str = WORKDAYS, zone: str = BERLIN) -> 
     return Hours(weekdays, edge(opens, zone), edge(closes, zone))
 
 
-def office(
+def business_hours(
     opens: str = "10:00",
     closes: str = "18:00",
     days: str = WORKDAYS,
@@ -65,7 +65,7 @@ def office(
 
 def gold() -> BusinessCalendar:
     """Opens by Berlin's clocks, closes by New York's (M3-11)."""
-    return office("10:00", f"17:00 {NEW_YORK}")
+    return business_hours("10:00", f"17:00 {NEW_YORK}")
 
 
 def promise(
@@ -81,7 +81,7 @@ def promise(
     limit = parse_amount(within) if isinstance(within, str) else within
     target = Target(metric, limit, "hours", SOURCE, None if goal is None else parse_amount(goal))
     begun = start or local("2026-03-10 10:00")
-    return Promise(target, calendar or office(), "S2", begun, tuple(gaps), met_at, ended_at)
+    return Promise(target, calendar or business_hours(), "S2", begun, tuple(gaps), met_at, ended_at)
 
 
 def hold(start: str, end: str | None, zone: str = BERLIN, why: str = "Bob, waits for logs") -> Gap:
@@ -137,7 +137,7 @@ def refused(at: datetime, seq: int | None = None) -> Undelivered:
     return Undelivered(at=at, by=THE_CLOCK, message="m1", reason="the channel is archived", seq=seq)
 
 
-class Story:
+class TicketHistory:
     """A ticket's history as it grows; the engine is woken exactly when it asked to be."""
 
     def __init__(self, *history: Event, policy: Policy | None = None) -> None:

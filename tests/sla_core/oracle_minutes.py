@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import accumulate, pairwise
 
-from tests.sla_core.oracle_vendors import OFFICES, Office, Within, Word
+from tests.sla_core.oracle_vendors import HOURS_BY_CALENDAR, VendorHours, Within, Word
 
 FIRST = datetime(2023, 12, 11, tzinfo=UTC)
 LAST = datetime(2029, 3, 1, tzinfo=UTC)
@@ -21,26 +21,26 @@ Line = tuple[datetime, datetime, timedelta, str]
 class Minutes:
     """Every minute shown to an office's clock: whether it is open, and why not."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, business_hours: VendorHours) -> None:
         self.open = bytearray()
         self.stretches: list[tuple[int, str]] = []
         """The minutes from which something else is true than before, and what."""
         self.days: list[tuple[int, int]] = []
         """The first minute and the number of minutes of each business day."""
-        self._walk(office)
+        self._walk(business_hours)
         self.open_before = array("i", accumulate(self.open, initial=0))
         self.opening_seconds = [opens * 60 for opens, _ in self.days]
         self.starts = [instant(minute * 60) for minute, _ in self.stretches]
 
-    def _walk(self, office: Office) -> None:
+    def _walk(self, business_hours: VendorHours) -> None:
         at, today, why = FIRST, date.min, ""
         off: str | None = None
-        zone, hours = office.zone, office.hours
+        zone, hours = business_hours.zone, business_hours.hours
         for minute in range((LAST - FIRST) // A_MINUTE):
             here = at.astimezone(zone)
             if here.day != today.day:
                 today = here.date()
-                off = office.day_off(today)
+                off = business_hours.day_off(today)
             is_open = off is None and hours(here, at)
             self.open.append(is_open)
             now = "open" if is_open else off or "night"
@@ -95,24 +95,24 @@ class Minutes:
 
 
 @cache
-def minutes_of(office: str) -> Minutes:
+def minutes_of(business_hours: str) -> Minutes:
     """An office's table, walked once in a run of the tests."""
-    return Minutes(OFFICES[office])
+    return Minutes(HOURS_BY_CALENDAR[business_hours])
 
 
 def due_at(word: Word, start: datetime, within: Within | None) -> datetime | None:
     if within is None:
         return None
-    if word.office is None:
+    if word.business_hours is None:
         assert isinstance(within, timedelta)
         return start + within
-    return minutes_of(word.office).after(start, within)
+    return minutes_of(word.business_hours).after(start, within)
 
 
 def receipt(word: Word, start: datetime, due: datetime) -> list[Line]:
-    if word.office is None:
+    if word.business_hours is None:
         return [(start, due, due - start, "open")]
-    return minutes_of(word.office).receipt(start, due)
+    return minutes_of(word.business_hours).receipt(start, due)
 
 
 def second_of(at: datetime) -> int:

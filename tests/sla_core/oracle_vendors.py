@@ -77,7 +77,7 @@ Shows = Callable[[datetime, datetime], bool]
 
 
 @dataclass(frozen=True)
-class Office:
+class VendorHours:
     """When somebody works: `hours` holds on Monday to Friday, but for the days off."""
 
     zone: ZoneInfo
@@ -101,18 +101,18 @@ def ten_in_berlin_to_five_in_new_york(here: datetime, utc: datetime) -> bool:
     return here.hour >= 10 and there.day == here.day and there.hour < 17
 
 
-SILVER = Office(BERLIN, from_to(10, 18), {})
+SILVER = VendorHours(BERLIN, from_to(10, 18), {})
 """M3-10, A15: no list, so no day is off."""
-GOLD = Office(BERLIN, ten_in_berlin_to_five_in_new_york, {})
+GOLD = VendorHours(BERLIN, ten_in_berlin_to_five_in_new_york, {})
 """M3-11, A14, A15."""
-MONTA = Office(COPENHAGEN, from_to(9, 17), danish_days())
+MONTA = VendorHours(COPENHAGEN, from_to(9, 17), danish_days())
 """MTA-22, MTA-23, A1, A12."""
-MONETATE_US = Office(NEW_YORK, from_to(9, 17), monetate_days())
-MONETATE_EU = Office(LONDON, from_to(9, 17), monetate_days())
+MONETATE_US = VendorHours(NEW_YORK, from_to(9, 17), monetate_days())
+MONETATE_EU = VendorHours(LONDON, from_to(9, 17), monetate_days())
 """MON-3, MON-26 to MON-28, A1, A2: three days off for the whole company, each by the region's own dates."""
-COMMERCEUP = Office(KOLKATA, from_to(10, 18), {})
+COMMERCEUP = VendorHours(KOLKATA, from_to(10, 18), {})
 """CUP-7, A15."""
-OFFICES = {
+HOURS_BY_CALENDAR = {
     "silver": SILVER,
     "gold": GOLD,
     "monta": MONTA,
@@ -129,22 +129,22 @@ Within = timedelta | int
 
 @dataclass(frozen=True)
 class Word:
-    """One promise as the policy gives it. `office` is None where every hour of every day counts."""
+    """One promise as the policy gives it. `business_hours` is None where every hour of every day counts."""
 
     clause: str
     metric: str
-    office: str | None
+    business_hours: str | None
     within: Within
     goal: Within | None = None
     stricter: Within | None = None
 
 
-def response(clause: str, office: str | None, within: Within, stricter: Within | None = None) -> Word:
-    return Word(clause, "first_response", office, within, stricter=stricter)
+def response(clause: str, business_hours: str | None, within: Within, stricter: Within | None = None) -> Word:
+    return Word(clause, "first_response", business_hours, within, stricter=stricter)
 
 
-def resolution(clause: str, office: str | None, within: Within, goal: Within | None = None) -> Word:
-    return Word(clause, "resolution", office, within, goal)
+def resolution(clause: str, business_hours: str | None, within: Within, goal: Within | None = None) -> Word:
+    return Word(clause, "resolution", business_hours, within, goal)
 
 
 Class = tuple[str, str, str]

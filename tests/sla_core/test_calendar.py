@@ -11,7 +11,7 @@ import pytest
 from sla_core.calendar import BusinessCalendar, NeverOpens, always
 from sla_core.closures import AnnualDay, Closures
 from sla_core.span import Span
-from tests.sla_core.build import EVERY_DAY, HOUR, MINUTE, NEW_YORK, gold, hours, local, office, utc
+from tests.sla_core.build import EVERY_DAY, HOUR, MINUTE, NEW_YORK, business_hours, gold, hours, local, utc
 
 
 def lunch() -> BusinessCalendar:
@@ -20,7 +20,7 @@ def lunch() -> BusinessCalendar:
 
 def test_openings_are_half_open() -> None:
     """M3-10: at ten it is open, at six it is not."""
-    silver = office()
+    silver = business_hours()
     assert silver.is_open(local("2026-03-10 10:00"))
     assert not silver.is_open(local("2026-03-10 18:00"))
     assert silver.is_open(local("2026-03-10 18:00") - timedelta(microseconds=1))
@@ -28,41 +28,43 @@ def test_openings_are_half_open() -> None:
 
 
 def test_time_that_runs_out_at_a_close_is_due_at_that_close() -> None:
-    assert office().add(local("2026-03-10 14:00"), 4 * HOUR) == local("2026-03-10 18:00")
-    assert office().add(local("2026-03-10 14:00"), 4 * HOUR + MINUTE) == local("2026-03-11 10:01")
+    assert business_hours().add(local("2026-03-10 14:00"), 4 * HOUR) == local("2026-03-10 18:00")
+    assert business_hours().add(local("2026-03-10 14:00"), 4 * HOUR + MINUTE) == local("2026-03-11 10:01")
 
 
 def test_from_the_closing_second_time_runs_at_the_next_opening() -> None:
-    assert office().add(local("2026-03-10 18:00"), HOUR) == local("2026-03-11 11:00")
+    assert business_hours().add(local("2026-03-10 18:00"), HOUR) == local("2026-03-11 11:00")
 
 
 def test_from_the_opening_second_time_runs_at_once() -> None:
-    assert office().add(local("2026-03-10 10:00"), HOUR) == local("2026-03-10 11:00")
+    assert business_hours().add(local("2026-03-10 10:00"), HOUR) == local("2026-03-10 11:00")
 
 
 def test_adding_nothing_changes_nothing() -> None:
     saturday = local("2026-03-14 12:00")
-    assert office().add(saturday, timedelta(0)) == saturday
+    assert business_hours().add(saturday, timedelta(0)) == saturday
 
 
 def test_a_weekend_does_not_count() -> None:
     """Complaint 11: breaches by the wall clock although hours were set."""
-    assert office().add(local("2026-03-13 17:30"), HOUR) == local("2026-03-16 10:30")
-    assert office().elapsed(local("2026-03-13 17:30"), local("2026-03-16 10:30")) == HOUR
+    assert business_hours().add(local("2026-03-13 17:30"), HOUR) == local("2026-03-16 10:30")
+    assert business_hours().elapsed(local("2026-03-13 17:30"), local("2026-03-16 10:30")) == HOUR
 
 
 def test_less_than_a_second_counts() -> None:
     """engine.md, hard list: 0.8 s."""
     start = local("2026-03-10 12:00") + timedelta(microseconds=100_000)
-    assert office().elapsed(start, start + timedelta(microseconds=800_000)) == timedelta(microseconds=800_000)
-    assert office().add(start, timedelta(microseconds=1)) == start + timedelta(microseconds=1)
+    assert business_hours().elapsed(start, start + timedelta(microseconds=800_000)) == timedelta(
+        microseconds=800_000
+    )
+    assert business_hours().add(start, timedelta(microseconds=1)) == start + timedelta(microseconds=1)
     late = local("2026-03-10 18:00") - timedelta(microseconds=300_000)
     opens = local("2026-03-11 10:00")
-    assert office().add(late, timedelta(seconds=1)) == opens + timedelta(microseconds=700_000)
+    assert business_hours().add(late, timedelta(seconds=1)) == opens + timedelta(microseconds=700_000)
 
 
 def test_nothing_elapses_backwards() -> None:
-    assert office().elapsed(local("2026-03-11 12:00"), local("2026-03-10 12:00")) == timedelta(0)
+    assert business_hours().elapsed(local("2026-03-11 12:00"), local("2026-03-10 12:00")) == timedelta(0)
 
 
 def test_lunch_does_not_count() -> None:
@@ -109,7 +111,7 @@ def test_shifts_that_overlap_count_once() -> None:
 )
 def test_business_days_keep_the_offset(submitted: str, days: int, due: str) -> None:
     """A3."""
-    assert office().add_days(local(submitted), days) == local(due)
+    assert business_hours().add_days(local(submitted), days) == local(due)
 
 
 def test_the_offset_is_clamped_to_a_shorter_day() -> None:
@@ -120,7 +122,7 @@ def test_the_offset_is_clamped_to_a_shorter_day() -> None:
 def test_a_half_day_closes_at_three() -> None:
     """Complaint 11: half-day holidays."""
     christmas_eve = date(2026, 12, 24)
-    halved = office(early={christmas_eve: 15 * HOUR})
+    halved = business_hours(early={christmas_eve: 15 * HOUR})
     assert halved.add(local("2026-12-24 14:00"), 2 * HOUR) == local("2026-12-25 11:00")
     assert halved.closing(local("2026-12-24 11:00")) == local("2026-12-24 15:00")
     assert halved.add_days(local("2026-12-23 17:00"), 1) == local("2026-12-24 15:00")
@@ -129,30 +131,30 @@ def test_a_half_day_closes_at_three() -> None:
 
 def test_a_half_day_of_a_window_across_zones_ends_by_the_closing_ends_clock() -> None:
     """Three in the afternoon in New York, the day after Thanksgiving."""
-    halved = office("10:00", f"17:00 {NEW_YORK}", early={date(2026, 11, 27): 15 * HOUR})
+    halved = business_hours("10:00", f"17:00 {NEW_YORK}", early={date(2026, 11, 27): 15 * HOUR})
     assert halved.closing(local("2026-11-27 12:00")) == local("2026-11-27 15:00", NEW_YORK)
 
 
-def test_closing_before_opening_on_a_half_day_leaves_it_shut() -> None:
-    halved = office(early={date(2026, 12, 24): 9 * HOUR})
+def test_a_half_day_that_closes_before_it_opens_stays_closed() -> None:
+    halved = business_hours(early={date(2026, 12, 24): 9 * HOUR})
     assert halved.add(local("2026-12-24 11:00"), HOUR) == local("2026-12-25 11:00")
 
 
 def test_the_next_opening_is_now_when_open() -> None:
-    silver = office()
+    silver = business_hours()
     now = local("2026-03-10 12:00")
     assert silver.next_opening(now) == now
     assert silver.next_opening(local("2026-03-13 18:00")) == local("2026-03-16 10:00")
 
 
 def test_closing_of_a_closed_instant_is_none() -> None:
-    assert office().closing(local("2026-03-14 12:00")) is None
+    assert business_hours().closing(local("2026-03-14 12:00")) is None
 
 
 def test_why_it_is_closed() -> None:
     """complaint 1: which days were skipped, and why; the last reason that applies wins."""
     closed = Closures(dates={date(2026, 3, 14): "Moving day", date(2026, 3, 11): "Moving day"})
-    silver = office(closures=closed)
+    silver = business_hours(closures=closed)
     assert silver.why_closed(local("2026-03-10 19:00")) == "night"
     assert silver.why_closed(local("2026-03-15 12:00")) == "weekend"
     assert silver.why_closed(local("2026-03-11 12:00")) == "holiday: Moving day"
@@ -172,25 +174,25 @@ def replace_closures(calendar: BusinessCalendar, closures: Closures) -> Business
 
 
 def test_a_year_s_end_is_a_night_like_any_other() -> None:
-    assert office().add(local("2026-12-31 17:00"), 2 * HOUR) == local("2027-01-01 11:00")
-    assert office().add_days(local("2026-12-31 12:00"), 1) == local("2027-01-01 12:00")
+    assert business_hours().add(local("2026-12-31 17:00"), 2 * HOUR) == local("2027-01-01 11:00")
+    assert business_hours().add_days(local("2026-12-31 12:00"), 1) == local("2027-01-01 12:00")
 
 
 def test_leap_day() -> None:
-    assert office().add(local("2028-02-28 17:00"), 2 * HOUR) == local("2028-02-29 11:00")
-    assert office().add_days(local("2028-02-28 12:00"), 2) == local("2028-03-01 12:00")
+    assert business_hours().add(local("2028-02-28 17:00"), 2 * HOUR) == local("2028-02-29 11:00")
+    assert business_hours().add_days(local("2028-02-28 12:00"), 2) == local("2028-03-01 12:00")
 
 
 def test_a_holiday_on_leap_day_closes_leap_years_only() -> None:
     """An annual day that most years do not have."""
-    leap = office(closures=Closures(annual=(AnnualDay("Leap day", 2, 29),)))
+    leap = business_hours(closures=Closures(annual=(AnnualDay("Leap day", 2, 29),)))
     assert leap.add(local("2027-02-26 17:00"), 2 * HOUR) == local("2027-03-01 11:00")
     assert leap.add(local("2028-02-28 17:00"), 2 * HOUR) == local("2028-03-01 11:00")
 
 
 def test_questions_past_the_last_listed_date_are_answered_by_the_weekdays() -> None:
     """engine.md, hard list: past the last holiday."""
-    silver = office(closures=Closures(dates={date(2026, 1, 1): "New Year's Day"}))
+    silver = business_hours(closures=Closures(dates={date(2026, 1, 1): "New Year's Day"}))
     assert silver.add(local("2031-12-31 17:00"), 2 * HOUR) == local("2032-01-01 11:00")
     assert silver.add(local("2025-12-31 17:00"), 2 * HOUR) == local("2026-01-02 11:00")
 
@@ -198,20 +200,20 @@ def test_questions_past_the_last_listed_date_are_answered_by_the_weekdays() -> N
 def test_answers_do_not_depend_on_the_order_of_questions() -> None:
     """The compiled line grows in both directions."""
     asked = [local(f"{year}-06-10 15:00") for year in (2026, 2150, 1975, 2027, 1999)]
-    silver = office()
+    silver = business_hours()
     grown = [silver.add(at, 20 * HOUR) for at in asked]
-    assert grown == [office().add(at, 20 * HOUR) for at in asked]
+    assert grown == [business_hours().add(at, 20 * HOUR) for at in asked]
 
 
 def test_long_promises_reach_years_ahead() -> None:
-    assert office().add(local("2026-01-05 10:00"), 8 * HOUR * 261 * 10) > local("2035-12-01 00:00")
+    assert business_hours().add(local("2026-01-05 10:00"), 8 * HOUR * 261 * 10) > local("2035-12-01 00:00")
 
 
 def test_a_promise_that_never_ends_is_a_fault() -> None:
     with pytest.raises(NeverOpens, match="2200"):
-        office().add(utc("2026-01-05 10:00"), timedelta(days=100_000))
+        business_hours().add(utc("2026-01-05 10:00"), timedelta(days=100_000))
     with pytest.raises(NeverOpens, match="2200"):
-        office().add_days(utc("2026-01-05 10:00"), 100_000)
+        business_hours().add_days(utc("2026-01-05 10:00"), 100_000)
 
 
 def test_a_calendar_without_a_weekday_is_a_fault() -> None:
@@ -222,14 +224,14 @@ def test_a_calendar_without_a_weekday_is_a_fault() -> None:
 def test_instants_without_a_zone_are_refused() -> None:
     naive = datetime(2026, 3, 10, 12)  # noqa: DTZ001
     with pytest.raises(ValueError, match="no time zone"):
-        office().is_open(naive)
+        business_hours().is_open(naive)
 
 
 def test_negative_amounts_are_refused() -> None:
     with pytest.raises(ValueError, match="negative"):
-        office().add(utc("2026-01-05 10:00"), -HOUR)
+        business_hours().add(utc("2026-01-05 10:00"), -HOUR)
     with pytest.raises(ValueError, match="at least 1"):
-        office().add_days(utc("2026-01-05 10:00"), 0)
+        business_hours().add_days(utc("2026-01-05 10:00"), 0)
 
 
 def test_around_the_clock_is_always_open() -> None:
@@ -237,25 +239,29 @@ def test_around_the_clock_is_always_open() -> None:
     assert always().always_open
     assert always().closing(utc("2026-03-14 12:00")) is None
     assert always().elapsed(utc("2026-01-01"), utc("2027-01-01")) == timedelta(days=365)
-    assert office("00:00", "24:00", EVERY_DAY).always_open
-    assert not office("00:00", "24:00").always_open
+    assert business_hours("00:00", "24:00", EVERY_DAY).always_open
+    assert not business_hours("00:00", "24:00").always_open
 
 
 def test_a_day_that_ends_in_another_zone_is_not_around_the_clock() -> None:
     """00:00 in Berlin to 24:00 in Tokyo is two thirds of a day."""
-    not_whole = office("00:00", "24:00 Asia/Tokyo", EVERY_DAY)
+    not_whole = business_hours("00:00", "24:00 Asia/Tokyo", EVERY_DAY)
     assert not not_whole.always_open
     assert not_whole.closing(local("2026-01-14 10:00")) == local("2026-01-15 00:00", "Asia/Tokyo")
 
 
 def test_an_opening_without_end_has_no_closing() -> None:
     """Shifts that touch all year long: the closing is not where the calendar stopped to compute."""
-    round_the_clock = office("08:00", "08:00", EVERY_DAY)
+    round_the_clock = business_hours("08:00", "08:00", EVERY_DAY)
     assert round_the_clock.closing(utc("2026-03-14 12:00")) is None
 
 
 def test_instants_come_back_in_utc() -> None:
     berlin = datetime(2026, 3, 10, 12, tzinfo=ZoneInfo("Europe/Berlin"))
-    for found in (office().add(berlin, HOUR), office().add_days(berlin, 1), office().next_opening(berlin)):
+    for found in (
+        business_hours().add(berlin, HOUR),
+        business_hours().add_days(berlin, 1),
+        business_hours().next_opening(berlin),
+    ):
         assert found.tzinfo is UTC
-    assert office().add(berlin, timedelta(0)).tzinfo is UTC
+    assert business_hours().add(berlin, timedelta(0)).tzinfo is UTC

@@ -8,7 +8,7 @@ import pytest
 
 from sla_core.catalog.load import Fault, Faults
 from sla_core.closures import AnnualDay, Closures, PublicHolidays
-from tests.sla_core.build import HOUR, local, office
+from tests.sla_core.build import HOUR, business_hours, local
 
 NO_DAYS_OFF = ("Workers' Day", "Constitution Day")
 """Days that the `holidays` package lists for Denmark as optional and that Monta does not take."""
@@ -73,7 +73,7 @@ def test_an_unknown_country_is_told() -> None:
 def test_only_the_three_days() -> None:
     """MON-26, MON-27: other American holidays, and the days around Thanksgiving, are working days."""
     assert weekdays_of(COMPANY_DAYS, 2026) == ["2026-01-01", "2026-11-26", "2026-12-25"]
-    calendar = office("09:00", "17:00", zone="America/New_York", closures=COMPANY_DAYS)
+    calendar = business_hours("09:00", "17:00", zone="America/New_York", closures=COMPANY_DAYS)
     for day in ("2026-11-25", "2026-11-27", "2026-11-30", "2026-01-19", "2026-07-03"):
         assert calendar.is_open(local(f"{day} 12:00", "America/New_York"))
     assert not calendar.is_open(local("2026-11-26 12:00", "America/New_York"))
@@ -90,7 +90,7 @@ def test_new_year_s_day_is_observed_in_the_old_year() -> None:
     """MON-28: 1 January 2028 is a Saturday, so Friday 31 December 2027 is closed."""
     assert weekdays_of(COMPANY_DAYS, 2027)[-2:] == ["2027-12-24", "2027-12-31"]
     assert "2028-01-01" not in weekdays_of(COMPANY_DAYS, 2028)
-    calendar = office("09:00", "17:00", zone="America/New_York", closures=COMPANY_DAYS)
+    calendar = business_hours("09:00", "17:00", zone="America/New_York", closures=COMPANY_DAYS)
     assert calendar.why_closed(local("2027-12-31 12:00", "America/New_York")) == (
         "holiday: New Year's Day (observed)"
     )
@@ -112,7 +112,7 @@ def test_working_days_win() -> None:
     monday = date(2026, 4, 6)
     closures = Closures(public=(DENMARK,), dates={monday: "Stocktaking"}, working={monday: "Stocktaking"})
     assert monday not in closures.in_year(2026)
-    assert office(closures=closures).is_open(local("2026-04-06 12:00"))
+    assert business_hours(closures=closures).is_open(local("2026-04-06 12:00"))
 
 
 def test_a_country_s_own_substitute_days_close() -> None:
@@ -135,26 +135,28 @@ def test_days_that_are_off_in_some_years_only() -> None:
 def test_a_feed_cannot_add_days_that_nobody_named() -> None:
     """Complaint 1: St. Martin and Volkstrauertag came with a feed and cost two days."""
     germany = Closures(public=(PublicHolidays("DE"),))
-    silver = office(closures=germany)
+    silver = business_hours(closures=germany)
     assert silver.add_days(local("2025-11-10 12:00"), 4) == local("2025-11-14 12:00")
     assert all("Martin" not in name for name in germany.in_year(2025).values())
 
 
 def test_dates_are_dates_in_every_zone() -> None:
     """Complaint 2: Chilean holidays a day early. Independence Day is the 18th by Santiago's own clocks."""
-    chile = office(zone="America/Santiago", closures=Closures(public=(PublicHolidays("CL"),)))
+    chile = business_hours(zone="America/Santiago", closures=Closures(public=(PublicHolidays("CL"),)))
     assert chile.is_open(local("2026-09-17 17:59", "America/Santiago"))
     assert not chile.is_open(local("2026-09-18 10:00", "America/Santiago"))
     assert chile.why_closed(local("2026-09-18 23:59", "America/Santiago")).startswith("holiday: ")
     kiritimati = Closures(dates={date(2026, 7, 14): "National Day"})
-    there = office(zone="Pacific/Kiritimati", closures=kiritimati)
+    there = business_hours(zone="Pacific/Kiritimati", closures=kiritimati)
     assert not there.is_open(local("2026-07-14 12:00", "Pacific/Kiritimati"))
     assert there.is_open(local("2026-07-13 12:00", "Pacific/Kiritimati"))
 
 
 def test_a_holiday_pushes_hours_and_days_alike() -> None:
     """MTA-23: over Easter 2026, Wednesday afternoon to Tuesday."""
-    calendar = office("09:00", "17:00", zone="Europe/Copenhagen", closures=Closures(public=(DENMARK,)))
+    calendar = business_hours(
+        "09:00", "17:00", zone="Europe/Copenhagen", closures=Closures(public=(DENMARK,))
+    )
     wednesday = local("2026-04-01 16:00", "Europe/Copenhagen")
     assert calendar.add(wednesday, 2 * HOUR) == local("2026-04-07 10:00", "Europe/Copenhagen")
     assert calendar.add_days(wednesday, 1) == local("2026-04-07 16:00", "Europe/Copenhagen")
@@ -163,7 +165,7 @@ def test_a_holiday_pushes_hours_and_days_alike() -> None:
 def test_rules_go_on_after_the_vendor_s_own_list_ends() -> None:
     """A12; engine.md: a list that ends in silence gave the wrong day."""
     closures = Closures(public=(DENMARK,), certified_until=date(2025, 1, 1))
-    calendar = office("09:00", "17:00", zone="Europe/Copenhagen", closures=closures)
+    calendar = business_hours("09:00", "17:00", zone="Europe/Copenhagen", closures=closures)
     new_year_s_eve = local("2025-12-30 17:00", "Europe/Copenhagen")
     assert calendar.add(new_year_s_eve, 8 * HOUR) == local("2026-01-02 17:00", "Europe/Copenhagen")
 
@@ -183,7 +185,7 @@ def test_a_fault_reads_as_one_line() -> None:
 
 def test_days_between_christmas_and_new_year() -> None:
     """MON-28 across the year's end, in business days: Thursday 23 December 2027 to Tuesday the 28th."""
-    calendar = office("09:00", "17:00", zone="America/New_York", closures=COMPANY_DAYS)
+    calendar = business_hours("09:00", "17:00", zone="America/New_York", closures=COMPANY_DAYS)
     thursday = local("2027-12-23 12:00", "America/New_York")
     assert calendar.add_days(thursday, 2) == local("2027-12-28 12:00", "America/New_York")
     assert calendar.add_days(thursday, 5) == local("2028-01-03 12:00", "America/New_York")

@@ -36,7 +36,7 @@ from sla_core.events import (
 from sla_core.policy import Metric
 from sla_core.receipt import receipt
 from tests.desk_file import account
-from tests.harness import ACME, ALICE, DANA, MAY_HOLD, S2, DeskInMemory, open_desk
+from tests.harness import ACME, ALICE, DANA, DESK_FILE_WITH_HOLD, S2, DeskInMemory, open_desk
 from tests.harness import BOB as AGENT
 from tests.packs import test_monta as monta
 from tests.sla_core.build import (
@@ -44,12 +44,12 @@ from tests.sla_core.build import (
     BOB,
     HOUR,
     MINUTE,
-    Story,
+    TicketHistory,
+    business_hours,
     hold,
     hours,
     local,
     m3ter,
-    office,
     opened,
     promise,
 )
@@ -59,7 +59,7 @@ NO_TIME = timedelta(0)
 OVER = {Phase.MET, Phase.ENDED}
 TESTS = Path(__file__).resolve().parent.parent
 
-ORDER_FORMS = MAY_HOLD + account("bolt", "Bolt AG", tam=None, channel="slack:C0BOLT")
+ORDER_FORMS = DESK_FILE_WITH_HOLD + account("bolt", "Bolt AG", tam=None, channel="slack:C0BOLT")
 """Acme's order form sets 2 hours for S2 and grants holding; Bolt has the plan and no more."""
 BOLT = Place("slack", "C0BOLT")
 FRIDAY = "2026-03-20T15:30:00Z"
@@ -69,7 +69,7 @@ FRIDAY = "2026-03-20T15:30:00Z"
 def test_1_a_receipt_names_every_day_that_was_skipped() -> None:
     """Complaint 1: six days instead of four, and nobody could see why."""
     closed = Closures(dates={date(2026, 3, 11): "St. Martin", date(2026, 3, 12): "Volkstrauertag"})
-    calendar = office(closures=closed)
+    calendar = business_hours(closures=closed)
     due_at = calendar.add_days(TEN + HOUR, 4)
     assert due_at == local("2026-03-18 11:00")
     whys = {stretch.why for stretch in receipt(calendar, TEN + HOUR, due_at)}
@@ -87,7 +87,7 @@ def test_1_a_day_is_named_after_what_closes_it() -> None:
 def test_2_a_holiday_is_the_whole_local_date(zone: str) -> None:
     """Complaint 2: a day early, because a date was taken for an instant."""
     closed = Closures(dates={date(2026, 9, 18): "Independence Day"})
-    calendar = office("00:00", "24:00", zone=zone, closures=closed)
+    calendar = business_hours("00:00", "24:00", zone=zone, closures=closed)
     midnight = local("2026-09-18 00:00", zone)
     assert calendar.closing(midnight - MINUTE) == midnight
     assert calendar.next_opening(midnight) == local("2026-09-21 00:00", zone)
@@ -96,11 +96,11 @@ def test_2_a_holiday_is_the_whole_local_date(zone: str) -> None:
 def test_3_alarms_keep_the_clock_s_hours() -> None:
     """Complaint 3: reminders at midnight and on weekends."""
     friday = local("2026-03-13 17:30")
-    story = Story(opened(friday), policy=m3ter())
+    story = TicketHistory(opened(friday), policy=m3ter())
     story.run_until(friday + timedelta(days=20), friday)
     assert [type(event) for event in story.heard(Warned, Breached)] == [Warned, Breached]
     for event in story.heard(Warned, Breached):
-        there = event.at.astimezone(office().zone)
+        there = event.at.astimezone(business_hours().zone)
         assert there.weekday() < 5
         assert 10 <= there.hour < 18
 
@@ -134,7 +134,7 @@ def test_6_a_warning_before_the_deadline_is_not_at_midnight() -> None:
 @pytest.mark.parametrize("days", ["mon tue", "tue wed fri", "thu", "sat sun", "wed"])
 def test_7_any_set_of_weekdays_will_do(days: str) -> None:
     """Complaint 7: wrong unless both Monday and Thursday are scheduled."""
-    calendar = office(days=days)
+    calendar = business_hours(days=days)
     for number in range(14):
         start = local("2026-03-09 15:00") + timedelta(days=number)
         due_at = calendar.add(start, 12 * HOUR)
@@ -155,16 +155,16 @@ def test_8_hours_stay_put_when_clocks_change() -> None:
 def test_9_past_tickets_keep_the_offset_of_their_day() -> None:
     """Complaint 9: business minutes used today's offset for past tickets."""
     winter, summer = local("2026-01-14 17:00"), local("2026-07-15 17:00")
-    assert office().elapsed(winter, winter + 24 * HOUR) == 8 * HOUR
-    assert office().add(winter, 2 * HOUR) == local("2026-01-15 11:00")
-    assert office().add(summer, 2 * HOUR) == local("2026-07-16 11:00")
+    assert business_hours().elapsed(winter, winter + 24 * HOUR) == 8 * HOUR
+    assert business_hours().add(winter, 2 * HOUR) == local("2026-01-15 11:00")
+    assert business_hours().add(summer, 2 * HOUR) == local("2026-07-16 11:00")
     opening = local("2026-07-15 10:00")
-    assert office().elapsed(winter, summer) == office().elapsed(winter, opening) + 7 * HOUR
+    assert business_hours().elapsed(winter, summer) == business_hours().elapsed(winter, opening) + 7 * HOUR
 
 
 def test_10_hours_are_counted_by_hours() -> None:
     """Complaint 10: asked for years. Four hours on Friday afternoon end on Monday."""
-    (response,) = promises(Story(opened(local("2026-03-13 16:30"))).ticket, m3ter())
+    (response,) = promises(TicketHistory(opened(local("2026-03-13 16:30"))).ticket, m3ter())
     assert response.due_at == local("2026-03-16 12:30")
 
 
@@ -182,7 +182,7 @@ def test_11_business_hours_split_shifts_and_half_days() -> None:
 
 def test_12_a_paused_ticket_does_not_tick() -> None:
     """Complaint 12: paused tickets kept ticking, or were not recalculated after."""
-    story = Story(opened(TEN), Held(TEN + HOUR, BOB, "needs logs"), policy=m3ter())
+    story = TicketHistory(opened(TEN), Held(TEN + HOUR, BOB, "needs logs"), policy=m3ter())
     assert story.run_until(TEN + timedelta(days=100), TEN + HOUR) == [TEN + HOUR]
     assert story.heard(Warned, Breached) == []
     for days in (1, 10, 100):
@@ -193,7 +193,7 @@ def test_12_a_paused_ticket_does_not_tick() -> None:
 
 def test_13_a_pause_survives_a_change_of_severity_and_back() -> None:
     """Complaint 13: the pause was lost when a new SLA was attached."""
-    story = Story(
+    story = TicketHistory(
         opened(TEN, "S3"),
         Held(TEN + HOUR, BOB, "needs logs"),
         SeverityChanged(TEN + 2 * HOUR, BOB, "S2", "production"),
@@ -213,7 +213,7 @@ def test_13_a_pause_survives_a_change_of_severity_and_back() -> None:
 def test_14_nothing_ticks_after_the_resolution() -> None:
     """Complaint 14: the clock ran on because the customer said thanks."""
     thanked = TEN + 40 * MINUTE
-    story = Story(opened(TEN, "S1"), Resolved(TEN + 30 * MINUTE, BOB, "Fixed"))
+    story = TicketHistory(opened(TEN, "S1"), Resolved(TEN + 30 * MINUTE, BOB, "Fixed"))
     story.add(CustomerWrote(thanked, ANN, "Thanks!"))
     assert story.run_until(TEN + timedelta(days=30), thanked) == [thanked]
     assert {shown.phase for shown in countdowns(story.ticket, story.policy, thanked)} <= OVER
@@ -222,7 +222,7 @@ def test_14_nothing_ticks_after_the_resolution() -> None:
 
 def test_15_an_answer_stops_the_right_clock() -> None:
     """Complaint 15: escalated although it was answered; figures missing until it was reopened."""
-    story = Story(opened(TEN, "S1"), Answered(TEN + 10 * MINUTE, BOB, Kind.REPLY, "On it"))
+    story = TicketHistory(opened(TEN, "S1"), Answered(TEN + 10 * MINUTE, BOB, Kind.REPLY, "On it"))
     shown = {c.metric: c.phase for c in countdowns(story.ticket, story.policy, TEN + 20 * MINUTE)}
     assert shown == {
         Metric.FIRST_RESPONSE: Phase.MET,
@@ -234,7 +234,7 @@ def test_15_an_answer_stops_the_right_clock() -> None:
 def test_16_parking_a_ticket_is_seen() -> None:
     """Complaint 16: parked to stop the timer. The receipt names who held it, when and why."""
     held = hold("2026-03-10 11:00", "2026-03-10 12:00")
-    lines = receipt(office(), TEN, TEN + 5 * HOUR, [held])
+    lines = receipt(business_hours(), TEN, TEN + 5 * HOUR, [held])
     assert [(line.why, line.counted) for line in lines] == [
         ("open", HOUR),
         ("hold: Bob, waits for logs", timedelta(0)),
@@ -244,14 +244,14 @@ def test_16_parking_a_ticket_is_seen() -> None:
 
 def test_17_no_sla_is_a_class_of_its_own() -> None:
     """Complaint 17, A16: others set one year. Here there is nothing to show."""
-    story = Story(opened(TEN, "none"), policy=m3ter())
+    story = TicketHistory(opened(TEN, "none"), policy=m3ter())
     assert promises(story.ticket, story.policy) == []
     assert countdowns(story.ticket, story.policy, TEN) == []
 
 
 def test_a_reopened_ticket_is_not_overdue_at_once() -> None:
     """Complaints 12 and 14 together: closed for a month, reopened, and as much is left as before."""
-    story = Story(opened(TEN, "S1"), Answered(TEN + 10 * MINUTE, BOB, Kind.REPLY, "On it"))
+    story = TicketHistory(opened(TEN, "S1"), Answered(TEN + 10 * MINUTE, BOB, Kind.REPLY, "On it"))
     story.add(Resolved(TEN + HOUR, BOB, "Fixed"), Closed(TEN + 2 * HOUR, ANN))
     back = TEN + timedelta(days=30)
     story.add(Reopened(back, ANN))
@@ -274,14 +274,14 @@ async def a_held_ticket(tmp_path: Path) -> tuple[DeskInMemory, str]:
     desk = await open_desk(tmp_path, FRIDAY, ORDER_FORMS)
     key = await desk.submits(ALICE, "Bills are slow", S2)
     await desk.fast_forward(minutes=30)
-    await desk.does(AGENT, "Hold", key, text="waiting for your export")
+    await desk.submits_form(AGENT, "Hold", key, text="waiting for your export")
     return desk, key
 
 
 async def test_16_the_customer_sees_a_pause_and_why(tmp_path: Path) -> None:
     """Complaint 16: tickets are parked to stop the timer. Here the customer is told, and why."""
     desk, key = await a_held_ticket(tmp_path)
-    assert desk.face(key).state == "on hold"
+    assert desk.card_view(key).state == "on hold"
     assert desk.standing(key) == ["on hold"]
     told = (
         "ACME-1 Bob put the clocks on hold: “waiting for your export” They go on as soon as you write here."
@@ -296,13 +296,13 @@ async def test_16_the_customer_sees_a_pause_and_why(tmp_path: Path) -> None:
 async def test_16_the_customer_can_contest_a_pause(tmp_path: Path) -> None:
     """Complaint 16: one sentence of theirs ends it, whatever the agents think; they read it too."""
     desk, key = await a_held_ticket(tmp_path)
-    await desk.does(ALICE, "Escalate", key, text="Nobody asked me for an export")
+    await desk.submits_form(ALICE, "Escalate", key, text="Nobody asked me for an export")
     assert "Nobody asked me for an export" in desk.direct(DANA)[-1].text
     await desk.fast_forward(minutes=10)
     await desk.writes(ALICE, "You have had the export since Monday.", key)
     assert desk.standing(key) == ["less than 2 h left"]
     assert "“You have had the export since Monday.”" in desk.thread(key, Audience.AGENTS)[-1]
-    due_at = desk.face(key).promises[0].due_at
+    due_at = desk.card_view(key).promises[0].due_at
     assert f"{due_at:%H:%M}" == "17:40"
     await desk.forward_to("2026-03-20T17:40:00Z")
     assert desk.standing(key) == ["breached"]
@@ -353,7 +353,7 @@ async def test_19_customers_see_closed_days_as_they_ask(
     """Complaint 19: nobody told them of the holidays. The card has the real day, `Why?` names each one."""
     desk = await open_desk(tmp_path, at, monta.DESK_FILE)
     key = await desk.submits(ALICE, "Map is slow", monta.P3)
-    response = desk.face(key).promises[0]
+    response = desk.card_view(key).promises[0]
     assert (response.standing, f"{response.due_at:%a %d %b %H:%M}") == (standing, due)
     answer = await desk.presses(ALICE, "Why?", key)
     assert isinstance(answer, Show)

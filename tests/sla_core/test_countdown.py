@@ -12,7 +12,7 @@ from sla_core.calendar import BusinessCalendar, always
 from sla_core.countdown import BOUNDS, Countdown, Phase, Tone, bound, countdown, next_change
 from sla_core.policy import BusinessDays, Metric
 from sla_core.promise import Promise
-from tests.sla_core.build import EVERY_DAY, HOUR, MINUTE, hold, local, office, promise, utc
+from tests.sla_core.build import EVERY_DAY, HOUR, MINUTE, business_hours, hold, local, promise, utc
 from tests.sla_core.test_promise import any_gaps, gaps_from, limits
 from tests.sla_core.test_zones import calendars, instants, opens_at_all
 
@@ -139,7 +139,7 @@ def test_changes_of_a_promise_over_a_night() -> None:
 
 
 def test_changes_run_on_when_the_hours_touch_all_year() -> None:
-    round_the_clock = office("08:00", "08:00", EVERY_DAY)
+    round_the_clock = business_hours("08:00", "08:00", EVERY_DAY)
     running = promise(round_the_clock, "30h", local("2026-12-30 12:00"))
     assert changes(running, local("2026-12-30 12:00"))[-1] == running.due_at
 

@@ -31,7 +31,18 @@ from sla_core.events import (
     Warned,
 )
 from sla_core.policy import Metric, Term
-from tests.sla_core.build import ANN, BOB, HOUR, MINUTE, Story, full_policy, local, m3ter, opened, refused
+from tests.sla_core.build import (
+    ANN,
+    BOB,
+    HOUR,
+    MINUTE,
+    TicketHistory,
+    full_policy,
+    local,
+    m3ter,
+    opened,
+    refused,
+)
 
 TEN = local("2026-03-10 10:00")
 INSTANT = timedelta(microseconds=1)
@@ -44,7 +55,7 @@ def kinds(events: tuple[Event, ...]) -> list[tuple[str, Metric]]:
 
 def test_a_promise_warns_and_then_breaches() -> None:
     """M3-14: warned at three quarters, breached at the deadline, each once."""
-    story = Story(opened(TEN), policy=m3ter())
+    story = TicketHistory(opened(TEN), policy=m3ter())
     story.run_until(TEN + 100 * HOUR, TEN)
     warned, breached = story.heard(Warned, Breached)
     assert isinstance(warned, Warned)
@@ -55,21 +66,21 @@ def test_a_promise_warns_and_then_breaches() -> None:
 
 
 def test_due_is_half_open() -> None:
-    story = Story(opened(TEN), policy=m3ter())
+    story = TicketHistory(opened(TEN), policy=m3ter())
     assert kinds(story.wake(TEN + 4 * HOUR - INSTANT).events) == [("Warned", Metric.FIRST_RESPONSE)]
     assert kinds(story.wake(TEN + 4 * HOUR).events) == [("Breached", Metric.FIRST_RESPONSE)]
 
 
 def test_a_catch_up_past_both_posts_only_the_breach() -> None:
     """contract.md."""
-    story = Story(opened(TEN), policy=m3ter())
+    story = TicketHistory(opened(TEN), policy=m3ter())
     found = story.wake(TEN + 4 * HOUR)
     assert kinds(found.events) == [("Breached", Metric.FIRST_RESPONSE)]
     assert found.wake_at is None
 
 
 def test_a_promise_already_met_warns_nobody() -> None:
-    story = Story(opened(TEN), Answered(TEN + HOUR, BOB, Kind.REPLY, "On it"), policy=m3ter())
+    story = TicketHistory(opened(TEN), Answered(TEN + HOUR, BOB, Kind.REPLY, "On it"), policy=m3ter())
     found = story.wake(TEN + 3 * HOUR)
     assert found.events == ()
     assert found.wake_at is None
@@ -78,7 +89,7 @@ def test_a_promise_already_met_warns_nobody() -> None:
 def test_no_alarm_at_night_or_on_a_weekend() -> None:
     """Complaint 3: reminders at midnight although service hours are set."""
     friday = local("2026-03-13 16:00")
-    story = Story(opened(friday), policy=m3ter())
+    story = TicketHistory(opened(friday), policy=m3ter())
     woken = story.run_until(friday + 200 * HOUR, friday)
     assert [event.at for event in story.heard(Warned, Breached)] == [
         local("2026-03-16 11:00"),
@@ -89,7 +100,7 @@ def test_no_alarm_at_night_or_on_a_weekend() -> None:
 
 def test_a_class_without_a_clock_is_never_looked_at_again() -> None:
     """M3-18, A16; complaint 17."""
-    found = Story(opened(TEN, "none"), policy=m3ter()).wake(TEN)
+    found = TicketHistory(opened(TEN, "none"), policy=m3ter()).wake(TEN)
     assert found.events == ()
     assert found.wake_at is None
 
@@ -97,7 +108,7 @@ def test_a_class_without_a_clock_is_never_looked_at_again() -> None:
 def test_severity_1_runs_through_the_night() -> None:
     """M3-9, M3-13."""
     night = local("2026-03-14 03:00")
-    story = Story(opened(night, "S1"), policy=m3ter())
+    story = TicketHistory(opened(night, "S1"), policy=m3ter())
     story.run_until(night + 9 * HOUR, night)
     assert [event.at for event in story.heard(Warned, Breached)] == [night + 45 * MINUTE, night + HOUR]
 
@@ -105,7 +116,7 @@ def test_severity_1_runs_through_the_night() -> None:
 def test_silence_is_counted_from_the_last_word() -> None:
     """MON-25: every update restarts the clock, and each run can breach on its own."""
     saturday = local("2026-03-14 03:00")
-    story = Story(opened(saturday, "S1"))
+    story = TicketHistory(opened(saturday, "S1"))
     story.run_until(saturday + 50 * MINUTE, saturday)
     story.add(Answered(saturday + 50 * MINUTE, BOB, Kind.UPDATE, "Looking"))
     story.run_until(saturday + 170 * MINUTE, saturday + 50 * MINUTE)
@@ -121,7 +132,7 @@ def test_silence_is_counted_from_the_last_word() -> None:
 
 def test_a_held_ticket_sleeps() -> None:
     """Complaint 12."""
-    story = Story(opened(TEN), Held(TEN + HOUR, BOB, "needs logs"), policy=m3ter())
+    story = TicketHistory(opened(TEN), Held(TEN + HOUR, BOB, "needs logs"), policy=m3ter())
     found = story.wake(TEN + HOUR)
     assert found.events == ()
     assert found.wake_at is None
@@ -133,7 +144,9 @@ def test_a_held_ticket_sleeps() -> None:
 
 def test_held_just_after_an_unrecorded_warning() -> None:
     """The ticker was late and the hold came first: no wake in the past, the warning comes later."""
-    story = Story(opened(TEN), Held(TEN + 3 * HOUR + timedelta(seconds=1), BOB, "needs logs"), policy=m3ter())
+    story = TicketHistory(
+        opened(TEN), Held(TEN + 3 * HOUR + timedelta(seconds=1), BOB, "needs logs"), policy=m3ter()
+    )
     found = story.wake(TEN + 3 * HOUR + timedelta(seconds=2))
     assert found.events == ()
     assert found.wake_at is None
@@ -143,7 +156,7 @@ def test_held_just_after_an_unrecorded_warning() -> None:
 
 def test_a_breach_is_never_taken_back() -> None:
     """design.md: warning and breach are events and are never taken back."""
-    story = Story(opened(TEN), policy=m3ter())
+    story = TicketHistory(opened(TEN), policy=m3ter())
     story.wake(TEN + 4 * HOUR)
     story.add(Answered(TEN + 5 * HOUR, BOB, Kind.REPLY, "Sorry"))
     (shown,) = countdowns(story.ticket, story.policy, TEN + 6 * HOUR)
@@ -152,7 +165,7 @@ def test_a_breach_is_never_taken_back() -> None:
 
 def test_a_refused_answer_brings_the_clock_back() -> None:
     """contract.md: the effect is taken back, and the promise falls due after all."""
-    story = Story(
+    story = TicketHistory(
         opened(TEN),
         Answered(TEN + HOUR, BOB, Kind.REPLY, "On it"),
         refused(TEN + HOUR, 2),
@@ -165,7 +178,7 @@ def test_a_refused_answer_brings_the_clock_back() -> None:
 def test_an_order_form_beats_the_plan() -> None:
     """M3-1."""
     term = Term("S2", Metric.FIRST_RESPONSE, 2 * HOUR, "Order form 2026-04, section 3")
-    story = Story(replace(opened(TEN), terms=(term,)), policy=m3ter())
+    story = TicketHistory(replace(opened(TEN), terms=(term,)), policy=m3ter())
     (response,) = promises(story.ticket, story.policy)
     assert response.due_at == TEN + 2 * HOUR
     assert response.target.source.where == "Order form 2026-04, section 3"
@@ -179,13 +192,17 @@ def test_a_waiting_step_is_called_at_its_opening() -> None:
     opening = policy.opens_at("silver", policy.steps[2], "S2", saturday)
     assert opening == monday
     assert policy.opens_at("gold", policy.steps[2], "S1", saturday) == saturday
-    story = Story(opened(saturday), Escalated(saturday, BOB, "stuck", True, 2, opening), policy=policy)
+    story = TicketHistory(
+        opened(saturday), Escalated(saturday, BOB, "stuck", True, 2, opening), policy=policy
+    )
     story.run_until(monday + HOUR, saturday)
     assert story.heard(Called) == [Called(monday, THE_CLOCK, 2)]
 
 
 def test_a_snoozed_message_comes_back() -> None:
-    story = Story(opened(TEN), Alerted(TEN, BOB, "snooze", "dana", until=TEN + 15 * MINUTE), policy=m3ter())
+    story = TicketHistory(
+        opened(TEN), Alerted(TEN, BOB, "snooze", "dana", until=TEN + 15 * MINUTE), policy=m3ter()
+    )
     assert story.wake(TEN).wake_at == TEN + 15 * MINUTE
     assert story.wake(TEN + 15 * MINUTE).events == (Reminded(TEN + 15 * MINUTE, THE_CLOCK, "dana"),)
 
@@ -194,7 +211,7 @@ ACTS = "wake reply update wrote hold resume resolve close reopen refuse escalate
 acts = st.sampled_from(ACTS.split())
 
 
-def act(story: Story, name: str, now: datetime) -> None:
+def act(story: TicketHistory, name: str, now: datetime) -> None:
     ticket = story.ticket
     match name:
         case "reply":
@@ -233,7 +250,7 @@ def test_whatever_happens_each_thing_is_decided_once(
 ) -> None:
     """Idempotent after recording; wakes lie ahead; one warning and one breach a run, in that order."""
     now = local("2026-03-22 00:00") + begin * 5 * MINUTE
-    story = Story(opened(now, severity))
+    story = TicketHistory(opened(now, severity))
     for name, minutes in [*script, ("wake", 60 * 24 * 30)]:
         act(story, name, now)
         found = story.wake(now)
@@ -258,7 +275,7 @@ def test_the_policy_is_asked_for_the_ticket_s_own_plan() -> None:
     evening = local("2026-03-10 17:00")
     due = {}
     for plan in ("silver", "gold"):
-        (response,) = promises(Story(opened(evening, plan=plan)).ticket, m3ter())
+        (response,) = promises(TicketHistory(opened(evening, plan=plan)).ticket, m3ter())
         due[plan] = response.due_at
     assert due == {"silver": local("2026-03-11 13:00"), "gold": local("2026-03-10 21:00")}
 
@@ -266,5 +283,5 @@ def test_the_policy_is_asked_for_the_ticket_s_own_plan() -> None:
 @pytest.mark.parametrize("severity", ["S1", "S2"])
 def test_full_policy_shows_its_clocks_in_order(severity: str) -> None:
     """contract.md: first response, next update, resolution."""
-    shown = countdowns(Story(opened(TEN, severity)).ticket, full_policy(), TEN)
+    shown = countdowns(TicketHistory(opened(TEN, severity)).ticket, full_policy(), TEN)
     assert [countdown.metric for countdown in shown] == IN_ORDER

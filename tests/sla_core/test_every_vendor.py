@@ -24,9 +24,9 @@ from sla_core.policy import Policy
 from tests.sla_core import oracle_minutes as oracle
 from tests.sla_core.oracle_vendors import (
     BERLIN,
+    HOURS_BY_CALENDAR,
     KOLKATA,
     NEW_YORK,
-    OFFICES,
     WORDS,
     Class,
     changes_of_clocks,
@@ -106,20 +106,20 @@ def random_instants(class_: Class, count: int) -> list[datetime]:
 
 
 @cache
-def edges(office: str) -> list[datetime]:
+def edges(business_hours: str) -> list[datetime]:
     """Each opening, closing and end of a holiday or weekend, a second around it, and the days by hand."""
-    zone = OFFICES[office].zone
+    zone = HOURS_BY_CALENDAR[business_hours].zone
     found: set[datetime] = set()
-    for at in oracle.minutes_of(office).starts:
+    for at in oracle.minutes_of(business_hours).starts:
         found |= {at - SECOND, at, at + SECOND}
-    for city in {zone, NEW_YORK} if office == "gold" else {zone}:
+    for city in {zone, NEW_YORK} if business_hours == "gold" else {zone}:
         for at in changes_of_clocks(city, YEARS):
             found |= {at - SECOND, at, at + SECOND}
             found |= {at + n * HALF_HOUR for n in range(-96, 97)}
-    for day in {*days_by_hand(YEARS), *OFFICES[office].days_off}:
+    for day in {*days_by_hand(YEARS), *HOURS_BY_CALENDAR[business_hours].days_off}:
         midnight = datetime.combine(day, time(), zone).astimezone(UTC)
         found |= {midnight - SECOND} | {midnight + n * HOUR for n in range(25)}
-    if office == "gold":
+    if business_hours == "gold":
         found |= {day + n * HALF_HOUR for day in days_of_one_sided_time() for n in range(48)}
     return sorted(at for at in found if BEGIN <= at < END)
 
@@ -136,11 +136,11 @@ def days_of_one_sided_time() -> Iterator[datetime]:
 
 def edges_of(class_: Class) -> list[datetime]:
     """The edges of the office that counts for a class; where none does, those of all offices, thinned."""
-    own = {word.office for word in WORDS[class_] if word.office}
+    own = {word.business_hours for word in WORDS[class_] if word.business_hours}
     if own:
-        (office,) = own
-        return edges(office)
-    return sorted({at for office in OFFICES for at in edges(office)[::11]})
+        (business_hours,) = own
+        return edges(business_hours)
+    return sorted({at for business_hours in HOURS_BY_CALENDAR for at in edges(business_hours)[::11]})
 
 
 # What is promised -----------------------------------------------------------------------------
@@ -226,18 +226,20 @@ def test_no_class_is_left_out() -> None:
 
 def test_no_edge_is_left_out() -> None:
     """Both changes of clocks of each year and city, in weeks when only one side has changed, and all days."""
-    for office in OFFICES:
-        asked = set(edges(office))
-        opened = [oracle.instant(first * 60) for first, _ in oracle.minutes_of(office).days]
-        closed = [oracle.instant((first + length) * 60) for first, length in oracle.minutes_of(office).days]
+    for business_hours in HOURS_BY_CALENDAR:
+        asked = set(edges(business_hours))
+        opened = [oracle.instant(first * 60) for first, _ in oracle.minutes_of(business_hours).days]
+        closed = [
+            oracle.instant((first + length) * 60) for first, length in oracle.minutes_of(business_hours).days
+        ]
         within = [at for at in (*opened, *closed) if BEGIN < at < END - SECOND]
         assert len(within) > 2 * 1230
         assert all({at - SECOND, at, at + SECOND} <= asked for at in within)
-        zone = OFFICES[office].zone
+        zone = HOURS_BY_CALENDAR[business_hours].zone
         changed = changes_of_clocks(zone, YEARS)
         assert len(changed) == (0 if zone is KOLKATA else 10)
         assert all({at - SECOND, at, at + SECOND} <= asked for at in changed)
-        for day in OFFICES[office].days_off:
+        for day in HOURS_BY_CALENDAR[business_hours].days_off:
             if day.year in YEARS:
                 noon = datetime.combine(day, time(12), zone).astimezone(UTC)
                 assert noon in asked
@@ -270,11 +272,11 @@ def test_the_walk_s_days_off() -> None:
     assert observed == ["Mon 02 Jan 2023", "Fri 24 Dec 2027", "Fri 31 Dec 2027"]
 
 
-@pytest.mark.parametrize("office", OFFICES)
-def test_the_walk_s_short_cuts(office: str) -> None:
+@pytest.mark.parametrize("business_hours", HOURS_BY_CALENDAR)
+def test_the_walk_s_short_cuts(business_hours: str) -> None:
     """Sums and the list of days, held against taking one minute after another."""
-    minutes = oracle.minutes_of(office)
-    pick = random.Random(office)
+    minutes = oracle.minutes_of(business_hours)
+    pick = random.Random(business_hours)
     for _ in range(100):
         start = pick.randrange(60 * 24 * 30, 60 * 24 * 365 * 5)
         at, left = start, 240

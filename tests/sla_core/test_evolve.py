@@ -8,7 +8,7 @@ import pytest
 
 from sla_core.events import Acknowledged, Held
 from sla_core.ticket import _with, evolve, fold
-from tests.sla_core.build import BOB, HOUR, Story, full_policy, local, opened
+from tests.sla_core.build import BOB, HOUR, TicketHistory, full_policy, local, opened
 
 TEN = local("2026-03-10 10:00")
 
@@ -36,7 +36,7 @@ def test_only_what_a_ticket_has_can_change() -> None:
 
 
 def test_the_promises_of_a_class_are_made_once() -> None:
-    ticket, policy = Story(opened(TEN)).ticket, full_policy()
+    ticket, policy = TicketHistory(opened(TEN)).ticket, full_policy()
     asked = policy.targets(ticket.severity, ticket.opened.terms)
     assert policy.targets(ticket.severity, ticket.opened.terms) is asked
     assert replace(policy).targets(ticket.severity, ticket.opened.terms) == asked

@@ -33,18 +33,20 @@ def given(**answers: str) -> dict[str, tuple[str, ...]]:
 
 
 def test_an_answer_counts_where_its_question_matters() -> None:
-    assert CHAIN.heard(given(down="yes", since="no", seen="yes")) == {
+    assert CHAIN.relevant_answers(given(down="yes", since="no", seen="yes")) == {
         "down": ("yes",),
         "since": ("no",),
         "seen": (),
     }
-    assert CHAIN.heard(given(down="no", since="yes", seen="yes"))["seen"] == (), "nor after one that does not"
+    assert CHAIN.relevant_answers(given(down="no", since="yes", seen="yes"))["seen"] == (), (
+        "nor after one that does not"
+    )
 
 
 def test_only_what_matters_has_to_be_answered() -> None:
-    assert set(CHAIN.faults(CHAIN.heard(given(down="no")))) == set()
-    assert set(CHAIN.faults(CHAIN.heard(given(down="yes")))) == {"since"}
-    assert set(CHAIN.faults(CHAIN.heard(given(down="yes", since="yes")))) == {"seen"}
+    assert set(CHAIN.faults(CHAIN.relevant_answers(given(down="no")))) == set()
+    assert set(CHAIN.faults(CHAIN.relevant_answers(given(down="yes")))) == {"since"}
+    assert set(CHAIN.faults(CHAIN.relevant_answers(given(down="yes", since="yes")))) == {"seen"}
 
 
 @pytest.mark.parametrize("severity", ["S1", "S2", "S3"])
@@ -52,7 +54,7 @@ def test_an_example_answers_what_matters_and_no_more(severity: str) -> None:
     example = CHAIN.example(severity)
     assert example is not None
     assert CHAIN.faults(example) == {}
-    assert {name for name, answer in CHAIN.heard(example).items() if answer} == set(example)
+    assert {name for name, answer in CHAIN.relevant_answers(example).items() if answer} == set(example)
 
 
 def test_an_example_opens_the_way_to_an_optional_question() -> None:
@@ -72,7 +74,7 @@ def test_an_example_opens_the_way_to_an_optional_question() -> None:
     ],
 )
 def test_what_is_sure_so_far(answers: dict[str, str], severity: str | None) -> None:
-    found = CHAIN.foreseen(CHAIN.heard(given(**answers)))
+    found = CHAIN.certain_proposal(CHAIN.relevant_answers(given(**answers)))
     assert (found.severity if found else None) == severity
 
 
@@ -81,7 +83,7 @@ def completed(triage: Triage, some: Answers) -> set[str]:
     open_ = [q for q in triage.questions if q.required and q.options and not some.get(q.id)]
     return {
         triage.propose(
-            triage.heard({**some, **{q.id: (o,) for q, o in zip(open_, chosen, strict=True)}})
+            triage.relevant_answers({**some, **{q.id: (o,) for q, o in zip(open_, chosen, strict=True)}})
         ).severity
         for chosen in product(*([option.id for option in q.options] for q in open_))
     }
@@ -94,8 +96,8 @@ def test_nothing_is_foreseen_that_an_answer_can_change(vendor: str) -> None:
     choices = [question for question in triage.questions if question.options and question.required]
     for asked in [*combinations(choices, 1), *combinations(choices, 2)]:
         for chosen in product(*([option.id for option in question.options] for question in asked)):
-            some = triage.heard({q.id: (option,) for q, option in zip(asked, chosen, strict=True)})
-            foreseen = triage.foreseen(some)
+            some = triage.relevant_answers({q.id: (option,) for q, option in zip(asked, chosen, strict=True)})
+            foreseen = triage.certain_proposal(some)
             if foreseen is not None:
                 assert completed(triage, some) == {foreseen.severity}, some
 
@@ -106,7 +108,7 @@ def test_with_all_answers_it_is_what_will_be_proposed(vendor: str) -> None:
     for severity in policy.severities:
         example = policy.triage.example(severity)
         if example is not None:
-            assert policy.triage.foreseen(example) == policy.triage.propose(example)
+            assert policy.triage.certain_proposal(example) == policy.triage.propose(example)
 
 
 def test_scripts_read_when_a_question_matters() -> None:

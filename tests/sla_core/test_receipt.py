@@ -13,13 +13,13 @@ from sla_core.closures import Closures
 from sla_core.receipt import Stretch, receipt
 from sla_core.span import Span
 from sla_core.ticket import Gap
-from tests.sla_core.build import HOUR, gold, hold, local, office, promise, utc
+from tests.sla_core.build import HOUR, business_hours, gold, hold, local, promise, utc
 from tests.sla_core.test_zones import amounts, calendars, instants, opens_at_all
 
 
 def said(stretches: list[Stretch]) -> list[tuple[str, str]]:
     """Until when (in Berlin) and why."""
-    berlin = office().zone
+    berlin = business_hours().zone
     return [(f"{s.span.end.astimezone(berlin):%a %H:%M}", s.why) for s in stretches]
 
 
@@ -31,7 +31,7 @@ def of(calendar: BusinessCalendar, start: datetime, within: str, *gaps: Gap) -> 
 
 def test_a_weekend_is_told_from_the_nights_beside_it() -> None:
     """contract.md: uncounted time is cut at local midnight, neighbours with one reason are joined."""
-    assert said(of(office(), local("2026-03-13 17:00"), "4h")) == [
+    assert said(of(business_hours(), local("2026-03-13 17:00"), "4h")) == [
         ("Fri 18:00", "open"),
         ("Sat 00:00", "night"),
         ("Mon 00:00", "weekend"),
@@ -41,7 +41,7 @@ def test_a_weekend_is_told_from_the_nights_beside_it() -> None:
 
 
 def test_a_night_over_midnight_is_one_stretch() -> None:
-    assert said(of(office(), local("2026-03-10 17:00"), "2h")) == [
+    assert said(of(business_hours(), local("2026-03-10 17:00"), "2h")) == [
         ("Tue 18:00", "open"),
         ("Wed 10:00", "night"),
         ("Wed 11:00", "open"),
@@ -64,7 +64,7 @@ def test_holidays_are_named_even_on_a_weekend() -> None:
     closures = Closures(
         dates={date(2026, 3, 14): "Fair", date(2026, 3, 16): "Fair", date(2026, 3, 17): "Rest"}
     )
-    assert said(of(office(closures=closures), local("2026-03-13 17:00"), "2h")) == [
+    assert said(of(business_hours(closures=closures), local("2026-03-13 17:00"), "2h")) == [
         ("Fri 18:00", "open"),
         ("Sat 00:00", "night"),
         ("Sun 00:00", "holiday: Fair"),
@@ -79,7 +79,7 @@ def test_holidays_are_named_even_on_a_weekend() -> None:
 def test_a_hold_says_who_and_why_and_wins_over_the_night() -> None:
     """Complaint 16: the customer sees a pause and its reason."""
     held = hold("2026-03-10 17:00", "2026-03-11 12:00")
-    assert said(of(office(), local("2026-03-10 16:00"), "2h", held)) == [
+    assert said(of(business_hours(), local("2026-03-10 16:00"), "2h", held)) == [
         ("Tue 17:00", "open"),
         ("Wed 12:00", "hold: Bob, waits for logs"),
         ("Wed 13:00", "open"),
@@ -93,13 +93,13 @@ def test_around_the_clock_is_one_open_stretch() -> None:
 
 def test_business_days_count_open_seconds() -> None:
     """M3-15: from Saturday, a whole Monday."""
-    stretches = of(office(), local("2026-03-14 12:00"), "1 business day")
+    stretches = of(business_hours(), local("2026-03-14 12:00"), "1 business day")
     assert said(stretches) == [("Mon 00:00", "weekend"), ("Mon 10:00", "night"), ("Mon 18:00", "open")]
     assert sum((s.counted for s in stretches), timedelta(0)) == 8 * HOUR
 
 
 def test_a_night_shift_s_morning_belongs_to_no_weekend() -> None:
-    nights = office("22:00", "06:00")
+    nights = business_hours("22:00", "06:00")
     assert said(of(nights, local("2026-03-13 23:00"), "8h")) == [
         ("Sat 06:00", "open"),
         ("Mon 00:00", "weekend"),
@@ -111,7 +111,7 @@ def test_a_night_shift_s_morning_belongs_to_no_weekend() -> None:
 def test_a_zone_that_showed_midnight_twice() -> None:
     """In St. John's clocks once went back at one minute past midnight, into the day before."""
     zone = "America/St_Johns"
-    calendar = office(zone=zone)
+    calendar = business_hours(zone=zone)
     for start in (local("2006-10-27 17:00", zone), utc("2006-10-29 02:45")):
         due_at = calendar.add(start, 20 * HOUR)
         assert_whole(receipt(calendar, start, due_at), Span(start, due_at))

@@ -34,14 +34,14 @@ from sla_core.events import (
 from sla_core.policy import Metric
 from sla_core.promise import Promise
 from sla_core.ticket import Gap, State, Ticket, fold
-from tests.sla_core.build import ANN, BOB, HOUR, MINUTE, Story, full_policy, local, opened, refused
+from tests.sla_core.build import ANN, BOB, HOUR, MINUTE, TicketHistory, full_policy, local, opened, refused
 
 TEN = local("2026-03-10 10:00")
 EVE = Who("slack:T0:U0EVE", "Eve")
 
 
-def story(severity: str = "S2") -> Story:
-    return Story(opened(TEN, severity))
+def story(severity: str = "S2") -> TicketHistory:
+    return TicketHistory(opened(TEN, severity))
 
 
 def clock(ticket: Ticket, metric: Metric) -> Promise:
@@ -208,7 +208,7 @@ def test_escalated_by_a_customer_calls_nobody_new() -> None:
     assert ticket.step is None
 
 
-def test_whoever_takes_it_stops_the_call() -> None:
+def test_taking_a_ticket_stops_the_paging() -> None:
     waiting = Escalated(TEN, BOB, "stuck", True, 1, TEN + HOUR)
     for answer in (Acknowledged(TEN, EVE), Taken(TEN, EVE), Answered(TEN, EVE, Kind.REPLY, "Here")):
         ticket = story().add(waiting, answer)

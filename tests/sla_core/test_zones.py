@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sla_core.calendar import BusinessCalendar
-from tests.sla_core.build import EVERY_DAY, HOUR, MINUTE, NEW_YORK, gold, hours, local, office, utc
+from tests.sla_core.build import EVERY_DAY, HOUR, MINUTE, NEW_YORK, business_hours, gold, hours, local, utc
 
 SECOND = timedelta(seconds=1)
 
@@ -50,7 +50,7 @@ ZONES = (
 
 
 def whole_days(zone: str) -> BusinessCalendar:
-    return office("00:00", "24:00", EVERY_DAY, zone)
+    return business_hours("00:00", "24:00", EVERY_DAY, zone)
 
 
 def length_of(calendar: BusinessCalendar, day: str) -> timedelta:
@@ -72,14 +72,14 @@ def test_the_autumn_night_is_25_hours_long() -> None:
 
 def test_a_night_shift_over_the_gap_is_seven_hours() -> None:
     """engine.md, hard list: 22 to 06, wanted 7.0 h; and 9 in autumn."""
-    nights = office("22:00", "06:00", EVERY_DAY)
+    nights = business_hours("22:00", "06:00", EVERY_DAY)
     assert nights.elapsed(local("2026-03-28 12:00"), local("2026-03-29 12:00")) == 7 * HOUR
     assert nights.elapsed(local("2026-10-24 12:00"), local("2026-10-25 12:00")) == 9 * HOUR
     assert nights.elapsed(local("2026-03-27 12:00"), local("2026-03-28 12:00")) == 8 * HOUR
 
 
 def test_a_night_shift_belongs_to_the_date_it_opens_on() -> None:
-    friday_night = office("22:00", "06:00", "fri")
+    friday_night = business_hours("22:00", "06:00", "fri")
     assert friday_night.is_open(local("2026-03-14 05:59"))
     assert not friday_night.is_open(local("2026-03-13 05:59"))
     assert friday_night.add(local("2026-03-13 23:00"), 8 * HOUR) == local("2026-03-20 23:00")
@@ -94,7 +94,7 @@ def test_twelve_hours_over_the_autumn_overlap() -> None:
 
 def test_exact_to_the_second_around_the_gap() -> None:
     """Complaint 9: 60-minute promises that are wrong around a change of clocks."""
-    calendar = office("01:00", "05:00", EVERY_DAY)
+    calendar = business_hours("01:00", "05:00", EVERY_DAY)
     gap = utc("2026-03-29 01:00")
     for offset in range(-3, 4):
         start = gap + offset * SECOND
@@ -117,11 +117,11 @@ def test_exact_to_the_second_around_the_gap() -> None:
 def test_hours_that_begin_or_end_in_the_gap_shrink(opens: str, closes: str, length: timedelta) -> None:
     """A skipped time is the instant of the skip (spring 2026 in Berlin: 02:00 is 03:00)."""
     day = "2026-03-28" if opens > closes else "2026-03-29"
-    assert length_of(office(opens, closes, EVERY_DAY), day) == length
+    assert length_of(business_hours(opens, closes, EVERY_DAY), day) == length
 
 
 def test_a_time_shown_twice_is_the_first_of_the_two() -> None:
-    calendar = office("02:30", "04:00", EVERY_DAY)
+    calendar = business_hours("02:30", "04:00", EVERY_DAY)
     (opening,) = calendar.day_openings(datetime(2026, 10, 25, tzinfo=UTC).date())
     assert opening.start == local("2026-10-25 02:30", fold=0)
     assert opening.length == 2.5 * HOUR
@@ -154,14 +154,14 @@ def test_the_window_across_two_zones(day: str, length: int) -> None:
 
 def test_a_window_whose_closing_end_is_ahead_of_the_opening_end() -> None:
     """Opens by New York's clocks and closes by Berlin's: three hours and a half, and a half more in March."""
-    eastward = office("08:30", "18:00 Europe/Berlin", zone=NEW_YORK)
+    eastward = business_hours("08:30", "18:00 Europe/Berlin", zone=NEW_YORK)
     assert length_of(eastward, "2026-03-06") == 3.5 * HOUR
     assert length_of(eastward, "2026-03-10") == 4.5 * HOUR
 
 
-def test_an_office_keeps_its_hours_when_clocks_change() -> None:
+def test_business_hours_stay_when_clocks_change() -> None:
     """Complaint 8: after the change everything moved one hour."""
-    silver = office()
+    silver = business_hours()
     assert silver.next_opening(local("2026-03-27 19:00")) == utc("2026-03-30 08:00")
     assert silver.next_opening(local("2026-03-20 19:00")) == utc("2026-03-23 09:00")
 
@@ -175,7 +175,7 @@ def test_half_an_hour_on_lord_howe() -> None:
 
 def test_the_day_that_apia_skipped() -> None:
     """30 December 2011, a Friday, was never shown by any clock in Samoa."""
-    samoa = office("09:00", "17:00", zone="Pacific/Apia")
+    samoa = business_hours("09:00", "17:00", zone="Pacific/Apia")
     assert length_of(samoa, "2011-12-30") == timedelta(0)
     assert samoa.add(local("2011-12-29 16:00", "Pacific/Apia"), 2 * HOUR) == local(
         "2012-01-02 10:00", "Pacific/Apia"
@@ -207,7 +207,7 @@ def test_zones_that_change_at_midnight(zone: str, spring: str, autumn: str) -> N
     assert length_of(calendar, spring) == 23 * HOUR
     assert length_of(calendar, autumn) == 25 * HOUR
     assert calendar.always_open
-    morning = office("00:00", "09:00", EVERY_DAY, zone)
+    morning = business_hours("00:00", "09:00", EVERY_DAY, zone)
     assert length_of(morning, spring) == 8 * HOUR
 
 

@@ -65,7 +65,7 @@ _TYPES = ("text/plain", "application/x-tar", "application/json; charset=nonsense
 
 
 @dataclass(frozen=True)
-class Bent:
+class MalformedBody:
     """A body, and the type that it is sent as."""
 
     body: bytes
@@ -89,7 +89,7 @@ class Bent:
         }
 
 
-class Raw:
+class RequestStub:
     """As much of an HTTP request as its reader looks at."""
 
     query_string = ""
@@ -101,7 +101,7 @@ class Raw:
         return self.body
 
 
-def unpacked(request: Request) -> Any:
+def decode_payload(request: Request) -> Any:
     """What stands in a request: an event, an interaction, or a command's fields."""
     if request.headers["Content-Type"] != FORM:
         return json.loads(request.body)
@@ -109,35 +109,35 @@ def unpacked(request: Request) -> Any:
     return json.loads(fields["payload"]) if "payload" in fields else fields
 
 
-def packed(payload: Any, like: Request) -> Bent:
+def encode_payload(payload: Any, like: Request) -> MalformedBody:
     """The same way round; what a form cannot carry is written as it is."""
     if like.headers["Content-Type"] != FORM:
-        return Bent(json.dumps(payload).encode(), JSON)
+        return MalformedBody(json.dumps(payload).encode(), JSON)
     if like.kind != "command":
-        return Bent(urlencode({"payload": json.dumps(payload)}).encode(), FORM)
+        return MalformedBody(urlencode({"payload": json.dumps(payload)}).encode(), FORM)
     if not isinstance(payload, dict):
-        return Bent(str(payload).encode("utf-8", "replace"), FORM)
+        return MalformedBody(str(payload).encode("utf-8", "replace"), FORM)
     fields = ((str(name), str(value)) for name, value in payload.items())
     encoded = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in fields)
-    return Bent(encoded.encode(), FORM)
+    return MalformedBody(encoded.encode(), FORM)
 
 
 def _quoted(text: str) -> str:
     return quote(text.encode("utf-8", "surrogatepass"), safe="")
 
 
-def bent(request: Request, chance: Random) -> Bent:
+def malformed(request: Request, chance: Random) -> MalformedBody:
     """One or a few things wrong with its content, or with the way it is written."""
     if chance.random() < 0.8:
-        return packed(mutated(unpacked(request), chance), request)
-    whole = packed(unpacked(request), request)
-    return _badly_written(whole, chance)
+        return encode_payload(mutated(decode_payload(request), chance), request)
+    whole = encode_payload(decode_payload(request), request)
+    return _badly_encoded(whole, chance)
 
 
 def mutated(sample: Any, chance: Random) -> Any:
     body = copy.deepcopy(sample)
     for _ in range(chance.choice((1, 1, 1, 2, 4))):
-        found = list(places(body))
+        found = list(positions(body))
         if not found:
             break
         holder, key = chance.choice(found)
@@ -153,7 +153,7 @@ def mutated(sample: Any, chance: Random) -> Any:
     return body
 
 
-def places(found: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
+def positions(found: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
     """Every holder and key, the outer ones more often: they are fewer and matter more."""
     keys = found if isinstance(found, dict) else range(len(found)) if isinstance(found, list) else ()
     if depth > 20:
@@ -161,30 +161,30 @@ def places(found: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
     for key in list(keys):
         for _ in range(max(1, 8 >> depth)):
             yield found, key
-        yield from places(cast(Any, found)[key], depth + 1)
+        yield from positions(cast(Any, found)[key], depth + 1)
 
 
-def _badly_written(whole: Bent, chance: Random) -> Bent:
+def _badly_encoded(whole: MalformedBody, chance: Random) -> MalformedBody:
     body, kind = whole.body, whole.kind
     at = chance.randrange(len(body))
     match chance.randrange(8):
         case 0:
-            return Bent(body[:at], kind)
+            return MalformedBody(body[:at], kind)
         case 1:
-            return Bent(b"", chance.choice((kind, JSON, FORM)))
+            return MalformedBody(b"", chance.choice((kind, JSON, FORM)))
         case 2:
-            return Bent(body, chance.choice(_TYPES))
+            return MalformedBody(body, chance.choice(_TYPES))
         case 3:
-            return Bent(body, JSON if kind == FORM else FORM)
+            return MalformedBody(body, JSON if kind == FORM else FORM)
         case 4:
-            return Bent(
+            return MalformedBody(
                 body[:at] + chance.choice((b"\xff\xfe", b"\xc3\x28", b"\0", b"%ff%fe")) + body[at:], kind
             )
         case 5:
-            return Bent(body.decode().encode("utf-16"), kind)
+            return MalformedBody(body.decode().encode("utf-16"), kind)
         case 6 if kind == JSON:
-            return Bent(b'{"type": "url_verification", "event": 7, ' + body[1:], kind)
+            return MalformedBody(b'{"type": "url_verification", "event": 7, ' + body[1:], kind)
         case 6:
-            return Bent(b"payload=%7B%7D&command=&" + body, kind)
+            return MalformedBody(b"payload=%7B%7D&command=&" + body, kind)
         case _:
-            return Bent(body[: at // 2] + b"[" * 50_000 + body[at // 2 :], kind)
+            return MalformedBody(body[: at // 2] + b"[" * 50_000 + body[at // 2 :], kind)

@@ -19,13 +19,14 @@ NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (names, doors, files, offers):
-        monkeypatch.setattr(module, "PATIENCE", PATIENCE)
-    monkeypatch.setattr(answers, "TRIGGER_LIFE", PATIENCE)
+def _long_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (names, doors, files):
+        monkeypatch.setattr(module, "LOOKUP_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(offers, "PROMPT_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(answers, "OPEN_TIMEOUT", PATIENCE)
 
 
-class Stopped:
+class StoppedClock:
     """A clock that stands still."""
 
     def now(self) -> datetime:
@@ -67,13 +68,13 @@ async def ready() -> list[str]:
     return []
 
 
-async def started(slack: FakeSlack, desk: Desk, keeps_untouched: bool = False) -> tuple[Slack, WebServer]:
+async def started(slack: FakeSlack, desk: Desk, omits_unchanged: bool = False) -> tuple[Slack, WebServer]:
     ours = Slack(
         slack.bot_token,
         slack.signing_secret,
-        Stopped(),
+        StoppedClock(),
         api_url=slack.api_url,
-        keeps_untouched=keeps_untouched,
+        omits_unchanged=omits_unchanged,
     )
     await ours.start()
     server = WebServer("127.0.0.1", 0, ours.routes(desk), ready)
@@ -114,5 +115,7 @@ def workspace_runner() -> Iterator[Callable[[str, str], Ack]]:
             await slack.__aexit__(None, None, None)
 
         ours, server = runner.run(begin())
-        yield lambda body, kind: runner.run(slack._wire.deliver(slack._wire.sign("raw", body, kind)))
+        yield lambda body, kind: runner.run(
+            slack._bot_client.deliver(slack._bot_client.sign("raw", body, kind))
+        )
         runner.run(end())

@@ -8,14 +8,14 @@ from typing import Any
 
 from demo.slack import Ack, Person
 from demo.slack.payloads import interaction
-from tests.slack.shop import Shop
+from tests.slack.shop import DeskOnSlack
 
 _COUNT = itertools.count(1)
 
 
-def pressed(at: Shop, who: Person, team: str, channel: str, action: str, value: str) -> dict[str, Any]:
+def pressed(at: DeskOnSlack, who: Person, team: str, channel: str, action: str, value: str) -> dict[str, Any]:
     """A button on a message; `team` is the one that the person is said to be of."""
-    world = at.slack.world
+    world = at.slack.workspace
     payload = interaction(world, "block_actions", who.id, world.team_id)
     payload["user"]["team_id"] = team
     number = next(_COUNT)
@@ -25,11 +25,11 @@ def pressed(at: Shop, who: Person, team: str, channel: str, action: str, value: 
         "container": {"type": "message", "message_ts": "1.2", "channel_id": channel, "is_ephemeral": False},
         "channel": {"id": channel, "name": "somewhere"},
         "trigger_id": world.new_trigger(who.id),
-        "response_url": world.new_hook(who.id, channel, None),
+        "response_url": world.new_response_url(who.id, channel, None),
     }
 
 
-def on_home(at: Shop, who: Person, payload: dict[str, Any], channel: str) -> dict[str, Any]:
+def on_home(at: DeskOnSlack, who: Person, payload: dict[str, Any], channel: str) -> dict[str, Any]:
     """The same button on the app's own page, which claims a channel."""
     del payload["channel"], payload["response_url"]
     view = {"id": "V0HOME", "type": "home", "private_metadata": channel, "team_id": who.team_id}
@@ -37,10 +37,10 @@ def on_home(at: Shop, who: Person, payload: dict[str, Any], channel: str) -> dic
 
 
 def sent(
-    at: Shop, who: Person, team: str, form: str, context: dict[str, str], values: dict[str, Any]
+    at: DeskOnSlack, who: Person, team: str, form: str, context: dict[str, str], values: dict[str, Any]
 ) -> dict[str, Any]:
     """A form, with whatever is said to stand unseen in it. A value that is a list is a choice."""
-    world = at.slack.world
+    world = at.slack.workspace
     payload = interaction(world, "view_submission", who.id, who.team_id)
     payload["user"]["team_id"] = team
     state: dict[str, Any] = {}
@@ -65,8 +65,8 @@ def sent(
     return payload | {"view": view, "trigger_id": world.new_trigger(who.id), "response_urls": []}
 
 
-async def deliver(at: Shop, payload: dict[str, Any]) -> Ack:
-    ack = await at.slack._wire.interact(payload)
+async def deliver(at: DeskOnSlack, payload: dict[str, Any]) -> Ack:
+    ack = await at.slack._bot_client.interact(payload)
     await at.slack.settle()
     await at.ours.settle()
     return ack

@@ -12,16 +12,16 @@ from typing import Any
 import aiohttp
 
 from adapters.slack import Slack
-from adapters.slack.installed import InstalledWorkspaces
-from adapters.slack.offices import Sharing
+from adapters.slack.installed import WorkspaceRegistry
+from adapters.slack.offices import OAuthSettings
 from adapters.slack.workspaces.installation_store import Installation
-from adapters.slack.workspaces.token_rotation import App
+from adapters.slack.workspaces.token_rotation import AppCredentials
 from adapters.web import WebServer
 from bot.clock import real_now
-from bot.pad import Pad
-from bot.ports import Notebook
+from bot.pad import InMemoryKeyValueStore
+from bot.ports import KeyValueStore
 from demo.slack import FakeSlack
-from tests.slack.conftest import Desk, Stopped, ready
+from tests.slack.conftest import Desk, StoppedClock, ready
 
 KEY = b64encode(b"k" * 32).decode()
 OTHER_KEY = b64encode(b"o" * 32).decode()
@@ -29,70 +29,78 @@ ORG = {"id": "E0MEGA", "name": "Mega"}
 
 
 @dataclass
-class Real:
+class RealClockAhead:
     """Real time, as far as a test wants it to go by."""
 
-    gone_by: timedelta = timedelta(0)
+    ahead: timedelta = timedelta(0)
 
     def now(self) -> datetime:
-        return real_now() + self.gone_by
+        return real_now() + self.ahead
 
     async def sleep_until(self, instant: datetime) -> None:
         raise AssertionError("nothing sleeps")
 
 
 @dataclass
-class Office:
+class InstallableDesk:
     slack: FakeSlack
     ours: Slack
     desk: Desk
     url: str
     browser: aiohttp.ClientSession
-    notes: Pad
-    clock: Real
+    notes: InMemoryKeyValueStore
+    clock: RealClockAhead
 
     @property
-    def workspaces(self) -> InstalledWorkspaces:
+    def workspaces(self) -> WorkspaceRegistry:
         found = self.ours._workspaces
-        assert isinstance(found, InstalledWorkspaces)
+        assert isinstance(found, WorkspaceRegistry)
         return found
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """What is done once a minute."""
-        await self.workspaces.look()
+        await self.workspaces.refresh()
 
     async def stored(self, id: str = "T0VENDOR") -> Installation:
         found = await self.workspaces._store.find(id)
         assert found is not None
         return found
 
-    async def begun(self) -> str:
+    async def authorize_url(self) -> str:
         """Slack's page that the link leads to."""
         async with self.browser.get(f"{self.url}/slack/install", allow_redirects=False) as answer:
             assert answer.status == 302
             return answer.headers["Location"]
 
-    async def returned(self, given: dict[str, str]) -> tuple[int, str]:
+    async def callback(self, given: dict[str, str]) -> tuple[int, str]:
         """What somebody sees who comes back from Slack: the page, or where it leads."""
         where = f"{self.url}/slack/oauth_redirect"
         async with self.browser.get(where, params=given, allow_redirects=False) as answer:
             return answer.status, answer.headers.get("Location") or await answer.text()
 
     async def install(self, workspace: FakeSlack, **how: Any) -> tuple[int, str]:
-        agreed = workspace.apps.agree(await self.begun(), workspace.world, **how)
-        return await self.returned(agreed)
+        agreed = workspace.apps.authorize(await self.authorize_url(), workspace.workspace, **how)
+        return await self.callback(agreed)
 
 
-def sharing(notes: Notebook, clock: Real, key: str = KEY, triage: str = "C0TRIAGE") -> Sharing:
-    return Sharing(App("1.2", "client-secret"), key, notes, triage, clock)
+def oauth_settings(
+    notes: KeyValueStore, clock: RealClockAhead, key: str = KEY, triage: str = "C0TRIAGE"
+) -> OAuthSettings:
+    return OAuthSettings(AppCredentials("1.2", "client-secret"), key, notes, triage, clock)
 
 
 @asynccontextmanager
-async def opened(slack: FakeSlack, notes: Pad, key: str = KEY) -> AsyncIterator[Office]:
-    """Another process on the same notebook is another of these."""
-    clock, desk = Real(), Desk()
+async def opened(
+    slack: FakeSlack, notes: InMemoryKeyValueStore, key: str = KEY
+) -> AsyncIterator[InstallableDesk]:
+    """Another process on the same key-value store is another of these."""
+    clock, desk = RealClockAhead(), Desk()
     ours = Slack(
-        "", slack.signing_secret, Stopped(), api_url=slack.api_url, sharing=sharing(notes, clock, key)
+        "",
+        slack.signing_secret,
+        StoppedClock(),
+        api_url=slack.api_url,
+        oauth_settings=oauth_settings(notes, clock, key),
     )
     await ours.start()
     server = WebServer("127.0.0.1", 0, ours.routes(desk), ready)
@@ -101,7 +109,7 @@ async def opened(slack: FakeSlack, notes: Pad, key: str = KEY) -> AsyncIterator[
     jar = aiohttp.CookieJar(unsafe=True)
     try:
         async with aiohttp.ClientSession(cookie_jar=jar) as browser:
-            yield Office(slack, ours, desk, server.address, browser, notes, clock)
+            yield InstallableDesk(slack, ours, desk, server.address, browser, notes, clock)
     finally:
         await slack.settle()
         await ours.close()

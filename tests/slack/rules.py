@@ -9,12 +9,12 @@ from typing import Any
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
-from adapters.slack.paper import Page
+from adapters.slack.paper import RenderedMessage
 
 Json = dict[str, Any]
 
 
-def check_page(page: Page) -> None:
+def check_message(page: RenderedMessage) -> None:
     assert 0 < len(page.text) < 4000
     assert_live_tokens_only(page.text)
     check_blocks(page.blocks, 50)

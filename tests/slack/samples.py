@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from adapters.slack.blocks import page
-from adapters.slack.home import home
+from adapters.slack.blocks import render_message
+from adapters.slack.home import home_view
 from adapters.slack.modals import modal
-from adapters.slack.text import Pen
+from adapters.slack.text import MrkdwnRenderer
 from bot.address import Place, UserRef
 from bot.forms import ChoiceField, Form, TextField
 from bot.views import (
     Audience,
     Button,
     GetHelp,
-    Happened,
+    HistoryLine,
     Mention,
     Notice,
     PromiseLine,
@@ -47,7 +47,7 @@ CUSTOMER = TicketCard(
     severity="S2",
     severity_name="High",
     turn="m3ter Support's",
-    worker="nobody yet",
+    owner="nobody yet",
     tone=Tone.CALM,
     promises=(
         PromiseLine(
@@ -80,7 +80,7 @@ AGENTS = TicketCard(
     severity="S1",
     severity_name="Critical",
     turn="Ours",
-    worker="Bob",
+    owner="Bob",
     tone=Tone.ALARM,
     promises=(
         PromiseLine("First response", "met", Phase.MET, Tone.DONE, 0.5, NOON),
@@ -98,11 +98,11 @@ AGENTS = TicketCard(
         Button("milestone", "Reproduced", "ACME-7|2", Style.PRIMARY),
     ),
     history=(
-        Happened(NOON - timedelta(minutes=50), "Alice opened it, proposed as S1"),
-        Happened(NOON - timedelta(minutes=45), "Bob acknowledged it"),
-        Happened(NOON - timedelta(minutes=40), "Bob told: Root cause found"),
-        Happened(NOON - timedelta(minutes=10), "Alice <@U0BOB> *wrote*"),
-        Happened(NOON, "Breached: next update"),
+        HistoryLine(NOON - timedelta(minutes=50), "Alice opened it, proposed as S1"),
+        HistoryLine(NOON - timedelta(minutes=45), "Bob acknowledged it"),
+        HistoryLine(NOON - timedelta(minutes=40), "Bob told: Root cause found"),
+        HistoryLine(NOON - timedelta(minutes=10), "Alice <@U0BOB> *wrote*"),
+        HistoryLine(NOON, "Breached: next update"),
     ),
     earlier=12,
 )
@@ -174,21 +174,23 @@ VIEWS: dict[str, View] = {
     "board": BOARD,
     "get-help": GetHelp("m3ter", (Button("get_help", "Get help", "", Style.PRIMARY),)),
 }
-PLAIN = Pen(plain_dates=True, zone=ZoneInfo("Europe/Berlin"))
+PLAIN = MrkdwnRenderer(plain_dates=True, zone=ZoneInfo("Europe/Berlin"))
 
 
 def drawn() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, view in VIEWS.items():
-        sheet = page(view, Pen())
-        found[name] = {"text": sheet.text, "blocks": sheet.blocks}
-    found["customer-card-plain-dates"] = {"blocks": page(CUSTOMER, PLAIN).blocks}
-    found["home"] = home(BOARD, Pen(), Place("slack", "D0BOB", direct=True))
-    found["form"] = modal(FORM, Pen())
+        rendered = render_message(view, MrkdwnRenderer())
+        found[name] = {"text": rendered.text, "blocks": rendered.blocks}
+    found["customer-card-plain-dates"] = {"blocks": render_message(CUSTOMER, PLAIN).blocks}
+    found["home"] = home_view(BOARD, MrkdwnRenderer(), Place("slack", "D0BOB", direct=True))
+    found["form"] = modal(FORM, MrkdwnRenderer())
     return found
 
 
 if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
-    for name, sheet in drawn().items():
-        (GOLDEN / f"{name}.json").write_text(json.dumps(sheet, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    for name, rendered in drawn().items():
+        (GOLDEN / f"{name}.json").write_text(
+            json.dumps(rendered, indent=2, ensure_ascii=False) + "\n", "utf-8"
+        )

@@ -11,8 +11,8 @@ from pathlib import Path
 from adapters.slack import Slack
 from adapters.slack.scopes import SCOPES
 from adapters.web import WebServer
-from bot.bell import Bell
-from bot.courier import Courier
+from bot.bell import WakeSignal
+from bot.courier import Delivery
 from bot.desk.core import Desk
 from bot.desk.routes import dispatch
 from bot.directory import Directory
@@ -37,7 +37,7 @@ async def ready() -> list[str]:
 
 
 @dataclass
-class Shop:
+class DeskOnSlack:
     """A whole desk before a workspace with a customer's channel that is shared with their own."""
 
     slack: FakeSlack
@@ -55,9 +55,12 @@ class Shop:
         """Until all that was decided has been said, at the pace that Slack allows."""
         await self.slack.settle()
         await self.ours.settle()
-        courier, patience = Courier(self.desk, self.store, self.clock, Bell()), self.clock.at + A_MINUTE
+        delivery, patience = (
+            Delivery(self.desk, self.store, self.clock, WakeSignal()),
+            self.clock.at + A_MINUTE,
+        )
         while True:
-            while await courier.deliver():
+            while await delivery.deliver():
                 pass
             ready = await self.store.next_ready(self.clock.at)
             if ready is None or ready > patience:
@@ -65,7 +68,7 @@ class Shop:
             self.clock.at = ready
         await self.slack.settle()
 
-    async def opens_in_form(self, who: Person, offer: Message) -> str:
+    async def summary_in_form(self, who: Person, offer: Message) -> str:
         """The modal behind an offer, as it was prefilled."""
         await self.slack.press(who, offer, "Get help")
         view = self.slack.modal_of(who)
@@ -76,12 +79,12 @@ class Shop:
         bot = self.slack.bot.id
         return [m for m in channel.messages if m.user == bot and not m.ephemeral_to and not m.deleted]
 
-    def told(self, who: Person) -> str:
+    def private_answers(self, who: Person) -> str:
         return "\n".join(map(self.slack.text_of, self.slack.ephemerals(who)))
 
 
 @asynccontextmanager
-async def shop(folder: Path, file: str = ON_SLACK) -> AsyncIterator[Shop]:
+async def desk_on_slack(folder: Path, file: str = ON_SLACK) -> AsyncIterator[DeskOnSlack]:
     path = folder / "frontline.toml"
     path.write_text(file, encoding="utf-8")
     clock, store = HeldClock("2026-03-20T15:30:00Z"), MemoryStore()
@@ -102,14 +105,14 @@ async def shop(folder: Path, file: str = ON_SLACK) -> AsyncIterator[Shop]:
         acme = slack.channel("acme", everyone, id="C0ACME")
         triage = slack.channel("triage", everyone[3:], id="C0TRIAGE")
         lounge = slack.channel("lounge", everyone, id="C0LOUNGE")
-        yield Shop(slack, ours, store, desk, clock, server, people, acme, triage, lounge)
+        yield DeskOnSlack(slack, ours, store, desk, clock, server, people, acme, triage, lounge)
         await slack.settle()
         await ours.close()
         await server.stop()
         assert slack.complaints == []
 
 
-async def a_ticket(at: Shop, who: Person) -> Message:
+async def a_ticket(at: DeskOnSlack, who: Person) -> Message:
     """A ticket of the customer's, by its card in their channel."""
     await at.slack.command(who, at.acme, "/support", "Bills are slow")
     assert (await at.slack.submit(who, ANSWERS)).sent

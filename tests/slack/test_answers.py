@@ -203,7 +203,7 @@ async def test_a_modal_closed_is_nothing(workspace: Workspace) -> None:
     await workspace.slack.close_modal(workspace.bob)
     view = {"id": "V1", "callback_id": "intake", "type": "modal"}
     payload = {"type": "view_closed", "user": {"id": "U0BOB"}, "team": {"id": "T0VENDOR"}, "view": view}
-    assert (await workspace.slack._wire.interact(payload)).status == 200
+    assert (await workspace.slack._bot_client.interact(payload)).status == 200
     assert len(workspace.desk.heard) == 1
 
 
@@ -213,7 +213,7 @@ async def test_a_client_that_sends_nothing_for_what_was_left_alone(
 ) -> None:
     desk = Desk(answer=Ask(FORM))
     async with FakeSlack() as slack:
-        ours, server = await started(slack, desk, keeps_untouched=keeps)
+        ours, server = await started(slack, desk, omits_unchanged=keeps)
         bob = slack.person("Bob")
         acme = slack.channel("acme", [bob])
         await slack.command(bob, acme, "/support")
@@ -233,7 +233,7 @@ async def test_a_client_that_sends_nothing_for_what_was_left_alone(
         }
         desk.answer = Done()
         payload = {"type": "view_submission", "team": {"id": "T0VENDOR"}, "user": {"id": "U0BOB"}}
-        await slack._wire.interact(payload | {"view": shown})
+        await slack._bot_client.interact(payload | {"view": shown})
         sent = desk.heard[-1]
         assert isinstance(sent, Submission)
         assert sent.values == {

@@ -13,14 +13,14 @@ import pytest
 from slack_bolt.async_app import AsyncApp
 
 from adapters.slack import doors
-from adapters.slack.answers import SORRY, Answers
+from adapters.slack.answers import SORRY, Responder
 from adapters.slack.inbound.app import bolt_app
 from adapters.slack.inbound.listeners import Listeners
-from adapters.slack.names import Names
+from adapters.slack.names import UserNames
 from adapters.slack.reader import Reader
 from adapters.web import WebServer
-from bot.exchange import Command, Inbound, Left, Posted, Press, Submission
-from bot.pad import Pad
+from bot.exchange import Command, FormClosed, Inbound, Posted, Press, Submission
+from bot.pad import InMemoryKeyValueStore
 from demo.slack import Ack, FakeSlack
 from demo.slack.wire import FORM
 from tests.slack.conftest import Workspace, ready
@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[str, str, str, type[Inbound]]] = {
     "a command": ("command", urlencode(SLASH), FORM, Command),
     "a button": ("block_action", urlencode({"payload": json.dumps(PRESS)}), FORM, Press),
     "a form": ("view_submission", urlencode({"payload": json.dumps(SUBMISSION)}), FORM, Submission),
-    "a closed form": ("view_closed", urlencode({"payload": json.dumps(CLOSED)}), FORM, Left),
+    "a closed form": ("view_closed", urlencode({"payload": json.dumps(CLOSED)}), FORM, FormClosed),
     "a message": ("event", json.dumps(EVENT), JSON, Posted),
     "a shortcut on a message": ("shortcut", urlencode({"payload": json.dumps(SHORTCUT)}), FORM, Command),
     "a shortcut": (
@@ -89,7 +89,7 @@ async def test_without_its_listener_of_bolts_no_kind_is_heard(
 
 
 @pytest.mark.parametrize("name", KINDS)
-async def test_with_every_listener_the_same_door_hears_each_kind(
+async def test_with_every_listener_each_kind_is_received(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     _, body, kind, act = KINDS[name]
@@ -97,14 +97,18 @@ async def test_with_every_listener_the_same_door_hears_each_kind(
     assert [type(heard) for heard in workspace.desk.heard] == [act]
 
 
-@pytest.mark.parametrize("part", ["speaking", "known_in_event", "to_event"])
+@pytest.mark.parametrize("part", ["posting_workspace", "with_name_in_event", "to_event"])
 async def test_slack_delivers_an_event_again_that_fails_unexpectedly(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], part: str
 ) -> None:
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError("the disk is full")
 
-    owner = {"speaking": type(workspace.ours._workspaces), "known_in_event": Names, "to_event": Answers}[part]
+    owner = {
+        "posting_workspace": type(workspace.ours._workspaces),
+        "with_name_in_event": UserNames,
+        "to_event": Responder,
+    }[part]
     monkeypatch.setattr(owner, part, fails)
     ack = await send(workspace, json.dumps(EVENT), JSON)
     assert (ack.status, ack.no_retry) == (503, False)
@@ -115,7 +119,12 @@ async def test_slack_delivers_an_event_again_that_fails_unexpectedly(
 
 @pytest.mark.parametrize(
     ("part", "name"),
-    [("command", "a command"), ("press", "a button"), ("submission", "a form"), ("left", "a closed form")],
+    [
+        ("command", "a command"),
+        ("press", "a button"),
+        ("submission", "a form"),
+        ("form_closed", "a closed form"),
+    ],
 )
 async def test_a_reader_that_fails_unexpectedly_is_an_apology(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, part: str, name: str
@@ -137,7 +146,7 @@ async def test_slack_shows_its_own_error_for_a_shortcut_that_cannot_be_read(
     def fails(*_: object) -> None:
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr(doors, "shortcut", fails)
+    monkeypatch.setattr(doors, "read_shortcut", fails)
     _, body, kind, _ = KINDS["a shortcut"]
     assert (await send(workspace, body, kind)).status == 500
 
@@ -154,14 +163,18 @@ VARIABLES = (
 async def test_bolt_takes_nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.setenv(name, "https://example.com/from-the-environment")
-    async with FakeSlack(bot_token="") as slack, opened(slack, Pad()) as office:
+    async with FakeSlack(bot_token="") as slack, opened(slack, InMemoryKeyValueStore()) as installable:
         app = bolt_app(
-            Listeners(office.desk, office.workspaces, office.ours._nowhere), office.workspaces, slack.api_url
+            Listeners(installable.desk, installable.workspaces, installable.ours._fallback_responder),
+            installable.workspaces,
+            slack.api_url,
         )
         assert app.oauth_flow is None
         assert app.installation_store is None
-        assert "redirect_uri" not in await office.begun()
-        async with office.browser.post(f"{office.url}/slack/events", data={"ssl_check": "1"}) as answer:
+        assert "redirect_uri" not in await installable.authorize_url()
+        async with installable.browser.post(
+            f"{installable.url}/slack/events", data={"ssl_check": "1"}
+        ) as answer:
             assert answer.status == 200
     assert {name: os.environ[name] for name in VARIABLES} == dict.fromkeys(
         VARIABLES, "https://example.com/from-the-environment"
@@ -176,8 +189,8 @@ async def test_what_has_a_type_is_no_command(workspace: Workspace) -> None:
 
 async def test_bolt_takes_no_orders_from_headers(workspace: Workspace) -> None:
     """Slack signs the body only, and with this one Bolt would answer 200 and tell no listener."""
-    request = workspace.slack._wire.sign("raw", urlencode(SLASH), FORM)
+    request = workspace.slack._bot_client.sign("raw", urlencode(SLASH), FORM)
     orders = {"X-Slack-Bolt-Lazy-Only": "1", "X-Slack-Bolt-Lazy-Function-Name": "on_command"}
-    ack = await workspace.slack._wire.deliver(replace(request, headers=request.headers | orders))
+    ack = await workspace.slack._bot_client.deliver(replace(request, headers=request.headers | orders))
     assert ack.status == 200
     assert len(workspace.desk.heard) == 1

@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.slack.blocks import page
-from adapters.slack.home import home
-from adapters.slack.modals import closing, modal
+from adapters.slack.blocks import render_message
+from adapters.slack.home import home_view
+from adapters.slack.modals import message_view, modal
 from adapters.slack.paper import action_of, actions
-from adapters.slack.text import Pen
+from adapters.slack.text import MrkdwnRenderer
 from bot.address import Place
 from bot.exchange import Ask
 from bot.forms import ChoiceField, Form, TextField
 from bot.views import (
     Button,
-    Happened,
+    HistoryLine,
     Notice,
     PromiseLine,
     QueueBoard,
@@ -46,7 +46,11 @@ def test_views_look_as_they_did(name: str) -> None:
 
 def test_milestones_have_a_row_of_their_own() -> None:
     """Telling `Escalated` is not to be taken for `Escalate`."""
-    rows = [block["elements"] for block in page(AGENTS, Pen()).blocks if block["type"] == "actions"]
+    rows = [
+        block["elements"]
+        for block in render_message(AGENTS, MrkdwnRenderer()).blocks
+        if block["type"] == "actions"
+    ]
     assert [[button["text"]["text"] for button in row] for row in rows] == [
         ["Reply", "Escalate"],
         ["Investigating", "Reproduced"],
@@ -54,13 +58,13 @@ def test_milestones_have_a_row_of_their_own() -> None:
 
 
 def test_a_fault_stands_below_its_field() -> None:
-    blocks = modal(FORM, Pen())["blocks"]
+    blocks = modal(FORM, MrkdwnRenderer())["blocks"]
     at = next(n for n, block in enumerate(blocks) if block.get("block_id") == "summary")
     assert "Please write a few words." in blocks[at + 1]["text"]["text"]
 
 
 def test_who_is_called_stands_below_the_tickets() -> None:
-    blocks = page(BOARD, Pen()).blocks
+    blocks = render_message(BOARD, MrkdwnRenderer()).blocks
     told = [n for n, block in enumerate(blocks) if "*First line:* Bob, then Eve" in str(block)]
     assert told == [len(blocks) - 2]
     assert "ACME-8" in str(blocks[: told[0]])
@@ -70,10 +74,10 @@ def test_no_golden_file_is_left_over() -> None:
     assert {path.stem for path in GOLDEN.iterdir()} == drawn().keys()
 
 
-def taken(view: View, pen: Pen | None = None) -> None:
-    sheet = page(view, pen or Pen())
-    rules.check_page(sheet)
-    assert check_blocks(sheet.blocks) == []
+def taken(view: View, renderer: MrkdwnRenderer | None = None) -> None:
+    rendered = render_message(view, renderer or MrkdwnRenderer())
+    rules.check_message(rendered)
+    assert check_blocks(rendered.blocks) == []
 
 
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS.keys())
@@ -89,14 +93,14 @@ WORST = replace(
     state=HOG * 100,
     severity_name=HOG * 100,
     turn=HOG * 100,
-    worker=HOG * 100,
+    owner=HOG * 100,
     facts=tuple((f"{HOG * 30}{number}", HOG * (60 if number % 5 else 1)) for number in range(30)),
     promises=tuple(replace(AGENTS.promises[1], label=HOG * 20, note=HOG * 100) for _ in range(4)),
     details=HOG * 4000,
     note=(HOG * 2000, Quote(HOG * 500)),
     buttons=tuple(Button("milestone", HOG * 20, "v" * 2000) for _ in range(30)),
 )
-WORST = replace(WORST, history=tuple(Happened(NOON, HOG * 30) for _ in range(5)), earlier=10_000)
+WORST = replace(WORST, history=tuple(HistoryLine(NOON, HOG * 30) for _ in range(5)), earlier=10_000)
 WORST_ROW = QueueRow(
     HOG * 20,
     HOG * 50,
@@ -128,17 +132,19 @@ def test_slack_takes_the_worst_board() -> None:
 def test_a_board_counts_the_tickets_it_leaves_out() -> None:
     [section, *_] = BOARD.sections
     rows = tuple(replace(section.rows[1], key=f"ACME-{number}") for number in range(99))
-    sheet = page(replace(BOARD, sections=(replace(section, rows=rows, more=1000),)), Pen())
-    told = str(sheet.blocks)
+    rendered = render_message(
+        replace(BOARD, sections=(replace(section, rows=rows, more=1000),)), MrkdwnRenderer()
+    )
+    told = str(rendered.blocks)
     shown = sum(f"*ACME-{number}*" in told for number in range(99))
     assert 30 < shown < 50
     assert f"… and {1099 - shown:,} more" in told
-    assert f"… and {17:,} more" in str(page(BOARD, Pen()).blocks)
+    assert f"… and {17:,} more" in str(render_message(BOARD, MrkdwnRenderer()).blocks)
 
 
 def test_a_card_is_read_out_with_its_instants() -> None:
     """Screen readers read the text beside the blocks, not the blocks."""
-    told = page(CUSTOMER, PLAIN).text
+    told = render_message(CUSTOMER, PLAIN).text
     assert told == (
         "ACME-7 · Printers are down &amp; nobody can print ∗anything∗"
         " · S2, open, m3ter Support's, nobody yet · "
@@ -148,14 +154,14 @@ def test_a_card_is_read_out_with_its_instants() -> None:
 
 
 def test_words_come_before_the_bar() -> None:
-    texts = [b["text"]["text"] for b in page(CUSTOMER, Pen()).blocks if "▱" in str(b)]
+    texts = [b["text"]["text"] for b in render_message(CUSTOMER, MrkdwnRenderer()).blocks if "▱" in str(b)]
     assert texts
     assert all(text.index("left" if "left" in text else "off hours") < text.index("▱") for text in texts)
 
 
 def test_slack_takes_the_worst_card() -> None:
     taken(WORST)
-    shown = json.dumps(page(WORST, Pen()).blocks, ensure_ascii=False)
+    shown = json.dumps(render_message(WORST, MrkdwnRenderer()).blocks, ensure_ascii=False)
     assert "more characters in the thread" in shown
 
 
@@ -175,27 +181,28 @@ def test_slack_takes_the_worst_notice_receipt_and_form() -> None:
         ),
     )
     view = modal(
-        Form("f" * 200, HOG * 9, HOG * 9, fields, {"a": "b"}, (HOG * 900,), {"few": HOG * 99}), Pen()
+        Form("f" * 200, HOG * 9, HOG * 9, fields, {"a": "b"}, (HOG * 900,), {"few": HOG * 99}),
+        MrkdwnRenderer(),
     )
     rules.check_view(view)
     assert check_view(view) == []
-    ending = closing(HOG * 9, page(WORST, Pen()).blocks)
+    ending = message_view(HOG * 9, render_message(WORST, MrkdwnRenderer()).blocks)
     rules.check_view(ending)
     assert check_view(ending) == []
 
 
 def test_details_are_all_there_until_there_is_no_room() -> None:
     details = "\n".join(f"line {number} of a <log> & more" for number in range(300))
-    sheet = page(replace(CUSTOMER, details=details), Pen())
-    start = next(n for n, b in enumerate(sheet.blocks) if b.get("text", {}).get("text") == "*Details*") + 1
-    shown = [block["text"]["text"] for block in sheet.blocks[start:-1]]
+    rendered = render_message(replace(CUSTOMER, details=details), MrkdwnRenderer())
+    start = next(n for n, b in enumerate(rendered.blocks) if b.get("text", {}).get("text") == "*Details*") + 1
+    shown = [block["text"]["text"] for block in rendered.blocks[start:-1]]
     assert len(shown) > 1
     assert "".join(shown) == details
 
 
 def test_what_is_left_out_is_counted() -> None:
     card = replace(CUSTOMER, details="x" * 20_000, note=())
-    blocks = page(card, Pen()).blocks
+    blocks = render_message(card, MrkdwnRenderer()).blocks
     shown = sum(
         len(b["text"]["text"])
         for b in blocks
@@ -207,7 +214,7 @@ def test_what_is_left_out_is_counted() -> None:
 
 def test_a_title_that_the_header_cuts_stands_whole_in_the_body() -> None:
     title = "A title with *stars* and <tags> " * 10
-    blocks = page(replace(CUSTOMER, title=title), Pen()).blocks
+    blocks = render_message(replace(CUSTOMER, title=title), MrkdwnRenderer()).blocks
     assert blocks[0]["text"]["text"].endswith("…")
     assert blocks[0]["text"]["text"].startswith("ACME-7 · A title")
     assert {"type": "plain_text", "text": title, "emoji": True} in [block.get("text") for block in blocks]
@@ -223,7 +230,7 @@ def test_a_title_that_the_header_cuts_stands_whole_in_the_body() -> None:
         severity=st.text(),
         severity_name=st.text(),
         turn=st.text(),
-        worker=st.text(),
+        owner=st.text(),
         tone=st.sampled_from(Tone),
         promises=st.lists(
             st.builds(
@@ -282,7 +289,7 @@ boards = st.builds(
 @settings(deadline=None, max_examples=40)
 def test_slack_takes_any_board(board: QueueBoard) -> None:
     taken(board)
-    assert check_view(home(board, Pen(), Place("slack", "D0BOB", direct=True))) == []
+    assert check_view(home_view(board, MrkdwnRenderer(), Place("slack", "D0BOB", direct=True))) == []
 
 
 def test_buttons_alike_get_ids_of_their_own_that_mean_the_same() -> None:
@@ -298,7 +305,11 @@ def test_buttons_alike_get_ids_of_their_own_that_mean_the_same() -> None:
 def test_the_standing_reads_without_colour() -> None:
     promises = [*AGENTS.promises, *CUSTOMER.promises]
     card = replace(AGENTS, promises=tuple(promises))
-    texts = [b["text"]["text"] for b in page(card, Pen()).blocks if b["type"] == "section" and "text" in b]
+    texts = [
+        b["text"]["text"]
+        for b in render_message(card, MrkdwnRenderer()).blocks
+        if b["type"] == "section" and "text" in b
+    ]
     firsts = [
         next(text for text in texts if f"*{line.label}*" in text).split(" ")[0] for line in promises[:4]
     ]

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from bot.address import Place
-from bot.exchange import ChannelTurned, Turn
-from bot.ports import Never
+from bot.exchange import ChannelChange, ChannelChanged
+from bot.ports import PermanentFailure
 from bot.views import Notice
 from demo.slack import Ack, Channel
 from tests.slack.conftest import Workspace
@@ -17,24 +17,26 @@ from tests.slack.conftest import Workspace
 ACME = Place("slack", "C0ACME")
 Act = Callable[[Workspace, Channel], Awaitable[Ack]]
 
-PLAINLY: dict[Turn, Act] = {
-    Turn.LEFT: lambda w, c: w.slack.remove_bot(w.bob, c),
-    Turn.ARCHIVED: lambda w, c: w.slack.archive(w.bob, c),
-    Turn.DELETED: lambda w, c: w.slack.delete_channel(w.bob, c),
-    Turn.SHARED: lambda w, c: w.slack.share(w.bob, c, [w.ann]),
-    Turn.UNSHARED: lambda w, c: w.slack.unshare(w.bob, c, "T0ACME"),
+PLAINLY: dict[ChannelChange, Act] = {
+    ChannelChange.LEFT: lambda w, c: w.slack.remove_bot(w.bob, c),
+    ChannelChange.ARCHIVED: lambda w, c: w.slack.archive(w.bob, c),
+    ChannelChange.DELETED: lambda w, c: w.slack.delete_channel(w.bob, c),
+    ChannelChange.SHARED: lambda w, c: w.slack.share(w.bob, c, [w.ann]),
+    ChannelChange.UNSHARED: lambda w, c: w.slack.unshare(w.bob, c, "T0ACME"),
 }
 
 
-def turned(workspace: Workspace) -> list[tuple[Turn, str]]:
+def turned(workspace: Workspace) -> list[tuple[ChannelChange, str]]:
     """What the desk heard of channels."""
-    assert all(isinstance(heard, ChannelTurned) for heard in workspace.desk.heard)
-    return [(heard.turn, heard.place.id) for heard in workspace.desk.heard]
+    assert all(isinstance(heard, ChannelChanged) for heard in workspace.desk.heard)
+    return [(heard.change, heard.place.id) for heard in workspace.desk.heard]
 
 
 @pytest.mark.parametrize("private", [False, True])
 @pytest.mark.parametrize("turn", PLAINLY)
-async def test_what_becomes_of_a_channel_is_heard(workspace: Workspace, turn: Turn, private: bool) -> None:
+async def test_what_becomes_of_a_channel_is_heard(
+    workspace: Workspace, turn: ChannelChange, private: bool
+) -> None:
     channel = workspace.slack.channel("room", [workspace.bob], private=private)
     ack = await PLAINLY[turn](workspace, channel)
     assert ack.status == 200
@@ -44,16 +46,16 @@ async def test_what_becomes_of_a_channel_is_heard(workspace: Workspace, turn: Tu
 
 async def test_an_archived_channel_refuses_and_takes_messages_again(workspace: Workspace) -> None:
     await workspace.slack.archive(workspace.bob, workspace.acme)
-    with pytest.raises(Never, match="is_archived"):
+    with pytest.raises(PermanentFailure, match="is_archived"):
         await workspace.ours.post(ACME, Notice(("Hello",)), None)
     await workspace.slack.unarchive(workspace.bob, workspace.acme)
     await workspace.ours.post(ACME, Notice(("Hello",)), None)
-    assert turned(workspace) == [(Turn.ARCHIVED, "C0ACME"), (Turn.UNARCHIVED, "C0ACME")]
+    assert turned(workspace) == [(ChannelChange.ARCHIVED, "C0ACME"), (ChannelChange.UNARCHIVED, "C0ACME")]
 
 
 async def test_a_channel_that_we_left_refuses(workspace: Workspace) -> None:
     await workspace.slack.remove_bot(workspace.bob, workspace.acme)
-    with pytest.raises(Never, match="not_in_channel"):
+    with pytest.raises(PermanentFailure, match="not_in_channel"):
         await workspace.ours.post(ACME, Notice(("Hello",)), None)
 
 
@@ -64,25 +66,28 @@ async def test_only_our_own_comings_and_goings_matter(workspace: Workspace) -> N
     joined = {"type": "member_joined_channel", "user": "U0ALICE", "channel": channel.id, "channel_type": "C"}
     await workspace.slack.event(joined, workspace.alice)
     await workspace.slack.member_left(workspace.slack.bot, channel)
-    assert turned(workspace) == [(Turn.JOINED, channel.id), (Turn.LEFT, channel.id)]
+    assert turned(workspace) == [(ChannelChange.JOINED, channel.id), (ChannelChange.LEFT, channel.id)]
 
 
 async def test_a_new_name(workspace: Workspace) -> None:
     for private in (False, True):
         channel = workspace.slack.channel("room", [workspace.bob], private=private)
         await workspace.slack.rename(workspace.bob, channel, "hall")
-        assert (workspace.desk.heard[-1].turn, workspace.desk.heard[-1].name) == (Turn.RENAMED, "hall")
+        assert (workspace.desk.heard[-1].change, workspace.desk.heard[-1].name) == (
+            ChannelChange.RENAMED,
+            "hall",
+        )
 
 
 async def test_a_new_id(workspace: Workspace) -> None:
     ref = await workspace.ours.post(ACME, Notice(("Hello",)), None)
     await workspace.slack.change_id(workspace.bob, workspace.acme, "C0ACMENEW")
     [heard] = workspace.desk.heard
-    assert isinstance(heard, ChannelTurned)
+    assert isinstance(heard, ChannelChanged)
     new = Place("slack", "C0ACMENEW")
-    assert (heard.turn, heard.place, heard.became) == (Turn.MOVED, ACME, new)
+    assert (heard.change, heard.place, heard.moved_to) == (ChannelChange.MOVED, ACME, new)
 
-    with pytest.raises(Never, match="channel_not_found"):
+    with pytest.raises(PermanentFailure, match="channel_not_found"):
         await workspace.ours.post(ACME, Notice(("Hello",)), None)
     said = await workspace.ours.post(new, Notice(("Hello",)), ref)
     assert [m.ts for m in workspace.slack.thread(workspace.slack.messages(workspace.acme)[0])] == [said.id]
@@ -99,7 +104,7 @@ async def test_when_the_customers_own_installation_leaves_we_are_still_there(wor
     workspace.desk.heard.clear()
     body = json.loads(ack.request.body)
     body["authorizations"][0] |= {"team_id": "T0ACME", "user_id": "U0ELSE"}
-    wire = workspace.slack._wire
+    wire = workspace.slack._bot_client
     assert (await wire.deliver(wire.sign("channel_left", json.dumps(body), "application/json"))).status == 200
     assert workspace.desk.heard == []
 
@@ -108,7 +113,7 @@ async def test_the_same_event_through_two_installations_has_one_key(workspace: W
     ack = await workspace.slack.archive(workspace.bob, workspace.acme)
     body = json.loads(ack.request.body)
     body["authorizations"][0] |= {"team_id": "T0ACME", "user_id": "U0ELSE"}
-    wire = workspace.slack._wire
+    wire = workspace.slack._bot_client
     await wire.deliver(wire.sign("channel_archive", json.dumps(body), "application/json"))
     await workspace.slack.redeliver(ack, retry=True)
     assert len({heard.key for heard in workspace.desk.heard}) == 1
@@ -118,7 +123,7 @@ async def test_the_same_event_through_two_installations_has_one_key(workspace: W
 async def test_what_the_desk_could_not_take_in_comes_again(workspace: Workspace) -> None:
     workspace.desk.answer = RuntimeError("database is locked")
     await workspace.slack.archive(workspace.bob, workspace.acme)
-    assert turned(workspace) == [(Turn.ARCHIVED, "C0ACME")] * 2
+    assert turned(workspace) == [(ChannelChange.ARCHIVED, "C0ACME")] * 2
 
 
 @pytest.mark.parametrize(

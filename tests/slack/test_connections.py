@@ -7,10 +7,10 @@ import asyncio
 from aiohttp import web
 
 from adapters.slack.web_api import WebApi
-from bot.courier import AT_ONCE
+from bot.courier import MAX_LANES
 from tests.waiting import PATIENCE
 
-LANES_AND_PAGES = AT_ONCE + 32
+LANES_AND_PAGES = MAX_LANES + 32
 
 
 async def test_messages_in_every_lane_leave_a_connection_for_a_form() -> None:
@@ -31,8 +31,8 @@ async def test_messages_in_every_lane_leave_a_connection_for_a_form() -> None:
     try:
         async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as calls:
             for nth in range(LANES_AND_PAGES):
-                calls.create_task(api.tell("chat.postMessage", {"channel": f"C{nth}", "text": "Hello"}))
-            calls.create_task(api.tell("views.open", {"trigger_id": "1.1", "view": {}}))
+                calls.create_task(api.call("chat.postMessage", {"channel": f"C{nth}", "text": "Hello"}))
+            calls.create_task(api.call("views.open", {"trigger_id": "1.1", "view": {}}))
     finally:
         await api.close()
         await runner.cleanup()

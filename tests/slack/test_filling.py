@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 import structlog
 
-from adapters.slack.filling import MOST_REMEMBERED, Refills
+from adapters.slack.filling import MOST_REMEMBERED, ModalUpdater
 from adapters.slack.modals import modal
 from adapters.slack.paper import Json
-from adapters.slack.payloads import Filled, read
-from adapters.slack.text import Pen
+from adapters.slack.payloads import ModalBlockActions, parse
+from adapters.slack.text import MrkdwnRenderer
 from adapters.slack.web_api import WebApi
 from bot.desk import routes
-from bot.exchange import Answer, Ask, Done, File, Filling, Inbound, Left, Submission
+from bot.exchange import Answer, Ask, Done, File, FormChanged, FormClosed, Inbound, Submission
 from bot.forms import ChoiceField, Form, TextField
 from bot.views import Strong, When
 from demo.slack import View
 from sla_core.triage import Option
-from tests.desk.filling import of
+from tests.desk.filling import desk_file_of
 from tests.harness import open_desk
 from tests.slack.conftest import NOON, Workspace
 
@@ -39,18 +39,18 @@ FORM = Form(
     ),
     {"place": "slack:C0ACME"},
     reacts=True,
-    outlook=("More answers are needed.",),
+    preview=("More answers are needed.",),
     takes_files=True,
 )
 
 
 async def drawn_anew(inbound: Inbound) -> Answer:
     """A desk that puts back what it was told, and says what it makes of it."""
-    if not isinstance(inbound, Filling):
-        return Ask(FORM) if not isinstance(inbound, Submission | Left) else Done()
+    if not isinstance(inbound, FormChanged):
+        return Ask(FORM) if not isinstance(inbound, Submission | FormClosed) else Done()
     down = ", ".join(inbound.values["down"])
-    told = (Strong(f"Down: {down}. "), "Due by ", When(NOON)) if down else FORM.outlook
-    return Ask(replace(FORM.filled(inbound.values), outlook=told))
+    told = (Strong(f"Down: {down}. "), "Due by ", When(NOON)) if down else FORM.preview
+    return Ask(replace(FORM.filled(inbound.values), preview=told))
 
 
 async def opened(workspace: Workspace, form: Form | None = None) -> View:
@@ -85,7 +85,7 @@ async def test_a_choice_is_told_at_once_and_nothing_typed_is_lost(workspace: Wor
     await refilled(workspace, view, "Is it down?", "Yes")
 
     filling = workspace.desk.heard[-1]
-    assert isinstance(filling, Filling)
+    assert isinstance(filling, FormChanged)
     assert (filling.form, filling.context) == ("intake", {"place": "slack:C0ACME"})
     assert (filling.values["summary"], filling.values["down"]) == (("Bills are slow",), ("yes",))
     assert filling.actor.user.id == workspace.bob.id
@@ -134,7 +134,7 @@ async def test_the_newest_drawing_wins(workspace: Workspace) -> None:
     reached, second = asyncio.Event(), asyncio.Event()
 
     async def thinking(inbound: Inbound) -> Answer:
-        if isinstance(inbound, Filling) and inbound.values["down"] == ("no",):
+        if isinstance(inbound, FormChanged) and inbound.values["down"] == ("no",):
             reached.set()
             await second.wait()
         return await drawn_anew(inbound)
@@ -185,7 +185,7 @@ async def test_closing_is_told(workspace: Workspace) -> None:
     assert ack is not None
     assert ack.status == 200
     left = workspace.desk.heard[-1]
-    assert isinstance(left, Left)
+    assert isinstance(left, FormClosed)
     assert (left.form, left.values, left.context) == ("intake", {}, {"place": "slack:C0ACME"})
 
 
@@ -249,7 +249,7 @@ async def test_more_files_than_fit_are_held_back(workspace: Workspace) -> None:
 
 async def test_a_simple_client_gets_all_of_it_and_no_files() -> None:
     """One that knows no choices told at once and no files: the local workspace of the demo."""
-    view = modal(FORM, Pen(), keeps_untouched=True)
+    view = modal(FORM, MrkdwnRenderer(), omits_unchanged=True)
     assert [block["block_id"] for block in view["blocks"]] == ["summary", "details", "down", "since", "parts"]
     assert not any("dispatch_action" in block for block in view["blocks"])
     assert "notify_on_close" not in view
@@ -259,15 +259,15 @@ async def test_a_simple_client_gets_all_of_it_and_no_files() -> None:
 
 
 async def test_only_so_many_forms_are_remembered() -> None:
-    refills = Refills(WebApi("xoxb-1", "http://127.0.0.1:1/"))
+    updater = ModalUpdater(WebApi("xoxb-1", "http://127.0.0.1:1/"))
     for number in range(MOST_REMEMBERED + 5):
-        refills._remember(f"V{number}", "1.0")
-    assert len(refills._newest) == MOST_REMEMBERED
-    refills._remember("V1004", "3.0")
+        updater._remember(f"V{number}", "1.0")
+    assert len(updater._newest) == MOST_REMEMBERED
+    updater._remember("V1004", "3.0")
     view: Json = {"id": "V1004", "callback_id": "intake"}
     act = {"type": "radio_buttons", "action_id": "down", "action_ts": "2.0"}
-    older = read(Filled, {"user": {"id": "U1"}, "view": view, "actions": [act]})
-    await refills.show(older, {})
+    older = parse(ModalBlockActions, {"user": {"id": "U1"}, "view": view, "actions": [act]})
+    await updater.redraw(older, {})
 
 
 # The real desk ------------------------------------------------------------------------------------
@@ -283,7 +283,7 @@ class Real:
 
 @pytest.fixture
 async def real(workspace: Workspace, tmp_path: Path) -> Real:
-    text = of("monta", "partner").replace("C0ACME", workspace.acme.id)
+    text = desk_file_of("monta", "partner").replace("C0ACME", workspace.acme.id)
     desk = await open_desk(tmp_path, "2026-03-10T09:00:00Z", text)
     workspace.desk.answer = routes.dispatch(desk.desk)
     await workspace.slack.command(workspace.bob, workspace.acme, "/support", "Charge point 7 is dark")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from adapters.slack.modals import modal
-from adapters.slack.text import Pen
-from bot.desk.alike import Likeness
-from bot.desk.intake_form import Sheet, intake_form
+from adapters.slack.text import MrkdwnRenderer
+from bot.desk.alike import PossibleDuplicate
+from bot.desk.intake_form import IntakeContext, intake_form
 from bot.forms import ChoiceField, Field, Form, TextField
 from bot.settings import load_desk
 from bot.views import Strong, When
@@ -18,14 +18,14 @@ from demo.slack.limits import check_blocks
 from demo.slack.limits import check_view as strictly
 from sla_core.catalog.load import load, vendors
 from sla_core.triage import Option
-from tests.desk.filling import of
+from tests.desk.filling import desk_file_of
 from tests.harness import ALICE, S2, TRIAGE, open_desk
 from tests.slack.conftest import NOON
 from tests.slack.rules import check_view
 
 
 def test_the_largest_form_fits() -> None:
-    """Long labels, many options, everything shown, every fault beside it, and the longest outlook."""
+    """Long labels, many options, everything shown, every fault beside it, and the longest preview."""
     options = tuple(Option(f"option_{n}", f"{n} " + "wide & deep < " * 10) for n in range(90))
     few = options[:10]
     fields: tuple[Field, ...] = (
@@ -36,9 +36,11 @@ def test_the_largest_form_fits() -> None:
         ChoiceField("known", "Is it one of these?", few[:9], hint="words " * 100),
     )
     faults = {field.id: "fault " * 60 for field in fields}
-    outlook = (Strong("Proposed"), " due by ", When(NOON), "\n" + "advice & advice " * 300)
+    preview = (Strong("Proposed"), " due by ", When(NOON), "\n" + "advice & advice " * 300)
     form = Form("intake", "Support", "Open ticket", fields, {"place": "p" * 500, "offered": "ACME-1 " * 8})
-    view = modal(replace(form, errors=faults, outlook=outlook, reacts=True, takes_files=True), Pen())
+    view = modal(
+        replace(form, errors=faults, preview=preview, reacts=True, takes_files=True), MrkdwnRenderer()
+    )
     check_view(view)
     assert strictly(view) == []
 
@@ -49,19 +51,21 @@ async def test_each_vendors_form_fits_with_everything_shown(vendor: str, tmp_pat
     policy = load(vendor)[-1]
     plan = next(iter(policy.plans))
     path = tmp_path / "frontline.toml"
-    path.write_text(of(vendor, plan), encoding="utf-8")
+    path.write_text(desk_file_of(vendor, plan), encoding="utf-8")
     acme = load_desk(path).accounts["acme"]
     accounts = [acme, *(replace(acme, id=f"account-{n}", name=f"Account number {n}") for n in range(99))]
     sample = await open_desk(tmp_path, "2026-03-20T12:00:00Z")
     await sample.submits(ALICE, "Wide & deep < " * 14, S2)
     ticket = await sample.ticket("ACME-1")
     known = [replace(ticket, key=f"ACME-{n}") for n in range(1, 6)]
-    alike = [Likeness(replace(ticket, key=f"ACME-{n}"), ("wide", "deep")) for n in range(6, 9)]
+    alike = [PossibleDuplicate(replace(ticket, key=f"ACME-{n}"), ("wide", "deep")) for n in range(6, 9)]
     for answers in [{}, *(policy.triage.example(severity) or {} for severity in policy.severities)]:
         values = {**answers, "account": ("acme",), "summary": ("&" * 200,), "details": ("<" * 3000,)}
-        sheet = Sheet(policy, accounts, TRIAGE, known, alike, values, frozenset({"ACME-9"}), restored=True)
+        sheet = IntakeContext(
+            policy, accounts, TRIAGE, known, alike, values, frozenset({"ACME-9"}), restored=True
+        )
         form = intake_form(sheet, NOON)
-        view = modal(replace(form, errors={field.id: "fault" for field in form.fields}), Pen())
+        view = modal(replace(form, errors={field.id: "fault" for field in form.fields}), MrkdwnRenderer())
         check_view(view)
         assert strictly(view) == []
 

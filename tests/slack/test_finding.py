@@ -9,7 +9,7 @@ import pytest
 
 from adapters.slack import connect
 from bot.address import MessageRef, Place
-from bot.ports import CannotEdit, Never, NotNow, Priority
+from bot.ports import NotEditable, PermanentFailure, Priority, TemporaryFailure
 from bot.views import Notice
 from tests.slack.conftest import Workspace
 
@@ -29,9 +29,9 @@ async def lost(workspace: Workspace, to: Place, thread: MessageRef | None = None
     """Post a message that arrives although its answer does not; when that was begun."""
     begun = just_now()
     workspace.slack.fail_next("chat.postMessage", accept_then_drop=True)
-    with pytest.raises(NotNow) as fault:
+    with pytest.raises(TemporaryFailure) as fault:
         await workspace.ours.post(to, HELLO, thread, KEY)
-    assert fault.value.unsure
+    assert fault.value.maybe_delivered
     return begun
 
 
@@ -61,7 +61,7 @@ async def test_it_is_found_in_a_direct_conversation(workspace: Workspace) -> Non
 async def test_what_did_not_arrive_is_not_found(workspace: Workspace) -> None:
     begun = just_now()
     workspace.slack.fail_next("chat.postMessage", drop_connection=True)
-    with pytest.raises(NotNow):
+    with pytest.raises(TemporaryFailure):
         await workspace.ours.post(acme(workspace), HELLO, None, KEY)
     await workspace.ours.post(acme(workspace), HELLO, None, "another key")
     assert await workspace.ours.find(acme(workspace), KEY, None, begun) is None
@@ -97,7 +97,7 @@ async def test_the_mark_says_nothing(workspace: Workspace) -> None:
 async def test_a_message_that_cannot_be_edited_any_more(workspace: Workspace, error: str) -> None:
     ref = await workspace.ours.post(acme(workspace), HELLO, None)
     workspace.slack.fail_next("chat.update", error=error)
-    with pytest.raises(CannotEdit, match=error):
+    with pytest.raises(NotEditable, match=error):
         await workspace.ours.update(ref, HELLO)
 
 
@@ -105,37 +105,37 @@ async def test_an_archived_channel_takes_nothing_at_all(workspace: Workspace) ->
     """A successor would be refused as well."""
     ref = await workspace.ours.post(acme(workspace), HELLO, None)
     workspace.slack.fail_next("chat.update", error="is_inactive")
-    with pytest.raises(Never) as refusal:
+    with pytest.raises(PermanentFailure) as refusal:
         await workspace.ours.update(ref, HELLO)
-    assert not isinstance(refusal.value, CannotEdit)
+    assert not isinstance(refusal.value, NotEditable)
 
 
 async def test_a_limit_says_for_how_long(workspace: Workspace) -> None:
     workspace.slack.fail_next("chat.postMessage", status=429, retry_after=17)
-    with pytest.raises(NotNow) as busy:
+    with pytest.raises(TemporaryFailure) as busy:
         await workspace.ours.post(acme(workspace), HELLO, None)
-    assert (busy.value.after, busy.value.unsure) == (17, False)
+    assert (busy.value.retry_after, busy.value.maybe_delivered) == (17, False)
 
 
 @pytest.mark.parametrize(("error", "unsure"), [("fatal_error", True), ("ratelimited", False)])
 async def test_a_failure_within_slack_may_have_come_after_the_deed(
-    workspace: Workspace, error: str, unsure: bool
+    workspace: Workspace, error: str, maybe_delivered: bool
 ) -> None:
     workspace.slack.fail_next("chat.postMessage", error=error)
-    with pytest.raises(NotNow) as fault:
+    with pytest.raises(TemporaryFailure) as fault:
         await workspace.ours.post(acme(workspace), HELLO, None, KEY)
-    assert fault.value.unsure is unsure
+    assert fault.value.maybe_delivered is maybe_delivered
 
 
 async def test_what_a_call_costs(workspace: Workspace) -> None:
     """Buckets of this workspace only; countdowns have one more, so that they leave something to the rest."""
     to, ours = acme(workspace), workspace.ours
     ref = MessageRef(to, "1")
-    post = {cost.bucket: cost for cost in ours.costs(to, None, Priority.STATE)}
-    page = {cost.bucket: cost for cost in ours.costs(to, None, Priority.PAGE)}
-    edit = {cost.bucket: cost for cost in ours.costs(to, ref, Priority.STATE)}
-    countdown = {cost.bucket: cost for cost in ours.costs(to, ref, Priority.COUNTDOWN)}
-    team = ours.us.team
+    post = {charge.bucket: charge for charge in ours.charges(to, None, Priority.STATE)}
+    page = {charge.bucket: charge for charge in ours.charges(to, None, Priority.PAGE)}
+    edit = {charge.bucket: charge for charge in ours.charges(to, ref, Priority.STATE)}
+    countdown = {charge.bucket: charge for charge in ours.charges(to, ref, Priority.COUNTDOWN)}
+    team = ours.identity.team
     assert all(team in bucket for bucket in (*post, *page, *edit, *countdown))
     assert set(post) == set(page)
     assert all(page[bucket].burst > post[bucket].burst for bucket in post)

@@ -11,13 +11,13 @@ import pytest
 
 from bot.desk.intake_form import ACCOUNT, KNOWN, OFFERED, SUMMARY
 from bot.desk.intake_form import FORM as INTAKE
-from bot.desk.routes import ANYONE, FORMS, PARTY, PRESSES, RECIPIENT
+from bot.desk.routes import ANYONE, BUTTONS, FORMS, PARTICIPANT, RECIPIENT
 from bot.exchange import Answer, Done, Inbound
 from demo.slack import Person
 from sla_core.events import THE_CLOCK, Event
 from tests.slack import forged
-from tests.slack.bent import Bent, Raw
-from tests.slack.tour import SECRET_WORDS, Tour, toured
+from tests.slack.bent import MalformedBody, RequestStub
+from tests.slack.tour import SECRET_WORDS, DayOfRequests, day_of_requests
 
 KEY = "ACME-1"
 CLAIMS = [
@@ -39,8 +39,8 @@ HERE = ["C0ACME", "C0BETA", "C0LOUNGE", "C0TRIAGE", "direct"]
 
 
 @pytest.fixture
-async def tour(tmp_path: Path) -> AsyncIterator[Tour]:
-    async with toured(tmp_path) as made:
+async def day(tmp_path: Path) -> AsyncIterator[DayOfRequests]:
+    async with day_of_requests(tmp_path) as made:
         yield made
         made.at.slack.complaints.clear()
 
@@ -50,33 +50,33 @@ def may(who: str, claim: tuple[str, str], channel: str) -> bool:
         return True
     if who == RECIPIENT:
         return claim in PEOPLE_OF_THE_FILE
-    return claim in AGENTS or (who == PARTY and channel == "C0ACME")
+    return claim in AGENTS or (who == PARTICIPANT and channel == "C0ACME")
 
 
-def place_of(tour: Tour, who: Person, channel: str) -> str:
-    return tour.at.slack.dm(who).id if channel == "direct" else channel
+def place_of(day: DayOfRequests, who: Person, channel: str) -> str:
+    return day.at.slack.dm(who).id if channel == "direct" else channel
 
 
-async def done_since(tour: Tour, before: tuple[Event, ...]) -> list[Event]:
-    after = await tour.at.store.load(KEY)
+async def done_since(day: DayOfRequests, before: tuple[Event, ...]) -> list[Event]:
+    after = await day.at.store.load(KEY)
     return [e for e in after[len(before) :] if getattr(e, "by", THE_CLOCK) != THE_CLOCK]
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids="-".join)
-async def test_every_button_from_everywhere(tour: Tour, claim: tuple[str, str]) -> None:
-    at, (name, team) = tour.at, claim
+async def test_every_button_from_everywhere(day: DayOfRequests, claim: tuple[str, str]) -> None:
+    at, (name, team) = day.at, claim
     who = at.people[name]
-    for action, route in PRESSES.items():
+    for action, route in BUTTONS.items():
         for channel in HERE:
             for home in (False, True):
                 before = await at.store.load(KEY)
-                where = place_of(tour, who, channel)
+                where = place_of(day, who, channel)
                 payload = forged.pressed(at, who, team, where, action, KEY)
                 if home:
                     payload = forged.on_home(at, who, payload, where)
                 ack = await forged.deliver(at, payload)
                 assert ack.status == 200
-                done, asked = await done_since(tour, before), at.slack.modal_of(who)
+                done, asked = await done_since(day, before), at.slack.modal_of(who)
                 if not may(route.who, claim, "" if home else channel):
                     about = (action, channel, home)
                     assert done == [], about
@@ -89,25 +89,25 @@ async def test_every_button_from_everywhere(tour: Tour, claim: tuple[str, str]) 
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids="-".join)
-async def test_every_form_with_forged_memory(tour: Tour, claim: tuple[str, str]) -> None:
-    at, (name, team) = tour.at, claim
+async def test_every_form_with_forged_memory(day: DayOfRequests, claim: tuple[str, str]) -> None:
+    at, (name, team) = day.at, claim
     who, version = at.people[name], (await at.store.load(KEY))[0].version  # type: ignore[union-attr]
     values = {"text": "words", "severity": ["S1"], "person": ["bob"], "because": ["workaround"], "next": "x"}
     for form, route in FORMS.items():
         for channel in HERE:
             before = await at.store.load(KEY)
-            context = {"ticket": KEY, "place": f"slack:{place_of(tour, who, channel)}", "version": version}
+            context = {"ticket": KEY, "place": f"slack:{place_of(day, who, channel)}", "version": version}
             ack = await forged.deliver(at, forged.sent(at, who, team, form, context, values))
             assert ack.status == 200
             if form == "reply" and claim in AGENTS:
-                assert len(await done_since(tour, before)) == 1, "who may, can"
+                assert len(await done_since(day, before)) == 1, "who may, can"
             if form == INTAKE or not may(route.who, claim, channel):
-                assert await done_since(tour, before) == [], (form, channel)
+                assert await done_since(day, before) == [], (form, channel)
 
 
-async def test_forms_of_other_versions_and_of_nobodys(tour: Tour) -> None:
-    at, xenia = tour.at, tour.at.people["external"]
-    before = [len(ticket.events) for ticket in at.store.by_key.values()]
+async def test_forms_of_other_versions_and_of_nobodys(day: DayOfRequests) -> None:
+    at, xenia = day.at, day.at.people["external"]
+    before = [len(ticket.events) for ticket in at.store.tickets_by_key.values()]
     contexts = [
         {},
         {"ticket": KEY},
@@ -124,12 +124,12 @@ async def test_forms_of_other_versions_and_of_nobodys(tour: Tour) -> None:
             )
             assert ack.status == 200
             assert "response_action" in ack.body, "it is told"
-    assert [len(ticket.events) for ticket in at.store.by_key.values()] == before
+    assert [len(ticket.events) for ticket in at.store.tickets_by_key.values()] == before
 
 
-async def test_options_that_were_never_offered(tour: Tour) -> None:
-    at, bob = tour.at, tour.at.people["bob"]
-    before = {key: len(ticket.events) for key, ticket in at.store.by_key.items()}
+async def test_options_that_were_never_offered(day: DayOfRequests) -> None:
+    at, bob = day.at, day.at.people["bob"]
+    before = {key: len(ticket.events) for key, ticket in at.store.tickets_by_key.items()}
     version = (await at.store.load(KEY))[0].version  # type: ignore[union-attr]
     triage = {"ticket": KEY, "place": "slack:C0TRIAGE", "version": version}
     for form, values in (
@@ -142,18 +142,18 @@ async def test_options_that_were_never_offered(tour: Tour) -> None:
     beta = {"place": "slack:C0BETA", "version": version, OFFERED: KEY}
     otto, choice = at.people["other"], {SUMMARY: "words", KNOWN: [KEY]}
     await forged.deliver(at, forged.sent(at, otto, "T0BETA", INTAKE, beta, choice))
-    assert {key: len(ticket.events) for key, ticket in at.store.by_key.items()} == before
+    assert {key: len(ticket.events) for key, ticket in at.store.tickets_by_key.items()} == before
 
 
 @pytest.mark.parametrize("name", ["external", "guest", "internal", "other", "tess"])
-async def test_words_about_a_ticket_in_foreign_channels(tour: Tour, name: str) -> None:
-    at, who = tour.at, tour.at.people[name]
+async def test_words_about_a_ticket_in_foreign_channels(day: DayOfRequests, name: str) -> None:
+    at, who = day.at, day.at.people[name]
     at.lounge.members += [each.id for each in at.people.values() if each.id not in at.lounge.members]
-    tour.beta.members += [each.id for each in at.people.values() if each.id not in tour.beta.members]
+    day.beta.members += [each.id for each in at.people.values() if each.id not in day.beta.members]
     before = await at.store.load(KEY)
     seen = [*at.slack.ephemerals(who), *at.slack.dms(who)]
     for words in (f"close {KEY}", f"status {KEY}", f"Close {KEY.lower()}."):
-        for channel in (at.lounge, tour.beta):
+        for channel in (at.lounge, day.beta):
             if name in ("guest", "internal", "tess"):
                 await at.slack.command(who, channel, "/support", words)
             await at.slack.say(who, channel, f"{at.slack.mention} {words}")
@@ -162,28 +162,28 @@ async def test_words_about_a_ticket_in_foreign_channels(tour: Tour, name: str) -
         if name in ("other", "tess"):
             await at.slack.say(who, at.slack.dm(who), words)
             await at.settle()
-    assert await done_since(tour, before) == []
+    assert await done_since(day, before) == []
     answers = [m for m in (*at.slack.ephemerals(who), *at.slack.dms(who)) if m not in seen]
     told = "".join(map(at.slack.text_of, answers))
     assert f"There is no ticket {KEY} that you can see from here." in told
     assert SECRET_WORDS not in told, "nothing of it is told"
 
 
-async def test_a_press_that_comes_again_does_nothing_more(tour: Tour) -> None:
-    at = tour.at
-    before = {key: ticket.events[:] for key, ticket in at.store.by_key.items()}
+async def test_a_press_that_comes_again_does_nothing_more(day: DayOfRequests) -> None:
+    at = day.at
+    before = {key: ticket.events[:] for key, ticket in at.store.tickets_by_key.items()}
     outbox, said = set(at.store.outbox), len(at.ours_in(at.acme))
-    for request in tour.requests:
+    for request in day.requests:
         ack = await at.slack.redeliver(request, retry=request.kind not in ("command",))
         assert ack.status == 200
     await at.settle()
-    assert {key: ticket.events for key, ticket in at.store.by_key.items()} == before
+    assert {key: ticket.events for key, ticket in at.store.tickets_by_key.items()} == before
     assert set(at.store.outbox) == outbox
     assert len(at.ours_in(at.acme)) == said
 
 
-async def test_the_signature_of_another_body_or_hour_signs_nothing(tour: Tour) -> None:
-    at, secret = tour.at, tour.at.slack.signing_secret
+async def test_the_signature_of_another_body_or_hour_signs_nothing(day: DayOfRequests) -> None:
+    at, secret = day.at, day.at.slack.signing_secret
     acts: list[Inbound] = []
 
     async def hear(act: Inbound) -> Answer:
@@ -191,9 +191,9 @@ async def test_the_signature_of_another_body_or_hour_signs_nothing(tour: Tour) -
         return Done()
 
     receive = {path: hears for _, path, hears in at.ours.routes(hear)}["/slack/events"]
-    for request in tour.requests:
-        body = Bent(request.body.encode(), request.headers["Content-Type"])
-        longer = Bent(body.body + b" ", body.kind)
+    for request in day.requests:
+        body = MalformedBody(request.body.encode(), request.headers["Content-Type"])
+        longer = MalformedBody(body.body + b" ", body.kind)
         wrong = [
             longer.signed(secret),
             body.signed(secret, time.time() - 301),
@@ -202,6 +202,6 @@ async def test_the_signature_of_another_body_or_hour_signs_nothing(tour: Tour) -
             body.signed(secret) | {"X-Slack-Request-Timestamp": str(int(time.time()) - 1)},
         ]
         for headers in wrong:
-            response = await receive(cast(Any, Raw(body.body, headers)))
+            response = await receive(cast(Any, RequestStub(body.body, headers)))
             assert response.status == 401
     assert acts == []

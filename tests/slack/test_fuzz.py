@@ -13,11 +13,11 @@ import aiohttp
 import pytest
 import structlog
 
-from adapters.slack.inbound.app import Door, bolt_app
+from adapters.slack.inbound.app import BoltEndpoint, bolt_app
 from adapters.slack.inbound.listeners import Listeners
-from adapters.slack.socket import Socket, _read
+from adapters.slack.socket import SocketModeClient, _read
 from bot.desk.routes import dispatch
-from bot.exchange import Answer, ChannelTurned, Inbound, Posted, Revised
+from bot.exchange import Answer, ChannelChanged, Inbound, MessageChanged, Posted
 from sla_core.events import (
     Acknowledged,
     Alerted,
@@ -29,8 +29,8 @@ from sla_core.events import (
     SeverityChanged,
     Taken,
 )
-from tests.slack.bent import Raw, bent, mutated, unpacked
-from tests.slack.tour import SECRET_WORDS, Tour, toured
+from tests.slack.bent import RequestStub, decode_payload, malformed, mutated
+from tests.slack.tour import SECRET_WORDS, DayOfRequests, day_of_requests
 
 SEED = 20260320
 COUNTS = [3_000, pytest.param(10_000, marks=pytest.mark.soak)]
@@ -38,7 +38,7 @@ OVER_SOCKET = 2_000
 AGENTS = {"slack:T0VENDOR:U0BOB", "slack:T0VENDOR:U0DANA", "slack:T0VENDOR:U0TESS"}
 OF_AGENTS = (Acknowledged, Taken, Answered, SeverityChanged, Held, Resumed, Resolved, Alerted)
 _PASSING = frozenset({"draft", "carried"})
-"""Of the notebook: what stands in open forms, and long words by their own hash."""
+"""Of the key-value store: what stands in open forms, and long words by their own hash."""
 
 
 @pytest.fixture
@@ -57,22 +57,22 @@ def logged() -> Iterator[list[str]]:
 
 
 @pytest.fixture
-async def tour(tmp_path: Path, logged: list[str]) -> AsyncIterator[Tour]:
-    async with toured(tmp_path) as made:
+async def day(tmp_path: Path, logged: list[str]) -> AsyncIterator[DayOfRequests]:
+    async with day_of_requests(tmp_path) as made:
         yield made
         complaints = made.at.slack.complaints
         assert all(told.startswith("reply to a missing message") for told in complaints), complaints
         complaints.clear()
 
 
-class Ear:
+class RecordingDesk:
     """The desk, and what it heard of one request; `done` are the acts that it has heard before."""
 
-    def __init__(self, tour: Tour) -> None:
-        self.store = tour.at.store
+    def __init__(self, day: DayOfRequests) -> None:
+        self.store = day.at.store
         self.acts: list[Inbound] = []
         self.done: set[object] = set()
-        self._answer = dispatch(tour.at.desk)
+        self._answer = dispatch(day.at.desk)
 
     async def __call__(self, act: Inbound) -> Answer:
         self.acts.append(act)
@@ -80,9 +80,9 @@ class Ear:
         return await self._answer(act)
 
     def kept(self) -> tuple[Any, ...]:
-        """Histories, inbox, outbox; last the notebook."""
-        histories = {key: len(ticket.events) for key, ticket in self.store.by_key.items()}
-        pages = {topic: dict(notes) for topic, notes in self.store.pages.items()}
+        """Histories, inbox, outbox; last the key-value store."""
+        histories = {key: len(ticket.events) for key, ticket in self.store.tickets_by_key.items()}
+        pages = {topic: dict(notes) for topic, notes in self.store.topics.items()}
         return histories, dict(self.store.numbers), len(self.store.inbox), set(self.store.outbox), pages
 
     def judge(self, before: tuple[Any, ...], about: object) -> str:
@@ -99,7 +99,7 @@ class Ear:
         return found
 
     def events(self) -> Iterator[Event]:
-        for ticket in self.store.by_key.values():
+        for ticket in self.store.tickets_by_key.values():
             yield from ticket.events
 
 
@@ -115,11 +115,11 @@ def lasting(kept: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def sound(act: Inbound) -> None:
     """Such as any database takes."""
-    if isinstance(act, ChannelTurned):
+    if isinstance(act, ChannelChanged):
         texts = [act.key, act.place.id, act.name]
     else:
         texts = [act.key, act.actor.name, act.actor.user.id, act.actor.user.home]
-    if isinstance(act, Posted | Revised):
+    if isinstance(act, Posted | MessageChanged):
         texts += [act.text or "", act.message.id, act.place.id]
     for text in texts:
         text.encode()
@@ -132,24 +132,24 @@ def nothing_leaked(logged: list[str]) -> None:
     assert [line[-2000:] for line in logged if "Traceback" in line] == []
 
 
-def only_agents_acted(ear: Ear) -> None:
+def only_agents_acted(ear: RecordingDesk) -> None:
     for event in ear.events():
         if isinstance(event, OF_AGENTS):
             assert event.by.id in AGENTS, event
 
 
 @pytest.mark.parametrize("count", COUNTS)
-async def test_thousands_of_requests(tour: Tour, logged: list[str], count: int) -> None:
-    ear, secret = Ear(tour), tour.at.slack.signing_secret
-    receive = {path: hear for _, path, hear in tour.at.ours.routes(ear)}["/slack/events"]
-    for request in tour.requests:
-        await receive(cast(Any, Raw(request.body.encode(), request.headers)))
+async def test_thousands_of_requests(day: DayOfRequests, logged: list[str], count: int) -> None:
+    ear, secret = RecordingDesk(day), day.at.slack.signing_secret
+    receive = {path: hear for _, path, hear in day.at.ours.routes(ear)}["/slack/events"]
+    for request in day.requests:
+        await receive(cast(Any, RequestStub(request.body.encode(), request.headers)))
     ear.judge(ear.kept(), "what was done already")
     chance, seen, before = Random(SEED), Counter[str](), ear.kept()
     for _ in range(count):
-        wrong = bent(chance.choice(tour.requests), chance)
-        response = cast(Any, await receive(cast(Any, Raw(wrong.body, wrong.signed(secret)))))
-        await tour.at.ours.settle()
+        wrong = malformed(chance.choice(day.requests), chance)
+        response = cast(Any, await receive(cast(Any, RequestStub(wrong.body, wrong.signed(secret)))))
+        await day.at.ours.settle()
         assert "Traceback" not in (response.text or ""), wrong
         match response.status:
             case 400:
@@ -181,18 +181,18 @@ class Line:
         self.said.append(json.loads(text))
 
 
-async def test_envelopes_of_a_socket(tour: Tour, logged: list[str]) -> None:
-    ear, ours = Ear(tour), tour.at.ours
-    url, listeners = tour.at.slack.api_url, Listeners(ear, ours._workspaces, ours._nowhere)
-    hear = Door(bolt_app(listeners, ours._workspaces, url)).over_socket
-    socket = Socket("xapp-1-frontline", url)
+async def test_envelopes_of_a_socket(day: DayOfRequests, logged: list[str]) -> None:
+    ear, ours = RecordingDesk(day), day.at.ours
+    url, listeners = day.at.slack.api_url, Listeners(ear, ours._workspaces, ours._fallback_responder)
+    hear = BoltEndpoint(bolt_app(listeners, ours._workspaces, url)).handle_socket_request
+    socket = SocketModeClient("xapp-1-frontline", url)
     kinds = {"command": "slash_commands"}
     chance, heard, before = Random(SEED), 0, None
-    for number in range(OVER_SOCKET + len(tour.requests)):
-        bending = number >= len(tour.requests)
-        request = chance.choice(tour.requests) if bending else tour.requests[number]
+    for number in range(OVER_SOCKET + len(day.requests)):
+        bending = number >= len(day.requests)
+        request = chance.choice(day.requests) if bending else day.requests[number]
         envelope: Any = {"envelope_id": str(number), "type": kinds.get(request.kind, "events_api")}
-        envelope |= {"payload": unpacked(request), "accepts_response_payload": True}
+        envelope |= {"payload": decode_payload(request), "accepts_response_payload": True}
         text = json.dumps(mutated(envelope, chance) if bending else envelope)
         if chance.random() < 0.1 and bending:
             text = text[: chance.randrange(len(text))]
@@ -200,7 +200,7 @@ async def test_envelopes_of_a_socket(tour: Tour, logged: list[str]) -> None:
         line = Line()
         if read is not None:
             heard += 1
-            await socket._hear(cast(Any, line), read, hear)
+            await socket._handle(cast(Any, line), read, hear)
             await ours.settle()
             assert all(said["envelope_id"] == read.envelope_id for said in line.said)
             assert "Traceback" not in str(line.said)

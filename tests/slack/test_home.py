@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from adapters.slack.board import MOST_IN_HOME
-from adapters.slack.home import home
-from adapters.slack.text import Pen
+from adapters.slack.home import home_view
+from adapters.slack.text import MrkdwnRenderer
 from bot.address import Place
 from bot.exchange import Answer, Ask, Done, HomeOpened, Inbound, Press, Show
 from bot.views import Notice, QueueBoard
@@ -37,7 +37,7 @@ def words(shown: View) -> str:
     return str(shown.blocks)
 
 
-async def test_whoever_opens_it_sees_their_board(workspace: Workspace) -> None:
+async def test_everyone_sees_their_own_board(workspace: Workspace) -> None:
     workspace.desk.answer = Show(BOARD)
     shown = await tab(workspace, workspace.bob)
     [act] = workspace.desk.heard
@@ -50,7 +50,7 @@ async def test_whoever_opens_it_sees_their_board(workspace: Workspace) -> None:
     assert shown.buttons() == ["Take it", "Get help"]
 
 
-async def test_it_is_drawn_anew_each_time_it_is_opened(workspace: Workspace) -> None:
+async def test_it_is_redrawn_each_time_it_is_opened(workspace: Workspace) -> None:
     workspace.desk.answer = Show(replace(BOARD, title="First"))
     first = await tab(workspace, workspace.bob)
     workspace.desk.answer = Show(replace(BOARD, title="Second"))
@@ -164,12 +164,12 @@ async def test_an_answer_in_words_stands_there_as_well(workspace: Workspace) -> 
     assert "Please try again in a minute." in words(await tab(workspace, workspace.bob))
 
 
-@pytest.mark.parametrize("pen", [Pen(), PLAIN], ids=["tokens", "plain"])
+@pytest.mark.parametrize("renderer", [MrkdwnRenderer(), PLAIN], ids=["tokens", "plain"])
 @pytest.mark.parametrize(
     "board", [BOARD, WORST_BOARD, QueueBoard("Queue", NOON, ())], ids=["sample", "worst", "empty"]
 )
-def test_slack_takes_every_page(board: QueueBoard, pen: Pen) -> None:
-    drawn = home(board, pen, DM)
+def test_slack_takes_every_page(board: QueueBoard, renderer: MrkdwnRenderer) -> None:
+    drawn = home_view(board, renderer, DM)
     rules.check_blocks(drawn["blocks"], MOST_IN_HOME)
     assert check_view(drawn) == []
     assert not too_large(drawn)
@@ -179,7 +179,7 @@ def test_a_page_holds_more_than_a_message_and_owns_up_to_the_rest() -> None:
     [section, *_] = BOARD.sections
     rows = tuple(replace(section.rows[0], key=f"ACME-{number}") for number in range(150))
     board = replace(BOARD, sections=(replace(section, rows=rows, more=1000),))
-    blocks = home(board, Pen(), DM)["blocks"]
+    blocks = home_view(board, MrkdwnRenderer(), DM)["blocks"]
     shown = sum("accessory" in block for block in blocks)
     assert 50 < shown < 100
     assert len(blocks) in (99, 100)

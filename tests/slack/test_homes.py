@@ -7,30 +7,30 @@ import pytest
 from bot.exchange import Ask, HomeOpened, Press, Show
 from demo.slack import FakeSlack, Person
 from tests.slack.samples import BOARD, FORM
-from tests.slack.test_workspaces import Town, town
+from tests.slack.test_workspaces import SeveralWorkspaces, several
 
-__all__ = ["town"]
+__all__ = ["several"]
 
 
 @pytest.mark.parametrize("name", ["acme", "vendor"])
-async def test_each_workspace_draws_its_own_peoples_page(town: Town, name: str) -> None:
-    slack: FakeSlack = getattr(town, name)
-    person: Person = town.ann if name == "acme" else town.bob
-    other = town.vendor if name == "acme" else town.acme
-    town.office.desk.answer = Show(BOARD)
+async def test_each_workspace_draws_its_own_peoples_page(several: SeveralWorkspaces, name: str) -> None:
+    slack: FakeSlack = getattr(several, name)
+    person: Person = several.ann if name == "acme" else several.bob
+    other = several.vendor if name == "acme" else several.acme
+    several.installable.desk.answer = Show(BOARD)
     for _ in range(2):
         await slack.open_home(person)
     shown = await slack.until(lambda: slack.home_of(person))
     await slack.until(lambda: len(slack.calls_to("views.publish")) == 2)
     assert shown is not None
     assert other.calls_to("views.publish") == []
-    assert {act.actor.team for act in town.office.desk.heard if isinstance(act, HomeOpened)} == {
-        slack.world.team_id
+    assert {act.actor.team for act in several.installable.desk.heard if isinstance(act, HomeOpened)} == {
+        slack.workspace.team_id
     }
 
-    town.office.desk.answer = Ask(FORM)
+    several.installable.desk.answer = Ask(FORM)
     await slack.press(person, shown, "Get help")
-    press = town.office.desk.heard[-1]
+    press = several.installable.desk.heard[-1]
     assert isinstance(press, Press)
     assert press.place.direct
     assert slack.modal_of(person) is not None

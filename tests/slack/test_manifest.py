@@ -15,15 +15,15 @@ from adapters.slack.events import READERS
 from demo.slack.server import FORM_ONLY, METHODS
 from tests.slack.conftest import Workspace
 
-HOUSE = Path(__file__).resolve().parents[2]
-MANIFEST: dict[str, Any] = yaml.safe_load((HOUSE / "manifest.yml").read_text("utf-8"))
+REPOSITORY = Path(__file__).resolve().parents[2]
+MANIFEST: dict[str, Any] = yaml.safe_load((REPOSITORY / "manifest.yml").read_text("utf-8"))
 BOT_URL = "https://YOUR-ADDRESS/slack/events"
 
 
 def called() -> set[str]:
     """Every Web API method that the adapter's source names in a call."""
     found = set()
-    for path in (HOUSE / "adapters" / "slack").rglob("*.py"):
+    for path in (REPOSITORY / "adapters" / "slack").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 if node.func.attr in ("ask", "tell", "_ask"):
@@ -49,7 +49,7 @@ def test_methods_are_known_to_the_strict_slack_with_the_same_scope() -> None:
 def test_it_says_what_the_code_handles() -> None:
     settings, features = MANIFEST["settings"], MANIFEST["features"]
     heard = {event.partition(".")[0] for event in settings["event_subscriptions"]["bot_events"]}
-    assert heard == READERS.keys() | farewells.KINDS
+    assert heard == READERS.keys() | farewells.UNINSTALL_EVENTS
     assert {entry["type"] for entry in features["shortcuts"]} == {"global", "message"}
     assert [entry["command"] for entry in features["slash_commands"]] == ["/support"]
     assert all(entry["should_escape"] for entry in features["slash_commands"])
@@ -66,7 +66,7 @@ def test_it_says_what_the_code_handles() -> None:
 
 def test_every_address_is_one_we_serve(workspace: Workspace) -> None:
     assert [path for _, path, _ in workspace.ours.routes(workspace.desk)] == ["/slack/events"]
-    for url in re.findall(r"https://\S+", (HOUSE / "manifest.yml").read_text("utf-8")):
+    for url in re.findall(r"https://\S+", (REPOSITORY / "manifest.yml").read_text("utf-8")):
         assert url == BOT_URL
 
 

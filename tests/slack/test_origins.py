@@ -8,12 +8,12 @@ from typing import Any, cast
 
 import pytest
 
-from adapters.slack.answers import Answers
-from adapters.slack.inbound.app import Door, bolt_app
+from adapters.slack.answers import Responder
+from adapters.slack.inbound.app import BoltEndpoint, bolt_app
 from adapters.slack.inbound.listeners import Listeners
-from adapters.slack.text import Pen
+from adapters.slack.text import MrkdwnRenderer
 from adapters.slack.web_api import WebApi
-from adapters.slack.workspaces.workspace import Asked
+from adapters.slack.workspaces.workspace import RequestOrigin
 from tests.slack.conftest import Desk, Workspace
 from tests.slack.test_requests import EVENT as WHOLE_EVENT
 from tests.slack.test_requests import JSON, send
@@ -44,37 +44,46 @@ class Nowhere:
     """Workspaces that nobody installed; which installation each request asks for is kept."""
 
     url: str = "http://127.0.0.1:9/api/"
-    asked_for: list[Asked] = field(default_factory=list)
+    asked_for: list[RequestOrigin] = field(default_factory=list)
 
-    async def asked(self, asked: Asked) -> None:
-        self.asked_for.append(asked)
+    async def workspace_for(self, origin: RequestOrigin) -> None:
+        self.asked_for.append(origin)
 
     async def hears(self, body: dict[str, Any]) -> int:
         """The status of the answer."""
-        workspaces, pen = cast(Any, self), Pen()
-        answers = Answers(WebApi("", self.url), pen, keeps_untouched=False)
-        door = Door(bolt_app(Listeners(Desk(), workspaces, answers), workspaces, self.url))
-        return (await door.over_socket(body, {})).status
+        workspaces, renderer = cast(Any, self), MrkdwnRenderer()
+        answers = Responder(WebApi("", self.url), renderer, omits_unchanged=False)
+        door = BoltEndpoint(bolt_app(Listeners(Desk(), workspaces, answers), workspaces, self.url))
+        return (await door.handle_socket_request(body, {})).status
 
 
 @pytest.mark.parametrize(
     ("body", "origin"),
     [
-        (COMMAND, Asked("T1", "E1", channel="C1", user="U1")),
-        (COMMAND | {"is_enterprise_install": "true"}, Asked("T1", "E1", True, "C1", "U1")),
-        (PRESS, Asked("T1", "E1", channel="C1", user="U1")),
-        (PRESS | {"team": None}, Asked("T2", "E1", channel="C1", user="U1")),
-        (PRESS | {"view": {"app_installed_team_id": "T9"}}, Asked("T9", "E1", channel="C1", user="U1")),
-        (EVENT, Asked("T1", channel="C1", user="U1")),
-        (SHARED, Asked("T1", "E1", True, "C1", "U1")),
-        (EVENT | {"event": {"item": {"channel": "C2"}, "user": "U2"}}, Asked("T1", channel="C2", user="U2")),
-        (EVENT | {"event": {"channel": {"id": "C2"}}}, Asked("T1", channel="C2")),
-        (EVENT | {"event": {"channel": "C1", "message": {"user": "U3"}}}, Asked("T1", "", False, "C1", "U3")),
-        (EVENT | {"event": {"previous_message": {"user": "U4"}}}, Asked("T1", user="U4")),
+        (COMMAND, RequestOrigin("T1", "E1", channel="C1", user="U1")),
+        (COMMAND | {"is_enterprise_install": "true"}, RequestOrigin("T1", "E1", True, "C1", "U1")),
+        (PRESS, RequestOrigin("T1", "E1", channel="C1", user="U1")),
+        (PRESS | {"team": None}, RequestOrigin("T2", "E1", channel="C1", user="U1")),
+        (
+            PRESS | {"view": {"app_installed_team_id": "T9"}},
+            RequestOrigin("T9", "E1", channel="C1", user="U1"),
+        ),
+        (EVENT, RequestOrigin("T1", channel="C1", user="U1")),
+        (SHARED, RequestOrigin("T1", "E1", True, "C1", "U1")),
+        (
+            EVENT | {"event": {"item": {"channel": "C2"}, "user": "U2"}},
+            RequestOrigin("T1", channel="C2", user="U2"),
+        ),
+        (EVENT | {"event": {"channel": {"id": "C2"}}}, RequestOrigin("T1", channel="C2")),
+        (
+            EVENT | {"event": {"channel": "C1", "message": {"user": "U3"}}},
+            RequestOrigin("T1", "", False, "C1", "U3"),
+        ),
+        (EVENT | {"event": {"previous_message": {"user": "U4"}}}, RequestOrigin("T1", user="U4")),
     ],
     ids=lambda value: "" if isinstance(value, dict) else None,
 )
-async def test_the_installation_that_is_asked(body: dict[str, Any], origin: Asked) -> None:
+async def test_the_installation_that_is_asked(body: dict[str, Any], origin: RequestOrigin) -> None:
     nowhere = Nowhere()
     await nowhere.hears(body)
     assert nowhere.asked_for == [origin]
@@ -85,7 +94,7 @@ async def test_an_organisations_grant_without_a_workspace_names_none() -> None:
     nowhere = Nowhere()
     grant = {"team_id": None, "enterprise_id": "E1", "is_enterprise_install": True}
     await nowhere.hears(SHARED | {"authorizations": [grant]})
-    assert nowhere.asked_for == [Asked("", "E1", True, "C1", "U1")]
+    assert nowhere.asked_for == [RequestOrigin("", "E1", True, "C1", "U1")]
 
 
 @pytest.mark.parametrize("junk", [None, 7, "é", "\0", [], {}, {"id": 7}, [None], True], ids=repr)
@@ -95,7 +104,7 @@ async def test_an_organisations_grant_without_a_workspace_names_none() -> None:
 async def test_ids_that_are_none_are_none(key: str, junk: Any) -> None:
     nowhere = Nowhere()
     assert await nowhere.hears({"type": "block_actions", key: junk}) == 400
-    assert nowhere.asked_for in ([], [Asked()]), "what Bolt cannot read asks for nothing"
+    assert nowhere.asked_for in ([], [RequestOrigin()]), "what Bolt cannot read asks for nothing"
 
 
 async def author(workspace: Workspace, event: dict[str, Any], **more: Any) -> str:

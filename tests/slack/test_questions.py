@@ -12,16 +12,16 @@ from bot import cards
 from bot.address import Place
 from demo.slack import Message, Person
 from sla_core.events import Opened
-from tests.slack.shop import ANSWERS, Shop, a_ticket, shop
+from tests.slack.shop import ANSWERS, DeskOnSlack, a_ticket, desk_on_slack
 
 
 @pytest.fixture
-async def at(tmp_path: Path) -> AsyncIterator[Shop]:
-    async with shop(tmp_path) as made:
+async def at(tmp_path: Path) -> AsyncIterator[DeskOnSlack]:
+    async with desk_on_slack(tmp_path) as made:
         yield made
 
 
-async def test_an_external_member_answers_in_the_thread_and_has_a_ticket(at: Shop) -> None:
+async def test_an_external_member_answers_in_the_thread_and_has_a_ticket(at: DeskOnSlack) -> None:
     xenia, gus = at.people["external"], at.people["guest"]
     said = await at.slack.say(xenia, at.acme, f"{at.slack.mention} Bills are slow")
     await at.settle()
@@ -52,7 +52,7 @@ async def test_an_external_member_answers_in_the_thread_and_has_a_ticket(at: Sho
     assert (opened.summary, opened.details) == ("Bills are slow", "Since this morning")
 
 
-async def test_a_press_whose_form_does_not_open_leads_to_the_questions(at: Shop) -> None:
+async def test_a_press_whose_form_does_not_open_leads_to_the_questions(at: DeskOnSlack) -> None:
     xenia = at.people["external"]
     await at.slack.say(xenia, at.acme, f"{at.slack.mention} Bills are slow")
     await at.settle()
@@ -66,7 +66,7 @@ async def test_a_press_whose_form_does_not_open_leads_to_the_questions(at: Shop)
     assert "Details" in at.slack.text_of(at.ours_in(at.acme)[-1])
 
 
-async def test_below_the_standing_button_the_questions_have_a_thread_of_their_own(at: Shop) -> None:
+async def test_below_the_standing_button_the_questions_have_a_thread_of_their_own(at: DeskOnSlack) -> None:
     xenia, gus = at.people["external"], at.people["guest"]
     policy = at.desk.directory.policy_on(at.clock.now().date())
     await at.ours.post(Place("slack", at.acme.id), cards.get_help(policy), None)
@@ -86,7 +86,7 @@ async def test_below_the_standing_button_the_questions_have_a_thread_of_their_ow
     assert "Details" in at.slack.text_of(at.ours_in(at.acme)[-1])
 
 
-async def test_questions_go_on_after_a_message_was_delivered_again(at: Shop) -> None:
+async def test_questions_go_on_after_a_message_was_delivered_again(at: DeskOnSlack) -> None:
     xenia = at.people["external"]
     dm = at.slack.dm(xenia)
     await at.slack.say(xenia, dm, "Bills are slow")
@@ -106,7 +106,7 @@ async def test_questions_go_on_after_a_message_was_delivered_again(at: Shop) -> 
     assert len(at.ours_in(dm)) == count
 
 
-async def answered_all(at: Shop, who: Person, said: Message) -> Message:
+async def answered_all(at: DeskOnSlack, who: Person, said: Message) -> Message:
     """Begun by the offer below the message; the review that follows the last answer."""
     await at.slack.press(who, at.ours_in(at.acme)[0], "Answer here")
     await at.settle()
@@ -116,7 +116,7 @@ async def answered_all(at: Shop, who: Person, said: Message) -> Message:
     return at.ours_in(at.acme)[-1]
 
 
-async def test_at_the_end_review_and_offer_say_which_ticket_it_is(at: Shop) -> None:
+async def test_at_the_end_review_and_offer_say_which_ticket_it_is(at: DeskOnSlack) -> None:
     xenia = at.people["external"]
     said = await at.slack.say(xenia, at.acme, f"{at.slack.mention} Bills are slow")
     await at.settle()
@@ -128,16 +128,16 @@ async def test_at_the_end_review_and_offer_say_which_ticket_it_is(at: Shop) -> N
     offer = at.ours_in(at.acme)[0]
     assert at.slack.text_of(offer) == "✅ What was told here is in ACME-1."
     assert at.slack.buttons(offer) == [], "nobody tells it twice"
-    assert "What came of them stands where they were" in at.told(xenia)
+    assert "What came of them stands where they were" in at.private_answers(xenia)
 
 
 @pytest.mark.parametrize("name", ["internal", "guest", "external"])
-async def test_an_offer_that_led_to_a_ticket_leads_to_no_second_one(at: Shop, name: str) -> None:
+async def test_an_offer_that_led_to_a_ticket_leads_to_no_second_one(at: DeskOnSlack, name: str) -> None:
     who, xenia = at.people[name], at.people["external"]
     await at.slack.say(who, at.acme, f"{at.slack.mention} Bills are slow")
     await at.settle()
     (offer,) = at.ours_in(at.acme)
-    assert await at.opens_in_form(who, offer) == "Bills are slow"
+    assert await at.summary_in_form(who, offer) == "Bills are slow"
     await at.slack.choose(who, "What is this about?", ANSWERS["What is this about?"])
     await at.settle()
     assert (await at.slack.submit(who, ANSWERS)).sent
@@ -146,13 +146,13 @@ async def test_an_offer_that_led_to_a_ticket_leads_to_no_second_one(at: Shop, na
         await at.slack.press(xenia, offer, label)
     await at.settle()
     assert at.slack.modal_of(xenia) is None
-    assert at.told(xenia).count("This is in ACME-1 already") == 2
+    assert at.private_answers(xenia).count("This is in ACME-1 already") == 2
     await at.slack.say(xenia, at.acme, f"{at.slack.mention} Bills are slow")
     await at.settle()
-    assert await at.opens_in_form(xenia, at.ours_in(at.acme)[-1]) == "Bills are slow", "but a new one may"
+    assert await at.summary_in_form(xenia, at.ours_in(at.acme)[-1]) == "Bills are slow", "but a new one may"
 
 
-async def test_what_is_one_that_is_open_already_says_so_as_well(at: Shop) -> None:
+async def test_what_is_one_that_is_open_already_says_so_as_well(at: DeskOnSlack) -> None:
     xenia = at.people["external"]
     await a_ticket(at, at.people["internal"])
     said = await at.slack.say(xenia, at.acme, f"{at.slack.mention} Bills are slow")

@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from adapters.slack.reader import Identity, Reader
+from adapters.slack.reader import BotIdentity, Reader
 from bot.address import Actor, MessageRef, Place, UserRef
 from bot.exchange import Ask, Command, Done, File, Posted, Press, Show, Submission
 from bot.forms import ChoiceField, Form, TextField
 from bot.views import Button, Notice
 from demo.slack import Message
 from sla_core.triage import Option
-from tests.slack.conftest import NOON, Stopped, Workspace
+from tests.slack.conftest import NOON, StoppedClock, Workspace
 from tests.waiting import eventually
 
 FORM = Form(
@@ -238,7 +238,7 @@ async def test_nothing_polls_for_an_ack(workspace: Workspace, monkeypatch: pytes
     assert [delay for delay in slept if delay > 0] == []
 
 
-READER = Reader(Identity("T0VENDOR", "U0FRONTLINE", "B0FRONTLINE", "frontline"), Stopped())
+READER = Reader(BotIdentity("T0VENDOR", "U0FRONTLINE", "B0FRONTLINE", "frontline"), StoppedClock())
 
 
 @pytest.mark.parametrize(
@@ -260,4 +260,4 @@ READER = Reader(Identity("T0VENDOR", "U0FRONTLINE", "B0FRONTLINE", "frontline"),
     ],
 )
 def test_what_people_type_becomes_plain_text(typed: str, read: str) -> None:
-    assert READER.typed(typed) == read
+    assert READER.to_plain_text(typed) == read

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.exchange import Command, Left, Posted, Press, Submission
+from bot.exchange import Command, FormClosed, Posted, Press, Submission
 from demo.slack import Ack
 from demo.slack.wire import FORM
 from tests.slack.conftest import Workspace
@@ -85,7 +85,7 @@ SAMPLES = [PRESS, SUBMISSION, CLOSED, SHORTCUT, EVENT, MENTION, REACTION, SLASH]
 
 
 async def send(workspace: Workspace, body: str, kind: str) -> Ack:
-    return await workspace.slack._wire.deliver(workspace.slack._wire.sign("raw", body, kind))
+    return await workspace.slack._bot_client.deliver(workspace.slack._bot_client.sign("raw", body, kind))
 
 
 async def interact(workspace: Workspace, payload: object) -> Ack:
@@ -100,7 +100,7 @@ async def test_the_samples_themselves_are_heard(workspace: Workspace) -> None:
     for event in (EVENT, MENTION, REACTION):
         await send(workspace, json.dumps(event), JSON)
     kinds = [type(inbound) for inbound in workspace.desk.heard]
-    assert kinds == [Command, Press, Submission, Left, Command, Posted, Command, Command]
+    assert kinds == [Command, Press, Submission, FormClosed, Command, Posted, Command, Command]
 
 
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8))
@@ -233,7 +233,7 @@ FAULTS = ["unsigned", "forged", "old", "no number", "no moment", "odd letters", 
 async def test_what_slack_did_not_sign_is_refused(workspace: Workspace, body: str, fault: str) -> None:
     raw = body.encode("utf-8", "surrogateescape")
     kind = JSON if body.startswith(("[", "{")) else FORM
-    wire = workspace.slack._wire
+    wire = workspace.slack._bot_client
     good = wire.sign("raw", body, kind).headers if body.isascii() else {}
     stamp = str(int(time.time()))
     headers = {

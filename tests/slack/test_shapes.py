@@ -11,28 +11,28 @@ from urllib.parse import urlencode
 import pytest
 
 from bot.exchange import (
-    ChannelTurned,
+    ChannelChanged,
     Command,
-    Filling,
+    FormChanged,
+    FormClosed,
     HomeOpened,
-    Left,
+    MessageChanged,
     Posted,
     Press,
-    Revised,
     Submission,
 )
 from demo.slack import Ack
 from demo.slack.wire import FORM
 from tests.slack import shapes
-from tests.slack.bent import JSON, unpacked
+from tests.slack.bent import JSON, decode_payload
 from tests.slack.conftest import Workspace
-from tests.slack.tour import toured
+from tests.slack.tour import day_of_requests
 
 Fill = Callable[[Any], Any]
 HEARD = {
     "block_actions on a message": Press,
     "view_submission": Submission,
-    "view_closed": Left,
+    "view_closed": FormClosed,
     "message_action": Command,
     "shortcut": Command,
     "message": Posted,
@@ -63,9 +63,9 @@ def shape_of(payload: dict[str, Any]) -> Any:
 
 async def test_the_local_slack_sends_what_slack_would(tmp_path: Path) -> None:
     seen = set()
-    async with toured(tmp_path) as tour:
-        for request in tour.requests:
-            payload = unpacked(request)
+    async with day_of_requests(tmp_path) as day:
+        for request in day.requests:
+            payload = decode_payload(request)
             shape = shape_of(payload)
             assert list(shapes.faults(shape, payload)) == [], request.kind
             seen.add(json.dumps(shapes.most(shape), sort_keys=True))
@@ -90,19 +90,19 @@ def test_what_is_of_another_shape_is_told() -> None:
 
 
 async def interact(workspace: Workspace, payload: Any) -> Ack:
-    wire = workspace.slack._wire
+    wire = workspace.slack._bot_client
     return await wire.deliver(wire.sign("raw", urlencode({"payload": json.dumps(payload)}), FORM))
 
 
 async def event(workspace: Workspace, shape: Any, fill: Fill) -> Ack:
     body = fill(shapes.ENVELOPE) | {"event": fill(shape)}
-    wire = workspace.slack._wire
+    wire = workspace.slack._bot_client
     return await wire.deliver(wire.sign("raw", json.dumps(body), JSON))
 
 
 @pytest.mark.parametrize("fill", [shapes.least, shapes.most], ids=["least", "most"])
 async def test_a_command_of_that_shape_is_heard(workspace: Workspace, fill: Fill) -> None:
-    wire = workspace.slack._wire
+    wire = workspace.slack._bot_client
     ack = await wire.deliver(wire.sign("raw", urlencode(fill(shapes.COMMAND)), FORM))
     assert ack.status == 200
     assert isinstance(workspace.desk.heard[-1], Command)
@@ -126,7 +126,7 @@ async def test_events_of_that_shape_are_heard(workspace: Workspace, name: str, f
     assert (await event(workspace, shape, fill)).status == 200
     kinds = [type(act) for act in workspace.desk.heard]
     if name in TURNS:
-        assert kinds == [ChannelTurned]
+        assert kinds == [ChannelChanged]
     elif name == "reaction_added" and fill is shapes.least:
         assert kinds == [], "on something that is no message"
     elif name in HEARD:
@@ -137,7 +137,7 @@ async def test_a_choice_in_a_form_of_that_shape_is_heard(workspace: Workspace) -
     payload = shapes.least(shapes.INTERACTIONS["block_actions on a view"])
     payload["actions"][0]["type"] = "radio_buttons"
     assert (await interact(workspace, payload)).status == 200
-    assert [type(act) for act in workspace.desk.heard] == [Filling]
+    assert [type(act) for act in workspace.desk.heard] == [FormChanged]
 
 
 async def test_an_edit_of_that_shape_is_heard(workspace: Workspace) -> None:
@@ -146,4 +146,4 @@ async def test_an_edit_of_that_shape_is_heard(workspace: Workspace) -> None:
     for name in ("message_changed", "message_deleted"):
         told = shapes.least(shapes.EVENTS[name]) | parts
         assert (await event(workspace, told, shapes.least)).status == 200
-    assert [type(act) for act in workspace.desk.heard] == [Revised, Revised]
+    assert [type(act) for act in workspace.desk.heard] == [MessageChanged, MessageChanged]

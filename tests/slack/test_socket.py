@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from adapters.slack import Slack, SlackFault
-from adapters.slack.socket import Socket
+from adapters.slack.socket import SocketModeClient
 from bot.exchange import Answer, Ask, Command, Done, Inbound, Posted, Press, Show, Submission
 from bot.forms import Form, TextField
 from bot.views import Button, Notice
 from demo.slack import Channel, FakeSlack, Person
 from sla_core.countdown import Tone
-from tests.slack.conftest import Desk, Stopped
+from tests.slack.conftest import Desk, StoppedClock
 from tests.waiting import eventually, turns
 
 APP_TOKEN = "xapp-1-frontline"
@@ -36,7 +36,7 @@ class Line:
 async def line() -> AsyncIterator[Line]:
     desk = Desk()
     async with FakeSlack(over_socket=True) as slack:
-        ours = Slack(slack.bot_token, "", Stopped(), api_url=slack.api_url, app_token=APP_TOKEN)
+        ours = Slack(slack.bot_token, "", StoppedClock(), api_url=slack.api_url, app_token=APP_TOKEN)
         await ours.start()
         assert ours.routes(desk) == [], "nothing is to be reached from outside"
         await slack.until(lambda: slack.sockets.live)
@@ -47,7 +47,7 @@ async def line() -> AsyncIterator[Line]:
         assert slack.complaints == []
 
 
-async def test_every_door_opens_as_over_http(line: Line) -> None:
+async def test_every_entry_point_works_as_over_http(line: Line) -> None:
     slack, desk = line.slack, line.desk
     desk.answer = Show(Notice(("Hello.",), Tone.CALM))
     assert "Hello." in (await slack.command(line.alice, line.acme, "/support", "it broke")).shown
@@ -84,7 +84,7 @@ async def test_it_is_acknowledged_after_it_was_taken(line: Line) -> None:
 
 async def test_news_that_was_not_taken_comes_again_marked(line: Line) -> None:
     line.desk.answer = RuntimeError("the database is away")
-    line.slack._wire.deadline = 0.2
+    line.slack._bot_client.deadline = 0.2
 
     async def mended(inbound: Inbound) -> Answer:
         return Done()
@@ -111,7 +111,7 @@ async def test_news_that_comes_for_the_first_time_is_not_looked_for(line: Line) 
 
 
 async def test_a_senseless_envelope_is_acknowledged_and_not_sent_again(line: Line) -> None:
-    wire = line.slack._wire
+    wire = line.slack._bot_client
     ack = await wire.deliver(wire.sign("raw", '{"type": "event_callback", "event": 7}', "application/json"))
     assert ack.ok
     assert line.desk.heard == []
@@ -136,10 +136,10 @@ async def test_slack_replaces_the_connection_and_nothing_is_missed(line: Line) -
     await replacing
     line.desk.answer = Done()
     assert (await line.slack.command(line.alice, line.acme, "/support")).status == 200
-    assert line.ours.troubles() == []
+    assert line.ours.readiness_faults() == []
 
 
-async def test_a_connection_that_breaks_is_opened_anew(line: Line) -> None:
+async def test_a_broken_connection_is_reopened(line: Line) -> None:
     line.slack.fail_next("apps.connections.open", status=503)
     line.slack.sockets.cut()
     await line.slack.until(lambda: line.slack.sockets.opened == 2)
@@ -149,7 +149,7 @@ async def test_a_connection_that_breaks_is_opened_anew(line: Line) -> None:
 
 async def test_several_desks_share_the_requests(line: Line) -> None:
     other = Desk()
-    second = Slack(line.slack.bot_token, "", Stopped(), api_url=line.slack.api_url, app_token=APP_TOKEN)
+    second = Slack(line.slack.bot_token, "", StoppedClock(), api_url=line.slack.api_url, app_token=APP_TOKEN)
     await second.start()
     second.routes(other)
     await line.slack.until(lambda: len(line.slack.sockets.live) == 2)
@@ -195,23 +195,23 @@ async def nothing(body: object, headers: object) -> object:
 async def test_a_silence_makes_it_not_ready() -> None:
     watch = Watch()
     async with FakeSlack(over_socket=True) as slack:
-        socket = Socket(APP_TOKEN, slack.api_url, elapsed=watch, first_pause=0.01)
+        socket = SocketModeClient(APP_TOKEN, slack.api_url, elapsed=watch, first_backoff=0.01)
         await socket.open()
         slack.fail_next("apps.connections.open", error="internal_error", times=1)
         socket.listen(nothing)  # type: ignore[arg-type]
         assert await eventually(lambda: socket.live)
         watch.seconds = 1000.0
-        assert socket.troubles() == []
+        assert socket.readiness_faults() == []
         slack.fail_next("apps.connections.open", status=503, times=1000)
         slack.sockets.cut()
         assert await eventually(lambda: not socket.live)
         watch.seconds = 1010.0
-        assert socket.troubles() == []
+        assert socket.readiness_faults() == []
         watch.seconds = 1011.0
-        assert socket.troubles() == ["Slack's socket has been down for 11 s"]
+        assert socket.readiness_faults() == ["Slack's socket has been down for 11 s"]
         slack._faults.planned.clear()
         await slack.until(lambda: slack.sockets.live)
-        assert await eventually(lambda: socket.troubles() == [])
+        assert await eventually(lambda: socket.readiness_faults() == [])
         await socket.close()
 
 
@@ -227,20 +227,20 @@ async def test_a_token_that_is_not_good_is_a_fault(token: str, error: str | None
     async with FakeSlack() as slack:
         if error:
             slack.fail_next("apps.connections.open", error=error)
-        ours = Slack(slack.bot_token, "", Stopped(), api_url=slack.api_url, app_token=token)
+        ours = Slack(slack.bot_token, "", StoppedClock(), api_url=slack.api_url, app_token=token)
         with pytest.raises(SlackFault, match=words) as caught:
             await ours.start()
         assert token not in str(caught.value)
 
 
 async def test_a_connection_without_a_greeting_is_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.socket.GREETING_BY", 0.05)
+    monkeypatch.setattr("adapters.slack.socket.GREETING_TIMEOUT", 0.05)
     async with FakeSlack(over_socket=True) as slack:
-        slack.sockets.greets = False
-        socket = Socket(APP_TOKEN, slack.api_url, first_pause=0.01)
+        slack.sockets.sends_hello = False
+        socket = SocketModeClient(APP_TOKEN, slack.api_url, first_backoff=0.01)
         await socket.open()
         socket.listen(nothing)  # type: ignore[arg-type]
         await slack.until(lambda: slack.sockets.opened > 1)
-        slack.sockets.greets = True
+        slack.sockets.sends_hello = True
         assert await eventually(lambda: socket.live)
         await socket.close()

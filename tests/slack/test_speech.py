@@ -5,17 +5,17 @@ import pytest
 from adapters.slack import Slack, SlackFault
 from adapters.slack.scopes import SCOPES
 from bot.address import MessageRef, Place, UserRef
-from bot.ports import ChatPlatform, Never, NotNow
+from bot.ports import ChatPlatform, PermanentFailure, TemporaryFailure
 from bot.views import Button, Notice
 from demo.slack import FakeSlack
-from tests.slack.conftest import Stopped, Workspace
+from tests.slack.conftest import StoppedClock, Workspace
 
 HELLO = Notice(("Hello",), buttons=(Button("go", "Go", "1"),))
 ACME = Place("slack", "C0ACME")
 
 
 def test_it_is_a_chat_platform() -> None:
-    platform: ChatPlatform = Slack("xoxb-1", "secret", Stopped())
+    platform: ChatPlatform = Slack("xoxb-1", "secret", StoppedClock())
     assert platform.name == "slack"
     assert platform.is_group("S0SUPPORT")
     assert not platform.is_group("U0BOB")
@@ -55,7 +55,7 @@ async def test_direct_messages_open_the_conversation_once(workspace: Workspace) 
     assert first.place == Place("slack", workspace.slack.dm(workspace.bob).id, direct=True)
     assert len(workspace.slack.dms(workspace.bob)) == 2
     assert sum(call.method == "conversations.open" for call in workspace.slack.calls) == 2
-    with pytest.raises(Never):
+    with pytest.raises(PermanentFailure):
         await workspace.ours.post(UserRef("teams", "x", "y"), HELLO, None)
 
 
@@ -85,9 +85,9 @@ async def test_what_may_work_later(
     workspace: Workspace, fault: dict[str, str | int | bool], after: float | None
 ) -> None:
     workspace.slack.fail_next("chat.postMessage", **fault)  # type: ignore[arg-type]
-    with pytest.raises(NotNow) as caught:
+    with pytest.raises(TemporaryFailure) as caught:
         await workspace.ours.post(ACME, HELLO, None)
-    assert caught.value.after == after
+    assert caught.value.retry_after == after
     assert "xoxb" not in str(caught.value)
     assert sum(call.method == "chat.postMessage" for call in workspace.slack.calls) == 1
 
@@ -115,9 +115,9 @@ async def test_what_will_never_work(workspace: Workspace, error: str) -> None:
     ref = await workspace.ours.post(ACME, HELLO, None)
     workspace.slack.fail_next("chat.update", error=error)
     workspace.slack.fail_next("chat.postMessage", error=error)
-    with pytest.raises(Never, match=error):
+    with pytest.raises(PermanentFailure, match=error):
         await workspace.ours.update(ref, HELLO)
-    with pytest.raises(Never, match=error):
+    with pytest.raises(PermanentFailure, match=error):
         await workspace.ours.post(ACME, HELLO, None)
 
 
@@ -128,7 +128,7 @@ async def test_members_and_places(workspace: Workspace) -> None:
         UserRef("slack", "T0VENDOR", "U0BOB"),
         UserRef("slack", "T0VENDOR", "U0ALICE"),
     }
-    with pytest.raises(Never, match="no_such_subteam"):
+    with pytest.raises(PermanentFailure, match="no_such_subteam"):
         await workspace.ours.members("S0NONE")
     many = [slack.channel(f"c{number}", [bob], private=number % 2 == 0).id for number in range(450)]
     slack.channel("without-us", [bob], bot=False)
@@ -147,7 +147,7 @@ async def test_members_and_places(workspace: Workspace) -> None:
 )
 async def test_a_wrong_token_is_named_with_its_cure(token: str, words: str) -> None:
     async with FakeSlack() as slack:
-        ours = Slack(token, slack.signing_secret, Stopped(), api_url=slack.api_url)
+        ours = Slack(token, slack.signing_secret, StoppedClock(), api_url=slack.api_url)
         with pytest.raises(SlackFault, match=words) as caught:
             await ours.start()
         assert "OAuth & Permissions" in str(caught.value)
@@ -157,25 +157,25 @@ async def test_a_wrong_token_is_named_with_its_cure(token: str, words: str) -> N
 
 async def test_missing_scopes_are_named() -> None:
     async with FakeSlack(scopes=sorted(SCOPES - {"chat:write", "commands"})) as slack:
-        ours = Slack(slack.bot_token, slack.signing_secret, Stopped(), api_url=slack.api_url)
+        ours = Slack(slack.bot_token, slack.signing_secret, StoppedClock(), api_url=slack.api_url)
         with pytest.raises(SlackFault, match="chat:write, commands"):
             await ours.start()
 
 
 async def test_all_scopes_suffice() -> None:
     async with FakeSlack(scopes=sorted(SCOPES)) as slack:
-        ours = Slack(slack.bot_token, slack.signing_secret, Stopped(), api_url=slack.api_url.rstrip("/"))
+        ours = Slack(slack.bot_token, slack.signing_secret, StoppedClock(), api_url=slack.api_url.rstrip("/"))
         await ours.start()
-        assert ours.us.team == slack.world.team_id
+        assert ours.identity.team == slack.workspace.team_id
         await ours.close()
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/api/", "http://nowhere.invalid/api/", "no url"])
 async def test_an_unreachable_slack_is_named(url: str) -> None:
     with pytest.raises(SlackFault, match="cannot be reached at"):
-        await Slack("xoxb-1", "secret", Stopped(), api_url=url).start()
+        await Slack("xoxb-1", "secret", StoppedClock(), api_url=url).start()
 
 
 async def test_an_empty_secret_is_named() -> None:
     with pytest.raises(SlackFault, match="SLACK_SIGNING_SECRET"):
-        await Slack("xoxb-1", " ", Stopped()).start()
+        await Slack("xoxb-1", " ", StoppedClock()).start()

@@ -28,8 +28,8 @@ from demo.slack.payloads import envelope, message_event
 from demo.slack.wire import FORM
 from sla_core.events import CustomerWrote, Event, Opened
 from tests.slack import forged
-from tests.slack.bent import JSON, Bent, Raw
-from tests.slack.shop import ANSWERS, Shop, shop
+from tests.slack.bent import JSON, MalformedBody, RequestStub
+from tests.slack.shop import ANSWERS, DeskOnSlack, desk_on_slack
 from tests.sql.statements import run
 
 SEED = 20260320
@@ -49,22 +49,22 @@ def _silence() -> Iterator[None]:
 
 
 @dataclass
-class Storm:
+class Redeliveries:
     """What is sent, and what must come of it."""
 
-    at: Shop
+    at: DeskOnSlack
     store: SqlStore
     receive: Handler
-    bodies: list[Bent] = field(default_factory=list)
+    bodies: list[MalformedBody] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     summaries: set[str] = field(default_factory=set)
     mentions: set[str] = field(default_factory=set)
 
     def event(self, body: dict[str, Any]) -> None:
-        self.bodies.append(Bent(json.dumps(body).encode(), JSON))
+        self.bodies.append(MalformedBody(json.dumps(body).encode(), JSON))
 
     def interaction(self, payload: dict[str, Any]) -> None:
-        self.bodies.append(Bent(urlencode({"payload": json.dumps(payload)}).encode(), FORM))
+        self.bodies.append(MalformedBody(urlencode({"payload": json.dumps(payload)}).encode(), FORM))
 
     def asks(self, number: int, version: str) -> None:
         """A form that opens a ticket."""
@@ -77,14 +77,14 @@ class Storm:
 
     def replies(self, root: Message, text: str) -> None:
         """In a ticket's thread."""
-        world, who = self.at.slack.world, self.at.people["external"]
+        world, who = self.at.slack.workspace, self.at.people["external"]
         said = Message(root.channel, world.next_ts(), who.id, text, thread_ts=root.ts)
         self.texts.append(text)
         self.event(envelope(world, message_event(world, said), who.id))
 
     def calls_us(self, text: str) -> None:
         """A mention in the channel, which is answered with an offer in its thread."""
-        world, who = self.at.slack.world, self.at.people["external"]
+        world, who = self.at.slack.workspace, self.at.people["external"]
         said = Message(self.at.acme.id, world.next_ts(), who.id, f"{self.at.slack.mention} {text}")
         world.add(said)
         self.mentions.add(said.ts)
@@ -94,12 +94,12 @@ class Storm:
         """How many stand under each message."""
         return Counter(m.thread_ts for m in self.at.ours_in(self.at.acme) if m.thread_ts in self.mentions)
 
-    async def hears(self, body: Bent, retry: int = 0) -> int:
+    async def hears(self, body: MalformedBody, retry: int = 0) -> int:
         """The status that Slack gets for it."""
         headers = body.signed(self.at.slack.signing_secret)
         if retry:
             headers |= {"X-Slack-Retry-Num": str(retry), "X-Slack-Retry-Reason": "http_timeout"}
-        response = await self.receive(cast(Any, Raw(body.body, headers)))
+        response = await self.receive(cast(Any, RequestStub(body.body, headers)))
         return response.status
 
     async def breaks(self) -> None:
@@ -125,116 +125,116 @@ class Storm:
 
 
 @asynccontextmanager
-async def a_shop(tmp_path: Path) -> AsyncIterator[Storm]:
+async def a_desk(tmp_path: Path) -> AsyncIterator[Redeliveries]:
     """Before the real tables."""
-    async with shop(tmp_path) as at, connect(f"sqlite:///{tmp_path}/storm.db") as store:
-        at.desk.store = at.desk.notebook = store
+    async with desk_on_slack(tmp_path) as at, connect(f"sqlite:///{tmp_path}/storm.db") as store:
+        at.desk.store = at.desk.key_values = store
         routes = {path: handler for _, path, handler in at.ours.routes(dispatch(at.desk))}
-        yield Storm(at, store, routes["/slack/events"])
+        yield Redeliveries(at, store, routes["/slack/events"])
 
 
-async def tickets(storm: Storm, many: int) -> dict[str, Message]:
+async def tickets(redeliveries: Redeliveries, many: int) -> dict[str, Message]:
     """As many, each with its card on record in the customer's channel."""
-    at = storm.at
+    at = redeliveries.at
     ines = at.people["internal"]
     for number in range(many):
         await at.slack.command(ines, at.acme, "/support", f"Ticket {number}")
         assert (await at.slack.submit(ines, ANSWERS)).sent
     roots = {}
-    for key in sorted(await storm.store.tickets("acme")):
-        roots[key] = Message(at.acme.id, at.slack.world.next_ts(), at.slack.bot.id, key)
-        at.slack.world.add(roots[key])
+    for key in sorted(await redeliveries.store.tickets("acme")):
+        roots[key] = Message(at.acme.id, at.slack.workspace.next_ts(), at.slack.bot.id, key)
+        at.slack.workspace.add(roots[key])
         ref = MessageRef(Place("slack", at.acme.id), roots[key].ts)
-        await storm.store.sent(card_key(key, Audience.CUSTOMER), ref)
+        await redeliveries.store.sent(card_key(key, Audience.CUSTOMER), ref)
     return roots
 
 
-def version_of(storm: Storm) -> str:
+def version_of(redeliveries: Redeliveries) -> str:
     """Of the policy that a ticket is opened under today."""
-    at = storm.at
+    at = redeliveries.at
     return at.desk.directory.policy_on(at.clock.now().date()).version
 
 
-def gather(storm: Storm, roots: dict[str, Message], count: int) -> None:
+def gather(redeliveries: Redeliveries, roots: dict[str, Message], count: int) -> None:
     """Replies in threads, forms, new tickets, mentions."""
-    xenia = storm.at.people["external"]
-    keys, version = list(roots), version_of(storm)
+    xenia = redeliveries.at.people["external"]
+    keys, version = list(roots), version_of(redeliveries)
     for number in range(count):
         key, text = keys[number % len(keys)], f"words {number}"
         match number % 10:
             case 0:
-                storm.calls_us(text)
+                redeliveries.calls_us(text)
             case 1:
-                storm.asks(number, version)
+                redeliveries.asks(number, version)
             case 2 | 3:
                 context = {"place": "slack:C0ACME", "ticket": key}
-                storm.texts.append(text)
-                storm.interaction(
-                    forged.sent(storm.at, xenia, "T0ACME", "add_details", context, {"text": text})
+                redeliveries.texts.append(text)
+                redeliveries.interaction(
+                    forged.sent(redeliveries.at, xenia, "T0ACME", "add_details", context, {"text": text})
                 )
             case _:
-                storm.replies(roots[key], text)
+                redeliveries.replies(roots[key], text)
 
 
 @pytest.mark.parametrize("count", COUNTS)
 async def test_each_act_is_done_once(tmp_path: Path, count: int) -> None:
-    async with a_shop(tmp_path) as storm:
-        gather(storm, await tickets(storm, max(3, count // 10)), count)
-        await storm.breaks()
-        events = [event for history in (await storm.histories()).values() for event in history]
+    async with a_desk(tmp_path) as redeliveries:
+        gather(redeliveries, await tickets(redeliveries, max(3, count // 10)), count)
+        await redeliveries.breaks()
+        events = [event for history in (await redeliveries.histories()).values() for event in history]
         wrote = Counter(event.text for event in events if isinstance(event, CustomerWrote))
         opened = Counter(event.summary for event in events if isinstance(event, Opened))
-        assert wrote == Counter(storm.texts)
+        assert wrote == Counter(redeliveries.texts)
         assert {name: times for name, times in opened.items() if name.startswith("Opened")} == dict.fromkeys(
-            storm.summaries, 1
+            redeliveries.summaries, 1
         )
-        assert storm.offers() == Counter(storm.mentions)
+        assert redeliveries.offers() == Counter(redeliveries.mentions)
 
 
 @pytest.mark.parametrize("count", COUNTS)
 async def test_each_form_is_one_ticket(tmp_path: Path, count: int) -> None:
     """engine.md 6: as many tickets as there were forms, numbered without a gap."""
-    async with a_shop(tmp_path) as storm:
-        version = version_of(storm)
+    async with a_desk(tmp_path) as redeliveries:
+        version = version_of(redeliveries)
         for number in range(count):
-            storm.asks(number, version)
-        await storm.breaks()
-        histories = await storm.histories()
+            redeliveries.asks(number, version)
+        await redeliveries.breaks()
+        histories = await redeliveries.histories()
         assert set(histories) == {f"ACME-{number}" for number in range(1, count + 1)}
         opened = [event for history in histories.values() for event in history if isinstance(event, Opened)]
-        assert Counter(event.summary for event in opened) == Counter(storm.summaries)
+        assert Counter(event.summary for event in opened) == Counter(redeliveries.summaries)
 
 
 async def test_an_offer_whose_answer_was_lost_is_made_once(tmp_path: Path) -> None:
     """Even where the event comes again as if for the first time."""
-    async with a_shop(tmp_path) as storm:
-        storm.calls_us("It is slow")
-        storm.at.slack.fail_next("chat.postMessage", accept_then_drop=True)
-        assert [await storm.hears(storm.bodies[0]) for _ in range(3)] == [503, 200, 200]
-        assert storm.offers() == Counter(storm.mentions)
+    async with a_desk(tmp_path) as redeliveries:
+        redeliveries.calls_us("It is slow")
+        redeliveries.at.slack.fail_next("chat.postMessage", accept_then_drop=True)
+        assert [await redeliveries.hears(redeliveries.bodies[0]) for _ in range(3)] == [503, 200, 200]
+        assert redeliveries.offers() == Counter(redeliveries.mentions)
 
 
 async def test_what_a_full_disk_does_not_take_is_not_acknowledged(tmp_path: Path) -> None:
     """engine.md 5: Slack sends it again, and when there is space it is kept once."""
-    async with a_shop(tmp_path) as storm:
+    async with a_desk(tmp_path) as redeliveries:
 
         async def limit(pages: int) -> None:
-            await run(storm.store, f"PRAGMA max_page_count={pages}")
+            await run(redeliveries.store, f"PRAGMA max_page_count={pages}")
 
         async def texts() -> Counter[str]:
-            events = [event for history in (await storm.histories()).values() for event in history]
+            events = [event for history in (await redeliveries.histories()).values() for event in history]
             return Counter(event.text for event in events if isinstance(event, CustomerWrote))
 
-        (root,) = (await tickets(storm, 1)).values()
+        (root,) = (await tickets(redeliveries, 1)).values()
         for number in range(4):
-            storm.replies(root, f"{number} {LONG}")
-        ((pages,),) = await run(storm.store, "PRAGMA page_count")
+            redeliveries.replies(root, f"{number} {LONG}")
+        ((pages,),) = await run(redeliveries.store, "PRAGMA page_count")
         await limit(pages)
-        statuses = [await storm.hears(body) for body in storm.bodies]
+        statuses = [await redeliveries.hears(body) for body in redeliveries.bodies]
         assert statuses.count(503) >= 3
-        taken = [text for text, status in zip(storm.texts, statuses, strict=True) if status == 200]
+        taken = [text for text, status in zip(redeliveries.texts, statuses, strict=True) if status == 200]
         assert await texts() == Counter(taken)
 
         await limit(100_000)
-        assert [await storm.hears(body, retry=1) for body in storm.bodies] == [200] * 4
-        assert await texts() == Counter(storm.texts)
+        assert [await redeliveries.hears(body, retry=1) for body in redeliveries.bodies] == [200] * 4
+        assert await texts() == Counter(redeliveries.texts)

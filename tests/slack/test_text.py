@@ -8,14 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.slack.blocks import page
+from adapters.slack.blocks import render_message
 from adapters.slack.paper import rich
-from adapters.slack.text import LONGEST, Pen, cut, inline, is_inert, one_line, pieces, quoted, size, strong
+from adapters.slack.text import (
+    LONGEST,
+    MrkdwnRenderer,
+    cut,
+    escape_mrkdwn,
+    is_inert,
+    one_line,
+    pieces,
+    quoted,
+    size,
+    strong,
+)
 from bot.address import UserRef
 from bot.views import Link, Mention, Notice, Part, Quote, Strong, When
-from demo.slack.state import World
+from demo.slack.state import Workspace
 from demo.slack.text import mrkdwn, unescaped
-from tests.slack.rules import check_page
+from tests.slack.rules import check_message
 
 SPICE = [
     "*",
@@ -48,13 +59,13 @@ SPICE += [
 ]
 nasty = st.lists(st.sampled_from(SPICE) | st.text(max_size=4), max_size=12).map("".join)
 NOON = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
-WORLD = World("T0VENDOR", "vendor", "Frontline", lambda: 0.0)
+WORLD = Workspace("T0VENDOR", "vendor", "Frontline", lambda: 0.0)
 BACK = str.maketrans("∗ˍ∼ˋ›", "*_~`>")
 
 
 @given(nasty)
 def test_nobodys_words_are_grammar(words: str) -> None:
-    sent = inline(words)
+    sent = escape_mrkdwn(words)
     assert "<" not in sent
     assert ">" not in sent
     assert not re.search(r"&(?!amp;|lt;|gt;)", sent)
@@ -67,12 +78,12 @@ def test_nobodys_words_are_grammar(words: str) -> None:
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp"))))
 def test_the_words_themselves_stay(words: str) -> None:
-    assert unescaped(inline(words)).translate(BACK) == words.translate(BACK)
+    assert unescaped(escape_mrkdwn(words)).translate(BACK) == words.translate(BACK)
 
 
 @given(st.from_regex(r"[A-Za-z0-9.,:;!?/()' äöü日本-]*", fullmatch=True))
 def test_ordinary_words_are_untouched(words: str) -> None:
-    assert inline(words) == words
+    assert escape_mrkdwn(words) == words
     assert is_inert(words)
 
 
@@ -89,7 +100,7 @@ def test_ordinary_words_are_untouched(words: str) -> None:
     ],
 )
 def test_examples(typed: str, sent: str) -> None:
-    assert inline(typed) == sent
+    assert escape_mrkdwn(typed) == sent
 
 
 @given(nasty, nasty, nasty)
@@ -102,7 +113,7 @@ def test_no_part_of_a_sentence_spills_into_another(first: str, second: str, thir
         Quote(third),
         Link("https://x.example", first),
     )
-    line = Pen().line(parts)
+    line = MrkdwnRenderer().line(parts)
     tokens = re.findall(r"<[^>]*>", line)
     assert len(tokens) == 1
     assert tokens[0].startswith("<https://x.example")
@@ -113,12 +124,12 @@ def test_no_part_of_a_sentence_spills_into_another(first: str, second: str, thir
 
 @given(st.lists(nasty | nasty.map(Strong) | nasty.map(Quote) | st.just(When(NOON)), max_size=8))
 def test_any_notice_is_a_message_that_slack_takes(parts: list[Part]) -> None:
-    check_page(page(Notice((*parts, "end")), Pen()))
+    check_message(render_message(Notice((*parts, "end")), MrkdwnRenderer()))
 
 
 @given(nasty)
 def test_quotations_are_exact(words: str) -> None:
-    blocks = list(rich(Pen(), (Quote(words),)))
+    blocks = list(rich(MrkdwnRenderer(), (Quote(words),)))
     shown = "\n".join(block["text"]["text"] for block in blocks)
     exact = words.replace("\r\n", "\n").replace("\r", "\n")
     exact = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", "", exact).strip(
@@ -158,27 +169,27 @@ def test_bold_keeps_blanks_outside() -> None:
 def test_instants() -> None:
     named = "Fri 20 Mar 2026, 15:30 UTC"
     token = f"<!date^1774020600^{{date_short_pretty}} at {{time}}|{named}>"
-    assert Pen().line((When(NOON),)) == f"{token} (Fri 15:30 UTC)"
-    assert Pen().when_read(NOON) == token
-    berlin = Pen(plain_dates=True, zone=ZoneInfo("Europe/Berlin"))
-    assert berlin.line((When(NOON),)) == "Fri 20 Mar 2026, 16:30 CET" == berlin.when_read(NOON)
-    odd = Pen(plain_dates=True, zone=timezone(timedelta(hours=5, minutes=30), "<b>&"))
+    assert MrkdwnRenderer().line((When(NOON),)) == f"{token} (Fri 15:30 UTC)"
+    assert MrkdwnRenderer().reader_time(NOON) == token
+    berlin = MrkdwnRenderer(plain_dates=True, zone=ZoneInfo("Europe/Berlin"))
+    assert berlin.line((When(NOON),)) == "Fri 20 Mar 2026, 16:30 CET" == berlin.reader_time(NOON)
+    odd = MrkdwnRenderer(plain_dates=True, zone=timezone(timedelta(hours=5, minutes=30), "<b>&"))
     assert odd.line((When(NOON),)) == "Fri 20 Mar 2026, 21:00 &lt;b&gt;&amp;"
 
 
 def test_mentions_and_links() -> None:
-    pen = Pen()
-    assert pen.line((Mention(UserRef("slack", "T0VENDOR", "U0BOB"), "Bob"),)) == "<@U0BOB>"
-    assert pen.line((Mention(UserRef("teams", "x", "y"), "Bob <!here>"),)) == "Bob &lt;!here&gt;"
-    assert pen.line((Mention(UserRef("slack", "T0", "U0>x"), "Bob"),)) == "Bob"
-    assert pen.line((Link("https://x.example/?a&b", "a|b>"),)) == "<https://x.example/?a&amp;b|a¦b&gt;>"
-    assert pen.line((Link("javascript:alert(1)", "x"),)) == "x (javascript:alert(1))"
-    assert pen.line((Link("https://x.example/|<!here>", "x"),)) == "x (https://x.example/|&lt;!here&gt;)"
+    renderer = MrkdwnRenderer()
+    assert renderer.line((Mention(UserRef("slack", "T0VENDOR", "U0BOB"), "Bob"),)) == "<@U0BOB>"
+    assert renderer.line((Mention(UserRef("teams", "x", "y"), "Bob <!here>"),)) == "Bob &lt;!here&gt;"
+    assert renderer.line((Mention(UserRef("slack", "T0", "U0>x"), "Bob"),)) == "Bob"
+    assert renderer.line((Link("https://x.example/?a&b", "a|b>"),)) == "<https://x.example/?a&amp;b|a¦b&gt;>"
+    assert renderer.line((Link("javascript:alert(1)", "x"),)) == "x (javascript:alert(1))"
+    assert renderer.line((Link("https://x.example/|<!here>", "x"),)) == "x (https://x.example/|&lt;!here&gt;)"
 
 
 def test_long_sentences_keep_every_word_and_token() -> None:
     parts: tuple[Part, ...] = (*(f"word{number} & " for number in range(2000)), When(NOON), Strong("end"))
-    texts = list(Pen().flow(parts))
+    texts = list(MrkdwnRenderer().chunks(parts))
     assert len(texts) > 5
     assert all(len(text) <= LONGEST for text in texts)
-    assert "".join(texts) == Pen().line(parts)
+    assert "".join(texts) == MrkdwnRenderer().line(parts)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.address import Actor, MessageRef, Place, UserRef
-from bot.exchange import File, Posted, Revised
+from bot.exchange import File, MessageChanged, Posted
 from bot.views import Button, GetHelp, Notice
 from demo.slack import Message
 from tests.slack.conftest import Workspace
@@ -42,7 +42,7 @@ async def test_a_change(workspace: Workspace) -> None:
     said = await reply(workspace, "bill 4711")
     assert (await workspace.slack.edit(workspace.bob, said, "bill 4712 & <more>")).status == 200
     [heard] = workspace.desk.heard
-    assert isinstance(heard, Revised)
+    assert isinstance(heard, MessageChanged)
     assert heard.actor == Actor(UserRef("slack", "T0VENDOR", "U0BOB"), "T0VENDOR", "Bob Miller")
     assert heard.text == "bill 4712 & <more>"
     assert heard.message == MessageRef(ACME, said.ts)
@@ -59,9 +59,9 @@ async def test_a_change_by_another_organisation(workspace: Workspace) -> None:
 
 async def test_a_deletion(workspace: Workspace) -> None:
     said = await reply(workspace, "my password is 1234", "ann")
-    await workspace.slack.take_back(workspace.ann, said)
+    await workspace.slack.delete_message(workspace.ann, said)
     [heard] = workspace.desk.heard
-    assert isinstance(heard, Revised)
+    assert isinstance(heard, MessageChanged)
     assert (heard.text, heard.message.id, heard.thread) == (
         None,
         said.ts,
@@ -80,7 +80,7 @@ async def test_what_stands_in_no_thread_is_not_heard(workspace: Workspace) -> No
     said = await workspace.slack.say(workspace.bob, workspace.acme, "lunch?")
     workspace.desk.heard.clear()
     await workspace.slack.edit(workspace.bob, said, "dinner?")
-    await workspace.slack.take_back(workspace.bob, said)
+    await workspace.slack.delete_message(workspace.bob, said)
     assert workspace.desk.heard == []
 
 
@@ -91,15 +91,15 @@ async def test_our_own_changes_are_not_heard_but_the_loss_of_a_standing_message_
     below = await workspace.ours.post(ACME, Notice(("Reply",)), MessageRef(ACME, card.ts))
     await workspace.ours.update(MessageRef(ACME, card.ts), Notice(("Another card",)))
     [ours] = [m for m in workspace.acme.messages if m.ts == below.id]
-    await workspace.slack.take_back(workspace.bob, ours)
+    await workspace.slack.delete_message(workspace.bob, ours)
     await workspace.slack.settle()
     assert workspace.desk.heard == []
 
     standing = await get_help(workspace)
-    await workspace.slack.take_back(workspace.bob, standing)
+    await workspace.slack.delete_message(workspace.bob, standing)
     await workspace.slack.settle()
     [heard] = workspace.desk.heard
-    assert isinstance(heard, Revised)
+    assert isinstance(heard, MessageChanged)
     assert (heard.message, heard.text, heard.thread) == (MessageRef(ACME, standing.ts), None, None)
 
 
@@ -107,7 +107,7 @@ async def test_a_standing_message_that_had_replies_leaves_a_tombstone(workspace:
     standing = await get_help(workspace)
     await workspace.slack.say(workspace.bob, workspace.acme, "what is this?", standing)
     workspace.desk.heard.clear()
-    await workspace.slack.take_back(workspace.bob, standing)
+    await workspace.slack.delete_message(workspace.bob, standing)
     await workspace.slack.settle()
     [heard] = workspace.desk.heard
     assert (heard.message.id, heard.text, heard.thread) == (standing.ts, None, None)
@@ -145,7 +145,7 @@ async def test_the_same_event_through_two_installations_has_one_key(workspace: W
     ack = await workspace.slack.edit(workspace.ann, said, "bill 4712")
     body = json.loads(ack.request.body)
     body["authorizations"][0] |= {"team_id": "T0ACME", "user_id": "U0ELSE"}
-    wire = workspace.slack._wire
+    wire = workspace.slack._bot_client
     await wire.deliver(wire.sign("message", json.dumps(body), "application/json"))
     first, second = workspace.desk.heard
     assert first.key == second.key

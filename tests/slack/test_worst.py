@@ -12,20 +12,20 @@ import pytest
 import structlog
 
 from adapters.slack import pages
-from adapters.slack.blocks import page
-from adapters.slack.paper import Page
-from adapters.slack.text import Pen
+from adapters.slack.blocks import render_message
+from adapters.slack.paper import RenderedMessage
+from adapters.slack.text import MrkdwnRenderer
 from bot.address import Actor, Place, UserRef
-from bot.desk.intake_form import Sheet, intake_form
-from bot.desk.questions import Interview
+from bot.desk.intake_form import IntakeContext, intake_form
+from bot.desk.questions import ConversationalForm
 from bot.forms import ChoiceField
 from bot.settings import load_desk
 from bot.views import Strong, When
 from demo.slack.limits import check_blocks, check_view
 from sla_core.catalog.load import load, vendors
-from tests.desk.filling import of
+from tests.desk.filling import desk_file_of
 from tests.slack import rules
-from tests.slack.tour import toured
+from tests.slack.tour import day_of_requests
 
 NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 ODD = (
@@ -48,13 +48,13 @@ _FAILURES = ("lost", "refused", "not drawn", "not opened", "not made", "failed",
 @pytest.mark.parametrize("name", sorted(WORST))
 async def test_whatever_is_sent_all_day_fits(name: str, tmp_path: Path) -> None:
     with structlog.testing.capture_logs() as logged:
-        async with toured(tmp_path, WORST[name]) as tour:
-            said = list(sheets(tour.at.slack.calls))
+        async with day_of_requests(tmp_path, WORST[name]) as day:
+            said = list(sheets(day.at.slack.calls))
             assert len(said) > 25
-            for sheet in said:
-                rules.check_page(sheet)
-                assert check_blocks(sheet.blocks) == []
-            drawn = list(views(tour.at.slack))
+            for rendered in said:
+                rules.check_message(rendered)
+                assert check_blocks(rendered.blocks) == []
+            drawn = list(views(day.at.slack))
             for view in drawn:
                 assert check_view(view) == []
                 rules.check_view({**view, "blocks": view["blocks"]})
@@ -62,11 +62,11 @@ async def test_whatever_is_sent_all_day_fits(name: str, tmp_path: Path) -> None:
     assert [line for line in logged if any(word in line["event"] for word in _FAILURES)] == []
 
 
-def sheets(calls: Any) -> Iterator[Page]:
+def sheets(calls: Any) -> Iterator[RenderedMessage]:
     """Every message that was posted or changed."""
     for call in calls:
         if "blocks" in call.args:
-            yield Page(call.args["text"], call.args["blocks"])
+            yield RenderedMessage(call.args["text"], call.args["blocks"])
 
 
 def views(slack: Any) -> Iterator[dict[str, Any]]:
@@ -80,12 +80,12 @@ def views(slack: Any) -> Iterator[dict[str, Any]]:
 def test_every_step_of_every_vendors_questions_fits(vendor: str, tmp_path: Path) -> None:
     policy = load(vendor)[-1]
     path = tmp_path / "frontline.toml"
-    path.write_text(of(vendor, next(iter(policy.plans))), encoding="utf-8")
+    path.write_text(desk_file_of(vendor, next(iter(policy.plans))), encoding="utf-8")
     accounts = list(load_desk(path).accounts.values())
     place, actor = Place("slack", "C0ACME"), Actor(UserRef("slack", "T0ACME", "U0X"), "T0VENDOR", "Xenia")
     for answers in [{}, *(policy.triage.example(severity) or {} for severity in policy.severities)]:
         typed = {"summary": (ODD[:150],), "details": ((ODD * 40)[:3000],)}
-        form = intake_form(Sheet(policy, accounts, place, values={**answers, **typed}), NOON)
+        form = intake_form(IntakeContext(policy, accounts, place, values={**answers, **typed}), NOON)
         everything = {
             field.id: tuple(option.id for option in field.options) if field.many else (field.options[-1].id,)
             for field in form.fields
@@ -93,17 +93,17 @@ def test_every_step_of_every_vendors_questions_fits(vendor: str, tmp_path: Path)
         }
         for filled in (form, form.filled(everything), form.filled({"summary": (), "details": ()})):
             filled = replace(filled, errors={field.id: ODD * 2 for field in filled.fields})
-            for at in (*(field.id for field in filled.asked()), None):
-                asked = Interview("key", place, "1.2", actor, filled, at, NOON)
+            for at in (*(field.id for field in filled.visible_fields()), None):
+                asked = ConversationalForm("key", place, "1.2", actor, filled, at, NOON)
                 for step in (asked, asked.with_note(ODD)):
-                    outlook = (Strong("Proposed"), " by ", When(NOON), "\n" + ODD * 5)
-                    sheet = page(step.draw(outlook), Pen())
-                    rules.check_page(sheet)
-                    assert check_blocks(sheet.blocks) == []
+                    preview = (Strong("Proposed"), " by ", When(NOON), "\n" + ODD * 5)
+                    rendered = render_message(step.render(preview), MrkdwnRenderer())
+                    rules.check_message(rendered)
+                    assert check_blocks(rendered.blocks) == []
 
 
 def test_the_pages_of_an_installation_show_words_and_nothing_else() -> None:
-    for shown in (pages.installed(f"<script>{ODD}"), pages.not_installed(f"<img onerror=x>{ODD}")):
+    for shown in (pages.installed_page(f"<script>{ODD}"), pages.not_installed_page(f"<img onerror=x>{ODD}")):
         text = shown.body
         assert "<script" not in text
         assert "<img" not in text

@@ -10,7 +10,7 @@ from pathlib import Path
 from demo.slack import Channel, Message
 from demo.slack.wire import Request
 from tests.platforms.desks import ON_SLACK
-from tests.slack.shop import ANSWERS, Shop, shop
+from tests.slack.shop import ANSWERS, DeskOnSlack, desk_on_slack
 
 TWO_ACCOUNTS = f"""{ON_SLACK}
 [[people]]
@@ -31,10 +31,10 @@ SECRET_WORDS = "Xylophonquark"
 
 
 @dataclass
-class Tour:
+class DayOfRequests:
     """The desk afterwards, what it was sent, and the cards that the day left behind."""
 
-    at: Shop
+    at: DeskOnSlack
     requests: list[Request]
     beta: Channel
     card: Message
@@ -43,10 +43,10 @@ class Tour:
 
 
 @asynccontextmanager
-async def toured(folder: Path, words: str = SECRET_WORDS) -> AsyncIterator[Tour]:
+async def day_of_requests(folder: Path, words: str = SECRET_WORDS) -> AsyncIterator[DayOfRequests]:
     """`words` are what everybody writes."""
     summary = f"Bills of {words} are slow"
-    async with shop(folder, TWO_ACCOUNTS) as at:
+    async with desk_on_slack(folder, TWO_ACCOUNTS) as at:
         slack = at.slack
         for name in ("Dana", "Tess"):
             at.people[name.lower()] = slack.person(name)
@@ -65,10 +65,10 @@ async def toured(folder: Path, words: str = SECRET_WORDS) -> AsyncIterator[Tour]
         await _agents_buttons(at, agents_card, words)
         await _channels(at)
         await at.settle()
-        yield Tour(at, [ack.request for ack in slack.acks], beta, card, agents_card, page)
+        yield DayOfRequests(at, [ack.request for ack in slack.acks], beta, card, agents_card, page)
 
 
-async def _opened(at: Shop, summary: str) -> Message:
+async def _opened(at: DeskOnSlack, summary: str) -> Message:
     slack, ines = at.slack, at.people["internal"]
     await slack.command(ines, at.acme, "/support", summary)
     question, answer = next(iter(ANSWERS.items()))
@@ -79,7 +79,7 @@ async def _opened(at: Shop, summary: str) -> Message:
     return at.ours_in(at.acme)[-1]
 
 
-async def _asked_in_other_ways(at: Shop, summary: str) -> None:
+async def _asked_in_other_ways(at: DeskOnSlack, summary: str) -> None:
     slack, ines, xenia = at.slack, at.people["internal"], at.people["external"]
     for word in ("list", "status ACME-1", "help"):
         await slack.command(ines, at.acme, "/support", word)
@@ -102,7 +102,7 @@ async def _asked_in_other_ways(at: Shop, summary: str) -> None:
     await at.settle()
 
 
-async def _customers_buttons(at: Shop, card: Message, words: str) -> None:
+async def _customers_buttons(at: DeskOnSlack, card: Message, words: str) -> None:
     slack, xenia = at.slack, at.people["external"]
     await slack.press(xenia, card, "Why?")
     for label, field in (("Add details", "Details"), ("Escalate", "Reason")):
@@ -111,7 +111,7 @@ async def _customers_buttons(at: Shop, card: Message, words: str) -> None:
     await at.settle()
 
 
-async def _agents_buttons(at: Shop, card: Message, words: str) -> None:
+async def _agents_buttons(at: DeskOnSlack, card: Message, words: str) -> None:
     slack, bob = at.slack, at.people["bob"]
     await slack.press(bob, card, "Take it")
     for label, values in (
@@ -126,7 +126,7 @@ async def _agents_buttons(at: Shop, card: Message, words: str) -> None:
     await at.settle()
 
 
-async def _pages(at: Shop, page: Message) -> None:
+async def _pages(at: DeskOnSlack, page: Message) -> None:
     slack, dana = at.slack, at.people["dana"]
     for label in ("I'll call", "Snooze", "Acknowledge", "Delegate"):
         await slack.press(dana, page, label)
@@ -134,19 +134,19 @@ async def _pages(at: Shop, page: Message) -> None:
     await at.settle()
 
 
-async def _written(at: Shop, card: Message, summary: str) -> None:
+async def _written(at: DeskOnSlack, card: Message, summary: str) -> None:
     slack, ines, xenia = at.slack, at.people["internal"], at.people["external"]
     for who in (ines, xenia, at.people["bob"]):
         said = await slack.say(who, at.acme, summary, card, files=["error.log"])
         await slack.edit(who, said, f"{summary} indeed")
-        await slack.take_back(who, said)
+        await slack.delete_message(who, said)
     await slack.verify_url()
     for event in ({"type": "app_uninstalled"}, {"type": "tokens_revoked", "tokens": {"bot": ["U0X"]}}):
         await slack.event(event)
     await at.settle()
 
 
-async def _channels(at: Shop) -> None:
+async def _channels(at: DeskOnSlack) -> None:
     slack, ines, xenia = at.slack, at.people["internal"], at.people["external"]
     channel = slack.channel("den", [ines], id="C0DEN", bot=False)
     await slack.invite_bot(ines, channel)
@@ -162,7 +162,7 @@ async def _channels(at: Shop) -> None:
     await at.settle()
 
 
-async def _homes(at: Shop) -> None:
+async def _homes(at: DeskOnSlack) -> None:
     slack = at.slack
     for name in ("internal", "bob", "external"):
         await slack.open_home(at.people[name])

@@ -12,16 +12,16 @@ import pytest_asyncio
 
 from adapters.sql.store import SqlStore, connect
 from tests.memory_store import MemoryStore
-from tests.sql.speaking import Kept
+from tests.sql.speaking import FullStore
 
 DATABASES = ("memory", "sqlite", "postgres")
 
 
-class Twins(NamedTuple):
+class TwoProcesses(NamedTuple):
     """Two processes' views of one database."""
 
-    one: Kept
-    other: Kept
+    one: FullStore
+    other: FullStore
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def _address(request: pytest.FixtureRequest, url: str) -> str:
 
 
 @pytest_asyncio.fixture(params=DATABASES)
-async def store(request: pytest.FixtureRequest, url: str) -> AsyncIterator[Kept]:
+async def store(request: pytest.FixtureRequest, url: str) -> AsyncIterator[FullStore]:
     if request.param == "memory":
         yield MemoryStore()
         return
@@ -51,12 +51,12 @@ async def store(request: pytest.FixtureRequest, url: str) -> AsyncIterator[Kept]
 
 
 @pytest_asyncio.fixture(params=DATABASES)
-async def twins(request: pytest.FixtureRequest, url: str) -> AsyncIterator[Twins]:
+async def two_processes(request: pytest.FixtureRequest, url: str) -> AsyncIterator[TwoProcesses]:
     if request.param == "memory":
         both = MemoryStore()
-        yield Twins(both, both)
+        yield TwoProcesses(both, both)
         return
     address = _address(request, url)
     async with AsyncExitStack() as open_ones:
         one = await open_ones.enter_async_context(connect(address))
-        yield Twins(one, await open_ones.enter_async_context(connect(address)))
+        yield TwoProcesses(one, await open_ones.enter_async_context(connect(address)))

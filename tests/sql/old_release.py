@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 
-from adapters.sql.migrate import place_of, upgrade
+from adapters.sql.migrate import location_of, upgrade
 
 REVISION = "0005"
 _LEFT = json.loads((Path(__file__).parent / "golden" / "release-0005.json").read_text(encoding="utf-8"))
@@ -24,7 +24,7 @@ CHANNELS: dict[str, list[dict[str, Any]]] = _LEFT["channels"]
 
 def restore(url: str) -> None:
     """The release's database, made at this address."""
-    place = place_of(url)
+    place = location_of(url)
     assert place is not None
     upgrade(place, REVISION)
     rows = [(table, row) for table, rows in TABLES.items() for row in rows]

@@ -1,4 +1,4 @@
-"""What a courier does with an outbox, in short: for tests that say who may speak and what comes next."""
+"""What a delivery does with an outbox, in short: for tests that say who may speak and what comes next."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.address import MessageRef
-from bot.ports import Clock, Message, Notebook, Outbox, Outgoing, Store, Timers
+from bot.ports import Clock, KeyValueStore, Message, Outbox, Outgoing, Store, Timers
 from tests.sql.samples import NOON, change, opening
 
 LEASE = timedelta(seconds=5)
 LONG_AGO = NOON - timedelta(days=1)
 
 
-class Kept(Store, Outbox, Notebook, Timers, Protocol):
+class FullStore(Store, Outbox, KeyValueStore, Timers, Protocol):
     """All ports, as every database keeps them."""
 
     on_change: Callable[[], None] | None
@@ -29,12 +29,12 @@ async def says(store: Store, *messages: Message) -> None:
     await store.append(None, change(len(await store.load("ACME-1")), *messages))
 
 
-async def next_of(store: Outbox, now: datetime = NOON, limit: int = 50) -> list[str]:
+async def next_keys(store: Outbox, now: datetime = NOON, limit: int = 50) -> list[str]:
     """The keys of what each lane says next, most urgent first; no lane is held afterwards."""
-    return [outgoing.message.key for outgoing in await heads(store, now, limit)]
+    return [outgoing.message.key for outgoing in await claim_all(store, now, limit)]
 
 
-async def heads(store: Outbox, now: datetime = NOON, limit: int = 50) -> list[Outgoing]:
+async def claim_all(store: Outbox, now: datetime = NOON, limit: int = 50) -> list[Outgoing]:
     claimed = [await store.claim(lane, now, LONG_AGO) for lane in await store.lanes(now, limit)]
     return [outgoing for outgoing in claimed if outgoing is not None]
 
@@ -60,8 +60,8 @@ async def delivers(store: Outbox, lane: object, ref: MessageRef, now: datetime =
     return outgoing.message.key
 
 
-async def puts_off(store: Outbox, lane: object, until: datetime, now: datetime = NOON) -> None:
-    await store.put_off(await begins(store, lane, now), until, "rate limit")
+async def defers(store: Outbox, lane: object, until: datetime, now: datetime = NOON) -> None:
+    await store.defer(await begins(store, lane, now), until, "rate limit")
 
 
 async def in_queue(store: Store, account: str) -> list[str]:
@@ -71,4 +71,4 @@ async def in_queue(store: Store, account: str) -> list[str]:
 
 def bare(outgoing: Outgoing) -> Outgoing:
     """Without what no test can know."""
-    return replace(outgoing, fence="", trace="", said_at=None)
+    return replace(outgoing, fence="", trace="", decided_at=None)

@@ -10,9 +10,9 @@ from structlog.testing import capture_logs
 
 from adapters.sql import history as stored_history
 from adapters.sql.store import SqlStore, connect
-from bot.auditor import Auditor
+from bot.auditor import LagMonitor
 from bot.ports import Change
-from bot.ticker import tick
+from bot.ticker import wake_due_tickets
 from sla_core.events import Event
 from tests.harness import ALICE, S2, TRIAGE, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON
@@ -32,7 +32,7 @@ SPOILED = "UPDATE event SET body = CAST(X'7b22ff' AS TEXT) WHERE ticket = 'ACME-
 
 
 @pytest.fixture(autouse=True)
-def nothing_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_faults_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored_history, "_logged", set())
 
 
@@ -57,7 +57,7 @@ async def test_one_at_odds_is_claimed_and_told_once(tables: Tables, spoil: str) 
         assert await tables.wake(at(9), 9, (), decide) == ["ACME-2"]
 
     assert [len(await tables.load(key)) for key in ("ACME-1", "ACME-3")] == [3, 3]
-    assert await tables.due(at(9), 9) == ["ACME-2"], "it stays due, for the auditor to see"
+    assert await tables.due(at(9), 9) == ["ACME-2"], "it stays due, for the monitor to see"
     (line,) = logs
     assert (line["log_level"], line["ticket"]) == ("error", "ACME-2")
     assert "its tables are of different moments; restore all of the database from one backup" in line["why"]
@@ -71,7 +71,7 @@ async def test_one_at_odds_keeps_nobody_from_opening_another(
     await three_due(tables)
     await run(tables, spoil)
     async with connect(tables_url) as restarted:
-        listed = [key for key, _ in await restarted.openings("acme", 9)]
+        listed = [key for key, _ in await restarted.open_tickets("acme", 9)]
     assert [key for key in listed if key != "ACME-2"] == ["ACME-3", "ACME-1"]
     assert ("ACME-2" in listed) == (spoil not in (NOTHING, FIRST))
 
@@ -90,19 +90,19 @@ async def test_words_that_are_no_text_stop_no_other(sqlite: SqlStore) -> None:
 
 async def test_agents_hear_of_it_and_of_its_end(tmp_path: Path, tables: Tables) -> None:
     desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=tables)
-    auditor = Auditor(desk.desk, tables, desk.clock, desk.courier.speak)
+    monitor = LagMonitor(desk.desk, tables, desk.clock, desk.delivery.send_lane)
     keys = [await desk.submits(ALICE, f"Bills are slow {n}", S2) for n in range(3)]
     await run(tables, AHEAD)
     desk.clock.at += timedelta(hours=5)
-    assert await tick(desk.desk) == [keys[1]]
-    await auditor.look()
+    assert await wake_due_tickets(desk.desk) == [keys[1]]
+    await monitor.check()
     desk.clock.at += timedelta(seconds=31)
-    assert await auditor.look() == ["1 ticket has been due for more than 30 s."]
+    assert await monitor.check() == ["1 ticket has been due for more than 30 s."]
     assert desk.heard(TRIAGE)[-1].startswith("Frontline is behind")
     assert "Breached" in await desk.events(keys[2])
 
     await run(tables, f"UPDATE ticket SET version = 1 WHERE key = '{keys[1]}'")
 
-    assert await tick(desk.desk) == []
-    await auditor.look()
+    assert await wake_due_tickets(desk.desk) == []
+    await monitor.check()
     assert "caught up" in desk.heard(TRIAGE)[-1]

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from adapters.sql.codec import EVENTS, recipient_text, say_text
+from adapters.sql.codec import EVENTS, message_body_text, recipient_text
 from adapters.sql.migrate import migrate
 from adapters.sql.store import SqlStore, connect
 from adapters.sql.tables import instant, micros
 from bot.desk.core import Desk
 from bot.index import check, rebuild
-from bot.ports import Change, Conflict, Message, Priority, Seen
+from bot.ports import Change, Conflict, Duplicate, Message, Priority
 from bot.views import Notice
 from sla_core.events import Acknowledged, CustomerWrote, Event, Taken
 from tests.harness import HeldClock, directory_of
@@ -67,7 +67,7 @@ class Deploy:
             recipient=recipient_text(said.to),
             priority=int(said.priority),
             thread=said.thread,
-            body=say_text(said.say),
+            body=message_body_text(said.content),
         )
 
     async def wrong(self) -> list[str]:
@@ -102,7 +102,7 @@ async def test_each_sees_what_the_other_records(deploy: Deploy) -> None:
     shown = {entry.key: entry.summary for entry in (await store.queue(["acme"], 9, ended=True)).entries}
     assert shown["ACME-2"] is None, "it is read from its events"
     assert await store.due(NOW + timedelta(hours=1), 9) == ["ACME-1", "ACME-2"]
-    assert await store.open("theirs", "acme", opening()) == Seen("ACME-2")
+    assert await store.open("theirs", "acme", opening()) == Duplicate("ACME-2")
     stale = Change("ACME-2", len(before), (Taken(NOW, BOB),), None, ())
     with pytest.raises(Conflict):
         await store.append(None, stale)

@@ -17,10 +17,10 @@ from adapters.sql.codec import (
     Codec,
     UnknownKind,
     Unreadable,
+    message_body_of,
+    message_body_text,
     recipient_of,
     recipient_text,
-    say_of,
-    say_text,
 )
 from adapters.sql.tables import EPOCH, instant, micros
 from bot.address import Place, UserRef
@@ -47,7 +47,7 @@ def test_events_come_back(event: Event) -> None:
 
 @given(st.from_type(Card) | st.from_type(Notice))
 def test_what_is_said_comes_back(say: Card | Notice) -> None:
-    assert say_of(say_text(say)) == say
+    assert message_body_of(message_body_text(say)) == say
 
 
 @given(st.from_type(Place) | st.from_type(UserRef))
@@ -91,7 +91,7 @@ def test_stored_events_are_readable_for_ever(row: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("row", golden("messages.json"), ids=lambda row: row["body"]["kind"])
 def test_stored_messages_are_readable_for_ever(row: dict[str, Any]) -> None:
-    said = json.loads(say_text(say_of(json.dumps(row["body"]))))
+    said = json.loads(message_body_text(message_body_of(json.dumps(row["body"]))))
     to = json.loads(recipient_text(recipient_of(json.dumps(row["recipient"]))))
     assert row["body"].items() <= said.items()
     assert row["recipient"].items() <= to.items()
@@ -101,9 +101,9 @@ def test_an_unknown_kind_says_so() -> None:
     with pytest.raises(UnknownKind, match='knows no event "Teleported"; update Frontline'):
         EVENTS.value("Teleported", "{}")
     with pytest.raises(UnknownKind, match='knows no message "Hologram"'):
-        say_of('{"kind": "Hologram"}')
+        message_body_of('{"kind": "Hologram"}')
     with pytest.raises(UnknownKind, match='knows no part of a text "Blink"'):
-        say_of('{"kind": "Notice", "text": [{"kind": "Blink", "text": "x"}]}')
+        message_body_of('{"kind": "Notice", "text": [{"kind": "Blink", "text": "x"}]}')
     with pytest.raises(UnknownKind, match='knows no event "str"'):
         EVENTS.text("not an event")
 
@@ -131,5 +131,5 @@ def test_what_cannot_be_read_says_where_and_nothing_of_anybodys_words() -> None:
         EVENTS.value("Opened", words)
     assert "hunter2" not in str(fault.value)
     with pytest.raises(Unreadable) as fault:
-        say_of(json.dumps({"kind": "Notice", "text": [words], "tone": words}))
+        message_body_of(json.dumps({"kind": "Notice", "text": [words], "tone": words}))
     assert "hunter2" not in str(fault.value)

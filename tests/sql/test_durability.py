@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 
 from adapters.sql.store import connect
-from bot.ports import Seen
+from bot.ports import Duplicate
 from sla_core.events import Answered, Opened
 from tests.sql.samples import opening
 
-HOUSE = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def killed_after(lines: int, url: str) -> list[list[str]]:
     """What a busy process had printed when it was killed."""
     command = [sys.executable, "-m", "tests.sql.busy_process", url, "8"]
-    with subprocess.Popen(command, cwd=HOUSE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         told = [process.stdout.readline() for _ in range(lines)]
         process.kill()
@@ -40,7 +40,7 @@ async def test_nothing_acknowledged_is_lost_and_nothing_is_half(lines: int, url:
             assert isinstance(first, Opened)
             assert first.summary == act
             assert what == "opened" or [type(event) for event in rest] == [Answered]
-            assert await store.open(act, "acme", opening()) == Seen(ticket)
+            assert await store.open(act, "acme", opening()) == Duplicate(ticket)
     with closing(sqlite3.connect(tmp_path / "frontline.db")) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         halves = db.execute(

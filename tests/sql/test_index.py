@@ -14,9 +14,9 @@ from adapters.sql.store import SqlStore, connect
 from bot import index
 from bot.desk.core import Desk
 from bot.doctor import Finding, Health, of_index
-from bot.index import Checked, check, rebuild
-from bot.ticker import tick
-from tests.harness import ALICE, BOB, MAY_HOLD, NO_CLOCK, S1, S2, S3, DeskInMemory, open_desk
+from bot.index import IndexCheck, check, rebuild
+from bot.ticker import wake_due_tickets
+from tests.harness import ALICE, BOB, DESK_FILE_WITH_HOLD, NO_CLOCK, S1, S2, S3, DeskInMemory, open_desk
 from tests.sql.statements import run
 
 FRIDAY = "2026-03-20T10:00:00Z"
@@ -31,10 +31,10 @@ async def store(request: pytest.FixtureRequest, url: str) -> AsyncIterator[SqlSt
 
 @pytest_asyncio.fixture
 async def desk(store: SqlStore, tmp_path: Path) -> DeskInMemory:
-    return await open_desk(tmp_path, FRIDAY, MAY_HOLD, store=store)
+    return await open_desk(tmp_path, FRIDAY, DESK_FILE_WITH_HOLD, store=store)
 
 
-async def looked_at(store: SqlStore, desk: Desk) -> Checked:
+async def looked_at(store: SqlStore, desk: Desk) -> IndexCheck:
     return check(await store.index_sample(99), desk.directory, desk.clock.now())
 
 
@@ -55,15 +55,15 @@ async def test_the_desk_itself_keeps_every_row_right(store: SqlStore, desk: Desk
     await desk.submits(ALICE, "An idea", NO_CLOCK)
     assert await right(store, desk)
     await desk.presses(BOB, "Acknowledge", held)
-    await desk.does(BOB, "Hold", held, text="Waits for a file")
+    await desk.submits_form(BOB, "Hold", held, text="Waits for a file")
     for key in (resolved, closed):
-        await desk.does(BOB, "Resolve", key, text="Done")
+        await desk.submits_form(BOB, "Resolve", key, text="Done")
     await desk.presses(ALICE, "Close", closed)
     assert await right(store, desk)
     for _ in range(40):
         desk.clock.at += timedelta(minutes=37)
         assert await right(store, desk), "what is due waits to be woken"
-        await tick(desk.desk)
+        await wake_due_tickets(desk.desk)
         assert await right(store, desk)
     await desk.presses(ALICE, "Reopen", closed)
     assert await right(store, desk)
@@ -107,7 +107,7 @@ async def test_what_fell_due_is_woken_after_a_rebuilding(store: SqlStore, desk: 
     desk.clock.at += timedelta(hours=2)
     await rebuild(store, desk.desk.directory, desk.clock, lambda number: None)
     assert await right(store, desk)
-    await tick(desk.desk)
+    await wake_due_tickets(desk.desk)
     assert (await desk.events(key))[-1] == "Breached"
     assert await right(store, desk)
 
@@ -179,7 +179,7 @@ async def test_the_doctor_names_those_that_differ_and_the_cure(store: SqlStore, 
     keys = [await desk.submits(ALICE, f"Trouble {number}", S2) for number in range(12)]
     (found,) = await finds()
     assert (found.health, found.says) == (
-        Health.WELL,
+        Health.OK,
         "all 12 rows looked at, none differs from its events",
     )
     await run(store, "UPDATE ticket SET wake_at = NULL WHERE key <> :key", key=keys[0])

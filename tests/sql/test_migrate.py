@@ -80,7 +80,7 @@ def test_migrating_twice_is_the_same_as_once(url: str) -> None:
 
 def test_two_processes_may_migrate_at_once(path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(migrations.ready, [path] * 4)) == [None] * 4
+        assert list(pool.map(migrations.ensure_ready, [path] * 4)) == [None] * 4
 
 
 def test_a_migration_that_fails_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +127,7 @@ async def test_a_newer_database_is_refused(path: Path, url: str) -> None:
 
 async def test_an_older_database_is_refused(path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     migrate(url)
-    monkeypatch.setattr(migrations, "_known", lambda: ["9999", HEAD, "0001"])
+    monkeypatch.setattr(migrations, "_known_revisions", lambda: ["9999", HEAD, "0001"])
     assert await refusal(url) == f"{path}: made by an older Frontline; run frontline migrate"
 
 

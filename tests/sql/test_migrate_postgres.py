@@ -108,7 +108,7 @@ async def test_countdowns_find_the_lane_of_the_version_before(empty_postgres_url
     url = empty_postgres_url
     async with connect(url) as store:
         countdown = message("countdown", priority=Priority.COUNTDOWN, edits="card")
-        await says(store, message("card"), replace(countdown, purse="slack:T0ACME:edits"))
+        await says(store, message("card"), replace(countdown, rate_limit_key="slack:T0ACME:edits"))
         await delivers(store, ACME, ref("1"))
         assert await store.lanes(NOON, 9) == ["countdown:slack:T0ACME:edits"]
     downgrade(url, "0004")
@@ -130,7 +130,7 @@ def test_the_work_of_replicas_goes_with_its_tables(postgres_url: str) -> None:
 
 def test_replicas_may_migrate_at_once(empty_postgres_url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(migrations.ready, [empty_postgres_url] * 4)) == [None] * 4
+        assert list(pool.map(migrations.ensure_ready, [empty_postgres_url] * 4)) == [None] * 4
     assert revision(empty_postgres_url) == NEWEST
 
 

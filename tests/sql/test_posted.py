@@ -6,22 +6,22 @@ from dataclasses import replace
 
 from bot.address import MessageRef
 from bot.ports import StandingHelp
-from tests.sql.conftest import Twins
+from tests.sql.conftest import TwoProcesses
 from tests.sql.samples import ACME, NOON, message
-from tests.sql.speaking import Kept, delivers, next_of
+from tests.sql.speaking import FullStore, delivers, next_keys
 
-HELP = replace(message("help"), ticket=None, say=StandingHelp())
+HELP = replace(message("help"), ticket=None, content=StandingHelp())
 STANDING = MessageRef(ACME, "1.0")
 
 
-async def test_a_posted_message_is_known_by_where_it_stands(store: Kept) -> None:
+async def test_a_posted_message_is_known_by_where_it_stands(store: FullStore) -> None:
     await store.enqueue([HELP])
     assert await store.key_of(STANDING) is None, "not posted yet"
     assert await delivers(store, ACME, STANDING) == "help"
     assert await store.key_of(STANDING) == "help"
 
 
-async def test_an_edit_does_not_answer_for_the_message_it_edited(store: Kept) -> None:
+async def test_an_edit_does_not_answer_for_the_message_it_edited(store: FullStore) -> None:
     await store.adopt(HELP, STANDING)
     await store.enqueue([replace(HELP, key="edit", edits="help")])
     claimed = await store.claim(HELP.lane, NOON, NOON)
@@ -31,18 +31,18 @@ async def test_an_edit_does_not_answer_for_the_message_it_edited(store: Kept) ->
     assert await store.key_of(STANDING) == "help"
 
 
-async def test_an_adopted_message_is_not_sent_and_others_follow_below_it(store: Kept) -> None:
+async def test_an_adopted_message_is_not_sent_and_others_follow_below_it(store: FullStore) -> None:
     await store.adopt(HELP, STANDING)
-    assert await next_of(store) == []
+    assert await next_keys(store) == []
     assert await store.key_of(STANDING) == "help"
     assert await store.ticket_of(STANDING) is None
     await store.enqueue([replace(HELP, key="below", thread="help")])
     claimed = await store.claim(HELP.lane, NOON, NOON)
     assert claimed is not None
-    assert (claimed.message.say, claimed.thread) == (StandingHelp(), STANDING)
+    assert (claimed.message.content, claimed.thread) == (StandingHelp(), STANDING)
 
 
-async def test_a_known_key_is_left_as_it_is(store: Kept) -> None:
+async def test_a_known_key_is_left_as_it_is(store: FullStore) -> None:
     """Meanwhile it was posted anew, and its successor took its place."""
     await store.adopt(HELP, STANDING)
     await store.adopt(HELP, MessageRef(ACME, "2.0"))
@@ -50,8 +50,8 @@ async def test_a_known_key_is_left_as_it_is(store: Kept) -> None:
     assert await store.key_of(MessageRef(ACME, "2.0")) is None
 
 
-async def test_replicas_see_what_another_one_adopted(twins: Twins) -> None:
-    one, other = twins
+async def test_replicas_see_what_another_one_adopted(two_processes: TwoProcesses) -> None:
+    one, other = two_processes
     await one.adopt(HELP, STANDING)
     await other.adopt(HELP, STANDING)
     assert await other.key_of(STANDING) == "help"

@@ -15,11 +15,11 @@ from sqlalchemy.util import await_only
 
 from adapters.sql.engines import postgres as postgres_engine
 from adapters.sql.store import SqlStore, connect
-from bot.ports import Appended, Away, Change, Conflict, Seen
+from bot.ports import Appended, Change, Conflict, Duplicate, StoreUnavailable
 from sla_core.events import Event
 from tests.postgres import Postgres
 from tests.sql.samples import ACME, NOON, answered, at, change, message, opening, ref, wrote
-from tests.sql.speaking import begins, next_of, says
+from tests.sql.speaking import begins, next_keys, says
 from tests.waiting import PATIENCE, eventually, turns
 
 
@@ -42,7 +42,7 @@ def cut_off(url: str) -> int:
         return len(cursor.fetchall())
 
 
-async def test_numbers_have_no_gap_whoever_opens(replicas: Replicas) -> None:
+async def test_numbers_have_no_gap_with_several_replicas(replicas: Replicas) -> None:
     async def opens(nth: int) -> object:
         store = replicas[nth % 2]
         if nth % 5 == 0:
@@ -64,11 +64,11 @@ async def test_an_envelope_that_both_are_given_is_one_act(replicas: Replicas) ->
     for round_ in range(10):
         done = await asyncio.gather(*(store.open(f"e{round_}", "acme", opening()) for store in replicas * 4))
         key = f"ACME-{round_ + 1}"
-        assert Counter(done) == {Appended(key, 1): 1, Seen(key): 7}
+        assert Counter(done) == {Appended(key, 1): 1, Duplicate(key): 7}
         acts = [
             store.append(f"a{round_}", change(1, events=(wrote(),), ticket=key)) for store in replicas * 4
         ]
-        assert Counter(await asyncio.gather(*acts)) == {Appended(key, 2): 1, Seen(key): 7}
+        assert Counter(await asyncio.gather(*acts)) == {Appended(key, 2): 1, Duplicate(key): 7}
 
 
 async def test_one_envelope_on_two_tickets_is_one_act(replicas: Replicas) -> None:
@@ -100,7 +100,7 @@ async def test_a_conflict_is_nobody_elses(replicas: Replicas) -> None:
         psycopg.errors.ForeignKeyViolation,
         Appended,
     ]
-    assert await next_of(store) == ["m1"]
+    assert await next_keys(store) == ["m1"]
     assert [len(await store.load(f"ACME-{n}")) for n in (1, 2, 3, 4)] == [2, 1, 1, 2]
 
 
@@ -134,10 +134,10 @@ async def test_broken_connections_are_not_noticed(replicas: Replicas, postgres_u
         assert await store.wake(NOON, 10, (), lambda key, history: None) == []
 
 
-async def test_cut_off_in_a_storm_nothing_is_lost_or_done_twice(
+async def test_cut_connections_under_load_lose_or_repeat_nothing(
     replicas: Replicas, postgres_url: str
 ) -> None:
-    async def opens(nth: int) -> Appended | Seen:
+    async def opens(nth: int) -> Appended | Duplicate:
         return await replicas[nth % 2].open(f"e{nth}", "acme", opening())
 
     done = []
@@ -154,15 +154,15 @@ async def test_a_message_begun_twice_is_paid_and_sent_once(replicas: Replicas, p
     await begins(store, ACME)
     cut_off(postgres_url)
     await store.sent("m1", ref("1"))
-    assert await next_of(other) == []
+    assert await next_keys(other) == []
     assert await other.ticket_of(ref("1")) == "ACME-1"
 
 
 async def test_a_server_that_is_away_is_told_in_time(
     postgres: Postgres, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert postgres_engine.PATIENCE <= 3, "whoever presses a button is to be told so"
-    monkeypatch.setattr(postgres_engine, "PATIENCE", 0.3)
+    assert postgres_engine.RETRY_FOR <= 3, "whoever presses a button is to be told so"
+    monkeypatch.setattr(postgres_engine, "RETRY_FOR", 0.3)
     name = psycopg.conninfo.conninfo_to_dict(postgres_url)["dbname"]
 
     def allow(yes: bool) -> None:
@@ -179,12 +179,12 @@ async def test_a_server_that_is_away_is_told_in_time(
         asked = [store.append("a1", change(1)), store.open("e2", "acme", opening()), store.load("ACME-1")]
         async with asyncio.timeout(PATIENCE):
             for outcome in await asyncio.gather(*asked, return_exceptions=True):
-                assert isinstance(outcome, Away)
+                assert isinstance(outcome, StoreUnavailable)
                 assert "\n" not in str(outcome)
         allow(True)
 
         async def answers() -> list[str]:
-            with suppress(Away):
+            with suppress(StoreUnavailable):
                 return await store.tickets("acme")
             return []
 
@@ -196,7 +196,7 @@ async def test_what_a_frozen_process_has_locked_is_free_again(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It stopped between a statement and the COMMIT that travels behind it, for longer than it has."""
-    monkeypatch.setattr(postgres_engine, "SINCE_17", "SET transaction_timeout = '500ms'")
+    monkeypatch.setattr(postgres_engine, "SESSION_SINCE_17", "SET transaction_timeout = '500ms'")
     with psycopg.connect(postgres_url) as connection:
         if connection.info.server_version < 170000:
             pytest.skip("PostgreSQL before 17 has no such limit")
@@ -221,8 +221,8 @@ async def test_who_waits_for_a_frozen_process_tries_again(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit that frees what the frozen one has locked strikes those who wait for it as well."""
-    monkeypatch.setattr(postgres_engine, "SINCE_17", "SET transaction_timeout = '300ms'")
-    monkeypatch.setattr(postgres_engine, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(postgres_engine, "SESSION_SINCE_17", "SET transaction_timeout = '300ms'")
+    monkeypatch.setattr(postgres_engine, "RETRY_FOR", PATIENCE)
     asked = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     async with connect(postgres_url) as store:
         await store.open("e1", "acme", opening())

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.ports import Change, Entry, Page, Summary
+from bot.ports import Change, QueueEntry, QueuePage, QueueSummary
 from sla_core.countdown import Countdown, Phase, Tone
 from sla_core.policy import Metric
 from tests.sql.samples import NOON, at, change, opened, opening, wrote
-from tests.sql.speaking import Kept, in_queue
+from tests.sql.speaking import FullStore, in_queue
 
-S2 = Summary("Bills are slow", "open", "S2", "Significant", 1, "m3ter", NOON)
+S2 = QueueSummary("Bills are slow", "open", "S2", "Significant", 1, "m3ter", NOON)
 
 
 def due(minutes: float) -> Countdown:
@@ -20,7 +20,7 @@ def due(minutes: float) -> Countdown:
     )
 
 
-async def opens(store: Kept, summary: Summary | None, account: str = "acme") -> str:
+async def opens(store: FullStore, summary: QueueSummary | None, account: str = "acme") -> str:
     def draft(number: int) -> Change:
         first = replace(opened(), at=summary.opened_at if summary else NOON)
         return replace(opening(account=account)(number), events=(first,), summary=summary)
@@ -29,7 +29,7 @@ async def opens(store: Kept, summary: Summary | None, account: str = "acme") -> 
     return (await store.open(envelope, account, draft)).ticket
 
 
-async def test_the_most_urgent_comes_first(store: Kept) -> None:
+async def test_the_most_urgent_comes_first(store: FullStore) -> None:
     """MTA-11: by severity, then by what is due next, then by age; without a promise last of its severity."""
     nothing = await opens(store, replace(S2, opened_at=at(-9)))
     later = await opens(store, replace(S2, due=due(50)))
@@ -38,13 +38,13 @@ async def test_the_most_urgent_comes_first(store: Kept) -> None:
     worst = await opens(store, replace(S2, severity="S1", rank=0, due=due(90)), "globex")
     page = await store.queue(None, 9)
     assert [entry.key for entry in page.entries] == [worst, older, younger, later, nothing]
-    assert await store.queue(None, 2) == Page(page.entries[:2], 5)
+    assert await store.queue(None, 2) == QueuePage(page.entries[:2], 5)
     assert [entry.key for entry in (await store.queue(["globex"], 9)).entries] == [worst]
-    assert await store.queue(["nobody"], 9) == Page((), 0)
-    assert await store.queue([], 9) == Page((), 0)
+    assert await store.queue(["nobody"], 9) == QueuePage((), 0)
+    assert await store.queue([], 9) == QueuePage((), 0)
 
 
-async def test_what_is_shown_comes_back_as_it_was_stored(store: Kept) -> None:
+async def test_what_is_shown_comes_back_as_it_was_stored(store: FullStore) -> None:
     summary = replace(
         S2,
         due=due(5),
@@ -56,40 +56,40 @@ async def test_what_is_shown_comes_back_as_it_was_stored(store: Kept) -> None:
         title="Ünïcödé & <angles>",
     )
     key = await opens(store, summary)
-    assert await store.queue(None, 9) == Page((Entry(key, "acme", summary),), 1)
+    assert await store.queue(None, 9) == QueuePage((QueueEntry(key, "acme", summary),), 1)
 
 
-async def test_each_change_writes_the_row_again(store: Kept) -> None:
+async def test_each_change_writes_the_row_again(store: FullStore) -> None:
     key = await opens(store, S2)
     resolved = replace(S2, state="resolved", ended_at=at(3))
     await store.append(None, replace(change(1, events=(wrote(),)), summary=resolved))
-    assert await store.queue(None, 9) == Page((), 0)
-    assert await store.queue(None, 9, ended=True) == Page((Entry(key, "acme", resolved),), 1)
+    assert await store.queue(None, 9) == QueuePage((), 0)
+    assert await store.queue(None, 9, ended=True) == QueuePage((QueueEntry(key, "acme", resolved),), 1)
     await store.append(None, replace(change(2, events=(wrote(),)), summary=S2))
-    assert await store.queue(None, 9) == Page((Entry(key, "acme", S2),), 1)
+    assert await store.queue(None, 9) == QueuePage((QueueEntry(key, "acme", S2),), 1)
 
     def wakes(key: str, history: object) -> Change:
         return Change(key, 3, (wrote(minutes=9),), None, (), summary=replace(S2, owner="Bob"))
 
     await store.append(None, replace(change(3), wake_at=at(1), summary=S2))
     assert await store.wake(at(2), 9, (), wakes) == [key]
-    assert await store.queue(None, 9) == Page((Entry(key, "acme", replace(S2, owner="Bob")),), 1)
+    assert await store.queue(None, 9) == QueuePage((QueueEntry(key, "acme", replace(S2, owner="Bob")),), 1)
 
 
-async def test_the_resolved_ones_come_after_the_open_ones(store: Kept) -> None:
+async def test_the_resolved_ones_come_after_the_open_ones(store: FullStore) -> None:
     resolved = await opens(store, replace(S2, rank=0, state="resolved", ended_at=at(1)))
     is_open = await opens(store, replace(S2, rank=3))
     assert await in_queue(store, "acme") == [is_open, resolved]
 
 
-async def test_a_closed_ticket_is_in_no_queue(store: Kept) -> None:
+async def test_a_closed_ticket_is_in_no_queue(store: FullStore) -> None:
     await opens(store, S2)
     await store.append(None, replace(change(1), closed=True, summary=replace(S2, state="closed")))
     assert await in_queue(store, "acme") == []
 
 
-async def test_a_row_that_was_not_written_with_the_last_change_says_nothing(store: Kept) -> None:
+async def test_a_row_that_was_not_written_with_the_last_change_says_nothing(store: FullStore) -> None:
     """The version before writes none while both run; its tickets are read from their events."""
     key = await opens(store, None)
-    assert await store.queue(None, 9) == Page((Entry(key, "acme", None),), 1)
+    assert await store.queue(None, 9) == QueuePage((QueueEntry(key, "acme", None),), 1)
     assert await store.load(key) == (opened(),)

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sql.codec import EVENTS, recipient_text, say_text
+from adapters.sql.codec import EVENTS, message_body_text, recipient_text
 from adapters.sql.migrate import downgrade, migrate, revision, upgrade
 from adapters.sql.store import connect
 from adapters.sql.tables import micros
-from bot.ports import Appended, Change, Priority, Seen
+from bot.ports import Appended, Change, Duplicate, Priority
 from sla_core.events import Closed, Event, Reopened
 from tests.sql.samples import ACME, ANN, NOON, answered, at, change, message, opened, opening, ref, wrote
-from tests.sql.speaking import Kept, delivers, in_queue, next_of, says
+from tests.sql.speaking import FullStore, delivers, in_queue, next_keys, says
 
 HEAD, *EARLIER = ["0008", "0007", "0006", "0005", "0004", "0003", "0002", "0001"]
 
@@ -59,7 +59,7 @@ def fill(path: Path) -> None:
             (message("edit", edits="card"), "waiting", (None, None, None)),
             (message("reply", thread="card"), "waiting", (None, None, None)),
         ):
-            to, body = recipient_text(said.to), say_text(said.say)
+            to, body = recipient_text(said.to), message_body_text(said.content)
             row = (said.key, said.ticket, said.lane, to, said.priority, said.thread, said.edits, body, state)
             db.execute(MESSAGE, (*row, *posted))
         db.execute("INSERT INTO inbox VALUES ('envelope', 'ACME-1', 0)")
@@ -111,17 +111,17 @@ async def test_what_was_there_comes_along_and_goes_back(path: Path, url: str, ea
         assert sorted(await in_queue(store, "acme")) == ["ACME-1", "ACME-3"]
 
 
-async def knows_everything(store: Kept) -> None:
+async def knows_everything(store: FullStore) -> None:
     for key, history in HISTORIES.items():
         assert await store.load(key) == history
     assert sorted(await in_queue(store, "acme")) == ["ACME-1", "ACME-3"]
     assert await store.next_wake() == at(90)
-    assert await store.open("envelope", "acme", opening()) == Seen("ACME-1")
+    assert await store.open("envelope", "acme", opening()) == Duplicate("ACME-1")
     assert await store.ticket_of(ref("1")) == "ACME-1"
     assert [await delivers(store, ACME, ref(id)) for id in ("1", "2")] == ["edit", "reply"]
-    assert await next_of(store) == []
+    assert await next_keys(store) == []
     await says(store, message("later", edits="card"))
-    assert await next_of(store) == ["later"]
+    assert await next_keys(store) == ["later"]
     assert await store.open("new", "acme", opening()) == Appended("ACME-5", 1)
     closing_it = Change("ACME-5", 1, (Closed(at(9), ANN),), None, (), closed=True)
     await store.append(None, closing_it)
@@ -134,7 +134,7 @@ async def test_the_version_before_still_writes_while_both_run(path: Path, url: s
     fill(path)
     async with connect(url) as store:
         assert await in_queue(store, "acme") == ["ACME-1", "ACME-2", "ACME-3", "ACME-4"]
-        assert await next_of(store) == ["edit"]
+        assert await next_keys(store) == ["edit"]
         await says(store, message("ours"))
         order = [await delivers(store, ACME, ref(id)) for id in ("1", "2", "3")]
         assert order == ["edit", "reply", "ours"]
@@ -158,18 +158,18 @@ async def test_notes_come_along_and_go_back(path: Path, url: str) -> None:
         db.commit()
     both = {"early": "joined", "late": "left"}
     async with connect(url) as store:
-        assert await store.notes("channel-turn") == both
+        assert await store.get_all("channel-turn") == both
     downgrade(path, "0004")
     migrate(url)
     async with connect(url) as store:
-        assert await store.notes("channel-turn") == both
+        assert await store.get_all("channel-turn") == both
 
 
 async def test_countdowns_find_the_lane_of_the_version_before(path: Path, url: str) -> None:
     """It speaks for lanes of whole platforms only; this version for both."""
     async with connect(url) as store:
         countdown = message("countdown", priority=Priority.COUNTDOWN, edits="card")
-        await says(store, message("card"), replace(countdown, purse="slack:T0ACME:edits"))
+        await says(store, message("card"), replace(countdown, rate_limit_key="slack:T0ACME:edits"))
         await delivers(store, ACME, ref("1"))
         assert await store.lanes(NOON, 9) == ["countdown:slack:T0ACME:edits"]
     downgrade(path, "0004")

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from adapters.sql.migrate import migrate
 from adapters.sql.store import connect
 from bot.address import Place, UserRef
-from bot.ports import Change, Conflict, Cost, Message, NoSuchTicket, Outgoing, Overtaken, Priority
+from bot.ports import Change, Charge, Conflict, LeaseLost, Message, NoSuchTicket, Outgoing, Priority
 from sla_core.events import Event
 from tests.harness import HeldClock
 from tests.memory_store import MemoryStore
 from tests.sql.samples import ACME, DANA, TRIAGE, at, change, message, opening, ref, wrote
-from tests.sql.speaking import Kept, bare
+from tests.sql.speaking import FullStore, bare
 
 Act = Callable[["Workers"], Coroutine[Any, Any, object]]
 
@@ -46,25 +46,25 @@ def messages(draw: st.DrawFn) -> Message:
     )
 
 
-SAYS = st.lists(messages(), max_size=3)
+MESSAGES = st.lists(messages(), max_size=3)
 WAKES = st.none() | MINUTES
 LANES = st.sampled_from([str(ACME), str(TRIAGE), str(DANA), f"page:{ACME}", "countdown:slack"])
 WORKERS = st.sampled_from(["ann", "bob"])
 BUCKETS = st.lists(st.sampled_from(["posts", "edits", "channel"]), unique=True, max_size=2)
 COSTS = st.builds(
-    lambda buckets, burst: [Cost(bucket, timedelta(minutes=2), burst) for bucket in buckets],
+    lambda buckets, burst: [Charge(bucket, timedelta(minutes=2), burst) for bucket in buckets],
     BUCKETS,
     st.integers(1, 2),
 )
-NOTES = st.sampled_from(["one", "two", "", "ключ"])
+VALUES = st.sampled_from(["one", "two", "", "ключ"])
 
 
 class Workers:
     """A store, and what two workers have in hand of it."""
 
-    def __init__(self, store: Kept) -> None:
+    def __init__(self, store: FullStore) -> None:
         self.store = store
-        self.hands: dict[str, Outgoing] = {}
+        self.claimed_by: dict[str, Outgoing] = {}
 
     async def says(self, said: list[Message]) -> object:
         return await self.store.append(None, change(len(await self.store.load("ACME-1")), *said))
@@ -72,40 +72,46 @@ class Workers:
     async def claims(self, who: str, lane: str, now: datetime, lease: int) -> object:
         claimed = await self.store.claim(lane, now, now + timedelta(minutes=lease))
         if claimed is not None:
-            self.hands[who] = claimed
+            self.claimed_by[who] = claimed
         return claimed and bare(claimed)
 
-    async def begins(self, who: str, costs: list[Cost], now: datetime) -> object:
-        if who not in self.hands:
+    async def begins(self, who: str, charges: list[Charge], now: datetime) -> object:
+        if who not in self.claimed_by:
             return None
-        return await self.store.begin(self.hands[who], costs, now, now + timedelta(minutes=2))
+        return await self.store.begin(self.claimed_by[who], charges, now, now + timedelta(minutes=2))
 
     async def sent(self, who: str, id: str) -> None:
-        if who in self.hands:
-            await self.store.sent(self.hands[who].message.key, ref(id))
+        if who in self.claimed_by:
+            await self.store.sent(self.claimed_by[who].message.key, ref(id))
 
-    async def puts_off(self, who: str, until: datetime, alone: bool, unsure: bool) -> None:
-        if who in self.hands:
-            await self.store.put_off(self.hands.pop(who), until, "why", alone=alone, unsure=unsure)
+    async def defers(self, who: str, until: datetime, message_only: bool, maybe_delivered: bool) -> None:
+        if who in self.claimed_by:
+            await self.store.defer(
+                self.claimed_by.pop(who),
+                until,
+                "why",
+                message_only=message_only,
+                maybe_delivered=maybe_delivered,
+            )
 
-    async def wakes(self, now: datetime, but: str, wake_at: datetime | None) -> object:
+    async def wakes(self, now: datetime, excluding: str, wake_at: datetime | None) -> object:
         def decide(key: str, history: tuple[Event, ...]) -> Change | None:
             if len(history) > 3:
                 return None
             return change(len(history), events=(wrote(),), ticket=key, wake_at=wake_at)
 
-        return await self.store.wake(now, 2, [but], decide)
+        return await self.store.wake(now, 2, [excluding], decide)
 
 
 ACTS: st.SearchStrategy[Act] = st.one_of(
     st.builds(
-        lambda topic, key, value, end: lambda w: w.store.note(topic, key, value, end),
+        lambda topic, key, value, end: lambda w: w.store.put(topic, key, value, end),
         st.sampled_from(["places", "people"]),
-        NOTES,
-        NOTES,
+        VALUES,
+        VALUES,
         st.none() | MINUTES,
     ),
-    NOTES.map(lambda key: lambda w: w.store.forget("places", key)),
+    VALUES.map(lambda key: lambda w: w.store.delete("places", key)),
     st.builds(
         lambda envelope, wake_at: lambda w: w.store.open(envelope, "acme", opening(wake_at=wake_at)),
         ENVELOPES,
@@ -123,8 +129,8 @@ ACTS: st.SearchStrategy[Act] = st.one_of(
         WAKES,
         st.booleans(),
     ),
-    SAYS.map(lambda said: lambda w: w.says(said)),
-    SAYS.map(lambda said: lambda w: w.says(said)),
+    MESSAGES.map(lambda said: lambda w: w.says(said)),
+    MESSAGES.map(lambda said: lambda w: w.says(said)),
     st.builds(
         lambda who, lane, now, lease: lambda w: w.claims(who, lane, now, lease),
         WORKERS,
@@ -132,10 +138,12 @@ ACTS: st.SearchStrategy[Act] = st.one_of(
         MINUTES,
         st.integers(0, 5),
     ),
-    st.builds(lambda who, costs, now: lambda w: w.begins(who, costs, now), WORKERS, COSTS, MINUTES),
+    st.builds(lambda who, charges, now: lambda w: w.begins(who, charges, now), WORKERS, COSTS, MINUTES),
     st.builds(lambda who, id: lambda w: w.sent(who, id), WORKERS, KEYS),
     st.builds(
-        lambda who, until, alone, unsure: lambda w: w.puts_off(who, until, alone, unsure),
+        lambda who, until, message_only, maybe_delivered: (
+            lambda w: w.defers(who, until, message_only, maybe_delivered)
+        ),
         WORKERS,
         MINUTES,
         st.booleans(),
@@ -143,19 +151,19 @@ ACTS: st.SearchStrategy[Act] = st.one_of(
     ),
     st.builds(lambda key: lambda w: w.store.sent(key, ref(f"posted {key}")), KEYS),
     st.builds(lambda key: lambda w: w.store.refused(key, "why"), KEYS),
-    st.builds(lambda buckets, until: lambda w: w.store.shut(buckets, until), BUCKETS, MINUTES),
-    st.builds(lambda now, but, at: lambda w: w.wakes(now, but, at), MINUTES, TICKETS, WAKES),
+    st.builds(lambda buckets, until: lambda w: w.store.block_until(buckets, until), BUCKETS, MINUTES),
+    st.builds(lambda now, excluding, at: lambda w: w.wakes(now, excluding, at), MINUTES, TICKETS, WAKES),
 )
 
 
 async def answer(workers: Workers, act: Act) -> object:
     try:
         return await act(workers)
-    except (Conflict, NoSuchTicket, LookupError, Overtaken) as fault:
+    except (Conflict, NoSuchTicket, LookupError, LeaseLost) as fault:
         return LookupError if isinstance(fault, KeyError) else type(fault)
 
 
-async def seen(store: Kept) -> list[object]:
+async def seen(store: FullStore) -> list[object]:
     return [
         [await store.lanes(at(minutes), 9) for minutes in (0, 4, 9)],
         await store.lanes(at(9), 2),
@@ -165,8 +173,8 @@ async def seen(store: Kept) -> list[object]:
         await store.tickets("acme"),
         [await store.queue(accounts, most) for accounts in (None, ["acme"], ["nobody"]) for most in (1, 9)],
         [await store.ticket_of(ref(f"posted m{n}")) for n in range(12)],
-        [sorted((await store.notes(topic)).items()) for topic in ("places", "people", "none")],
-        [await store.noted("places", key) for key in ("one", "two", "three")],
+        [sorted((await store.get_all(topic)).items()) for topic in ("places", "people", "none")],
+        [await store.get("places", key) for key in ("one", "two", "three")],
     ]
 
 

@@ -16,11 +16,11 @@ import pytest_asyncio
 from sqlalchemy import Connection, text
 
 from adapters.sql.engines import sqlite as sqlite_engine
-from adapters.sql.engines.sqlite import CHECKPOINT_AFTER, MOST_IN_A_COMMIT, SqliteEngine
+from adapters.sql.engines.sqlite import CHECKPOINT_AFTER, MAX_JOBS_PER_COMMIT, SqliteEngine
 from adapters.sql.store import SqlStore, connect
 from bot.ports import Appended, Conflict
 from tests.sql.samples import at, change, message, opened, opening, wrote
-from tests.sql.speaking import next_of
+from tests.sql.speaking import next_keys
 from tests.waiting import PATIENCE, turns
 
 
@@ -46,10 +46,10 @@ async def notes(database: SqliteEngine) -> list[int]:
 
 
 async def file_of(database: SqliteEngine) -> str:
-    return await database.look(lambda db: str(db.exec_driver_sql("PRAGMA database_list").one()[2]))
+    return await database.read_sync(lambda db: str(db.exec_driver_sql("PRAGMA database_list").one()[2]))
 
 
-class Gate:
+class OtherWriter:
     """Another process that writes, so that what is written meanwhile shares the next commit."""
 
     def __init__(self, database: SqliteEngine) -> None:
@@ -84,16 +84,16 @@ async def test_jobs_run_in_the_order_they_came(database: SqliteEngine) -> None:
         ran.append(n)
         return n
 
-    async with Gate(database):
+    async with OtherWriter(database):
         tasks = [
             asyncio.ensure_future(database.write(lambda db, n=n: job(n), done.append))  # type: ignore[misc]
-            for n in range(MOST_IN_A_COMMIT + 50)
+            for n in range(MAX_JOBS_PER_COMMIT + 50)
         ]
-    assert await asyncio.gather(*tasks) == ran == done == list(range(MOST_IN_A_COMMIT + 50))
+    assert await asyncio.gather(*tasks) == ran == done == list(range(MAX_JOBS_PER_COMMIT + 50))
 
 
 async def test_a_later_job_of_the_same_commit_sees_the_earlier(database: SqliteEngine) -> None:
-    async with Gate(database):
+    async with OtherWriter(database):
         first = asyncio.ensure_future(database.write(lambda db: put(db, 1)))
         second = asyncio.ensure_future(
             database.write(lambda db: db.exec_driver_sql("SELECT n FROM note").fetchall())
@@ -109,7 +109,7 @@ async def test_a_job_that_fails_takes_back_only_its_own(database: SqliteEngine) 
     def stops(db: Connection) -> int:
         raise StopIteration
 
-    async with Gate(database):
+    async with OtherWriter(database):
         tasks = [
             asyncio.ensure_future(database.write(job))
             for job in (lambda db: put(db, 1), fails, lambda db: put(db, 1), stops, lambda db: put(db, 2))
@@ -126,7 +126,7 @@ async def test_a_job_that_fails_takes_back_only_its_own(database: SqliteEngine) 
 
 
 async def test_the_loop_goes_on_while_another_process_writes(database: SqliteEngine) -> None:
-    async with Gate(database):
+    async with OtherWriter(database):
         task = asyncio.ensure_future(database.write(lambda db: put(db, 1)))
         assert await notes(database) == []
         assert not task.done()
@@ -137,7 +137,7 @@ async def test_who_waits_too_long_for_another_process_is_told(
     database: SqliteEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_engine, "BUSY_SECONDS", 0.01)
-    async with Gate(database):
+    async with OtherWriter(database):
         for n in range(2):
             with pytest.raises(sqlite3.OperationalError, match="locked"):
                 await database.write(lambda db, n=n: put(db, n))  # type: ignore[misc]
@@ -162,43 +162,43 @@ async def test_a_job_that_fails_does_not_make_the_others_run_again(
         begun.append("lasts")
         return put(db, 1)
 
-    async with Gate(database):
+    async with OtherWriter(database):
         tasks = [asyncio.ensure_future(database.write(job)) for job in (finds_it_moved, lasts)]
     assert [type(each) for each in await asyncio.gather(*tasks, return_exceptions=True)] == [Conflict, int]
     assert begun == ["moved", "lasts"]
     assert await database.write(lambda db: db.exec_driver_sql("DELETE FROM note").rowcount) == 1
     begun.clear()
-    async with Gate(database):
+    async with OtherWriter(database):
         tasks = [asyncio.ensure_future(database.write(job)) for job in (lasts, fails)]
     assert [type(each) for each in await asyncio.gather(*tasks, return_exceptions=True)] == [int, Conflict]
     assert begun == ["lasts", "fails"]
     assert await notes(database) == [1]
 
 
-async def test_a_job_is_logged_as_the_act_of_whoever_asked(database: SqliteEngine) -> None:
+async def test_a_job_is_logged_with_its_callers_context(database: SqliteEngine) -> None:
     trace: ContextVar[str] = ContextVar("trace")
 
     async def asks(act: str) -> str:
         trace.set(act)
         return await database.write(lambda db: trace.get())
 
-    async with Gate(database):
+    async with OtherWriter(database):
         tasks = [asyncio.create_task(asks(act)) for act in ("one", "two")]
     assert await asyncio.gather(*tasks) == ["one", "two"]
 
 
-@pytest.mark.parametrize("guest", [False, True])
-async def test_the_log_is_folded_into_the_file_now_and_then(tmp_path: Path, guest: bool) -> None:
+@pytest.mark.parametrize("secondary", [False, True])
+async def test_the_log_is_folded_into_the_file_now_and_then(tmp_path: Path, secondary: bool) -> None:
     path = tmp_path / "plain.db"
-    served, looked = SqliteEngine(path), SqliteEngine(path, guest=True)
+    served, secondary_engine = SqliteEngine(path), SqliteEngine(path, secondary=True)
     await served.write(lambda db: db.exec_driver_sql("CREATE TABLE note (n INTEGER UNIQUE)").rowcount)
     before = path.stat().st_size
     for first in (0, CHECKPOINT_AFTER):
         many = [(first + n,) for n in range(CHECKPOINT_AFTER)]
-        each = looked if guest else served
+        each = secondary_engine if secondary else served
         await each.write(partial(insert_all, many))
-    assert (path.stat().st_size > before) is not guest
-    await looked.close()
+    assert (path.stat().st_size > before) is not secondary
+    await secondary_engine.close()
     await served.close()
 
 
@@ -211,7 +211,7 @@ async def test_a_commit_that_fails_fails_for_all_of_it(database: SqliteEngine) -
         )
     )
     heard: list[int] = []
-    async with Gate(database):
+    async with OtherWriter(database):
         good = asyncio.ensure_future(database.write(lambda db: put(db, 1), heard.append))
         bad = asyncio.ensure_future(
             database.write(lambda db: db.exec_driver_sql("INSERT INTO late VALUES (7)").rowcount)
@@ -226,7 +226,7 @@ async def test_a_commit_that_fails_fails_for_all_of_it(database: SqliteEngine) -
 
 async def test_who_stops_waiting_does_not_stop_the_write(database: SqliteEngine) -> None:
     heard: list[int] = []
-    async with Gate(database):
+    async with OtherWriter(database):
         task = asyncio.ensure_future(database.write(lambda db: put(db, 1), heard.append))
         await turns(1)
         task.cancel()
@@ -239,7 +239,7 @@ async def test_who_stops_waiting_does_not_stop_the_write(database: SqliteEngine)
 
 async def test_reads_do_not_wait_for_the_writer_nor_see_what_is_not_committed(database: SqliteEngine) -> None:
     await database.write(lambda db: put(db, 1))
-    async with Gate(database):
+    async with OtherWriter(database):
         task = asyncio.ensure_future(database.write(lambda db: put(db, 2)))
         assert await notes(database) == [1]
     await task
@@ -276,14 +276,14 @@ async def test_a_full_disk_is_told_and_survived(sqlite: SqlStore) -> None:
     big = change(1, message("m1"), events=tuple(wrote("x" * 9_000, n) for n in range(20)))
     heard: list[str] = []
     sqlite.on_change = lambda: heard.append("changed")
-    async with Gate(engine):
+    async with OtherWriter(engine):
         tasks = [asyncio.ensure_future(sqlite.append(f"a{n}", big)) for n in range(3)]
     for task in tasks:
         with pytest.raises(sqlite3.OperationalError, match="full"):
             await task
     assert heard == []
     assert await sqlite.load("ACME-1") == (opened(),)
-    assert await next_of(sqlite) == []
+    assert await next_keys(sqlite) == []
     await engine.write(lambda db: db.exec_driver_sql("PRAGMA max_page_count=100000").fetchone())
     assert await sqlite.append("a0", big) == Appended("ACME-1", 21)
 
@@ -308,7 +308,7 @@ async def test_a_database_outlives_its_process(url: str) -> None:
     async with connect(url) as store:
         assert await store.load("ACME-1") == (opened(),)
         assert await store.next_wake() == at(5)
-        assert await next_of(store) == ["m1"]
+        assert await next_keys(store) == ["m1"]
 
 
 async def test_two_processes_may_share_a_file(url: str) -> None:

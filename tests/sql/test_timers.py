@@ -9,36 +9,36 @@ from datetime import timedelta
 
 import pytest
 
-from bot.ports import Fired, Timer
-from tests.sql.conftest import Twins
+from bot.ports import Timer, TimerResult
+from tests.sql.conftest import TwoProcesses
 from tests.sql.samples import ACME, NOON, at, message, ref
-from tests.sql.speaking import Kept, delivers, next_of
+from tests.sql.speaking import FullStore, delivers, next_keys
 
 TEST = Timer("pager_test", "daily", at(1), "first")
 
 
-def once(*says: str) -> Callable[[Timer], Fired]:
+def once(*says: str) -> Callable[[Timer], TimerResult]:
     messages = tuple(replace(message(key), ticket=None) for key in says)
-    return lambda timer: Fired(messages)
+    return lambda timer: TimerResult(messages)
 
 
-async def test_a_timer_fires_when_it_is_due_and_once(store: Kept) -> None:
+async def test_a_timer_fires_when_it_is_due_and_once(store: FullStore) -> None:
     await store.set_timer(TEST)
     assert await store.next_timer() == at(1)
     assert await store.fire(NOON, 9, (), once("early")) == []
     assert await store.fire(at(1), 9, (), once("hello")) == ["pager_test"]
     assert await store.fire(at(2), 9, (), once("again")) == []
     assert await store.next_timer() is None
-    assert await next_of(store) == ["hello"]
+    assert await next_keys(store) == ["hello"]
 
 
-async def test_it_says_when_it_is_due_again(store: Kept) -> None:
+async def test_it_says_when_it_is_due_again(store: FullStore) -> None:
     await store.set_timer(TEST)
     seen: list[Timer] = []
 
-    def daily(timer: Timer) -> Fired:
+    def daily(timer: Timer) -> TimerResult:
         seen.append(timer)
-        return Fired(again_at=timer.due_at + timedelta(days=1), payload="second")
+        return TimerResult(again_at=timer.due_at + timedelta(days=1), payload="second")
 
     assert await store.fire(at(5), 9, (), daily) == ["pager_test"]
     assert await store.next_timer() == at(1) + timedelta(days=1)
@@ -46,7 +46,7 @@ async def test_it_says_when_it_is_due_again(store: Kept) -> None:
     assert [timer.payload for timer in seen] == ["first", "second"]
 
 
-async def test_the_same_key_replaces_it_and_cancelling_ends_it(store: Kept) -> None:
+async def test_the_same_key_replaces_it_and_cancelling_ends_it(store: FullStore) -> None:
     await store.set_timer(TEST)
     await store.set_timer(replace(TEST, due_at=at(9)))
     await store.set_timer(replace(TEST, key="other", due_at=at(3)))
@@ -56,7 +56,7 @@ async def test_the_same_key_replaces_it_and_cancelling_ends_it(store: Kept) -> N
     assert await store.next_timer() == at(9)
 
 
-async def test_the_earliest_fire_first_and_some_kinds_wait(store: Kept) -> None:
+async def test_the_earliest_fire_first_and_some_kinds_wait(store: FullStore) -> None:
     for n, kind in enumerate(("c", "a", "b")):
         await store.set_timer(Timer(kind, "k", at(3 - n)))
     assert await store.next_timer() == at(1)
@@ -66,60 +66,60 @@ async def test_the_earliest_fire_first_and_some_kinds_wait(store: Kept) -> None:
     assert await store.fire(at(9), 9, (), once()) == ["b"]
 
 
-async def test_a_timer_that_fails_stays_due_and_says_nothing(store: Kept) -> None:
+async def test_a_timer_that_fails_stays_due_and_says_nothing(store: FullStore) -> None:
     await store.set_timer(TEST)
 
-    def fails(timer: Timer) -> Fired:
+    def fails(timer: Timer) -> TimerResult:
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError):
         await store.fire(at(1), 9, (), fails)
     assert await store.next_timer() == at(1)
-    assert await next_of(store) == []
+    assert await next_keys(store) == []
 
 
-async def test_of_two_replicas_one_fires(twins: Twins) -> None:
+async def test_of_two_replicas_one_fires(two_processes: TwoProcesses) -> None:
     for n in range(40):
-        await twins.one.set_timer(Timer("nudge", str(n), at(1)))
+        await two_processes.one.set_timer(Timer("nudge", str(n), at(1)))
     fired: list[str] = []
 
-    def fire(timer: Timer) -> Fired:
+    def fire(timer: Timer) -> TimerResult:
         fired.append(timer.key)
-        return Fired()
+        return TimerResult()
 
-    async def fires(store: Kept) -> None:
+    async def fires(store: FullStore) -> None:
         while await store.fire(at(2), 3, (), fire):
             pass
 
-    await asyncio.gather(fires(twins.one), fires(twins.other))
+    await asyncio.gather(fires(two_processes.one), fires(two_processes.other))
     assert sorted(fired, key=int) == [str(n) for n in range(40)]
 
 
-async def test_a_message_without_a_ticket_goes_the_way_of_all_others(store: Kept) -> None:
+async def test_a_message_without_a_ticket_goes_the_way_of_all_others(store: FullStore) -> None:
     hello = replace(message("hello"), ticket=None)
     await store.enqueue([hello, hello])
     await store.enqueue([hello])
     assert await delivers(store, ACME, ref("1")) == "hello"
-    assert await next_of(store) == []
+    assert await next_keys(store) == []
     assert await store.ticket_of(ref("1")) is None
     await store.enqueue([replace(message("reply", thread="hello"), ticket=None)])
     assert await delivers(store, ACME, ref("2")) == "reply"
 
 
-async def test_accounts_that_share_a_place_take_turns(store: Kept) -> None:
+async def test_accounts_that_share_a_place_take_turns(store: FullStore) -> None:
     """One customer's crowd of tickets does not delay another's first message by minutes."""
-    crowd = [replace(message(f"a{n}"), ticket=None, share="acme") for n in range(6)]
+    crowd = [replace(message(f"a{n}"), ticket=None, fairness_key="acme") for n in range(6)]
     await store.enqueue(crowd)
     assert [await delivers(store, ACME, ref(f"p{n}")) for n in range(2)] == ["a0", "a1"]
-    await store.enqueue([replace(message(f"b{n}"), ticket=None, share="globex") for n in range(2)])
+    await store.enqueue([replace(message(f"b{n}"), ticket=None, fairness_key="globex") for n in range(2)])
     order = [await delivers(store, ACME, ref(f"q{n}")) for n in range(6)]
     assert [key for key in order if key.startswith("a")] == ["a2", "a3", "a4", "a5"]
     assert order.index("b0") <= 2
     assert order.index("b1") <= 4
 
 
-async def test_one_holder_at_a_time(twins: Twins) -> None:
-    one, other = twins
+async def test_one_holder_at_a_time(two_processes: TwoProcesses) -> None:
+    one, other = two_processes
     assert await one.try_lock("renewal", "ann", at(2), NOON)
     assert not await other.try_lock("renewal", "bob", at(3), at(1))
     assert await other.try_lock("something else", "bob", at(3), at(1))
@@ -132,11 +132,11 @@ async def test_one_holder_at_a_time(twins: Twins) -> None:
     assert await one.try_lock("renewal", "ann", at(9), at(5))
 
 
-async def test_of_many_that_try_at_once_one_has_it(twins: Twins) -> None:
+async def test_of_many_that_try_at_once_one_has_it(two_processes: TwoProcesses) -> None:
     tries = [
         store.try_lock("renewal", f"{n}", at(2), NOON)
         for n in range(10)
-        for store in (twins.one, twins.other)
+        for store in (two_processes.one, two_processes.other)
     ]
     had = await asyncio.gather(*tries)
     assert sum(had) == 2, "the holder's second try on the other replica succeeds as well"

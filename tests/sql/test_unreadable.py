@@ -13,13 +13,13 @@ from adapters.sql.store import SqlStore, connect
 from bot.ports import Change
 from sla_core.events import Event
 from tests.sql.samples import ACME, NOON, at, change, message, opening, ref, wrote
-from tests.sql.speaking import begins, delivers, next_of, says
+from tests.sql.speaking import begins, delivers, next_keys, says
 from tests.sql.statements import run
 
 Tables = SqlStore
 
 HOLOGRAM = "UPDATE outbox SET body = '{\"kind\": \"Hologram\"}' WHERE key = 'new'"
-TORN = "UPDATE outbox SET recipient = 'no JSON' WHERE key = 'new'"
+DAMAGED = "UPDATE outbox SET recipient = 'no JSON' WHERE key = 'new'"
 TELEPORTED = "UPDATE event SET kind = 'Teleported' WHERE ticket = 'ACME-1'"
 FIELDS = "UPDATE event SET body = '{}' WHERE ticket = 'ACME-1'"
 
@@ -35,17 +35,17 @@ async def tables(tables_url: str) -> AsyncIterator[Tables]:
         yield store
 
 
-@pytest.mark.parametrize("spoil", [HOLOGRAM, TORN])
+@pytest.mark.parametrize("spoil", [HOLOGRAM, DAMAGED])
 async def test_a_message_that_cannot_be_read_waits_alone(tables: Tables, spoil: str) -> None:
     await says(tables, message("new"), message("m1"))
     await run(tables, spoil)
     assert await delivers(tables, ACME, ref("1")) == "m1"
-    assert await next_of(tables) == []
-    assert await next_of(tables, NOON + timedelta(seconds=59)) == []
+    assert await next_keys(tables) == []
+    assert await next_keys(tables, NOON + timedelta(seconds=59)) == []
     await run(tables, "UPDATE outbox SET body = (SELECT body FROM outbox WHERE key = 'm1') WHERE key = 'new'")
     mend = "UPDATE outbox SET recipient = (SELECT recipient FROM outbox WHERE key = 'm1') WHERE key = 'new'"
     await run(tables, mend)
-    assert await next_of(tables, at(1)) == ["new"], "the newer version, or this one after an update"
+    assert await next_keys(tables, at(1)) == ["new"], "the newer version, or this one after an update"
 
 
 @pytest.mark.parametrize("column", ["key", "body", "recipient"])
@@ -55,12 +55,12 @@ async def test_bytes_that_are_no_text_are_set_aside_as_well(sqlite: SqlStore, co
     await run(sqlite, f"UPDATE outbox SET {column} = CAST(X'6e6f20ff' AS TEXT) WHERE key = 'm0'")
     with capture_logs() as logs:
         assert await delivers(sqlite, ACME, ref("1")) == "m1"
-        assert await next_of(sqlite) == []
+        assert await next_keys(sqlite) == []
     (line,) = logs
     assert (line["log_level"], line["event"]) == ("error", "a message cannot be read and waits")
     assert "no \udcff" not in repr(line)
     assert "no ÿ" not in repr(line)
-    assert await next_of(sqlite, NOON + timedelta(seconds=59)) == []
+    assert await next_keys(sqlite, NOON + timedelta(seconds=59)) == []
 
 
 async def test_one_that_cannot_be_read_does_not_hold_its_lane(tables: Tables) -> None:

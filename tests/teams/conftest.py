@@ -21,7 +21,7 @@ NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 Json = dict[str, Any]
 
 
-class Stopped:
+class StoppedClock:
     """A clock that stands still."""
 
     def now(self) -> datetime:
@@ -48,13 +48,13 @@ class Desk:
 
 
 @dataclass
-class Office:
+class TeamsWithDesk:
     """Our adapter between a Microsoft on loopback and a desk that listens."""
 
     microsoft: FakeMicrosoft
     teams: Teams
     desk: Desk
-    notebook: MemoryStore
+    key_values: MemoryStore
     tickets: dict[MessageRef, str]
     url: str
     session: aiohttp.ClientSession
@@ -72,8 +72,8 @@ class Office:
             return response.status, await response.json() if is_json else text or None
 
     async def settled(self) -> None:
-        await self.teams._answers.settle()
-        await self.teams._references.written()
+        await self.teams._responder.settle()
+        await self.teams._references.flush()
 
 
 async def ready() -> list[str]:
@@ -93,8 +93,8 @@ def log() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """No deadline is so short that a busy machine misses it."""
-    monkeypatch.setattr(answers, "_PATIENCE", 60.0)
-    monkeypatch.setattr(people, "PATIENCE", 60.0)
+    monkeypatch.setattr(answers, "_PRIVATE_TIMEOUT", 60.0)
+    monkeypatch.setattr(people, "LOOKUP_TIMEOUT", 60.0)
     monkeypatch.setattr(connector, "TIMEOUT", 60.0)
 
 
@@ -107,18 +107,18 @@ async def microsoft() -> AsyncIterator[FakeMicrosoft]:
 
 
 @pytest.fixture
-async def office(microsoft: FakeMicrosoft) -> AsyncIterator[Office]:
-    desk, notebook, tickets = Desk(), MemoryStore(), dict[MessageRef, str]()
+async def teams_desk(microsoft: FakeMicrosoft) -> AsyncIterator[TeamsWithDesk]:
+    desk, key_values, tickets = Desk(), MemoryStore(), dict[MessageRef, str]()
 
     async def ticket_of(message: MessageRef) -> str | None:
         return tickets.get(message)
 
-    teams = Teams(OURS, Stopped(), notebook, ticket_of, cloud=microsoft.cloud)
+    teams = Teams(OURS, StoppedClock(), key_values, ticket_of, endpoints=microsoft.cloud)
     await teams.start()
     server = WebServer("127.0.0.1", 0, teams.routes(desk), ready)
     await server.start()
     async with aiohttp.ClientSession() as session:
         url = f"{server.address}/api/messages"
-        yield Office(microsoft, teams, desk, notebook, tickets, url, session)
+        yield TeamsWithDesk(microsoft, teams, desk, key_values, tickets, url, session)
     await teams.close()
     await server.stop()

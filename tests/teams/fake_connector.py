@@ -15,7 +15,7 @@ import jwt
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from adapters.teams.cloud import ISSUER, App, Cloud
+from adapters.teams.cloud import ISSUER, BotRegistration, Endpoints
 
 Json = dict[str, Any]
 
@@ -23,7 +23,7 @@ APP = "00000000-0000-0000-0000-00000000000a"
 TENANT = "00000000-0000-0000-0000-0000000000aa"
 ELSEWHERE = "00000000-0000-0000-0000-0000000000bb"
 PASSWORD = "5ecre7-of-the-bot"
-OURS = App(APP, PASSWORD, TENANT)
+OURS = BotRegistration(APP, PASSWORD, TENANT)
 
 
 class Signer:
@@ -91,8 +91,8 @@ class FakeMicrosoft:
     _runner: web.AppRunner | None = None
 
     @property
-    def cloud(self) -> Cloud:
-        return Cloud(self.url, f"{self.url}/metadata", self.service)
+    def cloud(self) -> Endpoints:
+        return Endpoints(self.url, f"{self.url}/metadata", self.service)
 
     @property
     def service(self) -> str:

@@ -14,15 +14,15 @@ from botbuilder.schema.teams import (  # type: ignore[import-untyped]
 )
 
 from adapters.teams.cards import view_card
-from adapters.teams.dialogs import closing, dialog, form_card
-from adapters.teams.text import Pen
+from adapters.teams.dialogs import dialog, form_card, message_dialog
+from adapters.teams.text import CardTextRenderer
 from bot.address import UserRef
 from bot.forms import ChoiceField, Form, TextField
 from bot.views import (
     Audience,
     Button,
     GetHelp,
-    Happened,
+    HistoryLine,
     Link,
     Mention,
     Notice,
@@ -52,8 +52,8 @@ def mri(user: UserRef) -> str | None:
     return f"29:1-{user.id}" if user in (BOB, DANA) else None
 
 
-PEN = Pen(mri=mri)
-PLAYGROUND = Pen(ZoneInfo("Europe/Berlin"), plain_dates=True, mri=mri, dialogs=False)
+PEN = CardTextRenderer(mri=mri)
+PLAYGROUND = CardTextRenderer(ZoneInfo("Europe/Berlin"), plain_dates=True, mri=mri, dialogs=False)
 
 CUSTOMER = TicketCard(
     key="ACME-7",
@@ -63,7 +63,7 @@ CUSTOMER = TicketCard(
     severity="S2",
     severity_name="High",
     turn="m3ter Support's",
-    worker="seen by Bob, not taken yet",
+    owner="seen by Bob, not taken yet",
     tone=Tone.CALM,
     promises=(
         PromiseLine(
@@ -100,7 +100,7 @@ AGENTS = TicketCard(
     severity="S1",
     severity_name="Critical",
     turn="Ours",
-    worker="Bob_the_agent",
+    owner="Bob_the_agent",
     tone=Tone.ALARM,
     promises=(
         PromiseLine("First response", "met", Phase.MET, Tone.DONE, 0.5, NOON),
@@ -138,11 +138,11 @@ AGENTS = TicketCard(
         *(Button("milestone", label, f"ACME-7|{label}") for label in MILESTONES),
     ),
     history=(
-        Happened(NOON - timedelta(minutes=50), "Alice opened it, proposed as S1"),
-        Happened(NOON - timedelta(minutes=45), "Bob acknowledged it"),
-        Happened(NOON - timedelta(minutes=40), "Bob told: Root cause found"),
-        Happened(NOON - timedelta(minutes=10), "Alice <@U0BOB> *wrote*"),
-        Happened(NOON, "Breached: next update"),
+        HistoryLine(NOON - timedelta(minutes=50), "Alice opened it, proposed as S1"),
+        HistoryLine(NOON - timedelta(minutes=45), "Bob acknowledged it"),
+        HistoryLine(NOON - timedelta(minutes=40), "Bob told: Root cause found"),
+        HistoryLine(NOON - timedelta(minutes=10), "Alice <@U0BOB> *wrote*"),
+        HistoryLine(NOON, "Breached: next update"),
     ),
     earlier=12,
 )
@@ -269,11 +269,13 @@ def drawn() -> dict[str, Any]:
     found["customer-card-playground"] = {"content": view_card(CUSTOMER, PLAYGROUND).content}
     found["form"] = {"content": form_card(FORM, PEN)}
     found["dialog"] = task(dialog(FORM, PEN))
-    found["dialog-closing"] = task(closing("Why?", RECEIPT, PEN))
+    found["dialog-closing"] = task(message_dialog("Why?", RECEIPT, PEN))
     return found
 
 
 if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
-    for name, sheet in drawn().items():
-        (GOLDEN / f"{name}.json").write_text(json.dumps(sheet, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    for name, rendered in drawn().items():
+        (GOLDEN / f"{name}.json").write_text(
+            json.dumps(rendered, indent=2, ensure_ascii=False) + "\n", "utf-8"
+        )

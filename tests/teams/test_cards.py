@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.teams.card_parts import OPENS_A_FORM, actions, pressed
+from adapters.teams.card_parts import FORM_ACTIONS, actions, read_press
 from adapters.teams.cards import view_card
 from adapters.teams.limits import MOST_BYTES, MOST_IN_SET, size
-from adapters.teams.text import Pen
+from adapters.teams.text import CardTextRenderer
 from bot.views import (
     Button,
-    Happened,
+    HistoryLine,
     Mention,
     Notice,
     PromiseLine,
@@ -128,14 +128,14 @@ def test_no_golden_file_is_left_over() -> None:
 
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS.keys())
 def test_teams_takes_every_sample(view: View) -> None:
-    for pen in (PEN, PLAYGROUND, Pen()):
-        made = view_card(view, pen)
+    for renderer in (PEN, PLAYGROUND, CardTextRenderer()):
+        made = view_card(view, renderer)
         check(made.content)
         assert made.fallback.strip()
 
 
-def pushes(view: View, pen: Pen = PEN) -> list[dict[str, Any]]:
-    sets = [item for item in elements(view_card(view, pen).content) if item["type"] == "ActionSet"]
+def pushes(view: View, renderer: CardTextRenderer = PEN) -> list[dict[str, Any]]:
+    sets = [item for item in elements(view_card(view, renderer).content) if item["type"] == "ActionSet"]
     return [action for row in sets for action in row["actions"]]
 
 
@@ -145,13 +145,13 @@ def test_buttons_say_what_they_do(view: TicketCard | Notice) -> None:
     made = pushes(view)
     assert [action["title"] for action in made] == [button.label for button in view.buttons]
     for button, action in zip(view.buttons, made, strict=True):
-        assert pressed(action["data"]) == (button.action, button.value)
-        if button.action in OPENS_A_FORM:
+        assert read_press(action["data"]) == (button.action, button.value)
+        if button.action in FORM_ACTIONS:
             assert action["type"] == "Action.Submit"
             assert action["data"]["msteams"] == {"type": "task/fetch"}
         else:
             assert (action["type"], action["verb"]) == ("Action.Execute", button.action)
-            assert pressed(action["fallback"]["data"]) == (button.action, button.value)
+            assert read_press(action["fallback"]["data"]) == (button.action, button.value)
 
 
 def test_where_there_are_no_dialogs_every_button_executes() -> None:
@@ -159,10 +159,10 @@ def test_where_there_are_no_dialogs_every_button_executes() -> None:
 
 
 def test_actions_that_are_answered_with_a_form_are_those_of_the_desk() -> None:
-    from bot.desk.routes import FORMS, PRESSES
+    from bot.desk.routes import BUTTONS, FORMS
 
-    assert PRESSES.keys() >= OPENS_A_FORM
-    assert (FORMS.keys() & PRESSES.keys()) | {"get_help"} == OPENS_A_FORM
+    assert BUTTONS.keys() >= FORM_ACTIONS
+    assert (FORMS.keys() & BUTTONS.keys()) | {"get_help"} == FORM_ACTIONS
 
 
 def test_rows_fit_a_narrow_window() -> None:
@@ -185,7 +185,7 @@ def test_rows_fit_a_narrow_window() -> None:
 )
 def test_junk_is_no_press(junk: object) -> None:
     with pytest.raises(ValueError, match="no button of ours"):
-        pressed(junk)
+        read_press(junk)
 
 
 HOG = '&<>*_~`"\\{🖨️'
@@ -195,14 +195,14 @@ WORST = replace(
     state=HOG * 100,
     severity_name=HOG * 100,
     turn=HOG * 100,
-    worker=HOG * 100,
+    owner=HOG * 100,
     facts=tuple((f"{HOG * 30}{number}", HOG * (60 if number % 5 else 1)) for number in range(30)),
     promises=tuple(replace(AGENTS.promises[1], label=HOG * 20, note=HOG * 100) for _ in range(4)),
     details=HOG * 4000,
     note=(HOG * 2000, Quote(HOG * 500)),
     buttons=tuple(Button("milestone", HOG * 20, "v" * 150) for _ in range(16)),
 )
-WORST = replace(WORST, history=tuple(Happened(NOON, HOG * 30) for _ in range(5)), earlier=10_000)
+WORST = replace(WORST, history=tuple(HistoryLine(NOON, HOG * 30) for _ in range(5)), earlier=10_000)
 WORST_ROW = QueueRow(
     HOG * 20,
     HOG * 50,
@@ -226,9 +226,9 @@ WORST_BOARD = QueueBoard(
 
 
 def test_teams_takes_the_worst_board() -> None:
-    for pen in (PEN, PLAYGROUND):
+    for renderer in (PEN, PLAYGROUND):
         for board in (WORST_BOARD, QueueBoard("Queue", NOON, ())):
-            check(view_card(board, pen).content)
+            check(view_card(board, renderer).content)
 
 
 def test_a_board_counts_the_tickets_it_leaves_out() -> None:
@@ -253,8 +253,8 @@ def test_the_history_stands_below_and_owns_up_to_what_is_earlier() -> None:
 
 
 def test_teams_takes_the_worst_card() -> None:
-    for pen in (PEN, PLAYGROUND):
-        made = view_card(WORST, pen)
+    for renderer in (PEN, PLAYGROUND):
+        made = view_card(WORST, renderer)
         check(made.content)
         assert any("more characters in the thread" in text for text in texts(made.content))
 
@@ -329,7 +329,7 @@ cards = st.builds(
     severity=words,
     severity_name=words,
     turn=words,
-    worker=words,
+    owner=words,
     tone=st.sampled_from(Tone),
     promises=st.lists(
         st.builds(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.teams.dialogs import HELD, closing, dialog, form_card, holds_form, read
+from adapters.teams.dialogs import FORM_DATA, dialog, form_card, holds_form, message_dialog, read_form
 from adapters.teams.limits import MOST_BYTES, MOST_FORM, size
 from bot.forms import ChoiceField, Form, TextField
 from bot.views import Mention
@@ -34,7 +34,7 @@ def content(form: Form) -> dict[str, Any]:
 
 def test_a_form_comes_back_as_it_was_shown() -> None:
     for card in (form_card(FORM, PEN), content(FORM)):
-        assert read(sent(card)) == (
+        assert read_form(sent(card)) == (
             "intake",
             {
                 "summary": ("Bills <slow>",),
@@ -45,7 +45,7 @@ def test_a_form_comes_back_as_it_was_shown() -> None:
             },
             FORM.context,
         )
-        again = read(sent(card, summary="", details="a,b\r\nc\x00", account="a3", seen="error"))
+        again = read_form(sent(card, summary="", details="a,b\r\nc\x00", account="a3", seen="error"))
         assert again.values == {
             "summary": (),
             "details": ("a,b\nc",),
@@ -77,10 +77,10 @@ def test_errors_stand_beneath_their_fields_and_nothing_typed_is_lost() -> None:
     assert order.index("⚠️ Please look again.") < order.index("summary")
     assert order[order.index("summary") + 1] == "⚠️ Please write a few more words."
     assert order[order.index("account") + 1] == "⚠️ Please choose."
-    assert read(sent(card)).values["summary"] == typed["summary"]
-    assert read(sent(card)).values["details"] == typed["details"]
+    assert read_form(sent(card)).values["summary"] == typed["summary"]
+    assert read_form(sent(card)).values["details"] == typed["details"]
     assert inputs(card)["details"]["maxLength"] == 4000
-    assert read(sent(card)).values["seen"] == ("error",)
+    assert read_form(sent(card)).values["seen"] == ("error",)
 
 
 def test_a_dialog_is_an_answer_that_goes_on() -> None:
@@ -98,7 +98,7 @@ def test_a_dialog_is_an_answer_that_goes_on() -> None:
 
 def test_a_dialog_can_end_with_words() -> None:
     for view in (RECEIPT, AGENTS):
-        made = closing("Why?", view, PEN).value.card.content
+        made = message_dialog("Why?", view, PEN).value.card.content
         check(made)
         assert not [item for item in elements(made) if item["type"].startswith("Action")]
 
@@ -121,7 +121,7 @@ def test_teams_takes_the_worst_form() -> None:
     for card in (form_card(form, PEN), content(form)):
         check(card, MOST_FORM)
         assert any("more characters" in text for text in texts(card))
-        assert read(sent(card)).values["text"] == ("🖨" * 3000,)
+        assert read_form(sent(card)).values["text"] == ("🖨" * 3000,)
 
 
 def test_a_long_introduction_yields_first() -> None:
@@ -137,7 +137,7 @@ def test_a_long_introduction_yields_first() -> None:
     ("form", "why"),
     [
         (replace(FORM, context={"x": "y" * 4000}), "bytes unseen"),
-        (replace(FORM, fields=(TextField(HELD, "x"),)), "cannot tell apart"),
+        (replace(FORM, fields=(TextField(FORM_DATA, "x"),)), "cannot tell apart"),
         (replace(FORM, fields=(TextField("msteams", "x"),)), "cannot tell apart"),
         (replace(FORM, fields=(TextField("a", "x"), TextField("a", "y"))), "cannot tell apart"),
         (replace(FORM, fields=(TextField("", "x"),)), "cannot tell apart"),
@@ -161,22 +161,22 @@ GOOD = {"form": "f", "context": {"a": "b"}, "text": ["t"], "one": [], "many": []
     "data",
     [
         {},
-        {HELD: None},
-        {HELD: "x"},
-        {HELD: {}},
-        {HELD: {**GOOD, "form": 1}},
-        {HELD: {**GOOD, "form": ""}},
-        {HELD: {**GOOD, "context": []}},
-        {HELD: {**GOOD, "context": {"a": 1}}},
-        {HELD: {**GOOD, "text": "t"}},
-        {HELD: {**GOOD, "many": [{}]}},
-        {HELD: GOOD, "t": 5},
-        {HELD: GOOD, "t": ["x"]},
+        {FORM_DATA: None},
+        {FORM_DATA: "x"},
+        {FORM_DATA: {}},
+        {FORM_DATA: {**GOOD, "form": 1}},
+        {FORM_DATA: {**GOOD, "form": ""}},
+        {FORM_DATA: {**GOOD, "context": []}},
+        {FORM_DATA: {**GOOD, "context": {"a": 1}}},
+        {FORM_DATA: {**GOOD, "text": "t"}},
+        {FORM_DATA: {**GOOD, "many": [{}]}},
+        {FORM_DATA: GOOD, "t": 5},
+        {FORM_DATA: GOOD, "t": ["x"]},
     ],
 )
 def test_junk_is_refused(data: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"form|field"):
-        read(data)
+        read_form(data)
 
 
 json_values = st.recursive(
@@ -191,10 +191,10 @@ held = st.fixed_dictionaries(
 
 @given(st.dictionaries(st.text(max_size=3), json_values, max_size=3), held | json_values)
 def test_nothing_that_comes_in_breaks_the_reader(data: dict[str, Any], carried: Any) -> None:
-    whole = {**data, HELD: carried}
+    whole = {**data, FORM_DATA: carried}
     assert holds_form(whole)
     try:
-        found = read(whole)
+        found = read_form(whole)
     except ValueError:
         return
     assert found.form

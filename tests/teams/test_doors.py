@@ -31,7 +31,7 @@ from tests.teams.activities import (
     person,
     personal,
 )
-from tests.teams.conftest import NOON, Json, Office
+from tests.teams.conftest import NOON, Json, TeamsWithDesk
 from tests.teams.fake_connector import ELSEWHERE as OTHER_TENANT
 from tests.teams.fake_connector import TENANT, Refusal
 
@@ -65,9 +65,9 @@ RECEIPT = Show(Receipt("ACME-1", ("because",)))
         ("ask <at>Bob</at> too", "ask @Bob too"),
     ],
 )
-async def test_a_mention_is_a_command(office: Office, words: str, text: str) -> None:
-    assert await office.send(mentioning(office.microsoft.service, words, id=ROOT)) == (200, None)
-    (command,) = office.desk.heard
+async def test_a_mention_is_a_command(teams_desk: TeamsWithDesk, words: str, text: str) -> None:
+    assert await teams_desk.send(mentioning(teams_desk.microsoft.service, words, id=ROOT)) == (200, None)
+    (command,) = teams_desk.desk.heard
     assert isinstance(command, Command)
     assert (command.name, command.text, command.place) == ("/support", text, ACME)
     assert command.actor.user == UserRef("teams", TENANT, ANN)
@@ -75,61 +75,61 @@ async def test_a_mention_is_a_command(office: Office, words: str, text: str) -> 
     assert command.key == f"command/teams/{CHANNEL};messageid={ROOT}/{ROOT}"
 
 
-async def test_other_mentions_are_none_of_ours(office: Office) -> None:
+async def test_other_mentions_are_none_of_ours(teams_desk: TeamsWithDesk) -> None:
     seen = activity(
-        office.microsoft.service,
+        teams_desk.microsoft.service,
         text="<at>Bob</at> look",
         entities=[mention("<at>Bob</at>", "29:bob"), {"type": "mention", "mentioned": 5}],
     )
-    await office.send(seen)
-    (posted,) = office.desk.heard
+    await teams_desk.send(seen)
+    (posted,) = teams_desk.desk.heard
     assert isinstance(posted, Posted)
     assert posted.text == "@Bob look"
 
 
-async def test_a_message_in_a_thread(office: Office) -> None:
-    await office.send(activity(office.microsoft.service, text="any news?"))
-    (posted,) = office.desk.heard
+async def test_a_message_in_a_thread(teams_desk: TeamsWithDesk) -> None:
+    await teams_desk.send(activity(teams_desk.microsoft.service, text="any news?"))
+    (posted,) = teams_desk.desk.heard
     assert isinstance(posted, Posted)
     assert posted.thread == MessageRef(ACME, ROOT)
     assert posted.message == MessageRef(ACME, "1700000000002")
-    await office.send(activity(office.microsoft.service, id=ROOT, text="a new one"))
-    assert getattr(office.desk.heard[1], "thread", "") is None
+    await teams_desk.send(activity(teams_desk.microsoft.service, id=ROOT, text="a new one"))
+    assert getattr(teams_desk.desk.heard[1], "thread", "") is None
 
 
-async def test_a_mention_in_a_tickets_thread_belongs_to_the_ticket(office: Office) -> None:
-    service = office.microsoft.service
-    await office.send(mentioning(service, "any news?"))
-    assert isinstance(office.desk.heard[-1], Command), "nobody's thread"
-    office.tickets[MessageRef(ACME, ROOT)] = "ACME-1"
-    await office.send(mentioning(service, "any news?"))
-    posted = office.desk.heard[-1]
+async def test_a_mention_in_a_tickets_thread_belongs_to_the_ticket(teams_desk: TeamsWithDesk) -> None:
+    service = teams_desk.microsoft.service
+    await teams_desk.send(mentioning(service, "any news?"))
+    assert isinstance(teams_desk.desk.heard[-1], Command), "nobody's thread"
+    teams_desk.tickets[MessageRef(ACME, ROOT)] = "ACME-1"
+    await teams_desk.send(mentioning(service, "any news?"))
+    posted = teams_desk.desk.heard[-1]
     assert isinstance(posted, Posted)
     assert posted.text == "any news?"
-    await office.send(mentioning(service, "support something else"))
-    assert isinstance(office.desk.heard[-1], Command), "asked for by its name"
+    await teams_desk.send(mentioning(service, "support something else"))
+    assert isinstance(teams_desk.desk.heard[-1], Command), "asked for by its name"
 
 
-async def test_a_chat_with_the_bot_alone_is_a_command(office: Office) -> None:
-    await office.send(personal(office.microsoft.service, text="Bills are late"))
-    (command,) = office.desk.heard
+async def test_a_chat_with_the_bot_alone_is_a_command(teams_desk: TeamsWithDesk) -> None:
+    await teams_desk.send(personal(teams_desk.microsoft.service, text="Bills are late"))
+    (command,) = teams_desk.desk.heard
     assert isinstance(command, Command)
     assert command.place == Place("teams", CHAT, direct=True)
     assert command.text == "Bills are late"
 
 
-async def test_the_bots_own_words_are_not_heard(office: Office) -> None:
-    service = office.microsoft.service
+async def test_the_bots_own_words_are_not_heard(teams_desk: TeamsWithDesk) -> None:
+    service = teams_desk.microsoft.service
     for sender in ({"id": BOT}, {"id": "28:x", "role": "bot"}):
-        await office.send(activity(service, text="ours", **{"from": dict[str, Any](sender)}))
-    assert office.desk.heard == []
+        await teams_desk.send(activity(service, text="ours", **{"from": dict[str, Any](sender)}))
+    assert teams_desk.desk.heard == []
 
 
-async def test_a_message_is_answered_with_the_form_as_a_card_in_its_thread(office: Office) -> None:
-    office.desk.answer = Ask(FORM)
-    await office.send(mentioning(office.microsoft.service, "support", id=ROOT))
-    await office.settled()
-    (call,) = office.microsoft.sent()
+async def test_a_message_is_answered_with_the_form_as_a_card_in_its_thread(teams_desk: TeamsWithDesk) -> None:
+    teams_desk.desk.answer = Ask(FORM)
+    await teams_desk.send(mentioning(teams_desk.microsoft.service, "support", id=ROOT))
+    await teams_desk.settled()
+    (call,) = teams_desk.microsoft.sent()
     assert call.path.endswith(f"%3Bmessageid%3D{ROOT}/activities")
     assert call.body["summary"] == "m3ter support"
     assert held(call.card)["form"] == "intake"
@@ -142,72 +142,72 @@ def held(card: Any) -> Json:
     return found
 
 
-async def form(office: Office) -> Json:
+async def form(teams_desk: TeamsWithDesk) -> Json:
     """The data of a form that was opened by a mention, without its inputs."""
-    office.desk.answer = Ask(FORM)
-    await office.send(mentioning(office.microsoft.service, "support", id=ROOT))
-    await office.settled()
-    return {"frontline": held(office.microsoft.sent()[-1].card)}
+    teams_desk.desk.answer = Ask(FORM)
+    await teams_desk.send(mentioning(teams_desk.microsoft.service, "support", id=ROOT))
+    await teams_desk.settled()
+    return {"frontline": held(teams_desk.microsoft.sent()[-1].card)}
 
 
-async def test_a_form_card_that_is_sent(office: Office) -> None:
-    data = {**await form(office), "summary": "Late", "impact": "all,some"}
-    office.desk.answer = Done()
-    status, answer = await office.send(executed(office.microsoft.service, data, replyToId="170001"))
-    sent = office.desk.heard[-1]
+async def test_a_form_card_that_is_sent(teams_desk: TeamsWithDesk) -> None:
+    data = {**await form(teams_desk), "summary": "Late", "impact": "all,some"}
+    teams_desk.desk.answer = Done()
+    status, answer = await teams_desk.send(executed(teams_desk.microsoft.service, data, replyToId="170001"))
+    sent = teams_desk.desk.heard[-1]
     assert isinstance(sent, Submission)
     assert sent.form == "intake"
     assert sent.values == {"summary": ("Late",), "impact": ("all", "some")}
     assert sent.context == FORM.context
     assert (status, answer["type"]) == (200, CONTENT_TYPE)
     assert THANKS in str(answer["value"])
-    await office.settled()
-    last = office.microsoft.sent()[-1]
+    await teams_desk.settled()
+    last = teams_desk.microsoft.sent()[-1]
     assert (last.method, last.path.rsplit("/", 1)[1]) == ("PUT", "170001")
     assert THANKS in str(last.body)
-    again = executed(office.microsoft.service, data, id="f:other", replyToId="170001")
-    await office.send(again)
-    assert office.desk.heard[-1].key == sent.key, "pressed twice is once"
-    other = executed(office.microsoft.service, data, **{"from": person("Bob", BOB)})
-    await office.send(other)
-    assert office.desk.heard[-1].key != sent.key
+    again = executed(teams_desk.microsoft.service, data, id="f:other", replyToId="170001")
+    await teams_desk.send(again)
+    assert teams_desk.desk.heard[-1].key == sent.key, "pressed twice is once"
+    other = executed(teams_desk.microsoft.service, data, **{"from": person("Bob", BOB)})
+    await teams_desk.send(other)
+    assert teams_desk.desk.heard[-1].key != sent.key
 
 
-async def test_a_form_card_with_a_fault_comes_back_with_what_was_typed(office: Office) -> None:
-    data = {**await form(office), "summary": "Late & <b>"}
-    office.desk.answer = Ask(FORM.rejected({"summary": ("Late & <b>",)}, {"impact": "Please choose."}))
-    _, answer = await office.send(executed(office.microsoft.service, data, replyToId="170001"))
+async def test_a_form_card_with_a_fault_comes_back_with_what_was_typed(teams_desk: TeamsWithDesk) -> None:
+    data = {**await form(teams_desk), "summary": "Late & <b>"}
+    teams_desk.desk.answer = Ask(FORM.rejected({"summary": ("Late & <b>",)}, {"impact": "Please choose."}))
+    _, answer = await teams_desk.send(executed(teams_desk.microsoft.service, data, replyToId="170001"))
     assert answer["type"] == CONTENT_TYPE
     assert "Please choose." in str(answer["value"])
     assert "Late & <b>" in str(answer["value"])
     again = held(answer["value"])
     assert again != data["frontline"], "another form, another act"
-    office.desk.answer = Done()
-    await office.send(executed(office.microsoft.service, {"frontline": again, "summary": "Late"}))
-    sent = office.desk.heard[-1]
+    teams_desk.desk.answer = Done()
+    await teams_desk.send(executed(teams_desk.microsoft.service, {"frontline": again, "summary": "Late"}))
+    sent = teams_desk.desk.heard[-1]
     assert isinstance(sent, Submission)
     assert sent.values["summary"] == ("Late",)
-    await office.settled()
-    assert office.microsoft.sent()[-1].method == "PUT", "it is still the message by itself"
+    await teams_desk.settled()
+    assert teams_desk.microsoft.sent()[-1].method == "PUT", "it is still the message by itself"
 
 
-async def test_a_form_from_a_pressed_card_does_not_overwrite_that_card(office: Office) -> None:
-    office.desk.answer = Ask(FORM)
-    _, answer = await office.send(executed(office.microsoft.service, PRESS))
+async def test_a_form_from_a_pressed_card_does_not_overwrite_that_card(teams_desk: TeamsWithDesk) -> None:
+    teams_desk.desk.answer = Ask(FORM)
+    _, answer = await teams_desk.send(executed(teams_desk.microsoft.service, PRESS))
     data = {"frontline": held(answer["value"]), "summary": "Late"}
-    office.desk.answer = Done()
-    await office.send(executed(office.microsoft.service, data))
-    await office.settled()
-    assert office.microsoft.sent() == []
+    teams_desk.desk.answer = Done()
+    await teams_desk.send(executed(teams_desk.microsoft.service, data))
+    await teams_desk.settled()
+    assert teams_desk.microsoft.sent() == []
 
 
-async def test_a_refused_form_stays_open_for_others(office: Office) -> None:
-    data = await form(office)
-    office.desk.answer = REFUSED
-    _, answer = await office.send(executed(office.microsoft.service, data, replyToId="170001"))
+async def test_a_refused_form_stays_open_for_others(teams_desk: TeamsWithDesk) -> None:
+    data = await form(teams_desk)
+    teams_desk.desk.answer = REFUSED
+    _, answer = await teams_desk.send(executed(teams_desk.microsoft.service, data, replyToId="170001"))
     assert "Only agents" in answer["value"]
-    await office.settled()
-    assert [call.method for call in office.microsoft.sent()] == ["POST"]
+    await teams_desk.settled()
+    assert [call.method for call in teams_desk.microsoft.sent()] == ["POST"]
 
 
 @pytest.mark.parametrize(
@@ -221,31 +221,31 @@ async def test_a_refused_form_stays_open_for_others(office: Office) -> None:
         lambda held: {**held, "context": {**held["context"], "~seal": "ü"}},
     ],
 )
-async def test_a_forged_form_is_not_taken(office: Office, change: Any) -> None:
-    data = await form(office)
-    heard = len(office.desk.heard)
+async def test_a_forged_form_is_not_taken(teams_desk: TeamsWithDesk, change: Any) -> None:
+    data = await form(teams_desk)
+    heard = len(teams_desk.desk.heard)
     forged = {"frontline": change(data["frontline"]), "summary": "x"}
-    _, answer = await office.send(executed(office.microsoft.service, forged))
+    _, answer = await teams_desk.send(executed(teams_desk.microsoft.service, forged))
     assert OUTDATED in str(answer)
-    assert len(office.desk.heard) == heard
+    assert len(teams_desk.desk.heard) == heard
 
 
-async def test_a_failure_keeps_what_was_typed(office: Office) -> None:
-    data = {**await form(office), "summary": "Late"}
-    office.desk.answer = RuntimeError("bug")
-    service = office.microsoft.service
-    status, answer = await office.send(executed(service, data))
+async def test_a_failure_keeps_what_was_typed(teams_desk: TeamsWithDesk) -> None:
+    data = {**await form(teams_desk), "summary": "Late"}
+    teams_desk.desk.answer = RuntimeError("bug")
+    service = teams_desk.microsoft.service
+    status, answer = await teams_desk.send(executed(service, data))
     assert (status, answer["statusCode"]) == (200, 400), "the card stays as it is"
     assert answer["value"]["message"] == SORRY
-    status, answer = await office.send(invoke(service, "task/submit", {"data": data}))
+    status, answer = await teams_desk.send(invoke(service, "task/submit", {"data": data}))
     assert status == 200
     assert answer["task"]["type"] == "continue"
     assert SORRY in str(answer)
     assert "Late" in str(answer)
 
 
-async def test_buttons(office: Office) -> None:
-    service = office.microsoft.service
+async def test_buttons(teams_desk: TeamsWithDesk) -> None:
+    service = teams_desk.microsoft.service
     acts: list[tuple[Json, Json | None]] = [
         (executed(service, PRESS), {"statusCode": 200, "value": DONE}),
         (
@@ -255,136 +255,138 @@ async def test_buttons(office: Office) -> None:
         (activity(service, text="", value=PRESS, replyToId=ROOT), None),
     ]
     for number, (seen, expected) in enumerate(acts):
-        status, answer = await office.send(seen)
-        press = office.desk.heard[number]
+        status, answer = await teams_desk.send(seen)
+        press = teams_desk.desk.heard[number]
         assert isinstance(press, Press)
         assert (press.action, press.value, press.message) == ("acknowledge", "ACME-1", MessageRef(ACME, ROOT))
         assert status == 200
         assert (answer and {key: answer[key] for key in expected or {}}) == expected
-    assert office.desk.heard[0].key == f"press/teams/{CHANNEL};messageid={ROOT}/f:1"
+    assert teams_desk.desk.heard[0].key == f"press/teams/{CHANNEL};messageid={ROOT}/f:1"
 
 
-async def test_a_button_that_is_not_ours(office: Office) -> None:
+async def test_a_button_that_is_not_ours(teams_desk: TeamsWithDesk) -> None:
     wrong: tuple[Any, ...] = (None, {}, {"action": 5}, {"action": "take", "value": 5}, [], "x")
     for data in wrong:
-        assert (await office.send(executed(office.microsoft.service, data)))[0] == 400
+        assert (await teams_desk.send(executed(teams_desk.microsoft.service, data)))[0] == 400
 
 
-async def test_dialogs(office: Office) -> None:
-    service = office.microsoft.service
-    office.desk.answer = Ask(FORM)
-    _, answer = await office.send(invoke(service, "task/fetch", {"data": PRESS}))
+async def test_dialogs(teams_desk: TeamsWithDesk) -> None:
+    service = teams_desk.microsoft.service
+    teams_desk.desk.answer = Ask(FORM)
+    _, answer = await teams_desk.send(invoke(service, "task/fetch", {"data": PRESS}))
     assert answer["task"]["type"] == "continue"
     data = {"frontline": held(answer["task"]["value"]["card"]["content"]), "summary": ""}
-    office.desk.answer = Ask(FORM.rejected({}, {"summary": "Please write."}))
-    _, answer = await office.send(invoke(service, "task/submit", {"data": data}))
+    teams_desk.desk.answer = Ask(FORM.rejected({}, {"summary": "Please write."}))
+    _, answer = await teams_desk.send(invoke(service, "task/submit", {"data": data}))
     assert "Please write." in str(answer["task"]["value"])
-    office.desk.answer = Done()
-    assert await office.send(invoke(service, "task/submit", {"data": data})) == (200, None)
-    office.desk.answer = REFUSED
-    _, answer = await office.send(invoke(service, "task/submit", {"data": data}))
+    teams_desk.desk.answer = Done()
+    assert await teams_desk.send(invoke(service, "task/submit", {"data": data})) == (200, None)
+    teams_desk.desk.answer = REFUSED
+    _, answer = await teams_desk.send(invoke(service, "task/submit", {"data": data}))
     assert "Only agents" in str(answer["task"]["value"])
-    assert office.microsoft.sent() == []
+    assert teams_desk.microsoft.sent() == []
 
 
-async def test_the_message_extension(office: Office) -> None:
-    service = office.microsoft.service
-    office.desk.answer = Ask(FORM)
+async def test_the_message_extension(teams_desk: TeamsWithDesk) -> None:
+    service = teams_desk.microsoft.service
+    teams_desk.desk.answer = Ask(FORM)
     payload = {"body": {"content": "<p>Bills&nbsp;are <b>late</b></p>"}}
     value = {"commandId": "support", "commandContext": "message", "messagePayload": payload}
-    _, answer = await office.send(invoke(service, "composeExtension/fetchTask", value))
-    command = office.desk.heard[-1]
+    _, answer = await teams_desk.send(invoke(service, "composeExtension/fetchTask", value))
+    command = teams_desk.desk.heard[-1]
     assert isinstance(command, Command)
     assert " ".join(command.text.split()) == "Bills are late"
     data = {"frontline": held(answer["task"]["value"]["card"]["content"]), "summary": "Late"}
-    office.desk.answer = Done()
+    teams_desk.desk.answer = Done()
     sent = invoke(service, "composeExtension/submitAction", {"commandId": "support", "data": data})
-    assert await office.send(sent) == (200, None)
-    assert isinstance(office.desk.heard[-1], Submission)
+    assert await teams_desk.send(sent) == (200, None)
+    assert isinstance(teams_desk.desk.heard[-1], Submission)
 
 
-async def test_a_private_answer_to_a_button_is_a_line_for_the_presser(office: Office) -> None:
-    office.desk.answer = REFUSED
-    _, answer = await office.send(executed(office.microsoft.service, PRESS))
+async def test_a_private_answer_to_a_button_is_a_line_for_the_presser(teams_desk: TeamsWithDesk) -> None:
+    teams_desk.desk.answer = REFUSED
+    _, answer = await teams_desk.send(executed(teams_desk.microsoft.service, PRESS))
     assert answer["type"] == "application/vnd.microsoft.activity.message"
     assert "Only agents can do that." in answer["value"]
-    await office.settled()
-    assert office.microsoft.sent() == []
+    await teams_desk.settled()
+    assert teams_desk.microsoft.sent() == []
 
 
-async def test_a_long_private_answer_goes_to_the_chat(office: Office) -> None:
-    office.desk.answer = RECEIPT
-    _, answer = await office.send(executed(office.microsoft.service, PRESS))
+async def test_a_long_private_answer_goes_to_the_chat(teams_desk: TeamsWithDesk) -> None:
+    teams_desk.desk.answer = RECEIPT
+    _, answer = await teams_desk.send(executed(teams_desk.microsoft.service, PRESS))
     assert answer["value"] == ELSEWHERE
-    create, say = office.microsoft.sent()
+    create, say = teams_desk.microsoft.sent()
     assert create.body["members"] == [{"id": "29:ann"}]
     assert CHANNEL not in say.path
     assert "ACME-1" in str(say.body)
 
 
-async def test_who_has_no_chat_sees_it_in_place_of_the_card(office: Office) -> None:
-    office.desk.answer = RECEIPT
-    seen = executed(office.microsoft.service, PRESS, **{"from": guest_tenant()})
-    _, answer = await office.send(seen)
+async def test_who_has_no_chat_sees_it_in_place_of_the_card(teams_desk: TeamsWithDesk) -> None:
+    teams_desk.desk.answer = RECEIPT
+    seen = executed(teams_desk.microsoft.service, PRESS, **{"from": guest_tenant()})
+    _, answer = await teams_desk.send(seen)
     assert answer["type"] == CONTENT_TYPE
-    assert office.microsoft.sent() == [], "external people get no direct message"
-    office.microsoft.refuse = [Refusal(403, "MessageWritesBlocked")]
-    _, answer = await office.send(executed(office.microsoft.service, PRESS))
+    assert teams_desk.microsoft.sent() == [], "external people get no direct message"
+    teams_desk.microsoft.refuse = [Refusal(403, "MessageWritesBlocked")]
+    _, answer = await teams_desk.send(executed(teams_desk.microsoft.service, PRESS))
     assert answer["type"] == CONTENT_TYPE
 
 
-async def test_a_private_answer_to_a_message_is_never_public(office: Office) -> None:
-    service = office.microsoft.service
-    office.desk.answer = Show(Notice(("secret",)))
-    await office.send(mentioning(service, "support"))
-    await office.settled()
-    assert [CHANNEL in call.path for call in office.microsoft.sent()] == [False, False]
-    office.microsoft.calls.clear()
-    await office.send(mentioning(service, "support", **{"from": guest_tenant()}))
-    await office.settled()
-    (call,) = office.microsoft.sent()
+async def test_a_private_answer_to_a_message_is_never_public(teams_desk: TeamsWithDesk) -> None:
+    service = teams_desk.microsoft.service
+    teams_desk.desk.answer = Show(Notice(("secret",)))
+    await teams_desk.send(mentioning(service, "support"))
+    await teams_desk.settled()
+    assert [CHANNEL in call.path for call in teams_desk.microsoft.sent()] == [False, False]
+    teams_desk.microsoft.calls.clear()
+    await teams_desk.send(mentioning(service, "support", **{"from": guest_tenant()}))
+    await teams_desk.settled()
+    (call,) = teams_desk.microsoft.sent()
     assert "secret" not in str(call.body)
     assert "cannot be shown here" in str(call.body)
 
 
-async def test_a_targeted_message_is_answered_as_such(office: Office) -> None:
-    service = office.microsoft.service
-    office.desk.answer = Show(Notice(("secret",)))
+async def test_a_targeted_message_is_answered_as_such(teams_desk: TeamsWithDesk) -> None:
+    service = teams_desk.microsoft.service
+    teams_desk.desk.answer = Show(Notice(("secret",)))
     seen = activity(service, text="support", recipient={"id": BOT, "isTargeted": True})
-    await office.send(seen)
-    await office.settled()
-    (call,) = office.microsoft.sent()
+    await teams_desk.send(seen)
+    await teams_desk.settled()
+    (call,) = teams_desk.microsoft.sent()
     assert call.query["isTargetedActivity"] == "true"
     assert call.body["recipient"] == {"id": "29:ann", "isTargeted": True}
 
 
 async def test_replies_are_tried_again_when_teams_asks_to_wait(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    teams_desk: TeamsWithDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "_LONGEST_PAUSE", 0.0)
-    office.desk.answer = Ask(FORM)
-    office.microsoft.refuse = [Refusal(429, headers={"Retry-After": "0"}), Refusal(412), None]
-    await office.send(mentioning(office.microsoft.service, "support"))
-    await office.settled()
-    assert len(office.microsoft.sent()) == 3
+    monkeypatch.setattr(answers, "_MAX_BACKOFF", 0.0)
+    teams_desk.desk.answer = Ask(FORM)
+    teams_desk.microsoft.refuse = [Refusal(429, headers={"Retry-After": "0"}), Refusal(412), None]
+    await teams_desk.send(mentioning(teams_desk.microsoft.service, "support"))
+    await teams_desk.settled()
+    assert len(teams_desk.microsoft.sent()) == 3
 
 
-async def test_whose_people_in_a_shared_channel_is_asked_once(office: Office) -> None:
-    office.microsoft.members = {CHANNEL: [person("Bob", BOB, tenantId=TENANT)]}
+async def test_whose_people_in_a_shared_channel_is_asked_once(teams_desk: TeamsWithDesk) -> None:
+    teams_desk.microsoft.members = {CHANNEL: [person("Bob", BOB, tenantId=TENANT)]}
     for number in range(2):
-        seen = mentioning(office.microsoft.service, "support", id=f"{number}", **{"from": person("Bob", BOB)})
+        seen = mentioning(
+            teams_desk.microsoft.service, "support", id=f"{number}", **{"from": person("Bob", BOB)}
+        )
         seen["conversation"]["tenantId"] = seen["channelData"]["tenant"]["id"] = OTHER_TENANT
-        await office.send(seen)
-        actor = office.desk.heard[-1].actor
+        await teams_desk.send(seen)
+        actor = teams_desk.desk.heard[-1].actor
         assert (actor.user, actor.team) == (UserRef("teams", TENANT, BOB), TENANT)
-    assert len([call for call in office.microsoft.calls if call.method == "GET"]) == 1
-    stranger = mentioning(office.microsoft.service, "support", **{"from": person("Ann", ANN)})
+    assert len([call for call in teams_desk.microsoft.calls if call.method == "GET"]) == 1
+    stranger = mentioning(teams_desk.microsoft.service, "support", **{"from": person("Ann", ANN)})
     stranger["conversation"]["tenantId"] = stranger["channelData"]["tenant"]["id"] = OTHER_TENANT
-    await office.send(stranger)
-    assert office.desk.heard[-1].actor.user.home == OTHER_TENANT, "not known, so not ours"
+    await teams_desk.send(stranger)
+    assert teams_desk.desk.heard[-1].actor.user.home == OTHER_TENANT, "not known, so not ours"
 
 
-async def test_somebody_without_an_entra_id_is_nobodys_agent(office: Office) -> None:
-    seen = mentioning(office.microsoft.service, "support", **{"from": {"id": "29:x", "name": None}})
-    await office.send(seen)
-    assert office.desk.heard[-1].actor.user.id == "29:x"
+async def test_somebody_without_an_entra_id_is_nobodys_agent(teams_desk: TeamsWithDesk) -> None:
+    seen = mentioning(teams_desk.microsoft.service, "support", **{"from": {"id": "29:x", "name": None}})
+    await teams_desk.send(seen)
+    assert teams_desk.desk.heard[-1].actor.user.id == "29:x"

@@ -11,9 +11,9 @@ from typing import Any
 from adapters.teams.auth import Forbidden, Identity
 from adapters.teams.inbound.endpoint import parsed
 from adapters.teams.payloads import Malformed
-from bot.exchange import ChannelTurned, Command, Inbound, Posted, Press, Revised, Submission
+from bot.exchange import ChannelChanged, Command, Inbound, MessageChanged, Posted, Press, Submission
 from tests.teams.activities import CHANNEL, person, samples
-from tests.teams.conftest import Office
+from tests.teams.conftest import TeamsWithDesk
 from tests.teams.fake_connector import TENANT
 
 SEED = 20260320
@@ -73,10 +73,10 @@ def places(found: Any) -> Iterator[tuple[Any, Any]]:
         yield from places(found[key])
 
 
-async def test_ten_thousand_activities(office: Office) -> None:
-    office.microsoft.members = {CHANNEL: [person(tenantId=TENANT)]}
-    desk, endpoint = office.desk, office.teams.endpoint(office.desk)
-    chance, materials = random.Random(SEED), samples(office.microsoft.service)
+async def test_ten_thousand_activities(teams_desk: TeamsWithDesk) -> None:
+    teams_desk.microsoft.members = {CHANNEL: [person(tenantId=TENANT)]}
+    desk, endpoint = teams_desk.desk, teams_desk.teams.endpoint(teams_desk.desk)
+    chance, materials = random.Random(SEED), samples(teams_desk.microsoft.service)
     seen = {"taken": 0, "refused": 0}
     for _ in range(COUNT):
         raw = json.dumps(mutated(chance.choice(materials), chance)).encode()
@@ -101,10 +101,10 @@ async def test_ten_thousand_activities(office: Office) -> None:
 
 def sound(act: Inbound) -> None:
     """Whole, and such as any database takes."""
-    if isinstance(act, ChannelTurned):
+    if isinstance(act, ChannelChanged):
         texts = (act.key, act.place.id, act.name)
     else:
-        assert isinstance(act, Command | Press | Submission | Posted | Revised)
+        assert isinstance(act, Command | Press | Submission | Posted | MessageChanged)
         files = (part for file in getattr(act, "files", ()) for part in (file.name, file.url))
         texts = (act.key, act.actor.name, act.actor.user.id, getattr(act, "text", "") or "", *files)
     for text in texts:

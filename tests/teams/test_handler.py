@@ -14,9 +14,9 @@ from msrest.service_client import _ServiceClientCore
 from msrest.universal_http.requests import ClientRetryPolicy
 
 from adapters.teams.inbound.handler import INVOKES, TeamsHandler
-from bot.exchange import ChannelTurned
+from bot.exchange import ChannelChanged
 from tests.teams.activities import BOT, activity, event, invoke, mentioning, personal, samples
-from tests.teams.conftest import Json, Office
+from tests.teams.conftest import Json, TeamsWithDesk
 
 PRESS = {"action": "acknowledge", "value": "ACME-1"}
 US, ANN = [{"id": BOT}], [{"id": "29:ann"}]
@@ -121,14 +121,16 @@ def passed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ("seen", "method", "act"), [pytest.param(*rest, id=name) for name, *rest in ACTIVITIES]
 )
 async def test_botbuilder_sorts_every_activity(
-    office: Office, passed: list[str], seen: Json, method: str, act: str
+    teams_desk: TeamsWithDesk, passed: list[str], seen: Json, method: str, act: str
 ) -> None:
-    status, _ = await office.send({**seen, "serviceUrl": office.microsoft.service})
-    await office.settled()
+    status, _ = await teams_desk.send({**seen, "serviceUrl": teams_desk.microsoft.service})
+    await teams_desk.settled()
     assert status == 200
     assert passed, "it did not come through botbuilder"
     assert (passed[0], passed[-1]) == ("on_turn", method)
-    heard = [one.turn if isinstance(one, ChannelTurned) else type(one).__name__ for one in office.desk.heard]
+    heard = [
+        one.change if isinstance(one, ChannelChanged) else type(one).__name__ for one in teams_desk.desk.heard
+    ]
     assert heard == ([act] if act else [])
 
 
@@ -141,7 +143,9 @@ def test_the_sorting_is_botbuilders_and_no_method_is_missing_above() -> None:
     assert {name for name, *_ in INVOKED} > INVOKES
 
 
-async def test_botbuilders_own_client_is_never_made(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_botbuilders_own_client_is_never_made(
+    teams_desk: TeamsWithDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It blocks threads and repeats calls by itself (numbers 4 and 7)."""
 
     def never(self: object, *arguments: object, **more: object) -> None:
@@ -149,11 +153,11 @@ async def test_botbuilders_own_client_is_never_made(office: Office, monkeypatch:
 
     for client in (_ServiceClientCore, ClientRetryPolicy):
         monkeypatch.setattr(client, "__init__", never)
-    for seen in (*samples(office.microsoft.service), *(seen for _, seen, _, _ in ACTIVITIES)):
-        status, _ = await office.send({**seen, "serviceUrl": office.microsoft.service})
+    for seen in (*samples(teams_desk.microsoft.service), *(seen for _, seen, _, _ in ACTIVITIES)):
+        status, _ = await teams_desk.send({**seen, "serviceUrl": teams_desk.microsoft.service})
         assert status == 200
-    await office.settled()
-    assert [call for call in office.microsoft.calls if call.method == "GET"] == [], "no roster was asked"
+    await teams_desk.settled()
+    assert [call for call in teams_desk.microsoft.calls if call.method == "GET"] == [], "no roster was asked"
 
 
 LIGHT = "bot.__main__, adapters.teams.cloud, adapters.teams.errors, adapters.teams.manifest"

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from adapters.teams import keys as fresh_keys
-from adapters.teams.auth import Forbidden, Gate, Identity, Unauthorized
-from adapters.teams.cloud import App, is_service
+from adapters.teams.auth import Forbidden, Identity, TokenValidator, Unauthorized
+from adapters.teams.cloud import BotRegistration, is_service
 from adapters.teams.connect import Teams
 from adapters.teams.errors import TeamsFault
 from adapters.teams.inbound.handler import INVOKES
-from adapters.teams.keys import Keys, Unreachable
+from adapters.teams.keys import SigningKeys, Unreachable
 from bot.exchange import Command
 from tests.memory_store import MemoryStore
 from tests.teams.activities import activity, guest_tenant, invoke, mentioning, samples
-from tests.teams.conftest import Office, Stopped
+from tests.teams.conftest import StoppedClock, TeamsWithDesk
 from tests.teams.fake_connector import (
     APP,
     ELSEWHERE,
@@ -41,13 +41,15 @@ V1, V2 = f"https://sts.windows.net/{TENANT}/", f"https://login.microsoftonline.c
 @pytest.mark.parametrize(
     "header", [None, "", "Bearer", "Bearer x", "Bearer a.b.c", "Basic dXNlcg==", "x" * 5000, "Bearer \xff.."]
 )
-async def test_garbage_for_a_token_is_401(office: Office, header: str | None) -> None:
+async def test_garbage_for_a_token_is_401(teams_desk: TeamsWithDesk, header: str | None) -> None:
     """Number 1: botbuilder answers 500."""
     headers = {"Authorization": header}
-    status, _ = await office.send(mentioning(office.microsoft.service, "hi"), headers=headers, token="-")
+    status, _ = await teams_desk.send(
+        mentioning(teams_desk.microsoft.service, "hi"), headers=headers, token="-"
+    )
     assert status == 401
-    assert office.desk.heard == []
-    assert office.microsoft.sent() == []
+    assert teams_desk.desk.heard == []
+    assert teams_desk.microsoft.sent() == []
 
 
 @pytest.mark.parametrize(
@@ -69,46 +71,48 @@ async def test_garbage_for_a_token_is_401(office: Office, header: str | None) ->
         ({"kid": "unheard of"}, 401),
     ],
 )
-async def test_a_token_that_is_not_for_us(office: Office, wrong: dict[str, Any], status: int) -> None:
+async def test_a_token_that_is_not_for_us(
+    teams_desk: TeamsWithDesk, wrong: dict[str, Any], status: int
+) -> None:
     """Expired, for another bot, of Entra's own issuers (ours, another tenant's), for another service."""
-    token = FIRST.sign(**claims(office.microsoft.service, **wrong))
-    found, _ = await office.send(mentioning(office.microsoft.service, "hi"), token=token)
+    token = FIRST.sign(**claims(teams_desk.microsoft.service, **wrong))
+    found, _ = await teams_desk.send(mentioning(teams_desk.microsoft.service, "hi"), token=token)
     assert found == status
-    assert office.desk.heard == []
-    assert office.notebook.pages == {}
+    assert teams_desk.desk.heard == []
+    assert teams_desk.key_values.topics == {}
 
 
-async def test_a_token_of_a_stranger_and_one_without_a_signature(office: Office) -> None:
-    service = office.microsoft.service
+async def test_a_token_of_a_stranger_and_one_without_a_signature(teams_desk: TeamsWithDesk) -> None:
+    service = teams_desk.microsoft.service
     good = FIRST.sign(**claims(service))
     head, body, _ = good.split(".")
     for token in (STRANGER.sign(**claims(service)), f"{head}.{body}.", f"{head}.{body}.AAAA", f"{good}x"):
-        assert (await office.send(mentioning(service, "hi"), token=token))[0] == 401
-    assert office.desk.heard == []
+        assert (await teams_desk.send(mentioning(service, "hi"), token=token))[0] == 401
+    assert teams_desk.desk.heard == []
 
 
-async def test_a_key_that_may_not_sign_for_teams(office: Office) -> None:
-    office.microsoft.keys = [FIRST.public(["webchat"])]
-    assert (await office.send(mentioning(office.microsoft.service, "hi")))[0] == 403
+async def test_a_key_that_may_not_sign_for_teams(teams_desk: TeamsWithDesk) -> None:
+    teams_desk.microsoft.keys = [FIRST.public(["webchat"])]
+    assert (await teams_desk.send(mentioning(teams_desk.microsoft.service, "hi")))[0] == 403
 
 
-async def test_other_channels_are_not_ours(office: Office) -> None:
-    office.microsoft.keys = [FIRST.public(["msteams", "webchat"])]
-    seen = mentioning(office.microsoft.service, "hi", channelId="webchat")
-    assert (await office.send(seen))[0] == 200
-    assert office.desk.heard == []
+async def test_other_channels_are_not_ours(teams_desk: TeamsWithDesk) -> None:
+    teams_desk.microsoft.keys = [FIRST.public(["msteams", "webchat"])]
+    seen = mentioning(teams_desk.microsoft.service, "hi", channelId="webchat")
+    assert (await teams_desk.send(seen))[0] == 200
+    assert teams_desk.desk.heard == []
 
 
-async def test_keys_roll_over(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_keys_roll_over(teams_desk: TeamsWithDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Number 4: botbuilder answers 500 for up to a day."""
-    service = office.microsoft.service
-    assert (await office.send(mentioning(service, "one")))[0] == 200
-    office.microsoft.keys = [SECOND.public()]
+    service = teams_desk.microsoft.service
+    assert (await teams_desk.send(mentioning(service, "one")))[0] == 200
+    teams_desk.microsoft.keys = [SECOND.public()]
     new = SECOND.sign(**claims(service))
-    assert (await office.send(mentioning(service, "two"), token=new))[0] == 401, "asked a moment ago"
-    monkeypatch.setattr(fresh_keys, "AGAIN_AFTER", 0.0)
-    assert (await office.send(mentioning(service, "three"), token=new))[0] == 200
-    assert (await office.send(mentioning(service, "four")))[0] == 401, "the old key is gone"
+    assert (await teams_desk.send(mentioning(service, "two"), token=new))[0] == 401, "asked a moment ago"
+    monkeypatch.setattr(fresh_keys, "REFETCH_AFTER", 0.0)
+    assert (await teams_desk.send(mentioning(service, "three"), token=new))[0] == 200
+    assert (await teams_desk.send(mentioning(service, "four")))[0] == 401, "the old key is gone"
 
 
 class Library:
@@ -116,7 +120,7 @@ class Library:
 
     def __init__(self) -> None:
         self.now, self.reads, self.names = 0.0, 0, ["first"]
-        self.keys = Keys("metadata", self.fetch, lambda: self.now)
+        self.keys = SigningKeys("metadata", self.fetch, lambda: self.now)
 
     async def fetch(self, url: str) -> dict[str, Any]:
         await turns(1)
@@ -136,11 +140,11 @@ async def test_unknown_keys_are_asked_for_once_in_a_while() -> None:
     assert library.reads == 1, "one at a time"
     for _ in range(50):
         assert await library.keys.find("made up") is None
-    library.now += fresh_keys.AGAIN_AFTER
+    library.now += fresh_keys.REFETCH_AFTER
     assert await library.keys.find("made up") is None
     assert library.reads == 2
     library.names = ["second"]
-    library.now += fresh_keys.AGAIN_AFTER
+    library.now += fresh_keys.REFETCH_AFTER
     assert await library.keys.find("second")
     assert library.reads == 3
 
@@ -163,10 +167,10 @@ async def test_keys_outlive_an_outage_of_microsofts() -> None:
     assert await empty.keys.find("first")
 
 
-async def test_without_any_keys_nobody_gets_in(office: Office) -> None:
-    office.microsoft.keys = []
-    assert (await office.send(mentioning(office.microsoft.service, "hi")))[0] == 503
-    assert office.desk.heard == []
+async def test_without_any_keys_nobody_gets_in(teams_desk: TeamsWithDesk) -> None:
+    teams_desk.microsoft.keys = []
+    assert (await teams_desk.send(mentioning(teams_desk.microsoft.service, "hi")))[0] == 503
+    assert teams_desk.desk.heard == []
 
 
 @pytest.mark.parametrize(
@@ -174,22 +178,22 @@ async def test_without_any_keys_nobody_gets_in(office: Office) -> None:
     [b"", b"{", b"null", b"[]", b'"x"', b"\xff\xfe", b"[" * 100_000, b'{"a":' * 20_000, b"1" * 5000],
     ids=lambda body: repr(body[:6]),
 )
-async def test_what_is_no_json_object_is_400(office: Office, body: bytes) -> None:
+async def test_what_is_no_json_object_is_400(teams_desk: TeamsWithDesk, body: bytes) -> None:
     """Number 1: botbuilder answers 500."""
-    assert (await office.send({}, data=body))[0] == 400
+    assert (await teams_desk.send({}, data=body))[0] == 400
 
 
 @pytest.mark.parametrize("leaf", ["x", "\0"])
-async def test_what_is_nested_too_deeply_is_400(office: Office, leaf: str) -> None:
+async def test_what_is_nested_too_deeply_is_400(teams_desk: TeamsWithDesk, leaf: str) -> None:
     """Some of it is JSON to Python, and yet too deep for botbuilder, or for what mends text."""
     answers = []
     for depth in range(100, 1200, 10):
         nested = "[" * depth + json.dumps(leaf) + "]" * depth
-        seen = invoke(office.microsoft.service, "task/fetch", {"data": {**PRESS, "more": "HERE"}})
-        status, _ = await office.send({}, data=json.dumps(seen).replace('"HERE"', nested).encode())
+        seen = invoke(teams_desk.microsoft.service, "task/fetch", {"data": {**PRESS, "more": "HERE"}})
+        status, _ = await teams_desk.send({}, data=json.dumps(seen).replace('"HERE"', nested).encode())
         answers.append(status)
     assert set(answers) == {200, 400}
-    assert len(office.desk.heard) == answers.count(200)
+    assert len(teams_desk.desk.heard) == answers.count(200)
 
 
 @pytest.mark.parametrize("name", sorted(INVOKES))
@@ -207,21 +211,23 @@ async def test_what_is_nested_too_deeply_is_400(office: Office, leaf: str) -> No
     ],
     ids=repr,
 )
-async def test_an_invoke_that_botbuilder_cannot_read_is_no_500(office: Office, name: str, value: Any) -> None:
+async def test_an_invoke_that_botbuilder_cannot_read_is_no_500(
+    teams_desk: TeamsWithDesk, name: str, value: Any
+) -> None:
     """Left alone it raises DeserializationError or AttributeError, or answers 501."""
-    status, _ = await office.send(invoke(office.microsoft.service, name, value))
+    status, _ = await teams_desk.send(invoke(teams_desk.microsoft.service, name, value))
     assert status in (200, 400)
-    assert status == 200 or office.desk.heard == []
+    assert status == 200 or teams_desk.desk.heard == []
 
 
-async def test_other_content_is_415_and_no_type_is_400(office: Office) -> None:
+async def test_other_content_is_415_and_no_type_is_400(teams_desk: TeamsWithDesk) -> None:
     """Number 1."""
-    service = office.microsoft.service
-    assert (await office.send({}, data=b"hi", headers={"Content-Type": "text/plain"}))[0] == 415
+    service = teams_desk.microsoft.service
+    assert (await teams_desk.send({}, data=b"hi", headers={"Content-Type": "text/plain"}))[0] == 415
     for kind in ("", None, 5, ["message"]):
-        assert (await office.send(activity(service, type=kind)))[0] == 400
-    assert (await office.send({"serviceUrl": service}))[0] == 400
-    assert (await office.send({"type": "message"}))[0] == 400
+        assert (await teams_desk.send(activity(service, type=kind)))[0] == 400
+    assert (await teams_desk.send({"serviceUrl": service}))[0] == 400
+    assert (await teams_desk.send({"type": "message"}))[0] == 400
 
 
 async def test_without_an_app_id_nobody_gets_in(microsoft: FakeMicrosoft) -> None:
@@ -230,34 +236,36 @@ async def test_without_an_app_id_nobody_gets_in(microsoft: FakeMicrosoft) -> Non
     async def never(message: object) -> None:
         return None
 
-    for app in (App("", "", ""), App(APP, "", TENANT), App(APP, "x", "")):
+    for app in (BotRegistration("", "", ""), BotRegistration(APP, "", TENANT), BotRegistration(APP, "x", "")):
         with pytest.raises(TeamsFault, match="MICROSOFT_APP_ID"):
-            await Teams(app, Stopped(), MemoryStore(), never, cloud=microsoft.cloud).start()
+            await Teams(app, StoppedClock(), MemoryStore(), never, endpoints=microsoft.cloud).start()
         with pytest.raises(Unauthorized):
-            await Gate(App("", "", ""), Library().keys).identify(
+            await TokenValidator(BotRegistration("", "", ""), Library().keys).validate(
                 f"Bearer {FIRST.sign(**claims('x', aud=''))}"
             )
-    assert App(APP, "x", TENANT).authority == TENANT
-    assert App(APP, "x", TENANT, "MultiTenant").authority == "botframework.com"
-    assert "x" * 9 not in repr(App(APP, "x" * 9, TENANT))
+    assert BotRegistration(APP, "x", TENANT).authority == TENANT
+    assert BotRegistration(APP, "x", TENANT, "MultiTenant").authority == "botframework.com"
+    assert "x" * 9 not in repr(BotRegistration(APP, "x" * 9, TENANT))
 
 
 def test_who_may_come_unsigned_comes_from_this_machine() -> None:
-    anonymous = Gate(App("", "", "", anonymous=True), Library().keys, only_here=True)
-    anonymous.admit(None, "http://localhost:56150/_connector", "msteams")
+    anonymous = TokenValidator(
+        BotRegistration("", "", "", anonymous=True), Library().keys, loopback_only=True
+    )
+    anonymous.authorize(None, "http://localhost:56150/_connector", "msteams")
     for url in ("https://smba.trafficmanager.net/emea/", "http://10.0.0.1/", "", "http://localhost.evil/"):
         with pytest.raises(Forbidden):
-            anonymous.admit(None, url, "msteams")
+            anonymous.authorize(None, url, "msteams")
 
 
-def test_on_a_stage_clock_only_services_on_this_machine_are_listened_to() -> None:
-    gate = Gate(OURS, Library().keys, only_here=True)
+def test_on_a_simulated_clock_only_local_services_are_accepted() -> None:
+    validator = TokenValidator(OURS, Library().keys, loopback_only=True)
     for url, fine in (("https://smba.trafficmanager.net/emea/", False), ("http://127.0.0.1:1/", True)):
         if fine:
-            gate.admit(Identity({"serviceurl": url}), url, "msteams")
+            validator.authorize(Identity({"serviceurl": url}), url, "msteams")
         else:
             with pytest.raises(Forbidden):
-                gate.admit(Identity({"serviceurl": url}), url, "msteams")
+                validator.authorize(Identity({"serviceurl": url}), url, "msteams")
 
 
 def test_tokens_are_sent_to_safe_addresses_only() -> None:
@@ -266,24 +274,24 @@ def test_tokens_are_sent_to_safe_addresses_only() -> None:
         assert not is_service(url), url
 
 
-async def test_tenant_and_targeting_are_read_where_teams_puts_them(office: Office) -> None:
+async def test_tenant_and_targeting_are_read_where_teams_puts_them(teams_desk: TeamsWithDesk) -> None:
     """Numbers 5 and 6: botbuilder looks for `tenantID`, and loses `isTargeted`."""
-    service = office.microsoft.service
+    service = teams_desk.microsoft.service
     seen = activity(service, text="help me", recipient={"id": "28:x", "isTargeted": True})
     del seen["channelData"]
-    assert (await office.send(seen))[0] == 200
-    command = office.desk.heard[-1]
+    assert (await teams_desk.send(seen))[0] == 200
+    command = teams_desk.desk.heard[-1]
     assert isinstance(command, Command)
     assert (command.text, command.actor.user.home, command.actor.team) == ("help me", TENANT, TENANT)
-    await office.send(mentioning(service, "hi", **{"from": guest_tenant()}))
-    assert office.desk.heard[-1].actor.user.home == ELSEWHERE
-    assert office.desk.heard[-1].actor.team == TENANT
+    await teams_desk.send(mentioning(service, "hi", **{"from": guest_tenant()}))
+    assert teams_desk.desk.heard[-1].actor.user.home == ELSEWHERE
+    assert teams_desk.desk.heard[-1].actor.team == TENANT
 
 
 @pytest.mark.parametrize("name", ["composeExtension/query", "signin/verifyState", "made/up", "", None])
-async def test_unknown_invokes_are_taken_calmly(office: Office, name: str) -> None:
-    assert await office.send(invoke(office.microsoft.service, name, {"x": [1]})) == (200, {})
-    assert office.desk.heard == []
+async def test_unknown_invokes_are_taken_calmly(teams_desk: TeamsWithDesk, name: str) -> None:
+    assert await teams_desk.send(invoke(teams_desk.microsoft.service, name, {"x": [1]})) == (200, {})
+    assert teams_desk.desk.heard == []
 
 
 @pytest.mark.parametrize(
@@ -303,36 +311,36 @@ async def test_unknown_invokes_are_taken_calmly(office: Office, name: str) -> No
     ],
 )
 async def test_unknown_activities_and_entities_are_taken_calmly(
-    office: Office, strange: dict[str, Any]
+    teams_desk: TeamsWithDesk, strange: dict[str, Any]
 ) -> None:
-    assert (await office.send({**activity(office.microsoft.service), **strange}))[0] == 200
+    assert (await teams_desk.send({**activity(teams_desk.microsoft.service), **strange}))[0] == 200
 
 
-async def test_a_success_is_200(office: Office) -> None:
-    for sample in samples(office.microsoft.service):
-        status, _ = await office.send(sample)
+async def test_a_success_is_200(teams_desk: TeamsWithDesk) -> None:
+    for sample in samples(teams_desk.microsoft.service):
+        status, _ = await teams_desk.send(sample)
         assert status == 200, sample
-    await office.settled()
+    await teams_desk.settled()
 
 
-async def test_text_that_no_database_can_hold_is_mended(office: Office) -> None:
-    raw = mentioning(office.microsoft.service, "x", id="1")
+async def test_text_that_no_database_can_hold_is_mended(teams_desk: TeamsWithDesk) -> None:
+    raw = mentioning(teams_desk.microsoft.service, "x", id="1")
     raw["text"] = "<at>Frontline</at> a\0b \ud800 c"
-    assert (await office.send(raw))[0] == 200
-    command = office.desk.heard[-1]
+    assert (await teams_desk.send(raw))[0] == 200
+    command = teams_desk.desk.heard[-1]
     assert isinstance(command, Command)
     command.text.encode()
     assert "\0" not in command.text
 
 
-async def test_a_failure_of_the_desk_is_no_500(office: Office) -> None:
-    office.desk.answer = RuntimeError("bug")
+async def test_a_failure_of_the_desk_is_no_500(teams_desk: TeamsWithDesk) -> None:
+    teams_desk.desk.answer = RuntimeError("bug")
     again = []
-    for sample in samples(office.microsoft.service):
-        status, _ = await office.send(sample)
+    for sample in samples(teams_desk.microsoft.service):
+        status, _ = await teams_desk.send(sample)
         assert status in (200, 503)
         again += [sample["type"]] if status == 503 else []
     # What was written in a thread has to come again, and what became of it, and of the channel.
     updates = ["conversationUpdate", "conversationUpdate", "installationUpdate"]
     assert sorted(again) == [*updates, "message", "message", "messageDelete", "messageUpdate"]
-    await office.settled()
+    await teams_desk.settled()

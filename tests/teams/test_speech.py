@@ -10,14 +10,14 @@ from email.utils import format_datetime
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.teams.cloud import App
+from adapters.teams.cloud import BotRegistration
 from adapters.teams.connect import Teams
 from adapters.teams.errors import TeamsFault, seconds
-from adapters.teams.rates import costs
+from adapters.teams.rates import charges
 from adapters.teams.references import CONVERSATIONS, PEOPLE
 from bot.address import MessageRef, Place, UserRef
 from bot.clock import real_now
-from bot.ports import Never, NotNow
+from bot.ports import PermanentFailure, TemporaryFailure
 from bot.views import Notice
 from tests.memory_store import MemoryStore
 from tests.teams.activities import (
@@ -32,7 +32,7 @@ from tests.teams.activities import (
     person,
     personal,
 )
-from tests.teams.conftest import Office, Stopped
+from tests.teams.conftest import StoppedClock, TeamsWithDesk
 from tests.teams.fake_connector import (
     ELSEWHERE,
     OURS,
@@ -49,11 +49,11 @@ ESCAPED = "19%3Aacme%40thread.tacv2"
 DANA = UserRef("teams", "", ANN)
 
 
-async def test_in_a_channel_in_its_threads_and_anew(office: Office) -> None:
-    root = await office.teams.post(ACME, HELLO, None)
-    reply = await office.teams.post(ACME, HELLO, root)
-    await office.teams.update(root, HELLO)
-    first, second, third = office.microsoft.sent()
+async def test_posts_to_a_channel_and_to_its_threads(teams_desk: TeamsWithDesk) -> None:
+    root = await teams_desk.teams.post(ACME, HELLO, None)
+    reply = await teams_desk.teams.post(ACME, HELLO, root)
+    await teams_desk.teams.update(root, HELLO)
+    first, second, third = teams_desk.microsoft.sent()
     assert (first.method, first.path) == ("POST", f"v3/conversations/{ESCAPED}/activities")
     assert second.path == f"v3/conversations/{ESCAPED}%3Bmessageid%3D{root.id}/activities"
     assert (third.method, third.path) == ("PUT", f"v3/conversations/{ESCAPED}/activities/{root.id}")
@@ -63,28 +63,28 @@ async def test_in_a_channel_in_its_threads_and_anew(office: Office) -> None:
     assert "text" not in first.body, "it would stand above the card"
 
 
-async def test_number_8_threads_are_the_ones_we_name(office: Office) -> None:
+async def test_number_8_threads_are_the_ones_we_name(teams_desk: TeamsWithDesk) -> None:
     """Botbuilder's proactive replies go to a made-up activity; a group chat has no threads at all."""
-    group = activity(office.microsoft.service, "conversationUpdate")
+    group = activity(teams_desk.microsoft.service, "conversationUpdate")
     group["conversation"] = {"id": "19:x@thread.v2", "conversationType": "groupChat", "tenantId": TENANT}
-    await office.send(group)
+    await teams_desk.send(group)
     place = Place("teams", "19:x@thread.v2")
-    await office.teams.post(place, HELLO, MessageRef(place, "17"))
-    assert office.microsoft.sent()[-1].path == "v3/conversations/19%3Ax%40thread.v2/activities"
+    await teams_desk.teams.post(place, HELLO, MessageRef(place, "17"))
+    assert teams_desk.microsoft.sent()[-1].path == "v3/conversations/19%3Ax%40thread.v2/activities"
 
 
 async def test_a_service_address_is_remembered_and_refreshed(
-    office: Office, microsoft: FakeMicrosoft
+    teams_desk: TeamsWithDesk, microsoft: FakeMicrosoft
 ) -> None:
-    await office.send(activity(microsoft.service, "conversationUpdate", membersAdded=[{"id": BOT}]))
-    kept = json.loads(office.notebook.pages[CONVERSATIONS][CHANNEL])
+    await teams_desk.send(activity(microsoft.service, "conversationUpdate", membersAdded=[{"id": BOT}]))
+    kept = json.loads(teams_desk.key_values.topics[CONVERSATIONS][CHANNEL])
     where = {"service": microsoft.service, "tenant": TENANT, "bot": BOT, "kind": "channel"}
     assert kept == where | {"team": TEAM}
 
     async def ticket_of(message: object) -> None:
         return None
 
-    other = Teams(OURS, Stopped(), office.notebook, ticket_of, cloud=microsoft.cloud)
+    other = Teams(OURS, StoppedClock(), teams_desk.key_values, ticket_of, endpoints=microsoft.cloud)
     await other.start()
     assert await other.places_of(DANA) == frozenset()
     assert microsoft.calls[-1].path == f"v3/conversations/{ESCAPED}/members/{ANN}"
@@ -92,98 +92,100 @@ async def test_a_service_address_is_remembered_and_refreshed(
 
 
 class Slow(MemoryStore):
-    """A notebook that waits, or breaks."""
+    """A key-value store that waits, or breaks."""
 
     def __init__(self) -> None:
         super().__init__()
         self.go_on, self.writes, self.broken = asyncio.Event(), 0, False
 
-    async def note(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
+    async def put(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
         self.writes += 1
         await self.go_on.wait()
         if self.broken:
             raise OSError("disk full")
-        await super().note(topic, key, value, expires_at)
+        await super().put(topic, key, value, expires_at)
 
 
-async def test_only_an_update_waits_for_the_notebook(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    references = office.teams._references
-    slow = references._notebook = Slow()
-    written, waits = references.written, asyncio.Event()
+async def test_only_an_update_waits_for_the_key_value_store(
+    teams_desk: TeamsWithDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    references = teams_desk.teams._references
+    slow = references._key_values = Slow()
+    written, waits = references.flush, asyncio.Event()
 
     async def watched() -> None:
         waits.set()
         await written()
 
-    monkeypatch.setattr(references, "written", watched)
-    service = office.microsoft.service
+    monkeypatch.setattr(references, "flush", watched)
+    service = teams_desk.microsoft.service
     async with asyncio.timeout(PATIENCE):
-        assert (await office.send(activity(service, text="hi")))[0] == 200
-    assert slow.pages == {}
+        assert (await teams_desk.send(activity(service, text="hi")))[0] == 200
+    assert slow.topics == {}
     assert not waits.is_set()
-    update = asyncio.create_task(office.send(activity(service, "conversationUpdate")))
+    update = asyncio.create_task(teams_desk.send(activity(service, "conversationUpdate")))
     waiting = asyncio.create_task(waits.wait())
     done, _ = await asyncio.wait({update, waiting}, return_when=asyncio.FIRST_COMPLETED)
     slow.go_on.set()
     assert done == {waiting}
     assert (await update)[0] == 200
-    assert slow.pages.keys() == {CONVERSATIONS, PEOPLE}
+    assert slow.topics.keys() == {CONVERSATIONS, PEOPLE}
     writes = slow.writes
     for _ in range(3):
-        await office.send(activity(service, text="again"))
-        await office.send(activity(service, "conversationUpdate"))
+        await teams_desk.send(activity(service, text="again"))
+        await teams_desk.send(activity(service, "conversationUpdate"))
     assert slow.writes == writes, "nothing changed"
 
 
-async def test_what_could_not_be_written_is_written_next_time(office: Office) -> None:
-    slow = office.teams._references._notebook = Slow()
+async def test_what_could_not_be_written_is_written_next_time(teams_desk: TeamsWithDesk) -> None:
+    slow = teams_desk.teams._references._key_values = Slow()
     slow.go_on.set()
     slow.broken = True
-    update = activity(office.microsoft.service, "conversationUpdate")
-    assert (await office.send(update))[0] == 503
+    update = activity(teams_desk.microsoft.service, "conversationUpdate")
+    assert (await teams_desk.send(update))[0] == 503
     slow.broken = False
-    assert (await office.send(update))[0] == 200
-    assert CHANNEL in slow.pages[CONVERSATIONS]
+    assert (await teams_desk.send(update))[0] == 200
+    assert CHANNEL in slow.topics[CONVERSATIONS]
 
 
-async def test_a_direct_message_makes_its_conversation_once(office: Office) -> None:
-    await asyncio.gather(*(office.teams.post(DANA, HELLO, None) for _ in range(5)))
-    said = await office.teams.post(DANA, HELLO, None)
-    creates = [call for call in office.microsoft.sent() if call.path == "v3/conversations"]
+async def test_a_direct_message_makes_its_conversation_once(teams_desk: TeamsWithDesk) -> None:
+    await asyncio.gather(*(teams_desk.teams.post(DANA, HELLO, None) for _ in range(5)))
+    said = await teams_desk.teams.post(DANA, HELLO, None)
+    creates = [call for call in teams_desk.microsoft.sent() if call.path == "v3/conversations"]
     assert len(creates) == 1
     assert said.place == Place("teams", f"a:{ANN}", direct=True)
     assert creates[0].body["channelData"] == {"tenant": {"id": TENANT}}, "number 5"
     assert creates[0].body["bot"] == {"id": BOT}
-    await office.settled()
-    assert json.loads(office.notebook.pages[PEOPLE][ANN])["chat"] == f"a:{ANN}"
+    await teams_desk.settled()
+    assert json.loads(teams_desk.key_values.topics[PEOPLE][ANN])["chat"] == f"a:{ANN}"
 
 
-async def test_the_conversation_of_a_person_who_wrote_is_used(office: Office) -> None:
-    await office.send(personal(office.microsoft.service, text="hi"))
-    said = await office.teams.post(DANA, HELLO, None)
+async def test_the_conversation_of_a_person_who_wrote_is_used(teams_desk: TeamsWithDesk) -> None:
+    await teams_desk.send(personal(teams_desk.microsoft.service, text="hi"))
+    said = await teams_desk.teams.post(DANA, HELLO, None)
     assert said.place.id == CHAT
-    (call,) = office.microsoft.sent()
+    (call,) = teams_desk.microsoft.sent()
     assert call.body["channelData"]["notification"] == {"alert": True}
 
 
-async def test_a_conversation_that_is_gone_is_made_anew(office: Office) -> None:
-    await office.send(personal(office.microsoft.service, text="hi"))
-    office.microsoft.refuse = [Refusal(404, "ConversationNotFound")]
-    said = await office.teams.post(DANA, HELLO, None)
+async def test_a_deleted_conversation_is_created_again(teams_desk: TeamsWithDesk) -> None:
+    await teams_desk.send(personal(teams_desk.microsoft.service, text="hi"))
+    teams_desk.microsoft.refuse = [Refusal(404, "ConversationNotFound")]
+    said = await teams_desk.teams.post(DANA, HELLO, None)
     assert said.place.id == "a:29:ann"
-    assert office.microsoft.sent()[1].body["members"] == [{"id": "29:ann"}]
+    assert teams_desk.microsoft.sent()[1].body["members"] == [{"id": "29:ann"}]
 
 
-async def test_people_of_another_organisation_get_no_direct_message(office: Office) -> None:
+async def test_people_of_another_organisation_get_no_direct_message(teams_desk: TeamsWithDesk) -> None:
     eli = guest_tenant()["aadObjectId"]
-    with pytest.raises(Never, match="another organisation"):
-        await office.teams.post(UserRef("teams", ELSEWHERE, eli), HELLO, None)
-    await office.send(activity(office.microsoft.service, text="hi", **{"from": guest_tenant()}))
-    with pytest.raises(Never, match="another organisation"):
-        await office.teams.post(UserRef("teams", "", eli), HELLO, None)
-    with pytest.raises(Never, match="not on Teams"):
-        await office.teams.post(UserRef("slack", "T", "U"), HELLO, None)
-    assert office.microsoft.sent() == []
+    with pytest.raises(PermanentFailure, match="another organisation"):
+        await teams_desk.teams.post(UserRef("teams", ELSEWHERE, eli), HELLO, None)
+    await teams_desk.send(activity(teams_desk.microsoft.service, text="hi", **{"from": guest_tenant()}))
+    with pytest.raises(PermanentFailure, match="another organisation"):
+        await teams_desk.teams.post(UserRef("teams", "", eli), HELLO, None)
+    with pytest.raises(PermanentFailure, match="not on Teams"):
+        await teams_desk.teams.post(UserRef("slack", "T", "U"), HELLO, None)
+    assert teams_desk.microsoft.sent() == []
 
 
 @pytest.mark.parametrize(
@@ -199,15 +201,18 @@ async def test_people_of_another_organisation_get_no_direct_message(office: Offi
         (Refusal(504, body="[" * 20_000), None),
     ],
 )
-async def test_not_now(office: Office, refusal: Refusal, after: float | None) -> None:
+async def test_not_now(teams_desk: TeamsWithDesk, refusal: Refusal, after: float | None) -> None:
     """Number 7: botbuilder repeats a PUT three times by itself, and sleeps in a thread meanwhile."""
-    for call in (office.teams.post(ACME, HELLO, None), office.teams.update(MessageRef(ACME, "1"), HELLO)):
-        office.microsoft.calls.clear()
-        office.microsoft.refuse = [refusal]
-        with pytest.raises(NotNow) as caught:
+    for call in (
+        teams_desk.teams.post(ACME, HELLO, None),
+        teams_desk.teams.update(MessageRef(ACME, "1"), HELLO),
+    ):
+        teams_desk.microsoft.calls.clear()
+        teams_desk.microsoft.refuse = [refusal]
+        with pytest.raises(TemporaryFailure) as caught:
             await call
-        assert caught.value.after == after
-        assert len(office.microsoft.calls) == 1, "tried once"
+        assert caught.value.retry_after == after
+        assert len(teams_desk.microsoft.calls) == 1, "tried once"
 
 
 @pytest.mark.parametrize(
@@ -224,36 +229,36 @@ async def test_not_now(office: Office, refusal: Refusal, after: float | None) ->
         (302, "", "no:"),
     ],
 )
-async def test_never(office: Office, status: int, code: str, words: str) -> None:
-    office.microsoft.refuse = [Refusal(status, code)]
-    with pytest.raises(Never, match=words) as caught:
-        await office.teams.post(ACME, HELLO, None)
+async def test_never(teams_desk: TeamsWithDesk, status: int, code: str, words: str) -> None:
+    teams_desk.microsoft.refuse = [Refusal(status, code)]
+    with pytest.raises(PermanentFailure, match=words) as caught:
+        await teams_desk.teams.post(ACME, HELLO, None)
     assert "\n" not in str(caught.value)
-    assert len(office.microsoft.calls) == 1
+    assert len(teams_desk.microsoft.calls) == 1
 
 
-async def test_a_token_that_is_not_taken_is_replaced_once(office: Office) -> None:
-    assert office.microsoft.tokens == 1
-    office.microsoft.good.clear()
-    await office.teams.post(ACME, HELLO, None)
-    assert [call.token for call in office.microsoft.sent()] == ["token-1", "token-2"]
-    office.microsoft.refuse = [Refusal(401), Refusal(401)]
-    with capture_logs() as logs, pytest.raises(NotNow, match="does not take the bot's token"):
-        await office.teams.post(ACME, HELLO, None)
+async def test_a_token_that_is_not_taken_is_replaced_once(teams_desk: TeamsWithDesk) -> None:
+    assert teams_desk.microsoft.tokens == 1
+    teams_desk.microsoft.good.clear()
+    await teams_desk.teams.post(ACME, HELLO, None)
+    assert [call.token for call in teams_desk.microsoft.sent()] == ["token-1", "token-2"]
+    teams_desk.microsoft.refuse = [Refusal(401), Refusal(401)]
+    with capture_logs() as logs, pytest.raises(TemporaryFailure, match="does not take the bot's token"):
+        await teams_desk.teams.post(ACME, HELLO, None)
     assert [log["log_level"] for log in logs] == ["error"]
-    assert office.microsoft.tokens == 3
+    assert teams_desk.microsoft.tokens == 3
 
 
-async def test_one_token_for_a_crowd(office: Office) -> None:
-    office.microsoft.good.clear()
-    await asyncio.gather(*(office.teams.post(ACME, HELLO, None) for _ in range(20)))
-    assert office.microsoft.tokens == 2
+async def test_one_token_for_a_crowd(teams_desk: TeamsWithDesk) -> None:
+    teams_desk.microsoft.good.clear()
+    await asyncio.gather(*(teams_desk.teams.post(ACME, HELLO, None) for _ in range(20)))
+    assert teams_desk.microsoft.tokens == 2
 
 
-async def test_nobody_there(office: Office) -> None:
-    await office.microsoft.stop()
-    with pytest.raises(NotNow, match="send: not reached"):
-        await office.teams.post(ACME, HELLO, None)
+async def test_nobody_there(teams_desk: TeamsWithDesk) -> None:
+    await teams_desk.microsoft.stop()
+    with pytest.raises(TemporaryFailure, match="send: not reached"):
+        await teams_desk.teams.post(ACME, HELLO, None)
 
 
 @pytest.mark.parametrize(
@@ -275,46 +280,54 @@ async def test_what_keeps_us_from_starting_names_its_cure(
     async def ticket_of(message: object) -> None:
         return None
 
-    teams = Teams(OURS, Stopped(), MemoryStore(), ticket_of, cloud=microsoft.cloud)
+    teams = Teams(OURS, StoppedClock(), MemoryStore(), ticket_of, endpoints=microsoft.cloud)
     with capture_logs() as logs, pytest.raises(TeamsFault, match=words) as caught:
         await teams.start()
     assert "\n" not in str(caught.value)
     assert PASSWORD not in str(caught.value) + str(logs)
 
 
-async def test_no_secret_is_logged(office: Office) -> None:
+async def test_no_secret_is_logged(teams_desk: TeamsWithDesk) -> None:
     with capture_logs() as logs:
-        office.microsoft.refuse = [Refusal(401), Refusal(401), Refusal(400, "BadSyntax")]
+        teams_desk.microsoft.refuse = [Refusal(401), Refusal(401), Refusal(400, "BadSyntax")]
         for _ in range(2):
-            with pytest.raises((NotNow, Never)):
-                await office.teams.post(ACME, HELLO, None)
-        await office.send(activity(office.microsoft.service), headers={"Authorization": "Bearer s3cret"})
+            with pytest.raises((TemporaryFailure, PermanentFailure)):
+                await teams_desk.teams.post(ACME, HELLO, None)
+        await teams_desk.send(
+            activity(teams_desk.microsoft.service), headers={"Authorization": "Bearer s3cret"}
+        )
     assert logs
     assert not any(secret in str(logs) for secret in (PASSWORD, "s3cret", "token-"))
 
 
-async def test_unsigned_and_on_a_stage_clock_we_speak_on_this_machine_only(microsoft: FakeMicrosoft) -> None:
-    notebook = MemoryStore()
+async def test_unsigned_or_on_a_simulated_clock_we_send_on_this_machine_only(
+    microsoft: FakeMicrosoft,
+) -> None:
+    key_values = MemoryStore()
     away = {
         "service": "https://smba.trafficmanager.net/emea/",
         "tenant": TENANT,
         "bot": BOT,
         "kind": "channel",
     }
-    await notebook.note(CONVERSATIONS, CHANNEL, json.dumps(away))
+    await key_values.put(CONVERSATIONS, CHANNEL, json.dumps(away))
 
     async def ticket_of(message: object) -> None:
         return None
 
-    for app in (OURS, App("", "", "", anonymous=True)):
-        teams = Teams(app, Stopped(), notebook, ticket_of, cloud=microsoft.cloud, only_here=True)
+    for app in (OURS, BotRegistration("", "", "", anonymous=True)):
+        teams = Teams(
+            app, StoppedClock(), key_values, ticket_of, endpoints=microsoft.cloud, loopback_only=True
+        )
         await teams.start()
-        with pytest.raises(Never, match="on this machine"):
+        with pytest.raises(PermanentFailure, match="on this machine"):
             await teams.post(ACME, HELLO, None)
         await teams.close()
-    silent = Teams(OURS, Stopped(), MemoryStore(), ticket_of, cloud=microsoft.cloud, only_here=True)
+    silent = Teams(
+        OURS, StoppedClock(), MemoryStore(), ticket_of, endpoints=microsoft.cloud, loopback_only=True
+    )
     await silent.start()
-    with pytest.raises(NotNow, match="has not written"):
+    with pytest.raises(TemporaryFailure, match="has not written"):
         await silent.post(ACME, HELLO, None)
     await silent.close()
     assert microsoft.calls == []
@@ -324,47 +337,55 @@ async def test_what_has_not_written_yet_is_where_the_others_are(microsoft: FakeM
     async def ticket_of(message: object) -> None:
         return None
 
-    notebook = MemoryStore()
+    key_values = MemoryStore()
     here = {"service": microsoft.service, "tenant": TENANT, "bot": BOT, "kind": "channel"}
-    await notebook.note(CONVERSATIONS, "19:other@thread.tacv2", json.dumps(here))
-    await notebook.note(CONVERSATIONS, "19:broken@thread.tacv2", "{")
+    await key_values.put(CONVERSATIONS, "19:other@thread.tacv2", json.dumps(here))
+    await key_values.put(CONVERSATIONS, "19:broken@thread.tacv2", "{")
     microsoft.good.add("")
-    teams = Teams(App("", "", "", anonymous=True), Stopped(), notebook, ticket_of, cloud=microsoft.cloud)
+    teams = Teams(
+        BotRegistration("", "", "", anonymous=True),
+        StoppedClock(),
+        key_values,
+        ticket_of,
+        endpoints=microsoft.cloud,
+    )
     await teams.start()
     assert (await teams.post(ACME, HELLO, None)).place == ACME
     assert microsoft.calls[-1].token == "", "unsigned"
     await teams.close()
 
 
-async def test_who_is_in_a_channel(office: Office) -> None:
+async def test_who_is_in_a_channel(teams_desk: TeamsWithDesk) -> None:
     everyone = [person(f"P{n}", f"user-{n}", tenantId=TENANT, userRole="user") for n in range(5)]
     others = [
         person("Gil", "guest", tenantId=TENANT, userRole="guest"),
         person("Eli", "external", tenantId=ELSEWHERE),
         person("Nil", "unknown"),
     ]
-    office.microsoft.members = {CHANNEL: [*everyone, *others], "19:b@thread.tacv2": others}
-    with pytest.raises(Never, match="not heard of"):
-        await office.teams.members("19:none@thread.tacv2")
-    await office.send(activity(office.microsoft.service, "conversationUpdate"))
-    assert office.teams.is_group(CHANNEL)
-    assert not office.teams.is_group(BOB)
-    assert await office.teams.members(CHANNEL) == {UserRef("teams", TENANT, f"user-{n}") for n in range(5)}
+    teams_desk.microsoft.members = {CHANNEL: [*everyone, *others], "19:b@thread.tacv2": others}
+    with pytest.raises(PermanentFailure, match="not heard of"):
+        await teams_desk.teams.members("19:none@thread.tacv2")
+    await teams_desk.send(activity(teams_desk.microsoft.service, "conversationUpdate"))
+    assert teams_desk.teams.is_group(CHANNEL)
+    assert not teams_desk.teams.is_group(BOB)
+    assert await teams_desk.teams.members(CHANNEL) == {
+        UserRef("teams", TENANT, f"user-{n}") for n in range(5)
+    }
 
 
-async def test_where_somebody_is(office: Office) -> None:
-    service = office.microsoft.service
-    office.microsoft.members = {CHANNEL: [person()]}
-    await office.send(personal(service, text="hi"))
+async def test_where_somebody_is(teams_desk: TeamsWithDesk) -> None:
+    service = teams_desk.microsoft.service
+    teams_desk.microsoft.members = {CHANNEL: [person()]}
+    await teams_desk.send(personal(service, text="hi"))
     for place in (CHANNEL, "19:b@thread.tacv2"):
         seen = activity(service, "conversationUpdate")
-        await office.send({**seen, "conversation": {**seen["conversation"], "id": place}})
+        await teams_desk.send({**seen, "conversation": {**seen["conversation"], "id": place}})
     for _ in range(2):
-        assert await office.teams.places_of(DANA) == {ACME}
-    assert len([call for call in office.microsoft.calls if call.method == "GET"]) == 2
-    office.microsoft.refuse = [Refusal(429)]
-    with pytest.raises(NotNow):
-        await office.teams.places_of(UserRef("teams", "", BOB))
+        assert await teams_desk.teams.places_of(DANA) == {ACME}
+    assert len([call for call in teams_desk.microsoft.calls if call.method == "GET"]) == 2
+    teams_desk.microsoft.refuse = [Refusal(429)]
+    with pytest.raises(TemporaryFailure):
+        await teams_desk.teams.places_of(UserRef("teams", "", BOB))
 
 
 def test_retry_after() -> None:
@@ -379,7 +400,7 @@ def test_retry_after() -> None:
 
 def test_what_is_paid_stays_within_every_limit() -> None:
     limits = {"burst": [(7, 1), (8, 2), (60, 30)], "hour": [(1800, 3600)], "tenant": [(30, 1)]}
-    for cost in costs("tenant-1", "19:x"):
-        for calls, period in next(found for name, found in limits.items() if name in cost.bucket):
-            at_most = cost.burst + period / cost.every.total_seconds()
-            assert at_most <= calls, f"{cost.bucket}: {at_most} in {period} s"
+    for charge in charges("tenant-1", "19:x"):
+        for calls, period in next(found for name, found in limits.items() if name in charge.bucket):
+            at_most = charge.burst + period / charge.every.total_seconds()
+            assert at_most <= calls, f"{charge.bucket}: {at_most} in {period} s"

@@ -11,7 +11,18 @@ from markdown_it import MarkdownIt
 
 from adapters.teams.card_parts import paragraphs
 from adapters.teams.cards import view_card
-from adapters.teams.text import Pen, clean, cut, inline, label, led, length, one_line, pieces, runs
+from adapters.teams.text import (
+    CardTextRenderer,
+    clean,
+    cut,
+    escape_line_start,
+    escape_markdown,
+    label,
+    length,
+    one_line,
+    pieces,
+    runs,
+)
 from bot.address import UserRef
 from bot.views import Link, Mention, Notice, Part, Quote, Strong, When
 from tests.teams.samples import BOB, DANA, PEN, SLACKER
@@ -61,7 +72,7 @@ def read(text: str) -> tuple[str, set[str]]:
 
 @given(nasty)
 def test_nobodys_words_are_grammar(words: str) -> None:
-    sent = led(inline(words))
+    sent = escape_line_start(escape_markdown(words))
     shown, kinds = read(sent)
     assert kinds == set()
     assert shown == sent.strip()
@@ -70,7 +81,7 @@ def test_nobodys_words_are_grammar(words: str) -> None:
 
 @given(nasty, nasty)
 def test_two_harmless_parts_make_no_harmful_whole(first: str, second: str) -> None:
-    sent = led(inline(first) + inline(second))
+    sent = escape_line_start(escape_markdown(first) + escape_markdown(second))
     shown, kinds = read(sent)
     assert kinds == set()
     assert shown == sent.strip()
@@ -97,7 +108,7 @@ def test_indents_stay_visible() -> None:
 
 @given(st.from_regex(r"[A-Za-z][A-Za-z0-9.,:;!?/()' äöü日本-]*", fullmatch=True))
 def test_ordinary_words_are_untouched(words: str) -> None:
-    assert led(inline(words)) == re.sub(r"\s+", " ", words)
+    assert escape_line_start(escape_markdown(words)) == re.sub(r"\s+", " ", words)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +132,7 @@ def test_ordinary_words_are_untouched(words: str) -> None:
     ],
 )
 def test_examples(typed: str, sent: str) -> None:
-    assert led(inline(typed)) == sent
+    assert escape_line_start(escape_markdown(typed)) == sent
 
 
 parts = st.lists(
@@ -172,14 +183,14 @@ def test_what_is_cut_says_so(words: str, longest: int) -> None:
 
 
 def test_instants() -> None:
-    assert Pen().when(NOON) == DATED
-    assert Pen().when_read(NOON) == READ
-    berlin = Pen(ZoneInfo("Europe/Berlin"), plain_dates=True)
-    assert berlin.when(NOON) == "Fri 20 Mar 2026, 16:30 CET" == berlin.when_read(NOON)
-    assert "(Fri 16:30 CET)" in Pen(ZoneInfo("Europe/Berlin")).when(NOON)
+    assert CardTextRenderer().when(NOON) == DATED
+    assert CardTextRenderer().reader_time(NOON) == READ
+    berlin = CardTextRenderer(ZoneInfo("Europe/Berlin"), plain_dates=True)
+    assert berlin.when(NOON) == "Fri 20 Mar 2026, 16:30 CET" == berlin.reader_time(NOON)
+    assert "(Fri 16:30 CET)" in CardTextRenderer(ZoneInfo("Europe/Berlin")).when(NOON)
 
 
-def test_mentions_are_of_people_whom_teams_knows() -> None:
+def test_mentions_are_of_people_teams_knows() -> None:
     stranger = UserRef("teams", "t", "unknown")
     names = (Mention(BOB, "Bob"), Mention(SLACKER, "Kim"), Mention(stranger, "Sam"))
     assert PEN.mentions(names) == {
@@ -189,7 +200,7 @@ def test_mentions_are_of_people_whom_teams_knows() -> None:
             "mentioned": {"id": f"29:1-{BOB.id}", "name": "Bob"},
         }
     }
-    assert Pen().mentions(names) == {}
+    assert CardTextRenderer().mentions(names) == {}
     [block] = paragraphs(PEN, ("Hello ", *names), PEN.mentions(names))
     assert block["text"] == "Hello <at>Bob</at>KimSam"
 
@@ -231,7 +242,7 @@ def test_links() -> None:
 
 def test_long_sentences_keep_every_word() -> None:
     said: tuple[Part, ...] = (*(f"word{number} & " for number in range(1000)), When(NOON), Strong("end"))
-    blocks = list(paragraphs(Pen(), said, {}))
+    blocks = list(paragraphs(CardTextRenderer(), said, {}))
     assert len(blocks) > 5
     joined = "".join(run["text"] for block in blocks for run in block["inlines"])
     assert joined == "".join(f"word{number} & " for number in range(1000)) + DATED + "end"

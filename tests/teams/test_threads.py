@@ -7,71 +7,75 @@ from typing import Any
 import pytest
 
 from bot.address import MessageRef, Place
-from bot.exchange import File, Posted, Revised
+from bot.exchange import File, MessageChanged, Posted
 from tests.teams.activities import BOT, CHANNEL, ROOT, activity, event, file
-from tests.teams.conftest import Office
+from tests.teams.conftest import TeamsWithDesk
 
 PLACE = Place("teams", CHANNEL)
 EDITED, DELETED = event("editMessage"), event("softDeleteMessage")
 
 
-async def changed(office: Office, text: str, stamp: str = "2026-03-20T12:01:00Z", **more: Any) -> int:
-    seen = activity(office.microsoft.service, "messageUpdate", text=text, timestamp=stamp, channelData=EDITED)
-    status, _ = await office.send(seen | more)
+async def changed(
+    teams_desk: TeamsWithDesk, text: str, stamp: str = "2026-03-20T12:01:00Z", **more: Any
+) -> int:
+    seen = activity(
+        teams_desk.microsoft.service, "messageUpdate", text=text, timestamp=stamp, channelData=EDITED
+    )
+    status, _ = await teams_desk.send(seen | more)
     return status
 
 
-async def test_a_change(office: Office) -> None:
-    assert await changed(office, "bill 4712 &amp; more") == 200
-    [heard] = office.desk.heard
-    assert isinstance(heard, Revised)
+async def test_a_change(teams_desk: TeamsWithDesk) -> None:
+    assert await changed(teams_desk, "bill 4712 &amp; more") == 200
+    [heard] = teams_desk.desk.heard
+    assert isinstance(heard, MessageChanged)
     assert heard.text == "bill 4712 & more"
     assert heard.message == MessageRef(PLACE, "1700000000002")
     assert heard.thread == MessageRef(PLACE, ROOT)
     assert heard.actor.name == "Ann"
 
 
-async def test_a_deletion(office: Office) -> None:
-    await office.send(activity(office.microsoft.service, "messageDelete", channelData=DELETED))
-    [heard] = office.desk.heard
-    assert isinstance(heard, Revised)
+async def test_a_deletion(teams_desk: TeamsWithDesk) -> None:
+    await teams_desk.send(activity(teams_desk.microsoft.service, "messageDelete", channelData=DELETED))
+    [heard] = teams_desk.desk.heard
+    assert isinstance(heard, MessageChanged)
     assert (heard.text, heard.message.id) == (None, "1700000000002")
 
 
-async def test_each_change_is_an_act_of_its_own_however_often_it_is_told(office: Office) -> None:
+async def test_each_change_is_an_act_of_its_own_however_often_it_is_told(teams_desk: TeamsWithDesk) -> None:
     for text, stamp in (("a", "1"), ("a", "1"), ("b", "2"), ("a", "3")):
-        await changed(office, text, stamp)
-    keys = [heard.key for heard in office.desk.heard]
+        await changed(teams_desk, text, stamp)
+    keys = [heard.key for heard in teams_desk.desk.heard]
     assert keys[0] == keys[1]
     assert len(set(keys)) == 3
 
 
-async def test_our_own_changes_are_not_heard_but_the_loss_of_a_message_is(office: Office) -> None:
+async def test_our_own_changes_are_not_heard_but_the_loss_of_a_message_is(teams_desk: TeamsWithDesk) -> None:
     us: dict[str, Any] = {"from": {"id": BOT, "name": "Frontline"}}
-    assert await changed(office, "new", **us) == 200
-    assert office.desk.heard == []
+    assert await changed(teams_desk, "new", **us) == 200
+    assert teams_desk.desk.heard == []
     conversation = {"id": CHANNEL, "conversationType": "channel"}
-    lost = activity(office.microsoft.service, "messageDelete", conversation=conversation, **us)
-    assert (await office.send(lost))[0] == 200
-    [heard] = office.desk.heard
+    lost = activity(teams_desk.microsoft.service, "messageDelete", conversation=conversation, **us)
+    assert (await teams_desk.send(lost))[0] == 200
+    [heard] = teams_desk.desk.heard
     assert (heard.text, heard.thread) == (None, None)
 
 
-async def test_what_the_desk_could_not_keep_comes_again(office: Office) -> None:
-    office.desk.answer = RuntimeError("database is locked")
-    assert await changed(office, "new") == 503
+async def test_what_the_desk_could_not_keep_comes_again(teams_desk: TeamsWithDesk) -> None:
+    teams_desk.desk.answer = RuntimeError("database is locked")
+    assert await changed(teams_desk, "new") == 503
 
 
-async def heard_with(office: Office, *attachments: object, text: str = "see") -> Posted:
-    seen = activity(office.microsoft.service, text=text, attachments=list(attachments))
-    assert (await office.send(seen))[0] == 200
-    heard = office.desk.heard[-1]
+async def heard_with(teams_desk: TeamsWithDesk, *attachments: object, text: str = "see") -> Posted:
+    seen = activity(teams_desk.microsoft.service, text=text, attachments=list(attachments))
+    assert (await teams_desk.send(seen))[0] == 200
+    heard = teams_desk.desk.heard[-1]
     assert isinstance(heard, Posted)
     return heard
 
 
-async def test_files_come_with_their_names_and_links(office: Office) -> None:
-    heard = await heard_with(office, file(), file("a_b (1).txt"), text="")
+async def test_files_come_with_their_names_and_links(teams_desk: TeamsWithDesk) -> None:
+    heard = await heard_with(teams_desk, file(), file("a_b (1).txt"), text="")
     assert heard.text == ""
     folder = "https://contoso.sharepoint.com/sites/acme/Shared%20Documents"
     assert heard.files == (
@@ -80,8 +84,8 @@ async def test_files_come_with_their_names_and_links(office: Office) -> None:
     )
 
 
-async def test_a_picture_in_the_text_is_named_as_one(office: Office) -> None:
-    heard = await heard_with(office, {"contentType": "image/*", "contentUrl": "https://smba.example/1"})
+async def test_a_picture_in_the_text_is_named_as_one(teams_desk: TeamsWithDesk) -> None:
+    heard = await heard_with(teams_desk, {"contentType": "image/*", "contentUrl": "https://smba.example/1"})
     assert heard.files == (File("a picture", ""),)
 
 
@@ -96,8 +100,8 @@ async def test_a_picture_in_the_text_is_named_as_one(office: Office) -> None:
         None,
     ],
 )
-async def test_what_is_no_file_is_none(office: Office, other: object) -> None:
-    assert (await heard_with(office, other)).files == ()
+async def test_what_is_no_file_is_none(teams_desk: TeamsWithDesk, other: object) -> None:
+    assert (await heard_with(teams_desk, other)).files == ()
 
 
 @pytest.mark.parametrize(
@@ -115,5 +119,5 @@ async def test_what_is_no_file_is_none(office: Office, other: object) -> None:
         None,
     ],
 )
-async def test_a_link_to_elsewhere_is_left_out(office: Office, url: object) -> None:
-    assert (await heard_with(office, file(contentUrl=url))).files == (File("error.log", ""),)
+async def test_a_link_to_elsewhere_is_left_out(teams_desk: TeamsWithDesk, url: object) -> None:
+    assert (await heard_with(teams_desk, file(contentUrl=url))).files == (File("error.log", ""),)

@@ -18,9 +18,9 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
 from yarl import URL
 
-from adapters.slack.environment import hidden_from_bolt
-from adapters.slack.inbound.listeners import WORKSPACE, Listeners, origin
-from adapters.slack.payloads import plain
+from adapters.slack.environment import without_slack_variables
+from adapters.slack.inbound.listeners import WORKSPACE_KEY, Listeners, request_origin
+from adapters.slack.payloads import slack_id
 from adapters.slack.web_api import client
 from adapters.slack.workspaces.workspace import Workspaces
 
@@ -28,8 +28,8 @@ log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-RETRIED = "X-Slack-Retry-Num"
-_HEARD = frozenset({"block_actions", "message_action", "shortcut", "view_closed", "view_submission"})
+RETRY_HEADER = "X-Slack-Retry-Num"
+_HANDLED_TYPES = frozenset({"block_actions", "message_action", "shortcut", "view_closed", "view_submission"})
 """Kinds that have a listener. If no listener takes such a request, it lacks keys that Slack always sends."""
 
 
@@ -38,7 +38,7 @@ def bolt_app(listeners: Listeners, workspaces: Workspaces, url: str) -> AsyncApp
     # Bolt warns of what we log ourselves, and quotes whole requests.
     logger = logging.getLogger("slack_bolt")
     logger.setLevel(logging.ERROR)
-    with hidden_from_bolt():
+    with without_slack_variables():
         app = AsyncApp(
             name="frontline",
             logger=logger,
@@ -55,7 +55,7 @@ def bolt_app(listeners: Listeners, workspaces: Workspaces, url: str) -> AsyncApp
             attaching_conversation_kwargs_enabled=False,
             raise_error_for_unhandled_request=True,
         )
-    app.error(_failed)
+    app.error(_on_unhandled)
     listeners.register(app)
     return app
 
@@ -67,34 +67,34 @@ def _authorization(workspaces: Workspaces) -> Callable[[AsyncBoltContext], Await
         There is a result even where we are not installed: without one Bolt answers 200 in words of its own,
         and Slack never delivers the event again.
         """
-        asked = origin(context)
+        origin = request_origin(context)
         try:
-            at = await workspaces.asked(asked)
+            workspace = await workspaces.workspace_for(origin)
         except Exception:
-            log.exception("the workspace of a request could not be looked up", team=asked.team)
-            at = None
-        context[WORKSPACE] = at
+            log.exception("the workspace of a request could not be looked up", team=origin.team)
+            workspace = None
+        context[WORKSPACE_KEY] = workspace
         return AuthorizeResult(
-            enterprise_id=asked.enterprise,
-            team_id=asked.team,
-            bot_user_id=at.us.bot_user if at else None,
-            bot_id=at.us.bot_id if at else None,
-            bot_token=at.api.token if at else None,
+            enterprise_id=origin.enterprise,
+            team_id=origin.team,
+            bot_user_id=workspace.identity.bot_user if workspace else None,
+            bot_id=workspace.identity.bot_id if workspace else None,
+            bot_token=workspace.api.token if workspace else None,
         )
 
     return authorize
 
 
-async def _failed(error: Exception, body: dict[str, Any]) -> BoltResponse:
+async def _on_unhandled(error: Exception, body: dict[str, Any]) -> BoltResponse:
     """What no listener takes, and what Bolt or a listener cannot read. Listeners answer the rest."""
-    kind = plain(body.get("type"))
-    if isinstance(error, BoltUnhandledRequestError) and kind not in _HEARD:
+    kind = slack_id(body.get("type"))
+    if isinstance(error, BoltUnhandledRequestError) and kind not in _HANDLED_TYPES:
         log.info("slack request that nobody handles", kind=kind[:80] or "unknown")
         return BoltResponse(status=200)
     return _malformed(error)
 
 
-class Door:
+class BoltEndpoint:
     """Everything Slack sends.
 
     Bolt left alone answers unsigned nonsense with 400 or 500, fails on a signature that is not ASCII and on
@@ -105,7 +105,7 @@ class Door:
     def __init__(self, app: AsyncApp) -> None:
         self._app = app
 
-    def over_http(self, secret: str) -> Handler:
+    def http_handler(self, secret: str) -> Handler:
         """For requests that Slack signs with this secret."""
         signature = SignatureVerifier(secret)
 
@@ -120,12 +120,12 @@ class Door:
             except (ValueError, RecursionError) as error:
                 return await to_aiohttp_response(_malformed(error))
             # Headers are not signed, and some change what Bolt does, so it gets this one only.
-            retried = {RETRIED: request.headers[RETRIED]} if RETRIED in request.headers else {}
+            retried = {RETRY_HEADER: request.headers[RETRY_HEADER]} if RETRY_HEADER in request.headers else {}
             return await to_aiohttp_response(await self._dispatch(body, retried))
 
         return receive
 
-    async def over_socket(self, body: dict[str, Any], headers: Mapping[str, str]) -> BoltResponse:
+    async def handle_socket_request(self, body: dict[str, Any], headers: Mapping[str, str]) -> BoltResponse:
         """For requests of a socket that we opened."""
         return await self._dispatch(body, headers)
 

@@ -11,48 +11,57 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncBolt
 from slack_bolt.response import BoltResponse
 
 from adapters.slack import doors, farewells, files
-from adapters.slack.answers import REDELIVER, Answers
-from adapters.slack.events import READERS, looked_again
-from adapters.slack.payloads import Filled, Malformed, Pressed, Shortcut, Slash, Submitted, plain, read
-from adapters.slack.workspaces.workspace import Asked, Workspace, Workspaces
+from adapters.slack.answers import REDELIVER_STATUS, Responder
+from adapters.slack.events import READERS, home_opened_by_press
+from adapters.slack.payloads import (
+    BlockActions,
+    Malformed,
+    ModalBlockActions,
+    Shortcut,
+    SlashCommand,
+    ViewSubmission,
+    parse,
+    slack_id,
+)
+from adapters.slack.workspaces.workspace import RequestOrigin, Workspace, Workspaces
 from bot.exchange import Dispatch, Done, Press
-from bot.ports import NotYet
+from bot.ports import RedeliverLater
 
 log = structlog.get_logger(__name__)
 
 Body = dict[str, Any]
-WORKSPACE = "workspace"
+WORKSPACE_KEY = "workspace"
 """Where the context of a request keeps the workspace that answers it; None if we are not installed there."""
-_RETRIED = "x-slack-retry-num"
+_RETRY_HEADER = "x-slack-retry-num"
 _ANY = re.compile("")
 
 
-def origin(context: AsyncBoltContext) -> Asked:
+def request_origin(context: AsyncBoltContext) -> RequestOrigin:
     """Where a request came from, as Bolt reads it; Bolt takes it on trust that ids are text."""
-    return Asked(
-        team=plain(context.team_id),
-        enterprise=plain(context.enterprise_id),
-        everywhere=bool(context.is_enterprise_install),
-        channel=plain(context.channel_id),
-        user=plain(context.user_id),
+    return RequestOrigin(
+        team=slack_id(context.team_id),
+        enterprise=slack_id(context.enterprise_id),
+        org_wide=bool(context.is_enterprise_install),
+        channel=slack_id(context.channel_id),
+        user=slack_id(context.user_id),
     )
 
 
-def actors_workspace(context: AsyncBoltContext) -> str:
+def actor_team(context: AsyncBoltContext) -> str:
     """The actor's workspace; empty if the request does not name it.
 
     For a mention by somebody of an organisation Bolt knows none, or gives the organisation's id.
     """
-    team = plain(context.actor_team_id)
+    team = slack_id(context.actor_team_id)
     return team if team.startswith("T") else ""
 
 
 class Listeners:
     """Each raises Malformed for a request that makes no sense. It answers any other exception itself."""
 
-    def __init__(self, dispatch: Dispatch, workspaces: Workspaces, nowhere: Answers) -> None:
-        """`nowhere` answers where we are not installed any more, as far as that needs no token."""
-        self._dispatch, self._workspaces, self._nowhere = dispatch, workspaces, nowhere
+    def __init__(self, dispatch: Dispatch, workspaces: Workspaces, fallback_responder: Responder) -> None:
+        """`fallback_responder` answers where we are not installed any more, as far as that needs no token."""
+        self._dispatch, self._workspaces, self._fallback_responder = dispatch, workspaces, fallback_responder
 
     def register(self, app: AsyncApp) -> None:
         """Bolt asks one after another, so those that people wait for come first."""
@@ -60,86 +69,90 @@ class Listeners:
         app.view_submission(_ANY)(self.on_submission)
         app.block_action(_ANY)(self.on_press)
         app.event(_ANY)(self.on_event)
-        app.view_closed(_ANY)(self.on_closed)
+        app.view_closed(_ANY)(self.on_form_closed)
         app.shortcut(_ANY)(self.on_shortcut)
 
     async def on_command(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
         if "type" in body:
             raise Malformed("type: a command has none")
-        slash, at = read(Slash, body), _workspace(context)
-        if at is None:
-            return await self._nowhere.sorry_for_command(ack)
+        slash, workspace = parse(SlashCommand, body), _workspace(context)
+        if workspace is None:
+            return await self._fallback_responder.command_failed(ack)
         try:
-            return await at.answers.to_command(ack, slash, await self._dispatch(at.reader.command(slash)))
+            return await workspace.responder.to_command(
+                ack, slash, await self._dispatch(workspace.reader.command(slash))
+            )
         except Malformed:
             raise
         except Exception:
             log.exception("command failed", command=slash.command)
-            return await self._nowhere.sorry_for_command(ack)
+            return await self._fallback_responder.command_failed(ack)
 
     async def on_press(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
         view = body.get("view")
         if isinstance(view, dict) and view.get("type") == "modal":
-            return await self._on_filling(ack, body, context)
-        pressed, at = read(Pressed, body), _workspace(context)
-        if at is None:
-            return await self._nowhere.sorry_for_press(ack, pressed)
+            return await self._on_form_changed(ack, body, context)
+        pressed, workspace = parse(BlockActions, body), _workspace(context)
+        if workspace is None:
+            return await self._fallback_responder.press_failed(ack, pressed)
         try:
-            press = at.reader.press(pressed)
+            press = workspace.reader.press(pressed)
             if press is None:
                 return await ack()
-            act = await at.names.known(press)
+            act = await workspace.user_names.with_name(press)
             answer = await self._dispatch(act)
-            told = await at.answers.to_press(ack, pressed, answer)
+            told = await workspace.responder.to_press(ack, pressed, answer)
         except Malformed:
             raise
         except Exception:
             log.exception("press failed", action=pressed.actions[0].action_id)
-            return await at.answers.sorry_for_press(ack, pressed)
+            return await workspace.responder.press_failed(ack, pressed)
         if pressed.on_home and isinstance(answer, Done):
-            await self._redraw_home(at, act)
+            await self._redraw_home(workspace, act)
         return told
 
-    async def _redraw_home(self, at: Workspace, press: Press) -> None:
+    async def _redraw_home(self, workspace: Workspace, press: Press) -> None:
         """What was done on a page is seen there; next time it is opened at the latest."""
-        act = looked_again(press)
+        act = home_opened_by_press(press)
         try:
-            at.answers.to_home(act, await self._dispatch(act))
+            workspace.responder.to_home(act, await self._dispatch(act))
         except Exception:
             log.exception("home tab not redrawn")
 
     async def on_submission(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
-        submitted, at = read(Submitted, body), _workspace(context)
-        if at is None:
-            return await self._nowhere.sorry_for_submission(ack, submitted)
+        submitted, workspace = parse(ViewSubmission, body), _workspace(context)
+        if workspace is None:
+            return await self._fallback_responder.submission_failed(ack, submitted)
         try:
-            named = await at.names.known(at.reader.submission(submitted))
-            return await at.answers.to_submission(ack, submitted, await self._dispatch(named))
+            named = await workspace.user_names.with_name(workspace.reader.submission(submitted))
+            return await workspace.responder.to_submission(ack, submitted, await self._dispatch(named))
         except Malformed:
             raise
         except Exception:
             log.exception("submission failed", form=submitted.view.callback_id)
-            return await self._nowhere.sorry_for_submission(ack, submitted)
+            return await self._fallback_responder.submission_failed(ack, submitted)
 
-    async def _on_filling(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
-        filled, at = read(Filled, body), _workspace(context)
-        if at is None or filled.actions[0].type == "button":
+    async def _on_form_changed(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
+        changed, workspace = parse(ModalBlockActions, body), _workspace(context)
+        if workspace is None or changed.actions[0].type == "button":
             return await ack()
         try:
-            at.answers.to_filling(filled, await self._dispatch(at.reader.filling(filled)))
+            workspace.responder.to_form_change(
+                changed, await self._dispatch(workspace.reader.form_changed(changed))
+            )
         except Malformed:
             raise
         except Exception:
             # The form stays as it is, and is checked as a whole when it is sent.
-            log.exception("form not redrawn", form=filled.view.callback_id)
+            log.exception("form not redrawn", form=changed.view.callback_id)
         return await ack()
 
-    async def on_closed(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
-        closed, at = read(Submitted, body), _workspace(context)
-        if at is None or not closed.view.private_metadata:
+    async def on_form_closed(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
+        closed, workspace = parse(ViewSubmission, body), _workspace(context)
+        if workspace is None or not closed.view.private_metadata:
             return await ack()
         try:
-            await self._dispatch(at.reader.left(closed))
+            await self._dispatch(workspace.reader.form_closed(closed))
         except Malformed:
             raise
         except Exception:
@@ -149,65 +162,65 @@ class Listeners:
     async def on_event(
         self, ack: AsyncAck, body: Body, event: Body, context: AsyncBoltContext, request: AsyncBoltRequest
     ) -> BoltResponse:
-        kind, hearing = plain(event.get("type")), _workspace(context)
-        if kind in farewells.KINDS:
-            return await self._farewell(ack, kind, body, context)
-        reads = READERS.get(kind)
-        if reads is None:
+        kind, receiving_workspace = slack_id(event.get("type")), _workspace(context)
+        if kind in farewells.UNINSTALL_EVENTS:
+            return await self._on_uninstall(ack, kind, body, context)
+        read_event = READERS.get(kind)
+        if read_event is None:
             return await ack()
-        if hearing is None:
-            return BoltResponse(status=REDELIVER)
+        if receiving_workspace is None:
+            return BoltResponse(status=REDELIVER_STATUS)
         try:
-            at = self._workspaces.speaking(plain(context.channel_id), hearing)
-            reader = replace(at.reader, alias=hearing.us.bot_user)
-            act = reads(reader, body, actors_workspace(context))
+            workspace = self._workspaces.posting_workspace(slack_id(context.channel_id), receiving_workspace)
+            reader = replace(workspace.reader, alias=receiving_workspace.identity.bot_user)
+            act = read_event(reader, body, actor_team(context))
             if act is None:
                 return await ack()
-            act = await doors.quoted(act, reader, at.api)
-            act = await files.known(at.api, act, body)
-            answer = await self._dispatch(await at.names.known_in_event(act))
+            act = await doors.with_reacted_message(act, reader, workspace.api)
+            act = await files.with_file_names(workspace.api, act, body)
+            answer = await self._dispatch(await workspace.user_names.with_name_in_event(act))
             # Another event brought an edited message before.
-            again = _RETRIED in request.headers or bool(event.get("edited"))
-            return await at.answers.to_event(ack, act, answer, again=again)
+            redelivered = _RETRY_HEADER in request.headers or bool(event.get("edited"))
+            return await workspace.responder.to_event(ack, act, answer, redelivered=redelivered)
         except Malformed:
             raise
-        except NotYet as early:
+        except RedeliverLater as early:
             log.info("event to be delivered again", kind=kind, why=str(early))
-            return BoltResponse(status=REDELIVER)
+            return BoltResponse(status=REDELIVER_STATUS)
         except Exception:
             # Slack delivers an event again that was not taken, and nobody waits for an answer.
             log.exception("event failed", kind=kind)
-            return BoltResponse(status=REDELIVER)
+            return BoltResponse(status=REDELIVER_STATUS)
 
-    async def _farewell(
+    async def _on_uninstall(
         self, ack: AsyncAck, kind: str, body: Body, context: AsyncBoltContext
     ) -> BoltResponse:
         try:
-            await farewells.hear(body, origin(context), self._workspaces)
+            await farewells.handle_uninstall(body, request_origin(context), self._workspaces)
         except Malformed:
             raise
         except Exception:
             log.exception("event failed", kind=kind)
-            return BoltResponse(status=REDELIVER)
+            return BoltResponse(status=REDELIVER_STATUS)
         return await ack()
 
     async def on_shortcut(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
-        called_up, at = read(Shortcut, body), _workspace(context)
-        if at is None:
+        request, workspace = parse(Shortcut, body), _workspace(context)
+        if workspace is None:
             return await ack()
         act = None
         try:
-            act = doors.shortcut(at.reader, called_up)
+            act = doors.read_shortcut(workspace.reader, request)
             answer = await self._dispatch(act)
-            return await at.answers.to_shortcut(ack, act, called_up.trigger_id, answer)
+            return await workspace.responder.to_shortcut(ack, act, request.trigger_id, answer)
         except Malformed:
             raise
         except Exception:
-            log.exception("shortcut failed", shortcut=called_up.callback_id)
+            log.exception("shortcut failed", shortcut=request.callback_id)
             # Without an act we do not know whom to tell; Slack then shows an error of its own.
-            return await at.answers.sorry_for_shortcut(ack, act) if act else BoltResponse(status=500)
+            return await workspace.responder.shortcut_failed(ack, act) if act else BoltResponse(status=500)
 
 
 def _workspace(context: AsyncBoltContext) -> Workspace | None:
-    found: Workspace | None = context.get(WORKSPACE)
+    found: Workspace | None = context.get(WORKSPACE_KEY)
     return found

@@ -11,7 +11,7 @@ from slack_sdk.oauth import installation_store as slack
 from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
 
 from adapters.slack.web_api import SlackFault
-from bot.ports import Notebook
+from bot.ports import KeyValueStore
 
 TOPIC = "slack-installation"
 MAKE_KEY = "make one with `openssl rand -base64 32`"
@@ -40,18 +40,18 @@ class Installation:
     """It was uninstalled; kept without its token, to be able to say so."""
 
     @property
-    def everywhere(self) -> bool:
+    def org_wide(self) -> bool:
         """Whether it holds for all workspaces of an organisation."""
         return self.id.startswith("E")
 
     @classmethod
-    def of(cls, bot: slack.Bot) -> Installation:
+    def from_bolt(cls, bot: slack.Bot) -> Installation:
         """As Bolt has it."""
-        everywhere = bot.is_enterprise_install
-        id_ = (bot.enterprise_id if everywhere else bot.team_id) or ""
+        org_wide = bot.is_enterprise_install
+        id_ = (bot.enterprise_id if org_wide else bot.team_id) or ""
         return cls(
             id=id_,
-            name=(bot.enterprise_name if everywhere else bot.team_name) or id_,
+            name=(bot.enterprise_name if org_wide else bot.team_name) or id_,
             token=bot.bot_token,
             bot_user=bot.bot_user_id,
             bot_id=bot.bot_id,
@@ -62,19 +62,19 @@ class Installation:
             since=int(bot.installed_at),
         )
 
-    def bot(self) -> slack.Bot:
+    def to_bolt(self) -> slack.Bot:
         """For Bolt."""
         return slack.Bot(
             enterprise_id=self.enterprise or None,
-            enterprise_name=self.name if self.everywhere else None,
-            team_id=None if self.everywhere else self.id,
-            team_name=None if self.everywhere else self.name,
+            enterprise_name=self.name if self.org_wide else None,
+            team_id=None if self.org_wide else self.id,
+            team_name=None if self.org_wide else self.name,
             bot_token=self.token,
             bot_id=self.bot_id,
             bot_user_id=self.bot_user,
             bot_refresh_token=self.refresh or None,
             bot_token_expires_at=self.ends_at or None,
-            is_enterprise_install=self.everywhere,
+            is_enterprise_install=self.org_wide,
             installed_at=float(self.since),
             custom_values={BOT_NAME: self.bot_name},
         )
@@ -94,82 +94,82 @@ class SecretKeys:
         self._first = Fernet(_key(keys[0]))
         self._all = MultiFernet([Fernet(_key(key)) for key in keys])
 
-    def seal(self, text: str) -> str:
+    def encrypt(self, text: str) -> str:
         return self._all.encrypt(text.encode()).decode()
 
-    def unseal(self, sealed: str) -> str | None:
+    def decrypt(self, encrypted: str) -> str | None:
         """None where no key fits."""
         try:
-            return self._all.decrypt(sealed.encode()).decode()
+            return self._all.decrypt(encrypted.encode()).decode()
         except InvalidToken:
             return None
 
-    def is_newest(self, sealed: str) -> bool:
+    def uses_first_key(self, encrypted: str) -> bool:
         """Whether the first key sealed it."""
         try:
-            self._first.decrypt(sealed.encode())
+            self._first.decrypt(encrypted.encode())
         except InvalidToken:
             return False
         return True
 
-    def seal_at(self, text: str, now: int) -> str:
-        """For `unseal_fresh`; `now` is in seconds since 1970."""
+    def encrypt_at(self, text: str, now: int) -> str:
+        """For `decrypt_recent`; `now` is in seconds since 1970."""
         return self._all.encrypt_at_time(text.encode(), now).decode()
 
-    def unseal_fresh(self, sealed: str, now: int, life: int) -> str | None:
+    def decrypt_recent(self, encrypted: str, now: int, life: int) -> str | None:
         """None where no key fits, or where it was sealed longer ago than `life` seconds."""
         try:
-            return self._all.decrypt_at_time(sealed.encode("utf-8", "replace"), life, now).decode()
+            return self._all.decrypt_at_time(encrypted.encode("utf-8", "replace"), life, now).decode()
         except InvalidToken:
             return None
 
 
 class EncryptedInstallationStore(AsyncInstallationStore):
-    """All installations, in the notebook, by Bolt's protocol for apps that have bot tokens only.
+    """All installations, in the key-value store, by Bolt's protocol for apps that have bot tokens only.
 
     So it finds bots; nobody's own installation is stored. What another process stores is seen when it is
     asked for again.
     """
 
-    def __init__(self, notebook: Notebook, keys: SecretKeys) -> None:
-        self._notebook, self._keys = notebook, keys
+    def __init__(self, key_values: KeyValueStore, keys: SecretKeys) -> None:
+        self._key_values, self._keys = key_values, keys
 
     async def open(self) -> None:
         """Encrypts with the first key what an older one encrypted. Raises SlackFault if no key fits."""
-        for id_, sealed in (await self._notebook.notes(TOPIC)).items():
-            kept = self._read(id_, sealed)
+        for id_, encrypted in (await self._key_values.get_all(TOPIC)).items():
+            installation = self._read(id_, encrypted)
             # Token rotation does it as well, and would be undone here if it happened meanwhile.
-            if not kept.refresh and not self._keys.is_newest(sealed):
-                await self._keep(kept)
+            if not installation.refresh and not self._keys.uses_first_key(encrypted):
+                await self._save(installation)
 
     async def all(self) -> list[Installation]:
         """Also those that were uninstalled. Raises SlackFault."""
-        notes = await self._notebook.notes(TOPIC)
-        return [self._read(id_, sealed) for id_, sealed in sorted(notes.items())]
+        notes = await self._key_values.get_all(TOPIC)
+        return [self._read(id_, encrypted) for id_, encrypted in sorted(notes.items())]
 
     async def find(self, id: str) -> Installation | None:
         """Of a workspace or an organisation. Raises SlackFault."""
-        sealed = await self._notebook.noted(TOPIC, id)
-        return None if sealed is None else self._read(id, sealed)
+        encrypted = await self._key_values.get(TOPIC, id)
+        return None if encrypted is None else self._read(id, encrypted)
 
     async def async_save(self, installation: slack.Installation) -> None:
         await self.async_save_bot(installation.to_bot())
 
     async def async_save_bot(self, bot: slack.Bot) -> None:
-        await self._keep(Installation.of(bot))
+        await self._save(Installation.from_bolt(bot))
 
     async def async_find_bot(
         self, *, enterprise_id: str | None, team_id: str | None, is_enterprise_install: bool | None = False
     ) -> slack.Bot | None:
         """Raises SlackFault."""
-        kept = await self.find((enterprise_id if is_enterprise_install else team_id) or "")
-        return None if kept is None or kept.gone else kept.bot()
+        installation = await self.find((enterprise_id if is_enterprise_install else team_id) or "")
+        return None if installation is None or installation.gone else installation.to_bolt()
 
     async def async_delete_bot(self, *, enterprise_id: str | None, team_id: str | None) -> None:
         """After it was uninstalled: deletes its tokens, and keeps its name. Raises SlackFault."""
-        kept = await self.find(team_id or enterprise_id or "")
-        if kept is not None:
-            await self._keep(replace(kept, token="", refresh="", ends_at=0, gone=True))
+        installation = await self.find(team_id or enterprise_id or "")
+        if installation is not None:
+            await self._save(replace(installation, token="", refresh="", ends_at=0, gone=True))
 
     async def async_delete_installation(
         self, *, enterprise_id: str | None, team_id: str | None, user_id: str | None = None
@@ -177,12 +177,12 @@ class EncryptedInstallationStore(AsyncInstallationStore):
         """The same: it has nothing else. Raises SlackFault."""
         await self.async_delete_bot(enterprise_id=enterprise_id, team_id=team_id)
 
-    async def _keep(self, installation: Installation) -> None:
+    async def _save(self, installation: Installation) -> None:
         text = _INSTALLATION.dump_json(installation).decode()
-        await self._notebook.note(TOPIC, installation.id, self._keys.seal(text))
+        await self._key_values.put(TOPIC, installation.id, self._keys.encrypt(text))
 
-    def _read(self, id: str, sealed: str) -> Installation:
-        text = self._keys.unseal(sealed)
+    def _read(self, id: str, encrypted: str) -> Installation:
+        text = self._keys.decrypt(encrypted)
         if text is None:
             raise SlackFault(
                 f"FRONTLINE_SECRET_KEY does not open the stored installation {id}: add the key it was stored "

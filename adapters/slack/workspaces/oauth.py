@@ -22,25 +22,25 @@ from slack_sdk.oauth.installation_store import Installation
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 
 from adapters.slack import pages
-from adapters.slack.environment import hidden_from_bolt
+from adapters.slack.environment import without_slack_variables
 from adapters.slack.scopes import SCOPES
-from adapters.slack.web_api import Refused, Unheard, WebApi
+from adapters.slack.web_api import SlackApiError, SlackUnavailable, WebApi
 from adapters.slack.workspaces.installation_store import BOT_NAME, EncryptedInstallationStore, SecretKeys
-from adapters.slack.workspaces.token_rotation import App
-from bot.ports import Clock, Notebook
+from adapters.slack.workspaces.token_rotation import AppCredentials
+from bot.ports import Clock, KeyValueStore
 
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-USED = "slack-install-used"
+USED_STATES = "slack-install-used"
 COOKIE = "frontline-install"
-LIFE = timedelta(minutes=10)
+STATE_LIFETIME = timedelta(minutes=10)
 """How long somebody may take to agree."""
 _AGAIN = "Please begin again; nothing was changed."
 
 
-class Refusal(Exception):
+class InstallError(Exception):
     """Why nothing was installed, in lines for the person who tried."""
 
     def __init__(self, *lines: str, status: int = 400) -> None:
@@ -48,14 +48,14 @@ class Refusal(Exception):
         self.lines, self.status = lines, status
 
 
-class SealedStates(AsyncOAuthStateStore):
+class EncryptedStates(AsyncOAuthStateStore):
     """Each state is good once, for ten minutes. Nothing is stored of one until it is used; by real time."""
 
-    def __init__(self, keys: SecretKeys, notebook: Notebook, clock: Clock) -> None:
-        self._keys, self._notebook, self._clock = keys, notebook, clock
+    def __init__(self, keys: SecretKeys, key_values: KeyValueStore, clock: Clock) -> None:
+        self._keys, self._key_values, self._clock = keys, key_values, clock
 
     async def async_issue(self) -> str:
-        return self._keys.seal_at(secrets.token_urlsafe(24), self._now())
+        return self._keys.encrypt_at(secrets.token_urlsafe(24), self._now())
 
     async def async_consume(self, state: str) -> bool:
         """Of two requests with one state, one has it. Its lock outlives the state."""
@@ -63,11 +63,13 @@ class SealedStates(AsyncOAuthStateStore):
         if nonce is None:
             return False
         mark = sha256(nonce.encode()).hexdigest()
-        return await self._notebook.try_lock(f"{USED}/{mark}", secrets.token_hex(), now + 2 * LIFE, now)
+        return await self._key_values.try_lock(
+            f"{USED_STATES}/{mark}", secrets.token_hex(), now + 2 * STATE_LIFETIME, now
+        )
 
     def nonce(self, state: str) -> str | None:
         """What it seals; None if it is not one of ours, or too old."""
-        return self._keys.unseal_fresh(state, self._now(), int(LIFE.total_seconds()))
+        return self._keys.decrypt_recent(state, self._now(), int(STATE_LIFETIME.total_seconds()))
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp())
@@ -76,8 +78,8 @@ class SealedStates(AsyncOAuthStateStore):
 class _Cookie(OAuthStateUtils):
     """Holds what the state seals, so that the address alone is not enough to make it."""
 
-    def __init__(self, states: SealedStates) -> None:
-        super().__init__(cookie_name=COOKIE, expiration_seconds=int(LIFE.total_seconds()))
+    def __init__(self, states: EncryptedStates) -> None:
+        super().__init__(cookie_name=COOKIE, expiration_seconds=int(STATE_LIFETIME.total_seconds()))
         self._states = states
 
     def build_set_cookie_for_new_state(self, state: str) -> str:
@@ -91,19 +93,19 @@ class _Cookie(OAuthStateUtils):
 class _Flow(AsyncOAuthFlow):
     """Bolt's, but for the exchange of the code: that one logs the code, and not why it failed."""
 
-    def __init__(self, settings: AsyncOAuthSettings, app: App, api: WebApi, clock: Clock) -> None:
+    def __init__(self, settings: AsyncOAuthSettings, app: AppCredentials, api: WebApi, clock: Clock) -> None:
         super().__init__(settings=settings)
         self._app, self._api, self._clock = app, api, clock
 
     async def run_installation(self, code: str) -> Installation:
-        """Raises Refusal."""
+        """Raises InstallError."""
         told = await self._exchanged(code)
         enterprise, team = told.get("enterprise") or {}, told.get("team") or {}
-        everywhere = bool(told.get("is_enterprise_install"))
-        host, token = (enterprise if everywhere else team), str(told.get("access_token") or "")
+        org_wide = bool(told.get("is_enterprise_install"))
+        host, token = (enterprise if org_wide else team), str(told.get("access_token") or "")
         if not host.get("id") or not token or told.get("token_type") != "bot":
-            raise Refusal("Slack named no workspace, or gave no bot token.", _AGAIN)
-        us = await self._introduced(token)
+            raise InstallError("Slack named no workspace, or gave no bot token.", _AGAIN)
+        identity = await self._authenticated(token)
         now, life, refresh = self._clock.now().timestamp(), told.get("expires_in"), told.get("refresh_token")
         return Installation(
             app_id=str(told.get("app_id") or ""),
@@ -112,65 +114,67 @@ class _Flow(AsyncOAuthFlow):
             team_id=team.get("id"),
             team_name=team.get("name"),
             bot_token=token,
-            bot_id=str(us.get("bot_id") or ""),
-            bot_user_id=str(told.get("bot_user_id") or us.get("user_id") or ""),
+            bot_id=str(identity.get("bot_id") or ""),
+            bot_user_id=str(told.get("bot_user_id") or identity.get("user_id") or ""),
             bot_refresh_token=refresh,
             bot_token_expires_at=int(now) + life if isinstance(life, int) and refresh else None,
             user_id="",
-            is_enterprise_install=everywhere,
+            is_enterprise_install=org_wide,
             installed_at=now,
-            custom_values={BOT_NAME: str(us.get("user") or "")},
+            custom_values={BOT_NAME: str(identity.get("user") or "")},
         )
 
     async def _exchanged(self, code: str) -> Mapping[str, Any]:
         try:
-            told = await self._api.ask("oauth.v2.access", {**self._app.says(), "code": code})
-        except Refused as refusal:
+            told = await self._api.request("oauth.v2.access", {**self._app.as_arguments(), "code": code})
+        except SlackApiError as refusal:
             if refusal.error in ("bad_client_secret", "invalid_client_id", "bad_redirect_uri"):
                 log.error(
                     "slack refuses the app: check SLACK_CLIENT_ID, SLACK_CLIENT_SECRET and the redirect URL"
                 )
-                raise Refusal(
+                raise InstallError(
                     "Slack does not accept our app's settings; our operators have been told."
                 ) from None
-            raise Refusal(f"Slack did not accept the code ({refusal.error}).", _AGAIN) from None
-        except Unheard:
-            raise Refusal("Slack did not answer. Please try again in a minute.", status=503) from None
+            raise InstallError(f"Slack did not accept the code ({refusal.error}).", _AGAIN) from None
+        except SlackUnavailable:
+            raise InstallError("Slack did not answer. Please try again in a minute.", status=503) from None
         granted = {scope.strip() for scope in str(told.get("scope") or "").split(",")}
         if missing := SCOPES - granted:
-            raise Refusal(
+            raise InstallError(
                 f"It needs more permissions than it was given: {', '.join(sorted(missing))}.",
                 "The person who made the app must add them (manifest.yml lists them all); then begin again.",
             )
         return told
 
-    async def _introduced(self, token: str) -> Mapping[str, Any]:
+    async def _authenticated(self, token: str) -> Mapping[str, Any]:
         api = WebApi(token, self._api.url)
         api.connect()
         try:
-            return await api.ask("auth.test", {})
-        except (Refused, Unheard) as failure:
+            return await api.request("auth.test", {})
+        except (SlackApiError, SlackUnavailable) as failure:
             log.warning("a new token does not work", why=str(failure))
-            raise Refusal("Slack gave a token that does not work. Please try again.", status=503) from None
+            raise InstallError(
+                "Slack gave a token that does not work. Please try again.", status=503
+            ) from None
         finally:
             await api.close()
 
 
-class Installing:
+class InstallFlow:
     """Begun here and agreed to at Slack, in the same browser, once, within ten minutes."""
 
     def __init__(
         self,
-        app: App,
-        states: SealedStates,
+        app: AppCredentials,
+        states: EncryptedStates,
         store: EncryptedInstallationStore,
         api: WebApi,
         clock: Clock,
-        look: Callable[[], Awaitable[None]],
+        on_installed: Callable[[], Awaitable[None]],
     ) -> None:
-        """`api` has no token; `look` is called when something was installed. `clock` is real time."""
-        self._states, self._look = states, look
-        with hidden_from_bolt():
+        """`api` has no token; `on_installed` is called when something was installed. `clock` is real time."""
+        self._states, self._on_installed = states, on_installed
+        with without_slack_variables():
             settings = AsyncOAuthSettings(
                 client_id=app.client_id,
                 client_secret=app.client_secret,
@@ -188,11 +192,11 @@ class Installing:
 
     def routes(self) -> list[tuple[str, str, Handler]]:
         return [
-            ("GET", "/slack/install", self._begin),
-            ("GET", "/slack/oauth_redirect", self._end),
+            ("GET", "/slack/install", self._start_install),
+            ("GET", "/slack/oauth_redirect", self._finish_install),
         ]
 
-    async def _begin(self, request: web.Request) -> web.StreamResponse:
+    async def _start_install(self, request: web.Request) -> web.StreamResponse:
         answer = await to_aiohttp_response(await self._flow.handle_installation(AsyncBoltRequest(body="")))
         answer.headers["Cache-Control"] = "no-store"
         # Bolt's adapter knows no SameSite, and a cookie that is always Secure never comes back over HTTP.
@@ -201,52 +205,56 @@ class Installing:
         cookie["secure"] = request.secure or request.headers.get("X-Forwarded-Proto", "") == "https"
         return answer
 
-    async def _end(self, request: web.Request) -> web.StreamResponse:
+    async def _finish_install(self, request: web.Request) -> web.StreamResponse:
         cookies = "; ".join(request.headers.getall("Cookie", ()))
-        asked = AsyncBoltRequest(body="", query=request.rel_url.raw_query_string, headers={"cookie": cookies})
+        bolt_request = AsyncBoltRequest(
+            body="", query=request.rel_url.raw_query_string, headers={"cookie": cookies}
+        )
         try:
-            answer = await self._flow.handle_callback(asked)
-        except Refusal as refusal:
+            answer = await self._flow.handle_callback(bolt_request)
+        except InstallError as refusal:
             answer = _refused(refusal)
         except Exception:
             log.exception("an installation failed")
-            answer = pages.not_installed("That did not work on our side. Please try again later.", status=503)
+            answer = pages.not_installed_page(
+                "That did not work on our side. Please try again later.", status=503
+            )
         return await to_aiohttp_response(answer)
 
     async def _succeeded(self, args: AsyncSuccessArgs) -> BoltResponse:
-        await self._look()
+        await self._on_installed()
         made = args.installation
-        everywhere = made.is_enterprise_install
-        id_ = (made.enterprise_id if everywhere else made.team_id) or ""
-        name = (made.enterprise_name if everywhere else made.team_name) or id_
+        org_wide = made.is_enterprise_install
+        id_ = (made.enterprise_id if org_wide else made.team_id) or ""
+        name = (made.enterprise_name if org_wide else made.team_name) or id_
         log.info("the app was installed", workspace=id_, name=name)
-        if everywhere:
+        if org_wide:
             # It is in no workspace of the organisation yet; Slack's own page lets an admin choose.
             org, app = quote(id_), quote(made.app_id or "")
             there = f"https://app.slack.com/manage/{org}/integrations/profile/{app}/workspaces/add"
             return BoltResponse(status=302, headers={"Location": there})
-        return pages.installed(name)
+        return pages.installed_page(name)
 
     async def _failed(self, args: AsyncFailureArgs) -> BoltResponse:
         given = args.request.query
         return _refused(self._why(args.reason, "error" in given, (given.get("state") or [""])[0]))
 
-    def _why(self, reason: str, by_slack: bool, state: str) -> Refusal:
+    def _why(self, reason: str, by_slack: bool, state: str) -> InstallError:
         if by_slack:
             if reason == "access_denied":
-                return Refusal("You chose not to install it. Nothing was changed.", status=200)
-            return Refusal(f"Slack says: {reason[:100]}.", _AGAIN)
+                return InstallError("You chose not to install it. Nothing was changed.", status=200)
+            return InstallError(f"Slack says: {reason[:100]}.", _AGAIN)
         if reason == "missing_code":
-            return Refusal("Slack sent no code along.", _AGAIN)
+            return InstallError("Slack sent no code along.", _AGAIN)
         if not state:
-            return Refusal("This did not begin on our page.", "Please begin here.")
+            return InstallError("This did not begin on our page.", "Please begin here.")
         if self._states.nonce(state) is None:
-            return Refusal("That took more than ten minutes, or was not begun on our page.", _AGAIN)
+            return InstallError("That took more than ten minutes, or was not begun on our page.", _AGAIN)
         if reason == "invalid_browser":
-            return Refusal("This was begun in another browser, or cookies are switched off.", _AGAIN)
-        return Refusal("This link was used already.", "If Frontline is not installed yet, begin again.")
+            return InstallError("This was begun in another browser, or cookies are switched off.", _AGAIN)
+        return InstallError("This link was used already.", "If Frontline is not installed yet, begin again.")
 
 
-def _refused(refusal: Refusal) -> BoltResponse:
+def _refused(refusal: InstallError) -> BoltResponse:
     log.warning("not installed", why=str(refusal))
-    return pages.not_installed(*refusal.lines, status=refusal.status)
+    return pages.not_installed_page(*refusal.lines, status=refusal.status)

@@ -12,30 +12,30 @@ import structlog
 from slack_sdk.oauth.installation_store import Bot
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 
-from adapters.slack.web_api import Refused, Unheard, WebApi, sdk_call
+from adapters.slack.web_api import SlackApiError, SlackUnavailable, WebApi, sdk_call
 from adapters.slack.workspaces.installation_store import EncryptedInstallationStore, Installation
 from bot.clock import real_now
-from bot.ports import Clock, Notebook
+from bot.ports import Clock, KeyValueStore
 
 log = structlog.get_logger(__name__)
 
-EARLY = timedelta(hours=2)
+RENEW_BEFORE = timedelta(hours=2)
 LEASE = timedelta(minutes=2)
 """How long a process that died in between keeps the others from trying; far longer than the call takes."""
 
 
 @dataclass(frozen=True, slots=True)
-class App:
+class AppCredentials:
     """The app's own credentials."""
 
     client_id: str
     client_secret: str = field(repr=False)
 
-    def says(self) -> dict[str, str]:
+    def as_arguments(self) -> dict[str, str]:
         return {"client_id": self.client_id, "client_secret": self.client_secret}
 
 
-class Renewal:
+class TokenRenewal:
     """A refresh token works once: two who use it at the same time would lock us out.
 
     So one task of a process at a time looks after an installation, and one process renews it. `clock` is
@@ -45,65 +45,72 @@ class Renewal:
     def __init__(
         self,
         store: EncryptedInstallationStore,
-        notebook: Notebook,
+        key_values: KeyValueStore,
         api: WebApi,
-        app: App,
+        app: AppCredentials,
         clock: Clock,
     ) -> None:
         """`api` has no token."""
-        self._store, self._notebook, self._api = store, notebook, api
+        self._store, self._key_values, self._api = store, key_values, api
         self._app, self._clock = app, clock
-        self._me = uuid4().hex
+        self._process_id = uuid4().hex
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    def is_due(self, kept: Installation) -> bool:
-        return bool(kept.refresh) and kept.ends_at <= (self._clock.now() + EARLY).timestamp()
+    def is_due(self, installation: Installation) -> bool:
+        return (
+            bool(installation.refresh)
+            and installation.ends_at <= (self._clock.now() + RENEW_BEFORE).timestamp()
+        )
 
-    async def renewed(self, id: str) -> Installation | None:
+    async def renew_if_due(self, id: str) -> Installation | None:
         """The installation as it is stored, renewed if that was due. Raises SlackFault."""
         async with self._locks[id]:
-            kept = await self._store.find(id)
-            if kept is None or not self.is_due(kept):
-                return kept
+            installation = await self._store.find(id)
+            if installation is None or not self.is_due(installation):
+                return installation
             lock, now = f"slack-renewal/{id}", self._clock.now()
-            if not await self._notebook.try_lock(lock, self._me, now + LEASE, now):
-                return kept
+            if not await self._key_values.try_lock(lock, self._process_id, now + LEASE, now):
+                return installation
             try:
                 # Another process may have been done between our look and our lock.
-                kept = await self._store.find(id)
-                return await self._renew(kept) if kept and self.is_due(kept) else kept
+                installation = await self._store.find(id)
+                return (
+                    await self._renew(installation)
+                    if installation and self.is_due(installation)
+                    else installation
+                )
             finally:
-                await self._notebook.unlock(lock, self._me)
+                await self._key_values.unlock(lock, self._process_id)
 
-    async def _renew(self, kept: Installation) -> Installation | None:
+    async def _renew(self, installation: Installation) -> Installation | None:
         try:
-            renewed = await self._rotated(kept)
-        except Unheard as silence:
-            log.warning("slack token not renewed yet", workspace=kept.id, why=str(silence))
-            return kept
-        except Refused as refusal:
-            stored = await self._store.find(kept.id)
-            if stored and stored.refresh == kept.refresh:
+            renewed = await self._rotate(installation)
+        except SlackUnavailable as unavailable:
+            log.warning("slack token not renewed yet", workspace=installation.id, why=str(unavailable))
+            return installation
+        except SlackApiError as refusal:
+            stored = await self._store.find(installation.id)
+            if stored and stored.refresh == installation.refresh:
                 log.error(
                     "slack renews no token: install the app again at /slack/install",
-                    workspace=kept.id,
-                    name=kept.name,
+                    workspace=installation.id,
+                    name=installation.name,
                     why=refusal.error,
                 )
             return stored
-        stored = await self._store.find(kept.id)
-        if stored != kept:
+        stored = await self._store.find(installation.id)
+        if stored != installation:
             # Meanwhile it was uninstalled, or installed again.
             return stored
         await self._store.async_save_bot(renewed)
-        log.info("slack token renewed", workspace=kept.id)
-        return await self._store.find(kept.id)
+        log.info("slack token renewed", workspace=installation.id)
+        return await self._store.find(installation.id)
 
-    async def _rotated(self, kept: Installation) -> Bot:
-        """By the SDK. Raises Refused, Unheard."""
-        bot = kept.bot()
+    async def _rotate(self, installation: Installation) -> Bot:
+        """By the SDK. Raises SlackApiError, SlackUnavailable."""
+        bot = installation.to_bolt()
         bot.bot_token_expires_at = 0  # It is due by our clock; the SDK looks at the machine's.
-        rotator = AsyncTokenRotator(**self._app.says(), client=self._api.client)
+        rotator = AsyncTokenRotator(**self._app.as_arguments(), client=self._api.client)
         try:
             with sdk_call("oauth.v2.access"):
                 rotated = await rotator.perform_bot_token_rotation(bot=bot)
@@ -114,13 +121,13 @@ class Renewal:
             log.error(
                 "slack's answer to a renewal is incomplete, and the refresh token may be used up: "
                 "if the next renewal is refused, install the app again at /slack/install",
-                workspace=kept.id,
-                name=kept.name,
+                workspace=installation.id,
+                name=installation.name,
             )
-            raise Unheard("no bot token in the answer")
+            raise SlackUnavailable("no bot token in the answer")
         rotated.bot_token_expires_at += int((self._clock.now() - real_now()).total_seconds())
         refresh: object = rotated.bot_refresh_token
         if not (isinstance(refresh, str) and refresh):
             # OAuth lets an answer leave it out: then the old one stays good (RFC 6749, section 6).
-            rotated.bot_refresh_token = kept.refresh
+            rotated.bot_refresh_token = installation.refresh
         return rotated

@@ -8,27 +8,27 @@ from typing import Any, Protocol
 
 import structlog
 
-from adapters.slack.answers import Answers
-from adapters.slack.names import Names
-from adapters.slack.reader import Identity, Reader
-from adapters.slack.text import Pen
+from adapters.slack.answers import Responder
+from adapters.slack.names import UserNames
+from adapters.slack.reader import BotIdentity, Reader
+from adapters.slack.text import MrkdwnRenderer
 from adapters.slack.web_api import WebApi
 from bot.ports import Clock
 
 log = structlog.get_logger(__name__)
 
-Answer = Mapping[str, Any]
-NOBODY = Identity("", "", "", "")
+ApiResponse = Mapping[str, Any]
+NO_IDENTITY = BotIdentity("", "", "", "")
 """Who we are where we are not installed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestOrigin:
     """Where a request came from, as Slack wrote on it."""
 
     team: str = ""
     enterprise: str = ""
-    everywhere: bool = False
+    org_wide: bool = False
     """Whether we were installed for a whole organisation."""
     channel: str = ""
     user: str = ""
@@ -36,7 +36,7 @@ class Asked:
     @property
     def installation(self) -> str:
         """The id of the workspace or organisation that installed the app."""
-        return self.enterprise if self.everywhere else self.team
+        return self.enterprise if self.org_wide else self.team
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +44,29 @@ class Workspace:
     """One installation, ready for use."""
 
     id: str
-    us: Identity
+    identity: BotIdentity
     clock: Clock
     api: WebApi
-    answers: Answers
-    names: Names
+    responder: Responder
+    user_names: UserNames
 
     @property
-    def everywhere(self) -> bool:
+    def org_wide(self) -> bool:
         """Whether it holds for all workspaces of an organisation."""
         return self.id.startswith("E")
 
     @property
     def reader(self) -> Reader:
-        return Reader(self.us, self.clock)
+        return Reader(self.identity, self.clock)
 
-    def inside(self, team: str) -> Workspace:
+    def for_team(self, team: str) -> Workspace:
         """The same, in one workspace of the organisation it holds for."""
-        return replace(self, us=replace(self.us, team=team)) if self.everywhere and team else self
+        return replace(self, identity=replace(self.identity, team=team)) if self.org_wide and team else self
 
-    def of_team(self, team: str = "") -> dict[str, str]:
+    def team_argument(self, team: str = "") -> dict[str, str]:
         """The argument that an organisation's token needs with some methods."""
-        named = team or self.us.team
-        return {"team_id": named} if self.everywhere and named.startswith("T") else {}
+        named = team or self.identity.team
+        return {"team_id": named} if self.org_wide and named.startswith("T") else {}
 
 
 class Workspaces(Protocol):
@@ -76,7 +76,7 @@ class Workspaces(Protocol):
         """Raises SlackFault."""
         ...
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Takes what other processes stored, and renews the tokens that end soon. Raises SlackFault."""
         ...
 
@@ -87,110 +87,110 @@ class Workspaces(Protocol):
     async def close(self) -> None: ...
 
     @property
-    def us(self) -> Identity:
+    def identity(self) -> BotIdentity:
         """Who we are at home, where agents work."""
         ...
 
-    def team_of(self, about: str) -> str:
+    def rate_limited_team(self, about: str) -> str:
         """Whose limits a channel or a person counts against."""
         ...
 
-    async def asked(self, asked: Asked) -> Workspace | None:
+    async def workspace_for(self, origin: RequestOrigin) -> Workspace | None:
         """Where to answer a request; None where we are not installed any more."""
         ...
 
-    async def left(self, asked: Asked, at: int) -> None:
-        """News that we were uninstalled there, `at` seconds since 1970. Raises SlackFault."""
+    async def app_uninstalled(self, origin: RequestOrigin, uninstalled_at: int) -> None:
+        """News that we were uninstalled there, `uninstalled_at` seconds since 1970. Raises SlackFault."""
         ...
 
-    async def revoked(self, asked: Asked) -> None:
-        """News that a token of ours was taken back there. Raises SlackFault, Unheard."""
+    async def tokens_revoked(self, origin: RequestOrigin) -> None:
+        """News that a token of ours was taken back there. Raises SlackFault, SlackUnavailable."""
         ...
 
-    async def tell(
+    async def call(
         self, about: str, method: str, arguments: Mapping[str, Any], home: str = ""
-    ) -> tuple[Workspace, Answer]:
-        """One call about a channel or a person, in the workspace that has it. Raises NotNow, Never."""
+    ) -> tuple[Workspace, ApiResponse]:
+        """One call about a channel or a person, in the workspace that has it. Raises TemporaryFailure, PermanentFailure."""
         ...
 
-    async def remember(self, about: str, at: Workspace) -> None:
+    async def remember(self, about: str, workspace: Workspace) -> None:
         """A conversation that is reached there from now on."""
         ...
 
-    def speaking(self, channel: str, at: Workspace) -> Workspace:
-        """Through whom we speak in a channel that `at` told us of."""
+    def posting_workspace(self, channel: str, workspace: Workspace) -> Workspace:
+        """Through whom we speak in a channel that `workspace` told us of."""
         ...
 
-    async def everyone(self) -> list[Workspace]:
+    async def all_workspaces(self) -> list[Workspace]:
         """Home first; an organisation as its workspaces."""
         ...
 
 
-Dress = Callable[[WebApi, str, Identity], Workspace]
+WorkspaceFactory = Callable[[WebApi, str, BotIdentity], Workspace]
 """Makes a workspace of its Web API, its id and who we are in it."""
 
 
-def dresser(clock: Clock, pen: Pen, keeps_untouched: bool) -> Dress:
-    def dress(api: WebApi, id: str, us: Identity) -> Workspace:
-        answers = Answers(api, pen, keeps_untouched=keeps_untouched)
-        return Workspace(id, us, clock, api, answers, Names(api))
+def workspace_factory(clock: Clock, renderer: MrkdwnRenderer, omits_unchanged: bool) -> WorkspaceFactory:
+    def make_workspace(api: WebApi, id: str, identity: BotIdentity) -> Workspace:
+        responder = Responder(api, renderer, omits_unchanged=omits_unchanged)
+        return Workspace(id, identity, clock, api, responder, UserNames(api))
 
-    return dress
+    return make_workspace
 
 
 class OneWorkspace:
     """The bot token of the environment."""
 
-    def __init__(self, token: str, url: str, dress: Dress) -> None:
-        self._api, self._dress = WebApi(token, url), dress
-        self._here: Workspace | None = None
+    def __init__(self, token: str, url: str, make_workspace: WorkspaceFactory) -> None:
+        self._api, self._make_workspace = WebApi(token, url), make_workspace
+        self._workspace: Workspace | None = None
 
     async def open(self) -> None:
-        us = await self._api.open()
-        self._here = self._dress(self._api, us.team, us)
+        identity = await self._api.open()
+        self._workspace = self._make_workspace(self._api, identity.team, identity)
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Nobody stores anything, and this token does not end."""
 
     async def settle(self) -> None:
-        if self._here:
-            await self._here.answers.settle()
+        if self._workspace:
+            await self._workspace.responder.settle()
 
     async def close(self) -> None:
         await self._api.close()
 
     @property
-    def here(self) -> Workspace:
-        if self._here is None:
+    def workspace(self) -> Workspace:
+        if self._workspace is None:
             raise RuntimeError("Slack is not started")
-        return self._here
+        return self._workspace
 
     @property
-    def us(self) -> Identity:
-        return self.here.us
+    def identity(self) -> BotIdentity:
+        return self.workspace.identity
 
-    async def asked(self, asked: Asked) -> Workspace:
-        return self.here
+    async def workspace_for(self, origin: RequestOrigin) -> Workspace:
+        return self.workspace
 
-    async def left(self, asked: Asked, at: int) -> None:
+    async def app_uninstalled(self, origin: RequestOrigin, uninstalled_at: int) -> None:
         log.error("the app was uninstalled: install it again, and set its new SLACK_BOT_TOKEN")
 
-    async def revoked(self, asked: Asked) -> None:
+    async def tokens_revoked(self, origin: RequestOrigin) -> None:
         log.error("a token of the app was revoked: if it is ours, set SLACK_BOT_TOKEN to a new one")
 
-    def team_of(self, about: str) -> str:
-        return self.us.team
+    def rate_limited_team(self, about: str) -> str:
+        return self.identity.team
 
-    async def tell(
+    async def call(
         self, about: str, method: str, arguments: Mapping[str, Any], home: str = ""
-    ) -> tuple[Workspace, Answer]:
-        return self.here, await self._api.tell(method, arguments)
+    ) -> tuple[Workspace, ApiResponse]:
+        return self.workspace, await self._api.call(method, arguments)
 
-    async def remember(self, about: str, at: Workspace) -> None:
+    async def remember(self, about: str, workspace: Workspace) -> None:
         """There is no other."""
 
-    def speaking(self, channel: str, at: Workspace) -> Workspace:
-        return at
+    def posting_workspace(self, channel: str, workspace: Workspace) -> Workspace:
+        return workspace
 
-    async def everyone(self) -> list[Workspace]:
-        return [self.here]
+    async def all_workspaces(self) -> list[Workspace]:
+        return [self.workspace]

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 T = TypeVar("T")
 A = TypeVar("A")
 Job = Callable[[Connection], T]
-SharedJob = Callable[[Connection, Sequence[A]], Sequence[T]]
+BatchJob = Callable[[Connection, Sequence[A]], Sequence[T]]
 
 
 class Engine(Protocol):
@@ -28,7 +28,9 @@ class Engine(Protocol):
         fifteen seconds on PostgreSQL, others five.
         """
 
-    async def share(self, job: SharedJob[A, T], item: A, committed: Callable[[T], None] | None = None) -> T:
+    async def write_batched(
+        self, job: BatchJob[A, T], item: A, committed: Callable[[T], None] | None = None
+    ) -> T:
         """The same for one item of a job that can do several in one transaction: with others that wait.
 
         If it fails with several items, each is tried alone.
@@ -37,7 +39,7 @@ class Engine(Protocol):
     async def read(self, query: Job[T]) -> T:
         """What `query` finds; it sees every write that has returned."""
 
-    async def look(self, query: Job[T]) -> T:
+    async def read_sync(self, query: Job[T]) -> T:
         """The same for a few rows found by an index: SQLite answers in the loop, without a thread."""
 
     async def close(self) -> None:

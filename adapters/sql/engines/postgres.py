@@ -23,14 +23,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from adapters.sql.engines.engine import A, Job, SharedJob, T
-from bot.ports import Away
+from adapters.sql.engines.engine import A, BatchJob, Job, T
+from bot.ports import StoreUnavailable
 
-MOST_IN_A_COMMIT = 64
+MAX_JOBS_PER_COMMIT = 64
 """So that the first of a crowd does not wait for the last."""
 CONNECTIONS = 8
 """At most, for one process; what else wants to work waits. With the crew's, 14 for a replica."""
-PATIENCE = 3.0
+RETRY_FOR = 3.0
 """Seconds in which a job is run again while the database is away: no platform waits longer for us."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.4
 """Seconds between two tries, doubling."""
@@ -51,11 +51,11 @@ SESSION = """
 """
 """A process that stopped in the middle of something must not stop the others. And all statements go by index:
 a plan that was made while a table was empty reads all of it when it has grown, fifty times as slow."""
-SINCE_17 = "SET transaction_timeout = '5s'"
+SESSION_SINCE_17 = "SET transaction_timeout = '5s'"
 """A process that stopped just before its COMMIT is neither idle nor busy to the other limits. With this one,
 what it has locked is free again when the lane that it holds is."""
-LONG = text("SET LOCAL transaction_timeout = '15s'")
-REPEATABLE = (
+ALLOW_LONG_TRANSACTION = text("SET LOCAL transaction_timeout = '15s'")
+RETRYABLE = (
     OperationalError,
     SerializationFailure,
     DeadlockDetected,
@@ -72,8 +72,8 @@ def conninfo(url: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
-    job: SharedJob[Any, Any]
+class _QueuedJob:
+    job: BatchJob[Any, Any]
     item: Any
     committed: Callable[[Any], None] | None
     future: asyncio.Future[Any]
@@ -84,7 +84,7 @@ class PostgresEngine:
 
     A job is run again when its connection broke or other transactions were in its way. So it has to do
     nothing new the second time if the first was kept after all: when a connection breaks during a commit,
-    nobody can tell. Raises Away if the database does not answer in time.
+    nobody can tell. Raises StoreUnavailable if the database does not answer in time.
     """
 
     def __init__(self, url: str) -> None:
@@ -94,15 +94,15 @@ class PostgresEngine:
             connect_args={**given, "prepare_threshold": 1},
             pool_size=CONNECTIONS,
             max_overflow=0,
-            pool_timeout=PATIENCE,
+            pool_timeout=RETRY_FOR,
             pool_use_lifo=True,
             hide_parameters=True,
         )
         event.listen(self._engine.sync_engine, "connect", _configure)
         self._running: set[asyncio.Task[Any]] = set()
-        self._waiting: dict[SharedJob[Any, Any], list[_Work]] = {}
+        self._waiting: dict[BatchJob[Any, Any], list[_QueuedJob]] = {}
         """What waits for a shared job's next transaction."""
-        self._sharing: dict[SharedJob[Any, Any], asyncio.Task[None]] = {}
+        self._batching: dict[BatchJob[Any, Any], asyncio.Task[None]] = {}
         self._closed = False
 
     async def write(
@@ -112,21 +112,23 @@ class PostgresEngine:
         self._refuse_if_closed()
         return await asyncio.shield(self._run(self._write(job, committed, long)))
 
-    async def share(self, job: SharedJob[A, T], item: A, committed: Callable[[T], None] | None = None) -> T:
+    async def write_batched(
+        self, job: BatchJob[A, T], item: A, committed: Callable[[T], None] | None = None
+    ) -> T:
         """See Engine. What arrives while a job's transaction is open shares the job's next one."""
         self._refuse_if_closed()
-        work = _Work(job, item, committed, asyncio.get_running_loop().create_future())
+        work = _QueuedJob(job, item, committed, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(job, []).append(work)
-        if job not in self._sharing or self._sharing[job].done():
-            self._sharing[job] = self._run(self._share(job))
+        if job not in self._batching or self._batching[job].done():
+            self._batching[job] = self._run(self._write_batches(job))
         return await asyncio.shield(work.future)
 
     async def read(self, query: Job[T]) -> T:
         """See Engine."""
         self._refuse_if_closed()
-        return await self._patiently(query, long=False)
+        return await self._run_with_retries(query, long=False)
 
-    async def look(self, query: Job[T]) -> T:
+    async def read_sync(self, query: Job[T]) -> T:
         """See Engine."""
         return await self.read(query)
 
@@ -148,20 +150,20 @@ class PostgresEngine:
         task.add_done_callback(self._running.discard)
         return task
 
-    async def _share(self, job: SharedJob[Any, Any]) -> None:
+    async def _write_batches(self, job: BatchJob[Any, Any]) -> None:
         waiting = self._waiting[job]
         while waiting:
-            batch = waiting[:MOST_IN_A_COMMIT]
-            del waiting[:MOST_IN_A_COMMIT]
+            batch = waiting[:MAX_JOBS_PER_COMMIT]
+            del waiting[:MAX_JOBS_PER_COMMIT]
             for work, outcome in zip(batch, await self._outcomes(batch), strict=True):
                 _report(work, outcome)
 
-    async def _outcomes(self, batch: Sequence[_Work]) -> Sequence[Any]:
+    async def _outcomes(self, batch: Sequence[_QueuedJob]) -> Sequence[Any]:
         """What each item's outcome is: a value, or the exception in its place."""
         items = [work.item for work in batch]
         try:
-            return await self._patiently(lambda db: batch[0].job(db, items), long=False)
-        except Away as fault:
+            return await self._run_with_retries(lambda db: batch[0].job(db, items), long=False)
+        except StoreUnavailable as fault:
             return [fault] * len(batch)
         except Exception as fault:
             if len(batch) == 1:
@@ -169,35 +171,37 @@ class PostgresEngine:
             return [outcome for work in batch for outcome in await self._outcomes([work])]
 
     async def _write(self, job: Job[T], committed: Callable[[T], None] | None, long: bool) -> T:
-        value = await self._patiently(job, long)
+        value = await self._run_with_retries(job, long)
         if committed is not None:
             committed(value)
         return value
 
-    async def _patiently(self, job: Job[T], long: bool) -> T:
+    async def _run_with_retries(self, job: Job[T], long: bool) -> T:
         loop, pause = asyncio.get_running_loop(), FIRST_PAUSE
-        give_up = loop.time() + PATIENCE
+        give_up = loop.time() + RETRY_FOR
         collided = False
         while True:
             try:
-                return await self._once(job, long)
+                return await self._run_once(job, long)
             except PoolTimeout:
-                raise Away("the database does not answer") from None
+                raise StoreUnavailable("the database does not answer") from None
             except DBAPIError as fault:
                 # On the second try the job sees the row that another process was quicker to insert.
                 collision = isinstance(fault.orig, UniqueViolation) and not collided
                 collided = collided or collision
-                if not (collision or fault.connection_invalidated or isinstance(fault.orig, REPEATABLE)):
+                if not (collision or fault.connection_invalidated or isinstance(fault.orig, RETRYABLE)):
                     raise fault.orig or fault from None
                 if loop.time() + pause > give_up:
-                    raise Away(f"the database does not answer: {_one_line(fault.orig)}") from fault
+                    raise StoreUnavailable(
+                        f"the database does not answer: {_one_line(fault.orig)}"
+                    ) from fault
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _once(self, job: Job[T], long: bool) -> T:
+    async def _run_once(self, job: Job[T], long: bool) -> T:
         async with self._engine.begin() as connection:
             if long and _has_transaction_timeout(connection.dialect.server_version_info):
-                await connection.execute(LONG)
+                await connection.execute(ALLOW_LONG_TRANSACTION)
             return await connection.run_sync(job)
 
 
@@ -210,11 +214,11 @@ def _configure(connection: Any, _record: object) -> None:
     with connection.cursor() as cursor:
         cursor.execute(SESSION)
         if connection.driver_connection.info.server_version >= 170000:
-            cursor.execute(SINCE_17)
+            cursor.execute(SESSION_SINCE_17)
     connection.autocommit = False
 
 
-def _report(work: _Work, outcome: Any) -> None:
+def _report(work: _QueuedJob, outcome: Any) -> None:
     if isinstance(outcome, Exception):
         if not work.future.done():
             work.future.set_exception(outcome)

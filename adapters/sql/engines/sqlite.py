@@ -19,20 +19,20 @@ from typing import Any
 from sqlalchemy import Connection, StaticPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
-from adapters.sql.engines.engine import A, Job, SharedJob, T
+from adapters.sql.engines.engine import A, BatchJob, Job, T
 
 BUSY_SECONDS = 10.0
 """How long a connection waits for another process to finish its transaction."""
-MOST_IN_A_COMMIT = 64
+MAX_JOBS_PER_COMMIT = 64
 """So that the first of a crowd does not wait for the last, nor the loop for all of them."""
 CHECKPOINT_AFTER = 1_000
 """Rows changed since the last checkpoint, each a page or two of the write-ahead log."""
-LONGEST_LOG = 8_000
+MAX_WAL_PAGES = 8_000
 """Pages: SQLite itself makes a checkpoint at 32 MB of log, whatever the rows were."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _QueuedJob:
     job: Job[Any]
     future: asyncio.Future[Any]
     committed: Callable[[Any], None] | None
@@ -53,17 +53,17 @@ class SqliteEngine:
     interpreter at every statement, which costs more than the statements do (ADR 8).
     """
 
-    def __init__(self, path: Path, *, durable: bool = True, guest: bool = False) -> None:
+    def __init__(self, path: Path, *, durable: bool = True, secondary: bool = False) -> None:
         """Blocks a moment. Without `durable`, commits may be lost when the machine stops.
 
-        A `guest` looks at a file that another process may be serving, and leaves the checkpoints to it: two
+        A `secondary` looks at a file that another process may be serving, and leaves the checkpoints to it: two
         processes that make them can damage the file (SQLite before 3.51.3).
         """
-        self._guest = guest
+        self._secondary = secondary
         self._writing = _connection(
             path,
             synchronous="FULL" if durable else "OFF",
-            wal_autocheckpoint=0 if guest else LONGEST_LOG,
+            wal_autocheckpoint=0 if secondary else MAX_WAL_PAGES,
         )
         self._raw = _driver_connection(self._writing)
         try:
@@ -74,16 +74,16 @@ class SqliteEngine:
         except sqlite3.Error:
             _close(self._writing)
             raise
-        self._looking = _connection(path, query_only="ON", wal_autocheckpoint=0)
-        self._reading = _connection(path, query_only="ON", wal_autocheckpoint=0)
+        self._sync_reader = _connection(path, query_only="ON", wal_autocheckpoint=0)
+        self._thread_reader = _connection(path, query_only="ON", wal_autocheckpoint=0)
         self._reader = ThreadPoolExecutor(1, "sqlite-reader")
-        self._waiting: deque[_Work] = deque()
-        self._at_rest = asyncio.Event()
-        self._at_rest.set()
+        self._waiting: deque[_QueuedJob] = deque()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._checkpoint = 0
         self._closed = False
         self._steps: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._writer = Thread(target=self._take_steps, name="sqlite-writer", daemon=True)
+        self._writer = Thread(target=self._run_steps, name="sqlite-writer", daemon=True)
         self._writer.start()
 
     async def write(
@@ -93,13 +93,15 @@ class SqliteEngine:
         self._refuse_if_closed()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._waiting.append(_Work(job, future, committed, copy_context()))
-        if self._at_rest.is_set():
-            self._at_rest.clear()
+        self._waiting.append(_QueuedJob(job, future, committed, copy_context()))
+        if self._idle.is_set():
+            self._idle.clear()
             loop.call_soon(self._begin, loop)
         return await future
 
-    async def share(self, job: SharedJob[A, T], item: A, committed: Callable[[T], None] | None = None) -> T:
+    async def write_batched(
+        self, job: BatchJob[A, T], item: A, committed: Callable[[T], None] | None = None
+    ) -> T:
         """See Engine. All jobs share commits here, so this is one more."""
         return await self.write(lambda db: job(db, [item])[0], committed)
 
@@ -107,21 +109,21 @@ class SqliteEngine:
         """See Engine."""
         self._refuse_if_closed()
         return await asyncio.get_running_loop().run_in_executor(
-            self._reader, _with_driver_errors, query, self._reading
+            self._reader, _with_driver_errors, query, self._thread_reader
         )
 
-    async def look(self, query: Job[T]) -> T:
+    async def read_sync(self, query: Job[T]) -> T:
         """See Engine. A thread to hand the question to costs ten times what it takes."""
         self._refuse_if_closed()
-        return _with_driver_errors(query, self._looking)
+        return _with_driver_errors(query, self._sync_reader)
 
     async def close(self) -> None:
         """Finishes the jobs that were taken and makes a last checkpoint. May be called twice."""
         if not self._closed:
             self._closed = True
-            if self._at_rest.is_set():
+            if self._idle.is_set():
                 self._steps.put(None)
-        await self._at_rest.wait()
+        await self._idle.wait()
         await asyncio.to_thread(self._finish)
 
     def _refuse_if_closed(self) -> None:
@@ -130,14 +132,14 @@ class SqliteEngine:
 
     def _finish(self) -> None:
         self._reader.shutdown()
-        _close(self._reading)
-        _close(self._looking)
+        _close(self._thread_reader)
+        _close(self._sync_reader)
         self._writer.join()
 
-    def _take_steps(self) -> None:
+    def _run_steps(self) -> None:
         while step := self._steps.get():
             step()
-        if not self._guest:
+        if not self._secondary:
             with contextlib.suppress(sqlite3.Error):
                 self._raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         _close(self._writing)
@@ -145,20 +147,20 @@ class SqliteEngine:
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """In the loop, while no transaction is open."""
         if not self._waiting:
-            self._at_rest.set()
+            self._idle.set()
             if self._closed:
                 self._steps.put(None)
             return
         try:
             self._raw.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:
-            self._steps.put(partial(self._begin_after_others, loop))
+            self._steps.put(partial(self._begin_when_free, loop))
         except BaseException as fault:
-            self._work(loop, fault)
+            self._run_jobs(loop, fault)
         else:
-            self._work(loop)
+            self._run_jobs(loop)
 
-    def _begin_after_others(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _begin_when_free(self, loop: asyncio.AbstractEventLoop) -> None:
         """In the thread: waits while another process writes."""
         fault: BaseException | None = None
         try:
@@ -169,11 +171,11 @@ class SqliteEngine:
                 self._raw.execute("PRAGMA busy_timeout=0")
         except BaseException as error:
             fault = error
-        _call(loop, partial(self._work, loop, fault))
+        _call_in_loop(loop, partial(self._run_jobs, loop, fault))
 
-    def _work(self, loop: asyncio.AbstractEventLoop, fault: BaseException | None = None) -> None:
+    def _run_jobs(self, loop: asyncio.AbstractEventLoop, fault: BaseException | None = None) -> None:
         """In the loop, in a transaction unless beginning it failed with `fault`: runs the waiting jobs."""
-        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_IN_A_COMMIT))]
+        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_JOBS_PER_COMMIT))]
         try:
             if fault is not None:
                 raise fault
@@ -185,7 +187,7 @@ class SqliteEngine:
         else:
             self._steps.put(partial(self._commit, loop, batch, outcomes))
 
-    def _outcome(self, work: _Work) -> Any:
+    def _outcome(self, work: _QueuedJob) -> Any:
         """What the job returned. If it failed, only its own changes are rolled back."""
         self._raw.execute("SAVEPOINT job")
         try:
@@ -199,7 +201,7 @@ class SqliteEngine:
         self._raw.execute("RELEASE job")
         return value
 
-    def _commit(self, loop: asyncio.AbstractEventLoop, batch: list[_Work], outcomes: list[Any]) -> None:
+    def _commit(self, loop: asyncio.AbstractEventLoop, batch: list[_QueuedJob], outcomes: list[Any]) -> None:
         """In the thread."""
         try:
             self._raw.execute("COMMIT")
@@ -207,18 +209,20 @@ class SqliteEngine:
             self._roll_back()
             outcomes = [_Failed(fault)] * len(batch)
         changes = self._raw.total_changes
-        if self._guest or changes - self._checkpoint < CHECKPOINT_AFTER:
-            _call(loop, partial(self._committed, loop, batch, outcomes))
+        if self._secondary or changes - self._checkpoint < CHECKPOINT_AFTER:
+            _call_in_loop(loop, partial(self._committed, loop, batch, outcomes))
             return
         # The callers do not wait for the checkpoint.
-        _call(loop, partial(_report, batch, outcomes))
+        _call_in_loop(loop, partial(_report, batch, outcomes))
         self._checkpoint = changes
         # The next checkpoint comes soon, and a commit that cannot be kept says so itself.
         with contextlib.suppress(sqlite3.Error):
             self._raw.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        _call(loop, partial(self._begin, loop))
+        _call_in_loop(loop, partial(self._begin, loop))
 
-    def _committed(self, loop: asyncio.AbstractEventLoop, batch: list[_Work], outcomes: list[Any]) -> None:
+    def _committed(
+        self, loop: asyncio.AbstractEventLoop, batch: list[_QueuedJob], outcomes: list[Any]
+    ) -> None:
         """In the loop."""
         try:
             _report(batch, outcomes)
@@ -240,7 +244,7 @@ def _with_driver_errors(job: Job[T], connection: Connection) -> T:
         raise fault.orig or fault from None
 
 
-def _call(loop: asyncio.AbstractEventLoop, what: Callable[[], object]) -> None:
+def _call_in_loop(loop: asyncio.AbstractEventLoop, what: Callable[[], object]) -> None:
     # A closed loop has no callers left.
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(what)
@@ -293,7 +297,7 @@ def _close(connection: Connection) -> None:
     connection.engine.dispose()
 
 
-def _report(batch: list[_Work], outcomes: list[Any]) -> None:
+def _report(batch: list[_QueuedJob], outcomes: list[Any]) -> None:
     for work, outcome in zip(batch, outcomes, strict=True):
         if isinstance(outcome, _Failed):
             _fail(work.future, outcome.fault)

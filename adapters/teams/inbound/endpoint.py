@@ -9,8 +9,8 @@ import structlog
 from aiohttp import web
 from botbuilder.core import InvokeResponse  # type: ignore[import-untyped]
 
-from adapters.teams.auth import Forbidden, Gate, Identity, Unauthorized
-from adapters.teams.inbound.handler import NotKept, TeamsHandler
+from adapters.teams.auth import Forbidden, Identity, TokenValidator, Unauthorized
+from adapters.teams.inbound.handler import NotStored, TeamsHandler
 from adapters.teams.inbound.pipeline import Pipeline
 from adapters.teams.keys import Unreachable
 from adapters.teams.limits import Json
@@ -27,14 +27,14 @@ sending to a bot that keeps refusing what the platform itself tells."""
 class Endpoint:
     """Everything Teams sends to one address."""
 
-    def __init__(self, gate: Gate, pipeline: Pipeline, handler: TeamsHandler) -> None:
-        self._gate, self._pipeline, self._handler = gate, pipeline, handler
+    def __init__(self, validator: TokenValidator, pipeline: Pipeline, handler: TeamsHandler) -> None:
+        self._validator, self._pipeline, self._handler = validator, pipeline, handler
 
     async def receive(self, request: web.Request) -> web.StreamResponse:
         if request.content_type != "application/json":
             return _refused(415, "send JSON")
         try:
-            identity = await self._gate.identify(request.headers.get("Authorization"))
+            identity = await self._validator.validate(request.headers.get("Authorization"))
             answer = await self.take(identity, parsed(await request.read()))
         except Unauthorized as why:
             log.warning("teams request without a good token", why=str(why))
@@ -48,18 +48,18 @@ class Endpoint:
         except Unreachable as why:
             log.error("teams request that cannot be checked", why=str(why))
             return _refused(503, "try again")
-        except NotKept:
+        except NotStored:
             return web.Response(status=503)
         if answer is None or answer.body is None:
             return web.Response()
         return web.json_response(answer.body)
 
     async def take(self, identity: Identity | None, body: Json) -> InvokeResponse | None:
-        """The answer of an invoke, None for anything else. Raises Forbidden, Malformed, NotKept."""
+        """The answer of an invoke, None for anything else. Raises Forbidden, Malformed, NotStored."""
         kind, service, channel = body.get("type"), body.get("serviceUrl"), body.get("channelId")
         if not isinstance(kind, str) or not kind or not isinstance(service, str):
             raise Malformed("no type, or no service address")
-        self._gate.admit(identity, service, channel if isinstance(channel, str) else "")
+        self._validator.authorize(identity, service, channel if isinstance(channel, str) else "")
         if channel != TEAMS:
             log.info("activity of another channel", kind=kind[:80], channel=str(channel)[:80])
             return None

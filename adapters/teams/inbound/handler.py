@@ -25,20 +25,20 @@ from botbuilder.schema.teams import (  # type: ignore[import-untyped]
 from msrest.exceptions import DeserializationError  # type: ignore[attr-defined]
 
 from adapters.teams import dialogs
-from adapters.teams.answers import OUTDATED, Answers, Reply, Way
+from adapters.teams.answers import OUTDATED, Reply, RequestKind, Responder
 from adapters.teams.inbound.pipeline import received
 from adapters.teams.limits import Json
 from adapters.teams.payloads import Activity, Malformed
-from adapters.teams.people import People
-from adapters.teams.reader import NAME, Reader, asked, place_of, plain_text, spoken, user_of
-from adapters.teams.references import References
-from adapters.teams.sealed import Forged, Forms, Sent
+from adapters.teams.people import TenantLookup
+from adapters.teams.reader import PLATFORM, Reader, command_words, message_text, place_of, plain_text, user_of
+from adapters.teams.references import ConversationReferences
+from adapters.teams.sealed import InvalidSignature, SignedForms, SubmittedForm
 from bot.address import MessageRef, Place
-from bot.exchange import Dispatch, Posted, Revised, Turn
+from bot.exchange import ChannelChange, Dispatch, MessageChanged, Posted
 
 log = structlog.get_logger(__name__)
 
-TicketOf = Callable[[MessageRef], Awaitable[str | None]]
+FindTicket = Callable[[MessageRef], Awaitable[str | None]]
 """The ticket whose message this is, if it is one's."""
 
 CARD_ACTION = "adaptiveCard/action"
@@ -52,63 +52,63 @@ INVOKES = frozenset(
     }
 )
 """The invokes that something of ours causes."""
-_SHARING = {"channelShared": Turn.SHARED, "channelUnshared": Turn.UNSHARED}
+_SHARE_EVENTS = {"channelShared": ChannelChange.SHARED, "channelUnshared": ChannelChange.UNSHARED}
 
 
-class NotKept(Exception):
+class NotStored(Exception):
     """What Teams told must not be lost and could not be kept: it has to be delivered again."""
 
 
 class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
-    """Every kind of activity; the method's name says which. Raises Malformed, NotKept."""
+    """Every kind of activity; the method's name says which. Raises Malformed, NotStored."""
 
     def __init__(
         self,
         dispatch: Dispatch,
         *,
         reader: Reader,
-        answers: Answers,
-        forms: Forms,
-        people: People,
-        references: References,
-        ticket_of: TicketOf,
+        responder: Responder,
+        forms: SignedForms,
+        tenants: TenantLookup,
+        references: ConversationReferences,
+        find_ticket: FindTicket,
     ) -> None:
         super().__init__()
         self._dispatch, self._reader = dispatch, reader
-        self._answers, self._forms = answers, forms
-        self._people, self._references, self._ticket_of = people, references, ticket_of
+        self._responder, self._forms = responder, forms
+        self._tenants, self._references, self._find_ticket = tenants, references, find_ticket
 
     # Messages -------------------------------------------------------------------------------
 
     async def on_message_activity(self, turn_context: TurnContext) -> None:
-        read, home = await self._learnt(turn_context)
-        if _is_a_bots(read):
+        read, home = await self._read_and_record(turn_context)
+        if _is_from_bot(read):
             return
-        if _is_ours(read.value) and not (read.text or "").strip():
-            await self._acted(read, home, Way.MESSAGE, read.value)
+        if _is_button_or_form(read.value) and not (read.text or "").strip():
+            await self._on_action(read, home, RequestKind.MESSAGE, read.value)
         else:
-            await self._said(read, home)
+            await self._on_message(read, home)
 
     async def on_message_update_activity(self, turn_context: TurnContext) -> None:
         """An edit, or a deletion that was taken back."""
-        read, home = await self._learnt(turn_context)
-        if not _is_a_bots(read):
-            await self._heard(read, self._reader.revised(read, home, spoken(read).text))
+        read, home = await self._read_and_record(turn_context)
+        if not _is_from_bot(read):
+            await self._dispatch_message(read, self._reader.revised(read, home, message_text(read).text))
 
     async def on_message_delete_activity(self, turn_context: TurnContext) -> None:
-        read, home = await self._learnt(turn_context)
-        await self._heard(read, self._reader.revised(read, home, None))
+        read, home = await self._read_and_record(turn_context)
+        await self._dispatch_message(read, self._reader.revised(read, home, None))
 
     # Channels, teams and members ------------------------------------------------------------
 
     async def on_conversation_update_activity(self, turn_context: TurnContext) -> None:
         """As botbuilder sorts it, except that botbuilder knows no sharing, and asks the roster of each
         member that comes."""
-        await self._kept(turn_context)
+        await self._record_durably(turn_context)
         activity = turn_context.activity
         about = TeamsChannelData.deserialize(activity.channel_data)
-        if about.event_type in _SHARING:
-            await self._channel_turned(turn_context, about.channel, _SHARING[about.event_type])
+        if about.event_type in _SHARE_EVENTS:
+            await self._channel_changed(turn_context, about.channel, _SHARE_EVENTS[about.event_type])
         elif activity.members_removed:
             await self.on_teams_members_removed(activity.members_removed, about.team, turn_context)
         elif activity.members_added:
@@ -122,8 +122,8 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
         team_info: TeamInfo | None,
         turn_context: TurnContext,
     ) -> None:
-        if _holds_us(teams_members_added, turn_context):
-            await self._team_turned(turn_context, team_info, Turn.JOINED)
+        if _includes_bot(teams_members_added, turn_context):
+            await self._team_changed(turn_context, team_info, ChannelChange.JOINED)
 
     async def on_teams_members_removed(
         self,
@@ -131,52 +131,52 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
         team_info: TeamInfo | None,
         turn_context: TurnContext,
     ) -> None:
-        if _holds_us(teams_members_removed, turn_context):
-            await self._team_turned(turn_context, team_info, Turn.LEFT)
+        if _includes_bot(teams_members_removed, turn_context):
+            await self._team_changed(turn_context, team_info, ChannelChange.LEFT)
 
     async def on_teams_channel_deleted(
         self, channel_info: ChannelInfo | None, team_info: TeamInfo | None, turn_context: TurnContext
     ) -> None:
-        await self._channel_turned(turn_context, channel_info, Turn.DELETED)
+        await self._channel_changed(turn_context, channel_info, ChannelChange.DELETED)
 
     async def on_teams_channel_renamed(
         self, channel_info: ChannelInfo | None, team_info: TeamInfo | None, turn_context: TurnContext
     ) -> None:
-        await self._channel_turned(turn_context, channel_info, Turn.RENAMED)
+        await self._channel_changed(turn_context, channel_info, ChannelChange.RENAMED)
 
     async def on_teams_channel_restored(
         self, channel_info: ChannelInfo | None, team_info: TeamInfo | None, turn_context: TurnContext
     ) -> None:
-        await self._channel_turned(turn_context, channel_info, Turn.UNARCHIVED)
+        await self._channel_changed(turn_context, channel_info, ChannelChange.UNARCHIVED)
 
     async def on_teams_team_archived(self, team_info: TeamInfo | None, turn_context: TurnContext) -> None:
-        await self._team_turned(turn_context, team_info, Turn.ARCHIVED)
+        await self._team_changed(turn_context, team_info, ChannelChange.ARCHIVED)
 
     async def on_teams_team_deleted(self, team_info: TeamInfo | None, turn_context: TurnContext) -> None:
-        await self._team_turned(turn_context, team_info, Turn.DELETED)
+        await self._team_changed(turn_context, team_info, ChannelChange.DELETED)
 
     async def on_teams_team_hard_deleted(self, team_info: TeamInfo | None, turn_context: TurnContext) -> None:
-        await self._team_turned(turn_context, team_info, Turn.DELETED)
+        await self._team_changed(turn_context, team_info, ChannelChange.DELETED)
 
     async def on_teams_team_restored(self, team_info: TeamInfo | None, turn_context: TurnContext) -> None:
-        await self._team_turned(turn_context, team_info, Turn.UNARCHIVED)
+        await self._team_changed(turn_context, team_info, ChannelChange.UNARCHIVED)
 
     async def on_teams_team_unarchived(self, team_info: TeamInfo | None, turn_context: TurnContext) -> None:
-        await self._team_turned(turn_context, team_info, Turn.UNARCHIVED)
+        await self._team_changed(turn_context, team_info, ChannelChange.UNARCHIVED)
 
     async def on_installation_update(self, turn_context: TurnContext) -> None:
-        await self._kept(turn_context)
+        await self._record_durably(turn_context)
         await super().on_installation_update(turn_context)
 
     async def on_installation_update_remove(self, turn_context: TurnContext) -> None:
         if turn_context.activity.action == "remove":  # an upgrade installs the app again
-            await self._team_turned(turn_context, _team_of(turn_context), Turn.LEFT)
+            await self._team_changed(turn_context, _team_of(turn_context), ChannelChange.LEFT)
 
     # Buttons and forms ----------------------------------------------------------------------
 
     async def on_invoke_activity(self, turn_context: TurnContext) -> InvokeResponse:
         read = received(turn_context)
-        if read.name not in INVOKES or _is_a_bots(read):
+        if read.name not in INVOKES or _is_from_bot(read):
             log.info("teams invoke that nobody handles", name=(read.name or "")[:80])
             return InvokeResponse(status=200, body={})
         if read.name == CARD_ACTION:
@@ -192,8 +192,8 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
     async def on_adaptive_card_invoke(
         self, turn_context: TurnContext, invoke_value: AdaptiveCardInvokeValue
     ) -> AdaptiveCardInvokeResponse | None:
-        read, home = await self._learnt(turn_context)
-        return await self._acted(read, home, Way.CARD, invoke_value.action.get("data"))
+        read, home = await self._read_and_record(turn_context)
+        return await self._on_action(read, home, RequestKind.CARD, invoke_value.action.get("data"))
 
     async def on_teams_task_module_fetch(
         self, turn_context: TurnContext, task_module_request: TaskModuleRequest | None
@@ -208,24 +208,24 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
     async def on_teams_messaging_extension_fetch_task(
         self, turn_context: TurnContext, action: MessagingExtensionAction | None
     ) -> MessagingExtensionActionResponse | None:
-        read, home = await self._learnt(turn_context)
+        read, home = await self._read_and_record(turn_context)
         message = action.message_payload if action else None
         quoted = plain_text(message.body.content or "") if message and message.body else ""
-        task = await self._commanded(read, home, Way.TASK, quoted)
+        task = await self._on_command(read, home, RequestKind.TASK, quoted)
         return MessagingExtensionActionResponse(task=task) if task else None
 
     async def on_teams_messaging_extension_submit_action(
         self, turn_context: TurnContext, action: MessagingExtensionAction
     ) -> MessagingExtensionActionResponse | None:
-        read, home = await self._learnt(turn_context)
-        task = await self._acted(read, home, Way.TASK, action.data)
+        read, home = await self._read_and_record(turn_context)
+        task = await self._on_action(read, home, RequestKind.TASK, action.data)
         return MessagingExtensionActionResponse(task=task) if task else None
 
     async def _in_dialog(
         self, turn_context: TurnContext, request: TaskModuleRequest | None
     ) -> TaskModuleResponse | None:
-        read, home = await self._learnt(turn_context)
-        task = await self._acted(read, home, Way.TASK, request.data if request else None)
+        read, home = await self._read_and_record(turn_context)
+        task = await self._on_action(read, home, RequestKind.TASK, request.data if request else None)
         return TaskModuleResponse(task=task) if task else None
 
     # What nobody acts on --------------------------------------------------------------------
@@ -241,126 +241,130 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
 
     # What the desk makes of it --------------------------------------------------------------
 
-    async def _learnt(self, turn_context: TurnContext) -> tuple[Activity, str]:
+    async def _read_and_record(self, turn_context: TurnContext) -> tuple[Activity, str]:
         """The activity and its sender's tenant. Where it came from is remembered."""
         read = received(turn_context)
-        home = await self._people.home(read)
-        self._references.learn(read, user_of(read), home)
+        home = await self._tenants.tenant_of(read)
+        self._references.record(read, user_of(read), home)
         return read, home
 
-    async def _kept(self, turn_context: TurnContext) -> None:
+    async def _record_durably(self, turn_context: TurnContext) -> None:
         """What an update says of its conversation is durable before Teams is told that we know."""
-        read, _ = await self._learnt(turn_context)
+        read, _ = await self._read_and_record(turn_context)
         activity = turn_context.activity
         log.info(
             "teams conversation changed",
             place=read.conversation.place,
             what=(read.about.event_type or read.action or read.type)[:80],
-            bot_added=_holds_us(activity.members_added, turn_context),
-            bot_removed=_holds_us(activity.members_removed, turn_context) or read.action == "remove",
+            bot_added=_includes_bot(activity.members_added, turn_context),
+            bot_removed=_includes_bot(activity.members_removed, turn_context) or read.action == "remove",
             came=len(activity.members_added),
             went=len(activity.members_removed),
         )
         try:
-            await self._references.written()
+            await self._references.flush()
         except Exception:
             log.exception("news of a conversation not taken in")
-            raise NotKept from None
+            raise NotStored from None
 
-    async def _channel_turned(
-        self, turn_context: TurnContext, channel: ChannelInfo | None, turn: Turn
+    async def _channel_changed(
+        self, turn_context: TurnContext, channel: ChannelInfo | None, turn: ChannelChange
     ) -> None:
         if channel and channel.id:
-            await self._turned(turn_context, [Place(NAME, channel.id)], turn, channel.name or "")
+            await self._dispatch_changes(
+                turn_context, [Place(PLATFORM, channel.id)], turn, channel.name or ""
+            )
 
-    async def _team_turned(self, turn_context: TurnContext, team: TeamInfo | None, turn: Turn) -> None:
+    async def _team_changed(
+        self, turn_context: TurnContext, team: TeamInfo | None, turn: ChannelChange
+    ) -> None:
         """What is told of a team holds for all the channels that we know of in it."""
         read = received(turn_context)
         if read.is_personal:
             return
-        known = self._references.of_team(team.id) if team and team.id else []
-        places = [place_of(read), *(Place(NAME, place) for place in known)]
-        await self._turned(turn_context, dict.fromkeys(places), turn)
+        known = self._references.channels_of_team(team.id) if team and team.id else []
+        places = [place_of(read), *(Place(PLATFORM, place) for place in known)]
+        await self._dispatch_changes(turn_context, dict.fromkeys(places), turn)
 
-    async def _turned(
-        self, turn_context: TurnContext, places: Iterable[Place], turn: Turn, name: str = ""
+    async def _dispatch_changes(
+        self, turn_context: TurnContext, places: Iterable[Place], turn: ChannelChange, name: str = ""
     ) -> None:
         try:
             for place in places:
                 await self._dispatch(self._reader.turned(received(turn_context), place, turn, name))
         except Exception:
             log.exception("news of a conversation not taken in")
-            raise NotKept from None
+            raise NotStored from None
 
-    async def _said(self, read: Activity, home: str) -> None:
+    async def _on_message(self, read: Activity, home: str) -> None:
         """A message: to the bot it is a command, unless it belongs to a ticket's thread."""
-        words = spoken(read)
+        words = message_text(read)
         posted = self._reader.posted(read, home, words.text)
-        if words.to_us and asked(words.text) == words.text and posted.thread is not None:
-            belongs = await self._ticket_of(posted.thread) is not None
+        if words.to_bot and command_words(words.text) == words.text and posted.thread is not None:
+            belongs = await self._find_ticket(posted.thread) is not None
         else:
-            belongs = not words.to_us
+            belongs = not words.to_bot
         if belongs:
-            await self._heard(read, posted)
+            await self._dispatch_message(read, posted)
         else:
-            await self._commanded(read, home, Way.MESSAGE, words.text)
+            await self._on_command(read, home, RequestKind.MESSAGE, words.text)
 
-    async def _heard(self, read: Activity, said: Posted | Revised) -> None:
+    async def _dispatch_message(self, read: Activity, said: Posted | MessageChanged) -> None:
         """What was written in a conversation, or changed there."""
         try:
             answer = await self._dispatch(said)
         except Exception:
             # Nobody waits for an answer, and what was written must not be lost: it may be delivered again.
             log.exception("message failed")
-            raise NotKept from None
+            raise NotStored from None
         # The act itself is seen in the thread.
-        await self._answers.to_act(read, Way.MESSAGE, answer)
+        await self._responder.to_act(read, RequestKind.MESSAGE, answer)
 
-    async def _commanded(self, read: Activity, home: str, way: Way, text: str) -> Reply:
+    async def _on_command(self, read: Activity, home: str, kind: RequestKind, text: str) -> Reply:
         try:
             answer = await self._dispatch(self._reader.command(read, home, text))
-            return await self._answers.to_act(read, way, answer)
+            return await self._responder.to_act(read, kind, answer)
         except Exception:
             log.exception("command failed")
-            return self._answers.sorry(read, way)
+            return self._responder.failed(read, kind)
 
-    async def _acted(self, read: Activity, home: str, way: Way, data: Any) -> Reply:
+    async def _on_action(self, read: Activity, home: str, kind: RequestKind, data: Any) -> Reply:
         """A button, or a form that was sent."""
         if dialogs.holds_form(data):
-            return await self._sent(read, home, way, data)
+            return await self._on_form(read, home, kind, data)
         press = self._reader.press(read, home, data)
         try:
-            return await self._answers.to_act(read, way, await self._dispatch(press))
+            return await self._responder.to_act(read, kind, await self._dispatch(press))
         except Exception:
             log.exception("press failed", action=press.action)
-            return self._answers.sorry(read, way)
+            return self._responder.failed(read, kind)
 
-    async def _sent(self, read: Activity, home: str, way: Way, data: Json) -> Reply:
-        sent: Sent | None = None
+    async def _on_form(self, read: Activity, home: str, kind: RequestKind, data: Json) -> Reply:
+        submitted: SubmittedForm | None = None
         try:
-            sent = self._forms.read(data)
-        except Forged as why:
+            submitted = self._forms.read(data)
+        except InvalidSignature as why:
             log.warning("form that we did not open", why=str(why))
-            return self._answers.sorry(read, way, words=OUTDATED)
+            return self._responder.failed(read, kind, words=OUTDATED)
         except ValueError as wrong:
             raise Malformed(str(wrong)) from None
         try:
-            answer = await self._dispatch(self._reader.submission(read, home, sent))
-            return await self._answers.to_form(read, way, sent, answer)
+            answer = await self._dispatch(self._reader.submission(read, home, submitted))
+            return await self._responder.to_form(read, kind, submitted, answer)
         except Exception:
-            log.exception("submission failed", form=sent.form)
-            return self._answers.sorry(read, way, sent)
+            log.exception("submission failed", form=submitted.form)
+            return self._responder.failed(read, kind, submitted)
 
 
-def _is_a_bots(read: Activity) -> bool:
+def _is_from_bot(read: Activity) -> bool:
     return read.sender.id == read.recipient.id or read.sender.role == "bot"
 
 
-def _is_ours(value: Any) -> bool:
+def _is_button_or_form(value: Any) -> bool:
     return dialogs.holds_form(value) or (isinstance(value, dict) and "action" in value)
 
 
-def _holds_us(members: Iterable[TeamsChannelAccount], turn_context: TurnContext) -> bool:
+def _includes_bot(members: Iterable[TeamsChannelAccount], turn_context: TurnContext) -> bool:
     return any(member.id == turn_context.activity.recipient.id for member in members)
 
 

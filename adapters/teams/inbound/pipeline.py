@@ -39,7 +39,7 @@ def received(context: TurnContext) -> payloads.Activity:
     return found
 
 
-class _ClosedGate(BotFrameworkAuthentication):  # type: ignore[misc]
+class _NoAuthentication(BotFrameworkAuthentication):  # type: ignore[misc]
     """Admits no request: a turn begins after our own gate has admitted it."""
 
     def __init__(self, connectors: ConnectorFactory) -> None:
@@ -73,7 +73,7 @@ class Pipeline(CloudAdapterBase):  # type: ignore[misc]
 
     def __init__(self, connector: Connector) -> None:
         self._connectors = _OurConnector(connector)
-        super().__init__(_ClosedGate(self._connectors))
+        super().__init__(_NoAuthentication(self._connectors))
 
     async def run(
         self, read: payloads.Activity, identity: Identity | None, handler: ActivityHandler

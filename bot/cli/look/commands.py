@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.cli.app import LOOK
+from bot.cli.app import TRY_OUT
 
 _DEMO = """\b
 Examples:
@@ -26,7 +26,7 @@ SLOWEST, FASTEST = 1, 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Demo:
+class DemoOptions:
     """Which demo to show."""
 
     vendor: str
@@ -40,10 +40,10 @@ class Demo:
 def add_commands(
     app: typer.Typer,
     *,
-    run_demo: Callable[[Demo], int],
+    run_demo: Callable[[DemoOptions], int],
     run_console: Callable[[str], Coroutine[Any, Any, int]],
 ) -> None:
-    @app.command(rich_help_panel=LOOK, epilog=_DEMO)
+    @app.command(rich_help_panel=TRY_OUT, epilog=_DEMO)
     def demo(
         vendor: Annotated[str, typer.Option(metavar="V", help="Whose policy to play.")] = "m3ter",
         speed: Annotated[
@@ -65,9 +65,9 @@ def add_commands(
         Starts a local Slack-compatible workspace in the browser with a customer's channel, a triage channel
         and an account manager, and runs the real desk in it, on a clock that is sped up. Ctrl-C ends it all.
         """
-        return run_demo(Demo(vendor, speed, headless, teams, once))
+        return run_demo(DemoOptions(vendor, speed, headless, teams, once))
 
-    @app.command(rich_help_panel=LOOK, epilog=_CONSOLE)
+    @app.command(rich_help_panel=TRY_OUT, epilog=_CONSOLE)
     def console(
         vendor: Annotated[
             str, typer.Option(metavar="V", help="Whose policy, if there is no desk's file.")

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot import ticker
 from bot.cli.look.sample_desk import sample_desk
-from bot.clock import LeapingClock
+from bot.clock import ManualClock
 from bot.desk.core import Desk
 from bot.environment import read_environment
 from bot.settings import DeskSettings, load_desk
@@ -19,17 +19,17 @@ def desk_settings(vendor: str) -> DeskSettings:
     return load_desk(path) if path.is_file() else sample_desk(vendor)
 
 
-def leaping(
-    desk: Desk, clock: LeapingClock, settle: Callable[[], Awaitable[None]]
+def fast_forward(
+    desk: Desk, clock: ManualClock, settle: Callable[[], Awaitable[None]]
 ) -> Callable[[timedelta], Awaitable[None]]:
     """Lets time pass from wake-up to wake-up, each delivered before the next, as the real loops do."""
 
     async def wait(length: timedelta) -> None:
         until = clock.now() + length
         while (wake := await desk.store.next_wake()) is not None and wake <= until:
-            clock.leap(wake)
-            await ticker.tick(desk)
+            clock.advance_to(wake)
+            await ticker.wake_due_tickets(desk)
             await settle()
-        clock.leap(until)
+        clock.advance_to(until)
 
     return wait

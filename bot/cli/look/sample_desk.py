@@ -23,7 +23,7 @@ def sample_desk_file(vendor: str) -> str:
     plan = sample_plan(policy)
     rotas = "\n".join(f'{step.role} = ["bob"]' for step in policy.steps)
     tam = 'tam = "dana"' if plan.tam else ""
-    return f"""{vendor_line(vendor)}
+    return f"""{vendor_setting(vendor)}
 
 [slack]
 triage = "C0TRIAGE"
@@ -59,7 +59,7 @@ def sample_desk(vendor: str) -> DeskSettings:
         return load_desk(file)
 
 
-def vendor_line(vendor: str) -> str:
+def vendor_setting(vendor: str) -> str:
     """The first line of a desk's file. A folder is written with its full path."""
     named = vendor if vendor in vendors() else str(Path(vendor).resolve())
     return f"vendor = {json.dumps(named, ensure_ascii=False)}"

@@ -15,9 +15,9 @@ from rich.table import Table
 
 from bot.cli.policy import trace
 from bot.cli.policy.explain import explanation
-from bot.cli.policy.lookup import Wrong
-from bot.cli.policy.wording import local_at_both_ends, stamp
-from bot.cli.process import DONE, FAULT, tell
+from bot.cli.policy.lookup import UsageFault
+from bot.cli.policy.wording import local_at_both_ends, utc_text
+from bot.cli.process import DONE, FAULT, print_faults
 from bot.clock import real_now
 from bot.settings import load_desk
 from sla_core.calendar import BusinessCalendar
@@ -26,10 +26,10 @@ from sla_core.policy import Policy
 
 DESK_FILE = "frontline.toml"
 
-SAMPLE = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
+SAMPLE_INSTANT = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
 """A Friday, 16:30 in Berlin, in the weeks when only America has changed its clocks."""
 
-CHOICE_AHEAD = timedelta(days=90)
+ASK_ABOUT_HOLIDAY_WITHIN = timedelta(days=90)
 """How long before a holiday on a weekend the vendor is asked which day it closes instead."""
 
 
@@ -44,32 +44,32 @@ class Findings:
 
 def run(folder: Path | None, traced: bool) -> int:
     if folder is not None:
-        found = check_place(str(folder))
+        found = check_path(str(folder))
     else:
         named = os.environ.get("FRONTLINE_CONFIG")
-        found = check_everything(Path(named or DESK_FILE), required=bool(named))
-    tell(*map(str, found.faults))
+        found = check_all(Path(named or DESK_FILE), required=bool(named))
+    print_faults(*map(str, found.faults))
     report(found, real_now().date(), traced, Console())
     return FAULT if found.faults else DONE
 
 
-def check_place(place: str) -> Findings:
+def check_path(place: str) -> Findings:
     """A policy's folder, one dated version of it, a folder with a desk's file in it, or a pack's name."""
     path = Path(place)
     if path.is_file():
-        return _of_desk(path)
+        return _check_desk(path)
     if (path / DESK_FILE).is_file():
-        return _of_desk(path / DESK_FILE)
+        return _check_desk(path / DESK_FILE)
     if (path / "policy.toml").is_file():
         path = path.resolve().parent
-    return _of_policies(place if place in vendors() and not path.is_dir() else path)
+    return _check_policies(place if place in vendors() and not path.is_dir() else path)
 
 
-def check_everything(config: Path, required: bool) -> Findings:
+def check_all(config: Path, required: bool) -> Findings:
     """The desk's file, where there is one, and every pack of the catalog."""
     found = Findings()
-    parts = [_of_desk(config)] if required or config.is_file() else []
-    parts += [_of_policies(vendor) for vendor in vendors()]
+    parts = [_check_desk(config)] if required or config.is_file() else []
+    parts += [_check_policies(vendor) for vendor in vendors()]
     for part in parts:
         read = {(policy.vendor, policy.version) for policy in found.policies}
         found.policies += [policy for policy in part.policies if (policy.vendor, policy.version) not in read]
@@ -78,7 +78,7 @@ def check_everything(config: Path, required: bool) -> Findings:
     return found
 
 
-def _of_desk(config: Path) -> Findings:
+def _check_desk(config: Path) -> Findings:
     try:
         desk = load_desk(config)
     except Faults as wrong:
@@ -87,7 +87,7 @@ def _of_desk(config: Path) -> Findings:
     return Findings(list(desk.policies), warnings=warnings)
 
 
-def _of_policies(vendor: str | Path) -> Findings:
+def _check_policies(vendor: str | Path) -> Findings:
     try:
         return Findings(load(vendor))
     except Faults as wrong:
@@ -106,7 +106,7 @@ def report(found: Findings, today: date, traced: bool, out: Console) -> None:
         out.print()
         out.print(_examples(policy))
     count = f"{len(found.policies)} polic{'y' if len(found.policies) == 1 else 'ies'} read"
-    out.print(f"{count}, {_number(len(found.faults), 'fault')}, {_number(len(warnings), 'warning')}.")
+    out.print(f"{count}, {_counted(len(found.faults), 'fault')}, {_counted(len(warnings), 'warning')}.")
 
 
 def warnings_of(policy: Policy, today: date) -> Iterator[str]:
@@ -115,27 +115,29 @@ def warnings_of(policy: Policy, today: date) -> Iterator[str]:
     for reading in policy.readings:
         yield f"{name}: {reading.clause} is open: {reading.open_question} Read here as: {reading.chosen}"
     for label, calendar in policy.calendars.items():
-        yield from (f"{name}: calendar {label}: {text}" for text in _of_calendar(calendar, today))
+        yield from (f"{name}: calendar {label}: {text}" for text in _calendar_warnings(calendar, today))
     for plan in policy.plans.values():
         if not plan.tam:
             yield f"{name}: plan {plan.id} has no TAM: its escalations go to leadership, else to triage"
         if not plan.chat:
-            door = f"others are sent to {plan.way_in}" if plan.way_in else "and it names no way in for others"
-            yield f"{name}: plan {plan.id} has no chat: {policy.worst.id} is accepted as an exception, {door}"
+            way_in = (
+                f"others are sent to {plan.way_in}" if plan.way_in else "and it names no way in for others"
+            )
+            yield f"{name}: plan {plan.id} has no chat: {policy.worst.id} is accepted as an exception, {way_in}"
     for severity in policy.severities:
         if policy.triage.example(severity) is None:
             yield f"{name}: no answers lead to {severity}: only an agent can give a ticket that severity"
     for traced in trace.traces(policy):
-        if traced.loose:
+        if traced.unexplained:
             yield f"{name}: nothing carries {traced.id}, and not_yet gives no reason"
-    for clause in trace.strangers(policy):
+    for clause in trace.unknown_clauses(policy):
         yield f"{name}: {clause} is cited, but is no requirement of this vendor"
     if policy.not_yet:
-        waiting = _number(len(policy.not_yet), "requirement")
+        waiting = _counted(len(policy.not_yet), "requirement")
         yield f"{name}: {waiting} not carried in full yet ({', '.join(policy.not_yet)}); --trace says why"
 
 
-def _of_calendar(calendar: BusinessCalendar, today: date) -> Iterator[str]:
+def _calendar_warnings(calendar: BusinessCalendar, today: date) -> Iterator[str]:
     closures = calendar.closures
     if calendar.always_open:
         return
@@ -147,20 +149,20 @@ def _of_calendar(calendar: BusinessCalendar, today: date) -> Iterator[str]:
         if certified < today:
             yield f"its holidays were certified until {certified}, which is past; later ones follow the rules"
     if ends:
-        yield from _of_ends(calendar)
+        yield from _two_zone_warnings(calendar)
     for annual in closures.annual:
         if not annual.observed:
             continue
         for year in (today.year, today.year + 1):
             itself, *instead = annual.of_year(year) or (date.max,)
-            if instead and year not in annual.chosen and today <= itself <= today + CHOICE_AHEAD:
+            if instead and year not in annual.chosen and today <= itself <= today + ASK_ABOUT_HOLIDAY_WITHIN:
                 yield (
                     f"{annual.name} {itself} falls on a weekend: {instead[0]} is closed too, unless the"
                     f" vendor chooses another day (`chosen` of that day's entry)"
                 )
 
 
-def _of_ends(calendar: BusinessCalendar) -> Iterator[str]:
+def _two_zone_warnings(calendar: BusinessCalendar) -> Iterator[str]:
     """What becomes of a day that only one end's list closes."""
     for hours in calendar.hours:
         opening, closing = hours.opens.zone.key, hours.closes.zone.key
@@ -172,7 +174,7 @@ def _of_ends(calendar: BusinessCalendar) -> Iterator[str]:
 
 def _examples(policy: Policy) -> Table:
     table = Table(
-        title=escape(f"{policy.name}, {policy.version}: a ticket submitted {stamp(SAMPLE)}"),
+        title=escape(f"{policy.name}, {policy.version}: a ticket submitted {utc_text(SAMPLE_INSTANT)}"),
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
@@ -181,15 +183,15 @@ def _examples(policy: Policy) -> Table:
         table.add_column(heading)
     for plan in policy.plans:
         for severity in policy.severities:
-            for promise, due in _clocks(policy, plan, severity):
+            for promise, due in _promise_rows(policy, plan, severity):
                 table.add_row(escape(plan), escape(severity), promise, escape(due))
     return table
 
 
-def _clocks(policy: Policy, plan: str, severity: str) -> list[tuple[str, str]]:
+def _promise_rows(policy: Policy, plan: str, severity: str) -> list[tuple[str, str]]:
     try:
-        found = explanation([policy], plan, severity, SAMPLE)
-    except Wrong as wrong:
+        found = explanation([policy], plan, severity, SAMPLE_INSTANT)
+    except UsageFault as wrong:
         return [("–", str(wrong))]
     return [
         (
@@ -200,5 +202,5 @@ def _clocks(policy: Policy, plan: str, severity: str) -> list[tuple[str, str]]:
     ] or [("–", "no clock")]
 
 
-def _number(count: int, what: str) -> str:
+def _counted(count: int, what: str) -> str:
     return f"{count or 'no'} {what}{'' if count == 1 else 's'}"

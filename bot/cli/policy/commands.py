@@ -139,7 +139,9 @@ def add_commands(app: typer.Typer, stored_tickets: Histories) -> None:
         if (tickets is None) == (account is None):
             context.fail("Give either --tickets or --account.")
         from bot.cli.policy import simulate
-        from bot.cli.policy.simulation import Asked
+        from bot.cli.policy.simulation import SimulationRequest
 
-        asked = Asked(vendor, plan, tickets, account, against, against_plan, mapped or (), until)
-        return simulate.run(asked, stored_tickets, as_json)
+        request = SimulationRequest(
+            vendor, plan, tickets, account, against, against_plan, mapped or (), until
+        )
+        return simulate.run(request, stored_tickets, as_json)

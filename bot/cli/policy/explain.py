@@ -14,8 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from bot.cli.policy.lookup import Wrong, instant, plan_of, severity_of
-from bot.cli.policy.wording import lasting, local_at_both_ends, stamp
+from bot.cli.policy.lookup import UsageFault, parse_at, plan_of, severity_of
+from bot.cli.policy.wording import duration_text, local_at_both_ends, utc_text
 from bot.cli.process import DONE
 from bot.cli.terminal import print_json
 from sla_core.catalog.load import load, version_at
@@ -27,7 +27,7 @@ BAR_WIDTH = 60
 
 
 @dataclass(frozen=True)
-class Clock:
+class PromiseClock:
     """A promise on the wall: when it is due, and every stretch until then."""
 
     promise: Promise
@@ -44,13 +44,13 @@ class Explanation:
     plan: Plan
     severity: Severity
     submitted_at: datetime
-    clocks: tuple[Clock, ...]
+    clocks: tuple[PromiseClock, ...]
 
 
-def run(vendor: str, plan: str, severity: str, at: str, for_scripts: bool) -> int:
-    submitted_at = instant(at)
+def run(vendor: str, plan: str, severity: str, at: str, json_output: bool) -> int:
+    submitted_at = parse_at(at)
     found = explanation(load(vendor), plan, severity, submitted_at)
-    if for_scripts:
+    if json_output:
         print_json(as_json(found))
     else:
         show(found, Console())
@@ -58,7 +58,7 @@ def run(vendor: str, plan: str, severity: str, at: str, for_scripts: bool) -> in
 
 
 def explain(vendor: str | Path, plan: str, severity: str, at: datetime) -> dict[str, Any]:
-    """What `frontline explain --json` prints. Raises Faults or Wrong."""
+    """What `frontline explain --json` prints. Raises Faults or UsageFault."""
     return as_json(explanation(load(vendor), plan, severity, at))
 
 
@@ -72,9 +72,9 @@ def explanation(policies: Sequence[Policy], plan: str, severity: str, at: dateti
         try:
             due_at, goal_at = promise.due_at, promise.goal_at
         except ValueError as never:
-            raise Wrong(f"{policy.vendor}: {class_.id}: {target.metric}: {never}") from None
+            raise UsageFault(f"{policy.vendor}: {class_.id}: {target.metric}: {never}") from None
         assert due_at is not None
-        clocks.append(Clock(promise, due_at, goal_at, tuple(receipt(promise.calendar, at, due_at))))
+        clocks.append(PromiseClock(promise, due_at, goal_at, tuple(receipt(promise.calendar, at, due_at))))
     return Explanation(policy, bought, class_, at, tuple(clocks))
 
 
@@ -83,18 +83,18 @@ def as_json(found: Explanation) -> dict[str, Any]:
         "vendor": found.policy.vendor,
         "plan": found.plan.id,
         "severity": found.severity.id,
-        "submitted_at": stamp(found.submitted_at),
+        "submitted_at": utc_text(found.submitted_at),
         "clocks": [_clock(clock) for clock in found.clocks],
     }
 
 
-def _clock(clock: Clock) -> dict[str, Any]:
+def _clock(clock: PromiseClock) -> dict[str, Any]:
     strict_at = clock.promise.strict_at
     return {
         "metric": str(clock.promise.metric),
-        "goal_at": None if clock.goal_at is None else stamp(clock.goal_at),
-        "due_at": stamp(clock.due_at),
-        **({} if strict_at is None else {"strict_at": stamp(strict_at)}),
+        "goal_at": None if clock.goal_at is None else utc_text(clock.goal_at),
+        "due_at": utc_text(clock.due_at),
+        **({} if strict_at is None else {"strict_at": utc_text(strict_at)}),
         "clauses": list(clock.promise.target.source.clauses),
         "receipt": [_line(stretch) for stretch in clock.stretches],
     }
@@ -102,8 +102,8 @@ def _clock(clock: Clock) -> dict[str, Any]:
 
 def _line(stretch: Stretch) -> dict[str, Any]:
     return {
-        "from": stamp(stretch.span.start),
-        "to": stamp(stretch.span.end),
+        "from": utc_text(stretch.span.start),
+        "to": utc_text(stretch.span.end),
         "counted_seconds": int(stretch.counted.total_seconds()),
         "why": stretch.why,
     }
@@ -118,7 +118,7 @@ def show(found: Explanation, console: Console) -> None:
     console.print(
         f"{escape(source.says)} [dim]{escape(', '.join(source.clauses))}; {escape(source.where)}[/]"
     )
-    console.print(f"Policy of {found.policy.version}, submitted {stamp(found.submitted_at)}")
+    console.print(f"Policy of {found.policy.version}, submitted {utc_text(found.submitted_at)}")
     if not found.clocks:
         console.print("\nNo clock runs on such a ticket: the policy promises no time for it.")
     for clock in found.clocks:
@@ -126,7 +126,7 @@ def show(found: Explanation, console: Console) -> None:
         _show_clock(clock, console)
 
 
-def _show_clock(clock: Clock, console: Console) -> None:
+def _show_clock(clock: PromiseClock, console: Console) -> None:
     target, calendar = clock.promise.target, clock.promise.calendar
     clauses = escape(", ".join(target.source.clauses))
     console.print(
@@ -147,17 +147,17 @@ def _show_clock(clock: Clock, console: Console) -> None:
         table.add_row(
             escape(local_at_both_ends(stretch.span.start, calendar, year=False)),
             escape(local_at_both_ends(stretch.span.end, calendar, year=False)),
-            lasting(stretch.counted),
+            duration_text(stretch.counted),
             escape(stretch.why),
             style=None if stretch.why == OPEN else "dim",
         )
     counted = sum((stretch.counted for stretch in clock.stretches), timedelta(0))
     table.add_section()
-    table.add_row("", "", lasting(counted), "counted in all")
+    table.add_row("", "", duration_text(counted), "counted in all")
     console.print(table)
 
 
-def _bar(clock: Clock, blocks: bool) -> Text:
+def _bar(clock: PromiseClock, blocks: bool) -> Text:
     """Counted and uncounted time, to scale; every stretch shows, however short."""
     counts, waits = ("█", "░") if blocks else ("#", ".")
     whole = clock.due_at - clock.promise.started_at

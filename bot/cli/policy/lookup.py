@@ -12,7 +12,7 @@ from sla_core.policy import Plan, Policy, Severity
 FIRST_YEAR, LAST_YEAR = 1973, 2190
 
 
-class Wrong(OperatorFault):
+class UsageFault(OperatorFault):
     """One fault of the command line, in one line that says how to mend it."""
 
 
@@ -34,22 +34,24 @@ def severity_of(policy: Policy, name: str) -> Severity:
     return policy.severities[name]
 
 
-def instant(text: str) -> datetime:
+def parse_at(text: str) -> datetime:
     """An instant of the command line, in whole seconds and within the years that calendars answer for."""
     try:
         at = parse_instant(text).replace(microsecond=0)
     except OverflowError:
         raise _out_of_years(text) from None
     except ValueError as wrong:
-        raise Wrong(f"--at: {wrong}") from None
+        raise UsageFault(f"--at: {wrong}") from None
     if not FIRST_YEAR <= at.year <= LAST_YEAR:
         raise _out_of_years(text)
     return at
 
 
-def _out_of_years(text: str) -> Wrong:
-    return Wrong(f'--at: "{text}" is outside the years {FIRST_YEAR} to {LAST_YEAR}; give an instant in them')
+def _out_of_years(text: str) -> UsageFault:
+    return UsageFault(
+        f'--at: "{text}" is outside the years {FIRST_YEAR} to {LAST_YEAR}; give an instant in them'
+    )
 
 
-def _unknown(policy: Policy, what: str, name: str, known: Iterable[str]) -> Wrong:
-    return Wrong(f'{policy.vendor} has no {what} "{name}"; known are {", ".join(known)}')
+def _unknown(policy: Policy, what: str, name: str, known: Iterable[str]) -> UsageFault:
+    return UsageFault(f'{policy.vendor} has no {what} "{name}"; known are {", ".join(known)}')

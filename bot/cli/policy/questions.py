@@ -20,9 +20,9 @@ from sla_core.policy import Plan, Policy
 from sla_core.triage import Answers, Kind, Question, Triage
 
 
-def run(vendor: str, plan: str, for_scripts: bool) -> int:
+def run(vendor: str, plan: str, json_output: bool) -> int:
     policies, today = load(vendor), real_now().date()
-    if for_scripts:
+    if json_output:
         print_json(questions(policies, plan, today))
     else:
         show(policies, plan, today, Console())
@@ -30,7 +30,7 @@ def run(vendor: str, plan: str, for_scripts: bool) -> int:
 
 
 def questions(policies: Sequence[Policy], plan: str, today: date) -> dict[str, Any]:
-    """What `frontline questions --json` prints. Raises Wrong for a plan that is not known."""
+    """What `frontline questions --json` prints. Raises UsageFault for a plan that is not known."""
     policy = version_at(list(policies), today)
     bought = plan_of(policy, plan)
     return {
@@ -72,7 +72,7 @@ def show(policies: Sequence[Policy], plan: str, today: date, console: Console) -
     policy = version_at(list(policies), today)
     bought = plan_of(policy, plan)
     console.print(f"[bold]{escape(policy.name)}, plan {escape(bought.name)}: what the form asks[/]")
-    _show_door(bought, console)
+    _show_way_in(bought, console)
     for question in policy.triage.questions:
         needed = "" if question.required else ", optional"
         clauses = escape(", ".join(question.clauses))
@@ -86,16 +86,16 @@ def show(policies: Sequence[Policy], plan: str, today: date, console: Console) -
         for option in question.options:
             console.print(f"  {escape(option.id)}: {escape(option.label)}", highlight=False)
     console.print()
-    console.print(_ways(policy))
+    console.print(_answers_by_severity(policy))
 
 
-def _show_door(plan: Plan, console: Console) -> None:
+def _show_way_in(plan: Plan, console: Console) -> None:
     if not plan.chat:
-        door = f"; the vendor's own way in is {plan.way_in}" if plan.way_in else ""
-        console.print(escape(f"This plan has no chat: only the worst class is taken in here{door}."))
+        way_in = f"; the vendor's own way in is {plan.way_in}" if plan.way_in else ""
+        console.print(escape(f"This plan has no chat: only the worst class is taken in here{way_in}."))
 
 
-def _ways(policy: Policy) -> Table:
+def _answers_by_severity(policy: Policy) -> Table:
     table = Table(title="One way to each severity", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("severity", "answers", "because", "clause"):
         table.add_column(heading)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from rich.console import Console
 
 from bot.cli.policy.simulate_show import as_json, show
-from bot.cli.policy.simulation import Asked, Histories, simulate
+from bot.cli.policy.simulation import Histories, SimulationRequest, simulate
 from bot.cli.process import DONE
 from bot.cli.terminal import print_json
 from bot.clock import real_now
 
 
-def run(asked: Asked, histories: Histories, for_scripts: bool) -> int:
-    found = simulate(asked, histories, real_now(), Console(stderr=True))
-    if for_scripts:
+def run(request: SimulationRequest, histories: Histories, json_output: bool) -> int:
+    found = simulate(request, histories, real_now(), Console(stderr=True))
+    if json_output:
         print_json(as_json(found))
     else:
         show(found, Console())

@@ -23,7 +23,7 @@ _CUSTOMER, _AGENT = Who("csv", "a customer"), Who("csv", "an agent")
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class TicketCase:
     """A ticket to be replayed."""
 
     name: str
@@ -44,7 +44,7 @@ class Case:
 class Tickets:
     """What a file has: the tickets that are whole, and what is wrong with the others."""
 
-    cases: list[Case]
+    cases: list[TicketCase]
     faults: list[Fault]
 
 
@@ -80,7 +80,7 @@ class _File:
     """A file while it is read."""
 
     name: str
-    cases: list[Case]
+    cases: list[TicketCase]
     faults: list[Fault]
 
     def fault(self, key: str, says: str) -> None:
@@ -127,7 +127,7 @@ class _File:
         label = {name: text for name, text in row.items() if name not in COLUMNS and name and text}
         name = next((label[column] for column in LABELS if column in label), f"line {line}")
         where = f"{self.name}: line {line}, severity"
-        self.cases.append(Case(name, _history(row["severity"], times), label, where))
+        self.cases.append(TicketCase(name, _history(row["severity"], times), label, where))
 
 
 def _rows(text: str) -> Iterator[tuple[int, Sequence[str]]]:

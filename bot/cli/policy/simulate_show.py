@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bot.cli.policy.simulation import PAGE, Comparison, Simulation
-from bot.cli.policy.wording import lasting, local, local_at_both_ends, stamp
+from bot.cli.policy.wording import duration_text, local_at_both_ends, local_text, utc_text
 from sla_core.outcome import Outcome, Page, Replay, Result
 from sla_core.policy import Metric
 
@@ -24,7 +24,7 @@ def show(found: Comparison, console: Console) -> None:
     """Every ticket, the totals, and how the second policy differs."""
     count = len(found.first.replays)
     tickets = f"{count} ticket{'' if count == 1 else 's'}"
-    console.print(f"[bold]{tickets} under {escape(found.first.rules.name)}[/], as of {stamp(found.until)}")
+    console.print(f"[bold]{tickets} under {escape(found.first.rules.name)}[/], as of {utc_text(found.until)}")
     for note in found.notes:
         console.print(f"[dim]note: {escape(note)}[/]", highlight=False)
     console.print(_tickets(found.first))
@@ -48,23 +48,27 @@ def _tickets(simulation: Simulation) -> Table:
 
 
 def _paged(page: Page, replayed: Replay) -> str:
-    at = local(page.at, replayed.outcomes[0].promise.calendar.zone) if replayed.outcomes else stamp(page.at)
+    at = (
+        local_text(page.at, replayed.outcomes[0].promise.calendar.zone)
+        if replayed.outcomes
+        else utc_text(page.at)
+    )
     return f"{page.role} {at}"
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
     promise = outcome.promise
-    due = "on hold" if outcome.due_at is None else local(outcome.due_at, promise.calendar.zone)
-    warned = "–" if outcome.warned_at is None else local(outcome.warned_at, promise.calendar.zone)
-    said = _coloured(str(outcome.result), _by_how_much(outcome))
-    return (escape(promise.severity), _plain(promise.metric), escape(due), said, escape(warned))
+    due = "on hold" if outcome.due_at is None else local_text(outcome.due_at, promise.calendar.zone)
+    warned = "–" if outcome.warned_at is None else local_text(outcome.warned_at, promise.calendar.zone)
+    said = _result_text(str(outcome.result), _by_how_much(outcome))
+    return (escape(promise.severity), _metric_text(promise.metric), escape(due), said, escape(warned))
 
 
 def _by_how_much(outcome: Outcome) -> str:
     if outcome.margin is None:
         return ""
     late = outcome.margin.total_seconds() < 0 or outcome.result is Result.BREACHED
-    length = lasting(abs(outcome.margin))
+    length = duration_text(abs(outcome.margin))
     if late:
         said = "less than a counted second" if length == "–" else length
         return f"{said} late" if outcome.over_at else f"{said} late so far"
@@ -77,14 +81,14 @@ def _totals(simulation: Simulation) -> Table:
     heads = ("severity", "promise", *COUNTED, "kept", "warned", "paged")
     table = _table(f"Totals under {simulation.rules.name}", *heads)
     for (severity, metric), row in simulation.totals().items():
-        counts = [*(str(row[name]) for name in COUNTED), _kept(row), str(row["warned"]), "–"]
+        counts = [*(str(row[name]) for name in COUNTED), _share_met(row), str(row["warned"]), "–"]
         if metric == PAGE:
             counts = [*("–" for _ in counts[1:]), str(row["paged"])]
-        table.add_row(escape(severity), _plain(metric), *counts)
+        table.add_row(escape(severity), _metric_text(metric), *counts)
     return table
 
 
-def _kept(row: Mapping[str, int]) -> str:
+def _share_met(row: Mapping[str, int]) -> str:
     """Of those that were decided, how many were kept."""
     decided = row["met"] + row["breached"]
     return f"{100 * row['met'] / decided:.1f} %" if decided else "–"
@@ -98,15 +102,15 @@ def _changes(found: Comparison) -> Table:
     plural = "s" if tickets != 1 else ""
     table = _table(f"What would differ: {tickets or 'no'} ticket{plural}", *heads)
     for change in changes:
-        sides = [_side(result, outcome) for result, outcome in (change.was, change.becomes)]
-        table.add_row(escape(change.case.name), _plain(change.metric), *sides)
+        sides = [_outcome_text(result, outcome) for result, outcome in (change.was, change.becomes)]
+        table.add_row(escape(change.case.name), _metric_text(change.metric), *sides)
     return table
 
 
-def _side(result: str, outcome: Outcome | None) -> str:
+def _outcome_text(result: str, outcome: Outcome | None) -> str:
     if outcome is None:
         return result
-    said = _coloured(result, _by_how_much(outcome))
+    said = _result_text(result, _by_how_much(outcome))
     due = outcome.due_at and local_at_both_ends(outcome.due_at, outcome.promise.calendar)
     return f"{escape(outcome.promise.severity)} {said}, due {escape(due or 'after the hold')}"
 
@@ -116,7 +120,7 @@ def _difference(found: Comparison) -> Table:
     for row in _difference_rows(found):
         was, becomes = row["was"], row["becomes"]
         change = f"{becomes - was:+d}" if becomes != was else "–"
-        table.add_row(_plain(row["metric"]), row["outcome"], str(was), str(becomes), change)
+        table.add_row(_metric_text(row["metric"]), row["outcome"], str(was), str(becomes), change)
     return table
 
 
@@ -148,11 +152,11 @@ def _table(title: str, *heads: str) -> Table:
     return table
 
 
-def _plain(metric: str) -> str:
+def _metric_text(metric: str) -> str:
     return metric.replace("_", " ")
 
 
-def _coloured(result: str, more: str) -> str:
+def _result_text(result: str, more: str) -> str:
     style = _STYLES.get(result)
     text = f"[{style}]{result}[/]" if style else result
     return f"{text}, {more}" if more else text
@@ -160,7 +164,7 @@ def _coloured(result: str, more: str) -> str:
 
 def as_json(found: Comparison) -> dict[str, Any]:
     """The same for scripts. Instants as everywhere; `margin_seconds` is below zero where it was late."""
-    whole: dict[str, Any] = {"until": stamp(found.until), "notes": list(found.notes)}
+    whole: dict[str, Any] = {"until": utc_text(found.until), "notes": list(found.notes)}
     whole |= _simulation(found.first)
     if found.second is not None:
         whole["against"] = _simulation(found.second)
@@ -168,8 +172,8 @@ def as_json(found: Comparison) -> dict[str, Any]:
             {
                 "ticket": change.case.name,
                 "metric": change.metric,
-                "was": _end(*change.was),
-                "becomes": _end(*change.becomes),
+                "was": _ending_json(*change.was),
+                "becomes": _ending_json(*change.becomes),
             }
             for change in found.changes()
         ]
@@ -188,10 +192,10 @@ def _simulation(simulation: Simulation) -> dict[str, Any]:
                 "ticket": case.name,
                 "label": dict(case.label),
                 "severity": replayed.ticket.severity,
-                "opened_at": stamp(case.opened.at),
+                "opened_at": utc_text(case.opened.at),
                 "promises": [_outcome(outcome) for outcome in simulation.outcomes(replayed)],
                 "pages": [
-                    {"at": stamp(page.at), "role": page.role, "severity": page.severity}
+                    {"at": utc_text(page.at), "role": page.role, "severity": page.severity}
                     for page in replayed.pages
                 ],
             }
@@ -212,21 +216,21 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
     return {
         "metric": str(promise.metric),
         "severity": promise.severity,
-        "started_at": stamp(promise.started_at),
-        "goal_at": _stamp(promise.goal_at),
-        "due_at": _stamp(outcome.due_at),
+        "started_at": utc_text(promise.started_at),
+        "goal_at": _utc_text_or_none(promise.goal_at),
+        "due_at": _utc_text_or_none(outcome.due_at),
         "outcome": str(outcome.result),
-        "over_at": _stamp(outcome.over_at),
+        "over_at": _utc_text_or_none(outcome.over_at),
         "margin_seconds": None if margin is None else int(margin.total_seconds()),
-        "warned_at": _stamp(outcome.warned_at),
+        "warned_at": _utc_text_or_none(outcome.warned_at),
         "clauses": list(promise.target.source.clauses),
     }
 
 
-def _end(result: str, outcome: Outcome | None) -> dict[str, Any]:
+def _ending_json(result: str, outcome: Outcome | None) -> dict[str, Any]:
     found = None if result == "–" else result
-    return {"outcome": found, "due_at": None if outcome is None else _stamp(outcome.due_at)}
+    return {"outcome": found, "due_at": None if outcome is None else _utc_text_or_none(outcome.due_at)}
 
 
-def _stamp(at: datetime | None) -> str | None:
-    return None if at is None else stamp(at)
+def _utc_text_or_none(at: datetime | None) -> str | None:
+    return None if at is None else utc_text(at)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bot.cli.policy.lookup import Wrong
-from bot.cli.policy.simulate_csv import Case, read_instant, read_tickets
-from bot.cli.policy.simulate_rules import Rules, rules, second_rules, strange_names
-from bot.cli.progress import tracked
+from bot.cli.policy.lookup import UsageFault
+from bot.cli.policy.simulate_csv import TicketCase, read_instant, read_tickets
+from bot.cli.policy.simulate_rules import Rules, rules, second_rules, unknown_severities
+from bot.cli.progress import with_progress
 from sla_core.catalog.load import Fault, Faults
 from sla_core.events import Event
 from sla_core.outcome import Outcome, Replay, Result, replay
@@ -27,7 +27,7 @@ PAGE = "page"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SimulationRequest:
     """What the command line says."""
 
     vendor: str
@@ -45,19 +45,19 @@ class Simulation:
     """Every ticket under one policy, in the order given."""
 
     rules: Rules
-    replays: Sequence[tuple[Case, Replay]]
-    unjudged: frozenset[Metric] = frozenset()
+    replays: Sequence[tuple[TicketCase, Replay]]
+    not_judged: frozenset[Metric] = frozenset()
     """Promises about which the tickets say too little."""
 
     def outcomes(self, replayed: Replay) -> list[Outcome]:
-        return [o for o in replayed.outcomes if o.promise.metric not in self.unjudged]
+        return [o for o in replayed.outcomes if o.promise.metric not in self.not_judged]
 
     def verdicts(self, replayed: Replay) -> dict[str, tuple[str, Outcome | None]]:
         """Metric → the worst that became of its promises on a ticket, and which one it was."""
         worst: dict[str, tuple[str, Outcome | None]] = {}
         for outcome in self.outcomes(replayed):
             metric = str(outcome.promise.metric)
-            if metric not in worst or _BADNESS[outcome.result] > _BADNESS[Result(worst[metric][0])]:
+            if metric not in worst or _WORST_LAST[outcome.result] > _WORST_LAST[Result(worst[metric][0])]:
                 worst[metric] = (str(outcome.result), outcome)
         return worst | ({PAGE: ("paged", None)} if replayed.pages else {})
 
@@ -81,16 +81,16 @@ class Simulation:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangedOutcome:
     """A promise of a ticket that ends otherwise under the second policy."""
 
-    case: Case
+    case: TicketCase
     metric: str
     was: tuple[str, Outcome | None]
     becomes: tuple[str, Outcome | None]
 
 
-_BADNESS = {Result.ENDED: 0, Result.MET: 1, Result.OPEN: 2, Result.BREACHED: 3}
+_WORST_LAST = {Result.ENDED: 0, Result.MET: 1, Result.OPEN: 2, Result.BREACHED: 3}
 _NOTHING = ("–", None)
 
 
@@ -103,7 +103,7 @@ class Comparison:
     second: Simulation | None
     notes: Sequence[str]
 
-    def changes(self) -> Iterator[Change]:
+    def changes(self) -> Iterator[ChangedOutcome]:
         if self.second is None:
             return
         for (case, one), (_, other) in zip(self.first.replays, self.second.replays, strict=True):
@@ -111,43 +111,50 @@ class Comparison:
             for metric in (*map(str, Metric), PAGE):
                 pair = was.get(metric, _NOTHING), becomes.get(metric, _NOTHING)
                 if pair[0][0] != pair[1][0]:
-                    yield Change(case, metric, *pair)
+                    yield ChangedOutcome(case, metric, *pair)
 
 
-def simulate(asked: Asked, histories: Histories, now: datetime, progress: Console) -> Comparison:
-    """Replays what was asked for. Raises Faults or Wrong."""
-    until = now if asked.until is None else _until(asked.until)
-    called = dict(_pair(text) for text in asked.mapped)
-    first = rules(asked.vendor, asked.plan, called)
+def simulate(
+    request: SimulationRequest, histories: Histories, now: datetime, progress: Console
+) -> Comparison:
+    """Replays what was asked for. Raises Faults or UsageFault."""
+    until = now if request.until is None else _until(request.until)
+    severity_names = dict(_pair(text) for text in request.mapped)
+    first = rules(request.vendor, request.plan, severity_names)
     sets = [first]
-    if asked.against is not None:
-        sets.append(second_rules(asked.against, asked.against_plan, called, first))
-    cases, faults = _cases(asked, histories)
-    faults += strange_names(sets, called)
+    if request.against is not None:
+        sets.append(second_rules(request.against, request.against_plan, severity_names, first))
+    cases, faults = _cases(request, histories)
+    faults += unknown_severities(sets, severity_names)
     for one in sets:
-        faults += one.misfits(cases)
+        faults += one.policy_faults(cases)
     if faults:
         raise Faults(faults)
     early = [case for case in cases if case.opened.at <= until]
     work = [(one, case) for one in sets for case in early]
-    replays = [_replayed(one, case, until) for one, case in tracked(work, "Replaying tickets", progress)]
-    unjudged = frozenset({Metric.NEXT_UPDATE}) if asked.tickets else frozenset[Metric]()
+    replays = [
+        _replay_case(one, case, until) for one, case in with_progress(work, "Replaying tickets", progress)
+    ]
+    not_judged = frozenset({Metric.NEXT_UPDATE}) if request.tickets else frozenset[Metric]()
     simulations = [
-        Simulation(one, list(zip(early, replays[i * len(early) :], strict=False)), unjudged)
+        Simulation(one, list(zip(early, replays[i * len(early) :], strict=False)), not_judged)
         for i, one in enumerate(sets)
     ]
-    second = simulations[1] if asked.against is not None else None
-    return Comparison(until, simulations[0], second, _notes(sets, cases, early, unjudged))
+    second = simulations[1] if request.against is not None else None
+    return Comparison(until, simulations[0], second, _notes(sets, cases, early, not_judged))
 
 
 def _notes(
-    sets: Sequence[Rules], cases: Sequence[Case], early: Sequence[Case], unjudged: Collection[Metric]
+    sets: Sequence[Rules],
+    cases: Sequence[TicketCase],
+    early: Sequence[TicketCase],
+    not_judged: Collection[Metric],
 ) -> list[str]:
     """What a reader of the figures must know."""
     notes = []
     if len(early) < len(cases):
         notes.append(f"{len(cases) - len(early)} of {len(cases)} tickets were opened later and are left out")
-    if unjudged:
+    if not_judged:
         notes.append("next updates are not judged: a CSV file does not say when they were given")
     for one in sets:
         if ignored := sum(map(one.ignores_order_form, early)):
@@ -158,14 +165,14 @@ def _notes(
     return notes
 
 
-def _cases(asked: Asked, histories: Histories) -> tuple[list[Case], list[Fault]]:
-    if asked.tickets is not None:
-        found = read_tickets(Path(asked.tickets))
+def _cases(request: SimulationRequest, histories: Histories) -> tuple[list[TicketCase], list[Fault]]:
+    if request.tickets is not None:
+        found = read_tickets(Path(request.tickets))
         return found.cases, found.faults
-    account = asked.account or ""
-    cases = [Case(key, tuple(history), {}) for key, history in histories(account)]
+    account = request.account or ""
+    cases = [TicketCase(key, tuple(history), {}) for key, history in histories(account)]
     if not cases:
-        raise Wrong(f'the database of DATABASE_URL has no ticket of an account "{account}"')
+        raise UsageFault(f'the database of DATABASE_URL has no ticket of an account "{account}"')
     return sorted(cases, key=lambda case: case.opened.at), []
 
 
@@ -173,18 +180,18 @@ def _until(text: str) -> datetime:
     try:
         return read_instant(text)
     except ValueError as wrong:
-        raise Wrong(f"--until: {wrong}") from None
+        raise UsageFault(f"--until: {wrong}") from None
 
 
 def _pair(text: str) -> tuple[str, str]:
     theirs, equals, ours = (part.strip() for part in text.partition("="))
     if not (theirs and equals and ours):
-        raise Wrong(f'--map: "{text}" is no pair of severities; write S1=P1')
+        raise UsageFault(f'--map: "{text}" is no pair of severities; write S1=P1')
     return theirs, ours
 
 
-def _replayed(rules: Rules, case: Case, until: datetime) -> Replay:
+def _replay_case(rules: Rules, case: TicketCase, until: datetime) -> Replay:
     try:
         return replay(case.name, rules.history(case), rules.policy_for(case), until)
     except ValueError as wrong:
-        raise Wrong(f"{case.name}: {wrong}") from None
+        raise UsageFault(f"{case.name}: {wrong}") from None

@@ -22,7 +22,7 @@ REQUIREMENTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Traced:
+class TracedRequirement:
     """A requirement; `carriers` and `not_yet` together say what of it holds today."""
 
     id: str
@@ -30,7 +30,7 @@ class Traced:
     not_yet: str | None
 
     @property
-    def loose(self) -> bool:
+    def unexplained(self) -> bool:
         return not self.carriers and self.not_yet is None
 
 
@@ -39,28 +39,28 @@ def requirement_ids(policy: Policy) -> list[str]:
     if policy.vendor in REQUIREMENTS:
         letters, count = REQUIREMENTS[policy.vendor]
         return [f"{letters}-{number}" for number in range(1, count + 1)]
-    return list(dict.fromkeys([*(clause for clause, _ in carried(policy)), *policy.not_yet]))
+    return list(dict.fromkeys([*(clause for clause, _ in cited_clauses(policy)), *policy.not_yet]))
 
 
-def traces(policy: Policy) -> list[Traced]:
+def traces(policy: Policy) -> list[TracedRequirement]:
     carriers: dict[str, list[str]] = {}
-    for clause, carrier in carried(policy):
+    for clause, carrier in cited_clauses(policy):
         carriers.setdefault(clause, []).append(carrier)
     return [
-        Traced(id_, tuple(dict.fromkeys(carriers.get(id_, []))), policy.not_yet.get(id_))
+        TracedRequirement(id_, tuple(dict.fromkeys(carriers.get(id_, []))), policy.not_yet.get(id_))
         for id_ in requirement_ids(policy)
     ]
 
 
-def strangers(policy: Policy) -> list[str]:
+def unknown_clauses(policy: Policy) -> list[str]:
     """Clauses that the policy cites and the vendor's list of requirements does not have."""
     known = set(requirement_ids(policy))
-    cited = [*(clause for clause, _ in carried(policy)), *policy.not_yet]
+    cited = [*(clause for clause, _ in cited_clauses(policy)), *policy.not_yet]
     cited += [reading.clause for reading in policy.readings]
     return [clause for clause in dict.fromkeys(cited) if clause not in known]
 
 
-def carried(policy: Policy) -> Iterator[tuple[str, str]]:
+def cited_clauses(policy: Policy) -> Iterator[tuple[str, str]]:
     """Every clause that something in the policy cites, with what cites it."""
     named = {id_: plan.source for id_, plan in policy.plans.items()}
     # A policy lists its calendars' sources between its own facts and those of its plans.
@@ -79,7 +79,7 @@ def carried(policy: Policy) -> Iterator[tuple[str, str]]:
             yield from ((clause, carrier) for clause in target.source.clauses)
             for extension in target.extensions:
                 yield from ((clause, f"extension {extension.id}") for clause in extension.source.clauses)
-        yield from _customs(severity)
+        yield from _other_rules(severity)
     for question in policy.triage.questions:
         yield from ((clause, f"question {question.id}") for clause in question.clauses)
     for rule in policy.triage.rules:
@@ -94,7 +94,7 @@ def carried(policy: Policy) -> Iterator[tuple[str, str]]:
         yield from ((clause, f"milestone {milestone.label}") for clause in milestone.source.clauses)
 
 
-def _customs(severity: Severity) -> Iterator[tuple[str, str]]:
+def _other_rules(severity: Severity) -> Iterator[tuple[str, str]]:
     """What is done with tickets of a class besides keeping its promises."""
     rules = {
         "open ones are shown first": severity.known_first,

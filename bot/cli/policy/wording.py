@@ -8,20 +8,20 @@ from zoneinfo import ZoneInfo
 from sla_core.calendar import BusinessCalendar
 
 
-def stamp(at: datetime) -> str:
+def utc_text(at: datetime) -> str:
     """UTC in whole seconds, as scripts read it."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def local(at: datetime, zone: ZoneInfo, year: bool = True) -> str:
+def local_text(at: datetime, zone: ZoneInfo, year: bool = True) -> str:
     """`Fri 20 Mar 2026 16:30 CET`."""
     there = at.astimezone(zone)
     return f"{there:%a} {there.day} {there:{'%b %Y' if year else '%b'}} {_time(there)}"
 
 
 def local_at_both_ends(at: datetime, calendar: BusinessCalendar, year: bool = True) -> str:
-    """As `local`, in the zone of the calendar's opening end and, where it differs, its closing end's."""
-    text = local(at, calendar.zone, year)
+    """As `local_text`, in the zone of the calendar's opening end and, where it differs, its closing end's."""
+    text = local_text(at, calendar.zone, year)
     for zone in {hours.closes.zone.key: hours.closes.zone for hours in calendar.hours}.values():
         if zone.key == calendar.zone.key:
             continue
@@ -31,7 +31,7 @@ def local_at_both_ends(at: datetime, calendar: BusinessCalendar, year: bool = Tr
     return text
 
 
-def lasting(amount: timedelta) -> str:
+def duration_text(amount: timedelta) -> str:
     """`4 h`, `1 h 30 min`, `45 s`; `–` for none."""
     seconds = int(amount.total_seconds())
     parts = ((seconds // 3600, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s"))
