@@ -14,7 +14,7 @@ from types import FrameType
 from bench.measure import Progress, silence
 from bench.report import Gate, Report, Row, Table
 from bot.desk import routes
-from bot.exchange import Answer, Inbound
+from bot.model.inbound import Answer, Inbound
 from sla_core.events import Event
 from sla_core.ticket import fold
 from tests.harness import ALICE, BOB, S1, DeskInMemory, open_desk

@@ -24,9 +24,9 @@ from bench.measure import Progress
 from bench.naive import orm_accounts, orm_open
 from bench.report import Gate, Report, Row, Table
 from bench.stock import FRIDAY, opened
-from bot.address import Place
+from bot.model.address import Place
+from bot.model.views import Audience
 from bot.ports import Card, Change, Message, Priority
-from bot.views import Audience
 
 OURS_FILE, OURS_SHARED = "Frontline, SQLite FULL", "Frontline, PostgreSQL"
 ORM_FILE, ORM_ASYNCPG, ORM_PSYCOPG = "ORM, aiosqlite", "ORM, asyncpg", "ORM, psycopg"

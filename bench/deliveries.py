@@ -21,9 +21,9 @@ from bench.children import child
 from bench.measure import Progress, silence
 from bench.platform import SEND, Counting, counting
 from bench.report import Gate, Report, Row, Table
-from bot.address import Place
+from bot.model.address import Place
+from bot.model.views import Notice
 from bot.ports import Change, Message, Priority
-from bot.views import Notice
 
 CHANNELS, EACH = 20, 100
 MESSAGES = CHANNELS * EACH

@@ -13,13 +13,13 @@ from adapters.sql.store import connect
 from bench import stock
 from bench.platform import HeldClock, Rationed, most_within
 from bench.report import Gate, Row, Table
-from bot.address import UserRef
-from bot.bell import WakeSignal
-from bot.courier import Delivery
-from bot.desk.core import Desk
+from bot.clock import WakeSignal
+from bot.desk.desk import Desk
+from bot.model.address import UserRef
+from bot.model.views import Notice
 from bot.ports import Change, Message, Priority
-from bot.ticker import wake_due_tickets
-from bot.views import Notice
+from bot.runtime.delivery import Delivery
+from bot.runtime.scheduler import wake_due_tickets
 from sla_core.events import CustomerWrote, Event, Who
 from sla_core.policy import Policy
 from sla_core.ticket import Ticket

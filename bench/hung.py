@@ -13,10 +13,10 @@ import aiohttp
 from bench import stock
 from bench.platform import Counting, Speaking, counting
 from bench.report import Gate, Row, Table
-from bot.address import Place
+from bot.model.address import Place
+from bot.model.views import Notice
 from bot.ports import Message, Priority
-from bot.runtime import Runtime
-from bot.views import Notice
+from bot.runtime.runtime import Runtime
 
 HANGING, HEALTHY, EACH = 60, 10, 3
 BETWEEN = 2.5

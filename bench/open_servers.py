@@ -20,24 +20,24 @@ from slack_bolt.authorization import AuthorizeResult
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlmodel import SQLModel
 
-from adapters.slack.connect import Slack
-from adapters.slack.modals import modal
-from adapters.slack.text import MrkdwnRenderer
+from adapters.slack.adapter import Slack
+from adapters.slack.rendering.modals import modal
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from adapters.sql.store import connect
 from bench.children import tell
 from bench.load import pinned
 from bench.naive import orm_accounts, orm_open
 from bench.opens import SECRET, SUMMARY, TICKETS
 from bench.stock import ACCOUNTS, CAST, account_id, channel_id, desk_file
-from bot import memory
-from bot.address import Actor, Place, UserRef
 from bot.clock import WallClock
-from bot.desk.core import Desk
+from bot.config.directory import Directory
+from bot.config.settings import load_desk
+from bot.desk.desk import Desk
 from bot.desk.routes import dispatch
-from bot.directory import Directory
-from bot.exchange import Ask, Command
-from bot.logs import configure_logs
-from bot.settings import load_desk
+from bot.model.address import Actor, Place, UserRef
+from bot.model.inbound import Ask, Command
+from bot.runtime import runtime
+from bot.telemetry import configure_logs
 from demo.slack import FakeSlack
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -54,7 +54,7 @@ async def ours(folder: Path) -> AsyncIterator[tuple[Handler, list[str]]]:
         desk = Desk(store, WallClock(), Directory(load_desk(file)), {"slack": slack})
         await slack.start()
         samples = [await _sample(desk, channel_id(nth)) for nth in range(ACCOUNTS)]
-        memory.freeze_loaded_objects()
+        runtime.freeze_loaded_objects()
         yield slack.routes(dispatch(desk))[0][2], samples
         await slack.close()
 

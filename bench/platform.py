@@ -13,10 +13,10 @@ from datetime import datetime
 import aiohttp
 from aiohttp import web
 
-from adapters.slack import rates
-from bot.address import MessageRef, Place, UserRef
+from adapters.slack.outbound import web_api
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.views import Notice, View
 from bot.ports import Charge, Priority, TemporaryFailure
-from bot.views import Notice, View
 
 SEND = 0.005
 """Seconds that one send takes."""
@@ -165,7 +165,7 @@ class Rationed:
         return None
 
     def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
-        return rates.charges("T0VENDOR", to.id, edits is not None, priority)
+        return web_api.charges("T0VENDOR", to.id, edits is not None, priority)
 
     def is_group(self, id: str) -> bool:
         return False

@@ -15,9 +15,9 @@ from adapters.sql.url import is_postgres, postgres_url
 from bench.children import tell
 from bench.platform import Speaking
 from bench.stock import kept
-from bot.logs import configure_logs
-from bot.runtime import Runtime
-from bot.sweeper import WorkerPool
+from bot.runtime.lane_dispatcher import WorkerPool
+from bot.runtime.runtime import Runtime
+from bot.telemetry import configure_logs
 
 
 @asynccontextmanager
@@ -25,10 +25,10 @@ async def _crew(url: str) -> AsyncIterator[WorkerPool | None]:
     if not is_postgres(url):
         yield None
         return
-    from adapters.jobs import crew
+    from adapters import worker_pool
     from adapters.sql.engines.postgres import conninfo
 
-    async with crew.connect(conninfo(postgres_url(url))) as made:
+    async with worker_pool.connect(conninfo(postgres_url(url))) as made:
         yield made
 
 

@@ -15,10 +15,10 @@ from adapters.sql.store import SqlStore, connect
 from adapters.sql.tables import micros
 from adapters.sql.url import is_postgres, sqlite_path
 from bot.clock import SimulatedClock, WallClock, parse_instant
-from bot.desk.core import Desk
-from bot.directory import Directory
+from bot.config.directory import Directory
+from bot.config.settings import load_desk
+from bot.desk.desk import Desk
 from bot.ports import Clock
-from bot.settings import load_desk
 from demo.stage import Cast
 from sla_core.engine import evaluate
 from sla_core.events import Opened, Warned, Who

@@ -168,11 +168,11 @@ def child(role: str, *arguments: str) -> Iterator[str]:
 
 @asynccontextmanager
 async def ours(microsoft: str) -> AsyncIterator[dict[str, Handler]]:
-    from adapters.teams.cloud import BotRegistration, Endpoints
-    from adapters.teams.connect import Teams
+    from adapters.teams.adapter import Teams
+    from adapters.teams.auth import BotRegistration, Endpoints
     from bot.clock import WallClock
-    from bot.exchange import Answer, Command, Done, Inbound, Show
-    from bot.views import Notice
+    from bot.model.inbound import Answer, Command, Done, Inbound, Show
+    from bot.model.views import Notice
 
     async def desk(inbound: Inbound) -> Answer:
         replies = isinstance(inbound, Command) and inbound.text == "reply"

@@ -16,10 +16,10 @@ from pathlib import Path
 from bench.children import tell
 from bench.stock import kept
 from bot.clock import real_now
-from bot.logs import configure_logs
 from bot.ports import Change, DecideWake
-from bot.runtime import POLL_EVERY
-from bot.ticker import BATCH_SIZE
+from bot.runtime.runtime import POLL_EVERY
+from bot.runtime.scheduler import BATCH_SIZE
+from bot.telemetry import configure_logs
 from sla_core.events import CustomerWrote, Event, Who
 
 TASK = "fire"
@@ -44,7 +44,7 @@ async def desk(url: str, file: Path) -> None:
 
 
 async def _woken(url: str, file: Path, decide: DecideWake | None) -> None:
-    """As bot.ticker does it, with the time of each commit."""
+    """As bot.runtime.scheduler does it, with the time of each commit."""
     async with kept(url, file) as (store, made):
         await made.store.wake(made.clock.now() - timedelta(days=1), 1, (), decide or made.change_on_wake)
         tell(ready=True)

@@ -12,25 +12,24 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from bot.cli.app import new_app
-from bot.cli.look import commands as look
-from bot.cli.operate import commands as operate
+from bot.cli import operate
+from bot.cli import try_out as look
+from bot.cli.app import DONE, new_app, print_faults, run
 from bot.cli.policy import commands as policy
-from bot.cli.process import DONE, print_faults, run
-from bot.faults import OperatorFault
+from bot.ports import OperatorFault
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from adapters.sql.store import SqlStore
     from adapters.web.server import Route
-    from bot.desk.core import Desk
-    from bot.doctor import Check, Finding
-    from bot.environment import Environment
-    from bot.exchange import Dispatch
+    from bot.config.environment import Environment
+    from bot.config.settings import DeskSettings
+    from bot.desk.desk import Desk
+    from bot.model.inbound import Dispatch
     from bot.ports import ChatPlatform, Clock
-    from bot.settings import DeskSettings
-    from bot.sweeper import WorkerPool
+    from bot.runtime.doctor import Check, Finding
+    from bot.runtime.lane_dispatcher import WorkerPool
     from sla_core.events import Event
 
     class _Connected(ChatPlatform, Protocol):
@@ -79,13 +78,13 @@ async def _console(vendor: str) -> int:
 
     from adapters import console
     from adapters.sql.store import connect
-    from bot.cli.look.console import desk_settings, fast_forward
+    from bot.cli.try_out import desk_settings, fast_forward
     from bot.clock import ManualClock, WallClock
-    from bot.desk.core import Desk
+    from bot.config.directory import Directory
+    from bot.desk.desk import Desk
     from bot.desk.routes import dispatch
-    from bot.directory import Directory
-    from bot.logs import configure_logs
-    from bot.runtime import Runtime
+    from bot.runtime.runtime import Runtime
+    from bot.telemetry import configure_logs
 
     settings = await asyncio.to_thread(desk_settings, vendor)
     configure_logs(quiet=True)
@@ -114,7 +113,7 @@ def _stored_tickets(account: str) -> list[tuple[str, tuple[Event, ...]]]:
     import asyncio
 
     from adapters.sql.store import connect
-    from bot.environment import read_environment
+    from bot.config.environment import read_environment
 
     async def read() -> list[tuple[str, tuple[Event, ...]]]:
         async with connect(read_environment().database_url, secondary=True) as store:
@@ -128,12 +127,11 @@ async def _serve() -> int:
 
     from adapters.sql.store import connect
     from adapters.web.server import WebServer
-    from bot import memory
-    from bot.cli.operate.serve import stop_signal
-    from bot.environment import read_desk
-    from bot.logs import configure_logs
-    from bot.metrics import exposition
-    from bot.runtime import Runtime
+    from bot.cli.operate import stop_signal
+    from bot.config.environment import read_desk
+    from bot.runtime import runtime as memory
+    from bot.runtime.runtime import Runtime
+    from bot.telemetry import configure_logs, exposition
 
     env, settings = read_desk()
     configure_logs()
@@ -179,10 +177,10 @@ async def _doctor() -> int:
     from adapters.sql.migrate import revision
     from adapters.sql.store import connect
     from bot.clock import WallClock, real_now
-    from bot.directory import Directory
-    from bot.doctor import check_database, missing_database, of_index, run_checks
-    from bot.environment import read_desk
-    from bot.logs import configure_logs
+    from bot.config.directory import Directory
+    from bot.config.environment import read_desk
+    from bot.runtime.doctor import check_database, missing_database, of_index, run_checks
+    from bot.telemetry import configure_logs
 
     env, settings = read_desk()
     configure_logs(quiet=True)
@@ -202,7 +200,7 @@ async def _doctor() -> int:
 
 
 async def _of_platform(platform: _Connected, settings: DeskSettings) -> AsyncIterator[Finding]:
-    from bot.doctor import Finding, Health
+    from bot.runtime.doctor import Finding, Health
 
     try:
         await platform.start()
@@ -216,14 +214,14 @@ async def _of_platform(platform: _Connected, settings: DeskSettings) -> AsyncIte
         await platform.close()
 
 
-def _migrate(rebuild: bool) -> int:
+def _migrate(index_rebuild: bool) -> int:
     from adapters.sql.migrate import migrate, revision
-    from bot.cli.operate.migrate import run as report_migration
-    from bot.environment import read_environment
-    from bot.settings import load_desk
+    from bot.cli.operate import report_migration
+    from bot.config.environment import read_environment
+    from bot.config.settings import load_desk
 
     env = read_environment()
-    settings = load_desk(env.frontline_config) if rebuild else None
+    settings = load_desk(env.frontline_config) if index_rebuild else None
     done = report_migration(env.database_url, revision, migrate)
     if settings is None:
         return done
@@ -236,20 +234,20 @@ async def _rebuild(url: str, settings: DeskSettings) -> int:
     from rich.console import Console as Terminal
 
     from adapters.sql.store import connect
-    from bot.cli.operate import rebuild
+    from bot.cli import index_rebuild
     from bot.clock import WallClock
-    from bot.directory import Directory
+    from bot.config.directory import Directory
 
     async with connect(url, secondary=True) as store:
         clock = await store.simulated_clock(None) or WallClock()
-        return await rebuild.run(store, Directory(settings), clock, Terminal(stderr=True))
+        return await index_rebuild.run(store, Directory(settings), clock, Terminal(stderr=True))
 
 
 def _teams_package(says: operate.TeamsPackage, out: Path) -> int:
     from adapters.teams.manifest import build_package
-    from bot.cli.operate import teams_package
+    from bot.cli import operate as teams_package
 
-    return teams_package.run(
+    return teams_package.write_teams_package(
         out,
         lambda app_id: build_package(app_id, says.version, website=says.website, developer=says.developer),
     )
@@ -262,12 +260,12 @@ async def _desk(
     """The desk, its platforms and what they listen to; they are closed at the end."""
     import structlog
 
-    from adapters.sql.fault import DatabaseFault
+    from adapters.sql.url import DatabaseFault
     from bot.clock import WallClock
-    from bot.desk import moves
-    from bot.desk.core import Desk
+    from bot.config.directory import Directory
+    from bot.desk import channels
+    from bot.desk.desk import Desk
     from bot.desk.routes import dispatch
-    from bot.directory import Directory
 
     stage = await store.simulated_clock(env.simulated_clock)
     if stage is not None and not env.slack_is_local:
@@ -285,7 +283,7 @@ async def _desk(
             await platform.start()
             desk.platforms[platform.name] = platform
             routes += platform.routes(dispatch(desk))
-        await moves.load_renames(desk, store)
+        await channels.load_renames(desk, store)
         for line in await desk.directory.refresh(desk.platforms):
             structlog.get_logger("frontline").warning(line)
         yield desk, connected, routes
@@ -299,10 +297,10 @@ async def _worker_pool(url: str) -> AsyncIterator[WorkerPool | None]:
     if not is_postgres(url):
         yield None
         return
-    from adapters.jobs import crew
+    from adapters import worker_pool
     from adapters.sql.engines.postgres import conninfo
 
-    async with crew.connect(conninfo(postgres_url(url))) as made:
+    async with worker_pool.connect(conninfo(postgres_url(url))) as made:
         yield made
 
 
@@ -314,8 +312,8 @@ def _connected(env: Environment, settings: DeskSettings, clock: Clock, store: Sq
 
 
 def _slack(settings: DeskSettings, env: Environment, clock: Clock, store: SqlStore) -> _Connected:
-    from adapters.slack.connect import Slack
-    from adapters.slack.offices import OAuthSettings
+    from adapters.slack.adapter import Slack
+    from adapters.slack.workspaces.oauth import OAuthSettings
     from adapters.slack.workspaces.token_rotation import AppCredentials
     from sla_core.catalog.schema import zone
 
@@ -344,8 +342,8 @@ def _slack(settings: DeskSettings, env: Environment, clock: Clock, store: SqlSto
 def _teams(env: Environment, clock: Clock, store: SqlStore) -> _Connected:
     import structlog
 
-    from adapters.teams.cloud import BotRegistration
-    from adapters.teams.connect import Teams
+    from adapters.teams.adapter import Teams
+    from adapters.teams.auth import BotRegistration
     from bot.clock import SimulatedClock
 
     password = _secret(env.microsoft_app_password)

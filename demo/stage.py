@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.cli.look.sample_desk import sample_desk_file, sample_plan
-from bot.faults import OperatorFault
+from bot.cli.try_out import sample_desk_file, sample_plan
+from bot.ports import OperatorFault
 from sla_core.catalog.load import load
 from sla_core.policy import Plan, Policy, Severity
 

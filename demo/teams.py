@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bot.cli.look.sample_desk import vendor_setting
+from bot.cli.try_out import vendor_setting
 from demo.browser import DOWNLOAD_WITHIN, answers, interrupted, usual_port
 from demo.stage import Cast, StageFault, desk_on_stage, free_port
 

@@ -13,8 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sla_core.closures import NEVER_CLOSED, Closures, EndClosures
-from sla_core.span import Span
-from sla_core.timeline import NO_TIME, CompiledOpenings, in_utc, instant_of
+from sla_core.span import NO_TIME, CompiledOpenings, Span, in_utc, instant_of
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FURTHEST_YEAR = 2200

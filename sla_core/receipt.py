@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from sla_core.calendar import BusinessCalendar
-from sla_core.span import Span
+from sla_core.span import Span, instant_of
 from sla_core.ticket import Gap
-from sla_core.timeline import instant_of
 
 OPEN, RESOLVED = "open", "resolved"
 

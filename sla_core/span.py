@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,3 +41,73 @@ class Span:
         if at < self.end:
             left.append(Span(at, self.end))
         return left
+
+
+NO_TIME = timedelta(0)
+_SECOND = timedelta(seconds=1)
+
+
+def in_utc(at: datetime) -> datetime:
+    if at.tzinfo is None:
+        raise ValueError(f"{at.isoformat()} has no time zone; the clock takes aware instants only")
+    return at.astimezone(UTC)
+
+
+def instant_of(naive: datetime, zone: tzinfo) -> datetime:
+    """The UTC instant at which clocks in `zone` show `naive`.
+
+    A time shown twice is the first of the two. A time that is skipped is the instant of the skip, so that
+    hours that begin or end inside it shrink instead of moving.
+    """
+    aware = naive.replace(tzinfo=zone)
+    late = aware.astimezone(UTC)
+    if late.astimezone(zone).replace(tzinfo=None) == naive:
+        return late
+    early = aware.replace(fold=1).astimezone(UTC)
+    after = late.astimezone(zone).utcoffset()
+    while late - early > _SECOND:
+        middle = (early + (late - early) // 2).replace(microsecond=0)
+        if middle <= early:
+            break
+        if middle.astimezone(zone).utcoffset() == after:
+            late = middle
+        else:
+            early = middle
+    return late
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledOpenings:
+    """Openings, in UTC. `before[i]` is the open time ahead of opening i, `day_before[d]` that ahead of day d.
+
+    `origins[i]` is where the line would begin, were it open without a break up to opening i. So inside that
+    opening an instant and the open time spent by then are one addition apart.
+    """
+
+    starts: list[datetime]
+    ends: list[datetime]
+    origins: list[datetime]
+    before: list[timedelta]
+    day_of: list[int]
+    day_before: list[timedelta]
+    first_year: int
+    last_year: int
+    since: datetime
+    until: datetime
+
+    @classmethod
+    def empty(cls) -> CompiledOpenings:
+        never = datetime.min.replace(tzinfo=UTC)
+        return cls([], [], [], [NO_TIME], [], [NO_TIME], 9999, 0, never, never)
+
+    def spent(self, instant: datetime) -> timedelta:
+        """Open time from the start of the line to `instant`."""
+        i = bisect_right(self.starts, instant) - 1
+        if i < 0:
+            return NO_TIME
+        end = self.ends[i]
+        return (instant if instant < end else end) - self.origins[i]
+
+    def reached(self, wanted: timedelta) -> datetime:
+        """The first instant by which `wanted` open time is spent."""
+        return self.origins[bisect_left(self.before, wanted) - 1] + wanted

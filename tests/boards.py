@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from bot.views import Button, PromiseLine, QueueBoard, QueueRow, QueueSection, Strong, Style, When
+from bot.model.views import Button, PromiseLine, QueueBoard, QueueRow, QueueSection, Strong, Style, When
 from sla_core.countdown import Phase, Tone
 
 

@@ -14,20 +14,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.address import Actor, MessageRef, Place, UserRef
-from bot.bell import WakeSignal
-from bot.clock import parse_instant, real_now
-from bot.courier import Delivery
+from bot.clock import WakeSignal, parse_instant, real_now
+from bot.config.directory import Directory
+from bot.config.settings import load_desk
 from bot.desk import routes
-from bot.desk.core import Desk
-from bot.directory import Directory
-from bot.exchange import Answer, Ask, Command, Done, Inbound, Posted, Press, Show, Submission
-from bot.forms import Form
-from bot.pad import InMemoryKeyValueStore
-from bot.ports import Charge, ChatPlatform, DeskStore, NotEditable, Outbox, Priority
-from bot.settings import load_desk
-from bot.ticker import wake_due_tickets
-from bot.views import (
+from bot.desk.desk import Desk, InMemoryKeyValueStore
+from bot.model.address import Actor, MessageRef, Place, UserRef
+from bot.model.forms import Form
+from bot.model.inbound import Answer, Ask, Command, Done, Inbound, Posted, Press, Show, Submission
+from bot.model.views import (
     Audience,
     Button,
     GetHelp,
@@ -43,6 +38,9 @@ from bot.views import (
     View,
     When,
 )
+from bot.ports import Charge, ChatPlatform, DeskStore, NotEditable, Outbox, Priority
+from bot.runtime.delivery import Delivery
+from bot.runtime.scheduler import wake_due_tickets
 from sla_core.events import Event
 from sla_core.ticket import Ticket
 from tests.desk_file import account, chat, desk_file

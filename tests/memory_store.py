@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.address import MessageRef
-from bot.auditor import StoreStats
-from bot.pad import InMemoryKeyValueStore
+from bot.desk.desk import InMemoryKeyValueStore
+from bot.model.address import MessageRef
+from bot.notify.cards import queue_order
 from bot.ports import (
     LONGEST_BLOCK,
     LONGEST_DEFERRAL,
@@ -33,7 +33,7 @@ from bot.ports import (
     trace_id,
     trace_id_of_change,
 )
-from bot.queue_rows import queue_order
+from bot.runtime.monitor import StoreStats
 from sla_core.events import Event, Opened
 
 

@@ -34,19 +34,22 @@ MAY_SLEEP = {
 WAITS = {
     "bot/clock.py": (2, "the clock is made of sleeps"),
     "bot/wake_signal.py": (2, "the scheduler and delivery wait here for what is due next, or give way"),
-    "bot/runtime.py": (2, "a loop that failed rests; each process learns what others may have changed"),
-    "bot/auditor.py": (1, "it notices when the scheduler itself is broken"),
+    "bot/runtime/runtime.py": (
+        2,
+        "a loop that failed rests; each process learns what others may have changed",
+    ),
+    "bot/runtime/monitor.py": (1, "it notices when the scheduler itself is broken"),
     "adapters/console/repl.py": (1, "it waits for what a person sees to settle"),
-    "adapters/jobs/crew.py": (1, "the database is away"),
+    "adapters/worker_pool.py": (1, "the database is away"),
     "adapters/sql/engines/postgres.py": (1, "the database is away"),
-    "adapters/slack/socket.py": (1, "Slack's socket is away"),
-    "adapters/teams/answers.py": (1, "Teams asks a reply to wait"),
+    "adapters/slack/inbound/socket_mode.py": (1, "Slack's socket is away"),
+    "adapters/teams/outbound/responder.py": (1, "Teams asks a reply to wait"),
 }
 """How often each file sleeps, and why it may. All else is a durable timer (bot.ports.Timers)."""
 
 SPEAKERS = {
     "bot/delivery.py": {"post": 1, "update": 1},
-    "bot/auditor.py": {"post": 1},
+    "bot/runtime/monitor.py": {"post": 1},
 }
 """Who calls a platform's verbs of speech. All else is said by the outbox; the auditor has none to say that
 the database is away."""

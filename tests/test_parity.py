@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from adapters.slack.modals import modal
-from adapters.slack.text import MrkdwnRenderer
-from adapters.teams.card_parts import FORM_ACTIONS
-from adapters.teams.dialogs import dialog, form_card
+from adapters.slack.rendering.modals import modal
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
+from adapters.teams.rendering.card_parts import FORM_ACTIONS
+from adapters.teams.rendering.dialogs import dialog, form_card
 from bot.desk.routes import BUTTONS, FORMS
 from tools.parity import OUT, document, found
 

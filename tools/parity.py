@@ -16,25 +16,25 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from adapters.slack.paper import actions as slack_actions
+from adapters.slack.rendering.block_kit import actions as slack_actions
 from adapters.sql.store import connect
-from adapters.teams.card_parts import actions as teams_actions
-from adapters.teams.text import CardTextRenderer as TeamsPen
-from bot import cards
-from bot.address import Actor, MessageRef, Place, UserRef
+from adapters.teams.rendering.card_parts import actions as teams_actions
+from adapters.teams.rendering.text import CardTextRenderer as TeamsPen
+from bot.config.directory import Directory
+from bot.config.settings import load_desk
 from bot.desk import queue, routes
-from bot.desk.core import Desk
-from bot.desk.forms import TEXT
-from bot.desk.intake_form import FORM as INTAKE
-from bot.desk.questions import ACTION as INTERVIEW
-from bot.desk.questions import PICK, ConversationalForm
-from bot.directory import Directory
-from bot.exchange import Answer, Ask, Command, Done, EntryPoint, Press, Show, Submission
-from bot.forms import ChoiceField, Form
+from bot.desk.desk import Desk
+from bot.desk.intake.conversation_steps import ACTION as INTERVIEW
+from bot.desk.intake.conversation_steps import PICK, ConversationalForm
+from bot.desk.intake.form import FORM as INTAKE
+from bot.desk.ticket.short_forms import TEXT
+from bot.model.address import Actor, MessageRef, Place, UserRef
+from bot.model.forms import ChoiceField, Form
+from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Press, Show, Submission
+from bot.model.views import Audience, Button, QueueBoard
+from bot.notify import cards
+from bot.notify.message_factory import alert_buttons
 from bot.ports import DeskStore
-from bot.settings import load_desk
-from bot.views import Audience, Button, QueueBoard
-from bot.voice import alert_buttons
 from sla_core.catalog.load import load, vendors
 from sla_core.events import Opened
 from sla_core.policy import Policy

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from adapters.slack.modals import modal
-from adapters.slack.text import MrkdwnRenderer
-from adapters.teams.dialogs import dialog
-from bot.forms import ChoiceField, Form
+from adapters.slack.rendering.modals import modal
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
+from adapters.teams.rendering.dialogs import dialog
+from bot.model.forms import ChoiceField, Form
 from sla_core.triage import Option
 
 _YES_NO = (Option("yes", "Yes"), Option("no", "No"))

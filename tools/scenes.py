@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bot.cards import get_help
-from bot.exchange import Ask, HomeOpened, Show
-from bot.forms import Form
-from bot.views import Audience, View
+from bot.model.forms import Form
+from bot.model.inbound import Ask, HomeOpened, Show
+from bot.model.views import Audience, View
+from bot.notify.cards import get_help
 from sla_core.catalog.load import load
 from tests.desk_file import account, desk_file
 from tests.harness import ACME, ALICE, BOB, DANA, ORDER_FORM_WITH_HOLD, DeskInMemory, form_of, open_desk

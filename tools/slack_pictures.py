@@ -18,12 +18,12 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from adapters.slack.blocks import render_message as message
-from adapters.slack.home import home_view
-from adapters.slack.modals import modal
-from adapters.slack.text import MrkdwnRenderer
-from bot.address import Place
-from bot.forms import Form
+from adapters.slack.rendering.messages import home_view
+from adapters.slack.rendering.messages import render_message as message
+from adapters.slack.rendering.modals import modal
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
+from bot.model.address import Place
+from bot.model.forms import Form
 from tools import chromium
 from tools.block_kit import Reader
 from tools.looks import keep, looks_of, show

@@ -17,10 +17,10 @@ from typing import Any
 
 import structlog
 
-from adapters.teams.cards import view_card
-from adapters.teams.dialogs import dialog
-from adapters.teams.text import CardTextRenderer
-from bot.forms import Form
+from adapters.teams.rendering.cards import view_card
+from adapters.teams.rendering.dialogs import dialog
+from adapters.teams.rendering.text import CardTextRenderer
+from bot.model.forms import Form
 from tools import chromium
 from tools.looks import keep, looks_of, show
 from tools.scenes import Scene, play

@@ -1,9 +1,8 @@
 """The same desk in a terminal."""
 
-from adapters.console.cast import Personas
-from adapters.console.connect import Console
-from adapters.console.keyboard import read_lines
-from adapters.console.repl import run, until_delivered
+from adapters.console.adapter import Console
+from adapters.console.personas import Personas
+from adapters.console.repl import read_lines, run, until_delivered
 from adapters.console.screen import Screen
 
 __all__ = ["Console", "Personas", "Screen", "read_lines", "run", "until_delivered"]

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.console.text import Quoted, clean, cut, literal, one_line, render_rich
-from bot.forms import ChoiceField, Field, Form, TextField
+from bot.model.forms import ChoiceField, Field, Form, TextField
 from sla_core.triage import Answers, Option
 
 Read = Callable[[str], Awaitable[str]]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
+import os
 import re
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,18 +15,17 @@ from uuid import uuid4
 
 from rich.text import Text
 
-from adapters.console import around as commands
+from adapters.console import commands
 from adapters.console.forms import ask_form
-from adapters.console.screen import Screen, ShownButtons
+from adapters.console.screen import Post, Screen, ShownButtons
 from adapters.console.text import Quoted, literal, named_time, one_line
-from adapters.console.wall import Post
-from bot import cards
-from bot.address import Actor
-from bot.courier import LEASE
-from bot.exchange import Answer, Ask, Command, Dispatch, Done, Posted, Press, Show, Submission
-from bot.forms import Form, TextField
+from bot.model.address import Actor
+from bot.model.forms import Form, TextField
+from bot.model.inbound import Answer, Ask, Command, Dispatch, Done, Posted, Press, Show, Submission
+from bot.model.views import Button, Notice, Quote, Strong, View
+from bot.notify import cards
 from bot.ports import Clock, Outbox
-from bot.views import Button, Notice, Quote, Strong, View
+from bot.runtime.delivery import LEASE
 from sla_core.countdown import Tone
 
 _KEY = re.compile(r"[a-z][a-z0-9-]*-\d+", re.IGNORECASE)
@@ -292,3 +294,38 @@ def _refuses(view: View) -> bool:
 
 def _envelope() -> str:
     return f"console-{uuid4().hex}"
+
+
+_CHUNK = 65536
+
+
+async def read_lines(stream: int) -> AsyncIterator[str]:
+    """Lines of a file descriptor until its end.
+
+    A thread reads the descriptor itself: files, pipes and terminals alike, and no lock is held at exit.
+    """
+    loop = asyncio.get_running_loop()
+    lines: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def give(line: str | None) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(lines.put_nowait, line)
+
+    def read() -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        rest = ""
+        try:
+            while chunk := os.read(stream, _CHUNK):
+                *whole, rest = (rest + decoder.decode(chunk)).split("\n")
+                for line in whole:
+                    give(line.removesuffix("\r"))
+            if rest := rest + decoder.decode(b"", final=True):
+                give(rest)
+        except OSError:
+            pass
+        finally:
+            give(None)
+
+    threading.Thread(target=read, name="keyboard", daemon=True).start()
+    while (line := await lines.get()) is not None:
+        yield line

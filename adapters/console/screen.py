@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
+from uuid import uuid4
 
 from rich.console import Console as Terminal
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from adapters.console import paper
-from adapters.console.cast import Persona, Personas
+from adapters.console import rendering
+from adapters.console.personas import Persona, Personas
+from adapters.console.rendering import buttons_of
 from adapters.console.text import one_line
-from adapters.console.wall import MessageLog, Post
-from bot.address import MessageRef, Place
-from bot.views import Button, TicketCard, View
+from bot.model.address import MessageRef, Place
+from bot.model.views import Button, TicketCard, View
 
 WIDEST = 100
 
@@ -54,7 +56,7 @@ class Screen:
             self._show(post)
             return
         words = Text("  · ", "dim").append(f"{self.personas.heading(post.ref.place)}: ", "cyan")
-        words.append(paper.on_one_line(post.view, self.zone), "dim")
+        words.append(rendering.on_one_line(post.view, self.zone), "dim")
         self.write(words, one_line=True)
 
     def show_edited(self, post: Post, before: View) -> None:
@@ -67,13 +69,13 @@ class Screen:
             self._show(post)
 
     def _redrawn(self, post: Post, before: TicketCard, after: TicketCard) -> None:
-        found = paper.card_changes(before, after, self.zone)
+        found = rendering.card_changes(before, after, self.zone)
         if found:
             news = Text(one_line(after.key), "bold").append(" ", "").append_text(Text(" · ").join(found))
-            self.write(paper.indented(news))
+            self.write(rendering.indented(news))
         if self.shown_buttons and self.shown_buttons.message == post.ref and after.buttons != before.buttons:
             self._number_buttons(post.ref.place, post.ref, after.buttons)
-            self.write(paper.indented(paper.Buttons(after.buttons)))
+            self.write(rendering.indented(rendering.Buttons(after.buttons)))
 
     # What is asked to be seen -------------------------------------------------------------------
 
@@ -101,8 +103,8 @@ class Screen:
 
     def show_private(self, view: View) -> None:
         """An answer that nobody else sees."""
-        self._print_under_heading(f"only {self.persona.name} sees this", paper.render(view, self.zone))
-        if numbered_buttons := paper.buttons_of(view):
+        self._print_under_heading(f"only {self.persona.name} sees this", rendering.render(view, self.zone))
+        if numbered_buttons := rendering.buttons_of(view):
             self._number_buttons(self.place, None, numbered_buttons)
 
     # Lines ----------------------------------------------------------------------------------------
@@ -142,7 +144,7 @@ class Screen:
 
     def _show_all(self, posts: list[Post]) -> None:
         """Numbers stand on the last buttons only, as those are the ones they press."""
-        last = next((post for post in reversed(posts) if paper.buttons_of(post.view)), None)
+        last = next((post for post in reversed(posts) if rendering.buttons_of(post.view)), None)
         for post in posts:
             self._show(post, numbered=post is last)
 
@@ -153,12 +155,12 @@ class Screen:
             where, _, readers = heading.partition(" · ")
             thread = f"thread of {key}" if key else "in a thread"
             heading = " · ".join(filter(None, (where, thread, readers)))
-        self._print_under_heading(heading, paper.render(post.view, self.zone, numbered))
+        self._print_under_heading(heading, rendering.render(post.view, self.zone, numbered))
         post.shown = True
         self.ticket = key or self.ticket
         if key and self.shown_buttons and self.shown_buttons.ticket != key:
             self.shown_buttons = None
-        numbered_buttons = paper.buttons_of(post.view)
+        numbered_buttons = rendering.buttons_of(post.view)
         if numbered_buttons and numbered:
             self._number_buttons(post.ref.place, post.ref, numbered_buttons)
 
@@ -173,3 +175,63 @@ class Screen:
         self, place: Place, message: MessageRef | None, numbered_buttons: tuple[Button, ...]
     ) -> None:
         self.shown_buttons = ShownButtons(place, message, numbered_buttons)
+
+
+@dataclass(slots=True)
+class Post:
+    """A message as it stands now. `shown` once the eyes of this terminal have seen it so."""
+
+    ref: MessageRef
+    view: View
+    thread: MessageRef | None = None
+    shown: bool = False
+
+
+class MessageLog:
+    def __init__(self) -> None:
+        self.posts: dict[MessageRef, Post] = {}
+        self._ids = (f"{uuid4().hex[:12]}-{n}" for n in itertools.count(1))
+
+    def ref(self, place: Place) -> MessageRef:
+        """An id that no message of this or an earlier run has."""
+        return MessageRef(_bare(place), next(self._ids))
+
+    def add(self, ref: MessageRef, view: View, thread: MessageRef | None = None) -> Post:
+        post = Post(_known(ref), view, _known(thread) if thread else None)
+        self.posts[post.ref] = post
+        return post
+
+    def find(self, ref: MessageRef) -> Post | None:
+        return self.posts.get(_known(ref))
+
+    def posts_in(self, place: Place) -> Iterator[Post]:
+        """All that stands in a place: each message with its thread right after it."""
+        here = [post for post in self.posts.values() if post.ref.place == _bare(place)]
+        tops = [post for post in here if post.thread is None or post.thread not in self.posts]
+        for top in tops:
+            yield top
+            yield from (post for post in here if post.thread == top.ref)
+
+    def cards(self, place: Place) -> Iterator[tuple[Post, TicketCard]]:
+        for post in self.posts_in(place):
+            if isinstance(post.view, TicketCard):
+                yield post, post.view
+
+    def ticket_of(self, post: Post) -> str | None:
+        """The ticket that a message is about: its card's, its thread's or its buttons'."""
+        if isinstance(post.view, TicketCard):
+            return post.view.key
+        root = self.posts.get(post.thread) if post.thread else None
+        if root is not None:
+            return self.ticket_of(root)
+        values = (button.value.partition("|")[0] for button in buttons_of(post.view))
+        return next(filter(None, values), None)
+
+
+def _bare(place: Place) -> Place:
+    """A place as its text form gives it back: stores may forget that it is direct."""
+    return Place(place.platform, place.id, place.id.startswith("D-"))
+
+
+def _known(ref: MessageRef) -> MessageRef:
+    return MessageRef(_bare(ref.place), ref.id)

@@ -11,7 +11,7 @@ from rich.console import ConsoleOptions, Group, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 
-from bot.views import Link, Mention, Part, Quote, RichText, Strong, When
+from bot.model.views import Link, Mention, Part, Quote, RichText, Strong, When
 
 _UNSEEN = re.compile(
     r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"

@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from hashlib import sha256
 
-from adapters.slack import modals
-from adapters.slack.paper import action_of
 from adapters.slack.payloads import (
     BlockActions,
     MessageCallback,
@@ -17,9 +15,11 @@ from adapters.slack.payloads import (
     UploadedFile,
     ViewSubmission,
 )
-from adapters.slack.text import clean, one_line
-from bot.address import Actor, MessageRef, Place, UserRef
-from bot.exchange import Command, File, FormChanged, FormClosed, Posted, Press, Submission
+from adapters.slack.rendering import modals
+from adapters.slack.rendering.block_kit import action_of
+from adapters.slack.rendering.mrkdwn import clean, one_line
+from bot.model.address import Actor, MessageRef, Place, UserRef
+from bot.model.inbound import Command, File, FormChanged, FormClosed, Posted, Press, Submission
 from bot.ports import Clock
 
 PERSON_SUBTYPES = frozenset({None, "file_share", "me_message", "thread_broadcast"})

@@ -15,8 +15,7 @@ from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from adapters.sql.engines.sqlite import BUSY_SECONDS
-from adapters.sql.fault import DatabaseFault
-from adapters.sql.url import is_postgres, postgres_url, sqlite_path
+from adapters.sql.url import DatabaseFault, is_postgres, postgres_url, sqlite_path
 
 Location = Path | str
 """Where the tables are: a SQLite file, or a PostgreSQL's address."""
@@ -89,9 +88,9 @@ def as_database_fault(location: Location) -> Iterator[None]:
 
 def _postgres() -> ModuleType:
     # Its driver takes a while to load, and most databases are files.
-    from adapters.sql.engines import postgres_schema
+    from adapters.sql.engines import postgres
 
-    return postgres_schema
+    return postgres
 
 
 def _advice(path: Path, fault: sqlite3.DatabaseError) -> str:

@@ -17,17 +17,17 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
-from sqlalchemy import Connection, Executable, Row, RowMapping, bindparam, or_
+from sqlalchemy import Connection, Executable, Row, RowMapping, bindparam, literal_column, or_
 from sqlmodel import col, delete, select, update
 
 from adapters.sql import rate_limits
 from adapters.sql.codec import UnknownKind, Unreadable, message_body_of, recipient_of
-from adapters.sql.edits import TARGET_REFUSED, drop_edits
-from adapters.sql.engines.dialect import Insert, array, each_of, insert_into
+from adapters.sql.edits import TARGET_REFUSED, drop_edits, store_messages
+from adapters.sql.engines.engine import Insert, array, each_of, insert_into
+from adapters.sql.lanes import CLAIM, LANES, NEXT_READY, TICKET_OF, in_force
 from adapters.sql.tables import LaneRow, MessageState, OutboxRow, instant, instant_or_none, micros
-from adapters.sql.waiting import CLAIM, LANES, NEXT_READY, TICKET_OF, in_force
-from bot.address import MessageRef, Place
-from bot.ports import COUNTDOWN_LANES, Charge, LeaseLost, Message, Outgoing, Priority
+from bot.model.address import MessageRef, Place
+from bot.ports import COUNTDOWN_LANES, Charge, LeaseLost, Message, Outgoing, Priority, trace_id
 
 log = structlog.get_logger(__name__)
 
@@ -323,3 +323,28 @@ def _ref(place: str | None, direct: bool | None, id_: str | None) -> MessageRef 
         return None
     platform, _, channel = place.partition(":")
     return MessageRef(Place(platform, channel, bool(direct)), id_)
+
+
+_KNOWN = select(OutboxRow.id).where(col(OutboxRow.key) == bindparam("message"))
+KEY_OF = (
+    select(OutboxRow.key)
+    .where(
+        col(OutboxRow.ref_place) == bindparam("place"),
+        col(OutboxRow.ref_id) == bindparam("id"),
+        col(OutboxRow.ref_id).is_not(None),
+        col(OutboxRow.edits).is_(None),
+    )
+    .limit(literal_column("1"))
+)
+
+
+def adopt(db: Connection, message: Message, ref: MessageRef, at: datetime) -> None:
+    """Outbox.adopt."""
+    if db.execute(_KNOWN, {"message": message.key}).first() is None:
+        store_messages(db, [(message, trace_id(message.key))], at)
+        sent(db, [SentReport(message.key, ref)])
+
+
+def key_of(db: Connection, message: MessageRef) -> str | None:
+    """Outbox.key_of."""
+    return db.execute(KEY_OF, {"place": str(message.place), "id": message.id}).scalar()

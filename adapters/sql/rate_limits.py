@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case
 from sqlmodel import col, select
 
-from adapters.sql.engines.dialect import Insert, array, each_of, insert_into, insert_new, upsert
+from adapters.sql.engines.engine import Insert, array, each_of, insert_into, insert_new, upsert
 from adapters.sql.tables import MICROSECOND, BucketRow, instant, micros
 from bot.ports import LONGEST_BLOCK, Charge
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, tuple_
+from sqlalchemy import Connection, bindparam, func, literal_column, tuple_
 from sqlmodel import col, delete, select, update
 
-from adapters.sql.tables import InboxRow, KeyValueRow, micros
+from adapters.sql.lanes import WAITING
+from adapters.sql.tables import InboxRow, KeyValueRow, OutboxRow, TicketRow, TimerRow, instant, micros
+from bot.ports import Priority
+from bot.runtime.monitor import StoreStats
 
 OLD_ENVELOPES = (
     select(InboxRow.envelope)
@@ -52,3 +55,35 @@ def delete_expired(db: Connection, now: datetime, limit: int) -> int:
 def set_expiry(db: Connection, topic: str, expires_at: datetime, limit: int) -> int:
     """ExpiringStore.set_expiry."""
     return db.execute(_LET_EXPIRE, {"of": topic, "end": micros(expires_at), "most": limit}).rowcount
+
+
+_COUNT = select(func.count()).select_from(TicketRow)
+_OPEN = _COUNT.where(col(TicketRow.closed) == literal_column("0")).scalar_subquery()
+_CLOCKS = _COUNT.where(col(TicketRow.wake_at).is_not(None)).scalar_subquery()
+_OVERDUE = _COUNT.where(col(TicketRow.wake_at) <= bindparam("before")).scalar_subquery()
+_LATE_TIMERS = (
+    select(func.count())
+    .select_from(TimerRow)
+    .where(col(TimerRow.due_at) <= bindparam("before"))
+    .scalar_subquery()
+)
+COUNTS = select(_OPEN, _CLOCKS, _OVERDUE, _LATE_TIMERS)
+MESSAGES = (
+    select(OutboxRow.priority, func.count(), func.min(func.nullif(OutboxRow.created_at, 0)))
+    .where(col(OutboxRow.state) == WAITING)
+    .group_by(col(OutboxRow.priority))
+)
+
+
+def store_stats(db: Connection, due_before: datetime) -> StoreStats:
+    """Counted.census."""
+    tickets, clocks, overdue, late_timers = db.execute(COUNTS, {"before": micros(due_before)}).one()
+    waiting = db.execute(MESSAGES).all()
+    return StoreStats(
+        tickets,
+        clocks,
+        overdue,
+        {Priority(priority): number for priority, number, _ in waiting},
+        {Priority(priority): instant(oldest) for priority, _, oldest in waiting if oldest},
+        late_timers,
+    )

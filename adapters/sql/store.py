@@ -10,17 +10,19 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
-from adapters.sql import index, key_value, outbox, posted, rate_limits, retention, stats, tickets, timers
+from sqlalchemy import Connection
+from sqlmodel import select
+
+from adapters.sql import key_value, outbox, rate_limits, retention, tickets
 from adapters.sql.edits import store_messages
-from adapters.sql.engines.engine import Engine
+from adapters.sql.engines.engine import Engine, insert_new
 from adapters.sql.engines.sqlite import SqliteEngine
 from adapters.sql.migrate import as_database_fault, ensure_ready
-from adapters.sql.stage import stored_clock
-from adapters.sql.url import is_postgres, postgres_url, sqlite_path
-from bot.address import MessageRef
-from bot.auditor import StoreStats
+from adapters.sql.tables import SimulatedClockRow, TicketRow, instant, micros
+from adapters.sql.url import DatabaseFault, is_postgres, postgres_url, sqlite_path
 from bot.clock import SimulatedClock, WallClock, real_now
-from bot.index import IndexRow
+from bot.desk.index import IndexRow
+from bot.model.address import MessageRef
 from bot.ports import (
     Appended,
     Change,
@@ -36,11 +38,12 @@ from bot.ports import (
     TimerResult,
     trace_id,
 )
+from bot.runtime.monitor import StoreStats
 from sla_core.events import Event, Opened
 
 
 class SqlStore:
-    """Implements bot.ports.DeskStore and KeyValueStore, bot.index.Index, and what monitoring and retention ask.
+    """Implements bot.ports.DeskStore and KeyValueStore, bot.desk.index.Index, and what monitoring and retention ask.
 
     Made by `connect`. Once it is closed, every verb raises RuntimeError. On PostgreSQL a verb waits a moment
     for a database that restarts, then raises StoreUnavailable; replicas share it, and their clocks should differ by less
@@ -58,7 +61,7 @@ class SqlStore:
         await self.engine.close()
 
     async def simulated_clock(self, wanted: SimulatedClock | None) -> SimulatedClock | None:
-        """See adapters.sql.stage.stored_clock."""
+        """See adapters.sql.store.stored_clock."""
         return await self.engine.write(lambda db: stored_clock(db, wanted))
 
     async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Duplicate:
@@ -111,26 +114,26 @@ class SqlStore:
 
     async def adopt(self, message: Message, ref: MessageRef) -> None:
         at = real_now()
-        await self.engine.write(lambda db: posted.adopt(db, message, ref, at), self._said)
+        await self.engine.write(lambda db: outbox.adopt(db, message, ref, at), self._said)
 
     async def key_of(self, message: MessageRef) -> str | None:
-        return await self.engine.read_sync(lambda db: posted.key_of(db, message))
+        return await self.engine.read_sync(lambda db: outbox.key_of(db, message))
 
     async def set_timer(self, timer: Timer) -> None:
-        await self.engine.write(lambda db: timers.set_timer(db, timer), self._said)
+        await self.engine.write(lambda db: key_value.set_timer(db, timer), self._said)
 
     async def cancel_timer(self, kind: str, key: str) -> None:
-        await self.engine.write(lambda db: timers.cancel_timer(db, kind, key))
+        await self.engine.write(lambda db: key_value.cancel_timer(db, kind, key))
 
     async def next_timer(self, excluding: Collection[str] = ()) -> datetime | None:
-        return await self.engine.read(lambda db: timers.next_timer(db, excluding))
+        return await self.engine.read(lambda db: key_value.next_timer(db, excluding))
 
     async def fire(
         self, now: datetime, limit: int, excluding: Collection[str], fire: Callable[[Timer], TimerResult]
     ) -> list[str]:
         at = real_now()
         return await self.engine.write(
-            lambda db: timers.fire(db, now, limit, excluding, fire, at), self._woken, long=True
+            lambda db: key_value.fire(db, now, limit, excluding, fire, at), self._woken, long=True
         )
 
     async def lanes(self, ready_at: datetime, limit: int) -> list[str]:
@@ -175,19 +178,19 @@ class SqlStore:
         return await self.engine.read(lambda db: outbox.next_ready(db, after))
 
     async def store_stats(self, due_before: datetime) -> StoreStats:
-        return await self.engine.read(lambda db: stats.store_stats(db, due_before))
+        return await self.engine.read(lambda db: retention.store_stats(db, due_before))
 
     async def index_size(self) -> int:
-        return await self.engine.read(index.size)
+        return await self.engine.read(tickets.size)
 
     async def index_after(self, ticket: str, limit: int) -> list[IndexRow]:
-        return await self.engine.read(lambda db: index.after(db, ticket, limit))
+        return await self.engine.read(lambda db: tickets.after(db, ticket, limit))
 
     async def index_sample(self, limit: int) -> list[IndexRow]:
-        return await self.engine.read(lambda db: index.sample(db, limit))
+        return await self.engine.read(lambda db: tickets.sample(db, limit))
 
     async def reindex(self, corrections: Sequence[tuple[IndexRow, Change]]) -> int:
-        return await self.engine.write(lambda db: index.reindex(db, corrections))
+        return await self.engine.write(lambda db: tickets.reindex(db, corrections))
 
     async def put(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
         await self.engine.write(lambda db: key_value.put(db, topic, key, value, expires_at))
@@ -279,3 +282,35 @@ def _postgres(url: str, secondary: bool) -> Engine:
 
     ensure_ready(url, create=not secondary)
     return PostgresEngine(url)
+
+
+_STORED = select(SimulatedClockRow.real, SimulatedClockRow.stage, SimulatedClockRow.speed)
+_ANY_TICKET = select(TicketRow.key).limit(1)
+
+
+def stored_clock(db: Connection, wanted: SimulatedClock | None) -> SimulatedClock | None:
+    """The clock that this database runs on: the stored one, else `wanted`, which is stored. None: real time.
+
+    Raises DatabaseFault if `wanted` is another than the stored one, or if there are tickets in real time.
+    """
+    found = db.execute(_STORED).one_or_none()
+    if found is None and wanted is not None:
+        if db.execute(_ANY_TICKET).first() is not None:
+            raise DatabaseFault(
+                "FRONTLINE_CLOCK: this database has tickets in real time;"
+                " unset it, or set another DATABASE_URL"
+            )
+        row = SimulatedClockRow(
+            id=1, real=micros(wanted.real), stage=micros(wanted.stage), speed=wanted.speed
+        )
+        db.execute(insert_new(db.dialect.name, SimulatedClockRow), row.model_dump())
+        found = db.execute(_STORED).one()  # another process may have been a moment quicker
+    if found is None:
+        return None
+    stored = SimulatedClock(instant(found.real), instant(found.stage), found.speed)
+    if wanted and (wanted.stage, wanted.speed) != (stored.stage, stored.speed):
+        raise DatabaseFault(
+            f"FRONTLINE_CLOCK: this database lives on {stored.stage.isoformat()}*{stored.speed};"
+            " set that, nothing, or another DATABASE_URL"
+        )
+    return stored

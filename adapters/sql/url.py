@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adapters.sql.fault import DatabaseFault
+from bot.ports import OperatorFault
 
 ACCEPTED_URLS = (
     "write sqlite:///frontline.db, sqlite:////var/lib/frontline.db for an absolute path,"
@@ -38,3 +38,7 @@ def sqlite_path(url: str) -> Path | None:
             f"DATABASE_URL: a file's address has three slashes and no options; {ACCEPTED_URLS}"
         )
     return Path(rest[1:])
+
+
+class DatabaseFault(OperatorFault):
+    """The database cannot be used as configured; the one-line text names the cure."""

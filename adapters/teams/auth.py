@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
+import aiohttp
 import jwt
+import structlog
 
-from adapters.teams.cloud import ISSUER, BotRegistration, is_loopback, is_service
-from adapters.teams.keys import SigningKeys
+from adapters.teams.errors import TeamsFault
+from bot.ports import TemporaryFailure
 
 ALGORITHMS = ("RS256", "RS384", "RS512")
 LEEWAY = 300.0
@@ -92,3 +98,221 @@ class TokenValidator:
             raise Forbidden("the token is for another service address")
         if identity.endorsements and channel not in identity.endorsements:
             raise Forbidden("the key may not sign for this channel")
+
+
+log = structlog.get_logger(__name__)
+
+Fetch = Callable[[str], Awaitable[Mapping[str, Any]]]
+"""One JSON document; raises Unreachable."""
+
+FRESH_FOR = 24 * 3600.0
+REFETCH_AFTER = 60.0
+"""Seconds between two fetches that were asked for by keys we do not know: anybody can name such keys."""
+
+RETRY_AFTER = 5.0
+"""Seconds after which they are asked for again while there are none."""
+
+
+class Unreachable(Exception):
+    """The keys cannot be had just now, so nothing can be checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """`endorsements` are the channels whose requests it may sign; none: all."""
+
+    public: Any
+    endorsements: frozenset[str]
+
+
+class SigningKeys:
+    """The keys of one OpenID metadata document."""
+
+    def __init__(self, url: str, fetch: Fetch, now: Callable[[], float] = time.monotonic) -> None:
+        self._url, self._fetch, self._now = url, fetch, now
+        self._keys: dict[str, SigningKey] | None = None
+        self._loaded_at = self._tried_at = float("-inf")
+        self._fetching = asyncio.Lock()
+
+    async def find(self, name: str) -> SigningKey | None:
+        """The key of this name, if Microsoft has it. Raises Unreachable while there are none at all."""
+        if self._keys is None or self._now() - self._loaded_at > FRESH_FOR or name not in self._keys:
+            await self._refresh()
+        if self._keys is None:
+            raise Unreachable(f"the keys at {self._url} cannot be read")
+        return self._keys.get(name)
+
+    async def _refresh(self) -> None:
+        asked_at = self._now()
+        async with self._fetching:
+            if self._tried_at >= asked_at:
+                return
+            if self._now() - self._tried_at < (RETRY_AFTER if self._keys is None else REFETCH_AFTER):
+                return
+            try:
+                self._keys = await self._read()
+                self._loaded_at = self._now()
+            except Unreachable as why:
+                log.error(
+                    "microsoft's keys cannot be read", url=self._url, why=str(why), have=bool(self._keys)
+                )
+            finally:
+                self._tried_at = self._now()
+
+    async def _read(self) -> dict[str, SigningKey]:
+        metadata = await self._fetch(self._url)
+        found = await self._fetch(str(metadata.get("jwks_uri") or ""))
+        listed = found.get("keys")
+        keys = dict(filter(None, map(_key, listed if isinstance(listed, list) else ())))
+        if not keys:
+            raise Unreachable("there are none in the answer")
+        return keys
+
+
+def _key(raw: object) -> tuple[str, SigningKey] | None:
+    """None for what is no key that we can use."""
+    if not isinstance(raw, dict) or not isinstance(raw.get("kid"), str) or raw.get("kty") != "RSA":
+        return None
+    try:
+        public = jwt.PyJWK.from_dict(raw, algorithm="RS256").key
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+        return None
+    endorsed = raw.get("endorsements")
+    return raw["kid"], SigningKey(
+        public, frozenset(map(str, endorsed)) if isinstance(endorsed, list) else frozenset()
+    )
+
+
+SCOPE = "https://api.botframework.com/.default"
+ISSUER = "https://api.botframework.com"
+SINGLE_TENANT, MULTI_TENANT = "SingleTenant", "MultiTenant"
+_EVERYONES_TENANT = "botframework.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Addresses; others than Microsoft's are for tests."""
+
+    login: str = "https://login.microsoftonline.com"
+    metadata: str = "https://login.botframework.com/v1/.well-known/openidconfiguration"
+    service: str = "https://smba.trafficmanager.net/teams/"
+    """Where to speak to a conversation that has not written to us yet."""
+
+    @property
+    def is_local(self) -> bool:
+        return is_loopback(self.login)
+
+
+@dataclass(frozen=True, slots=True)
+class BotRegistration:
+    """The bot's registration. `tenant` is the vendor's own, whose people may be agents."""
+
+    id: str
+    password: str = field(repr=False)
+    tenant: str
+    kind: str = SINGLE_TENANT
+    anonymous: bool = False
+    """Requests are not signed and ours carry no token; services on this machine only."""
+
+    @property
+    def authority(self) -> str:
+        """The tenant that gives us tokens."""
+        return _EVERYONES_TENANT if self.kind == MULTI_TENANT else self.tenant
+
+
+def is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_service(url: str) -> bool:
+    """Whether a service address is one that a token may be sent to: encrypted, or on this machine."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+        return bool(parts.hostname) and (
+            parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url))
+        )
+    except ValueError:
+        return False
+
+
+MARGIN = 300.0
+"""Seconds before its end from which a token is not used any more."""
+_WHERE = "see Certificates & secrets of the app's registration in Entra"
+_FIXES = {
+    "AADSTS7000215": f"MICROSOFT_APP_PASSWORD is not this app's secret (its value, not its id): {_WHERE}",
+    "AADSTS7000222": f"MICROSOFT_APP_PASSWORD has expired: make a new secret, {_WHERE}",
+    "AADSTS700016": "MICROSOFT_APP_ID is not known in MICROSOFT_APP_TENANT_ID: check both",
+    "AADSTS90002": "MICROSOFT_APP_TENANT_ID is no tenant: copy the Directory (tenant) ID of the app",
+}
+
+
+class Credentials:
+    """By client credentials. Without a token at all for an anonymous app."""
+
+    def __init__(self, app: BotRegistration, login: str, now: Callable[[], float] = time.monotonic) -> None:
+        self._app, self._now = app, now
+        self._url = f"{login.rstrip('/')}/{app.authority}/oauth2/v2.0/token"
+        self._token = ""
+        self._good_until = float("-inf")
+        self._lock = asyncio.Lock()
+
+    async def token(self, session: aiohttp.ClientSession, instead_of: str | None = None) -> str:
+        """A good token, other than `instead_of`; empty for an anonymous app. Raises TemporaryFailure, TeamsFault."""
+        if self._app.anonymous:
+            return ""
+        if self._is_good(instead_of):
+            return self._token
+        async with self._lock:
+            if not self._is_good(instead_of):
+                self._token, lasts = await self._request_token(session)
+                self._good_until = self._now() + max(lasts - MARGIN, lasts / 2)
+            return self._token
+
+    def _is_good(self, instead_of: str | None) -> bool:
+        return bool(self._token) and self._token != instead_of and self._now() < self._good_until
+
+    async def _request_token(self, session: aiohttp.ClientSession) -> tuple[str, float]:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": self._app.id,
+            "client_secret": self._app.password,
+            "scope": SCOPE,
+        }
+        try:
+            async with session.post(self._url, data=form, allow_redirects=False) as response:
+                status, answer = response.status, await response.json(content_type=None)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise TemporaryFailure(f"no token of Microsoft's ({type(error).__name__})") from None
+        found = answer if isinstance(answer, dict) else {}
+        token, lasts = found.get("access_token"), found.get("expires_in")
+        if status == 200 and isinstance(token, str) and token:
+            return token, _seconds(lasts)
+        raise _refused(status, found)
+
+
+def _seconds(lasts: Any) -> float:
+    try:
+        return max(float(lasts), 0.0)
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _refused(status: int, answer: dict[str, Any]) -> TemporaryFailure | TeamsFault:
+    says = str(answer.get("error_description") or "")
+    code = next((code for code in _FIXES if code in says), "")
+    what = str(answer.get("error") or "")[:80]
+    if status >= 500 or status == 429:
+        return TemporaryFailure(f"Microsoft gives no token just now (HTTP {status} {what})")
+    log.error("microsoft refuses the app's secret", status=status, error=what, code=code)
+    return TeamsFault(
+        _FIXES.get(code)
+        or f"Microsoft gives no token (HTTP {status} {what}): check MICROSOFT_APP_ID,"
+        " MICROSOFT_APP_PASSWORD and MICROSOFT_APP_TENANT_ID"
+    )

@@ -9,8 +9,7 @@ from email.utils import parsedate_to_datetime
 import structlog
 
 from bot.clock import real_now
-from bot.faults import OperatorFault
-from bot.ports import PermanentFailure, TemporaryFailure
+from bot.ports import OperatorFault, PermanentFailure, TemporaryFailure
 
 log = structlog.get_logger(__name__)
 

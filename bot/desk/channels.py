@@ -1,17 +1,20 @@
-"""The life of customers' channels: joined, left, archived, shared, moved."""
+"""Customers' channels: joined, left, archived, shared, renamed; and the `Get help` message in each."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta
 
 import structlog
 
-from bot.address import Place
-from bot.clock import real_now
-from bot.desk import moves, notices, welcome
-from bot.desk.core import Desk
-from bot.exchange import Answer, ChannelChange, ChannelChanged, Done
-from bot.settings import Account
+from bot.clock import parse_instant, real_now
+from bot.config.settings import Account
+from bot.desk.desk import Desk, try_lock
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.inbound import Answer, ChannelChange, ChannelChanged, Done
+from bot.model.views import Notice
+from bot.ports import KeyValueStore, Message, Priority, StandingHelp
+from sla_core.countdown import Tone
 from sla_core.ticket import State
 
 log = structlog.get_logger(__name__)
@@ -19,7 +22,7 @@ log = structlog.get_logger(__name__)
 CHANGES = "channel-turn"
 """The turns that were taken in, by their envelope."""
 LIFE = timedelta(days=30)
-"""How long a turn is known by its envelope: as long as an act (bot.upkeep.ACTS)."""
+"""How long a turn is known by its envelope: as long as an act (bot.runtime.retention.ACTS)."""
 STATE = "channel-state"
 """The turn by which each channel was cut off or came back, and its envelope."""
 MAX_TICKETS = 500
@@ -53,7 +56,7 @@ async def channel_changed(desk: Desk, act: ChannelChanged) -> Answer:
         await desk.key_values.put(CHANGES, act.key, act.change, real_now() + LIFE)
     account = desk.directory.account_of(act.moved_to or act.place)
     if account is not None and (act.change in _BACK or act.moved_to):
-        await welcome.ensure_help_message(desk, desk.key_values, desk.directory.current_address(act.place))
+        await ensure_help_message(desk, desk.key_values, desk.directory.current_address(act.place))
     return Done()
 
 
@@ -102,15 +105,15 @@ async def _unowned(desk: Desk, act: ChannelChanged) -> None:
         f'"{act.place}" to channels of their account in frontline.toml and start the desk again; else '
         "remove the app from it."
     )
-    await notices.notify(desk, f"{act.key}/triage", desk.directory.triage_for(act.place), text)
+    await notify(desk, f"{act.key}/triage", desk.directory.triage_for(act.place), text)
 
 
 async def _moved(desk: Desk, act: ChannelChanged, new: Place, account: Account | None) -> None:
     triage, before = desk.directory.is_triage(act.place), await desk.key_values.get(STATE, str(act.place))
-    await moves.record_rename(desk, desk.key_values, act.place, new)
+    await record_rename(desk, desk.key_values, act.place, new)
     if before is not None:
         await desk.key_values.put(STATE, str(new), before)
-    await welcome.moved(desk.key_values, act.place, new)
+    await moved(desk.key_values, act.place, new)
     if triage:
         whose, key = "The agents' channel", f"triage under [{new.platform}]"
     elif account is not None:
@@ -121,7 +124,7 @@ async def _moved(desk: Desk, act: ChannelChanged, new: Place, account: Account |
         f"{whose} has another address: {new} instead of {act.place}. The desk follows it; "
         f"please change {key} in frontline.toml too."
     )
-    await notices.notify(desk, f"{act.key}/triage", desk.directory.triage_for(new), text)
+    await notify(desk, f"{act.key}/triage", desk.directory.triage_for(new), text)
 
 
 async def _state(desk: Desk, place: Place) -> tuple[str, str]:
@@ -141,11 +144,11 @@ def _key(desk: Desk, place: Place) -> str:
 async def _tell(desk: Desk, act: ChannelChanged, account: Account, text: str) -> None:
     """Agents in triage, and the account's TAM."""
     triage = desk.directory.triage_for(act.place)
-    await notices.notify(desk, f"{act.key}/triage", triage, text)
+    await notify(desk, f"{act.key}/triage", triage, text)
     person = desk.directory.tam(account)
     ref = desk.directory.direct_address(person, act.place.platform) if person else None
     if ref is not None:
-        await notices.notify(desk, f"{act.key}/tam", ref, text)
+        await notify(desk, f"{act.key}/tam", ref, text)
 
 
 async def _open_tickets(desk: Desk, place: Place, account: Account) -> list[str]:
@@ -161,3 +164,161 @@ def _counted(keys: list[str]) -> str:
     named = ", ".join([*keys[:MAX_KEYS], *(["…"] if len(keys) > MAX_KEYS else [])])
     one = len(keys) == 1
     return f"{len(keys)} {'ticket is' if one else 'tickets are'} open there ({named})."
+
+
+RENAMES = "channel-moved"
+"""Old addresses and what became of them."""
+
+
+async def load_renames(desk: Desk, key_values: KeyValueStore) -> None:
+    """Learn again which channels have moved, whichever process was told."""
+    for old, new in (await key_values.get_all(RENAMES)).items():
+        desk.directory.moved(Place.parse(old), Place.parse(new))
+
+
+async def record_rename(desk: Desk, key_values: KeyValueStore, old: Place, new: Place) -> None:
+    """The channel is at its new address from now on."""
+    desk.directory.moved(old, new)
+    if desk.directory.current_address(new) == new:
+        await key_values.delete(RENAMES, str(new))
+    await key_values.put(RENAMES, str(old), str(new))
+
+
+NOTICES = "notice"
+"""What their keys begin with; also the topic of notes in which an earlier version kept them."""
+
+
+async def notify(desk: Desk, key: str, to: Place | UserRef, text: str) -> None:
+    """Have this said; the same key again is the same notice.
+
+    All have the same priority, so that of two about the same channel the later one comes last.
+    """
+    say = Notice((text,), Tone.WARN)
+    await desk.store.enqueue([Message(f"{NOTICES}/{key}", None, to, say, Priority.STATE)])
+
+
+async def send_stored_notices(desk: Desk, key_values: KeyValueStore) -> None:
+    """Has those said that an earlier version kept as notes and did not say."""
+    for key, note in sorted((await key_values.get_all(NOTICES)).items()):
+        kept = json.loads(note)
+        to = Place.parse(kept["place"]) if "place" in kept else UserRef.parse(kept["person"])
+        await notify(desk, key, to, kept["text"])
+        await key_values.delete(NOTICES, key)
+
+
+HELP_MESSAGES = "get-help"
+"""What the keys of its messages begin with; also where an earlier version noted its id in each channel."""
+KEYS = "get-help-key"
+"""The key of the message that it is in each channel."""
+SEEN = "get-help-seen"
+"""When it was last looked for, by the desk's clock."""
+CHECK_EVERY = timedelta(hours=1)
+MAX_CHECKS = 10
+"""How many are looked for in one round: each look is one of the edits that the platform lets through."""
+
+
+async def ensure_help_messages(desk: Desk, key_values: KeyValueStore) -> None:
+    """One round of the standing messages, one in each customer channel.
+
+    It is posted where it is not, and looked for now and then where it should be.
+    """
+    await load_renames(desk, key_values)
+    posted, seen = await key_values.get_all(KEYS), await key_values.get_all(SEEN)
+    now, checks = desk.clock.now(), 0
+    for place in _channels(desk):
+        if str(place) in posted:
+            if checks == MAX_CHECKS or _recent(seen.get(str(place)), now):
+                continue
+            checks += 1
+        await ensure_help_message(desk, key_values, place)
+
+
+async def ensure_help_message(desk: Desk, key_values: KeyValueStore, place: Place) -> None:
+    """See that it stands in this channel: post it, or draw it again, which only what is there can be."""
+    if place.platform not in desk.platforms:
+        return
+    async with desk.channel_lock, try_lock(key_values, f"{HELP_MESSAGES} {place}") as acquired:
+        if not acquired:
+            return
+        stamp = real_now().isoformat()
+        key = await _known(desk, key_values, place)
+        edits = key
+        if key is None:
+            key = f"{HELP_MESSAGES}/{place}/{stamp}"
+            await key_values.put(KEYS, str(place), key)
+        messages = [Message(key, None, place, StandingHelp(), Priority.STATE)]
+        if edits is not None:
+            rate_limit_key, name = desk.directory.rate_limit_key_of(place), f"{key}/{stamp}"
+            messages.append(
+                Message(
+                    name,
+                    None,
+                    place,
+                    StandingHelp(),
+                    Priority.COUNTDOWN,
+                    edits=edits,
+                    rate_limit_key=rate_limit_key,
+                )
+            )
+        await desk.store.enqueue(messages)
+        await key_values.put(SEEN, str(place), desk.clock.now().isoformat())
+
+
+async def on_refused(desk: Desk, message: Message, why: str) -> None:
+    """It cannot be posted, and is tried again in a later round; or it is gone, and is posted again now."""
+    assert isinstance(message.to, Place)
+    place = desk.directory.current_address(message.to)
+    if await _known(desk, desk.key_values, place) != (message.edits or message.key):
+        return
+    await _forget(desk.key_values, place)
+    if message.edits is not None:
+        await ensure_help_message(desk, desk.key_values, place)
+    else:
+        log.warning("Get help cannot be posted", place=str(place), why=why)
+
+
+async def repost_deleted(desk: Desk, message: MessageRef) -> None:
+    """Post it again where the deleted message was it."""
+    place = desk.directory.current_address(message.place)
+    if desk.directory.account_of(place) is None:
+        return
+    known = await _known(desk, desk.key_values, place)
+    if known is not None and await desk.key_of(message) == known:
+        await _forget(desk.key_values, place)
+        await ensure_help_message(desk, desk.key_values, place)
+
+
+async def moved(key_values: KeyValueStore, old: Place, new: Place) -> None:
+    """The channel has another address; its messages keep their ids."""
+    for topic in (KEYS, HELP_MESSAGES):
+        if (known := await key_values.get(topic, str(old))) is not None:
+            await key_values.put(topic, str(new), known)
+    await _forget(key_values, old)
+    await key_values.delete(SEEN, str(old))
+
+
+async def _known(desk: Desk, key_values: KeyValueStore, place: Place) -> str | None:
+    """The key of the message that it is in this channel, if it was posted there."""
+    key = await key_values.get(KEYS, str(place))
+    id = None if key else await key_values.get(HELP_MESSAGES, str(place))
+    if id is not None:
+        key = f"{HELP_MESSAGES}/{place}/{id}"
+        said = Message(key, None, place, StandingHelp(), Priority.STATE)
+        await desk.store.adopt(said, MessageRef(place, id))
+        await key_values.put(KEYS, str(place), key)
+    return key
+
+
+async def _forget(key_values: KeyValueStore, place: Place) -> None:
+    await key_values.delete(KEYS, str(place))
+    await key_values.delete(HELP_MESSAGES, str(place))
+
+
+def _channels(desk: Desk) -> list[Place]:
+    directory = desk.directory
+    accounts = directory.settings.accounts.values()
+    return [channel for account in accounts for channel in directory.channels_of(account)]
+
+
+def _recent(seen: str | None, now: datetime) -> bool:
+    return seen is not None and now - parse_instant(seen) < CHECK_EVERY

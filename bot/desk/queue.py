@@ -6,16 +6,17 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot import cards
-from bot.address import Actor, Place, UserRef
-from bot.desk.core import Desk, private_notice, refusal
-from bot.directory import Directory, PolicyVersionMissing
-from bot.exchange import Answer, Show
+from bot.config.directory import Directory, PolicyVersionMissing
+from bot.config.settings import Account
+from bot.desk.desk import Desk, private_notice, refusal
+from bot.model.address import Actor, Place, UserRef
+from bot.model.inbound import Answer, HomeOpened, Show
+from bot.model.views import Audience, Part, QueueBoard, QueueSection, RichText, Strong, When
+from bot.notify import cards
+from bot.notify.cards import OPEN as OPEN_STATE
+from bot.notify.cards import queue_order, queue_row, queue_summary
 from bot.ports import PermanentFailure, QueueEntry, QueuePage, TemporaryFailure
-from bot.queue_rows import OPEN as OPEN_STATE
-from bot.queue_rows import queue_order, queue_row, queue_summary
-from bot.settings import Account
-from bot.views import Audience, QueueBoard, QueueSection, RichText, Strong, When
+from sla_core.policy import Policy, Step
 from sla_core.ticket import State
 
 MAX_ENTRIES = 2000
@@ -243,3 +244,39 @@ def _any_open(sections: Iterable[QueueSection]) -> bool:
 
 def _tickets(count: int) -> str:
     return "1 ticket is" if count == 1 else f"{count:,} tickets are"
+
+
+async def opened(desk: Desk, act: HomeOpened) -> Answer:
+    """The board of whoever looks, as it stands now; agents also see whom to call on."""
+    try:
+        board = await board_of(desk, act.actor)
+    except ChannelsUnknown as why:
+        return refusal(f"{why}.")
+    if not desk.directory.is_agent(act.actor):
+        return Show(board)
+    return Show(replace(board, foot=tuple(_on_duty(desk))))
+
+
+def _on_duty(desk: Desk) -> Iterator[Part]:
+    """Each step of the escalation policy: who is in its rota, and whether its hours run."""
+    now = desk.clock.now()
+    policy = desk.directory.policy_on(now.date())
+    if policy.steps:
+        yield "Escalate calls these, one step after the other:"
+    for step in policy.steps:
+        people = ", then ".join(person.name for person in desk.directory.rota(step.role))
+        yield "\n"
+        yield Strong(f"{step.name}:")
+        yield f" {people or 'nobody is in this rota'}{_hours(policy, step, now)}"
+
+
+def _hours(policy: Policy, step: Step, now: datetime) -> str:
+    """For which severities it is off hours; the plan with the longest hours counts."""
+    on = [
+        severity
+        for severity in step.duties
+        if any(policy.opens_at(plan, step, severity, now) == now for plan in policy.plans)
+    ]
+    if len(on) == len(step.duties):
+        return ""
+    return f" (off hours, except for {', '.join(on)})" if on else " (off hours)"

@@ -9,31 +9,16 @@ from functools import partial
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from bot import metrics
-from bot.address import Actor, Place
-from bot.desk import (
-    alert,
-    channels,
-    doors,
-    escalate,
-    hand,
-    hold,
-    home,
-    intake,
-    interview,
-    look,
-    questions,
-    resolve,
-    severity,
-    speak,
-    thread,
-    update,
-)
-from bot.desk.core import Desk, refusal
-from bot.desk.forms import as_one, open_text_form, sent_before
-from bot.desk.intake_form import FORM
-from bot.directory import PolicyVersionMissing
-from bot.exchange import (
+from bot import telemetry
+from bot.config.directory import PolicyVersionMissing
+from bot.desk import channels, queue
+from bot.desk.desk import Desk, refusal
+from bot.desk.intake import conversation, conversation_steps, entry_points, open
+from bot.desk.intake.form import FORM
+from bot.desk.ticket import acts, pages, reply, severity, update
+from bot.desk.ticket.short_forms import as_one, open_text_form, sent_before
+from bot.model.address import Actor, Place
+from bot.model.inbound import (
     Answer,
     ChannelChanged,
     Command,
@@ -96,38 +81,38 @@ def _opens(form: str) -> Callable[[Desk, Press, Ticket], Awaitable[Answer]]:
 
 
 BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
-    "get_help": PublicButtonRoute(doors.get_help),
-    questions.ACTION: PublicButtonRoute(interview.on_button),
-    "why": ButtonRoute(PARTICIPANT, look.explain),
+    "get_help": PublicButtonRoute(entry_points.get_help),
+    conversation_steps.ACTION: PublicButtonRoute(conversation.on_button),
+    "why": ButtonRoute(PARTICIPANT, acts.explain),
     "add_details": ButtonRoute(PARTICIPANT, _opens("add_details")),
     "escalate": ButtonRoute(PARTICIPANT, _opens("escalate")),
-    "close": ButtonRoute(PARTICIPANT, resolve.close),
-    "reopen": ButtonRoute(PARTICIPANT, resolve.reopen),
-    "acknowledge": ButtonRoute(AGENT, hand.acknowledge),
-    "take": ButtonRoute(AGENT, hand.take),
+    "close": ButtonRoute(PARTICIPANT, acts.close),
+    "reopen": ButtonRoute(PARTICIPANT, acts.reopen),
+    "acknowledge": ButtonRoute(AGENT, acts.acknowledge),
+    "take": ButtonRoute(AGENT, acts.take),
     "reply": ButtonRoute(AGENT, _opens("reply")),
     "update": ButtonRoute(AGENT, update.ask),
-    "milestone": ButtonRoute(AGENT, speak.milestone),
+    "milestone": ButtonRoute(AGENT, reply.milestone),
     "severity": ButtonRoute(AGENT, severity.ask),
     "hold": ButtonRoute(AGENT, _opens("hold")),
-    "resume": ButtonRoute(AGENT, hold.resume),
+    "resume": ButtonRoute(AGENT, acts.resume),
     "resolve": ButtonRoute(AGENT, _opens("resolve")),
-    "alert_acknowledge": ButtonRoute(RECIPIENT, alert.acknowledge),
-    "alert_call": ButtonRoute(RECIPIENT, alert.call),
-    "alert_delegate": ButtonRoute(RECIPIENT, alert.delegate),
-    "alert_snooze": ButtonRoute(RECIPIENT, alert.snooze),
+    "alert_acknowledge": ButtonRoute(RECIPIENT, pages.acknowledge),
+    "alert_call": ButtonRoute(RECIPIENT, pages.call),
+    "alert_delegate": ButtonRoute(RECIPIENT, pages.delegate),
+    "alert_snooze": ButtonRoute(RECIPIENT, pages.snooze),
 }
 
 FORMS: dict[str, FormRoute | PublicFormRoute] = {
-    FORM: PublicFormRoute(intake.submit),
-    "add_details": FormRoute(PARTICIPANT, speak.send_details),
-    "escalate": FormRoute(PARTICIPANT, escalate.submit),
-    "reply": FormRoute(AGENT, speak.send_reply),
+    FORM: PublicFormRoute(open.submit),
+    "add_details": FormRoute(PARTICIPANT, reply.send_details),
+    "escalate": FormRoute(PARTICIPANT, acts.escalate),
+    "reply": FormRoute(AGENT, reply.send_reply),
     "update": FormRoute(AGENT, update.submit),
     "severity": FormRoute(AGENT, severity.submit),
-    "hold": FormRoute(AGENT, hold.submit),
-    "resolve": FormRoute(AGENT, resolve.submit),
-    "alert_delegate": FormRoute(RECIPIENT, alert.submit),
+    "hold": FormRoute(AGENT, acts.hold),
+    "resolve": FormRoute(AGENT, acts.resolve),
+    "alert_delegate": FormRoute(RECIPIENT, pages.submit),
 }
 
 
@@ -142,7 +127,7 @@ async def answer(desk: Desk, inbound: Inbound) -> Answer:
         inbound = as_one(inbound)
     with bound_contextvars(trace=trace_id(inbound.key)):
         what = getattr(inbound, "action", getattr(inbound, "form", ""))
-        metrics.acts.labels(type(inbound).__name__).inc()
+        telemetry.acts.labels(type(inbound).__name__).inc()
         log.info("act", kind=type(inbound).__name__, what=what)
         return await _answer(desk, inbound)
 
@@ -152,7 +137,7 @@ async def _answer(desk: Desk, inbound: Inbound) -> Answer:
     try:
         match inbound:
             case Command():
-                return await doors.command(desk, inbound)
+                return await entry_points.command(desk, inbound)
             case Press():
                 return await _route_press(desk, inbound)
             case Submission():
@@ -160,15 +145,15 @@ async def _answer(desk: Desk, inbound: Inbound) -> Answer:
             case FormChanged() | FormClosed() if not _is_complete(inbound):
                 return Done()
             case FormChanged():
-                return await intake.form_changed(desk, inbound)
+                return await open.form_changed(desk, inbound)
             case FormClosed():
-                return await intake.form_closed(desk, inbound)
+                return await open.form_closed(desk, inbound)
             case Posted():
-                return await doors.on_message(desk, inbound)
+                return await entry_points.on_message(desk, inbound)
             case MessageChanged():
-                return await thread.on_message_changed(desk, inbound)
+                return await reply.on_message_changed(desk, inbound)
             case HomeOpened():
-                return await home.opened(desk, inbound)
+                return await queue.opened(desk, inbound)
             case ChannelChanged():
                 return await channels.channel_changed(desk, inbound)
     except NoSuchTicket:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.look.sample_desk import sample_desk
+from bot.cli.try_out import sample_desk
 from sla_core.catalog.load import Faults, vendors
 
 

@@ -11,14 +11,14 @@ import pytest
 from rich.console import Console as Terminal
 
 from adapters.console import Console, Personas, Screen, run
-from bot.bell import WakeSignal
-from bot.courier import Delivery
-from bot.desk.core import Desk
+from bot.clock import WakeSignal
+from bot.config.directory import Directory
+from bot.config.settings import load_desk
+from bot.desk.desk import Desk
 from bot.desk.routes import dispatch
-from bot.directory import Directory
-from bot.exchange import Dispatch
-from bot.settings import load_desk
-from bot.ticker import wake_due_tickets
+from bot.model.inbound import Dispatch
+from bot.runtime.delivery import Delivery
+from bot.runtime.scheduler import wake_due_tickets
 from tests.harness import DESK_FILE, HeldClock
 from tests.memory_store import MemoryStore
 

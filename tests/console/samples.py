@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from bot.address import UserRef
-from bot.views import (
+from bot.model.address import UserRef
+from bot.model.views import (
     Audience,
     Button,
     GetHelp,

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console as Terminal
 
-from adapters.console.paper import buttons_of, card_changes, on_one_line, render
+from adapters.console.rendering import buttons_of, card_changes, on_one_line, render
 from adapters.console.text import clean
-from bot.views import Notice, Quote, View
+from bot.model.views import Notice, Quote, View
 from tests.console.conftest import BERLIN, shown, terminal
 from tests.console.samples import START, board, card, notice, receipt, views
 

@@ -10,15 +10,15 @@ from datetime import timedelta
 import pytest
 
 from adapters.console import read_lines, run, until_delivered
-from adapters.console.around import parse_length
-from bot.address import MessageRef, Place, UserRef
+from adapters.console.commands import parse_length
 from bot.clock import SimulatedClock, WallClock, parse_instant, real_now
-from bot.courier import LEASE
-from bot.desk.core import Desk
+from bot.desk.desk import Desk
 from bot.desk.routes import dispatch
-from bot.exchange import Answer, Inbound, Submission
-from bot.runtime import Runtime
-from bot.views import Notice
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.inbound import Answer, Inbound, Submission
+from bot.model.views import Notice
+from bot.runtime.delivery import LEASE
+from bot.runtime.runtime import Runtime
 from tests.console.conftest import FRIDAY_AFTERNOON, OpenSession, Session, shown
 from tests.harness import DESK_FILE
 from tests.memory_store import MemoryStore

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot.address import Actor
-from bot.exchange import Answer, File, FormChanged, Submission
-from bot.forms import Form
+from bot.model.address import Actor
+from bot.model.forms import Form
+from bot.model.inbound import Answer, File, FormChanged, Submission
 from tests.desk_file import account, desk_file
 from tests.harness import ALICE, DeskInMemory, form_of
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 
-from bot.address import Actor, MessageRef, Place
-from bot.exchange import Answer, Command, EntryPoint, File, Posted, Press
-from bot.views import Button, Notice
+from bot.model.address import Actor, MessageRef, Place
+from bot.model.inbound import Answer, Command, EntryPoint, File, Posted, Press
+from bot.model.views import Button, Notice
 from tests.harness import ACME, ALICE, DeskInMemory, view_text
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.address import Actor, MessageRef
-from bot.exchange import Answer, Posted, Press
-from bot.views import Audience, Notice
+from bot.model.address import Actor, MessageRef
+from bot.model.inbound import Answer, Posted, Press
+from bot.model.views import Audience, Notice
 from tests.harness import ALICE, BOB, DANA, EVE, S2, DeskInMemory, answer_text, done, form_of, person
 from tests.journeys.conftest import OpenDesk, a_desk
 

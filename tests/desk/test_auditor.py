@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from adapters.sql.store import connect
-from bot import metrics
-from bot.auditor import EVERY, LagMonitor, StoreStats
+from bot import telemetry
 from bot.clock import real_now
 from bot.ports import TemporaryFailure, Timer
-from bot.ticker import wake_due_tickets
+from bot.runtime.monitor import EVERY, LagMonitor, StoreStats
+from bot.runtime.scheduler import wake_due_tickets
 from tests.harness import ALICE, S1, TRIAGE, DeskInMemory, HeldClock, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
@@ -87,7 +87,7 @@ async def test_messages_that_wait_too_long_are_told_and_measured(tmp_path: Path)
         desk.chat.failures.clear()
         found = await monitor.check()
         assert any("messages are not delivered yet, the oldest for 3 minutes" in line for line in found)
-        assert 'frontline_messages_waiting{priority="state"}' in metrics.exposition().decode()
+        assert 'frontline_messages_waiting{priority="state"}' in telemetry.exposition().decode()
 
 
 async def test_a_failed_notice_to_agents_does_not_stop_the_monitor(tmp_path: Path) -> None:

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.bell import WakeSignal
-from bot.clock import parse_instant
+from bot.clock import WakeSignal, parse_instant
 from tests.virtual_time import VirtualClock, in_virtual_time, time_passes
 from tests.waiting import turns
 

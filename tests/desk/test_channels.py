@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bot import cards
-from bot.address import MessageRef, Place
-from bot.desk.moves import TOPIC as MOVES
-from bot.desk.welcome import ensure_help_messages
-from bot.exchange import ChannelChange, ChannelChanged, MessageChanged, Posted
+from bot.desk.channels import RENAMES as MOVES
+from bot.desk.channels import ensure_help_messages
+from bot.model.address import MessageRef, Place
+from bot.model.inbound import ChannelChange, ChannelChanged, MessageChanged, Posted
+from bot.model.views import Audience, GetHelp, TicketCard
+from bot.notify import cards
 from bot.ports import PermanentFailure, TemporaryFailure
-from bot.views import Audience, GetHelp, TicketCard
 from sla_core.events import CustomerWrote
 from tests.harness import (
     ACME,
@@ -174,7 +174,7 @@ async def test_one_that_may_stand_already_is_looked_for_first(a_desk: OpenDesk) 
 async def test_only_so_many_are_looked_for_in_one_round(
     a_desk: OpenDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.desk.welcome.MAX_CHECKS", 1)
+    monkeypatch.setattr("bot.desk.channels.MAX_CHECKS", 1)
     desk = await a_desk()
     await round_(desk)
     await desk.fast_forward(hours=2)

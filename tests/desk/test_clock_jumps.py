@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bot import ticker
-from bot.bell import WakeSignal
-from bot.courier import Delivery
-from bot.desk.core import Desk
+from bot.clock import WakeSignal
+from bot.desk.desk import Desk
+from bot.model.views import Notice
 from bot.ports import ChatPlatform, Message, Priority, TemporaryFailure
-from bot.views import Notice
+from bot.runtime import scheduler
+from bot.runtime.delivery import Delivery
 from sla_core.events import Breached, Warned
 from tests.harness import (
     ALICE,
@@ -48,7 +48,7 @@ async def living(tmp_path: Path) -> AsyncIterator[tuple[Desk, VirtualClock, str]
     store.on_change = store_changed
     delivery = Delivery(desk, store, clock, sending)
     opener = DeskInMemory(desk, store, HeldClock(FRIDAY_AFTERNOON), chat)
-    async with running(ticker.run(desk, ticking), delivery.run()):
+    async with running(scheduler.run(desk, ticking), delivery.run()):
         yield desk, clock, await opener.submits(ALICE, "Bills are slow", S2)
 
 

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.address import MessageRef, Place, UserRef
-from bot.bell import WakeSignal
-from bot.clock import WallClock
-from bot.courier import FIRST_RETRY_DELAY, LONGEST_RETRY_DELAY, MAX_LANES, Delivery
-from bot.desk.core import Desk
+from bot.clock import WakeSignal, WallClock
+from bot.desk.desk import Desk
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.views import Audience, Notice, View
 from bot.ports import LONGEST_BLOCK, Card, Charge, Message, PermanentFailure, Priority, TemporaryFailure
-from bot.views import Audience, Notice, View
+from bot.runtime.delivery import FIRST_RETRY_DELAY, LONGEST_RETRY_DELAY, MAX_LANES, Delivery
 from sla_core.events import Undelivered
 from tests.harness import ACME, ALICE, BOB, NO_CLOCK, S2, TRIAGE, DeskInMemory, FakeChat, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON, OpenDesk, a_desk

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from adapters.sql.store import connect
-from bot.address import MessageRef, Place, UserRef
-from bot.bell import WakeSignal
-from bot.courier import Delivery
-from bot.desk.core import Desk
+from bot.clock import WakeSignal
+from bot.desk.desk import Desk
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.views import Notice, View
 from bot.ports import Change, Message, Priority
-from bot.views import Notice, View
+from bot.runtime.delivery import Delivery
 from tests.harness import FakeChat, HeldClock, directory_of
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.sql.samples import opened

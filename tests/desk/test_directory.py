@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.address import Actor, Place, UserRef
-from bot.directory import Directory
+from bot.config.directory import Directory
+from bot.model.address import Actor, Place, UserRef
 from bot.ports import TemporaryFailure
 from tests.harness import (
     ACME,

@@ -9,16 +9,16 @@ from datetime import time, timedelta
 from functools import partial
 from pathlib import Path
 
-from bot import drill, metrics, ticker
-from bot.address import MessageRef, Place, UserRef
-from bot.auditor import LagMonitor
-from bot.bell import WakeSignal
-from bot.clock import parse_instant
-from bot.courier import Delivery
-from bot.desk.core import Desk
-from bot.doctor import Finding, Health, check_database
+from bot import telemetry
+from bot.clock import WakeSignal, parse_instant
+from bot.desk.desk import Desk
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.views import View
 from bot.ports import Message, PermanentFailure, Priority, TemporaryFailure
-from bot.views import View
+from bot.runtime import pager_test, scheduler
+from bot.runtime.delivery import Delivery
+from bot.runtime.doctor import Finding, Health, check_database
+from bot.runtime.monitor import LagMonitor
 from tests.harness import (
     ALICE,
     S2,
@@ -81,8 +81,8 @@ class RunningReplicas:
         return Delivery(self.desk, self.store, self.clock, WakeSignal())
 
     async def _tick(self, wake_signal: WakeSignal) -> None:
-        await drill.schedule(self.desk, NINE)
-        await ticker.run(self.desk, wake_signal, handlers=handlers(self.desk))
+        await pager_test.schedule(self.desk, NINE)
+        await scheduler.run(self.desk, wake_signal, handlers=handlers(self.desk))
 
     async def until(self, instant: str) -> None:
         await self.clock.sleep_until(parse_instant(instant))
@@ -93,11 +93,11 @@ class RunningReplicas:
 
 
 def is_test(message: Message) -> bool:
-    return message.key.startswith(f"{drill.TOPIC}/")
+    return message.key.startswith(f"{pager_test.TOPIC}/")
 
 
-def handlers(desk: Desk) -> dict[str, ticker.TimerHandler]:
-    return {drill.KIND: partial(drill.on_timer, desk)}
+def handlers(desk: Desk) -> dict[str, scheduler.TimerHandler]:
+    return {pager_test.KIND: partial(pager_test.on_timer, desk)}
 
 
 async def running_replicas(tmp_path: Path) -> RunningReplicas:
@@ -117,8 +117,8 @@ async def a_desk(tmp_path: Path, at: str = FRIDAY_EVENING) -> tuple[DeskInMemory
 
 async def falls_due(desk: DeskInMemory) -> None:
     """The desk starts with the test switched on, and fires what is due."""
-    await drill.schedule(desk.desk, NINE)
-    assert await ticker.fire_due_timers(desk.desk, handlers(desk.desk)) == set()
+    await pager_test.schedule(desk.desk, NINE)
+    assert await scheduler.fire_due_timers(desk.desk, handlers(desk.desk)) == set()
 
 
 @in_virtual_time
@@ -173,14 +173,14 @@ async def test_the_time_of_its_arrival_is_measured_by_every_process(tmp_path: Pa
     life.chat.failures += [TemporaryFailure("HTTP 503")] * 3
     async with life.running():
         await time_passes(60)
-    (arrival,) = await drill.arrivals(life.store)
+    (arrival,) = await pager_test.arrivals(life.store)
     assert arrival.triage == "slack:C0TRIAGE"
     assert 6 <= arrival.took < 8, "pauses of 1, 2 and 3 s, and a little more each"
     assert arrival.at - life.clock.start < timedelta(seconds=8)
-    metrics.pager_tested_at.set(0)
+    telemetry.pager_tested_at.set(0)
     await LagMonitor(life.desk, life.store, life.clock, life.delivery.send_lane).check()
-    assert metrics.pager_tested_at._value.get() == arrival.at.timestamp()
-    assert metrics.pager_test_took._value.get() == arrival.took
+    assert telemetry.pager_tested_at._value.get() == arrival.at.timestamp()
+    assert telemetry.pager_test_took._value.get() == arrival.took
 
 
 async def test_it_is_a_page_with_a_lane_of_its_own_and_no_ticket_hears_of_it(tmp_path: Path) -> None:

@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from adapters.sql.store import connect
-from bot import drill, ticker
-from bot.auditor import LagMonitor
-from bot.bell import WakeSignal
-from bot.clock import real_now
-from bot.courier import Delivery
+from bot.clock import WakeSignal, real_now
 from bot.ports import TemporaryFailure
+from bot.runtime import pager_test, scheduler
+from bot.runtime.delivery import Delivery
+from bot.runtime.monitor import LagMonitor
 from tests.desk.test_drill import DAY, NINE, TEST, a_desk, falls_due, handlers, is_test, running_replicas
 from tests.harness import DESK_FILE, TRIAGE, HeldClock, directory_of, open_desk
 from tests.memory_store import MemoryStore
@@ -41,7 +40,7 @@ async def test_of_those_that_triage_refuses_for_days_the_newest_alone_waits(tmp_
         life.chat.refuses = None
         await time_passes(120)
         assert life.tests == 1
-    (arrival,) = await drill.arrivals(life.store)
+    (arrival,) = await pager_test.arrivals(life.store)
     assert arrival.took < DAY.total_seconds(), "it is the newest"
 
 
@@ -83,18 +82,18 @@ async def test_a_note_that_makes_no_sense_is_passed_over(tmp_path: Path) -> None
     """Neither the page of another triage nor the monitor waits for it."""
     desk, store = await a_desk(tmp_path)
     for number, senseless in enumerate(("", "2026-03-19T09:00:00+00:00 0.1 more", "yesterday 0.1", "x y")):
-        await store.put(drill.TOPIC, f"slack:C{number}", senseless)
+        await store.put(pager_test.TOPIC, f"slack:C{number}", senseless)
     await falls_due(desk)
     await desk.deliver()
-    assert [arrival.triage for arrival in await drill.arrivals(store)] == [str(TRIAGE)]
+    assert [arrival.triage for arrival in await pager_test.arrivals(store)] == [str(TRIAGE)]
     assert desk.heard(TRIAGE).count(TEST) == 1
 
 
 @in_virtual_time
 async def test_one_for_a_triage_that_was_given_up_is_dropped(tmp_path: Path) -> None:
     life = await running_replicas(tmp_path)
-    await drill.schedule(life.desk, NINE)
-    await ticker.fire_due_timers(life.desk, handlers(life.desk))
+    await pager_test.schedule(life.desk, NINE)
+    await scheduler.fire_due_timers(life.desk, handlers(life.desk))
     life.desk.directory = directory_of(tmp_path, DESK_FILE.replace("C0TRIAGE", "C0BETTER"))
     life.chat.refuses = TRIAGE
     delivery = Delivery(life.desk, life.store, life.clock, WakeSignal())

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.environment import Environment, check_environment, is_loopback, read_environment
-from bot.settings import load_desk
+from bot.config.environment import Environment, check_environment, is_loopback, read_environment
+from bot.config.settings import load_desk
 from sla_core.catalog.load import Faults
 from tests.harness import DESK_FILE
 

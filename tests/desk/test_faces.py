@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.views import Audience, Notice, Style, TicketCard
+from bot.model.views import Audience, Notice, Style, TicketCard
 from tests.harness import ALICE, BOB, DANA, DESK_FILE_WITH_HOLD, S2, DeskInMemory, open_desk
 
 FRIDAY = "2026-03-20T15:30:00Z"

@@ -12,10 +12,10 @@ from random import Random
 import pytest
 
 from adapters.sql.store import SqlStore, connect
-from bot import courier
-from bot.address import MessageRef, Place, UserRef
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.views import Notice, View
 from bot.ports import Charge, Message, NotEditable, PermanentFailure, Priority, TemporaryFailure
-from bot.views import Notice, View
+from bot.runtime import delivery
 from sla_core.events import Undelivered
 from tests.harness import (
     ACME,
@@ -208,7 +208,7 @@ async def test_a_want_of_tokens_does_not_make_it_unsaid(tmp_path: Path) -> None:
 @in_virtual_time
 async def test_a_call_that_hangs_is_cut_and_told_from_one_that_failed(tmp_path: Path) -> None:
     """Longer than the lease it might be sent by somebody else as well."""
-    assert timedelta(seconds=courier.SEND_TIMEOUT) < courier.LEASE
+    assert timedelta(seconds=delivery.SEND_TIMEOUT) < delivery.LEASE
     desk, store = await quiet_desk(tmp_path)
     post = desk.chat.post
 
@@ -238,7 +238,7 @@ async def test_a_search_that_hangs_is_tried_again_and_nothing_is_said_twice(tmp_
     desk.chat.lost.append(TemporaryFailure("connection reset", maybe_delivered=True))
     desk.chat.find = hangs  # type: ignore[method-assign, assignment]
     says(store, "only once", ACME)
-    for _ in range(courier.RENDER_RETRIES + 2):
+    for _ in range(delivery.RENDER_RETRIES + 2):
         await desk.deliver()
         desk.clock.at += SECOND * 400
     assert store.outbox["only once"].state == "waiting"

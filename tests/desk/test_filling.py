@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.desk.alike import possible_duplicates
-from bot.exchange import FormChanged, FormClosed, Submission
-from bot.forms import ChoiceField, Form
-from bot.views import Audience
+from bot.desk.intake.form import possible_duplicates
+from bot.model.forms import ChoiceField, Form
+from bot.model.inbound import FormChanged, FormClosed, Submission
+from bot.model.views import Audience
 from tests.desk.filling import asked_fields, chooses, desk_file_of, submits, values_of
 from tests.harness import (
     ALICE,

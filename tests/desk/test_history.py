@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from adapters.sql.codec import EVENTS
-from bot import history
-from bot.views import Audience
+from bot.model.views import Audience
+from bot.notify import history
 from sla_core.catalog.load import load
 from tests.harness import ALICE, BOB, S1, S2, DeskInMemory, open_desk
 from tests.sql.test_codec import golden

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.address import Actor, Place
 from bot.desk import routes
-from bot.exchange import Answer, Ask, HomeOpened, Press, Show
+from bot.model.address import Actor, Place
+from bot.model.inbound import Answer, Ask, HomeOpened, Press, Show
+from bot.model.views import QueueBoard
 from bot.ports import PermanentFailure
-from bot.views import QueueBoard
 from tests.harness import (
     ACME,
     ALICE,

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from bot import ticker
-from bot.bell import WakeSignal
-from bot.clock import SimulatedClock, later, parse_instant, real_now
-from bot.desk.core import Desk
-from bot.housekeeping import RETAKE_AFTER, RETRY_AFTER, Chore, Housekeeping
+from bot.clock import SimulatedClock, WakeSignal, later, parse_instant, real_now
+from bot.desk.desk import Desk
+from bot.runtime import scheduler
+from bot.runtime.retention import RETAKE_AFTER, RETRY_AFTER, Chore, Housekeeping
 from tests.harness import directory_of, running
 from tests.memory_store import MemoryStore
 from tests.virtual_time import VirtualClock, in_virtual_time, time_passes
@@ -37,7 +36,7 @@ class HousekeepingReplicas:
         wake_signal = WakeSignal()
         housekeeping = Housekeeping(self.desk, {"sweep": chore or self.sweep})
         async with housekeeping.running():
-            await ticker.run(
+            await scheduler.run(
                 self.desk, wake_signal, handlers=housekeeping.handlers, fired=housekeeping.begin, poll=SECOND
             )
 
@@ -79,7 +78,7 @@ async def test_another_replica_does_it_if_the_first_one_dies_over_it(tmp_path: P
         assert len(begun) == 1
     other = Housekeeping(replicas.desk, {"sweep": replicas.sweep})
     async with running(
-        ticker.run(replicas.desk, WakeSignal(), handlers=other.handlers, fired=other.begin, poll=SECOND)
+        scheduler.run(replicas.desk, WakeSignal(), handlers=other.handlers, fired=other.begin, poll=SECOND)
     ):
         await time_passes(RETAKE_AFTER.total_seconds())
     assert replicas.minutes() == [RETAKE_AFTER / MINUTE]

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.address import MessageRef, Place
-from bot.desk import interview, offers, questions, routes
-from bot.desk.core import Desk
-from bot.exchange import Ask, Command, Done, EntryPoint, File, Press, Show
+from bot.desk import routes
+from bot.desk.desk import Desk
+from bot.desk.intake import conversation as interview
+from bot.desk.intake import conversation_steps, drafts
+from bot.model.address import MessageRef, Place
+from bot.model.inbound import Ask, Command, Done, EntryPoint, File, Press, Show
+from bot.model.views import Button, Notice
 from bot.ports import PermanentFailure, TemporaryFailure
-from bot.views import Button, Notice
 from sla_core.events import Opened
 from tests.desk.talk import Conversation
 from tests.harness import (
@@ -91,7 +93,9 @@ async def test_nobody_else_answers(conversation: Conversation) -> None:
 
 async def test_two_people_are_asked_in_one_thread_each_on_their_own(conversation: Conversation) -> None:
     await conversation.starts()
-    offer = Notice((), buttons=(questions.begin_button(f'["{conversation.thread_root.id}", "Mine"]'),))  # type: ignore[union-attr]
+    offer = Notice(
+        (), buttons=(conversation_steps.begin_button(f'["{conversation.thread_root.id}", "Mine"]'),)
+    )  # type: ignore[union-attr]
     await conversation.presses("Answer here", offer, CAROL)
     await conversation.writes("Bills are slow")
     await conversation.writes("Since yesterday", CAROL)
@@ -226,7 +230,7 @@ async def test_who_cannot_be_asked_in_the_channel_learns_it_directly(conversatio
 async def test_below_a_button_in_no_thread_the_questions_have_one_of_their_own(desk: DeskInMemory) -> None:
     """What others write there is nobody's ticket, and the thread is known by the message once it stands."""
     conversation = Conversation(desk)
-    begin = Notice((), buttons=(questions.begin_button('["", "Bills are slow"]'),))
+    begin = Notice((), buttons=(conversation_steps.begin_button('["", "Bills are slow"]'),))
     await conversation.presses("Answer here", begin)
     root, asked = desk.posted
     assert root.thread is None
@@ -245,7 +249,7 @@ async def test_below_a_button_in_no_thread_the_questions_have_one_of_their_own(d
 async def test_questions_that_an_earlier_version_began_go_on(desk: DeskInMemory) -> None:
     """It kept where it asked as notes, and the outbox did not know of its messages."""
     conversation, key_values = Conversation(desk), desk.desk.key_values
-    begin = Notice((), buttons=(questions.begin_button('["", "Bills are slow"]'),))
+    begin = Notice((), buttons=(conversation_steps.begin_button('["", "Bills are slow"]'),))
     await conversation.presses("Answer here", begin)
     ((name, text),) = (await key_values.get_all("interview")).items()
     old = await desk.chat.post(ACME, Notice(("the questions follow in this thread",)), None)
@@ -281,7 +285,7 @@ async def test_answer_here_pressed_again_shows_the_question_again(conversation: 
     await conversation.writes("skip")
     assert conversation.thread_root
     value = f'["{conversation.thread_root.id}", "Bills are slow"]'
-    offer = Notice((), buttons=(questions.begin_button(value),))
+    offer = Notice((), buttons=(conversation_steps.begin_button(value),))
     await conversation.presses("Answer here", offer)
     assert conversation.question == "3 of 5: What is this about?"
 
@@ -348,7 +352,7 @@ async def test_what_came_of_an_offer_is_known_for_a_month(desk: DeskInMemory) ->
         ref = MessageRef(ACME, offer)
         return Press(desk.envelope(), desk.clock.now(), ALICE, ACME, ref, "get_help", '["1.2", "Bills"]')
 
-    await offers.record_ticket(desk.desk, ACME, "offer", "ACME-1")
+    await drafts.record_ticket(desk.desk, ACME, "offer", "ACME-1")
     desk.real_time_passes(days=29)
     assert "ACME-1" in answer_text(await desk.answers(button("offer")))
     desk.real_time_passes(days=30)
@@ -388,6 +392,6 @@ async def test_an_agent_asked_in_the_customers_channel_opens_it_for_them(desk: D
 async def test_what_the_button_holds_is_only_words(desk: DeskInMemory) -> None:
     """A value that is none of ours begins with nothing."""
     for value in ("", "begin|{", "begin|kept:x", "pick", "send||", "|", "back|x|y|z"):
-        act = Press(desk.envelope(), desk.clock.now(), ALICE, ACME, None, questions.ACTION, value)
+        act = Press(desk.envelope(), desk.clock.now(), ALICE, ACME, None, conversation_steps.ACTION, value)
         answer = await routes.answer(desk.desk, act)
         assert isinstance(answer, Show | Done)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bot.courier import SEND_TIMEOUT
 from bot.ports import Charge, Outgoing
+from bot.runtime.delivery import SEND_TIMEOUT
 from tests.harness import ACME, ALICE, S2, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot import memory
+from bot.runtime import runtime
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def as_before() -> Iterator[None]:
 
 def test_what_was_loaded_is_searched_no_more_and_what_comes_later_is() -> None:
     loaded = [object() for _ in range(10)]
-    memory.freeze_loaded_objects()
+    runtime.freeze_loaded_objects()
     assert gc.get_freeze_count() > 10_000
     assert not any(each is loaded for each in gc.get_objects())
     later: list[object] = []

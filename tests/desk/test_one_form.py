@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.desk.intake_form import FORM
+from bot.desk.intake.form import FORM
 from bot.desk.routes import BUTTONS, FORMS
-from bot.exchange import Ask, Command, FormClosed, Press, Submission
-from bot.forms import OPENING, Form
-from bot.views import Audience
+from bot.model.forms import OPENING, Form
+from bot.model.inbound import Ask, Command, FormClosed, Press, Submission
+from bot.model.views import Audience
 from tests.desk.filling import chooses, submits, values_of
 from tests.desk.talk import Conversation
 from tests.harness import (

@@ -11,12 +11,12 @@ from random import Random
 
 import pytest
 
-from bot.address import MessageRef, Place, UserRef
-from bot.bell import WakeSignal
-from bot.courier import Delivery
-from bot.desk.core import Desk
+from bot.clock import WakeSignal
+from bot.desk.desk import Desk
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.views import Notice, View
 from bot.ports import Charge, Message, Priority, TemporaryFailure
-from bot.views import Notice, View
+from bot.runtime.delivery import Delivery
 from tests.harness import FakeChat, PostedMessage, directory_of, running
 from tests.memory_store import MemoryStore
 from tests.virtual_time import VirtualClock, in_virtual_time, simulated, time_passes

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.address import MessageRef, Place, UserRef
-from bot.bell import WakeSignal
-from bot.courier import MAX_COUNTDOWN_LANES, MAX_LANES, MAX_RETRYING_LANES, Delivery
+from bot.clock import WakeSignal
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.views import Notice, View
 from bot.ports import Charge, Message, Priority, TemporaryFailure
-from bot.sweeper import LaneDispatcher
-from bot.views import Notice, View
+from bot.runtime.delivery import MAX_COUNTDOWN_LANES, MAX_LANES, MAX_RETRYING_LANES, Delivery
+from bot.runtime.lane_dispatcher import LaneDispatcher
 from tests.desk import test_outage as outage
 from tests.desk.test_courier import delivering, parked
 from tests.harness import ACME, ALICE, S2, TRIAGE, DeskInMemory, FakeChat, PostedMessage, open_desk

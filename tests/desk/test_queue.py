@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.address import Actor, Place
 from bot.desk import queue
-from bot.exchange import Answer, Show
+from bot.model.address import Actor, Place
+from bot.model.inbound import Answer, Show
+from bot.model.views import QueueBoard, QueueRow, Strong, When
 from bot.ports import TemporaryFailure
-from bot.views import QueueBoard, QueueRow, Strong, When
 from sla_core.countdown import Tone
 from tests.desk_file import account
 from tests.harness import (

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.address import Place
-from bot.bell import WakeSignal
-from bot.courier import Delivery
-from bot.desk.core import Desk
+from bot.clock import WakeSignal
+from bot.desk.desk import Desk
+from bot.model.address import Place
+from bot.model.views import Notice
 from bot.ports import Message, Outgoing, Priority, StoreUnavailable
-from bot.rests import LONGEST_BACKOFF, LaneBackoff
-from bot.sweeper import LaneDispatcher
-from bot.views import Notice
+from bot.runtime.delivery import LONGEST_BACKOFF, Delivery, LaneBackoff
+from bot.runtime.lane_dispatcher import LaneDispatcher
 from tests.desk.test_outage import START, LimitedPlatform, place
 from tests.harness import HeldClock, directory_of
 from tests.memory_store import MemoryStore

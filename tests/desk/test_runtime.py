@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from bot import runtime, ticker
-from bot.address import MessageRef, Place, UserRef
 from bot.clock import parse_instant, real_now
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.views import Notice, View
 from bot.ports import DecideWake, Message, Outgoing, Priority
-from bot.runtime import Runtime
-from bot.views import Notice, View
+from bot.runtime import runtime, scheduler
+from bot.runtime.runtime import Runtime
 from tests.harness import ACME, ALICE, DANA, S2, TRIAGE, DeskInMemory, FakeChat, HeldClock, open_desk, person
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
@@ -208,7 +208,7 @@ async def test_a_crowd_that_is_being_woken_is_no_silence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a night off thousands are due at once: a desk that works them off is ready meanwhile."""
-    monkeypatch.setattr(ticker, "BATCH_SIZE", 2)
+    monkeypatch.setattr(scheduler, "BATCH_SIZE", 2)
     desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
     running = Runtime(desk.desk, store)
     for _ in range(6):
@@ -222,7 +222,7 @@ async def test_a_crowd_that_is_being_woken_is_no_silence(
         running._on_progress()
         said.append([key for key, ticket in store.tickets_by_key.items() if len(ticket.events) > 1])
 
-    await ticker.wake_due_tickets(desk.desk, ticked)
+    await scheduler.wake_due_tickets(desk.desk, ticked)
     assert [len(woken) for woken in said[:3]] == [2, 4, 6]
     assert running._progress_at > long_ago
     assert await running.readiness_faults() == []

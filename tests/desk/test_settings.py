@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.address import Place
-from bot.settings import DeskSettings, load_desk
+from bot.config.settings import DeskSettings, load_desk
+from bot.model.address import Place
 from sla_core.catalog.load import PACKS, Faults
 from sla_core.policy import Metric, amount_text
 from tests.harness import DESK_FILE

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.address import Actor, MessageRef
-from bot.exchange import Done, File, MessageChanged, Posted
-from bot.views import Audience, Link, Mention, Notice, RichText
+from bot.model.address import Actor, MessageRef
+from bot.model.inbound import Done, File, MessageChanged, Posted
+from bot.model.views import Audience, Link, Mention, Notice, RichText
 from sla_core.countdown import Phase
 from sla_core.engine import countdowns
 from sla_core.events import Answered, Attachment, Corrected, CustomerWrote

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from adapters.sql.store import connect
-from bot import ticker
-from bot.bell import WakeSignal
-from bot.desk.core import Desk
+from bot.clock import WakeSignal
+from bot.desk.desk import Desk
 from bot.ports import Change, Timer, TimerResult
+from bot.runtime import scheduler
 from sla_core.events import Breached, Event
 from tests.harness import ALICE, S1, S2, DeskInMemory, open_desk, running
 from tests.journeys.conftest import FRIDAY_AFTERNOON
@@ -42,7 +42,7 @@ async def test_one_poison_ticket_holds_up_no_other(
     tmp_path: Path, poisoned: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Complaint 23: more of them than are taken from the store at a time, too."""
-    monkeypatch.setattr(ticker, "BATCH_SIZE", 3)
+    monkeypatch.setattr(scheduler, "BATCH_SIZE", 3)
     desk = await open_desk(tmp_path, FRIDAY_AFTERNOON)
     bad = [await desk.submits(ALICE, "Odd", S2) for _ in range(5)]
     desk.clock.at += timedelta(seconds=1)
@@ -50,12 +50,12 @@ async def test_one_poison_ticket_holds_up_no_other(
     poisoned += bad
     desk.clock.at += timedelta(hours=5)
 
-    assert sorted(await ticker.wake_due_tickets(desk.desk)) == sorted(bad)
+    assert sorted(await scheduler.wake_due_tickets(desk.desk)) == sorted(bad)
 
     assert "Breached" in await desk.events(good)
     assert await desk.events(bad[0]) == ["Opened"]
     poisoned.clear()
-    assert await ticker.wake_due_tickets(desk.desk) == []
+    assert await scheduler.wake_due_tickets(desk.desk) == []
     assert "Breached" in await desk.events(bad[0])
 
 
@@ -63,7 +63,7 @@ async def test_a_history_that_cannot_be_read_holds_up_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A newer version wrote it while both run: that one ticket waits, and is tried again."""
-    monkeypatch.setattr(ticker, "BATCH_SIZE", 2)
+    monkeypatch.setattr(scheduler, "BATCH_SIZE", 2)
     async with connect(f"sqlite:///{tmp_path / 'frontline.db'}") as store:
         desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
         keys = [await desk.submits(ALICE, "Bills are slow", S2) for _ in range(5)]
@@ -72,7 +72,7 @@ async def test_a_history_that_cannot_be_read_holds_up_no_other(
             await run(store, "UPDATE event SET kind = 'Teleported' WHERE ticket = :key", key=key)
         desk.clock.at += timedelta(hours=5)
 
-        assert sorted(await ticker.wake_due_tickets(desk.desk)) == bad
+        assert sorted(await scheduler.wake_due_tickets(desk.desk)) == bad
 
         assert ["Breached" in await desk.events(key) for key in keys[3:]] == [True, True]
         assert await store.due(desk.clock.at, 9) == bad
@@ -82,7 +82,7 @@ async def two_tickets(
     tmp_path: Path, poisoned: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> tuple[DeskInMemory, Ticket]:
     """Two tickets; the first cannot be woken and is long due, the second has no wake-up yet."""
-    monkeypatch.setattr(ticker, "_REAL", VirtualClock(FRIDAY_AFTERNOON))
+    monkeypatch.setattr(scheduler, "_REAL", VirtualClock(FRIDAY_AFTERNOON))
     desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=(store := MemoryStore()))
     bad, good = [await desk.submits(ALICE, "Odd", S2) for _ in range(2)]
     poisoned.append(bad)
@@ -101,10 +101,10 @@ async def test_while_one_cannot_be_woken_a_ring_is_heard(
 ) -> None:
     desk, good = await two_tickets(tmp_path, poisoned, monkeypatch)
     wake_signal = WakeSignal()
-    async with running(ticker.run(desk.desk, wake_signal)):
-        await time_passes(0.4 * ticker.POLL_WHILE_DEFERRED.total_seconds())
+    async with running(scheduler.run(desk.desk, wake_signal)):
+        await time_passes(0.4 * scheduler.POLL_WHILE_DEFERRED.total_seconds())
         good.wake_at = desk.clock.at
-        await time_passes(0.4 * ticker.POLL_WHILE_DEFERRED.total_seconds())
+        await time_passes(0.4 * scheduler.POLL_WHILE_DEFERRED.total_seconds())
         assert not breached(good), "nobody has said so, and it does not look all the time"
         wake_signal.trigger()
         await time_passes(0)
@@ -118,10 +118,10 @@ async def test_while_one_cannot_be_woken_the_next_is_in_time(
 ) -> None:
     """Its own wake-up is the earliest of all, and past: it must not hide when the next one is."""
     desk, good = await two_tickets(tmp_path, poisoned, monkeypatch)
-    async with running(ticker.run(desk.desk, WakeSignal())):
-        await time_passes(0.5 * ticker.RETRY_AFTER.total_seconds())
+    async with running(scheduler.run(desk.desk, WakeSignal())):
+        await time_passes(0.5 * scheduler.RETRY_AFTER.total_seconds())
         good.wake_at = desk.clock.at
-        await time_passes(ticker.POLL_WHILE_DEFERRED.total_seconds())
+        await time_passes(scheduler.POLL_WHILE_DEFERRED.total_seconds())
         assert breached(good), "before the bad one is tried again"
 
 
@@ -132,7 +132,7 @@ async def test_the_loop_sleeps_until_the_earliest_wake_and_hears_of_an_earlier_o
     store.on_change = wake_signal.trigger
     desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
     desk.desk.clock = clock = VirtualClock(FRIDAY_AFTERNOON)
-    async with running(ticker.run(desk.desk, wake_signal)):
+    async with running(scheduler.run(desk.desk, wake_signal)):
         slow = store.tickets_by_key[await desk.submits(ALICE, "Bills are slow", S2)]
         fast = store.tickets_by_key[await desk.submits(ALICE, "All is down", S1)]
         await clock.sleep_until(clock.start + timedelta(hours=1, seconds=1))
@@ -156,7 +156,7 @@ class ReminderTimers:
         return TimerResult()
 
     @property
-    def handlers(self) -> dict[str, ticker.TimerHandler]:
+    def handlers(self) -> dict[str, scheduler.TimerHandler]:
         return {"nudge": self.handle, "poke": self.handle}
 
     async def sets(self, kind: str, **later: float) -> None:
@@ -174,10 +174,10 @@ async def test_a_timer_that_fails_holds_up_no_other(tmp_path: Path) -> None:
     at.failing = {"nudge"}
     await at.sets("nudge")
     await at.sets("poke")
-    assert await ticker.fire_due_timers(at.desk.desk, at.handlers) == {"nudge"}
+    assert await scheduler.fire_due_timers(at.desk.desk, at.handlers) == {"nudge"}
     assert at.fired == ["poke"]
     at.failing.clear()
-    assert await ticker.fire_due_timers(at.desk.desk, at.handlers) == set()
+    assert await scheduler.fire_due_timers(at.desk.desk, at.handlers) == set()
     assert at.fired == ["poke", "nudge"]
 
 
@@ -185,19 +185,19 @@ async def test_a_timer_that_fails_holds_up_no_other(tmp_path: Path) -> None:
 async def test_a_kind_that_fails_is_tried_again_and_the_others_are_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ticker, "_REAL", clock := VirtualClock(FRIDAY_AFTERNOON))
+    monkeypatch.setattr(scheduler, "_REAL", clock := VirtualClock(FRIDAY_AFTERNOON))
     at = await reminders(tmp_path)
     at.desk.desk.clock = clock
     at.failing = {"nudge"}
     await at.sets("nudge")
     await at.sets("poke", seconds=2)
-    async with running(ticker.run(at.desk.desk, WakeSignal(), handlers=at.handlers)):
-        await time_passes(2 + ticker.POLL_WHILE_DEFERRED.total_seconds())
+    async with running(scheduler.run(at.desk.desk, WakeSignal(), handlers=at.handlers)):
+        await time_passes(2 + scheduler.POLL_WHILE_DEFERRED.total_seconds())
         assert at.fired == ["poke"]
         at.failing.clear()
         await time_passes(1)
         assert at.fired == ["poke"], "not before its time"
-        await time_passes(ticker.RETRY_AFTER.total_seconds())
+        await time_passes(scheduler.RETRY_AFTER.total_seconds())
         assert at.fired == ["poke", "nudge"]
 
 
@@ -218,7 +218,7 @@ async def test_a_timer_of_a_newer_version_is_left_to_it(tmp_path: Path) -> None:
     at.desk.desk.store = store = Counting()
     await at.sets("teleport")
     await at.sets("nudge", hours=2)
-    async with running(ticker.run(at.desk.desk, WakeSignal(), handlers=at.handlers)):
+    async with running(scheduler.run(at.desk.desk, WakeSignal(), handlers=at.handlers)):
         await time_passes(60 * 60)
         assert fires == [set(), {"teleport"}]
         await time_passes(60 * 60 + 1)
@@ -232,7 +232,7 @@ async def test_the_loop_waits_for_whichever_is_first_a_ticket_or_a_timer(tmp_pat
     store.on_change = wake_signal.trigger
     at = ReminderTimers(await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store))
     at.desk.desk.clock = clock = VirtualClock(FRIDAY_AFTERNOON)
-    async with running(ticker.run(at.desk.desk, wake_signal, handlers=at.handlers)):
+    async with running(scheduler.run(at.desk.desk, wake_signal, handlers=at.handlers)):
         ticket = store.tickets_by_key[await at.desk.submits(ALICE, "All is down", S1)]
         await at.sets("nudge", seconds=10)
         await at.sets("poke", hours=2)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.desk import unsent
-from bot.desk.carried import Prefill, pack_prefill, unpack_prefill
-from bot.exchange import Ask, Done, File, FormClosed
-from bot.views import Audience, Link, Notice
+from bot.desk.intake import drafts
+from bot.desk.intake.drafts import Prefill, pack_prefill, unpack_prefill
+from bot.model.inbound import Ask, Done, File, FormClosed
+from bot.model.views import Audience, Link, Notice
 from tests.desk.filling import chooses, submits, values_of
 from tests.harness import (
     ALICE,
@@ -113,7 +113,7 @@ async def test_nothing_is_kept_of_an_empty_form(desk: DeskInMemory) -> None:
     assert isinstance(
         await desk.answers(FormClosed("l", desk.clock.now(), ALICE, form.id, {}, form.context)), Done
     )
-    assert await desk.desk.key_values.get_all(unsent.TOPIC) == {}
+    assert await desk.desk.key_values.get_all(drafts.DRAFTS) == {}
 
 
 # Files --------------------------------------------------------------------------------------------

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from bot.address import Place
 from bot.clock import real_now
-from bot.desk import alone
-from bot.desk.welcome import ensure_help_messages
+from bot.desk import desk as alone
+from bot.desk.channels import ensure_help_messages
+from bot.model.address import Place
+from bot.model.views import GetHelp
 from bot.ports import PermanentFailure
-from bot.views import GetHelp
 from tests.harness import ACME, ALICE, SILVER, DeskInMemory, form_of
 from tests.journeys.conftest import OpenDesk, a_desk
 from tests.waiting import turns

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.address import Actor, MessageRef, Place, UserRef
-from bot.exchange import Answer, Ask, Command, Done, EntryPoint, Posted, Show
+from bot.model.address import Actor, MessageRef, Place, UserRef
+from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Posted, Show
+from bot.model.views import Audience, Notice, QueueBoard, TicketCard
 from bot.ports import PermanentFailure, TemporaryFailure
-from bot.views import Audience, Notice, QueueBoard, TicketCard
 from tests.harness import (
     ACME,
     ALICE,

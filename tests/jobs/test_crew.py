@@ -11,8 +11,8 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from adapters.jobs import crew as worker_pool
-from adapters.jobs.crew import CONCURRENCY, LANES, STALE, WorkerPool, connect
+from adapters import worker_pool
+from adapters.worker_pool import CONCURRENCY, LANES, STALE, WorkerPool, connect
 from tests.waiting import PATIENCE
 
 ACME, TRIAGE, PAGE = "slack:C0ACME", "slack:C0TRIAGE", "page:slack:U0BOB"

@@ -7,11 +7,10 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import pytest
 
-from bot.bell import WakeSignal
-from bot.clock import WallClock
+from bot.clock import WakeSignal, WallClock
 from bot.ports import Clock
-from bot.rests import LaneBackoff
-from bot.sweeper import EVERY, LaneDispatcher
+from bot.runtime.delivery import LaneBackoff
+from bot.runtime.lane_dispatcher import EVERY, LaneDispatcher
 from tests.virtual_time import VirtualClock, in_virtual_time, time_passes
 from tests.waiting import turns
 

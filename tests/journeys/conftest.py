@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.settings import DeskSettings, load_desk
+from bot.config.settings import DeskSettings, load_desk
 from tests.harness import DeskInMemory, open_desk
 from tests.journeys.crashing import FILE
 

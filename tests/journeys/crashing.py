@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from bot.address import Actor, MessageRef, Place, UserRef
-from bot.desk.core import Desk
-from bot.directory import Directory
-from bot.exchange import Posted, Press, Submission
+from bot.config.directory import Directory
+from bot.config.settings import DeskSettings
+from bot.desk.desk import Desk
+from bot.model.address import Actor, MessageRef, Place, UserRef
+from bot.model.inbound import Posted, Press, Submission
+from bot.model.views import Notice, TicketCard, View
 from bot.ports import DeskStore, PermanentFailure
-from bot.settings import DeskSettings
-from bot.views import Notice, TicketCard, View
 from tests.harness import (
     ACME,
     ALICE,

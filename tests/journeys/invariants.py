@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.desk.core import Desk
-from bot.index import check
+from bot.desk.desk import Desk
+from bot.desk.index import check
+from bot.model.views import Audience, TicketCard
 from bot.ports import Card, Message, Priority
-from bot.views import Audience, TicketCard
 from sla_core.engine import evaluate, promises
 from sla_core.events import Breached, Event, Warned
 from sla_core.policy import Policy

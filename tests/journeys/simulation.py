@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from bot import ticker
-from bot.address import Actor, MessageRef, Place
-from bot.bell import WakeSignal
-from bot.courier import Delivery
+from bot.clock import WakeSignal
+from bot.config.directory import Directory
+from bot.config.settings import DeskSettings
 from bot.desk import routes
-from bot.desk.core import Desk
-from bot.directory import Directory
-from bot.exchange import Inbound, Posted, Press, Submission
+from bot.desk.desk import Desk
+from bot.model.address import Actor, MessageRef, Place
+from bot.model.inbound import Inbound, Posted, Press, Submission
 from bot.ports import RedeliverLater
-from bot.settings import DeskSettings
+from bot.runtime import scheduler
+from bot.runtime.delivery import Delivery
 from sla_core.events import Event
 from tests.harness import ACME, ALICE, BOB, EVE, S1, S2, S3, TRIAGE
 from tests.journeys.crashing import Crash, CrashingPort, Process
@@ -134,7 +134,7 @@ class Simulation:
             self.desk = Desk(store, self.clock, Directory(self.settings), {"slack": chat})
             delivery = Delivery(self.desk, store, self.clock, sending, self.random)
             loops = [
-                asyncio.create_task(ticker.run(self.desk, ticking)),
+                asyncio.create_task(scheduler.run(self.desk, ticking)),
                 asyncio.create_task(delivery.run()),
             ]
             self.up.set()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.address import Actor, Place, UserRef
-from bot.views import Audience
+from bot.model.address import Actor, Place, UserRef
+from bot.model.views import Audience
 from tests.desk_file import TEAMS_ACME, TEAMS_TRIAGE, account, chat, desk_file, person
 from tests.harness import BOB, DANA, S2, TRIAGE, DeskInMemory, answer_text
 from tests.journeys.conftest import OpenDesk

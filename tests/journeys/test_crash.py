@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.sql.store import connect
+from bot.config.settings import DeskSettings
 from bot.ports import DeskStore
-from bot.settings import DeskSettings
 from tests.journeys.crashing import SCENARIOS, TAKEN_OVER_AFTER, ReplayedTicket, Scenario, is_breached, opened
 from tests.journeys.inline_sqlite import InlineSqlite
 from tests.memory_store import MemoryStore

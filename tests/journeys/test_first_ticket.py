@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.exchange import Show
-from bot.views import Audience, Receipt, TicketCard
+from bot.model.inbound import Show
+from bot.model.views import Audience, Receipt, TicketCard
 from sla_core.countdown import Tone
 from tests.harness import ALICE, BOB, DANA, EVE, NO_CLOCK, S1, S2, S3, TRIAGE, answer_text, done, form_of
 from tests.journeys.conftest import OpenDesk

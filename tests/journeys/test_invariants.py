@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot import courier
-from bot.address import MessageRef, Place
-from bot.bell import WakeSignal
-from bot.desk.core import Desk
+from bot.clock import WakeSignal
+from bot.config.settings import DeskSettings
+from bot.desk.desk import Desk
+from bot.model.address import MessageRef, Place
+from bot.model.views import View
 from bot.ports import Change, ChatPlatform, Clock, Outgoing
-from bot.settings import DeskSettings
-from bot.views import View
+from bot.runtime import delivery
 from sla_core import engine, promise
 from sla_core.calendar import BusinessCalendar
 from sla_core.events import Event
@@ -63,11 +63,11 @@ def says_it_again(patch: pytest.MonkeyPatch) -> None:
     async def nowhere(platform: ChatPlatform, outgoing: Outgoing) -> None:
         return None
 
-    patch.setattr(courier, "_find_earlier_try", nowhere)
+    patch.setattr(delivery, "_find_earlier_try", nowhere)
 
 
 def swallows_replies(patch: pytest.MonkeyPatch) -> None:
-    spoken = courier._post_or_edit
+    spoken = delivery._post_or_edit
 
     async def some(platform: ChatPlatform, outgoing: Outgoing, view: View) -> MessageRef:
         message = outgoing.message
@@ -76,7 +76,7 @@ def swallows_replies(patch: pytest.MonkeyPatch) -> None:
             return MessageRef(message.to, "0")
         return await spoken(platform, outgoing, view)
 
-    patch.setattr(courier, "_post_or_edit", some)
+    patch.setattr(delivery, "_post_or_edit", some)
 
 
 def leaves_cards_alone(patch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.views import Audience
+from bot.model.views import Audience
 from tests.harness import ALICE, BOB, S1, S2, S3, view_text
 from tests.journeys.conftest import OpenDesk
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from bot.settings import DeskSettings
+from bot.config.settings import DeskSettings
 from tests.journeys.inline_sqlite import InspectableMemoryStore
 from tests.journeys.simulation import RunSize, Simulation
 

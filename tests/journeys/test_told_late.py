@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bot.model.views import Audience, Notice
 from bot.ports import Message, Priority
-from bot.views import Audience, Notice
 from tests.harness import ACME, ALICE, BOB, DANA, S2
 from tests.journeys.conftest import OpenDesk
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bot.address import Place, UserRef
-from bot.exchange import Press, Show
-from bot.views import Receipt
+from bot.model.address import Place, UserRef
+from bot.model.inbound import Press, Show
+from bot.model.views import Receipt
 from tests.harness import (
     ALICE,
     BOB,

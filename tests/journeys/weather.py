@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 
-from bot.address import MessageRef, Place, UserRef
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.views import View
 from bot.ports import TemporaryFailure
-from bot.views import View
 from tests.harness import FakeChat, PostedMessage
 from tests.journeys.crashing import Crash, CrashPoints
 from tests.virtual_time import time_passes

@@ -12,8 +12,8 @@ from bot.cli.policy.explain import explain
 from bot.cli.policy.questions import questions
 from bot.cli.policy.trace import traces, unknown_clauses
 from bot.clock import parse_instant
-from bot.settings import load_desk
-from bot.views import Audience
+from bot.config.settings import load_desk
+from bot.model.views import Audience
 from sla_core.catalog.load import load
 from sla_core.events import Breached
 from sla_core.policy import Mode, Policy

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from bot.cli.policy.check import check_path, warnings_of
 from bot.cli.policy.explain import explain
-from bot.settings import load_desk
+from bot.config.settings import load_desk
 from sla_core.catalog import schema
 from tests.sla_core.build import utc
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.address import Place
 from bot.clock import parse_instant
-from bot.forms import ChoiceField
-from bot.views import Audience
+from bot.model.address import Place
+from bot.model.forms import ChoiceField
+from bot.model.views import Audience
 from sla_core.events import Opened
 from tests.desk_file import account, desk_file
 from tests.harness import (

@@ -13,8 +13,8 @@ from bot.cli.policy.questions import questions
 from bot.cli.policy.trace import traces, unknown_clauses
 from bot.clock import parse_instant
 from bot.desk import queue
-from bot.exchange import Ask, Show
-from bot.views import Audience, QueueBoard
+from bot.model.inbound import Ask, Show
+from bot.model.views import Audience, QueueBoard
 from sla_core.catalog.load import load
 from sla_core.policy import Mode, Policy
 from sla_core.triage import Answers

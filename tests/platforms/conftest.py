@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import load_desk
+from bot.config.settings import load_desk
 from tests.harness import HeldClock
 from tests.memory_store import MemoryStore
 from tests.platforms.desks import ON_SLACK

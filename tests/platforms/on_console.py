@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console as Terminal
 
-from adapters.console import Console, Personas, Screen, paper, run
-from adapters.console.paper import buttons_of
-from bot.address import MessageRef, Place, UserRef
-from bot.exchange import Dispatch
+from adapters.console import Console, Personas, Screen, rendering, run
+from adapters.console.rendering import buttons_of
+from bot.config.settings import DeskSettings
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.inbound import Dispatch
+from bot.model.views import Receipt, View
 from bot.ports import Clock
-from bot.settings import DeskSettings
-from bot.views import Receipt, View
 from tests.platforms.on_slack import nothing
 from tests.platforms.shown import Answers, DisplayedMessage
 
@@ -93,7 +93,7 @@ class OnConsole:
 def _drawn(view: View) -> str:
     """On a wide and colourful terminal."""
     styled = Terminal(file=io.StringIO(), width=WIDE, color_system="standard", force_terminal=True)
-    styled.print(paper.render(view, UTC))
+    styled.print(rendering.render(view, UTC))
     assert isinstance(styled.file, io.StringIO)
     return styled.file.getvalue()
 

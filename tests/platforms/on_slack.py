@@ -9,8 +9,8 @@ from typing import Any
 
 from adapters.slack import Slack
 from adapters.web import WebServer
-from bot.address import MessageRef, Place, UserRef
-from bot.exchange import Answer, Dispatch, Done, Inbound
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.inbound import Answer, Dispatch, Done, Inbound
 from bot.ports import Clock
 from demo.slack import FakeSlack, Message, Person
 from demo.slack.text import block_lines

@@ -16,11 +16,11 @@ import aiohttp
 from aiohttp import web
 from markdown_it import MarkdownIt
 
-from adapters.teams.connect import Teams
-from adapters.teams.text import named_time
+from adapters.teams.adapter import Teams
+from adapters.teams.rendering.text import named_time
 from adapters.web import WebServer
-from bot.address import MessageRef, Place, UserRef
-from bot.exchange import Answer, Dispatch, Inbound
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.inbound import Answer, Dispatch, Inbound
 from bot.ports import Clock
 from tests.memory_store import MemoryStore
 from tests.platforms.on_slack import nothing, ready

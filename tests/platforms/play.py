@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from bot.address import MessageRef
-from bot.bell import WakeSignal
-from bot.courier import Delivery
-from bot.desk.core import Desk
+from bot.clock import WakeSignal
+from bot.desk.desk import Desk
 from bot.desk.routes import dispatch
+from bot.model.address import MessageRef
+from bot.model.views import Audience
 from bot.ports import Card
-from bot.ticker import wake_due_tickets
-from bot.views import Audience
+from bot.runtime.delivery import Delivery
+from bot.runtime.scheduler import wake_due_tickets
 from tests.harness import HeldClock, directory_of
 from tests.memory_store import MemoryStore
 from tests.platforms.on_console import OnConsole

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.address import MessageRef, Place, UserRef
-from bot.exchange import Dispatch
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.inbound import Dispatch
 from bot.ports import ChatPlatform
 
 Answers = dict[str, str]

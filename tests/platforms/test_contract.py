@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.address import MessageRef, Place, UserRef
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.views import Audience, Notice
 from bot.ports import PermanentFailure, Priority, TemporaryFailure
-from bot.views import Audience, Notice
 from sla_core.countdown import Tone
 from tests.platforms import views
 from tests.platforms.on_console import OnConsole

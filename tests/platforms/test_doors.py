@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot import cards
-from bot.settings import load_desk
+from bot.config.settings import load_desk
+from bot.notify import cards
 from tests.harness import HeldClock
 from tests.memory_store import MemoryStore
 from tests.platforms.conftest import FRIDAY_AFTERNOON, OpenWorkplace

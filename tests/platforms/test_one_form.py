@@ -10,9 +10,9 @@ from typing import Protocol
 
 import pytest
 
-from bot.exchange import Answer, Ask, Dispatch, Inbound, Submission
-from bot.forms import OPENING
-from bot.views import Audience
+from bot.model.forms import OPENING
+from bot.model.inbound import Answer, Ask, Dispatch, Inbound, Submission
+from bot.model.views import Audience
 from demo.slack.text import block_lines
 from sla_core.events import Answered, Opened
 from tests.harness import HeldClock

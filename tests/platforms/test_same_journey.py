@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.views import Audience
+from bot.model.views import Audience
 from tests.harness import HeldClock
 from tests.memory_store import MemoryStore
 from tests.platforms.conftest import FRIDAY_AFTERNOON, PLATFORMS, OpenWorkplace

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.views import Audience
+from bot.model.views import Audience
 from demo.slack import Ack, Message
 from tests.harness import HeldClock
 from tests.memory_store import MemoryStore

@@ -6,16 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from adapters.slack.blocks import render_message
-from adapters.slack.marks import message_metadata
-from adapters.slack.text import UTC_ZONE, MrkdwnRenderer
-from bot import cards, hearing
-from bot.address import UserRef
-from bot.directory import Directory
+from adapters.slack.rendering.block_kit import message_metadata
+from adapters.slack.rendering.messages import render_message
+from adapters.slack.rendering.mrkdwn import UTC_ZONE, MrkdwnRenderer
+from bot.config.directory import Directory
+from bot.config.settings import load_desk
+from bot.model.address import UserRef
+from bot.model.views import Audience, Mention, Notice
+from bot.notify import cards, recipients
+from bot.notify.message_factory import card_key
 from bot.ports import Card, Message
-from bot.settings import load_desk
-from bot.views import Audience, Mention, Notice
-from bot.voice import card_key
 from demo.slack import FakeSlack
 from demo.slack import Message as Post
 from sla_core.events import Breached, Event, Warned
@@ -44,7 +44,7 @@ class ExpectedMessages:
 
     def _messages_of(self, ticket: Ticket) -> Iterator[Message]:
         policy = self.directory.policy(ticket.opened.version)
-        for message in hearing.messages_of(ticket, ticket.history, policy, self.directory):
+        for message in recipients.messages_of(ticket, ticket.history, policy, self.directory):
             if message.edits is None:
                 yield message
 

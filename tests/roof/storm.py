@@ -18,9 +18,9 @@ import psycopg
 from aiohttp import web
 
 from adapters.sql.store import connect
+from bot.model.views import Audience
+from bot.notify.message_factory import card_key
 from bot.ports import Priority
-from bot.views import Audience
-from bot.voice import card_key
 from demo.slack import Channel, FakeSlack, Message, Person
 from sla_core.events import Event
 from tests.desk_file import account

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import ClientSession
 
 from bot.clock import real_now
-from bot.metrics import REGISTRY
+from bot.telemetry import REGISTRY
 from sla_core.events import Acknowledged, Breached, CustomerWrote, Opened
 from tests.harness import S1, S2
 from tests.roof.house import LiveSite

@@ -11,18 +11,18 @@ from pathlib import Path
 
 from aiohttp import ClientError, ClientSession
 
-from adapters.jobs import crew
+from adapters import worker_pool
 from adapters.sql.engines.postgres import conninfo
 from adapters.sql.store import connect
 from adapters.sql.url import postgres_url
-from bot.address import MessageRef, Place, UserRef
-from bot.desk.core import Desk
-from bot.directory import Directory
-from bot.logs import configure_logs
+from bot.config.directory import Directory
+from bot.config.settings import load_desk
+from bot.desk.desk import Desk
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.views import View
 from bot.ports import Charge, Priority, TemporaryFailure
-from bot.runtime import Runtime
-from bot.settings import load_desk
-from bot.views import View
+from bot.runtime.runtime import Runtime
+from bot.telemetry import configure_logs
 
 
 class HttpPlatform:
@@ -85,7 +85,7 @@ async def run(url: str, file: Path, platform: str) -> None:
         )
         runtime = Runtime(desk, store)
         store.on_change = runtime.store_changed
-        async with crew.connect(conninfo(postgres_url(url))) as runtime.worker_pool, runtime.running():
+        async with worker_pool.connect(conninfo(postgres_url(url))) as runtime.worker_pool, runtime.running():
             print("ready", flush=True)
             await stop.wait()
 

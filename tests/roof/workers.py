@@ -21,9 +21,9 @@ from aiohttp import web
 from adapters.sql.store import connect
 from adapters.sql.tables import micros
 from bot.clock import SimulatedClock, parse_instant, real_now
-from bot.desk.core import Desk
-from bot.directory import Directory
-from bot.settings import load_desk
+from bot.config.directory import Directory
+from bot.config.settings import load_desk
+from bot.desk.desk import Desk
 from sla_core.engine import evaluate
 from sla_core.events import Breached, Event, Opened, Warned, Who
 from sla_core.ticket import fold

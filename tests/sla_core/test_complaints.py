@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.address import Place
-from bot.exchange import Answer, Show
-from bot.views import Audience, Receipt
+from bot.model.address import Place
+from bot.model.inbound import Answer, Show
+from bot.model.views import Audience, Receipt
 from sla_core.calendar import BusinessCalendar
 from sla_core.catalog.load import load
 from sla_core.closures import Closures

@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 
-from adapters.slack import Slack, answers, doors, files, names, offers
+from adapters.slack import Slack
+from adapters.slack.inbound import events
+from adapters.slack.outbound import responder
+from adapters.slack.workspaces import workspace as files
+from adapters.slack.workspaces import workspace as names
 from adapters.web import WebServer
-from bot.exchange import Answer, Done, Inbound
+from bot.model.inbound import Answer, Done, Inbound
 from demo.slack import Ack, Channel, FakeSlack, Person
 
 PATIENCE = 60.0
@@ -20,10 +24,10 @@ NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def _long_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (names, doors, files):
+    for module in (names, events, files):
         monkeypatch.setattr(module, "LOOKUP_TIMEOUT", PATIENCE)
-    monkeypatch.setattr(offers, "PROMPT_TIMEOUT", PATIENCE)
-    monkeypatch.setattr(answers, "OPEN_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(responder, "PROMPT_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(responder, "OPEN_TIMEOUT", PATIENCE)
 
 
 class StoppedClock:

@@ -12,13 +12,13 @@ from typing import Any
 import aiohttp
 
 from adapters.slack import Slack
-from adapters.slack.installed import WorkspaceRegistry
-from adapters.slack.offices import OAuthSettings
 from adapters.slack.workspaces.installation_store import Installation
+from adapters.slack.workspaces.oauth import OAuthSettings
+from adapters.slack.workspaces.registry import WorkspaceRegistry
 from adapters.slack.workspaces.token_rotation import AppCredentials
 from adapters.web import WebServer
 from bot.clock import real_now
-from bot.pad import InMemoryKeyValueStore
+from bot.desk.desk import InMemoryKeyValueStore
 from bot.ports import KeyValueStore
 from demo.slack import FakeSlack
 from tests.slack.conftest import Desk, StoppedClock, ready

@@ -9,7 +9,7 @@ from typing import Any
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
-from adapters.slack.paper import RenderedMessage
+from adapters.slack.rendering.block_kit import RenderedMessage
 
 Json = dict[str, Any]
 

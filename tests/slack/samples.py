@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from adapters.slack.blocks import render_message
-from adapters.slack.home import home_view
-from adapters.slack.modals import modal
-from adapters.slack.text import MrkdwnRenderer
-from bot.address import Place, UserRef
-from bot.forms import ChoiceField, Form, TextField
-from bot.views import (
+from adapters.slack.rendering.messages import home_view, render_message
+from adapters.slack.rendering.modals import modal
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
+from bot.model.address import Place, UserRef
+from bot.model.forms import ChoiceField, Form, TextField
+from bot.model.views import (
     Audience,
     Button,
     GetHelp,

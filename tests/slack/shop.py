@@ -11,12 +11,12 @@ from pathlib import Path
 from adapters.slack import Slack
 from adapters.slack.scopes import SCOPES
 from adapters.web import WebServer
-from bot.bell import WakeSignal
-from bot.courier import Delivery
-from bot.desk.core import Desk
+from bot.clock import WakeSignal
+from bot.config.directory import Directory
+from bot.config.settings import load_desk
+from bot.desk.desk import Desk
 from bot.desk.routes import dispatch
-from bot.directory import Directory
-from bot.settings import load_desk
+from bot.runtime.delivery import Delivery
 from demo.slack import Channel, FakeSlack, Message, Person
 from tests.harness import HeldClock
 from tests.memory_store import MemoryStore

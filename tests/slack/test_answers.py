@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.slack.answers import NEEDS_BUTTON, SORRY, TOO_LATE
-from bot.address import Place
-from bot.exchange import Answer, Ask, Done, Inbound, Show, Submission
-from bot.forms import ChoiceField, Form, TextField
-from bot.views import Button, Notice
+from adapters.slack.outbound.responder import NEEDS_BUTTON, SORRY, TOO_LATE
+from bot.model.address import Place
+from bot.model.forms import ChoiceField, Form, TextField
+from bot.model.inbound import Answer, Ask, Done, Inbound, Show, Submission
+from bot.model.views import Button, Notice
 from demo.slack import FakeSlack, Message
 from sla_core.triage import Option
 from tests.slack.conftest import Desk, Workspace, started

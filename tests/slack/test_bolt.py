@@ -12,15 +12,15 @@ from urllib.parse import urlencode
 import pytest
 from slack_bolt.async_app import AsyncApp
 
-from adapters.slack import doors
-from adapters.slack.answers import SORRY, Responder
+from adapters.slack.inbound import events
 from adapters.slack.inbound.app import bolt_app
 from adapters.slack.inbound.listeners import Listeners
-from adapters.slack.names import UserNames
+from adapters.slack.outbound.responder import SORRY, Responder
 from adapters.slack.reader import Reader
+from adapters.slack.workspaces.workspace import UserNames
 from adapters.web import WebServer
-from bot.exchange import Command, FormClosed, Inbound, Posted, Press, Submission
-from bot.pad import InMemoryKeyValueStore
+from bot.desk.desk import InMemoryKeyValueStore
+from bot.model.inbound import Command, FormClosed, Inbound, Posted, Press, Submission
 from demo.slack import Ack, FakeSlack
 from demo.slack.wire import FORM
 from tests.slack.conftest import Workspace, ready
@@ -146,7 +146,7 @@ async def test_slack_shows_its_own_error_for_a_shortcut_that_cannot_be_read(
     def fails(*_: object) -> None:
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr(doors, "read_shortcut", fails)
+    monkeypatch.setattr(events, "read_shortcut", fails)
     _, body, kind, _ = KINDS["a shortcut"]
     assert (await send(workspace, body, kind)).status == 500
 

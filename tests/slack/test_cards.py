@@ -8,15 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.slack.blocks import render_message
-from adapters.slack.home import home_view
-from adapters.slack.modals import message_view, modal
-from adapters.slack.paper import action_of, actions
-from adapters.slack.text import MrkdwnRenderer
-from bot.address import Place
-from bot.exchange import Ask
-from bot.forms import ChoiceField, Form, TextField
-from bot.views import (
+from adapters.slack.rendering.block_kit import action_of, actions
+from adapters.slack.rendering.messages import home_view, render_message
+from adapters.slack.rendering.modals import message_view, modal
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
+from bot.model.address import Place
+from bot.model.forms import ChoiceField, Form, TextField
+from bot.model.inbound import Ask
+from bot.model.views import (
     Button,
     HistoryLine,
     Notice,

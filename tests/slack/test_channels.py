@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bot.address import Place
-from bot.exchange import ChannelChange, ChannelChanged
+from bot.model.address import Place
+from bot.model.inbound import ChannelChange, ChannelChanged
+from bot.model.views import Notice
 from bot.ports import PermanentFailure
-from bot.views import Notice
 from demo.slack import Ack, Channel
 from tests.slack.conftest import Workspace
 

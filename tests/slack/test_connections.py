@@ -6,8 +6,8 @@ import asyncio
 
 from aiohttp import web
 
-from adapters.slack.web_api import WebApi
-from bot.courier import MAX_LANES
+from adapters.slack.outbound.web_api import WebApi
+from bot.runtime.delivery import MAX_LANES
 from tests.waiting import PATIENCE
 
 LANES_AND_PAGES = MAX_LANES + 32

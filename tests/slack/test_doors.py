@@ -9,9 +9,9 @@ import pytest
 
 from adapters.slack import Slack
 from adapters.web import WebServer
+from bot.desk.channels import ensure_help_messages
 from bot.desk.routes import dispatch
-from bot.desk.welcome import ensure_help_messages
-from bot.exchange import Command
+from bot.model.inbound import Command
 from demo.slack import SlackError
 from demo.slack.payloads import message_event
 from sla_core.events import Opened

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 import structlog
 
-from adapters.slack.filling import MOST_REMEMBERED, ModalUpdater
-from adapters.slack.modals import modal
-from adapters.slack.paper import Json
+from adapters.slack.outbound.responder import MOST_FORMS, ModalUpdater
+from adapters.slack.outbound.web_api import WebApi
 from adapters.slack.payloads import ModalBlockActions, parse
-from adapters.slack.text import MrkdwnRenderer
-from adapters.slack.web_api import WebApi
+from adapters.slack.rendering.block_kit import Json
+from adapters.slack.rendering.modals import modal
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from bot.desk import routes
-from bot.exchange import Answer, Ask, Done, File, FormChanged, FormClosed, Inbound, Submission
-from bot.forms import ChoiceField, Form, TextField
-from bot.views import Strong, When
+from bot.model.forms import ChoiceField, Form, TextField
+from bot.model.inbound import Answer, Ask, Done, File, FormChanged, FormClosed, Inbound, Submission
+from bot.model.views import Strong, When
 from demo.slack import View
 from sla_core.triage import Option
 from tests.desk.filling import desk_file_of
@@ -260,9 +260,9 @@ async def test_a_simple_client_gets_all_of_it_and_no_files() -> None:
 
 async def test_only_so_many_forms_are_remembered() -> None:
     updater = ModalUpdater(WebApi("xoxb-1", "http://127.0.0.1:1/"))
-    for number in range(MOST_REMEMBERED + 5):
+    for number in range(MOST_FORMS + 5):
         updater._remember(f"V{number}", "1.0")
-    assert len(updater._newest) == MOST_REMEMBERED
+    assert len(updater._newest) == MOST_FORMS
     updater._remember("V1004", "3.0")
     view: Json = {"id": "V1004", "callback_id": "intake"}
     act = {"type": "radio_buttons", "action_id": "down", "action_ts": "2.0"}

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from adapters.slack.modals import modal
-from adapters.slack.text import MrkdwnRenderer
-from bot.desk.alike import PossibleDuplicate
-from bot.desk.intake_form import IntakeContext, intake_form
-from bot.forms import ChoiceField, Field, Form, TextField
-from bot.settings import load_desk
-from bot.views import Strong, When
+from adapters.slack.rendering.modals import modal
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
+from bot.config.settings import load_desk
+from bot.desk.intake.form import IntakeContext, PossibleDuplicate, intake_form
+from bot.model.forms import ChoiceField, Field, Form, TextField
+from bot.model.views import Strong, When
 from demo.slack.limits import check_blocks
 from demo.slack.limits import check_view as strictly
 from sla_core.catalog.load import load, vendors

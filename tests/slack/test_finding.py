@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.slack import connect
-from bot.address import MessageRef, Place
+from adapters.slack import adapter
+from bot.model.address import MessageRef, Place
+from bot.model.views import Notice
 from bot.ports import NotEditable, PermanentFailure, Priority, TemporaryFailure
-from bot.views import Notice
 from tests.slack.conftest import Workspace
 
 HELLO = Notice(("Hello.",))
@@ -68,7 +68,7 @@ async def test_what_did_not_arrive_is_not_found(workspace: Workspace) -> None:
 
 
 async def test_it_is_found_behind_many_others(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connect, "_PAGE", 3)
+    monkeypatch.setattr(adapter, "_PAGE", 3)
     begun = await lost(workspace, acme(workspace))
     for _ in range(7):
         await workspace.slack.say(workspace.alice, workspace.acme, "and another thing")

@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 
-from bot.desk.intake_form import ACCOUNT, KNOWN, OFFERED, SUMMARY
-from bot.desk.intake_form import FORM as INTAKE
+from bot.desk.intake.form import ACCOUNT, KNOWN, OFFERED, SUMMARY
+from bot.desk.intake.form import FORM as INTAKE
 from bot.desk.routes import ANYONE, BUTTONS, FORMS, PARTICIPANT, RECIPIENT
-from bot.exchange import Answer, Done, Inbound
+from bot.model.inbound import Answer, Done, Inbound
 from demo.slack import Person
 from sla_core.events import THE_CLOCK, Event
 from tests.slack import forged

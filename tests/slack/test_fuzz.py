@@ -15,9 +15,9 @@ import structlog
 
 from adapters.slack.inbound.app import BoltEndpoint, bolt_app
 from adapters.slack.inbound.listeners import Listeners
-from adapters.slack.socket import SocketModeClient, _read
+from adapters.slack.inbound.socket_mode import SocketModeClient, _read
 from bot.desk.routes import dispatch
-from bot.exchange import Answer, ChannelChanged, Inbound, MessageChanged, Posted
+from bot.model.inbound import Answer, ChannelChanged, Inbound, MessageChanged, Posted
 from sla_core.events import (
     Acknowledged,
     Alerted,

@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.slack.board import MOST_IN_HOME
-from adapters.slack.home import home_view
-from adapters.slack.text import MrkdwnRenderer
-from bot.address import Place
-from bot.exchange import Answer, Ask, Done, HomeOpened, Inbound, Press, Show
-from bot.views import Notice, QueueBoard
+from adapters.slack.rendering.messages import MOST_IN_HOME, home_view
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
+from bot.model.address import Place
+from bot.model.inbound import Answer, Ask, Done, HomeOpened, Inbound, Press, Show
+from bot.model.views import Notice, QueueBoard
 from demo.slack import Person, View
 from demo.slack.limits import check_view, too_large
 from sla_core.countdown import Tone

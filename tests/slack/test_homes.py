@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.exchange import Ask, HomeOpened, Press, Show
+from bot.model.inbound import Ask, HomeOpened, Press, Show
 from demo.slack import FakeSlack, Person
 from tests.slack.samples import BOARD, FORM
 from tests.slack.test_workspaces import SeveralWorkspaces, several

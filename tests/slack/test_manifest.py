@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from adapters.slack import farewells, scopes
-from adapters.slack.events import READERS
+from adapters.slack import scopes
+from adapters.slack.inbound import events
+from adapters.slack.inbound.events import READERS
 from demo.slack.server import FORM_ONLY, METHODS
 from tests.slack.conftest import Workspace
 
@@ -49,7 +50,7 @@ def test_methods_are_known_to_the_strict_slack_with_the_same_scope() -> None:
 def test_it_says_what_the_code_handles() -> None:
     settings, features = MANIFEST["settings"], MANIFEST["features"]
     heard = {event.partition(".")[0] for event in settings["event_subscriptions"]["bot_events"]}
-    assert heard == READERS.keys() | farewells.UNINSTALL_EVENTS
+    assert heard == READERS.keys() | events.UNINSTALL_EVENTS
     assert {entry["type"] for entry in features["shortcuts"]} == {"global", "message"}
     assert [entry["command"] for entry in features["slash_commands"]] == ["/support"]
     assert all(entry["should_escape"] for entry in features["slash_commands"])

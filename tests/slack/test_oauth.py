@@ -17,13 +17,13 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.async_authorize import AsyncInstallationStoreAuthorize
 
 from adapters.slack import Slack, SlackFault
+from adapters.slack.outbound.web_api import WebApi, client
 from adapters.slack.scopes import SCOPES
-from adapters.slack.web_api import WebApi, client
 from adapters.slack.workspaces.installation_store import TOPIC, EncryptedInstallationStore, SecretKeys
 from adapters.slack.workspaces.token_rotation import LEASE, AppCredentials, TokenRenewal
 from adapters.sql.store import connect
-from bot.pad import InMemoryKeyValueStore
-from bot.views import Notice
+from bot.desk.desk import InMemoryKeyValueStore
+from bot.model.views import Notice
 from demo.slack import FakeSlack
 from demo.slack.apps import Apps
 from demo.slack.args import Args

@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from adapters.slack.answers import Responder
 from adapters.slack.inbound.app import BoltEndpoint, bolt_app
 from adapters.slack.inbound.listeners import Listeners
-from adapters.slack.text import MrkdwnRenderer
-from adapters.slack.web_api import WebApi
+from adapters.slack.outbound.responder import Responder
+from adapters.slack.outbound.web_api import WebApi
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from adapters.slack.workspaces.workspace import RequestOrigin
 from tests.slack.conftest import Desk, Workspace
 from tests.slack.test_requests import EVENT as WHOLE_EVENT

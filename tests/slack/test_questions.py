@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot import cards
-from bot.address import Place
+from bot.model.address import Place
+from bot.notify import cards
 from demo.slack import Message, Person
 from sla_core.events import Opened
 from tests.slack.shop import ANSWERS, DeskOnSlack, a_ticket, desk_on_slack

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from adapters.slack.reader import BotIdentity, Reader
-from bot.address import Actor, MessageRef, Place, UserRef
-from bot.exchange import Ask, Command, Done, File, Posted, Press, Show, Submission
-from bot.forms import ChoiceField, Form, TextField
-from bot.views import Button, Notice
+from bot.model.address import Actor, MessageRef, Place, UserRef
+from bot.model.forms import ChoiceField, Form, TextField
+from bot.model.inbound import Ask, Command, Done, File, Posted, Press, Show, Submission
+from bot.model.views import Button, Notice
 from demo.slack import Message
 from sla_core.triage import Option
 from tests.slack.conftest import NOON, StoppedClock, Workspace

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.exchange import Command, FormClosed, Posted, Press, Submission
+from bot.model.inbound import Command, FormClosed, Posted, Press, Submission
 from demo.slack import Ack
 from demo.slack.wire import FORM
 from tests.slack.conftest import Workspace

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from bot.exchange import (
+from bot.model.inbound import (
     ChannelChanged,
     Command,
     FormChanged,

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from adapters.slack import Slack, SlackFault
-from adapters.slack.socket import SocketModeClient
-from bot.exchange import Answer, Ask, Command, Done, Inbound, Posted, Press, Show, Submission
-from bot.forms import Form, TextField
-from bot.views import Button, Notice
+from adapters.slack.inbound.socket_mode import SocketModeClient
+from bot.model.forms import Form, TextField
+from bot.model.inbound import Answer, Ask, Command, Done, Inbound, Posted, Press, Show, Submission
+from bot.model.views import Button, Notice
 from demo.slack import Channel, FakeSlack, Person
 from sla_core.countdown import Tone
 from tests.slack.conftest import Desk, StoppedClock
@@ -234,7 +234,7 @@ async def test_a_token_that_is_not_good_is_a_fault(token: str, error: str | None
 
 
 async def test_a_connection_without_a_greeting_is_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.socket.GREETING_TIMEOUT", 0.05)
+    monkeypatch.setattr("adapters.slack.inbound.socket_mode.GREETING_TIMEOUT", 0.05)
     async with FakeSlack(over_socket=True) as slack:
         slack.sockets.sends_hello = False
         socket = SocketModeClient(APP_TOKEN, slack.api_url, first_backoff=0.01)

@@ -4,9 +4,9 @@ import pytest
 
 from adapters.slack import Slack, SlackFault
 from adapters.slack.scopes import SCOPES
-from bot.address import MessageRef, Place, UserRef
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.views import Button, Notice
 from bot.ports import ChatPlatform, PermanentFailure, TemporaryFailure
-from bot.views import Button, Notice
 from demo.slack import FakeSlack
 from tests.slack.conftest import StoppedClock, Workspace
 

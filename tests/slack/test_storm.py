@@ -19,10 +19,10 @@ import structlog
 
 from adapters.sql.store import SqlStore, connect
 from adapters.web.server import Handler
-from bot.address import MessageRef, Place
 from bot.desk.routes import dispatch
-from bot.views import Audience
-from bot.voice import card_key
+from bot.model.address import MessageRef, Place
+from bot.model.views import Audience
+from bot.notify.message_factory import card_key
 from demo.slack import Message
 from demo.slack.payloads import envelope, message_event
 from demo.slack.wire import FORM

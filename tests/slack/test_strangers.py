@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from bot.address import Place
-from bot.exchange import Command, Posted
-from bot.pad import InMemoryKeyValueStore
-from bot.views import Notice
+from bot.desk.desk import InMemoryKeyValueStore
+from bot.model.address import Place
+from bot.model.inbound import Command, Posted
+from bot.model.views import Notice
 from demo.slack import FakeSlack, Person
 from demo.slack.payloads import envelope, message_event
 from sla_core.events import CustomerWrote, Opened

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.slack.blocks import render_message
-from adapters.slack.paper import rich
-from adapters.slack.text import (
+from adapters.slack.rendering.block_kit import rich
+from adapters.slack.rendering.messages import render_message
+from adapters.slack.rendering.mrkdwn import (
     LONGEST,
     MrkdwnRenderer,
     cut,
@@ -22,8 +22,8 @@ from adapters.slack.text import (
     size,
     strong,
 )
-from bot.address import UserRef
-from bot.views import Link, Mention, Notice, Part, Quote, Strong, When
+from bot.model.address import UserRef
+from bot.model.views import Link, Mention, Notice, Part, Quote, Strong, When
 from demo.slack.state import Workspace
 from demo.slack.text import mrkdwn, unescaped
 from tests.slack.rules import check_message

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bot.address import Actor, MessageRef, Place, UserRef
-from bot.exchange import File, MessageChanged, Posted
-from bot.views import Button, GetHelp, Notice
+from bot.model.address import Actor, MessageRef, Place, UserRef
+from bot.model.inbound import File, MessageChanged, Posted
+from bot.model.views import Button, GetHelp, Notice
 from demo.slack import Message
 from tests.slack.conftest import Workspace
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from bot.address import MessageRef, Place, UserRef
-from bot.exchange import Ask, Command, Posted, Show
-from bot.forms import Form, TextField
-from bot.pad import InMemoryKeyValueStore
+from bot.desk.desk import InMemoryKeyValueStore
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.forms import Form, TextField
+from bot.model.inbound import Ask, Command, Posted, Show
+from bot.model.views import Notice
 from bot.ports import PermanentFailure, Priority, TemporaryFailure
-from bot.views import Notice
 from demo.slack import Channel, FakeSlack, Person
 from sla_core.countdown import Tone
 from tests.slack.conftest import Workspace

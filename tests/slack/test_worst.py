@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 import structlog
 
-from adapters.slack import pages
-from adapters.slack.blocks import render_message
-from adapters.slack.paper import RenderedMessage
-from adapters.slack.text import MrkdwnRenderer
-from bot.address import Actor, Place, UserRef
-from bot.desk.intake_form import IntakeContext, intake_form
-from bot.desk.questions import ConversationalForm
-from bot.forms import ChoiceField
-from bot.settings import load_desk
-from bot.views import Strong, When
+from adapters.slack.rendering.block_kit import RenderedMessage
+from adapters.slack.rendering.messages import render_message
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
+from adapters.slack.workspaces import oauth
+from bot.config.settings import load_desk
+from bot.desk.intake.conversation_steps import ConversationalForm
+from bot.desk.intake.form import IntakeContext, intake_form
+from bot.model.address import Actor, Place, UserRef
+from bot.model.forms import ChoiceField
+from bot.model.views import Strong, When
 from demo.slack.limits import check_blocks, check_view
 from sla_core.catalog.load import load, vendors
 from tests.desk.filling import desk_file_of
@@ -103,7 +103,7 @@ def test_every_step_of_every_vendors_questions_fits(vendor: str, tmp_path: Path)
 
 
 def test_the_pages_of_an_installation_show_words_and_nothing_else() -> None:
-    for shown in (pages.installed_page(f"<script>{ODD}"), pages.not_installed_page(f"<img onerror=x>{ODD}")):
+    for shown in (oauth.installed_page(f"<script>{ODD}"), oauth.not_installed_page(f"<img onerror=x>{ODD}")):
         text = shown.body
         assert "<script" not in text
         assert "<img" not in text

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from bot.address import MessageRef, Place, UserRef
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.views import Audience, Notice
 from bot.ports import Card, Change, Message, Priority
-from bot.views import Audience, Notice
 from sla_core.events import Answered, CustomerWrote, Event, Kind, Opened, Who
 
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.address import MessageRef
+from bot.model.address import MessageRef
 from bot.ports import Clock, KeyValueStore, Message, Outbox, Outgoing, Store, Timers
 from tests.sql.samples import NOON, change, opening
 

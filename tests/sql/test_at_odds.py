@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.sql import history as stored_history
+from adapters.sql import codec as stored_history
 from adapters.sql.store import SqlStore, connect
-from bot.auditor import LagMonitor
 from bot.ports import Change
-from bot.ticker import wake_due_tickets
+from bot.runtime.monitor import LagMonitor
+from bot.runtime.scheduler import wake_due_tickets
 from sla_core.events import Event
 from tests.harness import ALICE, S2, TRIAGE, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON

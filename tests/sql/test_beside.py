@@ -14,10 +14,10 @@ from adapters.sql.codec import EVENTS, message_body_text, recipient_text
 from adapters.sql.migrate import migrate
 from adapters.sql.store import SqlStore, connect
 from adapters.sql.tables import instant, micros
-from bot.desk.core import Desk
-from bot.index import check, rebuild
+from bot.desk.desk import Desk
+from bot.desk.index import check, rebuild
+from bot.model.views import Notice
 from bot.ports import Change, Conflict, Duplicate, Message, Priority
-from bot.views import Notice
 from sla_core.events import Acknowledged, CustomerWrote, Event, Taken
 from tests.harness import HeldClock, directory_of
 from tests.sql.old_release import TABLES, restore

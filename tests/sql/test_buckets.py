@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 
-from bot.address import Place
+from bot.model.address import Place
 from bot.ports import Charge, Outbox
 from tests.sql.conftest import TwoProcesses
 from tests.sql.samples import ACME, NOON, TRIAGE, at, message, ref

@@ -23,9 +23,9 @@ from adapters.sql.codec import (
     recipient_text,
 )
 from adapters.sql.tables import EPOCH, instant, micros
-from bot.address import Place, UserRef
+from bot.model.address import Place, UserRef
+from bot.model.views import Notice
 from bot.ports import Card
-from bot.views import Notice
 from sla_core.events import Event
 from tests.sql.samples import NOON
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.address import Place
+from bot.model.address import Place
 from bot.ports import LeaseLost, Priority
 from tests.sql.conftest import TwoProcesses
 from tests.sql.samples import ACME, DANA, NOON, TRIAGE, at, message, ref

@@ -11,11 +11,11 @@ import pytest
 import pytest_asyncio
 
 from adapters.sql.store import SqlStore, connect
-from bot import index
-from bot.desk.core import Desk
-from bot.doctor import Finding, Health, of_index
-from bot.index import IndexCheck, check, rebuild
-from bot.ticker import wake_due_tickets
+from bot.desk import index
+from bot.desk.desk import Desk
+from bot.desk.index import IndexCheck, check, rebuild
+from bot.runtime.doctor import Finding, Health, of_index
+from bot.runtime.scheduler import wake_due_tickets
 from tests.harness import ALICE, BOB, DESK_FILE_WITH_HOLD, NO_CLOCK, S1, S2, S3, DeskInMemory, open_desk
 from tests.sql.statements import run
 

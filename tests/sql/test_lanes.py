@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.address import MessageRef, Place
+from bot.model.address import MessageRef, Place
 from bot.ports import Outgoing, Priority
 from tests.sql.samples import ACME, DANA, NOON, TRIAGE, at, message, opening, ref
 from tests.sql.speaking import FullStore, bare, begins, claim_all, defers, delivers, next_keys, says

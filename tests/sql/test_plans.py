@@ -12,14 +12,14 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine
 
-from adapters.sql import edits, retention, tickets, waiting
+from adapters.sql import edits, lanes, retention, tickets
 from adapters.sql.engines.postgres import SESSION
 from adapters.sql.migrate import migrate
 
 ASKED: dict[str, tuple[Any, set[str]]] = {
-    "next ready": (waiting.NEXT_READY, {"outbox_put_off", "outbox_waiting"}),
-    "claim": (waiting.CLAIM, {"outbox_waiting"}),
-    "lanes": (waiting.LANES, {"outbox_waiting"}),
+    "next ready": (lanes.NEXT_READY, {"outbox_put_off", "outbox_waiting"}),
+    "claim": (lanes.CLAIM, {"outbox_waiting"}),
+    "lanes": (lanes.LANES, {"outbox_waiting"}),
     "the edits of a message": (edits.WAITING_EDITS, {"outbox_edited"}),
     "the next turn of a lane": (edits.NEXT_TURN, {"outbox_waiting"}),
     "the last turn of a share": (edits.LAST_TURN, {"outbox_shared"}),
@@ -29,7 +29,7 @@ ASKED: dict[str, tuple[Any, set[str]]] = {
     "next wake": (tickets.NEXT_WAKE, {"ticket_wake"}),
     "claim due": (tickets.CLAIM_DUE, {"ticket_wake"}),
     "queue": (tickets.queue_statements(of_accounts=False, ended=False)[0], {"ticket_queue"}),
-    "ticket of": (waiting.TICKET_OF, {"outbox_posted"}),
+    "ticket of": (lanes.TICKET_OF, {"outbox_posted"}),
 }
 TABLES = "outbox|inbox|note|ticket|event"
 OURS = re.compile(r"\b(?:outbox|inbox|note|ticket)_[a-z_]+")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.address import MessageRef
+from bot.model.address import MessageRef
 from bot.ports import StandingHelp
 from tests.sql.conftest import TwoProcesses
 from tests.sql.samples import ACME, NOON, message

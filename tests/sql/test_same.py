@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from adapters.sql.migrate import migrate
 from adapters.sql.store import connect
-from bot.address import Place, UserRef
+from bot.model.address import Place, UserRef
 from bot.ports import Change, Charge, Conflict, LeaseLost, Message, NoSuchTicket, Outgoing, Priority
 from sla_core.events import Event
 from tests.harness import HeldClock

@@ -13,10 +13,17 @@ import pytest_asyncio
 from adapters.sql.store import SqlStore, connect
 from adapters.sql.tables import micros
 from bot.clock import real_now
-from bot.desk import interview
+from bot.desk.intake import conversation
 from bot.ports import Duplicate
-from bot.runtime import Runtime
-from bot.upkeep import BATCH_PAUSE, BATCH_SIZE, ENVELOPE_LIFE, EVERY, LIVES_WITHOUT_EXPIRY, Retention
+from bot.runtime.retention import (
+    BATCH_PAUSE,
+    BATCH_SIZE,
+    ENVELOPE_LIFE,
+    EVERY,
+    LIVES_WITHOUT_EXPIRY,
+    Retention,
+)
+from bot.runtime.runtime import Runtime
 from tests.harness import HeldClock, open_desk
 from tests.sql.samples import change, message, opening, wrote
 from tests.sql.speaking import next_keys
@@ -154,7 +161,7 @@ async def test_values_of_the_version_before_expire_too(tables: Tables, topic: st
 
 def test_where_questions_were_asked_is_kept() -> None:
     """Below an old one a reply is still no ticket's."""
-    assert interview.ROOTS not in LIVES_WITHOUT_EXPIRY
+    assert conversation.ROOTS not in LIVES_WITHOUT_EXPIRY
 
 
 async def test_batch_after_batch_then_an_hour_of_rest(tables: Tables) -> None:

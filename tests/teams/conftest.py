@@ -9,11 +9,11 @@ import aiohttp
 import pytest
 import structlog
 
-from adapters.teams import answers, connector, people
-from adapters.teams.connect import Teams
+from adapters.teams.adapter import Teams
+from adapters.teams.outbound import connector, conversations, responder
 from adapters.web import WebServer
-from bot.address import MessageRef
-from bot.exchange import Answer, Done, Inbound
+from bot.model.address import MessageRef
+from bot.model.inbound import Answer, Done, Inbound
 from tests.memory_store import MemoryStore
 from tests.teams.fake_connector import FIRST, OURS, FakeMicrosoft, claims
 
@@ -93,8 +93,8 @@ def log() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """No deadline is so short that a busy machine misses it."""
-    monkeypatch.setattr(answers, "_PRIVATE_TIMEOUT", 60.0)
-    monkeypatch.setattr(people, "LOOKUP_TIMEOUT", 60.0)
+    monkeypatch.setattr(responder, "_PRIVATE_TIMEOUT", 60.0)
+    monkeypatch.setattr(conversations, "LOOKUP_TIMEOUT", 60.0)
     monkeypatch.setattr(connector, "TIMEOUT", 60.0)
 
 

@@ -15,7 +15,7 @@ import jwt
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from adapters.teams.cloud import ISSUER, BotRegistration, Endpoints
+from adapters.teams.auth import ISSUER, BotRegistration, Endpoints
 
 Json = dict[str, Any]
 

@@ -13,12 +13,12 @@ from botbuilder.schema.teams import (  # type: ignore[import-untyped]
     TaskModuleResponse,
 )
 
-from adapters.teams.cards import view_card
-from adapters.teams.dialogs import dialog, form_card, message_dialog
-from adapters.teams.text import CardTextRenderer
-from bot.address import UserRef
-from bot.forms import ChoiceField, Form, TextField
-from bot.views import (
+from adapters.teams.rendering.cards import view_card
+from adapters.teams.rendering.dialogs import dialog, form_card, message_dialog
+from adapters.teams.rendering.text import CardTextRenderer
+from bot.model.address import UserRef
+from bot.model.forms import ChoiceField, Form, TextField
+from bot.model.views import (
     Audience,
     Button,
     GetHelp,

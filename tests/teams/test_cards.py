@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.teams.card_parts import FORM_ACTIONS, actions, read_press
-from adapters.teams.cards import view_card
-from adapters.teams.limits import MOST_BYTES, MOST_IN_SET, size
-from adapters.teams.text import CardTextRenderer
-from bot.views import (
+from adapters.teams.rendering.card_parts import FORM_ACTIONS, actions, read_press
+from adapters.teams.rendering.cards import view_card
+from adapters.teams.rendering.text import MOST_BYTES, MOST_IN_SET, CardTextRenderer, size
+from bot.model.views import (
     Button,
     HistoryLine,
     Mention,

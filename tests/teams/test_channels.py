@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.address import Place
-from bot.exchange import ChannelChange, ChannelChanged
+from bot.model.address import Place
+from bot.model.inbound import ChannelChange, ChannelChanged
 from tests.teams.activities import BOT, CHANNEL, TEAM, activity, event, personal
 from tests.teams.conftest import TeamsWithDesk
 

@@ -7,10 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.teams.dialogs import FORM_DATA, dialog, form_card, holds_form, message_dialog, read_form
-from adapters.teams.limits import MOST_BYTES, MOST_FORM, size
-from bot.forms import ChoiceField, Form, TextField
-from bot.views import Mention
+from adapters.teams.rendering.dialogs import (
+    FORM_DATA,
+    dialog,
+    form_card,
+    holds_form,
+    message_dialog,
+    read_form,
+)
+from adapters.teams.rendering.text import MOST_BYTES, MOST_FORM, size
+from bot.model.forms import ChoiceField, Form, TextField
+from bot.model.views import Mention
 from sla_core.triage import Option
 from tests.teams.samples import AGENTS, BOB, FORM, PEN, RECEIPT, task
 from tests.teams.test_cards import HOG, check, elements, texts

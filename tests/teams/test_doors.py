@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from adapters.teams import answers
-from adapters.teams.answers import DONE, ELSEWHERE, OUTDATED, SORRY, THANKS
-from adapters.teams.card_parts import CONTENT_TYPE
-from bot.address import MessageRef, Place, UserRef
-from bot.exchange import Ask, Command, Done, Posted, Press, Show, Submission
-from bot.forms import ChoiceField, Form, TextField
-from bot.views import Notice, Receipt
+from adapters.teams.outbound import responder
+from adapters.teams.outbound.responder import DONE, ELSEWHERE, OUTDATED, SORRY, THANKS
+from adapters.teams.rendering.card_parts import CONTENT_TYPE
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.forms import ChoiceField, Form, TextField
+from bot.model.inbound import Ask, Command, Done, Posted, Press, Show, Submission
+from bot.model.views import Notice, Receipt
 from sla_core.countdown import Tone
 from sla_core.triage import Option
 from tests.teams.activities import (
@@ -361,7 +361,7 @@ async def test_a_targeted_message_is_answered_as_such(teams_desk: TeamsWithDesk)
 async def test_replies_are_tried_again_when_teams_asks_to_wait(
     teams_desk: TeamsWithDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "_MAX_BACKOFF", 0.0)
+    monkeypatch.setattr(responder, "_MAX_BACKOFF", 0.0)
     teams_desk.desk.answer = Ask(FORM)
     teams_desk.microsoft.refuse = [Refusal(429, headers={"Retry-After": "0"}), Refusal(412), None]
     await teams_desk.send(mentioning(teams_desk.microsoft.service, "support"))

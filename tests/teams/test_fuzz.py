@@ -11,7 +11,7 @@ from typing import Any
 from adapters.teams.auth import Forbidden, Identity
 from adapters.teams.inbound.endpoint import parsed
 from adapters.teams.payloads import Malformed
-from bot.exchange import ChannelChanged, Command, Inbound, MessageChanged, Posted, Press, Submission
+from bot.model.inbound import ChannelChanged, Command, Inbound, MessageChanged, Posted, Press, Submission
 from tests.teams.activities import CHANNEL, person, samples
 from tests.teams.conftest import TeamsWithDesk
 from tests.teams.fake_connector import TENANT

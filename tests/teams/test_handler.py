@@ -14,7 +14,7 @@ from msrest.service_client import _ServiceClientCore
 from msrest.universal_http.requests import ClientRetryPolicy
 
 from adapters.teams.inbound.handler import INVOKES, TeamsHandler
-from bot.exchange import ChannelChanged
+from bot.model.inbound import ChannelChanged
 from tests.teams.activities import BOT, activity, event, invoke, mentioning, personal, samples
 from tests.teams.conftest import Json, TeamsWithDesk
 
@@ -160,7 +160,7 @@ async def test_botbuilders_own_client_is_never_made(
     assert [call for call in teams_desk.microsoft.calls if call.method == "GET"] == [], "no roster was asked"
 
 
-LIGHT = "bot.__main__, adapters.teams.cloud, adapters.teams.errors, adapters.teams.manifest"
+LIGHT = "bot.__main__, adapters.teams.auth, adapters.teams.errors, adapters.teams.manifest"
 
 
 def loaded(modules: str) -> set[str]:
@@ -172,4 +172,4 @@ def loaded(modules: str) -> set[str]:
 
 def test_botbuilder_is_loaded_only_where_teams_is_configured() -> None:
     assert loaded(LIGHT) == set()
-    assert loaded("adapters.teams.connect") == {"botbuilder", "botframework", "msrest"}
+    assert loaded("adapters.teams.adapter") == {"botbuilder", "botframework", "msrest"}

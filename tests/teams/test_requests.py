@@ -9,14 +9,21 @@ from typing import Any
 
 import pytest
 
-from adapters.teams import keys as fresh_keys
-from adapters.teams.auth import Forbidden, Identity, TokenValidator, Unauthorized
-from adapters.teams.cloud import BotRegistration, is_service
-from adapters.teams.connect import Teams
+from adapters.teams import auth as fresh_keys
+from adapters.teams.adapter import Teams
+from adapters.teams.auth import (
+    BotRegistration,
+    Forbidden,
+    Identity,
+    SigningKeys,
+    TokenValidator,
+    Unauthorized,
+    Unreachable,
+    is_service,
+)
 from adapters.teams.errors import TeamsFault
 from adapters.teams.inbound.handler import INVOKES
-from adapters.teams.keys import SigningKeys, Unreachable
-from bot.exchange import Command
+from bot.model.inbound import Command
 from tests.memory_store import MemoryStore
 from tests.teams.activities import activity, guest_tenant, invoke, mentioning, samples
 from tests.teams.conftest import StoppedClock, TeamsWithDesk

@@ -10,15 +10,15 @@ from email.utils import format_datetime
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.teams.cloud import BotRegistration
-from adapters.teams.connect import Teams
+from adapters.teams.adapter import Teams
+from adapters.teams.auth import BotRegistration
 from adapters.teams.errors import TeamsFault, seconds
-from adapters.teams.rates import charges
-from adapters.teams.references import CONVERSATIONS, PEOPLE
-from bot.address import MessageRef, Place, UserRef
+from adapters.teams.outbound.conversations import CONVERSATIONS, PEOPLE
+from adapters.teams.outbound.sender import charges
 from bot.clock import real_now
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.views import Notice
 from bot.ports import PermanentFailure, TemporaryFailure
-from bot.views import Notice
 from tests.memory_store import MemoryStore
 from tests.teams.activities import (
     ANN,

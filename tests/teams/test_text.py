@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from adapters.teams.card_parts import paragraphs
-from adapters.teams.cards import view_card
-from adapters.teams.text import (
+from adapters.teams.rendering.card_parts import paragraphs
+from adapters.teams.rendering.cards import view_card
+from adapters.teams.rendering.text import (
     CardTextRenderer,
     clean,
     cut,
@@ -23,8 +23,8 @@ from adapters.teams.text import (
     pieces,
     runs,
 )
-from bot.address import UserRef
-from bot.views import Link, Mention, Notice, Part, Quote, Strong, When
+from bot.model.address import UserRef
+from bot.model.views import Link, Mention, Notice, Part, Quote, Strong, When
 from tests.teams.samples import BOB, DANA, PEN, SLACKER
 from tests.teams.test_cards import check, markdown, texts
 

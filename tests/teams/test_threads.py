@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.address import MessageRef, Place
-from bot.exchange import File, MessageChanged, Posted
+from bot.model.address import MessageRef, Place
+from bot.model.inbound import File, MessageChanged, Posted
 from tests.teams.activities import BOT, CHANNEL, ROOT, activity, event, file
 from tests.teams.conftest import TeamsWithDesk
 

@@ -18,10 +18,10 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
 from yarl import URL
 
-from adapters.slack.environment import without_slack_variables
 from adapters.slack.inbound.listeners import WORKSPACE_KEY, Listeners, request_origin
+from adapters.slack.outbound.web_api import client
 from adapters.slack.payloads import slack_id
-from adapters.slack.web_api import client
+from adapters.slack.workspaces.oauth import without_slack_variables
 from adapters.slack.workspaces.workspace import Workspaces
 
 log = structlog.get_logger(__name__)

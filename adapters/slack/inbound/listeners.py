@@ -10,9 +10,9 @@ import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
-from adapters.slack import doors, farewells, files
-from adapters.slack.answers import REDELIVER_STATUS, Responder
-from adapters.slack.events import READERS, home_opened_by_press
+from adapters.slack.inbound import events
+from adapters.slack.inbound.events import READERS, home_opened_by_press
+from adapters.slack.outbound.responder import REDELIVER_STATUS, Responder
 from adapters.slack.payloads import (
     BlockActions,
     Malformed,
@@ -23,8 +23,9 @@ from adapters.slack.payloads import (
     parse,
     slack_id,
 )
+from adapters.slack.workspaces import workspace as files
 from adapters.slack.workspaces.workspace import RequestOrigin, Workspace, Workspaces
-from bot.exchange import Dispatch, Done, Press
+from bot.model.inbound import Dispatch, Done, Press
 from bot.ports import RedeliverLater
 
 log = structlog.get_logger(__name__)
@@ -163,7 +164,7 @@ class Listeners:
         self, ack: AsyncAck, body: Body, event: Body, context: AsyncBoltContext, request: AsyncBoltRequest
     ) -> BoltResponse:
         kind, receiving_workspace = slack_id(event.get("type")), _workspace(context)
-        if kind in farewells.UNINSTALL_EVENTS:
+        if kind in events.UNINSTALL_EVENTS:
             return await self._on_uninstall(ack, kind, body, context)
         read_event = READERS.get(kind)
         if read_event is None:
@@ -176,7 +177,7 @@ class Listeners:
             act = read_event(reader, body, actor_team(context))
             if act is None:
                 return await ack()
-            act = await doors.with_reacted_message(act, reader, workspace.api)
+            act = await events.with_reacted_message(act, reader, workspace.api)
             act = await files.with_file_names(workspace.api, act, body)
             answer = await self._dispatch(await workspace.user_names.with_name_in_event(act))
             # Another event brought an edited message before.
@@ -196,7 +197,7 @@ class Listeners:
         self, ack: AsyncAck, kind: str, body: Body, context: AsyncBoltContext
     ) -> BoltResponse:
         try:
-            await farewells.handle_uninstall(body, request_origin(context), self._workspaces)
+            await events.handle_uninstall(body, request_origin(context), self._workspaces)
         except Malformed:
             raise
         except Exception:
@@ -210,7 +211,7 @@ class Listeners:
             return await ack()
         act = None
         try:
-            act = doors.read_shortcut(workspace.reader, request)
+            act = events.read_shortcut(workspace.reader, request)
             answer = await self._dispatch(act)
             return await workspace.responder.to_shortcut(ack, act, request.trigger_id, answer)
         except Malformed:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from slack_sdk.oauth import installation_store as slack
 from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
 
-from adapters.slack.web_api import SlackFault
+from adapters.slack.outbound.web_api import SlackFault
 from bot.ports import KeyValueStore
 
 TOPIC = "slack-installation"

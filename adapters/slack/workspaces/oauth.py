@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
+from html import escape
 from typing import Any
 from urllib.parse import quote, urljoin
 
@@ -21,12 +25,13 @@ from slack_sdk.oauth import OAuthStateUtils
 from slack_sdk.oauth.installation_store import Installation
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 
-from adapters.slack import pages
-from adapters.slack.environment import without_slack_variables
+from adapters.slack.outbound.web_api import SlackApiError, SlackFault, SlackUnavailable, WebApi
 from adapters.slack.scopes import SCOPES
-from adapters.slack.web_api import SlackApiError, SlackUnavailable, WebApi
 from adapters.slack.workspaces.installation_store import BOT_NAME, EncryptedInstallationStore, SecretKeys
-from adapters.slack.workspaces.token_rotation import AppCredentials
+from adapters.slack.workspaces.registry import WorkspaceRegistry
+from adapters.slack.workspaces.token_rotation import AppCredentials, TokenRenewal
+from adapters.slack.workspaces.workspace import ChannelRoutes, WorkspaceFactory
+from bot.clock import WallClock
 from bot.ports import Clock, KeyValueStore
 
 log = structlog.get_logger(__name__)
@@ -216,9 +221,7 @@ class InstallFlow:
             answer = _refused(refusal)
         except Exception:
             log.exception("an installation failed")
-            answer = pages.not_installed_page(
-                "That did not work on our side. Please try again later.", status=503
-            )
+            answer = not_installed_page("That did not work on our side. Please try again later.", status=503)
         return await to_aiohttp_response(answer)
 
     async def _succeeded(self, args: AsyncSuccessArgs) -> BoltResponse:
@@ -233,7 +236,7 @@ class InstallFlow:
             org, app = quote(id_), quote(made.app_id or "")
             there = f"https://app.slack.com/manage/{org}/integrations/profile/{app}/workspaces/add"
             return BoltResponse(status=302, headers={"Location": there})
-        return pages.installed_page(name)
+        return installed_page(name)
 
     async def _failed(self, args: AsyncFailureArgs) -> BoltResponse:
         given = args.request.query
@@ -257,4 +260,114 @@ class InstallFlow:
 
 def _refused(refusal: InstallError) -> BoltResponse:
     log.warning("not installed", why=str(refusal))
-    return pages.not_installed_page(*refusal.lines, status=refusal.status)
+    return not_installed_page(*refusal.lines, status=refusal.status)
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 15vh auto; padding: 0 1.5rem;
+color: #1f2933; }}
+h1 {{ font-size: 1.5rem; font-weight: 600; }}
+a {{ color: #1f3a5f; }}
+</style>
+<h1>{title}</h1>
+{body}
+</html>
+"""
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Type": "text/html",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+INSTALL_LINK = ("install", "Install Frontline again")
+"""Beside the page that Slack leads back to, wherever a proxy puts both."""
+
+
+def html_page(
+    title: str, *lines: str, link: tuple[str, str] | None = None, status: int = 200
+) -> BoltResponse:
+    """A few plain words; nothing in them is taken for HTML."""
+    body = "\n".join(f"<p>{escape(line)}</p>" for line in lines)
+    if link:
+        address, words = link
+        body += f'\n<p><a href="{escape(address)}">{escape(words)}</a></p>'
+    text = _PAGE.format(title=escape(title), body=body)
+    return BoltResponse(status=status, body=text, headers={**_HEADERS})
+
+
+def installed_page(name: str) -> BoltResponse:
+    return html_page(
+        f"Frontline is installed in {name}",
+        "Invite it into the channels where it is to help: type /invite @Frontline there.",
+        "You can close this page.",
+    )
+
+
+def not_installed_page(*lines: str, status: int = 400) -> BoltResponse:
+    return html_page("Frontline was not installed", *lines, link=INSTALL_LINK, status=status)
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthSettings:
+    """The app's credentials, and where installations are kept; `triage` is the channel where agents work."""
+
+    app: AppCredentials
+    secret_key: str = field(repr=False)
+    key_values: KeyValueStore
+    triage: str
+    clock: Clock = field(default_factory=WallClock)
+    """Real time."""
+
+
+class MultiWorkspace:
+    def __init__(self, oauth_settings: OAuthSettings, url: str, make_workspace: WorkspaceFactory) -> None:
+        """Raises SlackFault."""
+        try:
+            keys = SecretKeys(oauth_settings.secret_key)
+        except ValueError as wrong:
+            raise SlackFault(f"FRONTLINE_SECRET_KEY {wrong}") from None
+        app, key_values, clock = oauth_settings.app, oauth_settings.key_values, oauth_settings.clock
+        self._api = WebApi("", url)
+        store = EncryptedInstallationStore(key_values, keys)
+        renewal = TokenRenewal(store, key_values, self._api, app, clock)
+        self.workspaces = WorkspaceRegistry(
+            store,
+            ChannelRoutes(key_values),
+            renewal,
+            url=url,
+            make_workspace=make_workspace,
+            triage=oauth_settings.triage,
+        )
+        states = EncryptedStates(keys, key_values, clock)
+        self._install_flow = InstallFlow(app, states, store, self._api, clock, self.workspaces.refresh)
+
+    async def open(self) -> None:
+        self._api.connect()
+
+    async def close(self) -> None:
+        await self._api.close()
+
+    def routes(self) -> list[tuple[str, str, Handler]]:
+        return self._install_flow.routes()
+
+
+@contextmanager
+def without_slack_variables() -> Iterator[None]:
+    """Takes the variables SLACK_* out of the environment while something of Bolt's is built.
+
+    Bolt would make a second OAuth flow, with a store in plain text, from SLACK_CLIENT_ID and
+    SLACK_CLIENT_SECRET, and would take more from variables that we do not document.
+    """
+    hidden = {name: value for name, value in os.environ.items() if name.startswith("SLACK_")}
+    for name in hidden:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)

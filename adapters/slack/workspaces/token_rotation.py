@@ -12,7 +12,7 @@ import structlog
 from slack_sdk.oauth.installation_store import Bot
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 
-from adapters.slack.web_api import SlackApiError, SlackUnavailable, WebApi, sdk_call
+from adapters.slack.outbound.web_api import SlackApiError, SlackUnavailable, WebApi, sdk_call
 from adapters.slack.workspaces.installation_store import EncryptedInstallationStore, Installation
 from bot.clock import real_now
 from bot.ports import Clock, KeyValueStore

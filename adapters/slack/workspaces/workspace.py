@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
-from adapters.slack.answers import Responder
-from adapters.slack.names import UserNames
-from adapters.slack.reader import BotIdentity, Reader
-from adapters.slack.text import MrkdwnRenderer
-from adapters.slack.web_api import WebApi
-from bot.ports import Clock
+from adapters.slack.outbound.responder import Responder
+from adapters.slack.outbound.web_api import SlackApiError, SlackUnavailable, WebApi
+from adapters.slack.payloads import Malformed, MessageCallback, MessageFile, UploadedFile, parse
+from adapters.slack.reader import BotIdentity, Reader, to_file
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer, one_line
+from bot.model.address import Actor, UserRef
+from bot.model.inbound import Command, Inbound, MessageChanged, Posted, Press, Submission
+from bot.model.inbound import File as DeskFile
+from bot.ports import Clock, KeyValueStore
 
 log = structlog.get_logger(__name__)
 
@@ -194,3 +198,126 @@ class OneWorkspace:
 
     async def all_workspaces(self) -> list[Workspace]:
         return [self.workspace]
+
+
+TOPIC = "slack-place"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """As text: `T0VENDOR/T0VENDOR`, with a question mark in front of what was only heard of."""
+
+    installation: str
+    team: str
+    confirmed: bool
+    """Whether we spoke there. A shared channel is heard of through either side's installation."""
+
+    def __str__(self) -> str:
+        return f"{'' if self.confirmed else '?'}{self.installation}/{self.team}"
+
+    @classmethod
+    def parse(cls, text: str) -> Route:
+        installation, _, team = text.removeprefix("?").partition("/")
+        return cls(installation, team, not text.startswith("?"))
+
+
+class ChannelRoutes:
+    """Written only when something changed."""
+
+    def __init__(self, key_values: KeyValueStore) -> None:
+        self._key_values = key_values
+        self._routes: dict[str, Route] = {}
+
+    async def refresh(self) -> None:
+        """Reads what other processes found out as well."""
+        notes = await self._key_values.get_all(TOPIC)
+        self._routes = {id_: Route.parse(text) for id_, text in notes.items()}
+
+    def find(self, id: str) -> Route | None:
+        return self._routes.get(id)
+
+    async def record_received(self, id: str, installation: str, team: str) -> None:
+        """Something came from there; where we spoke before we know better."""
+        known = self._routes.get(id)
+        if known is None or not known.confirmed:
+            await self._record(id, Route(installation, team, confirmed=False))
+
+    async def record_reached(self, id: str, installation: str, team: str) -> None:
+        """We were let through there."""
+        await self._record(id, Route(installation, team, confirmed=True))
+
+    async def _record(self, id: str, route: Route) -> None:
+        if self._routes.get(id) != route:
+            await self._key_values.put(TOPIC, id, str(route))
+            self._routes[id] = route
+
+
+Act = TypeVar("Act", Command, Press, Submission, Posted, MessageChanged)
+
+LOOKUP_TIMEOUT = 0.8
+"""Seconds; whoever acted is waiting for the ack."""
+
+
+class UserNames:
+    """Asked once for each person; an act goes on without an answer."""
+
+    def __init__(self, api: WebApi) -> None:
+        self._api = api
+        self._found: dict[str, tuple[str | None, str]] = {}
+        """Of each person, what they are called and the workspace they are of."""
+
+    async def with_name_in_event(self, act: Inbound) -> Inbound:
+        """Only what is said to the desk is worth the question, not every word in a channel."""
+        if isinstance(act, Posted):
+            return await self.with_name(act) if act.thread or act.place.direct else act
+        if isinstance(act, MessageChanged):
+            return await self.with_name(act) if act.thread else act
+        return await self.with_name(act) if isinstance(act, Command) else act
+
+    async def with_name(self, act: Act) -> Act:
+        """The same act, its actor called by name, and of a workspace where the request named none."""
+        user = act.actor.user.id
+        if user not in self._found:
+            try:
+                async with asyncio.timeout(LOOKUP_TIMEOUT):
+                    told = await self._api.request("users.info", {"user": user})
+                found = told.get("user") or {}
+                self._found[user] = _name(found), str(found.get("team_id") or "")
+            except SlackApiError:
+                self._found[user] = None, ""
+            except (SlackUnavailable, TimeoutError):
+                return act
+        said, (name, team) = act.actor, self._found[user]
+        actor = Actor(UserRef("slack", said.user.home or team, user), said.team, name or said.name)
+        return replace(act, actor=actor)
+
+
+def _name(user: Mapping[str, Any]) -> str | None:
+    # People of another organisation carry their names inside the profile only.
+    profile = user.get("profile") or {}
+    names = (profile.get("real_name"), user.get("real_name"), profile.get("display_name"), user.get("name"))
+    return next((one_line(name) for name in names if isinstance(name, str) and name.strip()), None)
+
+
+"""Seconds for all of them; Slack waits for the ack."""
+FILE_INFO_WITHHELD = "check_file_info"
+
+
+async def with_file_names(api: WebApi, act: Inbound, body: Mapping[str, Any]) -> Inbound:
+    """The same act, its files called by name; what cannot be asked in time stays as it was told."""
+    if not (isinstance(act, Posted) and act.files and (act.thread or act.place.direct)):
+        return act
+    told = parse(MessageCallback, body).event.files
+    return replace(act, files=tuple(await asyncio.gather(*(_named_file(api, file) for file in told))))
+
+
+async def _named_file(api: WebApi, file: MessageFile) -> DeskFile:
+    if file.file_access != FILE_INFO_WITHHELD or not file.id:
+        return to_file(file)
+    try:
+        async with asyncio.timeout(LOOKUP_TIMEOUT):
+            answer = await api.request("files.info", {"file": file.id})
+        return to_file(parse(UploadedFile, answer.get("file")))
+    except (SlackApiError, SlackUnavailable, Malformed, TimeoutError) as why:
+        log.info("a file's name is not known", file=file.id, why=str(why) or "no answer in time")
+        return to_file(file)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from psycopg import OperationalError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.errors import (
@@ -18,12 +20,13 @@ from psycopg.errors import (
     TransactionTimeout,
     UniqueViolation,
 )
-from sqlalchemy import event, text
+from sqlalchemy import Connection, NullPool, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from adapters.sql.engines.engine import A, BatchJob, Job, T
+from adapters.sql.url import ACCEPTED_URLS, DatabaseFault
 from bot.ports import StoreUnavailable
 
 MAX_JOBS_PER_COMMIT = 64
@@ -231,3 +234,68 @@ def _report(work: _QueuedJob, outcome: Any) -> None:
 
 def _one_line(fault: BaseException | None) -> str:
     return " ".join(str(fault).split())
+
+
+MIGRATION_LOCK = 0x66726F6E746C696E
+"""`frontlin`: held by whoever migrates, to the end of its transaction."""
+JOB_QUEUE_PREFIX = "procrastinate_"
+"""What the tables of the work queue begin with; they are not the desk's."""
+
+
+def revision(url: str) -> str | None:
+    """The database's revision; None when it has no tables yet. Raises DatabaseFault."""
+    with as_database_fault(url), psycopg.connect(conninfo(url), autocommit=True) as connection:
+        (known,) = connection.execute("SELECT to_regclass('alembic_version')").fetchone() or (None,)
+        if known is not None:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            return str(row[0]) if row else None
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+        if any(not name.startswith(JOB_QUEUE_PREFIX) for (name,) in tables):
+            raise DatabaseFault(f"{described(url)}: is another program's database; change DATABASE_URL")
+        return None
+
+
+@contextmanager
+def migrating(url: str) -> Iterator[Connection]:
+    """A transaction in which nobody else migrates."""
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo(url)), poolclass=NullPool
+    )
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+            yield connection
+    except DBAPIError as fault:
+        raise (fault.orig if isinstance(fault.orig, psycopg.Error) else fault) from None
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def as_database_fault(url: str) -> Iterator[None]:
+    """What PostgreSQL says, in one line that names the cure and never the password."""
+    try:
+        conninfo(url)
+    except psycopg.ProgrammingError:
+        raise DatabaseFault(f"DATABASE_URL: is no PostgreSQL address; {ACCEPTED_URLS}") from None
+    try:
+        yield
+    except psycopg.OperationalError as fault:
+        advice = "start it, or change DATABASE_URL"
+        raise DatabaseFault(
+            f"{described(url)}: cannot be reached ({_first_line(fault)}); {advice}"
+        ) from fault
+    except psycopg.Error as fault:
+        raise DatabaseFault(f"{described(url)}: {_first_line(fault)}") from fault
+
+
+def described(url: str) -> str:
+    """The database by name and host, without who may use it."""
+    parts = conninfo_to_dict(url)
+    name = parts.get("dbname") or parts.get("user") or "its user's own"
+    return f"PostgreSQL database {name} at {parts.get('host') or parts.get('hostaddr') or 'this machine'}"
+
+
+def _first_line(fault: Exception) -> str:
+    lines = str(fault).strip().splitlines()
+    return lines[0] if lines else type(fault).__name__

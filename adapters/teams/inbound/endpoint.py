@@ -9,12 +9,11 @@ import structlog
 from aiohttp import web
 from botbuilder.core import InvokeResponse  # type: ignore[import-untyped]
 
-from adapters.teams.auth import Forbidden, Identity, TokenValidator, Unauthorized
+from adapters.teams.auth import Forbidden, Identity, TokenValidator, Unauthorized, Unreachable
 from adapters.teams.inbound.handler import NotStored, TeamsHandler
 from adapters.teams.inbound.pipeline import Pipeline
-from adapters.teams.keys import Unreachable
-from adapters.teams.limits import Json
 from adapters.teams.payloads import Malformed, activity
+from adapters.teams.rendering.text import Json
 
 log = structlog.get_logger(__name__)
 

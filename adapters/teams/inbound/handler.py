@@ -24,17 +24,16 @@ from botbuilder.schema.teams import (  # type: ignore[import-untyped]
 )
 from msrest.exceptions import DeserializationError  # type: ignore[attr-defined]
 
-from adapters.teams import dialogs
-from adapters.teams.answers import OUTDATED, Reply, RequestKind, Responder
 from adapters.teams.inbound.pipeline import received
-from adapters.teams.limits import Json
+from adapters.teams.outbound.conversations import ConversationReferences, TenantLookup
+from adapters.teams.outbound.responder import OUTDATED, Reply, RequestKind, Responder
 from adapters.teams.payloads import Activity, Malformed
-from adapters.teams.people import TenantLookup
 from adapters.teams.reader import PLATFORM, Reader, command_words, message_text, place_of, plain_text, user_of
-from adapters.teams.references import ConversationReferences
-from adapters.teams.sealed import InvalidSignature, SignedForms, SubmittedForm
-from bot.address import MessageRef, Place
-from bot.exchange import ChannelChange, Dispatch, MessageChanged, Posted
+from adapters.teams.rendering import dialogs
+from adapters.teams.rendering.dialogs import InvalidSignature, SignedForms, SubmittedForm
+from adapters.teams.rendering.text import Json
+from bot.model.address import MessageRef, Place
+from bot.model.inbound import ChannelChange, Dispatch, MessageChanged, Posted
 
 log = structlog.get_logger(__name__)
 

@@ -26,9 +26,8 @@ from botframework.connector.auth import (  # type: ignore[import-untyped]
 )
 
 from adapters.teams import payloads
-from adapters.teams.auth import Identity
-from adapters.teams.cloud import ISSUER
-from adapters.teams.connector import Connector
+from adapters.teams.auth import ISSUER, Identity
+from adapters.teams.outbound.connector import Connector
 
 _RECEIVED = "frontline.received"
 

@@ -13,13 +13,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bot.cli.app import DONE, FAULT, print_faults
 from bot.cli.policy import trace
 from bot.cli.policy.explain import explanation
-from bot.cli.policy.lookup import UsageFault
-from bot.cli.policy.wording import local_at_both_ends, utc_text
-from bot.cli.process import DONE, FAULT, print_faults
+from bot.cli.policy.shared import UsageFault, local_at_both_ends, utc_text
 from bot.clock import real_now
-from bot.settings import load_desk
+from bot.config.settings import load_desk
 from sla_core.calendar import BusinessCalendar
 from sla_core.catalog.load import Fault, Faults, load, vendors
 from sla_core.policy import Policy

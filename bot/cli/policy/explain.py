@@ -14,10 +14,16 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from bot.cli.policy.lookup import UsageFault, parse_at, plan_of, severity_of
-from bot.cli.policy.wording import duration_text, local_at_both_ends, utc_text
-from bot.cli.process import DONE
-from bot.cli.terminal import print_json
+from bot.cli.app import DONE, print_json
+from bot.cli.policy.shared import (
+    UsageFault,
+    duration_text,
+    local_at_both_ends,
+    parse_at,
+    plan_of,
+    severity_of,
+    utc_text,
+)
 from sla_core.catalog.load import load, version_at
 from sla_core.policy import Plan, Policy, Severity, amount_text
 from sla_core.promise import Promise

@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bot.cli.policy.lookup import plan_of
-from bot.cli.process import DONE
-from bot.cli.terminal import print_json
+from bot.cli.app import DONE, print_json
+from bot.cli.policy.shared import plan_of
 from bot.clock import real_now
 from sla_core.catalog.load import load, version_at
 from sla_core.policy import Plan, Policy

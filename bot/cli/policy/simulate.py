@@ -1,14 +1,241 @@
-"""Replays tickets against a policy, and says what another policy would have made of them."""
+"""What a simulation found, for people and for scripts."""
 
 from __future__ import annotations
 
-from rich.console import Console
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
-from bot.cli.policy.simulate_show import as_json, show
-from bot.cli.policy.simulation import Histories, SimulationRequest, simulate
-from bot.cli.process import DONE
-from bot.cli.terminal import print_json
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bot.cli.app import DONE, print_json
+from bot.cli.policy.shared import duration_text, local_at_both_ends, local_text, utc_text
+from bot.cli.policy.simulation import PAGE, Comparison, Histories, Simulation, SimulationRequest, simulate
 from bot.clock import real_now
+from sla_core.outcome import Outcome, Page, Replay, Result
+from sla_core.policy import Metric
+
+COUNTED = ("met", "breached", "open", "ended")
+_STYLES = {"met": "green", "breached": "red", "open": "yellow"}
+
+
+def show(found: Comparison, console: Console) -> None:
+    """Every ticket, the totals, and how the second policy differs."""
+    count = len(found.first.replays)
+    tickets = f"{count} ticket{'' if count == 1 else 's'}"
+    console.print(f"[bold]{tickets} under {escape(found.first.rules.name)}[/], as of {utc_text(found.until)}")
+    for note in found.notes:
+        console.print(f"[dim]note: {escape(note)}[/]", highlight=False)
+    console.print(_tickets(found.first))
+    console.print(_totals(found.first))
+    if found.second is None:
+        return
+    console.print(_totals(found.second))
+    console.print(_changes(found))
+    console.print(_difference(found))
+
+
+def _tickets(simulation: Simulation) -> Table:
+    table = _table("", "ticket", "severity", "promise", "due", "outcome", "warned", "paged")
+    for case, replayed in simulation.replays:
+        paged = "; ".join(_paged(page, replayed) for page in replayed.pages)
+        rows = [_row(outcome) for outcome in simulation.outcomes(replayed)]
+        for row in rows or [(replayed.ticket.severity, "no clock", "–", "–", "–")]:
+            table.add_row(escape(case.name), *row, escape(paged) or "–")
+            paged = ""
+    return table
+
+
+def _paged(page: Page, replayed: Replay) -> str:
+    at = (
+        local_text(page.at, replayed.outcomes[0].promise.calendar.zone)
+        if replayed.outcomes
+        else utc_text(page.at)
+    )
+    return f"{page.role} {at}"
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    promise = outcome.promise
+    due = "on hold" if outcome.due_at is None else local_text(outcome.due_at, promise.calendar.zone)
+    warned = "–" if outcome.warned_at is None else local_text(outcome.warned_at, promise.calendar.zone)
+    said = _result_text(str(outcome.result), _by_how_much(outcome))
+    return (escape(promise.severity), _metric_text(promise.metric), escape(due), said, escape(warned))
+
+
+def _by_how_much(outcome: Outcome) -> str:
+    if outcome.margin is None:
+        return ""
+    late = outcome.margin.total_seconds() < 0 or outcome.result is Result.BREACHED
+    length = duration_text(abs(outcome.margin))
+    if late:
+        said = "less than a counted second" if length == "–" else length
+        return f"{said} late" if outcome.over_at else f"{said} late so far"
+    if outcome.result is Result.OPEN:
+        return f"{length} left"
+    return f"{length} to spare" if outcome.result is Result.MET else ""
+
+
+def _totals(simulation: Simulation) -> Table:
+    heads = ("severity", "promise", *COUNTED, "kept", "warned", "paged")
+    table = _table(f"Totals under {simulation.rules.name}", *heads)
+    for (severity, metric), row in simulation.totals().items():
+        counts = [*(str(row[name]) for name in COUNTED), _share_met(row), str(row["warned"]), "–"]
+        if metric == PAGE:
+            counts = [*("–" for _ in counts[1:]), str(row["paged"])]
+        table.add_row(escape(severity), _metric_text(metric), *counts)
+    return table
+
+
+def _share_met(row: Mapping[str, int]) -> str:
+    """Of those that were decided, how many were kept."""
+    decided = row["met"] + row["breached"]
+    return f"{100 * row['met'] / decided:.1f} %" if decided else "–"
+
+
+def _changes(found: Comparison) -> Table:
+    assert found.second is not None
+    heads = ("ticket", "promise", found.first.rules.name, found.second.rules.name)
+    changes = list(found.changes())
+    tickets = len({id(change.case) for change in changes})
+    plural = "s" if tickets != 1 else ""
+    table = _table(f"What would differ: {tickets or 'no'} ticket{plural}", *heads)
+    for change in changes:
+        sides = [_outcome_text(result, outcome) for result, outcome in (change.was, change.becomes)]
+        table.add_row(escape(change.case.name), _metric_text(change.metric), *sides)
+    return table
+
+
+def _outcome_text(result: str, outcome: Outcome | None) -> str:
+    if outcome is None:
+        return result
+    said = _result_text(result, _by_how_much(outcome))
+    due = outcome.due_at and local_at_both_ends(outcome.due_at, outcome.promise.calendar)
+    return f"{escape(outcome.promise.severity)} {said}, due {escape(due or 'after the hold')}"
+
+
+def _difference(found: Comparison) -> Table:
+    table = _table("The difference in all", "promise", "outcome", "first", "second", "change")
+    for row in _difference_rows(found):
+        was, becomes = row["was"], row["becomes"]
+        change = f"{becomes - was:+d}" if becomes != was else "–"
+        table.add_row(_metric_text(row["metric"]), row["outcome"], str(was), str(becomes), change)
+    return table
+
+
+def _difference_rows(found: Comparison) -> list[dict[str, Any]]:
+    """How many promises came to each outcome under either policy; only those that were there at all."""
+    assert found.second is not None
+    rows = []
+    sums = [_by_metric(simulation) for simulation in (found.first, found.second)]
+    for metric in (*map(str, Metric), PAGE):
+        for outcome in ("paged",) if metric == PAGE else (*COUNTED, "warned"):
+            was, becomes = (part.get((metric, outcome), 0) for part in sums)
+            if was or becomes:
+                rows.append({"metric": metric, "outcome": outcome, "was": was, "becomes": becomes})
+    return rows
+
+
+def _by_metric(simulation: Simulation) -> dict[tuple[str, str], int]:
+    sums: dict[tuple[str, str], int] = {}
+    for (_, metric), row in simulation.totals().items():
+        for outcome, count in row.items():
+            sums[metric, outcome] = sums.get((metric, outcome), 0) + count
+    return sums
+
+
+def _table(title: str, *heads: str) -> Table:
+    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in heads:
+        table.add_column(escape(head), overflow="fold")
+    return table
+
+
+def _metric_text(metric: str) -> str:
+    return metric.replace("_", " ")
+
+
+def _result_text(result: str, more: str) -> str:
+    style = _STYLES.get(result)
+    text = f"[{style}]{result}[/]" if style else result
+    return f"{text}, {more}" if more else text
+
+
+def as_json(found: Comparison) -> dict[str, Any]:
+    """The same for scripts. Instants as everywhere; `margin_seconds` is below zero where it was late."""
+    whole: dict[str, Any] = {"until": utc_text(found.until), "notes": list(found.notes)}
+    whole |= _simulation(found.first)
+    if found.second is not None:
+        whole["against"] = _simulation(found.second)
+        changed = [
+            {
+                "ticket": change.case.name,
+                "metric": change.metric,
+                "was": _ending_json(*change.was),
+                "becomes": _ending_json(*change.becomes),
+            }
+            for change in found.changes()
+        ]
+        whole["difference"] = {"changed": changed, "totals": _difference_rows(found)}
+    return whole
+
+
+def _simulation(simulation: Simulation) -> dict[str, Any]:
+    rules = simulation.rules
+    return {
+        "vendor": rules.policies[-1].vendor,
+        "versions": [policy.version for policy in rules.policies],
+        "plan": rules.plan,
+        "tickets": [
+            {
+                "ticket": case.name,
+                "label": dict(case.label),
+                "severity": replayed.ticket.severity,
+                "opened_at": utc_text(case.opened.at),
+                "promises": [_outcome(outcome) for outcome in simulation.outcomes(replayed)],
+                "pages": [
+                    {"at": utc_text(page.at), "role": page.role, "severity": page.severity}
+                    for page in replayed.pages
+                ],
+            }
+            for case, replayed in simulation.replays
+        ],
+        "totals": [_total(severity, metric, row) for (severity, metric), row in simulation.totals().items()],
+    }
+
+
+def _total(severity: str, metric: str, row: Mapping[str, int]) -> dict[str, Any]:
+    counted = ("paged",) if metric == PAGE else (*COUNTED, "warned")
+    return {"severity": severity, "metric": metric} | {name: row[name] for name in counted}
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    promise = outcome.promise
+    margin = outcome.margin
+    return {
+        "metric": str(promise.metric),
+        "severity": promise.severity,
+        "started_at": utc_text(promise.started_at),
+        "goal_at": _utc_text_or_none(promise.goal_at),
+        "due_at": _utc_text_or_none(outcome.due_at),
+        "outcome": str(outcome.result),
+        "over_at": _utc_text_or_none(outcome.over_at),
+        "margin_seconds": None if margin is None else int(margin.total_seconds()),
+        "warned_at": _utc_text_or_none(outcome.warned_at),
+        "clauses": list(promise.target.source.clauses),
+    }
+
+
+def _ending_json(result: str, outcome: Outcome | None) -> dict[str, Any]:
+    found = None if result == "–" else result
+    return {"outcome": found, "due_at": None if outcome is None else _utc_text_or_none(outcome.due_at)}
+
+
+def _utc_text_or_none(at: datetime | None) -> str | None:
+    return None if at is None else utc_text(at)
 
 
 def run(request: SimulationRequest, histories: Histories, json_output: bool) -> int:

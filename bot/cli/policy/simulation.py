@@ -10,10 +10,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bot.cli.policy.lookup import UsageFault
-from bot.cli.policy.simulate_csv import TicketCase, read_instant, read_tickets
-from bot.cli.policy.simulate_rules import Rules, rules, second_rules, unknown_severities
-from bot.cli.progress import with_progress
+from bot.cli.index_rebuild import with_progress
+from bot.cli.policy.shared import UsageFault
+from bot.cli.policy.tickets_csv import (
+    Rules,
+    TicketCase,
+    read_instant,
+    read_tickets,
+    rules,
+    second_rules,
+    unknown_severities,
+)
 from sla_core.catalog.load import Fault, Faults
 from sla_core.events import Event
 from sla_core.outcome import Outcome, Replay, Result, replay

@@ -1,1 +1,0 @@
-"""Work shared by the replicas of a desk: procrastinate on their PostgreSQL."""

@@ -1,0 +1,251 @@
+"""Slack as the desk sees it: a place to speak, and requests to answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, tzinfo
+
+from adapters.slack.doctor import examine
+from adapters.slack.inbound.app import BoltEndpoint, Handler, bolt_app
+from adapters.slack.inbound.listeners import Listeners
+from adapters.slack.inbound.socket_mode import SocketModeClient
+from adapters.slack.outbound import web_api
+from adapters.slack.outbound.responder import Responder
+from adapters.slack.outbound.web_api import SlackFault, WebApi
+from adapters.slack.reader import BotIdentity, place
+from adapters.slack.rendering.block_kit import CLOCK_TOLERANCE, message_metadata
+from adapters.slack.rendering.messages import render_message
+from adapters.slack.rendering.mrkdwn import UTC_ZONE, MrkdwnRenderer
+from adapters.slack.workspaces.oauth import MultiWorkspace, OAuthSettings
+from adapters.slack.workspaces.workspace import OneWorkspace, Workspace, Workspaces, workspace_factory
+from bot.config.settings import DeskSettings
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.inbound import Dispatch
+from bot.model.views import View
+from bot.ports import Charge, Clock, PermanentFailure, Priority, TemporaryFailure
+from bot.runtime.doctor import Finding
+
+API_URL = "https://slack.com/api/"
+_PAGE = 200
+
+
+class Slack:
+    """One workspace, or all that install the app; over HTTP or a socket. `start` it before anything else."""
+
+    name = "slack"
+
+    def __init__(
+        self,
+        bot_token: str,
+        signing_secret: str,
+        clock: Clock,
+        *,
+        api_url: str = API_URL,
+        plain_dates: bool = False,
+        plain_zone: tzinfo = UTC_ZONE,
+        omits_unchanged: bool = False,
+        app_token: str = "",
+        oauth_settings: OAuthSettings | None = None,
+    ) -> None:
+        """`plain_dates` and `omits_unchanged` are for a client other than Slack's own: see MrkdwnRenderer and modals.
+
+        With an app token requests come over a socket, and no signing secret is needed; with `oauth_settings` there
+        may be many workspaces, and no bot token is.
+        """
+        self._secret = signing_secret
+        self._renderer = MrkdwnRenderer(plain_dates, plain_zone)
+        make_workspace = workspace_factory(clock, self._renderer, omits_unchanged)
+        self._multi_workspace = (
+            MultiWorkspace(oauth_settings, api_url, make_workspace) if oauth_settings else None
+        )
+        self._workspaces: Workspaces = (
+            self._multi_workspace.workspaces
+            if self._multi_workspace
+            else OneWorkspace(bot_token, api_url, make_workspace)
+        )
+        self._socket = SocketModeClient(app_token, api_url) if app_token else None
+        self._tokenless_api = WebApi("", api_url)
+        self._fallback_responder = Responder(
+            self._tokenless_api, self._renderer, omits_unchanged=omits_unchanged
+        )
+        self._dm_channels: dict[str, str] = {}
+
+    async def start(self) -> None:
+        """Finds out who we are. Raises SlackFault, one line with its cure."""
+        if not self._socket and not self._secret.strip():
+            raise SlackFault("SLACK_SIGNING_SECRET is empty: copy it from the app's page Basic Information")
+        self._tokenless_api.connect()
+        try:
+            if self._multi_workspace:
+                await self._multi_workspace.open()
+            await self._workspaces.open()
+            if self._socket:
+                await self._socket.open()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def settle(self) -> None:
+        """Waits for the replies that are under way."""
+        await self._fallback_responder.settle()
+        await self._workspaces.settle()
+
+    async def close(self) -> None:
+        """After the requests and replies that are under way."""
+        if self._socket:
+            await self._socket.close()
+        await self.settle()
+        await self._workspaces.close()
+        if self._multi_workspace:
+            await self._multi_workspace.close()
+        await self._tokenless_api.close()
+
+    async def learn(self) -> None:
+        """Takes what other processes stored, and renews the tokens that end soon. Raises SlackFault."""
+        await self._workspaces.refresh()
+
+    @property
+    def identity(self) -> BotIdentity:
+        """Who we are where agents work."""
+        return self._workspaces.identity
+
+    def readiness_faults(self) -> list[str]:
+        """What keeps Slack's requests from reaching us."""
+        return self._socket.readiness_faults() if self._socket else []
+
+    def examine(self, settings: DeskSettings) -> AsyncIterator[Finding]:
+        """What `frontline doctor` wants to know."""
+        return examine(self._workspaces, settings)
+
+    def routes(self, dispatch: Dispatch) -> list[tuple[str, str, Handler]]:
+        """Method, path and handler of everything Slack sends us; over a socket we listen from now on."""
+        listeners = Listeners(dispatch, self._workspaces, self._fallback_responder)
+        endpoint = BoltEndpoint(bolt_app(listeners, self._workspaces, self._tokenless_api.url))
+        routes = self._multi_workspace.routes() if self._multi_workspace else []
+        if self._socket:
+            self._socket.listen(endpoint.handle_socket_request)
+        else:
+            routes.append(("POST", "/slack/events", endpoint.http_handler(self._secret)))
+        return routes
+
+    async def post(
+        self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
+    ) -> MessageRef:
+        """Say something new; `key` rides along unseen, for `find`."""
+        drawn = render_message(view, self._renderer)
+        channel = to.id if isinstance(to, Place) else await self._dm_channel(to)
+        _, said = await self._workspaces.call(
+            channel,
+            "chat.postMessage",
+            {
+                "channel": channel,
+                "text": drawn.text,
+                "blocks": drawn.blocks,
+                "unfurl_links": False,
+                "unfurl_media": False,
+                **({"thread_ts": thread.id} if thread else {}),
+                **({"metadata": message_metadata(key)} if key else {}),
+            },
+        )
+        return MessageRef(place(str(said["channel"])), str(said["ts"]))
+
+    async def update(self, message: MessageRef, view: View) -> None:
+        """Replace what was said; nobody is notified."""
+        drawn = render_message(view, self._renderer)
+        where = {"channel": message.place.id, "ts": message.id}
+        said = {**where, "text": drawn.text, "blocks": drawn.blocks}
+        await self._workspaces.call(message.place.id, "chat.update", said)
+
+    async def find(
+        self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
+    ) -> MessageRef | None:
+        """The message that was posted under this key since then. Raises TemporaryFailure, PermanentFailure."""
+        channel = to.id if isinstance(to, Place) else await self._dm_channel(to)
+        arguments = {
+            "channel": channel,
+            "oldest": f"{(since - CLOCK_TOLERANCE).timestamp():.6f}",
+            "include_all_metadata": True,
+            "limit": _PAGE,
+        }
+        method = "conversations.replies" if thread else "conversations.history"
+        arguments |= {"ts": thread.id} if thread else {}
+        while True:
+            _, read = await self._workspaces.call(channel, method, arguments)
+            for message in read.get("messages", ()):
+                if message.get("metadata") == message_metadata(key):
+                    return MessageRef(place(channel), str(message["ts"]))
+            cursor = (read.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return None
+            arguments |= {"cursor": cursor}
+
+    def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
+        """Of what Slack lets through for a method and in a channel."""
+        return web_api.charges(self._workspaces.rate_limited_team(to.id), to.id, edits is not None, priority)
+
+    def is_group(self, id: str) -> bool:
+        """Whether an id names a user group rather than a person."""
+        return id.startswith("S")
+
+    async def members(self, group: str) -> frozenset[UserRef]:
+        """The people of a user group; all of them are of the workspace that it belongs to."""
+        refusals: list[PermanentFailure] = []
+        for workspace in await self._workspaces.all_workspaces():
+            try:
+                found = await workspace.api.call(
+                    "usergroups.users.list", {"usergroup": group, **workspace.team_argument()}
+                )
+            except PermanentFailure as unknown:
+                refusals.append(unknown)
+            else:
+                return frozenset(
+                    UserRef("slack", workspace.identity.team, user) for user in found.get("users", ())
+                )
+        raise refusals[0] if refusals else TemporaryFailure("no workspace has installed the app yet")
+
+    async def places_of(self, user: UserRef) -> frozenset[Place]:
+        """The channels with the bot in them that a person belongs to."""
+        found: set[str] = set()
+        refusals: list[PermanentFailure] = []
+        all_workspaces = await self._workspaces.all_workspaces()
+        searched = [
+            workspace
+            for workspace in all_workspaces
+            if workspace is all_workspaces[0] or workspace.identity.team == user.home
+        ]
+        for workspace in searched:
+            try:
+                # Slack also names public channels of theirs that we are not in.
+                found |= await self._channels(workspace, user.id) & await self._channels(workspace, None)
+            except PermanentFailure as unknown:
+                refusals.append(unknown)
+        if searched and len(refusals) == len(searched):
+            raise refusals[0]
+        return frozenset(where for where in map(place, found) if not where.direct)
+
+    async def _channels(self, workspace: Workspace, user: str | None) -> set[str]:
+        found: set[str] = set()
+        arguments = {"types": "public_channel,private_channel", "exclude_archived": "true", "limit": _PAGE}
+        arguments |= workspace.team_argument()
+        cursor = ""
+        while True:
+            whose = {"user": user} if user else {}
+            more = {"cursor": cursor} if cursor else {}
+            listed = await workspace.api.call("users.conversations", {**arguments, **whose, **more})
+            found |= {channel["id"] for channel in listed.get("channels", ())}
+            cursor = (listed.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return found
+
+    async def _dm_channel(self, user: UserRef) -> str:
+        if user.platform != self.name:
+            raise PermanentFailure(f"{user} is not on Slack")
+        if user.id not in self._dm_channels:
+            arguments = {"users": user.id}
+            workspace, opened = await self._workspaces.call(
+                user.id, "conversations.open", arguments, user.home
+            )
+            channel = str(opened["channel"]["id"])
+            await self._workspaces.remember(channel, workspace)
+            self._dm_channels[user.id] = channel
+        return self._dm_channels[user.id]

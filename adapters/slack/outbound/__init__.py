@@ -1,0 +1,1 @@
+"""Calls to Slack, and how each kind of request is answered."""

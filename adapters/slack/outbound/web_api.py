@@ -1,0 +1,307 @@
+"""Calls to Slack, each tried once: whoever asked decides whether to ask again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError as SdkApiError
+from slack_sdk.errors import SlackTokenRotationError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from adapters.slack.reader import BotIdentity
+from adapters.slack.scopes import FORM_METHODS, METHODS, SCOPES
+from bot.ports import (
+    CALLS_AT_ONCE,
+    Charge,
+    NotEditable,
+    OperatorFault,
+    PermanentFailure,
+    Priority,
+    TemporaryFailure,
+)
+
+log = structlog.get_logger(__name__)
+
+TIMEOUT = 10.0
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_TOKEN_ERRORS = frozenset(
+    {
+        "account_inactive",
+        "invalid_auth",
+        "missing_scope",
+        "no_permission",
+        "not_allowed_token_type",
+        "not_authed",
+        "org_login_required",
+        "team_access_not_granted",
+        "token_expired",
+        "token_revoked",
+        "two_factor_setup_required",
+    }
+)
+"""Nothing gets through until an operator mends them, and then everything does."""
+_TRANSIENT = frozenset(
+    {
+        "accesslimited",
+        "external_channel_migrating",
+        "fatal_error",
+        "internal_error",
+        "rate_limited",
+        "ratelimited",
+        "request_timeout",
+        "service_unavailable",
+        "streaming_state_conflict",
+        "team_added_to_org",
+    }
+)
+_PERHAPS_DONE = frozenset({"fatal_error", "internal_error", "request_timeout"})
+"""Slack warns that part of the work may have been done before it failed."""
+_NOT_EDITABLE = frozenset({"cant_update_message", "edit_window_closed", "message_not_found"})
+_OUR_MISTAKES = frozenset(
+    {"block_mismatch", "invalid_arguments", "invalid_blocks", "invalid_blocks_format", "msg_too_long"}
+)
+
+
+class SlackFault(OperatorFault):
+    """What keeps us from starting, and its cure, in one line."""
+
+
+class SlackApiError(Exception):
+    """Slack understood and said no; `error` is its own word."""
+
+    def __init__(self, method: str, error: str, details: object = None) -> None:
+        super().__init__(f"{method}: {error}")
+        self.method, self.error, self.details = method, error, details
+
+
+class SlackUnavailable(Exception):
+    """Slack asked to wait, or nothing came back."""
+
+    def __init__(self, why: str, after: float | None = None) -> None:
+        super().__init__(why)
+        self.after = after
+
+
+class WebApi:
+    """One workspace's Web API."""
+
+    def __init__(self, token: str, url: str) -> None:
+        self.url = url if url.endswith("/") else f"{url}/"
+        self._token = token.strip()
+        self._session: aiohttp.ClientSession | None = None
+        self._client: AsyncWebClient | None = None
+
+    async def open(self) -> BotIdentity:
+        """Connects with the token of the environment, and asks whose it is. Raises SlackFault."""
+        self.connect()
+        try:
+            return await self._authenticate()
+        except BaseException:
+            await self.close()
+            raise
+
+    def connect(self) -> None:
+        """Calls may be made from now on; whether the token is good is not asked."""
+        limit = aiohttp.ClientTimeout(total=TIMEOUT)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=CALLS_AT_ONCE),
+            timeout=limit,
+            trust_env=not is_loopback(self.url),
+        )
+        self._client = client(self._token, self.url, self._session)
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
+
+    @property
+    def client(self) -> AsyncWebClient:
+        """The SDK's own, for parts of it that call Slack themselves."""
+        assert self._client, "not open"
+        return self._client
+
+    @property
+    def token(self) -> str:
+        return self._token
+
+    def set_token(self, token: str) -> None:
+        """From now on this token, in place of the one before."""
+        assert self._client, "not open"
+        self._token = self._client.token = token
+
+    async def _authenticate(self) -> BotIdentity:
+        if not self._token.startswith("xoxb-"):
+            raise SlackFault(f"SLACK_BOT_TOKEN is {_token_kind(self._token)}: {_WHERE_TOKEN}")
+        try:
+            answer, headers = await self._send("auth.test", {})
+        except SlackApiError as refusal:
+            raise SlackFault(f"Slack refuses SLACK_BOT_TOKEN ({refusal.error}): {_WHERE_TOKEN}") from None
+        except SlackUnavailable as unavailable:
+            raise SlackFault(
+                f"Slack cannot be reached at {self.url} ({unavailable}): check the network and SLACK_API_URL"
+            ) from None
+        granted = headers.get("X-OAuth-Scopes")
+        if granted is not None and (missing := SCOPES - {scope.strip() for scope in granted.split(",")}):
+            raise SlackFault(
+                f"The Slack app lacks the scopes {', '.join(sorted(missing))}: "
+                "add them (manifest.yml has them all), then install the app again"
+            )
+        try:
+            return BotIdentity(
+                answer["team_id"], answer["user_id"], answer.get("bot_id") or "", answer.get("user") or ""
+            )
+        except KeyError as key:
+            raise SlackFault(f"SLACK_BOT_TOKEN belongs to no bot (no {key}): {_WHERE_TOKEN}") from None
+
+    async def server_time(self) -> str | None:
+        """Slack's own clock, as its answers show it. Raises SlackApiError, SlackUnavailable."""
+        _, headers = await self._send("auth.test", {})
+        return headers.get("Date")
+
+    async def request(self, method: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One call. Raises SlackApiError, SlackUnavailable."""
+        answer, _ = await self._send(method, arguments)
+        return answer
+
+    async def call(self, method: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One call whose failure is for the delivery. Raises TemporaryFailure, PermanentFailure."""
+        try:
+            return await self.request(method, arguments)
+        except SlackUnavailable as unavailable:
+            raise TemporaryFailure(
+                f"{method}: {unavailable}", unavailable.after, maybe_delivered=unavailable.after is None
+            ) from None
+        except SlackApiError as refusal:
+            if refusal.error in _TOKEN_ERRORS:
+                log.error("slack refuses the bot token", method=method, error=refusal.error)
+                raise TemporaryFailure(str(refusal)) from refusal
+            if refusal.error in _TRANSIENT:
+                raise TemporaryFailure(str(refusal), maybe_delivered=refusal.error in _PERHAPS_DONE) from None
+            if refusal.error in _NOT_EDITABLE:
+                raise NotEditable(str(refusal)) from None
+            if refusal.error in _OUR_MISTAKES:
+                log.error("slack refuses what we drew", error=str(refusal), details=refusal.details)
+            raise PermanentFailure(str(refusal)) from refusal
+
+    async def respond(self, url: str, body: Mapping[str, Any]) -> None:
+        """Answers through a response URL. Raises SlackApiError, SlackUnavailable."""
+        assert self._session, "not open"
+        try:
+            async with self._session.post(url, json=body) as response:
+                if response.status >= 400:
+                    raise SlackApiError(
+                        "response_url", f"HTTP {response.status}", (await response.text())[:200]
+                    )
+        except (aiohttp.ClientError, OSError) as error:
+            raise SlackUnavailable(_why(error)) from None
+
+    async def _send(
+        self, method: str, arguments: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+        assert self._client, "not open"
+        assert method in METHODS, f"{method} is missing in scopes.py"
+        given = dict(arguments)
+        with sdk_call(method):
+            if method in FORM_METHODS:
+                response = await self._client.api_call(method, data=given)
+            else:
+                response = await self._client.api_call(method, json=given)
+        data = response.data
+        if not isinstance(data, dict):
+            raise SlackUnavailable("no answer of Slack's")
+        return data, response.headers
+
+
+@contextmanager
+def sdk_call(method: str) -> Iterator[None]:
+    """For calls by the SDK: raises SlackApiError or SlackUnavailable in place of its exceptions."""
+    try:
+        yield
+    except SlackTokenRotationError as error:
+        raise _converted(method, error.api_error) from None
+    except SdkApiError as error:
+        raise _converted(method, error) from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise SlackUnavailable(_why(error)) from None
+    except (AttributeError, ValueError) as error:
+        # The SDK stumbles over answers that are no JSON objects, such as a proxy's page.
+        raise SlackUnavailable(f"no answer of Slack's ({type(error).__name__})") from None
+
+
+_WHERE_TOKEN = "use the Bot User OAuth Token (xoxb-…) of the app's page OAuth & Permissions"
+
+
+def _token_kind(token: str) -> str:
+    kinds = {
+        "xapp-": "an app-level token",
+        "xoxp-": "a user's token",
+        "xoxe-": "a refresh token",
+        "xoxe.": "one that ends after 12 hours (set SLACK_CLIENT_ID and SLACK_CLIENT_SECRET in its place)",
+    }
+    found = next((kind for start, kind in kinds.items() if token.startswith(start)), "no bot token")
+    return found if token else "empty"
+
+
+def client(token: str | None, url: str, session: aiohttp.ClientSession | None) -> AsyncWebClient:
+    made = AsyncWebClient(token=token, base_url=url, timeout=int(TIMEOUT), session=session, retry_handlers=[])
+    if is_loopback(url):
+        # The SDK takes HTTP_PROXY from the environment and knows no NO_PROXY.
+        made.proxy = None
+    return made
+
+
+def is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in _LOOPBACK
+
+
+def _converted(method: str, error: SdkApiError) -> Exception:
+    response = error.response
+    status = getattr(response, "status_code", None) or getattr(response, "status", None) or 0
+    headers = getattr(response, "headers", None) or {}
+    data = getattr(response, "data", None)
+    word = str(data.get("error", "")) if isinstance(data, dict) else ""
+    if status == 429 or word in ("ratelimited", "rate_limited"):
+        return SlackUnavailable("Slack asks to wait", _seconds(headers))
+    if not word or status >= 500:
+        return SlackUnavailable(f"HTTP {status}")
+    details = data.get("response_metadata") if isinstance(data, dict) else None
+    return SlackApiError(method, word, details)
+
+
+def _seconds(headers: Mapping[str, str]) -> float:
+    value = headers.get("Retry-After", "")
+    return float(value) if value.isascii() and value.isdigit() else 1.0
+
+
+def _why(error: BaseException) -> str:
+    return "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+
+
+_POSTS = Charge("chat.postMessage", timedelta(seconds=0.25), 20)
+"""Slack speaks of several hundred a minute in a workspace; these are at most 260."""
+_URGENT = 10
+"""So many more posts at once for pages and breaches, when others have used up theirs."""
+_CHANNEL = Charge("channel", timedelta(seconds=1), 3)
+_EDITS = Charge("chat.update", timedelta(seconds=1.5), 10)
+"""At most 50 in any minute, which is what its tier allows."""
+_COUNTDOWNS = Charge("chat.update/countdown", timedelta(seconds=2.5), 1)
+"""At most 24 a minute of those 50: the rest is kept for what really happened."""
+
+
+def charges(team: str, channel: str, edits: bool, priority: Priority) -> Sequence[Charge]:
+    """Of one message posted or edited."""
+    more = _URGENT if priority <= Priority.BREACH else 0
+    if not edits:
+        return (_of(f"{team}:{_POSTS.bucket}", _POSTS, more), _of(f"{team}:{channel}", _CHANNEL, more))
+    shared = (_EDITS, _COUNTDOWNS) if priority is Priority.COUNTDOWN else (_EDITS,)
+    return tuple(_of(f"{team}:{charge.bucket}", charge) for charge in shared)
+
+
+def _of(bucket: str, charge: Charge, more: int = 0) -> Charge:
+    return Charge(f"slack:{bucket}", charge.every, charge.burst + more)

@@ -1,0 +1,1 @@
+"""Views and forms as mrkdwn and Block Kit."""

@@ -1,0 +1,168 @@
+"""Block Kit's pieces, within its limits, and a page of them that fits one message."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from itertools import groupby
+from typing import Any
+
+from adapters.slack.rendering.mrkdwn import (
+    LONGEST,
+    MrkdwnRenderer,
+    clean,
+    cut,
+    is_inert,
+    pieces,
+    quoted,
+    size,
+    size_sent,
+)
+from bot.model.views import Button, Part, Quote, RichText, Style
+
+Json = dict[str, Any]
+
+MOST_BLOCKS = 50
+MOST_TEXT = 12_000
+"""Slack refuses longer messages with `msg_blocks_too_long`; the bound itself is not documented."""
+LONGEST_FALLBACK = 3000
+_ROW = 25
+_COPY = "#"
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedMessage:
+    """A message: its blocks, and the text that notifications and old clients show."""
+
+    text: str
+    blocks: list[Json]
+
+
+def mrkdwn(text: str) -> Json:
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def plain(text: str) -> Json:
+    return {"type": "plain_text", "text": text, "emoji": True}
+
+
+def section(text: str) -> Json:
+    return {"type": "section", "text": mrkdwn(text)}
+
+
+def literal(text: str) -> Iterator[Json]:
+    """Words exactly as they were typed; plain_text has no grammar at all."""
+    for piece in pieces(clean(text).strip("\n"), LONGEST):
+        if piece.strip():
+            yield {"type": "section", "text": plain(piece)}
+
+
+def header(text: str) -> Json:
+    return {"type": "header", "text": plain(cut(text, 150))}
+
+
+def context(text: str) -> Json:
+    return {"type": "context", "elements": [mrkdwn(text)]}
+
+
+def fields(texts: Iterable[str]) -> Iterator[Json]:
+    """Two columns of short texts, ten to a block."""
+    waiting = [mrkdwn(text) for text in texts if text.strip()]
+    for start in range(0, len(waiting), 10):
+        yield {"type": "section", "fields": waiting[start : start + 10]}
+
+
+def rich(renderer: MrkdwnRenderer, parts: RichText) -> Iterator[Json]:
+    """Our words as mrkdwn; what somebody typed set off, as a quotation, and exact."""
+    for quotes, run in groupby(parts, lambda part: isinstance(part, Quote)):
+        if not quotes:
+            yield from (section(text.strip("\n")) for text in renderer.chunks(tuple(run)) if text.strip())
+            continue
+        for part in run:
+            yield from _quotation(part)
+
+
+def _quotation(part: Part) -> Iterator[Json]:
+    assert isinstance(part, Quote)
+    words = clean(part.text).strip("\n")
+    if not words.strip():
+        return
+    if is_inert(words) and size_sent(quoted(words)) <= LONGEST:
+        yield section(quoted(words))
+    else:
+        yield from literal(f"“{words}”")
+
+
+def actions(buttons: Sequence[Button]) -> Iterator[Json]:
+    """Rows of buttons. The same action a second time gets a mark, so that ids stay unique."""
+    seen: dict[str, int] = {}
+    elements = []
+    for button in buttons:
+        count = seen[button.action] = seen.get(button.action, 0) + 1
+        name = button.action if count == 1 else f"{button.action}{_COPY}{count}"
+        if len(name) > 255 or len(button.value) > 2000:
+            raise ValueError(f"button {name[:80]!r} has an id or a value that Slack does not take")
+        element = {"type": "button", "action_id": name, "text": plain(cut(button.label, 75))}
+        if button.value:
+            element["value"] = button.value
+        if button.style is not Style.PLAIN:
+            element["style"] = button.style.value
+        elements.append(element)
+    for start in range(0, len(elements), _ROW):
+        yield {"type": "actions", "elements": elements[start : start + _ROW]}
+
+
+def action_of(action_id: str) -> str:
+    """The action that an id of `actions` stands for."""
+    name, mark, count = action_id.rpartition(_COPY)
+    return name if mark and count.isdigit() else action_id
+
+
+def fit(
+    head: Sequence[Json], body: Sequence[Json], tail: Sequence[Json], rest: str, most: int = MOST_BLOCKS
+) -> list[Json]:
+    """Head and tail whole, and of the body what there is room for; what is left out is owned up to."""
+    room = most - len(head) - len(tail)
+    text = MOST_TEXT - sum(map(length, (*head, *tail)))
+    kept: list[Json] = []
+    left = list(body)
+    while left and len(kept) < room - (len(left) > 1) and length(left[0]) <= text:
+        text -= length(left[0])
+        kept.append(left.pop(0))
+    if left:
+        missing = sum(map(length, left))
+        kept.append(context(f"… {missing:,} more characters{rest}"))
+    return [*head, *kept, *tail]
+
+
+def length(block: Json) -> int:
+    """Characters of its texts."""
+    texts = [block.get("text"), *block.get("fields", ()), *block.get("elements", ())]
+    return sum(len(text["text"]) for text in texts if text and isinstance(text.get("text"), str))
+
+
+def with_block_ids(blocks: Sequence[Json]) -> list[Json]:
+    """With block ids that change with the content, as Slack asks of messages that are updated."""
+    digest = hashlib.sha256(json.dumps(blocks, sort_keys=True).encode()).hexdigest()[:10]
+    return [{**block, "block_id": f"{digest}-{index}"} for index, block in enumerate(blocks)]
+
+
+def fallback(text: str) -> str:
+    """Cut between words if need be: the blocks say it whole."""
+    if size(text) <= LONGEST_FALLBACK:
+        return text or "…"
+    return f"{text[: LONGEST_FALLBACK // 5].rsplit(' ', 1)[0].rsplit('<', 1)[0]} …"
+
+
+CLOCK_TOLERANCE = timedelta(seconds=30)
+"""How far before our own instant of sending a message is looked for."""
+
+
+def message_metadata(key: str) -> Json:
+    """Opaque: whoever is in the channel can read it."""
+    mark = sha256(key.encode()).hexdigest()[:32]
+    return {"event_type": "frontline_message", "event_payload": {"mark": mark}}

@@ -1,0 +1,190 @@
+"""The one place where words become Slack's grammar. Nobody's words can mention, link or format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import assert_never
+from zoneinfo import ZoneInfo
+
+from bot.model.address import UserRef
+from bot.model.views import Link, Mention, Part, Quote, RichText, Strong, When
+
+LONGEST = 2900
+"""Characters in one text object; Slack takes 3000."""
+
+UTC_ZONE = ZoneInfo("UTC")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# mrkdwn knows no escape for its marks: only another character is certain not to be one.
+_LOOKALIKES = {"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"}
+_MARKS = re.compile(r"[*~`]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_QUOTING = re.compile(r"^([^\S\n]*)>", re.MULTILINE)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_USER = re.compile(r"[UW][A-Z0-9]+")
+_URL = re.compile(r"(https?://|mailto:)[^\s<>|]+")
+
+
+def size(text: str) -> int:
+    """Characters as Slack may count them, at worst: escaped, and astral ones twice."""
+    return size_sent(escape_entities(text))
+
+
+def escape_entities(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def clean(text: str) -> str:
+    """Without control characters; lines end in a newline."""
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def one_line(text: str) -> str:
+    return " ".join(clean(text).split())
+
+
+def escape_mrkdwn(text: str) -> str:
+    """Anybody's words as mrkdwn that shows them and does nothing else."""
+    tame = _QUOTING.sub(r"\1›", clean(text))
+    return escape_entities(_MARKS.sub(lambda mark: _LOOKALIKES[mark[0]], tame))
+
+
+def is_inert(text: str) -> bool:
+    """Whether mrkdwn shows exactly these words, untouched."""
+    return escape_mrkdwn(text) == text
+
+
+def strong(text: str) -> str:
+    """Bold; blanks at the ends stay outside, as Slack wants them."""
+    words = escape_mrkdwn(one_line(text))
+    before, after = text[:1].isspace(), text[-1:].isspace()
+    return f"{' ' * before}*{words}*{' ' * after}" if words else ""
+
+
+def cut(text: str, longest: int) -> str:
+    """For labels and headers that are told in full elsewhere."""
+    line = one_line(text)
+    if size(line) <= longest:
+        return line
+    while size(line) > longest - 1:
+        line = line[:-1]
+    return f"{line.rstrip()}…"
+
+
+def pieces(text: str, longest: int = LONGEST) -> Iterator[str]:
+    """The text in parts of at most `longest`, broken at lines or blanks; joined, they are the text."""
+    while size(text) > longest:
+        end = min(len(text), longest)
+        while size(text[:end]) > longest:
+            end -= max(1, (size(text[:end]) - longest) // 6)
+        blank = max(text.rfind("\n", 0, end), text.rfind(" ", 0, end)) + 1
+        line = text.rfind("\n", 0, end) + 1
+        stop = line if line > end // 2 else blank if blank > end // 2 else end
+        yield text[:stop]
+        text = text[stop:]
+    if text:
+        yield text
+
+
+def named_time(at: datetime, zone: tzinfo) -> str:
+    """`Fri 20 Mar 2026, 16:30 CET`"""
+    there = at.astimezone(zone)
+    day = f"{_DAYS[there.weekday()]} {there.day} {_MONTHS[there.month - 1]} {there.year}"
+    return f"{day}, {there:%H:%M} {there.tzname()}"
+
+
+def named_hour(at: datetime, zone: tzinfo) -> str:
+    """`Fri 16:30 CET`, beside a date that may be a day off from it."""
+    there = at.astimezone(zone)
+    return f"{_DAYS[there.weekday()]} {there:%H:%M} {there.tzname()}"
+
+
+@dataclass(frozen=True, slots=True)
+class MrkdwnRenderer:
+    """Writes for one workspace: `plain_dates` where the client does not render date tokens."""
+
+    plain_dates: bool = False
+    zone: tzinfo = UTC_ZONE
+
+    def when(self, at: datetime) -> str:
+        """In the reader's own zone, and beside it in one that is named."""
+        told = self.reader_time(at)
+        return told if self.plain_dates else f"{told} ({escape_entities(named_hour(at, self.zone))})"
+
+    def reader_time(self, at: datetime) -> str:
+        """In the reader's own zone only, where nobody has to reckon with it."""
+        words = escape_entities(named_time(at, self.zone))
+        if self.plain_dates:
+            return words
+        return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time}}|{words}>"
+
+    def part(self, part: Part) -> str:
+        match part:
+            case str():
+                return escape_mrkdwn(part)
+            case Strong(text):
+                return strong(text)
+            case When(at):
+                return self.when(at)
+            case Mention(user, name):
+                return mention(user, name)
+            case Quote(text):
+                return quoted(text)
+            case Link(url, text):
+                return link(url, text)
+            case _:
+                assert_never(part)
+
+    def line(self, rich: RichText) -> str:
+        """All of it as one mrkdwn text, whatever its length."""
+        written = ""
+        for part in rich:
+            gap = "\n" if written and not written.endswith("\n") and isinstance(part, Quote) else ""
+            written += gap + self.part(part) + ("\n" if isinstance(part, Quote) else "")
+        return written.strip("\n")
+
+    def chunks(self, rich: RichText) -> Iterator[str]:
+        """The same in texts that each fit one block; no token is cut in two."""
+        text = ""
+        for part in rich:
+            for atom in self._unbroken(part):
+                if size_sent(text + atom) > LONGEST:
+                    yield text
+                    text = ""
+                text += atom
+        yield text
+
+    def _unbroken(self, part: Part) -> Iterator[str]:
+        match part:
+            case str():
+                yield from (escape_mrkdwn(piece) for piece in pieces(clean(part), LONGEST // 2))
+            case Strong(text):
+                yield from (strong(piece) for piece in pieces(clean(text), LONGEST // 2))
+            case Link(url, text) if size(url) + size(text) > LONGEST // 2:
+                yield from self._unbroken(f"{text} ({url})")
+            case _:
+                yield self.part(part)
+
+
+def size_sent(text: str) -> int:
+    """Characters of a text that is mrkdwn already."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def mention(user: UserRef, name: str) -> str:
+    if user.platform == "slack" and _USER.fullmatch(user.id):
+        return f"<@{user.id}>"
+    return escape_mrkdwn(one_line(name))
+
+
+def quoted(text: str) -> str:
+    return "\n".join(f"> {escape_mrkdwn(line)}" for line in clean(text).strip("\n").split("\n"))
+
+
+def link(url: str, text: str) -> str:
+    words = escape_mrkdwn(one_line(text)).replace("|", "¦")
+    if not _URL.fullmatch(url):
+        return f"{words} ({escape_mrkdwn(one_line(url))})"
+    return f"<{url.replace('&', '&amp;')}|{words}>" if words else f"<{url.replace('&', '&amp;')}>"

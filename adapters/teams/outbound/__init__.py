@@ -1,0 +1,1 @@
+"""Calls to Teams, and how each kind of request is answered."""

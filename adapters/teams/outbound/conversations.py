@@ -1,0 +1,246 @@
+"""Where conversations and people are reached, remembered from what they send, across restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import structlog
+from pydantic import TypeAdapter, ValidationError
+
+from adapters.teams.auth import BotRegistration
+from adapters.teams.outbound.connector import Connector, Json
+from adapters.teams.payloads import Activity
+from adapters.teams.reader import PLATFORM, user_of
+from bot.model.address import Place, UserRef
+from bot.ports import KeyValueStore, PermanentFailure, TemporaryFailure
+
+log = structlog.get_logger(__name__)
+
+CONVERSATIONS, PEOPLE = "teams.conversation", "teams.person"
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationReference:
+    """A conversation: its service address, tenant, kind (channel, groupChat or personal) and team."""
+
+    service: str
+    tenant: str
+    bot: str
+    kind: str
+    team: str = ""
+
+    @property
+    def has_threads(self) -> bool:
+        return self.kind == "channel"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonReference:
+    """A person: their id for this bot, the tenant they are of, and our conversation with them alone."""
+
+    mri: str = ""
+    home: str = ""
+    chat: str = ""
+    service: str = ""
+
+
+_CONVERSATION, _PERSON = TypeAdapter(ConversationReference), TypeAdapter(PersonReference)
+Stored = TypeVar("Stored", ConversationReference, PersonReference)
+
+
+class ConversationReferences:
+    """Kept in memory and in the key-value store; written only when something changed."""
+
+    def __init__(self, key_values: KeyValueStore) -> None:
+        self._key_values = key_values
+        self._places: dict[str, ConversationReference] = {}
+        self._people: dict[str, PersonReference] = {}
+        self._pending: dict[tuple[str, str], bytes] = {}
+        self._writing: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        for key, text in (await self._key_values.get_all(CONVERSATIONS)).items():
+            _read(_CONVERSATION, text, key, self._places)
+        for key, text in (await self._key_values.get_all(PEOPLE)).items():
+            _read(_PERSON, text, key, self._people)
+
+    async def conversation(self, place: str) -> ConversationReference | None:
+        if place not in self._places:
+            # Another process may have heard of it.
+            _read(_CONVERSATION, await self._key_values.get(CONVERSATIONS, place), place, self._places)
+        return self._places.get(place)
+
+    async def person(self, user: str) -> PersonReference:
+        if user not in self._people:
+            _read(_PERSON, await self._key_values.get(PEOPLE, user), user, self._people)
+        return self._people.get(user, PersonReference())
+
+    def groups(self) -> dict[str, ConversationReference]:
+        """Every conversation of more than two."""
+        return {place: where for place, where in self._places.items() if where.kind != "personal"}
+
+    def channels_of_team(self, team: str) -> list[str]:
+        """The channels of a team that we know of."""
+        return [place for place, where in self._places.items() if where.team == team]
+
+    def latest_service(self) -> str:
+        """The service address of the conversation that was heard of last."""
+        return next((where.service for where in reversed(self._places.values())), "")
+
+    def mri(self, user: str) -> str | None:
+        """What somebody is called by in mentions, where they have written to us before."""
+        found = self._people.get(user)
+        return (found and found.mri) or None
+
+    def record(self, activity: Activity, user: str, home: str) -> None:
+        """Take in what an activity tells; it is written soon, and is durable after `flush`."""
+        conversation = activity.conversation
+        kind = conversation.conversation_type or (
+            "channel" if is_channel(conversation.place) else "groupChat"
+        )
+        known_as = self._places.get(conversation.place)
+        team = (activity.about.team and activity.about.team.id) or (known_as.team if known_as else "")
+        where = ConversationReference(activity.service_url, activity.host, activity.recipient.id, kind, team)
+        if self._places.get(conversation.place) != where:
+            self._places[conversation.place] = where
+            self._write(CONVERSATIONS, conversation.place, _CONVERSATION.dump_json(where))
+        if not activity.sender.aad_object_id:
+            return
+        known = self._people.get(user, PersonReference())
+        chat = (
+            (conversation.place, activity.service_url)
+            if activity.is_personal
+            else (known.chat, known.service)
+        )
+        self.record_person(
+            user, replace(known, mri=activity.sender.id, home=home, chat=chat[0], service=chat[1])
+        )
+
+    def record_person(self, user: str, person: PersonReference) -> None:
+        """As `record`, of a person."""
+        if self._people.get(user) != person:
+            self._people[user] = person
+            self._write(PEOPLE, user, _PERSON.dump_json(person))
+
+    async def flush(self) -> None:
+        """Returns when all that was learnt is durable. Raises what the key-value store raised."""
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
+        if self._pending:
+            await self._write_all()
+
+    async def close(self) -> None:
+        try:
+            await self.flush()
+        except Exception:
+            log.exception("conversation references not written")
+
+    def _write(self, topic: str, key: str, text: bytes) -> None:
+        self._pending[topic, key] = text
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_quietly())
+
+    async def _write_quietly(self) -> None:
+        try:
+            await self._write_all()
+        except Exception:
+            # They stay unwritten, and go with the next.
+            log.exception("conversation references not written")
+
+    async def _write_all(self) -> None:
+        while self._pending:
+            (topic, key), text = next(iter(self._pending.items()))
+            await self._key_values.put(topic, key, text.decode())
+            if self._pending.get((topic, key)) == text:
+                del self._pending[topic, key]
+
+
+def is_channel(place: str) -> bool:
+    return place.endswith(("@thread.tacv2", "@thread.skype"))
+
+
+def _read(kind: TypeAdapter[Stored], text: str | None, key: str, into: dict[str, Stored]) -> None:
+    if not text:
+        return
+    try:
+        into[key] = kind.validate_json(text)
+    except ValidationError:
+        log.warning("a conversation reference cannot be read", key=key)
+
+
+LOOKUP_TIMEOUT = 0.8
+"""Seconds; whoever acted is waiting."""
+FRESH_FOR = 300.0
+AT_ONCE = 8
+_GUEST = frozenset({"guest", "anonymous"})
+
+
+class TenantLookup:
+    """Asks the roster where the activity does not tell, once for each person."""
+
+    def __init__(
+        self, app: BotRegistration, connector: Connector, references: ConversationReferences
+    ) -> None:
+        self._app, self._connector, self._references = app, connector, references
+        self._tenants: dict[str, str] = {}
+        self._memberships: dict[tuple[str, str], tuple[float, bool]] = {}
+        self._lookups = asyncio.Semaphore(AT_ONCE)
+
+    async def tenant_of(self, activity: Activity) -> str:
+        """The sender's tenant. Who cannot be asked about is of the conversation's, so no agent elsewhere."""
+        if activity.sender.tenant_id:
+            return activity.sender.tenant_id
+        if self._app.anonymous:
+            return activity.home
+        shared = (activity.about.channel and activity.about.channel.type) == "shared"
+        if activity.is_personal or (activity.host == self._app.tenant == activity.home and not shared):
+            return activity.home
+        user = user_of(activity)
+        if user not in self._tenants:
+            try:
+                async with asyncio.timeout(LOOKUP_TIMEOUT):
+                    found = await self._connector.member(
+                        activity.service_url, activity.conversation.place, activity.sender.id
+                    )
+            except (TemporaryFailure, PermanentFailure, TimeoutError) as why:
+                log.info("home tenant not known", why=str(why))
+                return activity.home
+            self._tenants[user] = str(found.get("tenantId") or activity.home)
+        return self._tenants[user]
+
+    async def members(self, group: str) -> frozenset[UserRef]:
+        """The vendor's own people in a channel or team. Raises TemporaryFailure, PermanentFailure."""
+        where = await self._references.conversation(group)
+        if where is None:
+            raise PermanentFailure(f"the bot has not heard of {group} yet; add the app there")
+        members = [member async for member in self._connector.members(where.service, group)]
+        return frozenset(filter(None, map(self._ours, members)))
+
+    def _ours(self, member: Json) -> UserRef | None:
+        user, home = member.get("aadObjectId") or member.get("objectId"), member.get("tenantId")
+        if not isinstance(user, str) or str(member.get("userRole") or "").lower() in _GUEST:
+            return None
+        # Nobody is an agent by a roster that does not say of which tenant they are.
+        ours = self._app.tenant
+        return UserRef(PLATFORM, str(home or ""), user) if home == ours or not ours else None
+
+    async def places_of(self, user: UserRef) -> frozenset[Place]:
+        """The channels and groups with the bot in them that somebody belongs to. Raises TemporaryFailure."""
+        groups = self._references.groups()
+        there = await asyncio.gather(*(self._is_in(place, where, user.id) for place, where in groups.items()))
+        return frozenset(Place(PLATFORM, place) for place, is_in in zip(groups, there, strict=True) if is_in)
+
+    async def _is_in(self, place: str, where: ConversationReference, user: str) -> bool:
+        known = self._memberships.get((place, user))
+        if known is not None and time.monotonic() - known[0] < FRESH_FOR:
+            return known[1]
+        try:
+            async with self._lookups:
+                is_in = bool((await self._connector.member(where.service, place, user)).get("id"))
+        except PermanentFailure:
+            is_in = False
+        self._memberships[place, user] = (time.monotonic(), is_in)
+        return is_in

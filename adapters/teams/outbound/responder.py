@@ -1,0 +1,248 @@
+"""What the desk answers, in the way each kind of Teams request wants to be answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import Enum, auto
+from typing import ClassVar, TypeAlias, TypeGuard, assert_never
+
+import structlog
+from botbuilder.schema import AdaptiveCardInvokeResponse  # type: ignore[import-untyped]
+from botbuilder.schema.teams import (  # type: ignore[import-untyped]
+    TaskModuleMessageResponse,
+    TaskModuleResponseBase,
+)
+
+from adapters.teams.outbound.sender import MessageSender
+from adapters.teams.payloads import Activity
+from adapters.teams.rendering import dialogs
+from adapters.teams.rendering.card_parts import CONTENT_TYPE, CardMessage
+from adapters.teams.rendering.cards import view_card
+from adapters.teams.rendering.dialogs import SignedForms, SubmittedForm
+from adapters.teams.rendering.text import CardTextRenderer, Json
+from bot.model.forms import Form
+from bot.model.inbound import Answer, Ask, Done, Show
+from bot.model.views import Notice, View
+from bot.ports import PermanentFailure, TemporaryFailure
+from sla_core.countdown import Tone
+
+log = structlog.get_logger(__name__)
+
+SORRY = "That did not work on our side, nothing was changed; please try again."
+OUTDATED = "This form cannot be sent any more; please open it again."
+DONE = "Done."
+THANKS = "Thank you, this was sent."
+ELSEWHERE = "The answer is in your chat with this app."
+NOT_HERE = "The answer is for you only and cannot be shown here; please use the app's command or a button."
+TITLE = "Frontline"
+_MESSAGE = "application/vnd.microsoft.activity.message"
+_ERROR = "application/vnd.microsoft.error"
+_PRIVATE_TIMEOUT = 2.5
+"""Seconds for a private message while an invoke waits; Teams gives up after five."""
+_TRIES = 3
+_MAX_BACKOFF = 5.0
+
+
+Reply: TypeAlias = AdaptiveCardInvokeResponse | TaskModuleResponseBase | None
+"""What a card or a dialog is answered with; a message is answered with None."""
+
+
+class _CardReply(AdaptiveCardInvokeResponse):  # type: ignore[misc]
+    """Botbuilder's own holds a card or an error, but no line of text."""
+
+    _attribute_map: ClassVar[Json] = {
+        **AdaptiveCardInvokeResponse._attribute_map,
+        "value": {"key": "value", "type": "object"},
+    }
+
+
+class RequestKind(Enum):
+    """How a request was made, which decides how it can be answered."""
+
+    CARD = auto()
+    """Action.Execute: a card in place of the one pressed, for the presser alone, or a line of text."""
+    TASK = auto()
+    """A dialog, of a button or of a message extension."""
+    MESSAGE = auto()
+    """A message, or the Action.Submit of an old client: only further messages can answer it."""
+
+
+def as_notice(words: str, tone: Tone = Tone.WARN) -> View:
+    return Notice((words,), tone)
+
+
+class Responder:
+    """Delivers answers; what goes as a message goes out after the request was taken."""
+
+    def __init__(self, sender: MessageSender, forms: SignedForms, renderer: CardTextRenderer) -> None:
+        self._sender, self._forms, self._renderer = sender, forms, renderer
+        self._replies: set[asyncio.Task[None]] = set()
+
+    async def settle(self) -> None:
+        """Waits for the replies that are under way."""
+        while self._replies:
+            await asyncio.gather(*self._replies, return_exceptions=True)
+
+    async def to_act(self, activity: Activity, kind: RequestKind, answer: Answer) -> Reply:
+        """To a command or a button."""
+        match answer:
+            case Show(view):
+                return await self._show(activity, kind, view)
+            case Ask(form):
+                return self._ask(activity, kind, form)
+            case Done():
+                return self._text_reply(kind, DONE)
+            case _:
+                assert_never(answer)
+
+    async def to_form(
+        self, activity: Activity, kind: RequestKind, submitted: SubmittedForm, answer: Answer
+    ) -> Reply:
+        """To a form that was sent."""
+        match answer:
+            case Ask(form):
+                return self._ask(activity, kind, form, submitted)
+            case Show(view):
+                if isinstance(view, Notice) and view.tone is Tone.WARN:
+                    # It was refused: somebody else may still send this form.
+                    return await self._show(activity, kind, view)
+                self._close_form(activity, submitted)
+                if kind is RequestKind.CARD:
+                    return _card(self._draw(view).content)
+                return await self._show(activity, kind, view)
+            case Done():
+                self._close_form(activity, submitted)
+                if kind is RequestKind.CARD:
+                    return _card(self._draw(as_notice(THANKS, Tone.DONE)).content)
+                return None
+            case _:
+                assert_never(answer)
+
+    def failed(
+        self,
+        activity: Activity,
+        kind: RequestKind,
+        submitted: SubmittedForm | None = None,
+        words: str = SORRY,
+    ) -> Reply:
+        """Nothing was changed; what was typed is kept where it can be."""
+        if kind is RequestKind.CARD:
+            # An error leaves the card, and what stands in its inputs, as it is.
+            problem = {"code": "NotDone", "message": words}
+            if submitted is None:
+                return self._text_reply(kind, words)
+            return _CardReply(status_code=400, type=_ERROR, value=problem)
+        again = self._forms.with_error(submitted, words) if submitted else None
+        if again is not None and submitted is not None:
+            return self._ask(activity, kind, again, submitted)
+        if kind is RequestKind.MESSAGE:
+            self._in_background(lambda: self._privately(activity, as_notice(words)))
+        return self._text_reply(kind, words)
+
+    async def _show(self, activity: Activity, kind: RequestKind, view: View) -> Reply:
+        match kind:
+            case RequestKind.TASK:
+                return dialogs.message_dialog(TITLE, view, self._renderer)
+            case RequestKind.MESSAGE:
+                self._in_background(lambda: self._privately(activity, view))
+                return None
+            case RequestKind.CARD:
+                drawn = self._draw(view)
+                if _is_plain_notice(view) and self._renderer.plain(view.text) in drawn.fallback:
+                    return self._text_reply(kind, drawn.fallback)
+                if await self._try_privately(activity, view):
+                    return self._text_reply(kind, ELSEWHERE)
+                return _card(drawn.content)
+            case _:
+                assert_never(kind)
+
+    def _ask(
+        self, activity: Activity, kind: RequestKind, form: Form, submitted: SubmittedForm | None = None
+    ) -> Reply:
+        match kind:
+            case RequestKind.TASK:
+                return dialogs.dialog(self._forms.sign(form), self._renderer)
+            case RequestKind.CARD:
+                standalone = submitted is not None and submitted.standalone
+                return _card(dialogs.form_card(self._forms.sign(form, standalone=standalone), self._renderer))
+            case RequestKind.MESSAGE:
+                card = CardMessage(
+                    dialogs.form_card(self._forms.sign(form, standalone=True), self._renderer), form.title
+                )
+                if submitted is not None and submitted.standalone and activity.reply_to_id:
+                    self._in_background(lambda: self._sender.replace(activity, card))
+                else:
+                    self._in_background(lambda: self._sender.reply(activity, card))
+                return None
+            case _:
+                assert_never(kind)
+
+    def _close_form(self, activity: Activity, submitted: SubmittedForm) -> None:
+        """Nobody else fills a form again that was a message by itself."""
+        if submitted.standalone and activity.reply_to_id:
+            closed = self._draw(as_notice(THANKS, Tone.DONE))
+            self._in_background(lambda: self._sender.replace(activity, closed))
+
+    def _text_reply(self, kind: RequestKind, words: str) -> Reply:
+        match kind:
+            case RequestKind.CARD:
+                return _CardReply(status_code=200, type=_MESSAGE, value=words)
+            case RequestKind.TASK:
+                return TaskModuleMessageResponse(value=words)
+            case RequestKind.MESSAGE:
+                return None
+            case _:
+                assert_never(kind)
+
+    def _draw(self, view: View) -> CardMessage:
+        return view_card(view, self._renderer)
+
+    async def _try_privately(self, activity: Activity, view: View) -> bool:
+        try:
+            async with asyncio.timeout(_PRIVATE_TIMEOUT):
+                return await self._sender.reply_privately(activity, self._draw(view))
+        except (TemporaryFailure, PermanentFailure, TimeoutError) as why:
+            log.info("no private message", why=str(why))
+            return False
+
+    async def _privately(self, activity: Activity, view: View) -> None:
+        try:
+            if await self._sender.reply_privately(activity, self._draw(view)):
+                return
+        except PermanentFailure as why:
+            log.info("no private message", why=str(why))
+        await self._sender.reply(activity, self._draw(as_notice(NOT_HERE)))
+
+    def _in_background(self, say: Callable[[], Awaitable[object]]) -> None:
+        task = asyncio.create_task(_with_retries(say))
+        self._replies.add(task)
+        task.add_done_callback(self._replies.discard)
+
+
+def _is_plain_notice(view: View) -> TypeGuard[Notice]:
+    return isinstance(view, Notice) and not view.buttons
+
+
+async def _with_retries(say: Callable[[], Awaitable[object]]) -> None:
+    for attempt in range(1, _TRIES + 1):
+        try:
+            await say()
+            return
+        except TemporaryFailure as busy:
+            if attempt == _TRIES:
+                log.warning("reply lost", why=str(busy))
+                return
+            await asyncio.sleep(
+                min(float(attempt) if busy.retry_after is None else busy.retry_after, _MAX_BACKOFF)
+            )
+        except PermanentFailure as refusal:
+            log.warning("reply lost", why=str(refusal))
+            return
+        except Exception:
+            log.exception("reply failed")
+            return
+
+
+def _card(content: Json) -> Reply:
+    return _CardReply(status_code=200, type=CONTENT_TYPE, value=content)

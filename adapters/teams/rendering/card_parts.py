@@ -1,0 +1,265 @@
+"""Adaptive Cards' pieces, and a card of them that fits one message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from adapters.teams.rendering.text import (
+    LONGEST_FALLBACK,
+    LONGEST_LABEL,
+    LONGEST_PIECE,
+    MOST_BYTES,
+    MOST_IN_SET,
+    MOST_VALUE,
+    ROW_WIDTH,
+    CardTextRenderer,
+    Json,
+    clean,
+    cut,
+    escape_line_start,
+    label,
+    length,
+    pieces,
+    runs,
+    size,
+)
+from bot.model.views import Button, Link, Mention, Part, Quote, RichText, Strong, Style
+
+CONTENT_TYPE = "application/vnd.microsoft.card.adaptive"
+FORM_ACTIONS = frozenset(
+    {
+        "get_help",
+        "add_details",
+        "escalate",
+        "reply",
+        "update",
+        "severity",
+        "hold",
+        "resolve",
+        "alert_delegate",
+    }
+)
+"""Actions that are answered with a form; their buttons ask Teams for a dialog."""
+_STYLES = {Style.PRIMARY: "positive", Style.DANGER: "destructive"}
+
+
+@dataclass(frozen=True, slots=True)
+class CardMessage:
+    """A message: its Adaptive Card, and the text for notifications and for clients without cards."""
+
+    content: Json
+    fallback: str
+
+
+def rich_text(inlines: Sequence[Json], **layout: str | bool) -> Json:
+    """Runs as one paragraph; an empty one would be refused."""
+    return {"type": "RichTextBlock", "inlines": list(inlines) or runs(" "), **layout}
+
+
+def text_line(text: str, **style: str | bool) -> Json:
+    """One line of words, exactly."""
+    return rich_text(runs(text, **style))
+
+
+def container(items: Sequence[Json], **layout: str | bool) -> Json:
+    return {"type": "Container", "items": list(items), **layout}
+
+
+def columns(*cells: Sequence[Json], widths: Sequence[str] = (), **layout: str | bool) -> Json:
+    wide = widths or ["stretch"] * len(cells)
+    made = [
+        {"type": "Column", "width": width, "items": list(items)}
+        for width, items in zip(wide, cells, strict=True)
+    ]
+    return {"type": "ColumnSet", "columns": made, **layout}
+
+
+def fact(name: str, text: str) -> list[Json]:
+    """A small label and below it what it says."""
+    return [
+        text_line(cut(name, LONGEST_LABEL), isSubtle=True, size="Small"),
+        {**text_line(text), "spacing": "None"},
+    ]
+
+
+def literal(text: str, **layout: str | bool) -> Iterator[Json]:
+    """Words exactly as they were typed, in blocks that can be left out one by one."""
+    for piece in pieces(clean(text).strip("\n"), LONGEST_PIECE):
+        if piece.strip():
+            yield rich_text(runs(piece.strip("\n")), **layout)
+            layout = {**layout, "spacing": "None"}
+
+
+def paragraphs(
+    renderer: CardTextRenderer, parts: RichText, entities: Mapping[Mention, Json]
+) -> Iterator[Json]:
+    """Our words; what somebody typed set off, as a quotation, and exact."""
+    for quotes, run in groupby(parts, lambda part: isinstance(part, Quote)):
+        if not quotes:
+            yield from _flow(renderer, tuple(run), entities)
+            continue
+        for part in run:
+            assert isinstance(part, Quote)
+            for piece in literal(part.text):
+                yield container([piece], style="emphasis", spacing="Small")
+
+
+def _flow(renderer: CardTextRenderer, parts: RichText, entities: Mapping[Mention, Json]) -> Iterator[Json]:
+    """Sentences without quotations. Only where somebody is mentioned must they be Markdown."""
+    atoms = [atom for part in parts for atom in _atoms(part)]
+    for chunk in _chunks(atoms):
+        if any(part in entities for part in chunk if isinstance(part, Mention)):
+            text = escape_line_start("".join(renderer.markdown(part, entities) for part in chunk)).strip()
+            yield {"type": "TextBlock", "text": text, "wrap": True}
+        else:
+            inlines = [run for part in chunk for run in renderer.exact_runs(part)]
+            if any(run["text"].strip() for run in inlines):
+                yield rich_text(inlines)
+
+
+def _atoms(part: Part) -> Iterator[Part]:
+    match part:
+        case str():
+            yield from pieces(clean(part), LONGEST_PIECE)
+        case Strong(text):
+            yield from (Strong(piece) for piece in pieces(clean(text), LONGEST_PIECE))
+        case Link(url, text) if length(url) + length(text) > LONGEST_PIECE:
+            yield from pieces(f"{clean(text)} ({clean(url)})", LONGEST_PIECE)
+        case Mention(user, name):
+            yield Mention(user, cut(name, LONGEST_LABEL)) if length(name) > LONGEST_PIECE else part
+        case _:
+            yield part
+
+
+def _chunks(atoms: Iterable[Part]) -> Iterator[list[Part]]:
+    chunk: list[Part] = []
+    room = LONGEST_PIECE
+    for atom in atoms:
+        long = length(atom if isinstance(atom, str) else str(getattr(atom, "text", "")))
+        if long > room and chunk:
+            yield chunk
+            chunk, room = [], LONGEST_PIECE
+        chunk.append(atom)
+        room -= long
+    if chunk:
+        yield chunk
+
+
+def actions(buttons: Sequence[Button], renderer: CardTextRenderer, *, fallback: bool = True) -> list[Json]:
+    """Rows of buttons that fit a narrow window."""
+    rows = _rows(list(buttons)) if buttons else []
+    made = [
+        {"type": "ActionSet", "actions": [_action(each, renderer, fallback) for each in row]} for row in rows
+    ]
+    return [*made[:1], *({**row, "spacing": "Small"} for row in made[1:])]
+
+
+def _rows(buttons: list[Button]) -> list[list[Button]]:
+    """As few rows as there is width for, of the same length where that fits as well."""
+    rows: list[list[Button]] = [[]]
+    for button in buttons:
+        if rows[-1] and not _fits([*rows[-1], button]):
+            rows.append([])
+        rows[-1].append(button)
+    each = -(-len(buttons) // len(rows))
+    even = [buttons[start : start + each] for start in range(0, len(buttons), each)]
+    return even if all(_fits(row) for row in even) else rows
+
+
+def _fits(row: Sequence[Button]) -> bool:
+    return len(row) <= MOST_IN_SET and sum(len(button.label) + 4 for button in row) <= ROW_WIDTH
+
+
+def _action(button: Button, renderer: CardTextRenderer, fallback: bool) -> Json:
+    if not button.action or length(button.action) + length(button.value) > MOST_VALUE:
+        raise ValueError(f"button {button.action[:80]!r} has a name or a value that Teams does not take")
+    data: Json = {"action": button.action, "value": button.value}
+    shown: Json = {"title": label(button.label, LONGEST_LABEL) or "…"}
+    if button.style in _STYLES:
+        shown["style"] = _STYLES[button.style]
+    if renderer.dialogs and button.action in FORM_ACTIONS:
+        return {"type": "Action.Submit", **shown, "data": {**data, "msteams": {"type": "task/fetch"}}}
+    made: Json = {"type": "Action.Execute", **shown, "verb": button.action, "data": data}
+    if fallback:
+        made["fallback"] = {"type": "Action.Submit", **shown, "data": data}
+    return made
+
+
+def read_press(data: object) -> tuple[str, str]:
+    """Action and value of the button that sent `data`. Raises ValueError."""
+    if isinstance(data, Mapping):
+        action, value = data.get("action"), data.get("value", "")
+        if isinstance(action, str) and action and isinstance(value, str):
+            return action, value
+    raise ValueError("no button of ours sends this")
+
+
+def card(body: Sequence[Json], entities: Iterable[Json] = (), **more: object) -> Json:
+    """The whole card; of the mentions, those that its text holds."""
+    content: Json = {"type": "AdaptiveCard", "version": "1.5", "body": list(body), **more}
+    written = "\n".join(item["text"] for item in _texts(content["body"]) if item["type"] == "TextBlock")
+    used = {entity["text"]: entity for entity in entities if entity["text"] in written}
+    msteams: Json = {"width": "Full"}
+    if used:
+        msteams["entities"] = list(used.values())
+    return {**content, "msteams": msteams}
+
+
+def fit(
+    head: Sequence[Json],
+    body: Sequence[Json],
+    tail: Sequence[Json],
+    entities: Iterable[Json],
+    rest: str,
+    style: str | None = None,
+) -> Json:
+    """Head and tail whole, and of the body what there is room for; what is left out is owned up to."""
+
+    def made(kept: Sequence[Json]) -> Json:
+        if style is None:
+            return card([*head, *kept, *tail], entities)
+        return card([container([*head, *kept], style=style, bleed=True), *tail], entities)
+
+    entities = list(entities)
+    whole = made(leading_elements(body, MOST_BYTES - size(made([])) - size(entities), rest))
+    if size(whole) > MOST_BYTES:
+        raise ValueError(f"a card of {size(whole)} bytes, and nothing left to leave out of it")
+    return whole
+
+
+def leading_elements(body: Sequence[Json], room: int, rest: str) -> list[Json]:
+    """Of these elements as many as there is room for, and at their end how much is missing."""
+    if size(body) <= room:
+        return list(body)
+    taken: list[Json] = []
+    room -= size(_missing(body, rest)) + 2
+    for element in body:
+        room -= size(element) + 1
+        if room < 0:
+            break
+        taken.append(element)
+    return [*taken, _missing(body[len(taken) :], rest)]
+
+
+def _missing(left: Sequence[Json], rest: str) -> Json:
+    count = sum(len(item["text"]) for item in _texts(left))
+    return text_line(f"… {count:,} more characters{rest}", isSubtle=True, size="Small")
+
+
+def _texts(found: object) -> Iterator[Json]:
+    """Every TextBlock and TextRun."""
+    if isinstance(found, Mapping):
+        if found.get("type") in ("TextBlock", "TextRun"):
+            yield dict(found)
+        for name in ("items", "columns", "inlines", "body"):
+            yield from _texts(found.get(name))
+    elif isinstance(found, list | tuple):
+        for item in found:
+            yield from _texts(item)
+
+
+def fallback_text(text: str) -> str:
+    """For notifications: the card says it whole."""
+    return cut(text, LONGEST_FALLBACK) or "…"

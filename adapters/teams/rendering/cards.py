@@ -1,0 +1,378 @@
+"""Views as Adaptive Cards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from typing import assert_never
+from zoneinfo import ZoneInfo
+
+from adapters.teams.rendering.card_parts import (
+    CardMessage,
+    actions,
+    card,
+    columns,
+    container,
+    fact,
+    fallback_text,
+    fit,
+    literal,
+    paragraphs,
+    rich_text,
+    text_line,
+)
+from adapters.teams.rendering.text import (
+    LONGEST_FIELD,
+    LONGEST_LABEL,
+    LONGEST_TITLE,
+    MOST_BYTES,
+    CardTextRenderer,
+    Json,
+    cut,
+    length,
+    named_time,
+    one_line,
+    runs,
+    size,
+)
+from bot.model.views import (
+    Button,
+    GetHelp,
+    Notice,
+    PromiseLine,
+    QueueBoard,
+    QueueRow,
+    QueueSection,
+    Receipt,
+    ReceiptRow,
+    ReceiptTable,
+    TicketCard,
+    View,
+)
+from sla_core.countdown import Phase, Tone
+
+MILESTONE = "milestone"
+MILESTONES = "Tell the customer how far the work is:"
+_CONTAINERS = {Tone.CALM: "emphasis", Tone.WARN: "warning", Tone.ALARM: "attention", Tone.DONE: "good"}
+
+
+def view_card(view: View, renderer: CardTextRenderer) -> CardMessage:
+    """Any view, as one message. Raises ValueError where Teams has no room for its buttons."""
+    match view:
+        case TicketCard():
+            return CardMessage(_ticket(view, renderer), fallback_text(_card_fallback(view)))
+        case Notice():
+            return CardMessage(
+                _notice(view, renderer), fallback_text(TONES[view.tone] + renderer.plain(view.text))
+            )
+        case Receipt():
+            return CardMessage(
+                _receipt(view, renderer), fallback_text(f"{view.key}: how the deadlines came about")
+            )
+        case GetHelp():
+            return CardMessage(_get_help(view, renderer), fallback_text(f"Need help from {view.vendor}?"))
+        case QueueBoard():
+            return CardMessage(board_card(view, renderer), fallback_text(board_fallback(view, renderer)))
+        case _:
+            assert_never(view)
+
+
+def _card_fallback(card: TicketCard) -> str:
+    standings = "; ".join(f"{line.label}: {line.standing}" for line in card.promises)
+    about = ", ".join(part for part in (card.severity, card.state, card.turn) if part)
+    title = cut(card.title, LONGEST_FIELD)
+    return " · ".join(part for part in (card.key, title, about, standings) if part)
+
+
+def _ticket(card: TicketCard, renderer: CardTextRenderer) -> Json:
+    entities = renderer.mentions(card.note)
+    title = cut(card.title, LONGEST_TITLE)
+    key = runs(f"{cut(card.key, LONGEST_LABEL)} · ", size="Large", weight="Bolder")
+    header = rich_text([*key, *runs(title, size="Large", weight="Bolder")])
+    head = [container([header], style=_CONTAINERS[card.tone], bleed=True), *_standing(card)]
+    for line in card.promises:
+        head.append(full_promise(line, renderer))
+    body = [] if title == one_line(card.title) else [*_titled("Title", card.title)]
+    separator = True
+    for name, text in card.facts:
+        body += _fact(name, text, separator)
+        separator = False
+    if card.details.strip():
+        body += _titled("Details", card.details)
+    body += paragraphs(renderer, card.note, entities)
+    tail = [*_history(card, renderer), *_buttons(card.buttons, renderer)]
+    if size([head, tail]) > MOST_BYTES - 2_000:
+        tail = [*_history(card, renderer), *_buttons(card.buttons, renderer, fallback=False)]
+    return fit(head, body, tail, entities.values(), " in the thread")
+
+
+def _buttons(
+    buttons: Sequence[Button], renderer: CardTextRenderer, *, fallback: bool = True
+) -> Iterator[Json]:
+    """Milestones in rows of their own, so that telling `Escalated` is not taken for `Escalate`."""
+    yield from actions([each for each in buttons if each.action != MILESTONE], renderer, fallback=fallback)
+    if milestones := [each for each in buttons if each.action == MILESTONE]:
+        yield {**text_line(MILESTONES, size="Small", isSubtle=True), "spacing": "Medium"}
+        yield from actions(milestones, renderer, fallback=fallback)
+
+
+def _history(card: TicketCard, renderer: CardTextRenderer) -> Iterator[Json]:
+    if not card.history:
+        return
+    before = f"History ({card.earlier:,} earlier)" if card.earlier else "History"
+    yield {**text_line(before, size="Small", weight="Bolder"), "spacing": "Medium", "separator": True}
+    for each in card.history:
+        at: Json = {
+            "type": "TextRun",
+            "text": f" · {renderer.reader_time(each.at)}",
+            "size": "Small",
+            "isSubtle": True,
+        }
+        yield rich_text([*runs(cut(each.what, LONGEST_LABEL), size="Small"), at], spacing="None")
+
+
+def _standing(card: TicketCard) -> Iterator[Json]:
+    """Severity, state, turn and worker, in two columns."""
+    severity = " · ".join(part for part in (card.severity, card.severity_name) if part)
+    facts = [
+        ("Severity", severity),
+        ("State", card.state),
+        ("Whose turn", card.turn),
+        ("Works on it", card.owner),
+    ]
+    told = [fact(name, cut(text, LONGEST_FIELD)) for name, text in facts if text.strip()]
+    for start in range(0, len(told), 2):
+        pair = told[start : start + 2]
+        yield columns(*pair, *([[]] if len(pair) == 1 else []), spacing="Medium" if not start else "Small")
+
+
+def _fact(name: str, text: str, separator: bool) -> Iterator[Json]:
+    if length(text) > LONGEST_FIELD or "\n" in text.strip():
+        yield from _titled(name, text)
+    elif text.strip():
+        asks = cut(name, LONGEST_LABEL)
+        asks += " " if asks.endswith(("?", ":", ".", "…")) else ": "
+        inlines = [*runs(asks, isSubtle=True), *runs(one_line(text))]
+        yield rich_text(inlines, spacing="Medium" if separator else "Small", separator=separator)
+
+
+def _titled(name: str, text: str) -> Iterator[Json]:
+    yield {**text_line(cut(name, LONGEST_LABEL), isSubtle=True), "spacing": "Medium"}
+    yield from literal(text, spacing="Small")
+
+
+def _notice(notice: Notice, renderer: CardTextRenderer) -> Json:
+    entities = renderer.mentions(notice.text)
+    body = list(paragraphs(renderer, notice.text, entities)) or [text_line("…")]
+    if mark := TONES[notice.tone]:
+        body = _marked_first(mark, body)
+    style = None if notice.tone is Tone.CALM else _CONTAINERS[notice.tone]
+    return fit([], body, actions(notice.buttons, renderer), entities.values(), "", style)
+
+
+def _marked_first(mark: str, body: list[Json]) -> list[Json]:
+    first = body[0] if body else {}
+    if first.get("type") == "TextBlock":
+        return [{**first, "text": mark + first["text"]}, *body[1:]]
+    if first.get("type") == "RichTextBlock":
+        return [{**first, "inlines": [*runs(mark), *first["inlines"]]}, *body[1:]]
+    return [text_line(mark.strip()), *body]
+
+
+def _receipt(receipt: Receipt, renderer: CardTextRenderer) -> Json:
+    entities = renderer.mentions(receipt.intro)
+    title = text_line(f"{cut(receipt.key, LONGEST_LABEL)} · Why?", size="Large", weight="Bolder")
+    body = [*paragraphs(renderer, receipt.intro, entities)]
+    for table in receipt.tables:
+        body += _table(table, renderer)
+    return fit([container([title], style="emphasis", bleed=True)], body, [], entities.values(), "")
+
+
+def _table(table: ReceiptTable, renderer: CardTextRenderer) -> Iterator[Json]:
+    title = text_line(cut(table.title, LONGEST_FIELD), weight="Bolder", size="Medium")
+    yield {**title, "separator": True, "spacing": "Large"}
+    if table.due_at:
+        due: Json = {"type": "TextRun", "text": f"due {renderer.when(table.due_at)}"}
+        yield rich_text([due], spacing="None")
+    yield from literal(table.says, spacing="Small")
+    zone = _zone(table.zone)
+    for index, row in enumerate(table.rows):
+        yield _row(row, zone, "None" if index else "Small")
+    for piece in literal(table.cites, spacing="Small"):
+        yield {**piece, "inlines": [{**run, "isSubtle": True, "size": "Small"} for run in piece["inlines"]]}
+
+
+def _row(row: ReceiptRow, zone: tzinfo, spacing: str) -> Json:
+    start, end = row.start.astimezone(zone), row.end.astimezone(zone)
+    until = f"{end:%H:%M}" if end.date() == start.date() else named_time(end, zone).rsplit(" ", 1)[0]
+    stretch = f"{named_time(start, zone).rsplit(' ', 1)[0]} – {until} {end.tzname()}"
+    why = cut(row.why, LONGEST_FIELD)
+    if not row.counted:
+        return rich_text(runs(f"▫ {stretch} · not counted · {why}", isSubtle=True), spacing=spacing)
+    counted = runs(cut(row.counted, LONGEST_LABEL), weight="Bolder")
+    return rich_text([*runs(f"▪ {stretch} · "), *counted, *runs(f" · {why}")], spacing=spacing)
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        return UTC
+
+
+def _get_help(help_: GetHelp, renderer: CardTextRenderer) -> Json:
+    asks = text_line(f"Need help from {cut(help_.vendor, LONGEST_FIELD)}?", weight="Bolder", size="Medium")
+    how = "Press the button and answer a few questions: your ticket and its answer times appear here."
+    return fit([asks, {**text_line(how), "spacing": "Small"}], [], actions(help_.buttons, renderer), (), "")
+
+
+TONES = {Tone.CALM: "", Tone.WARN: "⚠️ ", Tone.ALARM: "🚨 ", Tone.DONE: "✅ "}
+_PHASES = {Phase.OFF_HOURS: "🌙", Phase.ON_HOLD: "⏸️", Phase.ENDED: "⏹️"}
+_RUNNING = {Tone.CALM: "🕒", Tone.WARN: "⚠️", Tone.ALARM: "🚨", Tone.DONE: "✅"}
+_STEPS = 6
+
+
+def full_promise(line: PromiseLine, renderer: CardTextRenderer) -> Json:
+    """On a ticket's card."""
+    broken = line.phase is Phase.BREACHED
+    loud: Json = {"weight": "Bolder", **({"color": "Attention"} if broken else {})}
+    first = runs(f"{_symbol(line)} {cut(line.label, LONGEST_LABEL)}", weight="Bolder")
+    stands = runs(cut(line.standing, LONGEST_LABEL), **loud)
+    items = [
+        columns(
+            [rich_text(first)],
+            [rich_text(stands, horizontalAlignment="Right")],
+            widths=["stretch", "auto"],
+        )
+    ]
+    instants = [f"goal {renderer.when(line.goal_at)}"] if line.goal_at else []
+    below = [*instants, *filter(None, [due_text(line, renderer)])]
+    if not _is_over(line):
+        below[:1] = [f"{_bar(1.0 if broken else line.spent)}  {below[0] if below else ''}".strip()]
+    for text in below:
+        told: Json = {"type": "TextRun", "text": text, "size": "Small", "isSubtle": True}
+        items.append(rich_text([told], spacing="None"))
+    if line.note:
+        note = text_line(cut(line.note, LONGEST_FIELD), size="Small", isSubtle=True)
+        items.append({**note, "spacing": "None"})
+    return container(items, separator=True, spacing="Medium")
+
+
+def short_promise(line: PromiseLine, renderer: CardTextRenderer) -> Json:
+    """Where there is one line for it."""
+    color: Json = {"color": "Attention"} if line.phase is Phase.BREACHED else {}
+    words = f"{_symbol(line)} {cut(line.label, LONGEST_LABEL)}: {cut(line.standing, LONGEST_LABEL)}"
+    shown = runs(words, size="Small", **color)
+    if due := due_text(line, renderer):
+        shown.append({"type": "TextRun", "text": f", {due}", "size": "Small", "isSubtle": True})
+    return rich_text(shown, spacing="None")
+
+
+def due_text(line: PromiseLine, renderer: CardTextRenderer) -> str:
+    """Safe in both kinds of text."""
+    if line.due_at is None:
+        return ""
+    was = "was " if _is_over(line) or line.phase is Phase.BREACHED else ""
+    return f"{was}due {renderer.when(line.due_at)}"
+
+
+def _is_over(line: PromiseLine) -> bool:
+    return line.phase in (Phase.MET, Phase.ENDED)
+
+
+def _symbol(line: PromiseLine) -> str:
+    """Says the standing by its shape too, for those who see no colours."""
+    if line.phase is Phase.MET:
+        return "✅"
+    if line.phase is Phase.BREACHED:
+        return "🚨"
+    if line.tone in (Tone.WARN, Tone.ALARM):
+        return _RUNNING[line.tone]
+    return _PHASES.get(line.phase, _RUNNING[line.tone])
+
+
+def _bar(spent: float) -> str:
+    full = int(min(max(spent, 0.0), 1.0) * _STEPS)
+    return "▰" * full + "▱" * (_STEPS - full)
+
+
+_LAST_LINE = 200
+"""Bytes of the line that owns up to what is left out."""
+_MOST_INTRO = 3
+_MOST_FOOT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An element, and how many tickets are told of by it."""
+
+    element: Json
+    tickets: int = 0
+
+
+def board_card(board: QueueBoard, renderer: CardTextRenderer) -> Json:
+    entities = renderer.mentions(board.intro)
+    title = text_line(cut(board.title, LONGEST_LABEL), size="Large", weight="Bolder")
+    head = [container([title], style="emphasis", bleed=True)]
+    head += list(paragraphs(renderer, board.intro, entities))[:_MOST_INTRO]
+    as_of: Json = {
+        "type": "TextRun",
+        "text": f"As of {renderer.reader_time(board.at)}",
+        "size": "Small",
+        "isSubtle": True,
+    }
+    foot = [
+        {**element, "separator": not index, "spacing": "None" if index else "Medium"}
+        for index, element in enumerate(list(paragraphs(renderer, board.foot, {}))[:_MOST_FOOT])
+    ]
+    tail = [*actions(board.buttons, renderer), *foot, rich_text([as_of], spacing="Medium")]
+    room = MOST_BYTES - size(card([*head, *tail], entities.values())) - _LAST_LINE
+    left = sum(len(section.rows) + section.more for section in board.sections)
+    kept: list[Json] = []
+    for entry in (entry for section in board.sections for entry in _section(section, renderer)):
+        room -= size(entry.element) + 1
+        if room < 0:
+            kept.append(_more(left))
+            break
+        kept.append(entry.element)
+        left -= entry.tickets
+    return card([*head, *kept, *tail], entities.values())
+
+
+def board_fallback(board: QueueBoard, renderer: CardTextRenderer) -> str:
+    """The board in one line, for notifications."""
+    tickets = ", ".join(row.key for section in board.sections for row in section.rows[:20])
+    return " · ".join(filter(None, (board.title, renderer.plain(board.intro), tickets)))
+
+
+def _section(part: QueueSection, renderer: CardTextRenderer) -> Iterator[_Entry]:
+    if part.title.strip():
+        title = text_line(cut(part.title, LONGEST_LABEL), weight="Bolder", size="Medium")
+        yield _Entry({**title, "separator": True, "spacing": "Large"})
+    for element in list(paragraphs(renderer, part.lead, {}))[:1]:
+        yield _Entry({**element, "spacing": "None"})
+    for row in part.rows:
+        yield _Entry(_board_row(row, renderer), 1)
+    if part.more:
+        yield _Entry(_more(part.more), part.more)
+
+
+def _board_row(row: QueueRow, renderer: CardTextRenderer) -> Json:
+    severity = " ".join(filter(None, (row.severity, row.severity_name)))
+    about = [cut(text, LONGEST_LABEL) for text in (severity, row.state, row.turn, row.owner) if text.strip()]
+    mark = "" if row.promise else TONES[row.tone]
+    key = runs(f"{mark}{cut(row.key, LONGEST_LABEL)} ", weight="Bolder")
+    items = [
+        rich_text([*key, *runs(cut(row.title, LONGEST_LABEL))]),
+        {**text_line(" · ".join(about), size="Small", isSubtle=True), "spacing": "None"},
+    ]
+    if row.promise:
+        items.append(short_promise(row.promise, renderer))
+    if row.button:
+        items += [{**made, "spacing": "Small"} for made in actions([row.button], renderer)]
+    return container(items, separator=True, spacing="Medium")
+
+
+def _more(count: int) -> Json:
+    return text_line(f"… and {count:,} more" if count else "…", isSubtle=True, size="Small")

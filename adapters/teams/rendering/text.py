@@ -1,0 +1,270 @@
+"""The one place where words become Teams' grammar. Nobody's words can mention, link, format or date.
+
+Adaptive Cards have two kinds of text. A TextBlock reads Markdown, `<at>` and `{{DATE()}}`; its backslash
+escapes differ from client to client, so its marks are replaced by other characters. The runs of a
+RichTextBlock read dates only: they show words exactly, once no run holds a whole token.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import Any, assert_never
+from zoneinfo import ZoneInfo
+
+from bot.model.address import UserRef
+from bot.model.views import Link, Mention, Part, Quote, RichText, Strong, When
+
+UTC_ZONE = ZoneInfo("UTC")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_LOOKALIKES = {
+    "*": "∗",
+    "_": "ˍ",
+    "~": "∼",
+    "`": "ˋ",
+    "[": "［",
+    "]": "］",
+    "<": "‹",
+    ">": "›",
+    "|": "¦",
+    "\\": "∖",
+    "&": "＆",
+    "{": "｛",
+}
+_MARKS = re.compile(
+    r"[*~`\[\]<>|\\]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # formats, links, mentions, tables, escapes
+    r"|&(?=#?\w*(?:;|$))|\{(?=\{|$)"  # entities and dates, also those that the next part would complete
+)
+_LEADING = {"#": "＃", "-": "‐", "+": "＋", "=": "＝"}
+_LEADS = re.compile(r"^(\s*)([#\-+=][#\-+=\s]*)")
+_NUMBERED = re.compile(r"^(\s*\d{1,9})([.)])(?=\s|$)")
+_NUMBERS = {".": "․", ")": "❩"}
+_TOKENS = re.compile(r"(?<=\{)(?=\{)|(?<=<)(?=/?at)", re.IGNORECASE)
+_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
+_URL = re.compile(r"(https?://|mailto:)[^\s<>()\[\]{}\\*_~`]+")
+
+
+def length(text: str) -> int:
+    """Bytes, which is what Teams counts."""
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def clean(text: str) -> str:
+    """Without control characters; lines end in a newline."""
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def one_line(text: str) -> str:
+    return " ".join(clean(text).split())
+
+
+def cut(text: str, longest: int) -> str:
+    """For labels and titles that are told in full elsewhere."""
+    line = one_line(text)
+    if length(line) <= longest:
+        return line
+    return f"{line.encode()[: longest - 3].decode('utf-8', 'ignore').rstrip()}…"
+
+
+def pieces(text: str, longest: int) -> Iterator[str]:
+    """The text in parts of at most `longest` bytes, broken at lines or blanks; joined, they are the text."""
+    while length(text) > longest:
+        end = len(text.encode("utf-8", "surrogatepass")[:longest].decode("utf-8", "ignore"))
+        line = text.rfind("\n", 0, end) + 1
+        blank = text.rfind(" ", 0, end) + 1
+        stop = line if line > end // 2 else blank if blank > end // 2 else end
+        yield text[:stop]
+        text = text[stop:]
+    if text:
+        yield text
+
+
+def escape_markdown(text: str) -> str:
+    """Anybody's words as part of a Markdown line that shows them and does nothing else."""
+    tame = re.sub(r"\s+", " ", clean(text))
+    return _MARKS.sub(lambda mark: _LOOKALIKES[mark[0]], tame)
+
+
+def escape_line_start(line: str) -> str:
+    """A Markdown line that is no heading, list or rule, whatever it begins with."""
+    line = _LEADS.sub(lambda lead: lead[1] + "".join(_LEADING.get(c, c) for c in lead[2]), line)
+    return _NUMBERED.sub(lambda lead: lead[1] + _NUMBERS[lead[2]], line)
+
+
+def label(text: str, longest: int) -> str:
+    """Words for a button, a label or a choice, which some clients read as Markdown."""
+    return escape_line_start(escape_markdown(cut(text, longest)))
+
+
+def runs(text: str, **style: str | bool) -> list[Json]:
+    """Words exactly as they were typed, in runs of which none holds a token; indents stay visible."""
+    shown = _INDENT.sub(lambda blanks: blanks[0].replace("\t", "    ").replace(" ", "\u00a0"), clean(text))
+    return [{"type": "TextRun", "text": piece, **style} for piece in _TOKENS.split(shown) if piece]
+
+
+def named_time(at: datetime, zone: tzinfo) -> str:
+    """`Fri 20 Mar 2026, 16:30 CET`"""
+    there = at.astimezone(zone)
+    day = f"{_DAYS[there.weekday()]} {there.day} {_MONTHS[there.month - 1]} {there.year}"
+    return f"{day}, {there:%H:%M} {there.tzname()}"
+
+
+def named_hour(at: datetime, zone: tzinfo) -> str:
+    """`Fri 16:30 CET`, beside a date that may be a day off from it."""
+    there = at.astimezone(zone)
+    return f"{_DAYS[there.weekday()]} {there:%H:%M} {there.tzname()}"
+
+
+def url_of(link: Link) -> str | None:
+    """The address where it is one that a reader may follow."""
+    return link.url if _URL.fullmatch(link.url) else None
+
+
+def _nobody(user: UserRef) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class CardTextRenderer:
+    """Writes for one conversation.
+
+    `plain_zone` is the zone of the text that stands beside each reader's own time; `plain_dates` leaves
+    only that. `mri` gives the id by which Teams knows a person, None where it does not. `dialogs` says
+    that the client opens dialogs, which the Agents Playground does not.
+    """
+
+    plain_zone: tzinfo = UTC_ZONE
+    plain_dates: bool = False
+    mri: Callable[[UserRef], str | None] = field(default=_nobody)
+    dialogs: bool = True
+
+    def when(self, at: datetime) -> str:
+        """In the reader's own zone, and beside it in one that is named. Safe in both kinds of text."""
+        told = self.reader_time(at)
+        if self.plain_dates:
+            return told
+        return f"{told} ({escape_markdown(named_hour(at, self.plain_zone)).replace('{', '｛')})"
+
+    def reader_time(self, at: datetime) -> str:
+        """In the reader's own zone only, where nobody has to reckon with it. Safe in both kinds of text."""
+        if self.plain_dates:
+            return escape_markdown(named_time(at, self.plain_zone)).replace("{", "｛")
+        instant = f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        return f"{{{{DATE({instant},SHORT)}}}}, {{{{TIME({instant})}}}}"
+
+    def mentions(self, *texts: RichText) -> dict[Mention, Json]:
+        """Each mention that Teams can carry out, with its entity."""
+        found: dict[Mention, Json] = {}
+        taken: dict[str, str] = {}
+        for part in (part for text in texts for part in text if isinstance(part, Mention)):
+            id_ = self.mri(part.user) if part.user.platform == "teams" else None
+            name = escape_line_start(escape_markdown(cut(part.name, 90))).strip()
+            if not id_ or not name:
+                continue
+            tag, count = name, 1
+            while taken.setdefault(tag, id_) != id_:
+                count += 1
+                tag = f"{name} ({count})"
+            who = {"id": id_, "name": name}
+            found[part] = {"type": "mention", "text": f"<at>{tag}</at>", "mentioned": who}
+        return found
+
+    def plain(self, rich: RichText) -> str:
+        """All of it as one line without any grammar, for notifications."""
+        return " ".join("".join(self._plain(part) for part in rich).split())
+
+    def _plain(self, part: Part) -> str:
+        match part:
+            case str():
+                return clean(part)
+            case Strong(text) | Mention(name=text) | Link(text=text):
+                return clean(text)
+            case Quote(text):
+                return f" “{clean(text).strip()}” "
+            case When(at):
+                return named_time(at, self.plain_zone)
+            case _:
+                assert_never(part)
+
+    def exact_runs(self, part: Part) -> list[Json]:
+        """A part as runs of a RichTextBlock."""
+        match part:
+            case str():
+                return runs(part)
+            case Strong(text):
+                return runs(text, weight="Bolder")
+            case Mention(_, name):
+                return runs(one_line(name), weight="Bolder")
+            case When(at):
+                return [{"type": "TextRun", "text": self.when(at)}]
+            case Link():
+                url = url_of(part)
+                if url is None:
+                    return runs(f"{one_line(part.text)} ({one_line(part.url)})")
+                action = {"type": "Action.OpenUrl", "url": url}
+                return [{**run, "selectAction": action} for run in runs(one_line(part.text) or url)]
+            case Quote(text):
+                return runs(f"“{text}”")
+            case _:
+                assert_never(part)
+
+    def markdown(self, part: Part, entities: Mapping[Mention, Json]) -> str:
+        """A part as Markdown, which alone can mention."""
+        match part:
+            case str():
+                return escape_markdown(part)
+            case Strong(text):
+                words = escape_markdown(one_line(text))
+                before, after = text[:1].isspace(), text[-1:].isspace()
+                return f"{' ' * before}**{words}**{' ' * after}" if words else ""
+            case Mention():
+                return (
+                    str(entities[part]["text"]) if part in entities else escape_markdown(one_line(part.name))
+                )
+            case When(at):
+                return self.when(at)
+            case Link():
+                url, words = url_of(part), escape_markdown(one_line(part.text))
+                return f"[{words or url}]({url})" if url else f"{words} ({escape_markdown(part.url)})"
+            case Quote(text):
+                return f"“{escape_markdown(text)}”"
+            case _:
+                assert_never(part)
+
+
+Json = dict[str, Any]
+
+MOST_BYTES = 28_000
+"""One card in a message. Larger ones were refused, though no page says where exactly the bound is."""
+MOST_FORM = 40_000
+"""One form; it holds what somebody typed, which is never cut."""
+MOST_CONTEXT = 4_000
+"""What a form carries unseen."""
+MOST_IN_SET = 3
+"""Buttons side by side; Teams itself leaves out the seventh, and a phone cuts off what it has no room for."""
+ROW_WIDTH = 42
+"""Characters of such a row on a phone, where each button's edges take as much as four."""
+MOST_VALUE = 1_000
+LONGEST_LABEL = 150
+LONGEST_FIELD = 300
+LONGEST_TITLE = 600
+LONGEST_PIECE = 1_500
+LONGEST_FALLBACK = 1_000
+FEW = 10
+"""Options that are all shown at once; more of them fold into a list."""
+
+
+def compact_json(content: object) -> str:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def size(content: object) -> int:
+    """Bytes as sent."""
+    return len(compact_json(content).encode())

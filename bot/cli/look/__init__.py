@@ -1,1 +1,0 @@
-"""Commands to try the desk with: in a browser, in a terminal."""

@@ -1,1 +1,0 @@
-"""Commands that run the bot or prepare it."""

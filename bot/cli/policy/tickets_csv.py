@@ -1,0 +1,298 @@
+"""Tickets from a CSV file: when each was opened, answered and resolved. Every fault at once."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from bot.cli.policy.shared import FIRST_YEAR, LAST_YEAR, UsageFault, plan_of
+from bot.clock import parse_instant
+from sla_core.catalog.load import Fault, load, vendors, version_at
+from sla_core.events import Answered, Event, Kind, Opened, Resolved, SeverityChanged, Who
+from sla_core.policy import Policy, Term
+
+COLUMNS = ("opened", "severity", "responded", "resolved")
+INSTANTS = ("opened", "responded", "resolved")
+LABELS = ("ticket", "key", "id")
+"""Columns whose text names a ticket, the first that is there; else its line does."""
+
+_CUSTOMER, _AGENT = Who("csv", "a customer"), Who("csv", "an agent")
+
+
+@dataclass(frozen=True, slots=True)
+class TicketCase:
+    """A ticket to be replayed."""
+
+    name: str
+    history: tuple[Event, ...]
+    label: Mapping[str, str]
+    """What other columns say of it."""
+    where: str = ""
+    """Where its severity is written, for a fault."""
+
+    @property
+    def opened(self) -> Opened:
+        first = self.history[0]
+        assert isinstance(first, Opened)
+        return first
+
+
+@dataclass(frozen=True, slots=True)
+class Tickets:
+    """What a file has: the tickets that are whole, and what is wrong with the others."""
+
+    cases: list[TicketCase]
+    faults: list[Fault]
+
+
+def read_instant(text: str) -> datetime:
+    """An instant in whole seconds, within the years that calendars answer for. Raises ValueError."""
+    try:
+        at = parse_instant(text).replace(microsecond=0)
+    except OverflowError:
+        at = None
+    if at is None or not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise ValueError(f'"{text}" is outside the years {FIRST_YEAR} to {LAST_YEAR}')
+    return at
+
+
+def read_tickets(path: Path) -> Tickets:
+    """The tickets of a file: columns by name in any order, `,` or `;` between them, UTF-8."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        return Tickets([], [Fault(str(path), "", "is not UTF-8 text; save it as UTF-8")])
+    except OSError as wrong:
+        return Tickets([], [Fault(str(path), "", f"cannot be read: {wrong.strerror or wrong}")])
+    file = _File(path.name, [], [])
+    try:
+        file.read(text)
+    except csv.Error as wrong:
+        file.fault("", f"is no valid CSV: {wrong}")
+    return Tickets(file.cases, file.faults)
+
+
+@dataclass
+class _File:
+    """A file while it is read."""
+
+    name: str
+    cases: list[TicketCase]
+    faults: list[Fault]
+
+    def fault(self, key: str, says: str) -> None:
+        self.faults.append(Fault(self.name, key, says))
+
+    def read(self, text: str) -> None:
+        rows = _rows(text)
+        at, header = next(rows, (1, []))
+        columns = [name.strip().lower() for name in header]
+        missing = [name for name in COLUMNS if name not in columns]
+        if missing:
+            plural = "s" if len(missing) > 1 else ""
+            says = f"lacks the column{plural} {', '.join(missing)}; it begins with {','.join(COLUMNS)}"
+            self.fault(f"line {at}", says)
+        for twice in sorted({name for name in columns if name and columns.count(name) > 1}):
+            self.fault(f"line {at}, {twice}", "is there more than once; keep one of them")
+        if self.faults:
+            return
+        for line, cells in rows:
+            if len(cells) != len(columns):
+                self.fault(f"line {line}", f"has {len(cells)} cells, but line {at} names {len(columns)}")
+                continue
+            self._ticket(line, {name: cell.strip() for name, cell in zip(columns, cells, strict=True)})
+        if not self.cases and not self.faults:
+            self.fault("", "has no tickets; write one on each line below the first")
+
+    def _ticket(self, line: int, row: Mapping[str, str]) -> None:
+        known = len(self.faults)
+        times: dict[str, datetime] = {}
+        for column in INSTANTS:
+            if not row[column] and column != "opened":
+                continue
+            try:
+                times[column] = read_instant(row[column])
+            except ValueError as wrong:
+                self.fault(f"line {line}, {column}", str(wrong))
+        if not row["severity"]:
+            self.fault(f"line {line}, severity", "is empty; name a severity of the policy")
+        for before, after in (("opened", "responded"), ("opened", "resolved"), ("responded", "resolved")):
+            if before in times and after in times and times[after] < times[before]:
+                self.fault(f"line {line}, {after}", f'"{row[after]}" is before it was {before}')
+        if len(self.faults) > known:
+            return
+        label = {name: text for name, text in row.items() if name not in COLUMNS and name and text}
+        name = next((label[column] for column in LABELS if column in label), f"line {line}")
+        where = f"{self.name}: line {line}, severity"
+        self.cases.append(TicketCase(name, _history(row["severity"], times), label, where))
+
+
+def _rows(text: str) -> Iterator[tuple[int, Sequence[str]]]:
+    """Each row that has anything in it, with the number of its last line."""
+    first = text.lstrip().partition("\n")[0]
+    separator = ";" if first.count(";") > first.count(",") else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    for cells in reader:
+        if any(cell.strip() for cell in cells):
+            yield reader.line_num, cells
+
+
+def _history(severity: str, times: Mapping[str, datetime]) -> tuple[Event, ...]:
+    opened = Opened(
+        at=times["opened"],
+        by=_CUSTOMER,
+        account="",
+        vendor="",
+        plan="",
+        version="",
+        severity=severity,
+        clause="",
+        why="",
+        summary="",
+        details="",
+        answers={},
+        channel="",
+    )
+    events: list[Event] = [opened]
+    if "responded" in times:
+        events.append(Answered(times["responded"], _AGENT, Kind.REPLY, "answered"))
+    if "resolved" in times:
+        events.append(Resolved(times["resolved"], _AGENT, "resolved"))
+    return tuple(events)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A policy's dated versions, the plan, and what it calls the severities of other policies."""
+
+    policies: Sequence[Policy]
+    plan: str
+    severity_names: Mapping[str, str] = field(default_factory=dict)
+    second: bool = False
+    """Whether names are mapped even where the policy knows them itself."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.policies[-1].name}, plan {self.policies[-1].plans[self.plan].name}"
+
+    def policy_for(self, case: TicketCase) -> Policy:
+        """The version in force when it was opened."""
+        return version_at(list(self.policies), case.opened.at.date())
+
+    def severity(self, name: str, policy: Policy) -> str:
+        """What the policy calls a ticket's severity."""
+        if not self.second and name in policy.severities:
+            return name
+        return self.severity_names.get(name, name)
+
+    def ignores_order_form(self, case: TicketCase) -> bool:
+        """An order form belongs to the vendor that it was agreed with."""
+        return bool(case.opened.terms) and case.opened.vendor != self.policy_for(case).vendor
+
+    def terms(self, case: TicketCase, policy: Policy) -> tuple[Term, ...]:
+        if self.ignores_order_form(case):
+            return ()
+        return tuple(replace(t, severity=self.severity(t.severity, policy)) for t in case.opened.terms)
+
+    def history(self, case: TicketCase) -> list[Event]:
+        """The ticket's history as if it had been opened under this policy."""
+        policy = self.policy_for(case)
+        history: list[Event] = []
+        for event in case.history:
+            if isinstance(event, Opened):
+                severity, terms = self.severity(event.severity, policy), self.terms(case, policy)
+                version = policy.version
+                event = replace(event, plan=self.plan, version=version, severity=severity, terms=terms)
+            elif isinstance(event, SeverityChanged):
+                event = replace(event, severity=self.severity(event.severity, policy))
+            history.append(event)
+        return history
+
+    def policy_faults(self, cases: Sequence[TicketCase]) -> list[Fault]:
+        """Severities and order-form terms that have no path in the policy."""
+        faults: dict[tuple[str, str], Fault] = {}
+        for case in cases:
+            policy = self.policy_for(case)
+            for name in _severities(case):
+                if self.severity(name, policy) not in policy.severities:
+                    fault = self._no_severity(name, policy, case)
+                    faults[fault.file, name] = fault
+            for term in self.terms(case, policy):
+                if says := _term_fault(term, policy, self.plan):
+                    faults[case.name, f"order form {term.severity}.{term.metric}"] = Fault(
+                        case.name, "", says
+                    )
+        return list(faults.values())
+
+    def _no_severity(self, name: str, policy: Policy, case: TicketCase) -> Fault:
+        """Once a name for the second policy; at every ticket for the first, where it may be mistyped."""
+        says = f'{policy.vendor} has no severity "{name}"; known are {", ".join(policy.severities)}'
+        advice = f"say which one it is, such as --map {name}={policy.worst.id}"
+        if self.second:
+            return Fault("--against", "", f"{says}; {advice}")
+        return Fault(case.where or case.name, "", says if case.where else f"{says}; {advice}")
+
+
+def rules(path: str, plan: str, severity_names: Mapping[str, str]) -> Rules:
+    """The first policy. Raises Faults or UsageFault."""
+    return _checked(Rules(policies_of(path), plan, severity_names))
+
+
+def second_rules(path: str, plan: str | None, severity_names: Mapping[str, str], first: Rules) -> Rules:
+    """The second. Its plan, if it is not named, is the only one, or that of the same name as the first's."""
+    policies = policies_of(path)
+    plans = policies[-1].plans
+    chosen = plan or (next(iter(plans)) if len(plans) == 1 else first.plan)
+    try:
+        return _checked(Rules(policies, chosen, severity_names, second=True))
+    except UsageFault as wrong:
+        raise wrong if plan else UsageFault(f"{wrong}; name one with --against-plan") from None
+
+
+def unknown_severities(sets: Sequence[Rules], severity_names: Mapping[str, str]) -> list[Fault]:
+    """`--map` to a severity that no policy has."""
+    known = {id_: None for rules in reversed(sets) for policy in rules.policies for id_ in policy.severities}
+    return [
+        Fault("--map", theirs, f'there is no severity "{ours}"; known are {", ".join(known)}')
+        for theirs, ours in severity_names.items()
+        if ours not in known
+    ]
+
+
+def policies_of(path: str) -> list[Policy]:
+    """A pack, a folder of dated versions, or one of these versions."""
+    head = Path(path) / "policy.toml"
+    if path in vendors() or not head.is_file():
+        return load(path)
+    versions = load(head.resolve().parent.parent)
+    effective = tomllib.loads(head.read_text(encoding="utf-8"))["effective"]
+    return [policy for policy in versions if policy.effective == effective]
+
+
+def _checked(rules: Rules) -> Rules:
+    """The rules with the plan's id; every version must have the plan."""
+    ids = [plan_of(policy, rules.plan).id for policy in rules.policies]
+    return replace(rules, plan=ids[-1])
+
+
+def _term_fault(term: Term, policy: Policy, plan: str) -> str | None:
+    """Why the policy cannot apply a term of an order form."""
+    severity = policy.severities.get(term.severity)
+    what = f"its order form's {term.severity}.{term.metric}"
+    if severity is None:
+        return None
+    if term.calendar is None:
+        promised = any(target.metric is term.metric for target in severity.targets)
+        return None if promised else f"{what} replaces a promise that {policy.vendor} does not make here"
+    known = {*policy.calendars, *policy.plans[plan].calendars}
+    return None if term.calendar in known else f'{what} needs a calendar "{term.calendar}"'
+
+
+def _severities(case: TicketCase) -> list[str]:
+    names = [case.opened.severity, *(e.severity for e in case.history if isinstance(e, SeverityChanged))]
+    return list(dict.fromkeys(names))

@@ -1,0 +1,175 @@
+"""Who is agent, customer or TAM, and which account owns a channel. Unknown is a customer, never an agent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+from bot.config.settings import Account, DeskSettings, Person
+from bot.model.address import Actor, MessageRef, Place, UserRef
+from bot.ports import ChatPlatform, PermanentFailure, Priority, TemporaryFailure
+from sla_core.catalog.load import version_at
+from sla_core.policy import Policy
+from sla_core.ticket import Ticket
+
+LEADERSHIP = "leadership"
+
+
+class PolicyVersionMissing(LookupError):
+    """A ticket was opened under a version of the policy that has been removed."""
+
+
+class Directory:
+    """The desk's file, and the user groups it names as they were last read from the platforms."""
+
+    def __init__(self, settings: DeskSettings) -> None:
+        self.settings = settings
+        self._in_groups: dict[tuple[str, str], frozenset[UserRef]] = {}
+        self._platforms: Mapping[str, ChatPlatform] = {}
+        self._moves: dict[Place, Place] = {}
+        self._by_channel = {
+            (channel.platform, channel.id): account
+            for account in settings.accounts.values()
+            for channel in account.channels
+        }
+
+    async def refresh(self, platforms: Mapping[str, ChatPlatform]) -> list[str]:
+        """Read the members of the user groups that `agents` names. Gives one line for each that failed."""
+        self._platforms = platforms
+        failed = []
+        for chat in self.settings.chats.values():
+            platform = platforms.get(chat.platform)
+            if platform is None:
+                continue
+            for group in filter(platform.is_group, chat.agents):
+                try:
+                    self._in_groups[chat.platform, group] = await platform.members(group)
+                except (TemporaryFailure, PermanentFailure) as problem:
+                    failed.append(f"{chat.platform} user group {group} cannot be read: {problem}")
+        return failed
+
+    def policy(self, version: str) -> Policy:
+        """The policy version a ticket was opened under. Raises PolicyVersionMissing."""
+        for policy in self.settings.policies:
+            if policy.version == version:
+                return policy
+        raise PolicyVersionMissing(
+            f"the policy of {version}, under which this was opened, is not in the vendor's folder any more; "
+            "put that version back beside the newer one"
+        )
+
+    def policy_on(self, day: date) -> Policy:
+        return version_at(list(self.settings.policies), day)
+
+    def account_of(self, place: Place) -> Account | None:
+        """Whose channel this is, or was before it moved."""
+        found = (self._by_channel.get((at.platform, at.id)) for at in self.addresses(place))
+        return next((account for account in found if account), None)
+
+    def channels_of(self, account: Account) -> list[Place]:
+        """Where the account's channels are now."""
+        return [self.current_address(channel) for channel in account.channels]
+
+    def channel_of(self, ticket: Ticket) -> Place:
+        """Where the ticket's customer is spoken to now."""
+        return self.current_address(Place.parse(ticket.opened.channel))
+
+    def moved(self, old: Place, new: Place) -> None:
+        """A channel has another address from now on, though the desk's file may not know it yet."""
+        if old in self._later_addresses(new):
+            del self._moves[new]
+        if old != new:
+            self._moves[old] = new
+
+    def current_address(self, place: Place) -> Place:
+        """The address that a channel has today."""
+        return [place, *self._later_addresses(place)][-1]
+
+    def _later_addresses(self, place: Place) -> list[Place]:
+        addresses = []
+        while place in self._moves:
+            place = self._moves[place]
+            addresses.append(place)
+        return addresses
+
+    def former_addresses(self, place: Place) -> list[Place]:
+        """The addresses that a channel had before, latest first."""
+        before = [old for old, new in self._moves.items() if new == place]
+        return [*before, *(older for old in before for older in self.former_addresses(old))]
+
+    def addresses(self, place: Place) -> tuple[Place, ...]:
+        """Each address that the channel has or had: its messages keep their ids when it moves."""
+        return (place, *self.former_addresses(place), self.current_address(place))
+
+    def rate_limit_key_of(self, place: Place) -> str:
+        """What countdowns there are paid from; empty where their platform lets everything through."""
+        platform = self._platforms.get(place.platform)
+        charges = platform.charges(place, MessageRef(place, ""), Priority.COUNTDOWN) if platform else ()
+        return charges[-1].bucket if charges else ""
+
+    def is_triage(self, place: Place) -> bool:
+        chat = self.settings.chats.get(place.platform)
+        return (
+            chat is not None
+            and chat.triage is not None
+            and self.current_address(chat.triage) == self.current_address(place)
+        )
+
+    def triage_for(self, channel: Place) -> Place:
+        """Where agents work a customer channel's tickets: on its own platform where that has a triage."""
+        own = self.settings.chats.get(channel.platform)
+        every = [chat.triage for chat in (own, *self.settings.chats.values()) if chat and chat.triage]
+        return self.current_address(every[0])
+
+    def is_agent(self, actor: Actor, account: Account | None = None) -> bool:
+        """Listed, in a listed user group, in a rota, or the TAM of this account."""
+        chat = self.settings.chats.get(actor.user.platform)
+        if chat is None:
+            return False
+        if any(actor.user in members for members in self._in_groups.values()):
+            return True
+        if actor.user.home != actor.team:
+            return False
+        if actor.user.id in chat.agents:
+            return True
+        person = self.person(actor)
+        if person is None:
+            return False
+        in_rota = any(person.id in rota for rota in self.settings.rotas.values())
+        return in_rota or (account is not None and account.tam == person.id)
+
+    def person(self, actor: Actor) -> Person | None:
+        """The person of the desk's file who acts, if it is one."""
+        if actor.user.home != actor.team:
+            return None
+        platform = actor.user.platform
+        return next((p for p in self.settings.people.values() if p.on(platform) == actor.user.id), None)
+
+    def name_of(self, actor: Actor) -> str:
+        person = self.person(actor)
+        return person.name if person else actor.name
+
+    def tam(self, account: Account) -> Person | None:
+        """The Technical Account Manager, where the plan has one."""
+        plan = self.settings.policies[-1].plans[account.plan]
+        return self.settings.people[account.tam] if account.tam and plan.tam else None
+
+    def rota(self, role: str) -> list[Person]:
+        return [self.settings.people[id_] for id_ in self.settings.rotas.get(role, ())]
+
+    def direct_address(self, person: Person, prefer: str) -> UserRef | None:
+        """How to write to a person directly: on `prefer` if they are there, else wherever they are."""
+        for platform in (prefer, *self.settings.chats):
+            id_ = person.on(platform)
+            if id_ and platform in self.settings.chats:
+                return UserRef(platform, "", id_)
+        return None
+
+    def escalation_recipients(self, account: Account, platform: str) -> list[tuple[Person, UserRef]]:
+        """Who gets the direct message of an escalation: the TAM, else whoever leads."""
+        tam = self.tam(account)
+        for people in ([tam] if tam else [], self.rota(LEADERSHIP)):
+            reached = [(person, ref) for person in people if (ref := self.direct_address(person, platform))]
+            if reached:
+                return reached
+        return []

@@ -1,0 +1,351 @@
+"""The desk's file (`frontline.toml`): vendor, chats, people, rotas, accounts. Every fault at once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from bot.model.address import Place
+from sla_core.catalog.crosscheck import PROMISED
+from sla_core.catalog.load import Fault, Faults, faults_of, load, vendors
+from sla_core.policy import Metric, Plan, Policy, Term, parse_amount
+
+PLATFORMS = ("slack", "teams")
+_SLACK_CHANNEL = re.compile(r"^slack:[CG][A-Z0-9]+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody a rota, an account or a page may name, with their id on each platform."""
+
+    id: str
+    name: str
+    slack: str | None = None
+    teams: str | None = None
+    email: str | None = None
+
+    def on(self, platform: str) -> str | None:
+        return self.slack if platform == "slack" else self.teams if platform == "teams" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A customer of the vendor: its plan, its channels, who looks after it, what its order form says."""
+
+    id: str
+    name: str
+    plan: str
+    channels: tuple[Place, ...]
+    tam: str | None = None
+    terms: tuple[Term, ...] = ()
+    may_hold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSettings:
+    """The vendor's side of one platform: where agents work, and who they are (people or user groups).
+
+    Without a triage of its own, agents work its tickets on the other platform.
+    """
+
+    platform: str
+    triage: Place | None
+    agents: tuple[str, ...]
+    command: str = "/support"
+
+
+@dataclass(frozen=True)
+class DeskSettings:
+    """All that the file says, checked against the policy it names."""
+
+    policies: tuple[Policy, ...]
+    chats: Mapping[str, ChatSettings]
+    people: Mapping[str, Person]
+    rotas: Mapping[str, tuple[str, ...]]
+    accounts: Mapping[str, Account]
+    warnings: tuple[str, ...] = ()
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Slack(_Section):
+    command: Annotated[str, Field(pattern=r"^/[a-z0-9_-]{1,31}$")] = "/support"
+    triage: Annotated[str, Field(min_length=2)] | None = None
+    agents: tuple[str, ...] = ()
+
+
+class _Teams(_Section):
+    triage: Annotated[str, Field(min_length=2)] | None = None
+    agents: tuple[str, ...] = ()
+
+
+class _Person(_Section):
+    id: str
+    name: str
+    slack: str | None = None
+    teams: str | None = None
+    email: str | None = None
+
+
+def _amount(text: str) -> str:
+    parse_amount(text)
+    return text
+
+
+def _clause(raw: object) -> object:
+    return {"within": raw} if isinstance(raw, str) else raw
+
+
+class _Clause(_Section):
+    """`"2h"`, or with the calendar that counts it: `{ within = "8h", calendar = "around-the-clock" }`."""
+
+    within: Annotated[str, AfterValidator(_amount)]
+    calendar: str | None = None
+
+
+class _OrderForm(_Section):
+    cites: Annotated[str, Field(min_length=3)]
+    hold: bool = False
+    terms: dict[str, dict[Metric, Annotated[_Clause, BeforeValidator(_clause)]]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _severities_aside(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict):
+            return raw
+        known = {key: value for key, value in raw.items() if key in ("cites", "hold")}
+        return known | {"terms": {key: value for key, value in raw.items() if key not in known}}
+
+
+class _Account(_Section):
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
+    name: str
+    plan: str
+    tam: str | None = None
+    channels: tuple[str, ...]
+    order_form: _OrderForm | None = None
+
+
+class _File(_Section):
+    vendor: str
+    slack: _Slack | None = None
+    teams: _Teams | None = None
+    people: tuple[_Person, ...] = ()
+    rotas: dict[str, tuple[str, ...]] = {}
+    accounts: tuple[_Account, ...] = ()
+
+
+def load_desk(path: Path) -> DeskSettings:
+    """Read and check the file. Raises Faults with all that is wrong in it and in the policy it names."""
+    name = path.name
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        cure = "write one (README, Connect your own Slack) or set FRONTLINE_CONFIG to where it is"
+        raise Faults([Fault(str(path), "", f"there is no such file; {cure}")]) from None
+    except OSError as unreadable:
+        raise Faults([Fault(str(path), "", f"cannot be read: {unreadable.strerror}")]) from None
+    except UnicodeDecodeError as unreadable:
+        raise Faults([Fault(str(path), "", f"cannot be read: {unreadable}")]) from None
+    except tomllib.TOMLDecodeError as broken:
+        raise Faults([Fault(name, "", f"is no valid TOML: {broken}")]) from None
+    file, faults = _validated(raw, name)
+    policies: list[Policy] = []
+    if file is not None:
+        try:
+            policies = load(_vendor(file.vendor, path))
+        except Faults as wrong:
+            faults += wrong.faults
+        checks = (_cross_check(file), _against_policy(file, policies[-1]) if policies else ())
+        faults += [Fault(name, key, says) for check in checks for key, says in check]
+    if faults or file is None:
+        raise Faults(faults)
+    return _settings(file, policies)
+
+
+def _validated(raw: dict[str, Any], name: str) -> tuple[_File | None, list[Fault]]:
+    """The file, read on without the keys that nobody knows; None where it cannot be read on."""
+    try:
+        return _File.model_validate(raw), []
+    except ValidationError as wrong:
+        faults = [
+            replace(f, key=f.key.replace(".order_form.terms.", ".order_form."))
+            for f in faults_of(name, wrong)
+        ]
+        for error in wrong.errors():
+            if error["type"] != "extra_forbidden" or not _removed(raw, error["loc"]):
+                return None, faults
+    return _File.model_validate(raw), faults
+
+
+def _removed(raw: Any, where: tuple[int | str, ...]) -> bool:
+    """Take one key out of what was read; False where it is not to be found."""
+    try:
+        for step in where[:-1]:
+            raw = raw[step]
+        del raw[where[-1]]
+    except (KeyError, IndexError, TypeError):
+        return False
+    return True
+
+
+def _vendor(vendor: str, path: Path) -> str | Path:
+    return vendor if vendor in vendors() else path.parent / vendor
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    return f'there is no {what} "{name}"; known are {", ".join(sorted(known)) or "none"}'
+
+
+def _plan_id(policy: Policy, name: str) -> str | None:
+    """A plan by its id or by a former name."""
+    return next((p.id for p in policy.plans.values() if name.lower() in (p.id, *p.aliases)), None)
+
+
+def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
+    """What is wrong whatever the policy says."""
+    if file.slack is None and file.teams is None:
+        yield "slack", "no chat is named; add a [slack] or a [teams] part with its triage channel"
+    elif not any(part and part.triage for part in (file.slack, file.teams)):
+        yield "slack.triage", 'names no channel where agents work; write triage = "C0TRIAGE"'
+    people = {person.id for person in file.people}
+    triage = {
+        f"{name}:{part.triage}" for name, part in (("slack", file.slack), ("teams", file.teams)) if part
+    }
+    yield from _duplicates("people", [person.id for person in file.people])
+    yield from _duplicates("accounts", [account.id for account in file.accounts])
+    yield from _duplicates("accounts.channels", [c for account in file.accounts for c in account.channels])
+    for role, rota in file.rotas.items():
+        for name in rota:
+            if name not in people:
+                yield f"rotas.{role}", _unknown("person", name, people)
+    for account in file.accounts:
+        yield from _account_faults(account, people, triage)
+
+
+def _against_policy(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:
+    """What the policy does not know."""
+    roles = {step.role for step in policy.steps}
+    for role in file.rotas:
+        if role not in roles:
+            yield f"rotas.{role}", _unknown("role", role, roles)
+    for account in file.accounts:
+        key = f"accounts.{account.id}"
+        plan_id = _plan_id(policy, account.plan)
+        if plan_id is None:
+            yield f"{key}.plan", _unknown("plan", account.plan, policy.plans)
+        if account.order_form is not None:
+            plan = policy.plans.get(plan_id or "")
+            for where, says in _order_form_faults(account.order_form, policy, plan):
+                yield f"{key}.order_form.{where}", says
+
+
+def _account_faults(account: _Account, people: set[str], triage: set[str]) -> Iterator[tuple[str, str]]:
+    key = f"accounts.{account.id}"
+    if account.tam is not None and account.tam not in people:
+        yield f"{key}.tam", _unknown("person", account.tam, people)
+    if not account.channels:
+        yield f"{key}.channels", 'needs at least one channel, such as "slack:C0ACME"'
+    for channel in account.channels:
+        try:
+            platform = Place.parse(channel).platform
+        except ValueError as wrong:
+            yield f"{key}.channels", str(wrong)
+            continue
+        if platform not in PLATFORMS:
+            yield f"{key}.channels", _unknown("platform", platform, PLATFORMS)
+        elif channel in triage:
+            says = (
+                f'"{channel}" is triage, where agents talk among themselves; name a channel of the customer'
+            )
+            yield f"{key}.channels", says
+        elif platform == "slack" and not _SLACK_CHANNEL.match(channel):
+            says = f'"{channel}" is no channel id; copy it from the channel\'s details, as in "slack:C0ACME"'
+            yield f"{key}.channels", says
+
+
+def _order_form_faults(form: _OrderForm, policy: Policy, plan: Plan | None) -> Iterator[tuple[str, str]]:
+    calendars = {*policy.calendars, *(plan.calendars if plan else ())}
+    for severity, clauses in form.terms.items():
+        if severity not in policy.severities:
+            yield severity, _unknown("severity", severity, policy.severities)
+            continue
+        promised = {target.metric for target in policy.severities[severity].targets}
+        for metric, clause in clauses.items():
+            where = f"{severity}.{metric}"
+            if metric not in PROMISED:
+                yield where, _unknown("metric", metric, PROMISED)
+            elif clause.calendar is not None and clause.calendar not in calendars:
+                yield f"{where}.calendar", _unknown("calendar", clause.calendar, calendars)
+            elif clause.calendar is None and metric not in promised:
+                example = f'{{ within = "{clause.within}", calendar = "{sorted(calendars)[0]}" }}'
+                yield where, f"the plan makes no such promise, so say which calendar counts it: {example}"
+
+
+def _duplicates(key: str, names: list[str]) -> Iterator[tuple[str, str]]:
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield key, f'"{name}" is there more than once; keep one of them'
+
+
+def _settings(file: _File, policies: list[Policy]) -> DeskSettings:
+    policy = policies[-1]
+    chats: dict[str, ChatSettings] = {}
+    if file.slack:
+        triage = Place("slack", file.slack.triage) if file.slack.triage else None
+        chats["slack"] = ChatSettings("slack", triage, file.slack.agents, file.slack.command)
+    if file.teams:
+        triage = Place("teams", file.teams.triage) if file.teams.triage else None
+        chats["teams"] = ChatSettings("teams", triage, file.teams.agents, command="")
+    accounts = {account.id: _account(account, policy) for account in file.accounts}
+    return DeskSettings(
+        policies=tuple(policies),
+        chats=chats,
+        people={p.id: Person(p.id, p.name, p.slack, p.teams, p.email) for p in file.people},
+        rotas=file.rotas,
+        accounts=accounts,
+        warnings=tuple(_warnings(accounts.values(), policy)),
+    )
+
+
+def _account(file: _Account, policy: Policy) -> Account:
+    plan = _plan_id(policy, file.plan)
+    assert plan is not None
+    form = file.order_form
+    terms = tuple(
+        Term(severity, metric, parse_amount(clause.within), form.cites, clause.calendar)
+        for severity, clauses in (form.terms if form else {}).items()
+        for metric, clause in clauses.items()
+        if form
+    )
+    may_hold = policy.plans[plan].hold or (form is not None and form.hold)
+    channels = tuple(Place.parse(channel) for channel in file.channels)
+    return Account(file.id, file.name, plan, channels, file.tam, terms, may_hold)
+
+
+def _warnings(accounts: Collection[Account], policy: Policy) -> Iterator[str]:
+    for account in accounts:
+        plan = policy.plans[account.plan]
+        if account.tam and not plan.tam:
+            yield f"accounts.{account.id}.tam: the plan {plan.id} has no TAM, so nobody gets a direct message"
+        if not account.tam and plan.tam:
+            yield f"accounts.{account.id}: no tam is named; escalations go to leadership, else to triage"
+        same = [a.id for a in accounts if a.tam and a.tam == account.tam]
+        if plan.first_contact and account.id in same[plan.first_contact.most :]:
+            most = f"{plan.first_contact.most} that the plan {plan.id} allows, such as {same[0]}"
+            yield f"accounts.{account.id}.tam: {account.tam} has the {most}; name somebody else"

@@ -1,0 +1,293 @@
+"""The desk itself: every change of a ticket goes through it, whether a person or the clock asks."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import Lock
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import uuid4
+from weakref import WeakValueDictionary
+
+from bot.clock import WallClock, real_now
+from bot.config.directory import Directory
+from bot.config.settings import Account
+from bot.model.address import Actor, MessageRef, Place
+from bot.model.inbound import Answer, Ask, Done, Show
+from bot.model.views import Notice, RichText, View
+from bot.notify import cards, recipients
+from bot.notify.cards import queue_summary
+from bot.ports import (
+    Appended,
+    Change,
+    ChatPlatform,
+    Clock,
+    Conflict,
+    DeskStore,
+    Duplicate,
+    KeyValueStore,
+    Message,
+    NoSuchTicket,
+    Priority,
+    StandingHelp,
+)
+from sla_core.countdown import Tone
+from sla_core.engine import evaluate
+from sla_core.events import THE_CLOCK, Event, Opened, Undelivered, Who
+from sla_core.policy import Policy
+from sla_core.ticket import State, Ticket, after, fold
+
+
+class KeyedLocks:
+    """Locks by name; one that nobody holds or waits for is gone."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, name: str) -> asyncio.Lock:
+        """For `async with`."""
+        lock = self._locks.get(name)
+        if lock is None:
+            lock = self._locks[name] = asyncio.Lock()
+        return lock
+
+
+class InMemoryKeyValueStore:
+    """A KeyValueStore of dicts."""
+
+    def __init__(self) -> None:
+        self.real_clock: Clock = WallClock()
+        """Says what has expired."""
+        self.topics: dict[str, dict[str, str]] = {}
+        self.expiries: dict[tuple[str, str], datetime] = {}
+        self.locks: dict[str, tuple[str, datetime]] = {}
+
+    async def put(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
+        self._delete_expired()
+        self._delete(topic, key)
+        self.topics.setdefault(topic, {})[key] = value
+        if expires_at is not None:
+            self.expiries[topic, key] = expires_at
+
+    async def get(self, topic: str, key: str) -> str | None:
+        self._delete_expired()
+        return self.topics.get(topic, {}).get(key)
+
+    async def get_all(self, topic: str) -> dict[str, str]:
+        self._delete_expired()
+        return dict(self.topics.get(topic, {}))
+
+    async def delete(self, topic: str, key: str) -> None:
+        self._delete(topic, key)
+
+    async def try_lock(self, name: str, holder: str, until: datetime, now: datetime) -> bool:
+        held = self.locks.get(name)
+        if held is not None and held[0] != holder and held[1] > now:
+            return False
+        self.locks[name] = (holder, until)
+        return True
+
+    async def unlock(self, name: str, holder: str) -> None:
+        if name in self.locks and self.locks[name][0] == holder:
+            del self.locks[name]
+
+    def _delete_expired(self) -> None:
+        now = self.real_clock.now()
+        for topic, key in [name for name, expires_at in self.expiries.items() if expires_at <= now]:
+            self._delete(topic, key)
+
+    def _delete(self, topic: str, key: str) -> None:
+        self.topics.get(topic, {}).pop(key, None)
+        self.expiries.pop((topic, key), None)
+
+
+LOCK_LIFE = timedelta(minutes=1)
+"""How long one that died meanwhile keeps the others from it; far longer than saying something takes."""
+
+
+@asynccontextmanager
+async def try_lock(key_values: KeyValueStore, what: str) -> AsyncIterator[bool]:
+    """Whether nobody else is at it. Look up again what was known before: they may just have ended."""
+    holder, now = uuid4().hex, real_now()
+    acquired = await key_values.try_lock(what, holder, now + LOCK_LIFE, now)
+    try:
+        yield acquired
+    finally:
+        if acquired:
+            await key_values.unlock(what, holder)
+
+
+MAX_TRIES = 50
+"""How often a change is decided anew because the ticket moved meanwhile."""
+
+
+class Decide(Protocol):
+    """What an act makes of a ticket at an instant: events to record, or an answer that refuses it."""
+
+    def __call__(self, ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer: ...
+
+
+def private_notice(*parts: str, tone: Tone = Tone.CALM) -> Show:
+    """A sentence for the one who acted."""
+    text: RichText = parts
+    return Show(Notice(text, tone))
+
+
+def refusal(*parts: str) -> Show:
+    return private_notice(*parts, tone=Tone.WARN)
+
+
+@dataclass
+class Desk:
+    """Store, clock and directory together; platforms only for what must be asked of them at once."""
+
+    store: DeskStore
+    clock: Clock
+    directory: Directory
+    platforms: dict[str, ChatPlatform] = field(default_factory=dict)
+    key_values: KeyValueStore = field(default_factory=InMemoryKeyValueStore)
+    """What is to be remembered besides the tickets."""
+    locks: KeyedLocks = field(default_factory=KeyedLocks)
+    channel_lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+    """Held while the standing messages and the state of channels are looked after, one at a time."""
+
+    async def ticket(self, key: str) -> Ticket:
+        """Raises NoSuchTicket."""
+        return fold(key, await self.store.load(key))
+
+    def policy_of(self, ticket: Ticket) -> Policy:
+        return self.directory.policy(ticket.opened.version)
+
+    def account_of(self, ticket: Ticket) -> Account | None:
+        return self.directory.settings.accounts.get(ticket.opened.account)
+
+    def who(self, actor: Actor) -> Who:
+        return Who(str(actor.user), self.directory.name_of(actor))
+
+    async def open(
+        self, envelope: str, account: Account, draft: Callable[[], Opened]
+    ) -> Appended | Duplicate:
+        """Opens the account's next ticket. The same envelope again opens none and gives the first one."""
+
+        def change(number: int) -> Change:
+            opened = draft()
+            key = f"{account.id.upper()}-{number}"
+            return self._change_of(fold(key, (opened,)), (opened,), opened.at)
+
+        return await self.store.open(envelope, account.id, change)
+
+    async def change(self, envelope: str | None, ticket: Ticket | str, decide: Decide) -> Answer:
+        """Records what fell due by now, then what `decide` makes of it, all in one transaction.
+
+        `ticket` is its key, or the ticket as this act has loaded it; it is loaded again if it has moved.
+        Returns `decide`'s own answer if that refuses, else Done; if the envelope is known, Done that says so.
+        Raises NoSuchTicket.
+        """
+        key = ticket if isinstance(ticket, str) else ticket.key
+        for _ in range(MAX_TRIES):
+            if isinstance(ticket, str):
+                ticket = await self.ticket(key)
+            now = max(self.clock.now(), ticket.history[-1].at)
+            policy = self.policy_of(ticket)
+            fell_due = evaluate(ticket, policy, now).events
+            current = after(ticket, fell_due)
+            decided = decide(current, policy, now)
+            if isinstance(decided, Show | Ask | Done):
+                # Sent again because its answer was lost: it is refused for what it has done itself.
+                return (
+                    Done(duplicate=True)
+                    if envelope and await self.store.ticket_of_envelope(envelope)
+                    else decided
+                )
+            events = (*fell_due, *decided)
+            try:
+                kept = await self.store.append(envelope, self._change_of(after(ticket, events), events, now))
+            except Conflict:
+                ticket = key
+                continue
+            return Done(duplicate=isinstance(kept, Duplicate))
+        raise Conflict(f"{key} is changing too quickly; please try again")
+
+    def change_on_wake(self, key: str, history: tuple[Event, ...]) -> Change:
+        """What fell due on a ticket by now, with its cards drawn anew. Raises PolicyVersionMissing."""
+        ticket = fold(key, history)
+        now = max(self.clock.now(), history[-1].at)
+        events = evaluate(ticket, self.policy_of(ticket), now).events
+        return self._change_of(after(ticket, events), events, now)
+
+    def _change_of(self, ticket: Ticket, events: Sequence[Event], now: datetime) -> Change:
+        """The change that these last events of the ticket make, with all that is to be said of them."""
+        policy = self.policy_of(ticket)
+        more = evaluate(ticket, policy, now)
+        ticket = after(ticket, more.events)
+        events = (*events, *more.events)
+        messages = recipients.messages_of(ticket, events, policy, self.directory)
+        if not events:
+            messages = recipients.card_updates(
+                ticket, self.directory, f"{now:%Y%m%dT%H%M%S.%f}", Priority.COUNTDOWN
+            )
+        return Change(
+            ticket.key,
+            ticket.version - len(events),
+            tuple(events),
+            more.wake_at,
+            tuple(messages),
+            closed=ticket.state is State.CLOSED,
+            summary=queue_summary(ticket, policy, now),
+        )
+
+    async def render(self, message: Message) -> View:
+        """What a message shows at this moment."""
+        if isinstance(message.content, Notice):
+            return message.content
+        if isinstance(message.content, StandingHelp):
+            return cards.get_help(self.directory.policy_on(self.clock.now().date()))
+        assert message.ticket is not None, "only a ticket has cards"
+        ticket = await self.ticket(message.ticket)
+        now = max(self.clock.now(), ticket.history[-1].at)
+        return cards.card(ticket, self.policy_of(ticket), self.directory, message.content.audience, now)
+
+    async def key_of(self, message: MessageRef) -> str | None:
+        """The key of the message that was posted there, if the desk posted it."""
+        for place in self.directory.addresses(message.place):
+            if key := await self.store.key_of(replace(message, place=place)):
+                return key
+        return None
+
+    def triages(self) -> list[Place]:
+        """Where agents are told, on the platforms that are connected."""
+        chats = self.directory.settings.chats.values()
+        return [
+            self.directory.current_address(chat.triage)
+            for chat in chats
+            if chat.triage and chat.platform in self.platforms
+        ]
+
+    async def record_undelivered(self, message: Message, why: str) -> None:
+        """A platform will never take this message: its effect is taken back, and agents are told once."""
+        if message.ticket is None:
+            return
+        what = message.edits or message.key
+
+        def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+            known = any(isinstance(e, Undelivered) and e.message == what for e in ticket.history)
+            in_triage = message.to == self.directory.triage_for(self.directory.channel_of(ticket))
+            if known or (in_triage and message.effect is None):
+                return Done()
+            return [Undelivered(now, THE_CLOCK, what, why, message.effect)]
+
+        await self.change(None, message.ticket, decide)
+
+    def relation(self, actor: Actor, place: Place | None, ticket: Ticket) -> str | None:
+        """`agent`, `customer` (in a channel of the ticket's account), or None for somebody else."""
+        account = self.account_of(ticket)
+        if self.directory.is_agent(actor, account):
+            return "agent"
+        owner = self.directory.account_of(place) if place else None
+        return "customer" if owner is not None and owner.id == ticket.opened.account else None
+
+
+__all__ = ["Decide", "Desk", "NoSuchTicket", "private_notice", "refusal"]

@@ -1,0 +1,120 @@
+"""What people typed and did not send: drafts, prefilled text, and prompts that already led to a ticket."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+
+from bot.clock import real_now
+from bot.desk.desk import Desk, private_notice
+from bot.model.address import Actor, Place
+from bot.model.inbound import Press, Show
+from sla_core.triage import Answers
+
+DRAFTS = "draft"
+DRAFT_LIFE = timedelta(hours=24)
+
+
+async def save_draft(desk: Desk, actor: Actor, place: Place, values: Answers) -> dict[str, tuple[str, ...]]:
+    """Fields that are named replace what was kept of them; the others stay. Gives all of it."""
+    merged = await draft(desk, actor, place) | {name: tuple(given) for name, given in values.items()}
+    if any(any(part.strip() for part in given) for given in merged.values()):
+        # The version before, which may run beside this one, reads `at`.
+        note = json.dumps({"at": desk.clock.now().isoformat(), "values": merged}, ensure_ascii=False)
+        await desk.key_values.put(DRAFTS, _key(actor, place), note, real_now() + DRAFT_LIFE)
+    return merged
+
+
+async def draft(desk: Desk, actor: Actor, place: Place) -> dict[str, tuple[str, ...]]:
+    """Nothing where there is none, or none of the last day."""
+    note = await desk.key_values.get(DRAFTS, _key(actor, place))
+    return {name: tuple(given) for name, given in json.loads(note)["values"].items()} if note else {}
+
+
+async def delete_draft(desk: Desk, actor: Actor, place: Place) -> None:
+    if await desk.key_values.get(DRAFTS, _key(actor, place)):
+        await desk.key_values.delete(DRAFTS, _key(actor, place))
+
+
+def _key(actor: Actor, place: Place) -> str:
+    return f"{place} {actor.user}"
+
+
+LONGEST_BUTTON_VALUE = 900
+"""Characters of a button's value that every platform takes; what is longer is kept in the key-value store."""
+PREFILL_LIFE = timedelta(days=30)
+"""Nobody's words stay because nobody pressed the button."""
+PREFILLS = "carried"
+_KEPT = "kept:"
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    """`thread` is the message in whose thread it is asked on; empty in a direct conversation."""
+
+    text: str = ""
+    thread: str = ""
+
+
+async def pack_prefill(desk: Desk, prefill: Prefill) -> str:
+    """As a button's value."""
+    if prefill == Prefill():
+        return ""
+    whole = json.dumps([prefill.thread, prefill.text], ensure_ascii=False)
+    if len(whole) <= LONGEST_BUTTON_VALUE:
+        return whole
+    name = sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    # The version before, which may run beside this one, reads `at`.
+    note = json.dumps({"at": desk.clock.now().isoformat(), "carried": whole}, ensure_ascii=False)
+    await desk.key_values.put(PREFILLS, name, note, real_now() + PREFILL_LIFE)
+    return f"{_KEPT}{name}"
+
+
+async def unpack_prefill(desk: Desk, value: str) -> Prefill:
+    """What a button carries; nothing where its value is none of ours, or was kept too long ago."""
+    if value.startswith(_KEPT):
+        note = await desk.key_values.get(PREFILLS, value.removeprefix(_KEPT))
+        value = json.loads(note)["carried"] if note else ""
+    try:
+        thread, text = json.loads(value)
+    except (TypeError, ValueError):
+        return Prefill()
+    return Prefill(str(text), str(thread))
+
+
+PROMPTS = "offer"
+PROMPT_LIFE = timedelta(days=30)
+"""Nobody scrolls further back."""
+
+
+def prompt_of(press: Press) -> str:
+    """The message that a button stands on, if that offers to make a ticket of something; else empty."""
+    return press.message.id if press.message and press.value else ""
+
+
+async def record_ticket(desk: Desk, place: Place, offer: str, ticket: str) -> None:
+    """What it was about is in this ticket."""
+    # The version before, which may run beside this one, reads `at`.
+    note = json.dumps({"at": desk.clock.now().isoformat(), "ticket": ticket})
+    await desk.key_values.put(PROMPTS, f"{place}/{offer}", note, real_now() + PROMPT_LIFE)
+
+
+async def ticket_of_prompt(desk: Desk, place: Place, offer: str) -> str | None:
+    """The ticket, if there is one."""
+    note = await desk.key_values.get(PROMPTS, f"{place}/{offer}") if offer else None
+    return str(json.loads(note)["ticket"]) if note else None
+
+
+async def answered_prompt(desk: Desk, press: Press) -> Show | None:
+    """What to say where it has led to a ticket; None where it has not."""
+    key = await ticket_of_prompt(desk, press.place, prompt_of(press))
+    return already_in(key) if key else None
+
+
+def already_in(key: str) -> Show:
+    return private_notice(
+        f"This is in {key} already: please go on in the thread of its card. "
+        "For something else, mention me in a message of its own."
+    )

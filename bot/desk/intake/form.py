@@ -1,0 +1,336 @@
+"""The intake form: which account, the summary, the policy's questions, what is open already."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import lru_cache
+
+from bot.config.settings import Account
+from bot.desk.desk import Desk
+from bot.model.address import Place
+from bot.model.forms import OPENING, ChoiceField, Field, Form, TextField
+from bot.model.views import Part, RichText, Strong, When
+from bot.notify import cards
+from sla_core.events import THE_CLOCK, Opened
+from sla_core.policy import Plan, Policy
+from sla_core.ticket import State, Ticket, fold
+from sla_core.triage import Answers, Kind, Option, Proposal
+
+FORM = "intake"
+ACCOUNT, SUMMARY, DETAILS, KNOWN = "account", "summary", "details", "known"
+SOMETHING_NEW = "new"
+LONGEST_SUMMARY = 200
+LONGEST_DETAILS = 3000
+MAX_KNOWN = 5
+MAX_SEARCHED = 100
+"""Tickets of an account that are looked through, newest first."""
+MAX_COMPARED = 12
+"""Of them, those whose summaries are compared with a new one."""
+DETAILS_HINT = "What you did, what you saw, since when. The more you tell, the sooner it can be solved."
+OFFERED = "offered"
+OFFER = "offer"
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeContext:
+    """What an intake form is drawn from."""
+
+    policy: Policy
+    accounts: Sequence[Account]
+    place: Place
+    known: Sequence[Ticket] = ()
+    """Open tickets of a class that asks for them first."""
+    duplicates: Sequence[PossibleDuplicate] = ()
+    """Open tickets that this one may be about."""
+    values: Answers = field(default_factory=dict)
+    offered: frozenset[str] | None = None
+    """Keys of the tickets that were shown to the person; None while nothing was chosen in the form."""
+    restored: bool = False
+    """Whether the values are of a form that was not sent."""
+    offer: str = ""
+    """The message of ours that the form was asked for on, where that is about something."""
+    opening: str = ""
+    """Which opening of the form it is; empty for a form that the release before opened."""
+
+    @property
+    def account(self) -> Account | None:
+        return chosen_account(self.accounts, self.values)
+
+    @property
+    def duplicate_of(self) -> str | None:
+        """The open ticket that this is said to be."""
+        candidates = {ticket.key for ticket in self.candidates}
+        return next((key for key in self.values.get(KNOWN, ()) if key in candidates), None)
+
+    @property
+    def candidates(self) -> list[Ticket]:
+        return [*self.known, *(each.ticket for each in self.duplicates)]
+
+
+def chosen_account(offered: Sequence[Account], values: Answers) -> Account | None:
+    if len(offered) == 1:
+        return offered[0]
+    return next((account for account in offered if account.id in values.get(ACCOUNT, ())), None)
+
+
+def intake_form(intake: IntakeContext, now: datetime) -> Form:
+    """The form. Its context says where it was asked for, by which version of the policy, what it showed."""
+    policy, place = intake.policy, intake.place
+    context = {"place": str(place), "version": policy.version} | ({"direct": "yes"} if place.direct else {})
+    if intake.offered is not None:
+        context[OFFERED] = " ".join(sorted(intake.offered | {each.ticket.key for each in intake.duplicates}))
+    if intake.offer:
+        context[OFFER] = intake.offer
+    if intake.opening:
+        context[OPENING] = intake.opening
+    report = policy.triage.report
+    fields: list[Field] = []
+    if len(intake.accounts) > 1:
+        options = tuple(Option(account.id, account.name) for account in intake.accounts)
+        fields.append(ChoiceField(ACCOUNT, "Account", options))
+    fields += [
+        TextField(SUMMARY, "Summary", limit=LONGEST_SUMMARY, hint="What is wrong, in a few words"),
+        TextField(
+            DETAILS,
+            "Details",
+            required=False,
+            long=True,
+            hint=(report.hint if report else None) or DETAILS_HINT,
+            limit=LONGEST_DETAILS,
+        ),
+        *(() if intake.duplicate_of else _questions(policy)),
+        *_known(intake),
+    ]
+    form = Form(
+        FORM,
+        policy.name,
+        "Open ticket",
+        tuple(fields),
+        context,
+        tuple(_intro(intake)),
+        reacts=True,
+        takes_files=True,
+    ).filled(intake.values)
+    return replace(form, preview=_preview(intake, form, now))
+
+
+def _intro(intake: IntakeContext) -> Iterator[str]:
+    if intake.restored:
+        yield "What you had filled in here and not sent is back. "
+    if intake.policy.triage.intro:
+        yield intake.policy.triage.intro
+
+
+def _preview(intake: IntakeContext, form: Form, now: datetime) -> RichText:
+    if intake.duplicate_of:
+        return preview_of_duplicate(intake.duplicate_of)
+    said = preview(intake.policy, intake.account, intake.policy.triage.relevant_answers(intake.values), now)
+    optional = [each for each in form.visible_fields() if not each.required and each.id != KNOWN]
+    empty = tuple(each.label for each in optional if not any(intake.values.get(each.id, ())))
+    return (*said, *preview_of_report(intake.policy, empty, len(optional)))
+
+
+def _questions(policy: Policy) -> list[Field]:
+    return [
+        TextField(q.id, q.label, q.required, long=True, hint=q.hint, when=q.when)
+        if q.kind is Kind.TEXT
+        else ChoiceField(q.id, q.label, q.options, q.required, q.kind is Kind.CHOICES, q.hint, when=q.when)
+        for q in policy.triage.questions
+    ]
+
+
+def _known(intake: IntakeContext) -> list[Field]:
+    if not intake.candidates:
+        return []
+    options = tuple(Option(t.key, f"{t.key}: {t.opened.summary}"[:75]) for t in intake.candidates)
+    label = "Is it one of these, which are open already?"
+    new = Option(SOMETHING_NEW, "No, it is something new")
+    shared = [
+        f"{each.ticket.key} shares the words {', '.join(each.words)}."
+        for each in intake.duplicates
+        if each.words
+    ]
+    hint = " ".join(shared) or None
+    return [ChoiceField(KNOWN, label, (*options, new), required=False, hint=hint)]
+
+
+def initial_values(text: str) -> dict[str, tuple[str, ...]]:
+    """What was typed with the command, as the form holds it: whole in Details where Summary has no room."""
+    cut = text[:LONGEST_SUMMARY]
+    return {SUMMARY: (cut,), DETAILS: (text[:LONGEST_DETAILS],) if text != cut else ()} if text else {}
+
+
+async def known_tickets(desk: Desk, policy: Policy, account: Account) -> list[Ticket]:
+    """The account's open tickets of a class that asks for them first."""
+    asking = {severity.id for severity in policy.severities.values() if severity.known_first}
+    if not asking:
+        return []
+    recent = [await desk.ticket(key) for key, _ in await desk.store.open_tickets(account.id, MAX_SEARCHED)]
+    return [t for t in recent if t.state is State.OPEN and t.severity in asking][:MAX_KNOWN]
+
+
+async def duplicate_tickets(desk: Desk, account: Account, summary: str) -> list[PossibleDuplicate]:
+    """The account's newest open tickets that a new one with this summary may be about."""
+    if not summary.strip():
+        return []
+    newest = await desk.store.open_tickets(account.id, MAX_COMPARED)
+    found = [(await desk.ticket(key), words) for key, words in possible_duplicates(summary, newest)]
+    return [PossibleDuplicate(ticket, words) for ticket, words in found if ticket.state is State.OPEN]
+
+
+async def recent_tickets(desk: Desk, account: Account, since: datetime) -> list[Ticket]:
+    """The account's tickets opened since then, newest first, as far back as is looked."""
+    found = []
+    for key in (await desk.store.tickets(account.id))[:MAX_SEARCHED]:
+        ticket = await desk.ticket(key)
+        if ticket.opened.at < since:
+            break
+        found.append(ticket)
+    return found
+
+
+def text_in(values: Answers, field: str) -> str:
+    return next(iter(values.get(field, ())), "").strip()
+
+
+MOST_DUPLICATES = 3
+_WORD = re.compile(r"\w{3,}")
+_STOP_WORD_LIST = """
+about after again all also and any are been before but can cannot could did does doing don for from get
+gets getting got had has have help her here him his how into isn issue its just like more most much not
+now off one only our out over please problem seem she should since some still support that the their
+them then there these they this those too very want was way were what when where which while who why
+will with work works working would you your
+"""
+_STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
+"""Words that tell nothing about what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class PossibleDuplicate:
+    """A ticket, and the words of the new summary that its own has too."""
+
+    ticket: Ticket
+    words: tuple[str, ...]
+
+
+def possible_duplicates(
+    summary: str, open_tickets: Iterable[tuple[str, Opened]]
+) -> list[tuple[str, tuple[str, ...]]]:
+    """The tickets that share at least two words, and half of the shorter summary's; the most alike first.
+
+    Summaries of a single word are alike when it is the same.
+    """
+    words = _significant_words(summary)
+    found = []
+    for key, opened in open_tickets:
+        theirs = _significant_words(opened.summary)
+        shared = words.keys() & theirs.keys()
+        if not shared:
+            continue
+        fewer = min(len(words), len(theirs))
+        same_word = len(words) == len(theirs) == len(shared) == 1
+        if same_word or (len(shared) > 1 and 2 * len(shared) >= fewer):
+            found.append((key, tuple(word for stem, word in words.items() if stem in shared)))
+    return sorted(found, key=lambda each: -len(each[1]))[:MOST_DUPLICATES]
+
+
+@lru_cache(maxsize=4096)
+def _significant_words(text: str) -> Mapping[str, str]:
+    """The words that matter by what is compared of them: small letters, without a plural's s."""
+    words = (word for word in _WORD.findall(text.casefold()) if word not in _STOP_WORDS)
+    return {word.removesuffix("s") if len(word) > 3 else word: word for word in words}
+
+
+MORE_ANSWERS_NEEDED = "More answers are needed to say how urgent this is and by when somebody responds."
+
+
+def preview(policy: Policy, account: Account | None, answers: Answers, now: datetime) -> RichText:
+    """The proposed severity and what is due first, or why there is none; `answers` are those that matter."""
+    elsewhere = policy.triage.referral(answers)
+    if elsewhere is not None:
+        return (
+            Strong("No ticket is opened for this. "),
+            f"{cards.with_clauses(elsewhere.says, [elsewhere.clause])}.",
+        )
+    proposal = policy.triage.certain_proposal(answers)
+    if account is None or proposal is None:
+        return (MORE_ANSWERS_NEEDED,)
+    refused = plan_refusal(policy, policy.plans[account.plan], proposal)
+    if refused is not None:
+        return (Strong(f"{_named(policy, proposal)} is not taken here. "), refused)
+    advice = [
+        f"\n{cards.with_clauses(advice.says, [advice.clause])}." for advice in policy.triage.advised(answers)
+    ]
+    return (Strong(f"Proposed: {_named(policy, proposal)}."), *_due(policy, account, proposal, now), *advice)
+
+
+def preview_of_duplicate(key: str) -> RichText:
+    """For who says that it is a ticket which is open already."""
+    return ("What you write here is added to ", Strong(key), "; no other ticket is opened.")
+
+
+def preview_of_report(policy: Policy, empty: tuple[str, ...], among: int) -> RichText:
+    """How much of a report is there, where the vendor's text asks for it; `empty` are labels."""
+    report = policy.triage.report
+    if report is None or not empty:
+        return ()
+    told = f"Still empty: {'; '.join(empty)}."
+    if among > 1:
+        told = f"Filled in: {among - len(empty)} of {among}. {told}"
+    return (f"\n{told} {cards.with_clauses(report.says, [report.clause])}.",)
+
+
+def _named(policy: Policy, proposal: Proposal) -> str:
+    name = policy.severities[proposal.severity].name
+    return f"{proposal.severity}, {name}" if name.casefold() != proposal.severity.casefold() else name
+
+
+def _due(policy: Policy, account: Account, proposal: Proposal, now: datetime) -> Iterator[Part]:
+    """As it would be if the form were sent now."""
+    opened = Opened(
+        at=now,
+        by=THE_CLOCK,
+        account=account.id,
+        vendor=policy.vendor,
+        plan=account.plan,
+        version=policy.version,
+        severity=proposal.severity,
+        clause=proposal.clause,
+        why=proposal.says,
+        summary="",
+        details="",
+        answers={},
+        channel="",
+        terms=account.terms,
+        may_hold=account.may_hold,
+    )
+    ticket = fold("", (opened,))
+    due = cards.next_due(ticket, policy, now)
+    if due is None or due.due_at is None:
+        yield " No time is promised for it."
+        return
+    first = cards.promise_line(due, cards.wording_of(ticket, policy, due.metric))
+    yield f" {first.label} due by "
+    yield When(due.due_at)
+    yield "."
+
+
+def plan_refusal(policy: Policy, plan: Plan, proposal: Proposal) -> str | None:
+    """Why this is not opened here, and where to turn; None where it is."""
+    if plan.chat or proposal.severity == policy.worst.id:
+        return None
+    return (
+        f"The plan {plan.name} does not include support by chat. Please raise this at {plan.way_in}. "
+        f"Only {policy.worst.id} is taken here; nothing you typed is lost while this form is open."
+    )
+
+
+def plan_exception(plan: Plan, proposal: Proposal) -> str | None:
+    """Under what exception it is opened, for the record."""
+    if plan.chat:
+        return None
+    return f"accepted as {proposal.severity} although the plan {plan.name} does not include chat"

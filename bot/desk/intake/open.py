@@ -1,0 +1,394 @@
+"""Opening a ticket: which account, the policy's questions, the proposed severity, the entitlement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.config.directory import PolicyVersionMissing
+from bot.config.settings import Account
+from bot.desk.desk import Desk, private_notice, refusal
+from bot.desk.intake import drafts, form
+from bot.desk.intake.form import (
+    ACCOUNT,
+    DETAILS,
+    FORM,
+    KNOWN,
+    OFFER,
+    OFFERED,
+    SUMMARY,
+    IntakeContext,
+    PossibleDuplicate,
+    duplicate_tickets,
+    initial_values,
+    intake_form,
+    known_tickets,
+    recent_tickets,
+    text_in,
+)
+from bot.model.address import Actor, Place
+from bot.model.forms import OPENING, form_key, opening_context
+from bot.model.inbound import Answer, Ask, Command, Done, FormChanged, FormClosed, Show, Submission
+from bot.model.views import Notice, Part, Quote
+from bot.notify.cards import with_clauses
+from bot.notify.recipients import VIA_FORM
+from bot.ports import Conflict, Duplicate, NoSuchTicket
+from sla_core.events import Attachment, CustomerWrote, Event, Opened, Who
+from sla_core.policy import Policy
+from sla_core.ticket import State, Ticket
+from sla_core.triage import Answers, Proposal
+
+_NOT_HERE = (
+    "You are in no channel of a customer, so no ticket begins here, and nobody else reads this. "
+    "Press the buttons of a message, or write “list” or “status” and a ticket's key."
+)
+
+
+async def command(desk: Desk, command: Command, offer: str = "") -> Answer:
+    """`/support [text]`: the form, or why there is none here. `offer` is the message that it was asked on."""
+    directory, actor, place = desk.directory, command.actor, command.place
+    accounts = await _accounts(desk, actor, place)
+    if not accounts:
+        return refusal(
+            _NOT_HERE
+            if _is_vendor_staff(desk, actor, place)
+            else _why_no_account(place, directory.is_triage(place))
+        )
+    policy = directory.policy_on(desk.clock.now().date())
+    values = initial_values(command.text.strip())
+    draft = {name: given for name, given in (await drafts.draft(desk, actor, place)).items() if name != KNOWN}
+    restored = bool(draft) and draft.get(SUMMARY) == values.get(SUMMARY, draft.get(SUMMARY))
+    filled = draft if restored else values
+    opening = opening_context(command.key)[OPENING]
+    intake = IntakeContext(
+        policy, accounts, place, values=filled, restored=restored, offer=offer, opening=opening
+    )
+    return Ask(intake_form(await _looked_up(desk, intake, find_duplicates=restored), desk.clock.now()))
+
+
+async def _looked_up(desk: Desk, intake: IntakeContext, find_duplicates: bool = True) -> IntakeContext:
+    """With the tickets that are open already and may be the same."""
+    account = intake.account
+    if account is None:
+        return intake
+    known = await known_tickets(desk, intake.policy, account)
+    listed = {ticket.key for ticket in known}
+    found = await duplicate_tickets(desk, account, text_in(intake.values, SUMMARY)) if find_duplicates else []
+    found = [each for each in found if each.ticket.key not in listed]
+    chosen = text_in(intake.values, KNOWN)
+    if chosen in (intake.offered or ()) and chosen not in [each.ticket.key for each in found]:
+        # It was offered for a summary that reads otherwise now; who chose it means it.
+        ticket = await desk.ticket(chosen)
+        if ticket.opened.account == account.id and ticket.state is State.OPEN:
+            found.append(PossibleDuplicate(ticket, ()))
+    return replace(intake, known=known, duplicates=found) if known or found else intake
+
+
+async def _accounts(desk: Desk, actor: Actor, place: Place) -> list[Account]:
+    """The accounts a ticket may be for, from here."""
+    directory = desk.directory
+    owner = directory.account_of(place)
+    if owner is not None:
+        return [owner]
+    everyone = list(directory.settings.accounts.values())
+    if directory.is_triage(place):
+        return [account for account in everyone if directory.is_agent(actor, account)]
+    if place.direct:
+        platform = desk.platforms.get(place.platform)
+        there = {p.id for p in await platform.places_of(actor.user)} if platform else set()
+        return [
+            a
+            for a in everyone
+            if any(c.platform == place.platform and c.id in there for c in directory.channels_of(a))
+        ]
+    return []
+
+
+async def _channels_of(desk: Desk, actor: Actor, place: Place) -> set[str]:
+    """The channels that somebody shares with the bot, on the platform of `place`."""
+    platform = desk.platforms.get(place.platform)
+    return {str(channel) for channel in await platform.places_of(actor.user)} if platform else set()
+
+
+def _is_vendor_staff(desk: Desk, actor: Actor, place: Place) -> bool:
+    """Whether an agent, or whoever looks after an account, writes directly."""
+    accounts = desk.directory.settings.accounts.values()
+    return place.direct and any(desk.directory.is_agent(actor, account) for account in accounts)
+
+
+def _why_no_account(place: Place, is_triage: bool) -> str:
+    if is_triage:
+        return "Only agents open tickets here. Customers do so in their own channel."
+    if place.direct:
+        return "You are in no channel of a customer, so there is nothing to open a ticket for."
+    return f'No account owns this channel. Add "{place}" to an account\'s channels in frontline.toml.'
+
+
+async def form_changed(desk: Desk, act: FormChanged) -> Answer:
+    """A choice was made: the form anew, with what matters now and what sending it would lead to."""
+    if act.form != FORM:
+        return Done()
+    place = _place(act.context)
+    policy = desk.directory.policy(act.context["version"])
+    offered = await _accounts(desk, act.actor, place)
+    if not offered:
+        return Done()
+    values = await drafts.save_draft(desk, act.actor, place, act.values)
+    intake = _sheet(policy, offered, act.context, values)
+    intake = replace(intake, offered=intake.offered or frozenset())
+    return Ask(intake_form(await _looked_up(desk, intake), desk.clock.now()))
+
+
+async def form_closed(desk: Desk, act: FormClosed) -> Answer:
+    """The form was closed: what is known of it is there when it is opened again, unless it has been sent."""
+    if act.form != FORM:
+        return Done()
+    place, key = _place(act.context), form_key(act.context)
+    if key and await desk.store.ticket_of_envelope(key):
+        await drafts.delete_draft(desk, act.actor, place)
+    else:
+        await drafts.save_draft(desk, act.actor, place, act.values)
+    return Done()
+
+
+def _sheet(
+    policy: Policy, accounts: Sequence[Account], context: Mapping[str, str], values: Answers
+) -> IntakeContext:
+    """What a form that comes back was drawn from, with what is filled in now."""
+    return IntakeContext(
+        policy,
+        accounts,
+        _place(context),
+        values=values,
+        offered=_offered(context),
+        offer=context.get(OFFER, ""),
+        opening=context.get(OPENING, ""),
+    )
+
+
+def _place(context: Mapping[str, str]) -> Place:
+    return Place.parse(context["place"], direct="direct" in context)
+
+
+def _offered(context: Mapping[str, str]) -> frozenset[str] | None:
+    """The tickets that were shown as alike; None where the form was never sent while it was filled in."""
+    return frozenset(context[OFFERED].split()) if OFFERED in context else None
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeResult:
+    """What became of a form: the answer to it, and the ticket that has what was told, if one has."""
+
+    answer: Answer
+    ticket: str | None = None
+
+
+async def submit(desk: Desk, sent: Submission) -> Answer:
+    """Opens the ticket, or gives the form back with each fault beneath its field."""
+    return (await open_ticket(desk, sent)).answer
+
+
+async def open_ticket(desk: Desk, sent: Submission) -> IntakeResult:
+    """The same, for who wants to know which ticket it is."""
+    place, offer = _place(sent.context), sent.context.get(OFFER, "")
+    known = await drafts.ticket_of_prompt(desk, place, offer)
+    if known and _is_resubmission((await desk.ticket(known)).opened, sent, desk.who(sent.actor)):
+        # Two forms were opened by two quick presses.
+        return IntakeResult(drafts.already_in(known), known)
+    try:
+        result = await _open_or_reject(desk, sent)
+    except (Conflict, NoSuchTicket, PolicyVersionMissing):
+        # The refusal takes the place of the form.
+        await drafts.save_draft(desk, sent.actor, place, sent.values)
+        raise
+    if result.ticket and offer:
+        await drafts.record_ticket(desk, place, offer, result.ticket)
+    return result
+
+
+async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
+    directory = desk.directory
+    place = _place(sent.context)
+    policy = directory.policy(sent.context["version"])
+    accounts = await _accounts(desk, sent.actor, place)
+    intake = await _looked_up(desk, _sheet(policy, accounts, sent.context, sent.values))
+    account = intake.account
+
+    async def rejected(errors: dict[str, str]) -> IntakeResult:
+        if known := await desk.store.ticket_of_envelope(sent.key):
+            return await _before(desk, sent, place, known)
+        await drafts.save_draft(desk, sent.actor, place, sent.values)
+        shown = (
+            intake if KNOWN in sent.values or intake.offered is not None else replace(intake, duplicates=())
+        )
+        return IntakeResult(Ask(replace(intake_form(shown, desk.clock.now()), errors=errors)))
+
+    given = policy.triage.relevant_answers(sent.values)
+    summary = text_in(sent.values, SUMMARY)
+    if intake.duplicate_of and summary:
+        return await _add_to_duplicate(desk, sent, place, intake.duplicate_of)
+    elsewhere = policy.triage.referral(given)
+    if elsewhere is not None:
+        told = f"{with_clauses(elsewhere.says, [elsewhere.clause])}."
+        return await rejected({next(iter(elsewhere.when), SUMMARY): told})
+    errors = policy.triage.faults(given)
+    if not summary:
+        errors[SUMMARY] = "Please say in a few words what is wrong."
+    if account is None:
+        errors[ACCOUNT] = "Please choose the account that this is for."
+    if account is None or errors:
+        return await rejected(errors)
+    proposal = policy.triage.propose(given)
+    plan = policy.plans[account.plan]
+    refused = form.plan_refusal(policy, plan, proposal)
+    errors = {policy.triage.questions[0].id: refused} if refused else {}
+    if asked := _duplicate_question(intake, sent, proposal):
+        errors[KNOWN] = asked
+    if errors:
+        return await rejected(errors)
+    channel = await _channel(desk, sent.actor, place, account)
+    is_agent = directory.is_agent(sent.actor, account)
+    notes = await _notes(desk, policy, account, proposal)
+    advice = [with_clauses(advice.says, [advice.clause]) for advice in policy.triage.advised(given)]
+    outcome = await desk.open(
+        sent.key,
+        account,
+        lambda: Opened(
+            at=desk.clock.now(),
+            by=desk.who(sent.actor),
+            account=account.id,
+            vendor=policy.vendor,
+            plan=plan.id,
+            version=policy.version,
+            severity=proposal.severity,
+            clause=proposal.clause,
+            why=proposal.says,
+            summary=summary,
+            details=_details(sent),
+            answers=given,
+            channel=str(channel),
+            by_agent=is_agent,
+            terms=account.terms,
+            may_hold=account.may_hold,
+            exception=form.plan_exception(plan, proposal),
+            notes=(*notes, *(f"told: {said}" for said in advice), *_duplicate_notes(intake)),
+            files=_attached(sent),
+        ),
+    )
+    key = outcome.ticket
+    where = [] if channel == place else [f"{key} is open in the channel of {account.name}."]
+    contact = plan.emergency_contact if policy.severities[proposal.severity].pages else None
+    also = [f"This emergency can also be reported here: {contact}."] if contact else []
+    said = " ".join([*where, *advice, *also])
+    if isinstance(outcome, Duplicate):
+        return await _before(desk, sent, place, key, said)
+    await drafts.delete_draft(desk, sent.actor, place)
+    return IntakeResult(private_notice(said) if said else Done(), key)
+
+
+async def _before(desk: Desk, sent: Submission, place: Place, key: str, also: str = "") -> IntakeResult:
+    """The form was sent before and led to this ticket. `also` is what that answer said, which may be lost."""
+    await drafts.delete_draft(desk, sent.actor, place)
+    said: list[Part] = [
+        f"This form has led to {key} already and opens no second ticket; "
+        "please go on in the thread of that ticket's card."
+    ]
+    if not _has_all(await desk.ticket(key), sent):
+        said += [" This stands in the form and not in the ticket:", Quote(_words(sent))]
+    if also:
+        said.append(f"\n{also}")
+    return IntakeResult(Show(Notice(tuple(said))), key)
+
+
+def _has_all(ticket: Ticket, sent: Submission) -> bool:
+    """Whether it was opened with these words, or they were added to it."""
+    added = (event.text for event in ticket.history if isinstance(event, CustomerWrote))
+    return _reads_the_same(ticket.opened, sent) or _words(sent) in added
+
+
+def _duplicate_question(intake: IntakeContext, sent: Submission, proposal: Proposal) -> str | None:
+    """What has to be said before another ticket is opened."""
+    if sent.values.get(KNOWN):
+        return None
+    is_asked = len(intake.accounts) == 1 or KNOWN in sent.values
+    if intake.known and is_asked and intake.policy.severities[proposal.severity].known_first:
+        return "Please say whether it is one of these; then nobody works on the same thing twice."
+    unseen = [each for each in intake.duplicates if each.ticket.key not in (intake.offered or ())]
+    if intake.offered is not None and unseen:
+        return "This reads like a ticket that is open. Choose it, or press Open ticket again."
+    return None
+
+
+def _is_resubmission(opened: Opened, sent: Submission, who: Who) -> bool:
+    """Whether the ticket came of the same words of the same person."""
+    return opened.by == who and _reads_the_same(opened, sent)
+
+
+def _reads_the_same(opened: Opened, sent: Submission) -> bool:
+    return (opened.summary, opened.details) == (text_in(sent.values, SUMMARY), _details(sent))
+
+
+async def _channel(desk: Desk, actor: Actor, place: Place, account: Account) -> Place:
+    """Where the ticket lives: here, else a channel of the account in which this person is, else its first."""
+    channels = desk.directory.channels_of(account)
+    if desk.directory.current_address(place) in channels:
+        return desk.directory.current_address(place)
+    there = await _channels_of(desk, actor, place) if place.direct else set()
+    return next((channel for channel in channels if str(channel) in there), channels[0])
+
+
+async def _add_to_duplicate(desk: Desk, sent: Submission, place: Place, key: str) -> IntakeResult:
+    """It is one that is open already: what was typed goes there."""
+    text = _words(sent)
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event]:
+        return [CustomerWrote(now, desk.who(sent.actor), text, VIA_FORM, files=_attached(sent))]
+
+    answer = await desk.change(sent.key, key, decide)
+    if not isinstance(answer, Done):
+        return IntakeResult(answer)
+    if answer.duplicate:
+        return await _before(desk, sent, place, await desk.store.ticket_of_envelope(sent.key) or key)
+    await drafts.delete_draft(desk, sent.actor, place)
+    return IntakeResult(private_notice(f"Thank you: what you wrote was added to {key}."), key)
+
+
+def _attached(sent: Submission) -> tuple[Attachment, ...]:
+    return tuple(Attachment(file.name, file.url) for file in sent.files)
+
+
+def _words(sent: Submission) -> str:
+    """What was typed, but for answers to the policy's questions."""
+    texts = (text_in(sent.values, name) for name in (SUMMARY, DETAILS))
+    return "\n".join(filter(None, texts))
+
+
+def _details(sent: Submission) -> str:
+    """What was typed, and below it each file with its address."""
+    files = (f"File: {file.name} ({file.url})" if file.url else f"File: {file.name}" for file in sent.files)
+    return "\n".join(filter(None, (text_in(sent.values, DETAILS), *files)))
+
+
+def _duplicate_notes(intake: IntakeContext) -> Iterator[str]:
+    """For agents: nobody is to work on the same thing twice, whatever the customer made of it."""
+    for each in intake.duplicates:
+        yield f"it reads like {each.ticket.key} (both say {', '.join(each.words)})"
+
+
+async def _notes(desk: Desk, policy: Policy, account: Account, proposal: Proposal) -> list[str]:
+    """What agents should know of how this came in."""
+    notes = []
+    if proposal.overrides:
+        notes.append(f"the screening was set aside: {with_clauses(proposal.says, [proposal.clause])}")
+    rarity = policy.severities[proposal.severity].rarity
+    if rarity is not None:
+        now = desk.clock.now()
+        begun = datetime(now.year, (now.month - 1) // 3 * 3 + 1, 1, tzinfo=now.tzinfo)
+        earlier = [t for t in await recent_tickets(desk, account, begun) if t.severity == proposal.severity]
+        if len(earlier) >= rarity.per_quarter:
+            notes.append(
+                f"{proposal.severity} number {len(earlier) + 1} of this quarter, expected at most "
+                f"{rarity.per_quarter} ({', '.join(rarity.source.clauses)})"
+            )
+    return notes

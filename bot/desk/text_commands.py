@@ -1,0 +1,131 @@
+"""Words for the desk: `list`, `status KEY`, `close KEY`, `help`. Whatever else is typed begins a ticket."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from bot.desk import queue
+from bot.desk.desk import Desk, private_notice, refusal
+from bot.desk.ticket import acts
+from bot.model.address import Actor, Place
+from bot.model.inbound import Answer, Command, Done, Press, Show
+from bot.model.views import Audience, Button, Notice, Part, Strong, Style
+from bot.notify import cards
+from bot.ports import NoSuchTicket
+from sla_core.ticket import Ticket
+
+_KEY = re.compile(r"(.+)-(\d{1,9})", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class TextCommand:
+    """What was asked for, and of which ticket."""
+
+    verb: str
+    key: str = ""
+
+
+def parse(desk: Desk, text: str) -> TextCommand | None:
+    """None for the beginning of a ticket, even where it begins like one of the words."""
+    parts = text.strip().rstrip(".!").casefold().split()
+    match parts:
+        case ["help" | "list" as verb]:
+            return TextCommand(verb)
+        case ["status" | "close" as verb, name] if key := _key(desk, name):
+            return TextCommand(verb, key)
+        case _:
+            return None
+
+
+def _key(desk: Desk, name: str) -> str | None:
+    """The key of a ticket as it is written; None where no account has such tickets."""
+    found = _KEY.fullmatch(name)
+    prefixes = {account.casefold(): account.upper() for account in desk.directory.settings.accounts}
+    if found is None or found[1] not in prefixes:
+        return None
+    return f"{prefixes[found[1]]}-{int(found[2])}"
+
+
+async def run(desk: Desk, text_command: TextCommand, command: Command) -> Answer:
+    match text_command.verb:
+        case "list":
+            return await queue.listing(desk, command.actor, command.place)
+        case "status":
+            return await _status(desk, command, text_command.key)
+        case "close":
+            return await _close(desk, command, text_command.key)
+        case _:
+            return _help(desk, command)
+
+
+async def _status(desk: Desk, command: Command, key: str) -> Answer:
+    """The ticket's card as its own side sees it."""
+    found = await _seen_by(desk, command.actor, command.place, key)
+    if isinstance(found, Show):
+        return found
+    ticket, relation = found
+    now = max(desk.clock.now(), ticket.history[-1].at)
+    audience = Audience.AGENTS if relation == "agent" else Audience.CUSTOMER
+    face = cards.card(ticket, desk.policy_of(ticket), desk.directory, audience, now)
+    if relation == "customer" and command.place.direct:
+        # A customer's buttons act in the account's channel only.
+        face = replace(face, buttons=())
+    return Show(face)
+
+
+async def _close(desk: Desk, command: Command, key: str) -> Answer:
+    """As the button on the card does."""
+    found = await _seen_by(desk, command.actor, command.place, key)
+    if isinstance(found, Show):
+        return found
+    ticket, _ = found
+    where = desk.directory.channel_of(ticket)
+    press = Press(command.key, command.at, command.actor, where, None, "close", key)
+    answer = await acts.close(desk, press, ticket)
+    return private_notice(f"{key} is closed.") if isinstance(answer, Done) else answer
+
+
+async def _seen_by(desk: Desk, actor: Actor, place: Place, key: str) -> tuple[Ticket, str] | Show:
+    """The ticket and what the actor is to it; else a refusal that does not tell whether there is one."""
+    try:
+        ticket = await desk.ticket(key)
+    except NoSuchTicket:
+        return _unseen(key)
+    relation = desk.relation(actor, place, ticket)
+    if relation is None and place.direct:
+        try:
+            accounts = await queue.accounts_of(desk, actor.user)
+        except queue.ChannelsUnknown as why:
+            return refusal(f"{why}.")
+        if ticket.opened.account in {account.id for account in accounts}:
+            relation = "customer"
+    return (ticket, relation) if relation else _unseen(key)
+
+
+def _unseen(key: str) -> Show:
+    return refusal(f"There is no ticket {key} that you can see from here.")
+
+
+def _help(desk: Desk, command: Command) -> Answer:
+    """People of another workspace are not told of a command that they do not have."""
+    place, actor = command.place, command.actor
+    chat = desk.directory.settings.chats.get(place.platform)
+    has_command = command.name.startswith("/") or actor.user.home == actor.team
+    name = f"{chat.command} " if chat and chat.command and has_command else ""
+    begins = "" if place.direct else "Mention me with what is wrong, or begin a message with “support:”. "
+    lines: list[Part] = [
+        begins or "Write here what is wrong. ",
+        "A few questions make it a ticket, and its answer times are shown in your channel.",
+    ]
+    for typed, does in (
+        ("list", "shows what is open"),
+        ("status KEY", "shows a ticket to you alone"),
+        ("close KEY", "closes a ticket of yours"),
+    ):
+        lines += ["\n", Strong(f"{name}{typed}"), f" {does}."]
+    if name and not place.direct:
+        lines.append("\nThese words can be said by mention or in a direct conversation as well.")
+    lines.append("\nWhat belongs to a ticket is best written in the thread of its card.")
+    help_ = Button("get_help", "Get help", "", Style.PRIMARY)
+    return Show(Notice(tuple(lines), buttons=(help_,)))

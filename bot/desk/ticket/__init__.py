@@ -1,0 +1,1 @@
+"""Working on a ticket: a function for each button and form of its cards."""

@@ -1,0 +1,182 @@
+"""Acts behind single buttons: acknowledge, take, hold, resume, escalate, resolve, close, reopen, `Why?`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.desk.desk import Desk, refusal
+from bot.desk.ticket.short_forms import rejected, text_of
+from bot.model.address import Place
+from bot.model.inbound import Answer, Press, Show, Submission
+from bot.model.views import Receipt, ReceiptRow, ReceiptTable
+from bot.notify.cards import METRIC_NAMES, with_clauses
+from bot.notify.texts import with_key
+from sla_core.engine import promises
+from sla_core.events import Acknowledged, Closed, Escalated, Event, Held, Reopened, Resolved, Resumed, Taken
+from sla_core.policy import Policy
+from sla_core.promise import Promise
+from sla_core.receipt import receipt
+from sla_core.ticket import State, Ticket
+
+
+async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        seen_by = ticket.acknowledged_by or ticket.owner
+        if seen_by is not None:
+            return refusal(f"{seen_by.name} already has {ticket.key}.")
+        if ticket.state is not State.OPEN:
+            return refusal(f"{ticket.key} is {ticket.state} already.")
+        return [Acknowledged(now, desk.who(press.actor))]
+
+    return await desk.change(press.key, ticket, decide)
+
+
+async def take(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    """Whoever replied has it already, and confirms the severity by this."""
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        me = desk.who(press.actor)
+        if ticket.state is not State.OPEN:
+            return refusal(f"{ticket.key} is {ticket.state}; reopen it first.")
+        mine = ticket.owner is not None and ticket.owner.id == me.id
+        if mine and ticket.confirmed:
+            return refusal(f"{ticket.key} is yours already.")
+        return [Taken(now, me)]
+
+    return await desk.change(press.key, ticket, decide)
+
+
+def _why_no_hold(ticket: Ticket) -> str | None:
+    if not ticket.opened.may_hold:
+        return f"Neither the plan nor the order form of {ticket.key} grants holding its clocks."
+    if ticket.state is not State.OPEN:
+        return f"{ticket.key} is {ticket.state}."
+    return f"{ticket.key} is on hold already." if ticket.held else None
+
+
+async def hold(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
+    reason = text_of(sent)
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        why_not = _why_no_hold(ticket) or (None if reason else "Please say what you are waiting for.")
+        return rejected(sent, why_not) if why_not else [Held(now, desk.who(sent.actor), reason)]
+
+    return await desk.change(sent.key, ticket, decide)
+
+
+async def resume(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if not ticket.held:
+            return refusal(f"{ticket.key} is not on hold.")
+        return [Resumed(now, desk.who(press.actor))]
+
+    return await desk.change(press.key, ticket, decide)
+
+
+async def escalate(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
+    reason = text_of(sent)
+    by = desk.who(sent.actor)
+    place = Place.parse(sent.context["place"])
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if ticket.state is not State.OPEN:
+            return rejected(sent, f"{ticket.key} is {ticket.state}; reopen it first. Your text is kept here.")
+        if not reason:
+            return rejected(sent, "Please say why; whoever is called needs it.")
+        by_agent = desk.relation(sent.actor, place, ticket) == "agent"
+        step, calls_at = _next_step(ticket, policy, now) if by_agent else (None, None)
+        return [Escalated(now, by, reason, by_agent, step, calls_at)]
+
+    return await desk.change(sent.key, ticket, decide)
+
+
+def _next_step(ticket: Ticket, policy: Policy, now: datetime) -> tuple[int | None, datetime | None]:
+    """The next step with a duty, and when its hours begin if later; none while one is being called."""
+    if ticket.step is not None and not ticket.step_answered:
+        return None, None
+    first = 1 if ticket.step is None else ticket.step + 1
+    for number, step in enumerate(policy.steps[first:], start=first):
+        opens = policy.opens_at(ticket.opened.plan, step, ticket.severity, now)
+        if opens is not None:
+            return number, opens if opens > now else None
+    return None, None
+
+
+async def resolve(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
+    text = text_of(sent)
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if ticket.state is not State.OPEN:
+            return rejected(sent, f"{ticket.key} is {ticket.state} already. Your text is kept here.")
+        if not text:
+            return rejected(sent, "Please say what was done; it goes to the customer.")
+        return [Resolved(now, desk.who(sent.actor), text)]
+
+    return await desk.change(sent.key, ticket, decide)
+
+
+async def close(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    """The customer's word that it is over. An agent's would end the clocks of an open ticket unanswered."""
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if ticket.state is State.CLOSED:
+            return refusal(f"{ticket.key} is closed already.")
+        if ticket.state is State.OPEN and desk.relation(press.actor, press.place, ticket) == "agent":
+            return refusal(f"Closing {ticket.key} is the customer's to do. Resolve it in triage instead.")
+        return [Closed(now, desk.who(press.actor))]
+
+    return await desk.change(press.key, ticket, decide)
+
+
+async def reopen(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if ticket.state is State.OPEN:
+            return refusal(f"{ticket.key} is open already.")
+        return [Reopened(now, desk.who(press.actor))]
+
+    return await desk.change(press.key, ticket, decide)
+
+
+async def explain(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    """The severity with the clause that proposed it, and each promise's receipt."""
+    policy = desk.policy_of(ticket)
+    opened = ticket.opened
+    severity = policy.severities[ticket.severity]
+    said = f"is {ticket.severity}: {severity.source.says}"
+    if ticket.severity == opened.severity:
+        said += f" Proposed because: {with_clauses(opened.why, [opened.clause])}."
+    running, now = promises(ticket, policy), desk.clock.now()
+    nothing = "" if running else f" No time is promised for it ({', '.join(severity.source.clauses)})."
+    return Show(
+        Receipt(
+            ticket.key,
+            with_key(ticket.key, said + nothing),
+            tuple(_table(promise, now) for promise in running),
+        )
+    )
+
+
+def _table(promise: Promise, now: datetime) -> ReceiptTable:
+    """Up to when it is due; on hold, up to now."""
+    source = promise.target.source
+    cites = f"{', '.join(source.clauses)}; {source.where}"
+    rows = []
+    for stretch in receipt(promise.calendar, promise.started_at, promise.due_at or now, promise.gaps):
+        counted = _length(stretch.counted) if stretch.counted else ""
+        rows.append(ReceiptRow(stretch.span.start, stretch.span.end, stretch.why, counted))
+    return ReceiptTable(
+        title=METRIC_NAMES[promise.metric],
+        says=source.says,
+        cites=cites,
+        due_at=promise.due_at,
+        rows=tuple(rows),
+        zone=promise.calendar.zone.key,
+    )
+
+
+def _length(counted: timedelta) -> str:
+    """`4 h`, `2 h 30 min`, `45 s`."""
+    seconds = int(counted.total_seconds())
+    parts = ((seconds // 3600, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)

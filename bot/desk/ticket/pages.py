@@ -1,0 +1,74 @@
+"""The buttons on a direct message: seen, I'll call, hand it on, remind me."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from bot.desk.desk import Desk, private_notice, refusal
+from bot.desk.ticket.short_forms import context_of
+from bot.model.forms import ChoiceField, Form
+from bot.model.inbound import Answer, Ask, Done, Press, Submission
+from sla_core.events import Alerted, Event
+from sla_core.policy import Policy
+from sla_core.ticket import State, Ticket
+from sla_core.triage import Option
+
+SNOOZE = timedelta(minutes=30)
+PERSON = "person"
+
+
+async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    return await _record(
+        desk, press, ticket, "acknowledge", "Thank you. You will not be reminded of this message."
+    )
+
+
+async def call(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    return await _record(desk, press, ticket, "call", "Thank you. The agents know that you will call.")
+
+
+async def snooze(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    return await _record(desk, press, ticket, "snooze", "You will be reminded in 30 minutes.", SNOOZE)
+
+
+async def _record(
+    desk: Desk, press: Press, ticket: Ticket, act: str, said: str, after: timedelta | None = None
+) -> Answer:
+    person = desk.directory.person(press.actor)
+    if person is None:
+        return refusal("Only the people of the desk's file have direct messages to answer.")
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if after and ticket.state is not State.OPEN:
+            return refusal(f"{ticket.key} is {ticket.state}; there is nothing to be reminded of.")
+        last = ticket.history[-1]
+        if not after and isinstance(last, Alerted) and (last.act, last.person) == (act, person.id):
+            return Done()
+        return [Alerted(now, desk.who(press.actor), act, person.id, until=now + after if after else None)]
+
+    answer = await desk.change(press.key, ticket, decide)
+    return private_notice(said) if isinstance(answer, Done) else answer
+
+
+def _form(desk: Desk, context: Mapping[str, str]) -> Form:
+    everyone = desk.directory.settings.people.values()
+    options = tuple(Option(p.id, p.name) for p in everyone if desk.directory.direct_address(p, ""))
+    choice = ChoiceField(PERSON, "Who looks after it", options)
+    return Form("alert_delegate", "Delegate", "Delegate", (choice,), context)
+
+
+async def delegate(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    return Ask(_form(desk, context_of(press)))
+
+
+async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
+    me = desk.directory.person(sent.actor)
+    chosen = next(iter(sent.values.get(PERSON, ())), "")
+    if me is None or chosen not in desk.directory.settings.people:
+        return Ask(_form(desk, sent.context).rejected(sent.values, {PERSON: "Please choose a person."}))
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        return [Alerted(now, desk.who(sent.actor), "delegate", me.id, to=chosen)]
+
+    return await desk.change(sent.key, ticket, decide)

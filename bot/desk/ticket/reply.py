@@ -1,0 +1,139 @@
+"""Words between the two sides: reply, milestone, added details, messages in the ticket's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bot.desk import channels
+from bot.desk.desk import Desk, refusal
+from bot.desk.ticket.short_forms import rejected, text_of
+from bot.model.address import MessageRef, Place
+from bot.model.inbound import Answer, Done, MessageChanged, Posted, Press, Submission
+from bot.notify.recipients import VIA_FORM
+from bot.ports import RedeliverLater
+from sla_core.events import Answered, Attachment, Corrected, CustomerWrote, Event, Kind
+from sla_core.policy import Policy
+from sla_core.ticket import State, Ticket
+
+TICKET_ENDED = "{key} is {state}. Your message was passed on; to have work go on, press Reopen on its card."
+
+NOT_MONITORED = (
+    "Nobody else reads this. To answer the customer write “status {key}” here and press Reply on its card."
+)
+"""To whoever answers a direct message in its thread."""
+
+
+async def send_reply(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
+    text = text_of(sent)
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if not text:
+            return rejected(sent, "Please write what the customer should read.")
+        if ticket.state is State.CLOSED:
+            return rejected(sent, f"{ticket.key} is closed; reopen it first. Your text is kept here.")
+        return [Answered(now, desk.who(sent.actor), Kind.REPLY, text)]
+
+    return await desk.change(sent.key, ticket, decide)
+
+
+async def send_details(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
+    text = text_of(sent)
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if ticket.state is State.CLOSED:
+            return rejected(sent, f"{ticket.key} is closed; reopen it first. Your text is kept here.")
+        by_agent = desk.relation(sent.actor, Place.parse(sent.context["place"]), ticket) == "agent"
+        return [CustomerWrote(now, desk.who(sent.actor), text, VIA_FORM, by_agent)]
+
+    if not text:
+        return rejected(sent, "Please write what should be added.")
+    return await desk.change(sent.key, ticket, decide)
+
+
+async def milestone(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    """A named moment of the work; the ticket and the milestone's label are in the button."""
+    label = press.value.partition("|")[2]
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        known = next((m for m in policy.milestones if m.label == label), None)
+        if known is None:
+            return refusal(f'This policy has no milestone "{label}".')
+        if not known.repeatable and label in ticket.milestones:
+            return refusal(f"{label} was told already.")
+        if ticket.state is not State.OPEN:
+            return refusal(f"{ticket.key} is {ticket.state}; reopen it first.")
+        return [Answered(now, desk.who(press.actor), Kind.MILESTONE, label)]
+
+    return await desk.change(press.key, ticket, decide)
+
+
+async def on_thread_message(desk: Desk, message: Posted) -> Answer:
+    """A message in a ticket's customer thread belongs to the ticket; anywhere else it stays where it is.
+
+    So what agents write in triage stays in triage.
+    """
+    key = await ticket_below(desk, message.thread) if message.thread else None
+    if key is None and message.in_own_thread:
+        raise RedeliverLater("a reply came before the message it replies to was on record")
+    if key is None or not (message.text.strip() or message.files):
+        return Done()
+    ticket = await desk.ticket(key)
+    if message.place.direct:
+        return refusal(NOT_MONITORED.format(key=key))
+    if desk.directory.current_address(message.place) != desk.directory.channel_of(ticket):
+        return Done()
+    by, ref = desk.who(message.actor), message.message.id
+    files = tuple(Attachment(file.name, file.url) for file in message.files)
+    from_agent = desk.relation(message.actor, message.place, ticket) == "agent"
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event]:
+        if from_agent:
+            return [Answered(now, by, Kind.MESSAGE, message.text, files, ref)]
+        return [CustomerWrote(now, by, message.text, files=files, message=ref)]
+
+    answer = await desk.change(message.key, ticket, decide)
+    if not from_agent and ticket.state is not State.OPEN:
+        return refusal(TICKET_ENDED.format(key=key, state=ticket.state))
+    return answer
+
+
+async def ticket_below(desk: Desk, root: MessageRef) -> str | None:
+    """The ticket whose message this is; a channel's messages keep their ids when it moves."""
+    for place in desk.directory.addresses(root.place):
+        if key := await desk.store.ticket_of(replace(root, place=place)):
+            return key
+    return None
+
+
+async def on_message_changed(desk: Desk, act: MessageChanged) -> Answer:
+    """Agents see a change in the customer's thread; elsewhere it is nobody's business.
+
+    A standing message of our own that was deleted is put back.
+    """
+    if act.text is None and act.thread is None:
+        await channels.repost_deleted(desk, act.message)
+        return Done()
+    key = await ticket_below(desk, act.thread) if act.thread else None
+    if key is None:
+        return Done()
+    text = act.text.strip() if act.text is not None else None
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        known, reads = last_known_text(ticket, act.message.id)
+        here = desk.directory.current_address(act.place) == desk.directory.channel_of(ticket)
+        if not here or (known and reads == text) or not (known or text):
+            return Done()
+        return [Corrected(now, desk.who(act.actor), act.message.id, text)]
+
+    return await desk.change(act.key, key, decide)
+
+
+def last_known_text(ticket: Ticket, message: str) -> tuple[bool, str | None]:
+    """Whether we know a message of the thread, and what it says by now: None when it is deleted."""
+    known, text = False, None
+    for event in ticket.history:
+        if isinstance(event, Answered | CustomerWrote | Corrected) and event.message == message:
+            known, text = True, None if event.text is None else event.text.strip()
+    return known, text

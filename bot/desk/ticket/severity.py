@@ -1,0 +1,67 @@
+"""Changing the severity: agents only, with a reason; all clocks are measured anew from the submission."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from bot.desk.desk import Desk, refusal
+from bot.desk.ticket.short_forms import TEXT, context_of, text_of
+from bot.model.forms import ChoiceField, Field, Form, TextField
+from bot.model.inbound import Answer, Ask, Press, Submission
+from sla_core.events import Event, SeverityChanged
+from sla_core.policy import Policy
+from sla_core.ticket import State, Ticket
+from sla_core.triage import Option
+
+SEVERITY, BECAUSE = "severity", "because"
+WORKAROUND, MISJUDGED = "workaround", "misjudged"
+
+
+def _downgrade_to(policy: Policy, severity: str) -> str | None:
+    """The severity that keeps this one's promise once a workaround is in place."""
+    targets = policy.severities[severity].targets
+    return next((t.met_by_downgrade_to for t in targets if t.met_by_downgrade_to), None)
+
+
+def _form(policy: Policy, context: Mapping[str, str], now: str) -> Form:
+    options = tuple(Option(s.id, f"{s.id}: {s.name}"[:75]) for s in policy.severities.values())
+    fields: list[Field] = [ChoiceField(SEVERITY, "Severity", options, value=(now,))]
+    milder = _downgrade_to(policy, now)
+    if milder:
+        why = (Option(WORKAROUND, "A workaround is in place"), Option(MISJUDGED, f"It never was {now}"))
+        fields.append(ChoiceField(BECAUSE, f"If it becomes {milder}: why?", why, required=False))
+    fields.append(TextField(TEXT, "Reason", long=True, hint="The customer reads it."))
+    return Form("severity", "Change severity", "Change severity", tuple(fields), context)
+
+
+async def ask(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    if ticket.state is not State.OPEN:
+        return refusal(f"{ticket.key} is {ticket.state}; reopen it first.")
+    return Ask(_form(desk.policy_of(ticket), context_of(press), ticket.severity))
+
+
+async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
+    chosen = next(iter(sent.values.get(SEVERITY, ())), "")
+    because = next(iter(sent.values.get(BECAUSE, ())), "")
+    reason = text_of(sent)
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        is_downgrade = chosen == _downgrade_to(policy, ticket.severity)
+        errors = {}
+        if chosen not in policy.severities:
+            errors[SEVERITY] = "Please choose a severity."
+        elif chosen == ticket.severity:
+            errors[SEVERITY] = f"{ticket.key} is {chosen} already; choose another one."
+        elif ticket.state is not State.OPEN:
+            errors[SEVERITY] = f"{ticket.key} is {ticket.state}; reopen it first."
+        if is_downgrade and not because:
+            errors[BECAUSE] = "Please say which: only a workaround keeps the promise of a resolution."
+        if not reason:
+            errors[TEXT] = "Please say why; the customer reads it."
+        if errors:
+            return Ask(_form(policy, sent.context, ticket.severity).rejected(sent.values, errors))
+        workaround = is_downgrade and because == WORKAROUND
+        return [SeverityChanged(now, desk.who(sent.actor), chosen, reason, workaround)]
+
+    return await desk.change(sent.key, ticket, decide)

@@ -1,0 +1,59 @@
+"""The short forms behind buttons: a text, sometimes with a choice above it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bot.model.forms import Form, TextField, form_key, opening_context
+from bot.model.inbound import Ask, Press, Show, Submission
+from bot.model.views import Notice, Part, Quote
+
+TEXT = "text"
+
+_TEXTS = {
+    # form: title, submit, label of its text, hint
+    "reply": ("Reply to the customer", "Send", "Your reply", "Goes to the customer's thread."),
+    "update": ("Update the customer", "Send", "What is new", "Goes to the customer's thread."),
+    "add_details": ("Add details", "Add details", "Details", None),
+    "escalate": ("Escalate", "Escalate", "Reason", "The customer and the account manager read it."),
+    "hold": ("Hold", "Hold", "Reason", "The customer reads it, and may contest it by writing."),
+    "resolve": ("Resolve", "Resolve", "What was done", "Goes to the customer."),
+}
+
+
+def text_form(name: str, context: Mapping[str, str]) -> Form:
+    title, submit, label, hint = _TEXTS[name]
+    return Form(name, title, submit, (TextField(TEXT, label, long=True, hint=hint),), context)
+
+
+def context_of(press: Press) -> dict[str, str]:
+    """What a form behind a button must remember: the ticket, where the button stood, which press it was."""
+    return {"ticket": press.value, "place": str(press.place), **opening_context(press.key)}
+
+
+def open_text_form(name: str, press: Press) -> Ask:
+    return Ask(text_form(name, context_of(press)))
+
+
+def text_of(sent: Submission) -> str:
+    return next(iter(sent.values.get(TEXT, ())), "").strip()
+
+
+def rejected(sent: Submission, why: str) -> Ask:
+    """A text form again, with what was typed, and why it was not taken."""
+    return Ask(text_form(sent.form, sent.context).rejected(sent.values, {TEXT: why}))
+
+
+def as_one(sent: Submission) -> Submission:
+    """The sending of a form under the form's own key: whoever sends it, and however often, it is one act."""
+    key = form_key(sent.context)
+    return replace(sent, key=key) if key else sent
+
+
+def sent_before(sent: Submission) -> Show:
+    """The answer to a form that has been sent already: what stands in it now was not taken."""
+    words: list[Part] = ["This form was sent before and counts once, so nothing more was done."]
+    if text := text_of(sent):
+        words += [" If you have changed what you wrote, please send it in a new form:", Quote(text)]
+    return Show(Notice(tuple(words)))

@@ -1,7 +1,0 @@
-"""What ends a command with one line for the operator."""
-
-from __future__ import annotations
-
-
-class OperatorFault(Exception):
-    """A fault that the operator can mend. Its text is one line that says what to do."""

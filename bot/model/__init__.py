@@ -1,0 +1,1 @@
+"""What crosses the floors: addresses, what people do, forms, views. Values, no behaviour."""

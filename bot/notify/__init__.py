@@ -1,0 +1,1 @@
+"""What is said: who receives a message, its words, and the cards."""

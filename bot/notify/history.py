@@ -1,0 +1,114 @@
+"""A ticket's history in lines: who did what, and when."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from bot.model.views import HistoryLine
+from sla_core.events import (
+    Acknowledged,
+    Alerted,
+    Answered,
+    Breached,
+    Called,
+    Closed,
+    Corrected,
+    CustomerWrote,
+    DueDateSet,
+    Escalated,
+    Event,
+    Extended,
+    Held,
+    Kind,
+    Opened,
+    Reminded,
+    Reopened,
+    Resolved,
+    Resumed,
+    SeverityChanged,
+    Taken,
+    Undelivered,
+    Warned,
+)
+from sla_core.policy import Policy
+from sla_core.ticket import Ticket
+
+MAX_LINES = 5
+"""Lines on a card."""
+
+
+def recent_lines(ticket: Ticket, policy: Policy) -> tuple[HistoryLine, ...]:
+    """The last of it, newest last."""
+    return tuple(HistoryLine(event.at, line(event, policy)) for event in ticket.history[-MAX_LINES:])
+
+
+def line(event: Event, policy: Policy) -> str:
+    """One event in few words."""
+    name = event.by.name
+    match event:
+        case Opened():
+            return f"{name} opened it, proposed as {event.severity}"
+        case Acknowledged():
+            return f"{name} acknowledged it"
+        case Taken():
+            return f"{name} took it"
+        case Answered():
+            return _answered(event)
+        case CustomerWrote():
+            return f"{name} wrote" if event.via == "thread" else f"{name} added details"
+        case Corrected():
+            return f"{name} {'deleted' if event.text is None else 'changed'} a message"
+        case SeverityChanged():
+            return f"{name} set the severity to {event.severity}"
+        case DueDateSet():
+            return f"{name} set a due date"
+        case Extended():
+            return f"{name} granted more time"
+        case Held():
+            return f"{name} put the clocks on hold"
+        case Resumed():
+            return f"{name} let the clocks go on"
+        case Escalated():
+            return f"{name} escalated it"
+        case Called():
+            return f"{policy.steps[event.step].name} was called"
+        case Resolved():
+            return f"{name} resolved it"
+        case Closed():
+            return f"{name} closed it"
+        case Reopened():
+            return f"{name} reopened it"
+        case Warned():
+            return f"Warning: {str(event.metric).replace('_', ' ')}"
+        case Breached():
+            return f"Breached: {str(event.metric).replace('_', ' ')}"
+        case Undelivered():
+            undone = "; what it told does not count" if event.seq else ""
+            return f"A message could not be delivered{undone}"
+        case Alerted():
+            return _alerted(event)
+        case Reminded():
+            return "A reminder was sent"
+        case _:
+            assert_never(event)
+
+
+def _answered(event: Answered) -> str:
+    match event.kind:
+        case Kind.REPLY:
+            return f"{event.by.name} replied"
+        case Kind.UPDATE:
+            return f"{event.by.name} sent an update"
+        case Kind.MILESTONE:
+            return f"{event.by.name} told the customer: {event.text}"
+        case Kind.MESSAGE:
+            return f"{event.by.name} wrote to the customer"
+
+
+def _alerted(event: Alerted) -> str:
+    acts = {
+        "call": "will call the customer",
+        "delegate": "handed the direct message on",
+        "snooze": "will be reminded later",
+    }
+    return f"{event.by.name} {acts.get(event.act, 'has seen the direct message')}"

@@ -1,0 +1,163 @@
+"""Speaks of one event: to the customer, to triage, to the people who are called or told directly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from bot.config.directory import Directory
+from bot.config.settings import Account, Person
+from bot.model.address import Place, UserRef
+from bot.model.views import Audience, Button, Mention, Notice, Part, RichText, Style
+from bot.notify import texts
+from bot.ports import Message, Priority
+from sla_core.countdown import Tone
+from sla_core.events import Breached, Escalated, Warned
+from sla_core.policy import Policy
+from sla_core.ticket import Ticket, fold
+
+
+def card_key(ticket: str, audience: Audience) -> str:
+    """The message that a ticket's threads hang from."""
+    return f"{ticket}/{audience}"
+
+
+@dataclass(frozen=True)
+class MessageFactory:
+    """One event, with the ticket as it stood right after it."""
+
+    ticket: Ticket
+    seq: int
+    policy: Policy
+    directory: Directory
+
+    @cached_property
+    def before(self) -> Ticket:
+        """The ticket as it stood right before the event; not to be asked of its opening."""
+        return fold(self.ticket.key, self.ticket.history[: self.seq - 1])
+
+    @property
+    def channel(self) -> Place:
+        return self.directory.channel_of(self.ticket)
+
+    @property
+    def account(self) -> Account | None:
+        return self.directory.settings.accounts.get(self.ticket.opened.account)
+
+    def mentions(self, roles: Sequence[str]) -> list[Part]:
+        """The people of these rotas, each once; the rota's name where the desk's file gives it nobody."""
+        people = {person.id: person for role in roles for person in self.directory.rota(role)}
+        empty = [f"Nobody is in the rota {role}." for role in roles if not self.directory.rota(role)]
+        return [*self.mention(list(people.values()), self.directory.triage_for(self.channel)), *empty]
+
+    def mention(self, people: Sequence[Person], place: Place) -> list[Part]:
+        """Each called by a mention, but for whoever did this: they know."""
+        return [
+            Mention(UserRef(place.platform, "", id_), person.name)
+            if (id_ := person.on(place.platform)) and not self._acted(person)
+            else person.name
+            for person in people
+        ]
+
+    def to_both(
+        self,
+        text: RichText,
+        tone: Tone = Tone.CALM,
+        priority: Priority = Priority.STATE,
+        what: str = "said",
+        effect: int | None = None,
+    ) -> Iterator[Message]:
+        yield self.to_customer(text, tone, priority, effect, what)
+        yield self.to_triage(text, tone, priority, what)
+
+    def to_customer(
+        self,
+        text: RichText,
+        tone: Tone = Tone.CALM,
+        priority: Priority = Priority.REPLY,
+        effect: int | None = None,
+        what: str = "said",
+    ) -> Message:
+        root = card_key(self.ticket.key, Audience.CUSTOMER)
+        return self.reply(self.channel, root, text, tone, priority, f"customer/{what}", effect)
+
+    def to_triage(
+        self,
+        text: RichText,
+        tone: Tone = Tone.CALM,
+        priority: Priority = Priority.REPLY,
+        what: str = "said",
+    ) -> Message:
+        root = card_key(self.ticket.key, Audience.AGENTS)
+        triage = self.directory.triage_for(self.channel)
+        return self.reply(triage, root, text, tone, priority, f"triage/{what}")
+
+    def reply(
+        self,
+        to: Place,
+        root: str,
+        text: RichText,
+        tone: Tone,
+        priority: Priority,
+        what: str,
+        effect: int | None = None,
+    ) -> Message:
+        """In the thread of one of the ticket's cards."""
+        say = Notice(text, tone)
+        return Message(self.key(what), self.ticket.key, to, say, priority, root, effect=effect)
+
+    def direct_message(self, text: RichText, tone: Tone, only: str | None = None) -> Iterator[Message]:
+        """A direct message to the TAM, or to leadership where the account has none but somebody escalated."""
+        about = texts.ticket_in_short(self.ticket, self.account.name if self.account else "")
+        for person_id, ref in self._recipients(only):
+            yield Message(
+                key=self.key(f"dm/{person_id}"),
+                ticket=self.ticket.key,
+                to=ref,
+                content=Notice((*text, *about), tone, alert_buttons(self.ticket.key)),
+                priority=Priority.BREACH,
+            )
+
+    def _recipients(self, only: str | None) -> list[tuple[str, UserRef]]:
+        if self.account is None:
+            return []
+        platform = self.channel.platform
+        if only is not None:
+            person = self.directory.settings.people.get(only)
+            ref = self.directory.direct_address(person, platform) if person else None
+            return [(only, ref)] if ref else []
+        event = self.ticket.history[self.seq - 1]
+        if self.directory.tam(self.account) is None and not isinstance(event, Escalated):
+            return []
+        return [
+            (person.id, ref) for person, ref in self.directory.escalation_recipients(self.account, platform)
+        ]
+
+    def follow_up(self, text: RichText) -> Iterator[Message]:
+        """Tells those who had a direct message about this ticket how it went on, unless they did it."""
+        if self.account is None:
+            return
+        told = Warned | Breached | Escalated if self.directory.tam(self.account) else Escalated
+        if not any(isinstance(event, told) for event in self.ticket.history):
+            return
+        for person, ref in self.directory.escalation_recipients(self.account, self.channel.platform):
+            if not self._acted(person):
+                yield Message(self.key(f"dm/{person.id}"), self.ticket.key, ref, Notice(text), Priority.STATE)
+
+    def _acted(self, person: Person) -> bool:
+        """Whether the event is this person's own act, on whichever platform they did it."""
+        platform, _, user = self.ticket.history[self.seq - 1].by.id.partition(":")
+        return bool(user) and person.on(platform) == user.partition(":")[2]
+
+    def key(self, what: str) -> str:
+        return f"{self.ticket.key}/{self.seq}/{what}"
+
+
+def alert_buttons(ticket: str) -> tuple[Button, ...]:
+    return (
+        Button("alert_acknowledge", "Acknowledge", ticket, Style.PRIMARY),
+        Button("alert_call", "I'll call", ticket),
+        Button("alert_delegate", "Delegate", ticket),
+        Button("alert_snooze", "Snooze", ticket),
+    )

@@ -1,0 +1,336 @@
+"""Who hears what: each event of a ticket becomes the messages that tell of it, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from bot.config.directory import Directory
+from bot.model.address import Place
+from bot.model.views import Audience, Notice
+from bot.notify import texts
+from bot.notify.message_factory import MessageFactory, card_key
+from bot.ports import Card, Message, Priority
+from sla_core.countdown import Tone
+from sla_core.engine import promises
+from sla_core.events import (
+    Acknowledged,
+    Alerted,
+    Answered,
+    Breached,
+    Called,
+    Closed,
+    Corrected,
+    CustomerWrote,
+    DueDateSet,
+    Escalated,
+    Event,
+    Extended,
+    Held,
+    Kind,
+    Opened,
+    Reminded,
+    Reopened,
+    Resolved,
+    Resumed,
+    SeverityChanged,
+    Taken,
+    Undelivered,
+    Warned,
+)
+from sla_core.policy import Mode, Policy
+from sla_core.ticket import Ticket, after, fold
+
+VIA_FORM = "form"
+CONVERSATION_DELAY = timedelta(seconds=5)
+"""How long the cards wait for the next message of a conversation: each is edited once for all of them."""
+
+
+def card_updates(
+    ticket: Ticket, directory: Directory, stamp: str, priority: Priority, delay: timedelta = timedelta(0)
+) -> list[Message]:
+    """Both cards drawn anew. `stamp` tells this occasion from others."""
+    channel = directory.channel_of(ticket)
+    places = {Audience.CUSTOMER: channel, Audience.AGENTS: directory.triage_for(channel)}
+    return [
+        Message(
+            key=f"{card_key(ticket.key, audience)}/{stamp}",
+            ticket=ticket.key,
+            to=place,
+            content=Card(audience),
+            priority=priority,
+            edits=card_key(ticket.key, audience),
+            rate_limit_key=directory.rate_limit_key_of(place) if priority is Priority.COUNTDOWN else "",
+            delay=delay,
+        )
+        for audience, place in places.items()
+    ]
+
+
+def messages_of(
+    ticket: Ticket, events: Sequence[Event], policy: Policy, directory: Directory
+) -> list[Message]:
+    """What the last `events` of the ticket's history have people hear, and its cards drawn anew."""
+    messages: list[Message] = []
+    known = len(ticket.history) - len(events)
+    for seq, event in enumerate(events, start=known + 1):
+        then = ticket if seq == len(ticket.history) else fold(ticket.key, ticket.history[:seq])
+        of_event = _EventMessages(MessageFactory(then, seq, policy, directory))
+        messages += [
+            *of_event.messages(event),
+            *of_event.call_cancelled(event),
+            *of_event.retired_direct_messages(event),
+        ]
+    if events and not isinstance(events[0], Opened):
+        delay = CONVERSATION_DELAY if all(map(_is_conversation, events)) else timedelta(0)
+        messages += card_updates(ticket, directory, str(ticket.version), Priority.STATE, delay)
+    channel = directory.channel_of(ticket)
+    # Triage and people are shared by all accounts.
+    return [
+        message if message.to == channel else replace(message, fairness_key=ticket.opened.account)
+        for message in messages
+    ]
+
+
+def _is_conversation(event: Event) -> bool:
+    """Whether it is a mere message of the thread: nobody waits to see it on the card."""
+    match event:
+        case Answered():
+            return event.kind is Kind.MESSAGE
+        case CustomerWrote():
+            return event.via != VIA_FORM
+        case _:
+            return isinstance(event, Corrected)
+
+
+@dataclass(frozen=True)
+class _EventMessages:
+    """One event, and the voice that speaks of it."""
+
+    factory: MessageFactory
+
+    @property
+    def ticket(self) -> Ticket:
+        return self.factory.ticket
+
+    @property
+    def policy(self) -> Policy:
+        return self.factory.policy
+
+    def messages(self, event: Event) -> Iterator[Message]:
+        key = self.ticket.key
+        match event:
+            case Opened():
+                yield from self._opened(event)
+            case Acknowledged() | Taken():
+                return
+            case Answered():
+                said = texts.answered(key, event, self.policy)
+                if event.kind is not Kind.MESSAGE:
+                    yield self.factory.to_customer(said, effect=self.factory.seq)
+                yield self.factory.to_triage(said)
+            case CustomerWrote():
+                if event.via == VIA_FORM:
+                    said = texts.details_added(key, event)
+                    yield self.factory.to_customer(said)
+                    yield self.factory.to_triage(said)
+                else:
+                    yield self.factory.to_triage(texts.customer_wrote(key, event))
+                if self.ticket.holds and not self.ticket.held and self.factory.before.held:
+                    yield from self.factory.to_both(texts.resumed(key, event.by), what="resumed")
+            case Corrected():
+                yield self.factory.to_triage(texts.corrected(key, event))
+            case SeverityChanged():
+                before = self.factory.before.severity
+                said = texts.severity_changed(self.ticket, before, event, self.policy)
+                yield from self.factory.to_both(said, effect=self.factory.seq)
+                if not self.policy.severities[before].pages:
+                    yield from self._page(event.severity, event.at)
+            case DueDateSet():
+                yield from self.factory.to_both(texts.due_date_set(key, event), effect=self.factory.seq)
+            case Extended():
+                yield from self.factory.to_both(
+                    texts.extended(self.ticket, event, self.policy), effect=self.factory.seq
+                )
+            case Held():
+                held = texts.held(key, event)
+                yield self.factory.to_customer(
+                    (*held, texts.HOW_A_HOLD_ENDS), priority=Priority.STATE, effect=self.factory.seq
+                )
+                yield self.factory.to_triage(held, priority=Priority.STATE)
+            case Resumed():
+                yield from self.factory.to_both(texts.resumed(key, event.by))
+            case Escalated():
+                yield from self._escalated(event)
+            case Called():
+                yield self._call(event.step, None)
+            case Resolved():
+                said = texts.resolved(key, event)
+                yield self.factory.to_customer((*said, texts.IS_IT_SOLVED), effect=self.factory.seq)
+                yield self.factory.to_triage(said)
+                yield from self.factory.follow_up(said)
+            case Closed():
+                said = texts.closed(key, event.by)
+                yield from self.factory.to_both(said)
+                yield from self.factory.follow_up(said)
+            case Reopened():
+                said = texts.reopened(key, event)
+                yield from self.factory.to_both(said)
+                yield from self.factory.follow_up(said)
+            case Warned():
+                said = texts.warned(self.ticket, event, self.policy)
+                yield self.factory.to_triage(said, Tone.WARN, Priority.BREACH)
+                yield from self.direct_messages(event)
+            case Breached():
+                said = texts.breached(self.ticket, event, self.policy)
+                yield from self.factory.to_both(said, Tone.ALARM, Priority.BREACH)
+                yield from self.direct_messages(event)
+            case Undelivered():
+                taken_back = self.ticket.history[event.seq - 1] if event.seq else None
+                said = texts.undelivered(key, taken_back, event)
+                yield self.factory.to_triage(said, Tone.ALARM, Priority.BREACH)
+            case Alerted():
+                yield self.factory.to_triage(texts.alerted(key, event, self._name(event.to)))
+                yield from self.direct_messages(event)
+            case Reminded():
+                yield from self.direct_messages(event)
+            case _:
+                assert_never(event)
+
+    def direct_messages(self, event: Event) -> Iterator[Message]:
+        """The direct messages, with their buttons, that an event sends."""
+        match event:
+            case Warned():
+                yield from self.factory.direct_message(
+                    texts.warned(self.ticket, event, self.policy), Tone.WARN
+                )
+            case Breached():
+                yield from self.factory.direct_message(
+                    texts.breached(self.ticket, event, self.policy), Tone.ALARM
+                )
+            case Escalated():
+                yield from self.factory.direct_message(texts.escalated(self.ticket.key, event), Tone.WARN)
+            case Alerted(act="delegate", to=str() as to):
+                yield from self.factory.direct_message(
+                    texts.delegated(self.ticket, event), Tone.WARN, only=to
+                )
+            case Reminded():
+                yield from self.factory.direct_message(texts.reminder(self.ticket), Tone.WARN, only=event.to)
+            case _:
+                return
+
+    def retired_direct_messages(self, event: Event) -> Iterator[Message]:
+        """Takes the buttons off the direct messages that somebody has answered, or that are over."""
+        match event:
+            case Alerted(act="acknowledge" | "call" | "delegate"):
+                whose = f"/dm/{event.person}"
+            case Resolved() | Closed():
+                whose = ""
+            case _:
+                return
+        then = fold(self.ticket.key, self.ticket.history[:1])
+        for seq, earlier in enumerate(self.ticket.history[: self.factory.seq - 1], start=1):
+            then = after(then, [earlier]) if seq > 1 else then
+            sent = _EventMessages(replace(self.factory, ticket=then, seq=seq)).direct_messages(earlier)
+            for message in sent:
+                if message.key.endswith(whose) and isinstance(message.content, Notice):
+                    yield replace(
+                        message,
+                        key=f"{message.key}/answered/{self.factory.seq}",
+                        content=replace(message.content, buttons=()),
+                        priority=Priority.STATE,
+                        edits=message.key,
+                    )
+
+    def call_cancelled(self, event: Event) -> Iterator[Message]:
+        """Tells agents that a step which waited for its hours is not called any more, and why."""
+        if isinstance(event, Opened | Called) or self.ticket.calls_at is not None:
+            return
+        if self.ticket.step is None and not isinstance(event, Undelivered):
+            return
+        before = self.factory.before
+        if before.calls_at is not None and before.step is not None:
+            said = texts.call_cancelled(self.ticket.key, self.policy.steps[before.step], event.by)
+            yield self.factory.to_triage(said, what="called-off")
+
+    def _opened(self, event: Opened) -> Iterator[Message]:
+        triage = self.factory.directory.triage_for(self.factory.channel)
+        # The page hangs from the agents' card, which then waits for nothing but pages either.
+        urgent = Priority.PAGE if self._pages(event.severity) else Priority.STATE
+        cards = ((Audience.CUSTOMER, self.factory.channel, Priority.STATE), (Audience.AGENTS, triage, urgent))
+        for audience, place, priority in cards:
+            yield Message(
+                card_key(self.ticket.key, audience), self.ticket.key, place, Card(audience), priority
+            )
+        if event.notes:
+            yield self.factory.to_triage(
+                texts.intake_notes(self.ticket.key, event.notes), Tone.WARN, what="notes"
+            )
+        if event.files:
+            yield self.factory.to_triage(texts.attached_files(self.ticket.key, event), what="files")
+        yield from self._page(event.severity, event.at)
+        yield from self._first_contact(triage)
+
+    def _pages(self, severity: str) -> bool:
+        return self.policy.severities[severity].pages and bool(self.policy.steps)
+
+    def _page(self, severity: str, at: datetime) -> Iterator[Message]:
+        """Calls the first step, and whoever works on this class from the start and is on duty."""
+        if not self._pages(severity):
+            return
+        plan = self.ticket.opened.plan
+        resolvers = [
+            step.role
+            for step in self.policy.steps[1:]
+            if (duty := step.duties.get(severity)) and duty.mode is Mode.RESOLVER
+            if self.policy.opens_at(plan, step, severity, at) == at
+        ]
+        people = self.factory.mentions([self.policy.steps[0].role, *resolvers])
+        said = texts.emergency(self.ticket.key, severity, people)
+        yield self.factory.to_triage(said, Tone.ALARM, Priority.PAGE, "page")
+        yield from self._paged_off_hours(at)
+
+    def _paged_off_hours(self, at: datetime) -> Iterator[Message]:
+        """Tells the customer that people are called although the promised time has not begun to count."""
+        step = self.policy.steps[0]
+        waiting = [p for p in promises(self.ticket, self.policy) if not (p.settled or p.calendar.is_open(at))]
+        if waiting and self.factory.directory.rota(step.role):
+            said = texts.paged_off_hours(self.ticket, step, self.policy)
+            yield self.factory.to_customer(said, priority=Priority.PAGE, what="called")
+
+    def _first_contact(self, triage: Place) -> Iterator[Message]:
+        """Names the account's own person to the agents, where the plan makes them the first contact."""
+        contact = self.policy.plans[self.ticket.opened.plan].first_contact
+        person = (
+            self.factory.directory.tam(self.factory.account) if self.factory.account and contact else None
+        )
+        if contact and person:
+            said = texts.first_contact(self.ticket.key, contact.name, self.factory.mention([person], triage))
+            yield self.factory.to_triage(said, what="contact")
+
+    def _escalated(self, event: Escalated) -> Iterator[Message]:
+        said = texts.escalated(self.ticket.key, event)
+        yield from self.factory.to_both(said, Tone.WARN, Priority.BREACH)
+        yield from self.direct_messages(event)
+        if event.step is not None:
+            yield self._call(event.step, event.calls_at)
+        elif event.by_agent:
+            step = self.ticket.step
+            waiting = self.policy.steps[step] if step is not None and not self.ticket.step_answered else None
+            yield self.factory.to_triage(
+                texts.nobody_further(self.ticket.key, waiting), what="nobody-further"
+            )
+
+    def _call(self, step: int, at: datetime | None) -> Message:
+        called = self.policy.steps[step]
+        people = self.factory.mentions([called.role]) if at is None else ()
+        said = texts.step_called(self.ticket.key, called, people, at)
+        return self.factory.to_triage(
+            said, Tone.WARN, Priority.PAGE if at is None else Priority.BREACH, "call"
+        )
+
+    def _name(self, person: str | None) -> str:
+        known = self.factory.directory.settings.people.get(person or "")
+        return known.name if known else ""

@@ -1,0 +1,1 @@
+"""What keeps a desk running: the scheduler, delivery, housekeeping and monitoring."""

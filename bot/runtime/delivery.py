@@ -1,0 +1,412 @@
+"""Delivers what was said: in each place one message at a time, until the platform has it or never will."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from random import Random
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from bot import telemetry
+from bot.clock import WakeSignal
+from bot.desk.desk import Desk
+from bot.model.address import MessageRef, Place
+from bot.model.views import Audience, View
+from bot.ports import (
+    COUNTDOWN_LANES,
+    LONGEST_BLOCK,
+    LONGEST_DEFERRAL,
+    Card,
+    ChatPlatform,
+    Clock,
+    LeaseLost,
+    Message,
+    NotEditable,
+    Outbox,
+    Outgoing,
+    PermanentFailure,
+    Priority,
+    StoreUnavailable,
+    TemporaryFailure,
+)
+from bot.runtime.standalone_messages import kind_of
+
+log = structlog.get_logger(__name__)
+
+MAX_LANES = 128
+"""Lanes of one platform that speak at the same time; pages go beyond it."""
+MAX_RETRYING_LANES = 64
+"""Of these at most so many whose last try failed: places that hang leave room for all others."""
+MAX_COUNTDOWN_LANES = 24
+"""Of these at most so many count down: what really happened finds room beside any number of workspaces."""
+LEASE = timedelta(seconds=5)
+"""How long a lane is held for one message; whoever has not begun to send by then is overtaken."""
+SEND_TIMEOUT = 4.0
+"""Seconds from asking for the lease to the platform's answer: when it is over, somebody else may send."""
+FIRST_RETRY_DELAY = 1.0
+LONGEST_RETRY_DELAY = 60.0
+"""Seconds between tries, doubling from the first to the longest, when the platform names no time itself."""
+LONGEST_PAGE_RETRY_DELAY = 3.0
+"""Somebody is being called: it is there seconds after the platform is."""
+MAX_DOUBLINGS = 10
+SHUTDOWN_TIMEOUT = 3.0
+"""Seconds that messages on their way have to arrive when we stop: cut off, they would be said twice."""
+RENDER_RETRIES = 4
+"""How often a message that cannot be drawn is tried again."""
+OPERATOR_RETRY_DELAY = timedelta(minutes=1)
+"""Between tries of what only an operator can mend."""
+JITTER = timedelta(seconds=1)
+
+
+class _RateLimited(Exception):
+    """What the platform lets through is used up until then."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__("what the platform lets through is used up")
+        self.until = until
+
+
+@dataclass
+class Delivery:
+    """`clock` is real time: it measures what platforms ask us to wait."""
+
+    desk: Desk
+    outbox: Outbox
+    clock: Clock
+    wake_signal: WakeSignal
+    random: Random = field(default_factory=Random)
+    render_failures: Counter[str] = field(default_factory=Counter)
+    """How often a message could not be drawn; waiting for its turn is no try."""
+    stopping: bool = False
+    """No lane says another message: what we have to leave in the middle might be said twice."""
+    retrying: set[str] = field(default_factory=set)
+    """Lanes whose last try failed."""
+    backoff: LaneBackoff = field(init=False)
+    """The lanes that the store has failed."""
+
+    def __post_init__(self) -> None:
+        self.backoff = LaneBackoff(self.clock)
+
+    async def run(self) -> None:
+        """Deliver for ever, each place at its own pace: one that is slow or fails holds up no other.
+
+        Raises what the store raised when it has failed several lanes, and all that have something to say.
+        """
+        busy: dict[str, asyncio.Task[int]] = {}
+        self.stopping = False
+        try:
+            while True:
+                fault = _remove_finished(busy)
+                now = self.clock.now()
+                await self._begin(busy, now)
+                resting = self.backoff.active()
+                if fault is not None and not busy and len(resting) > 1:
+                    raise fault
+                ready = await self.outbox.next_ready(now)
+                await self.wake_signal.wait(self.clock, _earliest(ready, *resting.values()))
+        finally:
+            self.stopping = True
+            await _wait_for_sends(busy.values())
+
+    async def _begin(self, busy: dict[str, asyncio.Task[int]], now: datetime) -> None:
+        resting = self.backoff.active()
+        for lane in await self.outbox.lanes(now, 2 * MAX_LANES + len(busy) + len(resting)):
+            if lane in busy or lane in resting or self.must_wait(lane, busy):
+                continue
+            busy[lane] = task = asyncio.create_task(self.send_lane(lane))
+            task.add_done_callback(lambda _: self.wake_signal.trigger())
+
+    def must_wait(self, lane: str, busy: Collection[str]) -> bool:
+        """Whether as many lanes of its platform and kind speak already as may."""
+        kind, platform = _kind_and_platform(lane)
+        if kind == "page":
+            return False
+        others = [each for each in busy if _kind_and_platform(each)[1] == platform]
+        return (
+            len(others) >= MAX_LANES
+            or (
+                kind == "countdown"
+                and sum(each.startswith(COUNTDOWN_LANES) for each in others) >= MAX_COUNTDOWN_LANES
+            )
+            or (lane in self.retrying and len(self.retrying.intersection(others)) >= MAX_RETRYING_LANES)
+        )
+
+    async def deliver(self) -> int:
+        """Let every lane speak that may now; how many messages were tried."""
+        lanes = await self.outbox.lanes(self.clock.now(), MAX_LANES)
+        return sum(await asyncio.gather(*map(self.send_lane, lanes)))
+
+    async def send_lane(self, lane: str) -> int:
+        """Say what waits in a lane until nothing of it may go now; how many messages were tried.
+
+        Raises what the store raises; the lane is then to rest.
+        """
+        tried = 0
+        try:
+            while not self.stopping and (outgoing := await self._claim(lane)):
+                tried += 1
+                with bound_contextvars(trace=outgoing.trace, ticket=outgoing.message.ticket):
+                    await self._send(outgoing)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            self.backoff.failed(lane)
+            raise
+        self.backoff.succeeded(lane)
+        return tried
+
+    async def _claim(self, lane: str) -> Outgoing | None:
+        now = self.clock.now()
+        return await self.outbox.claim(lane, now, now + LEASE)
+
+    async def _send(self, outgoing: Outgoing) -> None:
+        message = outgoing.message
+        platform = self.desk.platforms.get(message.to.platform)
+        if platform is None:
+            await self._give_up(outgoing, f"{message.to.platform} is not connected")
+            return
+        kind = kind_of(message)
+        if kind.is_expired(outgoing, self.clock.now()):
+            await self._give_up(outgoing, "it is too late to say it")
+            return
+        try:
+            ref = await self._post_or_find(platform, outgoing)
+        except LeaseLost:
+            _count(message, "overtaken")
+            log.info("overtaken, or there is a newer edit", message=message.key)
+            await self.outbox.defer(outgoing, self.clock.now(), "overtaken", message_only=True)
+        except _RateLimited as wait:
+            _count(message, "unpaid")
+            # A countdown that cannot be paid for is a sign for all that wait behind it.
+            message_only = outgoing.edits is not None and message.priority != Priority.COUNTDOWN
+            until = wait.until + JITTER * self.random.random() if message_only else wait.until
+            maybe_delivered = outgoing.tried_at is not None
+            await self.outbox.defer(
+                outgoing,
+                self._capped(until),
+                str(wait),
+                message_only=message_only,
+                maybe_delivered=maybe_delivered,
+            )
+        except TemporaryFailure as busy:
+            self.retrying.add(message.lane)
+            await self._defer(platform, outgoing, busy)
+        except PermanentFailure as refusal:
+            await self._give_up(outgoing, str(refusal))
+        except StoreUnavailable:
+            # It is nobody's fault here; the lane is free again when its lease is over.
+            raise
+        except Exception as bug:  # one message that cannot be drawn must not take all others with it
+            log.exception("a message could not be drawn or sent", message=message.key)
+            self.render_failures[message.key] += 1
+            if self.render_failures[message.key] <= RENDER_RETRIES:
+                await self._defer(
+                    platform, outgoing, TemporaryFailure(type(bug).__name__, maybe_delivered=True)
+                )
+            else:
+                await self._give_up(outgoing, "it cannot be drawn; the log says why")
+        else:
+            _count(message, "sent")
+            self.retrying.discard(message.lane)
+            self.render_failures.pop(message.key, None)
+            if outgoing.decided_at is not None:
+                late = (self.clock.now() - outgoing.decided_at).total_seconds()
+                telemetry.delivery_late.labels(message.to.platform, message.priority.name.lower()).observe(
+                    late
+                )
+            await self.outbox.sent(message.key, ref)
+            await kind.on_sent(self.desk, outgoing, self.clock.now())
+
+    async def _post_or_find(self, platform: ChatPlatform, outgoing: Outgoing) -> MessageRef:
+        """Raises LeaseLost, _RateLimited, TemporaryFailure, PermanentFailure."""
+        message, addressed = outgoing.message, self._with_current_addresses(outgoing)
+        if outgoing.edits is None and (found := await _find_earlier_try(platform, addressed)):
+            return found
+        view = await self.desk.render(message)
+        charges, now = platform.charges(message.to, outgoing.edits, message.priority), self.clock.now()
+        loop = asyncio.get_running_loop()
+        answer_by = loop.time() + SEND_TIMEOUT
+        if (until := await self.outbox.begin(outgoing, charges, now, now + LEASE)) is not None:
+            raise _RateLimited(until)
+        if loop.time() >= answer_by:
+            raise TemporaryFailure("our hold on the lane took too long to get, and is over soon")
+        try:
+            async with asyncio.timeout_at(answer_by):
+                return await _post_or_edit(platform, addressed, view)
+        except TimeoutError:
+            raise TemporaryFailure("no answer in time", maybe_delivered=True) from None
+
+    def _with_current_addresses(self, outgoing: Outgoing) -> Outgoing:
+        """With the addresses of today: some channels change their id in mid-life."""
+        to, current_address = outgoing.message.to, self.desk.directory.current_address
+        refs = (
+            ref and replace(ref, place=current_address(ref.place))
+            for ref in (outgoing.thread, outgoing.edits)
+        )
+        thread, edits = refs
+        message = (
+            replace(outgoing.message, to=current_address(to)) if isinstance(to, Place) else outgoing.message
+        )
+        return replace(outgoing, message=message, thread=thread, edits=edits)
+
+    async def _defer(self, platform: ChatPlatform, outgoing: Outgoing, busy: TemporaryFailure) -> None:
+        message, until = outgoing.message, self._retry_at(outgoing, busy.retry_after)
+        log.warning("not delivered yet", message=message.key, why=str(busy), again_at=until.isoformat())
+        _count(message, "put_off")
+        limited = busy.retry_after is not None
+        if limited:
+            charges = platform.charges(message.to, outgoing.edits, message.priority)
+            shut_until = min(until, self.clock.now() + LONGEST_BLOCK)
+            await self.outbox.block_until(
+                [charge.bucket for charge in charges if charge.held_by_retry_after], shut_until
+            )
+        # Nobody waits for an edit, except for other countdowns when the platform has had enough of them.
+        message_only = outgoing.edits is not None and not (limited and message.priority == Priority.COUNTDOWN)
+        maybe_delivered = busy.maybe_delivered or outgoing.tried_at is not None
+        await self.outbox.defer(
+            outgoing,
+            self._capped(until),
+            str(busy),
+            message_only=message_only,
+            maybe_delivered=maybe_delivered,
+        )
+
+    async def _give_up(self, outgoing: Outgoing, why: str) -> None:
+        """The effect is taken back before the message is: a crash in between repeats both, harmlessly."""
+        message = outgoing.message
+        kind = kind_of(message)
+        self.render_failures.pop(message.key, None)
+        if _must_arrive(message) or kind.must_arrive(self.desk, outgoing, self.clock.now()):
+            log.error("agents cannot be reached in triage; is the bot in the channel?", why=why)
+            await self.outbox.defer(outgoing, self.clock.now() + OPERATOR_RETRY_DELAY, why, message_only=True)
+            return
+        _count(message, "refused")
+        log.error("refused for good", message=message.key, to=str(message.to), why=why)
+        try:
+            await self.desk.record_undelivered(message, why)
+            await kind.on_refused(self.desk, message, why)
+        except Exception:  # what cannot be told must still not be tried for ever
+            log.exception("a refusal could not be told", message=message.key)
+        await self.outbox.refused(message.key, why)
+
+    def _capped(self, until: datetime) -> datetime:
+        """Then at the latest it is tried again; a bucket that is shut for longer says so itself."""
+        return min(until, self.clock.now() + LONGEST_DEFERRAL)
+
+    def _retry_at(self, outgoing: Outgoing, after: float | None) -> datetime:
+        """Never before `after`, and no two lanes in step."""
+        if after is not None:
+            return self.clock.now() + timedelta(seconds=after) + JITTER * self.random.random()
+        paging = outgoing.message.priority is Priority.PAGE
+        longest = LONGEST_PAGE_RETRY_DELAY if paging else LONGEST_RETRY_DELAY
+        pause = min(FIRST_RETRY_DELAY * 2 ** min(outgoing.attempts, MAX_DOUBLINGS), longest)
+        return self.clock.now() + timedelta(seconds=pause * self.random.uniform(1.0, 1.2))
+
+
+def _remove_finished(busy: dict[str, asyncio.Task[int]]) -> BaseException | None:
+    """Clear away the lanes that have spoken; why the last of those failed that did."""
+    fault = None
+    for lane, task in [*busy.items()]:
+        if task.done():
+            del busy[lane]
+            if (error := task.exception()) is not None:
+                log.error("a lane could not speak", lane=lane, exc_info=error)
+                fault = error
+    return fault
+
+
+def _kind_and_platform(lane: str) -> tuple[str, str]:
+    """`page`, `countdown` or nothing, and the platform: the beginning of Message.lane."""
+    first, _, rest = lane.partition(":")
+    return (first, rest.partition(":")[0]) if first in ("page", "countdown") else ("", first)
+
+
+def _earliest(*instants: datetime | None) -> datetime | None:
+    return min((at for at in instants if at is not None), default=None)
+
+
+def _count(message: Message, outcome: str) -> None:
+    telemetry.deliveries.labels(message.to.platform, message.priority.name.lower(), outcome).inc()
+
+
+def _must_arrive(message: Message) -> bool:
+    """The agents' card is kept until the bot is let into triage: without it nobody would work the ticket."""
+    return message.content == Card(Audience.AGENTS) and message.edits is None
+
+
+async def _find_earlier_try(platform: ChatPlatform, outgoing: Outgoing) -> MessageRef | None:
+    """Where an earlier try of this message has arrived, though its answer was lost. Raises TemporaryFailure."""
+    message = outgoing.message
+    if outgoing.tried_at is None:
+        return None
+    try:
+        async with asyncio.timeout(SEND_TIMEOUT):
+            found = await platform.find(message.to, message.key, outgoing.thread, outgoing.tried_at)
+    except TimeoutError:
+        raise TemporaryFailure("no answer in time to whether it arrived") from None
+    except PermanentFailure as why:
+        log.warning("cannot be looked for", message=message.key, why=str(why))
+        return None
+    if found is not None:
+        _count(message, "found")
+        log.info("had arrived, though its answer was lost", message=message.key)
+    return found
+
+
+async def _post_or_edit(platform: ChatPlatform, outgoing: Outgoing, view: View) -> MessageRef:
+    """Posted or edited; what cannot be edited any more is posted anew."""
+    message = outgoing.message
+    if outgoing.edits is not None:
+        try:
+            await platform.update(outgoing.edits, view)
+            return outgoing.edits
+        except NotEditable as gone:
+            if not kind_of(message).repost_if_gone:
+                raise
+            log.warning("posted anew instead of edited", message=message.key, why=str(gone))
+            if found := await _find_earlier_try(platform, outgoing):
+                return found
+    return await platform.post(message.to, view, outgoing.thread, message.key)
+
+
+async def _wait_for_sends(under_way: Collection[asyncio.Task[int]]) -> None:
+    """Wait for what is on its way, and give up what takes too long."""
+    if not under_way:
+        return
+    _, late = await asyncio.wait(under_way, timeout=SHUTDOWN_TIMEOUT)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*under_way, return_exceptions=True)
+
+
+FIRST_BACKOFF = timedelta(seconds=1)
+LONGEST_BACKOFF = timedelta(seconds=4)
+"""Doubling from the first; not for longer, because the fault may be the whole store's and soon be mended."""
+
+
+@dataclass
+class LaneBackoff:
+    clock: Clock
+    _failures: Counter[str] = field(default_factory=Counter)
+    _until: dict[str, datetime] = field(default_factory=dict)
+
+    def failed(self, lane: str) -> None:
+        """It could not speak this time."""
+        self._failures[lane] += 1
+        length = FIRST_BACKOFF * 2 ** min(self._failures[lane] - 1, 9)
+        self._until[lane] = self.clock.now() + min(length, LONGEST_BACKOFF)
+
+    def succeeded(self, lane: str) -> None:
+        """It spoke."""
+        self._failures.pop(lane, None)
+        self._until.pop(lane, None)
+
+    def active(self) -> dict[str, datetime]:
+        """The lanes that rest, each until when; a clock that was set back ends a rest."""
+        now = self.clock.now()
+        return {lane: until for lane, until in self._until.items() if now < until <= now + LONGEST_BACKOFF}

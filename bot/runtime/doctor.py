@@ -1,0 +1,162 @@
+"""What `frontline doctor` finds: each thing it looked at, whether it is well, and the cure if it is not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from rich.console import Console
+from rich.markup import escape
+
+from bot.config.directory import Directory
+from bot.desk.index import Index, check
+from bot.ports import KeyValueStore, Priority
+from bot.runtime import pager_test
+from bot.runtime.monitor import StatsSource
+
+MAX_CLOCK_SKEW = timedelta(seconds=60)
+"""Platforms refuse requests whose stamp is five minutes off; promises are told to the minute."""
+MAX_PAGER_TEST_AGE = timedelta(hours=25)
+MOST_ROWS, MOST_NAMED = 200, 10
+"""How many index rows are looked at, and how many tickets are named."""
+
+
+class Health(StrEnum):
+    OK = "well"
+    WARNING = "doubt"
+    FAULT = "fault"
+
+
+_MARKS = {
+    Health.OK: "[green]ok   [/]",
+    Health.WARNING: "[yellow]look [/]",
+    Health.FAULT: "[red]fault[/]",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`says` is one line: what was found and, where it is not well, what to do."""
+
+    health: Health
+    about: str
+    says: str
+
+
+Check = Callable[[], AsyncIterator[Finding]]
+
+
+async def run_checks(checks: list[tuple[str, Check]], terminal: Console) -> int:
+    """Look at everything, a line each as it is found; the exit code. One that breaks off is a fault."""
+    faults = 0
+    for about, run_check in checks:
+        try:
+            async for finding in run_check():
+                faults += finding.health is Health.FAULT
+                _print(finding, terminal)
+        except Exception as error:
+            faults += 1
+            _print(Finding(Health.FAULT, about, f"the examination broke off: {error}"), terminal)
+    terminal.print()
+    terminal.print(
+        "Nothing is wrong." if not faults else f"{faults} to mend; then run frontline doctor again."
+    )
+    return 1 if faults else 0
+
+
+def _print(finding: Finding, terminal: Console) -> None:
+    says = " ".join(finding.says.split())
+    terminal.print(
+        f"{_MARKS[finding.health]}  {escape(finding.about)}: {escape(says)}", soft_wrap=True, highlight=False
+    )
+
+
+class ExaminedStore(StatsSource, KeyValueStore, Protocol):
+    """A store that can be counted and written to."""
+
+
+async def check_database(
+    store: ExaminedStore, revision: str, now: datetime, shown: datetime
+) -> AsyncIterator[Finding]:
+    """It answers, it can be written, and nothing is left lying. `shown` is what the desk's clock shows."""
+    await store.put("doctor", "visit", now.isoformat())
+    if await store.get("doctor", "visit") == now.isoformat():
+        yield Finding(Health.OK, "database", f"answers and can be written; revision {revision}")
+    else:
+        yield Finding(Health.FAULT, "database", "what is written is not found again; restore a backup")
+    await store.delete("doctor", "visit")
+    counts = await store.store_stats(shown - timedelta(seconds=30))
+    yield Finding(Health.OK, "tickets", f"{counts.tickets} not closed, {counts.clocks} with a clock running")
+    if counts.overdue:
+        says = f"{counts.overdue} have been due for over 30 s; is frontline serve running? See its log"
+        yield Finding(Health.FAULT, "wake-ups", says)
+    late = [at for priority, at in counts.oldest.items() if priority is not Priority.COUNTDOWN]
+    waiting = sum(count for priority, count in counts.waiting.items() if priority is not Priority.COUNTDOWN)
+    if late and now - min(late) > timedelta(minutes=1):
+        says = (
+            f"{waiting} wait, the oldest since {min(late):%Y-%m-%d %H:%M} UTC; is frontline serve running,"
+            ' and what does its log say of them ("not delivered yet")?'
+        )
+        yield Finding(Health.FAULT, "messages", says)
+    else:
+        yield Finding(Health.OK, "messages", f"{waiting} wait to be delivered")
+    for arrival in await pager_test.arrivals(store):
+        yield _pager_finding(arrival, now)
+
+
+async def of_index(index: Index, directory: Directory, now: datetime) -> AsyncIterator[Finding]:
+    """Some rows of the index, or all where they are few, say what the tickets' events say."""
+    size, rows = await index.index_size(), await index.index_sample(MOST_ROWS)
+    checked = check(rows, directory, now)
+    some = f"{len(rows)} of {size} rows" if len(rows) < size else f"all {size} rows"
+    if checked.wrong:
+        wrong = _named([row.ticket for row, _ in checked.wrong])
+        says = f"of {some} these differ from their events: {wrong}; run frontline migrate --rebuild"
+        yield Finding(Health.FAULT, "index", says)
+    else:
+        yield Finding(Health.OK, "index", f"{some} looked at, none differs from its events")
+    if checked.unreadable:
+        ticket, why = next(iter(checked.unreadable.items()))
+        says = f"cannot be read: {_named([*checked.unreadable])}; of {ticket}: {why}"
+        yield Finding(Health.FAULT, "tickets", says)
+
+
+def _named(tickets: list[str]) -> str:
+    more = len(tickets) - MOST_NAMED
+    return ", ".join(sorted(tickets)[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+async def missing_database() -> AsyncIterator[Finding]:
+    """Nobody has made it yet, and an examination does not."""
+    says = "there is none yet; check DATABASE_URL, or make it with frontline migrate"
+    yield Finding(Health.WARNING, "database", says)
+
+
+def _pager_finding(last: pager_test.Arrival, now: datetime) -> Finding:
+    says = f"its last test reached {last.triage} on {last.at:%Y-%m-%d %H:%M} UTC, in {last.took:.1f} s"
+    if now - last.at <= MAX_PAGER_TEST_AGE:
+        return Finding(Health.OK, "pager", says)
+    cure = "if FRONTLINE_DRILL is still set, is the bot in that channel, and is frontline serve running?"
+    return Finding(Health.WARNING, "pager", f"{says}; {cure}")
+
+
+def compare_clocks(ours: datetime, theirs: datetime | None, whose: str) -> Finding:
+    """Our clock beside that of a platform, as its answers tell it."""
+    if theirs is None:
+        return Finding(
+            Health.WARNING, "clock", f"{whose} does not tell the time; make sure that this machine's is set"
+        )
+    off = abs(ours - theirs)
+    if off <= MAX_CLOCK_SKEW:
+        return Finding(
+            Health.OK, "clock", f"as {whose} shows it, within {max(1, round(off.total_seconds()))} s"
+        )
+    return Finding(
+        Health.FAULT,
+        "clock",
+        f"{round(off.total_seconds())} s away from {whose}'s; set this machine's clock (NTP):"
+        " deadlines would be told wrong and requests refused",
+    )

@@ -1,0 +1,90 @@
+"""A test of the pager, once a day: it says that there is nothing to do, and goes the way of every page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+import structlog
+
+from bot import telemetry
+from bot.clock import parse_instant
+from bot.desk.desk import Desk
+from bot.model.views import Notice
+from bot.ports import KeyValueStore, Message, Outgoing, Priority, Timer, TimerResult
+
+log = structlog.get_logger(__name__)
+
+TOPIC = "drill"
+"""When the last one arrived in each triage, and how many seconds it took."""
+KIND, KEY = "pager_test", "daily"
+"""Of its timer, whose payload is the time of day in UTC."""
+DAY = timedelta(days=1)
+
+
+async def schedule(desk: Desk, at: time) -> None:
+    """Sets the timer for this time of day in UTC.
+
+    It is due at once: if the newest test was missed, it is made up for; if it was sent, it is not sent again.
+    """
+    due = _latest_due(at, desk.clock.now())
+    await desk.store.set_timer(Timer(KIND, KEY, due, at.isoformat("minutes")))
+
+
+def on_timer(desk: Desk, timer: Timer, now: datetime) -> TimerResult:
+    """Pages each triage for the newest occurrence. Replicas and restarts give a day's test the same key."""
+    due = _latest_due(time.fromisoformat(timer.payload), now)
+    say = Notice((f"Test of the pager, {due:%H:%M} UTC: nothing to do.",))
+    messages = tuple(
+        Message(f"{TOPIC}/{triage}/{due:%Y-%m-%d}", None, triage, say, Priority.PAGE)
+        for triage in desk.triages()
+    )
+    return TimerResult(messages, due + DAY, timer.payload)
+
+
+def _latest_due(at: time, now: datetime) -> datetime:
+    """The last time that it was this time of day."""
+    due = datetime.combine(now.date(), at, now.tzinfo)
+    return due if due <= now else due - DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """The last test page that a platform has taken."""
+
+    triage: str
+    at: datetime
+    took: float
+    """Seconds from when it was decided."""
+
+
+async def record_arrival(desk: Desk, outgoing: Outgoing, now: datetime) -> None:
+    """The platform has taken this test. That it cannot be noted is no reason to send it again."""
+    to = str(outgoing.message.to)
+    took = max(0.0, (now - (outgoing.decided_at or now)).total_seconds())
+    try:
+        await desk.key_values.put(TOPIC, to, f"{now.isoformat()} {took:.3f}")
+        await export_arrivals(desk)
+    except Exception:
+        log.exception("a test of the pager arrived, and that could not be noted", to=to)
+
+
+async def arrivals(key_values: KeyValueStore) -> list[Arrival]:
+    """By triage; a note that makes no sense is passed over."""
+    found = []
+    for triage, value in sorted((await key_values.get_all(TOPIC)).items()):
+        try:
+            at, took = value.split()
+            found.append(Arrival(triage, parse_instant(at), float(took)))
+        except ValueError as senseless:
+            log.warning("a senseless note of a test of the pager", of=triage, why=str(senseless))
+    return found
+
+
+async def export_arrivals(desk: Desk) -> None:
+    """Of several triages, the one that is worst off."""
+    triages = {str(triage) for triage in desk.triages()}
+    known = [arrival for arrival in await arrivals(desk.key_values) if arrival.triage in triages]
+    if known and len(known) == len(triages):
+        telemetry.pager_tested_at.set(min(arrival.at for arrival in known).timestamp())
+        telemetry.pager_test_took.set(max(arrival.took for arrival in known))

@@ -1,0 +1,85 @@
+"""Logs and metrics for operators. Logs hold no secrets and none of a customer's words."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+
+def configure_logs(quiet: bool = False) -> None:
+    """To stderr: JSON when it is collected, plain text on a terminal; `quiet` keeps errors only."""
+    on_terminal = sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+            if on_terminal
+            else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR if quiet else logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(handlers=[_Forwarded()], level=logging.WARNING, force=True)
+
+
+class _Forwarded(logging.Handler):
+    """What libraries warn of, as lines like ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = structlog.get_logger().bind(logger=record.name)
+        said.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+
+
+REGISTRY = CollectorRegistry()
+_LATE = (0.05, 0.25, 1, 5, 15, 60, 300, 1800, 7200, 43200)
+"""Seconds."""
+
+tickets = Gauge("frontline_tickets", "Tickets that are not closed", registry=REGISTRY)
+clocks = Gauge("frontline_clocks", "Tickets with something still to fall due", registry=REGISTRY)
+overdue = Gauge("frontline_wakes_overdue", "Tickets whose wake-up came 30 s ago or more", registry=REGISTRY)
+wake_late = Histogram(
+    "frontline_wake_late_seconds",
+    "How late the earliest ticket of a round was woken, by the desk's clock",
+    buckets=_LATE,
+    registry=REGISTRY,
+)
+waiting = Gauge("frontline_messages_waiting", "Messages still to be said", ["priority"], registry=REGISTRY)
+oldest = Gauge(
+    "frontline_message_oldest_seconds",
+    "Age of the oldest message still to be said",
+    ["priority"],
+    registry=REGISTRY,
+)
+delivery_late = Histogram(
+    "frontline_delivery_late_seconds",
+    "From the decision to the platform's answer",
+    ["platform", "priority"],
+    buckets=_LATE,
+    registry=REGISTRY,
+)
+deliveries = Counter(
+    "frontline_deliveries",
+    "Messages by what became of a try: sent, found, put_off, unpaid, overtaken, refused",
+    ["platform", "priority", "outcome"],
+    registry=REGISTRY,
+)
+acts = Counter("frontline_acts", "What people did, by kind", ["kind"], registry=REGISTRY)
+pager_tested_at = Gauge(
+    "frontline_drill_timestamp_seconds",
+    "When the last test of the pager arrived; 0: never",
+    registry=REGISTRY,
+)
+pager_test_took = Gauge("frontline_drill_seconds", "How long that test was on its way", registry=REGISTRY)
+alarms = Counter("frontline_alarms", "Times that the desk found itself behind", registry=REGISTRY)
+
+
+def exposition() -> bytes:
+    """Everything, as Prometheus reads it."""
+    return generate_latest(REGISTRY)
