@@ -15,7 +15,7 @@ from time import process_time
 from bench.measure import Progress, silence
 from bench.report import Gate, Report, Row, Table
 from bot.config.settings import DeskSettings, load_desk
-from tests.journeys.crashing import FILE
+from tests.journeys.crash_points import FILE
 from tests.journeys.inline_sqlite import InlineSqlite, InspectableMemoryStore
 from tests.journeys.simulation import Outcome, RunSize, Simulation
 

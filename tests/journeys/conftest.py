@@ -8,7 +8,7 @@ import pytest
 
 from bot.config.settings import DeskSettings, load_desk
 from tests.harness import DeskInMemory, open_desk
-from tests.journeys.crashing import FILE
+from tests.journeys.crash_points import FILE
 
 FRIDAY_AFTERNOON = "2026-03-20T15:30:00Z"
 """A Friday, 16:30 in Berlin and 11:30 in New York: m3ter's Gold hours are open until 21:00 UTC."""

@@ -17,8 +17,8 @@ from sla_core.events import Breached, Event, Warned
 from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket, evolve, fold
 from tests.harness import ACME, TRIAGE, view_text
+from tests.journeys.failures import UnreliableChat
 from tests.journeys.inline_sqlite import InlineSqlite, InspectableMemoryStore
-from tests.journeys.weather import UnreliableChat
 
 AT_ONCE = timedelta(seconds=1)
 """Of the time that a process was up: within it, what is due is fired."""

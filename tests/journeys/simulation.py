@@ -21,10 +21,10 @@ from bot.runtime import scheduler
 from bot.runtime.delivery import Delivery
 from sla_core.events import Event
 from tests.harness import ACME, ALICE, BOB, EVE, S1, S2, S3, TRIAGE
-from tests.journeys.crashing import Crash, CrashingPort, Process
+from tests.journeys.crash_points import Crash, CrashingPort, Process
+from tests.journeys.failures import FailureRates, RandomCrashes, UnreliableChat
 from tests.journeys.inline_sqlite import InlineSqlite, InspectableMemoryStore
 from tests.journeys.invariants import Invariants
-from tests.journeys.weather import FailureRates, RandomCrashes, UnreliableChat
 from tests.virtual_time import VirtualClock, simulated, time_passes
 
 START = "2026-03-16T06:00:00Z"

@@ -17,7 +17,7 @@ from bot.cli.policy.explain import explain
 from sla_core.catalog.load import PACKS, Faults, load, vendors
 from tests.desk_file import account, desk_file
 from tests.harness import ALICE, BOB, TRIAGE, open_desk
-from tests.sla_core.build import utc
+from tests.sla_core.builders import utc
 
 FIFTH = Path(__file__).resolve().parent / "fifth_vendor"
 

@@ -16,7 +16,7 @@ from bot.cli.policy.trace import traces, unknown_clauses
 from sla_core.catalog.load import load
 from sla_core.policy import Mode, Policy
 from sla_core.triage import Proposal
-from tests.sla_core.build import utc
+from tests.sla_core.builders import utc
 
 PLANS = ("north-america", "europe")
 

@@ -15,7 +15,7 @@ from sla_core.catalog.load import PACKS, load
 from sla_core.policy import Metric, Policy
 from sla_core.receipt import receipt
 from tests.packs.test_monetate import monetate
-from tests.sla_core.build import NEW_YORK, local, utc
+from tests.sla_core.builders import NEW_YORK, local, utc
 
 LONDON = "Europe/London"
 PLANS = {"north-america": NEW_YORK, "europe": LONDON}

@@ -9,11 +9,11 @@ import pytest
 from bot.config.settings import load_desk
 from tests.harness import HeldClock
 from tests.memory_store import MemoryStore
-from tests.platforms.desks import ON_SLACK
+from tests.platforms.desk_files import ON_SLACK
 from tests.platforms.on_console import OnConsole
 from tests.platforms.on_slack import on_slack
 from tests.platforms.on_teams import on_teams
-from tests.platforms.shown import Workplace
+from tests.platforms.workplace import Workplace
 
 FRIDAY_AFTERNOON = "2026-03-20T15:30:00Z"
 PLATFORMS = ("slack", "teams", "console")

@@ -18,7 +18,7 @@ from bot.model.inbound import Dispatch
 from bot.model.views import Receipt, View
 from bot.ports import Clock
 from tests.platforms.on_slack import nothing
-from tests.platforms.shown import Answers, DisplayedMessage
+from tests.platforms.workplace import Answers, DisplayedMessage
 
 UTC = ZoneInfo("UTC")
 WIDE = 2000

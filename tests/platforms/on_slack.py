@@ -15,7 +15,7 @@ from bot.ports import Clock
 from demo.slack import FakeSlack, Message, Person
 from demo.slack.text import block_lines
 from demo.slack.view import buttons_in
-from tests.platforms.shown import Answers, DisplayedMessage
+from tests.platforms.workplace import Answers, DisplayedMessage
 
 PEOPLE = ("Alice", "Bob", "Dana", "Eve", "Kim", "Mia")
 _TOKEN = re.compile(r"<[^<>\n]+>")

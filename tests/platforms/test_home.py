@@ -10,10 +10,10 @@ from demo.slack import View
 from tests.harness import HeldClock
 from tests.memory_store import MemoryStore
 from tests.platforms.conftest import FRIDAY_AFTERNOON, OpenWorkplace
-from tests.platforms.desks import ON_SLACK, ON_TEAMS
+from tests.platforms.desk_files import ON_SLACK, ON_TEAMS
 from tests.platforms.on_slack import OnSlack
 from tests.platforms.on_teams import OnTeams
-from tests.platforms.play import S2, Story, open_story
+from tests.platforms.story import S2, Story, open_story
 from tests.teams.activities import activity
 
 

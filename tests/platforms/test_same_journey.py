@@ -11,8 +11,8 @@ from bot.model.views import Audience
 from tests.harness import HeldClock
 from tests.memory_store import MemoryStore
 from tests.platforms.conftest import FRIDAY_AFTERNOON, PLATFORMS, OpenWorkplace
-from tests.platforms.desks import ON_SLACK, ON_TEAMS
-from tests.platforms.play import Story, open_story
+from tests.platforms.desk_files import ON_SLACK, ON_TEAMS
+from tests.platforms.story import Story, open_story
 
 StoryOn = Callable[[str], Awaitable[Story]]
 

@@ -11,7 +11,7 @@ import pytest
 from sla_core.calendar import BusinessCalendar, NeverOpens, always
 from sla_core.closures import AnnualDay, Closures
 from sla_core.span import Span
-from tests.sla_core.build import EVERY_DAY, HOUR, MINUTE, NEW_YORK, business_hours, gold, hours, local, utc
+from tests.sla_core.builders import EVERY_DAY, HOUR, MINUTE, NEW_YORK, business_hours, gold, hours, local, utc
 
 
 def lunch() -> BusinessCalendar:

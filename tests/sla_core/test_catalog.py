@@ -11,7 +11,7 @@ import pytest
 
 from sla_core.catalog.load import PACKS, Fault, Faults, load, vendors, version_at
 from sla_core.policy import Metric, Mode, Policy
-from tests.sla_core.build import m3ter
+from tests.sla_core.builders import m3ter
 
 VERSION = "2025-02-10"
 

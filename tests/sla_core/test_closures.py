@@ -8,7 +8,7 @@ import pytest
 
 from sla_core.catalog.load import Fault, Faults
 from sla_core.closures import AnnualDay, Closures, PublicHolidays
-from tests.sla_core.build import HOUR, business_hours, local
+from tests.sla_core.builders import HOUR, business_hours, local
 
 NO_DAYS_OFF = ("Workers' Day", "Constitution Day")
 """Days that the `holidays` package lists for Denmark as optional and that Monta does not take."""

@@ -39,7 +39,7 @@ from tests.desk_file import account
 from tests.harness import ACME, ALICE, DANA, DESK_FILE_WITH_HOLD, S2, DeskInMemory, open_desk
 from tests.harness import BOB as AGENT
 from tests.packs import test_monta as monta
-from tests.sla_core.build import (
+from tests.sla_core.builders import (
     ANN,
     BOB,
     HOUR,

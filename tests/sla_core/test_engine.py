@@ -31,7 +31,7 @@ from sla_core.events import (
     Warned,
 )
 from sla_core.policy import Metric, Term
-from tests.sla_core.build import (
+from tests.sla_core.builders import (
     ANN,
     BOB,
     HOUR,

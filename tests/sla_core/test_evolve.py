@@ -8,7 +8,7 @@ import pytest
 
 from sla_core.events import Acknowledged, Held
 from sla_core.ticket import _with, evolve, fold
-from tests.sla_core.build import BOB, HOUR, TicketHistory, full_policy, local, opened
+from tests.sla_core.builders import BOB, HOUR, TicketHistory, full_policy, local, opened
 
 TEN = local("2026-03-10 10:00")
 

@@ -13,7 +13,7 @@ from bot.cli.policy.explain import as_json, explain, explanation
 from sla_core.catalog.load import load
 from sla_core.policy import Policy
 from tests.sla_core import oracle
-from tests.sla_core.build import local, utc
+from tests.sla_core.builders import local, utc
 
 PLANS = ("silver", "gold")
 HOURS = oracle.every_hour(2026, 2027)

@@ -12,8 +12,8 @@ from sla_core.calendar import BusinessCalendar, always
 from sla_core.policy import BusinessDays, amount_text, parse_amount
 from sla_core.promise import due
 from sla_core.ticket import Gap
-from tests.sla_core.build import HOUR, MINUTE, hold, local, promise, utc
-from tests.sla_core.test_zones import calendars, instants, opens_at_all
+from tests.sla_core.builders import HOUR, MINUTE, hold, local, promise, utc
+from tests.sla_core.test_clock_changes import calendars, instants, opens_at_all
 
 
 def test_a_hold_is_made_up_for_in_business_time() -> None:

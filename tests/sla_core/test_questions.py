@@ -9,7 +9,7 @@ import pytest
 from bot.cli.policy.questions import questions
 from sla_core.catalog.load import load, vendors
 from sla_core.triage import Answers, Kind, Option, Question, Rule, Triage
-from tests.sla_core.build import utc
+from tests.sla_core.builders import utc
 
 YES_NO = (Option("yes", "Yes"), Option("no", "No"))
 

@@ -13,8 +13,8 @@ from sla_core.closures import Closures
 from sla_core.receipt import Stretch, receipt
 from sla_core.span import Span
 from sla_core.ticket import Gap
-from tests.sla_core.build import HOUR, business_hours, gold, hold, local, promise, utc
-from tests.sla_core.test_zones import amounts, calendars, instants, opens_at_all
+from tests.sla_core.builders import HOUR, business_hours, gold, hold, local, promise, utc
+from tests.sla_core.test_clock_changes import amounts, calendars, instants, opens_at_all
 
 
 def said(stretches: list[Stretch]) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sla_core.span import Span
-from tests.sla_core.build import utc
+from tests.sla_core.builders import utc
 
 NOON = utc("2026-03-10 12:00")
 

@@ -34,7 +34,7 @@ from sla_core.events import (
 from sla_core.policy import Metric
 from sla_core.promise import Promise
 from sla_core.ticket import Gap, State, Ticket, fold
-from tests.sla_core.build import ANN, BOB, HOUR, MINUTE, TicketHistory, full_policy, local, opened, refused
+from tests.sla_core.builders import ANN, BOB, HOUR, MINUTE, TicketHistory, full_policy, local, opened, refused
 
 TEN = local("2026-03-10 10:00")
 EVE = Who("slack:T0:U0EVE", "Eve")

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from sla_core.triage import Kind, Option, Question, Rule, Triage
-from tests.sla_core.build import m3ter
+from tests.sla_core.builders import m3ter
 
 TRIAGE = m3ter().triage
 

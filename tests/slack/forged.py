@@ -8,7 +8,7 @@ from typing import Any
 
 from demo.slack import Ack, Person
 from demo.slack.payloads import interaction
-from tests.slack.shop import DeskOnSlack
+from tests.slack.desk_on_slack import DeskOnSlack
 
 _COUNT = itertools.count(1)
 

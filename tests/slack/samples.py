@@ -33,7 +33,7 @@ from bot.model.views import (
 )
 from sla_core.countdown import Phase, Tone
 from sla_core.triage import Option
-from tests.boards import board
+from tests.sample_queue import board
 
 GOLDEN = Path(__file__).parent / "golden"
 NOON = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from adapters.sql.store import SqlStore, connect
 from tests.memory_store import MemoryStore
-from tests.sql.speaking import FullStore
+from tests.sql.outbox_steps import FullStore
 
 DATABASES = ("memory", "sqlite", "postgres")
 

@@ -11,9 +11,9 @@ from adapters.sql.store import SqlStore
 from bot.clock import WallClock, real_now
 from bot.ports import Charge, LeaseLost, Message, Priority
 from tests.memory_store import MemoryStore
+from tests.sql.outbox_steps import LEASE, FullStore, begins, claim_all, claims, delivers, next_keys, says
+from tests.sql.raw_sql import run
 from tests.sql.samples import ACME, NOON, TRIAGE, at, message, ref
-from tests.sql.speaking import LEASE, FullStore, begins, claim_all, claims, delivers, next_keys, says
-from tests.sql.statements import run
 
 COUNTDOWN_LANES = "countdown:slack"
 

@@ -17,7 +17,7 @@ from bot.desk.index import IndexCheck, check, rebuild
 from bot.runtime.doctor import Finding, Health, of_index
 from bot.runtime.scheduler import wake_due_tickets
 from tests.harness import ALICE, BOB, DESK_FILE_WITH_HOLD, NO_CLOCK, S1, S2, S3, DeskInMemory, open_desk
-from tests.sql.statements import run
+from tests.sql.raw_sql import run
 
 FRIDAY = "2026-03-20T10:00:00Z"
 

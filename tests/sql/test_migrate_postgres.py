@@ -21,9 +21,9 @@ from adapters.sql.store import connect
 from adapters.sql.url import DatabaseFault, is_postgres, postgres_url
 from bot.ports import Priority
 from tests.postgres import Postgres
-from tests.roof.process import frontline
+from tests.process.desk_process import frontline
+from tests.sql.outbox_steps import delivers, says
 from tests.sql.samples import ACME, NOON, message, opening, ref
-from tests.sql.speaking import delivers, says
 
 NEWEST = "0008"
 WORK = "procrastinate"

@@ -8,8 +8,8 @@ from datetime import timedelta
 from bot.ports import Change, QueueEntry, QueuePage, QueueSummary
 from sla_core.countdown import Countdown, Phase, Tone
 from sla_core.policy import Metric
+from tests.sql.outbox_steps import FullStore, in_queue
 from tests.sql.samples import NOON, at, change, opened, opening, wrote
-from tests.sql.speaking import FullStore, in_queue
 
 S2 = QueueSummary("Bills are slow", "open", "S2", "Significant", 1, "m3ter", NOON)
 

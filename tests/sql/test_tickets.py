@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from bot.ports import Appended, Change, Conflict, Duplicate, NoSuchTicket
+from tests.sql.outbox_steps import FullStore, next_keys
 from tests.sql.samples import answered, at, change, message, opened, opening, wrote
-from tests.sql.speaking import FullStore, next_keys
 
 
 async def test_a_ticket_is_its_history(store: FullStore) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from bot.ports import Timer, TimerResult
 from tests.sql.conftest import TwoProcesses
+from tests.sql.outbox_steps import FullStore, delivers, next_keys
 from tests.sql.samples import ACME, NOON, at, message, ref
-from tests.sql.speaking import FullStore, delivers, next_keys
 
 TEST = Timer("pager_test", "daily", at(1), "first")
 

@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 from adapters.sql.store import SqlStore, connect
 from bot.ports import Change
 from sla_core.events import Event
+from tests.sql.outbox_steps import begins, delivers, next_keys, says
+from tests.sql.raw_sql import run
 from tests.sql.samples import ACME, NOON, at, change, message, opening, ref, wrote
-from tests.sql.speaking import begins, delivers, next_keys, says
-from tests.sql.statements import run
 
 Tables = SqlStore
 

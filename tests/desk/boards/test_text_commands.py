@@ -1,0 +1,243 @@
+"""Words for the desk, `list`, `status KEY`, `close KEY` and `help`, by whichever door they come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.model.address import Actor, MessageRef, Place, UserRef
+from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Posted, Show
+from bot.model.views import Audience, Notice, QueueBoard, TicketCard
+from bot.ports import PermanentFailure, TemporaryFailure
+from tests.harness import (
+    ACME,
+    ALICE,
+    BOB,
+    DESK_FILE,
+    S3,
+    SILVER,
+    TRIAGE,
+    DeskInMemory,
+    answer_text,
+    form_of,
+    open_desk,
+    person,
+)
+from tests.platforms.desk_files import ON_TEAMS
+
+FRIDAY = "2026-03-20T15:30:00Z"
+DIRECT = Place("slack", "D0ALICE", direct=True)
+LOUNGE = Place("slack", "C0LOUNGE")
+STRANGER = person("Stranger", "T0OTHER")
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> DeskInMemory:
+    """With one ticket of Acme's, and Alice in Acme's channel."""
+    desk = await open_desk(tmp_path, FRIDAY)
+    desk.chat.in_channels["U0ALICE"] = frozenset({ACME})
+    await desk.submits(ALICE, "Bills are slow", S3)
+    return desk
+
+
+def card_view(answer: Answer) -> TicketCard:
+    assert isinstance(answer, Show)
+    assert isinstance(answer.view, TicketCard)
+    return answer.view
+
+
+def summary(answer: Answer) -> str:
+    return str(next(field.value for field in form_of(answer).fields if field.id == "summary"))
+
+
+async def says(desk: DeskInMemory, who: Actor, place: Place, text: str) -> Answer:
+    """A message, as it is written."""
+    ref = MessageRef(place, f"typed-{desk.envelope()}")
+    return await desk.answers(Posted(desk.envelope(), desk.clock.now(), who, place, ref, text))
+
+
+async def mentions(
+    desk: DeskInMemory, who: Actor, place: Place, text: str, name: str = EntryPoint.MENTION
+) -> Answer:
+    ref = MessageRef(place, f"typed-{desk.envelope()}")
+    return await desk.answers(Command(desk.envelope(), desk.clock.now(), who, place, name, text, ref))
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "close button broken",
+        "close acme-1 please",
+        "Close the case of ACME-1",
+        "status page is down",
+        "status of ACME-1",
+        "status DOOR-12",
+        "close",
+        "status",
+        "list view broken",
+        "help us please",
+        "close silverline-",
+        "close acme-1-2",
+    ],
+)
+async def test_a_title_that_begins_like_a_word_begins_a_ticket(desk: DeskInMemory, title: str) -> None:
+    assert summary(await desk.command(ALICE, ACME, title)) == title
+
+
+@pytest.mark.parametrize("typed", ["status ACME-1", "Status acme-1", " status  acme-01. "])
+async def test_status_shows_the_customers_card_to_them_alone(desk: DeskInMemory, typed: str) -> None:
+    before = desk.heard()
+    shown = card_view(await desk.command(ALICE, ACME, typed))
+    assert (shown.key, shown.audience) == ("ACME-1", Audience.CUSTOMER)
+    assert [button.label for button in shown.buttons][:2] == ["Why?", "Add details"]
+    assert desk.heard() == before
+
+
+async def test_agents_see_their_own_card_anywhere(desk: DeskInMemory) -> None:
+    for place in (TRIAGE, ACME, LOUNGE, DIRECT):
+        assert card_view(await desk.command(BOB, place, "status ACME-1")).audience is Audience.AGENTS
+
+
+async def test_directly_it_is_shown_without_buttons_that_act_in_the_channel_only(desk: DeskInMemory) -> None:
+    assert card_view(await says(desk, ALICE, DIRECT, "status ACME-1")).buttons == ()
+
+
+@pytest.mark.parametrize("verb", ["status", "close"])
+@pytest.mark.parametrize("place", [SILVER, LOUNGE, TRIAGE, DIRECT])
+async def test_nobody_elses_ticket_is_seen_or_closed(desk: DeskInMemory, verb: str, place: Place) -> None:
+    answers = [
+        answer_text(await desk.command(STRANGER, place, f"{verb} ACME-{number}")) for number in (1, 99)
+    ]
+    assert answers == [f"There is no ticket ACME-{number} that you can see from here." for number in (1, 99)]
+    assert await desk.events("ACME-1") == ["Opened"]
+
+
+@pytest.mark.parametrize("place", [ACME, DIRECT])
+async def test_close_acts_as_the_button_does(desk: DeskInMemory, place: Place) -> None:
+    assert answer_text(await desk.command(ALICE, place, "close ACME-1")) == "ACME-1 is closed."
+    assert desk.card_view("ACME-1").state == "closed"
+    assert desk.thread("ACME-1")[-1] == "ACME-1 Alice closed this ticket."
+    assert answer_text(await desk.command(ALICE, place, "close ACME-1")) == "ACME-1 is closed already."
+
+
+async def test_an_agent_is_told_what_the_button_would_tell(desk: DeskInMemory) -> None:
+    assert "is the customer's to do" in answer_text(await desk.command(BOB, ACME, "close ACME-1"))
+    await desk.submits_form(BOB, "Resolve", "ACME-1", text="Faster now.")
+    assert answer_text(await desk.command(BOB, ACME, "close ACME-1")) == "ACME-1 is closed."
+
+
+async def test_when_it_cannot_be_told_who_somebody_is_nothing_is_closed(desk: DeskInMemory) -> None:
+    async def busy(user: object) -> frozenset[Place]:
+        raise TemporaryFailure("busy")
+
+    desk.chat.places_of = busy  # type: ignore[method-assign]
+    assert "try again" in answer_text(await desk.command(ALICE, DIRECT, "close ACME-1"))
+    assert await desk.events("ACME-1") == ["Opened"]
+
+
+async def test_who_is_in_no_channel_that_can_be_told_is_sent_to_one(desk: DeskInMemory) -> None:
+    async def unknown(user: object) -> frozenset[Place]:
+        raise PermanentFailure("user_not_found")
+
+    desk.chat.places_of = unknown  # type: ignore[method-assign]
+    for text in ("Bills are slow", "list", "status ACME-1", "close ACME-1"):
+        told = answer_text(await says(desk, ALICE, DIRECT, text))
+        assert "in the channel that you share with us" in told
+        assert "try again" not in told
+
+
+async def test_list_shows_what_is_open(desk: DeskInMemory) -> None:
+    for answer in (await desk.command(ALICE, ACME, "list"), await says(desk, ALICE, DIRECT, "List")):
+        assert isinstance(answer, Show)
+        assert isinstance(answer.view, QueueBoard)
+
+
+async def test_help_says_what_can_be_done_and_offers_it(desk: DeskInMemory) -> None:
+    answer = await desk.command(BOB, LOUNGE, "help")
+    told = answer_text(answer)
+    assert "/support status KEY" in told
+    assert isinstance(answer, Show)
+    assert isinstance(answer.view, Notice)
+    assert [button.label for button in answer.view.buttons] == ["Get help"]
+    external = answer_text(await mentions(desk, ALICE, ACME, "Help!"))
+    assert "/support" not in external, "who has no commands is not told of them"
+    assert "status KEY" in external
+
+
+async def test_the_command_is_called_as_the_file_says(tmp_path: Path) -> None:
+    desk = await open_desk(tmp_path, FRIDAY, DESK_FILE.replace("[slack]", '[slack]\ncommand = "/acme-help"'))
+    assert "/acme-help list" in answer_text(await desk.command(BOB, ACME, "help"))
+    assert "/acme-help list" in answer_text(await desk.command(ALICE, ACME, "help")), (
+        "whoever types it has it"
+    )
+
+
+async def test_where_words_follow_no_command_none_is_named(tmp_path: Path) -> None:
+    desk = await open_desk(tmp_path, FRIDAY, ON_TEAMS, platforms=("teams",))
+    bob = Actor(UserRef("teams", "tenant", "entra-bob"), "tenant", "Bob")
+    told = answer_text(await desk.command(bob, Place("teams", "19:acme@thread.tacv2"), "help"))
+    assert "/support" not in told
+    assert "status KEY" in told
+
+
+async def test_the_same_words_by_mention_directly_and_after_support(desk: DeskInMemory) -> None:
+    for answer in (
+        await mentions(desk, ALICE, ACME, "status ACME-1"),
+        await says(desk, ALICE, DIRECT, "status ACME-1"),
+        await says(desk, ALICE, ACME, "support: status ACME-1"),
+    ):
+        assert card_view(answer).key == "ACME-1"
+
+
+@pytest.mark.parametrize("door", [EntryPoint.REACTION, EntryPoint.SHORTCUT])
+async def test_a_message_that_is_pointed_at_is_no_word(desk: DeskInMemory, door: EntryPoint) -> None:
+    assert summary(await mentions(desk, ALICE, ACME, "close ACME-1", door)) == "close ACME-1"
+
+
+async def test_words_begin_a_ticket_where_they_are_meant_for_the_desk(desk: DeskInMemory) -> None:
+    assert summary(await says(desk, ALICE, DIRECT, "Bills are slow")) == "Bills are slow"
+    assert summary(await says(desk, ALICE, ACME, "Support: Bills are slow")) == "Bills are slow"
+    for place, text in (
+        (ACME, "Bills are slow"),
+        (ACME, "supports: no"),
+        (LOUNGE, "support: us at the match"),
+    ):
+        assert await says(desk, ALICE, place, text) == Done()
+
+
+async def test_every_entry_point_offers_a_next_step_without_a_form(desk: DeskInMemory) -> None:
+    for answer in (
+        await desk.command(ALICE, ACME, "Bills are slow"),
+        await mentions(desk, ALICE, ACME, "Bills are slow"),
+        await says(desk, ALICE, DIRECT, "Bills are slow"),
+    ):
+        assert isinstance(answer, Ask)
+        assert answer.fallback is not None
+        assert [button.label for button in answer.fallback.buttons] == ["Get help", "Answer here"]
+
+
+async def test_in_a_tickets_thread_a_mention_asks_as_anywhere(desk: DeskInMemory) -> None:
+    card, now = desk.card("ACME-1").ref, desk.clock.now()
+
+    async def asks(who: Actor, text: str, place: Place = ACME) -> Answer:
+        act = Command(desk.envelope(), now, who, place, EntryPoint.MENTION, text, card)
+        return await desk.answers(act)
+
+    assert card_view(await asks(ALICE, "status ACME-1")).key == "ACME-1"
+    assert isinstance(await asks(BOB, "list"), Show)
+    assert answer_text(await asks(ALICE, "close ACME-1")) == "ACME-1 is closed."
+
+
+async def test_in_a_tickets_thread_no_other_is_begun(desk: DeskInMemory) -> None:
+    card = desk.card("ACME-1").ref
+    now = desk.clock.now()
+    for name, text in (
+        (EntryPoint.MENTION, "worse"),
+        (EntryPoint.REACTION, "worse"),
+        (EntryPoint.SHORTCUT, "worse"),
+    ):
+        answer = await desk.answers(Command(desk.envelope(), now, ALICE, ACME, name, text, card))
+        assert isinstance(answer, Done if name is EntryPoint.MENTION else Show)
+    await desk.writes(ALICE, "support: it is worse", "ACME-1")
+    assert await desk.events("ACME-1") == ["Opened", "CustomerWrote"]

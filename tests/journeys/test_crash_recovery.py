@@ -1,0 +1,126 @@
+"""The desk is killed between two I/O steps, another takes over; it forgets nothing and says nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.sql.store import connect
+from bot.config.settings import DeskSettings
+from bot.ports import DeskStore
+from tests.journeys.crash_points import (
+    SCENARIOS,
+    TAKEN_OVER_AFTER,
+    ReplayedTicket,
+    Scenario,
+    is_breached,
+    opened,
+)
+from tests.journeys.inline_sqlite import InlineSqlite
+from tests.memory_store import MemoryStore
+
+
+async def before(
+    desk_settings: DeskSettings, scenario: Scenario, store: DeskStore, finds_posted: bool
+) -> ReplayedTicket:
+    story = ReplayedTicket(desk_settings, store)
+    story.chat.finds_posted = finds_posted
+    await scenario.before(story)
+    return story
+
+
+async def agrees(story: ReplayedTicket, calm: ReplayedTicket) -> None:
+    """Same decisions, every obligation said, nothing waits for ever."""
+    assert await story.events() == await calm.events()
+    assert story.cards() == calm.cards()
+    later = story.real.at + TAKEN_OVER_AFTER
+    assert await story.store.lanes(later, 9) == []
+    assert await story.store.next_ready(later) is None
+
+
+def repeats(story: ReplayedTicket, calm: ReplayedTicket) -> int:
+    said, expected = story.notices(), calm.notices()
+    assert set(said) == set(expected)
+    return sum((said - expected).values())
+
+
+async def killed_at_each(scenario: Scenario, begun: ReplayedTicket) -> tuple[int, int]:
+    """How many runs there were, and how many messages were said twice in all of them."""
+    calm = begun.copied()
+    await scenario.act(calm)
+    known = len(await begun.events()) if await begun.store.tickets("acme") else 0
+    assert tuple(await calm.events())[known:] == scenario.adds
+    said_twice = 0
+    for step in range(1, calm.crash_points.steps + 1):
+        story = begun.copied(step)
+        await scenario.act(story)
+        assert story.crashes == 1, step
+        await agrees(story, calm)
+        again = repeats(story, calm)
+        assert again <= (0 if begun.chat.finds_posted else 1), (
+            f"step {step}: {story.notices() - calm.notices()}"
+        )
+        said_twice += again
+    return calm.crash_points.steps, said_twice
+
+
+@pytest.mark.parametrize("store", [MemoryStore, pytest.param(InlineSqlite, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("finds_posted", [True, False], ids=["finds_posted", "cannot tell"])
+async def test_killed_at_every_step(
+    desk_settings: DeskSettings, store: Callable[[], DeskStore], finds_posted: bool
+) -> None:
+    """engine.md test 2, every scenario: enumerated, not sampled.
+
+    Where the platform can tell what has arrived nothing is said twice; where it cannot, that which was in
+    flight is, and not one message more.
+    """
+    runs, said_twice = 0, 0
+    for name, scenario in SCENARIOS.items():
+        begun = await before(desk_settings, scenario, store(), finds_posted)
+        told, again = await killed_at_each(scenario, begun)
+        assert told >= 20, name
+        runs, said_twice = runs + told, said_twice + again
+    assert runs >= 480, "960 of both"
+    assert said_twice == 0 if finds_posted else said_twice > 0
+
+
+async def a_life(story: ReplayedTicket) -> None:
+    """One scenario after another, as far as they go together."""
+    await opened(story)
+    for name in ("escalate", "acknowledge"):
+        await SCENARIOS[name].act(story)
+    await is_breached(story)
+    for name in ("reply", "update", "severity", "resolve"):
+        await SCENARIOS[name].act(story)
+    await SCENARIOS["close"].act(story)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(fatal=st.sets(st.integers(1, 1500), min_size=2, max_size=40), finds_posted=st.booleans())
+async def test_killed_again_and_again(
+    desk_settings: DeskSettings, fatal: set[int], finds_posted: bool
+) -> None:
+    calm = ReplayedTicket(desk_settings)
+    await a_life(calm)
+    story = ReplayedTicket(desk_settings).copied(*fatal)
+    story.chat.finds_posted = finds_posted
+    await a_life(story)
+    await agrees(story, calm)
+    assert repeats(story, calm) <= (0 if finds_posted else story.crashes)
+
+
+async def test_killed_over_the_real_store(desk_settings: DeskSettings, tmp_path: Path) -> None:
+    """The same on SQLite with its threads, each crash with a new file."""
+    calm = ReplayedTicket(desk_settings)
+    await a_life(calm)
+    for step in range(1, calm.crash_points.steps + 1, calm.crash_points.steps // 6):
+        async with connect(f"sqlite:///{tmp_path}/{step}.db") as store:
+            story = ReplayedTicket(desk_settings, store)
+            story.crash_points.fatal = frozenset({step, step + 40, step + 41})
+            await a_life(story)
+            await agrees(story, calm)
+            assert repeats(story, calm) == 0

@@ -1,0 +1,98 @@
+"""docs/policies.md names every key of a policy's files and no other, and its samples are what it says."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from bot.cli.policy.check import check_path, warnings_of
+from bot.cli.policy.explain import explain
+from bot.config.settings import load_desk
+from sla_core.catalog import schema
+from tests.sla_core.builders import utc
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+DOCUMENT = (REPOSITORY / "docs" / "policies.md").read_text(encoding="utf-8")
+
+
+def keys_of(shape: type[BaseModel]) -> set[str]:
+    """The keys that a part has besides those of the parts it builds on."""
+    inherited = {name for base in shape.__bases__ for name in getattr(base, "model_fields", {})}
+    return {field.alias or name for name, field in shape.model_fields.items() if name not in inherited}
+
+
+def shapes() -> dict[str, type[BaseModel]]:
+    found = inspect.getmembers(
+        schema, lambda member: inspect.isclass(member) and issubclass(member, BaseModel)
+    )
+    return {name: shape for name, shape in found if shape.__module__ == schema.__name__ and keys_of(shape)}
+
+
+def tables() -> dict[str, set[str]]:
+    """Schema → the keys in the first column of the table that describes it."""
+    found = {}
+    for name, table in re.findall(r"<!-- schema: (\w+) -->\n((?:\|.*\n)+)", DOCUMENT):
+        rows = table.splitlines()[2:]
+        cells = [re.match(r"\| `\[*([a-z_]+)\]*` \|", row) for row in rows]
+        assert all(cells), f"{name}: a row does not begin with a key"
+        keys = [cell[1] for cell in cells if cell]
+        assert len(set(keys)) == len(keys), name
+        assert name not in found
+        found[name] = set(keys)
+    return found
+
+
+def test_the_document_names_every_key_and_no_other() -> None:
+    assert tables() == {name: keys_of(shape) for name, shape in shapes().items()}
+
+
+def blocks() -> Iterator[str]:
+    yield from re.findall(r"```toml\n(.*?)```", DOCUMENT, flags=re.DOTALL)
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    """The policy that the document's first screen writes."""
+    folder = tmp_path / "policies" / "example" / "2026-01-01"
+    folder.mkdir(parents=True)
+    for block in blocks():
+        if named := re.match(r"# (\w+\.toml)\n", block):
+            (folder / named[1]).write_text(block, encoding="utf-8")
+    assert len(list(folder.iterdir())) == 5
+    return folder
+
+
+def test_the_five_files_are_a_policy_and_do_what_is_said(example: Path) -> None:
+    found = check_path(str(example.parent))
+    assert found.faults == []
+    (clock,) = explain(example.parent, "standard", "P1", utc("2026-03-20 16:30"))["clocks"]
+    assert clock["due_at"] == "2026-03-23T10:30:00Z"
+    assert list(warnings_of(found.policies[0], date(2026, 3, 10))) == []
+
+
+def test_the_other_samples_fit_into_it(example: Path) -> None:
+    """Each is added to the file of its part; the order form goes into a desk's file."""
+    homes = {
+        "[[fact]]": "policy.toml",
+        "[bridge]": "calendars.toml",
+        "[[P2.promise]]": "severities.toml",
+        "[[accounts]]": "frontline.toml",
+    }
+    desk = example.parent.parent.parent / "frontline.toml"
+    desk.write_text('vendor = "policies/example"\n[slack]\ntriage = "C0TRIAGE"\n', encoding="utf-8")
+    rest = [block for block in blocks() if not block.startswith("# ")]
+    assert [block.split()[0] for block in rest] == list(homes)
+    for block in rest:
+        home = homes[block.split()[0]]
+        with (desk if home == "frontline.toml" else example / home).open("a", encoding="utf-8") as file:
+            file.write(f"\n{block}")
+    settings = load_desk(desk)
+    assert settings.accounts["acme"].may_hold
+    assert len(settings.accounts["acme"].terms) == 2
+    assert {"office", "bridge"} == set(settings.policies[0].calendars)

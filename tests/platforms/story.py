@@ -1,0 +1,124 @@
+"""A desk before real adapters, with a clock that we hold: what its people do, and what they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from bot.clock import WakeSignal
+from bot.desk.desk import Desk
+from bot.desk.routes import dispatch
+from bot.model.address import MessageRef
+from bot.model.views import Audience
+from bot.ports import Card
+from bot.runtime.delivery import Delivery
+from bot.runtime.scheduler import wake_due_tickets
+from tests.harness import HeldClock, directory_of
+from tests.memory_store import MemoryStore
+from tests.platforms.on_console import OnConsole
+from tests.platforms.workplace import Answers, DisplayedMessage, Workplace
+
+S2: Answers = {"request": "incident", "production": "reduced", "privacy": "no"}
+KEY = "ACME-1"
+PATIENCE = timedelta(minutes=1)
+
+
+@dataclass
+class Story:
+    """`customers` and `agents` may be the same house; the TAM is where the agents are."""
+
+    desk: Desk
+    clock: HeldClock
+    store: MemoryStore
+    customers: Workplace
+    agents: Workplace
+    delivery_clock: HeldClock
+    """What platforms ask us to wait is real time, which the desk's clock does not show."""
+
+    async def opens(self, who: str, summary: str) -> None:
+        await self.customers.opens(who, summary, S2)
+        await self.deliver()
+
+    async def customer(self, label: str, text: str | None = None) -> str:
+        """Alice presses a button of her card."""
+        told = await self.customers.presses("Alice", label, self.card(Audience.CUSTOMER), text)
+        await self.deliver()
+        return told
+
+    async def agent(self, label: str, text: str | None = None) -> str:
+        """Bob presses one in triage."""
+        told = await self.agents.presses("Bob", label, self.card(Audience.AGENTS), text)
+        await self.deliver()
+        return told
+
+    async def tam(self, label: str) -> str:
+        """Dana presses one of the last direct message."""
+        told = await self.agents.presses("Dana", label, self.refs("/dm/")[-1])
+        await self.deliver()
+        return told
+
+    async def writes(self, who: str, text: str) -> None:
+        await self.customers.writes(who, text, self.card(Audience.CUSTOMER))
+        await self.deliver()
+
+    async def wait(self, **length: float) -> None:
+        until = self.clock.at + timedelta(**length)
+        while (wake := await self.store.next_wake()) is not None and wake <= until:
+            self.clock.at = max(self.clock.at, wake)
+            await wake_due_tickets(self.desk)
+            await self.deliver()
+        self.clock.at = until
+
+    async def deliver(self) -> None:
+        """Until all is said that may be, however long the platforms let us wait between."""
+        self.delivery_clock.at = max(self.delivery_clock.at, self.clock.at)
+        delivery = Delivery(self.desk, self.store, self.delivery_clock, WakeSignal())
+        while True:
+            while await delivery.deliver():
+                pass
+            soon = await self.store.next_ready(self.delivery_clock.at)
+            if soon is None or soon > self.delivery_clock.at + PATIENCE:
+                return
+            self.delivery_clock.at = soon
+
+    # What people see --------------------------------------------------------------------------
+
+    def card(self, audience: Audience) -> MessageRef:
+        ref = self.store.outbox[f"{KEY}/{audience}"].ref
+        assert ref is not None
+        return ref
+
+    def card_view(self, audience: Audience) -> DisplayedMessage:
+        workplace = self.customers if audience is Audience.CUSTOMER else self.agents
+        return workplace.displayed(self.card(audience))
+
+    def refs(self, whose: str) -> list[MessageRef]:
+        """The messages of one audience but for its card: `/customer/`, `/triage/`, `/dm/`."""
+        return [
+            said.ref
+            for key, said in self.store.outbox.items()
+            if whose in key and said.ref is not None and said.message.edits is None
+            if not isinstance(said.message.content, Card)
+        ]
+
+    def told(self, whose: str) -> list[DisplayedMessage]:
+        workplace = self.customers if whose == "/customer/" else self.agents
+        return [workplace.displayed(ref) for ref in self.refs(whose)]
+
+
+async def open_story(
+    folder: Path, file: str, clock: HeldClock, store: MemoryStore, workplaces: Sequence[Workplace]
+) -> Story:
+    """The first house is the customers', the last the agents'."""
+    platforms = {workplace.ours.name: workplace.ours for workplace in workplaces}
+    desk = Desk(store, clock, directory_of(folder, file), platforms)
+    assert await desk.directory.refresh(platforms) == []
+    made = Story(desk, clock, store, workplaces[0], workplaces[-1], copy(clock))
+    for workplace in workplaces:
+        workplace.dispatch = dispatch(desk)
+        if isinstance(workplace, OnConsole):
+            workplace.settle = made.deliver
+    return made

@@ -1,0 +1,267 @@
+"""One form, one ticket: whoever sends it, however often, and however it was drawn anew meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from bot.model.forms import OPENING
+from bot.model.inbound import Answer, Ask, Dispatch, Inbound, Submission
+from bot.model.views import Audience
+from demo.slack.text import block_lines
+from sla_core.events import Answered, Opened
+from tests.harness import HeldClock
+from tests.memory_store import MemoryStore
+from tests.platforms.conftest import FRIDAY_AFTERNOON
+from tests.platforms.desk_files import ON_SLACK, ON_TEAMS
+from tests.platforms.on_slack import OnSlack, on_slack
+from tests.platforms.on_teams import OnTeams, card_in, filled_in, on_teams, words_of
+from tests.platforms.story import KEY, S2, Story, open_story
+from tests.teams.fake_connector import Json
+
+LED_TO = f"This form has led to {KEY} already and opens no second ticket"
+BEFORE = "This form was sent before and counts once, so nothing more was done."
+SORRY = "That did not work on our side"
+
+
+class Form(Protocol):
+    """A form in somebody's hands."""
+
+    async def sends(self, **changes: str) -> str:
+        """What its author reads then; empty where nothing is said."""
+        ...
+
+    async def is_redrawn(self) -> None:
+        """By what its author does in it, short of sending it whole."""
+        ...
+
+
+@dataclass
+class Modal:
+    """A form on Slack, where each choice draws it anew."""
+
+    workplace: OnSlack
+    who: str
+
+    async def sends(self, **changes: str) -> str:
+        person, slack = self.workplace.people[self.who], self.workplace.slack
+        reply = await slack.submit(person, changes)
+        view = slack.modal_of(person)
+        shown = [line for b in view.blocks for line in block_lines(slack.workspace, b)] if view else []
+        return "\n".join([*shown, *reply.errors.values()])
+
+    async def is_redrawn(self) -> None:
+        person, slack = self.workplace.people[self.who], self.workplace.slack
+        view = slack.modal_of(person)
+        assert view is not None
+        before = view.hash
+        await slack.choose(person, "production", "minor")
+        await self.workplace.ours.settle()
+        await slack.choose(person, "production", S2["production"])
+        await self.workplace.ours.settle()
+        assert view.hash != before
+
+
+@dataclass
+class FormCard:
+    """The form as a message on Teams, which everybody in the thread may send."""
+
+    workplace: OnTeams
+    who: str
+    message: str
+    conversation: str
+    card: Json
+
+    async def sends(self, **changes: str) -> str:
+        data = filled_in(self.card, {**changes})
+        answer = await self.workplace.execute(self.who, self.conversation, self.message, data)
+        if not isinstance(card := answer["value"], dict) or "body" not in card:
+            return str(card)
+        if card.get("actions"):
+            self.card = card
+        return words_of(card)
+
+    async def is_redrawn(self) -> None:
+        """Sent without a summary, it comes back with what is wrong."""
+        assert "Please say in a few words what is wrong." in await self.sends(summary="")
+
+
+@dataclass
+class Dialog:
+    """A form behind a button of a card on Teams."""
+
+    workplace: OnTeams
+    who: str
+    on: str
+    conversation: str
+    card: Json
+
+    async def sends(self, **changes: str) -> str:
+        data = filled_in(self.card, changes)
+        answer = await self.workplace.task("task/submit", self.who, self.conversation, self.on, data)
+        if answer is None:
+            return ""
+        shown = card_in(answer)
+        if shown.get("actions"):
+            self.card = shown
+        return words_of(shown)
+
+
+@dataclass
+class LossyDesk:
+    """A desk on one platform, where an answer may get lost."""
+
+    desk: Story
+    workplace: OnSlack | OnTeams
+    works: Dispatch
+
+    def loses_an_answer(self) -> None:
+        """The desk decides on the next form that is sent, and nobody hears of it."""
+
+        async def dispatch(inbound: Inbound) -> Answer:
+            answer = await self.works(inbound)
+            if isinstance(inbound, Submission):
+                self.workplace.dispatch = self.works
+                raise ConnectionError("nobody is there any more")
+            return answer
+
+        self.workplace.dispatch = dispatch
+
+    def is_of_the_release_before(self) -> None:
+        """Its forms carry no identity."""
+
+        async def dispatch(inbound: Inbound) -> Answer:
+            answer = await self.works(inbound)
+            if not isinstance(answer, Ask):
+                return answer
+            context = {name: text for name, text in answer.form.context.items() if name != OPENING}
+            return replace(answer, form=replace(answer.form, context=context))
+
+        self.workplace.dispatch = dispatch
+
+    def is_of_this_release(self) -> None:
+        self.workplace.dispatch = self.works
+
+    async def asks(self, who: str, summary: str) -> Modal | FormCard:
+        """`/support`, or a mention."""
+        if isinstance(self.workplace, OnSlack):
+            await self.workplace.slack.command(
+                self.workplace.people[who], self.workplace.acme, "/support", summary
+            )
+            return Modal(self.workplace, who)
+        named, asked = await self.workplace.asks(who, summary)
+        return FormCard(self.workplace, who, named, asked.conversation, asked.card)
+
+    async def opens_reply(self, who: str) -> Modal | Dialog:
+        """The form behind Reply."""
+        work = self.desk.card(Audience.AGENTS)
+        if isinstance(self.workplace, OnSlack):
+            await self.workplace.slack.press(
+                self.workplace.people[who], self.workplace.message(work), "Reply"
+            )
+            return Modal(self.workplace, who)
+        card = await self.workplace.opens_dialog(who, "Reply", work)
+        return Dialog(self.workplace, who, work.id, work.place.id, card)
+
+    async def summaries(self) -> list[str]:
+        """Of all tickets, oldest first."""
+        keys = reversed(await self.desk.store.tickets("acme"))
+        firsts = [(await self.desk.store.load(key))[0] for key in keys]
+        return [first.summary for first in firsts if isinstance(first, Opened)]
+
+
+OpenLossyDesk = Callable[[str], Awaitable[LossyDesk]]
+
+
+@pytest.fixture
+async def open_lossy_desk(tmp_path: Path) -> AsyncIterator[OpenLossyDesk]:
+    async with AsyncExitStack() as open_ones:
+
+        async def opened(name: str) -> LossyDesk:
+            clock, store = HeldClock(FRIDAY_AFTERNOON), MemoryStore()
+            workplace: OnSlack | OnTeams = await open_ones.enter_async_context(
+                on_teams(clock, store) if name == "teams" else on_slack(clock)
+            )
+            file = ON_TEAMS if name == "teams" else ON_SLACK
+            desk = await open_story(tmp_path, file, clock, store, [workplace])
+            return LossyDesk(desk, workplace, workplace.dispatch)
+
+        yield opened
+
+
+@pytest.fixture(params=["slack", "teams"])
+async def lossy_desk(request: pytest.FixtureRequest, open_lossy_desk: OpenLossyDesk) -> LossyDesk:
+    return await open_lossy_desk(request.param)
+
+
+async def test_pressed_again_after_a_lost_answer(lossy_desk: LossyDesk) -> None:
+    form = await lossy_desk.asks("Alice", "Bills are slow")
+    await form.is_redrawn()
+    lossy_desk.loses_an_answer()
+    assert SORRY in await form.sends(summary="Bills are slow", **S2)
+    if isinstance(form, Modal):
+        await form.is_redrawn()
+    assert (await form.sends(summary="Bills are slow", **S2)).startswith(LED_TO)
+    assert await lossy_desk.summaries() == ["Bills are slow"]
+
+
+async def test_what_was_changed_since_the_lost_answer_is_given_back(lossy_desk: LossyDesk) -> None:
+    form = await lossy_desk.asks("Alice", "Bills are slow")
+    lossy_desk.loses_an_answer()
+    await form.sends(**S2)
+    told = await form.sends(summary="Bills are slow", details="And wrong", **S2)
+    assert told.startswith(LED_TO)
+    assert "This stands in the form and not in the ticket:" in told
+    assert "And wrong" in told
+    assert await lossy_desk.summaries() == ["Bills are slow"]
+
+
+async def test_two_forms_with_the_same_words_are_two_tickets(lossy_desk: LossyDesk) -> None:
+    for _ in range(2):
+        form = await lossy_desk.asks("Alice", "Bills are slow")
+        assert LED_TO not in await form.sends(**S2)
+    assert await lossy_desk.summaries() == ["Bills are slow"] * 2
+
+
+async def test_a_form_of_the_release_before_can_be_sent(lossy_desk: LossyDesk) -> None:
+    lossy_desk.is_of_the_release_before()
+    form = await lossy_desk.asks("Alice", "Bills are slow")
+    lossy_desk.is_of_this_release()
+    await form.is_redrawn()
+    lossy_desk.loses_an_answer()
+    await form.sends(summary="Bills are slow", **S2)
+    assert (await form.sends(summary="Bills are slow", **S2)).startswith(LED_TO)
+    assert await lossy_desk.summaries() == ["Bills are slow"]
+
+
+async def test_two_people_send_the_same_card(open_lossy_desk: OpenLossyDesk) -> None:
+    lossy_desk = await open_lossy_desk("teams")
+    form = await lossy_desk.asks("Alice", "Bills are slow")
+    assert isinstance(form, FormCard)
+    assert LED_TO not in await form.sends(**S2)
+    told = await replace(form, who="Dana").sends(summary="Bills are wrong", **S2)
+    assert told.startswith(LED_TO)
+    assert "Bills are wrong" in told
+    assert await lossy_desk.summaries() == ["Bills are slow"]
+
+
+async def test_a_reply_counts_once_and_other_words_are_given_back(lossy_desk: LossyDesk) -> None:
+    await lossy_desk.desk.opens("Alice", "Bills are slow")
+    form = await lossy_desk.opens_reply("Bob")
+    assert "Please write what the customer should read." in await form.sends(text=" ")
+    lossy_desk.loses_an_answer()
+    assert SORRY in await form.sends(text="We look into it")
+    told = await form.sends(text="We have found it")
+    assert BEFORE in told
+    assert "We have found it" in told
+    history = await lossy_desk.desk.store.load(KEY)
+    assert [event.text for event in history if isinstance(event, Answered)] == ["We look into it"]
+    other = await lossy_desk.opens_reply("Bob")
+    assert await other.sends(text="We look into it") == ""
+    history = await lossy_desk.desk.store.load(KEY)
+    assert [event.text for event in history if isinstance(event, Answered)] == ["We look into it"] * 2

@@ -1,0 +1,84 @@
+"""One ticket between two real adapters: its customer on one platform, its agents and TAM on the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.model.views import Audience
+from tests.harness import HeldClock
+from tests.memory_store import MemoryStore
+from tests.platforms.conftest import FRIDAY_AFTERNOON, OpenWorkplace
+from tests.platforms.desk_files import SLACK_TO_TEAMS, TEAMS_TO_SLACK
+from tests.platforms.story import Story, open_story
+
+
+@pytest.fixture(params=[TEAMS_TO_SLACK, SLACK_TO_TEAMS], ids=["teams-to-slack", "slack-to-teams"])
+async def desk(request: pytest.FixtureRequest, open_workplace: OpenWorkplace, tmp_path: Path) -> Story:
+    names = ("teams", "slack") if request.param == TEAMS_TO_SLACK else ("slack", "teams")
+    clock, store = HeldClock(FRIDAY_AFTERNOON), MemoryStore()
+    workplaces = [await open_workplace(name, clock, store) for name in names]
+    return await open_story(tmp_path, request.param, clock, store, workplaces)
+
+
+async def test_opened_on_one_and_resolved_from_the_other(desk: Story) -> None:
+    assert desk.customers.ours.name != desk.agents.ours.name
+    await desk.opens("Alice", "Bills are slow [all](x) **now**")
+    assert desk.card(Audience.CUSTOMER).place == desk.customers.channel
+    assert desk.card(Audience.AGENTS).place == desk.agents.triage
+    for audience in Audience:
+        assert "Bills are slow [all](x) **now**" in desk.card_view(audience).text
+
+    await desk.agent("Acknowledge")
+    assert "seen by Bob, not taken yet" in desk.card_view(Audience.CUSTOMER).text
+
+    await desk.writes("Alice", "It got worse, @channel.")
+    assert desk.told("/triage/")[-1].words == "ACME 1 Alice wrote It got worse channel"
+    await desk.customer("Add details", "Error 502 in *the console*")
+    for whose in ("/customer/", "/triage/"):
+        assert desk.told(whose)[-1].words == "ACME 1 Alice added details Error 502 in the console"
+
+    await desk.agent("Reply", "We look into it.")
+    assert desk.told("/customer/")[-1].words == "ACME 1 Bob replied We look into it"
+    assert "met" in desk.card_view(Audience.CUSTOMER).text
+
+    await desk.customer("Escalate", "Month end is today")
+    (alert,) = desk.told("/dm/")
+    assert alert.words == "ACME 1 Alice escalated this ticket Month end is today" + (
+        " Acme GmbH S2 Bills are slow all x now Bob works on it"
+    )
+    assert alert.labels == ("Acknowledge", "I'll call", "Delegate", "Snooze")
+    assert desk.refs("/dm/")[-1].place.platform == desk.agents.ours.name
+    await desk.tam("I'll call")
+    assert "Dana" in desk.told("/triage/")[-1].words
+
+    await desk.agent("Resolve", "The queue runs again.")
+    assert desk.told("/customer/")[-1].words.startswith(
+        "ACME 1 Bob resolved this ticket The queue runs again"
+    )
+    assert desk.card_view(Audience.CUSTOMER).labels == ("Why?", "Add details", "Close", "Reopen")
+    await desk.customer("Close")
+    assert desk.card_view(Audience.AGENTS).labels == ("Why?", "Reopen")
+    assert [type(event).__name__ for event in (await desk.desk.ticket("ACME-1")).history] == [
+        "Opened",
+        "Acknowledged",
+        "CustomerWrote",
+        "CustomerWrote",
+        "Answered",
+        "Escalated",
+        "Alerted",
+        "Resolved",
+        "Closed",
+    ]
+
+
+async def test_a_breach_is_heard_on_both(desk: Story) -> None:
+    await desk.opens("Alice", "Bills are slow")
+    await desk.wait(hours=5)
+    (to_customer,) = desk.told("/customer/")
+    to_triage = desk.told("/triage/")[-1]
+    assert "Breached first response was due" in to_customer.words
+    assert to_customer.words == to_triage.words
+    assert "breached" in desk.card_view(Audience.CUSTOMER).text
+    assert "First response breached" in " ".join(desk.card_view(Audience.AGENTS).text.split())

@@ -1,0 +1,57 @@
+"""Where messages stand, and messages that the outbox did not send itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.model.address import MessageRef
+from bot.ports import StandingHelp
+from tests.sql.conftest import TwoProcesses
+from tests.sql.outbox_steps import FullStore, delivers, next_keys
+from tests.sql.samples import ACME, NOON, message
+
+HELP = replace(message("help"), ticket=None, content=StandingHelp())
+STANDING = MessageRef(ACME, "1.0")
+
+
+async def test_a_posted_message_is_known_by_where_it_stands(store: FullStore) -> None:
+    await store.enqueue([HELP])
+    assert await store.key_of(STANDING) is None, "not posted yet"
+    assert await delivers(store, ACME, STANDING) == "help"
+    assert await store.key_of(STANDING) == "help"
+
+
+async def test_an_edit_does_not_answer_for_the_message_it_edited(store: FullStore) -> None:
+    await store.adopt(HELP, STANDING)
+    await store.enqueue([replace(HELP, key="edit", edits="help")])
+    claimed = await store.claim(HELP.lane, NOON, NOON)
+    assert claimed is not None
+    assert claimed.edits == STANDING
+    await store.sent("edit", STANDING)
+    assert await store.key_of(STANDING) == "help"
+
+
+async def test_an_adopted_message_is_not_sent_and_others_follow_below_it(store: FullStore) -> None:
+    await store.adopt(HELP, STANDING)
+    assert await next_keys(store) == []
+    assert await store.key_of(STANDING) == "help"
+    assert await store.ticket_of(STANDING) is None
+    await store.enqueue([replace(HELP, key="below", thread="help")])
+    claimed = await store.claim(HELP.lane, NOON, NOON)
+    assert claimed is not None
+    assert (claimed.message.content, claimed.thread) == (StandingHelp(), STANDING)
+
+
+async def test_a_known_key_is_left_as_it_is(store: FullStore) -> None:
+    """Meanwhile it was posted anew, and its successor took its place."""
+    await store.adopt(HELP, STANDING)
+    await store.adopt(HELP, MessageRef(ACME, "2.0"))
+    assert await store.key_of(STANDING) == "help"
+    assert await store.key_of(MessageRef(ACME, "2.0")) is None
+
+
+async def test_replicas_see_what_another_one_adopted(two_processes: TwoProcesses) -> None:
+    one, other = two_processes
+    await one.adopt(HELP, STANDING)
+    await other.adopt(HELP, STANDING)
+    assert await other.key_of(STANDING) == "help"
