@@ -39,7 +39,7 @@ RESTART_AFTER, LONGEST_PAUSE = 0.2, 2.0
 
 
 class WorkerPool:
-    """Implements bot.runtime.lane_dispatcher.Crew; a job is a lane's name and nothing else, so that it may be lost."""
+    """Implements bot.runtime.lane_dispatcher.WorkerPool. A job is only a lane's name: it may be lost."""
 
     def __init__(self, conninfo: str) -> None:
         connector = PsycopgConnector(

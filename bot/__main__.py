@@ -129,8 +129,7 @@ async def _serve() -> int:
     from adapters.web.server import WebServer
     from bot.cli.operate import stop_signal
     from bot.config.environment import read_desk
-    from bot.runtime import runtime as memory
-    from bot.runtime.runtime import Runtime
+    from bot.runtime.runtime import Runtime, freeze_loaded_objects
     from bot.telemetry import configure_logs, exposition
 
     env, settings = read_desk()
@@ -157,7 +156,7 @@ async def _serve() -> int:
 
         server = WebServer(env.host, env.port, routes, ready, exposition)
         await server.start()
-        memory.freeze_loaded_objects()
+        freeze_loaded_objects()
         try:
             async with _worker_pool(env.database_url) as runtime.worker_pool, runtime.running():
                 await stop.wait()
@@ -245,9 +244,8 @@ async def _rebuild(url: str, settings: DeskSettings) -> int:
 
 def _teams_package(says: operate.TeamsPackage, out: Path) -> int:
     from adapters.teams.manifest import build_package
-    from bot.cli import operate as teams_package
 
-    return teams_package.write_teams_package(
+    return operate.write_teams_package(
         out,
         lambda app_id: build_package(app_id, says.version, website=says.website, developer=says.developer),
     )

@@ -264,7 +264,7 @@ class Store(Protocol):
     ) -> list[str]:
         """Claim tickets whose wake-up has come, earliest first, and keep what `decide` makes of each.
 
-        Those in `excluding` are passed over, and those that another process is waking. The keys that were claimed;
+        Skips those in `excluding` and those that another process is waking. Returns the claimed keys;
         for one that cannot be read `decide` is not called.
         """
 
@@ -325,7 +325,7 @@ class Timers(Protocol):
     ) -> list[str]:
         """Claims due timers, earliest first, and stores what `fire` makes of each: all or nothing.
 
-        Passes over the kinds in `excluding`, and timers that another process is firing. `fire` is pure and quick.
+        Skips the kinds in `excluding` and timers that another process is firing. `fire` is pure and quick.
         Returns the kinds of the timers that were claimed.
         """
 

@@ -47,10 +47,10 @@ class Slack:
         app_token: str = "",
         oauth_settings: OAuthSettings | None = None,
     ) -> None:
-        """`plain_dates` and `omits_unchanged` are for a client other than Slack's own: see MrkdwnRenderer and modals.
+        """`plain_dates` and `omits_unchanged` are for other clients than Slack's: see MrkdwnRenderer, modals.
 
-        With an app token requests come over a socket, and no signing secret is needed; with `oauth_settings` there
-        may be many workspaces, and no bot token is.
+        With an app token, requests come over a socket and need no signing secret. With `oauth_settings`, many
+        workspaces may install the app, and no bot token is needed.
         """
         self._secret = signing_secret
         self._renderer = MrkdwnRenderer(plain_dates, plain_zone)
@@ -159,7 +159,7 @@ class Slack:
     async def find(
         self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
     ) -> MessageRef | None:
-        """The message that was posted under this key since then. Raises TemporaryFailure, PermanentFailure."""
+        """The message posted under this key since then. Raises TemporaryFailure, PermanentFailure."""
         channel = to.id if isinstance(to, Place) else await self._dm_channel(to)
         arguments = {
             "channel": channel,

@@ -107,7 +107,8 @@ def _advice(path: Path, fault: sqlite3.DatabaseError) -> str:
 
 def _missing(location: Location) -> DatabaseFault:
     return DatabaseFault(
-        f"{_described(location)}: there is no such database; check DATABASE_URL, or make it with frontline migrate"
+        f"{_described(location)}: there is no such database;"
+        " check DATABASE_URL, or make it with frontline migrate"
     )
 
 

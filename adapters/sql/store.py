@@ -43,11 +43,11 @@ from sla_core.events import Event, Opened
 
 
 class SqlStore:
-    """Implements bot.ports.DeskStore and KeyValueStore, bot.desk.index.Index, and what monitoring and retention ask.
+    """Implements DeskStore and KeyValueStore of bot.ports, Index of bot.desk.index, and what monitoring asks.
 
     Made by `connect`. Once it is closed, every verb raises RuntimeError. On PostgreSQL a verb waits a moment
-    for a database that restarts, then raises StoreUnavailable; replicas share it, and their clocks should differ by less
-    than a second.
+    for a database that restarts, then raises StoreUnavailable. Replicas share it; their clocks should differ
+    by less than a second.
     """
 
     def __init__(self, engine: Engine, on_change: Callable[[], None] | None = None) -> None:
@@ -240,7 +240,7 @@ async def connect(
 ) -> AsyncIterator[SqlStore]:
     """The store at DATABASE_URL, closed at the end; a new database is given its tables.
 
-    `sqlite://` is a database of one's own that is gone at the end. A `secondary` only looks in, on what another
+    `sqlite://` is a private database that is gone at the end. A `secondary` only reads what another
     process may be serving, and makes no database. Raises DatabaseFault.
     """
     if is_postgres(url):

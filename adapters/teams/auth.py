@@ -264,7 +264,7 @@ class Credentials:
         self._lock = asyncio.Lock()
 
     async def token(self, session: aiohttp.ClientSession, instead_of: str | None = None) -> str:
-        """A good token, other than `instead_of`; empty for an anonymous app. Raises TemporaryFailure, TeamsFault."""
+        """A token, not `instead_of`; empty for an anonymous app. Raises TemporaryFailure, TeamsFault."""
         if self._app.anonymous:
             return ""
         if self._is_good(instead_of):

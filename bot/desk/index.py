@@ -92,7 +92,7 @@ def check(rows: Iterable[IndexRow], directory: Directory, now: datetime) -> Inde
 async def rebuild(
     index: Index, directory: Directory, clock: Clock, on_progress: Callable[[int], None]
 ) -> RebuildResult:
-    """Sets every wrong row right; a desk may run meanwhile. `on_progress` is called with how many have been looked at."""
+    """Corrects every wrong row; a desk may run meanwhile. Calls `on_progress` with how many are checked."""
     done, last = RebuildResult(), ""
     while rows := await index.index_after(last, BATCH):
         checked = check(rows, directory, clock.now())

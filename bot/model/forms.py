@@ -62,7 +62,7 @@ Field = TextField | ChoiceField
 class Form:
     """What is asked. `context` comes back with the answer unseen by the person; errors are by field id.
 
-    A form that `reacts` is sent as a FormChanged at each choice, where the platform can; where it cannot, all of
+    A form that `reacts` comes as a FormChanged at each choice, where the platform can; else all of
     its fields are shown from the start and its `preview` is not.
     """
 

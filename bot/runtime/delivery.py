@@ -340,7 +340,7 @@ def _must_arrive(message: Message) -> bool:
 
 
 async def _find_earlier_try(platform: ChatPlatform, outgoing: Outgoing) -> MessageRef | None:
-    """Where an earlier try of this message has arrived, though its answer was lost. Raises TemporaryFailure."""
+    """The message of an earlier try whose answer was lost, if it arrived. Raises TemporaryFailure."""
     message = outgoing.message
     if outgoing.tried_at is None:
         return None

@@ -35,7 +35,7 @@ class WorkerPool(Protocol):
 
 @dataclass
 class LaneDispatcher:
-    """`clock` is real time. Lanes are held and fenced by delivery: the worker pool only says whose turn it is."""
+    """`clock` is real time. Delivery holds and fences lanes: the worker pool only says which one is next."""
 
     worker_pool: WorkerPool
     delivery: Delivery

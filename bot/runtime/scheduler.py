@@ -101,10 +101,10 @@ async def run(
     fired: Callable[[str], None] = _nothing,
     poll: timedelta | None = None,
 ) -> None:
-    """Wakes tickets and fires timers for ever: whenever the first is due, and when the wake signal says that this may have changed.
+    """Wakes tickets and fires timers for ever: when the next is due, and when the wake signal is triggered.
 
-    `handlers` are by the kind of their timers; see `fire_due_timers`. What another replica decides does not ring our
-    wake_signal: with `poll` we look after so much real time at the latest.
+    `handlers` are by the kind of their timers; see `fire_due_timers`. Decisions of other replicas do not
+    trigger our signal: with `poll` we look after this much real time at the latest.
     """
     deferred: dict[str, datetime] = {}
     deferred_kinds: dict[str, datetime] = {}

@@ -28,7 +28,7 @@ from tests.harness import DESK_FILE, S1, S2
 from tests.process.desk_process import DeskProcess
 from tests.process.expected_messages import ExpectedMessages, PostedMessages, delivery_faults, mark
 from tests.process.live_site import LiveSite
-from tests.process.slack_proxy import Hold, SlackProxy, first_to_come, nth_call
+from tests.process.slack_proxy import HeldCall, SlackProxy, first_to_come, nth_call
 from tests.waiting import eventually, turns
 
 FRIDAY_MORNING = "2026-03-20T10:00:00+01:00"
@@ -36,8 +36,8 @@ FRIDAY_MORNING = "2026-03-20T10:00:00+01:00"
 WORD = "zebra"
 """In all that people write, so that it is found where it must not be."""
 PATIENCE = 600.0
-"""Seconds that people wait for what they expect to see: a card, a breach. With replicas, what one of them held
-when it was killed goes to the other within seven seconds, which may be killed by then."""
+"""Seconds that people wait for a card or a breach. What a killed replica held goes to the other within seven
+seconds, which may be killed by then."""
 AT_FIRST = 12
 """People who come at once."""
 QUIET = 2.0
@@ -219,7 +219,7 @@ class CrashRun(LiveSite):
         for _ in self.lives:
             self._invited.release()
 
-    async def _in_a_call(self, holds: Sequence[Hold]) -> int:
+    async def _in_a_call(self, holds: Sequence[HeldCall]) -> int:
         """Who calls first. Whenever nobody does for a moment, one more person comes, if there is one."""
         for _ in range(len(self.lives) + 1):
             with suppress(TimeoutError):

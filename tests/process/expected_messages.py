@@ -61,7 +61,9 @@ class ExpectedMessages:
             yield "breaches"
         if isinstance(message.to, UserRef):
             yield "direct messages"
-        if isinstance(message.say, Notice) and any(isinstance(part, Mention) for part in message.say.text):
+        if isinstance(message.content, Notice) and any(
+            isinstance(part, Mention) for part in message.content.text
+        ):
             yield "mentions"
 
     def card_view(self, key: str, audience: Audience, slack: FakeSlack, post: Post) -> str:

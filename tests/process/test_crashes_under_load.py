@@ -53,7 +53,7 @@ async def crash_run(site: CrashRun, kills: int, told: Callable[[int], None] = la
         print(
             f"{kills} kills, {site.at_rest} of them at rest, {len(lives)} tickets, {dict(fired)};"
             f" tried again {site.tried_again} times;"
-            f" said as owed: {dict(site.owed)};"
+            f" said as owed: {dict(site.all_messages)};"
             f" answers lost {len(site.maybe_repeated)}, found again {found}, said twice {repeats};"
             f" all said {calm:.1f} s after the last act, {time.monotonic() - began:.0f} s in all"
         )
@@ -86,7 +86,7 @@ async def test_many_kills_under_load_for_long(tmp_path: Path, told: Callable[[in
     """engine.md 3: two hundred kills, fifty to a seed; something of every kind was owed, and was said."""
     site = CrashRun(tmp_path, seed, lives=24, speed=300)
     await crash_run(site, 50, told)
-    assert all(site.owed[kind] for kind in KINDS), site.owed
+    assert all(site.all_messages[kind] for kind in KINDS), site.all_messages
 
 
 @pytest.mark.soak
@@ -97,4 +97,4 @@ async def test_a_long_storm_of_kills_with_replicas(
     """The same two hundred on PostgreSQL, with two replicas."""
     site = CrashRun(tmp_path, seed, 24, 300, postgres.fresh(), replicas=2)
     await crash_run(site, 50, told)
-    assert all(site.owed[kind] for kind in KINDS), site.owed
+    assert all(site.all_messages[kind] for kind in KINDS), site.all_messages

@@ -1,4 +1,4 @@
-"""A whole desk that nobody writes to: `python -m tests.process.worker_process URL FILE WIRE` wakes, delivers, shares."""
+"""A desk without requests: `python -m tests.process.worker_process URL FILE WIRE` wakes and delivers."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ async def test_a_store_that_fails_every_lane_is_for_the_keeper_to_see(tmp_path: 
 
 
 async def test_replicas_leave_it_alone_as_well(tmp_path: Path) -> None:
-    """Its wake signal rings when a lane has spoken: without a rest it would be offered again at once, for ever."""
+    """Each delivery triggers the wake signal: without a backoff the lane would be offered again at once."""
     clock, store, wake_signal, offered = HeldClock(START), FailingStore(), WakeSignal(), list[str]()
     desk = Desk(store, clock, directory_of(tmp_path))
 

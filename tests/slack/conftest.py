@@ -11,8 +11,7 @@ import pytest
 from adapters.slack import Slack
 from adapters.slack.inbound import events
 from adapters.slack.outbound import responder
-from adapters.slack.workspaces import workspace as files
-from adapters.slack.workspaces import workspace as names
+from adapters.slack.workspaces import workspace as workspaces
 from adapters.web import WebServer
 from bot.model.inbound import Answer, Done, Inbound
 from demo.slack import Ack, Channel, FakeSlack, Person
@@ -24,7 +23,7 @@ NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def _long_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (names, events, files):
+    for module in (workspaces, events):
         monkeypatch.setattr(module, "LOOKUP_TIMEOUT", PATIENCE)
     monkeypatch.setattr(responder, "PROMPT_TIMEOUT", PATIENCE)
     monkeypatch.setattr(responder, "OPEN_TIMEOUT", PATIENCE)

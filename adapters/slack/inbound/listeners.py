@@ -23,8 +23,7 @@ from adapters.slack.payloads import (
     parse,
     slack_id,
 )
-from adapters.slack.workspaces import workspace as files
-from adapters.slack.workspaces.workspace import RequestOrigin, Workspace, Workspaces
+from adapters.slack.workspaces.workspace import RequestOrigin, Workspace, Workspaces, with_file_names
 from bot.model.inbound import Dispatch, Done, Press
 from bot.ports import RedeliverLater
 
@@ -178,7 +177,7 @@ class Listeners:
             if act is None:
                 return await ack()
             act = await events.with_reacted_message(act, reader, workspace.api)
-            act = await files.with_file_names(workspace.api, act, body)
+            act = await with_file_names(workspace.api, act, body)
             answer = await self._dispatch(await workspace.user_names.with_name_in_event(act))
             # Another event brought an edited message before.
             redelivered = _RETRY_HEADER in request.headers or bool(event.get("edited"))

@@ -97,7 +97,8 @@ class SocketModeClient:
         except SlackUnavailable as unavailable:
             await self._api.close()
             raise SlackFault(
-                f"Slack cannot be reached at {self._api.url} ({unavailable}): check the network and SLACK_API_URL"
+                f"Slack cannot be reached at {self._api.url} ({unavailable}):"
+                " check the network and SLACK_API_URL"
             ) from None
         self._session = aiohttp.ClientSession(trust_env=not is_loopback(self._api.url))
 
@@ -168,7 +169,7 @@ class SocketModeClient:
     async def _read_all(
         self, socket: aiohttp.ClientWebSocketResponse, handle: HandleRequest, replaced: asyncio.Future[str]
     ) -> None:
-        """Sets `replaced` once another connection is due: empty when Slack asks for it, else to the reason."""
+        """Sets `replaced` once another connection is due: empty if Slack asked for it, else the reason."""
         try:
             while True:
                 message = await socket.receive()

@@ -343,7 +343,7 @@ class ThreadPrompts:
         self._lock = asyncio.Lock()
 
     async def post_once(self, act: Command | Posted, prompt: Notice, redelivered: bool) -> bool:
-        """Whether it stands there; if not, the event is to be delivered again. `redelivered`: it may have been.
+        """Returns False if Slack has to deliver the event again. `redelivered`: it may stand there already.
 
         Raises Refused where Slack will never take it.
         """

@@ -230,7 +230,8 @@ def full_promise(line: PromiseLine, renderer: MrkdwnRenderer) -> str:
 
 def short_promise(line: PromiseLine, renderer: MrkdwnRenderer) -> str:
     """Where there is one line for it."""
-    said = f"{_symbol(line)} {escape_mrkdwn(cut(line.label, _LONGEST))}: {escape_mrkdwn(cut(line.standing, _LONGEST))}"
+    label, standing = (escape_mrkdwn(cut(text, _LONGEST)) for text in (line.label, line.standing))
+    said = f"{_symbol(line)} {label}: {standing}"
     due = due_text(line, renderer)
     return f"{said}, {due}" if due else said
 

@@ -114,7 +114,7 @@ class Workspaces(Protocol):
     async def call(
         self, about: str, method: str, arguments: Mapping[str, Any], home: str = ""
     ) -> tuple[Workspace, ApiResponse]:
-        """One call about a channel or a person, in the workspace that has it. Raises TemporaryFailure, PermanentFailure."""
+        """Calls the workspace that has the channel or person. Raises TemporaryFailure, PermanentFailure."""
         ...
 
     async def remember(self, about: str, workspace: Workspace) -> None:

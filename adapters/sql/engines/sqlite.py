@@ -56,7 +56,7 @@ class SqliteEngine:
     def __init__(self, path: Path, *, durable: bool = True, secondary: bool = False) -> None:
         """Blocks a moment. Without `durable`, commits may be lost when the machine stops.
 
-        A `secondary` looks at a file that another process may be serving, and leaves the checkpoints to it: two
+        A `secondary` reads a file that another process may serve, and leaves the checkpoints to it: two
         processes that make them can damage the file (SQLite before 3.51.3).
         """
         self._secondary = secondary

@@ -67,7 +67,7 @@ class Connector:
     async def send(
         self, service: str, conversation: str, activity: Json, *, only_for: str | None = None
     ) -> str:
-        """Say something; its id. With `only_for` nobody but this user sees it. Raises TemporaryFailure, PermanentFailure."""
+        """Posts and returns the id; `only_for` one user. Raises TemporaryFailure, PermanentFailure."""
         path = f"{_conversation_path(conversation)}/activities"
         if only_for is not None:
             path += "?isTargetedActivity=true"

@@ -214,7 +214,7 @@ class InvalidSignature(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SubmittedForm:
-    """A form that came back. `nonce` is unique to it as it was shown; `standalone`: it was a message by itself."""
+    """A form that came back. `nonce` is unique to each showing; `standalone`: it was a message of its own."""
 
     form: str
     values: dict[str, tuple[str, ...]]

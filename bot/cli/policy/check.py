@@ -122,7 +122,9 @@ def warnings_of(policy: Policy, today: date) -> Iterator[str]:
             way_in = (
                 f"others are sent to {plan.way_in}" if plan.way_in else "and it names no way in for others"
             )
-            yield f"{name}: plan {plan.id} has no chat: {policy.worst.id} is accepted as an exception, {way_in}"
+            yield (
+                f"{name}: plan {plan.id} has no chat: {policy.worst.id} is accepted as an exception, {way_in}"
+            )
     for severity in policy.severities:
         if policy.triage.example(severity) is None:
             yield f"{name}: no answers lead to {severity}: only an agent can give a ticket that severity"

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from bot.clock import real_now
-from bot.desk import desk as alone
 from bot.desk.channels import ensure_help_messages
+from bot.desk.desk import LOCK_LIFE
 from bot.model.address import Place
 from bot.model.views import GetHelp
 from bot.ports import PermanentFailure
@@ -86,11 +86,9 @@ async def test_of_two_replicas_one_posts_it(a_desk: OpenDesk, late: int) -> None
 
 async def test_one_that_died_over_it_holds_it_up_for_a_minute(a_desk: OpenDesk) -> None:
     desk = await a_desk()
-    for place, ago in ((ACME, timedelta(0)), (SILVER, alone.LOCK_LIFE)):
+    for place, ago in ((ACME, timedelta(0)), (SILVER, LOCK_LIFE)):
         began = real_now() - ago
-        assert await desk.desk.key_values.try_lock(
-            f"get-help {place}", "dead", began + alone.LOCK_LIFE, began
-        )
+        assert await desk.desk.key_values.try_lock(f"get-help {place}", "dead", began + LOCK_LIFE, began)
 
     await round_(desk)
 

@@ -9,7 +9,7 @@ import pytest
 
 from bot.desk import routes
 from bot.desk.desk import Desk
-from bot.desk.intake import conversation as interview
+from bot.desk.intake import conversation as conversations
 from bot.desk.intake import conversation_steps, drafts
 from bot.model.address import MessageRef, Place
 from bot.model.inbound import Ask, Command, Done, EntryPoint, File, Press, Show
@@ -258,7 +258,7 @@ async def test_questions_that_an_earlier_version_began_go_on(desk: DeskInMemory)
     await key_values.delete("interview", name)
     await key_values.put("interview", f"{ACME}/{old.id}/{ALICE.user}", json.dumps(kept))
     await key_values.put("interview-root", f"{ACME}/{old.id}", str(ALICE.user))
-    await interview.adopt_stored_roots(desk.desk, key_values)
+    await conversations.adopt_stored_roots(desk.desk, key_values)
     assert await key_values.get_all("interview-root") == {}
     conversation.thread_root = old
     assert await conversation.writes("I see that too", CAROL) == Done()
