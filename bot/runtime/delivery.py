@@ -286,7 +286,8 @@ class Delivery:
             await self.outbox.defer(outgoing, self.clock.now() + OPERATOR_RETRY_DELAY, why, message_only=True)
             return
         _count(message, "refused")
-        log.error("refused for good", message=message.key, to=str(message.to), why=why)
+        report = log.warning if kind.retried_later else log.error
+        report("refused for good", message=message.key, to=str(message.to), why=why)
         try:
             await self.desk.record_undelivered(message, why)
             await kind.on_refused(self.desk, message, why)

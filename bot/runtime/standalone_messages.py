@@ -29,6 +29,8 @@ class MessageKind:
     """Whether agents' own channels are tried until they take it."""
     life: timedelta | None = None
     """How long it is worth saying; None: for ever."""
+    retried_later: bool = False
+    """Whether the desk posts another one later if one is refused: that is logged as a warning."""
     repost_if_gone: bool = True
     """Whether an edit of a message that is gone is posted in its place."""
 
@@ -50,7 +52,7 @@ MESSAGE_KINDS = {
     pager_test.TOPIC: MessageKind(on_sent=pager_test.record_arrival, for_triage=True, life=pager_test.DAY),
     conversation.TOPIC: MessageKind(on_refused=conversation.on_refused, repost_if_gone=False),
     channels.NOTICES: MessageKind(for_triage=True),
-    channels.HELP_MESSAGES: MessageKind(on_refused=channels.on_refused),
+    channels.HELP_MESSAGES: MessageKind(on_refused=channels.on_refused, retried_later=True),
 }
 
 

@@ -21,14 +21,14 @@ async def test_killed_between_two_questions_it_goes_on_where_it_was(tmp_path: Pa
         said = await slack.say(ann, site.acme, f"{slack.mention} Bills are slow")
         await site.until(lambda: any(m.is_reply for m in site.acme.messages))
         assert (await slack.press(ann, asked(), "Answer here")).ok
-        assert "Details" in slack.text_of(asked())
+        await site.until(lambda: "Details" in slack.text_of(asked()))
         await slack.say(ann, site.acme, "Since this morning", said)
         await site.killed()
 
         await site.opens()
         for number in ("1", "3", "2"):
             await slack.say(ann, site.acme, number, said)
-        assert "Open ticket" in slack.buttons(asked())
+        await site.until(lambda: "Open ticket" in slack.buttons(asked()))
         assert (await slack.press(ann, asked(), "Open ticket")).ok
         await site.until(lambda: site.cards(site.acme, "ACME-1"))
         assert await site.stopped() == 0

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine
 
-from adapters.sql import edits, lanes, retention, tickets
+from adapters.sql import edits, lanes, outbox, retention, tickets
 from adapters.sql.engines.postgres import SESSION
 from adapters.sql.migrate import migrate
 
@@ -30,6 +30,7 @@ ASKED: dict[str, tuple[Any, set[str]]] = {
     "claim due": (tickets.CLAIM_DUE, {"ticket_wake"}),
     "queue": (tickets.queue_statements(of_accounts=False, ended=False)[0], {"ticket_queue"}),
     "ticket of": (lanes.TICKET_OF, {"outbox_posted"}),
+    "key of": (outbox.KEY_OF, {"outbox_posted"}),
 }
 TABLES = "outbox|inbox|note|ticket|event"
 OURS = re.compile(r"\b(?:outbox|inbox|note|ticket)_[a-z_]+")
