@@ -48,7 +48,7 @@ WAITS = {
 """How often each file sleeps, and why it may. All else is a durable timer (bot.ports.Timers)."""
 
 SPEAKERS = {
-    "bot/delivery.py": {"post": 1, "update": 1},
+    "bot/runtime/delivery.py": {"post": 1, "update": 1},
     "bot/runtime/monitor.py": {"post": 1},
 }
 """Who calls a platform's verbs of speech. All else is said by the outbox; the auditor has none to say that

@@ -202,7 +202,7 @@ def sent(db: Connection, arrivals: Sequence[SentReport]) -> list[None]:
 def defer(
     db: Connection, outgoing: Outgoing, until: datetime, why: str, message_only: bool, maybe_delivered: bool
 ) -> None:
-    """Outbox.put_off."""
+    """Outbox.defer."""
     key, fence = outgoing.message.key, outgoing.fence
     message = _locked_messages(db, [key]).get(key)
     held = next(

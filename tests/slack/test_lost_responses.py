@@ -117,7 +117,7 @@ async def test_a_limit_says_for_how_long(workspace: Workspace) -> None:
     assert (busy.value.retry_after, busy.value.maybe_delivered) == (17, False)
 
 
-@pytest.mark.parametrize(("error", "unsure"), [("fatal_error", True), ("ratelimited", False)])
+@pytest.mark.parametrize(("error", "maybe_delivered"), [("fatal_error", True), ("ratelimited", False)])
 async def test_a_failure_within_slack_may_have_come_after_the_deed(
     workspace: Workspace, error: str, maybe_delivered: bool
 ) -> None:

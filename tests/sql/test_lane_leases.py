@@ -195,7 +195,7 @@ async def test_most_urgent_lane_first_then_longest_waiting(store: FullStore) -> 
     assert await store.lanes(NOON, 1) == [str(TRIAGE)]
 
 
-@pytest.mark.parametrize("alone", [False, True], ids=["the lane", "it alone"])
+@pytest.mark.parametrize("message_only", [False, True], ids=["the lane", "it alone"])
 async def test_what_a_clock_noted_before_it_was_set_back_holds_nothing_up(
     store: FullStore, message_only: bool
 ) -> None:

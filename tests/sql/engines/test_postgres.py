@@ -80,7 +80,7 @@ async def test_one_envelope_on_two_tickets_is_one_act(replicas: Replicas) -> Non
             for store, key in zip(replicas, ("ACME-1", "ACME-2"), strict=True)
         )
         done = await asyncio.gather(*[act async for act in acts])
-        assert sorted(type(outcome).__name__ for outcome in done) == ["Appended", "Seen"]
+        assert sorted(type(outcome).__name__ for outcome in done) == ["Appended", "Duplicate"]
 
 
 async def test_a_conflict_is_nobody_elses(replicas: Replicas) -> None:
