@@ -32,8 +32,7 @@ MAY_SLEEP = {
 """Who sleeps, and why it depends on no machine's speed. All others wait with `eventually` and `turns`."""
 
 WAITS = {
-    "bot/clock.py": (2, "the clock is made of sleeps"),
-    "bot/wake_signal.py": (2, "the scheduler and delivery wait here for what is due next, or give way"),
+    "bot/clock.py": (4, "the clock is made of sleeps, and scheduler and delivery wait here for what is due"),
     "bot/runtime/runtime.py": (
         2,
         "a loop that failed rests; each process learns what others may have changed",
@@ -48,11 +47,11 @@ WAITS = {
 """How often each file sleeps, and why it may. All else is a durable timer (bot.ports.Timers)."""
 
 SPEAKERS = {
-    "bot/delivery.py": {"post": 1, "update": 1},
+    "bot/runtime/delivery.py": {"post": 1, "update": 1},
     "bot/runtime/monitor.py": {"post": 1},
 }
-"""Who calls a platform's verbs of speech. All else is said by the outbox; the auditor has none to say that
-the database is away."""
+"""Who posts to a platform. Everything else goes through the outbox; the monitor cannot use the outbox to say
+that the database is unavailable."""
 
 WALL_CLOCKS = frozenset(
     {
