@@ -57,9 +57,9 @@ class WorkerPool:
         except Exception:  # it is offered again, once whoever held it is overtaken
             log.exception("a lane could not speak", lane=lane)
 
-    async def run(self, speak: DeliverLane) -> None:
+    async def run(self, deliver_lane: DeliverLane) -> None:
         """Do what is offered, for ever. When this is cancelled, what is under way is given time to end."""
-        self._deliver_lane = speak
+        self._deliver_lane = deliver_lane
         async with asyncio.TaskGroup() as workers:
             for queue in CONCURRENCY:
                 workers.create_task(self._keep_working(queue))

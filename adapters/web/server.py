@@ -56,7 +56,7 @@ class WebServer:
             await web.TCPSite(self._runner, self._host, self._port).start()
         except (OSError, OverflowError) as error:
             await self._runner.cleanup()
-            raise WebFault(_cure(error, self._host, self._port)) from None
+            raise WebFault(_fix(error, self._host, self._port)) from None
         log.info("listening", address=self.address)
 
     async def stop(self) -> None:
@@ -98,7 +98,7 @@ async def _calmly(request: web.Request, handler: Handler) -> web.StreamResponse:
         return web.json_response({"error": "internal error"}, status=500)
 
 
-def _cure(error: OSError | OverflowError, host: str, port: int) -> str:
+def _fix(error: OSError | OverflowError, host: str, port: int) -> str:
     code = getattr(error, "errno", None)
     if code == errno.EADDRINUSE:
         return f"Port {port} on {host} is in use: stop the other program, or set PORT to a free one"

@@ -135,7 +135,7 @@ async def form_changed(desk: Desk, act: FormChanged) -> Answer:
     if not offered:
         return Done()
     values = await drafts.save_draft(desk, act.actor, place, act.values)
-    intake = _sheet(policy, offered, act.context, values)
+    intake = _intake_context(policy, offered, act.context, values)
     intake = replace(intake, offered=intake.offered or frozenset())
     return Ask(intake_form(await _looked_up(desk, intake), desk.clock.now()))
 
@@ -152,7 +152,7 @@ async def form_closed(desk: Desk, act: FormClosed) -> Answer:
     return Done()
 
 
-def _sheet(
+def _intake_context(
     policy: Policy, accounts: Sequence[Account], context: Mapping[str, str], values: Answers
 ) -> IntakeContext:
     """What a form that comes back was drawn from, with what is filled in now."""
@@ -212,7 +212,7 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
     place = _place(sent.context)
     policy = directory.policy(sent.context["version"])
     accounts = await _accounts(desk, sent.actor, place)
-    intake = await _looked_up(desk, _sheet(policy, accounts, sent.context, sent.values))
+    intake = await _looked_up(desk, _intake_context(policy, accounts, sent.context, sent.values))
     account = intake.account
 
     async def rejected(errors: dict[str, str]) -> IntakeResult:
