@@ -178,7 +178,7 @@ async def _doctor() -> int:
     from bot.clock import WallClock, real_now
     from bot.config.directory import Directory
     from bot.config.environment import read_desk
-    from bot.runtime.doctor import check_database, missing_database, of_index, run_checks
+    from bot.runtime.doctor import check_database, check_index, missing_database, run_checks
     from bot.telemetry import configure_logs
 
     env, settings = read_desk()
@@ -191,7 +191,7 @@ async def _doctor() -> int:
         )
         checks: list[tuple[str, Check]] = [("database", database)]
         if known:
-            rows = partial(of_index, store, Directory(settings), clock.now())
+            rows = partial(check_index, store, Directory(settings), clock.now())
             checks.append(("index", rows))
         for platform in _connected(env, settings, clock, store):
             checks.append((platform.name, partial(_of_platform, platform, settings)))

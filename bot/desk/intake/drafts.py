@@ -1,4 +1,4 @@
-"""What people typed and did not send: drafts, prefilled text, and prompts that already led to a ticket."""
+"""Drafts of unsent forms, prefilled text, and the prompts that already led to a ticket."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DRAFT_LIFE = timedelta(hours=24)
 
 
 async def save_draft(desk: Desk, actor: Actor, place: Place, values: Answers) -> dict[str, tuple[str, ...]]:
-    """Fields that are named replace what was kept of them; the others stay. Gives all of it."""
+    """Merges these fields into the draft, stores it, and returns all of it."""
     merged = await draft(desk, actor, place) | {name: tuple(given) for name, given in values.items()}
     if any(any(part.strip() for part in given) for given in merged.values()):
         # The version before, which may run beside this one, reads `at`.
@@ -28,7 +28,7 @@ async def save_draft(desk: Desk, actor: Actor, place: Place, values: Answers) ->
 
 
 async def draft(desk: Desk, actor: Actor, place: Place) -> dict[str, tuple[str, ...]]:
-    """Nothing where there is none, or none of the last day."""
+    """The values of the draft; empty if there is none from the last 24 hours."""
     note = await desk.key_values.get(DRAFTS, _key(actor, place))
     return {name: tuple(given) for name, given in json.loads(note)["values"].items()} if note else {}
 
@@ -43,23 +43,23 @@ def _key(actor: Actor, place: Place) -> str:
 
 
 LONGEST_BUTTON_VALUE = 900
-"""Characters of a button's value that every platform takes; what is longer is kept in the key-value store."""
+"""Characters of a button's value that every platform allows. Longer values go to the key-value store."""
 PREFILL_LIFE = timedelta(days=30)
-"""Nobody's words stay because nobody pressed the button."""
+"""How long text is stored for a button that nobody presses."""
 PREFILLS = "carried"
 _KEPT = "kept:"
 
 
 @dataclass(frozen=True, slots=True)
 class Prefill:
-    """`thread` is the message in whose thread it is asked on; empty in a direct conversation."""
+    """Text to fill in. `thread` is the id of the message in whose thread to ask; empty if direct."""
 
     text: str = ""
     thread: str = ""
 
 
 async def pack_prefill(desk: Desk, prefill: Prefill) -> str:
-    """As a button's value."""
+    """The prefill as a button's value, stored if it is too long."""
     if prefill == Prefill():
         return ""
     whole = json.dumps([prefill.thread, prefill.text], ensure_ascii=False)
@@ -73,7 +73,7 @@ async def pack_prefill(desk: Desk, prefill: Prefill) -> str:
 
 
 async def unpack_prefill(desk: Desk, value: str) -> Prefill:
-    """What a button carries; nothing where its value is none of ours, or was kept too long ago."""
+    """The prefill that a button carries; empty if its value is invalid or has expired."""
     if value.startswith(_KEPT):
         note = await desk.key_values.get(PREFILLS, value.removeprefix(_KEPT))
         value = json.loads(note)["carried"] if note else ""
@@ -86,29 +86,29 @@ async def unpack_prefill(desk: Desk, value: str) -> Prefill:
 
 PROMPTS = "offer"
 PROMPT_LIFE = timedelta(days=30)
-"""Nobody scrolls further back."""
+"""How long a prompt is remembered; hardly anybody scrolls further back."""
 
 
 def prompt_of(press: Press) -> str:
-    """The message that a button stands on, if that offers to make a ticket of something; else empty."""
+    """The id of the button's message if that offers to make a ticket of something, else empty."""
     return press.message.id if press.message and press.value else ""
 
 
 async def record_ticket(desk: Desk, place: Place, offer: str, ticket: str) -> None:
-    """What it was about is in this ticket."""
+    """Records that a prompt led to this ticket."""
     # The version before, which may run beside this one, reads `at`.
     note = json.dumps({"at": desk.clock.now().isoformat(), "ticket": ticket})
     await desk.key_values.put(PROMPTS, f"{place}/{offer}", note, real_now() + PROMPT_LIFE)
 
 
 async def ticket_of_prompt(desk: Desk, place: Place, offer: str) -> str | None:
-    """The ticket, if there is one."""
+    """The ticket that a prompt led to, or None."""
     note = await desk.key_values.get(PROMPTS, f"{place}/{offer}") if offer else None
     return str(json.loads(note)["ticket"]) if note else None
 
 
 async def answered_prompt(desk: Desk, press: Press) -> Show | None:
-    """What to say where it has led to a ticket; None where it has not."""
+    """The answer if the button's prompt has led to a ticket already, or None."""
     key = await ticket_of_prompt(desk, press.place, prompt_of(press))
     return already_in(key) if key else None
 
