@@ -81,8 +81,7 @@ class Message:
     def lane(self) -> str:
         """The queue that this message waits in: messages of one lane are sent one after another.
 
-        There is a lane for each place or person, one more for its pages, and one lane of countdowns for each
-        rate limit.
+        Each place or person has one lane and another for pages. Countdowns have one lane per rate limit.
         """
         match self.priority:
             case Priority.PAGE:

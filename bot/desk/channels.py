@@ -189,20 +189,17 @@ NOTICES = "notice"
 
 
 async def notify(desk: Desk, key: str, to: Place | UserRef, text: str) -> None:
-    """Enqueues a notice. A notice with a known key is not sent again.
-
-    All notices have the same priority, so two about the same channel arrive in order.
-    """
+    """Enqueues a notice, once for each key. All have one priority, so they arrive in order."""
     say = Notice((text,), Tone.WARN)
     await desk.store.enqueue([Message(f"{NOTICES}/{key}", None, to, say, Priority.STATE)])
 
 
 async def send_stored_notices(desk: Desk, key_values: KeyValueStore) -> None:
     """Enqueues the notices that an earlier version stored and did not send."""
-    for key, note in sorted((await key_values.get_all(NOTICES)).items()):
-        kept = json.loads(note)
-        to = Place.parse(kept["place"]) if "place" in kept else UserRef.parse(kept["person"])
-        await notify(desk, key, to, kept["text"])
+    for key, stored in sorted((await key_values.get_all(NOTICES)).items()):
+        notice = json.loads(stored)
+        to = Place.parse(notice["place"]) if "place" in notice else UserRef.parse(notice["person"])
+        await notify(desk, key, to, notice["text"])
         await key_values.delete(NOTICES, key)
 
 

@@ -212,10 +212,7 @@ class Desk:
         raise Conflict(f"{key} is changing too quickly; please try again")
 
     def change_on_wake(self, key: str, history: tuple[Event, ...]) -> Change:
-        """The change that records what is due on a ticket and updates its cards.
-
-        Raises PolicyVersionMissing.
-        """
+        """Decides what is due on a ticket, and updates its cards. Raises PolicyVersionMissing."""
         ticket = fold(key, history)
         now = max(self.clock.now(), history[-1].at)
         events = evaluate(ticket, self.policy_of(ticket), now).events

@@ -223,10 +223,7 @@ class Delivery:
             await kind.on_sent(self.desk, outgoing, self.clock.now())
 
     async def _post_or_find(self, platform: ChatPlatform, outgoing: Outgoing) -> MessageRef:
-        """Sends the message, unless an earlier try has arrived. Returns where it is.
-
-        Raises LeaseLost, _RateLimited, TemporaryFailure, PermanentFailure.
-        """
+        """Sends it unless an earlier try arrived. Raises LeaseLost, _RateLimited and platform failures."""
         message, addressed = outgoing.message, self._with_current_addresses(outgoing)
         if outgoing.edits is None and (found := await _find_earlier_try(platform, addressed)):
             return found

@@ -62,7 +62,7 @@ async def run_checks(checks: list[tuple[str, Check]], terminal: Console) -> int:
             _print(Finding(Health.FAULT, about, f"the check failed: {error}"), terminal)
     terminal.print()
     terminal.print(
-        "Nothing is wrong." if not faults else f"{faults} to mend; then run frontline doctor again."
+        "Nothing is wrong." if not faults else f"{faults} to fix; then run frontline doctor again."
     )
     return 1 if faults else 0
 

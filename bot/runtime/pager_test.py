@@ -76,8 +76,8 @@ async def arrivals(key_values: KeyValueStore) -> list[Arrival]:
         try:
             at, took = value.split()
             found.append(Arrival(triage, parse_instant(at), float(took)))
-        except ValueError as senseless:
-            log.warning("a senseless note of a test of the pager", of=triage, why=str(senseless))
+        except ValueError as invalid:
+            log.warning("ignored an invalid record of a test of the pager", of=triage, why=str(invalid))
     return found
 
 

@@ -22,15 +22,15 @@ async def save_draft(desk: Desk, actor: Actor, place: Place, values: Answers) ->
     merged = await draft(desk, actor, place) | {name: tuple(given) for name, given in values.items()}
     if any(any(part.strip() for part in given) for given in merged.values()):
         # The version before, which may run beside this one, reads `at`.
-        note = json.dumps({"at": desk.clock.now().isoformat(), "values": merged}, ensure_ascii=False)
-        await desk.key_values.put(DRAFTS, _key(actor, place), note, real_now() + DRAFT_LIFE)
+        stored = json.dumps({"at": desk.clock.now().isoformat(), "values": merged}, ensure_ascii=False)
+        await desk.key_values.put(DRAFTS, _key(actor, place), stored, real_now() + DRAFT_LIFE)
     return merged
 
 
 async def draft(desk: Desk, actor: Actor, place: Place) -> dict[str, tuple[str, ...]]:
     """The values of the draft; empty if there is none from the last 24 hours."""
-    note = await desk.key_values.get(DRAFTS, _key(actor, place))
-    return {name: tuple(given) for name, given in json.loads(note)["values"].items()} if note else {}
+    stored = await desk.key_values.get(DRAFTS, _key(actor, place))
+    return {name: tuple(given) for name, given in json.loads(stored)["values"].items()} if stored else {}
 
 
 async def delete_draft(desk: Desk, actor: Actor, place: Place) -> None:
@@ -47,7 +47,7 @@ LONGEST_BUTTON_VALUE = 900
 PREFILL_LIFE = timedelta(days=30)
 """How long text is stored for a button that nobody presses."""
 PREFILLS = "carried"
-_KEPT = "kept:"
+_STORED = "kept:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +67,16 @@ async def pack_prefill(desk: Desk, prefill: Prefill) -> str:
         return whole
     name = sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     # The version before, which may run beside this one, reads `at`.
-    note = json.dumps({"at": desk.clock.now().isoformat(), "carried": whole}, ensure_ascii=False)
-    await desk.key_values.put(PREFILLS, name, note, real_now() + PREFILL_LIFE)
-    return f"{_KEPT}{name}"
+    stored = json.dumps({"at": desk.clock.now().isoformat(), "carried": whole}, ensure_ascii=False)
+    await desk.key_values.put(PREFILLS, name, stored, real_now() + PREFILL_LIFE)
+    return f"{_STORED}{name}"
 
 
 async def unpack_prefill(desk: Desk, value: str) -> Prefill:
     """The prefill that a button carries; empty if its value is invalid or has expired."""
-    if value.startswith(_KEPT):
-        note = await desk.key_values.get(PREFILLS, value.removeprefix(_KEPT))
-        value = json.loads(note)["carried"] if note else ""
+    if value.startswith(_STORED):
+        stored = await desk.key_values.get(PREFILLS, value.removeprefix(_STORED))
+        value = json.loads(stored)["carried"] if stored else ""
     try:
         thread, text = json.loads(value)
     except (TypeError, ValueError):
@@ -97,14 +97,14 @@ def prompt_of(press: Press) -> str:
 async def record_ticket(desk: Desk, place: Place, offer: str, ticket: str) -> None:
     """Records that a prompt led to this ticket."""
     # The version before, which may run beside this one, reads `at`.
-    note = json.dumps({"at": desk.clock.now().isoformat(), "ticket": ticket})
-    await desk.key_values.put(PROMPTS, f"{place}/{offer}", note, real_now() + PROMPT_LIFE)
+    stored = json.dumps({"at": desk.clock.now().isoformat(), "ticket": ticket})
+    await desk.key_values.put(PROMPTS, f"{place}/{offer}", stored, real_now() + PROMPT_LIFE)
 
 
 async def ticket_of_prompt(desk: Desk, place: Place, offer: str) -> str | None:
     """The ticket that a prompt led to, or None."""
-    note = await desk.key_values.get(PROMPTS, f"{place}/{offer}") if offer else None
-    return str(json.loads(note)["ticket"]) if note else None
+    stored = await desk.key_values.get(PROMPTS, f"{place}/{offer}") if offer else None
+    return str(json.loads(stored)["ticket"]) if stored else None
 
 
 async def answered_prompt(desk: Desk, press: Press) -> Show | None:
