@@ -1,4 +1,4 @@
-"""How messages that belong to no ticket are treated, each kind by what its keys begin with."""
+"""How to handle messages that belong to no ticket, by the prefix of their keys."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ async def _nothing(*_: object) -> None: ...
 
 @dataclass(frozen=True, slots=True)
 class MessageKind:
-    """What a kind of messages needs besides delivery. The defaults are those of a ticket's messages."""
+    """What a kind of message needs besides delivery. The defaults apply to a ticket's messages."""
 
     on_sent: Callable[[Desk, Outgoing, datetime], Awaitable[None]] = _nothing
-    """Called once the platform has taken one, and that is stored."""
+    """Called after the platform has accepted a message and that is stored."""
     on_refused: Callable[[Desk, Message, str], Awaitable[None]] = _nothing
-    """Called when the platform never will, before that is stored: it may be called twice."""
+    """Called when the platform rejects a message for good, before that is stored; so maybe twice."""
     for_triage: bool = False
-    """Whether agents' own channels are tried until they take it."""
+    """Whether to retry in triage even after the platform rejected it for good."""
     life: timedelta | None = None
-    """How long it is worth saying; None: for ever."""
+    """How long to try to deliver it; None: forever."""
     retried_later: bool = False
-    """Whether the desk posts another one later if one is refused: that is logged as a warning."""
+    """Whether the desk posts another one later if one is rejected; that is logged as a warning."""
     repost_if_gone: bool = True
-    """Whether an edit of a message that is gone is posted in its place."""
+    """Whether to post an edit as a new message if the old one is gone."""
 
     def is_expired(self, outgoing: Outgoing, now: datetime) -> bool:
-        """Whether nobody needs it any more. `now` is real time."""
+        """Whether its life is over. `now` is real time."""
         decided_at = outgoing.decided_at
         return self.life is not None and decided_at is not None and now - decided_at >= self.life
 
     def must_arrive(self, desk: Desk, outgoing: Outgoing, now: datetime) -> bool:
-        """Whether it is tried again although the platform refused it for good. `now` is real time."""
+        """Whether to retry it although the platform rejected it for good. `now` is real time."""
         to = outgoing.message.to
         wanted = self.for_triage and isinstance(to, Place) and desk.directory.is_triage(to)
         return wanted and not self.is_expired(outgoing, now)
@@ -57,7 +57,7 @@ MESSAGE_KINDS = {
 
 
 def kind_of(message: Message) -> MessageKind:
-    """A ticket's messages have their effects, which the desk itself takes back."""
+    """The kind of a message. Messages of tickets all have one kind; the desk undoes their effects."""
     return (
         TICKET_MESSAGE if message.ticket else MESSAGE_KINDS.get(message.key.partition("/")[0], TICKET_MESSAGE)
     )

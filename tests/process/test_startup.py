@@ -56,7 +56,7 @@ async def test_bad_starts(tmp_path: Path, slack: FakeSlack, newer: Path) -> None
     }
     cases: dict[str, dict[str, str]] = {
         "there is no such file": {"FRONTLINE_CONFIG": str(empty / "frontline.toml")},
-        "is no valid TOML": {"FRONTLINE_CONFIG": "broken.toml"},
+        "is not valid TOML": {"FRONTLINE_CONFIG": "broken.toml"},
         "SLACK_BOT_TOKEN: is not set": {"SLACK_BOT_TOKEN": ""},
         "SLACK_SIGNING_SECRET: is not set": {"SLACK_SIGNING_SECRET": ""},
         "Slack refuses SLACK_BOT_TOKEN (invalid_auth)": {"SLACK_BOT_TOKEN": "xoxb-of-somebody-else"},

@@ -14,7 +14,7 @@ from adapters.sql.store import SqlStore, connect
 from bot.desk import index
 from bot.desk.desk import Desk
 from bot.desk.index import IndexCheck, check, rebuild
-from bot.runtime.doctor import Finding, Health, of_index
+from bot.runtime.doctor import Finding, Health, check_index
 from bot.runtime.scheduler import wake_due_tickets
 from tests.harness import ALICE, BOB, DESK_FILE_WITH_HOLD, NO_CLOCK, S1, S2, S3, DeskInMemory, open_desk
 from tests.sql.raw_sql import run
@@ -174,7 +174,7 @@ async def test_rows_are_read_a_few_at_a_time(
 
 async def test_the_doctor_names_those_that_differ_and_the_cure(store: SqlStore, desk: DeskInMemory) -> None:
     async def finds() -> list[Finding]:
-        return [found async for found in of_index(store, desk.desk.directory, desk.clock.now())]
+        return [found async for found in check_index(store, desk.desk.directory, desk.clock.now())]
 
     keys = [await desk.submits(ALICE, f"Trouble {number}", S2) for number in range(12)]
     (found,) = await finds()

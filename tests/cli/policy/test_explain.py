@@ -135,13 +135,13 @@ def test_holidays_of_a_folder_of_one_s_own(run: Run, ours: Path) -> None:
         ({"severity": "S4"}, 'm3ter has no severity "S4"; known are S1, S2, S3, none'),
         ({"at": "2026-03-20T16:30:00"}, "does not say which zone it is in; add Z or an offset"),
         ({"at": "2026-03-20"}, "does not say which zone"),
-        ({"at": "tomorrow"}, '--at: "tomorrow" is no instant; write 2026-03-20T16:30:00+01:00'),
-        ({"at": "2026-02-30T12:00:00Z"}, "is no instant"),
-        ({"at": ""}, "is no instant"),
+        ({"at": "tomorrow"}, '--at: "tomorrow" is not an instant; write 2026-03-20T16:30:00+01:00'),
+        ({"at": "2026-02-30T12:00:00Z"}, "is not an instant"),
+        ({"at": ""}, "is not an instant"),
         ({"at": "1972-12-31T23:59:59Z"}, "is outside the years 1973 to 2190"),
         ({"at": "2191-01-01T00:00:00Z"}, "is outside the years 1973 to 2190"),
-        ({"at": "0001-01-01T00:00:00+14:00"}, "is no instant"),
-        ({"at": "9999-12-31T23:59:59-14:00"}, "is no instant"),
+        ({"at": "0001-01-01T00:00:00+14:00"}, "is not an instant"),
+        ({"at": "9999-12-31T23:59:59-14:00"}, "is not an instant"),
     ],
 )
 @pytest.mark.parametrize("form", [(), ("--json",)])

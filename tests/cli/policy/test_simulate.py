@@ -191,7 +191,7 @@ def test_faults_of_the_command_line(run: Run, levels: Path) -> None:
     for more, says in (
         (("--against", "m3ter", "--map", "S1=S9"), '--map: S1: there is no severity "S9"; known are S1, S2'),
         (("--map", "S1"), '--map: "S1" is no pair of severities; write S1=P1'),
-        (("--until", "noon"), '--until: "noon" is no instant'),
+        (("--until", "noon"), '--until: "noon" is not an instant'),
         (("--against", "m3ter", "--against-plan", "x"), 'm3ter has no plan "x"; known are silver'),
         (("--against", "nobody"), "no such vendor or folder"),
     ):
@@ -223,11 +223,11 @@ def test_every_fault_of_a_file_at_once(run: Run, tmp_path: Path) -> None:
         said.faults,
         (
             'bad.csv: line 2, opened: "2026-03-20T16:30:00" does not say which zone it is in; add Z',
-            'bad.csv: line 3, responded: "yesterday" is no instant; write 2026-',
+            'bad.csv: line 3, responded: "yesterday" is not an instant; write 2026-',
             'bad.csv: line 6, resolved: "1900-01-01T00:00:00Z" is outside the years 1973 to 2190',
             'bad.csv: line 6, responded: "2026-03-20T16:00:00Z" is before it was opened',
             "bad.csv: line 7: has 3 cells, but line 1 names 5",
-            'bad.csv: line 8, opened: "" is no instant',
+            'bad.csv: line 8, opened: "" is not an instant',
             "bad.csv: line 8, severity: is empty; name a severity of the policy",
             'bad.csv: line 4, severity: m3ter has no severity "S9"; known are S1, S2, S3, none',
         ),
