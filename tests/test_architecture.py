@@ -22,6 +22,9 @@ PACKAGES = (*FLOORS, "demo")
 CLOCK = "bot/clock.py"
 COMPOSITION_ROOT = "bot.__main__"
 LONGEST_FILE = 500
+MOST_FILES_IN_A_FOLDER, MOST_FILES = 14, 170
+MIGRATIONS = "adapters/sql/migrations/versions"
+"""One file for each change of the tables, so their number only grows."""
 
 SLEEPS = frozenset({"asyncio.sleep", "asyncio.tasks.sleep", "time.sleep"})
 MAY_SLEEP = {
@@ -176,9 +179,20 @@ def length_faults(root: Path) -> set[str]:
     for path in sources(root, FLOORS):
         place = path.relative_to(root).as_posix()
         lines = len(path.read_text(encoding="utf-8").splitlines())
-        if lines > LONGEST_FILE and not place.startswith("adapters/sql/migrations/versions/"):
+        if lines > LONGEST_FILE and not place.startswith(f"{MIGRATIONS}/"):
             faults.add(f"{place} has {lines} lines")
     return faults
+
+
+def file_count_faults(root: Path) -> set[str]:
+    """Folders with too many Python files, and the three floors if they have too many together."""
+    folders = Counter(path.parent.relative_to(root).as_posix() for path in sources(root, FLOORS))
+    faults = {
+        f"{folder} has {count} files"
+        for folder, count in folders.items()
+        if count > MOST_FILES_IN_A_FOLDER and folder != MIGRATIONS
+    }
+    return faults | ({f"{folders.total()} files in all"} if folders.total() > MOST_FILES else set())
 
 
 def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
@@ -245,6 +259,10 @@ def test_only_delivery_speaks_to_platforms() -> None:
 
 def test_files_stay_short() -> None:
     assert length_faults(REPOSITORY) == set()
+
+
+def test_folders_stay_small() -> None:
+    assert file_count_faults(REPOSITORY) == set()
 
 
 BREACHES = [
@@ -412,7 +430,24 @@ def test_who_speaks_past_the_outbox_is_found(copy: Path) -> None:
 def test_a_long_file_is_found(copy: Path) -> None:
     put(copy, "bot/broken.py", "x = 1\n" * (LONGEST_FILE + 1))
     put(copy, "bot/fits.py", "x = 1\n" * LONGEST_FILE)
-    put(copy, "adapters/sql/migrations/versions/0001_begin.py", "x = 1\n" * (LONGEST_FILE + 1))
+    put(copy, f"{MIGRATIONS}/0001_begin.py", "x = 1\n" * (LONGEST_FILE + 1))
     faults = length_faults(copy)
     assert f"bot/broken.py has {LONGEST_FILE + 1} lines" in faults
     assert not any("fits" in fault or "versions" in fault for fault in faults)
+
+
+def test_a_full_folder_is_found(tmp_path: Path) -> None:
+    for number in range(MOST_FILES_IN_A_FOLDER + 1):
+        put(tmp_path, f"{MIGRATIONS}/{number:04}_change.py", "")
+        put(tmp_path, f"bot/full/file_{number}.py", "")
+        if number:
+            put(tmp_path, f"bot/fits/file_{number}.py", "")
+    assert file_count_faults(tmp_path) == {f"bot/full has {MOST_FILES_IN_A_FOLDER + 1} files"}
+
+
+def test_too_many_files_are_found(copy: Path) -> None:
+    for number in range(MOST_FILES - sum(1 for _ in sources(copy, FLOORS))):
+        put(copy, f"adapters/new_{number}/__init__.py", "")
+    assert file_count_faults(copy) == set()
+    put(copy, "adapters/one_more/__init__.py", "")
+    assert file_count_faults(copy) == {f"{MOST_FILES + 1} files in all"}
