@@ -33,11 +33,16 @@ MESSAGES = [
     ("in a thread", activity(HERE, text="news?"), "on_message_activity", "Posted"),
     ("to us alone", personal(HERE, text="help"), "on_message_activity", "Command"),
     ("of a button", activity(HERE, text="", value=PRESS), "on_message_activity", "Press"),
-    ("edited", of("messageUpdate", "editMessage", text="x"), "on_message_update_activity", "Revised"),
-    ("restored", of("messageUpdate", "undeleteMessage", text="x"), "on_message_update_activity", "Revised"),
-    ("changed", of("messageUpdate", text="x"), "on_message_update_activity", "Revised"),
-    ("deleted", of("messageDelete", "softDeleteMessage"), "on_message_delete_activity", "Revised"),
-    ("gone", of("messageDelete"), "on_message_delete_activity", "Revised"),
+    ("edited", of("messageUpdate", "editMessage", text="x"), "on_message_update_activity", "MessageChanged"),
+    (
+        "restored",
+        of("messageUpdate", "undeleteMessage", text="x"),
+        "on_message_update_activity",
+        "MessageChanged",
+    ),
+    ("changed", of("messageUpdate", text="x"), "on_message_update_activity", "MessageChanged"),
+    ("deleted", of("messageDelete", "softDeleteMessage"), "on_message_delete_activity", "MessageChanged"),
+    ("gone", of("messageDelete"), "on_message_delete_activity", "MessageChanged"),
 ]
 UPDATES = [
     ("", {}, "on_conversation_update_activity", ""),
