@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 
 from demo.slack import forms, text
 from demo.slack.apps import Apps, Grant
-from demo.slack.faults import PlannedFailure, PlannedFailures, RateLimits
-from demo.slack.life import ChannelActions
+from demo.slack.bot_client import Ack, BotClient
+from demo.slack.channel_actions import ChannelActions
 from demo.slack.payloads import is_reply_to
+from demo.slack.planned_failures import PlannedFailure, PlannedFailures, RateLimits
 from demo.slack.server import Server
 from demo.slack.shortcuts import Shortcuts
 from demo.slack.sockets import Sockets
 from demo.slack.state import Call, Channel, Group, Message, Person, Workspace, slug
 from demo.slack.view import View
-from demo.slack.wire import Ack, BotClient
 
 T = TypeVar("T")
 

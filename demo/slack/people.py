@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from demo.slack import forms, text
+from demo.slack.bot_client import Ack, BotClient, Request
 from demo.slack.chat import changed
 from demo.slack.elements import Json
 from demo.slack.forms import CommandReply, SubmitReply
@@ -21,7 +22,6 @@ from demo.slack.payloads import (
 from demo.slack.replies import respond
 from demo.slack.state import SLACKBOT, Channel, Message, Person, ResponseUrl, SlackError, Workspace
 from demo.slack.view import View
-from demo.slack.wire import Ack, BotClient, Request
 
 
 class UserActions:

@@ -9,7 +9,7 @@ from demo.slack import chat, lookup, views
 from demo.slack.apps import Apps
 from demo.slack.args import Args
 from demo.slack.elements import Json
-from demo.slack.faults import PlannedFailure, PlannedFailures, RateLimits
+from demo.slack.planned_failures import PlannedFailure, PlannedFailures, RateLimits
 from demo.slack.replies import respond
 from demo.slack.sockets import Sockets
 from demo.slack.state import Call, SlackError, Workspace

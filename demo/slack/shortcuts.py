@@ -1,10 +1,10 @@
 """Shortcuts that need no message: the one that is everywhere, in the menu beside the text box."""
 
+from demo.slack.bot_client import Ack
 from demo.slack.elements import Json
 from demo.slack.payloads import interaction
 from demo.slack.people import UserActions
 from demo.slack.state import Person, SlackError
-from demo.slack.wire import Ack
 
 
 class Shortcuts(UserActions):

@@ -218,7 +218,7 @@ async def test_a_silence_makes_it_not_ready() -> None:
 @pytest.mark.parametrize(
     ("token", "error", "words"),
     [
-        ("xoxb-1", None, "SLACK_APP_TOKEN is no app-level token: use an App-Level Token"),
+        ("xoxb-1", None, "SLACK_APP_TOKEN is not an app-level token: use an App-Level Token"),
         ("xapp-other", None, r"refuses SLACK_APP_TOKEN \(invalid_auth\): use an App-Level Token"),
         (APP_TOKEN, "missing_scope", r"refuses SLACK_APP_TOKEN \(missing_scope\): .* connections:write"),
     ],

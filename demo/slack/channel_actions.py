@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from demo.slack.bot_client import Ack
 from demo.slack.elements import Json
 from demo.slack.people import UserActions
 from demo.slack.state import Channel, Person, SlackError
-from demo.slack.wire import Ack
 
 
 class ChannelActions(UserActions):
