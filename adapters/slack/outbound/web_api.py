@@ -242,9 +242,9 @@ def _token_kind(token: str) -> str:
         "xapp-": "an app-level token",
         "xoxp-": "a user's token",
         "xoxe-": "a refresh token",
-        "xoxe.": "one that ends after 12 hours (set SLACK_CLIENT_ID and SLACK_CLIENT_SECRET in its place)",
+        "xoxe.": "one that expires after 12 hours (set SLACK_CLIENT_ID and SLACK_CLIENT_SECRET instead)",
     }
-    found = next((kind for start, kind in kinds.items() if token.startswith(start)), "no bot token")
+    found = next((kind for start, kind in kinds.items() if token.startswith(start)), "not a bot token")
     return found if token else "empty"
 
 

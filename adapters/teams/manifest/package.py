@@ -1,4 +1,4 @@
-"""The app package: manifest and icons in one zip, the same bytes for the same words."""
+"""The app package: manifest and icons in one zip; the same input gives the same bytes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def manifest(
     privacy: str | None = None,
     terms: str | None = None,
 ) -> dict[str, Any]:
-    """The manifest of one installation; privacy and terms default to the website. Raises ValueError."""
+    """Returns one installation's manifest; privacy and terms default to the website. Raises ValueError."""
     app_id, developer = app_id.strip(), developer.strip()
     if not _GUID.fullmatch(app_id):
         raise ValueError(f'"{app_id}" is no app id; copy MICROSOFT_APP_ID, like 00000000-0000-…')
@@ -53,11 +53,11 @@ def build_package(
     privacy: str | None = None,
     terms: str | None = None,
 ) -> bytes:
-    """The zip that is uploaded to Teams. Raises ValueError as `manifest` does."""
-    told = manifest(app_id, version, website=website, developer=developer, privacy=privacy, terms=terms)
-    content = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    """Returns the zip to upload to Teams. Raises ValueError as `manifest` does."""
+    filled = manifest(app_id, version, website=website, developer=developer, privacy=privacy, terms=terms)
+    content = json.dumps(filled, indent=2, ensure_ascii=False) + "\n"
     held = {"manifest.json": content.encode()}
-    held |= {name: (_HERE / name).read_bytes() for name in told["icons"].values()}
+    held |= {name: (_HERE / name).read_bytes() for name in filled["icons"].values()}
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as package:
         for name, data in held.items():
@@ -69,7 +69,7 @@ def build_package(
 
 
 def _filled(template: Any, words: dict[str, str]) -> Any:
-    """The template with its placeholders, which are whole values, replaced."""
+    """Replaces the template's placeholders, which are whole values."""
     if isinstance(template, dict):
         return {name: _filled(value, words) for name, value in template.items()}
     if isinstance(template, list):
