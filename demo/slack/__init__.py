@@ -1,4 +1,4 @@
-"""A small, strict Slack on loopback, for the demo and the tests."""
+"""A small, strict fake Slack on loopback, for the demo and the tests."""
 
 from demo.slack.bot_client import Ack, Request
 from demo.slack.fake import FakeSlack

@@ -209,7 +209,7 @@ async def test_a_silence_makes_it_not_ready() -> None:
         assert socket.readiness_faults() == []
         watch.seconds = 1011.0
         assert socket.readiness_faults() == ["Slack's socket has been down for 11 s"]
-        slack._faults.planned.clear()
+        slack._failures.planned.clear()
         await slack.until(lambda: slack.sockets.live)
         assert await eventually(lambda: socket.readiness_faults() == [])
         await socket.close()
