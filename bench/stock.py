@@ -19,7 +19,7 @@ from bot.config.directory import Directory
 from bot.config.settings import load_desk
 from bot.desk.desk import Desk
 from bot.ports import Clock
-from demo.stage import Cast
+from demo.stage import Scenario
 from sla_core.engine import evaluate
 from sla_core.events import Opened, Warned, Who
 from sla_core.ticket import fold
@@ -27,7 +27,7 @@ from sla_core.ticket import fold
 ACCOUNTS = 200
 FRIDAY = parse_instant("2026-03-20T10:00:00+01:00")
 """m3ter's Gold hours are open for another twelve hours."""
-CAST = Cast.of("m3ter")
+CAST = Scenario.of("m3ter")
 FAR = timedelta(days=30)
 
 

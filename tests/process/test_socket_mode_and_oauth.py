@@ -106,7 +106,7 @@ async def test_two_workspaces_install_it_and_a_restart_forgets_neither(tmp_path:
 
         lost = await frontline("serve", folder=tmp_path, **{**given, "FRONTLINE_SECRET_KEY": OTHER_KEY})
         assert (lost.code, len(lost.faults)) == (1, 1), lost.err
-        assert "FRONTLINE_SECRET_KEY does not open the stored installation T0ACME" in lost.err
+        assert "FRONTLINE_SECRET_KEY does not decrypt the stored installation T0ACME" in lost.err
         database = (tmp_path / "frontline.db").read_bytes()
         assert not any(token.encode() in database for token in home.apps.grants)
 
