@@ -1,4 +1,4 @@
-"""A desk of its own without requests: `python -m bench.replica URL FILE PLATFORM` wakes, delivers, shares."""
+"""A replica without requests: `python -m bench.replica URL FILE PLATFORM` wakes and delivers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bot.telemetry import configure_logs
 
 
 @asynccontextmanager
-async def _crew(url: str) -> AsyncIterator[WorkerPool | None]:
+async def _worker_pool(url: str) -> AsyncIterator[WorkerPool | None]:
     if not is_postgres(url):
         yield None
         return
@@ -41,7 +41,7 @@ async def _run(url: str, file: Path, platform: str) -> None:
         desk.platforms["slack"] = Speaking(platform, session)
         runtime = Runtime(desk, store)
         store.on_change = runtime.store_changed
-        async with _crew(url) as runtime.worker_pool, runtime.running():
+        async with _worker_pool(url) as runtime.worker_pool, runtime.running():
             tell(ready=True)
             await stop.wait()
 
