@@ -21,7 +21,7 @@ PATIENCE = 60.0
 Json = dict[str, Any]
 
 
-class Silent(RuntimeError):
+class NoReport(RuntimeError):
     """A child ended, or did not report in time."""
 
 
@@ -44,17 +44,17 @@ class Child:
                     self.heard.put(json.loads(line))
         self.heard.put(None)
 
-    def hear(self, within: float = PATIENCE) -> Json:
-        """Returns the next report. Raises Silent."""
+    def read(self, within: float = PATIENCE) -> Json:
+        """Returns the next report. Raises NoReport."""
         try:
             said = self.heard.get(timeout=within)
         except Empty:
-            raise Silent(f"{self.process.args!r} did not report for {within:g} s") from None
+            raise NoReport(f"{self.process.args!r} did not report for {within:g} s") from None
         if said is None:
-            raise Silent(f"{self.process.args!r} ended")
+            raise NoReport(f"{self.process.args!r} ended")
         return said
 
-    def news(self) -> Iterator[Json]:
+    def unread(self) -> Iterator[Json]:
         """All unread reports."""
         while not self.heard.empty():
             said = self.heard.get()
@@ -90,7 +90,7 @@ def child(module: str, *words: str, **environment: str) -> Iterator[Child]:
             process.wait()
 
 
-def tell(**news: Any) -> None:
+def report(**news: Any) -> None:
     """Reports to the parent process."""
     print(json.dumps(news), flush=True)
 

@@ -109,7 +109,7 @@ async def _delivered(url: str, file: Path, replicas: int, load: Load, *, kill: b
             words = (url, str(file), platform.url)
             made = [stack.enter_context(child("bench.replica", *words)) for _ in range(replicas)]
             for each in made:
-                await asyncio.to_thread(each.hear)
+                await asyncio.to_thread(each.read)
             if not url.startswith("sqlite"):
                 await _said(url, load)
             if kill:

@@ -11,7 +11,7 @@ from random import Random
 
 from adapters.sql.store import connect
 from bench import stock
-from bench.platform import HeldClock, Rationed, most_within
+from bench.platform import HeldClock, RateLimitedPlatform, most_within
 from bench.report import Gate, Row, Table
 from bot.clock import WakeSignal
 from bot.desk.desk import Desk
@@ -53,7 +53,7 @@ async def measured(folder: Path) -> Held:
     clock, begun = HeldClock(at + timedelta(minutes=1)), time.monotonic()
     async with connect(url) as store:
         desk = stock.desk(store, file, clock)
-        platform = Rationed(clock)
+        platform = RateLimitedPlatform(clock)
         desk.platforms["slack"] = platform
         await desk.directory.refresh(desk.platforms)
         delivery = Delivery(desk, store, clock, WakeSignal(), Random(7))

@@ -11,7 +11,7 @@ from time import time
 import aiohttp
 
 from bench import stock
-from bench.platform import Counting, Speaking, counting
+from bench.platform import Counting, PlatformClient, counting
 from bench.report import Gate, Row, Table
 from bot.model.address import Place
 from bot.model.views import Notice
@@ -44,11 +44,11 @@ async def measured(folder: Path) -> Hung:
 
 
 async def _delays(url: str, file: Path, hanging: int) -> list[float]:
-    async with counting() as platform, stock.kept(url, file) as (store, desk):
+    async with counting() as platform, stock.open_desk(url, file) as (store, desk):
         platform.hanging = frozenset(map(str, PLACES[:HANGING]))
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as session:
-            desk.platforms["slack"] = Speaking(platform.url, session)
+            desk.platforms["slack"] = PlatformClient(platform.url, session)
             runtime, delays = Runtime(desk, store), list[float]()
             store.on_change = runtime.store_changed
             async with runtime.running():

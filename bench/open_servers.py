@@ -24,7 +24,7 @@ from adapters.slack.adapter import Slack
 from adapters.slack.rendering.modals import modal
 from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from adapters.sql.store import connect
-from bench.children import tell
+from bench.children import report
 from bench.load import pinned
 from bench.naive import orm_accounts, orm_open
 from bench.opens import SECRET, SUMMARY, TICKETS
@@ -155,7 +155,7 @@ async def _serve(role: str, folder: Path) -> None:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}{EVENTS}"
-        tell(url=url, samples=samples)
+        report(url=url, samples=samples)
         await asyncio.Event().wait()
 
 

@@ -40,7 +40,7 @@ def run(progress: Progress) -> Report:
         servers, folders = {}, {name: root / role for name, role in ROLES.items()}
         for name, folder in folders.items():
             folder.mkdir()
-            servers[name] = stack.enter_context(child("bench.open_servers", ROLES[name], str(folder))).hear()
+            servers[name] = stack.enter_context(child("bench.open_servers", ROLES[name], str(folder))).read()
         samples: list[str] = servers[OURS]["samples"]
         pinned(1)
         crowd: dict[str, list[Burst]] = {name: [] for name in CALLS}

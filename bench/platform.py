@@ -93,7 +93,7 @@ async def counting(send: float = SEND) -> AsyncIterator[Counting]:
         await runner.cleanup()
 
 
-class Speaking:
+class PlatformClient:
     """The client: bot.ports.ChatPlatform without rate limits. Use it in one event loop."""
 
     name = "slack"
@@ -140,7 +140,7 @@ class Speaking:
 
 
 @dataclass
-class Rationed:
+class RateLimitedPlatform:
     """An in-process platform with Slack's rate limits. Records each send with the desk's time."""
 
     clock: HeldClock

@@ -12,9 +12,9 @@ from pathlib import Path
 import aiohttp
 
 from adapters.sql.url import is_postgres, postgres_url
-from bench.children import tell
-from bench.platform import Speaking
-from bench.stock import kept
+from bench.children import report
+from bench.platform import PlatformClient
+from bench.stock import open_desk
 from bot.runtime.lane_dispatcher import WorkerPool
 from bot.runtime.runtime import Runtime
 from bot.telemetry import configure_logs
@@ -37,12 +37,12 @@ async def _run(url: str, file: Path, platform: str) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     connector = aiohttp.TCPConnector(limit=0)
-    async with kept(url, file) as (store, desk), aiohttp.ClientSession(connector=connector) as session:
-        desk.platforms["slack"] = Speaking(platform, session)
+    async with open_desk(url, file) as (store, desk), aiohttp.ClientSession(connector=connector) as session:
+        desk.platforms["slack"] = PlatformClient(platform, session)
         runtime = Runtime(desk, store)
         store.on_change = runtime.store_changed
         async with _worker_pool(url) as runtime.worker_pool, runtime.running():
-            tell(ready=True)
+            report(ready=True)
             await stop.wait()
 
 

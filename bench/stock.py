@@ -188,7 +188,7 @@ def _execute(url: str, *statements: str) -> None:
 
 
 @asynccontextmanager
-async def kept(url: str, file: Path) -> AsyncIterator[tuple[SqlStore, Desk]]:
+async def open_desk(url: str, file: Path) -> AsyncIterator[tuple[SqlStore, Desk]]:
     """Yields a store, and a desk on its clock."""
     async with connect(url) as store:
         yield store, desk(store, file, await store.simulated_clock(None) or WallClock())

@@ -61,7 +61,7 @@ def run(progress: Progress) -> Report:
         ratio = table.cost(STOCK) / table.cost(OURS)
         gates.append(Gate(f"inbound {name}: stock / ours", ratio, 5))
         gates.append(Gate(f"inbound {name}: stock / ours", ratio, 7, stretch=True))
-    about = f"{CALLS} personal messages a pass, {AT_ONCE} at once on kept connections"
+    about = f"{CALLS} personal messages a pass, {AT_ONCE} at once on persistent connections"
     return Report("teams", about, (unsigned, signed, replied), tuple(gates), _NOTES)
 
 

@@ -142,7 +142,7 @@ def _measured(role: str, url: str, file: Path, workers: int, arm: Arm) -> list[t
     with ExitStack() as stack:
         made = [stack.enter_context(child("bench.wakers", role, url, str(file))) for _ in range(workers)]
         for each in made:
-            each.hear()
+            each.read()
         for nth in range(ROUNDS[role]):
             due = real_now() + timedelta(seconds=LEAD)
             arm(nth, due)
@@ -165,7 +165,7 @@ def _hear(made: list[Child], woken: dict[str, float], number: int) -> None:
             raise RuntimeError(f"only {len(woken)} of {number} were woken")
         time.sleep(0.05)
         for each in made:
-            for news in each.news():
+            for news in each.unread():
                 for key in news["keys"]:
                     woken.setdefault(key, news["at"])
 
@@ -183,7 +183,7 @@ async def _killed(url: str, file: Path, at: datetime) -> Killed:
             words = (url, str(file), platform.url)
             two = [stack.enter_context(child("bench.replica", *words)) for _ in range(2)]
             for each in two:
-                await asyncio.to_thread(each.hear)
+                await asyncio.to_thread(each.read)
             due = real_now() + timedelta(seconds=LEAD)
             arm(0, due)
             while _awake(url) < KILL_AFTER:

@@ -189,8 +189,8 @@ def test_severities_that_the_second_policy_lacks(run: Run, levels: Path) -> None
 
 def test_faults_of_the_command_line(run: Run, levels: Path) -> None:
     for more, says in (
-        (("--against", "m3ter", "--map", "S1=S9"), '--map: S1: there is no severity "S9"; choose from S1, S2'),
-        (("--map", "S1"), '--map: "S1" is no pair of severities; write S1=P1'),
+        (("--against", "m3ter", "--map", "S1=S9"), '--map: S1: there is no severity "S9"; choose from S1'),
+        (("--map", "S1"), '--map: "S1" is not a pair of severities; write S1=P1'),
         (("--until", "noon"), '--until: "noon" is no instant'),
         (("--against", "m3ter", "--against-plan", "x"), 'm3ter has no plan "x"; it has silver'),
         (("--against", "nobody"), "no such vendor or folder"),
