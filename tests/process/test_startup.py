@@ -65,9 +65,9 @@ async def test_bad_starts(tmp_path: Path, slack: FakeSlack, newer: Path) -> None
         },
         "is in use": {"PORT": str(taken.getsockname()[1])},
         "made by a newer Frontline; update": {"DATABASE_URL": f"sqlite:///{newer}"},
-        "is no SQLite database": {"DATABASE_URL": f"sqlite:///{no_database}"},
+        "is not a SQLite database": {"DATABASE_URL": f"sqlite:///{no_database}"},
         "cannot be written": {"DATABASE_URL": "sqlite:////proc/frontline.db"},
-        "no database address that Frontline knows": {"DATABASE_URL": "mysql://user:hunter2@host/desk"},
+        "is not a supported database address": {"DATABASE_URL": "mysql://user:hunter2@host/desk"},
         "FRONTLINE_CLOCK: needs a SLACK_API_URL on this machine": {
             "FRONTLINE_CLOCK": "2026-03-20T16:30:00+01:00*60",
             "SLACK_API_URL": "https://slack.com/api/",

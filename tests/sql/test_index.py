@@ -134,7 +134,7 @@ async def test_a_row_that_a_running_desk_writes_meanwhile_is_left(
 
 
 SPOILED = {
-    "UPDATE event SET kind = 'Teleported' WHERE ticket = :key": "this version knows no event",
+    "UPDATE event SET kind = 'Teleported' WHERE ticket = :key": "unknown event",
     "UPDATE ticket SET version = 2 WHERE key = :key": "its row counts 2 events, and 1 are there",
     "DELETE FROM event WHERE ticket = :key": "its row counts 1 events, and 0 are there",
     "UPDATE event SET body = replace(body, '2025-02-10', '1999-01-01') WHERE ticket = :key": "the policy of",
@@ -188,4 +188,4 @@ async def test_the_doctor_names_those_that_differ_and_the_cure(store: SqlStore, 
     assert differ.health is unreadable.health is Health.FAULT
     assert differ.says.startswith("of all 12 rows these differ from their events: ACME-10, ")
     assert differ.says.endswith(" and 1 more; run frontline migrate --rebuild")
-    assert unreadable.says.startswith(f"cannot be read: {keys[0]}; of {keys[0]}: this version knows no event")
+    assert unreadable.says.startswith(f"cannot be read: {keys[0]}; of {keys[0]}: unknown event")
