@@ -17,7 +17,7 @@ define step
 @echo "== $(1)"; { $(2); } || { echo "!! failed: $(1)" >&2; exit 1; }
 endef
 
-help: ## list these targets
+help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | \
 	  while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
 
@@ -27,7 +27,7 @@ setup: $(READY) ## .venv with the pinned dependencies and the frontline command 
 $(READY): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "Frontline needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
-	  echo "Name another one: make setup PYTHON=python3.12" >&2; exit 1; }
+	  echo "Choose another one: make setup PYTHON=python3.12" >&2; exit 1; }
 	$(call step,virtual environment,$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV))
 	$(call step,pinned dependencies,$(PIP) install --require-hashes -r requirements.lock)
 	$(call step,frontline command,$(PIP) install --no-deps --no-build-isolation -e .)
@@ -45,8 +45,8 @@ soak: setup ## the long runs of crashes, faults and races: about forty minutes (
 	@echo "2,000 simulated months, 30 outages, 100 rounds of 1,000 wake-ups, 200 kills on SQLite and 300 on"
 	@echo "PostgreSQL, 20 restarts of it, 20,000 requests four times each, 100,000 instants and every edge of"
 	@echo "each vendor's calendar, and 500 examples of each property: forty minutes on two cores."
-	@echo "One line a test as it ends. One alone: make soak TEST_ARGS='-k outage'"
-	@echo "A night of months: SIMULATED_SEEDS=200000 make soak TEST_ARGS='-k seeds'"
+	@echo "One line for each finished test. A single test: make soak TEST_ARGS='-k outage'"
+	@echo "A whole night: SIMULATED_SEEDS=200000 make soak TEST_ARGS='-k seeds'"
 	$(call step,pytest -m soak,$(SOAK) $(TEST_ARGS))
 	$(call step,properties with many examples,$(MANY_EXAMPLES) $(TEST_ARGS) || [ $$? = 5 ])
 
@@ -56,7 +56,7 @@ lint: setup ## style, types and import contracts
 	$(call step,mypy,$(BIN)/mypy)
 	$(call step,lint-imports,$(BIN)/lint-imports --no-logo)
 
-format: setup ## rewrite the sources in house style
+format: setup ## fix and format the sources
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format
 
@@ -64,13 +64,13 @@ demo: setup ## a working desk on this machine (DEMO_ARGS=…)
 	@$(BIN)/frontline demo $(DEMO_ARGS)
 
 $(BENCH_READY): $(READY) requirements-bench.lock
-	$(call step,what we are measured against,$(PIP) install --require-hashes -r requirements-bench.lock)
+	$(call step,libraries to compare with,$(PIP) install --require-hashes -r requirements-bench.lock)
 	@touch $@
 
 bench: $(BENCH_READY) ## the measurements (BENCH_ARGS=…)
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
-screenshots: setup ## the pictures in docs/pictures (needs Chromium)
+screenshots: setup ## draw docs/pictures (needs Chromium)
 	@$(BIN)/python -m tools.slack_pictures
 	@$(BIN)/python -m tools.teams_pictures
 
@@ -78,11 +78,11 @@ COMPILE := $(BIN)/uv --no-config --quiet pip compile --universal --python-versio
   --python $(BIN)/python --no-python-downloads --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links
 
-lock: setup ## pin the dependencies anew (LOCK_ARGS=--upgrade takes newer versions)
+lock: setup ## pin the dependencies again (LOCK_ARGS=--upgrade takes newer versions)
 	$(call step,lock,$(COMPILE) $(LOCK_ARGS) --extra dev -o requirements.lock pyproject.toml)
 	$(call step,lock of bench,$(COMPILE) $(LOCK_ARGS) --extra bench -c requirements.lock \
 	  -o requirements-bench.lock pyproject.toml)
 
-clean: ## remove what can be made again
+clean: ## remove generated files
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

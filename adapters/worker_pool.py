@@ -1,4 +1,4 @@
-"""The replicas of a desk as one crew: what is offered to it is done by whichever of them is free."""
+"""A worker pool of all replicas of a desk, on procrastinate: a free one handles each offered lane."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from procrastinate.jobs import Job, Status
 from psycopg.errors import RaiseException
 
 log = structlog.get_logger(__name__)
-# It logs a traceback for each of its connections that breaks; what became of its work we log ourselves.
+# It logs a traceback for each broken connection. We log the outcome of its work ourselves.
 logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
 
 DeliverLane = Callable[[str], Awaitable[object]]
 
 TASK = "speak"
 LANES, PAGES = "lanes", "pages"
-"""Queues. Pages have workers of their own: they never wait for a place that is slow to answer."""
+"""Queues. Pages have their own workers, so they never wait for a place that is slow to answer."""
 CONCURRENCY = {LANES: 128, PAGES: 32}
-"""Lanes that one replica speaks for at the same time."""
+"""How many lanes one replica sends for at the same time."""
 CONNECTIONS = 4
-"""At most, besides the one that each of the queues listens on: six for one replica."""
+"""At most, besides one for each queue to listen on: six for one replica."""
 HEARTBEAT, STALE = 1.0, 5.0
-"""Seconds between signs of life of a worker, and until one without them is taken for dead."""
+"""Seconds between heartbeats of a worker, and until a worker without them counts as dead."""
 POLL = 1.0
-"""Seconds after which a worker looks for work that no notification told it of."""
+"""Seconds after which a worker looks for work whose notification it missed."""
 SHUTDOWN_GRACE = 3.5
-"""Seconds that what is under way has to end when we stop."""
+"""Seconds that running jobs have to end when we stop."""
 CANCEL_AGAIN_AFTER = SHUTDOWN_GRACE + 0.5
 """Seconds until a worker that has not ended is cancelled once more."""
 RESTART_AFTER, LONGEST_PAUSE = 0.2, 2.0
-"""Seconds before workers that ended are started again, doubling while they keep ending at once."""
+"""Seconds before a worker that ended is restarted, doubling while it keeps ending at once."""
 
 
 class WorkerPool:
-    """Implements bot.runtime.lane_dispatcher.WorkerPool. A job is only a lane's name: it may be lost."""
+    """Implements bot.runtime.lane_dispatcher.WorkerPool. A job is only a lane's name, so it may be lost."""
 
     def __init__(self, conninfo: str) -> None:
         connector = PsycopgConnector(
@@ -54,25 +54,25 @@ class WorkerPool:
         assert self._deliver_lane is not None
         try:
             await self._deliver_lane(lane)
-        except Exception:  # it is offered again, once whoever held it is overtaken
-            log.exception("a lane could not speak", lane=lane)
+        except Exception:  # it is offered again when its lease ends
+            log.exception("sending for a lane failed", lane=lane)
 
-    async def run(self, speak: DeliverLane) -> None:
-        """Do what is offered, for ever. When this is cancelled, what is under way is given time to end."""
-        self._deliver_lane = speak
+    async def run(self, send_lane: DeliverLane) -> None:
+        """Calls `send_lane` for offered lanes until cancelled; running jobs then have time to end."""
+        self._deliver_lane = send_lane
         async with asyncio.TaskGroup() as workers:
             for queue in CONCURRENCY:
                 workers.create_task(self._keep_working(queue))
 
     async def offer(self, lanes: Sequence[str]) -> None:
-        """Have each of them spoken for, in this order; not twice, if it waits for that already."""
+        """Queues lanes in this order, except those that wait in the queue already."""
         waiting = await self._jobs.list_jobs_async(task=TASK, status=Status.TODO.value)
         known = {job.queueing_lock for job in waiting}
         jobs = [_job(lane) for lane in lanes if lane not in known]
         try:
             await self._jobs.batch_defer_jobs_async(jobs)
         except AlreadyEnqueued:
-            # Another replica was quicker with one of them, and nothing was kept of the others.
+            # Another replica queued one of them first, and none of ours was stored.
             await asyncio.gather(*map(self._offer_one, jobs))
 
     async def _offer_one(self, job: Job) -> None:
@@ -82,7 +82,7 @@ class WorkerPool:
             log.debug("offered by another replica", lane=job.lock)
 
     async def recover(self) -> None:
-        """Take away the work of those who died: their lanes may be offered again."""
+        """Removes the jobs of dead workers, so that their lanes may be offered again."""
         for job in await self._jobs.get_stalled_jobs(seconds_since_heartbeat=STALE):
             assert job.id is not None
             try:
@@ -90,13 +90,13 @@ class WorkerPool:
             except ConnectorException as fault:
                 if not isinstance(fault.__cause__, RaiseException):
                     raise
-                log.debug("rescued by another replica", lane=job.lock)
+                log.debug("recovered by another replica", lane=job.lock)
             else:
-                log.warning("another replica died or froze while it spoke for a lane", lane=job.lock)
+                log.warning("another replica died or froze while it sent for a lane", lane=job.lock)
         await self._jobs.prune_stalled_workers(STALE)
 
     async def _keep_working(self, queue: str) -> None:
-        """A worker ends when the database goes away, with an error or without: it is started again."""
+        """Restarts a worker whenever it ends; if the database is down, it ends even without an error."""
         loop, pause = asyncio.get_running_loop(), RESTART_AFTER
         while True:
             began = loop.time()
@@ -120,20 +120,20 @@ class WorkerPool:
                 fault = await _cancelled(worker)
             why = type(fault).__name__ if fault else "without an error"
             pause = RESTART_AFTER if loop.time() - began > STALE else min(2 * pause, LONGEST_PAUSE)
-            log.warning("a worker ended and is started again", queue=queue, why=why)
+            log.warning("a worker ended and is restarted", queue=queue, why=why)
             await asyncio.sleep(pause)
 
 
 @asynccontextmanager
 async def connect(conninfo: str) -> AsyncIterator[WorkerPool]:
-    """The crew of a database whose tables are there."""
+    """The worker pool of a migrated database."""
     pool = WorkerPool(conninfo)
     async with pool.app.open_async():
         yield pool
 
 
 async def _cancelled(worker: asyncio.Task[None]) -> BaseException | None:
-    """Cancel it until it ends: in a library, asyncio.wait_for may swallow a cancellation (Python 3.11).
+    """Cancels a worker until it ends: asyncio.wait_for in a library may swallow a cancellation (Python 3.11).
 
     Returns the error with which it ended, or None.
     """

@@ -1,1 +1,1 @@
-"""What Frontline costs, measured beside its peers in one run: `make bench`, or `python -m bench GROUP`."""
+"""Benchmarks of Frontline and its peers in one run: `make bench`, or `python -m bench GROUP`."""

@@ -1,4 +1,4 @@
-"""Run the measurements: all groups, or those named."""
+"""Runs the benchmarks: all groups, or those named."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ GROUPS = {
         "footprint",
     )
 }
-"""Group → the module whose `run` measures it; loaded only when asked for, so none needs another's peers."""
+"""Maps each group to the module that measures it, loaded on demand: no group needs another's peers."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; all if none")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"{', '.join(GROUPS)} (default: all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
     wanted = parser.parse_args(arguments)
     if strange := [group for group in wanted.groups if group not in GROUPS]:
-        parser.error(f"no group {strange[0]!r}; there are {', '.join(GROUPS)}")
+        parser.error(f"no group {strange[0]!r}; choose from {', '.join(GROUPS)}")
     progress = Progress()
     machine = f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores"
     print(f"{machine}; medians of interleaved rounds; ratios are to Frontline")

@@ -1,4 +1,4 @@
-"""What an act reads: how often it loads its ticket, and how often it folds the history. Counts, not times."""
+"""Counts how often an act loads its ticket and folds the history."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AT = "2026-03-20T14:00:00Z"
 
 
 class StatsSource(MemoryStore):
-    """Counts its loads."""
+    """A store that counts its loads."""
 
     loads = 0
 
@@ -41,7 +41,7 @@ class Act:
 
 
 class _Watched(DeskInMemory):
-    """Counts for each act, and not for the messages that are delivered after it."""
+    """Counts during each act, without the deliveries after it."""
 
     counted: list[tuple[int, int]]
     store: StatsSource
@@ -96,7 +96,7 @@ async def _acts(folder: Path) -> list[Act]:
 
 @contextmanager
 def _folds() -> Iterator[list[None]]:
-    """A list that grows with each fold of a whole history."""
+    """A list that grows by one with each fold of a whole history."""
     folds: list[None] = []
 
     def watch(frame: FrameType, what: str, _: object) -> None:

@@ -1,4 +1,4 @@
-"""Business time: ours against the peers', on the same random instants, answers compared before any timing."""
+"""Compares business time with the peers on the same random instants, answers first, then timing."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ def run(progress: Progress) -> Report:
 
 
 _NOTES = (
-    "seconds of the processor, which others on the machine do not lengthen",
-    "all take and return aware datetimes with their input checks on; hours and holidays are the same",
-    "'next opening': where time runs out at a close, the peer names the opening that follows",
-    "workclock, businesstimedelta and pandas have no such business days; each day is eight hours to them",
-    "workclock closes in another zone by a break from 17:00 New York in a day until midnight",
+    "processor seconds, which other load on the machine does not lengthen",
+    "all take and return aware datetimes with input checks on; hours and holidays are the same",
+    "'next opening': if time runs out at a close, the peer answers with the following opening",
+    "workclock, businesstimedelta and pandas have no such business days and count eight hours a day",
+    "workclock closes in another zone by a break from 17:00 New York to midnight",
 )
 
 
@@ -94,7 +94,7 @@ def _adding_hours(contenders: Sequence[Contender], progress: Progress) -> Table:
 
 
 def _local_datetimes(contenders: Sequence[Contender], progress: Progress) -> Table:
-    """Ours answers in UTC; here it is brought back to Berlin, as workclock's answer is."""
+    """Our answer is in UTC; here it is converted to Berlin's zone, as workclock's is."""
     ours, theirs = contenders[0].add, contenders[1].add
     starts = [start.astimezone(BERLIN) for start in STARTS]
 
@@ -163,7 +163,7 @@ def _answers(
 def agreement(
     wanted: Sequence[datetime], answers: Sequence[datetime], calendar: BusinessCalendar | None = None
 ) -> str:
-    """How many answers are ours, how many name the opening after our close, how many are neither."""
+    """Counts answers that equal ours, that name the opening after our close, and that differ."""
     hours = calendar or office()
     equal = later = other = 0
     for mine, answer in zip(wanted, answers, strict=True):
@@ -187,7 +187,7 @@ def _timed(title: str, works: dict[str, Work], notes: dict[str, str], progress: 
 
 
 def _engine(progress: Progress) -> Table:
-    """What has no peer: the engine over one ticket, and what a compiled calendar costs."""
+    """Measures what has no peer: the engine on one ticket, and a compiled calendar."""
     history = TICKET.history
     evaluating = interleaved(
         {
@@ -206,7 +206,7 @@ def _engine(progress: Progress) -> Table:
         "compiled calendar",
         clock=process_time,
     )
-    about = "three clocks, two holds, twenty events, at 200 instants of its life"
+    about = "three clocks, two holds, twenty events, at 200 instants"
     rows = (
         *(Row(name, cost, "us", None, about) for name, cost in evaluating.items()),
         Row("compile a year", compiling["compile"], "us", None, "its public holidays known already"),

@@ -1,4 +1,4 @@
-"""Processes of the measurements: each tells its news a line at a time, and is ended by us."""
+"""Child processes of the benchmarks. They report one JSON object a line, and we end them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from typing import Any
 
 HOUSE = Path(__file__).resolve().parent.parent
 PATIENCE = 60.0
-"""Seconds until a child has to have said something."""
+"""Seconds to wait for a report of a child."""
 
 Json = dict[str, Any]
 
 
-class Silent(RuntimeError):
-    """A child ended, or said nothing for too long."""
+class NoReport(RuntimeError):
+    """A child ended, or did not report in time."""
 
 
 @dataclass
 class Child:
-    """A process, and what it has said: one JSON object a line."""
+    """A process and its reports."""
 
     process: subprocess.Popen[str]
     heard: SimpleQueue[Json | None] = field(default_factory=SimpleQueue)
@@ -39,37 +39,37 @@ class Child:
         assert self.process.stdout
         with self.process.stdout as said:
             for line in said:
-                # The last line of one that was killed may be cut short.
+                # The last line of a killed process may be cut short.
                 if line.endswith("\n"):
                     self.heard.put(json.loads(line))
         self.heard.put(None)
 
-    def hear(self, within: float = PATIENCE) -> Json:
-        """What it says next. Raises Silent."""
+    def read(self, within: float = PATIENCE) -> Json:
+        """Returns the next report. Raises NoReport."""
         try:
             said = self.heard.get(timeout=within)
         except Empty:
-            raise Silent(f"{self.process.args!r} said nothing for {within:g} s") from None
+            raise NoReport(f"{self.process.args!r} did not report for {within:g} s") from None
         if said is None:
-            raise Silent(f"{self.process.args!r} ended")
+            raise NoReport(f"{self.process.args!r} ended")
         return said
 
-    def news(self) -> Iterator[Json]:
-        """All that it has said and nobody has heard yet."""
+    def unread(self) -> Iterator[Json]:
+        """All unread reports."""
         while not self.heard.empty():
             said = self.heard.get()
             if said is not None:
                 yield said
 
     def kill(self) -> None:
-        """SIGKILL, wherever it is."""
+        """Sends SIGKILL."""
         self.process.kill()
         self.process.wait()
 
 
 @contextmanager
 def child(module: str, *words: str, **environment: str) -> Iterator[Child]:
-    """`python -m module words…`, ended at the end."""
+    """Runs `python -m module words…` and ends it when the context ends."""
     process = subprocess.Popen(
         [sys.executable, "-m", module, *words],
         cwd=HOUSE,
@@ -90,11 +90,11 @@ def child(module: str, *words: str, **environment: str) -> Iterator[Child]:
             process.wait()
 
 
-def tell(**news: Any) -> None:
-    """What a child says to whoever has started it."""
+def report(**news: Any) -> None:
+    """Reports to the parent process."""
     print(json.dumps(news), flush=True)
 
 
 def inherited() -> dict[str, str]:
-    """Our environment without proxies: everything is on this machine."""
+    """Our environment without proxies, since everything is on this machine."""
     return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}

@@ -1,6 +1,6 @@
-"""Opening a ticket in the store alone: transactions a second, each on disk when it counts.
+"""Opens tickets in the store alone: durable transactions a second.
 
-Against SQLModel's mapper with async sessions, which writes as many rows of the same tables.
+The peer is SQLModel's ORM with async sessions, which writes as many rows of the same tables.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from bot.ports import Card, Change, Message, Priority
 OURS_FILE, OURS_SHARED = "Frontline, SQLite FULL", "Frontline, PostgreSQL"
 ORM_FILE, ORM_ASYNCPG, ORM_PSYCOPG = "ORM, aiosqlite", "ORM, asyncpg", "ORM, psycopg"
 ACCOUNTS = [f"acc{nth}" for nth in range(16)]
-"""So that nobody waits for the one row that holds an account's last number."""
+"""Several, so that callers do not wait for the row with an account's last number."""
 ROUNDS = 5
 SECONDS = 0.8
 TASKS = (1, 16)
 
 Open = Callable[[int], Awaitable[object]]
-"""One ticket, by a number that is not used again."""
+"""Opens one ticket, with a number that is used only once."""
 
 
 def run(progress: Progress) -> Report:
@@ -63,8 +63,8 @@ def run(progress: Progress) -> Report:
 
 
 _NOTES = (
-    "sixteen accounts, so that no one waits for the row with an account's last number",
-    "the PostgreSQL gates are against the mapper with the same driver, psycopg",
+    "sixteen accounts, so that callers do not wait for the row with an account's last number",
+    "the PostgreSQL gates compare with the ORM on the same driver, psycopg",
     "caller and store in one process, as in the desk; the PostgreSQL server is on the same two cores",
 )
 

@@ -1,6 +1,6 @@
-"""Who is measured: our calendar and its peers, all with the same hours, holidays and zone.
+"""The contenders: our calendar and its peers, with the same hours, holidays and zone.
 
-A peer that cannot express a case has no function for it.
+A contender lacks the functions for cases that it cannot express.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 WORKDAY = timedelta(hours=8)
 COUNTRY = "DE"
 HOLIDAY_YEARS = range(2023, 2032)
-"""Wider than any instant asked about: beyond their last holiday the peers go wrong, or fail."""
+"""Covers more than all instants: beyond their last holiday the peers go wrong or fail."""
 
 Add = Callable[[datetime, timedelta], datetime]
 AddDays = Callable[[datetime, int], datetime]
@@ -44,7 +44,7 @@ class Contender:
 
 
 def office(opens: int = 9, closes: int = 17, closing_zone: ZoneInfo = BERLIN) -> BusinessCalendar:
-    """Our calendar, from Monday to Friday but for Germany's holidays."""
+    """Our calendar: Monday to Friday, without Germany's holidays."""
     hours = Hours(
         weekdays=frozenset(range(5)),
         opens=BoundaryTime(timedelta(hours=opens), BERLIN),
@@ -68,10 +68,10 @@ def frontline() -> Contender:
 
 
 def rust() -> Contender:
-    """workclock has no business days: eight hours each come to the same where all days are as long.
+    """workclock has no business days. Eight hours each are equivalent if all days have that length.
 
-    Nor has it a window that closes in another zone: from 10:00 to midnight, less a break that begins at
-    17:00 New York, is the same window.
+    It cannot close in another zone either. From 10:00 to midnight, with a break from 17:00 New York, is the
+    same window.
     """
     shut = workclock.Holidays(closed_days())
     one = workclock.Schedule([workclock.WorkDay(time(9), time(17)), shut], time_zone=BERLIN)
@@ -86,7 +86,7 @@ def rust() -> Contender:
 
 
 def rust_batch(starts: list[datetime], amounts: list[timedelta]) -> Callable[[], list[datetime]]:
-    """workclock's own call for many at once."""
+    """workclock's own call for many instants at once."""
     shut = workclock.Holidays(closed_days())
     schedule = workclock.Schedule([workclock.WorkDay(time(9), time(17)), shut], time_zone=BERLIN)
 
@@ -118,7 +118,7 @@ def business_time_delta() -> Contender:
 
 
 def custom_business_hour() -> Contender:
-    """pandas adds whole hours only, and has nothing for the time between."""
+    """pandas adds whole hours only, and cannot compute the time between two instants."""
     shut = closed_days()
     an_hour = timedelta(hours=1)
     steps = {

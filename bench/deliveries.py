@@ -1,6 +1,6 @@
-"""Messages on their way: how many a second, in which order, and what happens when a replica is killed.
+"""Deliveries: how many a second, in which order, and what happens when a replica is killed.
 
-A platform that takes 5 ms for a send and has no limits; then Slack's limits, on a held clock.
+First a platform that takes 5 ms for a send and has no limits, then Slack's limits on a held clock.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SLOW_FILE, SLOW_SERVER = "one process, SQLite, 250 ms a call", "one replica, Pos
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """So many messages in each of so many channels, and the seconds that the platform takes for each."""
+    """The number of channels and of messages in each, and the platform's seconds for each message."""
 
     channels: int = CHANNELS
     each: int = EACH
@@ -51,14 +51,14 @@ FAST, SLOW = Load(), Load(channels=150, each=10, send=0.25)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What came of all the messages."""
+    """The result for all messages."""
 
     rate: float
     disorder: int
     lost: int
     repeats: int
     gap: float
-    """Seconds, the longest in which nothing came in a channel that still had something to come."""
+    """Seconds: the longest gap between arrivals in a channel."""
 
 
 def run(progress: Progress) -> Report:
@@ -92,8 +92,8 @@ def run(progress: Progress) -> Report:
 
 
 _NOTES = (
-    "desks without requests: wake-ups, couriers, on PostgreSQL the crew; the platform counts, over HTTP",
-    "a gap: the longest in which nothing came into a channel that had more to come; SIGKILL at a third",
+    "desks without requests: wake-ups, delivery, on PostgreSQL the worker pool; the platform counts",
+    "gap: the longest time between arrivals in a channel; SIGKILL after a third of the messages",
     *held.NOTES,
     *hung.NOTES,
 )
@@ -104,12 +104,12 @@ async def _delivered(url: str, file: Path, replicas: int, load: Load, *, kill: b
         async with counting() as platform:
             platform.send = load.send
             if url.startswith("sqlite"):
-                # Nobody else writes such a file while a desk runs on it.
+                # Only one process may write such a file while a desk runs on it.
                 await _said(url, load)
             words = (url, str(file), platform.url)
             made = [stack.enter_context(child("bench.replica", *words)) for _ in range(replicas)]
             for each in made:
-                await asyncio.to_thread(each.hear)
+                await asyncio.to_thread(each.read)
             if not url.startswith("sqlite"):
                 await _said(url, load)
             if kill:
@@ -121,14 +121,14 @@ async def _delivered(url: str, file: Path, replicas: int, load: Load, *, kill: b
 
 
 async def _complete(platform: Counting, load: Load) -> None:
-    """Repeats count as well: wait until each has come."""
+    """Waits until each message has come; repeats do not count."""
     give_up = time() + PATIENCE
     while len({sent.key for sent in platform.sent}) < load.messages and time() < give_up:
         await asyncio.sleep(0.05)
 
 
 async def _said(url: str, load: Load) -> None:
-    """A ticket in each channel that says so many things."""
+    """Opens a ticket in each channel, with all of its messages."""
     async with connect(url) as store:
         accounts = [stock.account_id(nth) for nth in range(load.channels)]
         await asyncio.gather(
@@ -156,7 +156,7 @@ def _run(platform: Counting, load: Load) -> Run:
 
 
 def _disorder(keys: Sequence[str]) -> int:
-    """How often one came that was to come before the one ahead of it."""
+    """How many messages came after one that should have followed them."""
     return sum(later < earlier for earlier, later in pairwise(keys))
 
 

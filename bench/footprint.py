@@ -1,4 +1,4 @@
-"""What a desk with a hundred thousand open tickets takes: memory, time to be ready, time to stop."""
+"""Memory, start time and stop time of a desk with a hundred thousand open tickets."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from bot.clock import SimulatedClock, real_now
 TICKETS = 100_000
 DUE = 200
 SEND = 1.0
-"""Seconds that Slack takes for a send, so that some are always under way."""
+"""Slack's seconds for a send, so that some are always in flight."""
 SENDS = 3
-"""So many have to be under way when we say stop."""
+"""How many sends must be in flight when we stop the desk."""
 PATIENCE = 60.0
 EMPTY = "no ticket, SQLite"
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Of one desk: seconds until it was ready, megabytes, seconds from SIGTERM to its end."""
+    """For one desk: seconds until ready, megabytes, seconds from SIGTERM to its end."""
 
     ready: float
     memory: float
     drain: float
     under_way: int
-    """Sends, at SIGTERM."""
+    """Sends in flight at SIGTERM."""
 
 
 @dataclass
 class SlowSlack:
-    """Takes its time over every message, and knows what is under way."""
+    """A Slack that answers slowly, and counts the sends in flight."""
 
     begun: int = 0
     ended: int = 0
@@ -80,7 +80,7 @@ def run(progress: Progress) -> Report:
             progress.say(f"footprint: {name}")
             if name != EMPTY:
                 asyncio.run(stock.stock(url, file, TICKETS, DUE, at, stock.ACCOUNTS))
-                # What is due is due the moment that the desk starts.
+                # Some tickets are due as soon as the desk starts.
                 stock.stage(url, SimulatedClock(real_now(), at, 1.0))
                 if not url.startswith("sqlite"):
                     postgres.settle(url)
@@ -123,7 +123,7 @@ async def _taken(url: str, file: Path, *, stocked: bool) -> Taken:
 
 
 def _megabytes(pid: int) -> float:
-    """Of memory that is resident. Raises OSError where the system has no /proc."""
+    """Resident memory in megabytes. Raises OSError on systems without /proc."""
     found = re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="ascii"), re.M)
     assert found
     return int(found[1]) / 1024

@@ -11,7 +11,7 @@ from random import Random
 
 from adapters.sql.store import connect
 from bench import stock
-from bench.platform import HeldClock, Rationed, most_within
+from bench.platform import HeldClock, RateLimitedPlatform, most_within
 from bench.report import Gate, Row, Table
 from bot.clock import WakeSignal
 from bot.desk.desk import Desk
@@ -34,7 +34,7 @@ _ALICE = Who("slack:T0VENDOR:U0ALICE", "Alice")
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What was said in the held minutes, and the real seconds that it took."""
+    """What was sent in the simulated minutes, and the real seconds it took."""
 
     edits: int
     most: int
@@ -47,13 +47,13 @@ class Held:
 
 
 async def measured(folder: Path) -> Held:
-    """All cards tick down; every five seconds a customer writes and somebody is paged."""
+    """All cards count down; every five seconds a customer writes and a page is sent."""
     url, file, at = f"sqlite:///{folder}/held.db", stock.desk_file(folder), stock.FRIDAY
     await stock.stock(url, file, CARDS, CARDS, at + timedelta(minutes=1), stock.ACCOUNTS)
     clock, begun = HeldClock(at + timedelta(minutes=1)), time.monotonic()
     async with connect(url) as store:
         desk = stock.desk(store, file, clock)
-        platform = Rationed(clock)
+        platform = RateLimitedPlatform(clock)
         desk.platforms["slack"] = platform
         await desk.directory.refresh(desk.platforms)
         delivery = Delivery(desk, store, clock, WakeSignal(), Random(7))
@@ -84,7 +84,7 @@ def _wrote(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event]:
 
 
 async def _paged(desk: Desk, key: str, nth: int) -> str:
-    """The key of a message that calls Bob."""
+    """Pages Bob. Returns the key of the message."""
     version, now = len(await desk.store.load(key)), desk.clock.now()
     bob = UserRef("slack", "T0VENDOR", "U0BOB")
     page = Message(f"{key}/page-{nth}", key, bob, Notice(("Please look at this.",)), Priority.PAGE)

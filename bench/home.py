@@ -1,6 +1,6 @@
 """How soon a form opens while every agent opens the Home tab, which shows the queue of all open tickets.
 
-The real `frontline serve` on SQLite; the commands come when they are due, answered or not.
+The real `frontline serve` on SQLite. Commands are sent on schedule, answered or not.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from demo.stage import SIGNING_SECRET
 
 AGENTS = 20
 WAVES = 3
-"""How often each of them opens it, a second apart."""
+"""How often each agent opens Home, a second apart."""
 A_SECOND = 20
 TICKETS, MANY = 2_500, 20_000
 PATIENCE = 30.0
@@ -34,7 +34,7 @@ _ONE_AGENT = 'agents = ["U0BOB"]'
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """The commands, and the seconds from each opening of a Home tab until it was drawn."""
+    """The commands, and the seconds from each opening of Home until it was published."""
 
     asked: Asked
     homes: list[float]
@@ -46,7 +46,7 @@ def run(progress: Progress) -> Report:
         file = stock.desk_file(folder)
         agents = json.dumps([_agent(nth) for nth in range(AGENTS)])
         text = file.read_text(encoding="utf-8")
-        assert _ONE_AGENT in text, "the sample desk file names its agents otherwise"
+        assert _ONE_AGENT in text, "the sample desk file has other agents"
         file.write_text(text.replace(_ONE_AGENT, f"agents = {agents}"), encoding="utf-8")
         storms = {}
         for tickets in (TICKETS, MANY):
@@ -108,7 +108,7 @@ async def _waves(url: str, slack: Slack) -> list[float]:
 
 
 async def _opens_home(url: str, slack: Slack, wave: int, agents: int) -> list[float]:
-    """Seconds until each was drawn; those that were not in time are left out."""
+    """Seconds until each Home was published, without those that were late."""
     before, begun = len(slack.published), time.perf_counter()
     events = [_event(url, f"Ev{wave}A{nth}", _agent(nth)) for nth in range(agents)]
     answers: list[Burst] = await asyncio.gather(*(burst(url, [event], 1) for event in events))

@@ -11,7 +11,7 @@ from time import time
 import aiohttp
 
 from bench import stock
-from bench.platform import Counting, Speaking, counting
+from bench.platform import Counting, PlatformClient, counting
 from bench.report import Gate, Row, Table
 from bot.model.address import Place
 from bot.model.views import Notice
@@ -20,21 +20,21 @@ from bot.runtime.runtime import Runtime
 
 HANGING, HEALTHY, EACH = 60, 10, 3
 BETWEEN = 2.5
-"""Seconds between the healthy channels' messages; meanwhile calls that hang are given up and tried again."""
+"""Seconds between the healthy channels' messages; hanging calls time out and are retried meanwhile."""
 PATIENCE = 60.0
 PLACES = [Place("slack", stock.channel_id(nth)) for nth in range(HANGING + HEALTHY)]
 
 
 @dataclass(frozen=True, slots=True)
 class Hung:
-    """Seconds from the commit of each message of the healthy channels until the platform had it."""
+    """Seconds from the commit of each message to a healthy channel until its arrival."""
 
     beside: list[float]
     alone: list[float]
 
 
 async def measured(folder: Path) -> Hung:
-    """On SQLite; the desk and the platform share one process, so that no clock differs."""
+    """Measures on SQLite. Desk and platform share one process and so one clock."""
     file = stock.desk_file(folder, len(PLACES))
     runs = [
         sorted(await _delays(f"sqlite:///{folder}/hung-{hanging}.db", file, hanging))
@@ -44,11 +44,11 @@ async def measured(folder: Path) -> Hung:
 
 
 async def _delays(url: str, file: Path, hanging: int) -> list[float]:
-    async with counting() as platform, stock.kept(url, file) as (store, desk):
+    async with counting() as platform, stock.open_desk(url, file) as (store, desk):
         platform.hanging = frozenset(map(str, PLACES[:HANGING]))
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as session:
-            desk.platforms["slack"] = Speaking(platform.url, session)
+            desk.platforms["slack"] = PlatformClient(platform.url, session)
             runtime, delays = Runtime(desk, store), list[float]()
             store.on_change = runtime.store_changed
             async with runtime.running():
@@ -70,7 +70,7 @@ def _messages(places: Iterable[Place], what: str) -> list[Message]:
 
 
 async def _arrived(platform: Counting, keys: set[str]) -> list[float]:
-    """When each of these came. Raises TimeoutError."""
+    """When each of these messages arrived. Raises TimeoutError."""
     async with asyncio.timeout(PATIENCE):
         while len(found := [sent.at for sent in platform.sent if sent.key in keys]) < len(keys):
             await asyncio.sleep(0.005)
@@ -92,4 +92,4 @@ def gates(hung: Hung) -> tuple[Gate, ...]:
     return (Gate("longest delay beside 60 that hang, more than without", more, 0.25, "s", at_most=True),)
 
 
-NOTES = (f"the messages are said {BETWEEN} s apart; calls that hang are given up after 4 s and tried again",)
+NOTES = (f"messages are sent {BETWEEN} s apart; hanging calls time out after 4 s and are retried",)

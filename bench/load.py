@@ -1,4 +1,4 @@
-"""Requests as fast as one process can make them, over kept connections; each one's time is kept."""
+"""Sends requests as fast as one process can, over persistent connections, and times each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """What one burst took: seconds of each request, how many were refused, seconds in all."""
+    """One burst: seconds of each request, the number refused, total seconds."""
 
     took: Sequence[float]
     refused: int
@@ -26,13 +26,13 @@ class Burst:
 
 
 def pinned(core: int) -> None:
-    """Keep this process on one core, where the system can."""
+    """Pins this process to one core, if the system can."""
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > core:
         os.sched_setaffinity(0, {core})
 
 
 def signed(url: str, secret: str, body: bytes, content_type: str) -> bytes:
-    """A request as Slack signs it."""
+    """A request with Slack's signature."""
     parts, stamp = urlsplit(url), str(int(time.time()))
     digest = hmac.new(secret.encode(), b"v0:%s:%s" % (stamp.encode(), body), hashlib.sha256).hexdigest()
     head = (
@@ -44,7 +44,7 @@ def signed(url: str, secret: str, body: bytes, content_type: str) -> bytes:
 
 
 async def burst(url: str, requests: Sequence[bytes], at_once: int) -> Burst:
-    """All requests, shared out over so many connections."""
+    """Sends all requests over `at_once` connections."""
     waiting, took, refused = iter(requests), [], 0
     parts = urlsplit(url)
 

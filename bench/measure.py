@@ -1,4 +1,4 @@
-"""Fair timing: every contender in turn, round after round, so that what the machine does hits all alike."""
+"""Fair timing: contenders take turns, round after round, so that other load affects all alike."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ import structlog
 
 ROUNDS = 11
 SAMPLE = 0.02
-"""Seconds that one sample lasts at least; quick contenders pass over the work several times."""
+"""The minimum seconds of a sample; fast contenders repeat the work."""
 
 Work = Callable[[], object]
-"""One pass over all the calls to be timed."""
+"""One pass over all calls to time."""
 
 
 def each(function: Callable[..., object], *arguments: Iterable[Any]) -> Work:
-    """A pass that calls `function` with the first of every argument, then the second, and so on."""
+    """A pass that calls `function` with the first item of every argument, then the second, and so on."""
     calls = [list(values) for values in arguments]
     return lambda: deque(map(function, *calls), maxlen=0)
 
 
 class Progress:
-    """One line on stderr that says what is being measured; silent where that is no terminal."""
+    """One line on stderr that says what is being measured; silent if stderr is not a terminal."""
 
     def say(self, text: str) -> None:
         if sys.stderr.isatty():
@@ -47,7 +47,7 @@ def interleaved(
     rounds: int = ROUNDS,
     clock: Callable[[], float] = perf_counter,
 ) -> dict[str, float]:
-    """The median cost of one of a pass's `calls`, in microseconds of `clock`, by contender."""
+    """The median cost of one call, in microseconds of `clock`, by contender; a pass makes `calls` of them."""
     passes = {name: max(1, round(SAMPLE / _seconds(work, 1, clock))) for name, work in contenders.items()}
     samples: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(1, rounds + 1):
@@ -72,7 +72,7 @@ def _seconds(work: Work, passes: int, clock: Callable[[], float]) -> float:
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """No lines of log: thousands of faults would be thousands of them."""
+    """Silences the log, since thousands of faults would write thousands of lines."""
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:

@@ -1,6 +1,6 @@
 """How soon a form opens: from a signed `/support` to views.open, at two hundred commands a second.
 
-The real `frontline serve` on SQLite; the commands come when they are due, answered or not.
+The real `frontline serve` on SQLite. Commands are sent on schedule, answered or not.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from demo.stage import SIGNING_SECRET
 A_SECOND = 200
 SECONDS = 10
 WARM = 2
-"""Seconds before those that count."""
+"""Seconds of warm-up."""
 LIFE = 3.0
-"""Seconds that a trigger may be used for."""
+"""Seconds that a trigger stays valid."""
 PATIENCE = 30.0
 TICKETS = 2_000
 FORM = "application/x-www-form-urlencoded"
@@ -40,7 +40,7 @@ FORM = "application/x-www-form-urlencoded"
 
 @dataclass
 class Slack:
-    """Opens what it is asked to open, and knows when."""
+    """A Slack that records when each form was opened."""
 
     opened: dict[str, float] = field(default_factory=dict)
     published: list[float] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Slack:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Seconds of each command until its form, and until its answer; and how many were refused."""
+    """Seconds from each command to its form and to its answer, and the number refused."""
 
     forms: list[float]
     answers: list[float]
@@ -112,7 +112,7 @@ def run(progress: Progress) -> Report:
 
 
 _NOTES = (
-    "commands are sent when they are due, whether others were answered or not, and count from then",
+    "commands are sent on schedule, whether others were answered or not, and timed from then",
     "200 customers, ten open tickets each; caller, desk and Slack share two cores",
 )
 
@@ -127,7 +127,7 @@ async def _asked(url: str, file: Path) -> Asked:
 
 @asynccontextmanager
 async def desk(url: str, file: Path) -> AsyncIterator[tuple[Slack, str]]:
-    """A Slack, and where the real desk takes its requests."""
+    """Yields a Slack, and the URL of the real desk."""
     slack, app = Slack(), web.Application()
     app.router.add_post("/api/{method}", slack.call)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
@@ -142,7 +142,7 @@ async def desk(url: str, file: Path) -> AsyncIterator[tuple[Slack, str]]:
 
 
 async def asked(slack: Slack, due: dict[str, float], bursts: Sequence[Burst]) -> Asked:
-    """What became of the commands of a `stream`; waits for their forms."""
+    """The results of the commands of a `stream`; waits for their forms."""
     give_up = time.perf_counter() + LIFE
     while len(slack.opened) < len(due) and time.perf_counter() < give_up:
         await asyncio.sleep(0.05)
@@ -155,7 +155,7 @@ async def asked(slack: Slack, due: dict[str, float], bursts: Sequence[Burst]) ->
 async def stream(
     url: str, numbers: count[int], calls: int, a_second: int
 ) -> tuple[dict[str, float], list[Burst]]:
-    """So many commands; when each was due by its trigger, and what became of it."""
+    """Sends the commands. Returns when each was due, by trigger, and the bursts."""
     begun, due = time.perf_counter(), dict[str, float]()
     tasks: list[asyncio.Task[Burst]] = []
     async with asyncio.timeout(PATIENCE):

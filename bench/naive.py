@@ -1,4 +1,4 @@
-"""A ticket opened as many would write it: a session, objects, a commit."""
+"""Opens a ticket in the usual way of an ORM: a session, objects, a commit."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ PLACE = json.dumps({"kind": "Place", "platform": "slack", "id": "C0ACME", "direc
 
 
 async def orm_accounts(engine: AsyncEngine, accounts: Sequence[str]) -> None:
-    """No ticket was opened yet."""
+    """Stores accounts without tickets."""
     async with AsyncSession(engine) as session:
         session.add_all(AccountNumberRow(account=account, last=0) for account in accounts)
         await session.commit()
 
 
 async def orm_open(session: AsyncSession, envelope: str, account: str) -> None:
-    """The rows of one ticket, by the mapper: its number, its index, its event, two messages, its envelope."""
+    """Stores one ticket with the ORM: its number, index row, event, two messages and envelope."""
     now = micros(datetime.now(UTC))
     counted = update(AccountNumberRow).where(col(AccountNumberRow.account) == account)
     last = col(AccountNumberRow.last)

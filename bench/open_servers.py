@@ -1,4 +1,4 @@
-"""The servers of bench.opens; `python -m bench.open_servers ROLE FOLDER` says where it listens."""
+"""The servers of bench.opens. `python -m bench.open_servers ROLE FOLDER` reports its URL."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from adapters.slack.adapter import Slack
 from adapters.slack.rendering.modals import modal
 from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from adapters.sql.store import connect
-from bench.children import tell
+from bench.children import report
 from bench.load import pinned
 from bench.naive import orm_accounts, orm_open
 from bench.opens import SECRET, SUMMARY, TICKETS
@@ -60,7 +60,7 @@ async def ours(folder: Path) -> AsyncIterator[tuple[Handler, list[str]]]:
 
 
 async def _sample(desk: Desk, channel: str) -> str:
-    """What Slack sends when the form of a channel is sent, filled in."""
+    """Slack's request for the submitted, filled-in form of a channel."""
     alice = Actor(UserRef("slack", "T0VENDOR", "U0ALICE"), "T0VENDOR", "alice")
     asked = Command("sample", desk.clock.now(), alice, Place("slack", channel), "/support", SUMMARY)
     answer = await dispatch(desk)(asked)
@@ -98,7 +98,7 @@ async def floor(folder: Path) -> AsyncIterator[tuple[Handler, list[str]]]:
 
 @asynccontextmanager
 async def naive(folder: Path) -> AsyncIterator[tuple[Handler, list[str]]]:
-    """As many would write it: a session for each request, objects, a commit."""
+    """The usual way of an ORM: a session for each request, objects, a commit."""
     engine = create_async_engine(f"sqlite+aiosqlite:///{folder}/{TICKETS}")
     async with engine.begin() as connection:
         await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
@@ -155,7 +155,7 @@ async def _serve(role: str, folder: Path) -> None:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}{EVENTS}"
-        tell(url=url, samples=samples)
+        report(url=url, samples=samples)
         await asyncio.Event().wait()
 
 

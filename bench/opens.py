@@ -1,6 +1,6 @@
 """Opening a ticket over HTTP: from Slack's signed request to the answer, every row on disk before it.
 
-Each server is a process of its own on one core, the callers on the other; they are asked in turn.
+Each server is a process of its own on one core, the callers run on the other; servers take turns.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ NAIVE = "Bolt default + SQLModel ORM"
 ROLES = {OURS: "ours", HELLO: "hello", NAIVE: "naive", FLOOR: "floor"}
 TICKETS = "tickets.db"
 SUMMARY = "Order VIEWID"
-"""No two of them read alike."""
+"""All different."""
 SECRET = "bench"
 ROUNDS = 5
 AT_ONCE = 32
 CALLS = {OURS: (3000, 600), HELLO: (3000, 60), NAIVE: (300, 60), FLOOR: (3000, 600)}
-"""Requests of a burst at 32 at once, and one after another."""
+"""Requests of a burst with 32 clients, and with one."""
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -40,7 +40,7 @@ def run(progress: Progress) -> Report:
         servers, folders = {}, {name: root / role for name, role in ROLES.items()}
         for name, folder in folders.items():
             folder.mkdir()
-            servers[name] = stack.enter_context(child("bench.open_servers", ROLES[name], str(folder))).hear()
+            servers[name] = stack.enter_context(child("bench.open_servers", ROLES[name], str(folder))).read()
         samples: list[str] = servers[OURS]["samples"]
         pinned(1)
         crowd: dict[str, list[Burst]] = {name: [] for name in CALLS}
@@ -66,7 +66,7 @@ def run(progress: Progress) -> Report:
 
 _NOTES = (
     "200 customers share the requests; ours: the Bolt app, the whole desk (screening, promises, messages)"
-    " and SQLite with synchronous FULL; delivery is off, since it goes on beside it",
+    " and SQLite with synchronous FULL; delivery is off, since it runs independently",
     "Bolt default + SQLModel ORM writes as many rows of the same tables through an async session (aiosqlite)",
     "PBR: process_before_response, which has no 10 ms poll; hello: nothing is stored",
 )
@@ -125,6 +125,6 @@ def _gates(
 
 
 def _opened(folder: Path) -> int:
-    """How many tickets there are."""
+    """The number of stored tickets."""
     ((number,),) = stock.found(f"sqlite:///{folder}/{TICKETS}", "SELECT count(*) FROM ticket")
     return int(str(number))

@@ -1,4 +1,4 @@
-"""A chat platform that only counts: it takes its time for every send and remembers what came when."""
+"""A chat platform that only counts: it waits before it answers a send, and records arrivals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.model.views import Notice, View
 from bot.ports import Charge, Priority, TemporaryFailure
 
 SEND = 0.005
-"""Seconds that one send takes."""
+"""Seconds for one send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class Sent:
 
 @dataclass
 class Counting:
-    """The server's side. `sent` is in the order of arrival."""
+    """The server. `sent` is in the order of arrival."""
 
     send: float = SEND
     hanging: frozenset[str] = frozenset()
-    """Places of which no call is answered."""
+    """Places whose calls are never answered."""
     sent: list[Sent] = field(default_factory=list)
     url: str = ""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -58,7 +58,7 @@ class Counting:
         await asyncio.sleep(within if where not in self.hanging else 3_600)
 
     async def until(self, number: int, within: float) -> None:
-        """Returns once so many have come. Raises TimeoutError."""
+        """Waits until `number` messages have come. Raises TimeoutError."""
         async with asyncio.timeout(within):
             while len(self.sent) < number:
                 self._news.clear()
@@ -78,7 +78,7 @@ class Counting:
 
 @asynccontextmanager
 async def counting(send: float = SEND) -> AsyncIterator[Counting]:
-    """A server on loopback."""
+    """Runs a server on loopback."""
     made = Counting(send)
     app = web.Application()
     app.router.add_post("/say", made.take)
@@ -93,8 +93,8 @@ async def counting(send: float = SEND) -> AsyncIterator[Counting]:
         await runner.cleanup()
 
 
-class Speaking:
-    """The desk's side: bot.ports.ChatPlatform without any limit. Use it in one event loop."""
+class PlatformClient:
+    """The client: bot.ports.ChatPlatform without rate limits. Use it in one event loop."""
 
     name = "slack"
 
@@ -140,8 +140,8 @@ class Speaking:
 
 
 @dataclass
-class Rationed:
-    """In one process and at once, at what Slack lets through; each send with the desk's own time of it."""
+class RateLimitedPlatform:
+    """An in-process platform with Slack's rate limits. Records each send with the desk's time."""
 
     clock: HeldClock
     edits: list[datetime] = field(default_factory=list)
@@ -178,7 +178,7 @@ class Rationed:
 
 
 class HeldClock:
-    """Stands still until it is told otherwise."""
+    """A clock that moves only with `leap`."""
 
     def __init__(self, at: datetime) -> None:
         self._at = at
@@ -194,7 +194,7 @@ class HeldClock:
 
 
 def most_within(instants: Collection[datetime], seconds: float) -> int:
-    """The most of them in any stretch of so many seconds."""
+    """The highest number of instants within any `seconds`."""
     ordered, first, most = sorted(instants), 0, 0
     for last, instant in enumerate(ordered):
         while (instant - ordered[first]).total_seconds() >= seconds:

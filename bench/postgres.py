@@ -1,4 +1,4 @@
-"""A PostgreSQL for the measurements: the one of our tests, told to keep on disk what it has committed."""
+"""A PostgreSQL for the benchmarks: that of our tests, with fsync on."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from tests.postgres import Postgres, running
 
 @contextmanager
 def server() -> Iterator[Postgres]:
-    """While it lasts; on a socket in a folder of its own."""
+    """Runs a server on a socket in a temporary folder."""
     with running(durable=True) as made:
         yield made
 
 
 def settle(url: str) -> None:
-    """What a server does after a while by itself: statistics are drawn up, dead rows swept, pages written."""
+    """Does what a server does by itself after a while: ANALYZE, VACUUM and a checkpoint."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
         connection.execute("CHECKPOINT")
 
 
 def copied(server: Postgres, url: str, name: str) -> str:
-    """The URL of a new database that holds what that one does."""
+    """Copies a database and returns the URL of the copy."""
     template = str(psycopg.conninfo.conninfo_to_dict(url)["dbname"])
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
         made = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")

@@ -1,4 +1,4 @@
-"""A desk of its own without requests: `python -m bench.replica URL FILE PLATFORM` wakes, delivers, shares."""
+"""A replica without requests: `python -m bench.replica URL FILE PLATFORM` wakes and delivers."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pathlib import Path
 import aiohttp
 
 from adapters.sql.url import is_postgres, postgres_url
-from bench.children import tell
-from bench.platform import Speaking
-from bench.stock import kept
+from bench.children import report
+from bench.platform import PlatformClient
+from bench.stock import open_desk
 from bot.runtime.lane_dispatcher import WorkerPool
 from bot.runtime.runtime import Runtime
 from bot.telemetry import configure_logs
 
 
 @asynccontextmanager
-async def _crew(url: str) -> AsyncIterator[WorkerPool | None]:
+async def _worker_pool(url: str) -> AsyncIterator[WorkerPool | None]:
     if not is_postgres(url):
         yield None
         return
@@ -37,12 +37,12 @@ async def _run(url: str, file: Path, platform: str) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     connector = aiohttp.TCPConnector(limit=0)
-    async with kept(url, file) as (store, desk), aiohttp.ClientSession(connector=connector) as session:
-        desk.platforms["slack"] = Speaking(platform, session)
+    async with open_desk(url, file) as (store, desk), aiohttp.ClientSession(connector=connector) as session:
+        desk.platforms["slack"] = PlatformClient(platform, session)
         runtime = Runtime(desk, store)
         store.on_change = runtime.store_changed
-        async with _crew(url) as runtime.worker_pool, runtime.running():
-            tell(ready=True)
+        async with _worker_pool(url) as runtime.worker_pool, runtime.running():
+            report(ready=True)
             await stop.wait()
 
 

@@ -1,4 +1,4 @@
-"""What a group of measurements found: tables of figures, and how they stand against the gates."""
+"""The results of a group: tables of figures, and whether they pass the gates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One contender. `ratio` is how many times our own cost it costs; None where there is none to compare."""
+    """One contender. `ratio` is its cost divided by ours, or None if there is nothing to compare."""
 
     name: str
     cost: float | None
@@ -31,7 +31,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A figure with the bound it has to keep: at least `bound`, or at most where `at_most`."""
+    """A figure and its bound: at least `bound`, or at most if `at_most`."""
 
     name: str
     value: float
@@ -72,13 +72,13 @@ class Report:
         yield from (f"note: {note}" for note in self.notes)
 
     def figures(self) -> dict[str, Any]:
-        """The same for machines."""
+        """The report as JSON."""
         gates = [asdict(gate) | {"met": gate.met} for gate in self.gates]
         return asdict(self) | {"gates": gates}
 
 
 def compared(title: str, costs: dict[str, float], ours: str, notes: dict[str, str]) -> Table:
-    """A table of costs in microseconds, ours first; contenders that have only a note come last."""
+    """A table of costs in microseconds, ours first, contenders with only a note last."""
     rows = [
         Row(name, cost, "us", None if name == ours else cost / costs[ours], notes.get(name, ""))
         for name, cost in costs.items()

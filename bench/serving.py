@@ -1,4 +1,4 @@
-"""The real `frontline serve`, for measuring from outside."""
+"""Runs the real `frontline serve`, to measure it from outside."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATIENCE = 60.0
 
 @contextmanager
 def serving(url: str, file: Path, api: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """The process and where it is going to listen."""
+    """Yields the process and its URL."""
     port = free_port()
     environment = inherited() | {
         "DATABASE_URL": url,
@@ -42,7 +42,7 @@ def serving(url: str, file: Path, api: str) -> Iterator[tuple[subprocess.Popen[b
 
 
 def ready_at(address: str, process: subprocess.Popen[bytes]) -> None:
-    """Returns when /readyz says so."""
+    """Waits until /readyz answers 200."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     give_up = time.monotonic() + PATIENCE
     while time.monotonic() < give_up and process.poll() is None:

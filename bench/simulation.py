@@ -1,8 +1,8 @@
-"""How many days a second of processor time the desk can be simulated, with crashes and faults, and checked.
+"""How many days of a desk are simulated a second of processor time, with crashes, faults and checks.
 
 The whole desk in virtual time: real loops, real SQL on SQLite in memory, a process that dies at any step of
 its input and output, a platform that fails. Each run ends with the checks of engine.md, test 1. Processor
-time, because it all runs on one core and what else the machine does should not count.
+time, because everything runs on one core and other load should not count.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tests.journeys.simulation import Outcome, RunSize, Simulation
 
 QUIET = RunSize(tickets=8)
 BUSY = RunSize(tickets=50, fewest=1, most=1, crashes=2.5)
-"""As many tickets and crashes a month as engine.md has, each with one act after it was opened."""
+"""As many tickets and crashes a month as in engine.md, and one act for each ticket."""
 GATE, STRETCH = 500, 1000
 
 
 @dataclass(slots=True)
 class Course:
-    """Runs of one kind, and what they took."""
+    """Runs of one kind, and their time."""
 
     name: str
     size: RunSize
@@ -90,7 +90,7 @@ def run(progress: Progress) -> Report:
             Gate("50 tickets a month, as engine.md has", busy.days_a_second, GATE, "/s"),
             Gate("8 tickets a month", quiet.days_a_second, GATE, "/s"),
             Gate("8 tickets a month", quiet.days_a_second, STRETCH, "/s", stretch=True),
-            Gate("of ten seeds, those that lived otherwise the second time", unlike, 0, "", at_most=True),
+            Gate("of ten seeds, those that differed in a second run", unlike, 0, "", at_most=True),
         ),
         ("deliveries are messages and edits of cards; a call to the store or the platform is two steps",),
     )

@@ -1,4 +1,4 @@
-"""Many tickets at once: one of each account is opened by the desk itself, and multiplied by the database."""
+"""Creates many tickets: the desk opens one for each account, and the database multiplies them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from bot.config.directory import Directory
 from bot.config.settings import load_desk
 from bot.desk.desk import Desk
 from bot.ports import Clock
-from demo.stage import Cast
+from demo.stage import Scenario
 from sla_core.engine import evaluate
 from sla_core.events import Opened, Warned, Who
 from sla_core.ticket import fold
 
 ACCOUNTS = 200
 FRIDAY = parse_instant("2026-03-20T10:00:00+01:00")
-"""m3ter's Gold hours are open for another twelve hours."""
-CAST = Cast.of("m3ter")
+"""An instant at which m3ter's Gold hours last another twelve hours."""
+CAST = Scenario.of("m3ter")
 FAR = timedelta(days=30)
 
 
@@ -40,7 +40,7 @@ def channel_id(nth: int) -> str:
 
 
 def desk_file(folder: Path, accounts: int = ACCOUNTS) -> Path:
-    """A desk with so many customers, each with a channel."""
+    """Writes the file of a desk with `accounts` customers, each with a channel."""
     text = CAST.desk_file("m3ter")
     tam = 'tam = "dana"\n' if CAST.plan.tam else ""
     for nth in range(accounts):
@@ -54,7 +54,7 @@ def desk_file(folder: Path, accounts: int = ACCOUNTS) -> Path:
 
 
 def opened(account: str, channel: str, at: datetime = FRIDAY) -> Opened:
-    """As the form makes it."""
+    """The first event, as the form creates it."""
     return Opened(
         at=at,
         by=Who("slack:T0VENDOR:U0ALICE", "Alice"),
@@ -73,7 +73,7 @@ def opened(account: str, channel: str, at: datetime = FRIDAY) -> Opened:
 
 
 def warned_at() -> datetime:
-    """When a ticket that was opened at FRIDAY has its first warning."""
+    """When a ticket opened at FRIDAY has its first warning."""
     history = (opened(account_id(0), channel_id(0)),)
     ticket, now = fold("A-1", history), FRIDAY
     while True:
@@ -90,19 +90,19 @@ def desk(store: SqlStore, file: Path, clock: Clock) -> Desk:
 
 
 class _Held:
-    """A clock that stands at FRIDAY."""
+    """A clock that always shows FRIDAY."""
 
     def now(self) -> datetime:
         return FRIDAY
 
     async def sleep_until(self, instant: datetime) -> None:
-        raise AssertionError("nobody waits while tickets are made")
+        raise AssertionError("nothing sleeps while tickets are created")
 
 
 async def stock(url: str, file: Path, tickets: int, due: int, due_at: datetime, accounts: int) -> None:
-    """So many open tickets, `due` of them with something due at `due_at`; their cards stand in the channels.
+    """Stores `tickets` open tickets, `due` of them with a wake-up at `due_at`, with their cards posted.
 
-    Both numbers count in whole tickets an account.
+    Both numbers are rounded down to whole tickets an account.
     """
     async with connect(url) as store:
         made = desk(store, file, _Held())
@@ -142,7 +142,7 @@ def _multiplied(many: int) -> tuple[str, ...]:
 
 
 def stage(url: str, clock: SimulatedClock) -> None:
-    """The clock that the database lives on from now on."""
+    """Sets the clock that the database runs on."""
     real, shown = micros(clock.real), micros(clock.stage)
     _execute(
         url,
@@ -152,12 +152,12 @@ def stage(url: str, clock: SimulatedClock) -> None:
 
 
 def arm(url: str, first: int, last: int, at: datetime) -> None:
-    """Every account's tickets with these numbers are to be woken then."""
+    """Sets the wake-up of every account's tickets with these numbers."""
     _execute(url, f"UPDATE ticket SET wake_at = {micros(at)} WHERE number BETWEEN {first} AND {last}")
 
 
 def found(url: str, query: str) -> list[tuple[object, ...]]:
-    """What a database has, asked past the store."""
+    """Queries a database directly, without the store."""
     if is_postgres(url):
         with psycopg.connect(url) as connection:
             return connection.execute(query.encode()).fetchall()
@@ -188,7 +188,7 @@ def _execute(url: str, *statements: str) -> None:
 
 
 @asynccontextmanager
-async def kept(url: str, file: Path) -> AsyncIterator[tuple[SqlStore, Desk]]:
-    """A store, and a desk on the clock that it lives on."""
+async def open_desk(url: str, file: Path) -> AsyncIterator[tuple[SqlStore, Desk]]:
+    """Yields a store, and a desk on its clock."""
     async with connect(url) as store:
         yield store, desk(store, file, await store.simulated_clock(None) or WallClock())

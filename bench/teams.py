@@ -1,6 +1,6 @@
-"""Teams' requests: botbuilder's stock adapter against ours, each in a process of its own, asked in turn.
+"""Teams' requests: botbuilder's stock adapter against ours, each in its own process, by turns.
 
-`python -m bench.teams stock|ours|microsoft` is such a process; it says where it listens.
+`python -m bench.teams stock|ours|microsoft` runs such a process, which reports its URL.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def run(progress: Progress) -> Report:
         ratio = table.cost(STOCK) / table.cost(OURS)
         gates.append(Gate(f"inbound {name}: stock / ours", ratio, 5))
         gates.append(Gate(f"inbound {name}: stock / ours", ratio, 7, stretch=True))
-    about = f"{CALLS} personal messages a pass, {AT_ONCE} at once on kept connections"
+    about = f"{CALLS} personal messages a pass, {AT_ONCE} at once on persistent connections"
     return Report("teams", about, (unsigned, signed, replied), tuple(gates), _NOTES)
 
 
@@ -69,7 +69,7 @@ _NOTES = (
     "stock: botbuilder-core's CloudAdapterBase and connector; the few lines of its aiohttp package are ours",
     "signed: an RS256 token is checked for each request, the keys read once; no token is fetched",
     "a reply counts when the connector has it; stock says one word, ours draws an Adaptive Card",
-    "measured with the caller on the same machine, whose cost is in all figures and makes ratios smaller",
+    "the caller runs on the same machine; its cost is in all figures and makes ratios smaller",
 )
 
 
@@ -90,7 +90,7 @@ def _pass(runner: asyncio.Runner, url: str, microsoft: str, reply: bool) -> None
 
 
 async def _burst(url: str, microsoft: str, reply: bool) -> None:
-    """All calls, and with replies until the last of them is there."""
+    """Makes all calls and, with `reply`, waits for the last reply."""
     async with aiohttp.ClientSession() as session:
         token = await _text(session, f"{microsoft}/bearer")
         before = int(await _text(session, f"{microsoft}/count"))
@@ -132,7 +132,7 @@ def _request(url: str, microsoft: str, token: str, text: str) -> bytes:
 
 
 async def _caller(url: str, raw: bytes, calls: int) -> None:
-    """One connection; as cheap as can be, since it runs beside what it measures."""
+    """Calls over one connection, as cheaply as possible, since it shares the machine with the server."""
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:
@@ -149,7 +149,7 @@ async def _caller(url: str, raw: bytes, calls: int) -> None:
 
 @contextmanager
 def child(role: str, *arguments: str) -> Iterator[str]:
-    """The address of a process of this module."""
+    """Starts a process of this module and yields its URL."""
     command = [sys.executable, "-m", "bench.teams", role, *arguments]
     process = subprocess.Popen(
         command, cwd=HOUSE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -196,7 +196,7 @@ async def ours(microsoft: str) -> AsyncIterator[dict[str, Handler]]:
 
 @dataclass
 class Pages:
-    """A key-value store that forgets: nothing of a store is measured here."""
+    """A key-value store that stores nothing, since no store is measured here."""
 
     async def put(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
         pass
@@ -258,7 +258,7 @@ async def stock(microsoft: str) -> AsyncIterator[dict[str, Handler]]:
 
 @asynccontextmanager
 async def microsoft() -> AsyncIterator[dict[str, Handler]]:
-    """Keys, a token of Bot Framework's, and a connector that counts."""
+    """Signing keys, a Bot Framework token, and a connector that counts."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public = {**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key())), "kid": "first"}
     said, arrived = 0, asyncio.Condition()

@@ -1,4 +1,4 @@
-"""A busy ticket under a policy made for it: three clocks run, it was held twice, twenty things happened."""
+"""A busy ticket under a policy of its own: three running clocks, two holds, twenty events."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ _OPENED = Opened(
 
 
 def _history() -> list[Event]:
-    """Nothing in it meets a promise, so that all three clocks still run at the end."""
+    """No event meets a promise, so that all three clocks still run at the end."""
     at = [_OPENED_AT + n * 7 * _MINUTE for n in range(20)]
     return [
         _OPENED,
@@ -92,7 +92,7 @@ def _history() -> list[Event]:
 
 
 TICKET: Ticket = fold("A-1", _history())
-"""`Held` twice: the customer's words ended the first hold, `Resumed` the second."""
+"""Two holds: the customer's message ended the first, `Resumed` the second."""
 
 NOWS = [TICKET.history[-1].at + n * 10 * _MINUTE for n in range(200)]
 assert len(TICKET.history) == 20

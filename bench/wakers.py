@@ -1,7 +1,7 @@
-"""The workers of bench.wakes: `python -m bench.wakers ROLE URL FILE` says when what was woken, and by whom.
+"""The workers of bench.wakes: `python -m bench.wakers ROLE URL FILE` reports each wake-up.
 
-Our own tell when the commit that woke a ticket has returned, the peers' when their handler begins; when they
-had recorded that it was done is in their tables.
+Ours report when the commit that woke a ticket has returned, the peers' when their handler begins. The
+peers' tables say when they recorded a job as done.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
-from bench.children import tell
-from bench.stock import kept
+from bench.children import report
+from bench.stock import open_desk
 from bot.clock import real_now
 from bot.ports import Change, DecideWake
 from bot.runtime.runtime import POLL_EVERY
@@ -24,13 +24,13 @@ from sla_core.events import CustomerWrote, Event, Who
 
 TASK = "fire"
 POLL = 0.5
-"""Seconds between two looks of procrastinate's worker; its own default is 5."""
+"""Seconds between polls of procrastinate's worker; its default is 5."""
 CONCURRENCY = 20
 _ANN = Who("slack:T0VENDOR:U0ANN", "Ann")
 
 
 async def index(url: str, file: Path) -> None:
-    """Our index of wake-ups alone: what is decided is one event."""
+    """Our index of wake-ups alone: each decision is one event."""
 
     def decide(key: str, history: tuple[Event, ...]) -> Change:
         return Change(key, len(history), (CustomerWrote(real_now(), _ANN, "due"),), None, ())
@@ -39,19 +39,19 @@ async def index(url: str, file: Path) -> None:
 
 
 async def desk(url: str, file: Path) -> None:
-    """All that the desk makes of it: promises, events, messages, cards drawn anew."""
+    """The whole desk: promises, events, messages and new cards."""
     await _woken(url, file, None)
 
 
 async def _woken(url: str, file: Path, decide: DecideWake | None) -> None:
-    """As bot.runtime.scheduler does it, with the time of each commit."""
-    async with kept(url, file) as (store, made):
+    """Wakes tickets as bot.runtime.scheduler does, and reports each commit."""
+    async with open_desk(url, file) as (store, made):
         await made.store.wake(made.clock.now() - timedelta(days=1), 1, (), decide or made.change_on_wake)
-        tell(ready=True)
+        report(ready=True)
         while True:
             while keys := await store.wake(made.clock.now(), BATCH_SIZE, (), decide or made.change_on_wake):
-                tell(at=time.time(), keys=keys)
-            # As replicas do: what others have written rings no bell here.
+                report(at=time.time(), keys=keys)
+            # Polls, as replicas do: commits of other processes send no wake signal.
             soon = made.clock.now() + POLL_EVERY
             await made.clock.sleep_until(min(await store.next_wake() or soon, soon))
 
@@ -65,9 +65,9 @@ async def pgqueuer(url: str, file: Path) -> None:
 
     @queue.entrypoint(TASK)  # type: ignore[untyped-decorator]
     async def fire(job: Job) -> None:
-        tell(at=time.time(), keys=[(job.payload or b"").decode()])
+        report(at=time.time(), keys=[(job.payload or b"").decode()])
 
-    tell(ready=True)
+    report(ready=True)
     await queue.run(
         dequeue_timeout=timedelta(seconds=0.1), batch_size=CONCURRENCY, log_aggregation_interval=timedelta(0)
     )
@@ -80,10 +80,10 @@ async def procrastinate(url: str, file: Path) -> None:
 
     @app.task(name=TASK)
     async def fire(nth: int) -> None:
-        tell(at=time.time(), keys=[str(nth)])
+        report(at=time.time(), keys=[str(nth)])
 
     async with app.open_async():
-        tell(ready=True)
+        report(ready=True)
         await app.run_worker_async(
             concurrency=CONCURRENCY,
             fetch_job_polling_interval=POLL,

@@ -1,6 +1,6 @@
-"""A hundred thousand timers pending, a thousand due at one instant: how late each of them was woken.
+"""How late each of a thousand timers due at one instant is woken, with a hundred thousand pending.
 
-The same burst once more on whole desks that also deliver, one of which is killed in the middle of it.
+Then the same burst on two whole desks that also deliver, one of which is killed in the middle.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from tests.postgres import Postgres
 
 PENDING, DUE = int(os.environ.get("PENDING", "100000")), 1_000
 ROUNDS = {"index": 3, "pgqueuer": 3, "desk": 1, "procrastinate": 1}
-"""Bursts, one after another; the one in the middle counts."""
+"""The number of bursts; the median one counts."""
 LEAD = 3.0
-"""Seconds from when all is ready to the instant."""
+"""Seconds from the end of the preparations to the instant."""
 SETTLED = 1.0
 PATIENCE = 90.0
 KILL_AFTER = DUE // 3
@@ -40,7 +40,7 @@ PGQUEUER, PROCRASTINATE = "pgqueuer", "procrastinate, poll 0.5 s"
 
 @dataclass(frozen=True, slots=True)
 class Lateness:
-    """Seconds of each, in order."""
+    """Seconds late of each timer, sorted."""
 
     late: list[float]
     note: str = ""
@@ -51,7 +51,7 @@ class Lateness:
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """What became of the burst in which one of two desks was killed."""
+    """The result of the burst in which one of two desks was killed."""
 
     lost: int
     twice: int
@@ -88,10 +88,10 @@ def run(progress: Progress) -> Report:
 
 
 _NOTES = (
-    "late: from the instant to the commit that fired it; of a peer, the one that recorded its job as done",
-    "the whole desk: promises evaluated, a warning recorded, its messages and both cards kept for delivery",
-    "the middle one of three bursts for the index and pgqueuer; one burst for the others",
-    "peers hold a timer as a job of its own; their handlers do nothing else",
+    "late: from the instant to the commit that fired it; for a peer, the one that recorded the job as done",
+    "the whole desk: promises evaluated, a warning recorded, its messages and both cards stored for delivery",
+    "the median of three bursts for the index and pgqueuer; one burst for the others",
+    "for peers each timer is a job; their handlers do nothing else",
 )
 
 
@@ -125,24 +125,24 @@ def _woken(role: str, url: str, file: Path, workers: int, at: datetime, progress
 
 
 Arm = Callable[[int, datetime], None]
-"""Set the timers of a round to an instant."""
+"""Sets the timers of a round to an instant."""
 
 
 def _armed(url: str, at: datetime) -> Arm:
-    """For a database that lives on a clock of its own from now on."""
+    """Sets a clock for the database, and returns the function that arms its timers."""
     real, each = real_now(), DUE // stock.ACCOUNTS
     stock.stage(url, SimulatedClock(real, at, 1.0))
     return lambda nth, due: stock.arm(url, nth * each + 1, (nth + 1) * each, at + (due - real))
 
 
 def _measured(role: str, url: str, file: Path, workers: int, arm: Arm) -> list[tuple[datetime, Lateness]]:
-    """The instant of each round, and how late its timers were. Raises RuntimeError when not all came."""
+    """The instant of each round, and how late its timers were. Raises RuntimeError if some did not fire."""
     rounds = []
     woken: dict[str, float] = {}
     with ExitStack() as stack:
         made = [stack.enter_context(child("bench.wakers", role, url, str(file))) for _ in range(workers)]
         for each in made:
-            each.hear()
+            each.read()
         for nth in range(ROUNDS[role]):
             due = real_now() + timedelta(seconds=LEAD)
             arm(nth, due)
@@ -152,20 +152,20 @@ def _measured(role: str, url: str, file: Path, workers: int, arm: Arm) -> list[t
             _hear(made, woken, before + DUE)
             late = sorted(at - due.timestamp() for at in [*woken.values()][before:])
             rounds.append((due, Lateness(late)))
-            # What is under way is recorded before they end.
+            # Running jobs are recorded before the workers end.
             time.sleep(SETTLED)
     return rounds
 
 
 def _hear(made: list[Child], woken: dict[str, float], number: int) -> None:
-    """Until so many were woken, each for the first time."""
+    """Collects first wake-ups until there are `number`."""
     give_up = time.monotonic() + PATIENCE
     while len(woken) < number:
         if time.monotonic() > give_up:
             raise RuntimeError(f"only {len(woken)} of {number} were woken")
         time.sleep(0.05)
         for each in made:
-            for news in each.news():
+            for news in each.unread():
                 for key in news["keys"]:
                     woken.setdefault(key, news["at"])
 
@@ -176,14 +176,14 @@ def _middle(rounds: list[tuple[datetime, Lateness]]) -> Lateness:
 
 
 async def _killed(url: str, file: Path, at: datetime) -> Killed:
-    """Two desks wake and deliver; one is killed once a third of the first messages have come."""
+    """Two desks wake and deliver; one is killed after a third of the first messages."""
     arm = _armed(url, at)
     with ExitStack() as stack:
         async with counting() as platform:
             words = (url, str(file), platform.url)
             two = [stack.enter_context(child("bench.replica", *words)) for _ in range(2)]
             for each in two:
-                await asyncio.to_thread(each.hear)
+                await asyncio.to_thread(each.read)
             due = real_now() + timedelta(seconds=LEAD)
             arm(0, due)
             while _awake(url) < KILL_AFTER:
@@ -206,7 +206,7 @@ def _awake(url: str) -> int:
 
 
 async def _quiet(url: str) -> None:
-    """Until nothing but countdowns waits."""
+    """Waits until only countdowns are left."""
     give_up = time.monotonic() + PATIENCE
     waiting = "SELECT count(*) FROM outbox WHERE state = 'waiting' AND priority < 4"
     while stock.found(url, waiting) != [(0,)] and time.monotonic() < give_up:
@@ -265,7 +265,7 @@ _SUCCEEDED = (
 def _recorded(
     url: str, rounds: list[tuple[datetime, Lateness]], query: str
 ) -> list[tuple[datetime, Lateness]]:
-    """What a peer has recorded itself, round by round."""
+    """The lateness that a peer recorded itself, by round."""
     at = sorted(float(str(at)) for (at,) in stock.found(url, query))
     if len(at) != DUE * len(rounds):
         raise RuntimeError(f"{len(at)} of {DUE * len(rounds)} were recorded as done")

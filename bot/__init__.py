@@ -1,1 +1,1 @@
-"""The desk: turns what people do in chat into ticket events, and ticket events into what people hear."""
+"""The desk: turns what people do in chat into ticket events, and ticket events into messages."""

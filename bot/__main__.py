@@ -1,6 +1,6 @@
-"""`frontline`: the composition root, the only file that sees all floors.
+"""`frontline`: the composition root, the only file that imports from all floors.
 
-A command imports what it needs when it runs, so that the others start at once.
+Each command imports what it needs when it runs, so that other commands start quickly.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sla_core.events import Event
 
     class _Connected(ChatPlatform, Protocol):
-        """A platform that is reached over the network."""
+        """A platform that is connected over the network."""
 
         async def start(self) -> None: ...
         async def close(self) -> None: ...
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code."""
+    """Runs one command and returns its exit code."""
     app = new_app()
     look.add_commands(app, run_demo=_demo, run_console=_console)
     policy.add_commands(app, _stored_tickets)
@@ -71,7 +71,7 @@ def _demo(which: look.DemoOptions) -> int:
 
 
 async def _console(vendor: str) -> int:
-    """A desk of its own in memory, on a clock that leaps when it is told to wait."""
+    """Runs a desk in memory, on a clock that skips ahead on command."""
     import asyncio
 
     from rich.console import Console as Terminal
@@ -168,7 +168,7 @@ async def _serve() -> int:
 
 
 async def _doctor() -> int:
-    """Looks at everything; a platform that cannot be reached is a finding like others."""
+    """Runs all checks. A platform that cannot be reached is one of the findings."""
     import asyncio
 
     from rich.console import Console as Terminal
@@ -178,7 +178,7 @@ async def _doctor() -> int:
     from bot.clock import WallClock, real_now
     from bot.config.directory import Directory
     from bot.config.environment import read_desk
-    from bot.runtime.doctor import check_database, missing_database, of_index, run_checks
+    from bot.runtime.doctor import check_database, check_index, missing_database, run_checks
     from bot.telemetry import configure_logs
 
     env, settings = read_desk()
@@ -191,7 +191,7 @@ async def _doctor() -> int:
         )
         checks: list[tuple[str, Check]] = [("database", database)]
         if known:
-            rows = partial(of_index, store, Directory(settings), clock.now())
+            rows = partial(check_index, store, Directory(settings), clock.now())
             checks.append(("index", rows))
         for platform in _connected(env, settings, clock, store):
             checks.append((platform.name, partial(_of_platform, platform, settings)))
@@ -255,7 +255,7 @@ def _teams_package(says: operate.TeamsPackage, out: Path) -> int:
 async def _desk(
     env: Environment, settings: DeskSettings, store: SqlStore
 ) -> AsyncIterator[tuple[Desk, list[_Connected], list[Route]]]:
-    """The desk, its platforms and what they listen to; they are closed at the end."""
+    """The desk, its started platforms and their web routes. Closes the platforms on exit."""
     import structlog
 
     from adapters.sql.url import DatabaseFault
@@ -265,13 +265,13 @@ async def _desk(
     from bot.desk.desk import Desk
     from bot.desk.routes import dispatch
 
-    stage = await store.simulated_clock(env.simulated_clock)
-    if stage is not None and not env.slack_is_local:
+    simulated = await store.simulated_clock(env.simulated_clock)
+    if simulated is not None and not env.slack_is_local:
         raise DatabaseFault(
-            "DATABASE_URL: this database lives on a stage clock, which needs a SLACK_API_URL on this machine;"
-            " set another database"
+            "DATABASE_URL: this database runs on a simulated clock, which needs a SLACK_API_URL on this "
+            "machine; set another database"
         )
-    clock = stage or WallClock()
+    clock = simulated or WallClock()
     desk = Desk(store, clock, Directory(settings), key_values=store)
     routes: list[Route] = []
     async with AsyncExitStack() as open_ones:
@@ -289,7 +289,7 @@ async def _desk(
 
 @asynccontextmanager
 async def _worker_pool(url: str) -> AsyncIterator[WorkerPool | None]:
-    """With whom the work is shared: those on the same PostgreSQL. A file is nobody else's."""
+    """The workers of all replicas on the same PostgreSQL database; None for SQLite."""
     from adapters.sql.url import is_postgres, postgres_url
 
     if not is_postgres(url):
@@ -303,7 +303,7 @@ async def _worker_pool(url: str) -> AsyncIterator[WorkerPool | None]:
 
 
 def _connected(env: Environment, settings: DeskSettings, clock: Clock, store: SqlStore) -> list[_Connected]:
-    """The platforms that the desk's file names, not started yet."""
+    """The platforms that the desk's file names, not yet started."""
     makers: dict[str, Callable[[Environment, Clock, SqlStore], _Connected]]
     makers = {"slack": partial(_slack, settings), "teams": _teams}
     return [make(env, clock, store) for name, make in makers.items() if name in settings.chats]
@@ -350,7 +350,7 @@ def _teams(env: Environment, clock: Clock, store: SqlStore) -> _Connected:
     )
     if env.frontline_teams_anonymous:
         structlog.get_logger("frontline").warning(
-            "FRONTLINE_TEAMS_ANONYMOUS: whoever reaches this address is taken for Teams"
+            "FRONTLINE_TEAMS_ANONYMOUS: anybody who can reach this address can act as Teams"
         )
         app = BotRegistration(app.id, "", "", anonymous=True)
     return Teams(app, clock, store, store.ticket_of, loopback_only=isinstance(clock, SimulatedClock))

@@ -10,22 +10,22 @@ from datetime import UTC, datetime, timedelta
 from bot.ports import Clock
 
 MAX_SLEEP = timedelta(seconds=1)
-"""Sleeps are cut so that a clock that was set is noticed."""
+"""The longest single sleep, so that a changed system clock is noticed."""
 
 MAX_SPEED = 1_000_000.0
-"""A stage clock that is faster would leave the calendar within days."""
+"""A faster simulated clock would run past the last supported year within days."""
 
-_STAGE = re.compile(r"^(?P<at>[^*]+)\*(?P<speed>\d+(\.\d+)?)$")
+_SIMULATED = re.compile(r"^(?P<at>[^*]+)\*(?P<speed>\d+(\.\d+)?)$")
 
 
 def real_now() -> datetime:
-    """Real time, for signatures, leases and what platforms ask us to wait."""
+    """Real time, for signatures, leases and Retry-After."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class WallClock:
-    """The time it is."""
+    """Real time."""
 
     def now(self) -> datetime:
         return real_now()
@@ -41,7 +41,7 @@ class WallClock:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedClock:
-    """A clock for demos and tests: showed `stage` at the real instant `real`, runs `speed` times as fast."""
+    """A clock for demos and tests: it showed `stage` at the real time `real`, and runs at `speed`."""
 
     real: datetime
     stage: datetime
@@ -56,16 +56,17 @@ class SimulatedClock:
 
     @classmethod
     def parse(cls, text: str) -> SimulatedClock:
-        """`2026-12-24T15:30:00+01:00*600`, starting now. Raises ValueError that shows the form."""
+        """Parses `2026-12-24T15:30:00+01:00*600`; it starts now. Raises ValueError that shows the form."""
         example = "write INSTANT*SPEED, such as 2026-12-24T15:30:00+01:00*600"
-        found = _STAGE.match(text.strip())
+        found = _SIMULATED.match(text.strip())
         if not found or not 0 < float(found["speed"]) <= MAX_SPEED:
-            raise ValueError(f'"{text}" is no stage clock up to {MAX_SPEED:,.0f} times as fast; {example}')
+            most = f"{MAX_SPEED:,.0f} times as fast"
+            raise ValueError(f'"{text}" is not a simulated clock of at most {most}; {example}')
         return cls(real_now(), parse_instant(found["at"]), float(found["speed"]))
 
 
 class ManualClock:
-    """Real time, plus what it was told to leap over: for a desk in a terminal."""
+    """Real time plus the time skipped so far, for a desk in a terminal."""
 
     def __init__(self) -> None:
         self._advanced = timedelta(0)
@@ -75,7 +76,7 @@ class ManualClock:
         return real_now() + self._advanced
 
     def advance_to(self, instant: datetime) -> None:
-        """Show `instant` now, if it is not past already."""
+        """Skips ahead to `instant`. Does nothing if it is past."""
         self._advanced += max(instant - self.now(), timedelta(0))
         self._woken.set()
 
@@ -90,23 +91,23 @@ class ManualClock:
 
 
 def later(clock: Clock, length: timedelta) -> datetime:
-    """What a clock will show when so much real time has passed."""
+    """What a clock will show after this much real time."""
     return clock.now() + length * (clock.speed if isinstance(clock, SimulatedClock) else 1.0)
 
 
 def parse_instant(text: str) -> datetime:
-    """An instant with its offset, as UTC. Raises ValueError that names the cure."""
+    """Parses an ISO instant with an offset; returns it in UTC. Raises ValueError that says what to write."""
     try:
         at = datetime.fromisoformat(text.strip())
         if at.tzinfo is not None:
             return at.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError(f'"{text}" is no instant; write 2026-03-20T16:30:00+01:00') from None
+        raise ValueError(f'"{text}" is not an instant; write 2026-03-20T16:30:00+01:00') from None
     raise ValueError(f'"{text}" does not say which zone it is in; add Z or an offset such as +01:00')
 
 
 class WakeSignal:
-    """Rung when something may have become due; rings in advance are remembered once."""
+    """Wakes a waiting loop when something may be due. A trigger before the wait ends it at once."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -115,7 +116,7 @@ class WakeSignal:
         self._event.set()
 
     async def wait(self, clock: Clock, until: datetime | None, within: timedelta | None = None) -> None:
-        """Returns at the next ring, at `until` or after so much real time, whichever comes first."""
+        """Returns at the next trigger, at `until`, or after `within` of real time, whichever is first."""
         try:
             async with asyncio.timeout(None if within is None else within.total_seconds()):
                 await self._wait(clock, until)
@@ -124,7 +125,7 @@ class WakeSignal:
 
     async def _wait(self, clock: Clock, until: datetime | None) -> None:
         if self._event.is_set() or (until is not None and until <= clock.now()):
-            # Who never has to wait must still let others have their turn.
+            # A loop that never has to wait must still yield to other tasks.
             await asyncio.sleep(0)
         elif until is None:
             await self._event.wait()

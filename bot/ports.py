@@ -1,4 +1,4 @@
-"""What the desk needs from the outside: a chat platform, a store, a clock."""
+"""The ports of the desk: what a chat platform, a store and a clock must provide."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from sla_core.events import Event, Opened
 
 
 class OperatorFault(Exception):
-    """A fault that the operator can mend. Its text is one line that says what to do."""
+    """A fault that the operator can fix. Its text is one line that says what to do."""
 
 
 class Clock(Protocol):
-    """Tells the time that promises run on; aware, UTC."""
+    """The time that promises run on. Instants are aware and in UTC."""
 
     def now(self) -> datetime: ...
     async def sleep_until(self, instant: datetime) -> None:
-        """Returns at `instant`, at once when it is past; sooner when the clock is set back."""
+        """Returns at `instant`; at once if it is past, early if the clock is set back meanwhile."""
 
 
 class Priority(IntEnum):
-    """What goes first when a platform lets only so much through."""
+    """The order in which messages go out under a platform's rate limits; the lowest number goes first."""
 
     PAGE = 0
     BREACH = 1
@@ -38,50 +38,50 @@ class Priority(IntEnum):
 
 
 COUNTDOWN_LANES = "countdown:"
-"""What the names of their lanes begin with."""
+"""The prefix of the names of countdown lanes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A ticket's card, drawn when it is sent and not before, so that it is never older than its message."""
+    """A ticket's card. It is rendered when it is sent, so it never shows an outdated state."""
 
     audience: Audience
 
 
 @dataclass(frozen=True, slots=True)
 class StandingHelp:
-    """`Get help` as it stands in a customer channel, drawn when it is sent."""
+    """The `Get help` message of a customer channel. It is rendered when it is sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One thing to say, kept until the platform has taken it or refused it for good."""
+    """A message to post or edit. It is stored until the platform accepts it or rejects it for good."""
 
     key: str
-    """Unique for ever; the same key again is the same message."""
+    """Unique for all time; a message with a known key is the same message."""
     ticket: str | None
-    """The ticket that it belongs to, if it belongs to one."""
+    """The key of the ticket that it belongs to, if any."""
     to: Place | UserRef
     content: Card | Notice | StandingHelp
     priority: Priority
     thread: str | None = None
-    """The key of the message in whose thread this goes."""
+    """The key of the message in whose thread this is posted."""
     edits: str | None = None
-    """The key of the message that this replaces. Of several waiting edits only the newest is sent."""
+    """The key of the message that this replaces. Of several waiting edits, only the newest is sent."""
     effect: int | None = None
-    """The event that is taken back when this can never be delivered."""
+    """The number of the event that is undone if this can never be delivered."""
     rate_limit_key: str = ""
-    """What a countdown is paid from together with others; empty: with all of its platform."""
+    """The rate limit that this countdown shares with others; empty: one limit for the whole platform."""
     fairness_key: str = ""
-    """Whose message it is, in a place that several accounts share: there they take turns."""
+    """The account, in a place that several accounts share: there, accounts take turns."""
     delay: timedelta = timedelta(0)
-    """How long it waits for a newer edit to replace it, which goes when the first of them would have."""
+    """How long to wait for a newer edit, which replaces this one and is sent at this one's time."""
 
     @property
     def lane(self) -> str:
-        """Who waits behind whom: what goes to the same place or person, one after another.
+        """The queue that this message waits in: messages of one lane are sent one after another.
 
-        Pages wait behind pages only. Countdowns, the first to yield, share one lane of their purse.
+        Each place or person has one lane and another for pages. Countdowns have one lane per rate limit.
         """
         match self.priority:
             case Priority.PAGE:
@@ -94,39 +94,39 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message whose turn has come, with the posted messages that it answers or replaces."""
+    """A claimed message that is ready to send, with the posted messages that it replies to or edits."""
 
     message: Message
     attempts: int
     thread: MessageRef | None
     edits: MessageRef | None
     fence: str
-    """The claim under which it may be sent; void once somebody else has claimed its lane."""
+    """The claim under which it may be sent; void once another process claims its lane."""
     tried_at: datetime | None = None
-    """Since when it may have arrived without our learning of it."""
+    """When the first try began whose outcome is unknown: it may have arrived since then."""
     trace: str = ""
-    """The act that it tells of, as the log calls it: one id from the click to the message."""
+    """The trace id of the act that caused it: one id in the log, from the click to the message."""
     decided_at: datetime | None = None
     """When it was decided, in real time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One call's share of what a platform lets through: a call each `every`, `burst` calls at once at most.
+    """What one call takes from a rate limit: one call per `every`, at most `burst` calls at once.
 
-    `bucket` names what is shared, over all processes: a method of a workspace, a conversation.
+    `bucket` names the limit, which all processes share: a method of a workspace, or a conversation.
     """
 
     bucket: str
     every: timedelta
     burst: int
     held_by_retry_after: bool = True
-    """Whether it is shut when the platform asks to wait; else that says nothing about who shares it."""
+    """Whether the platform's Retry-After blocks the whole bucket; False if it concerns this call only."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueSummary:
-    """What a queue sorts by and shows of a ticket, as it stood after its last change."""
+    """What a queue sorts by and shows for a ticket, as of the ticket's last change."""
 
     title: str
     state: str
@@ -138,20 +138,20 @@ class QueueSummary:
     vendor: str
     opened_at: datetime
     ended_at: datetime | None = None
-    """When it was resolved or closed, while it is."""
+    """When it was resolved or closed; None while it is open."""
     owner: str = ""
     acknowledged_by: str = ""
     held: bool = False
     customers_turn: bool = False
     due: Countdown | None = None
-    """Of the promises that are still to be kept, the one due first."""
+    """The countdown of the unsettled promise that is due first."""
     wording: str = "target"
-    """What the vendor calls that promise."""
+    """What the vendor calls that promise: a target, a goal, a contract."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueEntry:
-    """A ticket in a queue. `summary` is None if an older version of Frontline changed the ticket since."""
+    """A ticket in a queue. `summary` is None if an older version of Frontline last changed the ticket."""
 
     key: str
     account: str
@@ -160,7 +160,7 @@ class QueueEntry:
 
 @dataclass(frozen=True, slots=True)
 class QueuePage:
-    """The first entries of a queue, and how many there are in all."""
+    """The first entries of a queue, and the total number of entries."""
 
     entries: tuple[QueueEntry, ...]
     total: int
@@ -168,27 +168,27 @@ class QueuePage:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One decision: what happened to a ticket, when to look at it again, what to say. All or nothing."""
+    """One decision about a ticket: its events, next wake-up and messages. It is stored in one transaction."""
 
     ticket: str
     version: int
-    """How many events the ticket had when this was decided."""
+    """The number of events that the ticket had when this was decided."""
     events: tuple[Event, ...]
     wake_at: datetime | None
     messages: tuple[Message, ...]
     closed: bool = False
-    """Whether the ticket is closed by it; it is then in no queue any more."""
+    """Whether the ticket is closed after this change. Closed tickets are in no queue."""
     summary: QueueSummary | None = None
-    """The ticket as a queue shows it after this change."""
+    """How a queue shows the ticket after this change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """Something that is to happen at an instant and belongs to no ticket."""
+    """Something that happens at a given instant and belongs to no ticket."""
 
     kind: str
     key: str
-    """Of its kind; the same key again replaces the timer."""
+    """Unique within its kind. Setting a timer with the same kind and key replaces it."""
     due_at: datetime
     """By the clock that promises run on."""
     payload: str = ""
@@ -196,7 +196,7 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class TimerResult:
-    """What a timer does when it is due: messages to send, and when it is due again, if it is."""
+    """What a timer does when it fires: the messages to send, and when it is due again (None: never)."""
 
     messages: tuple[Message, ...] = ()
     again_at: datetime | None = None
@@ -204,7 +204,7 @@ class TimerResult:
 
 
 DecideWake = Callable[[str, tuple[Event, ...]], Change | None]
-"""What to make of a ticket, by its key and history; None: leave it. Pure and quick, in a transaction."""
+"""Decides about a due ticket from its key and history. None: no change. Must be pure and fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,26 +215,26 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """This envelope's act was already done, on this ticket."""
+    """The act with this envelope was already recorded, on this ticket."""
 
     ticket: str
 
 
 class Conflict(Exception):
-    """The ticket moved on since it was loaded; load it again and decide again."""
+    """The ticket changed after it was loaded. Load it again and decide again."""
 
 
 class RedeliverLater(Exception):
-    """What this act belongs to is still being recorded; the platform is to deliver it again."""
+    """What this act refers to is not recorded yet. The platform should deliver the act again."""
 
 
 def trace_id(act: str) -> str:
-    """What the log calls an act, by its envelope: short, and nothing of anybody's words in it."""
+    """The id of an act in the log, made from its envelope. It is short and reveals no content."""
     return sha256(act.encode()).hexdigest()[:12]
 
 
 def trace_id_of_change(envelope: str | None, change: Change) -> str:
-    """The same for a change; one that nobody asked for is a wake-up."""
+    """The trace id of a change. A change without an envelope comes from a wake-up."""
     return trace_id(envelope or f"wake/{change.ticket}/{change.version}")
 
 
@@ -243,132 +243,133 @@ class NoSuchTicket(LookupError):
 
 
 class StoreUnavailable(OperatorFault):
-    """The store cannot be reached now. What was asked of it may be asked again."""
+    """The store cannot be reached now. The call may be retried."""
 
 
 class LeaseLost(Exception):
-    """Somebody else has claimed the lane since; what was claimed must not be sent."""
+    """Another process has claimed the lane. The claimed message must not be sent."""
 
 
 class Store(Protocol):
-    """Tickets and their index. Each verb is one transaction, durable when it returns."""
+    """Tickets and their index. Each method is one transaction, durable when it returns."""
 
     async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Duplicate:
-        """Give the account's next number to `draft` and keep what it makes; `draft` is pure and quick."""
+        """Calls `draft`, which must be pure and fast, with the account's next number; stores its change."""
 
     async def append(self, envelope: str | None, change: Change) -> Appended | Duplicate:
-        """Keep a change. A known envelope is Duplicate and changes nothing. Raises Conflict, NoSuchTicket."""
+        """Stores a change, or returns Duplicate for a known envelope. Raises Conflict, NoSuchTicket."""
 
     async def wake(
         self, now: datetime, limit: int, excluding: Collection[str], decide: DecideWake
     ) -> list[str]:
-        """Claim tickets whose wake-up has come, earliest first, and keep what `decide` makes of each.
+        """Claims due tickets, earliest first, and stores the change that `decide` returns for each.
 
-        Skips those in `excluding` and those that another process is waking. Returns the claimed keys;
-        for one that cannot be read `decide` is not called.
+        Skips those in `excluding` and those that another process is waking. Does not call `decide` for a
+        ticket that cannot be read. Returns the claimed keys.
         """
 
     async def ticket_of_envelope(self, envelope: str) -> str | None:
-        """The ticket on which this envelope's act was done, if it was."""
+        """The ticket on which the act with this envelope was recorded, or None."""
 
     async def load(self, ticket: str) -> tuple[Event, ...]:
-        """The whole history. Raises NoSuchTicket."""
+        """The ticket's whole history. Raises NoSuchTicket."""
 
     async def due(self, now: datetime, limit: int) -> list[str]:
-        """Tickets whose wake-up has come, earliest first."""
+        """The keys of due tickets, earliest wake-up first."""
 
     async def next_wake(self) -> datetime | None:
         """The earliest wake-up of all tickets."""
 
     async def ticket_of(self, message: MessageRef) -> str | None:
-        """The ticket that a posted message belongs to."""
+        """The ticket that a posted message belongs to, or None."""
 
     async def tickets(self, account: str) -> list[str]:
         """Keys of the account's tickets, newest first."""
 
     async def open_tickets(self, account: str, limit: int) -> list[tuple[str, Opened]]:
-        """The account's newest tickets that are not closed, newest first, each with its first event."""
+        """The account's newest tickets that are not closed, newest first, each with its Opened event."""
 
     async def queue(self, accounts: Collection[str] | None, limit: int, *, ended: bool = False) -> QueuePage:
-        """Tickets that are not closed, of these accounts or of all, most urgent first.
+        """Open tickets of these accounts (None: of all accounts), most urgent first.
 
-        Urgent is: by severity, then by the promise due next, then by age (MTA-11). `ended` adds the resolved
-        ones, after the open ones.
+        Sorts by severity, then by the promise due next, then by age (MTA-11). `ended` appends the resolved
+        tickets.
         """
 
 
 LONGEST_DEFERRAL = timedelta(minutes=2)
-"""Nothing in an outbox is held or put off for longer at a time."""
+"""The longest time for which an outbox holds or defers anything at once."""
 CALLS_AT_ONCE = 512
-"""Connections that an adapter may keep to its platform: more than deliveries, pages and forms ever use.
+"""The connections that an adapter may open to its platform: more than deliveries, pages and forms ever use.
 
-How many messages are under way at a time is the courier's business, and no form waits for a connection.
+Delivery limits how many messages are sent at a time, so no form waits for a connection.
 """
 LONGEST_BLOCK = timedelta(minutes=10)
-"""No bucket is shut for longer at a time; a platform that asks for more is asked again then."""
+"""The longest time for which a bucket is blocked. If a platform asks for more, we try again after this."""
 
 
 class Timers(Protocol):
-    """What is to happen later and belongs to no ticket. Each verb is one transaction."""
+    """Timers that belong to no ticket. Each method is one transaction."""
 
     async def set_timer(self, timer: Timer) -> None:
-        """Stores a timer, in place of the one of its kind and key if there is one."""
+        """Stores a timer. It replaces the timer of the same kind and key, if any."""
 
     async def cancel_timer(self, kind: str, key: str) -> None:
-        """Deletes a timer, if it is there."""
+        """Deletes a timer if it exists."""
 
     async def next_timer(self, excluding: Collection[str] = ()) -> datetime | None:
-        """When the earliest timer is due, but for those of these kinds."""
+        """When the earliest timer is due, without the kinds in `excluding`. None if there is no timer."""
 
     async def fire(
         self, now: datetime, limit: int, excluding: Collection[str], fire: Callable[[Timer], TimerResult]
     ) -> list[str]:
-        """Claims due timers, earliest first, and stores what `fire` makes of each: all or nothing.
+        """Claims due timers, earliest first, and stores the result of `fire` for each, in one transaction.
 
-        Skips the kinds in `excluding` and timers that another process is firing. `fire` is pure and quick.
-        Returns the kinds of the timers that were claimed.
+        Skips the kinds in `excluding` and timers that another process is firing. `fire` must be pure and
+        fast. Returns the kinds of the claimed timers.
         """
 
 
 class Outbox(Protocol):
-    """What is still to be said, in lanes. Instants are real time. Each verb is one transaction.
+    """Messages that wait to be sent, in lanes. Instants are real time. Each method is one transaction.
 
-    A hold or a wait that ends more than LONGEST_DEFERRAL from now was noted by a clock that has been set back
-    since, and does not count; nor does a bucket that is shut for more than LONGEST_BLOCK.
+    Ignores a hold or deferral that ends more than LONGEST_DEFERRAL from now, and a block of more than
+    LONGEST_BLOCK: they were stored before the clock was set back.
     """
 
     async def enqueue(self, messages: Sequence[Message]) -> None:
-        """Stores messages that come with no change of a ticket. A known key is the same message."""
+        """Stores messages that belong to no change of a ticket. Ignores messages with a known key."""
 
     async def adopt(self, message: Message, ref: MessageRef) -> None:
-        """Stores a message as sent that stands there already. Others may edit it, or go in its thread.
+        """Stores an already posted message as sent, so that others can edit it or reply in its thread.
 
-        An earlier version posted it, or a person. A known key is left as it is.
+        It was posted by an earlier version or by a person. Leaves a known key unchanged.
         """
 
     async def key_of(self, message: MessageRef) -> str | None:
-        """The key of the message that was posted there."""
+        """The key of a posted message, or None."""
 
     async def lanes(self, ready_at: datetime, limit: int) -> list[str]:
-        """Lanes with something to say that nobody holds and that may speak by then, most urgent first."""
+        """Free lanes that have a message to send by `ready_at`, most urgent first."""
 
     async def claim(self, lane: str, now: datetime, until: datetime) -> Outgoing | None:
-        """Hold the lane until then and take its next message; None when it is held, or has none that may go.
+        """Holds the lane until `until` and returns its next message; None if it is held or nothing is ready.
 
-        In order of priority, then of decision; a message whose `thread` or `edits` has not been posted yet
-        waits for it, and an edit while another edit of the same message is under way.
+        Messages come in order of priority, then of decision. A message waits until its `thread` or `edits`
+        has been posted, and an edit waits while another edit of the same message is being sent.
         """
 
     async def begin(
         self, outgoing: Outgoing, charges: Sequence[Charge], now: datetime, until: datetime
     ) -> datetime | None:
-        """The last step before sending: pay for it, note that it was tried, hold the lane until then.
+        """The last step before sending: takes the charges, records the try and holds the lane until `until`.
 
-        None: go ahead. Else nothing was paid, and this is when there will be enough. Raises LeaseLost.
+        Returns None if the message may be sent; otherwise takes nothing and returns when the rate limits
+        allow it. Raises LeaseLost.
         """
 
     async def sent(self, key: str, ref: MessageRef) -> None:
-        """The platform took it; its lane is free. What was posted for want of an edit is edited from now."""
+        """Records that the platform accepted it as `ref`, which later edits change. Frees the lane."""
 
     async def defer(
         self,
@@ -379,55 +380,55 @@ class Outbox(Protocol):
         message_only: bool = False,
         maybe_delivered: bool = False,
     ) -> None:
-        """It did not go through this time: its lane waits until then, or only this message if `message_only`.
+        """Records a failed try: its lane waits until `until`, or only this message if `message_only`.
 
-        `maybe_delivered`: it may have arrived all the same.
+        `maybe_delivered`: the message may have arrived anyway.
         """
 
     async def block_until(self, buckets: Collection[str], until: datetime) -> None:
-        """The platform asked to wait: nothing is paid from these until then."""
+        """Blocks these buckets until `until`, because the platform asked to wait."""
 
     async def refused(self, key: str, why: str) -> None:
-        """The platform will never take it; nothing waits for it any longer."""
+        """Records that the platform rejected it for good. Nothing waits for it any longer."""
 
     async def next_ready(self, after: datetime) -> datetime | None:
-        """The earliest instant after this one at which something that waits may be said."""
+        """The earliest instant after `after` at which a waiting message may be sent, or None."""
 
 
 class DeskStore(Store, Outbox, Timers, Protocol):
-    """All that a database holds of a desk."""
+    """Everything that the desk's database provides."""
 
 
 class KeyValueStore(Protocol):
-    """What has to be remembered across restarts, by topic and key. Durable when a verb returns.
+    """Values that survive restarts, by topic and key. Durable when a method returns.
 
     Instants are real time.
     """
 
     async def put(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
-        """Keep a value in place of the one before. From `expires_at` on nobody sees it; None: it stays."""
+        """Stores a value in place of the previous one. It expires at `expires_at`; None: never."""
 
     async def get(self, topic: str, key: str) -> str | None:
-        """The value of a key, if it has one that has not expired."""
+        """The value of a key, or None if there is none or it has expired."""
 
     async def get_all(self, topic: str) -> dict[str, str]:
-        """All keys of a topic with their values, without those that have expired."""
+        """All unexpired values of a topic, by key."""
 
     async def delete(self, topic: str, key: str) -> None:
-        """Let go of a key, if it is there."""
+        """Deletes a key if it exists."""
 
     async def try_lock(self, name: str, holder: str, until: datetime, now: datetime) -> bool:
-        """Whether the lock is `holder`'s until then: it was free, its time was over, or it was theirs.
+        """Takes a lock until `until` and returns True, if it is free, has expired or is already `holder`'s.
 
-        Replicas share locks.
+        All replicas share locks.
         """
 
     async def unlock(self, name: str, holder: str) -> None:
-        """Frees the lock, if it is still `holder`'s."""
+        """Releases the lock if `holder` still has it."""
 
 
 class TemporaryFailure(Exception):
-    """It did not go through. `retry_after` is in seconds, where the platform named it.
+    """The call failed and may be retried, after `retry_after` seconds if the platform named a time.
 
     `maybe_delivered`: the answer was lost, and the message may have arrived.
     """
@@ -438,43 +439,42 @@ class TemporaryFailure(Exception):
 
 
 class PermanentFailure(Exception):
-    """The platform refuses for good: archived, removed, gone."""
+    """The platform rejects the call for good: the channel is archived, or the bot was removed from it."""
 
 
 class NotEditable(PermanentFailure):
-    """The message cannot be changed any more; its place may still take a new one."""
+    """The message can no longer be edited. A new message in the same place may still work."""
 
 
 class ChatPlatform(Protocol):
-    """One chat platform. Both verbs of speech raise TemporaryFailure or PermanentFailure."""
+    """A chat platform. Methods that call it raise TemporaryFailure or PermanentFailure."""
 
     name: str
 
     async def post(
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
     ) -> MessageRef:
-        """Say something new. `key` marks it, unseen by people, for `find`."""
+        """Posts a new message. `key` is attached to it invisibly, so that `find` can find it."""
 
     async def find(
         self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
     ) -> MessageRef | None:
-        """The message that was posted under this key since then; None where there is none, or no telling."""
+        """The message posted with this key after `since`; None if there is none or we cannot find out."""
 
     def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
-        """What saying this takes of what the platform lets through.
+        """The rate-limit charges of posting a message, or of editing `edits`.
 
-        The last of a countdown's is its purse: those with the same one wait behind one another, and for
-        nobody else.
+        A countdown's last charge names its `rate_limit_key`: countdowns with the same one share a lane.
         """
 
     async def update(self, message: MessageRef, view: View) -> None:
-        """Replace what was said; nobody is notified."""
+        """Replaces a message's content. Edits notify nobody. Raises NotEditable."""
 
     def is_group(self, id: str) -> bool:
-        """Whether an id names a user group rather than a person."""
+        """Whether this is the id of a user group rather than of a person."""
 
     async def members(self, group: str) -> frozenset[UserRef]:
-        """The people of a user group, by the platform's id for it."""
+        """The members of a user group, by the platform's id for the group."""
 
     async def places_of(self, user: UserRef) -> frozenset[Place]:
-        """The channels with the bot in them that a person belongs to."""
+        """The channels that this person shares with the bot."""

@@ -1,4 +1,4 @@
-"""Logs and metrics for operators. Logs hold no secrets and none of a customer's words."""
+"""Logs and metrics for operators. Logs contain no secrets and no text of customers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 
 def configure_logs(quiet: bool = False) -> None:
-    """To stderr: JSON when it is collected, plain text on a terminal; `quiet` keeps errors only."""
+    """Logs to stderr: plain text on a terminal, else JSON. `quiet` logs errors only."""
     on_terminal = sys.stderr.isatty()
     structlog.configure(
         processors=[
@@ -30,7 +30,7 @@ def configure_logs(quiet: bool = False) -> None:
 
 
 class _Forwarded(logging.Handler):
-    """What libraries warn of, as lines like ours."""
+    """Writes log records of libraries in our format."""
 
     def emit(self, record: logging.LogRecord) -> None:
         said = structlog.get_logger().bind(logger=record.name)
@@ -39,7 +39,7 @@ class _Forwarded(logging.Handler):
 
 REGISTRY = CollectorRegistry()
 _LATE = (0.05, 0.25, 1, 5, 15, 60, 300, 1800, 7200, 43200)
-"""Seconds."""
+"""Bucket bounds in seconds."""
 
 tickets = Gauge("frontline_tickets", "Tickets that are not closed", registry=REGISTRY)
 clocks = Gauge("frontline_clocks", "Tickets with something still to fall due", registry=REGISTRY)
@@ -81,5 +81,5 @@ alarms = Counter("frontline_alarms", "Times that the desk found itself behind", 
 
 
 def exposition() -> bytes:
-    """Everything, as Prometheus reads it."""
+    """All metrics in Prometheus' text format."""
     return generate_latest(REGISTRY)

@@ -1,4 +1,4 @@
-"""The desk in a browser: a local Slack-compatible workspace (local-slack, from npm) and the real desk."""
+"""The demo in a browser: a local Slack-compatible workspace (local-slack, from npm) and the real desk."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from demo.stage import (
     DANA,
     PATIENCE,
     SIGNING_SECRET,
-    Cast,
-    StageFault,
+    DemoFault,
+    Scenario,
     a_local_slack,
-    desk_on_stage,
     free_port,
+    running_desk,
 )
 
 PACKAGE, VERSION = "local-slack-linux-x64", "0.1.8"
@@ -40,7 +40,7 @@ DOWNLOAD_WITHIN = 180.0
 BOT = "U0FRONTLINE"
 USUAL_PORT = 39000
 
-# The binary has no option for its address and listens on every one; preloaded, this keeps it to this machine.
+# The binary listens on every address and has no option for it; this preload keeps it on this machine.
 LOOPBACK_ONLY = """\
 const serve = Bun.serve;
 Bun.serve = (options) => serve.call(Bun, { ...options, hostname: "127.0.0.1" });
@@ -48,7 +48,7 @@ Bun.serve = (options) => serve.call(Bun, { ...options, hostname: "127.0.0.1" });
 
 
 def why_not() -> str | None:
-    """What is missing here for the browser, or None."""
+    """Returns why the browser demo cannot run here, or None."""
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         return (
             f"the local Slack is packaged for linux-x64 only, and this is {sys.platform}-{platform.machine()}"
@@ -59,32 +59,32 @@ def why_not() -> str | None:
 
 
 async def show(vendor: str, speed: float, folder: Path, say: Callable[[str], None], once: bool) -> None:
-    """Run until interrupted, or with `once` until both answer. Raises StageFault."""
-    cast = Cast.of(vendor)
+    """Runs until interrupted, or with `once` until both answer. Raises DemoFault."""
+    scenario = Scenario.of(vendor)
     client = await _client(Path.home() / ".cache" / "frontline", say)
     slack_port, desk_port = usual_port(), free_port()
     slack = f"http://127.0.0.1:{slack_port}"
     desk = a_local_slack(f"{slack}/api/") | {"FRONTLINE_LOCAL_SLACK": "Europe/Berlin"}
     async with (
         _workspace(client, folder, slack_port, desk_port),
-        desk_on_stage(folder, cast.desk_file(vendor), desk_port, speed, desk),
+        running_desk(folder, scenario.desk_file(vendor), desk_port, speed, desk),
     ):
-        say(_script(slack, cast, speed))
+        say(_script(slack, scenario, speed))
         if not once:
             await interrupted()
 
 
 async def interrupted() -> None:
     """Returns at Ctrl-C or SIGTERM."""
-    told = asyncio.Event()
+    received = asyncio.Event()
     for ending in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(ending, told.set)
-    await told.wait()
+        asyncio.get_running_loop().add_signal_handler(ending, received.set)
+    await received.wait()
 
 
-def _script(address: str, cast: Cast, speed: float) -> str:
+def _script(address: str, scenario: Scenario, speed: float) -> str:
     return f"""
-  A working desk: {cast.policy.name}, plan {cast.plan.name}. The clock runs {speed:g} times as fast.
+  A working desk: {scenario.policy.name}, plan {scenario.plan.name}. The clock runs {speed:g} times as fast.
 
       {address}
 
@@ -98,7 +98,7 @@ def _script(address: str, cast: Cast, speed: float) -> str:
 
 
 async def _client(cache: Path, say: Callable[[str], None]) -> Path:
-    """The binary of the local Slack, downloaded once and checked."""
+    """Returns the binary of the local Slack, downloaded once and verified."""
     found = cache / f"{PACKAGE}-{VERSION}"
     if found.exists():
         return found
@@ -109,7 +109,7 @@ async def _client(cache: Path, say: Callable[[str], None]) -> Path:
     digest = await asyncio.to_thread(_sha512, packed)
     if digest != SHA512:
         packed.unlink()
-        raise StageFault(f"{packed.name} is not the package this demo was made for; nothing of it was run")
+        raise DemoFault(f"{packed.name} does not match the expected checksum; it was deleted and not run")
     await asyncio.to_thread(_unpack, packed, found)
     return found
 
@@ -124,9 +124,9 @@ async def _npm_pack(cache: Path) -> None:
     except TimeoutError:
         npm.kill()
         await npm.wait()
-        raise StageFault(f"npm did not deliver {PACKAGE} within {DOWNLOAD_WITHIN:g} s; try again") from None
+        raise DemoFault(f"npm did not deliver {PACKAGE} within {DOWNLOAD_WITHIN:g} s; try again") from None
     if npm.returncode:
-        raise StageFault(f"npm could not download {PACKAGE}: {errors.decode(errors='replace').strip()}")
+        raise DemoFault(f"npm could not download {PACKAGE}: {errors.decode(errors='replace').strip()}")
 
 
 def _sha512(file: Path) -> str:
@@ -138,7 +138,7 @@ def _unpack(packed: Path, to: Path) -> None:
     with tarfile.open(packed) as archive:
         member = archive.extractfile("package/bin/local-slack")
         if member is None:
-            raise StageFault(f"{packed.name} holds no binary")
+            raise DemoFault(f"{packed.name} contains no binary")
         part.write_bytes(member.read())
     part.chmod(0o755)
     part.rename(to)
@@ -146,7 +146,7 @@ def _unpack(packed: Path, to: Path) -> None:
 
 
 def usual_port() -> int:
-    """The usual port, for an address that stays the same; another one where that is taken."""
+    """Returns the usual port, so that the address stays the same, or a free one if it is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -186,7 +186,7 @@ async def _workspace(client: Path, folder: Path, port: int, desk_port: int) -> A
 
 
 async def answers(process: asyncio.subprocess.Process, address: str, what: str) -> None:
-    """Returns once `address` answers 200. Raises StageFault when it does not in time."""
+    """Returns once `address` answers 200. Raises DemoFault if it does not in time."""
     try:
         async with asyncio.timeout(PATIENCE), aiohttp.ClientSession(trust_env=False) as http:
             while process.returncode is None:
@@ -198,7 +198,7 @@ async def answers(process: asyncio.subprocess.Process, address: str, what: str) 
                     await asyncio.sleep(0.1)
     except TimeoutError:
         pass
-    raise StageFault(f"{what} did not start here; run the demo again, or with --headless")
+    raise DemoFault(f"{what} did not start here; run the demo again, or with --headless")
 
 
 def _seed(desk_port: int) -> dict[str, Any]:

@@ -14,19 +14,19 @@ BROWSER_SPEED = 120.0
 
 
 def run(which: DemoOptions) -> int:
-    """Raises Faults for an unknown vendor, StageFault for what could not be shown."""
+    """Runs the demo. Raises Faults for an unknown vendor, DemoFault if the demo fails."""
     with tempfile.TemporaryDirectory(prefix="frontline-demo-") as folder:
         asyncio.run(_run(which, Path(folder)))
     return 0
 
 
 async def _run(which: DemoOptions, folder: Path) -> None:
-    stage = teams if which.teams else browser
-    missing = None if which.headless else stage.why_not()
+    platform = teams if which.teams else browser
+    missing = None if which.headless else platform.why_not()
     if missing:
         print(f"No browser demo here: {missing}. The same story in the terminal:", flush=True)
     if not which.headless and missing is None:
-        await stage.show(which.vendor, which.speed or BROWSER_SPEED, folder, _say, which.once)
+        await platform.show(which.vendor, which.speed or BROWSER_SPEED, folder, _say, which.once)
         return
     while True:
         await story.play(which.vendor, which.speed or HEADLESS_SPEED, folder, _say)

@@ -1,4 +1,4 @@
-"""A stage for a desk: a folder of its own with a desk file, and the real `frontline serve` run in it."""
+"""A desk for the demo: a folder with a desk file, and the real `frontline serve` running in it."""
 
 from __future__ import annotations
 
@@ -17,46 +17,46 @@ from sla_core.catalog.load import load
 from sla_core.policy import Plan, Policy, Severity
 
 FRIDAY_AFTERNOON = "2026-03-20T16:30:00+01:00"
-"""A Friday, 16:30 in Berlin: most vendors are at work, and the weekend is near."""
+"""A Friday, 16:30 in Berlin: most vendors are open, and the weekend is near."""
 PATIENCE = 20.0
-"""Seconds for the bot to start or to stop."""
+"""Seconds to wait for the bot to start or stop."""
 
 ALICE, BOB, DANA = ("U0ALICE", "Alice"), ("U0BOB", "Bob"), ("U0DANA", "Dana")
 BOT_TOKEN, SIGNING_SECRET = "xoxb-frontline-demo", "frontline-demo-signing-secret"
 
 
-class StageFault(OperatorFault):
-    """Why the demo cannot go on, and the cure."""
+class DemoFault(OperatorFault):
+    """Why the demo cannot continue, and how to fix it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
-    """The vendor whose policy plays, the plan of its sample customer, the severity the story is about."""
+class Scenario:
+    """The vendor's policy, the plan of its sample customer, and the severity of the ticket."""
 
     policy: Policy
     plan: Plan
     severity: Severity
 
     @classmethod
-    def of(cls, vendor: str) -> Cast:
-        """Raises Faults for a vendor that is not known."""
+    def of(cls, vendor: str) -> Scenario:
+        """Raises Faults for an unknown vendor."""
         policy = load(vendor)[-1]
         severities = [s for s in policy.severities.values() if s.targets and policy.triage.example(s.id)]
         return cls(policy, sample_plan(policy), severities[min(1, len(severities) - 1)])
 
     def answers(self) -> dict[str, str | list[str]]:
-        """One set of answers to the intake questions that leads to the severity, by question id."""
+        """Returns answers to the intake questions that lead to the severity, by question id."""
         found = self.policy.triage.example(self.severity.id) or {}
         many = {q.id for q in self.policy.triage.questions if q.kind == "choices"}
         return {id_: list(given) if id_ in many else given[0] for id_, given in found.items()}
 
     def desk_file(self, vendor: str) -> str:
-        """A frontline.toml with one customer, Acme, and the people of the story."""
+        """Returns a frontline.toml with one customer, Acme, and the people of the story."""
         return sample_desk_file(vendor)
 
 
 def a_local_slack(api: str) -> dict[str, str]:
-    """The environment of a desk that speaks to a Slack on this machine."""
+    """Returns the environment of a desk that uses a Slack on this machine."""
     return {"SLACK_API_URL": api, "SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_SIGNING_SECRET": SIGNING_SECRET}
 
 
@@ -68,10 +68,10 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def desk_on_stage(
+async def running_desk(
     folder: Path, desk_file: str, port: int, speed: float, more: Mapping[str, str]
 ) -> AsyncIterator[None]:
-    """`frontline serve` in `folder`, from when it listens until it has stopped; `more` names its platform."""
+    """Runs `frontline serve` in `folder`, ready for requests; `more` configures its platform."""
     (folder / "frontline.toml").write_text(desk_file, encoding="utf-8")
     log = folder / "frontline.log"
     inherited = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
@@ -106,8 +106,8 @@ async def _listening(bot: asyncio.subprocess.Process, port: int, log: Path) -> N
                     return
     except TimeoutError:
         pass
-    said = await asyncio.to_thread(log.read_text, encoding="utf-8")
-    raise StageFault(f"the desk did not start; it says: {said}")
+    logged = await asyncio.to_thread(log.read_text, encoding="utf-8")
+    raise DemoFault(f"the desk did not start; its log: {logged}")
 
 
 async def _stopped(bot: asyncio.subprocess.Process) -> None:

@@ -1,4 +1,4 @@
-"""The story without a browser: one ticket from `/support` to its end, and what each person saw of it."""
+"""The demo without a browser: one ticket from `/support` to its close, and what each person sees."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from demo.stage import (
     DANA,
     FRIDAY_AFTERNOON,
     SIGNING_SECRET,
-    Cast,
-    StageFault,
+    DemoFault,
+    Scenario,
     a_local_slack,
-    desk_on_stage,
     free_port,
+    running_desk,
 )
 
 WIDTH = 78
 SCENE_ENDS = 90.0
-"""Seconds of real time after which a scene that does not come is a fault."""
+"""Seconds of real time to wait for the next step before the demo fails."""
 SUMMARY = "Bill generation is very slow since this morning"
 
 Print = Callable[[str], None]
 
 
-class Play:
-    """One performance: the fake Slack, the cast, and a printer."""
+class Story:
+    """One run of the story in a fake Slack; prints each step."""
 
-    def __init__(self, slack: FakeSlack, cast: Cast, speed: float, show: Print) -> None:
-        self.slack, self.cast, self.speed, self.show = slack, cast, speed, show
+    def __init__(self, slack: FakeSlack, scenario: Scenario, speed: float, show: Print) -> None:
+        self.slack, self.scenario, self.speed, self.show = slack, scenario, speed, show
         self.alice = slack.person(ALICE[1], id=ALICE[0], tz="Europe/Berlin")
         self.bob = slack.person(BOB[1], id=BOB[0], tz="Europe/Berlin")
         self.dana = slack.person(DANA[1], id=DANA[0], tz="Europe/London")
@@ -44,30 +44,30 @@ class Play:
         self.triage = slack.channel("triage", members=[self.bob, self.dana], id="C0TRIAGE")
         self.began = datetime.now(UTC)
 
-    async def perform(self) -> None:
+    async def run(self) -> None:
         await self._opens()
         await self._counts_down()
         await self._breaches()
         await self._ends()
         if self.slack.complaints:
-            raise StageFault("Slack would have swallowed: " + "; ".join(self.slack.complaints))
+            raise DemoFault("Slack would have ignored silently: " + "; ".join(self.slack.complaints))
 
     async def _opens(self) -> None:
         self._scene(f"Alice types in #acme:  /support {SUMMARY}")
         await self.slack.command(self.alice, self.acme, "/support", SUMMARY)
         modal = self.slack.modal_of(self.alice)
         if modal is None:
-            raise StageFault("no form opened for /support")
-        answers: dict[str, str | list[str]] = dict(self.cast.answers())
-        for question in self.cast.policy.triage.questions:
+            raise DemoFault("no form opened for /support")
+        answers: dict[str, str | list[str]] = dict(self.scenario.answers())
+        for question in self.scenario.policy.triage.questions:
             given = answers.get(question.id, "")
             for answer in [given] if isinstance(given, str) else given:
                 self.show(f"    {question.label}\n      → {question.label_of(answer)}")
         sent = await self.slack.submit(self.alice, answers)
-        if sent.action == "update":  # opened, with advice in the form's place
+        if sent.action == "update":  # opened, and the form was replaced by advice
             await self.slack.close_modal(self.alice)
         elif not sent.closed:
-            raise StageFault(f"the form was refused: {sent.errors}")
+            raise DemoFault(f"the form was refused: {sent.errors}")
         await self._until(lambda: self._card(self.acme), "the customer's card")
         await self._until(lambda: self._card(self.triage), "the agents' card")
         self._sees(self.alice, "#acme", self._card(self.acme))
@@ -76,25 +76,25 @@ class Play:
         await self._until(lambda: "seen by Bob" in self._text(self.acme), "Bob's acknowledgement")
 
     async def _counts_down(self) -> None:
-        """Three moments of the countdown, each a new wording of the same card."""
+        """Shows three wordings of the same card as its countdown runs."""
         self._scene("Nobody answers. Time passes; the card in #acme says only what stays true")
         for moment in range(1, 4):
             before = self._promises()
-            self.show(f"    {self._stage_time()}   {' · '.join(before)}")
+            self.show(f"    {self._simulated_time()}   {' · '.join(before)}")
             if moment < 3:
-                await self._until(partial(self._worded_anew, before), "the countdown's next wording")
+                await self._until(partial(self._is_reworded, before), "the countdown's next wording")
 
     async def _breaches(self) -> None:
-        if self.cast.plan.tam:
+        if self.scenario.plan.tam:
             await self._until(lambda: self.slack.dms(self.dana), "the warning to the TAM")
             self._scene("Three quarters of the time are spent")
             self._sees(self.dana, "direct message", self.slack.dms(self.dana)[0])
         await self._until(lambda: self._said("Breached"), "the breach")
         await self._until(lambda: any("breached" in line for line in self._promises()), "the breached card")
-        self._scene("The promise is broken, and everybody is told so")
+        self._scene("The promise is broken, and everybody is notified")
         self._sees(self.alice, "#acme, in the ticket's thread", self._said("Breached"))
         self._sees(self.alice, "#acme", self._card(self.acme))
-        if self.cast.plan.tam:
+        if self.scenario.plan.tam:
             await self._until(lambda: len(self.slack.dms(self.dana)) > 1, "the breach to the TAM")
             self._sees(self.dana, "direct message", self.slack.dms(self.dana)[1])
             await self.slack.press(self.dana, self.slack.dms(self.dana)[1], "Acknowledge")
@@ -117,10 +117,10 @@ class Play:
         await self.slack.press(self.bob, self._card(self.triage), label)
         sent = await self.slack.submit(self.bob, {"text": text})
         if not sent.closed:
-            raise StageFault(f"{label} was refused: {sent.errors}")
+            raise DemoFault(f"{label} was refused: {sent.errors}")
 
     def _card(self, channel: Channel) -> Message:
-        """The ticket's card; LookupError, read as not yet, while there is none."""
+        """Returns the ticket's card. Raises LookupError until it is posted, which `_until` waits for."""
         found = [message for message in self.slack.messages(channel) if "ACME-1" in message.text]
         if not found:
             raise LookupError(channel.name)
@@ -140,7 +140,7 @@ class Play:
         lines = [line.strip() for line in self._text(self.acme).splitlines()]
         return [line for line in lines if any(mark in line for mark in marks)]
 
-    def _worded_anew(self, before: list[str]) -> bool:
+    def _is_reworded(self, before: list[str]) -> bool:
         return self._promises() != before
 
     async def _until(self, question: Callable[[], object], what: str) -> None:
@@ -153,11 +153,11 @@ class Play:
         try:
             await self.slack.until(found, timeout=SCENE_ENDS)
         except TimeoutError:
-            raise StageFault(f"{what} did not come within {SCENE_ENDS:g} s") from None
+            raise DemoFault(f"{what} did not come within {SCENE_ENDS:g} s") from None
 
-    def _stage_time(self) -> str:
-        stage = datetime.fromisoformat(FRIDAY_AFTERNOON) + (datetime.now(UTC) - self.began) * self.speed
-        rounded = stage.astimezone(ZoneInfo(self.alice.tz)) + timedelta(seconds=30)
+    def _simulated_time(self) -> str:
+        now = datetime.fromisoformat(FRIDAY_AFTERNOON) + (datetime.now(UTC) - self.began) * self.speed
+        rounded = now.astimezone(ZoneInfo(self.alice.tz)) + timedelta(seconds=30)
         return f"{rounded:%a %H:%M}"
 
     def _scene(self, title: str) -> None:
@@ -171,8 +171,8 @@ class Play:
 
 
 async def play(vendor: str, speed: float, folder: Path, show: Print) -> None:
-    """Perform the story once. Raises StageFault with what did not come."""
-    cast = Cast.of(vendor)
+    """Runs the story once. Raises DemoFault if a step does not happen."""
+    scenario = Scenario.of(vendor)
     port = free_port()
     async with FakeSlack(
         bot_url=f"http://127.0.0.1:{port}/slack/events",
@@ -180,9 +180,10 @@ async def play(vendor: str, speed: float, folder: Path, show: Print) -> None:
         bot_token=BOT_TOKEN,
         commands=["/support"],
     ) as slack:
-        performance = Play(slack, cast, speed, show)
-        show(f"{cast.policy.name}, plan {cast.plan.name}: one {cast.severity.id}, {speed:g} times as fast")
-        desk = desk_on_stage(folder, cast.desk_file(vendor), port, speed, a_local_slack(slack.api_url))
+        story = Story(slack, scenario, speed, show)
+        title = f"{scenario.policy.name}, plan {scenario.plan.name}: one {scenario.severity.id}"
+        show(f"{title}, {speed:g} times as fast")
+        desk = running_desk(folder, scenario.desk_file(vendor), port, speed, a_local_slack(slack.api_url))
         async with desk:
-            performance.began = datetime.now(UTC)
-            await performance.perform()
+            story.began = datetime.now(UTC)
+            await story.run()

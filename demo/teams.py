@@ -1,4 +1,4 @@
-"""The desk in Microsoft's Agents Playground (from npm; a tool for trying) and the real desk beside it."""
+"""The demo for Teams: Microsoft's Agents Playground (from npm) and the real desk."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 
 from bot.cli.try_out import vendor_setting
 from demo.browser import DOWNLOAD_WITHIN, answers, interrupted, usual_port
-from demo.stage import Cast, StageFault, desk_on_stage, free_port
+from demo.stage import DemoFault, Scenario, free_port, running_desk
 
 PACKAGE, VERSION = "@microsoft/m365agentsplayground", "0.2.28"
 ALEX = "00000000-0000-0000-0000-0000000000020"
-"""The Entra object id of the one person one can be in the Playground."""
+"""The Entra object id of the Playground's only person."""
 CUSTOMERS, AGENTS = "team-id", "channel-announcements-id"
 """The Playground's channels General and Announcements."""
 
-# The Playground has no option for its address and listens on every one; preloaded, this keeps it here.
+# The Playground listens on every address and has no option for it; this preload keeps it on this machine.
 LOOPBACK_ONLY = """\
 const { Server } = require("net");
 const listen = Server.prototype.listen;
@@ -34,31 +34,31 @@ Server.prototype.listen = function (...args) {
 
 
 def why_not() -> str | None:
-    """What is missing here, or None."""
+    """Returns why the Teams demo cannot run here, or None."""
     if shutil.which("npm") is None or shutil.which("node") is None:
         return "npm and Node.js are not installed, and the Agents Playground needs both"
     return None
 
 
 async def show(vendor: str, speed: float, folder: Path, say: Callable[[str], None], once: bool) -> None:
-    """Run until interrupted, or with `once` until both answer. Raises StageFault."""
-    cast = Cast.of(vendor)
+    """Runs until interrupted, or with `once` until both answer. Raises DemoFault."""
+    scenario = Scenario.of(vendor)
     program = await _playground(Path.home() / ".cache" / "frontline", say)
     port, desk_port = usual_port(), free_port()
     desk = {"FRONTLINE_TEAMS_ANONYMOUS": "1", "SLACK_API_URL": "http://127.0.0.1:9/api/"}
     async with (
-        desk_on_stage(folder, _desk_file(vendor, cast), desk_port, speed, desk),
+        running_desk(folder, _desk_file(vendor, scenario), desk_port, speed, desk),
         _running(program, folder, port, desk_port),
     ):
-        say(_script(f"http://127.0.0.1:{port}", cast, speed))
+        say(_script(f"http://127.0.0.1:{port}", scenario, speed))
         if not once:
             await interrupted()
 
 
-def _desk_file(vendor: str, cast: Cast) -> str:
-    """Everybody is Alex, the only person of the Playground: agent, on call, account manager."""
-    rotas = "\n".join(f'{step.role} = ["alex"]' for step in cast.policy.steps)
-    tam = 'tam = "alex"' if cast.plan.tam else ""
+def _desk_file(vendor: str, scenario: Scenario) -> str:
+    """Returns a frontline.toml in which Alex, the Playground's only person, has every role."""
+    rotas = "\n".join(f'{step.role} = ["alex"]' for step in scenario.policy.steps)
+    tam = 'tam = "alex"' if scenario.plan.tam else ""
     return f"""{vendor_setting(vendor)}
 
 [teams]
@@ -76,15 +76,16 @@ teams = "{ALEX}"
 [[accounts]]
 id = "acme"
 name = "Acme (sample customer)"
-plan = "{cast.plan.id}"
+plan = "{scenario.plan.id}"
 {tam}
 channels = ["teams:{CUSTOMERS}"]
 """
 
 
-def _script(address: str, cast: Cast, speed: float) -> str:
+def _script(address: str, scenario: Scenario, speed: float) -> str:
+    policy, plan = scenario.policy.name, scenario.plan.name
     return f"""
-  A working desk for Teams: {cast.policy.name}, plan {cast.plan.name}. The clock runs {speed:g} times as fast.
+  A working desk for Teams: {policy}, plan {plan}. The clock runs {speed:g} times as fast.
 
       {address}
 
@@ -98,7 +99,7 @@ def _script(address: str, cast: Cast, speed: float) -> str:
 
 
 async def _playground(cache: Path, say: Callable[[str], None]) -> Path:
-    """The Playground's program, installed once."""
+    """Returns the Playground's program, installed once."""
     home = cache / f"playground-{VERSION}"
     program = home / "node_modules" / ".bin" / "agentsplayground"
     if program.exists():
@@ -115,9 +116,9 @@ async def _playground(cache: Path, say: Callable[[str], None]) -> Path:
     except TimeoutError:
         npm.kill()
         await npm.wait()
-        raise StageFault(f"npm did not deliver {PACKAGE} within {DOWNLOAD_WITHIN:g} s; try again") from None
+        raise DemoFault(f"npm did not deliver {PACKAGE} within {DOWNLOAD_WITHIN:g} s; try again") from None
     if npm.returncode or not program.exists():
-        raise StageFault(f"npm could not install {PACKAGE}: {errors.decode(errors='replace').strip()}")
+        raise DemoFault(f"npm could not install {PACKAGE}: {errors.decode(errors='replace').strip()}")
     return program
 
 

@@ -1,1 +1,1 @@
-"""The SLA engine: told the time, given the policy and the history, says what is due and why."""
+"""The SLA engine: computes what is due, and why, from a policy, a ticket's history and an instant."""

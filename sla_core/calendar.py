@@ -1,7 +1,7 @@
-"""Business calendars: when a promise's clock counts, in whichever zones its hours are written.
+"""Business calendars: when a promise's clock counts, with hours in one or several time zones.
 
-All arithmetic runs on one compiled line of openings, built a few years at a time as questions ask for
-them. Instants are aware datetimes; answers are in UTC.
+All arithmetic uses compiled openings, which are built a few years at a time on demand. Arguments are aware
+datetimes; results are in UTC.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _EARLIEST_YEAR = 1972
 
 
 class NeverOpens(ValueError):
-    """The calendar has no opening left that could satisfy the question."""
+    """The calendar has no opening that could answer the question."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoundaryTime:
-    """A wall-clock time in a zone; `after_midnight` may be 24 hours, the end of the day."""
+    """A wall-clock time in a zone. `after_midnight` may be 24 hours, the end of the day."""
 
     after_midnight: timedelta
     zone: ZoneInfo
 
     def on(self, day: date) -> datetime:
-        """When (UTC) clocks in the zone show this time on that date."""
+        """The UTC instant at which clocks in the zone show this time on that date."""
         naive = datetime.combine(day, time()) + self.after_midnight
         return instant_of(naive, self.zone)
 
@@ -46,9 +46,9 @@ class BoundaryTime:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """One opening per listed weekday (0 is Monday), taken at the opening end.
+    """One opening per listed weekday (0 is Monday), by the date at the opening end.
 
-    It closes on the same date, or on the next one where that would not come after the opening.
+    It closes on the same date, or on the next date if it would otherwise close before it opens.
     """
 
     weekdays: frozenset[int]
@@ -78,14 +78,14 @@ class Hours:
 
 @dataclass(eq=False)
 class BusinessCalendar:
-    """Openings by weekday, closed days, days that close early."""
+    """Openings by weekday, closed days, and days that close early."""
 
     hours: tuple[Hours, ...]
     closures: Closures = NEVER_CLOSED
     early_closings: Mapping[date, timedelta] = field(default_factory=dict)
     """Dates that close at this time after midnight, in the zone of the closing end."""
     ends: EndClosures | None = None
-    """Holidays by end, for hours between two zones."""
+    """The holidays of each end, for hours between two zones."""
 
     def __post_init__(self) -> None:
         if not any(hours.weekdays for hours in self.hours):
@@ -96,7 +96,7 @@ class BusinessCalendar:
 
     @property
     def zone(self) -> ZoneInfo:
-        """The zone whose dates the calendar's days are: that of its opening end."""
+        """The zone that defines the calendar's dates: that of its opening end."""
         return self.hours[0].opens.zone
 
     @property
@@ -120,7 +120,7 @@ class BusinessCalendar:
         return i >= 0 and instant < compiled.ends[i]
 
     def elapsed(self, start: datetime, end: datetime) -> timedelta:
-        """Open time between two instants; nothing when `end` is not after `start`."""
+        """Open time between two instants; zero if `end` is not after `start`."""
         first, last = in_utc(start), in_utc(end)
         if last <= first:
             return NO_TIME
@@ -128,7 +128,7 @@ class BusinessCalendar:
         return compiled.spent(last) - compiled.spent(first)
 
     def add(self, start: datetime, amount: timedelta) -> datetime:
-        """When `amount` of open time has passed. Time that runs out at a close is due at that close."""
+        """When `amount` of open time has passed. If it runs out exactly at a close, that close."""
         instant = in_utc(start)
         if amount < NO_TIME:
             raise ValueError("open time to add cannot be negative")
@@ -165,7 +165,7 @@ class BusinessCalendar:
         return compiled.reached(min(begun + offset, over))
 
     def next_opening(self, at: datetime) -> datetime:
-        """`at` itself when open, else the start of the next opening."""
+        """`at` itself if open, else the start of the next opening."""
         instant = in_utc(at)
         compiled = self._covering(instant, instant)
         i = bisect_right(compiled.starts, instant) - 1
@@ -177,10 +177,7 @@ class BusinessCalendar:
         return compiled.starts[i + 1]
 
     def closing(self, at: datetime) -> datetime | None:
-        """The end of the open stretch around `at`, be it days away; None when it is not open or has no end.
-
-        A stretch that goes on for years has none.
-        """
+        """The end of the open stretch around `at`; None if closed then, or open for years."""
         if self.always_open:
             return None
         instant = in_utc(at)
@@ -193,7 +190,7 @@ class BusinessCalendar:
         return compiled.ends[i] if i + 1 < len(compiled.starts) else None
 
     def openings(self, within: Span) -> Iterator[Span]:
-        """The open stretches of `within`, in order, each as long as the calendar keeps it."""
+        """The openings that overlap `within`, in order and cut to it."""
         first, last = in_utc(within.start), in_utc(within.end)
         compiled = self._covering(first, last)
         i = max(bisect_right(compiled.starts, first) - 1, 0)
@@ -204,7 +201,7 @@ class BusinessCalendar:
             i += 1
 
     def why_closed(self, at: datetime) -> str:
-        """Why a closed instant does not count: `holiday: NAME`, `weekend` or `night`, by its local date."""
+        """Why a closed instant does not count, by its local date: `holiday: NAME`, `weekend` or `night`."""
         day = at.astimezone(self.zone).date()
         closed = self._closed_in(day.year).get(day)
         if closed is not None:
@@ -219,7 +216,7 @@ class BusinessCalendar:
         return "weekend"
 
     def day_openings(self, day: date) -> list[Span]:
-        """What opens on a date of the opening end's zone, not yet merged with its neighbours."""
+        """The openings on a date of the opening end's zone. They may overlap."""
         closed = day in self._closed_in(day.year)
         spans = []
         for hours in self.hours:
@@ -233,14 +230,14 @@ class BusinessCalendar:
         return sorted(spans)
 
     def _usual_hours(self, day: date) -> list[Hours]:
-        """On a working day that the weekday alone would leave closed: the hours of the week's first day."""
+        """The hours of a working day on a weekday without hours: those of the week's first day."""
         if any(day.weekday() in hours.weekdays for hours in self.hours):
             return []
         first = min(weekday for hours in self.hours for weekday in hours.weekdays)
         return [hours for hours in self.hours if first in hours.weekdays]
 
     def shared_from(self, hours: Hours) -> BoundaryTime:
-        """When these hours begin on a day that only the opening end's list closes."""
+        """When these hours begin on a day that is a holiday at the opening end only."""
         own_start = self.ends.shared_from if self.ends else None
         return BoundaryTime(hours.opens.after_midnight if own_start is None else own_start, hours.closes.zone)
 
@@ -320,7 +317,7 @@ class BusinessCalendar:
 
 
 def always() -> BusinessCalendar:
-    """Around the clock, every day: counted in UTC, so no change of clocks touches it."""
+    """A calendar that is always open, in UTC and therefore without daylight saving time."""
     utc = ZoneInfo("UTC")
     every_day = Hours(frozenset(range(7)), BoundaryTime(timedelta(0), utc), BoundaryTime(_DAY, utc))
     return BusinessCalendar((every_day,))

@@ -1,4 +1,4 @@
-"""Days on which a calendar does not open: public holidays, named dates, observed rules, exceptions."""
+"""Days on which a calendar is closed: public holidays, dates, observed days, exceptions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-# The libraries of holidays and recurrences are loaded for the calendars that have such days.
+# These libraries are slow to load, so only calendars that need them import them.
 if TYPE_CHECKING:
     from dateutil.rrule import rrule, rruleset
 
@@ -17,7 +17,7 @@ SATURDAY, SUNDAY = 5, 6
 
 @dataclass(frozen=True, slots=True)
 class PublicHolidays:
-    """A country's holidays, by the `holidays` package; `only` and `excluding` take that package's names."""
+    """A country's holidays from the `holidays` package. `only` and `excluding` use that package's names."""
 
     country: str
     subdivision: str | None = None
@@ -31,14 +31,14 @@ class PublicHolidays:
         return {day: name for day, name in closed.items() if name}
 
     def _closing(self, name: str) -> str:
-        """The name without the holidays that share the day and do not close it; empty where none does."""
+        """The names of the day's holidays that close it; empty if none does."""
         parts = name.split("; ")
         if self.only:
             return "; ".join(part for part in parts if _names(part) & self.only)
         return "; ".join(part for part in parts if _names(part) - self.excluding)
 
     def unknown_names(self, years: range) -> list[str]:
-        """Names in `only` or `excluding` that no year of `years` has."""
+        """Names in `only` or `excluding` that occur in none of these years."""
         seen = {
             part
             for year in years
@@ -49,7 +49,7 @@ class PublicHolidays:
 
 
 def _names(text: str) -> set[str]:
-    """The package joins the names of holidays that share a day, and marks days that stand for another one."""
+    """The single names: the package joins the names of one day's holidays, and marks observed days."""
     return {name.removesuffix(" (observed)") for name in text.split("; ")}
 
 
@@ -57,9 +57,9 @@ def _names(text: str) -> set[str]:
 def _published(
     country: str, subdivision: str | None, categories: tuple[str, ...], year: int
 ) -> dict[date, str]:
-    """Dates to English names, with the days that the country's law observes for those on a weekend.
+    """English holiday names by date, with the days observed for holidays on a weekend.
 
-    Raises NotImplementedError for a country or subdivision that is not known.
+    Raises NotImplementedError for an unknown country or subdivision.
     """
     import holidays
 
@@ -71,9 +71,9 @@ def _published(
 
 @dataclass(frozen=True, slots=True)
 class AnnualDay:
-    """A date of every year. `observed`: a Saturday also closes the Friday before, a Sunday the Monday after.
+    """A date of every year. If `observed`, a Saturday also closes Friday, and a Sunday also closes Monday.
 
-    `chosen` names another observed day for a year of the holiday, where the vendor has announced one.
+    `chosen` has another observed day by year, if the vendor has announced one.
     """
 
     name: str
@@ -83,7 +83,7 @@ class AnnualDay:
     chosen: Mapping[int, date] = field(default_factory=dict)
 
     def of_year(self, year: int) -> dict[date, str]:
-        """The days that the holiday of `year` closes; an observed one may lie in the year before or after."""
+        """The days closed by the holiday of `year`. An observed day may be in the year before or after."""
         try:
             itself = date(year, self.month, self.day)
         except ValueError:  # 29 February
@@ -97,9 +97,9 @@ class AnnualDay:
 
 @dataclass(frozen=True, slots=True)
 class ListedDays:
-    """An entry of an operator's own list: `days` days from `first`, and again by `rule` if there is one.
+    """An entry of an operator's list: `days` days from `first`, repeated by `rule` if there is one.
 
-    The rule is the value of an iCalendar RRULE; `skipped` are first days on which it does not apply.
+    `rule` is the value of an iCalendar RRULE. `skipped` are first days on which it does not apply.
     """
 
     name: str
@@ -109,7 +109,7 @@ class ListedDays:
     skipped: frozenset[date] = frozenset()
 
     def in_year(self, year: int) -> dict[date, str]:
-        """The days of `year` that it closes, also those of a stretch that began in the year before."""
+        """The closed days of `year`, including those of an entry that began in the year before."""
         earliest = date(year, 1, 1) - timedelta(self.days - 1)
         closed = (
             start + timedelta(n)
@@ -127,7 +127,7 @@ class ListedDays:
 
 @lru_cache(maxsize=256)
 def _recurrence(rule: str, first: date) -> rrule | rruleset:
-    """The days of an iCalendar RRULE from `first` on. Raises ValueError for one that cannot be read."""
+    """The days of an iCalendar RRULE from `first` on. Raises ValueError if the rule is invalid."""
     from dateutil.rrule import rrulestr
 
     return rrulestr(rule, dtstart=_midnight(first), cache=True)
@@ -139,23 +139,23 @@ def _midnight(day: date) -> datetime:
 
 @dataclass(frozen=True)
 class Closures:
-    """All closed days of a calendar. A day in `working` is open whatever else closes it."""
+    """All closed days of a calendar. Days in `working` are open in any case."""
 
     public: tuple[PublicHolidays, ...] = ()
     annual: tuple[AnnualDay, ...] = ()
     dates: Mapping[date, str] = field(default_factory=dict)
     working: Mapping[date, str] = field(default_factory=dict)
     certified_until: date | None = None
-    """The last day for which the vendor's own list is known; later days follow the rules."""
+    """The last day covered by the vendor's own list. Later days follow the rules."""
     listed: tuple[ListedDays, ...] = ()
 
     @property
     def any(self) -> bool:
-        """Whether there is a rule or a date that may close a day."""
+        """Whether any rule or date may close a day."""
         return bool(self.public or self.annual or self.dates or self.listed)
 
     def in_year(self, year: int) -> dict[date, str]:
-        """Closed dates of `year` with their names, in order."""
+        """The closed dates of `year`, in order, with their names."""
         days: dict[date, str] = {}
         for rule in self.public:
             days |= rule.in_year(year)
@@ -175,20 +175,19 @@ NEVER_CLOSED = Closures()
 
 @dataclass(frozen=True)
 class EndClosures:
-    """Whose holidays close hours that open in one zone and close in another.
+    """The holidays of both ends, for hours that open in one zone and close in another.
 
-    A day that both ends' lists close is closed. One that only the opening end's list closes keeps the part
-    that the closing end works too: it opens at `shared_from` by the closing end's clocks. One that only the
-    closing end's list closes keeps all of its hours.
+    A holiday at both ends is closed. A holiday at the opening end only opens at `shared_from` by the closing
+    end's clocks. A holiday at the closing end only has all of its hours.
     """
 
     opening: Closures = NEVER_CLOSED
     closing: Closures = NEVER_CLOSED
     shared_from: timedelta | None = None
-    """Time after midnight; None: what the opening end's clocks show when the hours begin."""
+    """Time after midnight; None: the time of day at which the hours usually begin."""
 
     def closed_in(self, year: int) -> dict[date, str]:
-        """Days that both lists close, with both names where they differ."""
+        """Holidays at both ends, with both names if they differ."""
         opening, closing = self.opening.in_year(year), self.closing.in_year(year)
         return {
             day: name if name == closing[day] else f"{name}; {closing[day]}"
@@ -197,6 +196,6 @@ class EndClosures:
         }
 
     def shortened_in(self, year: int) -> dict[date, str]:
-        """Days that only the opening end's list closes."""
+        """Holidays at the opening end only."""
         closing = self.closing.in_year(year)
         return {day: name for day, name in self.opening.in_year(year).items() if day not in closing}

@@ -1,4 +1,4 @@
-"""One promise at one instant, worded so that it stays true until it is next worded."""
+"""A promise at an instant, in terms that stay true until the next update."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sla_core.promise import Promise
 _MINUTES = (5, 15, 30)
 _HOURS = (*range(1, 9), 12, 16, 20, 24, *range(32, 2001, 8), *range(2100, 100_001, 100))
 BOUNDS = tuple(timedelta(minutes=m) for m in _MINUTES) + tuple(timedelta(hours=h) for h in _HOURS)
-"""The bounds a card may name, shortest first: finer as the deadline comes near."""
+"""The bounds that a card may show, shortest first; finer near the deadline."""
 
 
 class Phase(StrEnum):
@@ -34,7 +34,7 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Countdown:
-    """What a card shows of one promise. `bound` is never less than the time left; `spent` is 0 to 1."""
+    """What a card shows for a promise. `bound` is never less than the time left; `spent` is 0 to 1."""
 
     metric: Metric
     phase: Phase
@@ -47,7 +47,7 @@ class Countdown:
 
 
 def countdown(promise: Promise, now: datetime, breached: bool = False) -> Countdown:
-    """The promise at `now`; `breached` says that its breach is on record."""
+    """The countdown of a promise at `now`. `breached`: whether its breach is recorded."""
     left = promise.left(now)
     phase = _phase(promise, now, breached)
     over = phase in (Phase.MET, Phase.BREACHED, Phase.ENDED)
@@ -64,7 +64,7 @@ def countdown(promise: Promise, now: datetime, breached: bool = False) -> Countd
 
 
 def next_change(promise: Promise, now: datetime) -> datetime | None:
-    """When the countdown will next read differently by the mere passing of time; None when it will not."""
+    """When the countdown next changes just because time passes; None if it does not."""
     if promise.settled or promise.due_at is None or now >= promise.due_at:
         return None
     if not promise.calendar.is_open(now):

@@ -1,4 +1,4 @@
-"""What fell due on a ticket by an instant, and when to look at it again. The engine is told the time."""
+"""What is due on a ticket by an instant, and when to evaluate it again. Never reads the time itself."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _ALWAYS = always()
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """`events` fell due, to be recorded; `wake_at` is when to evaluate again (None: only when acted on)."""
+    """The `events` that are due, and when to evaluate again without a new event (None: never)."""
 
     events: tuple[Event, ...]
     wake_at: datetime | None
 
 
 def evaluate(ticket: Ticket, policy: Policy, now: datetime) -> Evaluation:
-    """All that `now` makes true of the ticket. Evaluating again after recording finds nothing more."""
+    """The events that are due at `now`. After recording them, evaluating again returns no events."""
     running = _running(ticket, policy)
     events = (
         *_due_calls(ticket, policy, now),
@@ -41,14 +41,14 @@ def evaluate(ticket: Ticket, policy: Policy, now: datetime) -> Evaluation:
 
 
 def promises(ticket: Ticket, policy: Policy) -> list[Promise]:
-    """The promises of the ticket's severity as they run, in the order in which they are shown."""
+    """The promises of the ticket's severity, in the order in which they are shown."""
     targets = policy.targets(ticket.severity, ticket.opened.terms)
     running = [_promise(ticket, policy, target) for target in targets]
     return [*running, *_due_date(ticket, policy)]
 
 
 def countdowns(ticket: Ticket, policy: Policy, now: datetime) -> list[Countdown]:
-    """What a card shows at `now`, one per promise."""
+    """The countdowns that a card shows at `now`, one per promise."""
     return [countdown(promise, now, _on_record(ticket, promise)) for promise in promises(ticket, policy)]
 
 
@@ -67,10 +67,10 @@ def _promise(ticket: Ticket, policy: Policy, target: Target) -> Promise:
 
 
 def _put_into_the_past(ticket: Ticket, promise: Promise) -> bool:
-    """Whether the change of severity itself would make overdue what nobody had broken before it (A10).
+    """Whether the change of severity alone would make a promise overdue that was not breached before (A10).
 
-    Such a promise begins at the change: no breach by a change of mind. One that was broken already, or met,
-    does not begin anew either.
+    Such a promise starts at the change, so that the change causes no breach. A promise that was breached or
+    met before does not start again.
     """
     changed_at = ticket.severities[-1][0]
     if changed_at <= promise.started_at or (promise.met_at is not None and promise.met_at <= changed_at):
@@ -91,7 +91,7 @@ def _broken_before(ticket: Ticket, promise: Promise) -> bool:
 
 
 def _on_record(ticket: Ticket, promise: Promise) -> bool:
-    """Whether its breach is recorded, under the present severity or under the one before."""
+    """Whether its breach is recorded, under the present severity or the previous one."""
     if ticket.breached and promise.promise_id in ticket.breached:
         return True
     overdue_then = promise.due_at is not None and promise.due_at <= ticket.severities[-1][0]
@@ -99,7 +99,7 @@ def _on_record(ticket: Ticket, promise: Promise) -> bool:
 
 
 def _start(ticket: Ticket, policy: Policy, target: Target) -> datetime:
-    """Submission; the last word to the customer for a silence clock; the change that a workaround allowed."""
+    """When a promise starts: at the opening, the last update, or the downgrade that a workaround allowed."""
     if target.metric is Metric.NEXT_UPDATE and ticket.last_update_at is not None:
         return ticket.last_update_at
     if target.metric is Metric.RESOLUTION and _downgraded(ticket, policy):
@@ -108,7 +108,7 @@ def _start(ticket: Ticket, policy: Policy, target: Target) -> datetime:
 
 
 def _downgraded(ticket: Ticket, policy: Policy) -> bool:
-    """Whether the promise of the class it came from was kept by becoming this one."""
+    """Whether a downgrade to the present severity met the promise of the previous one."""
     if ticket.downgraded_from is None:
         return False
     before = policy.targets(ticket.downgraded_from, ticket.opened.terms)
@@ -116,7 +116,7 @@ def _downgraded(ticket: Ticket, policy: Policy) -> bool:
 
 
 def _due_date(ticket: Ticket, policy: Policy) -> list[Promise]:
-    """The agent's own date as a promise, where the policy has agents set one."""
+    """The due date set by an agent as a promise, if the policy has agents set one."""
     source = policy.severities[ticket.severity].due_date
     if source is None or ticket.due_date is None or ticket.due_date_set_at is None:
         return []
@@ -128,7 +128,7 @@ def _due_date(ticket: Ticket, policy: Policy) -> list[Promise]:
 
 
 def _known_at(gaps: tuple[Gap, ...], at: datetime) -> list[Gap]:
-    """The gaps as they stood at an instant: later ones unknown, a running one still without end."""
+    """The gaps as known at an instant: without later ones, and a running one has no end."""
     return [
         gap if gap.end is not None and gap.end <= at else Gap(gap.start, None, gap.why)
         for gap in gaps
@@ -137,7 +137,7 @@ def _known_at(gaps: tuple[Gap, ...], at: datetime) -> list[Gap]:
 
 
 def _settled(ticket: Ticket, target: Target) -> tuple[datetime | None, datetime | None]:
-    """When the promise was met, and when it stopped to matter unmet."""
+    """When the promise was met, and when it stopped to apply unmet."""
     match target.metric:
         case Metric.FIRST_RESPONSE:
             if ticket.closed_unanswered_at is not None:
@@ -157,7 +157,7 @@ def _due_calls(ticket: Ticket, policy: Policy, now: datetime) -> list[Event]:
 
 
 def _calls_at(ticket: Ticket, policy: Policy, now: datetime) -> datetime | None:
-    """When the waiting step's hours begin for the severity that the ticket has now."""
+    """When the hours of the waiting step begin, for the ticket's present severity."""
     if ticket.calls_at is None or ticket.step is None:
         return None
     step = policy.steps[ticket.step]
@@ -193,7 +193,7 @@ def _wake_at(ticket: Ticket, policy: Policy, running: Sequence[Promise], now: da
         if promise.due_at is None or promise.due_at <= now:
             continue
         instants += [promise.due_at, next_change(promise, now)]
-        # Most have had no warning yet, and a run's name takes longer to write than all of the rest.
+        # Building a promise_id is slow, and most tickets have no warning yet.
         if not ticket.warned or promise.promise_id not in ticket.warned:
             instants.append(promise.warn_at)
     return min((at for at in instants if at is not None), default=None)

@@ -1,4 +1,4 @@
-"""What can happen to a ticket. Each event is a fact with its instant and its doer; nothing else is stored."""
+"""The events of a ticket, which are all that is stored. Each has an instant and an actor."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from sla_core.policy import Metric, Term
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Who did something: a platform address that means nothing here, and the name people read."""
+    """Who did something: an opaque platform address, and a name to show."""
 
     id: str
     name: str
 
 
 THE_CLOCK = Who("clock", "the clock")
-"""Who warns and breaches."""
+"""The actor of warnings, breaches, calls and reminders."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """All that later reading of the ticket depends on, as it stood when it was opened."""
+    """The opening of a ticket, with the policy version, plan and terms in force then."""
 
     at: datetime
     by: Who
@@ -44,7 +44,7 @@ class Opened:
     exception: str | None = None
     """Why it was accepted although the plan does not include this channel."""
     notes: tuple[str, ...] = ()
-    """What agents should know of how it was opened: a screening set aside, a class seen too often."""
+    """Notes for agents about the intake: an overridden screening, a severity that occurs too often."""
     files: tuple[Attachment, ...] = ()
 
 
@@ -61,7 +61,7 @@ class Taken:
 
 
 class Kind(StrEnum):
-    """How an agent spoke to the customer."""
+    """How an agent answered the customer."""
 
     REPLY = "reply"
     UPDATE = "update"
@@ -71,7 +71,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that came with a message. `url` is where people who may see it open it; empty: unknown."""
+    """A file attached to a message. People with access can open it at `url`; empty: unknown."""
 
     name: str
     url: str
@@ -79,7 +79,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A human's words that the customer can see. `text` of a milestone is its label."""
+    """An agent's message that the customer can see. The `text` of a milestone is its label."""
 
     at: datetime
     by: Who
@@ -92,7 +92,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class CustomerWrote:
-    """`via` tells a message in the thread from details added by a form, which an agent may add too."""
+    """A message from the customer. `via` is `thread` or `form`; agents may add details by the form too."""
 
     at: datetime
     by: Who
@@ -106,7 +106,7 @@ class CustomerWrote:
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """A message of the customer's thread reads otherwise now, or is deleted; no clock hears of it."""
+    """A message in the customer's thread was edited, or deleted (`text` is None). It affects no clock."""
 
     at: datetime
     by: Who
@@ -121,12 +121,12 @@ class SeverityChanged:
     severity: str
     reason: str
     workaround: bool = False
-    """Whether it is milder because a workaround is in place, not because it was misjudged."""
+    """Whether the severity is lower because of a workaround and not because it was misjudged."""
 
 
 @dataclass(frozen=True, slots=True)
 class DueDateSet:
-    """An agent promises this date; a later one replaces it."""
+    """An agent promised this date. It replaces an earlier one."""
 
     at: datetime
     by: Who
@@ -135,7 +135,7 @@ class DueDateSet:
 
 @dataclass(frozen=True, slots=True)
 class Extended:
-    """An agent granted the extra time that the policy names, before the deadline."""
+    """An agent granted an extension of the policy before the deadline."""
 
     at: datetime
     by: Who
@@ -157,7 +157,7 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Escalated:
-    """`step` is the step of the escalation policy that this calls, at `calls_at`; None: nobody new."""
+    """An escalation. It calls `step` of the escalation policy (None: nobody) at `calls_at` (None: now)."""
 
     at: datetime
     by: Who
@@ -169,7 +169,7 @@ class Escalated:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """A step of the escalation policy was called, because its window has opened."""
+    """A step of the escalation policy was called when its hours began."""
 
     at: datetime
     by: Who
@@ -198,7 +198,7 @@ class Reopened:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Most of a promise's time is spent. `run` tells this promise from later ones of the same metric."""
+    """Most of a promise's time is spent. `run` is its Promise.promise_id."""
 
     at: datetime
     by: Who
@@ -209,7 +209,7 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Breached:
-    """A promise was not kept by `due_at`; recorded once for each run, and never taken back."""
+    """A promise was not kept by `due_at`. Recorded once for each `run`, and never undone."""
 
     at: datetime
     by: Who
@@ -220,7 +220,7 @@ class Breached:
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """A platform refused a message for good. If it carried out event `seq`, that event no longer counts."""
+    """A platform rejected a message for good. If the message carried event `seq`, that event is undone."""
 
     at: datetime
     by: Who
@@ -231,9 +231,9 @@ class Undelivered:
 
 @dataclass(frozen=True, slots=True)
 class Alerted:
-    """What became of a direct message: `acknowledge`, `call`, `delegate` (to a person), `snooze` (until).
+    """A person's answer to a direct message: `acknowledge`, `call`, `delegate` (`to`), `snooze` (`until`).
 
-    `by.id` is their platform address; `person` and `to` are ids of the desk's file.
+    `by.id` is their platform address. `person` and `to` are ids in the desk's file.
     """
 
     at: datetime
@@ -246,7 +246,7 @@ class Alerted:
 
 @dataclass(frozen=True, slots=True)
 class Reminded:
-    """A snoozed direct message came back."""
+    """A snoozed direct message was sent again."""
 
     at: datetime
     by: Who

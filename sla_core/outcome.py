@@ -1,7 +1,7 @@
-"""What became of each promise of a ticket: its history replayed under a policy, up to an instant.
+"""Replays a ticket's history under a policy, up to an instant, and reports the outcome of each promise.
 
-People's acts are taken as they happened; what the clock did is left out and found anew. So a history can be
-replayed under another policy than the one it was lived under.
+People's acts stay as they are, and the clock's events are computed again. So a history can be replayed under
+another policy than its own.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ class Result(StrEnum):
     BREACHED = "breached"
     OPEN = "open"
     ENDED = "ended"
-    """Neither met nor breached: its customer closed the ticket, or another promise took its place."""
+    """Neither met nor breached: the customer closed the ticket, or another promise replaced it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one promise."""
+    """The outcome of one promise."""
 
     promise: Promise
-    """As it stood when it was last seen."""
+    """The promise as of its last evaluation."""
     result: Result
     due_at: datetime | None
-    """None while a hold has no end."""
+    """None while the ticket is on hold."""
     over_at: datetime | None
-    """When it was met, late or not, or stopped to matter; None while it goes on."""
+    """When it was met, late or not, or stopped to apply; None while it runs."""
     warned_at: datetime | None
     margin: timedelta | None
-    """Time of its calendar to spare, or, below zero, how late; None where nothing is left to measure."""
+    """Open time to spare, or, if negative, how late; None if there is nothing to measure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The first step of the escalation policy is called at once, because of the severity."""
+    """A call of the first step of the escalation policy, because of the severity."""
 
     at: datetime
     role: str
@@ -55,19 +55,19 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What a history comes to under a policy."""
+    """The result of replaying a history under a policy."""
 
     ticket: Ticket
-    """As it stands at the end; without its history."""
+    """The ticket at the end, without its history."""
     outcomes: tuple[Outcome, ...]
-    """In the order in which clocks are shown; of one metric, earliest first."""
+    """In the order in which promises are shown; of one metric, earliest first."""
     pages: tuple[Page, ...]
 
 
 def replay(key: str, history: Sequence[Event], policy: Policy, until: datetime) -> Replay:
-    """The history under `policy`, as far as `until`. Raises ValueError unless it begins with `Opened`.
+    """Replays the history under `policy` up to `until`. Raises ValueError unless it begins with `Opened`.
 
-    Its severities, plan and order-form terms must be known to the policy.
+    The policy must have its severities, its plan, and the calendars of its order-form terms.
     """
     state = _ReplayState(key, history[:1], policy)
     for seq, event in enumerate(history[1:], start=2):
@@ -82,7 +82,7 @@ def replay(key: str, history: Sequence[Event], policy: Policy, until: datetime) 
 
 
 class _ReplayState:
-    """A history while it is replayed. `_seen` has every promise so far, as it stood when last it ran."""
+    """A replay in progress. `_seen` has every promise so far, as of its last evaluation."""
 
     def __init__(self, key: str, opening: Sequence[Event], policy: Policy) -> None:
         self.ticket = fold(key, opening)
@@ -91,7 +91,7 @@ class _ReplayState:
         self._now = self.ticket.opened.at
         self._history: list[Event] = list(opening)
         self._moved = {1: 1}
-        """Where each act of the original history stands in this one."""
+        """The number of each act in this history, by its number in the original one."""
         self._seen: dict[str, Promise] = {}
         self._current: frozenset[str] = frozenset()
         self._replaced: dict[str, tuple[Result, datetime | None]] = {}
@@ -101,7 +101,7 @@ class _ReplayState:
         self._look(self.ticket.opened)
 
     def run_until(self, end: datetime) -> None:
-        """Let the clock warn and breach up to and at `end`."""
+        """Records the warnings and breaches that are due by `end`."""
         while (at := self._next()) is not None and at <= end:
             self._now = at
             fell_due = evaluate(self.ticket, self._policy, at).events
@@ -114,7 +114,7 @@ class _ReplayState:
         self._now = max(self._now, end)
 
     def act(self, seq: int, event: Event) -> None:
-        """Somebody's act, number `seq` of the original history."""
+        """Records a person's act, number `seq` of the original history."""
         before = self.ticket.severity
         if isinstance(event, Undelivered) and event.seq is not None:
             event = replace(event, seq=self._moved.get(event.seq))
@@ -139,7 +139,7 @@ class _ReplayState:
         self.ticket = evolve(self.ticket, event)
 
     def _next(self) -> datetime | None:
-        """When next a promise will be warned of or breached."""
+        """When the next warning or breach is due, or None."""
         instants = []
         for promise in promises(self.ticket, self._policy):
             if promise.settled or promise.due_at is None or promise.promise_id in self._breached:
@@ -150,7 +150,7 @@ class _ReplayState:
         return max(min(instants), self._now) if instants else None
 
     def _page(self, before: str | None) -> None:
-        """Calls the first step when the ticket comes to be of a class that pages."""
+        """Calls the first step when the ticket gets a severity that pages."""
         severities = self._policy.severities
         now = self.ticket.severity
         paged_before = before is not None and severities[before].pages
@@ -158,11 +158,11 @@ class _ReplayState:
             self.pages.append(Page(self._now, self._policy.steps[0].role, now))
 
     def _look(self, event: Event) -> None:
-        """Which promises run after the event, and what became of those that no longer do."""
+        """Updates which promises run after the event, and the results of those that no longer do."""
         running = {promise.promise_id: promise for promise in promises(self.ticket, self._policy)}
         for run in self._current - running.keys():
             if isinstance(event, Undelivered) and run not in self._breached:
-                del self._seen[run]  # it began with what never reached the customer
+                del self._seen[run]  # it began with a message that never reached the customer
             else:
                 self._replaced[run] = self._left(self._seen[run], event.at)
         for run, promise in running.items():
@@ -172,7 +172,7 @@ class _ReplayState:
         self._current = frozenset(running.keys() & self._seen.keys())
 
     def _left(self, promise: Promise, at: datetime) -> tuple[Result, datetime | None]:
-        """How a promise stands that no longer runs, because of what happened at `at`."""
+        """The result of a promise that stopped running because of the event at `at`."""
         result, over_at = _stands(promise)
         if over_at is not None:
             return result, over_at
@@ -189,7 +189,7 @@ class _ReplayState:
         return (Result.MET if updated or downgraded else Result.ENDED), at
 
     def _answered_before(self, promise: Promise) -> bool:
-        """Whether it was over before it began: a change of severity does not promise the same again."""
+        """Whether it was settled before it began: a changed severity does not repeat a settled promise."""
         if promise.met_at is None:
             return promise.ended_at is not None
         return any(seen.metric is promise.metric and seen.met_at is not None for seen in self._seen.values())

@@ -1,4 +1,4 @@
-"""A vendor's support policy in the shapes the engine reads: severities, targets, plans, escalation steps."""
+"""A vendor's support policy as the engine reads it: severities, targets, plans, escalation steps."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from sla_core.triage import Triage
 
 
 class Metric(StrEnum):
-    """What a promise is about, in the order in which clocks are shown."""
+    """What a promise is about, in the order in which promises are shown."""
 
     FIRST_RESPONSE = "first_response"
     NEXT_UPDATE = "next_update"
     RESOLUTION = "resolution"
     DUE_DATE = "due_date"
-    """The date that an agent has set for this ticket."""
+    """The due date that an agent set for the ticket."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class BusinessDays:
-    """A number of business days of whatever calendar counts them."""
+    """A number of business days. The calendar that counts them is given elsewhere."""
 
     count: int
 
@@ -40,10 +40,10 @@ _AMOUNT = re.compile(r"^\s*(\d+)\s*(m|min|minutes?|h|hours?|business days?)\s*$"
 
 
 def parse_amount(text: str) -> Amount:
-    """`45m`, `2h` or `3 business days`. Raises ValueError that shows the forms."""
+    """Parses `45m`, `2h` or `3 business days`. Raises ValueError that shows the forms."""
     found = _AMOUNT.match(text)
     if not found or not int(found[1]):
-        raise ValueError(f'"{text}" is no length of time; write "45m", "2h" or "3 business days"')
+        raise ValueError(f'"{text}" is not a length of time; write "45m", "2h" or "3 business days"')
     count, unit = int(found[1]), found[2]
     if unit.startswith("b"):
         return BusinessDays(count)
@@ -62,7 +62,7 @@ def amount_text(amount: Amount) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a rule comes from: clause IDs, the promise in plain words, its place in the vendor's document."""
+    """Where a rule comes from: clause IDs, the rule in plain words, its place in the vendor's document."""
 
     clauses: tuple[str, ...]
     says: str
@@ -72,7 +72,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """Extra time that an agent may grant before the deadline, for a reason that the policy names."""
+    """Extra time that an agent may grant before the deadline, for a reason given by the policy."""
 
     id: str
     label: str
@@ -82,7 +82,7 @@ class Extension:
 
 @dataclass(frozen=True, slots=True)
 class Rarity:
-    """How often a class is expected: the next one in the same calendar quarter is pointed out."""
+    """How many tickets of a severity to expect per calendar quarter. Agents see a note about more."""
 
     per_quarter: int
     source: Source
@@ -90,7 +90,7 @@ class Rarity:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One promise of a severity. `limit` breaches; `goal`, where the promise is a range, is aimed at."""
+    """One promise of a severity. Exceeding `limit` is a breach. Of a promised range, `goal` is the aim."""
 
     metric: Metric
     limit: Amount
@@ -98,21 +98,21 @@ class Target:
     source: Source
     goal: Amount | None = None
     strict: Amount | None = None
-    """A stricter reading of the same words: warnings follow it, breaches do not."""
+    """A stricter reading of the same text, used for warnings but not for breaches."""
     warn_at: float = 0.75
-    """The share of the counted time after which a warning falls due, where there is no stricter reading."""
+    """The share of the time after which a warning is due, if there is no stricter reading."""
     met_by_downgrade_to: str | None = None
-    """The severity that this becomes once a workaround is in place, which keeps the promise too."""
+    """The severity to which a workaround downgrades the ticket, which also meets the promise."""
     ends_with: str | None = None
-    """The milestone after which there is nothing more to promise."""
+    """The milestone that ends this promise."""
     wording: str | None = None
-    """What the vendor calls this promise, where it is not what it calls the others."""
+    """What the vendor calls this promise, if it differs from the plan's wording."""
     extensions: tuple[Extension, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Severity:
-    """A class of tickets. `targets` is empty for a class that has no clock at all."""
+    """A severity. `targets` is empty for a severity without clocks."""
 
     id: str
     name: str
@@ -120,21 +120,21 @@ class Severity:
     targets: tuple[Target, ...] = ()
     effort: str | None = None
     pages: bool = False
-    """Whether opening such a ticket calls the first step of the escalation policy at once."""
+    """Whether such a ticket calls the first step of the escalation policy at once."""
     staffed: bool = False
-    """Whether it may never be without somebody who works on it."""
+    """Whether somebody must work on it at all times."""
     milestones: bool = False
-    """Whether its named moments of work are told to the customer."""
+    """Whether the customer gets messages about milestones."""
     known_first: Source | None = None
-    """Why it is asked, before opening one, whether it is one of those that are open already."""
+    """Why the form asks whether the problem is one of the open tickets; None: it does not ask."""
     rarity: Rarity | None = None
     due_date: Source | None = None
-    """Why agents set a due date for it."""
+    """Why agents set a due date for it; None: they do not."""
 
 
 @dataclass(frozen=True, slots=True)
 class FirstContact:
-    """What the plan calls the person named for an account, to whom the customer turns first."""
+    """The customer's first contact. `name` is what the plan calls this person's role."""
 
     name: str
     accounts: int | None = None
@@ -147,7 +147,7 @@ class FirstContact:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an account has bought: which calendar stands for which hours, which channels it may use."""
+    """What an account has bought: its calendars by the names of hours, and the channels it may use."""
 
     id: str
     name: str
@@ -158,13 +158,13 @@ class Plan:
     tam: bool = True
     hold: bool = False
     way_in: str | None = None
-    """The vendor's own door, shown when chat is not part of the plan."""
+    """How to reach support without chat, shown if the plan does not include chat."""
     wording: str = "target"
     """What the vendor calls its promises: target, aim, goal or contract."""
     first_contact: FirstContact | None = None
-    """Set where the account's own person is shown to its customer, and hears of new tickets."""
+    """If set, customers see their account's contact, who is mentioned in new tickets."""
     emergency_contact: str | None = None
-    """Where else an emergency may be reported, told to whoever opens one."""
+    """Another way to report an emergency, shown to customers who open one."""
 
 
 class Mode(StrEnum):
@@ -177,7 +177,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """What a step does for one severity, and in which hours (the name of a plan's calendar)."""
+    """What a step does for one severity, and during which hours (the name of a plan's calendar)."""
 
     mode: Mode
     calendar: str
@@ -195,7 +195,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
-    """A named moment of work that the customer is told about, and what is said then."""
+    """A milestone of the work, and the text that tells the customer about it."""
 
     label: str
     says: str
@@ -205,19 +205,19 @@ class Milestone:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One clause of an account's order form, in force over the plan's."""
+    """One clause of an account's order form, which overrides the plan's."""
 
     severity: str
     metric: Metric
     limit: Amount
     cites: str
     calendar: str | None = None
-    """Which calendar counts it; needed where the plan makes no such promise."""
+    """The calendar that counts it; required if the plan makes no such promise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Where the text admits two readings: the one chosen, and why."""
+    """A clause that can be read in two ways: the open question, and the chosen reading."""
 
     clause: str
     open_question: str
@@ -233,7 +233,7 @@ class Policy:
     effective: date
     calendars: Mapping[str, BusinessCalendar]
     severities: Mapping[str, Severity]
-    """Worst first; the class without a clock last."""
+    """Worst first; the severity without a clock last."""
     plans: Mapping[str, Plan]
     triage: Triage
     steps: tuple[Step, ...] = ()
@@ -242,7 +242,7 @@ class Policy:
     facts: tuple[Source, ...] = ()
     """Rules that the desk shows or a person applies: channels, scope, contacts."""
     not_yet: Mapping[str, str] = field(default_factory=dict)
-    """Clause IDs that nothing carries yet, each with one line why."""
+    """Clause IDs that are not implemented yet, each with a one-line reason."""
 
     @cached_property
     def version(self) -> str:
@@ -253,11 +253,11 @@ class Policy:
         return next(iter(self.severities.values()))
 
     def calendar(self, plan: str, name: str) -> BusinessCalendar:
-        """The calendar that `name` stands for under a plan."""
+        """The calendar with this name, which may be a plan's name for its hours."""
         return self.calendars[self.plans[plan].calendars.get(name, name)]
 
     def targets(self, severity: str, terms: tuple[Term, ...] = ()) -> tuple[Target, ...]:
-        """The promises of a severity, with the order form's in place of the plan's or besides them."""
+        """The targets of a severity, with those of the order form replacing or added to the plan's."""
         cache_key = severity, terms
         if (known := self._targets.get(cache_key)) is not None:
             return known
@@ -270,11 +270,11 @@ class Policy:
 
     @cached_property
     def _targets(self) -> dict[tuple[str, tuple[Term, ...]], tuple[Target, ...]]:
-        """What was asked before: it is asked several times of every ticket, at every wake-up."""
+        """A cache of `targets`, which is called several times for every ticket at every wake-up."""
         return {}
 
     def opens_at(self, plan: str, step: Step, severity: str, now: datetime) -> datetime | None:
-        """When a step may be called: now, or at its next opening; None where it has no duty."""
+        """When a step may be called: `now`, or when its hours begin. None if it has no duty."""
         duty = step.duties.get(severity)
         return None if duty is None else self.calendar(plan, duty.calendar).next_opening(now)
 

@@ -1,4 +1,4 @@
-"""A target as it runs on one ticket: when it began, what does not count, when it is due."""
+"""A target applied to a ticket: when it starts, what time does not count, when it is due."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sla_core.ticket import Gap
 def due(
     calendar: BusinessCalendar, start: datetime, amount: Amount, gaps: Sequence[Gap] = ()
 ) -> datetime | None:
-    """When `amount` runs out. Open time inside a gap is made up for after it; None while a gap has no end."""
+    """When `amount` runs out. Open time inside a gap is added after it. None while a gap has no end."""
     if isinstance(amount, BusinessDays):
         at = calendar.add_days(start, amount.count)
     else:
@@ -31,7 +31,7 @@ def due(
 
 @dataclass(frozen=True)
 class Promise:
-    """One target running on a ticket. Times are UTC; `due_at` and `warn_at` are None while it is on hold."""
+    """One target on one ticket. Times are UTC; `due_at` and `warn_at` are None while it is on hold."""
 
     target: Target
     calendar: BusinessCalendar
@@ -40,13 +40,13 @@ class Promise:
     gaps: tuple[Gap, ...] = ()
     met_at: datetime | None = None
     ended_at: datetime | None = None
-    """When it stopped to matter, neither met nor breached."""
+    """When it stopped to apply, neither met nor breached."""
     rebased: bool = False
-    """Whether it starts at a change of severity that would have put its deadline into the past."""
+    """Whether it starts at a change of severity that would have put its deadline in the past."""
     extra: BusinessDays | None = None
-    """Granted on top of a limit in business days."""
+    """Extra time granted on top of a limit in business days."""
     fixed_at: datetime | None = None
-    """A due date that somebody named: nothing is counted towards it, and no hold moves it."""
+    """A due date set by an agent. No calendar counts towards it, and no hold moves it."""
 
     @property
     def metric(self) -> Metric:
@@ -54,7 +54,7 @@ class Promise:
 
     @cached_property
     def promise_id(self) -> str:
-        """Tells this promise from an earlier or later one of the same metric."""
+        """Identifies this promise among earlier and later ones of the same metric."""
         return f"{self.metric}/{self.severity}/{self.started_at:%Y%m%dT%H%M%S.%fZ}"
 
     @property
@@ -92,7 +92,7 @@ class Promise:
         return due(self.calendar, self.started_at, share, () if self.fixed_at else self.gaps)
 
     def left(self, now: datetime) -> timedelta:
-        """Open time that remains at `now`; what a running hold has already made up for is not lost."""
+        """The open time that remains at `now`. During a hold, what remained when the hold began."""
         if self.due_at is not None:
             return self.calendar.elapsed(now, self.due_at)
         running = next(gap for gap in self.gaps if gap.end is None)
@@ -101,11 +101,11 @@ class Promise:
 
     @cached_property
     def whole(self) -> timedelta:
-        """The open time that the promise allows for."""
+        """The open time that the promise allows."""
         return self.calendar.elapsed(self.started_at, self._due_without(()))
 
     def _due_without(self, gaps: tuple[Gap, ...]) -> datetime:
-        """When it would be due with these gaps only, all of which have an end."""
+        """When it would be due with only these gaps, all of which have an end."""
         at = self.fixed_at or due(self.calendar, self.started_at, self.limit, gaps)
         assert at is not None
         return at

@@ -1,4 +1,4 @@
-"""A deadline shows its working: every stretch between start and due, counted or not, and why."""
+"""How a deadline is computed: every stretch between start and due, whether it counted, and why."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Stretch:
 def receipt(
     calendar: BusinessCalendar, start: datetime, due_at: datetime, gaps: Sequence[Gap] = ()
 ) -> list[Stretch]:
-    """From `start` to `due_at` without gap or overlap; neighbours with the same reason are one stretch."""
+    """The stretches from `start` to `due_at`, without gaps or overlaps; adjacent equal ones are joined."""
     whole = Span(start, due_at)
     held = [(Span(gap.start, gap.end or due_at) & whole, gap.why) for gap in gaps]
     found = [Stretch(span, why if why == RESOLVED else f"hold: {why}") for span, why in held if span]
@@ -41,12 +41,12 @@ def receipt(
 
 
 def _by_day(calendar: BusinessCalendar, span: Span) -> Iterator[Span]:
-    """The span, cut at each midnight of the calendar's zone."""
+    """The span, split at each midnight of the calendar's zone."""
     at = span.start
     while at < span.end:
         tomorrow = at.astimezone(calendar.zone).date() + timedelta(1)
         midnight = instant_of(datetime.combine(tomorrow, time()), calendar.zone)
-        if midnight <= at:  # clocks went back over a midnight: this date is shown for the second time
+        if midnight <= at:  # clocks went back across midnight, so this date occurs a second time
             midnight = instant_of(datetime.combine(tomorrow + timedelta(1), time()), calendar.zone)
         yield Span(at, min(midnight, span.end))
         at = midnight

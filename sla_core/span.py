@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """From `start` up to, not including, `end`; both aware. A span that ends before it starts is empty."""
+    """From `start` up to but not including `end`; both aware. A span that ends before it starts is empty."""
 
     start: datetime
     end: datetime
@@ -29,7 +29,7 @@ class Span:
         return max(self.end - self.start, timedelta(0))
 
     def minus(self, gaps: Iterable[Span]) -> list[Span]:
-        """What is left of this span, in order, once every gap is cut out of it."""
+        """The parts of this span that are in no gap, in order."""
         left: list[Span] = []
         at = self.start
         for gap in sorted(gaps):
@@ -56,7 +56,7 @@ def in_utc(at: datetime) -> datetime:
 def instant_of(naive: datetime, zone: tzinfo) -> datetime:
     """The UTC instant at which clocks in `zone` show `naive`.
 
-    A time shown twice is the first of the two. A time that is skipped is the instant of the skip, so that
+    Of a time shown twice, the first. For a skipped time, the instant of the skip, so that
     hours that begin or end inside it shrink instead of moving.
     """
     aware = naive.replace(tzinfo=zone)
@@ -78,10 +78,10 @@ def instant_of(naive: datetime, zone: tzinfo) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class CompiledOpenings:
-    """Openings, in UTC. `before[i]` is the open time ahead of opening i, `day_before[d]` that ahead of day d.
+    """Openings in UTC. `before[i]` is the open time before opening i, `day_before[d]` that before day d.
 
-    `origins[i]` is where the line would begin, were it open without a break up to opening i. So inside that
-    opening an instant and the open time spent by then are one addition apart.
+    `origins[i]` is the start of opening i minus `before[i]`. So inside that opening, an instant is its
+    origin plus the open time spent by then.
     """
 
     starts: list[datetime]
@@ -101,7 +101,7 @@ class CompiledOpenings:
         return cls([], [], [], [NO_TIME], [], [NO_TIME], 9999, 0, never, never)
 
     def spent(self, instant: datetime) -> timedelta:
-        """Open time from the start of the line to `instant`."""
+        """The open time from the first opening to `instant`."""
         i = bisect_right(self.starts, instant) - 1
         if i < 0:
             return NO_TIME
@@ -109,5 +109,5 @@ class CompiledOpenings:
         return (instant if instant < end else end) - self.origins[i]
 
     def reached(self, wanted: timedelta) -> datetime:
-        """The first instant by which `wanted` open time is spent."""
+        """The first instant at which this much open time is spent."""
         return self.origins[bisect_left(self.before, wanted) - 1] + wanted

@@ -1,4 +1,4 @@
-"""A ticket is the fold of its history: the state that its events add up to."""
+"""A ticket is the fold of its history: its state after all events."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _FEW_HOLDS = 16
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Time that does not count on this ticket; `end` is None while it lasts."""
+    """A period that does not count on this ticket. `end` is None while it lasts."""
 
     start: datetime
     end: datetime | None
@@ -56,15 +56,15 @@ class Gap:
 
 @dataclass(frozen=True)
 class Ticket:
-    """What a history adds up to."""
+    """A ticket's state after its history."""
 
     key: str
     opened: Opened
     severity: str
     severities: tuple[tuple[datetime, str], ...]
-    """Each severity it has had, and since when."""
+    """Every severity so far, and when it was set."""
     downgraded_from: str | None = None
-    """The severity before it became milder by a workaround; None when it was changed for another reason."""
+    """The severity before a workaround's downgrade; None if the last change had another reason."""
     due_date: datetime | None = None
     due_date_set_at: datetime | None = None
     extensions: frozenset[str] = frozenset()
@@ -76,27 +76,27 @@ class Ticket:
     customers_turn: bool = False
     first_answer_at: datetime | None = None
     closed_unanswered_at: datetime | None = None
-    """When its customer closed it before anyone had answered; that stays so even if it is reopened."""
+    """When the customer closed it before anybody answered. Reopening does not change it."""
     last_update_at: datetime | None = None
     milestones: Mapping[str, datetime] = field(default_factory=dict)
-    """Labels of the milestones told so far, and when each was first."""
+    """Labels of the milestones told so far, and when each was first told."""
     ended_at: datetime | None = None
-    """When it was resolved or closed, while it is."""
+    """When it was resolved or closed; None while it is open."""
     holds: tuple[Gap, ...] = ()
     closed_periods: tuple[Gap, ...] = ()
-    """Stretches for which it was resolved or closed."""
+    """Periods during which it was resolved or closed."""
     resolved: bool = False
-    """Whether it stands resolved; a customer's close after that leaves it so."""
+    """Whether it is resolved. It stays True if the customer then closes it."""
     warned: frozenset[str] = frozenset()
     breached: Mapping[str, datetime] = field(default_factory=dict)
-    """The runs that were breached, and when each was recorded."""
+    """The ids of breached promises, and when each breach was recorded."""
     step: int | None = None
-    """The step of the escalation policy that was last called or waits for its window."""
+    """The step of the escalation policy that was last called or waits for its hours."""
     step_answered: bool = False
     calls_at: datetime | None = None
-    """When the waiting step's window opens."""
+    """When the hours of the waiting step begin."""
     snoozed: Mapping[str, datetime] = field(default_factory=dict)
-    """Who is to be reminded of the ticket when."""
+    """Whom to remind of the ticket, and when."""
     history: tuple[Event, ...] = field(default=(), repr=False)
 
     @property
@@ -105,19 +105,19 @@ class Ticket:
 
 
 def fold(key: str, history: Sequence[Event]) -> Ticket:
-    """The ticket that `history` adds up to. Raises ValueError unless it begins with `Opened`."""
+    """The ticket after `history`. Raises ValueError unless it begins with `Opened`."""
     if not history or not isinstance(history[0], Opened):
         raise ValueError(f"the history of {key} does not begin with its opening")
-    taken_back = {event.seq for event in history if isinstance(event, Undelivered)}
+    undone = {event.seq for event in history if isinstance(event, Undelivered)}
     opened = history[0]
     ticket = Ticket(key, opened, opened.severity, ((opened.at, opened.severity),))
     earlier: list[Gap] = []
     for seq, event in enumerate(history[1:], start=2):
-        if seq in taken_back:
+        if seq in undone:
             continue
         ticket = evolve(ticket, event)
         if len(ticket.holds) > _FEW_HOLDS:
-            # An event looks at the last hold only; copying thousands of them at each would be quadratic.
+            # An event reads only the last hold; copying all of them at each event would be quadratic.
             earlier += ticket.holds[:-1]
             ticket = _with(ticket, holds=ticket.holds[-1:])
     holds = (*earlier, *ticket.holds)
@@ -125,10 +125,10 @@ def fold(key: str, history: Sequence[Event]) -> Ticket:
 
 
 def after(ticket: Ticket, events: Sequence[Event]) -> Ticket:
-    """The ticket after more events: what `fold` makes of its history and theirs."""
+    """The ticket after more events, as if `fold` were called with the longer history."""
     history = (*ticket.history, *events)
     if any(isinstance(event, Undelivered) for event in events):
-        return fold(ticket.key, history)  # an event before them is taken back
+        return fold(ticket.key, history)  # an earlier event is undone
     for event in events:
         ticket = evolve(ticket, event)
     return _with(ticket, version=len(history), history=history)
@@ -236,9 +236,9 @@ _FIELDS = frozenset(each.name for each in fields(Ticket))
 
 
 def _with(ticket: Ticket, **changes: Any) -> Ticket:
-    """As `dataclasses.replace`, which goes through the constructor and takes ten times as long.
+    """Like `dataclasses.replace`, but ten times as fast, because it does not call the constructor.
 
-    What is in the instance goes along, so a Ticket remembers nothing besides its fields.
+    It copies the whole instance dict, so a Ticket must not cache anything besides its fields.
     """
     assert _FIELDS.issuperset(changes), changes
     new = object.__new__(Ticket)
@@ -251,7 +251,7 @@ def _told(ticket: Ticket, event: Answered) -> Mapping[str, datetime]:
 
 
 def _in_hand(ticket: Ticket) -> Ticket:
-    """Somebody has answered the call: what was waiting to be called is called no more."""
+    """Records that somebody answered, so that a waiting step is not called."""
     return _with(ticket, step_answered=True, calls_at=None)
 
 
@@ -276,5 +276,5 @@ def _resumed(ticket: Ticket, at: datetime) -> Ticket:
 
 
 def _gap_ended(gaps: tuple[Gap, ...], at: datetime) -> tuple[Gap, ...]:
-    """The gaps without one that lasts; only the last one can."""
+    """The gaps with the running one, if any, ended. Only the last one can be running."""
     return (*gaps[:-1], replace(gaps[-1], end=at)) if gaps and gaps[-1].end is None else gaps

@@ -1,4 +1,4 @@
-"""From a customer's answers to a proposed severity, with the clause that decided it."""
+"""Proposes a severity from a customer's answers, with the clause that decided it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import product
 
 Answers = Mapping[str, tuple[str, ...]]
-"""Question id → what was answered: option ids, or one text."""
+"""Question id → answer: option ids, or one text."""
 
 
 class Kind(StrEnum):
@@ -27,7 +27,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question of the intake form, in the vendor's terms."""
+    """A question of the intake form, in the vendor's words."""
 
     id: str
     label: str
@@ -37,7 +37,7 @@ class Question:
     required: bool = True
     hint: str | None = None
     when: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """It matters only where each of these earlier questions was answered with one of its options."""
+    """It is asked only if each of these earlier questions was answered with one of these options."""
 
     def matters(self, answers: Answers) -> bool:
         return _holds(self.when, answers)
@@ -48,14 +48,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When every question in `when` was answered with one of its options, `severity` is proposed."""
+    """Proposes `severity` if every question in `when` was answered with one of its options."""
 
     severity: str
     clause: str
     says: str
     when: Mapping[str, frozenset[str]] = field(default_factory=dict)
     overrides: bool = False
-    """Whether answering so sets a screening aside, which is put on record."""
+    """Whether these answers override a screening, which agents see as a note."""
 
     def holds(self, answers: Answers) -> bool:
         return _holds(self.when, answers)
@@ -63,7 +63,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """Told to whoever answers so; `refers` instead of opening a ticket, with the way that is right for it."""
+    """Advice for certain answers. If it `refers`, no ticket is opened, and `says` names the right way."""
 
     clause: str
     says: str
@@ -77,7 +77,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the vendor wants a report to tell; `hint` stands beneath Details."""
+    """What the vendor wants a report to contain. `hint` is shown below Details."""
 
     clause: str
     says: str
@@ -95,32 +95,32 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Triage:
-    """The questions in the order asked, the rules in the order tried; the last rule always holds."""
+    """The questions and the rules, in order. The first rule that holds decides; the last one always holds."""
 
     questions: tuple[Question, ...]
     rules: tuple[Rule, ...]
     advice: tuple[Advice, ...] = ()
     intro: str = ""
-    """Said above the questions: where else to turn, what is known already."""
+    """The text above the questions."""
     report: Report | None = None
 
     def relevant_answers(self, answers: Answers) -> dict[str, tuple[str, ...]]:
-        """Every question with its answer; none for those that do not matter, whatever was answered."""
+        """The answer to every question; empty for questions that are not asked."""
         found: dict[str, tuple[str, ...]] = {}
         for question in self.questions:
             found[question.id] = answers.get(question.id, ()) if question.matters(found) else ()
         return found
 
     def advised(self, answers: Answers) -> list[Advice]:
-        """What is to be said to these answers, in order."""
+        """The advice for these answers, in order."""
         return [advice for advice in self.advice if advice.holds(answers)]
 
     def referral(self, answers: Answers) -> Advice | None:
-        """What sends these answers elsewhere; the other questions need no answer for it."""
+        """The advice that refers these answers elsewhere, or None. Other questions need no answer then."""
         return next((advice for advice in self.advice if advice.refers and advice.holds(answers)), None)
 
     def faults(self, answers: Answers) -> dict[str, str]:
-        """Question id → what is wrong with its answer and how to mend it."""
+        """Question id → what is wrong with its answer, and how to fix it."""
         found = {}
         for question in self.questions:
             given = answers.get(question.id, ())
@@ -140,12 +140,12 @@ class Triage:
         return found
 
     def propose(self, answers: Answers) -> Proposal:
-        """The first rule that holds decides."""
+        """The proposal of the first rule that holds."""
         rule = next(rule for rule in self.rules if rule.holds(answers))
         return Proposal(rule.severity, rule.clause, rule.says, rule.overrides)
 
     def certain_proposal(self, answers: Answers) -> Proposal | None:
-        """What is proposed however the required questions still open are answered; None while it depends."""
+        """The proposal that no answer to an open required question can change; None if one could."""
         open_: set[str] = set()
         for question in self.questions:
             empty = not any(text.strip() for text in answers.get(question.id, ()))
@@ -163,7 +163,7 @@ class Triage:
         return None
 
     def example(self, severity: str) -> dict[str, tuple[str, ...]] | None:
-        """One set of answers that leads to `severity`, or None where none does."""
+        """Answers that lead to `severity`, or None if none do."""
         for rule in self.rules:
             if rule.severity == severity:
                 for answers in self._completions(rule):
@@ -172,7 +172,7 @@ class Triage:
         return None
 
     def _completions(self, rule: Rule) -> Iterator[dict[str, tuple[str, ...]]]:
-        """Answers under which `rule` holds, in the order of the options."""
+        """Sets of answers for which `rule` holds, in the order of the options."""
         needed = set(rule.when)
         for question in reversed(self.questions):
             needed |= set(question.when) if question.id in needed else set()
@@ -191,5 +191,5 @@ def _holds(when: Mapping[str, frozenset[str]], answers: Answers) -> bool:
 
 
 def _may_hold(when: Mapping[str, frozenset[str]], answers: Answers, open_: Collection[str]) -> bool:
-    """Whether it holds, or may yet hold by the questions that are still open."""
+    """Whether it holds, or may still hold depending on the open questions."""
     return _holds({question: options for question, options in when.items() if question not in open_}, answers)

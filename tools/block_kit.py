@@ -1,4 +1,4 @@
-"""Block Kit as HTML: a small, calm likeness of Slack, for looking at what we send without a Slack."""
+"""Renders Block Kit as HTML that resembles Slack, to see what we send without a Slack."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _MARKED = re.compile(r"(?<![\w*_~`])([*_~`])(?=\S)([^\n]*?\S)\1(?![\w*_~`])")
 
 @dataclass(frozen=True)
 class Reader:
-    """Who looks, from which zone, when; and the names behind the ids."""
+    """The reader's identity, zone and time, and the names behind IDs."""
 
     zone: ZoneInfo
     now: datetime
     names: Mapping[str, str] = field(default_factory=dict)
 
     def mrkdwn(self, text: str) -> str:
-        """Slack's grammar as HTML; the text comes escaped, as Slack wants it."""
+        """Slack's mrkdwn as HTML. The text is already escaped, as Slack requires."""
         lines = [self._line(line) for line in text.split("\n")]
         return "<br>".join(lines).replace("</blockquote><br>", "</blockquote>")
 
@@ -47,7 +47,7 @@ class Reader:
         return f'<a href="#">{label or target.removeprefix("mailto:")}</a>'
 
     def date(self, target: str) -> str:
-        """`!date^SECONDS^{date_short_pretty} at {time}` as this reader sees it."""
+        """`!date^SECONDS^{date_short_pretty} at {time}` as the reader sees it."""
         _, seconds, shape = target.split("^")[:3]
         at = datetime.fromtimestamp(int(seconds), self.zone)
         days = (at.date() - self.now.astimezone(self.zone).date()) // timedelta(days=1)
@@ -64,7 +64,7 @@ class Reader:
         for token, told in words.items():
             shape = shape.replace(token, told)
         if "{" in shape:
-            raise ValueError(f"this likeness does not know a token of {shape!r}")
+            raise ValueError(f"unknown token of {shape!r}")
         return shape
 
     def blocks(self, blocks: Iterable[Json]) -> str:
@@ -94,7 +94,7 @@ class Reader:
             case "rich_text":
                 return "".join(map(self._rich, block["elements"]))
             case other:
-                raise ValueError(f"this likeness does not know the block {other!r}")
+                raise ValueError(f"unknown block {other!r}")
 
     def _text(self, text: Json) -> str:
         if text["type"] == "mrkdwn":
@@ -127,7 +127,7 @@ class Reader:
             case "mrkdwn" | "plain_text":
                 return self._text(element)
             case other:
-                raise ValueError(f"this likeness does not know the element {other!r}")
+                raise ValueError(f"unknown element {other!r}")
 
     def _option(self, option: Json, chosen: bool, kind: str) -> str:
         below = option.get("description")
@@ -177,4 +177,4 @@ class Reader:
             case "date":
                 return escape(self.date(f"!date^{element['timestamp']}^{element['format']}"))
             case other:
-                raise ValueError(f"this likeness does not know {other!r} in rich text")
+                raise ValueError(f"unknown {other!r} in rich text")

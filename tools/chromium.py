@@ -1,4 +1,4 @@
-"""A headless Chromium, spoken to over its own DevTools protocol: for pictures and for browser tests."""
+"""Controls a headless Chromium over its DevTools protocol, for pictures and browser tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 
 PATIENCE = 20.0
-"""Seconds for the browser to start, and for what is waited for on a page."""
+"""Seconds to wait for the browser to start, and for something on a page."""
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -38,47 +38,47 @@ FLAGS = (
 
 
 class BrowserFault(Exception):
-    """What the browser did not do."""
+    """The browser failed to do something."""
 
 
 def found() -> str | None:
-    """The Chromium of this machine, or None."""
+    """The path of this machine's Chromium, or None."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return next(filter(None, map(shutil.which, names)), None)
 
 
 class Page:
-    """One page of it."""
+    """One page of the browser."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
         self._numbers = itertools.count(1)
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """One command and its answer; what the browser tells unasked meanwhile is passed over."""
+        """Sends a command and returns its answer; ignores events in between."""
         number = next(self._numbers)
         async with asyncio.timeout(PATIENCE):
             await self._socket.send_json({"id": number, "method": method, "params": params})
             while True:
-                told = json.loads(await self._socket.receive_str())
-                if told.get("id") == number:
+                answer = json.loads(await self._socket.receive_str())
+                if answer.get("id") == number:
                     break
-        if "error" in told:
-            raise BrowserFault(f"{method}: {told['error']['message']}")
-        answer: dict[str, Any] = told["result"]
-        return answer
+        if "error" in answer:
+            raise BrowserFault(f"{method}: {answer['error']['message']}")
+        result: dict[str, Any] = answer["result"]
+        return result
 
     async def run(self, script: str, *given: Any) -> Any:
-        """The value of a JavaScript function, called with `given`."""
+        """Calls a JavaScript function with `given` and returns its value."""
         call = f"({script})({', '.join(json.dumps(value) for value in given)})"
-        told = await self.call("Runtime.evaluate", expression=call, awaitPromise=True, returnByValue=True)
-        if "exceptionDetails" in told:
-            fault = told["exceptionDetails"]
+        answer = await self.call("Runtime.evaluate", expression=call, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in answer:
+            fault = answer["exceptionDetails"]
             raise BrowserFault(str(fault.get("exception", {}).get("description", fault["text"])))
-        return told["result"].get("value")
+        return answer["result"].get("value")
 
     async def until(self, what: str, script: str, *given: Any) -> Any:
-        """The first true value of the function. Raises BrowserFault, with the page's words, without one."""
+        """Waits for a true value of the function. Raises BrowserFault with the page's text."""
         try:
             async with asyncio.timeout(PATIENCE):
                 while not (value := await self.run(script, *given)):
@@ -88,14 +88,14 @@ class Page:
             seen = await self.run("() => document.body.innerText")
             raise BrowserFault(f"no {what} within {PATIENCE:g} s; the page says:\n{seen}") from None
 
-    async def looks(self, width: int, height: int, scale: float = 1.0, dark: bool = False) -> None:
+    async def set_viewport(self, width: int, height: int, scale: float = 1.0, dark: bool = False) -> None:
         metrics = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": False}
         await self.call("Emulation.setDeviceMetricsOverride", **metrics)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self.call("Emulation.setEmulatedMedia", features=[scheme])
 
-    async def lives(self, zone: str, locale: str) -> None:
-        """In which zone and language its scripts believe to be."""
+    async def set_locale(self, zone: str, locale: str) -> None:
+        """Sets the time zone and language of its scripts."""
         await self.call("Emulation.setTimezoneOverride", timezoneId=zone)
         await self.call("Emulation.setLocaleOverride", locale=locale)
 
@@ -103,13 +103,13 @@ class Page:
         await self.call("Page.navigate", url=address)
 
     async def write(self, html: str) -> None:
-        """A page of our own."""
+        """Shows our own HTML."""
         frame = (await self.call("Page.getFrameTree"))["frameTree"]["frame"]["id"]
         await self.call("Page.setDocumentContent", frameId=frame, html=html)
         await self.run("() => document.fonts.ready.then(() => true)")
 
     async def type(self, text: str) -> None:
-        """Into what has the focus."""
+        """Types into the focused element."""
         await self.call("Input.insertText", text=text)
 
     async def enter(self) -> None:
@@ -125,7 +125,7 @@ class Page:
 
 @asynccontextmanager
 async def browser(program: str) -> AsyncIterator[Page]:
-    """A page of a new Chromium that is gone afterwards. Raises BrowserFault."""
+    """Starts a Chromium, yields a page, and stops it. Raises BrowserFault."""
     with tempfile.TemporaryDirectory(prefix="frontline-browser-", ignore_cleanup_errors=True) as folder:
         quiet = asyncio.subprocess.DEVNULL
         environment = {
@@ -146,12 +146,12 @@ async def browser(program: str) -> AsyncIterator[Page]:
             await _ended(process)
 
 
-async def _port(process: asyncio.subprocess.Process, told: Path) -> int:
+async def _port(process: asyncio.subprocess.Process, file: Path) -> int:
     try:
         async with asyncio.timeout(PATIENCE):
             while process.returncode is None:
-                if await asyncio.to_thread(_lines, told):
-                    return int(_lines(told)[0])
+                if await asyncio.to_thread(_lines, file):
+                    return int(_lines(file)[0])
                 await asyncio.sleep(0.05)
     except TimeoutError:
         pass

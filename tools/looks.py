@@ -1,4 +1,4 @@
-"""In which looks each view is drawn, and how a picture of it is kept."""
+"""The looks (width, light or dark) in which each view is drawn, and how pictures are saved."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ LOOKS = {
     "phone-light": (390, False),
     "phone-dark": (390, True),
 }
-"""Each width in pixels, and whether it is dark."""
+"""The width in pixels of each look, and whether it is dark."""
 SCALE = 1.25
 MOST_BYTES = 120_000
 
 
 def looks_of(name: str) -> list[str]:
-    """All of them; two are enough for what differs from others in words alone."""
+    """All looks; two are enough for views that differ from others only in their text."""
     return (
         ["desktop-light", "phone-dark"]
         if name.endswith(("-customer", "-agents", "reply-form"))
@@ -29,13 +29,13 @@ def looks_of(name: str) -> list[str]:
 
 
 async def show(page: Page, look: str) -> None:
-    """Set the page up for this look."""
+    """Sets up the page for a look."""
     width, dark = LOOKS[look]
-    await page.looks(width, 40, SCALE, dark)
+    await page.set_viewport(width, 40, SCALE, dark)
 
 
 async def keep(page: Page, file: Path) -> list[str]:
-    """The picture, small; what hangs out of it sideways, or grew too large, is a fault."""
+    """Saves a small picture. Returns faults: content that is too wide, or a file that is too large."""
     faults = []
     if wide := await page.run("() => document.documentElement.scrollWidth - window.innerWidth"):
         faults.append(f"{file.name}: {wide} pixels too wide")

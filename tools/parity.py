@@ -1,9 +1,9 @@
-"""Writes docs/parity.md: each action of the desk, who may, and how it appears on each platform.
+"""Writes docs/parity.md: each action of the desk, who may do it, and how it appears on each platform.
 
     python -m tools.parity
 
-Nothing here is a list kept by hand: the actions are the desk's routes, their labels are found on cards of
-sample tickets in every state, what each does is found by doing it, and how it appears by drawing it.
+No list is kept by hand: the actions are the desk's routes. Their labels come from cards of sample tickets in
+every state, their effects from pressing them, and their appearance from rendering them.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from sla_core.catalog.load import load, vendors
 from sla_core.events import Opened
 from sla_core.policy import Policy
 from tests.desk_file import account, desk_file
-from tools.parity_doors import doors
-from tools.parity_filling import filling
+from tools.parity_entry_points import entry_points
+from tools.parity_form_changes import form_changes
 
 HOUSE = Path(__file__).resolve().parents[1]
 OUT = HOUSE / "docs" / "parity.md"
@@ -49,7 +49,7 @@ ACME, TRIAGE = Place("slack", "C0ACME"), Place("slack", "C0TRIAGE")
 AGENT = Actor(UserRef("slack", "T0", "U0BOB"), "T0", "Bob")
 CUSTOMER = Actor(UserRef("slack", "T1", "U0ALICE"), "T0", "Alice")
 STORIES: tuple[tuple[str, ...], ...] = ((), ("acknowledge",), ("take",), ("hold",), ("resolve",), ("close",))
-"""What has been done to a sample ticket before its cards are looked at: every state there is."""
+"""What is done to a sample ticket before its cards are inspected: all states."""
 SIDES = {
     Audience.CUSTOMER: ("customer's card", CUSTOMER, ACME),
     Audience.AGENTS: ("agents' card", AGENT, TRIAGE),
@@ -66,7 +66,7 @@ ORDER_FORM = 'cites = "a sample"\nhold = true'
 
 @dataclass
 class Action:
-    """A button as it was found. `form` is what a press of it asks, where it asks anything."""
+    """A button that was found. `form` is the form that it opens, if any."""
 
     name: str
     button: Button
@@ -76,18 +76,18 @@ class Action:
 
 
 class Noon:
-    """A clock that stands still."""
+    """A clock that never moves."""
 
     def now(self) -> datetime:
         return NOON
 
     async def sleep_until(self, instant: datetime) -> None:
-        raise AssertionError("nobody sleeps here")
+        raise AssertionError("nothing sleeps here")
 
 
 @dataclass
 class Samples:
-    """A desk of one vendor, and what is found on its tickets."""
+    """A desk of one vendor, and the actions found on its tickets."""
 
     desk: Desk
     policy: Policy
@@ -96,7 +96,7 @@ class Samples:
     numbers: Iterator[int] = field(default_factory=count)
 
     async def look(self) -> None:
-        """At both cards of each kind of ticket in each state, and at what stands outside of cards."""
+        """Finds the actions on both cards of each kind of ticket in each state, and outside of cards."""
         for severity in self.policy.severities:
             for story in STORIES:
                 await self._look_at(severity, story)
@@ -114,7 +114,7 @@ class Samples:
             for button in face.buttons:
                 known = self.found.get((button.action, button.label))
                 if known is None:
-                    # A press may change the ticket, so that each has one of its own.
+                    # A press may change the ticket, so each gets its own.
                     key = await self._ticket(severity, story)
                     value = button.value.replace(sample.key, key)
                     own = Button(button.action, button.label, value, button.style)
@@ -132,7 +132,7 @@ class Samples:
                 places += [] if "queue" in places else ["queue"]
 
     async def _look_at_questions(self) -> None:
-        """What leads on where no form can be opened, and each question that is asked instead."""
+        """Finds the buttons shown where no form can open, and those of each question asked instead."""
         mention = Command(
             self._once(), NOON, CUSTOMER, ACME, EntryPoint.MENTION, "A sample", MessageRef(ACME, "1")
         )
@@ -218,9 +218,6 @@ def _samples(vendor: str, store: DeskStore, actions: dict[tuple[str, str], Actio
     return Samples(desk, settings.policies[-1], plan, actions)
 
 
-# How it appears -------------------------------------------------------------------------------
-
-
 def on_slack(action: Action) -> str:
     (row,) = slack_actions([action.button])
     assert [element["type"] for element in row["elements"]] == ["button"]
@@ -233,7 +230,7 @@ def on_teams(action: Action) -> str:
     (row,) = teams_actions([action.button], TeamsPen())
     dialog = row["actions"][0]["data"].get("msteams") == {"type": "task/fetch"}
     if dialog and action.form is None:
-        return "button → dialog that only tells"
+        return "button → dialog with the answer"
     return f"button{_then(action, 'dialog' if dialog else 'form as a card')}"
 
 
@@ -251,22 +248,22 @@ def _then(action: Action, form: str) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    told = (" | ".join(cell.replace("|", "¦") for cell in row) for row in rows)
-    return "\n".join((f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {row} |" for row in told)))
+    lines = (" | ".join(cell.replace("|", "¦") for cell in row) for row in rows)
+    return "\n".join((f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {row} |" for row in lines)))
 
 
 PAGE = """# The same desk on each platform
 
 Written by `python -m tools.parity` from the desk's routes, the cards of sample tickets of every vendor, and
-the apps' manifests; a test holds it equal to them. Change the desk, not this file.
+the apps' manifests; a test checks that it is current. Change the desk, not this file.
 
-## Doors
+## Entry points
 
-{doors}
+{entry_points}
 
 ## Buttons
 
-Who may is checked at every press, wherever the button stands.
+Every press is authorised on the server, wherever the button is.
 
 {buttons}
 
@@ -276,23 +273,23 @@ Who may is checked at every press, wherever the button stands.
 
 ## While `Open ticket` is being filled in
 
-{filling}
+{form_changes}
 
-A Teams client that knows no dialogs (the Agents Playground) gets each form as a card, and so does everyone
-who opened one with a message. In the terminal any button can also be pressed by its label: `press LABEL KEY`.
+A Teams client without dialogs (the Agents Playground) gets each form as a card, and so does everyone who
+opened one with a message. In the terminal any button can also be pressed by its label: `press LABEL KEY`.
 """
 
 
 def document(actions: list[Action]) -> str:
-    """The whole file."""
+    """The text of docs/parity.md."""
     asked = {action.form.id: action.form for action in actions if action.form is not None}
     platforms = ("Slack", "Teams", "terminal")
     buttons = ("label", "stands on", "who may", *platforms, "route")
     forms = ("submit", "form", "who may", *platforms, "route")
     return PAGE.format(
-        doors=_table(("way in", *platforms), doors()),
+        entry_points=_table(("entry point", *platforms), entry_points()),
         buttons=_table(buttons, map(_button_row, actions)),
-        filling=_table(("what", *platforms), filling()),
+        form_changes=_table(("what", *platforms), form_changes()),
         forms=_table(forms, (_form_row(asked[name]) for name in routes.FORMS)),
     )
 

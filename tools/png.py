@@ -1,4 +1,4 @@
-"""Small PNG files: a picture in 48 colours, which is enough for a flat interface."""
+"""Makes small PNG files with 48 colours, which are enough for a flat interface."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import zlib
 
 from tools.chromium import Page
 
-# The browser counts colours far faster than we could: all that are common stay exact, the rest go to the
-# average of their neighbourhood.
+# The browser counts colours far faster than Python. Common colours stay exact; the others become the average
+# of their neighbourhood.
 _REDUCE = """async (source) => {
   const image = new Image();
   image.src = 'data:image/png;base64,' + source;
@@ -52,7 +52,7 @@ _REDUCE = """async (source) => {
 
 
 async def small(page: Page, png: bytes) -> bytes:
-    """The picture anew; the page only lends its hands."""
+    """The picture with fewer colours; the page only runs the script."""
     width, height, palette, packed = await page.run(_REDUCE, base64.b64encode(png).decode())
     pixels = base64.b64decode(packed)
     rows = b"".join(b"\0" + pixels[at : at + width] for at in range(0, width * height, width))

@@ -1,4 +1,4 @@
-"""What people see in the course of a few tickets, in views: the real desk, played in memory."""
+"""The views that people see during a few tickets, from the real desk in memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRIAGE = "# triage"
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture: where it is seen, when, and the messages there or the form."""
+    """One picture: the place, the time, and the messages or the form."""
 
     where: str
     at: datetime
@@ -43,7 +43,7 @@ def written(vendor: str, plan: str, order_form: str = "") -> str:
 
 
 async def play(folder: Path) -> dict[str, Scene]:
-    """Every scene, by the name of its picture."""
+    """Plays all stories. Returns the scenes by the name of their picture."""
     found = await _m3ter(folder)
     for vendor, plan, severity, summary in (
         ("monetate", "europe", "S1", "All product images on our shop are broken"),

@@ -1,8 +1,8 @@
-"""Pictures of what we send to Slack, for docs/pictures: the very blocks, drawn by a likeness of our own.
+"""Draws docs/pictures for Slack: the real blocks, rendered by our own imitation of Slack.
 
     python -m tools.slack_pictures [--chromium PATH] [--out docs/pictures] [NAME …]
 
-Needs a Chromium and nothing else. Each view is drawn light and dark, at desktop and at phone width.
+Needs only Chromium. Each view is drawn light and dark, at desktop and at phone width.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ table { border-collapse: collapse; width: 100% } td { border: 1px solid var(--li
 
 
 def html(scene: Scene) -> str:
-    """A page of its own."""
+    """The scene as an HTML page."""
     reader, renderer = Reader(BERLIN, scene.at, NAMES), MrkdwnRenderer()
     if isinstance(scene.shown, Form):
         body = _dialog(scene.shown, reader, renderer)

@@ -1,8 +1,8 @@
-"""Pictures of our cards, drawn by Microsoft's own renderer, for docs/pictures.
+"""Draws docs/pictures for Teams with Microsoft's own renderer.
 
     python -m tools.teams_pictures [--renderer DIR] [--chromium PATH] [--out docs/pictures]
 
-Needs a Chromium, and in DIR what no runtime needs: `npm install adaptivecards@3.0.6 markdown-it@14`.
+Needs Chromium, and in DIR the renderer: `npm install adaptivecards@3.0.6 markdown-it@14`.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ _FONTS = {
 
 
 def host(dark: bool) -> dict[str, Any]:
-    """The settings that Teams hands to its renderer, as far as they are published."""
+    """The settings that Teams passes to its renderer, as far as they are published."""
     colours, grounds = (_DARK, _DARK_GROUNDS) if dark else (_LIGHT, _LIGHT_GROUNDS)
     inks = {name: {"default": plain, "subtle": subtle} for name, (plain, subtle) in colours.items()}
     return {
@@ -142,7 +142,7 @@ DRAW = """([content, host, title]) => {
 
 
 def contents(scene: Scene) -> list[tuple[Any, str]]:
-    """Each card of the scene, and the title of its window."""
+    """Each card of the scene, and its dialog's title."""
     if isinstance(scene.shown, Form):
         value = dialog(scene.shown, CardTextRenderer()).serialize()["value"]
         return [(value["card"]["content"], value["title"])]
@@ -155,7 +155,7 @@ async def pictures(program: str, scripts: list[str], out: Path) -> int:
         scenes = await play(Path(folder))
     faults = []
     async with chromium.browser(program) as page:
-        await page.lives("Europe/Berlin", "en-GB")
+        await page.set_locale("Europe/Berlin", "en-GB")
         for name in SCENES:
             for look in looks_of(name):
                 file = out / f"teams-{name}-{look}.png"

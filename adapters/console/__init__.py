@@ -1,4 +1,4 @@
-"""The same desk in a terminal."""
+"""A terminal as a chat platform: the same desk, without Slack or Teams."""
 
 from adapters.console.adapter import Console
 from adapters.console.personas import Personas

@@ -1,4 +1,4 @@
-"""A terminal as a chat platform: it stands in for the one that the desk's file names."""
+"""A terminal as a chat platform, in place of the one that the desk's file names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.ports import Charge, Priority
 
 
 class Console:
-    """Implements bot.ports.ChatPlatform. Several of them, one for each chat, share one screen."""
+    """Implements bot.ports.ChatPlatform. Each configured platform has one; all share one screen."""
 
     def __init__(self, name: str, screen: Screen) -> None:
         self.name = name
@@ -28,7 +28,7 @@ class Console:
         return ref
 
     async def update(self, message: MessageRef, view: View) -> None:
-        """Something said in an earlier run, by another terminal, is said again."""
+        """Edits a message. One from an earlier run is unknown here, so it is posted again."""
         log = self.screen.log
         post = log.find(message)
         if post is None:
@@ -40,11 +40,11 @@ class Console:
     async def find(
         self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
     ) -> MessageRef | None:
-        """A terminal loses no answer."""
+        """Finds nothing: in a terminal no answer is ever lost."""
         return None
 
     def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
-        """A terminal lets everything through."""
+        """A terminal has no rate limits."""
         return ()
 
     def is_group(self, id: str) -> bool:

@@ -1,4 +1,4 @@
-"""Looking around in the terminal: whose eyes, which place, which tickets, what can be typed."""
+"""The terminal's own commands: switch the persona or the place, list tickets, show the help."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from bot.model.views import Button
 
 HELP = (
     ("/support [TEXT]", "open a ticket from here"),
-    ("1, 2, …", "press the button of that number, on what was shown last"),
+    ("1, 2, …", "press the button with that number on the last message"),
     ("press LABEL [KEY]", "press a button by its label: press Take it ACME-1"),
-    ("say TEXT", "write in the ticket's thread here, as people do"),
-    ("as NAME", "look through somebody else's eyes: {people}"),
+    ("say TEXT", "write in the ticket's thread here"),
+    ("as NAME", "become another person: {people}"),
     ("in PLACE", "go elsewhere: {places}, dm"),
     ("show [KEY]", "print this place again, or one ticket of it"),
     ("list", "the tickets of this place"),
-    ("why [KEY]", "how the ticket's deadlines came about"),
+    ("why [KEY]", "how the ticket's deadlines were computed"),
     ("wait 2h", "let time pass: 45m, 2h, 1h 30m, 1d"),
-    ("help, quit", "this list, the end"),
+    ("help, quit", "show this list, leave"),
 )
 _LENGTH = re.compile(r"(\d{1,5})\s*(d|days?|h|hours?|m|min|minutes?|s|seconds?)\b\s*", re.IGNORECASE)
 _RUN = re.compile(r"(?<=[dhms])(?=\d)", re.IGNORECASE)
@@ -34,16 +34,16 @@ _LONGEST_WAIT = timedelta(days=400)
 
 
 def switch_persona(screen: Screen, name: str) -> None:
-    """Look through somebody's eyes, where they are at home."""
+    """Switches to a persona, in their home place."""
     persona = screen.personas.find(name)
     if persona is None:
-        screen.warn(f"Nobody here is called “{name}”; there are {_people(screen)}.")
+        screen.warn(f"No person is called “{name}”. Choose from {_people(screen)}.")
     else:
         screen.switch_to(persona, persona.home)
 
 
 def switch_place(screen: Screen, label: str) -> None:
-    """Go to a place that this person reads."""
+    """Switches to a place that the persona can read."""
     persona = screen.persona
     if label.casefold() in ("dm", "#dm"):
         place = persona.direct(screen.place.platform) or persona.direct(next(iter(persona.actors)))
@@ -52,7 +52,7 @@ def switch_place(screen: Screen, label: str) -> None:
         return
     channel = screen.personas.channel(label)
     if channel is None:
-        screen.warn(f"There is no “{label}”; there are {_places(screen)} and dm.")
+        screen.warn(f"No place is called “{label}”. Choose from {_places(screen)} and dm.")
     elif not persona.reads(channel.place):
         screen.warn(f"{persona.name} is not in {channel.label}.")
     else:
@@ -60,7 +60,7 @@ def switch_place(screen: Screen, label: str) -> None:
 
 
 def list_tickets(screen: Screen) -> None:
-    """One line for each ticket of this place; the one that `say` and `why` mean is marked."""
+    """Lists the tickets of this place and marks the one that `say` and `why` refer to."""
     table = Table.grid(padding=(0, 2))
     found = [card for _, card in screen.log.cards(screen.place)]
     for card in found:
@@ -81,18 +81,18 @@ def show_help(screen: Screen) -> None:
 
 
 def show_unknown(screen: Screen, line: str) -> None:
-    screen.warn(f"“{line}” is nothing that can be typed here. These can:")
+    screen.warn(f"“{line}” is not a command. The commands are:")
     screen.write(Text(f"  {' · '.join(what for what, _ in HELP)}", "dim"))
 
 
 def prompt(screen: Screen) -> str:
-    """`Alice · #acme · ACME-1 › `: who acts, where, and on which ticket."""
+    """The prompt, such as `Alice · #acme · ACME-1 › `: persona, place and ticket."""
     place = screen.personas.label(screen.place)
     return " · ".join(filter(None, (one_line(screen.persona.name), place, screen.ticket))) + " › "
 
 
 def find_button(screen: Screen, label: str, key: str | None) -> tuple[ShownButtons, Button] | None:
-    """The newest button of that label on this ticket, or on none: first here, then where else one reads."""
+    """The newest button with that label on this ticket, or on none: first here, then elsewhere."""
     for shown_buttons in _button_rows(screen, key):
         for found in shown_buttons.buttons:
             if one_line(found.label).casefold() == label.casefold():
@@ -112,7 +112,7 @@ def _button_rows(screen: Screen, key: str | None) -> Iterator[ShownButtons]:
 
 
 def parse_length(text: str) -> timedelta | None:
-    """`45m`, `2h`, `1h30m`, `2 days`; None for anything else, for nothing and for what is too long."""
+    """Parses `45m`, `2h`, `1h30m` or `2 days`. Returns None for zero, too long and other texts."""
     apart = _RUN.sub(" ", text.strip())
     parts = list(_LENGTH.finditer(apart))
     if "".join(part[0] for part in parts) != apart:

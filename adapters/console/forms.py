@@ -1,4 +1,4 @@
-"""A form asked question by question. Whatever was typed is kept until it is sent or given up."""
+"""Asks a form question by question, and keeps the answers until the form is sent or cancelled."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from bot.model.forms import ChoiceField, Field, Form, TextField
 from sla_core.triage import Answers, Option
 
 Read = Callable[[str], Awaitable[str]]
-"""Shows a prompt and gives the line that was typed. Raises EOFError."""
+"""Shows a prompt and returns the typed line. Raises EOFError."""
 RESERVED_WORDS = ("back", "clear", "cancel")
 _CONTINUATION = "\\"
 
 
 class FormOutput(Protocol):
-    """What questions are written on; `zone` is the reader's."""
+    """Where questions are written; `zone` is the reader's."""
 
     @property
     def zone(self) -> tzinfo | None: ...
@@ -31,13 +31,13 @@ class FormOutput(Protocol):
 
 
 class InvalidAnswer(Exception):
-    """An answer that the field cannot hold; says what it can."""
+    """The field cannot hold this answer; the text says what it accepts."""
 
 
 async def ask_form(form: Form, read: Read, output: FormOutput, again: bool = False) -> Answers | None:
-    """What was answered, or None when it was given up. Of a form that came back, only its faults are asked.
+    """Returns the answers, or None if the form was cancelled. Asks only the faulty fields of a rejected form.
 
-    `again`: nothing is wrong with it, it only has to be sent once more.
+    `again`: the form has no faults and only has to be sent once more.
     """
     values = {field.id: _initial_value(field) for field in form.fields}
     todo = _fields_to_ask(form, again)
@@ -75,7 +75,7 @@ async def ask_form(form: Form, read: Read, output: FormOutput, again: bool = Fal
 
 
 def _applies(form: Form, field: Field, values: Answers) -> bool:
-    """Whether a question is asked, by what was answered before it."""
+    """Whether the earlier answers make this question apply."""
     return any(each.id == field.id for each in form.filled(values).visible_fields())
 
 
@@ -91,13 +91,13 @@ def _write_heading(form: Form, output: FormOutput, todo: Collection[str]) -> Non
     if form.intro:
         output.write(render_rich(form.intro, output.zone))
     if form.errors:
-        output.write(Text("It was not taken yet. What you typed is kept; these need another look:", "yellow"))
+        output.write(Text("It was not accepted yet. Your answers are kept; please correct these:", "yellow"))
     fields = {field.id for field in form.fields}
     for name, fault in form.errors.items():
         if name not in fields:
             output.write(_fault(fault))
     if todo:
-        output.write(Text("Enter keeps what is shown. back, clear and cancel do what they say.", "dim"))
+        output.write(Text("Press Enter to keep an answer, or type back, clear or cancel.", "dim"))
 
 
 async def _confirm(form: Form, values: Answers, read: Read, output: FormOutput) -> str:
@@ -120,7 +120,7 @@ async def _confirm(form: Form, values: Answers, read: Read, output: FormOutput) 
 async def _answer(
     field: Field, kept: tuple[str, ...], fault: str | None, read: Read, output: FormOutput
 ) -> tuple[str, tuple[str, ...]]:
-    """What to do next (`back`, `cancel` or nothing), and the answer."""
+    """Returns what to do next (`back`, `cancel` or an empty text), and the answer."""
     for line in _question(field, kept):
         output.write(line)
     if fault:
@@ -149,7 +149,7 @@ def _question(field: Field, kept: tuple[str, ...]) -> Iterator[RenderableType]:
     match field:
         case TextField():
             if field.long:
-                yield Text(f"  A line that ends in {_CONTINUATION} goes on in the next one.", "dim")
+                yield Text(f"  End a line with {_CONTINUATION} to continue it on the next one.", "dim")
             if kept:
                 yield Text("  Kept:", "dim")
                 yield Quoted(kept[0])
@@ -158,7 +158,7 @@ def _question(field: Field, kept: tuple[str, ...]) -> Iterator[RenderableType]:
                 mark = " ✓" if option.id in kept else ""
                 yield literal(f"  {number}  {one_line(option.label)}{mark}", "bold" if mark else "")
             if field.many:
-                yield Text("  Several may be true: 1, 3", "dim")
+                yield Text("  Choose one or more: 1, 3", "dim")
 
 
 async def _read_answer(field: Field, read: Read) -> str:
@@ -172,13 +172,13 @@ async def _read_answer(field: Field, read: Read) -> str:
 def _parsed(field: Field, typed: str) -> tuple[str, ...]:
     match field:
         case TextField():
-            # A text that is only one of our own words is written with a backslash before it.
+            # A backslash before one of our own commands makes it a text.
             text = (
                 typed[1:] if typed[:1] == _CONTINUATION and typed[1:].casefold() in RESERVED_WORDS else typed
             )
             if len(text) > field.limit:
                 raise InvalidAnswer(
-                    f"That has {len(text)} characters, and {field.limit} fit. Please shorten it."
+                    f"That has {len(text)} characters; the limit is {field.limit}. Please shorten it."
                 )
             return (text,)
         case ChoiceField(many=False):
@@ -195,7 +195,7 @@ def _option(field: ChoiceField, typed: str) -> str:
     for option in field.options:
         if wanted in (option.id.casefold(), one_line(option.label).casefold()):
             return option.id
-    raise InvalidAnswer(f"“{cut(typed, 40)}” is none of them; type a number from 1 to {len(field.options)}.")
+    raise InvalidAnswer(f"“{cut(typed, 40)}” is not an option; type a number from 1 to {len(field.options)}.")
 
 
 def _initial_value(field: Field) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Who may be played in the terminal, and the rooms they are in: read from the desk's file."""
+"""The people you can play in the terminal and the channels they read, from the desk's file."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from bot.config.settings import Account, DeskSettings, Person
 from bot.model.address import Actor, Place, UserRef
 
 TEAM = "console"
-"""The vendor's own workspace; customers' homes are other ones, so that none of them is ever an agent."""
+"""The vendor's workspace. Customers belong to other workspaces, so that they are never agents."""
 _CUSTOMERS = ("Alice", "Yuki", "Omar", "Lena", "Pablo", "Nora", "Femi", "Ingrid")
 _SAMPLE_AGENT = "Sam"
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleChannel:
-    """A channel: as `in` names it, and who reads it."""
+    """A channel: the label that `in` takes, and its readers."""
 
     place: Place
     label: str
@@ -25,7 +25,7 @@ class ConsoleChannel:
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """A person whose eyes one may look through. `name` and `id` both call them."""
+    """A person you can play. `as` accepts both `name` and `id`."""
 
     id: str
     name: str
@@ -35,7 +35,7 @@ class Persona:
     home: Place
 
     def direct(self, platform: str) -> Place | None:
-        """Their direct conversation with the bot."""
+        """Their direct conversation with the bot, or None if they are not on this platform."""
         actor = self.actors.get(platform)
         return direct(actor.user) if actor else None
 
@@ -48,7 +48,7 @@ def direct(user: UserRef) -> Place:
 
 
 class Personas:
-    """Everyone there is to play, customers first, and every channel."""
+    """All personas, customers first, and all channels."""
 
     def __init__(self, settings: DeskSettings) -> None:
         self.settings = settings
@@ -65,7 +65,7 @@ class Personas:
             *_vendor_personas(settings, everywhere),
         )
         if not self.people:
-            raise ValueError("the desk's file names nobody to play; add an account or [[people]]")
+            raise ValueError("the desk's file has no people; add an account or [[people]]")
 
     def find(self, name: str) -> Persona | None:
         wanted = name.strip().casefold()
@@ -82,7 +82,7 @@ class Personas:
         )
 
     def heading(self, place: Place) -> str:
-        """Whose eyes see what is said there."""
+        """The place and its readers, as a heading."""
         for channel in self.channels:
             if channel.place == place:
                 return f"{channel.label} · {channel.readers}"
@@ -92,7 +92,7 @@ class Personas:
         return f"direct message to {owner.name if owner else place.id.removeprefix('D-')}"
 
     def members(self, platform: str, group: str) -> frozenset[UserRef]:
-        """A user group has the sample agent in it, where the file names no other."""
+        """The members of a user group: the sample agent, if the file names no other."""
         return frozenset(
             actor.user
             for persona in self.people
@@ -137,7 +137,7 @@ def _console_channels(settings: DeskSettings, customers: Mapping[str, Persona]) 
 
 
 def _vendor_personas(settings: DeskSettings, channels: frozenset[Place]) -> Iterator[Persona]:
-    """The vendor's people; then agents that the file names by a bare id; at least one agent if it can be."""
+    """The vendor's people, then agents named by ID only, then a sample agent if there is no other."""
     chats = settings.chats
     seen: set[str] = set()
     agents = 0

@@ -1,4 +1,4 @@
-"""Views as calm text for a terminal."""
+"""Renders views as text for a terminal."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _STRETCH_WIDTH = 24
 
 
 def render(view: View, zone: tzinfo | None, numbered: bool = True) -> RenderableType:
-    """Any view. Its buttons have numbers where a number presses them."""
+    """Renders any view. With `numbered`, its buttons carry the numbers that press them."""
     match view:
         case TicketCard():
             return _card(view, zone, numbered)
@@ -76,7 +76,7 @@ def buttons_of(view: View) -> tuple[Button, ...]:
 
 
 def on_one_line(view: View, zone: tzinfo | None) -> str:
-    """A view on one line, for those who look elsewhere."""
+    """A view on one line, for news from other places."""
     match view:
         case TicketCard():
             return one_line(f"{view.key} {view.title} · {view.severity} · {view.state}")
@@ -94,7 +94,7 @@ def on_one_line(view: View, zone: tzinfo | None) -> str:
 
 
 class Buttons:
-    """`[1] Acknowledge  [2] Take it`; a line never ends between a number and its label."""
+    """A row such as `[1] Acknowledge  [2] Take it`; lines never break between a number and its label."""
 
     def __init__(self, row: Sequence[Button], numbered: bool = True, first: int = 1) -> None:
         self.row, self.numbered, self.first = row, numbered, first
@@ -114,7 +114,7 @@ class Buttons:
 
 
 def card_changes(before: TicketCard, after: TicketCard, zone: tzinfo | None) -> list[Text]:
-    """What reads differently on a card, in few words."""
+    """The visible differences between two versions of a card, in a few words each."""
     found = [
         _change_line(label, old, new)
         for label, old, new in (
@@ -143,7 +143,7 @@ def card_changes(before: TicketCard, after: TicketCard, zone: tzinfo | None) -> 
 
 
 def _visible_state(line: PromiseLine) -> tuple[object, ...]:
-    """All but the bar, which moves without a word."""
+    """Everything except the bar, whose changes are not announced."""
     return line.standing, line.tone, line.due_at, line.goal_at, line.note
 
 
@@ -219,7 +219,7 @@ def _board(board: QueueBoard, zone: tzinfo | None, numbered: bool) -> Padding:
 
 
 def _rows(section: QueueSection, zone: tzinfo | None, number: int | None) -> Table:
-    """One ticket below the other; their buttons are counted from `number`."""
+    """One ticket below the other; `number` is the first button's."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(max_width=34)
     grid.add_column(ratio=1, overflow="fold")
@@ -297,7 +297,7 @@ def _hour(at: datetime, zone: tzinfo) -> str:
 
 
 def _stretch(row: ReceiptRow, start: datetime, end: datetime) -> str:
-    """Where a stretch lies in the whole: full where it counts, light where it does not."""
+    """A bar that shows a stretch within the whole: solid if it counts, light if not."""
     whole = (end - start).total_seconds() or 1.0
     first = min(int((row.start - start).total_seconds() / whole * _STRETCH_WIDTH), _STRETCH_WIDTH - 1)
     last = min(

@@ -1,4 +1,4 @@
-"""The same desk in a terminal: type, read, press, and look through other eyes."""
+"""The interactive session: type commands, press buttons, and switch between people."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from sla_core.countdown import Tone
 
 _KEY = re.compile(r"[a-z][a-z0-9-]*-\d+", re.IGNORECASE)
 IN_FLIGHT_WITHIN = 2 * LEASE
-"""By then a message that is being sent now would be free again, had it not been sent."""
-_CANNOT_WAIT = "Here time is real and cannot be sped up. A stage clock can be: set FRONTLINE_CLOCK."
+"""By then the lease of a message that is being sent now has expired."""
+_CANNOT_WAIT = "This desk runs in real time. To use wait, set FRONTLINE_CLOCK to a simulated clock."
 
 Wait = Callable[[timedelta], Awaitable[None]]
 Settle = Callable[[], Awaitable[None]]
@@ -46,16 +46,16 @@ async def run(
     wait: Wait | None = None,
     echo: bool = False,
 ) -> int:
-    """Read lines until `quit` or their end; gives the exit code.
+    """Reads lines until `quit` or the end of input. Returns the exit code.
 
-    `settle` returns once what an act gave rise to has been delivered. `wait` lets a stage clock's time pass.
-    `echo` writes each line behind its prompt, for readers of a script's output.
+    `settle` returns when the messages of an act have been delivered. `wait` advances a simulated clock.
+    `echo` writes each line after its prompt, for readers of a script's output.
     """
     return await _Session(screen, dispatch, clock, lines, settle, wait, echo).run()
 
 
 def until_delivered(outbox: Outbox, clock: Clock, most: float = 10.0) -> Settle:
-    """For `settle`: until nothing waits that could be sent by the courier's clock, at most `most` seconds."""
+    """A `settle` that waits until delivery has nothing ready to send, for at most `most` seconds."""
 
     async def settle() -> None:
         try:
@@ -69,7 +69,7 @@ def until_delivered(outbox: Outbox, clock: Clock, most: float = 10.0) -> Settle:
 
 
 async def _under_way(outbox: Outbox, now: datetime) -> bool:
-    """Whether something waits to be sent or is being sent. One question, as either becomes the other."""
+    """Whether a message waits or is being sent. One query for both, since one state becomes the other."""
     return bool(await outbox.lanes(now + IN_FLIGHT_WITHIN, 1))
 
 
@@ -100,12 +100,12 @@ class _Session:
             await self._run_command(line)
         except EOFError:
             raise
-        except Exception as problem:  # one failed act must not end the session
+        except Exception as problem:  # one failed act does not end the session
             self.screen.warn(f"That did not work: {problem or type(problem).__name__}. Please try again.")
             self._show_what_was_typed([line])
 
     def _show_what_was_typed(self, texts: Iterable[str]) -> None:
-        """What was typed and not taken, to be copied."""
+        """Shows rejected input, so that it can be copied."""
         self.screen.write(Text("  You typed:", "dim"))
         for text in filter(str.strip, texts):
             self.screen.write(Quoted(text))
@@ -133,7 +133,7 @@ class _Session:
                 commands.switch_place(self.screen, rest)
             case "show" if rest:
                 if not self.screen.show_ticket(rest.upper()):
-                    self.screen.warn(f"Nothing about {rest} stands here; list names the tickets.")
+                    self.screen.warn(f"{rest} is not in this place; list shows the tickets.")
             case "show":
                 self.screen.show_place()
             case "list":
@@ -162,10 +162,10 @@ class _Session:
     async def _press_number(self, number: int) -> None:
         shown_buttons = self.screen.shown_buttons
         if shown_buttons is None:
-            self.screen.warn("No buttons are shown here; show prints the place again, or press one by LABEL.")
+            self.screen.warn("No buttons are shown here. Type show to print the place again, or press LABEL.")
         elif not 1 <= number <= len(shown_buttons.buttons):
             self.screen.warn(
-                f"There is no button {number}; the last buttons go from 1 to {len(shown_buttons.buttons)}."
+                f"There is no button {number}; the last ones are 1 to {len(shown_buttons.buttons)}."
             )
         else:
             await self._press(shown_buttons, shown_buttons.buttons[number - 1])
@@ -177,7 +177,7 @@ class _Session:
         found = commands.find_button(self.screen, label, key)
         if found is None:
             about = key or self.screen.ticket
-            self.screen.warn(f"No button “{label}” is here{f' for {about}' if about else ''}.")
+            self.screen.warn(f"There is no button “{label}” here{f' for {about}' if about else ''}.")
         else:
             await self._press(*found)
 
@@ -237,7 +237,7 @@ class _Session:
                 assert_never(answer)
 
     async def _fill(self, form: Form) -> None:
-        """Until it is taken or given up; the same envelope each time, so that it counts once."""
+        """Asks until the form is accepted or cancelled. All attempts share an envelope, so it counts once."""
         envelope, actor, again = _envelope(), self._actor(self._platform(form)), False
         while True:
             try:
@@ -246,13 +246,13 @@ class _Session:
                 self.screen.warn(f"The input ended; {form.title} was not sent.")
                 raise
             if values is None:
-                self.screen.write(Text("Given up; nothing was sent.", "dim"))
+                self.screen.write(Text("Cancelled; nothing was sent.", "dim"))
                 return
             act = Submission(envelope, self.clock.now(), actor, form.id, values, form.context)
             try:
                 answer = await self.dispatch(act)
-            except Exception as problem:  # what was typed outlives whatever went wrong
-                self.screen.warn(f"It could not be sent: {problem or type(problem).__name__}. All is kept.")
+            except Exception as problem:  # the answers survive any failure
+                self.screen.warn(f"It could not be sent: {problem or type(problem).__name__}. It is kept.")
                 form, again = form.filled(values), True
                 continue
             if not isinstance(answer, Ask):
@@ -283,7 +283,7 @@ class _Session:
         return self.screen.persona.actors[platform or self.screen.place.platform]
 
     def _platform(self, form: Form) -> str | None:
-        """Where a form was asked, as its context tells; it may be another chat than where we stand."""
+        """The platform in a form's context, which may differ from that of the current place."""
         platform = form.context.get("place", "").partition(":")[0]
         return platform if platform in self.screen.persona.actors else None
 
@@ -300,9 +300,9 @@ _CHUNK = 65536
 
 
 async def read_lines(stream: int) -> AsyncIterator[str]:
-    """Lines of a file descriptor until its end.
+    """Yields the lines of a file descriptor until its end.
 
-    A thread reads the descriptor itself: files, pipes and terminals alike, and no lock is held at exit.
+    A thread reads the descriptor itself: it works for files, pipes and terminals, and holds no lock at exit.
     """
     loop = asyncio.get_running_loop()
     lines: asyncio.Queue[str | None] = asyncio.Queue()

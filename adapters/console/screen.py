@@ -1,4 +1,4 @@
-"""What the terminal shows: all that reaches the person whose eyes we look through; the rest in one line."""
+"""Shows messages in the current persona's place in full, and other news in one line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WIDEST = 100
 
 @dataclass(frozen=True, slots=True)
 class ShownButtons:
-    """The buttons that a number presses, and the message they stand on; a private answer has none."""
+    """The buttons that numbers press, and their message; private answers have no message."""
 
     place: Place
     message: MessageRef | None
@@ -36,7 +36,7 @@ class ShownButtons:
 
 
 class Screen:
-    """`zone` is the reader's; without one, this machine's."""
+    """The terminal's output. `zone` is the reader's; None means this machine's."""
 
     def __init__(self, out: Terminal, personas: Personas, zone: tzinfo | None = None) -> None:
         self.out, self.personas, self.zone = out, personas, zone
@@ -60,7 +60,7 @@ class Screen:
         self.write(words, one_line=True)
 
     def show_edited(self, post: Post, before: View) -> None:
-        """Only what reads differently, in a line; a person who is elsewhere sees it when they come."""
+        """Shows only the visible changes, in one line, and nothing for other places."""
         if not self._is_here(post):
             post.shown = False
         elif post.shown and isinstance(before, TicketCard) and isinstance(post.view, TicketCard):
@@ -80,29 +80,29 @@ class Screen:
     # What is asked to be seen -------------------------------------------------------------------
 
     def switch_to(self, persona: Persona, place: Place) -> None:
-        """Through these eyes, at this place: what is new there."""
+        """Switches to a persona and place, and shows what is new there."""
         self.persona, self.place, self.shown_buttons = persona, place, None
         where = "a direct conversation with the desk" if place.direct else self.personas.label(place)
         self.write(Text(f"You are {one_line(persona.name)} ({one_line(persona.role)}), in {where}.", "bold"))
         new = [post for post in self.log.posts_in(place) if not post.shown]
         self._show_all(new)
         if not new:
-            self.write(Text("Nothing new here; show prints the place again.", "dim"))
+            self.write(Text("Nothing new here. Type show to print the place again.", "dim"))
 
     def show_place(self) -> None:
         posts = list(self.log.posts_in(self.place))
         self._show_all(posts)
         if not posts:
-            self.write(Text(f"Nothing was said in {self.personas.label(self.place)} yet.", "dim"))
+            self.write(Text(f"There are no messages in {self.personas.label(self.place)} yet.", "dim"))
 
     def show_ticket(self, key: str) -> bool:
-        """The ticket's card here and its thread; whether there is one."""
+        """Shows the ticket's card and thread. Returns False if it is not in this place."""
         posts = [post for post in self.log.posts_in(self.place) if self.log.ticket_of(post) == key]
         self._show_all(posts)
         return bool(posts)
 
     def show_private(self, view: View) -> None:
-        """An answer that nobody else sees."""
+        """Shows an answer that nobody else sees."""
         self._print_under_heading(f"only {self.persona.name} sees this", rendering.render(view, self.zone))
         if numbered_buttons := rendering.buttons_of(view):
             self._number_buttons(self.place, None, numbered_buttons)
@@ -110,7 +110,7 @@ class Screen:
     # Lines ----------------------------------------------------------------------------------------
 
     def write(self, what: RenderableType | str, one_line: bool = False) -> None:
-        """Print something of our own; a prompt that stands is written again below it."""
+        """Prints a line, and repeats an open prompt below it."""
         prompt, self._prompt = self._prompt, None
         self._heading = None
         if prompt is not None:
@@ -128,12 +128,12 @@ class Screen:
         self.write(Text(f"! {one_line(text)}", "yellow"))
 
     def prompt(self, text: str | Callable[[], str]) -> None:
-        """Asks for a line; a text that may change is asked for anew."""
+        """Prints a prompt. A callable is called again each time the prompt is repeated."""
         self._prompt = text
         self.out.print(Text(text if isinstance(text, str) else text(), "bold"), end="", soft_wrap=True)
 
     def line_entered(self, echo: str | None) -> None:
-        """A line was typed; where its writer did not see it, it is written behind the prompt."""
+        """Notes that a line was typed, and echoes it after the prompt if given."""
         self._prompt = None
         if echo is not None:
             self.out.print(Text(one_line(echo)), soft_wrap=True)
@@ -143,7 +143,7 @@ class Screen:
         return place == self.place or (place.direct and self.persona.reads(place))
 
     def _show_all(self, posts: list[Post]) -> None:
-        """Numbers stand on the last buttons only, as those are the ones they press."""
+        """Only the last buttons have numbers, since numbers press those."""
         last = next((post for post in reversed(posts) if rendering.buttons_of(post.view)), None)
         for post in posts:
             self._show(post, numbered=post is last)
@@ -165,7 +165,7 @@ class Screen:
             self._number_buttons(post.ref.place, post.ref, numbered_buttons)
 
     def _print_under_heading(self, heading: str, what: RenderableType) -> None:
-        """Under its heading, which is not said twice in a row."""
+        """Prints under a heading, without repeating the previous heading."""
         if heading != self._heading:
             what = Group(Text(), Text(one_line(heading), "cyan"), what)
         self.write(what)
@@ -179,7 +179,7 @@ class Screen:
 
 @dataclass(slots=True)
 class Post:
-    """A message as it stands now. `shown` once the eyes of this terminal have seen it so."""
+    """The current version of a message. `shown` is True once this terminal has shown it."""
 
     ref: MessageRef
     view: View
@@ -193,7 +193,7 @@ class MessageLog:
         self._ids = (f"{uuid4().hex[:12]}-{n}" for n in itertools.count(1))
 
     def ref(self, place: Place) -> MessageRef:
-        """An id that no message of this or an earlier run has."""
+        """A reference with an ID that no message of this or an earlier run has."""
         return MessageRef(_bare(place), next(self._ids))
 
     def add(self, ref: MessageRef, view: View, thread: MessageRef | None = None) -> Post:
@@ -205,7 +205,7 @@ class MessageLog:
         return self.posts.get(_known(ref))
 
     def posts_in(self, place: Place) -> Iterator[Post]:
-        """All that stands in a place: each message with its thread right after it."""
+        """All messages of a place, each followed by its thread."""
         here = [post for post in self.posts.values() if post.ref.place == _bare(place)]
         tops = [post for post in here if post.thread is None or post.thread not in self.posts]
         for top in tops:
@@ -218,7 +218,7 @@ class MessageLog:
                 yield post, post.view
 
     def ticket_of(self, post: Post) -> str | None:
-        """The ticket that a message is about: its card's, its thread's or its buttons'."""
+        """The ticket of a message, from its card, its thread or its buttons."""
         if isinstance(post.view, TicketCard):
             return post.view.key
         root = self.posts.get(post.thread) if post.thread else None
@@ -229,7 +229,7 @@ class MessageLog:
 
 
 def _bare(place: Place) -> Place:
-    """A place as its text form gives it back: stores may forget that it is direct."""
+    """The place as parsed from its text, because stores may lose that it is direct."""
     return Place(place.platform, place.id, place.id.startswith("D-"))
 
 

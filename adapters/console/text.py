@@ -1,4 +1,4 @@
-"""The one place where words become a terminal's. Nobody's words can style it or move its cursor."""
+"""Makes text safe for a terminal: nobody's text can set styles or move the cursor."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _QUOTING = "│ "
 
 
 def clean(text: str) -> str:
-    """Without control characters and marks that turn the direction of writing; lines end in a newline."""
+    """Removes control characters and marks that change the writing direction; lines end in a newline."""
     return _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " "))
 
 
 def flat(text: str) -> str:
-    """On one line; blanks at the ends stay."""
+    """Puts text on one line and keeps blanks at the ends."""
     return clean(text).replace("\n", " ")
 
 
@@ -36,18 +36,18 @@ def one_line(text: str) -> str:
 
 
 def cut(text: str, longest: int) -> str:
-    """For what is told in full elsewhere."""
+    """Shortens a text that is shown in full elsewhere."""
     line = one_line(text)
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
 
 
 def literal(text: str, style: str = "") -> Text:
-    """Anybody's words on one line; rich reads no markup in a Text."""
+    """Any text on one line. Rich does not interpret markup in a Text."""
     return Text(flat(text), style, overflow="fold")
 
 
 class Quoted:
-    """What somebody typed: each line, wrapped ones too, set off so that none can pass for one of ours."""
+    """A person's text, every line marked, wrapped ones too, so that none can pass for ours."""
 
     def __init__(self, text: str) -> None:
         self.text = Text(clean(text).strip("\n"), "italic", overflow="fold")
@@ -61,7 +61,7 @@ class Quoted:
 
 
 def named_time(at: datetime, zone: tzinfo | None) -> str:
-    """`Fri 20 Mar 2026, 16:30 CET`; without a zone, in this machine's."""
+    """Formats `Fri 20 Mar 2026, 16:30 CET`; without a zone, in this machine's."""
     there = at.astimezone(zone)
     return f"{day(there)} {there.year}, {there:%H:%M} {there.tzname()}"
 
@@ -71,7 +71,7 @@ def day(there: datetime) -> str:
 
 
 def render_rich(parts: RichText, zone: tzinfo | None, before: Text | None = None) -> Group:
-    """Rich words; each quotation stands on lines of its own."""
+    """Renders rich text; each quotation gets its own lines."""
     found: list[Text | Quoted] = []
     text = before or Text(overflow="fold")
     for part in parts:
@@ -85,7 +85,7 @@ def render_rich(parts: RichText, zone: tzinfo | None, before: Text | None = None
 
 
 def on_one_line(parts: RichText, zone: tzinfo | None) -> str:
-    """All of it on one line."""
+    """Renders rich text on one line."""
     words = (_part(part, zone).plain for part in parts)
     return one_line(
         "".join(f" {w} " if isinstance(p, Quote) else w for p, w in zip(parts, words, strict=True))

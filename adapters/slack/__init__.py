@@ -1,4 +1,4 @@
-"""Slack: requests in, cards and forms out."""
+"""Slack: receives requests, sends cards and forms."""
 
 from adapters.slack.adapter import Slack
 from adapters.slack.outbound.web_api import SlackFault

@@ -1,4 +1,4 @@
-"""Slack as the desk sees it: a place to speak, and requests to answer."""
+"""The Slack implementation of the desk's ChatPlatform port."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PAGE = 200
 
 
 class Slack:
-    """One workspace, or all that install the app; over HTTP or a socket. `start` it before anything else."""
+    """One workspace, or every workspace that installs the app; over HTTP or a socket. Call `start` first."""
 
     name = "slack"
 
@@ -49,8 +49,8 @@ class Slack:
     ) -> None:
         """`plain_dates` and `omits_unchanged` are for other clients than Slack's: see MrkdwnRenderer, modals.
 
-        With an app token, requests come over a socket and need no signing secret. With `oauth_settings`, many
-        workspaces may install the app, and no bot token is needed.
+        With an app token, requests arrive over a socket and need no signing secret. With `oauth_settings`,
+        many workspaces can install the app, and it needs no bot token.
         """
         self._secret = signing_secret
         self._renderer = MrkdwnRenderer(plain_dates, plain_zone)
@@ -71,7 +71,7 @@ class Slack:
         self._dm_channels: dict[str, str] = {}
 
     async def start(self) -> None:
-        """Finds out who we are. Raises SlackFault, one line with its cure."""
+        """Connects and looks up the bot's identity. Raises SlackFault: one line with the fix."""
         if not self._socket and not self._secret.strip():
             raise SlackFault("SLACK_SIGNING_SECRET is empty: copy it from the app's page Basic Information")
         self._tokenless_api.connect()
@@ -86,12 +86,12 @@ class Slack:
             raise
 
     async def settle(self) -> None:
-        """Waits for the replies that are under way."""
+        """Waits for pending replies."""
         await self._fallback_responder.settle()
         await self._workspaces.settle()
 
     async def close(self) -> None:
-        """After the requests and replies that are under way."""
+        """Finishes pending requests and replies, then disconnects."""
         if self._socket:
             await self._socket.close()
         await self.settle()
@@ -101,24 +101,24 @@ class Slack:
         await self._tokenless_api.close()
 
     async def learn(self) -> None:
-        """Takes what other processes stored, and renews the tokens that end soon. Raises SlackFault."""
+        """Loads what other processes stored and renews tokens that expire soon. Raises SlackFault."""
         await self._workspaces.refresh()
 
     @property
     def identity(self) -> BotIdentity:
-        """Who we are where agents work."""
+        """The bot's identity in the workspace where agents work."""
         return self._workspaces.identity
 
     def readiness_faults(self) -> list[str]:
-        """What keeps Slack's requests from reaching us."""
+        """Returns the reasons why Slack's requests cannot reach us."""
         return self._socket.readiness_faults() if self._socket else []
 
     def examine(self, settings: DeskSettings) -> AsyncIterator[Finding]:
-        """What `frontline doctor` wants to know."""
+        """Yields the findings for `frontline doctor`."""
         return examine(self._workspaces, settings)
 
     def routes(self, dispatch: Dispatch) -> list[tuple[str, str, Handler]]:
-        """Method, path and handler of everything Slack sends us; over a socket we listen from now on."""
+        """Returns method, path and handler of each HTTP route; in socket mode, starts listening instead."""
         listeners = Listeners(dispatch, self._workspaces, self._fallback_responder)
         endpoint = BoltEndpoint(bolt_app(listeners, self._workspaces, self._tokenless_api.url))
         routes = self._multi_workspace.routes() if self._multi_workspace else []
@@ -131,7 +131,7 @@ class Slack:
     async def post(
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
     ) -> MessageRef:
-        """Say something new; `key` rides along unseen, for `find`."""
+        """Posts a message. Its metadata carries `key`, so that `find` can look it up."""
         drawn = render_message(view, self._renderer)
         channel = to.id if isinstance(to, Place) else await self._dm_channel(to)
         _, said = await self._workspaces.call(
@@ -150,7 +150,7 @@ class Slack:
         return MessageRef(place(str(said["channel"])), str(said["ts"]))
 
     async def update(self, message: MessageRef, view: View) -> None:
-        """Replace what was said; nobody is notified."""
+        """Edits a message; this notifies nobody."""
         drawn = render_message(view, self._renderer)
         where = {"channel": message.place.id, "ts": message.id}
         said = {**where, "text": drawn.text, "blocks": drawn.blocks}
@@ -159,7 +159,7 @@ class Slack:
     async def find(
         self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
     ) -> MessageRef | None:
-        """The message posted under this key since then. Raises TemporaryFailure, PermanentFailure."""
+        """Returns the message posted with this key since then. Raises TemporaryFailure, PermanentFailure."""
         channel = to.id if isinstance(to, Place) else await self._dm_channel(to)
         arguments = {
             "channel": channel,
@@ -180,15 +180,15 @@ class Slack:
             arguments |= {"cursor": cursor}
 
     def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
-        """Of what Slack lets through for a method and in a channel."""
+        """Returns what the call costs of Slack's limits per method and per channel."""
         return web_api.charges(self._workspaces.rate_limited_team(to.id), to.id, edits is not None, priority)
 
     def is_group(self, id: str) -> bool:
-        """Whether an id names a user group rather than a person."""
+        """Returns whether an id names a user group rather than a person."""
         return id.startswith("S")
 
     async def members(self, group: str) -> frozenset[UserRef]:
-        """The people of a user group; all of them are of the workspace that it belongs to."""
+        """Returns the people in a user group; all of them belong to the group's workspace."""
         refusals: list[PermanentFailure] = []
         for workspace in await self._workspaces.all_workspaces():
             try:
@@ -204,7 +204,7 @@ class Slack:
         raise refusals[0] if refusals else TemporaryFailure("no workspace has installed the app yet")
 
     async def places_of(self, user: UserRef) -> frozenset[Place]:
-        """The channels with the bot in them that a person belongs to."""
+        """Returns the channels that both the person and the bot are in."""
         found: set[str] = set()
         refusals: list[PermanentFailure] = []
         all_workspaces = await self._workspaces.all_workspaces()
@@ -215,7 +215,7 @@ class Slack:
         ]
         for workspace in searched:
             try:
-                # Slack also names public channels of theirs that we are not in.
+                # Slack also lists the person's public channels that we are not in.
                 found |= await self._channels(workspace, user.id) & await self._channels(workspace, None)
             except PermanentFailure as unknown:
                 refusals.append(unknown)

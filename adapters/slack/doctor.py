@@ -1,4 +1,4 @@
-"""What `frontline doctor` asks of Slack: channels, user groups, people, the time."""
+"""The Slack checks of `frontline doctor`: channels, user groups, people, the time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FIXES = {
 
 
 async def examine(workspaces: Workspaces, settings: DeskSettings) -> AsyncIterator[Finding]:
-    """The token was taken and its scopes are enough, else there were no workspaces to ask."""
+    """Yields one finding per check. Run it after `start`, which has checked the token and its scopes."""
     all_workspaces = await workspaces.all_workspaces()
     for workspace in all_workspaces:
         yield Finding(
@@ -75,8 +75,8 @@ async def _finding(about: str, check: Awaitable[tuple[Health, str]]) -> Finding:
 
 
 async def _check_channel(workspaces: Workspaces, channel: str, is_triage: bool) -> tuple[Health, str]:
-    _, told = await workspaces.call(channel, "conversations.info", {"channel": channel})
-    found = told.get("channel") or {}
+    _, response = await workspaces.call(channel, "conversations.info", {"channel": channel})
+    found = response.get("channel") or {}
     name = f"#{found.get('name') or channel}"
     if found.get("is_archived"):
         return Health.FAULT, f"{name} is archived; unarchive it, or take it out of frontline.toml"
@@ -89,16 +89,16 @@ async def _check_channel(workspaces: Workspaces, channel: str, is_triage: bool) 
 
 
 async def _check_group(workspaces: Workspaces, group: str) -> tuple[Health, str]:
-    _, told = await workspaces.call(group, "usergroups.users.list", {"usergroup": group})
-    count = len(told.get("users", ()))
+    _, response = await workspaces.call(group, "usergroups.users.list", {"usergroup": group})
+    count = len(response.get("users", ()))
     if not count:
-        return Health.WARNING, "nobody is in it, so that it makes nobody an agent"
+        return Health.WARNING, "is empty, so nobody is an agent through it"
     return Health.OK, f"{count} people"
 
 
 async def _check_person(workspaces: Workspaces, user: str) -> tuple[Health, str]:
-    _, told = await workspaces.call(user, "users.info", {"user": user})
-    found = told.get("user") or {}
+    _, response = await workspaces.call(user, "users.info", {"user": user})
+    found = response.get("user") or {}
     if found.get("deleted"):
         return Health.FAULT, "was deactivated; name somebody else in frontline.toml"
     return Health.OK, str(found.get("real_name") or found.get("name") or "is there")

@@ -1,4 +1,4 @@
-"""The parts of Slack's requests that we read; whatever else stands in them is passed over."""
+"""The parts of Slack's requests that we read; everything else in them is ignored."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Payload = TypeVar("Payload", bound=BaseModel)
 Id = Annotated[str, Field(pattern=r"^[!-~]+$")]
-"""An id, a time stamp or a name of our own making: plain letters, which every database takes."""
+"""An id, a timestamp or a name that we chose: plain characters, which every database accepts."""
 OptionalId = Annotated[str, Field(pattern=r"^[!-~]*$")]
-"""The same where there may be none."""
+"""The same, or empty."""
 
 
 class Malformed(Exception):
-    """A request that makes no sense, though Slack's secret signed it."""
+    """A request with a valid signature but invalid content."""
 
 
 def parse(kind: type[Payload], body: object) -> Payload:
-    """Raises Malformed, which names the faulty keys."""
+    """Validates a body. Raises Malformed, which names the invalid keys."""
     try:
         return kind.model_validate(body)
     except ValidationError as error:
@@ -29,7 +29,7 @@ def parse(kind: type[Payload], body: object) -> Payload:
 
 
 def slack_id(value: object) -> str:
-    """An id as Slack writes it; empty if this is none."""
+    """Returns the id, or "" if the value is not an id as Slack writes them."""
     return value if isinstance(value, str) and value.isascii() and value.isprintable() else ""
 
 
@@ -79,7 +79,7 @@ class Channel(_Payload):
 
 
 class ContainingView(_Payload):
-    """The view that a button stands on, where it is no message."""
+    """The view that a button is on, if it is not on a message."""
 
     id: Id
     type: str = ""
@@ -107,7 +107,7 @@ class SelectedOption(_Payload):
 
 
 class UploadedFile(_Payload):
-    """A file that was put into a form."""
+    """A file uploaded in a form."""
 
     name: str | None = None
     title: str | None = None
@@ -115,7 +115,7 @@ class UploadedFile(_Payload):
 
 
 class InputState(_Payload):
-    """What stands in one input."""
+    """The current value of one input."""
 
     value: str | None = None
     selected_option: SelectedOption | None = None
@@ -147,7 +147,7 @@ class ModalView(_Payload):
     state: ViewState = ViewState()
 
     def inputs(self) -> list[tuple[str, str]]:
-        """Block id and action id of each input, in order; where files are put in is none."""
+        """Returns block id and action id of each input except file inputs, in order."""
         return [
             (block.block_id, block.element.action_id)
             for block in self.blocks
@@ -170,7 +170,7 @@ class ModalBlockActions(ViewSubmission):
 
 
 class FormMetadata(_Payload):
-    """What our own forms carry unseen. `face` tells whether another drawing of the form looks the same."""
+    """The hidden `private_metadata` of our forms. `face` is a fingerprint of what the form looks like."""
 
     context: dict[str, str] = {}
     kept: dict[str, list[str]] = {}
@@ -178,7 +178,7 @@ class FormMetadata(_Payload):
 
 
 class MessageFile(UploadedFile):
-    """A file that came with a message; in shared channels only where to ask for it."""
+    """A file attached to a message; in shared channels only its id, to be looked up."""
 
     id: OptionalId | None = None
     file_access: str | None = None
@@ -191,7 +191,7 @@ class Profile(_Payload):
 
 
 class ChannelMessage(_Payload):
-    """A message as it stands in its channel."""
+    """A message as its channel shows it."""
 
     user: OptionalId | None = None
     bot_id: OptionalId | None = None
@@ -202,7 +202,7 @@ class ChannelMessage(_Payload):
 
 
 class MessageEvent(ChannelMessage):
-    """A message event; a mention of the bot comes as both kinds."""
+    """A `message` or `app_mention` event; a mention of the bot arrives as both."""
 
     type: Literal["message", "app_mention"]
     subtype: str | None = None
@@ -214,21 +214,21 @@ class MessageEvent(ChannelMessage):
 
 
 class MessageCallback(_Payload):
-    """An Events API request around a message."""
+    """The Events API request that carries a message."""
 
     event_id: Id
     event: MessageEvent
 
 
 class HomeView(_Payload):
-    """What stands on somebody's Home tab already, and whose app drew it."""
+    """The current content of a person's Home tab, and which workspace's app drew it."""
 
     team_id: OptionalId | None = None
     app_installed_team_id: OptionalId | None = None
 
 
 class AppHomeOpened(_Payload):
-    """Somebody opened the app's pages."""
+    """Somebody opened a tab of the app."""
 
     type: Literal["app_home_opened"]
     user: Id
@@ -238,7 +238,7 @@ class AppHomeOpened(_Payload):
 
 
 class AppHomeOpenedCallback(_Payload):
-    """An Events API request around that."""
+    """The Events API request that carries it."""
 
     event_id: Id
     team_id: OptionalId = ""
@@ -246,7 +246,7 @@ class AppHomeOpenedCallback(_Payload):
 
 
 class ReactedItem(_Payload):
-    """What somebody reacted to."""
+    """The message or file that somebody reacted to."""
 
     type: str = ""
     channel: OptionalId = ""
@@ -254,7 +254,7 @@ class ReactedItem(_Payload):
 
 
 class ReactionAdded(_Payload):
-    """Somebody put a reaction on something."""
+    """Somebody added a reaction."""
 
     type: Literal["reaction_added"]
     user: Id
@@ -263,7 +263,7 @@ class ReactionAdded(_Payload):
 
 
 class ReactionAddedCallback(_Payload):
-    """An Events API request around that."""
+    """The Events API request that carries it."""
 
     event_id: Id
     event: ReactionAdded

@@ -1,4 +1,4 @@
-"""What people did in Slack, as the desk's own values."""
+"""Translates what people do in Slack into the desk's values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TOKEN = re.compile(r"<([@#!][^<>\n]*|[a-z][a-z0-9+.-]*:[^<>\n]*)>")
 
 @dataclass(frozen=True, slots=True)
 class BotIdentity:
-    """Who we are in the workspace, as auth.test told."""
+    """The bot's ids in the workspace, from auth.test."""
 
     team: str
     bot_user: str
@@ -42,18 +42,18 @@ def place(channel: str) -> Place:
 
 
 def dm_place(channel: str, user: str) -> Place:
-    """The direct conversation with somebody; Slack takes a person's own id for it as well."""
+    """Returns the direct conversation with a person; Slack also accepts the person's id for it."""
     return place(channel) if channel.startswith("D") else Place("slack", user, direct=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads requests; a request without sense was refused before."""
+    """Reads requests that `parse` has validated."""
 
     identity: BotIdentity
     clock: Clock
     alias: str = ""
-    """Our other name in a shared channel with the app on both sides: the bot user of the side that heard."""
+    """The second bot user in a shared channel with the app on both sides: that of the receiving side."""
 
     def command(self, slash: SlashCommand) -> Command:
         actor = self.actor(slash.user_id, slash.team_id, slash.user_name or slash.user_id)
@@ -62,7 +62,7 @@ class Reader:
         return Command(key, self.clock.now(), actor, place(slash.channel_id), slash.command, words)
 
     def press(self, pressed: BlockActions) -> Press | None:
-        """None for what is no button of a message or of the Home tab."""
+        """Returns None unless it is a button on a message or on the Home tab."""
         action, container, user = pressed.actions[0], pressed.container, pressed.user
         channel = pressed.channel.id if pressed.channel else container.channel_id
         message: MessageRef | None = None
@@ -82,10 +82,10 @@ class Reader:
         return Press(key, at, actor, where, message, name, action.value or "")
 
     def submission(self, submitted: ViewSubmission) -> Submission:
-        """Raises Malformed if the form carries what we never gave it."""
+        """Raises Malformed if the form carries anything that we did not put there."""
         user, view = submitted.user, submitted.view
         values = modals.values(view)
-        # The desk knows its forms by their own key; this one is for a form of the release before.
+        # The desk identifies forms by their own key; this one is for a form from the previous release.
         typed = sha256(repr(sorted(values.items())).encode()).hexdigest()[:16]
         return Submission(
             key=f"submission/{view.id}/{view.hash}/{typed}",
@@ -110,14 +110,14 @@ class Reader:
         )
 
     def form_closed(self, closed: ViewSubmission) -> FormClosed:
-        """Slack tells little of what stood in a form that was closed. Raises Malformed as above."""
+        """Slack sends no values of a closed form. Raises Malformed as above."""
         user, view = closed.user, closed.view
         key, actor = f"left/{view.id}", self.actor(user.id, user.team_id, user.shown_name)
         values = modals.values(view) if view.state.values else {}
         return FormClosed(key, self.clock.now(), actor, view.callback_id, values, modals.context(view))
 
     def posted(self, delivery: MessageCallback, home: str) -> Posted | None:
-        """None for what no person said: bots, ourselves, edits, joins."""
+        """Returns None for anything but a person's new message: bots, ourselves, edits, joins."""
         said = delivery.event
         ours = said.user == self.identity.bot_user
         if said.subtype not in PERSON_SUBTYPES or said.hidden or said.bot_id or ours or not said.user:
@@ -138,7 +138,7 @@ class Reader:
         )
 
     def without_bot_mention(self, text: str) -> str:
-        """A message's text without the bot's name, and without what joins that to the rest."""
+        """Returns the text without the bot's name and the punctuation after it."""
         names = "|".join(map(re.escape, self._names))
         return re.sub(rf"<@(?:{names})(?:\|[^<>\n]*)?>[,:]?", " ", text).strip()
 
@@ -147,7 +147,7 @@ class Reader:
         return (self.identity.bot_user, self.alias) if self.alias else (self.identity.bot_user,)
 
     def to_plain_text(self, text: str) -> str:
-        """What a person typed: mentions and links as plain words, entities undone."""
+        """Returns what a person typed: mentions and links as plain words, entities unescaped."""
         parts = _TOKEN.split(text)
         return clean("".join((_unescaped, self._token)[odd % 2](part) for odd, part in enumerate(parts)))
 
@@ -170,13 +170,13 @@ class Reader:
 
 
 def to_file(file: UploadedFile) -> File:
-    """A file as agents read of it; a link only where Slack names the file's own page."""
+    """Returns the file as agents see it, with a link only if Slack gives the file's page."""
     name, url = one_line(file.name or file.title or ""), file.permalink or ""
     return File(name or "a file", url if url.startswith("https://") else "")
 
 
 def author_team(said: MessageEvent) -> str | None:
-    """The author's workspace, where the event names one; organisations (E…) are none."""
+    """Returns the author's workspace if the event names one; an organisation (E…) does not count."""
     return said.user_team if said.user_team and said.user_team.startswith("T") else None
 
 

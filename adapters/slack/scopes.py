@@ -1,4 +1,4 @@
-"""What we call and hear of Slack, and the scopes each of them needs; `manifest.yml` is held equal to this."""
+"""The methods we call and the events we receive, with their scopes; a test compares `manifest.yml` to it."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ FORM_METHODS = frozenset(
         "users.info",
     }
 )
-"""These read nothing from a JSON body."""
+"""Methods that ignore a JSON body."""
 
 _PUBLIC, _PRIVATE = frozenset({"channels:read"}), frozenset({"groups:read"})
 EVENTS: dict[str, frozenset[str]] = {
     **{
-        f"channel_{turn}": _PUBLIC
-        for turn in ("archive", "deleted", "id_changed", "left", "rename", "shared", "unarchive", "unshared")
+        f"channel_{name}": _PUBLIC
+        for name in ("archive", "deleted", "id_changed", "left", "rename", "shared", "unarchive", "unshared")
     },
-    **{f"group_{turn}": _PRIVATE for turn in ("archive", "deleted", "left", "rename", "unarchive")},
-    **{f"member_{turn}_channel": _PUBLIC | _PRIVATE for turn in ("joined", "left")},
+    **{f"group_{name}": _PRIVATE for name in ("archive", "deleted", "left", "rename", "unarchive")},
+    **{f"member_{name}_channel": _PUBLIC | _PRIVATE for name in ("joined", "left")},
     "app_home_opened": frozenset(),
     "app_mention": frozenset({"app_mentions:read"}),
     "app_uninstalled": frozenset(),
@@ -55,6 +55,6 @@ EVENTS: dict[str, frozenset[str]] = {
 }
 COMMANDS = frozenset({"commands"})
 FILES = frozenset({"files:read"})
-"""A form that takes files needs it, though nothing is called for them."""
+"""Forms with a file input need it, though we call no method for them."""
 
 SCOPES = frozenset().union(COMMANDS, FILES, *METHODS.values(), *EVENTS.values())

@@ -1,1 +1,1 @@
-"""The desk's memory: tickets and what is still to be said, in SQL tables."""
+"""Stores tickets, messages, timers and small values in SQL tables, on SQLite or PostgreSQL."""

@@ -1,4 +1,4 @@
-"""Events, messages and addresses as JSON text and back. The class's name says which one it is."""
+"""Converts events, messages and addresses to JSON text and back. The kind is the class's name."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from sla_core.events import Event, Opened
 
 
 class UnknownKind(ValueError):
-    """The database holds something that this version has no class for."""
+    """The database holds a kind that this version has no class for."""
 
 
 class Unreadable(ValueError):
-    """What the database holds is not as this version knows it; says where, and nothing of anybody's words."""
+    """A stored value does not fit this version's class. The text says where, and never repeats the value."""
 
 
 class Codec:
-    """JSON of a closed set of dataclasses. Fields they gain later need defaults: old rows lack them."""
+    """JSON of a closed set of dataclasses. Later fields need defaults, because old rows lack them."""
 
     def __init__(self, what: str, classes: tuple[Any, ...]) -> None:
         self._what = what
@@ -35,7 +35,7 @@ class Codec:
         self._instants = {cls.__name__: _instants(cls) for cls in classes}
 
     def kind(self, value: object) -> str:
-        """The name it is stored under. Raises UnknownKind."""
+        """The name that the value is stored under. Raises UnknownKind."""
         name = type(value).__name__
         self._adapter(name)
         return name
@@ -51,7 +51,7 @@ class Codec:
         except ValidationError as wrong:
             raise self._unreadable(kind, wrong) from None
         for name in self._instants[kind]:
-            # Pydantic's own UTC is ten times as slow to compare as Python's, and a clock compares all day.
+            # Pydantic's own UTC is ten times as slow to compare as Python's, and clocks compare often.
             if (instant := getattr(value, name)) is not None:
                 object.__setattr__(value, name, self._in_utc(kind, instant))
         return value
@@ -60,7 +60,7 @@ class Codec:
         try:
             return instant.astimezone(UTC)
         except OverflowError:
-            raise Unreadable(f'an instant in the {self._what} "{kind}" is of no year that there is') from None
+            raise Unreadable(f'an instant in the {self._what} "{kind}" is out of range') from None
 
     def fields(self, value: object) -> dict[str, Any]:
         """The value as a JSON object that carries its kind."""
@@ -68,7 +68,7 @@ class Codec:
         return {"kind": kind, **dumped}
 
     def from_fields(self, fields: dict[str, Any]) -> Any:
-        """The reverse of `fields`; does not change what it is given. Raises UnknownKind, Unreadable."""
+        """The reverse of `fields`; does not change its argument. Raises UnknownKind, Unreadable."""
         kind = fields["kind"]
         try:
             return self._adapter(kind).validate_python(
@@ -78,10 +78,10 @@ class Codec:
             raise self._unreadable(kind, wrong) from None
 
     def _unreadable(self, kind: str, wrong: ValidationError) -> Unreadable:
-        """Pydantic's own text would put the stored words into the log."""
+        """Without Pydantic's own text, which would put the stored value into the log."""
         faults = wrong.errors(include_url=False, include_context=False, include_input=False)
         where = ", ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'all of it'}: {fault['type']}" for fault in faults
+            f"{'.'.join(map(str, fault['loc'])) or 'the whole value'}: {fault['type']}" for fault in faults
         )
         return Unreadable(f'this version cannot read the {self._what} "{kind}" ({where}); update Frontline')
 
@@ -89,11 +89,11 @@ class Codec:
         try:
             return self._adapters[kind]
         except KeyError:
-            raise UnknownKind(f'this version knows no {self._what} "{kind}"; update Frontline') from None
+            raise UnknownKind(f'unknown {self._what} "{kind}"; update Frontline') from None
 
 
 def _instants(cls: Any) -> tuple[str, ...]:
-    """The fields that hold an instant."""
+    """The names of the fields that hold an instant."""
     hints = get_type_hints(cls)
     return tuple(
         each.name for each in fields(cls) if datetime in (hints[each.name], *get_args(hints[each.name]))
@@ -113,7 +113,7 @@ def summary_text(summary: QueueSummary) -> str:
 
 
 def summary_of(text: str) -> QueueSummary | None:
-    """The reverse of `summary_text`. Returns None for what another version wrote in another form."""
+    """The reverse of `summary_text`. Returns None if another version wrote it in another form."""
     try:
         return _SUMMARY.validate_json(text)
     except ValidationError:
@@ -147,7 +147,7 @@ def message_body_of(text: str) -> Card | Notice | StandingHelp:
 
 @lru_cache(maxsize=4096)
 def recipient_text(to: Place | UserRef) -> str:
-    """Whom a message is for, as JSON text."""
+    """A message's recipient as JSON text."""
     return json.dumps(_RECIPIENTS.fields(to))
 
 
@@ -162,26 +162,26 @@ log = structlog.get_logger(__name__)
 StoredEvent = tuple[int, str, str]
 """An event's number, kind and body."""
 _logged: set[tuple[str, str]] = set()
-"""Tickets and why they cannot be read. They are tried again every few seconds; one line of log is enough."""
+"""Unreadable tickets and the reasons, already logged: they are retried every few seconds."""
 
 
 def events_of(version: int, rows: Sequence[StoredEvent]) -> tuple[Event, ...]:
-    """The events in `rows`, which should be `version` of them. Raises ValueError; see `unreadable_reason`."""
+    """The events in `rows`, which must number `version`. Raises ValueError; see `unreadable_reason`."""
     if [seq for seq, _, _ in rows] != [*range(1, version + 1)]:
         raise Unreadable(
-            f"its row counts {version} events, and {len(rows)} are there: its tables are of different"
-            " moments; restore all of the database from one backup"
+            f"its row counts {version} events, but {len(rows)} are stored: its tables are of different"
+            " moments; restore the whole database from one backup"
         )
     return tuple(EVENTS.value(kind, body) for _, kind, body in rows)
 
 
 def unreadable_reason(fault: ValueError) -> str:
-    """Why events cannot be read, without what anybody wrote."""
+    """Why events cannot be read, without their text."""
     return str(fault) if isinstance(fault, UnknownKind | Unreadable) else type(fault).__name__
 
 
 def history_of(ticket: str, version: int, rows: Sequence[StoredEvent]) -> tuple[Event, ...] | None:
-    """The events in `rows`. Returns None if they cannot be relied on."""
+    """The events in `rows`. Returns None, and logs why, if they cannot be read."""
     try:
         return events_of(version, rows)
     except ValueError as fault:
@@ -200,9 +200,9 @@ def first_event(ticket: str, kind: str, body: str) -> Opened | None:
 
 @lru_cache(maxsize=4096)
 def _opened(kind: str, body: str) -> Opened:
-    """First events never change, and each form that is filled in reads a hundred of them.
+    """Cached, because first events never change and each form reads a hundred of them.
 
-    Without the cache that takes 0.74 ms, with it 0.23 ms.
+    Reading them takes 0.74 ms without the cache and 0.23 ms with it.
     """
     opened = EVENTS.value(kind, body)
     if not isinstance(opened, Opened):

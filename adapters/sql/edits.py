@@ -1,4 +1,4 @@
-"""Stores messages. Of several waiting edits of one message, only the newest is sent, in the first place."""
+"""Stores messages. Of several waiting edits of one message, only the newest is sent."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _IN_LANE = (
 )
 NEXT_TURN = select(func.min(OutboxRow.turn)).where(*_IN_LANE)
 LAST_TURN = select(func.max(OutboxRow.turn)).where(*_IN_LANE, col(OutboxRow.share) == bindparam("owner"))
-"""For one share: the last entry of an index. A GROUP BY would read all waiting messages of the lane."""
+"""For one share, so that it reads one index entry. GROUP BY would read all waiting messages of the lane."""
 _DELETE = delete(OutboxRow).where(col(OutboxRow.key).in_(bindparam("keys", expanding=True)))
 _SUPERSEDE = (
     update(OutboxRow)
@@ -48,7 +48,7 @@ Row = dict[str, Any]
 
 
 def store_messages(db: Connection, messages: Sequence[tuple[Message, str]], at: datetime) -> None:
-    """Stores messages, each with its trace, in order. A key that is known is the same message: no change."""
+    """Stores messages, each with its trace ID, in order. Ignores messages whose key is already stored."""
     if not messages:
         return
     ids = outbox_ids(db, len(messages))
@@ -61,13 +61,13 @@ def store_messages(db: Connection, messages: Sequence[tuple[Message, str]], at: 
 
 
 def drop_edits(db: Connection, target: str, why: str) -> None:
-    """Drops the waiting edits of a message: nobody needs to see them any more."""
+    """Drops the waiting edits of a message. `why` says why they are no longer needed."""
     waiting = db.execute(WAITING_EDITS, {"targets": [target]})
     _drop(db, [(key, priority) for _, key, priority, *_ in waiting], why)
 
 
 def _newest_edits(db: Connection, rows: Sequence[Row], messages: dict[str, Message]) -> list[Row]:
-    """The rows to store, once the edits that they replace have been dropped."""
+    """Drops the edits that new ones replace, and returns the rows to store."""
     edits = [row for row in rows if row["edits"]]
     targets = sorted({row["edits"] for row in edits})
     known = {*db.execute(_KNOWN, {"keys": [row["key"] for row in edits]}).scalars()}
@@ -104,9 +104,9 @@ def _newest_edits(db: Connection, rows: Sequence[Row], messages: dict[str, Messa
 
 
 def _assign_turns(db: Connection, rows: Sequence[Row]) -> None:
-    """Places new messages of a shared lane so that one share's hundreds do not delay another's first.
+    """Gives turns to new messages of a shared lane, so that one busy share does not delay the others.
 
-    A message comes one turn after the last of its own share, and never before what the lane sends next
+    A message comes one turn after the last of its own share, and never before the lane's next message
     (start-time fair queueing).
     """
     shared: dict[tuple[str, int], list[Row]] = {}
@@ -122,12 +122,12 @@ def _assign_turns(db: Connection, rows: Sequence[Row]) -> None:
         }
         for row in group:
             ahead = [turn for turn in (head, last[row["share"]]) if turn is not None]
-            # In an empty lane its turn is its id, as in lanes that nobody shares.
+            # In an empty lane the turn is the id, as in lanes without shares.
             row["turn"] = last[row["share"]] = max(ahead) + 1 if ahead else row["turn"]
 
 
 def _take_over_place(row: Row, older: Sequence[Row], message: Message) -> None:
-    # Nobody waits for a countdown.
+    # Countdowns do not count here: nobody waits for one.
     awaited = [each for each in (row, *older) if each["priority"] != Priority.COUNTDOWN]
     row["not_before"] = min((each["not_before"] or 0 for each in awaited), default=0) or None
     urgent = min(row["priority"], *(each["priority"] for each in older))
@@ -141,7 +141,7 @@ def _supersede(row: Row, why: str) -> None:
 
 
 def _drop(db: Connection, edits: Collection[tuple[str, int]], why: str) -> None:
-    """Deletes countdowns, which say nothing that the card does not; the others stay, superseded.
+    """Deletes countdowns, which only repeat the card; marks other edits as superseded.
 
     A countdown that is under way may still arrive, so its row stays as well.
     """

@@ -1,4 +1,4 @@
-"""Small values by topic and key: the verbs of bot.ports.KeyValueStore, each a part of one transaction."""
+"""Small values by topic and key, and timers: KeyValueStore and Timers of bot.ports."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def get_all(db: Connection, topic: str, now: datetime) -> dict[str, str]:
 
 
 def try_lock(db: Connection, name: str, holder: str, until: datetime, now: datetime) -> bool:
-    """KeyValueStore.try_lock. Of two that try at once the second waits for the first, and finds it locked."""
+    """KeyValueStore.try_lock. Of two simultaneous attempts, the second waits and then fails."""
     given = {"topic": LOCKS, "key": name, "value": holder, "expires_at": micros(until), "at": 0}
     return db.execute(_lock(db.dialect.name), given | {"now": micros(now)}).scalar() is not None
 

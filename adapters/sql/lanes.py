@@ -1,4 +1,4 @@
-"""Which message a lane sends next, and which lanes have one: what delivery asks all the time."""
+"""The statements that find the next message of a lane, and the lanes that have one."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from bot.ports import LONGEST_DEFERRAL
 _NOW = bindparam("now", type_=BigInteger)
 _AHEAD: ColumnElement[int] = literal_column(str(LONGEST_DEFERRAL // MICROSECOND))
 WAITING: ColumnElement[str] = literal_column("'waiting'")
-"""As text in the statement: a partial index is not used for a parameter."""
+"""A literal, because a partial index is not used for a parameter."""
 
 _Thread, _Target = aliased(OutboxRow, name="thread"), aliased(OutboxRow, name="target")
 _Sending = aliased(OutboxRow, name="sending")
 
 
 def in_force(until: Mapped[int | None]) -> ColumnElement[bool]:
-    """Whether a hold or a wait still counts; a clock that has been set back since leaves ones that do not."""
+    """Whether a lease or deferral is in force. One too far ahead is not: the clock was set back."""
     return and_(until > _NOW, until <= _NOW + _AHEAD)
 
 
@@ -53,7 +53,7 @@ def _next_of(lane: ColumnElement[str]) -> ScalarSelect[int | None]:
     edited_by = (
         select(_Sending.edits).where(col(_Sending.key) == col(under_way.sending)).correlate(under_way)
     ).scalar_subquery()
-    # Lanes are few and the outbox is long: a look at each lane, never at each message.
+    # Lanes are few and the outbox is long, so this looks at each lane and not at each message.
     being_edited = exists().where(in_force(col(under_way.lease_until)), edited_by == col(message.edits))
     return (
         select(message.id)
@@ -93,7 +93,7 @@ CLAIM = (
     .outerjoin(_Thread, col(_Thread.key) == col(OutboxRow.thread))
     .outerjoin(_Target, col(_Target.key) == col(OutboxRow.edits))
 )
-"""The messages that `lanes` send next, with the posted messages that these answer or replace."""
+"""The next messages of `lanes`, with the posted messages that they answer or edit."""
 
 _first_lane = select(func.min(OutboxRow.lane).label("lane")).where(col(OutboxRow.state) == WAITING)
 _busy_lanes = _first_lane.cte("busy", recursive=True)
@@ -113,7 +113,7 @@ LANES = (
     .order_by(col(OutboxRow.priority), col(OutboxRow.turn), col(OutboxRow.id))
     .limit(bindparam("most"))
 )
-"""Goes from lane to lane along the index of waiting messages, so that a crowded lane costs one look."""
+"""Jumps from lane to lane in the index of waiting messages, so that a long lane costs one lookup."""
 
 _AFTER = bindparam("after", type_=BigInteger)
 _deferred = select(func.min(OutboxRow.not_before).label("at")).where(

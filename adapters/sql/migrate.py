@@ -1,4 +1,4 @@
-"""Brings a database to this version, and refuses one that is of another."""
+"""Migrates a database to this version, and refuses one of another version."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from adapters.sql.engines.sqlite import BUSY_SECONDS
 from adapters.sql.url import DatabaseFault, is_postgres, postgres_url, sqlite_path
 
 Location = Path | str
-"""Where the tables are: a SQLite file, or a PostgreSQL's address."""
+"""A SQLite file, or the URL of a PostgreSQL database."""
 
 
 def migrate(url: str) -> str:
-    """Bring the database at `url` to this version, made if need be; the revision. Raises DatabaseFault."""
+    """Creates or migrates the database at `url` and returns its revision. Raises DatabaseFault."""
     location = location_of(url)
     if location is None:
-        raise DatabaseFault("DATABASE_URL: sqlite:// is gone when it is closed; name a file to migrate")
+        raise DatabaseFault("DATABASE_URL: sqlite:// is a temporary database; name a file to migrate")
     with as_database_fault(location):
         if _revision(location) not in (None, *_known_revisions()):
             raise _newer(location)
@@ -34,7 +34,7 @@ def migrate(url: str) -> str:
 
 
 def revision(url: str) -> str | None:
-    """The database's revision; None when it has no tables yet. Raises DatabaseFault."""
+    """The database's revision, or None if it has no tables yet. Raises DatabaseFault."""
     location = location_of(url)
     if location is None or (isinstance(location, Path) and not location.exists()):
         return None
@@ -43,12 +43,12 @@ def revision(url: str) -> str | None:
 
 
 def location_of(url: str) -> Location | None:
-    """Where DATABASE_URL leads; None for a database that is gone when it is closed. Raises DatabaseFault."""
+    """The location that DATABASE_URL names, or None for a temporary database. Raises DatabaseFault."""
     return postgres_url(url) if is_postgres(url) else sqlite_path(url)
 
 
 def ensure_ready(location: Location, create: bool = True) -> None:
-    """Make a new database's tables, or refuse it; refuse one of another version. Raises DatabaseFault."""
+    """Creates the tables of a new database if `create`. Raises DatabaseFault for another version."""
     if not create and isinstance(location, Path) and not location.exists():
         raise _missing(location)
     with as_database_fault(location):
@@ -64,18 +64,18 @@ def ensure_ready(location: Location, create: bool = True) -> None:
 
 
 def upgrade(location: Location, to: str = "head") -> None:
-    """Run the migrations up to a revision, in one transaction."""
+    """Runs the migrations up to a revision, in one transaction."""
     _run(location, to, command.upgrade)
 
 
 def downgrade(location: Location, to: str) -> None:
-    """Undo the migrations down to a revision, or to `base`; what only newer tables held is lost."""
+    """Undoes the migrations down to a revision, or to `base`. Data of newer tables and columns is lost."""
     _run(location, to, command.downgrade)
 
 
 @contextmanager
 def as_database_fault(location: Location) -> Iterator[None]:
-    """What the database says, in words that name the cure."""
+    """Turns the database's errors into DatabaseFault with advice."""
     if isinstance(location, str):
         with _postgres().as_database_fault(location):
             yield
@@ -87,7 +87,7 @@ def as_database_fault(location: Location) -> Iterator[None]:
 
 
 def _postgres() -> ModuleType:
-    # Its driver takes a while to load, and most databases are files.
+    # Imported here because the driver takes a while to load, and most databases are SQLite files.
     from adapters.sql.engines import postgres
 
     return postgres
@@ -95,20 +95,20 @@ def _postgres() -> ModuleType:
 
 def _advice(path: Path, fault: sqlite3.DatabaseError) -> str:
     if not path.parent.is_dir():
-        return f"{path}: there is no folder {path.parent}; make it, or change DATABASE_URL"
+        return f"{path}: the folder {path.parent} does not exist; create it, or change DATABASE_URL"
     if path.is_dir():
         return f"{path}: is a folder; add a file name to DATABASE_URL"
     if fault.sqlite_errorcode & 0xFF == sqlite3.SQLITE_NOTADB:
-        return f"{path}: is no SQLite database; move it away, or change DATABASE_URL"
+        return f"{path}: is not a SQLite database; move it away, or change DATABASE_URL"
     if fault.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
-        return f"{path}: cannot be written; let this user write the file and its folder"
+        return f"{path}: cannot be written; give this user write access to the file and its folder"
     return f"{path}: {fault}"
 
 
 def _missing(location: Location) -> DatabaseFault:
     return DatabaseFault(
-        f"{_described(location)}: there is no such database;"
-        " check DATABASE_URL, or make it with frontline migrate"
+        f"{_described(location)}: the database does not exist;"
+        " check DATABASE_URL, or create it with frontline migrate"
     )
 
 
@@ -128,7 +128,7 @@ def _config() -> Config:
 
 
 def _known_revisions() -> list[str]:
-    """The revisions that this version knows, newest first."""
+    """The revisions of this version, newest first."""
     return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
 
 
@@ -142,7 +142,7 @@ def _revision(location: Location) -> str | None:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             return str(row[0]) if row else None
     if tables:
-        raise DatabaseFault(f"{location}: is another program's database; change DATABASE_URL")
+        raise DatabaseFault(f"{location}: belongs to another program; change DATABASE_URL")
     return None
 
 
@@ -161,7 +161,7 @@ def _migrating(path: Path) -> Iterator[Connection]:
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
     try:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            # The driver begins no transaction for DDL: this one also makes a second process wait its turn.
+            # The driver starts no transaction for DDL. This one also makes a second process wait.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
             connection.exec_driver_sql("COMMIT")

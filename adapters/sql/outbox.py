@@ -1,10 +1,10 @@
-"""Messages and their lanes: the verbs of bot.ports.Outbox, each a part of one transaction.
+"""Messages and their lanes: the methods of bot.ports.Outbox, each part of one transaction.
 
-The three verbs that every message needs take several messages at once, whose lanes share a transaction.
+The three that every message needs take several messages at once, whose lanes share a transaction.
 
 On PostgreSQL `now` is the caller's clock. Replicas whose clocks differ by less than a lease still exclude
-each other: every claim has its own fence, and only the last to claim a lane can begin to send. Every verb
-locks its messages before its lanes, each in one order, so that no two wait for each other.
+each other: every claim has its own fence, and only the last to claim a lane can begin to send. To avoid
+deadlocks, every function locks its messages before its lanes, and both in a fixed order.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 Values = dict[str, Any]
 
 RETRY_UNREADABLE_AFTER = timedelta(minutes=1)
-"""How long a message that cannot be read is left alone."""
+"""How long an unreadable message waits until the next attempt."""
 
 _IS_MESSAGE = col(OutboxRow.key) == bindparam("message")
 _HAS_FENCE = (col(LaneRow.lane) == bindparam("of"), col(LaneRow.fence) == bindparam("held_by"))
@@ -54,7 +54,7 @@ _UPDATE_MESSAGE = update(OutboxRow).where(_IS_MESSAGE)
 _UPDATE_ROW = update(OutboxRow).where(col(OutboxRow.id) == bindparam("row"))
 _DELETE_MESSAGE = delete(OutboxRow).where(_IS_MESSAGE)
 _UPDATE_LANE = update(LaneRow).where(*_HAS_FENCE)
-"""An update sets the columns that it is given values for."""
+"""Column values. An update sets only the columns that have one."""
 _FREE_LANE = delete(LaneRow).where(*_HAS_FENCE)
 _FREE_LANE_OF = delete(LaneRow).where(
     col(LaneRow.lane) == bindparam("of"), col(LaneRow.sending) == bindparam("message")
@@ -63,7 +63,7 @@ _FREE_LANE_OF = delete(LaneRow).where(
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """Outbox.claim: what it is given."""
+    """The arguments of Outbox.claim."""
 
     lane: str
     now: datetime
@@ -72,7 +72,7 @@ class ClaimRequest:
 
 @dataclass(frozen=True, slots=True)
 class BeginRequest:
-    """Outbox.begin: what it is given."""
+    """The arguments of Outbox.begin."""
 
     outgoing: Outgoing
     charges: Sequence[Charge]
@@ -82,7 +82,7 @@ class BeginRequest:
 
 @dataclass(frozen=True, slots=True)
 class SentReport:
-    """Outbox.sent: what it is given."""
+    """The arguments of Outbox.sent."""
 
     key: str
     ref: MessageRef
@@ -90,7 +90,7 @@ class SentReport:
 
 @cache
 def _take_lanes(dialect: str) -> Any:
-    """Takes a lane that nobody holds. Of two that try at once the second finds it held."""
+    """Takes a lane unless it is held. Of two simultaneous attempts, only one succeeds."""
     taken: Insert = insert_into(dialect, LaneRow).values(
         lane=bindparam("lane"),
         fence=bindparam("fence"),
@@ -111,9 +111,9 @@ def lanes(db: Connection, ready_at: datetime, limit: int) -> list[str]:
 
 
 def claim(db: Connection, claims: Sequence[ClaimRequest]) -> list[Outgoing | None]:
-    """Outbox.claim of several lanes. Of two claims of one lane, the second finds it held.
+    """Outbox.claim for several lanes. Of two claims of one lane, only the first succeeds.
 
-    Sets aside messages that this version cannot read: they do not hold up their lanes.
+    Defers messages that this version cannot read, so that they do not block their lanes.
     """
     now = max(each.now for each in claims)
     wanted, chosen = {each.lane for each in claims}, dict[str, Outgoing]()
@@ -138,14 +138,14 @@ def claim(db: Connection, claims: Sequence[ClaimRequest]) -> list[Outgoing | Non
         for lane in sorted(chosen)
     ]
     if holds and db.execute(_take_lanes(db.dialect.name), holds).rowcount != len(holds):
-        # Other processes were quicker with some of them.
+        # Other processes claimed some of them first.
         fences = {held.fence for held in db.execute(_LANES, {"lanes": array(chosen)})}
         chosen = {lane: outgoing for lane, outgoing in chosen.items() if outgoing.fence in fences}
     return [chosen.pop(each.lane, None) for each in claims]
 
 
 def begin(db: Connection, beginnings: Sequence[BeginRequest]) -> list[datetime | LeaseLost | None]:
-    """Outbox.begin of several messages. Returns the LeaseLost that one raises."""
+    """Outbox.begin for several messages. Returns LeaseLost for a message instead of raising it."""
     messages = _locked_messages(db, [each.outgoing.message.key for each in beginnings])
     lanes = array(message["lane"] for message in messages.values())
     held = {lane.fence: lane for lane in db.execute(_LANES, {"lanes": lanes})}
@@ -170,7 +170,7 @@ def begin(db: Connection, beginnings: Sequence[BeginRequest]) -> list[datetime |
 
 
 def sent(db: Connection, arrivals: Sequence[SentReport]) -> list[None]:
-    """Outbox.sent of several messages. Raises LookupError."""
+    """Outbox.sent for several messages. Raises LookupError for an unknown key."""
     messages = _stored_messages(db, [each.key for each in arrivals])
     edited = [message["edits"] for message in messages.values() if message["edits"] is not None]
     targets = _locked_messages(db, edited) if edited else {}
@@ -184,7 +184,7 @@ def sent(db: Connection, arrivals: Sequence[SentReport]) -> list[None]:
             and target["ref_place"]
             and any(target[name] != where[name] for name in ("ref_place", "ref_id"))
         ):
-            # Posted anew: from now on that one is edited, and the old one still leads to the ticket.
+            # Posted again: later edits go to the new post; the old one still leads to the ticket.
             moved.append({"message": message["edits"], **where})
             where = {name: target[name] for name in where}
         elif message["edits"] is not None and message["priority"] == Priority.COUNTDOWN:
@@ -256,18 +256,18 @@ def _may_go(outgoing: Outgoing, messages: Mapping[str, RowMapping], held: Mappin
 
 
 def _execute(db: Connection, statement: Executable, rows: Sequence[Values]) -> None:
-    """Nothing for no rows."""
+    """Executes the statement for all rows; does nothing if there are none."""
     if rows:
         db.execute(statement, rows)
 
 
 def _locked_messages(db: Connection, keys: Iterable[str]) -> dict[str, RowMapping]:
-    """The messages with these keys, locked."""
+    """Locks the messages with these keys and returns them by key."""
     return {row["key"]: row for row in db.execute(_MESSAGES, {"keys": array(keys)}).mappings()}
 
 
 def _stored_messages(db: Connection, keys: Sequence[str]) -> dict[str, RowMapping]:
-    """The same. Raises LookupError if one is missing."""
+    """Like `_locked_messages`, but raises LookupError if one is missing."""
     messages = _locked_messages(db, keys)
     for key in keys:
         if key not in messages:
@@ -276,7 +276,7 @@ def _stored_messages(db: Connection, keys: Sequence[str]) -> dict[str, RowMappin
 
 
 def _defer_unreadable(db: Connection, row: RowMapping, fault: Exception, until: datetime) -> None:
-    """A newer version may have written it, and will send it."""
+    """Defers it without a fault: a newer version may have written it, and will send it."""
     why = str(fault) if isinstance(fault, UnknownKind | Unreadable) else type(fault).__name__
     log.error("a message cannot be read and waits", message=ascii(row["key"]), why=why)
     _defer(db, row, micros(until), why, maybe_delivered=True)
@@ -290,9 +290,9 @@ def _defer(db: Connection, message: RowMapping, until: int | None, why: str, may
 
 
 def _outgoing(row: RowMapping, fence: str) -> Outgoing:
-    """Raises ValueError if the row is damaged or of a newer version."""
+    """Raises ValueError if the row is damaged or was written by a newer version."""
     for name in ("key", "ticket", "thread", "edits"):
-        (row[name] or "").encode()  # SQLite hands out damaged text, see engines/sqlite.py
+        (row[name] or "").encode()  # Damaged text from SQLite fails here, see engines/sqlite.py
     priority = Priority(row["priority"])
     message = Message(
         row["key"],

@@ -1,4 +1,4 @@
-"""What each platform lets through, shared by all processes: the buckets that sending is paid from."""
+"""The platforms' rate limits, as buckets that all processes share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from adapters.sql.tables import MICROSECOND, BucketRow, instant, micros
 from bot.ports import LONGEST_BLOCK, Charge
 
 MOST_CHARGED_AHEAD = timedelta(minutes=1)
-"""What is paid further ahead than this was paid by a clock that has been set back since, and is forgotten."""
+"""A charge further ahead than this is ignored: the clock was set back since then."""
 
 _BUCKETS = (
     select(BucketRow.bucket, BucketRow.full_until, BucketRow.shut_until)
@@ -27,7 +27,7 @@ _BUCKETS = (
 
 @cache
 def _block(dialect: str) -> Any:
-    """Sets `shut_until`, but never to an earlier instant."""
+    """Sets `shut_until` to the later of the old and the new instant."""
     row: Insert = insert_into(dialect, BucketRow).values(
         bucket=bindparam("name"), shut_until=bindparam("until"), full_until=0
     )
@@ -39,15 +39,15 @@ def _block(dialect: str) -> Any:
 
 
 def charge_all(db: Connection, bills: Sequence[tuple[Sequence[Charge], datetime]]) -> list[datetime | None]:
-    """Pays bills in turn, each with its instant: all of its costs, or none. Returns when all can be paid.
+    """Charges each bill at its instant, in order: all of its charges or none.
 
-    None for a bill that was paid.
+    Returns None for a charged bill, else the instant from which it can be charged.
     """
     buckets = sorted({charge.bucket for charges, _ in bills for charge in charges})
     if not buckets:
         return [None] * len(bills)
     empty = [{"bucket": bucket, "full_until": 0, "shut_until": 0} for bucket in buckets]
-    # The rows are there before they are locked, in the order of their names: nobody waits in a circle.
+    # Inserted first, then locked in the order of their names, so that there is no deadlock.
     db.execute(insert_new(db.dialect.name, BucketRow), empty)
     found = {
         name: (full, block_until)
@@ -72,7 +72,7 @@ def charge_all(db: Connection, bills: Sequence[tuple[Sequence[Charge], datetime]
 
 
 def _enough(charge: Charge, full_until: int, shut_until: int, at: int) -> tuple[int, int]:
-    """Until when a bucket is used up at `at`, and from when there is enough for this cost."""
+    """Until when a bucket is used up as of `at`, and from when it has room for this charge."""
     every = charge.every // MICROSECOND
     if shut_until > at + LONGEST_BLOCK // MICROSECOND:
         shut_until = 0
@@ -82,7 +82,7 @@ def _enough(charge: Charge, full_until: int, shut_until: int, at: int) -> tuple[
 
 
 def block_until(db: Connection, buckets: Collection[str], until: datetime) -> None:
-    """Outbox.shut."""
+    """Outbox.block_until."""
     given = [{"name": bucket, "until": micros(until)} for bucket in sorted({*buckets})]
     if given:
         db.execute(_block(db.dialect.name), given)

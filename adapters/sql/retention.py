@@ -1,4 +1,4 @@
-"""Deletes what is old, a few rows at a time. Replicas that do it at once pass over each other's rows."""
+"""Deletes old rows in small batches, and counts what monitoring reports. Replicas skip each other's rows."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ MESSAGES = (
 
 
 def store_stats(db: Connection, due_before: datetime) -> StoreStats:
-    """Counted.census."""
+    """StatsSource.store_stats."""
     tickets, clocks, overdue, late_timers = db.execute(COUNTS, {"before": micros(due_before)}).one()
     waiting = db.execute(MESSAGES).all()
     return StoreStats(

@@ -1,4 +1,4 @@
-"""The desk's store: every verb once, on either database."""
+"""The store of the desk: every operation once, for both databases."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ from sla_core.events import Event, Opened
 
 
 class SqlStore:
-    """Implements DeskStore and KeyValueStore of bot.ports, Index of bot.desk.index, and what monitoring asks.
+    """Implements DeskStore and KeyValueStore of bot.ports, Index of bot.desk.index, and StatsSource.
 
-    Made by `connect`. Once it is closed, every verb raises RuntimeError. On PostgreSQL a verb waits a moment
-    for a database that restarts, then raises StoreUnavailable. Replicas share it; their clocks should differ
-    by less than a second.
+    Create it with `connect`. After `close`, every method raises RuntimeError. On PostgreSQL, methods wait a
+    moment while the database restarts, then raise StoreUnavailable. Replicas share one database; their
+    clocks should differ by less than a second.
     """
 
     def __init__(self, engine: Engine, on_change: Callable[[], None] | None = None) -> None:
         self.engine = engine
         self.on_change = on_change
-        """Called in the loop after each change that this process stored: something may be due now."""
+        """Called in the loop after each change that this process stored, as something may be due now."""
         self.real_clock: Clock = WallClock()
-        """Says which values have expired."""
+        """Real time, which decides which values have expired."""
 
     async def close(self) -> None:
         await self.engine.close()
@@ -238,10 +238,10 @@ class SqlStore:
 async def connect(
     url: str, on_change: Callable[[], None] | None = None, secondary: bool = False
 ) -> AsyncIterator[SqlStore]:
-    """The store at DATABASE_URL, closed at the end; a new database is given its tables.
+    """Opens the store at DATABASE_URL and closes it at the end. Creates the tables of a new database.
 
-    `sqlite://` is a private database that is gone at the end. A `secondary` only reads what another
-    process may be serving, and makes no database. Raises DatabaseFault.
+    `sqlite://` is a private, temporary database. A `secondary` only reads a database that another
+    process may serve, and never creates one. Raises DatabaseFault.
     """
     if is_postgres(url):
         store = SqlStore(await asyncio.to_thread(_postgres, postgres_url(url), secondary), on_change)
@@ -277,7 +277,7 @@ def _sqlite(path: Path, durable: bool, secondary: bool) -> Engine:
 
 
 def _postgres(url: str, secondary: bool) -> Engine:
-    # Its driver takes a while to load, and most databases are files.
+    # Imported here because the driver takes a while to load, and most databases are SQLite files.
     from adapters.sql.engines.postgres import PostgresEngine
 
     ensure_ready(url, create=not secondary)
@@ -291,7 +291,7 @@ _ANY_TICKET = select(TicketRow.key).limit(1)
 def stored_clock(db: Connection, wanted: SimulatedClock | None) -> SimulatedClock | None:
     """The clock that this database runs on: the stored one, else `wanted`, which is stored. None: real time.
 
-    Raises DatabaseFault if `wanted` is another than the stored one, or if there are tickets in real time.
+    Raises DatabaseFault if `wanted` differs from the stored clock, or if there are tickets in real time.
     """
     found = db.execute(_STORED).one_or_none()
     if found is None and wanted is not None:
@@ -304,7 +304,7 @@ def stored_clock(db: Connection, wanted: SimulatedClock | None) -> SimulatedCloc
             id=1, real=micros(wanted.real), stage=micros(wanted.stage), speed=wanted.speed
         )
         db.execute(insert_new(db.dialect.name, SimulatedClockRow), row.model_dump())
-        found = db.execute(_STORED).one()  # another process may have been a moment quicker
+        found = db.execute(_STORED).one()  # another process may have stored its clock first
     if found is None:
         return None
     stored = SimulatedClock(instant(found.real), instant(found.stage), found.speed)

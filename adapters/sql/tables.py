@@ -1,4 +1,4 @@
-"""The tables, the same on every database. Instants are integers: microseconds since 1970, UTC."""
+"""The tables, the same on both databases. Instants are integers: microseconds since 1970, UTC."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from sqlmodel import Field, SQLModel
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 DEFAULT_ZERO = {"server_default": "0"}
-"""For columns that came later: the version before this one leaves them out while both run side by side."""
+"""For columns added later: the previous version does not set them while both run side by side."""
 
 
 def micros(instant: datetime) -> int:
-    """An aware instant as it is stored: microseconds since 1970, UTC."""
+    """Converts an aware instant to its stored form: microseconds since 1970, UTC."""
     return (instant - EPOCH) // MICROSECOND
 
 
 def instant(stored: int) -> datetime:
-    """The reverse of `micros`; aware, UTC."""
+    """The reverse of `micros`: an aware instant in UTC."""
     return EPOCH + stored * MICROSECOND
 
 
 def instant_or_none(stored: int | None) -> datetime | None:
-    """The same for a column that may be NULL."""
+    """Like `instant`, for a column that may be NULL."""
     return None if stored is None else instant(stored)
 
 
@@ -34,7 +34,7 @@ FAR_FUTURE = 2**62
 
 
 class MessageState(StrEnum):
-    """Where a message stands. Superseded: nobody needs to see it any more."""
+    """The state of a message. A superseded one is no longer needed and never sent."""
 
     WAITING = "waiting"
     SENT = "sent"
@@ -43,7 +43,7 @@ class MessageState(StrEnum):
 
 
 class TicketRow(SQLModel, table=True):
-    """A ticket's index: the truth is in its events. `version` is how many there are."""
+    """A ticket's index row, computed from its events. `version` is their number."""
 
     __tablename__ = "ticket"
     __table_args__ = (
@@ -81,7 +81,7 @@ class TicketRow(SQLModel, table=True):
     wake_at: int | None = Field(default=None, sa_type=BigInteger)
     opened_at: int = Field(sa_type=BigInteger)
     closed: int = Field(default=0, sa_column_kwargs=DEFAULT_ZERO)
-    """1 once the ticket is closed."""
+    """1 if the ticket is closed, else 0."""
     state: str = Field(default="open", sa_column_kwargs={"server_default": "open"})
     rank: int = Field(default=0, sa_column_kwargs=DEFAULT_ZERO)
     turn_at: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=DEFAULT_ZERO)
@@ -92,7 +92,7 @@ class TicketRow(SQLModel, table=True):
 
 
 class EventRow(SQLModel, table=True):
-    """What happened; only ever added to. `seq` counts from 1, `body` is JSON text of the class in `kind`."""
+    """An event. Rows are only ever added. `seq` counts from 1, `body` is JSON text of the class in `kind`."""
 
     __tablename__ = "event"
 
@@ -104,9 +104,9 @@ class EventRow(SQLModel, table=True):
 
 
 class OutboxRow(SQLModel, table=True):
-    """A message, for ever: a key is never used again. `recipient` and `body` are JSON text.
+    """A message, kept for ever: keys are never reused. `recipient` and `body` are JSON text.
 
-    Only countdowns go once they are done: they say nothing that the card does not.
+    Only countdowns are deleted when they are done, because they only repeat the card.
     """
 
     __tablename__ = "outbox"
@@ -171,21 +171,21 @@ class OutboxRow(SQLModel, table=True):
     ref_direct: bool | None = None
     ref_id: str | None = None
     turn: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=DEFAULT_ZERO)
-    """Its place in the lane: an edit that takes another's place takes its turn as well."""
+    """Its place in the lane. An edit that replaces another takes over its turn."""
     not_before: int | None = Field(default=None, sa_type=BigInteger)
     tried_at: int | None = Field(default=None, sa_type=BigInteger)
-    """Since when it may have arrived without our learning of it."""
+    """When an attempt was made whose outcome is unknown: the message may have arrived."""
     share: str | None = None
-    """Whose message it is, in a lane that several share; they take turns."""
+    """The account it belongs to, in a lane where accounts take turns."""
     created_at: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=DEFAULT_ZERO)
-    """0: not known, from before this was kept."""
+    """0 in rows older than this column."""
     trace: str | None = None
 
 
 class LaneRow(SQLModel, table=True):
-    """A lane that is held for one message (`sending`) until `lease_until`, or parked until `not_before`.
+    """A lane that is leased for one message (`sending`) until `lease_until`, or deferred until `not_before`.
 
-    A parked lane still lets through what is more urgent than `priority`. Gone when neither.
+    A deferred lane still sends messages more urgent than `priority`. Deleted when neither applies.
     """
 
     __tablename__ = "lane"
@@ -199,7 +199,7 @@ class LaneRow(SQLModel, table=True):
 
 
 class BucketRow(SQLModel, table=True):
-    """What a platform lets through: used up until `full_until`, shut by the platform until `shut_until`."""
+    """A rate limit bucket: used up until `full_until`, blocked by the platform until `shut_until`."""
 
     __tablename__ = "bucket"
 
@@ -209,7 +209,7 @@ class BucketRow(SQLModel, table=True):
 
 
 class InboxRow(SQLModel, table=True):
-    """An act that was done, by its envelope; `at` is real time."""
+    """The envelope of a completed act; `at` is real time."""
 
     __tablename__ = "inbox"
     __table_args__ = (Index("inbox_at", "at"),)
@@ -220,7 +220,7 @@ class InboxRow(SQLModel, table=True):
 
 
 class AccountNumberRow(SQLModel, table=True):
-    """The last ticket number that an account was given."""
+    """The last ticket number of an account."""
 
     __tablename__ = "account_number"
 
@@ -229,7 +229,7 @@ class AccountNumberRow(SQLModel, table=True):
 
 
 class KeyValueRow(SQLModel, table=True):
-    """What an adapter remembers, such as where a conversation is reached."""
+    """A small value of the key-value store, such as the reference of a conversation."""
 
     __tablename__ = "note"
     __table_args__ = (
@@ -245,13 +245,13 @@ class KeyValueRow(SQLModel, table=True):
     key: str = Field(primary_key=True)
     value: str
     at: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=DEFAULT_ZERO)
-    """Only the version before uses it, which may run beside this one."""
+    """Only the previous version uses it, which may run beside this one."""
     expires_at: int | None = Field(default=None, sa_type=BigInteger)
-    """From then on a value is not seen, and a lock is free; housekeeping deletes both."""
+    """From then on the value is ignored and the lock is free; retention deletes the row."""
 
 
 class TimerRow(SQLModel, table=True):
-    """What is to happen at an instant and belongs to no ticket. `payload` is the kind's own text."""
+    """Work due at an instant that belongs to no ticket. The format of `payload` depends on the kind."""
 
     __tablename__ = "timer"
     __table_args__ = (Index("timer_due", "due_at"),)
@@ -263,7 +263,7 @@ class TimerRow(SQLModel, table=True):
 
 
 class SimulatedClockRow(SQLModel, table=True):
-    """The stage clock that this database lives on: one row, or none when it lives in real time."""
+    """The simulated clock that this database runs on: one row, or none if it runs in real time."""
 
     __tablename__ = "stage"
 

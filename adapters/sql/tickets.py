@@ -1,6 +1,6 @@
-"""Tickets and their events: the verbs of bot.ports.Store, each a part of one transaction.
+"""Tickets and their events: the methods of bot.ports.Store, each part of one transaction.
 
-Statements are built once, when this module is imported: building one takes longer than running it.
+Statements are built once, at import, because building one takes longer than running it.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ CLAIM_DUE = (
     .limit(bindparam("most"))
     .with_for_update(key_share=True, skip_locked=True)
 )
-"""SQLite, where one connection writes at a time, has no row locks and ignores the last line."""
+"""SQLite, where one connection writes at a time, has no row locks and ignores `FOR UPDATE`."""
 NEXT_WAKE = select(func.min(TicketRow.wake_at)).where(col(TicketRow.wake_at).is_not(None))
 TICKETS = (
     select(TicketRow.key)
@@ -119,7 +119,7 @@ _INSERT_ENVELOPES, _INSERT_EVENTS = insert(InboxRow), insert(EventRow)
 
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
-    """An act that opens a ticket; `draft` is given the account's next number."""
+    """An act that opens a ticket. `draft` gets the account's next number and returns the first change."""
 
     envelope: str
     account: str
@@ -136,7 +136,7 @@ class AppendRequest:
 
 @dataclass(frozen=True, slots=True)
 class _StoredChange:
-    """A change that is being stored, and the envelope of the act that it comes from."""
+    """A change to store, and the envelope of the act that caused it."""
 
     envelope: str | None
     change: Change
@@ -148,7 +148,7 @@ class _StoredChange:
 
 @cache
 def _next_numbers(dialect: str) -> Any:
-    """Counts accounts' last numbers up; PostgreSQL locks their rows until the transaction ends."""
+    """Increments accounts' last numbers. PostgreSQL locks their rows until the transaction ends."""
     counted = insert_into(dialect, AccountNumberRow)
     return counted.on_conflict_do_update(
         index_elements=["account"], set_={"last": col(AccountNumberRow.last) + counted.excluded.last}
@@ -157,15 +157,15 @@ def _next_numbers(dialect: str) -> Any:
 
 @cache
 def _new_tickets(dialect: str) -> Any:
-    """Returns the keys that were not taken."""
+    """Returns the keys of the inserted tickets, without those that existed."""
     return insert_new(dialect, TicketRow).returning(col(TicketRow.key))
 
 
 def store_requests(db: Connection, acts: Sequence[OpenRequest | AppendRequest]) -> list[Appended | Duplicate]:
-    """Store.open and Store.append of several acts at once: the outcome of each, in order.
+    """Store.open and Store.append for several acts at once. Returns the outcome of each, in order.
 
-    Raises what a draft raises, ValueError if a draft cannot open a ticket, Conflict, NoSuchTicket. Then none
-    of the acts may be committed.
+    Raises what a draft raises, ValueError if a draft cannot open a ticket, Conflict or NoSuchTicket. The
+    caller must then roll back all of the acts.
     """
     at = real_now()
     envelopes = [act.envelope for act in acts if act.envelope is not None]
@@ -176,7 +176,7 @@ def store_requests(db: Connection, acts: Sequence[OpenRequest | AppendRequest]) 
     if appended and db.execute(UPDATE_TICKET, [row_update(each.change) for each in appended]).rowcount != len(
         appended
     ):
-        # Another process was quicker. If it did this very act, that shows now.
+        # Another process changed the ticket first. If it stored this very act, its envelope is known now.
         if len(acts) == 1 and (done := _known_envelopes(db, envelopes)):
             return [Duplicate(done[envelopes[0]])]
         raise _conflict_of(db, appended)
@@ -191,17 +191,17 @@ def store_requests(db: Connection, acts: Sequence[OpenRequest | AppendRequest]) 
 
 
 def _known_envelopes(db: Connection, envelopes: Sequence[str]) -> dict[str | None, str]:
-    """The tickets of the envelopes that are known. None, for an act without an envelope, never is."""
+    """The tickets of known envelopes. None (an act without an envelope) is never known."""
     if not envelopes:
         return {}
     return dict(db.execute(KNOWN_ENVELOPES, {"envelopes": [*envelopes]}).all())
 
 
 def _drafted_changes(db: Connection, openings: Sequence[OpenRequest]) -> list[_StoredChange]:
-    """The first changes of new tickets, which get the next numbers of their accounts."""
+    """Drafts new tickets with the next numbers of their accounts, and inserts their rows."""
     if not openings:
         return []
-    # In one order, so that no two transactions wait for each other's locks.
+    # In a fixed order, so that transactions do not deadlock.
     wanted = Counter(sorted(opening.account for opening in openings))
     counted = db.execute(
         _next_numbers(db.dialect.name), [{"account": account, "last": n} for account, n in wanted.items()]
@@ -237,13 +237,13 @@ def _conflict_of(db: Connection, appended: Sequence[_StoredChange]) -> Conflict 
             return NoSuchTicket(change.ticket)
         if version != change.version + len(change.events):
             return Conflict(f"{change.ticket} has {version} events, not {change.version}")
-    return Conflict("two changes of one ticket came at once")
+    return Conflict("two changes of one ticket came at the same time")
 
 
 def wake(
     db: Connection, now: datetime, limit: int, excluding: Collection[str], decide: DecideWake, at: datetime
 ) -> list[str]:
-    """Store.wake. Passes over tickets that another process has claimed."""
+    """Store.wake. Skips tickets that another process has claimed."""
     due = db.execute(CLAIM_DUE, {"now": micros(now), "most": limit, "but": [*excluding]}).all()
     if not due:
         return []
@@ -258,13 +258,13 @@ def wake(
     if changes:
         count = db.execute(UPDATE_TICKET, [row_update(change) for change in changes]).rowcount
         if count != len(changes):
-            raise Conflict("what was decided for a ticket did not belong to its version, and was not kept")
+            raise Conflict("a decision did not match its ticket's version, and was not stored")
         _store_changes(db, [_StoredChange(None, change) for change in changes], at)
     return [*found]
 
 
 def ticket_of_envelope(db: Connection, envelope: str) -> str | None:
-    """Store.seen."""
+    """Store.ticket_of_envelope."""
     return _known_envelopes(db, [envelope]).get(envelope)
 
 
@@ -277,7 +277,7 @@ def load(db: Connection, ticket: str) -> tuple[Event, ...]:
 
 
 def open_tickets(db: Connection, account: str, limit: int) -> list[tuple[str, Opened]]:
-    """Store.openings, without those whose first event cannot be read."""
+    """Store.open_tickets, without those whose first event cannot be read."""
     rows = db.execute(OPENINGS, {"account": account, "most": limit})
     found = ((key, first_event(key, kind, body)) for key, kind, body in rows)
     return [(key, opened) for key, opened in found if opened is not None]
@@ -300,7 +300,7 @@ def tickets(db: Connection, account: str) -> list[str]:
 
 @cache
 def queue_statements(of_accounts: bool, ended: bool) -> tuple[Any, Any]:
-    """The entries of a page, and how many there are."""
+    """Two statements: the entries of a page, and how many entries there are in total."""
     which = [_OPEN, *([_OF_ACCOUNTS] if of_accounts else []), *([] if ended else [_IS_OPEN])]
     count = select(func.count()).select_from(TicketRow).where(*which)
     return _QUEUE.where(*which).order_by(*_QUEUE_ORDER).limit(bindparam("most")), count
@@ -319,7 +319,7 @@ def queue(db: Connection, accounts: Collection[str] | None, limit: int, ended: b
 
 
 def row_update(change: Change) -> dict[str, Any]:
-    """The parameters of MOVE."""
+    """The parameters of UPDATE_TICKET."""
     return {"ticket": change.ticket, "expected": change.version, **_index_columns(change)}
 
 
@@ -347,7 +347,7 @@ def queue_columns(summary: QueueSummary | None) -> dict[str, Any]:
 
 
 def _store_changes(db: Connection, kept: Sequence[_StoredChange], at: datetime) -> None:
-    """Stores envelopes, events and messages of changes whose tickets have been moved on."""
+    """Stores envelopes, events and messages of changes whose ticket rows are already updated."""
     acts = [
         {"envelope": each.envelope, "ticket": each.change.ticket, "at": micros(at)}
         for each in kept
@@ -389,9 +389,9 @@ _WITH_EVENTS = (
     .where(col(TicketRow.key).in_(bindparam("tickets", expanding=True)))
     .order_by(col(TicketRow.key), col(EventRow.seq))
 )
-"""One statement, so that a row and its events are of one moment."""
+"""One statement, so that a row and its events are consistent."""
 _REWRITE = UPDATE_TICKET.where(col(TicketRow.wake_at).is_not_distinct_from(bindparam("stood")))
-"""A wake-up that records nothing leaves the version as it is, and sets another."""
+"""Also compares `wake_at`: a wake-up without events changes it and not the version."""
 
 
 def size(db: Connection) -> int:

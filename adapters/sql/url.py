@@ -1,4 +1,4 @@
-"""DATABASE_URL, read."""
+"""Parses DATABASE_URL."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ ACCEPTED_URLS = (
 
 
 def is_postgres(url: str) -> bool:
-    """Whether it names a PostgreSQL, in one of the ways that are usual."""
+    """Whether the URL has one of the usual PostgreSQL schemes."""
     scheme, separator, _ = url.strip().partition("://")
     return bool(separator) and scheme in ("postgresql", "postgres", "postgresql+psycopg")
 
 
 def postgres_url(url: str) -> str:
-    """A PostgreSQL's address as its own library reads it."""
+    """The URL with the scheme that PostgreSQL's own library reads."""
     return f"postgresql://{url.strip().partition('://')[2]}"
 
 
 def sqlite_path(url: str) -> Path | None:
-    """The file of `sqlite:///…`; None for `sqlite://`, a database that is gone when it is closed.
+    """The file of `sqlite:///…`, or None for `sqlite://`, a temporary database.
 
-    Raises DatabaseFault that shows the forms. Its text never repeats the URL, which may hold a password.
+    Raises DatabaseFault, which shows the accepted forms and never the URL, as it may hold a password.
     """
     scheme, separator, rest = url.strip().partition("://")
     if scheme != "sqlite" or not separator:
-        raise DatabaseFault(f"DATABASE_URL: no database address that Frontline knows; {ACCEPTED_URLS}")
+        raise DatabaseFault(f"DATABASE_URL: is not a supported database address; {ACCEPTED_URLS}")
     if rest in ("", "/", "/:memory:"):
         return None
     if not rest.startswith("/") or "?" in rest:
@@ -41,4 +41,4 @@ def sqlite_path(url: str) -> Path | None:
 
 
 class DatabaseFault(OperatorFault):
-    """The database cannot be used as configured; the one-line text names the cure."""
+    """The database cannot be used as configured. One line says how to fix it."""

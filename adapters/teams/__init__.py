@@ -1,1 +1,1 @@
-"""Teams: requests in, cards and dialogs out."""
+"""Teams: receives requests, sends cards and dialogs."""

@@ -1,4 +1,4 @@
-"""Teams as the desk sees it: a place to speak, and requests to answer."""
+"""The Teams implementation of the desk's ChatPlatform port."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MICROSOFT_ENDPOINTS = Endpoints()
 
 
 class Teams:
-    """One bot registration. `start` it before it speaks or listens."""
+    """One bot registration. Call `start` first."""
 
     name = PLATFORM
 
@@ -49,7 +49,7 @@ class Teams:
         plain_dates: bool = False,
         plain_zone: tzinfo = UTC_ZONE,
     ) -> None:
-        """`loopback_only`: of what claims to be Teams, only a service on this machine is listened to."""
+        """`loopback_only`: accept activities only from service addresses on this machine."""
         self._app = app
         self._references = ConversationReferences(key_values)
         here = loopback_only or app.anonymous
@@ -58,7 +58,7 @@ class Teams:
             app, "" if here else endpoints.service, self._connector, self._references
         )
         self._tenants = TenantLookup(app, self._connector, self._references)
-        # The playground, which is what unsigned requests come from, has no dialogs.
+        # Unsigned requests come from the Agents Playground, which has no dialogs.
         self._renderer = CardTextRenderer(plain_zone, plain_dates, mri=self._mri, dialogs=not app.anonymous)
         self._forms = SignedForms(app.password)
         self._responder = Responder(self._sender, self._forms, self._renderer)
@@ -69,7 +69,7 @@ class Teams:
         self._reader, self._find_ticket = Reader(app.tenant, clock), find_ticket
 
     async def start(self) -> None:
-        """Gets the first token. Raises TeamsFault, one line with its cure."""
+        """Gets the first token. Raises TeamsFault: one line with the fix."""
         if not self._app.anonymous and not (self._app.id and self._app.password and self._app.tenant):
             raise TeamsFault(
                 "MICROSOFT_APP_ID, MICROSOFT_APP_PASSWORD and MICROSOFT_APP_TENANT_ID are all needed:"
@@ -79,17 +79,17 @@ class Teams:
         await self._references.open()
 
     async def close(self) -> None:
-        """After the replies that are under way."""
+        """Finishes pending replies, then disconnects."""
         await self._responder.settle()
         await self._references.close()
         await self._connector.close()
 
     async def learn(self) -> None:
-        """What another process notes is read when it is asked for."""
+        """Does nothing: what other processes store is read when it is needed."""
 
     async def examine(self, settings: DeskSettings) -> AsyncIterator[Finding]:
-        """What `frontline doctor` wants to know; the token was taken, else we had not started."""
-        yield Finding(Health.OK, "teams", "the app's password is taken by Microsoft")
+        """Yields the findings for `frontline doctor`; `start` has already checked the token."""
+        yield Finding(Health.OK, "teams", "Microsoft accepts the app's password")
         chat = settings.chats[PLATFORM]
         places = [(chat.triage, "triage")] if chat.triage else []
         places += [
@@ -101,17 +101,17 @@ class Teams:
         for place, what in places:
             about = f"channel {place.id} ({what})"
             if await self._references.conversation(place.id):
-                yield Finding(Health.OK, about, "Teams has told us where it is")
+                yield Finding(Health.OK, about, "its service address is known")
             else:
                 says = "not known yet: add the app to its team and mention it there once"
                 yield Finding(Health.FAULT, about, says)
 
     def readiness_faults(self) -> list[str]:
-        """Nothing keeps Teams' requests from us: they come to our own address."""
+        """Returns no reasons: Teams sends its requests to our own address."""
         return []
 
     def routes(self, dispatch: Dispatch) -> list[tuple[str, str, Handler]]:
-        """Method, path and handler of everything Teams sends us."""
+        """Returns method, path and handler of each HTTP route."""
         return [("POST", "/api/messages", self.endpoint(dispatch).receive)]
 
     def endpoint(self, dispatch: Dispatch) -> Endpoint:
@@ -129,7 +129,7 @@ class Teams:
     async def post(
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
     ) -> MessageRef:
-        """Say something new; Teams keeps no key of ours. Raises TemporaryFailure, PermanentFailure."""
+        """Posts a message; Teams cannot store our key. Raises TemporaryFailure, PermanentFailure."""
         card = view_card(view, self._renderer)
         return await (
             self._sender.post(to, card, thread)
@@ -138,32 +138,32 @@ class Teams:
         )
 
     async def update(self, message: MessageRef, view: View) -> None:
-        """Replace what was said; nobody is notified. Raises TemporaryFailure, PermanentFailure."""
+        """Edits a message; this notifies nobody. Raises TemporaryFailure, PermanentFailure."""
         await self._sender.update(message, view_card(view, self._renderer))
 
     async def find(
         self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
     ) -> MessageRef | None:
-        """There is no telling: a bot cannot read back what it said."""
+        """Always returns None: a bot cannot read its own messages."""
         return None
 
     def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
-        """Of what Teams lets through in a conversation and in a tenant."""
+        """Returns what the call costs of Teams' limits per conversation and per tenant."""
         return charges(self._app.tenant, to.id)
 
     def is_group(self, id: str) -> bool:
-        """Whether an id names a channel or team, whose own people are meant, rather than a person."""
+        """Returns whether an id names a channel or team, and so its members, rather than a person."""
         return id.startswith("19:")
 
     async def members(self, group: str) -> frozenset[UserRef]:
-        """The vendor's own people in a channel or team; its guests and other organisations' are left out."""
+        """Returns the vendor's people in a channel or team, without guests and other organisations."""
         return await self._tenants.members(group)
 
     async def places_of(self, user: UserRef) -> frozenset[Place]:
-        """The channels and groups with the bot in them that a person belongs to."""
+        """Returns the channels and groups that both the person and the bot are in."""
         return await self._tenants.places_of(user)
 
     def _mri(self, user: UserRef) -> str | None:
-        """Entra's id mentions people of the vendor's own tenant as well."""
+        """Returns the id for mentions. People in the vendor's tenant can be mentioned by Entra's id too."""
         known = self._references.mri(user.id)
         return known or (user.id if user.home in ("", self._app.tenant) else None)

@@ -1,4 +1,4 @@
-"""Who may send us activities: Bot Framework's own service, in its own name, for this bot; else nobody."""
+"""Authentication: accepts activities only from Bot Framework's service, signed for this bot."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from bot.ports import TemporaryFailure
 
 ALGORITHMS = ("RS256", "RS384", "RS512")
 LEEWAY = 300.0
-"""Seconds that the two clocks may differ."""
+"""Seconds by which the two clocks may differ."""
 
 
 class Unauthorized(Exception):
-    """401: no token, or none of Bot Framework's."""
+    """401: no token, or not one from Bot Framework."""
 
 
 class Forbidden(Exception):
-    """403: a real token, but not for this bot or this activity."""
+    """403: a valid token, but not for this bot or this activity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Identity:
 
 
 class TokenValidator:
-    """Refuses what is not signed. Tokens of Entra itself (the emulator's, other bots') are none of ours."""
+    """Rejects unsigned requests, and tokens issued by Entra itself (for the emulator or other bots)."""
 
     def __init__(self, app: BotRegistration, keys: SigningKeys, *, loopback_only: bool = False) -> None:
         """`loopback_only`: service addresses on this machine only."""
@@ -51,11 +51,11 @@ class TokenValidator:
         self._loopback_only = loopback_only
 
     async def validate(self, header: str | None) -> Identity | None:
-        """Whose token it is; None when requests need none. Raises Unauthorized, Forbidden, Unreachable."""
+        """Returns None if requests need no token. Raises Unauthorized, Forbidden, Unreachable."""
         if self._app.anonymous:
             return None
         if not self._app.id:
-            raise Unauthorized("there is no app id to check a token against")
+            raise Unauthorized("no app id is configured to check a token against")
         scheme, _, token = (header or "").strip().partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthorized("no bearer token")
@@ -65,13 +65,13 @@ class TokenValidator:
         try:
             head = jwt.get_unverified_header(token)
         except jwt.PyJWTError as error:
-            raise Unauthorized(f"no token: {error}") from None
+            raise Unauthorized(f"not a token: {error}") from None
         name = head.get("kid")
         if head.get("alg") not in ALGORITHMS or not isinstance(name, str):
-            raise Unauthorized("a token that Bot Framework does not make")
+            raise Unauthorized("the token is not from Bot Framework")
         key = await self._keys.find(name)
         if key is None:
-            raise Unauthorized("signed with a key that is not Bot Framework's")
+            raise Unauthorized("the token's key is not Bot Framework's")
         try:
             claims = jwt.decode(
                 token,
@@ -89,9 +89,9 @@ class TokenValidator:
         return Identity(claims, key.endorsements)
 
     def authorize(self, identity: Identity | None, service_url: str, channel: str) -> None:
-        """Whether the token was made for this activity. Raises Forbidden."""
+        """Checks that the token was issued for this activity. Raises Forbidden."""
         if not is_service(service_url) or (self._loopback_only and not is_loopback(service_url)):
-            raise Forbidden("a service address that this bot does not speak to")
+            raise Forbidden("this bot does not use the service address")
         if identity is None:
             return
         if identity.service_url.rstrip("/") != service_url.rstrip("/"):
@@ -103,30 +103,30 @@ class TokenValidator:
 log = structlog.get_logger(__name__)
 
 Fetch = Callable[[str], Awaitable[Mapping[str, Any]]]
-"""One JSON document; raises Unreachable."""
+"""Fetches one JSON document; raises Unreachable."""
 
 FRESH_FOR = 24 * 3600.0
 REFETCH_AFTER = 60.0
-"""Seconds between two fetches that were asked for by keys we do not know: anybody can name such keys."""
+"""Minimum seconds between two fetches caused by unknown keys: anybody can send an unknown key."""
 
 RETRY_AFTER = 5.0
-"""Seconds after which they are asked for again while there are none."""
+"""Seconds between retries while we have no keys."""
 
 
 class Unreachable(Exception):
-    """The keys cannot be had just now, so nothing can be checked."""
+    """The keys cannot be fetched right now, so no token can be checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """`endorsements` are the channels whose requests it may sign; none: all."""
+    """`endorsements` are the channels whose requests it may sign; empty: all."""
 
     public: Any
     endorsements: frozenset[str]
 
 
 class SigningKeys:
-    """The keys of one OpenID metadata document."""
+    """The signing keys from one OpenID metadata document."""
 
     def __init__(self, url: str, fetch: Fetch, now: Callable[[], float] = time.monotonic) -> None:
         self._url, self._fetch, self._now = url, fetch, now
@@ -135,7 +135,7 @@ class SigningKeys:
         self._fetching = asyncio.Lock()
 
     async def find(self, name: str) -> SigningKey | None:
-        """The key of this name, if Microsoft has it. Raises Unreachable while there are none at all."""
+        """Returns the key with this id, or None. Raises Unreachable while no keys are known."""
         if self._keys is None or self._now() - self._loaded_at > FRESH_FOR or name not in self._keys:
             await self._refresh()
         if self._keys is None:
@@ -165,12 +165,12 @@ class SigningKeys:
         listed = found.get("keys")
         keys = dict(filter(None, map(_key, listed if isinstance(listed, list) else ())))
         if not keys:
-            raise Unreachable("there are none in the answer")
+            raise Unreachable("the answer contains no keys")
         return keys
 
 
 def _key(raw: object) -> tuple[str, SigningKey] | None:
-    """None for what is no key that we can use."""
+    """Returns None if we cannot use the key."""
     if not isinstance(raw, dict) or not isinstance(raw.get("kid"), str) or raw.get("kty") != "RSA":
         return None
     try:
@@ -191,12 +191,12 @@ _EVERYONES_TENANT = "botframework.com"
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Addresses; others than Microsoft's are for tests."""
+    """Microsoft's addresses; tests set others."""
 
     login: str = "https://login.microsoftonline.com"
     metadata: str = "https://login.botframework.com/v1/.well-known/openidconfiguration"
     service: str = "https://smba.trafficmanager.net/teams/"
-    """Where to speak to a conversation that has not written to us yet."""
+    """The service address for a conversation that has not written to us yet."""
 
     @property
     def is_local(self) -> bool:
@@ -205,18 +205,18 @@ class Endpoints:
 
 @dataclass(frozen=True, slots=True)
 class BotRegistration:
-    """The bot's registration. `tenant` is the vendor's own, whose people may be agents."""
+    """The bot's registration. `tenant` is the vendor's, whose people may be agents."""
 
     id: str
     password: str = field(repr=False)
     tenant: str
     kind: str = SINGLE_TENANT
     anonymous: bool = False
-    """Requests are not signed and ours carry no token; services on this machine only."""
+    """Neither requests nor our calls carry a token; only for services on this machine."""
 
     @property
     def authority(self) -> str:
-        """The tenant that gives us tokens."""
+        """The tenant that issues our tokens."""
         return _EVERYONES_TENANT if self.kind == MULTI_TENANT else self.tenant
 
 
@@ -231,7 +231,7 @@ def is_loopback(url: str) -> bool:
 
 
 def is_service(url: str) -> bool:
-    """Whether a service address is one that a token may be sent to: encrypted, or on this machine."""
+    """Returns whether we may send a token to a service address: HTTPS, or on this machine."""
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -243,7 +243,7 @@ def is_service(url: str) -> bool:
 
 
 MARGIN = 300.0
-"""Seconds before its end from which a token is not used any more."""
+"""Seconds before its expiry when we stop using a token."""
 _WHERE = "see Certificates & secrets of the app's registration in Entra"
 _FIXES = {
     "AADSTS7000215": f"MICROSOFT_APP_PASSWORD is not this app's secret (its value, not its id): {_WHERE}",
@@ -254,7 +254,7 @@ _FIXES = {
 
 
 class Credentials:
-    """By client credentials. Without a token at all for an anonymous app."""
+    """Gets tokens by client credentials; an anonymous app has none."""
 
     def __init__(self, app: BotRegistration, login: str, now: Callable[[], float] = time.monotonic) -> None:
         self._app, self._now = app, now
@@ -264,7 +264,7 @@ class Credentials:
         self._lock = asyncio.Lock()
 
     async def token(self, session: aiohttp.ClientSession, instead_of: str | None = None) -> str:
-        """A token, not `instead_of`; empty for an anonymous app. Raises TemporaryFailure, TeamsFault."""
+        """Returns a token other than `instead_of`; "" if anonymous. Raises TemporaryFailure, TeamsFault."""
         if self._app.anonymous:
             return ""
         if self._is_good(instead_of):
@@ -289,7 +289,7 @@ class Credentials:
             async with session.post(self._url, data=form, allow_redirects=False) as response:
                 status, answer = response.status, await response.json(content_type=None)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            raise TemporaryFailure(f"no token of Microsoft's ({type(error).__name__})") from None
+            raise TemporaryFailure(f"no token from Microsoft ({type(error).__name__})") from None
         found = answer if isinstance(answer, dict) else {}
         token, lasts = found.get("access_token"), found.get("expires_in")
         if status == 200 and isinstance(token, str) and token:
@@ -309,10 +309,10 @@ def _refused(status: int, answer: dict[str, Any]) -> TemporaryFailure | TeamsFau
     code = next((code for code in _FIXES if code in says), "")
     what = str(answer.get("error") or "")[:80]
     if status >= 500 or status == 429:
-        return TemporaryFailure(f"Microsoft gives no token just now (HTTP {status} {what})")
+        return TemporaryFailure(f"Microsoft issues no token right now (HTTP {status} {what})")
     log.error("microsoft refuses the app's secret", status=status, error=what, code=code)
     return TeamsFault(
         _FIXES.get(code)
-        or f"Microsoft gives no token (HTTP {status} {what}): check MICROSOFT_APP_ID,"
+        or f"Microsoft issues no token (HTTP {status} {what}): check MICROSOFT_APP_ID,"
         " MICROSOFT_APP_PASSWORD and MICROSOFT_APP_TENANT_ID"
     )

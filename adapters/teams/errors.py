@@ -1,4 +1,4 @@
-"""What Microsoft's answers mean: not now, or never, in words that an operator understands."""
+"""Maps Microsoft's error answers to TemporaryFailure or PermanentFailure, with text for operators."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ log = structlog.get_logger(__name__)
 
 LONGEST_WAIT = 3600.0
 _TRANSIENT = frozenset({408, 412, 425, 429, 500, 502, 503, 504})
-"""412: somebody else was writing the same conversation. All come with Retry-After or none."""
+"""412: a concurrent write to the same conversation. Retry-After is optional with each of these."""
 
 _FIXES = {
     "MessageWritesBlocked": "this person has blocked the bot, or removed it",
     "BotNotInConversationRoster": "the bot is not in this conversation; add the app to the team or chat",
     "BotDisabledByAdmin": "an administrator of the tenant has disabled the app; ask them to allow it",
-    "ConversationNotFound": "there is no such conversation any more: deleted, or the app was removed",
-    "ActivityNotFoundInConversation": "the message is gone",
-    "ActivityNotFound": "the message is gone",
+    "ConversationNotFound": "the conversation was deleted, or the app was removed from it",
+    "ActivityNotFoundInConversation": "the message was deleted",
+    "ActivityNotFound": "the message was deleted",
     "MessageSizeTooBig": "the message is too large for Teams",
     "BotNotRegistered": "the app is not registered as a bot; check MICROSOFT_APP_ID and its Teams channel",
-    "NotEnoughPermissions": "the app lacks the permission; install it in this team anew",
+    "NotEnoughPermissions": "the app lacks the permission; install it in this team again",
 }
 _STATUS_TEXTS = {
     403: "Teams does not let the bot in here",
@@ -37,21 +37,21 @@ GONE = frozenset({"ConversationNotFound"})
 
 
 class TeamsFault(OperatorFault):
-    """What keeps us from starting, and its cure, in one line."""
+    """Why the Teams adapter cannot start and how to fix it, in one line."""
 
 
 class ConversationGone(PermanentFailure):
-    """The conversation itself is no more."""
+    """The conversation was deleted."""
 
 
 class TokenRejected(Exception):
-    """Our token was not taken."""
+    """Microsoft rejected our token."""
 
 
 def failure(
     what: str, status: int, body: bytes, retry_after: str | None
 ) -> TemporaryFailure | PermanentFailure:
-    """The outcome of a call that was answered with an error."""
+    """Returns the exception for a call that was answered with an error."""
     code, says = _error(body)
     meant = _FIXES.get(code) or _STATUS_TEXTS.get(status) or says or "refused"
     about = f"{what}: {meant} (HTTP {' '.join(filter(None, (str(status), code)))})"
@@ -65,7 +65,7 @@ def failure(
 
 
 def seconds(retry_after: str | None) -> float | None:
-    """Retry-After, a number or a date, as seconds from now."""
+    """Converts Retry-After, a number or a date, to seconds from now."""
     if not retry_after:
         return None
     try:
@@ -80,7 +80,7 @@ def seconds(retry_after: str | None) -> float | None:
 
 
 def _error(body: bytes) -> tuple[str, str]:
-    """Code and message; both empty for what is no answer of Teams', such as a proxy's page."""
+    """Returns code and message; both empty if the answer is not from Teams, such as a proxy's page."""
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):

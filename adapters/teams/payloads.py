@@ -1,7 +1,7 @@
-"""The parts of Teams' activities that we use, strictly read; all else in them is passed over.
+"""The parts of Teams' activities that we use, strictly validated; everything else is ignored.
 
-Botbuilder's own types refuse next to nothing and lose some of what Teams sends (docs/adr/0004). What passes
-here is handed on to them.
+Botbuilder's own types reject almost nothing and lose some of what Teams sends (docs/adr/0004). Activities
+that pass here are converted to them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 class Malformed(Exception):
-    """An activity that makes no sense."""
+    """An activity with invalid content."""
 
 
 class _Payload(BaseModel):
@@ -23,7 +23,7 @@ class _Payload(BaseModel):
 
 
 class Party(_Payload):
-    """A person or a bot. `id` is good for this bot only, `aad_object_id` everywhere."""
+    """A person or a bot. `id` is valid for this bot only, `aad_object_id` everywhere."""
 
     id: str = Field(min_length=1)
     name: str | None = None
@@ -34,7 +34,7 @@ class Party(_Payload):
 
 
 class Conversation(_Payload):
-    """`id` names a reply chain, too, in a channel: `19:…@thread.tacv2;messageid=…`."""
+    """In a channel, `id` also names the reply chain: `19:…@thread.tacv2;messageid=…`."""
 
     id: str = Field(min_length=1)
     tenant_id: str | None = None
@@ -47,7 +47,7 @@ class Conversation(_Payload):
 
     @property
     def root(self) -> str | None:
-        """The first message of the reply chain."""
+        """The id of the reply chain's first message."""
         named = [part for part in self.id.split(";")[1:] if part.startswith("messageid=")]
         return named[0].removeprefix("messageid=") or None if named else None
 
@@ -66,7 +66,7 @@ class ChannelData(_Payload):
 
 
 class Activity(_Payload):
-    """Any activity that is of use: it says who, where, and how to answer."""
+    """Any activity that we can use: it says who, where, and how to answer."""
 
     type: str = Field(min_length=1)
     id: str = Field(min_length=1)
@@ -102,12 +102,12 @@ class Activity(_Payload):
 
     @property
     def host(self) -> str:
-        """The tenant that the conversation is in."""
+        """The conversation's tenant."""
         return self.conversation.tenant_id or self._tenant
 
     @property
     def home(self) -> str:
-        """The tenant that the sender says to be of, or the conversation's."""
+        """The sender's tenant according to the activity, or the conversation's."""
         return self.sender.tenant_id or self._tenant or self.host
 
     @property
@@ -116,7 +116,7 @@ class Activity(_Payload):
 
 
 def activity(body: Json) -> Activity:
-    """Raises Malformed."""
+    """Validates a body. Raises Malformed."""
     try:
         return Activity.model_validate(body)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What people did in Teams, as the desk's own values."""
+"""Translates what people do in Teams into the desk's values."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SUPPORT = re.compile(r"\s*/?support(?=[\s:,]|$)[\s:,]*", re.IGNORECASE)
 
 
 def user_of(activity: Activity) -> str:
-    """The Entra object id; where there is none, the id for this bot, which no list of agents can name."""
+    """Returns the Entra object id, or else the id for this bot, which no list of agents contains."""
     return activity.sender.aad_object_id or activity.sender.id
 
 
@@ -49,14 +49,14 @@ def place_of(activity: Activity) -> Place:
 
 @dataclass(frozen=True, slots=True)
 class MessageText:
-    """A message's words. `to_bot`: the bot was mentioned, or nobody else can see it."""
+    """A message's text. `to_bot`: the message mentions the bot, or nobody else can see it."""
 
     text: str
     to_bot: bool
 
 
 def message_text(activity: Activity) -> MessageText:
-    """Without the mention of the bot; other mentions, and what Teams escapes, as they were typed."""
+    """Returns the text without the bot's mention; other mentions and escapes become what was typed."""
     text, to_bot = activity.text or "", activity.is_personal or activity.is_targeted
     for mention in _mentions(activity):
         if mention.mentioned and mention.mentioned.id == activity.recipient.id:
@@ -68,17 +68,17 @@ def message_text(activity: Activity) -> MessageText:
 
 
 def command_words(text: str) -> str:
-    """The words of a command, without its name."""
+    """Returns a command's text without its name."""
     return _SUPPORT.sub("", text, count=1) if _SUPPORT.match(text) else text
 
 
 def plain_text(html_text: str) -> str:
-    """The words of a message that comes as HTML."""
+    """Converts the HTML of a message to plain text."""
     return _plain(_TAG.sub(" ", html_text))
 
 
 def _mentions(activity: Activity) -> Iterator[Mention]:
-    """Entities that are no mentions, or unreadable ones, are passed over."""
+    """Yields the mentions; skips other entities and invalid ones."""
     for entity in activity.entities if isinstance(activity.entities, list) else ():
         if isinstance(entity, dict) and entity.get("type") == "mention":
             with suppress(DeserializationError, RecursionError):
@@ -91,7 +91,7 @@ def _plain(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads activities. `home` is the tenant that the sender is of, `tenant` the vendor's own."""
+    """Reads activities. `home` is the sender's tenant, `tenant` the vendor's."""
 
     tenant: str
     clock: Clock
@@ -119,7 +119,7 @@ class Reader:
         )
 
     def submission(self, activity: Activity, home: str, submitted: SubmittedForm) -> Submission:
-        """The desk knows its forms by their own key; this one is for a form of the release before."""
+        """The desk identifies forms by their own key; this one is for a form from the previous release."""
         return Submission(
             key=f"submission/{PLATFORM}/{user_of(activity)}/{submitted.nonce}",
             at=self.clock.now(),
@@ -143,7 +143,7 @@ class Reader:
         )
 
     def revised(self, activity: Activity, home: str, text: str | None) -> MessageChanged:
-        """A message that was changed or, without a text, deleted; each time is another act."""
+        """Reads an edit or, without a text, a deletion; each one is a separate act."""
         where, root = place_of(activity), root_of(activity)
         once = sha256(repr((activity.timestamp, text)).encode()).hexdigest()[:16]
         return MessageChanged(
@@ -157,13 +157,13 @@ class Reader:
         )
 
     def turned(self, activity: Activity, place: Place, turn: ChannelChange, name: str = "") -> ChannelChanged:
-        """News of a channel; `name` is its new name, if there is one."""
+        """Reads a change of a channel; `name` is its new name, if any."""
         key = f"{self._key('turn', activity)}/{place.id}"
         return ChannelChanged(key, self.clock.now(), place, turn, name)
 
     def _actor(self, activity: Activity, home: str) -> Actor:
         name = one_line(activity.sender.name or "") or user_of(activity)
-        # An agent is of the vendor's tenant, wherever the conversation is.
+        # Agents belong to the vendor's tenant, wherever the conversation is.
         return Actor(UserRef(PLATFORM, home, user_of(activity)), self.tenant or home, name)
 
     def _key(self, kind: str, activity: Activity) -> str:
@@ -171,18 +171,18 @@ class Reader:
 
 
 def root_of(activity: Activity) -> str | None:
-    """The message that this one replies to."""
+    """Returns the message that this one replies to, or None."""
     root = activity.conversation.root
     return root if root and root != activity.id else None
 
 
 _SHARES = (".sharepoint.com", ".sharepoint.us", ".sharepoint-mil.us", ".sharepoint.cn")
-"""Where Teams keeps the files of its channels and chats; a link to elsewhere may hide anything."""
+"""Where Teams stores files of channels and chats; a link to any other host could hide anything."""
 _MARKS = re.compile(r"[_*~]")
 
 
 def attached_files(activity: Activity) -> tuple[File, ...]:
-    """By name; a picture in the text has none. Cards, quotations and the text's own markup are no files."""
+    """Returns files with a name, not inline pictures, cards, quotations or the text's markup."""
     listed = activity.attachments if isinstance(activity.attachments, list) else []
     return tuple(_file(one) for one in listed if isinstance(one, dict) and _is_file(one))
 
@@ -201,7 +201,7 @@ def _file(one: dict[str, Any]) -> File:
 
 
 def _address(url: str) -> str:
-    """As a link that no card reads as markup; empty for what is no page of the share's."""
+    """Returns a link that is safe in a card; "" if it is not on the file share."""
     try:
         parts = urlsplit(url)
         known = parts.scheme == "https" and (parts.hostname or "").endswith(_SHARES) and parts.port is None

@@ -1,4 +1,4 @@
-"""The HTTP server that the chat platforms' requests come in by."""
+"""The HTTP server for the chat platforms' requests."""
 
 from adapters.web.server import WebFault, WebServer
 

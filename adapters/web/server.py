@@ -1,4 +1,4 @@
-"""One listening address: the platforms' routes, and what a load balancer asks."""
+"""Serves the platforms' routes, health checks and metrics on one address."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ log = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Route = tuple[str, str, Handler]
 Ready = Callable[[], Awaitable[Sequence[str]]]
-"""Why there is no use in sending us work; empty when there is."""
+"""Why this process cannot take work; empty if it can."""
 
 Measured = Callable[[], bytes]
-"""What Prometheus reads."""
+"""The metrics in Prometheus' text format."""
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 LARGEST = 2 * 2**20
-"""Bytes of a request; Slack's largest are below 1 MiB."""
+"""The largest accepted request in bytes. Slack's are below 1 MiB."""
 PATIENCE = 5.0
-"""Seconds for requests under way when we stop; with the messages under way, ten in all."""
+"""Seconds that running requests have to end when we stop. With running deliveries, ten in total."""
 _ANSWER_BY = 5.0
 
 
 class WebFault(OperatorFault):
-    """Why we cannot listen, and the cure, in one line."""
+    """Why we cannot listen and how to fix it, in one line."""
 
 
 class WebServer:
-    """Listens from `start` until `stop`."""
+    """Listens between `start` and `stop`."""
 
     def __init__(
         self, host: str, port: int, routes: Iterable[Route], ready: Ready, measured: Measured = bytes
     ) -> None:
         self._host, self._port, self._ready, self._measured = host, port, ready, measured
-        app = web.Application(client_max_size=LARGEST, middlewares=[_calmly])
+        app = web.Application(client_max_size=LARGEST, middlewares=[_without_traceback])
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
@@ -50,22 +50,22 @@ class WebServer:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=PATIENCE)
 
     async def start(self) -> None:
-        """Raises WebFault."""
+        """Starts to listen. Raises WebFault."""
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._host, self._port).start()
         except (OSError, OverflowError) as error:
             await self._runner.cleanup()
-            raise WebFault(_cure(error, self._host, self._port)) from None
+            raise WebFault(_advice(error, self._host, self._port)) from None
         log.info("listening", address=self.address)
 
     async def stop(self) -> None:
-        """Takes no new requests and waits for those under way."""
+        """Refuses new requests and waits for running ones."""
         await self._runner.cleanup()
 
     @property
     def address(self) -> str:
-        """Where we are reached; the port is the real one also where 0 was asked for."""
+        """The URL we listen on, with the real port if port 0 was requested."""
         host, port = self._runner.addresses[0][:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -87,8 +87,8 @@ class WebServer:
 
 
 @web.middleware
-async def _calmly(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """A bug answers 500 without its traceback."""
+async def _without_traceback(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answers 500, without a traceback, if a handler raises."""
     try:
         return await handler(request)
     except web.HTTPException:
@@ -98,14 +98,14 @@ async def _calmly(request: web.Request, handler: Handler) -> web.StreamResponse:
         return web.json_response({"error": "internal error"}, status=500)
 
 
-def _cure(error: OSError | OverflowError, host: str, port: int) -> str:
+def _advice(error: OSError | OverflowError, host: str, port: int) -> str:
     code = getattr(error, "errno", None)
     if code == errno.EADDRINUSE:
         return f"Port {port} on {host} is in use: stop the other program, or set PORT to a free one"
     if code == errno.EACCES:
-        return f"Port {port} is not ours to use: set PORT to one from 1024 on"
+        return f"Port {port} needs more privileges: set PORT to 1024 or higher"
     if isinstance(error, socket.gaierror) or code == errno.EADDRNOTAVAIL:
-        return f'"{host}" is no address of this machine: set HOST to one, such as 127.0.0.1 or 0.0.0.0'
+        return f'"{host}" is not an address of this machine: set HOST to one, such as 127.0.0.1 or 0.0.0.0'
     if isinstance(error, OverflowError):
-        return f"{port} is no port: set PORT to a number from 1 to 65535"
+        return f"{port} is not a port: set PORT to a number from 1 to 65535"
     return f"Cannot listen on {host} port {port} ({error}): set HOST and PORT"

@@ -1,4 +1,4 @@
-"""`frontline` itself: its help, its version, and the groups that its commands stand in."""
+"""The `frontline` command: help, version, groups of commands, and exit codes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ frontline COMMAND --help tells more about a command, with examples.
 
 
 class _Grouped(TyperGroup):
-    """Lists each command with one line, under the heading of its group."""
+    """Lists each command on one line, under the heading of its group."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
@@ -36,12 +36,12 @@ class _Grouped(TyperGroup):
 
 
 def new_app() -> typer.Typer:
-    """The command line without any command yet."""
+    """The command line, without commands yet."""
     app = typer.Typer(
         cls=_Grouped,
         invoke_without_command=True,
         add_completion=False,
-        rich_markup_mode=None,  # Rich takes longer to load than the help takes to print.
+        rich_markup_mode=None,  # Loading Rich takes longer than printing the help.
         context_settings={"help_option_names": ["-h", "--help"]},
         epilog=_EPILOG,
     )
@@ -73,7 +73,7 @@ DONE, FAULT, WRONG_USAGE = 0, 1, 2
 
 
 def run(app: typer.Typer, arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code. Faults go to stderr, one line each."""
+    """Runs one command and returns its exit code. Faults go to stderr, one line each."""
     _prepare_streams()
     try:
         code = _command(app, arguments)
@@ -83,14 +83,14 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
         if error is None:
             raise
         if isinstance(error, BrokenPipeError):
-            return FAULT  # The reader has left, as `head` does, and Rich too ends without a word then.
+            return FAULT  # The reader has closed the pipe, as `head` does; Rich ends silently then, too.
         return print_faults(f"stdout: cannot be written: {error.strerror}")
     return code
 
 
 def print_faults(*faults: str) -> int:
-    """Print each fault on one line of stderr; return the exit code for it."""
-    # With stderr full, the exit code is all that can still say it.
+    """Prints each fault on one line of stderr and returns the exit code."""
+    # If stderr is full, only the exit code can report the fault.
     with suppress(OSError):
         for fault in faults:
             print(" ".join(fault.split()), file=sys.stderr)
@@ -98,7 +98,7 @@ def print_faults(*faults: str) -> int:
 
 
 def _command(app: typer.Typer, arguments: Sequence[str]) -> int:
-    # Not `main`, which prints faults its own way and treats the end of the input as a fault.
+    # Not `main`, which formats faults itself and treats the end of input as a fault.
     command = typer.main.get_command(app)
     try:
         with command.make_context("frontline", list(arguments)) as context:
@@ -124,10 +124,10 @@ def _command(app: typer.Typer, arguments: Sequence[str]) -> int:
 
 
 def _prepare_streams() -> None:
-    """Open what was closed, and replace characters that a stream lacks.
+    """Reopens closed streams, and makes streams replace characters that they cannot encode.
 
-    Python has None for a closed stream, and the next file opened would take its number. A closed stdout
-    refuses to be written, so that what is printed is not lost without a word.
+    Python sets a closed stream to None, and the next opened file would get its descriptor. A closed stdout
+    is replaced by one that cannot be written, so that lost output is reported.
     """
     if sys.stdin is None:
         sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY), closefd=False)
@@ -142,9 +142,9 @@ def _prepare_streams() -> None:
 
 
 def _stdout_error() -> OSError | None:
-    """What stdout says when it is written to; None if it takes it.
+    """Flushes stdout. Returns the error, or None.
 
-    What it still holds after a refusal is dropped, or Python would try to write it when it ends.
+    After an error its buffer is dropped; otherwise Python would try to write it again at exit.
     """
     try:
         print(flush=True)
@@ -157,6 +157,6 @@ def _stdout_error() -> OSError | None:
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """Other letters than ASCII are escaped if stdout cannot carry them."""
+    """Prints JSON. Escapes non-ASCII characters if stdout cannot encode them."""
     encoding = (sys.stdout.encoding or "ascii").lower()
     print(json.dumps(value, indent=2, ensure_ascii=not encoding.startswith("utf")))

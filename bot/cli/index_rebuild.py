@@ -1,4 +1,4 @@
-"""A bar that shows how far a command has come."""
+"""`frontline migrate --rebuild`, and the progress bar of long commands."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from bot.ports import Clock
 T = TypeVar("T")
 
 SHOW_PROGRESS_AFTER = 1.0
-"""Seconds after which a bar is shown."""
+"""Seconds until the bar appears."""
 
 
 @contextmanager
 def progress_bar(what: str, total: int, console: Console) -> Iterator[Callable[[int], None]]:
-    """Gives a function to tell how many are done; a bar on `console` (a terminal) shows it after a moment."""
+    """Yields a function that takes the number done; `console` (a terminal) shows it in a bar."""
     begun = time.monotonic()
     bar = Progress(
         TextColumn("{task.description}"),
@@ -48,7 +48,7 @@ def progress_bar(what: str, total: int, console: Console) -> Iterator[Callable[[
 
 
 def with_progress(items: Sequence[T], what: str, console: Console) -> Iterator[T]:
-    """The items, counted by a bar."""
+    """Yields the items and shows their progress."""
     with progress_bar(what, len(items), console) as done:
         for number, item in enumerate(items):
             done(number)
@@ -56,15 +56,15 @@ def with_progress(items: Sequence[T], what: str, console: Console) -> Iterator[T
 
 
 async def run(index: Index, directory: Directory, clock: Clock, progress: Console) -> int:
-    """Sets all rows right, with a bar on `progress`; tickets that cannot be read are faults."""
+    """Corrects all index rows, with a bar on `progress`. Reports unreadable tickets as faults."""
     with progress_bar("Index rows", await index.index_size(), progress) as told:
         done = await rebuild(index, directory, clock, told)
     if done.wrong:
-        print(f"{done.wrong} of {done.rows} index rows were wrong, and were written again.")
+        print(f"{done.wrong} of {done.rows} index rows were wrong and have been corrected.")
     else:
         print(f"None of {done.rows} index rows was wrong.")
     if not done.unreadable:
         return DONE
     return print_faults(
-        *(f"{ticket}: its index row is left as it is: {why}" for ticket, why in done.unreadable.items())
+        *(f"{ticket}: its index row is unchanged: {why}" for ticket, why in done.unreadable.items())
     )

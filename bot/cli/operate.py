@@ -1,4 +1,4 @@
-"""The command line of `serve`, `doctor`, `migrate` and `teams-package`, and what the last two print."""
+"""The commands `serve`, `doctor`, `migrate` and `teams-package`, and the output of the last two."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Examples:
 
 @dataclass(frozen=True, slots=True)
 class TeamsPackage:
-    """What the Teams app package says of its maker."""
+    """The publisher and version in the Teams app package."""
 
     website: str
     developer: str
@@ -43,7 +43,7 @@ def add_commands(
         """Run the bot: HTTP server, SLA wake-ups, delivery.
 
         Secrets and addresses come from the environment, everything else from ./frontline.toml
-        (FRONTLINE_CONFIG). Several may run on one PostgreSQL. Ctrl-C or SIGTERM stops it cleanly.
+        (FRONTLINE_CONFIG). Several processes can share one PostgreSQL. Ctrl-C or SIGTERM stops it cleanly.
         """
         import asyncio
 
@@ -62,30 +62,28 @@ def add_commands(
     @app.command(rich_help_panel=OPERATE)
     def migrate(
         rebuild: Annotated[
-            bool, typer.Option("--rebuild", help="Then check every ticket's index row, and mend it.")
+            bool, typer.Option("--rebuild", help="Then check and correct every index row.")
         ] = False,
     ) -> int:
         """Bring the database to this version.
 
-        A database that does not exist yet is made. --rebuild sets the index row of each ticket right by its
-        events and the policy (FRONTLINE_CONFIG); the desk may run meanwhile.
+        Creates the database if it does not exist. --rebuild computes each ticket's index row again from its
+        events and the policy (FRONTLINE_CONFIG); the desk may keep running.
         """
         return run_migrate(rebuild)
 
     @app.command(rich_help_panel=OPERATE, epilog=_TEAMS_PACKAGE)
     def teams_package(
-        website: Annotated[str, typer.Option(metavar="URL", help="Your own page, shown in Teams.")],
-        developer: Annotated[
-            str, typer.Option(metavar="NAME", help="Who is named as its maker.")
-        ] = "Frontline",
-        version: Annotated[str, typer.Option(metavar="V", help="Each upload needs a higher one.")] = "1.0.0",
+        website: Annotated[str, typer.Option(metavar="URL", help="Your website, shown in Teams.")],
+        developer: Annotated[str, typer.Option(metavar="NAME", help="The publisher's name.")] = "Frontline",
+        version: Annotated[str, typer.Option(metavar="V", help="Raise it for each upload.")] = "1.0.0",
         out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write it.")] = Path(
             "frontline-teams.zip"
         ),
     ) -> int:
         """Write the Teams app package (zip).
 
-        The app's id is that of MICROSOFT_APP_ID.
+        The app's ID is MICROSOFT_APP_ID.
         """
         return write_teams_package(TeamsPackage(website, developer, version), out)
 
@@ -93,16 +91,16 @@ def add_commands(
 def report_migration(
     url: str, revision: Callable[[str], str | None], migrate: Callable[[str], object]
 ) -> int:
-    """`revision` tells where the database at `url` is, `migrate` brings it to this version."""
+    """Migrates the database at `url` and prints the result. Returns the exit code."""
     before = revision(url)
     migrate(url)
     after = revision(url)
     if before is None:
-        print(f"The database was made, at revision {after}.")
+        print(f"The database was created at revision {after}.")
     elif before == after:
-        print(f"The database is at revision {after} already.")
+        print(f"The database is already at revision {after}.")
     else:
-        print(f"The database was brought from revision {before} to {after}.")
+        print(f"The database was migrated from revision {before} to {after}.")
     return DONE
 
 
@@ -115,7 +113,7 @@ def stop_signal() -> asyncio.Event:
 
 
 def write_teams_package(out: Path, package_for: Callable[[str], bytes]) -> int:
-    """`package_for` makes the package of an app by its id; ValueError says what Teams would refuse."""
+    """Writes the package that `package_for` builds for an app ID; its ValueError says what Teams refuses."""
     app_id = read_environment().microsoft_app_id
     if app_id is None:
         return print_faults(
@@ -129,7 +127,7 @@ def write_teams_package(out: Path, package_for: Callable[[str], bytes]) -> int:
         out.write_bytes(package)
     except OSError as wrong:
         return print_faults(
-            f"--out: {out} cannot be written: {wrong.strerror}; make its folder, or name another file"
+            f"--out: {out} cannot be written: {wrong.strerror}; create its folder, or choose another file"
         )
-    print(f"{out} is written; upload it in Teams (Apps, Manage your apps) or in its admin center.")
+    print(f"Wrote {out}. Upload it in Teams (Apps, Manage your apps) or in its admin center.")
     return DONE

@@ -1,4 +1,4 @@
-"""The command line of `demo` and `console`."""
+"""The commands `demo` and `console`, and their sample desk."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ SLOWEST, FASTEST = 1, 100_000
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """Which demo to show."""
+    """The options of `demo`."""
 
     vendor: str
     speed: float | None
-    """How many times as fast the clock runs; None for the usual speed."""
+    """The clock's speed-up factor; None for the default."""
     headless: bool
     teams: bool
     once: bool
@@ -56,12 +56,10 @@ def add_commands(
 ) -> None:
     @app.command(rich_help_panel=TRY_OUT, epilog=_DEMO)
     def demo(
-        vendor: Annotated[str, typer.Option(metavar="V", help="Whose policy to play.")] = "m3ter",
+        vendor: Annotated[str, typer.Option(metavar="V", help="Vendor whose policy to use.")] = "m3ter",
         speed: Annotated[
             float | None,
-            typer.Option(
-                metavar="N", min=SLOWEST, max=FASTEST, help="How many times as fast the clock runs."
-            ),
+            typer.Option(metavar="N", min=SLOWEST, max=FASTEST, help="Speed-up factor of the clock."),
         ] = None,
         headless: Annotated[
             bool, typer.Option("--headless", help="No browser: play the story and print it.")
@@ -69,25 +67,25 @@ def add_commands(
         teams: Annotated[
             bool, typer.Option("--teams", help="Microsoft's Agents Playground instead of a Slack.")
         ] = False,
-        once: Annotated[bool, typer.Option("--once", help="End when the story has been told once.")] = False,
+        once: Annotated[bool, typer.Option("--once", help="End after the story.")] = False,
     ) -> int:
         """Open a working desk on this machine (in a checkout of the source).
 
-        Starts a local Slack-compatible workspace in the browser with a customer's channel, a triage channel
-        and an account manager, and runs the real desk in it, on a clock that is sped up. Ctrl-C ends it all.
+        Starts a local Slack-compatible workspace in the browser, with a customer's channel, a triage channel
+        and an account manager, and runs the real desk in it with a faster clock. Ctrl-C stops everything.
         """
         return run_demo(DemoOptions(vendor, speed, headless, teams, once))
 
     @app.command(rich_help_panel=TRY_OUT, epilog=_CONSOLE)
     def console(
         vendor: Annotated[
-            str, typer.Option(metavar="V", help="Whose policy, if there is no desk's file.")
+            str, typer.Option(metavar="V", help="Vendor, if there is no frontline.toml.")
         ] = "m3ter",
     ) -> int:
         """Work the same desk in this terminal.
 
-        Type /support, answer, press buttons, and look through other people's eyes. `help` lists what can be
-        typed, `quit` or Ctrl-D ends it.
+        Type /support, answer, press buttons, and become other people. `help` lists the commands, `quit` or
+        Ctrl-D ends the session.
         """
         import asyncio
 
@@ -95,7 +93,7 @@ def add_commands(
 
 
 def desk_settings(vendor: str) -> DeskSettings:
-    """The desk of the desk's file; a sample desk of the vendor if there is none."""
+    """The settings of frontline.toml, or of a sample desk of the vendor if there is no such file."""
     path = read_environment().frontline_config
     return load_desk(path) if path.is_file() else sample_desk(vendor)
 
@@ -103,7 +101,7 @@ def desk_settings(vendor: str) -> DeskSettings:
 def fast_forward(
     desk: Desk, clock: ManualClock, settle: Callable[[], Awaitable[None]]
 ) -> Callable[[timedelta], Awaitable[None]]:
-    """Lets time pass from wake-up to wake-up, each delivered before the next, as the real loops do."""
+    """Advances time from wake-up to wake-up, and delivers messages before the next, as the real loops do."""
 
     async def wait(length: timedelta) -> None:
         until = clock.now() + length
@@ -117,13 +115,13 @@ def fast_forward(
 
 
 def sample_plan(policy: Policy) -> Plan:
-    """The last plan with chat; the first plan if none has it."""
+    """The last plan with chat, or the first plan if none has it."""
     plans = list(policy.plans.values())
     return next((plan for plan in reversed(plans) if plan.chat), plans[0])
 
 
 def sample_desk_file(vendor: str) -> str:
-    """A frontline.toml for a pack or a folder. Raises Faults for a vendor that is not known."""
+    """The text of a frontline.toml for a pack or a folder. Raises Faults for an unknown vendor."""
     policy = load(vendor)[-1]
     plan = sample_plan(policy)
     rotas = "\n".join(f'{step.role} = ["bob"]' for step in policy.steps)
@@ -157,7 +155,7 @@ channels = ["slack:C0ACME"]
 
 
 def sample_desk(vendor: str) -> DeskSettings:
-    """The settings of the sample desk. Raises Faults for a vendor that is not known."""
+    """The settings of the sample desk. Raises Faults for an unknown vendor."""
     with TemporaryDirectory(prefix="frontline-") as folder:
         file = Path(folder) / "frontline.toml"
         file.write_text(sample_desk_file(vendor), encoding="utf-8")
@@ -165,6 +163,6 @@ def sample_desk(vendor: str) -> DeskSettings:
 
 
 def vendor_setting(vendor: str) -> str:
-    """The first line of a desk's file. A folder is written with its full path."""
+    """The `vendor` line of a frontline.toml. A folder is written with its full path."""
     named = vendor if vendor in vendors() else str(Path(vendor).resolve())
     return f"vendor = {json.dumps(named, ensure_ascii=False)}"

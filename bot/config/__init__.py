@@ -1,1 +1,1 @@
-"""What an operator sets: the desk's file, the environment, and who is who."""
+"""Configuration: the desk's file, the environment, and who is who."""

@@ -1,4 +1,4 @@
-"""Who is agent, customer or TAM, and which account owns a channel. Unknown is a customer, never an agent."""
+"""Says who is an agent, customer or TAM, and which account owns a channel. Unknown people are customers."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ LEADERSHIP = "leadership"
 
 
 class PolicyVersionMissing(LookupError):
-    """A ticket was opened under a version of the policy that has been removed."""
+    """The policy version under which a ticket was opened has been removed."""
 
 
 class Directory:
-    """The desk's file, and the user groups it names as they were last read from the platforms."""
+    """The desk's file, and the members of the user groups that it names, as last read from the platforms."""
 
     def __init__(self, settings: DeskSettings) -> None:
         self.settings = settings
-        self._in_groups: dict[tuple[str, str], frozenset[UserRef]] = {}
+        self._group_members: dict[tuple[str, str], frozenset[UserRef]] = {}
         self._platforms: Mapping[str, ChatPlatform] = {}
         self._moves: dict[Place, Place] = {}
         self._by_channel = {
@@ -34,7 +34,7 @@ class Directory:
         }
 
     async def refresh(self, platforms: Mapping[str, ChatPlatform]) -> list[str]:
-        """Read the members of the user groups that `agents` names. Gives one line for each that failed."""
+        """Reads the members of the user groups that `agents` names. Returns a line for each that failed."""
         self._platforms = platforms
         failed = []
         for chat in self.settings.chats.values():
@@ -43,13 +43,13 @@ class Directory:
                 continue
             for group in filter(platform.is_group, chat.agents):
                 try:
-                    self._in_groups[chat.platform, group] = await platform.members(group)
+                    self._group_members[chat.platform, group] = await platform.members(group)
                 except (TemporaryFailure, PermanentFailure) as problem:
                     failed.append(f"{chat.platform} user group {group} cannot be read: {problem}")
         return failed
 
     def policy(self, version: str) -> Policy:
-        """The policy version a ticket was opened under. Raises PolicyVersionMissing."""
+        """The policy with this version. Raises PolicyVersionMissing."""
         for policy in self.settings.policies:
             if policy.version == version:
                 return policy
@@ -62,27 +62,27 @@ class Directory:
         return version_at(list(self.settings.policies), day)
 
     def account_of(self, place: Place) -> Account | None:
-        """Whose channel this is, or was before it moved."""
+        """The account that owns this channel, by its present or a former address."""
         found = (self._by_channel.get((at.platform, at.id)) for at in self.addresses(place))
         return next((account for account in found if account), None)
 
     def channels_of(self, account: Account) -> list[Place]:
-        """Where the account's channels are now."""
+        """The present addresses of the account's channels."""
         return [self.current_address(channel) for channel in account.channels]
 
     def channel_of(self, ticket: Ticket) -> Place:
-        """Where the ticket's customer is spoken to now."""
+        """The present address of the ticket's customer channel."""
         return self.current_address(Place.parse(ticket.opened.channel))
 
     def moved(self, old: Place, new: Place) -> None:
-        """A channel has another address from now on, though the desk's file may not know it yet."""
+        """Records that a channel has a new address, which the desk's file may not contain yet."""
         if old in self._later_addresses(new):
             del self._moves[new]
         if old != new:
             self._moves[old] = new
 
     def current_address(self, place: Place) -> Place:
-        """The address that a channel has today."""
+        """A channel's present address."""
         return [place, *self._later_addresses(place)][-1]
 
     def _later_addresses(self, place: Place) -> list[Place]:
@@ -93,16 +93,16 @@ class Directory:
         return addresses
 
     def former_addresses(self, place: Place) -> list[Place]:
-        """The addresses that a channel had before, latest first."""
+        """A channel's former addresses, latest first."""
         before = [old for old, new in self._moves.items() if new == place]
         return [*before, *(older for old in before for older in self.former_addresses(old))]
 
     def addresses(self, place: Place) -> tuple[Place, ...]:
-        """Each address that the channel has or had: its messages keep their ids when it moves."""
+        """The channel's present and former addresses. Its messages keep their ids when it moves."""
         return (place, *self.former_addresses(place), self.current_address(place))
 
     def rate_limit_key_of(self, place: Place) -> str:
-        """What countdowns there are paid from; empty where their platform lets everything through."""
+        """The rate limit that countdowns in this place share; empty if the platform has none."""
         platform = self._platforms.get(place.platform)
         charges = platform.charges(place, MessageRef(place, ""), Priority.COUNTDOWN) if platform else ()
         return charges[-1].bucket if charges else ""
@@ -116,17 +116,17 @@ class Directory:
         )
 
     def triage_for(self, channel: Place) -> Place:
-        """Where agents work a customer channel's tickets: on its own platform where that has a triage."""
+        """The triage channel for a customer channel: on the same platform if that has one."""
         own = self.settings.chats.get(channel.platform)
         every = [chat.triage for chat in (own, *self.settings.chats.values()) if chat and chat.triage]
         return self.current_address(every[0])
 
     def is_agent(self, actor: Actor, account: Account | None = None) -> bool:
-        """Listed, in a listed user group, in a rota, or the TAM of this account."""
+        """Whether the actor is listed, in a listed user group, in a rota, or the TAM of this account."""
         chat = self.settings.chats.get(actor.user.platform)
         if chat is None:
             return False
-        if any(actor.user in members for members in self._in_groups.values()):
+        if any(actor.user in members for members in self._group_members.values()):
             return True
         if actor.user.home != actor.team:
             return False
@@ -139,7 +139,7 @@ class Directory:
         return in_rota or (account is not None and account.tam == person.id)
 
     def person(self, actor: Actor) -> Person | None:
-        """The person of the desk's file who acts, if it is one."""
+        """The actor's entry in the desk's file, or None."""
         if actor.user.home != actor.team:
             return None
         platform = actor.user.platform
@@ -150,7 +150,7 @@ class Directory:
         return person.name if person else actor.name
 
     def tam(self, account: Account) -> Person | None:
-        """The Technical Account Manager, where the plan has one."""
+        """The account's Technical Account Manager, or None if its plan has none."""
         plan = self.settings.policies[-1].plans[account.plan]
         return self.settings.people[account.tam] if account.tam and plan.tam else None
 
@@ -158,7 +158,7 @@ class Directory:
         return [self.settings.people[id_] for id_ in self.settings.rotas.get(role, ())]
 
     def direct_address(self, person: Person, prefer: str) -> UserRef | None:
-        """How to write to a person directly: on `prefer` if they are there, else wherever they are."""
+        """A person's address for direct messages, on `prefer` if possible. None if they have none."""
         for platform in (prefer, *self.settings.chats):
             id_ = person.on(platform)
             if id_ and platform in self.settings.chats:
@@ -166,7 +166,7 @@ class Directory:
         return None
 
     def escalation_recipients(self, account: Account, platform: str) -> list[tuple[Person, UserRef]]:
-        """Who gets the direct message of an escalation: the TAM, else whoever leads."""
+        """Who gets the direct message of an escalation: the TAM, else the leadership rota."""
         tam = self.tam(account)
         for people in ([tam] if tam else [], self.rota(LEADERSHIP)):
             reached = [(person, ref) for person in people if (ref := self.direct_address(person, platform))]

@@ -1,4 +1,4 @@
-"""What the environment says: addresses, secrets, the stage clock. Every fault at once."""
+"""Settings from environment variables: addresses, secrets, the clock. Reports every fault at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SLACK_API = "https://slack.com/api/"
 
 
 class Environment(BaseSettings):
-    """The variables of the public contract; empty ones count as unset."""
+    """The environment variables of the public contract. Empty ones count as unset."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
 
@@ -33,29 +33,29 @@ class Environment(BaseSettings):
     slack_bot_token: SecretStr | None = None
     slack_signing_secret: SecretStr | None = None
     slack_app_token: SecretStr | None = None
-    """Set: Slack's requests come over a socket, and no public address is needed."""
+    """If set, Slack's requests come over a socket, and no public address is needed."""
     slack_client_id: str | None = None
     slack_client_secret: SecretStr | None = None
-    """Set: any workspace may install the app, at /slack/install."""
+    """If set, any workspace may install the app at /slack/install."""
     frontline_secret_key: SecretStr | None = None
-    """Keys that stored tokens are sealed with; of several, after commas, the first seals and each opens."""
+    """Encryption keys for stored tokens, separated by commas. The first encrypts; all decrypt."""
     slack_api_url: str = SLACK_API
     microsoft_app_id: str | None = None
     microsoft_app_password: SecretStr | None = None
     microsoft_app_tenant_id: str | None = None
     microsoft_app_type: str = "SingleTenant"
     frontline_teams_anonymous: str | None = None
-    """`1`: whoever reaches us is taken for Teams. For a local playground."""
+    """`1` accepts unauthenticated requests as coming from Teams, for a local playground."""
     frontline_clock: str | None = None
     frontline_drill: str | None = None
-    """A time of day in UTC, such as 09:00, at which the pager is tested."""
+    """The time of day in UTC, such as 09:00, at which to test the pager."""
     frontline_local_slack: str | None = None
-    """A zone such as Europe/Berlin. The client at SLACK_API_URL is a local one that shows no date tokens, so
-    dates are written out in this zone, and that forgets untouched fields."""
+    """A time zone such as Europe/Berlin, for a local Slack client at SLACK_API_URL. That cannot show date
+    tokens, so dates are written out in this zone, and omits unchanged fields from submissions."""
 
     @property
     def many_workspaces(self) -> bool:
-        """Whether workspaces install the app by themselves."""
+        """Whether workspaces install the app themselves."""
         return self.slack_client_id is not None or self.slack_client_secret is not None
 
     @property
@@ -68,7 +68,7 @@ class Environment(BaseSettings):
 
     @property
     def slack_is_local(self) -> bool:
-        """Whether the Slack at SLACK_API_URL is a local one."""
+        """Whether SLACK_API_URL is on this machine."""
         return is_loopback(_host(self.slack_api_url))
 
 
@@ -83,7 +83,7 @@ def read_environment() -> Environment:
 
 
 def read_desk() -> tuple[Environment, DeskSettings]:
-    """The environment and the desk's file that it names, checked together. Raises Faults."""
+    """Reads the environment and the desk's file, and checks them together. Raises Faults."""
     env = read_environment()
     settings = load_desk(env.frontline_config)
     check_environment(env, settings)
@@ -91,7 +91,7 @@ def read_desk() -> tuple[Environment, DeskSettings]:
 
 
 def check_environment(env: Environment, desk: DeskSettings) -> None:
-    """Whether the environment has what the desk's file needs. Raises Faults."""
+    """Checks that the environment has what the desk's file needs. Raises Faults."""
     faults = [Fault("environment", key, says) for key, says in _faults(env, desk)]
     if faults:
         raise Faults(faults)
@@ -103,12 +103,12 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
     if "teams" in desk.chats:
         yield from _teams_faults(env)
     if not 0 <= env.port <= 65535:
-        yield "PORT", f"{env.port} is no port; use 1 to 65535"
+        yield "PORT", f"{env.port} is not a port; use 1 to 65535"
     if not _host(env.slack_api_url):
-        yield "SLACK_API_URL", f'"{env.slack_api_url}" is no web address; unset it, or write {SLACK_API}'
+        yield "SLACK_API_URL", f'"{env.slack_api_url}" is not a web address; unset it, or write {SLACK_API}'
     if env.frontline_local_slack:
         if not env.slack_is_local:
-            yield "FRONTLINE_LOCAL_SLACK", "goes with a SLACK_API_URL on this machine only"
+            yield "FRONTLINE_LOCAL_SLACK", "needs a SLACK_API_URL on this machine"
         try:
             zone(env.frontline_local_slack)
         except ValueError as wrong:
@@ -157,14 +157,14 @@ def _slack_faults(env: Environment) -> Iterator[tuple[str, str]]:
         if not all(map(_is_key, keys)):
             yield (
                 "FRONTLINE_SECRET_KEY",
-                "has a part that is no key of 32 bytes in base64; make one with `openssl rand -base64 32`, "
-                "and put commas between several",
+                "has a part that is not a key of 32 bytes in base64; make one with "
+                "`openssl rand -base64 32`, and put commas between several",
             )
     if env.slack_app_token is not None:
         if not env.slack_app_token.get_secret_value().startswith("xapp-"):
             yield (
                 "SLACK_APP_TOKEN",
-                "is no app-level token (xapp-…); make one with the scope connections:write in your Slack "
+                "is not an app-level token (xapp-…); make one with the scope connections:write in your Slack "
                 "app, Basic Information, or unset it to be reached over HTTP",
             )
     elif env.slack_signing_secret is None:
@@ -185,7 +185,7 @@ def _teams_faults(env: Environment) -> Iterator[tuple[str, str]]:
         if not is_loopback(env.host):
             yield (
                 "FRONTLINE_TEAMS_ANONYMOUS",
-                f'needs a HOST on this machine, not "{env.host}": anybody there could act in anybody\'s name;'
+                f'needs a HOST on this machine, not "{env.host}": anybody there could act as anybody else;'
                 " unset one of the two",
             )
         return
@@ -202,15 +202,15 @@ def _teams_faults(env: Environment) -> Iterator[tuple[str, str]]:
 
 
 def time_of_day(text: str) -> time:
-    """`09:00`. Raises ValueError that shows the form."""
+    """Parses a time such as `09:00`. Raises ValueError that shows the form."""
     found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", text.strip())
     if found is None:
-        raise ValueError(f'"{text}" is no time of day; write it in UTC, such as 09:00, or unset it')
+        raise ValueError(f'"{text}" is not a time of day; write it in UTC, such as 09:00, or unset it')
     return time(int(found[1]), int(found[2]))
 
 
 def _host(url: str) -> str:
-    """Empty where it is no http or https address."""
+    """The host of a URL; empty unless it is an http or https URL."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The desk's file (`frontline.toml`): vendor, chats, people, rotas, accounts. Every fault at once."""
+"""The desk's file (`frontline.toml`): vendor, chats, people, rotas, accounts. Reports all faults at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SLACK_CHANNEL = re.compile(r"^slack:[CG][A-Z0-9]+$")
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody a rota, an account or a page may name, with their id on each platform."""
+    """A person whom rotas and accounts may name, with their id on each platform."""
 
     id: str
     name: str
@@ -44,7 +44,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A customer of the vendor: its plan, its channels, who looks after it, what its order form says."""
+    """A customer of the vendor: its plan, its channels, its TAM, and the terms of its order form."""
 
     id: str
     name: str
@@ -57,9 +57,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class ChatSettings:
-    """The vendor's side of one platform: where agents work, and who they are (people or user groups).
+    """The vendor's side of one platform: the triage channel, and the agents (people or user groups).
 
-    Without a triage of its own, agents work its tickets on the other platform.
+    Without a triage channel here, agents work these tickets on the other platform.
     """
 
     platform: str
@@ -70,7 +70,7 @@ class ChatSettings:
 
 @dataclass(frozen=True)
 class DeskSettings:
-    """All that the file says, checked against the policy it names."""
+    """The content of the desk's file, checked against the policy that it names."""
 
     policies: tuple[Policy, ...]
     chats: Mapping[str, ChatSettings]
@@ -113,7 +113,7 @@ def _clause(raw: object) -> object:
 
 
 class _Clause(_Section):
-    """`"2h"`, or with the calendar that counts it: `{ within = "8h", calendar = "around-the-clock" }`."""
+    """`"2h"`, or with a calendar: `{ within = "8h", calendar = "around-the-clock" }`."""
 
     within: Annotated[str, AfterValidator(_amount)]
     calendar: str | None = None
@@ -152,19 +152,19 @@ class _File(_Section):
 
 
 def load_desk(path: Path) -> DeskSettings:
-    """Read and check the file. Raises Faults with all that is wrong in it and in the policy it names."""
+    """Reads and checks the file. Raises Faults with everything wrong in it and in the policy it names."""
     name = path.name
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        cure = "write one (README, Connect your own Slack) or set FRONTLINE_CONFIG to where it is"
-        raise Faults([Fault(str(path), "", f"there is no such file; {cure}")]) from None
+        fix = "write one (README, Connect your own Slack) or set FRONTLINE_CONFIG to where it is"
+        raise Faults([Fault(str(path), "", f"there is no such file; {fix}")]) from None
     except OSError as unreadable:
         raise Faults([Fault(str(path), "", f"cannot be read: {unreadable.strerror}")]) from None
     except UnicodeDecodeError as unreadable:
         raise Faults([Fault(str(path), "", f"cannot be read: {unreadable}")]) from None
     except tomllib.TOMLDecodeError as broken:
-        raise Faults([Fault(name, "", f"is no valid TOML: {broken}")]) from None
+        raise Faults([Fault(name, "", f"is not valid TOML: {broken}")]) from None
     file, faults = _validated(raw, name)
     policies: list[Policy] = []
     if file is not None:
@@ -180,7 +180,7 @@ def load_desk(path: Path) -> DeskSettings:
 
 
 def _validated(raw: dict[str, Any], name: str) -> tuple[_File | None, list[Fault]]:
-    """The file, read on without the keys that nobody knows; None where it cannot be read on."""
+    """The file without its unknown keys, which are faults; None if it has other faults."""
     try:
         return _File.model_validate(raw), []
     except ValidationError as wrong:
@@ -195,7 +195,7 @@ def _validated(raw: dict[str, Any], name: str) -> tuple[_File | None, list[Fault
 
 
 def _removed(raw: Any, where: tuple[int | str, ...]) -> bool:
-    """Take one key out of what was read; False where it is not to be found."""
+    """Removes one key from the raw file. Returns False if it is not there."""
     try:
         for step in where[:-1]:
             raw = raw[step]
@@ -214,12 +214,12 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> str:
 
 
 def _plan_id(policy: Policy, name: str) -> str | None:
-    """A plan by its id or by a former name."""
+    """The id of a plan, given its id or a former name; None if unknown."""
     return next((p.id for p in policy.plans.values() if name.lower() in (p.id, *p.aliases)), None)
 
 
 def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
-    """What is wrong whatever the policy says."""
+    """Faults that do not depend on the policy."""
     if file.slack is None and file.teams is None:
         yield "slack", "no chat is named; add a [slack] or a [teams] part with its triage channel"
     elif not any(part and part.triage for part in (file.slack, file.teams)):
@@ -240,7 +240,7 @@ def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
 
 
 def _against_policy(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:
-    """What the policy does not know."""
+    """Names in the file that the policy does not have."""
     roles = {step.role for step in policy.steps}
     for role in file.rotas:
         if role not in roles:
@@ -276,7 +276,7 @@ def _account_faults(account: _Account, people: set[str], triage: set[str]) -> It
             )
             yield f"{key}.channels", says
         elif platform == "slack" and not _SLACK_CHANNEL.match(channel):
-            says = f'"{channel}" is no channel id; copy it from the channel\'s details, as in "slack:C0ACME"'
+            says = f'"{channel}" is not a channel id; copy one from the channel\'s details: "slack:C0ACME"'
             yield f"{key}.channels", says
 
 

@@ -1,1 +1,1 @@
-"""What the desk does, one file for each thing that a person wants."""
+"""What people can do at the desk, one file per feature."""

@@ -20,11 +20,11 @@ from sla_core.ticket import State
 log = structlog.get_logger(__name__)
 
 CHANGES = "channel-turn"
-"""The turns that were taken in, by their envelope."""
+"""The channel changes that were handled, by their envelope."""
 LIFE = timedelta(days=30)
-"""How long a turn is known by its envelope: as long as an act (bot.runtime.retention.ACTS)."""
+"""How long a change is known by its envelope: as long as an act (bot.runtime.retention.ENVELOPE_LIFE)."""
 STATE = "channel-state"
-"""The turn by which each channel was cut off or came back, and its envelope."""
+"""The last change that cut off or restored each channel, and its envelope."""
 MAX_TICKETS = 500
 MAX_KEYS = 10
 
@@ -34,7 +34,7 @@ _CUT_OFF = {
     ChannelChange.DELETED: ("it was deleted", "Have it restored."),
     ChannelChange.UNSHARED: ("it is no longer shared with them", "Share it with them again."),
 }
-"""How, and what to do."""
+"""By change: what happened, and how to fix it."""
 _BACK = {
     ChannelChange.JOINED: (
         "the app is in it again",
@@ -43,11 +43,11 @@ _BACK = {
     ChannelChange.UNARCHIVED: ("it is open again", {ChannelChange.ARCHIVED, ChannelChange.DELETED}),
     ChannelChange.SHARED: ("it is shared again", {ChannelChange.UNSHARED}),
 }
-"""How, and after what."""
+"""By change: what happened, and the changes that it undoes."""
 
 
 async def channel_changed(desk: Desk, act: ChannelChanged) -> Answer:
-    """Take in what became of a channel; the same envelope again is nothing new."""
+    """Handles a change of a channel. Ignores an envelope that was handled before."""
     async with desk.channel_lock:
         if await desk.key_values.get(CHANGES, act.key) is not None:
             return Done()
@@ -75,16 +75,16 @@ async def _apply(desk: Desk, act: ChannelChanged) -> None:
 
 
 async def _cut_off(desk: Desk, act: ChannelChanged, account: Account) -> None:
-    """One turn is often told in two ways, and what is cut off already is not cut off again."""
+    """Tells the team once: platforms often report one change by two events."""
     before, by = await _state(desk, act.place)
     if before in _CUT_OFF and by != act.key:
         return
     await _store_state(desk, act)
-    how, cure = _CUT_OFF[act.change]
+    how, fix = _CUT_OFF[act.change]
     tickets = _counted(await _open_tickets(desk, act.place, account))
     text = (
         f"{account.name}'s channel ({act.place}) is cut off: {how}. {tickets} "
-        f"Nothing reaches the customer there. {cure} Or give them another channel, and name it under "
+        f"Nothing reaches the customer there. {fix} Or give them another channel, and name it under "
         f'channels of the account "{account.id}" in frontline.toml.'
     )
     await _tell(desk, act, account, text)
@@ -99,7 +99,7 @@ async def _back(desk: Desk, act: ChannelChanged, account: Account) -> None:
 
 
 async def _unowned(desk: Desk, act: ChannelChanged) -> None:
-    """Said to agents and not in the channel: whoever is there did not ask."""
+    """Tells agents in triage. The people in the channel did not ask for anything."""
     text = (
         f"The app was added to {act.place}, which belongs to no account. To serve a customer there, add "
         f'"{act.place}" to channels of their account in frontline.toml and start the desk again; else '
@@ -128,7 +128,7 @@ async def _moved(desk: Desk, act: ChannelChanged, new: Place, account: Account |
 
 
 async def _state(desk: Desk, place: Place) -> tuple[str, str]:
-    """The turn by which the channel was last cut off or came back, and its envelope."""
+    """The last change that cut off or restored the channel, and its envelope."""
     change, _, envelope = (await desk.key_values.get(STATE, _key(desk, place)) or "").partition(" ")
     return change, envelope
 
@@ -142,7 +142,7 @@ def _key(desk: Desk, place: Place) -> str:
 
 
 async def _tell(desk: Desk, act: ChannelChanged, account: Account, text: str) -> None:
-    """Agents in triage, and the account's TAM."""
+    """Notifies agents in triage, and the account's TAM."""
     triage = desk.directory.triage_for(act.place)
     await notify(desk, f"{act.key}/triage", triage, text)
     person = desk.directory.tam(account)
@@ -167,17 +167,17 @@ def _counted(keys: list[str]) -> str:
 
 
 RENAMES = "channel-moved"
-"""Old addresses and what became of them."""
+"""New channel addresses, by the old ones."""
 
 
 async def load_renames(desk: Desk, key_values: KeyValueStore) -> None:
-    """Learn again which channels have moved, whichever process was told."""
+    """Loads from the store which channels have moved, as other processes may have recorded it."""
     for old, new in (await key_values.get_all(RENAMES)).items():
         desk.directory.moved(Place.parse(old), Place.parse(new))
 
 
 async def record_rename(desk: Desk, key_values: KeyValueStore, old: Place, new: Place) -> None:
-    """The channel is at its new address from now on."""
+    """Records a channel's new address."""
     desk.directory.moved(old, new)
     if desk.directory.current_address(new) == new:
         await key_values.delete(RENAMES, str(new))
@@ -185,42 +185,39 @@ async def record_rename(desk: Desk, key_values: KeyValueStore, old: Place, new: 
 
 
 NOTICES = "notice"
-"""What their keys begin with; also the topic of notes in which an earlier version kept them."""
+"""The key prefix of notices; also the topic in which an earlier version stored them."""
 
 
 async def notify(desk: Desk, key: str, to: Place | UserRef, text: str) -> None:
-    """Have this said; the same key again is the same notice.
-
-    All have the same priority, so that of two about the same channel the later one comes last.
-    """
+    """Enqueues a notice, once for each key. All have one priority, so they arrive in order."""
     say = Notice((text,), Tone.WARN)
     await desk.store.enqueue([Message(f"{NOTICES}/{key}", None, to, say, Priority.STATE)])
 
 
 async def send_stored_notices(desk: Desk, key_values: KeyValueStore) -> None:
-    """Has those said that an earlier version kept as notes and did not say."""
-    for key, note in sorted((await key_values.get_all(NOTICES)).items()):
-        kept = json.loads(note)
-        to = Place.parse(kept["place"]) if "place" in kept else UserRef.parse(kept["person"])
-        await notify(desk, key, to, kept["text"])
+    """Enqueues the notices that an earlier version stored and did not send."""
+    for key, stored in sorted((await key_values.get_all(NOTICES)).items()):
+        notice = json.loads(stored)
+        to = Place.parse(notice["place"]) if "place" in notice else UserRef.parse(notice["person"])
+        await notify(desk, key, to, notice["text"])
         await key_values.delete(NOTICES, key)
 
 
 HELP_MESSAGES = "get-help"
-"""What the keys of its messages begin with; also where an earlier version noted its id in each channel."""
+"""The key prefix of `Get help` messages; also the topic in which an earlier version stored their ids."""
 KEYS = "get-help-key"
-"""The key of the message that it is in each channel."""
+"""The key of each channel's `Get help` message."""
 SEEN = "get-help-seen"
-"""When it was last looked for, by the desk's clock."""
+"""When each channel's message was last checked, by the desk's clock."""
 CHECK_EVERY = timedelta(hours=1)
 MAX_CHECKS = 10
-"""How many are looked for in one round: each look is one of the edits that the platform lets through."""
+"""How many messages to check in one round: each check is an edit and counts against the rate limit."""
 
 
 async def ensure_help_messages(desk: Desk, key_values: KeyValueStore) -> None:
-    """One round of the standing messages, one in each customer channel.
+    """Makes sure that each customer channel has its `Get help` message.
 
-    It is posted where it is not, and looked for now and then where it should be.
+    Posts missing messages, and checks now and then that the others still exist.
     """
     await load_renames(desk, key_values)
     posted, seen = await key_values.get_all(KEYS), await key_values.get_all(SEEN)
@@ -234,7 +231,7 @@ async def ensure_help_messages(desk: Desk, key_values: KeyValueStore) -> None:
 
 
 async def ensure_help_message(desk: Desk, key_values: KeyValueStore, place: Place) -> None:
-    """See that it stands in this channel: post it, or draw it again, which only what is there can be."""
+    """Posts a channel's `Get help` message, or edits it: the edit fails if somebody deleted the message."""
     if place.platform not in desk.platforms:
         return
     async with desk.channel_lock, try_lock(key_values, f"{HELP_MESSAGES} {place}") as acquired:
@@ -265,7 +262,7 @@ async def ensure_help_message(desk: Desk, key_values: KeyValueStore, place: Plac
 
 
 async def on_refused(desk: Desk, message: Message, why: str) -> None:
-    """It cannot be posted, and is tried again in a later round; or it is gone, and is posted again now."""
+    """Posts a deleted `Get help` message again. One that cannot be posted is tried in a later round."""
     assert isinstance(message.to, Place)
     place = desk.directory.current_address(message.to)
     if await _known(desk, desk.key_values, place) != (message.edits or message.key):
@@ -274,11 +271,11 @@ async def on_refused(desk: Desk, message: Message, why: str) -> None:
     if message.edits is not None:
         await ensure_help_message(desk, desk.key_values, place)
     else:
-        log.warning("Get help cannot be posted", place=str(place), why=why)
+        log.warning("could not post Get help", place=str(place), why=why)
 
 
 async def repost_deleted(desk: Desk, message: MessageRef) -> None:
-    """Post it again where the deleted message was it."""
+    """Posts a channel's `Get help` message again if that is the deleted message."""
     place = desk.directory.current_address(message.place)
     if desk.directory.account_of(place) is None:
         return
@@ -289,7 +286,7 @@ async def repost_deleted(desk: Desk, message: MessageRef) -> None:
 
 
 async def moved(key_values: KeyValueStore, old: Place, new: Place) -> None:
-    """The channel has another address; its messages keep their ids."""
+    """Stores a channel's message under its new address. Messages keep their ids when a channel moves."""
     for topic in (KEYS, HELP_MESSAGES):
         if (known := await key_values.get(topic, str(old))) is not None:
             await key_values.put(topic, str(new), known)
@@ -298,7 +295,7 @@ async def moved(key_values: KeyValueStore, old: Place, new: Place) -> None:
 
 
 async def _known(desk: Desk, key_values: KeyValueStore, place: Place) -> str | None:
-    """The key of the message that it is in this channel, if it was posted there."""
+    """The key of the channel's `Get help` message, or None if none was posted."""
     key = await key_values.get(KEYS, str(place))
     id = None if key else await key_values.get(HELP_MESSAGES, str(place))
     if id is not None:

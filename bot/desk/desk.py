@@ -1,4 +1,4 @@
-"""The desk itself: every change of a ticket goes through it, whether a person or the clock asks."""
+"""The desk: every change of a ticket goes through it, whether a person or the clock causes it."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ from sla_core.ticket import State, Ticket, after, fold
 
 
 class KeyedLocks:
-    """Locks by name; one that nobody holds or waits for is gone."""
+    """Locks by name. A lock that nobody holds or waits for is discarded."""
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def of(self, name: str) -> asyncio.Lock:
-        """For `async with`."""
+        """The lock of this name, for `async with`."""
         lock = self._locks.get(name)
         if lock is None:
             lock = self._locks[name] = asyncio.Lock()
@@ -56,11 +56,11 @@ class KeyedLocks:
 
 
 class InMemoryKeyValueStore:
-    """A KeyValueStore of dicts."""
+    """A KeyValueStore in dicts, for tests and for desks without a database."""
 
     def __init__(self) -> None:
         self.real_clock: Clock = WallClock()
-        """Says what has expired."""
+        """Decides what has expired."""
         self.topics: dict[str, dict[str, str]] = {}
         self.expiries: dict[tuple[str, str], datetime] = {}
         self.locks: dict[str, tuple[str, datetime]] = {}
@@ -105,12 +105,12 @@ class InMemoryKeyValueStore:
 
 
 LOCK_LIFE = timedelta(minutes=1)
-"""How long one that died meanwhile keeps the others from it; far longer than saying something takes."""
+"""How long a process that died keeps its lock; far longer than the work under a lock takes."""
 
 
 @asynccontextmanager
 async def try_lock(key_values: KeyValueStore, what: str) -> AsyncIterator[bool]:
-    """Whether nobody else is at it. Look up again what was known before: they may just have ended."""
+    """Yields whether the lock was acquired. Then read again: another holder may just have finished."""
     holder, now = uuid4().hex, real_now()
     acquired = await key_values.try_lock(what, holder, now + LOCK_LIFE, now)
     try:
@@ -121,17 +121,17 @@ async def try_lock(key_values: KeyValueStore, what: str) -> AsyncIterator[bool]:
 
 
 MAX_TRIES = 50
-"""How often a change is decided anew because the ticket moved meanwhile."""
+"""How often to decide again because the ticket changed meanwhile."""
 
 
 class Decide(Protocol):
-    """What an act makes of a ticket at an instant: events to record, or an answer that refuses it."""
+    """Decides about an act on a ticket: returns the events to record, or an answer that refuses the act."""
 
     def __call__(self, ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer: ...
 
 
 def private_notice(*parts: str, tone: Tone = Tone.CALM) -> Show:
-    """A sentence for the one who acted."""
+    """A sentence that only the actor sees."""
     text: RichText = parts
     return Show(Notice(text, tone))
 
@@ -142,17 +142,17 @@ def refusal(*parts: str) -> Show:
 
 @dataclass
 class Desk:
-    """Store, clock and directory together; platforms only for what must be asked of them at once."""
+    """The store, clock and directory. `platforms` only answers questions: delivery sends the messages."""
 
     store: DeskStore
     clock: Clock
     directory: Directory
     platforms: dict[str, ChatPlatform] = field(default_factory=dict)
     key_values: KeyValueStore = field(default_factory=InMemoryKeyValueStore)
-    """What is to be remembered besides the tickets."""
+    """Remembers what belongs to no ticket, such as drafts."""
     locks: KeyedLocks = field(default_factory=KeyedLocks)
     channel_lock: Lock = field(default_factory=Lock, repr=False, compare=False)
-    """Held while the standing messages and the state of channels are looked after, one at a time."""
+    """Held while channel states and `Get help` messages are updated."""
 
     async def ticket(self, key: str) -> Ticket:
         """Raises NoSuchTicket."""
@@ -170,7 +170,7 @@ class Desk:
     async def open(
         self, envelope: str, account: Account, draft: Callable[[], Opened]
     ) -> Appended | Duplicate:
-        """Opens the account's next ticket. The same envelope again opens none and gives the first one."""
+        """Opens the account's next ticket. For a known envelope, returns Duplicate with its ticket."""
 
         def change(number: int) -> Change:
             opened = draft()
@@ -180,11 +180,11 @@ class Desk:
         return await self.store.open(envelope, account.id, change)
 
     async def change(self, envelope: str | None, ticket: Ticket | str, decide: Decide) -> Answer:
-        """Records what fell due by now, then what `decide` makes of it, all in one transaction.
+        """Records what is due by now, then the events that `decide` returns, in one transaction.
 
-        `ticket` is its key, or the ticket as this act has loaded it; it is loaded again if it has moved.
-        Returns `decide`'s own answer if that refuses, else Done; if the envelope is known, Done that says so.
-        Raises NoSuchTicket.
+        `ticket` is a key or a loaded ticket; it is loaded again if it has changed meanwhile. Returns the
+        answer of `decide` if that refuses, otherwise Done, which says whether the envelope is a duplicate.
+        Raises NoSuchTicket, and Conflict after too many tries.
         """
         key = ticket if isinstance(ticket, str) else ticket.key
         for _ in range(MAX_TRIES):
@@ -196,7 +196,7 @@ class Desk:
             current = after(ticket, fell_due)
             decided = decide(current, policy, now)
             if isinstance(decided, Show | Ask | Done):
-                # Sent again because its answer was lost: it is refused for what it has done itself.
+                # An act that the platform delivers again would be refused because of its own effect.
                 return (
                     Done(duplicate=True)
                     if envelope and await self.store.ticket_of_envelope(envelope)
@@ -212,14 +212,14 @@ class Desk:
         raise Conflict(f"{key} is changing too quickly; please try again")
 
     def change_on_wake(self, key: str, history: tuple[Event, ...]) -> Change:
-        """What fell due on a ticket by now, with its cards drawn anew. Raises PolicyVersionMissing."""
+        """Decides what is due on a ticket, and updates its cards. Raises PolicyVersionMissing."""
         ticket = fold(key, history)
         now = max(self.clock.now(), history[-1].at)
         events = evaluate(ticket, self.policy_of(ticket), now).events
         return self._change_of(after(ticket, events), events, now)
 
     def _change_of(self, ticket: Ticket, events: Sequence[Event], now: datetime) -> Change:
-        """The change that these last events of the ticket make, with all that is to be said of them."""
+        """The change for the ticket's last events, with the messages that they cause."""
         policy = self.policy_of(ticket)
         more = evaluate(ticket, policy, now)
         ticket = after(ticket, more.events)
@@ -240,7 +240,7 @@ class Desk:
         )
 
     async def render(self, message: Message) -> View:
-        """What a message shows at this moment."""
+        """What a message shows now."""
         if isinstance(message.content, Notice):
             return message.content
         if isinstance(message.content, StandingHelp):
@@ -251,14 +251,14 @@ class Desk:
         return cards.card(ticket, self.policy_of(ticket), self.directory, message.content.audience, now)
 
     async def key_of(self, message: MessageRef) -> str | None:
-        """The key of the message that was posted there, if the desk posted it."""
+        """The key of a posted message; None if the desk did not post it."""
         for place in self.directory.addresses(message.place):
             if key := await self.store.key_of(replace(message, place=place)):
                 return key
         return None
 
     def triages(self) -> list[Place]:
-        """Where agents are told, on the platforms that are connected."""
+        """The triage channels on connected platforms."""
         chats = self.directory.settings.chats.values()
         return [
             self.directory.current_address(chat.triage)
@@ -267,7 +267,7 @@ class Desk:
         ]
 
     async def record_undelivered(self, message: Message, why: str) -> None:
-        """A platform will never take this message: its effect is taken back, and agents are told once."""
+        """Records that a platform rejected this message for good: undoes its effect and tells agents once."""
         if message.ticket is None:
             return
         what = message.edits or message.key
@@ -282,7 +282,7 @@ class Desk:
         await self.change(None, message.ticket, decide)
 
     def relation(self, actor: Actor, place: Place | None, ticket: Ticket) -> str | None:
-        """`agent`, `customer` (in a channel of the ticket's account), or None for somebody else."""
+        """`agent`, `customer` (in a channel of the ticket's account), or None for anybody else."""
         account = self.account_of(ticket)
         if self.directory.is_agent(actor, account):
             return "agent"

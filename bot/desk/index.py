@@ -1,4 +1,4 @@
-"""The index rows of tickets: what they should say by the tickets' events, and those that say otherwise."""
+"""Checks the index rows of tickets against the tickets' events, and rebuilds the rows that differ."""
 
 from __future__ import annotations
 
@@ -16,56 +16,56 @@ from sla_core.events import Event
 from sla_core.ticket import State, fold
 
 BATCH = 100
-"""Tickets whose events are held in memory at a time."""
+"""How many tickets' events to hold in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexRow:
-    """A ticket's row as it is stored, beside the ticket's events."""
+    """A ticket's stored row, with the ticket's events."""
 
     ticket: str
     version: int
     wake_at: datetime | None
     closed: bool
     summary: QueueSummary | None
-    """None if it is of another version, or if the columns that a queue sorts by say something else."""
+    """None if another version wrote it, or if the columns that a queue sorts by differ from it."""
     history: tuple[Event, ...]
     fault: str = ""
-    """Why the events cannot be read; there are none then."""
+    """Why the events cannot be read; `history` is empty then."""
 
 
 class Index(Protocol):
-    """The rows of all tickets."""
+    """Access to the rows of all tickets."""
 
     async def index_size(self) -> int:
-        """How many there are."""
+        """The number of rows."""
 
     async def index_after(self, ticket: str, limit: int) -> list[IndexRow]:
-        """The next rows after this key, by key."""
+        """Up to `limit` rows after this key, in order of their keys."""
 
     async def index_sample(self, limit: int) -> list[IndexRow]:
-        """So many rows, or all of them, in any order."""
+        """Up to `limit` rows in any order."""
 
     async def reindex(self, corrections: Sequence[tuple[IndexRow, Change]]) -> int:
-        """Writes rows as the changes say, without an event; returns how many.
+        """Overwrites rows from the changes, without an event. Returns how many were written.
 
-        Leaves out those that were written since they were read.
+        Skips rows that have changed since they were read.
         """
 
 
 @dataclass
 class IndexCheck:
-    """What was found about some rows."""
+    """The result of checking some rows."""
 
     wrong: list[tuple[IndexRow, Change]] = field(default_factory=list)
-    """Those that differ from their events, each with the change that sets it right."""
+    """Rows that differ from their events, each with the change that corrects it."""
     unreadable: dict[str, str] = field(default_factory=dict)
-    """Tickets whose events say nothing that can be relied on, and why."""
+    """Tickets whose events cannot be read or evaluated, and why."""
 
 
 @dataclass
 class RebuildResult:
-    """What a rebuilding has done: how many rows were looked at, and how many were wrong and are written."""
+    """The result of a rebuild: how many rows were checked, and how many were wrong and are corrected."""
 
     rows: int = 0
     wrong: int = 0
@@ -73,7 +73,7 @@ class RebuildResult:
 
 
 def check(rows: Iterable[IndexRow], directory: Directory, now: datetime) -> IndexCheck:
-    """Compares rows with the events beside them."""
+    """Compares rows with their events."""
     checked = IndexCheck()
     for row in rows:
         if row.fault:
@@ -81,7 +81,7 @@ def check(rows: Iterable[IndexRow], directory: Directory, now: datetime) -> Inde
             continue
         try:
             correction = _correction(row, directory, now)
-        except (LookupError, ValueError) as why:  # a policy, a severity or a first event that is gone
+        except (LookupError, ValueError) as why:  # the policy, a severity or the first event is missing
             checked.unreadable[row.ticket] = str(why)
             continue
         if correction is not None:
@@ -92,7 +92,7 @@ def check(rows: Iterable[IndexRow], directory: Directory, now: datetime) -> Inde
 async def rebuild(
     index: Index, directory: Directory, clock: Clock, on_progress: Callable[[int], None]
 ) -> RebuildResult:
-    """Corrects every wrong row; a desk may run meanwhile. Calls `on_progress` with how many are checked."""
+    """Corrects every wrong row while a desk may be running. Reports how many are checked to `on_progress`."""
     done, last = RebuildResult(), ""
     while rows := await index.index_after(last, BATCH):
         checked = check(rows, directory, clock.now())
@@ -106,13 +106,13 @@ async def rebuild(
 
 
 def _correction(row: IndexRow, directory: Directory, now: datetime) -> Change | None:
-    """What the row should say at `now`; None if it does. Raises LookupError, ValueError."""
+    """The change that corrects the row as of `now`; None if it is correct. Raises LookupError, ValueError."""
     ticket = fold(row.ticket, row.history)
     policy = directory.policy(ticket.opened.version)
     last = ticket.history[-1].at
     now = max(now, last)
     first, latest = evaluate(ticket, policy, last), evaluate(ticket, policy, now)
-    # What fell due is recorded when the desk wakes the ticket: that is to happen at once.
+    # The desk records what is due when it wakes the ticket, so that has to happen at once.
     wake_at = now if latest.events else latest.wake_at
     summary, closed = queue_summary(ticket, policy, now), ticket.state is State.CLOSED
     since = last if first.events else first.wake_at
@@ -128,7 +128,7 @@ def _correction(row: IndexRow, directory: Directory, now: datetime) -> Change | 
 
 
 def _comparable(summary: QueueSummary, due: bool) -> QueueSummary:
-    """Without what has changed by itself since the row was written: more, while its wake-up is `due`."""
+    """The summary without what changes by itself over time; more of it while the wake-up is `due`."""
     if summary.due is None:
         return summary
     shown = replace(summary.due, spent=0.0)

@@ -1,4 +1,4 @@
-"""The open tickets in the order of their turn: the more critical first, of two alike the one due first."""
+"""The queue boards: open tickets by severity, then by the promise due next (MTA-11)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from sla_core.policy import Policy, Step
 from sla_core.ticket import State
 
 MAX_ENTRIES = 2000
-"""Entries of one board, the most urgent first."""
+"""The most entries of one board, most urgent first."""
 MAX_ROWS = 100
-"""Of one section; no platform shows more."""
+"""The most rows of one section; no platform shows more."""
 RECENTLY = timedelta(days=14)
-"""For how long a resolved ticket is listed to its customer, who may close or reopen it."""
+"""How long customers see a resolved ticket, which they may close or reopen."""
 
 
 OPEN = "These are open, the more critical first."
@@ -32,11 +32,11 @@ ONE = "To see one of them, write “status” and its key."
 
 
 class ChannelsUnknown(Exception):
-    """Somebody's channels cannot be told at the moment."""
+    """A person's channels cannot be determined now. Its text says why, without a full stop."""
 
 
 async def listing(desk: Desk, actor: Actor, place: Place) -> Answer:
-    """What is open: in triage the queue, in a customer's channel its tickets, in a direct one one's own."""
+    """Open tickets: the queue in triage, an account's in its channel, the actor's own in a direct message."""
     owner = desk.directory.account_of(place)
     if owner is not None:
         return _shown(await _of_channel(desk, owner))
@@ -54,12 +54,12 @@ async def listing(desk: Desk, actor: Actor, place: Place) -> Answer:
 
 
 async def board_of(desk: Desk, actor: Actor) -> QueueBoard:
-    """Somebody's own: an agent's queue, a TAM's accounts, a customer's tickets. Raises ChannelsUnknown."""
+    """A person's board: an agent's queue, a TAM's accounts, a customer's tickets. Raises ChannelsUnknown."""
     return await _of_agent(desk, actor) or await _of_customer(desk, actor)
 
 
 async def accounts_of(desk: Desk, user: UserRef) -> list[Account]:
-    """The accounts whose channels somebody shares with the bot. Raises ChannelsUnknown."""
+    """The accounts whose channels this person shares with the bot. Raises ChannelsUnknown."""
     platform = desk.platforms.get(user.platform)
     if platform is None:
         return []
@@ -87,7 +87,7 @@ def _shown(board: QueueBoard) -> Answer:
 
 
 async def _of_agent(desk: Desk, actor: Actor) -> QueueBoard | None:
-    """None for whoever is no agent and looks after no account."""
+    """None if the actor is neither an agent nor looks after an account."""
     if desk.directory.is_agent(actor):
         return await _queue(desk)
     looked_after = _looked_after(desk.directory, actor)
@@ -110,7 +110,7 @@ async def _queue(desk: Desk) -> QueueBoard:
 
 
 async def _of_accounts(desk: Desk, accounts: Sequence[Account]) -> QueueBoard:
-    """For those who look after accounts: each with what is due next on it, the soonest on top."""
+    """The board of a TAM: each account with what is due next on it, soonest first."""
     now = desk.clock.now()
     page = await _page(desk, accounts, MAX_ENTRIES)
     found: list[tuple[datetime | None, QueueSection]] = []
@@ -152,7 +152,7 @@ async def _of_channel(desk: Desk, account: Account) -> QueueBoard:
 
 
 async def _of_customer(desk: Desk, actor: Actor) -> QueueBoard:
-    """By account, if somebody belongs to several."""
+    """A customer's tickets, with a section for each account if there are several."""
     now = desk.clock.now()
     accounts = await accounts_of(desk, actor.user)
     page = await _page(desk, accounts, MAX_ENTRIES, ended=True) if accounts else QueuePage((), 0)
@@ -176,7 +176,7 @@ async def _of_customer(desk: Desk, actor: Actor) -> QueueBoard:
 
 
 def _customers(entries: Iterable[QueueEntry], now: datetime, name: str = "") -> tuple[QueueSection, ...]:
-    """What is open, and what was resolved lately and waits for the customer's word."""
+    """A section of open tickets, and one of recently resolved tickets that the customer may close."""
     ended = {
         entry.key: entry.summary.ended_at for entry in entries if entry.summary and entry.summary.ended_at
     }
@@ -210,7 +210,7 @@ def _section(
 async def _page(
     desk: Desk, accounts: Collection[Account] | None, limit: int, *, ended: bool = False
 ) -> QueuePage:
-    """The queue, from the index. Entries that an older version left behind are read from their events."""
+    """The queue from the index. Summaries that an older version did not write are made from the events."""
     ids = None if accounts is None else [account.id for account in accounts]
     page = await desk.store.queue(ids, limit, ended=ended)
     if all(entry.summary for entry in page.entries):
@@ -247,7 +247,7 @@ def _tickets(count: int) -> str:
 
 
 async def opened(desk: Desk, act: HomeOpened) -> Answer:
-    """The board of whoever looks, as it stands now; agents also see whom to call on."""
+    """The actor's board as of now. Agents also see who is on duty."""
     try:
         board = await board_of(desk, act.actor)
     except ChannelsUnknown as why:
@@ -258,7 +258,7 @@ async def opened(desk: Desk, act: HomeOpened) -> Answer:
 
 
 def _on_duty(desk: Desk) -> Iterator[Part]:
-    """Each step of the escalation policy: who is in its rota, and whether its hours run."""
+    """Each step of the escalation policy: who is in its rota, and whether it is off hours."""
     now = desk.clock.now()
     policy = desk.directory.policy_on(now.date())
     if policy.steps:
@@ -271,7 +271,7 @@ def _on_duty(desk: Desk) -> Iterator[Part]:
 
 
 def _hours(policy: Policy, step: Step, now: datetime) -> str:
-    """For which severities it is off hours; the plan with the longest hours counts."""
+    """Says for which severities it is off hours, by the plan with the longest hours."""
     on = [
         severity
         for severity in step.duties

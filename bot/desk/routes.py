@@ -1,4 +1,4 @@
-"""The product on one page: what people can do, who may, and where it is done."""
+"""The product on one page: what people can do, who may do it, and which function handles it."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ from sla_core.ticket import Ticket
 log = structlog.get_logger(__name__)
 
 AGENT, PARTICIPANT, ANYONE, RECIPIENT = "agent", "party", "anyone", "recipient"
-"""Who may: agents · agents and the ticket's customers · everyone · those who get direct messages."""
+"""Who may act: agents; agents and the ticket's customers; everyone; people who get direct messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class ButtonRoute:
-    """What a button of a ticket does."""
+    """The handler of a button that belongs to a ticket, and who may press it."""
 
     who: str
     handler: Callable[[Desk, Press, Ticket], Awaitable[Answer]]
@@ -51,7 +51,7 @@ class ButtonRoute:
 
 @dataclass(frozen=True, slots=True)
 class FormRoute:
-    """What a form about a ticket does when it is sent."""
+    """The handler of a submitted form about a ticket, and who may submit it."""
 
     who: str
     handler: Callable[[Desk, Submission, Ticket], Awaitable[Answer]]
@@ -59,7 +59,7 @@ class FormRoute:
 
 @dataclass(frozen=True, slots=True)
 class PublicButtonRoute:
-    """What a button does that belongs to no ticket."""
+    """The handler of a button that belongs to no ticket."""
 
     handler: Callable[[Desk, Press], Awaitable[Answer]]
     who: str = ANYONE
@@ -67,7 +67,7 @@ class PublicButtonRoute:
 
 @dataclass(frozen=True, slots=True)
 class PublicFormRoute:
-    """What a form does that belongs to no ticket."""
+    """The handler of a submitted form that belongs to no ticket."""
 
     handler: Callable[[Desk, Submission], Awaitable[Answer]]
     who: str = ANYONE
@@ -117,12 +117,12 @@ FORMS: dict[str, FormRoute | PublicFormRoute] = {
 
 
 def dispatch(desk: Desk) -> Callable[[Inbound], Awaitable[Answer]]:
-    """The one function that a platform hands everything to."""
+    """The function that platforms call with everything that people do."""
     return partial(answer, desk)
 
 
 async def answer(desk: Desk, inbound: Inbound) -> Answer:
-    """What the desk answers; whatever is logged meanwhile, and of the messages it sends, has the act's id."""
+    """The desk's answer to an act. Log lines and messages that the act causes carry its trace id."""
     if isinstance(inbound, Submission):
         inbound = as_one(inbound)
     with bound_contextvars(trace=trace_id(inbound.key)):
@@ -133,7 +133,7 @@ async def answer(desk: Desk, inbound: Inbound) -> Answer:
 
 
 async def _answer(desk: Desk, inbound: Inbound) -> Answer:
-    """Route an act to who does it, once it is clear that this person may."""
+    """Passes an act to its handler after checking that this person may do it."""
     try:
         match inbound:
             case Command():
@@ -187,13 +187,13 @@ async def _route_submission(desk: Desk, sent: Submission) -> Answer:
 
 
 def _is_complete(form: Submission | FormChanged | FormClosed) -> bool:
-    """Whether it carries what our forms carry."""
+    """Whether its context has the keys that our forms put there."""
     needs = {"place", "version" if form.form == FORM else "ticket"}
     return needs <= form.context.keys() and ":" in form.context["place"]
 
 
 def _refusal(desk: Desk, who: str, actor: Actor, place: Place, ticket: Ticket) -> Answer | None:
-    """Why this person may not, or None."""
+    """The refusal if this person may not do it, or None."""
     if who == RECIPIENT:
         if desk.directory.person(actor) is not None:
             return None

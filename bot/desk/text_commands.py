@@ -1,4 +1,4 @@
-"""Words for the desk: `list`, `status KEY`, `close KEY`, `help`. Whatever else is typed begins a ticket."""
+"""Text commands: `list`, `status KEY`, `close KEY`, `help`. Any other text opens the form for a ticket."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _KEY = re.compile(r"(.+)-(\d{1,9})", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class TextCommand:
-    """What was asked for, and of which ticket."""
+    """A parsed text command, and the ticket it names."""
 
     verb: str
     key: str = ""
 
 
 def parse(desk: Desk, text: str) -> TextCommand | None:
-    """None for the beginning of a ticket, even where it begins like one of the words."""
+    """The command that a text consists of; None if the text describes a problem."""
     parts = text.strip().rstrip(".!").casefold().split()
     match parts:
         case ["help" | "list" as verb]:
@@ -39,7 +39,7 @@ def parse(desk: Desk, text: str) -> TextCommand | None:
 
 
 def _key(desk: Desk, name: str) -> str | None:
-    """The key of a ticket as it is written; None where no account has such tickets."""
+    """A ticket's key in its usual spelling; None if it fits no account."""
     found = _KEY.fullmatch(name)
     prefixes = {account.casefold(): account.upper() for account in desk.directory.settings.accounts}
     if found is None or found[1] not in prefixes:
@@ -60,7 +60,7 @@ async def run(desk: Desk, text_command: TextCommand, command: Command) -> Answer
 
 
 async def _status(desk: Desk, command: Command, key: str) -> Answer:
-    """The ticket's card as its own side sees it."""
+    """Shows the ticket's card as agents or as the customer see it."""
     found = await _seen_by(desk, command.actor, command.place, key)
     if isinstance(found, Show):
         return found
@@ -75,7 +75,7 @@ async def _status(desk: Desk, command: Command, key: str) -> Answer:
 
 
 async def _close(desk: Desk, command: Command, key: str) -> Answer:
-    """As the button on the card does."""
+    """Closes the ticket as the card's button does."""
     found = await _seen_by(desk, command.actor, command.place, key)
     if isinstance(found, Show):
         return found
@@ -87,7 +87,7 @@ async def _close(desk: Desk, command: Command, key: str) -> Answer:
 
 
 async def _seen_by(desk: Desk, actor: Actor, place: Place, key: str) -> tuple[Ticket, str] | Show:
-    """The ticket and what the actor is to it; else a refusal that does not tell whether there is one."""
+    """The ticket and the actor's relation to it, or a refusal that does not reveal whether it exists."""
     try:
         ticket = await desk.ticket(key)
     except NoSuchTicket:
@@ -108,7 +108,7 @@ def _unseen(key: str) -> Show:
 
 
 def _help(desk: Desk, command: Command) -> Answer:
-    """People of another workspace are not told of a command that they do not have."""
+    """Explains the text commands. Omits the slash command for people whose workspace does not have it."""
     place, actor = command.place, command.actor
     chat = desk.directory.settings.chats.get(place.platform)
     has_command = command.name.startswith("/") or actor.user.home == actor.team

@@ -1,4 +1,4 @@
-"""Where to speak and to whom. Adapters fill the ids in; nothing on this floor reads meaning into them."""
+"""Addresses of places, people and messages. Adapters fill in the ids; nothing here interprets them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Place:
 
     @classmethod
     def parse(cls, text: str, direct: bool = False) -> Place:
-        """Raises ValueError that shows the form."""
+        """The reverse of `str`. Raises ValueError that shows the expected form."""
         return _place(text, direct)
 
 
@@ -27,7 +27,7 @@ class Place:
 def _place(text: str, direct: bool) -> Place:
     platform, colon, id_ = text.partition(":")
     if not (platform and colon and id_):
-        raise ValueError(f'"{text}" is no channel; write "slack:C0ACME" or "teams:19:…@thread.tacv2"')
+        raise ValueError(f'"{text}" is not a channel; write "slack:C0ACME" or "teams:19:…@thread.tacv2"')
     return Place(platform, id_, direct)
 
 
@@ -51,7 +51,7 @@ class UserRef:
 
 @dataclass(frozen=True, slots=True)
 class MessageRef:
-    """A message that was posted, by the id its platform gave it."""
+    """A posted message, by the id that its platform gave it."""
 
     place: Place
     id: str
@@ -59,7 +59,7 @@ class MessageRef:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did something. `team` is where the app is installed; `user.home` may be another company's."""
+    """Who did something. `team` is where the app is installed; `user.home` may be another team or tenant."""
 
     user: UserRef
     team: str

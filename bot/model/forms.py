@@ -1,4 +1,4 @@
-"""Forms that a platform shows as a modal, a dialog or a row of questions."""
+"""Forms, which a platform shows as a modal, a dialog or a conversation."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from bot.model.views import RichText
 from sla_core.triage import Answers, Option
 
 Condition = Mapping[str, frozenset[str]]
-"""A field matters where each of these earlier fields holds one of its options; always where it is empty."""
+"""A field is visible if each of these earlier fields has one of its options; always if this is empty."""
 
 OPENING = "opening"
-"""Under this name a form's context holds which opening of it this is, through every redrawing."""
+"""The key in a form's context that identifies one opening of the form, even when it is rendered again."""
 
 
 def opening_context(act: str) -> dict[str, str]:
-    """The part of a form's context that tells it from all others; an act delivered twice opens one form."""
+    """The context that identifies the form opened by this act, so an act delivered twice opens one form."""
     return {OPENING: sha256(act.encode()).hexdigest()[:32]}
 
 
 def form_key(context: Mapping[str, str]) -> str | None:
-    """The envelope of a form however often it is sent. None for a form of the release before."""
+    """The envelope of a form, however often it is submitted. None for a form of the previous release."""
     opening = context.get(OPENING)
     return f"form/{opening}" if opening else None
 
@@ -43,7 +43,7 @@ class TextField:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceField:
-    """One of the options, or several where `many`. `value` holds option ids."""
+    """A choice of one option, or of several if `many`. `value` holds option ids."""
 
     id: str
     label: str
@@ -60,10 +60,10 @@ Field = TextField | ChoiceField
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What is asked. `context` comes back with the answer unseen by the person; errors are by field id.
+    """A form. `context` is hidden and comes back with the submission. `errors` are by field id.
 
-    A form that `reacts` comes as a FormChanged at each choice, where the platform can; else all of
-    its fields are shown from the start and its `preview` is not.
+    If `reacts`, each choice sends a FormChanged on platforms that support it; others show all fields from
+    the start, and no `preview`.
     """
 
     id: str
@@ -75,12 +75,12 @@ class Form:
     errors: Mapping[str, str] = field(default_factory=dict)
     reacts: bool = False
     preview: RichText = ()
-    """What sending it will lead to, as far as the answers tell."""
+    """What submitting the form would lead to, as far as the answers tell."""
     takes_files: bool = False
-    """Whether files may come along, where the platform can; they are no field."""
+    """Whether files may be attached, on platforms that support it. They are not a field."""
 
     def visible_fields(self) -> tuple[Field, ...]:
-        """The fields that matter by what is filled in."""
+        """The fields whose condition holds for the current values."""
         values: dict[str, tuple[str, ...]] = {}
         found: list[Field] = []
         for each in self.fields:
@@ -90,13 +90,13 @@ class Form:
         return tuple(found)
 
     def filled(self, values: Answers) -> Form:
-        """The same form with what was typed put back in."""
+        """The same form with these values."""
         return replace(
             self, fields=tuple(_filled(f, values[f.id]) if f.id in values else f for f in self.fields)
         )
 
     def rejected(self, values: Answers, errors: Mapping[str, str]) -> Form:
-        """The same form with what was typed kept and each fault beneath its field."""
+        """The same form with these values, and each error below its field."""
         return replace(self.filled(values), errors=errors)
 
 

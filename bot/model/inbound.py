@@ -1,4 +1,4 @@
-"""What people do, and what we answer. Acks, triggers and response addresses stay in the adapters."""
+"""What people do and what the desk answers. Acks, triggers and response URLs stay in the adapters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sla_core.triage import Answers
 
 
 class EntryPoint(StrEnum):
-    """The name of a Command that was not typed behind a slash."""
+    """The name of a Command that is not a slash command."""
 
     MENTION = "mention"
     WORDS = "words"
@@ -24,9 +24,9 @@ class EntryPoint(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A slash command with its words. `key` is the envelope's own id: the same one twice is one act.
+    """A slash command, or a mention, shortcut, reaction or message that means the same.
 
-    What is not typed as a command but means one (a mention, a shortcut, a reaction) is one as well.
+    `key` is the envelope's id: two acts with the same key are one act.
     """
 
     key: str
@@ -36,12 +36,12 @@ class Command:
     name: str
     text: str
     about: MessageRef | None = None
-    """The message that it was asked on; what cannot be a form is asked in that message's thread."""
+    """The message that it refers to. If no form can be opened, we ask in that message's thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A button, with what it carries and the message it stands on."""
+    """A pressed button, with its action and value and the message that it belongs to."""
 
     key: str
     at: datetime
@@ -54,7 +54,7 @@ class Press:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A form sent. `values` has every field: the option ids of a choice, else one text; none when empty."""
+    """A submitted form. `values` has every field: the option ids of a choice, or one text; () if empty."""
 
     key: str
     at: datetime
@@ -67,7 +67,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class FormChanged:
-    """A choice was made in a form that is still open; `values` as in a Submission. Answer: the form anew."""
+    """A choice in a form that is still open. `values` as in a Submission. Answer: Ask, the updated form."""
 
     key: str
     at: datetime
@@ -79,7 +79,7 @@ class FormChanged:
 
 @dataclass(frozen=True, slots=True)
 class FormClosed:
-    """A form was closed without being sent; `values` holds what is known of what had been typed."""
+    """A form that was closed without being submitted. `values` holds what is known of its fields."""
 
     key: str
     at: datetime
@@ -91,7 +91,7 @@ class FormClosed:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file or picture that came with a message. `url` is where people who may see it open it."""
+    """A file or picture attached to a message. People with access can open it at `url`."""
 
     name: str
     url: str
@@ -99,7 +99,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A message that a person wrote where the bot can read. `thread` is the message it replies to."""
+    """A person's message in a place that the bot can read. `thread` is the message it replies to."""
 
     key: str
     at: datetime
@@ -109,15 +109,15 @@ class Posted:
     text: str
     thread: MessageRef | None = None
     in_own_thread: bool = False
-    """Whether that message is the desk's own."""
+    """Whether the desk posted the message in `thread`."""
     files: tuple[File, ...] = ()
     mentions_bot: bool = False
-    """Whether the bot is mentioned in it; a Command about the same message comes as well."""
+    """Whether it mentions the bot; then a Command about the same message arrives as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageChanged:
-    """A person's earlier message was changed or, where `text` is None, deleted."""
+    """A person edited a message, or deleted it (`text` is None)."""
 
     key: str
     at: datetime
@@ -130,9 +130,9 @@ class MessageChanged:
 
 @dataclass(frozen=True, slots=True)
 class HomeOpened:
-    """Somebody looks at the app's own page. Answer: Show what stands there for them.
+    """A person opened the app's home page. Answer: Show its content.
 
-    `place` is their direct conversation, to which presses on that page belong.
+    `place` is their direct conversation with the bot, to which presses on that page belong.
     """
 
     key: str
@@ -142,7 +142,7 @@ class HomeOpened:
 
 
 class ChannelChange(StrEnum):
-    """What became of a channel."""
+    """How a channel changed."""
 
     JOINED = "joined"
     LEFT = "left"
@@ -157,7 +157,7 @@ class ChannelChange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChannelChanged:
-    """The life of a channel that the bot is or was in. `moved_to` is its new address where it MOVED."""
+    """A change of a channel that the bot is or was in. `moved_to` is the new address if it MOVED."""
 
     key: str
     at: datetime
@@ -182,26 +182,26 @@ Inbound = (
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """Say this at once, to the one who acted only."""
+    """Show this at once, to the actor only."""
 
     view: View
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Open this form; as the answer to a submission: keep it open, with its errors."""
+    """Open this form. As the answer to a submission: keep it open and show its errors."""
 
     form: Form
     fallback: Notice | None = None
-    """What to say where the platform has no way to open it now; its buttons lead on."""
+    """What to show if the platform cannot open the form now. Its buttons offer other ways."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Nothing to say here; what follows from the act is on its way."""
+    """The act succeeded. Its messages are enqueued, and there is nothing else to show."""
 
     duplicate: bool = False
-    """Whether this act was done before, so that nothing was changed now."""
+    """Whether the act was recorded before, so that nothing changed now."""
 
 
 Answer = Show | Ask | Done

@@ -1,4 +1,4 @@
-"""What people are shown, free of any platform's grammar. Every string is plain text: adapters escape it."""
+"""Platform-independent views. Every string is plain text, which adapters escape."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from sla_core.countdown import Phase, Tone
 
 @dataclass(frozen=True, slots=True)
 class Strong:
-    """Words that stand out."""
+    """Emphasized text."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """An instant, shown to each reader in their own zone, with a text that names the zone beside it."""
+    """An instant, shown in each reader's own time zone, with a fallback text that names its zone."""
 
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A person, called by their platform's mention; by name where the reader's platform is another."""
+    """A mention of a person; only their name on another platform than theirs."""
 
     user: UserRef
     name: str
@@ -34,7 +34,7 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Words that somebody typed, set off from ours."""
+    """Text that a person typed, shown as a quote."""
 
     text: str
 
@@ -57,7 +57,7 @@ class Style(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """`action` names what it does, `value` what it does it to; both come back with the press."""
+    """A button. `action` says what it does, `value` to what. A press returns both."""
 
     action: str
     label: str
@@ -72,7 +72,7 @@ class Audience(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PromiseLine:
-    """One promise on a card: `standing` is the bound, or `off hours`, `on hold`, `met`, `breached`."""
+    """A promise on a card. `standing` is the bound, or `off hours`, `on hold`, `met` or `breached`."""
 
     label: str
     standing: str
@@ -94,9 +94,9 @@ class HistoryLine:
 
 @dataclass(frozen=True, slots=True)
 class TicketCard:
-    """A ticket's face. `facts` are label and text pairs; the agents' card has more of them.
+    """A ticket's card. `facts` are pairs of label and text; the agents' card has more of them.
 
-    `history` is what happened last, newest last; `earlier` more happened before it.
+    `history` is the last lines, newest last; `earlier` is the number of lines before them.
     """
 
     key: str
@@ -119,7 +119,7 @@ class TicketCard:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A message: in a thread, in a direct conversation, or for one person only."""
+    """A message: in a thread, in a direct conversation, or visible to one person only."""
 
     text: RichText
     tone: Tone = Tone.CALM
@@ -128,7 +128,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptRow:
-    """A stretch of time; `counted` is in words, empty where it did not count."""
+    """A stretch of time. `counted` is the counted time in words; empty if it did not count."""
 
     start: datetime
     end: datetime
@@ -138,7 +138,7 @@ class ReceiptRow:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptTable:
-    """How one deadline came about: the promise in plain words, its clause, and every stretch."""
+    """How a deadline is computed: the promise in plain words, its clauses, and every stretch of time."""
 
     title: str
     says: str
@@ -150,7 +150,7 @@ class ReceiptTable:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The answer to `Why?`: why this severity, and each promise's working."""
+    """The answer to `Why?`: why the ticket has its severity, and how each deadline is computed."""
 
     key: str
     intro: RichText
@@ -159,7 +159,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class GetHelp:
-    """The standing message of a customer channel."""
+    """The `Get help` message of a customer channel."""
 
     vendor: str
     buttons: tuple[Button, ...]
@@ -167,7 +167,7 @@ class GetHelp:
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """One ticket of a board; `promise` is the one that is due next, where anything is promised."""
+    """One ticket of a board. `promise` is the one due next, if any."""
 
     key: str
     title: str
@@ -183,7 +183,7 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True)
 class QueueSection:
-    """Tickets under one heading, in the order in which their turn comes; `more` of them are not listed."""
+    """Tickets under one heading, most urgent first. `more` is the number of tickets not listed."""
 
     title: str
     rows: tuple[QueueRow, ...]
@@ -193,7 +193,7 @@ class QueueSection:
 
 @dataclass(frozen=True, slots=True)
 class QueueBoard:
-    """The open tickets that somebody has to do with, as they stood at `at`."""
+    """A person's open tickets, as of `at`."""
 
     title: str
     at: datetime
@@ -201,7 +201,7 @@ class QueueBoard:
     intro: RichText = ()
     buttons: tuple[Button, ...] = ()
     foot: RichText = ()
-    """What is good to know and stands below the tickets."""
+    """Text below the tickets."""
 
 
 View = TicketCard | Notice | Receipt | GetHelp | QueueBoard

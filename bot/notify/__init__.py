@@ -1,1 +1,1 @@
-"""What is said: who receives a message, its words, and the cards."""
+"""Messages about tickets: who receives them, their texts, and the cards."""

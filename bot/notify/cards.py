@@ -1,4 +1,4 @@
-"""A ticket's faces, from its state at an instant: the customer's card, the agents', a row of a queue."""
+"""Renders a ticket at an instant: the customer's card, the agents' card, a row of a queue."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TONES = (Tone.DONE, Tone.CALM, Tone.WARN, Tone.ALARM)
 def card(
     ticket: Ticket, policy: Policy, directory: Directory, audience: Audience, now: datetime
 ) -> TicketCard:
-    """The card as it reads at `now`."""
+    """The card at `now`."""
     shown = [shown for shown in countdowns(ticket, policy, now) if shown.phase is not Phase.ENDED]
     lines = tuple(
         promise_line(countdown, wording_of(ticket, policy, countdown.metric)) for countdown in shown
@@ -60,14 +60,14 @@ def card(
 
 
 def next_due(ticket: Ticket, policy: Policy, now: datetime) -> Countdown | None:
-    """Of what is still to be kept, that which is due first; what is on hold comes last."""
+    """The countdown of the unsettled promise that is due first; promises on hold come last."""
     both = zip(promises(ticket, policy), countdowns(ticket, policy, now), strict=True)
     unsettled = [shown for promise, shown in both if not promise.settled]
     return min(unsettled, key=lambda shown: (shown.due_at is None, shown.due_at or now), default=None)
 
 
 def promise_line(countdown: Countdown, wording: str) -> PromiseLine:
-    """One promise in the words of the contract; `wording` is what the vendor calls its promises."""
+    """The line of one promise on a card. `wording` is what the vendor calls the promise."""
     return PromiseLine(
         label=METRIC_NAMES[countdown.metric] + ("" if wording == "target" else f" ({wording})"),
         standing=standing(countdown),
@@ -81,9 +81,9 @@ def promise_line(countdown: Countdown, wording: str) -> PromiseLine:
 
 
 def wording_of(ticket: Ticket, policy: Policy, metric: Metric) -> str:
-    """What the vendor calls a promise; what is an aim or a goal to others is contract by an order form.
+    """What the vendor calls a promise: `contract` if an order form turns the plan's aim or goal into one.
 
-    An agent's own date is neither.
+    A due date set by an agent is always a `target`.
     """
     if metric is Metric.DUE_DATE:
         return "target"
@@ -110,12 +110,12 @@ def bound_text(bound: timedelta) -> str:
 
 
 def get_help(policy: Policy) -> GetHelp:
-    """The standing message of a customer channel."""
+    """The `Get help` message of a customer channel."""
     return GetHelp(policy.name, (GET_HELP,))
 
 
 def _tone(ticket: Ticket, lines: tuple[PromiseLine, ...]) -> Tone:
-    """The most urgent of its promises; none is urgent any more once the ticket has ended."""
+    """The most urgent tone of the promises, or DONE once the ticket has ended."""
     if ticket.state is not State.OPEN:
         return Tone.DONE
     return max((line.tone for line in lines), key=_TONES.index, default=Tone.CALM)
@@ -154,19 +154,19 @@ def _owner(ticket: Ticket) -> str:
 
 
 def who_works_on_it(owner: str, acknowledged_by: str) -> str:
-    """Who works on it, for a line without labels; the names are empty if it is nobody."""
+    """Says who works on a ticket. The names are empty if nobody does."""
     if owner:
         return f"{owner} works on it"
     return f"seen by {acknowledged_by}, not taken yet" if acknowledged_by else "nobody works on it yet"
 
 
 def with_clauses(says: str, clauses: Sequence[str]) -> str:
-    """A sentence of the policy and the clauses it stands in, without the full stop."""
+    """A sentence of the policy with its clauses, without the full stop."""
     return f"{says.strip().removesuffix('.')} ({', '.join(clauses)})"
 
 
 def _hold(ticket: Ticket, for_agents: bool) -> Iterator[tuple[str, str]]:
-    """Who paused the clocks, why, and how they go on."""
+    """Says who paused the clocks, why, and how they resume."""
     if not ticket.held:
         return
     since = ticket.holds[-1].start
@@ -202,8 +202,8 @@ def _facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tup
     if ticket.confirmed:
         yield "Confirmed", "yes"
     elif ticket.state is State.OPEN:
-        cure = "" if ticket.first_answer_at is None else ". Take it confirms it"
-        yield "Confirmed", f"not yet: {with_clauses(opened.why, [opened.clause])}{cure}"
+        how = "" if ticket.first_answer_at is None else ". Take it confirms it"
+        yield "Confirmed", f"not yet: {with_clauses(opened.why, [opened.clause])}{how}"
     for question in policy.triage.questions:
         given = opened.answers.get(question.id, ())
         if given:
@@ -266,7 +266,7 @@ OPEN, RESOLVED, CLOSED = (state.value for state in State)
 
 
 def queue_summary(ticket: Ticket, policy: Policy, now: datetime) -> QueueSummary:
-    """What a queue sorts by and shows of the ticket at `now`."""
+    """What a queue sorts by and shows for the ticket at `now`."""
     due = next_due(ticket, policy, now)
     return QueueSummary(
         title=ticket.opened.summary,
@@ -287,7 +287,7 @@ def queue_summary(ticket: Ticket, policy: Policy, now: datetime) -> QueueSummary
 
 
 def queue_row(key: str, summary: QueueSummary, audience: Audience, now: datetime) -> QueueRow:
-    """The line as it reads at `now`. Agents can take a ticket that nobody owns."""
+    """The row at `now`. For agents, it has a button if nobody owns the ticket."""
     for_agents = audience is Audience.AGENTS
     is_open = summary.state == OPEN
     due = _at(summary.due, now) if summary.due else None
@@ -306,7 +306,7 @@ def queue_row(key: str, summary: QueueSummary, audience: Audience, now: datetime
 
 
 def queue_order(entry: QueueEntry) -> tuple[bool, int, bool, datetime, datetime, str]:
-    """Sorts entries that have a summary as Store.queue does."""
+    """The sort key for entries with a summary; the same order as Store.queue."""
     assert entry.summary is not None
     summary = entry.summary
     due_at = summary.due.due_at if summary.due else None
@@ -321,7 +321,7 @@ def queue_order(entry: QueueEntry) -> tuple[bool, int, bool, datetime, datetime,
 
 
 def _at(due: Countdown, now: datetime) -> Countdown:
-    """A promise that fell due since the last change reads so before its breach is recorded."""
+    """The countdown at `now`: breached once it is due, even before the breach is recorded."""
     if due.due_at is None or now < due.due_at or due.phase is Phase.BREACHED:
         return due
     return replace(due, phase=Phase.BREACHED, tone=Tone.ALARM, bound=None, spent=1.0)

@@ -38,12 +38,12 @@ MAX_LINES = 5
 
 
 def recent_lines(ticket: Ticket, policy: Policy) -> tuple[HistoryLine, ...]:
-    """The last of it, newest last."""
+    """The last MAX_LINES events, newest last."""
     return tuple(HistoryLine(event.at, line(event, policy)) for event in ticket.history[-MAX_LINES:])
 
 
 def line(event: Event, policy: Policy) -> str:
-    """One event in few words."""
+    """One event in a few words."""
     name = event.by.name
     match event:
         case Opened():

@@ -1,4 +1,4 @@
-"""Speaks of one event: to the customer, to triage, to the people who are called or told directly."""
+"""Builds the messages about one event: to the customer, to triage, and direct messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sla_core.ticket import Ticket, fold
 
 
 def card_key(ticket: str, audience: Audience) -> str:
-    """The message that a ticket's threads hang from."""
+    """The key of the card in whose thread a ticket's messages are posted."""
     return f"{ticket}/{audience}"
 
 
@@ -34,7 +34,7 @@ class MessageFactory:
 
     @cached_property
     def before(self) -> Ticket:
-        """The ticket as it stood right before the event; not to be asked of its opening."""
+        """The ticket right before the event, which must not be its Opened event."""
         return fold(self.ticket.key, self.ticket.history[: self.seq - 1])
 
     @property
@@ -46,13 +46,13 @@ class MessageFactory:
         return self.directory.settings.accounts.get(self.ticket.opened.account)
 
     def mentions(self, roles: Sequence[str]) -> list[Part]:
-        """The people of these rotas, each once; the rota's name where the desk's file gives it nobody."""
+        """Mentions the people of these rotas, each once. Names rotas that are empty."""
         people = {person.id: person for role in roles for person in self.directory.rota(role)}
         empty = [f"Nobody is in the rota {role}." for role in roles if not self.directory.rota(role)]
         return [*self.mention(list(people.values()), self.directory.triage_for(self.channel)), *empty]
 
     def mention(self, people: Sequence[Person], place: Place) -> list[Part]:
-        """Each called by a mention, but for whoever did this: they know."""
+        """Mentions people, except the one whose act this is and those without an account there."""
         return [
             Mention(UserRef(place.platform, "", id_), person.name)
             if (id_ := person.on(place.platform)) and not self._acted(person)
@@ -103,12 +103,12 @@ class MessageFactory:
         what: str,
         effect: int | None = None,
     ) -> Message:
-        """In the thread of one of the ticket's cards."""
+        """A message in the thread of one of the ticket's cards."""
         say = Notice(text, tone)
         return Message(self.key(what), self.ticket.key, to, say, priority, root, effect=effect)
 
     def direct_message(self, text: RichText, tone: Tone, only: str | None = None) -> Iterator[Message]:
-        """A direct message to the TAM, or to leadership where the account has none but somebody escalated."""
+        """A direct message to the TAM; without a TAM, to leadership if this is an escalation."""
         about = texts.ticket_in_short(self.ticket, self.account.name if self.account else "")
         for person_id, ref in self._recipients(only):
             yield Message(
@@ -135,7 +135,7 @@ class MessageFactory:
         ]
 
     def follow_up(self, text: RichText) -> Iterator[Message]:
-        """Tells those who had a direct message about this ticket how it went on, unless they did it."""
+        """Tells the recipients of earlier direct messages about this event, unless it is their own act."""
         if self.account is None:
             return
         told = Warned | Breached | Escalated if self.directory.tam(self.account) else Escalated
@@ -146,7 +146,7 @@ class MessageFactory:
                 yield Message(self.key(f"dm/{person.id}"), self.ticket.key, ref, Notice(text), Priority.STATE)
 
     def _acted(self, person: Person) -> bool:
-        """Whether the event is this person's own act, on whichever platform they did it."""
+        """Whether the event is this person's own act, on any platform."""
         platform, _, user = self.ticket.history[self.seq - 1].by.id.partition(":")
         return bool(user) and person.on(platform) == user.partition(":")[2]
 

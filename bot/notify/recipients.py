@@ -1,4 +1,4 @@
-"""Who hears what: each event of a ticket becomes the messages that tell of it, or none."""
+"""Decides who receives a message about each event of a ticket."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ from sla_core.ticket import Ticket, after, fold
 
 VIA_FORM = "form"
 CONVERSATION_DELAY = timedelta(seconds=5)
-"""How long the cards wait for the next message of a conversation: each is edited once for all of them."""
+"""How long card edits wait for further messages of a conversation, so that one edit covers them all."""
 
 
 def card_updates(
     ticket: Ticket, directory: Directory, stamp: str, priority: Priority, delay: timedelta = timedelta(0)
 ) -> list[Message]:
-    """Both cards drawn anew. `stamp` tells this occasion from others."""
+    """Edits of both cards. `stamp` makes their keys unique."""
     channel = directory.channel_of(ticket)
     places = {Audience.CUSTOMER: channel, Audience.AGENTS: directory.triage_for(channel)}
     return [
@@ -72,7 +72,7 @@ def card_updates(
 def messages_of(
     ticket: Ticket, events: Sequence[Event], policy: Policy, directory: Directory
 ) -> list[Message]:
-    """What the last `events` of the ticket's history have people hear, and its cards drawn anew."""
+    """The messages about `events`, the last ones of the ticket's history, and the edits of its cards."""
     messages: list[Message] = []
     known = len(ticket.history) - len(events)
     for seq, event in enumerate(events, start=known + 1):
@@ -87,7 +87,7 @@ def messages_of(
         delay = CONVERSATION_DELAY if all(map(_is_conversation, events)) else timedelta(0)
         messages += card_updates(ticket, directory, str(ticket.version), Priority.STATE, delay)
     channel = directory.channel_of(ticket)
-    # Triage and people are shared by all accounts.
+    # All accounts share triage and the recipients of direct messages.
     return [
         message if message.to == channel else replace(message, fairness_key=ticket.opened.account)
         for message in messages
@@ -95,7 +95,7 @@ def messages_of(
 
 
 def _is_conversation(event: Event) -> bool:
-    """Whether it is a mere message of the thread: nobody waits to see it on the card."""
+    """Whether it is a message in the thread, which nobody waits to see on the card."""
     match event:
         case Answered():
             return event.kind is Kind.MESSAGE
@@ -107,7 +107,7 @@ def _is_conversation(event: Event) -> bool:
 
 @dataclass(frozen=True)
 class _EventMessages:
-    """One event, and the voice that speaks of it."""
+    """The messages about one event."""
 
     factory: MessageFactory
 
@@ -200,7 +200,7 @@ class _EventMessages:
                 assert_never(event)
 
     def direct_messages(self, event: Event) -> Iterator[Message]:
-        """The direct messages, with their buttons, that an event sends."""
+        """The direct messages of an event, with their buttons."""
         match event:
             case Warned():
                 yield from self.factory.direct_message(
@@ -222,7 +222,7 @@ class _EventMessages:
                 return
 
     def retired_direct_messages(self, event: Event) -> Iterator[Message]:
-        """Takes the buttons off the direct messages that somebody has answered, or that are over."""
+        """Removes the buttons of direct messages that were answered or whose ticket has ended."""
         match event:
             case Alerted(act="acknowledge" | "call" | "delegate"):
                 whose = f"/dm/{event.person}"
@@ -245,7 +245,7 @@ class _EventMessages:
                     )
 
     def call_cancelled(self, event: Event) -> Iterator[Message]:
-        """Tells agents that a step which waited for its hours is not called any more, and why."""
+        """Tells agents that a step that waited for its hours will not be called, and why."""
         if isinstance(event, Opened | Called) or self.ticket.calls_at is not None:
             return
         if self.ticket.step is None and not isinstance(event, Undelivered):
@@ -257,7 +257,7 @@ class _EventMessages:
 
     def _opened(self, event: Opened) -> Iterator[Message]:
         triage = self.factory.directory.triage_for(self.factory.channel)
-        # The page hangs from the agents' card, which then waits for nothing but pages either.
+        # The page is a reply to the agents' card, so the card needs the priority of a page too.
         urgent = Priority.PAGE if self._pages(event.severity) else Priority.STATE
         cards = ((Audience.CUSTOMER, self.factory.channel, Priority.STATE), (Audience.AGENTS, triage, urgent))
         for audience, place, priority in cards:
@@ -277,7 +277,7 @@ class _EventMessages:
         return self.policy.severities[severity].pages and bool(self.policy.steps)
 
     def _page(self, severity: str, at: datetime) -> Iterator[Message]:
-        """Calls the first step, and whoever works on this class from the start and is on duty."""
+        """Calls the first step, and the default resolvers of this severity who are on duty."""
         if not self._pages(severity):
             return
         plan = self.ticket.opened.plan
@@ -293,7 +293,7 @@ class _EventMessages:
         yield from self._paged_off_hours(at)
 
     def _paged_off_hours(self, at: datetime) -> Iterator[Message]:
-        """Tells the customer that people are called although the promised time has not begun to count."""
+        """Tells the customer that people are called although no promised time counts yet."""
         step = self.policy.steps[0]
         waiting = [p for p in promises(self.ticket, self.policy) if not (p.settled or p.calendar.is_open(at))]
         if waiting and self.factory.directory.rota(step.role):
@@ -301,7 +301,7 @@ class _EventMessages:
             yield self.factory.to_customer(said, priority=Priority.PAGE, what="called")
 
     def _first_contact(self, triage: Place) -> Iterator[Message]:
-        """Names the account's own person to the agents, where the plan makes them the first contact."""
+        """Names the account's TAM to agents, if the plan makes them the first contact."""
         contact = self.policy.plans[self.ticket.opened.plan].first_contact
         person = (
             self.factory.directory.tam(self.factory.account) if self.factory.account and contact else None

@@ -1,4 +1,4 @@
-"""Every sentence we say about a ticket. Calm, plain, with the ticket's key in front."""
+"""Every sentence about a ticket in one file. Each begins with the ticket's key."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from sla_core.policy import Policy, Step
 from sla_core.ticket import Ticket
 
 HOW_A_HOLD_ENDS = "They go on as soon as you write here."
-"""To the customer, below a hold."""
+"""For the customer, after the text of a hold."""
 IS_IT_SOLVED = "Is it solved? Then press Close on the card, otherwise Reopen."
-"""To the customer, below a resolution."""
+"""For the customer, after the text of a resolution."""
 LATE_FROM = timedelta(minutes=1)
-"""From here on it is said how late a warning or a breach is told."""
+"""From this delay on, a warning or a breach says how late it is."""
 DOWN_FROM = timedelta(minutes=5)
-"""A running desk is never this late."""
+"""From this delay on, the text says that the desk was down: a running desk is never this late."""
 
 
 def with_key(key: str, *parts: Part) -> RichText:
@@ -51,7 +51,7 @@ def intake_notes(key: str, notes: Sequence[str]) -> RichText:
 
 
 def answered(key: str, event: Answered, policy: Policy) -> RichText:
-    """What an agent said, for both sides."""
+    """An agent's message, for customer and triage."""
     match event.kind:
         case Kind.MILESTONE:
             milestone = next((m for m in policy.milestones if m.label == event.text), None)
@@ -70,7 +70,7 @@ def customer_wrote(key: str, event: CustomerWrote) -> RichText:
 
 
 def _sent(event: Answered | CustomerWrote) -> Iterable[Part]:
-    """The words, and the files that came with them; a file of which only the name is known is no link."""
+    """The text, and a link to each file; only the file's name if its address is unknown."""
     if event.text.strip():
         yield Quote(event.text)
     yield from _files(event)
@@ -85,12 +85,12 @@ def _files(event: Opened | Answered | CustomerWrote) -> Iterable[Part]:
 
 
 def attached_files(key: str, event: Opened) -> RichText:
-    """The files of a ticket, as it was opened."""
+    """Lists the files that came with the opening of a ticket."""
     return with_key(key, f"{event.by.name} sent{' a' if len(event.files) == 1 else ''}", *_files(event))
 
 
 def corrected(key: str, event: Corrected) -> RichText:
-    """Whose message reads how now. Who deletes one is not told, so it is not said."""
+    """Says what a message reads now. Platforms do not tell who deleted one, so the text does not either."""
     if event.text is None:
         return with_key(key, f"a message by {event.by.name} was deleted.")
     if not event.text:
@@ -103,7 +103,7 @@ def details_added(key: str, event: CustomerWrote) -> RichText:
 
 
 def severity_changed(ticket: Ticket, before: str, event: SeverityChanged, policy: Policy) -> RichText:
-    """The change, its reason, and what is promised now."""
+    """Says how the severity changed, why, and what is promised now."""
     name = policy.severities[event.severity].name
     return with_key(
         ticket.key,
@@ -131,7 +131,7 @@ def due_date_set(key: str, event: DueDateSet) -> RichText:
 
 
 def extended(ticket: Ticket, event: Extended, policy: Policy) -> RichText:
-    """What extra time was granted, why, and when that makes it due."""
+    """Says what extra time was granted, why, and the new deadline."""
     offered = (e for t in policy.targets(ticket.severity) for e in t.extensions)
     granted = next((e for e in offered if e.id == event.extension), None)
     clauses = ", ".join(granted.source.clauses) if granted else ""
@@ -152,7 +152,7 @@ def escalated(key: str, event: Escalated) -> RichText:
 
 
 def step_called(key: str, step: Step, people: Sequence[Part], at: datetime | None) -> RichText:
-    """Which step is called: at once, or when its hours begin."""
+    """Says which step is called: at once, or when its hours begin."""
     named: list[Part] = []
     for person in people:
         named += [person, " "]
@@ -166,7 +166,7 @@ def call_cancelled(key: str, step: Step, by: Who) -> RichText:
 
 
 def nobody_further(key: str, calling: Step | None) -> RichText:
-    """Why an agent's escalation called nobody new."""
+    """Says why an agent's escalation calls nobody."""
     if calling is not None:
         return with_key(key, f"{calling.name} is being called already; the reason was added.")
     return with_key(key, "There is no further step to call; the account manager was told.")
@@ -180,7 +180,7 @@ def emergency(key: str, severity: str, people: Sequence[Part]) -> RichText:
 
 
 def paged_off_hours(ticket: Ticket, step: Step, policy: Policy) -> RichText:
-    """That people are called now, and what is promised in writing."""
+    """Says that people are called now, and what the policy promises."""
     return with_key(
         ticket.key,
         f"{step.name} is called now, though it is off hours for the written times. ",
@@ -189,7 +189,7 @@ def paged_off_hours(ticket: Ticket, step: Step, policy: Policy) -> RichText:
 
 
 def first_contact(key: str, contact: str, people: Sequence[Part]) -> RichText:
-    """Whom the customer turns to first."""
+    """Names the customer's first contact."""
     return with_key(key, f"{contact}, the customer's first contact: ", *people)
 
 
@@ -206,7 +206,7 @@ def reopened(key: str, event: Reopened) -> RichText:
 
 
 def warned(ticket: Ticket, event: Warned, policy: Policy) -> RichText:
-    """What is due when, and what was promised; if it is told late, how late."""
+    """Says what is due when, what was promised, and how late this is told if it is late."""
     running = (promise.warn_at for promise in promises(ticket, policy) if promise.promise_id == event.run)
     return with_key(
         ticket.key,
@@ -217,7 +217,7 @@ def warned(ticket: Ticket, event: Warned, policy: Policy) -> RichText:
 
 
 def breached(ticket: Ticket, event: Breached, policy: Policy) -> RichText:
-    """What was due when, and what was promised; if it is told late, how late."""
+    """Says what was due when, what was promised, and how late this is told if it is late."""
     return with_key(
         ticket.key,
         Strong(f"Breached: {METRIC_NAMES[event.metric].lower()} was due "),
@@ -227,7 +227,7 @@ def breached(ticket: Ticket, event: Breached, policy: Policy) -> RichText:
 
 
 def ticket_in_short(ticket: Ticket, account: str) -> RichText:
-    """Which ticket this is, for somebody who does not have its card before them."""
+    """Describes the ticket for a reader who does not see its card."""
     owner, seen_by = ticket.owner, ticket.acknowledged_by
     working = who_works_on_it(owner.name if owner else "", seen_by.name if seen_by else "")
     return (
@@ -238,7 +238,7 @@ def ticket_in_short(ticket: Ticket, account: str) -> RichText:
 
 
 def _lateness(ticket: Ticket, event: Warned | Breached, fell_due_at: datetime | None) -> str:
-    """How long after its instant this is told, and why; nothing where it is told in time."""
+    """Says how late a warning or breach is told, and why; empty if it is in time."""
     late = event.at - fell_due_at if fell_due_at else timedelta(0)
     if late < LATE_FROM:
         return ""
@@ -265,7 +265,7 @@ def _promise_says(ticket: Ticket, event: Warned | Breached, policy: Policy) -> s
 
 
 def alerted(key: str, event: Alerted, to: str) -> RichText:
-    """What became of a direct message, for triage."""
+    """Says, for triage, how a person answered a direct message."""
     match event.act:
         case "call":
             return with_key(key, f"{event.by.name} will call the customer.")
@@ -286,7 +286,7 @@ def reminder(ticket: Ticket) -> RichText:
 
 
 def undelivered(key: str, taken_back: Event | None, event: Undelivered) -> RichText:
-    """What could not be shown, to whom, and what that undoes."""
+    """Says what could not be delivered, and which event no longer counts because of it."""
     match taken_back:
         case Answered():
             what = f"the {taken_back.kind} of {taken_back.by.name}"

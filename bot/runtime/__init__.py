@@ -1,1 +1,1 @@
-"""What keeps a desk running: the scheduler, delivery, housekeeping and monitoring."""
+"""The loops of a running desk: the scheduler, delivery, housekeeping and monitoring."""

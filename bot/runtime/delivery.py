@@ -1,10 +1,10 @@
-"""Delivers what was said: in each place one message at a time, until the platform has it or never will."""
+"""Delivers messages, one at a time in each lane, until the platform accepts them or rejects them for good."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -14,7 +14,9 @@ from structlog.contextvars import bound_contextvars
 
 from bot import telemetry
 from bot.clock import WakeSignal
+from bot.desk import channels
 from bot.desk.desk import Desk
+from bot.desk.intake import conversation
 from bot.model.address import MessageRef, Place
 from bot.model.views import Audience, View
 from bot.ports import (
@@ -34,37 +36,37 @@ from bot.ports import (
     StoreUnavailable,
     TemporaryFailure,
 )
-from bot.runtime.standalone_messages import kind_of
+from bot.runtime import monitor, pager_test
 
 log = structlog.get_logger(__name__)
 
 MAX_LANES = 128
-"""Lanes of one platform that speak at the same time; pages go beyond it."""
+"""Lanes of one platform that send at the same time. Pages do not count."""
 MAX_RETRYING_LANES = 64
-"""Of these at most so many whose last try failed: places that hang leave room for all others."""
+"""Of these, lanes whose last try failed, so that hanging places leave room for all others."""
 MAX_COUNTDOWN_LANES = 24
-"""Of these at most so many count down: what really happened finds room beside any number of workspaces."""
+"""Of these, lanes of countdowns, so that other messages find room beside any number of workspaces."""
 LEASE = timedelta(seconds=5)
-"""How long a lane is held for one message; whoever has not begun to send by then is overtaken."""
+"""How long a lane is held for one message. After that, another process may claim it."""
 SEND_TIMEOUT = 4.0
-"""Seconds from asking for the lease to the platform's answer: when it is over, somebody else may send."""
+"""Seconds from taking the lease to the platform's answer; shorter than LEASE, so that nobody else sends."""
 FIRST_RETRY_DELAY = 1.0
 LONGEST_RETRY_DELAY = 60.0
-"""Seconds between tries, doubling from the first to the longest, when the platform names no time itself."""
+"""Seconds between tries, doubling from the first to the longest, unless the platform names a time."""
 LONGEST_PAGE_RETRY_DELAY = 3.0
-"""Somebody is being called: it is there seconds after the platform is."""
+"""The same for pages, which must arrive within seconds after the platform is back."""
 MAX_DOUBLINGS = 10
 SHUTDOWN_TIMEOUT = 3.0
-"""Seconds that messages on their way have to arrive when we stop: cut off, they would be said twice."""
+"""Seconds that messages being sent get to arrive when we stop: if cut off, they may arrive twice."""
 RENDER_RETRIES = 4
-"""How often a message that cannot be drawn is tried again."""
+"""How often to retry a message that cannot be rendered."""
 OPERATOR_RETRY_DELAY = timedelta(minutes=1)
-"""Between tries of what only an operator can mend."""
+"""Between tries of what only an operator can fix."""
 JITTER = timedelta(seconds=1)
 
 
 class _RateLimited(Exception):
-    """What the platform lets through is used up until then."""
+    """The rate limit is used up until `until`."""
 
     def __init__(self, until: datetime) -> None:
         super().__init__("what the platform lets through is used up")
@@ -73,7 +75,7 @@ class _RateLimited(Exception):
 
 @dataclass
 class Delivery:
-    """`clock` is real time: it measures what platforms ask us to wait."""
+    """Sends the messages of the outbox. `clock` is real time."""
 
     desk: Desk
     outbox: Outbox
@@ -81,21 +83,21 @@ class Delivery:
     wake_signal: WakeSignal
     random: Random = field(default_factory=Random)
     render_failures: Counter[str] = field(default_factory=Counter)
-    """How often a message could not be drawn; waiting for its turn is no try."""
+    """How often each message failed to render. Waiting for its turn is not a try."""
     stopping: bool = False
-    """No lane says another message: what we have to leave in the middle might be said twice."""
+    """Lanes send no further message: one that is cut off might arrive twice."""
     retrying: set[str] = field(default_factory=set)
     """Lanes whose last try failed."""
     backoff: LaneBackoff = field(init=False)
-    """The lanes that the store has failed."""
+    """Delays the lanes for which the store failed."""
 
     def __post_init__(self) -> None:
         self.backoff = LaneBackoff(self.clock)
 
     async def run(self) -> None:
-        """Deliver for ever, each place at its own pace: one that is slow or fails holds up no other.
+        """Delivers until cancelled, each lane at its own pace: a slow or failing lane delays no other.
 
-        Raises what the store raised when it has failed several lanes, and all that have something to say.
+        Raises the last error if several lanes have failed and no other lane is running.
         """
         busy: dict[str, asyncio.Task[int]] = {}
         self.stopping = False
@@ -104,25 +106,25 @@ class Delivery:
                 fault = _remove_finished(busy)
                 now = self.clock.now()
                 await self._begin(busy, now)
-                resting = self.backoff.active()
-                if fault is not None and not busy and len(resting) > 1:
+                backing_off = self.backoff.active()
+                if fault is not None and not busy and len(backing_off) > 1:
                     raise fault
                 ready = await self.outbox.next_ready(now)
-                await self.wake_signal.wait(self.clock, _earliest(ready, *resting.values()))
+                await self.wake_signal.wait(self.clock, _earliest(ready, *backing_off.values()))
         finally:
             self.stopping = True
             await _wait_for_sends(busy.values())
 
     async def _begin(self, busy: dict[str, asyncio.Task[int]], now: datetime) -> None:
-        resting = self.backoff.active()
-        for lane in await self.outbox.lanes(now, 2 * MAX_LANES + len(busy) + len(resting)):
-            if lane in busy or lane in resting or self.must_wait(lane, busy):
+        backing_off = self.backoff.active()
+        for lane in await self.outbox.lanes(now, 2 * MAX_LANES + len(busy) + len(backing_off)):
+            if lane in busy or lane in backing_off or self.must_wait(lane, busy):
                 continue
             busy[lane] = task = asyncio.create_task(self.send_lane(lane))
             task.add_done_callback(lambda _: self.wake_signal.trigger())
 
     def must_wait(self, lane: str, busy: Collection[str]) -> bool:
-        """Whether as many lanes of its platform and kind speak already as may."""
+        """Whether the limit of busy lanes for its platform and kind is reached. Pages never wait."""
         kind, platform = _kind_and_platform(lane)
         if kind == "page":
             return False
@@ -137,14 +139,14 @@ class Delivery:
         )
 
     async def deliver(self) -> int:
-        """Let every lane speak that may now; how many messages were tried."""
+        """Sends what is ready in every lane, once. Returns how many messages were tried."""
         lanes = await self.outbox.lanes(self.clock.now(), MAX_LANES)
         return sum(await asyncio.gather(*map(self.send_lane, lanes)))
 
     async def send_lane(self, lane: str) -> int:
-        """Say what waits in a lane until nothing of it may go now; how many messages were tried.
+        """Sends a lane's messages until none is ready. Returns how many were tried.
 
-        Raises what the store raises; the lane is then to rest.
+        Raises what the store raises. The lane then backs off, unless the store is unavailable.
         """
         tried = 0
         try:
@@ -182,7 +184,7 @@ class Delivery:
             await self.outbox.defer(outgoing, self.clock.now(), "overtaken", message_only=True)
         except _RateLimited as wait:
             _count(message, "unpaid")
-            # A countdown that cannot be paid for is a sign for all that wait behind it.
+            # The countdowns behind this one wait for the same rate limit, so their whole lane waits.
             message_only = outgoing.edits is not None and message.priority != Priority.COUNTDOWN
             until = wait.until + JITTER * self.random.random() if message_only else wait.until
             maybe_delivered = outgoing.tried_at is not None
@@ -199,10 +201,10 @@ class Delivery:
         except PermanentFailure as refusal:
             await self._give_up(outgoing, str(refusal))
         except StoreUnavailable:
-            # It is nobody's fault here; the lane is free again when its lease is over.
+            # The message is not to blame. The lane is free again when its lease ends.
             raise
-        except Exception as bug:  # one message that cannot be drawn must not take all others with it
-            log.exception("a message could not be drawn or sent", message=message.key)
+        except Exception as bug:  # a message that cannot be rendered must not stop the others
+            log.exception("could not render or send a message", message=message.key)
             self.render_failures[message.key] += 1
             if self.render_failures[message.key] <= RENDER_RETRIES:
                 await self._defer(
@@ -223,7 +225,7 @@ class Delivery:
             await kind.on_sent(self.desk, outgoing, self.clock.now())
 
     async def _post_or_find(self, platform: ChatPlatform, outgoing: Outgoing) -> MessageRef:
-        """Raises LeaseLost, _RateLimited, TemporaryFailure, PermanentFailure."""
+        """Sends it unless an earlier try arrived. Raises LeaseLost, _RateLimited and platform failures."""
         message, addressed = outgoing.message, self._with_current_addresses(outgoing)
         if outgoing.edits is None and (found := await _find_earlier_try(platform, addressed)):
             return found
@@ -242,7 +244,7 @@ class Delivery:
             raise TemporaryFailure("no answer in time", maybe_delivered=True) from None
 
     def _with_current_addresses(self, outgoing: Outgoing) -> Outgoing:
-        """With the addresses of today: some channels change their id in mid-life."""
+        """With current addresses, because some channels change their id."""
         to, current_address = outgoing.message.to, self.desk.directory.current_address
         refs = (
             ref and replace(ref, place=current_address(ref.place))
@@ -265,7 +267,7 @@ class Delivery:
             await self.outbox.block_until(
                 [charge.bucket for charge in charges if charge.held_by_retry_after], shut_until
             )
-        # Nobody waits for an edit, except for other countdowns when the platform has had enough of them.
+        # An edit delays nothing behind it, except other countdowns when the platform limits them.
         message_only = outgoing.edits is not None and not (limited and message.priority == Priority.COUNTDOWN)
         maybe_delivered = busy.maybe_delivered or outgoing.tried_at is not None
         await self.outbox.defer(
@@ -277,30 +279,30 @@ class Delivery:
         )
 
     async def _give_up(self, outgoing: Outgoing, why: str) -> None:
-        """The effect is taken back before the message is: a crash in between repeats both, harmlessly."""
+        """Undoes the message's effect, then marks it as refused. A crash in between repeats both safely."""
         message = outgoing.message
         kind = kind_of(message)
         self.render_failures.pop(message.key, None)
         if _must_arrive(message) or kind.must_arrive(self.desk, outgoing, self.clock.now()):
-            log.error("agents cannot be reached in triage; is the bot in the channel?", why=why)
+            log.error("could not reach agents in triage; is the bot in the channel?", why=why)
             await self.outbox.defer(outgoing, self.clock.now() + OPERATOR_RETRY_DELAY, why, message_only=True)
             return
         _count(message, "refused")
         report = log.warning if kind.retried_later else log.error
-        report("refused for good", message=message.key, to=str(message.to), why=why)
+        report("rejected for good", message=message.key, to=str(message.to), why=why)
         try:
             await self.desk.record_undelivered(message, why)
             await kind.on_refused(self.desk, message, why)
-        except Exception:  # what cannot be told must still not be tried for ever
-            log.exception("a refusal could not be told", message=message.key)
+        except Exception:  # the message must still not be retried forever
+            log.exception("could not record that a message was rejected", message=message.key)
         await self.outbox.refused(message.key, why)
 
     def _capped(self, until: datetime) -> datetime:
-        """Then at the latest it is tried again; a bucket that is shut for longer says so itself."""
+        """`until`, but at most LONGEST_DEFERRAL from now. A blocked bucket may delay it further."""
         return min(until, self.clock.now() + LONGEST_DEFERRAL)
 
     def _retry_at(self, outgoing: Outgoing, after: float | None) -> datetime:
-        """Never before `after`, and no two lanes in step."""
+        """When to try again: at least `after` seconds from now, with jitter between lanes."""
         if after is not None:
             return self.clock.now() + timedelta(seconds=after) + JITTER * self.random.random()
         paging = outgoing.message.priority is Priority.PAGE
@@ -310,19 +312,19 @@ class Delivery:
 
 
 def _remove_finished(busy: dict[str, asyncio.Task[int]]) -> BaseException | None:
-    """Clear away the lanes that have spoken; why the last of those failed that did."""
+    """Removes finished lanes. Returns the error of the last one that failed, or None."""
     fault = None
     for lane, task in [*busy.items()]:
         if task.done():
             del busy[lane]
             if (error := task.exception()) is not None:
-                log.error("a lane could not speak", lane=lane, exc_info=error)
+                log.error("a lane failed", lane=lane, exc_info=error)
                 fault = error
     return fault
 
 
 def _kind_and_platform(lane: str) -> tuple[str, str]:
-    """`page`, `countdown` or nothing, and the platform: the beginning of Message.lane."""
+    """`page`, `countdown` or an empty string, and the platform: the first parts of Message.lane."""
     first, _, rest = lane.partition(":")
     return (first, rest.partition(":")[0]) if first in ("page", "countdown") else ("", first)
 
@@ -336,12 +338,12 @@ def _count(message: Message, outcome: str) -> None:
 
 
 def _must_arrive(message: Message) -> bool:
-    """The agents' card is kept until the bot is let into triage: without it nobody would work the ticket."""
+    """Whether it is an agents' card. It is retried until it arrives: without it, nobody sees the ticket."""
     return message.content == Card(Audience.AGENTS) and message.edits is None
 
 
 async def _find_earlier_try(platform: ChatPlatform, outgoing: Outgoing) -> MessageRef | None:
-    """The message of an earlier try whose answer was lost, if it arrived. Raises TemporaryFailure."""
+    """The message of an earlier try if it arrived although its answer was lost. Raises TemporaryFailure."""
     message = outgoing.message
     if outgoing.tried_at is None:
         return None
@@ -351,7 +353,7 @@ async def _find_earlier_try(platform: ChatPlatform, outgoing: Outgoing) -> Messa
     except TimeoutError:
         raise TemporaryFailure("no answer in time to whether it arrived") from None
     except PermanentFailure as why:
-        log.warning("cannot be looked for", message=message.key, why=str(why))
+        log.warning("could not look for an earlier try", message=message.key, why=str(why))
         return None
     if found is not None:
         _count(message, "found")
@@ -360,7 +362,7 @@ async def _find_earlier_try(platform: ChatPlatform, outgoing: Outgoing) -> Messa
 
 
 async def _post_or_edit(platform: ChatPlatform, outgoing: Outgoing, view: View) -> MessageRef:
-    """Posted or edited; what cannot be edited any more is posted anew."""
+    """Posts or edits the message. Posts an edit as a new message if the old one can no longer be edited."""
     message = outgoing.message
     if outgoing.edits is not None:
         try:
@@ -369,14 +371,14 @@ async def _post_or_edit(platform: ChatPlatform, outgoing: Outgoing, view: View) 
         except NotEditable as gone:
             if not kind_of(message).repost_if_gone:
                 raise
-            log.warning("posted anew instead of edited", message=message.key, why=str(gone))
+            log.warning("posted a new message instead of editing", message=message.key, why=str(gone))
             if found := await _find_earlier_try(platform, outgoing):
                 return found
     return await platform.post(message.to, view, outgoing.thread, message.key)
 
 
 async def _wait_for_sends(under_way: Collection[asyncio.Task[int]]) -> None:
-    """Wait for what is on its way, and give up what takes too long."""
+    """Waits for messages that are being sent, and cancels those that take too long."""
     if not under_way:
         return
     _, late = await asyncio.wait(under_way, timeout=SHUTDOWN_TIMEOUT)
@@ -387,27 +389,78 @@ async def _wait_for_sends(under_way: Collection[asyncio.Task[int]]) -> None:
 
 FIRST_BACKOFF = timedelta(seconds=1)
 LONGEST_BACKOFF = timedelta(seconds=4)
-"""Doubling from the first; not for longer, because the fault may be the whole store's and soon be mended."""
+"""Doubling from the first to the longest; short, because the whole store may be down only briefly."""
 
 
 @dataclass
 class LaneBackoff:
+    """Delays lanes after failures. `clock` is real time."""
+
     clock: Clock
     _failures: Counter[str] = field(default_factory=Counter)
     _until: dict[str, datetime] = field(default_factory=dict)
 
     def failed(self, lane: str) -> None:
-        """It could not speak this time."""
+        """Records that a lane failed."""
         self._failures[lane] += 1
         length = FIRST_BACKOFF * 2 ** min(self._failures[lane] - 1, 9)
         self._until[lane] = self.clock.now() + min(length, LONGEST_BACKOFF)
 
     def succeeded(self, lane: str) -> None:
-        """It spoke."""
+        """Ends a lane's backoff."""
         self._failures.pop(lane, None)
         self._until.pop(lane, None)
 
     def active(self) -> dict[str, datetime]:
-        """The lanes that rest, each until when; a clock that was set back ends a rest."""
+        """The lanes that are backing off, and until when. Setting the clock back ends a backoff."""
         now = self.clock.now()
         return {lane: until for lane, until in self._until.items() if now < until <= now + LONGEST_BACKOFF}
+
+
+async def _nothing(*_: object) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKind:
+    """What a kind of message needs besides delivery. The defaults apply to a ticket's messages."""
+
+    on_sent: Callable[[Desk, Outgoing, datetime], Awaitable[None]] = _nothing
+    """Called after the platform has accepted a message and that is stored."""
+    on_refused: Callable[[Desk, Message, str], Awaitable[None]] = _nothing
+    """Called when the platform rejects a message for good, before that is stored; so maybe twice."""
+    for_triage: bool = False
+    """Whether to retry in triage even after the platform rejected it for good."""
+    life: timedelta | None = None
+    """How long to try to deliver it; None: forever."""
+    retried_later: bool = False
+    """Whether the desk posts another one later if one is rejected; that is logged as a warning."""
+    repost_if_gone: bool = True
+    """Whether to post an edit as a new message if the old one is gone."""
+
+    def is_expired(self, outgoing: Outgoing, now: datetime) -> bool:
+        """Whether its life is over. `now` is real time."""
+        decided_at = outgoing.decided_at
+        return self.life is not None and decided_at is not None and now - decided_at >= self.life
+
+    def must_arrive(self, desk: Desk, outgoing: Outgoing, now: datetime) -> bool:
+        """Whether to retry it although the platform rejected it for good. `now` is real time."""
+        to = outgoing.message.to
+        wanted = self.for_triage and isinstance(to, Place) and desk.directory.is_triage(to)
+        return wanted and not self.is_expired(outgoing, now)
+
+
+TICKET_MESSAGE = MessageKind()
+MESSAGE_KINDS = {
+    monitor.TOPIC: MessageKind(for_triage=True, life=monitor.ALARM_LIFE),
+    pager_test.TOPIC: MessageKind(on_sent=pager_test.record_arrival, for_triage=True, life=pager_test.DAY),
+    conversation.TOPIC: MessageKind(on_refused=conversation.on_refused, repost_if_gone=False),
+    channels.NOTICES: MessageKind(for_triage=True),
+    channels.HELP_MESSAGES: MessageKind(on_refused=channels.on_refused, retried_later=True),
+}
+
+
+def kind_of(message: Message) -> MessageKind:
+    """The kind of a message. Messages of tickets all have one kind; the desk undoes their effects."""
+    return (
+        TICKET_MESSAGE if message.ticket else MESSAGE_KINDS.get(message.key.partition("/")[0], TICKET_MESSAGE)
+    )

@@ -1,4 +1,4 @@
-"""What `frontline doctor` finds: each thing it looked at, whether it is well, and the cure if it is not."""
+"""The checks of `frontline doctor`: what was checked, whether it is in order, and how to fix it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from bot.runtime import pager_test
 from bot.runtime.monitor import StatsSource
 
 MAX_CLOCK_SKEW = timedelta(seconds=60)
-"""Platforms refuse requests whose stamp is five minutes off; promises are told to the minute."""
+"""Platforms refuse requests whose timestamp is five minutes off, and deadlines are shown to the minute."""
 MAX_PAGER_TEST_AGE = timedelta(hours=25)
-MOST_ROWS, MOST_NAMED = 200, 10
-"""How many index rows are looked at, and how many tickets are named."""
+MAX_ROWS, MAX_NAMED = 200, 10
+"""How many index rows to check, and how many tickets to name."""
 
 
 class Health(StrEnum):
@@ -39,7 +39,7 @@ _MARKS = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`says` is one line: what was found and, where it is not well, what to do."""
+    """The result of a check. `says` is one line: what was found, and what to do if it is not in order."""
 
     health: Health
     about: str
@@ -50,7 +50,7 @@ Check = Callable[[], AsyncIterator[Finding]]
 
 
 async def run_checks(checks: list[tuple[str, Check]], terminal: Console) -> int:
-    """Look at everything, a line each as it is found; the exit code. One that breaks off is a fault."""
+    """Runs all checks and prints each finding. A check that raises is a fault. Returns the exit code."""
     faults = 0
     for about, run_check in checks:
         try:
@@ -59,10 +59,10 @@ async def run_checks(checks: list[tuple[str, Check]], terminal: Console) -> int:
                 _print(finding, terminal)
         except Exception as error:
             faults += 1
-            _print(Finding(Health.FAULT, about, f"the examination broke off: {error}"), terminal)
+            _print(Finding(Health.FAULT, about, f"the check failed: {error}"), terminal)
     terminal.print()
     terminal.print(
-        "Nothing is wrong." if not faults else f"{faults} to mend; then run frontline doctor again."
+        "Nothing is wrong." if not faults else f"{faults} to fix; then run frontline doctor again."
     )
     return 1 if faults else 0
 
@@ -74,14 +74,14 @@ def _print(finding: Finding, terminal: Console) -> None:
     )
 
 
-class ExaminedStore(StatsSource, KeyValueStore, Protocol):
-    """A store that can be counted and written to."""
+class CheckedStore(StatsSource, KeyValueStore, Protocol):
+    """A store with statistics and a key-value store."""
 
 
 async def check_database(
-    store: ExaminedStore, revision: str, now: datetime, shown: datetime
+    store: CheckedStore, revision: str, now: datetime, shown: datetime
 ) -> AsyncIterator[Finding]:
-    """It answers, it can be written, and nothing is left lying. `shown` is what the desk's clock shows."""
+    """Checks that the database answers, can be written, and nothing is overdue. `shown`: the desk's time."""
     await store.put("doctor", "visit", now.isoformat())
     if await store.get("doctor", "visit") == now.isoformat():
         yield Finding(Health.OK, "database", f"answers and can be written; revision {revision}")
@@ -107,9 +107,9 @@ async def check_database(
         yield _pager_finding(arrival, now)
 
 
-async def of_index(index: Index, directory: Directory, now: datetime) -> AsyncIterator[Finding]:
-    """Some rows of the index, or all where they are few, say what the tickets' events say."""
-    size, rows = await index.index_size(), await index.index_sample(MOST_ROWS)
+async def check_index(index: Index, directory: Directory, now: datetime) -> AsyncIterator[Finding]:
+    """Checks a sample of index rows against the tickets' events."""
+    size, rows = await index.index_size(), await index.index_sample(MAX_ROWS)
     checked = check(rows, directory, now)
     some = f"{len(rows)} of {size} rows" if len(rows) < size else f"all {size} rows"
     if checked.wrong:
@@ -125,12 +125,12 @@ async def of_index(index: Index, directory: Directory, now: datetime) -> AsyncIt
 
 
 def _named(tickets: list[str]) -> str:
-    more = len(tickets) - MOST_NAMED
-    return ", ".join(sorted(tickets)[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    more = len(tickets) - MAX_NAMED
+    return ", ".join(sorted(tickets)[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 async def missing_database() -> AsyncIterator[Finding]:
-    """Nobody has made it yet, and an examination does not."""
+    """Warns that the database does not exist. The doctor does not create it."""
     says = "there is none yet; check DATABASE_URL, or make it with frontline migrate"
     yield Finding(Health.WARNING, "database", says)
 
@@ -139,12 +139,12 @@ def _pager_finding(last: pager_test.Arrival, now: datetime) -> Finding:
     says = f"its last test reached {last.triage} on {last.at:%Y-%m-%d %H:%M} UTC, in {last.took:.1f} s"
     if now - last.at <= MAX_PAGER_TEST_AGE:
         return Finding(Health.OK, "pager", says)
-    cure = "if FRONTLINE_DRILL is still set, is the bot in that channel, and is frontline serve running?"
-    return Finding(Health.WARNING, "pager", f"{says}; {cure}")
+    fix = "if FRONTLINE_DRILL is still set, is the bot in that channel, and is frontline serve running?"
+    return Finding(Health.WARNING, "pager", f"{says}; {fix}")
 
 
 def compare_clocks(ours: datetime, theirs: datetime | None, whose: str) -> Finding:
-    """Our clock beside that of a platform, as its answers tell it."""
+    """Compares our clock with a platform's, which its answers contain (None: they do not)."""
     if theirs is None:
         return Finding(
             Health.WARNING, "clock", f"{whose} does not tell the time; make sure that this machine's is set"

@@ -1,4 +1,4 @@
-"""Delivers together with other replicas: each offers to all of them the lanes that have something to say."""
+"""Shares delivery between replicas: each offers the lanes that are ready to all of them."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from bot.ports import Clock, Outbox
 from bot.runtime.delivery import Delivery
 
 EVERY = timedelta(seconds=1)
-"""Between sweeps when no wake signal rings: another replica's commits do not ring ours."""
+"""Between sweeps without a wake signal, because another replica's commits do not trigger ours."""
 MAX_LANES_OFFERED = 100
-"""Lanes of one sweep, the most urgent first."""
+"""The most lanes of one sweep, most urgent first."""
 
 
 class WorkerPool(Protocol):
-    """All replicas. What is offered to them may be lost, for it is offered again."""
+    """The workers of all replicas. An offer may get lost, because it is repeated."""
 
     async def run(self, send_lane: Callable[[str], Awaitable[object]]) -> None:
-        """Do what is offered, for ever. When this is cancelled, what is under way is given time to end."""
+        """Sends offered lanes until cancelled, then gives lanes that are being sent time to finish."""
         ...
 
     async def offer(self, lanes: Sequence[str]) -> None:
-        """Have each of them spoken for, in this order; not twice, if it waits for that already."""
+        """Queues these lanes in this order. Skips lanes that are queued already."""
         ...
 
     async def recover(self) -> None:
-        """Take away the work of those who died: their lanes may be offered again."""
+        """Frees the lanes of dead workers, so that they can be offered again."""
         ...
 
 
 @dataclass
 class LaneDispatcher:
-    """`clock` is real time. Delivery holds and fences lanes: the worker pool only says which one is next."""
+    """Offers ready lanes and sends offered ones. Delivery holds and fences them. `clock` is real time."""
 
     worker_pool: WorkerPool
     delivery: Delivery
@@ -45,7 +45,7 @@ class LaneDispatcher:
     _busy: set[str] = field(default_factory=set)
 
     async def send_lane(self, lane: str) -> None:
-        """What the crew is to do with a lane; one that rests here, or yields, is offered again."""
+        """Sends a lane's messages. Skips a lane that backs off or must wait; it is offered again."""
         if lane in self.delivery.backoff.active() or self.delivery.must_wait(lane, self._busy):
             return
         self._busy.add(lane)
@@ -53,11 +53,11 @@ class LaneDispatcher:
             await self.delivery.send_lane(lane)
         finally:
             self._busy.discard(lane)
-            # What was decided after its last look was not offered while it spoke.
+            # A message stored after the lane's last claim was not offered while the lane was busy.
             self.wake_signal.trigger()
 
     async def run(self) -> None:
-        """Sweep for ever: whenever the wake signal rings, and every second."""
+        """Offers ready lanes until cancelled: at each wake signal, and every second."""
         recovered_at = self.clock.now() - EVERY
         self.delivery.stopping = False
         try:
@@ -73,13 +73,13 @@ class LaneDispatcher:
             self.delivery.stopping = True
 
     async def offer_ready_lanes(self) -> list[str]:
-        """Offer what may speak now and does not yet; which lanes these are."""
-        resting = self.delivery.backoff.active()
-        lanes = await self.outbox.lanes(self.clock.now(), MAX_LANES_OFFERED + len(resting))
+        """Offers the lanes that are ready and not busy, and returns them."""
+        backing_off = self.delivery.backoff.active()
+        lanes = await self.outbox.lanes(self.clock.now(), MAX_LANES_OFFERED + len(backing_off))
         ready = list[str]()
         for lane in lanes:
             busy = [*self._busy, *ready]
-            if lane not in busy and lane not in resting and not self.delivery.must_wait(lane, busy):
+            if lane not in busy and lane not in backing_off and not self.delivery.must_wait(lane, busy):
                 ready.append(lane)
         if ready:
             await self.worker_pool.offer(ready)

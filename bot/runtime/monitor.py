@@ -1,4 +1,4 @@
-"""Looks, apart from the loops that do the work, whether anything due was left lying, and says so."""
+"""Checks, independently of the working loops, whether anything is overdue, and alerts agents."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from sla_core.countdown import Tone
 log = structlog.get_logger(__name__)
 
 EVERY = timedelta(seconds=20)
-"""Between looks, in real time."""
+"""Between checks, in real time."""
 MAX_WAKE_LAG = timedelta(seconds=30)
-"""For a wake-up."""
+"""How late a wake-up or a timer may be before agents are alerted."""
 MAX_MESSAGE_AGE = timedelta(seconds=60)
-"""For a message, but for countdowns, which yield to all others."""
+"""How long a message may wait before agents are alerted. Countdowns do not count."""
 POST_TIMEOUT = 5.0
 ALARM_LIFE = timedelta(days=1)
-"""How long an alarm is worth saying."""
+"""How long to try to deliver an alarm."""
 TOPIC, ALARM = "auditor", "alarm"
-"""The note that agents were told; the keys of alarms begin with its topic."""
+"""Where the store records that agents were alerted. The topic is also the key prefix of alarms."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreStats:
-    """Counts of a store. `waiting` and `oldest` are by priority; an age that is not known is left out."""
+    """Counts of a store. `waiting` and `oldest` are by priority; unknown ages are left out."""
 
     tickets: int
     clocks: int
@@ -46,29 +46,29 @@ class StoreStats:
 
 
 class StatsSource(Protocol):
-    """A store that can be counted, by indexes only: it is asked every few seconds."""
+    """A store with statistics. They must be fast: they are read every few seconds."""
 
     async def store_stats(self, due_before: datetime) -> StoreStats:
-        """`overdue` are the tickets whose wake-up came before then, `late_timers` the timers due by then."""
+        """The counts now. `overdue` and `late_timers`: tickets and timers that were due by `due_before`."""
         ...
 
 
 @dataclass
 class LagMonitor:
-    """`clock` is real time, as are the ages of messages; promises run on the desk's own clock."""
+    """Alerts agents when the desk is behind. `clock` and the ages of messages are real time."""
 
     desk: Desk
     store: StatsSource
     clock: Clock
     send_lane: Callable[[str], Awaitable[object]]
-    """Delivers what waits in a lane: the loop that should may be what is broken."""
+    """Delivers a lane's messages, because the delivery loop may be what is broken."""
     _readings: deque[tuple[datetime, datetime]] = field(default_factory=deque)
     _behind_since: datetime | None = None
     _unreachable_since: datetime | None = None
-    _unreachable_told: bool = False
+    _told_unreachable: bool = False
 
     async def run(self) -> None:
-        """What fell due while no desk ran is being worked off when it starts: that is no alarm yet."""
+        """Checks until cancelled. The first check comes after EVERY, so that a desk can catch up first."""
         now = self.clock.now()
         _export(await self.store.store_stats(self._due_before(now)), now)
         await self._export_pager_test()
@@ -77,11 +77,11 @@ class LagMonitor:
             await self.check()
 
     async def check(self) -> list[str]:
-        """What is left lying, a line each; agents are told when that begins and when it is over."""
+        """Checks once and alerts agents when a delay begins or ends. Returns a line for each delay."""
         now = self.clock.now()
         try:
             counts = await self.store.store_stats(self._due_before(now))
-        except Exception as error:  # that the database is away is what agents are to hear
+        except Exception as error:  # agents are alerted that the database is down
             return await self._store_unreachable(error, now)
         await self._store_reachable()
         _export(counts, now)
@@ -99,7 +99,7 @@ class LagMonitor:
         return lines
 
     async def _tell_agents_once(self, lines: list[str], now: datetime) -> None:
-        """Of several replicas one does."""
+        """Alerts agents from one of several replicas."""
         async with try_lock(self.desk.key_values, TOPIC) as acquired:
             told = await self.desk.key_values.get(TOPIC, ALARM)
             if not acquired or bool(lines) == bool(told):
@@ -116,30 +116,30 @@ class LagMonitor:
     async def _export_pager_test(self) -> None:
         try:
             await pager_test.export_arrivals(self.desk)
-        except Exception:  # what is left lying matters more
-            log.exception("when the pager was tested last cannot be told")
+        except Exception:  # a metric must not stop the checks
+            log.exception("could not read when the pager was last tested")
 
     async def _store_unreachable(self, error: Exception, now: datetime) -> list[str]:
         self._unreachable_since = self._unreachable_since or now
-        log.error("the database cannot be asked", why=type(error).__name__)
+        log.error("the database does not answer", why=type(error).__name__)
         if now - self._unreachable_since <= MAX_MESSAGE_AGE:
             return []
         line = "Its database does not answer, so that nothing is decided or said."
-        if not self._unreachable_told:
-            self._unreachable_told = await self._post_now(
+        if not self._told_unreachable:
+            self._told_unreachable = await self._post_now(
                 f"Frontline is behind: {line} {_ADVICE}", Tone.ALARM
             )
         return [line]
 
     async def _store_reachable(self) -> None:
-        told, self._unreachable_since, self._unreachable_told = self._unreachable_told, None, False
+        told, self._unreachable_since, self._told_unreachable = self._told_unreachable, None, False
         if told:
             words = "Frontline's database answers again."
             now = self.clock.now().isoformat()
             await self._tell_agents(f"{now}/back", words, "What fell due is being told.", Tone.DONE)
 
     def _due_before(self, now: datetime) -> datetime:
-        """What the desk's clock showed MAX_WAKE_LAG ago; a stage clock runs at a speed of its own."""
+        """What the desk's clock showed MAX_WAKE_LAG ago. A simulated clock may run faster than real time."""
         self._readings.append((now, self.desk.clock.now()))
         while len(self._readings) > 1 and self._readings[1][0] <= now - MAX_WAKE_LAG:
             self._readings.popleft()
@@ -147,7 +147,7 @@ class LagMonitor:
         return shown if real <= now - MAX_WAKE_LAG else shown - MAX_WAKE_LAG
 
     async def _tell_agents(self, key: str, what: str, advice: str, tone: Tone) -> None:
-        """By the outbox, which tries again what does not arrive; delivered from here at once."""
+        """Stores messages to triage in the outbox, which retries them, and delivers them at once."""
         say = Notice((f"{what} {advice}",), tone)
         messages = [
             Message(f"{TOPIC}/{triage}/{key}", None, triage, say, Priority.PAGE)
@@ -157,20 +157,20 @@ class LagMonitor:
         for message in messages:
             try:
                 await self.send_lane(message.lane)
-            except Exception:  # it is stored, and delivery may yet recover
-                log.exception("an alarm could not be delivered", lane=message.lane)
+            except Exception:  # it is stored, and delivery may recover
+                log.exception("could not deliver an alarm", lane=message.lane)
 
     async def _post_now(self, words: str, tone: Tone) -> bool:
-        """Straight to the platforms: without a database there is no outbox. Whether anybody heard."""
-        heard = False
+        """Posts to triage without the outbox, for when the database is down. Whether any post succeeded."""
+        posted = False
         for triage in self.desk.triages():
             try:
                 async with asyncio.timeout(POST_TIMEOUT):
                     await self.desk.platforms[triage.platform].post(triage, Notice((words,), tone), None)
-                heard = True
+                posted = True
             except (TemporaryFailure, PermanentFailure, TimeoutError) as problem:
-                log.error("agents could not be told", platform=triage.platform, why=str(problem))
-        return heard
+                log.error("could not alert agents", platform=triage.platform, why=str(problem))
+        return posted
 
 
 _ADVICE = "Please look at your tickets yourselves meanwhile; whoever runs the bot: see /readyz and its log."

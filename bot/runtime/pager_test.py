@@ -1,4 +1,4 @@
-"""A test of the pager, once a day: it says that there is nothing to do, and goes the way of every page."""
+"""A daily test of the pager: a message that needs no action and takes the same path as every page."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from bot.ports import KeyValueStore, Message, Outgoing, Priority, Timer, TimerRe
 log = structlog.get_logger(__name__)
 
 TOPIC = "drill"
-"""When the last one arrived in each triage, and how many seconds it took."""
+"""The topic that stores, for each triage, when the last test arrived and how many seconds it took."""
 KIND, KEY = "pager_test", "daily"
-"""Of its timer, whose payload is the time of day in UTC."""
+"""The kind and key of the timer. Its payload is the time of day in UTC."""
 DAY = timedelta(days=1)
 
 
 async def schedule(desk: Desk, at: time) -> None:
     """Sets the timer for this time of day in UTC.
 
-    It is due at once: if the newest test was missed, it is made up for; if it was sent, it is not sent again.
+    The timer fires at once, so a missed test is made up for; a test that was sent is not sent again.
     """
     due = _latest_due(at, desk.clock.now())
     await desk.store.set_timer(Timer(KIND, KEY, due, at.isoformat("minutes")))
 
 
 def on_timer(desk: Desk, timer: Timer, now: datetime) -> TimerResult:
-    """Pages each triage for the newest occurrence. Replicas and restarts give a day's test the same key."""
+    """Pages each triage. The key contains the date, so replicas and restarts send one test a day."""
     due = _latest_due(time.fromisoformat(timer.payload), now)
     say = Notice((f"Test of the pager, {due:%H:%M} UTC: nothing to do.",))
     messages = tuple(
@@ -43,46 +43,46 @@ def on_timer(desk: Desk, timer: Timer, now: datetime) -> TimerResult:
 
 
 def _latest_due(at: time, now: datetime) -> datetime:
-    """The last time that it was this time of day."""
+    """The latest instant, up to now, at this time of day."""
     due = datetime.combine(now.date(), at, now.tzinfo)
     return due if due <= now else due - DAY
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """The last test page that a platform has taken."""
+    """The last test that a platform accepted, in one triage."""
 
     triage: str
     at: datetime
     took: float
-    """Seconds from when it was decided."""
+    """Seconds from the decision to the platform's answer."""
 
 
 async def record_arrival(desk: Desk, outgoing: Outgoing, now: datetime) -> None:
-    """The platform has taken this test. That it cannot be noted is no reason to send it again."""
+    """Records that a platform accepted a test. Only logs an error, so that the test is not sent again."""
     to = str(outgoing.message.to)
     took = max(0.0, (now - (outgoing.decided_at or now)).total_seconds())
     try:
         await desk.key_values.put(TOPIC, to, f"{now.isoformat()} {took:.3f}")
         await export_arrivals(desk)
     except Exception:
-        log.exception("a test of the pager arrived, and that could not be noted", to=to)
+        log.exception("could not record that a test of the pager arrived", to=to)
 
 
 async def arrivals(key_values: KeyValueStore) -> list[Arrival]:
-    """By triage; a note that makes no sense is passed over."""
+    """The last arrivals by triage. Skips invalid entries."""
     found = []
     for triage, value in sorted((await key_values.get_all(TOPIC)).items()):
         try:
             at, took = value.split()
             found.append(Arrival(triage, parse_instant(at), float(took)))
-        except ValueError as senseless:
-            log.warning("a senseless note of a test of the pager", of=triage, why=str(senseless))
+        except ValueError as invalid:
+            log.warning("ignored an invalid record of a test of the pager", of=triage, why=str(invalid))
     return found
 
 
 async def export_arrivals(desk: Desk) -> None:
-    """Of several triages, the one that is worst off."""
+    """Sets the metrics to the worst of the triages."""
     triages = {str(triage) for triage in desk.triages()}
     known = [arrival for arrival in await arrivals(desk.key_values) if arrival.triage in triages]
     if known and len(known) == len(triages):

@@ -1,4 +1,4 @@
-"""Lets go of what can no longer matter, a little at a time, so that nobody waits for it."""
+"""Deletes expired rows in small batches, and runs such chores once for all replicas."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ log = structlog.get_logger(__name__)
 
 EVERY = timedelta(hours=1)
 KIND = "upkeep"
-"""Of its timer."""
+"""The kind of its timer."""
 BATCH_SIZE = 100
 BATCH_PAUSE = timedelta(milliseconds=100)
-"""Between two handfuls: whoever writes goes first."""
+"""Between two batches, so that other writers go first."""
 ENVELOPE_LIFE = timedelta(days=30)
-"""How long an act is known by its envelope. Platforms deliver again for hours, and never for days."""
+"""How long an act is known by its envelope. Platforms repeat deliveries for hours, never for days."""
 LIVES_WITHOUT_EXPIRY = {
     "carried": timedelta(days=30),
     "channel-turn": timedelta(days=30),
@@ -35,38 +35,38 @@ LIVES_WITHOUT_EXPIRY = {
     "slack-install-used": timedelta(days=1),
     "slack-renewal": timedelta(days=1),
 }
-"""Topics whose values the version before stores without an end, and how long these stay from now on."""
+"""Topics whose values the previous version stores without an expiry, and how long to keep such values."""
 
 
 class ExpiringStore(Protocol):
-    """A store that lets go of what is old. Instants are real time; each verb is one short transaction."""
+    """A store that deletes old rows. Instants are real time. Each method is one short transaction."""
 
     async def delete_envelopes(self, before: datetime, limit: int) -> int:
-        """Let go of envelopes of acts done before then, oldest first; how many these were."""
+        """Deletes envelopes of acts before `before`, oldest first. Returns how many."""
         ...
 
     async def delete_expired(self, now: datetime, limit: int) -> int:
-        """Delete values and locks that have expired, oldest first; how many these were."""
+        """Deletes expired values and locks, oldest first. Returns how many."""
         ...
 
     async def set_expiry(self, topic: str, expires_at: datetime, limit: int) -> int:
-        """Values of the topic that have no end expire then; how many these were."""
+        """Sets an expiry on values of the topic that have none. Returns how many."""
         ...
 
 
 @dataclass
 class Retention:
-    """`clock` is real time."""
+    """Deletes what has expired. `clock` is real time."""
 
     store: ExpiringStore
     clock: Clock
 
     async def run(self) -> timedelta:
-        """Deletes one batch of what is old. Returns after how long there is more to do."""
+        """Deletes one batch. Returns how long to wait until the next one."""
         return BATCH_PAUSE if await self.delete_batch() else EVERY
 
     async def delete_batch(self) -> int:
-        """Deletes at most `AT_A_TIME` of each; how many rows were deleted, or given an end."""
+        """Deletes at most BATCH_SIZE rows of each kind. Returns how many were deleted or got an expiry."""
         now = self.clock.now()
         envelopes = await self.store.delete_envelopes(now - ENVELOPE_LIFE, BATCH_SIZE)
         ended = 0
@@ -79,16 +79,16 @@ class Retention:
 
 
 Chore = Callable[[], Awaitable[timedelta]]
-"""Returns after how much real time it is to be done again. Replicas that start may do it at once."""
+"""A recurring task. Returns how much real time to wait until its next run."""
 RETAKE_AFTER = timedelta(minutes=5)
-"""In real time. Another replica does a chore then if the one that began it died."""
+"""In real time. After this, another replica runs a chore whose replica died."""
 RETRY_AFTER = timedelta(minutes=1)
 """In real time, for a chore that failed."""
 
 
 @dataclass
 class Housekeeping:
-    """`chores` are by the kind of their timers. `running` before the timers fire."""
+    """Runs chores, given by the kind of their timers. Enter `running` before timers fire."""
 
     desk: Desk
     chores: Mapping[str, Chore]
@@ -96,12 +96,12 @@ class Housekeeping:
 
     @property
     def handlers(self) -> dict[str, TimerHandler]:
-        """Each claims its chore."""
+        """The timer handlers, which claim their chores."""
         return dict.fromkeys(self.chores, self._claimed)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Has each chore done at once. At the end, chores that are under way are cancelled."""
+        """Makes each chore due at once. On exit, cancels running chores."""
         try:
             for kind in self.chores:
                 await self.desk.store.set_timer(Timer(kind, "", self.desk.clock.now()))
@@ -113,7 +113,7 @@ class Housekeeping:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def begin(self, kind: str) -> None:
-        """Starts the chore of a timer that has fired; other timers are none of its business."""
+        """Starts the chore of a timer that has fired. Ignores other timers."""
         if kind in self.chores:
             task = asyncio.create_task(self._run(kind))
             self._under_way.add(task)
@@ -125,10 +125,10 @@ class Housekeeping:
     async def _run(self, kind: str) -> None:
         try:
             again = await self.chores[kind]()
-        except Exception:  # nobody's ticket hangs on it
-            log.exception("a chore failed and is tried again", kind=kind)
+        except Exception:  # no ticket depends on it
+            log.exception("a chore failed and will be retried", kind=kind)
             again = RETRY_AFTER
         try:
             await self.desk.store.set_timer(Timer(kind, "", later(self.desk.clock, again)))
         except Exception:
-            log.exception("a chore is done, and its timer could not be set", kind=kind)
+            log.exception("could not set the timer of a finished chore", kind=kind)

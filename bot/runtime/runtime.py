@@ -1,4 +1,4 @@
-"""Keeps a desk running: wakes tickets, fires timers, delivers messages, until it is told to stop."""
+"""Runs a desk's loops: wakes tickets, fires timers and delivers messages until it is stopped."""
 
 from __future__ import annotations
 
@@ -28,40 +28,40 @@ from bot.runtime.retention import Chore, ExpiringStore, Housekeeping, Retention
 log = structlog.get_logger(__name__)
 
 REFRESH_EVERY = 60.0
-"""Seconds between looks at what this process only remembers, and another one may have changed."""
+"""Seconds between refreshes of cached data that another process may have changed."""
 REFRESHES_PER_GROUPS = 5
-"""Looks from one reading of the user groups that `agents` names to the next."""
+"""Every how many refreshes to read the user groups that `agents` names."""
 HELP_EVERY = timedelta(minutes=5)
 HELP = "get_help"
-"""The kind of the timer that has `Get help` looked after."""
+"""The kind of the timer that checks `Get help` messages."""
 MAX_SCHEDULER_LAG = timedelta(seconds=5)
-"""How long what is due may lie before we are not ready."""
+"""How late the scheduler may be before /readyz reports it."""
 POLL_EVERY = timedelta(seconds=1)
-"""Between ticks at the latest, where another replica may have decided something meanwhile."""
+"""The longest wait of the scheduler when other replicas may set timers meanwhile."""
 RESTART_AFTER = 1.0
-"""Seconds before a loop that failed is started again."""
+"""Seconds before a failed loop is restarted."""
 CANCEL_AGAIN_AFTER = 5.0
-"""Seconds until a loop that has not ended is cancelled once more; one that ends well takes less."""
+"""Seconds until a loop that has not ended is cancelled again; a normal end takes less."""
 
 
 @dataclass
 class Runtime:
-    """The loops around a desk. `store_changed` is to be called whenever the store has changed."""
+    """The loops of a desk. Call `store_changed` whenever the store has changed."""
 
     desk: Desk
     outbox: Outbox
     key_values: KeyValueStore | None = None
-    """Remembers where `Get help` stands; without one it is not posted."""
+    """Stores where `Get help` is posted; None: it is not posted."""
     stats: StatsSource | None = None
-    """What the auditor looks at; without one there is none."""
+    """What the lag monitor reads; None: there is no monitor."""
     worker_pool: WorkerPool | None = None
-    """With whom the work is shared; without one it is all ours."""
+    """The workers of all replicas; None: this process delivers everything."""
     pager_test_at: time | None = None
-    """When the pager is tested, in UTC; without one that is left to other replicas."""
+    """The time of day, in UTC, to test the pager; None: not by this replica."""
     expiring_store: ExpiringStore | None = None
-    """What old rows are deleted from; without one they are not."""
+    """The store to delete old rows from; None: nothing is deleted."""
     learn: Sequence[Callable[[], Awaitable[None]]] = ()
-    """What platforms read again of what another process may have changed."""
+    """Functions with which platforms refresh data that another process may have changed."""
     _scheduler_signal: WakeSignal = field(default_factory=WakeSignal)
     _delivery_signal: WakeSignal = field(default_factory=WakeSignal)
     _failing: set[str] = field(default_factory=set)
@@ -76,14 +76,14 @@ class Runtime:
         self._delivery_signal.trigger()
 
     async def readiness_faults(self) -> list[str]:
-        """What keeps the desk from being ready, for /readyz. Asks the store, and raises what it raises."""
+        """Why the desk is not ready, for /readyz; empty if it is. Raises what the store raises."""
         failing = [f"{loop} is failing" for loop in sorted(self._failing)]
-        if (resting := len(self._delivery.backoff.active())) > 1:
-            failing.append(f"the store fails for {resting} lanes of messages")
+        if (backing_off := len(self._delivery.backoff.active())) > 1:
+            failing.append(f"the store fails for {backing_off} lanes of messages")
         wake = await self.desk.store.next_wake()
         silent = real_now() - self._progress_at
-        lies = wake is not None and wake <= self.desk.clock.now() - MAX_SCHEDULER_LAG
-        if lies and silent > MAX_SCHEDULER_LAG:
+        overdue = wake is not None and wake <= self.desk.clock.now() - MAX_SCHEDULER_LAG
+        if overdue and silent > MAX_SCHEDULER_LAG:
             failing.append(f"tickets are due, and nothing was woken for {silent.total_seconds():.0f} s")
         return failing
 
@@ -92,7 +92,7 @@ class Runtime:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The loops run inside; they are ended at a point where nothing is half done."""
+        """Runs the loops, and stops them cleanly on exit."""
         tasks = [
             asyncio.create_task(self._supervised("scheduler", self._schedule)),
             asyncio.create_task(self._supervised("refresh", self._refresh)),
@@ -154,21 +154,21 @@ class Runtime:
             try:
                 self._failing.discard(name)
                 await loop()
-            except Exception:  # a loop that dies would take every later promise with it
+            except Exception:  # a dead loop would break every later promise
                 self._failing.add(name)
-                log.exception("a loop failed and is started again", loop=name)
+                log.exception("a loop failed and will be restarted", loop=name)
                 await asyncio.sleep(RESTART_AFTER)
 
     async def _refresh(self) -> None:
-        """A loop of its own, for each process has to learn it: addresses, installations, user groups."""
-        for look in itertools.count(1):
+        """Refreshes addresses, installations and user groups, which each process caches."""
+        for count in itertools.count(1):
             await asyncio.sleep(REFRESH_EVERY)
             for learn in (self._refresh_addresses, *self.learn):
                 try:
                     await learn()
-                except Exception:  # the desk goes on with what it knows
-                    log.exception("what another process may have changed could not be read")
-            if look % REFRESHES_PER_GROUPS == 0:
+                except Exception:  # the desk continues with the cached data
+                    log.exception("could not refresh cached data")
+            if count % REFRESHES_PER_GROUPS == 0:
                 for line in await self.desk.directory.refresh(self.desk.platforms):
                     log.warning(line)
 
@@ -178,7 +178,7 @@ class Runtime:
 
 
 async def _cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel them until they end: in a library, asyncio.wait_for may swallow a cancellation (Python 3.11)."""
+    """Cancels tasks until they end, because asyncio.wait_for may swallow a cancellation (Python 3.11)."""
     pending = {*tasks}
     while pending:
         for task in pending:
@@ -188,14 +188,14 @@ async def _cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 
 GC_THRESHOLD = 20_000
-"""New objects still there, after which the new ones are searched; Python's own 700 is for small programs."""
+"""The first gc threshold, in objects; Python's default of 700 suits small programs."""
 
 
 def freeze_loaded_objects() -> None:
-    """What was loaded until now stays for good, and is not searched any more.
+    """Excludes everything that is loaded now from garbage collection.
 
-    Policies, calendars and libraries are some hundred thousand objects. To search them all takes 35 ms, in
-    which nobody is answered, again and again under load.
+    Policies, calendars and libraries are some hundred thousand objects. Scanning them blocks the event loop
+    for 35 ms, again and again under load.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Wakes tickets and fires timers when they are due; the earliest of all drives, none sleeps alone."""
+"""Wakes tickets and fires timers when they are due. One loop sleeps until the earliest of all."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from sla_core.events import Event
 log = structlog.get_logger(__name__)
 
 BATCH_SIZE = 250
-"""Tickets woken in one transaction: the more, the longer others wait; a tenth of a second as a rule."""
+"""Tickets woken in one transaction, which takes about 0.1 s and makes other writers wait."""
 RETRY_AFTER = timedelta(seconds=5)
-"""How long, in real time, before what failed is tried again: tickets, or timers of a kind."""
+"""How long, in real time, to wait before retrying a failed ticket or kind of timer."""
 POLL_WHILE_DEFERRED = timedelta(seconds=1)
-"""Meanwhile the earliest wake-up of all is theirs, and does not say when the next of the others is."""
+"""While anything is deferred, the earliest wake-up is its own and hides when the next other one is."""
 _REAL = WallClock()
 
 TimerHandler = Callable[[Timer, datetime], TimerResult]
-"""What a timer does that is due by this instant of the desk's clock. Pure and quick, in a transaction."""
+"""Returns what a timer does at this instant of the desk's clock. Must be pure and fast."""
 NO_HANDLERS: Mapping[str, TimerHandler] = MappingProxyType({})
 
 
@@ -35,9 +35,9 @@ def _nothing(*_: str) -> None: ...
 async def wake_due_tickets(
     desk: Desk, on_progress: Callable[[], None] = lambda: None, excluding: Collection[str] = ()
 ) -> list[str]:
-    """Wake every ticket that is due by now, but for those; the keys of those that could not be woken.
+    """Wakes every ticket that is due by now, without those in `excluding`. Returns the keys that failed.
 
-    `on_progress` is called after each transaction, whatever came of it: a crowd takes a while.
+    Calls `on_progress` after each transaction, because many tickets take a while.
     """
     failed: list[str] = []
     passed_over = set(excluding)
@@ -46,8 +46,8 @@ async def wake_due_tickets(
     def decide(key: str, history: tuple[Event, ...]) -> Change | None:
         try:
             change = desk.change_on_wake(key, history)
-        except Exception:  # one ticket must not hold up the others
-            log.exception("a ticket could not be woken", ticket=key)
+        except Exception:  # one ticket must not delay the others
+            log.exception("could not wake a ticket", ticket=key)
             return None
         decided.add(key)
         return change
@@ -67,10 +67,10 @@ async def fire_due_timers(
     excluding: Collection[str] = (),
     fired: Callable[[str], None] = _nothing,
 ) -> set[str]:
-    """Fires every timer that is due by now, but for those of these kinds.
+    """Fires every timer that is due by now, without the kinds in `excluding`.
 
-    `fired` is called with each kind once what its handler made is stored. Returns the kinds of those that
-    stay due: their handler failed, or there is none.
+    Calls `fired` with each kind once the result of its handler is stored. Returns the kinds that stay due
+    because their handler failed or is missing.
     """
     now = desk.clock.now()
     stay_due: set[str] = set()
@@ -80,8 +80,8 @@ async def fire_due_timers(
         try:
             if handler is not None:
                 return handler(timer, now)
-            log.warning("this timer is left to another replica", kind=timer.kind)
-        except Exception:  # one kind must not hold up the others
+            log.warning("left a timer to another replica", kind=timer.kind)
+        except Exception:  # one kind must not delay the others
             log.exception("a timer failed", kind=timer.kind, key=timer.key)
         stay_due.add(timer.kind)
         return TimerResult(again_at=timer.due_at, payload=timer.payload)
@@ -101,10 +101,10 @@ async def run(
     fired: Callable[[str], None] = _nothing,
     poll: timedelta | None = None,
 ) -> None:
-    """Wakes tickets and fires timers for ever: when the next is due, and when the wake signal is triggered.
+    """Wakes tickets and fires timers until cancelled: when the next is due, and at each wake signal.
 
-    `handlers` are by the kind of their timers; see `fire_due_timers`. Decisions of other replicas do not
-    trigger our signal: with `poll` we look after this much real time at the latest.
+    `handlers` are by the kind of their timers; see `fire_due_timers`. `poll` is the longest wait in real
+    time, because decisions of other replicas do not trigger our signal.
     """
     deferred: dict[str, datetime] = {}
     deferred_kinds: dict[str, datetime] = {}
@@ -133,5 +133,5 @@ async def run(
 
 
 def _still_deferred(deferred: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
-    """What is put off until later; not what a clock noted that has been set back since."""
+    """What is still deferred. Drops entries that were stored before the clock was set back."""
     return {name: until for name, until in deferred.items() if now < until <= now + RETRY_AFTER}

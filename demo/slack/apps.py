@@ -1,4 +1,4 @@
-"""Who installed the app: codes, tokens and refresh tokens, each good for what Slack lets it be good for."""
+"""Installations of the app: codes, tokens and refresh tokens, valid for what Slack accepts them for."""
 
 import base64
 import uuid
@@ -16,7 +16,7 @@ _TEAM_NEEDED = {"usergroups.list", "usergroups.users.list", "users.conversations
 
 @dataclass
 class Grant:
-    """One installation: of one workspace, or of an organisation with several."""
+    """One installation, in one workspace or in an organisation with several."""
 
     workspaces: list[Workspace]
     scopes: list[str]
@@ -33,7 +33,7 @@ class Apps:
     rotates: bool = False
     grants: dict[str, Grant] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
-    """Tokens of an app that was uninstalled."""
+    """Tokens of uninstalled apps."""
     codes: dict[str, Grant] = field(default_factory=dict)
     used_codes: set[str] = field(default_factory=set)
     refresh_tokens: dict[str, Grant] = field(default_factory=dict)
@@ -49,18 +49,18 @@ class Apps:
         enterprise: Json | None = None,
         org_wide: Sequence[Workspace] = (),
     ) -> dict[str, str]:
-        """Somebody agrees on Slack's page at this address; what Slack sends them back with."""
-        asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
-        if asked.get("client_id") != self.client_id:
+        """Approves the app on Slack's page at `address`; returns the parameters of Slack's redirect."""
+        query = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+        if query.get("client_id") != self.client_id:
             raise SlackError("invalid_client_id")
-        granted = list(scopes) if scopes is not None else asked["scope"].split(",")
+        granted = list(scopes) if scopes is not None else query["scope"].split(",")
         code = f"code-{uuid.uuid4().hex}"
         workspaces = list(org_wide) or [workspace]
         self.codes[code] = Grant(workspaces, granted, enterprise, bool(org_wide))
-        return {"code": code, "state": asked["state"]}
+        return {"code": code, "state": query["state"]}
 
     def uninstall(self, workspace: Workspace) -> Grant:
-        """All tokens of that workspace die."""
+        """Revokes all tokens of the workspace."""
         token, grant = next((t, g) for t, g in self.grants.items() if workspace in g.workspaces)
         self.revoked |= {token, *grant.tokens}
         self.refresh_tokens = {r: g for r, g in self.refresh_tokens.items() if g is not grant}
@@ -74,7 +74,7 @@ class Apps:
         return self.grants[token]
 
     def workspace_for(self, grant: Grant, method: str, args: Args) -> Workspace:
-        """The workspace that a call is about; an organisation's token has to name it for some methods."""
+        """Returns a call's workspace; with an organisation's token, some methods have to name it."""
         if not grant.org_wide:
             return grant.workspaces[0]
         if team := args.text("team_id"):
@@ -96,7 +96,7 @@ class Apps:
         return grant.workspaces[0]
 
     def whoami(self, grant: Grant, shown: Json) -> Json:
-        """auth.test of an organisation's token names no workspace."""
+        """Adjusts auth.test's answer: with an organisation's token it names no workspace."""
         if not grant.org_wide or grant.enterprise is None:
             return shown
         org = grant.enterprise
@@ -114,7 +114,7 @@ class Apps:
         }
 
     def exchange(self, args: Args, authorization: str) -> Json:
-        """oauth.v2.access: a code, or a refresh token, for a token."""
+        """oauth.v2.access: exchanges a code or a refresh token for a token."""
         given = (args.text("client_id"), args.text("client_secret"))
         if authorization.startswith("Basic "):
             user, _, password = base64.b64decode(authorization[6:]).decode().partition(":")
@@ -141,13 +141,13 @@ class Apps:
     def _granted(self, grant: Grant) -> Json:
         start = "xoxe.xoxb-1-" if self.rotates else "xoxb-"
         token = f"{start}{uuid.uuid4().hex}"
-        # Of a rotated token the one before lives on until its own end; an older one does not.
+        # After a rotation the previous token stays valid until it expires; older ones do not.
         for old in grant.tokens[:-1]:
             self.grants.pop(old, None)
         grant.tokens = [*grant.tokens[-1:], token]
         self.grants[token] = grant
         first = grant.workspaces[0]
-        told: Json = {
+        answer: Json = {
             "app_id": first.app_id,
             "authed_user": {"id": "U0ADMIN"},
             "scope": ",".join(grant.scopes),
@@ -161,5 +161,5 @@ class Apps:
         if self.rotates:
             refresh = f"xoxe-1-{uuid.uuid4().hex}"
             self.refresh_tokens[refresh] = grant
-            told |= {"expires_in": TOKEN_LIFE, "refresh_token": refresh}
-        return told
+            answer |= {"expires_in": TOKEN_LIFE, "refresh_token": refresh}
+        return answer

@@ -1,4 +1,4 @@
-"""The arguments of one Web API call, however they were encoded."""
+"""The arguments of one Web API call, in any encoding."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from demo.slack.state import SlackError
 
 
 class Args:
-    """JSON bodies carry values, forms carry strings; the methods need not know which came."""
+    """Hides from the methods whether arguments came as JSON values or as form strings."""
 
     def __init__(self, given: Json) -> None:
         self.given = given
@@ -36,7 +36,7 @@ class Args:
         return [entry.strip() for entry in self.text(name).split(",") if entry.strip()]
 
     def json(self, name: str) -> Any:
-        """A structured value, which forms carry as JSON text."""
+        """Returns a structured value; forms carry it as JSON text."""
         value = self.given.get(name)
         if not isinstance(value, str):
             return value

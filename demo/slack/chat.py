@@ -1,4 +1,4 @@
-"""chat.* and reactions.add: what the bot says, changes and takes back."""
+"""chat.* and reactions.add: the bot posts, edits and deletes messages."""
 
 import re
 
@@ -13,14 +13,14 @@ LONGEST_UPDATE = 4_000
 
 
 def content(workspace: Workspace, args: Args, longest: int) -> tuple[str, list[Json]]:
-    """The text and blocks of a message, or Slack's refusal of them."""
+    """Returns a message's text and blocks. Raises SlackError if Slack would reject them."""
     text, blocks = args.text("text"), args.json("blocks") or []
     if not isinstance(blocks, list):
         raise SlackError("invalid_blocks_format")
     if not text and not blocks:
         raise SlackError("no_text")
     if not text:
-        workspace.complain("message with blocks but without text, its notification says nothing")
+        workspace.complain("message with blocks but without text, so its notification is empty")
     if len(text) > longest:
         raise SlackError("msg_too_long")
     if faults := check_blocks(blocks):
@@ -47,14 +47,14 @@ def require_membership(workspace: Workspace, channel: Channel) -> None:
 
 
 def place(workspace: Workspace, name: str) -> Channel:
-    """A conversation id, or a person's id for the direct conversation with them."""
+    """Finds a conversation by its id, or by a person's id for their direct conversation."""
     if name in workspace.users:
         return workspace.im(name)
     return workspace.channel(name)
 
 
 def thread_of(workspace: Workspace, channel: Channel, args: Args) -> str | None:
-    """The parent to reply to; a reply to a message that is gone is silently un-threaded by Slack."""
+    """Returns the parent's ts, or None; Slack silently posts a reply to a deleted message at top level."""
     wanted = args.text("thread_ts")
     if not wanted:
         return None

@@ -1,4 +1,4 @@
-"""Slack's rules for what stands inside a block: texts, options, confirmations, buttons, menus, inputs."""
+"""Slack's rules for the parts of a block: texts, options, confirmations, buttons, menus, inputs."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,7 +10,7 @@ ANY_TEXT = ("plain_text", "mrkdwn")
 
 
 class BlockErrors(list[str]):
-    """Faults in the words Slack uses, each with a pointer to the place."""
+    """Faults in Slack's own wording, each with a JSON pointer."""
 
     def add(self, at: str, words: str) -> None:
         self.append(f"[ERROR] {words} [json-pointer:{at}]")
@@ -19,7 +19,7 @@ class BlockErrors(list[str]):
 def keys(
     faults: BlockErrors, at: str, value: object, required: Iterable[str], optional: Iterable[str] = ()
 ) -> bool:
-    """Whether `value` is an object with all required keys; unknown keys are faults too."""
+    """Returns whether `value` is an object with all required keys; reports unknown keys too."""
     if not isinstance(value, dict):
         faults.add(at, "must be an object")
         return False
@@ -41,7 +41,7 @@ def string(faults: BlockErrors, at: str, value: object, most: int, least: int = 
 
 
 def items(faults: BlockErrors, at: str, value: object, most: int, least: int = 1) -> list[Any]:
-    """The list, or nothing when it is none; its length is checked."""
+    """Returns the list, or [] if it is not one; checks its length."""
     if not isinstance(value, list):
         faults.add(at, "must be an array")
         return []
@@ -198,7 +198,7 @@ AS_ACCESSORY = (_PICKS - {"datetimepicker"}) | {"button", "overflow", "image"}
 
 
 def element(faults: BlockErrors, at: str, value: object, allowed: frozenset[str]) -> None:
-    """One interactive element or image, where only some kinds are allowed."""
+    """Checks one interactive element or image; only the `allowed` kinds may appear."""
     kind = value.get("type") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(kind, str) or kind not in allowed:
         faults.add(at, f"unsupported type: {kind}")

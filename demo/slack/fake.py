@@ -1,4 +1,4 @@
-"""A workspace on loopback: it serves the Web API to the bot and acts as its people."""
+"""A fake workspace on loopback: serves the Web API to the bot and acts as its people."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,21 +8,21 @@ from zoneinfo import ZoneInfo
 
 from demo.slack import forms, text
 from demo.slack.apps import Apps, Grant
-from demo.slack.faults import PlannedFailure, PlannedFailures, RateLimits
-from demo.slack.life import ChannelActions
+from demo.slack.bot_client import Ack, BotClient
+from demo.slack.channel_actions import ChannelActions
 from demo.slack.payloads import is_reply_to
+from demo.slack.planned_failures import PlannedFailure, PlannedFailures, RateLimits
 from demo.slack.server import Server
 from demo.slack.shortcuts import Shortcuts
 from demo.slack.sockets import Sockets
 from demo.slack.state import Call, Channel, Group, Message, Person, Workspace, slug
 from demo.slack.view import View
-from demo.slack.wire import Ack, BotClient
 
 T = TypeVar("T")
 
 
 class FakeSlack(ChannelActions, Shortcuts):
-    """Start it with `async with`; set `bot_url` before anyone acts."""
+    """Start it with `async with`, and set `bot_url` before anybody acts."""
 
     def __init__(
         self,
@@ -45,25 +45,25 @@ class FakeSlack(ChannelActions, Shortcuts):
         beside: "FakeSlack | None" = None,
         over_socket: bool = False,
     ) -> None:
-        """`beside`: one more workspace of the same Slack, at the same address.
+        """`beside`: another workspace of the same Slack; this one shares its address.
 
-        `over_socket`: requests go through sockets that the bot opens, and to no address.
+        `over_socket`: requests go through sockets that the bot opens, not to `bot_url`.
         """
         workspace = Workspace(team_id, domain, bot_name, trigger_clock)
-        wire = BotClient(workspace, bot_url, signing_secret, deadline, retry_delays)
-        super().__init__(workspace, wire, None if commands is None else frozenset(commands), echo)
+        bot_client = BotClient(workspace, bot_url, signing_secret, deadline, retry_delays)
+        super().__init__(workspace, bot_client, None if commands is None else frozenset(commands), echo)
         self.signing_secret, self.bot_token = signing_secret, bot_token
-        self._port, self._faults, self._beside = port, PlannedFailures(), beside
+        self._port, self._failures, self._beside = port, PlannedFailures(), beside
         granted = None if scopes is None else frozenset(scopes)
         self.apps: Apps = beside.apps if beside else apps or Apps()
         if bot_token:
             self.apps.grants[bot_token] = Grant([workspace], sorted(granted or ()))
-        own = Server(workspace, self.apps, self._faults, rate_limits, granted)
+        own = Server(workspace, self.apps, self._failures, rate_limits, granted)
         self._server: Server = beside._server if beside else own
         if beside:
-            self._faults = beside._faults
+            self._failures = beside._failures
         if over_socket:
-            wire.sockets = self._server.sockets
+            bot_client.sockets = self._server.sockets
 
     async def __aenter__(self) -> Self:
         if self._beside:
@@ -99,7 +99,7 @@ class FakeSlack(ChannelActions, Shortcuts):
         return self._server.sockets
 
     async def uninstall(self) -> Ack:
-        """Somebody removes the app; its tokens die, and the bot is told."""
+        """Removes the app: revokes its tokens and sends the bot both events."""
         grant = self.apps.uninstall(self.workspace)
         bots = [workspace.bot.id for workspace in grant.workspaces]
         ack = await self.event({"type": "app_uninstalled"})
@@ -116,12 +116,12 @@ class FakeSlack(ChannelActions, Shortcuts):
 
     @property
     def acks(self) -> list[Ack]:
-        """Every answer of the bot to a request of ours, oldest first."""
+        """The bot's answers to our requests, oldest first."""
         return self._bot_client.acks
 
     @property
     def calls(self) -> list[Call]:
-        """Every Web API call of the bot, oldest first."""
+        """The bot's Web API calls, oldest first."""
         return self.workspace.calls
 
     def calls_to(self, method: str) -> list[Call]:
@@ -129,7 +129,7 @@ class FakeSlack(ChannelActions, Shortcuts):
 
     @property
     def complaints(self) -> list[str]:
-        """What Slack would swallow and a test should not; empty when the bot behaved."""
+        """Mistakes that Slack would ignore but a test should not; empty if the bot made none."""
         return self.workspace.complaints
 
     def person(
@@ -144,7 +144,7 @@ class FakeSlack(ChannelActions, Shortcuts):
         email: str = "",
         guest: bool = False,
     ) -> Person:
-        """A new person; another `team` makes them an external member, `guest` a restricted one of ours."""
+        """Adds a person; another `team` makes them an external member, `guest` a restricted one of ours."""
         workspace = self.workspace
         made = Person(
             id or slug("U", name, workspace.users),
@@ -169,7 +169,7 @@ class FakeSlack(ChannelActions, Shortcuts):
         private: bool = False,
         ext_shared: bool | None = None,
     ) -> Channel:
-        """A new channel, shared with another organisation when one of its members is from there."""
+        """Adds a channel, shared with another organisation if a member belongs to one."""
         workspace = self.workspace
         ids = [person.id for person in members] + ([workspace.bot.id] if bot else [])
         shared = (
@@ -200,36 +200,36 @@ class FakeSlack(ChannelActions, Shortcuts):
         times: int = 1,
         channel: Channel | str | None = None,
     ) -> None:
-        """The next calls of a method fail in the given way."""
+        """Makes the next calls of a method fail in the given way."""
         if not (error or status or drop_connection or accept_then_drop):
             raise ValueError("say how it fails: error, status, drop_connection or accept_then_drop")
         where = channel.id if isinstance(channel, Channel) else channel
-        fault = PlannedFailure(
+        failure = PlannedFailure(
             method, error, status, retry_after, drop_connection, accept_then_drop, times, where
         )
-        self._faults.planned.append(fault)
+        self._failures.planned.append(failure)
 
-    # --- looking
+    # --- what people see
 
     def messages(self, channel: Channel) -> list[Message]:
-        """What stands at the top level of a channel, for everyone to see."""
+        """Returns a channel's top-level messages that everybody sees."""
         return [m for m in channel.messages if not (m.is_reply or m.deleted or m.ephemeral_to)]
 
     def thread(self, message: Message) -> list[Message]:
-        """The replies under a message."""
+        """Returns the replies to a message."""
         return [m for m in self.workspace.channels[message.channel].messages if is_reply_to(m, message)]
 
     def dms(self, user: Person) -> list[Message]:
-        """Everything in the direct conversation with the bot, replies too."""
+        """Returns everything in the person's direct conversation with the bot, replies too."""
         return [m for m in self.dm(user).messages if not (m.deleted or m.ephemeral_to)]
 
     def ephemerals(self, user: Person) -> list[Message]:
-        """What only that person sees, in any channel."""
-        org_wide = (m for channel in self.workspace.channels.values() for m in channel.messages)
-        return [m for m in org_wide if m.ephemeral_to == user.id and not m.deleted]
+        """Returns the messages that only that person sees, in any channel."""
+        everything = (m for channel in self.workspace.channels.values() for m in channel.messages)
+        return [m for m in everything if m.ephemeral_to == user.id and not m.deleted]
 
     def text_of(self, message: Message, tz: str | None = None) -> str:
-        """A message as readable plain text; dates in the given zone, else their fallback."""
+        """Returns a message as plain text; dates in the given zone, or their fallback text."""
         return text.message_text(self.workspace, message, tz)
 
     def buttons(self, message: Message) -> list[str]:
@@ -239,9 +239,9 @@ class FakeSlack(ChannelActions, Shortcuts):
         return self.workspace.homes.get(user.id)
 
     async def until(self, question: Callable[[], T], timeout: float = 60.0) -> T:
-        """Waits for a truthy answer, asking again after each change of the workspace."""
+        """Returns the first truthy answer; asks again after each change. Raises TimeoutError."""
         return await self.workspace.until(question, timeout)
 
     async def settle(self) -> None:
-        """Waits until no event is on its way to the bot."""
+        """Waits until the bot has received all events."""
         await self._bot_client.settle()

@@ -1,22 +1,22 @@
-"""Filling in a modal, pressing a button, and understanding the answer to a submission."""
+"""Fills in modals, presses buttons, and applies the bot's answers to submissions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from demo.slack.bot_client import Ack
 from demo.slack.elements import Json
 from demo.slack.limits import elements_of
 from demo.slack.state import SlackError, Workspace
 from demo.slack.view import Input, View, buttons_in, without_emoji
 from demo.slack.views import DEEPEST, checked, fresh_hash, show
-from demo.slack.wire import Ack
 
 TROUBLE = "We had some trouble connecting. Try again?"
 
 
 @dataclass(frozen=True)
 class SubmitReply:
-    """What became of a submission. `sent` is False when the Slack client itself refused it."""
+    """The outcome of a submission. `sent` is False if the Slack client itself rejected it."""
 
     sent: bool
     ack: Ack | None = None
@@ -58,13 +58,13 @@ def fill(view: View, values: Mapping[str, Any]) -> None:
 
 
 def client_errors(view: View) -> dict[str, str]:
-    """Why the Slack client would not send the form, by block id."""
+    """Returns why the Slack client would not send the form, by block id."""
     problems = ((entry, entry.problem()) for entry in view.inputs() if entry.block["type"] == "input")
     return {entry.block_id: problem for entry, problem in problems if problem}
 
 
 def apply_answer(workspace: Workspace, view: View, ack: Ack) -> SubmitReply:
-    """Does to the modal what the bot's answer asks for, as the Slack client would."""
+    """Changes the modal as the bot's answer asks, like the Slack client."""
     view.errors, view.trouble = {}, None
     if not ack.ok:
         return _fail(workspace, view, ack, f"submission answered {ack.status or ack.reason}", gently=True)
@@ -73,7 +73,7 @@ def apply_answer(workspace: Workspace, view: View, ack: Ack) -> SubmitReply:
         return SubmitReply(True, ack, "close")
     answer = ack.json()
     if not isinstance(answer, dict):
-        return _fail(workspace, view, ack, f"submission answered with no JSON object: {ack.body[:80]}")
+        return _fail(workspace, view, ack, f"answer to a submission is not a JSON object: {ack.body[:80]}")
     action = answer.get("response_action")
     try:
         return _act(workspace, view, ack, action, answer)
@@ -94,9 +94,9 @@ def _act(workspace: Workspace, view: View, ack: Ack, action: Any, answer: Json) 
         errors = answer.get("errors")
         inputs = {block.get("block_id") for block in view.blocks if block["type"] == "input"}
         if not isinstance(errors, dict) or not errors or errors.keys() - inputs:
-            return _fail(workspace, view, ack, f"errors for blocks that are no inputs: {errors}")
+            return _fail(workspace, view, ack, f"errors for blocks that are not inputs: {errors}")
         if not all(isinstance(words, str) and words for words in errors.values()):
-            return _fail(workspace, view, ack, f"errors without words: {errors}")
+            return _fail(workspace, view, ack, f"errors without text: {errors}")
         view.errors = dict(errors)
         workspace.touch()
         return SubmitReply(True, ack, "errors", dict(errors))
@@ -129,7 +129,7 @@ def close(workspace: Workspace, view: View) -> None:
 
 
 def button(blocks: list[Json], label: str) -> tuple[Json, Json]:
-    """The one button of that label, emoji aside, with its block."""
+    """Returns the only button with that label, ignoring emoji, with its block. Raises LookupError."""
     found = [
         pair for pair in buttons_in(blocks) if without_emoji(pair[1]["text"]["text"]) == without_emoji(label)
     ]
@@ -144,19 +144,19 @@ def labels(blocks: list[Json]) -> list[str]:
 
 
 def pressed(block: Json, part: Json, ts: str) -> Json:
-    """A pressed button as block_actions names it."""
+    """Returns a pressed button as in block_actions."""
     kept: Json = {key: part[key] for key in ("action_id", "text", "value", "style", "url") if key in part}
     return {"type": "button", "block_id": block["block_id"], **kept, "action_ts": ts}
 
 
 def chosen(entry: Input, ts: str) -> Json:
-    """A changed menu or input as block_actions names it."""
+    """Returns a changed menu or input as in block_actions."""
     ids = {"action_id": entry.action_id, "block_id": entry.block_id, "action_ts": ts}
     words = {"placeholder": entry.element["placeholder"]} if "placeholder" in entry.element else {}
     return {**entry.state, **ids, **words}
 
 
 def menus(blocks: list[Json]) -> View:
-    """The menus of a message, in the shape of a view so that they can be chosen from."""
+    """Returns a view of the message's menus, to choose from."""
     own = [block for block in blocks if any(part["type"] != "button" for part in elements_of(block))]
     return View("", "", {"type": "message", "blocks": own}, "", "")

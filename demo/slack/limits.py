@@ -1,6 +1,6 @@
-"""Slack's rules for blocks and views, checked as strictly as the platform checks them.
+"""Slack's rules for blocks and views, checked as strictly as Slack does.
 
-Block types that exist in Slack but are not modelled here are refused like unknown ones.
+Rejects block types that exist in Slack but are not modelled here, as if unknown.
 """
 
 import copy
@@ -28,7 +28,7 @@ _RICH_LEAVES = {"text", "link", "user", "usergroup", "emoji", "channel", "broadc
 
 
 def check_blocks(blocks: object, surface: str = "message", at: str = "/blocks") -> list[str]:
-    """Every fault of a list of blocks on one surface: message, modal or home."""
+    """Returns all faults of a list of blocks on a surface: message, modal or home."""
     faults = BlockErrors()
     seen: set[str] = set()
     markdown = tables = 0
@@ -58,7 +58,7 @@ def check_blocks(blocks: object, surface: str = "message", at: str = "/blocks") 
 
 
 def check_view(view: object, at: str = "/view") -> list[str]:
-    """Every fault of a modal or a Home tab."""
+    """Returns all faults of a modal or Home tab."""
     faults = BlockErrors()
     if not isinstance(view, dict) or view.get("type") not in ("modal", "home"):
         faults.add(f"{at}/type", "must be one of: modal, home")
@@ -92,14 +92,14 @@ def too_large(view: Json) -> bool:
 
 
 def elements_of(block: Json) -> Iterator[Json]:
-    """The interactive parts of one block."""
+    """Yields the interactive parts of a block."""
     parts = block.get("elements") if block.get("type") == "actions" else None
     found = [*(parts if isinstance(parts, list) else []), block.get("accessory"), block.get("element")]
     yield from (part for part in found if isinstance(part, dict) and part.get("type") != "image")
 
 
 def with_ids(blocks: list[Json]) -> list[Json]:
-    """A copy in which what had no block_id or action_id was given one, as Slack does."""
+    """Returns a copy with any missing block_id or action_id filled in, as Slack does."""
     own = copy.deepcopy(blocks)
     for block in own:
         block.setdefault("block_id", uuid.uuid4().hex[:5])

@@ -1,4 +1,4 @@
-"""auth.test, conversations.*, users.* and usergroups.*: what the bot asks about the workspace."""
+"""auth.test, conversations.*, users.*, files.* and usergroups.*: the bot's queries about the workspace."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -30,7 +30,7 @@ def api_test(workspace: Workspace, args: Args) -> Json:
 
 
 def page(found: Sequence[T], args: Args, default: int = 100) -> tuple[list[T], Json]:
-    """One page of a list, and the cursor to the next."""
+    """Returns one page of a list, and the cursor of the next."""
     cursor, limit = args.text("cursor"), args.number("limit", default)
     if not 1 <= limit <= 1000:
         raise SlackError("invalid_limit")
@@ -151,7 +151,7 @@ def replies(workspace: Workspace, args: Args) -> Json:
     thread = [m for m in channel.messages if parent and is_reply_to(m, parent)]
     if parent is None or (parent.deleted and not thread):
         raise SlackError("thread_not_found")
-    # Slack gives the parent on every page, whatever the bounds.
+    # Slack returns the parent on every page, whatever the bounds.
     found, cursor = page(_within(thread, args), args)
     first = [] if parent.deleted else [parent]
     shown = _shown(workspace, first + found, args)
@@ -175,7 +175,7 @@ def user_info(workspace: Workspace, args: Args) -> Json:
 
 
 def file_info(workspace: Workspace, args: Args) -> Json:
-    """Of a file in a channel that the bot is in."""
+    """Describes a file, if it is in a channel that the bot is in."""
     file = workspace.files.get(args.need("file"))
     if file is None:
         raise SlackError("file_not_found")

@@ -1,4 +1,4 @@
-"""The JSON Slack shows of people, channels, messages and views, and the envelopes it sends."""
+"""Slack's JSON for people, channels, messages and views, and the envelopes it sends."""
 
 import time
 import uuid
@@ -31,7 +31,7 @@ def user_json(workspace: Workspace, person: Person) -> Json:
         "updated": 1,
     }
     if external:
-        # People of another organisation carry their name inside the profile only.
+        # People from another organisation have their names only inside the profile.
         found["is_stranger"] = workspace.is_stranger(person.id)
         return found
     found |= {"is_restricted": person.is_guest, "is_ultra_restricted": False}
@@ -83,7 +83,7 @@ def channel_json(workspace: Workspace, channel: Channel) -> Json:
 
 
 def file_json(workspace: Workspace, file: Upload) -> Json:
-    """A file as those see it who may open it."""
+    """Returns a file for people who may open it."""
     return {
         "id": file.id,
         "name": file.name,
@@ -98,7 +98,7 @@ def file_json(workspace: Workspace, file: Upload) -> Json:
 
 
 def files_json(workspace: Workspace, message: Message) -> list[Json]:
-    """In channels shared with another organisation only where to ask."""
+    """Returns a message's files; in shared channels only their ids, to be looked up."""
     if workspace.channels[message.channel].is_ext_shared:
         return [
             {"id": file.id, "mode": "file_access", "file_access": "check_file_info"} for file in message.files
@@ -171,7 +171,7 @@ def view_json(workspace: Workspace, view: View) -> Json:
 
 
 def interaction(workspace: Workspace, kind: str, user: str, team: str) -> Json:
-    """What every interactive payload has in common."""
+    """Returns the common part of all interactive payloads."""
     person = workspace.users[user]
     domain = workspace.domain if team == workspace.team_id else team.lower()
     return {
@@ -191,12 +191,12 @@ def channel_stub(channel: Channel) -> Json:
 
 
 def envelope(workspace: Workspace, event: Json, actor: str | None) -> Json:
-    """An event as it is delivered to the bot."""
+    """Wraps an event for delivery to the bot."""
     item = event.get("item", {})
     name = event.get("channel") or (item.get("channel") if isinstance(item, dict) else None)
     channel = workspace.channels.get(name) if isinstance(name, str) else None
-    # A message from another organisation carries that organisation in the outer team_id, and so does
-    # the opening of a Home tab, which is their own workspace's.
+    # For people from another organisation, messages and opened Home tabs have that organisation in the
+    # outer team_id.
     abroad = event["type"] in ("message", "app_home_opened")
     foreign = abroad and actor is not None and actor in workspace.users and workspace.is_external(actor)
     return {
@@ -224,7 +224,7 @@ def envelope(workspace: Workspace, event: Json, actor: str | None) -> Json:
 
 
 def message_event(workspace: Workspace, message: Message, kind: str = "message") -> Json:
-    """The inner event of a new message: `message` or `app_mention`."""
+    """Returns the inner event of a new message: `message` or `app_mention`."""
     channel, author = workspace.channels[message.channel], workspace.users[message.user]
     event: Json = {
         "type": kind,

@@ -1,10 +1,11 @@
-"""What people do in the workspace, and the requests Slack makes of it."""
+"""What people do in the workspace, and the requests that Slack then sends."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from demo.slack import forms, text
+from demo.slack.bot_client import Ack, BotClient, Request
 from demo.slack.chat import changed
 from demo.slack.elements import Json
 from demo.slack.forms import CommandReply, SubmitReply
@@ -21,26 +22,25 @@ from demo.slack.payloads import (
 from demo.slack.replies import respond
 from demo.slack.state import SLACKBOT, Channel, Message, Person, ResponseUrl, SlackError, Workspace
 from demo.slack.view import View
-from demo.slack.wire import Ack, BotClient, Request
 
 
 class UserActions:
-    """Acts as anyone; every request goes to the bot over real HTTP."""
+    """Acts as any person; every request goes to the bot over real HTTP."""
 
     def __init__(
-        self, workspace: Workspace, wire: BotClient, commands: frozenset[str] | None, echo: bool
+        self, workspace: Workspace, bot_client: BotClient, commands: frozenset[str] | None, echo: bool
     ) -> None:
-        self.workspace, self._bot_client = workspace, wire
+        self.workspace, self._bot_client = workspace, bot_client
         self._commands, self._echo = commands, echo
         workspace.emit = self._emit
 
     def modal_of(self, user: Person) -> View | None:
-        """The view on top of that person's open modals."""
+        """Returns the top view of the person's open modals, or None."""
         stack = self.workspace.stacks.get(user.id, [])
         return stack[-1] if stack else None
 
     def dm(self, user: Person) -> Channel:
-        """The direct conversation of the bot and that person."""
+        """Returns the person's direct conversation with the bot."""
         return self.workspace.im(user.id)
 
     async def command(self, user: Person, channel: Channel, command: str, words: str = "") -> CommandReply:
@@ -74,7 +74,7 @@ class UserActions:
         return self._command_answer(user, channel, ack)
 
     async def submit(self, user: Person, values: Mapping[str, Any] | None = None) -> SubmitReply:
-        """Fills in the open modal and submits it; what is not named keeps its value."""
+        """Fills in the open modal and submits it; other fields keep their values."""
         view = self._open_modal(user)
         forms.fill(view, values or {})
         if errors := forms.client_errors(view):
@@ -87,7 +87,7 @@ class UserActions:
         return forms.apply_answer(self.workspace, view, ack)
 
     async def choose(self, user: Person, name: str, value: Any, message: Message | None = None) -> Ack | None:
-        """Changes one input or menu; it is sent to the bot if it dispatches, else only kept."""
+        """Changes one input or menu, and sends it to the bot if it dispatches actions."""
         view = forms.menus(message.blocks) if message else self._open_modal(user)
         entry = view.input(name)
         entry.put(value)
@@ -97,18 +97,18 @@ class UserActions:
         return await self._act(user, message or view, action)
 
     def uploaded(self, user: Person, *names: str) -> list[Json]:
-        """Files as they are put into a form: seen by who uploaded them and the bot, in no channel yet."""
+        """Returns files as a form holds them: not yet in any channel."""
         return [file_json(self.workspace, self.workspace.upload(user.id, name)) for name in names]
 
     async def press(self, user: Person, where: Message | View, label: str) -> Ack:
-        """Presses the button of that label, emoji aside; its confirmation is confirmed."""
+        """Presses the button with that label, ignoring emoji, and confirms its dialog if any."""
         block, part = forms.button(where.blocks, label)
         return await self._act(user, where, forms.pressed(block, part, self.workspace.next_ts()))
 
     async def close_modal(self, user: Person, everything: bool = False) -> Ack | None:
-        """Closes the top modal, or the whole stack; the bot hears of it if it asked to."""
+        """Closes the top modal, or the whole stack; notifies the bot if the view asks for that."""
         view = self._open_modal(user)
-        # Slack tells that it was closed, and nothing of what stood in it.
+        # Slack sends no values of a closed view.
         shown = view_json(self.workspace, view) | {"state": {"values": {}}}
         for gone in list(self.workspace.stacks[user.id]) if everything else [view]:
             forms.close(self.workspace, gone)
@@ -125,49 +125,49 @@ class UserActions:
         thread: Message | None = None,
         files: Sequence[str] = (),
     ) -> Message:
-        """Writes a message; `<@U…>` mentions, all else is taken literally. `files` are names."""
+        """Writes a message; `<@U…>` mentions, everything else is literal. `files` are names."""
         self._must_be_in(user, channel)
         if channel.archived:
             raise SlackError("is_archived")
         parent = (thread.thread_ts or thread.ts) if thread else None
-        said = Message(channel.id, self.workspace.next_ts(), user.id, text.typed(words), thread_ts=parent)
-        said.files += [self.workspace.upload(user.id, name) for name in files]
-        self.workspace.add(said)
+        message = Message(channel.id, self.workspace.next_ts(), user.id, text.typed(words), thread_ts=parent)
+        message.files += [self.workspace.upload(user.id, name) for name in files]
+        self.workspace.add(message)
         if self.workspace.bot.id not in channel.members:
-            return said
-        mentioned = f"<@{self.workspace.bot.id}>" in said.text and not channel.is_im
+            return message
+        mentioned = f"<@{self.workspace.bot.id}>" in message.text and not channel.is_im
         kinds = ["message", "app_mention"] if mentioned else ["message"]
         events = (
-            envelope(self.workspace, message_event(self.workspace, said, kind), user.id) for kind in kinds
+            envelope(self.workspace, message_event(self.workspace, message, kind), user.id) for kind in kinds
         )
         await asyncio.gather(*(self._bot_client.event(event) for event in events))
-        return said
+        return message
 
     async def edit(self, user: Person, message: Message, words: str) -> Ack:
-        """Changes one's own message."""
+        """Edits a person's own message."""
         before = self._own_message(user, message)
         message.text, message.edited = text.typed(words), True
         return await self._revised(user, message, before)
 
     async def unfurl(self, message: Message) -> Ack:
-        """A preview of a link appears under somebody's message."""
+        """Adds a link preview to a message."""
         author = self.workspace.users[message.user]
         return await self._revised(author, message, message_json(self.workspace, message))
 
     async def delete_message(self, user: Person, message: Message) -> Ack:
-        """Deletes one's own message, or as an owner of the workspace the bot's; replies to it stay."""
+        """Deletes a person's own message, or the bot's as a workspace owner; replies to it stay."""
         ours = message.user == self.workspace.bot.id
         before = message_json(self.workspace, message) if ours else self._own_message(user, message)
-        standing = any(
+        has_replies = any(
             is_reply_to(reply, message) for reply in self.workspace.channels[message.channel].messages
         )
         message.deleted = True
         self.workspace.touch()
         kind, parts = "message_deleted", {"deleted_ts": message.ts, "previous_message": before}
-        if standing:
-            stone = {"type": "message", "subtype": "tombstone", "user": SLACKBOT, "hidden": True}
-            stone |= {"text": "This message was deleted.", "ts": message.ts, "thread_ts": message.ts}
-            kind, parts = "message_changed", {"message": stone, "previous_message": before}
+        if has_replies:
+            tombstone = {"type": "message", "subtype": "tombstone", "user": SLACKBOT, "hidden": True}
+            tombstone |= {"text": "This message was deleted.", "ts": message.ts, "thread_ts": message.ts}
+            kind, parts = "message_changed", {"message": tombstone, "previous_message": before}
         return await self.event(changed(message, kind, parts, self.workspace), user)
 
     async def react(self, user: Person, message: Message, emoji: str) -> Ack:
@@ -178,7 +178,7 @@ class UserActions:
         return await self.event(event | {"item_user": message.user}, user)
 
     async def invite_bot(self, user: Person, channel: Channel) -> Ack:
-        """Brings the bot into a channel."""
+        """Invites the bot to a channel."""
         self._must_be_in(user, channel)
         channel.members.append(self.workspace.bot.id)
         kind = "G" if channel.is_private else "C"
@@ -191,14 +191,14 @@ class UserActions:
         return await self.event(event | {"team": self.workspace.team_id, "inviter": user.id}, user)
 
     async def open_home(self, user: Person, tab: str = "home") -> Ack:
-        """Looks at one of the app's own tabs; what stands on the Home tab already is told with it."""
+        """Opens one of the app's tabs; the event includes the current content of the Home tab."""
         event: Json = {"type": "app_home_opened", "user": user.id, "channel": self.dm(user).id, "tab": tab}
         if tab == "home" and (shown := self.workspace.homes.get(user.id)):
             event["view"] = view_json(self.workspace, shown)
         return await self.event(event, user)
 
     async def shortcut(self, user: Person, message: Message, callback_id: str) -> Ack:
-        """A message shortcut; external members have none."""
+        """Uses a message shortcut; external members cannot."""
         if self.workspace.is_external(user.id):
             raise SlackError("not_allowed")
         channel = self.workspace.channels[message.channel]
@@ -212,20 +212,20 @@ class UserActions:
         payload |= self._reply_handles(user, channel, message)
         return await self._bot_client.interact(payload)
 
-    # --- raw
+    # --- raw events and requests
 
     async def event(self, event: Json, actor: Person | None = None) -> Ack:
-        """Any inner event, wrapped and delivered with retries."""
+        """Wraps any inner event and delivers it, with retries."""
         stamped = {"event_ts": self.workspace.next_ts()} | event
         return await self._bot_client.event(envelope(self.workspace, stamped, actor.id if actor else None))
 
     async def verify_url(self) -> Ack:
-        """The challenge Slack sends when the request URL is set."""
+        """Sends the challenge that Slack sends when the request URL is set."""
         body = {"token": self.workspace.verification, "challenge": "c-3eZbrw1aB", "type": "url_verification"}
         return await self._bot_client.event(body)
 
     async def redeliver(self, what: Ack | Request, retry: bool = False) -> Ack:
-        """The same request again, byte for byte; with `retry`, marked and signed as a retry."""
+        """Sends the same request again, byte for byte; with `retry`, marked and signed as a retry."""
         request = what.request if isinstance(what, Ack) else what
         if retry:
             kind = request.headers["Content-Type"]
@@ -234,7 +234,7 @@ class UserActions:
             )
         return await self._bot_client.deliver(request)
 
-    # --- within
+    # --- internal
 
     def _emit(self, event: Json, actor: str | None) -> None:
         channel = self.workspace.channels.get(str(event.get("channel")))
@@ -246,7 +246,7 @@ class UserActions:
             raise SlackError(f"{user.name} is not in {channel.name}")
 
     def _own_message(self, user: Person, message: Message) -> Json:
-        """The message as it stands, if it is that person's own."""
+        """Returns the message as JSON. Raises SlackError if it is not the person's own."""
         self._must_be_in(user, self.workspace.channels[message.channel])
         if message.user != user.id:
             raise SlackError("cant_update_message")
@@ -272,7 +272,7 @@ class UserActions:
         return {"trigger_id": self.workspace.new_trigger(user.id), "response_url": response_url}
 
     async def _act(self, user: Person, where: Message | View, action: Json) -> Ack:
-        # Actions carry the installed team even when the actor is from another one.
+        # Actions carry the team of the installation, even if the actor belongs to another one.
         payload = interaction(self.workspace, "block_actions", user.id, self.workspace.team_id)
         payload["actions"] = [action]
         if isinstance(where, View):
@@ -301,13 +301,13 @@ class UserActions:
         answer = ack.json()
         given = answer if isinstance(answer, dict) else {"text": ack.body}
         try:
-            said = respond(self.workspace, ResponseUrl("", user.id, channel.id, None, 0.0), given)
+            reply = respond(self.workspace, ResponseUrl("", user.id, channel.id, None, 0.0), given)
         except SlackError as refusal:
             self.workspace.complain(f"command answered with {refusal.error}: {'; '.join(refusal.messages)}")
             return CommandReply(ack)
-        return CommandReply(ack, text.message_text(self.workspace, said) if said else "")
+        return CommandReply(ack, text.message_text(self.workspace, reply) if reply else "")
 
     def _slackbot(self, user: Person, channel: Channel, ack: Ack | None, words: str) -> CommandReply:
-        told = Message(channel.id, self.workspace.next_ts(), SLACKBOT, words, ephemeral_to=user.id)
-        self.workspace.add(told)
+        message = Message(channel.id, self.workspace.next_ts(), SLACKBOT, words, ephemeral_to=user.id)
+        self.workspace.add(message)
         return CommandReply(ack, words)

@@ -1,4 +1,4 @@
-"""Messages, threads, modals and channels as calm plain terminal text."""
+"""Messages, threads, modals and channels as plain terminal text."""
 
 import textwrap
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ WIDTH = 78
 def message(
     slack: FakeSlack, shown: Message, reader: Person, *, now: datetime | None = None, indent: int = 0
 ) -> str:
-    """One message as that reader sees it: who and when, then its lines behind a rule."""
+    """Renders one message as the reader sees it: author and time, then its lines behind a bar."""
     workspace, zone = slack.workspace, ZoneInfo(reader.tz)
     at = datetime.fromtimestamp(float(shown.ts), UTC).astimezone(zone)
     notes = [f"{at:%H:%M}"]
@@ -32,13 +32,13 @@ def message(
 
 
 def thread(slack: FakeSlack, parent: Message, reader: Person, *, now: datetime | None = None) -> str:
-    """A message and the replies under it."""
+    """Renders a message and its replies."""
     replies = [message(slack, reply, reader, now=now, indent=4) for reply in slack.thread(parent)]
     return "\n".join([message(slack, parent, reader, now=now), *replies])
 
 
 def channel(slack: FakeSlack, place: Channel, reader: Person, *, now: datetime | None = None) -> str:
-    """A whole conversation with its threads, and what only the reader sees there."""
+    """Renders a conversation with its threads and the reader's ephemeral messages."""
     own = [entry for entry in slack.ephemerals(reader) if entry.channel == place.id]
     parts = sorted([*slack.messages(place), *own], key=lambda entry: float(entry.ts))
     title = f"Direct messages of {reader.real_name}" if place.is_im else f"#{place.name}"
@@ -46,7 +46,7 @@ def channel(slack: FakeSlack, place: Channel, reader: Person, *, now: datetime |
 
 
 def modal(slack: FakeSlack, view: View, *, now: datetime | None = None) -> str:
-    """An open form with what is typed so far, its options and its errors."""
+    """Renders an open form with its current values, options and errors."""
     tz = slack.workspace.users[view.user].tz
     inputs = {(entry.block_id, entry.action_id): entry for entry in view.inputs()}
     lines = [f"┌ {view.title}"]

@@ -1,4 +1,4 @@
-"""Answers that need no token: the body of a slash command's answer, and response URLs."""
+"""Answers without a token: the response body of a slash command, and response URLs."""
 
 from demo.slack.args import Args
 from demo.slack.chat import LONGEST_POST, content, erase
@@ -22,7 +22,7 @@ _KNOWN = {
 
 
 def respond(workspace: Workspace, response_url: ResponseUrl, given: object) -> Message | None:
-    """What a bot said through a response URL or in the answer to a command."""
+    """Posts or changes a message for an answer. Raises SlackError."""
     if not isinstance(given, dict):
         raise SlackError("invalid_payload")
     if unknown := given.keys() - _KNOWN:

@@ -1,4 +1,4 @@
-"""The HTTP side the bot talks to: the Web API under /api/ and the response URLs."""
+"""The HTTP server for the bot: the Web API under /api/ and the response URLs."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from demo.slack import chat, lookup, views
 from demo.slack.apps import Apps
 from demo.slack.args import Args
 from demo.slack.elements import Json
-from demo.slack.faults import PlannedFailure, PlannedFailures, RateLimits
+from demo.slack.planned_failures import PlannedFailure, PlannedFailures, RateLimits
 from demo.slack.replies import respond
 from demo.slack.sockets import Sockets
 from demo.slack.state import Call, SlackError, Workspace
@@ -70,14 +70,14 @@ class Server:
         self,
         workspace: Workspace,
         apps: Apps,
-        faults: PlannedFailures,
+        failures: PlannedFailures,
         limits: RateLimits | None,
         scopes: frozenset[str] | None,
     ) -> None:
-        self.workspace, self.apps, self.faults, self.limits, self.scopes = (
+        self.workspace, self.apps, self.failures, self.limits, self.scopes = (
             workspace,
             apps,
-            faults,
+            failures,
             limits,
             scopes,
         )
@@ -105,27 +105,27 @@ class Server:
     async def _api(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
         token, given = await _read(request, method)
-        fault = self.faults.take(method, given.get("channel"))
-        if fault and fault.drop_connection:
+        failure = self.failures.take(method, given.get("channel"))
+        if failure and failure.drop_connection:
             return self._drop(request, method, given, {"ok": False, "error": "connection_dropped"})
-        refusal = self._planned_failure(fault, method, given)
+        refusal = self._refusal(failure, method, given)
         if refusal:
             return refusal
         authorization = request.headers.get("Authorization", "")
-        workspace, result = self._call(method, token, given, fault, authorization)
-        if fault and fault.accept_then_drop:
+        workspace, result = self._call(method, token, given, failure, authorization)
+        if failure and failure.accept_then_drop:
             return self._drop(request, method, given, result)
         self._log(Call(method, given, result), workspace)
         headers = {"X-OAuth-Scopes": ",".join(sorted(self.scopes))} if self.scopes is not None else {}
         return web.json_response(result, headers=headers)
 
-    def _planned_failure(self, fault: PlannedFailure | None, method: str, given: Json) -> web.Response | None:
-        if fault and fault.status and fault.status != 429:
-            result = {"ok": False, "error": fault.error or "internal_error"}
-            self._log(Call(method, given, result, fault.status))
-            return web.json_response(result, status=fault.status)
+    def _refusal(self, failure: PlannedFailure | None, method: str, given: Json) -> web.Response | None:
+        if failure and failure.status and failure.status != 429:
+            result = {"ok": False, "error": failure.error or "internal_error"}
+            self._log(Call(method, given, result, failure.status))
+            return web.json_response(result, status=failure.status)
         wait = self.limits.retry_after(method, given.get("channel")) if self.limits else 0
-        wait = fault.retry_after if fault and fault.status == 429 else wait
+        wait = failure.retry_after if failure and failure.status == 429 else wait
         if not wait:
             return None
         result = {"ok": False, "error": "ratelimited"}
@@ -133,7 +133,7 @@ class Server:
         return web.json_response(result, status=429, headers={"Retry-After": str(wait)})
 
     def _call(
-        self, method: str, token: str, given: Json, fault: PlannedFailure | None, authorization: str
+        self, method: str, token: str, given: Json, failure: PlannedFailure | None, authorization: str
     ) -> tuple[Workspace, Json]:
         workspace = self.workspace
         try:
@@ -143,8 +143,8 @@ class Server:
             if method == "api.test":
                 return workspace, {"ok": True, **run(workspace, Args(given))}
             if method in _APP_LEVEL:
-                if fault and fault.error:
-                    raise SlackError(fault.error)
+                if failure and failure.error:
+                    raise SlackError(failure.error)
                 return workspace, {"ok": True, **self._app_level(method, token, given, authorization)}
             grant = self.apps.grant_for(token)
             workspace = self.apps.workspace_for(grant, method, Args(given))
@@ -155,12 +155,12 @@ class Server:
                     "needed": scope,
                     "provided": ",".join(self.scopes),
                 }
-            if fault and fault.error:
-                raise SlackError(fault.error)
+            if failure and failure.error:
+                raise SlackError(failure.error)
             if method == "auth.teams.list":
                 return workspace, {"ok": True, **self.apps.teams(grant)}
-            told = {"ok": True, **run(workspace, Args(given))}
-            return workspace, self.apps.whoami(grant, told) if method == "auth.test" else told
+            answer = {"ok": True, **run(workspace, Args(given))}
+            return workspace, self.apps.whoami(grant, answer) if method == "auth.test" else answer
         except SlackError as refusal:
             result: Json = {"ok": False, "error": refusal.error}
             if refusal.messages:
@@ -170,7 +170,7 @@ class Server:
             return workspace, result
 
     def _app_level(self, method: str, token: str, given: Json, authorization: str) -> Json:
-        """What no workspace's token is needed for."""
+        """Runs a method that needs no workspace token."""
         if method == "oauth.v2.access":
             return self.apps.exchange(Args(given), authorization)
         if token != self.apps.app_token:
@@ -206,11 +206,11 @@ class Server:
 
 
 async def _read(request: web.Request, method: str) -> tuple[str, Json]:
-    """The token and the arguments, from wherever the client put them."""
+    """Returns the token and the arguments, from query, form, JSON body or header."""
     given: Json = dict(request.query)
     if request.content_type == "application/json":
         body = await request.text()
-        # Methods that take forms only see nothing of a JSON body.
+        # Methods that only take forms ignore a JSON body.
         if method not in FORM_ONLY and body:
             parsed = json.loads(body)
             given |= parsed if isinstance(parsed, dict) else {}

@@ -1,15 +1,15 @@
-"""Shortcuts that need no message: the one that is everywhere, in the menu beside the text box."""
+"""Global shortcuts, in the menu next to the text box."""
 
+from demo.slack.bot_client import Ack
 from demo.slack.elements import Json
 from demo.slack.payloads import interaction
 from demo.slack.people import UserActions
 from demo.slack.state import Person, SlackError
-from demo.slack.wire import Ack
 
 
 class Shortcuts(UserActions):
     async def global_shortcut(self, user: Person, callback_id: str) -> Ack:
-        """From anywhere; like all shortcuts, members of another workspace do not have it."""
+        """Uses a global shortcut; external members cannot, as with all shortcuts."""
         if self.workspace.is_external(user.id):
             raise SlackError("not_allowed")
         payload: Json = interaction(self.workspace, "shortcut", user.id, user.team_id)

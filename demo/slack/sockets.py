@@ -1,4 +1,4 @@
-"""Socket Mode: connections that the bot opens, and requests that go through any of them."""
+"""Socket Mode: the bot opens connections, and each request goes through one of them."""
 
 import asyncio
 import itertools
@@ -16,14 +16,14 @@ from demo.slack.state import Workspace
 
 
 class Sockets:
-    """Each address lets one connection in; each request goes through one of them, in turn."""
+    """Each address accepts one connection; requests go through the connections in turn."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.live: list[web.WebSocketResponse] = []
         self.opened = 0
         self.sends_hello = True
-        """Whether connections are greeted, as Slack does."""
+        """Whether to send `hello` on new connections, as Slack does."""
         self._tickets: set[str] = set()
         self._turn = itertools.count()
         self._waiting: dict[str, asyncio.Future[Any]] = {}
@@ -50,22 +50,22 @@ class Sockets:
         try:
             async for message in socket:
                 if message.type == aiohttp.WSMsgType.TEXT:
-                    self._answered(json.loads(message.data))
+                    self._acknowledged(json.loads(message.data))
         finally:
             if socket in self.live:
                 self.live.remove(socket)
             self.workspace.touch()
         return socket
 
-    def _answered(self, said: Json) -> None:
-        if waiting := self._waiting.pop(str(said.get("envelope_id")), None):
+    def _acknowledged(self, ack: Json) -> None:
+        if waiting := self._waiting.pop(str(ack.get("envelope_id")), None):
             if not waiting.done():
-                waiting.set_result(said)
+                waiting.set_result(ack)
         else:
-            self.workspace.complain(f"acknowledged an unknown envelope {said.get('envelope_id')}")
+            self.workspace.complain(f"acknowledged an unknown envelope {ack.get('envelope_id')}")
 
     async def deliver(self, body: str, content_type: str, headers: dict[str, str]) -> tuple[int, str]:
-        """A request through one of the connections, and its acknowledgement. Raises ConnectionError."""
+        """Sends a request through a connection; returns status and body. Raises ConnectionError."""
         envelope = _envelope(body, content_type)
         if envelope["type"] == "events_api":
             envelope["retry_attempt"] = int(headers.get("X-Slack-Retry-Num", 0))
@@ -78,23 +78,23 @@ class Sockets:
         self._waiting[envelope["envelope_id"]] = waiting
         await socket.send_json(envelope)
         try:
-            said = await waiting
+            ack = await waiting
         finally:
             self._waiting.pop(envelope["envelope_id"], None)
-        payload = said.get("payload")
+        payload = ack.get("payload")
         if payload is not None and not envelope["accepts_response_payload"]:
-            self.workspace.complain(f"an answer with {envelope['type']}, which takes none")
+            self.workspace.complain(f"an answer to {envelope['type']}, which accepts none")
         return 200, "" if payload is None else json.dumps(payload)
 
     async def replace(self, socket: web.WebSocketResponse, reason: str = "refresh_requested") -> None:
-        """Tells the bot that this connection ends, and ends it once another one is there, if that comes."""
+        """Announces the end of a connection, and closes it once the bot has opened another one."""
         before = self.opened
         await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {"host": "local"}})
         await self.workspace.until(lambda: self.opened > before and not self._waiting, 60.0)
         await socket.close()
 
     def cut(self) -> None:
-        """All connections break without a word."""
+        """Breaks all connections without a close frame."""
         for socket in list(self.live):
             if (transport := socket.get_extra_info("socket")) is not None:
                 transport.shutdown(SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""What the workspace holds: people, channels, messages, open modals, triggers, and what was called."""
+"""The state of the workspace: people, channels, messages, open modals, triggers and calls."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ RESPONSE_URL_USES = 5
 
 
 class SlackError(Exception):
-    """A refusal of the Web API, by Slack's own error code."""
+    """An error of the Web API, with Slack's own error code."""
 
     def __init__(self, error: str, messages: list[str] | None = None) -> None:
         super().__init__(error)
@@ -57,7 +57,7 @@ class Group:
 
 @dataclass(eq=False)
 class Upload:
-    """A file that somebody sent along with a message."""
+    """A file that somebody uploaded with a message or form."""
 
     id: str
     name: str
@@ -107,7 +107,7 @@ class Trigger:
 
 @dataclass(eq=False)
 class ResponseUrl:
-    """One response_url: whom it answers, and how often it was used."""
+    """One response_url: who it answers, and how often it was used."""
 
     id: str
     user: str
@@ -119,7 +119,7 @@ class ResponseUrl:
 
 @dataclass(frozen=True)
 class Call:
-    """One Web API call of the bot, with what it was told."""
+    """One Web API call by the bot, with its result."""
 
     method: str
     args: Json
@@ -132,7 +132,7 @@ class Call:
 
 
 class Workspace:
-    """The whole workspace. Every change wakes those who wait for one."""
+    """The whole workspace. Every change wakes the callers of `until`."""
 
     def __init__(self, team_id: str, domain: str, bot_name: str, trigger_clock: Callable[[], float]) -> None:
         self.team_id, self.domain = team_id, domain
@@ -142,7 +142,7 @@ class Workspace:
         self.users: dict[str, Person] = {self.bot.id: self.bot, SLACKBOT: slackbot}
         self.groups: dict[str, Group] = {}
         self.org: Json | None = None
-        """The organisation that the app was installed for as a whole."""
+        """The organisation, if the app was installed for all of it."""
         self.channels: dict[str, Channel] = {}
         self.files: dict[str, Upload] = {}
         self.stacks: dict[str, list[View]] = {}
@@ -158,7 +158,7 @@ class Workspace:
         self._changed = asyncio.Event()
 
     def upload(self, user: str, name: str) -> Upload:
-        """A file of that person's, in no channel."""
+        """Adds a person's file, not yet in any channel."""
         file = Upload(f"F0{len(self.files) + 1:08}", name, user)
         self.files[file.id] = file
         return file
@@ -168,7 +168,7 @@ class Workspace:
         self._changed = asyncio.Event()
 
     async def until(self, question: Callable[[], T], timeout: float) -> T:
-        """The first truthy answer; asked again after every change."""
+        """Returns the first truthy answer; asks again after every change. Raises TimeoutError."""
         try:
             async with asyncio.timeout(timeout):
                 while not (answer := question()):
@@ -179,7 +179,7 @@ class Workspace:
             raise TimeoutError(f"nothing within {timeout:g} s; last calls: {recent or 'none'}") from None
 
     def complain(self, words: str) -> None:
-        """Something Slack would let pass or only show as a vague error, and a test should not."""
+        """Records a mistake that Slack would ignore or report vaguely, but a test should not."""
         self.complaints.append(words)
 
     def next_ts(self) -> str:
@@ -222,7 +222,7 @@ class Workspace:
         return self.users[user]
 
     def channel(self, channel: str) -> Channel:
-        """The conversation, if the bot can see it."""
+        """Returns the conversation. Raises SlackError if the bot cannot see it."""
         found = self.channels.get(channel)
         if found is None or (found.is_private and self.bot.id not in found.members):
             raise SlackError("channel_not_found")
@@ -238,7 +238,7 @@ class Workspace:
         )
 
     def im(self, user: str) -> Channel:
-        """The direct conversation of the bot and one person."""
+        """Returns the direct conversation of the bot and one person."""
         if self.is_stranger(user):
             raise SlackError("invalid_user_combination")
         name = f"D0{user[2:] if user.startswith('U0') else user}"
@@ -265,7 +265,7 @@ def _upper(name: str) -> str:
 
 
 def slug(prefix: str, name: str, taken: dict[str, Any]) -> str:
-    """A readable id such as U0ALICE; numbered when it is taken."""
+    """Returns a readable id such as U0ALICE, with a number if it is taken."""
     first = f"{prefix}0{_upper(name)}"
     choices = (first if number == 1 else f"{first}{number}" for number in range(1, 10_000))
     return next(choice for choice in choices if choice not in taken)

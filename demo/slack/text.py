@@ -1,4 +1,4 @@
-"""Slack's mrkdwn and blocks as the plain text a person reads."""
+"""Converts Slack's mrkdwn and blocks to plain text."""
 
 import re
 from collections.abc import Iterator
@@ -23,17 +23,17 @@ def unescaped(words: str) -> str:
 
 
 def typed(words: str) -> str:
-    """What a person typed, as Slack hands it on: mentions and links live, all else escaped."""
+    """Returns typed text as Slack delivers it: mentions and links active, everything else escaped."""
     parts = _LIVE.split(words)
     return "".join(f"<{part}>" if index % 2 else escaped(part) for index, part in enumerate(parts))
 
 
 def mrkdwn(workspace: Workspace, words: str, tz: str | None = None, now: datetime | None = None) -> str:
-    """Mentions named, dates told, links as their labels, emphasis and escapes removed."""
+    """Replaces mentions, dates and links by what readers see, and removes emphasis and escapes."""
     pieces = []
     for index, part in enumerate(_TOKEN.split(words)):
         pieces.append(_token(workspace, part, tz, now) if index % 2 else unescaped(_unmarked(part)))
-    # Emphasis may span a token, so that its two marks land in different pieces.
+    # Emphasis may span a token, so its two marks may be in different pieces.
     return "".join(pieces) if len(pieces) == 1 else _unmarked("".join(pieces))
 
 
@@ -62,7 +62,7 @@ def _token(workspace: Workspace, inner: str, tz: str | None, now: datetime | Non
 
 
 def date_token(target: str, fallback: str, tz: str | None, now: datetime | None = None) -> str:
-    """A date as a reader in that zone sees it; without a zone, its fallback."""
+    """Returns a date as a reader in that zone sees it, or its fallback if no zone is given."""
     parts = target.split("^")
     if tz is None or len(parts) < 3 or not parts[1].isdigit():
         return unescaped(fallback)
@@ -107,32 +107,31 @@ def _ago(then: datetime, now: datetime) -> str:
     raise AssertionError
 
 
-def said(workspace: Workspace, words: Json | None, tz: str | None = None, now: datetime | None = None) -> str:
-    """One text object."""
-    if not words:
+def _text(workspace: Workspace, part: Json | None, tz: str | None = None, now: datetime | None = None) -> str:
+    if not part:
         return ""
-    raw = str(words["text"])
-    return raw if words["type"] == "plain_text" else mrkdwn(workspace, raw, tz, now)
+    raw = str(part["text"])
+    return raw if part["type"] == "plain_text" else mrkdwn(workspace, raw, tz, now)
 
 
 def block_lines(
     workspace: Workspace, block: Json, tz: str | None = None, now: datetime | None = None
 ) -> Iterator[str]:
-    """The lines of one block; buttons and menus in brackets."""
+    """Returns the lines of one block, with buttons and menus in brackets."""
     kind = block["type"]
     if kind == "divider":
         yield "———"
     elif kind in ("section", "header"):
-        main = said(workspace, block.get("text"), tz, now)
+        main = _text(workspace, block.get("text"), tz, now)
         tail = _control(block.get("accessory"))
         yield from f"{main}  {tail}".strip().split("\n") if main or tail else ()
         for field in block.get("fields", []):
-            yield ": ".join(part for part in said(workspace, field, tz, now).split("\n") if part).replace(
+            yield ": ".join(part for part in _text(workspace, field, tz, now).split("\n") if part).replace(
                 "::", ":"
             )
     elif kind == "context":
         parts = [part for part in block["elements"] if part["type"] != "image"]
-        yield from "  ".join(said(workspace, part, tz, now) for part in parts).split("\n")
+        yield from "  ".join(_text(workspace, part, tz, now) for part in parts).split("\n")
     elif kind == "actions":
         yield " ".join(_control(part) for part in block["elements"])
     elif kind == "image":
@@ -178,7 +177,7 @@ def _leaf(workspace: Workspace, leaf: Json) -> str:
 def message_lines(
     workspace: Workspace, message: Message, tz: str | None = None, now: datetime | None = None
 ) -> list[str]:
-    """What is shown of a message: its blocks, or its text when it has none."""
+    """Returns the visible lines of a message: its blocks, or its text if it has none."""
     if not message.blocks:
         return mrkdwn(workspace, message.text, tz, now).split("\n")
     return [line for block in message.blocks for line in block_lines(workspace, block, tz, now)]

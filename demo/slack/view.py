@@ -1,4 +1,4 @@
-"""A modal (or Home tab) as the person in front of it has it: typed values, errors, buttons."""
+"""A modal or Home tab as its person sees it: typed values, errors, buttons."""
 
 import re
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ _EMOJI = re.compile(r":[a-z0-9_+'-]+:|[\u2190-\u2bff\ufe0f\u200d\U0001f000-\U000
 
 
 def without_emoji(label: str) -> str:
-    """A label without its emoji."""
+
     return " ".join(_EMOJI.sub("", label).split())
 
 
@@ -80,7 +80,7 @@ class Input:
 
     @property
     def options(self) -> list[str]:
-        """The labels one can choose from."""
+        """The labels to choose from."""
         return [entry["text"]["text"] for entry in self.all_options]
 
     @property
@@ -90,7 +90,7 @@ class Input:
 
     @property
     def value(self) -> Any:
-        """The value in plain terms: text, an option's value, a file's name, or a list of those."""
+        """The value: text, an option's value, a file's name, or a list of those."""
         raw = self.state[_STATE[self.kind]]
         if self.kind == "file_input":
             return [file["name"] for file in raw]
@@ -110,7 +110,7 @@ class Input:
         return {"type": self.kind, key: initial}
 
     def option(self, wanted: str) -> Json:
-        """An option by its label or its value."""
+        """Finds an option by its label or its value. Raises LookupError."""
         named = [(entry["text"]["text"], entry) for entry in self.all_options]
         for name, entry in [*named, *((entry["value"], entry) for entry in self.all_options)]:
             if name == wanted:
@@ -118,7 +118,7 @@ class Input:
         raise LookupError(f"no option {wanted!r} in {self.label!r}; there are: {', '.join(self.options)}")
 
     def put(self, value: Any) -> None:
-        """Types or chooses; None or empty clears."""
+        """Sets the value; None or empty clears it."""
 
         def one(entry: Any) -> Any:
             return self.option(entry) if self.kind in CHOICES else getattr(entry, "id", entry)
@@ -134,7 +134,7 @@ class Input:
         }
 
     def problem(self) -> str | None:
-        """What the Slack client itself would hold against the value, before anything is sent."""
+        """Returns the error that the Slack client itself shows before it sends anything, or None."""
         value = self.value
         if value in (None, "", []):
             return None if self.optional else "Please complete this required field."
@@ -153,7 +153,7 @@ class Input:
 
 @dataclass(eq=False)
 class View:
-    """One view of a person's stack."""
+    """One view in a person's stack."""
 
     id: str
     user: str
@@ -203,7 +203,7 @@ class View:
         return [entry.label for entry in self.inputs()]
 
     def input(self, name: str) -> Input:
-        """By label, else by block id, else by action id."""
+        """Finds an input by label, else by block id, else by action id. Raises LookupError."""
         for key in ("label", "block_id", "action_id"):
             found = [entry for entry in self.inputs() if getattr(entry, key) == name]
             if len(found) == 1:
@@ -229,7 +229,7 @@ class View:
         return values
 
     def replace(self, payload: Json, new_hash: str) -> None:
-        """Shows other content; what was typed stays where block id, action id and kind are the same."""
+        """Replaces the content; keeps values whose block id, action id and kind are the same."""
         kept = self.state_values()
         self.payload, self.hash, self.errors, self.trouble = payload, new_hash, {}, None
         self.values = {}
@@ -245,5 +245,5 @@ class View:
 
 
 def buttons_in(blocks: list[Json]) -> list[tuple[Json, Json]]:
-    """Each button with its block."""
+    """Returns each button with its block."""
     return [(block, part) for block in blocks for part in elements_of(block) if part["type"] == "button"]

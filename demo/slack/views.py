@@ -14,7 +14,7 @@ DEEPEST = 3
 
 
 def checked(workspace: Workspace, payload: object, kind: str, updating: View | None = None) -> Json:
-    """The view with all its ids, or Slack's refusal of it."""
+    """Returns the view with all its ids. Raises SlackError if Slack would reject it."""
     faults = check_view(payload)
     if isinstance(payload, dict) and not faults and payload["type"] != kind:
         faults = [f"[ERROR] must be of type {kind} [json-pointer:/view/type]"]
@@ -34,7 +34,7 @@ def fresh_hash() -> str:
 
 
 def show(workspace: Workspace, user: str, payload: Json, on: View | None = None) -> View:
-    """Puts a view in front of a person: on top of another, or as the first of its own stack."""
+    """Opens a view for a person: on top of another, or as the first of a new stack."""
     name = f"V{uuid.uuid4().hex[:10].upper()}"
     root, previous = (on.root_id, on.id) if on else (name, None)
     view = View(name, user, payload, fresh_hash(), root, previous)

@@ -1,4 +1,4 @@
-"""Names and figures in one file of a pack that another file, or common sense, should know."""
+"""Checks the names and figures of a pack's files against each other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Found = Iterator[tuple[str, str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What could be read of one pack, each part valid by itself."""
+    """The readable parts of a pack, each valid by itself."""
 
     calendars: Mapping[str, schema.CalendarFile]
     severities: Mapping[str, schema.SeverityFile]
@@ -28,22 +28,22 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """All that a pack names, also in parts that are not valid; None where that could not be read."""
+    """All names in a pack, including those of invalid parts; None if a file could not be read."""
 
     calendars: frozenset[str] | None
     severities: frozenset[str] | None
     hours: frozenset[str] | None
-    """What plans call their calendars."""
+    """The names that plans give to their calendars."""
     milestones: frozenset[str] | None
 
     @property
     def usable(self) -> frozenset[str] | None:
-        """What a promise or a duty may name as its hours."""
+        """The names that a promise or a duty may use for its hours."""
         return None if self.calendars is None or self.hours is None else self.calendars | self.hours
 
 
 def crosscheck(files: Files, names: Names) -> Found:
-    """Everything that does not fit together, as far as it could be read."""
+    """Everything that does not fit together in the readable parts."""
     yield from _plan_faults(files, names)
     for id_, severity in files.severities.items():
         yield from _severity_faults(id_, severity, names)
@@ -53,7 +53,7 @@ def crosscheck(files: Files, names: Names) -> Found:
 
 
 def is_unknown(name: str | None, known: Collection[str] | None) -> bool:
-    """Whether a name is none of those that are known for sure."""
+    """Whether a name is certainly unknown. False if the known names could not be read."""
     return name is not None and known is not None and name not in known
 
 

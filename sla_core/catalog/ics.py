@@ -1,6 +1,6 @@
-"""An operator's own list of closed days, from an iCalendar file: all-day events, alone or every year.
+"""Reads an operator's list of closed days from an iCalendar file: all-day events, once or yearly.
 
-What cannot be read as whole closed days is a fault, never left out in silence.
+Anything that is not whole closed days is a fault, and never ignored.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from sla_core.closures import ListedDays
 
 LONGEST = 366
-"""Days that one event may last; a longer one is a slip in its end."""
+"""The most days of one event; a longer one is a mistake in its end."""
 
 EARLIEST, LATEST = 1900, 2200
 
@@ -26,11 +26,11 @@ _NUMBER = re.compile(r"^[1-9]\d{0,3}$")
 _ESCAPED = re.compile(r"\\([\\;,nN])")
 
 Faults = list[tuple[int, str]]
-"""Line of the file, what is wrong there and how to mend it."""
+"""Line numbers, and what is wrong there and how to fix it."""
 
 
 class Wrong(ValueError):
-    """What a line says cannot be taken as closed days."""
+    """A line that cannot be read as closed days."""
 
     def __init__(self, line: int, says: str) -> None:
         super().__init__(says)
@@ -48,7 +48,7 @@ class Property:
 
 @dataclass
 class Event:
-    """A VEVENT: where it begins, and its lines by name."""
+    """A VEVENT: its first line number, and its properties by name."""
 
     line: int
     properties: dict[str, list[Property]] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Event:
 
 
 def read(text: str) -> tuple[list[ListedDays], Faults]:
-    """The closed days that the file lists, and everything that is wrong in it."""
+    """The closed days that the file lists, and all of its faults."""
     listed: list[ListedDays] = []
     faults: Faults = []
     try:
@@ -82,7 +82,7 @@ def read(text: str) -> tuple[list[ListedDays], Faults]:
 
 
 def certified_until(listed: Sequence[ListedDays]) -> date | None:
-    """The end of the last year that a list names; a list that repeats every year has no end."""
+    """The end of the last year in a list; None for a list with yearly events."""
     if not listed or any(entry.rule for entry in listed):
         return None
     last = max(entry.first + timedelta(entry.days - 1) for entry in listed)
@@ -96,7 +96,7 @@ def _events(text: str) -> Iterator[Event]:
     for line, content in _unfolded(text):
         found = _LINE.match(content)
         if not found:
-            raise Wrong(line, f'"{content[:40]}" is no line of an iCalendar file; export the list again')
+            raise Wrong(line, f'"{content[:40]}" is not a line of an iCalendar file; export the list again')
         name, value = found[1].upper(), found[3].strip()
         if not inside and (name, value.upper()) != ("BEGIN", "VCALENDAR"):
             raise Wrong(line, "an iCalendar file begins with BEGIN:VCALENDAR; export the list as .ics")
@@ -117,7 +117,7 @@ def _events(text: str) -> Iterator[Event]:
 
 
 def _unfolded(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers; a line that begins with a blank goes on from the one before."""
+    """Lines with their numbers. A line that begins with a blank continues the one before."""
     whole, begun = "", 0
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
         if line[:1] in (" ", "\t") and whole:
@@ -134,13 +134,13 @@ def _entry(event: Event) -> ListedDays | None:
     status = event.one("STATUS")
     if status is not None and status.value.upper() == "CANCELLED":
         return None
-    for name, cure in (
+    for name, fix in (
         ("RECURRENCE-ID", "list the day as an event of its own, and leave it out of the series by EXDATE"),
         ("RDATE", "give each day an event of its own"),
         ("EXRULE", "leave days out by EXDATE"),
     ):
         for strange in event.properties.get(name, []):
-            raise Wrong(strange.line, f"{name} is not supported; {cure}")
+            raise Wrong(strange.line, f"{name} is not supported; {fix}")
     summary, start = event.one("SUMMARY"), event.one("DTSTART")
     name = _text(summary.value) if summary else ""
     if not name:
@@ -165,15 +165,15 @@ def _day(where: Property, value: str) -> date:
     if not _DATE.match(value):
         raise Wrong(
             where.line,
-            f"{where.name} {value} is no whole day; make it an all-day event (VALUE=DATE:20261224), "
+            f"{where.name} {value} is not a whole day; make it an all-day event (VALUE=DATE:20261224), "
             "or write a half day under `early`",
         )
     try:
         day = date(int(value[:4]), int(value[4:6]), int(value[6:]))
     except ValueError:
-        raise Wrong(where.line, f"{where.name} {value} is no date; write it as 20261224") from None
+        raise Wrong(where.line, f"{where.name} {value} is not a date; write it as 20261224") from None
     if not EARLIEST <= day.year <= LATEST:
-        raise Wrong(where.line, f"{where.name} {value} is not between {EARLIEST} and {LATEST}; mend the year")
+        raise Wrong(where.line, f"{where.name} {value} is not between {EARLIEST} and {LATEST}; fix the year")
     return day
 
 
@@ -185,7 +185,7 @@ def _length(event: Event, first: date) -> int:
         return 1
     found = _DURATION.match(duration.value)
     if not found:
-        raise Wrong(duration.line, f"DURATION {duration.value} is no number of days; write P1D")
+        raise Wrong(duration.line, f"DURATION {duration.value} is not a number of days; write P1D")
     return int(found[1]) * (7 if found[2] == "W" else 1)
 
 
@@ -217,7 +217,7 @@ def _rule(event: Event) -> str | None:
 
 
 def _check_rule(event: Event, entry: ListedDays) -> None:
-    """That the rule can be read, and names the day on which it starts."""
+    """Checks that the rule is valid and includes its first day."""
     rule = event.one("RRULE")
     if rule is None:
         return
@@ -226,5 +226,5 @@ def _check_rule(event: Event, entry: ListedDays) -> None:
     except (ValueError, TypeError) as broken:
         raise Wrong(rule.line, f"RRULE cannot be read: {broken}") from None
     if not holds:
-        says = f"RRULE does not name its own first day, {entry.first}; mend DTSTART or the rule"
+        says = f"RRULE does not include its own first day, {entry.first}; fix DTSTART or the rule"
         raise Wrong(rule.line, says)

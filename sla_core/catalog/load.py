@@ -1,4 +1,4 @@
-"""Read a policy pack from its folder: every fault at once, each with file, key and cure."""
+"""Loads a policy pack from its folder. Reports all faults at once, each with file, key and fix."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong in a file, in words that say how to mend it."""
+    """One thing that is wrong in a file, and how to fix it."""
 
     file: str
     key: str
@@ -56,7 +56,7 @@ class Fault:
 
 
 class Faults(ValueError):
-    """Everything that is wrong, found in one reading."""
+    """Everything that is wrong, found in one pass."""
 
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("\n".join(str(fault) for fault in faults))
@@ -64,15 +64,12 @@ class Faults(ValueError):
 
 
 def vendors() -> list[str]:
-    """The packs that come with Frontline."""
+    """The names of the packs that come with Frontline."""
     return sorted(folder.name for folder in PACKS.iterdir() if folder.is_dir())
 
 
 def load(vendor: str | Path) -> list[Policy]:
-    """Every dated version of a vendor's policy, oldest first. `vendor` is a pack's name or a folder.
-
-    Raises Faults with all that is wrong.
-    """
+    """All versions of a policy, oldest first. `vendor` is a pack's name or a folder. Raises Faults."""
     folder = PACKS / vendor if isinstance(vendor, str) and vendor in vendors() else Path(vendor)
     if not folder.is_dir():
         known = ", ".join(vendors())
@@ -97,7 +94,7 @@ def load(vendor: str | Path) -> list[Policy]:
 
 
 def version_at(policies: list[Policy], on: date) -> Policy:
-    """The version in force on a date; before the first one, the first."""
+    """The version in force on a date; the first one if none is in force yet."""
     in_force = [policy for policy in policies if policy.effective <= on]
     return in_force[-1] if in_force else policies[0]
 
@@ -114,7 +111,7 @@ class _Pack:
         self.faults.append(Fault(f"{self.label}/{file}", key, says))
 
     def raw(self, file: str, required: bool = True) -> dict[str, Any] | None:
-        """What the file says, unchecked; None where it cannot be read."""
+        """The file's content, unchecked; None if it cannot be read."""
         path = self.folder / file
         if not path.is_file():
             if required:
@@ -123,7 +120,7 @@ class _Pack:
         try:
             return tomllib.loads(path.read_text(encoding="utf-8"))
         except tomllib.TOMLDecodeError as broken:
-            self.fault(file, "", f"is no valid TOML: {broken}")
+            self.fault(file, "", f"is not valid TOML: {broken}")
         except UnicodeDecodeError:
             self.fault(file, "", "is not UTF-8 text; save it as UTF-8")
         return None
@@ -141,7 +138,7 @@ class _Pack:
         return checked
 
     def parts(self, file: str, shape: type[T]) -> tuple[dict[str, T], frozenset[str] | None]:
-        """The named parts of the file that are valid, and the names of all; no names if it cannot be read."""
+        """The valid parts of a file by name, and the names of all parts (None if it cannot be read)."""
         raw = self.raw(file)
         valid: dict[str, T] = {}
         for name, part in (raw or {}).items():
@@ -238,7 +235,7 @@ class _Pack:
             try:
                 date(2024, month, number)
             except ValueError:
-                self.fault("calendars.toml", f"{key}.annual.on", f'"{day.on}" is no date; write "12-25"')
+                self.fault("calendars.toml", f"{key}.annual.on", f'"{day.on}" is not a date; write "12-25"')
                 continue
             annual.append(AnnualDay(day.name, month, number, day.observed, day.chosen))
         public = []
@@ -281,12 +278,12 @@ def _hours(plans: Mapping[str, schema.PlanFile]) -> frozenset[str]:
 
 
 def faults_of(file: str, wrong: ValidationError, within: tuple[str, ...] = ()) -> Iterator[Fault]:
-    """Each complaint of the schema in an operator's words; `within` is the key of what was checked."""
+    """The schema's errors in an operator's words. `within` is the key of the checked part."""
     for error in wrong.errors():
         key = ".".join(str(part + 1) if isinstance(part, int) else part for part in (*within, *error["loc"]))
         match error["type"]:
             case "extra_forbidden":
-                says = "is not a key that Frontline knows; mend or remove it"
+                says = "is not a key that Frontline knows; fix or remove it"
             case "missing":
                 says = "is missing"
             case "value_error":

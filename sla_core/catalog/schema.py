@@ -1,4 +1,4 @@
-"""The files of a policy pack, as an operator writes them. Unknown keys are faults."""
+"""The schema of a policy pack's files. Unknown keys are faults."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ _CLOCK_TIME = re.compile(r"^(\d{1,2}):(\d{2})$")
 def _after_midnight(hours: str, minutes: str) -> timedelta:
     at = timedelta(hours=int(hours), minutes=int(minutes))
     if int(minutes) > 59 or at > timedelta(hours=24):
-        raise ValueError(f'"{hours}:{minutes}" is no time of day; write 00:00 to 24:00')
+        raise ValueError(f'"{hours}:{minutes}" is not a time of day; write 00:00 to 24:00')
     return at
 
 
 def zone(name: str) -> ZoneInfo:
-    """The zone of that name. Raises ValueError that shows the form."""
+    """The time zone with this name. Raises ValueError that shows the form."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f'"{name}" is no time zone; write an IANA name such as Europe/Berlin') from None
+        raise ValueError(f'"{name}" is not a time zone; write an IANA name such as Europe/Berlin') from None
 
 
 def _boundary(text: object) -> BoundaryTime:
     found = _BOUNDARY.match(text) if isinstance(text, str) else None
     if not found:
-        raise ValueError(f'{text!r} is no opening or closing time; write "10:00 Europe/Berlin"')
+        raise ValueError(f'{text!r} is not an opening or closing time; write "10:00 Europe/Berlin"')
     return BoundaryTime(_after_midnight(found[1], found[2]), zone(found[3]))
 
 
 def _time_of_day(text: object) -> timedelta:
     found = _CLOCK_TIME.match(text) if isinstance(text, str) else None
     if not found:
-        raise ValueError(f'{text!r} is no time of day; write "15:00"')
+        raise ValueError(f'{text!r} is not a time of day; write "15:00"')
     return _after_midnight(found[1], found[2])
 
 
 def _amount(text: object) -> Amount:
     if not isinstance(text, str):
-        raise ValueError(f'{text!r} is no length of time; write "45m", "2h" or "3 business days"')
+        raise ValueError(f'{text!r} is not a length of time; write "45m", "2h" or "3 business days"')
     return parse_amount(text)
 
 
 def _days(text: object) -> BusinessDays:
     amount = _amount(text)
     if not isinstance(amount, BusinessDays):
-        raise ValueError(f'{text!r} is no number of business days; write "3 business days"')
+        raise ValueError(f'{text!r} is not a number of business days; write "3 business days"')
     return amount
 
 
@@ -66,7 +66,7 @@ def _listed(value: object) -> object:
 def _weekdays(days: list[str]) -> list[str]:
     unknown = [day for day in days if day not in WEEKDAYS]
     if unknown or not days:
-        raise ValueError(f"{unknown[:1] or days} is no weekday; write some of {', '.join(WEEKDAYS)}")
+        raise ValueError(f"{unknown[:1] or days} is not a weekday; write some of {', '.join(WEEKDAYS)}")
     return days
 
 
@@ -87,7 +87,7 @@ class Strict(BaseModel):
 
 
 class Cited(Strict):
-    """What every rule carries: the clause, the promise in plain words, its place in the vendor's document."""
+    """The source of a rule: its clauses, the rule in plain words, its place in the vendor's document."""
 
     clause: OneOrMore
     says: str = Field(min_length=3)
@@ -137,7 +137,7 @@ class AnnualFile(Strict):
 
 
 class DaysOffFile(Strict):
-    """Closed days. `working` wins over all else; `ics` names iCalendar files beside this one."""
+    """Closed days. `working` overrides all else. `ics` names iCalendar files in the same folder."""
 
     public: tuple[PublicFile, ...] = ()
     annual: tuple[AnnualFile, ...] = ()
@@ -154,9 +154,9 @@ class ClosuresFile(DaysOffFile):
 class CalendarFile(Cited):
     """`closed` closes the whole calendar.
 
-    Hours between two zones may name each end's own holidays: a day in both lists is closed, one in the
-    opening end's list alone opens at `shared_from` by the closing end's clocks (left out: at the time of
-    day at which it usually opens), one in the closing end's list alone keeps all of its hours.
+    Hours between two zones may name the holidays of each end. A holiday at both ends is closed. One at the
+    opening end only opens at `shared_from` by the closing end's clocks (default: the usual time of day). One
+    at the closing end only has all of its hours.
     """
 
     open: tuple[OpenFile, ...] = ()

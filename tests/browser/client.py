@@ -70,7 +70,7 @@ class Client:
         self._page = page
 
     async def opens(self, address: str) -> None:
-        await self._page.looks(1280, 900)
+        await self._page.set_viewport(1280, 900)
         await self._page.go(address)
         await self._does("composer", "(where) => !!document.querySelector(where)", COMPOSER)
 

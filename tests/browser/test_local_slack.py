@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from demo import browser as local_slack
-from demo.stage import Cast, StageFault, a_local_slack, desk_on_stage, free_port
+from demo.stage import DemoFault, Scenario, a_local_slack, free_port, running_desk
 from tests.browser.client import Client
 from tools.chromium import browser, found
 
@@ -24,7 +24,7 @@ async def the_client() -> Path:
     try:
         async with asyncio.timeout(DOWNLOAD_WITHIN):
             return await local_slack._client(Path.home() / ".cache" / "frontline", print)
-    except (StageFault, TimeoutError) as fault:
+    except (DemoFault, TimeoutError) as fault:
         pytest.skip(f"the browser story needs the local Slack: {fault}")
 
 
@@ -36,11 +36,11 @@ async def test_a_ticket_from_intake_to_resolution_in_a_real_browser(tmp_path: Pa
     slack_port, desk_port = free_port(), free_port()
     address = f"http://127.0.0.1:{slack_port}"
     surroundings = a_local_slack(f"{address}/api/") | {"FRONTLINE_LOCAL_SLACK": "Europe/Berlin"}
-    cast = Cast.of("m3ter")
+    scenario = Scenario.of("m3ter")
     async with (
         asyncio.timeout(STORY_WITHIN),
         local_slack._workspace(program, tmp_path, slack_port, desk_port),
-        desk_on_stage(tmp_path, cast.desk_file("m3ter"), desk_port, 1, surroundings),
+        running_desk(tmp_path, scenario.desk_file("m3ter"), desk_port, 1, surroundings),
         browser(chromium) as page,
     ):
         await tell(Client(page), address)

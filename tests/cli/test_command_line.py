@@ -101,7 +101,9 @@ vendor = "m3ter"
 triage = "C0TRIAGE"
 agents = ["U0BOB"]
 """
-NO_DATABASE = "frontline.db: there is no such database; check DATABASE_URL, or make it with frontline migrate"
+NO_DATABASE = (
+    "frontline.db: the database does not exist; check DATABASE_URL, or create it with frontline migrate"
+)
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ def test_a_clock_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
 )
 def test_an_address_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     (fault,) = faults(tmp_path, monkeypatch, SLACK_API_URL=url)
-    assert fault.startswith(f'environment: SLACK_API_URL: "{url}" is no web address; ')
+    assert fault.startswith(f'environment: SLACK_API_URL: "{url}" is not a web address; ')
 
 
 def test_plain_dates_are_for_a_local_client_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,4 +283,4 @@ def test_a_time_of_day_for_the_test_of_the_pager(tmp_path: Path, monkeypatch: py
 def test_no_time_of_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     (fault,) = faults(tmp_path, monkeypatch, FRONTLINE_DRILL=text)
     cure = "write it in UTC, such as 09:00, or unset it"
-    assert fault == f'environment: FRONTLINE_DRILL: "{text}" is no time of day; {cure}'
+    assert fault == f'environment: FRONTLINE_DRILL: "{text}" is not a time of day; {cure}'

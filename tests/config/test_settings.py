@@ -140,7 +140,7 @@ def test_a_folder_and_a_file_that_is_no_text(tmp_path: Path) -> None:
 
 
 def test_broken_toml_says_where(loads: Load) -> None:
-    assert "frontline.toml: is no valid TOML: " in only(loads, 'vendor = "m3ter\n[slack]')
+    assert "frontline.toml: is not valid TOML: " in only(loads, 'vendor = "m3ter\n[slack]')
     assert "line 1" in only(loads, 'vendor = "m3ter\n[slack]')
 
 
@@ -150,7 +150,7 @@ def test_broken_toml_says_where(loads: Load) -> None:
         ('triage  = "C0TRIAGE" ', 'triage = "C0TRIAGE"\ncolour = "red"', "slack.colour: is not a key"),
         ('vendor = "m3ter"', 'vendor = "m3ter"\nvendr = "m3ter"', "vendr: is not a key"),
         ('email = "dana', 'mail = "x"\nemail = "dana', "people.1.mail: is not a key"),
-        ('"slack:C0ACME"', '"slack:#acme"', 'accounts.acme.channels: "slack:#acme" is no channel id'),
+        ('"slack:C0ACME"', '"slack:#acme"', 'accounts.acme.channels: "slack:#acme" is not a channel id'),
         ('plan = "gold"', "", "accounts.1.plan: is missing"),
         ('command = "/support"', 'command = "support"', "slack.command: "),
         ('id = "acme"', 'id = "Acme!"', "accounts.1.id: "),
@@ -178,7 +178,7 @@ def test_broken_toml_says_where(loads: Load) -> None:
         (
             '"slack:C0ACME"',
             '"C0ACME"',
-            'accounts.acme.channels: "C0ACME" is no channel; write "slack:C0ACME"',
+            'accounts.acme.channels: "C0ACME" is not a channel; write "slack:C0ACME"',
         ),
         (
             '"slack:C0ACME"',

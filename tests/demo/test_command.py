@@ -10,7 +10,7 @@ import pytest
 from bot.__main__ import main
 from demo import browser, story, teams
 from demo.command import BROWSER_SPEED, HEADLESS_SPEED
-from demo.stage import StageFault
+from demo.stage import DemoFault
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_what_cannot_be_shown_is_a_fault(
     shown: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def broken(*_: object) -> None:
-        raise StageFault("the desk did not start;\nit says: no")
+        raise DemoFault("the desk did not start;\nit says: no")
 
     monkeypatch.setattr(story, "play", broken)
     assert main(["demo", "--headless", "--once"]) == 1

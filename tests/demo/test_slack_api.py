@@ -36,7 +36,7 @@ async def test_tokens_methods_and_encodings(desk: Desk) -> None:
         assert (await response.json())["ok"] is True
     bare = {"channel": "C0ACME", "blocks": [{"type": "divider"}]}
     await desk.bot.client.api_call("chat.postMessage", json=bare)
-    assert desk.slack.complaints == ["message with blocks but without text, its notification says nothing"]
+    assert desk.slack.complaints == ["message with blocks but without text, so its notification is empty"]
 
 
 async def test_where_a_bot_may_write(desk: Desk) -> None:

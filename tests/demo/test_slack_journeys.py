@@ -249,7 +249,7 @@ async def test_an_ephemeral_is_replaced_and_deleted_by_its_response_url(desk: De
 async def test_bad_answers_to_a_submission_are_noticed(desk: Desk) -> None:
     slack = desk.slack
     for answer, complaint in [
-        ({"response_action": "errors", "errors": {"nowhere": "x"}}, "no inputs"),
+        ({"response_action": "errors", "errors": {"nowhere": "x"}}, "not inputs"),
         ({"response_action": "replace"}, "unknown response_action"),
         ({"response_action": "update", "view": {"type": "modal"}}, "missing required field: title"),
     ]:

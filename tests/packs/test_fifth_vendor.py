@@ -236,8 +236,8 @@ Q0 = {{ mode = "available", hours = "no-hours" }}
 EXPECTED = (
     "policy.toml: colour: is not a key that Frontline knows",
     "calendars.toml: moon-hours: needs either",
-    "calendars.toml: sun-hours.open.1.from: '9' is no opening or closing time",
-    'severities.toml: Q8.promise.1.within: "2 fortnights" is no length of time',
+    "calendars.toml: sun-hours.open.1.from: '9' is not an opening or closing time",
+    'severities.toml: Q8.promise.1.within: "2 fortnights" is not a length of time',
     'severities.toml: Q9.promise.calendar: there is no calendar "lost-hours"',
     'severities.toml: Q9.promise.met_by_downgrade_to: there is no severity "Q0"',
     "severities.toml: Q9.promise.goal: must be shorter",

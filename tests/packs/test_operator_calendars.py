@@ -45,8 +45,8 @@ def test_a_half_day_between_two_zones_closes_by_the_closing_end(ours: OperatorPa
 def test_a_half_day_that_is_no_time_of_day(ours: OperatorPack) -> None:
     (fault,) = ours.add('[silver-hours.closed]\nearly = { 2026-12-24 = "noon" }').faults()
     assert (
-        fault
-        == "calendars.toml: silver-hours.closed.early.2026-12-24: 'noon' is no time of day; write \"15:00\""
+        fault == "calendars.toml: silver-hours.closed.early.2026-12-24: "
+        "'noon' is not a time of day; write \"15:00\""
     )
 
 

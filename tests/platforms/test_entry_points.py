@@ -85,7 +85,7 @@ async def test_teams(at_work: Workplace) -> None:
 async def test_the_terminal(at_work: Workplace) -> None:
     assert isinstance(at_work, OnConsole)
     told = await at_work.types("in dm", "/support Bills are slow", "cancel", "say Bills are slow", "cancel")
-    assert told.count("Given up; nothing was sent.") == 2
+    assert told.count("Cancelled; nothing was sent.") == 2
     assert told.count("│ Bills are slow") == 2, "the form is begun with these words"
     assert "status KEY" in await at_work.types("say help")
     assert "There is no ticket ACME-7" in await at_work.types("/support close ACME-7")

@@ -141,7 +141,7 @@ async def test_another_clock_on_the_same_database_is_a_fault(site: LiveSite) -> 
     real = {"FRONTLINE_CLOCK": "", "SLACK_API_URL": "https://slack.invalid/api/", "PORT": "0"}
     for given, says in (
         (other, "FRONTLINE_CLOCK: this database lives on 2026-03-20T15:30:00+00:00*3600"),
-        (real, "lives on a stage clock"),
+        (real, "runs on a simulated clock"),
     ):
         ended = await frontline("serve", folder=site.folder, **{**site.environment, **given})
         assert ended.code == 1

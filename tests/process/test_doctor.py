@@ -67,7 +67,7 @@ async def test_each_fault_with_its_cure(tmp_path: Path) -> None:
     assert "fault  channel C0ACME (acme): the bot cannot see it; invite it" in found.out
     assert "look   user group S0SUPPORT (agents): nobody is in it" in found.out
     assert "fault  person U0BOB (bob): nobody has this id" in found.out
-    assert "3 to mend" in found.out
+    assert "3 to fix" in found.out
     assert "ok     database" in refused.out, "the rest is looked at all the same"
     assert "fault  slack: Slack refuses SLACK_BOT_TOKEN" in refused.out
     assert "xoxb-another" not in refused.out

@@ -106,7 +106,7 @@ async def test_two_workspaces_install_it_and_a_restart_forgets_neither(tmp_path:
 
         lost = await frontline("serve", folder=tmp_path, **{**given, "FRONTLINE_SECRET_KEY": OTHER_KEY})
         assert (lost.code, len(lost.faults)) == (1, 1), lost.err
-        assert "FRONTLINE_SECRET_KEY does not open the stored installation T0ACME" in lost.err
+        assert "FRONTLINE_SECRET_KEY does not decrypt the stored installation T0ACME" in lost.err
         database = (tmp_path / "frontline.db").read_bytes()
         assert not any(token.encode() in database for token in home.apps.grants)
 
@@ -121,9 +121,9 @@ async def test_what_contradicts_itself_is_refused_with_the_cure(tmp_path: Path) 
             "SLACK_BOT_TOKEN": "xoxb-1",
         },
         "FRONTLINE_SECRET_KEY: is not set": app,
-        "FRONTLINE_SECRET_KEY: has a part that is no key": {**app, "FRONTLINE_SECRET_KEY": "hunter2"},
+        "FRONTLINE_SECRET_KEY: has a part that is not a key": {**app, "FRONTLINE_SECRET_KEY": "hunter2"},
         "SLACK_CLIENT_SECRET: is not set": {**app, "FRONTLINE_SECRET_KEY": KEY, "SLACK_CLIENT_SECRET": ""},
-        "SLACK_APP_TOKEN: is no app-level token": {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xoxb-2"},
+        "SLACK_APP_TOKEN: is not an app-level": {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xoxb-2"},
     }
     ended = await asyncio.gather(*(frontline("serve", folder=tmp_path, **case) for case in cases.values()))
     for says, end in zip(cases, ended, strict=True):

@@ -56,7 +56,7 @@ async def test_bad_starts(tmp_path: Path, slack: FakeSlack, newer: Path) -> None
     }
     cases: dict[str, dict[str, str]] = {
         "there is no such file": {"FRONTLINE_CONFIG": str(empty / "frontline.toml")},
-        "is no valid TOML": {"FRONTLINE_CONFIG": "broken.toml"},
+        "is not valid TOML": {"FRONTLINE_CONFIG": "broken.toml"},
         "SLACK_BOT_TOKEN: is not set": {"SLACK_BOT_TOKEN": ""},
         "SLACK_SIGNING_SECRET: is not set": {"SLACK_SIGNING_SECRET": ""},
         "Slack refuses SLACK_BOT_TOKEN (invalid_auth)": {"SLACK_BOT_TOKEN": "xoxb-of-somebody-else"},
@@ -65,9 +65,9 @@ async def test_bad_starts(tmp_path: Path, slack: FakeSlack, newer: Path) -> None
         },
         "is in use": {"PORT": str(taken.getsockname()[1])},
         "made by a newer Frontline; update": {"DATABASE_URL": f"sqlite:///{newer}"},
-        "is no SQLite database": {"DATABASE_URL": f"sqlite:///{no_database}"},
+        "is not a SQLite database": {"DATABASE_URL": f"sqlite:///{no_database}"},
         "cannot be written": {"DATABASE_URL": "sqlite:////proc/frontline.db"},
-        "no database address that Frontline knows": {"DATABASE_URL": "mysql://user:hunter2@host/desk"},
+        "is not a supported database address": {"DATABASE_URL": "mysql://user:hunter2@host/desk"},
         "FRONTLINE_CLOCK: needs a SLACK_API_URL on this machine": {
             "FRONTLINE_CLOCK": "2026-03-20T16:30:00+01:00*60",
             "SLACK_API_URL": "https://slack.com/api/",

@@ -31,7 +31,7 @@ def test_the_text_of_a_simulated_clock() -> None:
     "text", ["", "*", "2026-12-24T15:30:00Z*", "*5", "2026-12-24T15:30:00Z*1e3", "2026-12-24T15:30:00Z*5*5"]
 )
 def test_a_malformed_simulated_clock_shows_the_expected_form(text: str) -> None:
-    with pytest.raises(ValueError, match=r"INSTANT\*SPEED|no instant"):
+    with pytest.raises(ValueError, match=r"INSTANT\*SPEED|not an instant"):
         SimulatedClock.parse(text)
 
 
@@ -40,17 +40,17 @@ def test_the_fastest_simulated_clock_still_tells_the_time(monkeypatch: pytest.Mo
     stage = SimulatedClock.parse(f"2026-12-24T15:30:00Z*{clocks.MAX_SPEED:.0f}")
     monkeypatch.setattr(clocks, "real_now", lambda: stage.real + timedelta(days=1))
     assert stage.now() > stage.stage
-    with pytest.raises(ValueError, match="no stage clock"):
+    with pytest.raises(ValueError, match="not a simulated clock"):
         SimulatedClock.parse(f"2026-12-24T15:30:00Z*{clocks.MAX_SPEED + 1:.0f}")
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("yesterday", "is no instant"),
+        ("yesterday", "is not an instant"),
         ("2026-03-20T16:30:00", "does not say which zone"),
-        ("0001-01-01T00:00:00+14:00", "is no instant"),
-        ("9999-12-31T23:00:00-14:00", "is no instant"),
+        ("0001-01-01T00:00:00+14:00", "is not an instant"),
+        ("9999-12-31T23:00:00-14:00", "is not an instant"),
     ],
 )
 def test_what_is_no_instant(text: str, says: str) -> None:

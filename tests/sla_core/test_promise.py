@@ -122,7 +122,7 @@ def test_amounts_in_words() -> None:
         "1 business day",
     ]
     for wrong in ("", "4", "0h", "-1h", "2 days", "4h 30m", "1.5h", "business day"):
-        with pytest.raises(ValueError, match="is no length of time"):
+        with pytest.raises(ValueError, match="is not a length of time"):
             parse_amount(wrong)
 
 

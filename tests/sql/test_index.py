@@ -14,7 +14,7 @@ from adapters.sql.store import SqlStore, connect
 from bot.desk import index
 from bot.desk.desk import Desk
 from bot.desk.index import IndexCheck, check, rebuild
-from bot.runtime.doctor import Finding, Health, of_index
+from bot.runtime.doctor import Finding, Health, check_index
 from bot.runtime.scheduler import wake_due_tickets
 from tests.harness import ALICE, BOB, DESK_FILE_WITH_HOLD, NO_CLOCK, S1, S2, S3, DeskInMemory, open_desk
 from tests.sql.raw_sql import run
@@ -134,7 +134,7 @@ async def test_a_row_that_a_running_desk_writes_meanwhile_is_left(
 
 
 SPOILED = {
-    "UPDATE event SET kind = 'Teleported' WHERE ticket = :key": "this version knows no event",
+    "UPDATE event SET kind = 'Teleported' WHERE ticket = :key": "unknown event",
     "UPDATE ticket SET version = 2 WHERE key = :key": "its row counts 2 events, and 1 are there",
     "DELETE FROM event WHERE ticket = :key": "its row counts 1 events, and 0 are there",
     "UPDATE event SET body = replace(body, '2025-02-10', '1999-01-01') WHERE ticket = :key": "the policy of",
@@ -174,7 +174,7 @@ async def test_rows_are_read_a_few_at_a_time(
 
 async def test_the_doctor_names_those_that_differ_and_the_cure(store: SqlStore, desk: DeskInMemory) -> None:
     async def finds() -> list[Finding]:
-        return [found async for found in of_index(store, desk.desk.directory, desk.clock.now())]
+        return [found async for found in check_index(store, desk.desk.directory, desk.clock.now())]
 
     keys = [await desk.submits(ALICE, f"Trouble {number}", S2) for number in range(12)]
     (found,) = await finds()
@@ -188,4 +188,4 @@ async def test_the_doctor_names_those_that_differ_and_the_cure(store: SqlStore, 
     assert differ.health is unreadable.health is Health.FAULT
     assert differ.says.startswith("of all 12 rows these differ from their events: ACME-10, ")
     assert differ.says.endswith(" and 1 more; run frontline migrate --rebuild")
-    assert unreadable.says.startswith(f"cannot be read: {keys[0]}; of {keys[0]}: this version knows no event")
+    assert unreadable.says.startswith(f"cannot be read: {keys[0]}; of {keys[0]}: unknown event")

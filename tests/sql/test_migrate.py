@@ -163,9 +163,9 @@ def orphan(path: Path) -> None:
     ("spoil", "cure"),
     [
         (folder, "is a folder; add a file name to DATABASE_URL"),
-        (prose, "is no SQLite database; move it away, or change DATABASE_URL"),
-        (foreign, "is another program's database; change DATABASE_URL"),
-        (orphan, "there is no folder {}; make it, or change DATABASE_URL"),
+        (prose, "is not a SQLite database; move it away, or change DATABASE_URL"),
+        (foreign, "belongs to another program; change DATABASE_URL"),
+        (orphan, "the folder {} does not exist; create it, or change DATABASE_URL"),
     ],
 )
 async def test_a_place_that_will_not_do_is_refused(
@@ -178,7 +178,7 @@ async def test_a_place_that_will_not_do_is_refused(
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a folder that nobody can write")
 async def test_a_place_that_cannot_be_written_is_refused() -> None:
     place = "/proc/frontline.db"
-    cure = "cannot be written; let this user write the file and its folder"
+    cure = "cannot be written; give this user write access to the file and its folder"
     assert await refusal(f"sqlite:///{place}") == f"{place}: {cure}"
 
 
@@ -199,9 +199,9 @@ def test_addresses(url: str, expected: Path | None) -> None:
 @pytest.mark.parametrize(
     ("url", "cure"),
     [
-        ("mysql://frontline:hunter2@db/frontline", "no database address that Frontline knows"),
-        ("frontline.db", "no database address that Frontline knows"),
-        ("", "no database address that Frontline knows"),
+        ("mysql://frontline:hunter2@db/frontline", "is not a supported database address"),
+        ("frontline.db", "is not a supported database address"),
+        ("", "is not a supported database address"),
         ("sqlite://frontline.db", "three slashes"),
         ("sqlite:///frontline.db?mode=ro", "three slashes and no options"),
     ],

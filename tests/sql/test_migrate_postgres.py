@@ -167,7 +167,7 @@ async def test_another_version_is_refused(postgres_url: str) -> None:
 
 async def test_another_programs_database_is_refused(empty_postgres_url: str) -> None:
     run(empty_postgres_url, "CREATE TABLE diary (entry text)")
-    assert "is another program's database; change DATABASE_URL" in await refusal(empty_postgres_url)
+    assert "belongs to another program; change DATABASE_URL" in await refusal(empty_postgres_url)
 
 
 @pytest.mark.parametrize(
@@ -175,8 +175,8 @@ async def test_another_programs_database_is_refused(empty_postgres_url: str) -> 
     [
         ("postgresql://frontline:hunter2@127.0.0.1:1/desk", "desk at 127.0.0.1: cannot be reached"),
         ("postgresql://frontline:hunter2@/desk?host=/nowhere", "desk at /nowhere: cannot be reached"),
-        ("postgresql://frontline:hunter2@db/desk?colour=red", "is no PostgreSQL address"),
-        ("postgresql://frontline:hunter2@[::1/desk", "is no PostgreSQL address"),
+        ("postgresql://frontline:hunter2@db/desk?colour=red", "is not a PostgreSQL address"),
+        ("postgresql://frontline:hunter2@[::1/desk", "is not a PostgreSQL address"),
     ],
 )
 async def test_a_server_that_is_not_there_is_told_without_the_password(url: str, says: str) -> None:

@@ -1,1 +1,1 @@
-"""Slack's door: a Bolt app, what stands in front of it, and one listener for each kind of request."""
+"""Requests from Slack: the endpoint, the Bolt app behind it, and one listener for each kind of request."""

@@ -1,4 +1,4 @@
-"""Slack's door: a few checks, then a Bolt app that sorts what Slack sends, over HTTP or a socket."""
+"""The endpoint for Slack's requests: a few checks, then a Bolt app that sorts them, over HTTP or a socket."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _HANDLED_TYPES = frozenset({"block_actions", "message_action", "shortcut", "view
 
 
 def bolt_app(listeners: Listeners, workspaces: Workspaces, url: str) -> AsyncApp:
-    """The app with its listeners. It calls nobody: answers go through our own client."""
-    # Bolt warns of what we log ourselves, and quotes whole requests.
+    """Returns the app with its listeners. It never calls Slack itself: answers go through our own client."""
+    # Bolt's warnings repeat our own logs and quote whole requests.
     logger = logging.getLogger("slack_bolt")
     logger.setLevel(logging.ERROR)
     with without_slack_variables():
@@ -45,11 +45,11 @@ def bolt_app(listeners: Listeners, workspaces: Workspaces, url: str) -> AsyncApp
             client=client(None, url, None),
             signing_secret="",
             authorize=_authorization(workspaces),
-            # The answer waits for the desk. Otherwise Bolt acknowledges events before they are stored.
+            # Answer after the desk has decided. Otherwise Bolt acknowledges events before they are stored.
             process_before_response=True,
-            # The door has checked the signature, before anything was parsed.
+            # BoltEndpoint has already checked the signature, before parsing anything.
             request_verification_enabled=False,
-            # Otherwise Bolt drops the news that a message of ours was deleted.
+            # Otherwise Bolt drops the event that one of our messages was deleted.
             ignoring_self_events_enabled=False,
             attaching_function_token_enabled=False,
             attaching_conversation_kwargs_enabled=False,
@@ -64,7 +64,7 @@ def _authorization(workspaces: Workspaces) -> Callable[[AsyncBoltContext], Await
     async def authorize(context: AsyncBoltContext) -> AuthorizeResult:
         """Finds our workspace for the listeners.
 
-        There is a result even where we are not installed: without one Bolt answers 200 in words of its own,
+        Returns a result even where we are not installed: without one, Bolt answers 200 with its own text,
         and Slack never delivers the event again.
         """
         origin = request_origin(context)
@@ -86,7 +86,7 @@ def _authorization(workspaces: Workspaces) -> Callable[[AsyncBoltContext], Await
 
 
 async def _on_unhandled(error: Exception, body: dict[str, Any]) -> BoltResponse:
-    """What no listener takes, and what Bolt or a listener cannot read. Listeners answer the rest."""
+    """Answers requests that no listener takes, and those that Bolt or a listener cannot read."""
     kind = slack_id(body.get("type"))
     if isinstance(error, BoltUnhandledRequestError) and kind not in _HANDLED_TYPES:
         log.info("slack request that nobody handles", kind=kind[:80] or "unknown")
@@ -95,18 +95,18 @@ async def _on_unhandled(error: Exception, body: dict[str, Any]) -> BoltResponse:
 
 
 class BoltEndpoint:
-    """Everything Slack sends.
+    """Receives all requests from Slack.
 
-    Bolt left alone answers unsigned nonsense with 400 or 500, fails on a signature that is not ASCII and on
-    JSON that is no object, and takes ten times as long to parse a form. So the door checks and parses first,
-    and hands over the parsed body in the mode that Bolt has for sockets.
+    On its own, Bolt answers unsigned nonsense with 400 or 500, fails on a signature that is not ASCII and on
+    JSON that is not an object, and takes ten times as long to parse a form. So this class checks and parses
+    first, and hands Bolt the parsed body in its socket mode.
     """
 
     def __init__(self, app: AsyncApp) -> None:
         self._app = app
 
     def http_handler(self, secret: str) -> Handler:
-        """For requests that Slack signs with this secret."""
+        """Returns a handler for HTTP requests that Slack signs with this secret."""
         signature = SignatureVerifier(secret)
 
         async def receive(request: web.Request) -> web.Response:
@@ -119,14 +119,14 @@ class BoltEndpoint:
                 body = _parsed(raw)
             except (ValueError, RecursionError) as error:
                 return await to_aiohttp_response(_malformed(error))
-            # Headers are not signed, and some change what Bolt does, so it gets this one only.
+            # Headers are not signed, and some change what Bolt does, so pass only this one.
             retried = {RETRY_HEADER: request.headers[RETRY_HEADER]} if RETRY_HEADER in request.headers else {}
             return await to_aiohttp_response(await self._dispatch(body, retried))
 
         return receive
 
     async def handle_socket_request(self, body: dict[str, Any], headers: Mapping[str, str]) -> BoltResponse:
-        """For requests of a socket that we opened."""
+        """Handles a request from a socket that we opened."""
         return await self._dispatch(body, headers)
 
     async def _dispatch(self, body: dict[str, Any], headers: Mapping[str, str]) -> BoltResponse:
@@ -134,12 +134,12 @@ class BoltEndpoint:
             request = AsyncBoltRequest(body=body, headers={**headers}, mode="socket_mode")
             return await self._app.async_dispatch(request)
         except Exception as error:
-            # Bolt fails on malformed requests as it reads them, and again in its error handler.
+            # Bolt fails on malformed requests when it reads them, and again in its error handler.
             return _malformed(error)
 
 
 def _is_signed(signature: SignatureVerifier, body: bytes, headers: Mapping[str, str]) -> bool:
-    """`headers` by name in any case."""
+    """Returns whether the signature is valid. The names in `headers` may be in any case."""
     stamp, signed = headers.get("X-Slack-Request-Timestamp"), headers.get("X-Slack-Signature")
     try:
         return signature.is_valid(body, stamp or "0", signed or "")
@@ -148,9 +148,9 @@ def _is_signed(signature: SignatureVerifier, body: bytes, headers: Mapping[str, 
 
 
 def _parsed(raw: bytes) -> dict[str, Any]:
-    """What was sent, as JSON or as a form, whose `payload` is JSON where it has one.
+    """Parses a body: JSON, or a form, whose `payload` field is JSON if present.
 
-    Raises ValueError, and RecursionError for what is nested without end.
+    Raises ValueError, and RecursionError if it is nested too deeply.
     """
     text = raw.decode()
     if not text.startswith("{"):
@@ -161,10 +161,10 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     try:
         found = from_json(text)
     except ValueError:
-        # It is the quicker one, and takes no half of an emoji, which a client that cuts a text may send.
+        # from_json is faster, but rejects half an emoji, which a client that cuts a text may send.
         found = json.loads(text)
     if not isinstance(found, dict):
-        raise ValueError("no JSON object")
+        raise ValueError("not a JSON object")
     return found
 
 

@@ -1,4 +1,4 @@
-"""The Events API: messages, mentions, reactions, channels and uninstalls, as the desk's values."""
+"""Translates the Events API (messages, mentions, reactions, channels, uninstalls) into the desk's values."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from bot.model.inbound import (
 
 _LATER = frozenset({"message_changed", "message_deleted"})
 _TOMBSTONE = "tombstone"
-"""What stands where a message was deleted that had been replied to."""
+"""The placeholder that Slack leaves for a deleted message with replies."""
 
 
 class _Part(BaseModel):
@@ -50,7 +50,7 @@ class _Part(BaseModel):
 
 
 class _Written(_Part):
-    """A message inside of the event that tells of it."""
+    """A message inside a `message_changed` or `message_deleted` event."""
 
     subtype: str | None = None
     user: OptionalId | None = None
@@ -63,7 +63,7 @@ class _Written(_Part):
 
     @property
     def root(self) -> str | None:
-        """The message that it replies to."""
+        """The message that it replies to, or None."""
         return self.thread_ts if self.thread_ts != self.ts else None
 
 
@@ -81,7 +81,7 @@ class _Changed(_Part):
 
 
 def read_message(reader: Reader, body: Mapping[str, Any], home: str) -> Posted | MessageChanged | None:
-    """A message somebody wrote, or what they did to it later."""
+    """Reads a new message, or its edit or deletion. Returns None if the desk has no use for it."""
     event = body.get("event")
     if isinstance(event, dict) and slack_id(event.get("subtype")) in _LATER:
         return _read_change(reader, parse(_Changed, body), home)
@@ -89,40 +89,40 @@ def read_message(reader: Reader, body: Mapping[str, Any], home: str) -> Posted |
 
 
 def _read_change(reader: Reader, delivery: _Changed, home: str) -> MessageChanged | None:
-    """None for what no person did, for other changes than of words, and for what is no reply.
+    """Returns None unless a person edited the text of, or deleted, a reply.
 
-    A message of our own that stands in the channel itself is told when it is deleted.
+    The exception: our own top-level message, when somebody deletes it.
     """
     change, identity = delivery.event, reader.identity
     now, before = change.message, change.previous_message
     deleted = change.subtype == "message_deleted" or (now is not None and now.subtype == _TOMBSTONE)
-    told = before if deleted else now
-    if told is None or not told.user or not told.ts:
+    message = before if deleted else now
+    if message is None or not message.user or not message.ts:
         return None
-    ours = told.user == identity.bot_user
-    if ours and not (deleted and told.root is None):
+    ours = message.user == identity.bot_user
+    if ours and not (deleted and message.root is None):
         return None
-    if not ours and (told.bot_id or told.subtype not in PERSON_SUBTYPES or told.root is None):
+    if not ours and (message.bot_id or message.subtype not in PERSON_SUBTYPES or message.root is None):
         return None
-    if not deleted and before is not None and before.text == told.text:
+    if not deleted and before is not None and before.text == message.text:
         return None
     where = place(change.channel)
-    team = told.user_team if told.user_team and told.user_team.startswith("T") else home
+    team = message.user_team if message.user_team and message.user_team.startswith("T") else home
     return MessageChanged(
         key=f"event/{delivery.event_id}",
         at=reader.clock.now(),
-        actor=reader.actor(told.user, identity.team if ours else team, _name(told)),
+        actor=reader.actor(message.user, identity.team if ours else team, _name(message)),
         place=where,
-        message=MessageRef(where, told.ts),
-        text=None if deleted else reader.to_plain_text(told.text),
-        thread=MessageRef(where, told.root) if told.root else None,
+        message=MessageRef(where, message.ts),
+        text=None if deleted else reader.to_plain_text(message.text),
+        thread=MessageRef(where, message.root) if message.root else None,
     )
 
 
-def _name(told: _Written) -> str:
-    profile = told.user_profile
+def _name(message: _Written) -> str:
+    profile = message.user_profile
     names = (profile.display_name, profile.real_name, profile.name) if profile else ()
-    return next((name for name in names if name), told.user or "")
+    return next((name for name in names if name), message.user or "")
 
 
 class _ChannelCallback(BaseModel):
@@ -196,7 +196,7 @@ def _channel_change(
 
 
 def _channel_event_reader(turn: ChannelChange) -> ReadChannelEvent:
-    """For news that name the channel and no more."""
+    """For events that carry only the channel."""
 
     def read_event(reader: Reader, body: Body, home: str) -> ChannelChanged:
         news = parse(_ChannelOnlyCallback, body)
@@ -206,7 +206,7 @@ def _channel_event_reader(turn: ChannelChange) -> ReadChannelEvent:
 
 
 def _own_membership_reader(turn: ChannelChange) -> ReadChannelEvent:
-    """For comings and goings, of which only our own matter."""
+    """For events about members; only those about the bot itself matter."""
 
     def read_event(reader: Reader, body: Body, home: str) -> ChannelChanged | None:
         news = parse(_MemberCallback, body)
@@ -217,7 +217,7 @@ def _own_membership_reader(turn: ChannelChange) -> ReadChannelEvent:
 
 
 def read_bot_left(reader: Reader, body: Body, home: str) -> ChannelChanged | None:
-    """None where another installation of ours has left, of which the event itself says nothing."""
+    """Returns None if another installation of ours has left; only the authorizations show which one."""
     news = parse(_BotLeftCallback, body)
     whose = {each.user_id for each in news.authorizations}
     if whose and reader.identity.bot_user not in whose:
@@ -226,7 +226,7 @@ def read_bot_left(reader: Reader, body: Body, home: str) -> ChannelChanged | Non
 
 
 def read_unshared(reader: Reader, body: Body, home: str) -> ChannelChanged | None:
-    """None while other organisations are left in it: which of them is the customer's, Slack does not say."""
+    """Returns None while other organisations remain: Slack does not say which one is the customer's."""
     news = parse(_UnsharedCallback, body)
     return (
         None
@@ -313,9 +313,9 @@ TICKET_REACTIONS = frozenset({"ticket", "admission_tickets"})
 
 
 def read_mention(reader: Reader, body: Mapping[str, Any], home: str) -> Command | None:
-    """A message with the bot's name in it; the same one comes as a plain message too.
+    """Reads a message that mentions the bot; Slack sends it as a plain message too.
 
-    An edit of it comes anew, under the same key. None for what bots say.
+    An edited mention arrives again with the same key. Returns None for messages by bots.
     """
     said = parse(MessageCallback, body).event
     ours = said.user == reader.identity.bot_user
@@ -330,7 +330,7 @@ def read_mention(reader: Reader, body: Mapping[str, Any], home: str) -> Command 
 
 
 def read_reaction(reader: Reader, body: Mapping[str, Any], home: str) -> Command | None:
-    """A ticket put on a message. What the message says is not told; `with_reacted_message` asks for it."""
+    """Reads a ticket emoji on a message. The event lacks the text; `with_reacted_message` fetches it."""
     event = parse(ReactionAddedCallback, body).event
     item, bot_user = event.item, reader.identity.bot_user
     if (
@@ -348,7 +348,7 @@ def read_reaction(reader: Reader, body: Mapping[str, Any], home: str) -> Command
 
 
 def read_shortcut(reader: Reader, request: Shortcut) -> Command:
-    """From the menu of a message, or from the one that is everywhere."""
+    """Reads a shortcut on a message or a global one."""
     user, said = request.user, request.message
     where = place(request.channel.id) if request.channel else dm_place("", user.id)
     about = MessageRef(where, said.thread_ts or said.ts) if said else None
@@ -359,9 +359,9 @@ def read_shortcut(reader: Reader, request: Shortcut) -> Command:
 
 
 async def with_reacted_message(act: Inbound, reader: Reader, api: WebApi) -> Inbound:
-    """For a reaction: with the message's words, and about the thread that it stands in.
+    """Adds the text and the thread of the message that the reaction is on.
 
-    Where Slack does not tell, it begins without words.
+    If Slack does not provide them, the text stays empty.
     """
     if not isinstance(act, Command) or act.name != EntryPoint.REACTION or act.about is None:
         return act
@@ -383,26 +383,26 @@ async def with_reacted_message(act: Inbound, reader: Reader, api: WebApi) -> Inb
 
 
 def _draft_text(reader: Reader, said: ChannelMessage) -> str:
-    """What was typed, without the bot's name, and the names of files that came along."""
+    """Returns the text without the bot's name, and the names of attached files."""
     words = reader.to_plain_text(reader.without_bot_mention(said.text or "")).strip()
     files = (clean(f"(file: {file.name or file.title or 'without a name'})") for file in said.files)
     return "\n".join(filter(None, (words, *files)))
 
 
 ReadEvent = Callable[[Reader, Body, str], Inbound | None]
-"""Takes the request's body and the actor's home team where the event tells it; None: nothing for the desk."""
+"""Takes the body and the actor's home team if the event names it. Returns None if the desk can ignore it."""
 
 
 def read_home_opened(reader: Reader, body: Mapping[str, Any], home: str) -> HomeOpened | None:
-    """None for the other tabs, and for a page that is another workspace's to draw."""
+    """Returns None for other tabs, and for a Home tab that another workspace draws."""
     delivery = parse(AppHomeOpenedCallback, body)
     event, identity = delivery.event, reader.identity
     if event.tab != "home":
         return None
     drawn_by = event.view.app_installed_team_id if event.view else None
     if (drawn_by or delivery.team_id) != identity.team:
-        # People of another organisation open their own workspace's page, which we could only spoil.
-        log.info("a home tab that is not ours", user=event.user, team=drawn_by or delivery.team_id)
+        # People from another organisation see their own workspace's Home tab, which we must not overwrite.
+        log.info("home tab of another workspace", user=event.user, team=drawn_by or delivery.team_id)
         return None
     theirs = event.view.team_id if event.view else None
     actor = Actor(UserRef("slack", theirs or home, event.user), identity.team, event.user)
@@ -411,7 +411,7 @@ def read_home_opened(reader: Reader, body: Mapping[str, Any], home: str) -> Home
 
 
 def home_opened_by_press(press: Press) -> HomeOpened:
-    """After a press on their page it reads differently."""
+    """Redraws the Home tab after a press on it."""
     return HomeOpened(f"{press.key}/home", press.at, press.actor, press.place)
 
 
@@ -422,4 +422,4 @@ READERS: dict[str, ReadEvent] = {
     "reaction_added": read_reaction,
     **CHANNEL_READERS,
 }
-"""By the type of the event. What is not here is acknowledged and passed over."""
+"""By event type. Other events are acknowledged and ignored."""

@@ -1,4 +1,4 @@
-"""One listener for each kind of Slack's requests: read, handed to the desk, answered after it has decided."""
+"""One listener for each kind of request from Slack: reads it, asks the desk, then answers."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ log = structlog.get_logger(__name__)
 
 Body = dict[str, Any]
 WORKSPACE_KEY = "workspace"
-"""Where the context of a request keeps the workspace that answers it; None if we are not installed there."""
+"""The key in a request's context of the workspace that answers it; None if we are not installed there."""
 _RETRY_HEADER = "x-slack-retry-num"
 _ANY = re.compile("")
 
 
 def request_origin(context: AsyncBoltContext) -> RequestOrigin:
-    """Where a request came from, as Bolt reads it; Bolt takes it on trust that ids are text."""
+    """Returns where a request came from, as Bolt reads it. Bolt does not check that ids are text."""
     return RequestOrigin(
         team=slack_id(context.team_id),
         enterprise=slack_id(context.enterprise_id),
@@ -48,23 +48,23 @@ def request_origin(context: AsyncBoltContext) -> RequestOrigin:
 
 
 def actor_team(context: AsyncBoltContext) -> str:
-    """The actor's workspace; empty if the request does not name it.
+    """Returns the actor's workspace, or "" if the request does not name it.
 
-    For a mention by somebody of an organisation Bolt knows none, or gives the organisation's id.
+    For a mention by a member of an organisation, Bolt gives no workspace or the organisation's id.
     """
     team = slack_id(context.actor_team_id)
     return team if team.startswith("T") else ""
 
 
 class Listeners:
-    """Each raises Malformed for a request that makes no sense. It answers any other exception itself."""
+    """Every listener raises Malformed for an invalid request, and answers any other exception itself."""
 
     def __init__(self, dispatch: Dispatch, workspaces: Workspaces, fallback_responder: Responder) -> None:
-        """`fallback_responder` answers where we are not installed any more, as far as that needs no token."""
+        """`fallback_responder` answers where the app was uninstalled, as far as possible without a token."""
         self._dispatch, self._workspaces, self._fallback_responder = dispatch, workspaces, fallback_responder
 
     def register(self, app: AsyncApp) -> None:
-        """Bolt asks one after another, so those that people wait for come first."""
+        """Registers the listeners. Bolt asks them in order, so those that people wait for come first."""
         app.command(_ANY)(self.on_command)
         app.view_submission(_ANY)(self.on_submission)
         app.block_action(_ANY)(self.on_press)
@@ -74,7 +74,7 @@ class Listeners:
 
     async def on_command(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
         if "type" in body:
-            raise Malformed("type: a command has none")
+            raise Malformed("type: a command must not have one")
         slash, workspace = parse(SlashCommand, body), _workspace(context)
         if workspace is None:
             return await self._fallback_responder.command_failed(ack)
@@ -101,7 +101,7 @@ class Listeners:
                 return await ack()
             act = await workspace.user_names.with_name(press)
             answer = await self._dispatch(act)
-            told = await workspace.responder.to_press(ack, pressed, answer)
+            response = await workspace.responder.to_press(ack, pressed, answer)
         except Malformed:
             raise
         except Exception:
@@ -109,10 +109,10 @@ class Listeners:
             return await workspace.responder.press_failed(ack, pressed)
         if pressed.on_home and isinstance(answer, Done):
             await self._redraw_home(workspace, act)
-        return told
+        return response
 
     async def _redraw_home(self, workspace: Workspace, press: Press) -> None:
-        """What was done on a page is seen there; next time it is opened at the latest."""
+        """Shows the result of a press on the Home tab. If this fails, the next opening redraws it."""
         act = home_opened_by_press(press)
         try:
             workspace.responder.to_home(act, await self._dispatch(act))
@@ -143,7 +143,7 @@ class Listeners:
         except Malformed:
             raise
         except Exception:
-            # The form stays as it is, and is checked as a whole when it is sent.
+            # The form stays as it is, and is validated as a whole on submit.
             log.exception("form not redrawn", form=changed.view.callback_id)
         return await ack()
 
@@ -179,7 +179,7 @@ class Listeners:
             act = await events.with_reacted_message(act, reader, workspace.api)
             act = await with_file_names(workspace.api, act, body)
             answer = await self._dispatch(await workspace.user_names.with_name_in_event(act))
-            # Another event brought an edited message before.
+            # An edited message has already arrived in an earlier event.
             redelivered = _RETRY_HEADER in request.headers or bool(event.get("edited"))
             return await workspace.responder.to_event(ack, act, answer, redelivered=redelivered)
         except Malformed:
@@ -188,7 +188,7 @@ class Listeners:
             log.info("event to be delivered again", kind=kind, why=str(early))
             return BoltResponse(status=REDELIVER_STATUS)
         except Exception:
-            # Slack delivers an event again that was not taken, and nobody waits for an answer.
+            # Slack redelivers an event that we reject, and nobody waits for an answer.
             log.exception("event failed", kind=kind)
             return BoltResponse(status=REDELIVER_STATUS)
 
@@ -217,7 +217,7 @@ class Listeners:
             raise
         except Exception:
             log.exception("shortcut failed", shortcut=request.callback_id)
-            # Without an act we do not know whom to tell; Slack then shows an error of its own.
+            # Without an act we do not know who to answer; Slack then shows its own error.
             return await workspace.responder.shortcut_failed(ack, act) if act else BoltResponse(status=500)
 
 

@@ -1,4 +1,4 @@
-"""Socket Mode: Slack's requests over connections that we open, for a desk without a public address."""
+"""Socket Mode: Slack sends requests over connections that we open, so the desk needs no public address."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from adapters.slack.outbound.web_api import SlackApiError, SlackFault, SlackUnav
 log = structlog.get_logger(__name__)
 
 HandleRequest = Callable[[dict[str, Any], Mapping[str, str]], Awaitable[BoltResponse]]
-"""Takes a request's body and headers; what it answers is the acknowledgement."""
+"""Takes a request's body and headers; its response becomes the acknowledgement."""
 
 HEARTBEAT = 10.0
 GREETING_TIMEOUT = 10.0
@@ -48,14 +48,14 @@ class _Envelope(BaseModel):
 
 
 class SocketModeClient:
-    """One connection at a time, and a second one while Slack replaces the first.
+    """Keeps one connection open, and a second one while Slack replaces the first.
 
-    Of several processes each has its own; Slack gives each request to any of them. What is not acknowledged
-    in time Slack sends again, to whoever is connected then.
+    Each process has its own connection, and Slack sends each request to one of them. If it is not
+    acknowledged in time, Slack sends it again, to any connection that is open then.
 
-    Requests go to the same Bolt app as over HTTP; the connection is ours. The SDK's client closes the old
-    connection before it opens the next one. If that fails it tries the same address for ever, though an
-    address is good for one connection, and reports it to the log only.
+    Requests go to the same Bolt app as over HTTP; we manage the connection ourselves. The SDK's client closes
+    the old connection before it opens the next one. If that fails, it retries the same address forever,
+    though an address is good for one connection, and only logs the failure.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class SocketModeClient:
         elapsed: Callable[[], float] = time.monotonic,
         first_backoff: float = FIRST_BACKOFF,
     ) -> None:
-        """`elapsed` tells the seconds, from any beginning."""
+        """`elapsed` returns seconds on a monotonic clock."""
         self._token = app_token.strip()
         self._api = WebApi(self._token, url)
         self._elapsed, self._first_backoff = elapsed, first_backoff
@@ -74,7 +74,7 @@ class SocketModeClient:
         self._session: aiohttp.ClientSession | None = None
         self._address = ""
         self.live: set[aiohttp.ClientWebSocketResponse] = set()
-        """Connections that were greeted and have not ended."""
+        """Connections that received `hello` and are still open."""
         self._closing: set[aiohttp.ClientWebSocketResponse] = set()
         self._down_since = elapsed()
         self._failures = 0
@@ -83,9 +83,9 @@ class SocketModeClient:
         self._handling: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Asks Slack for an address, and so whether the token is good. Raises SlackFault."""
+        """Gets an address from Slack, which also checks the token. Raises SlackFault."""
         if not self._token.startswith("xapp-"):
-            raise SlackFault(f"SLACK_APP_TOKEN is no app-level token: {_TOKEN_FIX}")
+            raise SlackFault(f"SLACK_APP_TOKEN is not an app-level token: {_TOKEN_FIX}")
         self._api.connect()
         try:
             self._address = await self._new_address()
@@ -103,12 +103,12 @@ class SocketModeClient:
         self._session = aiohttp.ClientSession(trust_env=not is_loopback(self._api.url))
 
     def listen(self, handle: HandleRequest) -> None:
-        """From now on until `close`."""
+        """Starts receiving requests; `close` stops it."""
         self._down_since = self._elapsed()
         self._start(self._keep_connected(handle))
 
     async def close(self) -> None:
-        """Takes no new requests; those under way are answered first."""
+        """Stops taking requests, and answers pending ones before it disconnects."""
         self._stopping = True
         if self._handling:
             await asyncio.wait(self._handling, timeout=CLOSE_TIMEOUT)
@@ -120,7 +120,7 @@ class SocketModeClient:
         await self._api.close()
 
     def readiness_faults(self) -> list[str]:
-        """Why nothing reaches us, for /readyz."""
+        """Returns why no request can reach us, for /readyz."""
         down = self._elapsed() - self._down_since
         if self.live or down <= READY_GRACE:
             return []
@@ -138,14 +138,14 @@ class SocketModeClient:
                 await self._back_off(refusal.error, MAX_BACKOFF)
             except (aiohttp.ClientError, OSError) as error:
                 await self._back_off(str(error) or type(error).__name__)
-            except Exception as bug:  # whatever it was, the desk must stay reachable
+            except Exception as bug:  # the desk must stay reachable after any error
                 log.exception("socket failed")
                 await self._back_off(type(bug).__name__)
 
     async def _connection(self, handle: HandleRequest) -> None:
-        """From greeting until Slack means to replace it; then its rest is heard beside the next one."""
+        """Serves one connection until Slack replaces it; its remaining messages are then read in parallel."""
         assert self._session, "not open"
-        # An address is good for one connection, soon after it was given.
+        # An address is good for one connection, and only for a short time.
         address, self._address = self._address or await self._new_address(), ""
         async with asyncio.timeout(GREETING_TIMEOUT):
             socket = await self._session.ws_connect(
@@ -154,7 +154,7 @@ class SocketModeClient:
             try:
                 greeting = _read(await socket.receive())
                 if greeting is None or greeting.type != "hello":
-                    raise SlackUnavailable("no greeting")
+                    raise SlackUnavailable("no hello message")
             except BaseException:
                 await socket.close()
                 raise
@@ -169,7 +169,7 @@ class SocketModeClient:
     async def _read_all(
         self, socket: aiohttp.ClientWebSocketResponse, handle: HandleRequest, replaced: asyncio.Future[str]
     ) -> None:
-        """Sets `replaced` once another connection is due: empty if Slack asked for it, else the reason."""
+        """Sets `replaced` when the next connection is due: "" if Slack asked for it, else the reason."""
         try:
             while True:
                 message = await socket.receive()
@@ -177,7 +177,7 @@ class SocketModeClient:
                     return
                 envelope = _read(message)
                 if envelope is None:
-                    log.warning("senseless message on slack's socket")
+                    log.warning("malformed message on slack's socket")
                 elif envelope.type == "disconnect":
                     if envelope.reason in _DISABLED:
                         log.error("slack closes the socket", why=envelope.reason, fix=_fix(envelope.reason))
@@ -199,9 +199,9 @@ class SocketModeClient:
     async def _handle(
         self, socket: aiohttp.ClientWebSocketResponse, envelope: _Envelope, handle: HandleRequest
     ) -> None:
-        """Acknowledged after it was taken; what was not taken is left to Slack to send again."""
+        """Handles a request, then acknowledges it. If we reject it, Slack sends it again."""
         headers = {}
-        # A first delivery says 0 and "".
+        # A first delivery has 0 and "".
         if envelope.retry_attempt is not None and envelope.retry_attempt > 0:
             headers["x-slack-retry-num"] = str(envelope.retry_attempt)
         if envelope.retry_reason:
@@ -216,13 +216,13 @@ class SocketModeClient:
         said: dict[str, Any] = {"envelope_id": envelope.envelope_id}
         if envelope.accepts_response_payload and answer.status == 200 and answer.body:
             said["payload"] = _payload(answer.body)
-        # Any of our connections will do, should this one be about to end.
+        # Any of our connections can carry the acknowledgement, in case this one is closing.
         lines = {socket, *self.live}
         for line in sorted(lines, key=lambda line: (line in self._closing, line is not socket)):
             try:
                 await line.send_str(json.dumps(said))
             except (aiohttp.ClientError, OSError) as error:
-                log.debug("connection ended under an acknowledgement", why=str(error))
+                log.debug("connection closed during an acknowledgement", why=str(error))
             else:
                 return
         log.warning("acknowledgement lost: slack sends the request again", kind=envelope.type)
@@ -261,7 +261,7 @@ def _read(message: aiohttp.WSMessage) -> _Envelope | None:
 
 
 def _payload(body: str) -> Any:
-    """An answer as a socket carries it: always an object."""
+    """Converts an answer for the socket, which always carries an object."""
     return json.loads(body) if body.startswith("{") else {"text": body}
 
 

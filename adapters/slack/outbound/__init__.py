@@ -1,1 +1,1 @@
-"""Calls to Slack, and how each kind of request is answered."""
+"""Calls to Slack, and answers to each kind of request."""

@@ -1,4 +1,4 @@
-"""What the desk answers, in the way each kind of Slack request wants to be answered."""
+"""Delivers the desk's answers in the form that each kind of Slack request needs."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ SORRY = "That did not work on our side, nothing was changed; please try again."
 TOO_LATE = "Slack could not open the form in time; please try again."
 NEEDS_BUTTON = "That needs a form; please use a button or the command."
 REDELIVER_STATUS = 503
-"""The status that makes Slack deliver an event again."""
+"""The HTTP status that makes Slack deliver an event again."""
 OPEN_TIMEOUT = 2.3
-"""Seconds we give Slack to open a form; the trigger dies after 3, and so does the person's request."""
+"""Seconds to wait for Slack to open a form; the trigger and the person's request expire after 3."""
 
 
 def as_notice(words: str) -> Notice:
@@ -51,7 +51,7 @@ def as_notice(words: str) -> Notice:
 
 
 class Responder:
-    """Delivers answers; private replies to buttons go out after the ack."""
+    """Delivers answers; private replies to buttons are sent after the ack."""
 
     def __init__(self, api: WebApi, renderer: MrkdwnRenderer, *, omits_unchanged: bool) -> None:
         self._api, self._renderer, self._omits_unchanged = api, renderer, omits_unchanged
@@ -60,7 +60,7 @@ class Responder:
         self._modal_updater = ModalUpdater(api)
 
     async def settle(self) -> None:
-        """Waits for the replies that are under way."""
+        """Waits for pending replies."""
         while self._replies:
             await asyncio.gather(*self._replies, return_exceptions=True)
 
@@ -104,7 +104,7 @@ class Responder:
                 assert_never(answer)
 
     def to_form_change(self, changed: ModalBlockActions, answer: Answer) -> None:
-        """The form anew; there is no place in an open form to say anything else."""
+        """Redraws the form; an open form has no place for any other answer."""
         if isinstance(answer, Ask):
             self._in_background(self._modal_updater.redraw(changed, self._form_modal(answer.form)))
 
@@ -125,7 +125,7 @@ class Responder:
     async def to_event(
         self, ack: AsyncAck, act: Inbound, answer: Answer, *, redelivered: bool
     ) -> BoltResponse:
-        """`redelivered`: an earlier delivery of it may have been answered."""
+        """`redelivered`: we may have answered an earlier delivery of the event."""
         match answer:
             case Show() if isinstance(act, HomeOpened):
                 self.to_home(act, answer)
@@ -139,7 +139,7 @@ class Responder:
                     log.error("prompt refused", why=str(refusal), details=refusal.details)
                     self._in_background(self._reply_privately(act, instead))
             case Ask():
-                # An event gives no trigger to open a form with.
+                # An event has no trigger to open a form with.
                 self._in_background(self._reply_privately(act, as_notice(NEEDS_BUTTON)))
             case Done():
                 pass
@@ -168,14 +168,14 @@ class Responder:
         return await ack()
 
     async def _open_form(self, trigger: str, ask: Ask) -> View | None:
-        """What to say where the form could not be opened, with the buttons that lead on without it."""
+        """Opens the form. On failure, returns a view that says so, with buttons to continue without it."""
         why = await self._open_modal(trigger, self._form_modal(ask.form))
         if why is None:
             return None
         return replace(as_notice(why), buttons=ask.fallback.buttons if ask.fallback else ())
 
     async def _open_modal(self, trigger: str, view: Json) -> str | None:
-        """Opens a modal; what to say where that failed."""
+        """Opens a modal. On failure, returns the text to show."""
         name = view.get("callback_id")
         try:
             async with asyncio.timeout(OPEN_TIMEOUT):
@@ -199,7 +199,7 @@ class Responder:
         return {"response_type": "ephemeral", "text": drawn.text, "blocks": drawn.blocks}
 
     def _message_modal(self, view: View) -> Json:
-        """As a modal without a form."""
+        """Returns the view as a modal without a form."""
         return modals.message_view("Frontline", render_message(view, self._renderer).blocks)
 
     async def _reply(self, pressed: BlockActions, view: View) -> None:
@@ -218,7 +218,7 @@ class Responder:
             log.warning("private reply lost", why=str(failure))
 
     async def _reply_over_home(self, pressed: BlockActions, view: View) -> None:
-        """In a modal; where its trigger is used up, in the direct conversation."""
+        """Replies in a modal, or in a direct message if the trigger is used up."""
         try:
             shown = self._message_modal(view)
             await self._api.request("views.open", {"trigger_id": pressed.trigger_id, "view": shown})
@@ -268,7 +268,7 @@ async def _log_failure(reply: Coroutine[Any, Any, None]) -> None:
 
 
 def _ephemeral_thread(act: Command) -> MessageRef | None:
-    """Where what is for one person only is seen: in a thread that exists already, by the key of a mention."""
+    """Returns the thread for an ephemeral reply, from a mention's key; only existing threads show one."""
     if act.name != EntryPoint.MENTION or act.about is None or act.key.endswith(f"/{act.about.id}"):
         return None
     return act.about
@@ -280,7 +280,7 @@ _NOT_FOUND = "not_found"
 
 
 class ModalUpdater:
-    """What is put into open views of one workspace."""
+    """Updates the open modals of one workspace."""
 
     def __init__(self, api: WebApi) -> None:
         self._api = api
@@ -288,7 +288,7 @@ class ModalUpdater:
         self._busy: set[str] = set()
 
     async def redraw(self, changed: ModalBlockActions, drawn: Json) -> None:
-        """Nothing typed is lost: Slack keeps what stands in an input whose ids stay the same."""
+        """Replaces the view. Slack keeps what was typed in each input whose ids stay the same."""
         view, at = changed.view, changed.actions[0].action_ts
         if at < self._newest.get(view.id, ""):
             return
@@ -299,11 +299,11 @@ class ModalUpdater:
         try:
             await self._update(view, drawn, at)
         except SlackUnavailable as unavailable:
-            log.warning("form not drawn anew", form=view.callback_id, why=str(unavailable))
+            log.warning("form not redrawn", form=view.callback_id, why=str(unavailable))
         except SlackApiError as refusal:
             if refusal.error not in (_HASH_CONFLICT, _NOT_FOUND):
                 why, details = str(refusal), refusal.details
-                log.error("form not drawn anew", form=view.callback_id, why=why, details=details)
+                log.error("form not redrawn", form=view.callback_id, why=why, details=details)
         finally:
             self._busy.discard(view.id)
 
@@ -312,7 +312,7 @@ class ModalUpdater:
         try:
             await self._api.request("views.update", {**new, "hash": view.hash})
         except SlackApiError as refusal:
-            # Drawn by an earlier choice meanwhile; after a later one, that drawing is the better one.
+            # An earlier choice may have redrawn it meanwhile. If a later one did, keep that version.
             if refusal.error != _HASH_CONFLICT or self._newest.get(view.id) != at:
                 raise
             await self._api.request("views.update", new)
@@ -325,27 +325,27 @@ class ModalUpdater:
 
 
 PROMPT_TIMEOUT = 2.0
-"""Seconds; Slack delivers an event again when it was not taken within three."""
+"""Seconds; Slack redelivers an event that is not acknowledged within three."""
 MOST_PROMPTS = 2000
 
 
 class ThreadPrompts:
-    """Each is said once, however often its event comes.
+    """Posts each prompt once, however often its event arrives.
 
-    What this process said it remembers; for what another one may have said, or this one without hearing that
-    it arrived, it looks in the thread.
+    The process remembers its own prompts. If another process may have posted one, or Slack did not confirm
+    ours, it looks in the thread.
     """
 
     def __init__(self, api: WebApi, renderer: MrkdwnRenderer) -> None:
         self._api, self._renderer = api, renderer
         self._posted: OrderedDict[str, bool] = OrderedDict()
-        """Whether we heard that it arrived."""
+        """Whether Slack confirmed the prompt, by key."""
         self._lock = asyncio.Lock()
 
     async def post_once(self, act: Command | Posted, prompt: Notice, redelivered: bool) -> bool:
-        """Returns False if Slack has to deliver the event again. `redelivered`: it may stand there already.
+        """Returns False if Slack has to deliver the event again. `redelivered`: it may be posted already.
 
-        Raises Refused where Slack will never take it.
+        Raises SlackApiError if Slack rejects it for good.
         """
         try:
             async with asyncio.timeout(PROMPT_TIMEOUT), self._lock:
@@ -382,7 +382,7 @@ class ThreadPrompts:
 
 
 def thread_root(act: Command | Posted) -> MessageRef | None:
-    """The message in whose thread an answer to this belongs; none in a direct conversation."""
+    """Returns the message whose thread an answer belongs to, or None in a direct conversation."""
     if act.place.direct:
         return None
     return act.about if isinstance(act, Command) else act.thread or act.message

@@ -1,4 +1,4 @@
-"""Calls to Slack, each tried once: whoever asked decides whether to ask again."""
+"""Calls to Slack, each tried once: the caller decides whether to retry."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _TOKEN_ERRORS = frozenset(
         "two_factor_setup_required",
     }
 )
-"""Nothing gets through until an operator mends them, and then everything does."""
+"""All calls fail until an operator fixes the token; then they succeed again."""
 _TRANSIENT = frozenset(
     {
         "accesslimited",
@@ -61,7 +61,7 @@ _TRANSIENT = frozenset(
     }
 )
 _PERHAPS_DONE = frozenset({"fatal_error", "internal_error", "request_timeout"})
-"""Slack warns that part of the work may have been done before it failed."""
+"""Slack may have done part of the work before it failed."""
 _NOT_EDITABLE = frozenset({"cant_update_message", "edit_window_closed", "message_not_found"})
 _OUR_MISTAKES = frozenset(
     {"block_mismatch", "invalid_arguments", "invalid_blocks", "invalid_blocks_format", "msg_too_long"}
@@ -69,11 +69,11 @@ _OUR_MISTAKES = frozenset(
 
 
 class SlackFault(OperatorFault):
-    """What keeps us from starting, and its cure, in one line."""
+    """Why the Slack adapter cannot start and how to fix it, in one line."""
 
 
 class SlackApiError(Exception):
-    """Slack understood and said no; `error` is its own word."""
+    """Slack rejected the call; `error` is Slack's error code."""
 
     def __init__(self, method: str, error: str, details: object = None) -> None:
         super().__init__(f"{method}: {error}")
@@ -81,7 +81,7 @@ class SlackApiError(Exception):
 
 
 class SlackUnavailable(Exception):
-    """Slack asked to wait, or nothing came back."""
+    """Slack asked us to wait (`after` seconds), or did not answer."""
 
     def __init__(self, why: str, after: float | None = None) -> None:
         super().__init__(why)
@@ -89,7 +89,7 @@ class SlackUnavailable(Exception):
 
 
 class WebApi:
-    """One workspace's Web API."""
+    """The Web API of one workspace."""
 
     def __init__(self, token: str, url: str) -> None:
         self.url = url if url.endswith("/") else f"{url}/"
@@ -98,7 +98,7 @@ class WebApi:
         self._client: AsyncWebClient | None = None
 
     async def open(self) -> BotIdentity:
-        """Connects with the token of the environment, and asks whose it is. Raises SlackFault."""
+        """Connects with the token from the environment and returns its identity. Raises SlackFault."""
         self.connect()
         try:
             return await self._authenticate()
@@ -107,7 +107,7 @@ class WebApi:
             raise
 
     def connect(self) -> None:
-        """Calls may be made from now on; whether the token is good is not asked."""
+        """Opens the session without checking the token."""
         limit = aiohttp.ClientTimeout(total=TIMEOUT)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CALLS_AT_ONCE),
@@ -122,7 +122,7 @@ class WebApi:
 
     @property
     def client(self) -> AsyncWebClient:
-        """The SDK's own, for parts of it that call Slack themselves."""
+        """The SDK's client, for parts of the SDK that call Slack themselves."""
         assert self._client, "not open"
         return self._client
 
@@ -131,7 +131,7 @@ class WebApi:
         return self._token
 
     def set_token(self, token: str) -> None:
-        """From now on this token, in place of the one before."""
+        """Replaces the token for all further calls."""
         assert self._client, "not open"
         self._token = self._client.token = token
 
@@ -157,20 +157,20 @@ class WebApi:
                 answer["team_id"], answer["user_id"], answer.get("bot_id") or "", answer.get("user") or ""
             )
         except KeyError as key:
-            raise SlackFault(f"SLACK_BOT_TOKEN belongs to no bot (no {key}): {_WHERE_TOKEN}") from None
+            raise SlackFault(f"SLACK_BOT_TOKEN does not belong to a bot (no {key}): {_WHERE_TOKEN}") from None
 
     async def server_time(self) -> str | None:
-        """Slack's own clock, as its answers show it. Raises SlackApiError, SlackUnavailable."""
+        """Returns the Date header of Slack's answer. Raises SlackApiError, SlackUnavailable."""
         _, headers = await self._send("auth.test", {})
         return headers.get("Date")
 
     async def request(self, method: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        """One call. Raises SlackApiError, SlackUnavailable."""
+        """Makes one call. Raises SlackApiError, SlackUnavailable."""
         answer, _ = await self._send(method, arguments)
         return answer
 
     async def call(self, method: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        """One call whose failure is for the delivery. Raises TemporaryFailure, PermanentFailure."""
+        """Makes one call for `delivery`. Raises TemporaryFailure, PermanentFailure."""
         try:
             return await self.request(method, arguments)
         except SlackUnavailable as unavailable:
@@ -214,13 +214,13 @@ class WebApi:
                 response = await self._client.api_call(method, json=given)
         data = response.data
         if not isinstance(data, dict):
-            raise SlackUnavailable("no answer of Slack's")
+            raise SlackUnavailable("not an answer from Slack")
         return data, response.headers
 
 
 @contextmanager
 def sdk_call(method: str) -> Iterator[None]:
-    """For calls by the SDK: raises SlackApiError or SlackUnavailable in place of its exceptions."""
+    """Converts the SDK's exceptions to SlackApiError or SlackUnavailable."""
     try:
         yield
     except SlackTokenRotationError as error:
@@ -230,8 +230,8 @@ def sdk_call(method: str) -> Iterator[None]:
     except (aiohttp.ClientError, OSError) as error:
         raise SlackUnavailable(_why(error)) from None
     except (AttributeError, ValueError) as error:
-        # The SDK stumbles over answers that are no JSON objects, such as a proxy's page.
-        raise SlackUnavailable(f"no answer of Slack's ({type(error).__name__})") from None
+        # The SDK fails on answers that are not JSON objects, such as a proxy's page.
+        raise SlackUnavailable(f"not an answer from Slack ({type(error).__name__})") from None
 
 
 _WHERE_TOKEN = "use the Bot User OAuth Token (xoxb-…) of the app's page OAuth & Permissions"
@@ -242,16 +242,16 @@ def _token_kind(token: str) -> str:
         "xapp-": "an app-level token",
         "xoxp-": "a user's token",
         "xoxe-": "a refresh token",
-        "xoxe.": "one that ends after 12 hours (set SLACK_CLIENT_ID and SLACK_CLIENT_SECRET in its place)",
+        "xoxe.": "one that expires after 12 hours (set SLACK_CLIENT_ID and SLACK_CLIENT_SECRET instead)",
     }
-    found = next((kind for start, kind in kinds.items() if token.startswith(start)), "no bot token")
+    found = next((kind for start, kind in kinds.items() if token.startswith(start)), "not a bot token")
     return found if token else "empty"
 
 
 def client(token: str | None, url: str, session: aiohttp.ClientSession | None) -> AsyncWebClient:
     made = AsyncWebClient(token=token, base_url=url, timeout=int(TIMEOUT), session=session, retry_handlers=[])
     if is_loopback(url):
-        # The SDK takes HTTP_PROXY from the environment and knows no NO_PROXY.
+        # The SDK takes HTTP_PROXY from the environment but ignores NO_PROXY.
         made.proxy = None
     return made
 
@@ -284,18 +284,18 @@ def _why(error: BaseException) -> str:
 
 
 _POSTS = Charge("chat.postMessage", timedelta(seconds=0.25), 20)
-"""Slack speaks of several hundred a minute in a workspace; these are at most 260."""
+"""Slack allows several hundred posts a minute per workspace; these are at most 260."""
 _URGENT = 10
-"""So many more posts at once for pages and breaches, when others have used up theirs."""
+"""Extra burst for pages and breaches, when other posts have used up the limit."""
 _CHANNEL = Charge("channel", timedelta(seconds=1), 3)
 _EDITS = Charge("chat.update", timedelta(seconds=1.5), 10)
-"""At most 50 in any minute, which is what its tier allows."""
+"""At most 50 in any minute, the limit of chat.update's tier."""
 _COUNTDOWNS = Charge("chat.update/countdown", timedelta(seconds=2.5), 1)
-"""At most 24 a minute of those 50: the rest is kept for what really happened."""
+"""At most 24 of those 50 a minute: the rest is reserved for edits that report an event."""
 
 
 def charges(team: str, channel: str, edits: bool, priority: Priority) -> Sequence[Charge]:
-    """Of one message posted or edited."""
+    """Returns the rate-limit charges of posting or editing one message."""
     more = _URGENT if priority <= Priority.BREACH else 0
     if not edits:
         return (_of(f"{team}:{_POSTS.bucket}", _POSTS, more), _of(f"{team}:{channel}", _CHANNEL, more))

@@ -1,1 +1,1 @@
-"""Views and forms as mrkdwn and Block Kit."""
+"""Renders views and forms as mrkdwn and Block Kit."""

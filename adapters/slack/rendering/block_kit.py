@@ -1,4 +1,4 @@
-"""Block Kit's pieces, within its limits, and a page of them that fits one message."""
+"""Block Kit blocks within Slack's limits, and a list of them that fits one message."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 MOST_BLOCKS = 50
 MOST_TEXT = 12_000
-"""Slack refuses longer messages with `msg_blocks_too_long`; the bound itself is not documented."""
+"""Slack rejects longer messages with `msg_blocks_too_long`; the limit itself is not documented."""
 LONGEST_FALLBACK = 3000
 _ROW = 25
 _COPY = "#"
@@ -55,7 +55,7 @@ def section(text: str) -> Json:
 
 
 def literal(text: str) -> Iterator[Json]:
-    """Words exactly as they were typed; plain_text has no grammar at all."""
+    """Text exactly as typed; plain_text has no markup."""
     for piece in pieces(clean(text).strip("\n"), LONGEST):
         if piece.strip():
             yield {"type": "section", "text": plain(piece)}
@@ -70,14 +70,14 @@ def context(text: str) -> Json:
 
 
 def fields(texts: Iterable[str]) -> Iterator[Json]:
-    """Two columns of short texts, ten to a block."""
+    """Short texts in two columns, at most ten per block."""
     waiting = [mrkdwn(text) for text in texts if text.strip()]
     for start in range(0, len(waiting), 10):
         yield {"type": "section", "fields": waiting[start : start + 10]}
 
 
 def rich(renderer: MrkdwnRenderer, parts: RichText) -> Iterator[Json]:
-    """Our words as mrkdwn; what somebody typed set off, as a quotation, and exact."""
+    """Our words as mrkdwn; what somebody typed as an exact quotation in its own block."""
     for quotes, run in groupby(parts, lambda part: isinstance(part, Quote)):
         if not quotes:
             yield from (section(text.strip("\n")) for text in renderer.chunks(tuple(run)) if text.strip())
@@ -98,7 +98,7 @@ def _quotation(part: Part) -> Iterator[Json]:
 
 
 def actions(buttons: Sequence[Button]) -> Iterator[Json]:
-    """Rows of buttons. The same action a second time gets a mark, so that ids stay unique."""
+    """Rows of buttons. Repeated actions get a suffix, so that ids stay unique."""
     seen: dict[str, int] = {}
     elements = []
     for button in buttons:
@@ -117,7 +117,7 @@ def actions(buttons: Sequence[Button]) -> Iterator[Json]:
 
 
 def action_of(action_id: str) -> str:
-    """The action that an id of `actions` stands for."""
+    """Returns the action behind an id that `actions` made."""
     name, mark, count = action_id.rpartition(_COPY)
     return name if mark and count.isdigit() else action_id
 
@@ -125,7 +125,7 @@ def action_of(action_id: str) -> str:
 def fit(
     head: Sequence[Json], body: Sequence[Json], tail: Sequence[Json], rest: str, most: int = MOST_BLOCKS
 ) -> list[Json]:
-    """Head and tail whole, and of the body what there is room for; what is left out is owned up to."""
+    """Keeps head and tail, and as much of the body as fits; a line says what was left out."""
     room = most - len(head) - len(tail)
     text = MOST_TEXT - sum(map(length, (*head, *tail)))
     kept: list[Json] = []
@@ -140,29 +140,29 @@ def fit(
 
 
 def length(block: Json) -> int:
-    """Characters of its texts."""
+    """Returns the number of characters in the block's texts."""
     texts = [block.get("text"), *block.get("fields", ()), *block.get("elements", ())]
     return sum(len(text["text"]) for text in texts if text and isinstance(text.get("text"), str))
 
 
 def with_block_ids(blocks: Sequence[Json]) -> list[Json]:
-    """With block ids that change with the content, as Slack asks of messages that are updated."""
+    """Adds block ids that change with the content, as Slack requires for updated messages."""
     digest = hashlib.sha256(json.dumps(blocks, sort_keys=True).encode()).hexdigest()[:10]
     return [{**block, "block_id": f"{digest}-{index}"} for index, block in enumerate(blocks)]
 
 
 def fallback(text: str) -> str:
-    """Cut between words if need be: the blocks say it whole."""
+    """Cuts a long text between words; the blocks hold all of it."""
     if size(text) <= LONGEST_FALLBACK:
         return text or "…"
     return f"{text[: LONGEST_FALLBACK // 5].rsplit(' ', 1)[0].rsplit('<', 1)[0]} …"
 
 
 CLOCK_TOLERANCE = timedelta(seconds=30)
-"""How far before our own instant of sending a message is looked for."""
+"""How long before our own time of sending to start looking for a message."""
 
 
 def message_metadata(key: str) -> Json:
-    """Opaque: whoever is in the channel can read it."""
+    """The key is hashed: anybody in the channel can read metadata."""
     mark = sha256(key.encode()).hexdigest()[:32]
     return {"event_type": "frontline_message", "event_payload": {"mark": mark}}

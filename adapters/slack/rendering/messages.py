@@ -1,4 +1,4 @@
-"""Views as Slack messages."""
+"""Renders views as Slack messages."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ MILESTONES = "Tell the customer how far the work is:"
 
 
 def render_message(view: View, renderer: MrkdwnRenderer) -> RenderedMessage:
-    """Any view, as one message."""
+    """Renders any view as one message."""
     match view:
         case TicketCard():
             return RenderedMessage(
@@ -90,7 +90,7 @@ def render_message(view: View, renderer: MrkdwnRenderer) -> RenderedMessage:
 
 
 def _card_fallback(card: TicketCard, renderer: MrkdwnRenderer) -> str:
-    """What is read out of a card, and what stands in its notification."""
+    """The text for screen readers and notifications."""
     title = escape_mrkdwn(cut(card.title, _LONGEST_FIELD))
     standings = "; ".join(
         ", ".join(filter(None, (escape_mrkdwn(f"{line.label}: {line.standing}"), due_text(line, renderer))))
@@ -128,7 +128,7 @@ def _card(card: TicketCard, renderer: MrkdwnRenderer) -> list[Json]:
 
 
 def _buttons(buttons: Sequence[Button]) -> Iterator[Json]:
-    """Milestones in a row of their own, so that telling `Escalated` is not taken for `Escalate`."""
+    """Milestones get their own row, so that nobody confuses `Escalated` with `Escalate`."""
     yield from actions([button for button in buttons if button.action != MILESTONE])
     if milestones := [button for button in buttons if button.action == MILESTONE]:
         yield context(MILESTONES)
@@ -147,9 +147,9 @@ def _history(card: TicketCard, renderer: MrkdwnRenderer) -> Iterator[Json]:
 
 
 def _columns(*facts: tuple[str, str]) -> Iterator[Json]:
-    """Label and text of each."""
-    told = ((strong(label), escape_mrkdwn(cut(text, _LONGEST_FIELD))) for label, text in facts)
-    return fields(f"{label}\n{text}".strip() for label, text in told if text)
+    """Each fact is a label and a text."""
+    cells = ((strong(label), escape_mrkdwn(cut(text, _LONGEST_FIELD))) for label, text in facts)
+    return fields(f"{label}\n{text}".strip() for label, text in cells if text)
 
 
 def _notice_line(notice: Notice, renderer: MrkdwnRenderer) -> str:
@@ -216,7 +216,7 @@ _LONGEST_NOTE = 300
 
 
 def full_promise(line: PromiseLine, renderer: MrkdwnRenderer) -> str:
-    """On a card: its words first, as they are read out, then the bar, then the instants."""
+    """For a card: first the words, for screen readers, then the bar, then the times."""
     bar = "" if _is_over(line) else f"  {_bar(1.0 if line.phase is Phase.BREACHED else line.spent)}"
     text = f"{_symbol(line)} {strong(line.label)}  {escape_mrkdwn(line.standing)}{bar}"
     if line.goal_at:
@@ -229,7 +229,7 @@ def full_promise(line: PromiseLine, renderer: MrkdwnRenderer) -> str:
 
 
 def short_promise(line: PromiseLine, renderer: MrkdwnRenderer) -> str:
-    """Where there is one line for it."""
+    """For places with a single line."""
     label, standing = (escape_mrkdwn(cut(text, _LONGEST)) for text in (line.label, line.standing))
     said = f"{_symbol(line)} {label}: {standing}"
     due = due_text(line, renderer)
@@ -248,7 +248,7 @@ def _is_over(line: PromiseLine) -> bool:
 
 
 def _symbol(line: PromiseLine) -> str:
-    """Says the standing by its shape too, for those who see no colours."""
+    """Shows the state by shape as well as colour, for colour-blind readers."""
     if line.phase is Phase.MET:
         return "✅"
     if line.phase is Phase.BREACHED:
@@ -265,16 +265,16 @@ def _bar(spent: float) -> str:
 
 MOST_IN_HOME = 100
 MOST_TEXT_IN_HOME = 30_000
-"""A view may have 250 KB, in which one character may take six bytes."""
+"""A view may have 250 KB, and one character may take six bytes."""
 _MOST_HEAD = 3
 _MOST_FOOT = 1
 _LAST = 1
-"""Room for the line that owns up to what is left out."""
+"""Room for the line that says what was left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A block, and how many tickets are told of by it."""
+    """A block, and how many tickets it shows."""
 
     block: Json
     tickets: int = 0
@@ -342,7 +342,7 @@ def _board_row(row: QueueRow, renderer: MrkdwnRenderer) -> Json:
 
 
 def home_view(view: View, renderer: MrkdwnRenderer, where: Place) -> Json:
-    """What stands on somebody's page, which remembers their direct conversation for its buttons."""
+    """Renders a person's Home tab, which carries their direct conversation for its buttons."""
     match view:
         case QueueBoard():
             blocks = with_block_ids(board_blocks(view, renderer, MOST_IN_HOME, MOST_TEXT_IN_HOME))

@@ -1,4 +1,4 @@
-"""Forms as Slack modals, and what was filled in as values again."""
+"""Renders forms as Slack modals, and reads the values back."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _GROUP = 100
 
 
 def modal(form: Form, renderer: MrkdwnRenderer, *, omits_unchanged: bool = False) -> Json:
-    """The form as a view. Raises ValueError where Slack has no room for it.
+    """Renders the form as a view. Raises ValueError if it does not fit Slack's limits.
 
-    `omits_unchanged` is for a client that sends nothing for a prefilled field that was left alone, and knows
-    neither files nor choices that are told at once.
+    `omits_unchanged` is for a client that sends nothing for an unchanged prefilled field, and supports
+    neither files nor choices that are sent at once.
     """
     reacts = form.reacts and not omits_unchanged
     fields = _shown_fields(form, reacts)
@@ -65,7 +65,7 @@ def _shown_fields(form: Form, reacts: bool) -> tuple[Field, ...]:
 
 
 def _fingerprint(blocks: Sequence[Json]) -> str:
-    """What the form looks like, but for what is filled in."""
+    """Hashes what the form looks like, without the values."""
     bare = [
         {**block, "element": {k: v for k, v in block["element"].items() if not k.startswith("initial_")}}
         if "element" in block
@@ -76,7 +76,7 @@ def _fingerprint(blocks: Sequence[Json]) -> str:
 
 
 def message_view(title: str, blocks: Sequence[Json]) -> Json:
-    """A view that only says something."""
+    """Returns a view without inputs."""
     return {
         "type": "modal",
         "title": plain(cut(title, 24) or "…"),
@@ -147,7 +147,7 @@ def _element(field: Field) -> Json:
                 "type": "plain_text_input",
                 "action_id": field.id,
                 "multiline": field.long,
-                # A longer prefill than the limit still opens; the desk refuses it when it is sent.
+                # A form still opens with a prefill over the limit; the desk rejects it on submit.
                 "max_length": min(max(field.limit, len(value), 1), LONGEST_TEXT),
             }
             return element | ({"initial_value": value[:LONGEST_TEXT]} if value else {})
@@ -197,7 +197,7 @@ def _option(option: Option) -> Json:
 
 
 def _split_label(label: str) -> tuple[str, str]:
-    """A label, and below it the rest of one that is too long; both fit."""
+    """Splits a long label into a label and a description; both fit Slack's limits."""
     if size(label) <= _LONGEST_OPTION:
         return label, ""
     first = next(pieces(label, _LONGEST_OPTION - 2))
@@ -205,14 +205,14 @@ def _split_label(label: str) -> tuple[str, str]:
 
 
 def _full_labels(options: Sequence[Option]) -> Iterator[Json]:
-    """Labels that are too long even for two lines stand above the choice, whole."""
+    """Labels too long even for two lines, in full, to show above the choice."""
     long = [one_line(option.label) for option in options]
     long = [label for label in long if size(_split_label(label)[1]) > _LONGEST_OPTION]
     yield from literal("\n".join(f"• {label}" for label in long))
 
 
 def values(view: ModalView) -> dict[str, tuple[str, ...]]:
-    """Field id → what was filled in; every field of the view is there."""
+    """Returns the values by field id, for every field of the view."""
     kept = _metadata_of(view).kept
     found = {}
     for name, element in view.inputs():
@@ -222,7 +222,7 @@ def values(view: ModalView) -> dict[str, tuple[str, ...]]:
 
 
 def _given(entry: InputState | None) -> tuple[str, ...] | None:
-    """None where the client sent nothing at all, which on Slack itself means that it is empty."""
+    """Returns None if the client sent nothing at all, which on Slack itself means an empty field."""
     if entry is None:
         return None
     if entry.selected_options is not None:
@@ -235,7 +235,7 @@ def _given(entry: InputState | None) -> tuple[str, ...] | None:
 
 
 def files(view: ModalView) -> tuple[File, ...]:
-    """What was put in, in order."""
+    """Returns the uploaded files, in order."""
     entry = view.state.values.get(FILES, {}).get(FILES)
     return tuple(_file(uploaded) for uploaded in (entry.files if entry else None) or ())
 
@@ -247,7 +247,7 @@ def _file(uploaded: UploadedFile) -> File:
 
 
 def looks_the_same(view: ModalView, other: Json) -> bool:
-    """Whether an open view would be no other if it were drawn so; what is filled in is not looked at."""
+    """Returns whether redrawing the open view would change nothing; ignores the values."""
     held, drawn = _metadata_of(view), FormMetadata.model_validate_json(other["private_metadata"])
     return bool(held.face) and (held.face, held.context) == (drawn.face, drawn.context)
 
@@ -265,12 +265,12 @@ def _metadata_of(view: ModalView) -> FormMetadata:
 
 @lru_cache(maxsize=256)
 def _parsed_metadata(metadata: str) -> FormMetadata:
-    """The same text is read several times for one request, and comes with each choice made in a form."""
+    """Cached: one request reads the same text several times, and each choice in a form sends it again."""
     return FormMetadata.model_validate_json(metadata)
 
 
 def errors(view: ModalView, faults: Mapping[str, str]) -> dict[str, str]:
-    """Faults by block; what belongs to no input of the view stands at the first one."""
+    """Maps faults to blocks; a fault without an input in the view goes to the first input."""
     inputs = [name for name, _ in view.inputs()]
     found: dict[str, str] = {}
     for name, text in faults.items():
@@ -282,7 +282,7 @@ def errors(view: ModalView, faults: Mapping[str, str]) -> dict[str, str]:
 
 
 def same_inputs(view: ModalView, form: Form) -> bool:
-    """Whether the open view is this form, so that errors can be shown in place."""
+    """Returns whether the open view has the form's inputs, so that errors can be shown in place."""
     held, inputs = _metadata_of(view), [name for name, _ in view.inputs()]
     same = view.callback_id == form.id and held.context == dict(form.context)
     return same and inputs == [field.id for field in _shown_fields(form, bool(held.face))]

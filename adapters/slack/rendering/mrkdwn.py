@@ -1,4 +1,4 @@
-"""The one place where words become Slack's grammar. Nobody's words can mention, link or format."""
+"""The only module that writes mrkdwn. It escapes all text, so that nobody can mention, link or format."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from bot.model.address import UserRef
 from bot.model.views import Link, Mention, Part, Quote, RichText, Strong, When
 
 LONGEST = 2900
-"""Characters in one text object; Slack takes 3000."""
+"""Maximum characters in one text object; Slack accepts 3000."""
 
 UTC_ZONE = ZoneInfo("UTC")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# mrkdwn knows no escape for its marks: only another character is certain not to be one.
+# mrkdwn has no escapes for its markup characters: only a look-alike character is safe.
 _LOOKALIKES = {"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"}
 _MARKS = re.compile(r"[*~`]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _QUOTING = re.compile(r"^([^\S\n]*)>", re.MULTILINE)
@@ -28,7 +28,7 @@ _URL = re.compile(r"(https?://|mailto:)[^\s<>|]+")
 
 
 def size(text: str) -> int:
-    """Characters as Slack may count them, at worst: escaped, and astral ones twice."""
+    """Returns the most characters that Slack may count: escaped, and astral ones twice."""
     return size_sent(escape_entities(text))
 
 
@@ -37,7 +37,7 @@ def escape_entities(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Without control characters; lines end in a newline."""
+    """Removes control characters and normalises line endings."""
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
@@ -46,25 +46,25 @@ def one_line(text: str) -> str:
 
 
 def escape_mrkdwn(text: str) -> str:
-    """Anybody's words as mrkdwn that shows them and does nothing else."""
+    """Escapes any text, so that mrkdwn only shows it."""
     tame = _QUOTING.sub(r"\1›", clean(text))
     return escape_entities(_MARKS.sub(lambda mark: _LOOKALIKES[mark[0]], tame))
 
 
 def is_inert(text: str) -> bool:
-    """Whether mrkdwn shows exactly these words, untouched."""
+    """Returns whether mrkdwn shows the text unchanged."""
     return escape_mrkdwn(text) == text
 
 
 def strong(text: str) -> str:
-    """Bold; blanks at the ends stay outside, as Slack wants them."""
+    """Makes text bold; Slack requires spaces at the ends to stay outside."""
     words = escape_mrkdwn(one_line(text))
     before, after = text[:1].isspace(), text[-1:].isspace()
     return f"{' ' * before}*{words}*{' ' * after}" if words else ""
 
 
 def cut(text: str, longest: int) -> str:
-    """For labels and headers that are told in full elsewhere."""
+    """Cuts a label or header whose full text is shown elsewhere."""
     line = one_line(text)
     if size(line) <= longest:
         return line
@@ -74,7 +74,7 @@ def cut(text: str, longest: int) -> str:
 
 
 def pieces(text: str, longest: int = LONGEST) -> Iterator[str]:
-    """The text in parts of at most `longest`, broken at lines or blanks; joined, they are the text."""
+    """Splits text into parts of at most `longest`, at lines or spaces; joined, they are the text."""
     while size(text) > longest:
         end = min(len(text), longest)
         while size(text[:end]) > longest:
@@ -96,25 +96,25 @@ def named_time(at: datetime, zone: tzinfo) -> str:
 
 
 def named_hour(at: datetime, zone: tzinfo) -> str:
-    """`Fri 16:30 CET`, beside a date that may be a day off from it."""
+    """`Fri 16:30 CET`, for use next to a date in another zone, which may be a day off."""
     there = at.astimezone(zone)
     return f"{_DAYS[there.weekday()]} {there:%H:%M} {there.tzname()}"
 
 
 @dataclass(frozen=True, slots=True)
 class MrkdwnRenderer:
-    """Writes for one workspace: `plain_dates` where the client does not render date tokens."""
+    """Writes mrkdwn. Set `plain_dates` if the client does not render date tokens."""
 
     plain_dates: bool = False
     zone: tzinfo = UTC_ZONE
 
     def when(self, at: datetime) -> str:
-        """In the reader's own zone, and beside it in one that is named."""
-        told = self.reader_time(at)
-        return told if self.plain_dates else f"{told} ({escape_entities(named_hour(at, self.zone))})"
+        """The time in the reader's zone, followed by a named zone."""
+        local = self.reader_time(at)
+        return local if self.plain_dates else f"{local} ({escape_entities(named_hour(at, self.zone))})"
 
     def reader_time(self, at: datetime) -> str:
-        """In the reader's own zone only, where nobody has to reckon with it."""
+        """The time in the reader's zone only, where nobody calculates with it."""
         words = escape_entities(named_time(at, self.zone))
         if self.plain_dates:
             return words
@@ -138,7 +138,7 @@ class MrkdwnRenderer:
                 assert_never(part)
 
     def line(self, rich: RichText) -> str:
-        """All of it as one mrkdwn text, whatever its length."""
+        """Renders everything as one mrkdwn text of any length."""
         written = ""
         for part in rich:
             gap = "\n" if written and not written.endswith("\n") and isinstance(part, Quote) else ""
@@ -146,7 +146,7 @@ class MrkdwnRenderer:
         return written.strip("\n")
 
     def chunks(self, rich: RichText) -> Iterator[str]:
-        """The same in texts that each fit one block; no token is cut in two."""
+        """Renders the same as texts that each fit one block; never splits a token."""
         text = ""
         for part in rich:
             for atom in self._unbroken(part):
@@ -169,7 +169,7 @@ class MrkdwnRenderer:
 
 
 def size_sent(text: str) -> int:
-    """Characters of a text that is mrkdwn already."""
+    """Returns the size of a text that is already mrkdwn."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 

@@ -1,1 +1,1 @@
-"""Where the app is installed: how it got there, and with which tokens."""
+"""The workspaces that installed the app: installation, tokens, routing."""

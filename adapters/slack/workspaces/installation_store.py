@@ -1,4 +1,4 @@
-"""Where the app is installed: who we are there, and its tokens, which are kept encrypted."""
+"""Stores the installations of the app: the bot's identity and its encrypted tokens."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from bot.ports import KeyValueStore
 TOPIC = "slack-installation"
 MAKE_KEY = "make one with `openssl rand -base64 32`"
 BOT_NAME = "bot_name"
-"""What Bolt keeps besides: the name that the bot goes by."""
+"""Our own value in Bolt's data: the bot's name."""
 _KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """One workspace (T…), or one whole organisation (E…), that let us in."""
+    """One workspace (T…) or one whole organisation (E…) that installed the app."""
 
     id: str
     name: str
@@ -33,20 +33,20 @@ class Installation:
     enterprise: str = ""
     refresh: str = field(default="", repr=False)
     ends_at: int = 0
-    """When the token ends, in seconds since 1970; 0: never."""
+    """When the token expires, in seconds since 1970; 0: never."""
     since: int = 0
     """When it was installed, in seconds since 1970."""
     gone: bool = False
-    """It was uninstalled; kept without its token, to be able to say so."""
+    """Whether it was uninstalled; kept without its token, so that we can report it."""
 
     @property
     def org_wide(self) -> bool:
-        """Whether it holds for all workspaces of an organisation."""
+        """Whether it covers all workspaces of an organisation."""
         return self.id.startswith("E")
 
     @classmethod
     def from_bolt(cls, bot: slack.Bot) -> Installation:
-        """As Bolt has it."""
+        """Converts from Bolt's type."""
         org_wide = bot.is_enterprise_install
         id_ = (bot.enterprise_id if org_wide else bot.team_id) or ""
         return cls(
@@ -63,7 +63,7 @@ class Installation:
         )
 
     def to_bolt(self) -> slack.Bot:
-        """For Bolt."""
+        """Converts to Bolt's type."""
         return slack.Bot(
             enterprise_id=self.enterprise or None,
             enterprise_name=self.name if self.org_wide else None,
@@ -84,10 +84,10 @@ _INSTALLATION = TypeAdapter(Installation)
 
 
 class SecretKeys:
-    """FRONTLINE_SECRET_KEY: the first key seals, each of them opens."""
+    """FRONTLINE_SECRET_KEY: the first key encrypts, every key decrypts."""
 
     def __init__(self, text: str) -> None:
-        """Raises ValueError, which names the cure and no key."""
+        """Raises ValueError, which says how to fix it and shows no key."""
         keys = [part.strip() for part in text.split(",") if part.strip()]
         if not keys:
             raise ValueError(f"is empty; {MAKE_KEY}")
@@ -98,14 +98,14 @@ class SecretKeys:
         return self._all.encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted: str) -> str | None:
-        """None where no key fits."""
+        """Returns None if no key fits."""
         try:
             return self._all.decrypt(encrypted.encode()).decode()
         except InvalidToken:
             return None
 
     def uses_first_key(self, encrypted: str) -> bool:
-        """Whether the first key sealed it."""
+        """Returns whether the first key encrypted it."""
         try:
             self._first.decrypt(encrypted.encode())
         except InvalidToken:
@@ -113,11 +113,11 @@ class SecretKeys:
         return True
 
     def encrypt_at(self, text: str, now: int) -> str:
-        """For `decrypt_recent`; `now` is in seconds since 1970."""
+        """Encrypts for `decrypt_recent`; `now` is in seconds since 1970."""
         return self._all.encrypt_at_time(text.encode(), now).decode()
 
     def decrypt_recent(self, encrypted: str, now: int, life: int) -> str | None:
-        """None where no key fits, or where it was sealed longer ago than `life` seconds."""
+        """Returns None if no key fits, or if it was encrypted more than `life` seconds ago."""
         try:
             return self._all.decrypt_at_time(encrypted.encode("utf-8", "replace"), life, now).decode()
         except InvalidToken:
@@ -125,30 +125,30 @@ class SecretKeys:
 
 
 class EncryptedInstallationStore(AsyncInstallationStore):
-    """All installations, in the key-value store, by Bolt's protocol for apps that have bot tokens only.
+    """Keeps all installations in the key-value store, by Bolt's protocol for apps with bot tokens only.
 
-    So it finds bots; nobody's own installation is stored. What another process stores is seen when it is
-    asked for again.
+    So it finds bots, and stores no user's installation. It caches nothing: each call sees what other
+    processes stored.
     """
 
     def __init__(self, key_values: KeyValueStore, keys: SecretKeys) -> None:
         self._key_values, self._keys = key_values, keys
 
     async def open(self) -> None:
-        """Encrypts with the first key what an older one encrypted. Raises SlackFault if no key fits."""
+        """Re-encrypts with the first key what an older one encrypted. Raises SlackFault if no key fits."""
         for id_, encrypted in (await self._key_values.get_all(TOPIC)).items():
             installation = self._read(id_, encrypted)
-            # Token rotation does it as well, and would be undone here if it happened meanwhile.
+            # Token rotation re-encrypts too, and writing here could undo a rotation in progress.
             if not installation.refresh and not self._keys.uses_first_key(encrypted):
                 await self._save(installation)
 
     async def all(self) -> list[Installation]:
-        """Also those that were uninstalled. Raises SlackFault."""
+        """Returns all installations, uninstalled ones too. Raises SlackFault."""
         notes = await self._key_values.get_all(TOPIC)
         return [self._read(id_, encrypted) for id_, encrypted in sorted(notes.items())]
 
     async def find(self, id: str) -> Installation | None:
-        """Of a workspace or an organisation. Raises SlackFault."""
+        """Finds the installation of a workspace or an organisation. Raises SlackFault."""
         encrypted = await self._key_values.get(TOPIC, id)
         return None if encrypted is None else self._read(id, encrypted)
 
@@ -166,7 +166,7 @@ class EncryptedInstallationStore(AsyncInstallationStore):
         return None if installation is None or installation.gone else installation.to_bolt()
 
     async def async_delete_bot(self, *, enterprise_id: str | None, team_id: str | None) -> None:
-        """After it was uninstalled: deletes its tokens, and keeps its name. Raises SlackFault."""
+        """Marks an installation as uninstalled: deletes its tokens, keeps its name. Raises SlackFault."""
         installation = await self.find(team_id or enterprise_id or "")
         if installation is not None:
             await self._save(replace(installation, token="", refresh="", ends_at=0, gone=True))
@@ -174,7 +174,7 @@ class EncryptedInstallationStore(AsyncInstallationStore):
     async def async_delete_installation(
         self, *, enterprise_id: str | None, team_id: str | None, user_id: str | None = None
     ) -> None:
-        """The same: it has nothing else. Raises SlackFault."""
+        """The same, as only bots are stored. Raises SlackFault."""
         await self.async_delete_bot(enterprise_id=enterprise_id, team_id=team_id)
 
     async def _save(self, installation: Installation) -> None:
@@ -185,25 +185,25 @@ class EncryptedInstallationStore(AsyncInstallationStore):
         text = self._keys.decrypt(encrypted)
         if text is None:
             raise SlackFault(
-                f"FRONTLINE_SECRET_KEY does not open the stored installation {id}: add the key it was stored "
-                "with, after a comma; if that is lost, delete the rows of the table note whose topic is "
-                f"{TOPIC}, and install the app again at /slack/install"
+                f"FRONTLINE_SECRET_KEY does not decrypt the stored installation {id}: add the key it was "
+                "stored with, after a comma; if that key is lost, delete the rows of the table note whose "
+                f"topic is {TOPIC}, and install the app again at /slack/install"
             )
         try:
             return _INSTALLATION.validate_json(text)
         except ValidationError:
             raise SlackFault(
-                f"The stored installation {id} makes no sense: delete its row in the table note "
+                f"The stored installation {id} is invalid: delete its row in the table note "
                 f"(topic {TOPIC}), and install the app again at /slack/install"
             ) from None
 
 
 def _key(text: str) -> bytes:
-    """A key as Fernet wants it, from either alphabet of base64. Raises ValueError."""
+    """Converts a key in either base64 alphabet to Fernet's. Raises ValueError."""
     try:
         raw = base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
     except ValueError:
         raw = b""
     if len(raw) != _KEY_BYTES:
-        raise ValueError(f"has a part that is no key of {_KEY_BYTES} bytes in base64; {MAKE_KEY}")
+        raise ValueError(f"has a part that is not a key of {_KEY_BYTES} bytes in base64; {MAKE_KEY}")
     return base64.urlsafe_b64encode(raw)

@@ -1,4 +1,4 @@
-"""Installing the app: Bolt's flow from a link in the browser to a stored installation, in plain words."""
+"""Installing the app: Bolt's OAuth flow, from a link in the browser to a stored installation."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 USED_STATES = "slack-install-used"
 COOKIE = "frontline-install"
 STATE_LIFETIME = timedelta(minutes=10)
-"""How long somebody may take to agree."""
+"""How long a person may take to approve the app."""
 _AGAIN = "Please begin again; nothing was changed."
 
 
@@ -54,7 +54,7 @@ class InstallError(Exception):
 
 
 class EncryptedStates(AsyncOAuthStateStore):
-    """Each state is good once, for ten minutes. Nothing is stored of one until it is used; by real time."""
+    """Each state is valid once, for ten minutes of real time. Only used states are stored."""
 
     def __init__(self, keys: SecretKeys, key_values: KeyValueStore, clock: Clock) -> None:
         self._keys, self._key_values, self._clock = keys, key_values, clock
@@ -63,7 +63,7 @@ class EncryptedStates(AsyncOAuthStateStore):
         return self._keys.encrypt_at(secrets.token_urlsafe(24), self._now())
 
     async def async_consume(self, state: str) -> bool:
-        """Of two requests with one state, one has it. Its lock outlives the state."""
+        """Returns True for only one of two requests with the same state. The lock outlives the state."""
         nonce, now = self.nonce(state), self._clock.now()
         if nonce is None:
             return False
@@ -73,7 +73,7 @@ class EncryptedStates(AsyncOAuthStateStore):
         )
 
     def nonce(self, state: str) -> str | None:
-        """What it seals; None if it is not one of ours, or too old."""
+        """Decrypts a state's nonce. Returns None if the state is not ours or has expired."""
         return self._keys.decrypt_recent(state, self._now(), int(STATE_LIFETIME.total_seconds()))
 
     def _now(self) -> int:
@@ -81,7 +81,7 @@ class EncryptedStates(AsyncOAuthStateStore):
 
 
 class _Cookie(OAuthStateUtils):
-    """Holds what the state seals, so that the address alone is not enough to make it."""
+    """A cookie with the state's nonce, so that the URL alone is not enough to install."""
 
     def __init__(self, states: EncryptedStates) -> None:
         super().__init__(cookie_name=COOKIE, expiration_seconds=int(STATE_LIFETIME.total_seconds()))
@@ -96,7 +96,7 @@ class _Cookie(OAuthStateUtils):
 
 
 class _Flow(AsyncOAuthFlow):
-    """Bolt's, but for the exchange of the code: that one logs the code, and not why it failed."""
+    """Bolt's flow with our own code exchange: Bolt's logs the code, but not why the exchange failed."""
 
     def __init__(self, settings: AsyncOAuthSettings, app: AppCredentials, api: WebApi, clock: Clock) -> None:
         super().__init__(settings=settings)
@@ -104,23 +104,24 @@ class _Flow(AsyncOAuthFlow):
 
     async def run_installation(self, code: str) -> Installation:
         """Raises InstallError."""
-        told = await self._exchanged(code)
-        enterprise, team = told.get("enterprise") or {}, told.get("team") or {}
-        org_wide = bool(told.get("is_enterprise_install"))
-        host, token = (enterprise if org_wide else team), str(told.get("access_token") or "")
-        if not host.get("id") or not token or told.get("token_type") != "bot":
+        grant = await self._exchanged(code)
+        enterprise, team = grant.get("enterprise") or {}, grant.get("team") or {}
+        org_wide = bool(grant.get("is_enterprise_install"))
+        host, token = (enterprise if org_wide else team), str(grant.get("access_token") or "")
+        if not host.get("id") or not token or grant.get("token_type") != "bot":
             raise InstallError("Slack named no workspace, or gave no bot token.", _AGAIN)
         identity = await self._authenticated(token)
-        now, life, refresh = self._clock.now().timestamp(), told.get("expires_in"), told.get("refresh_token")
+        life, refresh = grant.get("expires_in"), grant.get("refresh_token")
+        now = self._clock.now().timestamp()
         return Installation(
-            app_id=str(told.get("app_id") or ""),
+            app_id=str(grant.get("app_id") or ""),
             enterprise_id=enterprise.get("id"),
             enterprise_name=enterprise.get("name"),
             team_id=team.get("id"),
             team_name=team.get("name"),
             bot_token=token,
             bot_id=str(identity.get("bot_id") or ""),
-            bot_user_id=str(told.get("bot_user_id") or identity.get("user_id") or ""),
+            bot_user_id=str(grant.get("bot_user_id") or identity.get("user_id") or ""),
             bot_refresh_token=refresh,
             bot_token_expires_at=int(now) + life if isinstance(life, int) and refresh else None,
             user_id="",
@@ -131,7 +132,7 @@ class _Flow(AsyncOAuthFlow):
 
     async def _exchanged(self, code: str) -> Mapping[str, Any]:
         try:
-            told = await self._api.request("oauth.v2.access", {**self._app.as_arguments(), "code": code})
+            grant = await self._api.request("oauth.v2.access", {**self._app.as_arguments(), "code": code})
         except SlackApiError as refusal:
             if refusal.error in ("bad_client_secret", "invalid_client_id", "bad_redirect_uri"):
                 log.error(
@@ -143,13 +144,13 @@ class _Flow(AsyncOAuthFlow):
             raise InstallError(f"Slack did not accept the code ({refusal.error}).", _AGAIN) from None
         except SlackUnavailable:
             raise InstallError("Slack did not answer. Please try again in a minute.", status=503) from None
-        granted = {scope.strip() for scope in str(told.get("scope") or "").split(",")}
+        granted = {scope.strip() for scope in str(grant.get("scope") or "").split(",")}
         if missing := SCOPES - granted:
             raise InstallError(
                 f"It needs more permissions than it was given: {', '.join(sorted(missing))}.",
                 "The person who made the app must add them (manifest.yml lists them all); then begin again.",
             )
-        return told
+        return grant
 
     async def _authenticated(self, token: str) -> Mapping[str, Any]:
         api = WebApi(token, self._api.url)
@@ -166,7 +167,7 @@ class _Flow(AsyncOAuthFlow):
 
 
 class InstallFlow:
-    """Begun here and agreed to at Slack, in the same browser, once, within ten minutes."""
+    """Installs the app: starts here, continues at Slack, and ends in the same browser within ten minutes."""
 
     def __init__(
         self,
@@ -177,7 +178,7 @@ class InstallFlow:
         clock: Clock,
         on_installed: Callable[[], Awaitable[None]],
     ) -> None:
-        """`api` has no token; `on_installed` is called when something was installed. `clock` is real time."""
+        """`api` has no token; `on_installed` is called after each installation. `clock` is real time."""
         self._states, self._on_installed = states, on_installed
         with without_slack_variables():
             settings = AsyncOAuthSettings(
@@ -204,7 +205,7 @@ class InstallFlow:
     async def _start_install(self, request: web.Request) -> web.StreamResponse:
         answer = await to_aiohttp_response(await self._flow.handle_installation(AsyncBoltRequest(body="")))
         answer.headers["Cache-Control"] = "no-store"
-        # Bolt's adapter knows no SameSite, and a cookie that is always Secure never comes back over HTTP.
+        # Bolt's adapter sets no SameSite, and its cookie is always Secure, so it never comes back over HTTP.
         cookie = answer.cookies[COOKIE]
         cookie["samesite"] = "Lax"
         cookie["secure"] = request.secure or request.headers.get("X-Forwarded-Proto", "") == "https"
@@ -220,7 +221,7 @@ class InstallFlow:
         except InstallError as refusal:
             answer = _refused(refusal)
         except Exception:
-            log.exception("an installation failed")
+            log.exception("installation failed")
             answer = not_installed_page("That did not work on our side. Please try again later.", status=503)
         return await to_aiohttp_response(answer)
 
@@ -232,7 +233,7 @@ class InstallFlow:
         name = (made.enterprise_name if org_wide else made.team_name) or id_
         log.info("the app was installed", workspace=id_, name=name)
         if org_wide:
-            # It is in no workspace of the organisation yet; Slack's own page lets an admin choose.
+            # No workspace of the organisation has it yet; an admin chooses them on Slack's page.
             org, app = quote(id_), quote(made.app_id or "")
             there = f"https://app.slack.com/manage/{org}/integrations/profile/{app}/workspaces/add"
             return BoltResponse(status=302, headers={"Location": there})
@@ -286,13 +287,13 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 INSTALL_LINK = ("install", "Install Frontline again")
-"""Beside the page that Slack leads back to, wherever a proxy puts both."""
+"""Relative to the page that Slack redirects to, whatever path a proxy adds."""
 
 
 def html_page(
     title: str, *lines: str, link: tuple[str, str] | None = None, status: int = 200
 ) -> BoltResponse:
-    """A few plain words; nothing in them is taken for HTML."""
+    """Returns a simple page; escapes all text."""
     body = "\n".join(f"<p>{escape(line)}</p>" for line in lines)
     if link:
         address, words = link
@@ -315,7 +316,7 @@ def not_installed_page(*lines: str, status: int = 400) -> BoltResponse:
 
 @dataclass(frozen=True, slots=True)
 class OAuthSettings:
-    """The app's credentials, and where installations are kept; `triage` is the channel where agents work."""
+    """The app's credentials and the store of installations; `triage` is the channel where agents work."""
 
     app: AppCredentials
     secret_key: str = field(repr=False)
@@ -359,10 +360,10 @@ class MultiWorkspace:
 
 @contextmanager
 def without_slack_variables() -> Iterator[None]:
-    """Takes the variables SLACK_* out of the environment while something of Bolt's is built.
+    """Removes the variables SLACK_* from the environment while building Bolt's objects.
 
-    Bolt would make a second OAuth flow, with a store in plain text, from SLACK_CLIENT_ID and
-    SLACK_CLIENT_SECRET, and would take more from variables that we do not document.
+    From SLACK_CLIENT_ID and SLACK_CLIENT_SECRET, Bolt would make a second OAuth flow with a plain-text
+    store, and it reads more variables that we do not document.
     """
     hidden = {name: value for name, value in os.environ.items() if name.startswith("SLACK_")}
     for name in hidden:

@@ -1,4 +1,4 @@
-"""Many workspaces: whoever installed the app, each with its own token."""
+"""All workspaces that installed the app, each with its own token."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ _NOT_IN_WORKSPACE = frozenset(
         "users_not_found",
     }
 )
-"""What Slack says of a channel or a person that another workspace may know."""
+"""Error codes for a channel or person that may be in another workspace."""
 _TOKEN_ENDED = frozenset({"account_inactive", "invalid_auth", "not_authed", "token_expired", "token_revoked"})
-"""The token ended or was taken back: what is stored may be newer, or say so."""
+"""The token expired or was revoked: the stored installation may be newer, or uninstalled."""
 
 
 class WorkspaceRegistry:
-    """`triage` is the channel where agents work: whoever has it is at home."""
+    """`triage` is the channel where agents work; its workspace is the vendor's."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class WorkspaceRegistry:
         return workspace
 
     def posting_workspace(self, channel: str, workspace: Workspace) -> Workspace:
-        # Of a channel with the app on both sides we hear through either.
+        # If both sides of a shared channel have the app, events arrive through either.
         route = self._channel_routes.find(channel)
         if route and route.confirmed and route.installation in self._active:
             return self._active[route.installation].for_team(route.team)
@@ -171,14 +171,14 @@ class WorkspaceRegistry:
         return found
 
     async def _teams(self, workspace: Workspace) -> list[str]:
-        """The workspaces of an organisation that we were let into."""
+        """Returns the workspaces of an organisation that approved the app."""
         if workspace.id not in self._org_teams:
-            told = await workspace.api.call("auth.teams.list", {"limit": _PAGE})
-            self._org_teams[workspace.id] = [str(team["id"]) for team in told.get("teams", ())]
+            response = await workspace.api.call("auth.teams.list", {"limit": _PAGE})
+            self._org_teams[workspace.id] = [str(team["id"]) for team in response.get("teams", ())]
         return self._org_teams[workspace.id]
 
     async def refresh(self) -> None:
-        """Takes what is stored, by whomever, and renews the tokens that end soon. Raises SlackFault."""
+        """Loads all stored installations and renews tokens that expire soon. Raises SlackFault."""
         for installation in await self._store.all():
             due = not installation.gone and self._renewal.is_due(installation)
             renewed = await self._renewal.renew_if_due(installation.id) if due else installation
@@ -189,7 +189,7 @@ class WorkspaceRegistry:
         self._org_teams.clear()
 
     async def _load(self, ids: tuple[str, ...]) -> Workspace | None:
-        """What another process may have stored since we looked."""
+        """Loads an installation that another process may have stored meanwhile."""
         for id_ in filter(None, ids):
             if installation := await self._store.find(id_):
                 self._apply(installation)
@@ -221,7 +221,7 @@ class WorkspaceRegistry:
         self._active[installation.id] = self._make_workspace(api, installation.id, identity)
 
     async def _candidates(self, about: str, home: str) -> list[Workspace]:
-        """Where we spoke before, home, where it belongs, where it was heard of, the rest; in this order."""
+        """In order: the confirmed route, the triage workspace, `home`, an unconfirmed route, the rest."""
         route = self._channel_routes.find(about)
         known = self._active.get(route.installation) if route else None
         known = known.for_team(route.team) if known and route else None
@@ -238,7 +238,7 @@ class WorkspaceRegistry:
         return [*found.values()]
 
     async def _triage_workspace(self) -> Workspace | None:
-        """Whoever has the triage channel."""
+        """Returns the workspace with the triage channel, or None if it is unknown."""
         route = self._channel_routes.find(self._triage)
         if route and route.installation in self._active:
             return self._active[route.installation].for_team(route.team)
@@ -248,12 +248,12 @@ class WorkspaceRegistry:
             return None
         for workspace in [*self._active.values()]:
             try:
-                told = await workspace.api.request("conversations.info", {"channel": self._triage})
+                response = await workspace.api.request("conversations.info", {"channel": self._triage})
             except SlackApiError:
                 continue
             except SlackUnavailable:
                 return None
-            team = str(told["channel"].get("context_team_id") or workspace.identity.team)
+            team = str(response["channel"].get("context_team_id") or workspace.identity.team)
             await self._channel_routes.record_received(self._triage, workspace.id, team)
             return workspace.for_team(team)
         self._home_unknown = True
@@ -277,7 +277,7 @@ class WorkspaceRegistry:
         return await workspace.api.call(method, arguments)
 
     async def _tell_agents(self, gone: Installation) -> None:
-        """Agents are told, where that is still possible."""
+        """Posts to the triage channel, if it can still be reached."""
         log.error("the app was uninstalled", workspace=gone.id, name=gone.name)
         home = await self._triage_workspace()
         if home is None or not self._triage:
@@ -288,7 +288,7 @@ class WorkspaceRegistry:
             said = {"channel": self._triage, "text": drawn.text, "blocks": drawn.blocks}
             await home.api.request("chat.postMessage", said)
         except (SlackApiError, SlackUnavailable) as failure:
-            log.warning("agents not told of it", why=str(failure))
+            log.warning("uninstall not announced to agents", why=str(failure))
 
 
 _UNINSTALLED = (

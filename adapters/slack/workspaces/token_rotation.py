@@ -1,4 +1,4 @@
-"""Tokens that end: each is renewed in good time, by one process only."""
+"""Token rotation: only one process at a time renews a token, before it expires."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 RENEW_BEFORE = timedelta(hours=2)
 LEASE = timedelta(minutes=2)
-"""How long a process that died in between keeps the others from trying; far longer than the call takes."""
+"""How long the lock of a process that died blocks the others; far longer than the call takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class AppCredentials:
 
 
 class TokenRenewal:
-    """A refresh token works once: two who use it at the same time would lock us out.
+    """Renews tokens. A refresh token works once: using it twice at the same time would lock us out.
 
-    So one task of a process at a time looks after an installation, and one process renews it. `clock` is
-    real time.
+    So only one task per process and one process in all renews an installation at a time. `clock` is real
+    time.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class TokenRenewal:
         )
 
     async def renew_if_due(self, id: str) -> Installation | None:
-        """The installation as it is stored, renewed if that was due. Raises SlackFault."""
+        """Returns the stored installation, renewed if due. Raises SlackFault."""
         async with self._locks[id]:
             installation = await self._store.find(id)
             if installation is None or not self.is_due(installation):
@@ -72,7 +72,7 @@ class TokenRenewal:
             if not await self._key_values.try_lock(lock, self._process_id, now + LEASE, now):
                 return installation
             try:
-                # Another process may have been done between our look and our lock.
+                # Another process may have renewed it before we got the lock.
                 installation = await self._store.find(id)
                 return (
                     await self._renew(installation)
@@ -92,7 +92,7 @@ class TokenRenewal:
             stored = await self._store.find(installation.id)
             if stored and stored.refresh == installation.refresh:
                 log.error(
-                    "slack renews no token: install the app again at /slack/install",
+                    "slack refuses to renew a token: install the app again at /slack/install",
                     workspace=installation.id,
                     name=installation.name,
                     why=refusal.error,
@@ -100,23 +100,23 @@ class TokenRenewal:
             return stored
         stored = await self._store.find(installation.id)
         if stored != installation:
-            # Meanwhile it was uninstalled, or installed again.
+            # It was uninstalled or installed again meanwhile.
             return stored
         await self._store.async_save_bot(renewed)
         log.info("slack token renewed", workspace=installation.id)
         return await self._store.find(installation.id)
 
     async def _rotate(self, installation: Installation) -> Bot:
-        """By the SDK. Raises SlackApiError, SlackUnavailable."""
+        """Renews with the SDK. Raises SlackApiError, SlackUnavailable."""
         bot = installation.to_bolt()
-        bot.bot_token_expires_at = 0  # It is due by our clock; the SDK looks at the machine's.
+        bot.bot_token_expires_at = 0  # Due by our clock; the SDK would use the system clock.
         rotator = AsyncTokenRotator(**self._app.as_arguments(), client=self._api.client)
         try:
             with sdk_call("oauth.v2.access"):
                 rotated = await rotator.perform_bot_token_rotation(bot=bot)
         except (TypeError, KeyError):
             rotated = None
-        token: object = rotated and rotated.bot_token  # The SDK does not check that there is one.
+        token: object = rotated and rotated.bot_token  # The SDK does not check for a token.
         if rotated is None or rotated.bot_token_expires_at is None or not (isinstance(token, str) and token):
             log.error(
                 "slack's answer to a renewal is incomplete, and the refresh token may be used up: "
@@ -128,6 +128,6 @@ class TokenRenewal:
         rotated.bot_token_expires_at += int((self._clock.now() - real_now()).total_seconds())
         refresh: object = rotated.bot_refresh_token
         if not (isinstance(refresh, str) and refresh):
-            # OAuth lets an answer leave it out: then the old one stays good (RFC 6749, section 6).
+            # An answer may omit the refresh token: then the old one stays valid (RFC 6749, section 6).
             rotated.bot_refresh_token = installation.refresh
         return rotated

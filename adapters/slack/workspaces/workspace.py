@@ -1,4 +1,4 @@
-"""Which workspace a request came from, and which one a channel or a person is reached through."""
+"""Workspaces: which one a request came from, and which one reaches a channel or person."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ log = structlog.get_logger(__name__)
 
 ApiResponse = Mapping[str, Any]
 NO_IDENTITY = BotIdentity("", "", "", "")
-"""Who we are where we are not installed."""
+"""The identity where the app is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestOrigin:
-    """Where a request came from, as Slack wrote on it."""
+    """Where a request came from, according to Slack."""
 
     team: str = ""
     enterprise: str = ""
     org_wide: bool = False
-    """Whether we were installed for a whole organisation."""
+    """Whether the app was installed for a whole organisation."""
     channel: str = ""
     user: str = ""
 
@@ -56,7 +56,7 @@ class Workspace:
 
     @property
     def org_wide(self) -> bool:
-        """Whether it holds for all workspaces of an organisation."""
+        """Whether it covers all workspaces of an organisation."""
         return self.id.startswith("E")
 
     @property
@@ -64,51 +64,51 @@ class Workspace:
         return Reader(self.identity, self.clock)
 
     def for_team(self, team: str) -> Workspace:
-        """The same, in one workspace of the organisation it holds for."""
+        """Returns it narrowed to one workspace of its organisation."""
         return replace(self, identity=replace(self.identity, team=team)) if self.org_wide and team else self
 
     def team_argument(self, team: str = "") -> dict[str, str]:
-        """The argument that an organisation's token needs with some methods."""
+        """Returns the argument that some methods require with an organisation's token."""
         named = team or self.identity.team
         return {"team_id": named} if self.org_wide and named.startswith("T") else {}
 
 
 class Workspaces(Protocol):
-    """All that we are installed in."""
+    """All workspaces with the app installed."""
 
     async def open(self) -> None:
         """Raises SlackFault."""
         ...
 
     async def refresh(self) -> None:
-        """Takes what other processes stored, and renews the tokens that end soon. Raises SlackFault."""
+        """Loads what other processes stored and renews tokens that expire soon. Raises SlackFault."""
         ...
 
     async def settle(self) -> None:
-        """Waits for the replies that are under way."""
+        """Waits for pending replies."""
         ...
 
     async def close(self) -> None: ...
 
     @property
     def identity(self) -> BotIdentity:
-        """Who we are at home, where agents work."""
+        """The bot's identity in the workspace where agents work."""
         ...
 
     def rate_limited_team(self, about: str) -> str:
-        """Whose limits a channel or a person counts against."""
+        """Returns the workspace whose rate limits apply to a channel or person."""
         ...
 
     async def workspace_for(self, origin: RequestOrigin) -> Workspace | None:
-        """Where to answer a request; None where we are not installed any more."""
+        """Returns the workspace to answer in, or None if the app was uninstalled there."""
         ...
 
     async def app_uninstalled(self, origin: RequestOrigin, uninstalled_at: int) -> None:
-        """News that we were uninstalled there, `uninstalled_at` seconds since 1970. Raises SlackFault."""
+        """Handles an uninstall; `uninstalled_at` is in seconds since 1970. Raises SlackFault."""
         ...
 
     async def tokens_revoked(self, origin: RequestOrigin) -> None:
-        """News that a token of ours was taken back there. Raises SlackFault, SlackUnavailable."""
+        """Handles a revoked token. Raises SlackFault, SlackUnavailable."""
         ...
 
     async def call(
@@ -118,20 +118,20 @@ class Workspaces(Protocol):
         ...
 
     async def remember(self, about: str, workspace: Workspace) -> None:
-        """A conversation that is reached there from now on."""
+        """Records that `workspace` reaches a conversation."""
         ...
 
     def posting_workspace(self, channel: str, workspace: Workspace) -> Workspace:
-        """Through whom we speak in a channel that `workspace` told us of."""
+        """Returns the workspace to post through in a channel whose event came from `workspace`."""
         ...
 
     async def all_workspaces(self) -> list[Workspace]:
-        """Home first; an organisation as its workspaces."""
+        """Returns all, the agents' workspace first; an organisation counts as its workspaces."""
         ...
 
 
 WorkspaceFactory = Callable[[WebApi, str, BotIdentity], Workspace]
-"""Makes a workspace of its Web API, its id and who we are in it."""
+"""Makes a workspace from its Web API, its id and the bot's identity in it."""
 
 
 def workspace_factory(clock: Clock, renderer: MrkdwnRenderer, omits_unchanged: bool) -> WorkspaceFactory:
@@ -143,7 +143,7 @@ def workspace_factory(clock: Clock, renderer: MrkdwnRenderer, omits_unchanged: b
 
 
 class OneWorkspace:
-    """The bot token of the environment."""
+    """A single workspace, with the bot token from the environment."""
 
     def __init__(self, token: str, url: str, make_workspace: WorkspaceFactory) -> None:
         self._api, self._make_workspace = WebApi(token, url), make_workspace
@@ -154,7 +154,7 @@ class OneWorkspace:
         self._workspace = self._make_workspace(self._api, identity.team, identity)
 
     async def refresh(self) -> None:
-        """Nobody stores anything, and this token does not end."""
+        """Does nothing: there are no stored installations, and the token does not expire."""
 
     async def settle(self) -> None:
         if self._workspace:
@@ -191,7 +191,7 @@ class OneWorkspace:
         return self.workspace, await self._api.call(method, arguments)
 
     async def remember(self, about: str, workspace: Workspace) -> None:
-        """There is no other."""
+        """Does nothing: there is only one workspace."""
 
     def posting_workspace(self, channel: str, workspace: Workspace) -> Workspace:
         return workspace
@@ -205,12 +205,12 @@ TOPIC = "slack-place"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """As text: `T0VENDOR/T0VENDOR`, with a question mark in front of what was only heard of."""
+    """How to reach a channel or person. As text: `T0VENDOR/T0VENDOR`, with a leading `?` if unconfirmed."""
 
     installation: str
     team: str
     confirmed: bool
-    """Whether we spoke there. A shared channel is heard of through either side's installation."""
+    """Whether a call succeeded there. Events of a shared channel may arrive from either side."""
 
     def __str__(self) -> str:
         return f"{'' if self.confirmed else '?'}{self.installation}/{self.team}"
@@ -222,14 +222,14 @@ class Route:
 
 
 class ChannelRoutes:
-    """Written only when something changed."""
+    """The routes of all channels and people; writes only changes."""
 
     def __init__(self, key_values: KeyValueStore) -> None:
         self._key_values = key_values
         self._routes: dict[str, Route] = {}
 
     async def refresh(self) -> None:
-        """Reads what other processes found out as well."""
+        """Loads the routes that other processes recorded too."""
         notes = await self._key_values.get_all(TOPIC)
         self._routes = {id_: Route.parse(text) for id_, text in notes.items()}
 
@@ -237,13 +237,13 @@ class ChannelRoutes:
         return self._routes.get(id)
 
     async def record_received(self, id: str, installation: str, team: str) -> None:
-        """Something came from there; where we spoke before we know better."""
+        """Records where an event came from, unless a confirmed route exists."""
         known = self._routes.get(id)
         if known is None or not known.confirmed:
             await self._record(id, Route(installation, team, confirmed=False))
 
     async def record_reached(self, id: str, installation: str, team: str) -> None:
-        """We were let through there."""
+        """Records a confirmed route after a successful call."""
         await self._record(id, Route(installation, team, confirmed=True))
 
     async def _record(self, id: str, route: Route) -> None:
@@ -255,19 +255,19 @@ class ChannelRoutes:
 Act = TypeVar("Act", Command, Press, Submission, Posted, MessageChanged)
 
 LOOKUP_TIMEOUT = 0.8
-"""Seconds; whoever acted is waiting for the ack."""
+"""Seconds; the person who acted is waiting for the ack."""
 
 
 class UserNames:
-    """Asked once for each person; an act goes on without an answer."""
+    """Looks up each person once; without an answer the act continues unchanged."""
 
     def __init__(self, api: WebApi) -> None:
         self._api = api
         self._found: dict[str, tuple[str | None, str]] = {}
-        """Of each person, what they are called and the workspace they are of."""
+        """Each person's name and home workspace, by user id."""
 
     async def with_name_in_event(self, act: Inbound) -> Inbound:
-        """Only what is said to the desk is worth the question, not every word in a channel."""
+        """Looks up the actor only for acts directed at the desk, not for every message in a channel."""
         if isinstance(act, Posted):
             return await self.with_name(act) if act.thread or act.place.direct else act
         if isinstance(act, MessageChanged):
@@ -275,13 +275,13 @@ class UserNames:
         return await self.with_name(act) if isinstance(act, Command) else act
 
     async def with_name(self, act: Act) -> Act:
-        """The same act, its actor called by name, and of a workspace where the request named none."""
+        """Adds the actor's name, and their workspace if the request did not name it."""
         user = act.actor.user.id
         if user not in self._found:
             try:
                 async with asyncio.timeout(LOOKUP_TIMEOUT):
-                    told = await self._api.request("users.info", {"user": user})
-                found = told.get("user") or {}
+                    response = await self._api.request("users.info", {"user": user})
+                found = response.get("user") or {}
                 self._found[user] = _name(found), str(found.get("team_id") or "")
             except SlackApiError:
                 self._found[user] = None, ""
@@ -293,22 +293,22 @@ class UserNames:
 
 
 def _name(user: Mapping[str, Any]) -> str | None:
-    # People of another organisation carry their names inside the profile only.
+    # People from another organisation have their names only inside the profile.
     profile = user.get("profile") or {}
     names = (profile.get("real_name"), user.get("real_name"), profile.get("display_name"), user.get("name"))
     return next((one_line(name) for name in names if isinstance(name, str) and name.strip()), None)
 
 
-"""Seconds for all of them; Slack waits for the ack."""
+"""Seconds for all files together; Slack waits for the ack."""
 FILE_INFO_WITHHELD = "check_file_info"
 
 
 async def with_file_names(api: WebApi, act: Inbound, body: Mapping[str, Any]) -> Inbound:
-    """The same act, its files called by name; what cannot be asked in time stays as it was told."""
+    """Adds the names of the files; a file that Slack does not describe in time stays as received."""
     if not (isinstance(act, Posted) and act.files and (act.thread or act.place.direct)):
         return act
-    told = parse(MessageCallback, body).event.files
-    return replace(act, files=tuple(await asyncio.gather(*(_named_file(api, file) for file in told))))
+    files = parse(MessageCallback, body).event.files
+    return replace(act, files=tuple(await asyncio.gather(*(_named_file(api, file) for file in files))))
 
 
 async def _named_file(api: WebApi, file: MessageFile) -> DeskFile:

@@ -1,4 +1,4 @@
-"""What every database does for the store: how a job is run, committed, repeated and ended."""
+"""What each database does for the store: how it runs, commits and repeats jobs, and closes."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ BatchJob = Callable[[Connection, Sequence[A]], Sequence[T]]
 
 
 class Engine(Protocol):
-    """One database with its connections: how it locks, commits and recovers. Used from one event loop.
+    """One database and its connections. Use it from one event loop.
 
-    A job is quick, does no other I/O, and may be run again if what it did was not kept.
+    A job must be quick and do no other I/O. It may run again if its changes were not committed.
     """
 
     async def write(
         self, job: Job[T], committed: Callable[[T], None] | None = None, *, long: bool = False
     ) -> T:
-        """What `job` returns, once it is durable; raises what it raised, and then nothing of it is kept.
+        """Returns what `job` returns, once it is durable. Raises what it raises, and rolls it back.
 
-        `committed` is called in the loop even if the caller has stopped waiting. A `long` job may take
-        fifteen seconds on PostgreSQL, others five.
+        `committed` is called in the loop even if the caller was cancelled. On PostgreSQL a `long` job may
+        take fifteen seconds, others five.
         """
 
     async def write_batched(
         self, job: BatchJob[A, T], item: A, committed: Callable[[T], None] | None = None
     ) -> T:
-        """The same for one item of a job that can do several in one transaction: with others that wait.
+        """Like `write`, for one item of a job that takes several: waiting items share a transaction.
 
-        If it fails with several items, each is tried alone.
+        If the job fails with several items, each is tried alone.
         """
 
     async def read(self, query: Job[T]) -> T:
-        """What `query` finds; it sees every write that has returned."""
+        """Returns what `query` finds. It sees every write that has returned."""
 
     async def read_sync(self, query: Job[T]) -> T:
-        """The same for a few rows found by an index: SQLite answers in the loop, without a thread."""
+        """Like `read`, for a few rows found by an index: SQLite reads them in the loop, without a thread."""
 
     async def close(self) -> None:
-        """Finishes what was begun. Raises nothing the second time."""
+        """Finishes the jobs that were begun. May be called twice."""
 
 
 Insert = postgresql.Insert | sqlite.Insert
@@ -61,7 +61,7 @@ _LAST_ID = select(func.max(OutboxRow.id))
 
 
 class _JsonEach(GenericFunction[str]):
-    """The elements of a JSON array of texts, a row each, in a column `value`."""
+    """The elements of a JSON array of texts, one row each, in a column `value`."""
 
     name = "json_each"
     inherit_cache = True
@@ -73,32 +73,32 @@ def _json_each(each: _JsonEach, compiler: Any, **options: Any) -> str:
 
 
 def each_of(name: str) -> TableValuedAlias:
-    """The texts of the parameter `name`, made by `array`, as rows with a column `value`.
+    """The texts of the parameter `name`, built by `array`, as rows with a column `value`.
 
-    The statement is the same for any number of texts, so that it is prepared once.
+    The statement is the same for any number of texts, so it is prepared only once.
     """
     return _JsonEach(bindparam(name, type_=String)).table_valued(column("value", String), name=name)
 
 
 def array(texts: Iterable[str]) -> str:
-    """The value of a parameter of `each_of`. No text twice; in order."""
+    """The value of a parameter of `each_of`: the distinct texts, sorted."""
     return json.dumps(sorted({*texts}))
 
 
 def insert_into(dialect: str, table: type[SQLModel]) -> Insert:
-    """An INSERT that knows ON CONFLICT; both dialects spell it alike, in classes of their own."""
+    """An INSERT with ON CONFLICT, which each dialect has in a class of its own."""
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 @cache
 def insert_new(dialect: str, table: type[SQLModel]) -> Insert:
-    """An INSERT that leaves a row as it is if its primary key or a unique column is taken."""
+    """An INSERT that changes nothing if the primary key or a unique column exists."""
     return insert_into(dialect, table).on_conflict_do_nothing()
 
 
 @cache
 def upsert(dialect: str, table: type[SQLModel], *changed: str) -> Insert:
-    """An INSERT that sets the columns `changed` to the new values if the primary key is taken."""
+    """An INSERT that sets the columns `changed` to the new values if the primary key exists."""
     insert = insert_into(dialect, table)
     key = [column.name for column in _primary_key(table)]
     return insert.on_conflict_do_update(
@@ -107,7 +107,7 @@ def upsert(dialect: str, table: type[SQLModel], *changed: str) -> Insert:
 
 
 def outbox_ids(db: Connection, count: int) -> list[int]:
-    """Ids for new messages, ascending, and above all that were given out before."""
+    """Ids for new messages, ascending and higher than all earlier ones."""
     if db.dialect.name == "postgresql":
         drawn = select(_OUTBOX_IDS.next_value()).select_from(func.generate_series(1, count))
         return sorted(db.execute(drawn).scalars())

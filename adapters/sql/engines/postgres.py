@@ -1,4 +1,4 @@
-"""PostgreSQL: a few connections, opened again when they break, and jobs that are run again with them."""
+"""PostgreSQL: a few connections that are reopened when they break, and jobs that are then run again."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from adapters.sql.url import ACCEPTED_URLS, DatabaseFault
 from bot.ports import StoreUnavailable
 
 MAX_JOBS_PER_COMMIT = 64
-"""So that the first of a crowd does not wait for the last."""
+"""Limits how long the first job of a batch waits for the last."""
 CONNECTIONS = 8
-"""At most, for one process; what else wants to work waits. With the crew's, 14 for a replica."""
+"""At most, for one process; further jobs wait. With those of the worker pool, 14 for a replica."""
 RETRY_FOR = 3.0
-"""Seconds in which a job is run again while the database is away: no platform waits longer for us."""
+"""Seconds during which a job is retried while the database is down. Platforms do not wait longer."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.4
 """Seconds between two tries, doubling."""
 DEFAULTS = {
@@ -45,18 +45,18 @@ DEFAULTS = {
     "tcp_user_timeout": "10000",
     "application_name": "frontline",
 }
-"""Unless the address says otherwise: a server that vanished is noticed."""
+"""Used unless DATABASE_URL sets them. They detect a server that has vanished."""
 SESSION = """
     SET idle_in_transaction_session_timeout = '1500ms';
     SET lock_timeout = '2500ms'; SET statement_timeout = '15s';
     SET jit = off; SET plan_cache_mode = force_custom_plan;
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off
 """
-"""A process that stopped in the middle of something must not stop the others. And all statements go by index:
-a plan that was made while a table was empty reads all of it when it has grown, fifty times as slow."""
+"""A frozen process must not block the others. And all statements must use indexes: a plan made for an empty
+table scans the whole table once it has grown, fifty times as slow."""
 SESSION_SINCE_17 = "SET transaction_timeout = '5s'"
-"""A process that stopped just before its COMMIT is neither idle nor busy to the other limits. With this one,
-what it has locked is free again when the lane that it holds is."""
+"""The other limits do not notice a process that froze just before its COMMIT. This one frees its locks by the
+time its lane is free."""
 ALLOW_LONG_TRANSACTION = text("SET LOCAL transaction_timeout = '15s'")
 RETRYABLE = (
     OperationalError,
@@ -85,9 +85,9 @@ class _QueuedJob:
 class PostgresEngine:
     """Implements adapters.sql.engines.engine.Engine on a PostgreSQL that several processes may share.
 
-    A job is run again when its connection broke or other transactions were in its way. So it has to do
-    nothing new the second time if the first was kept after all: when a connection breaks during a commit,
-    nobody can tell. Raises StoreUnavailable if the database does not answer in time.
+    A job is run again if its connection broke or it collided with other transactions. If the connection
+    broke during a commit, the first run may have been committed, so jobs must be idempotent. Raises
+    StoreUnavailable if the database does not answer in time.
     """
 
     def __init__(self, url: str) -> None:
@@ -104,7 +104,7 @@ class PostgresEngine:
         event.listen(self._engine.sync_engine, "connect", _configure)
         self._running: set[asyncio.Task[Any]] = set()
         self._waiting: dict[BatchJob[Any, Any], list[_QueuedJob]] = {}
-        """What waits for a shared job's next transaction."""
+        """The items that wait for the next transaction of a batch job."""
         self._batching: dict[BatchJob[Any, Any], asyncio.Task[None]] = {}
         self._closed = False
 
@@ -118,7 +118,7 @@ class PostgresEngine:
     async def write_batched(
         self, job: BatchJob[A, T], item: A, committed: Callable[[T], None] | None = None
     ) -> T:
-        """See Engine. What arrives while a job's transaction is open shares the job's next one."""
+        """See Engine. Items that arrive while a transaction of the job is open share the next one."""
         self._refuse_if_closed()
         work = _QueuedJob(job, item, committed, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(job, []).append(work)
@@ -147,7 +147,7 @@ class PostgresEngine:
             raise RuntimeError("the database is closed")
 
     def _run(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """A task that goes on even if its caller stops waiting."""
+        """A task that continues even if its caller is cancelled."""
         task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -162,7 +162,7 @@ class PostgresEngine:
                 _report(work, outcome)
 
     async def _outcomes(self, batch: Sequence[_QueuedJob]) -> Sequence[Any]:
-        """What each item's outcome is: a value, or the exception in its place."""
+        """The outcome of each item: a value, or the exception that it raised."""
         items = [work.item for work in batch]
         try:
             return await self._run_with_retries(lambda db: batch[0].job(db, items), long=False)
@@ -189,7 +189,7 @@ class PostgresEngine:
             except PoolTimeout:
                 raise StoreUnavailable("the database does not answer") from None
             except DBAPIError as fault:
-                # On the second try the job sees the row that another process was quicker to insert.
+                # On the second try the job sees the row that another process inserted first.
                 collision = isinstance(fault.orig, UniqueViolation) and not collided
                 collided = collided or collision
                 if not (collision or fault.connection_invalidated or isinstance(fault.orig, RETRYABLE)):
@@ -237,13 +237,13 @@ def _one_line(fault: BaseException | None) -> str:
 
 
 MIGRATION_LOCK = 0x66726F6E746C696E
-"""`frontlin`: held by whoever migrates, to the end of its transaction."""
+"""`frontlin` in ASCII. The process that migrates holds it to the end of its transaction."""
 JOB_QUEUE_PREFIX = "procrastinate_"
-"""What the tables of the work queue begin with; they are not the desk's."""
+"""The prefix of the job queue's tables, which are not the desk's."""
 
 
 def revision(url: str) -> str | None:
-    """The database's revision; None when it has no tables yet. Raises DatabaseFault."""
+    """The database's revision, or None if it has no tables yet. Raises DatabaseFault."""
     with as_database_fault(url), psycopg.connect(conninfo(url), autocommit=True) as connection:
         (known,) = connection.execute("SELECT to_regclass('alembic_version')").fetchone() or (None,)
         if known is not None:
@@ -251,13 +251,13 @@ def revision(url: str) -> str | None:
             return str(row[0]) if row else None
         tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
         if any(not name.startswith(JOB_QUEUE_PREFIX) for (name,) in tables):
-            raise DatabaseFault(f"{described(url)}: is another program's database; change DATABASE_URL")
+            raise DatabaseFault(f"{described(url)}: belongs to another program; change DATABASE_URL")
         return None
 
 
 @contextmanager
 def migrating(url: str) -> Iterator[Connection]:
-    """A transaction in which nobody else migrates."""
+    """A transaction that holds the migration lock."""
     engine = create_engine(
         "postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo(url)), poolclass=NullPool
     )
@@ -273,11 +273,11 @@ def migrating(url: str) -> Iterator[Connection]:
 
 @contextmanager
 def as_database_fault(url: str) -> Iterator[None]:
-    """What PostgreSQL says, in one line that names the cure and never the password."""
+    """Turns PostgreSQL's errors into a DatabaseFault of one line, with advice and without the password."""
     try:
         conninfo(url)
     except psycopg.ProgrammingError:
-        raise DatabaseFault(f"DATABASE_URL: is no PostgreSQL address; {ACCEPTED_URLS}") from None
+        raise DatabaseFault(f"DATABASE_URL: is not a PostgreSQL address; {ACCEPTED_URLS}") from None
     try:
         yield
     except psycopg.OperationalError as fault:
@@ -290,7 +290,7 @@ def as_database_fault(url: str) -> Iterator[None]:
 
 
 def described(url: str) -> str:
-    """The database by name and host, without who may use it."""
+    """The database's name and host, without user and password."""
     parts = conninfo_to_dict(url)
     name = parts.get("dbname") or parts.get("user") or "its user's own"
     return f"PostgreSQL database {name} at {parts.get('host') or parts.get('hostaddr') or 'this machine'}"

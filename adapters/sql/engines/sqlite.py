@@ -1,4 +1,4 @@
-"""SQLite: one file, one connection that writes it, many jobs in one commit; two more connections read it."""
+"""SQLite: one file with one connection that writes many jobs in one commit, and two that read."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from adapters.sql.engines.engine import A, BatchJob, Job, T
 BUSY_SECONDS = 10.0
 """How long a connection waits for another process to finish its transaction."""
 MAX_JOBS_PER_COMMIT = 64
-"""So that the first of a crowd does not wait for the last, nor the loop for all of them."""
+"""Limits how long the first job of a batch waits for the last, and the loop for all of them."""
 CHECKPOINT_AFTER = 1_000
 """Rows changed since the last checkpoint, each a page or two of the write-ahead log."""
 MAX_WAL_PAGES = 8_000
-"""Pages: SQLite itself makes a checkpoint at 32 MB of log, whatever the rows were."""
+"""Pages, 32 MB of log. SQLite itself makes a checkpoint then, however few rows changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class _QueuedJob:
     future: asyncio.Future[Any]
     committed: Callable[[Any], None] | None
     context: Context
-    """The caller's, so that what the job logs is logged as part of the caller's act."""
+    """The caller's, so that the job's log lines carry the caller's trace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,16 @@ class _Failed:
 class SqliteEngine:
     """Implements adapters.sql.engines.engine.Engine on a file.
 
-    The loop runs the jobs, one after another; a thread waits for the disk and for other processes, and the
-    jobs that arrive meanwhile share the next commit. In a thread, jobs would compete with the loop for the
-    interpreter at every statement, which costs more than the statements do (ADR 8).
+    The loop runs the jobs, one after another. A thread waits for the disk and for other processes; jobs that
+    arrive meanwhile share the next commit. In a thread, jobs would compete with the loop for the interpreter
+    at every statement, which costs more than the statements themselves (ADR 8).
     """
 
     def __init__(self, path: Path, *, durable: bool = True, secondary: bool = False) -> None:
-        """Blocks a moment. Without `durable`, commits may be lost when the machine stops.
+        """Blocks briefly. Without `durable`, commits may be lost if the machine stops.
 
-        A `secondary` reads a file that another process may serve, and leaves the checkpoints to it: two
-        processes that make them can damage the file (SQLite before 3.51.3).
+        A `secondary` reads a file that another process may serve, and leaves checkpoints to that process:
+        if two processes make them, they can damage the file (SQLite before 3.51.3).
         """
         self._secondary = secondary
         self._writing = _connection(
@@ -67,7 +67,7 @@ class SqliteEngine:
         )
         self._raw = _driver_connection(self._writing)
         try:
-            # A file in WAL mode opens even if it cannot be written.
+            # Tests that the file can be written: in WAL mode a read-only file opens too.
             self._raw.execute("BEGIN IMMEDIATE")
             self._raw.execute("ROLLBACK")
             self._raw.execute("PRAGMA busy_timeout=0")
@@ -89,7 +89,7 @@ class SqliteEngine:
     async def write(
         self, job: Job[T], committed: Callable[[T], None] | None = None, *, long: bool = False
     ) -> T:
-        """See Engine. Raises sqlite3.Error if the commit failed, for all jobs in it."""
+        """See Engine. If a commit fails, all jobs in it raise sqlite3.Error."""
         self._refuse_if_closed()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
@@ -102,7 +102,7 @@ class SqliteEngine:
     async def write_batched(
         self, job: BatchJob[A, T], item: A, committed: Callable[[T], None] | None = None
     ) -> T:
-        """See Engine. All jobs share commits here, so this is one more."""
+        """See Engine. All jobs share commits here, so this is an ordinary job."""
         return await self.write(lambda db: job(db, [item])[0], committed)
 
     async def read(self, query: Job[T]) -> T:
@@ -113,12 +113,12 @@ class SqliteEngine:
         )
 
     async def read_sync(self, query: Job[T]) -> T:
-        """See Engine. A thread to hand the question to costs ten times what it takes."""
+        """See Engine. A thread would cost ten times as much as the query."""
         self._refuse_if_closed()
         return _with_driver_errors(query, self._sync_reader)
 
     async def close(self) -> None:
-        """Finishes the jobs that were taken and makes a last checkpoint. May be called twice."""
+        """Finishes the accepted jobs and makes a last checkpoint. May be called twice."""
         if not self._closed:
             self._closed = True
             if self._idle.is_set():
@@ -145,7 +145,7 @@ class SqliteEngine:
         _close(self._writing)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        """In the loop, while no transaction is open."""
+        """Runs in the loop, while no transaction is open."""
         if not self._waiting:
             self._idle.set()
             if self._closed:
@@ -161,7 +161,7 @@ class SqliteEngine:
             self._run_jobs(loop)
 
     def _begin_when_free(self, loop: asyncio.AbstractEventLoop) -> None:
-        """In the thread: waits while another process writes."""
+        """Runs in the thread: waits while another process writes."""
         fault: BaseException | None = None
         try:
             self._raw.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
@@ -174,7 +174,7 @@ class SqliteEngine:
         _call_in_loop(loop, partial(self._run_jobs, loop, fault))
 
     def _run_jobs(self, loop: asyncio.AbstractEventLoop, fault: BaseException | None = None) -> None:
-        """In the loop, in a transaction unless beginning it failed with `fault`: runs the waiting jobs."""
+        """Runs the waiting jobs, in the loop and in a transaction; fails them if BEGIN raised `fault`."""
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_JOBS_PER_COMMIT))]
         try:
             if fault is not None:
@@ -188,12 +188,12 @@ class SqliteEngine:
             self._steps.put(partial(self._commit, loop, batch, outcomes))
 
     def _outcome(self, work: _QueuedJob) -> Any:
-        """What the job returned. If it failed, only its own changes are rolled back."""
+        """Runs a job and returns its result. If it fails, only its own changes are rolled back."""
         self._raw.execute("SAVEPOINT job")
         try:
             value = work.context.run(_with_driver_errors, work.job, self._writing)
         except BaseException as fault:
-            # A full disk, for one, makes SQLite roll back the whole transaction: then all jobs have failed.
+            # SQLite may roll back the whole transaction, for example if the disk is full. Then all jobs fail.
             if not self._raw.in_transaction:
                 raise
             self._raw.execute("ROLLBACK TO job")
@@ -202,7 +202,7 @@ class SqliteEngine:
         return value
 
     def _commit(self, loop: asyncio.AbstractEventLoop, batch: list[_QueuedJob], outcomes: list[Any]) -> None:
-        """In the thread."""
+        """Runs in the thread."""
         try:
             self._raw.execute("COMMIT")
         except BaseException as fault:
@@ -212,10 +212,10 @@ class SqliteEngine:
         if self._secondary or changes - self._checkpoint < CHECKPOINT_AFTER:
             _call_in_loop(loop, partial(self._committed, loop, batch, outcomes))
             return
-        # The callers do not wait for the checkpoint.
+        # Report first, so that callers do not wait for the checkpoint.
         _call_in_loop(loop, partial(_report, batch, outcomes))
         self._checkpoint = changes
-        # The next checkpoint comes soon, and a commit that cannot be kept says so itself.
+        # A failed checkpoint does no harm: the next one comes soon, and commits report their own faults.
         with contextlib.suppress(sqlite3.Error):
             self._raw.execute("PRAGMA wal_checkpoint(PASSIVE)")
         _call_in_loop(loop, partial(self._begin, loop))
@@ -223,11 +223,11 @@ class SqliteEngine:
     def _committed(
         self, loop: asyncio.AbstractEventLoop, batch: list[_QueuedJob], outcomes: list[Any]
     ) -> None:
-        """In the loop."""
+        """Runs in the loop."""
         try:
             _report(batch, outcomes)
         finally:
-            # The callers go first: what they ask next shares the next commit.
+            # Callers run first, so that their next jobs share the next commit.
             loop.call_soon(self._begin, loop)
 
     def _roll_back(self) -> None:
@@ -237,7 +237,7 @@ class SqliteEngine:
 
 
 def _with_driver_errors(job: Job[T], connection: Connection) -> T:
-    """Raises the driver's own errors: SQLAlchemy's would add the statement to every line of log."""
+    """Raises the driver's own errors: SQLAlchemy's would add the statement to every log line."""
     try:
         return job(connection)
     except DBAPIError as fault:
@@ -245,13 +245,13 @@ def _with_driver_errors(job: Job[T], connection: Connection) -> T:
 
 
 def _call_in_loop(loop: asyncio.AbstractEventLoop, what: Callable[[], object]) -> None:
-    # A closed loop has no callers left.
+    # If the loop is closed, no caller waits any more.
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(what)
 
 
 def _connection(path: Path, **pragmas: str | int) -> Connection:
-    """A connection whose transactions are begun and ended by hand, on its driver's connection."""
+    """A connection in autocommit mode: the engine begins and ends transactions on the driver's connection."""
     engine = create_engine(
         "sqlite://",
         creator=lambda: _driver(path, pragmas),
@@ -269,7 +269,7 @@ def _driver(path: Path, pragmas: dict[str, str | int]) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
     )
-    # Damaged text is read all the same, so that one bad row is refused alone and not with its neighbours.
+    # Damaged text can still be read, so that only the bad row is refused and not its neighbours.
     connection.text_factory = _text
     try:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -311,5 +311,5 @@ def _report(batch: list[_QueuedJob], outcomes: list[Any]) -> None:
 def _fail(future: asyncio.Future[Any], fault: BaseException) -> None:
     if future.done():
         return
-    # A future refuses StopIteration; its caller would wait for ever.
+    # A future does not accept StopIteration, and its caller would wait for ever.
     future.set_exception(RuntimeError(repr(fault)) if isinstance(fault, StopIteration) else fault)

@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that adapters/sql/migrate.py hands over."""
+"""Runs the migrations on the connection that adapters/sql/migrate.py passes in."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What Teams sends: admitted by our gate, sorted by botbuilder, answered after the desk has decided."""
+"""Requests from Teams: TokenValidator checks them, botbuilder sorts them, the desk decides the answer."""

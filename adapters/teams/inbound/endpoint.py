@@ -1,4 +1,4 @@
-"""Teams' requests over HTTP: admitted, read, run as turns, answered."""
+"""The HTTP endpoint for Teams: checks a request, parses it, runs a turn and answers."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ log = structlog.get_logger(__name__)
 TEAMS = "msteams"
 _REFUSED = frozenset({"message", "messageUpdate", "messageDelete", "invoke"})
 """Kinds that are answered with 400 if they cannot be read. Any other is answered with 200: Teams stops
-sending to a bot that keeps refusing what the platform itself tells."""
+sending to a bot that keeps rejecting the platform's own activities."""
 
 
 class Endpoint:
-    """Everything Teams sends to one address."""
+    """Receives all requests from Teams."""
 
     def __init__(self, validator: TokenValidator, pipeline: Pipeline, handler: TeamsHandler) -> None:
         self._validator, self._pipeline, self._handler = validator, pipeline, handler
@@ -36,7 +36,7 @@ class Endpoint:
             identity = await self._validator.validate(request.headers.get("Authorization"))
             answer = await self.take(identity, parsed(await request.read()))
         except Unauthorized as why:
-            log.warning("teams request without a good token", why=str(why))
+            log.warning("teams request without a valid token", why=str(why))
             return _refused(401, "unauthorized")
         except Forbidden as why:
             log.warning("teams request that is not for us", why=str(why))
@@ -45,7 +45,7 @@ class Endpoint:
             log.warning("malformed teams request", why=str(why)[:300])
             return _refused(400, "malformed request")
         except Unreachable as why:
-            log.error("teams request that cannot be checked", why=str(why))
+            log.error("teams request could not be checked", why=str(why))
             return _refused(503, "try again")
         except NotStored:
             return web.Response(status=503)
@@ -54,7 +54,7 @@ class Endpoint:
         return web.json_response(answer.body)
 
     async def take(self, identity: Identity | None, body: Json) -> InvokeResponse | None:
-        """The answer of an invoke, None for anything else. Raises Forbidden, Malformed, NotStored."""
+        """Returns the answer to an invoke, None for anything else. Raises Forbidden, Malformed, NotStored."""
         kind, service, channel = body.get("type"), body.get("serviceUrl"), body.get("channelId")
         if not isinstance(kind, str) or not kind or not isinstance(service, str):
             raise Malformed("no type, or no service address")
@@ -67,33 +67,33 @@ class Endpoint:
         except Malformed as why:
             if kind in _REFUSED:
                 raise
-            log.warning("teams activity that cannot be read", kind=kind[:80], why=str(why)[:300])
+            log.warning("teams activity could not be read", kind=kind[:80], why=str(why)[:300])
             return None
         return await self._pipeline.run(read, identity, self._handler)
 
 
 def parsed(raw: bytes) -> Json:
-    """Raises Malformed. Text that no database can hold is mended."""
+    """Parses a body and replaces characters that no database can store. Raises Malformed."""
     try:
         body = json.loads(raw)
         lowered = raw.lower()
         if b"\\ud" in lowered or b"\\u0000" in lowered:
-            body = _mended(body)
+            body = _storable(body)
     except (ValueError, RecursionError) as error:
-        raise Malformed(f"no JSON ({type(error).__name__})") from None
+        raise Malformed(f"not JSON ({type(error).__name__})") from None
     if not isinstance(body, dict):
-        raise Malformed("no JSON object")
+        raise Malformed("not a JSON object")
     return body
 
 
-def _mended(value: Any) -> Any:
+def _storable(value: Any) -> Any:
     match value:
         case str():
             return value.replace("\0", "").encode("utf-8", "replace").decode()
         case dict():
-            return {_mended(key): _mended(inner) for key, inner in value.items()}
+            return {_storable(key): _storable(inner) for key, inner in value.items()}
         case list():
-            return [_mended(inner) for inner in value]
+            return [_storable(inner) for inner in value]
         case _:
             return value
 

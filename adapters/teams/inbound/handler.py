@@ -1,4 +1,4 @@
-"""What happened in Teams, sorted by botbuilder's TeamsActivityHandler, and handed to the desk."""
+"""Handles Teams activities, which botbuilder's TeamsActivityHandler sorts, and passes them to the desk."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from bot.model.inbound import ChannelChange, Dispatch, MessageChanged, Posted
 log = structlog.get_logger(__name__)
 
 FindTicket = Callable[[MessageRef], Awaitable[str | None]]
-"""The ticket whose message this is, if it is one's."""
+"""Looks up the ticket that a message belongs to; None if there is none."""
 
 CARD_ACTION = "adaptiveCard/action"
 INVOKES = frozenset(
@@ -50,16 +50,16 @@ INVOKES = frozenset(
         "composeExtension/submitAction",
     }
 )
-"""The invokes that something of ours causes."""
+"""The invokes that our cards, dialogs and message extensions cause."""
 _SHARE_EVENTS = {"channelShared": ChannelChange.SHARED, "channelUnshared": ChannelChange.UNSHARED}
 
 
 class NotStored(Exception):
-    """What Teams told must not be lost and could not be kept: it has to be delivered again."""
+    """An activity that must not be lost could not be stored: Teams has to deliver it again."""
 
 
 class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
-    """Every kind of activity; the method's name says which. Raises Malformed, NotStored."""
+    """One method for each kind of activity. All raise Malformed and NotStored."""
 
     def __init__(
         self,
@@ -101,8 +101,8 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
     # Channels, teams and members ------------------------------------------------------------
 
     async def on_conversation_update_activity(self, turn_context: TurnContext) -> None:
-        """As botbuilder sorts it, except that botbuilder knows no sharing, and asks the roster of each
-        member that comes."""
+        """Sorts as botbuilder does. But botbuilder ignores sharing, and looks up each new member in the
+        roster."""
         await self._record_durably(turn_context)
         activity = turn_context.activity
         about = TeamsChannelData.deserialize(activity.channel_data)
@@ -176,7 +176,7 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
     async def on_invoke_activity(self, turn_context: TurnContext) -> InvokeResponse:
         read = received(turn_context)
         if read.name not in INVOKES or _is_from_bot(read):
-            log.info("teams invoke that nobody handles", name=(read.name or "")[:80])
+            log.info("unhandled teams invoke", name=(read.name or "")[:80])
             return InvokeResponse(status=200, body={})
         if read.name == CARD_ACTION:
             turn_context.activity.value = _card_action(read.value)
@@ -227,10 +227,10 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
         task = await self._on_action(read, home, RequestKind.TASK, request.data if request else None)
         return TaskModuleResponse(task=task) if task else None
 
-    # What nobody acts on --------------------------------------------------------------------
+    # Ignored activities ---------------------------------------------------------------------
 
     async def _ignored(self, turn_context: TurnContext) -> None:
-        log.info("teams activity that nobody handles", kind=received(turn_context).type[:80])
+        log.info("unhandled teams activity", kind=received(turn_context).type[:80])
 
     on_message_reaction_activity = _ignored
     on_event_activity = _ignored
@@ -238,17 +238,17 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
     on_end_of_conversation_activity = _ignored
     on_unrecognized_activity_type = _ignored
 
-    # What the desk makes of it --------------------------------------------------------------
+    # Dispatch to the desk -------------------------------------------------------------------
 
     async def _read_and_record(self, turn_context: TurnContext) -> tuple[Activity, str]:
-        """The activity and its sender's tenant. Where it came from is remembered."""
+        """Returns the activity and its sender's tenant, and records where it came from."""
         read = received(turn_context)
         home = await self._tenants.tenant_of(read)
         self._references.record(read, user_of(read), home)
         return read, home
 
     async def _record_durably(self, turn_context: TurnContext) -> None:
-        """What an update says of its conversation is durable before Teams is told that we know."""
+        """Stores what an update says about its conversation before we acknowledge it."""
         read, _ = await self._read_and_record(turn_context)
         activity = turn_context.activity
         log.info(
@@ -277,7 +277,7 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
     async def _team_changed(
         self, turn_context: TurnContext, team: TeamInfo | None, turn: ChannelChange
     ) -> None:
-        """What is told of a team holds for all the channels that we know of in it."""
+        """Applies a change of a team to all its known channels."""
         read = received(turn_context)
         if read.is_personal:
             return
@@ -296,7 +296,7 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
             raise NotStored from None
 
     async def _on_message(self, read: Activity, home: str) -> None:
-        """A message: to the bot it is a command, unless it belongs to a ticket's thread."""
+        """Handles a message. If it is to the bot and not in a ticket's thread, it is a command."""
         words = message_text(read)
         posted = self._reader.posted(read, home, words.text)
         if words.to_bot and command_words(words.text) == words.text and posted.thread is not None:
@@ -309,14 +309,14 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
             await self._on_command(read, home, RequestKind.MESSAGE, words.text)
 
     async def _dispatch_message(self, read: Activity, said: Posted | MessageChanged) -> None:
-        """What was written in a conversation, or changed there."""
+        """Dispatches a new or changed message."""
         try:
             answer = await self._dispatch(said)
         except Exception:
-            # Nobody waits for an answer, and what was written must not be lost: it may be delivered again.
+            # Nobody waits for an answer, and the message must not be lost, so ask for redelivery.
             log.exception("message failed")
             raise NotStored from None
-        # The act itself is seen in the thread.
+        # The thread itself shows the message.
         await self._responder.to_act(read, RequestKind.MESSAGE, answer)
 
     async def _on_command(self, read: Activity, home: str, kind: RequestKind, text: str) -> Reply:
@@ -328,7 +328,7 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
             return self._responder.failed(read, kind)
 
     async def _on_action(self, read: Activity, home: str, kind: RequestKind, data: Any) -> Reply:
-        """A button, or a form that was sent."""
+        """Handles a button or a submitted form."""
         if dialogs.holds_form(data):
             return await self._on_form(read, home, kind, data)
         press = self._reader.press(read, home, data)
@@ -372,8 +372,8 @@ def _team_of(turn_context: TurnContext) -> TeamInfo | None:
 
 
 def _card_action(value: Any) -> Json:
-    """The part of the value that botbuilder reads: it breaks on an action that is no object, and warns of
-    each key that it does not know."""
+    """Returns the part of the value that botbuilder reads: it fails on an action that is not an object, and
+    warns about each unknown key."""
     action = value.get("action") if isinstance(value, dict) else None
     if not isinstance(action, dict):
         raise Malformed(f"{CARD_ACTION}: no action")

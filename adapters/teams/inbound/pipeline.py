@@ -1,6 +1,6 @@
-"""Botbuilder's turn, behind our gate.
+"""Runs botbuilder's turn for requests that TokenValidator has accepted.
 
-Its own authentication and its own connector are never reached (docs/adr/0004).
+We never use botbuilder's authentication or connector (docs/adr/0004).
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ _RECEIVED = "frontline.received"
 
 
 def received(context: TurnContext) -> payloads.Activity:
-    """The activity of a turn, as we read it."""
+    """Returns the activity of a turn in our own type."""
     found: payloads.Activity = context.turn_state[_RECEIVED]
     return found
 
 
 class _NoAuthentication(BotFrameworkAuthentication):  # type: ignore[misc]
-    """Admits no request: a turn begins after our own gate has admitted it."""
+    """Rejects every request: TokenValidator has accepted them before a turn begins."""
 
     def __init__(self, connectors: ConnectorFactory) -> None:
         self._connectors = connectors
 
     async def authenticate_request(self, activity: Activity, auth_header: str) -> AuthenticateRequestResult:
-        raise PermissionError("only our own gate admits requests")
+        raise PermissionError("only TokenValidator accepts requests")
 
     async def authenticate_streaming_request(
         self, auth_header: str, channel_id_header: str
     ) -> AuthenticateRequestResult:
-        raise PermissionError("there is no streaming")
+        raise PermissionError("streaming is not supported")
 
     def create_connector_factory(self, claims_identity: ClaimsIdentity) -> ConnectorFactory:
         return self._connectors
@@ -68,7 +68,7 @@ class _OurConnector(ConnectorFactory):  # type: ignore[misc]
 
 
 class Pipeline(CloudAdapterBase):  # type: ignore[misc]
-    """Botbuilder's adapter for requests that our gate has admitted."""
+    """Botbuilder's adapter for requests that TokenValidator has accepted."""
 
     def __init__(self, connector: Connector) -> None:
         self._connectors = _OurConnector(connector)
@@ -77,7 +77,7 @@ class Pipeline(CloudAdapterBase):  # type: ignore[misc]
     async def run(
         self, read: payloads.Activity, identity: Identity | None, handler: ActivityHandler
     ) -> InvokeResponse | None:
-        """One turn. Returns the answer of an invoke; raises what the handler raises."""
+        """Runs one turn. Returns the answer to an invoke; raises what the handler raises."""
 
         async def turn(context: TurnContext) -> None:
             context.turn_state[_RECEIVED] = read
@@ -96,7 +96,7 @@ class Pipeline(CloudAdapterBase):  # type: ignore[misc]
 
 
 def _typed(read: payloads.Activity) -> Activity:
-    """What botbuilder sorts by and hands to its methods, in its own types."""
+    """Converts to botbuilder's types what it sorts by and passes to its methods."""
     return Activity(
         type=read.type,
         id=read.id,
@@ -117,7 +117,7 @@ def _typed(read: payloads.Activity) -> Activity:
 
 
 def _accounts(listed: Any) -> list[ChannelAccount]:
-    """The members that came or went; what is no member is passed over."""
+    """Converts the members that joined or left; skips invalid entries."""
     members = listed if isinstance(listed, list) else ()
     return [
         ChannelAccount(id=str(each["id"])) for each in members if isinstance(each, dict) and each.get("id")

@@ -1,1 +1,1 @@
-"""Calls to Teams, and how each kind of request is answered."""
+"""Calls to Teams, and answers to each kind of request."""

@@ -1,4 +1,4 @@
-"""Calls to Teams, each tried once: whoever asked decides whether to ask again."""
+"""Calls to Teams, each tried once: the caller decides whether to retry."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _MOST_PAGES = 200
 
 
 class Connector:
-    """Bot Framework's connector service, wherever a conversation's service address is."""
+    """Client of Bot Framework's connector service, at each conversation's service address."""
 
     def __init__(
         self, credentials: Credentials, endpoints: Endpoints, *, loopback_only: bool = False
     ) -> None:
-        """`loopback_only`: services on this machine only."""
+        """`loopback_only`: call only services on this machine."""
         self._credentials, self._endpoints, self._loopback_only = credentials, endpoints, loopback_only
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
-        """Raises TeamsFault where the app's secret is not taken, or nobody answers."""
+        """Raises TeamsFault if Microsoft rejects the app's secret or does not answer."""
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CALLS_AT_ONCE),
             timeout=aiohttp.ClientTimeout(total=TIMEOUT, connect=TIMEOUT / 3),
@@ -58,16 +58,16 @@ class Connector:
             await self._session.close()
 
     async def create(self, service: str, body: Json) -> str:
-        """A new conversation; its id. Raises TemporaryFailure, PermanentFailure."""
+        """Creates a conversation and returns its id. Raises TemporaryFailure, PermanentFailure."""
         made = _id(await self._call("create conversation", "POST", service, "v3/conversations", body))
         if not made:
-            raise TemporaryFailure("create conversation: Teams did not name it")
+            raise TemporaryFailure("create conversation: Teams did not return its id")
         return made
 
     async def send(
         self, service: str, conversation: str, activity: Json, *, only_for: str | None = None
     ) -> str:
-        """Posts and returns the id; `only_for` one user. Raises TemporaryFailure, PermanentFailure."""
+        """Posts, only for one user if given; returns the id. Raises TemporaryFailure, PermanentFailure."""
         path = f"{_conversation_path(conversation)}/activities"
         if only_for is not None:
             path += "?isTargetedActivity=true"
@@ -75,12 +75,12 @@ class Connector:
         return _id(await self._call("send", "POST", service, path, activity))
 
     async def update(self, service: str, conversation: str, message: str, activity: Json) -> None:
-        """Replace what was said. Raises TemporaryFailure, PermanentFailure."""
+        """Edits a message. Raises TemporaryFailure, PermanentFailure."""
         path = f"{_conversation_path(conversation)}/activities/{quote(message, safe='')}"
         await self._call("update", "PUT", service, path, {**activity, "id": message})
 
     async def members(self, service: str, conversation: str) -> AsyncIterator[Json]:
-        """Everybody in a conversation. Raises TemporaryFailure, PermanentFailure."""
+        """Yields the members of a conversation. Raises TemporaryFailure, PermanentFailure."""
         more = ""
         for _ in range(_MOST_PAGES):
             path = f"{_conversation_path(conversation)}/pagedmembers?pageSize={_PAGE}{more}"
@@ -94,13 +94,13 @@ class Connector:
             more = f"&continuationToken={quote(str(token), safe='')}"
 
     async def member(self, service: str, conversation: str, user: str) -> Json:
-        """One of them. Raises TemporaryFailure, PermanentFailure (who is not in it, too)."""
+        """Returns one member. Raises TemporaryFailure, PermanentFailure (also for a non-member)."""
         return await self._call(
             "member", "GET", service, f"{_conversation_path(conversation)}/members/{quote(user, safe='')}"
         )
 
     async def fetch_json(self, url: str) -> Mapping[str, Any]:
-        """Something public, without our token. Raises Unreachable."""
+        """Fetches a public JSON document, without our token. Raises Unreachable."""
         assert self._session, "not open"
         try:
             async with self._session.get(url, allow_redirects=False) as response:
@@ -110,19 +110,19 @@ class Connector:
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise Unreachable(f"{type(error).__name__}") from None
         if not isinstance(found, dict):
-            raise Unreachable("no document")
+            raise Unreachable("not a JSON object")
         return found
 
     async def _call(self, what: str, method: str, service: str, path: str, body: Json | None = None) -> Json:
         if self._loopback_only and not is_loopback(service):
             raise PermanentFailure(
-                f"{what}: only services on this machine are spoken to, on a stage clock or unsigned"
+                f"{what}: on a simulated clock or unsigned, only services on this machine are called"
             )
         token = await self._token(what)
         try:
             return await self._send(what, method, service, path, body, token)
         except TokenRejected:
-            # A call that was not let in did nothing, so that it may be made again.
+            # A rejected call did nothing, so it is safe to repeat.
             token = await self._token(what, instead_of=token)
         try:
             return await self._send(what, method, service, path, body, token)
@@ -135,7 +135,7 @@ class Connector:
         try:
             return await self._credentials.token(self._session, instead_of)
         except TeamsFault as fault:
-            # An operator mends it, and then everything goes through.
+            # Temporary: all calls succeed again after an operator fixes it.
             raise TemporaryFailure(f"{what}: {fault}") from None
 
     async def _send(
@@ -174,7 +174,7 @@ def _read(raw: bytes) -> Json:
 
 
 def _id(answer: Json) -> str:
-    """Empty where Teams took it without naming it: sent it is all the same."""
+    """Returns "" if Teams accepted the message without returning its id."""
     return str(answer.get("id") or answer.get("activityId") or "")
 
 

@@ -1,4 +1,4 @@
-"""Where conversations and people are reached, remembered from what they send, across restarts."""
+"""How to reach conversations and people: recorded from what they send, kept across restarts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ConversationReference:
 
 @dataclass(frozen=True, slots=True)
 class PersonReference:
-    """A person: their id for this bot, the tenant they are of, and our conversation with them alone."""
+    """A person: their id for this bot, their tenant, and our direct conversation with them."""
 
     mri: str = ""
     home: str = ""
@@ -52,7 +52,7 @@ Stored = TypeVar("Stored", ConversationReference, PersonReference)
 
 
 class ConversationReferences:
-    """Kept in memory and in the key-value store; written only when something changed."""
+    """Kept in memory and in the key-value store; writes only changes."""
 
     def __init__(self, key_values: KeyValueStore) -> None:
         self._key_values = key_values
@@ -69,7 +69,7 @@ class ConversationReferences:
 
     async def conversation(self, place: str) -> ConversationReference | None:
         if place not in self._places:
-            # Another process may have heard of it.
+            # Another process may have recorded it.
             _read(_CONVERSATION, await self._key_values.get(CONVERSATIONS, place), place, self._places)
         return self._places.get(place)
 
@@ -79,24 +79,24 @@ class ConversationReferences:
         return self._people.get(user, PersonReference())
 
     def groups(self) -> dict[str, ConversationReference]:
-        """Every conversation of more than two."""
+        """Returns all channels and group chats."""
         return {place: where for place, where in self._places.items() if where.kind != "personal"}
 
     def channels_of_team(self, team: str) -> list[str]:
-        """The channels of a team that we know of."""
+        """Returns the known channels of a team."""
         return [place for place, where in self._places.items() if where.team == team]
 
     def latest_service(self) -> str:
-        """The service address of the conversation that was heard of last."""
+        """Returns the service address of the conversation recorded last."""
         return next((where.service for where in reversed(self._places.values())), "")
 
     def mri(self, user: str) -> str | None:
-        """What somebody is called by in mentions, where they have written to us before."""
+        """Returns a person's id for mentions, or None if they have never written to us."""
         found = self._people.get(user)
         return (found and found.mri) or None
 
     def record(self, activity: Activity, user: str, home: str) -> None:
-        """Take in what an activity tells; it is written soon, and is durable after `flush`."""
+        """Records what an activity tells us. It is written in the background and durable after `flush`."""
         conversation = activity.conversation
         kind = conversation.conversation_type or (
             "channel" if is_channel(conversation.place) else "groupChat"
@@ -120,13 +120,13 @@ class ConversationReferences:
         )
 
     def record_person(self, user: str, person: PersonReference) -> None:
-        """As `record`, of a person."""
+        """Like `record`, for a person."""
         if self._people.get(user) != person:
             self._people[user] = person
             self._write(PEOPLE, user, _PERSON.dump_json(person))
 
     async def flush(self) -> None:
-        """Returns when all that was learnt is durable. Raises what the key-value store raised."""
+        """Returns when everything recorded is durable. Raises what the key-value store raises."""
         if self._writing is not None:
             await asyncio.shield(self._writing)
         if self._pending:
@@ -147,7 +147,7 @@ class ConversationReferences:
         try:
             await self._write_all()
         except Exception:
-            # They stay unwritten, and go with the next.
+            # They stay pending for the next write.
             log.exception("conversation references not written")
 
     async def _write_all(self) -> None:
@@ -172,14 +172,14 @@ def _read(kind: TypeAdapter[Stored], text: str | None, key: str, into: dict[str,
 
 
 LOOKUP_TIMEOUT = 0.8
-"""Seconds; whoever acted is waiting."""
+"""Seconds; the person who acted is waiting."""
 FRESH_FOR = 300.0
 AT_ONCE = 8
 _GUEST = frozenset({"guest", "anonymous"})
 
 
 class TenantLookup:
-    """Asks the roster where the activity does not tell, once for each person."""
+    """Looks up people's tenants in the roster if the activity lacks them, once for each person."""
 
     def __init__(
         self, app: BotRegistration, connector: Connector, references: ConversationReferences
@@ -190,7 +190,7 @@ class TenantLookup:
         self._lookups = asyncio.Semaphore(AT_ONCE)
 
     async def tenant_of(self, activity: Activity) -> str:
-        """The sender's tenant. Who cannot be asked about is of the conversation's, so no agent elsewhere."""
+        """Returns the sender's tenant, or the conversation's if unknown, so nobody is wrongly an agent."""
         if activity.sender.tenant_id:
             return activity.sender.tenant_id
         if self._app.anonymous:
@@ -206,16 +206,16 @@ class TenantLookup:
                         activity.service_url, activity.conversation.place, activity.sender.id
                     )
             except (TemporaryFailure, PermanentFailure, TimeoutError) as why:
-                log.info("home tenant not known", why=str(why))
+                log.info("home tenant unknown", why=str(why))
                 return activity.home
             self._tenants[user] = str(found.get("tenantId") or activity.home)
         return self._tenants[user]
 
     async def members(self, group: str) -> frozenset[UserRef]:
-        """The vendor's own people in a channel or team. Raises TemporaryFailure, PermanentFailure."""
+        """Returns the vendor's people in a channel or team. Raises TemporaryFailure, PermanentFailure."""
         where = await self._references.conversation(group)
         if where is None:
-            raise PermanentFailure(f"the bot has not heard of {group} yet; add the app there")
+            raise PermanentFailure(f"the bot does not know {group} yet; add the app there")
         members = [member async for member in self._connector.members(where.service, group)]
         return frozenset(filter(None, map(self._ours, members)))
 
@@ -223,12 +223,12 @@ class TenantLookup:
         user, home = member.get("aadObjectId") or member.get("objectId"), member.get("tenantId")
         if not isinstance(user, str) or str(member.get("userRole") or "").lower() in _GUEST:
             return None
-        # Nobody is an agent by a roster that does not say of which tenant they are.
+        # A roster entry without a tenant makes nobody an agent.
         ours = self._app.tenant
         return UserRef(PLATFORM, str(home or ""), user) if home == ours or not ours else None
 
     async def places_of(self, user: UserRef) -> frozenset[Place]:
-        """The channels and groups with the bot in them that somebody belongs to. Raises TemporaryFailure."""
+        """Returns the channels and groups that the person and the bot are in. Raises TemporaryFailure."""
         groups = self._references.groups()
         there = await asyncio.gather(*(self._is_in(place, where, user.id) for place, where in groups.items()))
         return frozenset(Place(PLATFORM, place) for place, is_in in zip(groups, there, strict=True) if is_in)

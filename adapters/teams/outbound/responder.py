@@ -1,4 +1,4 @@
-"""What the desk answers, in the way each kind of Teams request wants to be answered."""
+"""Delivers the desk's answers in the form that each kind of Teams request needs."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ TITLE = "Frontline"
 _MESSAGE = "application/vnd.microsoft.activity.message"
 _ERROR = "application/vnd.microsoft.error"
 _PRIVATE_TIMEOUT = 2.5
-"""Seconds for a private message while an invoke waits; Teams gives up after five."""
+"""Seconds for a private message while an invoke waits; Teams times out after five."""
 _TRIES = 3
 _MAX_BACKOFF = 5.0
 
 
 Reply: TypeAlias = AdaptiveCardInvokeResponse | TaskModuleResponseBase | None
-"""What a card or a dialog is answered with; a message is answered with None."""
+"""The answer to a card or dialog; None for a message."""
 
 
 class _CardReply(AdaptiveCardInvokeResponse):  # type: ignore[misc]
-    """Botbuilder's own holds a card or an error, but no line of text."""
+    """Botbuilder's own type can hold a card or an error, but not a line of text."""
 
     _attribute_map: ClassVar[Json] = {
         **AdaptiveCardInvokeResponse._attribute_map,
@@ -58,14 +58,14 @@ class _CardReply(AdaptiveCardInvokeResponse):  # type: ignore[misc]
 
 
 class RequestKind(Enum):
-    """How a request was made, which decides how it can be answered."""
+    """How a request was made, which determines how we can answer it."""
 
     CARD = auto()
-    """Action.Execute: a card in place of the one pressed, for the presser alone, or a line of text."""
+    """Action.Execute: answered with a card that only the presser sees, or a line of text."""
     TASK = auto()
-    """A dialog, of a button or of a message extension."""
+    """A dialog, opened by a button or a message extension."""
     MESSAGE = auto()
-    """A message, or the Action.Submit of an old client: only further messages can answer it."""
+    """A message, or the Action.Submit of an old client: only a new message can answer it."""
 
 
 def as_notice(words: str, tone: Tone = Tone.WARN) -> View:
@@ -73,19 +73,19 @@ def as_notice(words: str, tone: Tone = Tone.WARN) -> View:
 
 
 class Responder:
-    """Delivers answers; what goes as a message goes out after the request was taken."""
+    """Delivers answers; those that are messages are sent after the request was acknowledged."""
 
     def __init__(self, sender: MessageSender, forms: SignedForms, renderer: CardTextRenderer) -> None:
         self._sender, self._forms, self._renderer = sender, forms, renderer
         self._replies: set[asyncio.Task[None]] = set()
 
     async def settle(self) -> None:
-        """Waits for the replies that are under way."""
+        """Waits for pending replies."""
         while self._replies:
             await asyncio.gather(*self._replies, return_exceptions=True)
 
     async def to_act(self, activity: Activity, kind: RequestKind, answer: Answer) -> Reply:
-        """To a command or a button."""
+        """Answers a command or a button."""
         match answer:
             case Show(view):
                 return await self._show(activity, kind, view)
@@ -99,13 +99,13 @@ class Responder:
     async def to_form(
         self, activity: Activity, kind: RequestKind, submitted: SubmittedForm, answer: Answer
     ) -> Reply:
-        """To a form that was sent."""
+        """Answers a submitted form."""
         match answer:
             case Ask(form):
                 return self._ask(activity, kind, form, submitted)
             case Show(view):
                 if isinstance(view, Notice) and view.tone is Tone.WARN:
-                    # It was refused: somebody else may still send this form.
+                    # It was refused: somebody else may still submit this form.
                     return await self._show(activity, kind, view)
                 self._close_form(activity, submitted)
                 if kind is RequestKind.CARD:
@@ -126,9 +126,9 @@ class Responder:
         submitted: SubmittedForm | None = None,
         words: str = SORRY,
     ) -> Reply:
-        """Nothing was changed; what was typed is kept where it can be."""
+        """Answers that nothing was changed; keeps what was typed if possible."""
         if kind is RequestKind.CARD:
-            # An error leaves the card, and what stands in its inputs, as it is.
+            # An error leaves the card and its inputs as they are.
             problem = {"code": "NotDone", "message": words}
             if submitted is None:
                 return self._text_reply(kind, words)
@@ -179,7 +179,7 @@ class Responder:
                 assert_never(kind)
 
     def _close_form(self, activity: Activity, submitted: SubmittedForm) -> None:
-        """Nobody else fills a form again that was a message by itself."""
+        """Closes a form that was a message of its own, so that nobody submits it again."""
         if submitted.standalone and activity.reply_to_id:
             closed = self._draw(as_notice(THANKS, Tone.DONE))
             self._in_background(lambda: self._sender.replace(activity, closed))

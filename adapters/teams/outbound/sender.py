@@ -1,4 +1,4 @@
-"""Saying something: in a channel, in a thread, to one person alone."""
+"""Sends messages: to a channel, in a thread, to one person."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 
 def card_activity(card: CardMessage, *, alert: bool = False) -> Json:
-    """A message that is a card; `summary` is what notifications show."""
+    """Returns a message with a card; notifications show its `summary`."""
     made = MessageFactory.attachment(CardFactory.adaptive_card(card.content))
     made.summary = card.fallback
     if alert:
@@ -40,12 +40,12 @@ def card_activity(card: CardMessage, *, alert: bool = False) -> Json:
 
 
 class MessageSender:
-    """Knows where each conversation is reached. Its verbs raise TemporaryFailure or PermanentFailure."""
+    """Sends to each conversation's address. Its methods raise TemporaryFailure or PermanentFailure."""
 
     def __init__(
         self, app: BotRegistration, default: str, connector: Connector, references: ConversationReferences
     ) -> None:
-        """`default` is the service of what has not written to us yet; empty: where the others are."""
+        """`default` is the service for conversations that have not written yet; "": the latest known."""
         self._app, self._default = app, default
         self._connector, self._references = connector, references
         self._creating: dict[str, asyncio.Lock] = {}
@@ -61,12 +61,12 @@ class MessageSender:
 
     async def update(self, said: MessageRef, card: CardMessage) -> None:
         if not said.id:
-            raise PermanentFailure("Teams did not name this message, so that it cannot be edited")
+            raise PermanentFailure("Teams did not return this message's id, so it cannot be edited")
         where = await self._references.conversation(said.place.id)
         await self._connector.update(self._service(where), said.place.id, said.id, card_activity(card))
 
     async def post_direct(self, user: UserRef, card: CardMessage) -> MessageRef:
-        """In the conversation with one person alone, made when there is none."""
+        """Posts to the direct conversation with a person, and creates it if needed."""
         known = await self._references.person(user.id)
         self._check_reachable(user, known)
         chat = known.chat or await self._create(user.id, known)
@@ -76,26 +76,26 @@ class MessageSender:
         except ConversationGone:
             if not known.chat:
                 raise
-            log.info("the conversation with a person is gone, another one is made", user=user.id)
+            log.info("direct conversation was deleted, creating a new one", user=user.id)
             chat = await self._create(user.id, known, instead_of=known.chat)
             said = await self._connector.send(service, chat, card_activity(card, alert=True))
         return MessageRef(Place(PLATFORM, chat, direct=True), said)
 
     async def reply(self, activity: Activity, card: CardMessage) -> None:
-        """Where an activity came from, and as it came: unseen by others if it was."""
+        """Replies where an activity came from; privately if the activity was private."""
         only_for = activity.sender.id if activity.is_targeted and not activity.is_personal else None
         where = activity.conversation.id
         await self._connector.send(activity.service_url, where, card_activity(card), only_for=only_for)
 
     async def replace(self, activity: Activity, card: CardMessage) -> None:
-        """In place of the message that was acted on."""
+        """Replaces the message that was acted on."""
         assert activity.reply_to_id
         where = activity.conversation.place
         await self._connector.update(activity.service_url, where, activity.reply_to_id, card_activity(card))
 
     async def reply_privately(self, activity: Activity, card: CardMessage) -> bool:
-        """To whoever acted and nobody else; False where there is no such way."""
-        # Whether a tenant knows targeted messages shows when one comes in. Unasked for, one might be public.
+        """Replies only to the person who acted. Returns False if that is not possible."""
+        # An incoming targeted message shows that the tenant supports them; otherwise ours might be public.
         if activity.is_personal or activity.is_targeted:
             await self.reply(activity, card)
             return True
@@ -116,7 +116,7 @@ class MessageSender:
         if ours and home and home != ours:
             raise PermanentFailure(
                 "Teams does not let a bot write to people of another organisation directly;"
-                " speak to them in their channel"
+                " write to them in their channel"
             )
 
     async def _create(self, user: str, known: PersonReference, instead_of: str = "") -> str:
@@ -129,7 +129,7 @@ class MessageSender:
                 "isGroup": False,
                 "bot": {"id": f"28:{self._app.id}"},
                 "members": [{"id": known.mri or user}],
-                # Its own SDKs write `tenantID`, which Teams does not read.
+                # Microsoft's SDKs write `tenantID`, which Teams ignores.
                 "tenantId": tenant,
                 "channelData": {"tenant": {"id": tenant}},
             }
@@ -141,23 +141,23 @@ class MessageSender:
     def _service(self, where: ConversationReference | None) -> str:
         service = where.service if where else self._default or self._references.latest_service()
         if not service:
-            raise TemporaryFailure("Teams has not written to us yet, so that nobody knows where it is")
+            raise TemporaryFailure("Teams has not written to us yet, so its service address is unknown")
         return service
 
 
 _A_BURST = timedelta(seconds=0.7)
-"""With five at once: within 7 in a second, 8 in two and 60 in thirty, for one conversation."""
+"""Burst of five: stays within 7 per second, 8 per two and 60 per thirty seconds and conversation."""
 _AN_HOUR = timedelta(seconds=2.2)
-"""With a hundred at once: within 1,800 in an hour."""
+"""Burst of a hundred: stays within 1,800 per hour."""
 _TENANT = timedelta(seconds=0.05)
-"""With ten at once: within 30 in a second, which later revisions of the page are said to make 50."""
+"""Burst of ten: stays within 30 per second; later revisions of the page reportedly say 50."""
 
 
 def charges(tenant: str, conversation: str) -> tuple[Charge, ...]:
-    """Of one message sent or edited. Last the hour, which a conversation uses up for itself alone."""
+    """Returns the charges of sending or editing one message. The hourly one, per conversation, is last."""
     return (
         Charge(f"teams:{conversation}/burst", _A_BURST, 5),
-        # Teams does not say which limit it was. Were it this one, each conversation would be told so itself.
+        # Teams does not say which limit applied. If it is this one, each conversation gets its own error.
         Charge(f"teams:tenant:{tenant}", _TENANT, 10, held_by_retry_after=False),
         Charge(f"teams:{conversation}/hour", _AN_HOUR, 100),
     )

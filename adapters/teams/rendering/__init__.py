@@ -1,1 +1,1 @@
-"""Views and forms as Adaptive Cards."""
+"""Renders views and forms as Adaptive Cards."""

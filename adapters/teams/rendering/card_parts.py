@@ -1,4 +1,4 @@
-"""Adaptive Cards' pieces, and a card of them that fits one message."""
+"""Elements of Adaptive Cards, and a card that fits one message."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FORM_ACTIONS = frozenset(
         "alert_delegate",
     }
 )
-"""Actions that are answered with a form; their buttons ask Teams for a dialog."""
+"""Actions that open a form; their buttons ask Teams for a dialog."""
 _STYLES = {Style.PRIMARY: "positive", Style.DANGER: "destructive"}
 
 
@@ -54,12 +54,12 @@ class CardMessage:
 
 
 def rich_text(inlines: Sequence[Json], **layout: str | bool) -> Json:
-    """Runs as one paragraph; an empty one would be refused."""
+    """One paragraph of runs; Teams rejects an empty one."""
     return {"type": "RichTextBlock", "inlines": list(inlines) or runs(" "), **layout}
 
 
 def text_line(text: str, **style: str | bool) -> Json:
-    """One line of words, exactly."""
+    """One line of exact text."""
     return rich_text(runs(text, **style))
 
 
@@ -77,7 +77,7 @@ def columns(*cells: Sequence[Json], widths: Sequence[str] = (), **layout: str | 
 
 
 def fact(name: str, text: str) -> list[Json]:
-    """A small label and below it what it says."""
+    """A small label with its text below."""
     return [
         text_line(cut(name, LONGEST_LABEL), isSubtle=True, size="Small"),
         {**text_line(text), "spacing": "None"},
@@ -85,7 +85,7 @@ def fact(name: str, text: str) -> list[Json]:
 
 
 def literal(text: str, **layout: str | bool) -> Iterator[Json]:
-    """Words exactly as they were typed, in blocks that can be left out one by one."""
+    """Text exactly as typed, in blocks that can be left out one by one."""
     for piece in pieces(clean(text).strip("\n"), LONGEST_PIECE):
         if piece.strip():
             yield rich_text(runs(piece.strip("\n")), **layout)
@@ -95,7 +95,7 @@ def literal(text: str, **layout: str | bool) -> Iterator[Json]:
 def paragraphs(
     renderer: CardTextRenderer, parts: RichText, entities: Mapping[Mention, Json]
 ) -> Iterator[Json]:
-    """Our words; what somebody typed set off, as a quotation, and exact."""
+    """Our words as paragraphs; what somebody typed as an exact quotation in its own block."""
     for quotes, run in groupby(parts, lambda part: isinstance(part, Quote)):
         if not quotes:
             yield from _flow(renderer, tuple(run), entities)
@@ -107,7 +107,7 @@ def paragraphs(
 
 
 def _flow(renderer: CardTextRenderer, parts: RichText, entities: Mapping[Mention, Json]) -> Iterator[Json]:
-    """Sentences without quotations. Only where somebody is mentioned must they be Markdown."""
+    """Sentences without quotations; Markdown only where they mention somebody."""
     atoms = [atom for part in parts for atom in _atoms(part)]
     for chunk in _chunks(atoms):
         if any(part in entities for part in chunk if isinstance(part, Mention)):
@@ -157,7 +157,7 @@ def actions(buttons: Sequence[Button], renderer: CardTextRenderer, *, fallback: 
 
 
 def _rows(buttons: list[Button]) -> list[list[Button]]:
-    """As few rows as there is width for, of the same length where that fits as well."""
+    """As few rows as fit the width, of equal length if possible."""
     rows: list[list[Button]] = [[]]
     for button in buttons:
         if rows[-1] and not _fits([*rows[-1], button]):
@@ -188,7 +188,7 @@ def _action(button: Button, renderer: CardTextRenderer, fallback: bool) -> Json:
 
 
 def read_press(data: object) -> tuple[str, str]:
-    """Action and value of the button that sent `data`. Raises ValueError."""
+    """Returns action and value of the button that sent `data`. Raises ValueError."""
     if isinstance(data, Mapping):
         action, value = data.get("action"), data.get("value", "")
         if isinstance(action, str) and action and isinstance(value, str):
@@ -197,7 +197,7 @@ def read_press(data: object) -> tuple[str, str]:
 
 
 def card(body: Sequence[Json], entities: Iterable[Json] = (), **more: object) -> Json:
-    """The whole card; of the mentions, those that its text holds."""
+    """Returns the whole card, with only the mentions that its text contains."""
     content: Json = {"type": "AdaptiveCard", "version": "1.5", "body": list(body), **more}
     written = "\n".join(item["text"] for item in _texts(content["body"]) if item["type"] == "TextBlock")
     used = {entity["text"]: entity for entity in entities if entity["text"] in written}
@@ -215,7 +215,7 @@ def fit(
     rest: str,
     style: str | None = None,
 ) -> Json:
-    """Head and tail whole, and of the body what there is room for; what is left out is owned up to."""
+    """Keeps head and tail, and as much of the body as fits; a line says what was left out."""
 
     def made(kept: Sequence[Json]) -> Json:
         if style is None:
@@ -230,7 +230,7 @@ def fit(
 
 
 def leading_elements(body: Sequence[Json], room: int, rest: str) -> list[Json]:
-    """Of these elements as many as there is room for, and at their end how much is missing."""
+    """Returns as many elements as fit, and at the end how many are missing."""
     if size(body) <= room:
         return list(body)
     taken: list[Json] = []
@@ -249,7 +249,7 @@ def _missing(left: Sequence[Json], rest: str) -> Json:
 
 
 def _texts(found: object) -> Iterator[Json]:
-    """Every TextBlock and TextRun."""
+    """Yields every TextBlock and TextRun."""
     if isinstance(found, Mapping):
         if found.get("type") in ("TextBlock", "TextRun"):
             yield dict(found)
@@ -261,5 +261,5 @@ def _texts(found: object) -> Iterator[Json]:
 
 
 def fallback_text(text: str) -> str:
-    """For notifications: the card says it whole."""
+    """Cuts the text for notifications; the card has all of it."""
     return cut(text, LONGEST_FALLBACK) or "…"

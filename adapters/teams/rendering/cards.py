@@ -1,4 +1,4 @@
-"""Views as Adaptive Cards."""
+"""Renders views as Adaptive Cards."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _CONTAINERS = {Tone.CALM: "emphasis", Tone.WARN: "warning", Tone.ALARM: "attenti
 
 
 def view_card(view: View, renderer: CardTextRenderer) -> CardMessage:
-    """Any view, as one message. Raises ValueError where Teams has no room for its buttons."""
+    """Renders any view as one message. Raises ValueError if its buttons do not fit Teams' limits."""
     match view:
         case TicketCard():
             return CardMessage(_ticket(view, renderer), fallback_text(_card_fallback(view)))
@@ -110,7 +110,7 @@ def _ticket(card: TicketCard, renderer: CardTextRenderer) -> Json:
 def _buttons(
     buttons: Sequence[Button], renderer: CardTextRenderer, *, fallback: bool = True
 ) -> Iterator[Json]:
-    """Milestones in rows of their own, so that telling `Escalated` is not taken for `Escalate`."""
+    """Milestones get their own rows, so that nobody confuses `Escalated` with `Escalate`."""
     yield from actions([each for each in buttons if each.action != MILESTONE], renderer, fallback=fallback)
     if milestones := [each for each in buttons if each.action == MILESTONE]:
         yield {**text_line(MILESTONES, size="Small", isSubtle=True), "spacing": "Medium"}
@@ -141,9 +141,9 @@ def _standing(card: TicketCard) -> Iterator[Json]:
         ("Whose turn", card.turn),
         ("Works on it", card.owner),
     ]
-    told = [fact(name, cut(text, LONGEST_FIELD)) for name, text in facts if text.strip()]
-    for start in range(0, len(told), 2):
-        pair = told[start : start + 2]
+    cells = [fact(name, cut(text, LONGEST_FIELD)) for name, text in facts if text.strip()]
+    for start in range(0, len(cells), 2):
+        pair = cells[start : start + 2]
         yield columns(*pair, *([[]] if len(pair) == 1 else []), spacing="Medium" if not start else "Small")
 
 
@@ -234,7 +234,7 @@ _STEPS = 6
 
 
 def full_promise(line: PromiseLine, renderer: CardTextRenderer) -> Json:
-    """On a ticket's card."""
+    """For a ticket's card."""
     broken = line.phase is Phase.BREACHED
     loud: Json = {"weight": "Bolder", **({"color": "Attention"} if broken else {})}
     first = runs(f"{_symbol(line)} {cut(line.label, LONGEST_LABEL)}", weight="Bolder")
@@ -251,8 +251,8 @@ def full_promise(line: PromiseLine, renderer: CardTextRenderer) -> Json:
     if not _is_over(line):
         below[:1] = [f"{_bar(1.0 if broken else line.spent)}  {below[0] if below else ''}".strip()]
     for text in below:
-        told: Json = {"type": "TextRun", "text": text, "size": "Small", "isSubtle": True}
-        items.append(rich_text([told], spacing="None"))
+        due: Json = {"type": "TextRun", "text": text, "size": "Small", "isSubtle": True}
+        items.append(rich_text([due], spacing="None"))
     if line.note:
         note = text_line(cut(line.note, LONGEST_FIELD), size="Small", isSubtle=True)
         items.append({**note, "spacing": "None"})
@@ -260,7 +260,7 @@ def full_promise(line: PromiseLine, renderer: CardTextRenderer) -> Json:
 
 
 def short_promise(line: PromiseLine, renderer: CardTextRenderer) -> Json:
-    """Where there is one line for it."""
+    """For places with a single line."""
     color: Json = {"color": "Attention"} if line.phase is Phase.BREACHED else {}
     words = f"{_symbol(line)} {cut(line.label, LONGEST_LABEL)}: {cut(line.standing, LONGEST_LABEL)}"
     shown = runs(words, size="Small", **color)
@@ -270,7 +270,7 @@ def short_promise(line: PromiseLine, renderer: CardTextRenderer) -> Json:
 
 
 def due_text(line: PromiseLine, renderer: CardTextRenderer) -> str:
-    """Safe in both kinds of text."""
+    """Safe in Markdown and in runs."""
     if line.due_at is None:
         return ""
     was = "was " if _is_over(line) or line.phase is Phase.BREACHED else ""
@@ -282,7 +282,7 @@ def _is_over(line: PromiseLine) -> bool:
 
 
 def _symbol(line: PromiseLine) -> str:
-    """Says the standing by its shape too, for those who see no colours."""
+    """Shows the state by shape as well as colour, for colour-blind readers."""
     if line.phase is Phase.MET:
         return "✅"
     if line.phase is Phase.BREACHED:
@@ -298,14 +298,14 @@ def _bar(spent: float) -> str:
 
 
 _LAST_LINE = 200
-"""Bytes of the line that owns up to what is left out."""
+"""Bytes of the line that says what was left out."""
 _MOST_INTRO = 3
 _MOST_FOOT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """An element, and how many tickets are told of by it."""
+    """An element, and how many tickets it shows."""
 
     element: Json
     tickets: int = 0

@@ -1,7 +1,7 @@
-"""Forms as dialogs and as cards, and what was filled in as values again.
+"""Renders forms as dialogs and as cards, and reads the values back.
 
-What a form carries unseen comes back from the client and is signed by nobody: it says what was asked, and
-proves nothing. Whoever reads it must check that this person may, in this place.
+A form's hidden data comes back from the client. Only SignedForms proves that we wrote it, and not even that
+proves a right: callers must check that this person may act in this place.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ from bot.model.forms import ChoiceField, Field, Form, TextField
 from bot.model.views import View
 
 FORM_DATA = "frontline"
-"""Under this name a form carries what comes back unseen, beside its inputs."""
+"""The key of a form's hidden data, next to its inputs."""
 SUBMIT = "submit"
-"""The verb of a form that stands in a conversation as a card."""
+"""The verb of a form shown as a card in a conversation."""
 _RESERVED = {FORM_DATA, "msteams"}
 _TALL = 4
 
 
 class FormValues(NamedTuple):
-    """A form that was sent. `values` has every field of it."""
+    """A submitted form. `values` has all its fields."""
 
     form: str
     values: dict[str, tuple[str, ...]]
@@ -57,7 +57,7 @@ class FormValues(NamedTuple):
 
 
 def form_card(form: Form, renderer: CardTextRenderer | None = None) -> Json:
-    """The form as the card of a message. Raises ValueError where Teams has no room for it."""
+    """Renders the form as a message's card. Raises ValueError if it does not fit Teams' limits."""
     data = {FORM_DATA: _form_data(form)}
     submit: Json = {"title": label(form.submit, LONGEST_LABEL) or "OK", "style": "positive", "data": data}
     fallback = {"type": "Action.Submit", **submit}
@@ -69,7 +69,7 @@ def form_card(form: Form, renderer: CardTextRenderer | None = None) -> Json:
 
 
 def dialog(form: Form, renderer: CardTextRenderer | None = None) -> TaskModuleContinueResponse:
-    """The answer that opens the form as a dialog, or keeps it open. Raises ValueError as above."""
+    """Returns the answer that opens the form as a dialog, or keeps it open. Raises ValueError as above."""
     title = label(form.submit, LONGEST_LABEL) or "OK"
     action = {
         "type": "Action.Submit",
@@ -84,7 +84,7 @@ def dialog(form: Form, renderer: CardTextRenderer | None = None) -> TaskModuleCo
 def message_dialog(
     title: str, view: View, renderer: CardTextRenderer | None = None
 ) -> TaskModuleContinueResponse:
-    """The answer that says something in the open dialog, without buttons."""
+    """Returns the answer that shows a view in the open dialog, without buttons."""
     content = view_card(view, renderer or CardTextRenderer()).content
     body = [element for element in content["body"] if element["type"] != "ActionSet"]
     return _window(title, {**content, "body": body}, "medium")
@@ -128,7 +128,7 @@ def _form_data(form: Form) -> Json:
     text = [field.id for field in form.fields if isinstance(field, TextField)]
     held = {"form": form.id, "context": dict(form.context), "text": text, "one": one, "many": many}
     if size(held) > MOST_CONTEXT:
-        raise ValueError(f"form {form.id!r} carries {size(held)} bytes unseen; {MOST_CONTEXT} are the most")
+        raise ValueError(f"form {form.id!r} carries {size(held)} hidden bytes; Teams takes {MOST_CONTEXT}")
     return held
 
 
@@ -147,7 +147,7 @@ def _input(field: Field) -> Json:
         case TextField():
             value = clean(field.value)
             element: Json = {"type": "Input.Text", **common, "isMultiline": field.long}
-            # A longer prefill than the limit still opens; the desk refuses it when it is sent.
+            # A form still opens with a prefill over the limit; the desk rejects it on submit.
             element["maxLength"] = max(field.limit, len(value), 1)
             wanted = "Please write a few words."
         case ChoiceField():
@@ -170,12 +170,12 @@ def _choice(name: str, text: str, many: bool) -> Json:
 
 
 def holds_form(data: object) -> bool:
-    """Whether what came in was sent by a form of ours, sound or not."""
+    """Returns whether the data comes from one of our forms, valid or not."""
     return isinstance(data, Mapping) and FORM_DATA in data
 
 
 def read_form(data: Mapping[str, Any]) -> FormValues:
-    """What was filled in. Raises ValueError for anything that no form of ours sends."""
+    """Reads a submitted form. Raises ValueError for anything that our forms never send."""
     held = data.get(FORM_DATA)
     if not isinstance(held, Mapping) or not isinstance(held.get("form"), str) or not held["form"]:
         raise ValueError("no form of ours sends this")
@@ -205,16 +205,16 @@ def _given(value: object, many: bool) -> tuple[str, ...]:
 
 NONCE, STANDALONE, SIGNATURE = "~once", "~own", "~seal"
 MOST_REMEMBERED = 2_000
-"""Forms kept in memory, so that they can be shown again with what was typed when something failed here."""
+"""Forms kept in memory, to show them again with what was typed after an error of ours."""
 
 
 class InvalidSignature(ValueError):
-    """The form is not as we opened it; or the app's secret has changed since."""
+    """The form was changed after we opened it, or the app's secret was."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubmittedForm:
-    """A form that came back. `nonce` is unique to each showing; `standalone`: it was a message of its own."""
+    """A submitted form. `nonce` is unique to each showing; `standalone`: it was a message of its own."""
 
     form: str
     values: dict[str, tuple[str, ...]]
@@ -224,17 +224,17 @@ class SubmittedForm:
 
 
 class SignedForms:
-    """Opens forms, and reads them when they come back."""
+    """Signs forms when they are opened, and verifies them when they are submitted."""
 
     def __init__(self, secret: str) -> None:
-        """With an empty secret the seals are good for this process only."""
+        """If the secret is empty, signatures are valid for this process only."""
         self._key = hashlib.sha256(b"frontline forms\0" + secret.encode()).digest()
         if not secret:
             self._key = secrets.token_bytes(32)
         self._open: OrderedDict[str, Form] = OrderedDict()
 
     def sign(self, form: Form, *, standalone: bool = False) -> Form:
-        """The form as it is to be shown."""
+        """Returns the form with its signature, ready to show."""
         context = {
             name: text for name, text in form.context.items() if name not in (NONCE, STANDALONE, SIGNATURE)
         }
@@ -246,7 +246,7 @@ class SignedForms:
         return shown
 
     def read(self, data: Mapping[str, Any]) -> SubmittedForm:
-        """Raises ValueError, InvalidSignature."""
+        """Verifies and reads a form. Raises ValueError, InvalidSignature."""
         filled = read_form(data)
         context = dict(filled.context)
         signature = context.pop(SIGNATURE, "")
@@ -256,7 +256,7 @@ class SignedForms:
         return SubmittedForm(filled.form, filled.values, context, nonce, standalone)
 
     def with_error(self, submitted: SubmittedForm, problem: str) -> Form | None:
-        """The form with what was typed and one problem, if it is still known."""
+        """Returns the form with what was typed and one problem, or None if it is no longer in memory."""
         known = self._open.get(submitted.nonce)
         if known is None:
             return None
@@ -264,5 +264,5 @@ class SignedForms:
         return known.rejected({f.id: submitted.values.get(f.id, ()) for f in known.fields}, {first: problem})
 
     def _signature(self, form: str, context: Mapping[str, str]) -> str:
-        told = json.dumps([form, sorted(context.items())]).encode()
-        return hmac.new(self._key, told, hashlib.sha256).hexdigest()[:32]
+        payload = json.dumps([form, sorted(context.items())]).encode()
+        return hmac.new(self._key, payload, hashlib.sha256).hexdigest()[:32]

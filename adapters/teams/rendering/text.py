@@ -1,8 +1,8 @@
-"""The one place where words become Teams' grammar. Nobody's words can mention, link, format or date.
+"""The only module that writes Teams' markup. It escapes all text: nobody can mention, link, format or date.
 
 Adaptive Cards have two kinds of text. A TextBlock reads Markdown, `<at>` and `{{DATE()}}`; its backslash
-escapes differ from client to client, so its marks are replaced by other characters. The runs of a
-RichTextBlock read dates only: they show words exactly, once no run holds a whole token.
+escapes differ between clients, so we replace its markup by look-alike characters. The runs of a
+RichTextBlock read dates only: they show text exactly, as long as no run holds a whole token.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ _URL = re.compile(r"(https?://|mailto:)[^\s<>()\[\]{}\\*_~`]+")
 
 
 def length(text: str) -> int:
-    """Bytes, which is what Teams counts."""
+    """Returns the length in bytes, as Teams counts."""
     return len(text.encode("utf-8", "surrogatepass"))
 
 
 def clean(text: str) -> str:
-    """Without control characters; lines end in a newline."""
+    """Removes control characters and normalises line endings."""
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
@@ -66,7 +66,7 @@ def one_line(text: str) -> str:
 
 
 def cut(text: str, longest: int) -> str:
-    """For labels and titles that are told in full elsewhere."""
+    """Cuts a label or title whose full text is shown elsewhere."""
     line = one_line(text)
     if length(line) <= longest:
         return line
@@ -74,7 +74,7 @@ def cut(text: str, longest: int) -> str:
 
 
 def pieces(text: str, longest: int) -> Iterator[str]:
-    """The text in parts of at most `longest` bytes, broken at lines or blanks; joined, they are the text."""
+    """Splits text into parts of at most `longest` bytes, at lines or spaces; joined, they are the text."""
     while length(text) > longest:
         end = len(text.encode("utf-8", "surrogatepass")[:longest].decode("utf-8", "ignore"))
         line = text.rfind("\n", 0, end) + 1
@@ -87,24 +87,24 @@ def pieces(text: str, longest: int) -> Iterator[str]:
 
 
 def escape_markdown(text: str) -> str:
-    """Anybody's words as part of a Markdown line that shows them and does nothing else."""
+    """Escapes any text as part of a Markdown line, so that Markdown only shows it."""
     tame = re.sub(r"\s+", " ", clean(text))
     return _MARKS.sub(lambda mark: _LOOKALIKES[mark[0]], tame)
 
 
 def escape_line_start(line: str) -> str:
-    """A Markdown line that is no heading, list or rule, whatever it begins with."""
+    """Escapes the start of a line, so that it is never a heading, list or rule."""
     line = _LEADS.sub(lambda lead: lead[1] + "".join(_LEADING.get(c, c) for c in lead[2]), line)
     return _NUMBERED.sub(lambda lead: lead[1] + _NUMBERS[lead[2]], line)
 
 
 def label(text: str, longest: int) -> str:
-    """Words for a button, a label or a choice, which some clients read as Markdown."""
+    """Text for a button, label or choice, which some clients read as Markdown."""
     return escape_line_start(escape_markdown(cut(text, longest)))
 
 
 def runs(text: str, **style: str | bool) -> list[Json]:
-    """Words exactly as they were typed, in runs of which none holds a token; indents stay visible."""
+    """Text exactly as typed, in runs that never hold a whole token; indents stay visible."""
     shown = _INDENT.sub(lambda blanks: blanks[0].replace("\t", "    ").replace(" ", "\u00a0"), clean(text))
     return [{"type": "TextRun", "text": piece, **style} for piece in _TOKENS.split(shown) if piece]
 
@@ -117,13 +117,13 @@ def named_time(at: datetime, zone: tzinfo) -> str:
 
 
 def named_hour(at: datetime, zone: tzinfo) -> str:
-    """`Fri 16:30 CET`, beside a date that may be a day off from it."""
+    """`Fri 16:30 CET`, for use next to a date in another zone, which may be a day off."""
     there = at.astimezone(zone)
     return f"{_DAYS[there.weekday()]} {there:%H:%M} {there.tzname()}"
 
 
 def url_of(link: Link) -> str | None:
-    """The address where it is one that a reader may follow."""
+    """Returns the address if a reader may follow it, else None."""
     return link.url if _URL.fullmatch(link.url) else None
 
 
@@ -133,11 +133,11 @@ def _nobody(user: UserRef) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class CardTextRenderer:
-    """Writes for one conversation.
+    """Writes text for one conversation.
 
-    `plain_zone` is the zone of the text that stands beside each reader's own time; `plain_dates` leaves
-    only that. `mri` gives the id by which Teams knows a person, None where it does not. `dialogs` says
-    that the client opens dialogs, which the Agents Playground does not.
+    `plain_zone` is the zone of the text next to each reader's own time; `plain_dates` writes only that
+    text. `mri` returns a person's Teams id, or None. `dialogs` is whether the client opens dialogs, which
+    the Agents Playground does not.
     """
 
     plain_zone: tzinfo = UTC_ZONE
@@ -146,21 +146,21 @@ class CardTextRenderer:
     dialogs: bool = True
 
     def when(self, at: datetime) -> str:
-        """In the reader's own zone, and beside it in one that is named. Safe in both kinds of text."""
-        told = self.reader_time(at)
+        """The time in the reader's zone, followed by a named zone. Safe in both kinds of text."""
+        local = self.reader_time(at)
         if self.plain_dates:
-            return told
-        return f"{told} ({escape_markdown(named_hour(at, self.plain_zone)).replace('{', '｛')})"
+            return local
+        return f"{local} ({escape_markdown(named_hour(at, self.plain_zone)).replace('{', '｛')})"
 
     def reader_time(self, at: datetime) -> str:
-        """In the reader's own zone only, where nobody has to reckon with it. Safe in both kinds of text."""
+        """The time in the reader's zone only, where nobody calculates with it. Safe in both kinds of text."""
         if self.plain_dates:
             return escape_markdown(named_time(at, self.plain_zone)).replace("{", "｛")
         instant = f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         return f"{{{{DATE({instant},SHORT)}}}}, {{{{TIME({instant})}}}}"
 
     def mentions(self, *texts: RichText) -> dict[Mention, Json]:
-        """Each mention that Teams can carry out, with its entity."""
+        """Returns the entity of each mention that Teams supports."""
         found: dict[Mention, Json] = {}
         taken: dict[str, str] = {}
         for part in (part for text in texts for part in text if isinstance(part, Mention)):
@@ -177,7 +177,7 @@ class CardTextRenderer:
         return found
 
     def plain(self, rich: RichText) -> str:
-        """All of it as one line without any grammar, for notifications."""
+        """Renders everything as one line without markup, for notifications."""
         return " ".join("".join(self._plain(part) for part in rich).split())
 
     def _plain(self, part: Part) -> str:
@@ -194,7 +194,7 @@ class CardTextRenderer:
                 assert_never(part)
 
     def exact_runs(self, part: Part) -> list[Json]:
-        """A part as runs of a RichTextBlock."""
+        """Renders a part as runs of a RichTextBlock."""
         match part:
             case str():
                 return runs(part)
@@ -216,7 +216,7 @@ class CardTextRenderer:
                 assert_never(part)
 
     def markdown(self, part: Part, entities: Mapping[Mention, Json]) -> str:
-        """A part as Markdown, which alone can mention."""
+        """Renders a part as Markdown, the only text that can mention."""
         match part:
             case str():
                 return escape_markdown(part)
@@ -242,15 +242,15 @@ class CardTextRenderer:
 Json = dict[str, Any]
 
 MOST_BYTES = 28_000
-"""One card in a message. Larger ones were refused, though no page says where exactly the bound is."""
+"""Bytes of one card in a message. Teams rejected larger ones; the exact limit is not documented."""
 MOST_FORM = 40_000
-"""One form; it holds what somebody typed, which is never cut."""
+"""Bytes of one form; it holds what somebody typed, which we never cut."""
 MOST_CONTEXT = 4_000
-"""What a form carries unseen."""
+"""Bytes of a form's hidden data."""
 MOST_IN_SET = 3
-"""Buttons side by side; Teams itself leaves out the seventh, and a phone cuts off what it has no room for."""
+"""Buttons side by side; Teams drops the seventh, and a phone cuts off what does not fit."""
 ROW_WIDTH = 42
-"""Characters of such a row on a phone, where each button's edges take as much as four."""
+"""Characters in such a row on a phone, where each button's edges take the width of four."""
 MOST_VALUE = 1_000
 LONGEST_LABEL = 150
 LONGEST_FIELD = 300
@@ -258,7 +258,7 @@ LONGEST_TITLE = 600
 LONGEST_PIECE = 1_500
 LONGEST_FALLBACK = 1_000
 FEW = 10
-"""Options that are all shown at once; more of them fold into a list."""
+"""Options that are all visible; more become a drop-down list."""
 
 
 def compact_json(content: object) -> str:
@@ -266,5 +266,5 @@ def compact_json(content: object) -> str:
 
 
 def size(content: object) -> int:
-    """Bytes as sent."""
+    """Returns the size in bytes as sent."""
     return len(compact_json(content).encode())

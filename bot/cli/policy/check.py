@@ -1,4 +1,4 @@
-"""Checks policies and the desk's file: every fault at once, what the policies leave open, worked examples."""
+"""Checks policies and frontline.toml: lists all faults, open points of the policies, and worked examples."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from sla_core.policy import Policy
 DESK_FILE = "frontline.toml"
 
 SAMPLE_INSTANT = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
-"""A Friday, 16:30 in Berlin, in the weeks when only America has changed its clocks."""
+"""A Friday, 16:30 in Berlin, in the weeks when only America is on daylight saving time."""
 
 ASK_ABOUT_HOLIDAY_WITHIN = timedelta(days=90)
-"""How long before a holiday on a weekend the vendor is asked which day it closes instead."""
+"""How long before a weekend holiday `check` asks which day the vendor closes instead."""
 
 
 @dataclass
 class Findings:
-    """What reading the files brought up."""
+    """What was found in the files."""
 
     policies: list[Policy] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -53,7 +53,7 @@ def run(folder: Path | None, traced: bool) -> int:
 
 
 def check_path(place: str) -> Findings:
-    """A policy's folder, one dated version of it, a folder with a desk's file in it, or a pack's name."""
+    """Checks a policy's folder, one dated version, a folder with a frontline.toml, or a pack by name."""
     path = Path(place)
     if path.is_file():
         return _check_desk(path)
@@ -65,7 +65,7 @@ def check_path(place: str) -> Findings:
 
 
 def check_all(config: Path, required: bool) -> Findings:
-    """The desk's file, where there is one, and every pack of the catalog."""
+    """Checks frontline.toml, if there is one, and every pack of the catalog."""
     found = Findings()
     parts = [_check_desk(config)] if required or config.is_file() else []
     parts += [_check_policies(vendor) for vendor in vendors()]
@@ -94,7 +94,7 @@ def _check_policies(vendor: str | Path) -> Findings:
 
 
 def report(found: Findings, today: date, traced: bool, out: Console) -> None:
-    """Warnings, what carries each requirement where that was asked, and worked examples."""
+    """Prints warnings, worked examples and, if `traced`, what implements each requirement."""
     warnings = [*found.warnings, *(text for policy in found.policies for text in warnings_of(policy, today))]
     for text in warnings:
         out.print(f"[yellow]warning[/] {escape(text)}", highlight=False)
@@ -109,7 +109,7 @@ def report(found: Findings, today: date, traced: bool, out: Console) -> None:
 
 
 def warnings_of(policy: Policy, today: date) -> Iterator[str]:
-    """What the policy leaves open, and what in it will not do what its author may think."""
+    """Open points of the policy, and rules whose effect may surprise their author."""
     name = f"{policy.vendor}/{policy.version}"
     for reading in policy.readings:
         yield f"{name}: {reading.clause} is open: {reading.open_question} Read here as: {reading.chosen}"
@@ -132,7 +132,7 @@ def warnings_of(policy: Policy, today: date) -> Iterator[str]:
         if traced.unexplained:
             yield f"{name}: nothing carries {traced.id}, and not_yet gives no reason"
     for clause in trace.unknown_clauses(policy):
-        yield f"{name}: {clause} is cited, but is no requirement of this vendor"
+        yield f"{name}: {clause} is cited, but is not a requirement of this vendor"
     if policy.not_yet:
         waiting = _counted(len(policy.not_yet), "requirement")
         yield f"{name}: {waiting} not carried in full yet ({', '.join(policy.not_yet)}); --trace says why"
@@ -164,7 +164,7 @@ def _calendar_warnings(calendar: BusinessCalendar, today: date) -> Iterator[str]
 
 
 def _two_zone_warnings(calendar: BusinessCalendar) -> Iterator[str]:
-    """What becomes of a day that only one end's list closes."""
+    """What happens on a day that only one end's list closes."""
     for hours in calendar.hours:
         opening, closing = hours.opens.zone.key, hours.closes.zone.key
         yield (

@@ -1,4 +1,4 @@
-"""The command line of `check`, `explain`, `questions` and `simulate`."""
+"""The commands `check`, `explain`, `questions` and `simulate`."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ Examples:
   frontline simulate --vendor m3ter --plan gold --tickets tickets.csv --against ./policies/ours
   frontline simulate --vendor m3ter --plan gold --account acme --against monta --map S1=P1 --map S2=P2
 
-The first line of a file names its columns, with , or ; between them. Instants carry their offset; responded
-and resolved may be empty. Other columns are kept; ticket names the ticket:
+The first line of a file names its columns, separated by , or ;. Instants need an offset; responded and
+resolved may be empty. Other columns are kept; ticket names the ticket:
 
 \b
 ticket,opened,severity,responded,resolved
@@ -55,21 +55,21 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 def add_commands(app: typer.Typer, stored_tickets: Histories) -> None:
-    """`stored_tickets` reads the tickets of an account for `simulate`."""
+    """Adds the commands. `stored_tickets` reads the tickets of an account for `simulate`."""
 
     @app.command(rich_help_panel=POLICY, epilog=_CHECK)
     def check(
         folder: Annotated[
-            Path | None, typer.Argument(metavar="FOLDER", help="What to check; all there is if left out.")
+            Path | None, typer.Argument(metavar="FOLDER", help="What to check (default: everything).")
         ] = None,
         trace: Annotated[
-            bool, typer.Option("--trace", help="Show what carries each requirement of the vendor.")
+            bool, typer.Option("--trace", help="Show what implements each requirement.")
         ] = False,
     ) -> int:
         """Check policies and the desk's file.
 
-        Every fault is printed at once to stderr, as FILE: KEY: WHAT IS WRONG. Warnings name what a policy
-        leaves open. Worked examples come last.
+        Prints all faults to stderr, as FILE: KEY: WHAT IS WRONG. Warnings list open points of a policy.
+        Worked examples come last.
         """
         from bot.cli.policy import check
 
@@ -80,13 +80,13 @@ def add_commands(app: typer.Typer, stored_tickets: Histories) -> None:
         vendor: Vendor,
         plan: PlanName,
         severity: Annotated[str, typer.Option(metavar="S", help="A severity of the policy, such as S2.")],
-        at: Annotated[str, typer.Option(metavar="INSTANT", help="When it is opened, with Z or an offset.")],
+        at: Annotated[str, typer.Option(metavar="INSTANT", help="When it opens, with Z or an offset.")],
         as_json: Json = False,
     ) -> int:
-        """Show every clock of a ticket, with its receipt.
+        """Show every clock of a ticket, and how it is computed.
 
-        What is promised, when it is due, and a receipt that adds up: which stretches between submission and
-        deadline count, which do not, and why.
+        Prints what is promised, when it is due, and which stretches between submission and deadline count,
+        which do not, and why.
         """
         from bot.cli.policy import explain
 
@@ -96,7 +96,7 @@ def add_commands(app: typer.Typer, stored_tickets: Histories) -> None:
     def questions(vendor: Vendor, plan: PlanName, as_json: Json = False) -> int:
         """Show what the intake form asks.
 
-        What the form behind /support asks under a plan, which answers it takes, and for each severity one set
+        Prints the questions of /support under a plan, the answers it accepts, and for each severity one set
         of answers that leads to it.
         """
         from bot.cli.policy import questions
@@ -123,18 +123,18 @@ def add_commands(app: typer.Typer, stored_tickets: Histories) -> None:
         ] = None,
         mapped: Annotated[
             list[str] | None,
-            typer.Option("--map", metavar="S1=P1", help="Its name for a severity. May be given again."),
+            typer.Option("--map", metavar="S1=P1", help="Its name for a severity. Repeatable."),
         ] = None,
         until: Annotated[
             str | None,
-            typer.Option(metavar="INSTANT", help="Judge what is open as of then (default: now)."),
+            typer.Option(metavar="INSTANT", help="Judge open promises as of then (default: now)."),
         ] = None,
         as_json: Json = False,
     ) -> int:
         """Replay tickets against a policy.
 
-        What each promise would have come to and by how much, what would have been warned of and paged, and
-        when. With --against, what a second policy would change.
+        Prints how each promise would have ended and by how much, and which warnings and pages would have been
+        sent when. With --against, prints what a second policy would change.
         """
         if (tickets is None) == (account is None):
             context.fail("Give either --tickets or --account.")

@@ -1,4 +1,4 @@
-"""Every clock of a ticket, each with its receipt: why it is due then and not at another time."""
+"""`frontline explain`: every clock of a ticket, and how its deadline is computed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BAR_WIDTH = 60
 
 @dataclass(frozen=True)
 class PromiseClock:
-    """A promise on the wall: when it is due, and every stretch until then."""
+    """A promise: when it is due, and every stretch until then."""
 
     promise: Promise
     due_at: datetime
@@ -44,7 +44,7 @@ class PromiseClock:
 
 @dataclass(frozen=True)
 class Explanation:
-    """All that is promised to a ticket that is submitted at an instant."""
+    """All promises to a ticket submitted at an instant."""
 
     policy: Policy
     plan: Plan
@@ -64,12 +64,12 @@ def run(vendor: str, plan: str, severity: str, at: str, json_output: bool) -> in
 
 
 def explain(vendor: str | Path, plan: str, severity: str, at: datetime) -> dict[str, Any]:
-    """What `frontline explain --json` prints. Raises Faults or UsageFault."""
+    """The output of `frontline explain --json`. Raises Faults or UsageFault."""
     return as_json(explanation(load(vendor), plan, severity, at))
 
 
 def explanation(policies: Sequence[Policy], plan: str, severity: str, at: datetime) -> Explanation:
-    """Every clock of such a ticket, by the version of the policy in force at that instant."""
+    """Every clock of such a ticket, under the policy version in force at that instant."""
     policy = version_at(list(policies), at.date())
     bought, class_ = plan_of(policy, plan), severity_of(policy, severity)
     clocks = []
@@ -116,7 +116,7 @@ def _line(stretch: Stretch) -> dict[str, Any]:
 
 
 def show(found: Explanation, console: Console) -> None:
-    """The same for people."""
+    """Prints the explanation for people."""
     source = found.severity.source
     console.print(
         f"[bold]{escape(found.policy.name)}, plan {escape(found.plan.name)}, {escape(found.severity.name)}[/]"
@@ -164,7 +164,7 @@ def _show_clock(clock: PromiseClock, console: Console) -> None:
 
 
 def _bar(clock: PromiseClock, blocks: bool) -> Text:
-    """Counted and uncounted time, to scale; every stretch shows, however short."""
+    """A bar of counted and uncounted time, to scale; every stretch is visible, however short."""
     counts, waits = ("█", "░") if blocks else ("#", ".")
     whole = clock.due_at - clock.promise.started_at
     bar = Text()

@@ -1,4 +1,4 @@
-"""The intake form of a plan: what is asked, what may be answered, and which answers lead where."""
+"""`frontline questions`: the form of a plan, its options, and which answers lead to which severity."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(vendor: str, plan: str, json_output: bool) -> int:
 
 
 def questions(policies: Sequence[Policy], plan: str, today: date) -> dict[str, Any]:
-    """What `frontline questions --json` prints. Raises UsageFault for a plan that is not known."""
+    """The output of `frontline questions --json`. Raises UsageFault for an unknown plan."""
     policy = version_at(list(policies), today)
     bought = plan_of(policy, plan)
     return {
@@ -55,19 +55,19 @@ def questions(policies: Sequence[Policy], plan: str, today: date) -> dict[str, A
 
 
 def _condition(question: Question) -> dict[str, dict[str, list[str]]]:
-    """Which earlier answers make the question matter; nothing where it always does."""
+    """The earlier answers that make the question apply; empty if it always does."""
     when = {id_: sorted(options) for id_, options in question.when.items()}
     return {"when": when} if when else {}
 
 
 def _given(triage: Triage, answers: Answers) -> dict[str, str | list[str]]:
-    """Answers as a script fills them in: one option id or text, a list where several may be chosen."""
+    """Answers for scripts: one option ID or text, or a list if several can be chosen."""
     kinds = {question.id: question.kind for question in triage.questions}
     return {id_: list(given) if kinds[id_] is Kind.CHOICES else given[0] for id_, given in answers.items()}
 
 
 def show(policies: Sequence[Policy], plan: str, today: date, console: Console) -> None:
-    """The same for people."""
+    """Prints the questions for people."""
     policy = version_at(list(policies), today)
     bought = plan_of(policy, plan)
     console.print(f"[bold]{escape(policy.name)}, plan {escape(bought.name)}: what the form asks[/]")

@@ -1,4 +1,4 @@
-"""Finding what a command line names, and saying plainly what is known when it is not there."""
+"""Looks up plans, severities and instants that a command line names, and formats times."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ FIRST_YEAR, LAST_YEAR = 1973, 2190
 
 
 class UsageFault(OperatorFault):
-    """One fault of the command line, in one line that says how to mend it."""
+    """A fault of the command line, in one line that says how to fix it."""
 
 
 def plan_of(policy: Policy, name: str) -> Plan:
-    """The plan of that id, or the one formerly known under that name."""
+    """The plan with this ID or alias. Raises UsageFault."""
     for plan in policy.plans.values():
         if name.lower() in (plan.id, *plan.aliases):
             return plan
@@ -37,7 +37,7 @@ def severity_of(policy: Policy, name: str) -> Severity:
 
 
 def parse_at(text: str) -> datetime:
-    """An instant of the command line, in whole seconds and within the years that calendars answer for."""
+    """Parses an instant, in whole seconds and within the years that calendars cover. Raises UsageFault."""
     try:
         at = parse_instant(text).replace(microsecond=0)
     except OverflowError:
@@ -51,16 +51,16 @@ def parse_at(text: str) -> datetime:
 
 def _out_of_years(text: str) -> UsageFault:
     return UsageFault(
-        f'--at: "{text}" is outside the years {FIRST_YEAR} to {LAST_YEAR}; give an instant in them'
+        f'--at: "{text}" is outside the years {FIRST_YEAR} to {LAST_YEAR}; choose an instant within them'
     )
 
 
 def _unknown(policy: Policy, what: str, name: str, known: Iterable[str]) -> UsageFault:
-    return UsageFault(f'{policy.vendor} has no {what} "{name}"; known are {", ".join(known)}')
+    return UsageFault(f'{policy.vendor} has no {what} "{name}"; it has {", ".join(known)}')
 
 
 def utc_text(at: datetime) -> str:
-    """UTC in whole seconds, as scripts read it."""
+    """UTC in whole seconds, for scripts."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -83,7 +83,7 @@ def local_at_both_ends(at: datetime, calendar: BusinessCalendar, year: bool = Tr
 
 
 def duration_text(amount: timedelta) -> str:
-    """`4 h`, `1 h 30 min`, `45 s`; `–` for none."""
+    """Formats `4 h`, `1 h 30 min` or `45 s`; `–` for zero."""
     seconds = int(amount.total_seconds())
     parts = ((seconds // 3600, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s"))
     return " ".join(f"{count} {unit}" for count, unit in parts if count) or "–"

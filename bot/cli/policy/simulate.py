@@ -1,4 +1,4 @@
-"""What a simulation found, for people and for scripts."""
+"""`frontline simulate`: prints the results of a simulation for people or for scripts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STYLES = {"met": "green", "breached": "red", "open": "yellow"}
 
 
 def show(found: Comparison, console: Console) -> None:
-    """Every ticket, the totals, and how the second policy differs."""
+    """Prints every ticket, the totals, and how the second policy differs."""
     count = len(found.first.replays)
     tickets = f"{count} ticket{'' if count == 1 else 's'}"
     console.print(f"[bold]{tickets} under {escape(found.first.rules.name)}[/], as of {utc_text(found.until)}")
@@ -91,7 +91,7 @@ def _totals(simulation: Simulation) -> Table:
 
 
 def _share_met(row: Mapping[str, int]) -> str:
-    """Of those that were decided, how many were kept."""
+    """The percentage of decided promises that were met."""
     decided = row["met"] + row["breached"]
     return f"{100 * row['met'] / decided:.1f} %" if decided else "–"
 
@@ -127,7 +127,7 @@ def _difference(found: Comparison) -> Table:
 
 
 def _difference_rows(found: Comparison) -> list[dict[str, Any]]:
-    """How many promises came to each outcome under either policy; only those that were there at all."""
+    """How many promises ended with each outcome under either policy, without outcomes that did not occur."""
     assert found.second is not None
     rows = []
     sums = [_by_metric(simulation) for simulation in (found.first, found.second)]
@@ -165,7 +165,7 @@ def _result_text(result: str, more: str) -> str:
 
 
 def as_json(found: Comparison) -> dict[str, Any]:
-    """The same for scripts. Instants as everywhere; `margin_seconds` is below zero where it was late."""
+    """The results as JSON. Instants are in UTC; `margin_seconds` is negative if the promise was late."""
     whole: dict[str, Any] = {"until": utc_text(found.until), "notes": list(found.notes)}
     whole |= _simulation(found.first)
     if found.second is not None:

@@ -1,4 +1,4 @@
-"""Tickets replayed under a policy, and what would differ under another one."""
+"""Replays tickets under a policy and compares the results with another one."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ Histories = Callable[[str], Iterable[tuple[str, Sequence[Event]]]]
 """The key and the history of every stored ticket of an account."""
 
 PAGE = "page"
-"""In the differences: whether somebody was paged."""
+"""In comparisons: whether someone was paged."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimulationRequest:
-    """What the command line says."""
+    """The options of `frontline simulate`."""
 
     vendor: str
     plan: str
@@ -54,13 +54,13 @@ class Simulation:
     rules: Rules
     replays: Sequence[tuple[TicketCase, Replay]]
     not_judged: frozenset[Metric] = frozenset()
-    """Promises about which the tickets say too little."""
+    """Promises that cannot be judged from the tickets' data."""
 
     def outcomes(self, replayed: Replay) -> list[Outcome]:
         return [o for o in replayed.outcomes if o.promise.metric not in self.not_judged]
 
     def verdicts(self, replayed: Replay) -> dict[str, tuple[str, Outcome | None]]:
-        """Metric → the worst that became of its promises on a ticket, and which one it was."""
+        """Maps each metric to the worst result of its promises on a ticket, and that promise's outcome."""
         worst: dict[str, tuple[str, Outcome | None]] = {}
         for outcome in self.outcomes(replayed):
             metric = str(outcome.promise.metric)
@@ -69,7 +69,7 @@ class Simulation:
         return worst | ({PAGE: ("paged", None)} if replayed.pages else {})
 
     def totals(self) -> dict[tuple[str, str], Counter[str]]:
-        """Severity and metric → how many were met, breached and so on; pages by severity."""
+        """Maps severity and metric to counts of met, breached and so on; pages by severity."""
         found: dict[tuple[str, str], Counter[str]] = {}
         for _, replayed in self.replays:
             for outcome in self.outcomes(replayed):
@@ -89,7 +89,7 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True)
 class ChangedOutcome:
-    """A promise of a ticket that ends otherwise under the second policy."""
+    """A promise of a ticket that ends differently under the second policy."""
 
     case: TicketCase
     metric: str
@@ -103,7 +103,7 @@ _NOTHING = ("–", None)
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was asked for: one simulation, or two and how they differ."""
+    """The result: one simulation, or two and their differences."""
 
     until: datetime
     first: Simulation
@@ -124,7 +124,7 @@ class Comparison:
 def simulate(
     request: SimulationRequest, histories: Histories, now: datetime, progress: Console
 ) -> Comparison:
-    """Replays what was asked for. Raises Faults or UsageFault."""
+    """Runs the requested simulation. Raises Faults or UsageFault."""
     until = now if request.until is None else _until(request.until)
     severity_names = dict(_pair(text) for text in request.mapped)
     first = rules(request.vendor, request.plan, severity_names)
@@ -157,7 +157,7 @@ def _notes(
     early: Sequence[TicketCase],
     not_judged: Collection[Metric],
 ) -> list[str]:
-    """What a reader of the figures must know."""
+    """Notes needed to read the figures."""
     notes = []
     if len(early) < len(cases):
         notes.append(f"{len(cases) - len(early)} of {len(cases)} tickets were opened later and are left out")
@@ -193,7 +193,7 @@ def _until(text: str) -> datetime:
 def _pair(text: str) -> tuple[str, str]:
     theirs, equals, ours = (part.strip() for part in text.partition("="))
     if not (theirs and equals and ours):
-        raise UsageFault(f'--map: "{text}" is no pair of severities; write S1=P1')
+        raise UsageFault(f'--map: "{text}" is not a pair of severities; write S1=P1')
     return theirs, ours
 
 

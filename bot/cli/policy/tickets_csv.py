@@ -1,4 +1,4 @@
-"""Tickets from a CSV file: when each was opened, answered and resolved. Every fault at once."""
+"""Reads tickets from a CSV file (opened, answered, resolved) and reports all faults at once."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from sla_core.policy import Policy, Term
 COLUMNS = ("opened", "severity", "responded", "resolved")
 INSTANTS = ("opened", "responded", "resolved")
 LABELS = ("ticket", "key", "id")
-"""Columns whose text names a ticket, the first that is there; else its line does."""
+"""Columns that can name a ticket; the first present one counts, else the line number."""
 
 _CUSTOMER, _AGENT = Who("csv", "a customer"), Who("csv", "an agent")
 
 
 @dataclass(frozen=True, slots=True)
 class TicketCase:
-    """A ticket to be replayed."""
+    """A ticket to replay."""
 
     name: str
     history: tuple[Event, ...]
     label: Mapping[str, str]
-    """What other columns say of it."""
+    """The values of other columns."""
     where: str = ""
-    """Where its severity is written, for a fault."""
+    """Where its severity is written, for fault messages."""
 
     @property
     def opened(self) -> Opened:
@@ -44,14 +44,14 @@ class TicketCase:
 
 @dataclass(frozen=True, slots=True)
 class Tickets:
-    """What a file has: the tickets that are whole, and what is wrong with the others."""
+    """The complete tickets of a file, and the faults of the others."""
 
     cases: list[TicketCase]
     faults: list[Fault]
 
 
 def read_instant(text: str) -> datetime:
-    """An instant in whole seconds, within the years that calendars answer for. Raises ValueError."""
+    """Parses an instant in whole seconds, within the years that calendars cover. Raises ValueError."""
     try:
         at = parse_instant(text).replace(microsecond=0)
     except OverflowError:
@@ -62,7 +62,7 @@ def read_instant(text: str) -> datetime:
 
 
 def read_tickets(path: Path) -> Tickets:
-    """The tickets of a file: columns by name in any order, `,` or `;` between them, UTF-8."""
+    """Reads a UTF-8 file with named columns in any order, separated by `,` or `;`."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -73,13 +73,13 @@ def read_tickets(path: Path) -> Tickets:
     try:
         file.read(text)
     except csv.Error as wrong:
-        file.fault("", f"is no valid CSV: {wrong}")
+        file.fault("", f"is not valid CSV: {wrong}")
     return Tickets(file.cases, file.faults)
 
 
 @dataclass
 class _File:
-    """A file while it is read."""
+    """A file that is being read."""
 
     name: str
     cases: list[TicketCase]
@@ -98,7 +98,7 @@ class _File:
             says = f"lacks the column{plural} {', '.join(missing)}; it begins with {','.join(COLUMNS)}"
             self.fault(f"line {at}", says)
         for twice in sorted({name for name in columns if name and columns.count(name) > 1}):
-            self.fault(f"line {at}, {twice}", "is there more than once; keep one of them")
+            self.fault(f"line {at}, {twice}", "appears more than once; keep one of them")
         if self.faults:
             return
         for line, cells in rows:
@@ -133,7 +133,7 @@ class _File:
 
 
 def _rows(text: str) -> Iterator[tuple[int, Sequence[str]]]:
-    """Each row that has anything in it, with the number of its last line."""
+    """Each non-empty row, with the number of its last line."""
     first = text.lstrip().partition("\n")[0]
     separator = ";" if first.count(";") > first.count(",") else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -168,30 +168,30 @@ def _history(severity: str, times: Mapping[str, datetime]) -> tuple[Event, ...]:
 
 @dataclass(frozen=True)
 class Rules:
-    """A policy's dated versions, the plan, and what it calls the severities of other policies."""
+    """A policy's dated versions, the plan, and its names for other policies' severities."""
 
     policies: Sequence[Policy]
     plan: str
     severity_names: Mapping[str, str] = field(default_factory=dict)
     second: bool = False
-    """Whether names are mapped even where the policy knows them itself."""
+    """Whether names are mapped even if the policy has a severity of that name."""
 
     @property
     def name(self) -> str:
         return f"{self.policies[-1].name}, plan {self.policies[-1].plans[self.plan].name}"
 
     def policy_for(self, case: TicketCase) -> Policy:
-        """The version in force when it was opened."""
+        """The version in force when the ticket was opened."""
         return version_at(list(self.policies), case.opened.at.date())
 
     def severity(self, name: str, policy: Policy) -> str:
-        """What the policy calls a ticket's severity."""
+        """The policy's name for a ticket's severity."""
         if not self.second and name in policy.severities:
             return name
         return self.severity_names.get(name, name)
 
     def ignores_order_form(self, case: TicketCase) -> bool:
-        """An order form belongs to the vendor that it was agreed with."""
+        """Whether to skip the order form: it applies only to the vendor that agreed to it."""
         return bool(case.opened.terms) and case.opened.vendor != self.policy_for(case).vendor
 
     def terms(self, case: TicketCase, policy: Policy) -> tuple[Term, ...]:
@@ -214,7 +214,7 @@ class Rules:
         return history
 
     def policy_faults(self, cases: Sequence[TicketCase]) -> list[Fault]:
-        """Severities and order-form terms that have no path in the policy."""
+        """Faults for severities and order-form terms that the policy does not have."""
         faults: dict[tuple[str, str], Fault] = {}
         for case in cases:
             policy = self.policy_for(case)
@@ -230,21 +230,21 @@ class Rules:
         return list(faults.values())
 
     def _no_severity(self, name: str, policy: Policy, case: TicketCase) -> Fault:
-        """Once a name for the second policy; at every ticket for the first, where it may be mistyped."""
-        says = f'{policy.vendor} has no severity "{name}"; known are {", ".join(policy.severities)}'
-        advice = f"say which one it is, such as --map {name}={policy.worst.id}"
+        """Reported once per name for the second policy; per ticket for the first, where it may be a typo."""
+        says = f'{policy.vendor} has no severity "{name}"; it has {", ".join(policy.severities)}'
+        advice = f"map it to one, such as --map {name}={policy.worst.id}"
         if self.second:
             return Fault("--against", "", f"{says}; {advice}")
         return Fault(case.where or case.name, "", says if case.where else f"{says}; {advice}")
 
 
 def rules(path: str, plan: str, severity_names: Mapping[str, str]) -> Rules:
-    """The first policy. Raises Faults or UsageFault."""
+    """The rules of the first policy. Raises Faults or UsageFault."""
     return _checked(Rules(policies_of(path), plan, severity_names))
 
 
 def second_rules(path: str, plan: str | None, severity_names: Mapping[str, str], first: Rules) -> Rules:
-    """The second. Its plan, if it is not named, is the only one, or that of the same name as the first's."""
+    """The rules of the second policy. Its default plan is its only one, or the one with the first's name."""
     policies = policies_of(path)
     plans = policies[-1].plans
     chosen = plan or (next(iter(plans)) if len(plans) == 1 else first.plan)
@@ -255,17 +255,17 @@ def second_rules(path: str, plan: str | None, severity_names: Mapping[str, str],
 
 
 def unknown_severities(sets: Sequence[Rules], severity_names: Mapping[str, str]) -> list[Fault]:
-    """`--map` to a severity that no policy has."""
+    """Faults for each `--map` to a severity that no policy has."""
     known = {id_: None for rules in reversed(sets) for policy in rules.policies for id_ in policy.severities}
     return [
-        Fault("--map", theirs, f'there is no severity "{ours}"; known are {", ".join(known)}')
+        Fault("--map", theirs, f'there is no severity "{ours}"; choose from {", ".join(known)}')
         for theirs, ours in severity_names.items()
         if ours not in known
     ]
 
 
 def policies_of(path: str) -> list[Policy]:
-    """A pack, a folder of dated versions, or one of these versions."""
+    """Loads a pack, a folder of dated versions, or one of these versions."""
     head = Path(path) / "policy.toml"
     if path in vendors() or not head.is_file():
         return load(path)
@@ -275,13 +275,13 @@ def policies_of(path: str) -> list[Policy]:
 
 
 def _checked(rules: Rules) -> Rules:
-    """The rules with the plan's id; every version must have the plan."""
+    """The rules with the plan's ID. Raises UsageFault unless every version has the plan."""
     ids = [plan_of(policy, rules.plan).id for policy in rules.policies]
     return replace(rules, plan=ids[-1])
 
 
 def _term_fault(term: Term, policy: Policy, plan: str) -> str | None:
-    """Why the policy cannot apply a term of an order form."""
+    """Why the policy cannot apply a term of an order form, or None."""
     severity = policy.severities.get(term.severity)
     what = f"its order form's {term.severity}.{term.metric}"
     if severity is None:

@@ -1,4 +1,4 @@
-"""Each requirement of a vendor's policy: what carries it, or why nothing does yet."""
+"""`frontline check --trace`: what implements each requirement of a policy, or why nothing does yet."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ REQUIREMENTS = {
     "monta": ("MTA", 24),
     "commerceup": ("CUP", 19),
 }
-"""Vendor → the letters of its requirement IDs and how many there are, numbered from 1."""
+"""Maps a vendor to the prefix of its requirement IDs and their number; IDs count from 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class TracedRequirement:
-    """A requirement; `carriers` and `not_yet` together say what of it holds today."""
+    """A requirement. `carriers` say what implements it today, `not_yet` what is missing."""
 
     id: str
     carriers: tuple[str, ...]
@@ -35,7 +35,7 @@ class TracedRequirement:
 
 
 def requirement_ids(policy: Policy) -> list[str]:
-    """The vendor's own list; for a policy of the operator's, all that the policy cites."""
+    """The vendor's own list; for an operator's own policy, all clauses that it cites."""
     if policy.vendor in REQUIREMENTS:
         letters, count = REQUIREMENTS[policy.vendor]
         return [f"{letters}-{number}" for number in range(1, count + 1)]
@@ -53,7 +53,7 @@ def traces(policy: Policy) -> list[TracedRequirement]:
 
 
 def unknown_clauses(policy: Policy) -> list[str]:
-    """Clauses that the policy cites and the vendor's list of requirements does not have."""
+    """Clauses that the policy cites but the vendor's list of requirements does not have."""
     known = set(requirement_ids(policy))
     cited = [*(clause for clause, _ in cited_clauses(policy)), *policy.not_yet]
     cited += [reading.clause for reading in policy.readings]
@@ -61,9 +61,9 @@ def unknown_clauses(policy: Policy) -> list[str]:
 
 
 def cited_clauses(policy: Policy) -> Iterator[tuple[str, str]]:
-    """Every clause that something in the policy cites, with what cites it."""
+    """Every cited clause of the policy, with what cites it."""
     named = {id_: plan.source for id_, plan in policy.plans.items()}
-    # A policy lists its calendars' sources between its own facts and those of its plans.
+    # A policy lists its calendars' sources between its own facts and its plans'.
     ends = len(policy.facts) - len(named)
     begins = ends - len(policy.calendars)
     for source in policy.facts[:begins]:
@@ -95,7 +95,7 @@ def cited_clauses(policy: Policy) -> Iterator[tuple[str, str]]:
 
 
 def _other_rules(severity: Severity) -> Iterator[tuple[str, str]]:
-    """What is done with tickets of a class besides keeping its promises."""
+    """The rules of a severity other than its promises."""
     rules = {
         "open ones are shown first": severity.known_first,
         "how often it is expected": severity.rarity.source if severity.rarity else None,

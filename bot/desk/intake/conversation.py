@@ -1,6 +1,6 @@
-"""The intake form asked question by question, where no form can be opened or somebody prefers it so.
+"""The intake form as a conversation, for when no form can be opened or the person prefers questions.
 
-Whoever pressed `Answer here` answers: by buttons, or by writing in the thread. What was answered is durable.
+The person who pressed `Answer here` answers by buttons or in the thread. Answers are stored at once.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ from sla_core.countdown import Tone
 log = structlog.get_logger(__name__)
 
 TOPIC = "interview"
-"""What the keys of its messages begin with."""
+"""The topic of stored conversations, and the key prefix of their messages."""
 ROOT = f"{TOPIC}/root"
-"""What those of messages of ours begin with below which questions are asked."""
+"""The key prefix of our messages in whose threads questions are asked."""
 ROOTS = "interview-root"
-"""The notes in which an earlier version kept these messages."""
+"""The topic in which an earlier version stored these messages."""
 LONGEST_PAUSE = timedelta(days=1)
-"""After a longer one, in real time, the questions are over."""
+"""In real time. After a longer pause, the conversation has expired."""
 _CODEC: TypeAdapter[ConversationalForm] = TypeAdapter(ConversationalForm)
 _OVER = (
     "These questions are over, or somebody else is asked. What came of them stands where they were; "
@@ -63,7 +63,7 @@ _GONE_ON = "This question is not the one that is asked now; go on below."
 
 
 async def is_under_way(desk: Desk, actor: Actor, root: MessageRef) -> bool:
-    """Whether somebody is being asked in this message's thread."""
+    """Whether a conversation with the actor is under way in this message's thread."""
     thread, _ = await _thread_of(desk, root)
     return await _load(desk, _name(root.place, thread, actor)) is not None
 
@@ -72,7 +72,7 @@ async def is_under_way(desk: Desk, actor: Actor, root: MessageRef) -> bool:
 
 
 async def on_button(desk: Desk, press: Press) -> Answer:
-    """Any button of an interview."""
+    """Handles every button of a conversation."""
     verb, _, rest = press.value.partition("|")
     if verb == BEGIN:
         return await _begin(desk, press, await unpack_prefill(desk, rest))
@@ -94,14 +94,14 @@ async def on_button(desk: Desk, press: Press) -> Answer:
 
 
 async def _begin(desk: Desk, press: Press, prefill: Prefill) -> Answer:
-    """The first question that this does not answer; or again the one that stands."""
+    """Asks the first question that the prefill does not answer, or repeats the current one."""
     begun = Command(press.key, press.at, press.actor, press.place, press.action, prefill.text)
     if over := await drafts.answered_prompt(desk, press):
         return over
     answer = await open.command(desk, begun, drafts.prompt_of(press))
     if not isinstance(answer, Ask):
         return answer
-    thread, ours = await _where(desk, press, prefill)
+    thread, ours = await _thread_for(desk, press, prefill)
     name = _name(press.place, thread, press.actor)
     async with desk.locks.of(name):
         conversation = await _load(desk, name)
@@ -115,8 +115,8 @@ async def _begin(desk: Desk, press: Press, prefill: Prefill) -> Answer:
         return await _ask(desk, name, conversation.at_next_question(), answer.form.intro)
 
 
-async def _where(desk: Desk, press: Press, prefill: Prefill) -> tuple[str, bool]:
-    """The thread to ask in, and whether it is below a message of ours: posted now if there is none yet."""
+async def _thread_for(desk: Desk, press: Press, prefill: Prefill) -> tuple[str, bool]:
+    """The thread to ask in, and whether its root is our message. Posts a root if there is no thread."""
     if press.place.direct:
         return "", False
     if prefill.thread:
@@ -160,7 +160,7 @@ async def _apply_button(
 
 
 async def on_message(desk: Desk, said: Posted) -> Answer | None:
-    """What was written as the answer to the question that stands; None where nobody is asked."""
+    """Takes a message as the answer to the current question. None if no conversation is under way."""
     if said.thread is None and not said.place.direct:
         return None
     thread, ours = "", False
@@ -213,7 +213,7 @@ async def _apply_text(desk: Desk, name: str, conversation: ConversationalForm, s
 async def _record_answer(
     desk: Desk, name: str, conversation: ConversationalForm, value: tuple[str, ...]
 ) -> ConversationalForm:
-    """With this answer kept, and its question closed."""
+    """The conversation with this answer stored and its question marked as answered."""
     field = conversation.field
     assert field is not None
     after = conversation.with_answer(field.id, value)
@@ -224,12 +224,12 @@ async def _record_answer(
 
 
 async def _refreshed_form(desk: Desk, conversation: ConversationalForm) -> Form:
-    """The form that follows from the answers so far, and what it would lead to."""
+    """The form after the answers so far, with an updated preview."""
     form, key = conversation.form, f"{TOPIC}/{conversation.key}/{conversation.count}"
-    filling = FormChanged(
+    change = FormChanged(
         key, conversation.last, conversation.actor, form.id, conversation.values, form.context
     )
-    answer = await open.form_changed(desk, filling)
+    answer = await open.form_changed(desk, change)
     return (
         replace(answer.form.filled(conversation.values), errors=form.errors)
         if isinstance(answer, Ask)
@@ -238,12 +238,12 @@ async def _refreshed_form(desk: Desk, conversation: ConversationalForm) -> Form:
 
 
 def _without_texts(form: Form) -> Form:
-    """As it is kept: without what is said around the questions."""
+    """The form as it is stored: without the texts around its fields."""
     return replace(form, intro=(), preview=())
 
 
 async def _ask(desk: Desk, name: str, conversation: ConversationalForm, intro: Sequence[Part] = ()) -> Answer:
-    """Posts the question, or all that was told. A crash before it is kept repeats it under the same key."""
+    """Posts the current question or the review. A crash before `_save` repeats it under the same key."""
     conversation = replace(conversation, count=conversation.count + 1)
     key, view = (
         f"{TOPIC}/{conversation.key}/{conversation.count}",
@@ -258,7 +258,7 @@ async def _ask(desk: Desk, name: str, conversation: ConversationalForm, intro: S
 
 
 async def on_refused(desk: Desk, message: Message, why: str) -> None:
-    """A question cannot be posted where it was to be: whoever is asked learns that directly."""
+    """Ends a conversation whose question cannot be posted, and tells the person directly."""
     for name in await desk.key_values.get_all(TOPIC):
         conversation = await _load(desk, name)
         if conversation is not None and conversation.standing == message.key:
@@ -267,7 +267,7 @@ async def on_refused(desk: Desk, message: Message, why: str) -> None:
 
 
 async def _send(desk: Desk, name: str, conversation: ConversationalForm, act: Press | Posted) -> Answer:
-    """The same as a form that is sent; it counts once, however often it is pressed."""
+    """Submits the form. It counts once, however often Send is pressed."""
     form = conversation.form
     files = conversation.files if form.takes_files else ()
     sent = Submission(
@@ -291,7 +291,7 @@ async def _send(desk: Desk, name: str, conversation: ConversationalForm, act: Pr
 
 
 async def _cancel(desk: Desk, name: str, conversation: ConversationalForm) -> Answer:
-    """What was told stays in sight, to be copied."""
+    """Ends the conversation. The answers stay visible, to be copied."""
     await desk.key_values.delete(TOPIC, name)
     texts = [field for field in conversation.form.fields if isinstance(field, TextField) and field.value]
     parts = [part for field in texts for part in ("\n", *label_and_answer(field))]
@@ -300,7 +300,7 @@ async def _cancel(desk: Desk, name: str, conversation: ConversationalForm) -> An
 
 
 def _closed(conversation: ConversationalForm) -> Notice:
-    """What is left of a question that is asked again further down."""
+    """What a question turns into when it is asked again further down."""
     return (
         answered_question(conversation.field)
         if conversation.field
@@ -309,7 +309,7 @@ def _closed(conversation: ConversationalForm) -> Notice:
 
 
 async def _redraw(desk: Desk, conversation: ConversationalForm, view: Notice) -> None:
-    """The standing question; its old buttons do no harm where that fails."""
+    """Edits the current question's message. If that fails, its old buttons do no harm."""
     if conversation.standing is not None:
         await _edit(desk, conversation, conversation.standing, view)
 
@@ -320,11 +320,11 @@ async def _edit(desk: Desk, conversation: ConversationalForm, edits: str, view: 
 
 
 async def _preview(desk: Desk, conversation: ConversationalForm) -> RichText:
-    """What sending it will lead to, once all is answered."""
+    """The form's preview once everything is answered, else empty."""
     return () if conversation.field is not None else (await _refreshed_form(desk, conversation)).preview
 
 
-# Remembering ----------------------------------------------------------------------------------
+# Storage --------------------------------------------------------------------------------------
 
 
 def _name(place: Place, thread: str, actor: Actor) -> str:
@@ -332,14 +332,14 @@ def _name(place: Place, thread: str, actor: Actor) -> str:
 
 
 async def _load(desk: Desk, name: str) -> ConversationalForm | None:
-    """None once it is over."""
+    """The stored conversation; None if it is over."""
     text = await desk.key_values.get(TOPIC, name)
     if text is None:
         return None
     try:
         return _CODEC.validate_json(text)
     except ValidationError as wrong:
-        log.warning("interview of another version", faults=wrong.error_count())
+        log.warning("ignored a conversation of another version", faults=wrong.error_count())
         return None
 
 
@@ -353,7 +353,7 @@ async def _save(desk: Desk, name: str, conversation: ConversationalForm) -> None
 
 
 async def adopt_stored_roots(desk: Desk, key_values: KeyValueStore) -> None:
-    """Adopts the messages that an earlier version posted to ask below."""
+    """Adopts the thread roots that an earlier version posted."""
     for name in await key_values.get_all(ROOTS):
         place, _, id = name.rpartition("/")
         await _adopted(desk, Place.parse(place), id, ROOT)
@@ -361,7 +361,7 @@ async def adopt_stored_roots(desk: Desk, key_values: KeyValueStore) -> None:
 
 
 async def _thread_of(desk: Desk, root: MessageRef) -> tuple[str, bool]:
-    """What an interview below this message knows it by, and whether it is one of ours."""
+    """The name under which a conversation stores this thread, and whether its root is our message."""
     key = await desk.key_of(root)
     if key is not None and key.startswith(f"{ROOT}/"):
         return key.rpartition("/")[2], True
@@ -369,7 +369,7 @@ async def _thread_of(desk: Desk, root: MessageRef) -> tuple[str, bool]:
 
 
 async def _thread_key(desk: Desk, conversation: ConversationalForm) -> str | None:
-    """The key of the message in whose thread the questions are asked; a person's is adopted."""
+    """The key of the thread's root message. Adopts the root if a person posted it."""
     if not conversation.thread:
         return None
     return (
@@ -384,7 +384,7 @@ def _root_key(place: Place, name: str) -> str:
 
 
 async def _adopted(desk: Desk, place: Place, id: str, kind: str = f"{TOPIC}/other") -> str:
-    """The key of a message that the outbox did not send."""
+    """The key of a message. Adopts the message if the outbox did not send it."""
     ref = MessageRef(place, id)
     if known := await desk.key_of(ref):
         return known

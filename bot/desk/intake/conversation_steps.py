@@ -1,4 +1,4 @@
-"""A form asked one question at a time: where it stands, and what each step of it looks like."""
+"""A form asked one question at a time: the state of the conversation, and how each step looks."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ BEGIN, PICK, NEXT, KEEP, SKIP, BACK, CANCEL, SEND = (
     *("begin", "pick", "next", "keep", "skip", "back", "cancel", "send"),
 )
 _NOTE = ""
-"""The fault of no field."""
+"""The error key of a note that belongs to no field."""
 _LONGEST_LABEL = 60
-"""Of a button; what is longer is cut there and stands in full above it, with its number."""
+"""Characters of a button's label. The message shows a longer option in full, with its number."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationalForm:
-    """`at` is the field that is asked for, None once all is answered."""
+    """`at` is the id of the field being asked; None once everything is answered."""
 
     key: str
     place: Place
     thread: str
-    """The id of the message in whose thread it is, or our own name for a message of ours; else empty."""
+    """The id of the thread's root message, or our name for it if we posted it; empty if there is none."""
     actor: Actor
     form: Form
     at: str | None
     last: datetime
     seen: tuple[str, ...] = ()
     standing: str | None = None
-    """The key of the message that asks it."""
+    """The key of the message that asks the current question."""
     count: int = 0
     heard: tuple[str, ...] = ()
-    """Messages that have been taken as answers."""
+    """Ids of messages that were taken as answers."""
     files: tuple[File, ...] = ()
     ours: bool = False
-    """Whether the thread is below a message of ours."""
+    """Whether we posted the thread's root message."""
 
     @property
     def field(self) -> Field | None:
@@ -51,21 +51,21 @@ class ConversationalForm:
 
     @property
     def values(self) -> dict[str, tuple[str, ...]]:
-        """Of every field; what no longer matters is empty."""
+        """The values of every field; empty for fields that are not visible."""
         return {field.id: () for field in self.form.fields} | {
             field.id: value_of(field) for field in self.form.visible_fields()
         }
 
     @property
     def fault(self) -> str | None:
-        """What is wrong with the answer that is asked for again; at the end, with none of them alone."""
+        """The error of the current field; at the end, the errors that belong to no visible field."""
         if self.field is not None:
             return self.form.errors.get(self.field.id)
         ids = {field.id for field in self.form.visible_fields()}
         return " ".join(text for name, text in self.form.errors.items() if name not in ids) or None
 
     def with_answer(self, field: str, value: tuple[str, ...]) -> ConversationalForm:
-        """With this answer; its fault, if it had one, is forgiven until it is sent."""
+        """With this answer. Clears the field's error."""
         errors = {name: text for name, text in self.form.errors.items() if name not in (field, _NOTE)}
         return replace(self, form=replace(self.form.filled({field: value}), errors=errors))
 
@@ -74,11 +74,11 @@ class ConversationalForm:
         return replace(self, form=replace(self.form, errors={**self.form.errors, self.at: why}))
 
     def with_note(self, text: str) -> ConversationalForm:
-        """For the end, where it stands beneath what was told."""
+        """With a note for the end, shown below the answers."""
         return replace(self, form=replace(self.form, errors={**self.form.errors, _NOTE: text}))
 
     def at_next_question(self) -> ConversationalForm:
-        """At the next field that was not seen and has no answer, or has a fault; else at the end."""
+        """At the next field that has an error, or is unseen and unanswered; else at the end."""
         seen = self.seen if self.at is None or self.at in self.seen else (*self.seen, self.at)
         open_ = (
             field.id
@@ -92,7 +92,7 @@ class ConversationalForm:
         return replace(self, at=before, standing=None) if before else self
 
     def rejected(self, form: Form) -> ConversationalForm:
-        """At the first fault that a refused form came back with."""
+        """At the first field with an error in a rejected form."""
         faulty = next((field.id for field in form.visible_fields() if field.id in form.errors), None)
         return replace(self, form=form, at=faulty, standing=None)
 
@@ -108,7 +108,7 @@ class ConversationalForm:
     # What it looks like -----------------------------------------------------------------------
 
     def render(self, preview: RichText = ()) -> Notice:
-        """The question, or at the end all that was told and what it leads to."""
+        """The current question, or at the end all answers and the preview."""
         field = self.field
         if field is None:
             return self._review(preview)
@@ -206,14 +206,14 @@ def label_and_answer(field: Field) -> tuple[Part, ...]:
 
 
 def answered_question(field: Field) -> Notice:
-    """What becomes of a question: its answer, without buttons."""
+    """What a question's message shows once it is answered: the answer, without buttons."""
     return Notice(
         label_and_answer(field) if value_of(field) else (Strong(f"{field.label}:"), " no answer"), Tone.DONE
     )
 
 
 def parsed_answer(field: Field, text: str) -> tuple[str, ...] | str:
-    """What was written as a value of the field; else what is wrong with it."""
+    """The field's value for a written answer, or the text of an error."""
     if isinstance(field, TextField):
         if len(text) > field.limit:
             return (
@@ -232,7 +232,7 @@ def parsed_answer(field: Field, text: str) -> tuple[str, ...] | str:
 
 
 def _names(field: ChoiceField) -> Mapping[str, str]:
-    """Option ids by all that one may write for them."""
+    """Option ids by everything that a person may write for them."""
     by_number = {str(index): option.id for index, option in enumerate(field.options, 1)}
     return {option.label.casefold(): option.id for option in field.options} | by_number
 

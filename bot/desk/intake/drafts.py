@@ -1,4 +1,4 @@
-"""What people typed and did not send: drafts, prefilled text, and prompts that already led to a ticket."""
+"""Drafts of unsent forms, prefilled text, and the prompts that already led to a ticket."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ DRAFT_LIFE = timedelta(hours=24)
 
 
 async def save_draft(desk: Desk, actor: Actor, place: Place, values: Answers) -> dict[str, tuple[str, ...]]:
-    """Fields that are named replace what was kept of them; the others stay. Gives all of it."""
+    """Merges these fields into the draft, stores it, and returns all of it."""
     merged = await draft(desk, actor, place) | {name: tuple(given) for name, given in values.items()}
     if any(any(part.strip() for part in given) for given in merged.values()):
         # The version before, which may run beside this one, reads `at`.
-        note = json.dumps({"at": desk.clock.now().isoformat(), "values": merged}, ensure_ascii=False)
-        await desk.key_values.put(DRAFTS, _key(actor, place), note, real_now() + DRAFT_LIFE)
+        stored = json.dumps({"at": desk.clock.now().isoformat(), "values": merged}, ensure_ascii=False)
+        await desk.key_values.put(DRAFTS, _key(actor, place), stored, real_now() + DRAFT_LIFE)
     return merged
 
 
 async def draft(desk: Desk, actor: Actor, place: Place) -> dict[str, tuple[str, ...]]:
-    """Nothing where there is none, or none of the last day."""
-    note = await desk.key_values.get(DRAFTS, _key(actor, place))
-    return {name: tuple(given) for name, given in json.loads(note)["values"].items()} if note else {}
+    """The values of the draft; empty if there is none from the last 24 hours."""
+    stored = await desk.key_values.get(DRAFTS, _key(actor, place))
+    return {name: tuple(given) for name, given in json.loads(stored)["values"].items()} if stored else {}
 
 
 async def delete_draft(desk: Desk, actor: Actor, place: Place) -> None:
@@ -43,23 +43,23 @@ def _key(actor: Actor, place: Place) -> str:
 
 
 LONGEST_BUTTON_VALUE = 900
-"""Characters of a button's value that every platform takes; what is longer is kept in the key-value store."""
+"""Characters of a button's value that every platform allows. Longer values go to the key-value store."""
 PREFILL_LIFE = timedelta(days=30)
-"""Nobody's words stay because nobody pressed the button."""
+"""How long text is stored for a button that nobody presses."""
 PREFILLS = "carried"
-_KEPT = "kept:"
+_STORED = "kept:"
 
 
 @dataclass(frozen=True, slots=True)
 class Prefill:
-    """`thread` is the message in whose thread it is asked on; empty in a direct conversation."""
+    """Text to fill in. `thread` is the id of the message in whose thread to ask; empty if direct."""
 
     text: str = ""
     thread: str = ""
 
 
 async def pack_prefill(desk: Desk, prefill: Prefill) -> str:
-    """As a button's value."""
+    """The prefill as a button's value, stored if it is too long."""
     if prefill == Prefill():
         return ""
     whole = json.dumps([prefill.thread, prefill.text], ensure_ascii=False)
@@ -67,16 +67,16 @@ async def pack_prefill(desk: Desk, prefill: Prefill) -> str:
         return whole
     name = sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     # The version before, which may run beside this one, reads `at`.
-    note = json.dumps({"at": desk.clock.now().isoformat(), "carried": whole}, ensure_ascii=False)
-    await desk.key_values.put(PREFILLS, name, note, real_now() + PREFILL_LIFE)
-    return f"{_KEPT}{name}"
+    stored = json.dumps({"at": desk.clock.now().isoformat(), "carried": whole}, ensure_ascii=False)
+    await desk.key_values.put(PREFILLS, name, stored, real_now() + PREFILL_LIFE)
+    return f"{_STORED}{name}"
 
 
 async def unpack_prefill(desk: Desk, value: str) -> Prefill:
-    """What a button carries; nothing where its value is none of ours, or was kept too long ago."""
-    if value.startswith(_KEPT):
-        note = await desk.key_values.get(PREFILLS, value.removeprefix(_KEPT))
-        value = json.loads(note)["carried"] if note else ""
+    """The prefill that a button carries; empty if its value is invalid or has expired."""
+    if value.startswith(_STORED):
+        stored = await desk.key_values.get(PREFILLS, value.removeprefix(_STORED))
+        value = json.loads(stored)["carried"] if stored else ""
     try:
         thread, text = json.loads(value)
     except (TypeError, ValueError):
@@ -86,29 +86,29 @@ async def unpack_prefill(desk: Desk, value: str) -> Prefill:
 
 PROMPTS = "offer"
 PROMPT_LIFE = timedelta(days=30)
-"""Nobody scrolls further back."""
+"""How long a prompt is remembered; hardly anybody scrolls further back."""
 
 
 def prompt_of(press: Press) -> str:
-    """The message that a button stands on, if that offers to make a ticket of something; else empty."""
+    """The id of the button's message if that offers to make a ticket of something, else empty."""
     return press.message.id if press.message and press.value else ""
 
 
 async def record_ticket(desk: Desk, place: Place, offer: str, ticket: str) -> None:
-    """What it was about is in this ticket."""
+    """Records that a prompt led to this ticket."""
     # The version before, which may run beside this one, reads `at`.
-    note = json.dumps({"at": desk.clock.now().isoformat(), "ticket": ticket})
-    await desk.key_values.put(PROMPTS, f"{place}/{offer}", note, real_now() + PROMPT_LIFE)
+    stored = json.dumps({"at": desk.clock.now().isoformat(), "ticket": ticket})
+    await desk.key_values.put(PROMPTS, f"{place}/{offer}", stored, real_now() + PROMPT_LIFE)
 
 
 async def ticket_of_prompt(desk: Desk, place: Place, offer: str) -> str | None:
-    """The ticket, if there is one."""
-    note = await desk.key_values.get(PROMPTS, f"{place}/{offer}") if offer else None
-    return str(json.loads(note)["ticket"]) if note else None
+    """The ticket that a prompt led to, or None."""
+    stored = await desk.key_values.get(PROMPTS, f"{place}/{offer}") if offer else None
+    return str(json.loads(stored)["ticket"]) if stored else None
 
 
 async def answered_prompt(desk: Desk, press: Press) -> Show | None:
-    """What to say where it has led to a ticket; None where it has not."""
+    """The answer if the button's prompt has led to a ticket already, or None."""
     key = await ticket_of_prompt(desk, press.place, prompt_of(press))
     return already_in(key) if key else None
 

@@ -1,4 +1,4 @@
-"""Every way in leads to the same intake: commands, mentions, reactions, shortcuts, words, `Get help`."""
+"""The entry points, which all lead to one intake: commands, mentions, reactions, shortcuts, `Get help`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bot.ports import PermanentFailure
 log = structlog.get_logger(__name__)
 
 _CALLED = re.compile(r"^\s*@\S+\s")
-"""The bot's name before what is said to it."""
+"""The mention of the bot before a text."""
 _BEGINS = re.compile(r"\s*support\s*:\s*", re.IGNORECASE)
 _ELSEWHERE = (
     "It cannot be told from here which channels you are in. "
@@ -30,13 +30,13 @@ _ELSEWHERE = (
 )
 _ASKED_HERE = "You are being asked about this already: please go on in its thread. Cancel there gives it up."
 _QUIET = frozenset({EntryPoint.WORDS, EntryPoint.REACTION})
-"""May be meant for somebody else where no account is served, and is not answered there."""
+"""Not answered in channels without an account, where they may be meant for somebody else."""
 _DRAFTS = frozenset({EntryPoint.SHORTCUT, EntryPoint.REACTION})
-"""Their text is somebody's message and never a word for the desk."""
+"""Their text is a person's message and never a text command."""
 
 
 async def command(desk: Desk, command: Command) -> Answer:
-    """The form with what was typed in it, or what one of the words asks for."""
+    """Opens the form with the typed text filled in, or runs a text command."""
     about = command.about
     if about is not None:
         if await conversation.is_under_way(desk, command.actor, about):
@@ -54,7 +54,7 @@ async def command(desk: Desk, command: Command) -> Answer:
 
 
 async def get_help(desk: Desk, press: Press) -> Answer:
-    """The same by the button, with what its message carries."""
+    """Opens the form from a `Get help` button, with the text that the button carries."""
     if said := await drafts.answered_prompt(desk, press):
         return said
     prefill = await unpack_prefill(desk, press.value)
@@ -63,7 +63,7 @@ async def get_help(desk: Desk, press: Press) -> Answer:
 
 
 async def on_message(desk: Desk, said: Posted) -> Answer:
-    """A message: an answer to a question of ours, a way in, or a part of a ticket's thread."""
+    """Handles a message: an answer to our question, the beginning of a ticket, or a part of a thread."""
     answer = await conversation.on_message(desk, said)
     if answer is not None:
         return answer
@@ -79,7 +79,7 @@ async def on_message(desk: Desk, said: Posted) -> Answer:
 
 
 def _text_for_desk(said: Posted) -> str | None:
-    """What is said to the desk; None where it is not spoken to, or hears of it in another way as well."""
+    """The text if the message addresses the desk; None if not, or if it also arrives as a mention."""
     begins = _BEGINS.match(said.text)
     if said.place.direct or (begins and not said.mentions_bot):
         text = said.text[begins.end() :] if begins else said.text
@@ -93,7 +93,7 @@ def _is_served(desk: Desk, place: Place) -> bool:
 
 
 def _belongs_to(key: str, command: Command) -> Answer:
-    """What is asked on a ticket's message opens no other; what is said in its thread is heard as such."""
+    """The answer to a command on a ticket's message; nothing in its thread, which is recorded anyway."""
     if command.name in (EntryPoint.MENTION, EntryPoint.WORDS):
         return Done()
     return private_notice(
@@ -105,7 +105,7 @@ async def _open_form(desk: Desk, command: Command, prefill: Prefill, offer: str 
     try:
         answer = await open.command(desk, command, offer)
     except PermanentFailure as why:
-        log.warning("no telling who somebody is", user=str(command.actor.user), why=str(why))
+        log.warning("could not look up the actor", user=str(command.actor.user), why=str(why))
         return refusal(_ELSEWHERE)
     if not isinstance(answer, Ask) or answer.form.id != FORM:
         return answer
@@ -113,7 +113,7 @@ async def _open_form(desk: Desk, command: Command, prefill: Prefill, offer: str 
 
 
 async def _fallback(desk: Desk, actor: Actor, place: Place, prefill: Prefill) -> Notice:
-    """For where no form can be opened at once."""
+    """The message to show if no form can be opened at once."""
     value = await pack_prefill(desk, prefill)
     who: tuple[Part, ...] = () if place.direct else (Mention(actor.user, actor.name), " ")
     said = "A few questions make this a ticket: in a form, or here one by one."

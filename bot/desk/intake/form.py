@@ -1,4 +1,4 @@
-"""The intake form: which account, the summary, the policy's questions, what is open already."""
+"""The intake form: the account, the summary, the policy's questions, and possible duplicates."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ LONGEST_SUMMARY = 200
 LONGEST_DETAILS = 3000
 MAX_KNOWN = 5
 MAX_SEARCHED = 100
-"""Tickets of an account that are looked through, newest first."""
+"""How many tickets of an account to search, newest first."""
 MAX_COMPARED = 12
-"""Of them, those whose summaries are compared with a new one."""
+"""How many of them to compare with a new summary."""
 DETAILS_HINT = "What you did, what you saw, since when. The more you tell, the sooner it can be solved."
 OFFERED = "offered"
 OFFER = "offer"
@@ -36,24 +36,24 @@ OFFER = "offer"
 
 @dataclass(frozen=True, slots=True)
 class IntakeContext:
-    """What an intake form is drawn from."""
+    """Everything that an intake form is built from."""
 
     policy: Policy
     accounts: Sequence[Account]
     place: Place
     known: Sequence[Ticket] = ()
-    """Open tickets of a class that asks for them first."""
+    """Open tickets of severities whose policy asks about known tickets first."""
     duplicates: Sequence[PossibleDuplicate] = ()
-    """Open tickets that this one may be about."""
+    """Open tickets that may be about the same problem."""
     values: Answers = field(default_factory=dict)
     offered: frozenset[str] | None = None
-    """Keys of the tickets that were shown to the person; None while nothing was chosen in the form."""
+    """Keys of the tickets that the person has seen; None until a choice is made in the form."""
     restored: bool = False
-    """Whether the values are of a form that was not sent."""
+    """Whether the values come from a draft."""
     offer: str = ""
-    """The message of ours that the form was asked for on, where that is about something."""
+    """The id of our message whose button opened the form, if that was about something; else empty."""
     opening: str = ""
-    """Which opening of the form it is; empty for a form that the release before opened."""
+    """Identifies this opening of the form; empty for a form that the previous release opened."""
 
     @property
     def account(self) -> Account | None:
@@ -61,7 +61,7 @@ class IntakeContext:
 
     @property
     def duplicate_of(self) -> str | None:
-        """The open ticket that this is said to be."""
+        """The key of the open ticket that the person chose as the same problem."""
         candidates = {ticket.key for ticket in self.candidates}
         return next((key for key in self.values.get(KNOWN, ()) if key in candidates), None)
 
@@ -77,7 +77,7 @@ def chosen_account(offered: Sequence[Account], values: Answers) -> Account | Non
 
 
 def intake_form(intake: IntakeContext, now: datetime) -> Form:
-    """The form. Its context says where it was asked for, by which version of the policy, what it showed."""
+    """The form. Its context holds the place, the policy version and the tickets that it has shown."""
     policy, place = intake.policy, intake.place
     context = {"place": str(place), "version": policy.version} | ({"direct": "yes"} if place.direct else {})
     if intake.offered is not None:
@@ -158,13 +158,13 @@ def _known(intake: IntakeContext) -> list[Field]:
 
 
 def initial_values(text: str) -> dict[str, tuple[str, ...]]:
-    """What was typed with the command, as the form holds it: whole in Details where Summary has no room."""
+    """The form's values for text typed with the command. A text too long for Summary is whole in Details."""
     cut = text[:LONGEST_SUMMARY]
     return {SUMMARY: (cut,), DETAILS: (text[:LONGEST_DETAILS],) if text != cut else ()} if text else {}
 
 
 async def known_tickets(desk: Desk, policy: Policy, account: Account) -> list[Ticket]:
-    """The account's open tickets of a class that asks for them first."""
+    """The account's open tickets of severities whose policy asks about known tickets first."""
     asking = {severity.id for severity in policy.severities.values() if severity.known_first}
     if not asking:
         return []
@@ -173,7 +173,7 @@ async def known_tickets(desk: Desk, policy: Policy, account: Account) -> list[Ti
 
 
 async def duplicate_tickets(desk: Desk, account: Account, summary: str) -> list[PossibleDuplicate]:
-    """The account's newest open tickets that a new one with this summary may be about."""
+    """The account's newest open tickets that may be about the same problem as this summary."""
     if not summary.strip():
         return []
     newest = await desk.store.open_tickets(account.id, MAX_COMPARED)
@@ -182,7 +182,7 @@ async def duplicate_tickets(desk: Desk, account: Account, summary: str) -> list[
 
 
 async def recent_tickets(desk: Desk, account: Account, since: datetime) -> list[Ticket]:
-    """The account's tickets opened since then, newest first, as far back as is looked."""
+    """The account's tickets opened since then, newest first, from the newest MAX_SEARCHED."""
     found = []
     for key in (await desk.store.tickets(account.id))[:MAX_SEARCHED]:
         ticket = await desk.ticket(key)
@@ -206,12 +206,12 @@ them then there these they this those too very want was way were what when where
 will with work works working would you your
 """
 _STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
-"""Words that tell nothing about what is wrong."""
+"""Words that say nothing about the problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class PossibleDuplicate:
-    """A ticket, and the words of the new summary that its own has too."""
+    """An open ticket, and the words that its summary shares with the new one."""
 
     ticket: Ticket
     words: tuple[str, ...]
@@ -220,9 +220,9 @@ class PossibleDuplicate:
 def possible_duplicates(
     summary: str, open_tickets: Iterable[tuple[str, Opened]]
 ) -> list[tuple[str, tuple[str, ...]]]:
-    """The tickets that share at least two words, and half of the shorter summary's; the most alike first.
+    """Tickets that share at least two words and half of the shorter summary, most similar first.
 
-    Summaries of a single word are alike when it is the same.
+    Two summaries of a single word each match if the word is the same.
     """
     words = _significant_words(summary)
     found = []
@@ -240,7 +240,7 @@ def possible_duplicates(
 
 @lru_cache(maxsize=4096)
 def _significant_words(text: str) -> Mapping[str, str]:
-    """The words that matter by what is compared of them: small letters, without a plural's s."""
+    """The significant words by their compared form: lower case, without a plural's s."""
     words = (word for word in _WORD.findall(text.casefold()) if word not in _STOP_WORDS)
     return {word.removesuffix("s") if len(word) > 3 else word: word for word in words}
 
@@ -249,7 +249,7 @@ MORE_ANSWERS_NEEDED = "More answers are needed to say how urgent this is and by 
 
 
 def preview(policy: Policy, account: Account | None, answers: Answers, now: datetime) -> RichText:
-    """The proposed severity and what is due first, or why there is none; `answers` are those that matter."""
+    """The proposed severity and what is due first, or why there is none. `answers` are the relevant ones."""
     elsewhere = policy.triage.referral(answers)
     if elsewhere is not None:
         return (
@@ -269,12 +269,12 @@ def preview(policy: Policy, account: Account | None, answers: Answers, now: date
 
 
 def preview_of_duplicate(key: str) -> RichText:
-    """For who says that it is a ticket which is open already."""
+    """What submitting leads to if the person chose an open ticket."""
     return ("What you write here is added to ", Strong(key), "; no other ticket is opened.")
 
 
 def preview_of_report(policy: Policy, empty: tuple[str, ...], among: int) -> RichText:
-    """How much of a report is there, where the vendor's text asks for it; `empty` are labels."""
+    """How complete the report is, if the vendor's policy asks for one. `empty` are labels."""
     report = policy.triage.report
     if report is None or not empty:
         return ()
@@ -290,7 +290,7 @@ def _named(policy: Policy, proposal: Proposal) -> str:
 
 
 def _due(policy: Policy, account: Account, proposal: Proposal, now: datetime) -> Iterator[Part]:
-    """As it would be if the form were sent now."""
+    """What would be due first if the form were submitted now."""
     opened = Opened(
         at=now,
         by=THE_CLOCK,
@@ -320,7 +320,7 @@ def _due(policy: Policy, account: Account, proposal: Proposal, now: datetime) ->
 
 
 def plan_refusal(policy: Policy, plan: Plan, proposal: Proposal) -> str | None:
-    """Why this is not opened here, and where to turn; None where it is."""
+    """Why the plan does not allow this ticket in chat, and where to go; None if it does."""
     if plan.chat or proposal.severity == policy.worst.id:
         return None
     return (
@@ -330,7 +330,7 @@ def plan_refusal(policy: Policy, plan: Plan, proposal: Proposal) -> str | None:
 
 
 def plan_exception(plan: Plan, proposal: Proposal) -> str | None:
-    """Under what exception it is opened, for the record."""
+    """The exception under which a plan without chat gets this ticket, for the record; None if none."""
     if plan.chat:
         return None
     return f"accepted as {proposal.severity} although the plan {plan.name} does not include chat"

@@ -46,7 +46,7 @@ _NOT_HERE = (
 
 
 async def command(desk: Desk, command: Command, offer: str = "") -> Answer:
-    """`/support [text]`: the form, or why there is none here. `offer` is the message that it was asked on."""
+    """`/support [text]`: the form, or a refusal. `offer` is the id of our message with the button."""
     directory, actor, place = desk.directory, command.actor, command.place
     accounts = await _accounts(desk, actor, place)
     if not accounts:
@@ -68,7 +68,7 @@ async def command(desk: Desk, command: Command, offer: str = "") -> Answer:
 
 
 async def _looked_up(desk: Desk, intake: IntakeContext, find_duplicates: bool = True) -> IntakeContext:
-    """With the tickets that are open already and may be the same."""
+    """The context with the open tickets that may be the same."""
     account = intake.account
     if account is None:
         return intake
@@ -78,7 +78,7 @@ async def _looked_up(desk: Desk, intake: IntakeContext, find_duplicates: bool = 
     found = [each for each in found if each.ticket.key not in listed]
     chosen = text_in(intake.values, KNOWN)
     if chosen in (intake.offered or ()) and chosen not in [each.ticket.key for each in found]:
-        # It was offered for a summary that reads otherwise now; who chose it means it.
+        # It was offered for an earlier summary, and the person chose it.
         ticket = await desk.ticket(chosen)
         if ticket.opened.account == account.id and ticket.state is State.OPEN:
             found.append(PossibleDuplicate(ticket, ()))
@@ -86,7 +86,7 @@ async def _looked_up(desk: Desk, intake: IntakeContext, find_duplicates: bool = 
 
 
 async def _accounts(desk: Desk, actor: Actor, place: Place) -> list[Account]:
-    """The accounts a ticket may be for, from here."""
+    """The accounts for which the actor may open a ticket from this place."""
     directory = desk.directory
     owner = directory.account_of(place)
     if owner is not None:
@@ -106,13 +106,13 @@ async def _accounts(desk: Desk, actor: Actor, place: Place) -> list[Account]:
 
 
 async def _channels_of(desk: Desk, actor: Actor, place: Place) -> set[str]:
-    """The channels that somebody shares with the bot, on the platform of `place`."""
+    """The channels that the actor shares with the bot, on the platform of `place`."""
     platform = desk.platforms.get(place.platform)
     return {str(channel) for channel in await platform.places_of(actor.user)} if platform else set()
 
 
 def _is_vendor_staff(desk: Desk, actor: Actor, place: Place) -> bool:
-    """Whether an agent, or whoever looks after an account, writes directly."""
+    """Whether the actor is an agent or looks after an account, and writes in a direct conversation."""
     accounts = desk.directory.settings.accounts.values()
     return place.direct and any(desk.directory.is_agent(actor, account) for account in accounts)
 
@@ -126,7 +126,7 @@ def _why_no_account(place: Place, is_triage: bool) -> str:
 
 
 async def form_changed(desk: Desk, act: FormChanged) -> Answer:
-    """A choice was made: the form anew, with what matters now and what sending it would lead to."""
+    """Returns the form again after a choice, with the relevant fields and an updated preview."""
     if act.form != FORM:
         return Done()
     place = _place(act.context)
@@ -135,13 +135,13 @@ async def form_changed(desk: Desk, act: FormChanged) -> Answer:
     if not offered:
         return Done()
     values = await drafts.save_draft(desk, act.actor, place, act.values)
-    intake = _sheet(policy, offered, act.context, values)
+    intake = _intake_context(policy, offered, act.context, values)
     intake = replace(intake, offered=intake.offered or frozenset())
     return Ask(intake_form(await _looked_up(desk, intake), desk.clock.now()))
 
 
 async def form_closed(desk: Desk, act: FormClosed) -> Answer:
-    """The form was closed: what is known of it is there when it is opened again, unless it has been sent."""
+    """Saves a closed form as a draft, or deletes the draft if the form was submitted."""
     if act.form != FORM:
         return Done()
     place, key = _place(act.context), form_key(act.context)
@@ -152,10 +152,10 @@ async def form_closed(desk: Desk, act: FormClosed) -> Answer:
     return Done()
 
 
-def _sheet(
+def _intake_context(
     policy: Policy, accounts: Sequence[Account], context: Mapping[str, str], values: Answers
 ) -> IntakeContext:
-    """What a form that comes back was drawn from, with what is filled in now."""
+    """The context that a returned form was built from, with its current values."""
     return IntakeContext(
         policy,
         accounts,
@@ -172,34 +172,34 @@ def _place(context: Mapping[str, str]) -> Place:
 
 
 def _offered(context: Mapping[str, str]) -> frozenset[str] | None:
-    """The tickets that were shown as alike; None where the form was never sent while it was filled in."""
+    """The possible duplicates that the form has shown; None if no choice was made in it."""
     return frozenset(context[OFFERED].split()) if OFFERED in context else None
 
 
 @dataclass(frozen=True, slots=True)
 class IntakeResult:
-    """What became of a form: the answer to it, and the ticket that has what was told, if one has."""
+    """The answer to a submitted form, and the key of the ticket that holds its content, if any."""
 
     answer: Answer
     ticket: str | None = None
 
 
 async def submit(desk: Desk, sent: Submission) -> Answer:
-    """Opens the ticket, or gives the form back with each fault beneath its field."""
+    """Opens the ticket, or returns the form with each error below its field."""
     return (await open_ticket(desk, sent)).answer
 
 
 async def open_ticket(desk: Desk, sent: Submission) -> IntakeResult:
-    """The same, for who wants to know which ticket it is."""
+    """Like `submit`, but also returns which ticket it is."""
     place, offer = _place(sent.context), sent.context.get(OFFER, "")
     known = await drafts.ticket_of_prompt(desk, place, offer)
     if known and _is_resubmission((await desk.ticket(known)).opened, sent, desk.who(sent.actor)):
-        # Two forms were opened by two quick presses.
+        # Two quick presses opened two forms.
         return IntakeResult(drafts.already_in(known), known)
     try:
         result = await _open_or_reject(desk, sent)
     except (Conflict, NoSuchTicket, PolicyVersionMissing):
-        # The refusal takes the place of the form.
+        # The refusal replaces the form, so its values would be lost.
         await drafts.save_draft(desk, sent.actor, place, sent.values)
         raise
     if result.ticket and offer:
@@ -212,12 +212,12 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
     place = _place(sent.context)
     policy = directory.policy(sent.context["version"])
     accounts = await _accounts(desk, sent.actor, place)
-    intake = await _looked_up(desk, _sheet(policy, accounts, sent.context, sent.values))
+    intake = await _looked_up(desk, _intake_context(policy, accounts, sent.context, sent.values))
     account = intake.account
 
     async def rejected(errors: dict[str, str]) -> IntakeResult:
         if known := await desk.store.ticket_of_envelope(sent.key):
-            return await _before(desk, sent, place, known)
+            return await _already_submitted(desk, sent, place, known)
         await drafts.save_draft(desk, sent.actor, place, sent.values)
         shown = (
             intake if KNOWN in sent.values or intake.offered is not None else replace(intake, duplicates=())
@@ -282,33 +282,35 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
     also = [f"This emergency can also be reported here: {contact}."] if contact else []
     said = " ".join([*where, *advice, *also])
     if isinstance(outcome, Duplicate):
-        return await _before(desk, sent, place, key, said)
+        return await _already_submitted(desk, sent, place, key, said)
     await drafts.delete_draft(desk, sent.actor, place)
     return IntakeResult(private_notice(said) if said else Done(), key)
 
 
-async def _before(desk: Desk, sent: Submission, place: Place, key: str, also: str = "") -> IntakeResult:
-    """The form was sent before and led to this ticket. `also` is what that answer said, which may be lost."""
+async def _already_submitted(
+    desk: Desk, sent: Submission, place: Place, key: str, also: str = ""
+) -> IntakeResult:
+    """The form was submitted before and led to this ticket. `also` repeats the answer, which may be lost."""
     await drafts.delete_draft(desk, sent.actor, place)
     said: list[Part] = [
         f"This form has led to {key} already and opens no second ticket; "
         "please go on in the thread of that ticket's card."
     ]
-    if not _has_all(await desk.ticket(key), sent):
+    if not _has_text(await desk.ticket(key), sent):
         said += [" This stands in the form and not in the ticket:", Quote(_words(sent))]
     if also:
         said.append(f"\n{also}")
     return IntakeResult(Show(Notice(tuple(said))), key)
 
 
-def _has_all(ticket: Ticket, sent: Submission) -> bool:
-    """Whether it was opened with these words, or they were added to it."""
+def _has_text(ticket: Ticket, sent: Submission) -> bool:
+    """Whether the ticket was opened with the submitted text, or the text was added to it."""
     added = (event.text for event in ticket.history if isinstance(event, CustomerWrote))
-    return _reads_the_same(ticket.opened, sent) or _words(sent) in added
+    return _same_text(ticket.opened, sent) or _words(sent) in added
 
 
 def _duplicate_question(intake: IntakeContext, sent: Submission, proposal: Proposal) -> str | None:
-    """What has to be said before another ticket is opened."""
+    """The error that asks about open tickets before another one is opened, or None."""
     if sent.values.get(KNOWN):
         return None
     is_asked = len(intake.accounts) == 1 or KNOWN in sent.values
@@ -321,16 +323,16 @@ def _duplicate_question(intake: IntakeContext, sent: Submission, proposal: Propo
 
 
 def _is_resubmission(opened: Opened, sent: Submission, who: Who) -> bool:
-    """Whether the ticket came of the same words of the same person."""
-    return opened.by == who and _reads_the_same(opened, sent)
+    """Whether the same person opened the ticket with the same text."""
+    return opened.by == who and _same_text(opened, sent)
 
 
-def _reads_the_same(opened: Opened, sent: Submission) -> bool:
+def _same_text(opened: Opened, sent: Submission) -> bool:
     return (opened.summary, opened.details) == (text_in(sent.values, SUMMARY), _details(sent))
 
 
 async def _channel(desk: Desk, actor: Actor, place: Place, account: Account) -> Place:
-    """Where the ticket lives: here, else a channel of the account in which this person is, else its first."""
+    """The ticket's channel: this one, else one of the account that the actor is in, else its first."""
     channels = desk.directory.channels_of(account)
     if desk.directory.current_address(place) in channels:
         return desk.directory.current_address(place)
@@ -339,7 +341,7 @@ async def _channel(desk: Desk, actor: Actor, place: Place, account: Account) -> 
 
 
 async def _add_to_duplicate(desk: Desk, sent: Submission, place: Place, key: str) -> IntakeResult:
-    """It is one that is open already: what was typed goes there."""
+    """Adds the submitted text to the open ticket that the person chose."""
     text = _words(sent)
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event]:
@@ -349,7 +351,8 @@ async def _add_to_duplicate(desk: Desk, sent: Submission, place: Place, key: str
     if not isinstance(answer, Done):
         return IntakeResult(answer)
     if answer.duplicate:
-        return await _before(desk, sent, place, await desk.store.ticket_of_envelope(sent.key) or key)
+        known = await desk.store.ticket_of_envelope(sent.key)
+        return await _already_submitted(desk, sent, place, known or key)
     await drafts.delete_draft(desk, sent.actor, place)
     return IntakeResult(private_notice(f"Thank you: what you wrote was added to {key}."), key)
 
@@ -359,25 +362,25 @@ def _attached(sent: Submission) -> tuple[Attachment, ...]:
 
 
 def _words(sent: Submission) -> str:
-    """What was typed, but for answers to the policy's questions."""
+    """The typed summary and details, without the answers to the policy's questions."""
     texts = (text_in(sent.values, name) for name in (SUMMARY, DETAILS))
     return "\n".join(filter(None, texts))
 
 
 def _details(sent: Submission) -> str:
-    """What was typed, and below it each file with its address."""
+    """The typed details, and below them each file with its address."""
     files = (f"File: {file.name} ({file.url})" if file.url else f"File: {file.name}" for file in sent.files)
     return "\n".join(filter(None, (text_in(sent.values, DETAILS), *files)))
 
 
 def _duplicate_notes(intake: IntakeContext) -> Iterator[str]:
-    """For agents: nobody is to work on the same thing twice, whatever the customer made of it."""
+    """Notes for agents about possible duplicates, whatever the customer chose."""
     for each in intake.duplicates:
         yield f"it reads like {each.ticket.key} (both say {', '.join(each.words)})"
 
 
 async def _notes(desk: Desk, policy: Policy, account: Account, proposal: Proposal) -> list[str]:
-    """What agents should know of how this came in."""
+    """Notes for agents: an overridden screening, or an unusual number of tickets of this severity."""
     notes = []
     if proposal.overrides:
         notes.append(f"the screening was set aside: {with_clauses(proposal.says, [proposal.clause])}")

@@ -1,1 +1,1 @@
-"""Working on a ticket: a function for each button and form of its cards."""
+"""Handlers for the buttons and forms of a ticket's cards."""

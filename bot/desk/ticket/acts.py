@@ -1,4 +1,4 @@
-"""Acts behind single buttons: acknowledge, take, hold, resume, escalate, resolve, close, reopen, `Why?`."""
+"""Handlers of buttons: acknowledge, take, hold, resume, escalate, resolve, close, reopen, `Why?`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
 
 
 async def take(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    """Whoever replied has it already, and confirms the severity by this."""
+    """Makes the agent the owner and confirms the severity. An agent who replied owns the ticket already."""
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         me = desk.who(press.actor)
@@ -92,7 +92,7 @@ async def escalate(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 
 
 def _next_step(ticket: Ticket, policy: Policy, now: datetime) -> tuple[int | None, datetime | None]:
-    """The next step with a duty, and when its hours begin if later; none while one is being called."""
+    """The next step on duty, and when its hours begin if later. None while a call is unanswered."""
     if ticket.step is not None and not ticket.step_answered:
         return None, None
     first = 1 if ticket.step is None else ticket.step + 1
@@ -117,7 +117,7 @@ async def resolve(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 
 
 async def close(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    """The customer's word that it is over. An agent's would end the clocks of an open ticket unanswered."""
+    """Closes the ticket. An agent may close only a resolved one, so that no promise ends unkept."""
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if ticket.state is State.CLOSED:
@@ -139,7 +139,7 @@ async def reopen(desk: Desk, press: Press, ticket: Ticket) -> Answer:
 
 
 async def explain(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    """The severity with the clause that proposed it, and each promise's receipt."""
+    """Shows the severity with the clause that proposed it, and the receipt of each promise."""
     policy = desk.policy_of(ticket)
     opened = ticket.opened
     severity = policy.severities[ticket.severity]
@@ -158,7 +158,7 @@ async def explain(desk: Desk, press: Press, ticket: Ticket) -> Answer:
 
 
 def _table(promise: Promise, now: datetime) -> ReceiptTable:
-    """Up to when it is due; on hold, up to now."""
+    """The receipt of one promise, up to its deadline or, on hold, up to `now`."""
     source = promise.target.source
     cites = f"{', '.join(source.clauses)}; {source.where}"
     rows = []

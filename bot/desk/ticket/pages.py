@@ -1,4 +1,4 @@
-"""The buttons on a direct message: seen, I'll call, hand it on, remind me."""
+"""The buttons of a direct message: Acknowledge, I'll call, Delegate, Snooze."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words between the two sides: reply, milestone, added details, messages in the ticket's thread."""
+"""Messages between customer and agents: replies, milestones, added details, the ticket's thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TICKET_ENDED = "{key} is {state}. Your message was passed on; to have work go on
 NOT_MONITORED = (
     "Nobody else reads this. To answer the customer write “status {key}” here and press Reply on its card."
 )
-"""To whoever answers a direct message in its thread."""
+"""The answer to a reply in the thread of a direct message."""
 
 
 async def send_reply(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
@@ -53,7 +53,7 @@ async def send_details(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 
 
 async def milestone(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    """A named moment of the work; the ticket and the milestone's label are in the button."""
+    """Tells the customer of a milestone, which the button names after the ticket's key."""
     label = press.value.partition("|")[2]
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
@@ -70,9 +70,9 @@ async def milestone(desk: Desk, press: Press, ticket: Ticket) -> Answer:
 
 
 async def on_thread_message(desk: Desk, message: Posted) -> Answer:
-    """A message in a ticket's customer thread belongs to the ticket; anywhere else it stays where it is.
+    """Records a message in a ticket's customer thread. Ignores other threads, such as agents' in triage.
 
-    So what agents write in triage stays in triage.
+    Raises RedeliverLater if the thread's root is ours and not recorded yet.
     """
     key = await ticket_below(desk, message.thread) if message.thread else None
     if key is None and message.in_own_thread:
@@ -100,7 +100,7 @@ async def on_thread_message(desk: Desk, message: Posted) -> Answer:
 
 
 async def ticket_below(desk: Desk, root: MessageRef) -> str | None:
-    """The ticket whose message this is; a channel's messages keep their ids when it moves."""
+    """The ticket that a message belongs to. Messages keep their ids when a channel moves."""
     for place in desk.directory.addresses(root.place):
         if key := await desk.store.ticket_of(replace(root, place=place)):
             return key
@@ -108,9 +108,9 @@ async def ticket_below(desk: Desk, root: MessageRef) -> str | None:
 
 
 async def on_message_changed(desk: Desk, act: MessageChanged) -> Answer:
-    """Agents see a change in the customer's thread; elsewhere it is nobody's business.
+    """Tells agents of an edited or deleted message in the customer's thread. Ignores all others.
 
-    A standing message of our own that was deleted is put back.
+    Posts a deleted `Get help` message again.
     """
     if act.text is None and act.thread is None:
         await channels.repost_deleted(desk, act.message)
@@ -131,7 +131,7 @@ async def on_message_changed(desk: Desk, act: MessageChanged) -> Answer:
 
 
 def last_known_text(ticket: Ticket, message: str) -> tuple[bool, str | None]:
-    """Whether we know a message of the thread, and what it says by now: None when it is deleted."""
+    """Whether a message of the thread is recorded, and its latest text: None if it was deleted."""
     known, text = False, None
     for event in ticket.history:
         if isinstance(event, Answered | CustomerWrote | Corrected) and event.message == message:

@@ -1,4 +1,4 @@
-"""Changing the severity: agents only, with a reason; all clocks are measured anew from the submission."""
+"""Changing the severity: agents only, with a reason. Recounts all clocks from the ticket's opening."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORKAROUND, MISJUDGED = "workaround", "misjudged"
 
 
 def _downgrade_to(policy: Policy, severity: str) -> str | None:
-    """The severity that keeps this one's promise once a workaround is in place."""
+    """The severity to which a workaround downgrades this one, keeping its promise of a resolution."""
     targets = policy.severities[severity].targets
     return next((t.met_by_downgrade_to for t in targets if t.met_by_downgrade_to), None)
 

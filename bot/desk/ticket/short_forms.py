@@ -1,4 +1,4 @@
-"""The short forms behind buttons: a text, sometimes with a choice above it."""
+"""The short forms that buttons open: a text, sometimes with a choice above it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def text_form(name: str, context: Mapping[str, str]) -> Form:
 
 
 def context_of(press: Press) -> dict[str, str]:
-    """What a form behind a button must remember: the ticket, where the button stood, which press it was."""
+    """The context of a form that a button opens: the ticket, the button's place, and which press it was."""
     return {"ticket": press.value, "place": str(press.place), **opening_context(press.key)}
 
 
@@ -41,18 +41,18 @@ def text_of(sent: Submission) -> str:
 
 
 def rejected(sent: Submission, why: str) -> Ask:
-    """A text form again, with what was typed, and why it was not taken."""
+    """The text form again, with the typed text and the reason why it was rejected."""
     return Ask(text_form(sent.form, sent.context).rejected(sent.values, {TEXT: why}))
 
 
 def as_one(sent: Submission) -> Submission:
-    """The sending of a form under the form's own key: whoever sends it, and however often, it is one act."""
+    """The submission with the form's key as its envelope, so that a form counts once, whoever sends it."""
     key = form_key(sent.context)
     return replace(sent, key=key) if key else sent
 
 
 def sent_before(sent: Submission) -> Show:
-    """The answer to a form that has been sent already: what stands in it now was not taken."""
+    """The answer to a form that was submitted before. It quotes the text, which was ignored this time."""
     words: list[Part] = ["This form was sent before and counts once, so nothing more was done."]
     if text := text_of(sent):
         words += [" If you have changed what you wrote, please send it in a new form:", Quote(text)]

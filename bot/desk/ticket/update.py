@@ -1,4 +1,4 @@
-"""Updates to the customer, and with them what agents may promise or grant: a due date, extra time."""
+"""Updates to the customer, with which agents may set a due date or grant extra time."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _extra_fault(ticket: Ticket, policy: Policy, extra: str, now: datetime) -> s
 
 
 def _extensions(ticket: Ticket, policy: Policy) -> list[Extension]:
-    """What may still be granted."""
+    """The extensions that may still be granted."""
     targets = policy.targets(ticket.severity, ticket.opened.terms)
     in_days = [target for target in targets if isinstance(target.limit, BusinessDays)]
     return [e for target in in_days for e in target.extensions if e.id not in ticket.extensions]
@@ -105,7 +105,7 @@ def _overdue(ticket: Ticket, policy: Policy, now: datetime) -> bool:
 
 
 def _zone(policy: Policy) -> ZoneInfo:
-    """The zone in which the vendor keeps office hours."""
+    """The time zone of the vendor's office hours; UTC if it has none."""
     return next((c.zone for c in policy.calendars.values() if not c.always_open), ZoneInfo("UTC"))
 
 

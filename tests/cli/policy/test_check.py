@@ -193,7 +193,7 @@ def test_a_requirement_that_nothing_carries_and_one_that_is_none(ours: Path) -> 
     (policy,) = load(ours)
     said = list(warnings_of(policy, TODAY))
     assert "m3ter/2025-02-10: nothing carries M3-28, and not_yet gives no reason" in said
-    assert "m3ter/2025-02-10: M3-82 is cited, but is no requirement of this vendor" in said
+    assert "m3ter/2025-02-10: M3-82 is cited, but is not a requirement of this vendor" in said
 
 
 def test_a_policy_of_one_s_own_is_traced_by_what_it_cites(ours: Path) -> None:

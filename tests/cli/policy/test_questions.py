@@ -81,7 +81,7 @@ def test_a_plan_without_chat_says_so(run: Run) -> None:
     ("words", "fault"),
     [
         (("--vendor", "m4ter", "--plan", "gold"), "the catalog has commerceup, m3ter, monetate, monta"),
-        (("--vendor", "m3ter", "--plan", "bronze"), "known are silver (also standard), gold (also pro)"),
+        (("--vendor", "m3ter", "--plan", "bronze"), "it has silver (also standard), gold (also pro)"),
     ],
 )
 def test_faults(run: Run, words: tuple[str, ...], fault: str) -> None:

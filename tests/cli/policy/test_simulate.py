@@ -179,7 +179,7 @@ def test_severities_that_the_second_policy_lacks(run: Run, levels: Path) -> None
     said = run(*words("--against", str(levels)))
     assert said.code == 1
     assert len(said.faults) == 3
-    says = '--against: m3ter has no severity "S1"; known are P1, P2, P3, none; say which one it is'
+    says = '--against: m3ter has no severity "S1"; it has P1, P2, P3, none; map it to one'
     assert any(fault.startswith(says) for fault in said.faults)
     mapped = ("--map", "S1=P1", "--map", "S2=P2", "--map", "S3=P3")
     whole = found(run, "--against", str(levels), *mapped)
@@ -189,10 +189,10 @@ def test_severities_that_the_second_policy_lacks(run: Run, levels: Path) -> None
 
 def test_faults_of_the_command_line(run: Run, levels: Path) -> None:
     for more, says in (
-        (("--against", "m3ter", "--map", "S1=S9"), '--map: S1: there is no severity "S9"; known are S1, S2'),
-        (("--map", "S1"), '--map: "S1" is no pair of severities; write S1=P1'),
-        (("--until", "noon"), '--until: "noon" is no instant'),
-        (("--against", "m3ter", "--against-plan", "x"), 'm3ter has no plan "x"; known are silver'),
+        (("--against", "m3ter", "--map", "S1=S9"), '--map: S1: there is no severity "S9"; choose from S1'),
+        (("--map", "S1"), '--map: "S1" is not a pair of severities; write S1=P1'),
+        (("--until", "noon"), '--until: "noon" is not an instant'),
+        (("--against", "m3ter", "--against-plan", "x"), 'm3ter has no plan "x"; it has silver'),
         (("--against", "nobody"), "no such vendor or folder"),
     ):
         said = run(*words(*more))
@@ -223,13 +223,13 @@ def test_every_fault_of_a_file_at_once(run: Run, tmp_path: Path) -> None:
         said.faults,
         (
             'bad.csv: line 2, opened: "2026-03-20T16:30:00" does not say which zone it is in; add Z',
-            'bad.csv: line 3, responded: "yesterday" is no instant; write 2026-',
+            'bad.csv: line 3, responded: "yesterday" is not an instant; write 2026-',
             'bad.csv: line 6, resolved: "1900-01-01T00:00:00Z" is outside the years 1973 to 2190',
             'bad.csv: line 6, responded: "2026-03-20T16:00:00Z" is before it was opened',
             "bad.csv: line 7: has 3 cells, but line 1 names 5",
-            'bad.csv: line 8, opened: "" is no instant',
+            'bad.csv: line 8, opened: "" is not an instant',
             "bad.csv: line 8, severity: is empty; name a severity of the policy",
-            'bad.csv: line 4, severity: m3ter has no severity "S9"; known are S1, S2, S3, none',
+            'bad.csv: line 4, severity: m3ter has no severity "S9"; it has S1, S2, S3, none',
         ),
         strict=True,
     ):
@@ -255,9 +255,9 @@ def test_files_as_spreadsheets_write_them(run: Run, tmp_path: Path) -> None:
         (b"", "line 1: lacks the columns opened, severity, responded, resolved; it begins with opened,"),
         (b"opened,severity,resolved\n", "line 1: lacks the column responded"),
         (HEAD.encode(), "has no tickets; write one on each line below the first"),
-        (b"opened,severity,responded,resolved,opened\n", "line 1, opened: is there more than once"),
+        (b"opened,severity,responded,resolved,opened\n", "line 1, opened: appears more than once"),
         (b"\xff\xfe", "is not UTF-8 text; save it as UTF-8"),
-        (HEAD.encode() + b'"A,2026', "is no valid CSV"),
+        (HEAD.encode() + b'"A,2026', "is not valid CSV"),
     ],
 )
 def test_files_that_are_no_list_of_tickets(run: Run, tmp_path: Path, raw: bytes, says: str) -> None:

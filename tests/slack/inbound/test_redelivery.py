@@ -24,8 +24,8 @@ from bot.model.address import MessageRef, Place
 from bot.model.views import Audience
 from bot.notify.message_factory import card_key
 from demo.slack import Message
+from demo.slack.bot_client import FORM
 from demo.slack.payloads import envelope, message_event
-from demo.slack.wire import FORM
 from sla_core.events import CustomerWrote, Event, Opened
 from tests.slack import forged
 from tests.slack.desk_on_slack import ANSWERS, DeskOnSlack, desk_on_slack

@@ -209,7 +209,7 @@ async def test_a_silence_makes_it_not_ready() -> None:
         assert socket.readiness_faults() == []
         watch.seconds = 1011.0
         assert socket.readiness_faults() == ["Slack's socket has been down for 11 s"]
-        slack._faults.planned.clear()
+        slack._failures.planned.clear()
         await slack.until(lambda: slack.sockets.live)
         assert await eventually(lambda: socket.readiness_faults() == [])
         await socket.close()
@@ -218,7 +218,7 @@ async def test_a_silence_makes_it_not_ready() -> None:
 @pytest.mark.parametrize(
     ("token", "error", "words"),
     [
-        ("xoxb-1", None, "SLACK_APP_TOKEN is no app-level token: use an App-Level Token"),
+        ("xoxb-1", None, "SLACK_APP_TOKEN is not an app-level token: use an App-Level Token"),
         ("xapp-other", None, r"refuses SLACK_APP_TOKEN \(invalid_auth\): use an App-Level Token"),
         (APP_TOKEN, "missing_scope", r"refuses SLACK_APP_TOKEN \(missing_scope\): .* connections:write"),
     ],

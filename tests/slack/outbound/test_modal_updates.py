@@ -164,7 +164,7 @@ async def test_a_drawing_that_is_refused_is_logged(workspace: Workspace, error: 
     with structlog.testing.capture_logs() as lines:
         await workspace.slack.choose(workspace.bob, "Is it down?", "Yes")
         await workspace.ours.close()
-    assert "form not drawn anew" in [line["event"] for line in lines]
+    assert "form not redrawn" in [line["event"] for line in lines]
     assert view.open
 
 

@@ -298,7 +298,7 @@ async def test_a_lost_key_is_a_fault_with_its_cure(installable: InstallableDesk)
     again = oauth_settings(installable.notes, RealClockAhead(), OTHER_KEY)
     ours = Slack("", "secret", StoppedClock(), api_url=installable.slack.api_url, oauth_settings=again)
     with pytest.raises(
-        SlackFault, match=r"FRONTLINE_SECRET_KEY does not open .* T0VENDOR: add the key"
+        SlackFault, match=r"FRONTLINE_SECRET_KEY does not decrypt .* T0VENDOR: add the key"
     ) as caught:
         await ours.start()
     assert "\n" not in str(caught.value)
@@ -430,7 +430,7 @@ async def test_a_renewal_that_slack_refuses_is_told_and_the_token_is_kept(
     apps.refresh_tokens.clear()
     installable.clock.ahead = timedelta(hours=11)
     await installable.refresh()
-    assert "slack renews no token: install the app again at /slack/install" in capsys.readouterr().out
+    assert "slack refuses to renew a token: install the app again" in capsys.readouterr().out
     assert (await installable.stored()).token in apps.grants
 
 

@@ -34,7 +34,12 @@ MESSAGES = [
     ("to us alone", personal(HERE, text="help"), "on_message_activity", "Command"),
     ("of a button", activity(HERE, text="", value=PRESS), "on_message_activity", "Press"),
     ("edited", of("messageUpdate", "editMessage", text="x"), "on_message_update_activity", "MessageChanged"),
-    ("restored", of("messageUpdate", "undeleteMessage", text="x"), "on_message_update_activity", "MessageChanged"),
+    (
+        "restored",
+        of("messageUpdate", "undeleteMessage", text="x"),
+        "on_message_update_activity",
+        "MessageChanged",
+    ),
     ("changed", of("messageUpdate", text="x"), "on_message_update_activity", "MessageChanged"),
     ("deleted", of("messageDelete", "softDeleteMessage"), "on_message_delete_activity", "MessageChanged"),
     ("gone", of("messageDelete"), "on_message_delete_activity", "MessageChanged"),

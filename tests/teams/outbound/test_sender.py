@@ -222,8 +222,8 @@ async def test_not_now(teams_desk: TeamsWithDesk, refusal: Refusal, after: float
         (403, "BotNotInConversationRoster", "add the app to the team"),
         (403, "BotDisabledByAdmin", "administrator"),
         (403, "", "does not let the bot in"),
-        (404, "ConversationNotFound", "no such conversation"),
-        (404, "ActivityNotFoundInConversation", "the message is gone"),
+        (404, "ConversationNotFound", "conversation was deleted"),
+        (404, "ActivityNotFoundInConversation", "the message was deleted"),
         (413, "MessageSizeTooBig", "too large"),
         (400, "BadSyntax", "no: BadSyntax"),
         (302, "", "no:"),
@@ -363,7 +363,7 @@ async def test_who_is_in_a_channel(teams_desk: TeamsWithDesk) -> None:
         person("Nil", "unknown"),
     ]
     teams_desk.microsoft.members = {CHANNEL: [*everyone, *others], "19:b@thread.tacv2": others}
-    with pytest.raises(PermanentFailure, match="not heard of"):
+    with pytest.raises(PermanentFailure, match="does not know"):
         await teams_desk.teams.members("19:none@thread.tacv2")
     await teams_desk.send(activity(teams_desk.microsoft.service, "conversationUpdate"))
     assert teams_desk.teams.is_group(CHANNEL)

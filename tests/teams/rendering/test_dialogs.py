@@ -143,7 +143,7 @@ def test_a_long_introduction_yields_first() -> None:
 @pytest.mark.parametrize(
     ("form", "why"),
     [
-        (replace(FORM, context={"x": "y" * 4000}), "bytes unseen"),
+        (replace(FORM, context={"x": "y" * 4000}), "hidden bytes"),
         (replace(FORM, fields=(TextField(FORM_DATA, "x"),)), "cannot tell apart"),
         (replace(FORM, fields=(TextField("msteams", "x"),)), "cannot tell apart"),
         (replace(FORM, fields=(TextField("a", "x"), TextField("a", "y"))), "cannot tell apart"),

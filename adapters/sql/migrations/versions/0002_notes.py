@@ -1,4 +1,4 @@
-"""What adapters remember."""
+"""The table of the key-value store."""
 
 from __future__ import annotations
 

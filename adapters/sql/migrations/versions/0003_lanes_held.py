@@ -1,4 +1,4 @@
-"""Lanes are held by whoever speaks for them, messages wait and are paid for, closed tickets show."""
+"""Adds leases of lanes, waiting messages, rate limits, and a column for closed tickets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ depends_on = None
 WAITING = sa.text("state = 'waiting'")
 UNFINISHED = sa.text("closed = 0")
 
-# The last opening or closing of a ticket says which it is.
+# The last Closed or Reopened event says whether a ticket is closed.
 CLOSED = """
     UPDATE ticket SET closed = 1 WHERE key IN (
         SELECT e.ticket FROM event e WHERE e.kind = 'Closed' AND NOT EXISTS (

@@ -1,4 +1,4 @@
-"""Where replicas on one PostgreSQL share their work: the tables of its library. Nothing on SQLite."""
+"""Adds procrastinate's tables, through which replicas on PostgreSQL share work. Does nothing on SQLite."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ down_revision: str | None = "0003"
 branch_labels = None
 depends_on = None
 
-# In the order in which they need each other.
+# In the order of their dependencies.
 DOWN = """
     DROP TABLE procrastinate_events, procrastinate_periodic_defers, procrastinate_jobs,
                procrastinate_workers CASCADE;
@@ -31,7 +31,7 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         from procrastinate.schema import SchemaManager
 
-        # A percent sign alone would be taken for a parameter.
+        # A single percent sign would start a parameter.
         op.get_bind().exec_driver_sql(SchemaManager.get_schema().replace("%", "%%"))
 
 

@@ -1,4 +1,4 @@
-"""What is old can be found and let go; what waits is found without looking at all of it."""
+"""Adds indexes that find old rows to delete and waiting rows without a full scan."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WAITING = sa.text("state = 'waiting'")
 WAITING_EDITS = sa.text("state = 'waiting' AND edits IS NOT NULL")
 PUT_OFF = sa.text("state = 'waiting' AND not_before IS NOT NULL")
 
-# Lanes of the version before: a platform's countdowns share one. It cannot speak for others.
+# In the previous version a platform's countdowns share one lane. It cannot send for other lanes.
 COUNTING = sa.text(r"SELECT DISTINCT lane FROM outbox WHERE lane LIKE 'countdown\:%\:%'")
 SPOKEN = sa.text(r"DELETE FROM lane WHERE lane LIKE 'countdown\:%\:%'")
 RENAMED = sa.text("UPDATE outbox SET lane = :before WHERE lane = :lane")
@@ -31,8 +31,8 @@ def upgrade() -> None:
     op.drop_index("outbox_edits", "outbox")
     op.add_column("note", sa.Column("at", sa.BigInteger(), nullable=False, server_default="0"))
     if op.get_bind().dialect.name == "postgresql":
-        # Statistics taken while nothing waits make it read all that waits to find one card's edits. Giving a
-        # column the type that it has forgets them.
+        # With statistics taken while nothing waits, PostgreSQL reads all waiting rows to find a card's edits.
+        # Setting the column's type, even to the same one, clears them.
         op.execute("ALTER TABLE outbox ALTER COLUMN state TYPE varchar, ALTER COLUMN state SET STATISTICS 0")
 
 

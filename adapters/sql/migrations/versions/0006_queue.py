@@ -1,4 +1,4 @@
-"""The index row of a ticket carries what a queue sorts by and shows, so that a page of it is one query."""
+"""Adds to a ticket's index row what a queue sorts by and shows, so that a page needs one query."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ OPEN = sa.text("closed = 0")
 
 
 def upgrade() -> None:
-    # The version before, which may run beside this one, leaves these columns alone: `summarized` then differs
-    # from `version`, and the ticket is read from its events until it changes next.
+    # The previous version, which may run beside this one, does not set these columns: `summarized` then
+    # differs from `version`, and the ticket is read from its events until its next change.
     op.add_column("ticket", sa.Column("state", sa.String(), nullable=False, server_default="open"))
     op.add_column("ticket", sa.Column("rank", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("ticket", sa.Column("turn_at", sa.BigInteger(), nullable=False, server_default="0"))

@@ -1,4 +1,4 @@
-"""Messages and timers that belong to no ticket; turns between the accounts of a place; values that expire."""
+"""Adds messages and timers without a ticket, turns between the accounts of a place, and expiring values."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _set_ticket_nullable(nullable: bool) -> None:
     if db.dialect.name == "postgresql":
         op.alter_column("outbox", "ticket", existing_type=sa.String(), nullable=nullable)
         return
-    # SQLite cannot alter a column: the table is copied into one of the same text but for this.
+    # SQLite cannot alter a column, so the table is copied into one whose definition differs only in this.
     texts = [
         text
         for (text,) in db.exec_driver_sql("SELECT sql FROM sqlite_master WHERE tbl_name = 'outbox'")

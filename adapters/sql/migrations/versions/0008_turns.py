@@ -1,4 +1,4 @@
-"""An index for the last turn of a share, so that a long lane costs a new message no more than a short one."""
+"""Adds an index for the last turn of a share, so that new messages cost the same in long and short lanes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bad weather on demand: calls that fail, and Slack's rate limits."""
+"""Web API calls that fail on demand, and Slack's rate limits."""
 
 import math
 import time
@@ -32,7 +32,7 @@ TIERS = {
 
 @dataclass
 class PlannedFailure:
-    """What happens to the next `times` calls of a method."""
+    """How the next `times` calls of a method fail."""
 
     method: str
     error: str | None = None
@@ -49,18 +49,18 @@ class PlannedFailures:
         self.planned: list[PlannedFailure] = []
 
     def take(self, method: str, channel: object) -> PlannedFailure | None:
-        """The fault planned for this call, used up once."""
-        for fault in self.planned:
-            if fault.method == method and fault.channel in (None, channel):
-                fault.times -= 1
-                if fault.times <= 0:
-                    self.planned.remove(fault)
-                return fault
+        """Returns the failure planned for this call, if any, and counts it as used."""
+        for failure in self.planned:
+            if failure.method == method and failure.channel in (None, channel):
+                failure.times -= 1
+                if failure.times <= 0:
+                    self.planned.remove(failure)
+                return failure
         return None
 
 
 class RateLimits:
-    """Calls a minute for each method, and messages a second for each channel, as Slack counts them."""
+    """Slack's limits: calls per minute and method, and posts per second and channel."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class RateLimits:
         self._calls: dict[str, deque[float]] = defaultdict(deque)
 
     def retry_after(self, method: str, channel: object) -> int:
-        """Seconds to wait, 0 when the call may go through; only then it is counted."""
+        """Returns the seconds to wait; 0 lets the call through and counts it."""
         bucket, most, window = method, self.per_minute.get(method), 60.0
         if method == "chat.postMessage":
             bucket, most, window = f"post {channel}", self.posts_per_second, 1.0

@@ -1,4 +1,4 @@
-"""Requests to the bot: signed, timed, and repeated as Slack repeats them."""
+"""Sends signed requests to the bot, with Slack's deadline and retries."""
 
 import asyncio
 import hashlib
@@ -21,7 +21,7 @@ FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True)
 class Request:
-    """One signed request, ready to be sent again byte for byte."""
+    """One signed request, which can be sent again byte for byte."""
 
     kind: str
     body: str = field(repr=False)
@@ -31,7 +31,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Ack:
-    """How the bot answered one request, and how long it took."""
+    """The bot's answer to one request, and how long it took."""
 
     request: Request
     status: int | None
@@ -53,7 +53,7 @@ class Ack:
         return self.request.kind
 
     def json(self) -> Any:
-        """The body as JSON; None when empty or something else."""
+        """Returns the body as JSON, or None if it is empty or not JSON."""
         try:
             return json.loads(self.body) if self.body else None
         except ValueError:
@@ -68,7 +68,7 @@ class BotClient:
         self.deadline, self.retry_delays = deadline, retry_delays
         self.acks: list[Ack] = []
         self.sockets: Sockets | None = None
-        """Where requests go through sockets of the bot's."""
+        """Set if requests go through sockets that the bot opens."""
         self._session: aiohttp.ClientSession | None = None
         self._background: set[asyncio.Task[Ack]] = set()
 
@@ -80,7 +80,7 @@ class BotClient:
             await self._session.close()
 
     async def settle(self) -> None:
-        """Waits for the events still on their way."""
+        """Waits for pending events."""
         while self._background:
             await asyncio.gather(*self._background, return_exceptions=True)
 
@@ -98,7 +98,7 @@ class BotClient:
         return Request(kind, body, headers, retry)
 
     async def deliver(self, request: Request) -> Ack:
-        """Sends a request exactly as it is."""
+        """Sends a request unchanged."""
         if self._session is None:
             self._session = aiohttp.ClientSession()
         start = time.monotonic()
@@ -136,7 +136,7 @@ class BotClient:
         return await self.form(payload["type"], {"payload": json.dumps(payload)})
 
     async def event(self, envelope: Json) -> Ack:
-        """An event, delivered again while the bot does not take it."""
+        """Sends an event, and retries until the bot accepts it."""
         kind, body = envelope.get("event", envelope)["type"], json.dumps(envelope)
         ack = await self.deliver(self.sign(kind, body, "application/json"))
         for number, delay in enumerate(self.retry_delays, 1):

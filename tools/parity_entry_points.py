@@ -1,4 +1,4 @@
-"""The ways in of docs/parity.md, as the apps' manifests open them."""
+"""The entry points of docs/parity.md, as the apps' manifests declare them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ HOUSE = Path(__file__).resolve().parents[1]
 OFFERED = "→ `Get help` (→ modal) and `Answer here` (→ question by question)"
 
 
-def doors() -> Iterator[tuple[str, ...]]:
-    """The ways in, as the manifests open them; what no manifest asks for is missing."""
+def entry_points() -> Iterator[tuple[str, ...]]:
+    """The rows of the entry points. An entry point that no manifest declares is missing."""
     slack = yaml.safe_load((HOUSE / "manifest.yml").read_text("utf-8"))
     teams = json.loads((HOUSE / "adapters/teams/manifest/manifest.json").read_text("utf-8"))
     features, heard = slack["features"], slack["settings"]["event_subscriptions"]["bot_events"]
@@ -36,40 +36,42 @@ def doors() -> Iterator[tuple[str, ...]]:
         "mention of the bot in a channel",
         opens("app_mention" in heard, f"{OFFERED}, in its thread", "nothing answers"),
         opens("team" in scopes, "→ form as a card in its thread", "-"),
-        "**missing**: a terminal has nobody to mention",
+        "**missing**: a terminal has no mentions",
     )
     yield (
-        "a ticket (🎫) put on a message",
-        opens("reaction_added" in heard, f"{OFFERED}, in its thread, with the message's words", "-"),
-        "**missing**: Teams tells of reactions to the bot's own messages only",
+        "the reaction 🎫 on a message",
+        opens("reaction_added" in heard, f"{OFFERED}, in its thread, with the message's text", "-"),
+        "**missing**: Teams reports reactions to the bot's own messages only",
         "**missing**: there are none",
     )
     yield (
         "a message that begins with `support:`",
         opens("message.channels" in heard, f"{OFFERED}, in its thread", "-"),
-        opens("ChannelMessage.Read.Group" in reads, "→ form as a card, where that right was granted", "-"),
-        "**missing**: only words below a ticket are written in its channels",
+        opens("ChannelMessage.Read.Group" in reads, "→ form as a card, if that permission was granted", "-"),
+        "**missing**: in its channels you only write below tickets",
     )
     yield (
-        "the command in a direct conversation",
-        "→ modal, for the accounts of the channels that one shares with the bot",
-        opens("personal" in scopes, "any message there is taken for it → form as a card", "-"),
+        "the command in a direct message",
+        "→ modal, for the accounts of the channels that you share with the bot",
+        opens("personal" in scopes, "any message there → form as a card", "-"),
         "`in dm`, then `/support`",
     )
     yield (
-        "plain words in a direct conversation",
+        "plain text in a direct message",
         opens("message.im" in heard, f"{OFFERED}, in the conversation", "nothing answers"),
-        "→ form as a card, begun with these words",
+        "→ form as a card, prefilled with this text",
         "`say TEXT` → questions",
     )
     yield (
         "`status KEY`, `close KEY`, `help`",
-        opens("app_mention" in heard, "after the command, a mention or `support:`, and directly", "-"),
-        "after a mention, and directly",
-        "after `/support`, and with `say` directly",
+        opens(
+            "app_mention" in heard, "after the command, a mention or `support:`, or in a direct message", "-"
+        ),
+        "after a mention, or in a direct message",
+        "after `/support`, or with `say` in a direct message",
     )
     yield (
-        "from somebody's message",
+        "from a message",
         opens("message" in shortcuts, "message shortcut → modal; none for another workspace's members", "-"),
         opens("message" in extension["context"], "message action → dialog", "the manifest does not offer it"),
         "**missing**: there is none",
@@ -84,37 +86,37 @@ def doors() -> Iterator[tuple[str, ...]]:
         "a message in a ticket's thread",
         opens("message.channels" in heard, "heard", "-"),
         opens(
-            "ChannelMessage.Read.Group" in reads, "heard where that right was granted, else by mention", "-"
+            "ChannelMessage.Read.Group" in reads, "read if that permission was granted, else by mention", "-"
         ),
         "`say TEXT`",
     )
     yield (
-        "what becomes of that message later: changed, deleted",
-        opens("message.channels" in heard, "told to agents", "-"),
-        opens("ChannelMessage.Read.Group" in reads, "told to agents, where that right was granted", "-"),
-        "**missing**: what was typed stands",
+        "that message is changed or deleted later",
+        opens("message.channels" in heard, "agents are told", "-"),
+        opens("ChannelMessage.Read.Group" in reads, "agents are told, if that permission was granted", "-"),
+        "**missing**: typed text stays",
     )
     yield (
         "a file with it",
         opens("files:read" in slack["oauth_config"]["scopes"]["bot"], "name and link", "-"),
-        "name, and a link where it lies in SharePoint",
+        "name, and a link if it is in SharePoint",
         "**missing**: there are none",
     )
     yield (
         "a channel that we join or leave, that is archived, deleted, shared",
-        opens("member_joined_channel" in heard, "told to agents; `Get help` comes with us", "-"),
-        "the same; of teams, for the channels that we know of",
-        "**missing**: its channels stay",
+        opens("member_joined_channel" in heard, "agents are told; `Get help` is posted", "-"),
+        "the same; for a team, in the channels that we know",
+        "**missing**: its channels never change",
     )
     yield (
-        "a page of one's own (Home, tab)",
+        "a personal page (Home, tab)",
         opens(features["app_home"]["home_tab_enabled"], "Home", "Home is off"),
-        opens(teams.get("staticTabs"), "tab", "the app has no tab; `list` in its chat tells the same"),
+        opens(teams.get("staticTabs"), "tab", "the app has no tab; `list` in its chat shows the same"),
         "`list` and `show KEY`, in each place",
     )
     command = features["slash_commands"][0]["command"]
     yield (
-        "what is open, in the order of its turn",
+        "the open tickets, most urgent first",
         opens("message.im" in heard, f"`{command} list`, or `list` in a direct conversation", "-"),
         opens("personal" in scopes, "`list` in a direct conversation or in a mention", "-"),
         "`list`, or `/support list`",

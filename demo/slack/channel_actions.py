@@ -1,26 +1,26 @@
-"""The life of channels: who lets the bot in and out, and what becomes of a channel itself."""
+"""What people do to channels: remove the bot, rename, archive, share, delete."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from demo.slack.bot_client import Ack
 from demo.slack.elements import Json
 from demo.slack.people import UserActions
 from demo.slack.state import Channel, Person, SlackError
-from demo.slack.wire import Ack
 
 
 class ChannelActions(UserActions):
-    """Each verb returns how the bot took the event; those of private channels have names of their own."""
+    """Each method returns the bot's answer to the event; private channels have their own event names."""
 
     async def remove_bot(self, user: Person, channel: Channel) -> Ack:
-        """Takes the bot out of a channel."""
+        """Removes the bot from a channel."""
         self._must_be_in(user, channel)
         channel.members.remove(self.workspace.bot.id)
         return await self._send_event(channel, "left", {"actor_id": user.id}, user)
 
     async def member_left(self, user: Person, channel: Channel) -> Ack:
-        """The other event by which Slack may tell that somebody, or the bot, has left."""
+        """Sends the other event that Slack may send when a person or the bot leaves."""
         event = {"type": "member_left_channel", "user": user.id, "channel": channel.id}
         return await self.event(event | {"channel_type": "C", "team": self.workspace.team_id}, user)
 
@@ -31,7 +31,7 @@ class ChannelActions(UserActions):
         return await self._send_event(channel, "rename", {"channel": whole}, user)
 
     async def archive(self, user: Person, channel: Channel) -> Ack:
-        """Nobody can write there any more."""
+        """Archives the channel, so that nobody can write there."""
         self._must_be_in(user, channel)
         if channel.archived:
             raise SlackError("already_archived")
@@ -45,20 +45,20 @@ class ChannelActions(UserActions):
         return await self._send_event(channel, "unarchive", {"user": user.id}, user)
 
     async def delete_channel(self, user: Person, channel: Channel) -> Ack:
-        """For good, with all that stands in it."""
+        """Deletes the channel and its messages for good."""
         del self.workspace.channels[channel.id]
         self.workspace.touch()
         return await self._send_event(channel, "deleted", {"actor_id": user.id}, user)
 
     async def share(self, user: Person, channel: Channel, guests: Sequence[Person]) -> Ack:
-        """With the organisation of the guests."""
+        """Shares the channel with the guests' organisation."""
         channel.is_ext_shared = True
         channel.members += [guest.id for guest in guests if guest.id not in channel.members]
         event = {"type": "channel_shared", "channel": channel.id, "connected_team_id": guests[0].team_id}
         return await self.event(event, user)
 
     async def unshare(self, user: Person, channel: Channel, team: str, *, others_stay: bool = False) -> Ack:
-        """The organisation and its people are out; `others_stay` where a third one is left in."""
+        """Removes an organisation and its people; `others_stay` if a third one remains."""
         channel.members = [m for m in channel.members if self.workspace.users[m].team_id != team]
         channel.is_ext_shared = others_stay
         event: Json = {
@@ -69,7 +69,7 @@ class ChannelActions(UserActions):
         return await self.event(event | {"is_ext_shared": others_stay}, user)
 
     async def change_id(self, user: Person, channel: Channel, new: str) -> Ack:
-        """The channel gets another id, under which its messages stand with theirs; the old id is gone."""
+        """Gives the channel a new id; its messages keep their timestamps, and the old id is invalid."""
         old = channel.id
         del self.workspace.channels[old]
         self.workspace.channels[new] = channel
