@@ -39,7 +39,7 @@ FILE = DESK_FILE_WITH_HOLD
 TAKEN_OVER_AFTER = timedelta(seconds=6)
 """Until a second process speaks for the lanes that the first one held."""
 KEY = "ACME-1"
-SYNCHRONOUS = ("name", "is_group", "posted", "costs", "on_change")
+SYNCHRONOUS = ("name", "is_group", "posted", "charges", "on_change")
 
 
 class Crash(BaseException):
