@@ -92,7 +92,7 @@ async def _check_group(workspaces: Workspaces, group: str) -> tuple[Health, str]
     _, response = await workspaces.call(group, "usergroups.users.list", {"usergroup": group})
     count = len(response.get("users", ()))
     if not count:
-        return Health.WARNING, "is empty, so nobody is an agent through it"
+        return Health.WARNING, "nobody is in it, so it adds no agents"
     return Health.OK, f"{count} people"
 
 

@@ -27,7 +27,6 @@ _EMOJI = re.compile(r":[a-z0-9_+'-]+:|[\u2190-\u2bff\ufe0f\u200d\U0001f000-\U000
 
 
 def without_emoji(label: str) -> str:
-
     return " ".join(_EMOJI.sub("", label).split())
 
 

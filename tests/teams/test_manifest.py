@@ -149,15 +149,15 @@ def test_the_icons_are_as_teams_wants_them() -> None:
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        ({"app_id": "frontline"}, "no app id"),
-        ({"app_id": APP[:-1]}, "no app id"),
-        ({"version": "1.0"}, "no version"),
-        ({"version": "01.0.0"}, "no version"),
-        ({"version": "1.0.0\n"}, "no version"),
+        ({"app_id": "frontline"}, "not an app id"),
+        ({"app_id": APP[:-1]}, "not an app id"),
+        ({"version": "1.0"}, "not a version"),
+        ({"version": "01.0.0"}, "not a version"),
+        ({"version": "1.0.0\n"}, "not a version"),
         ({"developer": ""}, "characters"),
         ({"developer": "x" * 33}, "characters"),
-        ({"website": "http://x.example"}, "no address"),
-        ({"privacy": "javascript:x"}, "no address"),
+        ({"website": "http://x.example"}, "not an address"),
+        ({"privacy": "javascript:x"}, "not an address"),
     ],
 )
 def test_what_teams_would_refuse_is_refused_here(wrong: dict[str, str], why: str) -> None:

@@ -89,7 +89,7 @@ async def _on_unhandled(error: Exception, body: dict[str, Any]) -> BoltResponse:
     """Answers requests that no listener takes, and those that Bolt or a listener cannot read."""
     kind = slack_id(body.get("type"))
     if isinstance(error, BoltUnhandledRequestError) and kind not in _HANDLED_TYPES:
-        log.info("slack request that nobody handles", kind=kind[:80] or "unknown")
+        log.info("unhandled slack request", kind=kind[:80] or "unknown")
         return BoltResponse(status=200)
     return _malformed(error)
 

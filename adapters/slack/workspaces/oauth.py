@@ -104,24 +104,23 @@ class _Flow(AsyncOAuthFlow):
 
     async def run_installation(self, code: str) -> Installation:
         """Raises InstallError."""
-        grant = await self._exchanged(code)
-        enterprise, team = grant.get("enterprise") or {}, grant.get("team") or {}
-        org_wide = bool(grant.get("is_enterprise_install"))
-        host, token = (enterprise if org_wide else team), str(grant.get("access_token") or "")
-        if not host.get("id") or not token or grant.get("token_type") != "bot":
+        data = await self._exchanged(code)
+        enterprise, team = data.get("enterprise") or {}, data.get("team") or {}
+        org_wide = bool(data.get("is_enterprise_install"))
+        host, token = (enterprise if org_wide else team), str(data.get("access_token") or "")
+        if not host.get("id") or not token or data.get("token_type") != "bot":
             raise InstallError("Slack named no workspace, or gave no bot token.", _AGAIN)
         identity = await self._authenticated(token)
-        life, refresh = grant.get("expires_in"), grant.get("refresh_token")
-        now = self._clock.now().timestamp()
+        now, life, refresh = self._clock.now().timestamp(), data.get("expires_in"), data.get("refresh_token")
         return Installation(
-            app_id=str(grant.get("app_id") or ""),
+            app_id=str(data.get("app_id") or ""),
             enterprise_id=enterprise.get("id"),
             enterprise_name=enterprise.get("name"),
             team_id=team.get("id"),
             team_name=team.get("name"),
             bot_token=token,
             bot_id=str(identity.get("bot_id") or ""),
-            bot_user_id=str(grant.get("bot_user_id") or identity.get("user_id") or ""),
+            bot_user_id=str(data.get("bot_user_id") or identity.get("user_id") or ""),
             bot_refresh_token=refresh,
             bot_token_expires_at=int(now) + life if isinstance(life, int) and refresh else None,
             user_id="",
@@ -132,7 +131,7 @@ class _Flow(AsyncOAuthFlow):
 
     async def _exchanged(self, code: str) -> Mapping[str, Any]:
         try:
-            grant = await self._api.request("oauth.v2.access", {**self._app.as_arguments(), "code": code})
+            data = await self._api.request("oauth.v2.access", {**self._app.as_arguments(), "code": code})
         except SlackApiError as refusal:
             if refusal.error in ("bad_client_secret", "invalid_client_id", "bad_redirect_uri"):
                 log.error(
@@ -144,13 +143,13 @@ class _Flow(AsyncOAuthFlow):
             raise InstallError(f"Slack did not accept the code ({refusal.error}).", _AGAIN) from None
         except SlackUnavailable:
             raise InstallError("Slack did not answer. Please try again in a minute.", status=503) from None
-        granted = {scope.strip() for scope in str(grant.get("scope") or "").split(",")}
+        granted = {scope.strip() for scope in str(data.get("scope") or "").split(",")}
         if missing := SCOPES - granted:
             raise InstallError(
                 f"It needs more permissions than it was given: {', '.join(sorted(missing))}.",
                 "The person who made the app must add them (manifest.yml lists them all); then begin again.",
             )
-        return grant
+        return data
 
     async def _authenticated(self, token: str) -> Mapping[str, Any]:
         api = WebApi(token, self._api.url)

@@ -193,7 +193,7 @@ def read_press(data: object) -> tuple[str, str]:
         action, value = data.get("action"), data.get("value", "")
         if isinstance(action, str) and action and isinstance(value, str):
             return action, value
-    raise ValueError("no button of ours sends this")
+    raise ValueError("none of our buttons sends this")
 
 
 def card(body: Sequence[Json], entities: Iterable[Json] = (), **more: object) -> Json:

@@ -178,7 +178,7 @@ def read_form(data: Mapping[str, Any]) -> FormValues:
     """Reads a submitted form. Raises ValueError for anything that our forms never send."""
     held = data.get(FORM_DATA)
     if not isinstance(held, Mapping) or not isinstance(held.get("form"), str) or not held["form"]:
-        raise ValueError("no form of ours sends this")
+        raise ValueError("none of our forms sends this")
     context = held.get("context", {})
     if not isinstance(context, Mapping) or not all(
         isinstance(part, str) for pair in context.items() for part in pair

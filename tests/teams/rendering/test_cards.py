@@ -183,7 +183,7 @@ def test_rows_fit_a_narrow_window() -> None:
     "junk", [None, "x", 1, [], {}, {"action": ""}, {"action": 1}, {"action": "a", "value": 2}]
 )
 def test_junk_is_no_press(junk: object) -> None:
-    with pytest.raises(ValueError, match="no button of ours"):
+    with pytest.raises(ValueError, match="none of our buttons"):
         read_press(junk)
 
 
