@@ -25,8 +25,8 @@ from adapters.teams.rendering.text import (
 )
 from bot.model.address import UserRef
 from bot.model.views import Link, Mention, Notice, Part, Quote, Strong, When
-from tests.teams.rendering.test_cards import check, markdown, texts
-from tests.teams.samples import BOB, DANA, PEN, SLACKER
+from tests.samples import BOB, DANA, KIM
+from tests.teams.rules import CARD_TEXT, check_card, markdown, texts
 
 SPICE = [
     *"*_~`<>&|[]()#-+=!\\{} \na1.;:",
@@ -144,8 +144,8 @@ parts = st.lists(
 @given(parts, nasty)
 def test_a_sentence_holds_our_mentions_and_dates_and_no_others(said: list[Part], name: str) -> None:
     bob = Mention(BOB, name)
-    made = view_card(Notice((*said, bob, *said, When(NOON), *said)), PEN).content
-    check(made)
+    made = view_card(Notice((*said, bob, *said, When(NOON), *said)), CARD_TEXT).content
+    check_card(made)
     written = "\n".join(markdown(made))
     entities = made["msteams"].get("entities", [])
     assert len(entities) == (1 if one_line(name) else 0)
@@ -159,8 +159,8 @@ def test_a_sentence_holds_our_mentions_and_dates_and_no_others(said: list[Part],
 
 @given(st.lists(nasty | nasty.map(Quote), max_size=6))
 def test_nobody_else_dates_mentions_or_links(said: list[Part]) -> None:
-    made = view_card(Notice((*said, "end")), PEN).content
-    check(made)
+    made = view_card(Notice((*said, "end")), CARD_TEXT).content
+    check_card(made)
     assert markdown(made) == []
     assert "selectAction" not in str(made)
     assert "entities" not in made["msteams"]
@@ -192,8 +192,8 @@ def test_instants() -> None:
 
 def test_mentions_are_of_people_teams_knows() -> None:
     stranger = UserRef("teams", "t", "unknown")
-    names = (Mention(BOB, "Bob"), Mention(SLACKER, "Kim"), Mention(stranger, "Sam"))
-    assert PEN.mentions(names) == {
+    names = (Mention(BOB, "Bob"), Mention(KIM, "Kim"), Mention(stranger, "Sam"))
+    assert CARD_TEXT.mentions(names) == {
         names[0]: {
             "type": "mention",
             "text": "<at>Bob</at>",
@@ -201,27 +201,29 @@ def test_mentions_are_of_people_teams_knows() -> None:
         }
     }
     assert CardTextRenderer().mentions(names) == {}
-    [block] = paragraphs(PEN, ("Hello ", *names), PEN.mentions(names))
+    [block] = paragraphs(CARD_TEXT, ("Hello ", *names), CARD_TEXT.mentions(names))
     assert block["text"] == "Hello <at>Bob</at>KimSam"
 
 
 def test_two_people_of_one_name_are_two_mentions() -> None:
     names = (Mention(BOB, "Alex"), Mention(DANA, "Alex"), Mention(BOB, "Alex"))
-    made = view_card(Notice(names), PEN).content
+    made = view_card(Notice(names), CARD_TEXT).content
     told = {entity["text"]: entity["mentioned"]["id"] for entity in made["msteams"]["entities"]}
     assert told == {"<at>Alex</at>": f"29:1-{BOB.id}", "<at>Alex (2)</at>": f"29:1-{DANA.id}"}
 
 
 def test_a_mention_may_not_be_borrowed() -> None:
     """Somebody types the very tag that we write."""
-    made = view_card(Notice((Mention(BOB, "Bob"), " <at>Bob</at> ", Quote("<at>Bob</at>"))), PEN).content
+    made = view_card(
+        Notice((Mention(BOB, "Bob"), " <at>Bob</at> ", Quote("<at>Bob</at>"))), CARD_TEXT
+    ).content
     assert sum("<at>Bob</at>" in text for text in texts(made)) == 1
     assert markdown(made) == ["<at>Bob</at> ‹at›Bob‹/at›"]
 
 
 def test_links() -> None:
     def shown(*said: Part) -> object:
-        return view_card(Notice(said), PEN).content["body"][0]
+        return view_card(Notice(said), CARD_TEXT).content["body"][0]
 
     good, bad = Link("https://x.example/?a&b", "a [b]"), Link("javascript:alert(1)", "x")
     assert shown(good) == {
