@@ -23,8 +23,9 @@ from bot.model.address import MessageRef, Place, UserRef
 from bot.model.inbound import Answer, Dispatch, Inbound
 from bot.ports import Clock
 from tests.memory_store import MemoryStore
-from tests.platforms.on_slack import nothing, ready
+from tests.platforms.on_slack import nothing
 from tests.platforms.workplace import Answers, DisplayedMessage
+from tests.scripted_desk import ready
 from tests.teams.activities import BOT, activity, executed, invoke, mentioning
 from tests.teams.fake_connector import ELSEWHERE, FIRST, OURS, TENANT, Call, FakeMicrosoft, Json, claims
 

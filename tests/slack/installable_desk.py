@@ -21,7 +21,7 @@ from bot.clock import real_now
 from bot.desk.desk import InMemoryKeyValueStore
 from bot.ports import KeyValueStore
 from demo.slack import FakeSlack
-from tests.slack.conftest import Desk, StoppedClock, ready
+from tests.scripted_desk import ScriptedDesk, StoppedClock, ready
 
 KEY = b64encode(b"k" * 32).decode()
 OTHER_KEY = b64encode(b"o" * 32).decode()
@@ -45,7 +45,7 @@ class RealClockAhead:
 class InstallableDesk:
     slack: FakeSlack
     ours: Slack
-    desk: Desk
+    desk: ScriptedDesk
     url: str
     browser: aiohttp.ClientSession
     notes: InMemoryKeyValueStore
@@ -94,7 +94,7 @@ async def opened(
     slack: FakeSlack, notes: InMemoryKeyValueStore, key: str = KEY
 ) -> AsyncIterator[InstallableDesk]:
     """Another process on the same key-value store is another of these."""
-    clock, desk = RealClockAhead(), Desk()
+    clock, desk = RealClockAhead(), ScriptedDesk()
     ours = Slack(
         "",
         slack.signing_secret,

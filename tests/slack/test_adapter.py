@@ -8,7 +8,8 @@ from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Button, Notice
 from bot.ports import ChatPlatform, PermanentFailure, TemporaryFailure
 from demo.slack import FakeSlack
-from tests.slack.conftest import StoppedClock, Workspace
+from tests.scripted_desk import StoppedClock
+from tests.slack.conftest import Workspace
 
 HELLO = Notice(("Hello",), buttons=(Button("go", "Go", "1"),))
 ACME = Place("slack", "C0ACME")

@@ -11,7 +11,8 @@ from bot.model.inbound import Ask, Command, Done, File, Posted, Press, Show, Sub
 from bot.model.views import Button, Notice
 from demo.slack import Message
 from sla_core.triage import Option
-from tests.slack.conftest import NOON, StoppedClock, Workspace
+from tests.scripted_desk import NOON, StoppedClock
+from tests.slack.conftest import Workspace
 from tests.waiting import eventually
 
 FORM = Form(

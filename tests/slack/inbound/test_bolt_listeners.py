@@ -23,7 +23,8 @@ from bot.desk.desk import InMemoryKeyValueStore
 from bot.model.inbound import Command, FormClosed, Inbound, Posted, Press, Submission
 from demo.slack import Ack, FakeSlack
 from demo.slack.wire import FORM
-from tests.slack.conftest import Workspace, ready
+from tests.scripted_desk import ready
+from tests.slack.conftest import Workspace
 from tests.slack.inbound.test_requests import CLOSED, EVENT, JSON, PRESS, SHORTCUT, SLASH, SUBMISSION, send
 from tests.slack.installable_desk import opened
 

@@ -15,8 +15,9 @@ from bot.model.inbound import Command
 from demo.slack import SlackError
 from demo.slack.payloads import message_event
 from sla_core.events import Opened
+from tests.scripted_desk import ready
 from tests.slack.conftest import Workspace
-from tests.slack.desk_on_slack import ANSWERS, DeskOnSlack, a_ticket, desk_on_slack, ready
+from tests.slack.desk_on_slack import ANSWERS, DeskOnSlack, a_ticket, desk_on_slack
 
 WHO = ("internal", "guest", "external")
 WORDS = "Bills <@U0BOB> are slow & wrong"

@@ -14,7 +14,8 @@ from adapters.slack.outbound.responder import Responder
 from adapters.slack.outbound.web_api import WebApi
 from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from adapters.slack.workspaces.workspace import RequestOrigin
-from tests.slack.conftest import Desk, Workspace
+from tests.scripted_desk import ScriptedDesk
+from tests.slack.conftest import Workspace
 from tests.slack.inbound.test_requests import EVENT as WHOLE_EVENT
 from tests.slack.inbound.test_requests import JSON, send
 
@@ -53,7 +54,7 @@ class Nowhere:
         """The status of the answer."""
         workspaces, renderer = cast(Any, self), MrkdwnRenderer()
         answers = Responder(WebApi("", self.url), renderer, omits_unchanged=False)
-        door = BoltEndpoint(bolt_app(Listeners(Desk(), workspaces, answers), workspaces, self.url))
+        door = BoltEndpoint(bolt_app(Listeners(ScriptedDesk(), workspaces, answers), workspaces, self.url))
         return (await door.handle_socket_request(body, {})).status
 
 

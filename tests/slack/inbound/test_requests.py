@@ -262,7 +262,7 @@ async def test_names_of_our_own_settings_disturb_nothing(
     for name in ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"):
         monkeypatch.setenv(name, "from the environment")
     from adapters.web import WebServer
-    from tests.slack.conftest import ready
+    from tests.scripted_desk import ready
 
     server = WebServer("127.0.0.1", 0, workspace.ours.routes(workspace.desk), ready)
     await server.start()

@@ -15,7 +15,7 @@ from bot.model.inbound import Answer, Ask, Command, Done, Inbound, Posted, Press
 from bot.model.views import Button, Notice
 from demo.slack import Channel, FakeSlack, Person
 from sla_core.countdown import Tone
-from tests.slack.conftest import Desk, StoppedClock
+from tests.scripted_desk import ScriptedDesk, StoppedClock
 from tests.waiting import eventually, turns
 
 APP_TOKEN = "xapp-1-frontline"
@@ -26,7 +26,7 @@ FORM = Form("intake", "Get help", "Open ticket", (TextField("summary", "Summary"
 class Line:
     slack: FakeSlack
     ours: Slack
-    desk: Desk
+    desk: ScriptedDesk
     alice: Person
     ann: Person
     acme: Channel
@@ -34,7 +34,7 @@ class Line:
 
 @pytest.fixture
 async def line() -> AsyncIterator[Line]:
-    desk = Desk()
+    desk = ScriptedDesk()
     async with FakeSlack(over_socket=True) as slack:
         ours = Slack(slack.bot_token, "", StoppedClock(), api_url=slack.api_url, app_token=APP_TOKEN)
         await ours.start()
@@ -148,7 +148,7 @@ async def test_a_broken_connection_is_reopened(line: Line) -> None:
 
 
 async def test_several_desks_share_the_requests(line: Line) -> None:
-    other = Desk()
+    other = ScriptedDesk()
     second = Slack(line.slack.bot_token, "", StoppedClock(), api_url=line.slack.api_url, app_token=APP_TOKEN)
     await second.start()
     second.routes(other)

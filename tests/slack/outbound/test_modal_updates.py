@@ -23,7 +23,8 @@ from demo.slack import View
 from sla_core.triage import Option
 from tests.desk.intake.form_filling import desk_file_of
 from tests.harness import open_desk
-from tests.slack.conftest import NOON, Workspace
+from tests.scripted_desk import NOON
+from tests.slack.conftest import Workspace
 
 YES_NO = (Option("yes", "Yes"), Option("no", "No"))
 FORM = Form(

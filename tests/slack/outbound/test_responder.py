@@ -11,7 +11,8 @@ from bot.model.inbound import Answer, Ask, Done, Inbound, Show, Submission
 from bot.model.views import Button, Notice
 from demo.slack import FakeSlack, Message
 from sla_core.triage import Option
-from tests.slack.conftest import Desk, Workspace, started
+from tests.scripted_desk import ScriptedDesk
+from tests.slack.conftest import Workspace, started
 
 FORM = Form(
     "intake",
@@ -211,7 +212,7 @@ async def test_a_modal_closed_is_nothing(workspace: Workspace) -> None:
 async def test_a_client_that_sends_nothing_for_what_was_left_alone(
     keeps: bool, value: tuple[str, ...]
 ) -> None:
-    desk = Desk(answer=Ask(FORM))
+    desk = ScriptedDesk(answer=Ask(FORM))
     async with FakeSlack() as slack:
         ours, server = await started(slack, desk, omits_unchanged=keeps)
         bob = slack.person("Bob")

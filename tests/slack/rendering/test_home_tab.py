@@ -16,8 +16,9 @@ from demo.slack.limits import check_view, too_large
 from sla_core.countdown import Tone
 from tests.platforms.faces import SLACK
 from tests.samples import BOARD, FORM, longest_board
+from tests.scripted_desk import NOON
 from tests.slack import rules
-from tests.slack.conftest import NOON, Workspace
+from tests.slack.conftest import Workspace
 from tests.slack.rules import MRKDWN, PLAIN_DATES
 
 DM = Place("slack", "D0BOB", direct=True)

@@ -15,6 +15,7 @@ from bot.model.inbound import Ask, Command, Done, Posted, Press, Show, Submissio
 from bot.model.views import Notice, Receipt
 from sla_core.countdown import Tone
 from sla_core.triage import Option
+from tests.scripted_desk import NOON
 from tests.teams.activities import (
     ANN,
     BOB,
@@ -31,7 +32,7 @@ from tests.teams.activities import (
     person,
     personal,
 )
-from tests.teams.conftest import NOON, Json, TeamsWithDesk
+from tests.teams.conftest import Json, TeamsWithDesk
 from tests.teams.fake_connector import ELSEWHERE as OTHER_TENANT
 from tests.teams.fake_connector import TENANT, Refusal
 

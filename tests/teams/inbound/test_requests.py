@@ -25,8 +25,9 @@ from adapters.teams.errors import TeamsFault
 from adapters.teams.inbound.handler import INVOKES
 from bot.model.inbound import Command
 from tests.memory_store import MemoryStore
+from tests.scripted_desk import StoppedClock
 from tests.teams.activities import activity, guest_tenant, invoke, mentioning, samples
-from tests.teams.conftest import StoppedClock, TeamsWithDesk
+from tests.teams.conftest import TeamsWithDesk
 from tests.teams.fake_connector import (
     APP,
     ELSEWHERE,

@@ -20,6 +20,7 @@ from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Notice
 from bot.ports import PermanentFailure, TemporaryFailure
 from tests.memory_store import MemoryStore
+from tests.scripted_desk import StoppedClock
 from tests.teams.activities import (
     ANN,
     BOB,
@@ -32,7 +33,7 @@ from tests.teams.activities import (
     person,
     personal,
 )
-from tests.teams.conftest import StoppedClock, TeamsWithDesk
+from tests.teams.conftest import TeamsWithDesk
 from tests.teams.fake_connector import (
     ELSEWHERE,
     OURS,
