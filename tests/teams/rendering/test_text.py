@@ -71,7 +71,7 @@ def read(text: str) -> tuple[str, set[str]]:
 
 
 @given(nasty)
-def test_nobodys_words_are_grammar(words: str) -> None:
+def test_text_is_never_read_as_markdown(words: str) -> None:
     sent = escape_line_start(escape_markdown(words))
     shown, kinds = read(sent)
     assert kinds == set()
@@ -80,7 +80,7 @@ def test_nobodys_words_are_grammar(words: str) -> None:
 
 
 @given(nasty, nasty)
-def test_two_harmless_parts_make_no_harmful_whole(first: str, second: str) -> None:
+def test_two_harmless_parts_stay_harmless_when_joined(first: str, second: str) -> None:
     sent = escape_line_start(escape_markdown(first) + escape_markdown(second))
     shown, kinds = read(sent)
     assert kinds == set()
@@ -89,7 +89,7 @@ def test_two_harmless_parts_make_no_harmful_whole(first: str, second: str) -> No
 
 
 @given(nasty)
-def test_runs_are_exact_and_hold_no_token(words: str) -> None:
+def test_text_runs_are_exact_and_contain_no_token(words: str) -> None:
     made = runs(words)
     exact = clean(words)
     indents = re.compile(r"^[ \t\u00a0]+", re.MULTILINE)
@@ -107,7 +107,7 @@ def test_indents_stay_visible() -> None:
 
 
 @given(st.from_regex(r"[A-Za-z][A-Za-z0-9.,:;!?/()' äöü日本-]*", fullmatch=True))
-def test_ordinary_words_are_untouched(words: str) -> None:
+def test_ordinary_text_is_unchanged(words: str) -> None:
     assert escape_line_start(escape_markdown(words)) == re.sub(r"\s+", " ", words)
 
 
@@ -131,7 +131,7 @@ def test_ordinary_words_are_untouched(words: str) -> None:
         ("tab\there\x07 \u202eevil\u2066", "tab here evil"),
     ],
 )
-def test_examples(typed: str, sent: str) -> None:
+def test_text_is_escaped_as_in_these_examples(typed: str, sent: str) -> None:
     assert escape_line_start(escape_markdown(typed)) == sent
 
 
@@ -158,7 +158,7 @@ def test_a_sentence_holds_our_mentions_and_dates_and_no_others(said: list[Part],
 
 
 @given(st.lists(nasty | nasty.map(Quote), max_size=6))
-def test_nobody_else_dates_mentions_or_links(said: list[Part]) -> None:
+def test_text_from_people_creates_no_date_mention_or_link(said: list[Part]) -> None:
     made = view_card(Notice((*said, "end")), CARD_TEXT).content
     check_card(made)
     assert markdown(made) == []
@@ -175,14 +175,14 @@ def test_pieces_join_to_the_whole(words: str, longest: int) -> None:
 
 
 @given(nasty, st.integers(5, 40))
-def test_what_is_cut_says_so(words: str, longest: int) -> None:
+def test_cut_text_ends_with_an_ellipsis(words: str, longest: int) -> None:
     short = cut(words, longest)
     assert length(short) <= longest
     assert short == one_line(words) or short.endswith("…")
     assert read(label(words, longest))[1] == set()
 
 
-def test_instants() -> None:
+def test_instants_use_the_date_function() -> None:
     assert CardTextRenderer().when(NOON) == DATED
     assert CardTextRenderer().reader_time(NOON) == READ
     berlin = CardTextRenderer(ZoneInfo("Europe/Berlin"), plain_dates=True)
@@ -221,7 +221,7 @@ def test_a_mention_may_not_be_borrowed() -> None:
     assert markdown(made) == ["<at>Bob</at> ‹at›Bob‹/at›"]
 
 
-def test_links() -> None:
+def test_only_safe_links_are_linked() -> None:
     def shown(*said: Part) -> object:
         return view_card(Notice(said), CARD_TEXT).content["body"][0]
 
