@@ -1,4 +1,4 @@
-"""Who is agent, customer or TAM; unknown is a customer, never an agent."""
+"""Who is an agent, customer or TAM. An unknown person is a customer, never an agent."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def test_a_user_groups_members_are_agents_once_read(directory: Directory) 
 
 
 async def test_a_group_that_cannot_be_read_keeps_its_members(directory: Directory) -> None:
-    """Slack being busy makes nobody a customer."""
+    """A busy Slack does not turn agents into customers."""
 
     class Busy(FakeChat):
         async def members(self, group: str) -> frozenset[UserRef]:
@@ -106,7 +106,7 @@ def test_names_are_the_desks_own(directory: Directory) -> None:
 
 
 def test_escalations_go_to_the_tam_if_the_plan_has_one(directory: Directory, tmp_path: Path) -> None:
-    """M3-7: under Silver a named TAM is told nothing; leadership is."""
+    """M3-7: under Silver, leadership is notified instead of a named TAM."""
 
     def told(directory: Directory, account: str) -> list[str]:
         found = directory.escalation_recipients(directory.settings.accounts[account], "slack")

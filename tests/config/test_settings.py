@@ -1,4 +1,4 @@
-"""The desk's file: the contract's sample loads, and each fault is told with its key, all of them at once."""
+"""The desk's file: the contract's sample loads, and all errors are reported at once, each with its key."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ def test_two_accounts_cannot_share_a_channel_or_a_name(loads: Load) -> None:
 
 
 def test_the_triage_channel_cannot_belong_to_an_account(loads: Load) -> None:
-    """Complaint 35: else what agents say among themselves would stand before the customer."""
+    """Complaint 35: otherwise customers would read what agents write to each other."""
     found = only(loads, SAMPLE.replace("slack:C0ACME", "slack:C0TRIAGE"))
     assert "accounts.acme.channels" in found
     assert "triage" in found

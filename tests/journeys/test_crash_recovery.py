@@ -34,7 +34,7 @@ async def before(
 
 
 async def agrees(story: ReplayedTicket, calm: ReplayedTicket) -> None:
-    """Same decisions, every obligation said, nothing waits for ever."""
+    """The decisions are the same, every message is sent, and nothing waits forever."""
     assert await story.events() == await calm.events()
     assert story.cards() == calm.cards()
     later = story.real.at + TAKEN_OVER_AFTER

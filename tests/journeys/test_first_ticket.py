@@ -269,7 +269,7 @@ async def test_escalate_reaches_the_tam_and_the_next_step(a_desk: OpenDesk) -> N
 
 
 async def test_a_step_outside_its_hours_is_called_at_its_opening(a_desk: OpenDesk) -> None:
-    """M3-19, complaint 23: raised on a Saturday, called on Monday at ten, whatever happened in between."""
+    """M3-19, complaint 23: raised on a Saturday, paged on Monday at ten, regardless of events in between."""
     desk = await a_desk("2026-03-21T12:00:00Z")
     key = await desk.submits(ALICE, "Bills are slow", S2)
 

@@ -1,4 +1,4 @@
-"""A night that was missed is caught up once, and those who hear of it hear how late that is."""
+"""A missed night is caught up once, and each late notice says how late it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is who, and who may do what: everything unknown is a customer, and customers stay with their own."""
+"""Who may do what: unknown people are customers, and customers act on their own account only."""
 
 from __future__ import annotations
 

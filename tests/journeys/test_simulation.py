@@ -1,4 +1,4 @@
-"""engine.md test 1: whatever happens in whatever order, what was promised is kept. See simulation.py."""
+"""engine.md test 1: every random order of events keeps every promise. See simulation.py."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ async def test_the_clause_that_proposed_it_stands_within_the_sentence(desk: Desk
 
 
 async def test_an_answered_ticket_does_not_say_to_wait_for_an_agent(desk: DeskInMemory) -> None:
-    """A reply confirms nothing, so agents are told what does."""
+    """A reply does not confirm the severity, so agents see what does."""
     assert facts(desk)["Confirmed"].endswith("an agent will confirm it")
     await desk.submits_form(BOB, "Reply", "ACME-1", text="We look into it.")
     assert "Confirmed" not in facts(desk)

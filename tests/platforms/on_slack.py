@@ -1,4 +1,4 @@
-"""The Slack adapter before a local workspace."""
+"""The Slack adapter with a local workspace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clocks: what a stage clock's text means, how it runs, and that waiting ends when it should."""
+"""Clocks: how a simulated clock is written and runs, and when waiting ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many workspaces: what one of them has had enough of is no reason for another's countdowns to wait."""
+"""Many workspaces: a rate limit of one does not delay the countdowns of another."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def counts_down(store: MemoryStore, chat: ManyWorkspaces, to: Place, nth: int) -
 
 @in_virtual_time
 async def test_thirty_workspaces_count_down_each_at_its_own_pace(tmp_path: Path) -> None:
-    """The budget of each holds with any number of cards, and is nobody else's."""
+    """Each workspace has its own budget, with any number of cards."""
     chat = ManyWorkspaces()
     async with outage.delivering(tmp_path, chat) as (store, wake_signal):
         for number in range(30):
@@ -204,7 +204,7 @@ async def test_thirty_workspaces_count_down_each_at_its_own_pace(tmp_path: Path)
 
 
 async def test_only_as_many_countdowns_are_offered_as_fit(tmp_path: Path) -> None:
-    """Each offer is a row that somebody has to write and to take."""
+    """Each offer is a row to write and to claim."""
     desk, chat, store = await two_workspaces(tmp_path)
     await desk.submits(ALICE, "Bills are slow", S2)
     for number in range(40):

@@ -40,7 +40,7 @@ def parked(store: MemoryStore) -> dict[str, datetime]:
 
 @dataclass
 class RefusingChat(FakeChat):
-    """A chat that refuses for good whatever `refuses` says."""
+    """A chat that permanently refuses every message for which `refuses` is true."""
 
     refuses: Callable[[Place | UserRef, View], bool] = lambda to, view: False
     why: str = "is_archived"
@@ -63,7 +63,7 @@ async def parked_desk(tmp_path: Path) -> tuple[DeskInMemory, MemoryStore]:
 
 
 async def test_a_rate_limited_channel_waits_as_long_as_the_platform_asks(tmp_path: Path) -> None:
-    """Complaint 33: one place's 429 delays nobody else; Retry-After is a lower bound."""
+    """Complaint 33: a 429 in one channel delays no other channel; Retry-After is a lower bound."""
     desk, store = await parked_desk(tmp_path)
     desk.chat.failures.append(TemporaryFailure("ratelimited", retry_after=30))
 
@@ -124,7 +124,7 @@ async def test_a_delivery_ends_the_pause(tmp_path: Path) -> None:
 
 
 async def test_nothing_waits_behind_a_parked_countdown(tmp_path: Path) -> None:
-    """engine.md 3, complaint 33: countdowns are the first to yield, and hold up nobody."""
+    """engine.md 3, complaint 33: countdowns are the first to yield and delay nothing else."""
     desk, store = await parked_desk(tmp_path)
     key = await desk.submits(ALICE, "Bills are slow", S2)
     desk.chat.failures.append(TemporaryFailure("ratelimited", 600))
@@ -189,7 +189,7 @@ async def test_an_undeliverable_message_is_reported_once(a_desk: OpenDesk) -> No
 
 
 async def test_a_message_refused_by_triage_is_not_reported_to_triage(a_desk: OpenDesk) -> None:
-    """Else each refusal would be another message to refuse, for ever."""
+    """Otherwise each refusal would cause another message that is refused."""
     desk = await a_desk()
 
     refuse(desk, lambda to, view: to == TRIAGE)
@@ -257,7 +257,7 @@ class SlowChat(FakeChat):
 
 @asynccontextmanager
 async def delivering(desk: Desk) -> AsyncIterator[asyncio.Task[None]]:
-    """The courier's own loop, in real time."""
+    """The delivery loop, in real time."""
     wake_signal = WakeSignal()
     assert isinstance(desk.store, MemoryStore)
     desk.store.on_change = wake_signal.trigger
@@ -270,7 +270,7 @@ async def delivering(desk: Desk) -> AsyncIterator[asyncio.Task[None]]:
 
 
 async def test_a_page_does_not_wait_for_a_slow_answer_elsewhere(tmp_path: Path) -> None:
-    """Complaint 25, 33: hung channels delay no page, and nobody else's message."""
+    """Complaint 25, 33: hanging channels delay no page and no other channel's messages."""
     desk, store = await parked_desk(tmp_path)
     await desk.submits(ALICE, "Bills are slow", S2)
     chat = SlowChat(holds=lambda to: to != TRIAGE)

@@ -29,7 +29,7 @@ A_CALL = 0.1
 
 @dataclass
 class LimitedPlatform(FakeChat):
-    """Posts and edits are limited as Slack's are; `trouble` decides of each call what becomes of it."""
+    """Limits posts and edits as Slack does; `trouble` decides how each call ends."""
 
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(START))
     random: Random = field(default_factory=Random)
@@ -85,7 +85,7 @@ class LimitedPlatform(FakeChat):
 async def delivering(
     tmp_path: Path, chat: LimitedPlatform, seed: int = 1
 ) -> AsyncIterator[tuple[MemoryStore, WakeSignal]]:
-    """The courier's own loop over a store that we fill by hand."""
+    """The delivery loop over a store that the test fills."""
     store, wake_signal = MemoryStore(), WakeSignal()
     desk = Desk(store, chat.clock, directory_of(tmp_path), {"slack": chat})
     async with running(Delivery(desk, store, chat.clock, wake_signal, Random(seed)).run()):

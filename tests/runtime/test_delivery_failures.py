@@ -85,7 +85,7 @@ def texts(desk: DeskInMemory) -> list[str]:
 
 
 async def test_a_rate_limit_blocks_its_own_key_and_nothing_else(tmp_path: Path) -> None:
-    """Complaint 33: other methods and other workspaces go on, and nobody knocks at the shut one again."""
+    """Complaint 33: other methods and workspaces continue, and the blocked one is not called again."""
     chat = Limited()
     desk, store = await quiet_desk(tmp_path, chat)
     one, same, other = Place("slack", "C1A"), Place("slack", "C2A"), Place("slack", "C3B")
@@ -207,7 +207,7 @@ async def test_an_exhausted_rate_limit_does_not_erase_a_possible_arrival(tmp_pat
 
 @in_virtual_time
 async def test_a_hanging_call_is_cancelled_before_the_lease_expires(tmp_path: Path) -> None:
-    """Longer than the lease it might be sent by somebody else as well."""
+    """A call that outlasts its lease might be sent by another process as well."""
     assert timedelta(seconds=delivery.SEND_TIMEOUT) < delivery.LEASE
     desk, store = await quiet_desk(tmp_path)
     post = desk.chat.post

@@ -59,7 +59,7 @@ async def test_a_desk_without_lag_reports_nothing(tmp_path: Path) -> None:
 
 
 async def test_lag_on_a_simulated_clock_is_measured_in_real_time(tmp_path: Path) -> None:
-    """At 600 times the speed 30 stage seconds are a twentieth of a real one: nobody is late yet."""
+    """At 600 times the speed, 30 simulated seconds are 0.05 real seconds: nothing is late yet."""
     desk, monitor = await a_desk_with_a_monitor(tmp_path)
     monitor.clock = real = HeldClock(FRIDAY_AFTERNOON)
     await desk.submits(ALICE, "Down", S1)
@@ -99,7 +99,7 @@ async def test_a_failed_notice_to_agents_does_not_stop_the_monitor(tmp_path: Pat
 
 
 class FailingValues(MemoryStore):
-    """Whoever asks it when the pager was tested gets an error."""
+    """Every read raises, so the last pager test is unknown."""
 
     async def get_all(self, topic: str) -> dict[str, str]:
         raise OSError("database disk image is malformed")
@@ -127,7 +127,7 @@ async def test_an_overdue_timer_is_reported(tmp_path: Path) -> None:
 
 
 class PausedClock(HeldClock):
-    """Tells when somebody rests, and lets them."""
+    """Sets `resting` when the monitor first sleeps, and never wakes it."""
 
     def __init__(self, at: str) -> None:
         super().__init__(at)
@@ -139,7 +139,7 @@ class PausedClock(HeldClock):
 
 
 async def test_tickets_that_fell_due_while_stopped_raise_no_alarm_at_start(tmp_path: Path) -> None:
-    """It is being worked off; whatever is left of it at the first look is told then."""
+    """The backlog is being worked off; what is left at the first check is reported."""
     desk, _ = await a_desk_with_a_monitor(tmp_path)
     await desk.submits(ALICE, "Down", S1)
     desk.clock.at += timedelta(hours=5)
@@ -170,7 +170,7 @@ async def test_a_notice_that_failed_is_sent_as_soon_as_possible(tmp_path: Path) 
 
 
 class UnavailableStore(MemoryStore):
-    """A database that does not answer while it is told to."""
+    """A database that stops answering on request."""
 
     away = False
 

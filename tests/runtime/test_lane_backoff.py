@@ -1,4 +1,4 @@
-"""The store fails one lane: that lane is tried again before long, and nobody else hears of it."""
+"""If the store fails one lane, that lane is retried soon and no other is affected."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECOND = timedelta(seconds=1)
 
 
 class FailingStore(MemoryStore):
-    """A file of which one page is spoiled: whoever asks for what stands there gets an error."""
+    """A file with one corrupted page: reading from that page raises."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ def a_delivery(
 
 @in_virtual_time
 async def test_a_lane_that_fails_in_the_store_delays_no_other(tmp_path: Path) -> None:
-    """Before, all of delivery stopped and began anew, again and again."""
+    """Before, all of delivery stopped and restarted, again and again."""
     chat, store, wake_signal = LimitedPlatform(), FailingStore(), WakeSignal()
     delivery = a_delivery(tmp_path, chat, store, wake_signal)
     running = asyncio.create_task(delivery.run())

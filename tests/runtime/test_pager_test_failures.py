@@ -1,4 +1,4 @@
-"""A test of the pager that meets trouble: it arrives once all the same, or somebody is told."""
+"""A pager test that fails arrives once in the end, or raises an alarm."""
 
 from __future__ import annotations
 

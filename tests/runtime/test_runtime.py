@@ -24,7 +24,7 @@ from tests.waiting import eventually, turns
 
 
 class FailingOnce(MemoryStore):
-    """Fails while it is told to."""
+    """Fails on request."""
 
     broken: str = ""
     ill: Collection[str] = ()
@@ -48,7 +48,7 @@ class FailingOnce(MemoryStore):
 
 
 class StoppedClock(HeldClock):
-    """Stands still however long it is waited for."""
+    """Never advances."""
 
     async def sleep_until(self, instant: datetime) -> None:
         if instant > self.at:
@@ -127,7 +127,7 @@ class PoolStub:
 async def test_readiness_reports_how_many_lanes_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crew: PoolStub | None
 ) -> None:
-    """Each is tried again and again, and meanwhile no loop ends: the courier's as little as the crew's."""
+    """Each lane is retried, and neither the delivery loop nor the worker pool ends."""
     desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
     running = Runtime(desk.desk, store, worker_pool=crew)
     store.on_change = running.store_changed
@@ -281,7 +281,7 @@ async def test_stopping_finishes_sends_in_progress_and_begins_none(
 async def test_a_loop_that_misses_its_cancellation_is_cancelled_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A replica that was stopped as it started ran on for ever."""
+    """A replica that was stopped as it started used to run on forever."""
     desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
     missed: list[float] = []
 

@@ -1,4 +1,4 @@
-"""Wake-ups: every due ticket at its time, whatever becomes of another."""
+"""Wake-ups: every due ticket wakes on time, even if another one fails."""
 
 from __future__ import annotations
 

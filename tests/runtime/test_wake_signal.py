@@ -50,7 +50,7 @@ async def test_the_wait_ends_at_the_instant_without_a_signal() -> None:
 
 @in_virtual_time
 async def test_a_cancellation_is_never_swallowed() -> None:
-    """engine.md: a cancellation that races the wake-up left a loop running for ever."""
+    """engine.md: a cancellation that races the wake-up left a loop running forever."""
     for later in range(12):
         clock, wake_signal = VirtualClock(START, longest_sleep=DAY), WakeSignal()
         waiting = asyncio.create_task(wake_signal.wait(clock, clock.now() + MONTH))

@@ -73,7 +73,7 @@ class InstallableDesk:
             return answer.headers["Location"]
 
     async def callback(self, given: dict[str, str]) -> tuple[int, str]:
-        """What somebody sees who comes back from Slack: the page, or where it leads."""
+        """What a person sees after returning from Slack: the page, or the address that it redirects to."""
         where = f"{self.url}/slack/oauth_redirect"
         async with self.browser.get(where, params=given, allow_redirects=False) as answer:
             return answer.status, answer.headers.get("Location") or await answer.text()

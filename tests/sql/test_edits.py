@@ -142,7 +142,7 @@ async def rows(store: SqlStore) -> list[str]:
 
 
 async def test_finished_countdowns_leave_no_rows(sqlite: SqlStore) -> None:
-    """A card is drawn anew many times a day: they say nothing that the card does not."""
+    """A card is redrawn many times a day, so finished edits need no record."""
     await a_card(sqlite)
     for n in range(5):
         await says(sqlite, message(f"e{n}", priority=Priority.COUNTDOWN, edits="card"))
@@ -189,7 +189,7 @@ async def test_no_card_starves(sqlite: SqlStore) -> None:
 
 @pytest.mark.soak
 async def test_no_card_of_five_thousand_starves(sqlite: SqlStore) -> None:
-    """At 24 edits a minute it takes them three and a half hours; nobody waits longer than that."""
+    """At 24 edits a minute, 5,000 cards take three and a half hours. None waits longer."""
     await all_in_turn(sqlite, 5000)
 
 

@@ -49,7 +49,7 @@ async def row(store: SqlStore, key: str) -> tuple[Any, ...]:
 
 
 async def test_the_desk_keeps_every_row_correct(store: SqlStore, desk: DeskInMemory) -> None:
-    """At any moment, also while something is due and nobody has woken it yet."""
+    """At any moment, even while a due ticket has not been woken yet."""
     held, resolved, closed = [await desk.submits(ALICE, f"Trouble {n}", S2) for n in range(3)]
     await desk.submits(ALICE, "Down", S1)
     await desk.submits(ALICE, "An idea", NO_CLOCK)

@@ -195,7 +195,7 @@ async def test_most_urgent_lane_first_then_longest_waiting(store: FullStore) -> 
     assert await store.lanes(NOON, 1) == [str(TRIAGE)]
 
 
-@pytest.mark.parametrize("alone", [False, True], ids=["the lane", "it alone"])
+@pytest.mark.parametrize("message_only", [False, True], ids=["the lane", "it alone"])
 async def test_a_time_from_before_the_clock_was_set_back_delays_nothing(
     store: FullStore, message_only: bool
 ) -> None:

@@ -160,7 +160,7 @@ async def test_a_parked_lane_waits_and_the_others_do_not(store: FullStore) -> No
 
 
 async def test_a_parked_lane_lets_the_more_urgent_through(store: FullStore) -> None:
-    """Whoever asked us to wait is protected by the shut bucket, and not by a breach that nobody hears of."""
+    """The blocked bucket protects the platform. An urgent breach must not wait behind the lane."""
     await says(store, message("m1"))
     await defers(store, ACME, at(5))
     reply, breach = message("reply", priority=Priority.REPLY), message("breach", priority=Priority.BREACH)
@@ -202,7 +202,7 @@ async def test_a_single_deferred_message_is_ready_when_due(store: FullStore) -> 
 
 
 async def test_a_held_lane_is_ready_when_its_lease_expires(store: FullStore) -> None:
-    """Whoever held it may have died."""
+    """Its holder may have died."""
     await says(store, message("m1"))
     await store.claim(str(ACME), NOON, at(1))
     assert await store.next_ready(NOON) == at(1)

@@ -67,7 +67,7 @@ async def test_an_inconsistent_ticket_is_claimed_and_reported_once(tables: Table
 async def test_an_inconsistent_ticket_does_not_block_new_tickets(
     tables: Tables, tables_url: str, spoil: str
 ) -> None:
-    """Whoever fills in a form is shown open tickets; one that cannot be read is not among them."""
+    """The form offers open tickets, except those that cannot be read."""
     await three_due(tables)
     await run(tables, spoil)
     async with connect(tables_url) as restarted:

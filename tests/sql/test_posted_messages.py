@@ -1,4 +1,4 @@
-"""Where messages stand, and messages that the outbox did not send itself."""
+"""Where messages were posted, and messages that the outbox did not send itself."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_an_adopted_message_is_not_sent_and_others_follow_below_it(store: 
 
 
 async def test_a_known_key_is_not_changed(store: FullStore) -> None:
-    """Meanwhile it was posted anew, and its successor took its place."""
+    """Meanwhile it was posted again, and the new message replaced it."""
     await store.adopt(HELP, STANDING)
     await store.adopt(HELP, MessageRef(ACME, "2.0"))
     assert await store.key_of(STANDING) == "help"

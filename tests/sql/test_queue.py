@@ -1,4 +1,4 @@
-"""What a queue shows of tickets stands in their index rows, and comes in the order of their turn."""
+"""A queue shows tickets from their index rows, most urgent first."""
 
 from __future__ import annotations
 

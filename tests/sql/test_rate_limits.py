@@ -29,7 +29,7 @@ async def pays(store: Outbox, *charges: Charge, now: datetime = NOON, lane: obje
 
 
 async def test_a_burst_is_allowed_then_one_per_interval(store: FullStore) -> None:
-    """Whoever waits for as long as it was told gets through at once."""
+    """A caller that waits as long as it was asked to gets through at once."""
     await says(store, message("m1"))
     assert [await pays(store, POSTS) for _ in range(4)] == [None, None, None, after(1)]
     assert await pays(store, POSTS, now=after(0.5)) == after(1)

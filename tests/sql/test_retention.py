@@ -1,4 +1,4 @@
-"""What every database lets go when it is old, and what it keeps."""
+"""What every database deletes when it is old, and what it keeps."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def test_an_envelope_older_than_retention_is_applied_again(tables: Tables)
 
 
 async def test_envelopes_are_deleted_in_batches(tables: Tables) -> None:
-    """Whoever writes waits for one handful at most."""
+    """A writer waits for one batch at most."""
     await tables.open("today", "acme", opening())
     old = real_now() - ENVELOPE_LIFE - DAY
     await acted(tables, 9, old)

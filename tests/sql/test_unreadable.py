@@ -50,7 +50,7 @@ async def test_an_unreadable_message_is_set_aside_alone(tables: Tables, spoil: s
 
 @pytest.mark.parametrize("column", ["key", "body", "recipient"])
 async def test_undecodable_bytes_are_set_aside(sqlite: SqlStore, column: str) -> None:
-    """A torn page. The log says that it cannot be read, and nothing of what somebody wrote."""
+    """A torn page. The log says that it cannot be read and contains no customer text."""
     await says(sqlite, message("m0"), message("m1"))
     await run(sqlite, f"UPDATE outbox SET {column} = CAST(X'6e6f20ff' AS TEXT) WHERE key = 'm0'")
     with capture_logs() as logs:

@@ -27,7 +27,7 @@ MESSAGE = (
     "INSERT INTO outbox (key, ticket, lane, recipient, priority, thread, edits, effect, body, state,"
     " attempts, ref_place, ref_direct, ref_id) VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, 0, ?, ?, ?)"
 )
-"""How the first version writes, whatever came to the tables since."""
+"""How the first version writes, regardless of columns added since."""
 HISTORIES: dict[str, tuple[Event, ...]] = {
     "ACME-1": (opened(), wrote(), answered()),
     "ACME-2": (opened(), Closed(at(3), ANN)),

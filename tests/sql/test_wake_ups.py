@@ -60,7 +60,7 @@ async def test_a_skipped_ticket_stays_due(store: FullStore) -> None:
 
 
 async def test_a_decision_without_events_is_stored(store: FullStore) -> None:
-    """A countdown is drawn anew: nothing happened, but there is something to say."""
+    """A countdown changes its card without an event."""
     (key,) = await due(store, 1)
     said = message("redrawn", ticket=key)
     await store.wake(at(5), 9, (), lambda key, history: change(1, said, ticket=key, wake_at=at(9)))

@@ -42,7 +42,7 @@ SHARED = EVENT | {
 
 @dataclass
 class Nowhere:
-    """Workspaces that nobody installed; which installation each request asks for is kept."""
+    """Workspaces without an installation; records which installation each request asks for."""
 
     url: str = "http://127.0.0.1:9/api/"
     asked_for: list[RequestOrigin] = field(default_factory=list)
@@ -109,7 +109,7 @@ async def test_ids_that_are_none_are_none(key: str, junk: Any) -> None:
 
 
 async def author(workspace: Workspace, event: dict[str, Any], **more: Any) -> str:
-    """The home of somebody whom Slack does not know."""
+    """The home team of a person whom Slack does not know."""
     said = WHOLE_EVENT["event"] | {"user": "U0NOBODY"} | event
     envelope = WHOLE_EVENT | {"team_id": "T1", "enterprise_id": "E0", "event": said} | more
     assert (await send(workspace, json.dumps(envelope), JSON)).status == 200

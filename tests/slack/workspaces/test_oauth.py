@@ -1,4 +1,4 @@
-"""Installing the app: agreed once, in one browser, in time; stored so that nobody can read it."""
+"""Installing the app: accepted once, in one browser, in time, and stored encrypted."""
 
 from __future__ import annotations
 

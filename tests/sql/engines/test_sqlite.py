@@ -339,7 +339,7 @@ def spoil(path: Path) -> None:
 
 
 async def test_a_corrupted_file_fails_every_call_and_still_closes(database: SqliteEngine) -> None:
-    """Another program wrote over it: nobody waits for ever for an answer."""
+    """Another program overwrote the file. No caller waits forever."""
     await database.write(lambda db: put(db, 1))
     path = await file_of(database)
     with sqlite3.connect(path, isolation_level=None) as other:

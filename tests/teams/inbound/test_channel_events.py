@@ -1,4 +1,4 @@
-"""News of channels, as Teams tells them."""
+"""Teams' events about channels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GENERAL = {"id": TEAM, "isGroup": True, "conversationType": "channel"}
 
 
 async def told(teams_desk: TeamsWithDesk, **more: Any) -> list[tuple[ChannelChange, str]]:
-    """What the desk hears of an update that reaches us through the team's first channel."""
+    """The changes that the desk receives for an update sent through the team's first channel."""
     before = len(teams_desk.desk.heard)
     seen = activity(teams_desk.microsoft.service, "conversationUpdate", conversation=GENERAL, **more)
     assert (await teams_desk.send(seen))[0] == 200

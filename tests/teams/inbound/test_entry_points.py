@@ -137,7 +137,7 @@ async def test_a_message_is_answered_with_the_form_as_a_card_in_its_thread(teams
 
 
 def held(card: Any) -> Json:
-    """What a form carries unseen, wherever its button stands."""
+    """The hidden data of a form card."""
     found = card["actions"][0]["data"]["frontline"]
     assert isinstance(found, dict)
     return found

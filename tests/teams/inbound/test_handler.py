@@ -1,4 +1,4 @@
-"""Which of botbuilder's methods each activity comes through, and what the desk hears of it."""
+"""Which of botbuilder's methods handles each activity, and what the desk receives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of messages after they were written, and what comes with them."""
+"""Edited and deleted messages, and attached files."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def inputs(card: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def sent(card: dict[str, Any], **typed: str) -> dict[str, Any]:
-    """What a client sends: the button's data, and what stands in each input."""
+    """What a client sends: the button's data and the value of each input."""
     [action] = card["actions"]
     left = {name: item["value"] for name, item in inputs(card).items() if "value" in item}
     return {**action["data"], **left, **typed}
