@@ -196,7 +196,7 @@ async def test_most_urgent_lane_first_then_longest_waiting(store: FullStore) -> 
 
 
 @pytest.mark.parametrize("message_only", [False, True], ids=["the lane", "it alone"])
-async def test_a_time_from_before_the_clock_was_set_back_delays_nothing(
+async def test_what_a_clock_noted_before_it_was_set_back_holds_nothing_up(
     store: FullStore, message_only: bool
 ) -> None:
     """engine.md, test 9: else a page that was to wait for three seconds would wait for a day."""
