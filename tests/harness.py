@@ -72,7 +72,7 @@ NO_CLOCK = {"request": "feature", "production": "unaffected", "privacy": "no"}
 
 
 def person(name: str, home: str = TEAM) -> Actor:
-    """Somebody whose id is made of the name: Bob is U0BOB."""
+    """A person whose id is made from the name: Bob is U0BOB."""
     return Actor(UserRef("slack", home, f"U0{name.upper()}"), TEAM, name)
 
 
@@ -94,7 +94,7 @@ class HeldClock:
 
 @dataclass
 class PostedMessage:
-    """A message as it stands on the platform now."""
+    """A message as the platform shows it now."""
 
     ref: MessageRef
     to: Place | UserRef
@@ -273,7 +273,7 @@ class DeskInMemory:
         return [said for chat in self.chats for said in chat.posted]
 
     def heard(self, place: Place = ACME) -> list[str]:
-        """All that stands in a channel, in the order in which it was said."""
+        """All messages in a channel, in the order in which they were posted."""
         return [said.text for said in self.posted if said.to == place]
 
     def thread(self, key: str, audience: Audience = Audience.CUSTOMER) -> list[str]:
@@ -281,7 +281,7 @@ class DeskInMemory:
         return [said.text for said in self.posted if said.thread == root.ref]
 
     def direct(self, actor: Actor = DANA) -> list[PostedMessage]:
-        """The direct messages that somebody got."""
+        """The direct messages to a person."""
         return [s for s in self.posted if isinstance(s.to, UserRef) and s.to.id == actor.user.id]
 
     def card(self, key: str, audience: Audience = Audience.CUSTOMER) -> PostedMessage:
@@ -297,7 +297,7 @@ class DeskInMemory:
         return view
 
     def standing(self, key: str) -> list[str]:
-        """How each promise stands on the customer's card."""
+        """The state of each promise on the customer's card."""
         return [line.standing for line in self.card_view(key).promises]
 
     def labels(self, key: str, audience: Audience = Audience.CUSTOMER) -> list[str]:
@@ -331,7 +331,7 @@ class DeskInMemory:
 
 
 def directory_of(folder: Path, desk_file: str = DESK_FILE) -> Directory:
-    """Who is who by a desk file, which it writes into the folder."""
+    """Writes a desk file into the folder and reads its directory of people."""
     path = folder / "frontline.toml"
     path.write_text(desk_file, encoding="utf-8")
     return Directory(load_desk(path))
@@ -339,7 +339,7 @@ def directory_of(folder: Path, desk_file: str = DESK_FILE) -> Directory:
 
 @asynccontextmanager
 async def running(*loops: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Loops of the desk beside what a test does. None of them ends by itself."""
+    """Runs loops of the desk during a test. None of them may end by itself."""
     tasks = [asyncio.create_task(loop) for loop in loops]
     try:
         yield

@@ -46,7 +46,7 @@ class Postgres:
         self._template: str | None = None
 
     def start(self) -> None:
-        """Make it and start it; whatever becomes of us, it ends with us."""
+        """Creates and starts the server. It ends with this process, even after a crash."""
         if self._user:
             shutil.chown(self.folder, self._user)
         self._run("initdb", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
@@ -103,7 +103,7 @@ class Postgres:
             connection.execute(made.format(sql.Identifier(name), sql.Identifier(template)))
 
     def drop(self, url: str) -> None:
-        """Let go of a database, and of whoever is still connected to it."""
+        """Drops a database and closes its open connections."""
         name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(str(name))))
@@ -150,7 +150,7 @@ def _programs() -> Path:
 
 
 def _reachable(programs: Path, folder: Path) -> Path:
-    """The programs where the one who is to run them may: folders of root's own are closed to others."""
+    """Copies the programs to a folder that another user can read: root's own folders are closed to others."""
     if os.geteuid() != 0:
         return programs
     try:

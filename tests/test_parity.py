@@ -37,7 +37,7 @@ def tables(written: str) -> Mapping[str, list[list[str]]]:
     }
 
 
-async def test_the_file_is_what_the_desk_is_now(written: str) -> None:
+async def test_the_parity_file_matches_the_desk(written: str) -> None:
     assert written == document(await found()), "run: python -m tools.parity"
 
 
@@ -51,7 +51,7 @@ def test_every_label_of_the_contract_appears(tables: Mapping[str, list[list[str]
     assert labels >= set(CONTRACT)
 
 
-def test_a_button_is_answered_alike_on_each_platform(tables: Mapping[str, list[list[str]]]) -> None:
+def test_a_button_has_the_same_answer_on_every_platform(tables: Mapping[str, list[list[str]]]) -> None:
     for label, _, _, slack, teams, terminal, route in tables["Buttons"]:
         asks = (slack.endswith("modal"), teams.endswith("dialog"), terminal.endswith("questions"))
         assert len(set(asks)) == 1, f"{label}: {slack}, {teams}, {terminal}"

@@ -1,4 +1,4 @@
-"""The local Slack's web page, used as a person uses it: by what stands on it."""
+"""The local Slack's web page, used by its visible labels."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ DAY = 86_400
 @pytest.mark.parametrize(
     ("days", "told"), [(-1, "yesterday"), (0, "today"), (1, "tomorrow"), (3, "Mar 23, 2026")]
 )
-def test_a_date_is_told_in_the_readers_zone(days: int, told: str) -> None:
+def test_a_date_is_shown_in_the_readers_zone(days: int, told: str) -> None:
     token = f"<!date^{int(NOON.timestamp()) + days * DAY}^{{date_short_pretty}} at {{time}}|UTC>"
     assert READER.mrkdwn(token) == f"{told} at 12:00"
 
@@ -33,7 +33,7 @@ def test_marks_mentions_and_quotations_are_drawn() -> None:
     assert "snake_case_stays &lt;b&gt;" in drawn
 
 
-def test_what_it_does_not_know_is_a_fault_and_no_empty_picture() -> None:
+def test_an_unknown_block_raises_instead_of_drawing_nothing() -> None:
     with pytest.raises(ValueError, match="carousel"):
         READER.blocks([{"type": "carousel"}])
 

@@ -1,4 +1,4 @@
-"""Who is agent, customer or TAM; unknown is a customer, never an agent."""
+"""Who is an agent, customer or TAM. An unknown person is a customer, never an agent."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_everyone_else_is_a_customer_even_in_the_vendors_workspace(directory: Di
     assert not directory.is_agent(person("Alice", "T0ACME"))
 
 
-def test_the_same_id_of_another_company_is_somebody_else(directory: Directory) -> None:
+def test_the_same_id_in_another_company_is_another_person(directory: Directory) -> None:
     """Complaint 30: a click from the other company arrives with our team and their user."""
     for name in ("Bob", "Eve", "Dana"):
         stranger = person(name, "T0ELSEWHERE")
@@ -48,11 +48,11 @@ def test_the_same_id_of_another_company_is_somebody_else(directory: Directory) -
         assert directory.name_of(stranger) == name
 
 
-def test_an_unknown_home_is_no_home(directory: Directory) -> None:
+def test_an_unknown_home_matches_nobody(directory: Directory) -> None:
     assert not directory.is_agent(Actor(UserRef("slack", "", "U0BOB"), TEAM, "Bob"))
 
 
-def test_the_same_id_on_another_platform_is_somebody_else(directory: Directory) -> None:
+def test_the_same_id_on_another_platform_is_another_person(directory: Directory) -> None:
     assert not directory.is_agent(Actor(UserRef("teams", TEAM, "U0BOB"), TEAM, "Bob"))
 
 
@@ -76,7 +76,7 @@ async def test_a_user_groups_members_are_agents_once_read(directory: Directory) 
 
 
 async def test_a_group_that_cannot_be_read_keeps_its_members(directory: Directory) -> None:
-    """Slack being busy makes nobody a customer."""
+    """A busy Slack does not turn agents into customers."""
 
     class Busy(FakeChat):
         async def members(self, group: str) -> frozenset[UserRef]:
@@ -105,8 +105,8 @@ def test_names_are_the_desks_own(directory: Directory) -> None:
     assert directory.name_of(person("Gwen")) == "Gwen"
 
 
-def test_who_is_told_is_the_tam_where_the_plan_has_one(directory: Directory, tmp_path: Path) -> None:
-    """M3-7: under Silver a named TAM is told nothing; leadership is."""
+def test_escalations_go_to_the_tam_if_the_plan_has_one(directory: Directory, tmp_path: Path) -> None:
+    """M3-7: under Silver, leadership is notified instead of a named TAM."""
 
     def told(directory: Directory, account: str) -> list[str]:
         found = directory.escalation_recipients(directory.settings.accounts[account], "slack")
@@ -119,14 +119,14 @@ def test_who_is_told_is_the_tam_where_the_plan_has_one(directory: Directory, tmp
     assert told(named, "silverline") == ["U0MIA"]
 
 
-def test_leadership_is_told_where_no_chat_reaches_the_tam(tmp_path: Path) -> None:
+def test_leadership_is_notified_if_the_tam_has_no_chat(tmp_path: Path) -> None:
     elsewhere = DESK_FILE.replace('slack = "U0DANA"', 'teams = "00000000-0000-0000-0000-000000000002"')
     directory = directory_of(tmp_path, elsewhere)
     told = directory.escalation_recipients(directory.settings.accounts["acme"], "slack")
     assert [person.name for person, _ in told] == ["Mia"]
 
 
-def test_moves_are_learnt_in_any_order_and_more_than_once(directory: Directory) -> None:
+def test_channel_moves_are_learned_in_any_order_and_repeatedly(directory: Directory) -> None:
     first, second, third = ACME, Place("slack", "C0SECOND"), Place("slack", "C0THIRD")
     for moves in ([(first, second), (second, third)], [(second, third), (first, second)]):
         learnt = Directory(directory.settings)
@@ -137,7 +137,7 @@ def test_moves_are_learnt_in_any_order_and_more_than_once(directory: Directory) 
         assert learnt.account_of(third) == learnt.account_of(first)
 
 
-def test_a_move_back_and_one_to_itself(directory: Directory) -> None:
+def test_a_channel_can_move_back_or_to_itself(directory: Directory) -> None:
     there = Place("slack", "C0SECOND")
     for old, new in ((ACME, there), (there, ACME), (ACME, ACME)):
         directory.moved(old, new)

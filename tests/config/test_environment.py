@@ -82,7 +82,7 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
     assert read_environment().port == 3000
 
 
-def test_a_secret_shows_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     """contract.md: secrets live only in the environment."""
     monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
     monkeypatch.setenv("SLACK_SIGNING_SECRET", SECRET)
@@ -92,7 +92,7 @@ def test_a_secret_shows_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
         assert SECRET not in shown
 
 
-def test_no_fault_tells_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_error_contains_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     odd = {"PORT": "http", "FRONTLINE_CLOCK": "noon"}
     found = faults(tmp_path, monkeypatch, **odd) + faults(tmp_path, monkeypatch, PORT="70000")
     assert found
@@ -107,7 +107,7 @@ def test_a_missing_secret_is_named_with_where_to_find_it(
     assert fault.startswith(f"environment: {name}: is not set; copy")
 
 
-def test_every_fault_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_errors_are_reported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = faults(
         tmp_path,
         monkeypatch,
@@ -121,7 +121,7 @@ def test_every_fault_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("port", ["http", "99999", "-1", "1.5"])
-def test_a_port_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+def test_an_invalid_port_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: str) -> None:
     (fault,) = faults(tmp_path, monkeypatch, PORT=port)
     assert fault.startswith("environment: PORT: ")
 
@@ -164,7 +164,7 @@ def test_a_simulated_clock_with_a_local_slack(
         f"2026-12-24T15:30:00Z*{'9' * 40}",
     ],
 )
-def test_a_clock_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: str) -> None:
+def test_an_invalid_clock_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: str) -> None:
     given = {"SLACK_API_URL": "http://127.0.0.1:8080/api/", "FRONTLINE_CLOCK": clock}
     (fault,) = faults(tmp_path, monkeypatch, **given)
     assert fault.startswith("environment: FRONTLINE_CLOCK: ")
@@ -174,7 +174,7 @@ def test_a_clock_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
 @pytest.mark.parametrize(
     "url", ["127.0.0.1:8080/api/", "http://[::1/api/", "slack.com", "file:///etc", "http://"]
 )
-def test_an_address_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_an_invalid_address_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     (fault,) = faults(tmp_path, monkeypatch, SLACK_API_URL=url)
     assert fault.startswith(f'environment: SLACK_API_URL: "{url}" is not a web address; ')
 
@@ -218,7 +218,7 @@ MANY = {
         ({"FRONTLINE_SECRET_KEY": "hunter2"}, ["FRONTLINE_SECRET_KEY"]),
     ],
 )
-def test_the_ways_into_slack(
+def test_each_slack_mode_names_its_missing_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], keys: list[str]
 ) -> None:
     found = faults(tmp_path, monkeypatch, **given)
@@ -243,7 +243,9 @@ def test_teams_needs_its_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(("kind", "good"), [("MultiTenant", True), ("UserAssignedMSI", False)])
-def test_the_type_of_the_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, good: bool) -> None:
+def test_only_known_app_types_are_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, good: bool
+) -> None:
     assert (faults(tmp_path, monkeypatch, ONLY_TEAMS, **APP, MICROSOFT_APP_TYPE=kind) == []) is good
 
 
@@ -265,7 +267,7 @@ def test_unsigned_teams_requests_are_for_this_machine_only(
     assert all(fault.startswith("environment: FRONTLINE_TEAMS_ANONYMOUS: ") for fault in found)
 
 
-def test_what_is_this_machine() -> None:
+def test_loopback_addresses_are_recognized() -> None:
     assert all(map(is_loopback, ("localhost", "127.0.0.1", "127.255.0.9", "::1")))
     assert not any(map(is_loopback, ("", "slack.com", "0.0.0.0", "10.0.0.1", "localhost.evil", "::2")))
 
@@ -274,13 +276,15 @@ def test_the_pager_is_not_tested_unless_it_is_asked_for() -> None:
     assert read_environment().pager_test_at is None
 
 
-def test_a_time_of_day_for_the_test_of_the_pager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_of_the_pager_test_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert faults(tmp_path, monkeypatch, FRONTLINE_DRILL="09:30") == []
     assert read_environment().pager_test_at == time(9, 30)
 
 
 @pytest.mark.parametrize("text", ["9", "24:00", "9:00", "09:60", "09:00+01:00", "daily"])
-def test_no_time_of_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_an_invalid_time_of_day_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
     (fault,) = faults(tmp_path, monkeypatch, FRONTLINE_DRILL=text)
     cure = "write it in UTC, such as 09:00, or unset it"
     assert fault == f'environment: FRONTLINE_DRILL: "{text}" is not a time of day; {cure}'

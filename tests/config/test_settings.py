@@ -1,4 +1,4 @@
-"""The desk's file: the contract's sample loads, and each fault is told with its key, all of them at once."""
+"""The desk's file: the contract's sample loads, and all errors are reported at once, each with its key."""
 
 from __future__ import annotations
 
@@ -121,16 +121,16 @@ def test_everything_but_the_vendor_and_one_chat_has_a_default(loads: Load) -> No
     assert (desk.chats["slack"].agents, desk.accounts, desk.people, desk.rotas) == ((), {}, {}, {})
 
 
-def test_a_file_without_any_chat(loads: Load) -> None:
+def test_a_file_without_a_chat_is_refused(loads: Load) -> None:
     assert "frontline.toml: slack: no chat is named" in only(loads, 'vendor = "m3ter"')
 
 
-def test_a_missing_file_names_its_path_and_the_cure(tmp_path: Path) -> None:
+def test_a_missing_file_error_names_the_path_and_the_fix(tmp_path: Path) -> None:
     with pytest.raises(Faults, match=r"nowhere\.toml: there is no such file; .*FRONTLINE_CONFIG"):
         load_desk(tmp_path / "nowhere.toml")
 
 
-def test_a_folder_and_a_file_that_is_no_text(tmp_path: Path) -> None:
+def test_a_folder_and_a_binary_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Faults, match="cannot be read"):
         load_desk(tmp_path)
     broken = tmp_path / "frontline.toml"
@@ -139,7 +139,7 @@ def test_a_folder_and_a_file_that_is_no_text(tmp_path: Path) -> None:
         load_desk(broken)
 
 
-def test_broken_toml_says_where(loads: Load) -> None:
+def test_a_toml_error_names_the_line(loads: Load) -> None:
     assert "frontline.toml: is not valid TOML: " in only(loads, 'vendor = "m3ter\n[slack]')
     assert "line 1" in only(loads, 'vendor = "m3ter\n[slack]')
 
@@ -215,7 +215,7 @@ def test_broken_toml_says_where(loads: Load) -> None:
         ('cites = "Order', 'sites = "Order', "accounts.1.order_form.cites: is missing"),
     ],
 )
-def test_each_fault_has_its_key(loads: Load, was: str, becomes: str, says: str) -> None:
+def test_each_error_names_its_key(loads: Load, was: str, becomes: str, says: str) -> None:
     """Issue 2, bad input: an unknown name, role, plan or channel form lists the known ones."""
     assert was in SAMPLE
     found = faults(loads, SAMPLE.replace(was, becomes, 1))
@@ -223,14 +223,14 @@ def test_each_fault_has_its_key(loads: Load, was: str, becomes: str, says: str) 
     assert all(fault.startswith("frontline.toml: ") for fault in found)
 
 
-def test_an_unknown_vendor_lists_the_catalog_and_hides_no_other_fault(loads: Load) -> None:
+def test_an_unknown_vendor_lists_the_catalog_and_other_errors(loads: Load) -> None:
     found = faults(loads, SAMPLE.replace('"m3ter"', '"acme-sla"').replace('tam = "dana"', 'tam = "joe"'))
     assert len(found) == 2
     assert "no such vendor or folder; the catalog has commerceup, m3ter, monetate, monta" in found[0]
     assert 'accounts.acme.tam: there is no person "joe"' in found[1]
 
 
-def test_every_fault_at_once(loads: Load) -> None:
+def test_all_errors_are_reported_at_once(loads: Load) -> None:
     """An unknown key does not hide the unknown names behind it."""
     wrong = (
         SAMPLE.replace('command = "/support"', 'comand = "/support"')
@@ -253,15 +253,15 @@ def test_every_fault_at_once(loads: Load) -> None:
     }
 
 
-def test_two_accounts_with_one_channel_or_one_name(loads: Load) -> None:
+def test_two_accounts_cannot_share_a_channel_or_a_name(loads: Load) -> None:
     again = DESK_FILE.replace('id = "silverline"', 'id = "acme"').replace("C0SILVER", "C0ACME")
     found = faults(loads, again)
     assert any('accounts: "acme" is there more than once' in fault for fault in found)
     assert any('accounts.channels: "slack:C0ACME" is there more than once' in fault for fault in found)
 
 
-def test_the_triage_channel_is_no_customers(loads: Load) -> None:
-    """Complaint 35: else what agents say among themselves would stand before the customer."""
+def test_the_triage_channel_cannot_belong_to_an_account(loads: Load) -> None:
+    """Complaint 35: otherwise customers would read what agents write to each other."""
     found = only(loads, SAMPLE.replace("slack:C0ACME", "slack:C0TRIAGE"))
     assert "accounts.acme.channels" in found
     assert "triage" in found

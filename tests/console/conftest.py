@@ -11,12 +11,14 @@ import pytest
 from rich.console import Console as Terminal
 
 from adapters.console import Console, Personas, Screen, run
+from adapters.console.rendering import render
 from bot.clock import WakeSignal
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
 from bot.desk.desk import Desk
 from bot.desk.routes import dispatch
 from bot.model.inbound import Dispatch
+from bot.model.views import View
 from bot.runtime.delivery import Delivery
 from bot.runtime.scheduler import wake_due_tickets
 from tests.harness import DESK_FILE, HeldClock
@@ -35,6 +37,13 @@ def shown(out: Terminal) -> str:
     return "\n".join(line.rstrip() for line in out.file.getvalue().split("\n"))
 
 
+def render_plain(view: View, width: int = 100, numbered: bool = True) -> str:
+    """The view as a terminal without colours shows it; `numbered` numbers its buttons."""
+    out = terminal(width)
+    out.print(render(view, BERLIN, numbered))
+    return shown(out)
+
+
 async def lines(*texts: str) -> AsyncIterator[str]:
     for text in texts:
         yield text
@@ -42,7 +51,7 @@ async def lines(*texts: str) -> AsyncIterator[str]:
 
 @dataclass
 class Session:
-    """A whole desk with a terminal before it, and a clock that we hold."""
+    """A whole desk, the terminal that it talks to, and a clock that only the test moves."""
 
     desk: Desk
     store: MemoryStore
@@ -52,7 +61,7 @@ class Session:
     may_wait: bool = True
 
     async def types(self, *texts: str) -> str:
-        """Type these lines; what the terminal shows of it. Each call is a terminal of its own on the desk."""
+        """Type these lines in a new terminal on the same desk. Returns what the terminal shows."""
         before = len(shown(self.screen.out))
         wait = self.wait if self.may_wait else None
         script = lines(*texts)

@@ -1,4 +1,4 @@
-"""Scripted sessions against the whole desk, as somebody at a terminal has them."""
+"""Scripted terminal sessions with the whole desk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`frontline demo`: which demo is shown to whom."""
+"""`frontline demo`: which demo it starts, and where."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     return begun
 
 
-def test_in_the_browser_unless_told_otherwise(shown: list[tuple[Any, ...]]) -> None:
+def test_the_demo_opens_in_the_browser_by_default(shown: list[tuple[Any, ...]]) -> None:
     assert main(["demo"]) == 0
     assert main(["demo", "--teams", "--once", "--vendor", "monta", "--speed", "5"]) == 0
     assert shown == [("browser", "m3ter", BROWSER_SPEED, False), ("playground", "monta", 5.0, True)]
@@ -46,7 +46,7 @@ def test_headless_plays_the_story(shown: list[tuple[Any, ...]]) -> None:
     assert shown == [("terminal", "m3ter", HEADLESS_SPEED)]
 
 
-def test_where_no_browser_can_be_had_the_story_is_played_once(
+def test_without_a_browser_the_story_is_played_once(
     shown: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(browser, "why_not", lambda: "npm is not installed")
@@ -55,7 +55,7 @@ def test_where_no_browser_can_be_had_the_story_is_played_once(
     assert "No browser demo here: npm is not installed" in capsys.readouterr().out
 
 
-def test_what_cannot_be_shown_is_a_fault(
+def test_a_demo_that_fails_is_reported_on_one_line(
     shown: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def broken(*_: object) -> None:

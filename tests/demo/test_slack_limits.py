@@ -60,7 +60,7 @@ GOOD_BLOCKS: list[list[Json]] = [
 
 
 @pytest.mark.parametrize("blocks", GOOD_BLOCKS)
-def test_what_just_fits_passes(blocks: list[Json]) -> None:
+def test_content_at_the_limit_passes(blocks: list[Json]) -> None:
     assert check_blocks(blocks) == []
 
 
@@ -109,7 +109,7 @@ BAD_BLOCKS: list[tuple[list[Json], str, str]] = [
 
 
 @pytest.mark.parametrize(("blocks", "words", "at"), BAD_BLOCKS)
-def test_what_does_not_fit_is_pointed_at(blocks: list[Json], words: str, at: str) -> None:
+def test_content_over_the_limit_is_reported_with_its_place(blocks: list[Json], words: str, at: str) -> None:
     faults = check_blocks(blocks)
     assert len(faults) == 1
     assert words in faults[0]

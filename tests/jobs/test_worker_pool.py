@@ -64,7 +64,7 @@ async def running(pool: WorkerPool, speak: Callable[[str], Awaitable[object]]) -
             await task
 
 
-async def test_what_is_offered_is_done_and_leaves_nothing(pool: WorkerPool, postgres_url: str) -> None:
+async def test_an_offered_job_is_done_and_leaves_no_row(pool: WorkerPool, postgres_url: str) -> None:
     recorder = RecordingWorker()
     await pool.offer([ACME, TRIAGE, PAGE])
     assert [lock for _, lock, _ in jobs(postgres_url)] == [ACME, TRIAGE, PAGE]
@@ -74,14 +74,14 @@ async def test_what_is_offered_is_done_and_leaves_nothing(pool: WorkerPool, post
     assert jobs(postgres_url) == []
 
 
-async def test_what_waits_already_is_not_offered_twice(pool: WorkerPool, postgres_url: str) -> None:
+async def test_a_waiting_lane_is_not_offered_twice(pool: WorkerPool, postgres_url: str) -> None:
     await pool.offer([ACME])
     await pool.offer([ACME, TRIAGE])
     await asyncio.gather(*(pool.offer([ACME, TRIAGE, PAGE]) for _ in range(4)))
     assert sorted(lock for _, lock, _ in jobs(postgres_url)) == sorted([ACME, TRIAGE, PAGE])
 
 
-async def test_a_lane_is_spoken_for_once_at_a_time(pool: WorkerPool) -> None:
+async def test_a_lane_has_one_job_at_a_time(pool: WorkerPool) -> None:
     recorder = RecordingWorker()
     recorder.free.clear()
     async with running(pool, recorder):
@@ -95,7 +95,7 @@ async def test_a_lane_is_spoken_for_once_at_a_time(pool: WorkerPool) -> None:
     assert recorder.delivered == [ACME, TRIAGE, ACME]
 
 
-async def test_pages_do_not_wait_for_places_that_are_slow(pool: WorkerPool) -> None:
+async def test_pages_do_not_wait_for_slow_channels(pool: WorkerPool) -> None:
     recorder = RecordingWorker()
     recorder.free.clear()
     async with running(pool, recorder):
@@ -107,7 +107,7 @@ async def test_pages_do_not_wait_for_places_that_are_slow(pool: WorkerPool) -> N
         recorder.free.set()
 
 
-async def test_a_lane_that_fails_is_let_go(pool: WorkerPool, postgres_url: str) -> None:
+async def test_a_failed_lane_is_released(pool: WorkerPool, postgres_url: str) -> None:
     recorder = RecordingWorker()
 
     async def fails(lane: str) -> None:
@@ -122,7 +122,7 @@ async def test_a_lane_that_fails_is_let_go(pool: WorkerPool, postgres_url: str) 
     assert jobs(postgres_url) == []
 
 
-async def test_the_work_of_the_dead_is_taken_away(pool: WorkerPool, postgres_url: str) -> None:
+async def test_jobs_of_a_dead_worker_are_removed(pool: WorkerPool, postgres_url: str) -> None:
     """Also what an older crash left behind: of a worker that is gone, and of one that is silent."""
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         (silent,) = connection.execute(
@@ -146,7 +146,7 @@ async def test_the_work_of_the_dead_is_taken_away(pool: WorkerPool, postgres_url
     assert recorder.delivered == [ACME, TRIAGE]
 
 
-async def test_it_goes_on_when_the_database_cut_it_off(pool: WorkerPool, postgres_url: str) -> None:
+async def test_the_pool_continues_after_a_lost_connection(pool: WorkerPool, postgres_url: str) -> None:
     recorder = RecordingWorker()
     async with running(pool, recorder):
         await pool.offer([ACME])
@@ -161,7 +161,7 @@ async def test_it_goes_on_when_the_database_cut_it_off(pool: WorkerPool, postgre
     assert recorder.delivered == [ACME, TRIAGE]
 
 
-async def test_what_is_under_way_may_end_when_it_is_stopped(pool: WorkerPool, postgres_url: str) -> None:
+async def test_stopping_waits_for_running_jobs(pool: WorkerPool, postgres_url: str) -> None:
     recorder = RecordingWorker()
     recorder.free.clear()
     async with running(pool, recorder):

@@ -114,7 +114,7 @@ class RefusingChat(FakeChat):
 
 @dataclass
 class ReplayedTicket:
-    """What happens to one ticket, retold over crashes. `real` is the courier's clock."""
+    """One ticket's story, replayed with crashes. `real` is the delivery's clock."""
 
     settings: DeskSettings
     store: DeskStore = field(default_factory=MemoryStore)
@@ -135,7 +135,7 @@ class ReplayedTicket:
         return made
 
     def copied(self, *fatal: int) -> ReplayedTicket:
-        """As it stands now, to be told on with crashes."""
+        """A copy of the current state, to be continued with crashes."""
         real, clock = deepcopy(self.real), deepcopy(self.clock)
         crash_points = CrashPoints(frozenset(fatal))
         return ReplayedTicket(
@@ -196,7 +196,7 @@ Act = Callable[[ReplayedTicket], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Scenario:
-    """`before` is told in peace; `act` with crashes; `adds` names the events that it records."""
+    """Runs `before` without crashes and `act` with them; `adds` names the events that `act` records."""
 
     before: Act
     act: Act

@@ -1,4 +1,4 @@
-"""What has to hold once a simulated month is over, whatever happened in it (engine.md, test 1)."""
+"""What must hold after every simulated month (engine.md, test 1)."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Invariants:
         )
 
     def _is_in_order(self) -> None:
-        """In each place, messages of one urgency stand in the order in which they were decided."""
+        """In each channel, messages of one priority are in the order in which they were decided."""
         stands = {said.key: position for position, said in enumerate(self.chat.posted)}
         lanes: dict[tuple[str, int], list[tuple[int, int]]] = {}
         for message in self.store.stored_messages():

@@ -112,7 +112,7 @@ class Simulation:
         return Outcome(len(self.outages), self.crash_points.steps, histories, stands)
 
     def _unheard(self, context: dict[str, Any]) -> None:
-        """What dies with its process is heard by nobody; anything else is a fault."""
+        """Errors of a killed process are ignored; any other error fails the test."""
         if not isinstance(context.get("exception"), Crash):
             self.faults.append(context)
 
@@ -171,7 +171,7 @@ class Simulation:
     # The people ------------------------------------------------------------------------------
 
     async def _a_ticket(self, number: int, after: timedelta) -> None:
-        """Somebody opens it, and both sides do things with it for days."""
+        """A person opens it, and both sides act on it for days."""
         await time_passes(after.total_seconds())
         answers = self.random.choice([S1, S2, S2, S3])
         opening = f"open {number}"

@@ -58,7 +58,7 @@ async def test_opened_in_teams_and_resolved_from_slack(a_desk: OpenDesk) -> None
     assert desk.card_view(key, Audience.AGENTS).state == "closed"
 
 
-async def test_the_other_way_round(a_desk: OpenDesk) -> None:
+async def test_opened_in_slack_and_resolved_from_teams(a_desk: OpenDesk) -> None:
     desk = await both(a_desk, CUSTOMER_ON_SLACK)
     alice = Actor(UserRef("slack", "T0ACME", "U0ALICE"), "T0VENDOR", "Alice")
     key = await desk.submits(alice, "Bills are slow", S2)

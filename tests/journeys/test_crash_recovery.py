@@ -34,7 +34,7 @@ async def before(
 
 
 async def agrees(story: ReplayedTicket, calm: ReplayedTicket) -> None:
-    """Same decisions, every obligation said, nothing waits for ever."""
+    """The decisions are the same, every message is sent, and nothing waits forever."""
     assert await story.events() == await calm.events()
     assert story.cards() == calm.cards()
     later = story.real.at + TAKEN_OVER_AFTER
@@ -70,7 +70,7 @@ async def killed_at_each(scenario: Scenario, begun: ReplayedTicket) -> tuple[int
 
 @pytest.mark.parametrize("store", [MemoryStore, pytest.param(InlineSqlite, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("finds_posted", [True, False], ids=["finds_posted", "cannot tell"])
-async def test_killed_at_every_step(
+async def test_a_crash_at_every_step_loses_and_repeats_nothing(
     desk_settings: DeskSettings, store: Callable[[], DeskStore], finds_posted: bool
 ) -> None:
     """engine.md test 2, every scenario: enumerated, not sampled.
@@ -101,7 +101,7 @@ async def a_life(story: ReplayedTicket) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fatal=st.sets(st.integers(1, 1500), min_size=2, max_size=40), finds_posted=st.booleans())
-async def test_killed_again_and_again(
+async def test_repeated_crashes_lose_and_repeat_nothing(
     desk_settings: DeskSettings, fatal: set[int], finds_posted: bool
 ) -> None:
     calm = ReplayedTicket(desk_settings)
@@ -113,7 +113,9 @@ async def test_killed_again_and_again(
     assert repeats(story, calm) <= (0 if finds_posted else story.crashes)
 
 
-async def test_killed_over_the_real_store(desk_settings: DeskSettings, tmp_path: Path) -> None:
+async def test_crashes_with_the_sql_store_lose_and_repeat_nothing(
+    desk_settings: DeskSettings, tmp_path: Path
+) -> None:
     """The same on SQLite with its threads, each crash with a new file."""
     calm = ReplayedTicket(desk_settings)
     await a_life(calm)

@@ -9,7 +9,7 @@ from tests.harness import ALICE, BOB, DANA, EVE, NO_CLOCK, S1, S2, S3, TRIAGE, a
 from tests.journeys.conftest import OpenDesk
 
 
-async def test_a_customer_asks_and_sees_what_is_promised(a_desk: OpenDesk) -> None:
+async def test_a_customer_opens_a_ticket_and_sees_the_promises(a_desk: OpenDesk) -> None:
     """M3-12, M3-14: answers propose, the promise is shown at once, an agent confirms later."""
     desk = await a_desk()
 
@@ -122,7 +122,7 @@ async def test_an_agents_own_message_in_the_customers_thread_meets_it_too(a_desk
     )
 
 
-async def test_what_agents_write_in_triage_stays_there(a_desk: OpenDesk) -> None:
+async def test_messages_in_triage_stay_internal(a_desk: OpenDesk) -> None:
     """Complaint 35: internal by default; the customer reads only what was sent on purpose."""
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
@@ -133,7 +133,7 @@ async def test_what_agents_write_in_triage_stays_there(a_desk: OpenDesk) -> None
     assert desk.thread(key) == []
 
 
-async def test_a_customers_message_reaches_triage_and_meets_nothing(a_desk: OpenDesk) -> None:
+async def test_a_customers_message_reaches_triage_and_meets_no_target(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
 
@@ -219,7 +219,7 @@ async def test_resolve_close_and_reopen(a_desk: OpenDesk) -> None:
     assert desk.card_view(key).state == "open"
 
 
-async def test_the_tam_hears_the_end_of_what_he_heard_the_beginning_of(a_desk: OpenDesk) -> None:
+async def test_a_tam_notified_of_an_escalation_is_notified_of_its_end(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     quiet = await desk.submits(ALICE, "One", S2)
     await desk.submits_form(BOB, "Resolve", quiet, text="Done.")
@@ -231,7 +231,7 @@ async def test_the_tam_hears_the_end_of_what_he_heard_the_beginning_of(a_desk: O
     assert "Bob resolved this ticket" in desk.direct(DANA)[-1].text
 
 
-async def test_a_customer_who_closes_ends_the_clocks_neither_met_nor_breached(a_desk: OpenDesk) -> None:
+async def test_closing_by_the_customer_ends_clocks_neither_met_nor_breached(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Never mind", S2)
 
@@ -269,7 +269,7 @@ async def test_escalate_reaches_the_tam_and_the_next_step(a_desk: OpenDesk) -> N
 
 
 async def test_a_step_outside_its_hours_is_called_at_its_opening(a_desk: OpenDesk) -> None:
-    """M3-19, complaint 23: raised on a Saturday, called on Monday at ten, whatever happened in between."""
+    """M3-19, complaint 23: raised on a Saturday, paged on Monday at ten, regardless of events in between."""
     desk = await a_desk("2026-03-21T12:00:00Z")
     key = await desk.submits(ALICE, "Bills are slow", S2)
 

@@ -112,7 +112,7 @@ def wakes_whenever(patch: pytest.MonkeyPatch) -> None:
         (wakes_whenever, "late"),
     ],
 )
-def test_a_fault_is_found(
+def test_each_invariant_detects_its_violation(
     desk_settings: DeskSettings,
     monkeypatch: pytest.MonkeyPatch,
     planted: Callable[[pytest.MonkeyPatch], None],

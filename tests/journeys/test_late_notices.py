@@ -1,4 +1,4 @@
-"""A night that was missed is caught up once, and those who hear of it hear how late that is."""
+"""A missed night is caught up once, and each late notice says how late it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.journeys.conftest import OpenDesk
 DOWN = "the desk was not running."
 
 
-async def test_a_desk_that_runs_says_nothing_of_lateness(a_desk: OpenDesk) -> None:
+async def test_a_running_desk_reports_no_lateness(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
     await desk.fast_forward(hours=5)
@@ -42,7 +42,7 @@ async def test_a_warning_says_how_late_it_is(a_desk: OpenDesk, minutes: int, tol
     ("slept", "late"),
     [({"hours": 7}, "3 h"), ({"hours": 5, "minutes": 5}, "1 h 5 min"), ({"days": 3}, "2 days")],
 )
-async def test_a_breach_says_it_to_all_three_once(
+async def test_a_late_breach_is_reported_once_to_all_three_audiences(
     a_desk: OpenDesk, slept: dict[str, float], late: str
 ) -> None:
     desk = await a_desk()
@@ -54,7 +54,7 @@ async def test_a_breach_says_it_to_all_three_once(
         assert f"Told {late} late: {DOWN}" in breach
 
 
-async def test_what_was_taken_back_is_no_fault_of_a_desk_that_ran(a_desk: OpenDesk) -> None:
+async def test_a_late_breach_says_that_the_answer_was_never_delivered(a_desk: OpenDesk) -> None:
     """The reply that had kept the promise turns out never to have reached the customer."""
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)

@@ -1,4 +1,4 @@
-"""Who is who, and who may do what: everything unknown is a customer, and customers stay with their own."""
+"""Who may do what: unknown people are customers, and customers act on their own account only."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def test_a_customer_cannot_press_agents_buttons_even_in_triage(a_desk: Ope
     assert await desk.events(key) == ["Opened"]
 
 
-async def test_the_agents_id_in_another_company_is_a_customer(a_desk: OpenDesk) -> None:
+async def test_an_agents_id_in_another_company_is_a_customer(a_desk: OpenDesk) -> None:
     """People match on platform, home team and user id."""
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
@@ -61,7 +61,7 @@ async def test_a_tam_is_an_agent_for_her_own_accounts_only(a_desk: OpenDesk) -> 
     assert answer_text(await desk.presses(DANA, "Take it", other)) == ALLOWED
 
 
-async def test_a_customer_of_another_account_touches_nothing(a_desk: OpenDesk) -> None:
+async def test_a_customer_of_another_account_can_change_nothing(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
     sam = person("Sam", "T0SILVER")
@@ -74,7 +74,7 @@ async def test_a_customer_of_another_account_touches_nothing(a_desk: OpenDesk) -
     assert await desk.events(key) == ["Opened"]
 
 
-async def test_forged_values_are_refused_calmly(a_desk: OpenDesk) -> None:
+async def test_forged_values_are_refused_without_errors(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     await desk.submits(ALICE, "Bills are slow", S2)
     for action, value in (("take", "NOBODY-9"), ("no_such_action", "ACME-1"), ("resolve", "")):
@@ -82,7 +82,7 @@ async def test_forged_values_are_refused_calmly(a_desk: OpenDesk) -> None:
         assert answer_text(await desk.answers(press))
 
 
-async def test_support_in_a_channel_that_nobody_owns_says_what_to_set(a_desk: OpenDesk) -> None:
+async def test_support_in_an_unowned_channel_says_which_setting_is_missing(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     answer = await desk.command(ALICE, Place("slack", "C0LUNCH"))
     assert '"slack:C0LUNCH"' in answer_text(answer)
@@ -132,14 +132,14 @@ async def test_nobody_is_sent_a_direct_message_under_a_plan_without_tam(a_desk: 
     assert [m.to.id for m in desk.chat.posted if isinstance(m.to, UserRef)] == ["U0MIA"]
 
 
-async def test_hold_is_there_only_where_it_was_granted(a_desk: OpenDesk) -> None:
+async def test_hold_is_offered_only_if_the_order_form_grants_it(a_desk: OpenDesk) -> None:
     """A25, M3-1: no policy of ours has it; an order form may."""
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
     assert "Hold" not in desk.labels(key, desk.card_view(key).audience.AGENTS)
 
 
-async def test_an_order_form_beats_the_plan_and_grants_holding(a_desk: OpenDesk) -> None:
+async def test_an_order_form_overrides_the_plan_and_grants_holds(a_desk: OpenDesk) -> None:
     """M3-1, A25: its 2 hours replace the 4; a hold is announced, moves the deadline, ends with a message."""
     granted = DESK_FILE_WITH_HOLD
     desk = await a_desk(desk_file=granted)

@@ -21,7 +21,7 @@ async def test_clocks_are_measured_from_the_submission(a_desk: OpenDesk) -> None
     assert "Bob changed the severity from S3 to S2" in desk.thread(key)[0]
 
 
-async def test_a_deadline_that_the_change_puts_into_the_past_is_recalculated(a_desk: OpenDesk) -> None:
+async def test_a_deadline_that_the_change_would_put_in_the_past_starts_now(a_desk: OpenDesk) -> None:
     """A10: no breach by a change of mind; the mark stays on the card."""
     desk = await a_desk()
     key = await desk.submits(ALICE, "Console is odd", S3)
@@ -36,7 +36,7 @@ async def test_a_deadline_that_the_change_puts_into_the_past_is_recalculated(a_d
     assert "Breached" not in await desk.events(key)
 
 
-async def test_what_was_overdue_already_gets_no_fresh_start(a_desk: OpenDesk) -> None:
+async def test_an_already_breached_deadline_does_not_restart(a_desk: OpenDesk) -> None:
     """A10: the breach under S1 stays the one breach; S2 neither renews the time nor tells it twice."""
     desk = await a_desk()
     key = await desk.submits(ALICE, "All is down", S1)
@@ -64,7 +64,7 @@ async def test_an_answer_given_before_the_change_still_counts(a_desk: OpenDesk) 
     assert desk.standing(key) == ["met"]
 
 
-async def test_becoming_an_emergency_calls_people_as_opening_one_does(a_desk: OpenDesk) -> None:
+async def test_raising_to_an_emergency_pages_like_opening_one(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
 
@@ -73,7 +73,7 @@ async def test_becoming_an_emergency_calls_people_as_opening_one_does(a_desk: Op
     assert "ACME-1 this S1 needs somebody now. Bob @Eve @Kim " in desk.thread(key, Audience.AGENTS)
 
 
-async def test_a_reason_is_needed_and_nothing_typed_is_lost(a_desk: OpenDesk) -> None:
+async def test_a_reason_is_required_and_typed_text_is_kept(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
     answer = await desk.submits_form(BOB, "Change severity", key, severity="S2", text="")

@@ -1,4 +1,4 @@
-"""engine.md test 1: whatever happens in whatever order, what was promised is kept. See simulation.py."""
+"""engine.md test 1: every random order of events keeps every promise. See simulation.py."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def _silence() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_weeks_of_crashes_and_faults(desk_settings: DeskSettings, seed: int) -> None:
+def test_weeks_of_crashes_and_failures_keep_every_invariant(desk_settings: DeskSettings, seed: int) -> None:
     outcome = Simulation(desk_settings, seed, QUIET).run()
     assert outcome.crashes > 0
 
 
-def test_a_crowded_month(desk_settings: DeskSettings) -> None:
+def test_a_busy_month_keeps_every_invariant(desk_settings: DeskSettings) -> None:
     outcome = Simulation(desk_settings, 7, BUSY).run()
     assert outcome.crashes > 20
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(range(100, 150), marks=pytest.mark.soak, id="fifty")])
-def test_both_stores_live_the_same_weeks(desk_settings: DeskSettings, seed: int | range) -> None:
+def test_both_stores_give_the_same_results(desk_settings: DeskSettings, seed: int | range) -> None:
     """Event for event, message for message."""
     for each in [seed] if isinstance(seed, int) else seed:
         told = Simulation(desk_settings, each, QUIET).run()
@@ -55,14 +55,14 @@ def test_the_same_seed_is_the_same_run(desk_settings: DeskSettings) -> None:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("hundred", range(MANY_SEEDS // 100))
-def test_thousands_of_seeds(desk_settings: DeskSettings, hundred: int) -> None:
+def test_thousands_of_seeds_keep_every_invariant(desk_settings: DeskSettings, hundred: int) -> None:
     """SIMULATED_SEEDS says how many: 2,000 if it is not set, 200,000 for a night."""
     _all_well(desk_settings, QUIET, range(1000 + 100 * hundred, 1100 + 100 * hundred))
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("ten", range(10))
-def test_a_hundred_crowded_months(desk_settings: DeskSettings, ten: int) -> None:
+def test_a_hundred_busy_months_keep_every_invariant(desk_settings: DeskSettings, ten: int) -> None:
     _all_well(desk_settings, BUSY, range(10 * ten, 10 * ten + 10))
 
 

@@ -34,8 +34,8 @@ async def test_the_clause_that_proposed_it_stands_within_the_sentence(desk: Desk
     assert told == "not yet: Production works only in part, or a core function is impaired (M3-14)"
 
 
-async def test_once_somebody_has_answered_nobody_is_told_to_wait_for_an_agent(desk: DeskInMemory) -> None:
-    """A reply confirms nothing, so agents are told what does."""
+async def test_an_answered_ticket_does_not_say_to_wait_for_an_agent(desk: DeskInMemory) -> None:
+    """A reply does not confirm the severity, so agents see what does."""
     assert facts(desk)["Confirmed"].endswith("an agent will confirm it")
     await desk.submits_form(BOB, "Reply", "ACME-1", text="We look into it.")
     assert "Confirmed" not in facts(desk)
@@ -44,7 +44,7 @@ async def test_once_somebody_has_answered_nobody_is_told_to_wait_for_an_agent(de
     assert facts(desk, Audience.AGENTS)["Confirmed"] == "yes"
 
 
-async def test_what_is_over_waits_for_nothing(desk: DeskInMemory) -> None:
+async def test_a_closed_ticket_waits_for_nobody(desk: DeskInMemory) -> None:
     await desk.submits_form(BOB, "Resolve", "ACME-1", text="The queue runs again.")
     for audience in Audience:
         assert not {"Confirmed", "Effort", "On hold"} & facts(desk, audience).keys()
@@ -64,7 +64,7 @@ async def test_a_hold_says_who_why_and_how_it_ends(desk: DeskInMemory) -> None:
     assert facts(desk, Audience.AGENTS)["On hold"] == "Bob: “We wait for the other log.”"
 
 
-async def test_one_button_leads_on(desk: DeskInMemory) -> None:
+async def test_one_button_is_primary(desk: DeskInMemory) -> None:
     assert primary(desk.card_view("ACME-1", Audience.AGENTS)) == ["Acknowledge"]
     await desk.presses(BOB, "Acknowledge", "ACME-1")
     assert primary(desk.card_view("ACME-1", Audience.AGENTS)) == ["Reply"]
@@ -79,12 +79,12 @@ async def test_a_direct_message_says_who_works_on_it_and_leads_to_acknowledge(de
     assert [b.label for b in told.view.buttons if b.style is Style.PRIMARY] == ["Acknowledge"]
 
 
-async def test_the_question_whether_it_is_solved_is_the_customers(desk: DeskInMemory) -> None:
+async def test_only_the_customer_is_asked_whether_it_is_solved(desk: DeskInMemory) -> None:
     await desk.submits_form(BOB, "Resolve", "ACME-1", text="The queue runs again.")
     assert "Is it solved?" in desk.thread("ACME-1")[-1]
     assert "Is it solved?" not in desk.thread("ACME-1", Audience.AGENTS)[-1]
 
 
-async def test_the_vendor_is_called_by_its_name(desk: DeskInMemory) -> None:
+async def test_the_vendor_is_named(desk: DeskInMemory) -> None:
     assert desk.card_view("ACME-1").turn == "m3ter Support's"
     assert desk.card_view("ACME-1", Audience.AGENTS).turn == "Ours"

@@ -26,7 +26,7 @@ def lines(desk: DeskInMemory, key: str, audience: Audience = Audience.AGENTS) ->
     return [f"{each.at:%H:%M} {each.what}" for each in desk.card_view(key, audience).history]
 
 
-async def test_who_did_what_and_when_newest_last(desk: DeskInMemory) -> None:
+async def test_history_lines_name_person_action_and_time_newest_last(desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "Bills are slow", S2)
     await desk.fast_forward(minutes=10)
     await desk.presses(BOB, "Take it", key)
@@ -42,7 +42,7 @@ async def test_who_did_what_and_when_newest_last(desk: DeskInMemory) -> None:
     assert desk.card_view(key, Audience.AGENTS).earlier == 0
 
 
-async def test_what_is_cut_is_counted(desk: DeskInMemory) -> None:
+async def test_omitted_lines_are_counted(desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "All is down", S1)
     await desk.presses(BOB, "Acknowledge", key)
     await desk.writes(ALICE, "Hurry!", key)
@@ -61,13 +61,13 @@ async def test_what_is_cut_is_counted(desk: DeskInMemory) -> None:
     assert card_view.earlier == 2
 
 
-async def test_the_clock_has_its_lines_too(desk: DeskInMemory) -> None:
+async def test_warnings_and_breaches_have_lines(desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "Bills are slow", S2)
     await desk.fast_forward(hours=4)
     assert lines(desk, key)[1:] == ["13:00 Warning: first response", "14:00 Breached: first response"]
 
 
-async def test_customers_are_not_shown_it(desk: DeskInMemory) -> None:
+async def test_customers_do_not_see_the_history(desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "Bills are slow", S2)
     await desk.presses(BOB, "Take it", key)
     assert lines(desk, key, Audience.CUSTOMER) == []

@@ -482,7 +482,7 @@ async def test_the_account_manager_is_the_first_contact(tmp_path: Path) -> None:
 
 
 async def test_an_account_manager_is_optional(tmp_path: Path) -> None:
-    """CUP-15: without one nobody is named, and nothing breaks."""
+    """CUP-15: without an account manager no name is shown."""
     desk = await open_desk(tmp_path, TUESDAY, DESK_FILE.replace('tam = "dana"\n', ""))
     key = await desk.submits(ALICE, "The price list is wrong", C3)
     assert not any(name == "Account manager" for name, _ in desk.card_view(key).facts)

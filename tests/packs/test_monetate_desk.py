@@ -186,7 +186,7 @@ async def test_no_first_answer_is_counted_down(desk: DeskInMemory) -> None:
 async def test_the_emergency_contact_of_the_region(
     desk: DeskInMemory, place: Place, number: str, other: str
 ) -> None:
-    """MON-14: told to whoever opens one, and on the card; not on ordinary tickets."""
+    """MON-14: shown to the person who opens one and on its card; not on ordinary tickets."""
     form = await desk.asks_for_help(ALICE, place)
     told = answer_text(await desk.sends(ALICE, form, summary="Broken images", **EMERGENCY))
     (key,) = await desk.keys()
@@ -291,7 +291,7 @@ async def test_escalated_may_be_told_again(desk: DeskInMemory) -> None:
 
 
 async def test_the_deployed_fix_ends_the_hourly_news(desk: DeskInMemory) -> None:
-    """MON-24, MON-25: nothing more falls due, whatever is said afterwards."""
+    """MON-24, MON-25: nothing more falls due, even after further messages."""
     key = await desk.submits(ALICE, "Broken images everywhere", EMERGENCY)
     await desk.fast_forward(minutes=55)
     await desk.presses(BOB, "Fix deployed", key)

@@ -249,7 +249,7 @@ def test_what_is_a_p3(policy: Policy, severity: str, answers: dict[str, str]) ->
 
 @pytest.mark.parametrize("topic", ["question", "display", "transaction", "one_charger"])
 def test_what_is_a_p4(policy: Policy, topic: str) -> None:
-    """MTA-4, MTA-15: whatever its cost is said to be; so is an error that one user alone has seen."""
+    """MTA-4, MTA-15: regardless of the stated cost; so is an error that only one user has seen."""
     assert proposed(policy, topic=topic) == "P4"
     assert proposed(policy, topic="error", users="one") == "P4"
 

@@ -1,4 +1,4 @@
-"""The same desk on Slack, on Teams, and with its customers on one and its agents on the other."""
+"""The same desk on Slack, on Teams, and split between the two."""
 
 from __future__ import annotations
 

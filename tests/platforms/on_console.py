@@ -1,4 +1,4 @@
-"""The terminal, and somebody who types."""
+"""The terminal, and a person who types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Slack adapter before a local workspace."""
+"""The Slack adapter with a local workspace."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from demo.slack import FakeSlack, Message, Person
 from demo.slack.text import block_lines
 from demo.slack.view import buttons_in
 from tests.platforms.workplace import Answers, DisplayedMessage
+from tests.scripted_desk import ready
 
 PEOPLE = ("Alice", "Bob", "Dana", "Eve", "Kim", "Mia")
 _TOKEN = re.compile(r"<[^<>\n]+>")
@@ -100,10 +101,6 @@ class OnSlack:
 
 async def nothing(inbound: Inbound) -> Answer:
     return Done()
-
-
-async def ready() -> list[str]:
-    return []
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The Teams adapter before a Microsoft on loopback that keeps what it is told."""
+"""The Teams adapter with a fake Microsoft on loopback that records every call."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from bot.model.address import MessageRef, Place, UserRef
 from bot.model.inbound import Answer, Dispatch, Inbound
 from bot.ports import Clock
 from tests.memory_store import MemoryStore
-from tests.platforms.on_slack import nothing, ready
+from tests.platforms.on_slack import nothing
 from tests.platforms.workplace import Answers, DisplayedMessage
+from tests.scripted_desk import ready
 from tests.teams.activities import BOT, activity, executed, invoke, mentioning
 from tests.teams.fake_connector import ELSEWHERE, FIRST, OURS, TENANT, Call, FakeMicrosoft, Json, claims
 
@@ -41,7 +42,7 @@ def entra(name: str) -> str:
 
 @dataclass
 class SentCard:
-    """A message of ours: the conversation it was sent to, and its card as it stands."""
+    """A message of ours: the conversation it was sent to, and its current card."""
 
     conversation: str
     card: Json
@@ -77,7 +78,7 @@ class OnTeams:
         microsoft.members = {CHANNEL: people, TRIAGE: people[1:]}
 
     def account_json(self, name: str) -> Json:
-        """Whoever is not the vendor's is of another tenant."""
+        """People who do not work for the vendor belong to another tenant."""
         home = TENANT if name in VENDORS else ELSEWHERE
         return {"id": f"29:{name.lower()}", "name": name, "aadObjectId": entra(name), "tenantId": home}
 

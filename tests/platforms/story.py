@@ -1,4 +1,4 @@
-"""A desk before real adapters, with a clock that we hold: what its people do, and what they are told."""
+"""A desk with real adapters and a clock that the test moves: what its people do, and what they receive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What bot.ports.ChatPlatform promises, asked of each platform alike."""
+"""The contract of bot.ports.ChatPlatform, checked on every platform."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.teams.fake_connector import ELSEWHERE, TENANT, Refusal
 HELLO, GOODBYE = Notice(("Hello.",)), Notice(("Goodbye.",))
 
 
-async def test_to_a_place(workplace: Workplace) -> None:
+async def test_a_message_is_posted_to_a_channel(workplace: Workplace) -> None:
     said = await workplace.ours.post(workplace.channel, HELLO, None)
     displayed = workplace.displayed(said)
     assert (said.place, displayed.place, displayed.thread) == (workplace.channel, workplace.channel.id, None)
@@ -28,7 +28,7 @@ async def test_to_a_place(workplace: Workplace) -> None:
     assert await workplace.ours.post(workplace.channel, HELLO, None) != said, "each is a message of its own"
 
 
-async def test_to_a_thread(workplace: Workplace) -> None:
+async def test_a_message_is_posted_to_a_thread(workplace: Workplace) -> None:
     root = await workplace.ours.post(workplace.channel, HELLO, None)
     reply = await workplace.ours.post(workplace.channel, GOODBYE, root)
     displayed = workplace.displayed(reply)
@@ -36,7 +36,7 @@ async def test_to_a_thread(workplace: Workplace) -> None:
     assert workplace.displayed(root).words == "Hello"
 
 
-async def test_to_a_person(workplace: Workplace) -> None:
+async def test_a_message_is_posted_to_a_person(workplace: Workplace) -> None:
     said = await workplace.ours.post(workplace.user("Dana"), HELLO, None)
     again = await workplace.ours.post(workplace.user("Dana"), GOODBYE, None)
     assert said.place.direct
@@ -47,7 +47,7 @@ async def test_to_a_person(workplace: Workplace) -> None:
     assert workplace.displayed(again).words == "Goodbye"
 
 
-async def test_an_update_replaces(workplace: Workplace) -> None:
+async def test_an_update_replaces_the_message(workplace: Workplace) -> None:
     root = await workplace.ours.post(workplace.channel, HELLO, None)
     reply = await workplace.ours.post(workplace.channel, HELLO, root)
     direct = await workplace.ours.post(workplace.user("Dana"), HELLO, None)
@@ -61,7 +61,7 @@ async def test_an_update_replaces(workplace: Workplace) -> None:
 
 @pytest.mark.parametrize("tone", list(Tone))
 @pytest.mark.parametrize("audience", list(Audience))
-async def test_a_card_shows_what_stands_on_it(workplace: Workplace, audience: Audience, tone: Tone) -> None:
+async def test_a_card_shows_all_its_fields(workplace: Workplace, audience: Audience, tone: Tone) -> None:
     card = views.card(audience, tone=tone)
     displayed = workplace.displayed(await workplace.ours.post(workplace.channel, card, None))
     for words in (card.key, card.title, card.severity, card.turn, card.owner, card.state):
@@ -80,7 +80,7 @@ def _promises(text: str, count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("tone", list(Tone))
-async def test_a_notice(workplace: Workplace, tone: Tone) -> None:
+async def test_a_notice_shows_its_text_and_buttons(workplace: Workplace, tone: Tone) -> None:
     view = views.notice(workplace.user("Bob"), tone=tone)
     displayed = workplace.displayed(await workplace.ours.post(workplace.channel, view, None))
     said = "ACME 7 Bob It got worse due Fri 20 Mar 2026 12 00 UTC It got worse"
@@ -98,7 +98,7 @@ async def test_tones_can_be_told_apart_without_colours(workplace: Workplace) -> 
     assert len(told) == len(Tone)
 
 
-async def test_a_receipt(workplace: Workplace) -> None:
+async def test_a_receipt_shows_every_row(workplace: Workplace) -> None:
     displayed = workplace.displayed(await workplace.ours.post(workplace.channel, views.receipt(), None))
     for words in ("ACME-7", "impaired", "First response", "Within 4 support hours", "M3-14", "hold: Bob"):
         assert words in displayed.text
@@ -106,7 +106,7 @@ async def test_a_receipt(workplace: Workplace) -> None:
     assert displayed.labels == ()
 
 
-async def test_a_board(workplace: Workplace) -> None:
+async def test_a_board_shows_every_row(workplace: Workplace) -> None:
     board = views.board()
     displayed = workplace.displayed(await workplace.ours.post(workplace.channel, board, None))
     [section] = board.sections
@@ -135,7 +135,7 @@ async def test_get_help(workplace: Workplace) -> None:
     assert displayed.labels == ("Get help",)
 
 
-async def test_what_was_posted_under_a_key_is_found_or_there_is_no_telling(workplace: Workplace) -> None:
+async def test_a_message_is_found_by_its_key_or_reported_as_unknown(workplace: Workplace) -> None:
     """Never another message, and never a fault: what is not found is said again."""
     began = datetime.now(UTC)
     root = await workplace.ours.post(workplace.channel, HELLO, None, "key of the root")
@@ -147,7 +147,7 @@ async def test_what_was_posted_under_a_key_is_found_or_there_is_no_telling(workp
     assert await workplace.ours.find(workplace.channel, "another key", root, began) is None
 
 
-async def test_what_is_urgent_is_let_through_at_least_as_soon(workplace: Workplace) -> None:
+async def test_urgent_messages_are_limited_no_more_than_others(workplace: Workplace) -> None:
     """Each platform's buckets are its own, and a countdown is paid from what any edit is paid from."""
     said = await workplace.ours.post(workplace.channel, HELLO, None)
     for edits in (None, said):
@@ -174,7 +174,7 @@ async def test_countdowns_wait_for_the_rate_limit_that_runs_out_first(workplace:
     assert (one == other) == (workplace.ours.name != "teams")
 
 
-async def test_asked_to_wait(workplace: Workplace) -> None:
+async def test_a_rate_limit_is_a_temporary_failure(workplace: Workplace) -> None:
     root = await workplace.ours.post(workplace.channel, HELLO, None)
     for call in ("post", "update"):
         match workplace:
@@ -198,7 +198,7 @@ async def test_asked_to_wait(workplace: Workplace) -> None:
 
 
 @pytest.mark.parametrize("why", ["archived", "removed", "message gone", "person gone"])
-async def test_refused_for_good(workplace: Workplace, why: str) -> None:
+async def test_a_refusal_is_a_permanent_failure(workplace: Workplace, why: str) -> None:
     said = await workplace.ours.post(workplace.channel, HELLO, None)
     match workplace:
         case OnSlack():
@@ -275,7 +275,7 @@ async def test_the_channels_of_a_person(workplace: Workplace) -> None:
         assert await workplace.ours.places_of(stranger) == frozenset()
 
 
-async def test_it_has_the_name_that_its_places_have(workplace: Workplace) -> None:
+async def test_the_adapters_name_is_that_of_its_places(workplace: Workplace) -> None:
     assert Place.parse(str(workplace.channel)) == workplace.channel
     assert workplace.channel.platform == workplace.ours.name
 

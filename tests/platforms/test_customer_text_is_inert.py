@@ -1,4 +1,4 @@
-"""Customers' text can be read, and does nothing else: on no platform, in no view, at no place of one."""
+"""Customers' text is shown as text only: on every platform, in every view, in every part of it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NASTY = (
 
 
 @pytest.mark.parametrize("words", NASTY)
-async def test_words_do_nothing(workplace: Workplace, words: str) -> None:
+async def test_customer_text_never_mentions_links_or_formats(workplace: Workplace, words: str) -> None:
     bob = workplace.user("Bob")
     harmless = views(bob, "two\nlines" if "\n" in words else "harmless")
     for name, view in views(bob, words).items():

@@ -1,4 +1,4 @@
-"""One form, one ticket: whoever sends it, however often, and however it was drawn anew meanwhile."""
+"""One form opens one ticket, regardless of who sends it, how often, and how it was redrawn meanwhile."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SORRY = "That did not work on our side"
 
 
 class Form(Protocol):
-    """A form in somebody's hands."""
+    """A form that a person has open."""
 
     async def sends(self, **changes: str) -> str:
         """What its author reads then; empty where nothing is said."""
@@ -43,7 +43,7 @@ class Form(Protocol):
 
 @dataclass
 class Modal:
-    """A form on Slack, where each choice draws it anew."""
+    """A form on Slack, where each choice redraws it."""
 
     workplace: OnSlack
     who: str
@@ -121,7 +121,7 @@ class LossyDesk:
     works: Dispatch
 
     def loses_an_answer(self) -> None:
-        """The desk decides on the next form that is sent, and nobody hears of it."""
+        """The desk processes the next form, and its response is lost."""
 
         async def dispatch(inbound: Inbound) -> Answer:
             answer = await self.works(inbound)
@@ -199,7 +199,7 @@ async def lossy_desk(request: pytest.FixtureRequest, open_lossy_desk: OpenLossyD
     return await open_lossy_desk(request.param)
 
 
-async def test_pressed_again_after_a_lost_answer(lossy_desk: LossyDesk) -> None:
+async def test_a_form_sent_again_after_a_lost_answer_acts_once(lossy_desk: LossyDesk) -> None:
     form = await lossy_desk.asks("Alice", "Bills are slow")
     await form.is_redrawn()
     lossy_desk.loses_an_answer()

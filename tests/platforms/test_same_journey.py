@@ -1,4 +1,4 @@
-"""One story, played on each platform by its own ways in: everybody is told the same."""
+"""One story, played through each platform's own entry points: all get the same messages."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def heard(desk: Story, whose: str) -> list[str]:
     return [displayed.words for displayed in desk.told(whose)]
 
 
-async def test_the_same_is_told_on_each(played: StoryOn) -> None:
+async def test_every_platform_gets_the_same_messages(played: StoryOn) -> None:
     desks = {name: await played(name) for name in PLATFORMS}
     for whose in AUDIENCES:
         on_slack, on_teams, on_console = (heard(desks[name], whose) for name in PLATFORMS)
@@ -76,7 +76,7 @@ async def test_the_same_is_told_on_each(played: StoryOn) -> None:
 
 
 @pytest.mark.parametrize("name", PLATFORMS)
-async def test_who_hears_what(played: StoryOn, name: str) -> None:
+async def test_each_message_reaches_its_recipients(played: StoryOn, name: str) -> None:
     desk = await played(name)
     assert heard(desk, "/customer/") == [BREACHED, REPLIED, f"{RESOLVED} {IS_IT_SOLVED}", CLOSED]
     assert heard(desk, "/triage/") == [

@@ -50,7 +50,7 @@ def words(desk: Story, whose: str) -> list[str]:
 
 @pytest.mark.parametrize("name", ["slack", "teams", "console"])
 async def test_what_agents_write_in_triage_never_reaches_the_customer(opened: Opened, name: str) -> None:
-    """Complaint 35: internal by default, on every platform and whoever writes it; Send shows it."""
+    """Complaint 35: internal by default, on every platform and for every author; Send shows it."""
     desk = await opened(name)
     for who in ("Bob", "Kim", "Eve"):
         await desk.agents.writes(who, "this customer again", desk.card(Audience.AGENTS))
@@ -121,7 +121,7 @@ async def test_changes_and_files_on_teams(opened: Opened) -> None:
 
 
 def through(ack: Ack, team: str, bot: str) -> str:
-    """The same event, as the installation of another organisation is told of it."""
+    """The same event, as the installation of another organisation receives it."""
     body = json.loads(ack.request.body)
     body["authorizations"][0] |= {"team_id": team, "user_id": bot}
     return json.dumps(body)

@@ -73,7 +73,7 @@ async def test_opened_on_one_and_resolved_from_the_other(desk: Story) -> None:
     ]
 
 
-async def test_a_breach_is_heard_on_both(desk: Story) -> None:
+async def test_a_breach_is_reported_on_both(desk: Story) -> None:
     await desk.opens("Alice", "Bills are slow")
     await desk.wait(hours=5)
     (to_customer,) = desk.told("/customer/")

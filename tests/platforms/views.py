@@ -1,4 +1,4 @@
-"""Every view, with anybody's words wherever words can come from outside."""
+"""Every view, with the given text in each place that can hold text from people."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def card(audience: Audience, words: str = "Bills are slow", tone: Tone = Tone.CA
 
 
 def notice(user: UserRef, words: str = "It got worse", tone: Tone = Tone.CALM) -> Notice:
-    """With a mention, which some platforms write in a grammar of its own, and with the same words quoted."""
+    """A notice that mentions `user`, quotes `words` and names an instant."""
     said: tuple[Part, ...] = (Strong("ACME-7"), " ", Mention(user, "Bob"), f" {words} due ", When(NOON))
     return Notice((*said, Quote(words)), tone, buttons(("Acknowledge", "I'll call", "Delegate", "Snooze")))
 

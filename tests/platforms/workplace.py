@@ -1,4 +1,4 @@
-"""What a reader of any platform has before them."""
+"""What a reader sees on any platform."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TWICE = re.compile(r"((\w{3}) \d{1,2} \w{3} \d{4}, (\d\d:\d\d \w+)) \(\2 \3\)")
 
 @dataclass(frozen=True)
 class DisplayedMessage:
-    """A message as it stands now. `live` is all in it that does more than be read, sorted."""
+    """A message as it is now. `live` lists, sorted, everything in it that does more than show text."""
 
     text: str
     labels: tuple[str, ...]
@@ -26,13 +26,13 @@ class DisplayedMessage:
 
     @property
     def words(self) -> str:
-        """Its words alone: neither marks, quotation signs nor line ends; an instant once."""
+        """Its words only: no markup, quotation marks or line ends, and each instant once."""
         text = _TWICE.sub(r"\1", " ".join(self.text.split()))
         return " ".join(re.findall(r"\w+", text))
 
 
 class Workplace(Protocol):
-    """A real adapter, what it talks to, and the people there, who are known by their first names."""
+    """A real adapter, the platform behind it, and its people by first name."""
 
     name: str
     channel: Place
@@ -44,16 +44,16 @@ class Workplace(Protocol):
     def displayed(self, message: MessageRef) -> DisplayedMessage: ...
     def user(self, name: str) -> UserRef: ...
     async def opens(self, who: str, summary: str, answers: Answers) -> None:
-        """By the door that people of this platform use."""
+        """Opens a ticket through the platform's usual entry point."""
         ...
 
     async def presses(self, who: str, label: str, on: MessageRef, text: str | None = None) -> str:
-        """With `text`, into the form that the button opens. What it says to the presser alone."""
+        """Presses a button, and fills `text` into the form that it opens. Returns the private answer."""
         ...
 
     async def writes(self, who: str, text: str, below: MessageRef) -> None: ...
 
 
 def letters(text: str) -> str:
-    """Without anything that a grammar could be made of, and what is shown in place of that."""
+    """The text without characters that a markup grammar uses, and without their substitutes."""
     return re.sub(r"[\W_ˍˋ]+", "", text)

@@ -121,10 +121,10 @@ class CrashRun(LiveSite):
         self.desks: list[DeskProcess] = []
         """All that were ever started."""
         self.at_rest = 0
-        """How many kills met nobody who called Slack."""
+        """How many kills happened while no process was calling Slack."""
         self._invited = asyncio.Semaphore(AT_FIRST // replicas)
         self.tried_again = 0
-        """How often people did something once more, as nobody had told them that it worked."""
+        """How often people repeated an act because they got no confirmation."""
         self._arrivals: list[asyncio.Task[None]] = []
         self.all_messages: Counter[str] = Counter()
         """How many of each kind were owed, and were said, at the end."""
@@ -163,7 +163,7 @@ class CrashRun(LiveSite):
     # The desk --------------------------------------------------------------------------------
 
     async def starts(self, seat: int = 0) -> DeskProcess:
-        """Returns at once; whoever calls it meanwhile finds nobody."""
+        """Starts a process in a seat. Returns before it accepts calls."""
         given = self.environment | {"SLACK_API_URL": self.gates[seat].url}
         self.desk = desk = self.seats[seat] = await DeskProcess.spawn(self.folder, **given)
         self.desks.append(desk)
@@ -415,7 +415,7 @@ class CrashRun(LiveSite):
         return [ack.status for ack in self.slack.acks if words in ack.request.body]
 
     def says_nothing_private(self) -> None:
-        """No line of any process holds a secret, or a word that somebody wrote."""
+        """No log line of any process contains a secret or customer text."""
         secrets = (WORD, self.environment["SLACK_BOT_TOKEN"], self.environment["SLACK_SIGNING_SECRET"])
         for desk in self.desks:
             told = json.dumps(desk.logged).lower()

@@ -113,7 +113,7 @@ class DeskProcess:
         return [line for line in self.logged if line.get("level") not in ("info", "warning")]
 
     async def stop(self) -> int:
-        """SIGTERM; the exit code. If it does not end, what it said last and where it stands."""
+        """Sends SIGTERM. Returns the exit code; fails with the last output and stack if it does not end."""
         self.process.terminate()
         try:
             async with asyncio.timeout(STOPS_WITHIN):

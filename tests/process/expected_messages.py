@@ -1,4 +1,4 @@
-"""What a desk owes by its stored histories, and what stands in Slack: each message known by its mark."""
+"""The messages that a desk owes by its stored histories, and those in Slack, matched by their metadata."""
 
 from __future__ import annotations
 

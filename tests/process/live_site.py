@@ -1,4 +1,4 @@
-"""A Slack with its people, and the real desk in front of it, on a stage clock and a SQLite file."""
+"""A local Slack with its people and the real desk, on a simulated clock and a SQLite file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TAKEN_BEFORE = ("This form has led to", "This form was sent before")
 
 
 class LiveSite:
-    """The workspace of the vendor: two customers' channels, triage, a channel that nobody owns."""
+    """The vendor's workspace: two customers' channels, triage and a channel without an account."""
 
     def __init__(
         self,
@@ -164,10 +164,10 @@ class LiveSite:
         await self.slack.close_modal(who, everything=True)
         return True
 
-    # What stands there ----------------------------------------------------------------------
+    # What the channels show -----------------------------------------------------------------
 
     def posted(self, where: Channel) -> list[Message]:
-        """What stands there of tickets; the standing Get help is none."""
+        """The channel's messages about tickets, without the Get help message."""
         every = self.slack.messages(where)
         return [message for message in every if "Get help" not in self.slack.buttons(message)]
 

@@ -80,7 +80,7 @@ class Replicas(LiveSite):
         await self.desks[nth].kill()
 
     def freezes(self, nth: int) -> None:
-        """It stops where it stands, and nothing of it is heard; its connections stay open."""
+        """Freezes the process; its connections stay open."""
         self.dead.add(nth)
         self.turn()
         self.desks[nth].process.send_signal(signal.SIGSTOP)

@@ -73,7 +73,7 @@ class SlackProxy:
             self._holds.remove(hold)
         if hold and not hold.after:
             hold.arrived.set()
-            # The desk's going away cancels this, and then Slack never hears of the call.
+            # A desk that disconnects cancels this, and the call never reaches Slack.
             await hold.release.wait()
         assert self._session
         headers = {n: v for n, v in request.headers.items() if n in ("Content-Type", "Authorization")}
@@ -92,7 +92,7 @@ class SlackProxy:
 
 
 async def first_to_come(holds: Sequence[HeldCall], within: float = PATIENCE) -> int:
-    """Which of these holds is the first to have a call. Raises TimeoutError if nobody calls."""
+    """The first of these holds to receive a call. Raises TimeoutError if none does."""
     waiting = [asyncio.create_task(hold.arrived.wait()) for hold in holds]
     done, late = await asyncio.wait(waiting, timeout=within, return_when=asyncio.FIRST_COMPLETED)
     for task in late:

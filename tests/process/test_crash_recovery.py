@@ -39,8 +39,8 @@ def is_search(call: Call) -> bool:
     return call.method in ("conversations.replies", "conversations.history")
 
 
-async def test_killed_while_many_ask(tmp_path: Path) -> None:
-    """Issue 2, durable: whoever was told that it worked has a ticket; whoever tries again has one as well."""
+async def test_a_kill_while_many_open_tickets_loses_nothing(tmp_path: Path) -> None:
+    """Issue 2, durable: a confirmed form has a ticket, and so has a form that was sent again."""
     async with LiveSite(tmp_path) as site:
         await site.opens()
         crowd = [site.slack.person(f"Customer {number}") for number in range(CUSTOMERS)]
@@ -80,7 +80,7 @@ async def test_killed_while_many_ask(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("heard", [False, True], ids=["before Slack heard", "after Slack heard"])
-async def test_killed_between_the_breach_and_its_delivery(tmp_path: Path, heard: bool) -> None:
+async def test_a_kill_between_breach_and_delivery_delivers_once(tmp_path: Path, heard: bool) -> None:
     """Complaint 23, 26: decided once and said once to everyone, even where the answer was lost."""
     async with LiveSite(tmp_path, speed=1800) as site:
         await site.opens()
@@ -106,7 +106,7 @@ async def test_killed_between_the_breach_and_its_delivery(tmp_path: Path, heard:
         assert set(decided["ACME-1"]) <= {"Opened", "Warned", "Breached"}
 
 
-async def test_down_while_it_fell_due(tmp_path: Path) -> None:
+async def test_a_ticket_that_fell_due_while_down_is_reported_late(tmp_path: Path) -> None:
     """Complaint 26: what fell due meanwhile is decided at the start, once, and says how late it is."""
     async with LiveSite(tmp_path, speed=1800) as site:
         await site.opens()
@@ -130,11 +130,11 @@ async def test_down_while_it_fell_due(tmp_path: Path) -> None:
         (breach,) = (event for event in events["ACME-1"] if isinstance(event, Breached))
         assert breach.due_at == events["ACME-1"][0].at + timedelta(hours=1)
         assert breach.at >= due
-        # The clock of the stage went on while nobody looked at it.
+        # The simulated clock went on while the process was down.
         assert breach.at < events["ACME-2"][0].at < now
 
 
-async def test_another_clock_on_the_same_database_is_a_fault(site: LiveSite) -> None:
+async def test_another_clock_on_the_same_database_is_refused(site: LiveSite) -> None:
     await site.opens()
     await site.killed()
     other = {"FRONTLINE_CLOCK": f"{FRIDAY_AFTERNOON}*60", "PORT": "0"}
@@ -167,7 +167,7 @@ async def test_killed_with_a_reply_on_its_way(site: LiveSite) -> None:
     assert await site.decided() == {"ACME-1": ["Opened", "Answered"]}
 
 
-async def test_sigterm_lets_what_is_on_its_way_arrive(site: LiveSite) -> None:
+async def test_sigterm_waits_for_messages_being_sent(site: LiveSite) -> None:
     """A stop at every deploy must not say things twice (complaint 36)."""
     desk = await site.opens()
     card = await site.opened(S2, "Bills are slow")
@@ -189,7 +189,7 @@ async def test_sigterm_lets_what_is_on_its_way_arrive(site: LiveSite) -> None:
 
 
 async def test_sigterm_while_slack_does_not_answer(site: LiveSite) -> None:
-    """Within ten seconds, whatever hangs; what was not said is said after the start."""
+    """It ends within ten seconds even if a call hangs; unsent messages are sent after the start."""
     desk = await site.opens()
     card = await site.opened(S2, "Bills are slow")
     work = site.agents_card(card)
@@ -204,7 +204,7 @@ async def test_sigterm_while_slack_does_not_answer(site: LiveSite) -> None:
 
 
 async def test_a_reply_while_the_cards_own_answer_is_on_its_way(tmp_path: Path) -> None:
-    """Slack shows a message before it tells us its id; whoever replies at once must be heard as well."""
+    """Slack shows a message before we know its id; an immediate reply must reach the ticket as well."""
     async with LiveSite(tmp_path) as site:
         await site.opens()
         held = site.proxy.hold(

@@ -45,7 +45,7 @@ async def crash_run(site: CrashRun, kills: int, told: Callable[[int], None] = la
         fired = decided_once(await site.is_well())
         repeats = site.repeats()
         site.says_nothing_private()
-        # A desk that is killed for minutes on end is behind, and its auditor says so.
+        # A desk that is killed for minutes lags behind, and its lag monitor reports it.
         troubles = [line for desk in site.desks for line in desk.troubles() if line["event"] != BEHIND]
         assert troubles == []
         assert site.slack.complaints == []

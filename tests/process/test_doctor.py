@@ -1,4 +1,4 @@
-"""`frontline doctor`: what is well, what is not, and the cure."""
+"""`frontline doctor` reports what is healthy, what is not, and how to fix it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def doctor(folder: Path, slack: FakeSlack, **more: str) -> CommandResult:
     return await frontline("doctor", folder=folder, **{**given, **more})
 
 
-async def test_all_is_well(tmp_path: Path) -> None:
+async def test_a_healthy_desk_passes(tmp_path: Path) -> None:
     async with FakeSlack(signing_secret=SECRET, bot_token=TOKEN) as slack:
         bob = slack.person("Bob", id="U0BOB")
         slack.channel("triage", [bob], id="C0TRIAGE")
@@ -52,7 +52,7 @@ async def test_all_is_well(tmp_path: Path) -> None:
         assert line in found.out, found.out
 
 
-async def test_each_fault_with_its_cure(tmp_path: Path) -> None:
+async def test_each_problem_is_reported_with_its_fix(tmp_path: Path) -> None:
     wrong, unreachable = tmp_path / "wrong", tmp_path / "unreachable"
     for folder in (wrong, unreachable):
         folder.mkdir()

@@ -43,7 +43,7 @@ async def ready(site: LiveSite) -> bool:
     return (await site.gets("/readyz"))[0] == 200
 
 
-async def test_a_full_disk(tmp_path: Path) -> None:
+async def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     """engine.md 5: nothing is acknowledged that is not kept; it goes on when there is space again."""
     async with CrashRun(tmp_path, seed=1, lives=2, speed=1) as site:
         await site.listens()
@@ -88,7 +88,7 @@ async def test_a_full_disk(tmp_path: Path) -> None:
         site.says_nothing_private()
 
 
-async def test_sigterm_under_load(tmp_path: Path) -> None:
+async def test_sigterm_under_load_loses_nothing(tmp_path: Path) -> None:
     """Complaint 36: a deploy loses nothing, says nothing twice and takes no ten seconds."""
     async with CrashRun(tmp_path, seed=3, lives=4, speed=900) as site:
         await site.listens()
@@ -113,8 +113,8 @@ async def test_sigterm_under_load(tmp_path: Path) -> None:
         assert "Traceback" not in str([desk.logged for desk in site.desks])
 
 
-async def test_slack_is_away_for_a_while(tmp_path: Path) -> None:
-    """engine.md 7: errors, limits, silence; then all is said, and pages wait for nobody."""
+async def test_an_outage_of_slack_loses_nothing(tmp_path: Path) -> None:
+    """engine.md 7: errors, rate limits, silence; afterwards every message is sent and pages do not wait."""
     async with CrashRun(tmp_path, seed=4, lives=6, speed=1) as site:
         await site.listens()
         calls: Callable[[str], bool] = SPEECH.__contains__
@@ -152,7 +152,7 @@ async def test_slack_is_away_for_a_while(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
-async def test_agents_are_told_once_that_it_is_behind(tmp_path: Path) -> None:
+async def test_agents_are_notified_once_of_lag(tmp_path: Path) -> None:
     """engine.md 12: what is not delivered for a minute; it is over when it is over."""
     async with CrashRun(tmp_path, seed=5, lives=1, speed=1) as site:
         await site.listens()
@@ -250,7 +250,7 @@ async def test_a_database_of_a_hundred_thousand(tmp_path: Path) -> None:
     assert memory < 300
 
 
-async def test_what_operators_see(tmp_path: Path) -> None:
+async def test_health_and_metrics_show_the_outage(tmp_path: Path) -> None:
     """Counters move, one trace leads from the click to the message, and no line tells what was written."""
     async with CrashRun(tmp_path, seed=7, lives=1, speed=1) as site:
         await site.listens()
@@ -288,7 +288,7 @@ async def test_what_operators_see(tmp_path: Path) -> None:
 
 
 async def test_the_pager_is_tested_once_a_day(tmp_path: Path) -> None:
-    """engine.md 12, FRONTLINE_DRILL: through the whole real path; a restart is no new day."""
+    """engine.md 12: the pager test takes the whole real path; a restart does not repeat it."""
     half_a_day_ago = f"{real_now() - timedelta(hours=12):%H:00}"
     async with LiveSite(tmp_path) as site:
         await site.opens()

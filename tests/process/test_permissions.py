@@ -163,6 +163,6 @@ async def test_why_is_told_to_the_one_who_asked(shared_site: LiveSite) -> None:
     assert len(site.slack.thread(card)) == before
 
 
-async def test_the_desk_says_how_it_is(shared_site: LiveSite) -> None:
+async def test_the_health_endpoint_reports_the_desk(shared_site: LiveSite) -> None:
     assert await shared_site.gets("/healthz") == (200, {"alive": True})
     assert await shared_site.gets("/readyz") == (200, {"ready": True, "reasons": []})

@@ -1,4 +1,4 @@
-"""Replicas on one PostgreSQL: whatever dies, freezes or restarts, all is said, decided once, and in order."""
+"""Replicas on one PostgreSQL decide once and send all in order, through kills, freezes and restarts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ async def replies(site: Replicas, card: Message, text: str) -> None:
     assert (await site.fills(site.bob, site.agents_card(card), "Reply", text=text)).closed
 
 
-async def test_one_dies_with_a_message_on_its_way(postgres: Postgres, tmp_path: Path) -> None:
+async def test_a_replica_that_dies_while_sending_loses_and_repeats_nothing(
+    postgres: Postgres, tmp_path: Path
+) -> None:
     """Complaint 23: the others take over within the lease and a sweep, and it is said once."""
     async with Replicas(tmp_path, postgres.fresh()) as site:
         await site.joined(2)
@@ -54,7 +56,9 @@ async def test_one_dies_with_a_message_on_its_way(postgres: Postgres, tmp_path: 
         assert await site.desks[site.alive[0]].stop() == 0
 
 
-async def test_a_frozen_one_that_thaws_says_nothing_twice(postgres: Postgres, tmp_path: Path) -> None:
+async def test_a_replica_that_resumes_after_a_freeze_repeats_nothing(
+    postgres: Postgres, tmp_path: Path
+) -> None:
     """It stands still with one call under way until others have said all; its fence is void when it goes on.
 
     `make soak` lets workers stand still again and again.
@@ -92,7 +96,7 @@ async def test_a_frozen_one_that_thaws_says_nothing_twice(postgres: Postgres, tm
 
 
 def cut_listen_connections(database: str) -> int:
-    """End every connection on which somebody waits to be notified; how many there were."""
+    """Ends every connection that listens for notifications. Returns how many there were."""
     with psycopg.connect(database, autocommit=True) as connection:
         cursor = connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -123,7 +127,7 @@ async def test_a_replica_whose_listen_connections_break_reconnects(
             assert await desk.stop() == 0
 
 
-async def test_together_they_test_the_pager_once_a_day(postgres: Postgres, tmp_path: Path) -> None:
+async def test_replicas_together_test_the_pager_once_a_day(postgres: Postgres, tmp_path: Path) -> None:
     """engine.md 12, complaint 36: all come up at once, hours after it was due."""
     due = f"{real_now() - timedelta(hours=12):%H:00}"
     async with Replicas(tmp_path, postgres.fresh()) as site:

@@ -1,4 +1,4 @@
-"""What Slack, or somebody who pretends to be Slack, may send: twice, unsigned, late, without sense."""
+"""Requests that Slack or an impostor may send: repeated, unsigned, late or malformed."""
 
 from __future__ import annotations
 
@@ -63,9 +63,7 @@ async def test_a_message_delivered_again_is_passed_on_once(shared_site: LiveSite
 
 
 @pytest.mark.parametrize("forged", [{"secret": "guessed"}, {"age": 600}, {"age": -600}])
-async def test_what_slack_did_not_sign_changes_nothing(
-    shared_site: LiveSite, forged: dict[str, object]
-) -> None:
+async def test_an_unsigned_request_changes_nothing(shared_site: LiveSite, forged: dict[str, object]) -> None:
     site = shared_site
     card = await site.opened(S2, "Bills are slow")
     work = site.agents_card(card)
@@ -149,9 +147,7 @@ MALFORMED: list[object] = [
 
 
 @pytest.mark.parametrize("payload", MALFORMED, ids=lambda payload: json.dumps(payload)[:60])
-async def test_a_signed_payload_without_sense_is_no_fault_of_ours(
-    shared_site: LiveSite, payload: object
-) -> None:
+async def test_a_signed_malformed_payload_is_not_a_500(shared_site: LiveSite, payload: object) -> None:
     """Issue 2: a signed but malformed Slack payload never yields a 500."""
     site = shared_site
     form = await site.interacts(payload)
@@ -181,9 +177,7 @@ async def test_a_signed_payload_without_sense_is_no_fault_of_ours(
     ],
     ids=range(12),
 )
-async def test_a_signed_body_without_sense_is_no_fault_of_ours(
-    shared_site: LiveSite, body: str, kind: str
-) -> None:
+async def test_a_signed_malformed_body_is_not_a_500(shared_site: LiveSite, body: str, kind: str) -> None:
     assert await shared_site.sends(body.encode("utf-16", "surrogatepass").decode("utf-16"), kind) < 500
 
 
@@ -193,6 +187,6 @@ async def test_slack_can_check_the_address(shared_site: LiveSite) -> None:
     assert "c-3eZbrw1aB" in ack.body
 
 
-async def test_all_was_answered_in_time(shared_site: LiveSite) -> None:
+async def test_every_request_was_answered_in_time(shared_site: LiveSite) -> None:
     """engine.md, framework floor. How long it takes is a figure of `make bench`."""
     assert not [ack for ack in shared_site.slack.acks if ack.timed_out]

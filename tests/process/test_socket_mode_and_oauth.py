@@ -1,4 +1,4 @@
-"""The real process on Slack's other two ways in: over a socket, and for whoever installs the app."""
+"""The real process with Socket Mode, and with OAuth installations."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_a_ticket_over_a_socket_without_a_public_address(tmp_path: Path) -
             await desk.kill()
 
 
-async def test_two_workspaces_install_it_and_a_restart_forgets_neither(tmp_path: Path) -> None:
+async def test_two_installed_workspaces_survive_a_restart(tmp_path: Path) -> None:
     (tmp_path / "frontline.toml").write_text(DESK_FILE, encoding="utf-8")
     async with (
         vendor(bot_token="") as home,
@@ -111,7 +111,7 @@ async def test_two_workspaces_install_it_and_a_restart_forgets_neither(tmp_path:
         assert not any(token.encode() in database for token in home.apps.grants)
 
 
-async def test_what_contradicts_itself_is_refused_with_the_cure(tmp_path: Path) -> None:
+async def test_contradictory_settings_are_refused_with_a_fix(tmp_path: Path) -> None:
     (tmp_path / "frontline.toml").write_text(DESK_FILE, encoding="utf-8")
     app = {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "client-secret", "SLACK_SIGNING_SECRET": "s"}
     cases = {

@@ -1,4 +1,4 @@
-"""How it starts and how it refuses to: one line on stderr that names the fault and the cure, exit code 1."""
+"""A failed start prints one line on stderr with the problem and the fix, and exits with code 1."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def newer(tmp_path: Path) -> Path:
     return path
 
 
-async def test_bad_starts(tmp_path: Path, slack: FakeSlack, newer: Path) -> None:
+async def test_each_startup_error_is_one_line_with_a_fix(
+    tmp_path: Path, slack: FakeSlack, newer: Path
+) -> None:
     """Issue 2, bad input; all of them at once, because each is a process of its own."""
     (tmp_path / "frontline.toml").write_text(DESK_FILE, encoding="utf-8")
     empty = tmp_path / "empty"
@@ -102,7 +104,7 @@ async def test_every_fault_of_the_file_and_of_the_environment_is_a_line(tmp_path
     assert [line.split(": ")[1] for line in none.faults] == ["SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"]
 
 
-async def test_migrate_says_what_it_did(tmp_path: Path, newer: Path) -> None:
+async def test_migrate_reports_what_it_did(tmp_path: Path, newer: Path) -> None:
     url = {"DATABASE_URL": f"sqlite:///{tmp_path}/desk.db"}
     first = await frontline("migrate", folder=tmp_path, **url)
     assert (first.code, first.err) == (0, "")
@@ -115,7 +117,7 @@ async def test_migrate_says_what_it_did(tmp_path: Path, newer: Path) -> None:
     assert "made by a newer Frontline; update" in fault
 
 
-async def test_warnings_of_the_desks_file_stop_nothing(tmp_path: Path, slack: FakeSlack) -> None:
+async def test_warnings_do_not_prevent_the_start(tmp_path: Path, slack: FakeSlack) -> None:
     warned = DESK_FILE.replace('plan = "silver"', 'plan = "silver"\ntam = "dana"')
     (tmp_path / "frontline.toml").write_text(warned, encoding="utf-8")
     desk = await DeskProcess.start(

@@ -70,7 +70,9 @@ async def kills(
 
 
 @pytest.mark.parametrize("finds_posted", [True, False], ids=["finds_posted", "cannot tell"])
-async def test_one_of_two_is_killed(postgres: Postgres, tmp_path: Path, finds_posted: bool) -> None:
+async def test_killing_one_of_two_workers_loses_and_repeats_nothing(
+    postgres: Postgres, tmp_path: Path, finds_posted: bool
+) -> None:
     """Where the platform can tell what arrived nothing is said twice; else what was in hand at most."""
     await kills(postgres, tmp_path, print, tickets=60, times=1, finds_posted=finds_posted, seed=1)
 
@@ -83,7 +85,9 @@ async def test_a_hundred_kills(postgres: Postgres, tmp_path: Path, told: Report,
 
 
 @pytest.mark.soak
-async def test_one_of_two_is_frozen_again_and_again(postgres: Postgres, tmp_path: Path, told: Report) -> None:
+async def test_freezing_one_of_two_workers_repeatedly_repeats_nothing(
+    postgres: Postgres, tmp_path: Path, told: Report
+) -> None:
     """engine.md 4: past its lease each time; what it had in hand is said twice at most, nothing else is."""
     times = 5
     async with WorkerPair(tmp_path, postgres.fresh(), seed=3, finds_posted=True) as site:

@@ -63,7 +63,7 @@ async def old(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[O
         yield site
 
 
-async def test_a_desk_of_the_release_before_goes_on(old: OldSite) -> None:
+async def test_a_desk_of_the_previous_release_continues(old: OldSite) -> None:
     slack, alice, bob, dana = old.slack, old.alice, old.bob, old.dana
     down, slow, solved, closed, fresh = (old.card(f"ACME-{number}") for number in range(1, 6))
     refused = await frontline("serve", folder=old.folder, **old.environment)
@@ -77,7 +77,7 @@ async def test_a_desk_of_the_release_before_goes_on(old: OldSite) -> None:
     await old.until(lambda: old.is_breached(down) and old.is_breached(old.agents_card(down)))
     await old.until(lambda: any("Breached" in text for text in old.dms(dana)))
 
-    # Every kind of button that stands on an old message.
+    # Every kind of button on an old message.
     assert (await slack.press(dana, slack.dms(dana)[0], "Acknowledge")).ok
     work = old.agents_card(down)
     await old.until(lambda: any("has seen the direct message" in text for text in old.thread(work)))

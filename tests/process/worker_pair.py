@@ -197,7 +197,7 @@ class WorkerPair:
         await self.starts()
 
     async def freezes_one(self) -> None:
-        """It stops where it stands, and goes on when the other has taken over what it had in hand."""
+        """Freezes the worker until the other one has taken over its work."""
         await self.platform.call_held()
         victim = self.random.choice(self.two)
         victim.send_signal(signal.SIGSTOP)
@@ -233,10 +233,10 @@ class WorkerPair:
         async with asyncio.timeout(PATIENCE):
             return [await process.wait() for process in self.two]
 
-    # What has become of it -------------------------------------------------------------------
+    # The outcome -----------------------------------------------------------------------------
 
     async def quiet(self, within: float) -> None:
-        """Until all have breached, all is said but countdowns, and nobody waits for a dead one's work."""
+        """Waits until all tickets breached, only countdowns are unsent and no dead worker has a job."""
         asked = (
             "SELECT (SELECT count(*) FROM ticket) - (SELECT count(DISTINCT ticket) FROM event WHERE kind ="
             " 'Breached') + (SELECT count(*) FROM outbox WHERE state = 'waiting' AND priority < 4)"
@@ -253,7 +253,7 @@ class WorkerPair:
             await asyncio.gather(*self._watched)
 
     async def _left_lying(self) -> list[list[tuple[Any, ...]]]:
-        """Where it stands that should long have been done."""
+        """The state of what should be finished by now."""
         asked = (
             "SELECT lane, count(*), min(key), max(why) FROM outbox WHERE state = 'waiting' GROUP BY lane",
             "SELECT * FROM lane",

@@ -67,7 +67,7 @@ def due_at(clock: VirtualClock) -> datetime:
 
 @pytest.mark.parametrize("jump", [HOUR, DAY, 2.5 * HOUR])
 @in_virtual_time
-async def test_set_forward_over_a_deadline_it_is_told_within_a_second(
+async def test_a_clock_set_past_a_deadline_reports_the_breach_within_a_second(
     tmp_path: Path, jump: timedelta
 ) -> None:
     async with living(tmp_path) as (desk, clock, key):
@@ -83,7 +83,7 @@ async def test_set_forward_over_a_deadline_it_is_told_within_a_second(
 
 @pytest.mark.parametrize("jump", [HOUR, DAY])
 @in_virtual_time
-async def test_set_back_after_a_deadline_it_is_not_told_again(tmp_path: Path, jump: timedelta) -> None:
+async def test_a_clock_set_back_after_a_breach_does_not_repeat_it(tmp_path: Path, jump: timedelta) -> None:
     async with living(tmp_path) as (desk, clock, key):
         await clock.sleep_until(due_at(clock) + SECOND)
         before = await fired(desk, key)
@@ -95,7 +95,7 @@ async def test_set_back_after_a_deadline_it_is_not_told_again(tmp_path: Path, ju
 
 @pytest.mark.parametrize("jump", [HOUR, DAY])
 @in_virtual_time
-async def test_set_back_before_a_deadline_it_is_told_once_by_the_new_time(
+async def test_a_clock_set_back_before_a_deadline_breaches_once_by_the_new_time(
     tmp_path: Path, jump: timedelta
 ) -> None:
     async with living(tmp_path) as (desk, clock, key):
@@ -110,7 +110,7 @@ async def test_set_back_before_a_deadline_it_is_told_once_by_the_new_time(
 
 
 @in_virtual_time
-async def test_there_and_back_again_while_it_sleeps(tmp_path: Path) -> None:
+async def test_a_clock_set_forward_and_back_during_a_sleep_changes_nothing(tmp_path: Path) -> None:
     """Every minute by an hour, to and fro, all through the deadline: still one of each."""
     async with living(tmp_path) as (desk, clock, key):
         for minute in range(6 * 60):

@@ -1,4 +1,4 @@
-"""The clocks: what a stage clock's text means, how it runs, and that waiting ends when it should."""
+"""Clocks: how a simulated clock is written and runs, and when waiting ends."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def test_the_fastest_simulated_clock_still_tells_the_time(monkeypatch: pytest.Mo
         ("9999-12-31T23:00:00-14:00", "is not an instant"),
     ],
 )
-def test_what_is_no_instant(text: str, says: str) -> None:
+def test_invalid_instants_are_refused(text: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         parse_instant(text)
 
 
 @pytest.mark.parametrize("clock", [WallClock(), SimulatedClock(ANCHOR, ANCHOR, 1000.0), ManualClock()])
-async def test_what_is_past_is_not_waited_for(clock: WallClock | SimulatedClock | ManualClock) -> None:
+async def test_a_past_instant_is_not_waited_for(clock: WallClock | SimulatedClock | ManualClock) -> None:
     async with asyncio.timeout(PATIENCE):
         await clock.sleep_until(clock.now() - HOUR)
         await clock.sleep_until(clock.now() + timedelta(milliseconds=5))
@@ -72,7 +72,7 @@ async def test_a_simulated_hour_is_short() -> None:
     assert stage.now() >= ANCHOR + HOUR
 
 
-async def test_leaping_wakes_the_sleeper() -> None:
+async def test_advancing_the_clock_wakes_sleepers() -> None:
     clock = ManualClock()
     until = clock.now() + 100 * HOUR
     sleeper = asyncio.create_task(clock.sleep_until(until))

@@ -1,4 +1,4 @@
-"""Many workspaces: what one of them has had enough of is no reason for another's countdowns to wait."""
+"""Many workspaces: a rate limit of one does not delay the countdowns of another."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def two_workspaces(tmp_path: Path) -> tuple[DeskInMemory, Workspaces, Memo
     return desk, chat, store
 
 
-async def test_a_busy_workspace_delays_its_own_countdowns_alone(tmp_path: Path) -> None:
+async def test_a_busy_workspace_delays_only_its_own_countdowns(tmp_path: Path) -> None:
     """Complaint 33: one 429 is not everybody's."""
     desk, chat, store = await two_workspaces(tmp_path)
     key = await desk.submits(ALICE, "Bills are slow", S2)
@@ -73,7 +73,7 @@ async def test_a_busy_workspace_delays_its_own_countdowns_alone(tmp_path: Path) 
     assert desk.standing(key) != before
 
 
-async def test_countdowns_of_one_workspace_still_share_what_it_lets_through(tmp_path: Path) -> None:
+async def test_countdowns_of_one_workspace_share_its_rate_limit(tmp_path: Path) -> None:
     desk, _, store = await two_workspaces(tmp_path)
     keys = [await desk.submits(ALICE, f"Bills are slow {n}", S2) for n in range(3)]
     await desk.fast_forward(hours=1)
@@ -86,7 +86,7 @@ async def test_countdowns_of_one_workspace_still_share_what_it_lets_through(tmp_
     assert all(desk.standing(key) == ["less than 3 h left"] for key in keys)
 
 
-async def test_what_the_version_before_left_waiting_is_said(tmp_path: Path) -> None:
+async def test_messages_left_by_the_previous_version_are_sent(tmp_path: Path) -> None:
     """Its countdowns knew no purse."""
     desk, _, store = await two_workspaces(tmp_path)
     key = await desk.submits(ALICE, "Bills are slow", S2)
@@ -125,7 +125,7 @@ class Hanging(Workspaces):
         await self.let.wait()
 
 
-async def test_any_number_of_workspaces_leaves_room_for_what_happened(tmp_path: Path) -> None:
+async def test_countdowns_of_many_workspaces_leave_capacity_for_other_messages(tmp_path: Path) -> None:
     """Forty hung edits, and a customer's answer goes out at once."""
     desk, _, store = await two_workspaces(tmp_path)
     await desk.submits(ALICE, "Bills are slow", S2)
@@ -143,7 +143,7 @@ async def test_any_number_of_workspaces_leaves_room_for_what_happened(tmp_path: 
         await eventually(lambda: chat.begun == 40)
 
 
-async def test_a_replica_takes_up_only_so_many_countdowns_at_once(tmp_path: Path) -> None:
+async def test_a_replica_limits_its_concurrent_countdowns(tmp_path: Path) -> None:
     desk, _, store = await two_workspaces(tmp_path)
     await desk.submits(ALICE, "Bills are slow", S2)
     desk.desk.platforms["slack"] = chat = Hanging()
@@ -184,7 +184,7 @@ def counts_down(store: MemoryStore, chat: ManyWorkspaces, to: Place, nth: int) -
 
 @in_virtual_time
 async def test_thirty_workspaces_count_down_each_at_its_own_pace(tmp_path: Path) -> None:
-    """The budget of each holds with any number of cards, and is nobody else's."""
+    """Each workspace has its own budget, with any number of cards."""
     chat = ManyWorkspaces()
     async with outage.delivering(tmp_path, chat) as (store, wake_signal):
         for number in range(30):
@@ -203,8 +203,8 @@ async def test_thirty_workspaces_count_down_each_at_its_own_pace(tmp_path: Path)
         assert chat.arrived["state"] - said_at <= timedelta(seconds=0.5)
 
 
-async def test_no_more_countdowns_are_offered_than_there_is_room_for(tmp_path: Path) -> None:
-    """Each offer is a row that somebody has to write and to take."""
+async def test_only_as_many_countdowns_are_offered_as_fit(tmp_path: Path) -> None:
+    """Each offer is a row to write and to claim."""
     desk, chat, store = await two_workspaces(tmp_path)
     await desk.submits(ALICE, "Bills are slow", S2)
     for number in range(40):
@@ -231,7 +231,9 @@ async def test_no_more_countdowns_are_offered_than_there_is_room_for(tmp_path: P
         ("slack:hung", "slack:hung{}", MAX_RETRYING_LANES),
     ],
 )
-async def test_who_yields(tmp_path: Path, lane: str, busy: str, most: int) -> None:
+async def test_countdown_lanes_wait_while_too_many_are_busy(
+    tmp_path: Path, lane: str, busy: str, most: int
+) -> None:
     desk, _, store = await two_workspaces(tmp_path)
     delivery = Delivery(desk.desk, store, desk.clock, WakeSignal())
     speaking = [busy.format(n) for n in range(most)]
@@ -271,7 +273,7 @@ async def test_channels_that_hang_do_not_delay_healthy_ones(tmp_path: Path) -> N
         await eventually(lambda: {said.to for said in chat.posted} == {*hung, *healthy})
 
 
-async def test_a_wait_that_may_be_one_conversations_stops_no_other(tmp_path: Path) -> None:
+async def test_a_retry_after_blocks_the_conversation_and_not_the_tenant(tmp_path: Path) -> None:
     """Teams does not say which limit it was: the tenant's goes on, and pages elsewhere with it."""
     desk, _, store = await two_workspaces(tmp_path)
     slow = FakeChat()

@@ -40,7 +40,7 @@ def parked(store: MemoryStore) -> dict[str, datetime]:
 
 @dataclass
 class RefusingChat(FakeChat):
-    """A chat that refuses for good whatever `refuses` says."""
+    """A chat that permanently refuses every message for which `refuses` is true."""
 
     refuses: Callable[[Place | UserRef, View], bool] = lambda to, view: False
     why: str = "is_archived"
@@ -62,8 +62,8 @@ async def parked_desk(tmp_path: Path) -> tuple[DeskInMemory, MemoryStore]:
     return await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store), store
 
 
-async def test_a_busy_place_is_left_alone_for_as_long_as_it_asks(tmp_path: Path) -> None:
-    """Complaint 33: one place's 429 delays nobody else; Retry-After is a lower bound."""
+async def test_a_rate_limited_channel_waits_as_long_as_the_platform_asks(tmp_path: Path) -> None:
+    """Complaint 33: a 429 in one channel delays no other channel; Retry-After is a lower bound."""
     desk, store = await parked_desk(tmp_path)
     desk.chat.failures.append(TemporaryFailure("ratelimited", retry_after=30))
 
@@ -80,7 +80,7 @@ async def test_a_busy_place_is_left_alone_for_as_long_as_it_asks(tmp_path: Path)
     assert desk.card_view(key).key == key
 
 
-async def test_a_platform_that_asks_for_a_day_is_asked_again_sooner(tmp_path: Path) -> None:
+async def test_a_retry_after_of_a_day_is_shortened(tmp_path: Path) -> None:
     """So that a bucket that is shut for longer can be told for what a clock set back has left."""
     desk, store = await parked_desk(tmp_path)
     desk.chat.call_costs = (Charge("posts", timedelta(seconds=1), 9),)
@@ -124,7 +124,7 @@ async def test_a_delivery_ends_the_pause(tmp_path: Path) -> None:
 
 
 async def test_nothing_waits_behind_a_parked_countdown(tmp_path: Path) -> None:
-    """engine.md 3, complaint 33: countdowns are the first to yield, and hold up nobody."""
+    """engine.md 3, complaint 33: countdowns are the first to yield and delay nothing else."""
     desk, store = await parked_desk(tmp_path)
     key = await desk.submits(ALICE, "Bills are slow", S2)
     desk.chat.failures.append(TemporaryFailure("ratelimited", 600))
@@ -174,7 +174,7 @@ async def test_a_reply_refused_for_good_does_not_count(a_desk: OpenDesk) -> None
     assert desk.standing(key) == ["breached"]
 
 
-async def test_a_message_without_effect_is_given_up_and_told_once(a_desk: OpenDesk) -> None:
+async def test_an_undeliverable_message_is_reported_once(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
     refuse(desk, lambda to, view: to != TRIAGE)
@@ -188,8 +188,8 @@ async def test_a_message_without_effect_is_given_up_and_told_once(a_desk: OpenDe
     assert sum("Not delivered" in text for text in desk.heard(TRIAGE)) == len(undelivered)
 
 
-async def test_what_triage_refuses_is_not_told_to_triage(a_desk: OpenDesk) -> None:
-    """Else each refusal would be another message to refuse, for ever."""
+async def test_a_message_refused_by_triage_is_not_reported_to_triage(a_desk: OpenDesk) -> None:
+    """Otherwise each refusal would cause another message that is refused."""
     desk = await a_desk()
 
     refuse(desk, lambda to, view: to == TRIAGE)
@@ -200,7 +200,7 @@ async def test_what_triage_refuses_is_not_told_to_triage(a_desk: OpenDesk) -> No
     assert "Undelivered" not in await desk.events(key)
 
 
-async def test_a_platform_that_is_not_connected_is_a_refusal(a_desk: OpenDesk) -> None:
+async def test_an_unconnected_platform_refuses_messages(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", NO_CLOCK)
     desk.desk.platforms.clear()
@@ -212,7 +212,7 @@ async def test_a_platform_that_is_not_connected_is_a_refusal(a_desk: OpenDesk) -
     assert last.reason == "slack is not connected"
 
 
-async def test_one_message_that_cannot_be_drawn_holds_up_no_other(
+async def test_a_message_that_cannot_be_rendered_does_not_block_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Complaint 23: nothing stops for good because one thing went wrong."""
@@ -257,7 +257,7 @@ class SlowChat(FakeChat):
 
 @asynccontextmanager
 async def delivering(desk: Desk) -> AsyncIterator[asyncio.Task[None]]:
-    """The courier's own loop, in real time."""
+    """The delivery loop, in real time."""
     wake_signal = WakeSignal()
     assert isinstance(desk.store, MemoryStore)
     desk.store.on_change = wake_signal.trigger
@@ -270,7 +270,7 @@ async def delivering(desk: Desk) -> AsyncIterator[asyncio.Task[None]]:
 
 
 async def test_a_page_does_not_wait_for_a_slow_answer_elsewhere(tmp_path: Path) -> None:
-    """Complaint 25, 33: hung channels delay no page, and nobody else's message."""
+    """Complaint 25, 33: hanging channels delay no page and no other channel's messages."""
     desk, store = await parked_desk(tmp_path)
     await desk.submits(ALICE, "Bills are slow", S2)
     chat = SlowChat(holds=lambda to: to != TRIAGE)
@@ -308,7 +308,7 @@ async def test_one_message_at_a_time_in_each_place(tmp_path: Path) -> None:
         await eventually(lambda: len(chat.ended) == 3)
 
 
-async def test_stopping_lets_what_is_on_its_way_arrive(tmp_path: Path) -> None:
+async def test_stopping_waits_for_messages_being_sent(tmp_path: Path) -> None:
     """Cut off, it would be said a second time after the start."""
     desk, store = await parked_desk(tmp_path)
     await desk.submits(ALICE, "Bills are slow", S2)
@@ -324,7 +324,7 @@ async def test_stopping_lets_what_is_on_its_way_arrive(tmp_path: Path) -> None:
     assert store.outbox["m"].state == "sent"
 
 
-async def test_a_store_that_fails_ends_the_loop_for_its_keeper_to_see(tmp_path: Path) -> None:
+async def test_a_failing_store_ends_the_loop(tmp_path: Path) -> None:
     desk, _ = await parked_desk(tmp_path)
     await desk.submits(ALICE, "Bills are slow", S2)
 

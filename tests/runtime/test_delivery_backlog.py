@@ -29,7 +29,7 @@ A_CALL = 0.1
 
 @dataclass
 class LimitedPlatform(FakeChat):
-    """Posts and edits are limited as Slack's are; `trouble` decides of each call what becomes of it."""
+    """Limits posts and edits as Slack does; `trouble` decides how each call ends."""
 
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(START))
     random: Random = field(default_factory=Random)
@@ -85,7 +85,7 @@ class LimitedPlatform(FakeChat):
 async def delivering(
     tmp_path: Path, chat: LimitedPlatform, seed: int = 1
 ) -> AsyncIterator[tuple[MemoryStore, WakeSignal]]:
-    """The courier's own loop over a store that we fill by hand."""
+    """The delivery loop over a store that the test fills."""
     store, wake_signal = MemoryStore(), WakeSignal()
     desk = Desk(store, chat.clock, directory_of(tmp_path), {"slack": chat})
     async with running(Delivery(desk, store, chat.clock, wake_signal, Random(seed)).run()):
@@ -121,9 +121,7 @@ def counts_down(store: MemoryStore, wake_signal: WakeSignal, number: int, round_
 
 @pytest.mark.parametrize("cards", [1000, pytest.param(5000, marks=pytest.mark.soak)])
 @in_virtual_time
-async def test_a_page_goes_at_once_among_thousands_of_cards_that_count_down(
-    tmp_path: Path, cards: int
-) -> None:
+async def test_a_page_is_sent_at_once_among_thousands_of_countdowns(tmp_path: Path, cards: int) -> None:
     """Complaints 25, 33; and what really happened waits for no countdown either."""
     chat = LimitedPlatform()
     async with delivering(tmp_path, chat) as (store, wake_signal):
@@ -196,7 +194,7 @@ def test_after_ten_bad_minutes_pages_are_quick_again_and_nothing_is_lost(tmp_pat
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(3, 33))
-def test_after_any_ten_bad_minutes(tmp_path: Path, seed: int) -> None:
+def test_any_ten_minutes_of_failures_recover(tmp_path: Path, seed: int) -> None:
     report = run_outage(tmp_path, seed)
     assert p99(report.late) < 5, report.late
     assert report.again == 0

@@ -85,7 +85,7 @@ def texts(desk: DeskInMemory) -> list[str]:
 
 
 async def test_a_rate_limit_blocks_its_own_key_and_nothing_else(tmp_path: Path) -> None:
-    """Complaint 33: other methods and other workspaces go on, and nobody knocks at the shut one again."""
+    """Complaint 33: other methods and workspaces continue, and the blocked one is not called again."""
     chat = Limited()
     desk, store = await quiet_desk(tmp_path, chat)
     one, same, other = Place("slack", "C1A"), Place("slack", "C2A"), Place("slack", "C3B")
@@ -114,7 +114,7 @@ async def test_a_rate_limit_blocks_its_own_key_and_nothing_else(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("fault", ["HTTP 503", "no answer in time", "connection reset"])
-async def test_what_passes_is_tried_again_later_and_later_and_never_in_step(
+async def test_temporary_failures_are_retried_with_growing_jittered_delays(
     tmp_path: Path, fault: str
 ) -> None:
     """With jitter: a thousand lanes that failed together do not come back together."""
@@ -134,7 +134,7 @@ async def test_what_passes_is_tried_again_later_and_later_and_never_in_step(
     assert {str(place) for place in places} <= set(texts(desk))
 
 
-async def test_what_arrived_though_its_answer_was_lost_is_not_said_again(tmp_path: Path) -> None:
+async def test_a_message_that_arrived_is_not_sent_again_after_a_lost_response(tmp_path: Path) -> None:
     """engine.md test 11, complaint 31: found by its mark."""
     desk, store = await quiet_desk(tmp_path)
     desk.chat.lost.append(TemporaryFailure("no answer in time", maybe_delivered=True))
@@ -151,7 +151,7 @@ async def test_what_arrived_though_its_answer_was_lost_is_not_said_again(tmp_pat
     assert said.ref == desk.chat.posted[-2].ref
 
 
-async def test_where_there_is_no_telling_it_is_said_again(tmp_path: Path) -> None:
+async def test_a_message_is_sent_again_if_its_arrival_is_unknown(tmp_path: Path) -> None:
     """Twice is better than never."""
     desk, store = await quiet_desk(tmp_path)
     desk.chat.finds_posted = False
@@ -163,7 +163,7 @@ async def test_where_there_is_no_telling_it_is_said_again(tmp_path: Path) -> Non
     assert texts(desk).count("perhaps twice") == 2
 
 
-async def test_that_it_may_have_arrived_is_not_forgotten_over_a_second_fault(tmp_path: Path) -> None:
+async def test_a_possible_arrival_is_remembered_across_a_second_failure(tmp_path: Path) -> None:
     """Lost, then limited, then found: neither the limit nor a want of tokens makes it unsaid."""
     chat = Limited()
     desk, store = await quiet_desk(tmp_path, chat)
@@ -187,7 +187,7 @@ async def test_that_it_may_have_arrived_is_not_forgotten_over_a_second_fault(tmp
     assert store.outbox["only once"].state == "sent"
 
 
-async def test_a_want_of_tokens_does_not_make_it_unsaid(tmp_path: Path) -> None:
+async def test_an_exhausted_rate_limit_does_not_erase_a_possible_arrival(tmp_path: Path) -> None:
     desk, store = await quiet_desk(tmp_path)
     chat = desk.chat
     chat.finds_posted = False
@@ -206,8 +206,8 @@ async def test_a_want_of_tokens_does_not_make_it_unsaid(tmp_path: Path) -> None:
 
 
 @in_virtual_time
-async def test_a_call_that_hangs_is_cut_and_told_from_one_that_failed(tmp_path: Path) -> None:
-    """Longer than the lease it might be sent by somebody else as well."""
+async def test_a_hanging_call_is_cancelled_before_the_lease_expires(tmp_path: Path) -> None:
+    """A call that outlasts its lease might be sent by another process as well."""
     assert timedelta(seconds=delivery.SEND_TIMEOUT) < delivery.LEASE
     desk, store = await quiet_desk(tmp_path)
     post = desk.chat.post
@@ -228,7 +228,7 @@ async def test_a_call_that_hangs_is_cut_and_told_from_one_that_failed(tmp_path: 
 
 
 @in_virtual_time
-async def test_a_search_that_hangs_is_tried_again_and_nothing_is_said_twice(tmp_path: Path) -> None:
+async def test_a_hanging_search_is_retried_and_nothing_is_sent_twice(tmp_path: Path) -> None:
     desk, store = await quiet_desk(tmp_path)
     find = desk.chat.find
 
@@ -247,7 +247,7 @@ async def test_a_search_that_hangs_is_tried_again_and_nothing_is_said_twice(tmp_
     assert texts(desk).count("only once") == 1
 
 
-async def test_a_card_that_cannot_be_edited_any_more_has_a_successor(tmp_path: Path) -> None:
+async def test_a_card_that_can_no_longer_be_edited_is_posted_again(tmp_path: Path) -> None:
     """Deleted, too old, or of a conversation that is gone: from then on the new one is kept up to date."""
     desk, store = await quiet_desk(tmp_path)
     first = desk.card("ACME-1")
@@ -264,7 +264,7 @@ async def test_a_card_that_cannot_be_edited_any_more_has_a_successor(tmp_path: P
     assert [s.thread for s in desk.chat.posted if "We look into it" in s.text and s.to == ACME] == [new.ref]
 
 
-async def test_the_successor_of_a_card_is_not_posted_twice(tmp_path: Path) -> None:
+async def test_a_replacement_card_is_posted_once(tmp_path: Path) -> None:
     desk, store = await quiet_desk(tmp_path)
     store.say(Message("edit", "ACME-1", ACME, Notice(("anew",)), Priority.STATE, edits="ACME-1/customer"))
     desk.chat.failures += [NotEditable("message_not_found")]
@@ -277,7 +277,7 @@ async def test_the_successor_of_a_card_is_not_posted_twice(tmp_path: Path) -> No
     assert store.outbox["edit"].state == "sent"
 
 
-async def test_a_refusal_for_good_is_told_once(tmp_path: Path) -> None:
+async def test_a_permanent_failure_is_reported_once(tmp_path: Path) -> None:
     """However many edits of it follow."""
     desk, store = await quiet_desk(tmp_path)
     for n in range(3):
@@ -294,7 +294,7 @@ async def poisoned(store: SqlStore, key: str) -> None:
     await run(store, "UPDATE outbox SET body = :body WHERE key = :key", body=body, key=key)
 
 
-async def test_one_row_that_cannot_be_read_holds_up_nothing(tmp_path: Path) -> None:
+async def test_an_unreadable_row_does_not_block_others(tmp_path: Path) -> None:
     """A newer version wrote it while both run: it waits for that one, and its lane goes on without it."""
     async with connect(f"sqlite:///{tmp_path / 'frontline.db'}") as store:
         desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
@@ -313,7 +313,7 @@ async def test_one_row_that_cannot_be_read_holds_up_nothing(tmp_path: Path) -> N
         assert all("update Frontline" in row[1] for row in found)
 
 
-async def test_a_place_of_another_account_never_waits(tmp_path: Path) -> None:
+async def test_a_failing_channel_does_not_delay_other_channels(tmp_path: Path) -> None:
     desk, store = await quiet_desk(tmp_path)
     desk.chat.failures.append(TemporaryFailure("HTTP 503"))
     says(store, "here", ACME)

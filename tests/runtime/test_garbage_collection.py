@@ -18,7 +18,7 @@ def as_before() -> Iterator[None]:
     gc.set_threshold(*thresholds)
 
 
-def test_what_was_loaded_is_searched_no_more_and_what_comes_later_is() -> None:
+def test_startup_objects_are_frozen_and_later_ones_are_collected() -> None:
     loaded = [object() for _ in range(10)]
     runtime.freeze_loaded_objects()
     assert gc.get_freeze_count() > 10_000

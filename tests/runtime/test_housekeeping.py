@@ -46,7 +46,7 @@ class HousekeepingReplicas:
 
 
 @in_virtual_time
-async def test_replicas_do_it_in_turn_and_none_twice(tmp_path: Path) -> None:
+async def test_each_task_runs_on_one_replica_at_a_time(tmp_path: Path) -> None:
     replicas = HousekeepingReplicas(tmp_path)
     async with running(*(replicas.replica() for _ in range(3))):
         await time_passes(35 * 60)
@@ -55,7 +55,7 @@ async def test_replicas_do_it_in_turn_and_none_twice(tmp_path: Path) -> None:
 
 
 @in_virtual_time
-async def test_one_that_fails_is_done_again_soon_and_holds_up_nobody(tmp_path: Path) -> None:
+async def test_a_failed_task_is_retried_soon_and_delays_no_other(tmp_path: Path) -> None:
     replicas = HousekeepingReplicas(tmp_path)
     replicas.faults.append(OSError("disk full"))
     async with running(replicas.replica()):
@@ -64,7 +64,7 @@ async def test_one_that_fails_is_done_again_soon_and_holds_up_nobody(tmp_path: P
 
 
 @in_virtual_time
-async def test_another_replica_does_it_if_the_first_one_dies_over_it(tmp_path: Path) -> None:
+async def test_another_replica_takes_over_if_the_first_one_dies(tmp_path: Path) -> None:
     replicas = HousekeepingReplicas(tmp_path)
     begun: list[timedelta] = []
 
@@ -84,7 +84,7 @@ async def test_another_replica_does_it_if_the_first_one_dies_over_it(tmp_path: P
     assert replicas.minutes() == [RETAKE_AFTER / MINUTE]
 
 
-def test_on_a_stage_clock_it_comes_round_in_real_time() -> None:
+def test_housekeeping_runs_in_real_time_on_a_simulated_clock() -> None:
     """At 600 times the speed, ten real minutes are a hundred hours on the stage."""
     stage = SimulatedClock(real_now(), parse_instant(FRIDAY), 600.0)
     ahead = later(stage, timedelta(minutes=10)) - stage.now()

@@ -23,7 +23,7 @@ async def a_desk_with_a_monitor(tmp_path: Path) -> tuple[DeskInMemory, LagMonito
     return desk, LagMonitor(desk.desk, store, desk.clock, desk.delivery.send_lane)
 
 
-async def test_a_broken_tick_loop_is_told_within_90_seconds(tmp_path: Path) -> None:
+async def test_a_broken_scheduler_is_reported_within_90_seconds(tmp_path: Path) -> None:
     """engine.md, test 12."""
     desk, monitor = await a_desk_with_a_monitor(tmp_path)
     await desk.submits(ALICE, "Down", S1)
@@ -46,7 +46,7 @@ async def test_a_broken_tick_loop_is_told_within_90_seconds(tmp_path: Path) -> N
     assert desk.heard(TRIAGE)[-1] == "Frontline has caught up. Nothing due is left lying."
 
 
-async def test_a_desk_in_time_says_nothing(tmp_path: Path) -> None:
+async def test_a_desk_without_lag_reports_nothing(tmp_path: Path) -> None:
     desk, monitor = await a_desk_with_a_monitor(tmp_path)
     await desk.submits(ALICE, "Down", S1)
     before = desk.heard(TRIAGE)
@@ -59,7 +59,7 @@ async def test_a_desk_in_time_says_nothing(tmp_path: Path) -> None:
 
 
 async def test_lag_on_a_simulated_clock_is_measured_in_real_time(tmp_path: Path) -> None:
-    """At 600 times the speed 30 stage seconds are a twentieth of a real one: nobody is late yet."""
+    """At 600 times the speed, 30 simulated seconds are 0.05 real seconds: nothing is late yet."""
     desk, monitor = await a_desk_with_a_monitor(tmp_path)
     monitor.clock = real = HeldClock(FRIDAY_AFTERNOON)
     await desk.submits(ALICE, "Down", S1)
@@ -74,7 +74,7 @@ async def test_lag_on_a_simulated_clock_is_measured_in_real_time(tmp_path: Path)
         await wake_due_tickets(desk.desk)
 
 
-async def test_messages_that_wait_too_long_are_told_and_measured(tmp_path: Path) -> None:
+async def test_messages_that_wait_too_long_are_reported_and_measured(tmp_path: Path) -> None:
     async with connect("sqlite://") as store:
         desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
         desk.chat.failures += [TemporaryFailure("HTTP 503")] * 8
@@ -99,13 +99,13 @@ async def test_a_failed_notice_to_agents_does_not_stop_the_monitor(tmp_path: Pat
 
 
 class FailingValues(MemoryStore):
-    """Whoever asks it when the pager was tested gets an error."""
+    """Every read raises, so the last pager test is unknown."""
 
     async def get_all(self, topic: str) -> dict[str, str]:
         raise OSError("database disk image is malformed")
 
 
-async def test_a_test_of_the_pager_that_cannot_be_asked_for_hides_nothing(tmp_path: Path) -> None:
+async def test_a_failing_key_value_store_does_not_hide_other_alarms(tmp_path: Path) -> None:
     desk, monitor = await a_desk_with_a_monitor(tmp_path)
     desk.desk.key_values = FailingValues()
     await desk.submits(ALICE, "Down", S1)
@@ -114,7 +114,7 @@ async def test_a_test_of_the_pager_that_cannot_be_asked_for_hides_nothing(tmp_pa
     assert desk.heard(TRIAGE)[-1].startswith("Frontline is behind: 1 ticket")
 
 
-async def test_a_timer_that_nobody_fires_is_told(tmp_path: Path) -> None:
+async def test_an_overdue_timer_is_reported(tmp_path: Path) -> None:
     async with connect("sqlite://") as store:
         desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
         await store.set_timer(Timer("drill", "daily", desk.clock.at))
@@ -127,7 +127,7 @@ async def test_a_timer_that_nobody_fires_is_told(tmp_path: Path) -> None:
 
 
 class PausedClock(HeldClock):
-    """Tells when somebody rests, and lets them."""
+    """Sets `resting` when the monitor first sleeps, and never wakes it."""
 
     def __init__(self, at: str) -> None:
         super().__init__(at)
@@ -138,8 +138,8 @@ class PausedClock(HeldClock):
         await asyncio.Event().wait()
 
 
-async def test_what_fell_due_while_no_desk_ran_is_no_alarm_at_the_start(tmp_path: Path) -> None:
-    """It is being worked off; whatever is left of it at the first look is told then."""
+async def test_tickets_that_fell_due_while_stopped_raise_no_alarm_at_start(tmp_path: Path) -> None:
+    """The backlog is being worked off; what is left at the first check is reported."""
     desk, _ = await a_desk_with_a_monitor(tmp_path)
     await desk.submits(ALICE, "Down", S1)
     desk.clock.at += timedelta(hours=5)
@@ -155,7 +155,7 @@ async def test_what_fell_due_while_no_desk_ran_is_no_alarm_at_the_start(tmp_path
     assert await monitor.check() == ["1 ticket has been due for more than 30 s."]
 
 
-async def test_agents_who_could_not_be_told_hear_it_as_soon_as_they_can(tmp_path: Path) -> None:
+async def test_a_notice_that_failed_is_sent_as_soon_as_possible(tmp_path: Path) -> None:
     """The platform was down when the desk fell behind: that is when agents need to know."""
     desk, monitor = await a_desk_with_a_monitor(tmp_path)
     await desk.submits(ALICE, "Down", S1)
@@ -170,7 +170,7 @@ async def test_agents_who_could_not_be_told_hear_it_as_soon_as_they_can(tmp_path
 
 
 class UnavailableStore(MemoryStore):
-    """A database that does not answer while it is told to."""
+    """A database that stops answering on request."""
 
     away = False
 
@@ -180,7 +180,7 @@ class UnavailableStore(MemoryStore):
         return await super().store_stats(due_before)
 
 
-async def test_a_database_that_stays_away_is_told(tmp_path: Path) -> None:
+async def test_an_unavailable_database_is_reported(tmp_path: Path) -> None:
     store = UnavailableStore()
     desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
     monitor = LagMonitor(desk.desk, store, desk.clock, desk.delivery.send_lane)
@@ -195,7 +195,7 @@ async def test_a_database_that_stays_away_is_told(tmp_path: Path) -> None:
     assert desk.heard(TRIAGE)[-1].startswith("Frontline's database answers again.")
 
 
-async def test_two_replicas_tell_it_once(tmp_path: Path) -> None:
+async def test_two_replicas_report_it_once(tmp_path: Path) -> None:
     """Complaint 36."""
     desk, monitor = await a_desk_with_a_monitor(tmp_path)
     other = LagMonitor(desk.desk, monitor.store, desk.clock, desk.delivery.send_lane)

@@ -1,4 +1,4 @@
-"""The store fails one lane: that lane is tried again before long, and nobody else hears of it."""
+"""If the store fails one lane, that lane is retried soon and no other is affected."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECOND = timedelta(seconds=1)
 
 
 class FailingStore(MemoryStore):
-    """A file of which one page is spoiled: whoever asks for what stands there gets an error."""
+    """A file with one corrupted page: reading from that page raises."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,8 +55,8 @@ def a_delivery(
 
 
 @in_virtual_time
-async def test_a_lane_that_the_store_fails_delays_no_other(tmp_path: Path) -> None:
-    """Before, all of delivery stopped and began anew, again and again."""
+async def test_a_lane_that_fails_in_the_store_delays_no_other(tmp_path: Path) -> None:
+    """Before, all of delivery stopped and restarted, again and again."""
     chat, store, wake_signal = LimitedPlatform(), FailingStore(), WakeSignal()
     delivery = a_delivery(tmp_path, chat, store, wake_signal)
     running = asyncio.create_task(delivery.run())
@@ -95,7 +95,7 @@ async def test_a_slow_answer_elsewhere_is_waited_for(tmp_path: Path) -> None:
 
 
 @in_virtual_time
-async def test_a_store_that_fails_every_lane_is_for_the_keeper_to_see(tmp_path: Path) -> None:
+async def test_a_store_that_fails_every_lane_is_reported(tmp_path: Path) -> None:
     """A full disk: /readyz has to say so."""
     chat, store, wake_signal = LimitedPlatform(), FailingStore(), WakeSignal()
     store.sick |= {str(place(number)) for number in range(3)}
@@ -106,7 +106,7 @@ async def test_a_store_that_fails_every_lane_is_for_the_keeper_to_see(tmp_path: 
         await running
 
 
-async def test_replicas_leave_it_alone_as_well(tmp_path: Path) -> None:
+async def test_other_replicas_also_skip_a_backed_off_lane(tmp_path: Path) -> None:
     """Each delivery triggers the wake signal: without a backoff the lane would be offered again at once."""
     clock, store, wake_signal, offered = HeldClock(START), FailingStore(), WakeSignal(), list[str]()
     desk = Desk(store, clock, directory_of(tmp_path))
@@ -129,7 +129,7 @@ async def test_replicas_leave_it_alone_as_well(tmp_path: Path) -> None:
     assert offered == [str(FAILING_LANE)] * 2
 
 
-async def test_a_database_that_is_away_is_no_lanes_fault(tmp_path: Path) -> None:
+async def test_an_unavailable_database_backs_off_no_lane(tmp_path: Path) -> None:
     store, chat, wake_signal = FailingStore(), LimitedPlatform(), WakeSignal()
     store.fault = StoreUnavailable("the database does not answer")
     delivery = a_delivery(tmp_path, chat, store, wake_signal)
@@ -139,7 +139,7 @@ async def test_a_database_that_is_away_is_no_lanes_fault(tmp_path: Path) -> None
     assert delivery.backoff.active() == {}
 
 
-def test_a_rest_grows_and_ends() -> None:
+def test_a_backoff_grows_and_ends() -> None:
     clock = HeldClock(START)
     backoff = LaneBackoff(clock)
     lengths = []

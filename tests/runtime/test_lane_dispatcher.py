@@ -64,7 +64,7 @@ def dispatcher(
     return LaneDispatcher(pool, lanes, lanes, clock, wake_signal)  # type: ignore[arg-type]
 
 
-async def test_what_speaks_here_is_not_offered_again() -> None:
+async def test_a_lane_held_here_is_not_offered_again() -> None:
     lanes, pool, wake_signal = LanesStub(), RecordingPool(), WakeSignal()
     made = dispatcher(lanes, pool, wake_signal)
     lanes.ready = ["acme", "triage"]
@@ -78,7 +78,7 @@ async def test_what_speaks_here_is_not_offered_again() -> None:
     assert pool.offered == [["acme", "triage"], ["triage"], ["acme", "triage"]]
 
 
-async def test_nothing_to_say_is_not_offered() -> None:
+async def test_an_empty_lane_is_not_offered() -> None:
     lanes, pool = LanesStub(), RecordingPool()
     assert await dispatcher(lanes, pool, WakeSignal()).offer_ready_lanes() == []
     assert pool.offered == []

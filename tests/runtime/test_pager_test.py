@@ -122,7 +122,7 @@ async def falls_due(desk: DeskInMemory) -> None:
 
 
 @in_virtual_time
-async def test_each_day_at_its_time_all_replicas_together_say_it_once(tmp_path: Path) -> None:
+async def test_all_replicas_together_send_one_test_a_day(tmp_path: Path) -> None:
     life = await running_replicas(tmp_path)
     async with life.running(replicas=3):
         await time_passes(1)
@@ -136,7 +136,7 @@ async def test_each_day_at_its_time_all_replicas_together_say_it_once(tmp_path: 
 
 
 @in_virtual_time
-async def test_one_that_was_missed_is_made_up_for_once(tmp_path: Path) -> None:
+async def test_a_missed_test_is_sent_once(tmp_path: Path) -> None:
     """Down from Friday night to Monday noon: one test then, and the next at its time."""
     life = await running_replicas(tmp_path)
     async with life.running():
@@ -153,7 +153,7 @@ async def test_one_that_was_missed_is_made_up_for_once(tmp_path: Path) -> None:
 
 
 @in_virtual_time
-async def test_a_clock_that_is_set_back_says_nothing_twice(tmp_path: Path) -> None:
+async def test_a_clock_set_back_does_not_repeat_the_test(tmp_path: Path) -> None:
     life = await running_replicas(tmp_path)
     async with life.running(replicas=2):
         await life.until("2026-03-21T09:30:00Z")
@@ -183,7 +183,7 @@ async def test_the_time_of_its_arrival_is_measured_by_every_process(tmp_path: Pa
     assert telemetry.pager_test_took._value.get() == arrival.took
 
 
-async def test_it_is_a_page_with_a_lane_of_its_own_and_no_ticket_hears_of_it(tmp_path: Path) -> None:
+async def test_the_test_is_a_page_in_its_own_lane_without_a_ticket(tmp_path: Path) -> None:
     desk, store = await a_desk(tmp_path)
     key = await desk.submits(ALICE, "Bills are slow", S2)
     history, said = await desk.events(key), [each.text for each in desk.posted]

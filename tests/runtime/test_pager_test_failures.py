@@ -1,4 +1,4 @@
-"""A test of the pager that meets trouble: it arrives once all the same, or somebody is told."""
+"""A pager test that fails arrives once in the end, or raises an alarm."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.virtual_time import in_virtual_time, time_passes
 
 
 @in_virtual_time
-async def test_one_that_triage_refuses_is_tried_until_it_arrives(tmp_path: Path) -> None:
+async def test_a_test_that_triage_refuses_is_retried_until_it_arrives(tmp_path: Path) -> None:
     """The bot was taken out of triage: the test is there a minute after it is let in again."""
     life = await running_replicas(tmp_path)
     life.chat.refuses = TRIAGE
@@ -40,7 +40,7 @@ async def test_one_that_triage_refuses_is_tried_until_it_arrives(tmp_path: Path)
 
 
 @in_virtual_time
-async def test_of_those_that_triage_refuses_for_days_the_newest_alone_waits(tmp_path: Path) -> None:
+async def test_only_the_newest_test_waits_if_triage_refuses_for_days(tmp_path: Path) -> None:
     """Out of triage from Friday to Tuesday: at the return one page comes, and not one for each day."""
     life = await running_replicas(tmp_path)
     life.chat.refuses = TRIAGE
@@ -53,7 +53,7 @@ async def test_of_those_that_triage_refuses_for_days_the_newest_alone_waits(tmp_
     assert arrival.took < DAY.total_seconds(), "it is the newest"
 
 
-async def test_so_it_is_when_the_platform_is_away_for_days(tmp_path: Path) -> None:
+async def test_only_the_newest_test_waits_if_the_platform_is_down_for_days(tmp_path: Path) -> None:
     desk, _ = await a_desk(tmp_path)
     for _ in range(3):
         await falls_due(desk)
@@ -67,7 +67,7 @@ async def test_so_it_is_when_the_platform_is_away_for_days(tmp_path: Path) -> No
     assert desk.heard(TRIAGE).count(TEST) == 1
 
 
-async def test_an_arrival_that_cannot_be_noted_is_an_arrival(tmp_path: Path) -> None:
+async def test_an_arrival_that_cannot_be_stored_still_counts(tmp_path: Path) -> None:
     """The disk is full just then: the page is known to be delivered before, and its lane goes on."""
     desk, store = await a_desk(tmp_path)
     known: list[str] = []
@@ -87,7 +87,7 @@ async def test_an_arrival_that_cannot_be_noted_is_an_arrival(tmp_path: Path) -> 
     assert delivery.backoff.active() == {}
 
 
-async def test_a_note_that_makes_no_sense_is_passed_over(tmp_path: Path) -> None:
+async def test_a_malformed_stored_test_is_ignored(tmp_path: Path) -> None:
     """Neither the page of another triage nor the monitor waits for it."""
     desk, store = await a_desk(tmp_path)
     for number, senseless in enumerate(("", "2026-03-19T09:00:00+00:00 0.1 more", "yesterday 0.1", "x y")):
@@ -99,7 +99,7 @@ async def test_a_note_that_makes_no_sense_is_passed_over(tmp_path: Path) -> None
 
 
 @in_virtual_time
-async def test_one_for_a_triage_that_was_given_up_is_dropped(tmp_path: Path) -> None:
+async def test_a_test_for_a_removed_triage_channel_is_dropped(tmp_path: Path) -> None:
     life = await running_replicas(tmp_path)
     await pager_test.schedule(life.desk, NINE)
     await scheduler.fire_due_timers(life.desk, handlers(life.desk))
@@ -110,7 +110,7 @@ async def test_one_for_a_triage_that_was_given_up_is_dropped(tmp_path: Path) -> 
     assert [said.state for said in life.store.outbox.values() if is_test(said.message)] == ["refused"]
 
 
-async def test_one_that_has_not_arrived_within_a_minute_is_an_alarm(tmp_path: Path) -> None:
+async def test_a_test_that_has_not_arrived_within_a_minute_is_an_alarm(tmp_path: Path) -> None:
     async with connect("sqlite://") as store:
         desk = await open_desk(tmp_path, real_now().isoformat(), store=store)
         clock = HeldClock(real_now().isoformat())

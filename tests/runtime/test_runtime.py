@@ -24,7 +24,7 @@ from tests.waiting import eventually, turns
 
 
 class FailingOnce(MemoryStore):
-    """Fails while it is told to."""
+    """Fails on request."""
 
     broken: str = ""
     ill: Collection[str] = ()
@@ -48,7 +48,7 @@ class FailingOnce(MemoryStore):
 
 
 class StoppedClock(HeldClock):
-    """Stands still however long it is waited for."""
+    """Never advances."""
 
     async def sleep_until(self, instant: datetime) -> None:
         if instant > self.at:
@@ -73,9 +73,7 @@ async def reported_troubles(running: Runtime, by: list[str]) -> None:
 
 
 @pytest.mark.parametrize("loop", ["scheduler", "delivery"])
-async def test_a_loop_that_fails_is_started_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop: str
-) -> None:
+async def test_a_failed_loop_is_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop: str) -> None:
     """engine.md 6: supervised under a loop of our own, and /readyz says so meanwhile."""
     desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
     running = Runtime(desk.desk, store)
@@ -94,7 +92,7 @@ async def test_a_loop_that_fails_is_started_again(
         assert desk.card_view(key).key == key
 
 
-async def test_what_waited_while_it_was_down_is_said_when_it_is_up(
+async def test_messages_that_waited_during_a_stop_are_sent_at_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
@@ -126,10 +124,10 @@ class PoolStub:
 
 
 @pytest.mark.parametrize("crew", [None, PoolStub()])
-async def test_who_asks_hears_for_how_many_lanes_the_store_fails(
+async def test_readiness_reports_how_many_lanes_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crew: PoolStub | None
 ) -> None:
-    """Each is tried again and again, and meanwhile no loop ends: the courier's as little as the crew's."""
+    """Each lane is retried, and neither the delivery loop nor the worker pool ends."""
     desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
     running = Runtime(desk.desk, store, worker_pool=crew)
     store.on_change = running.store_changed
@@ -150,9 +148,7 @@ async def test_who_asks_hears_for_how_many_lanes_the_store_fails(
         await reported_troubles(running, [])
 
 
-async def test_the_user_groups_are_read_again_and_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_user_groups_are_read_periodically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "REFRESH_EVERY", 0.01)
     desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
     gwen = person("Gwen")
@@ -161,7 +157,7 @@ async def test_the_user_groups_are_read_again_and_again(
         await eventually(lambda: desk.desk.directory.is_agent(gwen))
 
 
-async def test_each_process_learns_what_another_one_has_changed(
+async def test_a_process_learns_what_another_one_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where one source fails, the others are read all the same."""
@@ -182,7 +178,7 @@ async def test_each_process_learns_what_another_one_has_changed(
         await eventually(lambda: len(looks) > 1)
 
 
-async def test_what_another_replica_decides_is_noticed_within_a_second(
+async def test_a_decision_of_another_replica_is_noticed_within_a_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its changes ring no wake_signal of ours."""
@@ -204,7 +200,7 @@ async def test_stopping_ends_every_loop(tmp_path: Path, monkeypatch: pytest.Monk
     assert asyncio.all_tasks() == before
 
 
-async def test_a_crowd_that_is_being_woken_is_no_silence(
+async def test_a_long_wake_up_does_not_count_as_a_stall(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a night off thousands are due at once: a desk that works them off is ready meanwhile."""
@@ -228,7 +224,7 @@ async def test_a_crowd_that_is_being_woken_is_no_silence(
     assert await running.readiness_faults() == []
 
 
-async def test_what_fell_due_this_moment_is_not_late_yet(
+async def test_a_ticket_that_just_fell_due_is_not_late(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing was due for hours; a load balancer that asks in that very moment is not sent away."""
@@ -260,7 +256,7 @@ class SlowChat(FakeChat):
         return await super().post(to, view, thread, key)
 
 
-async def test_stopping_lets_what_is_on_its_way_arrive_and_begins_nothing_new(
+async def test_stopping_finishes_sends_in_progress_and_begins_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Complaint 36: a place with much to say would be cut off in mid-message, and say it again."""
@@ -285,7 +281,7 @@ async def test_stopping_lets_what_is_on_its_way_arrive_and_begins_nothing_new(
 async def test_a_loop_that_misses_its_cancellation_is_cancelled_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A replica that was stopped as it started ran on for ever."""
+    """A replica that was stopped as it started used to run on forever."""
     desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
     missed: list[float] = []
 
@@ -303,9 +299,7 @@ async def test_a_loop_that_misses_its_cancellation_is_cancelled_again(
     assert asyncio.get_running_loop().time() == at + runtime.CANCEL_AGAIN_AFTER
 
 
-async def test_the_pager_is_tested_while_that_is_switched_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_pager_is_tested_only_if_enabled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its timer outlives the process that set it, and a replica without the setting leaves it alone."""
     desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
     on, off = Runtime(desk.desk, store, pager_test_at=time(9, 0)), Runtime(desk.desk, store)
@@ -323,7 +317,7 @@ async def test_the_pager_is_tested_while_that_is_switched_on(
     assert desk.heard(TRIAGE) == [test, test]
 
 
-async def test_notices_that_an_earlier_version_left_behind_are_said_once(
+async def test_notices_left_by_an_earlier_version_are_sent_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk, store = await desk_that_fails_once(tmp_path, monkeypatch)

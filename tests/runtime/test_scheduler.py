@@ -1,4 +1,4 @@
-"""Wake-ups: every due ticket at its time, whatever becomes of another."""
+"""Wake-ups: every due ticket wakes on time, even if another one fails."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return keys
 
 
-async def test_one_poison_ticket_holds_up_no_other(
+async def test_a_failing_ticket_does_not_delay_others(
     tmp_path: Path, poisoned: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Complaint 23: more of them than are taken from the store at a time, too."""
@@ -59,7 +59,7 @@ async def test_one_poison_ticket_holds_up_no_other(
     assert "Breached" in await desk.events(bad[0])
 
 
-async def test_a_history_that_cannot_be_read_holds_up_no_other(
+async def test_an_unreadable_history_does_not_delay_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A newer version wrote it while both run: that one ticket waits, and is tried again."""
@@ -96,7 +96,7 @@ def breached(ticket: Ticket) -> bool:
 
 
 @in_virtual_time
-async def test_while_one_cannot_be_woken_a_ring_is_heard(
+async def test_a_wake_signal_is_handled_while_a_ticket_fails(
     tmp_path: Path, poisoned: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk, good = await two_tickets(tmp_path, poisoned, monkeypatch)
@@ -113,7 +113,7 @@ async def test_while_one_cannot_be_woken_a_ring_is_heard(
 
 
 @in_virtual_time
-async def test_while_one_cannot_be_woken_the_next_is_in_time(
+async def test_the_next_ticket_wakes_on_time_while_another_fails(
     tmp_path: Path, poisoned: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its own wake-up is the earliest of all, and past: it must not hide when the next one is."""
@@ -126,7 +126,7 @@ async def test_while_one_cannot_be_woken_the_next_is_in_time(
 
 
 @in_virtual_time
-async def test_the_loop_sleeps_until_the_earliest_wake_and_hears_of_an_earlier_one(tmp_path: Path) -> None:
+async def test_the_loop_sleeps_until_the_earliest_wake_and_notices_an_earlier_one(tmp_path: Path) -> None:
     """engine.md 4: woken early by an event, never polling."""
     store, wake_signal = MemoryStore(), WakeSignal()
     store.on_change = wake_signal.trigger
@@ -168,7 +168,7 @@ async def reminders(tmp_path: Path) -> ReminderTimers:
     return ReminderTimers(await open_desk(tmp_path, FRIDAY_AFTERNOON, store=MemoryStore()))
 
 
-async def test_a_timer_that_fails_holds_up_no_other(tmp_path: Path) -> None:
+async def test_a_failing_timer_does_not_delay_others(tmp_path: Path) -> None:
     """All or nothing for each: the one that fails stays as it was."""
     at = await reminders(tmp_path)
     at.failing = {"nudge"}
@@ -182,7 +182,7 @@ async def test_a_timer_that_fails_holds_up_no_other(tmp_path: Path) -> None:
 
 
 @in_virtual_time
-async def test_a_kind_that_fails_is_tried_again_and_the_others_are_in_time(
+async def test_a_failing_timer_kind_is_retried_and_others_fire_on_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scheduler, "_REAL", clock := VirtualClock(FRIDAY_AFTERNOON))
@@ -227,7 +227,7 @@ async def test_a_timer_of_a_newer_version_is_left_to_it(tmp_path: Path) -> None:
 
 
 @in_virtual_time
-async def test_the_loop_waits_for_whichever_is_first_a_ticket_or_a_timer(tmp_path: Path) -> None:
+async def test_the_loop_waits_for_the_next_ticket_or_timer(tmp_path: Path) -> None:
     store, wake_signal = MemoryStore(), WakeSignal()
     store.on_change = wake_signal.trigger
     at = ReminderTimers(await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store))

@@ -16,7 +16,7 @@ MONTH, DAY = timedelta(days=30), timedelta(days=1)
 
 
 @in_virtual_time
-async def test_it_rings_before_the_instant() -> None:
+async def test_a_signal_ends_the_wait_early() -> None:
     clock, wake_signal = VirtualClock(START, longest_sleep=DAY), WakeSignal()
     waiting = asyncio.create_task(wake_signal.wait(clock, clock.start + MONTH))
     await time_passes(DAY.total_seconds())
@@ -27,7 +27,7 @@ async def test_it_rings_before_the_instant() -> None:
 
 
 @in_virtual_time
-async def test_a_ring_in_advance_counts_once() -> None:
+async def test_a_signal_set_in_advance_counts_once() -> None:
     clock, wake_signal = VirtualClock(START, longest_sleep=DAY), WakeSignal()
     wake_signal.trigger()
     wake_signal.trigger()
@@ -40,7 +40,7 @@ async def test_a_ring_in_advance_counts_once() -> None:
 
 
 @in_virtual_time
-async def test_the_instant_comes_without_a_ring() -> None:
+async def test_the_wait_ends_at_the_instant_without_a_signal() -> None:
     clock = VirtualClock(START, longest_sleep=DAY)
     await WakeSignal().wait(clock, clock.start + DAY)
     assert clock.now() == clock.start + DAY
@@ -50,7 +50,7 @@ async def test_the_instant_comes_without_a_ring() -> None:
 
 @in_virtual_time
 async def test_a_cancellation_is_never_swallowed() -> None:
-    """engine.md: a cancellation that races the wake-up left a loop running for ever."""
+    """engine.md: a cancellation that races the wake-up left a loop running forever."""
     for later in range(12):
         clock, wake_signal = VirtualClock(START, longest_sleep=DAY), WakeSignal()
         waiting = asyncio.create_task(wake_signal.wait(clock, clock.now() + MONTH))
@@ -65,7 +65,7 @@ async def test_a_cancellation_is_never_swallowed() -> None:
 
 
 @in_virtual_time
-async def test_nothing_is_left_behind() -> None:
+async def test_no_task_is_left_behind() -> None:
     before = asyncio.all_tasks()
     clock, wake_signal = VirtualClock(START, longest_sleep=DAY), WakeSignal()
     waiting = asyncio.create_task(wake_signal.wait(clock, clock.start + MONTH))
@@ -76,7 +76,7 @@ async def test_nothing_is_left_behind() -> None:
     assert asyncio.all_tasks() == before
 
 
-async def test_a_clock_that_fails_is_heard_of() -> None:
+async def test_an_error_of_the_clock_is_raised() -> None:
     class Broken:
         def now(self) -> datetime:
             return parse_instant(START)

@@ -212,7 +212,7 @@ def changes_of_clocks(zone: ZoneInfo, years: range) -> list[datetime]:
 
 
 def days_by_hand(years: range) -> list[date]:
-    """Days around Thanksgiving, leap days, year ends and Christmas, whatever day of the week they are."""
+    """Days around Thanksgiving, leap days, year ends and Christmas, on any weekday."""
     found = [date(2024, 2, 29), date(2028, 2, 29), date(2024, 2, 28), date(2028, 3, 1)]
     for year in years:
         thursday = thanksgiving(year)

@@ -111,11 +111,11 @@ def test_no_sentence_is_copied_from_the_vendor() -> None:
     assert all(source.says and source.where and source.clauses for source in sources)
 
 
-def test_a_whole_copy_loads(copy: Copy) -> None:
+def test_an_unchanged_copy_loads(copy: Copy) -> None:
     assert [policy.version for policy in copy.load()] == [VERSION]
 
 
-def test_versions_take_their_turn(copy: Copy) -> None:
+def test_versions_apply_from_their_effective_date(copy: Copy) -> None:
     """M3-2; before the first version, the first."""
     shutil.copytree(copy.folder / VERSION, copy.folder / "2027-01-01")
     newer = copy.folder / "2027-01-01" / "policy.toml"
@@ -353,7 +353,7 @@ def added(name: str, text: str) -> Breakage:
         (lambda copy: copy.file("plans.toml").write_bytes(b"\xff\xfe"), "plans.toml", "", "not UTF-8"),
     ],
 )
-def test_a_broken_copy_says_where_and_what(
+def test_a_broken_copy_reports_place_and_problem(
     copy: Copy, breaks: Breakage, file: str, key: str, says: str
 ) -> None:
     """contract.md: every fault with file and key."""
@@ -370,7 +370,7 @@ def test_hours_that_close_before_they_open(copy: Copy) -> None:
     assert (fault.key, fault.says) == ("silver-hours.open.1", "closes before it opens")
 
 
-def test_every_fault_at_once(copy: Copy) -> None:
+def test_all_errors_are_reported_at_once(copy: Copy) -> None:
     """contract.md: one reading, all faults, over all files and versions."""
     copy.change("policy.toml", 'name = "m3ter Support"', "")
     copy.change("calendars.toml", "10:00 Europe/Berlin", "10:00 Europe/Bärlin")
@@ -394,7 +394,7 @@ def test_every_fault_at_once(copy: Copy) -> None:
     }
 
 
-def test_names_between_files_are_told_together(copy: Copy) -> None:
+def test_unresolved_names_across_files_are_reported_together(copy: Copy) -> None:
     copy.change("severities.toml", 'calendar = "support-hours"', 'calendar = "office"')
     copy.change("plans.toml", 'support-hours = "gold-hours"', 'support-hours = "golden-hours"')
     copy.change("triage.toml", 'severity = "S2"', 'severity = "S7"')
@@ -414,7 +414,7 @@ def test_a_goal_is_shorter_than_its_limit(copy: Copy) -> None:
     assert target.goal == timedelta(hours=2)
 
 
-def test_each_fault_is_one_line(copy: Copy) -> None:
+def test_each_error_is_one_line(copy: Copy) -> None:
     copy.change("plans.toml", "tam = false", "team = false")
     copy.change("policy.toml", 'vendor = "m3ter"', "vendor = m3ter")
     assert all("\n" not in str(fault) for fault in copy.faults())

@@ -295,7 +295,7 @@ def test_openings_closings_and_is_open_agree(calendar: BusinessCalendar, at: dat
 
 @given(zones, st.integers(0, 365 * 3))
 def test_the_days_of_a_zone_follow_each_other_without_gap(zone: str, number: int) -> None:
-    """Midnight to midnight, whatever the clocks do that night."""
+    """Midnight to midnight, even if the clocks change that night."""
     calendar = whole_days(zone)
     day = utc("2025-01-01").date() + timedelta(days=number)
     (today,), (tomorrow,) = calendar.day_openings(day), calendar.day_openings(day + timedelta(days=1))

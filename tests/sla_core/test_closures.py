@@ -55,13 +55,13 @@ def test_easter_s_days_follow_it_to_2026() -> None:
     assert days[-3:] == ["2026-12-24", "2026-12-25", "2026-12-31"]
 
 
-def test_names_that_the_package_does_not_have_are_told() -> None:
+def test_unknown_holiday_names_are_reported() -> None:
     strange = PublicHolidays("DK", only=frozenset({"Store Bededag", "Christmas Day"}))
     assert strange.unknown_names(range(2024, 2027)) == ["Store Bededag"]
     assert DENMARK.unknown_names(range(2024, 2027)) == []
 
 
-def test_an_unknown_country_is_told() -> None:
+def test_an_unknown_country_is_reported() -> None:
     with pytest.raises(NotImplementedError, match="XX"):
         PublicHolidays("XX").in_year(2026)
     with pytest.raises((NotImplementedError, ValueError)):
@@ -108,7 +108,7 @@ def test_the_vendor_may_choose_the_other_day() -> None:
 
 
 def test_working_days_win() -> None:
-    """MON-26: what the vendor names as open is open, whatever a library says."""
+    """MON-26: days that the vendor names as open are open, even if a library says otherwise."""
     monday = date(2026, 4, 6)
     closures = Closures(public=(DENMARK,), dates={monday: "Stocktaking"}, working={monday: "Stocktaking"})
     assert monday not in closures.in_year(2026)
@@ -132,7 +132,7 @@ def test_days_that_are_off_in_some_years_only() -> None:
     assert "2027-09-17" in weekdays_of(chile, 2027)
 
 
-def test_a_feed_cannot_add_days_that_nobody_named() -> None:
+def test_a_feed_cannot_add_days_that_the_policy_does_not_name() -> None:
     """Complaint 1: St. Martin and Volkstrauertag came with a feed and cost two days."""
     germany = Closures(public=(PublicHolidays("DE"),))
     silver = business_hours(closures=germany)
@@ -177,7 +177,7 @@ def test_every_year_that_calendars_answer_for_has_its_holidays() -> None:
         assert list(COMPANY_DAYS.in_year(year)) == sorted(COMPANY_DAYS.in_year(year))
 
 
-def test_a_fault_reads_as_one_line() -> None:
+def test_an_error_is_one_line() -> None:
     assert str(Fault("a/b.toml", "key", "is wrong")) == "a/b.toml: key: is wrong"
     assert str(Fault("a/b.toml", "", "is wrong")) == "a/b.toml: is wrong"
     assert str(Faults([Fault("a", "b", "c"), Fault("d", "", "e")])) == "a: b: c\nd: e"

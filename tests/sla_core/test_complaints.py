@@ -294,7 +294,7 @@ async def test_16_the_customer_sees_a_pause_and_why(tmp_path: Path) -> None:
 
 
 async def test_16_the_customer_can_contest_a_pause(tmp_path: Path) -> None:
-    """Complaint 16: one sentence of theirs ends it, whatever the agents think; they read it too."""
+    """Complaint 16: one message from the customer ends the pause, and agents see it."""
     desk, key = await a_held_ticket(tmp_path)
     await desk.submits_form(ALICE, "Escalate", key, text="Nobody asked me for an export")
     assert "Nobody asked me for an export" in desk.direct(DANA)[-1].text

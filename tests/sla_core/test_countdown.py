@@ -24,7 +24,7 @@ def worded(found: Countdown) -> tuple[object, ...]:
     return (found.metric, found.phase, found.tone, found.due_at, found.goal_at, found.bound)
 
 
-def test_a_day_of_a_promise() -> None:
+def test_a_countdown_over_one_day() -> None:
     """M3-14, Tuesday 10:00, due at 14:00: running, warned at three quarters, breached."""
     running = promise()
     story = [
@@ -122,7 +122,7 @@ def changes(running: Promise, start: datetime) -> list[datetime]:
     return found
 
 
-def test_changes_of_a_promise_over_a_night() -> None:
+def test_a_countdown_over_one_night() -> None:
     """Close and opening are changes too."""
     evening = promise(within="2h", start=local("2026-03-10 17:00"))
     assert changes(evening, local("2026-03-10 17:00")) == [

@@ -130,7 +130,7 @@ def test_silence_is_counted_from_the_last_word() -> None:
     assert silences == [saturday + 110 * MINUTE, saturday + 230 * MINUTE]
 
 
-def test_a_held_ticket_sleeps() -> None:
+def test_a_ticket_on_hold_has_no_wake_up() -> None:
     """Complaint 12."""
     story = TicketHistory(opened(TEN), Held(TEN + HOUR, BOB, "needs logs"), policy=m3ter())
     found = story.wake(TEN + HOUR)
@@ -163,7 +163,7 @@ def test_a_breach_is_never_taken_back() -> None:
     assert shown.phase is Phase.BREACHED
 
 
-def test_a_refused_answer_brings_the_clock_back() -> None:
+def test_an_undelivered_answer_restarts_the_clock() -> None:
     """contract.md: the effect is taken back, and the promise falls due after all."""
     story = TicketHistory(
         opened(TEN),
@@ -175,7 +175,7 @@ def test_a_refused_answer_brings_the_clock_back() -> None:
     assert kinds(story.wake(TEN + 5 * HOUR).events) == [("Breached", Metric.FIRST_RESPONSE)]
 
 
-def test_an_order_form_beats_the_plan() -> None:
+def test_an_order_form_overrides_the_plan() -> None:
     """M3-1."""
     term = Term("S2", Metric.FIRST_RESPONSE, 2 * HOUR, "Order form 2026-04, section 3")
     story = TicketHistory(replace(opened(TEN), terms=(term,)), policy=m3ter())

@@ -148,7 +148,7 @@ def edges_of(class_: Class) -> list[datetime]:
 
 @one_in
 @every_class
-def test_random_instants(class_: Class, one_in: int) -> None:
+def test_random_instants_agree_with_the_oracle(class_: Class, one_in: int) -> None:
     """Must show of issue 3: a hundred thousand instants, spread over all classes, seconds included."""
     for at in random_instants(class_, EACH // one_in):
         check(class_, at)
@@ -156,7 +156,7 @@ def test_random_instants(class_: Class, one_in: int) -> None:
 
 @one_in
 @every_class
-def test_every_edge(class_: Class, one_in: int) -> None:
+def test_every_calendar_edge_agrees_with_the_oracle(class_: Class, one_in: int) -> None:
     """Must show of issue 3: openings, closings, changes of clocks, holidays, observed days, leap days."""
     for at in edges_of(class_)[::one_in]:
         check(class_, at)
@@ -187,7 +187,9 @@ def test_each_clock_cites_its_clause(class_: Class) -> None:
 
 
 @every_class
-def test_a_few_dozen_through_the_command(class_: Class, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_explain_command_agrees_with_the_oracle(
+    class_: Class, capsys: pytest.CaptureFixture[str]
+) -> None:
     """contract.md: the words on the screen are those of the function."""
     vendor, plan, severity = class_
     for at in random_instants(class_, 3):
@@ -211,7 +213,7 @@ def stamp(at: datetime) -> str:
 # Whether the walk itself deserves trust -------------------------------------------------------
 
 
-def test_no_class_is_left_out() -> None:
+def test_every_severity_is_covered() -> None:
     """contract.md's table: every vendor of the catalog, every plan, every severity."""
     offered = {
         (vendor, plan, severity)
@@ -224,7 +226,7 @@ def test_no_class_is_left_out() -> None:
     assert EACH * len(WORDS) == RANDOM_INSTANTS
 
 
-def test_no_edge_is_left_out() -> None:
+def test_every_kind_of_edge_is_covered() -> None:
     """Both changes of clocks of each year and city, in weeks when only one side has changed, and all days."""
     for business_hours in HOURS_BY_CALENDAR:
         asked = set(edges(business_hours))

@@ -13,7 +13,7 @@ from tests.sla_core.builders import BOB, HOUR, TicketHistory, full_policy, local
 TEN = local("2026-03-10 10:00")
 
 
-def test_the_ticket_before_stays_as_it_was() -> None:
+def test_the_previous_ticket_is_unchanged() -> None:
     before = fold("ACME-1", [opened(TEN)])
     kept = replace(before)
     after = evolve(before, Held(TEN + HOUR, BOB, "Which account?"))
@@ -21,7 +21,7 @@ def test_the_ticket_before_stays_as_it_was() -> None:
     assert before == kept
 
 
-def test_it_is_what_its_constructor_would_make() -> None:
+def test_a_changed_ticket_equals_a_constructed_one() -> None:
     before = fold("ACME-1", [opened(TEN)])
     after = evolve(before, Acknowledged(TEN + HOUR, BOB))
     assert after == replace(before, acknowledged_by=BOB, confirmed=True, step_answered=True, calls_at=None)

@@ -73,7 +73,7 @@ def test_an_example_opens_the_way_to_an_optional_question() -> None:
         ({"down": "yes", "since": "yes", "seen": "yes"}, "S1"),
     ],
 )
-def test_what_is_sure_so_far(answers: dict[str, str], severity: str | None) -> None:
+def test_only_certain_outcomes_are_shown_early(answers: dict[str, str], severity: str | None) -> None:
     found = CHAIN.certain_proposal(CHAIN.relevant_answers(given(**answers)))
     assert (found.severity if found else None) == severity
 
@@ -90,7 +90,7 @@ def completed(triage: Triage, some: Answers) -> set[str]:
 
 
 @pytest.mark.parametrize("vendor", sorted(vendors()))
-def test_nothing_is_foreseen_that_an_answer_can_change(vendor: str) -> None:
+def test_an_outcome_that_an_answer_can_change_is_not_shown_early(vendor: str) -> None:
     """With any one or two questions answered: said only where all that can follow agrees."""
     triage = load(vendor)[-1].triage
     choices = [question for question in triage.questions if question.options and question.required]
@@ -103,7 +103,7 @@ def test_nothing_is_foreseen_that_an_answer_can_change(vendor: str) -> None:
 
 
 @pytest.mark.parametrize("vendor", sorted(vendors()))
-def test_with_all_answers_it_is_what_will_be_proposed(vendor: str) -> None:
+def test_with_all_answers_the_outcome_is_the_proposal(vendor: str) -> None:
     policy = load(vendor)[-1]
     for severity in policy.severities:
         example = policy.triage.example(severity)

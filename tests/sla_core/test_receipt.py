@@ -29,7 +29,7 @@ def of(calendar: BusinessCalendar, start: datetime, within: str, *gaps: Gap) -> 
     return receipt(calendar, start, due_at, gaps)
 
 
-def test_a_weekend_is_told_from_the_nights_beside_it() -> None:
+def test_a_weekend_is_separate_from_the_nights_around_it() -> None:
     """contract.md: uncounted time is cut at local midnight, neighbours with one reason are joined."""
     assert said(of(business_hours(), local("2026-03-13 17:00"), "4h")) == [
         ("Fri 18:00", "open"),
@@ -40,7 +40,7 @@ def test_a_weekend_is_told_from_the_nights_beside_it() -> None:
     ]
 
 
-def test_a_night_over_midnight_is_one_stretch() -> None:
+def test_a_night_across_midnight_is_one_row() -> None:
     assert said(of(business_hours(), local("2026-03-10 17:00"), "2h")) == [
         ("Tue 18:00", "open"),
         ("Wed 10:00", "night"),
@@ -76,7 +76,7 @@ def test_holidays_are_named_even_on_a_weekend() -> None:
     ]
 
 
-def test_a_hold_says_who_and_why_and_wins_over_the_night() -> None:
+def test_a_hold_names_person_and_reason_and_covers_the_night() -> None:
     """Complaint 16: the customer sees a pause and its reason."""
     held = hold("2026-03-10 17:00", "2026-03-11 12:00")
     assert said(of(business_hours(), local("2026-03-10 16:00"), "2h", held)) == [
@@ -86,7 +86,7 @@ def test_a_hold_says_who_and_why_and_wins_over_the_night() -> None:
     ]
 
 
-def test_around_the_clock_is_one_open_stretch() -> None:
+def test_around_the_clock_support_is_one_open_row() -> None:
     """contract.md; M3-13, over a weekend and a change of clocks."""
     assert said(of(always(), local("2026-03-28 12:00"), "72h")) == [("Tue 13:00", "open")]
 
@@ -130,7 +130,7 @@ def assert_whole(stretches: list[Stretch], whole: Span) -> None:
 def test_receipts_add_up_without_gap_or_overlap(
     calendar: BusinessCalendar, start: datetime, amount: timedelta, cuts: list[int]
 ) -> None:
-    """contract.md: the counted seconds add up to the target, whatever was held."""
+    """contract.md: the counted seconds add up to the target, with any holds."""
     hours = sorted(set(cuts))
     gaps = [
         Gap(start + begin * HOUR, start + end * HOUR, "Bob, waits")

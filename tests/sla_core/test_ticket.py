@@ -54,7 +54,7 @@ def test_a_history_begins_with_its_opening() -> None:
             fold("ACME-1", history)
 
 
-def test_opened() -> None:
+def test_opening_starts_the_clocks() -> None:
     """M3-12: the answers' proposal counts at once and is not confirmed yet."""
     ticket = story().ticket
     assert (ticket.key, ticket.severity, ticket.state) == ("ACME-1", "S2", State.OPEN)
@@ -132,7 +132,7 @@ def test_resumed_by_an_agent() -> None:
     assert clock(ticket, Metric.RESOLUTION).due_at == TEN.replace(day=11) + HOUR
 
 
-def test_resuming_what_runs_changes_nothing() -> None:
+def test_resuming_a_running_ticket_changes_nothing() -> None:
     assert story().add(Resumed(TEN + HOUR, BOB)).holds == ()
 
 
@@ -226,7 +226,7 @@ def test_resolved_meets_what_runs_and_ends_the_updates() -> None:
     assert ticket.customers_turn
 
 
-def test_thanks_after_the_resolution_wake_no_clock() -> None:
+def test_a_message_after_the_resolution_starts_no_clock() -> None:
     """Complaint 14: the response clock ran on because the customer said thanks."""
     tale = story()
     tale.add(Resolved(TEN + HOUR, BOB, "Fixed"), CustomerWrote(TEN + 2 * HOUR, ANN, "Thanks!"))
@@ -290,7 +290,7 @@ def test_warnings_and_breaches_are_remembered_by_run() -> None:
     assert (set(ticket.warned), set(ticket.breached)) == ({"a"}, {"b"})
 
 
-def test_a_refused_message_takes_its_effect_back() -> None:
+def test_an_undelivered_message_loses_its_effect() -> None:
     """contract.md: if the platform refuses the message for good, an event takes the effect back."""
     ticket = story().add(Answered(TEN + HOUR, BOB, Kind.REPLY, "On it"), refused(TEN + HOUR, 2))
     assert ticket.first_answer_at is None
@@ -299,7 +299,7 @@ def test_a_refused_message_takes_its_effect_back() -> None:
     assert not clock(ticket, Metric.FIRST_RESPONSE).settled
 
 
-def test_a_refused_notice_takes_nothing_back() -> None:
+def test_an_undelivered_notice_changes_nothing() -> None:
     ticket = story().add(Answered(TEN, BOB, Kind.REPLY, "On it"), refused(TEN))
     assert ticket.first_answer_at == TEN
 
@@ -322,7 +322,7 @@ def test_a_resolution_taken_back_was_none() -> None:
         Closed(TEN + MINUTE, ANN),
     ],
 )
-def test_words_that_were_changed_later_change_nothing_else(happened: Event, text: str | None) -> None:
+def test_editing_a_message_later_changes_no_clock(happened: Event, text: str | None) -> None:
     """Neither state nor any clock: a response is none the less one because its words were corrected."""
     before = fold("ACME-1", [opened(TEN), happened])
     for who in (ANN, BOB):
@@ -332,7 +332,7 @@ def test_words_that_were_changed_later_change_nothing_else(happened: Event, text
 
 
 def test_snoozed_until_and_reminded() -> None:
-    """contract.md: an alert's snooze belongs to whoever pressed it."""
+    """contract.md: a snooze belongs to the person who pressed the button."""
     snoozed = Alerted(TEN, EVE, "snooze", "dana", until=TEN + HOUR)
     assert story().add(snoozed).snoozed == {"dana": TEN + HOUR}
     assert story().add(snoozed, Alerted(TEN, EVE, "acknowledge", "dana")).snoozed == {}

@@ -40,7 +40,7 @@ def test_m3ter_s_classes(given: dict[str, tuple[str, ...]], severity: str, claus
 
 
 def test_every_set_of_answers_leads_somewhere() -> None:
-    """M3-24: whatever is asked, it is accepted."""
+    """M3-24: every request is accepted."""
     found = {
         TRIAGE.propose(
             dict(zip((q.id for q in TRIAGE.questions), ((o,) for o in chosen), strict=True))
@@ -78,7 +78,7 @@ def test_an_example_fills_in_texts_and_many_choices() -> None:
     assert triage.faults({"parts": ("a", "b"), "story": ("x",)}) == {}
 
 
-def test_wrong_answers_are_told_with_their_cure() -> None:
+def test_wrong_answers_are_reported_with_a_fix() -> None:
     assert TRIAGE.faults({}) == {q.id: "Please choose an answer." for q in TRIAGE.questions}
     assert TRIAGE.faults(answers(production="strange")) == {
         "production": '"strange" is not one of the answers; please choose again.'

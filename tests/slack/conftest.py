@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -13,12 +11,11 @@ from adapters.slack.inbound import events
 from adapters.slack.outbound import responder
 from adapters.slack.workspaces import workspace as workspaces
 from adapters.web import WebServer
-from bot.model.inbound import Answer, Done, Inbound
 from demo.slack import Ack, Channel, FakeSlack, Person
+from tests.scripted_desk import ScriptedDesk, StoppedClock, ready
 
 PATIENCE = 60.0
-"""Seconds for whatever is to happen at all, on a busy machine; a test of a deadline sets its own."""
-NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
+"""Seconds that anything may take on a busy machine. A test of a deadline sets its own."""
 
 
 @pytest.fixture(autouse=True)
@@ -29,37 +26,11 @@ def _long_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(responder, "OPEN_TIMEOUT", PATIENCE)
 
 
-class StoppedClock:
-    """A clock that stands still."""
-
-    def now(self) -> datetime:
-        return NOON
-
-    async def sleep_until(self, instant: datetime) -> None:
-        raise AssertionError("an adapter does not sleep")
-
-
-@dataclass
-class Desk:
-    """Hears every act and gives the answer that was laid ready."""
-
-    heard: list[Any] = field(default_factory=list)
-    answer: Answer | Exception | Callable[[Inbound], Awaitable[Answer]] = field(default_factory=Done)
-
-    async def __call__(self, inbound: Inbound) -> Answer:
-        self.heard.append(inbound)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        if isinstance(self.answer, Done) or not callable(self.answer):
-            return self.answer
-        return await self.answer(inbound)
-
-
 @dataclass
 class Workspace:
     slack: FakeSlack
     ours: Slack
-    desk: Desk
+    desk: ScriptedDesk
     alice: Person
     bob: Person
     ann: Person
@@ -67,11 +38,9 @@ class Workspace:
     url: str
 
 
-async def ready() -> list[str]:
-    return []
-
-
-async def started(slack: FakeSlack, desk: Desk, omits_unchanged: bool = False) -> tuple[Slack, WebServer]:
+async def started(
+    slack: FakeSlack, desk: ScriptedDesk, omits_unchanged: bool = False
+) -> tuple[Slack, WebServer]:
     ours = Slack(
         slack.bot_token,
         slack.signing_secret,
@@ -88,7 +57,7 @@ async def started(slack: FakeSlack, desk: Desk, omits_unchanged: bool = False) -
 
 @pytest.fixture
 async def workspace() -> AsyncIterator[Workspace]:
-    desk = Desk()
+    desk = ScriptedDesk()
     async with FakeSlack(deadline=PATIENCE) as slack:
         ours, server = await started(slack, desk)
         alice, bob = slack.person("Alice"), slack.person("Bob", real_name="Bob Miller")
@@ -103,9 +72,9 @@ async def workspace() -> AsyncIterator[Workspace]:
 
 @pytest.fixture
 def workspace_runner() -> Iterator[Callable[[str, str], Ack]]:
-    """Sends one signed body to a bot of its own; for tests that Hypothesis runs many times."""
+    """Sends a signed body to a new bot, without an event loop, for tests that Hypothesis repeats."""
     with asyncio.Runner() as runner:
-        desk = Desk()
+        desk = ScriptedDesk()
         slack = FakeSlack()
 
         async def begin() -> tuple[Slack, WebServer]:

@@ -27,7 +27,7 @@ channels = ["slack:C0BETA"]
 """
 """Dana is the TAM of Acme, Tess of Beta and nothing else; Bob is an agent."""
 SECRET_WORDS = "Xylophonquark"
-"""Stands in everything that anybody writes, and must not stand in any log."""
+"""Part of every text that people write. It must not appear in any log."""
 
 
 @dataclass

@@ -21,6 +21,7 @@ from demo.slack import Channel, FakeSlack, Message, Person
 from tests.harness import HeldClock
 from tests.memory_store import MemoryStore
 from tests.platforms.desk_files import ON_SLACK
+from tests.scripted_desk import ready
 from tests.slack.conftest import PATIENCE
 
 A_MINUTE = timedelta(minutes=1)
@@ -30,10 +31,6 @@ ANSWERS = {
     "or slower but usable",
     "Might confidentiality or privacy be breached?": "No",
 }
-
-
-async def ready() -> list[str]:
-    return []
 
 
 @dataclass

@@ -39,7 +39,7 @@ def on_home(at: DeskOnSlack, who: Person, payload: dict[str, Any], channel: str)
 def sent(
     at: DeskOnSlack, who: Person, team: str, form: str, context: dict[str, str], values: dict[str, Any]
 ) -> dict[str, Any]:
-    """A form, with whatever is said to stand unseen in it. A value that is a list is a choice."""
+    """A form with the given hidden values. A list is a choice."""
     world = at.slack.workspace
     payload = interaction(world, "view_submission", who.id, who.team_id)
     payload["user"]["team_id"] = team

@@ -21,7 +21,7 @@ from bot.clock import real_now
 from bot.desk.desk import InMemoryKeyValueStore
 from bot.ports import KeyValueStore
 from demo.slack import FakeSlack
-from tests.slack.conftest import Desk, StoppedClock, ready
+from tests.scripted_desk import ScriptedDesk, StoppedClock, ready
 
 KEY = b64encode(b"k" * 32).decode()
 OTHER_KEY = b64encode(b"o" * 32).decode()
@@ -45,7 +45,7 @@ class RealClockAhead:
 class InstallableDesk:
     slack: FakeSlack
     ours: Slack
-    desk: Desk
+    desk: ScriptedDesk
     url: str
     browser: aiohttp.ClientSession
     notes: InMemoryKeyValueStore
@@ -73,7 +73,7 @@ class InstallableDesk:
             return answer.headers["Location"]
 
     async def callback(self, given: dict[str, str]) -> tuple[int, str]:
-        """What somebody sees who comes back from Slack: the page, or where it leads."""
+        """What a person sees after returning from Slack: the page, or the address that it redirects to."""
         where = f"{self.url}/slack/oauth_redirect"
         async with self.browser.get(where, params=given, allow_redirects=False) as answer:
             return answer.status, answer.headers.get("Location") or await answer.text()
@@ -94,7 +94,7 @@ async def opened(
     slack: FakeSlack, notes: InMemoryKeyValueStore, key: str = KEY
 ) -> AsyncIterator[InstallableDesk]:
     """Another process on the same key-value store is another of these."""
-    clock, desk = RealClockAhead(), Desk()
+    clock, desk = RealClockAhead(), ScriptedDesk()
     ours = Slack(
         "",
         slack.signing_secret,

@@ -102,7 +102,7 @@ class RequestStub:
 
 
 def decode_payload(request: Request) -> Any:
-    """What stands in a request: an event, an interaction, or a command's fields."""
+    """The content of a request: an event, an interaction, or a command's fields."""
     if request.headers["Content-Type"] != FORM:
         return json.loads(request.body)
     fields = dict(parse_qsl(request.body, keep_blank_values=True))

@@ -1,29 +1,33 @@
-"""Slack's limits for messages and modals, as this project states them, and the SDK's own models."""
+"""Slack's limits for messages and modals, as this project states them, and the renderers that tests use."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
 from adapters.slack.rendering.block_kit import RenderedMessage
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 
 Json = dict[str, Any]
+MRKDWN = MrkdwnRenderer()
+PLAIN_DATES = MrkdwnRenderer(plain_dates=True, zone=ZoneInfo("Europe/Berlin"))
 
 
-def check_message(page: RenderedMessage) -> None:
-    assert 0 < len(page.text) < 4000
-    assert_live_tokens_only(page.text)
-    check_blocks(page.blocks, 50)
-    assert sum(len(text["text"]) for block in page.blocks for text in texts(block)) <= 13_000
-    ids = [block["block_id"] for block in page.blocks]
+def check_message(message: RenderedMessage) -> None:
+    assert 0 < len(message.text) < 4000
+    assert_live_tokens_only(message.text)
+    check_blocks(message.blocks, 50)
+    assert sum(len(text["text"]) for block in message.blocks for text in texts(block)) <= 13_000
+    ids = [block["block_id"] for block in message.blocks]
     assert len(set(ids)) == len(ids)
     actions = [
         part["action_id"]
-        for block in page.blocks
+        for block in message.blocks
         for part in block.get("elements", [])
         if "action_id" in part
     ]
@@ -116,12 +120,12 @@ def texts(block: Json) -> Iterator[Json]:
 
 
 def units(text: str) -> int:
-    """Characters, counted as unkindly as Slack might."""
+    """Length in UTF-16 code units, the strictest way in which Slack might count."""
     return len(text.encode("utf-16-le")) // 2
 
 
 def assert_live_tokens_only(text: str) -> None:
-    """Angle brackets and ampersands are only those that we wrote."""
+    """Fails if the text holds an angle bracket or ampersand that our renderer did not write."""
     for number, part in enumerate(text.split("<")):
         token, closed, _ = part.partition(">")
         if number:

@@ -269,7 +269,7 @@ URL_VERIFICATION = {"token": "legacy-token", "challenge": "c", "type": "url_veri
 
 
 def faults(shape: Any, value: Any, at: str = "") -> Iterator[str]:
-    """Where a value is not of its shape. More keys than it has are no fault."""
+    """The paths at which a value differs from its shape. Extra keys are allowed."""
     match shape:
         case Null(inner):
             if value is not None:

@@ -8,7 +8,8 @@ from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Button, Notice
 from bot.ports import ChatPlatform, PermanentFailure, TemporaryFailure
 from demo.slack import FakeSlack
-from tests.slack.conftest import StoppedClock, Workspace
+from tests.scripted_desk import StoppedClock
+from tests.slack.conftest import Workspace
 
 HELLO = Notice(("Hello",), buttons=(Button("go", "Go", "1"),))
 ACME = Place("slack", "C0ACME")
@@ -81,7 +82,7 @@ async def test_direct_messages_open_the_conversation_once(workspace: Workspace) 
         ),
     ],
 )
-async def test_what_may_work_later(
+async def test_temporary_failures_are_recognized(
     workspace: Workspace, fault: dict[str, str | int | bool], after: float | None
 ) -> None:
     workspace.slack.fail_next("chat.postMessage", **fault)  # type: ignore[arg-type]
@@ -111,7 +112,7 @@ async def test_what_may_work_later(
         "some_new_word",
     ],
 )
-async def test_what_will_never_work(workspace: Workspace, error: str) -> None:
+async def test_permanent_failures_are_recognized(workspace: Workspace, error: str) -> None:
     ref = await workspace.ours.post(ACME, HELLO, None)
     workspace.slack.fail_next("chat.update", error=error)
     workspace.slack.fail_next("chat.postMessage", error=error)
@@ -145,7 +146,7 @@ async def test_members_and_places(workspace: Workspace) -> None:
         ("xoxb-wrong", "invalid_auth"),
     ],
 )
-async def test_a_wrong_token_is_named_with_its_cure(token: str, words: str) -> None:
+async def test_a_wrong_token_is_reported_with_a_fix(token: str, words: str) -> None:
     async with FakeSlack() as slack:
         ours = Slack(token, slack.signing_secret, StoppedClock(), api_url=slack.api_url)
         with pytest.raises(SlackFault, match=words) as caught:
@@ -171,11 +172,11 @@ async def test_all_scopes_suffice() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/api/", "http://nowhere.invalid/api/", "no url"])
-async def test_an_unreachable_slack_is_named(url: str) -> None:
+async def test_an_unreachable_slack_is_reported(url: str) -> None:
     with pytest.raises(SlackFault, match="cannot be reached at"):
         await Slack("xoxb-1", "secret", StoppedClock(), api_url=url).start()
 
 
-async def test_an_empty_secret_is_named() -> None:
+async def test_an_empty_secret_is_reported() -> None:
     with pytest.raises(SlackFault, match="SLACK_SIGNING_SECRET"):
         await Slack("xoxb-1", " ", StoppedClock()).start()

@@ -35,7 +35,7 @@ async def lost(workspace: Workspace, to: Place, thread: MessageRef | None = None
     return begun
 
 
-async def test_what_arrived_unanswered_is_found(workspace: Workspace) -> None:
+async def test_a_message_with_a_lost_response_is_found(workspace: Workspace) -> None:
     begun = await lost(workspace, acme(workspace))
     found = await workspace.ours.find(acme(workspace), KEY, None, begun)
     (arrived,) = workspace.acme.messages
@@ -58,7 +58,7 @@ async def test_it_is_found_in_a_direct_conversation(workspace: Workspace) -> Non
     assert found.id == bob.messages[-1].ts
 
 
-async def test_what_did_not_arrive_is_not_found(workspace: Workspace) -> None:
+async def test_a_message_that_did_not_arrive_is_not_found(workspace: Workspace) -> None:
     begun = just_now()
     workspace.slack.fail_next("chat.postMessage", drop_connection=True)
     with pytest.raises(TemporaryFailure):
@@ -76,14 +76,14 @@ async def test_it_is_found_behind_many_others(workspace: Workspace, monkeypatch:
     assert found == MessageRef(acme(workspace), workspace.acme.messages[0].ts)
 
 
-async def test_what_is_older_than_the_try_is_not_looked_at(workspace: Workspace) -> None:
+async def test_messages_before_the_first_attempt_are_not_searched(workspace: Workspace) -> None:
     await lost(workspace, acme(workspace))
     later = just_now() + timedelta(minutes=5)
     assert await workspace.ours.find(acme(workspace), KEY, None, later) is None
 
 
-async def test_the_mark_says_nothing(workspace: Workspace) -> None:
-    """Whoever is in the channel can read it: neither a key nor an account is in it."""
+async def test_the_metadata_reveals_nothing(workspace: Workspace) -> None:
+    """Everyone in the channel can read it, so it contains neither a key nor an account."""
     await workspace.ours.post(acme(workspace), HELLO, None, KEY)
     (said,) = workspace.acme.messages
     assert said.metadata is not None
@@ -127,7 +127,7 @@ async def test_a_failure_within_slack_may_have_come_after_the_deed(
     assert fault.value.maybe_delivered is maybe_delivered
 
 
-async def test_what_a_call_costs(workspace: Workspace) -> None:
+async def test_each_call_is_charged_to_its_rate_limits(workspace: Workspace) -> None:
     """Buckets of this workspace only; countdowns have one more, so that they leave something to the rest."""
     to, ours = acme(workspace), workspace.ours
     ref = MessageRef(to, "1")

@@ -47,7 +47,7 @@ def test_methods_are_known_to_the_strict_slack_with_the_same_scope() -> None:
         assert (method in FORM_ONLY) == (method in scopes.FORM_METHODS)
 
 
-def test_it_says_what_the_code_handles() -> None:
+def test_the_manifest_lists_what_the_code_handles() -> None:
     settings, features = MANIFEST["settings"], MANIFEST["features"]
     heard = {event.partition(".")[0] for event in settings["event_subscriptions"]["bot_events"]}
     assert heard == READERS.keys() | events.UNINSTALL_EVENTS
@@ -90,11 +90,11 @@ def test_every_address_is_one_we_serve(workspace: Workspace) -> None:
         (MANIFEST["oauth_config"]["scopes"]["bot"], 1, 255),
     ],
 )
-def test_lengths_that_slack_allows(value: str | list[str], least: int, most: int) -> None:
+def test_texts_fit_the_lengths_of_slack(value: str | list[str], least: int, most: int) -> None:
     assert least <= len(value) <= most
 
 
-def test_shape_that_slack_allows() -> None:
+def test_the_manifest_has_the_required_shape() -> None:
     assert MANIFEST["_metadata"] == {"major_version": 1, "minor_version": 1}
     parts = {"_metadata", "display_information", "features", "oauth_config", "settings"}
     assert MANIFEST.keys() == parts

@@ -11,7 +11,8 @@ from bot.model.inbound import Ask, Command, Done, File, Posted, Press, Show, Sub
 from bot.model.views import Button, Notice
 from demo.slack import Message
 from sla_core.triage import Option
-from tests.slack.conftest import NOON, StoppedClock, Workspace
+from tests.scripted_desk import NOON, StoppedClock
+from tests.slack.conftest import Workspace
 from tests.waiting import eventually
 
 FORM = Form(
@@ -156,13 +157,13 @@ async def test_an_author_whose_workspace_is_unknown_is_of_none(workspace: Worksp
         {"subtype": "message_deleted", "hidden": True, "deleted_ts": "1.1"},
     ],
 )
-async def test_what_no_person_says_is_not_heard(workspace: Workspace, event: dict[str, object]) -> None:
+async def test_messages_of_bots_are_ignored(workspace: Workspace, event: dict[str, object]) -> None:
     whole = {"type": "message", "channel": "C0ACME", "ts": "1.2", "text": "x", **event}
     assert (await workspace.slack.event(whole)).status == 200
     assert workspace.desk.heard == []
 
 
-async def test_our_own_posts_and_edits_are_not_heard(workspace: Workspace) -> None:
+async def test_our_own_posts_and_edits_are_ignored(workspace: Workspace) -> None:
     message = await card(workspace)
     ref = MessageRef(Place("slack", "C0ACME"), message.ts)
     await workspace.ours.update(ref, Notice(("changed",)))
@@ -179,7 +180,7 @@ async def test_a_message_with_only_a_file(workspace: Workspace) -> None:
     assert heard.files == (File("error.log", ""), File("a file", ""))
 
 
-async def test_events_we_did_not_ask_for_are_taken_calmly(workspace: Workspace) -> None:
+async def test_unsubscribed_events_are_acknowledged(workspace: Workspace) -> None:
     acks = [await workspace.slack.open_home(workspace.bob, "messages"), await workspace.slack.verify_url()]
     acks.append(await workspace.slack.event({"type": "star_added", "user": "U0BOB"}, workspace.bob))
     assert [ack.status for ack in acks] == [200, 200, 200]
@@ -187,7 +188,7 @@ async def test_events_we_did_not_ask_for_are_taken_calmly(workspace: Workspace) 
     assert workspace.desk.heard == []
 
 
-async def test_a_delivery_that_the_desk_could_not_keep_comes_again(workspace: Workspace) -> None:
+async def test_an_event_that_the_desk_could_not_store_is_redelivered(workspace: Workspace) -> None:
     workspace.desk.answer = RuntimeError("database is locked")
     await workspace.slack.say(workspace.bob, workspace.acme, "hello")
     first, again = workspace.desk.heard
@@ -195,7 +196,7 @@ async def test_a_delivery_that_the_desk_could_not_keep_comes_again(workspace: Wo
     assert [ack.status for ack in workspace.slack.acks if ack.kind == "message"] == [503, 503]
 
 
-async def test_people_are_asked_for_once_and_acts_go_on_without(workspace: Workspace) -> None:
+async def test_profiles_are_fetched_once_and_never_block(workspace: Workspace) -> None:
     message = await card(workspace)
     workspace.slack.fail_next("users.info", error="internal_error", status=500)
     for _ in range(3):

@@ -37,7 +37,7 @@ st.register_type_strategy(timedelta, st.timedeltas(timedelta(0), timedelta(days=
 
 
 @given(st.one_of(*map(st.from_type, get_args(Event))))
-def test_events_come_back(event: Event) -> None:
+def test_events_survive_a_round_trip(event: Event) -> None:
     back = EVENTS.value(EVENTS.kind(event), EVENTS.text(event))
     assert back == event
     assert type(back) is type(event)
@@ -46,21 +46,21 @@ def test_events_come_back(event: Event) -> None:
 
 
 @given(st.from_type(Card) | st.from_type(Notice))
-def test_what_is_said_comes_back(say: Card | Notice) -> None:
+def test_messages_survive_a_round_trip(say: Card | Notice) -> None:
     assert message_body_of(message_body_text(say)) == say
 
 
 @given(st.from_type(Place) | st.from_type(UserRef))
-def test_recipients_come_back(to: Place | UserRef) -> None:
+def test_recipients_survive_a_round_trip(to: Place | UserRef) -> None:
     assert recipient_of(recipient_text(to)) == to
 
 
 @given(INSTANTS)
-def test_instants_come_back(at: datetime) -> None:
+def test_instants_survive_a_round_trip(at: datetime) -> None:
     assert instant(micros(at)) == at
 
 
-def test_an_instant_of_no_year_is_unreadable() -> None:
+def test_an_instant_with_an_impossible_year_is_unreadable() -> None:
     stored = '{"at": "0001-01-01T00:00:00+05:00", "by": {"id": "slack:T1:U1", "name": "Ann"}}'
     with pytest.raises(Unreadable, match="is out of range"):
         EVENTS.value("Closed", stored)
@@ -97,7 +97,7 @@ def test_stored_messages_are_readable_for_ever(row: dict[str, Any]) -> None:
     assert row["recipient"].items() <= to.items()
 
 
-def test_an_unknown_kind_says_so() -> None:
+def test_an_unknown_kind_is_named_in_the_error() -> None:
     with pytest.raises(UnknownKind, match='unknown event "Teleported"; update Frontline'):
         EVENTS.value("Teleported", "{}")
     with pytest.raises(UnknownKind, match='unknown message "Hologram"'):
@@ -120,7 +120,7 @@ def test_a_field_added_later_reads_old_rows() -> None:
     assert Codec("test", (Grown,)).value("Grown", '{"old": "x"}') == Grown("x", (1,))
 
 
-def test_what_cannot_be_read_says_where_and_nothing_of_anybodys_words() -> None:
+def test_a_decoding_error_names_the_place_but_no_customer_text() -> None:
     """It ends up in the log, which holds no customer's words."""
     words = "my password is hunter2"
     with pytest.raises(Unreadable, match=r'"Opened" \(.*at: .*update Frontline') as fault:

@@ -30,7 +30,7 @@ def killed_after(lines: int, url: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("lines", [1, 30, 400])
-async def test_nothing_acknowledged_is_lost_and_nothing_is_half(lines: int, url: str, tmp_path: Path) -> None:
+async def test_acknowledged_changes_survive_a_crash_completely(lines: int, url: str, tmp_path: Path) -> None:
     told = killed_after(lines, url)
     assert len(told) >= lines
     async with connect(url) as store:

@@ -52,7 +52,7 @@ async def test_edits_of_other_messages_do_not_wait(store: FullStore) -> None:
     assert await next_keys(store) == ["e2"]
 
 
-async def test_the_newest_edit_has_the_turn_of_the_oldest(store: FullStore) -> None:
+async def test_the_newest_edit_takes_the_place_of_the_oldest_in_the_queue(store: FullStore) -> None:
     """Else a card that changes often would never be reached."""
     await a_card(store)
     await a_card(store, "second", "2")
@@ -79,7 +79,7 @@ async def test_the_newest_edit_has_the_urgency_of_the_most_urgent(store: FullSto
     assert await store.lanes(NOON, 9) == [str(ACME)]
 
 
-async def test_an_edit_that_nobody_needs_any_more_is_not_sent(store: FullStore) -> None:
+async def test_an_outdated_edit_is_not_sent(store: FullStore) -> None:
     await a_card(store)
     await says(store, message("e1", edits="card"))
     old = await claims(store, ACME)
@@ -115,7 +115,7 @@ async def test_an_edit_under_way_may_fail_after_a_newer_one_was_decided(
     assert await next_keys(store) == ["e2"]
 
 
-async def test_a_reposted_message_is_the_one_edited_from_then_on(store: FullStore) -> None:
+async def test_edits_go_to_the_reposted_message(store: FullStore) -> None:
     """NotEditable: its successor takes its place, and people may answer under either."""
     await a_card(store)
     await says(store, message("e1", edits="card"))
@@ -129,7 +129,7 @@ async def test_a_reposted_message_is_the_one_edited_from_then_on(store: FullStor
     assert [outgoing.edits for outgoing in await claim_all(store) if outgoing.edits] == [ref("3")]
 
 
-async def test_a_reposted_countdown_leads_to_its_ticket_too(store: FullStore) -> None:
+async def test_a_reposted_countdown_also_leads_to_its_ticket(store: FullStore) -> None:
     await a_card(store)
     await says(store, message("e1", priority=Priority.COUNTDOWN, edits="card"))
     await delivers(store, COUNTDOWN_LANES, ref("2"))
@@ -141,8 +141,8 @@ async def rows(store: SqlStore) -> list[str]:
     return [key for (key,) in found]
 
 
-async def test_done_countdowns_leave_nothing(sqlite: SqlStore) -> None:
-    """A card is drawn anew many times a day: they say nothing that the card does not."""
+async def test_finished_countdowns_leave_no_rows(sqlite: SqlStore) -> None:
+    """A card is redrawn many times a day, so finished edits need no record."""
     await a_card(sqlite)
     for n in range(5):
         await says(sqlite, message(f"e{n}", priority=Priority.COUNTDOWN, edits="card"))
@@ -189,11 +189,11 @@ async def test_no_card_starves(sqlite: SqlStore) -> None:
 
 @pytest.mark.soak
 async def test_no_card_of_five_thousand_starves(sqlite: SqlStore) -> None:
-    """At 24 edits a minute it takes them three and a half hours; nobody waits longer than that."""
+    """At 24 edits a minute, 5,000 cards take three and a half hours. None waits longer."""
     await all_in_turn(sqlite, 5000)
 
 
-async def test_an_edit_with_a_delay_waits_for_newer_ones_and_they_go_in_its_time(store: FullStore) -> None:
+async def test_a_delayed_edit_is_replaced_by_newer_ones_and_keeps_its_time(store: FullStore) -> None:
     if isinstance(store, MemoryStore):
         store.clock = WallClock()
     await a_card(store)

@@ -48,8 +48,8 @@ async def row(store: SqlStore, key: str) -> tuple[Any, ...]:
     return found
 
 
-async def test_the_desk_itself_keeps_every_row_right(store: SqlStore, desk: DeskInMemory) -> None:
-    """At any moment, also while something is due and nobody has woken it yet."""
+async def test_the_desk_keeps_every_row_correct(store: SqlStore, desk: DeskInMemory) -> None:
+    """At any moment, even while a due ticket has not been woken yet."""
     held, resolved, closed = [await desk.submits(ALICE, f"Trouble {n}", S2) for n in range(3)]
     await desk.submits(ALICE, "Down", S1)
     await desk.submits(ALICE, "An idea", NO_CLOCK)
@@ -86,9 +86,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("spoiled", WRONG)
-async def test_a_row_that_differs_is_found_and_set_right(
-    store: SqlStore, desk: DeskInMemory, spoiled: str
-) -> None:
+async def test_a_wrong_row_is_found_and_corrected(store: SqlStore, desk: DeskInMemory, spoiled: str) -> None:
     """The last of these is what the release before has written."""
     key, other = await desk.submits(ALICE, "Bills are slow", S3), await desk.submits(ALICE, "Down", S1)
     rows, queue = [await row(store, each) for each in (key, other)], await store.queue(None, 9)
@@ -101,7 +99,7 @@ async def test_a_row_that_differs_is_found_and_set_right(
     assert (await rebuild(store, desk.desk.directory, desk.clock, lambda number: None)).wrong == 0
 
 
-async def test_what_fell_due_is_woken_after_a_rebuilding(store: SqlStore, desk: DeskInMemory) -> None:
+async def test_overdue_tickets_wake_after_a_rebuild(store: SqlStore, desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "Down", S1)
     await run(store, "UPDATE ticket SET wake_at = NULL")
     desk.clock.at += timedelta(hours=2)
@@ -112,7 +110,7 @@ async def test_what_fell_due_is_woken_after_a_rebuilding(store: SqlStore, desk: 
     assert await right(store, desk)
 
 
-async def test_a_row_that_a_running_desk_writes_meanwhile_is_left(
+async def test_a_row_that_a_running_desk_writes_meanwhile_is_kept(
     store: SqlStore, desk: DeskInMemory
 ) -> None:
     """By an act, and by a wake-up that records nothing."""
@@ -143,7 +141,7 @@ SPOILED = {
 
 
 @pytest.mark.parametrize("spoiled", SPOILED)
-async def test_a_ticket_that_cannot_be_read_is_named_and_left(
+async def test_an_unreadable_ticket_is_reported_and_skipped(
     store: SqlStore, desk: DeskInMemory, spoiled: str
 ) -> None:
     key, other = [await desk.submits(ALICE, f"Trouble {n}", S2) for n in range(2)]
@@ -159,7 +157,7 @@ async def test_a_ticket_that_cannot_be_read_is_named_and_left(
     assert (await row(store, other)) != before
 
 
-async def test_rows_are_read_a_few_at_a_time(
+async def test_rows_are_read_in_batches(
     store: SqlStore, desk: DeskInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index, "BATCH", 2)
@@ -172,7 +170,7 @@ async def test_rows_are_read_a_few_at_a_time(
     assert told == [2, 4, 5]
 
 
-async def test_the_doctor_names_those_that_differ_and_the_cure(store: SqlStore, desk: DeskInMemory) -> None:
+async def test_the_doctor_names_the_wrong_rows_and_the_fix(store: SqlStore, desk: DeskInMemory) -> None:
     async def finds() -> list[Finding]:
         return [found async for found in check_index(store, desk.desk.directory, desk.clock.now())]
 

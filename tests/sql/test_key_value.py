@@ -10,7 +10,7 @@ from tests.sql.outbox_steps import FullStore
 from tests.sql.samples import NOON, at
 
 
-async def test_a_note_stands_until_it_is_replaced_or_forgotten(store: FullStore) -> None:
+async def test_a_value_is_kept_until_it_is_replaced_or_deleted(store: FullStore) -> None:
     assert await store.get("places", "acme") is None
     await store.put("places", "acme", "here")
     await store.put("places", "acme", "there")
@@ -20,7 +20,7 @@ async def test_a_note_stands_until_it_is_replaced_or_forgotten(store: FullStore)
     await store.delete("places", "acme")
 
 
-async def test_topics_are_apart(store: FullStore) -> None:
+async def test_topics_are_separate(store: FullStore) -> None:
     await store.put("places", "acme", "here")
     await store.put("people", "acme", "Ann")
     await store.put("people", "globex", "Bob")
@@ -29,7 +29,7 @@ async def test_topics_are_apart(store: FullStore) -> None:
     assert await store.get_all("places") == {}
 
 
-async def test_a_value_is_seen_until_the_instant_it_expires(store: FullStore) -> None:
+async def test_a_value_is_readable_until_it_expires(store: FullStore) -> None:
     store.real_clock = clock = HeldClock(NOON.isoformat())
     await store.put("drafts", "ann", "It is", at(1))
     await store.put("drafts", "bob", "Bills", at(2))
@@ -44,7 +44,7 @@ async def test_a_value_is_seen_until_the_instant_it_expires(store: FullStore) ->
     assert await store.get_all("drafts") == {"eve": "Login"}
 
 
-async def test_a_new_value_has_an_end_of_its_own(store: FullStore) -> None:
+async def test_a_new_value_has_its_own_expiry(store: FullStore) -> None:
     store.real_clock = clock = HeldClock(NOON.isoformat())
     for key, expires_at in (("sooner", at(1)), ("later", at(3)), ("never", None)):
         await store.put("drafts", key, "old", at(2))
@@ -57,7 +57,7 @@ async def test_a_new_value_has_an_end_of_its_own(store: FullStore) -> None:
     assert await store.get("drafts", "later") == "again", "what has expired may be kept again"
 
 
-async def test_a_note_is_everybodys(two_processes: TwoProcesses) -> None:
+async def test_every_process_sees_a_value(two_processes: TwoProcesses) -> None:
     await two_processes.one.put("places", "acme", "ключ\n'; --")
     assert await two_processes.other.get("places", "acme") == "ключ\n'; --"
     await two_processes.other.delete("places", "acme")

@@ -24,7 +24,7 @@ from tests.sql.outbox_steps import (
 from tests.sql.samples import ACME, DANA, NOON, TRIAGE, at, message, ref
 
 
-async def test_one_speaks_for_a_lane(two_processes: TwoProcesses) -> None:
+async def test_only_one_process_holds_a_lane(two_processes: TwoProcesses) -> None:
     one, other = two_processes
     await says(one, message("m1"), message("m2"), message("elsewhere", to=TRIAGE))
     held = await claims(one, ACME)
@@ -35,7 +35,7 @@ async def test_one_speaks_for_a_lane(two_processes: TwoProcesses) -> None:
     assert (await claims(other, ACME)).message.key == "m2"
 
 
-async def test_when_the_lease_is_over_another_takes_over(two_processes: TwoProcesses) -> None:
+async def test_another_process_takes_over_when_the_lease_expires(two_processes: TwoProcesses) -> None:
     one, other = two_processes
     await says(one, message("m1"))
     await begins(one, ACME)
@@ -45,7 +45,7 @@ async def test_when_the_lease_is_over_another_takes_over(two_processes: TwoProce
     assert taken.tried_at == NOON, "it may have arrived: whoever takes over looks for it"
 
 
-async def test_who_was_overtaken_must_not_send(two_processes: TwoProcesses) -> None:
+async def test_a_process_that_lost_its_lease_must_not_send(two_processes: TwoProcesses) -> None:
     """A process that stood still wakes up with a message in its hands."""
     one, other = two_processes
     await says(one, message("m1"))
@@ -59,7 +59,7 @@ async def test_who_was_overtaken_must_not_send(two_processes: TwoProcesses) -> N
         await one.begin(frozen, (), at(2), at(3))
 
 
-async def test_who_was_overtaken_changes_nothing_any_more(two_processes: TwoProcesses) -> None:
+async def test_a_process_that_lost_its_lease_changes_nothing(two_processes: TwoProcesses) -> None:
     one, other = two_processes
     await says(one, message("m1"))
     frozen = await begins(one, ACME)
@@ -70,7 +70,7 @@ async def test_who_was_overtaken_changes_nothing_any_more(two_processes: TwoProc
     assert (again.attempts, again.tried_at) == (0, NOON), "and what it tried is not forgotten"
 
 
-async def test_a_late_arrival_of_the_overtaken_counts(two_processes: TwoProcesses) -> None:
+async def test_a_late_delivery_after_a_lost_lease_is_recorded(two_processes: TwoProcesses) -> None:
     """Its call had gone out before the lease was over: the message is there, and need not go again."""
     one, other = two_processes
     await says(one, message("m1"), message("m2"))
@@ -84,7 +84,7 @@ async def test_a_late_arrival_of_the_overtaken_counts(two_processes: TwoProcesse
     assert await other.ticket_of(ref("1")) == "ACME-1"
 
 
-async def test_beginning_holds_the_lane_for_longer(store: FullStore) -> None:
+async def test_beginning_to_send_extends_the_lease(store: FullStore) -> None:
     await says(store, message("m1"))
     outgoing = await claims(store, ACME)
     await store.begin(outgoing, (), NOON, at(3))
@@ -92,7 +92,7 @@ async def test_beginning_holds_the_lane_for_longer(store: FullStore) -> None:
     assert await store.lanes(at(3), 9) == [str(ACME)]
 
 
-async def test_what_may_have_arrived_stays_so_until_it_is_sure(store: FullStore) -> None:
+async def test_a_message_that_may_have_arrived_stays_marked_until_it_is_certain(store: FullStore) -> None:
     await says(store, message("m1"))
     assert [outgoing.tried_at for outgoing in await claim_all(store)] == [None]
     await store.defer(await begins(store, ACME), at(1), "no answer in time", maybe_delivered=True)
@@ -123,7 +123,7 @@ async def test_deferring_one_message_ends_no_pause(store: FullStore) -> None:
     assert await next_keys(store, at(2)) == ["m1"]
 
 
-async def test_pages_are_apart(store: FullStore) -> None:
+async def test_pages_have_their_own_lane(store: FullStore) -> None:
     """engine.md 3: pages wait behind pages only."""
     page, second = (message(key, to=DANA, priority=Priority.PAGE) for key in ("page", "second"))
     await says(store, message("state", to=DANA), page, second)
@@ -208,7 +208,7 @@ async def test_what_a_clock_noted_before_it_was_set_back_holds_nothing_up(
     assert taken.message.key == "m1"
 
 
-async def test_who_died_holding_a_lane_before_the_clock_was_set_back_holds_it_no_longer(
+async def test_a_lease_from_before_the_clock_was_set_back_expires(
     store: FullStore,
 ) -> None:
     await says(store, message("m1"))
@@ -222,7 +222,7 @@ async def test_who_died_holding_a_lane_before_the_clock_was_set_back_holds_it_no
     await store.sent("m1", ref("1"))
 
 
-async def test_of_many_lanes_at_once_each_is_held_by_one(two_processes: TwoProcesses) -> None:
+async def test_each_of_many_lanes_is_held_by_one_process(two_processes: TwoProcesses) -> None:
     """Their claims share transactions, and so does all that follows."""
     places = [Place("slack", f"C{nth}") for nth in range(20)]
     await says(two_processes.one, *(message(f"m/{place}", to=place) for place in places))

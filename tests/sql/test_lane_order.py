@@ -10,7 +10,7 @@ from tests.sql.outbox_steps import FullStore, bare, begins, claim_all, defers, d
 from tests.sql.samples import ACME, DANA, NOON, TRIAGE, at, message, opening, ref
 
 
-async def test_a_message_comes_back_as_it_was_said(store: FullStore) -> None:
+async def test_a_message_is_read_as_it_was_stored(store: FullStore) -> None:
     said = message("m1", to=DANA, priority=Priority.BREACH, effect=3)
     await says(store, said)
     assert [bare(each) for each in await claim_all(store)] == [Outgoing(said, 0, None, None, "")]
@@ -42,7 +42,7 @@ async def test_a_lane_keeps_the_order_of_decision(store: FullStore) -> None:
     assert order == ["b", "a", "c"]
 
 
-async def test_a_key_is_said_once(store: FullStore) -> None:
+async def test_a_key_is_sent_once(store: FullStore) -> None:
     await says(store, message("m1"))
     await says(store, message("m1", to=TRIAGE))
     assert await next_keys(store) == ["m1"]
@@ -59,7 +59,7 @@ async def test_a_thread_waits_for_its_first_message(store: FullStore) -> None:
     assert [bare(each) for each in await claim_all(store)] == [Outgoing(urgent, 0, ref("7"), None, "")]
 
 
-async def test_what_waits_does_not_hold_up_its_lane(store: FullStore) -> None:
+async def test_a_waiting_message_does_not_block_its_lane(store: FullStore) -> None:
     await says(store, message("orphan", thread="not yet said"), message("free"))
     assert await next_keys(store) == ["free"]
     await says(store, message("not yet said"))
@@ -76,7 +76,7 @@ async def test_a_thread_whose_first_message_was_refused_goes_top_level(store: Fu
     assert [bare(each) for each in await claim_all(store)] == [Outgoing(reply, 0, None, None, "")]
 
 
-async def test_an_edit_waits_for_its_message_and_knows_it(store: FullStore) -> None:
+async def test_an_edit_waits_until_its_message_is_posted(store: FullStore) -> None:
     place = Place("slack", "D0DANA", direct=True)
     edit = message("edit", to=DANA, edits="dm")
     await says(store, message("dm", to=DANA), edit)
@@ -87,7 +87,7 @@ async def test_an_edit_waits_for_its_message_and_knows_it(store: FullStore) -> N
     ]
 
 
-async def test_of_several_edits_only_the_newest_goes(store: FullStore) -> None:
+async def test_only_the_newest_of_several_edits_is_sent(store: FullStore) -> None:
     await says(store, message("card"), message("other", to=TRIAGE))
     await store.sent("card", ref("1"))
     await store.sent("other", ref("2", TRIAGE))
@@ -110,7 +110,7 @@ async def test_the_newest_edit_inherits_urgency(store: FullStore) -> None:
     ]
 
 
-async def test_an_edit_on_its_way_may_still_arrive(store: FullStore) -> None:
+async def test_an_edit_being_sent_may_still_arrive(store: FullStore) -> None:
     await says(store, message("card"))
     await store.sent("card", ref("1"))
     await says(store, message("e1", edits="card"))
@@ -120,7 +120,7 @@ async def test_an_edit_on_its_way_may_still_arrive(store: FullStore) -> None:
     assert await next_keys(store) == ["e2"]
 
 
-async def test_edits_of_what_was_refused_are_done(store: FullStore) -> None:
+async def test_edits_of_a_refused_message_are_dropped(store: FullStore) -> None:
     await says(store, message("card"), message("edit", edits="card"))
     await store.refused("card", "channel is archived")
     await says(store, message("late edit", edits="card"))
@@ -134,7 +134,7 @@ async def test_a_refusal_frees_the_lane(store: FullStore) -> None:
     assert await next_keys(store) == ["m2"]
 
 
-async def test_what_was_sent_is_not_refused_afterwards(store: FullStore) -> None:
+async def test_a_sent_message_cannot_be_refused_afterwards(store: FullStore) -> None:
     await says(store, message("card"), message("reply", thread="card"))
     await store.sent("card", ref("1"))
     await store.refused("card", "a late answer")
@@ -144,7 +144,7 @@ async def test_what_was_sent_is_not_refused_afterwards(store: FullStore) -> None
     assert await next_keys(store) == ["edit"]
 
 
-async def test_a_thread_on_an_edit_that_is_done_goes_top_level(store: FullStore) -> None:
+async def test_a_reply_to_a_dropped_edit_goes_top_level(store: FullStore) -> None:
     reply = message("reply", thread="edit")
     await says(store, message("card"), message("edit", edits="card"), reply)
     await store.refused("card", "channel is archived")
@@ -160,7 +160,7 @@ async def test_a_parked_lane_waits_and_the_others_do_not(store: FullStore) -> No
 
 
 async def test_a_parked_lane_lets_the_more_urgent_through(store: FullStore) -> None:
-    """Whoever asked us to wait is protected by the shut bucket, and not by a breach that nobody hears of."""
+    """The blocked bucket protects the platform. An urgent breach must not wait behind the lane."""
     await says(store, message("m1"))
     await defers(store, ACME, at(5))
     reply, breach = message("reply", priority=Priority.REPLY), message("breach", priority=Priority.BREACH)
@@ -179,7 +179,7 @@ async def test_attempts_are_counted(store: FullStore) -> None:
     assert [outgoing.attempts for outgoing in await claim_all(store, at(2))] == [2]
 
 
-async def test_when_something_that_waits_may_be_said(store: FullStore) -> None:
+async def test_the_next_send_time_is_known(store: FullStore) -> None:
     assert await store.next_ready(NOON) is None
     await says(store, message("m1"), message("m2", to=TRIAGE), message("m3", to=DANA))
     assert await store.next_ready(NOON) is None
@@ -194,21 +194,21 @@ async def test_when_something_that_waits_may_be_said(store: FullStore) -> None:
     assert await store.next_ready(at(5)) is None
 
 
-async def test_one_that_waits_alone_is_ready_when_its_time_has_come(store: FullStore) -> None:
+async def test_a_single_deferred_message_is_ready_when_due(store: FullStore) -> None:
     await says(store, message("m1"))
     await store.defer(await begins(store, ACME), at(4), "rate limit", message_only=True)
     assert await store.next_ready(NOON) == at(4)
     assert await store.next_ready(at(4)) is None
 
 
-async def test_a_held_lane_is_ready_when_its_lease_is_over(store: FullStore) -> None:
-    """Whoever held it may have died."""
+async def test_a_held_lane_is_ready_when_its_lease_expires(store: FullStore) -> None:
+    """Its holder may have died."""
     await says(store, message("m1"))
     await store.claim(str(ACME), NOON, at(1))
     assert await store.next_ready(NOON) == at(1)
 
 
-async def test_a_parked_lane_with_nothing_to_say_is_not_ready(store: FullStore) -> None:
+async def test_an_empty_parked_lane_is_not_ready(store: FullStore) -> None:
     await says(store, message("card"), message("state"))
     await delivers(store, ACME, ref("1"))
     await defers(store, ACME, at(3))

@@ -1,4 +1,4 @@
-"""Whatever is done to both, the SQLite store answers what the one of dicts and lists answers."""
+"""The SQLite store and the in-memory store answer every sequence of calls alike."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_up_down_up(path: Path, url: str) -> None:
     assert schema(path) == first
 
 
-def test_migrating_twice_is_the_same_as_once(url: str) -> None:
+def test_migrating_twice_changes_nothing(url: str) -> None:
     assert migrate(url) == migrate(url) == revision(url)
 
 
@@ -82,7 +82,7 @@ def test_two_processes_may_migrate_at_once(path: Path) -> None:
         assert list(pool.map(migrations.ensure_ready, [path] * 4)) == [None] * 4
 
 
-def test_a_migration_that_fails_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_migration_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE inbox (x)")
     before = schema(path)
@@ -136,7 +136,7 @@ def empty(path: Path) -> Path:
     return path
 
 
-async def test_an_empty_file_is_given_its_tables(empty: Path, url: str) -> None:
+async def test_an_empty_file_gets_its_tables(empty: Path, url: str) -> None:
     async with connect(url) as store:
         assert await store.next_wake() is None
     assert differences(empty) == []
@@ -168,7 +168,7 @@ def orphan(path: Path) -> None:
         (orphan, "the folder {} does not exist; create it, or change DATABASE_URL"),
     ],
 )
-async def test_a_place_that_will_not_do_is_refused(
+async def test_an_unusable_path_is_refused(
     path: Path, url: str, spoil: Callable[[Path], None], cure: str
 ) -> None:
     spoil(path)
@@ -176,7 +176,7 @@ async def test_a_place_that_will_not_do_is_refused(
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a folder that nobody can write")
-async def test_a_place_that_cannot_be_written_is_refused() -> None:
+async def test_a_path_without_write_access_is_refused() -> None:
     place = "/proc/frontline.db"
     cure = "cannot be written; give this user write access to the file and its folder"
     assert await refusal(f"sqlite:///{place}") == f"{place}: {cure}"
@@ -192,7 +192,7 @@ async def test_a_place_that_cannot_be_written_is_refused() -> None:
         ("sqlite:///:memory:", None),
     ],
 )
-def test_addresses(url: str, expected: Path | None) -> None:
+def test_database_addresses_are_parsed(url: str, expected: Path | None) -> None:
     assert sqlite_path(url) == expected
 
 
@@ -206,14 +206,14 @@ def test_addresses(url: str, expected: Path | None) -> None:
         ("sqlite:///frontline.db?mode=ro", "three slashes and no options"),
     ],
 )
-def test_addresses_that_are_refused(url: str, cure: str) -> None:
+def test_invalid_database_addresses_are_refused(url: str, cure: str) -> None:
     with pytest.raises(DatabaseFault, match=cure) as fault:
         sqlite_path(url)
     assert "sqlite:///frontline.db" in str(fault.value)
     assert "hunter2" not in str(fault.value)
 
 
-def test_a_thrown_away_database_is_not_migrated() -> None:
+def test_a_temporary_database_is_not_migrated() -> None:
     with pytest.raises(DatabaseFault, match="name a file"):
         migrate("sqlite://")
     assert revision("sqlite://") is None

@@ -88,7 +88,7 @@ def test_up_down_up(empty_postgres_url: str) -> None:
 
 
 @pytest.mark.parametrize("to", ["0001", "0002", "0003", "0004", "0005", "0006", "0007"])
-async def test_what_was_there_survives_each_step(empty_postgres_url: str, to: str) -> None:
+async def test_data_survives_each_migration(empty_postgres_url: str, to: str) -> None:
     url = empty_postgres_url
     upgrade(url, "0001")
     run(url, "INSERT INTO ticket VALUES ('ACME-1', 'acme', 1, 1, NULL, 0)")
@@ -102,7 +102,7 @@ async def test_what_was_there_survives_each_step(empty_postgres_url: str, to: st
         assert await store.tickets("acme") == ["ACME-1"]
 
 
-async def test_countdowns_find_the_lane_of_the_version_before(empty_postgres_url: str) -> None:
+async def test_countdowns_use_the_lane_of_the_previous_version(empty_postgres_url: str) -> None:
     """It speaks for lanes of whole platforms only; this version for both."""
     url = empty_postgres_url
     async with connect(url) as store:
@@ -117,7 +117,7 @@ async def test_countdowns_find_the_lane_of_the_version_before(empty_postgres_url
         assert await delivers(store, "countdown:slack", ref("1")) == "countdown"
 
 
-def test_the_work_of_replicas_goes_with_its_tables(postgres_url: str) -> None:
+def test_a_downgrade_drops_the_job_tables(postgres_url: str) -> None:
     run(
         postgres_url,
         "INSERT INTO procrastinate_jobs (queue_name, task_name, lock) VALUES ('lanes', 'speak', 'x')",
@@ -133,7 +133,7 @@ def test_replicas_may_migrate_at_once(empty_postgres_url: str) -> None:
     assert revision(empty_postgres_url) == NEWEST
 
 
-def test_a_migration_that_fails_leaves_nothing(empty_postgres_url: str) -> None:
+def test_a_failed_migration_changes_nothing(empty_postgres_url: str) -> None:
     run(empty_postgres_url, "CREATE TABLE inbox (x int)")
     before = made(empty_postgres_url)
     with pytest.raises(psycopg.Error, match='"inbox" already exists'):
@@ -141,7 +141,7 @@ def test_a_migration_that_fails_leaves_nothing(empty_postgres_url: str) -> None:
     assert made(empty_postgres_url) == before
 
 
-async def test_an_empty_database_is_given_its_tables(empty_postgres_url: str) -> None:
+async def test_an_empty_database_gets_its_tables(empty_postgres_url: str) -> None:
     async with connect(empty_postgres_url) as store:
         await store.open("e1", "acme", opening())
     async with connect(empty_postgres_url) as store:
@@ -165,7 +165,7 @@ async def test_another_version_is_refused(postgres_url: str) -> None:
     assert (await refusal(postgres_url)).endswith("made by an older Frontline; run frontline migrate")
 
 
-async def test_another_programs_database_is_refused(empty_postgres_url: str) -> None:
+async def test_a_database_of_another_program_is_refused(empty_postgres_url: str) -> None:
     run(empty_postgres_url, "CREATE TABLE diary (entry text)")
     assert "belongs to another program; change DATABASE_URL" in await refusal(empty_postgres_url)
 
@@ -179,13 +179,13 @@ async def test_another_programs_database_is_refused(empty_postgres_url: str) -> 
         ("postgresql://frontline:hunter2@[::1/desk", "is not a PostgreSQL address"),
     ],
 )
-async def test_a_server_that_is_not_there_is_told_without_the_password(url: str, says: str) -> None:
+async def test_an_unreachable_server_is_reported_without_the_password(url: str, says: str) -> None:
     told = await refusal(url)
     assert says in told
     assert "hunter2" not in told
 
 
-async def test_who_may_not_enter_is_told_so(postgres: Postgres, empty_postgres_url: str) -> None:
+async def test_a_wrong_password_is_reported(postgres: Postgres, empty_postgres_url: str) -> None:
     told = await refusal(empty_postgres_url.replace("postgres@", "nobody:hunter2@"))
     assert 'role "nobody" does not exist' in told
     assert "hunter2" not in told
@@ -204,13 +204,13 @@ async def test_who_may_not_enter_is_told_so(postgres: Postgres, empty_postgres_u
         ("sqlite:///postgresql://", False),
     ],
 )
-def test_addresses(url: str, yes: bool) -> None:
+def test_database_addresses_are_parsed(url: str, yes: bool) -> None:
     assert is_postgres(url) is yes
     if yes:
         assert postgres_url(url) == "postgresql://desk@db/frontline"
 
 
-async def test_the_command_says_what_it_did(tmp_path: Path, empty_postgres_url: str) -> None:
+async def test_the_migrate_command_reports_what_it_did(tmp_path: Path, empty_postgres_url: str) -> None:
     first = await frontline("migrate", folder=tmp_path, DATABASE_URL=empty_postgres_url)
     assert (first.code, first.out) == (0, f"The database was made, at revision {NEWEST}.\n")
     again = await frontline("migrate", folder=tmp_path, DATABASE_URL=empty_postgres_url)

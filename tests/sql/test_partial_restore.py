@@ -48,7 +48,7 @@ def decide(key: str, history: tuple[Event, ...]) -> Change:
 
 
 @pytest.mark.parametrize("spoil", [AHEAD, BEHIND, NOTHING, A_GAP])
-async def test_one_at_odds_is_claimed_and_told_once(tables: Tables, spoil: str) -> None:
+async def test_an_inconsistent_ticket_is_claimed_and_reported_once(tables: Tables, spoil: str) -> None:
     await three_due(tables)
     await run(tables, spoil)
 
@@ -64,10 +64,10 @@ async def test_one_at_odds_is_claimed_and_told_once(tables: Tables, spoil: str) 
 
 
 @pytest.mark.parametrize("spoil", [AHEAD, NOTHING, A_GAP, LATER, FIRST])
-async def test_one_at_odds_keeps_nobody_from_opening_another(
+async def test_an_inconsistent_ticket_does_not_block_new_tickets(
     tables: Tables, tables_url: str, spoil: str
 ) -> None:
-    """Whoever fills in a form is shown open tickets; one that cannot be read is not among them."""
+    """The form offers open tickets, except those that cannot be read."""
     await three_due(tables)
     await run(tables, spoil)
     async with connect(tables_url) as restarted:
@@ -76,7 +76,7 @@ async def test_one_at_odds_keeps_nobody_from_opening_another(
     assert ("ACME-2" in listed) == (spoil not in (NOTHING, FIRST))
 
 
-async def test_words_that_are_no_text_stop_no_other(sqlite: SqlStore) -> None:
+async def test_an_undecodable_event_does_not_block_other_tickets(sqlite: SqlStore) -> None:
     await three_due(sqlite)
     await run(sqlite, SPOILED)
     with capture_logs() as logs:
@@ -88,7 +88,7 @@ async def test_words_that_are_no_text_stop_no_other(sqlite: SqlStore) -> None:
     )
 
 
-async def test_agents_hear_of_it_and_of_its_end(tmp_path: Path, tables: Tables) -> None:
+async def test_agents_are_notified_when_it_starts_and_ends(tmp_path: Path, tables: Tables) -> None:
     desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=tables)
     monitor = LagMonitor(desk.desk, tables, desk.clock, desk.delivery.send_lane)
     keys = [await desk.submits(ALICE, f"Bills are slow {n}", S2) for n in range(3)]

@@ -1,4 +1,4 @@
-"""Where messages stand, and messages that the outbox did not send itself."""
+"""Where messages were posted, and messages that the outbox did not send itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HELP = replace(message("help"), ticket=None, content=StandingHelp())
 STANDING = MessageRef(ACME, "1.0")
 
 
-async def test_a_posted_message_is_known_by_where_it_stands(store: FullStore) -> None:
+async def test_a_posted_message_is_found_by_its_place(store: FullStore) -> None:
     await store.enqueue([HELP])
     assert await store.key_of(STANDING) is None, "not posted yet"
     assert await delivers(store, ACME, STANDING) == "help"
@@ -42,8 +42,8 @@ async def test_an_adopted_message_is_not_sent_and_others_follow_below_it(store: 
     assert (claimed.message.content, claimed.thread) == (StandingHelp(), STANDING)
 
 
-async def test_a_known_key_is_left_as_it_is(store: FullStore) -> None:
-    """Meanwhile it was posted anew, and its successor took its place."""
+async def test_a_known_key_is_not_changed(store: FullStore) -> None:
+    """Meanwhile it was posted again, and the new message replaced it."""
     await store.adopt(HELP, STANDING)
     await store.adopt(HELP, MessageRef(ACME, "2.0"))
     assert await store.key_of(STANDING) == "help"

@@ -58,7 +58,7 @@ def literal(statement: Any, dialect: Any) -> str:
 
 
 @pytest.mark.parametrize("asked", ASKED)
-def test_on_a_file(tmp_path: Path, asked: str) -> None:
+def test_sqlite_queries_use_indexes(tmp_path: Path, asked: str) -> None:
     statement, indexes = ASKED[asked]
     migrate(f"sqlite:///{tmp_path}/frontline.db")
     query = literal(statement, create_engine("sqlite://").dialect)
@@ -69,7 +69,7 @@ def test_on_a_file(tmp_path: Path, asked: str) -> None:
 
 
 @pytest.mark.parametrize("asked", ASKED)
-def test_on_a_server(postgres_url: str, asked: str) -> None:
+def test_postgres_queries_use_indexes(postgres_url: str, asked: str) -> None:
     statement, indexes = ASKED[asked]
     query = literal(statement, create_engine("postgresql+psycopg://").dialect)
     with psycopg.connect(postgres_url, autocommit=True) as db:

@@ -1,4 +1,4 @@
-"""What a queue shows of tickets stands in their index rows, and comes in the order of their turn."""
+"""A queue shows tickets from their index rows, most urgent first."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_the_most_urgent_comes_first(store: FullStore) -> None:
     assert await store.queue([], 9) == QueuePage((), 0)
 
 
-async def test_what_is_shown_comes_back_as_it_was_stored(store: FullStore) -> None:
+async def test_a_row_is_read_as_it_was_stored(store: FullStore) -> None:
     summary = replace(
         S2,
         due=due(5),
@@ -76,7 +76,7 @@ async def test_each_change_writes_the_row_again(store: FullStore) -> None:
     assert await store.queue(None, 9) == QueuePage((QueueEntry(key, "acme", replace(S2, owner="Bob")),), 1)
 
 
-async def test_the_resolved_ones_come_after_the_open_ones(store: FullStore) -> None:
+async def test_resolved_tickets_follow_open_ones(store: FullStore) -> None:
     resolved = await opens(store, replace(S2, rank=0, state="resolved", ended_at=at(1)))
     is_open = await opens(store, replace(S2, rank=3))
     assert await in_queue(store, "acme") == [is_open, resolved]
@@ -88,7 +88,7 @@ async def test_a_closed_ticket_is_in_no_queue(store: FullStore) -> None:
     assert await in_queue(store, "acme") == []
 
 
-async def test_a_row_that_was_not_written_with_the_last_change_says_nothing(store: FullStore) -> None:
+async def test_an_outdated_row_is_ignored(store: FullStore) -> None:
     """The version before writes none while both run; its tickets are read from their events."""
     key = await opens(store, None)
     assert await store.queue(None, 9) == QueuePage((QueueEntry(key, "acme", None),), 1)

@@ -28,8 +28,8 @@ async def pays(store: Outbox, *charges: Charge, now: datetime = NOON, lane: obje
     return wait
 
 
-async def test_so_many_at_once_and_then_at_a_pace(store: FullStore) -> None:
-    """Whoever waits for as long as it was told gets through at once."""
+async def test_a_burst_is_allowed_then_one_per_interval(store: FullStore) -> None:
+    """A caller that waits as long as it was asked to gets through at once."""
     await says(store, message("m1"))
     assert [await pays(store, POSTS) for _ in range(4)] == [None, None, None, after(1)]
     assert await pays(store, POSTS, now=after(0.5)) == after(1)
@@ -39,7 +39,7 @@ async def test_so_many_at_once_and_then_at_a_pace(store: FullStore) -> None:
     assert [await pays(store, POSTS, now=calm) for _ in range(4)] == [None] * 3 + [after(61)]
 
 
-async def test_a_pace_is_kept_over_a_long_time(store: FullStore) -> None:
+async def test_the_rate_holds_over_a_long_time(store: FullStore) -> None:
     """In any minute no more than the burst and the pace allow."""
     await says(store, message("m1"))
     now, times = NOON, []
@@ -51,14 +51,14 @@ async def test_a_pace_is_kept_over_a_long_time(store: FullStore) -> None:
     assert times == [after(2.5 * n) for n in range(12)]
 
 
-async def test_what_cannot_all_be_paid_is_not_paid_at_all(store: FullStore) -> None:
+async def test_a_charge_on_several_buckets_is_all_or_nothing(store: FullStore) -> None:
     await says(store, message("m1"))
     assert await pays(store, POSTS, CHANNEL) is None
     assert await pays(store, POSTS, CHANNEL) == after(10)
     assert [await pays(store, POSTS) for _ in range(3)] == [None, None, after(1)]
 
 
-async def test_nothing_was_tried_when_nothing_was_paid(store: FullStore) -> None:
+async def test_a_refused_charge_does_not_count_as_an_attempt(store: FullStore) -> None:
     await says(store, message("m1"))
     await store.block_until(["posts"], at(5))
     outgoing = await claims(store, ACME)
@@ -91,7 +91,7 @@ async def test_blocking_keeps_what_was_charged(store: FullStore) -> None:
     assert await pays(store, POSTS, now=after(0.3)) == after(1)
 
 
-async def test_more_burst_for_what_is_urgent(store: FullStore) -> None:
+async def test_urgent_messages_get_a_larger_burst(store: FullStore) -> None:
     """The same bucket, and pages may dip deeper into it."""
     await says(store, message("m1"))
     assert [await pays(store, POSTS) for _ in range(4)] == [None] * 3 + [after(1)]
@@ -108,7 +108,7 @@ async def test_a_clock_that_was_set_back_does_not_prolong_a_block(store: FullSto
     assert await pays(store, POSTS, now=before, lane=TRIAGE) is None
 
 
-async def test_a_platform_that_said_wait_before_the_clock_was_set_back_is_not_waited_for(
+async def test_a_retry_after_from_before_the_clock_was_set_back_is_ignored(
     store: FullStore,
 ) -> None:
     """Else nothing would be said in a workspace for an hour, because it had once asked for a minute."""
@@ -129,7 +129,7 @@ async def test_buckets_are_shared_by_all_processes(two_processes: TwoProcesses) 
     assert await pays(other, CHANNEL) == at(1)
 
 
-async def test_paying_holds_the_lane(store: FullStore) -> None:
+async def test_charging_extends_the_lease(store: FullStore) -> None:
     await says(store, message("m1"))
     outgoing = await claims(store, ACME)
     assert await store.begin(outgoing, (POSTS,), NOON, at(1)) is None
@@ -137,7 +137,7 @@ async def test_paying_holds_the_lane(store: FullStore) -> None:
     await store.sent("m1", ref("1"))
 
 
-async def test_many_that_pay_at_once_get_no_more_than_one_by_one(store: FullStore) -> None:
+async def test_concurrent_charges_get_no_more_than_sequential_ones(store: FullStore) -> None:
     """Their payments share a transaction."""
     places = [Place("slack", f"C{nth}") for nth in range(8)]
     await says(store, *(message(f"m/{place}", to=place) for place in places))

@@ -1,4 +1,4 @@
-"""What every database lets go when it is old, and what it keeps."""
+"""What every database deletes when it is old, and what it keeps."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def acted(tables: Tables, number: int, at: datetime) -> None:
     await run(tables, f"INSERT INTO inbox VALUES {rows}")
 
 
-async def test_envelopes_are_let_go_after_thirty_days(tables: Tables) -> None:
+async def test_envelopes_are_deleted_after_thirty_days(tables: Tables) -> None:
     """Stripe keeps its keys as long; every platform gives up within hours."""
     await tables.open("today", "acme", opening(message("m1")))
     now = real_now()
@@ -78,7 +78,7 @@ async def test_envelopes_are_let_go_after_thirty_days(tables: Tables) -> None:
     assert await retention_job(tables).delete_batch() == 0
 
 
-async def test_an_act_from_long_ago_is_an_act_again(tables: Tables) -> None:
+async def test_an_envelope_older_than_retention_is_applied_again(tables: Tables) -> None:
     await tables.open("first", "acme", opening())
     await tables.append("again", change(1, events=(wrote(),)))
     assert await tables.append("again", change(1, events=(wrote(),))) == Duplicate("ACME-1")
@@ -87,8 +87,8 @@ async def test_an_act_from_long_ago_is_an_act_again(tables: Tables) -> None:
     assert len(await tables.load("ACME-1")) == 3
 
 
-async def test_few_at_a_time(tables: Tables) -> None:
-    """Whoever writes waits for one handful at most."""
+async def test_envelopes_are_deleted_in_batches(tables: Tables) -> None:
+    """A writer waits for one batch at most."""
     await tables.open("today", "acme", opening())
     old = real_now() - ENVELOPE_LIFE - DAY
     await acted(tables, 9, old)
@@ -97,7 +97,7 @@ async def test_few_at_a_time(tables: Tables) -> None:
     assert await run(tables, f"SELECT count(*) FROM inbox WHERE at = {micros(old)}") == [(9,)], "oldest first"
 
 
-async def test_replicas_may_do_it_at_once(tables: Tables) -> None:
+async def test_replicas_may_delete_at_the_same_time(tables: Tables) -> None:
     await tables.open("today", "acme", opening())
     await acted(tables, 40, real_now() - ENVELOPE_LIFE - DAY)
     before = real_now() - ENVELOPE_LIFE
@@ -128,7 +128,7 @@ async def test_expired_values_and_locks_are_deleted(tables: Tables) -> None:
     assert await run(tables, left) == [("channel-moved", "slack:C0OLD")]
 
 
-async def test_few_expired_values_at_a_time(tables: Tables) -> None:
+async def test_expired_values_are_deleted_in_batches(tables: Tables) -> None:
     now = real_now()
     for number in range(9):
         await tables.put("draft", f"{number}", "x", now + timedelta(minutes=number))
@@ -141,7 +141,7 @@ async def test_few_expired_values_at_a_time(tables: Tables) -> None:
 
 
 @pytest.mark.parametrize("topic", LIVES_WITHOUT_EXPIRY)
-async def test_values_of_the_version_before_expire_too(tables: Tables, topic: str) -> None:
+async def test_values_of_the_previous_version_expire(tables: Tables, topic: str) -> None:
     """It stores them without an end, also while it runs beside this one; they are read until then."""
     written = "INSERT INTO note (topic, key, value) VALUES ('{}', '{}', 'x')"
     await run(tables, written.format(topic, "early"))
@@ -159,19 +159,19 @@ async def test_values_of_the_version_before_expire_too(tables: Tables, topic: st
     assert await tables.get_all("channel-moved") == {"slack:C0OLD": "x"}, "what matters stays"
 
 
-def test_where_questions_were_asked_is_kept() -> None:
+def test_conversation_roots_never_expire() -> None:
     """Below an old one a reply is still no ticket's."""
     assert conversation.ROOTS not in LIVES_WITHOUT_EXPIRY
 
 
-async def test_batch_after_batch_then_an_hour_of_rest(tables: Tables) -> None:
+async def test_batches_run_until_done_then_pause_for_an_hour(tables: Tables) -> None:
     await tables.open("today", "acme", opening())
     await acted(tables, BATCH_SIZE + 3, real_now() - ENVELOPE_LIFE - DAY)
     keeping = retention_job(tables)
     assert [await keeping.run() for _ in range(3)] == [BATCH_PAUSE, BATCH_PAUSE, EVERY]
 
 
-async def test_it_goes_on_beside_the_desk(tables: Tables, tmp_path: Path) -> None:
+async def test_retention_runs_while_the_desk_works(tables: Tables, tmp_path: Path) -> None:
     await tables.open("today", "acme", opening())
     await acted(tables, 3, real_now() - ENVELOPE_LIFE - DAY)
     desk = await open_desk(tmp_path, "2026-03-20T12:00:00Z", store=tables)

@@ -34,7 +34,7 @@ async def test_another_clock_is_refused(url: str, other: str) -> None:
             await store.simulated_clock(SimulatedClock.parse(other))
 
 
-async def test_what_the_fault_says_to_set_is_accepted(url: str) -> None:
+async def test_the_value_that_the_error_suggests_is_accepted(url: str) -> None:
     async with connect(url) as store:
         first = SimulatedClock(NOON, NOON + timedelta(microseconds=1), 1 / 3)
         await store.simulated_clock(first)

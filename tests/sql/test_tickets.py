@@ -11,13 +11,13 @@ from tests.sql.outbox_steps import FullStore, next_keys
 from tests.sql.samples import answered, at, change, message, opened, opening, wrote
 
 
-async def test_a_ticket_is_its_history(store: FullStore) -> None:
+async def test_a_ticket_is_loaded_from_its_events(store: FullStore) -> None:
     assert await store.open("e1", "acme", opening()) == Appended("ACME-1", 1)
     assert await store.append("e2", change(1, events=(wrote(), answered()))) == Appended("ACME-1", 3)
     assert await store.load("ACME-1") == (opened(), wrote(), answered())
 
 
-async def test_numbers_run_by_account(store: FullStore) -> None:
+async def test_ticket_numbers_count_per_account(store: FullStore) -> None:
     for envelope, account in [("e1", "acme"), ("e2", "acme"), ("e3", "globex")]:
         await store.open(envelope, account, opening(account=account))
     assert await store.tickets("acme") == ["ACME-2", "ACME-1"]
@@ -25,13 +25,13 @@ async def test_numbers_run_by_account(store: FullStore) -> None:
     assert await store.tickets("nobody") == []
 
 
-async def test_newest_is_by_number_and_not_by_text(store: FullStore) -> None:
+async def test_the_newest_ticket_is_the_highest_number(store: FullStore) -> None:
     for number in range(11):
         await store.open(f"e{number}", "acme", opening())
     assert (await store.tickets("acme"))[:3] == ["ACME-11", "ACME-10", "ACME-9"]
 
 
-async def test_an_envelope_opens_once(store: FullStore) -> None:
+async def test_an_envelope_opens_one_ticket(store: FullStore) -> None:
     await store.open("e1", "acme", opening(message("m1")))
 
     def never(number: int) -> Change:
@@ -41,7 +41,7 @@ async def test_an_envelope_opens_once(store: FullStore) -> None:
     assert await store.tickets("acme") == ["ACME-1"]
 
 
-async def test_a_draft_that_fails_leaves_nothing(store: FullStore) -> None:
+async def test_a_failed_opening_stores_nothing(store: FullStore) -> None:
     def fails(number: int) -> Change:
         raise RuntimeError(f"no {number}")
 
@@ -80,14 +80,14 @@ async def test_a_known_envelope_is_seen_even_if_the_ticket_moved(store: FullStor
     assert len(await store.load("ACME-1")) == 2
 
 
-async def test_what_the_clock_does_has_no_envelope(store: FullStore) -> None:
+async def test_clock_events_have_no_envelope(store: FullStore) -> None:
     await store.open("e1", "acme", opening())
     await store.append(None, change(1, events=(wrote(),)))
     await store.append(None, change(2, events=(wrote(),)))
     assert len(await store.load("ACME-1")) == 3
 
 
-async def test_no_such_ticket(store: FullStore) -> None:
+async def test_an_unknown_ticket_raises(store: FullStore) -> None:
     with pytest.raises(NoSuchTicket):
         await store.load("ACME-1")
     with pytest.raises(NoSuchTicket):
@@ -114,14 +114,14 @@ async def test_numbers_have_no_gap_when_many_open_at_once(store: FullStore) -> N
     assert sorted(done, key=lambda a: int(a.ticket[5:])) == [Appended(f"ACME-{n}", 1) for n in range(1, 33)]
 
 
-async def test_one_of_two_at_once_gets_the_envelope(store: FullStore) -> None:
+async def test_one_of_two_concurrent_changes_gets_the_envelope(store: FullStore) -> None:
     await store.open("e1", "acme", opening())
     done = await asyncio.gather(*(store.append("e2", change(1, events=(wrote(),))) for _ in range(20)))
     assert done.count(Appended("ACME-1", 2)) == 1
     assert done.count(Duplicate("ACME-1")) == 19
 
 
-async def test_one_of_two_at_once_gets_the_version(store: FullStore) -> None:
+async def test_one_of_two_concurrent_changes_gets_the_version(store: FullStore) -> None:
     await store.open("e1", "acme", opening())
     done = await asyncio.gather(
         *(store.append(f"a{n}", change(1, events=(wrote(str(n)),))) for n in range(20)),
@@ -131,7 +131,7 @@ async def test_one_of_two_at_once_gets_the_version(store: FullStore) -> None:
     assert len(await store.load("ACME-1")) == 2
 
 
-async def test_a_change_is_announced_when_it_is_kept(store: FullStore) -> None:
+async def test_a_change_is_announced_after_the_commit(store: FullStore) -> None:
     heard: list[str] = []
     store.on_change = lambda: heard.append("changed")
     await store.open("e1", "acme", opening())

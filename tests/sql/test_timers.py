@@ -32,7 +32,7 @@ async def test_a_timer_fires_when_it_is_due_and_once(store: FullStore) -> None:
     assert await next_keys(store) == ["hello"]
 
 
-async def test_it_says_when_it_is_due_again(store: FullStore) -> None:
+async def test_a_fired_timer_names_its_next_due_time(store: FullStore) -> None:
     await store.set_timer(TEST)
     seen: list[Timer] = []
 
@@ -46,7 +46,7 @@ async def test_it_says_when_it_is_due_again(store: FullStore) -> None:
     assert [timer.payload for timer in seen] == ["first", "second"]
 
 
-async def test_the_same_key_replaces_it_and_cancelling_ends_it(store: FullStore) -> None:
+async def test_a_timer_is_replaced_by_key_and_can_be_cancelled(store: FullStore) -> None:
     await store.set_timer(TEST)
     await store.set_timer(replace(TEST, due_at=at(9)))
     await store.set_timer(replace(TEST, key="other", due_at=at(3)))
@@ -66,7 +66,7 @@ async def test_the_earliest_fire_first_and_some_kinds_wait(store: FullStore) -> 
     assert await store.fire(at(9), 9, (), once()) == ["b"]
 
 
-async def test_a_timer_that_fails_stays_due_and_says_nothing(store: FullStore) -> None:
+async def test_a_failed_timer_stays_due_and_sends_nothing(store: FullStore) -> None:
     await store.set_timer(TEST)
 
     def fails(timer: Timer) -> TimerResult:
@@ -78,7 +78,7 @@ async def test_a_timer_that_fails_stays_due_and_says_nothing(store: FullStore) -
     assert await next_keys(store) == []
 
 
-async def test_of_two_replicas_one_fires(two_processes: TwoProcesses) -> None:
+async def test_one_of_two_replicas_fires_a_timer(two_processes: TwoProcesses) -> None:
     for n in range(40):
         await two_processes.one.set_timer(Timer("nudge", str(n), at(1)))
     fired: list[str] = []
@@ -95,7 +95,7 @@ async def test_of_two_replicas_one_fires(two_processes: TwoProcesses) -> None:
     assert sorted(fired, key=int) == [str(n) for n in range(40)]
 
 
-async def test_a_message_without_a_ticket_goes_the_way_of_all_others(store: FullStore) -> None:
+async def test_a_message_without_a_ticket_is_delivered_like_any_other(store: FullStore) -> None:
     hello = replace(message("hello"), ticket=None)
     await store.enqueue([hello, hello])
     await store.enqueue([hello])
@@ -106,7 +106,7 @@ async def test_a_message_without_a_ticket_goes_the_way_of_all_others(store: Full
     assert await delivers(store, ACME, ref("2")) == "reply"
 
 
-async def test_accounts_that_share_a_place_take_turns(store: FullStore) -> None:
+async def test_accounts_that_share_a_channel_alternate(store: FullStore) -> None:
     """One customer's crowd of tickets does not delay another's first message by minutes."""
     crowd = [replace(message(f"a{n}"), ticket=None, fairness_key="acme") for n in range(6)]
     await store.enqueue(crowd)
@@ -118,7 +118,7 @@ async def test_accounts_that_share_a_place_take_turns(store: FullStore) -> None:
     assert order.index("b1") <= 4
 
 
-async def test_one_holder_at_a_time(two_processes: TwoProcesses) -> None:
+async def test_a_lock_has_one_holder(two_processes: TwoProcesses) -> None:
     one, other = two_processes
     assert await one.try_lock("renewal", "ann", at(2), NOON)
     assert not await other.try_lock("renewal", "bob", at(3), at(1))
@@ -132,7 +132,7 @@ async def test_one_holder_at_a_time(two_processes: TwoProcesses) -> None:
     assert await one.try_lock("renewal", "ann", at(9), at(5))
 
 
-async def test_of_many_that_try_at_once_one_has_it(two_processes: TwoProcesses) -> None:
+async def test_one_of_many_concurrent_attempts_gets_the_lock(two_processes: TwoProcesses) -> None:
     tries = [
         store.try_lock("renewal", f"{n}", at(2), NOON)
         for n in range(10)

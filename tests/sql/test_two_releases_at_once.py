@@ -88,7 +88,7 @@ def said(key: str) -> Message:
     return Message(key, "ACME-2", ACME, Notice(("The old desk speaks",)), Priority.STATE, "ACME-2/customer")
 
 
-async def test_each_sees_what_the_other_records(deploy: Deploy) -> None:
+async def test_each_release_sees_the_events_of_the_other(deploy: Deploy) -> None:
     desk, store = deploy.desk, deploy.store
     everything = sorted(f"ACME-{number}" for number in range(1, 6))
     assert await deploy.wrong() == everything, "the old desk filled no column of the queue"
@@ -112,7 +112,7 @@ async def test_each_sees_what_the_other_records(deploy: Deploy) -> None:
     assert [type(event) for event in (await store.load("ACME-2"))[-2:]] == [CustomerWrote, Acknowledged]
 
 
-async def test_what_the_old_one_says_goes_out_in_its_turn(deploy: Deploy) -> None:
+async def test_messages_of_the_old_release_are_sent_in_order(deploy: Deploy) -> None:
     store = deploy.store
     await deploy.old_records("ACME-2", CustomerWrote(NOW, ANN, "One"), "one", None, said("theirs"))
     await store.enqueue([Message("ours", None, ACME, Notice(("The new desk speaks",)), Priority.STATE)])
@@ -120,7 +120,7 @@ async def test_what_the_old_one_says_goes_out_in_its_turn(deploy: Deploy) -> Non
     assert keys == ["theirs", "ours", "ACME-5/2/customer/said"]
 
 
-async def test_rows_that_the_old_one_leaves_behind_are_rebuilt(deploy: Deploy) -> None:
+async def test_rows_left_by_the_old_release_are_rebuilt(deploy: Deploy) -> None:
     desk, store = deploy.desk, deploy.store
     await rebuild(store, desk.directory, desk.clock, lambda number: None)
     assert await deploy.wrong() == []

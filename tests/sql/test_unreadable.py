@@ -36,7 +36,7 @@ async def tables(tables_url: str) -> AsyncIterator[Tables]:
 
 
 @pytest.mark.parametrize("spoil", [HOLOGRAM, DAMAGED])
-async def test_a_message_that_cannot_be_read_waits_alone(tables: Tables, spoil: str) -> None:
+async def test_an_unreadable_message_is_set_aside_alone(tables: Tables, spoil: str) -> None:
     await says(tables, message("new"), message("m1"))
     await run(tables, spoil)
     assert await delivers(tables, ACME, ref("1")) == "m1"
@@ -49,8 +49,8 @@ async def test_a_message_that_cannot_be_read_waits_alone(tables: Tables, spoil: 
 
 
 @pytest.mark.parametrize("column", ["key", "body", "recipient"])
-async def test_bytes_that_are_no_text_are_set_aside_as_well(sqlite: SqlStore, column: str) -> None:
-    """A torn page. The log says that it cannot be read, and nothing of what somebody wrote."""
+async def test_undecodable_bytes_are_set_aside(sqlite: SqlStore, column: str) -> None:
+    """A torn page. The log says that it cannot be read and contains no customer text."""
     await says(sqlite, message("m0"), message("m1"))
     await run(sqlite, f"UPDATE outbox SET {column} = CAST(X'6e6f20ff' AS TEXT) WHERE key = 'm0'")
     with capture_logs() as logs:
@@ -63,7 +63,7 @@ async def test_bytes_that_are_no_text_are_set_aside_as_well(sqlite: SqlStore, co
     assert await next_keys(sqlite, NOON + timedelta(seconds=59)) == []
 
 
-async def test_one_that_cannot_be_read_does_not_hold_its_lane(tables: Tables) -> None:
+async def test_an_unreadable_message_does_not_block_its_lane(tables: Tables) -> None:
     await says(tables, message("new"))
     await run(tables, HOLOGRAM)
     assert await tables.claim(str(ACME), NOON, at(1)) is None
@@ -72,7 +72,7 @@ async def test_one_that_cannot_be_read_does_not_hold_its_lane(tables: Tables) ->
 
 
 @pytest.mark.parametrize("spoil", [TELEPORTED, FIELDS])
-async def test_a_ticket_that_cannot_be_read_is_claimed_and_not_decided(tables: Tables, spoil: str) -> None:
+async def test_an_unreadable_ticket_is_claimed_but_not_decided(tables: Tables, spoil: str) -> None:
     for n in range(3):
         await tables.open(f"e{n}", "acme", opening(wake_at=at(n)))
     await run(tables, spoil)

@@ -27,7 +27,7 @@ MESSAGE = (
     "INSERT INTO outbox (key, ticket, lane, recipient, priority, thread, edits, effect, body, state,"
     " attempts, ref_place, ref_direct, ref_id) VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, 0, ?, ?, ?)"
 )
-"""How the first version writes, whatever came to the tables since."""
+"""How the first version writes, regardless of columns added since."""
 HISTORIES: dict[str, tuple[Event, ...]] = {
     "ACME-1": (opened(), wrote(), answered()),
     "ACME-2": (opened(), Closed(at(3), ANN)),
@@ -89,7 +89,7 @@ def rows(path: Path) -> list[list[object]]:
 
 
 @pytest.mark.parametrize("earlier", EARLIER)
-async def test_what_was_there_comes_along_and_goes_back(path: Path, url: str, earlier: str) -> None:
+async def test_an_upgrade_and_a_downgrade_keep_the_data(path: Path, url: str, earlier: str) -> None:
     upgrade(path, earlier)
     fill(path)
     if earlier >= "0003":
@@ -128,7 +128,7 @@ async def knows_everything(store: FullStore) -> None:
     assert "ACME-5" not in await in_queue(store, "acme")
 
 
-async def test_the_version_before_still_writes_while_both_run(path: Path, url: str) -> None:
+async def test_the_previous_version_can_write_while_both_run(path: Path, url: str) -> None:
     """During a deploy the old processes know nothing of the new columns."""
     migrate(url)
     fill(path)
@@ -145,7 +145,7 @@ async def test_the_version_before_still_writes_while_both_run(path: Path, url: s
         db.execute("UPDATE outbox SET state = 'sent', why = NULL WHERE key = 'ours'")
 
 
-async def test_notes_come_along_and_go_back(path: Path, url: str) -> None:
+async def test_an_upgrade_and_a_downgrade_keep_key_values(path: Path, url: str) -> None:
     """And the version before writes them meanwhile, without a time."""
     upgrade(path, "0004")
     written = "INSERT INTO note (topic, key, value) VALUES (?, ?, ?)"
@@ -165,7 +165,7 @@ async def test_notes_come_along_and_go_back(path: Path, url: str) -> None:
         assert await store.get_all("channel-turn") == both
 
 
-async def test_countdowns_find_the_lane_of_the_version_before(path: Path, url: str) -> None:
+async def test_countdowns_use_the_lane_of_the_previous_version(path: Path, url: str) -> None:
     """It speaks for lanes of whole platforms only; this version for both."""
     async with connect(url) as store:
         countdown = message("countdown", priority=Priority.COUNTDOWN, edits="card")
@@ -179,7 +179,7 @@ async def test_countdowns_find_the_lane_of_the_version_before(path: Path, url: s
         assert await delivers(store, "countdown:slack", ref("1")) == "countdown"
 
 
-def test_going_back_and_forth_leaves_the_same_tables(path: Path) -> None:
+def test_upgrading_after_a_downgrade_gives_the_same_tables(path: Path) -> None:
     def schema() -> list[str]:
         with closing(sqlite3.connect(path)) as db:
             return sorted(sql for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"))

@@ -30,7 +30,7 @@ def decides(wake_at: datetime | None = None) -> DecideWake:
     return decide
 
 
-async def test_what_is_due_is_decided_and_kept(store: FullStore) -> None:
+async def test_due_tickets_are_decided_and_stored(store: FullStore) -> None:
     late, early, not_yet = await due(store, 20, 10, 30)
     assert await store.wake(at(20), 9, (), decides(at(40))) == [early, late]
     assert await store.load(early) == (opened(), wrote())
@@ -40,27 +40,27 @@ async def test_what_is_due_is_decided_and_kept(store: FullStore) -> None:
     assert await store.load(not_yet) == (opened(),)
 
 
-async def test_so_many_at_a_time_earliest_first(store: FullStore) -> None:
+async def test_tickets_are_woken_in_batches_earliest_first(store: FullStore) -> None:
     keys = await due(store, 1, 2, 3)
     assert await store.wake(at(5), 2, (), decides()) == keys[:2]
     assert await store.wake(at(5), 2, (), decides()) == keys[2:]
 
 
-async def test_those_that_are_passed_over_hold_up_nobody(store: FullStore) -> None:
+async def test_skipped_tickets_do_not_delay_others(store: FullStore) -> None:
     keys = await due(store, 1, 2, 3)
     assert await store.wake(at(5), 2, keys[:2], decides()) == keys[2:]
     assert await store.due(at(5), 9) == keys[:2]
 
 
-async def test_what_is_left_alone_stays_due(store: FullStore) -> None:
+async def test_a_skipped_ticket_stays_due(store: FullStore) -> None:
     (key,) = await due(store, 1)
     assert await store.wake(at(5), 9, (), lambda key, history: None) == [key]
     assert await store.due(at(5), 9) == [key]
     assert await store.wake(at(5), 9, [key], decides()) == []
 
 
-async def test_a_decision_without_events_is_kept_as_well(store: FullStore) -> None:
-    """A countdown is drawn anew: nothing happened, but there is something to say."""
+async def test_a_decision_without_events_is_stored(store: FullStore) -> None:
+    """A countdown changes its card without an event."""
     (key,) = await due(store, 1)
     said = message("redrawn", ticket=key)
     await store.wake(at(5), 9, (), lambda key, history: change(1, said, ticket=key, wake_at=at(9)))
@@ -69,7 +69,7 @@ async def test_a_decision_without_events_is_kept_as_well(store: FullStore) -> No
     assert await store.next_wake() == at(9)
 
 
-async def test_a_decision_that_fails_leaves_nothing_half_done(sqlite: FullStore) -> None:
+async def test_a_failed_decision_stores_nothing(sqlite: FullStore) -> None:
     keys = await due(sqlite, 1, 2)
 
     def fails(key: str, history: tuple[Event, ...]) -> Change | None:

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -13,54 +12,27 @@ from adapters.teams.adapter import Teams
 from adapters.teams.outbound import connector, conversations, responder
 from adapters.web import WebServer
 from bot.model.address import MessageRef
-from bot.model.inbound import Answer, Done, Inbound
 from tests.memory_store import MemoryStore
+from tests.scripted_desk import ScriptedDesk, StoppedClock, ready
 from tests.teams.fake_connector import FIRST, OURS, FakeMicrosoft, claims
 
-NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 Json = dict[str, Any]
-
-
-class StoppedClock:
-    """A clock that stands still."""
-
-    def now(self) -> datetime:
-        return NOON
-
-    async def sleep_until(self, instant: datetime) -> None:
-        raise AssertionError("an adapter does not sleep")
-
-
-@dataclass
-class Desk:
-    """Hears every act and gives the answer that was laid ready."""
-
-    heard: list[Any] = field(default_factory=list)
-    answer: Answer | Exception | Callable[[Inbound], Awaitable[Answer]] = field(default_factory=Done)
-
-    async def __call__(self, inbound: Inbound) -> Answer:
-        self.heard.append(inbound)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        if isinstance(self.answer, Done) or not callable(self.answer):
-            return self.answer
-        return await self.answer(inbound)
 
 
 @dataclass
 class TeamsWithDesk:
-    """Our adapter between a Microsoft on loopback and a desk that listens."""
+    """Our adapter between a fake Microsoft on loopback and a scripted desk."""
 
     microsoft: FakeMicrosoft
     teams: Teams
-    desk: Desk
+    desk: ScriptedDesk
     key_values: MemoryStore
     tickets: dict[MessageRef, str]
     url: str
     session: aiohttp.ClientSession
 
     async def send(self, activity: Json, **how: Any) -> tuple[int, Any]:
-        """Post an activity with a good token; `how` replaces parts of the request. Status and JSON answer."""
+        """Posts a signed activity; `how` replaces parts of the request. Returns the status and JSON."""
         token = how.pop("token", None) or FIRST.sign(**claims(self.microsoft.service))
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         headers |= how.pop("headers", {})
@@ -76,13 +48,9 @@ class TeamsWithDesk:
         await self.teams._references.flush()
 
 
-async def ready() -> list[str]:
-    return []
-
-
 @pytest.fixture(autouse=True)
 def log() -> Iterator[None]:
-    """Tracebacks without the values of every frame, which take seconds to draw."""
+    """Plain tracebacks: those with the values of every frame take seconds to draw."""
     plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     before = structlog.get_config()
     structlog.configure(processors=[structlog.processors.add_log_level, plain])
@@ -92,7 +60,7 @@ def log() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No deadline is so short that a busy machine misses it."""
+    """Timeouts that a busy machine does not miss."""
     monkeypatch.setattr(responder, "_PRIVATE_TIMEOUT", 60.0)
     monkeypatch.setattr(conversations, "LOOKUP_TIMEOUT", 60.0)
     monkeypatch.setattr(connector, "TIMEOUT", 60.0)
@@ -108,7 +76,7 @@ async def microsoft() -> AsyncIterator[FakeMicrosoft]:
 
 @pytest.fixture
 async def teams_desk(microsoft: FakeMicrosoft) -> AsyncIterator[TeamsWithDesk]:
-    desk, key_values, tickets = Desk(), MemoryStore(), dict[MessageRef, str]()
+    desk, key_values, tickets = ScriptedDesk(), MemoryStore(), dict[MessageRef, str]()
 
     async def ticket_of(message: MessageRef) -> str | None:
         return tickets.get(message)

@@ -28,7 +28,7 @@ def test_the_package_is_flat_and_the_same_every_time() -> None:
         assert json.loads(package.read("manifest.json")) == TOLD
 
 
-def test_what_the_schema_asks_for() -> None:
+def test_the_manifest_has_every_required_field() -> None:
     needed = {"manifestVersion", "version", "id", "developer", "name", "description", "icons", "accentColor"}
     assert needed <= TOLD.keys()
     assert TOLD["manifestVersion"] == "1.29"
@@ -72,7 +72,7 @@ def test_no_placeholder_is_left() -> None:
         (TOLD["webApplicationInfo"]["resource"], 2048),
     ],
 )
-def test_lengths_that_teams_allows(value: str | list[Any], most: int) -> None:
+def test_texts_fit_the_lengths_of_teams(value: str | list[Any], most: int) -> None:
     assert 1 <= len(value) <= most
 
 
@@ -97,7 +97,7 @@ def test_a_slash_opens_the_form() -> None:
     assert set(command["context"]) <= {"compose", "commandBox", "message"}
 
 
-def test_it_asks_for_what_is_used_and_no_more() -> None:
+def test_it_requests_only_permissions_that_are_used() -> None:
     asked = TOLD["authorization"]["permissions"]["resourceSpecific"]
     assert {entry["type"] for entry in asked} == {"Application"}
     assert {entry["name"] for entry in asked} == {
@@ -135,7 +135,7 @@ def pixels(png: bytes) -> tuple[int, int, list[bytes]]:
     return wide, high, found
 
 
-def test_the_icons_are_as_teams_wants_them() -> None:
+def test_the_icons_have_the_required_sizes() -> None:
     wide, high, found = pixels(icon("color"))
     assert (wide, high) == (192, 192)
     assert all(pixel[3] == 255 for pixel in found)
@@ -160,7 +160,7 @@ def test_the_icons_are_as_teams_wants_them() -> None:
         ({"privacy": "javascript:x"}, "not an address"),
     ],
 )
-def test_what_teams_would_refuse_is_refused_here(wrong: dict[str, str], why: str) -> None:
+def test_values_that_teams_would_refuse_raise(wrong: dict[str, str], why: str) -> None:
     words = {"app_id": APP, "version": "1.0.0", "website": SITE, **wrong}
     with pytest.raises(ValueError, match=why):
         build_package(**words)

@@ -20,7 +20,7 @@ async def get(url: str) -> tuple[int, object]:
         return response.status, await response.json()
 
 
-async def test_it_says_whether_it_lives_and_is_ready() -> None:
+async def test_health_and_readiness_are_reported() -> None:
     reasons: list[str] = []
 
     async def ready() -> list[str]:
@@ -50,7 +50,7 @@ async def test_a_bug_in_a_route_shows_no_traceback() -> None:
     await server.stop()
 
 
-async def test_stopping_waits_for_what_is_under_way() -> None:
+async def test_stopping_waits_for_running_requests() -> None:
     arrived, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow(request: web.Request) -> web.Response:
@@ -69,7 +69,7 @@ async def test_stopping_waits_for_what_is_under_way() -> None:
     await stopping
 
 
-async def test_a_port_in_use_is_named_with_its_cure() -> None:
+async def test_a_port_in_use_is_reported_with_a_fix() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -82,7 +82,7 @@ async def test_a_port_in_use_is_named_with_its_cure() -> None:
     ("host", "port", "words"),
     [("nowhere.invalid", 0, "set HOST"), ("192.0.2.1", 0, "set HOST"), ("127.0.0.1", 99999, "set PORT")],
 )
-async def test_an_address_that_is_none_is_named(host: str, port: int, words: str) -> None:
+async def test_an_invalid_address_is_reported(host: str, port: int, words: str) -> None:
     with pytest.raises(WebFault, match=words) as caught:
         await WebServer(host, port, (), nothing_wrong).start()
     assert "\n" not in str(caught.value)

@@ -81,7 +81,7 @@ def test_worked_examples_come_last(run: Run) -> None:
     assert plain.rindex("warning ") < plain.index("silver S1")
 
 
-def test_every_fault_at_once(run: Run, ours: Path) -> None:
+def test_all_errors_are_reported_at_once(run: Run, ours: Path) -> None:
     """contract.md: with file and key, exit code 1."""
     change(ours, "plans.toml", "tam = false", "team = false")
     change(ours, "severities.toml", 'within = "4h"', 'within = "soon"')
@@ -103,7 +103,7 @@ def test_a_folder_a_version_of_it_or_a_pack(run: Run, ours: Path, place: str) ->
     assert "1 policy read" in said.plain
 
 
-def test_no_such_place(run: Run) -> None:
+def test_a_missing_path_is_reported(run: Run) -> None:
     said = run("check", "nowhere")
     assert said.code == 1
     assert said.faults == [

@@ -55,7 +55,7 @@ def test_parts_of_a_second_are_dropped(run: Run) -> None:
     assert said["clocks"][0]["due_at"] == "2026-03-20T16:30:00Z"
 
 
-def test_for_people(run: Run) -> None:
+def test_the_text_explains_each_promise(run: Run) -> None:
     """What is promised, by which clause, due when by whose clocks, and the working."""
     said = run(*GOLD, "--at", "2026-03-20T21:30:00+01:00")
     assert said.code == 0
@@ -163,7 +163,7 @@ def test_the_first_and_the_last_instant(run: Run, at: str, severity: str) -> Non
     assert run(*words("gold", severity, at)).code == 0
 
 
-def test_a_promise_without_end_is_a_fault(run: Run, ours: Path) -> None:
+def test_a_promise_without_end_raises(run: Run, ours: Path) -> None:
     file = ours / "2025-02-10" / "severities.toml"
     text = file.read_text(encoding="utf-8")
     file.write_text(text.replace('within = "4h"', 'within = "900000h"'), encoding="utf-8")

@@ -13,7 +13,7 @@ from tests.sla_core.builders import m3ter
 GOLD = ("questions", "--vendor", "m3ter", "--plan", "gold")
 
 
-def test_for_scripts(run: Run) -> None:
+def test_json_lists_every_question(run: Run) -> None:
     """contract.md: id, label, kind, required, options; for each severity one set of answers."""
     said = run(*GOLD, "--json")
     assert (said.code, said.err) == (0, "")
@@ -57,7 +57,7 @@ def test_lists_where_several_may_be_chosen(run: Run, ours: Path) -> None:
     assert (form["questions"][3]["kind"], form["questions"][3]["options"]) == ("text", [])
 
 
-def test_for_people(run: Run) -> None:
+def test_the_text_lists_every_question(run: Run) -> None:
     said = run(*GOLD)
     assert said.code == 0
     for text in (
@@ -84,7 +84,7 @@ def test_a_plan_without_chat_says_so(run: Run) -> None:
         (("--vendor", "m3ter", "--plan", "bronze"), "it has silver (also standard), gold (also pro)"),
     ],
 )
-def test_faults(run: Run, words: tuple[str, ...], fault: str) -> None:
+def test_wrong_arguments_are_reported(run: Run, words: tuple[str, ...], fault: str) -> None:
     said = run("questions", *words)
     assert (said.code, said.out, len(said.faults)) == (1, "", 1)
     assert fault in said.err

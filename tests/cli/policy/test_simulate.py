@@ -88,7 +88,7 @@ def test_totals_by_severity_and_metric(run: Run) -> None:
     assert [s2[name] for name in ("met", "breached", "open", "ended", "warned")] == [1, 1, 0, 0, 1]
 
 
-def test_for_people(run: Run) -> None:
+def test_the_report_is_readable(run: Run) -> None:
     plain = run(*words()).plain
     for text in (
         "5 tickets under m3ter Support, plan Gold, as of 2026-04-01T00:00:00Z",
@@ -187,7 +187,7 @@ def test_severities_that_the_second_policy_lacks(run: Run, levels: Path) -> None
     assert [ticket["severity"] for ticket in whole["against"]["tickets"]] == ["P2", "P1", "P3", "P2", "none"]
 
 
-def test_faults_of_the_command_line(run: Run, levels: Path) -> None:
+def test_wrong_arguments_are_reported(run: Run, levels: Path) -> None:
     for more, says in (
         (("--against", "m3ter", "--map", "S1=S9"), '--map: S1: there is no severity "S9"; choose from S1'),
         (("--map", "S1"), '--map: "S1" is not a pair of severities; write S1=P1'),
@@ -204,7 +204,7 @@ def test_faults_of_the_command_line(run: Run, levels: Path) -> None:
 # The file -------------------------------------------------------------------------------------------
 
 
-def test_every_fault_of_a_file_at_once(run: Run, tmp_path: Path) -> None:
+def test_all_errors_of_a_file_are_reported_at_once(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "bad.csv"
     file.write_text(
         HEAD
@@ -260,7 +260,7 @@ def test_files_as_spreadsheets_write_them(run: Run, tmp_path: Path) -> None:
         (HEAD.encode() + b'"A,2026', "is not valid CSV"),
     ],
 )
-def test_files_that_are_no_list_of_tickets(run: Run, tmp_path: Path, raw: bytes, says: str) -> None:
+def test_files_without_tickets_are_refused(run: Run, tmp_path: Path, raw: bytes, says: str) -> None:
     file = tmp_path / "t.csv"
     file.write_bytes(raw)
     said = run(*words(tickets=file))
@@ -269,7 +269,7 @@ def test_files_that_are_no_list_of_tickets(run: Run, tmp_path: Path, raw: bytes,
     assert says in said.faults[0]
 
 
-def test_a_file_that_is_not_there(run: Run, tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(run: Run, tmp_path: Path) -> None:
     said = run(*words(tickets=tmp_path / "no.csv"))
     assert (said.code, len(said.faults)) == (1, 1)
     assert "cannot be read: No such file or directory" in said.err

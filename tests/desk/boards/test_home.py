@@ -68,7 +68,7 @@ async def test_an_agent_sees_the_queue_and_who_is_on_call(desk: DeskInMemory) ->
     ]
 
 
-async def test_off_hours_are_named(desk: DeskInMemory) -> None:
+async def test_off_hours_are_shown(desk: DeskInMemory) -> None:
     await desk.forward_to("2026-03-21T03:00:00Z")
     lines = rich_text((await page(desk, BOB)).foot).split("\n")
     assert lines[1:4] == [
@@ -102,7 +102,7 @@ async def test_a_customer_sees_their_tickets_and_gets_help_from_there(desk: Desk
     assert Place.parse((await desk.ticket(second)).opened.channel) == ACME
 
 
-async def test_a_stranger_sees_a_calm_page_without_a_dead_button(desk: DeskInMemory) -> None:
+async def test_a_person_without_an_account_sees_no_button(desk: DeskInMemory) -> None:
     shown = await page(desk, person("Zed", "T0ELSE"))
     assert rich_text(shown.intro) == "You are in no channel of a customer, so there are no tickets to show."
     assert (shown.sections, shown.buttons) == ((), ())
@@ -113,6 +113,6 @@ class Silent(FakeChat):
         raise PermanentFailure("user_not_found")
 
 
-async def test_where_the_platform_is_silent_the_page_says_so(desk: DeskInMemory) -> None:
+async def test_the_page_says_if_the_platform_does_not_respond(desk: DeskInMemory) -> None:
     desk.desk.platforms["slack"] = Silent()
     assert "please mention me in the channel that you share with us" in answer_text(await opens(desk, ALICE))

@@ -72,7 +72,7 @@ def keys(shown: QueueBoard) -> list[str]:
 # The queue -------------------------------------------------------------------------------------
 
 
-async def test_the_more_critical_comes_first_and_of_two_alike_the_one_due_first(desk: DeskInMemory) -> None:
+async def test_tickets_are_sorted_by_severity_then_due_time(desk: DeskInMemory) -> None:
     """MTA-11, for every vendor alike."""
     idea = await desk.submits(ALICE, "An idea", NO_CLOCK)
     minor = await desk.submits(ALICE, "A typo", S3)
@@ -88,7 +88,7 @@ async def test_the_more_critical_comes_first_and_of_two_alike_the_one_due_first(
     assert keys(await seen(desk, BOB, TRIAGE)) == [down, second, first, minor, idea]
 
 
-async def test_what_is_overdue_is_due_before_all_of_its_kind(desk: DeskInMemory) -> None:
+async def test_overdue_tickets_come_first_within_their_severity(desk: DeskInMemory) -> None:
     late = await desk.submits(ALICE, "Bills are slow", S2)
     await desk.fast_forward(days=4)
     fresh = await desk.submits(ALICE, "Reports are slow", S2)
@@ -98,7 +98,7 @@ async def test_what_is_overdue_is_due_before_all_of_its_kind(desk: DeskInMemory)
     assert (overdue.tone, overdue.promise and overdue.promise.standing) == (Tone.ALARM, "breached")
 
 
-async def test_what_is_on_hold_comes_last_of_its_kind(tmp_path: Path) -> None:
+async def test_tickets_on_hold_come_last_within_their_severity(tmp_path: Path) -> None:
     desk = await open_desk(
         tmp_path,
         FRIDAY,
@@ -113,7 +113,7 @@ async def test_what_is_on_hold_comes_last_of_its_kind(tmp_path: Path) -> None:
     assert rows(shown)[1].state == "on hold"
 
 
-async def test_each_row_says_what_one_must_know(desk: DeskInMemory) -> None:
+async def test_each_row_shows_owner_turn_and_next_deadline(desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "Bills are slow", S2)
     [row] = rows(await seen(desk, BOB, TRIAGE))
     card_view = desk.card_view(key)
@@ -139,7 +139,7 @@ async def test_a_ticket_is_taken_from_the_queue(desk: DeskInMemory) -> None:
     assert (row.owner, row.button) == ("Bob works on it", None)
 
 
-async def test_a_customer_takes_nothing_from_anywhere(desk: DeskInMemory) -> None:
+async def test_a_customer_cannot_take_a_ticket(desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "Bills are slow", S2)
     [row] = rows(await seen(desk, BOB, TRIAGE))
     assert row.button
@@ -150,7 +150,7 @@ async def test_a_customer_takes_nothing_from_anywhere(desk: DeskInMemory) -> Non
     assert (await desk.ticket(key)).owner is None
 
 
-async def test_resolved_tickets_wait_for_nobody_in_the_queue(desk: DeskInMemory) -> None:
+async def test_resolved_tickets_are_not_in_the_queue(desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "Bills are slow", S2)
     await desk.submits_form(BOB, "Resolve", key, text="Done.")
     assert await told(desk, BOB, TRIAGE) == "No ticket is open. All is quiet."
@@ -238,7 +238,7 @@ async def test_a_tam_sees_their_accounts_with_what_is_due_next_on_top(tmp_path: 
     assert keys(await seen(desk, DANA, TRIAGE)) == keys(shown)
 
 
-async def test_a_tam_without_open_tickets_is_told_so(desk: DeskInMemory) -> None:
+async def test_a_tam_without_open_tickets_sees_that(desk: DeskInMemory) -> None:
     assert await told(desk, DANA, DM) == "Nothing is open. All is quiet."
 
 
@@ -312,7 +312,7 @@ class Silent(FakeChat):
         raise TemporaryFailure("rate limited")
 
 
-async def test_where_a_platform_is_silent_nobody_is_told_that_there_is_nothing(desk: DeskInMemory) -> None:
+async def test_an_unresponsive_platform_is_not_shown_as_an_empty_queue(desk: DeskInMemory) -> None:
     desk.desk.platforms["slack"] = Silent()
     assert await told(desk, ALICE, DM) == (
         "It cannot be told now which channels you are in; please try again in a minute."

@@ -81,7 +81,7 @@ async def mentions(
         "close acme-1-2",
     ],
 )
-async def test_a_title_that_begins_like_a_word_begins_a_ticket(desk: DeskInMemory, title: str) -> None:
+async def test_a_title_that_starts_like_a_command_opens_a_ticket(desk: DeskInMemory, title: str) -> None:
     assert summary(await desk.command(ALICE, ACME, title)) == title
 
 
@@ -105,7 +105,9 @@ async def test_directly_it_is_shown_without_buttons_that_act_in_the_channel_only
 
 @pytest.mark.parametrize("verb", ["status", "close"])
 @pytest.mark.parametrize("place", [SILVER, LOUNGE, TRIAGE, DIRECT])
-async def test_nobody_elses_ticket_is_seen_or_closed(desk: DeskInMemory, verb: str, place: Place) -> None:
+async def test_a_customer_cannot_see_or_close_tickets_of_others(
+    desk: DeskInMemory, verb: str, place: Place
+) -> None:
     answers = [
         answer_text(await desk.command(STRANGER, place, f"{verb} ACME-{number}")) for number in (1, 99)
     ]
@@ -121,13 +123,13 @@ async def test_close_acts_as_the_button_does(desk: DeskInMemory, place: Place) -
     assert answer_text(await desk.command(ALICE, place, "close ACME-1")) == "ACME-1 is closed already."
 
 
-async def test_an_agent_is_told_what_the_button_would_tell(desk: DeskInMemory) -> None:
+async def test_an_agent_gets_the_same_answer_as_from_the_button(desk: DeskInMemory) -> None:
     assert "is the customer's to do" in answer_text(await desk.command(BOB, ACME, "close ACME-1"))
     await desk.submits_form(BOB, "Resolve", "ACME-1", text="Faster now.")
     assert answer_text(await desk.command(BOB, ACME, "close ACME-1")) == "ACME-1 is closed."
 
 
-async def test_when_it_cannot_be_told_who_somebody_is_nothing_is_closed(desk: DeskInMemory) -> None:
+async def test_nothing_is_closed_for_an_unidentified_person(desk: DeskInMemory) -> None:
     async def busy(user: object) -> frozenset[Place]:
         raise TemporaryFailure("busy")
 
@@ -136,7 +138,7 @@ async def test_when_it_cannot_be_told_who_somebody_is_nothing_is_closed(desk: De
     assert await desk.events("ACME-1") == ["Opened"]
 
 
-async def test_who_is_in_no_channel_that_can_be_told_is_sent_to_one(desk: DeskInMemory) -> None:
+async def test_a_person_in_no_known_channel_is_directed_to_one(desk: DeskInMemory) -> None:
     async def unknown(user: object) -> frozenset[Place]:
         raise PermanentFailure("user_not_found")
 
@@ -165,7 +167,7 @@ async def test_help_says_what_can_be_done_and_offers_it(desk: DeskInMemory) -> N
     assert "status KEY" in external
 
 
-async def test_the_command_is_called_as_the_file_says(tmp_path: Path) -> None:
+async def test_the_command_has_the_configured_name(tmp_path: Path) -> None:
     desk = await open_desk(tmp_path, FRIDAY, DESK_FILE.replace("[slack]", '[slack]\ncommand = "/acme-help"'))
     assert "/acme-help list" in answer_text(await desk.command(BOB, ACME, "help"))
     assert "/acme-help list" in answer_text(await desk.command(ALICE, ACME, "help")), (
@@ -173,7 +175,7 @@ async def test_the_command_is_called_as_the_file_says(tmp_path: Path) -> None:
     )
 
 
-async def test_where_words_follow_no_command_none_is_named(tmp_path: Path) -> None:
+async def test_platforms_without_commands_name_none(tmp_path: Path) -> None:
     desk = await open_desk(tmp_path, FRIDAY, ON_TEAMS, platforms=("teams",))
     bob = Actor(UserRef("teams", "tenant", "entra-bob"), "tenant", "Bob")
     told = answer_text(await desk.command(bob, Place("teams", "19:acme@thread.tacv2"), "help"))
@@ -191,11 +193,11 @@ async def test_the_same_words_by_mention_directly_and_after_support(desk: DeskIn
 
 
 @pytest.mark.parametrize("door", [EntryPoint.REACTION, EntryPoint.SHORTCUT])
-async def test_a_message_that_is_pointed_at_is_no_word(desk: DeskInMemory, door: EntryPoint) -> None:
+async def test_a_referenced_message_is_not_read_as_a_command(desk: DeskInMemory, door: EntryPoint) -> None:
     assert summary(await mentions(desk, ALICE, ACME, "close ACME-1", door)) == "close ACME-1"
 
 
-async def test_words_begin_a_ticket_where_they_are_meant_for_the_desk(desk: DeskInMemory) -> None:
+async def test_text_addressed_to_the_desk_opens_a_ticket(desk: DeskInMemory) -> None:
     assert summary(await says(desk, ALICE, DIRECT, "Bills are slow")) == "Bills are slow"
     assert summary(await says(desk, ALICE, ACME, "Support: Bills are slow")) == "Bills are slow"
     for place, text in (
@@ -217,7 +219,7 @@ async def test_every_entry_point_offers_a_next_step_without_a_form(desk: DeskInM
         assert [button.label for button in answer.fallback.buttons] == ["Get help", "Answer here"]
 
 
-async def test_in_a_tickets_thread_a_mention_asks_as_anywhere(desk: DeskInMemory) -> None:
+async def test_a_mention_in_a_tickets_thread_is_a_command(desk: DeskInMemory) -> None:
     card, now = desk.card("ACME-1").ref, desk.clock.now()
 
     async def asks(who: Actor, text: str, place: Place = ACME) -> Answer:
@@ -229,7 +231,7 @@ async def test_in_a_tickets_thread_a_mention_asks_as_anywhere(desk: DeskInMemory
     assert answer_text(await asks(ALICE, "close ACME-1")) == "ACME-1 is closed."
 
 
-async def test_in_a_tickets_thread_no_other_is_begun(desk: DeskInMemory) -> None:
+async def test_no_ticket_is_opened_in_a_tickets_thread(desk: DeskInMemory) -> None:
     card = desk.card("ACME-1").ref
     now = desk.clock.now()
     for name, text in (

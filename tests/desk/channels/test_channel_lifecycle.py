@@ -1,4 +1,4 @@
-"""The life of customers' channels: who is told when one is cut off, and what the desk follows by itself."""
+"""Customers' channels: who is notified when one is lost, and which changes the desk follows by itself."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def helps(desk: DeskInMemory, place: Place = ACME) -> list[MessageRef]:
 
 
 async def moves(desk: DeskInMemory, old: Place, new: Place) -> None:
-    """The channel gets another address; what stands in it keeps its ids."""
+    """The channel gets another id; its messages keep theirs."""
     for said in desk.posted:
         if isinstance(said.view, GetHelp) and said.ref.place == old:
             said.ref, said.to = MessageRef(new, said.ref.id), new
@@ -67,7 +67,7 @@ async def moves(desk: DeskInMemory, old: Place, new: Place) -> None:
 # Joined ---------------------------------------------------------------------------------------
 
 
-async def test_get_help_stands_as_soon_as_we_are_let_in(a_desk: OpenDesk) -> None:
+async def test_get_help_is_posted_when_the_bot_joins(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     await turns(desk, ACME, ChannelChange.JOINED, "Ev1")
     await turns(desk, ACME, ChannelChange.JOINED, "Ev1")
@@ -77,7 +77,7 @@ async def test_get_help_stands_as_soon_as_we_are_let_in(a_desk: OpenDesk) -> Non
     assert desk.heard(TRIAGE) == []
 
 
-async def test_nobodys_channel_hears_nothing_and_agents_learn_which_key_to_set(a_desk: OpenDesk) -> None:
+async def test_an_unowned_channel_gets_no_message_and_agents_learn_which_key_to_set(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     await turns(desk, NOBODYS, ChannelChange.JOINED, "Ev1")
     await turns(desk, NOBODYS, ChannelChange.JOINED, "Ev1")
@@ -87,7 +87,7 @@ async def test_nobodys_channel_hears_nothing_and_agents_learn_which_key_to_set(a
     assert "channels of their account in frontline.toml" in told
 
 
-async def test_in_triage_and_in_direct_conversations_nothing_is_said(a_desk: OpenDesk) -> None:
+async def test_nothing_is_posted_in_triage_or_direct_messages(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     await turns(desk, TRIAGE, ChannelChange.JOINED)
     await turns(desk, Place("slack", "D0BOB", True), ChannelChange.JOINED)
@@ -114,7 +114,7 @@ async def test_a_deleted_get_help_is_posted_again_once(a_desk: OpenDesk) -> None
     assert len(helps(desk)) == 2
 
 
-async def test_one_that_is_missing_is_found_out(a_desk: OpenDesk) -> None:
+async def test_a_missing_help_message_is_detected(a_desk: OpenDesk) -> None:
     """Its deletion was never told: the desk was down."""
     desk = await a_desk()
     await round_(desk)
@@ -129,7 +129,7 @@ async def test_one_that_is_missing_is_found_out(a_desk: OpenDesk) -> None:
     assert again != lost.ref
 
 
-async def test_it_is_found_out_where_a_platform_only_refuses_the_edit(a_desk: OpenDesk) -> None:
+async def test_a_missing_help_message_is_detected_by_a_refused_edit(a_desk: OpenDesk) -> None:
     """Teams does not say that the message is gone."""
     desk = await a_desk()
     await round_(desk)
@@ -139,7 +139,7 @@ async def test_it_is_found_out_where_a_platform_only_refuses_the_edit(a_desk: Op
     assert len(helps(desk)) == 2
 
 
-async def test_one_that_an_earlier_version_posted_is_looked_after(a_desk: OpenDesk) -> None:
+async def test_a_help_message_of_an_earlier_version_is_maintained(a_desk: OpenDesk) -> None:
     """It kept the message's id, and the outbox did not know of the message."""
     desk = await a_desk()
     policy = desk.desk.directory.policy_on(desk.clock.now().date())
@@ -154,7 +154,7 @@ async def test_one_that_an_earlier_version_posted_is_looked_after(a_desk: OpenDe
     assert len(helps(desk)) == 2
 
 
-async def test_one_that_may_stand_already_is_looked_for_first(a_desk: OpenDesk) -> None:
+async def test_an_existing_help_message_is_searched_for_first(a_desk: OpenDesk) -> None:
     """The answer to posting it was lost."""
     desk = await a_desk()
     say = desk.chat.post
@@ -171,7 +171,7 @@ async def test_one_that_may_stand_already_is_looked_for_first(a_desk: OpenDesk) 
     assert len(helps(desk)) == 1
 
 
-async def test_only_so_many_are_looked_for_in_one_round(
+async def test_each_round_checks_a_limited_number_of_channels(
     a_desk: OpenDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.desk.channels.MAX_CHECKS", 1)
@@ -190,7 +190,7 @@ async def test_only_so_many_are_looked_for_in_one_round(
 
 
 @pytest.mark.parametrize("turn", CUTS)
-async def test_agents_and_the_tam_are_told_once_what_was_cut_off(
+async def test_agents_and_the_tam_are_notified_once_of_a_lost_channel(
     a_desk: OpenDesk, turn: ChannelChange
 ) -> None:
     desk = await a_desk()
@@ -219,7 +219,7 @@ async def test_agents_and_the_tam_are_told_once_what_was_cut_off(
     assert 'channels of the account "acme" in frontline.toml' in text
 
 
-async def test_a_channel_that_is_back_is_told_and_has_get_help_again(a_desk: OpenDesk) -> None:
+async def test_a_returned_channel_is_reported_and_has_get_help_again(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     await turns(desk, ACME, ChannelChange.JOINED)
     await turns(desk, ACME, ChannelChange.LEFT)
@@ -241,7 +241,7 @@ async def test_get_help_that_still_stands_is_not_posted_twice_when_we_are_back(a
     assert len(helps(desk)) == 1
 
 
-async def test_what_could_not_be_said_is_said_later(a_desk: OpenDesk) -> None:
+async def test_a_notice_that_failed_is_sent_later(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     await round_(desk)
     desk.chat.failures += [TemporaryFailure("ratelimited"), TemporaryFailure("ratelimited")]
@@ -254,7 +254,7 @@ async def test_what_could_not_be_said_is_said_later(a_desk: OpenDesk) -> None:
     assert len(desk.direct(DANA)) == 1
 
 
-async def test_what_was_said_though_its_answer_was_lost_is_not_said_again(a_desk: OpenDesk) -> None:
+async def test_a_notice_that_arrived_is_not_sent_again_after_a_lost_response(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     await round_(desk)
     desk.chat.lost += [TemporaryFailure("no answer in time", maybe_delivered=True)] * 2
@@ -265,7 +265,7 @@ async def test_what_was_said_though_its_answer_was_lost_is_not_said_again(a_desk
     assert desk.chat.lost == []
 
 
-async def test_triage_is_tried_until_it_takes_them_and_a_person_is_not(a_desk: OpenDesk) -> None:
+async def test_notices_to_triage_are_retried_and_those_to_people_are_not(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     await round_(desk)
     desk.chat.failures += [PermanentFailure("user_disabled"), PermanentFailure("not_in_channel")]
@@ -310,7 +310,7 @@ async def test_threads_go_on_at_the_new_id(a_desk: OpenDesk) -> None:
     assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Alice changed a message: “paid now” "
 
 
-async def test_a_move_is_remembered_and_learnt_by_every_process(a_desk: OpenDesk) -> None:
+async def test_a_move_is_stored_and_learned_by_every_process(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     await moves(desk, ACME, NEW)
     again = await a_desk()
@@ -322,7 +322,7 @@ async def test_a_move_is_remembered_and_learnt_by_every_process(a_desk: OpenDesk
     assert key == "ACME-1"
 
 
-async def test_what_was_cut_off_comes_back_under_its_new_id(a_desk: OpenDesk) -> None:
+async def test_a_lost_channel_comes_back_under_its_new_id(a_desk: OpenDesk) -> None:
     """Where a share ends, the invited side's channel goes on under another id."""
     desk = await a_desk()
     await turns(desk, ACME, ChannelChange.JOINED)

@@ -25,14 +25,14 @@ async def round_(desk: DeskInMemory) -> None:
     await desk.deliver()
 
 
-async def test_it_is_posted_once_in_each_customer_channel(a_desk: OpenDesk) -> None:
+async def test_the_help_message_is_posted_once_per_customer_channel(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     for _ in range(2):
         await round_(desk)
     assert [said.to for said in desk.posted if isinstance(said.view, GetHelp)] == [ACME, SILVER]
 
 
-async def test_a_channel_that_refuses_is_tried_again(a_desk: OpenDesk) -> None:
+async def test_a_channel_that_refuses_is_retried(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     desk.chat.failures.append(PermanentFailure("is_archived"))
     await round_(desk)
@@ -41,7 +41,7 @@ async def test_a_channel_that_refuses_is_tried_again(a_desk: OpenDesk) -> None:
     assert [said.to for said in desk.posted] == [SILVER, ACME]
 
 
-async def test_one_that_is_gone_from_a_channel_that_refuses_waits_for_the_next_round(
+async def test_a_missing_message_in_a_refusing_channel_waits_for_the_next_round(
     a_desk: OpenDesk,
 ) -> None:
     desk = await a_desk()
@@ -69,7 +69,7 @@ async def test_its_button_opens_the_form(a_desk: OpenDesk) -> None:
 
 
 @pytest.mark.parametrize("late", range(8))
-async def test_of_two_replicas_one_posts_it(a_desk: OpenDesk, late: int) -> None:
+async def test_one_of_two_replicas_posts_it(a_desk: OpenDesk, late: int) -> None:
     one, other = await a_desk(), await a_desk()
     other.desk.store, key_values = one.desk.store, one.desk.key_values
 
@@ -84,7 +84,7 @@ async def test_of_two_replicas_one_posts_it(a_desk: OpenDesk, late: int) -> None
     assert [said.to for said in one.posted] == [ACME, SILVER]
 
 
-async def test_one_that_died_over_it_holds_it_up_for_a_minute(a_desk: OpenDesk) -> None:
+async def test_a_replica_that_dies_while_posting_delays_it_by_a_minute(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     for place, ago in ((ACME, timedelta(0)), (SILVER, LOCK_LIFE)):
         began = real_now() - ago

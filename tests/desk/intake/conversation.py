@@ -1,4 +1,4 @@
-"""Somebody before the questions of the form, as they are asked in a conversation."""
+"""A person who answers the form's questions in a conversation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.harness import ACME, ALICE, DeskInMemory, view_text
 
 @dataclass
 class Conversation:
-    """Somebody before the questions, in the thread of their message or in a direct conversation."""
+    """A person who answers questions in the thread of their message or in a direct conversation."""
 
     desk: DeskInMemory
     who: Actor = ALICE

@@ -1,4 +1,4 @@
-"""A form in the hands of somebody who fills it in, as a client that tells of each choice has it."""
+"""A form as a person fills it in, with a client that reports each choice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def desk_file_of(vendor: str, plan: str) -> str:
 
 
 def values_of(form: Form, given: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    """What a client sends: each field that it shows, as it stands or as it is filled in now."""
+    """What a client sends: the current value of each field that it shows."""
     found: dict[str, tuple[str, ...]] = {}
     for field in form.visible_fields():
         value = given.get(field.id, field.value)
@@ -28,7 +28,7 @@ def values_of(form: Form, given: Mapping[str, str | Sequence[str]]) -> dict[str,
 async def chooses(
     desk: DeskInMemory, form: Form, who: Actor = ALICE, /, **given: str | Sequence[str]
 ) -> Form:
-    """Fill something in; the form as it stands then."""
+    """Fills in values. Returns the form after that."""
     values, now = values_of(form, given), desk.clock.now()
     return form_of(await desk.answers(FormChanged(desk.envelope(), now, who, form.id, values, form.context)))
 

@@ -82,7 +82,7 @@ async def test_what_was_asked_keeps_its_answer_and_loses_its_buttons(conversatio
     assert first.view.buttons == ()  # type: ignore[union-attr]
 
 
-async def test_nobody_else_answers(conversation: Conversation) -> None:
+async def test_other_people_cannot_answer(conversation: Conversation) -> None:
     await conversation.starts()
     before = conversation.desk.heard()
     assert await conversation.writes("I see that too", CAROL) == Done()
@@ -127,7 +127,7 @@ async def test_skip_back_keep_and_cancel(conversation: Conversation) -> None:
     assert await conversation.writes("and now?") == Done(), "it is over"
 
 
-async def test_it_goes_on_in_another_process(tmp_path: Path) -> None:
+async def test_a_conversation_continues_in_another_process(tmp_path: Path) -> None:
     store = MemoryStore()
     one = await open_desk(tmp_path, FRIDAY, store=store)
     one.desk.key_values = store
@@ -142,7 +142,7 @@ async def test_it_goes_on_in_another_process(tmp_path: Path) -> None:
     assert (await opened(one)).details == "Since this morning"
 
 
-async def test_what_does_not_fit_is_said_beneath_the_question(conversation: Conversation) -> None:
+async def test_an_invalid_answer_is_explained_below_the_question(conversation: Conversation) -> None:
     await conversation.starts()
     await conversation.writes("very " * 60 + "long")
     assert "200 fit here" in view_text(conversation.asked)
@@ -156,7 +156,7 @@ async def test_what_does_not_fit_is_said_beneath_the_question(conversation: Conv
     assert conversation.question.startswith("4 of 5")
 
 
-async def test_what_the_plan_does_not_cover_is_said_there_and_nothing_is_lost(desk: DeskInMemory) -> None:
+async def test_an_answer_outside_the_plan_is_explained_and_kept(desk: DeskInMemory) -> None:
     conversation = Conversation(desk, place=SILVER)
     await conversation.starts("Bills are slow")
     await conversation.writes("Since this morning")
@@ -179,7 +179,7 @@ async def test_what_the_plan_does_not_cover_is_said_there_and_nothing_is_lost(de
     assert (ticket.severity, ticket.summary, ticket.details) == ("S1", "Bills are slow", "Since this morning")
 
 
-async def test_a_button_of_a_question_that_is_over_does_nothing(conversation: Conversation) -> None:
+async def test_a_button_of_an_answered_question_does_nothing(conversation: Conversation) -> None:
     await conversation.starts("Bills are slow")
     await conversation.writes("skip")
     first = conversation.asked.buttons[0]
@@ -192,7 +192,7 @@ async def test_a_button_of_a_question_that_is_over_does_nothing(conversation: Co
     assert conversation.question.startswith("4 of 5")
 
 
-async def test_a_message_that_is_delivered_again_is_no_second_answer(conversation: Conversation) -> None:
+async def test_a_redelivered_message_is_not_a_second_answer(conversation: Conversation) -> None:
     await conversation.starts()
     await conversation.writes("Bills are slow", id="one")
     await conversation.writes("Bills are slow", id="one")
@@ -205,7 +205,7 @@ async def test_a_message_that_is_delivered_again_is_no_second_answer(conversatio
     assert (await opened(conversation.desk)).details == "Since this morning"
 
 
-async def test_a_question_that_does_not_arrive_is_posted_again(conversation: Conversation) -> None:
+async def test_a_question_that_failed_is_posted_again(conversation: Conversation) -> None:
     """What was answered is kept, and the order of what is said as well."""
     await conversation.starts("Bills are slow")
     conversation.desk.chat.failures += [TemporaryFailure("busy"), TemporaryFailure("asks to wait", 1.0)]
@@ -219,7 +219,9 @@ async def test_a_question_that_does_not_arrive_is_posted_again(conversation: Con
     assert (await opened(conversation.desk)).details == "Since this morning"
 
 
-async def test_who_cannot_be_asked_in_the_channel_learns_it_directly(conversation: Conversation) -> None:
+async def test_a_person_who_cannot_be_asked_in_the_channel_gets_a_direct_message(
+    conversation: Conversation,
+) -> None:
     conversation.desk.chat.failures.append(PermanentFailure("not_in_channel"))
     await conversation.starts("Bills are slow")
     (told,) = conversation.desk.direct(ALICE)
@@ -267,7 +269,7 @@ async def test_questions_that_an_earlier_version_began_go_on(desk: DeskInMemory)
     assert desk.posted[-1].thread == old
 
 
-async def test_sent_twice_it_is_one_ticket(conversation: Conversation) -> None:
+async def test_a_conversation_sent_twice_is_one_ticket(conversation: Conversation) -> None:
     await conversation.starts("Bills are slow")
     await conversation.writes("skip")
     await conversation.answers_all()
@@ -290,7 +292,7 @@ async def test_answer_here_pressed_again_shows_the_question_again(conversation: 
     assert conversation.question == "3 of 5: What is this about?"
 
 
-async def test_after_a_day_it_is_over(conversation: Conversation) -> None:
+async def test_a_conversation_expires_after_a_day(conversation: Conversation) -> None:
     await conversation.starts("Bills are slow")
     conversation.desk.real_time_passes(days=1)
     count = len(conversation.desk.posted)
@@ -310,7 +312,7 @@ async def test_in_a_direct_conversation_with_two_accounts(desk: DeskInMemory) ->
     assert "ACME-1 is open in the channel of Acme GmbH" in answer_text(answer)
 
 
-async def test_at_the_end_words_are_not_lost_in_silence(conversation: Conversation) -> None:
+async def test_text_after_the_end_gets_an_answer(conversation: Conversation) -> None:
     await conversation.starts("Bills are slow")
     await conversation.writes("skip")
     await conversation.answers_all()
@@ -337,7 +339,7 @@ async def test_a_mention_among_the_answers_is_one_of_them(conversation: Conversa
 
 
 @pytest.mark.parametrize("door", [EntryPoint.SHORTCUT, EntryPoint.REACTION])
-async def test_who_asks_for_it_again_meanwhile_is_told_where_to_go_on(
+async def test_asking_again_points_to_the_open_conversation(
     conversation: Conversation, door: EntryPoint
 ) -> None:
     await conversation.starts("Bills are slow")
@@ -347,7 +349,7 @@ async def test_who_asks_for_it_again_meanwhile_is_told_where_to_go_on(
     assert "go on in its thread" in answer_text(await conversation.desk.answers(act))
 
 
-async def test_what_came_of_an_offer_is_known_for_a_month(desk: DeskInMemory) -> None:
+async def test_the_outcome_of_an_offer_is_kept_for_a_month(desk: DeskInMemory) -> None:
     def button(offer: str) -> Press:
         ref = MessageRef(ACME, offer)
         return Press(desk.envelope(), desk.clock.now(), ALICE, ACME, ref, "get_help", '["1.2", "Bills"]')
@@ -372,7 +374,7 @@ async def test_two_forms_of_two_quick_presses_are_one_ticket(desk: DeskInMemory)
     assert await desk.keys() == ["ACME-2", "ACME-1"]
 
 
-async def test_files_come_along(conversation: Conversation) -> None:
+async def test_files_are_attached_to_the_ticket(conversation: Conversation) -> None:
     await conversation.starts("Bills are slow")
     await conversation.writes("", files=(File("error.log", "https://files.example/1"),))
     assert conversation.question == "3 of 5: What is this about?"
@@ -389,8 +391,8 @@ async def test_an_agent_asked_in_the_customers_channel_opens_it_for_them(desk: D
     assert (await opened(desk)).by_agent
 
 
-async def test_what_the_button_holds_is_only_words(desk: DeskInMemory) -> None:
-    """A value that is none of ours begins with nothing."""
+async def test_a_malformed_button_value_changes_nothing(desk: DeskInMemory) -> None:
+    """A malformed value starts nothing."""
     for value in ("", "begin|{", "begin|kept:x", "pick", "send||", "|", "back|x|y|z"):
         act = Press(desk.envelope(), desk.clock.now(), ALICE, ACME, None, conversation_steps.ACTION, value)
         answer = await routes.answer(desk.desk, act)

@@ -36,7 +36,7 @@ async def desk(tmp_path: Path) -> DeskInMemory:
 # What is kept -------------------------------------------------------------------------------------
 
 
-async def test_what_was_not_sent_is_there_again(desk: DeskInMemory) -> None:
+async def test_an_unsent_form_is_restored(desk: DeskInMemory) -> None:
     form = await desk.asks_for_help(ALICE, text="Bills are slow")
     await chooses(desk, form, details="Since nine.", production="reduced")
     assert done(await desk.answers(FormClosed("left", desk.clock.now(), ALICE, form.id, {}, form.context)))
@@ -47,27 +47,27 @@ async def test_what_was_not_sent_is_there_again(desk: DeskInMemory) -> None:
     assert rich_text(again.intro).startswith("What you had filled in here and not sent is back.")
 
 
-async def test_it_is_there_for_the_same_person_in_the_same_place_only(desk: DeskInMemory) -> None:
+async def test_a_draft_belongs_to_one_person_in_one_place(desk: DeskInMemory) -> None:
     await chooses(desk, await desk.asks_for_help(BOB, text="Bills"), BOB, production="down")
     for other in (await desk.asks_for_help(CAROL), await desk.asks_for_help(BOB, SILVER)):
         assert not any(values_of(other, {}).values())
         assert other.intro == ()
 
 
-async def test_another_matter_starts_with_an_empty_form(desk: DeskInMemory) -> None:
+async def test_a_form_with_another_text_starts_empty(desk: DeskInMemory) -> None:
     await chooses(desk, await desk.asks_for_help(ALICE, text="Bills"), production="down")
     form = await desk.asks_for_help(ALICE, text="Login")
     assert values_of(form, {}) == values_of(form, {"summary": "Login"})
     assert values_of(form, {})["production"] == ()
 
 
-async def test_it_is_gone_once_the_ticket_is_open(desk: DeskInMemory) -> None:
+async def test_a_draft_is_deleted_when_the_ticket_opens(desk: DeskInMemory) -> None:
     form = await chooses(desk, await desk.asks_for_help(ALICE, text="Bills"), **S2)
     assert done(await submits(desk, form))
     assert not any(values_of(await desk.asks_for_help(ALICE), {}).values())
 
 
-async def test_it_is_kept_for_a_day(desk: DeskInMemory) -> None:
+async def test_a_draft_is_kept_for_a_day(desk: DeskInMemory) -> None:
     await chooses(desk, await desk.asks_for_help(ALICE, text="Bills"), production="down")
     desk.real_time_passes(hours=23, minutes=59)
     assert (await desk.asks_for_help(ALICE)).fields[0].value == "Bills"
@@ -84,14 +84,14 @@ async def test_long_words_in_a_button_are_kept_for_a_month(desk: DeskInMemory) -
     assert await unpack_prefill(desk.desk, button) == Prefill()
 
 
-async def test_what_was_refused_is_kept_too(desk: DeskInMemory) -> None:
+async def test_a_rejected_form_is_kept(desk: DeskInMemory) -> None:
     form = await desk.asks_for_help(ALICE, SILVER)
     refused = await submits(desk, form, summary="Bills", details="Since nine.", **S2)
     assert isinstance(refused, Ask)
     assert (await desk.asks_for_help(ALICE, SILVER)).fields[1].value == "Since nine."
 
 
-async def test_what_could_not_be_taken_is_kept_too(desk: DeskInMemory) -> None:
+async def test_a_form_that_failed_is_kept(desk: DeskInMemory) -> None:
     """The policy that the form was made from is gone."""
     form = await desk.asks_for_help(ALICE)
     outdated = replace(form, context={**form.context, "version": "m3ter 1999-01-01"})
@@ -108,7 +108,7 @@ async def test_which_ticket_it_was_thought_to_be_is_thought_about_again(desk: De
     assert values_of(again, {})["production"] == ("reduced",)
 
 
-async def test_nothing_is_kept_of_an_empty_form(desk: DeskInMemory) -> None:
+async def test_an_empty_form_is_not_kept(desk: DeskInMemory) -> None:
     form = await desk.asks_for_help(ALICE)
     assert isinstance(
         await desk.answers(FormClosed("l", desk.clock.now(), ALICE, form.id, {}, form.context)), Done
@@ -122,7 +122,7 @@ PICTURE = File("bill.png", "https://acme.slack.com/files/U0ALICE/F1/bill.png")
 NAMED = File("log.txt", "")
 
 
-async def test_files_come_along(desk: DeskInMemory) -> None:
+async def test_files_are_part_of_the_draft(desk: DeskInMemory) -> None:
     form = await desk.asks_for_help(ALICE)
     assert form.takes_files
     assert done(
@@ -139,7 +139,7 @@ async def test_files_come_along(desk: DeskInMemory) -> None:
     assert desk.thread("ACME-1") == []
 
 
-async def test_files_go_where_the_words_go(desk: DeskInMemory) -> None:
+async def test_files_follow_the_text(desk: DeskInMemory) -> None:
     await desk.submits(ALICE, "Bill generation is slow", S2)
     form = await desk.asks_for_help(ALICE, text="Bill generation slow")
     form = await chooses(desk, form, request="incident")

@@ -103,7 +103,7 @@ async def test_the_form_says_what_it_will_lead_to(desk: DeskInMemory) -> None:
     assert f"First response due by {line.due_at:%a %d %b %H:%M}." in told
 
 
-async def test_it_is_said_as_soon_as_it_is_sure(desk: DeskInMemory) -> None:
+async def test_the_outcome_is_shown_as_soon_as_it_is_certain(desk: DeskInMemory) -> None:
     """Production down is S1, whether privacy is breached or not."""
     form = await chooses(desk, await desk.asks_for_help(ALICE), production="down")
     assert rich_text(form.preview).startswith("Proposed: S1, Urgent")
@@ -131,7 +131,7 @@ async def test_what_the_plan_does_not_include_is_said_at_once(desk: DeskInMemory
     assert rich_text(form.preview).startswith("Proposed: S1")
 
 
-async def test_who_is_helped_elsewhere_reads_it_at_once(tmp_path: Path) -> None:
+async def test_people_who_get_help_elsewhere_read_it_at_once(tmp_path: Path) -> None:
     """MTA-2."""
     desk = await open_desk(tmp_path, FRIDAY, desk_file_of("monta", "partner"))
     form = await chooses(desk, await desk.asks_for_help(ALICE), audience="private")
@@ -149,7 +149,7 @@ async def test_the_plan_is_that_of_the_chosen_account(desk: DeskInMemory) -> Non
     assert rich_text(form.preview).startswith("Proposed: S2")
 
 
-async def test_how_complete_a_report_is(tmp_path: Path) -> None:
+async def test_a_report_shows_how_complete_it_is(tmp_path: Path) -> None:
     """MON-5: told while it is filled in, and nothing of it is demanded."""
     desk = await open_desk(tmp_path, FRIDAY, desk_file_of("monetate", "north-america"))
     form = await desk.asks_for_help(ALICE)
@@ -182,7 +182,7 @@ async def test_a_ticket_that_reads_alike_is_offered(desk: DeskInMemory) -> None:
     assert any("Since Monday." in text for text in desk.thread(first, Audience.AGENTS))
 
 
-async def test_thinking_again_brings_the_questions_back(desk: DeskInMemory) -> None:
+async def test_declining_the_match_shows_the_questions_again(desk: DeskInMemory) -> None:
     await desk.submits(ALICE, "Bill generation is slow", S2)
     form = await desk.asks_for_help(CAROL, text="Bill generation slow again")
     form = await chooses(desk, form, CAROL, **S1)
@@ -251,7 +251,7 @@ async def test_what_was_closed_meanwhile_is_not_added_to(desk: DeskInMemory) -> 
 
 
 async def test_sent_in_one_go_it_opens_at_once(desk: DeskInMemory) -> None:
-    """No step was in between: agents are told instead."""
+    """There was no step in between, so agents are notified instead."""
     form = await desk.asks_for_help(CAROL)
     await desk.submits(ALICE, "Bill generation is slow", S2)
     assert done(await submits(desk, form, CAROL, summary="Bill generation is slow", **S2))
@@ -259,7 +259,7 @@ async def test_sent_in_one_go_it_opens_at_once(desk: DeskInMemory) -> None:
     assert not any("reads like" in text for text in desk.thread("ACME-2"))
 
 
-async def test_what_is_over_or_another_accounts_is_not_offered(desk: DeskInMemory) -> None:
+async def test_finished_tickets_and_those_of_other_accounts_are_not_offered(desk: DeskInMemory) -> None:
     await desk.submits(ALICE, "Bill generation is slow", S1, SILVER)
     form = await chooses(desk, await desk.asks_for_help(ALICE, text="Bill generation is slow"), **S2)
     assert "known" not in asked_fields(form)
@@ -269,7 +269,7 @@ async def test_what_is_over_or_another_accounts_is_not_offered(desk: DeskInMemor
     assert "known" not in asked_fields(form)
 
 
-async def test_what_counts_as_alike(desk: DeskInMemory) -> None:
+async def test_similar_titles_are_recognized(desk: DeskInMemory) -> None:
     """Two shared words that say something, and half of the shorter summary; else the same single word."""
     for summary in ("Invoice export fails", "Outage", "Cannot log in with single sign on"):
         await desk.submits(ALICE, summary, S2)

@@ -54,7 +54,7 @@ async def test_the_same_act_opens_the_same_form(desk: DeskInMemory) -> None:
     assert answer_text(await submits(desk, again, **S2)).startswith(LED_TO)
 
 
-async def test_it_stays_while_the_form_is_filled_in_and_refused(desk: DeskInMemory) -> None:
+async def test_the_identity_stays_while_a_form_changes_or_is_rejected(desk: DeskInMemory) -> None:
     form = await desk.asks_for_help(ALICE)
     chosen = await chooses(desk, form, production="down")
     refused = form_of(await submits(desk, chosen))
@@ -64,7 +64,7 @@ async def test_it_stays_while_the_form_is_filled_in_and_refused(desk: DeskInMemo
     assert answer_text(await submits(desk, form, summary="Bills", **S2)).startswith(LED_TO)
 
 
-async def test_what_was_not_sent_comes_back_in_a_form_of_its_own(desk: DeskInMemory) -> None:
+async def test_a_restored_draft_is_a_new_form(desk: DeskInMemory) -> None:
     form = await chooses(desk, await desk.asks_for_help(ALICE, text="Bills"), **S2)
     await desk.answers(FormClosed("left", desk.clock.now(), ALICE, form.id, {}, form.context))
     again = await desk.asks_for_help(ALICE)
@@ -81,7 +81,7 @@ async def test_what_was_sent_does_not_come_back_when_its_answer_was_lost(desk: D
     assert not any(values_of(await desk.asks_for_help(ALICE), {}).values())
 
 
-async def test_whoever_sends_it_it_opens_one_ticket(desk: DeskInMemory) -> None:
+async def test_a_form_sent_by_two_people_opens_one_ticket(desk: DeskInMemory) -> None:
     form = await desk.asks_for_help(ALICE, text="Bills")
     assert done(await submits(desk, form, **S2))
     told = answer_text(await submits(desk, form, CAROL, summary="Login", **S2))
@@ -90,7 +90,7 @@ async def test_whoever_sends_it_it_opens_one_ticket(desk: DeskInMemory) -> None:
     assert await desk.keys() == ["ACME-1"]
 
 
-async def test_added_to_a_ticket_it_opens_none_afterwards(desk: DeskInMemory) -> None:
+async def test_a_form_added_to_a_ticket_opens_no_other(desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "Bill generation is slow", S2)
     form = await desk.asks_for_help(CAROL, text="Slow bill generation")
     form = await chooses(desk, form, CAROL, **S2)
@@ -114,7 +114,7 @@ async def test_a_lost_answer_is_said_again_with_what_else_it_said(tmp_path: Path
     assert again.endswith(first)
 
 
-async def test_every_form_behind_a_button_has_one(desk: DeskInMemory) -> None:
+async def test_every_form_behind_a_button_has_an_identity(desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "Bills", S1)
     asked: dict[str, Form] = {}
     for nth, action in enumerate(BUTTONS):
@@ -137,7 +137,7 @@ SENT: Mapping[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("label", SENT)
-async def test_sent_twice_it_acts_once(desk: DeskInMemory, label: str) -> None:
+async def test_a_form_sent_twice_acts_once(desk: DeskInMemory, label: str) -> None:
     key = await desk.submits(ALICE, "Bills", S2)
     form = form_of(await desk.presses(BOB, label, key))
     assert done(await desk.sends(BOB, form, **SENT[label]))
@@ -167,7 +167,7 @@ async def test_questions_in_a_conversation_are_one_form(desk: DeskInMemory) -> N
     assert await desk.keys() == ["ACME-1"]
 
 
-async def test_a_form_of_the_release_before_keeps_the_key_of_its_platform(desk: DeskInMemory) -> None:
+async def test_a_form_of_the_previous_release_keeps_its_platform_key(desk: DeskInMemory) -> None:
     form = await desk.asks_for_help(ALICE, text="Bills")
     context = {name: text for name, text in form.context.items() if name != OPENING}
     old = replace(form, context=context)

@@ -53,7 +53,7 @@ async def test_the_labels_are_the_contracts(a_desk: OpenDesk) -> None:
         ("Snooze", "You will be reminded in 30 minutes.", "will be reminded Fri 20 Mar 19:00."),
     ],
 )
-async def test_each_answers_the_one_who_pressed_and_tells_the_agents(
+async def test_each_button_answers_the_person_and_notifies_the_agents(
     a_desk: OpenDesk, label: str, told: str, noted: str
 ) -> None:
     desk, key = await alerted(a_desk)
@@ -99,8 +99,8 @@ async def test_acknowledging_ends_the_reminder_of_the_one_who_did(a_desk: OpenDe
     assert "Breached" in desk.direct(DANA)[-1].text
 
 
-async def test_a_reminder_of_what_is_over_is_not_sent(a_desk: OpenDesk) -> None:
-    """Complaint 24, 28: nobody is reminded of what is done."""
+async def test_no_reminder_is_sent_for_a_finished_ticket(a_desk: OpenDesk) -> None:
+    """Complaint 24, 28: no reminder is sent for finished work."""
     desk, key = await alerted(a_desk)
     await press(desk, DANA, "Snooze")
     await desk.submits_form(BOB, "Resolve", key, text="The queue runs again.")
@@ -142,7 +142,7 @@ async def test_the_person_it_was_delegated_to_may_press(a_desk: OpenDesk) -> Non
 
 
 @pytest.mark.parametrize("actor", [ALICE, person("Gwen"), person("Dana", "T0ELSEWHERE")])
-async def test_nobody_else_may(a_desk: OpenDesk, actor: Actor) -> None:
+async def test_other_people_may_not_press(a_desk: OpenDesk, actor: Actor) -> None:
     desk, key = await alerted(a_desk)
     before = await desk.events(key)
     for label in ("Acknowledge", "I'll call", "Delegate", "Snooze"):
@@ -161,7 +161,7 @@ async def test_a_double_click_is_one_act(a_desk: OpenDesk) -> None:
 
 
 @pytest.mark.parametrize("action", ["alert_acknowledge", "alert_call"])
-async def test_two_quick_presses_are_told_once(a_desk: OpenDesk, action: str) -> None:
+async def test_two_quick_presses_are_reported_once(a_desk: OpenDesk, action: str) -> None:
     desk, key = await alerted(a_desk)
     ref, now = desk.direct(DANA)[-1].ref, desk.clock.now()
     first, second = [
@@ -172,7 +172,7 @@ async def test_two_quick_presses_are_told_once(a_desk: OpenDesk, action: str) ->
     assert (await desk.events(key)).count("Alerted") == 1
 
 
-async def test_what_is_written_below_a_direct_message_is_not_lost_in_silence(a_desk: OpenDesk) -> None:
+async def test_a_reply_to_a_direct_message_gets_an_answer(a_desk: OpenDesk) -> None:
     desk, key = await alerted(a_desk)
     ref = desk.direct(DANA)[-1].ref
     before = await desk.events(key)

@@ -94,7 +94,7 @@ async def test_agents_see_that_a_message_was_deleted_and_not_its_words_again(a_d
 
 @pytest.mark.parametrize("who", [ALICE, BOB])
 @pytest.mark.parametrize("text", ["Otherwise", None])
-async def test_no_clock_hears_of_it(a_desk: OpenDesk, who: Actor, text: str | None) -> None:
+async def test_an_edit_changes_no_clock(a_desk: OpenDesk, who: Actor, text: str | None) -> None:
     """Neither is an answer or a customer's turn won or lost by an edit; a replay gives the same."""
     desk = await a_desk(desk_file=DESK_FILE_WITH_HOLD)
     key = await desk.submits(ALICE, "Bills are late", S2)
@@ -111,7 +111,7 @@ async def test_no_clock_hears_of_it(a_desk: OpenDesk, who: Actor, text: str | No
     assert (await desk.ticket(key)).held == held
 
 
-async def test_an_event_without_other_words_is_nothing(a_desk: OpenDesk) -> None:
+async def test_an_edit_without_a_new_text_is_ignored(a_desk: OpenDesk) -> None:
     """A preview of a link makes such an event; so does the same one delivered again."""
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are late", S2)
@@ -126,7 +126,7 @@ async def test_an_event_without_other_words_is_nothing(a_desk: OpenDesk) -> None
     assert (await desk.events(key)).count("Corrected") == 2
 
 
-async def test_what_agents_change_among_themselves_stays_there(a_desk: OpenDesk) -> None:
+async def test_edits_in_triage_stay_internal(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are late", S2)
     await writes(desk, BOB, "they are wrong again", key, audience=Audience.AGENTS)
@@ -136,7 +136,7 @@ async def test_what_agents_change_among_themselves_stays_there(a_desk: OpenDesk)
     assert len(desk.heard(ACME)) == 1
 
 
-async def test_a_change_outside_of_tickets_is_nobodys_business(a_desk: OpenDesk) -> None:
+async def test_edits_outside_tickets_are_ignored(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are late", S2)
     before = len(desk.posted)
@@ -148,7 +148,7 @@ async def test_a_change_outside_of_tickets_is_nobodys_business(a_desk: OpenDesk)
     assert len(desk.posted) == before
 
 
-async def test_a_deleted_message_that_nobody_knew_is_not_told(a_desk: OpenDesk) -> None:
+async def test_a_deleted_unknown_message_is_ignored(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are late", S2)
     await revises(desk, ALICE, None, key)
@@ -175,7 +175,7 @@ async def test_files_reach_agents_by_name_and_link(a_desk: OpenDesk) -> None:
     assert written.files == (Attachment(LOG.name, LOG.url), Attachment("secret.txt", ""))
 
 
-async def test_a_file_without_a_word_is_a_message_too(a_desk: OpenDesk) -> None:
+async def test_a_file_without_text_is_a_message(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are late", S2)
     await writes(desk, BOB, "", key, LOG)
@@ -240,7 +240,7 @@ async def test_what_agents_write_in_triage_never_reaches_the_customer(a_desk: Op
     assert desk.thread(key) == [f"{key} Bob replied: “We are on it” "]
 
 
-# Who is called --------------------------------------------------------------------------------
+# Mentions -------------------------------------------------------------------------------------
 
 
 def mentioned(text: RichText) -> set[str]:
@@ -248,7 +248,7 @@ def mentioned(text: RichText) -> set[str]:
 
 
 def calls(desk: DeskInMemory) -> list[set[str]]:
-    """Whom each message of triage calls, of those that call anybody."""
+    """The people mentioned in each triage message that mentions anyone."""
     every = [mentioned(s.view.text) for s in desk.posted if s.to == TRIAGE and isinstance(s.view, Notice)]
     return [names for names in every if names]
 

@@ -23,7 +23,8 @@ from bot.desk.desk import InMemoryKeyValueStore
 from bot.model.inbound import Command, FormClosed, Inbound, Posted, Press, Submission
 from demo.slack import Ack, FakeSlack
 from demo.slack.bot_client import FORM
-from tests.slack.conftest import Workspace, ready
+from tests.scripted_desk import ready
+from tests.slack.conftest import Workspace
 from tests.slack.inbound.test_requests import CLOSED, EVENT, JSON, PRESS, SHORTCUT, SLASH, SUBMISSION, send
 from tests.slack.installable_desk import opened
 
@@ -46,7 +47,7 @@ UNHEARD = {
     name: (200, False) if registration in ("command", "event") else (400, True)
     for name, (registration, *_) in KINDS.items()
 }
-"""Status and whether Slack is told not to retry, if no listener takes the kind."""
+"""The status, and whether the answer asks Slack not to retry, without a listener for the kind."""
 
 
 def unregistered(app: AsyncApp, *constraints: Any) -> Callable[..., None]:
@@ -72,14 +73,14 @@ async def sent_without(
 
 
 @pytest.mark.parametrize("name", KINDS)
-async def test_each_kind_is_heard_through_its_listener_of_bolts(workspace: Workspace, name: str) -> None:
+async def test_each_kind_is_received_through_its_bolt_listener(workspace: Workspace, name: str) -> None:
     _, body, kind, act = KINDS[name]
     assert (await send(workspace, body, kind)).status == 200
     assert [type(heard) for heard in workspace.desk.heard] == [act]
 
 
 @pytest.mark.parametrize("name", KINDS)
-async def test_without_its_listener_of_bolts_no_kind_is_heard(
+async def test_without_its_bolt_listener_no_kind_is_received(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     registration, body, kind, _ = KINDS[name]
@@ -126,7 +127,7 @@ async def test_slack_delivers_an_event_again_that_fails_unexpectedly(
         ("form_closed", "a closed form"),
     ],
 )
-async def test_a_reader_that_fails_unexpectedly_is_an_apology(
+async def test_an_unexpected_error_in_the_reader_is_an_apology(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, part: str, name: str
 ) -> None:
     def fails(*_: object) -> None:
@@ -181,13 +182,13 @@ async def test_bolt_takes_nothing_from_the_environment(monkeypatch: pytest.Monke
     )
 
 
-async def test_what_has_a_type_is_no_command(workspace: Workspace) -> None:
+async def test_a_body_with_a_type_is_not_a_command(workspace: Workspace) -> None:
     ack = await send(workspace, json.dumps(SLASH | {"type": "no_such_thing"}), JSON)
     assert (ack.status, ack.no_retry) == (400, True)
     assert workspace.desk.heard == []
 
 
-async def test_bolt_takes_no_orders_from_headers(workspace: Workspace) -> None:
+async def test_bolt_ignores_headers_that_control_it(workspace: Workspace) -> None:
     """Slack signs the body only, and with this one Bolt would answer 200 and tell no listener."""
     request = workspace.slack._bot_client.sign("raw", urlencode(SLASH), FORM)
     orders = {"X-Slack-Bolt-Lazy-Only": "1", "X-Slack-Bolt-Lazy-Function-Name": "on_command"}

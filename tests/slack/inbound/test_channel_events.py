@@ -1,4 +1,4 @@
-"""News of channels, as Slack tells them."""
+"""Slack's events about channels."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ PLAINLY: dict[ChannelChange, Act] = {
 
 
 def turned(workspace: Workspace) -> list[tuple[ChannelChange, str]]:
-    """What the desk heard of channels."""
+    """The channel changes that the desk received."""
     assert all(isinstance(heard, ChannelChanged) for heard in workspace.desk.heard)
     return [(heard.change, heard.place.id) for heard in workspace.desk.heard]
 
 
 @pytest.mark.parametrize("private", [False, True])
 @pytest.mark.parametrize("turn", PLAINLY)
-async def test_what_becomes_of_a_channel_is_heard(
+async def test_a_change_of_a_channel_is_dispatched(
     workspace: Workspace, turn: ChannelChange, private: bool
 ) -> None:
     channel = workspace.slack.channel("room", [workspace.bob], private=private)
@@ -59,7 +59,7 @@ async def test_a_channel_that_we_left_refuses(workspace: Workspace) -> None:
         await workspace.ours.post(ACME, Notice(("Hello",)), None)
 
 
-async def test_only_our_own_comings_and_goings_matter(workspace: Workspace) -> None:
+async def test_other_members_joining_and_leaving_are_ignored(workspace: Workspace) -> None:
     channel = workspace.slack.channel("room", [workspace.bob], bot=False)
     await workspace.slack.invite_bot(workspace.bob, channel)
     await workspace.slack.member_left(workspace.bob, channel)
@@ -69,7 +69,7 @@ async def test_only_our_own_comings_and_goings_matter(workspace: Workspace) -> N
     assert turned(workspace) == [(ChannelChange.JOINED, channel.id), (ChannelChange.LEFT, channel.id)]
 
 
-async def test_a_new_name(workspace: Workspace) -> None:
+async def test_a_renamed_channel_is_dispatched(workspace: Workspace) -> None:
     for private in (False, True):
         channel = workspace.slack.channel("room", [workspace.bob], private=private)
         await workspace.slack.rename(workspace.bob, channel, "hall")
@@ -79,7 +79,7 @@ async def test_a_new_name(workspace: Workspace) -> None:
         )
 
 
-async def test_a_new_id(workspace: Workspace) -> None:
+async def test_a_channel_with_a_new_id_is_dispatched(workspace: Workspace) -> None:
     ref = await workspace.ours.post(ACME, Notice(("Hello",)), None)
     await workspace.slack.change_id(workspace.bob, workspace.acme, "C0ACMENEW")
     [heard] = workspace.desk.heard
@@ -93,13 +93,13 @@ async def test_a_new_id(workspace: Workspace) -> None:
     assert [m.ts for m in workspace.slack.thread(workspace.slack.messages(workspace.acme)[0])] == [said.id]
 
 
-async def test_one_organisation_of_several_leaves(workspace: Workspace) -> None:
-    """Whether it was the customer's, Slack does not say."""
+async def test_one_of_several_organisations_leaving_is_ignored(workspace: Workspace) -> None:
+    """Slack does not say whether it was the customer's."""
     await workspace.slack.unshare(workspace.bob, workspace.acme, "T0OTHER", others_stay=True)
     assert workspace.desk.heard == []
 
 
-async def test_when_the_customers_own_installation_leaves_we_are_still_there(workspace: Workspace) -> None:
+async def test_the_customers_own_installation_leaving_is_ignored(workspace: Workspace) -> None:
     ack = await workspace.slack.remove_bot(workspace.bob, workspace.acme)
     workspace.desk.heard.clear()
     body = json.loads(ack.request.body)
@@ -120,7 +120,7 @@ async def test_the_same_event_through_two_installations_has_one_key(workspace: W
     assert len(workspace.desk.heard) == 3
 
 
-async def test_what_the_desk_could_not_take_in_comes_again(workspace: Workspace) -> None:
+async def test_an_event_that_the_desk_could_not_store_is_redelivered(workspace: Workspace) -> None:
     workspace.desk.answer = RuntimeError("database is locked")
     await workspace.slack.archive(workspace.bob, workspace.acme)
     assert turned(workspace) == [(ChannelChange.ARCHIVED, "C0ACME")] * 2
@@ -130,6 +130,6 @@ async def test_what_the_desk_could_not_take_in_comes_again(workspace: Workspace)
     "kind", ["channel_archive", "channel_rename", "channel_id_changed", "channel_unshared"]
 )
 @pytest.mark.parametrize("channel", [None, 5, "", {}, {"id": ""}, ["C0ACME"]])
-async def test_senseless_news_are_refused_calmly(workspace: Workspace, kind: str, channel: object) -> None:
+async def test_malformed_channel_events_are_refused(workspace: Workspace, kind: str, channel: object) -> None:
     assert (await workspace.slack.event({"type": kind, "channel": channel})).status == 400
     assert workspace.desk.heard == []

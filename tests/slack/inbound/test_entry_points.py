@@ -1,4 +1,4 @@
-"""Every way in, for an internal member, a guest and a member of the customer's own workspace."""
+"""Every entry point, for an internal member, a guest and a member of the customer's own workspace."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from bot.model.inbound import Command
 from demo.slack import SlackError
 from demo.slack.payloads import message_event
 from sla_core.events import Opened
+from tests.scripted_desk import ready
 from tests.slack.conftest import Workspace
-from tests.slack.desk_on_slack import ANSWERS, DeskOnSlack, a_ticket, desk_on_slack, ready
+from tests.slack.desk_on_slack import ANSWERS, DeskOnSlack, a_ticket, desk_on_slack
 
 WHO = ("internal", "guest", "external")
 WORDS = "Bills <@U0BOB> are slow & wrong"
@@ -58,7 +59,7 @@ async def test_a_mention_is_answered_once_in_its_thread(at: DeskOnSlack, name: s
     assert await at.summary_in_form(who, offer) == "Bills @U0BOB are slow & wrong"
 
 
-async def test_a_mention_that_comes_again_is_not_answered_again(at: DeskOnSlack) -> None:
+async def test_a_redelivered_mention_is_not_answered_again(at: DeskOnSlack) -> None:
     said = await at.slack.say(at.people["external"], at.acme, f"{at.slack.mention} Bills are slow")
     mention = next(ack for ack in at.slack.acks if ack.kind == "app_mention")
     await at.slack.redeliver(mention)
@@ -71,7 +72,7 @@ async def test_a_mention_that_comes_again_is_not_answered_again(at: DeskOnSlack)
     assert len(at.ours_in(at.acme)) == 1
 
 
-async def test_another_process_sees_what_the_first_one_said(at: DeskOnSlack) -> None:
+async def test_another_process_sees_the_answer_of_the_first(at: DeskOnSlack) -> None:
     await at.slack.say(at.people["external"], at.acme, f"{at.slack.mention} Bills are slow")
     mention = next(ack for ack in at.slack.acks if ack.kind == "app_mention")
     other = Slack(at.slack.bot_token, at.slack.signing_secret, at.clock, api_url=at.slack.api_url)
@@ -93,7 +94,7 @@ async def test_another_process_sees_what_the_first_one_said(at: DeskOnSlack) -> 
     [{"status": 500}, {"status": 429}, {"drop_connection": True}, {"accept_then_drop": True}],
     ids=["error", "busy", "dropped", "taken and dropped"],
 )
-async def test_what_slack_did_not_take_is_said_when_it_delivers_again(
+async def test_an_answer_that_slack_refused_is_sent_on_redelivery(
     at: DeskOnSlack, fault: dict[str, int | bool]
 ) -> None:
     at.slack.fail_next("chat.postMessage", **fault)  # type: ignore[arg-type]
@@ -103,7 +104,7 @@ async def test_what_slack_did_not_take_is_said_when_it_delivers_again(
     assert len(at.ours_in(at.acme)) == 1
 
 
-async def test_where_slack_takes_no_reply_it_is_offered_privately(at: DeskOnSlack) -> None:
+async def test_if_slack_refuses_the_reply_the_offer_is_private(at: DeskOnSlack) -> None:
     xenia = at.people["external"]
     at.slack.fail_next("chat.postMessage", error="restricted_action")
     await at.slack.say(xenia, at.acme, f"{at.slack.mention} Bills are slow")
@@ -139,9 +140,7 @@ async def test_a_mention_in_a_tickets_thread_is_just_a_message_of_it(at: DeskOnS
 
 
 @pytest.mark.parametrize("name", [*WHO, "bob"])
-async def test_a_word_for_the_desk_in_a_tickets_thread_is_no_part_of_the_ticket(
-    at: DeskOnSlack, name: str
-) -> None:
+async def test_a_command_in_a_tickets_thread_is_not_part_of_the_ticket(at: DeskOnSlack, name: str) -> None:
     card = await a_ticket(at, at.people["internal"])
     await at.slack.say(at.people[name], at.acme, f"{at.slack.mention} status ACME-1", card)
     await at.settle()
@@ -157,7 +156,7 @@ async def test_a_mention_where_no_account_is_served_says_so_privately(at: DeskOn
     assert at.ours_in(at.lounge) == []
 
 
-async def test_what_is_for_one_person_is_shown_where_they_look(at: DeskOnSlack) -> None:
+async def test_a_private_answer_appears_where_the_person_wrote(at: DeskOnSlack) -> None:
     xenia = at.people["external"]
     root = await at.slack.say(xenia, at.acme, f"{at.slack.mention} help")
     await at.settle()
@@ -171,7 +170,7 @@ async def test_what_is_for_one_person_is_shown_where_they_look(at: DeskOnSlack) 
 
 @pytest.mark.parametrize("name", WHO)
 @pytest.mark.parametrize("emoji", ["ticket", "admission_tickets"])
-async def test_a_ticket_put_on_a_message_begins_one_with_its_words(
+async def test_a_ticket_reaction_offers_a_form_with_the_messages_text(
     at: DeskOnSlack, name: str, emoji: str
 ) -> None:
     author, who = at.people["external"], at.people[name]
@@ -183,7 +182,7 @@ async def test_a_ticket_put_on_a_message_begins_one_with_its_words(
     assert await at.summary_in_form(who, offer) == "Bills @U0BOB are slow & wrong"
 
 
-async def test_on_a_reply_it_is_answered_in_the_thread_of_the_reply(at: DeskOnSlack) -> None:
+async def test_a_reaction_to_a_reply_is_answered_in_its_thread(at: DeskOnSlack) -> None:
     ines = at.people["internal"]
     root = await at.slack.say(ines, at.acme, "Good morning")
     reply = await at.slack.say(ines, at.acme, "Bills are slow", root)
@@ -194,7 +193,7 @@ async def test_on_a_reply_it_is_answered_in_the_thread_of_the_reply(at: DeskOnSl
     assert await at.summary_in_form(ines, offer) == "Bills are slow"
 
 
-async def test_of_several_people_and_twice_over_it_is_offered_once(at: DeskOnSlack) -> None:
+async def test_repeated_reactions_get_one_offer(at: DeskOnSlack) -> None:
     said = await at.slack.say(at.people["external"], at.acme, "Bills are slow")
     for name in WHO:
         ack = await at.slack.react(at.people[name], said, "ticket")
@@ -203,7 +202,7 @@ async def test_of_several_people_and_twice_over_it_is_offered_once(at: DeskOnSla
     assert len(at.ours_in(at.acme)) == 1
 
 
-async def test_without_the_words_it_is_offered_all_the_same(at: DeskOnSlack) -> None:
+async def test_a_reaction_gets_an_offer_even_without_the_text(at: DeskOnSlack) -> None:
     ines = at.people["internal"]
     said = await at.slack.say(ines, at.acme, "Bills are slow")
     at.slack.fail_next("conversations.replies", error="missing_scope")
@@ -213,7 +212,7 @@ async def test_without_the_words_it_is_offered_all_the_same(at: DeskOnSlack) -> 
     assert await at.summary_in_form(ines, offer) == ""
 
 
-async def test_other_reactions_and_other_channels_are_nobodys_business(at: DeskOnSlack) -> None:
+async def test_other_reactions_and_other_channels_are_ignored(at: DeskOnSlack) -> None:
     ines = at.people["internal"]
     await at.slack.react(ines, await at.slack.say(ines, at.acme, "hello"), "eyes")
     await at.slack.react(ines, await at.slack.say(ines, at.lounge, "tonight?"), "ticket")
@@ -223,7 +222,7 @@ async def test_other_reactions_and_other_channels_are_nobodys_business(at: DeskO
     assert at.slack.ephemerals(ines) == []
 
 
-async def test_on_a_tickets_own_card_it_says_which_ticket_that_is(at: DeskOnSlack) -> None:
+async def test_a_reaction_on_a_tickets_card_names_the_ticket(at: DeskOnSlack) -> None:
     ines = at.people["internal"]
     card = await a_ticket(at, ines)
     await at.slack.react(ines, card, "ticket")
@@ -231,7 +230,7 @@ async def test_on_a_tickets_own_card_it_says_which_ticket_that_is(at: DeskOnSlac
     assert "This belongs to ACME-1 already" in at.private_answers(ines)
 
 
-async def test_who_reacts_is_of_the_workspace_that_slack_says(workspace: Workspace) -> None:
+async def test_a_reaction_has_the_home_team_that_slack_reports(workspace: Workspace) -> None:
     said = await workspace.slack.say(workspace.ann, workspace.acme, "Bills are slow")
     for who in (workspace.bob, workspace.ann):
         await workspace.slack.react(who, said, "ticket")
@@ -244,7 +243,7 @@ async def test_who_reacts_is_of_the_workspace_that_slack_says(workspace: Workspa
 
 
 @pytest.mark.parametrize("name", WHO)
-async def test_support_and_a_colon_begin_a_ticket(at: DeskOnSlack, name: str) -> None:
+async def test_a_message_that_starts_with_support_colon_gets_an_offer(at: DeskOnSlack, name: str) -> None:
     who = at.people[name]
     said = await at.slack.say(who, at.acme, "SUPPORT:  Bills are slow")
     await at.settle()
@@ -253,7 +252,7 @@ async def test_support_and_a_colon_begin_a_ticket(at: DeskOnSlack, name: str) ->
     assert await at.summary_in_form(who, offer) == "Bills are slow"
 
 
-async def test_with_a_mention_in_it_too_it_is_one_offer(at: DeskOnSlack) -> None:
+async def test_a_support_message_with_a_mention_gets_one_offer(at: DeskOnSlack) -> None:
     await at.slack.say(at.people["external"], at.acme, f"support: {at.slack.mention} Bills are slow")
     await at.settle()
     assert len(at.ours_in(at.acme)) == 1
@@ -272,7 +271,7 @@ async def test_a_direct_message_is_answered_in_the_conversation(at: DeskOnSlack,
     assert await at.store.tickets("acme") == ["ACME-1"]
 
 
-async def test_a_long_text_travels_whole(at: DeskOnSlack) -> None:
+async def test_a_long_text_is_kept_complete(at: DeskOnSlack) -> None:
     xenia = at.people["external"]
     words = "Bills are slow. " * 150
     await at.slack.say(xenia, at.slack.dm(xenia), words)
@@ -288,7 +287,7 @@ async def test_a_long_text_travels_whole(at: DeskOnSlack) -> None:
 
 
 @pytest.mark.parametrize("name", ["internal", "guest"])
-async def test_any_command_that_slack_sends_means_the_same(at: DeskOnSlack, name: str) -> None:
+async def test_any_configured_command_opens_the_form(at: DeskOnSlack, name: str) -> None:
     who = at.people[name]
     await at.slack.command(who, at.acme, "/acme-support", "Bills are slow")
     view = at.slack.modal_of(who)
@@ -317,7 +316,7 @@ async def test_a_messages_shortcut_opens_the_form_with_its_words(at: DeskOnSlack
     assert view.input("Summary").value == "help", "a message is no word for the desk"
 
 
-async def test_a_shortcut_on_a_tickets_card_says_which_that_is(at: DeskOnSlack) -> None:
+async def test_a_shortcut_on_a_tickets_card_names_the_ticket(at: DeskOnSlack) -> None:
     ines = at.people["internal"]
     card = await a_ticket(at, ines)
     await at.slack.shortcut(ines, card, "ticket_about_message")
@@ -327,7 +326,7 @@ async def test_a_shortcut_on_a_tickets_card_says_which_that_is(at: DeskOnSlack) 
 
 
 @pytest.mark.parametrize("name", ["internal", "guest"])
-async def test_the_shortcut_that_is_everywhere_opens_the_form(at: DeskOnSlack, name: str) -> None:
+async def test_the_global_shortcut_opens_the_form(at: DeskOnSlack, name: str) -> None:
     who = at.people[name]
     await at.slack.global_shortcut(who, "get_help")
     view = at.slack.modal_of(who)
@@ -337,7 +336,7 @@ async def test_the_shortcut_that_is_everywhere_opens_the_form(at: DeskOnSlack, n
     assert await at.store.tickets("acme") == ["ACME-1"]
 
 
-async def test_a_shortcut_that_cannot_open_its_form_leaves_a_way_on(at: DeskOnSlack) -> None:
+async def test_a_shortcut_that_cannot_open_its_form_sends_a_message(at: DeskOnSlack) -> None:
     ines = at.people["internal"]
     for error in ("expired_trigger_id", "expired_trigger_id"):
         at.slack.fail_next("views.open", error=error)

@@ -1,4 +1,4 @@
-"""Every button, form and word by everybody from everywhere: nobody gets what is not theirs."""
+"""Every button, form and message, sent by every person from every channel, changes only what they may."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CLAIMS = [
     ("tess", "T0VENDOR"),
     ("bob", "T0VENDOR"),
     ("dana", "T0VENDOR"),
-    # An agent's id from another workspace is somebody else.
+    # An agent's id from another workspace is another person.
     ("bob", "T0ACME"),
     ("dana", "E0MEGA"),
 ]

@@ -38,7 +38,7 @@ OVER_SOCKET = 2_000
 AGENTS = {"slack:T0VENDOR:U0BOB", "slack:T0VENDOR:U0DANA", "slack:T0VENDOR:U0TESS"}
 OF_AGENTS = (Acknowledged, Taken, Answered, SeverityChanged, Held, Resumed, Resolved, Alerted)
 _PASSING = frozenset({"draft", "carried"})
-"""Of the key-value store: what stands in open forms, and long words by their own hash."""
+"""Topics of the key-value store: open forms, and long texts by their hash."""
 
 
 @pytest.fixture
@@ -139,7 +139,9 @@ def only_agents_acted(ear: RecordingDesk) -> None:
 
 
 @pytest.mark.parametrize("count", COUNTS)
-async def test_thousands_of_requests(day: DayOfRequests, logged: list[str], count: int) -> None:
+async def test_thousands_of_malformed_requests_are_refused_without_errors(
+    day: DayOfRequests, logged: list[str], count: int
+) -> None:
     ear, secret = RecordingDesk(day), day.at.slack.signing_secret
     receive = {path: hear for _, path, hear in day.at.ours.routes(ear)}["/slack/events"]
     for request in day.requests:
@@ -181,7 +183,7 @@ class Line:
         self.said.append(json.loads(text))
 
 
-async def test_envelopes_of_a_socket(day: DayOfRequests, logged: list[str]) -> None:
+async def test_malformed_socket_envelopes_are_acknowledged(day: DayOfRequests, logged: list[str]) -> None:
     ear, ours = RecordingDesk(day), day.at.ours
     url, listeners = day.at.slack.api_url, Listeners(ear, ours._workspaces, ours._fallback_responder)
     hear = BoltEndpoint(bolt_app(listeners, ours._workspaces, url)).handle_socket_request

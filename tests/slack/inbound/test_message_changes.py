@@ -1,4 +1,4 @@
-"""What becomes of messages after they were written, and what comes with them."""
+"""Edited and deleted messages, and attached files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def root(workspace: Workspace) -> Message:
 
 
 async def reply(workspace: Workspace, words: str, who: str = "bob", *files: str) -> Message:
-    """Somebody's reply to a message of ours, heard already."""
+    """A person's reply to our message, after the desk received it."""
     person = getattr(workspace, who)
     said = await workspace.slack.say(person, workspace.acme, words, await root(workspace), files)
     workspace.desk.heard.clear()
@@ -38,7 +38,7 @@ async def get_help(workspace: Workspace) -> Message:
 # Changed and deleted --------------------------------------------------------------------------
 
 
-async def test_a_change(workspace: Workspace) -> None:
+async def test_an_edited_message_is_dispatched(workspace: Workspace) -> None:
     said = await reply(workspace, "bill 4711")
     assert (await workspace.slack.edit(workspace.bob, said, "bill 4712 & <more>")).status == 200
     [heard] = workspace.desk.heard
@@ -50,14 +50,14 @@ async def test_a_change(workspace: Workspace) -> None:
     assert heard.place == ACME
 
 
-async def test_a_change_by_another_organisation(workspace: Workspace) -> None:
+async def test_an_edit_by_another_organisation_keeps_its_home_team(workspace: Workspace) -> None:
     said = await reply(workspace, "bill 4711", "ann")
     await workspace.slack.edit(workspace.ann, said, "bill 4712")
     [heard] = workspace.desk.heard
     assert heard.actor == Actor(UserRef("slack", "T0ACME", "U0ANN"), "T0VENDOR", "Ann Acme")
 
 
-async def test_a_deletion(workspace: Workspace) -> None:
+async def test_a_deleted_message_is_dispatched(workspace: Workspace) -> None:
     said = await reply(workspace, "my password is 1234", "ann")
     await workspace.slack.delete_message(workspace.ann, said)
     [heard] = workspace.desk.heard
@@ -70,13 +70,13 @@ async def test_a_deletion(workspace: Workspace) -> None:
     assert heard.actor.user == UserRef("slack", "T0ACME", "U0ANN")
 
 
-async def test_a_preview_of_a_link_is_no_change(workspace: Workspace) -> None:
+async def test_a_link_preview_is_not_an_edit(workspace: Workspace) -> None:
     said = await reply(workspace, "see https://x.example")
     assert (await workspace.slack.unfurl(said)).status == 200
     assert workspace.desk.heard == []
 
 
-async def test_what_stands_in_no_thread_is_not_heard(workspace: Workspace) -> None:
+async def test_edits_outside_threads_are_ignored(workspace: Workspace) -> None:
     said = await workspace.slack.say(workspace.bob, workspace.acme, "lunch?")
     workspace.desk.heard.clear()
     await workspace.slack.edit(workspace.bob, said, "dinner?")
@@ -84,7 +84,7 @@ async def test_what_stands_in_no_thread_is_not_heard(workspace: Workspace) -> No
     assert workspace.desk.heard == []
 
 
-async def test_our_own_changes_are_not_heard_but_the_loss_of_a_standing_message_is(
+async def test_our_own_edits_are_ignored_but_a_deleted_help_message_is_not(
     workspace: Workspace,
 ) -> None:
     card = await root(workspace)
@@ -103,7 +103,7 @@ async def test_our_own_changes_are_not_heard_but_the_loss_of_a_standing_message_
     assert (heard.message, heard.text, heard.thread) == (MessageRef(ACME, standing.ts), None, None)
 
 
-async def test_a_standing_message_that_had_replies_leaves_a_tombstone(workspace: Workspace) -> None:
+async def test_a_deleted_help_message_with_replies_is_dispatched(workspace: Workspace) -> None:
     standing = await get_help(workspace)
     await workspace.slack.say(workspace.bob, workspace.acme, "what is this?", standing)
     workspace.desk.heard.clear()
@@ -113,7 +113,7 @@ async def test_a_standing_message_that_had_replies_leaves_a_tombstone(workspace:
     assert (heard.message.id, heard.text, heard.thread) == (standing.ts, None, None)
 
 
-async def test_other_bots_changes_are_not_heard(workspace: Workspace) -> None:
+async def test_edits_of_other_bots_are_ignored(workspace: Workspace) -> None:
     inner = {"type": "message", "user": "U0OTHER", "bot_id": "B0OTHER", "ts": "1.2", "thread_ts": "1.1"}
     event = {
         "type": "message",
@@ -128,9 +128,7 @@ async def test_other_bots_changes_are_not_heard(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("missing", ["channel", "message", "previous_message"])
-async def test_an_event_that_lacks_its_parts_is_taken_or_refused_calmly(
-    workspace: Workspace, missing: str
-) -> None:
+async def test_an_incomplete_event_is_acknowledged_or_refused(workspace: Workspace, missing: str) -> None:
     inner = {"type": "message", "user": "U0BOB", "ts": "1.2", "thread_ts": "1.1", "text": "x"}
     event: dict[str, Any] = {"type": "message", "channel": "C0ACME", "ts": "1.3"}
     event |= {"message": inner, "previous_message": inner}
@@ -140,7 +138,7 @@ async def test_an_event_that_lacks_its_parts_is_taken_or_refused_calmly(
 
 
 async def test_the_same_event_through_two_installations_has_one_key(workspace: Workspace) -> None:
-    """The app stands on both sides of a shared channel: one event, told once or twice."""
+    """The app is installed on both sides of a shared channel: one event may arrive twice."""
     said = await reply(workspace, "bill 4711", "ann")
     ack = await workspace.slack.edit(workspace.ann, said, "bill 4712")
     body = json.loads(ack.request.body)
@@ -168,7 +166,7 @@ async def test_files_come_with_their_names_and_links(workspace: Workspace) -> No
     assert workspace.slack.calls_to("files.info") == []
 
 
-async def test_files_of_a_shared_channel_are_asked_for(workspace: Workspace) -> None:
+async def test_files_of_a_shared_channel_are_looked_up(workspace: Workspace) -> None:
     await workspace.slack.say(workspace.ann, workspace.acme, "", await root(workspace), ["error.log"])
     heard = workspace.desk.heard[-1]
     assert isinstance(heard, Posted)
@@ -181,7 +179,7 @@ async def test_files_of_a_shared_channel_are_asked_for(workspace: Workspace) -> 
 @pytest.mark.parametrize(
     "fault", [{"error": "access_denied"}, {"status": 429}, {"status": 500}, {"drop_connection": True}]
 )
-async def test_a_file_that_cannot_be_asked_for_is_a_file_still(
+async def test_a_file_that_cannot_be_looked_up_is_still_a_file(
     workspace: Workspace, fault: dict[str, Any]
 ) -> None:
     workspace.slack.fail_next("files.info", **fault)
@@ -190,12 +188,12 @@ async def test_a_file_that_cannot_be_asked_for_is_a_file_still(
     assert heard.files == (File("a file", ""),)
 
 
-async def test_files_that_nobody_sends_to_the_desk_are_not_asked_for(workspace: Workspace) -> None:
+async def test_files_outside_tickets_are_not_looked_up(workspace: Workspace) -> None:
     await workspace.slack.say(workspace.ann, workspace.acme, "lunch", None, ["menu.pdf"])
     assert workspace.slack.calls_to("files.info") == []
 
 
-async def test_a_link_that_is_no_page_of_slacks_is_left_out(workspace: Workspace) -> None:
+async def test_a_file_link_outside_slack_is_dropped(workspace: Workspace) -> None:
     event = {"type": "message", "subtype": "file_share", "user": "U0BOB", "channel": "C0ACME", "ts": "1.2"}
     event |= {"thread_ts": "1.1", "text": ""}
     named = {"id": "F1", "name": "x\u202ey\n.log", "permalink": "javascript:alert(1)"}

@@ -91,7 +91,7 @@ class Redeliveries:
         self.event(envelope(world, message_event(world, said, "app_mention"), who.id))
 
     def offers(self) -> Counter[str | None]:
-        """How many stand under each message."""
+        """How many replies each message has."""
         return Counter(m.thread_ts for m in self.at.ours_in(self.at.acme) if m.thread_ts in self.mentions)
 
     async def hears(self, body: MalformedBody, retry: int = 0) -> int:

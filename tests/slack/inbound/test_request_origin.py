@@ -14,7 +14,8 @@ from adapters.slack.outbound.responder import Responder
 from adapters.slack.outbound.web_api import WebApi
 from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from adapters.slack.workspaces.workspace import RequestOrigin
-from tests.slack.conftest import Desk, Workspace
+from tests.scripted_desk import ScriptedDesk
+from tests.slack.conftest import Workspace
 from tests.slack.inbound.test_requests import EVENT as WHOLE_EVENT
 from tests.slack.inbound.test_requests import JSON, send
 
@@ -41,7 +42,7 @@ SHARED = EVENT | {
 
 @dataclass
 class Nowhere:
-    """Workspaces that nobody installed; which installation each request asks for is kept."""
+    """Workspaces without an installation; records which installation each request asks for."""
 
     url: str = "http://127.0.0.1:9/api/"
     asked_for: list[RequestOrigin] = field(default_factory=list)
@@ -53,7 +54,7 @@ class Nowhere:
         """The status of the answer."""
         workspaces, renderer = cast(Any, self), MrkdwnRenderer()
         answers = Responder(WebApi("", self.url), renderer, omits_unchanged=False)
-        door = BoltEndpoint(bolt_app(Listeners(Desk(), workspaces, answers), workspaces, self.url))
+        door = BoltEndpoint(bolt_app(Listeners(ScriptedDesk(), workspaces, answers), workspaces, self.url))
         return (await door.handle_socket_request(body, {})).status
 
 
@@ -108,7 +109,7 @@ async def test_ids_that_are_none_are_none(key: str, junk: Any) -> None:
 
 
 async def author(workspace: Workspace, event: dict[str, Any], **more: Any) -> str:
-    """The home of somebody whom Slack does not know."""
+    """The home team of a person whom Slack does not know."""
     said = WHOLE_EVENT["event"] | {"user": "U0NOBODY"} | event
     envelope = WHOLE_EVENT | {"team_id": "T1", "enterprise_id": "E0", "event": said} | more
     assert (await send(workspace, json.dumps(envelope), JSON)).status == 200

@@ -140,7 +140,7 @@ def broken(draw: st.DrawFn) -> Any:
     derandomize=True,
 )
 @given(st.data())
-def test_broken_requests_are_refused_calmly(workspace_runner: Any, data: st.DataObject) -> None:
+def test_broken_requests_are_refused_without_errors(workspace_runner: Any, data: st.DataObject) -> None:
     payload = data.draw(broken() | anything)
     as_json = data.draw(st.booleans())
     body = json.dumps(payload) if as_json else urlencode({"payload": json.dumps(payload)})
@@ -157,7 +157,7 @@ def test_broken_requests_are_refused_calmly(workspace_runner: Any, data: st.Data
     derandomize=True,
 )
 @given(st.dictionaries(st.sampled_from(sorted(SLASH)), st.text(max_size=20)), st.booleans())
-def test_broken_commands_are_refused_calmly(
+def test_broken_commands_are_refused_without_errors(
     workspace_runner: Any, fields: dict[str, str], whole: bool
 ) -> None:
     assert workspace_runner(urlencode((SLASH | fields) if whole else fields), FORM).status in (200, 400)
@@ -198,7 +198,7 @@ def test_broken_commands_are_refused_calmly(
         ('{"type":"event_callback","event":{"type":"message","text":"\\ud800"}}', JSON),
     ],
 )
-async def test_senseless_bodies(workspace: Workspace, body: str, kind: str) -> None:
+async def test_malformed_bodies_are_refused(workspace: Workspace, body: str, kind: str) -> None:
     ack = await send(workspace, body, kind)
     assert ack.status in (200, 400)
     assert workspace.desk.heard == []
@@ -207,12 +207,12 @@ async def test_senseless_bodies(workspace: Workspace, body: str, kind: str) -> N
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-tar", "", "application/json; charset=nonsense"]
 )
-async def test_other_content_types(workspace: Workspace, kind: str) -> None:
+async def test_other_content_types_are_refused(workspace: Workspace, kind: str) -> None:
     assert (await send(workspace, json.dumps(EVENT), kind or FORM)).status in (200, 400)
 
 
 @pytest.mark.parametrize("metadata", ["{", "[]", "7", '{"context":[]}', '{"context":{"a":1}}', "null"])
-async def test_a_form_that_was_never_ours(workspace: Workspace, metadata: str) -> None:
+async def test_a_form_of_another_app_is_refused(workspace: Workspace, metadata: str) -> None:
     payload = SUBMISSION | {"view": SUBMISSION["view"] | {"private_metadata": metadata}}
     assert (await interact(workspace, payload)).status == 400
     assert workspace.desk.heard == []
@@ -230,7 +230,7 @@ FAULTS = ["unsigned", "forged", "old", "no number", "no moment", "odd letters", 
     "body", [urlencode(SLASH), "payload={", "[" * 100_000, '{"ssl_check":["1"]}', "\udcff"]
 )
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_what_slack_did_not_sign_is_refused(workspace: Workspace, body: str, fault: str) -> None:
+async def test_an_unsigned_request_is_refused(workspace: Workspace, body: str, fault: str) -> None:
     raw = body.encode("utf-8", "surrogateescape")
     kind = JSON if body.startswith(("[", "{")) else FORM
     wire = workspace.slack._bot_client
@@ -251,18 +251,18 @@ async def test_what_slack_did_not_sign_is_refused(workspace: Workspace, body: st
     assert workspace.desk.heard == []
 
 
-async def test_ssl_check(workspace: Workspace) -> None:
+async def test_an_ssl_check_is_answered(workspace: Workspace) -> None:
     status, answer = await post(workspace.url, b"ssl_check=1&token=x", {"Content-Type": FORM})
     assert (status, answer) == (200, "")
 
 
-async def test_names_of_our_own_settings_disturb_nothing(
+async def test_fields_named_like_our_settings_are_harmless(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"):
         monkeypatch.setenv(name, "from the environment")
     from adapters.web import WebServer
-    from tests.slack.conftest import ready
+    from tests.scripted_desk import ready
 
     server = WebServer("127.0.0.1", 0, workspace.ours.routes(workspace.desk), ready)
     await server.start()

@@ -15,7 +15,7 @@ from bot.model.inbound import Answer, Ask, Command, Done, Inbound, Posted, Press
 from bot.model.views import Button, Notice
 from demo.slack import Channel, FakeSlack, Person
 from sla_core.countdown import Tone
-from tests.slack.conftest import Desk, StoppedClock
+from tests.scripted_desk import ScriptedDesk, StoppedClock
 from tests.waiting import eventually, turns
 
 APP_TOKEN = "xapp-1-frontline"
@@ -26,7 +26,7 @@ FORM = Form("intake", "Get help", "Open ticket", (TextField("summary", "Summary"
 class Line:
     slack: FakeSlack
     ours: Slack
-    desk: Desk
+    desk: ScriptedDesk
     alice: Person
     ann: Person
     acme: Channel
@@ -34,7 +34,7 @@ class Line:
 
 @pytest.fixture
 async def line() -> AsyncIterator[Line]:
-    desk = Desk()
+    desk = ScriptedDesk()
     async with FakeSlack(over_socket=True) as slack:
         ours = Slack(slack.bot_token, "", StoppedClock(), api_url=slack.api_url, app_token=APP_TOKEN)
         await ours.start()
@@ -70,7 +70,7 @@ async def test_every_entry_point_works_as_over_http(line: Line) -> None:
     assert kinds == [Command, Command, Submission, Submission, Press, Posted]
 
 
-async def test_it_is_acknowledged_after_it_was_taken(line: Line) -> None:
+async def test_an_envelope_is_acknowledged_after_it_is_stored(line: Line) -> None:
     taken: list[bool] = []
 
     async def decide(inbound: Inbound) -> Answer:
@@ -82,7 +82,7 @@ async def test_it_is_acknowledged_after_it_was_taken(line: Line) -> None:
     assert taken == [True]
 
 
-async def test_news_that_was_not_taken_comes_again_marked(line: Line) -> None:
+async def test_an_event_that_was_not_stored_is_redelivered_as_a_retry(line: Line) -> None:
     line.desk.answer = RuntimeError("the database is away")
     line.slack._bot_client.deadline = 0.2
 
@@ -101,7 +101,7 @@ async def test_news_that_was_not_taken_comes_again_marked(line: Line) -> None:
 
 
 async def test_news_that_comes_for_the_first_time_is_not_looked_for(line: Line) -> None:
-    """Slack marks it as attempt 0, for no reason: nobody can have answered it before."""
+    """Slack marks it as attempt 0, so it cannot have been answered before."""
     line.desk.answer = Ask(FORM, Notice(("What is it about?",), Tone.CALM))
     await line.slack.say(line.ann, line.acme, "it broke")
     await line.slack.until(lambda: line.slack.calls_to("chat.postMessage"))
@@ -110,7 +110,7 @@ async def test_news_that_comes_for_the_first_time_is_not_looked_for(line: Line) 
     assert line.slack.calls_to("conversations.replies") == []
 
 
-async def test_a_senseless_envelope_is_acknowledged_and_not_sent_again(line: Line) -> None:
+async def test_a_malformed_envelope_is_acknowledged_and_not_sent_again(line: Line) -> None:
     wire = line.slack._bot_client
     ack = await wire.deliver(wire.sign("raw", '{"type": "event_callback", "event": 7}', "application/json"))
     assert ack.ok
@@ -148,7 +148,7 @@ async def test_a_broken_connection_is_reopened(line: Line) -> None:
 
 
 async def test_several_desks_share_the_requests(line: Line) -> None:
-    other = Desk()
+    other = ScriptedDesk()
     second = Slack(line.slack.bot_token, "", StoppedClock(), api_url=line.slack.api_url, app_token=APP_TOKEN)
     await second.start()
     second.routes(other)
@@ -161,7 +161,7 @@ async def test_several_desks_share_the_requests(line: Line) -> None:
     assert (await line.slack.command(line.alice, line.acme, "/support")).status == 200
 
 
-async def test_stopping_answers_what_is_under_way(line: Line) -> None:
+async def test_stopping_answers_requests_in_progress(line: Line) -> None:
     held, go = asyncio.Event(), asyncio.Event()
 
     async def slowly(inbound: Inbound) -> Answer:
@@ -192,7 +192,7 @@ async def nothing(body: object, headers: object) -> object:
     raise AssertionError("nothing is sent")
 
 
-async def test_a_silence_makes_it_not_ready() -> None:
+async def test_a_silent_connection_is_not_ready() -> None:
     watch = Watch()
     async with FakeSlack(over_socket=True) as slack:
         socket = SocketModeClient(APP_TOKEN, slack.api_url, elapsed=watch, first_backoff=0.01)
@@ -223,7 +223,7 @@ async def test_a_silence_makes_it_not_ready() -> None:
         (APP_TOKEN, "missing_scope", r"refuses SLACK_APP_TOKEN \(missing_scope\): .* connections:write"),
     ],
 )
-async def test_a_token_that_is_not_good_is_a_fault(token: str, error: str | None, words: str) -> None:
+async def test_a_wrong_token_raises(token: str, error: str | None, words: str) -> None:
     async with FakeSlack() as slack:
         if error:
             slack.fail_next("apps.connections.open", error=error)

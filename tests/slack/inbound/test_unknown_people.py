@@ -1,4 +1,4 @@
-"""Members of another organisation, of whom Slack tells little: nameless perhaps, but served."""
+"""Members of another organisation: Slack may not give their names, but they are served."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ async def at(tmp_path: Path) -> AsyncIterator[DeskOnSlack]:
 
 
 def unknown(at: DeskOnSlack) -> Person:
-    """A member of the customer's workspace whom Slack does not describe."""
+    """A member of the customer's workspace without a profile."""
     at.slack.fail_next("users.info", error="user_not_found", times=1000)
     return at.people["external"]
 
 
-async def test_who_is_unknown_opens_a_ticket_all_the_same(at: DeskOnSlack) -> None:
+async def test_an_unknown_person_can_open_a_ticket(at: DeskOnSlack) -> None:
     stranger = unknown(at)
     said = await at.slack.say(stranger, at.acme, "Bills are slow")
     await at.slack.react(stranger, said, "ticket")
@@ -49,7 +49,7 @@ async def test_who_is_unknown_opens_a_ticket_all_the_same(at: DeskOnSlack) -> No
     assert not opened.by_agent
 
 
-async def test_who_is_unknown_writes_in_a_thread_and_presses(at: DeskOnSlack) -> None:
+async def test_an_unknown_person_can_reply_and_press(at: DeskOnSlack) -> None:
     card = await a_ticket(at, at.people["internal"])
     stranger = unknown(at)
     await at.slack.say(stranger, at.acme, "It is worse now", card)
@@ -88,7 +88,9 @@ async def test_a_mention_from_a_grid_is_of_no_workspace_or_of_their_own(
 
 
 @pytest.mark.parametrize("parts", [{"user_team": "E0GRID", "team": "E0GRID"}, {"user_team": None}])
-async def test_an_agents_id_from_elsewhere_is_no_agent(at: DeskOnSlack, parts: dict[str, Any]) -> None:
+async def test_an_agents_id_from_another_workspace_is_not_an_agent(
+    at: DeskOnSlack, parts: dict[str, Any]
+) -> None:
     card = await a_ticket(at, at.people["internal"])
     at.slack.fail_next("users.info", error="user_not_found", times=1000)
     namesake = replace(at.people["external"], id="U0BOB")

@@ -23,7 +23,8 @@ from demo.slack import View
 from sla_core.triage import Option
 from tests.desk.intake.form_filling import desk_file_of
 from tests.harness import open_desk
-from tests.slack.conftest import NOON, Workspace
+from tests.scripted_desk import NOON
+from tests.slack.conftest import Workspace
 
 YES_NO = (Option("yes", "Yes"), Option("no", "No"))
 FORM = Form(
@@ -77,7 +78,7 @@ async def refilled(workspace: Workspace, view: View, name: str, value: object) -
     await workspace.slack.until(lambda: view.hash != before)
 
 
-async def test_a_choice_is_told_at_once_and_nothing_typed_is_lost(workspace: Workspace) -> None:
+async def test_a_choice_updates_the_form_and_keeps_typed_text(workspace: Workspace) -> None:
     view = await opened(workspace)
     assert blocks(view) == ["summary", "details", "down", "parts", "files"]
     assert told(view) == "More answers are needed."
@@ -120,7 +121,7 @@ async def test_several_may_be_chosen(workspace: Workspace) -> None:
     assert workspace.desk.heard[-1].values["parts"] == ("yes", "no")
 
 
-async def test_a_form_that_would_look_the_same_is_left_alone(workspace: Workspace) -> None:
+async def test_an_unchanged_form_is_not_updated(workspace: Workspace) -> None:
     view = await opened(workspace)
     await workspace.slack.choose(workspace.bob, "Which parts?", ["Yes"])
     await workspace.ours.close()
@@ -149,7 +150,7 @@ async def test_the_newest_drawing_wins(workspace: Workspace) -> None:
     assert [call.error for call in workspace.slack.calls_to("views.update")] == ["hash_conflict", None]
 
 
-async def test_a_form_that_was_closed_meanwhile_harms_nobody(workspace: Workspace) -> None:
+async def test_updating_a_closed_form_is_harmless(workspace: Workspace) -> None:
     view = await opened(workspace)
     workspace.slack.fail_next("views.update", error="not_found")
     await workspace.slack.choose(workspace.bob, "Is it down?", "Yes")
@@ -158,7 +159,7 @@ async def test_a_form_that_was_closed_meanwhile_harms_nobody(workspace: Workspac
 
 
 @pytest.mark.parametrize("error", ["invalid_arguments", "ratelimited"])
-async def test_a_drawing_that_is_refused_is_logged(workspace: Workspace, error: str) -> None:
+async def test_a_refused_update_is_logged(workspace: Workspace, error: str) -> None:
     view = await opened(workspace)
     workspace.slack.fail_next("views.update", error=error)
     with structlog.testing.capture_logs() as lines:
@@ -168,7 +169,7 @@ async def test_a_drawing_that_is_refused_is_logged(workspace: Workspace, error: 
     assert view.open
 
 
-async def test_a_desk_in_trouble_leaves_the_form_as_it_is(workspace: Workspace) -> None:
+async def test_a_failing_desk_leaves_the_form_unchanged(workspace: Workspace) -> None:
     view = await opened(workspace)
     workspace.desk.answer = RuntimeError("no database")
     ack = await workspace.slack.choose(workspace.bob, "Is it down?", "Yes")
@@ -178,7 +179,7 @@ async def test_a_desk_in_trouble_leaves_the_form_as_it_is(workspace: Workspace) 
     assert not view.open
 
 
-async def test_closing_is_told(workspace: Workspace) -> None:
+async def test_closing_a_form_is_dispatched(workspace: Workspace) -> None:
     """Without what stood in it: Slack does not say."""
     await opened(workspace)
     ack = await workspace.slack.close_modal(workspace.bob)
@@ -199,7 +200,7 @@ async def test_a_form_that_is_not_ours_is_refused(workspace: Workspace) -> None:
     assert (chosen.status, closed.status) == (400, 400)
 
 
-async def test_a_form_that_does_not_react_is_not_told_of(workspace: Workspace) -> None:
+async def test_a_static_form_sends_no_changes(workspace: Workspace) -> None:
     view = await opened(workspace, replace(FORM, reacts=False))
     assert blocks(view) == ["summary", "details", "down", "since", "parts", "files"]
     assert told(view) == ""
@@ -207,7 +208,7 @@ async def test_a_form_that_does_not_react_is_not_told_of(workspace: Workspace) -
     assert await workspace.slack.close_modal(workspace.bob) is None
 
 
-async def test_faults_stand_in_place_where_the_form_is_the_same(workspace: Workspace) -> None:
+async def test_errors_stay_in_place_in_an_unchanged_form(workspace: Workspace) -> None:
     view = await opened(workspace)
     await refilled(workspace, view, "Is it down?", "Yes")
     values = {"summary": "Bills", "since": "No"}
@@ -258,7 +259,7 @@ async def test_a_simple_client_gets_all_of_it_and_no_files() -> None:
 # Limits -------------------------------------------------------------------------------------------
 
 
-async def test_only_so_many_forms_are_remembered() -> None:
+async def test_the_number_of_remembered_forms_is_limited() -> None:
     updater = ModalUpdater(WebApi("xoxb-1", "http://127.0.0.1:1/"))
     for number in range(MOST_FORMS + 5):
         updater._remember(f"V{number}", "1.0")
@@ -301,7 +302,7 @@ ANSWERS = {
 }
 
 
-async def test_the_whole_of_it(real: Real) -> None:
+async def test_a_form_from_opening_to_submission(real: Real) -> None:
     """MTA-16 and MTA-9: asked where it matters, told before it is sent, opened as told."""
     workspace, view = real.workspace, real.view
     assert "checked" not in blocks(view)

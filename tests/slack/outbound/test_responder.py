@@ -11,7 +11,8 @@ from bot.model.inbound import Answer, Ask, Done, Inbound, Show, Submission
 from bot.model.views import Button, Notice
 from demo.slack import FakeSlack, Message
 from sla_core.triage import Option
-from tests.slack.conftest import Desk, Workspace, started
+from tests.scripted_desk import ScriptedDesk
+from tests.slack.conftest import Workspace, started
 
 FORM = Form(
     "intake",
@@ -122,7 +123,7 @@ async def test_a_refused_form_stays_open_with_what_was_typed(workspace: Workspac
     assert view.error("Details") == "Say more."
 
 
-async def test_another_form_takes_the_place_of_the_open_one(workspace: Workspace) -> None:
+async def test_another_form_replaces_the_open_one(workspace: Workspace) -> None:
     await opened(workspace)
     next_form = replace(
         FORM, id="second", fields=(TextField("why", "Why"),), errors={"why": "Please say why.", "base": "Hm."}
@@ -137,7 +138,7 @@ async def test_another_form_takes_the_place_of_the_open_one(workspace: Workspace
     assert shown == ["Tell us ", "⚠️ Hm.", "⚠️ Please say why."]
 
 
-async def test_what_is_shown_after_a_form_stands_in_its_place(workspace: Workspace) -> None:
+async def test_a_view_shown_after_a_form_replaces_it(workspace: Workspace) -> None:
     await opened(workspace)
     workspace.desk.answer = Show(Notice(("All done",), buttons=(Button("go", "Go", "1"),)))
     reply = await workspace.slack.submit(workspace.bob)
@@ -147,7 +148,7 @@ async def test_what_is_shown_after_a_form_stands_in_its_place(workspace: Workspa
     assert [block["text"]["text"] for block in view.blocks] == ["All done"]
 
 
-async def test_a_fault_of_ours_is_told_calmly_and_keeps_what_was_typed(workspace: Workspace) -> None:
+async def test_our_error_apologizes_and_keeps_typed_text(workspace: Workspace) -> None:
     top = await card(workspace)
     workspace.desk.answer = RuntimeError("out of disk")
     reply = await workspace.slack.command(workspace.bob, workspace.acme, "/support")
@@ -165,7 +166,7 @@ async def test_a_fault_of_ours_is_told_calmly_and_keeps_what_was_typed(workspace
 
 
 @pytest.mark.parametrize("error", ["expired_trigger_id", "exchanged_trigger_id"])
-async def test_a_form_that_comes_too_late(workspace: Workspace, error: str) -> None:
+async def test_a_form_that_is_too_late_says_so(workspace: Workspace, error: str) -> None:
     top = await card(workspace)
     workspace.desk.answer = Ask(FORM)
     workspace.slack.fail_next("views.open", error=error, times=2)
@@ -190,7 +191,7 @@ async def test_a_form_with_too_much_context_is_our_fault_and_said_so(workspace: 
     assert reply.shown == f"⚠️ {SORRY}"
 
 
-async def test_a_private_reply_that_is_lost_harms_nobody(workspace: Workspace) -> None:
+async def test_a_lost_private_reply_is_harmless(workspace: Workspace) -> None:
     workspace.desk.answer = HELLO
     workspace.slack.fail_next("chat.postEphemeral", error="user_not_in_channel")
     await workspace.slack.say(workspace.ann, workspace.acme, "hi")
@@ -198,7 +199,7 @@ async def test_a_private_reply_that_is_lost_harms_nobody(workspace: Workspace) -
     assert workspace.slack.ephemerals(workspace.ann) == []
 
 
-async def test_a_modal_closed_is_nothing(workspace: Workspace) -> None:
+async def test_closing_a_static_modal_is_ignored(workspace: Workspace) -> None:
     await opened(workspace)
     await workspace.slack.close_modal(workspace.bob)
     view = {"id": "V1", "callback_id": "intake", "type": "modal"}
@@ -211,7 +212,7 @@ async def test_a_modal_closed_is_nothing(workspace: Workspace) -> None:
 async def test_a_client_that_sends_nothing_for_what_was_left_alone(
     keeps: bool, value: tuple[str, ...]
 ) -> None:
-    desk = Desk(answer=Ask(FORM))
+    desk = ScriptedDesk(answer=Ask(FORM))
     async with FakeSlack() as slack:
         ours, server = await started(slack, desk, omits_unchanged=keeps)
         bob = slack.person("Bob")

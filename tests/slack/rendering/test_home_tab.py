@@ -1,4 +1,4 @@
-"""The Home tab: drawn for whoever opens it, with buttons that work from there."""
+"""Slack's Home tab: each person gets their own board, with buttons that work."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from bot.model.views import Notice, QueueBoard
 from demo.slack import Person, View
 from demo.slack.limits import check_view, too_large
 from sla_core.countdown import Tone
+from tests.platforms.faces import SLACK
+from tests.samples import BOARD, FORM, longest_board
+from tests.scripted_desk import NOON
 from tests.slack import rules
-from tests.slack.conftest import NOON, Workspace
-from tests.slack.rendering.test_messages import WORST_BOARD
-from tests.slack.samples import BOARD, FORM, PLAIN
+from tests.slack.conftest import Workspace
+from tests.slack.rules import MRKDWN, PLAIN_DATES
 
 DM = Place("slack", "D0BOB", direct=True)
 
 
 async def tab(workspace: Workspace, person: Person) -> View:
-    """What the person has on their Home tab, once they have opened it."""
+    """Opens the person's Home tab. Returns what it shows."""
     before = len(workspace.slack.calls_to("views.publish"))
     await workspace.slack.open_home(person)
     await workspace.slack.until(lambda: len(workspace.slack.calls_to("views.publish")) > before)
@@ -36,7 +38,7 @@ def words(shown: View) -> str:
     return str(shown.blocks)
 
 
-async def test_everyone_sees_their_own_board(workspace: Workspace) -> None:
+async def test_each_person_sees_their_own_board(workspace: Workspace) -> None:
     workspace.desk.answer = Show(BOARD)
     shown = await tab(workspace, workspace.bob)
     [act] = workspace.desk.heard
@@ -49,7 +51,7 @@ async def test_everyone_sees_their_own_board(workspace: Workspace) -> None:
     assert shown.buttons() == ["Take it", "Get help"]
 
 
-async def test_it_is_redrawn_each_time_it_is_opened(workspace: Workspace) -> None:
+async def test_opening_the_tab_draws_it_again(workspace: Workspace) -> None:
     workspace.desk.answer = Show(replace(BOARD, title="First"))
     first = await tab(workspace, workspace.bob)
     workspace.desk.answer = Show(replace(BOARD, title="Second"))
@@ -58,7 +60,7 @@ async def test_it_is_redrawn_each_time_it_is_opened(workspace: Workspace) -> Non
     assert len({act.key for act in workspace.desk.heard}) == 2
 
 
-async def test_get_help_works_from_there(workspace: Workspace) -> None:
+async def test_get_help_opens_the_form(workspace: Workspace) -> None:
     workspace.desk.answer = Show(BOARD)
     shown = await tab(workspace, workspace.bob)
     workspace.desk.answer = Ask(FORM)
@@ -72,7 +74,7 @@ async def test_get_help_works_from_there(workspace: Workspace) -> None:
     assert modal.title == "Open a ticket with a lo…"
 
 
-async def test_two_presses_are_two_acts(workspace: Workspace) -> None:
+async def test_two_presses_have_different_keys(workspace: Workspace) -> None:
     workspace.desk.answer = Show(BOARD)
     shown = await tab(workspace, workspace.bob)
     workspace.desk.answer = Ask(FORM)
@@ -82,7 +84,7 @@ async def test_two_presses_are_two_acts(workspace: Workspace) -> None:
     assert len({press.key for press in presses}) == 2
 
 
-async def test_a_refusal_is_read_above_it(workspace: Workspace) -> None:
+async def test_a_refused_press_opens_a_modal_that_says_why(workspace: Workspace) -> None:
     workspace.desk.answer = Show(BOARD)
     shown = await tab(workspace, workspace.bob)
     workspace.desk.answer = Show(Notice(("ACME-7 is yours already.",), Tone.WARN))
@@ -92,7 +94,7 @@ async def test_a_refusal_is_read_above_it(workspace: Workspace) -> None:
     assert "ACME-7 is yours already." in words(modal)
 
 
-async def test_where_no_modal_opens_any_more_it_is_said_directly(workspace: Workspace) -> None:
+async def test_if_no_modal_opens_a_direct_message_says_so(workspace: Workspace) -> None:
     workspace.desk.answer = Show(BOARD)
     shown = await tab(workspace, workspace.bob)
     workspace.desk.answer = Ask(FORM)
@@ -102,7 +104,7 @@ async def test_where_no_modal_opens_any_more_it_is_said_directly(workspace: Work
     assert "please try again" in workspace.slack.text_of(told)
 
 
-async def test_what_was_done_there_is_seen_there(workspace: Workspace) -> None:
+async def test_a_press_redraws_the_tab(workspace: Workspace) -> None:
     workspace.desk.answer = Show(BOARD)
     shown = await tab(workspace, workspace.bob)
 
@@ -119,26 +121,26 @@ async def test_what_was_done_there_is_seen_there(workspace: Workspace) -> None:
     await workspace.slack.until(again)
 
 
-async def test_other_tabs_are_none_of_ours(workspace: Workspace) -> None:
+async def test_other_tabs_are_ignored(workspace: Workspace) -> None:
     workspace.desk.answer = Show(BOARD)
     await workspace.slack.open_home(workspace.bob, "messages")
     assert (workspace.desk.heard, workspace.slack.home_of(workspace.bob)) == ([], None)
 
 
-async def test_the_page_of_somebody_elses_workspace_is_left_alone(workspace: Workspace) -> None:
+async def test_the_tab_of_a_person_in_another_workspace_is_not_drawn(workspace: Workspace) -> None:
     workspace.desk.answer = Show(BOARD)
     await workspace.slack.open_home(workspace.ann)
     assert (workspace.desk.heard, workspace.slack.home_of(workspace.ann)) == ([], None)
 
 
-async def test_a_page_that_another_installation_drew_is_left_alone(workspace: Workspace) -> None:
+async def test_a_tab_of_another_installation_is_not_drawn(workspace: Workspace) -> None:
     drawn = {"app_installed_team_id": "T0ACME", "team_id": "T0ACME"}
     event = {"type": "app_home_opened", "user": "U0ANN", "channel": "D0ANN", "tab": "home", "view": drawn}
     ack = await workspace.slack.event(event)
     assert (ack.status, workspace.desk.heard) == (200, [])
 
 
-async def test_the_page_of_a_guest_from_elsewhere_that_is_ours_knows_where_they_belong(
+async def test_a_guest_from_another_workspace_keeps_their_home_team(
     workspace: Workspace,
 ) -> None:
     drawn = {"app_installed_team_id": "T0VENDOR", "team_id": "T0ACME"}
@@ -149,7 +151,7 @@ async def test_the_page_of_a_guest_from_elsewhere_that_is_ours_knows_where_they_
     assert act.actor.user.home == "T0ACME"
 
 
-async def test_where_slack_does_not_take_it_nothing_breaks(workspace: Workspace) -> None:
+async def test_the_tab_is_drawn_next_time_if_slack_refuses_it_now(workspace: Workspace) -> None:
     workspace.desk.answer = Show(BOARD)
     workspace.slack.fail_next("views.publish", status=429, retry_after=1)
     ack = await workspace.slack.open_home(workspace.bob)
@@ -158,27 +160,29 @@ async def test_where_slack_does_not_take_it_nothing_breaks(workspace: Workspace)
     await tab(workspace, workspace.bob)
 
 
-async def test_an_answer_in_words_stands_there_as_well(workspace: Workspace) -> None:
+async def test_a_notice_is_shown_on_the_tab(workspace: Workspace) -> None:
     workspace.desk.answer = Show(Notice(("Please try again in a minute.",), Tone.WARN))
     assert "Please try again in a minute." in words(await tab(workspace, workspace.bob))
 
 
-@pytest.mark.parametrize("renderer", [MrkdwnRenderer(), PLAIN], ids=["tokens", "plain"])
+@pytest.mark.parametrize("renderer", [MRKDWN, PLAIN_DATES], ids=["tokens", "plain"])
 @pytest.mark.parametrize(
-    "board", [BOARD, WORST_BOARD, QueueBoard("Queue", NOON, ())], ids=["sample", "worst", "empty"]
+    "board",
+    [BOARD, longest_board(SLACK.longest_card, 20), QueueBoard("Queue", NOON, ())],
+    ids=["sample", "longest", "empty"],
 )
-def test_slack_takes_every_page(board: QueueBoard, renderer: MrkdwnRenderer) -> None:
+def test_slack_accepts_every_board_on_the_tab(board: QueueBoard, renderer: MrkdwnRenderer) -> None:
     drawn = home_view(board, renderer, DM)
     rules.check_blocks(drawn["blocks"], MOST_IN_HOME)
     assert check_view(drawn) == []
     assert not too_large(drawn)
 
 
-def test_a_page_holds_more_than_a_message_and_owns_up_to_the_rest() -> None:
+def test_the_tab_holds_more_than_a_message_and_counts_the_rest() -> None:
     [section, *_] = BOARD.sections
     rows = tuple(replace(section.rows[0], key=f"ACME-{number}") for number in range(150))
     board = replace(BOARD, sections=(replace(section, rows=rows, more=1000),))
-    blocks = home_view(board, MrkdwnRenderer(), DM)["blocks"]
+    blocks = home_view(board, MRKDWN, DM)["blocks"]
     shown = sum("accessory" in block for block in blocks)
     assert 50 < shown < 100
     assert len(blocks) in (99, 100)

@@ -19,7 +19,7 @@ from sla_core.catalog.load import load, vendors
 from sla_core.triage import Option
 from tests.desk.intake.form_filling import desk_file_of
 from tests.harness import ALICE, S2, TRIAGE, open_desk
-from tests.slack.conftest import NOON
+from tests.scripted_desk import NOON
 from tests.slack.rules import check_view
 
 

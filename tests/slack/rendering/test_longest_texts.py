@@ -1,4 +1,4 @@
-"""The longest and oddest words anywhere: whatever is sent to Slack is within its limits and does nothing."""
+"""With the longest and oddest texts, everything sent to Slack stays within its limits and inert."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _FAILURES = ("lost", "refused", "not drawn", "not opened", "not made", "failed",
 
 
 @pytest.mark.parametrize("name", sorted(WORST))
-async def test_whatever_is_sent_all_day_fits(name: str, tmp_path: Path) -> None:
+async def test_every_message_of_a_day_fits_the_limits(name: str, tmp_path: Path) -> None:
     with structlog.testing.capture_logs() as logged:
         async with day_of_requests(tmp_path, WORST[name]) as day:
             said = list(sheets(day.at.slack.calls))

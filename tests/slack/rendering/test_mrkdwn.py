@@ -64,7 +64,7 @@ BACK = str.maketrans("∗ˍ∼ˋ›", "*_~`>")
 
 
 @given(nasty)
-def test_nobodys_words_are_grammar(words: str) -> None:
+def test_text_is_never_read_as_markup(words: str) -> None:
     sent = escape_mrkdwn(words)
     assert "<" not in sent
     assert ">" not in sent
@@ -77,12 +77,12 @@ def test_nobodys_words_are_grammar(words: str) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp"))))
-def test_the_words_themselves_stay(words: str) -> None:
+def test_escaped_text_keeps_its_letters(words: str) -> None:
     assert unescaped(escape_mrkdwn(words)).translate(BACK) == words.translate(BACK)
 
 
 @given(st.from_regex(r"[A-Za-z0-9.,:;!?/()' äöü日本-]*", fullmatch=True))
-def test_ordinary_words_are_untouched(words: str) -> None:
+def test_ordinary_text_is_unchanged(words: str) -> None:
     assert escape_mrkdwn(words) == words
     assert is_inert(words)
 
@@ -99,7 +99,7 @@ def test_ordinary_words_are_untouched(words: str) -> None:
         ("tab\there\x07 \u202eevil\u2066", "tab\there evil"),
     ],
 )
-def test_examples(typed: str, sent: str) -> None:
+def test_text_is_escaped_as_in_these_examples(typed: str, sent: str) -> None:
     assert escape_mrkdwn(typed) == sent
 
 
@@ -123,7 +123,7 @@ def test_no_part_of_a_sentence_spills_into_another(first: str, second: str, thir
 
 
 @given(st.lists(nasty | nasty.map(Strong) | nasty.map(Quote) | st.just(When(NOON)), max_size=8))
-def test_any_notice_is_a_message_that_slack_takes(parts: list[Part]) -> None:
+def test_slack_accepts_any_notice(parts: list[Part]) -> None:
     check_message(render_message(Notice((*parts, "end")), MrkdwnRenderer()))
 
 
@@ -153,7 +153,7 @@ def test_pieces_join_to_the_whole(words: str, longest: int) -> None:
 
 
 @given(nasty, st.integers(5, 40))
-def test_what_is_cut_says_so(words: str, longest: int) -> None:
+def test_cut_text_ends_with_an_ellipsis(words: str, longest: int) -> None:
     text = words.encode("utf-8", "ignore").decode()
     short = cut(text, longest)
     assert size(short) <= longest
@@ -166,7 +166,7 @@ def test_bold_keeps_blanks_outside() -> None:
     assert strong("  ") == ""
 
 
-def test_instants() -> None:
+def test_instants_use_date_tokens() -> None:
     named = "Fri 20 Mar 2026, 15:30 UTC"
     token = f"<!date^1774020600^{{date_short_pretty}} at {{time}}|{named}>"
     assert MrkdwnRenderer().line((When(NOON),)) == f"{token} (Fri 15:30 UTC)"

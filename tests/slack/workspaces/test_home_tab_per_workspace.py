@@ -6,7 +6,7 @@ import pytest
 
 from bot.model.inbound import Ask, HomeOpened, Press, Show
 from demo.slack import FakeSlack, Person
-from tests.slack.samples import BOARD, FORM
+from tests.samples import BOARD, FORM
 from tests.slack.workspaces.test_workspaces import SeveralWorkspaces, several
 
 __all__ = ["several"]

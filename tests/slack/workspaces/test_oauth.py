@@ -1,4 +1,4 @@
-"""Installing the app: agreed once, in one browser, in time; stored so that nobody can read it."""
+"""Installing the app: accepted once, in one browser, in time, and stored encrypted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from demo.slack.apps import Apps
 from demo.slack.args import Args
 from demo.slack.elements import Json
 from sla_core.countdown import Tone
-from tests.slack.conftest import StoppedClock
+from tests.scripted_desk import StoppedClock
 from tests.slack.installable_desk import (
     KEY,
     ORG,

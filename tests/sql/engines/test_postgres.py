@@ -59,7 +59,7 @@ async def test_numbers_have_no_gap_with_several_replicas(replicas: Replicas) -> 
     assert sorted(str(o) for o in done) == sorted(str(Appended(f"ACME-{n}", 1)) for n in range(1, 81))
 
 
-async def test_an_envelope_that_both_are_given_is_one_act(replicas: Replicas) -> None:
+async def test_an_envelope_given_to_two_replicas_is_applied_once(replicas: Replicas) -> None:
     """Complaint: a platform that hears nothing delivers the same act again, to whichever replica."""
     for round_ in range(10):
         done = await asyncio.gather(*(store.open(f"e{round_}", "acme", opening()) for store in replicas * 4))
@@ -71,7 +71,7 @@ async def test_an_envelope_that_both_are_given_is_one_act(replicas: Replicas) ->
         assert Counter(await asyncio.gather(*acts)) == {Appended(key, 2): 1, Duplicate(key): 7}
 
 
-async def test_one_envelope_on_two_tickets_is_one_act(replicas: Replicas) -> None:
+async def test_an_envelope_for_two_tickets_is_applied_once(replicas: Replicas) -> None:
     for store in replicas:
         await store.open(str(store), "acme", opening())
     for round_ in range(1, 11):
@@ -83,7 +83,7 @@ async def test_one_envelope_on_two_tickets_is_one_act(replicas: Replicas) -> Non
         assert sorted(type(outcome).__name__ for outcome in done) == ["Appended", "Duplicate"]
 
 
-async def test_a_conflict_is_nobody_elses(replicas: Replicas) -> None:
+async def test_a_failed_change_does_not_affect_others_in_its_commit(replicas: Replicas) -> None:
     """Acts that share a commit fail apart."""
     store, _ = replicas
     await asyncio.gather(*(store.open(f"e{n}", "acme", opening()) for n in range(4)))
@@ -104,7 +104,7 @@ async def test_a_conflict_is_nobody_elses(replicas: Replicas) -> None:
     assert [len(await store.load(f"ACME-{n}")) for n in (1, 2, 3, 4)] == [2, 1, 1, 2]
 
 
-async def test_each_wake_up_is_decided_by_one(replicas: Replicas) -> None:
+async def test_each_wake_up_is_decided_by_one_replica(replicas: Replicas) -> None:
     store, _ = replicas
     await asyncio.gather(*(store.open(f"e{n}", "acme", opening(wake_at=at(1))) for n in range(200)))
     decided: list[str] = []
@@ -122,7 +122,7 @@ async def test_each_wake_up_is_decided_by_one(replicas: Replicas) -> None:
     assert await store.next_wake() is None
 
 
-async def test_broken_connections_are_not_noticed(replicas: Replicas, postgres_url: str) -> None:
+async def test_broken_connections_are_replaced_transparently(replicas: Replicas, postgres_url: str) -> None:
     store, _ = replicas
     assert await store.tickets("acme") == []
     for round_ in range(5):
@@ -148,7 +148,7 @@ async def test_cut_connections_under_load_lose_or_repeat_nothing(
     assert sorted(int(outcome.ticket[5:]) for outcome in done) == list(range(1, 301))
 
 
-async def test_a_message_begun_twice_is_paid_and_sent_once(replicas: Replicas, postgres_url: str) -> None:
+async def test_a_message_begun_twice_is_charged_and_sent_once(replicas: Replicas, postgres_url: str) -> None:
     store, other = replicas
     await says(store, message("m1"))
     await begins(store, ACME)
@@ -158,7 +158,7 @@ async def test_a_message_begun_twice_is_paid_and_sent_once(replicas: Replicas, p
     assert await other.ticket_of(ref("1")) == "ACME-1"
 
 
-async def test_a_server_that_is_away_is_told_in_time(
+async def test_an_unavailable_server_raises_in_time(
     postgres: Postgres, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert postgres_engine.RETRY_FOR <= 3, "whoever presses a button is to be told so"
@@ -192,7 +192,7 @@ async def test_a_server_that_is_away_is_told_in_time(
         assert await store.open("e2", "acme", opening()) == Appended("ACME-2", 1)
 
 
-async def test_what_a_frozen_process_has_locked_is_free_again(
+async def test_locks_of_a_frozen_process_are_released(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It stopped between a statement and the COMMIT that travels behind it, for longer than it has."""
@@ -217,7 +217,7 @@ async def test_what_a_frozen_process_has_locked_is_free_again(
     await engine.close()
 
 
-async def test_who_waits_for_a_frozen_process_tries_again(
+async def test_a_call_blocked_by_a_frozen_process_is_retried(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit that frees what the frozen one has locked strikes those who wait for it as well."""
@@ -247,7 +247,7 @@ async def test_who_waits_for_a_frozen_process_tries_again(
                 assert isinstance(await late, Appended)
 
 
-async def test_who_stops_waiting_does_not_stop_the_act(postgres_url: str) -> None:
+async def test_cancelling_the_caller_does_not_cancel_the_change(postgres_url: str) -> None:
     heard: list[str] = []
     async with connect(postgres_url, lambda: heard.append("changed")) as store:
         task = asyncio.create_task(store.open("e1", "acme", opening()))
@@ -260,7 +260,7 @@ async def test_who_stops_waiting_does_not_stop_the_act(postgres_url: str) -> Non
     assert heard == ["changed"]
 
 
-async def test_afterwards_it_is_closed(postgres_url: str) -> None:
+async def test_a_closed_store_refuses_calls(postgres_url: str) -> None:
     async with connect(postgres_url) as store:
         pass
     with pytest.raises(RuntimeError, match="closed"):

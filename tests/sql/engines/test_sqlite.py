@@ -76,7 +76,7 @@ async def test_the_connection_is_durable(database: SqliteEngine) -> None:
     assert found == ["wal", 2, 1]
 
 
-async def test_jobs_run_in_the_order_they_came(database: SqliteEngine) -> None:
+async def test_jobs_run_in_order(database: SqliteEngine) -> None:
     ran: list[int] = []
     done: list[int] = []
 
@@ -101,7 +101,7 @@ async def test_a_later_job_of_the_same_commit_sees_the_earlier(database: SqliteE
     assert (await first, await second) == (1, [(1,)])
 
 
-async def test_a_job_that_fails_takes_back_only_its_own(database: SqliteEngine) -> None:
+async def test_a_failed_job_rolls_back_only_itself(database: SqliteEngine) -> None:
     def fails(db: Connection) -> int:
         put(db, 99)
         raise Conflict("moved")
@@ -125,7 +125,7 @@ async def test_a_job_that_fails_takes_back_only_its_own(database: SqliteEngine) 
     assert await notes(database) == [1, 2]
 
 
-async def test_the_loop_goes_on_while_another_process_writes(database: SqliteEngine) -> None:
+async def test_the_event_loop_runs_while_another_process_writes(database: SqliteEngine) -> None:
     async with OtherWriter(database):
         task = asyncio.ensure_future(database.write(lambda db: put(db, 1)))
         assert await notes(database) == []
@@ -133,7 +133,7 @@ async def test_the_loop_goes_on_while_another_process_writes(database: SqliteEng
     assert await task == 1
 
 
-async def test_who_waits_too_long_for_another_process_is_told(
+async def test_waiting_too_long_for_another_process_raises(
     database: SqliteEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_engine, "BUSY_SECONDS", 0.01)
@@ -144,7 +144,7 @@ async def test_who_waits_too_long_for_another_process_is_told(
     assert await database.write(lambda db: put(db, 2)) == 2
 
 
-async def test_a_job_that_fails_does_not_make_the_others_run_again(
+async def test_a_failed_job_does_not_repeat_the_others(
     database: SqliteEngine,
 ) -> None:
     begun: list[str] = []
@@ -188,7 +188,7 @@ async def test_a_job_is_logged_with_its_callers_context(database: SqliteEngine) 
 
 
 @pytest.mark.parametrize("secondary", [False, True])
-async def test_the_log_is_folded_into_the_file_now_and_then(tmp_path: Path, secondary: bool) -> None:
+async def test_the_write_ahead_log_is_checkpointed(tmp_path: Path, secondary: bool) -> None:
     path = tmp_path / "plain.db"
     served, secondary_engine = SqliteEngine(path), SqliteEngine(path, secondary=True)
     await served.write(lambda db: db.exec_driver_sql("CREATE TABLE note (n INTEGER UNIQUE)").rowcount)
@@ -202,7 +202,7 @@ async def test_the_log_is_folded_into_the_file_now_and_then(tmp_path: Path, seco
     await served.close()
 
 
-async def test_a_commit_that_fails_fails_for_all_of_it(database: SqliteEngine) -> None:
+async def test_a_failed_commit_fails_every_job_in_it(database: SqliteEngine) -> None:
     await database.write(
         lambda db: (
             db.exec_driver_sql(
@@ -224,7 +224,7 @@ async def test_a_commit_that_fails_fails_for_all_of_it(database: SqliteEngine) -
     assert await database.write(lambda db: put(db, 2)) == 2
 
 
-async def test_who_stops_waiting_does_not_stop_the_write(database: SqliteEngine) -> None:
+async def test_cancelling_the_caller_does_not_cancel_the_write(database: SqliteEngine) -> None:
     heard: list[int] = []
     async with OtherWriter(database):
         task = asyncio.ensure_future(database.write(lambda db: put(db, 1), heard.append))
@@ -251,7 +251,7 @@ async def test_reads_cannot_write(database: SqliteEngine) -> None:
         await database.read(lambda db: db.execute(text("INSERT INTO note VALUES (1)")))
 
 
-async def test_closing_finishes_what_was_taken(tmp_path: Path) -> None:
+async def test_closing_finishes_accepted_jobs(tmp_path: Path) -> None:
     database = SqliteEngine(tmp_path / "plain.db")
     await database.write(lambda db: db.exec_driver_sql("CREATE TABLE note (n INTEGER UNIQUE)").rowcount)
     tasks = [asyncio.ensure_future(database.write(lambda db, n=n: put(db, n))) for n in range(100)]  # type: ignore[misc]
@@ -267,7 +267,7 @@ async def test_closing_finishes_what_was_taken(tmp_path: Path) -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("sqlite-")]
 
 
-async def test_a_full_disk_is_told_and_survived(sqlite: SqlStore) -> None:
+async def test_a_full_disk_raises_and_the_store_recovers(sqlite: SqlStore) -> None:
     await sqlite.open("e1", "acme", opening())
     engine = sqlite.engine
     assert isinstance(engine, SqliteEngine)
@@ -288,7 +288,7 @@ async def test_a_full_disk_is_told_and_survived(sqlite: SqlStore) -> None:
     assert await sqlite.append("a0", big) == Appended("ACME-1", 21)
 
 
-async def test_no_edit_waits_for_what_will_never_be(sqlite: SqlStore) -> None:
+async def test_no_edit_waits_for_a_message_that_will_never_be_sent(sqlite: SqlStore) -> None:
     await sqlite.open("e1", "acme", opening(message("card"), message("edit", edits="card")))
     await sqlite.refused("card", "channel is archived")
     await sqlite.append(None, change(1, message("late edit", edits="card")))
@@ -324,7 +324,7 @@ async def test_two_processes_may_share_a_file(url: str) -> None:
         assert await one.tickets("acme") == await other.tickets("acme")
 
 
-async def test_sqlite_alone_is_thrown_away() -> None:
+async def test_an_unnamed_sqlite_database_is_deleted_on_close() -> None:
     async with connect("sqlite://") as store:
         await store.open("e1", "acme", opening())
         file = await store.engine.read(lambda db: db.execute(text("PRAGMA database_list")).one()[2])
@@ -338,8 +338,8 @@ def spoil(path: Path) -> None:
         file.write(b"restored-wrongly")
 
 
-async def test_a_file_that_is_none_any_more_fails_each_act_and_still_closes(database: SqliteEngine) -> None:
-    """Another program wrote over it: nobody waits for ever for an answer."""
+async def test_a_corrupted_file_fails_every_call_and_still_closes(database: SqliteEngine) -> None:
+    """Another program overwrote the file. No caller waits forever."""
     await database.write(lambda db: put(db, 1))
     path = await file_of(database)
     with sqlite3.connect(path, isolation_level=None) as other:
@@ -355,7 +355,7 @@ async def test_a_file_that_is_none_any_more_fails_each_act_and_still_closes(data
         await database.close()
 
 
-async def test_who_is_told_of_a_commit_and_fails_stops_nobody(database: SqliteEngine) -> None:
+async def test_a_failing_commit_listener_does_not_stop_the_others(database: SqliteEngine) -> None:
     def fails(_: int) -> None:
         raise RuntimeError("cannot be told")
 
@@ -365,7 +365,7 @@ async def test_who_is_told_of_a_commit_and_fails_stops_nobody(database: SqliteEn
         assert await database.write(lambda db: put(db, 2)) == 2
 
 
-async def test_a_close_that_is_given_up_finishes_what_was_taken(database: SqliteEngine) -> None:
+async def test_a_cancelled_close_still_finishes_accepted_jobs(database: SqliteEngine) -> None:
     acts = [asyncio.create_task(database.write(lambda db, n=n: put(db, n))) for n in range(200)]  # type: ignore[misc]
     await turns(1)
     closing = asyncio.create_task(database.close())
@@ -376,7 +376,7 @@ async def test_a_close_that_is_given_up_finishes_what_was_taken(database: Sqlite
         await database.close()
 
 
-async def test_a_lost_sequence_does_not_stop_what_is_said(tmp_path: Path) -> None:
+async def test_a_missing_sequence_row_does_not_stop_messages(tmp_path: Path) -> None:
     """Tables of different moments: SQLite's own counter is behind the outbox, or gone."""
     async with connect(f"sqlite:///{tmp_path}/x.db") as store:
         await store.open("e1", "acme", opening(message("m1"), message("m2")))

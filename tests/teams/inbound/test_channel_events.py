@@ -1,4 +1,4 @@
-"""News of channels, as Teams tells them."""
+"""Teams' events about channels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GENERAL = {"id": TEAM, "isGroup": True, "conversationType": "channel"}
 
 
 async def told(teams_desk: TeamsWithDesk, **more: Any) -> list[tuple[ChannelChange, str]]:
-    """What the desk hears of an update that reaches us through the team's first channel."""
+    """The changes that the desk receives for an update sent through the team's first channel."""
     before = len(teams_desk.desk.heard)
     seen = activity(teams_desk.microsoft.service, "conversationUpdate", conversation=GENERAL, **more)
     assert (await teams_desk.send(seen))[0] == 200
@@ -35,7 +35,7 @@ async def told(teams_desk: TeamsWithDesk, **more: Any) -> list[tuple[ChannelChan
         ("channelUnshared", ChannelChange.UNSHARED),
     ],
 )
-async def test_what_becomes_of_a_channel_is_heard(
+async def test_a_change_of_a_channel_is_dispatched(
     teams_desk: TeamsWithDesk, kind: str, turn: ChannelChange
 ) -> None:
     assert await told(teams_desk, channelData=event(kind, OTHER, "hall")) == [(turn, OTHER)]
@@ -54,27 +54,27 @@ async def test_what_becomes_of_a_channel_is_heard(
         ({"channelData": event("teamRestored")}, ChannelChange.UNARCHIVED),
     ],
 )
-async def test_what_becomes_of_a_team_holds_for_its_channels(
+async def test_a_change_of_a_team_applies_to_its_channels(
     teams_desk: TeamsWithDesk, more: dict[str, Any], turn: ChannelChange
 ) -> None:
     await teams_desk.send(activity(teams_desk.microsoft.service, text="hello"))
     assert await told(teams_desk, **more) == [(turn, TEAM), (turn, CHANNEL)]
 
 
-async def test_an_app_that_is_removed_leaves(teams_desk: TeamsWithDesk) -> None:
+async def test_removing_the_app_counts_as_leaving(teams_desk: TeamsWithDesk) -> None:
     seen = activity(teams_desk.microsoft.service, "installationUpdate", action="remove")
     await teams_desk.send(seen)
     assert (ChannelChange.LEFT, CHANNEL) in [(act.change, act.place.id) for act in teams_desk.desk.heard]
 
 
-async def test_other_peoples_comings_and_goings_do_not_matter(teams_desk: TeamsWithDesk) -> None:
+async def test_other_members_joining_and_leaving_are_ignored(teams_desk: TeamsWithDesk) -> None:
     ann = [{"id": "29:ann"}]
     assert await told(teams_desk, membersAdded=ann, channelData=event("teamMemberAdded")) == []
     assert await told(teams_desk, membersRemoved=ann, channelData=event("teamMemberRemoved")) == []
     assert await told(teams_desk, channelData=event("channelCreated")) == []
 
 
-async def test_a_chat_with_one_person_is_no_channel(teams_desk: TeamsWithDesk) -> None:
+async def test_changes_of_a_personal_chat_are_ignored(teams_desk: TeamsWithDesk) -> None:
     await teams_desk.send(
         personal(
             teams_desk.microsoft.service, "conversationUpdate", membersAdded=[{"id": BOT}], channelData={}
@@ -83,14 +83,14 @@ async def test_a_chat_with_one_person_is_no_channel(teams_desk: TeamsWithDesk) -
     assert teams_desk.desk.heard == []
 
 
-async def test_the_same_news_have_the_same_key(teams_desk: TeamsWithDesk) -> None:
+async def test_a_repeated_event_has_the_same_key(teams_desk: TeamsWithDesk) -> None:
     for _ in range(2):
         await told(teams_desk, channelData=event("channelDeleted"))
     first, again = teams_desk.desk.heard
     assert first.key == again.key
 
 
-async def test_news_that_could_not_be_taken_in_come_again(teams_desk: TeamsWithDesk) -> None:
+async def test_an_event_that_the_desk_could_not_store_is_redelivered(teams_desk: TeamsWithDesk) -> None:
     teams_desk.desk.answer = RuntimeError("database is locked")
     seen = activity(teams_desk.microsoft.service, "conversationUpdate", channelData=event("channelDeleted"))
     assert (await teams_desk.send(seen))[0] == 503

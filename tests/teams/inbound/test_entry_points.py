@@ -15,6 +15,7 @@ from bot.model.inbound import Ask, Command, Done, Posted, Press, Show, Submissio
 from bot.model.views import Notice, Receipt
 from sla_core.countdown import Tone
 from sla_core.triage import Option
+from tests.scripted_desk import NOON
 from tests.teams.activities import (
     ANN,
     BOB,
@@ -31,7 +32,7 @@ from tests.teams.activities import (
     person,
     personal,
 )
-from tests.teams.conftest import NOON, Json, TeamsWithDesk
+from tests.teams.conftest import Json, TeamsWithDesk
 from tests.teams.fake_connector import ELSEWHERE as OTHER_TENANT
 from tests.teams.fake_connector import TENANT, Refusal
 
@@ -75,7 +76,7 @@ async def test_a_mention_is_a_command(teams_desk: TeamsWithDesk, words: str, tex
     assert command.key == f"command/teams/{CHANNEL};messageid={ROOT}/{ROOT}"
 
 
-async def test_other_mentions_are_none_of_ours(teams_desk: TeamsWithDesk) -> None:
+async def test_mentions_of_others_are_ignored(teams_desk: TeamsWithDesk) -> None:
     seen = activity(
         teams_desk.microsoft.service,
         text="<at>Bob</at> look",
@@ -118,7 +119,7 @@ async def test_a_chat_with_the_bot_alone_is_a_command(teams_desk: TeamsWithDesk)
     assert command.text == "Bills are late"
 
 
-async def test_the_bots_own_words_are_not_heard(teams_desk: TeamsWithDesk) -> None:
+async def test_messages_of_bots_are_ignored(teams_desk: TeamsWithDesk) -> None:
     service = teams_desk.microsoft.service
     for sender in ({"id": BOT}, {"id": "28:x", "role": "bot"}):
         await teams_desk.send(activity(service, text="ours", **{"from": dict[str, Any](sender)}))
@@ -136,7 +137,7 @@ async def test_a_message_is_answered_with_the_form_as_a_card_in_its_thread(teams
 
 
 def held(card: Any) -> Json:
-    """What a form carries unseen, wherever its button stands."""
+    """The hidden data of a form card."""
     found = card["actions"][0]["data"]["frontline"]
     assert isinstance(found, dict)
     return found
@@ -150,7 +151,7 @@ async def form(teams_desk: TeamsWithDesk) -> Json:
     return {"frontline": held(teams_desk.microsoft.sent()[-1].card)}
 
 
-async def test_a_form_card_that_is_sent(teams_desk: TeamsWithDesk) -> None:
+async def test_a_submitted_form_card_is_replaced_by_thanks(teams_desk: TeamsWithDesk) -> None:
     data = {**await form(teams_desk), "summary": "Late", "impact": "all,some"}
     teams_desk.desk.answer = Done()
     status, answer = await teams_desk.send(executed(teams_desk.microsoft.service, data, replyToId="170001"))
@@ -173,7 +174,7 @@ async def test_a_form_card_that_is_sent(teams_desk: TeamsWithDesk) -> None:
     assert teams_desk.desk.heard[-1].key != sent.key
 
 
-async def test_a_form_card_with_a_fault_comes_back_with_what_was_typed(teams_desk: TeamsWithDesk) -> None:
+async def test_a_rejected_form_card_keeps_what_was_typed(teams_desk: TeamsWithDesk) -> None:
     data = {**await form(teams_desk), "summary": "Late & <b>"}
     teams_desk.desk.answer = Ask(FORM.rejected({"summary": ("Late & <b>",)}, {"impact": "Please choose."}))
     _, answer = await teams_desk.send(executed(teams_desk.microsoft.service, data, replyToId="170001"))
@@ -221,7 +222,7 @@ async def test_a_refused_form_stays_open_for_others(teams_desk: TeamsWithDesk) -
         lambda held: {**held, "context": {**held["context"], "~seal": "ü"}},
     ],
 )
-async def test_a_forged_form_is_not_taken(teams_desk: TeamsWithDesk, change: Any) -> None:
+async def test_a_forged_form_is_refused(teams_desk: TeamsWithDesk, change: Any) -> None:
     data = await form(teams_desk)
     heard = len(teams_desk.desk.heard)
     forged = {"frontline": change(data["frontline"]), "summary": "x"}
@@ -244,7 +245,7 @@ async def test_a_failure_keeps_what_was_typed(teams_desk: TeamsWithDesk) -> None
     assert "Late" in str(answer)
 
 
-async def test_buttons(teams_desk: TeamsWithDesk) -> None:
+async def test_every_kind_of_button_is_a_press(teams_desk: TeamsWithDesk) -> None:
     service = teams_desk.microsoft.service
     acts: list[tuple[Json, Json | None]] = [
         (executed(service, PRESS), {"statusCode": 200, "value": DONE}),
@@ -264,13 +265,13 @@ async def test_buttons(teams_desk: TeamsWithDesk) -> None:
     assert teams_desk.desk.heard[0].key == f"press/teams/{CHANNEL};messageid={ROOT}/f:1"
 
 
-async def test_a_button_that_is_not_ours(teams_desk: TeamsWithDesk) -> None:
+async def test_a_button_of_another_app_is_refused(teams_desk: TeamsWithDesk) -> None:
     wrong: tuple[Any, ...] = (None, {}, {"action": 5}, {"action": "take", "value": 5}, [], "x")
     for data in wrong:
         assert (await teams_desk.send(executed(teams_desk.microsoft.service, data)))[0] == 400
 
 
-async def test_dialogs(teams_desk: TeamsWithDesk) -> None:
+async def test_a_dialog_opens_rejects_and_closes(teams_desk: TeamsWithDesk) -> None:
     service = teams_desk.microsoft.service
     teams_desk.desk.answer = Ask(FORM)
     _, answer = await teams_desk.send(invoke(service, "task/fetch", {"data": PRESS}))
@@ -287,7 +288,7 @@ async def test_dialogs(teams_desk: TeamsWithDesk) -> None:
     assert teams_desk.microsoft.sent() == []
 
 
-async def test_the_message_extension(teams_desk: TeamsWithDesk) -> None:
+async def test_the_message_extension_opens_and_submits_the_form(teams_desk: TeamsWithDesk) -> None:
     service = teams_desk.microsoft.service
     teams_desk.desk.answer = Ask(FORM)
     payload = {"body": {"content": "<p>Bills&nbsp;are <b>late</b></p>"}}
@@ -303,7 +304,7 @@ async def test_the_message_extension(teams_desk: TeamsWithDesk) -> None:
     assert isinstance(teams_desk.desk.heard[-1], Submission)
 
 
-async def test_a_private_answer_to_a_button_is_a_line_for_the_presser(teams_desk: TeamsWithDesk) -> None:
+async def test_a_private_answer_is_shown_only_to_the_person_who_pressed(teams_desk: TeamsWithDesk) -> None:
     teams_desk.desk.answer = REFUSED
     _, answer = await teams_desk.send(executed(teams_desk.microsoft.service, PRESS))
     assert answer["type"] == "application/vnd.microsoft.activity.message"
@@ -322,7 +323,9 @@ async def test_a_long_private_answer_goes_to_the_chat(teams_desk: TeamsWithDesk)
     assert "ACME-1" in str(say.body)
 
 
-async def test_who_has_no_chat_sees_it_in_place_of_the_card(teams_desk: TeamsWithDesk) -> None:
+async def test_a_person_without_a_chat_sees_the_answer_in_place_of_the_card(
+    teams_desk: TeamsWithDesk,
+) -> None:
     teams_desk.desk.answer = RECEIPT
     seen = executed(teams_desk.microsoft.service, PRESS, **{"from": guest_tenant()})
     _, answer = await teams_desk.send(seen)
@@ -369,7 +372,9 @@ async def test_replies_are_tried_again_when_teams_asks_to_wait(
     assert len(teams_desk.microsoft.sent()) == 3
 
 
-async def test_whose_people_in_a_shared_channel_is_asked_once(teams_desk: TeamsWithDesk) -> None:
+async def test_the_tenant_of_a_person_in_a_shared_channel_is_looked_up_once(
+    teams_desk: TeamsWithDesk,
+) -> None:
     teams_desk.microsoft.members = {CHANNEL: [person("Bob", BOB, tenantId=TENANT)]}
     for number in range(2):
         seen = mentioning(
@@ -386,7 +391,7 @@ async def test_whose_people_in_a_shared_channel_is_asked_once(teams_desk: TeamsW
     assert teams_desk.desk.heard[-1].actor.user.home == OTHER_TENANT, "not known, so not ours"
 
 
-async def test_somebody_without_an_entra_id_is_nobodys_agent(teams_desk: TeamsWithDesk) -> None:
+async def test_a_person_without_an_entra_id_is_not_an_agent(teams_desk: TeamsWithDesk) -> None:
     seen = mentioning(teams_desk.microsoft.service, "support", **{"from": {"id": "29:x", "name": None}})
     await teams_desk.send(seen)
     assert teams_desk.desk.heard[-1].actor.user.id == "29:x"

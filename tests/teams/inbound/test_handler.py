@@ -1,4 +1,4 @@
-"""Which of botbuilder's methods each activity comes through, and what the desk hears of it."""
+"""Which of botbuilder's methods handles each activity, and what the desk receives."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def passed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize(
     ("seen", "method", "act"), [pytest.param(*rest, id=name) for name, *rest in ACTIVITIES]
 )
-async def test_botbuilder_sorts_every_activity(
+async def test_botbuilder_dispatches_every_activity(
     teams_desk: TeamsWithDesk, passed: list[str], seen: Json, method: str, act: str
 ) -> None:
     status, _ = await teams_desk.send({**seen, "serviceUrl": teams_desk.microsoft.service})
@@ -139,7 +139,7 @@ async def test_botbuilder_sorts_every_activity(
     assert heard == ([act] if act else [])
 
 
-def test_the_sorting_is_botbuilders_and_no_method_is_missing_above() -> None:
+def test_the_handler_keeps_botbuilders_dispatch_and_tests_every_method() -> None:
     assert TeamsHandler.on_turn is ActivityHandler.on_turn
     assert TeamsHandler.__bases__ == (TeamsActivityHandler,)
     ours = {name for name in vars(TeamsHandler) if name.startswith("on_")}

@@ -73,7 +73,9 @@ def places(found: Any) -> Iterator[tuple[Any, Any]]:
         yield from places(found[key])
 
 
-async def test_ten_thousand_activities(teams_desk: TeamsWithDesk) -> None:
+async def test_ten_thousand_malformed_activities_are_refused_without_errors(
+    teams_desk: TeamsWithDesk,
+) -> None:
     teams_desk.microsoft.members = {CHANNEL: [person(tenantId=TENANT)]}
     desk, endpoint = teams_desk.desk, teams_desk.teams.endpoint(teams_desk.desk)
     chance, materials = random.Random(SEED), samples(teams_desk.microsoft.service)

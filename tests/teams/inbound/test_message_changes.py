@@ -1,4 +1,4 @@
-"""What becomes of messages after they were written, and what comes with them."""
+"""Edited and deleted messages, and attached files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def changed(
     return status
 
 
-async def test_a_change(teams_desk: TeamsWithDesk) -> None:
+async def test_an_edited_message_is_dispatched(teams_desk: TeamsWithDesk) -> None:
     assert await changed(teams_desk, "bill 4712 &amp; more") == 200
     [heard] = teams_desk.desk.heard
     assert isinstance(heard, MessageChanged)
@@ -35,14 +35,14 @@ async def test_a_change(teams_desk: TeamsWithDesk) -> None:
     assert heard.actor.name == "Ann"
 
 
-async def test_a_deletion(teams_desk: TeamsWithDesk) -> None:
+async def test_a_deleted_message_is_dispatched(teams_desk: TeamsWithDesk) -> None:
     await teams_desk.send(activity(teams_desk.microsoft.service, "messageDelete", channelData=DELETED))
     [heard] = teams_desk.desk.heard
     assert isinstance(heard, MessageChanged)
     assert (heard.text, heard.message.id) == (None, "1700000000002")
 
 
-async def test_each_change_is_an_act_of_its_own_however_often_it_is_told(teams_desk: TeamsWithDesk) -> None:
+async def test_each_edit_has_its_own_key_and_repeats_share_it(teams_desk: TeamsWithDesk) -> None:
     for text, stamp in (("a", "1"), ("a", "1"), ("b", "2"), ("a", "3")):
         await changed(teams_desk, text, stamp)
     keys = [heard.key for heard in teams_desk.desk.heard]
@@ -50,7 +50,7 @@ async def test_each_change_is_an_act_of_its_own_however_often_it_is_told(teams_d
     assert len(set(keys)) == 3
 
 
-async def test_our_own_changes_are_not_heard_but_the_loss_of_a_message_is(teams_desk: TeamsWithDesk) -> None:
+async def test_our_own_edits_are_ignored_but_our_deleted_messages_are_not(teams_desk: TeamsWithDesk) -> None:
     us: dict[str, Any] = {"from": {"id": BOT, "name": "Frontline"}}
     assert await changed(teams_desk, "new", **us) == 200
     assert teams_desk.desk.heard == []
@@ -61,7 +61,7 @@ async def test_our_own_changes_are_not_heard_but_the_loss_of_a_message_is(teams_
     assert (heard.text, heard.thread) == (None, None)
 
 
-async def test_what_the_desk_could_not_keep_comes_again(teams_desk: TeamsWithDesk) -> None:
+async def test_a_change_that_the_desk_could_not_store_is_redelivered(teams_desk: TeamsWithDesk) -> None:
     teams_desk.desk.answer = RuntimeError("database is locked")
     assert await changed(teams_desk, "new") == 503
 
@@ -84,7 +84,7 @@ async def test_files_come_with_their_names_and_links(teams_desk: TeamsWithDesk) 
     )
 
 
-async def test_a_picture_in_the_text_is_named_as_one(teams_desk: TeamsWithDesk) -> None:
+async def test_an_inline_image_is_a_file(teams_desk: TeamsWithDesk) -> None:
     heard = await heard_with(teams_desk, {"contentType": "image/*", "contentUrl": "https://smba.example/1"})
     assert heard.files == (File("a picture", ""),)
 
@@ -100,7 +100,7 @@ async def test_a_picture_in_the_text_is_named_as_one(teams_desk: TeamsWithDesk) 
         None,
     ],
 )
-async def test_what_is_no_file_is_none(teams_desk: TeamsWithDesk, other: object) -> None:
+async def test_other_attachments_are_not_files(teams_desk: TeamsWithDesk, other: object) -> None:
     assert (await heard_with(teams_desk, other)).files == ()
 
 
@@ -119,5 +119,5 @@ async def test_what_is_no_file_is_none(teams_desk: TeamsWithDesk, other: object)
         None,
     ],
 )
-async def test_a_link_to_elsewhere_is_left_out(teams_desk: TeamsWithDesk, url: object) -> None:
+async def test_a_file_link_outside_sharepoint_is_dropped(teams_desk: TeamsWithDesk, url: object) -> None:
     assert (await heard_with(teams_desk, file(contentUrl=url))).files == (File("error.log", ""),)

@@ -25,8 +25,9 @@ from adapters.teams.errors import TeamsFault
 from adapters.teams.inbound.handler import INVOKES
 from bot.model.inbound import Command
 from tests.memory_store import MemoryStore
+from tests.scripted_desk import StoppedClock
 from tests.teams.activities import activity, guest_tenant, invoke, mentioning, samples
-from tests.teams.conftest import StoppedClock, TeamsWithDesk
+from tests.teams.conftest import TeamsWithDesk
 from tests.teams.fake_connector import (
     APP,
     ELSEWHERE,
@@ -48,7 +49,7 @@ V1, V2 = f"https://sts.windows.net/{TENANT}/", f"https://login.microsoftonline.c
 @pytest.mark.parametrize(
     "header", [None, "", "Bearer", "Bearer x", "Bearer a.b.c", "Basic dXNlcg==", "x" * 5000, "Bearer \xff.."]
 )
-async def test_garbage_for_a_token_is_401(teams_desk: TeamsWithDesk, header: str | None) -> None:
+async def test_a_malformed_token_is_401(teams_desk: TeamsWithDesk, header: str | None) -> None:
     """Number 1: botbuilder answers 500."""
     headers = {"Authorization": header}
     status, _ = await teams_desk.send(
@@ -78,7 +79,7 @@ async def test_garbage_for_a_token_is_401(teams_desk: TeamsWithDesk, header: str
         ({"kid": "unheard of"}, 401),
     ],
 )
-async def test_a_token_that_is_not_for_us(
+async def test_a_token_for_another_audience_is_refused(
     teams_desk: TeamsWithDesk, wrong: dict[str, Any], status: int
 ) -> None:
     """Expired, for another bot, of Entra's own issuers (ours, another tenant's), for another service."""
@@ -89,7 +90,7 @@ async def test_a_token_that_is_not_for_us(
     assert teams_desk.key_values.topics == {}
 
 
-async def test_a_token_of_a_stranger_and_one_without_a_signature(teams_desk: TeamsWithDesk) -> None:
+async def test_unknown_issuers_and_unsigned_tokens_are_refused(teams_desk: TeamsWithDesk) -> None:
     service = teams_desk.microsoft.service
     good = FIRST.sign(**claims(service))
     head, body, _ = good.split(".")
@@ -98,12 +99,12 @@ async def test_a_token_of_a_stranger_and_one_without_a_signature(teams_desk: Tea
     assert teams_desk.desk.heard == []
 
 
-async def test_a_key_that_may_not_sign_for_teams(teams_desk: TeamsWithDesk) -> None:
+async def test_a_key_without_the_teams_endorsement_is_refused(teams_desk: TeamsWithDesk) -> None:
     teams_desk.microsoft.keys = [FIRST.public(["webchat"])]
     assert (await teams_desk.send(mentioning(teams_desk.microsoft.service, "hi")))[0] == 403
 
 
-async def test_other_channels_are_not_ours(teams_desk: TeamsWithDesk) -> None:
+async def test_activities_of_other_channels_are_refused(teams_desk: TeamsWithDesk) -> None:
     teams_desk.microsoft.keys = [FIRST.public(["msteams", "webchat"])]
     seen = mentioning(teams_desk.microsoft.service, "hi", channelId="webchat")
     assert (await teams_desk.send(seen))[0] == 200
@@ -140,7 +141,7 @@ class Library:
         return {"keys": [*junk, *({**FIRST.public(), "kid": name} for name in self.names)]}
 
 
-async def test_unknown_keys_are_asked_for_once_in_a_while() -> None:
+async def test_unknown_keys_are_fetched_at_most_once_per_interval() -> None:
     library = Library()
     found = await asyncio.gather(*(library.keys.find("first") for _ in range(20)))
     assert all(found)
@@ -156,7 +157,7 @@ async def test_unknown_keys_are_asked_for_once_in_a_while() -> None:
     assert library.reads == 3
 
 
-async def test_keys_outlive_an_outage_of_microsofts() -> None:
+async def test_cached_keys_survive_an_outage_of_microsoft() -> None:
     library = Library()
     assert await library.keys.find("first")
     library.names = []
@@ -174,7 +175,7 @@ async def test_keys_outlive_an_outage_of_microsofts() -> None:
     assert await empty.keys.find("first")
 
 
-async def test_without_any_keys_nobody_gets_in(teams_desk: TeamsWithDesk) -> None:
+async def test_without_keys_every_request_is_refused(teams_desk: TeamsWithDesk) -> None:
     teams_desk.microsoft.keys = []
     assert (await teams_desk.send(mentioning(teams_desk.microsoft.service, "hi")))[0] == 503
     assert teams_desk.desk.heard == []
@@ -185,13 +186,13 @@ async def test_without_any_keys_nobody_gets_in(teams_desk: TeamsWithDesk) -> Non
     [b"", b"{", b"null", b"[]", b'"x"', b"\xff\xfe", b"[" * 100_000, b'{"a":' * 20_000, b"1" * 5000],
     ids=lambda body: repr(body[:6]),
 )
-async def test_what_is_no_json_object_is_400(teams_desk: TeamsWithDesk, body: bytes) -> None:
+async def test_a_body_that_is_not_a_json_object_is_400(teams_desk: TeamsWithDesk, body: bytes) -> None:
     """Number 1: botbuilder answers 500."""
     assert (await teams_desk.send({}, data=body))[0] == 400
 
 
 @pytest.mark.parametrize("leaf", ["x", "\0"])
-async def test_what_is_nested_too_deeply_is_400(teams_desk: TeamsWithDesk, leaf: str) -> None:
+async def test_a_body_nested_too_deeply_is_400(teams_desk: TeamsWithDesk, leaf: str) -> None:
     """Some of it is JSON to Python, and yet too deep for botbuilder, or for what mends text."""
     answers = []
     for depth in range(100, 1200, 10):
@@ -218,7 +219,7 @@ async def test_what_is_nested_too_deeply_is_400(teams_desk: TeamsWithDesk, leaf:
     ],
     ids=repr,
 )
-async def test_an_invoke_that_botbuilder_cannot_read_is_no_500(
+async def test_an_invoke_that_botbuilder_cannot_parse_is_not_a_500(
     teams_desk: TeamsWithDesk, name: str, value: Any
 ) -> None:
     """Left alone it raises DeserializationError or AttributeError, or answers 501."""
@@ -227,7 +228,7 @@ async def test_an_invoke_that_botbuilder_cannot_read_is_no_500(
     assert status == 200 or teams_desk.desk.heard == []
 
 
-async def test_other_content_is_415_and_no_type_is_400(teams_desk: TeamsWithDesk) -> None:
+async def test_another_content_type_is_415_and_a_missing_one_is_400(teams_desk: TeamsWithDesk) -> None:
     """Number 1."""
     service = teams_desk.microsoft.service
     assert (await teams_desk.send({}, data=b"hi", headers={"Content-Type": "text/plain"}))[0] == 415
@@ -237,7 +238,7 @@ async def test_other_content_is_415_and_no_type_is_400(teams_desk: TeamsWithDesk
     assert (await teams_desk.send({"type": "message"}))[0] == 400
 
 
-async def test_without_an_app_id_nobody_gets_in(microsoft: FakeMicrosoft) -> None:
+async def test_without_an_app_id_every_request_is_refused(microsoft: FakeMicrosoft) -> None:
     """Number 2: botbuilder takes unsigned requests then. Number 3: no type is MultiTenant to it."""
 
     async def never(message: object) -> None:
@@ -255,7 +256,7 @@ async def test_without_an_app_id_nobody_gets_in(microsoft: FakeMicrosoft) -> Non
     assert "x" * 9 not in repr(BotRegistration(APP, "x" * 9, TENANT))
 
 
-def test_who_may_come_unsigned_comes_from_this_machine() -> None:
+def test_unsigned_requests_are_accepted_from_loopback_only() -> None:
     anonymous = TokenValidator(
         BotRegistration("", "", "", anonymous=True), Library().keys, loopback_only=True
     )
@@ -281,7 +282,7 @@ def test_tokens_are_sent_to_safe_addresses_only() -> None:
         assert not is_service(url), url
 
 
-async def test_tenant_and_targeting_are_read_where_teams_puts_them(teams_desk: TeamsWithDesk) -> None:
+async def test_tenant_and_targeting_are_read_from_the_activity(teams_desk: TeamsWithDesk) -> None:
     """Numbers 5 and 6: botbuilder looks for `tenantID`, and loses `isTargeted`."""
     service = teams_desk.microsoft.service
     seen = activity(service, text="help me", recipient={"id": "28:x", "isTargeted": True})
@@ -296,7 +297,7 @@ async def test_tenant_and_targeting_are_read_where_teams_puts_them(teams_desk: T
 
 
 @pytest.mark.parametrize("name", ["composeExtension/query", "signin/verifyState", "made/up", "", None])
-async def test_unknown_invokes_are_taken_calmly(teams_desk: TeamsWithDesk, name: str) -> None:
+async def test_unknown_invokes_are_acknowledged(teams_desk: TeamsWithDesk, name: str) -> None:
     assert await teams_desk.send(invoke(teams_desk.microsoft.service, name, {"x": [1]})) == (200, {})
     assert teams_desk.desk.heard == []
 
@@ -317,7 +318,7 @@ async def test_unknown_invokes_are_taken_calmly(teams_desk: TeamsWithDesk, name:
         {"type": "event", "name": "application/vnd.microsoft.meetingStart"},
     ],
 )
-async def test_unknown_activities_and_entities_are_taken_calmly(
+async def test_unknown_activities_and_entities_are_ignored(
     teams_desk: TeamsWithDesk, strange: dict[str, Any]
 ) -> None:
     assert (await teams_desk.send({**activity(teams_desk.microsoft.service), **strange}))[0] == 200
@@ -330,7 +331,7 @@ async def test_a_success_is_200(teams_desk: TeamsWithDesk) -> None:
     await teams_desk.settled()
 
 
-async def test_text_that_no_database_can_hold_is_mended(teams_desk: TeamsWithDesk) -> None:
+async def test_text_that_a_database_cannot_store_is_cleaned(teams_desk: TeamsWithDesk) -> None:
     raw = mentioning(teams_desk.microsoft.service, "x", id="1")
     raw["text"] = "<at>Frontline</at> a\0b \ud800 c"
     assert (await teams_desk.send(raw))[0] == 200
@@ -340,7 +341,7 @@ async def test_text_that_no_database_can_hold_is_mended(teams_desk: TeamsWithDes
     assert "\0" not in command.text
 
 
-async def test_a_failure_of_the_desk_is_no_500(teams_desk: TeamsWithDesk) -> None:
+async def test_a_failure_of_the_desk_is_not_a_500(teams_desk: TeamsWithDesk) -> None:
     teams_desk.desk.answer = RuntimeError("bug")
     again = []
     for sample in samples(teams_desk.microsoft.service):

@@ -20,6 +20,7 @@ from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Notice
 from bot.ports import PermanentFailure, TemporaryFailure
 from tests.memory_store import MemoryStore
+from tests.scripted_desk import StoppedClock
 from tests.teams.activities import (
     ANN,
     BOB,
@@ -32,7 +33,7 @@ from tests.teams.activities import (
     person,
     personal,
 )
-from tests.teams.conftest import StoppedClock, TeamsWithDesk
+from tests.teams.conftest import TeamsWithDesk
 from tests.teams.fake_connector import (
     ELSEWHERE,
     OURS,
@@ -63,7 +64,7 @@ async def test_posts_to_a_channel_and_to_its_threads(teams_desk: TeamsWithDesk) 
     assert "text" not in first.body, "it would stand above the card"
 
 
-async def test_number_8_threads_are_the_ones_we_name(teams_desk: TeamsWithDesk) -> None:
+async def test_a_group_chat_has_no_threads(teams_desk: TeamsWithDesk) -> None:
     """Botbuilder's proactive replies go to a made-up activity; a group chat has no threads at all."""
     group = activity(teams_desk.microsoft.service, "conversationUpdate")
     group["conversation"] = {"id": "19:x@thread.v2", "conversationType": "groupChat", "tenantId": TENANT}
@@ -137,7 +138,7 @@ async def test_only_an_update_waits_for_the_key_value_store(
     assert slow.writes == writes, "nothing changed"
 
 
-async def test_what_could_not_be_written_is_written_next_time(teams_desk: TeamsWithDesk) -> None:
+async def test_a_reference_that_could_not_be_stored_is_stored_next_time(teams_desk: TeamsWithDesk) -> None:
     slow = teams_desk.teams._references._key_values = Slow()
     slow.go_on.set()
     slow.broken = True
@@ -201,7 +202,9 @@ async def test_people_of_another_organisation_get_no_direct_message(teams_desk: 
         (Refusal(504, body="[" * 20_000), None),
     ],
 )
-async def test_not_now(teams_desk: TeamsWithDesk, refusal: Refusal, after: float | None) -> None:
+async def test_a_temporary_failure_is_raised_after_one_call(
+    teams_desk: TeamsWithDesk, refusal: Refusal, after: float | None
+) -> None:
     """Number 7: botbuilder repeats a PUT three times by itself, and sleeps in a thread meanwhile."""
     for call in (
         teams_desk.teams.post(ACME, HELLO, None),
@@ -229,7 +232,9 @@ async def test_not_now(teams_desk: TeamsWithDesk, refusal: Refusal, after: float
         (302, "", "no:"),
     ],
 )
-async def test_never(teams_desk: TeamsWithDesk, status: int, code: str, words: str) -> None:
+async def test_a_permanent_failure_is_raised_after_one_call(
+    teams_desk: TeamsWithDesk, status: int, code: str, words: str
+) -> None:
     teams_desk.microsoft.refuse = [Refusal(status, code)]
     with pytest.raises(PermanentFailure, match=words) as caught:
         await teams_desk.teams.post(ACME, HELLO, None)
@@ -237,7 +242,7 @@ async def test_never(teams_desk: TeamsWithDesk, status: int, code: str, words: s
     assert len(teams_desk.microsoft.calls) == 1
 
 
-async def test_a_token_that_is_not_taken_is_replaced_once(teams_desk: TeamsWithDesk) -> None:
+async def test_a_rejected_token_is_renewed_once(teams_desk: TeamsWithDesk) -> None:
     assert teams_desk.microsoft.tokens == 1
     teams_desk.microsoft.good.clear()
     await teams_desk.teams.post(ACME, HELLO, None)
@@ -249,13 +254,13 @@ async def test_a_token_that_is_not_taken_is_replaced_once(teams_desk: TeamsWithD
     assert teams_desk.microsoft.tokens == 3
 
 
-async def test_one_token_for_a_crowd(teams_desk: TeamsWithDesk) -> None:
+async def test_concurrent_calls_fetch_one_token(teams_desk: TeamsWithDesk) -> None:
     teams_desk.microsoft.good.clear()
     await asyncio.gather(*(teams_desk.teams.post(ACME, HELLO, None) for _ in range(20)))
     assert teams_desk.microsoft.tokens == 2
 
 
-async def test_nobody_there(teams_desk: TeamsWithDesk) -> None:
+async def test_an_unreachable_service_is_a_temporary_failure(teams_desk: TeamsWithDesk) -> None:
     await teams_desk.microsoft.stop()
     with pytest.raises(TemporaryFailure, match="send: not reached"):
         await teams_desk.teams.post(ACME, HELLO, None)
@@ -272,7 +277,7 @@ async def test_nobody_there(teams_desk: TeamsWithDesk) -> None:
         (503, "", "cannot be reached"),
     ],
 )
-async def test_what_keeps_us_from_starting_names_its_cure(
+async def test_a_startup_error_says_how_to_fix_it(
     microsoft: FakeMicrosoft, status: int, code: str, words: str
 ) -> None:
     microsoft.token_refusal = (status, {"error": "invalid_client", "error_description": code})
@@ -300,7 +305,7 @@ async def test_no_secret_is_logged(teams_desk: TeamsWithDesk) -> None:
     assert not any(secret in str(logs) for secret in (PASSWORD, "s3cret", "token-"))
 
 
-async def test_unsigned_or_on_a_simulated_clock_we_send_on_this_machine_only(
+async def test_unsigned_or_simulated_desks_send_to_loopback_only(
     microsoft: FakeMicrosoft,
 ) -> None:
     key_values = MemoryStore()
@@ -333,7 +338,7 @@ async def test_unsigned_or_on_a_simulated_clock_we_send_on_this_machine_only(
     assert microsoft.calls == []
 
 
-async def test_what_has_not_written_yet_is_where_the_others_are(microsoft: FakeMicrosoft) -> None:
+async def test_an_unseen_conversation_uses_the_known_service_address(microsoft: FakeMicrosoft) -> None:
     async def ticket_of(message: object) -> None:
         return None
 
@@ -355,7 +360,7 @@ async def test_what_has_not_written_yet_is_where_the_others_are(microsoft: FakeM
     await teams.close()
 
 
-async def test_who_is_in_a_channel(teams_desk: TeamsWithDesk) -> None:
+async def test_members_of_a_channel_are_listed(teams_desk: TeamsWithDesk) -> None:
     everyone = [person(f"P{n}", f"user-{n}", tenantId=TENANT, userRole="user") for n in range(5)]
     others = [
         person("Gil", "guest", tenantId=TENANT, userRole="guest"),
@@ -373,7 +378,7 @@ async def test_who_is_in_a_channel(teams_desk: TeamsWithDesk) -> None:
     }
 
 
-async def test_where_somebody_is(teams_desk: TeamsWithDesk) -> None:
+async def test_places_of_a_person_are_listed(teams_desk: TeamsWithDesk) -> None:
     service = teams_desk.microsoft.service
     teams_desk.microsoft.members = {CHANNEL: [person()]}
     await teams_desk.send(personal(service, text="hi"))
@@ -398,7 +403,7 @@ def test_retry_after() -> None:
     assert later == 0.0
 
 
-def test_what_is_paid_stays_within_every_limit() -> None:
+def test_charges_stay_within_every_rate_limit() -> None:
     limits = {"burst": [(7, 1), (8, 2), (60, 30)], "hour": [(1800, 3600)], "tenant": [(30, 1)]}
     for charge in charges("tenant-1", "19:x"):
         for calls, period in next(found for name, found in limits.items() if name in charge.bucket):

@@ -19,8 +19,8 @@ from adapters.teams.rendering.text import MOST_BYTES, MOST_FORM, size
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.views import Mention
 from sla_core.triage import Option
-from tests.teams.rendering.test_cards import HOG, check, elements, texts
-from tests.teams.samples import AGENTS, BOB, FORM, PEN, RECEIPT, task
+from tests.samples import AGENTS, BOB, FORM, MARKS, RECEIPT
+from tests.teams.rules import CARD_TEXT, check_card, elements, task, texts
 
 
 def inputs(card: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -28,19 +28,19 @@ def inputs(card: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def sent(card: dict[str, Any], **typed: str) -> dict[str, Any]:
-    """What a client sends: the button's data, and what stands in each input."""
+    """What a client sends: the button's data and the value of each input."""
     [action] = card["actions"]
     left = {name: item["value"] for name, item in inputs(card).items() if "value" in item}
     return {**action["data"], **left, **typed}
 
 
 def content(form: Form) -> dict[str, Any]:
-    made: dict[str, Any] = dialog(form, PEN).value.card.content
+    made: dict[str, Any] = dialog(form, CARD_TEXT).value.card.content
     return made
 
 
 def test_a_form_comes_back_as_it_was_shown() -> None:
-    for card in (form_card(FORM, PEN), content(FORM)):
+    for card in (form_card(FORM, CARD_TEXT), content(FORM)):
         assert read_form(sent(card)) == (
             "intake",
             {
@@ -62,8 +62,8 @@ def test_a_form_comes_back_as_it_was_shown() -> None:
         }
 
 
-def test_inputs_say_what_is_asked() -> None:
-    found = inputs(form_card(FORM, PEN))
+def test_inputs_carry_labels_limits_and_choices() -> None:
+    found = inputs(form_card(FORM, CARD_TEXT))
     assert list(found) == [field.id for field in FORM.fields]
     assert [item["label"] for item in found.values()] == [field.label for field in FORM.fields]
     assert [item.get("isRequired", False) for item in found.values()] == [f.required for f in FORM.fields]
@@ -77,7 +77,7 @@ def test_inputs_say_what_is_asked() -> None:
     assert [choice["title"] for choice in found["seen"]["choices"]] == ["Slow ∗pages∗", "Errors", "Lost data"]
 
 
-def test_errors_stand_beneath_their_fields_and_nothing_typed_is_lost() -> None:
+def test_errors_stand_below_their_fields_and_typed_text_is_kept() -> None:
     typed = {"summary": ("<at>x</at>",), "details": ("d" * 4000,), "seen": ("error",)}
     card = content(FORM.rejected(typed, FORM.errors))
     order = [str(item.get("id") or item["inlines"][-1]["text"]) for item in card["body"]]
@@ -90,50 +90,50 @@ def test_errors_stand_beneath_their_fields_and_nothing_typed_is_lost() -> None:
     assert read_form(sent(card)).values["seen"] == ("error",)
 
 
-def test_a_dialog_is_an_answer_that_goes_on() -> None:
-    shown = task(dialog(FORM, PEN))["task"]
+def test_a_dialog_continues_the_task_module() -> None:
+    shown = task(dialog(FORM, CARD_TEXT))["task"]
     assert shown["type"] == "continue"
     value = shown["value"]
-    assert (value["title"], value["height"], value["width"]) == ("m3ter Support", "large", "medium")
+    assert (value["title"], value["height"], value["width"]) == (FORM.title, "large", "medium")
     assert value["card"]["contentType"] == "application/vnd.microsoft.card.adaptive"
     [action] = value["card"]["content"]["actions"]
     assert (action["type"], action["title"]) == ("Action.Submit", "Open ticket")
-    [action] = form_card(FORM, PEN)["actions"]
+    [action] = form_card(FORM, CARD_TEXT)["actions"]
     assert (action["type"], action["verb"], action["title"]) == ("Action.Execute", "submit", "Open ticket")
     assert action["fallback"]["data"] == action["data"]
 
 
-def test_a_dialog_can_end_with_words() -> None:
+def test_a_closing_dialog_shows_a_view_without_buttons() -> None:
     for view in (RECEIPT, AGENTS):
-        made = message_dialog("Why?", view, PEN).value.card.content
-        check(made)
+        made = message_dialog("Why?", view, CARD_TEXT).value.card.content
+        check_card(made)
         assert not [item for item in elements(made) if item["type"].startswith("Action")]
 
 
-def test_teams_takes_the_forms() -> None:
-    check(form_card(FORM, PEN))
-    check(content(FORM))
-    check(content(replace(FORM, intro=("Ask ", Mention(BOB, "Bob")))))
+def test_teams_accepts_the_form() -> None:
+    check_card(form_card(FORM, CARD_TEXT))
+    check_card(content(FORM))
+    check_card(content(replace(FORM, intro=("Ask ", Mention(BOB, "Bob")))))
 
 
-def test_teams_takes_the_worst_form() -> None:
-    options = tuple(Option(f"{number}", HOG * (1 + number % 9)) for number in range(60))
+def test_teams_accepts_the_longest_form() -> None:
+    options = tuple(Option(f"{number}", MARKS * (1 + number % 9)) for number in range(60))
     fields = (
-        TextField("text", HOG * 400, hint=HOG * 400, value="🖨" * 3000, limit=99_999),
-        ChoiceField("few", HOG, options[:10], value=("3",)),
+        TextField("text", MARKS * 400, hint=MARKS * 400, value="🖨" * 3000, limit=99_999),
+        ChoiceField("few", MARKS, options[:10], value=("3",)),
         ChoiceField("some", "", options[:10], many=True, value=("3", "4")),
-        ChoiceField("more", HOG, options, value=("59",)),
+        ChoiceField("more", MARKS, options, value=("59",)),
     )
-    form = Form("f" * 200, HOG * 9, HOG * 9, fields, {"a": "b"}, (HOG * 900,), {"few": HOG * 99})
-    for card in (form_card(form, PEN), content(form)):
-        check(card, MOST_FORM)
+    form = Form("f" * 200, MARKS * 9, MARKS * 9, fields, {"a": "b"}, (MARKS * 900,), {"few": MARKS * 99})
+    for card in (form_card(form, CARD_TEXT), content(form)):
+        check_card(card, MOST_FORM)
         assert any("more characters" in text for text in texts(card))
         assert read_form(sent(card)).values["text"] == ("🖨" * 3000,)
 
 
-def test_a_long_introduction_yields_first() -> None:
-    card = form_card(replace(FORM, intro=("word " * 20_000,)), PEN)
-    check(card)
+def test_a_long_introduction_is_cut_first() -> None:
+    card = form_card(replace(FORM, intro=("word " * 20_000,)), CARD_TEXT)
+    check_card(card)
     assert size(card) > MOST_BYTES - 3000
     shown = "".join(text for text in texts(card) if text.startswith("word"))
     [rest] = [text for text in texts(card) if "more characters" in text]
@@ -155,10 +155,10 @@ def test_a_long_introduction_yields_first() -> None:
         (replace(FORM, fields=(TextField("a", "x", value="y" * 50_000),)), "bytes; Teams takes"),
     ],
 )
-def test_what_teams_would_not_give_back_is_refused(form: Form, why: str) -> None:
+def test_a_form_that_teams_could_not_return_raises(form: Form, why: str) -> None:
     for show in (form_card, dialog):
         with pytest.raises(ValueError, match=why):
-            show(form, PEN)
+            show(form, CARD_TEXT)
 
 
 GOOD = {"form": "f", "context": {"a": "b"}, "text": ["t"], "one": [], "many": []}
@@ -181,7 +181,7 @@ GOOD = {"form": "f", "context": {"a": "b"}, "text": ["t"], "one": [], "many": []
         {FORM_DATA: GOOD, "t": ["x"]},
     ],
 )
-def test_junk_is_refused(data: dict[str, Any]) -> None:
+def test_malformed_form_data_raises(data: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"form|field"):
         read_form(data)
 
@@ -197,7 +197,7 @@ held = st.fixed_dictionaries(
 
 
 @given(st.dictionaries(st.text(max_size=3), json_values, max_size=3), held | json_values)
-def test_nothing_that_comes_in_breaks_the_reader(data: dict[str, Any], carried: Any) -> None:
+def test_any_form_data_is_read_or_raises_value_error(data: dict[str, Any], carried: Any) -> None:
     whole = {**data, FORM_DATA: carried}
     assert holds_form(whole)
     try:

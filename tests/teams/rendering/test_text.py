@@ -25,8 +25,8 @@ from adapters.teams.rendering.text import (
 )
 from bot.model.address import UserRef
 from bot.model.views import Link, Mention, Notice, Part, Quote, Strong, When
-from tests.teams.rendering.test_cards import check, markdown, texts
-from tests.teams.samples import BOB, DANA, PEN, SLACKER
+from tests.samples import BOB, DANA, KIM
+from tests.teams.rules import CARD_TEXT, check_card, markdown, texts
 
 SPICE = [
     *"*_~`<>&|[]()#-+=!\\{} \na1.;:",
@@ -71,7 +71,7 @@ def read(text: str) -> tuple[str, set[str]]:
 
 
 @given(nasty)
-def test_nobodys_words_are_grammar(words: str) -> None:
+def test_text_is_never_read_as_markdown(words: str) -> None:
     sent = escape_line_start(escape_markdown(words))
     shown, kinds = read(sent)
     assert kinds == set()
@@ -80,7 +80,7 @@ def test_nobodys_words_are_grammar(words: str) -> None:
 
 
 @given(nasty, nasty)
-def test_two_harmless_parts_make_no_harmful_whole(first: str, second: str) -> None:
+def test_two_harmless_parts_stay_harmless_when_joined(first: str, second: str) -> None:
     sent = escape_line_start(escape_markdown(first) + escape_markdown(second))
     shown, kinds = read(sent)
     assert kinds == set()
@@ -89,7 +89,7 @@ def test_two_harmless_parts_make_no_harmful_whole(first: str, second: str) -> No
 
 
 @given(nasty)
-def test_runs_are_exact_and_hold_no_token(words: str) -> None:
+def test_text_runs_are_exact_and_contain_no_token(words: str) -> None:
     made = runs(words)
     exact = clean(words)
     indents = re.compile(r"^[ \t\u00a0]+", re.MULTILINE)
@@ -107,7 +107,7 @@ def test_indents_stay_visible() -> None:
 
 
 @given(st.from_regex(r"[A-Za-z][A-Za-z0-9.,:;!?/()' äöü日本-]*", fullmatch=True))
-def test_ordinary_words_are_untouched(words: str) -> None:
+def test_ordinary_text_is_unchanged(words: str) -> None:
     assert escape_line_start(escape_markdown(words)) == re.sub(r"\s+", " ", words)
 
 
@@ -131,7 +131,7 @@ def test_ordinary_words_are_untouched(words: str) -> None:
         ("tab\there\x07 \u202eevil\u2066", "tab here evil"),
     ],
 )
-def test_examples(typed: str, sent: str) -> None:
+def test_text_is_escaped_as_in_these_examples(typed: str, sent: str) -> None:
     assert escape_line_start(escape_markdown(typed)) == sent
 
 
@@ -144,8 +144,8 @@ parts = st.lists(
 @given(parts, nasty)
 def test_a_sentence_holds_our_mentions_and_dates_and_no_others(said: list[Part], name: str) -> None:
     bob = Mention(BOB, name)
-    made = view_card(Notice((*said, bob, *said, When(NOON), *said)), PEN).content
-    check(made)
+    made = view_card(Notice((*said, bob, *said, When(NOON), *said)), CARD_TEXT).content
+    check_card(made)
     written = "\n".join(markdown(made))
     entities = made["msteams"].get("entities", [])
     assert len(entities) == (1 if one_line(name) else 0)
@@ -158,9 +158,9 @@ def test_a_sentence_holds_our_mentions_and_dates_and_no_others(said: list[Part],
 
 
 @given(st.lists(nasty | nasty.map(Quote), max_size=6))
-def test_nobody_else_dates_mentions_or_links(said: list[Part]) -> None:
-    made = view_card(Notice((*said, "end")), PEN).content
-    check(made)
+def test_text_from_people_creates_no_date_mention_or_link(said: list[Part]) -> None:
+    made = view_card(Notice((*said, "end")), CARD_TEXT).content
+    check_card(made)
     assert markdown(made) == []
     assert "selectAction" not in str(made)
     assert "entities" not in made["msteams"]
@@ -175,14 +175,14 @@ def test_pieces_join_to_the_whole(words: str, longest: int) -> None:
 
 
 @given(nasty, st.integers(5, 40))
-def test_what_is_cut_says_so(words: str, longest: int) -> None:
+def test_cut_text_ends_with_an_ellipsis(words: str, longest: int) -> None:
     short = cut(words, longest)
     assert length(short) <= longest
     assert short == one_line(words) or short.endswith("…")
     assert read(label(words, longest))[1] == set()
 
 
-def test_instants() -> None:
+def test_instants_use_the_date_function() -> None:
     assert CardTextRenderer().when(NOON) == DATED
     assert CardTextRenderer().reader_time(NOON) == READ
     berlin = CardTextRenderer(ZoneInfo("Europe/Berlin"), plain_dates=True)
@@ -192,8 +192,8 @@ def test_instants() -> None:
 
 def test_mentions_are_of_people_teams_knows() -> None:
     stranger = UserRef("teams", "t", "unknown")
-    names = (Mention(BOB, "Bob"), Mention(SLACKER, "Kim"), Mention(stranger, "Sam"))
-    assert PEN.mentions(names) == {
+    names = (Mention(BOB, "Bob"), Mention(KIM, "Kim"), Mention(stranger, "Sam"))
+    assert CARD_TEXT.mentions(names) == {
         names[0]: {
             "type": "mention",
             "text": "<at>Bob</at>",
@@ -201,27 +201,29 @@ def test_mentions_are_of_people_teams_knows() -> None:
         }
     }
     assert CardTextRenderer().mentions(names) == {}
-    [block] = paragraphs(PEN, ("Hello ", *names), PEN.mentions(names))
+    [block] = paragraphs(CARD_TEXT, ("Hello ", *names), CARD_TEXT.mentions(names))
     assert block["text"] == "Hello <at>Bob</at>KimSam"
 
 
 def test_two_people_of_one_name_are_two_mentions() -> None:
     names = (Mention(BOB, "Alex"), Mention(DANA, "Alex"), Mention(BOB, "Alex"))
-    made = view_card(Notice(names), PEN).content
+    made = view_card(Notice(names), CARD_TEXT).content
     told = {entity["text"]: entity["mentioned"]["id"] for entity in made["msteams"]["entities"]}
     assert told == {"<at>Alex</at>": f"29:1-{BOB.id}", "<at>Alex (2)</at>": f"29:1-{DANA.id}"}
 
 
 def test_a_mention_may_not_be_borrowed() -> None:
     """Somebody types the very tag that we write."""
-    made = view_card(Notice((Mention(BOB, "Bob"), " <at>Bob</at> ", Quote("<at>Bob</at>"))), PEN).content
+    made = view_card(
+        Notice((Mention(BOB, "Bob"), " <at>Bob</at> ", Quote("<at>Bob</at>"))), CARD_TEXT
+    ).content
     assert sum("<at>Bob</at>" in text for text in texts(made)) == 1
     assert markdown(made) == ["<at>Bob</at> ‹at›Bob‹/at›"]
 
 
-def test_links() -> None:
+def test_only_safe_links_are_linked() -> None:
     def shown(*said: Part) -> object:
-        return view_card(Notice(said), PEN).content["body"][0]
+        return view_card(Notice(said), CARD_TEXT).content["body"][0]
 
     good, bad = Link("https://x.example/?a&b", "a [b]"), Link("javascript:alert(1)", "x")
     assert shown(good) == {

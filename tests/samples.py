@@ -1,21 +1,16 @@
-"""Views for the golden files; `python -m tests.teams.samples` writes the files anew, to be looked at."""
+"""One sample of every view and a form, shared by every platform; and the longest and the random ones.
+
+The golden files next to each platform's tests show how it renders them. `python -m tests.platforms.faces`
+rewrites the files; review the difference before you commit it.
+"""
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
-from botbuilder.schema.teams import (  # type: ignore[import-untyped]
-    TaskModuleContinueResponse,
-    TaskModuleResponse,
-)
+from hypothesis import strategies as st
 
-from adapters.teams.rendering.cards import view_card
-from adapters.teams.rendering.dialogs import dialog, form_card, message_dialog
-from adapters.teams.rendering.text import CardTextRenderer
 from bot.model.address import UserRef
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.views import (
@@ -27,6 +22,9 @@ from bot.model.views import (
     Mention,
     Notice,
     PromiseLine,
+    QueueBoard,
+    QueueRow,
+    QueueSection,
     Quote,
     Receipt,
     ReceiptRow,
@@ -39,21 +37,11 @@ from bot.model.views import (
 )
 from sla_core.countdown import Phase, Tone
 from sla_core.triage import Option
-from tests.sample_queue import board
 
-GOLDEN = Path(__file__).parent / "golden"
 NOON = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
 BOB = UserRef("teams", "11111111-2222-4333-8444-555555555555", "00000000-0000-4000-8000-000000000001")
 DANA = UserRef("teams", "11111111-2222-4333-8444-555555555555", "00000000-0000-4000-8000-000000000002")
-SLACKER = UserRef("slack", "T0VENDOR", "U0KIM")
-
-
-def mri(user: UserRef) -> str | None:
-    return f"29:1-{user.id}" if user in (BOB, DANA) else None
-
-
-PEN = CardTextRenderer(mri=mri)
-PLAYGROUND = CardTextRenderer(ZoneInfo("Europe/Berlin"), plain_dates=True, mri=mri, dialogs=False)
+KIM = UserRef("slack", "T0VENDOR", "U0KIM")
 
 CUSTOMER = TicketCard(
     key="ACME-7",
@@ -123,7 +111,7 @@ AGENTS = TicketCard(
             "ticket is counted by section 3 of it, and the first contact named there is told as well.",
         ),
     ),
-    details='Traceback:\n  File "bill.py", line 12, in __init__\n    raise {{DATE(2026-03-20T15:30:00Z)}}',
+    details='Traceback:\n  File "bill.py", line 1, in __init__\n    raise {{DATE(2026-03-20T15:30:00Z)}} <b>',
     note=("Promised: ", Strong("24 hours")),
     buttons=(
         Button("acknowledge", "Acknowledge", "ACME-7", Style.PRIMARY),
@@ -155,7 +143,7 @@ BREACH = Notice(
         ". Promised: an update every hour (M3-17). ",
         Mention(BOB, "Bob"),
         " ",
-        Mention(SLACKER, "Kim"),
+        Mention(KIM, "Kim"),
         Quote("Bill generation stopped on production"),
     ),
     Tone.ALARM,
@@ -178,7 +166,7 @@ REPLY = Notice(
         Link("https://status.example/7", "status page"),
     )
 )
-DONE = Notice((Strong("ACME-7"), " Bob resolved this ticket:", Quote("The queue runs again.")), Tone.DONE)
+RESOLVED = Notice((Strong("ACME-7"), " Bob resolved this ticket:", Quote("The queue runs again.")), Tone.DONE)
 RECEIPT = Receipt(
     "ACME-7",
     (Strong("ACME-7"), " is S2: a core function is impaired (M3-12)."),
@@ -204,10 +192,60 @@ RECEIPT = Receipt(
         ReceiptTable("Resolution", "Within 3 business days.", "M3-15", None, (), "no/zone"),
     ),
 )
-BOARD = board(NOON)
+BOARD = QueueBoard(
+    "Queue",
+    NOON,
+    (
+        QueueSection(
+            "Acme GmbH",
+            (
+                QueueRow(
+                    "ACME-7",
+                    "Bills <are> *slow*",
+                    "open",
+                    "S1",
+                    "Critical",
+                    "our turn",
+                    "nobody works on it yet",
+                    Tone.ALARM,
+                    PromiseLine("Next update", "breached", Phase.BREACHED, Tone.ALARM, 1.0, NOON),
+                    Button("take", "Take it", "ACME-7"),
+                ),
+                QueueRow(
+                    "ACME-8",
+                    "Reports are slow",
+                    "open",
+                    "S2",
+                    "High",
+                    "the customer's turn",
+                    "Bob works on it",
+                    Tone.CALM,
+                    PromiseLine(
+                        "Resolution (goal)",
+                        "less than 4 h left",
+                        Phase.RUNNING,
+                        Tone.CALM,
+                        0.5,
+                        NOON + timedelta(hours=4),
+                    ),
+                ),
+            ),
+            ("Overdue: ", Strong("ACME-7"), " ", When(NOON)),
+            17,
+        ),
+        QueueSection(
+            "Silverline Ltd",
+            (QueueRow("SILVER-1", "An idea", "on hold", "none", "", "our turn", "by Eve", Tone.CALM),),
+        ),
+        QueueSection("Zeta AG", (), ("Nothing is open.",)),
+    ),
+    ("20 tickets are open, the more critical first.",),
+    (Button("get_help", "Get help", "", Style.PRIMARY),),
+    ("Escalate calls these, one step after the other:", "\n", Strong("First line:"), " Bob, then Eve"),
+)
 FORM = Form(
     "intake",
-    "m3ter Support",
+    "Open a ticket with a long title",
     "Open ticket",
     (
         TextField(
@@ -223,7 +261,7 @@ FORM = Form(
             "How is your production use affected?",
             (
                 Option("down", "Severely: we cannot use it, or it is down"),
-                Option("part", "It works only in part, or a core function is impaired"),
+                Option("part", "It works, but at reduced capacity, or a core function is impaired, or worse"),
                 Option("no", "Not at all"),
             ),
             value=("part",),
@@ -248,34 +286,111 @@ VIEWS: dict[str, View] = {
     "breach": BREACH,
     "warning": WARNING,
     "reply": REPLY,
-    "resolved": DONE,
+    "resolved": RESOLVED,
     "receipt": RECEIPT,
     "board": BOARD,
     "get-help": GetHelp("m3ter", (Button("get_help", "Get help", "", Style.PRIMARY),)),
 }
 
 
-def task(response: TaskModuleContinueResponse) -> dict[str, Any]:
-    """The answer that a dialog is shown by, as Teams gets it."""
-    found: dict[str, Any] = TaskModuleResponse(task=response).serialize()
-    return found
+# The longest ----------------------------------------------------------------------------------
+
+MARKS = '&<>*_~`"\\{🖨️'
+"""Characters that a platform counts as more than one, or that it must escape."""
 
 
-def drawn() -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, view in VIEWS.items():
-        made = view_card(view, PEN)
-        found[name] = {"fallback": made.fallback, "content": made.content}
-    found["customer-card-playground"] = {"content": view_card(CUSTOMER, PLAYGROUND).content}
-    found["form"] = {"content": form_card(FORM, PEN)}
-    found["dialog"] = task(dialog(FORM, PEN))
-    found["dialog-closing"] = task(message_dialog("Why?", RECEIPT, PEN))
-    return found
+def longest_card(buttons: int, value: int) -> TicketCard:
+    """A card with far too long texts, `buttons` buttons and `value` characters in each button's value."""
+    return replace(
+        AGENTS,
+        title=MARKS * 200,
+        state=MARKS * 100,
+        severity_name=MARKS * 100,
+        turn=MARKS * 100,
+        owner=MARKS * 100,
+        facts=tuple((f"{MARKS * 25}{number}", MARKS * (50 if number % 5 else 1)) for number in range(30)),
+        promises=tuple(replace(AGENTS.promises[1], label=MARKS * 20, note=MARKS * 80) for _ in range(4)),
+        details=MARKS * 4000,
+        note=(MARKS * 2000, Quote(MARKS * 500)),
+        buttons=tuple(Button("milestone", MARKS * 20, "v" * value) for _ in range(buttons)),
+        history=tuple(HistoryLine(NOON, MARKS * 25) for _ in range(5)),
+        earlier=10_000,
+    )
 
 
-if __name__ == "__main__":
-    GOLDEN.mkdir(exist_ok=True)
-    for name, rendered in drawn().items():
-        (GOLDEN / f"{name}.json").write_text(
-            json.dumps(rendered, indent=2, ensure_ascii=False) + "\n", "utf-8"
-        )
+def longest_board(card: TicketCard, notes: int) -> QueueBoard:
+    """A board of 600 rows with far too long texts; `notes` is the length of each section's note in marks."""
+    take = replace(card.buttons[0], action="take")
+    long = MARKS * 50
+    row = QueueRow(MARKS * 20, long, long, long, long, long, long, Tone.ALARM, card.promises[0], take)
+    sections = tuple(QueueSection(MARKS * 30, (row,) * 30, (MARKS * notes,), 10_000) for _ in range(20))
+    texts = (MARKS * 900, "\n", MARKS * 900)
+    return QueueBoard(MARKS * 30, NOON, sections, texts, card.buttons, texts)
+
+
+def longest_notice(buttons: tuple[Button, ...]) -> Notice:
+    return Notice((MARKS * 5000, Quote(MARKS * 5000)), Tone.ALARM, buttons)
+
+
+def longest_receipt() -> Receipt:
+    rows = tuple(ReceiptRow(NOON, NOON + timedelta(days=n), MARKS * 5, MARKS) for n in range(300))
+    table = ReceiptTable(MARKS * 99, MARKS * 400, MARKS * 400, NOON, rows, "no/zone")
+    return Receipt(MARKS * 30, (MARKS * 3000,), (table,) * 3)
+
+
+# Random ---------------------------------------------------------------------------------------
+
+promises = st.builds(
+    PromiseLine,
+    st.text(),
+    st.text(),
+    st.sampled_from(Phase),
+    st.sampled_from(Tone),
+    st.floats(-1, 2),
+    st.none() | st.just(NOON),
+    st.none() | st.just(NOON),
+    st.none() | st.text(),
+)
+cards = st.builds(
+    TicketCard,
+    key=st.just("ACME-7"),
+    audience=st.just(CUSTOMER.audience),
+    title=st.text(),
+    state=st.text(),
+    severity=st.text(),
+    severity_name=st.text(),
+    turn=st.text(),
+    owner=st.text(),
+    tone=st.sampled_from(Tone),
+    promises=st.lists(promises, max_size=4).map(tuple),
+    facts=st.lists(st.tuples(st.text(), st.text()), max_size=4).map(tuple),
+    details=st.text(),
+    note=st.lists(st.text(), max_size=2).map(tuple),
+    buttons=st.just(CUSTOMER.buttons),
+)
+boards = st.builds(
+    QueueBoard,
+    title=st.text(),
+    at=st.just(NOON),
+    sections=st.lists(
+        st.builds(
+            QueueSection,
+            st.text(),
+            st.lists(
+                st.builds(
+                    QueueRow,
+                    *(st.text() for _ in range(7)),
+                    st.sampled_from(Tone),
+                    st.none() | st.sampled_from([*AGENTS.promises, *CUSTOMER.promises]),
+                    st.none() | st.just(CUSTOMER.buttons[0]),
+                ),
+                max_size=4,
+            ).map(tuple),
+            st.lists(st.text(), max_size=2).map(tuple),
+            st.integers(0, 3),
+        ),
+        max_size=3,
+    ).map(tuple),
+    intro=st.lists(st.text(), max_size=3).map(tuple),
+    buttons=st.sampled_from([(), CUSTOMER.buttons]),
+)
