@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
-from adapters.sql.url import is_postgres, postgres_url
+from adapters.sql.engines.engine import is_postgres, postgres_url
 from bench.children import report
 from bench.platform import PlatformClient
 from bench.stock import open_desk

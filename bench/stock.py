@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psycopg
 
+from adapters.sql.engines.engine import is_postgres, sqlite_path
 from adapters.sql.store import SqlStore, connect
 from adapters.sql.tables import micros
-from adapters.sql.url import is_postgres, sqlite_path
 from bot.clock import SimulatedClock, WallClock, parse_instant
 from bot.config.directory import Directory
 from bot.config.settings import load_desk

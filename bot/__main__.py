@@ -12,11 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from bot.cli import operate
-from bot.cli import try_out as look
+from bot.cli import commands
 from bot.cli.app import DONE, new_app, print_faults, run
 from bot.cli.policy import commands as policy
-from bot.ports import OperatorFault
+from bot.faults import OperatorFault
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -46,9 +45,9 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     app = new_app()
-    look.add_commands(app, run_demo=_demo, run_console=_console)
+    commands.add_try_out(app, run_demo=_demo, run_console=_console)
     policy.add_commands(app, _stored_tickets)
-    operate.add_commands(
+    commands.add_operate(
         app,
         run_serve=_serve,
         run_doctor=_doctor,
@@ -58,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(app, sys.argv[1:] if argv is None else argv)
 
 
-def _demo(which: look.DemoOptions) -> int:
+def _demo(which: commands.DemoOptions) -> int:
     try:
         from demo import command
     except ModuleNotFoundError as missing:
@@ -213,14 +212,14 @@ async def _of_platform(platform: _Connected, settings: DeskSettings) -> AsyncIte
         await platform.close()
 
 
-def _migrate(index_rebuild: bool) -> int:
+def _migrate(progress: bool) -> int:
     from adapters.sql.migrate import migrate, revision
     from bot.cli.operate import report_migration
     from bot.config.environment import read_environment
     from bot.config.settings import load_desk
 
     env = read_environment()
-    settings = load_desk(env.frontline_config) if index_rebuild else None
+    settings = load_desk(env.frontline_config) if progress else None
     done = report_migration(env.database_url, revision, migrate)
     if settings is None:
         return done
@@ -233,19 +232,20 @@ async def _rebuild(url: str, settings: DeskSettings) -> int:
     from rich.console import Console as Terminal
 
     from adapters.sql.store import connect
-    from bot.cli import index_rebuild
+    from bot.cli.operate import rebuild_index
     from bot.clock import WallClock
     from bot.config.directory import Directory
 
     async with connect(url, secondary=True) as store:
         clock = await store.simulated_clock(None) or WallClock()
-        return await index_rebuild.run(store, Directory(settings), clock, Terminal(stderr=True))
+        return await rebuild_index(store, Directory(settings), clock, Terminal(stderr=True))
 
 
-def _teams_package(says: operate.TeamsPackage, out: Path) -> int:
+def _teams_package(says: commands.TeamsPackage, out: Path) -> int:
     from adapters.teams.manifest import build_package
+    from bot.cli.operate import write_teams_package
 
-    return operate.write_teams_package(
+    return write_teams_package(
         out,
         lambda app_id: build_package(app_id, says.version, website=says.website, developer=says.developer),
     )
@@ -258,7 +258,7 @@ async def _desk(
     """The desk, its started platforms and their web routes. Closes the platforms on exit."""
     import structlog
 
-    from adapters.sql.url import DatabaseFault
+    from adapters.sql.engines.engine import DatabaseFault
     from bot.clock import WallClock
     from bot.config.directory import Directory
     from bot.desk import channels
@@ -290,7 +290,7 @@ async def _desk(
 @asynccontextmanager
 async def _worker_pool(url: str) -> AsyncIterator[WorkerPool | None]:
     """The workers of all replicas on the same PostgreSQL database; None for SQLite."""
-    from adapters.sql.url import is_postgres, postgres_url
+    from adapters.sql.engines.engine import is_postgres, postgres_url
 
     if not is_postgres(url):
         yield None

@@ -9,14 +9,11 @@ from enum import IntEnum
 from hashlib import sha256
 from typing import Protocol
 
+from bot.faults import OperatorFault
 from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Audience, Notice, View
 from sla_core.countdown import Countdown
 from sla_core.events import Event, Opened
-
-
-class OperatorFault(Exception):
-    """A fault that the operator can fix. Its text is one line that says what to do."""
 
 
 class Clock(Protocol):

@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from bot.cli.try_out import DemoOptions
+from bot.cli.commands import DemoOptions
 from demo import browser, story, teams
 
 HEADLESS_SPEED = 1200.0

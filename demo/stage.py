@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.cli.try_out import sample_desk_file, sample_plan
-from bot.ports import OperatorFault
+from bot.faults import OperatorFault
 from sla_core.catalog.load import load
 from sla_core.policy import Plan, Policy, Severity
 

@@ -9,8 +9,8 @@ from datetime import timedelta
 from rich.table import Table
 from rich.text import Text
 
+from adapters.console.adapter import Screen, ShownButtons
 from adapters.console.rendering import buttons_of
-from adapters.console.screen import Screen, ShownButtons
 from adapters.console.text import literal, one_line
 from bot.model.views import Button
 

@@ -16,8 +16,8 @@ from uuid import uuid4
 from rich.text import Text
 
 from adapters.console import commands
+from adapters.console.adapter import Post, Screen, ShownButtons
 from adapters.console.forms import ask_form
-from adapters.console.screen import Post, Screen, ShownButtons
 from adapters.console.text import Quoted, literal, named_time, one_line
 from bot.model.address import Actor
 from bot.model.forms import Form, TextField

@@ -14,8 +14,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
+from adapters.sql.engines.engine import DatabaseFault, is_postgres, postgres_url, sqlite_path
 from adapters.sql.engines.sqlite import BUSY_SECONDS
-from adapters.sql.url import DatabaseFault, is_postgres, postgres_url, sqlite_path
 
 Location = Path | str
 """A SQLite file, or the URL of a PostgreSQL database."""

@@ -15,11 +15,17 @@ from sqlmodel import select
 
 from adapters.sql import key_value, outbox, rate_limits, retention, tickets
 from adapters.sql.edits import store_messages
-from adapters.sql.engines.engine import Engine, insert_new
+from adapters.sql.engines.engine import (
+    DatabaseFault,
+    Engine,
+    insert_new,
+    is_postgres,
+    postgres_url,
+    sqlite_path,
+)
 from adapters.sql.engines.sqlite import SqliteEngine
 from adapters.sql.migrate import as_database_fault, ensure_ready
 from adapters.sql.tables import SimulatedClockRow, TicketRow, instant, micros
-from adapters.sql.url import DatabaseFault, is_postgres, postgres_url, sqlite_path
 from bot.clock import SimulatedClock, WallClock, real_now
 from bot.desk.index import IndexRow
 from bot.model.address import MessageRef

@@ -9,7 +9,8 @@ from email.utils import parsedate_to_datetime
 import structlog
 
 from bot.clock import real_now
-from bot.ports import OperatorFault, PermanentFailure, TemporaryFailure
+from bot.faults import OperatorFault
+from bot.ports import PermanentFailure, TemporaryFailure
 
 log = structlog.get_logger(__name__)
 

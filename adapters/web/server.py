@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import structlog
 from aiohttp import web
 
-from bot.ports import OperatorFault
+from bot.faults import OperatorFault
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from bot.ports import OperatorFault
+from bot.faults import OperatorFault
 
 TRY_OUT, POLICY, OPERATE = "Have a look", "Policies", "Operate"
 

@@ -1,91 +1,22 @@
-"""The commands `serve`, `doctor`, `migrate` and `teams-package`, and the output of the last two."""
+"""What `serve`, `migrate` and `teams-package` do beside the work itself."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING
 
-import typer
-
-from bot.cli.app import DONE, OPERATE, print_faults
+from bot.cli.app import DONE, print_faults
 from bot.config.environment import read_environment
 
-_TEAMS_PACKAGE = """\b
-Examples:
-  frontline teams-package --website https://vendor.example
-  frontline teams-package --website https://vendor.example --version 1.0.1
-"""
+if TYPE_CHECKING:
+    from rich.console import Console
 
-
-@dataclass(frozen=True, slots=True)
-class TeamsPackage:
-    """The publisher and version in the Teams app package."""
-
-    website: str
-    developer: str
-    version: str
-
-
-def add_commands(
-    app: typer.Typer,
-    *,
-    run_serve: Callable[[], Coroutine[Any, Any, int]],
-    run_doctor: Callable[[], Coroutine[Any, Any, int]],
-    run_migrate: Callable[[bool], int],
-    write_teams_package: Callable[[TeamsPackage, Path], int],
-) -> None:
-    @app.command(rich_help_panel=OPERATE)
-    def serve() -> int:
-        """Run the bot: HTTP server, SLA wake-ups, delivery.
-
-        Secrets and addresses come from the environment, everything else from ./frontline.toml
-        (FRONTLINE_CONFIG). Several processes can share one PostgreSQL. Ctrl-C or SIGTERM stops it cleanly.
-        """
-        import asyncio
-
-        return asyncio.run(run_serve())
-
-    @app.command(rich_help_panel=OPERATE)
-    def doctor() -> int:
-        """Test tokens, scopes, channels, database and clock.
-
-        Says what to do about each fault.
-        """
-        import asyncio
-
-        return asyncio.run(run_doctor())
-
-    @app.command(rich_help_panel=OPERATE)
-    def migrate(
-        rebuild: Annotated[
-            bool, typer.Option("--rebuild", help="Then check and correct every index row.")
-        ] = False,
-    ) -> int:
-        """Bring the database to this version.
-
-        Creates the database if it does not exist. --rebuild computes each ticket's index row again from its
-        events and the policy (FRONTLINE_CONFIG); the desk may keep running.
-        """
-        return run_migrate(rebuild)
-
-    @app.command(rich_help_panel=OPERATE, epilog=_TEAMS_PACKAGE)
-    def teams_package(
-        website: Annotated[str, typer.Option(metavar="URL", help="Your website, shown in Teams.")],
-        developer: Annotated[str, typer.Option(metavar="NAME", help="The publisher's name.")] = "Frontline",
-        version: Annotated[str, typer.Option(metavar="V", help="Raise it for each upload.")] = "1.0.0",
-        out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write it.")] = Path(
-            "frontline-teams.zip"
-        ),
-    ) -> int:
-        """Write the Teams app package (zip).
-
-        The app's ID is MICROSOFT_APP_ID.
-        """
-        return write_teams_package(TeamsPackage(website, developer, version), out)
+    from bot.config.directory import Directory
+    from bot.desk.index import Index
+    from bot.ports import Clock
 
 
 def report_migration(
@@ -131,3 +62,21 @@ def write_teams_package(out: Path, package_for: Callable[[str], bytes]) -> int:
         )
     print(f"Wrote {out}. Upload it in Teams (Apps, Manage your apps) or in its admin center.")
     return DONE
+
+
+async def rebuild_index(index: Index, directory: Directory, clock: Clock, progress: Console) -> int:
+    """Corrects all index rows, with a bar on `progress`. Reports unreadable tickets as faults."""
+    from bot.cli.progress import progress_bar
+    from bot.desk.index import rebuild
+
+    with progress_bar("Index rows", await index.index_size(), progress) as told:
+        done = await rebuild(index, directory, clock, told)
+    if done.wrong:
+        print(f"{done.wrong} of {done.rows} index rows were wrong and have been corrected.")
+    else:
+        print(f"None of {done.rows} index rows was wrong.")
+    if not done.unreadable:
+        return DONE
+    return print_faults(
+        *(f"{ticket}: its index row is unchanged: {why}" for ticket, why in done.unreadable.items())
+    )

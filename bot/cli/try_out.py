@@ -1,18 +1,13 @@
-"""The commands `demo` and `console`, and their sample desk."""
+"""The desk behind `demo` and `console`: whose it is, and how its time passes."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
 
-import typer
-
-from bot.cli.app import TRY_OUT
 from bot.clock import ManualClock
 from bot.config.environment import read_environment
 from bot.config.settings import DeskSettings, load_desk
@@ -20,76 +15,6 @@ from bot.desk.desk import Desk
 from bot.runtime import scheduler
 from sla_core.catalog.load import load, vendors
 from sla_core.policy import Plan, Policy
-
-_DEMO = """\b
-Examples:
-  frontline demo                       the desk in a browser
-  frontline demo --teams               the same desk in Microsoft's Agents Playground
-  frontline demo --headless --once     the same story without a browser: prints what each person saw
-"""
-_CONSOLE = """\b
-Examples:
-  frontline console                    the desk of ./frontline.toml (FRONTLINE_CONFIG), if there is one
-  frontline console --vendor monta     without such a file, a sample desk of that vendor
-"""
-
-SLOWEST, FASTEST = 1, 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class DemoOptions:
-    """The options of `demo`."""
-
-    vendor: str
-    speed: float | None
-    """The clock's speed-up factor; None for the default."""
-    headless: bool
-    teams: bool
-    once: bool
-
-
-def add_commands(
-    app: typer.Typer,
-    *,
-    run_demo: Callable[[DemoOptions], int],
-    run_console: Callable[[str], Coroutine[Any, Any, int]],
-) -> None:
-    @app.command(rich_help_panel=TRY_OUT, epilog=_DEMO)
-    def demo(
-        vendor: Annotated[str, typer.Option(metavar="V", help="Vendor whose policy to use.")] = "m3ter",
-        speed: Annotated[
-            float | None,
-            typer.Option(metavar="N", min=SLOWEST, max=FASTEST, help="Speed-up factor of the clock."),
-        ] = None,
-        headless: Annotated[
-            bool, typer.Option("--headless", help="No browser: play the story and print it.")
-        ] = False,
-        teams: Annotated[
-            bool, typer.Option("--teams", help="Microsoft's Agents Playground instead of a Slack.")
-        ] = False,
-        once: Annotated[bool, typer.Option("--once", help="End after the story.")] = False,
-    ) -> int:
-        """Open a working desk on this machine (in a checkout of the source).
-
-        Starts a local Slack-compatible workspace in the browser, with a customer's channel, a triage channel
-        and an account manager, and runs the real desk in it with a faster clock. Ctrl-C stops everything.
-        """
-        return run_demo(DemoOptions(vendor, speed, headless, teams, once))
-
-    @app.command(rich_help_panel=TRY_OUT, epilog=_CONSOLE)
-    def console(
-        vendor: Annotated[
-            str, typer.Option(metavar="V", help="Vendor, if there is no frontline.toml.")
-        ] = "m3ter",
-    ) -> int:
-        """Work the same desk in this terminal.
-
-        Type /support, answer, press buttons, and become other people. `help` lists the commands, `quit` or
-        Ctrl-D ends the session.
-        """
-        import asyncio
-
-        return asyncio.run(run_console(vendor))
 
 
 def desk_settings(vendor: str) -> DeskSettings:

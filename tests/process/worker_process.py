@@ -12,9 +12,9 @@ from pathlib import Path
 from aiohttp import ClientError, ClientSession
 
 from adapters import worker_pool
+from adapters.sql.engines.engine import postgres_url
 from adapters.sql.engines.postgres import conninfo
 from adapters.sql.store import connect
-from adapters.sql.url import postgres_url
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
 from bot.desk.desk import Desk

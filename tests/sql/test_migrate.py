@@ -18,10 +18,10 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlmodel import SQLModel
 
 from adapters.sql import migrate as migrations
+from adapters.sql.engines.engine import DatabaseFault, sqlite_path
 from adapters.sql.migrate import downgrade, migrate, revision, upgrade
 from adapters.sql.store import connect
 from adapters.sql.tables import TicketRow
-from adapters.sql.url import DatabaseFault, sqlite_path
 
 HEAD = "0008"
 

@@ -16,9 +16,9 @@ from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
 from adapters.sql import migrate as migrations
+from adapters.sql.engines.engine import DatabaseFault, is_postgres, postgres_url
 from adapters.sql.migrate import downgrade, migrate, revision, upgrade
 from adapters.sql.store import connect
-from adapters.sql.url import DatabaseFault, is_postgres, postgres_url
 from bot.ports import Priority
 from tests.postgres import Postgres
 from tests.process.desk_process import frontline

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.sql.engines.engine import DatabaseFault
 from adapters.sql.store import connect
-from adapters.sql.url import DatabaseFault
 from bot.clock import SimulatedClock
 from tests.sql.samples import NOON, opening
 

@@ -16,11 +16,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.reader import BotIdentity
 from adapters.slack.scopes import FORM_METHODS, METHODS, SCOPES
+from bot.faults import OperatorFault
 from bot.ports import (
     CALLS_AT_ONCE,
     Charge,
     NotEditable,
-    OperatorFault,
     PermanentFailure,
     Priority,
     TemporaryFailure,

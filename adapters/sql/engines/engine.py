@@ -1,10 +1,11 @@
-"""What each database does for the store: how it runs, commits and repeats jobs, and closes."""
+"""What every database does for the store: which one DATABASE_URL names, how a job is run and committed."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, String, TableValuedAlias, bindparam, column, func, select
@@ -15,6 +16,7 @@ from sqlalchemy.sql.functions import GenericFunction
 from sqlmodel import SQLModel
 
 from adapters.sql.tables import OutboxRow
+from bot.faults import OperatorFault
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -118,3 +120,41 @@ def outbox_ids(db: Connection, count: int) -> list[int]:
 
 def _primary_key(table: type[SQLModel]) -> Any:
     return SQLModel.metadata.tables[str(table.__tablename__)].primary_key
+
+
+ACCEPTED_URLS = (
+    "write sqlite:///frontline.db, sqlite:////var/lib/frontline.db for an absolute path,"
+    " or postgresql://USER:PASSWORD@HOST/DATABASE"
+)
+
+
+def is_postgres(url: str) -> bool:
+    """Whether the URL has one of the usual PostgreSQL schemes."""
+    scheme, separator, _ = url.strip().partition("://")
+    return bool(separator) and scheme in ("postgresql", "postgres", "postgresql+psycopg")
+
+
+def postgres_url(url: str) -> str:
+    """The URL with the scheme that PostgreSQL's own library reads."""
+    return f"postgresql://{url.strip().partition('://')[2]}"
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of `sqlite:///…`, or None for `sqlite://`, a temporary database.
+
+    Raises DatabaseFault, which shows the accepted forms and never the URL, as it may hold a password.
+    """
+    scheme, separator, rest = url.strip().partition("://")
+    if scheme != "sqlite" or not separator:
+        raise DatabaseFault(f"DATABASE_URL: is not a supported database address; {ACCEPTED_URLS}")
+    if rest in ("", "/", "/:memory:"):
+        return None
+    if not rest.startswith("/") or "?" in rest:
+        raise DatabaseFault(
+            f"DATABASE_URL: a file's address has three slashes and no options; {ACCEPTED_URLS}"
+        )
+    return Path(rest[1:])
+
+
+class DatabaseFault(OperatorFault):
+    """The database cannot be used as configured. One line says how to fix it."""

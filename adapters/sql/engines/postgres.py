@@ -25,8 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from adapters.sql.engines.engine import A, BatchJob, Job, T
-from adapters.sql.url import ACCEPTED_URLS, DatabaseFault
+from adapters.sql.engines.engine import ACCEPTED_URLS, A, BatchJob, DatabaseFault, Job, T
 from bot.ports import StoreUnavailable
 
 MAX_JOBS_PER_COMMIT = 64

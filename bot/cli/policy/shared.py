@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.clock import parse_instant
-from bot.ports import OperatorFault
+from bot.faults import OperatorFault
 from sla_core.calendar import BusinessCalendar
 from sla_core.policy import Plan, Policy, Severity
 

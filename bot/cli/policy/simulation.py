@@ -10,7 +10,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bot.cli.index_rebuild import with_progress
 from bot.cli.policy.shared import UsageFault
 from bot.cli.policy.tickets_csv import (
     Rules,
@@ -21,6 +20,7 @@ from bot.cli.policy.tickets_csv import (
     second_rules,
     unknown_severities,
 )
+from bot.cli.progress import with_progress
 from sla_core.catalog.load import Fault, Faults
 from sla_core.events import Event
 from sla_core.outcome import Outcome, Replay, Result, replay

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bot.cli import index_rebuild
+from bot.cli import progress
 from bot.cli.policy.shared import UsageFault
 from bot.cli.policy.simulate import as_json
 from bot.cli.policy.simulation import Histories, SimulationRequest, simulate
@@ -453,11 +453,11 @@ def test_a_bar_shows_only_when_it_takes_long(monkeypatch: pytest.MonkeyPatch) ->
     def shown(terminal: bool) -> str:
         out = io.StringIO()
         console = Console(file=out, force_terminal=terminal)
-        assert list(index_rebuild.with_progress([1, 2], "Replaying tickets", console)) == [1, 2]
+        assert list(progress.with_progress([1, 2], "Replaying tickets", console)) == [1, 2]
         return out.getvalue()
 
     assert shown(terminal=True) == ""
-    monkeypatch.setattr(index_rebuild, "SHOW_PROGRESS_AFTER", -1.0)
+    monkeypatch.setattr(progress, "SHOW_PROGRESS_AFTER", -1.0)
     assert "Replaying tickets" in shown(terminal=True)
     assert shown(terminal=False) == ""
 

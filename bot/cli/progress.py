@@ -1,4 +1,4 @@
-"""`frontline migrate --rebuild`, and the progress bar of long commands."""
+"""The progress bar of long commands."""
 
 from __future__ import annotations
 
@@ -9,11 +9,6 @@ from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from bot.cli.app import DONE, print_faults
-from bot.config.directory import Directory
-from bot.desk.index import Index, rebuild
-from bot.ports import Clock
 
 T = TypeVar("T")
 
@@ -53,18 +48,3 @@ def with_progress(items: Sequence[T], what: str, console: Console) -> Iterator[T
         for number, item in enumerate(items):
             done(number)
             yield item
-
-
-async def run(index: Index, directory: Directory, clock: Clock, progress: Console) -> int:
-    """Corrects all index rows, with a bar on `progress`. Reports unreadable tickets as faults."""
-    with progress_bar("Index rows", await index.index_size(), progress) as told:
-        done = await rebuild(index, directory, clock, told)
-    if done.wrong:
-        print(f"{done.wrong} of {done.rows} index rows were wrong and have been corrected.")
-    else:
-        print(f"None of {done.rows} index rows was wrong.")
-    if not done.unreadable:
-        return DONE
-    return print_faults(
-        *(f"{ticket}: its index row is unchanged: {why}" for ticket, why in done.unreadable.items())
-    )
