@@ -212,7 +212,7 @@ async def crash_run(postgres: Postgres, folder: Path, tickets: int, kills: int, 
 
 
 async def test_under_load_with_a_kill_and_a_restart(postgres: Postgres, tmp_path: Path) -> None:
-    await crash_run(postgres, tmp_path, tickets=5, kills=1, restarts=1)
+    await crash_run(postgres, tmp_path, tickets=3, kills=1, restarts=1)
 
 
 @pytest.mark.soak

@@ -108,9 +108,9 @@ async def test_migrate_reports_what_it_did(tmp_path: Path, newer: Path) -> None:
     url = {"DATABASE_URL": f"sqlite:///{tmp_path}/desk.db"}
     first = await frontline("migrate", folder=tmp_path, **url)
     assert (first.code, first.err) == (0, "")
-    assert re.fullmatch(r"The database was made, at revision \d{4}\.\n", first.out)
+    assert re.fullmatch(r"The database was created at revision \d{4}\.\n", first.out)
     second = await frontline("migrate", folder=tmp_path, **url)
-    assert re.fullmatch(r"The database is at revision \d{4} already\.\n", second.out)
+    assert re.fullmatch(r"The database is already at revision \d{4}\.\n", second.out)
     refused = await frontline("migrate", folder=tmp_path, DATABASE_URL=f"sqlite:///{newer}")
     assert (refused.code, refused.out) == (1, "")
     (fault,) = refused.faults

@@ -68,7 +68,7 @@ async def test_a_desk_of_the_previous_release_continues(old: OldSite) -> None:
     down, slow, solved, closed, fresh = (old.card(f"ACME-{number}") for number in range(1, 6))
     refused = await frontline("serve", folder=old.folder, **old.environment)
     assert (refused.code, "run frontline migrate" in refused.err) == (1, True)
-    assert (await old.migrates())[0].startswith("The database was brought from revision 0005 to ")
+    assert (await old.migrates())[0].startswith("The database was migrated from revision 0005 to ")
     help_posted = [m for m in slack.messages(old.acme) if "Get help" in slack.buttons(m)]
     desk = await old.opens(FRONTLINE_CLOCK="")
 

@@ -27,7 +27,7 @@ def called() -> set[str]:
     for path in (REPOSITORY / "adapters" / "slack").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                if node.func.attr in ("ask", "tell", "_ask"):
+                if node.func.attr in ("request", "call", "_send"):
                     # The method, or a channel or person and then the method.
                     first = (arg for arg in node.args[:2] if isinstance(arg, ast.Constant))
                     found |= {str(arg.value) for arg in first}

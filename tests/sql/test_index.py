@@ -133,8 +133,8 @@ async def test_a_row_that_a_running_desk_writes_meanwhile_is_kept(
 
 SPOILED = {
     "UPDATE event SET kind = 'Teleported' WHERE ticket = :key": "unknown event",
-    "UPDATE ticket SET version = 2 WHERE key = :key": "its row counts 2 events, and 1 are there",
-    "DELETE FROM event WHERE ticket = :key": "its row counts 1 events, and 0 are there",
+    "UPDATE ticket SET version = 2 WHERE key = :key": "its row counts 2 events, but 1 are stored",
+    "DELETE FROM event WHERE ticket = :key": "its row counts 1 events, but 0 are stored",
     "UPDATE event SET body = replace(body, '2025-02-10', '1999-01-01') WHERE ticket = :key": "the policy of",
     "UPDATE event SET body = replace(body, '\"S2\"', '\"S9\"') WHERE ticket = :key": "S9",
 }

@@ -212,9 +212,9 @@ def test_database_addresses_are_parsed(url: str, yes: bool) -> None:
 
 async def test_the_migrate_command_reports_what_it_did(tmp_path: Path, empty_postgres_url: str) -> None:
     first = await frontline("migrate", folder=tmp_path, DATABASE_URL=empty_postgres_url)
-    assert (first.code, first.out) == (0, f"The database was made, at revision {NEWEST}.\n")
+    assert (first.code, first.out) == (0, f"The database was created at revision {NEWEST}.\n")
     again = await frontline("migrate", folder=tmp_path, DATABASE_URL=empty_postgres_url)
-    assert again.out == f"The database is at revision {NEWEST} already.\n"
+    assert again.out == f"The database is already at revision {NEWEST}.\n"
     gone = await frontline(
         "migrate", folder=tmp_path, DATABASE_URL="postgresql://desk:hunter2@127.0.0.1:1/desk"
     )

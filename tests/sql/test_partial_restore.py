@@ -60,7 +60,7 @@ async def test_an_inconsistent_ticket_is_claimed_and_reported_once(tables: Table
     assert await tables.due(at(9), 9) == ["ACME-2"], "it stays due, for the monitor to see"
     (line,) = logs
     assert (line["log_level"], line["ticket"]) == ("error", "ACME-2")
-    assert "its tables are of different moments; restore all of the database from one backup" in line["why"]
+    assert "its tables are of different moments; restore the whole database from one backup" in line["why"]
 
 
 @pytest.mark.parametrize("spoil", [AHEAD, NOTHING, A_GAP, LATER, FIRST])

@@ -29,15 +29,15 @@ def manifest(
     """Returns one installation's manifest; privacy and terms default to the website. Raises ValueError."""
     app_id, developer = app_id.strip(), developer.strip()
     if not _GUID.fullmatch(app_id):
-        raise ValueError(f'"{app_id}" is no app id; copy MICROSOFT_APP_ID, like 00000000-0000-…')
+        raise ValueError(f'"{app_id}" is not an app id; copy MICROSOFT_APP_ID, like 00000000-0000-…')
     if not _VERSION.fullmatch(version):
-        raise ValueError(f'"{version}" is no version; write 1.0.0, and a higher one for each upload')
+        raise ValueError(f'"{version}" is not a version; write 1.0.0, and a higher one for each upload')
     if not 0 < len(developer) <= _LONGEST_DEVELOPER:
         raise ValueError(f"the developer's name has {len(developer)} characters; 1 to 32 are allowed")
     addresses = {"WEBSITE": website, "PRIVACY": privacy or website, "TERMS": terms or website}
     for address in addresses.values():
         if not _URL.fullmatch(address):
-            raise ValueError(f'"{address}" is no address; write https://…')
+            raise ValueError(f'"{address}" is not an address; write https://…')
     words = {"APP-ID": app_id.lower(), "VERSION": version, "DEVELOPER": developer, **addresses}
     template = (_HERE / "manifest.json").read_text("utf-8")
     filled: dict[str, Any] = _filled(json.loads(template), words)
