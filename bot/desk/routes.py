@@ -15,7 +15,7 @@ from bot.desk import channels, queue
 from bot.desk.desk import Desk, refusal
 from bot.desk.intake import conversation, conversation_steps, entry_points, open
 from bot.desk.intake.form import FORM
-from bot.desk.ticket import acts, pages, reply, severity, update
+from bot.desk.ticket import acts, direct_messages, reply, severity, update
 from bot.desk.ticket.short_forms import as_one, open_text_form, sent_before
 from bot.model.address import Actor, Place
 from bot.model.inbound import (
@@ -97,10 +97,10 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "hold": ButtonRoute(AGENT, _opens("hold")),
     "resume": ButtonRoute(AGENT, acts.resume),
     "resolve": ButtonRoute(AGENT, _opens("resolve")),
-    "alert_acknowledge": ButtonRoute(RECIPIENT, pages.acknowledge),
-    "alert_call": ButtonRoute(RECIPIENT, pages.call),
-    "alert_delegate": ButtonRoute(RECIPIENT, pages.delegate),
-    "alert_snooze": ButtonRoute(RECIPIENT, pages.snooze),
+    "alert_acknowledge": ButtonRoute(RECIPIENT, direct_messages.acknowledge),
+    "alert_call": ButtonRoute(RECIPIENT, direct_messages.call),
+    "alert_delegate": ButtonRoute(RECIPIENT, direct_messages.delegate),
+    "alert_snooze": ButtonRoute(RECIPIENT, direct_messages.snooze),
 }
 
 FORMS: dict[str, FormRoute | PublicFormRoute] = {
@@ -112,7 +112,7 @@ FORMS: dict[str, FormRoute | PublicFormRoute] = {
     "severity": FormRoute(AGENT, severity.submit),
     "hold": FormRoute(AGENT, acts.hold),
     "resolve": FormRoute(AGENT, acts.resolve),
-    "alert_delegate": FormRoute(RECIPIENT, pages.submit),
+    "alert_delegate": FormRoute(RECIPIENT, direct_messages.submit),
 }
 
 
