@@ -72,7 +72,7 @@ def card_updates(
 def messages_of(
     ticket: Ticket, events: Sequence[Event], policy: Policy, directory: Directory
 ) -> list[Message]:
-    """The messages about `events`, the last ones of the ticket's history, and the edits of its cards."""
+    """`events` are already the end of the ticket's history. Returns their messages and the card edits."""
     messages: list[Message] = []
     known = len(ticket.history) - len(events)
     for seq, event in enumerate(events, start=known + 1):
@@ -87,7 +87,7 @@ def messages_of(
         delay = CONVERSATION_DELAY if all(map(_is_conversation, events)) else timedelta(0)
         messages += card_updates(ticket, directory, str(ticket.version), Priority.STATE, delay)
     channel = directory.channel_of(ticket)
-    # All accounts share triage and the recipients of direct messages.
+    # Only the customer's channel belongs to one account. Everywhere else, accounts take turns.
     return [
         message if message.to == channel else replace(message, fairness_key=ticket.opened.account)
         for message in messages
@@ -222,7 +222,10 @@ class _EventMessages:
                 return
 
     def retired_direct_messages(self, event: Event) -> Iterator[Message]:
-        """Removes the buttons of direct messages that were answered or whose ticket has ended."""
+        """Edits that remove the buttons of earlier direct messages.
+
+        After an answer other than Snooze: of that person's messages. At the end of the ticket: of all.
+        """
         match event:
             case Alerted(act="acknowledge" | "call" | "delegate"):
                 whose = f"/dm/{event.person}"

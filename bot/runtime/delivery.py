@@ -43,9 +43,9 @@ log = structlog.get_logger(__name__)
 MAX_LANES = 128
 """Lanes of one platform that send at the same time. Pages do not count."""
 MAX_RETRYING_LANES = 64
-"""Of these, lanes whose last try failed, so that hanging places leave room for all others."""
+"""How many of them may be lanes whose last try failed. Places that do not answer leave room for others."""
 MAX_COUNTDOWN_LANES = 24
-"""Of these, lanes of countdowns, so that other messages find room beside any number of workspaces."""
+"""How many of them may be countdown lanes: many workspaces and conversations have one of their own."""
 LEASE = timedelta(seconds=5)
 """How long a lane is held for one message. After that, another process may claim it."""
 SEND_TIMEOUT = 4.0
@@ -244,7 +244,7 @@ class Delivery:
             raise TemporaryFailure("no answer in time", maybe_delivered=True) from None
 
     def _with_current_addresses(self, outgoing: Outgoing) -> Outgoing:
-        """With current addresses, because some channels change their id."""
+        """The same, with the current ids of its channels; one may have changed since it was stored."""
         to, current_address = outgoing.message.to, self.desk.directory.current_address
         refs = (
             ref and replace(ref, place=current_address(ref.place))
@@ -429,7 +429,7 @@ class MessageKind:
     on_refused: Callable[[Desk, Message, str], Awaitable[None]] = _nothing
     """Called when the platform rejects a message for good, before that is stored; so maybe twice."""
     for_triage: bool = False
-    """Whether to retry in triage even after the platform rejected it for good."""
+    """Whether one to triage is still retried, until its life is over, if the platform rejects it for good."""
     life: timedelta | None = None
     """How long to try to deliver it; None: forever."""
     retried_later: bool = False

@@ -131,6 +131,7 @@ class BoltEndpoint:
 
     async def _dispatch(self, body: dict[str, Any], headers: Mapping[str, str]) -> BoltResponse:
         try:
+            # In this mode Bolt takes a body that is parsed already. It does not matter how the request came.
             request = AsyncBoltRequest(body=body, headers={**headers}, mode="socket_mode")
             return await self._app.async_dispatch(request)
         except Exception as error:

@@ -60,7 +60,7 @@ class Listeners:
     """Every listener raises Malformed for an invalid request, and answers any other exception itself."""
 
     def __init__(self, dispatch: Dispatch, workspaces: Workspaces, fallback_responder: Responder) -> None:
-        """`fallback_responder` answers where the app was uninstalled, as far as possible without a token."""
+        """`fallback_responder` has no token: it answers where the app is not installed, and by ack alone."""
         self._dispatch, self._workspaces, self._fallback_responder = dispatch, workspaces, fallback_responder
 
     def register(self, app: AsyncApp) -> None:
@@ -179,7 +179,7 @@ class Listeners:
             act = await events.with_reacted_message(act, reader, workspace.api)
             act = await with_file_names(workspace.api, act, body)
             answer = await self._dispatch(await workspace.user_names.with_name_in_event(act))
-            # An edited message has already arrived in an earlier event.
+            # Slack sends an edited mention again, as a new event: we may have answered it before the edit.
             redelivered = _RETRY_HEADER in request.headers or bool(event.get("edited"))
             return await workspace.responder.to_event(ack, act, answer, redelivered=redelivered)
         except Malformed:

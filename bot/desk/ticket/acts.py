@@ -92,7 +92,10 @@ async def escalate(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 
 
 def _next_step(ticket: Ticket, policy: Policy, now: datetime) -> tuple[int | None, datetime | None]:
-    """The next step on duty, and when its hours begin if later. None while a call is unanswered."""
+    """The next step to call, and when its hours begin (None: they have begun).
+
+    Returns None twice if there is no further step, or while the last call is unanswered.
+    """
     if ticket.step is not None and not ticket.step_answered:
         return None, None
     first = 1 if ticket.step is None else ticket.step + 1
