@@ -1,29 +1,33 @@
-"""Every path, name and command in docs/architecture.md and CONTRIBUTING.md exists.
+"""Every path, name and command in README.md, docs/architecture.md and CONTRIBUTING.md exists.
 
-A code span or a link is checked by its form: a path, a name that the code defines, or a command. A function
-or a member must be defined in one of the files that its paragraph, list item or table row mentions. A class,
-or a name beside no file, may be defined anywhere.
+A code span or a link is checked by its form: a path, a name that the code defines, or a command. A name is
+looked up in one file: in the one of "`name` of `file`" (or "in"), otherwise in those before the colon of its
+list item or in the first cells of its table row. Without such a file, a function or a member must be defined
+in a file that its paragraph mentions. A class, or a name beside no file, may be defined anywhere.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-DOCUMENTS = ("docs/architecture.md", "CONTRIBUTING.md")
+DOCUMENTS = ("README.md", "docs/architecture.md", "CONTRIBUTING.md")
 SOURCES = ("sla_core", "bot", "adapters", "demo", "tests", "tools")
-NOT_OURS = frozenset({"make", "match", "list", "frontline", "frontline.toml"})
+NOT_OURS = frozenset(
+    {"make", "match", "list", "frontline", "frontline.toml", "frontline.db", "Action.Submit"}
+)
 """Words in code spans that look like names or files of ours: programs, keywords, what people write."""
 
 _FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _SPAN = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\]\(([^)#\s]+)\)")
+_NAMES_OF_FILE = re.compile(r"((?:`[\w.]+`(?:, | and | or )?)+) ?(?:of|in) `([\w./-]+\.py)`")
 _STARTS_BLOCK = re.compile(r"\s*(\||[-*] |\d+\. |#)")
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _FILE = re.compile(r"[\w.-]+\.(md|toml|txt|py|yml|lock)")
@@ -93,24 +97,53 @@ def _subcommands() -> frozenset[str]:
     return frozenset().union(*(defined(path) for path in (REPOSITORY / "bot" / "cli").rglob("*.py")))
 
 
+def _spans(text: str) -> list[str]:
+    return [span for span in _SPAN.findall(text) if " " not in span]
+
+
+def _is_path(span: str) -> bool:
+    return "/" in span or _FILE.fullmatch(span) is not None
+
+
+def _is_known(name: str, beside: frozenset[str]) -> bool:
+    """Whether a name without a file of its own is defined: a class or a setting anywhere, others `beside`."""
+    is_class = name[0].isupper() and "." not in name and not name.isupper()
+    known = defined_anywhere() if is_class else beside or defined_anywhere()
+    return name in known or (name.isupper() and name.lower() in defined_anywhere())
+
+
+def _leads_somewhere(link: str, folder: str) -> bool:
+    return link.startswith("https://") or (REPOSITORY / folder / link).exists()
+
+
+def _leading_paths(block: str) -> list[str]:
+    """The paths before the colon of a list item, or in those cells of a table row that hold only paths."""
+    is_row = block.lstrip().startswith("|")
+    parts = [_spans(part) for part in (block.split("|") if is_row else [block.partition(":")[0]])]
+    return [path for part in parts if all(map(_is_path, part)) for path in part]
+
+
+def _defined_in(paths: Sequence[str]) -> frozenset[str]:
+    """The names that these files define, or the files in these folders."""
+    found = [REPOSITORY / path for path in paths]
+    files = [file for path in found for file in (path.glob("*.py") if path.is_dir() else [path])]
+    return frozenset().union(*(defined(file) for file in files if file.suffix == ".py" and file.is_file()))
+
+
 def faults(text: str, folder: str = "") -> list[str]:
     """What a document names and the repository does not have. `folder` is where its links start."""
     commands = (command_fault(*parts) for parts in _COMMAND.findall(text))
     found = [fault for fault in commands if fault]
     for block in blocks(text):
-        found += [link for link in _LINK.findall(block) if not (REPOSITORY / folder / link).exists()]
-        spans = [span for span in _SPAN.findall(block) if " " not in span and not span.startswith("/")]
-        spans = [span for span in spans if span not in NOT_OURS]
-        paths = [span for span in spans if "/" in span or _FILE.fullmatch(span)]
+        found += [link for link in _LINK.findall(block) if not _leads_somewhere(link, folder)]
+        spans = [span for span in _spans(block) if not span.startswith("/") and span not in NOT_OURS]
+        paths = [span for span in spans if _is_path(span)]
         found += [path for path in paths if not (REPOSITORY / path).exists()]
-        files = [REPOSITORY / path for path in paths if path.endswith(".py")]
-        folders = [REPOSITORY / path for path in paths if path.endswith("/")]
-        files += [file for each in folders if each.is_dir() for file in each.glob("*.py")]
-        names = {span for span in spans if span not in paths and _NAME.fullmatch(span)}
-        known = frozenset().union(*(defined(file) for file in files if file.is_file()))
-        classes = {name for name in names if "." not in name and name[0].isupper() and not name.isupper()}
-        found += sorted((names - classes) - (known or defined_anywhere()))
-        found += sorted(classes - defined_anywhere())
+        named = [(name, path) for names, path in _NAMES_OF_FILE.findall(block) for name in _spans(names)]
+        found += [name for name, path in named if name not in (_defined_in([path]) or defined_anywhere())]
+        beside = _defined_in(_leading_paths(block)) or _defined_in(paths)
+        others = {span for span in spans if not _is_path(span) and _NAME.fullmatch(span)} - {*dict(named)}
+        found += [name for name in sorted(others) if not _is_known(name, beside)]
     return found
 
 
@@ -132,6 +165,12 @@ def test_what_a_document_names_exists(document: str) -> None:
         ("`MadeUp.change` decides.", "MadeUp.change"),
         ("1. `bot/desk/routes.py`: `Desk.change` decides.", "Desk.change"),
         ("| `sla_core/ticket.py` | `evaluate` |", "evaluate"),
+        ("1. `bot/desk/desk.py`: `evaluate` decides, before `fold` of `sla_core/ticket.py`.", "evaluate"),
+        ("1. `bot/desk/desk.py`: `Desk.change` calls `fold` of `sla_core/engine.py`.", "fold"),
+        ("`bot/desk/desk.py` uses `fold` and `evaluate` of `sla_core/ticket.py`.", "evaluate"),
+        ("| Who? | `bot/desk/desk.py` | `fold`, called by `evaluate` of `sla_core/engine.py` |", "fold"),
+        ("`Change` of `bot/desk/desk.py` is stored.", "Change"),
+        ("`MADE_UP` is a setting.", "MADE_UP"),
         ("`bot/desk/desk.py` returns `MadeUp`.", "MadeUp"),
         ("Run `make made-up`.", "make made-up"),
         ("```\nmake made-up\n```", "make made-up"),
