@@ -33,7 +33,9 @@ $(READY): pyproject.toml requirements.lock
 	$(call step,frontline command,$(PIP) install --no-deps --no-build-isolation -e .)
 	@touch $@
 
-PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
+# Two workers a core: many tests wait for processes, and leave the core to another.
+WORKERS := $(shell $(PYTHON) -c "import os; print(2 * (os.cpu_count() or 1))")
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test: lint ## every check, then the tests on all cores (TEST_ARGS=…)
 	$(call step,pytest,$(PYTEST) $(TEST_ARGS))

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
 from tests.harness import S2
 from tests.process.live_site import LiveSite
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[LiveSite]:
+    """An hour takes three seconds: a machine that stalls for one still warns before it breaches."""
+    async with LiveSite(tmp_path, speed=1200) as made:
+        yield made
 
 
 async def test_from_the_command_to_the_resolution(site: LiveSite) -> None:

@@ -24,6 +24,7 @@ from bot.clock import SimulatedClock, parse_instant, real_now
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
 from bot.desk.desk import Desk
+from bot.runtime.delivery import SEND_TIMEOUT
 from sla_core.engine import evaluate
 from sla_core.events import Breached, Event, Opened, Warned, Who
 from sla_core.ticket import fold
@@ -52,6 +53,8 @@ class PlatformServer:
     url: str = ""
     calls: int = 0
     _holds_at: int = 0
+    timed_out: Counter[str] = field(default_factory=Counter)
+    """Posts that were held for so long that their sender gave up: it may post them again."""
     _holding: asyncio.Event = field(default_factory=asyncio.Event)
     _free: asyncio.Event = field(default_factory=asyncio.Event)
     _runner: web.AppRunner | None = None
@@ -78,7 +81,10 @@ class PlatformServer:
         self.calls += 1
         if self._holds_at and self.calls >= self._holds_at:
             self._holding.set()
+            began = time.monotonic()
             await self._free.wait()
+            if time.monotonic() - began >= SEND_TIMEOUT / 2:  # the sender counts from its lease
+                self.timed_out[request.query["key"]] += 1
         await turns(self.random.randrange(20))
         return web.Response()
 
@@ -293,7 +299,7 @@ class WorkerPair:
         decided = {str(key) for (key,) in await self._database(asked)}
         assert decided == set(self.platform.posts)
         repeated = {key: len(posts) - 1 for key, posts in self.platform.posts.items() if len(posts) > 1}
-        in_hand = Counter(held.key for held in self.held)
+        in_hand = Counter(held.key for held in self.held) + self.platform.timed_out
         unasked = [key for key, times in repeated.items() if times > in_hand[key]]
         assert not unasked, [(key, in_hand[key], self.platform.posts[key], self.gone) for key in unasked]
         return repeated
