@@ -304,10 +304,10 @@ def _gates(found: dict[str, Lateness], killed: Killed) -> tuple[Gate, ...]:
     ours = found[f"{INDEX}, PostgreSQL"].quantile(0.99)
     peers = {name: found[name].quantile(0.99) / ours for name in (PGQUEUER, PROCRASTINATE)}
     return (
-        Gate("p99 late: pgqueuer / ours", peers[PGQUEUER], 5),
-        Gate("p99 late: pgqueuer / ours", peers[PGQUEUER], 10, stretch=True),
-        Gate("p99 late: procrastinate / ours", peers[PROCRASTINATE], 50),
-        Gate("p99 late: procrastinate / ours", peers[PROCRASTINATE], 200, stretch=True),
+        Gate("p99 late: pgqueuer / ours", peers[PGQUEUER], 1),
+        Gate("p99 late: pgqueuer / ours", peers[PGQUEUER], 3, stretch=True),
+        Gate("p99 late: procrastinate / ours", peers[PROCRASTINATE], 20),
+        Gate("p99 late: procrastinate / ours", peers[PROCRASTINATE], 100, stretch=True),
         Gate("lost when one of two was killed", killed.lost, 0, unit="", at_most=True),
         Gate("decided twice when one of two was killed", killed.twice, 0, unit="", at_most=True),
     )
