@@ -7,7 +7,7 @@ import json
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +41,7 @@ seconds, which may be killed by then."""
 AT_FIRST = 12
 """People who come at once."""
 QUIET = 2.0
-"""Seconds without a call after which one more comes."""
+"""Seconds without a call after which more come."""
 TRIES_AGAIN_AFTER = 0.2
 """Seconds, of people who read that it did not work."""
 RETRIES = (0.0, 0.3, 0.6, 1.2, 2.5, 5.0, 5.0, 5.0)
@@ -121,8 +121,9 @@ class CrashRun(LiveSite):
         self.desks: list[DeskProcess] = []
         """All that were ever started."""
         self.at_rest = 0
-        """How many kills happened while no process was calling Slack."""
-        self._invited = asyncio.Semaphore(AT_FIRST // replicas)
+        """How many kills met nobody who called Slack."""
+        self._to_come: list[asyncio.Event] = []
+        """Of the people who wait until they are asked to come."""
         self.tried_again = 0
         """How often people repeated an act because they got no confirmation."""
         self._arrivals: list[asyncio.Task[None]] = []
@@ -184,9 +185,9 @@ class CrashRun(LiveSite):
             self.slack.bot_url = self.random.choice(there)
 
     async def listens(self) -> None:
-        for desk in [await self.starts(seat) for seat in range(len(self.seats))]:
-            await desk.says("listening")
-        self.turn()
+        for seat in range(len(self.seats)):
+            await self.starts(seat)
+        await self._all_listen()
 
     async def stopped(self) -> int:
         return max(await asyncio.gather(*(desk.stop() for desk in self.seats if desk)))
@@ -201,11 +202,20 @@ class CrashRun(LiveSite):
         await eventually(lambda: self.unreliable.turned_away[how] >= number)
 
     async def kills(self, times: int, told: Callable[[int], None] = lambda nth: None) -> None:
-        """So often, in the middle of a call: one while it starts, one in its work; another starts at once."""
+        """So often, in the middle of a call: one while it starts, one in its work; another starts at once.
+
+        Of replicas, every other one is killed while all listen, so that another goes on serving.
+        """
+        seat, alone = 0, len(self.seats) == 1
         for nth in range(times):
             starting = self.random.random() < 0.25
-            which = 1 if starting else self.random.randrange(5, 40 // len(self.seats))
-            holds = [proxy.hold(nth_call(which), after=nth % 2 == 0) for proxy in self.gates]
+            if nth % 2 and not (starting or alone):
+                await self._all_listen()
+            number = 1 if starting else self.random.randrange(5, 40 // len(self.seats))
+            holds = {
+                each: self.gates[each].hold(nth_call(number), after=nth % 2 == 0)
+                for each in ([seat] if starting else range(len(self.seats)))
+            }
             seat = await self._in_a_call(holds)
             victim = self.seats[seat]
             assert victim
@@ -214,23 +224,36 @@ class CrashRun(LiveSite):
             self.maybe_repeated |= {mark(key) for key in self._in_hand()}
             for proxy in self.gates:
                 proxy.release_all()
+            for each, hold in holds.items():
+                if each != seat:
+                    hold.release.set()
             await self.starts(seat)
             told(nth + 1)
-        for _ in self.lives:
-            self._invited.release()
+        for asked in self._to_come:
+            asked.set()
 
-    async def _in_a_call(self, holds: Sequence[HeldCall]) -> int:
-        """Who calls first. Whenever nobody does for a moment, one more person comes, if there is one."""
-        for _ in range(len(self.lives) + 1):
+    async def _all_listen(self) -> None:
+        for desk in filter(None, self.seats):
+            await desk.says("listening")
+        self.turn()
+
+    async def _in_a_call(self, holds: Mapping[int, HeldCall]) -> int:
+        """Who calls first. Whenever nobody does for a moment, two more people come, if there are any."""
+        while True:
             with suppress(TimeoutError):
-                return await first_to_come(holds, QUIET)
-            self._invited.release()
-        self.at_rest += 1
-        return self.random.randrange(len(self.seats))
+                return [*holds][await first_to_come([*holds.values()], QUIET)]
+            if not self._to_come:
+                self.at_rest += 1
+                return self.random.choice([*holds])
+            for asked in self._to_come[:2]:
+                asked.set()
+            del self._to_come[:2]
 
     async def comes(self, life: TicketLife) -> None:
         """Once it is their turn: replicas serve people well, and all would be gone after a few kills."""
-        await self._invited.acquire()
+        if life.number >= AT_FIRST // len(self.seats):
+            self._to_come.append(asked := asyncio.Event())
+            await asked.wait()
         await self.lives_through(life)
 
     def _in_hand(self) -> list[str]:
@@ -362,9 +385,7 @@ class CrashRun(LiveSite):
 
     async def last_retries(self) -> None:
         """Slack's last one comes after five minutes: by then the storm is over."""
-        for desk in filter(None, self.seats):
-            await desk.says("listening")
-        self.turn()
+        await self._all_listen()
         await self.slack.settle()
         events = [ack for ack in self.slack.acks if ack.kind == "message"]
         taken = {ack.request.body for ack in events if ack.ok}

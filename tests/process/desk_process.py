@@ -104,7 +104,7 @@ class DeskProcess:
         async with asyncio.timeout(PATIENCE):
             while not any(line.get("event") == event for line in self.logged):
                 if self._reader is None or self._reader.done():
-                    raise EOFError(event)
+                    raise EOFError(f"it ended, and never said “{event}”; last it said: {self.logged[-3:]}")
                 self._news.clear()
                 await self._news.wait()
 

@@ -95,6 +95,6 @@ async def test_a_long_storm_of_kills_with_replicas(
     postgres: Postgres, tmp_path: Path, told: Callable[[int], None], seed: int
 ) -> None:
     """The same two hundred on PostgreSQL, with two replicas."""
-    site = CrashRun(tmp_path, seed, 24, 300, postgres.fresh(), replicas=2)
+    site = CrashRun(tmp_path, seed, 36, 600, postgres.fresh(), replicas=2)
     await crash_run(site, 50, told)
     assert all(site.all_messages[kind] for kind in KINDS), site.all_messages
