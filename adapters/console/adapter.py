@@ -15,10 +15,10 @@ from rich.text import Text
 from adapters.console import rendering
 from adapters.console.personas import Persona, Personas, direct, is_group
 from adapters.console.rendering import buttons_of
-from adapters.console.text import one_line
 from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Button, TicketCard, View
 from bot.ports import Charge, Priority
+from bot.text import one_line
 
 WIDEST = 100
 

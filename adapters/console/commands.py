@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.console.adapter import Screen, ShownButtons
-from adapters.console.rendering import buttons_of
-from adapters.console.text import literal, one_line
+from adapters.console.rendering import buttons_of, literal
 from bot.model.views import Button
+from bot.text import one_line
 
 HELP = (
     ("/support [TEXT]", "open a ticket from here"),

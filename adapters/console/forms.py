@@ -11,8 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from adapters.console.text import Quoted, clean, cut, literal, one_line, render_rich
+from adapters.console.rendering import Quoted, cut, literal, render_rich
 from bot.model.forms import ChoiceField, Field, Form, TextField
+from bot.text import clean, one_line
 from sla_core.triage import Answers, Option
 
 Read = Callable[[str], Awaitable[str]]

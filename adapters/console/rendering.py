@@ -1,4 +1,4 @@
-"""Renders views as text for a terminal."""
+"""Renders views as text for a terminal. Nobody's text can set styles or move the cursor."""
 
 from __future__ import annotations
 
@@ -12,27 +12,113 @@ from rich.console import Console as Terminal
 from rich.console import ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.panel import Panel
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from adapters.console.text import Quoted, day, literal, named_time, one_line, render_rich
-from adapters.console.text import on_one_line as rich_on_one_line
 from bot.model.views import (
     Button,
     GetHelp,
+    Link,
+    Mention,
     Notice,
+    Part,
     PromiseLine,
     QueueBoard,
     QueueRow,
     QueueSection,
+    Quote,
     Receipt,
     ReceiptRow,
     ReceiptTable,
+    RichText,
+    Strong,
     Style,
     TicketCard,
     View,
+    When,
 )
+from bot.text import clean, named_time, one_line
+from bot.text import named_day as day
 from sla_core.countdown import Phase, Tone
+
+_QUOTING = "│ "
+
+
+def flat(text: str) -> str:
+    """Puts text on one line and keeps blanks at the ends."""
+    return clean(text).replace("\n", " ").replace("\t", " ")
+
+
+def cut(text: str, longest: int) -> str:
+    """Shortens a text that is shown in full elsewhere."""
+    line = one_line(text)
+    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+
+
+def literal(text: str, style: str = "") -> Text:
+    """Any text on one line. Rich does not interpret markup in a Text."""
+    return Text(flat(text), style, overflow="fold")
+
+
+class Quoted:
+    """A person's text, every line marked, wrapped ones too, so that none can pass for ours."""
+
+    def __init__(self, text: str) -> None:
+        self.text = Text(clean(text).replace("\t", " ").strip("\n"), "italic", overflow="fold")
+
+    def __rich_console__(self, console: Terminal, options: ConsoleOptions) -> RenderResult:
+        room = options.update(width=max(options.max_width - len(_QUOTING), 1))
+        for line in console.render_lines(self.text, room, pad=False):
+            yield Segment(_QUOTING)
+            yield from line
+            yield Segment.line()
+
+
+def render_rich(parts: RichText, zone: tzinfo | None, before: Text | None = None) -> Group:
+    """Renders rich text; each quotation gets its own lines."""
+    found: list[Text | Quoted] = []
+    text = before or Text(overflow="fold")
+    for part in parts:
+        if isinstance(part, Quote):
+            found += [text, Quoted(part.text)]
+            text = Text(overflow="fold")
+        else:
+            text.append_text(_part(part, zone))
+    found.append(text)
+    return Group(*(part for part in found if isinstance(part, Quoted) or _trimmed(part).plain))
+
+
+def rich_on_one_line(parts: RichText, zone: tzinfo | None) -> str:
+    """Renders rich text on one line."""
+    words = (_part(part, zone).plain for part in parts)
+    return one_line(
+        "".join(f" {w} " if isinstance(p, Quote) else w for p, w in zip(parts, words, strict=True))
+    )
+
+
+def _trimmed(text: Text) -> Text:
+    text.rstrip()
+    return text
+
+
+def _part(part: Part, zone: tzinfo | None) -> Text:
+    match part:
+        case str():
+            return literal(part)
+        case Strong(text):
+            return literal(text, "bold")
+        case When(at):
+            return literal(named_time(at, zone), "bold")
+        case Mention(_, name):
+            return literal(f"@{one_line(name)}", "cyan")
+        case Quote(text):
+            return literal(f"“{text}”")
+        case Link(url, text):
+            return literal(f"{text} ({url})" if text.strip() else url)
+        case _:
+            assert_never(part)
+
 
 STYLES = {Tone.CALM: "", Tone.WARN: "yellow", Tone.ALARM: "bold red", Tone.DONE: "green"}
 _BORDERS = {Tone.CALM: "cyan", Tone.WARN: "yellow", Tone.ALARM: "red", Tone.DONE: "green"}

@@ -18,7 +18,7 @@ from rich.text import Text
 from adapters.console import commands
 from adapters.console.adapter import Post, Screen, ShownButtons
 from adapters.console.forms import ask_form
-from adapters.console.text import Quoted, literal, named_time, one_line
+from adapters.console.rendering import Quoted, literal
 from bot.model.address import Actor
 from bot.model.forms import Form, TextField
 from bot.model.inbound import Answer, Ask, Command, Dispatch, Done, Posted, Press, Show, Submission
@@ -26,6 +26,7 @@ from bot.model.views import Button, Notice, Quote, Strong, View
 from bot.notify import cards
 from bot.ports import Clock, Outbox
 from bot.runtime.delivery import LEASE
+from bot.text import named_time, one_line
 from sla_core.countdown import Tone
 
 _KEY = re.compile(r"[a-z][a-z0-9-]*-\d+", re.IGNORECASE)

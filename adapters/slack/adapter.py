@@ -15,7 +15,7 @@ from adapters.slack.outbound.web_api import SlackFault, WebApi
 from adapters.slack.reader import BotIdentity, place
 from adapters.slack.rendering.block_kit import CLOCK_TOLERANCE, message_metadata
 from adapters.slack.rendering.messages import render_message
-from adapters.slack.rendering.mrkdwn import UTC_ZONE, MrkdwnRenderer
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from adapters.slack.workspaces.oauth import MultiWorkspace, OAuthSettings
 from adapters.slack.workspaces.workspace import OneWorkspace, Workspace, Workspaces, workspace_factory
 from bot.config.settings import DeskSettings
@@ -24,6 +24,7 @@ from bot.model.inbound import Dispatch
 from bot.model.views import View
 from bot.ports import Charge, Clock, PermanentFailure, Priority, TemporaryFailure
 from bot.runtime.doctor import Finding
+from bot.text import UTC_ZONE
 
 API_URL = "https://slack.com/api/"
 _PAGE = 200

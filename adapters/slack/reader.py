@@ -17,10 +17,10 @@ from adapters.slack.payloads import (
 )
 from adapters.slack.rendering import modals
 from adapters.slack.rendering.block_kit import action_of
-from adapters.slack.rendering.mrkdwn import clean, one_line
 from bot.model.address import Actor, MessageRef, Place, UserRef
 from bot.model.inbound import Command, File, FormChanged, FormClosed, Posted, Press, Submission
 from bot.ports import Clock
+from bot.text import clean, one_line
 
 PERSON_SUBTYPES = frozenset({None, "file_share", "me_message", "thread_broadcast"})
 """Subtypes of messages that a person wrote."""

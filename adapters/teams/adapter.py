@@ -19,13 +19,14 @@ from adapters.teams.outbound.sender import MessageSender, charges
 from adapters.teams.reader import PLATFORM, Reader
 from adapters.teams.rendering.cards import view_card
 from adapters.teams.rendering.dialogs import SignedForms
-from adapters.teams.rendering.text import UTC_ZONE, CardTextRenderer
+from adapters.teams.rendering.text import CardTextRenderer
 from bot.config.settings import DeskSettings
 from bot.model.address import MessageRef, Place, UserRef
 from bot.model.inbound import Dispatch
 from bot.model.views import View
 from bot.ports import Charge, Clock, KeyValueStore, Priority
 from bot.runtime.doctor import Finding, Health
+from bot.text import UTC_ZONE
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -17,7 +17,6 @@ from msrest.exceptions import DeserializationError  # type: ignore[attr-defined]
 from adapters.teams.payloads import Activity, Malformed
 from adapters.teams.rendering.card_parts import read_press
 from adapters.teams.rendering.dialogs import SubmittedForm
-from adapters.teams.rendering.text import clean, one_line
 from bot.model.address import Actor, MessageRef, Place, UserRef
 from bot.model.inbound import (
     ChannelChange,
@@ -30,6 +29,7 @@ from bot.model.inbound import (
     Submission,
 )
 from bot.ports import Clock
+from bot.text import clean, one_line
 
 PLATFORM = "teams"
 COMMAND = "/support"

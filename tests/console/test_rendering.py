@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from rich.console import Console as Terminal
 
 from adapters.console.rendering import buttons_of, card_changes, on_one_line, render
-from adapters.console.text import clean
 from bot.model.views import Audience, Button, GetHelp, Notice, Quote, View
+from bot.text import clean
 from tests.console.conftest import BERLIN, render_plain
 from tests.platforms.views import card, views
 from tests.samples import AGENTS, BOARD, BOB, NOON

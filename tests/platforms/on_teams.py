@@ -17,11 +17,11 @@ from aiohttp import web
 from markdown_it import MarkdownIt
 
 from adapters.teams.adapter import Teams
-from adapters.teams.rendering.text import named_time
 from adapters.web import WebServer
 from bot.model.address import MessageRef, Place, UserRef
 from bot.model.inbound import Answer, Dispatch, Inbound
 from bot.ports import Clock
+from bot.text import named_time
 from tests.memory_store import MemoryStore
 from tests.platforms.on_slack import nothing
 from tests.platforms.workplace import Answers, DisplayedMessage

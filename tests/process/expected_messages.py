@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adapters.slack.rendering.block_kit import message_metadata
 from adapters.slack.rendering.messages import render_message
-from adapters.slack.rendering.mrkdwn import UTC_ZONE, MrkdwnRenderer
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
 from bot.model.address import UserRef
@@ -16,6 +16,7 @@ from bot.model.views import Audience, Mention, Notice
 from bot.notify import cards, recipients
 from bot.notify.message_factory import card_key
 from bot.ports import Card, Message
+from bot.text import UTC_ZONE
 from demo.slack import FakeSlack
 from demo.slack import Message as Post
 from sla_core.events import Breached, Event, Warned

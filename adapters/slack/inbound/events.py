@@ -25,7 +25,6 @@ from adapters.slack.payloads import (
     slack_id,
 )
 from adapters.slack.reader import PERSON_SUBTYPES, Reader, author_name, author_team, dm_place, place
-from adapters.slack.rendering.mrkdwn import clean
 from adapters.slack.workspaces.workspace import LOOKUP_TIMEOUT, RequestOrigin, Workspaces
 from bot.model.address import Actor, MessageRef, UserRef
 from bot.model.inbound import (
@@ -39,6 +38,7 @@ from bot.model.inbound import (
     Posted,
     Press,
 )
+from bot.text import clean
 
 _LATER = frozenset({"message_changed", "message_deleted"})
 _TOMBSTONE = "tombstone"

@@ -14,7 +14,6 @@ from typing import Any
 from adapters.slack.rendering.mrkdwn import (
     LONGEST,
     MrkdwnRenderer,
-    clean,
     cut,
     is_inert,
     pieces,
@@ -23,6 +22,7 @@ from adapters.slack.rendering.mrkdwn import (
     size_sent,
 )
 from bot.model.views import Button, Part, Quote, RichText, Style
+from bot.text import clean
 
 Json = dict[str, Any]
 

@@ -25,17 +25,7 @@ from adapters.slack.rendering.block_kit import (
     section,
     with_block_ids,
 )
-from adapters.slack.rendering.mrkdwn import (
-    MrkdwnRenderer,
-    clean,
-    cut,
-    escape_mrkdwn,
-    named_time,
-    one_line,
-    pieces,
-    size,
-    strong,
-)
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer, cut, escape_mrkdwn, pieces, size, strong
 from bot.model.address import Place
 from bot.model.views import (
     Button,
@@ -52,6 +42,7 @@ from bot.model.views import (
     TicketCard,
     View,
 )
+from bot.text import clean, named_time, one_line
 from sla_core.countdown import Phase, Tone
 
 _LONGEST_FIELD = 300

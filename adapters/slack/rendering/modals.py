@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from adapters.slack.payloads import FormMetadata, InputState, Malformed, ModalView, UploadedFile
 from adapters.slack.rendering.block_kit import Json, literal, plain, rich, section
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer, clean, cut, escape_mrkdwn, one_line, pieces, size
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer, cut, escape_mrkdwn, pieces, size
 from bot.model.forms import ChoiceField, Field, Form, TextField
 from bot.model.inbound import File
+from bot.text import clean, one_line
 from sla_core.triage import Option
 
 LONGEST_TEXT = 3000

@@ -7,22 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import assert_never
-from zoneinfo import ZoneInfo
 
 from bot.model.address import UserRef
 from bot.model.views import Link, Mention, Part, Quote, RichText, Strong, When
+from bot.text import UTC_ZONE, clean, named_hour, named_time, one_line
 
 LONGEST = 2900
 """Maximum characters in one text object; Slack accepts 3000."""
 
-UTC_ZONE = ZoneInfo("UTC")
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # mrkdwn has no escapes for its markup characters: only a look-alike character is safe.
 _LOOKALIKES = {"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"}
 _MARKS = re.compile(r"[*~`]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _QUOTING = re.compile(r"^([^\S\n]*)>", re.MULTILINE)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _USER = re.compile(r"[UW][A-Z0-9]+")
 _URL = re.compile(r"(https?://|mailto:)[^\s<>|]+")
 
@@ -34,15 +30,6 @@ def size(text: str) -> int:
 
 def escape_entities(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def clean(text: str) -> str:
-    """Removes control characters and normalises line endings."""
-    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-def one_line(text: str) -> str:
-    return " ".join(clean(text).split())
 
 
 def escape_mrkdwn(text: str) -> str:
@@ -86,19 +73,6 @@ def pieces(text: str, longest: int = LONGEST) -> Iterator[str]:
         text = text[stop:]
     if text:
         yield text
-
-
-def named_time(at: datetime, zone: tzinfo) -> str:
-    """`Fri 20 Mar 2026, 16:30 CET`"""
-    there = at.astimezone(zone)
-    day = f"{_DAYS[there.weekday()]} {there.day} {_MONTHS[there.month - 1]} {there.year}"
-    return f"{day}, {there:%H:%M} {there.tzname()}"
-
-
-def named_hour(at: datetime, zone: tzinfo) -> str:
-    """`Fri 16:30 CET`, for use next to a date in another zone, which may be a day off."""
-    there = at.astimezone(zone)
-    return f"{_DAYS[there.weekday()]} {there:%H:%M} {there.tzname()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ from adapters.slack.outbound.responder import Responder
 from adapters.slack.outbound.web_api import SlackApiError, SlackUnavailable, WebApi
 from adapters.slack.payloads import Malformed, MessageCallback, MessageFile, UploadedFile, parse
 from adapters.slack.reader import BotIdentity, Reader, to_file
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer, one_line
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from bot.model.address import Actor, UserRef
 from bot.model.inbound import Command, Inbound, MessageChanged, Posted, Press, Submission
 from bot.model.inbound import File as DeskFile
 from bot.ports import Clock, KeyValueStore
+from bot.text import one_line
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,6 @@ from adapters.teams.rendering.text import (
     ROW_WIDTH,
     CardTextRenderer,
     Json,
-    clean,
     cut,
     escape_line_start,
     label,
@@ -26,6 +25,7 @@ from adapters.teams.rendering.text import (
     size,
 )
 from bot.model.views import Button, Link, Mention, Part, Quote, RichText, Strong, Style
+from bot.text import clean
 
 CONTENT_TYPE = "application/vnd.microsoft.card.adaptive"
 FORM_ACTIONS = frozenset(

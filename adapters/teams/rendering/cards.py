@@ -31,8 +31,6 @@ from adapters.teams.rendering.text import (
     Json,
     cut,
     length,
-    named_time,
-    one_line,
     runs,
     size,
 )
@@ -50,6 +48,7 @@ from bot.model.views import (
     TicketCard,
     View,
 )
+from bot.text import named_time, one_line
 from sla_core.countdown import Phase, Tone
 
 MILESTONE = "milestone"

@@ -32,13 +32,13 @@ from adapters.teams.rendering.text import (
     MOST_FORM,
     CardTextRenderer,
     Json,
-    clean,
     cut,
     label,
     size,
 )
 from bot.model.forms import ChoiceField, Field, Form, TextField
 from bot.model.views import View
+from bot.text import clean
 
 FORM_DATA = "frontline"
 """The key of a form's hidden data, next to its inputs."""

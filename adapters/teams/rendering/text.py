@@ -13,17 +13,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, assert_never
-from zoneinfo import ZoneInfo
 
 from bot.model.address import UserRef
 from bot.model.views import Link, Mention, Part, Quote, RichText, Strong, When
+from bot.text import UTC_ZONE, clean, named_hour, named_time, one_line
 
-UTC_ZONE = ZoneInfo("UTC")
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 _LOOKALIKES = {
     "*": "∗",
     "_": "ˍ",
@@ -54,15 +48,6 @@ _URL = re.compile(r"(https?://|mailto:)[^\s<>()\[\]{}\\*_~`]+")
 def length(text: str) -> int:
     """Returns the length in bytes, as Teams counts."""
     return len(text.encode("utf-8", "surrogatepass"))
-
-
-def clean(text: str) -> str:
-    """Removes control characters and normalises line endings."""
-    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-def one_line(text: str) -> str:
-    return " ".join(clean(text).split())
 
 
 def cut(text: str, longest: int) -> str:
@@ -107,19 +92,6 @@ def runs(text: str, **style: str | bool) -> list[Json]:
     """Text exactly as typed, in runs that never hold a whole token; indents stay visible."""
     shown = _INDENT.sub(lambda blanks: blanks[0].replace("\t", "    ").replace(" ", "\u00a0"), clean(text))
     return [{"type": "TextRun", "text": piece, **style} for piece in _TOKENS.split(shown) if piece]
-
-
-def named_time(at: datetime, zone: tzinfo) -> str:
-    """`Fri 20 Mar 2026, 16:30 CET`"""
-    there = at.astimezone(zone)
-    day = f"{_DAYS[there.weekday()]} {there.day} {_MONTHS[there.month - 1]} {there.year}"
-    return f"{day}, {there:%H:%M} {there.tzname()}"
-
-
-def named_hour(at: datetime, zone: tzinfo) -> str:
-    """`Fri 16:30 CET`, for use next to a date in another zone, which may be a day off."""
-    there = at.astimezone(zone)
-    return f"{_DAYS[there.weekday()]} {there:%H:%M} {there.tzname()}"
 
 
 def url_of(link: Link) -> str | None:

@@ -16,7 +16,6 @@ from adapters.slack.rendering.mrkdwn import (
     cut,
     escape_mrkdwn,
     is_inert,
-    one_line,
     pieces,
     quoted,
     size,
@@ -24,6 +23,7 @@ from adapters.slack.rendering.mrkdwn import (
 )
 from bot.model.address import UserRef
 from bot.model.views import Link, Mention, Notice, Part, Quote, Strong, When
+from bot.text import one_line
 from demo.slack.state import Workspace
 from demo.slack.text import mrkdwn, unescaped
 from tests.slack.rules import check_message

@@ -13,18 +13,17 @@ from adapters.teams.rendering.card_parts import paragraphs
 from adapters.teams.rendering.cards import view_card
 from adapters.teams.rendering.text import (
     CardTextRenderer,
-    clean,
     cut,
     escape_line_start,
     escape_markdown,
     label,
     length,
-    one_line,
     pieces,
     runs,
 )
 from bot.model.address import UserRef
 from bot.model.views import Link, Mention, Notice, Part, Quote, Strong, When
+from bot.text import clean, one_line
 from tests.samples import BOB, DANA, KIM
 from tests.teams.rules import CARD_TEXT, check_card, markdown, texts
 
