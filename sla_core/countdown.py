@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sla_core.policy import Metric
-from sla_core.promise import Promise
+from sla_core.promise import JUST_AFTER, Promise
 
 _MINUTES = (5, 15, 30)
 _HOURS = (*range(1, 9), 12, 16, 20, 24, *range(32, 2001, 8), *range(2100, 100_001, 100))
@@ -65,15 +65,18 @@ def countdown(promise: Promise, now: datetime, breached: bool = False) -> Countd
 
 def next_change(promise: Promise, now: datetime) -> datetime | None:
     """When the countdown next changes just because time passes; None if it does not."""
-    if promise.settled or promise.due_at is None or now >= promise.due_at:
+    if promise.settled or promise.due_at is None or now > promise.due_at:
         return None
+    if now == promise.due_at:
+        return now + JUST_AFTER
     if not promise.calendar.is_open(now):
         return promise.calendar.next_opening(now)
     left = promise.left(now)
     below = bisect_left(BOUNDS, bound(left)) - 1
-    shrinks = promise.due_at if below < 0 else promise.calendar.add(now, left - BOUNDS[below])
+    last = promise.due_at + JUST_AFTER
+    shrinks = last if below < 0 else promise.calendar.add(now, left - BOUNDS[below])
     others = (promise.warn_at, promise.calendar.closing(now))
-    return min([shrinks, *(at for at in others if at is not None and at > now)])
+    return min([shrinks, *(at for at in others if at is not None and now < at < promise.due_at)])
 
 
 def bound(left: timedelta) -> timedelta:
@@ -90,9 +93,11 @@ def _phase(promise: Promise, now: datetime, breached: bool) -> Phase:
         return Phase.ENDED
     if promise.due_at is None:
         return Phase.ON_HOLD
-    if now >= promise.due_at:
+    if now > promise.due_at:
         return Phase.BREACHED
-    return Phase.RUNNING if promise.calendar.is_open(now) else Phase.OFF_HOURS
+    # The due instant itself may be the first one after a close.
+    open_ = now == promise.due_at or promise.calendar.is_open(now)
+    return Phase.RUNNING if open_ else Phase.OFF_HOURS
 
 
 def _tone(promise: Promise, now: datetime, phase: Phase) -> Tone:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sla_core.calendar import always
 from sla_core.countdown import Countdown, countdown, next_change
 from sla_core.events import THE_CLOCK, Breached, Called, Event, Reminded, Warned
 from sla_core.policy import Metric, Policy, Target
-from sla_core.promise import Promise, due
+from sla_core.promise import JUST_AFTER, Promise, due
 from sla_core.ticket import Gap, Ticket, evolve
 
 _ALWAYS = always()
@@ -56,46 +56,51 @@ def _promise(ticket: Ticket, policy: Policy, target: Target) -> Promise:
     calendar = policy.calendar(ticket.opened.plan, target.calendar)
     met_at, ended_at = _settled(ticket, target)
     over_at = met_at or ended_at
-    gaps = [*ticket.holds, *(ticket.closed_periods if target.metric is Metric.RESOLUTION else ())]
+    gaps = [*ticket.holds, *ticket.closed_periods]
     counted = tuple(gap for gap in gaps if over_at is None or gap.start < over_at)
     extra = next((e.extra for e in target.extensions if e.id in ticket.extensions), None)
     start = _start(ticket, policy, target)
     promise = Promise(target, calendar, ticket.severity, start, counted, met_at, ended_at, extra=extra)
-    if _put_into_the_past(ticket, promise):
-        return replace(promise, started_at=ticket.severities[-1][0], rebased=True)
+    return _after_change(ticket, promise)
+
+
+def _after_change(ticket: Ticket, promise: Promise) -> Promise:
+    """The promise after the last change of severity (A10).
+
+    One that was settled before it is not touched. One whose breach was recorded before it keeps that due
+    instant. One that the change itself would make overdue starts at the change, marked as rebased.
+    """
+    changed_at = ticket.severities[-1][0]
+    settled_at = promise.met_at or promise.ended_at
+    if changed_at <= promise.started_at or (settled_at is not None and settled_at <= changed_at):
+        return promise
+    missed = _missed_before_change(ticket, promise)
+    if missed is not None:
+        return replace(promise, fixed_at=missed)
+    would_be = due(promise.calendar, promise.started_at, promise.limit, _known_at(promise.gaps, changed_at))
+    if would_be is not None and would_be <= changed_at:
+        return replace(promise, started_at=changed_at, rebased=True)
     return promise
 
 
-def _put_into_the_past(ticket: Ticket, promise: Promise) -> bool:
-    """Whether the change of severity alone would make a promise overdue that was not breached before (A10).
-
-    Such a promise starts at the change, so that the change causes no breach. A promise that was breached or
-    met before does not start again.
-    """
-    changed_at = ticket.severities[-1][0]
-    if changed_at <= promise.started_at or (promise.met_at is not None and promise.met_at <= changed_at):
-        return False
-    would_be = due(promise.calendar, promise.started_at, promise.limit, _known_at(promise.gaps, changed_at))
-    overdue = would_be is not None and would_be <= changed_at
-    return overdue and not _broken_before(ticket, promise)
-
-
-def _broken_before(ticket: Ticket, promise: Promise) -> bool:
-    """Whether the same promise was breached under an earlier severity."""
-    changed_at = ticket.severities[-1][0]
-    since = promise.started_at
-    return any(
-        run.startswith(f"{promise.metric}/") and since < at <= changed_at
+def _missed_before_change(ticket: Ticket, promise: Promise) -> datetime | None:
+    """When it was due under an earlier severity, if that breach was recorded before the change."""
+    changed_at, since = ticket.severities[-1][0], promise.started_at
+    due_instants = [
+        ticket.overdue[run]
         for run, at in ticket.breached.items()
-    )
+        if run.startswith(f"{promise.metric}/") and since < at <= changed_at
+    ]
+    return min(due_instants, default=None)
 
 
 def _on_record(ticket: Ticket, promise: Promise) -> bool:
-    """Whether its breach is recorded, under the present severity or the previous one."""
-    if ticket.breached and promise.promise_id in ticket.breached:
-        return True
-    overdue_then = promise.due_at is not None and promise.due_at <= ticket.severities[-1][0]
-    return overdue_then and _broken_before(ticket, promise)
+    """Whether its breach is recorded, under the present severity or an earlier one."""
+    if not ticket.breached:
+        return False
+    return promise.promise_id in ticket.breached or (
+        promise.fixed_at is not None and promise.fixed_at == _missed_before_change(ticket, promise)
+    )
 
 
 def _start(ticket: Ticket, policy: Policy, target: Target) -> datetime:
@@ -123,8 +128,17 @@ def _due_date(ticket: Ticket, policy: Policy) -> list[Promise]:
     target = Target(Metric.DUE_DATE, ticket.due_date - ticket.due_date_set_at, "", source)
     met_at, ended_at = _settled(ticket, target)
     start = ticket.due_date_set_at
-    fixed = ticket.due_date
+    fixed = ticket.due_date + _closed_between(ticket, start, ticket.due_date)
     return [Promise(target, _ALWAYS, ticket.severity, start, (), met_at, ended_at, fixed_at=fixed)]
+
+
+def _closed_between(ticket: Ticket, start: datetime, due_at: datetime) -> timedelta:
+    """For how long the ticket was closed or resolved before it was reopened: a due date moves by as much."""
+    closed = timedelta(0)
+    for gap in ticket.closed_periods:
+        if gap.end is not None and gap.end > start and gap.start <= due_at + closed:
+            closed += gap.end - max(gap.start, start)
+    return closed
 
 
 def _known_at(gaps: tuple[Gap, ...], at: datetime) -> list[Gap]:
@@ -173,7 +187,7 @@ def _due_promises(ticket: Ticket, running: Sequence[Promise], now: datetime) -> 
     for promise in running:
         if promise.due_at is None:
             continue
-        if now >= promise.due_at:
+        if now > promise.due_at:
             if not _on_record(ticket, promise):
                 events.append(Breached(now, THE_CLOCK, promise.metric, promise.promise_id, promise.due_at))
         elif (
@@ -190,9 +204,9 @@ def _running(ticket: Ticket, policy: Policy) -> list[Promise]:
 def _wake_at(ticket: Ticket, policy: Policy, running: Sequence[Promise], now: datetime) -> datetime | None:
     instants = [_calls_at(ticket, policy, now), *ticket.snoozed.values()]
     for promise in running:
-        if promise.due_at is None or promise.due_at <= now:
+        if promise.due_at is None or promise.due_at < now:
             continue
-        instants += [promise.due_at, next_change(promise, now)]
+        instants += [promise.due_at + JUST_AFTER, next_change(promise, now)]
         # Building a promise_id is slow, and most tickets have no warning yet.
         if not ticket.warned or promise.promise_id not in ticket.warned:
             instants.append(promise.warn_at)

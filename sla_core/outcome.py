@@ -14,7 +14,7 @@ from enum import StrEnum
 from sla_core.engine import evaluate, promises
 from sla_core.events import Breached, Called, Event, Reminded, Undelivered, Warned
 from sla_core.policy import Metric, Policy
-from sla_core.promise import Promise
+from sla_core.promise import JUST_AFTER, Promise
 from sla_core.ticket import Ticket, evolve, fold
 
 _ORDER = tuple(Metric)
@@ -144,7 +144,7 @@ class _ReplayState:
         for promise in promises(self.ticket, self._policy):
             if promise.settled or promise.due_at is None or promise.promise_id in self._breached:
                 continue
-            instants.append(promise.due_at)
+            instants.append(promise.due_at + JUST_AFTER)
             if promise.warn_at is not None and promise.promise_id not in self._warned:
                 instants.append(promise.warn_at)
         return max(min(instants), self._now) if instants else None

@@ -11,6 +11,9 @@ from sla_core.calendar import BusinessCalendar
 from sla_core.policy import Amount, BusinessDays, Metric, Target
 from sla_core.ticket import Gap
 
+JUST_AFTER = timedelta(microseconds=1)
+"""An act at the due instant itself is in time, so a breach is recorded after it (contract.md)."""
+
 
 def due(
     calendar: BusinessCalendar, start: datetime, amount: Amount, gaps: Sequence[Gap] = ()

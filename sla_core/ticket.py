@@ -76,7 +76,7 @@ class Ticket:
     customers_turn: bool = False
     first_answer_at: datetime | None = None
     closed_unanswered_at: datetime | None = None
-    """When the customer closed it before anybody answered. Reopening does not change it."""
+    """When its customer closed it before anyone had answered; None once it is reopened."""
     last_update_at: datetime | None = None
     milestones: Mapping[str, datetime] = field(default_factory=dict)
     """Labels of the milestones told so far, and when each was first told."""
@@ -90,6 +90,8 @@ class Ticket:
     warned: frozenset[str] = frozenset()
     breached: Mapping[str, datetime] = field(default_factory=dict)
     """The ids of breached promises, and when each breach was recorded."""
+    overdue: Mapping[str, datetime] = field(default_factory=dict)
+    """The same ids, and when each was due."""
     step: int | None = None
     """The step of the escalation policy that was last called or waits for its hours."""
     step_answered: bool = False
@@ -222,12 +224,17 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 customers_turn=False,
                 last_update_at=event.at,
                 milestones={},
+                closed_unanswered_at=None,
                 closed_periods=_gap_ended(ticket.closed_periods, event.at),
             )
         case Warned():
             return _with(ticket, warned=ticket.warned | {event.run})
         case Breached():
-            return _with(ticket, breached={event.run: event.at, **ticket.breached})
+            return _with(
+                ticket,
+                breached={event.run: event.at, **ticket.breached},
+                overdue={event.run: event.due_at, **ticket.overdue},
+            )
         case _:
             assert_never(event)
 

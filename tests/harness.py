@@ -42,6 +42,7 @@ from bot.ports import Charge, ChatPlatform, DeskStore, NotEditable, Outbox, Prio
 from bot.runtime.delivery import Delivery
 from bot.runtime.scheduler import wake_due_tickets
 from sla_core.events import Event
+from sla_core.promise import JUST_AFTER
 from sla_core.ticket import Ticket
 from tests.desk_file import account, chat, desk_file
 from tests.memory_store import MemoryStore
@@ -242,12 +243,13 @@ class DeskInMemory:
         await self.forward_to(self.clock.at + timedelta(**length))
 
     async def forward_to(self, instant: datetime | str) -> None:
+        """A breach is recorded just after its instant: one that falls due at `instant` still happens."""
         until = parse_instant(instant) if isinstance(instant, str) else instant
-        while (wake := await self.desk.store.next_wake()) is not None and wake <= until:
+        while (wake := await self.desk.store.next_wake()) is not None and wake <= until + JUST_AFTER:
             self.clock.at = max(self.clock.at, wake)
             await wake_due_tickets(self.desk)
             await self.deliver()
-        self.clock.at = until
+        self.clock.at = max(self.clock.at, until)
         await self.deliver()
 
     def real_time_passes(self, **length: float) -> None:

@@ -9,6 +9,7 @@ every state, their effects from pressing them, and their appearance from renderi
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -38,6 +39,7 @@ from bot.ports import DeskStore
 from sla_core.catalog.load import load, vendors
 from sla_core.events import Opened
 from sla_core.policy import Policy
+from sla_core.ticket import State
 from tests.desk_file import account, desk_file
 from tools.parity_entry_points import entry_points
 from tools.parity_form_changes import form_changes
@@ -61,17 +63,22 @@ WHO = {
     routes.RECIPIENT: "who got the message",
 }
 FORMS_OPEN = "not needed: a form can be shown at once"
+_KEY = re.compile(r"[A-Z]+-\d+")
 ORDER_FORM = 'cites = "a sample"\nhold = true'
 
 
 @dataclass
 class Action:
-    """A button that was found. `form` is the form that it opens, if any."""
+    """A button that was found. `form` is the form that it opens, if any.
+
+    `states` are those of the tickets on which it was pressed, and `answers` the kinds of answers.
+    """
 
     name: str
     button: Button
     places: list[str] = field(default_factory=list)
-    answer: type[Answer] = Done
+    states: set[State] = field(default_factory=set)
+    answers: set[type[Answer]] = field(default_factory=set)
     form: Form | None = None
 
 
@@ -113,13 +120,14 @@ class Samples:
             face = cards.card(sample, self.policy, self.desk.directory, audience, NOON)
             for button in face.buttons:
                 known = self.found.get((button.action, button.label))
-                if known is None:
+                if known is None or sample.state not in known.states:
                     # A press may change the ticket, so each gets its own.
                     key = await self._ticket(severity, story)
                     value = button.value.replace(sample.key, key)
                     own = Button(button.action, button.label, value, button.style)
-                    await self._press(who, place, own, where)
-                elif where not in known.places:
+                    known = await self._press(who, place, own, where)
+                    known.states.add(sample.state)
+                if where not in known.places:
                     known.places.append(where)
 
     async def _look_at_the_queue(self) -> None:
@@ -152,11 +160,13 @@ class Samples:
                 places = self.found.setdefault(known, Action(button.action, button)).places
                 places += [] if where in places else [where]
 
-    async def _press(self, who: Actor, place: Place, button: Button, where: str) -> None:
+    async def _press(self, who: Actor, place: Place, button: Button, where: str) -> Action:
         action = self.found.setdefault((button.action, button.label), Action(button.action, button, [where]))
         answer = await self._pressed(who, place, button)
-        action.answer = type(answer)
-        action.form = answer.form if isinstance(answer, Ask) else None
+        action.answers.add(type(answer))
+        if isinstance(answer, Ask):
+            action.form = answer.form
+        return action
 
     async def _pressed(self, who: Actor, place: Place, button: Button) -> Answer:
         message = MessageRef(place, "1")
@@ -188,7 +198,7 @@ class Samples:
             answer = await self._pressed(who, place, Button(name, "", key))
             if isinstance(answer, Ask):
                 form = answer.form
-                sent = Submission(self._once(), NOON, AGENT, form.id, {TEXT: ("A word",)}, form.context)
+                sent = Submission(self._once(), NOON, who, form.id, {TEXT: ("A word",)}, form.context)
                 answer = await routes.answer(self.desk, sent)
             assert isinstance(answer, Done), f"{name} on a sample ticket: {answer}"
         return key
@@ -243,8 +253,8 @@ def on_terminal(action: Action) -> str:
 
 def _then(action: Action, form: str) -> str:
     if action.form is not None:
-        return f" → {form}"
-    return " → answer only you see" if action.answer is Show else ", acts at once"
+        return f", acts at once or → {form}" if Done in action.answers else f" → {form}"
+    return " → answer only you see" if Show in action.answers else ", acts at once"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -302,9 +312,10 @@ def _button_row(action: Action) -> tuple[str, ...]:
 
 def _form_row(form: Form) -> tuple[str, ...]:
     teams = "dialog; card after a message" if form.id == INTAKE else "dialog"
-    title = "the policy's questions" if form.id == INTAKE else form.title
+    title = "the policy's questions" if form.id == INTAKE else _KEY.sub("KEY", form.title)
+    terminal = "one question a line" if form.fields else "one question"
     who = WHO[routes.FORMS[form.id].who]
-    return f"`{form.submit}`", title, who, "modal", teams, "one question a line", f"`{form.id}`"
+    return f"`{form.submit}`", title, who, "modal", teams, terminal, f"`{form.id}`"
 
 
 if __name__ == "__main__":

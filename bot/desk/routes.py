@@ -112,6 +112,7 @@ FORMS: dict[str, FormRoute | PublicFormRoute] = {
     "severity": FormRoute(AGENT, severity.submit),
     "hold": FormRoute(AGENT, acts.hold),
     "resolve": FormRoute(AGENT, acts.resolve),
+    "close": FormRoute(PARTICIPANT, acts.confirm_close),
     "alert_delegate": FormRoute(RECIPIENT, direct_messages.submit),
 }
 

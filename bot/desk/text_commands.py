@@ -9,7 +9,7 @@ from bot.desk import queue
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.ticket import acts
 from bot.model.address import Actor, Place
-from bot.model.inbound import Answer, Command, Done, Press, Show
+from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Press, Show
 from bot.model.views import Audience, Button, Notice, Part, Strong, Style
 from bot.notify import cards
 from bot.ports import NoSuchTicket
@@ -83,6 +83,10 @@ async def _close(desk: Desk, command: Command, key: str) -> Answer:
     where = desk.directory.channel_of(ticket)
     press = Press(command.key, command.at, command.actor, where, None, "close", key)
     answer = await acts.close(desk, press, ticket)
+    if isinstance(answer, Ask) and isinstance(command.name, EntryPoint):
+        return refusal(
+            f"{key} still has promises that are running. To close it all the same, press Close on its card."
+        )
     return private_notice(f"{key} is closed.") if isinstance(answer, Done) else answer
 
 

@@ -239,6 +239,8 @@ def take_button(key: str) -> Button:
 def _agents_buttons(ticket: Ticket, policy: Policy) -> Iterator[Button]:
     if ticket.state is not State.OPEN:
         yield Button("why", "Why?", ticket.key)
+        if ticket.state is State.RESOLVED:
+            yield Button("close", "Close", ticket.key)
         yield Button("reopen", "Reopen", ticket.key)
         return
     seen = bool(ticket.acknowledged_by or ticket.owner)
@@ -321,8 +323,8 @@ def queue_order(entry: QueueEntry) -> tuple[bool, int, bool, datetime, datetime,
 
 
 def _at(due: Countdown, now: datetime) -> Countdown:
-    """The countdown at `now`: breached once it is due, even before the breach is recorded."""
-    if due.due_at is None or now < due.due_at or due.phase is Phase.BREACHED:
+    """The countdown at `now`: breached after its due instant, even before the breach is recorded."""
+    if due.due_at is None or now <= due.due_at or due.phase is Phase.BREACHED:
         return due
     return replace(due, phase=Phase.BREACHED, tone=Tone.ALARM, bound=None, spent=1.0)
 

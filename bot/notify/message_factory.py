@@ -13,7 +13,7 @@ from bot.model.views import Audience, Button, Mention, Notice, Part, RichText, S
 from bot.notify import texts
 from bot.ports import Message, Priority
 from sla_core.countdown import Tone
-from sla_core.events import Breached, Escalated, Warned
+from sla_core.events import Breached, Escalated, Warned, Who
 from sla_core.policy import Policy
 from sla_core.ticket import Ticket, fold
 
@@ -59,6 +59,40 @@ class MessageFactory:
             else person.name
             for person in people
         ]
+
+    def opener(self) -> list[Part]:
+        """A mention of the person whose words began the ticket, at the end of a sentence.
+
+        Empty if an agent opened it, and for what the opener did.
+        """
+        opened = self.ticket.opened
+        return [] if opened.by_agent else self._mention_who(opened.by, self.channel)
+
+    def responsible(self) -> list[Part]:
+        """The same of the owner, or of the first person on call while nobody owns the ticket."""
+        triage = self.directory.triage_for(self.channel)
+        if self.ticket.owner is not None:
+            return self._mention_who(self.ticket.owner, triage)
+        return self.first_line()
+
+    def first_line(self) -> list[Part]:
+        """The same of the first person on call for the first step; empty if nobody is."""
+        on_call = self.directory.rota(self.policy.steps[0].role)[:1] if self.policy.steps else []
+        called = self.mention(on_call, self.directory.triage_for(self.channel))
+        return [" ", *called] if any(isinstance(part, Mention) for part in called) else []
+
+    def _mention_who(self, who: Who, place: Place) -> list[Part]:
+        """By the address they act from, or by the one that the desk's file names for `place`'s platform."""
+        user = UserRef.parse(who.id)
+        person = next(
+            (p for p in self.directory.settings.people.values() if p.on(user.platform) == user.id), None
+        )
+        if who.id == self.ticket.history[self.seq - 1].by.id or (person and self._acted(person)):
+            return []
+        if user.platform == place.platform:
+            return [" ", Mention(user, who.name)]
+        called = self.mention([person], place) if person else []
+        return [" ", *called] if any(isinstance(part, Mention) for part in called) else []
 
     def to_both(
         self,

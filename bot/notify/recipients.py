@@ -129,15 +129,16 @@ class _EventMessages:
             case Answered():
                 said = texts.answered(key, event, self.policy)
                 if event.kind is not Kind.MESSAGE:
-                    yield self.factory.to_customer(said, effect=self.factory.seq)
+                    yield self.factory.to_customer((*said, *self.factory.opener()), effect=self.factory.seq)
                 yield self.factory.to_triage(said)
             case CustomerWrote():
                 if event.via == VIA_FORM:
                     said = texts.details_added(key, event)
                     yield self.factory.to_customer(said)
-                    yield self.factory.to_triage(said)
                 else:
-                    yield self.factory.to_triage(texts.customer_wrote(key, event))
+                    said = texts.customer_wrote(key, event)
+                calls = () if event.by_agent else self.factory.responsible()
+                yield self.factory.to_triage((*said, *calls))
                 if self.ticket.holds and not self.ticket.held and self.factory.before.held:
                     yield from self.factory.to_both(texts.resumed(key, event.by), what="resumed")
             case Corrected():
@@ -157,7 +158,9 @@ class _EventMessages:
             case Held():
                 held = texts.held(key, event)
                 yield self.factory.to_customer(
-                    (*held, texts.HOW_A_HOLD_ENDS), priority=Priority.STATE, effect=self.factory.seq
+                    (*held, texts.HOW_A_HOLD_ENDS, *self.factory.opener()),
+                    priority=Priority.STATE,
+                    effect=self.factory.seq,
                 )
                 yield self.factory.to_triage(held, priority=Priority.STATE)
             case Resumed():
@@ -168,7 +171,9 @@ class _EventMessages:
                 yield self._call(event.step, None)
             case Resolved():
                 said = texts.resolved(key, event)
-                yield self.factory.to_customer((*said, texts.IS_IT_SOLVED), effect=self.factory.seq)
+                yield self.factory.to_customer(
+                    (*said, texts.IS_IT_SOLVED, *self.factory.opener()), effect=self.factory.seq
+                )
                 yield self.factory.to_triage(said)
                 yield from self.factory.follow_up(said)
             case Closed():
@@ -181,11 +186,15 @@ class _EventMessages:
                 yield from self.factory.follow_up(said)
             case Warned():
                 said = texts.warned(self.ticket, event, self.policy)
-                yield self.factory.to_triage(said, Tone.WARN, Priority.BREACH)
+                yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
                 yield from self.direct_messages(event)
             case Breached():
                 said = texts.breached(self.ticket, event, self.policy)
-                yield from self.factory.to_both(said, Tone.ALARM, Priority.BREACH)
+                to_customer = (*said, *self.factory.opener())
+                yield self.factory.to_customer(to_customer, Tone.ALARM, Priority.BREACH)
+                yield self.factory.to_triage(
+                    (*said, *self.factory.responsible()), Tone.ALARM, Priority.BREACH
+                )
                 yield from self.direct_messages(event)
             case Undelivered():
                 taken_back = self.ticket.history[event.seq - 1] if event.seq else None
@@ -274,6 +283,10 @@ class _EventMessages:
         if event.files:
             yield self.factory.to_triage(texts.attached_files(self.ticket.key, event), what="files")
         yield from self._page(event.severity, event.at)
+        if not event.by_agent and not self._pages(event.severity) and (calls := self.factory.first_line()):
+            account = self.factory.account
+            said = texts.new_ticket(self.ticket, account.name if account else event.account)
+            yield self.factory.to_triage((*said, *calls), what="opened")
         yield from self._first_contact(triage)
 
     def _pages(self, severity: str) -> bool:
@@ -300,7 +313,7 @@ class _EventMessages:
         step = self.policy.steps[0]
         waiting = [p for p in promises(self.ticket, self.policy) if not (p.settled or p.calendar.is_open(at))]
         if waiting and self.factory.directory.rota(step.role):
-            said = texts.paged_off_hours(self.ticket, step, self.policy)
+            said = texts.paged_off_hours(self.ticket, step, self.policy, at)
             yield self.factory.to_customer(said, priority=Priority.PAGE, what="called")
 
     def _first_contact(self, triage: Place) -> Iterator[Message]:
@@ -315,7 +328,8 @@ class _EventMessages:
 
     def _escalated(self, event: Escalated) -> Iterator[Message]:
         said = texts.escalated(self.ticket.key, event)
-        yield from self.factory.to_both(said, Tone.WARN, Priority.BREACH)
+        yield self.factory.to_customer(said, Tone.WARN, Priority.BREACH)
+        yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
         yield from self.direct_messages(event)
         if event.step is not None:
             yield self._call(event.step, event.calls_at)

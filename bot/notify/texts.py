@@ -65,6 +65,11 @@ def answered(key: str, event: Answered, policy: Policy) -> RichText:
             return with_key(key, f"{event.by.name} wrote in the customer's thread:", *_sent(event))
 
 
+def new_ticket(ticket: Ticket, account: str) -> RichText:
+    """To agents, below a new card: a card notifies nobody."""
+    return with_key(ticket.key, f"New ticket from {account}, {ticket.severity} (proposed).")
+
+
 def customer_wrote(key: str, event: CustomerWrote) -> RichText:
     return with_key(key, f"{event.by.name} wrote:", *_sent(event))
 
@@ -109,19 +114,24 @@ def severity_changed(ticket: Ticket, before: str, event: SeverityChanged, policy
         ticket.key,
         f"{event.by.name} changed the severity from {before} to {event.severity} ({name}):",
         Quote(event.reason),
-        *_promised(ticket, policy),
+        *_promised(ticket, policy, event.at),
     )
 
 
-def _promised(ticket: Ticket, policy: Policy) -> Iterable[Part]:
+def _promised(ticket: Ticket, policy: Policy, now: datetime) -> Iterable[Part]:
+    """When each promise is due. One that is overdue at `now` was breached before."""
     running = [promise for promise in promises(ticket, policy) if not promise.settled]
     if not promises(ticket, policy):
         yield "No time is promised for it."
     for promise in running:
-        yield f"{METRIC_NAMES[promise.metric]} is due "
+        name = METRIC_NAMES[promise.metric]
         if promise.due_at is None:
-            yield "once the hold ends. "
+            yield f"{name} is due once the hold ends. "
             continue
+        if promise.due_at < now:
+            yield from (f"{name} stays missed: it was due ", When(promise.due_at), ". ")
+            continue
+        yield f"{name} is due "
         yield When(promise.due_at)
         yield ", counted anew from this change. " if promise.rebased else ". "
 
@@ -136,7 +146,9 @@ def extended(ticket: Ticket, event: Extended, policy: Policy) -> RichText:
     granted = next((e for e in offered if e.id == event.extension), None)
     clauses = ", ".join(granted.source.clauses) if granted else ""
     reason = f"{granted.label}: {granted.extra} more ({clauses}). " if granted else ""
-    return with_key(ticket.key, f"{event.by.name} extended the time. {reason}", *_promised(ticket, policy))
+    return with_key(
+        ticket.key, f"{event.by.name} extended the time. {reason}", *_promised(ticket, policy, event.at)
+    )
 
 
 def held(key: str, event: Held) -> RichText:
@@ -179,12 +191,12 @@ def emergency(key: str, severity: str, people: Sequence[Part]) -> RichText:
     return with_key(key, f"this {severity} needs somebody now. ", *named)
 
 
-def paged_off_hours(ticket: Ticket, step: Step, policy: Policy) -> RichText:
+def paged_off_hours(ticket: Ticket, step: Step, policy: Policy, now: datetime) -> RichText:
     """Says that people are called now, and what the policy promises."""
     return with_key(
         ticket.key,
         f"{step.name} is called now, though it is off hours for the written times. ",
-        *_promised(ticket, policy),
+        *_promised(ticket, policy, now),
     )
 
 

@@ -69,7 +69,7 @@ async def test_why_shows_the_working_to_the_one_who_asks(session: OpenSession) -
 
 async def test_time_passes_on_a_simulated_clock(session: OpenSession) -> None:
     at = await session()
-    told = await at.types(*OPENED, "wait 2h 45m", "wait soon", "wait 1h15m", "as dana", "1")
+    told = await at.types(*OPENED, "wait 2h 45m", "wait soon", "wait 1h16m", "as dana", "1")
     assert "ACME-1 First response: less than 4 h left → less than 3 h left" in told
     assert "  · direct message to Dana: ACME-1 Warning: first response is due" in told
     assert "It is Fri 20 Mar 2026, 19:15 CET." in told

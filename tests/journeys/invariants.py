@@ -13,7 +13,7 @@ from bot.desk.index import check
 from bot.model.views import Audience, TicketCard
 from bot.ports import Card, Message, Priority
 from sla_core.engine import evaluate, promises
-from sla_core.events import Breached, Event, Warned
+from sla_core.events import Breached, Event, Reopened, Warned
 from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket, evolve, fold
 from tests.harness import ACME, TRIAGE, view_text
@@ -105,9 +105,10 @@ class Invariants:
         self._replays(ticket, policy)
 
     def _replays(self, ticket: Ticket, policy: Policy) -> None:
-        """Event by event: the state is the recorded one's, nothing came late, no hold cost anybody time."""
+        """Event by event: the state is the recorded one's, nothing came late, no pause cost anybody time."""
         then = fold(ticket.key, ticket.history[:1])
         held: tuple[datetime, Ticket] | None = None
+        ended: tuple[datetime, Ticket] | None = None
         for before, event in zip(ticket.history, ticket.history[1:], strict=False):
             assert before.at <= event.at, "in the order of time"
             told_by = self._up_before(event.at)
@@ -117,8 +118,12 @@ class Invariants:
             if after.held and not then.held:
                 held = event.at, then
             elif held is not None and not after.held:
-                _nothing_was_lost(*held, after, event.at, policy)
+                _nothing_was_lost("hold", *held, after, event.at, policy)
                 held = None
+            if then.state is State.OPEN and after.state is not State.OPEN:
+                ended = event.at, then
+            elif isinstance(event, Reopened) and ended is not None:
+                _nothing_was_lost("close", *ended, after, event.at, policy)
             then = after
         assert replace(then, version=ticket.version, history=ticket.history) == ticket
 
@@ -142,11 +147,11 @@ class Invariants:
 
 
 def _nothing_was_lost(
-    held_at: datetime, held: Ticket, resumed: Ticket, resumed_at: datetime, policy: Policy
+    what: str, stopped_at: datetime, stopped: Ticket, resumed: Ticket, resumed_at: datetime, policy: Policy
 ) -> None:
     """What remained of each promise when the clocks were stopped remains when they go on."""
-    left = {p.promise_id: p.left(held_at) for p in promises(held, policy) if not p.settled}
+    left = {p.promise_id: p.left(stopped_at) for p in promises(stopped, policy) if not p.settled}
     for promise in promises(resumed, policy):
         if promise.promise_id in left and not promise.settled:
             lost = left[promise.promise_id] - promise.left(resumed_at)
-            assert not lost, f"{held.key} the hold cost {promise.promise_id} {lost}"
+            assert not lost, f"{stopped.key} the {what} cost {promise.promise_id} {lost}"

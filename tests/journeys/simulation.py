@@ -194,7 +194,7 @@ class Simulation:
             lambda: self._sent(envelope, "resolve", key, agent, TRIAGE, text=f"Done {envelope}"),
             lambda: self._press(envelope, "acknowledge", key, agent, TRIAGE),
             lambda: self._press(envelope, "take", key, agent, TRIAGE),
-            lambda: self._press(envelope, "close", key, ALICE, ACME),
+            lambda: self._sent(envelope, "close", key, ALICE, ACME),
             lambda: self._press(envelope, "reopen", key, ALICE, ACME),
         ]
         if (card := self.chat.by_key.get(f"{key}/customer")) is not None:

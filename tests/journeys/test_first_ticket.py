@@ -5,7 +5,21 @@ from __future__ import annotations
 from bot.model.inbound import Show
 from bot.model.views import Audience, Receipt, TicketCard
 from sla_core.countdown import Tone
-from tests.harness import ALICE, BOB, DANA, EVE, NO_CLOCK, S1, S2, S3, TRIAGE, answer_text, done, form_of
+from tests.harness import (
+    ALICE,
+    BOB,
+    DANA,
+    EVE,
+    NO_CLOCK,
+    S1,
+    S2,
+    S3,
+    TRIAGE,
+    answer_text,
+    done,
+    form_of,
+    rich_text,
+)
 from tests.journeys.conftest import OpenDesk
 
 
@@ -104,7 +118,7 @@ async def test_a_reply_meets_the_first_response(a_desk: OpenDesk) -> None:
     await desk.submits_form(BOB, "Reply", key, text="We are looking into the bill queue.")
 
     assert desk.standing(key) == ["met"]
-    assert desk.thread(key) == ["ACME-1 Bob replied: “We are looking into the bill queue.” "]
+    assert desk.thread(key) == ["ACME-1 Bob replied: “We are looking into the bill queue.”  @Alice"]
     assert desk.card_view(key).turn == "Yours: your answer is awaited"
     await desk.fast_forward(days=3)
     assert desk.direct(DANA) == []
@@ -141,8 +155,9 @@ async def test_a_customers_message_reaches_triage_and_meets_no_target(a_desk: Op
     await desk.submits_form(ALICE, "Add details", key, text="Error 502 in the console")
 
     assert desk.thread(key, Audience.AGENTS) == [
-        "ACME-1 Alice wrote: “It got worse.” ",
-        "ACME-1 Alice added details: “Error 502 in the console” ",
+        "ACME-1 New ticket from Acme GmbH, S2 (proposed). @Bob",
+        "ACME-1 Alice wrote: “It got worse.”  @Bob",
+        "ACME-1 Alice added details: “Error 502 in the console”  @Bob",
     ]
     assert desk.standing(key) == ["less than 4 h left"]
 
@@ -202,7 +217,7 @@ async def test_resolve_close_and_reopen(a_desk: OpenDesk) -> None:
 
     await desk.submits_form(BOB, "Resolve", key, text="The queue was stuck; it runs again.")
     assert desk.card_view(key).state == "resolved"
-    assert "Resolve" not in desk.labels(key, Audience.AGENTS)
+    assert desk.labels(key, Audience.AGENTS) == ["Why?", "Close", "Reopen"]
     assert desk.labels(key) == ["Why?", "Add details", "Close", "Reopen"]
     assert "“The queue was stuck; it runs again.”" in desk.thread(key)[-1]
     assert desk.standing(key) == ["met"]
@@ -235,7 +250,14 @@ async def test_closing_by_the_customer_ends_clocks_neither_met_nor_breached(a_de
     desk = await a_desk()
     key = await desk.submits(ALICE, "Never mind", S2)
 
-    await desk.presses(ALICE, "Close", key)
+    form = form_of(await desk.presses(ALICE, "Close", key))
+    assert (form.title, form.submit, form.fields) == ("Close ACME-1?", "Close", ())
+    assert rich_text(form.intro) == (
+        "First response is due Fri 20 Mar 19:30 and nobody has answered. "
+        "Closing the ticket ends what was promised."
+    )
+    assert desk.card_view(key).state == "open"
+    assert done(await desk.sends(ALICE, form))
     await desk.fast_forward(days=10)
 
     assert desk.standing(key) == []

@@ -47,7 +47,7 @@ def is_hasty(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(engine, "_due_promises", early)
 
 
-def shortens_holds(patch: pytest.MonkeyPatch) -> None:
+def shortens_pauses(patch: pytest.MonkeyPatch) -> None:
     due = promise.due
 
     def stingy(
@@ -57,6 +57,17 @@ def shortens_holds(patch: pytest.MonkeyPatch) -> None:
         return due(calendar, start, amount, shorter)
 
     patch.setattr(promise, "due", stingy)
+
+
+def counts_closed_time(patch: pytest.MonkeyPatch) -> None:
+    due = promise.due
+
+    def through(
+        calendar: BusinessCalendar, start: datetime, amount: Amount, gaps: Sequence[Gap] = ()
+    ) -> datetime | None:
+        return due(calendar, start, amount, [gap for gap in gaps if gap.why != "resolved"])
+
+    patch.setattr(promise, "due", through)
 
 
 def says_it_again(patch: pytest.MonkeyPatch) -> None:
@@ -105,7 +116,8 @@ def wakes_whenever(patch: pytest.MonkeyPatch) -> None:
     [
         (oversleeps, "late"),
         (is_hasty, "late"),
-        (shortens_holds, "the hold cost"),
+        (shortens_pauses, "the (hold|close) cost"),
+        (counts_closed_time, "the close cost"),
         (says_it_again, "nothing was said twice|each act is taken in the end"),
         (swallows_replies, "nothing is lost"),
         (leaves_cards_alone, "each card is as it would be drawn now"),

@@ -32,7 +32,8 @@ async def test_a_warning_says_how_late_it_is(a_desk: OpenDesk, minutes: int, tol
     await desk.restarts_after(minutes=minutes)
     promised = "Promised: First response within 4 support hours (M3-14)."
     assert desk.thread(key, Audience.AGENTS) == [
-        f"{key} Warning: first response is due Fri 20 Mar 19:30. {promised}{told}"
+        f"{key} New ticket from Acme GmbH, S2 (proposed). @Bob",
+        f"{key} Warning: first response is due Fri 20 Mar 19:30. {promised}{told} @Bob",
     ]
     [direct] = desk.direct(DANA)
     assert f"{promised}{told} Acme GmbH, S2:" in direct.text

@@ -56,7 +56,7 @@ async def test_a_hold_says_who_why_and_how_it_ends(desk: DeskInMemory) -> None:
     why = "Bob: “We wait for your log.”"
     assert facts(desk)["On hold"] == f"{why} The clocks go on as soon as you write in this ticket's thread."
     assert facts(desk, Audience.AGENTS)["On hold"] == why
-    assert desk.thread("ACME-1")[-1].endswith("They go on as soon as you write here.")
+    assert desk.thread("ACME-1")[-1].endswith("They go on as soon as you write here. @Alice")
     assert "you write" not in desk.thread("ACME-1", Audience.AGENTS)[-1]
     await desk.writes(ALICE, "Here it is.", "ACME-1")
     assert "On hold" not in facts(desk)

@@ -475,8 +475,10 @@ async def test_the_account_manager_is_the_first_contact(tmp_path: Path) -> None:
     desk = await a_desk(tmp_path)
     key = await desk.submits(ALICE, "The price list is wrong", C3)
     assert ("Account manager", "Dana, dana@commerceup.example") in desk.card_view(key).facts
-    told = "ACME-1 Account manager, the customer's first contact: @Dana"
-    assert desk.thread(key, Audience.AGENTS) == [told]
+    assert desk.thread(key, Audience.AGENTS) == [
+        "ACME-1 New ticket from Acme Shoes, C3 (proposed). @Bob",
+        "ACME-1 Account manager, the customer's first contact: @Dana",
+    ]
     await desk.submits_form(ALICE, "Escalate", key, text="The sale begins today")
     assert "The sale begins today" in desk.direct(DANA)[-1].text
 
@@ -486,7 +488,8 @@ async def test_an_account_manager_is_optional(tmp_path: Path) -> None:
     desk = await open_desk(tmp_path, TUESDAY, DESK_FILE.replace('tam = "dana"\n', ""))
     key = await desk.submits(ALICE, "The price list is wrong", C3)
     assert not any(name == "Account manager" for name, _ in desk.card_view(key).facts)
-    assert desk.thread(key, Audience.AGENTS) == []
+    opening = "ACME-1 New ticket from Acme Shoes, C3 (proposed). @Bob"
+    assert desk.thread(key, Audience.AGENTS) == [opening]
     await desk.submits_form(ALICE, "Escalate", key, text="The sale begins today")
     assert "The sale begins today" in desk.thread(key, Audience.AGENTS)[-1]
 

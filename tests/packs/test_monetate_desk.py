@@ -222,7 +222,8 @@ async def test_seeing_the_page_is_not_investigating(desk: DeskInMemory) -> None:
     assert next_news(desk, key) == "23:00"
     await desk.presses(BOB, "Investigating", key)
     assert (await desk.ticket(key)).first_answer_at == parse_instant("2026-03-20T22:20:00Z")
-    assert desk.thread(key)[-1] == "ACME-1 Investigating: Somebody is actively investigating this now (Bob)."
+    investigating = "ACME-1 Investigating: Somebody is actively investigating this now (Bob). @Alice"
+    assert desk.thread(key)[-1] == investigating
     assert next_news(desk, key) == "23:20"
 
 
@@ -275,6 +276,7 @@ async def test_each_milestone_is_told_to_the_customer(desk: DeskInMemory) -> Non
         await desk.fast_forward(minutes=10)
         await desk.presses(BOB, label, key)
         assert desk.thread(key)[-1].startswith(f"ACME-1 {label}: ")
+        assert desk.thread(key)[-1].endswith(" @Alice")
     assert milestones_offered(desk, key) == ["Escalated"]
     assert await breaches(desk, key) == 0
 
@@ -307,7 +309,7 @@ async def test_closing_or_resolving_ends_it_too(desk: DeskInMemory) -> None:
     solved = await desk.submits(ALICE, "Broken images", EMERGENCY)
     dropped = await desk.submits(ALICE, "Broken images, again", EMERGENCY)
     await desk.submits_form(BOB, "Resolve", solved, text="It was our image server.")
-    await desk.presses(ALICE, "Close", dropped)
+    await desk.submits_form(ALICE, "Close", dropped)
     await desk.fast_forward(days=1)
     assert [await breaches(desk, key) for key in (solved, dropped)] == [0, 0]
 

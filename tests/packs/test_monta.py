@@ -375,7 +375,8 @@ async def test_a_p2_at_night_calls_people_too(tmp_path: Path) -> None:
     urgent = await desk.submits(ALICE, "Charging fails", P2)
     assert "ACME-1 this P2 needs somebody now. @Bob @Eve " in desk.thread(urgent, Audience.AGENTS)
     calm = await desk.submits(ALICE, "Charging is slow", P3)
-    assert desk.thread(calm, Audience.AGENTS) == []
+    opening = "ACME-2 New ticket from Acme Charging, P3 (proposed). @Bob"
+    assert desk.thread(calm, Audience.AGENTS) == [opening]
 
     by_day = await a_desk(tmp_path)
     key = await by_day.submits(ALICE, "Charging fails", P2)
@@ -419,6 +420,26 @@ async def test_staff_raise_and_lower_the_priority(tmp_path: Path) -> None:
     assert due_on_card(desk, key)[0] == "Thu 12 Mar 15:00"
     assert desk.card_view(key).promises[0].note == "counted anew from the change of severity"
     assert "Breached" not in await desk.events(key)
+
+
+async def test_a_breached_promise_keeps_its_due_instant_through_a_change(tmp_path: Path) -> None:
+    """A10: missed on Tuesday as a P3 and raised to P1 on Thursday: nothing is announced for the past."""
+    desk = await a_desk(tmp_path, "2026-03-06T09:00:00Z")
+    key = await desk.submits(ALICE, "Charging is slow", P3)
+    await desk.forward_to("2026-03-12T10:00:00Z")
+    assert (await desk.events(key)).count("Breached") == 1
+
+    await desk.submits_form(BOB, "Change severity", key, severity="P1", text="All chargers are down")
+
+    assert desk.thread(key)[-1] == (
+        "ACME-1 Bob changed the severity from P3 to P1 (Urgent, complete outage): “All chargers are down” "
+        "First response stays missed: it was due Tue 10 Mar 09:00. "
+        "Resolution is due Thu 12 Mar 14:00, counted anew from this change. "
+    )
+    assert due_on_card(desk, key) == ["Tue 10 Mar 10:00", "Thu 12 Mar 15:00"]
+    assert desk.standing(key) == ["breached", "less than 4 h left"]
+    await desk.forward_to("2026-03-12T13:59:59Z")
+    assert (await desk.events(key)).count("Breached") == 1, "the breach of Tuesday is not recorded again"
 
 
 async def test_customers_cannot_change_the_priority(tmp_path: Path) -> None:

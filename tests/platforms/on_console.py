@@ -84,6 +84,9 @@ class OnConsole:
         told = await self.types(f"as {who}", press, *(() if text is None else (text,)))
         return told.partition(f"presses {label}")[2]
 
+    async def reads_form(self, who: str, label: str, on: MessageRef) -> str:
+        return await self.presses(who, label, on, "cancel")
+
     async def writes(self, who: str, text: str, below: MessageRef) -> None:
         post = self.screen.log.find(below)
         assert post is not None

@@ -86,9 +86,18 @@ class OnSlack:
         before = len(self.slack.ephemerals(person))
         await self.slack.press(person, self.message(on), label)
         if text is not None:
-            assert (await self.slack.submit(person, {"text": text})).closed
+            assert (await self.slack.submit(person, {"text": text} if text else {})).closed
         await self.ours.settle()
         return "\n".join(self.slack.text_of(m) for m in self.slack.ephemerals(person)[before:])
+
+    async def reads_form(self, who: str, label: str, on: MessageRef) -> str:
+        person = self.people[who]
+        await self.slack.press(person, self.message(on), label)
+        view = self.slack.modal_of(person)
+        assert view is not None
+        lines = [line for block in view.blocks for line in block_lines(self.slack.workspace, block)]
+        await self.slack.close_modal(person)
+        return "\n".join(lines)
 
     async def writes(self, who: str, text: str, below: MessageRef) -> None:
         root = self.message(below)

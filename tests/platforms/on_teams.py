@@ -156,18 +156,29 @@ class OnTeams:
             answer = await self.execute(who, sent_cards.conversation, on.id, action["data"])
             new = list(self.microsoft.sent_cards.values())[before:]
             return "\n".join([str(answer["value"]), *(words_of(each.card) for each in new)])
-        dialog = await self.opens_dialog(who, label, on)
+        opened = await self.fetches_dialog(who, label, on)
+        if opened["task"]["type"] == "message":
+            assert text is None, f"{label} acts at once"
+            return str(opened["task"]["value"])
+        dialog = card_in(opened)
         if text is not None:
-            data = filled_in(dialog, {"text": text})
+            data = filled_in(dialog, {"text": text} if text else {})
             assert await self.task("task/submit", who, sent_cards.conversation, on.id, data) is None
         return ""
 
+    async def reads_form(self, who: str, label: str, on: MessageRef) -> str:
+        """Teams tells nobody of a dialog that was dismissed."""
+        return words_of(await self.opens_dialog(who, label, on))
+
     async def opens_dialog(self, who: str, label: str, on: MessageRef) -> Json:
         """The card of the dialog that a button opens."""
+        return card_in(await self.fetches_dialog(who, label, on))
+
+    async def fetches_dialog(self, who: str, label: str, on: MessageRef) -> Any:
+        """The answer to a button that asks for a dialog: the dialog, or a line of text."""
         sent_cards = self.microsoft.sent_cards[on.id]
         (action,) = [a for a in _actions(sent_cards.card["body"]) if a["title"] == label]
-        opened = await self.task("task/fetch", who, sent_cards.conversation, on.id, action["data"])
-        return card_in(opened)
+        return await self.task("task/fetch", who, sent_cards.conversation, on.id, action["data"])
 
     async def writes(self, who: str, text: str, below: MessageRef) -> None:
         conversation = f"{below.place.id};messageid={below.id}"
@@ -250,7 +261,8 @@ def _live(block: Json) -> Iterator[str]:
 
 
 def _kinds(children: Any) -> list[str]:
-    return [child.type for child in children or ()]
+    """What Markdown makes of it; of a link also where it leads."""
+    return [f"{child.type} {child.attrGet('href') or ''}".strip() for child in children or ()]
 
 
 @asynccontextmanager

@@ -108,6 +108,13 @@ class Story:
         workplace = self.customers if whose == "/customer/" else self.agents
         return [workplace.displayed(ref) for ref in self.refs(whose)]
 
+    def words(self, whose: str) -> list[str]:
+        return [displayed.words for displayed in self.told(whose)]
+
+    async def events(self) -> list[str]:
+        """The names of what happened to the ticket."""
+        return [type(happened).__name__ for happened in (await self.desk.ticket(KEY)).history]
+
 
 async def open_story(
     folder: Path, file: str, clock: HeldClock, store: MemoryStore, workplaces: Sequence[Workplace]

@@ -64,34 +64,47 @@ def played(open_workplace: OpenWorkplace, tmp_path: Path) -> StoryOn:
     return on
 
 
-def heard(desk: Story, whose: str) -> list[str]:
-    return [displayed.words for displayed in desk.told(whose)]
-
-
 async def test_every_platform_gets_the_same_messages(played: StoryOn) -> None:
     desks = {name: await played(name) for name in PLATFORMS}
     for whose in AUDIENCES:
-        on_slack, on_teams, on_console = (heard(desks[name], whose) for name in PLATFORMS)
+        on_slack, on_teams, on_console = (desks[name].words(whose) for name in PLATFORMS)
         assert on_slack == on_teams == on_console
 
 
 @pytest.mark.parametrize("name", PLATFORMS)
 async def test_each_message_reaches_its_recipients(played: StoryOn, name: str) -> None:
     desk = await played(name)
-    assert heard(desk, "/customer/") == [BREACHED, REPLIED, f"{RESOLVED} {IS_IT_SOLVED}", CLOSED]
-    assert heard(desk, "/triage/") == [
-        "ACME 1 Alice wrote It got worse",
-        WARNED,
-        BREACHED,
+    assert desk.words("/customer/") == [
+        f"{BREACHED} Alice",
+        f"{REPLIED} Alice",
+        f"{RESOLVED} {IS_IT_SOLVED} Alice",
+        CLOSED,
+    ]
+    assert desk.words("/triage/") == [
+        "ACME 1 New ticket from Acme GmbH S2 proposed Bob",
+        "ACME 1 Alice wrote It got worse Bob",
+        f"{WARNED} Bob",
+        f"{BREACHED} Bob",
         "ACME 1 Dana has seen the direct message",
         REPLIED,
         RESOLVED,
         CLOSED,
     ]
-    assert heard(desk, "/dm/") == [f"{WARNED} {ABOUT}", f"{BREACHED} {ABOUT}", RESOLVED, CLOSED]
+    assert desk.words("/dm/") == [f"{WARNED} {ABOUT}", f"{BREACHED} {ABOUT}", RESOLVED, CLOSED]
     assert {displayed.labels for displayed in desk.told("/dm/")} == {()}, "no dead buttons, once it is closed"
     assert {displayed.place for displayed in desk.told("/dm/")} == {desk.refs("/dm/")[0].place.id}
     for whose, audience in (("/customer/", Audience.CUSTOMER), ("/triage/", Audience.AGENTS)):
         root = desk.card(audience)
         assert {displayed.thread for displayed in desk.told(whose)} == {root.id}
         assert {displayed.place for displayed in desk.told(whose)} == {root.place.id}
+
+
+@pytest.mark.parametrize("name", ["slack", "teams"])
+async def test_a_name_at_the_end_notifies_its_person(played: StoryOn, name: str) -> None:
+    """contract.md, Who is mentioned: a name typed as plain text would notify nobody."""
+    desk = await played(name)
+    for whose, who, lines in (("/customer/", "Alice", 3), ("/triage/", "Bob", 4)):
+        call = {"slack": f"<@{desk.customers.user(who).id}>", "teams": f"mentions 29:{who.lower()}"}[name]
+        calls = [[part for part in told.live if part == call] for told in desk.told(whose)]
+        assert [len(each) for each in calls] == [told.words.endswith(who) for told in desk.told(whose)]
+        assert sum(map(len, calls)) == lines

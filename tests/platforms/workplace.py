@@ -48,7 +48,14 @@ class Workplace(Protocol):
         ...
 
     async def presses(self, who: str, label: str, on: MessageRef, text: str | None = None) -> str:
-        """Presses a button, and fills `text` into the form that it opens. Returns the private answer."""
+        """Presses a button, and fills `text` into the form that it opens; "" sends the form as it is.
+
+        Returns the private answer.
+        """
+        ...
+
+    async def reads_form(self, who: str, label: str, on: MessageRef) -> str:
+        """Presses a button, reads the form that it opens, and cancels it."""
         ...
 
     async def writes(self, who: str, text: str, below: MessageRef) -> None: ...

@@ -129,7 +129,7 @@ async def test_an_outsider_of_a_shared_channel_has_the_buttons_of_a_customer(sha
             for t in site.thread(card)
         )
     )
-    await site.slack.press(site.ann, card, "Close")
+    assert (await site.fills(site.ann, card, "Close")).closed
     await site.until(lambda: site.slack.buttons(card) == ["Why?", "Reopen"])
 
 

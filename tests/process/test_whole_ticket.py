@@ -63,7 +63,7 @@ async def test_from_the_command_to_the_resolution(site: LiveSite) -> None:
     await site.until(lambda: "seen by Bob" in site.text(card))
     await site.until(lambda: "Acknowledge" not in slack.buttons(work))
     await site.until(lambda: len(slack.dms(dana)) == 2)
-    await site.until(lambda: site.is_breached(card) and len(slack.thread(work)) >= 2)
+    await site.until(lambda: site.is_breached(card) and len(slack.thread(work)) >= 3)
     warning, breach = site.dms(dana)
     assert "ACME-1 Warning: first response is due" in warning
     assert "ACME-1 Breached: first response was due" in breach
@@ -71,6 +71,7 @@ async def test_from_the_command_to_the_resolution(site: LiveSite) -> None:
         assert slack.buttons(message) == ["Acknowledge", "I'll call", "Delegate", "Snooze"]
     assert [" ".join(text.split()[1:3]) for text in site.thread(card)] == ["ACME-1 Breached:"]
     assert [" ".join(text.split()[1:3]) for text in site.thread(work)] == [
+        "ACME-1 New",
         "ACME-1 Warning:",
         "ACME-1 Breached:",
     ]

@@ -70,7 +70,7 @@ async def test_a_rate_limited_channel_waits_as_long_as_the_platform_asks(tmp_pat
     key = await desk.submits(ALICE, "Bills are slow", S2)
 
     assert desk.heard(ACME) == []
-    assert len(desk.heard(TRIAGE)) == 1
+    assert len(desk.heard(TRIAGE)) == 2, "the card, and the mention of the first line below it"
     assert 30 <= pauses(desk, store) <= 31
     desk.clock.at += timedelta(seconds=29)
     await desk.deliver()
@@ -89,7 +89,7 @@ async def test_a_retry_after_of_a_day_is_shortened(tmp_path: Path) -> None:
     assert store.buckets["posts"].shut_until == desk.clock.now() + LONGEST_BLOCK
     desk.clock.at += LONGEST_BLOCK
     await desk.deliver()
-    assert len(desk.heard(ACME)) == len(desk.heard(TRIAGE)) == 1
+    assert (len(desk.heard(ACME)), len(desk.heard(TRIAGE))) == (1, 2)
 
 
 async def test_the_pause_doubles_up_to_a_limit(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ async def test_nothing_waits_behind_a_parked_countdown(tmp_path: Path) -> None:
 
     await desk.submits_form(BOB, "Reply", key, text="We look into it.")
 
-    assert desk.thread(key) == [f"{key} Bob replied: “We look into it.” "]
+    assert desk.thread(key) == [f"{key} Bob replied: “We look into it.”  @Alice"]
     assert desk.standing(key) == ["met"], "the card as well: it tells what happened"
     assert set(parked(store)) == {"countdown:slack"}
 
@@ -228,7 +228,7 @@ async def test_a_message_that_cannot_be_rendered_does_not_block_others(
     await desk.submits(ALICE, "Bills are slow", S2)
 
     assert desk.heard(ACME) == []
-    assert len(desk.heard(TRIAGE)) == 1
+    assert len(desk.heard(TRIAGE)) == 2, "the card, and the mention of the first line below it"
     assert FIRST_RETRY_DELAY <= pauses(desk, store) <= FIRST_RETRY_DELAY * 1.2
     monkeypatch.setattr(Desk, "render", draw)
     desk.clock.at += timedelta(seconds=2)

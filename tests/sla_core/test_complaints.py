@@ -284,7 +284,8 @@ async def test_16_the_customer_sees_a_pause_and_why(tmp_path: Path) -> None:
     assert desk.card_view(key).state == "on hold"
     assert desk.standing(key) == ["on hold"]
     told = (
-        "ACME-1 Bob put the clocks on hold: “waiting for your export” They go on as soon as you write here."
+        "ACME-1 Bob put the clocks on hold: “waiting for your export” "
+        "They go on as soon as you write here. @Alice"
     )
     assert desk.thread(key) == [told]
     await desk.fast_forward(hours=2)

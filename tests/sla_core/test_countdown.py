@@ -35,18 +35,29 @@ def test_a_countdown_over_one_day() -> None:
         ("2026-03-10 13:00", Phase.RUNNING, Tone.WARN, HOUR),
         ("2026-03-10 13:30", Phase.RUNNING, Tone.WARN, 30 * MINUTE),
         ("2026-03-10 13:59", Phase.RUNNING, Tone.WARN, 5 * MINUTE),
-        ("2026-03-10 14:00", Phase.BREACHED, Tone.ALARM, None),
+        ("2026-03-10 14:01", Phase.BREACHED, Tone.ALARM, None),
     ]
     for at, phase, tone, shown in story:
         found = countdown(running, local(at))
         assert (found.phase, found.tone, found.bound) == (phase, tone, shown), at
 
 
-def test_due_is_half_open() -> None:
-    """The last instant before the deadline is in time, the deadline itself is not."""
+def test_the_due_instant_itself_is_in_time() -> None:
+    """contract.md: an act at `due_at` is in time; the promise is missed right after it."""
     running = promise()
-    assert countdown(running, local("2026-03-10 14:00") - INSTANT).phase is Phase.RUNNING
-    assert countdown(running, local("2026-03-10 14:00")).phase is Phase.BREACHED
+    due_at = local("2026-03-10 14:00")
+    assert countdown(running, due_at).phase is Phase.RUNNING
+    assert next_change(running, due_at) == due_at + INSTANT
+    assert countdown(running, due_at + INSTANT).phase is Phase.BREACHED
+
+
+def test_due_at_the_close_is_running_until_then() -> None:
+    """No card says that a promise is paused at the instant at which it is due."""
+    until_close = promise(start=local("2026-03-10 14:00"))
+    due_at = local("2026-03-10 18:00")
+    assert until_close.due_at == due_at
+    assert next_change(until_close, due_at - MINUTE) == due_at + INSTANT
+    assert countdown(until_close, due_at).phase is Phase.RUNNING
 
 
 def test_off_hours() -> None:
@@ -110,7 +121,9 @@ def test_a_silence_clock_around_the_clock_changes_by_its_bounds_only() -> None:
     """MON-25."""
     start = utc("2026-03-14 03:00")
     hourly = promise(always(), "60m", start, metric=Metric.NEXT_UPDATE)
-    assert changes(hourly, start) == [start + minutes * MINUTE for minutes in (30, 45, 55, 60)]
+    *bounds, last = changes(hourly, start)
+    assert bounds == [start + minutes * MINUTE for minutes in (30, 45, 55)]
+    assert last == start + 60 * MINUTE + INSTANT
 
 
 def changes(running: Promise, start: datetime) -> list[datetime]:
@@ -133,15 +146,14 @@ def test_a_countdown_over_one_night() -> None:
             "2026-03-11 10:30",
             "2026-03-11 10:45",
             "2026-03-11 10:55",
-            "2026-03-11 11:00",
         )
-    ]
+    ] + [local("2026-03-11 11:00") + INSTANT]
 
 
 def test_changes_run_on_when_the_hours_touch_all_year() -> None:
     round_the_clock = business_hours("08:00", "08:00", EVERY_DAY)
     running = promise(round_the_clock, "30h", local("2026-12-30 12:00"))
-    assert changes(running, local("2026-12-30 12:00"))[-1] == running.due_at
+    assert changes(running, local("2026-12-30 12:00"))[-1] - INSTANT == running.due_at
 
 
 @given(calendars().filter(opens_at_all), instants, limits, any_gaps, st.integers(0, 100))
@@ -163,7 +175,7 @@ def test_the_wording_holds_until_its_next_change_and_then_differs(
         now = countdown(running, at)
         change = next_change(running, at)
         if change is None:
-            assert at >= running.due_at
+            assert at > running.due_at
             break
         assert change > at
         between = at + (change - at) * (share / 100)

@@ -61,20 +61,28 @@ def test_a_promise_warns_and_then_breaches() -> None:
     assert isinstance(warned, Warned)
     assert isinstance(breached, Breached)
     assert (warned.at, warned.due_at) == (TEN + 3 * HOUR, TEN + 4 * HOUR)
-    assert (breached.at, breached.due_at) == (TEN + 4 * HOUR, TEN + 4 * HOUR)
+    assert (breached.at, breached.due_at) == (TEN + 4 * HOUR + INSTANT, TEN + 4 * HOUR)
     assert breached.by == THE_CLOCK
 
 
-def test_due_is_half_open() -> None:
+def test_a_breach_is_recorded_right_after_the_due_instant() -> None:
+    """contract.md: an act at `due_at` itself is in time."""
     story = TicketHistory(opened(TEN), policy=m3ter())
-    assert kinds(story.wake(TEN + 4 * HOUR - INSTANT).events) == [("Warned", Metric.FIRST_RESPONSE)]
-    assert kinds(story.wake(TEN + 4 * HOUR).events) == [("Breached", Metric.FIRST_RESPONSE)]
+    at_due = story.wake(TEN + 4 * HOUR)
+    assert kinds(at_due.events) == [("Warned", Metric.FIRST_RESPONSE)]
+    assert at_due.wake_at == TEN + 4 * HOUR + INSTANT
+    assert kinds(story.wake(TEN + 4 * HOUR + INSTANT).events) == [("Breached", Metric.FIRST_RESPONSE)]
+
+
+def test_an_answer_at_the_due_instant_is_in_time() -> None:
+    story = TicketHistory(opened(TEN), Answered(TEN + 4 * HOUR, BOB, Kind.REPLY, "On it"), policy=m3ter())
+    assert story.wake(TEN + 5 * HOUR).events == ()
 
 
 def test_a_catch_up_past_both_posts_only_the_breach() -> None:
     """contract.md."""
     story = TicketHistory(opened(TEN), policy=m3ter())
-    found = story.wake(TEN + 4 * HOUR)
+    found = story.wake(TEN + 5 * HOUR)
     assert kinds(found.events) == [("Breached", Metric.FIRST_RESPONSE)]
     assert found.wake_at is None
 
@@ -93,7 +101,7 @@ def test_no_alarm_at_night_or_on_a_weekend() -> None:
     woken = story.run_until(friday + 200 * HOUR, friday)
     assert [event.at for event in story.heard(Warned, Breached)] == [
         local("2026-03-16 11:00"),
-        local("2026-03-16 12:00"),
+        local("2026-03-16 12:00") + INSTANT,
     ]
     assert not [at for at in woken if local("2026-03-13 18:00") < at < local("2026-03-16 10:00")]
 
@@ -110,7 +118,10 @@ def test_severity_1_runs_through_the_night() -> None:
     night = local("2026-03-14 03:00")
     story = TicketHistory(opened(night, "S1"), policy=m3ter())
     story.run_until(night + 9 * HOUR, night)
-    assert [event.at for event in story.heard(Warned, Breached)] == [night + 45 * MINUTE, night + HOUR]
+    assert [event.at for event in story.heard(Warned, Breached)] == [
+        night + 45 * MINUTE,
+        night + HOUR + INSTANT,
+    ]
 
 
 def test_silence_is_counted_from_the_last_word() -> None:
@@ -139,7 +150,10 @@ def test_a_ticket_on_hold_has_no_wake_up() -> None:
     story.add(Resumed(TEN + 3 * HOUR, BOB))
     assert story.wake(TEN + 3 * HOUR).wake_at == TEN + 4 * HOUR
     story.run_until(TEN + 100 * HOUR, TEN + 4 * HOUR)
-    assert [event.at for event in story.heard(Warned, Breached)] == [TEN + 5 * HOUR, TEN + 6 * HOUR]
+    assert [event.at for event in story.heard(Warned, Breached)] == [
+        TEN + 5 * HOUR,
+        TEN + 6 * HOUR + INSTANT,
+    ]
 
 
 def test_held_just_after_an_unrecorded_warning() -> None:
@@ -157,7 +171,7 @@ def test_held_just_after_an_unrecorded_warning() -> None:
 def test_a_breach_is_never_taken_back() -> None:
     """design.md: warning and breach are events and are never taken back."""
     story = TicketHistory(opened(TEN), policy=m3ter())
-    story.wake(TEN + 4 * HOUR)
+    story.wake(TEN + 4 * HOUR + INSTANT)
     story.add(Answered(TEN + 5 * HOUR, BOB, Kind.REPLY, "Sorry"))
     (shown,) = countdowns(story.ticket, story.policy, TEN + 6 * HOUR)
     assert shown.phase is Phase.BREACHED

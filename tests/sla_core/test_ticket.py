@@ -268,11 +268,23 @@ def test_reopened_goes_on_with_the_resolved_stretch_as_a_gap() -> None:
     assert not clock(ticket, Metric.NEXT_UPDATE).settled
 
 
-def test_reopened_after_an_unanswered_close_owes_no_first_response() -> None:
-    """contract.md: the first response stays as it was, which is ended."""
-    ticket = story().add(Closed(TEN + HOUR, ANN), Reopened(TEN + 2 * HOUR, ANN))
+def test_reopened_after_an_unanswered_close_still_owes_a_first_response() -> None:
+    """contract.md: what was unsettled before the close goes on, with the closed stretch as a gap."""
+    ticket = story().add(Closed(TEN + HOUR, ANN))
     assert clock(ticket, Metric.FIRST_RESPONSE).ended_at == TEN + HOUR
-    assert not clock(ticket, Metric.RESOLUTION).settled
+    was_due = clock(story().ticket, Metric.FIRST_RESPONSE).due_at
+    assert was_due is not None
+    reopened = story().add(Closed(TEN + HOUR, ANN), Reopened(TEN + 2 * HOUR, ANN))
+    first_response = clock(reopened, Metric.FIRST_RESPONSE)
+    assert not first_response.settled
+    assert first_response.due_at == was_due + HOUR
+    assert not clock(reopened, Metric.RESOLUTION).settled
+
+
+def test_a_first_response_that_only_resolve_met_counts_as_answered() -> None:
+    """contract.md, Reopen."""
+    ticket = story().add(Resolved(TEN + HOUR, BOB, "Fixed"), Reopened(TEN + 2 * HOUR, ANN))
+    assert clock(ticket, Metric.FIRST_RESPONSE).met_at == TEN + HOUR
 
 
 def test_a_hold_ends_with_the_resolution() -> None:

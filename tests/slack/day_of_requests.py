@@ -55,7 +55,7 @@ async def day_of_requests(folder: Path, words: str = SECRET_WORDS) -> AsyncItera
         at.triage.members += ["U0DANA", "U0TESS"]
         beta = slack.channel("beta", [at.people[name] for name in ("bob", "dana", "tess", "other")])
         card = await _opened(at, summary)
-        agents_card = at.ours_in(at.triage)[-1]
+        agents_card, _ = at.ours_in(at.triage)
         await _asked_in_other_ways(at, summary)
         await _customers_buttons(at, card, words)
         page = slack.dms(at.people["dana"])[-1]

@@ -38,10 +38,14 @@ FORM_ACTIONS = frozenset(
         "severity",
         "hold",
         "resolve",
+        "close",
         "alert_delegate",
     }
 )
-"""Actions that open a form; their buttons ask Teams for a dialog."""
+"""Actions that may open a form; their buttons ask Teams for a dialog.
+
+`close` asks while a promise runs. Otherwise the ticket is closed and the dialog shows one line.
+"""
 _STYLES = {Style.PRIMARY: "positive", Style.DANGER: "destructive"}
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.desk.desk import Desk, refusal
-from bot.desk.ticket.short_forms import rejected, text_of
-from bot.model.address import Place
-from bot.model.inbound import Answer, Press, Show, Submission
+from bot.desk.ticket.short_forms import close_form, context_of, rejected, text_of
+from bot.model.address import Actor, Place
+from bot.model.inbound import Answer, Ask, Press, Show, Submission
 from bot.model.views import Receipt, ReceiptRow, ReceiptTable
 from bot.notify.cards import METRIC_NAMES, with_clauses
 from bot.notify.texts import with_key
@@ -120,16 +120,35 @@ async def resolve(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 
 
 async def close(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    """Closes the ticket. An agent may close only a resolved one, so that no promise ends unkept."""
+    """Closes at once; while a promise runs, asks first, since a stray click would end it (contract.md)."""
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
-        if ticket.state is State.CLOSED:
-            return refusal(f"{ticket.key} is closed already.")
-        if ticket.state is State.OPEN and desk.relation(press.actor, press.place, ticket) == "agent":
-            return refusal(f"Closing {ticket.key} is the customer's to do. Resolve it in triage instead.")
+        if refused := _why_no_close(desk, press.actor, press.place, ticket):
+            return refused
+        running = [promise for promise in promises(ticket, policy) if not promise.settled]
+        if running:
+            return Ask(close_form(ticket, running, context_of(press), now))
         return [Closed(now, desk.who(press.actor))]
 
     return await desk.change(press.key, ticket, decide)
+
+
+async def confirm_close(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
+    place = Place.parse(sent.context["place"])
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        return _why_no_close(desk, sent.actor, place, ticket) or [Closed(now, desk.who(sent.actor))]
+
+    return await desk.change(sent.key, ticket, decide)
+
+
+def _why_no_close(desk: Desk, actor: Actor, place: Place, ticket: Ticket) -> Answer | None:
+    """Agents cannot close an open ticket: it would end its promises unanswered."""
+    if ticket.state is State.CLOSED:
+        return refusal(f"{ticket.key} is closed already.")
+    if ticket.state is State.OPEN and desk.relation(actor, place, ticket) == "agent":
+        return refusal(f"Only the customer can close {ticket.key} while it is open. Resolve it instead.")
+    return None
 
 
 async def reopen(desk: Desk, press: Press, ticket: Ticket) -> Answer:

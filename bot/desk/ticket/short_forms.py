@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from bot.model.forms import Form, TextField, form_key, opening_context
 from bot.model.inbound import Ask, Press, Show, Submission
-from bot.model.views import Notice, Part, Quote
+from bot.model.views import Notice, Part, Quote, When
+from bot.notify.cards import METRIC_NAMES
+from sla_core.policy import Metric
+from sla_core.promise import Promise
+from sla_core.ticket import Ticket
 
 TEXT = "text"
 
@@ -25,6 +30,21 @@ _TEXTS = {
 def text_form(name: str, context: Mapping[str, str]) -> Form:
     title, submit, label, hint = _TEXTS[name]
     return Form(name, title, submit, (TextField(TEXT, label, long=True, hint=hint),), context)
+
+
+def close_form(ticket: Ticket, running: Sequence[Promise], context: Mapping[str, str], now: datetime) -> Form:
+    """Asks whether to close a ticket, and names each of the `running` promises that closing would end."""
+    intro: list[Part] = []
+    for promise in running:
+        name = METRIC_NAMES[promise.metric]
+        if promise.due_at is None:
+            intro.append(f"{name} is on hold. ")
+            continue
+        intro += [f"{name} {'was' if promise.due_at < now else 'is'} due ", When(promise.due_at)]
+        unanswered = promise.metric is Metric.FIRST_RESPONSE
+        intro.append(" and nobody has answered. " if unanswered else ". ")
+    intro.append("Closing the ticket ends what was promised.")
+    return Form("close", f"Close {ticket.key}?", "Close", (), context, tuple(intro))
 
 
 def context_of(press: Press) -> dict[str, str]:

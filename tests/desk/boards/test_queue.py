@@ -276,7 +276,7 @@ async def test_what_was_resolved_lately_waits_for_the_customer(desk: DeskInMemor
 
     assert shown.intro == ("These are open, the more critical first.",)
 
-    await desk.presses(ALICE, "Close", third)
+    await desk.submits_form(ALICE, "Close", third)
     shown = await seen(desk, ALICE, ACME)
     assert (keys(shown), shown.intro) == ([first], ("Acme GmbH has no open ticket.",))
     desk.clock.at += timedelta(days=15)

@@ -20,6 +20,7 @@ from tests.harness import (
     TRIAGE,
     DeskInMemory,
     answer_text,
+    done,
     form_of,
     open_desk,
     person,
@@ -117,14 +118,19 @@ async def test_a_customer_cannot_see_or_close_tickets_of_others(
 
 @pytest.mark.parametrize("place", [ACME, DIRECT])
 async def test_close_acts_as_the_button_does(desk: DeskInMemory, place: Place) -> None:
-    assert answer_text(await desk.command(ALICE, place, "close ACME-1")) == "ACME-1 is closed."
+    """It asks first while a promise runs."""
+    form = form_of(await desk.command(ALICE, place, "close ACME-1"))
+    assert (form.id, form.title, form.submit) == ("close", "Close ACME-1?", "Close")
+    assert desk.card_view("ACME-1").state == "open"
+    assert done(await desk.sends(ALICE, form))
     assert desk.card_view("ACME-1").state == "closed"
     assert desk.thread("ACME-1")[-1] == "ACME-1 Alice closed this ticket."
     assert answer_text(await desk.command(ALICE, place, "close ACME-1")) == "ACME-1 is closed already."
 
 
 async def test_an_agent_gets_the_same_answer_as_from_the_button(desk: DeskInMemory) -> None:
-    assert "is the customer's to do" in answer_text(await desk.command(BOB, ACME, "close ACME-1"))
+    refused = "Only the customer can close ACME-1 while it is open. Resolve it instead."
+    assert answer_text(await desk.command(BOB, ACME, "close ACME-1")) == refused
     await desk.submits_form(BOB, "Resolve", "ACME-1", text="Faster now.")
     assert answer_text(await desk.command(BOB, ACME, "close ACME-1")) == "ACME-1 is closed."
 
@@ -228,6 +234,10 @@ async def test_a_mention_in_a_tickets_thread_is_a_command(desk: DeskInMemory) ->
 
     assert card_view(await asks(ALICE, "status ACME-1")).key == "ACME-1"
     assert isinstance(await asks(BOB, "list"), Show)
+    assert answer_text(await asks(ALICE, "close ACME-1")) == (
+        "ACME-1 still has promises that are running. To close it all the same, press Close on its card."
+    )
+    await desk.submits_form(BOB, "Resolve", "ACME-1", text="Faster now.")
     assert answer_text(await asks(ALICE, "close ACME-1")) == "ACME-1 is closed."
 
 

@@ -196,7 +196,7 @@ async def test_agents_and_the_tam_are_notified_once_of_a_lost_channel(
     desk = await a_desk()
     for summary in ("Bills are late", "Bills are wrong"):
         await desk.submits(ALICE, summary, S2)
-    await desk.presses(ALICE, "Close", "ACME-2")
+    await desk.submits_form(ALICE, "Close", "ACME-2")
     await desk.submits(
         person("Sol", "T0SILVER"),
         "Down",
@@ -293,7 +293,7 @@ async def test_a_channel_with_a_new_id_is_still_the_customers(a_desk: OpenDesk) 
 
     assert form_of(await desk.command(ALICE, NEW)).fields[0].label == "Summary"
     await desk.submits_form(BOB, "Reply", key, text="We are on it")
-    assert desk.heard(NEW)[-1] == f"{key} Bob replied: “We are on it” "
+    assert desk.heard(NEW)[-1] == f"{key} Bob replied: “We are on it”  @Alice"
 
 
 async def test_threads_go_on_at_the_new_id(a_desk: OpenDesk) -> None:

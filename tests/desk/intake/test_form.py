@@ -244,7 +244,7 @@ async def test_what_was_closed_meanwhile_is_not_added_to(desk: DeskInMemory) -> 
     form = await desk.asks_for_help(CAROL, text="Slow bill generation")
     form = await chooses(desk, form, CAROL, **S2)
     form = await chooses(desk, form, CAROL, known=first)
-    await desk.presses(ALICE, "Close", first)
+    await desk.submits_form(ALICE, "Close", first)
     again = form_of(await submits(desk, form, CAROL))
     assert set(again.errors) == {"request", "production", "privacy"}
     assert done(await submits(desk, again, CAROL, **S2))
@@ -264,7 +264,7 @@ async def test_finished_tickets_and_those_of_other_accounts_are_not_offered(desk
     form = await chooses(desk, await desk.asks_for_help(ALICE, text="Bill generation is slow"), **S2)
     assert "known" not in asked_fields(form)
     key = await desk.submits(ALICE, "Bill generation is slow", S2)
-    await desk.presses(ALICE, "Close", key)
+    await desk.submits_form(ALICE, "Close", key)
     form = await chooses(desk, await desk.asks_for_help(ALICE, text="Bill generation is slow"), **S2)
     assert "known" not in asked_fields(form)
 

@@ -119,6 +119,8 @@ async def test_every_form_behind_a_button_has_an_identity(desk: DeskInMemory) ->
     asked: dict[str, Form] = {}
     for nth, action in enumerate(BUTTONS):
         actor, place = (DANA, ACME) if action.startswith("alert") else (BOB, TRIAGE)
+        if action == "close":
+            actor, place = ALICE, ACME
         press = Press(f"press {nth}", desk.clock.now(), actor, place, None, action, key)
         if action in FORMS and isinstance(answer := await desk.answers(press), Ask):
             asked[answer.form.id] = answer.form

@@ -169,7 +169,7 @@ async def test_files_reach_agents_by_name_and_link(a_desk: OpenDesk) -> None:
     told = [said for said in desk.posted if said.thread == desk.card(key, Audience.AGENTS).ref][-1]
     assert isinstance(told.view, Notice)
     assert Link(LOG.url, LOG.name) in told.view.text
-    assert told.text == f"{key} Alice wrote: “here”  files: error.log, secret.txt"
+    assert told.text == f"{key} Alice wrote: “here”  files: error.log, secret.txt @Bob"
     written = await desk.last(key)
     assert isinstance(written, CustomerWrote)
     assert written.files == (Attachment(LOG.name, LOG.url), Attachment("secret.txt", ""))
@@ -186,7 +186,7 @@ async def test_a_file_without_text_is_a_message(a_desk: OpenDesk) -> None:
     await writes(desk, ALICE, " ", key, LOG)
     assert isinstance(await desk.last(key), CustomerWrote)
     assert not desk.card_view(key).turn.startswith("Yours")
-    assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Alice wrote: file: error.log"
+    assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Alice wrote: file: error.log @Bob"
 
 
 # What counts as an answer ---------------------------------------------------------------------
@@ -237,7 +237,7 @@ async def test_what_agents_write_in_triage_never_reaches_the_customer(a_desk: Op
     assert await desk.events(key) == ["Opened"]
 
     await desk.submits_form(BOB, "Reply", key, text="We are on it")
-    assert desk.thread(key) == [f"{key} Bob replied: “We are on it” "]
+    assert desk.thread(key) == [f"{key} Bob replied: “We are on it”  @Alice"]
 
 
 # Mentions -------------------------------------------------------------------------------------
