@@ -40,8 +40,8 @@ PATIENCE = 600.0
 seconds, which may be killed by then."""
 AT_FIRST = 12
 """People who come at once."""
-QUIET = 2.0
-"""Seconds without a call after which more come."""
+QUIET = 8.0
+"""Seconds without a call after which more come: longer than a desk takes to start on a busy machine."""
 TRIES_AGAIN_AFTER = 0.2
 """Seconds, of people who read that it did not work."""
 RETRIES = (0.0, 0.3, 0.6, 1.2, 2.5, 5.0, 5.0, 5.0)
