@@ -43,10 +43,10 @@ test: lint ## every check, then the tests on all cores (TEST_ARGS=…)
 SOAK := $(BIN)/python -m pytest -m soak -v --tb=short --durations=10 -o faulthandler_timeout=0
 MANY_EXAMPLES := $(PYTEST) -m 'hypothesis and not soak' --hypothesis-profile soak -o faulthandler_timeout=0
 
-soak: setup ## the long runs of crashes, faults and races: about forty minutes (TEST_ARGS=…)
+soak: setup ## the long runs of crashes, faults and races: about seventy minutes (TEST_ARGS=…)
 	@echo "2,000 simulated months, 30 outages, 100 rounds of 1,000 wake-ups, 200 kills on SQLite and 300 on"
 	@echo "PostgreSQL, 20 restarts of it, 20,000 requests four times each, 100,000 instants and every edge of"
-	@echo "each vendor's calendar, and 500 examples of each property: forty minutes on two cores."
+	@echo "each vendor's calendar, and 500 examples of each property: seventy minutes on two cores."
 	@echo "One line for each finished test. A single test: make soak TEST_ARGS='-k outage'"
 	@echo "A whole night: SIMULATED_SEEDS=200000 make soak TEST_ARGS='-k seeds'"
 	$(call step,pytest -m soak,$(SOAK) $(TEST_ARGS))
