@@ -16,7 +16,7 @@ from bot.desk.desk import Desk, refusal
 from bot.desk.intake import conversation, conversation_steps, entry_points, open
 from bot.desk.intake.form import FORM
 from bot.desk.ticket import acts, direct_messages, reply, severity, update
-from bot.desk.ticket.short_forms import as_one, open_text_form, sent_before
+from bot.desk.ticket.short_forms import open_text_form, sent_before
 from bot.model.address import Actor, Place
 from bot.model.inbound import (
     Answer,
@@ -31,6 +31,7 @@ from bot.model.inbound import (
     Posted,
     Press,
     Submission,
+    as_one,
 )
 from bot.ports import Conflict, NoSuchTicket, trace_id
 from sla_core.ticket import Ticket

@@ -71,7 +71,7 @@ async def test_from_the_command_to_the_resolution(site: LiveSite) -> None:
         assert slack.buttons(message) == ["Acknowledge", "I'll call", "Delegate", "Snooze"]
     assert [" ".join(text.split()[1:3]) for text in site.thread(card)] == ["ACME-1 Breached:"]
     assert [" ".join(text.split()[1:3]) for text in site.thread(work)] == [
-        "ACME-1 New",
+        "New ticket",
         "ACME-1 Warning:",
         "ACME-1 Breached:",
     ]

@@ -32,10 +32,9 @@ from bot.desk.intake.conversation_steps import (
 )
 from bot.desk.intake.drafts import Prefill, unpack_prefill
 from bot.desk.intake.form import OFFER
-from bot.desk.ticket.short_forms import as_one
 from bot.model.address import Actor, MessageRef, Place
 from bot.model.forms import ChoiceField, Form, TextField
-from bot.model.inbound import Answer, Ask, Command, Done, FormChanged, Posted, Press, Submission
+from bot.model.inbound import Answer, Ask, Command, Done, FormChanged, Posted, Press, Submission, as_one
 from bot.model.views import Mention, Notice, Part, RichText, Strong
 from bot.ports import KeyValueStore, Message, Priority, trace_id
 from sla_core.countdown import Tone

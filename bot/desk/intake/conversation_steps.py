@@ -169,10 +169,6 @@ class ConversationalForm:
         return Button(ACTION, label, f"{verb}|{self.thread}|{rest}", style)
 
 
-def begin_button(prefill: str) -> Button:
-    return Button(ACTION, "Answer here", f"{BEGIN}|{prefill}")
-
-
 def value_of(field: Field) -> tuple[str, ...]:
     match field:
         case TextField():

@@ -118,4 +118,9 @@ async def _fallback(desk: Desk, actor: Actor, place: Place, prefill: Prefill) ->
     who: tuple[Part, ...] = () if place.direct else (Mention(actor.user, actor.name), " ")
     said = "A few questions make this a ticket: in a form, or here one by one."
     help_ = Button("get_help", "Get help", value, Style.PRIMARY)
-    return Notice((*who, said), buttons=(help_, conversation_steps.begin_button(value)))
+    return Notice((*who, said), buttons=(help_, begin_button(value)))
+
+
+def begin_button(prefill: str) -> Button:
+    """Starts the form as a conversation, with `prefill` as packed in drafts."""
+    return Button(conversation_steps.ACTION, "Answer here", f"{conversation_steps.BEGIN}|{prefill}")

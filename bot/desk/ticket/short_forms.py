@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
-from bot.model.forms import Form, TextField, form_key, opening_context
+from bot.model.forms import Form, TextField, opening_context
 from bot.model.inbound import Ask, Press, Show, Submission
 from bot.model.views import Notice, Part, Quote, When
 from bot.notify.cards import METRIC_NAMES
@@ -63,12 +62,6 @@ def text_of(sent: Submission) -> str:
 def rejected(sent: Submission, why: str) -> Ask:
     """The text form again, with the typed text and the reason why it was rejected."""
     return Ask(text_form(sent.form, sent.context).rejected(sent.values, {TEXT: why}))
-
-
-def as_one(sent: Submission) -> Submission:
-    """The submission with the form's key as its envelope, so that a form counts once, whoever sends it."""
-    key = form_key(sent.context)
-    return replace(sent, key=key) if key else sent
 
 
 def sent_before(sent: Submission) -> Show:

@@ -10,7 +10,7 @@ import pytest
 from bot.desk import routes
 from bot.desk.desk import Desk
 from bot.desk.intake import conversation as conversations
-from bot.desk.intake import conversation_steps, drafts
+from bot.desk.intake import conversation_steps, drafts, entry_points
 from bot.model.address import MessageRef, Place
 from bot.model.inbound import Ask, Command, Done, EntryPoint, File, Press, Show
 from bot.model.views import Button, Notice
@@ -95,7 +95,7 @@ async def test_two_people_are_asked_in_one_thread_each_on_their_own(conversation
     await conversation.starts()
     assert conversation.thread_root
     value = f'["{conversation.thread_root.id}", "Mine"]'
-    offer = Notice((), buttons=(conversation_steps.begin_button(value),))
+    offer = Notice((), buttons=(entry_points.begin_button(value),))
     await conversation.presses("Answer here", offer, CAROL)
     await conversation.writes("Bills are slow")
     await conversation.writes("Since yesterday", CAROL)
@@ -232,7 +232,7 @@ async def test_a_person_who_cannot_be_asked_in_the_channel_gets_a_direct_message
 async def test_below_a_button_in_no_thread_the_questions_have_one_of_their_own(desk: DeskInMemory) -> None:
     """What others write there is nobody's ticket, and the thread is known by the message once it stands."""
     conversation = Conversation(desk)
-    begin = Notice((), buttons=(conversation_steps.begin_button('["", "Bills are slow"]'),))
+    begin = Notice((), buttons=(entry_points.begin_button('["", "Bills are slow"]'),))
     await conversation.presses("Answer here", begin)
     root, asked = desk.posted
     assert root.thread is None
@@ -251,7 +251,7 @@ async def test_below_a_button_in_no_thread_the_questions_have_one_of_their_own(d
 async def test_questions_that_an_earlier_version_began_go_on(desk: DeskInMemory) -> None:
     """It kept where it asked as notes, and the outbox did not know of its messages."""
     conversation, key_values = Conversation(desk), desk.desk.key_values
-    begin = Notice((), buttons=(conversation_steps.begin_button('["", "Bills are slow"]'),))
+    begin = Notice((), buttons=(entry_points.begin_button('["", "Bills are slow"]'),))
     await conversation.presses("Answer here", begin)
     ((name, text),) = (await key_values.get_all("interview")).items()
     old = await desk.chat.post(ACME, Notice(("the questions follow in this thread",)), None)
@@ -287,7 +287,7 @@ async def test_answer_here_pressed_again_shows_the_question_again(conversation: 
     await conversation.writes("skip")
     assert conversation.thread_root
     value = f'["{conversation.thread_root.id}", "Bills are slow"]'
-    offer = Notice((), buttons=(conversation_steps.begin_button(value),))
+    offer = Notice((), buttons=(entry_points.begin_button(value),))
     await conversation.presses("Answer here", offer)
     assert conversation.question == "3 of 5: What is this about?"
 
