@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
+
+from bot.model.views import PromiseLine
+from sla_core.countdown import Phase, Tone
 
 UTC_ZONE = ZoneInfo("UTC")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -39,3 +43,53 @@ def named_hour(at: datetime, zone: tzinfo) -> str:
     """Formats `Fri 16:30 CET`. The weekday matters: a date beside it can be a day off."""
     there = at.astimezone(zone)
     return f"{_DAYS[there.weekday()]} {there:%H:%M} {there.tzname()}"
+
+
+def named_stretch(start: datetime, end: datetime, zone: tzinfo) -> str:
+    """Formats `Fri 20 Mar 2026, 16:30 – 18:00 CET`; with the end's date if it is on another day."""
+    start, end = start.astimezone(zone), end.astimezone(zone)
+    until = f"{end:%H:%M}" if end.date() == start.date() else named_time(end, zone).rsplit(" ", 1)[0]
+    return f"{named_time(start, zone).rsplit(' ', 1)[0]} – {until} {end.tzname()}"
+
+
+def zone_named(name: str) -> tzinfo:
+    """The time zone of this name, or UTC if this machine does not know it."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        return UTC_ZONE
+
+
+TONE_MARKS = {Tone.CALM: "", Tone.WARN: "⚠️ ", Tone.ALARM: "🚨 ", Tone.DONE: "✅ "}
+"""Before a text: the tone by shape as well as colour, for colour-blind readers."""
+_PHASE_SYMBOLS = {Phase.OFF_HOURS: "🌙", Phase.ON_HOLD: "⏸️", Phase.ENDED: "⏹️"}
+_RUNNING_SYMBOLS = {Tone.CALM: "🕒", Tone.WARN: "⚠️", Tone.ALARM: "🚨", Tone.DONE: "✅"}
+
+
+def is_over(line: PromiseLine) -> bool:
+    return line.phase in (Phase.MET, Phase.ENDED)
+
+
+def promise_symbol(line: PromiseLine) -> str:
+    """Shows how a promise stands by shape as well as colour."""
+    if line.phase is Phase.MET:
+        return "✅"
+    if line.phase is Phase.BREACHED:
+        return "🚨"
+    if line.tone in (Tone.WARN, Tone.ALARM):
+        return _RUNNING_SYMBOLS[line.tone]
+    return _PHASE_SYMBOLS.get(line.phase, _RUNNING_SYMBOLS[line.tone])
+
+
+def promise_bar(line: PromiseLine, width: int) -> str:
+    """How much of a promise's time is spent, as `width` characters; full once it is breached."""
+    spent = 1.0 if line.phase is Phase.BREACHED else min(max(line.spent, 0.0), 1.0)
+    return "▰" * int(spent * width) + "▱" * (width - int(spent * width))
+
+
+def due_text(line: PromiseLine, when: Callable[[datetime], str]) -> str:
+    """Formats `due …` or `was due …`, with the instant as `when` writes it; empty without one."""
+    if line.due_at is None:
+        return ""
+    was = "was " if is_over(line) or line.phase is Phase.BREACHED else ""
+    return f"{was}due {when(line.due_at)}"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import assert_never
-from zoneinfo import ZoneInfo
 
 from rich.box import ROUNDED, SIMPLE_HEAD
 from rich.console import Console as Terminal
@@ -38,7 +37,7 @@ from bot.model.views import (
     View,
     When,
 )
-from bot.text import clean, named_time, one_line
+from bot.text import clean, named_time, one_line, promise_bar, zone_named
 from bot.text import named_day as day
 from sla_core.countdown import Phase, Tone
 
@@ -334,7 +333,7 @@ def _row_lines(row: QueueRow, zone: tzinfo | None) -> Iterator[Text]:
 def _promise(line: PromiseLine, zone: tzinfo | None) -> Text:
     text = Text(overflow="fold")
     if line.phase not in (Phase.MET, Phase.ENDED):
-        text.append(f"{_bar(1.0 if line.phase is Phase.BREACHED else line.spent)} ", STYLES[line.tone])
+        text.append(f"{promise_bar(line, _BAR_WIDTH)} ", STYLES[line.tone])
     mark = "" if line.phase is Phase.ENDED else _MARKS[line.tone]
     text.append(f"{mark}{one_line(line.standing)}", STYLES[line.tone])
     if line.goal_at:
@@ -346,18 +345,13 @@ def _promise(line: PromiseLine, zone: tzinfo | None) -> Text:
     return text
 
 
-def _bar(spent: float) -> str:
-    full = int(min(max(spent, 0.0), 1.0) * _BAR_WIDTH)
-    return "▰" * full + "▱" * (_BAR_WIDTH - full)
-
-
 def _receipt(table: ReceiptTable, zone: tzinfo | None) -> RenderableType:
     title = literal(one_line(table.title), "bold")
     if table.due_at:
         title.append(f", due {named_time(table.due_at, zone)}")
     parts: list[RenderableType] = [Text(), title, literal(table.says)]
     if table.rows:
-        there = _zone(table.zone)
+        there = zone_named(table.zone)
         grid = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
         grid.add_column(Text("From"), no_wrap=True)
         grid.add_column(Text("To"), no_wrap=True)
@@ -390,13 +384,6 @@ def _stretch(row: ReceiptRow, start: datetime, end: datetime) -> str:
         max(round((row.end - start).total_seconds() / whole * _STRETCH_WIDTH), first + 1), _STRETCH_WIDTH
     )
     return " " * first + ("█" if row.counted else "░") * (last - first)
-
-
-def _zone(name: str) -> tzinfo:
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        return UTC
 
 
 def _row(row: Sequence[Button], numbered: bool) -> Iterator[Buttons]:

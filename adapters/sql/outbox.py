@@ -59,6 +59,17 @@ _FREE_LANE = delete(LaneRow).where(*_HAS_FENCE)
 _FREE_LANE_OF = delete(LaneRow).where(
     col(LaneRow.lane) == bindparam("of"), col(LaneRow.sending) == bindparam("message")
 )
+_KNOWN = select(OutboxRow.id).where(col(OutboxRow.key) == bindparam("message"))
+KEY_OF = (
+    select(OutboxRow.key)
+    .where(
+        col(OutboxRow.ref_place) == bindparam("place"),
+        col(OutboxRow.ref_id) == bindparam("id"),
+        col(OutboxRow.ref_id).is_not(None),
+        col(OutboxRow.edits).is_(None),
+    )
+    .limit(literal_column("1"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +259,18 @@ def ticket_of(db: Connection, message: MessageRef) -> str | None:
     return db.execute(TICKET_OF, {"place": str(message.place), "id": message.id}).scalar()
 
 
+def adopt(db: Connection, message: Message, ref: MessageRef, at: datetime) -> None:
+    """Outbox.adopt."""
+    if db.execute(_KNOWN, {"message": message.key}).first() is None:
+        store_messages(db, [(message, trace_id(message.key))], at)
+        sent(db, [SentReport(message.key, ref)])
+
+
+def key_of(db: Connection, message: MessageRef) -> str | None:
+    """Outbox.key_of."""
+    return db.execute(KEY_OF, {"place": str(message.place), "id": message.id}).scalar()
+
+
 def _may_go(outgoing: Outgoing, messages: Mapping[str, RowMapping], held: Mapping[str, Row[Any]]) -> bool:
     message, lane = messages.get(outgoing.message.key), held.get(outgoing.fence)
     if message is None or lane is None:
@@ -323,28 +346,3 @@ def _ref(place: str | None, direct: bool | None, id_: str | None) -> MessageRef 
         return None
     platform, _, channel = place.partition(":")
     return MessageRef(Place(platform, channel, bool(direct)), id_)
-
-
-_KNOWN = select(OutboxRow.id).where(col(OutboxRow.key) == bindparam("message"))
-KEY_OF = (
-    select(OutboxRow.key)
-    .where(
-        col(OutboxRow.ref_place) == bindparam("place"),
-        col(OutboxRow.ref_id) == bindparam("id"),
-        col(OutboxRow.ref_id).is_not(None),
-        col(OutboxRow.edits).is_(None),
-    )
-    .limit(literal_column("1"))
-)
-
-
-def adopt(db: Connection, message: Message, ref: MessageRef, at: datetime) -> None:
-    """Outbox.adopt."""
-    if db.execute(_KNOWN, {"message": message.key}).first() is None:
-        store_messages(db, [(message, trace_id(message.key))], at)
-        sent(db, [SentReport(message.key, ref)])
-
-
-def key_of(db: Connection, message: MessageRef) -> str | None:
-    """Outbox.key_of."""
-    return db.execute(KEY_OF, {"place": str(message.place), "id": message.id}).scalar()

@@ -30,7 +30,6 @@ from bot.ports import (
     Duplicate,
     KeyValueStore,
     Message,
-    NoSuchTicket,
     Priority,
     StandingHelp,
 )
@@ -288,6 +287,3 @@ class Desk:
             return "agent"
         owner = self.directory.account_of(place) if place else None
         return "customer" if owner is not None and owner.id == ticket.opened.account else None
-
-
-__all__ = ["Decide", "Desk", "NoSuchTicket", "private_notice", "refusal"]

@@ -61,28 +61,26 @@ class MessageFactory:
         ]
 
     def opener(self) -> list[Part]:
-        """A mention of the person whose words began the ticket, at the end of a sentence.
+        """Mentions the person whose words began the ticket, at the end of a sentence.
 
-        Empty if an agent opened it, and for what the opener did.
+        Empty if an agent opened it, or if the event is the opener's own act.
         """
         opened = self.ticket.opened
         return [] if opened.by_agent else self._mention_who(opened.by, self.channel)
 
     def responsible(self) -> list[Part]:
-        """The same of the owner, or of the first person on call while nobody owns the ticket."""
-        triage = self.directory.triage_for(self.channel)
+        """Mentions the owner, or the first line while nobody owns the ticket; empty for their own act."""
         if self.ticket.owner is not None:
-            return self._mention_who(self.ticket.owner, triage)
+            return self._mention_who(self.ticket.owner, self.directory.triage_for(self.channel))
         return self.first_line()
 
     def first_line(self) -> list[Part]:
-        """The same of the first person on call for the first step; empty if nobody is."""
-        on_call = self.directory.rota(self.policy.steps[0].role)[:1] if self.policy.steps else []
-        called = self.mention(on_call, self.directory.triage_for(self.channel))
-        return [" ", *called] if any(isinstance(part, Mention) for part in called) else []
+        """Mentions the first person in the rota of the first step; empty if that is nobody."""
+        first = self.directory.rota(self.policy.steps[0].role)[:1] if self.policy.steps else []
+        return self._at_the_end(first, self.directory.triage_for(self.channel))
 
     def _mention_who(self, who: Who, place: Place) -> list[Part]:
-        """By the address they act from, or by the one that the desk's file names for `place`'s platform."""
+        """Mentions them by the account they acted from, or by the one they have on `place`'s platform."""
         user = UserRef.parse(who.id)
         person = next(
             (p for p in self.directory.settings.people.values() if p.on(user.platform) == user.id), None
@@ -91,8 +89,12 @@ class MessageFactory:
             return []
         if user.platform == place.platform:
             return [" ", Mention(user, who.name)]
-        called = self.mention([person], place) if person else []
-        return [" ", *called] if any(isinstance(part, Mention) for part in called) else []
+        return self._at_the_end([person], place) if person else []
+
+    def _at_the_end(self, people: Sequence[Person], place: Place) -> list[Part]:
+        """Their mentions after a blank; empty if nobody can be mentioned there."""
+        parts = self.mention(people, place)
+        return [" ", *parts] if any(isinstance(part, Mention) for part in parts) else []
 
     def to_both(
         self,

@@ -6,17 +6,18 @@ from types import TracebackType
 from typing import Self, TypeVar
 from zoneinfo import ZoneInfo
 
-from demo.slack import forms, text
-from demo.slack.apps import Apps, Grant
-from demo.slack.bot_client import Ack, BotClient
-from demo.slack.channel_actions import ChannelActions
+from demo.slack import text
+from demo.slack.actions import forms
+from demo.slack.actions.bot_client import Ack, BotClient
+from demo.slack.actions.channel_actions import ChannelActions
+from demo.slack.actions.shortcuts import Shortcuts
 from demo.slack.payloads import is_reply_to
-from demo.slack.planned_failures import PlannedFailure, PlannedFailures, RateLimits
-from demo.slack.server import Server
-from demo.slack.shortcuts import Shortcuts
-from demo.slack.sockets import Sockets
 from demo.slack.state import Call, Channel, Group, Message, Person, Workspace, slug
 from demo.slack.view import View
+from demo.slack.web_api.apps import Apps, Grant
+from demo.slack.web_api.planned_failures import PlannedFailure, PlannedFailures, RateLimits
+from demo.slack.web_api.server import Server
+from demo.slack.web_api.sockets import Sockets
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from demo.slack import FakeSlack
-from demo.slack.apps import Apps
+from demo.slack.web_api.apps import Apps
 
 LINK = "https://slack.com/oauth/v2/authorize?client_id=1.2&scope=chat:write,commands&state=s"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demo.slack import Channel, Message
-from demo.slack.bot_client import Request
+from demo.slack.actions.bot_client import Request
 from tests.platforms.desk_files import ON_SLACK
 from tests.slack.desk_on_slack import ANSWERS, DeskOnSlack, desk_on_slack
 

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any, cast
 from urllib.parse import parse_qsl, quote, urlencode
 
-from demo.slack.bot_client import FORM, Request
+from demo.slack.actions.bot_client import FORM, Request
 
 JSON = "application/json"
 

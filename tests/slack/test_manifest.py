@@ -13,7 +13,7 @@ import yaml
 from adapters.slack import scopes
 from adapters.slack.inbound import events
 from adapters.slack.inbound.events import READERS
-from demo.slack.server import FORM_ONLY, METHODS
+from demo.slack.web_api.server import FORM_ONLY, METHODS
 from tests.slack.conftest import Workspace
 
 REPOSITORY = Path(__file__).resolve().parents[2]

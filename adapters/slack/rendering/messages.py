@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from typing import assert_never
-from zoneinfo import ZoneInfo
 
 from adapters.slack.rendering.block_kit import (
     MOST_BLOCKS,
@@ -42,8 +41,17 @@ from bot.model.views import (
     TicketCard,
     View,
 )
-from bot.text import clean, named_time, one_line
-from sla_core.countdown import Phase, Tone
+from bot.text import (
+    TONE_MARKS,
+    clean,
+    due_text,
+    is_over,
+    named_stretch,
+    one_line,
+    promise_bar,
+    promise_symbol,
+    zone_named,
+)
 
 _LONGEST_FIELD = 300
 _LONGEST_LINE = 150
@@ -84,7 +92,9 @@ def _card_fallback(card: TicketCard, renderer: MrkdwnRenderer) -> str:
     """The text for screen readers and notifications."""
     title = escape_mrkdwn(cut(card.title, _LONGEST_FIELD))
     standings = "; ".join(
-        ", ".join(filter(None, (escape_mrkdwn(f"{line.label}: {line.standing}"), due_text(line, renderer))))
+        ", ".join(
+            filter(None, (escape_mrkdwn(f"{line.label}: {line.standing}"), due_text(line, renderer.when)))
+        )
         for line in card.promises
     )
     about = escape_mrkdwn(
@@ -144,12 +154,12 @@ def _columns(*facts: tuple[str, str]) -> Iterator[Json]:
 
 
 def _notice_line(notice: Notice, renderer: MrkdwnRenderer) -> str:
-    return TONES[notice.tone] + renderer.line(notice.text)
+    return TONE_MARKS[notice.tone] + renderer.line(notice.text)
 
 
 def _notice(notice: Notice, renderer: MrkdwnRenderer) -> list[Json]:
     words = notice.text
-    if mark := TONES[notice.tone]:
+    if mark := TONE_MARKS[notice.tone]:
         first = (mark,) if words and not isinstance(words[0], Quote) else (mark.strip(),)
         words = (*first, *words)
     return fit([], list(rich(renderer, words)), list(actions(notice.buttons)), "")
@@ -169,7 +179,7 @@ def _table(table: ReceiptTable, renderer: MrkdwnRenderer) -> Iterator[Json]:
     yield section(title)
     for piece in pieces(clean(table.says), 1400):
         yield section(escape_mrkdwn(piece))
-    zone = _zone(table.zone)
+    zone = zone_named(table.zone)
     rows = "\n".join(_row(row, zone) for row in table.rows)
     for piece in pieces(rows, 1400):
         yield section(escape_mrkdwn(piece.strip("\n")))
@@ -178,18 +188,9 @@ def _table(table: ReceiptTable, renderer: MrkdwnRenderer) -> Iterator[Json]:
 
 
 def _row(row: ReceiptRow, zone: tzinfo) -> str:
-    start, end = row.start.astimezone(zone), row.end.astimezone(zone)
-    until = f"{end:%H:%M}" if end.date() == start.date() else named_time(end, zone).rsplit(" ", 1)[0]
     counted = row.counted or "not counted"
-    stretch = f"{named_time(start, zone).rsplit(' ', 1)[0]} – {until} {end.tzname()}"
+    stretch = named_stretch(row.start, row.end, zone)
     return f"• {stretch} · {one_line(counted)} · {one_line(row.why)}"
-
-
-def _zone(name: str) -> tzinfo:
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        return UTC
 
 
 def _get_help(help_: GetHelp) -> list[Json]:
@@ -198,9 +199,6 @@ def _get_help(help_: GetHelp) -> list[Json]:
     return fit([], [section(f"{vendor}\n{how}")], list(actions(help_.buttons)), "")
 
 
-TONES = {Tone.CALM: "", Tone.WARN: "⚠️ ", Tone.ALARM: "🚨 ", Tone.DONE: "✅ "}
-_PHASES = {Phase.OFF_HOURS: "🌙", Phase.ON_HOLD: "⏸️", Phase.ENDED: "⏹️"}
-_RUNNING = {Tone.CALM: "🕒", Tone.WARN: "⚠️", Tone.ALARM: "🚨", Tone.DONE: "✅"}
 _STEPS = 6
 _LONGEST = 150
 _LONGEST_NOTE = 300
@@ -208,11 +206,11 @@ _LONGEST_NOTE = 300
 
 def full_promise(line: PromiseLine, renderer: MrkdwnRenderer) -> str:
     """For a card: first the words, for screen readers, then the bar, then the times."""
-    bar = "" if _is_over(line) else f"  {_bar(1.0 if line.phase is Phase.BREACHED else line.spent)}"
-    text = f"{_symbol(line)} {strong(line.label)}  {escape_mrkdwn(line.standing)}{bar}"
+    bar = "" if is_over(line) else f"  {promise_bar(line, _STEPS)}"
+    text = f"{promise_symbol(line)} {strong(line.label)}  {escape_mrkdwn(line.standing)}{bar}"
     if line.goal_at:
         text += f"\ngoal {renderer.when(line.goal_at)}"
-    if due := due_text(line, renderer):
+    if due := due_text(line, renderer.when):
         text += f"\n{due}"
     if line.note:
         text += f"\n{escape_mrkdwn(cut(line.note, _LONGEST_NOTE))}"
@@ -222,36 +220,9 @@ def full_promise(line: PromiseLine, renderer: MrkdwnRenderer) -> str:
 def short_promise(line: PromiseLine, renderer: MrkdwnRenderer) -> str:
     """For places with a single line."""
     label, standing = (escape_mrkdwn(cut(text, _LONGEST)) for text in (line.label, line.standing))
-    said = f"{_symbol(line)} {label}: {standing}"
-    due = due_text(line, renderer)
+    said = f"{promise_symbol(line)} {label}: {standing}"
+    due = due_text(line, renderer.when)
     return f"{said}, {due}" if due else said
-
-
-def due_text(line: PromiseLine, renderer: MrkdwnRenderer) -> str:
-    if line.due_at is None:
-        return ""
-    was = "was " if _is_over(line) or line.phase is Phase.BREACHED else ""
-    return f"{was}due {renderer.when(line.due_at)}"
-
-
-def _is_over(line: PromiseLine) -> bool:
-    return line.phase in (Phase.MET, Phase.ENDED)
-
-
-def _symbol(line: PromiseLine) -> str:
-    """Shows the state by shape as well as colour, for colour-blind readers."""
-    if line.phase is Phase.MET:
-        return "✅"
-    if line.phase is Phase.BREACHED:
-        return "🚨"
-    if line.tone in (Tone.WARN, Tone.ALARM):
-        return _RUNNING[line.tone]
-    return _PHASES.get(line.phase, _RUNNING[line.tone])
-
-
-def _bar(spent: float) -> str:
-    full = int(min(max(spent, 0.0), 1.0) * _STEPS)
-    return "▰" * full + "▱" * (_STEPS - full)
 
 
 MOST_IN_HOME = 100
@@ -319,7 +290,7 @@ def _more(tickets: int) -> str:
 def _board_row(row: QueueRow, renderer: MrkdwnRenderer) -> Json:
     severity = " ".join(filter(None, (row.severity, row.severity_name)))
     about = (severity, row.state, row.turn, row.owner)
-    mark = "" if row.promise else TONES[row.tone]
+    mark = "" if row.promise else TONE_MARKS[row.tone]
     lines = [
         f"{mark}{strong(cut(row.key, _LONGEST))} {escape_mrkdwn(cut(row.title, _LONGEST))}",
         " · ".join(escape_mrkdwn(cut(text, _LONGEST)) for text in about if text.strip()),

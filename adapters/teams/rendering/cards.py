@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from typing import assert_never
-from zoneinfo import ZoneInfo
 
 from adapters.teams.rendering.card_parts import (
     CardMessage,
@@ -48,7 +47,16 @@ from bot.model.views import (
     TicketCard,
     View,
 )
-from bot.text import named_time, one_line
+from bot.text import (
+    TONE_MARKS,
+    due_text,
+    is_over,
+    named_stretch,
+    one_line,
+    promise_bar,
+    promise_symbol,
+    zone_named,
+)
 from sla_core.countdown import Phase, Tone
 
 MILESTONE = "milestone"
@@ -63,7 +71,7 @@ def view_card(view: View, renderer: CardTextRenderer) -> CardMessage:
             return CardMessage(_ticket(view, renderer), fallback_text(_card_fallback(view)))
         case Notice():
             return CardMessage(
-                _notice(view, renderer), fallback_text(TONES[view.tone] + renderer.plain(view.text))
+                _notice(view, renderer), fallback_text(TONE_MARKS[view.tone] + renderer.plain(view.text))
             )
         case Receipt():
             return CardMessage(
@@ -164,7 +172,7 @@ def _titled(name: str, text: str) -> Iterator[Json]:
 def _notice(notice: Notice, renderer: CardTextRenderer) -> Json:
     entities = renderer.mentions(notice.text)
     body = list(paragraphs(renderer, notice.text, entities)) or [text_line("…")]
-    if mark := TONES[notice.tone]:
+    if mark := TONE_MARKS[notice.tone]:
         body = _marked_first(mark, body)
     style = None if notice.tone is Tone.CALM else _CONTAINERS[notice.tone]
     return fit([], body, actions(notice.buttons, renderer), entities.values(), "", style)
@@ -195,7 +203,7 @@ def _table(table: ReceiptTable, renderer: CardTextRenderer) -> Iterator[Json]:
         due: Json = {"type": "TextRun", "text": f"due {renderer.when(table.due_at)}"}
         yield rich_text([due], spacing="None")
     yield from literal(table.says, spacing="Small")
-    zone = _zone(table.zone)
+    zone = zone_named(table.zone)
     for index, row in enumerate(table.rows):
         yield _row(row, zone, "None" if index else "Small")
     for piece in literal(table.cites, spacing="Small"):
@@ -203,21 +211,12 @@ def _table(table: ReceiptTable, renderer: CardTextRenderer) -> Iterator[Json]:
 
 
 def _row(row: ReceiptRow, zone: tzinfo, spacing: str) -> Json:
-    start, end = row.start.astimezone(zone), row.end.astimezone(zone)
-    until = f"{end:%H:%M}" if end.date() == start.date() else named_time(end, zone).rsplit(" ", 1)[0]
-    stretch = f"{named_time(start, zone).rsplit(' ', 1)[0]} – {until} {end.tzname()}"
+    stretch = named_stretch(row.start, row.end, zone)
     why = cut(row.why, LONGEST_FIELD)
     if not row.counted:
         return rich_text(runs(f"▫ {stretch} · not counted · {why}", isSubtle=True), spacing=spacing)
     counted = runs(cut(row.counted, LONGEST_LABEL), weight="Bolder")
     return rich_text([*runs(f"▪ {stretch} · "), *counted, *runs(f" · {why}")], spacing=spacing)
-
-
-def _zone(name: str) -> tzinfo:
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        return UTC
 
 
 def _get_help(help_: GetHelp, renderer: CardTextRenderer) -> Json:
@@ -226,9 +225,6 @@ def _get_help(help_: GetHelp, renderer: CardTextRenderer) -> Json:
     return fit([asks, {**text_line(how), "spacing": "Small"}], [], actions(help_.buttons, renderer), (), "")
 
 
-TONES = {Tone.CALM: "", Tone.WARN: "⚠️ ", Tone.ALARM: "🚨 ", Tone.DONE: "✅ "}
-_PHASES = {Phase.OFF_HOURS: "🌙", Phase.ON_HOLD: "⏸️", Phase.ENDED: "⏹️"}
-_RUNNING = {Tone.CALM: "🕒", Tone.WARN: "⚠️", Tone.ALARM: "🚨", Tone.DONE: "✅"}
 _STEPS = 6
 
 
@@ -236,7 +232,7 @@ def full_promise(line: PromiseLine, renderer: CardTextRenderer) -> Json:
     """For a ticket's card."""
     broken = line.phase is Phase.BREACHED
     loud: Json = {"weight": "Bolder", **({"color": "Attention"} if broken else {})}
-    first = runs(f"{_symbol(line)} {cut(line.label, LONGEST_LABEL)}", weight="Bolder")
+    first = runs(f"{promise_symbol(line)} {cut(line.label, LONGEST_LABEL)}", weight="Bolder")
     stands = runs(cut(line.standing, LONGEST_LABEL), **loud)
     items = [
         columns(
@@ -246,9 +242,9 @@ def full_promise(line: PromiseLine, renderer: CardTextRenderer) -> Json:
         )
     ]
     instants = [f"goal {renderer.when(line.goal_at)}"] if line.goal_at else []
-    below = [*instants, *filter(None, [due_text(line, renderer)])]
-    if not _is_over(line):
-        below[:1] = [f"{_bar(1.0 if broken else line.spent)}  {below[0] if below else ''}".strip()]
+    below = [*instants, *filter(None, [due_text(line, renderer.when)])]
+    if not is_over(line):
+        below[:1] = [f"{promise_bar(line, _STEPS)}  {below[0] if below else ''}".strip()]
     for text in below:
         due: Json = {"type": "TextRun", "text": text, "size": "Small", "isSubtle": True}
         items.append(rich_text([due], spacing="None"))
@@ -261,39 +257,11 @@ def full_promise(line: PromiseLine, renderer: CardTextRenderer) -> Json:
 def short_promise(line: PromiseLine, renderer: CardTextRenderer) -> Json:
     """For places with a single line."""
     color: Json = {"color": "Attention"} if line.phase is Phase.BREACHED else {}
-    words = f"{_symbol(line)} {cut(line.label, LONGEST_LABEL)}: {cut(line.standing, LONGEST_LABEL)}"
+    words = f"{promise_symbol(line)} {cut(line.label, LONGEST_LABEL)}: {cut(line.standing, LONGEST_LABEL)}"
     shown = runs(words, size="Small", **color)
-    if due := due_text(line, renderer):
+    if due := due_text(line, renderer.when):
         shown.append({"type": "TextRun", "text": f", {due}", "size": "Small", "isSubtle": True})
     return rich_text(shown, spacing="None")
-
-
-def due_text(line: PromiseLine, renderer: CardTextRenderer) -> str:
-    """Safe in Markdown and in runs."""
-    if line.due_at is None:
-        return ""
-    was = "was " if _is_over(line) or line.phase is Phase.BREACHED else ""
-    return f"{was}due {renderer.when(line.due_at)}"
-
-
-def _is_over(line: PromiseLine) -> bool:
-    return line.phase in (Phase.MET, Phase.ENDED)
-
-
-def _symbol(line: PromiseLine) -> str:
-    """Shows the state by shape as well as colour, for colour-blind readers."""
-    if line.phase is Phase.MET:
-        return "✅"
-    if line.phase is Phase.BREACHED:
-        return "🚨"
-    if line.tone in (Tone.WARN, Tone.ALARM):
-        return _RUNNING[line.tone]
-    return _PHASES.get(line.phase, _RUNNING[line.tone])
-
-
-def _bar(spent: float) -> str:
-    full = int(min(max(spent, 0.0), 1.0) * _STEPS)
-    return "▰" * full + "▱" * (_STEPS - full)
 
 
 _LAST_LINE = 200
@@ -360,7 +328,7 @@ def _section(part: QueueSection, renderer: CardTextRenderer) -> Iterator[_Entry]
 def _board_row(row: QueueRow, renderer: CardTextRenderer) -> Json:
     severity = " ".join(filter(None, (row.severity, row.severity_name)))
     about = [cut(text, LONGEST_LABEL) for text in (severity, row.state, row.turn, row.owner) if text.strip()]
-    mark = "" if row.promise else TONES[row.tone]
+    mark = "" if row.promise else TONE_MARKS[row.tone]
     key = runs(f"{mark}{cut(row.key, LONGEST_LABEL)} ", weight="Bolder")
     items = [
         rich_text([*key, *runs(cut(row.title, LONGEST_LABEL))]),

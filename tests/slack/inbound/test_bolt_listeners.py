@@ -22,7 +22,7 @@ from adapters.web import WebServer
 from bot.desk.desk import InMemoryKeyValueStore
 from bot.model.inbound import Command, FormClosed, Inbound, Posted, Press, Submission
 from demo.slack import Ack, FakeSlack
-from demo.slack.bot_client import FORM
+from demo.slack.actions.bot_client import FORM
 from tests.scripted_desk import ready
 from tests.slack.conftest import Workspace
 from tests.slack.inbound.test_requests import CLOSED, EVENT, JSON, PRESS, SHORTCUT, SLASH, SUBMISSION, send

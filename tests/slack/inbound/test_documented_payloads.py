@@ -22,7 +22,7 @@ from bot.model.inbound import (
     Submission,
 )
 from demo.slack import Ack
-from demo.slack.bot_client import FORM
+from demo.slack.actions.bot_client import FORM
 from tests.slack import shapes
 from tests.slack.conftest import Workspace
 from tests.slack.day_of_requests import day_of_requests

@@ -24,7 +24,7 @@ from bot.model.address import MessageRef, Place
 from bot.model.views import Audience
 from bot.notify.message_factory import card_key
 from demo.slack import Message
-from demo.slack.bot_client import FORM
+from demo.slack.actions.bot_client import FORM
 from demo.slack.payloads import envelope, message_event
 from sla_core.events import CustomerWrote, Event, Opened
 from tests.slack import forged

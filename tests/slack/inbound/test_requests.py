@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.model.inbound import Command, FormClosed, Posted, Press, Submission
 from demo.slack import Ack
-from demo.slack.bot_client import FORM
+from demo.slack.actions.bot_client import FORM
 from tests.slack.conftest import Workspace
 
 JSON = "application/json"

@@ -25,9 +25,9 @@ from adapters.sql.store import connect
 from bot.desk.desk import InMemoryKeyValueStore
 from bot.model.views import Notice
 from demo.slack import FakeSlack
-from demo.slack.apps import Apps
-from demo.slack.args import Args
 from demo.slack.elements import Json
+from demo.slack.web_api.apps import Apps
+from demo.slack.web_api.args import Args
 from sla_core.countdown import Tone
 from tests.scripted_desk import StoppedClock
 from tests.slack.installable_desk import (

@@ -2,11 +2,11 @@
 
 import re
 
-from demo.slack.args import Args
 from demo.slack.elements import Json
 from demo.slack.limits import check_blocks, with_ids
 from demo.slack.payloads import message_event, message_json
 from demo.slack.state import Channel, Message, SlackError, Workspace
+from demo.slack.web_api.args import Args
 
 LONGEST_POST = 40_000
 LONGEST_UPDATE = 4_000

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from demo.slack.bot_client import Ack
+from demo.slack.actions.bot_client import Ack
+from demo.slack.actions.people import UserActions
 from demo.slack.elements import Json
-from demo.slack.people import UserActions
 from demo.slack.state import Channel, Person, SlackError
 
 

@@ -1,10 +1,10 @@
 """Answers without a token: the response body of a slash command, and response URLs."""
 
-from demo.slack.args import Args
-from demo.slack.chat import LONGEST_POST, content, erase
 from demo.slack.elements import Json
 from demo.slack.payloads import message_event
 from demo.slack.state import Message, ResponseUrl, SlackError, Workspace
+from demo.slack.web_api.args import Args
+from demo.slack.web_api.chat import LONGEST_POST, content, erase
 
 _KNOWN = {
     "text",

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from demo.slack.bot_client import Ack
+from demo.slack.actions.bot_client import Ack
 from demo.slack.elements import Json
 from demo.slack.limits import elements_of
 from demo.slack.state import SlackError, Workspace
 from demo.slack.view import Input, View, buttons_in, without_emoji
-from demo.slack.views import DEEPEST, checked, fresh_hash, show
+from demo.slack.web_api.views import DEEPEST, checked, fresh_hash, show
 
 TROUBLE = "We had some trouble connecting. Try again?"
 

@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from demo.slack import chat, lookup, views
-from demo.slack.apps import Apps
-from demo.slack.args import Args
 from demo.slack.elements import Json
-from demo.slack.planned_failures import PlannedFailure, PlannedFailures, RateLimits
-from demo.slack.replies import respond
-from demo.slack.sockets import Sockets
 from demo.slack.state import Call, SlackError, Workspace
+from demo.slack.web_api import chat, lookup, views
+from demo.slack.web_api.apps import Apps
+from demo.slack.web_api.args import Args
+from demo.slack.web_api.planned_failures import PlannedFailure, PlannedFailures, RateLimits
+from demo.slack.web_api.replies import respond
+from demo.slack.web_api.sockets import Sockets
 
 Method = Callable[[Workspace, Args], Json]
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from demo.slack.args import Args
 from demo.slack.elements import Json
 from demo.slack.payloads import channel_json, file_json, group_json, is_reply_to, message_json, user_json
 from demo.slack.state import Channel, Message, SlackError, Workspace
+from demo.slack.web_api.args import Args
 
 T = TypeVar("T")
 

@@ -3,12 +3,12 @@
 import time
 import uuid
 
-from demo.slack.args import Args
 from demo.slack.elements import Json
 from demo.slack.limits import check_view, too_large, with_ids
 from demo.slack.payloads import view_json
 from demo.slack.state import SlackError, Workspace
 from demo.slack.view import View
+from demo.slack.web_api.args import Args
 
 DEEPEST = 3
 

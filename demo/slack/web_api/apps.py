@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-from demo.slack.args import Args
 from demo.slack.elements import Json
 from demo.slack.state import SlackError, Workspace
+from demo.slack.web_api.args import Args
 
 TOKEN_LIFE = 43_200
 _TEAM_NEEDED = {"usergroups.list", "usergroups.users.list", "users.conversations", "conversations.list"}

@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 import aiohttp
 
 from demo.slack.elements import Json
-from demo.slack.sockets import Sockets
 from demo.slack.state import Workspace
+from demo.slack.web_api.sockets import Sockets
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -1,9 +1,9 @@
 """Global shortcuts, in the menu next to the text box."""
 
-from demo.slack.bot_client import Ack
+from demo.slack.actions.bot_client import Ack
+from demo.slack.actions.people import UserActions
 from demo.slack.elements import Json
 from demo.slack.payloads import interaction
-from demo.slack.people import UserActions
 from demo.slack.state import Person, SlackError
 
 

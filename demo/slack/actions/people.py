@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from demo.slack import forms, text
-from demo.slack.bot_client import Ack, BotClient, Request
-from demo.slack.chat import changed
+from demo.slack import text
+from demo.slack.actions import forms
+from demo.slack.actions.bot_client import Ack, BotClient, Request
+from demo.slack.actions.forms import CommandReply, SubmitReply
 from demo.slack.elements import Json
-from demo.slack.forms import CommandReply, SubmitReply
 from demo.slack.payloads import (
     channel_stub,
     envelope,
@@ -19,9 +19,10 @@ from demo.slack.payloads import (
     message_json,
     view_json,
 )
-from demo.slack.replies import respond
 from demo.slack.state import SLACKBOT, Channel, Message, Person, ResponseUrl, SlackError, Workspace
 from demo.slack.view import View
+from demo.slack.web_api.chat import changed
+from demo.slack.web_api.replies import respond
 
 
 class UserActions:

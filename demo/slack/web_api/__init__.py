@@ -1,0 +1,1 @@
+"""What the bot calls: methods, limits, planned failures, sockets."""
