@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlmodel import col, update
 
-from adapters.sql.codec import EVENTS
-from adapters.sql.tables import AccountNumberRow, EventRow, InboxRow, OutboxRow, TicketRow, micros
+from adapters.sql.tables import EVENTS, AccountNumberRow, EventRow, InboxRow, OutboxRow, TicketRow, micros
 from bench.stock import opened
 
 BODY = EVENTS.text(opened("acme", "C0ACME"))

@@ -12,8 +12,8 @@ from typing import Protocol
 from bot.faults import OperatorFault
 from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Audience, Notice, View
-from sla_core.countdown import Countdown
 from sla_core.events import Event, Opened
+from sla_core.promise import Countdown
 
 
 class Clock(Protocol):

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sla_core.calendar import always
-from sla_core.countdown import Countdown, countdown, next_change
 from sla_core.events import THE_CLOCK, Breached, Called, Event, Reminded, Warned
 from sla_core.policy import Metric, Policy, Target
-from sla_core.promise import JUST_AFTER, Promise, due
+from sla_core.promise import JUST_AFTER, Countdown, Promise, countdown, due, next_change
 from sla_core.ticket import Gap, Ticket, evolve
 
 _ALWAYS = always()

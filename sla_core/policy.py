@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -288,3 +288,9 @@ def _by_order_form(term: Term, replaced: Target | None) -> Target:
         return Target(term.metric, term.limit, term.calendar, cited)
     calendar = term.calendar or replaced.calendar
     return replace(replaced, limit=term.limit, goal=None, strict=None, source=cited, calendar=calendar)
+
+
+def version_at(policies: Sequence[Policy], on: date) -> Policy:
+    """The version in force on a date; the first one if none is in force yet."""
+    in_force = [policy for policy in policies if policy.effective <= on]
+    return in_force[-1] if in_force else policies[0]

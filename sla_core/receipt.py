@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from sla_core.calendar import BusinessCalendar
-from sla_core.span import Span, instant_of
+from sla_core.calendar import BusinessCalendar, Span, instant_of
 from sla_core.ticket import Gap
 
 OPEN, RESOLVED = "open", "resolved"

@@ -35,7 +35,7 @@ from bot.model.views import (
     View,
     When,
 )
-from sla_core.countdown import Phase, Tone
+from sla_core.promise import Phase, Tone
 from sla_core.triage import Option
 
 NOON = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)

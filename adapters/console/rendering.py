@@ -39,7 +39,7 @@ from bot.model.views import (
 )
 from bot.text import clean, named_time, one_line, promise_bar, zone_named
 from bot.text import named_day as day
-from sla_core.countdown import Phase, Tone
+from sla_core.promise import Phase, Tone
 
 _QUOTING = "│ "
 

@@ -27,7 +27,7 @@ from bot.notify import cards
 from bot.ports import Clock, Outbox
 from bot.runtime.delivery import LEASE
 from bot.text import named_time, one_line
-from sla_core.countdown import Tone
+from sla_core.promise import Tone
 
 _KEY = re.compile(r"[a-z][a-z0-9-]*-\d+", re.IGNORECASE)
 IN_FLIGHT_WITHIN = 2 * LEASE

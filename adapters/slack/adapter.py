@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, tzinfo
 
 from adapters.slack.doctor import examine
-from adapters.slack.inbound.app import BoltEndpoint, Handler, bolt_app
-from adapters.slack.inbound.listeners import Listeners
+from adapters.slack.inbound.app import BoltEndpoint, Handler, Listeners, bolt_app
 from adapters.slack.inbound.socket_mode import SocketModeClient
 from adapters.slack.outbound import web_api
 from adapters.slack.outbound.responder import Responder

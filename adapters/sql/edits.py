@@ -10,10 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func
 from sqlmodel import col, delete, select, update
 
-from adapters.sql.codec import message_body_text, recipient_text
 from adapters.sql.engines.engine import insert_new, outbox_ids
 from adapters.sql.lanes import WAITING
-from adapters.sql.tables import LaneRow, MessageState, OutboxRow, micros
+from adapters.sql.tables import LaneRow, MessageState, OutboxRow, message_body_text, micros, recipient_text
 from bot.ports import Message, Priority
 
 NEWER_EDIT = "there is a newer edit"

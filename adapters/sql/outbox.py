@@ -21,11 +21,21 @@ from sqlalchemy import Connection, Executable, Row, RowMapping, bindparam, liter
 from sqlmodel import col, delete, select, update
 
 from adapters.sql import rate_limits
-from adapters.sql.codec import UnknownKind, Unreadable, message_body_of, recipient_of
 from adapters.sql.edits import TARGET_REFUSED, drop_edits, store_messages
 from adapters.sql.engines.engine import Insert, array, each_of, insert_into
 from adapters.sql.lanes import CLAIM, LANES, NEXT_READY, TICKET_OF, in_force
-from adapters.sql.tables import LaneRow, MessageState, OutboxRow, instant, instant_or_none, micros
+from adapters.sql.tables import (
+    LaneRow,
+    MessageState,
+    OutboxRow,
+    UnknownKind,
+    Unreadable,
+    instant,
+    instant_or_none,
+    message_body_of,
+    micros,
+    recipient_of,
+)
 from bot.model.address import MessageRef, Place
 from bot.ports import COUNTDOWN_LANES, Charge, LeaseLost, Message, Outgoing, Priority, trace_id
 

@@ -1,4 +1,4 @@
-"""The store of the desk: every operation once, for both databases."""
+"""The store of the desk: every operation once, for both databases; small values and timers stand here."""
 
 from __future__ import annotations
 
@@ -8,24 +8,36 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection
-from sqlmodel import select
+from sqlalchemy import BigInteger, Connection, bindparam, func, or_
+from sqlmodel import col, delete, select
 
-from adapters.sql import key_value, outbox, rate_limits, retention, tickets
+from adapters.sql import outbox, rate_limits, retention, tickets
 from adapters.sql.edits import store_messages
 from adapters.sql.engines.engine import (
     DatabaseFault,
     Engine,
+    insert_into,
     insert_new,
     is_postgres,
     postgres_url,
     sqlite_path,
+    upsert,
 )
 from adapters.sql.engines.sqlite import SqliteEngine
 from adapters.sql.migrate import as_database_fault, ensure_ready
-from adapters.sql.tables import SimulatedClockRow, TicketRow, instant, micros
+from adapters.sql.tables import (
+    KeyValueRow,
+    SimulatedClockRow,
+    TicketRow,
+    TimerRow,
+    instant,
+    instant_or_none,
+    micros,
+)
 from bot.clock import SimulatedClock, WallClock, real_now
 from bot.desk.index import IndexRow
 from bot.model.address import MessageRef
@@ -46,6 +58,115 @@ from bot.ports import (
 )
 from bot.runtime.monitor import StoreStats
 from sla_core.events import Event, Opened
+
+_IS_KEY = (col(KeyValueRow.topic) == bindparam("of"), col(KeyValueRow.key) == bindparam("name"))
+_HAS_NOT_EXPIRED = or_(
+    col(KeyValueRow.expires_at).is_(None), col(KeyValueRow.expires_at) > bindparam("now", type_=BigInteger)
+)
+_VALUE = select(KeyValueRow.value).where(*_IS_KEY, _HAS_NOT_EXPIRED)
+_VALUES = select(KeyValueRow.key, KeyValueRow.value).where(
+    col(KeyValueRow.topic) == bindparam("of"), _HAS_NOT_EXPIRED
+)
+_DELETE = delete(KeyValueRow).where(*_IS_KEY)
+_UNLOCK = _DELETE.where(col(KeyValueRow.value) == bindparam("holder"))
+LOCKS = "lock"
+
+
+def _put(db: Connection, topic: str, key: str, value: str, expires_at: datetime | None) -> None:
+    """KeyValueStore.put."""
+    given = {"topic": topic, "key": key, "value": value, "at": 0}
+    given |= {"expires_at": None if expires_at is None else micros(expires_at)}
+    db.execute(upsert(db.dialect.name, KeyValueRow, "value", "expires_at"), given)
+
+
+def _get(db: Connection, topic: str, key: str, now: datetime) -> str | None:
+    """KeyValueStore.get."""
+    return db.execute(_VALUE, {"of": topic, "name": key, "now": micros(now)}).scalar()
+
+
+def _get_all(db: Connection, topic: str, now: datetime) -> dict[str, str]:
+    """KeyValueStore.get_all."""
+    return dict(db.execute(_VALUES, {"of": topic, "now": micros(now)}).all())
+
+
+def _try_lock(db: Connection, name: str, holder: str, until: datetime, now: datetime) -> bool:
+    """KeyValueStore.try_lock. Of two simultaneous attempts, the second waits and then fails."""
+    given = {"topic": LOCKS, "key": name, "value": holder, "expires_at": micros(until), "at": 0}
+    return db.execute(_lock(db.dialect.name), given | {"now": micros(now)}).scalar() is not None
+
+
+def _unlock(db: Connection, name: str, holder: str) -> None:
+    """KeyValueStore.unlock."""
+    db.execute(_UNLOCK, {"of": LOCKS, "name": name, "holder": holder})
+
+
+@cache
+def _lock(dialect: str) -> Any:
+    row = insert_into(dialect, KeyValueRow)
+    free = or_(
+        col(KeyValueRow.expires_at) <= bindparam("now", type_=BigInteger),
+        col(KeyValueRow.value) == row.excluded.value,
+    )
+    return row.on_conflict_do_update(
+        index_elements=["topic", "key"],
+        set_={"value": row.excluded.value, "expires_at": row.excluded.expires_at},
+        where=free,
+    ).returning(col(KeyValueRow.key))
+
+
+def _delete_key(db: Connection, topic: str, key: str) -> None:
+    """KeyValueStore.delete."""
+    db.execute(_DELETE, {"of": topic, "name": key})
+
+
+_IS_OTHER_KIND = col(TimerRow.kind).not_in(bindparam("but", expanding=True))
+DUE = (
+    select(TimerRow.kind, TimerRow.key, TimerRow.due_at, TimerRow.payload)
+    .where(col(TimerRow.due_at) <= bindparam("now"), _IS_OTHER_KIND)
+    .order_by(col(TimerRow.due_at), col(TimerRow.kind), col(TimerRow.key))
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_NEXT = select(func.min(TimerRow.due_at)).where(_IS_OTHER_KIND)
+_CANCEL = delete(TimerRow).where(
+    col(TimerRow.kind) == bindparam("of"), col(TimerRow.key) == bindparam("name")
+)
+
+
+def _set_timer(db: Connection, timer: Timer) -> None:
+    """Timers.set_timer."""
+    row = TimerRow(kind=timer.kind, key=timer.key, due_at=micros(timer.due_at), payload=timer.payload)
+    db.execute(upsert(db.dialect.name, TimerRow, "due_at", "payload"), row.model_dump())
+
+
+def _cancel_timer(db: Connection, kind: str, key: str) -> None:
+    """Timers.cancel_timer."""
+    db.execute(_CANCEL, {"of": kind, "name": key})
+
+
+def _next_timer(db: Connection, excluding: Collection[str]) -> datetime | None:
+    """Timers.next_timer."""
+    return instant_or_none(db.execute(_NEXT, {"but": [*excluding]}).scalar())
+
+
+def _fire(
+    db: Connection,
+    now: datetime,
+    limit: int,
+    excluding: Collection[str],
+    fire: Callable[[Timer], TimerResult],
+    at: datetime,
+) -> list[str]:
+    """Timers.fire."""
+    rows = db.execute(DUE, {"now": micros(now), "most": limit, "but": [*excluding]}).all()
+    for kind, key, due_at, payload in rows:
+        fired = fire(Timer(kind, key, instant(due_at), payload))
+        store_messages(db, [(message, trace_id(message.key)) for message in fired.messages], at)
+        if fired.again_at is None:
+            _cancel_timer(db, kind, key)
+        else:
+            _set_timer(db, Timer(kind, key, fired.again_at, fired.payload))
+    return [kind for kind, *_ in rows]
 
 
 class SqlStore:
@@ -126,20 +247,20 @@ class SqlStore:
         return await self.engine.read_sync(lambda db: outbox.key_of(db, message))
 
     async def set_timer(self, timer: Timer) -> None:
-        await self.engine.write(lambda db: key_value.set_timer(db, timer), self._said)
+        await self.engine.write(lambda db: _set_timer(db, timer), self._said)
 
     async def cancel_timer(self, kind: str, key: str) -> None:
-        await self.engine.write(lambda db: key_value.cancel_timer(db, kind, key))
+        await self.engine.write(lambda db: _cancel_timer(db, kind, key))
 
     async def next_timer(self, excluding: Collection[str] = ()) -> datetime | None:
-        return await self.engine.read(lambda db: key_value.next_timer(db, excluding))
+        return await self.engine.read(lambda db: _next_timer(db, excluding))
 
     async def fire(
         self, now: datetime, limit: int, excluding: Collection[str], fire: Callable[[Timer], TimerResult]
     ) -> list[str]:
         at = real_now()
         return await self.engine.write(
-            lambda db: key_value.fire(db, now, limit, excluding, fire, at), self._woken, long=True
+            lambda db: _fire(db, now, limit, excluding, fire, at), self._woken, long=True
         )
 
     async def lanes(self, ready_at: datetime, limit: int) -> list[str]:
@@ -199,24 +320,24 @@ class SqlStore:
         return await self.engine.write(lambda db: tickets.reindex(db, corrections))
 
     async def put(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
-        await self.engine.write(lambda db: key_value.put(db, topic, key, value, expires_at))
+        await self.engine.write(lambda db: _put(db, topic, key, value, expires_at))
 
     async def get(self, topic: str, key: str) -> str | None:
         now = self.real_clock.now()
-        return await self.engine.read_sync(lambda db: key_value.get(db, topic, key, now))
+        return await self.engine.read_sync(lambda db: _get(db, topic, key, now))
 
     async def get_all(self, topic: str) -> dict[str, str]:
         now = self.real_clock.now()
-        return await self.engine.read(lambda db: key_value.get_all(db, topic, now))
+        return await self.engine.read(lambda db: _get_all(db, topic, now))
 
     async def delete(self, topic: str, key: str) -> None:
-        await self.engine.write(lambda db: key_value.delete_key(db, topic, key))
+        await self.engine.write(lambda db: _delete_key(db, topic, key))
 
     async def try_lock(self, name: str, holder: str, until: datetime, now: datetime) -> bool:
-        return await self.engine.write(lambda db: key_value.try_lock(db, name, holder, until, now))
+        return await self.engine.write(lambda db: _try_lock(db, name, holder, until, now))
 
     async def unlock(self, name: str, holder: str) -> None:
-        await self.engine.write(lambda db: key_value.unlock(db, name, holder))
+        await self.engine.write(lambda db: _unlock(db, name, holder))
 
     async def delete_envelopes(self, before: datetime, limit: int) -> int:
         return await self.engine.write(lambda db: retention.delete_envelopes(db, before, limit))

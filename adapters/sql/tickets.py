@@ -15,26 +15,24 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, literal_column
 from sqlmodel import col, insert, select, update
 
-from adapters.sql.codec import (
-    EVENTS,
-    StoredEvent,
-    events_of,
-    first_event,
-    history_of,
-    summary_of,
-    summary_text,
-    unreadable_reason,
-)
 from adapters.sql.edits import store_messages
 from adapters.sql.engines.engine import insert_into, insert_new
 from adapters.sql.tables import (
+    EVENTS,
     FAR_FUTURE,
     AccountNumberRow,
     EventRow,
     InboxRow,
+    StoredEvent,
     TicketRow,
+    events_of,
+    first_event,
+    history_of,
     instant_or_none,
     micros,
+    summary_of,
+    summary_text,
+    unreadable_reason,
 )
 from bot.clock import real_now
 from bot.desk.index import IndexRow

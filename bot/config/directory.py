@@ -8,8 +8,7 @@ from datetime import date
 from bot.config.settings import Account, DeskSettings, Person
 from bot.model.address import Actor, MessageRef, Place, UserRef
 from bot.ports import ChatPlatform, PermanentFailure, Priority, TemporaryFailure
-from sla_core.catalog.load import version_at
-from sla_core.policy import Policy
+from sla_core.policy import Policy, version_at
 from sla_core.ticket import Ticket
 
 LEADERSHIP = "leadership"

@@ -14,7 +14,7 @@ from bot.model.address import MessageRef, Place, UserRef
 from bot.model.inbound import Answer, ChannelChange, ChannelChanged, Done
 from bot.model.views import Notice
 from bot.ports import KeyValueStore, Message, Priority, StandingHelp
-from sla_core.countdown import Tone
+from sla_core.promise import Tone
 from sla_core.ticket import State
 
 log = structlog.get_logger(__name__)

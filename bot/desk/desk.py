@@ -33,10 +33,10 @@ from bot.ports import (
     Priority,
     StandingHelp,
 )
-from sla_core.countdown import Tone
 from sla_core.engine import evaluate
 from sla_core.events import THE_CLOCK, Event, Opened, Undelivered, Who
 from sla_core.policy import Policy
+from sla_core.promise import Tone
 from sla_core.ticket import State, Ticket, after, fold
 
 

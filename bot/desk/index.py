@@ -10,9 +10,9 @@ from typing import Protocol
 from bot.config.directory import Directory
 from bot.notify.cards import queue_summary
 from bot.ports import Change, Clock, QueueSummary
-from sla_core.countdown import Phase, Tone
 from sla_core.engine import evaluate
 from sla_core.events import Event
+from sla_core.promise import Phase, Tone
 from sla_core.ticket import State, fold
 
 BATCH = 100

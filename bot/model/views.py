@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.model.address import UserRef
-from sla_core.countdown import Phase, Tone
+from sla_core.promise import Phase, Tone
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from bot.config.directory import Directory
 from bot.model.views import Audience, Button, GetHelp, PromiseLine, QueueRow, Style, TicketCard
 from bot.notify import history
 from bot.ports import QueueEntry, QueueSummary
-from sla_core.countdown import Countdown, Phase, Tone
 from sla_core.engine import countdowns, promises
 from sla_core.events import Held
 from sla_core.policy import Metric, Policy, amount_text
+from sla_core.promise import Countdown, Phase, Tone
 from sla_core.ticket import State, Ticket
 
 METRIC_NAMES = {

@@ -12,9 +12,9 @@ from bot.model.address import Place, UserRef
 from bot.model.views import Audience, Button, Mention, Notice, Part, RichText, Style
 from bot.notify import texts
 from bot.ports import Message, Priority
-from sla_core.countdown import Tone
 from sla_core.events import Breached, Escalated, Warned, Who
 from sla_core.policy import Policy
+from sla_core.promise import Tone
 from sla_core.ticket import Ticket, fold
 
 

@@ -13,7 +13,6 @@ from bot.model.views import Audience, Notice
 from bot.notify import texts
 from bot.notify.message_factory import MessageFactory, card_key
 from bot.ports import Card, Message, Priority
-from sla_core.countdown import Tone
 from sla_core.engine import promises
 from sla_core.events import (
     Acknowledged,
@@ -41,6 +40,7 @@ from sla_core.events import (
     Warned,
 )
 from sla_core.policy import Mode, Policy
+from sla_core.promise import Tone
 from sla_core.ticket import Ticket, after, fold
 
 VIA_FORM = "form"

@@ -16,7 +16,7 @@ from bot.desk.desk import Desk, try_lock
 from bot.model.views import Notice
 from bot.ports import Clock, Message, PermanentFailure, Priority, TemporaryFailure
 from bot.runtime import pager_test
-from sla_core.countdown import Tone
+from sla_core.promise import Tone
 
 log = structlog.get_logger(__name__)
 

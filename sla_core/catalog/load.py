@@ -93,12 +93,6 @@ def load(vendor: str | Path) -> list[Policy]:
     return sorted(policies, key=lambda policy: policy.effective)
 
 
-def version_at(policies: list[Policy], on: date) -> Policy:
-    """The version in force on a date; the first one if none is in force yet."""
-    in_force = [policy for policy in policies if policy.effective <= on]
-    return in_force[-1] if in_force else policies[0]
-
-
 @dataclass
 class _Pack:
     """One dated folder while it is being read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.model.inbound import Show
 from bot.model.views import Audience, Receipt, TicketCard
-from sla_core.countdown import Tone
+from sla_core.promise import Tone
 from tests.harness import (
     ALICE,
     BOB,

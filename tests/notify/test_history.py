@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sql.codec import EVENTS
+from adapters.sql.tables import EVENTS
 from bot.model.views import Audience
 from bot.notify import history
 from sla_core.catalog.load import load

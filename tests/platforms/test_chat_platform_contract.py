@@ -9,7 +9,7 @@ import pytest
 from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Audience, Notice
 from bot.ports import PermanentFailure, Priority, TemporaryFailure
-from sla_core.countdown import Tone
+from sla_core.promise import Tone
 from tests.platforms import views
 from tests.platforms.on_console import OnConsole
 from tests.platforms.on_slack import OnSlack

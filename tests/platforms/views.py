@@ -28,7 +28,7 @@ from bot.model.views import (
     View,
     When,
 )
-from sla_core.countdown import Phase, Tone
+from sla_core.promise import Phase, Tone
 
 NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 CUSTOMERS = ("Why?", "Add details", "Escalate", "Close", "Reopen")

@@ -8,9 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sla_core.calendar import BusinessCalendar, NeverOpens, always
+from sla_core.calendar import BusinessCalendar, NeverOpens, Span, always
 from sla_core.closures import AnnualDay, Closures
-from sla_core.span import Span
 from tests.sla_core.builders import EVERY_DAY, HOUR, MINUTE, NEW_YORK, business_hours, gold, hours, local, utc
 
 

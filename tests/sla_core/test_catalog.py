@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sla_core.catalog.load import PACKS, Fault, Faults, load, vendors, version_at
-from sla_core.policy import Metric, Mode, Policy
+from sla_core.catalog.load import PACKS, Fault, Faults, load, vendors
+from sla_core.policy import Metric, Mode, Policy, version_at
 from tests.sla_core.builders import m3ter
 
 VERSION = "2025-02-10"

@@ -18,7 +18,6 @@ from bot.model.views import Audience, Receipt
 from sla_core.calendar import BusinessCalendar
 from sla_core.catalog.load import load
 from sla_core.closures import Closures
-from sla_core.countdown import Phase
 from sla_core.engine import countdowns, promises
 from sla_core.events import (
     Answered,
@@ -34,6 +33,7 @@ from sla_core.events import (
     Warned,
 )
 from sla_core.policy import Metric
+from sla_core.promise import Phase
 from sla_core.receipt import receipt
 from tests.desk_file import account
 from tests.harness import ACME, ALICE, DANA, DESK_FILE_WITH_HOLD, S2, DeskInMemory, open_desk

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sla_core.calendar import BusinessCalendar, always
-from sla_core.countdown import BOUNDS, Countdown, Phase, Tone, bound, countdown, next_change
 from sla_core.policy import BusinessDays, Metric
-from sla_core.promise import Promise
+from sla_core.promise import BOUNDS, Countdown, Phase, Promise, Tone, bound, countdown, next_change
 from tests.sla_core.builders import EVERY_DAY, HOUR, MINUTE, business_hours, hold, local, promise, utc
 from tests.sla_core.test_clock_changes import calendars, instants, opens_at_all
 from tests.sla_core.test_promise import any_gaps, gaps_from, limits

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sla_core.countdown import Phase
 from sla_core.engine import countdowns, evaluate, promises
 from sla_core.events import (
     THE_CLOCK,
@@ -31,6 +30,7 @@ from sla_core.events import (
     Warned,
 )
 from sla_core.policy import Metric, Term
+from sla_core.promise import Phase
 from tests.sla_core.builders import (
     ANN,
     BOB,

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sla_core.span import Span
+from sla_core.calendar import Span
 from tests.sla_core.builders import utc
 
 NOON = utc("2026-03-10 12:00")

@@ -12,17 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sql.codec import (
+from adapters.sql.tables import (
+    EPOCH,
     EVENTS,
     Codec,
     UnknownKind,
     Unreadable,
+    instant,
     message_body_of,
     message_body_text,
+    micros,
     recipient_of,
     recipient_text,
 )
-from adapters.sql.tables import EPOCH, instant, micros
 from bot.model.address import Place, UserRef
 from bot.model.views import Notice
 from bot.ports import Card

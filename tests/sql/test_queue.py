@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.ports import Change, QueueEntry, QueuePage, QueueSummary
-from sla_core.countdown import Countdown, Phase, Tone
 from sla_core.policy import Metric
+from sla_core.promise import Countdown, Phase, Tone
 from tests.sql.outbox_steps import FullStore, in_queue
 from tests.sql.samples import NOON, at, change, opened, opening, wrote
 

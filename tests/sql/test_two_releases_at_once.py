@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from adapters.sql.codec import EVENTS, message_body_text, recipient_text
 from adapters.sql.migrate import migrate
 from adapters.sql.store import SqlStore, connect
-from adapters.sql.tables import instant, micros
+from adapters.sql.tables import EVENTS, instant, message_body_text, micros, recipient_text
 from bot.desk.desk import Desk
 from bot.desk.index import check, rebuild
 from bot.model.views import Notice

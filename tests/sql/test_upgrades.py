@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sql.codec import EVENTS, message_body_text, recipient_text
 from adapters.sql.migrate import downgrade, migrate, revision, upgrade
 from adapters.sql.store import connect
-from adapters.sql.tables import micros
+from adapters.sql.tables import EVENTS, message_body_text, micros, recipient_text
 from bot.ports import Appended, Change, Duplicate, Priority
 from sla_core.events import Closed, Event, Reopened
 from tests.sql.outbox_steps import FullStore, delivers, in_queue, next_keys, says

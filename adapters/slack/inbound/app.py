@@ -1,34 +1,248 @@
-"""The endpoint for Slack's requests: a few checks, then a Bolt app that sorts them, over HTTP or a socket."""
+"""The endpoint for Slack's requests: a few checks, then a Bolt app with one listener for each kind.
+
+A listener reads the request, asks the desk, then answers, over HTTP or a socket.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import structlog
 from aiohttp import web
 from pydantic_core import from_json
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
-from slack_bolt.async_app import AsyncApp, AsyncBoltContext, AsyncBoltRequest
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
 from yarl import URL
 
-from adapters.slack.inbound.listeners import WORKSPACE_KEY, Listeners, request_origin
+from adapters.slack.inbound import events
+from adapters.slack.inbound.events import READERS, home_opened_by_press
+from adapters.slack.outbound.responder import REDELIVER_STATUS, Responder
 from adapters.slack.outbound.web_api import client
-from adapters.slack.payloads import slack_id
+from adapters.slack.payloads import (
+    BlockActions,
+    Malformed,
+    ModalBlockActions,
+    Shortcut,
+    SlashCommand,
+    ViewSubmission,
+    parse,
+    slack_id,
+)
 from adapters.slack.workspaces.oauth import without_slack_variables
-from adapters.slack.workspaces.workspace import Workspaces
+from adapters.slack.workspaces.workspace import RequestOrigin, Workspace, Workspaces, with_file_names
+from bot.model.inbound import Dispatch, Done, Press
+from bot.ports import RedeliverLater
 
 log = structlog.get_logger(__name__)
 
+Body = dict[str, Any]
+RETRY_HEADER = "X-Slack-Retry-Num"
+WORKSPACE_KEY = "workspace"
+"""The key in a request's context of the workspace that answers it; None if we are not installed there."""
+_ANY = re.compile("")
+
+
+def request_origin(context: AsyncBoltContext) -> RequestOrigin:
+    """Returns where a request came from, as Bolt reads it. Bolt does not check that ids are text."""
+    return RequestOrigin(
+        team=slack_id(context.team_id),
+        enterprise=slack_id(context.enterprise_id),
+        org_wide=bool(context.is_enterprise_install),
+        channel=slack_id(context.channel_id),
+        user=slack_id(context.user_id),
+    )
+
+
+def actor_team(context: AsyncBoltContext) -> str:
+    """Returns the actor's workspace, or "" if the request does not name it.
+
+    For a mention by a member of an organisation, Bolt gives no workspace or the organisation's id.
+    """
+    team = slack_id(context.actor_team_id)
+    return team if team.startswith("T") else ""
+
+
+class Listeners:
+    """Every listener raises Malformed for an invalid request, and answers any other exception itself."""
+
+    def __init__(self, dispatch: Dispatch, workspaces: Workspaces, fallback_responder: Responder) -> None:
+        """`fallback_responder` has no token: it answers where the app is not installed, and by ack alone."""
+        self._dispatch, self._workspaces, self._fallback_responder = dispatch, workspaces, fallback_responder
+
+    def register(self, app: AsyncApp) -> None:
+        """Registers the listeners. Bolt asks them in order, so those that people wait for come first."""
+        app.command(_ANY)(self.on_command)
+        app.view_submission(_ANY)(self.on_submission)
+        app.block_action(_ANY)(self.on_press)
+        app.event(_ANY)(self.on_event)
+        app.view_closed(_ANY)(self.on_form_closed)
+        app.shortcut(_ANY)(self.on_shortcut)
+
+    async def on_command(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
+        if "type" in body:
+            raise Malformed("type: a command must not have one")
+        slash, workspace = parse(SlashCommand, body), _workspace(context)
+        if workspace is None:
+            return await self._fallback_responder.command_failed(ack)
+        try:
+            return await workspace.responder.to_command(
+                ack, slash, await self._dispatch(workspace.reader.command(slash))
+            )
+        except Malformed:
+            raise
+        except Exception:
+            log.exception("command failed", command=slash.command)
+            return await self._fallback_responder.command_failed(ack)
+
+    async def on_press(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
+        view = body.get("view")
+        if isinstance(view, dict) and view.get("type") == "modal":
+            return await self._on_form_changed(ack, body, context)
+        pressed, workspace = parse(BlockActions, body), _workspace(context)
+        if workspace is None:
+            return await self._fallback_responder.press_failed(ack, pressed)
+        try:
+            press = workspace.reader.press(pressed)
+            if press is None:
+                return await ack()
+            act = await workspace.user_names.with_name(press)
+            answer = await self._dispatch(act)
+            response = await workspace.responder.to_press(ack, pressed, answer)
+        except Malformed:
+            raise
+        except Exception:
+            log.exception("press failed", action=pressed.actions[0].action_id)
+            return await workspace.responder.press_failed(ack, pressed)
+        if pressed.on_home and isinstance(answer, Done):
+            await self._redraw_home(workspace, act)
+        return response
+
+    async def _redraw_home(self, workspace: Workspace, press: Press) -> None:
+        """Shows the result of a press on the Home tab. If this fails, the next opening redraws it."""
+        act = home_opened_by_press(press)
+        try:
+            workspace.responder.to_home(act, await self._dispatch(act))
+        except Exception:
+            log.exception("home tab not redrawn")
+
+    async def on_submission(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
+        submitted, workspace = parse(ViewSubmission, body), _workspace(context)
+        if workspace is None:
+            return await self._fallback_responder.submission_failed(ack, submitted)
+        try:
+            named = await workspace.user_names.with_name(workspace.reader.submission(submitted))
+            return await workspace.responder.to_submission(ack, submitted, await self._dispatch(named))
+        except Malformed:
+            raise
+        except Exception:
+            log.exception("submission failed", form=submitted.view.callback_id)
+            return await self._fallback_responder.submission_failed(ack, submitted)
+
+    async def _on_form_changed(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
+        changed, workspace = parse(ModalBlockActions, body), _workspace(context)
+        if workspace is None or changed.actions[0].type == "button":
+            return await ack()
+        try:
+            workspace.responder.to_form_change(
+                changed, await self._dispatch(workspace.reader.form_changed(changed))
+            )
+        except Malformed:
+            raise
+        except Exception:
+            # The form stays as it is, and is validated as a whole on submit.
+            log.exception("form not redrawn", form=changed.view.callback_id)
+        return await ack()
+
+    async def on_form_closed(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
+        closed, workspace = parse(ViewSubmission, body), _workspace(context)
+        if workspace is None or not closed.view.private_metadata:
+            return await ack()
+        try:
+            await self._dispatch(workspace.reader.form_closed(closed))
+        except Malformed:
+            raise
+        except Exception:
+            log.exception("closing failed", form=closed.view.callback_id)
+        return await ack()
+
+    async def on_event(
+        self, ack: AsyncAck, body: Body, event: Body, context: AsyncBoltContext, request: AsyncBoltRequest
+    ) -> BoltResponse:
+        kind, receiving_workspace = slack_id(event.get("type")), _workspace(context)
+        if kind in events.UNINSTALL_EVENTS:
+            return await self._on_uninstall(ack, kind, body, context)
+        read_event = READERS.get(kind)
+        if read_event is None:
+            return await ack()
+        if receiving_workspace is None:
+            return BoltResponse(status=REDELIVER_STATUS)
+        try:
+            workspace = self._workspaces.posting_workspace(slack_id(context.channel_id), receiving_workspace)
+            reader = replace(workspace.reader, alias=receiving_workspace.identity.bot_user)
+            act = read_event(reader, body, actor_team(context))
+            if act is None:
+                return await ack()
+            act = await events.with_reacted_message(act, reader, workspace.api)
+            act = await with_file_names(workspace.api, act, body)
+            answer = await self._dispatch(await workspace.user_names.with_name_in_event(act))
+            # Slack sends an edited mention again, as a new event: we may have answered it before the edit.
+            redelivered = RETRY_HEADER.lower() in request.headers or bool(event.get("edited"))
+            return await workspace.responder.to_event(ack, act, answer, redelivered=redelivered)
+        except Malformed:
+            raise
+        except RedeliverLater as early:
+            log.info("event to be delivered again", kind=kind, why=str(early))
+            return BoltResponse(status=REDELIVER_STATUS)
+        except Exception:
+            # Slack redelivers an event that we reject, and nobody waits for an answer.
+            log.exception("event failed", kind=kind)
+            return BoltResponse(status=REDELIVER_STATUS)
+
+    async def _on_uninstall(
+        self, ack: AsyncAck, kind: str, body: Body, context: AsyncBoltContext
+    ) -> BoltResponse:
+        try:
+            await events.handle_uninstall(body, request_origin(context), self._workspaces)
+        except Malformed:
+            raise
+        except Exception:
+            log.exception("event failed", kind=kind)
+            return BoltResponse(status=REDELIVER_STATUS)
+        return await ack()
+
+    async def on_shortcut(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
+        request, workspace = parse(Shortcut, body), _workspace(context)
+        if workspace is None:
+            return await ack()
+        act = None
+        try:
+            act = events.read_shortcut(workspace.reader, request)
+            answer = await self._dispatch(act)
+            return await workspace.responder.to_shortcut(ack, act, request.trigger_id, answer)
+        except Malformed:
+            raise
+        except Exception:
+            log.exception("shortcut failed", shortcut=request.callback_id)
+            # Without an act we do not know who to answer; Slack then shows its own error.
+            return await workspace.responder.shortcut_failed(ack, act) if act else BoltResponse(status=500)
+
+
+def _workspace(context: AsyncBoltContext) -> Workspace | None:
+    found: Workspace | None = context.get(WORKSPACE_KEY)
+    return found
+
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-RETRY_HEADER = "X-Slack-Retry-Num"
 _HANDLED_TYPES = frozenset({"block_actions", "message_action", "shortcut", "view_closed", "view_submission"})
 """Kinds that have a listener. If no listener takes such a request, it lacks keys that Slack always sends."""
 

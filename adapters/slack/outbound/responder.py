@@ -33,7 +33,7 @@ from bot.model.inbound import (
     Show,
 )
 from bot.model.views import Notice, View
-from sla_core.countdown import Tone
+from sla_core.promise import Tone
 
 log = structlog.get_logger(__name__)
 

@@ -23,7 +23,7 @@ from adapters.slack.workspaces.workspace import (
 )
 from bot.model.views import Notice
 from bot.ports import PermanentFailure, TemporaryFailure
-from sla_core.countdown import Tone
+from sla_core.promise import Tone
 
 log = structlog.get_logger(__name__)
 

@@ -25,7 +25,7 @@ from bot.model.forms import Form
 from bot.model.inbound import Answer, Ask, Done, Show
 from bot.model.views import Notice, View
 from bot.ports import PermanentFailure, TemporaryFailure
-from sla_core.countdown import Tone
+from sla_core.promise import Tone
 
 log = structlog.get_logger(__name__)
 

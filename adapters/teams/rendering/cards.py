@@ -57,7 +57,7 @@ from bot.text import (
     promise_symbol,
     zone_named,
 )
-from sla_core.countdown import Phase, Tone
+from sla_core.promise import Phase, Tone
 
 MILESTONE = "milestone"
 MILESTONES = "Tell the customer how far the work is:"

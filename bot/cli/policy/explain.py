@@ -24,8 +24,8 @@ from bot.cli.policy.shared import (
     severity_of,
     utc_text,
 )
-from sla_core.catalog.load import load, version_at
-from sla_core.policy import Plan, Policy, Severity, amount_text
+from sla_core.catalog.load import load
+from sla_core.policy import Plan, Policy, Severity, amount_text, version_at
 from sla_core.promise import Promise
 from sla_core.receipt import OPEN, Stretch, receipt
 

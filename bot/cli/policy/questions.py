@@ -14,8 +14,8 @@ from rich.table import Table
 from bot.cli.app import DONE, print_json
 from bot.cli.policy.shared import plan_of
 from bot.clock import real_now
-from sla_core.catalog.load import load, version_at
-from sla_core.policy import Plan, Policy
+from sla_core.catalog.load import load
+from sla_core.policy import Plan, Policy, version_at
 from sla_core.triage import Answers, Kind, Question, Triage
 
 

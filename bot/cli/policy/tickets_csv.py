@@ -12,9 +12,9 @@ from pathlib import Path
 
 from bot.cli.policy.shared import FIRST_YEAR, LAST_YEAR, UsageFault, plan_of
 from bot.clock import parse_instant
-from sla_core.catalog.load import Fault, load, vendors, version_at
+from sla_core.catalog.load import Fault, load, vendors
 from sla_core.events import Answered, Event, Kind, Opened, Resolved, SeverityChanged, Who
-from sla_core.policy import Policy, Term
+from sla_core.policy import Policy, Term, version_at
 
 COLUMNS = ("opened", "severity", "responded", "resolved")
 INSTANTS = ("opened", "responded", "resolved")

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from bot.clock import real_now
 from bot.desk import channels
 from bot.desk.desk import Desk, refusal
-from bot.desk.intake import drafts, open
+from bot.desk.intake import open
 from bot.desk.intake.conversation_steps import (
     BACK,
     BEGIN,
@@ -30,14 +30,13 @@ from bot.desk.intake.conversation_steps import (
     parsed_answer,
     value_of,
 )
-from bot.desk.intake.drafts import Prefill, unpack_prefill
-from bot.desk.intake.form import OFFER
+from bot.desk.intake.form import OFFER, Prefill, answered_prompt, prompt_of, unpack_prefill
 from bot.model.address import Actor, MessageRef, Place
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.inbound import Answer, Ask, Command, Done, FormChanged, Posted, Press, Submission, as_one
 from bot.model.views import Mention, Notice, Part, RichText, Strong
 from bot.ports import KeyValueStore, Message, Priority, trace_id
-from sla_core.countdown import Tone
+from sla_core.promise import Tone
 
 log = structlog.get_logger(__name__)
 
@@ -95,9 +94,9 @@ async def on_button(desk: Desk, press: Press) -> Answer:
 async def _begin(desk: Desk, press: Press, prefill: Prefill) -> Answer:
     """Asks the first question that the prefill does not answer, or repeats the current one."""
     begun = Command(press.key, press.at, press.actor, press.place, press.action, prefill.text)
-    if over := await drafts.answered_prompt(desk, press):
+    if over := await answered_prompt(desk, press):
         return over
-    answer = await open.command(desk, begun, drafts.prompt_of(press))
+    answer = await open.command(desk, begun, prompt_of(press))
     if not isinstance(answer, Ask):
         return answer
     thread, ours = await _thread_for(desk, press, prefill)

@@ -11,7 +11,7 @@ from bot.model.address import Actor, Place
 from bot.model.forms import ChoiceField, Field, Form, TextField
 from bot.model.inbound import File
 from bot.model.views import Button, Notice, Part, Quote, RichText, Strong, Style
-from sla_core.countdown import Tone
+from sla_core.promise import Tone
 
 ACTION = "interview"
 BEGIN, PICK, NEXT, KEEP, SKIP, BACK, CANCEL, SEND = (

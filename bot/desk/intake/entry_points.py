@@ -1,23 +1,27 @@
-"""The entry points, which all lead to one intake: commands, mentions, reactions, shortcuts, `Get help`."""
+"""The entry points: commands (`list`, `status KEY`, `close KEY`, `help` or any text), mentions, shortcuts.
+
+Any other text opens the intake form; so do reactions, `Get help` and `support: …`.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
-from bot.desk import text_commands
+from bot.desk import queue
 from bot.desk.desk import Desk, private_notice, refusal
-from bot.desk.intake import conversation, conversation_steps, drafts, open
-from bot.desk.intake.drafts import Prefill, pack_prefill, unpack_prefill
-from bot.desk.intake.form import FORM
-from bot.desk.ticket import reply
+from bot.desk.intake import conversation, conversation_steps, form, open
+from bot.desk.intake.form import FORM, Prefill, pack_prefill, unpack_prefill
+from bot.desk.ticket import acts, reply
 from bot.desk.ticket.reply import ticket_below
 from bot.model.address import Actor, Place
-from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Posted, Press
-from bot.model.views import Button, Mention, Notice, Part, Style
-from bot.ports import PermanentFailure
+from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Posted, Press, Show
+from bot.model.views import Audience, Button, Mention, Notice, Part, Strong, Style
+from bot.notify import cards
+from bot.ports import NoSuchTicket, PermanentFailure
+from sla_core.ticket import Ticket
 
 log = structlog.get_logger(__name__)
 
@@ -42,12 +46,12 @@ async def command(desk: Desk, command: Command) -> Answer:
         if await conversation.is_under_way(desk, command.actor, about):
             return private_notice(_ASKED_HERE) if command.name in _DRAFTS else Done()
         if key := await ticket_below(desk, about):
-            asks = text_commands.parse(desk, command.text) if command.name == EntryPoint.MENTION else None
-            return await text_commands.run(desk, asks, command) if asks else _belongs_to(key, command)
+            asks = parse(desk, command.text) if command.name == EntryPoint.MENTION else None
+            return await run(desk, asks, command) if asks else _belongs_to(key, command)
     if command.name in _QUIET and not _is_served(desk, command.place):
         return Done()
-    if command.name not in _DRAFTS and (word := text_commands.parse(desk, command.text)):
-        return await text_commands.run(desk, word, command)
+    if command.name not in _DRAFTS and (word := parse(desk, command.text)):
+        return await run(desk, word, command)
     thread = about.id if about is not None and not command.place.direct else ""
     prefill = Prefill(command.text.strip(), thread)
     return await _open_form(desk, replace(command, text=prefill.text), prefill)
@@ -55,11 +59,11 @@ async def command(desk: Desk, command: Command) -> Answer:
 
 async def get_help(desk: Desk, press: Press) -> Answer:
     """Opens the form from a `Get help` button, with the text that the button carries."""
-    if said := await drafts.answered_prompt(desk, press):
+    if said := await form.answered_prompt(desk, press):
         return said
     prefill = await unpack_prefill(desk, press.value)
     begun = Command(press.key, press.at, press.actor, press.place, press.action, prefill.text)
-    return await _open_form(desk, begun, prefill, drafts.prompt_of(press))
+    return await _open_form(desk, begun, prefill, form.prompt_of(press))
 
 
 async def on_message(desk: Desk, said: Posted) -> Answer:
@@ -67,7 +71,7 @@ async def on_message(desk: Desk, said: Posted) -> Answer:
     answer = await conversation.on_message(desk, said)
     if answer is not None:
         return answer
-    if said.mentions_bot and text_commands.parse(desk, _CALLED.sub("", said.text, count=1)):
+    if said.mentions_bot and parse(desk, _CALLED.sub("", said.text, count=1)):
         return Done()
     text = _text_for_desk(said)
     if text is None or (said.thread is not None and await ticket_below(desk, said.thread)):
@@ -124,3 +128,123 @@ async def _fallback(desk: Desk, actor: Actor, place: Place, prefill: Prefill) ->
 def begin_button(prefill: str) -> Button:
     """Starts the form as a conversation, with `prefill` as packed in drafts."""
     return Button(conversation_steps.ACTION, "Answer here", f"{conversation_steps.BEGIN}|{prefill}")
+
+
+_KEY = re.compile(r"(.+)-(\d{1,9})", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class TextCommand:
+    """A parsed text command, and the ticket it names."""
+
+    verb: str
+    key: str = ""
+
+
+def parse(desk: Desk, text: str) -> TextCommand | None:
+    """The command that a text consists of; None if the text describes a problem."""
+    parts = text.strip().rstrip(".!").casefold().split()
+    match parts:
+        case ["help" | "list" as verb]:
+            return TextCommand(verb)
+        case ["status" | "close" as verb, name] if key := _key(desk, name):
+            return TextCommand(verb, key)
+        case _:
+            return None
+
+
+def _key(desk: Desk, name: str) -> str | None:
+    """A ticket's key in its usual spelling; None if it fits no account."""
+    found = _KEY.fullmatch(name)
+    prefixes = {account.casefold(): account.upper() for account in desk.directory.settings.accounts}
+    if found is None or found[1] not in prefixes:
+        return None
+    return f"{prefixes[found[1]]}-{int(found[2])}"
+
+
+async def run(desk: Desk, text_command: TextCommand, command: Command) -> Answer:
+    match text_command.verb:
+        case "list":
+            return await queue.listing(desk, command.actor, command.place)
+        case "status":
+            return await _status(desk, command, text_command.key)
+        case "close":
+            return await _close(desk, command, text_command.key)
+        case _:
+            return _help(desk, command)
+
+
+async def _status(desk: Desk, command: Command, key: str) -> Answer:
+    """Shows the ticket's card as agents or as the customer see it."""
+    found = await _seen_by(desk, command.actor, command.place, key)
+    if isinstance(found, Show):
+        return found
+    ticket, relation = found
+    now = max(desk.clock.now(), ticket.history[-1].at)
+    audience = Audience.AGENTS if relation == "agent" else Audience.CUSTOMER
+    face = cards.card(ticket, desk.policy_of(ticket), desk.directory, audience, now)
+    if relation == "customer" and command.place.direct:
+        # A customer's buttons act in the account's channel only.
+        face = replace(face, buttons=())
+    return Show(face)
+
+
+async def _close(desk: Desk, command: Command, key: str) -> Answer:
+    """Closes the ticket as the card's button does."""
+    found = await _seen_by(desk, command.actor, command.place, key)
+    if isinstance(found, Show):
+        return found
+    ticket, _ = found
+    where = desk.directory.channel_of(ticket)
+    press = Press(command.key, command.at, command.actor, where, None, "close", key)
+    answer = await acts.close(desk, press, ticket)
+    if isinstance(answer, Ask) and isinstance(command.name, EntryPoint):
+        return refusal(
+            f"{key} still has promises that are running. To close it all the same, press Close on its card."
+        )
+    return private_notice(f"{key} is closed.") if isinstance(answer, Done) else answer
+
+
+async def _seen_by(desk: Desk, actor: Actor, place: Place, key: str) -> tuple[Ticket, str] | Show:
+    """The ticket and the actor's relation to it, or a refusal that does not reveal whether it exists."""
+    try:
+        ticket = await desk.ticket(key)
+    except NoSuchTicket:
+        return _unseen(key)
+    relation = desk.relation(actor, place, ticket)
+    if relation is None and place.direct:
+        try:
+            accounts = await queue.accounts_of(desk, actor.user)
+        except queue.ChannelsUnknown as why:
+            return refusal(f"{why}.")
+        if ticket.opened.account in {account.id for account in accounts}:
+            relation = "customer"
+    return (ticket, relation) if relation else _unseen(key)
+
+
+def _unseen(key: str) -> Show:
+    return refusal(f"There is no ticket {key} that you can see from here.")
+
+
+def _help(desk: Desk, command: Command) -> Answer:
+    """Explains the text commands. Omits the slash command for people whose workspace does not have it."""
+    place, actor = command.place, command.actor
+    chat = desk.directory.settings.chats.get(place.platform)
+    has_command = command.name.startswith("/") or actor.user.home == actor.team
+    name = f"{chat.command} " if chat and chat.command and has_command else ""
+    begins = "" if place.direct else "Mention me with what is wrong, or begin a message with “support:”. "
+    lines: list[Part] = [
+        begins or "Write here what is wrong. ",
+        "A few questions make it a ticket, and its answer times are shown in your channel.",
+    ]
+    for typed, does in (
+        ("list", "shows what is open"),
+        ("status KEY", "shows a ticket to you alone"),
+        ("close KEY", "closes a ticket of yours"),
+    ):
+        lines += ["\n", Strong(f"{name}{typed}"), f" {does}."]
+    if name and not place.direct:
+        lines.append("\nThese words can be said by mention or in a direct conversation as well.")
+    lines.append("\nWhat belongs to a ticket is best written in the thread of its card.")
+    help_ = Button("get_help", "Get help", "", Style.PRIMARY)
+    return Show(Notice(tuple(lines), buttons=(help_,)))

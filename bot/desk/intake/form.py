@@ -1,23 +1,134 @@
-"""The intake form: the account, the summary, the policy's questions, and possible duplicates."""
+"""The intake form: the account, the summary, the policy's questions, duplicates; and drafts of it."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
+from hashlib import sha256
 
+from bot.clock import real_now
 from bot.config.settings import Account
-from bot.desk.desk import Desk
-from bot.model.address import Place
+from bot.desk.desk import Desk, private_notice
+from bot.model.address import Actor, Place
 from bot.model.forms import OPENING, ChoiceField, Field, Form, TextField
+from bot.model.inbound import Press, Show
 from bot.model.views import Part, RichText, Strong, When
 from bot.notify import cards
 from sla_core.events import THE_CLOCK, Opened
 from sla_core.policy import Plan, Policy
 from sla_core.ticket import State, Ticket, fold
 from sla_core.triage import Answers, Kind, Option, Proposal
+
+DRAFTS = "draft"
+DRAFT_LIFE = timedelta(hours=24)
+
+
+async def save_draft(desk: Desk, actor: Actor, place: Place, values: Answers) -> dict[str, tuple[str, ...]]:
+    """Merges these fields into the draft, stores it, and returns all of it."""
+    merged = await draft(desk, actor, place) | {name: tuple(given) for name, given in values.items()}
+    if any(any(part.strip() for part in given) for given in merged.values()):
+        # The version before, which may run beside this one, reads `at`.
+        stored = json.dumps({"at": desk.clock.now().isoformat(), "values": merged}, ensure_ascii=False)
+        await desk.key_values.put(DRAFTS, _key(actor, place), stored, real_now() + DRAFT_LIFE)
+    return merged
+
+
+async def draft(desk: Desk, actor: Actor, place: Place) -> dict[str, tuple[str, ...]]:
+    """The values of the draft; empty if there is none from the last 24 hours."""
+    stored = await desk.key_values.get(DRAFTS, _key(actor, place))
+    return {name: tuple(given) for name, given in json.loads(stored)["values"].items()} if stored else {}
+
+
+async def delete_draft(desk: Desk, actor: Actor, place: Place) -> None:
+    if await desk.key_values.get(DRAFTS, _key(actor, place)):
+        await desk.key_values.delete(DRAFTS, _key(actor, place))
+
+
+def _key(actor: Actor, place: Place) -> str:
+    return f"{place} {actor.user}"
+
+
+LONGEST_BUTTON_VALUE = 900
+"""Characters of a button's value that every platform allows. Longer values go to the key-value store."""
+PREFILL_LIFE = timedelta(days=30)
+"""How long text is stored for a button that nobody presses."""
+PREFILLS = "carried"
+_STORED = "kept:"
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    """Text to fill in. `thread` is the id of the message in whose thread to ask; empty if direct."""
+
+    text: str = ""
+    thread: str = ""
+
+
+async def pack_prefill(desk: Desk, prefill: Prefill) -> str:
+    """The prefill as a button's value, stored if it is too long."""
+    if prefill == Prefill():
+        return ""
+    whole = json.dumps([prefill.thread, prefill.text], ensure_ascii=False)
+    if len(whole) <= LONGEST_BUTTON_VALUE:
+        return whole
+    name = sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    # The version before, which may run beside this one, reads `at`.
+    stored = json.dumps({"at": desk.clock.now().isoformat(), "carried": whole}, ensure_ascii=False)
+    await desk.key_values.put(PREFILLS, name, stored, real_now() + PREFILL_LIFE)
+    return f"{_STORED}{name}"
+
+
+async def unpack_prefill(desk: Desk, value: str) -> Prefill:
+    """The prefill that a button carries; empty if its value is invalid or has expired."""
+    if value.startswith(_STORED):
+        stored = await desk.key_values.get(PREFILLS, value.removeprefix(_STORED))
+        value = json.loads(stored)["carried"] if stored else ""
+    try:
+        thread, text = json.loads(value)
+    except (TypeError, ValueError):
+        return Prefill()
+    return Prefill(str(text), str(thread))
+
+
+PROMPTS = "offer"
+PROMPT_LIFE = timedelta(days=30)
+"""How long a prompt is remembered; hardly anybody scrolls further back."""
+
+
+def prompt_of(press: Press) -> str:
+    """The id of the button's message if that offers to make a ticket of something, else empty."""
+    return press.message.id if press.message and press.value else ""
+
+
+async def record_ticket(desk: Desk, place: Place, offer: str, ticket: str) -> None:
+    """Records that a prompt led to this ticket."""
+    # The version before, which may run beside this one, reads `at`.
+    stored = json.dumps({"at": desk.clock.now().isoformat(), "ticket": ticket})
+    await desk.key_values.put(PROMPTS, f"{place}/{offer}", stored, real_now() + PROMPT_LIFE)
+
+
+async def ticket_of_prompt(desk: Desk, place: Place, offer: str) -> str | None:
+    """The ticket that a prompt led to, or None."""
+    stored = await desk.key_values.get(PROMPTS, f"{place}/{offer}") if offer else None
+    return str(json.loads(stored)["ticket"]) if stored else None
+
+
+async def answered_prompt(desk: Desk, press: Press) -> Show | None:
+    """The answer if the button's prompt has led to a ticket already, or None."""
+    key = await ticket_of_prompt(desk, press.place, prompt_of(press))
+    return already_in(key) if key else None
+
+
+def already_in(key: str) -> Show:
+    return private_notice(
+        f"This is in {key} already: please go on in the thread of its card. "
+        "For something else, mention me in a message of its own."
+    )
+
 
 FORM = "intake"
 ACCOUNT, SUMMARY, DETAILS, KNOWN = "account", "summary", "details", "known"

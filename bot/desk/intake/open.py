@@ -9,7 +9,7 @@ from datetime import datetime
 from bot.config.directory import PolicyVersionMissing
 from bot.config.settings import Account
 from bot.desk.desk import Desk, private_notice, refusal
-from bot.desk.intake import drafts, form
+from bot.desk.intake import form
 from bot.desk.intake.form import (
     ACCOUNT,
     DETAILS,
@@ -57,7 +57,7 @@ async def command(desk: Desk, command: Command, offer: str = "") -> Answer:
         )
     policy = directory.policy_on(desk.clock.now().date())
     values = initial_values(command.text.strip())
-    draft = {name: given for name, given in (await drafts.draft(desk, actor, place)).items() if name != KNOWN}
+    draft = {name: given for name, given in (await form.draft(desk, actor, place)).items() if name != KNOWN}
     restored = bool(draft) and draft.get(SUMMARY) == values.get(SUMMARY, draft.get(SUMMARY))
     filled = draft if restored else values
     opening = opening_context(command.key)[OPENING]
@@ -134,7 +134,7 @@ async def form_changed(desk: Desk, act: FormChanged) -> Answer:
     offered = await _accounts(desk, act.actor, place)
     if not offered:
         return Done()
-    values = await drafts.save_draft(desk, act.actor, place, act.values)
+    values = await form.save_draft(desk, act.actor, place, act.values)
     intake = _intake_context(policy, offered, act.context, values)
     intake = replace(intake, offered=intake.offered or frozenset())
     return Ask(intake_form(await _looked_up(desk, intake), desk.clock.now()))
@@ -146,9 +146,9 @@ async def form_closed(desk: Desk, act: FormClosed) -> Answer:
         return Done()
     place, key = _place(act.context), form_key(act.context)
     if key and await desk.store.ticket_of_envelope(key):
-        await drafts.delete_draft(desk, act.actor, place)
+        await form.delete_draft(desk, act.actor, place)
     else:
-        await drafts.save_draft(desk, act.actor, place, act.values)
+        await form.save_draft(desk, act.actor, place, act.values)
     return Done()
 
 
@@ -192,18 +192,18 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
 async def open_ticket(desk: Desk, sent: Submission) -> IntakeResult:
     """Like `submit`, but also returns which ticket it is."""
     place, offer = _place(sent.context), sent.context.get(OFFER, "")
-    known = await drafts.ticket_of_prompt(desk, place, offer)
+    known = await form.ticket_of_prompt(desk, place, offer)
     if known and _is_resubmission((await desk.ticket(known)).opened, sent, desk.who(sent.actor)):
         # Two quick presses opened two forms.
-        return IntakeResult(drafts.already_in(known), known)
+        return IntakeResult(form.already_in(known), known)
     try:
         result = await _open_or_reject(desk, sent)
     except (Conflict, NoSuchTicket, PolicyVersionMissing):
         # The refusal replaces the form, so its values would be lost.
-        await drafts.save_draft(desk, sent.actor, place, sent.values)
+        await form.save_draft(desk, sent.actor, place, sent.values)
         raise
     if result.ticket and offer:
-        await drafts.record_ticket(desk, place, offer, result.ticket)
+        await form.record_ticket(desk, place, offer, result.ticket)
     return result
 
 
@@ -218,7 +218,7 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
     async def rejected(errors: dict[str, str]) -> IntakeResult:
         if known := await desk.store.ticket_of_envelope(sent.key):
             return await _already_submitted(desk, sent, place, known)
-        await drafts.save_draft(desk, sent.actor, place, sent.values)
+        await form.save_draft(desk, sent.actor, place, sent.values)
         shown = (
             intake if KNOWN in sent.values or intake.offered is not None else replace(intake, duplicates=())
         )
@@ -283,7 +283,7 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
     said = " ".join([*where, *advice, *also])
     if isinstance(outcome, Duplicate):
         return await _already_submitted(desk, sent, place, key, said)
-    await drafts.delete_draft(desk, sent.actor, place)
+    await form.delete_draft(desk, sent.actor, place)
     return IntakeResult(private_notice(said) if said else Done(), key)
 
 
@@ -291,7 +291,7 @@ async def _already_submitted(
     desk: Desk, sent: Submission, place: Place, key: str, also: str = ""
 ) -> IntakeResult:
     """The form was submitted before and led to this ticket. `also` repeats the answer, which may be lost."""
-    await drafts.delete_draft(desk, sent.actor, place)
+    await form.delete_draft(desk, sent.actor, place)
     said: list[Part] = [
         f"This form has led to {key} already and opens no second ticket; "
         "please go on in the thread of that ticket's card."
@@ -353,7 +353,7 @@ async def _add_to_duplicate(desk: Desk, sent: Submission, place: Place, key: str
     if answer.duplicate:
         known = await desk.store.ticket_of_envelope(sent.key)
         return await _already_submitted(desk, sent, place, known or key)
-    await drafts.delete_draft(desk, sent.actor, place)
+    await form.delete_draft(desk, sent.actor, place)
     return IntakeResult(private_notice(f"Thank you: what you wrote was added to {key}."), key)
 
 

@@ -11,10 +11,10 @@ from bot.desk.desk import Desk
 from bot.desk.ticket.short_forms import TEXT, context_of, text_form, text_of
 from bot.model.forms import ChoiceField, Field, Form, TextField
 from bot.model.inbound import Answer, Ask, Press, Submission
+from sla_core.calendar import instant_of
 from sla_core.engine import promises
 from sla_core.events import Answered, DueDateSet, Event, Extended, Kind
 from sla_core.policy import BusinessDays, Extension, Metric, Policy
-from sla_core.span import instant_of
 from sla_core.ticket import State, Ticket
 from sla_core.triage import Option
 

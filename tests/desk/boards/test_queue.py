@@ -13,7 +13,7 @@ from bot.model.address import Actor, Place
 from bot.model.inbound import Answer, Show
 from bot.model.views import QueueBoard, QueueRow, Strong, When
 from bot.ports import TemporaryFailure
-from sla_core.countdown import Tone
+from sla_core.promise import Tone
 from tests.desk_file import account
 from tests.harness import (
     ACME,

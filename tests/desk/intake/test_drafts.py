@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.desk.intake import drafts
-from bot.desk.intake.drafts import Prefill, pack_prefill, unpack_prefill
+from bot.desk.intake.form import DRAFTS, Prefill, pack_prefill, unpack_prefill
 from bot.model.inbound import Ask, Done, File, FormClosed
 from bot.model.views import Audience, Link, Notice
 from tests.desk.intake.form_filling import chooses, submits, values_of
@@ -113,7 +112,7 @@ async def test_an_empty_form_is_not_kept(desk: DeskInMemory) -> None:
     assert isinstance(
         await desk.answers(FormClosed("l", desk.clock.now(), ALICE, form.id, {}, form.context)), Done
     )
-    assert await desk.desk.key_values.get_all(drafts.DRAFTS) == {}
+    assert await desk.desk.key_values.get_all(DRAFTS) == {}
 
 
 # Files --------------------------------------------------------------------------------------------

@@ -9,10 +9,10 @@ import pytest
 from bot.model.address import Actor, MessageRef
 from bot.model.inbound import Done, File, MessageChanged, Posted
 from bot.model.views import Audience, Link, Mention, Notice, RichText
-from sla_core.countdown import Phase
 from sla_core.engine import countdowns
 from sla_core.events import Answered, Attachment, Corrected, CustomerWrote
 from sla_core.policy import Metric
+from sla_core.promise import Phase
 from tests.harness import (
     ACME,
     ALICE,

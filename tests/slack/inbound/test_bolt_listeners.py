@@ -13,8 +13,7 @@ import pytest
 from slack_bolt.async_app import AsyncApp
 
 from adapters.slack.inbound import events
-from adapters.slack.inbound.app import bolt_app
-from adapters.slack.inbound.listeners import Listeners
+from adapters.slack.inbound.app import Listeners, bolt_app
 from adapters.slack.outbound.responder import SORRY, Responder
 from adapters.slack.reader import Reader
 from adapters.slack.workspaces.workspace import UserNames

@@ -13,8 +13,7 @@ import aiohttp
 import pytest
 import structlog
 
-from adapters.slack.inbound.app import BoltEndpoint, bolt_app
-from adapters.slack.inbound.listeners import Listeners
+from adapters.slack.inbound.app import BoltEndpoint, Listeners, bolt_app
 from adapters.slack.inbound.socket_mode import SocketModeClient, _read
 from bot.desk.routes import dispatch
 from bot.model.inbound import Answer, ChannelChanged, Inbound, MessageChanged, Posted

@@ -8,8 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from adapters.slack.inbound.app import BoltEndpoint, bolt_app
-from adapters.slack.inbound.listeners import Listeners
+from adapters.slack.inbound.app import BoltEndpoint, Listeners, bolt_app
 from adapters.slack.outbound.responder import Responder
 from adapters.slack.outbound.web_api import WebApi
 from adapters.slack.rendering.mrkdwn import MrkdwnRenderer

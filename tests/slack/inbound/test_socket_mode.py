@@ -14,7 +14,7 @@ from bot.model.forms import Form, TextField
 from bot.model.inbound import Answer, Ask, Command, Done, Inbound, Posted, Press, Show, Submission
 from bot.model.views import Button, Notice
 from demo.slack import Channel, FakeSlack, Person
-from sla_core.countdown import Tone
+from sla_core.promise import Tone
 from tests.scripted_desk import ScriptedDesk, StoppedClock
 from tests.waiting import eventually, turns
 

@@ -13,7 +13,7 @@ from bot.model.inbound import Answer, Ask, Done, HomeOpened, Inbound, Press, Sho
 from bot.model.views import Notice, QueueBoard
 from demo.slack import Person, View
 from demo.slack.limits import check_view, too_large
-from sla_core.countdown import Tone
+from sla_core.promise import Tone
 from tests.platforms.faces import SLACK
 from tests.samples import BOARD, FORM, longest_board
 from tests.scripted_desk import NOON

@@ -28,7 +28,7 @@ from demo.slack import FakeSlack
 from demo.slack.elements import Json
 from demo.slack.web_api.apps import Apps
 from demo.slack.web_api.args import Args
-from sla_core.countdown import Tone
+from sla_core.promise import Tone
 from tests.scripted_desk import StoppedClock
 from tests.slack.installable_desk import (
     KEY,

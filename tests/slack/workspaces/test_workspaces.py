@@ -16,7 +16,7 @@ from bot.model.inbound import Ask, Command, Posted, Show
 from bot.model.views import Notice
 from bot.ports import PermanentFailure, Priority, TemporaryFailure
 from demo.slack import Channel, FakeSlack, Person
-from sla_core.countdown import Tone
+from sla_core.promise import Tone
 from tests.slack.conftest import Workspace
 from tests.slack.installable_desk import ORG, InstallableDesk, opened
 

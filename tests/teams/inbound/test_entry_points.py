@@ -13,7 +13,7 @@ from bot.model.address import MessageRef, Place, UserRef
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.inbound import Ask, Command, Done, Posted, Press, Show, Submission
 from bot.model.views import Notice, Receipt
-from sla_core.countdown import Tone
+from sla_core.promise import Tone
 from sla_core.triage import Option
 from tests.scripted_desk import NOON
 from tests.teams.activities import (

@@ -9,7 +9,7 @@ from adapters.teams.rendering.card_parts import FORM_ACTIONS, actions, read_pres
 from adapters.teams.rendering.cards import view_card
 from adapters.teams.rendering.text import CardTextRenderer
 from bot.model.views import Button, Mention, Notice, PromiseLine, Quote, TicketCard, View
-from sla_core.countdown import Phase, Tone
+from sla_core.promise import Phase, Tone
 from tests.samples import AGENTS, BOARD, BOB, CUSTOMER, MARKS, VIEWS
 from tests.teams.rules import CARD_TEXT, PLAYGROUND, check_card, elements, texts
 
