@@ -42,7 +42,13 @@ def named_time(at: datetime, zone: tzinfo | None) -> str:
 def named_hour(at: datetime, zone: tzinfo) -> str:
     """Formats `Fri 16:30 CET`. The weekday matters: a date beside it can be a day off."""
     there = at.astimezone(zone)
-    return f"{_DAYS[there.weekday()]} {there:%H:%M} {there.tzname()}"
+    return f"{weekday_time(at, zone)} {there.tzname()}"
+
+
+def weekday_time(at: datetime, zone: tzinfo | None) -> str:
+    """Formats `Fri 16:30`, in a zone that is clear from elsewhere."""
+    there = at.astimezone(zone)
+    return f"{_DAYS[there.weekday()]} {there:%H:%M}"
 
 
 def named_stretch(start: datetime, end: datetime, zone: tzinfo) -> str:
@@ -62,7 +68,7 @@ def zone_named(name: str) -> tzinfo:
 
 TONE_MARKS = {Tone.CALM: "", Tone.WARN: "⚠️ ", Tone.ALARM: "🚨 ", Tone.DONE: "✅ "}
 """Before a text: the tone by shape as well as colour, for colour-blind readers."""
-_PHASE_SYMBOLS = {Phase.OFF_HOURS: "🌙", Phase.ON_HOLD: "⏸️", Phase.ENDED: "⏹️"}
+_PHASE_SYMBOLS = {Phase.PAUSED: "🌙", Phase.ON_HOLD: "⏸️", Phase.ENDED: "⏹️"}
 _RUNNING_SYMBOLS = {Tone.CALM: "🕒", Tone.WARN: "⚠️", Tone.ALARM: "🚨", Tone.DONE: "✅"}
 
 
@@ -85,6 +91,19 @@ def promise_bar(line: PromiseLine, width: int) -> str:
     """How much of a promise's time is spent, as `width` characters; full once it is breached."""
     spent = 1.0 if line.phase is Phase.BREACHED else min(max(line.spent, 0.0), 1.0)
     return "▰" * int(spent * width) + "▱" * (width - int(spent * width))
+
+
+def standing_text(
+    line: PromiseLine, time: Callable[[datetime], str], escape: Callable[[str], str] = str
+) -> str:
+    """Formats `less than 4 h left`, `met Mon 09:12` or `paused until Mon 10:00, then less than 4 h left`.
+
+    `time` formats an instant, `escape` all other text.
+    """
+    shown = escape(line.standing)
+    if line.standing_at is not None:
+        shown += f" {time(line.standing_at)}"
+    return f"{shown}, {escape(line.then)}" if line.then else shown
 
 
 def due_text(line: PromiseLine, when: Callable[[datetime], str]) -> str:

@@ -157,7 +157,10 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Escalated:
-    """An escalation. It calls `step` of the escalation policy (None: nobody) at `calls_at` (None: now)."""
+    """An escalation. It calls `step` of the escalation policy (None: nobody) at `calls_at` (None: now).
+
+    `tell_customer` is False if an agent keeps it internal.
+    """
 
     at: datetime
     by: Who
@@ -165,6 +168,7 @@ class Escalated:
     by_agent: bool
     step: int | None = None
     calls_at: datetime | None = None
+    tell_customer: bool = True
 
 
 @dataclass(frozen=True, slots=True)

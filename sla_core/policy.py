@@ -68,6 +68,8 @@ class Source:
     says: str
     where: str
     quote: str | None = None
+    in_document: bool = True
+    """False for a term of an order form, whose `where` says it all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +245,8 @@ class Policy:
     """Rules that the desk shows or a person applies: channels, scope, contacts."""
     not_yet: Mapping[str, str] = field(default_factory=dict)
     """Clause IDs that are not implemented yet, each with a one-line reason."""
+    document: str = ""
+    """The title of the vendor's document, as `Why?` cites it."""
 
     @cached_property
     def version(self) -> str:
@@ -281,7 +285,7 @@ class Policy:
 
 def _by_order_form(term: Term, replaced: Target | None) -> Target:
     clauses = replaced.source.clauses if replaced else ("order form",)
-    cited = Source(clauses, f"{amount_text(term.limit)} by order form", term.cites)
+    cited = Source(clauses, f"{amount_text(term.limit)} by order form", term.cites, in_document=False)
     if replaced is None:
         if term.calendar is None:
             raise ValueError(f"{term.cites}: {term.severity}.{term.metric} needs a calendar")

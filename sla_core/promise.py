@@ -124,7 +124,8 @@ BOUNDS = tuple(timedelta(minutes=m) for m in _MINUTES) + tuple(timedelta(hours=h
 
 class Phase(StrEnum):
     RUNNING = "running"
-    OFF_HOURS = "off hours"
+    PAUSED = "off hours"
+    """Its calendar is closed. The value is older than the name and stands in databases."""
     ON_HOLD = "on hold"
     MET = "met"
     BREACHED = "breached"
@@ -140,7 +141,11 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Countdown:
-    """What a card shows for a promise. `bound` is never less than the time left; `spent` is 0 to 1."""
+    """What a card shows for a promise. `bound` is never less than the time left; `spent` is 0 to 1.
+
+    `rests` says whether closed hours lie between now and `due_at`, `resumes_at` when a pause ends, and
+    `met_at` when it was met, also after its breach.
+    """
 
     metric: Metric
     phase: Phase
@@ -150,6 +155,9 @@ class Countdown:
     bound: timedelta | None
     spent: float
     rebased: bool = False
+    rests: bool = False
+    resumes_at: datetime | None = None
+    met_at: datetime | None = None
 
 
 def countdown(promise: Promise, now: datetime, breached: bool = False) -> Countdown:
@@ -157,6 +165,8 @@ def countdown(promise: Promise, now: datetime, breached: bool = False) -> Countd
     left = promise.left(now)
     phase = _phase(promise, now, breached)
     over = phase in (Phase.MET, Phase.BREACHED, Phase.ENDED)
+    resumes_at = promise.calendar.next_opening(now) if phase is Phase.PAUSED else None
+    counts_from = resumes_at or now
     return Countdown(
         metric=promise.metric,
         phase=phase,
@@ -166,6 +176,9 @@ def countdown(promise: Promise, now: datetime, breached: bool = False) -> Countd
         bound=None if over else bound(left),
         spent=_spent(promise, left),
         rebased=promise.rebased,
+        rests=not over and promise.due_at is not None and promise.due_at - counts_from > left,
+        resumes_at=resumes_at,
+        met_at=promise.met_at if phase in (Phase.MET, Phase.BREACHED) else None,
     )
 
 
@@ -203,7 +216,7 @@ def _phase(promise: Promise, now: datetime, breached: bool) -> Phase:
         return Phase.BREACHED
     # The due instant itself may be the first one after a close.
     open_ = now == promise.due_at or promise.calendar.is_open(now)
-    return Phase.RUNNING if open_ else Phase.OFF_HOURS
+    return Phase.RUNNING if open_ else Phase.PAUSED
 
 
 def _tone(promise: Promise, now: datetime, phase: Phase) -> Tone:

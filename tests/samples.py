@@ -18,8 +18,10 @@ from bot.model.views import (
     Button,
     GetHelp,
     HistoryLine,
+    LastWords,
     Link,
     Mention,
+    Menu,
     Notice,
     PromiseLine,
     QueueBoard,
@@ -48,10 +50,10 @@ CUSTOMER = TicketCard(
     audience=Audience.CUSTOMER,
     title="Bill generation is slow & *some* bills never arrive",
     state="open",
-    severity="S2",
+    severity="S2 (proposed)",
     severity_name="High",
-    turn="m3ter Support's",
-    owner="seen by Bob, not taken yet",
+    next_up="m3ter Support",
+    owner="unassigned, seen by Bob",
     tone=Tone.CALM,
     promises=(
         PromiseLine(
@@ -59,19 +61,23 @@ CUSTOMER = TicketCard(
         ),
         PromiseLine(
             "Resolution",
-            "off hours",
-            Phase.OFF_HOURS,
+            "paused until",
+            Phase.PAUSED,
             Tone.CALM,
             0.13,
             NOON + timedelta(days=5),
             NOON + timedelta(days=3),
-            "counted anew from the change of severity",
+            "counted from the change of severity",
+            NOON + timedelta(days=2, hours=18),
+            "then less than 16 support hours left",
         ),
     ),
     facts=(
-        ("Confirmed", "not yet: proposed from your answers, an agent will confirm it"),
+        ("", "We work on this throughout support hours"),
         ("Account manager", "Dana, dana@vendor.example"),
     ),
+    details="Since 09:12 each bill takes *minutes*.",
+    answers=(("How is your production use affected?", "Reduced capacity, or a core function is impaired"),),
     buttons=(
         Button("why", "Why?", "ACME-7"),
         Button("add_details", "Add details", "ACME-7"),
@@ -87,23 +93,29 @@ AGENTS = TicketCard(
     state="open",
     severity="S1",
     severity_name="Critical",
-    turn="Ours",
+    next_up="m3ter Support",
     owner="Bob_the_agent",
     tone=Tone.ALARM,
     promises=(
-        PromiseLine("First response", "met", Phase.MET, Tone.DONE, 0.5, NOON),
-        PromiseLine("Next update", "breached", Phase.BREACHED, Tone.ALARM, 1.0, NOON),
+        PromiseLine(
+            "First response", "met", Phase.MET, Tone.DONE, 0.5, NOON, standing_at=NOON - timedelta(minutes=40)
+        ),
+        PromiseLine(
+            "Next update", "breached", Phase.BREACHED, Tone.ALARM, 1.0, NOON, then="answered 1 h 5 min late"
+        ),
         PromiseLine("Resolution", "on hold", Phase.ON_HOLD, Tone.CALM, 0.5),
         PromiseLine(
-            "Due date", "less than 1 h left", Phase.RUNNING, Tone.WARN, 0.8, NOON + timedelta(hours=1)
+            "Due date", "less than 30 min left", Phase.RUNNING, Tone.WARN, 0.8, NOON + timedelta(hours=1)
         ),
     ),
-    facts=(
-        ("Customer", "Acme GmbH, plan Gold"),
-        ("Opened by", "Alice <at>Bob</at>"),
-        ("Confirmed", "not yet: a core function is down (M3-11)"),
+    about=("Acme GmbH", "Gold", "TAM Dana", "opened by Alice <at>Bob</at>"),
+    last_words=LastWords("Alice", NOON - timedelta(minutes=10), "Is there any *news*?\nWe are <stuck>."),
+    answers=(
         ("What is this about?", "Something is broken"),
         ("How is your production use affected?", "Severely: we cannot use it, or it is down"),
+    ),
+    facts=(
+        ("Proposed because", "a core function is down"),
         (
             "Note",
             "While this is open somebody must be on it, day and night, and the customer hears from us every "
@@ -115,22 +127,30 @@ AGENTS = TicketCard(
     note=("Promised: ", Strong("24 hours")),
     buttons=(
         Button("acknowledge", "Acknowledge", "ACME-7", Style.PRIMARY),
-        Button("take", "Take it", "ACME-7"),
-        Button("reply", "Reply", "ACME-7", Style.PRIMARY),
-        Button("severity", "Change severity", "ACME-7"),
+        Button("reply", "Reply", "ACME-7"),
         Button("update", "Update", "ACME-7"),
-        Button("escalate", "Escalate", "ACME-7"),
-        Button("hold", "Hold", "ACME-7"),
         Button("resolve", "Resolve", "ACME-7"),
-        Button("why", "Why?", "ACME-7"),
-        *(Button("milestone", label, f"ACME-7|{label}") for label in MILESTONES),
+        Button("escalate", "Escalate", "ACME-7"),
     ),
+    menus=(
+        Menu(
+            "More",
+            (
+                Button("take", "Take it", "ACME-7"),
+                Button("severity", "Change severity", "ACME-7"),
+                Button("hold", "Hold", "ACME-7"),
+                Button("why", "Why?", "ACME-7"),
+            ),
+        ),
+        Menu("Milestone", tuple(Button("milestone", label, f"ACME-7|{label}") for label in MILESTONES)),
+    ),
+    drawn_at=NOON,
     history=(
-        HistoryLine(NOON - timedelta(minutes=50), "Alice opened it, proposed as S1"),
-        HistoryLine(NOON - timedelta(minutes=45), "Bob acknowledged it"),
-        HistoryLine(NOON - timedelta(minutes=40), "Bob told: Root cause found"),
+        HistoryLine(NOON - timedelta(minutes=50), "Alice opened this, proposed as S1"),
+        HistoryLine(NOON - timedelta(minutes=45), "Bob acknowledged this"),
+        HistoryLine(NOON - timedelta(minutes=40), "Bob told the customer: Root cause found"),
         HistoryLine(NOON - timedelta(minutes=10), "Alice <@U0BOB> *wrote*"),
-        HistoryLine(NOON, "Breached: next update"),
+        HistoryLine(NOON, "Missed: next update"),
     ),
     earlier=12,
 )
@@ -138,9 +158,10 @@ BREACH = Notice(
     (
         Strong("ACME-7"),
         " ",
-        Strong("Breached: next update was due "),
+        Strong("We missed the 1-hour next update"),
+        " (due ",
         When(NOON),
-        ". Promised: an update every hour (M3-17). ",
+        "). Bob and Dana have been alerted. ",
         Mention(BOB, "Bob"),
         " ",
         Mention(KIM, "Kim"),
@@ -169,12 +190,12 @@ REPLY = Notice(
 RESOLVED = Notice((Strong("ACME-7"), " Bob resolved this ticket:", Quote("The queue runs again.")), Tone.DONE)
 RECEIPT = Receipt(
     "ACME-7",
-    (Strong("ACME-7"), " is S2: a core function is impaired (M3-12)."),
+    (Strong("ACME-7"), " is S2: a core function is impaired."),
     (
         ReceiptTable(
             "First response",
             "Within 4 hours of support time, Monday to Friday, 09:00 to 17:30 London time.",
-            "M3-14; Schedule 2",
+            "Source: Support Policy, Schedule 2",
             NOON + timedelta(hours=65),
             (
                 ReceiptRow(NOON, NOON + timedelta(hours=2), "open", "2 h"),
@@ -189,7 +210,9 @@ RECEIPT = Receipt(
             ),
             "Europe/London",
         ),
-        ReceiptTable("Resolution", "Within 3 business days.", "M3-15", None, (), "no/zone"),
+        ReceiptTable(
+            "Resolution", "Within 3 business days.", "Source: Support Policy, Schedule 3", None, (), "no/zone"
+        ),
     ),
 )
 BOARD = QueueBoard(
@@ -205,8 +228,8 @@ BOARD = QueueBoard(
                     "open",
                     "S1",
                     "Critical",
-                    "our turn",
-                    "nobody works on it yet",
+                    "m3ter Support",
+                    "unassigned",
                     Tone.ALARM,
                     PromiseLine("Next update", "breached", Phase.BREACHED, Tone.ALARM, 1.0, NOON),
                     Button("take", "Take it", "ACME-7"),
@@ -217,8 +240,8 @@ BOARD = QueueBoard(
                     "open",
                     "S2",
                     "High",
-                    "the customer's turn",
-                    "Bob works on it",
+                    "the customer",
+                    "Bob",
                     Tone.CALM,
                     PromiseLine(
                         "Resolution (goal)",
@@ -235,11 +258,11 @@ BOARD = QueueBoard(
         ),
         QueueSection(
             "Silverline Ltd",
-            (QueueRow("SILVER-1", "An idea", "on hold", "none", "", "our turn", "by Eve", Tone.CALM),),
+            (QueueRow("SILVER-1", "An idea", "on hold", "none", "", "m3ter Support", "Eve", Tone.CALM),),
         ),
         QueueSection("Zeta AG", (), ("Nothing is open.",)),
     ),
-    ("20 tickets are open, the more critical first.",),
+    ("20 tickets are open, most critical first.",),
     (Button("get_help", "Get help", "", Style.PRIMARY),),
     ("Escalate calls these, one step after the other:", "\n", Strong("First line:"), " Bob, then Eve"),
 )
@@ -306,7 +329,10 @@ def longest_card(buttons: int, value: int) -> TicketCard:
         title=MARKS * 200,
         state=MARKS * 100,
         severity_name=MARKS * 100,
-        turn=MARKS * 100,
+        next_up=MARKS * 100,
+        about=(MARKS * 100,) * 4,
+        last_words=LastWords(MARKS * 50, NOON, MARKS * 500),
+        answers=tuple((MARKS * 50, MARKS * 50) for _ in range(10)),
         owner=MARKS * 100,
         facts=tuple((f"{MARKS * 25}{number}", MARKS * (50 if number % 5 else 1)) for number in range(30)),
         promises=tuple(replace(AGENTS.promises[1], label=MARKS * 20, note=MARKS * 80) for _ in range(4)),
@@ -350,20 +376,26 @@ promises = st.builds(
     st.none() | st.just(NOON),
     st.none() | st.just(NOON),
     st.none() | st.text(),
+    st.none() | st.just(NOON),
+    st.text(),
 )
 cards = st.builds(
     TicketCard,
     key=st.just("ACME-7"),
-    audience=st.just(CUSTOMER.audience),
+    audience=st.sampled_from(Audience),
     title=st.text(),
     state=st.text(),
     severity=st.text(),
     severity_name=st.text(),
-    turn=st.text(),
+    next_up=st.text(),
     owner=st.text(),
     tone=st.sampled_from(Tone),
     promises=st.lists(promises, max_size=4).map(tuple),
     facts=st.lists(st.tuples(st.text(), st.text()), max_size=4).map(tuple),
+    about=st.lists(st.text(), max_size=4).map(tuple),
+    last_words=st.none() | st.builds(LastWords, st.text(), st.just(NOON), st.text()),
+    answers=st.lists(st.tuples(st.text(), st.text()), max_size=3).map(tuple),
+    menus=st.sampled_from([(), AGENTS.menus]),
     details=st.text(),
     note=st.lists(st.text(), max_size=2).map(tuple),
     buttons=st.just(CUSTOMER.buttons),

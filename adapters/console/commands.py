@@ -9,6 +9,7 @@ from datetime import timedelta
 from rich.table import Table
 from rich.text import Text
 
+from adapters.console import rendering
 from adapters.console.adapter import Screen, ShownButtons
 from adapters.console.rendering import buttons_of, literal
 from bot.model.views import Button
@@ -65,7 +66,7 @@ def list_tickets(screen: Screen) -> None:
     found = [card for _, card in screen.log.cards(screen.place)]
     for card in found:
         mark = "›" if card.key == screen.ticket else ""
-        stands = ", ".join(line.standing for line in card.promises)
+        stands = ", ".join(rendering.standing(line, screen.zone) for line in card.promises)
         table.add_row(
             *map(literal, (mark, card.key, card.severity, card.state, stands, one_line(card.title)))
         )

@@ -37,7 +37,7 @@ from bot.model.views import (
     View,
     When,
 )
-from bot.text import clean, named_time, one_line, promise_bar, zone_named
+from bot.text import clean, named_time, one_line, promise_bar, standing_text, weekday_time, zone_named
 from bot.text import named_day as day
 from sla_core.promise import Phase, Tone
 
@@ -149,7 +149,9 @@ def render(view: View, zone: tzinfo | None, numbered: bool = True) -> Renderable
 
 def buttons_of(view: View) -> tuple[Button, ...]:
     match view:
-        case TicketCard() | Notice() | GetHelp():
+        case TicketCard():
+            return (*view.buttons, *(button for menu in view.menus for button in menu.buttons))
+        case Notice() | GetHelp():
             return view.buttons
         case Receipt():
             return ()
@@ -205,8 +207,8 @@ def card_changes(before: TicketCard, after: TicketCard, zone: tzinfo | None) -> 
         for label, old, new in (
             ("severity", before.severity, after.severity),
             ("state", before.state, after.state),
-            ("whose turn", before.turn, after.turn),
-            ("works on it", before.owner, after.owner),
+            ("owner", before.owner, after.owner),
+            ("next", before.next_up, after.next_up),
         )
         if old != new
     ]
@@ -214,12 +216,14 @@ def card_changes(before: TicketCard, after: TicketCard, zone: tzinfo | None) -> 
     for line in after.promises:
         old_line = old_lines.pop(line.label, None)
         if old_line is None or _visible_state(old_line) != _visible_state(line):
-            old_standing = old_line.standing if old_line else "not promised"
-            became = _change_line(line.label, old_standing, line.standing, STYLES[line.tone])
+            old_standing = standing(old_line, zone) if old_line else "not promised"
+            became = _change_line(line.label, old_standing, standing(line, zone), STYLES[line.tone])
             if line.due_at and (old_line is None or old_line.due_at != line.due_at):
                 became.append(f", due {named_time(line.due_at, zone)}")
             found.append(became)
-    found += [_change_line(gone, line.standing, "no longer promised") for gone, line in old_lines.items()]
+    found += [
+        _change_line(gone, standing(line, zone), "no longer promised") for gone, line in old_lines.items()
+    ]
     known_facts = set(before.facts)
     found += [
         _change_line(label, "", text) for label, text in after.facts if (label, text) not in known_facts
@@ -229,7 +233,7 @@ def card_changes(before: TicketCard, after: TicketCard, zone: tzinfo | None) -> 
 
 def _visible_state(line: PromiseLine) -> tuple[object, ...]:
     """Everything except the bar, whose changes are not announced."""
-    return line.standing, line.tone, line.due_at, line.goal_at, line.note
+    return line.standing, line.standing_at, line.then, line.tone, line.due_at, line.goal_at, line.note
 
 
 def _change_line(label: str, old: str, new: str, style: str = "") -> Text:
@@ -243,26 +247,33 @@ def _card(card: TicketCard, zone: tzinfo | None, numbered: bool) -> Panel:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", max_width=34)
     grid.add_column(ratio=1, overflow="fold")
-    severity = " · ".join(filter(None, (card.severity, card.severity_name)))
-    for label, text in (
-        ("Severity", severity),
-        ("State", card.state),
-        ("Whose turn", card.turn),
-        ("Works on it", card.owner),
-    ):
-        grid.add_row(literal(label), literal(text))
     for line in card.promises:
         grid.add_row(literal(line.label), _promise(line, zone))
+    if card.next_up:
+        grid.add_row(literal("Next"), literal(card.next_up))
+    if card.about:
+        grid.add_row(literal("For"), literal(" · ".join(card.about)))
+    if card.last_words:
+        words = card.last_words
+        said = literal(f"{one_line(words.by)} wrote {named_time(words.at, zone)}:")
+        grid.add_row(literal("Last words"), Group(said, Quoted(words.text)))
     for label, text in card.facts:
         grid.add_row(literal(label), Quoted(text) if "\n" in text else literal(text))
-    parts: list[RenderableType] = [literal(one_line(card.title), "bold"), Text(), grid]
+    status = literal(" · ".join(map(one_line, card.status)))
+    parts: list[RenderableType] = [literal(one_line(card.title), "bold"), status, Text(), grid]
     if card.details.strip():
-        parts += [Text(), Quoted(card.details)]
+        parts += [Text(), literal("Reported", "dim"), Quoted(card.details)]
+    if card.answers:
+        parts += [Text(), *(literal(f"{asked} {answer}", "dim") for asked, answer in card.answers)]
     if card.note:
         parts += [Text(), render_rich(card.note, zone)]
     parts += _history(card, zone)
     if card.buttons:
         parts += [Text(), Buttons(card.buttons, numbered)]
+    first = len(card.buttons) + 1
+    for menu in card.menus:
+        parts += [literal(f"{one_line(menu.label)}:", "dim"), Buttons(menu.buttons, numbered, first)]
+        first += len(menu.buttons)
     return Panel(
         Group(*parts),
         box=ROUNDED,
@@ -319,10 +330,15 @@ def _rows(section: QueueSection, zone: tzinfo | None, number: int | None) -> Tab
 def _row_lines(row: QueueRow, zone: tzinfo | None) -> Iterator[Text]:
     yield literal(f"{_MARKS[row.tone]}{one_line(row.title)}")
     severity = " ".join(filter(None, (row.severity, row.severity_name)))
-    about = (severity, row.state, row.turn, row.owner)
+    about = (
+        severity,
+        row.state,
+        f"Owner: {row.owner}" if row.owner else "",
+        f"Next: {row.next_up}" if row.next_up else "",
+    )
     yield literal(" · ".join(one_line(text) for text in about if text.strip()), "dim")
     if row.promise:
-        said = literal(f"{one_line(row.promise.label)}: {one_line(row.promise.standing)}")
+        said = literal(f"{one_line(row.promise.label)}: {standing(row.promise, zone)}")
         said.stylize(STYLES[row.promise.tone])
         if row.promise.due_at:
             was = "was " if row.promise.phase is Phase.BREACHED else ""
@@ -330,12 +346,16 @@ def _row_lines(row: QueueRow, zone: tzinfo | None) -> Iterator[Text]:
         yield said
 
 
+def standing(line: PromiseLine, zone: tzinfo | None) -> str:
+    return standing_text(line, lambda at: weekday_time(at, zone), one_line)
+
+
 def _promise(line: PromiseLine, zone: tzinfo | None) -> Text:
     text = Text(overflow="fold")
     if line.phase not in (Phase.MET, Phase.ENDED):
         text.append(f"{promise_bar(line, _BAR_WIDTH)} ", STYLES[line.tone])
     mark = "" if line.phase is Phase.ENDED else _MARKS[line.tone]
-    text.append(f"{mark}{one_line(line.standing)}", STYLES[line.tone])
+    text.append(f"{mark}{standing(line, zone)}", STYLES[line.tone])
     if line.goal_at:
         text.append(f"\ngoal {named_time(line.goal_at, zone)}")
     if line.due_at:

@@ -67,11 +67,17 @@ class Container(_Payload):
     is_ephemeral: bool = False
 
 
+class SelectedOption(_Payload):
+    value: str
+
+
 class Action(_Payload):
     type: str
     action_id: Id
     action_ts: OptionalId = ""
     value: str | None = None
+    selected_option: SelectedOption | None = None
+    """What was chosen in a menu."""
 
 
 class Channel(_Payload):
@@ -100,10 +106,6 @@ class BlockActions(_Payload):
     @property
     def on_home(self) -> bool:
         return self.view is not None and self.view.type == "home"
-
-
-class SelectedOption(_Payload):
-    value: str
 
 
 class UploadedFile(_Payload):

@@ -16,7 +16,7 @@ from adapters.slack.payloads import (
     ViewSubmission,
 )
 from adapters.slack.rendering import modals
-from adapters.slack.rendering.block_kit import action_of
+from adapters.slack.rendering.block_kit import MENU, action_of, read_option
 from bot.model.address import Actor, MessageRef, Place, UserRef
 from bot.model.inbound import Command, File, FormChanged, FormClosed, Posted, Press, Submission
 from bot.ports import Clock
@@ -73,13 +73,18 @@ class Reader:
             message = None if container.is_ephemeral else MessageRef(where, surface)
         else:
             return None
-        if action.type != "button":
+        chosen = action.selected_option
+        if action.type == "button":
+            name, value = action_of(action.action_id), action.value or ""
+        elif action.type == "static_select" and action_of(action.action_id) == MENU and chosen:
+            name, value = read_option(chosen.value)
+        else:
             return None
         instance = action.action_ts or pressed.trigger_id
         key = f"press/{user.id}/{where.id}/{surface}/{action.action_id}/{instance}"
         actor = self.actor(user.id, user.team_id, user.shown_name)
-        at, name = self.clock.now(), action_of(action.action_id)
-        return Press(key, at, actor, where, message, name, action.value or "")
+        from_menu = action.type == "static_select"
+        return Press(key, self.clock.now(), actor, where, message, name, value, from_menu)
 
     def submission(self, submitted: ViewSubmission) -> Submission:
         """Raises Malformed if the form carries anything that we did not put there."""

@@ -17,11 +17,12 @@ from bot.config.directory import Directory
 from bot.config.settings import Account
 from bot.model.address import Actor, MessageRef, Place
 from bot.model.inbound import Answer, Ask, Done, Show
-from bot.model.views import Notice, RichText, View
+from bot.model.views import Audience, Notice, RichText, View
 from bot.notify import cards, recipients
 from bot.notify.cards import queue_summary
 from bot.ports import (
     Appended,
+    Card,
     Change,
     ChatPlatform,
     Clock,
@@ -32,6 +33,7 @@ from bot.ports import (
     Message,
     Priority,
     StandingHelp,
+    trace_id,
 )
 from sla_core.engine import evaluate
 from sla_core.events import THE_CLOCK, Event, Opened, Undelivered, Who
@@ -237,6 +239,11 @@ class Desk:
             closed=ticket.state is State.CLOSED,
             summary=queue_summary(ticket, policy, now),
         )
+
+    async def redraw_card(self, ticket: Ticket, audience: Audience, act: str) -> None:
+        """Draws a card again although the ticket has not changed. `act` is the key of what asks for it."""
+        edits = recipients.card_updates(ticket, self.directory, trace_id(act), Priority.STATE)
+        await self.store.enqueue([edit for edit in edits if edit.content == Card(audience)])
 
     async def render(self, message: Message) -> View:
         """What a message shows now."""

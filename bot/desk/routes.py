@@ -33,6 +33,7 @@ from bot.model.inbound import (
     Submission,
     as_one,
 )
+from bot.model.views import Audience
 from bot.ports import Conflict, NoSuchTicket, trace_id
 from sla_core.ticket import Ticket
 
@@ -86,7 +87,7 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     conversation_steps.ACTION: PublicButtonRoute(conversation.on_button),
     "why": ButtonRoute(PARTICIPANT, acts.explain),
     "add_details": ButtonRoute(PARTICIPANT, _opens("add_details")),
-    "escalate": ButtonRoute(PARTICIPANT, _opens("escalate")),
+    "escalate": ButtonRoute(PARTICIPANT, acts.ask_to_escalate),
     "close": ButtonRoute(PARTICIPANT, acts.close),
     "reopen": ButtonRoute(PARTICIPANT, acts.reopen),
     "acknowledge": ButtonRoute(AGENT, acts.acknowledge),
@@ -172,7 +173,11 @@ async def _route_press(desk: Desk, press: Press) -> Answer:
         return await route.handler(desk, press)
     ticket = await desk.ticket(press.value.partition("|")[0])
     refused = _refusal(desk, route.who, press.actor, press.place, ticket)
-    return refused or await route.handler(desk, press, ticket)
+    answer = refused or await route.handler(desk, press, ticket)
+    if press.from_menu and not isinstance(answer, Done):
+        # The same choice could not be made again while the menu still shows it.
+        await desk.redraw_card(ticket, Audience.AGENTS, press.key)
+    return answer
 
 
 async def _route_submission(desk: Desk, sent: Submission) -> Answer:

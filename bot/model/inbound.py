@@ -41,7 +41,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A pressed button, with its action and value and the message that it belongs to."""
+    """A pressed button, with its action and value and the message that it belongs to.
+
+    `from_menu`: it was chosen in a menu, which shows the choice until its message is drawn again.
+    """
 
     key: str
     at: datetime
@@ -50,6 +53,7 @@ class Press:
     message: MessageRef | None
     action: str
     value: str
+    from_menu: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,11 @@ class Audience(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PromiseLine:
-    """A promise on a card. `standing` is the bound, or `off hours`, `on hold`, `met` or `breached`."""
+    """A promise on a card: `standing`, then the instant `standing_at` if it has one, then `then`.
+
+    `less than 4 h left`, `on hold`, `breached` · `met` and when · `breached`, then how late the answer came ·
+    `paused until` and when, then the bound.
+    """
 
     label: str
     standing: str
@@ -82,6 +86,8 @@ class PromiseLine:
     due_at: datetime | None = None
     goal_at: datetime | None = None
     note: str | None = None
+    standing_at: datetime | None = None
+    then: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +99,30 @@ class HistoryLine:
 
 
 @dataclass(frozen=True, slots=True)
-class TicketCard:
-    """A ticket's card. `facts` are pairs of label and text; the agents' card has more of them.
+class Menu:
+    """Buttons behind one label, for what is done less often."""
 
-    `history` is the last lines, newest last; `earlier` is the number of lines before them.
+    label: str
+    buttons: tuple[Button, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LastWords:
+    """What the customer wrote last."""
+
+    by: str
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TicketCard:
+    """A ticket's card, in the order in which it is read.
+
+    `severity` is the vendor's id, with `(proposed)` until it is confirmed. `next_up` says whose turn it is;
+    empty once the ticket is closed. `about` (account, plan, TAM, opener) and `last_words` are for agents.
+    `facts` and `answers` are pairs of label and text. `history` is the last lines, newest last; `earlier`
+    is the number of lines before them.
     """
 
     key: str
@@ -105,16 +131,28 @@ class TicketCard:
     state: str
     severity: str
     severity_name: str
-    turn: str
+    next_up: str
     owner: str
     tone: Tone
     promises: tuple[PromiseLine, ...]
+    about: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
+    last_words: LastWords | None = None
     details: str = ""
+    answers: tuple[tuple[str, str], ...] = ()
     note: RichText = ()
     buttons: tuple[Button, ...] = ()
+    menus: tuple[Menu, ...] = ()
     history: tuple[HistoryLine, ...] = ()
     earlier: int = 0
+    drawn_at: datetime | None = None
+    """When this version was drawn. Menus begin without a choice in each version."""
+
+    @property
+    def status(self) -> tuple[str, ...]:
+        """The line below the title: severity, the vendor's name for it, state, owner."""
+        named = filter(None, (self.severity, self.severity_name, self.state))
+        return (*named, f"Owner: {self.owner}") if self.owner else tuple(named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +212,7 @@ class QueueRow:
     state: str
     severity: str
     severity_name: str
-    turn: str
+    next_up: str
     owner: str
     tone: Tone
     promise: PromiseLine | None = None

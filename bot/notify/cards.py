@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.config.directory import Directory
-from bot.model.views import Audience, Button, GetHelp, PromiseLine, QueueRow, Style, TicketCard
+from bot.model.views import (
+    Audience,
+    Button,
+    GetHelp,
+    LastWords,
+    Menu,
+    PromiseLine,
+    QueueRow,
+    Style,
+    TicketCard,
+)
 from bot.notify import history
 from bot.ports import QueueEntry, QueueSummary
 from sla_core.engine import countdowns, promises
-from sla_core.events import Held
-from sla_core.policy import Metric, Policy, amount_text
+from sla_core.events import CustomerWrote, Held, SeverityChanged
+from sla_core.policy import Metric, Policy
 from sla_core.promise import Countdown, Phase, Tone
 from sla_core.ticket import State, Ticket
 
@@ -36,26 +46,33 @@ def card(
     )
     severity = policy.severities[ticket.severity]
     for_agents = audience is Audience.AGENTS
+    buttons, menus = _agents_buttons(ticket, policy) if for_agents else (tuple(_customer_buttons(ticket)), ())
     return TicketCard(
         key=ticket.key,
         audience=audience,
         title=ticket.opened.summary,
         state=_state(ticket),
-        severity=ticket.severity,
+        severity=severity_id(ticket),
         severity_name=severity.name,
-        turn=_turn(ticket, policy, for_agents),
+        next_up=next_up(ticket.state, ticket.customers_turn, policy.name, for_agents),
         owner=_owner(ticket),
         tone=_tone(ticket, lines),
         promises=lines,
+        about=tuple(_about(ticket, policy, directory)) if for_agents else (),
         facts=(
             *_hold(ticket, for_agents),
+            *_severity_changed(ticket),
             *(_facts if for_agents else _customer_facts)(ticket, policy, directory),
         ),
-        details=ticket.opened.details if for_agents else "",
+        last_words=_last_words(ticket) if for_agents else None,
+        details=ticket.opened.details,
+        answers=tuple(_answers(ticket, policy)),
         note=() if lines else (f"{severity.source.says}",),
-        buttons=tuple(_agents_buttons(ticket, policy) if for_agents else _customer_buttons(ticket)),
+        buttons=buttons,
+        menus=menus,
         history=history.recent_lines(ticket, policy) if for_agents else (),
         earlier=max(len(ticket.history) - history.MAX_LINES, 0) if for_agents else 0,
+        drawn_at=now,
     )
 
 
@@ -68,15 +85,18 @@ def next_due(ticket: Ticket, policy: Policy, now: datetime) -> Countdown | None:
 
 def promise_line(countdown: Countdown, wording: str) -> PromiseLine:
     """The line of one promise on a card. `wording` is what the vendor calls the promise."""
+    standing, at, then = _standing(countdown)
     return PromiseLine(
         label=METRIC_NAMES[countdown.metric] + ("" if wording == "target" else f" ({wording})"),
-        standing=standing(countdown),
+        standing=standing,
         phase=countdown.phase,
         tone=countdown.tone,
         spent=countdown.spent,
         due_at=countdown.due_at,
         goal_at=countdown.goal_at,
-        note="counted anew from the change of severity" if countdown.rebased else None,
+        note="counted from the change of severity" if countdown.rebased else None,
+        standing_at=at,
+        then=then,
     )
 
 
@@ -96,17 +116,40 @@ def wording_of(ticket: Ticket, policy: Policy, metric: Metric) -> str:
     return next((t.wording for t in targets if t.metric is metric and t.wording), usual)
 
 
-def standing(countdown: Countdown) -> str:
-    """`less than N h left`, `off hours`, `on hold`, `met`, `breached` or `ended`."""
-    if countdown.phase is Phase.RUNNING and countdown.bound is not None:
-        return bound_text(countdown.bound)
-    return countdown.phase.value
+def _standing(countdown: Countdown) -> tuple[str, datetime | None, str]:
+    """What PromiseLine calls `standing`, `standing_at` and `then`."""
+    left = bound_text(countdown.bound, countdown.rests) if countdown.bound is not None else ""
+    match countdown.phase:
+        case Phase.RUNNING if left:
+            return left, None, ""
+        case Phase.PAUSED if countdown.resumes_at is not None:
+            return "paused until", countdown.resumes_at, f"then {left}"
+        case Phase.PAUSED:
+            return "paused", None, ""
+        case Phase.BREACHED if countdown.met_at is not None and countdown.due_at is not None:
+            return "breached", None, f"answered {duration(countdown.met_at - countdown.due_at)} late"
+        case Phase.MET:
+            return "met", countdown.met_at, ""
+        case phase:
+            return phase.value, None, ""
 
 
-def bound_text(bound: timedelta) -> str:
+def bound_text(bound: timedelta, rests: bool = False) -> str:
+    """`less than 4 h left`; in support hours if the clock rests on the way (`rests`)."""
     if bound < timedelta(hours=1):
-        return f"less than 1 h left, under {amount_text(bound)}"
-    return f"less than {int(bound / timedelta(hours=1))} h left"
+        return f"less than {int(bound / timedelta(minutes=1))} min left"
+    hours = int(bound / timedelta(hours=1))
+    unit = ("support hour" if hours == 1 else "support hours") if rests else "h"
+    return f"less than {hours} {unit} left"
+
+
+def duration(length: timedelta) -> str:
+    """`3 h`, `1 h 5 min`, `2 days`; `less than a minute`."""
+    minutes = int(length.total_seconds()) // 60
+    if minutes >= 48 * 60:
+        return f"{minutes // (24 * 60)} days"
+    parts = ((minutes // 60, "h"), (minutes % 60, "min"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count) or "less than a minute"
 
 
 def get_help(policy: Policy) -> GetHelp:
@@ -127,42 +170,40 @@ def _state(ticket: Ticket) -> str:
     return "on hold" if ticket.held else "open"
 
 
-def _turn(ticket: Ticket, policy: Policy, for_agents: bool) -> str:
-    match ticket.state:
-        case State.RESOLVED if for_agents:
-            return "The customer's, to close or reopen it"
-        case State.RESOLVED:
-            return "Yours: close it if it is solved, else reopen it"
+def severity_id(ticket: Ticket) -> str:
+    """The vendor's id of the severity, marked as proposed until an agent confirmed it."""
+    open_and_proposed = not ticket.confirmed and ticket.state is State.OPEN
+    return f"{ticket.severity} (proposed)" if open_and_proposed else ticket.severity
+
+
+def next_up(state: State, customers_turn: bool, vendor: str, for_agents: bool) -> str:
+    """Whose turn it is; empty once the ticket is closed."""
+    match state:
         case State.CLOSED:
-            return "Nobody's"
-        case State.OPEN if ticket.customers_turn:
-            return "The customer's" if for_agents else "Yours: your answer is awaited"
+            return ""
+        case State.RESOLVED:
+            return "the customer, to close or reopen it" if for_agents else "you, please close or reopen it"
+        case State.OPEN if customers_turn:
+            return "the customer" if for_agents else "you, please reply"
         case State.OPEN:
-            return "Ours" if for_agents else possessive(policy.name)
+            return vendor
 
 
-def possessive(name: str) -> str:
-    return f"{name}'" if name.endswith("s") else f"{name}'s"
+def owner_text(owner: str, acknowledged_by: str) -> str:
+    """The owner's name, else `unassigned` and who has seen the ticket. Names are empty if nobody did."""
+    if owner:
+        return owner
+    return f"unassigned, seen by {acknowledged_by}" if acknowledged_by else "unassigned"
 
 
 def _owner(ticket: Ticket) -> str:
-    if ticket.owner:
-        return ticket.owner.name
-    if ticket.acknowledged_by:
-        return f"seen by {ticket.acknowledged_by.name}, not taken yet"
-    return "nobody yet"
+    owner, seen_by = ticket.owner, ticket.acknowledged_by
+    return owner_text(owner.name if owner else "", seen_by.name if seen_by else "")
 
 
-def who_works_on_it(owner: str, acknowledged_by: str) -> str:
-    """Says who works on a ticket. The names are empty if nobody does."""
-    if owner:
-        return f"{owner} works on it"
-    return f"seen by {acknowledged_by}, not taken yet" if acknowledged_by else "nobody works on it yet"
-
-
-def with_clauses(says: str, clauses: Sequence[str]) -> str:
-    """A sentence of the policy with its clauses, without the full stop."""
-    return f"{says.strip().removesuffix('.')} ({', '.join(clauses)})"
+def without_full_stop(says: str) -> str:
+    """A sentence of the policy to be continued."""
+    return says.strip().removesuffix(".")
 
 
 def _hold(ticket: Ticket, for_agents: bool) -> Iterator[tuple[str, str]]:
@@ -176,13 +217,25 @@ def _hold(ticket: Ticket, for_agents: bool) -> Iterator[tuple[str, str]]:
     yield "On hold", why + ends
 
 
+def _severity_changed(ticket: Ticket) -> Iterator[tuple[str, str]]:
+    """Says whether the last change of severity was earned by a workaround or corrected a mistake (CUP-8)."""
+    if len(ticket.severities) < 2:
+        return
+    before = ticket.severities[-2][1]
+    if ticket.downgraded_from is not None:
+        yield "Workaround", f"{before} ended with a workaround; {ticket.severity} until it is resolved"
+        return
+    changes = (event for event in reversed(ticket.history) if isinstance(event, SeverityChanged))
+    last = next((event for event in changes if event.severity == ticket.severity), None)
+    if last is not None:
+        yield "Severity corrected", f"{last.by.name} changed it from {before} to {ticket.severity}"
+
+
 def _customer_facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tuple[str, str]]:
-    if not ticket.confirmed and ticket.state is State.OPEN and ticket.first_answer_at is None:
-        yield "Confirmed", "not yet: proposed from your answers, an agent will confirm it"
     severity = policy.severities[ticket.severity]
     is_open = ticket.state is State.OPEN
     if severity.effort and is_open:
-        yield "Effort", severity.effort
+        yield "", severity.effort
     contact = policy.plans[ticket.opened.plan].emergency_contact
     if severity.pages and contact and is_open:
         yield "Emergency contact", contact
@@ -193,31 +246,48 @@ def _customer_facts(ticket: Ticket, policy: Policy, directory: Directory) -> Ite
         yield named.name, ", ".join(filter(None, (person.name, person.email)))
 
 
-def _facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tuple[str, str]]:
+def _about(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[str]:
+    """Account, plan, TAM, opener."""
     opened = ticket.opened
     account = directory.settings.accounts.get(opened.account)
-    plan = policy.plans[opened.plan]
-    yield "Customer", f"{account.name if account else opened.account}, plan {plan.name}"
-    yield "Opened by", f"{opened.by.name}, for the customer" if opened.by_agent else opened.by.name
-    if ticket.confirmed:
-        yield "Confirmed", "yes"
-    elif ticket.state is State.OPEN:
-        how = "" if ticket.first_answer_at is None else ". Take it confirms it"
-        yield "Confirmed", f"not yet: {with_clauses(opened.why, [opened.clause])}{how}"
+    tam = directory.tam(account) if account else None
+    yield account.name if account else opened.account
+    yield policy.plans[opened.plan].name
+    if tam:
+        yield f"TAM {tam.name}"
+    yield f"opened by {opened.by.name} for the customer" if opened.by_agent else f"opened by {opened.by.name}"
+
+
+def _last_words(ticket: Ticket) -> LastWords | None:
+    """What the customer wrote last after the opening; None if that is nothing."""
+    for event in reversed(ticket.history):
+        if isinstance(event, CustomerWrote) and not event.by_agent and event.text.strip():
+            return LastWords(event.by.name, event.at, event.text)
+    return None
+
+
+def _answers(ticket: Ticket, policy: Policy) -> Iterator[tuple[str, str]]:
     for question in policy.triage.questions:
-        given = opened.answers.get(question.id, ())
+        given = ticket.opened.answers.get(question.id, ())
         if given:
             yield question.label, ", ".join(question.label_of(answer) for answer in given)
+
+
+def _facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tuple[str, str]]:
+    opened = ticket.opened
+    is_open = ticket.state is State.OPEN
+    if not ticket.confirmed and is_open:
+        how = "" if ticket.first_answer_at is None else "; Take it confirms the severity"
+        yield "Proposed because", f"{without_full_stop(opened.why)}{how}"
     if opened.exception:
         yield "Exception", opened.exception
     for note in opened.notes:
         yield "Note", note
     severity = policy.severities[ticket.severity]
-    is_open = ticket.state is State.OPEN
     if severity.effort and is_open:
-        yield "Effort", severity.effort
+        yield "", severity.effort
     if severity.staffed and ticket.owner is None and is_open:
-        yield "Staffing", "somebody must be on it at all times, and nobody has taken it"
+        yield "Staffing", "this needs an owner at all times, and nobody has taken it"
 
 
 def _customer_buttons(ticket: Ticket) -> Iterator[Button]:
@@ -236,32 +306,37 @@ def take_button(key: str) -> Button:
     return Button("take", "Take it", key)
 
 
-def _agents_buttons(ticket: Ticket, policy: Policy) -> Iterator[Button]:
+def _agents_buttons(ticket: Ticket, policy: Policy) -> tuple[tuple[Button, ...], tuple[Menu, ...]]:
+    """At most five buttons, and the menus with everything else."""
+    key = ticket.key
+    why = Button("why", "Why?", key)
     if ticket.state is not State.OPEN:
-        yield Button("why", "Why?", ticket.key)
-        if ticket.state is State.RESOLVED:
-            yield Button("close", "Close", ticket.key)
-        yield Button("reopen", "Reopen", ticket.key)
-        return
+        close = (Button("close", "Close", key),) if ticket.state is State.RESOLVED else ()
+        return (*close, Button("reopen", "Reopen", key), why), ()
     seen = bool(ticket.acknowledged_by or ticket.owner)
-    if not seen:
-        yield Button("acknowledge", "Acknowledge", ticket.key, Style.PRIMARY)
-    yield take_button(ticket.key)
-    yield Button("reply", "Reply", ticket.key, Style.PRIMARY if seen else Style.PLAIN)
-    yield Button("severity", "Change severity", ticket.key)
-    yield Button("update", "Update", ticket.key)
-    yield Button("escalate", "Escalate", ticket.key)
-    if ticket.opened.may_hold:
-        if ticket.held:
-            yield Button("resume", "Resume", ticket.key)
-        else:
-            yield Button("hold", "Hold", ticket.key)
-    yield Button("resolve", "Resolve", ticket.key)
-    yield Button("why", "Why?", ticket.key)
-    if policy.severities[ticket.severity].milestones:
-        for milestone in policy.milestones:
-            if milestone.repeatable or milestone.label not in ticket.milestones:
-                yield Button("milestone", milestone.label, f"{ticket.key}|{milestone.label}")
+    acknowledge = Button("acknowledge", "Acknowledge", key, Style.PRIMARY)
+    buttons = (
+        take_button(key) if seen else acknowledge,
+        Button("reply", "Reply", key, Style.PRIMARY if seen else Style.PLAIN),
+        Button("update", "Update", key),
+        Button("resolve", "Resolve", key),
+        Button("escalate", "Escalate", key),
+    )
+    hold = Button("resume", "Resume", key) if ticket.held else Button("hold", "Hold", key)
+    more = (
+        *(() if seen else (take_button(key),)),
+        Button("severity", "Change severity", key),
+        *((hold,) if ticket.opened.may_hold else ()),
+        why,
+    )
+    milestones = tuple(
+        Button("milestone", milestone.label, f"{key}|{milestone.label}")
+        for milestone in policy.milestones
+        if policy.severities[ticket.severity].milestones
+        if milestone.repeatable or milestone.label not in ticket.milestones
+    )
+    menus = (Menu("More", more), Menu("Milestone", milestones))
+    return buttons, tuple(menu for menu in menus if menu.buttons)
 
 
 OPEN, RESOLVED, CLOSED = (state.value for state in State)
@@ -299,8 +374,8 @@ def queue_row(key: str, summary: QueueSummary, audience: Audience, now: datetime
         state="on hold" if is_open and summary.held else summary.state,
         severity=summary.severity,
         severity_name=summary.severity_name,
-        turn=_next_of(summary, for_agents),
-        owner=who_works_on_it(summary.owner, summary.acknowledged_by) if is_open else "",
+        next_up=next_up(State(summary.state), summary.customers_turn, summary.vendor, for_agents),
+        owner=owner_text(summary.owner, summary.acknowledged_by) if is_open else "",
         tone=Tone.DONE if not is_open else due.tone if due else Tone.CALM,
         promise=promise_line(due, summary.wording) if due else None,
         button=take_button(key) if for_agents and is_open and not summary.owner else None,
@@ -326,12 +401,4 @@ def _at(due: Countdown, now: datetime) -> Countdown:
     """The countdown at `now`: breached after its due instant, even before the breach is recorded."""
     if due.due_at is None or now <= due.due_at or due.phase is Phase.BREACHED:
         return due
-    return replace(due, phase=Phase.BREACHED, tone=Tone.ALARM, bound=None, spent=1.0)
-
-
-def _next_of(summary: QueueSummary, for_agents: bool) -> str:
-    if summary.state == CLOSED:
-        return "nobody's turn"
-    if summary.state == RESOLVED or summary.customers_turn:
-        return "the customer's turn" if for_agents else "your turn"
-    return "our turn" if for_agents else f"{possessive(summary.vendor)} turn"
+    return replace(due, phase=Phase.BREACHED, tone=Tone.ALARM, bound=None, spent=1.0, resumes_at=None)

@@ -47,11 +47,11 @@ def line(event: Event, policy: Policy) -> str:
     name = event.by.name
     match event:
         case Opened():
-            return f"{name} opened it, proposed as {event.severity}"
+            return f"{name} opened this, proposed as {event.severity}"
         case Acknowledged():
-            return f"{name} acknowledged it"
+            return f"{name} acknowledged this"
         case Taken():
-            return f"{name} took it"
+            return f"{name} took this"
         case Answered():
             return _answered(event)
         case CustomerWrote():
@@ -59,7 +59,8 @@ def line(event: Event, policy: Policy) -> str:
         case Corrected():
             return f"{name} {'deleted' if event.text is None else 'changed'} a message"
         case SeverityChanged():
-            return f"{name} set the severity to {event.severity}"
+            why = " because of a workaround" if event.workaround else ""
+            return f"{name} changed the severity to {event.severity}{why}"
         case DueDateSet():
             return f"{name} set a due date"
         case Extended():
@@ -67,23 +68,23 @@ def line(event: Event, policy: Policy) -> str:
         case Held():
             return f"{name} put the clocks on hold"
         case Resumed():
-            return f"{name} let the clocks go on"
+            return f"{name} ended the hold"
         case Escalated():
-            return f"{name} escalated it"
+            return f"{name} escalated this"
         case Called():
-            return f"{policy.steps[event.step].name} was called"
+            return f"{policy.steps[event.step].name} was paged"
         case Resolved():
-            return f"{name} resolved it"
+            return f"{name} resolved this"
         case Closed():
-            return f"{name} closed it"
+            return f"{name} closed this"
         case Reopened():
-            return f"{name} reopened it"
+            return f"{name} reopened this"
         case Warned():
             return f"Warning: {str(event.metric).replace('_', ' ')}"
         case Breached():
-            return f"Breached: {str(event.metric).replace('_', ' ')}"
+            return f"Missed: {str(event.metric).replace('_', ' ')}"
         case Undelivered():
-            undone = "; what it told does not count" if event.seq else ""
+            undone = ", so it does not count" if event.seq else ""
             return f"A message could not be delivered{undone}"
         case Alerted():
             return _alerted(event)
@@ -108,7 +109,7 @@ def _answered(event: Answered) -> str:
 def _alerted(event: Alerted) -> str:
     acts = {
         "call": "will call the customer",
-        "delegate": "handed the direct message on",
-        "snooze": "will be reminded later",
+        "delegate": "asked a colleague to look after this",
+        "snooze": "snoozed the direct message",
     }
-    return f"{event.by.name} {acts.get(event.act, 'has seen the direct message')}"
+    return f"{event.by.name} {acts.get(event.act, 'acknowledged the direct message')}"

@@ -46,10 +46,9 @@ class MessageFactory:
         return self.directory.settings.accounts.get(self.ticket.opened.account)
 
     def mentions(self, roles: Sequence[str]) -> list[Part]:
-        """Mentions the people of these rotas, each once. Names rotas that are empty."""
+        """Mentions the people of these rotas, each once."""
         people = {person.id: person for role in roles for person in self.directory.rota(role)}
-        empty = [f"Nobody is in the rota {role}." for role in roles if not self.directory.rota(role)]
-        return [*self.mention(list(people.values()), self.directory.triage_for(self.channel)), *empty]
+        return self.mention(list(people.values()), self.directory.triage_for(self.channel))
 
     def mention(self, people: Sequence[Person], place: Place) -> list[Part]:
         """Mentions people, except the one whose act this is and those without an account there."""
@@ -78,6 +77,13 @@ class MessageFactory:
         """Mentions the first person in the rota of the first step; empty if that is nobody."""
         first = self.directory.rota(self.policy.steps[0].role)[:1] if self.policy.steps else []
         return self._at_the_end(first, self.directory.triage_for(self.channel))
+
+    def alerted(self) -> list[str]:
+        """Who is notified of a warning or a breach: the owner, else on-call; and the TAM."""
+        on_call = self.directory.rota(self.policy.steps[0].role)[:1] if self.policy.steps else []
+        responsible = self.ticket.owner.name if self.ticket.owner else "On-call" if on_call else ""
+        tams = [self.directory.settings.people[person].name for person, _ in self._recipients(None)]
+        return list(dict.fromkeys(filter(None, (responsible, *tams))))
 
     def _mention_who(self, who: Who, place: Place) -> list[Part]:
         """Mentions them by the account they acted from, or by the one they have on `place`'s platform."""

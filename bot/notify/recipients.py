@@ -189,7 +189,7 @@ class _EventMessages:
                 yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
                 yield from self.direct_messages(event)
             case Breached():
-                said = texts.breached(self.ticket, event, self.policy)
+                said = texts.breached(self.ticket, event, self.policy, self.factory.alerted())
                 to_customer = (*said, *self.factory.opener())
                 yield self.factory.to_customer(to_customer, Tone.ALARM, Priority.BREACH)
                 yield self.factory.to_triage(
@@ -217,7 +217,7 @@ class _EventMessages:
                 )
             case Breached():
                 yield from self.factory.direct_message(
-                    texts.breached(self.ticket, event, self.policy), Tone.ALARM
+                    texts.breached(self.ticket, event, self.policy, self.factory.alerted()), Tone.ALARM
                 )
             case Escalated():
                 yield from self.factory.direct_message(texts.escalated(self.ticket.key, event), Tone.WARN)
@@ -304,7 +304,9 @@ class _EventMessages:
             if self.policy.opens_at(plan, step, severity, at) == at
         ]
         people = self.factory.mentions([self.policy.steps[0].role, *resolvers])
-        said = texts.emergency(self.ticket.key, severity, people)
+        account = self.factory.account
+        named = account.name if account else self.ticket.opened.account
+        said = texts.emergency(self.ticket, named, self.policy, people, at)
         yield self.factory.to_triage(said, Tone.ALARM, Priority.PAGE, "page")
         yield from self._paged_off_hours(at)
 
@@ -328,7 +330,8 @@ class _EventMessages:
 
     def _escalated(self, event: Escalated) -> Iterator[Message]:
         said = texts.escalated(self.ticket.key, event)
-        yield self.factory.to_customer(said, Tone.WARN, Priority.BREACH)
+        if event.tell_customer:
+            yield self.factory.to_customer(said, Tone.WARN, Priority.BREACH)
         yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
         yield from self.direct_messages(event)
         if event.step is not None:

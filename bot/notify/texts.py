@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from bot.model.views import Link, Part, Quote, RichText, Strong, When
-from bot.notify.cards import METRIC_NAMES, who_works_on_it, with_clauses
+from bot.notify.cards import METRIC_NAMES, duration, owner_text, without_full_stop
 from sla_core.engine import promises
 from sla_core.events import (
     Alerted,
@@ -28,12 +28,12 @@ from sla_core.events import (
     Warned,
     Who,
 )
-from sla_core.policy import Policy, Step
+from sla_core.policy import BusinessDays, Policy, Step
 from sla_core.ticket import Ticket
 
-HOW_A_HOLD_ENDS = "They go on as soon as you write here."
+HOW_A_HOLD_ENDS = "They go on as soon as you write here. If you disagree with the hold, write that too."
 """For the customer, after the text of a hold."""
-IS_IT_SOLVED = "Is it solved? Then press Close on the card, otherwise Reopen."
+IS_IT_SOLVED = "If it is solved, press Close on the card. If you still need help, press Reopen."
 """For the customer, after the text of a resolution."""
 LATE_FROM = timedelta(minutes=1)
 """From this delay on, a warning or a breach says how late it is."""
@@ -56,9 +56,9 @@ def answered(key: str, event: Answered, policy: Policy) -> RichText:
         case Kind.MILESTONE:
             milestone = next((m for m in policy.milestones if m.label == event.text), None)
             says = milestone.says if milestone else ""
-            return with_key(key, Strong(event.text), f": {says.removesuffix('.')} ({event.by.name}).")
+            return with_key(key, Strong(event.text), f": {without_full_stop(says)} ({event.by.name}).")
         case Kind.UPDATE:
-            return with_key(key, f"update from {event.by.name}:", Quote(event.text))
+            return with_key(key, f"Update from {event.by.name}:", Quote(event.text))
         case Kind.REPLY:
             return with_key(key, f"{event.by.name} replied:", Quote(event.text))
         case Kind.MESSAGE:
@@ -97,9 +97,9 @@ def attached_files(key: str, event: Opened) -> RichText:
 def corrected(key: str, event: Corrected) -> RichText:
     """Says what a message reads now. Platforms do not tell who deleted one, so the text does not either."""
     if event.text is None:
-        return with_key(key, f"a message by {event.by.name} was deleted.")
+        return with_key(key, f"A message by {event.by.name} was deleted.")
     if not event.text:
-        return with_key(key, f"{event.by.name} took the words out of a message.")
+        return with_key(key, f"{event.by.name} removed the text of a message.")
     return with_key(key, f"{event.by.name} changed a message:", Quote(event.text))
 
 
@@ -110,9 +110,14 @@ def details_added(key: str, event: CustomerWrote) -> RichText:
 def severity_changed(ticket: Ticket, before: str, event: SeverityChanged, policy: Policy) -> RichText:
     """Says how the severity changed, why, and what is promised now."""
     name = policy.severities[event.severity].name
+    if ticket.downgraded_from is not None:
+        how = f"{event.by.name} put a workaround in place, so this is {event.severity} ({name}) and no longer"
+        how += f" {before}:"
+    else:
+        how = f"{event.by.name} changed the severity from {before} to {event.severity} ({name}):"
     return with_key(
         ticket.key,
-        f"{event.by.name} changed the severity from {before} to {event.severity} ({name}):",
+        how,
         Quote(event.reason),
         *_promised(ticket, policy, event.at),
     )
@@ -122,18 +127,18 @@ def _promised(ticket: Ticket, policy: Policy, now: datetime) -> Iterable[Part]:
     """When each promise is due. One that is overdue at `now` was breached before."""
     running = [promise for promise in promises(ticket, policy) if not promise.settled]
     if not promises(ticket, policy):
-        yield "No time is promised for it."
+        yield f"{policy.name} promises no time for this severity."
     for promise in running:
         name = METRIC_NAMES[promise.metric]
         if promise.due_at is None:
-            yield f"{name} is due once the hold ends. "
+            yield f"{name} is on hold. "
             continue
         if promise.due_at < now:
             yield from (f"{name} stays missed: it was due ", When(promise.due_at), ". ")
             continue
         yield f"{name} is due "
         yield When(promise.due_at)
-        yield ", counted anew from this change. " if promise.rebased else ". "
+        yield ", counted from this change. " if promise.rebased else ". "
 
 
 def due_date_set(key: str, event: DueDateSet) -> RichText:
@@ -144,19 +149,18 @@ def extended(ticket: Ticket, event: Extended, policy: Policy) -> RichText:
     """Says what extra time was granted, why, and the new deadline."""
     offered = (e for t in policy.targets(ticket.severity) for e in t.extensions)
     granted = next((e for e in offered if e.id == event.extension), None)
-    clauses = ", ".join(granted.source.clauses) if granted else ""
-    reason = f"{granted.label}: {granted.extra} more ({clauses}). " if granted else ""
+    reason = f"{granted.label}: {granted.extra} more. " if granted else ""
     return with_key(
         ticket.key, f"{event.by.name} extended the time. {reason}", *_promised(ticket, policy, event.at)
     )
 
 
 def held(key: str, event: Held) -> RichText:
-    return with_key(key, f"{event.by.name} put the clocks on hold:", Quote(event.reason))
+    return with_key(key, f"{event.by.name} put the clocks of this ticket on hold:", Quote(event.reason))
 
 
 def resumed(key: str, by: Who) -> RichText:
-    return with_key(key, f"the hold is over ({by.name}); the clocks go on.")
+    return with_key(key, f"The hold has ended ({by.name}). The clocks are running again.")
 
 
 def escalated(key: str, event: Escalated) -> RichText:
@@ -164,45 +168,66 @@ def escalated(key: str, event: Escalated) -> RichText:
 
 
 def step_called(key: str, step: Step, people: Sequence[Part], at: datetime | None) -> RichText:
-    """Says which step is called: at once, or when its hours begin."""
-    named: list[Part] = []
-    for person in people:
-        named += [person, " "]
+    """Says which step is paged: at once, or when its hours begin."""
     if at is not None:
-        return with_key(key, f"{step.name} is off hours and will be called ", When(at), ". ", *named)
-    return with_key(key, f"{step.name} is called. ", *named)
+        return with_key(key, f"{step.name} is off hours and will be paged ", When(at), ".")
+    return with_key(key, *_paged(f" {step.name.lower() if step.name.istitle() else step.name}", people))
+
+
+def _paged(whom: str, people: Sequence[Part]) -> Iterable[Part]:
+    """`Paged second line: Bob, Eve.`"""
+    if not people:
+        yield f"Nobody is on call{' for' if whom else ''}{whom}, so nobody was paged."
+        return
+    yield f"Paged{whom}: "
+    for number, person in enumerate(people):
+        yield from (", ",) if number else ()
+        yield person
+    yield "."
 
 
 def call_cancelled(key: str, step: Step, by: Who) -> RichText:
-    return with_key(key, f"{step.name} will not be called any more: {by.name} is on it.")
+    return with_key(key, f"{step.name} will not be paged: {by.name} has answered.")
 
 
 def nobody_further(key: str, calling: Step | None) -> RichText:
-    """Says why an agent's escalation calls nobody."""
+    """Says why an agent's escalation pages nobody."""
     if calling is not None:
-        return with_key(key, f"{calling.name} is being called already; the reason was added.")
-    return with_key(key, "There is no further step to call; the account manager was told.")
+        return with_key(key, f"{calling.name} has been paged already and has not answered; reason added.")
+    return with_key(key, "Nobody was paged: this was the last step of the escalation policy.")
 
 
-def emergency(key: str, severity: str, people: Sequence[Part]) -> RichText:
-    named: list[Part] = []
-    for person in people:
-        named += [person, " "]
-    return with_key(key, f"this {severity} needs somebody now. ", *named)
+def emergency(
+    ticket: Ticket, account: str, policy: Policy, people: Sequence[Part], now: datetime
+) -> RichText:
+    """The page for an emergency: what it is, for whom, since when, and by when it must be answered."""
+    first = next((p for p in promises(ticket, policy) if not p.settled and p.due_at), None)
+    due: tuple[Part, ...] = ()
+    if first is not None and first.due_at is not None and first.due_at >= now:
+        due = (f"; {METRIC_NAMES[first.metric].lower()} is due ", When(first.due_at))
+    return with_key(
+        ticket.key,
+        Strong(f"{ticket.severity} for {account}"),
+        f": {ticket.opened.summary}. Reported ",
+        When(ticket.opened.at),
+        *due,
+        ". ",
+        *_paged("", people),
+    )
 
 
 def paged_off_hours(ticket: Ticket, step: Step, policy: Policy, now: datetime) -> RichText:
-    """Says that people are called now, and what the policy promises."""
+    """Says that people are paged although no promised time counts yet, and what the policy promises."""
     return with_key(
         ticket.key,
-        f"{step.name} is called now, though it is off hours for the written times. ",
+        f"We are paging {step.name} now, outside business hours. ",
         *_promised(ticket, policy, now),
     )
 
 
 def first_contact(key: str, contact: str, people: Sequence[Part]) -> RichText:
     """Names the customer's first contact."""
-    return with_key(key, f"{contact}, the customer's first contact: ", *people)
+    return with_key(key, f"The customer's {contact}: ", *people)
 
 
 def resolved(key: str, event: Resolved) -> RichText:
@@ -214,11 +239,11 @@ def closed(key: str, by: Who) -> RichText:
 
 
 def reopened(key: str, event: Reopened) -> RichText:
-    return with_key(key, f"{event.by.name} reopened this ticket; its clocks go on.")
+    return with_key(key, f"{event.by.name} reopened this ticket. Its clocks are running again.")
 
 
 def warned(ticket: Ticket, event: Warned, policy: Policy) -> RichText:
-    """Says what is due when, what was promised, and how late this is told if it is late."""
+    """Says what is due when, what was promised, and how late this is said if it is late."""
     running = (promise.warn_at for promise in promises(ticket, policy) if promise.promise_id == event.run)
     return with_key(
         ticket.key,
@@ -228,51 +253,78 @@ def warned(ticket: Ticket, event: Warned, policy: Policy) -> RichText:
     )
 
 
-def breached(ticket: Ticket, event: Breached, policy: Policy) -> RichText:
-    """Says what was due when, what was promised, and how late this is told if it is late."""
+def breached(ticket: Ticket, event: Breached, policy: Policy, alerted: Sequence[str]) -> RichText:
+    """Says what we missed, who has been alerted (by name), and what is due next.
+
+    Says how late this is said if it is late.
+    """
+    who = f" {_named(alerted)} been alerted." if alerted else ""
     return with_key(
         ticket.key,
-        Strong(f"Breached: {METRIC_NAMES[event.metric].lower()} was due "),
+        Strong(f"We missed the {_missed(ticket, event, policy)}"),
+        " (due ",
         When(event.due_at),
-        f".{_promise_says(ticket, event, policy)}{_lateness(ticket, event, event.due_at)}",
+        f").{who}",
+        *_due_after(ticket, event, policy),
+        _lateness(ticket, event, event.due_at),
     )
+
+
+def _missed(ticket: Ticket, event: Breached, policy: Policy) -> str:
+    """`1-hour first response`, `3-business-day resolution`; only `due date` if an agent set it."""
+    name = METRIC_NAMES[event.metric].lower()
+    targets = policy.targets(ticket.severity, ticket.opened.terms)
+    limit = next((target.limit for target in targets if target.metric is event.metric), None)
+    if limit is None:
+        return name
+    if isinstance(limit, BusinessDays):
+        return f"{limit.count}-business-day {name}"
+    minutes = int(limit / timedelta(minutes=1))
+    return f"{minutes // 60}-hour {name}" if minutes % 60 == 0 else f"{minutes}-minute {name}"
+
+
+def _named(people: Sequence[str]) -> str:
+    """`Bob has`, `Bob and Dana have`."""
+    *before, last = people
+    return f"{', '.join(before)} and {last} have" if before else f"{last} has"
+
+
+def _due_after(ticket: Ticket, event: Breached, policy: Policy) -> Iterable[Part]:
+    """The next promise that is still to be kept, if there is one."""
+    ahead = [p for p in promises(ticket, policy) if not p.settled and p.due_at and p.due_at > event.at]
+    due = min(ahead, key=lambda promise: promise.due_at or event.at, default=None)
+    if due is not None and due.due_at is not None:
+        yield f" The {METRIC_NAMES[due.metric].lower()} is due "
+        yield When(due.due_at)
+        yield "."
 
 
 def ticket_in_short(ticket: Ticket, account: str) -> RichText:
     """Describes the ticket for a reader who does not see its card."""
     owner, seen_by = ticket.owner, ticket.acknowledged_by
-    working = who_works_on_it(owner.name if owner else "", seen_by.name if seen_by else "")
+    owned = owner_text(owner.name if owner else "", seen_by.name if seen_by else "")
     return (
         f" {account}, {ticket.severity}:",
         Quote(ticket.opened.summary),
-        f"{working[0].upper()}{working[1:]}.",
+        f"Owner: {owned}.",
     )
 
 
 def _lateness(ticket: Ticket, event: Warned | Breached, fell_due_at: datetime | None) -> str:
-    """Says how late a warning or breach is told, and why; empty if it is in time."""
+    """Says how late a warning or breach is said, and why; empty if it is in time."""
     late = event.at - fell_due_at if fell_due_at else timedelta(0)
     if late < LATE_FROM:
         return ""
-    told = f" Told {_length(late)} late"
+    sent = f" Sent {duration(late)} late"
     if any(isinstance(each, Undelivered) and each.at == event.at for each in ticket.history):
-        return f"{told}: what seemed to keep it was never delivered."
-    return f"{told}: the desk was not running." if late >= DOWN_FROM else f"{told}."
+        return f"{sent}: an answer that seemed to be in time was never delivered."
+    return f"{sent}: Frontline was down." if late >= DOWN_FROM else f"{sent}."
 
 
-def _length(length: timedelta) -> str:
-    """`3 h`, `1 h 5 min`, `2 days`."""
-    minutes = int(length.total_seconds()) // 60
-    if minutes >= 48 * 60:
-        return f"{minutes // (24 * 60)} days"
-    parts = ((minutes // 60, "h"), (minutes % 60, "min"))
-    return " ".join(f"{count} {unit}" for count, unit in parts if count)
-
-
-def _promise_says(ticket: Ticket, event: Warned | Breached, policy: Policy) -> str:
+def _promise_says(ticket: Ticket, event: Warned, policy: Policy) -> str:
     for target in policy.targets(ticket.severity, ticket.opened.terms):
         if target.metric is event.metric:
-            return f" Promised: {with_clauses(target.source.says, target.source.clauses)}."
+            return f" Promised: {without_full_stop(target.source.says)}."
     return ""
 
 
@@ -282,11 +334,11 @@ def alerted(key: str, event: Alerted, to: str) -> RichText:
         case "call":
             return with_key(key, f"{event.by.name} will call the customer.")
         case "delegate":
-            return with_key(key, f"{event.by.name} handed the direct message on to {to}.")
+            return with_key(key, f"{event.by.name} asked {to} to look after this ticket.")
         case "snooze" if event.until:
-            return with_key(key, f"{event.by.name} will be reminded ", When(event.until), ".")
+            return with_key(key, f"{event.by.name} snoozed the direct message until ", When(event.until), ".")
         case _:
-            return with_key(key, f"{event.by.name} has seen the direct message.")
+            return with_key(key, f"{event.by.name} acknowledged the direct message.")
 
 
 def delegated(ticket: Ticket, event: Alerted) -> RichText:

@@ -178,6 +178,7 @@ class _Pack:
             readings=tuple(Reading(file.clause, file.question, file.chosen) for file in head.reading),
             facts=tuple(file.source for file in (*head.fact, *calendars.values(), *plans.values())),
             not_yet=head.not_yet,
+            document=head.document,
         )
 
     def has(self, file: str) -> bool:

@@ -86,5 +86,5 @@ async def test_only_the_customer_is_asked_whether_it_is_solved(desk: DeskInMemor
 
 
 async def test_the_vendor_is_named(desk: DeskInMemory) -> None:
-    assert desk.card_view("ACME-1").turn == "m3ter Support's"
-    assert desk.card_view("ACME-1", Audience.AGENTS).turn == "Ours"
+    assert desk.card_view("ACME-1").next_up == "m3ter Support's"
+    assert desk.card_view("ACME-1", Audience.AGENTS).next_up == "Ours"

@@ -64,7 +64,7 @@ async def test_an_update_replaces_the_message(workplace: Workplace) -> None:
 async def test_a_card_shows_all_its_fields(workplace: Workplace, audience: Audience, tone: Tone) -> None:
     card = views.card(audience, tone=tone)
     displayed = workplace.displayed(await workplace.ours.post(workplace.channel, card, None))
-    for words in (card.key, card.title, card.severity, card.turn, card.owner, card.state):
+    for words in (card.key, card.title, card.severity, card.next_up, card.owner, card.state):
         assert words in displayed.text
     for line in card.promises:
         (told,) = [line_ for line_ in _promises(displayed.text, len(card.promises)) if line.label in line_]
@@ -111,7 +111,7 @@ async def test_a_board_shows_every_row(workplace: Workplace) -> None:
     displayed = workplace.displayed(await workplace.ours.post(workplace.channel, board, None))
     [section] = board.sections
     for row in section.rows:
-        for words in (row.key, row.title, row.severity, row.state, row.turn, row.owner):
+        for words in (row.key, row.title, row.severity, row.state, row.next_up, row.owner):
             assert words in displayed.text
     for words in ("7 tickets are open.", "Acme GmbH", "First response: breached", "and 5 more", "As of"):
         assert words in displayed.text

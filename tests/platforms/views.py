@@ -11,7 +11,9 @@ from bot.model.views import (
     Button,
     GetHelp,
     HistoryLine,
+    LastWords,
     Mention,
+    Menu,
     Notice,
     Part,
     PromiseLine,
@@ -32,23 +34,12 @@ from sla_core.promise import Phase, Tone
 
 NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 CUSTOMERS = ("Why?", "Add details", "Escalate", "Close", "Reopen")
-AGENTS = (
-    "Acknowledge",
-    "Take it",
-    "Reply",
-    "Change severity",
-    "Update",
-    "Escalate",
-    "Hold",
-    "Resolve",
-    "Why?",
-    "Investigating",
-    "Root cause found",
-)
+AGENTS = ("Acknowledge", "Reply", "Update", "Resolve", "Escalate")
+MORE = ("Take it", "Change severity", "Hold", "Why?")
 STANDINGS = {
     "less than 4 h left": (Phase.RUNNING, Tone.CALM),
-    "less than 1 h left, under 15 min": (Phase.RUNNING, Tone.WARN),
-    "off hours": (Phase.OFF_HOURS, Tone.CALM),
+    "less than 15 min left": (Phase.RUNNING, Tone.WARN),
+    "paused": (Phase.PAUSED, Tone.CALM),
     "on hold": (Phase.ON_HOLD, Tone.CALM),
     "met": (Phase.MET, Tone.DONE),
     "breached": (Phase.BREACHED, Tone.ALARM),
@@ -77,14 +68,18 @@ def card(audience: Audience, words: str = "Bills are slow", tone: Tone = Tone.CA
         state="open",
         severity="S2",
         severity_name="High",
-        turn="Ours" if for_agents else "m3ter's",
-        owner="seen by Bob, not taken yet",
+        next_up="m3ter Support",
+        owner="unassigned, seen by Bob",
         tone=tone,
         promises=promises,
         facts=(("Opened by", words),),
-        details=words if for_agents else "",
+        details=words,
+        answers=((words, words),),
+        about=(words,) if for_agents else (),
+        last_words=LastWords(words, NOON, words) if for_agents else None,
         note=("Nothing else is promised.",),
         buttons=buttons(AGENTS if for_agents else CUSTOMERS),
+        menus=(Menu("More", buttons(MORE)),) if for_agents else (),
         history=(HistoryLine(NOON, words), HistoryLine(NOON, "Bob replied")) if for_agents else (),
         earlier=3 if for_agents else 0,
     )

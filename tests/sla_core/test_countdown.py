@@ -62,7 +62,7 @@ def test_due_at_the_close_is_running_until_then() -> None:
 def test_off_hours() -> None:
     """Complaint 19: nobody counts at night, and the card says so."""
     friday = promise(start=local("2026-03-13 16:00"))
-    assert countdown(friday, local("2026-03-13 18:00")).phase is Phase.OFF_HOURS
+    assert countdown(friday, local("2026-03-13 18:00")).phase is Phase.PAUSED
     assert countdown(friday, local("2026-03-14 12:00")).bound == 2 * HOUR
     assert next_change(friday, local("2026-03-14 12:00")) == local("2026-03-16 10:00")
 

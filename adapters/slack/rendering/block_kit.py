@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import groupby
 from typing import Any
@@ -21,7 +21,7 @@ from adapters.slack.rendering.mrkdwn import (
     size,
     size_sent,
 )
-from bot.model.views import Button, Part, Quote, RichText, Style
+from bot.model.views import Button, Menu, Part, Quote, RichText, Style
 from bot.text import clean
 
 Json = dict[str, Any]
@@ -32,6 +32,10 @@ MOST_TEXT = 12_000
 LONGEST_FALLBACK = 3000
 _ROW = 25
 _COPY = "#"
+MENU = "menu"
+_SEPARATOR = "|"
+MOST_OPTIONS = 100
+MOST_OPTION_VALUE = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,16 @@ def context(text: str) -> Json:
     return {"type": "context", "elements": [mrkdwn(text)]}
 
 
-def fields(texts: Iterable[str]) -> Iterator[Json]:
-    """Short texts in two columns, at most ten per block."""
-    waiting = [mrkdwn(text) for text in texts if text.strip()]
-    for start in range(0, len(waiting), 10):
-        yield {"type": "section", "fields": waiting[start : start + 10]}
+def pieces_of_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Joins lines of mrkdwn to texts that each fit one block."""
+    text = ""
+    for line in lines:
+        if text and size_sent(f"{text}\n{line}") > LONGEST:
+            yield text
+            text = ""
+        text = f"{text}\n{line}" if text else line
+    if text:
+        yield text
 
 
 def rich(renderer: MrkdwnRenderer, parts: RichText) -> Iterator[Json]:
@@ -97,8 +106,14 @@ def _quotation(part: Part) -> Iterator[Json]:
         yield from literal(f"“{words}”")
 
 
-def actions(buttons: Sequence[Button]) -> Iterator[Json]:
-    """Rows of buttons. Repeated actions get a suffix, so that ids stay unique."""
+def actions(
+    buttons: Sequence[Button], menus: Sequence[Menu] = (), drawn_at: datetime | None = None
+) -> Iterator[Json]:
+    """Rows of buttons, then the menus. Repeated actions get a suffix, so that ids stay unique.
+
+    Slack keeps what is chosen in a menu while the id of its block stays the same, so a row with menus has
+    one for each `drawn_at`.
+    """
     seen: dict[str, int] = {}
     elements = []
     for button in buttons:
@@ -106,14 +121,41 @@ def actions(buttons: Sequence[Button]) -> Iterator[Json]:
         name = button.action if count == 1 else f"{button.action}{_COPY}{count}"
         if len(name) > 255 or len(button.value) > 2000:
             raise ValueError(f"button {name[:80]!r} has an id or a value that Slack does not take")
-        element = {"type": "button", "action_id": name, "text": plain(cut(button.label, 75))}
+        element: Json = {"type": "button", "action_id": name, "text": plain(cut(button.label, 75))}
         if button.value:
             element["value"] = button.value
         if button.style is not Style.PLAIN:
             element["style"] = button.style.value
         elements.append(element)
+    elements += [_menu(menu, number) for number, menu in enumerate(menus, start=1) if menu.buttons]
     for start in range(0, len(elements), _ROW):
-        yield {"type": "actions", "elements": elements[start : start + _ROW]}
+        row: Json = {"type": "actions", "elements": elements[start : start + _ROW]}
+        if menus and drawn_at is not None:
+            row["block_id"] = f"menus-{start}-{drawn_at.timestamp():.3f}"
+        yield row
+
+
+def _menu(menu: Menu, number: int) -> Json:
+    """A select. An overflow element would hold five options at most."""
+    options = []
+    for button in menu.buttons[:MOST_OPTIONS]:
+        value = f"{button.action}{_SEPARATOR}{button.value}"
+        if len(value) > MOST_OPTION_VALUE:
+            raise ValueError(f"option {value[:80]!r} is longer than Slack takes")
+        options.append({"text": plain(cut(button.label, 75)), "value": value})
+    placeholder = plain(cut(menu.label, 150))
+    return {
+        "type": "static_select",
+        "action_id": f"{MENU}{_COPY}{number}",
+        "placeholder": placeholder,
+        "options": options,
+    }
+
+
+def read_option(value: str) -> tuple[str, str]:
+    """Returns action and value of an option that `_menu` made."""
+    action, _, what = value.partition(_SEPARATOR)
+    return action, what
 
 
 def action_of(action_id: str) -> str:
@@ -148,7 +190,7 @@ def length(block: Json) -> int:
 def with_block_ids(blocks: Sequence[Json]) -> list[Json]:
     """Adds block ids that change with the content, as Slack requires for updated messages."""
     digest = hashlib.sha256(json.dumps(blocks, sort_keys=True).encode()).hexdigest()[:10]
-    return [{**block, "block_id": f"{digest}-{index}"} for index, block in enumerate(blocks)]
+    return [{"block_id": f"{digest}-{index}", **block} for index, block in enumerate(blocks)]
 
 
 def fallback(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import assert_never
@@ -15,19 +15,19 @@ from adapters.slack.rendering.block_kit import (
     actions,
     context,
     fallback,
-    fields,
     fit,
     header,
     length,
     literal,
+    pieces_of_lines,
     rich,
     section,
     with_block_ids,
 )
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer, cut, escape_mrkdwn, pieces, size, strong
+from adapters.slack.rendering.mrkdwn import MrkdwnRenderer, cut, escape_mrkdwn, pieces, quoted, size, strong
 from bot.model.address import Place
 from bot.model.views import (
-    Button,
+    Audience,
     GetHelp,
     Notice,
     PromiseLine,
@@ -50,13 +50,12 @@ from bot.text import (
     one_line,
     promise_bar,
     promise_symbol,
+    standing_text,
     zone_named,
 )
 
 _LONGEST_FIELD = 300
 _LONGEST_LINE = 150
-MILESTONE = "milestone"
-MILESTONES = "Tell the customer how far the work is:"
 
 
 def render_message(view: View, renderer: MrkdwnRenderer) -> RenderedMessage:
@@ -92,48 +91,62 @@ def _card_fallback(card: TicketCard, renderer: MrkdwnRenderer) -> str:
     """The text for screen readers and notifications."""
     title = escape_mrkdwn(cut(card.title, _LONGEST_FIELD))
     standings = "; ".join(
-        ", ".join(
-            filter(None, (escape_mrkdwn(f"{line.label}: {line.standing}"), due_text(line, renderer.when)))
-        )
+        ", ".join(filter(None, (_promise_in_words(line, renderer), due_text(line, renderer.when))))
         for line in card.promises
     )
-    about = escape_mrkdwn(
-        ", ".join(part for part in (card.severity, card.state, card.turn, card.owner) if part)
-    )
+    turn = f"Next: {card.next_up}" if card.next_up else ""
+    about = escape_mrkdwn(", ".join(filter(None, (*card.status, turn))))
     return " · ".join(filter(None, (escape_mrkdwn(card.key), title, about, standings)))
+
+
+def _promise_in_words(line: PromiseLine, renderer: MrkdwnRenderer) -> str:
+    said = standing_text(line, renderer.short_time, escape_mrkdwn)
+    return f"{escape_mrkdwn(cut(line.label, _LONGEST))}: {said}"
 
 
 def _card(card: TicketCard, renderer: MrkdwnRenderer) -> list[Json]:
     name = f"{card.key} · {one_line(card.title)}"
-    head = [header(name)]
+    mark = TONE_MARKS[card.tone]
     whole = [] if cut(name, 150) == name else list(literal(card.title))
-    severity = " · ".join(part for part in (card.severity, card.severity_name) if part)
-    head += _columns(
-        ("Severity", severity),
-        ("State", card.state),
-        ("Whose turn", card.turn),
-        ("Works on it", card.owner),
-    )
+    status = " · ".join(escape_mrkdwn(cut(part, _LONGEST_FIELD)) for part in card.status[1:])
+    severity = strong(cut(card.status[0], _LONGEST_FIELD))
+    head = [header(name), section(" · ".join(filter(None, (f"{mark}{severity}", status))))]
     head += [section(full_promise(line, renderer)) for line in card.promises]
-    short = [fact for fact in card.facts if size(fact[1]) <= _LONGEST_FIELD]
-    head += _columns(*short)
-    body = whole
+    turn = [f"*Next:* {escape_mrkdwn(cut(card.next_up, _LONGEST_FIELD))}"] if card.next_up else []
+    about = " · ".join(escape_mrkdwn(cut(part, _LONGEST_FIELD)) for part in card.about)
+    if lines := "\n".join(filter(None, (*turn, about))):
+        head.append(section(lines))
+    if card.last_words:
+        words = card.last_words
+        said = f"{strong(words.by)} wrote {renderer.reader_time(words.at)}:"
+        head.append(section(f"{said}\n{quoted(cut(words.text, _LONGEST_FIELD))}"))
+    buttons = [*actions(card.buttons, card.menus, card.drawn_at)]
+    reported = [*whole, *_facts(card), *_reported(card), *rich(renderer, card.note)]
+    if card.audience is Audience.AGENTS:
+        # On a phone, an agent's first button belongs on the first screen.
+        return fit([*head, *buttons], reported, [*_history(card, renderer)], " in the thread")
+    return fit(head, reported, buttons, " in the thread")
+
+
+def _facts(card: TicketCard) -> Iterator[Json]:
     for label, text in card.facts:
         if size(text) > _LONGEST_FIELD:
-            body += [section(strong(label)), *literal(text)]
+            yield from (*([section(strong(label))] if label else []), *literal(text))
+        else:
+            name = f"{strong(f'{label}:')} " if label else ""
+            yield section(f"{name}{escape_mrkdwn(one_line(text))}")
+
+
+def _reported(card: TicketCard) -> Iterator[Json]:
+    """What was reported: the details as typed, and the answers in small print."""
     if card.details.strip():
-        body += [section("*Details*"), *literal(card.details)]
-    body += rich(renderer, card.note)
-    tail = [*_history(card, renderer), *_buttons(card.buttons)]
-    return fit(head, body, tail, " in the thread")
-
-
-def _buttons(buttons: Sequence[Button]) -> Iterator[Json]:
-    """Milestones get their own row, so that nobody confuses `Escalated` with `Escalate`."""
-    yield from actions([button for button in buttons if button.action != MILESTONE])
-    if milestones := [button for button in buttons if button.action == MILESTONE]:
-        yield context(MILESTONES)
-        yield from actions(milestones)
+        yield from (section("*Reported*"), *literal(card.details))
+    if card.answers:
+        answers = (
+            f"{escape_mrkdwn(cut(asked, _LONGEST_LINE))} {strong(cut(answer, _LONGEST_LINE))}"
+            for asked, answer in card.answers
+        )
+        yield from (context(piece) for piece in pieces_of_lines(answers))
 
 
 def _history(card: TicketCard, renderer: MrkdwnRenderer) -> Iterator[Json]:
@@ -145,12 +158,6 @@ def _history(card: TicketCard, renderer: MrkdwnRenderer) -> Iterator[Json]:
         for each in card.history
     )
     yield context("\n".join((f"*History*{before}", *lines)))
-
-
-def _columns(*facts: tuple[str, str]) -> Iterator[Json]:
-    """Each fact is a label and a text."""
-    cells = ((strong(label), escape_mrkdwn(cut(text, _LONGEST_FIELD))) for label, text in facts)
-    return fields(f"{label}\n{text}".strip() for label, text in cells if text)
 
 
 def _notice_line(notice: Notice, renderer: MrkdwnRenderer) -> str:
@@ -207,7 +214,8 @@ _LONGEST_NOTE = 300
 def full_promise(line: PromiseLine, renderer: MrkdwnRenderer) -> str:
     """For a card: first the words, for screen readers, then the bar, then the times."""
     bar = "" if is_over(line) else f"  {promise_bar(line, _STEPS)}"
-    text = f"{promise_symbol(line)} {strong(line.label)}  {escape_mrkdwn(line.standing)}{bar}"
+    stands = standing_text(line, renderer.short_time, escape_mrkdwn)
+    text = f"{promise_symbol(line)} {strong(line.label)}  {stands}{bar}"
     if line.goal_at:
         text += f"\ngoal {renderer.when(line.goal_at)}"
     if due := due_text(line, renderer.when):
@@ -219,8 +227,7 @@ def full_promise(line: PromiseLine, renderer: MrkdwnRenderer) -> str:
 
 def short_promise(line: PromiseLine, renderer: MrkdwnRenderer) -> str:
     """For places with a single line."""
-    label, standing = (escape_mrkdwn(cut(text, _LONGEST)) for text in (line.label, line.standing))
-    said = f"{promise_symbol(line)} {label}: {standing}"
+    said = f"{promise_symbol(line)} {_promise_in_words(line, renderer)}"
     due = due_text(line, renderer.when)
     return f"{said}, {due}" if due else said
 
@@ -289,7 +296,8 @@ def _more(tickets: int) -> str:
 
 def _board_row(row: QueueRow, renderer: MrkdwnRenderer) -> Json:
     severity = " ".join(filter(None, (row.severity, row.severity_name)))
-    about = (severity, row.state, row.turn, row.owner)
+    turn = f"Next: {row.next_up}" if row.next_up else ""
+    about = (severity, row.state, f"Owner: {row.owner}" if row.owner else "", turn)
     mark = "" if row.promise else TONE_MARKS[row.tone]
     lines = [
         f"{mark}{strong(cut(row.key, _LONGEST))} {escape_mrkdwn(cut(row.title, _LONGEST))}",

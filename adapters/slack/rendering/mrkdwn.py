@@ -10,7 +10,7 @@ from typing import assert_never
 
 from bot.model.address import UserRef
 from bot.model.views import Link, Mention, Part, Quote, RichText, Strong, When
-from bot.text import UTC_ZONE, clean, named_hour, named_time, one_line
+from bot.text import UTC_ZONE, clean, named_hour, named_time, one_line, weekday_time
 
 LONGEST = 2900
 """Maximum characters in one text object; Slack accepts 3000."""
@@ -93,6 +93,13 @@ class MrkdwnRenderer:
         if self.plain_dates:
             return words
         return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time}}|{words}>"
+
+    def short_time(self, at: datetime) -> str:
+        """The same in few words, for an instant in the coming days: `Mon 10:00` where tokens do not work."""
+        words = weekday_time(at, self.zone)
+        if self.plain_dates:
+            return words
+        return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{words}>"
 
     def part(self, part: Part) -> str:
         match part:

@@ -24,7 +24,7 @@ from adapters.teams.rendering.text import (
     runs,
     size,
 )
-from bot.model.views import Button, Link, Mention, Part, Quote, RichText, Strong, Style
+from bot.model.views import Button, Link, Mention, Menu, Part, Quote, RichText, Strong, Style
 from bot.text import clean
 
 CONTENT_TYPE = "application/vnd.microsoft.card.adaptive"
@@ -78,14 +78,6 @@ def columns(*cells: Sequence[Json], widths: Sequence[str] = (), **layout: str | 
         for width, items in zip(wide, cells, strict=True)
     ]
     return {"type": "ColumnSet", "columns": made, **layout}
-
-
-def fact(name: str, text: str) -> list[Json]:
-    """A small label with its text below."""
-    return [
-        text_line(cut(name, LONGEST_LABEL), isSubtle=True, size="Small"),
-        {**text_line(text), "spacing": "None"},
-    ]
 
 
 def literal(text: str, **layout: str | bool) -> Iterator[Json]:
@@ -151,32 +143,49 @@ def _chunks(atoms: Iterable[Part]) -> Iterator[list[Part]]:
         yield chunk
 
 
-def actions(buttons: Sequence[Button], renderer: CardTextRenderer, *, fallback: bool = True) -> list[Json]:
-    """Rows of buttons that fit a narrow window."""
-    rows = _rows(list(buttons)) if buttons else []
+def actions(
+    buttons: Sequence[Button],
+    renderer: CardTextRenderer,
+    *,
+    fallback: bool = True,
+    menus: Sequence[Menu] = (),
+) -> list[Json]:
+    """Rows of buttons that fit a narrow window. A menu is one more button, which shows or hides its rows."""
+    shown = [menu for menu in menus if menu.buttons]
+    rows = _rows([*buttons, *shown]) if buttons or shown else []
     made = [
         {"type": "ActionSet", "actions": [_action(each, renderer, fallback) for each in row]} for row in rows
     ]
+    for menu in shown:
+        inside = actions(menu.buttons, renderer, fallback=fallback)
+        made.append(container(inside, id=_menu_id(menu), isVisible=False))
     return [*made[:1], *({**row, "spacing": "Small"} for row in made[1:])]
 
 
-def _rows(buttons: list[Button]) -> list[list[Button]]:
+def _menu_id(menu: Menu) -> str:
+    return f"menu-{menu.label.casefold()}"
+
+
+def _rows(buttons: Sequence[Button | Menu]) -> list[list[Button | Menu]]:
     """As few rows as fit the width, of equal length if possible."""
-    rows: list[list[Button]] = [[]]
+    rows: list[list[Button | Menu]] = [[]]
     for button in buttons:
         if rows[-1] and not _fits([*rows[-1], button]):
             rows.append([])
         rows[-1].append(button)
     each = -(-len(buttons) // len(rows))
-    even = [buttons[start : start + each] for start in range(0, len(buttons), each)]
+    even = [[*buttons[start : start + each]] for start in range(0, len(buttons), each)]
     return even if all(_fits(row) for row in even) else rows
 
 
-def _fits(row: Sequence[Button]) -> bool:
+def _fits(row: Sequence[Button | Menu]) -> bool:
     return len(row) <= MOST_IN_SET and sum(len(button.label) + 4 for button in row) <= ROW_WIDTH
 
 
-def _action(button: Button, renderer: CardTextRenderer, fallback: bool) -> Json:
+def _action(button: Button | Menu, renderer: CardTextRenderer, fallback: bool) -> Json:
+    if isinstance(button, Menu):
+        title = label(button.label, LONGEST_LABEL) or "…"
+        return {"type": "Action.ToggleVisibility", "title": title, "targetElements": [_menu_id(button)]}
     if not button.action or length(button.action) + length(button.value) > MOST_VALUE:
         raise ValueError(f"button {button.action[:80]!r} has a name or a value that Teams does not take")
     data: Json = {"action": button.action, "value": button.value}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import assert_never
@@ -13,7 +13,6 @@ from adapters.teams.rendering.card_parts import (
     card,
     columns,
     container,
-    fact,
     fallback_text,
     fit,
     literal,
@@ -34,8 +33,9 @@ from adapters.teams.rendering.text import (
     size,
 )
 from bot.model.views import (
-    Button,
+    Audience,
     GetHelp,
+    LastWords,
     Notice,
     PromiseLine,
     QueueBoard,
@@ -55,12 +55,11 @@ from bot.text import (
     one_line,
     promise_bar,
     promise_symbol,
+    standing_text,
     zone_named,
 )
 from sla_core.promise import Phase, Tone
 
-MILESTONE = "milestone"
-MILESTONES = "Tell the customer how far the work is:"
 _CONTAINERS = {Tone.CALM: "emphasis", Tone.WARN: "warning", Tone.ALARM: "attention", Tone.DONE: "good"}
 
 
@@ -68,7 +67,7 @@ def view_card(view: View, renderer: CardTextRenderer) -> CardMessage:
     """Renders any view as one message. Raises ValueError if its buttons do not fit Teams' limits."""
     match view:
         case TicketCard():
-            return CardMessage(_ticket(view, renderer), fallback_text(_card_fallback(view)))
+            return CardMessage(_ticket(view, renderer), fallback_text(_card_fallback(view, renderer)))
         case Notice():
             return CardMessage(
                 _notice(view, renderer), fallback_text(TONE_MARKS[view.tone] + renderer.plain(view.text))
@@ -85,9 +84,11 @@ def view_card(view: View, renderer: CardTextRenderer) -> CardMessage:
             assert_never(view)
 
 
-def _card_fallback(card: TicketCard) -> str:
-    standings = "; ".join(f"{line.label}: {line.standing}" for line in card.promises)
-    about = ", ".join(part for part in (card.severity, card.state, card.turn) if part)
+def _card_fallback(card: TicketCard, renderer: CardTextRenderer) -> str:
+    standings = "; ".join(
+        f"{line.label}: {standing_text(line, renderer.plain_short_time)}" for line in card.promises
+    )
+    about = ", ".join((*card.status, *([f"Next: {card.next_up}"] if card.next_up else [])))
     title = cut(card.title, LONGEST_FIELD)
     return " · ".join(part for part in (card.key, title, about, standings) if part)
 
@@ -97,31 +98,47 @@ def _ticket(card: TicketCard, renderer: CardTextRenderer) -> Json:
     title = cut(card.title, LONGEST_TITLE)
     key = runs(f"{cut(card.key, LONGEST_LABEL)} · ", size="Large", weight="Bolder")
     header = rich_text([*key, *runs(title, size="Large", weight="Bolder")])
-    head = [container([header], style=_CONTAINERS[card.tone], bleed=True), *_standing(card)]
+    mark = TONE_MARKS[card.tone]
+    severity, *rest = (cut(part, LONGEST_FIELD) for part in card.status)
+    status = rich_text([*runs(f"{mark}{severity}", weight="Bolder"), *runs("".join(f" · {p}" for p in rest))])
+    head = [container([header], style=_CONTAINERS[card.tone], bleed=True), status]
     for line in card.promises:
         head.append(full_promise(line, renderer))
+    if card.next_up:
+        turn = [*runs("Next: ", weight="Bolder"), *runs(cut(card.next_up, LONGEST_FIELD))]
+        head.append(rich_text(turn, separator=True, spacing="Small"))
+    if card.about:
+        about = " · ".join(cut(part, LONGEST_FIELD) for part in card.about)
+        head.append({**text_line(about, isSubtle=True, size="Small"), "spacing": "Small"})
+    if card.last_words:
+        head += _last_words(card.last_words, renderer)
     body = [] if title == one_line(card.title) else [*_titled("Title", card.title)]
     separator = True
     for name, text in card.facts:
         body += _fact(name, text, separator)
         separator = False
     if card.details.strip():
-        body += _titled("Details", card.details)
+        body += _titled("Reported", card.details)
+    for asked, answer in card.answers:
+        body += _fact(asked, answer, separator=False)
     body += paragraphs(renderer, card.note, entities)
-    tail = [*_history(card, renderer), *_buttons(card.buttons, renderer)]
-    if size([head, tail]) > MOST_BYTES - 2_000:
-        tail = [*_history(card, renderer), *_buttons(card.buttons, renderer, fallback=False)]
-    return fit(head, body, tail, entities.values(), " in the thread")
+    for fallback in (True, False):
+        buttons = [*actions(card.buttons, renderer, fallback=fallback, menus=card.menus)]
+        if size([head, buttons]) <= MOST_BYTES - 2_000:
+            break
+    if card.audience is Audience.AGENTS:
+        # On a phone, an agent's first button belongs on the first screen.
+        tail = [*_history(card, renderer)]
+        return fit([*head, *buttons], body, tail, entities.values(), " in the thread")
+    return fit(head, body, buttons, entities.values(), " in the thread")
 
 
-def _buttons(
-    buttons: Sequence[Button], renderer: CardTextRenderer, *, fallback: bool = True
-) -> Iterator[Json]:
-    """Milestones get their own rows, so that nobody confuses `Escalated` with `Escalate`."""
-    yield from actions([each for each in buttons if each.action != MILESTONE], renderer, fallback=fallback)
-    if milestones := [each for each in buttons if each.action == MILESTONE]:
-        yield {**text_line(MILESTONES, size="Small", isSubtle=True), "spacing": "Medium"}
-        yield from actions(milestones, renderer, fallback=fallback)
+def _last_words(words: LastWords, renderer: CardTextRenderer) -> Iterator[Json]:
+    """What the customer wrote last, in few lines."""
+    at: Json = {"type": "TextRun", "text": f" wrote {renderer.reader_time(words.at)}:", "isSubtle": True}
+    yield rich_text([*runs(cut(words.by, LONGEST_LABEL), weight="Bolder"), at], spacing="Small")
+    quoted = rich_text(runs(cut(words.text, LONGEST_FIELD)))
+    yield container([quoted], style="emphasis", spacing="None")
 
 
 def _history(card: TicketCard, renderer: CardTextRenderer) -> Iterator[Json]:
@@ -139,27 +156,12 @@ def _history(card: TicketCard, renderer: CardTextRenderer) -> Iterator[Json]:
         yield rich_text([*runs(cut(each.what, LONGEST_LABEL), size="Small"), at], spacing="None")
 
 
-def _standing(card: TicketCard) -> Iterator[Json]:
-    """Severity, state, turn and worker, in two columns."""
-    severity = " · ".join(part for part in (card.severity, card.severity_name) if part)
-    facts = [
-        ("Severity", severity),
-        ("State", card.state),
-        ("Whose turn", card.turn),
-        ("Works on it", card.owner),
-    ]
-    cells = [fact(name, cut(text, LONGEST_FIELD)) for name, text in facts if text.strip()]
-    for start in range(0, len(cells), 2):
-        pair = cells[start : start + 2]
-        yield columns(*pair, *([[]] if len(pair) == 1 else []), spacing="Medium" if not start else "Small")
-
-
 def _fact(name: str, text: str, separator: bool) -> Iterator[Json]:
     if length(text) > LONGEST_FIELD or "\n" in text.strip():
         yield from _titled(name, text)
     elif text.strip():
         asks = cut(name, LONGEST_LABEL)
-        asks += " " if asks.endswith(("?", ":", ".", "…")) else ": "
+        asks += "" if not asks else " " if asks.endswith(("?", ":", ".", "…")) else ": "
         inlines = [*runs(asks, isSubtle=True), *runs(one_line(text))]
         yield rich_text(inlines, spacing="Medium" if separator else "Small", separator=separator)
 
@@ -228,12 +230,20 @@ def _get_help(help_: GetHelp, renderer: CardTextRenderer) -> Json:
 _STEPS = 6
 
 
+def _standing(line: PromiseLine, renderer: CardTextRenderer, **style: str | bool) -> list[Json]:
+    """The runs of `standing_text`: instants as tokens, everything else exactly."""
+    shown = runs(cut(line.standing, LONGEST_LABEL), **style)
+    if line.standing_at is not None:
+        shown.append({"type": "TextRun", "text": f" {renderer.short_time(line.standing_at)}", **style})
+    return [*shown, *(runs(f", {cut(line.then, LONGEST_LABEL)}", **style) if line.then else ())]
+
+
 def full_promise(line: PromiseLine, renderer: CardTextRenderer) -> Json:
     """For a ticket's card."""
     broken = line.phase is Phase.BREACHED
     loud: Json = {"weight": "Bolder", **({"color": "Attention"} if broken else {})}
     first = runs(f"{promise_symbol(line)} {cut(line.label, LONGEST_LABEL)}", weight="Bolder")
-    stands = runs(cut(line.standing, LONGEST_LABEL), **loud)
+    stands = _standing(line, renderer, **loud)
     items = [
         columns(
             [rich_text(first)],
@@ -257,8 +267,8 @@ def full_promise(line: PromiseLine, renderer: CardTextRenderer) -> Json:
 def short_promise(line: PromiseLine, renderer: CardTextRenderer) -> Json:
     """For places with a single line."""
     color: Json = {"color": "Attention"} if line.phase is Phase.BREACHED else {}
-    words = f"{promise_symbol(line)} {cut(line.label, LONGEST_LABEL)}: {cut(line.standing, LONGEST_LABEL)}"
-    shown = runs(words, size="Small", **color)
+    words = f"{promise_symbol(line)} {cut(line.label, LONGEST_LABEL)}: "
+    shown = [*runs(words, size="Small", **color), *_standing(line, renderer, size="Small", **color)]
     if due := due_text(line, renderer.when):
         shown.append({"type": "TextRun", "text": f", {due}", "size": "Small", "isSubtle": True})
     return rich_text(shown, spacing="None")
@@ -327,7 +337,9 @@ def _section(part: QueueSection, renderer: CardTextRenderer) -> Iterator[_Entry]
 
 def _board_row(row: QueueRow, renderer: CardTextRenderer) -> Json:
     severity = " ".join(filter(None, (row.severity, row.severity_name)))
-    about = [cut(text, LONGEST_LABEL) for text in (severity, row.state, row.turn, row.owner) if text.strip()]
+    owner = f"Owner: {row.owner}" if row.owner else ""
+    turn = f"Next: {row.next_up}" if row.next_up else ""
+    about = [cut(text, LONGEST_LABEL) for text in (severity, row.state, owner, turn) if text.strip()]
     mark = "" if row.promise else TONE_MARKS[row.tone]
     key = runs(f"{mark}{cut(row.key, LONGEST_LABEL)} ", weight="Bolder")
     items = [

@@ -16,7 +16,7 @@ from typing import Any, assert_never
 
 from bot.model.address import UserRef
 from bot.model.views import Link, Mention, Part, Quote, RichText, Strong, When
-from bot.text import UTC_ZONE, clean, named_hour, named_time, one_line
+from bot.text import UTC_ZONE, clean, named_hour, named_time, one_line, weekday_time
 
 _LOOKALIKES = {
     "*": "∗",
@@ -130,6 +130,14 @@ class CardTextRenderer:
             return escape_markdown(named_time(at, self.plain_zone)).replace("{", "｛")
         instant = f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         return f"{{{{DATE({instant},SHORT)}}}}, {{{{TIME({instant})}}}}"
+
+    def short_time(self, at: datetime) -> str:
+        """The same, and `Mon 10:00` where the client does not render dates."""
+        return self.plain_short_time(at) if self.plain_dates else self.reader_time(at)
+
+    def plain_short_time(self, at: datetime) -> str:
+        """`Mon 10:00`, for text without dates."""
+        return weekday_time(at, self.plain_zone)
 
     def mentions(self, *texts: RichText) -> dict[Mention, Json]:
         """Returns the entity of each mention that Teams supports."""

@@ -365,7 +365,7 @@ def preview(policy: Policy, account: Account | None, answers: Answers, now: date
     if elsewhere is not None:
         return (
             Strong("No ticket is opened for this. "),
-            f"{cards.with_clauses(elsewhere.says, [elsewhere.clause])}.",
+            f"{cards.without_full_stop(elsewhere.says)}.",
         )
     proposal = policy.triage.certain_proposal(answers)
     if account is None or proposal is None:
@@ -373,9 +373,7 @@ def preview(policy: Policy, account: Account | None, answers: Answers, now: date
     refused = plan_refusal(policy, policy.plans[account.plan], proposal)
     if refused is not None:
         return (Strong(f"{_named(policy, proposal)} is not taken here. "), refused)
-    advice = [
-        f"\n{cards.with_clauses(advice.says, [advice.clause])}." for advice in policy.triage.advised(answers)
-    ]
+    advice = [f"\n{cards.without_full_stop(advice.says)}." for advice in policy.triage.advised(answers)]
     return (Strong(f"Proposed: {_named(policy, proposal)}."), *_due(policy, account, proposal, now), *advice)
 
 
@@ -392,7 +390,7 @@ def preview_of_report(policy: Policy, empty: tuple[str, ...], among: int) -> Ric
     told = f"Still empty: {'; '.join(empty)}."
     if among > 1:
         told = f"Filled in: {among - len(empty)} of {among}. {told}"
-    return (f"\n{told} {cards.with_clauses(report.says, [report.clause])}.",)
+    return (f"\n{told} {cards.without_full_stop(report.says)}.",)
 
 
 def _named(policy: Policy, proposal: Proposal) -> str:

@@ -31,7 +31,7 @@ from bot.model.address import Actor, Place
 from bot.model.forms import OPENING, form_key, opening_context
 from bot.model.inbound import Answer, Ask, Command, Done, FormChanged, FormClosed, Show, Submission
 from bot.model.views import Notice, Part, Quote
-from bot.notify.cards import with_clauses
+from bot.notify.cards import without_full_stop
 from bot.notify.recipients import VIA_FORM
 from bot.ports import Conflict, Duplicate, NoSuchTicket
 from sla_core.events import Attachment, CustomerWrote, Event, Opened, Who
@@ -230,7 +230,7 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
         return await _add_to_duplicate(desk, sent, place, intake.duplicate_of)
     elsewhere = policy.triage.referral(given)
     if elsewhere is not None:
-        told = f"{with_clauses(elsewhere.says, [elsewhere.clause])}."
+        told = f"{without_full_stop(elsewhere.says)}."
         return await rejected({next(iter(elsewhere.when), SUMMARY): told})
     errors = policy.triage.faults(given)
     if not summary:
@@ -250,7 +250,7 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
     channel = await _channel(desk, sent.actor, place, account)
     is_agent = directory.is_agent(sent.actor, account)
     notes = await _notes(desk, policy, account, proposal)
-    advice = [with_clauses(advice.says, [advice.clause]) for advice in policy.triage.advised(given)]
+    advice = [without_full_stop(advice.says) for advice in policy.triage.advised(given)]
     outcome = await desk.open(
         sent.key,
         account,
@@ -383,7 +383,7 @@ async def _notes(desk: Desk, policy: Policy, account: Account, proposal: Proposa
     """Notes for agents: an overridden screening, or an unusual number of tickets of this severity."""
     notes = []
     if proposal.overrides:
-        notes.append(f"the screening was set aside: {with_clauses(proposal.says, [proposal.clause])}")
+        notes.append(f"the screening was set aside: {without_full_stop(proposal.says)}")
     rarity = policy.severities[proposal.severity].rarity
     if rarity is not None:
         now = desk.clock.now()
@@ -391,7 +391,7 @@ async def _notes(desk: Desk, policy: Policy, account: Account, proposal: Proposa
         earlier = [t for t in await recent_tickets(desk, account, begun) if t.severity == proposal.severity]
         if len(earlier) >= rarity.per_quarter:
             notes.append(
-                f"{proposal.severity} number {len(earlier) + 1} of this quarter, expected at most "
-                f"{rarity.per_quarter} ({', '.join(rarity.source.clauses)})"
+                f"this is {proposal.severity} number {len(earlier) + 1} of this quarter; "
+                f"the policy expects at most {rarity.per_quarter}"
             )
     return notes

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.desk.desk import Desk, refusal
-from bot.desk.ticket.short_forms import close_form, context_of, rejected, text_of
+from bot.desk.ticket.short_forms import TELL, TEXT, close_form, context_of, escalate_form, rejected, text_of
 from bot.model.address import Actor, Place
 from bot.model.inbound import Answer, Ask, Press, Show, Submission
 from bot.model.views import Receipt, ReceiptRow, ReceiptTable
-from bot.notify.cards import METRIC_NAMES, with_clauses
+from bot.notify.cards import METRIC_NAMES, severity_id, without_full_stop
 from bot.notify.texts import with_key
 from sla_core.engine import promises
 from sla_core.events import Acknowledged, Closed, Escalated, Event, Held, Reopened, Resolved, Resumed, Taken
-from sla_core.policy import Policy
+from sla_core.policy import Policy, Source
 from sla_core.promise import Promise
 from sla_core.receipt import receipt
 from sla_core.ticket import State, Ticket
@@ -49,7 +49,7 @@ async def take(desk: Desk, press: Press, ticket: Ticket) -> Answer:
 
 def _why_no_hold(ticket: Ticket) -> str | None:
     if not ticket.opened.may_hold:
-        return f"Neither the plan nor the order form of {ticket.key} grants holding its clocks."
+        return f"The plan and the order form of {ticket.key} do not allow a hold."
     if ticket.state is not State.OPEN:
         return f"{ticket.key} is {ticket.state}."
     return f"{ticket.key} is on hold already." if ticket.held else None
@@ -74,19 +74,26 @@ async def resume(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     return await desk.change(press.key, ticket, decide)
 
 
+async def ask_to_escalate(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    by_agent = desk.relation(press.actor, press.place, ticket) == "agent"
+    return Ask(escalate_form(by_agent, context_of(press)))
+
+
 async def escalate(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
+    """An agent's escalation pages the next step and stays internal unless the customer is to be told."""
     reason = text_of(sent)
-    by = desk.who(sent.actor)
-    place = Place.parse(sent.context["place"])
+    by_agent = desk.relation(sent.actor, Place.parse(sent.context["place"]), ticket) == "agent"
+    tell = not by_agent or bool(sent.values.get(TELL))
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        why_not = None if reason else "Please say why: the people we alert read it first."
         if ticket.state is not State.OPEN:
-            return rejected(sent, f"{ticket.key} is {ticket.state}; reopen it first. Your text is kept here.")
-        if not reason:
-            return rejected(sent, "Please say why; whoever is called needs it.")
-        by_agent = desk.relation(sent.actor, place, ticket) == "agent"
+            why_not = f"{ticket.key} is {ticket.state}; reopen it first. Your text is still in the form."
+        if why_not:
+            form = escalate_form(by_agent, sent.context)
+            return Ask(form.rejected(sent.values, {TEXT: why_not}))
         step, calls_at = _next_step(ticket, policy, now) if by_agent else (None, None)
-        return [Escalated(now, by, reason, by_agent, step, calls_at)]
+        return [Escalated(now, desk.who(sent.actor), reason, by_agent, step, calls_at, tell)]
 
     return await desk.change(sent.key, ticket, decide)
 
@@ -111,7 +118,7 @@ async def resolve(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if ticket.state is not State.OPEN:
-            return rejected(sent, f"{ticket.key} is {ticket.state} already. Your text is kept here.")
+            return rejected(sent, f"{ticket.key} is {ticket.state} already. Your text is still in the form.")
         if not text:
             return rejected(sent, "Please say what was done; it goes to the customer.")
         return [Resolved(now, desk.who(sent.actor), text)]
@@ -165,24 +172,34 @@ async def explain(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     policy = desk.policy_of(ticket)
     opened = ticket.opened
     severity = policy.severities[ticket.severity]
-    said = f"is {ticket.severity}: {severity.source.says}"
+    said = f"is {severity_id(ticket)}: {severity.source.says}"
     if ticket.severity == opened.severity:
-        said += f" Proposed because: {with_clauses(opened.why, [opened.clause])}."
+        said += f" Proposed because: {without_full_stop(opened.why)}."
+    elif ticket.downgraded_from is not None:
+        said += f" {ticket.downgraded_from} ended with a workaround."
+    else:
+        said += f" It was corrected from {ticket.severities[-2][1]}."
     running, now = promises(ticket, policy), desk.clock.now()
-    nothing = "" if running else f" No time is promised for it ({', '.join(severity.source.clauses)})."
+    nothing = "" if running else f" {policy.name} promises no time for this severity."
+    said += f" Source: {_cited(policy, severity.source)}."
     return Show(
         Receipt(
             ticket.key,
             with_key(ticket.key, said + nothing),
-            tuple(_table(promise, now) for promise in running),
+            tuple(_table(promise, policy, now) for promise in running),
         )
     )
 
 
-def _table(promise: Promise, now: datetime) -> ReceiptTable:
+def _cited(policy: Policy, source: Source) -> str:
+    """The vendor's document and the section; for a term of an order form, what it cites."""
+    return f"{policy.document}, {source.where}" if source.in_document else source.where
+
+
+def _table(promise: Promise, policy: Policy, now: datetime) -> ReceiptTable:
     """The receipt of one promise, up to its deadline or, on hold, up to `now`."""
     source = promise.target.source
-    cites = f"{', '.join(source.clauses)}; {source.where}"
+    cites = f"Source: {_cited(policy, source)}"
     rows = []
     for stretch in receipt(promise.calendar, promise.started_at, promise.due_at or now, promise.gaps):
         counted = _length(stretch.counted) if stretch.counted else ""

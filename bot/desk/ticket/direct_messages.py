@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.desk.desk import Desk, private_notice, refusal
-from bot.desk.ticket.short_forms import context_of
+from bot.desk.ticket.short_forms import context_of, titled
 from bot.model.forms import ChoiceField, Form
 from bot.model.inbound import Answer, Ask, Done, Press, Submission
 from sla_core.events import Alerted, Event
@@ -20,12 +20,14 @@ PERSON = "person"
 
 async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     return await _record(
-        desk, press, ticket, "acknowledge", "Thank you. You will not be reminded of this message."
+        desk, press, ticket, "acknowledge", "Acknowledged. You will not be reminded of this message."
     )
 
 
 async def call(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    return await _record(desk, press, ticket, "call", "Thank you. The agents know that you will call.")
+    return await _record(
+        desk, press, ticket, "call", "The agents have been told that you will call the customer."
+    )
 
 
 async def snooze(desk: Desk, press: Press, ticket: Ticket) -> Answer:
@@ -37,11 +39,11 @@ async def _record(
 ) -> Answer:
     person = desk.directory.person(press.actor)
     if person is None:
-        return refusal("Only the people of the desk's file have direct messages to answer.")
+        return refusal("This button is for the person who got the message.")
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if after and ticket.state is not State.OPEN:
-            return refusal(f"{ticket.key} is {ticket.state}; there is nothing to be reminded of.")
+            return refusal(f"{ticket.key} is {ticket.state}; so there is nothing to snooze.")
         last = ticket.history[-1]
         if not after and isinstance(last, Alerted) and (last.act, last.person) == (act, person.id):
             return Done()
@@ -54,8 +56,8 @@ async def _record(
 def _form(desk: Desk, context: Mapping[str, str]) -> Form:
     everyone = desk.directory.settings.people.values()
     options = tuple(Option(p.id, p.name) for p in everyone if desk.directory.direct_address(p, ""))
-    choice = ChoiceField(PERSON, "Who looks after it", options)
-    return Form("alert_delegate", "Delegate", "Delegate", (choice,), context)
+    choice = ChoiceField(PERSON, "Who takes over", options)
+    return Form("alert_delegate", titled(context, "Delegate"), "Delegate", (choice,), context)
 
 
 async def delegate(desk: Desk, press: Press, ticket: Ticket) -> Answer:

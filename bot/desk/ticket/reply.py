@@ -17,10 +17,10 @@ from sla_core.events import Answered, Attachment, Corrected, CustomerWrote, Even
 from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
 
-TICKET_ENDED = "{key} is {state}. Your message was passed on; to have work go on, press Reopen on its card."
+TICKET_ENDED = "{key} is {state}. Your message was passed on. Press Reopen if you still need help."
 
 NOT_MONITORED = (
-    "Nobody else reads this. To answer the customer write “status {key}” here and press Reply on its card."
+    "Only you can see this thread. To answer the customer, write “status {key}” here and press Reply."
 )
 """The answer to a reply in the thread of a direct message."""
 
@@ -32,7 +32,7 @@ async def send_reply(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
         if not text:
             return rejected(sent, "Please write what the customer should read.")
         if ticket.state is State.CLOSED:
-            return rejected(sent, f"{ticket.key} is closed; reopen it first. Your text is kept here.")
+            return rejected(sent, f"{ticket.key} is closed; reopen it first. Your text is still in the form.")
         return [Answered(now, desk.who(sent.actor), Kind.REPLY, text)]
 
     return await desk.change(sent.key, ticket, decide)
@@ -43,7 +43,7 @@ async def send_details(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if ticket.state is State.CLOSED:
-            return rejected(sent, f"{ticket.key} is closed; reopen it first. Your text is kept here.")
+            return rejected(sent, f"{ticket.key} is closed; reopen it first. Your text is still in the form.")
         by_agent = desk.relation(sent.actor, Place.parse(sent.context["place"]), ticket) == "agent"
         return [CustomerWrote(now, desk.who(sent.actor), text, VIA_FORM, by_agent)]
 
@@ -61,7 +61,7 @@ async def milestone(desk: Desk, press: Press, ticket: Ticket) -> Answer:
         if known is None:
             return refusal(f'This policy has no milestone "{label}".')
         if not known.repeatable and label in ticket.milestones:
-            return refusal(f"{label} was told already.")
+            return refusal(f"The customer has already been told “{label}”.")
         if ticket.state is not State.OPEN:
             return refusal(f"{ticket.key} is {ticket.state}; reopen it first.")
         return [Answered(now, desk.who(press.actor), Kind.MILESTONE, label)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.desk.desk import Desk, refusal
-from bot.desk.ticket.short_forms import TEXT, context_of, text_of
+from bot.desk.ticket.short_forms import TEXT, context_of, text_of, titled
 from bot.model.forms import ChoiceField, Field, Form, TextField
 from bot.model.inbound import Answer, Ask, Press, Submission
 from sla_core.events import Event, SeverityChanged
@@ -30,9 +30,10 @@ def _form(policy: Policy, context: Mapping[str, str], now: str) -> Form:
     milder = _downgrade_to(policy, now)
     if milder:
         why = (Option(WORKAROUND, "A workaround is in place"), Option(MISJUDGED, f"It never was {now}"))
-        fields.append(ChoiceField(BECAUSE, f"If it becomes {milder}: why?", why, required=False))
-    fields.append(TextField(TEXT, "Reason", long=True, hint="The customer reads it."))
-    return Form("severity", "Change severity", "Change severity", tuple(fields), context)
+        label = f"Why {milder}? Required if you choose {milder}"
+        fields.append(ChoiceField(BECAUSE, label, why, required=False))
+    fields.append(TextField(TEXT, "Reason", long=True, hint="The customer reads this."))
+    return Form("severity", titled(context, "Change severity"), "Change severity", tuple(fields), context)
 
 
 async def ask(desk: Desk, press: Press, ticket: Ticket) -> Answer:
@@ -56,7 +57,9 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
         elif ticket.state is not State.OPEN:
             errors[SEVERITY] = f"{ticket.key} is {ticket.state}; reopen it first."
         if is_downgrade and not because:
-            errors[BECAUSE] = "Please say which: only a workaround keeps the promise of a resolution."
+            errors[BECAUSE] = (
+                f"Please choose one: only a workaround meets the promise made for {ticket.severity}."
+            )
         if not reason:
             errors[TEXT] = "Please say why; the customer reads it."
         if errors:

@@ -5,30 +5,51 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot.model.forms import Form, TextField, opening_context
+from bot.model.forms import ChoiceField, Field, Form, TextField, opening_context
 from bot.model.inbound import Ask, Press, Show, Submission
 from bot.model.views import Notice, Part, Quote, When
 from bot.notify.cards import METRIC_NAMES
 from sla_core.policy import Metric
 from sla_core.promise import Promise
 from sla_core.ticket import Ticket
+from sla_core.triage import Option
 
 TEXT = "text"
+TELL = "tell_customer"
+TOLD = Option("yes", "The customer reads that this was escalated, and the reason")
 
 _TEXTS = {
     # form: title, submit, label of its text, hint
-    "reply": ("Reply to the customer", "Send", "Your reply", "Goes to the customer's thread."),
-    "update": ("Update the customer", "Send", "What is new", "Goes to the customer's thread."),
-    "add_details": ("Add details", "Add details", "Details", None),
-    "escalate": ("Escalate", "Escalate", "Reason", "The customer and the account manager read it."),
-    "hold": ("Hold", "Hold", "Reason", "The customer reads it, and may contest it by writing."),
-    "resolve": ("Resolve", "Resolve", "What was done", "Goes to the customer."),
+    "reply": ("Reply", "Send", "Your reply", "The customer reads this, in the ticket's thread."),
+    "update": ("Update", "Send", "What is new", "The customer reads this, in the ticket's thread."),
+    "add_details": ("Add details", "Add details", "Details", "Everybody in this channel reads this."),
+    "hold": ("Hold", "Hold", "Reason", "The customer reads this, and can write back to end the hold."),
+    "resolve": ("Resolve", "Resolve", "What was done", "The customer reads this."),
 }
 
 
 def text_form(name: str, context: Mapping[str, str]) -> Form:
     title, submit, label, hint = _TEXTS[name]
-    return Form(name, title, submit, (TextField(TEXT, label, long=True, hint=hint),), context)
+    return Form(
+        name, titled(context, title), submit, (TextField(TEXT, label, long=True, hint=hint),), context
+    )
+
+
+def escalate_form(by_agent: bool, context: Mapping[str, str]) -> Form:
+    """For an agent, with the choice to tell the customer."""
+    if not by_agent:
+        hint = "Everybody in this channel, our agents and the account manager read this."
+        fields: tuple[Field, ...] = (TextField(TEXT, "Reason", long=True, hint=hint),)
+    else:
+        hint = "Internal: agents, the people we page and the TAM read this."
+        tick = ChoiceField(TELL, "Tell the customer", (TOLD,), required=False, many=True)
+        fields = (TextField(TEXT, "Reason", long=True, hint=hint), tick)
+    return Form("escalate", titled(context, "Escalate"), "Escalate", fields, context)
+
+
+def titled(context: Mapping[str, str], title: str) -> str:
+    """A form's title, which begins with the ticket's key: platforms cut it at the end."""
+    return f"{context['ticket']} · {title}"
 
 
 def close_form(ticket: Ticket, running: Sequence[Promise], context: Mapping[str, str], now: datetime) -> Form:
@@ -66,7 +87,7 @@ def rejected(sent: Submission, why: str) -> Ask:
 
 def sent_before(sent: Submission) -> Show:
     """The answer to a form that was submitted before. It quotes the text, which was ignored this time."""
-    words: list[Part] = ["This form was sent before and counts once, so nothing more was done."]
+    words: list[Part] = ["This form had been sent already, so nothing more was done."]
     if text := text_of(sent):
-        words += [" If you have changed what you wrote, please send it in a new form:", Quote(text)]
+        words += [" If you changed the text, please send it in a new form:", Quote(text)]
     return Show(Notice(tuple(words)))

@@ -31,7 +31,7 @@ def _form(ticket: Ticket, policy: Policy, context: Mapping[str, str]) -> Form:
     fields: list[Field] = list(form.fields)
     if policy.severities[ticket.severity].due_date:
         zone = _zone(policy).key
-        hint = f"The day and time by which it will be resolved, in {zone}: 2026-03-27 17:00"
+        hint = f"When you will have resolved it, in {zone}, as 2026-03-27 17:00. The customer reads this."
         fields.append(TextField(DUE, "Due date", required=False, hint=hint, limit=16))
     offered = _extensions(ticket, policy)
     if offered:
@@ -68,7 +68,7 @@ def _text_fault(ticket: Ticket, text: str) -> str | None:
     if not text:
         return "Please write what the customer should read."
     if ticket.state is State.CLOSED:
-        return f"{ticket.key} is closed; reopen it first. Your text is kept here."
+        return f"{ticket.key} is closed; reopen it first. Your text is still in the form."
     return None
 
 
@@ -76,7 +76,7 @@ def _date_fault(ticket: Ticket, date: str, due: datetime | None, now: datetime) 
     if ticket.state is not State.OPEN:
         return f"{ticket.key} is {ticket.state}; reopen it first."
     if due is None:
-        return f'"{date}" is no date and time; write 2026-03-27 17:00.'
+        return f'"{date}" is not a date and time. Write it as 2026-03-27 17:00.'
     if not now < due <= now + FURTHEST:
         return "Choose a date between now and two years from now."
     return None
@@ -86,9 +86,9 @@ def _extra_fault(ticket: Ticket, policy: Policy, extra: str, now: datetime) -> s
     if ticket.state is not State.OPEN:
         return f"{ticket.key} is {ticket.state}; reopen it first."
     if not any(offered.id == extra for offered in _extensions(ticket, policy)):
-        return "This is not offered for the ticket as it is."
+        return "This extra time is not offered for this ticket."
     if _overdue(ticket, policy, now):
-        return "The deadline has passed, and time can be added before it only."
+        return "The deadline has passed. Extra time can only be granted before it."
     return None
 
 

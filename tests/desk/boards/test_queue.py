@@ -123,7 +123,7 @@ async def test_each_row_shows_owner_turn_and_next_deadline(desk: DeskInMemory) -
         "S2",
         card_view.severity_name,
     )
-    assert (row.state, row.turn, row.owner) == ("open", "our turn", "nobody works on it yet")
+    assert (row.state, row.next_up, row.owner) == ("open", "our turn", "nobody works on it yet")
     assert row.promise == card_view.promises[0]
     assert row.button
     assert (row.button.label, row.button.value) == ("Take it", key)
@@ -254,7 +254,7 @@ async def test_a_channel_lists_its_accounts_tickets_to_anybody_there(desk: DeskI
         assert shown.title == "Tickets of Acme GmbH"
         assert keys(shown) == [down, slow]
         assert [row.button for row in rows(shown)] == [None, None]
-        assert rows(shown)[0].turn == "m3ter Support's turn"
+        assert rows(shown)[0].next_up == "m3ter Support's turn"
 
 
 async def test_what_was_resolved_lately_waits_for_the_customer(desk: DeskInMemory) -> None:

@@ -102,12 +102,12 @@ async def test_an_edit_changes_no_clock(a_desk: OpenDesk, who: Actor, text: str 
     if who is BOB:
         await desk.submits_form(BOB, "Hold", key, text="your answer")
     await desk.fast_forward(hours=1)
-    before, turn, held = await clocks(desk, key), desk.card_view(key).turn, (await desk.ticket(key)).held
+    before, turn, held = await clocks(desk, key), desk.card_view(key).next_up, (await desk.ticket(key)).held
 
     await revises(desk, who, text, key)
 
     assert await clocks(desk, key) == before
-    assert desk.card_view(key).turn == turn
+    assert desk.card_view(key).next_up == turn
     assert (await desk.ticket(key)).held == held
 
 
@@ -181,11 +181,11 @@ async def test_a_file_without_text_is_a_message(a_desk: OpenDesk) -> None:
     await writes(desk, BOB, "", key, LOG)
     answered = await desk.last(key)
     assert isinstance(answered, Answered)
-    assert desk.card_view(key).turn.startswith("Yours")
+    assert desk.card_view(key).next_up.startswith("Yours")
 
     await writes(desk, ALICE, " ", key, LOG)
     assert isinstance(await desk.last(key), CustomerWrote)
-    assert not desk.card_view(key).turn.startswith("Yours")
+    assert not desk.card_view(key).next_up.startswith("Yours")
     assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Alice wrote: file: error.log @Bob"
 
 
