@@ -264,7 +264,7 @@ BOARD = QueueBoard(
     ),
     ("20 tickets are open, most critical first.",),
     (Button("get_help", "Get help", "", Style.PRIMARY),),
-    ("Escalate calls these, one step after the other:", "\n", Strong("First line:"), " Bob, then Eve"),
+    ("Escalate pages these, one step after the other:", "\n", Strong("First line:"), " Bob, then Eve"),
 )
 FORM = Form(
     "intake",

@@ -139,7 +139,7 @@ def render(view: View, zone: tzinfo | None, numbered: bool = True) -> Renderable
             return indented(render_rich(view.intro, zone), *(_receipt(table, zone) for table in view.tables))
         case GetHelp():
             asks = literal(f"Need help from {one_line(view.vendor)}?", "bold")
-            how = Text("Press the button or type /support: your ticket and its answer times appear here.")
+            how = Text("Press the button or type /support. Your ticket and its answer times appear here.")
             return indented(asks, how, *_row(view.buttons, numbered))
         case QueueBoard():
             return _board(view, zone, numbered)
@@ -170,7 +170,7 @@ def on_one_line(view: View, zone: tzinfo | None) -> str:
         case Notice():
             return rich_on_one_line(view.text, zone)
         case Receipt():
-            return one_line(f"{view.key}: how the deadlines came about")
+            return one_line(f"{view.key}: how the deadlines are computed")
         case GetHelp():
             return one_line(f"Need help from {view.vendor}?")
         case QueueBoard():

@@ -30,8 +30,8 @@ MAX_KEYS = 10
 
 _CUT_OFF = {
     ChannelChange.LEFT: ("the app was removed from it", "Add the app to it again."),
-    ChannelChange.ARCHIVED: ("it was archived", "Have it unarchived."),
-    ChannelChange.DELETED: ("it was deleted", "Have it restored."),
+    ChannelChange.ARCHIVED: ("it was archived", "Unarchive it."),
+    ChannelChange.DELETED: ("it was deleted", "Restore it."),
     ChannelChange.UNSHARED: ("it is no longer shared with them", "Share it with them again."),
 }
 """By change: what happened, and how to fix it."""
@@ -84,7 +84,7 @@ async def _cut_off(desk: Desk, act: ChannelChanged, account: Account) -> None:
     tickets = _counted(await _open_tickets(desk, act.place, account))
     text = (
         f"{account.name}'s channel ({act.place}) is cut off: {how}. {tickets} "
-        f"Nothing reaches the customer there. {fix} Or give them another channel, and name it under "
+        f"Nothing can reach the customer there. {fix} Or choose another channel and add it to "
         f'channels of the account "{account.id}" in frontline.toml.'
     )
     await _tell(desk, act, account, text)
@@ -121,7 +121,7 @@ async def _moved(desk: Desk, act: ChannelChanged, new: Place, account: Account |
     else:
         return
     text = (
-        f"{whose} has another address: {new} instead of {act.place}. The desk follows it; "
+        f"{whose} moved from {act.place} to {new}. Frontline follows it; "
         f"please change {key} in frontline.toml too."
     )
     await notify(desk, f"{act.key}/triage", desk.directory.triage_for(new), text)
@@ -160,7 +160,7 @@ async def _open_tickets(desk: Desk, place: Place, account: Account) -> list[str]
 
 def _counted(keys: list[str]) -> str:
     if not keys:
-        return "No ticket is open there."
+        return "No open tickets there."
     named = ", ".join([*keys[:MAX_KEYS], *(["…"] if len(keys) > MAX_KEYS else [])])
     one = len(keys) == 1
     return f"{len(keys)} {'ticket is' if one else 'tickets are'} open there ({named})."

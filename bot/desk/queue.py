@@ -27,8 +27,8 @@ RECENTLY = timedelta(days=14)
 """How long customers see a resolved ticket, which they may close or reopen."""
 
 
-OPEN = "These are open, the more critical first."
-ONE = "To see one of them, write “status” and its key."
+OPEN = "Open tickets, most critical first."
+ONE = "To see one, write “status” and its key."
 
 
 class ChannelsUnknown(Exception):
@@ -42,7 +42,7 @@ async def listing(desk: Desk, actor: Actor, place: Place) -> Answer:
         return _shown(await _of_channel(desk, owner))
     if desk.directory.is_triage(place):
         board = await _of_agent(desk, actor)
-        return _shown(board) if board else refusal("Only agents see the queue here.")
+        return _shown(board) if board else refusal("Only agents can see the queue here.")
     if place.direct:
         try:
             return _shown(await board_of(desk, actor))
@@ -67,11 +67,11 @@ async def accounts_of(desk: Desk, user: UserRef) -> list[Account]:
         there = {str(place) for place in await platform.places_of(user)}
     except TemporaryFailure as why:
         raise ChannelsUnknown(
-            "It cannot be told now which channels you are in; please try again in a minute"
+            "I cannot see right now which channels you are in; please try again in a minute"
         ) from why
     except PermanentFailure as why:
         raise ChannelsUnknown(
-            "It cannot be told from here which channels you are in; "
+            "I cannot see from here which channels you are in; "
             "please mention me in the channel that you share with us"
         ) from why
     accounts, current_address = desk.directory.settings.accounts.values(), desk.directory.channels_of
@@ -101,11 +101,7 @@ def _looked_after(directory: Directory, actor: Actor) -> list[Account]:
 async def _queue(desk: Desk) -> QueueBoard:
     now = desk.clock.now()
     page = await _page(desk, None, MAX_ROWS)
-    said = (
-        f"{_tickets(page.total)} open, the more critical first. {ONE}"
-        if page.entries
-        else "No ticket is open. All is quiet."
-    )
+    said = f"{_tickets(page.total)} open, most critical first. {ONE}" if page.entries else "No open tickets."
     return QueueBoard("Queue", now, (_section("", page.entries, Audience.AGENTS, now, page.total),), (said,))
 
 
@@ -126,11 +122,7 @@ async def _of_accounts(desk: Desk, accounts: Sequence[Account]) -> QueueBoard:
         section = _section(account.name, entries, Audience.AGENTS, now, lead=lead)
         found.append((soonest[0] if soonest else None, section))
     found.sort(key=lambda each: (each[0] is None, not each[1].rows, each[0] or now))
-    said = (
-        f"What is due next on the accounts that you look after. {ONE}"
-        if page.entries
-        else "Nothing is open. All is quiet."
-    )
+    said = f"What is due next on your accounts. {ONE}" if page.entries else "No open tickets."
     sections = tuple(section for _, section in found)
     return QueueBoard("Your accounts", now, sections, (said, *_not_all(page)))
 
@@ -147,7 +139,7 @@ async def _of_channel(desk: Desk, account: Account) -> QueueBoard:
     now = desk.clock.now()
     page = await _page(desk, [account], MAX_ENTRIES, ended=True)
     sections = _customers(page.entries, now)
-    said = OPEN if _any_open(sections) else f"{account.name} has no open ticket."
+    said = OPEN if _any_open(sections) else f"{account.name} has no open tickets."
     return QueueBoard(f"Tickets of {account.name}", now, sections, (said, *_not_all(page)))
 
 
@@ -168,9 +160,9 @@ async def _of_customer(desk: Desk, actor: Actor) -> QueueBoard:
     if _any_open(sections):
         said = f"{OPEN} {ONE}"
     elif accounts:
-        said = "You have no open ticket."
+        said = "You have no open tickets."
     else:
-        said = "You are in no channel of a customer, so there are no tickets to show."
+        said = "You are not in a customer's channel, so there are no tickets to show."
     buttons = (cards.GET_HELP,) if accounts else ()
     return QueueBoard("Your tickets", now, tuple(sections), (said, *_not_all(page)), buttons)
 
@@ -187,9 +179,7 @@ def _customers(entries: Iterable[QueueEntry], now: datetime, name: str = "") -> 
     if queue:
         sections.append(_section(name, queue, Audience.CUSTOMER, now))
     if resolved:
-        title = (
-            f"{name}: resolved, yours to close or reopen" if name else "Resolved, yours to close or reopen"
-        )
+        title = f"{name}: resolved, please close or reopen" if name else "Resolved: please close or reopen"
         sections.append(_section(title, resolved, Audience.CUSTOMER, now))
     return tuple(sections)
 
@@ -262,12 +252,12 @@ def _on_duty(desk: Desk) -> Iterator[Part]:
     now = desk.clock.now()
     policy = desk.directory.policy_on(now.date())
     if policy.steps:
-        yield "Escalate calls these, one step after the other:"
+        yield "Escalate pages these, one step after the other:"
     for step in policy.steps:
         people = ", then ".join(person.name for person in desk.directory.rota(step.role))
         yield "\n"
         yield Strong(f"{step.name}:")
-        yield f" {people or 'nobody is in this rota'}{_hours(policy, step, now)}"
+        yield f" {people or 'nobody is on call'}{_hours(policy, step, now)}"
 
 
 def _hours(policy: Policy, step: Step, now: datetime) -> str:

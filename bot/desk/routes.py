@@ -160,7 +160,7 @@ async def _answer(desk: Desk, inbound: Inbound) -> Answer:
             case ChannelChanged():
                 return await channels.channel_changed(desk, inbound)
     except NoSuchTicket:
-        return refusal("This ticket is not in the desk's records.")
+        return refusal("This ticket does not exist.")
     except (Conflict, PolicyVersionMissing) as wrong:
         return refusal(f"Nothing was changed: {wrong}.")
 
@@ -168,7 +168,7 @@ async def _answer(desk: Desk, inbound: Inbound) -> Answer:
 async def _route_press(desk: Desk, press: Press) -> Answer:
     route = BUTTONS.get(press.action)
     if route is None:
-        return refusal("This button belongs to an older version of the desk; use the newest card.")
+        return refusal("This button is too old. Please use the ticket's newest card.")
     if isinstance(route, PublicButtonRoute):
         return await route.handler(desk, press)
     ticket = await desk.ticket(press.value.partition("|")[0])
@@ -183,7 +183,7 @@ async def _route_press(desk: Desk, press: Press) -> Answer:
 async def _route_submission(desk: Desk, sent: Submission) -> Answer:
     route = FORMS.get(sent.form)
     if route is None or not _is_complete(sent):
-        return refusal("This form belongs to an older version of the desk; please open it again.")
+        return refusal("This form is too old. Please open it again.")
     if isinstance(route, PublicFormRoute):
         return await route.handler(desk, sent)
     ticket = await desk.ticket(sent.context["ticket"])
@@ -204,7 +204,7 @@ def _refusal(desk: Desk, who: str, actor: Actor, place: Place, ticket: Ticket) -
     if who == RECIPIENT:
         if desk.directory.person(actor) is not None:
             return None
-        return refusal("This message was for somebody else.")
+        return refusal("This message is for somebody else.")
     relation = desk.relation(actor, place, ticket)
     if relation == "agent" or (relation == "customer" and who == PARTICIPANT):
         return None

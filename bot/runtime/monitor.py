@@ -110,7 +110,7 @@ class LagMonitor:
                 await self.desk.key_values.put(TOPIC, ALARM, now.isoformat())
             else:
                 words = "Frontline has caught up."
-                await self._tell_agents(f"{told}/over", words, "Nothing due is left lying.", Tone.DONE)
+                await self._tell_agents(f"{told}/over", words, "Nothing is overdue.", Tone.DONE)
                 await self.desk.key_values.delete(TOPIC, ALARM)
 
     async def _export_pager_test(self) -> None:
@@ -124,7 +124,7 @@ class LagMonitor:
         log.error("the database does not answer", why=type(error).__name__)
         if now - self._unreachable_since <= MAX_MESSAGE_AGE:
             return []
-        line = "Its database does not answer, so that nothing is decided or said."
+        line = "Its database does not answer, so nothing can be decided or sent."
         if not self._told_unreachable:
             self._told_unreachable = await self._post_now(
                 f"Frontline is behind: {line} {_ADVICE}", Tone.ALARM
@@ -136,7 +136,7 @@ class LagMonitor:
         if told:
             words = "Frontline's database answers again."
             now = self.clock.now().isoformat()
-            await self._tell_agents(f"{now}/back", words, "What fell due is being told.", Tone.DONE)
+            await self._tell_agents(f"{now}/back", words, "Overdue notices are being sent now.", Tone.DONE)
 
     def _due_before(self, now: datetime) -> datetime:
         """What the desk's clock showed MAX_WAKE_LAG ago. A simulated clock may run faster than real time."""

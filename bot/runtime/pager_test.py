@@ -34,7 +34,7 @@ async def schedule(desk: Desk, at: time) -> None:
 def on_timer(desk: Desk, timer: Timer, now: datetime) -> TimerResult:
     """Pages each triage. The key contains the date, so replicas and restarts send one test a day."""
     due = _latest_due(time.fromisoformat(timer.payload), now)
-    say = Notice((f"Test of the pager, {due:%H:%M} UTC: nothing to do.",))
+    say = Notice((f"Daily test page, {due:%H:%M} UTC. You do not need to do anything.",))
     messages = tuple(
         Message(f"{TOPIC}/{triage}/{due:%Y-%m-%d}", None, triage, say, Priority.PAGE)
         for triage in desk.triages()

@@ -43,7 +43,7 @@ async def test_from_support_to_the_end_of_a_ticket(session: OpenSession) -> None
     told = await at.types("as bob", "1", "press reply", "We look into it.")
     assert "You are Bob (agent), in #triage." in told
     assert "[1] Acknowledge  [2] Take it  [3] Reply" in told
-    assert "  ACME-1 works on it: nobody yet → seen by Bob, not taken yet" in told
+    assert "  ACME-1 owner: unassigned → unassigned, seen by Bob" in told
     assert "  [1] Take it  [2] Reply" in told
     assert "First response: less than 4 h left → met" in " ".join(told.split())
     assert "  · #acme · Alice sees: ACME-1 Bob replied: “We look into it.”" in told
@@ -74,9 +74,9 @@ async def test_time_passes_on_a_simulated_clock(session: OpenSession) -> None:
     assert "  · direct message to Dana: ACME-1 Warning: first response is due" in told
     assert "It is Fri 20 Mar 2026, 19:15 CET." in told
     assert "! How long? wait 45m" in told
-    assert "#acme · thread of ACME-1 · Alice sees\n  ‼ ACME-1 Breached: first response was due" in told
+    assert "#acme · thread of ACME-1 · Alice sees\n  ‼ ACME-1 We missed the" in told
     assert "[1] Acknowledge  [2] I'll call  [3] Delegate  [4] Snooze" in told
-    assert "Thank you. You will not be reminded of this message." in told
+    assert "Acknowledged. You will not be reminded of this message." in told
 
     at.may_wait = False
     assert "This desk runs in real time." in await at.types("wait 2h")
@@ -188,7 +188,7 @@ async def test_teams_and_slack_share_one_terminal(session: OpenSession) -> None:
     told = await at.types(*OPENED, "as a-1", "press take it", "in #triage", "as bob", "in #acme-slack")
     assert "  · #triage-teams · agents see: ACME-1 Bills are slow" in told
     assert "You are a-1 (agent), in #triage-teams." in told
-    assert "works on it: nobody yet → a-1" in told
+    assert "owner: unassigned → a-1" in told
     assert "! a-1 is not in #triage." in told
 
 
@@ -197,7 +197,7 @@ async def test_a_group_without_people_gets_a_sample_agent(session: OpenSession) 
     file += 'id = "acme"\nname = "Acme"\nplan = "gold"\nchannels = ["slack:C0ACME"]\n'
     at = await session(desk_file=file)
     told = await at.types(*OPENED, "as sam", "press take it")
-    assert "works on it: nobody yet → Sam" in told
+    assert "owner: unassigned → Sam" in told
 
 
 async def test_messages_of_an_earlier_run_are_said_again_when_they_change(session: OpenSession) -> None:
@@ -257,7 +257,7 @@ async def test_over_a_pipe_with_the_real_loops(session: OpenSession) -> None:
         os.close(reader)
     told = shown(at.screen.out)
     assert code == 0
-    assert "works on it: nobody yet → Bob" in told
+    assert "owner: unassigned → Bob" in told
     assert "say für uns �" in told
     assert told.endswith("Bob · #triage · ACME-1 ›\n")
 
@@ -292,7 +292,7 @@ async def test_the_command_is_the_one_of_the_desks_file(session: OpenSession) ->
 async def test_a_ticket_is_taken_from_the_queue_by_its_number(session: OpenSession) -> None:
     at = await session()
     told = await at.types(*OPENED, "as bob", "/support list", "1")
-    assert "1 ticket is open, the more critical first." in told
+    assert "1 ticket is open, most critical first." in told
     assert "[1] Take it" in told
     assert "Bob presses Take it on ACME-1." in told
     assert (await at.desk.ticket("ACME-1")).owner is not None

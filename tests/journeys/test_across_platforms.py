@@ -41,7 +41,7 @@ async def test_opened_in_teams_and_resolved_from_slack(a_desk: OpenDesk) -> None
     assert desk.card(key, Audience.AGENTS).to == TRIAGE
 
     await desk.presses(BOB, "Acknowledge", key)
-    assert desk.card_view(key).owner == "seen by Bob, not taken yet"
+    assert desk.card_view(key).owner == "unassigned, seen by Bob"
     await desk.writes(YUKI, "It got worse.", key)
     assert desk.thread(key, Audience.AGENTS)[-1] == "ACME-1 Yuki wrote: “It got worse.”  @Bob"
 

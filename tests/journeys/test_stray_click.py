@@ -40,7 +40,7 @@ async def test_an_unanswered_emergency_closed_and_reopened(a_desk: OpenDesk) -> 
     assert [message.text.startswith(warning) for message in desk.direct(DANA)] == [True]
 
     await desk.forward_to("2026-03-20T17:30:00Z")
-    breach = f"ACME-1 Breached: first response was due Fri 20 Mar 17:30. {promised}"
+    breach = f"ACME-1 We missed the Fri 20 Mar 17:30. {promised}"
     assert desk.thread(key)[-1] == f"{breach} @Alice"
     assert desk.thread(key, Audience.AGENTS)[-1] == f"{breach} @Bob"
     assert desk.direct(DANA)[-1].text.startswith(breach)
@@ -71,7 +71,7 @@ async def test_a_late_answer_after_the_form_was_opened(a_desk: OpenDesk) -> None
     await desk.submits_form(BOB, "Reply", key, text="We look into it.")
     assert done(await desk.sends(ALICE, form))
     assert desk.card_view(key).state == "closed"
-    assert answer_text(await desk.sends(ALICE, form)).startswith("This form was sent before")
+    assert answer_text(await desk.sends(ALICE, form)).startswith("This form had been sent already")
     await desk.presses(ALICE, "Reopen", key)
     assert desk.standing(key) == ["met"]
 

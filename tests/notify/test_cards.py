@@ -81,8 +81,8 @@ async def test_a_direct_message_says_who_works_on_it_and_leads_to_acknowledge(de
 
 async def test_only_the_customer_is_asked_whether_it_is_solved(desk: DeskInMemory) -> None:
     await desk.submits_form(BOB, "Resolve", "ACME-1", text="The queue runs again.")
-    assert "Is it solved?" in desk.thread("ACME-1")[-1]
-    assert "Is it solved?" not in desk.thread("ACME-1", Audience.AGENTS)[-1]
+    assert "If it is solved, press Close on the card." in desk.thread("ACME-1")[-1]
+    assert "If it is solved, press Close on the card." not in desk.thread("ACME-1", Audience.AGENTS)[-1]
 
 
 async def test_the_vendor_is_named(desk: DeskInMemory) -> None:

@@ -25,7 +25,7 @@ from tests.platforms.story import KEY, S2, Story, open_story
 from tests.teams.fake_connector import Json
 
 LED_TO = f"This form has led to {KEY} already and opens no second ticket"
-BEFORE = "This form was sent before and counts once, so nothing more was done."
+BEFORE = "This form had been sent already, so nothing more was done."
 SORRY = "That did not work on our side"
 
 

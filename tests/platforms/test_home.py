@@ -40,7 +40,7 @@ async def opens_home(desk: Story, who: str) -> View:
 async def test_help_is_got_from_the_home_tab_and_the_ticket_is_seen_there(desk: Story) -> None:
     slack, alice = workplace(desk).slack, workplace(desk).people["Alice"]
     shown = await opens_home(desk, "Alice")
-    assert "You have no open ticket." in str(shown.blocks)
+    assert "You have no open tickets." in str(shown.blocks)
     assert shown.buttons() == ["Get help"]
 
     await slack.press(alice, shown, "Get help")

@@ -43,7 +43,7 @@ async def test_a_broken_scheduler_is_reported_within_90_seconds(tmp_path: Path) 
 
     await wake_due_tickets(desk.desk)
     assert await monitor.check() == []
-    assert desk.heard(TRIAGE)[-1] == "Frontline has caught up. Nothing due is left lying."
+    assert desk.heard(TRIAGE)[-1] == "Frontline has caught up. Nothing is overdue."
 
 
 async def test_a_desk_without_lag_reports_nothing(tmp_path: Path) -> None:

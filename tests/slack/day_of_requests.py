@@ -130,7 +130,7 @@ async def _pages(at: DeskOnSlack, page: Message) -> None:
     slack, dana = at.slack, at.people["dana"]
     for label in ("I'll call", "Snooze", "Acknowledge", "Delegate"):
         await slack.press(dana, page, label)
-    await slack.submit(dana, {"Who looks after it": "Bob"})
+    await slack.submit(dana, {"Who takes over": "Bob"})
     await at.settle()
 
 

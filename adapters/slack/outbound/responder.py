@@ -37,9 +37,9 @@ from sla_core.promise import Tone
 
 log = structlog.get_logger(__name__)
 
-SORRY = "That did not work on our side, nothing was changed; please try again."
-TOO_LATE = "Slack could not open the form in time; please try again."
-NEEDS_BUTTON = "That needs a form; please use a button or the command."
+SORRY = "Something went wrong on our side. Nothing was changed; please try again."
+TOO_LATE = "Slack did not open the form in time. Please try again."
+NEEDS_BUTTON = "This needs a form. Please use a button or the command."
 REDELIVER_STATUS = 503
 """The HTTP status that makes Slack deliver an event again."""
 OPEN_TIMEOUT = 2.3

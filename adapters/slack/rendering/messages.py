@@ -72,7 +72,7 @@ def render_message(view: View, renderer: MrkdwnRenderer) -> RenderedMessage:
         case Receipt():
             key = escape_mrkdwn(cut(view.key, _LONGEST_FIELD))
             return RenderedMessage(
-                fallback(f"{key}: how the deadlines came about"), with_block_ids(_receipt(view, renderer))
+                fallback(f"{key}: how the deadlines are computed"), with_block_ids(_receipt(view, renderer))
             )
         case GetHelp():
             return RenderedMessage(
@@ -202,7 +202,7 @@ def _row(row: ReceiptRow, zone: tzinfo) -> str:
 
 def _get_help(help_: GetHelp) -> list[Json]:
     vendor = strong(f"Need help from {cut(help_.vendor, _LONGEST_FIELD)}?")
-    how = "Press the button and answer a few questions: your ticket and its answer times appear here."
+    how = "Press the button and answer a few questions. Your ticket and its answer times appear here."
     return fit([], [section(f"{vendor}\n{how}")], list(actions(help_.buttons)), "")
 
 

@@ -292,7 +292,7 @@ class WorkspaceRegistry:
 
 
 _UNINSTALLED = (
-    "Frontline was uninstalled from {name} ({id}). What is still to be said there cannot be delivered until "
+    "Frontline was uninstalled from {name} ({id}). Nothing can be delivered there until "
     "it is installed again."
 )
 

@@ -29,10 +29,10 @@ from sla_core.promise import Tone
 
 log = structlog.get_logger(__name__)
 
-SORRY = "That did not work on our side, nothing was changed; please try again."
+SORRY = "Something went wrong on our side. Nothing was changed; please try again."
 OUTDATED = "This form cannot be sent any more; please open it again."
 DONE = "Done."
-THANKS = "Thank you, this was sent."
+THANKS = "Sent. Thank you."
 ELSEWHERE = "The answer is in your chat with this app."
 NOT_HERE = "The answer is for you only and cannot be shown here; please use the app's command or a button."
 TITLE = "Frontline"

@@ -74,7 +74,7 @@ def view_card(view: View, renderer: CardTextRenderer) -> CardMessage:
             )
         case Receipt():
             return CardMessage(
-                _receipt(view, renderer), fallback_text(f"{view.key}: how the deadlines came about")
+                _receipt(view, renderer), fallback_text(f"{view.key}: how the deadlines are computed")
             )
         case GetHelp():
             return CardMessage(_get_help(view, renderer), fallback_text(f"Need help from {view.vendor}?"))
@@ -223,7 +223,7 @@ def _row(row: ReceiptRow, zone: tzinfo, spacing: str) -> Json:
 
 def _get_help(help_: GetHelp, renderer: CardTextRenderer) -> Json:
     asks = text_line(f"Need help from {cut(help_.vendor, LONGEST_FIELD)}?", weight="Bolder", size="Medium")
-    how = "Press the button and answer a few questions: your ticket and its answer times appear here."
+    how = "Press the button and answer a few questions. Your ticket and its answer times appear here."
     return fit([asks, {**text_line(how), "spacing": "Small"}], [], actions(help_.buttons, renderer), (), "")
 
 

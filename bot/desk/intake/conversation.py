@@ -49,15 +49,10 @@ ROOTS = "interview-root"
 LONGEST_PAUSE = timedelta(days=1)
 """In real time. After a longer pause, the conversation has expired."""
 _CODEC: TypeAdapter[ConversationalForm] = TypeAdapter(ConversationalForm)
-_OVER = (
-    "These questions are over, or somebody else is asked. What came of them stands where they were; "
-    "to tell of something else, press Get help."
-)
-_NOT_ADDED = "What you wrote last is not part of it: press Back to change an answer, or Open ticket."
-_CANNOT_ASK = (
-    "The questions that you began cannot be posted in that channel. Please write to me here what happened."
-)
-_GONE_ON = "This question is not the one that is asked now; go on below."
+_OVER = "This conversation has ended. To report something else, press Get help."
+_NOT_ADDED = "Your last message was not added. Press Back to change an answer, or Open ticket."
+_CANNOT_ASK = "I cannot post the questions in that channel. Please tell me here what happened."
+_GONE_ON = "You have already answered this question. Please continue below."
 
 
 async def is_under_way(desk: Desk, actor: Actor, root: MessageRef) -> bool:
@@ -120,7 +115,7 @@ async def _thread_for(desk: Desk, press: Press, prefill: Prefill) -> tuple[str, 
     if prefill.thread:
         return await _thread_of(desk, MessageRef(press.place, prefill.thread))
     who, name = Mention(press.actor.user, press.actor.name), trace_id(press.key)
-    view = Notice((who, " Let us open a ticket: the questions follow in this thread, please answer there."))
+    view = Notice((who, " Let us open a ticket. Please answer the questions in this thread."))
     await desk.store.enqueue([Message(_root_key(press.place, name), None, press.place, view, Priority.STATE)])
     return name, True
 
@@ -194,7 +189,7 @@ async def _apply_text(desk: Desk, name: str, conversation: ConversationalForm, s
     if field is None and word == conversation.form.submit.casefold():
         return await _send(desk, name, conversation, said)
     if field is None:
-        await _redraw(desk, conversation, Notice(("What you told is kept; it stands below again.",)))
+        await _redraw(desk, conversation, Notice(("Your answers are kept; see below.",)))
         return await _ask(desk, name, conversation.with_note(_NOT_ADDED))
     if word == SKIP and not field.required:
         return await _ask(desk, name, await _record_answer(desk, name, conversation, ()))
@@ -279,12 +274,12 @@ async def _send(desk: Desk, name: str, conversation: ConversationalForm, act: Pr
         return taken.answer
     await desk.key_values.delete(TOPIC, name)
     key = Strong(taken.ticket)
-    thanks = ("\n\nThank you, that is all. It is in ", key, " now; please go on in the thread of its card.")
-    review = (Strong("This is what you told:"), *conversation.answers_so_far(), *thanks)
+    thanks = ("\n\nThank you. Your ticket is ", key, ". Please continue in the thread of its card.")
+    review = (Strong("Your answers:"), *conversation.answers_so_far(), *thanks)
     await _redraw(desk, conversation, Notice(review, Tone.DONE))
     if offer := form.context.get(OFFER):
         there = await _adopted(desk, conversation.place, offer)
-        await _edit(desk, conversation, there, Notice(("What was told here is in ", key, "."), Tone.DONE))
+        await _edit(desk, conversation, there, Notice(("This is now ticket ", key, "."), Tone.DONE))
     return taken.answer
 
 
@@ -293,7 +288,7 @@ async def _cancel(desk: Desk, name: str, conversation: ConversationalForm) -> An
     await desk.key_values.delete(TOPIC, name)
     texts = [field for field in conversation.form.fields if isinstance(field, TextField) and field.value]
     parts = [part for field in texts for part in ("\n", *label_and_answer(field))]
-    await _redraw(desk, conversation, Notice((Strong("Given up; no ticket was opened."), *parts)))
+    await _redraw(desk, conversation, Notice((Strong("Cancelled. No ticket was opened."), *parts)))
     return Done()
 
 
@@ -302,7 +297,7 @@ def _closed(conversation: ConversationalForm) -> Notice:
     return (
         answered_question(conversation.field)
         if conversation.field
-        else Notice(("You went back; what you told is kept.",))
+        else Notice(("You went back; your answers are kept.",))
     )
 
 

@@ -157,7 +157,7 @@ class ConversationalForm:
         yield self._button(CANCEL, "Cancel", name)
 
     def _review(self, preview: RichText) -> Notice:
-        parts: list[Part] = [Strong("This is what you told:"), *self.answers_so_far()]
+        parts: list[Part] = [Strong("Your answers:"), *self.answers_so_far()]
         if preview:
             parts += ["\n\n", *preview]
         if self.fault:
@@ -213,8 +213,8 @@ def parsed_answer(field: Field, text: str) -> tuple[str, ...] | str:
     if isinstance(field, TextField):
         if len(text) > field.limit:
             return (
-                f"This has {len(text):,} characters and {field.limit:,} fit here. Please write it shorter; "
-                "what you wrote still stands above to copy from."
+                f"This has {len(text):,} characters; the limit is {field.limit:,}. Please shorten it; "
+                "your text is still above to copy."
             )
         return (text,)
     names = _names(field)
@@ -223,7 +223,7 @@ def parsed_answer(field: Field, text: str) -> tuple[str, ...] | str:
         words = [text.strip()]
     found = [names.get(word.rstrip(".").casefold()) for word in words]
     if None in found:
-        return f"That is none of the answers. Please press one, or write a number up to {len(field.options)}."
+        return f"That is not an answer. Press one, or write a number up to {len(field.options)}."
     return tuple(dict.fromkeys(name for name in found if name is not None))
 
 

@@ -29,10 +29,10 @@ _CALLED = re.compile(r"^\s*@\S+\s")
 """The mention of the bot before a text."""
 _BEGINS = re.compile(r"\s*support\s*:\s*", re.IGNORECASE)
 _ELSEWHERE = (
-    "It cannot be told from here which channels you are in. "
+    "I cannot see from here which channels you are in. "
     "Please ask in the channel that you share with us: mention me there, or press Get help."
 )
-_ASKED_HERE = "You are being asked about this already: please go on in its thread. Cancel there gives it up."
+_ASKED_HERE = "I am already asking you about this. Please continue in its thread, or press Cancel there."
 _QUIET = frozenset({EntryPoint.WORDS, EntryPoint.REACTION})
 """Not answered in channels without an account, where they may be meant for somebody else."""
 _DRAFTS = frozenset({EntryPoint.SHORTCUT, EntryPoint.REACTION})
@@ -100,9 +100,7 @@ def _belongs_to(key: str, command: Command) -> Answer:
     """The answer to a command on a ticket's message; nothing in its thread, which is recorded anyway."""
     if command.name in (EntryPoint.MENTION, EntryPoint.WORDS):
         return Done()
-    return private_notice(
-        f"This belongs to {key} already. What is written in its thread reaches those who work on it."
-    )
+    return private_notice(f"This belongs to {key}. Please write in the thread of its card, where we read it.")
 
 
 async def _open_form(desk: Desk, command: Command, prefill: Prefill, offer: str = "") -> Answer:
@@ -120,7 +118,7 @@ async def _fallback(desk: Desk, actor: Actor, place: Place, prefill: Prefill) ->
     """The message to show if no form can be opened at once."""
     value = await pack_prefill(desk, prefill)
     who: tuple[Part, ...] = () if place.direct else (Mention(actor.user, actor.name), " ")
-    said = "A few questions make this a ticket: in a form, or here one by one."
+    said = "To open a ticket, answer a few questions: in a form, or here one by one."
     help_ = Button("get_help", "Get help", value, Style.PRIMARY)
     return Notice((*who, said), buttons=(help_, begin_button(value)))
 
@@ -199,9 +197,7 @@ async def _close(desk: Desk, command: Command, key: str) -> Answer:
     press = Press(command.key, command.at, command.actor, where, None, "close", key)
     answer = await acts.close(desk, press, ticket)
     if isinstance(answer, Ask) and isinstance(command.name, EntryPoint):
-        return refusal(
-            f"{key} still has promises that are running. To close it all the same, press Close on its card."
-        )
+        return refusal(f"{key} still has promises running. To close it anyway, press Close on its card.")
     return private_notice(f"{key} is closed.") if isinstance(answer, Done) else answer
 
 
@@ -223,7 +219,7 @@ async def _seen_by(desk: Desk, actor: Actor, place: Place, key: str) -> tuple[Ti
 
 
 def _unseen(key: str) -> Show:
-    return refusal(f"There is no ticket {key} that you can see from here.")
+    return refusal(f"You cannot see a ticket {key} from here.")
 
 
 def _help(desk: Desk, command: Command) -> Answer:
@@ -235,16 +231,16 @@ def _help(desk: Desk, command: Command) -> Answer:
     begins = "" if place.direct else "Mention me with what is wrong, or begin a message with “support:”. "
     lines: list[Part] = [
         begins or "Write here what is wrong. ",
-        "A few questions make it a ticket, and its answer times are shown in your channel.",
+        "You answer a few questions, and the ticket appears in your channel with its answer times.",
     ]
     for typed, does in (
-        ("list", "shows what is open"),
-        ("status KEY", "shows a ticket to you alone"),
-        ("close KEY", "closes a ticket of yours"),
+        ("list", "lists open tickets"),
+        ("status KEY", "shows a ticket, to you only"),
+        ("close KEY", "closes one of your tickets"),
     ):
         lines += ["\n", Strong(f"{name}{typed}"), f" {does}."]
     if name and not place.direct:
-        lines.append("\nThese words can be said by mention or in a direct conversation as well.")
-    lines.append("\nWhat belongs to a ticket is best written in the thread of its card.")
+        lines.append("\nYou can also mention me with these words, or send them to me directly.")
+    lines.append("\nTo add to a ticket, write in the thread of its card.")
     help_ = Button("get_help", "Get help", "", Style.PRIMARY)
     return Show(Notice(tuple(lines), buttons=(help_,)))

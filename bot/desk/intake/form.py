@@ -125,8 +125,8 @@ async def answered_prompt(desk: Desk, press: Press) -> Show | None:
 
 def already_in(key: str) -> Show:
     return private_notice(
-        f"This is in {key} already: please go on in the thread of its card. "
-        "For something else, mention me in a message of its own."
+        f"This is ticket {key}: please continue in the thread of its card. "
+        "For something else, mention me in a new message."
     )
 
 
@@ -140,7 +140,7 @@ MAX_SEARCHED = 100
 """How many tickets of an account to search, newest first."""
 MAX_COMPARED = 12
 """How many of them to compare with a new summary."""
-DETAILS_HINT = "What you did, what you saw, since when. The more you tell, the sooner it can be solved."
+DETAILS_HINT = "What you did, what you saw, and since when. More detail means a faster answer."
 OFFERED = "offered"
 OFFER = "offer"
 
@@ -230,7 +230,7 @@ def intake_form(intake: IntakeContext, now: datetime) -> Form:
 
 def _intro(intake: IntakeContext) -> Iterator[str]:
     if intake.restored:
-        yield "What you had filled in here and not sent is back. "
+        yield "Your unsent draft is back. "
     if intake.policy.triage.intro:
         yield intake.policy.triage.intro
 
@@ -257,8 +257,8 @@ def _known(intake: IntakeContext) -> list[Field]:
     if not intake.candidates:
         return []
     options = tuple(Option(t.key, f"{t.key}: {t.opened.summary}"[:75]) for t in intake.candidates)
-    label = "Is it one of these, which are open already?"
-    new = Option(SOMETHING_NEW, "No, it is something new")
+    label = "Is it one of these open tickets?"
+    new = Option(SOMETHING_NEW, "No, this is new")
     shared = [
         f"{each.ticket.key} shares the words {', '.join(each.words)}."
         for each in intake.duplicates
@@ -356,7 +356,7 @@ def _significant_words(text: str) -> Mapping[str, str]:
     return {word.removesuffix("s") if len(word) > 3 else word: word for word in words}
 
 
-MORE_ANSWERS_NEEDED = "More answers are needed to say how urgent this is and by when somebody responds."
+MORE_ANSWERS_NEEDED = "Answer the questions to see the proposed severity and when we will respond."
 
 
 def preview(policy: Policy, account: Account | None, answers: Answers, now: datetime) -> RichText:
@@ -364,7 +364,7 @@ def preview(policy: Policy, account: Account | None, answers: Answers, now: date
     elsewhere = policy.triage.referral(answers)
     if elsewhere is not None:
         return (
-            Strong("No ticket is opened for this. "),
+            Strong("We cannot open a ticket for this. "),
             f"{cards.without_full_stop(elsewhere.says)}.",
         )
     proposal = policy.triage.certain_proposal(answers)
@@ -372,14 +372,14 @@ def preview(policy: Policy, account: Account | None, answers: Answers, now: date
         return (MORE_ANSWERS_NEEDED,)
     refused = plan_refusal(policy, policy.plans[account.plan], proposal)
     if refused is not None:
-        return (Strong(f"{_named(policy, proposal)} is not taken here. "), refused)
+        return (Strong(f"{_named(policy, proposal)} cannot be reported here. "), refused)
     advice = [f"\n{cards.without_full_stop(advice.says)}." for advice in policy.triage.advised(answers)]
     return (Strong(f"Proposed: {_named(policy, proposal)}."), *_due(policy, account, proposal, now), *advice)
 
 
 def preview_of_duplicate(key: str) -> RichText:
     """What submitting leads to if the person chose an open ticket."""
-    return ("What you write here is added to ", Strong(key), "; no other ticket is opened.")
+    return ("Your text will be added to ", Strong(key), "; no new ticket is opened.")
 
 
 def preview_of_report(policy: Policy, empty: tuple[str, ...], among: int) -> RichText:
@@ -420,7 +420,7 @@ def _due(policy: Policy, account: Account, proposal: Proposal, now: datetime) ->
     ticket = fold("", (opened,))
     due = cards.next_due(ticket, policy, now)
     if due is None or due.due_at is None:
-        yield " No time is promised for it."
+        yield " No time is promised for this severity."
         return
     first = cards.promise_line(due, cards.wording_of(ticket, policy, due.metric))
     yield f" {first.label} due by "
@@ -434,7 +434,7 @@ def plan_refusal(policy: Policy, plan: Plan, proposal: Proposal) -> str | None:
         return None
     return (
         f"The plan {plan.name} does not include support by chat. Please raise this at {plan.way_in}. "
-        f"Only {policy.worst.id} is taken here; nothing you typed is lost while this form is open."
+        f"Only {policy.worst.id} can be reported here. Your text stays in this form."
     )
 
 

@@ -40,8 +40,8 @@ from sla_core.ticket import State, Ticket
 from sla_core.triage import Answers, Proposal
 
 _NOT_HERE = (
-    "You are in no channel of a customer, so no ticket begins here, and nobody else reads this. "
-    "Press the buttons of a message, or write “list” or “status” and a ticket's key."
+    "Nobody else reads this chat, and you are not in a customer's channel, so no ticket can be opened here. "
+    "You can press the buttons of a message, or write “list”, or “status” and a ticket's key."
 )
 
 
@@ -119,9 +119,9 @@ def _is_vendor_staff(desk: Desk, actor: Actor, place: Place) -> bool:
 
 def _why_no_account(place: Place, is_triage: bool) -> str:
     if is_triage:
-        return "Only agents open tickets here. Customers do so in their own channel."
+        return "Only agents can open tickets here. Customers open them in their own channel."
     if place.direct:
-        return "You are in no channel of a customer, so there is nothing to open a ticket for."
+        return "You are not in a customer's channel, so no ticket can be opened here."
     return f'No account owns this channel. Add "{place}" to an account\'s channels in frontline.toml.'
 
 
@@ -236,7 +236,7 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
     if not summary:
         errors[SUMMARY] = "Please say in a few words what is wrong."
     if account is None:
-        errors[ACCOUNT] = "Please choose the account that this is for."
+        errors[ACCOUNT] = "Please choose the account."
     if account is None or errors:
         return await rejected(errors)
     proposal = policy.triage.propose(given)
@@ -277,9 +277,9 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
         ),
     )
     key = outcome.ticket
-    where = [] if channel == place else [f"{key} is open in the channel of {account.name}."]
+    where = [] if channel == place else [f"{key} was opened in the channel of {account.name}."]
     contact = plan.emergency_contact if policy.severities[proposal.severity].pages else None
-    also = [f"This emergency can also be reported here: {contact}."] if contact else []
+    also = [f"You can also report this emergency at {contact}."] if contact else []
     said = " ".join([*where, *advice, *also])
     if isinstance(outcome, Duplicate):
         return await _already_submitted(desk, sent, place, key, said)
@@ -293,11 +293,11 @@ async def _already_submitted(
     """The form was submitted before and led to this ticket. `also` repeats the answer, which may be lost."""
     await form.delete_draft(desk, sent.actor, place)
     said: list[Part] = [
-        f"This form has led to {key} already and opens no second ticket; "
-        "please go on in the thread of that ticket's card."
+        f"This form has already opened {key}, so no second ticket was opened. "
+        "Please continue in the thread of its card."
     ]
     if not _has_text(await desk.ticket(key), sent):
-        said += [" This stands in the form and not in the ticket:", Quote(_words(sent))]
+        said += [" This text is not in the ticket:", Quote(_words(sent))]
     if also:
         said.append(f"\n{also}")
     return IntakeResult(Show(Notice(tuple(said))), key)
@@ -315,10 +315,10 @@ def _duplicate_question(intake: IntakeContext, sent: Submission, proposal: Propo
         return None
     is_asked = len(intake.accounts) == 1 or KNOWN in sent.values
     if intake.known and is_asked and intake.policy.severities[proposal.severity].known_first:
-        return "Please say whether it is one of these; then nobody works on the same thing twice."
+        return "Please say whether it is one of these tickets, so that nobody works on it twice."
     unseen = [each for each in intake.duplicates if each.ticket.key not in (intake.offered or ())]
     if intake.offered is not None and unseen:
-        return "This reads like a ticket that is open. Choose it, or press Open ticket again."
+        return "This looks like an open ticket. Choose it, or press Open ticket again."
     return None
 
 
@@ -354,7 +354,7 @@ async def _add_to_duplicate(desk: Desk, sent: Submission, place: Place, key: str
         known = await desk.store.ticket_of_envelope(sent.key)
         return await _already_submitted(desk, sent, place, known or key)
     await form.delete_draft(desk, sent.actor, place)
-    return IntakeResult(private_notice(f"Thank you: what you wrote was added to {key}."), key)
+    return IntakeResult(private_notice(f"Thank you. Your text was added to {key}."), key)
 
 
 def _attached(sent: Submission) -> tuple[Attachment, ...]:
@@ -376,14 +376,14 @@ def _details(sent: Submission) -> str:
 def _duplicate_notes(intake: IntakeContext) -> Iterator[str]:
     """Notes for agents about possible duplicates, whatever the customer chose."""
     for each in intake.duplicates:
-        yield f"it reads like {each.ticket.key} (both say {', '.join(each.words)})"
+        yield f"it looks like {each.ticket.key} (both say {', '.join(each.words)})"
 
 
 async def _notes(desk: Desk, policy: Policy, account: Account, proposal: Proposal) -> list[str]:
     """Notes for agents: an overridden screening, or an unusual number of tickets of this severity."""
     notes = []
     if proposal.overrides:
-        notes.append(f"the screening was set aside: {without_full_stop(proposal.says)}")
+        notes.append(f"the answers override the screening: {without_full_stop(proposal.says)}")
     rarity = policy.severities[proposal.severity].rarity
     if rarity is not None:
         now = desk.clock.now()

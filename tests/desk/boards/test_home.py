@@ -57,10 +57,10 @@ async def test_an_agent_sees_the_queue_and_who_is_on_call(desk: DeskInMemory) ->
     assert (shown.title, keys(shown), shown.buttons) == ("Queue", [down, slow], ())
     assert shown.at == desk.clock.now()
     assert rich_text(shown.intro) == (
-        "2 tickets are open, the more critical first. To see one of them, write “status” and its key."
+        "2 tickets are open, most critical first. To see one, write “status” and its key."
     )
     assert rich_text(shown.foot).split("\n") == [
-        "Escalate calls these, one step after the other:",
+        "Escalate pages these, one step after the other:",
         "First line: Bob, then Eve",
         "Second line: Eve, then Bob",
         "Engineering: Kim",
@@ -86,7 +86,7 @@ async def test_a_tam_sees_their_accounts(desk: DeskInMemory) -> None:
 
 async def test_a_customer_sees_their_tickets_and_gets_help_from_there(desk: DeskInMemory) -> None:
     desk.chat.in_channels[ALICE.user.id] = frozenset({ACME})
-    assert rich_text((await page(desk, ALICE)).intro) == "You have no open ticket."
+    assert rich_text((await page(desk, ALICE)).intro) == "You have no open tickets."
     slow = await desk.submits(ALICE, "Bills are slow", S2)
     shown = await page(desk, ALICE)
     assert (shown.title, keys(shown)) == ("Your tickets", [slow])
@@ -104,7 +104,7 @@ async def test_a_customer_sees_their_tickets_and_gets_help_from_there(desk: Desk
 
 async def test_a_person_without_an_account_sees_no_button(desk: DeskInMemory) -> None:
     shown = await page(desk, person("Zed", "T0ELSE"))
-    assert rich_text(shown.intro) == "You are in no channel of a customer, so there are no tickets to show."
+    assert rich_text(shown.intro) == "You are not in a customer's channel, so there are no tickets to show."
     assert (shown.sections, shown.buttons) == ((), ())
 
 

@@ -153,12 +153,12 @@ async def test_a_customer_cannot_take_a_ticket(desk: DeskInMemory) -> None:
 async def test_resolved_tickets_are_not_in_the_queue(desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "Bills are slow", S2)
     await desk.submits_form(BOB, "Resolve", key, text="Done.")
-    assert await told(desk, BOB, TRIAGE) == "No ticket is open. All is quiet."
+    assert await told(desk, BOB, TRIAGE) == "No open tickets."
 
 
 async def test_a_customer_in_triage_sees_no_queue(desk: DeskInMemory) -> None:
     await desk.submits(ALICE, "Bills are slow", S2)
-    assert await told(desk, ALICE, TRIAGE) == "Only agents see the queue here."
+    assert await told(desk, ALICE, TRIAGE) == "Only agents can see the queue here."
 
 
 async def test_a_long_queue_is_cut_with_its_count(
@@ -172,7 +172,7 @@ async def test_a_long_queue_is_cut_with_its_count(
 
     shown = await seen(desk, BOB, TRIAGE)
     assert "".join(str(part) for part in shown.intro) == (
-        "5 tickets are open, the more critical first. To see one of them, write “status” and its key."
+        "5 tickets are open, most critical first. To see one, write “status” and its key."
     )
 
 
@@ -184,7 +184,7 @@ async def test_a_customer_with_more_tickets_than_a_board_holds_is_told(
     monkeypatch.setattr(queue, "MAX_ENTRIES", 4)
     shown = await seen(desk, ALICE, ACME)
     assert "".join(str(part) for part in shown.intro) == (
-        "These are open, the more critical first. Not all are shown: these are the 4 most urgent of 5."
+        "Open tickets, most critical first. Not all are shown: these are the 4 most urgent of 5."
     )
 
 
@@ -239,7 +239,7 @@ async def test_a_tam_sees_their_accounts_with_what_is_due_next_on_top(tmp_path: 
 
 
 async def test_a_tam_without_open_tickets_sees_that(desk: DeskInMemory) -> None:
-    assert await told(desk, DANA, DM) == "Nothing is open. All is quiet."
+    assert await told(desk, DANA, DM) == "No open tickets."
 
 
 # Customers -------------------------------------------------------------------------------------
@@ -269,12 +269,12 @@ async def test_what_was_resolved_lately_waits_for_the_customer(desk: DeskInMemor
     shown = await seen(desk, ALICE, ACME)
     assert [(part.title, [row.key for row in part.rows]) for part in shown.sections] == [
         ("", [third]),
-        ("Resolved, yours to close or reopen", [first]),
+        ("Resolved: please close or reopen", [first]),
     ]
     resolved = rows(shown)[1]
     assert (resolved.state, resolved.tone, resolved.promise) == ("resolved", Tone.DONE, None)
 
-    assert shown.intro == ("These are open, the more critical first.",)
+    assert shown.intro == ("Open tickets, most critical first.",)
 
     await desk.submits_form(ALICE, "Close", third)
     shown = await seen(desk, ALICE, ACME)
@@ -292,7 +292,7 @@ async def test_in_a_direct_message_a_customer_sees_the_accounts_they_share(desk:
     mine = await desk.submits(ALICE, "Bills are slow", S2)
     theirs = await desk.submits(SAM, "All is down", S1, SILVER)
     assert (
-        await told(desk, ALICE, DM) == "You are in no channel of a customer, so there are no tickets to show."
+        await told(desk, ALICE, DM) == "You are not in a customer's channel, so there are no tickets to show."
     )
 
     desk.chat.in_channels[ALICE.user.id] = frozenset({ACME})
@@ -315,7 +315,7 @@ class Silent(FakeChat):
 async def test_an_unresponsive_platform_is_not_shown_as_an_empty_queue(desk: DeskInMemory) -> None:
     desk.desk.platforms["slack"] = Silent()
     assert await told(desk, ALICE, DM) == (
-        "It cannot be told now which channels you are in; please try again in a minute."
+        "I cannot see right now which channels you are in; please try again in a minute."
     )
     desk.desk.platforms.clear()
     assert "no channel of a customer" in await told(desk, ALICE, DM)

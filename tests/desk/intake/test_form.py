@@ -126,7 +126,9 @@ async def test_what_the_plan_does_not_include_is_said_at_once(desk: DeskInMemory
     """M3-4, A13: Silver has no chat, but an S1 is taken in."""
     form = await desk.asks_for_help(ALICE, SILVER)
     form = await chooses(desk, form, **S2)
-    assert "is not taken here. The plan Silver does not include support by chat" in rich_text(form.preview)
+    assert "cannot be reported here. The plan Silver does not include support by chat" in rich_text(
+        form.preview
+    )
     form = await chooses(desk, form, **S1)
     assert rich_text(form.preview).startswith("Proposed: S1")
 
@@ -136,7 +138,7 @@ async def test_people_who_get_help_elsewhere_read_it_at_once(tmp_path: Path) -> 
     desk = await open_desk(tmp_path, FRIDAY, desk_file_of("monta", "partner"))
     form = await chooses(desk, await desk.asks_for_help(ALICE), audience="private")
     assert rich_text(form.preview).startswith(
-        "No ticket is opened for this. Private users are helped in the Monta app"
+        "We cannot open a ticket for this. Private users are helped in the Monta app"
     )
 
 
@@ -176,7 +178,7 @@ async def test_a_ticket_that_reads_alike_is_offered(desk: DeskInMemory) -> None:
     assert known(form).hint == "ACME-1 shares the words generation, bills."
     form = await chooses(desk, form, CAROL, details="Since Monday.", known=first)
     assert asked_fields(form) == ["summary", "details", "known"], "nothing else is asked then"
-    assert rich_text(form.preview) == "What you write here is added to ACME-1; no other ticket is opened."
+    assert rich_text(form.preview) == "Your text will be added to ACME-1; no new ticket is opened."
     assert answer_text(await submits(desk, form, CAROL)) == "Thank you: what you wrote was added to ACME-1."
     assert await desk.keys() == [first]
     assert any("Since Monday." in text for text in desk.thread(first, Audience.AGENTS))
@@ -198,9 +200,7 @@ async def test_a_summary_of_the_last_moment_is_asked_about_once(desk: DeskInMemo
     await desk.submits(ALICE, "Bill generation is slow", S2)
     form = await chooses(desk, await desk.asks_for_help(CAROL), CAROL, **S2)
     again = form_of(await submits(desk, form, CAROL, summary="Slow bill generation"))
-    assert again.errors == {
-        "known": "This reads like a ticket that is open. Choose it, or press Open ticket again."
-    }
+    assert again.errors == {"known": "This looks like an open ticket. Choose it, or press Open ticket again."}
     assert done(await submits(desk, again, CAROL))
     notes = (await desk.ticket("ACME-2")).opened.notes
     assert "it reads like ACME-1 (both say slow, bill, generation)" in notes

@@ -145,7 +145,7 @@ async def test_a_form_sent_twice_acts_once(desk: DeskInMemory, label: str) -> No
     assert done(await desk.sends(BOB, form, **SENT[label]))
     before = await desk.events(key)
     told = answer_text(await desk.sends(BOB, form, **SENT[label] | {"text": "Other words"}))
-    assert told.startswith("This form was sent before and counts once")
+    assert told.startswith("This form had been sent already")
     assert "Other words" in told
     assert await desk.events(key) == before
 
@@ -164,7 +164,7 @@ async def test_questions_in_a_conversation_are_one_form(desk: DeskInMemory) -> N
         await desk.desk.key_values.put("interview", name, text)
     await conversation.presses("Back", asked)
     await conversation.writes("2")
-    await conversation.presses("No, it is something new")
+    await conversation.presses("No, this is new")
     assert answer_text(await conversation.presses("Open ticket")).startswith(LED_TO)
     assert await desk.keys() == ["ACME-1"]
 

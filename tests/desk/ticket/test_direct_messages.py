@@ -46,10 +46,14 @@ async def test_the_labels_are_the_contracts(a_desk: OpenDesk) -> None:
     [
         (
             "Acknowledge",
-            "Thank you. You will not be reminded of this message.",
+            "Acknowledged. You will not be reminded of this message.",
             "has seen the direct message.",
         ),
-        ("I'll call", "Thank you. The agents know that you will call.", "will call the customer."),
+        (
+            "I'll call",
+            "The agents have been told that you will call the customer.",
+            "will call the customer.",
+        ),
         ("Snooze", "You will be reminded in 30 minutes.", "will be reminded Fri 20 Mar 19:00."),
     ],
 )
@@ -114,7 +118,7 @@ async def test_delegating_hands_the_message_on(a_desk: OpenDesk) -> None:
     assert (form.title, form.submit, [field.label for field in form.fields]) == (
         "Delegate",
         "Delegate",
-        ["Who looks after it"],
+        ["Who takes over"],
     )
 
     again = form_of(await desk.sends(DANA, form, person="nobody"))
@@ -146,7 +150,7 @@ async def test_other_people_may_not_press(a_desk: OpenDesk, actor: Actor) -> Non
     desk, key = await alerted(a_desk)
     before = await desk.events(key)
     for label in ("Acknowledge", "I'll call", "Delegate", "Snooze"):
-        assert answer_text(await press(desk, actor, label)) == "This message was for somebody else."
+        assert answer_text(await press(desk, actor, label)) == "This message is for somebody else."
     assert await desk.events(key) == before
 
 
@@ -156,7 +160,10 @@ async def test_a_double_click_is_one_act(a_desk: OpenDesk) -> None:
     message = desk.direct(DANA)[-1]
     act = Press("twice", desk.clock.now(), DANA, message.ref.place, message.ref, "alert_call", key)
     for _ in range(2):
-        assert answer_text(await desk.answers(act)) == "Thank you. The agents know that you will call."
+        assert (
+            answer_text(await desk.answers(act))
+            == "The agents have been told that you will call the customer."
+        )
     assert (await desk.events(key)).count("Alerted") == 1
 
 

@@ -89,7 +89,7 @@ async def test_agents_see_that_a_message_was_deleted_and_not_its_words_again(a_d
 
     await revises(desk, ALICE, None, key)
 
-    assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} a message by Alice was deleted."
+    assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} A message by Alice was deleted."
 
 
 @pytest.mark.parametrize("who", [ALICE, BOB])

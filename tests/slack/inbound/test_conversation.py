@@ -126,7 +126,7 @@ async def test_at_the_end_review_and_offer_say_which_ticket_it_is(at: DeskOnSlac
     assert await at.store.tickets("acme") == ["ACME-1"]
     assert "It is in ACME-1 now" in at.slack.text_of(review)
     offer = at.ours_in(at.acme)[0]
-    assert at.slack.text_of(offer) == "✅ What was told here is in ACME-1."
+    assert at.slack.text_of(offer) == "✅ This is now ticket ACME-1."
     assert at.slack.buttons(offer) == [], "nobody tells it twice"
     assert "What came of them stands where they were" in at.private_answers(xenia)
 

@@ -53,7 +53,7 @@ def test_the_text_for_screen_readers_includes_the_due_dates() -> None:
     told = render_message(CUSTOMER, PLAIN_DATES).text
     assert told == (
         "ACME-7 · Bill generation is slow &amp; ∗some∗ bills never arrive"
-        " · S2, open, m3ter Support's, seen by Bob, not taken yet · "
+        " · S2, open, m3ter Support's, unassigned, seen by Bob · "
         "First response: less than 4 h left, due Fri 20 Mar 2026, 20:30 CET; "
         "Resolution: off hours, due Wed 25 Mar 2026, 16:30 CET"
     )
