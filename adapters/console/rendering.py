@@ -237,7 +237,7 @@ def _visible_state(line: PromiseLine) -> tuple[object, ...]:
 
 
 def _change_line(label: str, old: str, new: str, style: str = "") -> Text:
-    text = literal(f"{one_line(label)}: ")
+    text = literal(f"{one_line(label)}: " if label else "")
     if old and old != new:
         text.append(f"{one_line(old)} → ", "dim")
     return text.append(one_line(new), style)

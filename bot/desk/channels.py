@@ -102,8 +102,8 @@ async def _unowned(desk: Desk, act: ChannelChanged) -> None:
     """Tells agents in triage. The people in the channel did not ask for anything."""
     text = (
         f"The app was added to {act.place}, which belongs to no account. To serve a customer there, add "
-        f'"{act.place}" to channels of their account in frontline.toml and start the desk again; else '
-        "remove the app from it."
+        f'"{act.place}" to channels of their account in frontline.toml and restart Frontline. '
+        "Otherwise remove the app from the channel."
     )
     await notify(desk, f"{act.key}/triage", desk.directory.triage_for(act.place), text)
 

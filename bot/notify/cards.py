@@ -172,8 +172,7 @@ def _state(ticket: Ticket) -> str:
 
 def severity_id(ticket: Ticket) -> str:
     """The vendor's id of the severity, marked as proposed until an agent confirmed it."""
-    open_and_proposed = not ticket.confirmed and ticket.state is State.OPEN
-    return f"{ticket.severity} (proposed)" if open_and_proposed else ticket.severity
+    return ticket.severity if ticket.confirmed else f"{ticket.severity} (proposed)"
 
 
 def next_up(state: State, customers_turn: bool, vendor: str, for_agents: bool) -> str:
@@ -213,7 +212,7 @@ def _hold(ticket: Ticket, for_agents: bool) -> Iterator[tuple[str, str]]:
     since = ticket.holds[-1].start
     hold = next((e for e in reversed(ticket.history) if isinstance(e, Held) and e.at == since), None)
     why = f"{hold.by.name}: “{hold.reason.strip()}”" if hold else ticket.holds[-1].why
-    ends = "" if for_agents else " The clocks go on as soon as you write in this ticket's thread."
+    ends = "" if for_agents else " They continue as soon as you write in this ticket's thread."
     yield "On hold", why + ends
 
 

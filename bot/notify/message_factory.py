@@ -79,9 +79,12 @@ class MessageFactory:
         return self._at_the_end(first, self.directory.triage_for(self.channel))
 
     def alerted(self) -> list[str]:
-        """Who is notified of a warning or a breach: the owner, else on-call; and the TAM."""
+        """Who is notified of a breach or an escalation: the owner, else on-call; and the TAM."""
         on_call = self.directory.rota(self.policy.steps[0].role)[:1] if self.policy.steps else []
-        responsible = self.ticket.owner.name if self.ticket.owner else "On-call" if on_call else ""
+        owner, actor = self.ticket.owner, self.ticket.history[self.seq - 1].by
+        responsible = owner.name if owner else "On-call" if on_call else ""
+        if owner is not None and owner.id == actor.id:
+            responsible = ""
         tams = [self.directory.settings.people[person].name for person, _ in self._recipients(None)]
         return list(dict.fromkeys(filter(None, (responsible, *tams))))
 

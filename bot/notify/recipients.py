@@ -331,7 +331,8 @@ class _EventMessages:
     def _escalated(self, event: Escalated) -> Iterator[Message]:
         said = texts.escalated(self.ticket.key, event)
         if event.tell_customer:
-            yield self.factory.to_customer(said, Tone.WARN, Priority.BREACH)
+            told = (*said, *texts.who_is_alerted(self.factory.alerted()))
+            yield self.factory.to_customer(told, Tone.WARN, Priority.BREACH)
         yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
         yield from self.direct_messages(event)
         if event.step is not None:

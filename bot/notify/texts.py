@@ -31,7 +31,7 @@ from sla_core.events import (
 from sla_core.policy import BusinessDays, Policy, Step
 from sla_core.ticket import Ticket
 
-HOW_A_HOLD_ENDS = "They go on as soon as you write here. If you disagree with the hold, write that too."
+HOW_A_HOLD_ENDS = "They continue as soon as you write here. If you disagree with the hold, write that too."
 """For the customer, after the text of a hold."""
 IS_IT_SOLVED = "If it is solved, press Close on the card. If you still need help, press Reopen."
 """For the customer, after the text of a resolution."""
@@ -164,14 +164,25 @@ def resumed(key: str, by: Who) -> RichText:
 
 
 def escalated(key: str, event: Escalated) -> RichText:
-    return with_key(key, f"{event.by.name} escalated this ticket:", Quote(event.reason))
+    how = "" if event.tell_customer else ", without telling the customer"
+    return with_key(key, f"{event.by.name} escalated this ticket{how}:", Quote(event.reason))
+
+
+def who_is_alerted(people: Sequence[str]) -> RichText:
+    """For the customer, after the text of an escalation; empty if nobody is alerted."""
+    return (f"{_named(people)} been alerted.",) if people else ()
 
 
 def step_called(key: str, step: Step, people: Sequence[Part], at: datetime | None) -> RichText:
     """Says which step is paged: at once, or when its hours begin."""
     if at is not None:
         return with_key(key, f"{step.name} is off hours and will be paged ", When(at), ".")
-    return with_key(key, *_paged(f" {step.name.lower() if step.name.istitle() else step.name}", people))
+    return with_key(key, *_paged(f" {_in_sentence(step.name)}", people))
+
+
+def _in_sentence(step: str) -> str:
+    """`second line` for `Second line`; a name such as `Partner Support` as it is."""
+    return step.lower() if step[1:].islower() else step
 
 
 def _paged(whom: str, people: Sequence[Part]) -> Iterable[Part]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from bot.config.settings import Person
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.ticket.short_forms import context_of, titled
 from bot.model.forms import ChoiceField, Form
@@ -43,7 +44,7 @@ async def _record(
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if after and ticket.state is not State.OPEN:
-            return refusal(f"{ticket.key} is {ticket.state}; so there is nothing to snooze.")
+            return refusal(f"{ticket.key} is {ticket.state}, so there is nothing to snooze.")
         last = ticket.history[-1]
         if not after and isinstance(last, Alerted) and (last.act, last.person) == (act, person.id):
             return Done()
@@ -53,22 +54,29 @@ async def _record(
     return private_notice(said) if isinstance(answer, Done) else answer
 
 
-def _form(desk: Desk, context: Mapping[str, str]) -> Form:
-    everyone = desk.directory.settings.people.values()
-    options = tuple(Option(p.id, p.name) for p in everyone if desk.directory.direct_address(p, ""))
+def form(people: Sequence[Person], context: Mapping[str, str]) -> Form:
+    """Asks who of these `people` takes over."""
+    options = tuple(Option(person.id, person.name) for person in people)
     choice = ChoiceField(PERSON, "Who takes over", options)
     return Form("alert_delegate", titled(context, "Delegate"), "Delegate", (choice,), context)
 
 
+def _reachable(desk: Desk) -> list[Person]:
+    everyone = desk.directory.settings.people.values()
+    return [person for person in everyone if desk.directory.direct_address(person, "")]
+
+
 async def delegate(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    return Ask(_form(desk, context_of(press)))
+    return Ask(form(_reachable(desk), context_of(press)))
 
 
 async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     me = desk.directory.person(sent.actor)
     chosen = next(iter(sent.values.get(PERSON, ())), "")
     if me is None or chosen not in desk.directory.settings.people:
-        return Ask(_form(desk, sent.context).rejected(sent.values, {PERSON: "Please choose a person."}))
+        return Ask(
+            form(_reachable(desk), sent.context).rejected(sent.values, {PERSON: "Please choose a person."})
+        )
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         return [Alerted(now, desk.who(sent.actor), "delegate", me.id, to=chosen)]

@@ -24,7 +24,7 @@ def _downgrade_to(policy: Policy, severity: str) -> str | None:
     return next((t.met_by_downgrade_to for t in targets if t.met_by_downgrade_to), None)
 
 
-def _form(policy: Policy, context: Mapping[str, str], now: str) -> Form:
+def form(policy: Policy, context: Mapping[str, str], now: str) -> Form:
     options = tuple(Option(s.id, f"{s.id}: {s.name}"[:75]) for s in policy.severities.values())
     fields: list[Field] = [ChoiceField(SEVERITY, "Severity", options, value=(now,))]
     milder = _downgrade_to(policy, now)
@@ -39,7 +39,7 @@ def _form(policy: Policy, context: Mapping[str, str], now: str) -> Form:
 async def ask(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     if ticket.state is not State.OPEN:
         return refusal(f"{ticket.key} is {ticket.state}; reopen it first.")
-    return Ask(_form(desk.policy_of(ticket), context_of(press), ticket.severity))
+    return Ask(form(desk.policy_of(ticket), context_of(press), ticket.severity))
 
 
 async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
@@ -63,7 +63,7 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
         if not reason:
             errors[TEXT] = "Please say why; the customer reads it."
         if errors:
-            return Ask(_form(policy, sent.context, ticket.severity).rejected(sent.values, errors))
+            return Ask(form(policy, sent.context, ticket.severity).rejected(sent.values, errors))
         workaround = is_downgrade and because == WORKAROUND
         return [SeverityChanged(now, desk.who(sent.actor), chosen, reason, workaround)]
 

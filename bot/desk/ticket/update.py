@@ -31,7 +31,7 @@ def _form(ticket: Ticket, policy: Policy, context: Mapping[str, str]) -> Form:
     fields: list[Field] = list(form.fields)
     if policy.severities[ticket.severity].due_date:
         zone = _zone(policy).key
-        hint = f"When you will have resolved it, in {zone}, as 2026-03-27 17:00. The customer reads this."
+        hint = f"When it will be resolved, in {zone}, as 2026-03-27 17:00. The customer reads this."
         fields.append(TextField(DUE, "Due date", required=False, hint=hint, limit=16))
     offered = _extensions(ticket, policy)
     if offered:

@@ -1,0 +1,412 @@
+"""Writes docs/texts.md: every sentence that Frontline says, with an example, from the code.
+
+    python -m tools.texts
+
+Messages about a ticket come from sample tickets of the m3ter and Monetate policies, forms from the functions
+that build them, answers to a press or a command from the source of the modules that give them.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bot.config.directory import Directory
+from bot.config.settings import load_desk
+from bot.desk.ticket import direct_messages, severity, short_forms
+from bot.model.address import Place, UserRef
+from bot.model.forms import ChoiceField, Form, TextField
+from bot.model.views import Audience, Link, Mention, Notice, Quote, RichText, Strong, When
+from bot.notify import cards
+from bot.notify.recipients import messages_of
+from sla_core.catalog.load import load
+from sla_core.engine import promises
+from sla_core.events import (
+    THE_CLOCK,
+    Acknowledged,
+    Alerted,
+    Answered,
+    Attachment,
+    Breached,
+    Called,
+    Closed,
+    Corrected,
+    CustomerWrote,
+    DueDateSet,
+    Escalated,
+    Event,
+    Held,
+    Kind,
+    Opened,
+    Reminded,
+    Reopened,
+    Resolved,
+    Resumed,
+    SeverityChanged,
+    Taken,
+    Undelivered,
+    Warned,
+    Who,
+)
+from sla_core.policy import Metric, Policy
+from sla_core.ticket import Ticket, fold
+from tests.desk_file import account, desk_file
+
+HOUSE = Path(__file__).resolve().parents[1]
+OUT = HOUSE / "docs" / "texts.md"
+NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
+CHANNEL, TRIAGE = Place("slack", "C0ACME"), Place("slack", "C0TRIAGE")
+ALICE = Who(str(UserRef("slack", "T1", "U0ALICE")), "Alice")
+BOB = Who(str(UserRef("slack", "T0", "U0BOB")), "Bob")
+DANA = Who(str(UserRef("slack", "T0", "U0DANA")), "Dana")
+ANSWERS_IN = ("bot/desk", "adapters/slack/outbound", "adapters/teams/outbound")
+SAYING = {"refusal", "private_notice", "rejected", "ChannelsUnknown", "notify", "_tell"}
+"""Functions whose first text is shown to a person."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """What happened before, what happens now, and how the document calls it."""
+
+    title: str
+    severity: str
+    before: Sequence[Event]
+    now: Sequence[Event]
+
+
+def stories(policy: Policy, plan: str) -> Iterator[Story]:
+    """One for each kind of event that says something."""
+    worst, usual = list(policy.severities)[:2]
+
+    def at(minutes: int) -> datetime:
+        return NOON + timedelta(minutes=minutes)
+
+    def due(severity_id: str, before: Sequence[Event]) -> tuple[str, datetime]:
+        ticket = _ticket(policy, plan, severity_id, before)
+        first = next(p for p in promises(ticket, policy) if p.due_at is not None and not p.settled)
+        assert first.due_at is not None
+        return first.promise_id, first.due_at
+
+    file = Attachment("bill.png", "https://files.example/bill.png")
+    opened: list[Event] = []
+    yield Story("A ticket was opened", usual, (), opened)
+    yield Story("An emergency was opened", worst, (), opened)
+    yield Story("An agent replied", usual, opened, [Answered(at(10), BOB, Kind.REPLY, "Please try again.")])
+    yield Story(
+        "An agent sent an update", usual, opened, [Answered(at(10), BOB, Kind.UPDATE, "We found it.")]
+    )
+    yield Story(
+        "An agent wrote in the customer's thread",
+        usual,
+        opened,
+        [Answered(at(10), BOB, Kind.MESSAGE, "One moment.", message="1")],
+    )
+    yield Story("The customer wrote in the thread", usual, opened, [CustomerWrote(at(5), ALICE, "Any news?")])
+    yield Story(
+        "The customer sent a file", usual, opened, [CustomerWrote(at(5), ALICE, "See this", files=(file,))]
+    )
+    yield Story(
+        "The customer added details by the form",
+        usual,
+        opened,
+        [CustomerWrote(at(5), ALICE, "Since 09:12.", via="form")],
+    )
+    wrote = CustomerWrote(at(5), ALICE, "Any news?", message="2")
+    yield Story(
+        "The customer edited a message", usual, [wrote], [Corrected(at(6), ALICE, "2", "Any news yet?")]
+    )
+    yield Story("The customer deleted a message", usual, [wrote], [Corrected(at(6), ALICE, "2", None)])
+    yield Story(
+        "An agent changed the severity",
+        worst,
+        opened,
+        [SeverityChanged(at(20), BOB, usual, "Only exports are affected.")],
+    )
+    yield Story(
+        "An agent changed the severity to an emergency",
+        usual,
+        opened,
+        [SeverityChanged(at(20), BOB, worst, "It is down for everybody.")],
+    )
+    yield Story(
+        "An agent put the ticket on hold", usual, opened, [Held(at(20), BOB, "Waiting for your logs.")]
+    )
+    held = Held(at(20), BOB, "Waiting for your logs.")
+    yield Story("An agent ended the hold", usual, [held], [Resumed(at(30), BOB)])
+    yield Story(
+        "The customer's message ended the hold",
+        usual,
+        [held],
+        [CustomerWrote(at(30), ALICE, "Here they are.")],
+    )
+    yield Story("An agent set a due date", usual, opened, [DueDateSet(at(20), BOB, at(24 * 60))])
+    yield Story(
+        "The customer escalated", usual, opened, [Escalated(at(30), ALICE, "Month end is today.", False)]
+    )
+    yield Story(
+        "An agent escalated, internally",
+        worst,
+        opened,
+        [Escalated(at(30), BOB, "I need help.", True, 1, None, tell_customer=False)],
+    )
+    yield Story(
+        "An agent escalated and told the customer; the next step is off hours",
+        usual,
+        opened,
+        [Escalated(at(30), BOB, "This needs an engineer.", True, 2, at(3000))],
+    )
+    yield Story("The hours of the next step began", usual, opened, [Called(at(3000), THE_CLOCK, 2)])
+    yield Story("Nobody is left to page", usual, opened, [Escalated(at(30), BOB, "I need help.", True)])
+    run, due_at = due(usual, opened)
+    warning = Warned(due_at - timedelta(hours=1), THE_CLOCK, Metric.FIRST_RESPONSE, run, due_at)
+    yield Story("A promise is at risk", usual, opened, [warning])
+    breach = Breached(due_at + timedelta(microseconds=1), THE_CLOCK, Metric.FIRST_RESPONSE, run, due_at)
+    yield Story("A promise was missed", usual, opened, [breach])
+    late = replace(breach, at=due_at + timedelta(hours=3))
+    yield Story("A promise was missed while Frontline was down", usual, opened, [late])
+    yield Story("The TAM will call", usual, [breach], [Alerted(at(400), DANA, "call", "dana")])
+    yield Story("The TAM acknowledged", usual, [breach], [Alerted(at(400), DANA, "acknowledge", "dana")])
+    yield Story("The TAM delegated", usual, [breach], [Alerted(at(400), DANA, "delegate", "dana", "mia")])
+    yield Story("The TAM snoozed", usual, [breach], [Alerted(at(400), DANA, "snooze", "dana", until=at(430))])
+    yield Story("The snooze is over", usual, [breach], [Reminded(at(430), THE_CLOCK, "dana")])
+    yield Story("An agent resolved it", usual, [breach], [Resolved(at(600), BOB, "The queue runs again.")])
+    resolved = Resolved(at(600), BOB, "The queue runs again.")
+    yield Story("The customer closed it", usual, [resolved], [Closed(at(610), ALICE)])
+    yield Story("The customer reopened it", usual, [resolved], [Reopened(at(610), ALICE)])
+    reply = Answered(at(10), BOB, Kind.REPLY, "Please try again.")
+    yield Story(
+        "A reply could not be delivered",
+        usual,
+        [reply],
+        [Undelivered(at(11), THE_CLOCK, "ACME-1/2/customer/said", "the channel is archived", 2)],
+    )
+    for milestone in policy.milestones:
+        yield Story(
+            f"Milestone: {milestone.label}",
+            worst,
+            [Acknowledged(at(1), BOB), Taken(at(2), BOB)],
+            [Answered(at(15), BOB, Kind.MILESTONE, milestone.label)],
+        )
+
+
+def _opened(policy: Policy, plan: str, severity_id: str) -> Opened:
+    rule = next((rule for rule in policy.triage.rules if rule.severity == severity_id), None)
+    return Opened(
+        at=NOON,
+        by=ALICE,
+        account="acme",
+        vendor=policy.vendor,
+        plan=plan,
+        version=policy.version,
+        severity=severity_id,
+        clause="",
+        why=rule.says if rule else "",
+        summary="Exports fail",
+        details="",
+        answers={},
+        channel=str(CHANNEL),
+        may_hold=True,
+    )
+
+
+def _ticket(policy: Policy, plan: str, severity_id: str, events: Sequence[Event]) -> Ticket:
+    return fold("ACME-1", [_opened(policy, plan, severity_id), *events])
+
+
+def plain(text: RichText) -> str:
+    """Rich text in one line; instants in UTC, mentions with @, quotations in quotation marks."""
+    words = ""
+    for part in text:
+        match part:
+            case str():
+                words += part
+            case Strong(said) | Link(text=said):
+                words += said
+            case When(at):
+                words += f"{at:%a %d %b %H:%M}"
+            case Mention(_, name):
+                words += f"@{name}"
+            case Quote(said):
+                words += f" “{said}” "
+    return " ".join(words.split())
+
+
+def _heard(story: Story, policy: Policy, plan: str, directory: Directory) -> Iterator[tuple[str, str]]:
+    """Who reads what of a story."""
+    first = _opened(policy, plan, story.severity)
+    events: Sequence[Event] = story.now or [first]
+    history = [first, *story.before, *story.now]
+    for message in messages_of(fold("ACME-1", history), list(events), policy, directory):
+        if isinstance(message.content, Notice) and not message.edits:
+            if isinstance(message.to, UserRef):
+                who = "direct message"
+            else:
+                who = "customer's thread" if message.to == CHANNEL else "triage"
+            buttons = "".join(f" [{button.label}]" for button in message.content.buttons)
+            yield who, plain(message.content.text) + buttons
+
+
+def _sections(policy: Policy, plan: str, directory: Directory, only: str = "") -> Iterator[str]:
+    for story in stories(policy, plan):
+        heard = [*_heard(story, policy, plan, directory)] if story.title.startswith(only) else []
+        if heard:
+            yield f"\n**{story.title}**\n"
+            yield from (f"- {who}: {says}" for who, says in heard)
+
+
+def _standings(policy: Policy, plan: str, directory: Directory) -> Iterator[str]:
+    """Each way in which a promise stands on a card."""
+    ticket = _ticket(policy, plan, "S2", ())
+    seen: dict[str, None] = {}
+    answered = _ticket(policy, plan, "S2", [Answered(NOON + timedelta(hours=1), BOB, Kind.REPLY, "Hello")])
+    late_at = NOON + timedelta(days=3, hours=5)
+    run = promises(ticket, policy)[0]
+    assert run.due_at is not None
+    missed = Breached(run.due_at, THE_CLOCK, run.metric, run.promise_id, run.due_at)
+    late = _ticket(policy, plan, "S2", [missed, Answered(late_at, BOB, Kind.REPLY, "Hello")])
+    held = _ticket(policy, plan, "S2", [Held(NOON, BOB, "Waiting")])
+    steps = [timedelta(minutes=minutes) for minutes in range(0, 6 * 60, 5)]
+    looks = [(ticket, NOON + step) for step in steps]
+    evening = replace(_opened(policy, plan, "S2"), at=NOON + timedelta(hours=9))
+    tonight = fold("ACME-1", [evening])
+    looks += [(tonight, evening.at), (answered, late_at), (late, late_at), (held, NOON)]
+    afternoon = replace(evening, at=NOON + timedelta(hours=8))
+    looks.append((fold("ACME-1", [afternoon]), afternoon.at))
+    for shown, now in looks:
+        card = cards.card(shown, policy, directory, Audience.CUSTOMER, now)
+        for line in card.promises:
+            at = f" {line.standing_at:%a %H:%M}" if line.standing_at else ""
+            seen[f"{line.standing}{at}{', ' if line.then else ''}{line.then}"] = None
+    yield from (f"- {standing}" for standing in seen)
+
+
+def _forms(policy: Policy, plan: str) -> Iterator[str]:
+    context = {"ticket": "ACME-1", "place": str(CHANNEL)}
+    ticket = _ticket(policy, plan, "S2", ())
+    forms = [short_forms.text_form(name, context) for name in ("reply", "update", "resolve", "hold")]
+    forms += [
+        short_forms.text_form("add_details", context),
+        short_forms.escalate_form(False, context),
+        short_forms.escalate_form(True, context),
+        severity.form(policy, context, "S2"),
+        short_forms.close_form(ticket, promises(ticket, policy), context, NOON),
+        direct_messages.form((), context),
+    ]
+    for form in forms:
+        yield f"\n**{form.title}** · submit: `{form.submit}`\n"
+        yield from (f"- {line}" for line in _fields(form))
+
+
+def _fields(form: Form) -> Iterator[str]:
+    if form.intro:
+        yield plain(form.intro)
+    for each in form.fields:
+        hint = f": {each.hint}" if each.hint else ""
+        yield f"{each.label}{'' if each.required else ' (optional)'}{hint}"
+        if isinstance(each, ChoiceField):
+            yield from (f"  {option.label}" for option in each.options)
+        else:
+            assert isinstance(each, TextField)
+
+
+def answers() -> Iterator[tuple[str, list[str]]]:
+    """Each module with the private answers and faults that it gives; what varies stands in braces."""
+    for folder in ANSWERS_IN:
+        for path in sorted((HOUSE / folder).rglob("*.py")):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            found = dict.fromkeys(_sentences(tree))
+            if found:
+                yield path.relative_to(HOUSE).as_posix(), [*found]
+
+
+def _sentences(tree: ast.AST) -> Iterator[str]:
+    """Texts in the code that read like sentences and are no docstrings or log lines."""
+    skipped = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    inside: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("log."):
+            skipped |= {id(part) for part in ast.walk(node)}
+        if isinstance(node, ast.JoinedStr):
+            inside |= {id(part) for part in node.values}
+    for node in ast.walk(tree):
+        if id(node) in skipped or id(node) in inside:
+            continue
+        says = _text(node)
+        if (
+            says
+            and says[0].isupper() | (says[0] in "{“")
+            and says.rstrip("”").endswith((".", "?", ":"))
+            and " " in says
+        ):
+            yield " ".join(says.split())
+
+
+def _text(node: ast.AST) -> str:
+    match node:
+        case ast.Constant(value=str(text)):
+            return text.strip()
+        case ast.JoinedStr(values=parts):
+            texts = (p.value if isinstance(p, ast.Constant) else f"{{{_name(p)}}}" for p in parts)
+            return "".join(map(str, texts)).strip()
+        case _:
+            return ""
+
+
+def _name(part: ast.AST) -> str:
+    """What varies: the last name of the expression."""
+    names = [
+        each.attr if isinstance(each, ast.Attribute) else getattr(each, "id", "") for each in ast.walk(part)
+    ]
+    return next(filter(None, names), "…")
+
+
+def document() -> str:
+    """The whole document."""
+    with TemporaryDirectory() as folder:
+        directories = {}
+        for vendor, plan in (("m3ter", "gold"), ("monetate", "europe")):
+            path = Path(folder) / f"{vendor}.toml"
+            rotas = {
+                step.role: ["bob"] if not number else ["kim"]
+                for number, step in enumerate(load(vendor)[-1].steps)
+            }
+            acme = account(plan=plan, order_form='cites = "a sample"\nhold = true')
+            path.write_text(desk_file(vendor=vendor, rotas=rotas, accounts=[acme]), encoding="utf-8")
+            directories[vendor] = Directory(load_desk(path))
+    m3ter, monetate = load("m3ter")[-1], load("monetate")[-1]
+    lines = [
+        "# Every sentence",
+        "",
+        "Generated by `python -m tools.texts`; do not edit. Alice is a customer, Bob an agent on",
+        "call, Dana the Technical Account Manager. Times are UTC; on Slack and Teams everybody reads them in",
+        "their own zone.",
+        "",
+        "## Messages about a ticket",
+        *_sections(m3ter, "gold", directories["m3ter"]),
+        "\n## Milestones of an emergency",
+        *_sections(monetate, "europe", directories["monetate"], "Milestone"),
+        "\n## How a promise stands on a card\n",
+        *_standings(m3ter, "gold", directories["m3ter"]),
+        "\n## Forms",
+        *_forms(m3ter, "gold"),
+        "\n## Private answers, notices and faults in forms\n",
+        "Only the person who acted reads them, unless they say otherwise. What varies stands in braces.",
+        *_listed(answers()),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _listed(found: Iterable[tuple[str, list[str]]]) -> Iterator[str]:
+    for module, sentences in found:
+        yield f"\n**`{module}`**\n"
+        yield from (f"- {sentence}" for sentence in sentences)
+
+
+if __name__ == "__main__":
+    OUT.write_text(document(), encoding="utf-8")
+    print(f"wrote {OUT.relative_to(HOUSE)}")
