@@ -78,14 +78,15 @@ class MessageFactory:
         first = self.directory.rota(self.policy.steps[0].role)[:1] if self.policy.steps else []
         return self._at_the_end(first, self.directory.triage_for(self.channel))
 
-    def alerted(self) -> list[str]:
+    def alerted(self, *, tam: bool = True) -> list[str]:
         """Who is notified of a breach or an escalation: the owner, else on-call; and the TAM."""
         on_call = self.directory.rota(self.policy.steps[0].role)[:1] if self.policy.steps else []
         owner, actor = self.ticket.owner, self.ticket.history[self.seq - 1].by
         responsible = owner.name if owner else "On-call" if on_call else ""
         if owner is not None and owner.id == actor.id:
             responsible = ""
-        tams = [self.directory.settings.people[person].name for person, _ in self._recipients(None)]
+        dms = self._recipients(None) if tam else []
+        tams = [self.directory.settings.people[person].name for person, _ in dms]
         return list(dict.fromkeys(filter(None, (responsible, *tams))))
 
     def _mention_who(self, who: Who, place: Place) -> list[Part]:

@@ -217,7 +217,8 @@ class _EventMessages:
                 )
             case Breached():
                 yield from self.factory.direct_message(
-                    texts.breached(self.ticket, event, self.policy, self.factory.alerted()), Tone.ALARM
+                    texts.breached(self.ticket, event, self.policy, self.factory.alerted(tam=False)),
+                    Tone.ALARM,
                 )
             case Escalated():
                 yield from self.factory.direct_message(texts.escalated(self.ticket.key, event), Tone.WARN)

@@ -273,9 +273,9 @@ def breached(ticket: Ticket, event: Breached, policy: Policy, alerted: Sequence[
     return with_key(
         ticket.key,
         Strong(f"We missed the {_missed(ticket, event, policy)}"),
-        " (due ",
+        ", due ",
         When(event.due_at),
-        f").{who}",
+        f".{who}",
         *_due_after(ticket, event, policy),
         _lateness(ticket, event, event.due_at),
     )

@@ -205,6 +205,15 @@ async def test_profiles_are_fetched_once_and_never_block(workspace: Workspace) -
     assert sum(call.method == "users.info" for call in workspace.slack.calls) == 2
 
 
+async def test_people_mentioned_in_a_thread_are_passed_on_by_name(workspace: Workspace) -> None:
+    message = await card(workspace)
+    said = "Ask <@U0BOB>, not <@U0GONE99>; mail a@UNIX.example"
+    await workspace.slack.say(workspace.bob, workspace.acme, said, thread=message)
+    heard = workspace.desk.heard[-1]
+    assert isinstance(heard, Posted)
+    assert heard.text == "Ask @Bob Miller, not @U0GONE99; mail a@UNIX.example"
+
+
 async def test_an_ack_waits_for_the_desk(workspace: Workspace) -> None:
     decided = asyncio.Event()
 

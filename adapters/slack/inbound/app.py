@@ -193,6 +193,7 @@ class Listeners:
                 return await ack()
             act = await events.with_reacted_message(act, reader, workspace.api)
             act = await with_file_names(workspace.api, act, body)
+            act = await workspace.user_names.with_mentioned_names(act)
             answer = await self._dispatch(await workspace.user_names.with_name_in_event(act))
             # Slack sends an edited mention again, as a new event: we may have answered it before the edit.
             redelivered = RETRY_HEADER.lower() in request.headers or bool(event.get("edited"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
@@ -255,6 +256,9 @@ class ChannelRoutes:
 
 Act = TypeVar("Act", Command, Press, Submission, Posted, MessageChanged)
 
+MOST_MENTIONED = 10
+"""How many mentioned people one message looks up; the others keep their ids."""
+_MENTIONED = re.compile(r"(?<![\w@])@([UW][A-Z0-9]{2,})\b")
 LOOKUP_TIMEOUT = 0.8
 """Seconds; the person who acted is waiting for the ack."""
 
@@ -278,6 +282,24 @@ class UserNames:
     async def with_name(self, act: Act) -> Act:
         """Adds the actor's name, and their workspace if the request did not name it."""
         user = act.actor.user.id
+        if (found := await self._look_up(user)) is None:
+            return act
+        said, (name, team) = act.actor, found
+        actor = Actor(UserRef("slack", said.user.home or team, user), said.team, name or said.name)
+        return replace(act, actor=actor)
+
+    async def with_mentioned_names(self, act: Inbound) -> Inbound:
+        """Writes the names of the people whom a message mentions, where Slack's text has only their ids."""
+        if not (isinstance(act, Posted) and (act.thread or act.place.direct)):
+            return act
+        users = list(dict.fromkeys(_MENTIONED.findall(act.text)))[:MOST_MENTIONED]
+        found = await asyncio.gather(*map(self._look_up, users))
+        names = {user: each[0] for user, each in zip(users, found, strict=True) if each and each[0]}
+        text = _MENTIONED.sub(lambda mention: f"@{names.get(mention[1], mention[1])}", act.text)
+        return replace(act, text=text)
+
+    async def _look_up(self, user: str) -> tuple[str | None, str] | None:
+        """A person's name and home workspace; None if Slack does not answer in time."""
         if user not in self._found:
             try:
                 async with asyncio.timeout(LOOKUP_TIMEOUT):
@@ -287,10 +309,8 @@ class UserNames:
             except SlackApiError:
                 self._found[user] = None, ""
             except (SlackUnavailable, TimeoutError):
-                return act
-        said, (name, team) = act.actor, self._found[user]
-        actor = Actor(UserRef("slack", said.user.home or team, user), said.team, name or said.name)
-        return replace(act, actor=actor)
+                return None
+        return self._found[user]
 
 
 def _name(user: Mapping[str, Any]) -> str | None:
