@@ -13,7 +13,6 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, get_args, get_type_hints
 
-import structlog
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import BigInteger, Index, Integer, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
@@ -21,7 +20,7 @@ from sqlmodel import Field, SQLModel
 from bot.model.address import Place, UserRef
 from bot.model.views import Link, Mention, Notice, Quote, Strong, When
 from bot.ports import Card, QueueSummary, StandingHelp
-from sla_core.events import Event, Opened
+from sla_core.events import Event
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -427,12 +426,8 @@ def recipient_of(text: str) -> Place | UserRef:
     return to
 
 
-log = structlog.get_logger(__name__)
-
 StoredEvent = tuple[int, str, str]
 """An event's number, kind and body."""
-_logged: set[tuple[str, str]] = set()
-"""Unreadable tickets and the reasons, already logged: they are retried every few seconds."""
 
 
 def events_of(version: int, rows: Sequence[StoredEvent]) -> tuple[Event, ...]:
@@ -443,45 +438,3 @@ def events_of(version: int, rows: Sequence[StoredEvent]) -> tuple[Event, ...]:
             " moments; restore the whole database from one backup"
         )
     return tuple(EVENTS.value(kind, body) for _, kind, body in rows)
-
-
-def unreadable_reason(fault: ValueError) -> str:
-    """Why events cannot be read, without their text."""
-    return str(fault) if isinstance(fault, UnknownKind | Unreadable) else type(fault).__name__
-
-
-def history_of(ticket: str, version: int, rows: Sequence[StoredEvent]) -> tuple[Event, ...] | None:
-    """The events in `rows`. Returns None, and logs why, if they cannot be read."""
-    try:
-        return events_of(version, rows)
-    except ValueError as fault:
-        _log_unreadable(ticket, fault)
-        return None
-
-
-def first_event(ticket: str, kind: str, body: str) -> Opened | None:
-    """A ticket's first event. Returns None if it cannot be read, so that others can still be opened."""
-    try:
-        return _opened(kind, body)
-    except ValueError as fault:
-        _log_unreadable(ticket, fault)
-        return None
-
-
-@lru_cache(maxsize=4096)
-def _opened(kind: str, body: str) -> Opened:
-    """Cached, because first events never change and each form reads a hundred of them.
-
-    Reading them takes 0.74 ms without the cache and 0.23 ms with it.
-    """
-    opened = EVENTS.value(kind, body)
-    if not isinstance(opened, Opened):
-        raise Unreadable(f"it begins with {kind}: its tables are of different moments")
-    return opened
-
-
-def _log_unreadable(ticket: str, fault: ValueError) -> None:
-    why = unreadable_reason(fault)
-    if (ticket, why) not in _logged:
-        _logged.add((ticket, why))
-        log.error("a ticket cannot be read and is not woken", ticket=ticket, why=why)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.sql import tables as stored_history
+from adapters.sql import tickets as stored_history
 from adapters.sql.store import SqlStore, connect
 from bot.ports import Change
 from bot.runtime.monitor import LagMonitor
