@@ -16,6 +16,7 @@ from rich.table import Table
 from bot.cli.app import DONE, FAULT, print_faults
 from bot.cli.policy import trace
 from bot.cli.policy.explain import explanation
+from bot.cli.policy.oncall import rota_warnings
 from bot.cli.policy.shared import UsageFault, local_at_both_ends, utc_text
 from bot.clock import real_now
 from bot.config.settings import load_desk
@@ -82,7 +83,8 @@ def _check_desk(config: Path) -> Findings:
         desk = load_desk(config)
     except Faults as wrong:
         return Findings(faults=wrong.faults)
-    warnings = [f"{config.name}: {warning}" for warning in desk.warnings]
+    now = real_now().replace(second=0, microsecond=0)
+    warnings = [f"{config.name}: {warning}" for warning in (*desk.warnings, *rota_warnings(desk, now))]
     return Findings(list(desk.policies), warnings=warnings)
 
 

@@ -1,4 +1,4 @@
-"""The commands `check`, `explain`, `questions` and `simulate`."""
+"""The commands `check`, `explain`, `oncall`, `questions` and `simulate`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.app import POLICY
+from bot.cli.app import OPERATE, POLICY
 
 if TYPE_CHECKING:
     from bot.cli.policy.simulation import Histories
@@ -16,6 +16,12 @@ _EXPLAIN = """\b
 Examples:
   frontline explain --vendor m3ter --plan gold --severity S2 --at 2026-03-20T16:30:00+01:00
   frontline explain --vendor ./policies/ours --plan basic --severity P1 --at 2026-12-24T10:00:00Z --json
+"""
+_ONCALL = """\b
+Examples:
+  frontline oncall
+  frontline oncall --at 2026-12-24T20:00:00+01:00 --json
+  frontline oncall --ics first_line > first-line.ics
 """
 _QUESTIONS = """\b
 Examples:
@@ -91,6 +97,25 @@ def add_commands(app: typer.Typer, stored_tickets: Histories) -> None:
         from bot.cli.policy import explain
 
         return explain.run(vendor, plan, severity, at, as_json)
+
+    @app.command(rich_help_panel=OPERATE, epilog=_ONCALL)
+    def oncall(
+        at: Annotated[
+            str | None, typer.Option(metavar="INSTANT", help="With Z or an offset (default: now).")
+        ] = None,
+        as_json: Json = False,
+        ics: Annotated[
+            str | None,
+            typer.Option(metavar="ROLE", help="Print the shifts of a role as an iCalendar file instead."),
+        ] = None,
+    ) -> int:
+        """Show who holds each role, until when, and who is next.
+
+        Reads the rotas of ./frontline.toml (FRONTLINE_CONFIG).
+        """
+        from bot.cli.policy import oncall
+
+        return oncall.run(at, as_json, ics)
 
     @app.command(rich_help_panel=POLICY, epilog=_QUESTIONS)
     def questions(vendor: Vendor, plan: PlanName, as_json: Json = False) -> int:
