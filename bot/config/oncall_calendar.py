@@ -1,4 +1,4 @@
-"""Reads who is on call from an iCalendar file: each event is a shift of the person whom it names."""
+"""Who is on call by an iCalendar file or feed: each event is a shift of the person whom it names."""
 
 from __future__ import annotations
 
@@ -125,6 +125,35 @@ class OnCallCalendar:
         """A date is its midnight."""
         moment = at if isinstance(at, datetime) else datetime.combine(at, time())
         return instant_of(moment, self._zone) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class OnCallFeed:
+    """An iCalendar file that is fetched. Nobody is on call before it was read for the first time.
+
+    `address` is a URL, or `$NAME` for an environment variable that has it.
+    """
+
+    def __init__(self, address: str, names: Mapping[str, str], zone: ZoneInfo) -> None:
+        self.address = address
+        self._names, self._zone = names, zone
+        self._calendar: OnCallCalendar | None = None
+        self.text: str | None = None
+        """The file as last read."""
+        self.problem: str | None = None
+        """Why it could not be read the last time."""
+
+    @property
+    def people(self) -> frozenset[str]:
+        return self._calendar.people if self._calendar else frozenset()
+
+    def shifts(self, within: Span) -> Iterator[Shift]:
+        return self._calendar.shifts(within) if self._calendar else iter(())
+
+    def read(self, text: str) -> None:
+        """Takes the place of the file read before. Raises UnreadableCalendar and keeps that one."""
+        if text != self.text:
+            self._calendar = OnCallCalendar(text, self._names, self._zone)
+            self.text = text
 
 
 def _cancelled(event: Event) -> bool:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
-from bot.config.oncall_calendar import OnCallCalendar, UnreadableCalendar
+from bot.config.oncall_calendar import OnCallCalendar, OnCallFeed, UnreadableCalendar
 from sla_core.calendar import WEEKDAYS, BoundaryTime, BusinessCalendar, Hours, Span, instant_of
 from sla_core.catalog.crosscheck import unknown
 from sla_core.catalog.load import Fault, faults_of
@@ -23,6 +23,7 @@ Found = Iterator[tuple[str, str]]
 
 _TURN = re.compile(r"^([1-9]\d{0,3}) (hour|day|week)s?$")
 _HOURS = re.compile(r"^(\d{1,2}:\d{2})-(\d{1,2}:\d{2})$")
+_FEED = re.compile(r"(https?|webcal)://|\$[A-Z]")
 _UNITS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 _UTC = ZoneInfo("UTC")
 _FORMS = "write people with zone, starts and turn; or a calendar; or [[rotas.{role}.layer]] parts"
@@ -159,7 +160,10 @@ def _rota(rota: tuple[str, ...] | _Table, folder: Path, names: Mapping[str, str]
         return ListRota(rota)
     layers: tuple[Layer, ...]
     if rota.calendar is not None:
-        layers = (_calendar(folder / rota.calendar, names, rota.zone or _UTC),)
+        if _FEED.match(rota.calendar):
+            layers = (OnCallFeed(rota.calendar, names, rota.zone or _UTC),)
+        else:
+            layers = (_calendar(folder / rota.calendar, names, rota.zone or _UTC),)
     else:
         layers = tuple(_rotation(turns, rota.zone) for turns in rota.layer or (rota,))
     shown_in = rota.zone or next((turns.zone for turns in rota.layer if turns.zone), _UTC)

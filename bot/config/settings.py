@@ -20,14 +20,16 @@ from pydantic import (
     model_validator,
 )
 
+from bot.config.oncall_calendar import OnCallFeed
 from bot.config.rotas import read_rotas
 from bot.model.address import Place
 from sla_core.catalog.crosscheck import PROMISED, unknown
 from sla_core.catalog.load import Fault, Faults, faults_of, load, vendors
-from sla_core.oncall import Rota
+from sla_core.oncall import ListRota, Rota, TimedRota
 from sla_core.policy import Metric, Plan, Policy, Term, parse_amount
 
 PLATFORMS = ("slack", "teams")
+NOBODY = ListRota(())
 _SLACK_CHANNEL = re.compile(r"^slack:[CG][A-Z0-9]+$")
 
 
@@ -83,6 +85,17 @@ class DeskSettings:
     rotas: Mapping[str, Rota]
     accounts: Mapping[str, Account]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def feeds(self) -> Mapping[str, OnCallFeed]:
+        """The calendars that have to be fetched, by role."""
+        return {
+            role: layer
+            for role, rota in self.rotas.items()
+            if isinstance(rota, TimedRota)
+            for layer in rota.layers
+            if isinstance(layer, OnCallFeed)
+        }
 
 
 class _Section(BaseModel):
@@ -347,7 +360,7 @@ def _account(file: _Account, policy: Policy) -> Account:
 
 def _unheld_roles(rotas: Mapping[str, Rota], policy: Policy) -> Iterator[str]:
     for role in dict.fromkeys(step.role for step in policy.steps):
-        if role not in rotas or not rotas[role].people:
+        if rotas.get(role, NOBODY) == NOBODY:
             yield f"rotas.{role}: nobody holds this role of the policy; name the people to call"
 
 

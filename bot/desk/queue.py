@@ -257,6 +257,9 @@ def on_duty(desk: Desk) -> Iterator[Part]:
         yield "\n"
         yield Strong(f"{step.name}:")
         yield from _people(desk, step.role, now)
+        feed = desk.directory.settings.feeds.get(step.role)
+        if feed and feed.problem:
+            yield " (its calendar cannot be read at the moment)"
         if hours := _hours(policy, step, now):
             yield hours
 

@@ -10,6 +10,7 @@ import typer
 from bot.cli.app import OPERATE, POLICY
 
 if TYPE_CHECKING:
+    from bot.cli.policy.oncall import ReadFeeds
     from bot.cli.policy.simulation import Histories
 
 _EXPLAIN = """\b
@@ -60,8 +61,11 @@ PlanName = Annotated[str, typer.Option(metavar="P", help="A plan of the policy, 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-def add_commands(app: typer.Typer, stored_tickets: Histories) -> None:
-    """Adds the commands. `stored_tickets` reads the tickets of an account for `simulate`."""
+def add_commands(app: typer.Typer, stored_tickets: Histories, read_feeds: ReadFeeds) -> None:
+    """Adds the commands. `stored_tickets` reads the tickets of an account for `simulate`.
+
+    `read_feeds` fetches the calendars of rotas for `check` and `oncall`.
+    """
 
     @app.command(rich_help_panel=POLICY, epilog=_CHECK)
     def check(
@@ -79,7 +83,7 @@ def add_commands(app: typer.Typer, stored_tickets: Histories) -> None:
         """
         from bot.cli.policy import check
 
-        return check.run(folder, trace)
+        return check.run(folder, trace, read_feeds)
 
     @app.command(rich_help_panel=POLICY, epilog=_EXPLAIN)
     def explain(
@@ -115,7 +119,7 @@ def add_commands(app: typer.Typer, stored_tickets: Histories) -> None:
         """
         from bot.cli.policy import oncall
 
-        return oncall.run(at, as_json, ics)
+        return oncall.run(at, as_json, ics, read_feeds)
 
     @app.command(rich_help_panel=POLICY, epilog=_QUESTIONS)
     def questions(vendor: Vendor, plan: PlanName, as_json: Json = False) -> int:

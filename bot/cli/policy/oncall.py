@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bot.cli.app import DONE, print_json
+from bot.cli.app import DONE, FAULT, print_faults, print_json
 from bot.cli.policy.shared import UsageFault, local_text, parse_at, utc_text
 from bot.clock import real_now
 from bot.config.settings import DeskSettings, Person, load_desk
@@ -44,18 +44,31 @@ class RoleOnCall:
     zone: ZoneInfo
 
 
-def run(at: str | None, json_output: bool, ics_of: str | None) -> int:
+ReadFeeds = Callable[[DeskSettings], list[str]]
+"""Fetches the calendars of all rotas that have one at an address. Returns a line for each that failed."""
+
+
+def run(at: str | None, json_output: bool, ics_of: str | None, read_feeds: ReadFeeds) -> int:
+    """Exit code 1 if a calendar could not be fetched and no earlier version of it is known."""
     instant = parse_at(at) if at is not None else real_now().replace(microsecond=0)
-    settings = load_desk(Path(os.environ.get("FRONTLINE_CONFIG") or "frontline.toml"))
+    path = Path(os.environ.get("FRONTLINE_CONFIG") or "frontline.toml")
+    settings = load_desk(path)
+    print_faults(*(f"{path.name}: {problem}" for problem in fetch(settings, read_feeds)))
+    code = FAULT if any(feed.text is None for feed in settings.feeds.values()) else DONE
     if ics_of is not None:
         sys.stdout.write(ics(settings, ics_of, instant))
-        return DONE
+        return code
     found = roles_at(settings, instant)
     if json_output:
         print_json(as_json(found, instant))
     else:
         show(found, settings.people, instant, Console())
-    return DONE
+    return code
+
+
+def fetch(settings: DeskSettings, read_feeds: ReadFeeds) -> list[str]:
+    """Fetches the calendars, if there are any."""
+    return read_feeds(settings) if settings.feeds else []
 
 
 def roles_at(settings: DeskSettings, at: datetime) -> list[RoleOnCall]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from adapters.sql.store import connect
 from bot.cli.policy.oncall import rota_warnings
 from bot.config.settings import load_desk
+from bot.runtime.oncall_feeds import TOPIC
 from tests.cli.conftest import Outcome, Run
-from tests.config.test_rotas import LAYERS, LISTS, ROTATION
+from tests.config.test_rotas import BOBS_WEEKS, EVES_WEEKS, LAYERS, LISTS, ROTATION, ics
 from tests.desk_file import SLACK, TEAMS, desk_file
 from tests.sla_core.oracle_oncall import utc
 
@@ -132,6 +138,79 @@ def test_the_calendar_of_an_unknown_role_is_a_fault(run: Run, tmp_path: Path) ->
     said = run("oncall", "--ics", "third_line")
     assert (said.code, said.out) == (1, "")
     assert '--ics: nobody holds a role "third_line"; [rotas] has' in said.err
+
+
+# Feeds ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """Where a calendar is: Bob and Eve by weeks."""
+
+    class Calendar(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(ics(BOBS_WEEKS, EVES_WEEKS).encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing, so that only the command is read."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Calendar) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/oncall.ics"
+        server.shutdown()
+        thread.join()
+
+
+def fed(address: str) -> str:
+    return f'{DESK}[rotas.first_line]\ncalendar = "{address}"\nzone = "Europe/Berlin"\n'
+
+
+NOWHERE = "http://127.0.0.1:9/oncall.ics"
+
+
+def test_a_calendar_is_fetched_from_its_address(run: Run, tmp_path: Path, address: str) -> None:
+    write(tmp_path, fed(address))
+    found = roles(run("oncall", "--at", "2026-01-13T12:00:00Z", "--json"))
+    assert found["first_line"] == ("eve", "2026-01-19T08:00:00Z", "bob")
+    assert not (tmp_path / "frontline.db").exists()
+
+
+def test_a_calendar_that_cannot_be_fetched_is_a_fault(run: Run, tmp_path: Path) -> None:
+    """The roles are shown all the same; nobody can tell who holds this one."""
+    write(tmp_path, fed(NOWHERE))
+    said = run("oncall", "--json")
+    assert said.code == 1
+    assert said.faults == [
+        "frontline.toml: rotas.first_line.calendar: the feed cannot be read: it cannot be reached "
+        "(ClientConnectorError); nobody is on call until it can be read"
+    ]
+    assert [each["person"] for each in json.loads(said.out)["roles"]] == [None, "eve", "kim", "mia"]
+    assert not (tmp_path / "frontline.db").exists()
+
+
+def test_the_calendar_that_the_desk_has_stored_takes_its_place(run: Run, tmp_path: Path) -> None:
+    async def stored() -> None:
+        async with connect(f"sqlite:///{tmp_path}/frontline.db") as store:
+            await store.put(TOPIC, "first_line", ics(BOBS_WEEKS, EVES_WEEKS))
+
+    asyncio.run(stored())
+    write(tmp_path, fed(NOWHERE))
+    said = run("oncall", "--at", "2026-01-13T12:00:00Z", "--json")
+    assert said.code == 0
+    assert "; its last good version is used" in said.err
+    assert json.loads(said.out)["roles"][0]["person"] == "eve"
+
+
+def test_check_warns_about_a_calendar_that_cannot_be_fetched(run: Run, tmp_path: Path, address: str) -> None:
+    write(tmp_path, fed(NOWHERE))
+    said = run("check", str(tmp_path))
+    assert said.code == 0
+    assert "warning frontline.toml: rotas.first_line.calendar: the feed cannot be read" in said.plain
+    write(tmp_path, fed(address))
+    assert "the feed cannot be read" not in run("check", str(tmp_path)).plain
 
 
 # frontline check ------------------------------------------------------------------------------
