@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     app = new_app()
     commands.add_try_out(app, run_demo=_demo, run_console=_console)
-    policy.add_commands(app, _stored_tickets)
+    policy.add_commands(app, _stored_tickets, _read_feeds)
     commands.add_operate(
         app,
         run_serve=_serve,
@@ -86,6 +86,8 @@ async def _console(vendor: str) -> int:
     from bot.telemetry import configure_logs
 
     settings = await asyncio.to_thread(desk_settings, vendor)
+    if settings.feeds:
+        print_faults(*await asyncio.to_thread(_read_feeds, settings))
     configure_logs(quiet=True)
     screen = console.Screen(Terminal(), console.Personas(settings))
     chats: dict[str, ChatPlatform] = {name: console.Console(name, screen) for name in settings.chats}
@@ -121,13 +123,34 @@ def _stored_tickets(account: str) -> list[tuple[str, tuple[Event, ...]]]:
     return asyncio.run(read())
 
 
+def _read_feeds(settings: DeskSettings) -> list[str]:
+    import asyncio
+
+    from adapters.sql.migrate import revision
+    from adapters.sql.store import connect
+    from adapters.web.client import fetch_text
+    from bot.config.environment import read_environment
+    from bot.runtime.oncall_feeds import TOPIC, read_feeds
+
+    async def last_good(role: str) -> str | None:
+        url = read_environment().database_url
+        known = await asyncio.to_thread(revision, url)
+        async with connect(url if known else "sqlite://", secondary=True) as store:
+            return await store.get(TOPIC, role)
+
+    return asyncio.run(read_feeds(settings.feeds, fetch_text, last_good))
+
+
 async def _serve() -> int:
     import structlog
 
     from adapters.sql.store import connect
+    from adapters.web.client import fetch_text
     from adapters.web.server import WebServer
     from bot.cli.operate import stop_signal
+    from bot.clock import WallClock
     from bot.config.environment import read_desk
+    from bot.runtime.oncall_feeds import FeedRefresh
     from bot.runtime.runtime import Runtime, freeze_loaded_objects
     from bot.telemetry import configure_logs, exposition
 
@@ -137,11 +160,11 @@ async def _serve() -> int:
     for warning in settings.warnings:
         log.warning(warning)
     stop = stop_signal()
-    async with (
-        connect(env.database_url) as store,
-        _desk(env, settings, store) as (desk, connected, routes),
-    ):
-        learn = [each.learn for each in connected]
+    async with connect(env.database_url) as store, AsyncExitStack() as open_ones:
+        feeds = FeedRefresh(settings.feeds, fetch_text, store, WallClock())
+        await feeds.learn()
+        desk, connected, routes = await open_ones.enter_async_context(_desk(env, settings, store))
+        learn = [*(each.learn for each in connected), feeds.learn]
         runtime = Runtime(
             desk, store, store, store, pager_test_at=env.pager_test_at, expiring_store=store, learn=learn
         )

@@ -63,7 +63,7 @@ def entry_points() -> Iterator[tuple[str, ...]]:
         "`say TEXT` → questions",
     )
     yield (
-        "`status KEY`, `close KEY`, `help`",
+        "`status KEY`, `close KEY`, `oncall`, `help`",
         opens(
             "app_mention" in heard, "after the command, a mention or `support:`, or in a direct message", "-"
         ),

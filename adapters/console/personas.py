@@ -174,7 +174,7 @@ def _vendor_persona(
 
 def _is_agent(settings: DeskSettings, person: Person) -> bool:
     listed = any(person.on(chat.platform) in chat.agents for chat in settings.chats.values())
-    return listed or any(person.id in rota for rota in settings.rotas.values())
+    return listed or any(person.id in rota.people for rota in settings.rotas.values())
 
 
 def _role(settings: DeskSettings, person: Person, is_agent: bool) -> str:

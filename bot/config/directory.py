@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 
 from bot.config.settings import Account, DeskSettings, Person
 from bot.model.address import Actor, MessageRef, Place, UserRef
 from bot.ports import ChatPlatform, PermanentFailure, Priority, TemporaryFailure
+from sla_core.oncall import OnCall
 from sla_core.policy import Policy, version_at
 from sla_core.ticket import Ticket
 
@@ -134,7 +135,7 @@ class Directory:
         person = self.person(actor)
         if person is None:
             return False
-        in_rota = any(person.id in rota for rota in self.settings.rotas.values())
+        in_rota = any(person.id in rota.people for rota in self.settings.rotas.values())
         return in_rota or (account is not None and account.tam == person.id)
 
     def person(self, actor: Actor) -> Person | None:
@@ -153,8 +154,24 @@ class Directory:
         plan = self.settings.policies[-1].plans[account.plan]
         return self.settings.people[account.tam] if account.tam and plan.tam else None
 
-    def rota(self, role: str) -> list[Person]:
-        return [self.settings.people[id_] for id_ in self.settings.rotas.get(role, ())]
+    def rota(self, role: str, at: datetime) -> list[Person]:
+        """The people of a role in the order in which they are paged at `at`.
+
+        In a list, in its order. Otherwise the one on call, then the others as they come on call; empty if
+        nobody is on call.
+        """
+        rota = self.settings.rotas.get(role)
+        return [self.settings.people[id_] for id_ in rota.paging_order(at)] if rota else []
+
+    def on_call(self, role: str, at: datetime) -> OnCall:
+        """Who holds the role, until when, and who is next, by ids."""
+        rota = self.settings.rotas.get(role)
+        return rota.on_call(at) if rota else OnCall(None)
+
+    def on_duty(self, role: str, at: datetime) -> list[Person]:
+        """Everybody in a list; otherwise the one on call."""
+        rota = self.settings.rotas.get(role)
+        return [self.settings.people[id_] for id_ in rota.on_duty(at)] if rota else []
 
     def direct_address(self, person: Person, prefer: str) -> UserRef | None:
         """A person's address for direct messages, on `prefer` if possible. None if they have none."""
@@ -164,10 +181,12 @@ class Directory:
                 return UserRef(platform, "", id_)
         return None
 
-    def escalation_recipients(self, account: Account, platform: str) -> list[tuple[Person, UserRef]]:
-        """Who gets the direct message of an escalation: the TAM, else the leadership rota."""
+    def escalation_recipients(
+        self, account: Account, platform: str, at: datetime
+    ) -> list[tuple[Person, UserRef]]:
+        """Who gets the direct message of an escalation at `at`: the TAM, else leadership on duty."""
         tam = self.tam(account)
-        for people in ([tam] if tam else [], self.rota(LEADERSHIP)):
+        for people in ([tam] if tam else [], self.on_duty(LEADERSHIP, at)):
             reached = [(person, ref) for person in people if (ref := self.direct_address(person, platform))]
             if reached:
                 return reached

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,12 +20,16 @@ from pydantic import (
     model_validator,
 )
 
+from bot.config.oncall_calendar import OnCallFeed
+from bot.config.rotas import read_rotas
 from bot.model.address import Place
-from sla_core.catalog.crosscheck import PROMISED
+from sla_core.catalog.crosscheck import PROMISED, unknown
 from sla_core.catalog.load import Fault, Faults, faults_of, load, vendors
+from sla_core.oncall import ListRota, Rota, TimedRota
 from sla_core.policy import Metric, Plan, Policy, Term, parse_amount
 
 PLATFORMS = ("slack", "teams")
+NOBODY = ListRota(())
 _SLACK_CHANNEL = re.compile(r"^slack:[CG][A-Z0-9]+$")
 
 
@@ -37,6 +42,8 @@ class Person:
     slack: str | None = None
     teams: str | None = None
     email: str | None = None
+    page: tuple[str, ...] = ()
+    """Further ways to page them."""
 
     def on(self, platform: str) -> str | None:
         return self.slack if platform == "slack" else self.teams if platform == "teams" else None
@@ -75,9 +82,20 @@ class DeskSettings:
     policies: tuple[Policy, ...]
     chats: Mapping[str, ChatSettings]
     people: Mapping[str, Person]
-    rotas: Mapping[str, tuple[str, ...]]
+    rotas: Mapping[str, Rota]
     accounts: Mapping[str, Account]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def feeds(self) -> Mapping[str, OnCallFeed]:
+        """The calendars that have to be fetched, by role."""
+        return {
+            role: layer
+            for role, rota in self.rotas.items()
+            if isinstance(rota, TimedRota)
+            for layer in rota.layers
+            if isinstance(layer, OnCallFeed)
+        }
 
 
 class _Section(BaseModel):
@@ -101,6 +119,7 @@ class _Person(_Section):
     slack: str | None = None
     teams: str | None = None
     email: str | None = None
+    page: tuple[str, ...] = ()
 
 
 def _amount(text: str) -> str:
@@ -147,7 +166,8 @@ class _File(_Section):
     slack: _Slack | None = None
     teams: _Teams | None = None
     people: tuple[_Person, ...] = ()
-    rotas: dict[str, tuple[str, ...]] = {}
+    rotas: Any = {}
+    """Read by bot.config.rotas."""
     accounts: tuple[_Account, ...] = ()
 
 
@@ -172,11 +192,12 @@ def load_desk(path: Path) -> DeskSettings:
             policies = load(_vendor(file.vendor, path))
         except Faults as wrong:
             faults += wrong.faults
+        rotas, wrong_rotas = read_rotas(file.rotas, name, path.parent, _names(file.people))
         checks = (_cross_check(file), _against_policy(file, policies[-1]) if policies else ())
-        faults += [Fault(name, key, says) for check in checks for key, says in check]
+        faults += [*wrong_rotas, *(Fault(name, key, says) for check in checks for key, says in check)]
     if faults or file is None:
         raise Faults(faults)
-    return _settings(file, policies)
+    return _settings(file, policies, rotas)
 
 
 def _validated(raw: dict[str, Any], name: str) -> tuple[_File | None, list[Fault]]:
@@ -209,8 +230,11 @@ def _vendor(vendor: str, path: Path) -> str | Path:
     return vendor if vendor in vendors() else path.parent / vendor
 
 
-def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    return f'there is no {what} "{name}"; known are {", ".join(sorted(known)) or "none"}'
+def _names(people: Iterable[_Person]) -> dict[str, str]:
+    """What a calendar may call each person, casefolded, by id. A name of several people is left out."""
+    called = [(name.casefold(), p.id) for p in people for name in {p.name, p.email or p.name} - {p.id}]
+    once = Counter(name for name, _ in called)
+    return {name: id_ for name, id_ in called if once[name] == 1} | {p.id.casefold(): p.id for p in people}
 
 
 def _plan_id(policy: Policy, name: str) -> str | None:
@@ -231,10 +255,6 @@ def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
     yield from _duplicates("people", [person.id for person in file.people])
     yield from _duplicates("accounts", [account.id for account in file.accounts])
     yield from _duplicates("accounts.channels", [c for account in file.accounts for c in account.channels])
-    for role, rota in file.rotas.items():
-        for name in rota:
-            if name not in people:
-                yield f"rotas.{role}", _unknown("person", name, people)
     for account in file.accounts:
         yield from _account_faults(account, people, triage)
 
@@ -242,14 +262,14 @@ def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
 def _against_policy(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:
     """Names in the file that the policy does not have."""
     roles = {step.role for step in policy.steps}
-    for role in file.rotas:
+    for role in file.rotas if isinstance(file.rotas, dict) else ():
         if role not in roles:
-            yield f"rotas.{role}", _unknown("role", role, roles)
+            yield f"rotas.{role}", unknown("role", role, roles)
     for account in file.accounts:
         key = f"accounts.{account.id}"
         plan_id = _plan_id(policy, account.plan)
         if plan_id is None:
-            yield f"{key}.plan", _unknown("plan", account.plan, policy.plans)
+            yield f"{key}.plan", unknown("plan", account.plan, policy.plans)
         if account.order_form is not None:
             plan = policy.plans.get(plan_id or "")
             for where, says in _order_form_faults(account.order_form, policy, plan):
@@ -259,7 +279,7 @@ def _against_policy(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:
 def _account_faults(account: _Account, people: set[str], triage: set[str]) -> Iterator[tuple[str, str]]:
     key = f"accounts.{account.id}"
     if account.tam is not None and account.tam not in people:
-        yield f"{key}.tam", _unknown("person", account.tam, people)
+        yield f"{key}.tam", unknown("person", account.tam, people)
     if not account.channels:
         yield f"{key}.channels", 'needs at least one channel, such as "slack:C0ACME"'
     for channel in account.channels:
@@ -269,7 +289,7 @@ def _account_faults(account: _Account, people: set[str], triage: set[str]) -> It
             yield f"{key}.channels", str(wrong)
             continue
         if platform not in PLATFORMS:
-            yield f"{key}.channels", _unknown("platform", platform, PLATFORMS)
+            yield f"{key}.channels", unknown("platform", platform, PLATFORMS)
         elif channel in triage:
             says = (
                 f'"{channel}" is triage, where agents talk among themselves; name a channel of the customer'
@@ -284,15 +304,15 @@ def _order_form_faults(form: _OrderForm, policy: Policy, plan: Plan | None) -> I
     calendars = {*policy.calendars, *(plan.calendars if plan else ())}
     for severity, clauses in form.terms.items():
         if severity not in policy.severities:
-            yield severity, _unknown("severity", severity, policy.severities)
+            yield severity, unknown("severity", severity, policy.severities)
             continue
         promised = {target.metric for target in policy.severities[severity].targets}
         for metric, clause in clauses.items():
             where = f"{severity}.{metric}"
             if metric not in PROMISED:
-                yield where, _unknown("metric", metric, PROMISED)
+                yield where, unknown("metric", metric, PROMISED)
             elif clause.calendar is not None and clause.calendar not in calendars:
-                yield f"{where}.calendar", _unknown("calendar", clause.calendar, calendars)
+                yield f"{where}.calendar", unknown("calendar", clause.calendar, calendars)
             elif clause.calendar is None and metric not in promised:
                 example = f'{{ within = "{clause.within}", calendar = "{sorted(calendars)[0]}" }}'
                 yield where, f"the plan makes no such promise, so say which calendar counts it: {example}"
@@ -303,7 +323,7 @@ def _duplicates(key: str, names: list[str]) -> Iterator[tuple[str, str]]:
         yield key, f'"{name}" is there more than once; keep one of them'
 
 
-def _settings(file: _File, policies: list[Policy]) -> DeskSettings:
+def _settings(file: _File, policies: list[Policy], rotas: Mapping[str, Rota]) -> DeskSettings:
     policy = policies[-1]
     chats: dict[str, ChatSettings] = {}
     if file.slack:
@@ -316,10 +336,10 @@ def _settings(file: _File, policies: list[Policy]) -> DeskSettings:
     return DeskSettings(
         policies=tuple(policies),
         chats=chats,
-        people={p.id: Person(p.id, p.name, p.slack, p.teams, p.email) for p in file.people},
-        rotas=file.rotas,
+        people={p.id: Person(p.id, p.name, p.slack, p.teams, p.email, p.page) for p in file.people},
+        rotas=rotas,
         accounts=accounts,
-        warnings=tuple(_warnings(accounts.values(), policy)),
+        warnings=(*_unheld_roles(rotas, policy), *_warnings(accounts.values(), policy)),
     )
 
 
@@ -336,6 +356,12 @@ def _account(file: _Account, policy: Policy) -> Account:
     may_hold = policy.plans[plan].hold or (form is not None and form.hold)
     channels = tuple(Place.parse(channel) for channel in file.channels)
     return Account(file.id, file.name, plan, channels, file.tam, terms, may_hold)
+
+
+def _unheld_roles(rotas: Mapping[str, Rota], policy: Policy) -> Iterator[str]:
+    for role in dict.fromkeys(step.role for step in policy.steps):
+        if rotas.get(role, NOBODY) == NOBODY:
+            yield f"rotas.{role}: nobody holds this role of the policy; name the people to call"
 
 
 def _warnings(accounts: Collection[Account], policy: Policy) -> Iterator[str]:

@@ -244,20 +244,40 @@ async def opened(desk: Desk, act: HomeOpened) -> Answer:
         return refusal(f"{why}.")
     if not desk.directory.is_agent(act.actor):
         return Show(board)
-    return Show(replace(board, foot=tuple(_on_duty(desk))))
+    return Show(replace(board, foot=tuple(on_duty(desk))))
 
 
-def _on_duty(desk: Desk) -> Iterator[Part]:
-    """Each step of the escalation policy: who is in its rota, and whether it is off hours."""
+def on_duty(desk: Desk) -> Iterator[Part]:
+    """Each step of the escalation policy: who is on call, who is next, and whether it is off hours."""
     now = desk.clock.now()
     policy = desk.directory.policy_on(now.date())
     if policy.steps:
         yield "Escalate pages these, one step after the other:"
     for step in policy.steps:
-        people = ", then ".join(person.name for person in desk.directory.rota(step.role))
         yield "\n"
         yield Strong(f"{step.name}:")
-        yield f" {people or 'nobody is on call'}{_hours(policy, step, now)}"
+        yield from _people(desk, step.role, now)
+        feed = desk.directory.settings.feeds.get(step.role)
+        if feed and feed.problem:
+            yield " (its calendar cannot be read at the moment)"
+        if hours := _hours(policy, step, now):
+            yield hours
+
+
+def _people(desk: Desk, role: str, now: datetime) -> Iterator[Part]:
+    found = desk.directory.on_call(role, now)
+    if found.until is None:
+        people = ", then ".join(person.name for person in desk.directory.rota(role, now))
+        yield f" {people or 'nobody is on call'}"
+        return
+    names = desk.directory.settings.people
+    yield f" {names[found.person].name if found.person else 'nobody is on call'} until "
+    yield When(found.until)
+    if found.next and found.next_at:
+        yield f", then {names[found.next].name}"
+        if found.next_at > found.until:
+            yield " from "
+            yield When(found.next_at)
 
 
 def _hours(policy: Policy, step: Step, now: datetime) -> str:

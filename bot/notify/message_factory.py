@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from bot.config.directory import Directory
@@ -38,6 +39,11 @@ class MessageFactory:
         return fold(self.ticket.key, self.ticket.history[: self.seq - 1])
 
     @property
+    def at(self) -> datetime:
+        """The instant of the event."""
+        return self.ticket.history[self.seq - 1].at
+
+    @property
     def channel(self) -> Place:
         return self.directory.channel_of(self.ticket)
 
@@ -46,8 +52,9 @@ class MessageFactory:
         return self.directory.settings.accounts.get(self.ticket.opened.account)
 
     def mentions(self, roles: Sequence[str]) -> list[Part]:
-        """Mentions the people of these rotas, each once."""
-        people = {person.id: person for role in roles for person in self.directory.rota(role)}
+        """Mentions the people on duty in these rotas, each once."""
+        on_duty = [person for role in roles for person in self.directory.on_duty(role, self.at)]
+        people = {person.id: person for person in on_duty}
         return self.mention(list(people.values()), self.directory.triage_for(self.channel))
 
     def mention(self, people: Sequence[Person], place: Place) -> list[Part]:
@@ -74,13 +81,13 @@ class MessageFactory:
         return self.first_line()
 
     def first_line(self) -> list[Part]:
-        """Mentions the first person in the rota of the first step; empty if that is nobody."""
-        first = self.directory.rota(self.policy.steps[0].role)[:1] if self.policy.steps else []
+        """Mentions the person on call first for the first step; empty if that is nobody."""
+        first = self.directory.on_duty(self.policy.steps[0].role, self.at)[:1] if self.policy.steps else []
         return self._at_the_end(first, self.directory.triage_for(self.channel))
 
     def alerted(self, *, tam: bool = True) -> list[str]:
         """Who is notified of a breach or an escalation: the owner, else on-call; and the TAM."""
-        on_call = self.directory.rota(self.policy.steps[0].role)[:1] if self.policy.steps else []
+        on_call = self.directory.on_duty(self.policy.steps[0].role, self.at) if self.policy.steps else []
         owner, actor = self.ticket.owner, self.ticket.history[self.seq - 1].by
         responsible = owner.name if owner else "On-call" if on_call else ""
         if owner is not None and owner.id == actor.id:
@@ -176,18 +183,23 @@ class MessageFactory:
         event = self.ticket.history[self.seq - 1]
         if self.directory.tam(self.account) is None and not isinstance(event, Escalated):
             return []
-        return [
-            (person.id, ref) for person, ref in self.directory.escalation_recipients(self.account, platform)
-        ]
+        recipients = self.directory.escalation_recipients(self.account, platform, event.at)
+        return [(person.id, ref) for person, ref in recipients]
 
     def follow_up(self, text: RichText) -> Iterator[Message]:
         """Tells the recipients of earlier direct messages about this event, unless it is their own act."""
         if self.account is None:
             return
         told = Warned | Breached | Escalated if self.directory.tam(self.account) else Escalated
-        if not any(isinstance(event, told) for event in self.ticket.history):
-            return
-        for person, ref in self.directory.escalation_recipients(self.account, self.channel.platform):
+        recipients = {
+            person.id: (person, ref)
+            for event in self.ticket.history
+            if isinstance(event, told)
+            for person, ref in self.directory.escalation_recipients(
+                self.account, self.channel.platform, event.at
+            )
+        }
+        for person, ref in recipients.values():
             if not self._acted(person):
                 yield Message(self.key(f"dm/{person.id}"), self.ticket.key, ref, Notice(text), Priority.STATE)
 

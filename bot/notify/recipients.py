@@ -315,7 +315,7 @@ class _EventMessages:
         """Tells the customer that people are called although no promised time counts yet."""
         step = self.policy.steps[0]
         waiting = [p for p in promises(self.ticket, self.policy) if not (p.settled or p.calendar.is_open(at))]
-        if waiting and self.factory.directory.rota(step.role):
+        if waiting and self.factory.directory.on_duty(step.role, at):
             said = texts.paged_off_hours(self.ticket, step, self.policy, at)
             yield self.factory.to_customer(said, priority=Priority.PAGE, what="called")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from tests.harness import (
     directory_of,
     person,
 )
+
+FRIDAY = datetime(2026, 3, 20, 10, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -109,7 +112,7 @@ def test_escalations_go_to_the_tam_if_the_plan_has_one(directory: Directory, tmp
     """M3-7: under Silver, leadership is notified instead of a named TAM."""
 
     def told(directory: Directory, account: str) -> list[str]:
-        found = directory.escalation_recipients(directory.settings.accounts[account], "slack")
+        found = directory.escalation_recipients(directory.settings.accounts[account], "slack", FRIDAY)
         return [ref.id for _, ref in found]
 
     assert told(directory, "acme") == ["U0DANA"]
@@ -122,7 +125,7 @@ def test_escalations_go_to_the_tam_if_the_plan_has_one(directory: Directory, tmp
 def test_leadership_is_notified_if_the_tam_has_no_chat(tmp_path: Path) -> None:
     elsewhere = DESK_FILE.replace('slack = "U0DANA"', 'teams = "00000000-0000-0000-0000-000000000002"')
     directory = directory_of(tmp_path, elsewhere)
-    told = directory.escalation_recipients(directory.settings.accounts["acme"], "slack")
+    told = directory.escalation_recipients(directory.settings.accounts["acme"], "slack", FRIDAY)
     assert [person.name for person, _ in told] == ["Mia"]
 
 

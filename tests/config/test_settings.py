@@ -11,6 +11,7 @@ import pytest
 from bot.config.settings import DeskSettings, load_desk
 from bot.model.address import Place
 from sla_core.catalog.load import PACKS, Faults
+from sla_core.oncall import ListRota
 from sla_core.policy import Metric, amount_text
 from tests.harness import DESK_FILE
 
@@ -103,7 +104,7 @@ def test_the_sample_of_the_contract_loads(loads: Load) -> None:
     assert desk.chats["slack"].triage == Place("slack", "C0TRIAGE")
     assert desk.chats["teams"].triage == Place("teams", "19:triage@thread.tacv2")
     assert desk.chats["slack"].agents == ("U0BOB", "S0SUPPORT")
-    assert desk.rotas["first_line"] == ("bob", "eve")
+    assert desk.rotas["first_line"] == ListRota(("bob", "eve"))
     dana = desk.people["dana"]
     assert (dana.on("slack"), dana.on("teams")) == ("U0DANA", "00000000-0000-0000-0000-000000000002")
     acme = desk.accounts["acme"]

@@ -176,6 +176,58 @@ async def test_nobody_on_call_is_nobody_mentioned(tmp_path: Path) -> None:
     assert notified(desk) == {"Dana": 1}
 
 
+def with_rotation(role: str, was: str, people: str) -> str:
+    """The desk's file with a weekly rotation in Berlin that hands over on Mondays at nine."""
+    assert was in DESK_FILE
+    return DESK_FILE.replace(was, "") + (
+        f"[rotas.{role}]\npeople = {people}\nzone = 'Europe/Berlin'\nstarts = 2026-03-16T09:00:00\n"
+        "turn = '1 week'\n"
+    )
+
+
+FIRST_LINE = with_rotation("first_line", 'first_line = ["bob", "eve"]\n', '["bob", "eve"]')
+
+
+async def test_a_rotation_mentions_the_person_on_call_at_that_instant(tmp_path: Path) -> None:
+    """Bob has the week; on Monday at nine Eve takes over, and hears of what happens from then on."""
+    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, FIRST_LINE)
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    assert notified(desk) == {"Bob": 1}
+    await desk.forward_to("2026-03-23T07:59:00Z")
+    before = notified(desk)
+    assert before["Eve"] == 0
+    await desk.forward_to("2026-03-23T08:00:00Z")
+    await desk.writes(ALICE, "It got worse.", key)
+    assert notified(desk) - before == {"Eve": 1}
+
+
+@pytest.mark.parametrize(
+    ("at", "paged"), [(FRIDAY_AFTERNOON, ["Bob", "Kim"]), ("2026-03-13T15:30:00Z", ["Kim"])]
+)
+async def test_a_rotation_pages_only_the_person_on_call(tmp_path: Path, at: str, paged: list[str]) -> None:
+    """A list pages all of its people, who are always on call. Here Eve is off duty, and at first Bob is too.
+
+    Kim is engineering, which an emergency pages from the start.
+    """
+    desk = await open_desk(tmp_path, at, FIRST_LINE)
+    await desk.submits(ALICE, "All is down", S1)
+    pages = [mentioned(message.view) for message in desk.posted if "Paged" in message.text]
+    assert pages == [paged]
+
+
+async def test_leadership_hears_the_end_of_what_it_was_told(tmp_path: Path) -> None:
+    """Dana's week ends before the resolution. The direct message goes to her, who knows of the ticket."""
+    by_week = with_rotation("leadership", 'leadership = ["mia"]\n', '["dana", "bob"]')
+    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, by_week.replace('tam = "dana"\n', ""))
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.submits_form(ALICE, "Escalate", key, text="Month end is today")
+    assert len(desk.direct(DANA)) == 1
+    await desk.forward_to("2026-03-23T12:00:00Z")
+    await desk.submits_form(EVE, "Resolve", key, text="Faster now.")
+    assert [message.text for message in desk.direct(BOB)] == []
+    assert desk.direct(DANA)[-1].text.startswith(f"{key} Eve resolved")
+
+
 async def test_the_countdown_mentions_nobody(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)

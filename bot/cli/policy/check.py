@@ -16,6 +16,7 @@ from rich.table import Table
 from bot.cli.app import DONE, FAULT, print_faults
 from bot.cli.policy import trace
 from bot.cli.policy.explain import explanation
+from bot.cli.policy.oncall import ReadFeeds, fetch, rota_warnings
 from bot.cli.policy.shared import UsageFault, local_at_both_ends, utc_text
 from bot.clock import real_now
 from bot.config.settings import load_desk
@@ -41,33 +42,33 @@ class Findings:
     warnings: list[str] = field(default_factory=list)
 
 
-def run(folder: Path | None, traced: bool) -> int:
+def run(folder: Path | None, traced: bool, read_feeds: ReadFeeds) -> int:
     if folder is not None:
-        found = check_path(str(folder))
+        found = check_path(str(folder), read_feeds)
     else:
         named = os.environ.get("FRONTLINE_CONFIG")
-        found = check_all(Path(named or DESK_FILE), required=bool(named))
+        found = check_all(Path(named or DESK_FILE), required=bool(named), read_feeds=read_feeds)
     print_faults(*map(str, found.faults))
     report(found, real_now().date(), traced, Console())
     return FAULT if found.faults else DONE
 
 
-def check_path(place: str) -> Findings:
+def check_path(place: str, read_feeds: ReadFeeds) -> Findings:
     """Checks a policy's folder, one dated version, a folder with a frontline.toml, or a pack by name."""
     path = Path(place)
     if path.is_file():
-        return _check_desk(path)
+        return _check_desk(path, read_feeds)
     if (path / DESK_FILE).is_file():
-        return _check_desk(path / DESK_FILE)
+        return _check_desk(path / DESK_FILE, read_feeds)
     if (path / "policy.toml").is_file():
         path = path.resolve().parent
     return _check_policies(place if place in vendors() and not path.is_dir() else path)
 
 
-def check_all(config: Path, required: bool) -> Findings:
+def check_all(config: Path, required: bool, read_feeds: ReadFeeds) -> Findings:
     """Checks frontline.toml, if there is one, and every pack of the catalog."""
     found = Findings()
-    parts = [_check_desk(config)] if required or config.is_file() else []
+    parts = [_check_desk(config, read_feeds)] if required or config.is_file() else []
     parts += [_check_policies(vendor) for vendor in vendors()]
     for part in parts:
         read = {(policy.vendor, policy.version) for policy in found.policies}
@@ -77,12 +78,14 @@ def check_all(config: Path, required: bool) -> Findings:
     return found
 
 
-def _check_desk(config: Path) -> Findings:
+def _check_desk(config: Path, read_feeds: ReadFeeds) -> Findings:
     try:
         desk = load_desk(config)
     except Faults as wrong:
         return Findings(faults=wrong.faults)
-    warnings = [f"{config.name}: {warning}" for warning in desk.warnings]
+    now = real_now().replace(second=0, microsecond=0)
+    every = (*desk.warnings, *fetch(desk, read_feeds), *rota_warnings(desk, now))
+    warnings = [f"{config.name}: {warning}" for warning in every]
     return Findings(list(desk.policies), warnings=warnings)
 
 

@@ -1,4 +1,4 @@
-"""The commands `check`, `explain`, `questions` and `simulate`."""
+"""The commands `check`, `explain`, `oncall`, `questions` and `simulate`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.app import POLICY
+from bot.cli.app import OPERATE, POLICY
 
 if TYPE_CHECKING:
+    from bot.cli.policy.oncall import ReadFeeds
     from bot.cli.policy.simulation import Histories
 
 _EXPLAIN = """\b
 Examples:
   frontline explain --vendor m3ter --plan gold --severity S2 --at 2026-03-20T16:30:00+01:00
   frontline explain --vendor ./policies/ours --plan basic --severity P1 --at 2026-12-24T10:00:00Z --json
+"""
+_ONCALL = """\b
+Examples:
+  frontline oncall
+  frontline oncall --at 2026-12-24T20:00:00+01:00 --json
+  frontline oncall --ics first_line > first-line.ics
 """
 _QUESTIONS = """\b
 Examples:
@@ -54,8 +61,11 @@ PlanName = Annotated[str, typer.Option(metavar="P", help="A plan of the policy, 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-def add_commands(app: typer.Typer, stored_tickets: Histories) -> None:
-    """Adds the commands. `stored_tickets` reads the tickets of an account for `simulate`."""
+def add_commands(app: typer.Typer, stored_tickets: Histories, read_feeds: ReadFeeds) -> None:
+    """Adds the commands. `stored_tickets` reads the tickets of an account for `simulate`.
+
+    `read_feeds` fetches the calendars of rotas for `check` and `oncall`.
+    """
 
     @app.command(rich_help_panel=POLICY, epilog=_CHECK)
     def check(
@@ -73,7 +83,7 @@ def add_commands(app: typer.Typer, stored_tickets: Histories) -> None:
         """
         from bot.cli.policy import check
 
-        return check.run(folder, trace)
+        return check.run(folder, trace, read_feeds)
 
     @app.command(rich_help_panel=POLICY, epilog=_EXPLAIN)
     def explain(
@@ -91,6 +101,25 @@ def add_commands(app: typer.Typer, stored_tickets: Histories) -> None:
         from bot.cli.policy import explain
 
         return explain.run(vendor, plan, severity, at, as_json)
+
+    @app.command(rich_help_panel=OPERATE, epilog=_ONCALL)
+    def oncall(
+        at: Annotated[
+            str | None, typer.Option(metavar="INSTANT", help="With Z or an offset (default: now).")
+        ] = None,
+        as_json: Json = False,
+        ics: Annotated[
+            str | None,
+            typer.Option(metavar="ROLE", help="Print the shifts of a role as an iCalendar file instead."),
+        ] = None,
+    ) -> int:
+        """Show who holds each role, until when, and who is next.
+
+        Reads the rotas of ./frontline.toml (FRONTLINE_CONFIG).
+        """
+        from bot.cli.policy import oncall
+
+        return oncall.run(at, as_json, ics, read_feeds)
 
     @app.command(rich_help_panel=POLICY, epilog=_QUESTIONS)
     def questions(vendor: Vendor, plan: PlanName, as_json: Json = False) -> int:

@@ -1,4 +1,4 @@
-"""The entry points: commands (`list`, `status KEY`, `close KEY`, `help` or any text), mentions, shortcuts.
+"""The entry points: commands (`list`, `status KEY`, `close KEY`, `oncall`, `help`), mentions, shortcuts.
 
 Any other text opens the intake form; so do reactions, `Get help` and `support: …`.
 """
@@ -143,7 +143,7 @@ def parse(desk: Desk, text: str) -> TextCommand | None:
     """The command that a text consists of; None if the text describes a problem."""
     parts = text.strip().rstrip(".!").casefold().split()
     match parts:
-        case ["help" | "list" as verb]:
+        case ["help" | "list" | "oncall" as verb]:
             return TextCommand(verb)
         case ["status" | "close" as verb, name] if key := _key(desk, name):
             return TextCommand(verb, key)
@@ -168,6 +168,8 @@ async def run(desk: Desk, text_command: TextCommand, command: Command) -> Answer
             return await _status(desk, command, text_command.key)
         case "close":
             return await _close(desk, command, text_command.key)
+        case "oncall":
+            return _on_call(desk, command)
         case _:
             return _help(desk, command)
 
@@ -222,6 +224,14 @@ def _unseen(key: str) -> Show:
     return refusal(f"You cannot see a ticket {key} from here.")
 
 
+def _on_call(desk: Desk, command: Command) -> Answer:
+    """Shows agents who is on call for each role, and until when."""
+    if not desk.directory.is_agent(command.actor):
+        return refusal("Only agents see who is on call. If a ticket needs them, press Escalate on its card.")
+    said = tuple(queue.on_duty(desk))
+    return Show(Notice(said)) if said else private_notice("This policy names nobody to call.")
+
+
 def _help(desk: Desk, command: Command) -> Answer:
     """Explains the text commands. Omits the slash command for people whose workspace does not have it."""
     place, actor = command.place, command.actor
@@ -237,6 +247,7 @@ def _help(desk: Desk, command: Command) -> Answer:
         ("list", "lists open tickets"),
         ("status KEY", "shows a ticket, to you only"),
         ("close KEY", "closes one of your tickets"),
+        *([("oncall", "shows who is on call, and until when")] if desk.directory.is_agent(actor) else ()),
     ):
         lines += ["\n", Strong(f"{name}{typed}"), f" {does}."]
     if name and not place.direct:

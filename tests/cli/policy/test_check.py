@@ -240,6 +240,6 @@ def test_a_holiday_on_a_weekend_is_announced_ninety_days_ahead(ours: Path) -> No
 
 
 def test_a_place_is_checked_without_printing(ours: Path) -> None:
-    found = check_path(str(ours))
+    found = check_path(str(ours), lambda _: [])
     assert [policy.version for policy in found.policies] == ["2025-02-10"]
     assert found.faults == []

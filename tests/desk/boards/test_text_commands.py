@@ -1,4 +1,4 @@
-"""Words for the desk, `list`, `status KEY`, `close KEY` and `help`, by whichever door they come."""
+"""Words for the desk, `list`, `status KEY`, `close KEY`, `oncall` and `help`, by whichever door they come."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from bot.model.address import Actor, MessageRef, Place, UserRef
 from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Posted, Show
 from bot.model.views import Audience, Notice, QueueBoard, TicketCard
 from bot.ports import PermanentFailure, TemporaryFailure
+from tests.config.test_rotas import LAYERS, ROTATION
 from tests.harness import (
     ACME,
     ALICE,
@@ -159,6 +160,37 @@ async def test_list_shows_what_is_open(desk: DeskInMemory) -> None:
     for answer in (await desk.command(ALICE, ACME, "list"), await says(desk, ALICE, DIRECT, "List")):
         assert isinstance(answer, Show)
         assert isinstance(answer.view, QueueBoard)
+
+
+@pytest.mark.parametrize("place", [TRIAGE, ACME, DIRECT])
+async def test_oncall_shows_agents_who_is_on_call_and_until_when(tmp_path: Path, place: Place) -> None:
+    """As a list, Bob and then Eve always; as a rotation, Eve in this week and Bob from Monday on."""
+    lists = await open_desk(tmp_path, FRIDAY)
+    before = lists.heard(place)
+    said = answer_text(await lists.command(BOB, place, "oncall"))
+    assert said.split("\n")[:3] == [
+        "Escalate pages these, one step after the other:",
+        "First line: Bob, then Eve",
+        "Second line: Eve, then Bob",
+    ]
+    assert lists.heard(place) == before, "the answer is private"
+
+    without_list = DESK_FILE.replace('first_line = ["bob", "eve"]\n', "")
+    rotation = await open_desk(tmp_path, FRIDAY, without_list + ROTATION)
+    said = answer_text(await rotation.command(BOB, place, "oncall"))
+    assert said.split("\n")[1] == "First line: Bob until Mon 23 Mar 08:00, then Eve"
+    layers = await open_desk(tmp_path, "2026-03-21T22:30:00Z", without_list + LAYERS)
+    said = answer_text(await layers.command(BOB, place, "oncall"))
+    assert said.split("\n")[1] == "First line: Kim until Sun 22 Mar 02:00, then Kim from Sun 22 Mar 14:00"
+
+
+async def test_customers_are_not_shown_who_is_on_call(desk: DeskInMemory) -> None:
+    for answer in (await desk.command(ALICE, ACME, "oncall"), await says(desk, ALICE, DIRECT, "oncall")):
+        told = answer_text(answer)
+        assert told.startswith("Only agents see who is on call.")
+        assert "Bob" not in told
+    assert "oncall" not in answer_text(await desk.command(ALICE, ACME, "help"))
+    assert "/support oncall shows who is on call" in answer_text(await desk.command(BOB, ACME, "help"))
 
 
 async def test_help_says_what_can_be_done_and_offers_it(desk: DeskInMemory) -> None:
