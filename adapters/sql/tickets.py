@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, bindparam, func, literal_column
 from sqlmodel import col, insert, select, update
 
