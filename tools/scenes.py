@@ -76,6 +76,8 @@ async def _m3ter(folder: Path) -> dict[str, Scene]:
     await desk.writes(ALICE, "Here is the log.", key)
     await desk.fast_forward(hours=3, minutes=15)
     found["card-warning"] = _scene(desk, ACCOUNT, desk.card_view(key))
+    found["agents-warning"] = _scene(desk, TRIAGE, desk.card_view(key, Audience.AGENTS))
+    found["tam-warning"] = _scene(desk, "Dana", *(said.view for said in desk.direct(DANA)))
     found["board"] = await _board(desk)
     await desk.fast_forward(hours=1)
     found["card-breached"] = _scene(desk, ACCOUNT, desk.card_view(key))

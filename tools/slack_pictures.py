@@ -12,6 +12,7 @@ import asyncio
 import logging
 import sys
 import tempfile
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -97,6 +98,34 @@ def html(scene: Scene) -> str:
     return f"<!doctype html><meta charset=utf-8><style>{STYLE}</style><body>{body}"
 
 
+THREE_PEOPLE = "three-people"
+_ROOMS = (("card-warning", "# acme  ·  the customer"), ("agents-warning", "# triage  ·  an agent"))
+_TRIO = """
+.rooms { display: flex; align-items: flex-start; gap: 0 } .rooms > div { flex: 1; min-width: 0 }
+.rooms > div + div { border-left: 1px solid var(--line) }
+"""
+
+
+def trio(scenes: Mapping[str, Scene]) -> str:
+    """The same moment of one ticket for its three people: customer, agent and account manager."""
+    rooms = [_room(scenes[name], title, 1) for name, title in _ROOMS]
+    rooms.append(_room(scenes["tam-warning"], "Dana  ·  the account manager", 1))
+    inside = "".join(f"<div>{room}</div>" for room in rooms)
+    whole = f'<div class="rooms">{inside}'
+    return (
+        f'<!doctype html><meta charset=utf-8><style>{STYLE}{_TRIO}</style><body>{whole}'
+    )
+
+
+def _room(scene: Scene, title: str, most: int) -> str:
+    reader, renderer = Reader(BERLIN, scene.at, NAMES), MrkdwnRenderer()
+    assert not isinstance(scene.shown, Form)
+    shown = (message(view, renderer).blocks for view in scene.shown[:most])
+    return f'<div class="bar">{escape(title)}</div>' + "".join(
+        _message(reader.blocks(blocks), reader) for blocks in shown
+    )
+
+
 def _message(inside: str, reader: Reader) -> str:
     at = f"{reader.now.astimezone(reader.zone):%H:%M}"
     who = f'<div class="who"><b>Frontline</b><span class="app">APP</span> <span>{at}</span></div>'
@@ -125,6 +154,11 @@ async def pictures(program: str, out: Path, only: list[str]) -> int:
                 await show(page, look)
                 await page.write(html(scene))
                 faults += await keep(page, out / f"slack-{name}-{look}.png")
+        if THREE_PEOPLE in only or not only:
+            for dark in (False, True):
+                await page.set_viewport(1240, 40, 1.25, dark)
+                await page.write(trio(scenes))
+                faults += await keep(page, out / f"slack-{THREE_PEOPLE}-{'dark' if dark else 'light'}.png")
     print("\n".join(faults) or f"{len(chosen)} views of Slack drawn in {out}")
     return bool(faults)
 
