@@ -19,13 +19,17 @@ from pydantic import (
     model_validator,
 )
 
-from bot.model.address import Place
+from bot.model.address import Place, UserRef
 from sla_core.catalog.crosscheck import PROMISED
 from sla_core.catalog.load import Fault, Faults, faults_of, load, vendors
 from sla_core.policy import Metric, Plan, Policy, Term, parse_amount
 
 PLATFORMS = ("slack", "teams")
 _SLACK_CHANNEL = re.compile(r"^slack:[CG][A-Z0-9]+$")
+_ENTRA_ID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12,13}"
+"""The Agents Playground's have a digit more."""
+_TEAMS_PERSON = re.compile(rf"(?:{_ENTRA_ID}/)?{_ENTRA_ID}")
+_TEAMS_GROUP = re.compile(r"19:[^\s/]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,10 @@ class Person:
     teams: str | None = None
     email: str | None = None
 
-    def on(self, platform: str) -> str | None:
-        return self.slack if platform == "slack" else self.teams if platform == "teams" else None
+    def on(self, platform: str) -> UserRef | None:
+        """Their address on a platform; its `home` is empty for the vendor's own team or tenant."""
+        id_ = self.slack if platform == "slack" else self.teams if platform == "teams" else None
+        return UserRef.listed(platform, id_) if id_ else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +96,23 @@ class _Slack(_Section):
     agents: tuple[str, ...] = ()
 
 
+def _as_teams_writes_it(id_: str) -> str:
+    return id_ if id_.startswith("19:") else id_.lower()
+
+
+_TeamsId = Annotated[str, AfterValidator(_as_teams_writes_it)]
+
+
 class _Teams(_Section):
     triage: Annotated[str, Field(min_length=2)] | None = None
-    agents: tuple[str, ...] = ()
+    agents: tuple[_TeamsId, ...] = ()
 
 
 class _Person(_Section):
     id: str
     name: str
     slack: str | None = None
-    teams: str | None = None
+    teams: _TeamsId | None = None
     email: str | None = None
 
 
@@ -225,6 +238,7 @@ def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
     elif not any(part and part.triage for part in (file.slack, file.teams)):
         yield "slack.triage", 'names no channel where agents work; write triage = "C0TRIAGE"'
     people = {person.id for person in file.people}
+    yield from _teams_id_faults(file)
     triage = {
         f"{name}:{part.triage}" for name, part in (("slack", file.slack), ("teams", file.teams)) if part
     }
@@ -237,6 +251,19 @@ def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
                 yield f"rotas.{role}", _unknown("person", name, people)
     for account in file.accounts:
         yield from _account_faults(account, people, triage)
+
+
+def _teams_id_faults(file: _File) -> Iterator[tuple[str, str]]:
+    form = (
+        "write the person's object id from Entra, such as 00000000-0000-0000-0000-000000000001,"
+        " with their tenant's id and / before it if that is not MICROSOFT_APP_TENANT_ID"
+    )
+    for agent in file.teams.agents if file.teams else ():
+        if not (_TEAMS_PERSON.fullmatch(agent) or _TEAMS_GROUP.fullmatch(agent)):
+            yield "teams.agents", f'"{agent}" is no id; {form}; or the id of a channel or team, 19:…'
+    for person in file.people:
+        if person.teams is not None and not _TEAMS_PERSON.fullmatch(person.teams):
+            yield f"people.{person.id}.teams", f'"{person.teams}" is no id; {form}'
 
 
 def _against_policy(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:

@@ -22,6 +22,7 @@ from bot.model.address import MessageRef, Place, UserRef
 from bot.model.inbound import Answer, Dispatch, Inbound
 from bot.ports import Clock
 from bot.text import named_time
+from tests.desk_file import entra
 from tests.memory_store import MemoryStore
 from tests.platforms.on_slack import nothing
 from tests.platforms.workplace import Answers, DisplayedMessage
@@ -34,10 +35,6 @@ VENDORS = ("Bob", "Dana", "Eve", "Kim", "Mia")
 READER = MarkdownIt("js-default")
 _TEXTUAL = {"paragraph_open", "paragraph_close", "inline", "text", "softbreak"}
 _DATE = re.compile(r"\{\{DATE\(([^,)]*),SHORT\)\}\}, \{\{TIME\(\1\)\}\}")
-
-
-def entra(name: str) -> str:
-    return f"entra-{name.lower()}"
 
 
 @dataclass
