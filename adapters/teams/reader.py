@@ -156,10 +156,17 @@ class Reader:
             thread=MessageRef(where, root) if root else None,
         )
 
-    def turned(self, activity: Activity, place: Place, turn: ChannelChange, name: str = "") -> ChannelChanged:
+    def turned(
+        self,
+        activity: Activity,
+        place: Place,
+        turn: ChannelChange,
+        name: str = "",
+        beside: tuple[Place, ...] = (),
+    ) -> ChannelChanged:
         """Reads a change of a channel; `name` is its new name, if any."""
         key = f"{self._key('turn', activity)}/{place.id}"
-        return ChannelChanged(key, self.clock.now(), place, turn, name)
+        return ChannelChanged(key, self.clock.now(), place, turn, name, beside=beside)
 
     def _actor(self, activity: Activity, home: str) -> Actor:
         name = one_line(activity.sender.name or "") or user_of(activity)

@@ -167,7 +167,10 @@ class ChannelChange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChannelChanged:
-    """A change of a channel that the bot is or was in. `moved_to` is the new address if it MOVED."""
+    """A change of a channel that the bot is or was in. `moved_to` is the new address if it MOVED.
+
+    `beside` are the other channels of a team that the bot JOINED as a whole.
+    """
 
     key: str
     at: datetime
@@ -175,6 +178,7 @@ class ChannelChanged:
     change: ChannelChange
     name: str = ""
     moved_to: Place | None = None
+    beside: tuple[Place, ...] = ()
 
 
 Inbound = (

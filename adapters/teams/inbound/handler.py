@@ -122,7 +122,7 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
         turn_context: TurnContext,
     ) -> None:
         if _includes_bot(teams_members_added, turn_context):
-            await self._team_changed(turn_context, team_info, ChannelChange.JOINED)
+            await self._joined(turn_context, team_info)
 
     async def on_teams_members_removed(
         self,
@@ -166,6 +166,10 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
     async def on_installation_update(self, turn_context: TurnContext) -> None:
         await self._record_durably(turn_context)
         await super().on_installation_update(turn_context)
+
+    async def on_installation_update_add(self, turn_context: TurnContext) -> None:
+        if turn_context.activity.action == "add":
+            await self._joined(turn_context, _team_of(turn_context))
 
     async def on_installation_update_remove(self, turn_context: TurnContext) -> None:
         if turn_context.activity.action == "remove":  # an upgrade installs the app again
@@ -285,12 +289,27 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
         places = [place_of(read), *(Place(PLATFORM, place) for place in known)]
         await self._dispatch_changes(turn_context, dict.fromkeys(places), turn)
 
+    async def _joined(self, turn_context: TurnContext, team: TeamInfo | None) -> None:
+        """The app was added, to a team with all its channels. Teams names only one of them."""
+        read = received(turn_context)
+        if read.is_personal:
+            return
+        channels = await self._tenants.channels_of(read, team.id) if team and team.id else []
+        here = place_of(read)
+        beside = tuple(Place(PLATFORM, channel) for channel in channels if channel != here.id)
+        await self._dispatch_changes(turn_context, [here], ChannelChange.JOINED, beside=beside)
+
     async def _dispatch_changes(
-        self, turn_context: TurnContext, places: Iterable[Place], turn: ChannelChange, name: str = ""
+        self,
+        turn_context: TurnContext,
+        places: Iterable[Place],
+        turn: ChannelChange,
+        name: str = "",
+        beside: tuple[Place, ...] = (),
     ) -> None:
         try:
             for place in places:
-                await self._dispatch(self._reader.turned(received(turn_context), place, turn, name))
+                await self._dispatch(self._reader.turned(received(turn_context), place, turn, name, beside))
         except Exception:
             log.exception("news of a conversation not taken in")
             raise NotStored from None

@@ -59,6 +59,12 @@ class MessageSender:
         said = await self._connector.send(self._service(where), conversation, card_activity(card))
         return MessageRef(to, said)
 
+    async def check(self, place: Place) -> None:
+        """Checks that the bot is in a channel. Sends nothing."""
+        where = await self._references.conversation(place.id)
+        async for _ in self._connector.members(self._service(where), place.id):
+            pass
+
     async def update(self, said: MessageRef, card: CardMessage) -> None:
         if not said.id:
             raise PermanentFailure("Teams did not return this message's id, so it cannot be edited")
