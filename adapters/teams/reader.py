@@ -127,6 +127,7 @@ class Reader:
             form=submitted.form,
             values=submitted.values,
             context=submitted.context,
+            place=place_of(activity),
         )
 
     def posted(self, activity: Activity, home: str, text: str) -> Posted:

@@ -151,6 +151,8 @@ class Desk:
     platforms: dict[str, ChatPlatform] = field(default_factory=dict)
     key_values: KeyValueStore = field(default_factory=InMemoryKeyValueStore)
     """Remembers what belongs to no ticket, such as drafts."""
+    real_clock: Clock = field(default_factory=WallClock)
+    """Decides how old a form is."""
     locks: KeyedLocks = field(default_factory=KeyedLocks)
     channel_lock: Lock = field(default_factory=Lock, repr=False, compare=False)
     """Held while channel states and `Get help` messages are updated."""

@@ -67,6 +67,8 @@ class Submission:
     values: Answers
     context: Mapping[str, str] = field(default_factory=dict)
     files: tuple[File, ...] = ()
+    place: Place | None = None
+    """Where it was sent from. None if the platform lets only the person who opened a form send it."""
 
 
 def as_one(sent: Submission) -> Submission:
