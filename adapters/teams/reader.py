@@ -23,6 +23,7 @@ from bot.model.inbound import (
     ChannelChanged,
     Command,
     File,
+    FormClosed,
     MessageChanged,
     Posted,
     Press,
@@ -128,6 +129,20 @@ class Reader:
             values=submitted.values,
             context=submitted.context,
             place=place_of(activity),
+        )
+
+    def closed(self, activity: Activity, home: str, submitted: SubmittedForm) -> FormClosed:
+        """Reads the end of a form that was shown as a card. A form that was a message of its own hid none."""
+        where = place_of(activity)
+        hidden = None if submitted.standalone else activity.reply_to_id
+        return FormClosed(
+            key=f"{self._key('closed', activity)}/{submitted.nonce}",
+            at=self.clock.now(),
+            actor=self._actor(activity, home),
+            form=submitted.form,
+            values=submitted.values,
+            context=submitted.context,
+            message=MessageRef(where, hidden) if hidden else None,
         )
 
     def posted(self, activity: Activity, home: str, text: str) -> Posted:

@@ -258,6 +258,13 @@ class Desk:
         now = max(self.clock.now(), ticket.history[-1].at)
         return cards.card(ticket, self.policy_of(ticket), self.directory, message.content.audience, now)
 
+    async def shown(self, message: MessageRef) -> View | None:
+        """What a posted message shows now; None if the desk did not post it."""
+        for place in self.directory.addresses(message.place):
+            if found := await self.store.newest_version(replace(message, place=place)):
+                return await self.render(found)
+        return None
+
     async def key_of(self, message: MessageRef) -> str | None:
         """The key of a posted message; None if the desk did not post it."""
         for place in self.directory.addresses(message.place):

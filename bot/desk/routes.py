@@ -32,6 +32,7 @@ from bot.model.inbound import (
     MessageChanged,
     Posted,
     Press,
+    Show,
     Submission,
     as_one,
 )
@@ -163,7 +164,7 @@ async def _answer(desk: Desk, inbound: Inbound) -> Answer:
             case FormChanged():
                 return await open.form_changed(desk, inbound)
             case FormClosed():
-                return await open.form_closed(desk, inbound)
+                return await _form_closed(desk, inbound)
             case Posted():
                 return await entry_points.on_message(desk, inbound)
             case MessageChanged():
@@ -233,6 +234,16 @@ async def _is_from_its_place(desk: Desk, sent: Submission) -> bool:
     return directory.is_agent(sent.actor, account) or account in await queue.accounts_of(
         desk, sent.actor.user
     )
+
+
+async def _form_closed(desk: Desk, act: FormClosed) -> Answer:
+    """Keeps what was filled in, and shows what the form took the place of."""
+    if act.form == FORM:
+        await open.form_closed(desk, act)
+    if act.message is None:
+        return Done()
+    shown = await desk.shown(act.message)
+    return Show(shown) if shown else Done()
 
 
 def _is_complete(form: Submission | FormChanged | FormClosed) -> bool:

@@ -26,14 +26,15 @@ from msrest.exceptions import DeserializationError  # type: ignore[attr-defined]
 
 from adapters.teams.inbound.pipeline import received
 from adapters.teams.outbound.conversations import ConversationReferences, TenantLookup
-from adapters.teams.outbound.responder import OUTDATED, Reply, RequestKind, Responder
+from adapters.teams.outbound.responder import OUTDATED, Reply, RequestKind, Responder, takes_form
 from adapters.teams.payloads import Activity, Malformed
 from adapters.teams.reader import PLATFORM, Reader, command_words, message_text, place_of, plain_text, user_of
 from adapters.teams.rendering import dialogs
 from adapters.teams.rendering.dialogs import InvalidSignature, SignedForms, SubmittedForm
 from adapters.teams.rendering.text import Json
 from bot.model.address import MessageRef, Place
-from bot.model.inbound import ChannelChange, Dispatch, MessageChanged, Posted
+from bot.model.inbound import ChannelChange, Dispatch, MessageChanged, Posted, Show
+from bot.model.views import View
 
 log = structlog.get_logger(__name__)
 
@@ -366,12 +367,27 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
             return self._responder.failed(read, kind, words=OUTDATED)
         except ValueError as wrong:
             raise Malformed(str(wrong)) from None
+        if submitted.cancelled:
+            return self._responder.to_cancel(read, kind, submitted, await self._hidden(read, home, submitted))
         try:
             answer = await self._dispatch(self._reader.submission(read, home, submitted))
-            return await self._responder.to_form(read, kind, submitted, answer)
+            hidden = None
+            if kind is RequestKind.CARD and not submitted.standalone and takes_form(answer):
+                hidden = await self._hidden(read, home, submitted)
+            return await self._responder.to_form(read, kind, submitted, answer, hidden)
         except Exception:
             log.exception("submission failed", form=submitted.form)
             return self._responder.failed(read, kind, submitted)
+
+    async def _hidden(self, read: Activity, home: str, submitted: SubmittedForm) -> View | None:
+        """Closes a form that was shown as a card. Returns what that card hid, or None if that is unknown."""
+        try:
+            answer = await self._dispatch(self._reader.closed(read, home, submitted))
+        except Exception:
+            # The form was submitted all the same.
+            log.exception("the card below a form could not be read", form=submitted.form)
+            return None
+        return answer.view if isinstance(answer, Show) else None
 
 
 def _is_from_bot(read: Activity) -> bool:

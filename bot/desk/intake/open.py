@@ -192,7 +192,10 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
     """Opens the ticket, or returns the form with each error below its field."""
     if is_expired(sent.context, desk.real_clock.now()):
         return await _ask_again(desk, sent)
-    return (await open_ticket(desk, sent)).answer
+    taken = await open_ticket(desk, sent)
+    if taken.ticket is None or isinstance(taken.answer, Ask):
+        return taken.answer
+    return replace(taken.answer, ticket=taken.ticket)
 
 
 async def _ask_again(desk: Desk, sent: Submission) -> Answer:

@@ -103,7 +103,7 @@ def _not_sent(why: str, sent: Submission) -> Show:
     """Gives back the text, which would be lost with the form."""
     typed = "\n".join(filter(None, (text.strip() for name in _TYPED for text in sent.values.get(name, ()))))
     words: list[Part] = [why, *((" You wrote:", Quote(typed)) if typed else ())]
-    return Show(Notice(tuple(words), Tone.WARN))
+    return Show(Notice(tuple(words), Tone.WARN), public=True)
 
 
 def sent_before(sent: Submission) -> Show:
