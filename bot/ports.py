@@ -346,6 +346,12 @@ class Outbox(Protocol):
     async def key_of(self, message: MessageRef) -> str | None:
         """The key of a posted message, or None."""
 
+    async def newest_version(self, message: MessageRef) -> Message | None:
+        """The posted message, or the last edit of it that arrived. None if the outbox did not post it.
+
+        Countdown edits do not count: they have the content of what they edit.
+        """
+
     async def lanes(self, ready_at: datetime, limit: int) -> list[str]:
         """Free lanes that have a message to send by `ready_at`, most urgent first."""
 

@@ -15,6 +15,11 @@ ROTAS = {
 TEAMS_TRIAGE, TEAMS_ACME = "19:triage@thread.tacv2", "19:acme@thread.tacv2"
 
 
+def entra(name: str) -> str:
+    """The id of a person in Entra, made of the first letters of their name."""
+    return f"00000000-0000-0000-0000-{name.lower().encode().hex()[:12]:0>12}"
+
+
 def _listed(ids: Sequence[str]) -> str:
     return "[" + ", ".join(f'"{id}"' for id in ids) + "]"
 
@@ -36,8 +41,8 @@ def account(
 
 
 def person(name: str, platforms: Sequence[str] = ("slack",)) -> str:
-    """Bob is U0BOB on Slack, and entra-bob on Teams."""
-    ids = {"slack": f"U0{name.upper()}", "teams": f"entra-{name}"}
+    """Bob is U0BOB on Slack."""
+    ids = {"slack": f"U0{name.upper()}", "teams": entra(name)}
     lines = ["[[people]]", f'id = "{name}"', f'name = "{name.title()}"']
     return "\n".join([*lines, *(f'{platform} = "{ids[platform]}"' for platform in platforms)]) + "\n"
 
@@ -51,7 +56,7 @@ def chat(platform: str, triage: str | None = None, agents: Sequence[str] = ()) -
 
 
 SLACK = chat("slack", "C0TRIAGE", ["U0BOB"])
-TEAMS = chat("teams", TEAMS_TRIAGE, ["entra-bob"])
+TEAMS = chat("teams", TEAMS_TRIAGE, [entra("bob")])
 
 
 def desk_file(

@@ -344,6 +344,13 @@ class MemoryStore(InMemoryKeyValueStore):
                 return key
         return None
 
+    async def newest_version(self, message: MessageRef) -> Message | None:
+        there = (str(message.place), message.id)
+        versions = [
+            said for said in self.outbox.values() if said.ref and (str(said.ref.place), said.ref.id) == there
+        ]
+        return max(versions, key=lambda said: said.id).message if versions else None
+
     def say(self, message: Message, trace: str = "") -> None:
         """Let a message wait as if it had been decided."""
         state, turn = "waiting", self._turn(message)

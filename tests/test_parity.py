@@ -55,7 +55,8 @@ def test_a_button_has_the_same_answer_on_every_platform(tables: Mapping[str, lis
     for label, _, _, slack, teams, terminal, route in tables["Buttons"]:
         asks = (slack.endswith("modal"), teams.endswith("dialog"), terminal.endswith("questions"))
         assert len(set(asks)) == 1, f"{label}: {slack}, {teams}, {terminal}"
-        assert asks[0] == (route.strip("`") in FORM_ACTIONS), "Teams asks for a dialog before it knows"
+        opens_dialog = route.strip("`") in FORM_ACTIONS - {"why"}
+        assert asks[0] == opens_dialog, "Teams asks for a dialog before it knows"
 
 
 async def test_every_form_can_be_drawn_as_the_file_says() -> None:

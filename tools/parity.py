@@ -286,7 +286,9 @@ Every press is authorised on the server, wherever the button is.
 {form_changes}
 
 A Teams client without dialogs (the Agents Playground) gets each form as a card, and so does everyone who
-opened one with a message. In the terminal any button can also be pressed by its label: `press LABEL KEY`.
+opened one with a message. Such a card has `Cancel`, which shows again what the form took the place of; its
+`Why?` is answered in the person's chat with the app, or else in the card's thread. In the terminal any button
+can also be pressed by its label: `press LABEL KEY`.
 """
 
 

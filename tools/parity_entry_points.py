@@ -67,7 +67,7 @@ def entry_points() -> Iterator[tuple[str, ...]]:
         opens(
             "app_mention" in heard, "after the command, a mention or `support:`, or in a direct message", "-"
         ),
-        "after a mention, or in a direct message",
+        "after a mention, answered in its thread if the person is of another tenant; or in a direct message",
         "after `/support`, or with `say` in a direct message",
     )
     yield (

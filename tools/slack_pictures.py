@@ -112,9 +112,7 @@ def trio(scenes: Mapping[str, Scene]) -> str:
     rooms.append(_room(scenes["tam-warning"], "Dana  ·  the account manager", 1))
     inside = "".join(f"<div>{room}</div>" for room in rooms)
     whole = f'<div class="rooms">{inside}'
-    return (
-        f'<!doctype html><meta charset=utf-8><style>{STYLE}{_TRIO}</style><body>{whole}'
-    )
+    return f"<!doctype html><meta charset=utf-8><style>{STYLE}{_TRIO}</style><body>{whole}"
 
 
 def _room(scene: Scene, title: str, most: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.config.settings import Account, DeskSettings, Person
 from bot.model.address import Actor, Place, UserRef
@@ -139,10 +139,10 @@ def _console_channels(settings: DeskSettings, customers: Mapping[str, Persona]) 
 def _vendor_personas(settings: DeskSettings, channels: frozenset[Place]) -> Iterator[Persona]:
     """The vendor's people, then agents named by ID only, then a sample agent if there is no other."""
     chats = settings.chats
-    seen: set[str] = set()
+    seen: set[UserRef] = set()
     agents = 0
     for person in settings.people.values():
-        ids = {platform: id_ for platform in chats if (id_ := person.on(platform))}
+        ids = {platform: address for platform in chats if (address := person.on(platform))}
         seen |= set(ids.values())
         if not ids:
             continue
@@ -153,19 +153,28 @@ def _vendor_personas(settings: DeskSettings, channels: frozenset[Place]) -> Iter
         )
     for chat in chats.values():
         for id_ in chat.agents:
-            if id_ not in seen and not is_group(chat.platform, id_):
+            listed = UserRef.listed(chat.platform, id_)
+            if listed not in seen and not is_group(chat.platform, id_):
                 agents += 1
-                yield _vendor_persona(settings, id_, id_, "agent", {chat.platform: id_}, channels)
+                yield _vendor_persona(settings, id_, id_, "agent", {chat.platform: listed}, channels)
     groups = {c.platform: g for c in chats.values() for g in c.agents if is_group(c.platform, g)}
     if groups and not agents:
-        ids = {platform: f"sample-{_SAMPLE_AGENT.casefold()}" for platform in groups}
+        ids = {platform: UserRef(platform, "", f"sample-{_SAMPLE_AGENT.casefold()}") for platform in groups}
         yield _vendor_persona(settings, _SAMPLE_AGENT.casefold(), _SAMPLE_AGENT, "agent", ids, channels)
 
 
 def _vendor_persona(
-    settings: DeskSettings, id: str, name: str, role: str, ids: Mapping[str, str], channels: frozenset[Place]
+    settings: DeskSettings,
+    id: str,
+    name: str,
+    role: str,
+    ids: Mapping[str, UserRef],
+    channels: frozenset[Place],
 ) -> Persona:
-    actors = {platform: Actor(UserRef(platform, TEAM, id_), TEAM, name) for platform, id_ in ids.items()}
+    actors = {
+        platform: Actor(replace(address, home=address.home or TEAM), TEAM, name)
+        for platform, address in ids.items()
+    }
     first, actor = next(iter(actors.items()))
     triage = settings.chats[first].triage if role == "agent" else None
     home = triage or direct(actor.user)
@@ -173,7 +182,11 @@ def _vendor_persona(
 
 
 def _is_agent(settings: DeskSettings, person: Person) -> bool:
-    listed = any(person.on(chat.platform) in chat.agents for chat in settings.chats.values())
+    listed = any(
+        UserRef.listed(chat.platform, agent) == person.on(chat.platform)
+        for chat in settings.chats.values()
+        for agent in chat.agents
+    )
     return listed or any(person.id in rota.people for rota in settings.rotas.values())
 
 

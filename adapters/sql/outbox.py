@@ -80,6 +80,16 @@ KEY_OF = (
     )
     .limit(literal_column("1"))
 )
+NEWEST_VERSION = (
+    select(OutboxRow)
+    .where(
+        col(OutboxRow.ref_place) == bindparam("place"),
+        col(OutboxRow.ref_id) == bindparam("id"),
+        col(OutboxRow.ref_id).is_not(None),
+    )
+    .order_by(col(OutboxRow.id).desc())
+    .limit(literal_column("1"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +291,12 @@ def key_of(db: Connection, message: MessageRef) -> str | None:
     return db.execute(KEY_OF, {"place": str(message.place), "id": message.id}).scalar()
 
 
+def newest_version(db: Connection, message: MessageRef) -> Message | None:
+    """Outbox.newest_version."""
+    found = db.execute(NEWEST_VERSION, {"place": str(message.place), "id": message.id}).mappings().first()
+    return _message(found) if found else None
+
+
 def _may_go(outgoing: Outgoing, messages: Mapping[str, RowMapping], held: Mapping[str, Row[Any]]) -> bool:
     message, lane = messages.get(outgoing.message.key), held.get(outgoing.fence)
     if message is None or lane is None:
@@ -322,12 +338,12 @@ def _defer(db: Connection, message: RowMapping, until: int | None, why: str, may
     db.execute(_UPDATE_ROW, {"row": message["id"], **given})
 
 
-def _outgoing(row: RowMapping, fence: str) -> Outgoing:
+def _message(row: RowMapping) -> Message:
     """Raises ValueError if the row is damaged or was written by a newer version."""
     for name in ("key", "ticket", "thread", "edits"):
         (row[name] or "").encode()  # Damaged text from SQLite fails here, see engines/sqlite.py
     priority = Priority(row["priority"])
-    message = Message(
+    return Message(
         row["key"],
         row["ticket"],
         recipient_of(row["recipient"]),
@@ -339,8 +355,12 @@ def _outgoing(row: RowMapping, fence: str) -> Outgoing:
         row["lane"].removeprefix(COUNTDOWN_LANES) if priority is Priority.COUNTDOWN else "",
         row["share"] or "",
     )
+
+
+def _outgoing(row: RowMapping, fence: str) -> Outgoing:
+    """Raises ValueError as `_message`."""
     return Outgoing(
-        message,
+        _message(row),
         row["attempts"],
         _ref(row["thread_place"], row["thread_direct"], row["thread_id"]),
         _ref(row["edits_place"], row["edits_direct"], row["edits_id"]),

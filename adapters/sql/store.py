@@ -246,6 +246,9 @@ class SqlStore:
     async def key_of(self, message: MessageRef) -> str | None:
         return await self.engine.read_sync(lambda db: outbox.key_of(db, message))
 
+    async def newest_version(self, message: MessageRef) -> Message | None:
+        return await self.engine.read_sync(lambda db: outbox.newest_version(db, message))
+
     async def set_timer(self, timer: Timer) -> None:
         await self.engine.write(lambda db: _set_timer(db, timer), self._said)
 

@@ -24,7 +24,7 @@ from bot.config.settings import DeskSettings
 from bot.model.address import MessageRef, Place, UserRef
 from bot.model.inbound import Dispatch
 from bot.model.views import View
-from bot.ports import Charge, Clock, KeyValueStore, Priority
+from bot.ports import Charge, Clock, KeyValueStore, PermanentFailure, Priority, TemporaryFailure
 from bot.runtime.doctor import Finding, Health
 from bot.text import UTC_ZONE
 
@@ -101,11 +101,15 @@ class Teams:
         ]
         for place, what in places:
             about = f"channel {place.id} ({what})"
-            if await self._references.conversation(place.id):
-                yield Finding(Health.OK, about, "its service address is known")
+            try:
+                await self._sender.check(place)
+            except PermanentFailure as why:
+                fix = "add the app to its team, or to the channel itself if it is shared or private"
+                yield Finding(Health.FAULT, about, f"cannot be posted to: {why}; {fix}")
+            except TemporaryFailure as why:
+                yield Finding(Health.FAULT, about, f"could not be checked: {why}; try again")
             else:
-                says = "not known yet: add the app to its team and mention it there once"
-                yield Finding(Health.FAULT, about, says)
+                yield Finding(Health.OK, about, "the app is in it and can post")
 
     def readiness_faults(self) -> list[str]:
         """Returns no reasons: Teams sends its requests to our own address."""

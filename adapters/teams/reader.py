@@ -23,6 +23,7 @@ from bot.model.inbound import (
     ChannelChanged,
     Command,
     File,
+    FormClosed,
     MessageChanged,
     Posted,
     Press,
@@ -127,6 +128,21 @@ class Reader:
             form=submitted.form,
             values=submitted.values,
             context=submitted.context,
+            place=place_of(activity),
+        )
+
+    def closed(self, activity: Activity, home: str, submitted: SubmittedForm) -> FormClosed:
+        """Reads the end of a form that was shown as a card. A form that was a message of its own hid none."""
+        where = place_of(activity)
+        hidden = None if submitted.standalone else activity.reply_to_id
+        return FormClosed(
+            key=f"{self._key('closed', activity)}/{submitted.nonce}",
+            at=self.clock.now(),
+            actor=self._actor(activity, home),
+            form=submitted.form,
+            values=submitted.values,
+            context=submitted.context,
+            message=MessageRef(where, hidden) if hidden else None,
         )
 
     def posted(self, activity: Activity, home: str, text: str) -> Posted:
@@ -156,10 +172,17 @@ class Reader:
             thread=MessageRef(where, root) if root else None,
         )
 
-    def turned(self, activity: Activity, place: Place, turn: ChannelChange, name: str = "") -> ChannelChanged:
+    def turned(
+        self,
+        activity: Activity,
+        place: Place,
+        turn: ChannelChange,
+        name: str = "",
+        beside: tuple[Place, ...] = (),
+    ) -> ChannelChanged:
         """Reads a change of a channel; `name` is its new name, if any."""
         key = f"{self._key('turn', activity)}/{place.id}"
-        return ChannelChanged(key, self.clock.now(), place, turn, name)
+        return ChannelChanged(key, self.clock.now(), place, turn, name, beside=beside)
 
     def _actor(self, activity: Activity, home: str) -> Actor:
         name = one_line(activity.sender.name or "") or user_of(activity)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 
 from bot.config.settings import Account, DeskSettings, Person
@@ -128,9 +129,7 @@ class Directory:
             return False
         if any(actor.user in members for members in self._group_members.values()):
             return True
-        if actor.user.home != actor.team:
-            return False
-        if actor.user.id in chat.agents:
+        if any(_is(actor, UserRef.listed(chat.platform, listed)) for listed in chat.agents):
             return True
         person = self.person(actor)
         if person is None:
@@ -140,10 +139,8 @@ class Directory:
 
     def person(self, actor: Actor) -> Person | None:
         """The actor's entry in the desk's file, or None."""
-        if actor.user.home != actor.team:
-            return None
-        platform = actor.user.platform
-        return next((p for p in self.settings.people.values() if p.on(platform) == actor.user.id), None)
+        addresses = ((person, person.on(actor.user.platform)) for person in self.settings.people.values())
+        return next((person for person, address in addresses if address and _is(actor, address)), None)
 
     def name_of(self, actor: Actor) -> str:
         person = self.person(actor)
@@ -176,9 +173,9 @@ class Directory:
     def direct_address(self, person: Person, prefer: str) -> UserRef | None:
         """A person's address for direct messages, on `prefer` if possible. None if they have none."""
         for platform in (prefer, *self.settings.chats):
-            id_ = person.on(platform)
-            if id_ and platform in self.settings.chats:
-                return UserRef(platform, "", id_)
+            address = person.on(platform)
+            if address and platform in self.settings.chats:
+                return address
         return None
 
     def escalation_recipients(
@@ -191,3 +188,8 @@ class Directory:
             if reached:
                 return reached
         return []
+
+
+def _is(actor: Actor, listed: UserRef) -> bool:
+    """Whether the actor is the person at an address of the desk's file."""
+    return actor.user == replace(listed, home=listed.home or actor.team)

@@ -22,7 +22,7 @@ from pydantic import (
 
 from bot.config.oncall_calendar import OnCallFeed
 from bot.config.rotas import read_rotas
-from bot.model.address import Place
+from bot.model.address import Place, UserRef
 from sla_core.catalog.crosscheck import PROMISED, unknown
 from sla_core.catalog.load import Fault, Faults, faults_of, load, vendors
 from sla_core.oncall import ListRota, Rota, TimedRota
@@ -31,6 +31,10 @@ from sla_core.policy import Metric, Plan, Policy, Term, parse_amount
 PLATFORMS = ("slack", "teams")
 NOBODY = ListRota(())
 _SLACK_CHANNEL = re.compile(r"^slack:[CG][A-Z0-9]+$")
+_ENTRA_ID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12,13}"
+"""The Agents Playground's have a digit more."""
+_TEAMS_PERSON = re.compile(rf"(?:{_ENTRA_ID}/)?{_ENTRA_ID}")
+_TEAMS_GROUP = re.compile(r"19:[^\s/]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,10 @@ class Person:
     page: tuple[str, ...] = ()
     """Further ways to page them."""
 
-    def on(self, platform: str) -> str | None:
-        return self.slack if platform == "slack" else self.teams if platform == "teams" else None
+    def on(self, platform: str) -> UserRef | None:
+        """Their address on a platform; its `home` is empty for the vendor's own team or tenant."""
+        id_ = self.slack if platform == "slack" else self.teams if platform == "teams" else None
+        return UserRef.listed(platform, id_) if id_ else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +114,23 @@ class _Slack(_Section):
     agents: tuple[str, ...] = ()
 
 
+def _as_teams_writes_it(id_: str) -> str:
+    return id_ if id_.startswith("19:") else id_.lower()
+
+
+_TeamsId = Annotated[str, AfterValidator(_as_teams_writes_it)]
+
+
 class _Teams(_Section):
     triage: Annotated[str, Field(min_length=2)] | None = None
-    agents: tuple[str, ...] = ()
+    agents: tuple[_TeamsId, ...] = ()
 
 
 class _Person(_Section):
     id: str
     name: str
     slack: str | None = None
-    teams: str | None = None
+    teams: _TeamsId | None = None
     email: str | None = None
     page: tuple[str, ...] = ()
 
@@ -249,6 +262,7 @@ def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
     elif not any(part and part.triage for part in (file.slack, file.teams)):
         yield "slack.triage", 'names no channel where agents work; write triage = "C0TRIAGE"'
     people = {person.id for person in file.people}
+    yield from _teams_id_faults(file)
     triage = {
         f"{name}:{part.triage}" for name, part in (("slack", file.slack), ("teams", file.teams)) if part
     }
@@ -257,6 +271,19 @@ def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
     yield from _duplicates("accounts.channels", [c for account in file.accounts for c in account.channels])
     for account in file.accounts:
         yield from _account_faults(account, people, triage)
+
+
+def _teams_id_faults(file: _File) -> Iterator[tuple[str, str]]:
+    form = (
+        "write the person's object id from Entra, such as 00000000-0000-0000-0000-000000000001,"
+        " with their tenant's id and / before it if that is not MICROSOFT_APP_TENANT_ID"
+    )
+    for agent in file.teams.agents if file.teams else ():
+        if not (_TEAMS_PERSON.fullmatch(agent) or _TEAMS_GROUP.fullmatch(agent)):
+            yield "teams.agents", f'"{agent}" is no id; {form}; or the id of a channel or team, 19:…'
+    for person in file.people:
+        if person.teams is not None and not _TEAMS_PERSON.fullmatch(person.teams):
+            yield f"people.{person.id}.teams", f'"{person.teams}" is no id; {form}'
 
 
 def _against_policy(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:

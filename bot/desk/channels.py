@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -48,16 +49,28 @@ _BACK = {
 
 async def channel_changed(desk: Desk, act: ChannelChanged) -> Answer:
     """Handles a change of a channel. Ignores an envelope that was handled before."""
+    served = [place for place in act.beside if _is_served(desk, place)]
+    for place in served:
+        await _channel_changed(desk, replace(act, key=f"{act.key}/{place.id}", place=place, beside=()))
+    if not served or _is_served(desk, act.place):
+        await _channel_changed(desk, act)
+    return Done()
+
+
+def _is_served(desk: Desk, place: Place) -> bool:
+    return desk.directory.account_of(place) is not None or desk.directory.is_triage(place)
+
+
+async def _channel_changed(desk: Desk, act: ChannelChanged) -> None:
     async with desk.channel_lock:
         if await desk.key_values.get(CHANGES, act.key) is not None:
-            return Done()
+            return
         log.info("a channel changed", place=str(act.place), change=act.change, name=act.name)
         await _apply(desk, act)
         await desk.key_values.put(CHANGES, act.key, act.change, real_now() + LIFE)
     account = desk.directory.account_of(act.moved_to or act.place)
     if account is not None and (act.change in _BACK or act.moved_to):
         await ensure_help_message(desk, desk.key_values, desk.directory.current_address(act.place))
-    return Done()
 
 
 async def _apply(desk: Desk, act: ChannelChanged) -> None:
@@ -105,7 +118,9 @@ async def _unowned(desk: Desk, act: ChannelChanged) -> None:
         f'"{act.place}" to channels of their account in frontline.toml and restart Frontline. '
         "Otherwise remove the app from the channel."
     )
-    await notify(desk, f"{act.key}/triage", desk.directory.triage_for(act.place), text)
+    # Teams reports one installation by two events.
+    key = f"unowned/{act.place}/{desk.clock.now():%Y-%m-%d}"
+    await notify(desk, key, desk.directory.triage_for(act.place), text)
 
 
 async def _moved(desk: Desk, act: ChannelChanged, new: Place, account: Account | None) -> None:

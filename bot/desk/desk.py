@@ -151,6 +151,8 @@ class Desk:
     platforms: dict[str, ChatPlatform] = field(default_factory=dict)
     key_values: KeyValueStore = field(default_factory=InMemoryKeyValueStore)
     """Remembers what belongs to no ticket, such as drafts."""
+    real_clock: Clock = field(default_factory=WallClock)
+    """Decides how old a form is."""
     locks: KeyedLocks = field(default_factory=KeyedLocks)
     channel_lock: Lock = field(default_factory=Lock, repr=False, compare=False)
     """Held while channel states and `Get help` messages are updated."""
@@ -255,6 +257,13 @@ class Desk:
         ticket = await self.ticket(message.ticket)
         now = max(self.clock.now(), ticket.history[-1].at)
         return cards.card(ticket, self.policy_of(ticket), self.directory, message.content.audience, now)
+
+    async def shown(self, message: MessageRef) -> View | None:
+        """What a posted message shows now; None if the desk did not post it."""
+        for place in self.directory.addresses(message.place):
+            if found := await self.store.newest_version(replace(message, place=place)):
+                return await self.render(found)
+        return None
 
     async def key_of(self, message: MessageRef) -> str | None:
         """The key of a posted message; None if the desk did not post it."""

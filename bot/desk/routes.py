@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -16,10 +16,12 @@ from bot.desk.desk import Desk, refusal
 from bot.desk.intake import conversation, conversation_steps, entry_points, open
 from bot.desk.intake.form import FORM
 from bot.desk.ticket import acts, direct_messages, reply, severity, update
-from bot.desk.ticket.short_forms import open_text_form, sent_before
+from bot.desk.ticket.short_forms import open_text_form, sent_before, sent_elsewhere, sent_too_late
 from bot.model.address import Actor, Place
+from bot.model.forms import OPENED_AT, is_expired
 from bot.model.inbound import (
     Answer,
+    Ask,
     ChannelChanged,
     Command,
     Done,
@@ -30,6 +32,7 @@ from bot.model.inbound import (
     MessageChanged,
     Posted,
     Press,
+    Show,
     Submission,
     as_one,
 )
@@ -132,7 +135,18 @@ async def answer(desk: Desk, inbound: Inbound) -> Answer:
         what = getattr(inbound, "action", getattr(inbound, "form", ""))
         telemetry.acts.labels(type(inbound).__name__).inc()
         log.info("act", kind=type(inbound).__name__, what=what)
-        return await _answer(desk, inbound)
+        return _dated(desk, inbound, await _answer(desk, inbound))
+
+
+def _dated(desk: Desk, inbound: Inbound, answer: Answer) -> Answer:
+    """Adds to a form when it was opened. A form that is shown again keeps that instant until it expires."""
+    if not isinstance(answer, Ask):
+        return answer
+    now = desk.real_clock.now()
+    context = inbound.context if isinstance(inbound, Submission | FormChanged) else {}
+    opened_at = now.isoformat() if is_expired(context, now) else context.get(OPENED_AT, now.isoformat())
+    form = answer.form
+    return replace(answer, form=replace(form, context={**form.context, OPENED_AT: opened_at}))
 
 
 async def _answer(desk: Desk, inbound: Inbound) -> Answer:
@@ -150,7 +164,7 @@ async def _answer(desk: Desk, inbound: Inbound) -> Answer:
             case FormChanged():
                 return await open.form_changed(desk, inbound)
             case FormClosed():
-                return await open.form_closed(desk, inbound)
+                return await _form_closed(desk, inbound)
             case Posted():
                 return await entry_points.on_message(desk, inbound)
             case MessageChanged():
@@ -184,13 +198,52 @@ async def _route_submission(desk: Desk, sent: Submission) -> Answer:
     route = FORMS.get(sent.form)
     if route is None or not _is_complete(sent):
         return refusal("This form is too old. Please open it again.")
+    try:
+        if not await _is_from_its_place(desk, sent):
+            log.warning("a form was sent from another place", form=sent.form, place=str(sent.place))
+            return sent_elsewhere(sent)
+    except queue.ChannelsUnknown as why:
+        return refusal(f"{why}.")
     if isinstance(route, PublicFormRoute):
         return await route.handler(desk, sent)
     ticket = await desk.ticket(sent.context["ticket"])
     if refused := _refusal(desk, route.who, sent.actor, Place.parse(sent.context["place"]), ticket):
         return refused
+    if is_expired(sent.context, desk.real_clock.now()):
+        return sent_too_late(sent)
     answer = await route.handler(desk, sent, ticket)
     return sent_before(sent) if isinstance(answer, Done) and answer.duplicate else answer
+
+
+async def _is_from_its_place(desk: Desk, sent: Submission) -> bool:
+    """Whether it was sent from where it was opened, or by the same account's people in a place of theirs.
+
+    Raises ChannelsUnknown.
+    """
+    if sent.place is None:
+        return True
+    directory = desk.directory
+    here, opened_in = (
+        directory.current_address(place) for place in (sent.place, Place.parse(sent.context["place"]))
+    )
+    if str(here) == str(opened_in):
+        return True
+    account = directory.account_of(opened_in)
+    if account is None or not here.direct:
+        return account is not None and account == directory.account_of(here)
+    return directory.is_agent(sent.actor, account) or account in await queue.accounts_of(
+        desk, sent.actor.user
+    )
+
+
+async def _form_closed(desk: Desk, act: FormClosed) -> Answer:
+    """Keeps what was filled in, and shows what the form took the place of."""
+    if act.form == FORM:
+        await open.form_closed(desk, act)
+    if act.message is None:
+        return Done()
+    shown = await desk.shown(act.message)
+    return Show(shown) if shown else Done()
 
 
 def _is_complete(form: Submission | FormChanged | FormClosed) -> bool:

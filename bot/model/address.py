@@ -48,6 +48,15 @@ class UserRef:
         platform, home, id_ = text.split(":", 2)
         return cls(platform, home, id_)
 
+    @classmethod
+    def listed(cls, platform: str, text: str) -> UserRef:
+        """A person as the desk's file names them: `ID`, or `TENANT/ID` if the vendor's tenant is not theirs.
+
+        `home` is empty for the vendor's own team or tenant.
+        """
+        home, _, id_ = text.rpartition("/")
+        return cls(platform, home, id_)
+
 
 @dataclass(frozen=True, slots=True)
 class MessageRef:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from bot.model.views import RichText
@@ -25,6 +26,17 @@ def form_key(context: Mapping[str, str]) -> str | None:
     """The envelope of a form, however often it is submitted. None for a form of the previous release."""
     opening = context.get(OPENING)
     return f"form/{opening}" if opening else None
+
+
+OPENED_AT = "opened_at"
+"""The key in a form's context for the instant when it was opened, in real time."""
+GOOD_FOR = timedelta(days=1)
+
+
+def is_expired(context: Mapping[str, str], now: datetime) -> bool:
+    """Whether a form may not be submitted any more. Forms of the previous release have no instant."""
+    opened_at = context.get(OPENED_AT)
+    return opened_at is not None and now - datetime.fromisoformat(opened_at) > GOOD_FOR
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,8 @@ class Submission:
     values: Answers
     context: Mapping[str, str] = field(default_factory=dict)
     files: tuple[File, ...] = ()
+    place: Place | None = None
+    """Where it was sent from. None if the platform lets only the person who opened a form send it."""
 
 
 def as_one(sent: Submission) -> Submission:
@@ -89,7 +91,10 @@ class FormChanged:
 
 @dataclass(frozen=True, slots=True)
 class FormClosed:
-    """A form that was closed without being submitted. `values` holds what is known of its fields."""
+    """A form that was closed. `values` holds what is known of its fields.
+
+    Answer: Show of the message that the form took the place of, or Done if there is none.
+    """
 
     key: str
     at: datetime
@@ -97,6 +102,8 @@ class FormClosed:
     form: str
     values: Answers
     context: Mapping[str, str] = field(default_factory=dict)
+    message: MessageRef | None = None
+    """The message that the form took the place of, on platforms where it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +174,10 @@ class ChannelChange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChannelChanged:
-    """A change of a channel that the bot is or was in. `moved_to` is the new address if it MOVED."""
+    """A change of a channel that the bot is or was in. `moved_to` is the new address if it MOVED.
+
+    `beside` are the other channels of a team that the bot JOINED as a whole.
+    """
 
     key: str
     at: datetime
@@ -175,6 +185,7 @@ class ChannelChanged:
     change: ChannelChange
     name: str = ""
     moved_to: Place | None = None
+    beside: tuple[Place, ...] = ()
 
 
 Inbound = (
@@ -195,6 +206,10 @@ class Show:
     """Show this at once, to the actor only."""
 
     view: View
+    public: bool = False
+    """Whether everybody in the place may read it. Then it is posted there if it cannot be shown privately."""
+    ticket: str = ""
+    """The ticket that a submitted form opened, for platforms where the form is a message that others see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +227,8 @@ class Done:
 
     duplicate: bool = False
     """Whether the act was recorded before, so that nothing changed now."""
+    ticket: str = ""
+    """As in Show."""
 
 
 Answer = Show | Ask | Done

@@ -60,8 +60,8 @@ class MessageFactory:
     def mention(self, people: Sequence[Person], place: Place) -> list[Part]:
         """Mentions people, except the one whose act this is and those without an account there."""
         return [
-            Mention(UserRef(place.platform, "", id_), person.name)
-            if (id_ := person.on(place.platform)) and not self._acted(person)
+            Mention(address, person.name)
+            if (address := person.on(place.platform)) and not self._acted(person)
             else person.name
             for person in people
         ]
@@ -99,9 +99,7 @@ class MessageFactory:
     def _mention_who(self, who: Who, place: Place) -> list[Part]:
         """Mentions them by the account they acted from, or by the one they have on `place`'s platform."""
         user = UserRef.parse(who.id)
-        person = next(
-            (p for p in self.directory.settings.people.values() if p.on(user.platform) == user.id), None
-        )
+        person = next((p for p in self.directory.settings.people.values() if _is_at(p, user)), None)
         if who.id == self.ticket.history[self.seq - 1].by.id or (person and self._acted(person)):
             return []
         if user.platform == place.platform:
@@ -205,11 +203,17 @@ class MessageFactory:
 
     def _acted(self, person: Person) -> bool:
         """Whether the event is this person's own act, on any platform."""
-        platform, _, user = self.ticket.history[self.seq - 1].by.id.partition(":")
-        return bool(user) and person.on(platform) == user.partition(":")[2]
+        by = self.ticket.history[self.seq - 1].by.id
+        return ":" in by and _is_at(person, UserRef.parse(by))
 
     def key(self, what: str) -> str:
         return f"{self.ticket.key}/{self.seq}/{what}"
+
+
+def _is_at(person: Person, user: UserRef) -> bool:
+    """Whether the person of the desk's file is this recorded one. The vendor's own tenant is not recorded."""
+    listed = person.on(user.platform)
+    return listed is not None and listed.id == user.id and listed.home in ("", user.home)
 
 
 def alert_buttons(ticket: str) -> tuple[Button, ...]:

@@ -10,6 +10,7 @@ import pytest
 from bot.config.directory import Directory
 from bot.model.address import Actor, Place, UserRef
 from bot.ports import TemporaryFailure
+from tests.desk_file import TEAMS_ACME, TEAMS_TRIAGE, account, chat, desk_file, entra
 from tests.harness import (
     ACME,
     BOB,
@@ -53,6 +54,33 @@ def test_the_same_id_in_another_company_is_another_person(directory: Directory) 
 
 def test_an_unknown_home_matches_nobody(directory: Directory) -> None:
     assert not directory.is_agent(Actor(UserRef("slack", "", "U0BOB"), TEAM, "Bob"))
+
+
+def test_an_id_of_the_desks_file_belongs_to_the_tenant_written_before_it(tmp_path: Path) -> None:
+    """Or to the vendor's own, if none is."""
+    ours, partner, elsewhere = entra("ours"), entra("partnr"), entra("other")
+    agents = [entra("bob"), f"{partner.upper()}/{entra('pat')}"]
+    file = desk_file(
+        chats=[chat("teams", TEAMS_TRIAGE, agents)],
+        platforms=["teams"],
+        accounts=[account(channel=f"teams:{TEAMS_ACME}")],
+    ).replace(f'teams = "{entra("dana")}"', f'teams = "{partner}/{entra("dana")}"')
+    directory = directory_of(tmp_path, file)
+
+    def of(name: str, tenant: str) -> Actor:
+        return Actor(UserRef("teams", tenant, entra(name)), ours, name)
+
+    who = {
+        (name, tenant)
+        for name in ("bob", "pat")
+        for tenant in (ours, partner, elsewhere)
+        if directory.is_agent(of(name, tenant))
+    }
+    assert who == {("bob", ours), ("pat", partner)}
+    assert directory.person(of("dana", ours)) is None
+    dana = directory.person(of("dana", partner))
+    assert dana is not None
+    assert directory.direct_address(dana, "teams") == UserRef("teams", partner, entra("dana"))
 
 
 def test_the_same_id_on_another_platform_is_another_person(directory: Directory) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from bot.config.settings import DeskSettings, load_desk
-from bot.model.address import Place
+from bot.model.address import Place, UserRef
 from sla_core.catalog.load import PACKS, Faults
 from sla_core.oncall import ListRota
 from sla_core.policy import Metric, amount_text
 from tests.harness import DESK_FILE
 
+AGENT, DANA = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"
 SAMPLE = """
 vendor = "m3ter"                     # a pack of the catalog, or a folder of your own
 
@@ -106,7 +107,8 @@ def test_the_sample_of_the_contract_loads(loads: Load) -> None:
     assert desk.chats["slack"].agents == ("U0BOB", "S0SUPPORT")
     assert desk.rotas["first_line"] == ListRota(("bob", "eve"))
     dana = desk.people["dana"]
-    assert (dana.on("slack"), dana.on("teams")) == ("U0DANA", "00000000-0000-0000-0000-000000000002")
+    teams = UserRef("teams", "", "00000000-0000-0000-0000-000000000002")
+    assert (dana.on("slack"), dana.on("teams")) == (UserRef("slack", "", "U0DANA"), teams)
     acme = desk.accounts["acme"]
     assert (acme.plan, acme.tam, acme.channels) == ("gold", "dana", (Place("slack", "C0ACME"),))
     (term,) = acme.terms
@@ -214,6 +216,12 @@ def test_a_toml_error_names_the_line(loads: Load) -> None:
             'S2.first_response.calendar: there is no calendar "moon"',
         ),
         ('cites = "Order', 'sites = "Order', "accounts.1.order_form.cites: is missing"),
+        (f'["{AGENT}"]', '["bob@vendor.example"]', 'teams.agents: "bob@vendor.example" is no id; write'),
+        (f'["{AGENT}"]', f'["/{AGENT}"]', f'teams.agents: "/{AGENT}" is no id'),
+        (f'["{AGENT}"]', f'["19:x/{AGENT}"]', f'teams.agents: "19:x/{AGENT}" is no id'),
+        (f'teams = "{DANA}"', 'teams = "dana"', 'people.dana.teams: "dana" is no id; write'),
+        (f'teams = "{DANA}"', f'teams = "contoso/{DANA}"', f'people.dana.teams: "contoso/{DANA}" is no id'),
+        (f'teams = "{DANA}"', 'teams = "19:a@thread.tacv2"', "people.dana.teams: "),
     ],
 )
 def test_each_error_names_its_key(loads: Load, was: str, becomes: str, says: str) -> None:

@@ -20,6 +20,7 @@ from bot.model.views import Notice
 from bot.runtime.delivery import LEASE
 from bot.runtime.runtime import Runtime
 from tests.console.conftest import FRIDAY_AFTERNOON, OpenSession, Session, shown
+from tests.desk_file import entra
 from tests.harness import DESK_FILE
 from tests.memory_store import MemoryStore
 from tests.waiting import turns
@@ -180,16 +181,17 @@ async def test_news_below_a_standing_prompt_leave_it_standing(session: OpenSessi
 
 
 async def test_teams_and_slack_share_one_terminal(session: OpenSession) -> None:
-    teams = '[teams]\ntriage = "19:triage@thread.tacv2"\nagents = ["a-1"]\n\n[rotas]'
+    agent = entra("zoe")
+    teams = f'[teams]\ntriage = "19:triage@thread.tacv2"\nagents = ["{agent}"]\n\n[rotas]'
     file = DESK_FILE.replace("[rotas]", teams).replace(
         'channels = ["slack:C0ACME"]', 'channels = ["teams:19:acme@thread.tacv2", "slack:C0ACME"]'
     )
     at = await session(desk_file=file)
-    told = await at.types(*OPENED, "as a-1", "press take it", "in #triage", "as bob", "in #acme-slack")
+    told = await at.types(*OPENED, f"as {agent}", "press take it", "in #triage", "as bob", "in #acme-slack")
     assert "  · #triage-teams · agents see: ACME-1 Bills are slow" in told
-    assert "You are a-1 (agent), in #triage-teams." in told
-    assert "owner: unassigned → a-1" in told
-    assert "! a-1 is not in #triage." in told
+    assert f"You are {agent} (agent), in #triage-teams." in told
+    assert f"owner: unassigned → {agent}" in told
+    assert f"! {agent} is not in #triage." in told
 
 
 async def test_a_group_without_people_gets_a_sample_agent(session: OpenSession) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.model.address import Actor, Place, UserRef
 from bot.model.views import Audience
-from tests.desk_file import TEAMS_ACME, TEAMS_TRIAGE, account, chat, desk_file, person
+from tests.desk_file import TEAMS_ACME, TEAMS_TRIAGE, account, chat, desk_file, entra, person
 from tests.harness import BOB, DANA, S2, TRIAGE, DeskInMemory, answer_text
 from tests.journeys.conftest import OpenDesk
 
@@ -12,12 +12,12 @@ CUSTOMERS = Place("teams", "19:acme@thread.tacv2")
 AGENTS = Place("teams", "19:triage@thread.tacv2")
 TENANT = "tenant-vendor"
 YUKI = Actor(UserRef("teams", "tenant-acme", "yuki"), TENANT, "Yuki")
-TEAMS_BOB = Actor(UserRef("teams", TENANT, "entra-bob"), TENANT, "Bob")
+TEAMS_BOB = Actor(UserRef("teams", TENANT, entra("bob")), TENANT, "Bob")
 
 BOTH_BOBS = person("bob", ["slack", "teams"])
 ROTAS = {"first_line": ["bob"], "second_line": ["bob"]}
 CUSTOMER_ON_TEAMS = desk_file(
-    chats=[chat("slack", "C0TRIAGE", ["U0BOB"]), chat("teams", agents=["entra-bob"])],
+    chats=[chat("slack", "C0TRIAGE", ["U0BOB"]), chat("teams", agents=[entra("bob")])],
     rotas=ROTAS,
     people=["dana"],
     accounts=[account(channel=f"teams:{TEAMS_ACME}"), BOTH_BOBS],
@@ -76,5 +76,5 @@ async def test_a_person_of_another_tenant_is_a_customer(a_desk: OpenDesk) -> Non
     desk = await both(a_desk, CUSTOMER_ON_SLACK)
     alice = Actor(UserRef("slack", "T0ACME", "U0ALICE"), "T0VENDOR", "Alice")
     key = await desk.submits(alice, "Bills are slow", S2)
-    other_bob = Actor(UserRef("teams", "tenant-elsewhere", "entra-bob"), TENANT, "Bob")
+    other_bob = Actor(UserRef("teams", "tenant-elsewhere", entra("bob")), TENANT, "Bob")
     assert answer_text(await desk.presses(other_bob, "Take it", key)) == "Only agents of m3ter can do that."

@@ -17,27 +17,27 @@ from aiohttp import web
 from markdown_it import MarkdownIt
 
 from adapters.teams.adapter import Teams
+from adapters.teams.auth import BotRegistration
 from adapters.web import WebServer
 from bot.model.address import MessageRef, Place, UserRef
 from bot.model.inbound import Answer, Dispatch, Inbound
 from bot.ports import Clock
 from bot.text import named_time
+from tests.desk_file import entra
 from tests.memory_store import MemoryStore
 from tests.platforms.on_slack import nothing
 from tests.platforms.workplace import Answers, DisplayedMessage
 from tests.scripted_desk import ready
 from tests.teams.activities import BOT, activity, executed, invoke, mentioning
-from tests.teams.fake_connector import ELSEWHERE, FIRST, OURS, TENANT, Call, FakeMicrosoft, Json, claims
+from tests.teams.fake_connector import APP, ELSEWHERE, FIRST, OURS, TENANT, Call, FakeMicrosoft, Json, claims
 
 CHANNEL, TRIAGE = "19:acme@thread.tacv2", "19:triage@thread.tacv2"
+PLAYGROUND = BotRegistration(APP, "", "", anonymous=True)
+"""The Agents Playground signs nothing and has no dialogs."""
 VENDORS = ("Bob", "Dana", "Eve", "Kim", "Mia")
 READER = MarkdownIt("js-default")
 _TEXTUAL = {"paragraph_open", "paragraph_close", "inline", "text", "softbreak"}
 _DATE = re.compile(r"\{\{DATE\(([^,)]*),SHORT\)\}\}, \{\{TIME\(\1\)\}\}")
-
-
-def entra(name: str) -> str:
-    return f"entra-{name.lower()}"
 
 
 @dataclass
@@ -147,6 +147,15 @@ class OnTeams:
         assert asked.conversation == conversation
         return named, asked
 
+    async def mentions(self, who: str, words: str, home: str = "") -> list[SentCard]:
+        """Mentions the bot at the top of the customer's channel; what it posts then. `home`: the tenant."""
+        before, root = len(self.microsoft.sent_cards), f"1800{next(self._numbers)}"
+        where = self.at(who, f"{CHANNEL};messageid={root}", id_=root)
+        if home:
+            where["from"]["tenantId"] = home
+        await self.send(mentioning(self.microsoft.service, words, **where))
+        return list(self.microsoft.sent_cards.values())[before:]
+
     async def presses(self, who: str, label: str, on: MessageRef, text: str | None = None) -> str:
         sent_cards = self.microsoft.sent_cards[on.id]
         (action,) = [a for a in _actions(sent_cards.card["body"]) if a["title"] == label]
@@ -161,9 +170,10 @@ class OnTeams:
             assert text is None, f"{label} acts at once"
             return str(opened["task"]["value"])
         dialog = card_in(opened)
-        if text is not None:
-            data = filled_in(dialog, {"text": text} if text else {})
-            assert await self.task("task/submit", who, sent_cards.conversation, on.id, data) is None
+        if text is None:
+            return "" if dialog.get("actions") else words_of(dialog)
+        data = filled_in(dialog, {"text": text} if text else {})
+        assert await self.task("task/submit", who, sent_cards.conversation, on.id, data) is None
         return ""
 
     async def reads_form(self, who: str, label: str, on: MessageRef) -> str:
@@ -216,13 +226,18 @@ def card_in(answer: Any) -> Json:
 
 def filled_in(card: Json, answers: Answers) -> Json:
     """What a client sends of a form; what is not named keeps what it shows."""
-    (action,) = card["actions"]
+    action, *_ = card["actions"]
     displayed = {element["id"]: element["value"] for element in _inputs(card["body"]) if "value" in element}
     return {**action["data"], **displayed, **answers}
 
 
 def words_of(card: Json) -> str:
     return "\n".join(_reads(block) for block in _blocks(card["body"]))
+
+
+def labels_of(card: Json) -> list[str]:
+    """Of all its buttons, also those of a form."""
+    return [action["title"] for action in (*_actions(card["body"]), *card.get("actions", ()))]
 
 
 def _inputs(found: Any) -> list[Json]:
@@ -266,10 +281,12 @@ def _kinds(children: Any) -> list[str]:
 
 
 @asynccontextmanager
-async def on_teams(clock: Clock, store: MemoryStore) -> AsyncIterator[OnTeams]:
+async def on_teams(clock: Clock, store: MemoryStore, app: BotRegistration = OURS) -> AsyncIterator[OnTeams]:
     microsoft = Microsoft()
+    if app.anonymous:
+        microsoft.good.add("")
     await microsoft.start()
-    ours = Teams(OURS, clock, store, store.ticket_of, endpoints=microsoft.cloud)
+    ours = Teams(app, clock, store, store.ticket_of, endpoints=microsoft.cloud)
     workplace = OnTeams(microsoft, ours)
     await ours.start()
     server = WebServer("127.0.0.1", 0, ours.routes(workplace.acts), ready)

@@ -10,6 +10,7 @@ from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Audience, Notice
 from bot.ports import PermanentFailure, Priority, TemporaryFailure
 from sla_core.promise import Tone
+from tests.desk_file import entra
 from tests.platforms import views
 from tests.platforms.on_console import OnConsole
 from tests.platforms.on_slack import OnSlack
@@ -256,7 +257,7 @@ async def test_the_members_of_a_group(workplace: Workplace) -> None:
             with pytest.raises(PermanentFailure):
                 await workplace.ours.members("S0NONE")
         case OnTeams():
-            in_channel = {f"entra-{name}" for name in ("bob", "dana", "eve", "kim", "mia")}
+            in_channel = {entra(name) for name in ("bob", "dana", "eve", "kim", "mia")}
             expected = {UserRef("teams", TENANT, user) for user in in_channel}
             assert await workplace.ours.members(workplace.channel.id) == expected
             assert not any(user.home == ELSEWHERE for user in expected), "customers are no agents"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.model.address import MessageRef
+from bot.model.views import Notice
 from bot.ports import StandingHelp
 from tests.sql.conftest import TwoProcesses
 from tests.sql.outbox_steps import FullStore, delivers, next_keys
@@ -29,6 +30,21 @@ async def test_an_edit_does_not_answer_for_the_message_it_edited(store: FullStor
     assert claimed.edits == STANDING
     await store.sent("edit", STANDING)
     assert await store.key_of(STANDING) == "help"
+
+
+async def test_the_newest_version_of_a_message_is_its_last_edit(store: FullStore) -> None:
+    assert await store.newest_version(STANDING) is None
+    first = replace(HELP, content=Notice(("Bills are late",)))
+    await store.enqueue([first])
+    await delivers(store, ACME, STANDING)
+    await store.enqueue([replace(first, key="edit", edits="help", content=Notice(("Done",)))])
+    found = await store.newest_version(STANDING)
+    assert found is not None
+    assert (found.key, found.content) == ("help", first.content), "the edit has not arrived"
+    await delivers(store, ACME, STANDING)
+    found = await store.newest_version(STANDING)
+    assert found is not None
+    assert (found.key, found.content) == ("edit", Notice(("Done",)))
 
 
 async def test_an_adopted_message_is_not_sent_and_others_follow_below_it(store: FullStore) -> None:

@@ -31,6 +31,7 @@ ASKED: dict[str, tuple[Any, set[str]]] = {
     "queue": (tickets.queue_statements(of_accounts=False, ended=False)[0], {"ticket_queue"}),
     "ticket of": (lanes.TICKET_OF, {"outbox_posted"}),
     "key of": (outbox.KEY_OF, {"outbox_posted"}),
+    "newest version": (outbox.NEWEST_VERSION, {"outbox_posted"}),
 }
 TABLES = "outbox|inbox|note|ticket|event"
 OURS = re.compile(r"\b(?:outbox|inbox|note|ticket)_[a-z_]+")

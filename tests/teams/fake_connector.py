@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import jwt
 from aiohttp import web
@@ -81,6 +82,8 @@ class FakeMicrosoft:
     calls: list[Call] = field(default_factory=list)
     refuse: list[Refusal | None] = field(default_factory=list)
     members: dict[str, list[Json]] = field(default_factory=dict)
+    channels: dict[str, list[str]] = field(default_factory=dict)
+    """The channels of each team."""
     tokens: int = 0
     """How many were given out."""
     key_reads: int = 0
@@ -157,6 +160,9 @@ class FakeMicrosoft:
         parts = call.path.split("/")
         if call.path == "v3/conversations":
             return web.json_response({"id": f"a:{call.body['members'][0]['id']}"}, status=201)
+        if parts[1] == "teams":
+            listed = self.channels.get(unquote(parts[2]), [])
+            return web.json_response({"conversations": [{"id": channel} for channel in listed]})
         people = self.members.get(parts[2].replace("%3A", ":").replace("%40", "@"), [])
         if parts[3] == "pagedmembers":
             start = int(call.query.get("continuationToken", "0"))

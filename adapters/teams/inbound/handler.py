@@ -26,14 +26,15 @@ from msrest.exceptions import DeserializationError  # type: ignore[attr-defined]
 
 from adapters.teams.inbound.pipeline import received
 from adapters.teams.outbound.conversations import ConversationReferences, TenantLookup
-from adapters.teams.outbound.responder import OUTDATED, Reply, RequestKind, Responder
+from adapters.teams.outbound.responder import OUTDATED, Reply, RequestKind, Responder, takes_form
 from adapters.teams.payloads import Activity, Malformed
 from adapters.teams.reader import PLATFORM, Reader, command_words, message_text, place_of, plain_text, user_of
 from adapters.teams.rendering import dialogs
 from adapters.teams.rendering.dialogs import InvalidSignature, SignedForms, SubmittedForm
 from adapters.teams.rendering.text import Json
 from bot.model.address import MessageRef, Place
-from bot.model.inbound import ChannelChange, Dispatch, MessageChanged, Posted
+from bot.model.inbound import ChannelChange, Dispatch, MessageChanged, Posted, Show
+from bot.model.views import View
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +123,7 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
         turn_context: TurnContext,
     ) -> None:
         if _includes_bot(teams_members_added, turn_context):
-            await self._team_changed(turn_context, team_info, ChannelChange.JOINED)
+            await self._joined(turn_context, team_info)
 
     async def on_teams_members_removed(
         self,
@@ -166,6 +167,10 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
     async def on_installation_update(self, turn_context: TurnContext) -> None:
         await self._record_durably(turn_context)
         await super().on_installation_update(turn_context)
+
+    async def on_installation_update_add(self, turn_context: TurnContext) -> None:
+        if turn_context.activity.action == "add":
+            await self._joined(turn_context, _team_of(turn_context))
 
     async def on_installation_update_remove(self, turn_context: TurnContext) -> None:
         if turn_context.activity.action == "remove":  # an upgrade installs the app again
@@ -285,12 +290,27 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
         places = [place_of(read), *(Place(PLATFORM, place) for place in known)]
         await self._dispatch_changes(turn_context, dict.fromkeys(places), turn)
 
+    async def _joined(self, turn_context: TurnContext, team: TeamInfo | None) -> None:
+        """The app was added, to a team with all its channels. Teams names only one of them."""
+        read = received(turn_context)
+        if read.is_personal:
+            return
+        channels = await self._tenants.channels_of(read, team.id) if team and team.id else []
+        here = place_of(read)
+        beside = tuple(Place(PLATFORM, channel) for channel in channels if channel != here.id)
+        await self._dispatch_changes(turn_context, [here], ChannelChange.JOINED, beside=beside)
+
     async def _dispatch_changes(
-        self, turn_context: TurnContext, places: Iterable[Place], turn: ChannelChange, name: str = ""
+        self,
+        turn_context: TurnContext,
+        places: Iterable[Place],
+        turn: ChannelChange,
+        name: str = "",
+        beside: tuple[Place, ...] = (),
     ) -> None:
         try:
             for place in places:
-                await self._dispatch(self._reader.turned(received(turn_context), place, turn, name))
+                await self._dispatch(self._reader.turned(received(turn_context), place, turn, name, beside))
         except Exception:
             log.exception("news of a conversation not taken in")
             raise NotStored from None
@@ -347,12 +367,27 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
             return self._responder.failed(read, kind, words=OUTDATED)
         except ValueError as wrong:
             raise Malformed(str(wrong)) from None
+        if submitted.cancelled:
+            return self._responder.to_cancel(read, kind, submitted, await self._hidden(read, home, submitted))
         try:
             answer = await self._dispatch(self._reader.submission(read, home, submitted))
-            return await self._responder.to_form(read, kind, submitted, answer)
+            hidden = None
+            if kind is RequestKind.CARD and not submitted.standalone and takes_form(answer):
+                hidden = await self._hidden(read, home, submitted)
+            return await self._responder.to_form(read, kind, submitted, answer, hidden)
         except Exception:
             log.exception("submission failed", form=submitted.form)
             return self._responder.failed(read, kind, submitted)
+
+    async def _hidden(self, read: Activity, home: str, submitted: SubmittedForm) -> View | None:
+        """Closes a form that was shown as a card. Returns what that card hid, or None if that is unknown."""
+        try:
+            answer = await self._dispatch(self._reader.closed(read, home, submitted))
+        except Exception:
+            # The form was submitted all the same.
+            log.exception("the card below a form could not be read", form=submitted.form)
+            return None
+        return answer.view if isinstance(answer, Show) else None
 
 
 def _is_from_bot(read: Activity) -> bool:

@@ -99,6 +99,13 @@ class Connector:
             "member", "GET", service, f"{_conversation_path(conversation)}/members/{quote(user, safe='')}"
         )
 
+    async def channels(self, service: str, team: str) -> list[str]:
+        """Returns the ids of a team's channels. Raises TemporaryFailure, PermanentFailure."""
+        found = await self._call("channels", "GET", service, f"v3/teams/{quote(team, safe='')}/conversations")
+        listed = found.get("conversations")
+        channels = listed if isinstance(listed, list) else ()
+        return [str(each["id"]) for each in channels if isinstance(each, dict) and each.get("id")]
+
     async def fetch_json(self, url: str) -> Mapping[str, Any]:
         """Fetches a public JSON document, without our token. Raises Unreachable."""
         assert self._session, "not open"

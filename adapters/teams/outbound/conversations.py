@@ -211,6 +211,17 @@ class TenantLookup:
             self._tenants[user] = str(found.get("tenantId") or activity.home)
         return self._tenants[user]
 
+    async def channels_of(self, activity: Activity, team: str) -> list[str]:
+        """Returns the channels of a team that the bot is in, or those it knows if Teams cannot be asked."""
+        known = self._references.channels_of_team(team)
+        try:
+            async with asyncio.timeout(LOOKUP_TIMEOUT):
+                listed = await self._connector.channels(activity.service_url, team)
+        except (TemporaryFailure, PermanentFailure, TimeoutError) as why:
+            log.warning("the channels of a team are unknown", why=str(why))
+            return known
+        return [*dict.fromkeys([*known, *listed])]
+
     async def members(self, group: str) -> frozenset[UserRef]:
         """Returns the vendor's people in a channel or team. Raises TemporaryFailure, PermanentFailure."""
         where = await self._references.conversation(group)

@@ -20,7 +20,7 @@ from adapters.teams.rendering import dialogs
 from adapters.teams.rendering.card_parts import CONTENT_TYPE, CardMessage
 from adapters.teams.rendering.cards import view_card
 from adapters.teams.rendering.dialogs import SignedForms, SubmittedForm
-from adapters.teams.rendering.text import CardTextRenderer, Json
+from adapters.teams.rendering.text import MOST_BYTES, CardTextRenderer, Json, size
 from bot.model.forms import Form
 from bot.model.inbound import Answer, Ask, Done, Show
 from bot.model.views import Notice, View
@@ -33,7 +33,10 @@ SORRY = "Something went wrong on our side. Nothing was changed; please try again
 OUTDATED = "This form cannot be sent any more; please open it again."
 DONE = "Done."
 THANKS = "Sent. Thank you."
+OPENED = "{key} is open. Please continue in the thread of its card."
+CANCELLED = "Cancelled. Nothing was sent."
 ELSEWHERE = "The answer is in your chat with this app."
+IN_THREAD = "The answer is in the thread of this message."
 NOT_HERE = "The answer is for you only and cannot be shown here; please use the app's command or a button."
 TITLE = "Frontline"
 _MESSAGE = "application/vnd.microsoft.activity.message"
@@ -87,8 +90,8 @@ class Responder:
     async def to_act(self, activity: Activity, kind: RequestKind, answer: Answer) -> Reply:
         """Answers a command or a button."""
         match answer:
-            case Show(view):
-                return await self._show(activity, kind, view)
+            case Show():
+                return await self._show(activity, kind, answer)
             case Ask(form):
                 return self._ask(activity, kind, form)
             case Done():
@@ -97,27 +100,39 @@ class Responder:
                 assert_never(answer)
 
     async def to_form(
-        self, activity: Activity, kind: RequestKind, submitted: SubmittedForm, answer: Answer
+        self,
+        activity: Activity,
+        kind: RequestKind,
+        submitted: SubmittedForm,
+        answer: Answer,
+        hidden: View | None = None,
     ) -> Reply:
-        """Answers a submitted form."""
+        """Answers a submitted form. `hidden` is what the form's card took the place of, if that is known."""
+        if isinstance(answer, Ask):
+            return self._ask(activity, kind, answer.form, submitted)
+        if isinstance(answer, Show) and not takes_form(answer):
+            return await self._show(activity, kind, answer)
+        thanks = as_notice(OPENED.format(key=answer.ticket) if answer.ticket else THANKS, Tone.DONE)
+        self._close_form(activity, submitted, thanks)
         match answer:
-            case Ask(form):
-                return self._ask(activity, kind, form, submitted)
             case Show(view):
-                if isinstance(view, Notice) and view.tone is Tone.WARN:
-                    # It was refused: somebody else may still submit this form.
-                    return await self._show(activity, kind, view)
-                self._close_form(activity, submitted)
                 if kind is RequestKind.CARD:
-                    return _card(self._draw(view).content)
-                return await self._show(activity, kind, view)
+                    return _card(self._restored(hidden, view))
+                return await self._show(activity, kind, answer)
             case Done():
-                self._close_form(activity, submitted)
                 if kind is RequestKind.CARD:
-                    return _card(self._draw(as_notice(THANKS, Tone.DONE)).content)
+                    return _card(self._draw(hidden or thanks).content)
                 return None
             case _:
                 assert_never(answer)
+
+    def to_cancel(
+        self, activity: Activity, kind: RequestKind, submitted: SubmittedForm, hidden: View | None
+    ) -> Reply:
+        """Answers a form that was cancelled: shows again what it took the place of."""
+        view = hidden or as_notice(CANCELLED, Tone.CALM)
+        self._close_form(activity, submitted, view)
+        return _card(self._draw(view).content) if kind is RequestKind.CARD else None
 
     def failed(
         self,
@@ -137,15 +152,16 @@ class Responder:
         if again is not None and submitted is not None:
             return self._ask(activity, kind, again, submitted)
         if kind is RequestKind.MESSAGE:
-            self._in_background(lambda: self._privately(activity, as_notice(words)))
+            self._in_background(lambda: self._privately(activity, Show(as_notice(words), public=True)))
         return self._text_reply(kind, words)
 
-    async def _show(self, activity: Activity, kind: RequestKind, view: View) -> Reply:
+    async def _show(self, activity: Activity, kind: RequestKind, shown: Show) -> Reply:
+        view = shown.view
         match kind:
             case RequestKind.TASK:
                 return dialogs.message_dialog(TITLE, view, self._renderer)
             case RequestKind.MESSAGE:
-                self._in_background(lambda: self._privately(activity, view))
+                self._in_background(lambda: self._privately(activity, shown))
                 return None
             case RequestKind.CARD:
                 drawn = self._draw(view)
@@ -153,7 +169,11 @@ class Responder:
                     return self._text_reply(kind, drawn.fallback)
                 if await self._try_privately(activity, view):
                     return self._text_reply(kind, ELSEWHERE)
-                return _card(drawn.content)
+                # Never a card: it would take the place of the pressed one.
+                if not shown.public:
+                    return self._text_reply(kind, NOT_HERE)
+                self._in_background(lambda: self._sender.reply(activity, drawn))
+                return self._text_reply(kind, IN_THREAD)
             case _:
                 assert_never(kind)
 
@@ -178,11 +198,20 @@ class Responder:
             case _:
                 assert_never(kind)
 
-    def _close_form(self, activity: Activity, submitted: SubmittedForm) -> None:
-        """Closes a form that was a message of its own, so that nobody submits it again."""
+    def _close_form(self, activity: Activity, submitted: SubmittedForm, instead: View) -> None:
+        """Replaces a form that was a message of its own, so that nobody submits it again."""
         if submitted.standalone and activity.reply_to_id:
-            closed = self._draw(as_notice(THANKS, Tone.DONE))
+            closed = self._draw(instead)
             self._in_background(lambda: self._sender.replace(activity, closed))
+
+    def _restored(self, hidden: View | None, view: View) -> Json:
+        """The card that a form took the place of, below the answer; only the answer if both are too long."""
+        said = self._draw(view).content
+        if hidden is None:
+            return said
+        card = self._draw(hidden).content
+        whole = {**card, "body": [*said["body"], *card["body"]]}
+        return whole if size(whole) <= MOST_BYTES else said
 
     def _text_reply(self, kind: RequestKind, words: str) -> Reply:
         match kind:
@@ -206,18 +235,28 @@ class Responder:
             log.info("no private message", why=str(why))
             return False
 
-    async def _privately(self, activity: Activity, view: View) -> None:
+    async def _privately(self, activity: Activity, shown: Show) -> None:
+        drawn = self._draw(shown.view)
         try:
-            if await self._sender.reply_privately(activity, self._draw(view)):
+            if await self._sender.reply_privately(activity, drawn):
                 return
         except PermanentFailure as why:
             log.info("no private message", why=str(why))
-        await self._sender.reply(activity, self._draw(as_notice(NOT_HERE)))
+        await self._sender.reply(activity, drawn if shown.public else self._draw(as_notice(NOT_HERE)))
 
     def _in_background(self, say: Callable[[], Awaitable[object]]) -> None:
         task = asyncio.create_task(_with_retries(say))
         self._replies.add(task)
         task.add_done_callback(self._replies.discard)
+
+
+def takes_form(answer: Answer) -> bool:
+    """Whether a form is over after this answer. After a refusal somebody else may still submit it."""
+    match answer:
+        case Show(view):
+            return not (isinstance(view, Notice) and view.tone is Tone.WARN)
+        case _:
+            return isinstance(answer, Done)
 
 
 def _is_plain_notice(view: View) -> TypeGuard[Notice]:

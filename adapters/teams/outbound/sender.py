@@ -59,6 +59,12 @@ class MessageSender:
         said = await self._connector.send(self._service(where), conversation, card_activity(card))
         return MessageRef(to, said)
 
+    async def check(self, place: Place) -> None:
+        """Checks that the bot is in a channel. Sends nothing."""
+        where = await self._references.conversation(place.id)
+        async for _ in self._connector.members(self._service(where), place.id):
+            pass
+
     async def update(self, said: MessageRef, card: CardMessage) -> None:
         if not said.id:
             raise PermanentFailure("Teams did not return this message's id, so it cannot be edited")
@@ -85,6 +91,10 @@ class MessageSender:
         """Replies where an activity came from; privately if the activity was private."""
         only_for = activity.sender.id if activity.is_targeted and not activity.is_personal else None
         where = activity.conversation.id
+        threaded = activity.conversation.conversation_type == "channel" or is_channel(where)
+        if threaded and activity.conversation.root is None and activity.reply_to_id:
+            # A button of a message that has no replies yet.
+            where = f"{where};messageid={activity.reply_to_id}"
         await self._connector.send(activity.service_url, where, card_activity(card), only_for=only_for)
 
     async def replace(self, activity: Activity, card: CardMessage) -> None:

@@ -31,6 +31,7 @@ CONTENT_TYPE = "application/vnd.microsoft.card.adaptive"
 FORM_ACTIONS = frozenset(
     {
         "get_help",
+        "why",
         "add_details",
         "escalate",
         "reply",
@@ -44,7 +45,8 @@ FORM_ACTIONS = frozenset(
 )
 """Actions that may open a form; their buttons ask Teams for a dialog.
 
-`close` asks while a promise runs. Otherwise the ticket is closed and the dialog shows one line.
+`close` asks while a promise runs. Otherwise the ticket is closed and the dialog shows one line. `why` shows
+its answer in the dialog.
 """
 _STYLES = {Style.PRIMARY: "positive", Style.DANGER: "destructive"}
 

@@ -44,28 +44,35 @@ FORM_DATA = "frontline"
 """The key of a form's hidden data, next to its inputs."""
 SUBMIT = "submit"
 """The verb of a form shown as a card in a conversation."""
+CANCEL = "cancel"
+"""The verb of its other button, and its mark in the hidden data."""
 _RESERVED = {FORM_DATA, "msteams"}
 _TALL = 4
 
 
 class FormValues(NamedTuple):
-    """A submitted form. `values` has all its fields."""
+    """A submitted form. `values` has all its fields; it has none if the form was `cancelled`."""
 
     form: str
     values: dict[str, tuple[str, ...]]
     context: dict[str, str]
+    cancelled: bool
 
 
 def form_card(form: Form, renderer: CardTextRenderer | None = None) -> Json:
     """Renders the form as a message's card. Raises ValueError if it does not fit Teams' limits."""
     data = {FORM_DATA: _form_data(form)}
     submit: Json = {"title": label(form.submit, LONGEST_LABEL) or "OK", "style": "positive", "data": data}
-    fallback = {"type": "Action.Submit", **submit}
-    action = {"type": "Action.Execute", "verb": SUBMIT, **submit, "fallback": fallback}
+    held = {"form": form.id, "context": dict(form.context), CANCEL: True}
+    # Without inputs, since Teams would ask for those that are required.
+    cancel: Json = {"title": "Cancel", "associatedInputs": "none", "data": {FORM_DATA: held}}
+    actions = [
+        {"type": "Action.Execute", "verb": verb, **action, "fallback": {"type": "Action.Submit", **action}}
+        for verb, action in ((SUBMIT, submit), (CANCEL, cancel))
+    ]
     title = text_line(cut(form.title, LONGEST_TITLE), size="Large", weight="Bolder")
-    return _card(
-        form, renderer or CardTextRenderer(), [container([title], style="emphasis", bleed=True)], action
-    )
+    head = [container([title], style="emphasis", bleed=True)]
+    return _card(form, renderer or CardTextRenderer(), head, actions)
 
 
 def dialog(form: Form, renderer: CardTextRenderer | None = None) -> TaskModuleContinueResponse:
@@ -77,7 +84,7 @@ def dialog(form: Form, renderer: CardTextRenderer | None = None) -> TaskModuleCo
         "style": "positive",
         "data": {FORM_DATA: _form_data(form)},
     }
-    content = _card(form, renderer or CardTextRenderer(), [], action)
+    content = _card(form, renderer or CardTextRenderer(), [], [action])
     return _window(form.title, content, "large" if len(form.fields) >= _TALL else "medium")
 
 
@@ -96,19 +103,17 @@ def _window(title: str, content: Json, height: str) -> TaskModuleContinueRespons
     return TaskModuleContinueResponse(value=window)
 
 
-def _card(form: Form, renderer: CardTextRenderer, head: list[Json], action: Json) -> Json:
+def _card(form: Form, renderer: CardTextRenderer, head: list[Json], actions: list[Json]) -> Json:
     fields = {field.id for field in form.fields}
     inputs = [_error_line(text) for name, text in form.errors.items() if name not in fields]
     for field in form.fields:
         inputs += _field(field, form.errors.get(field.id))
     entities = renderer.mentions(form.intro)
     intro = list(paragraphs(renderer, form.intro, entities))
-    whole = card([*head, *intro, *inputs], entities.values(), actions=[action])
+    whole = card([*head, *intro, *inputs], entities.values(), actions=actions)
     if size(whole) > MOST_BYTES and intro:
-        room = MOST_BYTES - size(card([*head, *inputs], entities.values(), actions=[action]))
-        whole = card(
-            [*head, *leading_elements(intro, room, ""), *inputs], entities.values(), actions=[action]
-        )
+        room = MOST_BYTES - size(card([*head, *inputs], entities.values(), actions=actions))
+        whole = card([*head, *leading_elements(intro, room, ""), *inputs], entities.values(), actions=actions)
     if size(whole) > MOST_FORM:
         raise ValueError(f"form {form.id!r} has {size(whole)} bytes; Teams takes {MOST_FORM}")
     return whole
@@ -191,7 +196,7 @@ def read_form(data: Mapping[str, Any]) -> FormValues:
             raise ValueError("the form's fields are not as we wrote them")
         for name in names:
             values[name] = _given(data.get(name), kind == "many")
-    return FormValues(held["form"], values, dict(context))
+    return FormValues(held["form"], values, dict(context), held.get(CANCEL) is True)
 
 
 def _given(value: object, many: bool) -> tuple[str, ...]:
@@ -221,6 +226,7 @@ class SubmittedForm:
     context: dict[str, str]
     nonce: str
     standalone: bool
+    cancelled: bool = False
 
 
 class SignedForms:
@@ -253,7 +259,7 @@ class SignedForms:
         if not hmac.compare_digest(signature.encode(), self._signature(filled.form, context).encode()):
             raise InvalidSignature("the form is not as it was opened")
         nonce, standalone = context.pop(NONCE, ""), context.pop(STANDALONE, "") == "1"
-        return SubmittedForm(filled.form, filled.values, context, nonce, standalone)
+        return SubmittedForm(filled.form, filled.values, context, nonce, standalone, filled.cancelled)
 
     def with_error(self, submitted: SubmittedForm, problem: str) -> Form | None:
         """Returns the form with what was typed and one problem, or None if it is no longer in memory."""

@@ -18,7 +18,7 @@ from bot.desk.ticket import acts, reply
 from bot.desk.ticket.reply import ticket_below
 from bot.model.address import Actor, Place
 from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Posted, Press, Show
-from bot.model.views import Audience, Button, Mention, Notice, Part, Strong, Style
+from bot.model.views import Audience, Button, Mention, Notice, Part, Strong, Style, TicketCard
 from bot.notify import cards
 from bot.ports import NoSuchTicket, PermanentFailure
 from sla_core.ticket import Ticket
@@ -161,6 +161,15 @@ def _key(desk: Desk, name: str) -> str | None:
 
 
 async def run(desk: Desk, text_command: TextCommand, command: Command) -> Answer:
+    """Answers a text command. What it shows a customer, everybody in that customer's channel may read."""
+    answer = await _run(desk, text_command, command)
+    if not isinstance(answer, Show) or desk.directory.account_of(command.place) is None:
+        return answer
+    for_agents = isinstance(answer.view, TicketCard) and answer.view.audience is Audience.AGENTS
+    return replace(answer, public=not for_agents)
+
+
+async def _run(desk: Desk, text_command: TextCommand, command: Command) -> Answer:
     match text_command.verb:
         case "list":
             return await queue.listing(desk, command.actor, command.place)

@@ -28,7 +28,7 @@ from bot.desk.intake.form import (
     text_in,
 )
 from bot.model.address import Actor, Place
-from bot.model.forms import OPENING, form_key, opening_context
+from bot.model.forms import OPENING, form_key, is_expired, opening_context
 from bot.model.inbound import Answer, Ask, Command, Done, FormChanged, FormClosed, Show, Submission
 from bot.model.views import Notice, Part, Quote
 from bot.notify.cards import without_full_stop
@@ -42,6 +42,10 @@ from sla_core.triage import Answers, Proposal
 _NOT_HERE = (
     "Nobody else reads this chat, and you are not in a customer's channel, so no ticket can be opened here. "
     "You can press the buttons of a message, or write “list”, or “status” and a ticket's key."
+)
+_EXPIRED = (
+    "This form was more than a day old, so it was not sent. What you typed is kept here: "
+    "please check it and press Open ticket again."
 )
 
 
@@ -186,7 +190,25 @@ class IntakeResult:
 
 async def submit(desk: Desk, sent: Submission) -> Answer:
     """Opens the ticket, or returns the form with each error below its field."""
-    return (await open_ticket(desk, sent)).answer
+    if is_expired(sent.context, desk.real_clock.now()):
+        return await _ask_again(desk, sent)
+    taken = await open_ticket(desk, sent)
+    if taken.ticket is None or isinstance(taken.answer, Ask):
+        return taken.answer
+    return replace(taken.answer, ticket=taken.ticket)
+
+
+async def _ask_again(desk: Desk, sent: Submission) -> Answer:
+    """Returns an expired form as it would open now, with what was typed."""
+    place = _place(sent.context)
+    if known := await desk.store.ticket_of_envelope(sent.key):
+        return (await _already_submitted(desk, sent, place, known)).answer
+    accounts = await _accounts(desk, sent.actor, place)
+    if not accounts:
+        return refusal(_why_no_account(place, desk.directory.is_triage(place)))
+    policy = desk.directory.policy_on(desk.clock.now().date())
+    intake = await _looked_up(desk, _intake_context(policy, accounts, sent.context, sent.values))
+    return Ask(replace(intake_form(intake, desk.clock.now()), errors={SUMMARY: _EXPIRED}))
 
 
 async def open_ticket(desk: Desk, sent: Submission) -> IntakeResult:

@@ -182,13 +182,19 @@ async def explain(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     running, now = promises(ticket, policy), desk.clock.now()
     nothing = "" if running else f" {policy.name} promises no time for this severity."
     said += f" Source: {_cited(policy, severity.source)}."
-    return Show(
-        Receipt(
-            ticket.key,
-            with_key(ticket.key, said + nothing),
-            tuple(_table(promise, policy, now) for promise in running),
-        )
+    shown = Receipt(
+        ticket.key,
+        with_key(ticket.key, said + nothing),
+        tuple(_table(promise, policy, now) for promise in running),
     )
+    return Show(shown, public=_may_all_read(desk, press.place, ticket))
+
+
+def _may_all_read(desk: Desk, place: Place, ticket: Ticket) -> bool:
+    """Whether everybody in this place may know of the ticket."""
+    account = desk.directory.account_of(place)
+    is_customers = account is not None and account.id == ticket.opened.account
+    return is_customers or desk.directory.is_triage(place)
 
 
 def _cited(policy: Policy, source: Source) -> str:

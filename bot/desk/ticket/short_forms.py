@@ -10,13 +10,14 @@ from bot.model.inbound import Ask, Press, Show, Submission
 from bot.model.views import Notice, Part, Quote, When
 from bot.notify.cards import METRIC_NAMES
 from sla_core.policy import Metric
-from sla_core.promise import Promise
+from sla_core.promise import Promise, Tone
 from sla_core.ticket import Ticket
 from sla_core.triage import Option
 
 TEXT = "text"
 TELL = "tell_customer"
 TOLD = Option("yes", "The customer reads that this was escalated, and the reason")
+_TYPED = ("summary", "details", TEXT)
 
 _TEXTS = {
     # form: title, submit, label of its text, hint
@@ -83,6 +84,26 @@ def text_of(sent: Submission) -> str:
 def rejected(sent: Submission, why: str) -> Ask:
     """The text form again, with the typed text and the reason why it was rejected."""
     return Ask(text_form(sent.form, sent.context).rejected(sent.values, {TEXT: why}))
+
+
+def sent_elsewhere(sent: Submission) -> Show:
+    """The answer to a form that was submitted outside the channels of its account."""
+    return _not_sent(
+        "This form belongs to another channel, so it was not sent and nothing was changed.", sent
+    )
+
+
+def sent_too_late(sent: Submission) -> Show:
+    """The answer to a form that was opened too long ago."""
+    why = "This form is more than a day old, so it was not sent and nothing was changed."
+    return _not_sent(f"{why} Please press the button again for a new form.", sent)
+
+
+def _not_sent(why: str, sent: Submission) -> Show:
+    """Gives back the text, which would be lost with the form."""
+    typed = "\n".join(filter(None, (text.strip() for name in _TYPED for text in sent.values.get(name, ()))))
+    words: list[Part] = [why, *((" You wrote:", Quote(typed)) if typed else ())]
+    return Show(Notice(tuple(words), Tone.WARN), public=True)
 
 
 def sent_before(sent: Submission) -> Show:

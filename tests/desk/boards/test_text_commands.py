@@ -11,6 +11,7 @@ from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Posted, Sh
 from bot.model.views import Audience, Notice, QueueBoard, TicketCard
 from bot.ports import PermanentFailure, TemporaryFailure
 from tests.config.test_rotas import LAYERS, ROTATION
+from tests.desk_file import entra
 from tests.harness import (
     ACME,
     ALICE,
@@ -215,7 +216,7 @@ async def test_the_command_has_the_configured_name(tmp_path: Path) -> None:
 
 async def test_platforms_without_commands_name_none(tmp_path: Path) -> None:
     desk = await open_desk(tmp_path, FRIDAY, ON_TEAMS, platforms=("teams",))
-    bob = Actor(UserRef("teams", "tenant", "entra-bob"), "tenant", "Bob")
+    bob = Actor(UserRef("teams", "tenant", entra("bob")), "tenant", "Bob")
     told = answer_text(await desk.command(bob, Place("teams", "19:acme@thread.tacv2"), "help"))
     assert "/support" not in told
     assert "status KEY" in told

@@ -87,6 +87,37 @@ async def test_an_unowned_channel_gets_no_message_and_agents_learn_which_key_to_
     assert "channels of their account in frontline.toml" in told
 
 
+async def test_a_team_is_joined_with_all_its_channels(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    general = Place("slack", "C0GENERAL")
+    for key in ("members", "installation", "installation"):
+        act = ChannelChanged(key, desk.clock.now(), general, ChannelChange.JOINED, beside=(NOBODYS, ACME))
+        assert done(await desk.answers(act))
+        await desk.deliver()
+    assert len(helps(desk)) == 1
+    assert desk.heard(TRIAGE) == [], "it is there for Acme"
+
+
+async def test_a_team_of_no_customer_is_reported_once(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    for key in ("members", "installation"):
+        act = ChannelChanged(key, desk.clock.now(), NOBODYS, ChannelChange.JOINED, beside=(NEW,))
+        assert done(await desk.answers(act))
+    (told,) = desk.heard(TRIAGE)
+    assert "slack:C0RANDOM" in told
+
+
+async def test_a_team_comes_back_with_all_its_channels(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    for channel in (ACME, SILVER):
+        await turns(desk, channel, ChannelChange.LEFT)
+    before = len(desk.heard(TRIAGE))
+    act = ChannelChanged("again", desk.clock.now(), NOBODYS, ChannelChange.JOINED, beside=(ACME, SILVER))
+    assert done(await desk.answers(act))
+    back = desk.heard(TRIAGE)[before:]
+    assert ["is back" in told for told in back] == [True, True]
+
+
 async def test_nothing_is_posted_in_triage_or_direct_messages(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     await turns(desk, TRIAGE, ChannelChange.JOINED)

@@ -368,9 +368,9 @@ async def test_two_forms_of_two_quick_presses_are_one_ticket(desk: DeskInMemory)
         now, value = desk.clock.now(), '["1.2", "Bills are slow"]'
         press = Press(desk.envelope(), now, ALICE, ACME, ref, "get_help", value)
         forms.append(form_of(await desk.answers(press)))
-    assert await desk.sends(ALICE, forms[0], **S3) == Done()
+    assert await desk.sends(ALICE, forms[0], **S3) == Done(ticket="ACME-1")
     assert "This is in ACME-1 already" in answer_text(await desk.sends(ALICE, forms[1], **S3))
-    assert await desk.sends(ALICE, forms[1], **(S3 | {"details": "Another thing"})) == Done()
+    assert await desk.sends(ALICE, forms[1], **(S3 | {"details": "Another thing"})) == Done(ticket="ACME-2")
     assert await desk.keys() == ["ACME-2", "ACME-1"]
 
 

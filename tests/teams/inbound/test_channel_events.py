@@ -10,6 +10,7 @@ from bot.model.address import Place
 from bot.model.inbound import ChannelChange, ChannelChanged
 from tests.teams.activities import BOT, CHANNEL, TEAM, activity, event, personal
 from tests.teams.conftest import TeamsWithDesk
+from tests.teams.fake_connector import Refusal
 
 OTHER = "19:other@thread.tacv2"
 GENERAL = {"id": TEAM, "isGroup": True, "conversationType": "channel"}
@@ -47,7 +48,6 @@ async def test_a_change_of_a_channel_is_dispatched(
     ("more", "turn"),
     [
         ({"membersRemoved": [{"id": BOT}], "channelData": event("teamMemberRemoved")}, ChannelChange.LEFT),
-        ({"membersAdded": [{"id": BOT}], "channelData": event("teamMemberAdded")}, ChannelChange.JOINED),
         ({"channelData": event("teamArchived")}, ChannelChange.ARCHIVED),
         ({"channelData": event("teamUnarchived")}, ChannelChange.UNARCHIVED),
         ({"channelData": event("teamDeleted")}, ChannelChange.DELETED),
@@ -59,6 +59,30 @@ async def test_a_change_of_a_team_applies_to_its_channels(
 ) -> None:
     await teams_desk.send(activity(teams_desk.microsoft.service, text="hello"))
     assert await told(teams_desk, **more) == [(turn, TEAM), (turn, CHANNEL)]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize(
+    "added",
+    [
+        ("conversationUpdate", {"membersAdded": [{"id": BOT}], "channelData": event("teamMemberAdded")}),
+        ("installationUpdate", {"action": "add"}),
+    ],
+)
+async def test_adding_the_app_to_a_team_adds_it_to_all_its_channels(
+    teams_desk: TeamsWithDesk, added: tuple[str, dict[str, Any]], listed: bool
+) -> None:
+    """Also to those that nobody has written in yet, unless Teams cannot be asked."""
+    await teams_desk.send(activity(teams_desk.microsoft.service, text="hello"))
+    teams_desk.microsoft.channels = {TEAM: [TEAM, CHANNEL, OTHER]}
+    teams_desk.microsoft.refuse = [] if listed else [Refusal(503)]
+    kind, more = added
+    await teams_desk.send(activity(teams_desk.microsoft.service, kind, conversation=GENERAL, **more))
+    act = teams_desk.desk.heard[-1]
+    assert isinstance(act, ChannelChanged)
+    assert (act.change, act.place) == (ChannelChange.JOINED, Place("teams", TEAM))
+    others = [CHANNEL, OTHER] if listed else [CHANNEL]
+    assert act.beside == tuple(Place("teams", channel) for channel in others)
 
 
 async def test_removing_the_app_counts_as_leaving(teams_desk: TeamsWithDesk) -> None:

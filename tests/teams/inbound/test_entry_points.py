@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from adapters.teams.outbound import responder
-from adapters.teams.outbound.responder import DONE, ELSEWHERE, OUTDATED, SORRY, THANKS
+from adapters.teams.outbound.responder import (
+    CANCELLED,
+    DONE,
+    ELSEWHERE,
+    IN_THREAD,
+    NOT_HERE,
+    OUTDATED,
+    SORRY,
+    THANKS,
+)
 from adapters.teams.rendering.card_parts import CONTENT_TYPE
 from bot.model.address import MessageRef, Place, UserRef
 from bot.model.forms import ChoiceField, Form, TextField
-from bot.model.inbound import Ask, Command, Done, Posted, Press, Show, Submission
+from bot.model.inbound import Ask, Command, Done, FormClosed, Posted, Press, Show, Submission
 from bot.model.views import Notice, Receipt
 from sla_core.promise import Tone
 from sla_core.triage import Option
@@ -49,6 +60,8 @@ FORM = Form(
 )
 PRESS = {"action": "acknowledge", "value": "ACME-1"}
 REFUSED = Show(Notice(("Only agents can do that.",), Tone.WARN))
+TEXT_ANSWER = "application/vnd.microsoft.activity.message"
+CHANNEL_PATH = quote(CHANNEL, safe="")
 RECEIPT = Show(Receipt("ACME-1", ("because",)))
 
 
@@ -202,6 +215,36 @@ async def test_a_form_from_a_pressed_card_does_not_overwrite_that_card(teams_des
     assert teams_desk.microsoft.sent() == []
 
 
+async def test_a_cancelled_form_card_is_closed_for_everybody(teams_desk: TeamsWithDesk) -> None:
+    teams_desk.desk.answer = Ask(FORM)
+    await teams_desk.send(mentioning(teams_desk.microsoft.service, "support", id=ROOT))
+    await teams_desk.settled()
+    cancel = teams_desk.microsoft.sent()[-1].card["actions"][1]["data"]
+    teams_desk.desk.answer = Done()
+    pressed = executed(teams_desk.microsoft.service, cancel, replyToId="170001")
+    _, answer = await teams_desk.send(pressed)
+    closed = teams_desk.desk.heard[-1]
+    assert isinstance(closed, FormClosed)
+    assert (closed.form, closed.values, closed.context, closed.message) == ("intake", {}, FORM.context, None)
+    assert CANCELLED in str(answer["value"])
+    await teams_desk.settled()
+    last = teams_desk.microsoft.sent()[-1]
+    assert (last.method, last.path.rsplit("/", 1)[1]) == ("PUT", "170001")
+    assert CANCELLED in str(last.body)
+    teams_desk.desk.answer = RuntimeError("database is locked")
+    _, answer = await teams_desk.send(pressed)
+    assert CANCELLED in str(answer["value"]), "nothing depends on the desk"
+
+
+async def test_a_ticket_that_a_form_card_opened_is_named_in_its_place(teams_desk: TeamsWithDesk) -> None:
+    data = {**await form(teams_desk), "summary": "Late"}
+    for said in (Done(ticket="ACME-1"), Show(Notice(("It is public.",)), ticket="ACME-1")):
+        teams_desk.desk.answer = said
+        await teams_desk.send(executed(teams_desk.microsoft.service, data, replyToId="170001"))
+        await teams_desk.settled()
+        assert "ACME-1 is open." in str(teams_desk.microsoft.sent()[-1].body)
+
+
 async def test_a_refused_form_stays_open_for_others(teams_desk: TeamsWithDesk) -> None:
     data = await form(teams_desk)
     teams_desk.desk.answer = REFUSED
@@ -323,17 +366,26 @@ async def test_a_long_private_answer_goes_to_the_chat(teams_desk: TeamsWithDesk)
     assert "ACME-1" in str(say.body)
 
 
-async def test_a_person_without_a_chat_sees_the_answer_in_place_of_the_card(
-    teams_desk: TeamsWithDesk,
+@pytest.mark.parametrize("conversation", [CHANNEL, f"{CHANNEL};messageid={ROOT}"])
+@pytest.mark.parametrize("public", [True, False])
+async def test_the_answer_to_a_person_without_a_chat_never_takes_the_cards_place(
+    teams_desk: TeamsWithDesk, public: bool, conversation: str
 ) -> None:
-    teams_desk.desk.answer = RECEIPT
-    seen = executed(teams_desk.microsoft.service, PRESS, **{"from": guest_tenant()})
-    _, answer = await teams_desk.send(seen)
-    assert answer["type"] == CONTENT_TYPE
-    assert teams_desk.microsoft.sent() == [], "external people get no direct message"
-    teams_desk.microsoft.refuse = [Refusal(403, "MessageWritesBlocked")]
-    _, answer = await teams_desk.send(executed(teams_desk.microsoft.service, PRESS))
-    assert answer["type"] == CONTENT_TYPE
+    teams_desk.desk.answer = replace(RECEIPT, public=public)
+    pressed = executed(teams_desk.microsoft.service, PRESS)
+    pressed["conversation"]["id"] = conversation
+    blocked = [Refusal(403, "MessageWritesBlocked")]
+    for seen, refusals in (({**pressed, "from": guest_tenant()}, []), (pressed, blocked)):
+        teams_desk.microsoft.calls.clear()
+        teams_desk.microsoft.refuse = [*refusals]
+        _, answer = await teams_desk.send(seen)
+        await teams_desk.settled()
+        assert (answer["type"], answer["value"]) == (TEXT_ANSWER, IN_THREAD if public else NOT_HERE)
+        in_thread = [call for call in teams_desk.microsoft.sent() if CHANNEL_PATH in call.path]
+        assert [call.path.endswith(f"%3Bmessageid%3D{ROOT}/activities") for call in in_thread] == [
+            True
+        ] * public
+        assert len(teams_desk.microsoft.sent()) == public + len(refusals), "nobody of elsewhere gets a chat"
 
 
 async def test_a_private_answer_to_a_message_is_never_public(teams_desk: TeamsWithDesk) -> None:
@@ -348,6 +400,19 @@ async def test_a_private_answer_to_a_message_is_never_public(teams_desk: TeamsWi
     (call,) = teams_desk.microsoft.sent()
     assert "secret" not in str(call.body)
     assert "cannot be shown here" in str(call.body)
+
+
+async def test_an_answer_that_all_may_read_goes_to_the_thread_of_a_person_without_a_chat(
+    teams_desk: TeamsWithDesk,
+) -> None:
+    service = teams_desk.microsoft.service
+    teams_desk.desk.answer = Show(Notice(("Two are open.",)), public=True)
+    await teams_desk.send(mentioning(service, "list", **{"from": guest_tenant()}))
+    await teams_desk.send(activity(service, text="", value=PRESS, **{"from": guest_tenant()}))
+    await teams_desk.settled()
+    calls = teams_desk.microsoft.sent()
+    assert [call.path.endswith(f"%3Bmessageid%3D{ROOT}/activities") for call in calls] == [True, True]
+    assert all("Two are open." in str(call.body) for call in calls)
 
 
 async def test_a_targeted_message_is_answered_as_such(teams_desk: TeamsWithDesk) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from adapters.teams.rendering.dialogs import (
     FORM_DATA,
+    FormValues,
     dialog,
     form_card,
     holds_form,
@@ -29,7 +30,7 @@ def inputs(card: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def sent(card: dict[str, Any], **typed: str) -> dict[str, Any]:
     """What a client sends: the button's data and the value of each input."""
-    [action] = card["actions"]
+    action, *_ = card["actions"]
     left = {name: item["value"] for name, item in inputs(card).items() if "value" in item}
     return {**action["data"], **left, **typed}
 
@@ -41,7 +42,7 @@ def content(form: Form) -> dict[str, Any]:
 
 def test_a_form_comes_back_as_it_was_shown() -> None:
     for card in (form_card(FORM, CARD_TEXT), content(FORM)):
-        assert read_form(sent(card)) == (
+        assert read_form(sent(card)) == FormValues(
             "intake",
             {
                 "summary": ("Bills <slow>",),
@@ -50,7 +51,8 @@ def test_a_form_comes_back_as_it_was_shown() -> None:
                 "seen": ("slow", "lost"),
                 "account": (),
             },
-            FORM.context,
+            {**FORM.context},
+            cancelled=False,
         )
         again = read_form(sent(card, summary="", details="a,b\r\nc\x00", account="a3", seen="error"))
         assert again.values == {
@@ -98,9 +100,17 @@ def test_a_dialog_continues_the_task_module() -> None:
     assert value["card"]["contentType"] == "application/vnd.microsoft.card.adaptive"
     [action] = value["card"]["content"]["actions"]
     assert (action["type"], action["title"]) == ("Action.Submit", "Open ticket")
-    [action] = form_card(FORM, CARD_TEXT)["actions"]
-    assert (action["type"], action["verb"], action["title"]) == ("Action.Execute", "submit", "Open ticket")
-    assert action["fallback"]["data"] == action["data"]
+
+
+def test_a_form_as_a_card_can_be_cancelled() -> None:
+    """A dialog has a cross for that."""
+    submit, cancel = form_card(FORM, CARD_TEXT)["actions"]
+    assert (submit["type"], submit["verb"], submit["title"]) == ("Action.Execute", "submit", "Open ticket")
+    assert (cancel["type"], cancel["verb"], cancel["title"]) == ("Action.Execute", "cancel", "Cancel")
+    assert cancel["associatedInputs"] == "none", "or Teams asks for the required ones first"
+    for action in (submit, cancel):
+        assert action["fallback"]["data"] == action["data"]
+    assert read_form(cancel["data"]) == FormValues("intake", {}, {**FORM.context}, cancelled=True)
 
 
 def test_a_closing_dialog_shows_a_view_without_buttons() -> None:
