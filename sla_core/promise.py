@@ -143,7 +143,7 @@ class Tone(StrEnum):
 class Countdown:
     """What a card shows for a promise. `bound` is never less than the time left; `spent` is 0 to 1.
 
-    `rests` says whether closed hours lie between now and `due_at`, `resumes_at` when a pause ends, and
+    `pauses` says whether closed hours lie between now and `due_at`, `resumes_at` when a pause ends, and
     `met_at` when it was met, also after its breach.
     """
 
@@ -155,7 +155,7 @@ class Countdown:
     bound: timedelta | None
     spent: float
     rebased: bool = False
-    rests: bool = False
+    pauses: bool = False
     resumes_at: datetime | None = None
     met_at: datetime | None = None
 
@@ -176,7 +176,7 @@ def countdown(promise: Promise, now: datetime, breached: bool = False) -> Countd
         bound=None if over else bound(left),
         spent=_spent(promise, left),
         rebased=promise.rebased,
-        rests=not over and promise.due_at is not None and promise.due_at - counts_from > left,
+        pauses=not over and promise.due_at is not None and promise.due_at - counts_from > left,
         resumes_at=resumes_at,
         met_at=promise.met_at if phase in (Phase.MET, Phase.BREACHED) else None,
     )

@@ -118,7 +118,7 @@ def wording_of(ticket: Ticket, policy: Policy, metric: Metric) -> str:
 
 def _standing(countdown: Countdown) -> tuple[str, datetime | None, str]:
     """What PromiseLine calls `standing`, `standing_at` and `then`."""
-    left = bound_text(countdown.bound, countdown.rests) if countdown.bound is not None else ""
+    left = bound_text(countdown.bound, countdown.pauses) if countdown.bound is not None else ""
     match countdown.phase:
         case Phase.RUNNING if left:
             return left, None, ""
@@ -134,12 +134,12 @@ def _standing(countdown: Countdown) -> tuple[str, datetime | None, str]:
             return phase.value, None, ""
 
 
-def bound_text(bound: timedelta, rests: bool = False) -> str:
-    """`less than 4 h left`; in support hours if the clock rests on the way (`rests`)."""
+def bound_text(bound: timedelta, pauses: bool = False) -> str:
+    """`less than 4 h left`; in support hours if the clock pauses on the way (`pauses`)."""
     if bound < timedelta(hours=1):
         return f"less than {int(bound / timedelta(minutes=1))} min left"
     hours = int(bound / timedelta(hours=1))
-    unit = ("support hour" if hours == 1 else "support hours") if rests else "h"
+    unit = ("support hour" if hours == 1 else "support hours") if pauses else "h"
     return f"less than {hours} {unit} left"
 
 

@@ -177,7 +177,7 @@ def step_called(key: str, step: Step, people: Sequence[Part], at: datetime | Non
     """Says which step is paged: at once, or when its hours begin."""
     if at is not None:
         return with_key(key, f"{step.name} is off hours and will be paged ", When(at), ".")
-    return with_key(key, *_paged(f" {_in_sentence(step.name)}", people))
+    return with_key(key, *_paged(_in_sentence(step.name), people))
 
 
 def _in_sentence(step: str) -> str:
@@ -185,12 +185,12 @@ def _in_sentence(step: str) -> str:
     return step.lower() if step[1:].islower() else step
 
 
-def _paged(whom: str, people: Sequence[Part]) -> Iterable[Part]:
-    """`Paged second line: Bob, Eve.`"""
+def _paged(role: str, people: Sequence[Part]) -> Iterable[Part]:
+    """`Paged second line: Bob, Eve.`; `role` is empty where it is clear."""
     if not people:
-        yield f"Nobody is on call{' for' if whom else ''}{whom}, so nobody was paged."
+        yield f"Nobody is on call for {role}, so nobody was paged." if role else "Nobody is on call."
         return
-    yield f"Paged{whom}: "
+    yield f"Paged {role}: " if role else "Paged: "
     for number, person in enumerate(people):
         yield from (", ",) if number else ()
         yield person
