@@ -34,6 +34,18 @@ async def show(page: Page, look: str) -> None:
     await page.set_viewport(width, 40, SCALE, dark)
 
 
+FIRST_SCREEN = 640
+"""Pixels of a phone's first screen."""
+
+
+async def too_low(page: Page, name: str, selector: str) -> list[str]:
+    """A fault if an agents' card has its first button below a phone's first screen."""
+    if "agents-card" not in name:
+        return []
+    top = await page.run(f"() => document.querySelector({selector!r}).getBoundingClientRect().top")
+    return [f"{name}: the first button is {top:.0f} px down"] if top > FIRST_SCREEN else []
+
+
 async def keep(page: Page, file: Path) -> list[str]:
     """Saves a small picture. Returns faults: content that is too wide, or a file that is too large."""
     faults = []

@@ -15,7 +15,8 @@ from tests.desk_file import account, desk_file
 from tests.harness import ACME, ALICE, BOB, DANA, ORDER_FORM_WITH_HOLD, DeskInMemory, form_of, open_desk
 
 FRIDAY = "2026-03-20T16:30:00+01:00"
-SUMMARY = "Bill generation is slow since this morning"
+SUMMARY = "Bill generation has been slow since this morning, and some invoices are missing."
+"""80 characters: the agents' first button must still be on a phone's first screen."""
 ACCOUNT = "# acme"
 TRIAGE = "# triage"
 

@@ -27,7 +27,7 @@ from bot.model.address import Place
 from bot.model.forms import Form
 from tools import chromium
 from tools.block_kit import Reader
-from tools.looks import keep, looks_of, show
+from tools.looks import keep, looks_of, show, too_low
 from tools.scenes import Scene, play
 
 HOUSE = Path(__file__).resolve().parents[1]
@@ -151,6 +151,7 @@ async def pictures(program: str, out: Path, only: list[str]) -> int:
             for look in looks_of(name):
                 await show(page, look)
                 await page.write(html(scene))
+                faults += await too_low(page, name, ".actions button")
                 faults += await keep(page, out / f"slack-{name}-{look}.png")
         if THREE_PEOPLE in only or not only:
             for dark in (False, True):

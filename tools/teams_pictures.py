@@ -22,7 +22,7 @@ from adapters.teams.rendering.dialogs import dialog
 from adapters.teams.rendering.text import CardTextRenderer
 from bot.model.forms import Form
 from tools import chromium
-from tools.looks import keep, looks_of, show
+from tools.looks import keep, looks_of, show, too_low
 from tools.scenes import Scene, play
 
 HOUSE = Path(__file__).resolve().parents[1]
@@ -162,6 +162,7 @@ async def pictures(program: str, scripts: list[str], out: Path) -> int:
                 await show(page, look)
                 complaints = await _drawn(page, scenes[name], scripts, look.endswith("dark"))
                 faults += [f"{file.name}: {fault}" for fault in complaints]
+                faults += await too_low(page, name, ".ac-pushButton")
                 faults += await keep(page, file)
     print("\n".join(faults) or f"{len(SCENES)} views of Teams drawn in {out}")
     return bool(faults)
