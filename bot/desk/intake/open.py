@@ -12,11 +12,13 @@ from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.intake import form
 from bot.desk.intake.form import (
     ACCOUNT,
+    ASKED,
     DETAILS,
     FORM,
     KNOWN,
     OFFER,
     OFFERED,
+    PERSONS_MESSAGE,
     SUMMARY,
     IntakeContext,
     PossibleDuplicate,
@@ -32,9 +34,8 @@ from bot.model.forms import OPENING, form_key, opening_context
 from bot.model.inbound import Answer, Ask, Command, Done, FormChanged, FormClosed, Show, Submission
 from bot.model.views import Notice, Part, Quote
 from bot.notify.cards import without_full_stop
-from bot.notify.recipients import VIA_FORM
 from bot.ports import Conflict, Duplicate, NoSuchTicket
-from sla_core.events import Attachment, CustomerWrote, Event, Opened, Who
+from sla_core.events import VIA_FORM, Attachment, CustomerWrote, Event, Opened, Who
 from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
 from sla_core.triage import Answers, Proposal
@@ -62,9 +63,24 @@ async def command(desk: Desk, command: Command, offer: str = "") -> Answer:
     filled = draft if restored else values
     opening = opening_context(command.key)[OPENING]
     intake = IntakeContext(
-        policy, accounts, place, values=filled, restored=restored, offer=offer, opening=opening
+        policy,
+        accounts,
+        place,
+        values=filled,
+        restored=restored,
+        offer=offer,
+        opening=opening,
+        asked=await _asked(desk, command),
     )
     return Ask(intake_form(await _looked_up(desk, intake, find_duplicates=restored), desk.clock.now()))
+
+
+async def _asked(desk: Desk, command: Command) -> str:
+    """The id of the message that the command is about, unless that is a message of ours or a direct one."""
+    if command.about is None or command.place.direct:
+        return ""
+    key = await desk.key_of(command.about)
+    return command.about.id if key is None or key.startswith(f"{PERSONS_MESSAGE}/") else ""
 
 
 async def _looked_up(desk: Desk, intake: IntakeContext, find_duplicates: bool = True) -> IntakeContext:
@@ -164,6 +180,7 @@ def _intake_context(
         offered=_offered(context),
         offer=context.get(OFFER, ""),
         opening=context.get(OPENING, ""),
+        asked=context.get(ASKED, ""),
     )
 
 
@@ -274,6 +291,8 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
             exception=form.plan_exception(plan, proposal),
             notes=(*notes, *(f"told: {said}" for said in advice), *_duplicate_notes(intake)),
             files=_attached(sent),
+            asked_in=str(place) if intake.asked else "",
+            asked_below=intake.asked,
         ),
     )
     key = outcome.ticket
