@@ -76,7 +76,10 @@ async def test_a_reaction_takes_the_words_and_the_thread_is_told_the_key(slack: 
     opened = await slack.opened()
     assert opened.summary == "Bills are slow"
     assert (opened.asked_in, opened.asked_below) == ("slack:C0ACME", slack.said.ts)
-    assert slack.thread()[1:] == [TOLD]
+    offer, told_key = slack.thread()
+    assert "This is now ticket ACME-1." in offer
+    assert told_key == TOLD
+    assert [slack.slack.buttons(each) for each in slack.slack.thread(slack.said)] == [[], []]
     told = MessageRef(slack.on.channel, slack.slack.thread(slack.said)[-1].ts)
     assert links(slack.on.displayed(told)) == [address(slack.desk.card(Audience.CUSTOMER))]
 

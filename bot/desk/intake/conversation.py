@@ -31,7 +31,6 @@ from bot.desk.intake.conversation_steps import (
     value_of,
 )
 from bot.desk.intake.form import (
-    OFFER,
     PERSONS_MESSAGE,
     Prefill,
     answered_prompt,
@@ -284,9 +283,6 @@ async def _send(desk: Desk, name: str, conversation: ConversationalForm, act: Pr
     thanks = ("\n\nThank you. Your ticket is ", key, ". Please continue in the thread of its card.")
     review = (Strong("Your answers:"), *conversation.answers_so_far(), *thanks)
     await _redraw(desk, conversation, Notice(review, Tone.DONE))
-    if offer := form.context.get(OFFER):
-        there = await _adopted(desk, conversation.place, offer)
-        await _edit(desk, conversation, there, Notice(("This is now ticket ", key, "."), Tone.DONE))
     return taken.answer
 
 

@@ -95,7 +95,7 @@ async def unpack_prefill(desk: Desk, value: str) -> Prefill:
 
 
 PERSONS_MESSAGE = "interview/other"
-"""The key prefix of people's messages below which we asked questions."""
+"""The key prefix of messages that the outbox did not send: people's, and our offers of a form."""
 
 
 def command_of(press: Press, prefill: Prefill) -> Command:

@@ -29,14 +29,15 @@ from bot.desk.intake.form import (
     recent_tickets,
     text_in,
 )
-from bot.model.address import Actor, Place
+from bot.model.address import Actor, MessageRef, Place
 from bot.model.forms import OPENING, form_key, opening_context
 from bot.model.inbound import Answer, Ask, Command, Done, FormChanged, FormClosed, Show, Submission
-from bot.model.views import Notice, Part, Quote
+from bot.model.views import Notice, Part, Quote, Strong
 from bot.notify.cards import without_full_stop
-from bot.ports import Conflict, Duplicate, NoSuchTicket
+from bot.ports import Conflict, Duplicate, Message, NoSuchTicket, Priority
 from sla_core.events import VIA_FORM, Attachment, CustomerWrote, Event, Opened, Who
 from sla_core.policy import Policy
+from sla_core.promise import Tone
 from sla_core.ticket import State, Ticket
 from sla_core.triage import Answers, Proposal
 
@@ -221,7 +222,21 @@ async def open_ticket(desk: Desk, sent: Submission) -> IntakeResult:
         raise
     if result.ticket and offer:
         await form.record_ticket(desk, place, offer, result.ticket)
+        await _close_prompt(desk, place, offer, result.ticket)
     return result
+
+
+async def _close_prompt(desk: Desk, place: Place, offer: str, ticket: str) -> None:
+    """Takes the buttons off the message that offered the form: it would only say the same again."""
+    prompt = MessageRef(place, offer)
+    key = await desk.key_of(prompt) or f"{PERSONS_MESSAGE}/{place}/{offer}"
+    says = Notice(("This is now ticket ", Strong(ticket), "."), Tone.DONE)
+    await desk.store.enqueue(
+        [
+            Message(key, None, place, Notice(()), Priority.STATE, posted=prompt),
+            Message(f"{key}/ticket", None, place, says, Priority.STATE, edits=key),
+        ]
+    )
 
 
 async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
