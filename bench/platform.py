@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp import web
 
 from adapters.slack.outbound import web_api
-from bot.model.address import MessageRef, Place, UserRef
+from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.views import Notice, View
 from bot.ports import Charge, Priority, TemporaryFailure
 
@@ -126,6 +126,9 @@ class PlatformClient:
         place = to if isinstance(to, Place) else Place("slack", to.id, direct=True)
         return MessageRef(place, f"r-{key}") if there else None
 
+    async def location(self, message: MessageRef) -> Location:
+        return Location()
+
     def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
         return ()
 
@@ -163,6 +166,9 @@ class RateLimitedPlatform:
         self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
     ) -> MessageRef | None:
         return None
+
+    async def location(self, message: MessageRef) -> Location:
+        return Location()
 
     def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
         return web_api.charges("T0VENDOR", to.id, edits is not None, priority)

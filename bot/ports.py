@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from bot.faults import OperatorFault
-from bot.model.address import MessageRef, Place, UserRef
+from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.views import Audience, Notice, View
 from sla_core.events import Event, Opened
 from sla_core.promise import Countdown
@@ -73,6 +73,9 @@ class Message:
     """The account, in a place that several accounts share: there, accounts take turns."""
     delay: timedelta = timedelta(0)
     """How long to wait for a newer edit, which replaces this one and is sent at this one's time."""
+    posted: MessageRef | None = None
+    """Where it stands already: a person or an earlier version posted it. It is stored as sent, so that
+    others can edit it or reply in its thread."""
 
     @property
     def lane(self) -> str:
@@ -337,12 +340,6 @@ class Outbox(Protocol):
     async def enqueue(self, messages: Sequence[Message]) -> None:
         """Stores messages that belong to no change of a ticket. Ignores messages with a known key."""
 
-    async def adopt(self, message: Message, ref: MessageRef) -> None:
-        """Stores an already posted message as sent, so that others can edit it or reply in its thread.
-
-        It was posted by an earlier version or by a person. Leaves a known key unchanged.
-        """
-
     async def key_of(self, message: MessageRef) -> str | None:
         """The key of a posted message, or None."""
 
@@ -351,6 +348,10 @@ class Outbox(Protocol):
 
         Countdown edits do not count: they have the content of what they edit.
         """
+        ...
+
+    async def posted(self, keys: Collection[str]) -> dict[str, MessageRef]:
+        """The messages with these keys, by key, without those that are not posted."""
 
     async def lanes(self, ready_at: datetime, limit: int) -> list[str]:
         """Free lanes that have a message to send by `ready_at`, most urgent first."""
@@ -472,6 +473,9 @@ class ChatPlatform(Protocol):
 
     async def update(self, message: MessageRef, view: View) -> None:
         """Replaces a message's content. Edits notify nobody. Raises NotEditable."""
+
+    async def location(self, message: MessageRef) -> Location:
+        """Where people find a posted message. Does not call the platform."""
 
     def is_group(self, id: str) -> bool:
         """Whether this is the id of a user group rather than of a person."""

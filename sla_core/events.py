@@ -46,6 +46,10 @@ class Opened:
     notes: tuple[str, ...] = ()
     """Notes for agents about the intake: an overridden screening, a severity that occurs too often."""
     files: tuple[Attachment, ...] = ()
+    asked_in: str = ""
+    """The channel of the message or thread that it was asked from; empty if there is none."""
+    asked_below: str = ""
+    """The platform's id of that message, or of the first one of its thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,15 @@ class Answered:
     """The platform's id of what was written in the thread."""
 
 
+VIA_FORM, VIA_APP = "form", "app"
+
+
 @dataclass(frozen=True, slots=True)
 class CustomerWrote:
-    """A message from the customer. `via` is `thread` or `form`; agents may add details by the form too."""
+    """A message from the customer; agents may add details by the form too.
+
+    `via` is `thread`, `form`, or `app` if an app of theirs wrote in the thread, which changes no clock.
+    """
 
     at: datetime
     by: Who

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from sla_core.events import (
+    VIA_APP,
     Acknowledged,
     Alerted,
     Answered,
@@ -169,7 +170,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     milestones=_told(ticket, event),
                 )
             )
-        case CustomerWrote() if event.by_agent:
+        case CustomerWrote() if event.by_agent or event.via == VIA_APP:
             return ticket
         case CustomerWrote():
             return _resumed(_with(ticket, customers_turn=False), event.at)

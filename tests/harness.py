@@ -19,7 +19,7 @@ from bot.config.directory import Directory
 from bot.config.settings import load_desk
 from bot.desk import routes
 from bot.desk.desk import Desk, InMemoryKeyValueStore
-from bot.model.address import Actor, MessageRef, Place, UserRef
+from bot.model.address import Actor, Location, MessageRef, Place, UserRef
 from bot.model.forms import Form
 from bot.model.inbound import Answer, Ask, Command, Done, Inbound, Posted, Press, Show, Submission
 from bot.model.views import (
@@ -124,6 +124,8 @@ class FakeChat:
     groups: dict[str, frozenset[UserRef]] = field(default_factory=dict)
     call_costs: Sequence[Charge] = ()
     ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    links_begin: str = ""
+    """What the addresses of its messages begin with; without it, none is known."""
     finds_posted: bool = True
     """Whether it can be asked for what was posted under a key."""
 
@@ -157,6 +159,10 @@ class FakeChat:
         return (
             next((said.ref for said in self.posted if said.key == key), None) if self.finds_posted else None
         )
+
+    async def location(self, message: MessageRef) -> Location:
+        known = self.links_begin
+        return Location(url=f"{known}/{message.place.id}/{message.id}" if known else "")
 
     def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
         return self.call_costs

@@ -261,7 +261,8 @@ class MemoryStore(InMemoryKeyValueStore):
 
     async def ticket_of(self, message: MessageRef) -> str | None:
         for said in self.outbox.values():
-            if said.ref and (str(said.ref.place), said.ref.id) == (str(message.place), message.id):
+            where = (str(said.ref.place), said.ref.id) if said.ref else None
+            if where == (str(message.place), message.id) and said.message.ticket is not None:
                 return said.message.ticket
         return None
 
@@ -331,12 +332,6 @@ class MemoryStore(InMemoryKeyValueStore):
                 self.say(message, trace_id(message.key))
         self._changed()
 
-    async def adopt(self, message: Message, ref: MessageRef) -> None:
-        if message.key not in self.outbox:
-            self.say(message, trace_id(message.key))
-            await self.sent(message.key, ref)
-        self._changed()
-
     async def key_of(self, message: MessageRef) -> str | None:
         for key, said in self.outbox.items():
             where = (str(said.ref.place), said.ref.id) if said.ref else None
@@ -350,6 +345,10 @@ class MemoryStore(InMemoryKeyValueStore):
             said for said in self.outbox.values() if said.ref and (str(said.ref.place), said.ref.id) == there
         ]
         return max(versions, key=lambda said: said.id).message if versions else None
+
+    async def posted(self, keys: Collection[str]) -> dict[str, MessageRef]:
+        found = {key: self.outbox[key].ref for key in keys if key in self.outbox}
+        return {key: ref for key, ref in found.items() if ref is not None}
 
     def say(self, message: Message, trace: str = "") -> None:
         """Let a message wait as if it had been decided."""
@@ -373,6 +372,8 @@ class MemoryStore(InMemoryKeyValueStore):
             len(self.outbox), turn, message, state, not_before=not_before, trace=trace, decided_at=decided_at
         )
         self.outbox[message.key] = said
+        if message.posted is not None:
+            said.state, said.ref = "sent", message.posted
 
     def _turn(self, message: Message) -> int:
         """After the last of its own share, and not before what its lane sends next."""

@@ -91,6 +91,26 @@ def entry_points() -> Iterator[tuple[str, ...]]:
         "`say TEXT`",
     )
     yield (
+        "a message in the thread that a ticket was asked from",
+        opens("message.channels" in heard, "heard", "-"),
+        opens(
+            "ChannelMessage.Read.Group" in reads, "read if that permission was granted, else by mention", "-"
+        ),
+        "**missing**: no ticket is asked from a thread there",
+    )
+    yield (
+        "another app's message in either thread",
+        opens("message.channels" in heard, "shown to agents", "-"),
+        "shown to agents, if Teams delivers it",
+        "**missing**: there are no other apps",
+    )
+    yield (
+        "the way from a message, row or direct message to the card",
+        "permalink",
+        "deep link; the channel's name until Teams has named the team's group",
+        "the channel's name: a terminal has no addresses",
+    )
+    yield (
         "that message is changed or deleted later",
         opens("message.channels" in heard, "agents are told", "-"),
         opens("ChannelMessage.Read.Group" in reads, "agents are told, if that permission was granted", "-"),

@@ -22,6 +22,7 @@ from bot.model.address import Place, UserRef
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.views import Audience, Link, Mention, Notice, Quote, RichText, Strong, When
 from bot.notify import cards
+from bot.notify.message_factory import asked_key
 from bot.notify.recipients import messages_of
 from sla_core.catalog.load import load
 from sla_core.engine import promises
@@ -210,6 +211,8 @@ def _opened(policy: Policy, plan: str, severity_id: str) -> Opened:
         answers={},
         channel=str(CHANNEL),
         may_hold=True,
+        asked_in=str(CHANNEL),
+        asked_below="1",
     )
 
 
@@ -241,9 +244,11 @@ def _heard(story: Story, policy: Policy, plan: str, directory: Directory) -> Ite
     events: Sequence[Event] = story.now or [first]
     history = [first, *story.before, *story.now]
     for message in messages_of(fold("ACME-1", history), list(events), policy, directory):
-        if isinstance(message.content, Notice) and not message.edits:
+        if isinstance(message.content, Notice) and not (message.edits or message.posted):
             if isinstance(message.to, UserRef):
                 who = "direct message"
+            elif message.thread == asked_key("ACME-1"):
+                who = "thread it was asked from"
             else:
                 who = "customer's thread" if message.to == CHANNEL else "triage"
             buttons = "".join(f" [{button.label}]" for button in message.content.buttons)

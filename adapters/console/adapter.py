@@ -15,7 +15,7 @@ from rich.text import Text
 from adapters.console import rendering
 from adapters.console.personas import Persona, Personas, direct, is_group
 from adapters.console.rendering import buttons_of
-from bot.model.address import MessageRef, Place, UserRef
+from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.views import Button, TicketCard, View
 from bot.ports import Charge, Priority
 from bot.text import one_line
@@ -272,6 +272,10 @@ class Console:
     def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
         """A terminal has no rate limits."""
         return ()
+
+    async def location(self, message: MessageRef) -> Location:
+        """Names the channel: a terminal has no addresses."""
+        return Location(self.screen.personas.label(message.place))
 
     def is_group(self, id: str) -> bool:
         return is_group(self.name, id)

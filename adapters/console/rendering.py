@@ -267,6 +267,8 @@ def _card(card: TicketCard, zone: tzinfo | None, numbered: bool) -> Panel:
         parts += [Text(), *(literal(f"{asked} {answer}", "dim") for asked, answer in card.answers)]
     if card.note:
         parts += [Text(), render_rich(card.note, zone)]
+    if card.customers_thread:
+        parts += [Text(), render_rich(card.customers_thread, zone)]
     parts += _history(card, zone)
     if card.buttons:
         parts += [Text(), Buttons(card.buttons, numbered)]
@@ -330,11 +332,13 @@ def _rows(section: QueueSection, zone: tzinfo | None, number: int | None) -> Tab
 def _row_lines(row: QueueRow, zone: tzinfo | None) -> Iterator[Text]:
     yield literal(f"{_MARKS[row.tone]}{one_line(row.title)}")
     severity = " ".join(filter(None, (row.severity, row.severity_name)))
+    place = row.card.url if isinstance(row.card, Link) else row.card
     about = (
         severity,
         row.state,
         f"Owner: {row.owner}" if row.owner else "",
         f"Next: {row.next_up}" if row.next_up else "",
+        f"in {place}" if place else "",
     )
     yield literal(" · ".join(one_line(text) for text in about if text.strip()), "dim")
     if row.promise:

@@ -18,7 +18,7 @@ from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from adapters.slack.workspaces.oauth import MultiWorkspace, OAuthSettings
 from adapters.slack.workspaces.workspace import OneWorkspace, Workspace, Workspaces, workspace_factory
 from bot.config.settings import DeskSettings
-from bot.model.address import MessageRef, Place, UserRef
+from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.inbound import Dispatch
 from bot.model.views import View
 from bot.ports import Charge, Clock, PermanentFailure, Priority, TemporaryFailure
@@ -182,6 +182,13 @@ class Slack:
     def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
         """Returns what the call costs of Slack's limits per method and per channel."""
         return web_api.charges(self._workspaces.rate_limited_team(to.id), to.id, edits is not None, priority)
+
+    async def location(self, message: MessageRef) -> Location:
+        """Returns the message's permalink, which chat.getPermalink would make of the same parts."""
+        channel, url = message.place.id, self._workspaces.address_of(message.place.id)
+        if not url:
+            return Location()
+        return Location(url=f"{url.rstrip('/')}/archives/{channel}/p{message.id.replace('.', '')}")
 
     def is_group(self, id: str) -> bool:
         """Returns whether an id names a user group rather than a person."""

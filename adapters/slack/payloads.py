@@ -203,9 +203,18 @@ class ChannelMessage(_Payload):
     files: list[MessageFile] = []
 
 
+class BotProfile(_Payload):
+    name: str | None = None
+    team_id: OptionalId | None = None
+
+
 class MessageEvent(ChannelMessage):
     """A `message` or `app_mention` event; a mention of the bot arrives as both."""
 
+    app_id: OptionalId | None = None
+    bot_profile: BotProfile | None = None
+    username: str | None = None
+    """The name under which an app posted it, if it chose one."""
     type: Literal["message", "app_mention"]
     subtype: str | None = None
     hidden: bool = False
@@ -219,6 +228,8 @@ class MessageCallback(_Payload):
     """The Events API request that carries a message."""
 
     event_id: Id
+    api_app_id: OptionalId = ""
+    """Our own app's id."""
     event: MessageEvent
 
 

@@ -35,6 +35,8 @@ class BotIdentity:
     bot_user: str
     bot_id: str
     name: str
+    url: str = ""
+    """The workspace's address, such as `https://acme.slack.com/`; empty if it is not known."""
 
 
 def place(channel: str) -> Place:
@@ -124,15 +126,22 @@ class Reader:
     def posted(self, delivery: MessageCallback, home: str) -> Posted | None:
         """Returns None for anything but a person's new message: bots, ourselves, edits, joins."""
         said = delivery.event
-        ours = said.user == self.identity.bot_user
-        if said.subtype not in PERSON_SUBTYPES or said.hidden or said.bot_id or ours or not said.user:
-            return None
         where, raw = place(said.channel), said.text or ""
         reply = said.thread_ts is not None and said.thread_ts != said.ts
+        is_own = self._is_own(delivery)
+        from_app = reply and not where.direct and not is_own and is_from_app(said)
+        from_person = said.subtype in PERSON_SUBTYPES and not said.bot_id and said.user
+        if said.hidden or is_own or not (from_app or from_person):
+            return None
+        actor = (
+            self.actor(said.user or said.bot_id or "", app_team(said) or home, app_name(said))
+            if from_app
+            else self.actor(said.user or "", author_team(said) or home, author_name(said))
+        )
         return Posted(
             key=f"event/{delivery.event_id}",
             at=self.clock.now(),
-            actor=self.actor(said.user, author_team(said) or home, author_name(said)),
+            actor=actor,
             place=where,
             message=MessageRef(where, said.ts),
             text=self.to_plain_text(self.without_bot_mention(raw) if where.direct else raw),
@@ -140,7 +149,15 @@ class Reader:
             in_own_thread=reply and said.parent_user_id == self.identity.bot_user,
             mentions_bot=any(f"<@{name}" in raw for name in self._names),
             files=tuple(map(to_file, said.files)),
+            from_app=from_app,
         )
+
+    def _is_own(self, delivery: MessageCallback) -> bool:
+        """Whether our app posted it, under its own name or another, through this installation or another."""
+        said, identity = delivery.event, self.identity
+        by_app = bool(said.app_id) and said.app_id == delivery.api_app_id
+        by_bot = bool(said.bot_id) and said.bot_id == identity.bot_id
+        return by_app or by_bot or (bool(said.user) and said.user in self._names)
 
     def without_bot_mention(self, text: str) -> str:
         """Returns the text without the bot's name and the punctuation after it."""
@@ -189,6 +206,20 @@ def author_name(said: MessageEvent) -> str:
     profile = said.user_profile
     names = (profile.display_name, profile.real_name, profile.name) if profile else ()
     return next((name for name in names if name), said.user or "")
+
+
+def is_from_app(said: MessageEvent) -> bool:
+    return bool(said.bot_id) and said.subtype in PERSON_SUBTYPES | {"bot_message"}
+
+
+def app_team(said: MessageEvent) -> str | None:
+    return author_team(said) or (said.bot_profile.team_id if said.bot_profile else None)
+
+
+def app_name(said: MessageEvent) -> str:
+    """Returns the name that the message shows."""
+    profile = said.bot_profile.name if said.bot_profile else None
+    return one_line(said.username or profile or "") or "an app"
 
 
 def _unescaped(text: str) -> str:

@@ -133,6 +133,8 @@ TICKET_OF = (
         col(OutboxRow.ref_place) == bindparam("place"),
         col(OutboxRow.ref_id) == bindparam("id"),
         col(OutboxRow.ref_id).is_not(None),
+        # A message may stand here twice: as that of a ticket, and as one below which we asked questions.
+        col(OutboxRow.ticket).is_not(None),
     )
     .limit(literal_column("1"))
 )

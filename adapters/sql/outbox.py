@@ -9,7 +9,7 @@ deadlocks, every function locks its messages before its lanes, and both in a fix
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Executable, Row, RowMapping, bindparam, liter
 from sqlmodel import col, delete, select, update
 
 from adapters.sql import rate_limits
-from adapters.sql.edits import TARGET_REFUSED, drop_edits, store_messages
+from adapters.sql.edits import TARGET_REFUSED, drop_edits
 from adapters.sql.engines.engine import Insert, array, each_of, insert_into
 from adapters.sql.lanes import CLAIM, LANES, NEXT_READY, TICKET_OF, in_force
 from adapters.sql.tables import (
@@ -37,7 +37,7 @@ from adapters.sql.tables import (
     recipient_of,
 )
 from bot.model.address import MessageRef, Place
-from bot.ports import COUNTDOWN_LANES, Charge, LeaseLost, Message, Outgoing, Priority, trace_id
+from bot.ports import COUNTDOWN_LANES, Charge, LeaseLost, Message, Outgoing, Priority
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +69,6 @@ _FREE_LANE = delete(LaneRow).where(*_HAS_FENCE)
 _FREE_LANE_OF = delete(LaneRow).where(
     col(LaneRow.lane) == bindparam("of"), col(LaneRow.sending) == bindparam("message")
 )
-_KNOWN = select(OutboxRow.id).where(col(OutboxRow.key) == bindparam("message"))
 KEY_OF = (
     select(OutboxRow.key)
     .where(
@@ -89,6 +88,9 @@ NEWEST_VERSION = (
     )
     .order_by(col(OutboxRow.id).desc())
     .limit(literal_column("1"))
+)
+POSTED = select(OutboxRow.key, OutboxRow.ref_place, OutboxRow.ref_direct, OutboxRow.ref_id).where(
+    col(OutboxRow.key).in_(select(each_of("keys").c.value)), col(OutboxRow.ref_id).is_not(None)
 )
 
 
@@ -279,13 +281,6 @@ def ticket_of(db: Connection, message: MessageRef) -> str | None:
     return db.execute(TICKET_OF, {"place": str(message.place), "id": message.id}).scalar()
 
 
-def adopt(db: Connection, message: Message, ref: MessageRef, at: datetime) -> None:
-    """Outbox.adopt."""
-    if db.execute(_KNOWN, {"message": message.key}).first() is None:
-        store_messages(db, [(message, trace_id(message.key))], at)
-        sent(db, [SentReport(message.key, ref)])
-
-
 def key_of(db: Connection, message: MessageRef) -> str | None:
     """Outbox.key_of."""
     return db.execute(KEY_OF, {"place": str(message.place), "id": message.id}).scalar()
@@ -295,6 +290,13 @@ def newest_version(db: Connection, message: MessageRef) -> Message | None:
     """Outbox.newest_version."""
     found = db.execute(NEWEST_VERSION, {"place": str(message.place), "id": message.id}).mappings().first()
     return _message(found) if found else None
+
+
+def posted(db: Connection, keys: Collection[str]) -> dict[str, MessageRef]:
+    """Outbox.posted."""
+    rows = db.execute(POSTED, {"keys": array(keys)}).all()
+    refs = {key: _ref(place, direct, id_) for key, place, direct, id_ in rows}
+    return {key: ref for key, ref in refs.items() if ref is not None}
 
 
 def _may_go(outgoing: Outgoing, messages: Mapping[str, RowMapping], held: Mapping[str, Row[Any]]) -> bool:

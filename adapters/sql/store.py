@@ -239,15 +239,14 @@ class SqlStore:
             lambda db: store_messages(db, [(m, trace_id(m.key)) for m in messages], at), self._said
         )
 
-    async def adopt(self, message: Message, ref: MessageRef) -> None:
-        at = real_now()
-        await self.engine.write(lambda db: outbox.adopt(db, message, ref, at), self._said)
-
     async def key_of(self, message: MessageRef) -> str | None:
         return await self.engine.read_sync(lambda db: outbox.key_of(db, message))
 
     async def newest_version(self, message: MessageRef) -> Message | None:
         return await self.engine.read_sync(lambda db: outbox.newest_version(db, message))
+
+    async def posted(self, keys: Collection[str]) -> dict[str, MessageRef]:
+        return await self.engine.read_sync(lambda db: outbox.posted(db, keys))
 
     async def set_timer(self, timer: Timer) -> None:
         await self.engine.write(lambda db: _set_timer(db, timer), self._said)

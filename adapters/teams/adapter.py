@@ -21,7 +21,7 @@ from adapters.teams.rendering.cards import view_card
 from adapters.teams.rendering.dialogs import SignedForms
 from adapters.teams.rendering.text import CardTextRenderer
 from bot.config.settings import DeskSettings
-from bot.model.address import MessageRef, Place, UserRef
+from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.inbound import Dispatch
 from bot.model.views import View
 from bot.ports import Charge, Clock, KeyValueStore, PermanentFailure, Priority, TemporaryFailure
@@ -155,6 +155,10 @@ class Teams:
     def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
         """Returns what the call costs of Teams' limits per conversation and per tenant."""
         return charges(self._app.tenant, to.id)
+
+    async def location(self, message: MessageRef) -> Location:
+        """Returns where people find a message: Teams' deep link, if the team's group is known."""
+        return await self._references.location(message)
 
     def is_group(self, id: str) -> bool:
         """Returns whether an id names a channel or team, and so its members, rather than a person."""

@@ -56,6 +56,8 @@ class Named(_Payload):
     id: str | None = None
     type: str | None = None
     name: str | None = None
+    aad_group_id: str | None = None
+    """A team's id outside of bots. Only some events name it, such as that the app was added."""
 
 
 class ChannelData(_Payload):

@@ -97,10 +97,10 @@ class Reader:
     tenant: str
     clock: Clock
 
-    def command(self, activity: Activity, home: str, text: str) -> Command:
+    def command(self, activity: Activity, home: str, text: str, about: MessageRef | None = None) -> Command:
         key = self._key("command", activity)
         actor, words = self._actor(activity, home), command_words(text)
-        return Command(key, self.clock.now(), actor, place_of(activity), COMMAND, words)
+        return Command(key, self.clock.now(), actor, place_of(activity), COMMAND, words, about)
 
     def press(self, activity: Activity, home: str, data: Any) -> Press:
         """Raises Malformed."""
@@ -156,6 +156,7 @@ class Reader:
             text=text,
             thread=MessageRef(where, root) if root else None,
             files=attached_files(activity),
+            from_app=is_from_app(activity),
         )
 
     def revised(self, activity: Activity, home: str, text: str | None) -> MessageChanged:
@@ -191,6 +192,12 @@ class Reader:
 
     def _key(self, kind: str, activity: Activity) -> str:
         return f"{kind}/{PLATFORM}/{activity.conversation.id}/{activity.id}"
+
+
+def is_from_app(activity: Activity) -> bool:
+    """Returns whether a bot or another application sent it, be it ours."""
+    sender = activity.sender
+    return sender.role == "bot" or sender.id.startswith("28:") or sender.id == activity.recipient.id
 
 
 def root_of(activity: Activity) -> str | None:

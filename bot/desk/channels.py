@@ -11,9 +11,9 @@ import structlog
 from bot.clock import parse_instant, real_now
 from bot.config.settings import Account
 from bot.desk.desk import Desk, try_lock
-from bot.model.address import MessageRef, Place, UserRef
+from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.inbound import Answer, ChannelChange, ChannelChanged, Done
-from bot.model.views import Notice
+from bot.model.views import Audience, Link, Notice, Part, RichText
 from bot.ports import KeyValueStore, Message, Priority, StandingHelp
 from sla_core.promise import Tone
 from sla_core.ticket import State
@@ -94,13 +94,13 @@ async def _cut_off(desk: Desk, act: ChannelChanged, account: Account) -> None:
         return
     await _store_state(desk, act)
     how, fix = _CUT_OFF[act.change]
-    tickets = _counted(await _open_tickets(desk, act.place, account))
     text = (
-        f"{account.name}'s channel ({act.place}) is cut off: {how}. {tickets} "
-        f"Nothing can reach the customer there. {fix} Or choose another channel and add it to "
-        f'channels of the account "{account.id}" in frontline.toml.'
+        f"{account.name}'s channel ({act.place}) is cut off: {how}. ",
+        *await _counted(desk, await _open_tickets(desk, act.place, account)),
+        f" Nothing can reach the customer there. {fix} Or choose another channel and add it to "
+        f'channels of the account "{account.id}" in frontline.toml.',
     )
-    await _tell(desk, act, account, text)
+    await _tell(desk, act, account, *text)
 
 
 async def _back(desk: Desk, act: ChannelChanged, account: Account) -> None:
@@ -156,14 +156,14 @@ def _key(desk: Desk, place: Place) -> str:
     return str(desk.directory.current_address(place))
 
 
-async def _tell(desk: Desk, act: ChannelChanged, account: Account, text: str) -> None:
+async def _tell(desk: Desk, act: ChannelChanged, account: Account, *text: Part) -> None:
     """Notifies agents in triage, and the account's TAM."""
     triage = desk.directory.triage_for(act.place)
-    await notify(desk, f"{act.key}/triage", triage, text)
+    await notify(desk, f"{act.key}/triage", triage, *text)
     person = desk.directory.tam(account)
     ref = desk.directory.direct_address(person, act.place.platform) if person else None
     if ref is not None:
-        await notify(desk, f"{act.key}/tam", ref, text)
+        await notify(desk, f"{act.key}/tam", ref, *text)
 
 
 async def _open_tickets(desk: Desk, place: Place, account: Account) -> list[str]:
@@ -173,12 +173,17 @@ async def _open_tickets(desk: Desk, place: Place, account: Account) -> list[str]
     return [t.key for t in tickets if t.state is State.OPEN and desk.directory.channel_of(t) == here]
 
 
-def _counted(keys: list[str]) -> str:
+async def _counted(desk: Desk, keys: list[str]) -> RichText:
+    """The number of tickets, and the first keys as links to the agents' cards."""
     if not keys:
-        return "No open tickets there."
-    named = ", ".join([*keys[:MAX_KEYS], *(["…"] if len(keys) > MAX_KEYS else [])])
-    one = len(keys) == 1
-    return f"{len(keys)} {'ticket is' if one else 'tickets are'} open there ({named})."
+        return ("No open tickets there.",)
+    locations = await desk.card_locations(keys[:MAX_KEYS], Audience.AGENTS)
+    named: list[Part] = []
+    for key in keys[:MAX_KEYS]:
+        url = locations.get(key, Location()).url
+        named += [*([", "] if named else []), Link(url, key) if url else key]
+    more = ", …" if len(keys) > MAX_KEYS else ""
+    return f"{len(keys)} {'ticket is' if len(keys) == 1 else 'tickets are'} open there (", *named, f"{more})."
 
 
 RENAMES = "channel-moved"
@@ -203,9 +208,9 @@ NOTICES = "notice"
 """The key prefix of notices; also the topic in which an earlier version stored them."""
 
 
-async def notify(desk: Desk, key: str, to: Place | UserRef, text: str) -> None:
+async def notify(desk: Desk, key: str, to: Place | UserRef, *text: Part) -> None:
     """Enqueues a notice, once for each key. All have one priority, so they arrive in order."""
-    say = Notice((text,), Tone.WARN)
+    say = Notice(text, Tone.WARN)
     await desk.store.enqueue([Message(f"{NOTICES}/{key}", None, to, say, Priority.STATE)])
 
 
@@ -315,8 +320,8 @@ async def _known(desk: Desk, key_values: KeyValueStore, place: Place) -> str | N
     id = None if key else await key_values.get(HELP_MESSAGES, str(place))
     if id is not None:
         key = f"{HELP_MESSAGES}/{place}/{id}"
-        said = Message(key, None, place, StandingHelp(), Priority.STATE)
-        await desk.store.adopt(said, MessageRef(place, id))
+        said = Message(key, None, place, StandingHelp(), Priority.STATE, posted=MessageRef(place, id))
+        await desk.store.enqueue([said])
         await key_values.put(KEYS, str(place), key)
     return key
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Lock
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -15,11 +15,12 @@ from weakref import WeakValueDictionary
 from bot.clock import WallClock, real_now
 from bot.config.directory import Directory
 from bot.config.settings import Account
-from bot.model.address import Actor, MessageRef, Place
+from bot.model.address import Actor, Location, MessageRef, Place, UserRef
 from bot.model.inbound import Answer, Ask, Done, Show
-from bot.model.views import Audience, Notice, RichText, View
-from bot.notify import cards, recipients
+from bot.model.views import Audience, Link, Notice, RichText, TicketCard, View
+from bot.notify import cards, recipients, texts
 from bot.notify.cards import queue_summary
+from bot.notify.message_factory import card_key
 from bot.ports import (
     Appended,
     Card,
@@ -129,6 +130,11 @@ class Decide(Protocol):
     """Decides about an act on a ticket: returns the events to record, or an answer that refuses the act."""
 
     def __call__(self, ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer: ...
+
+
+def _has_link(view: View | None) -> bool:
+    thread = view.customers_thread if isinstance(view, TicketCard) else ()
+    return any(isinstance(part, Link) for part in thread)
 
 
 def private_notice(*parts: str, tone: Tone = Tone.CALM) -> Show:
@@ -250,13 +256,68 @@ class Desk:
     async def render(self, message: Message) -> View:
         """What a message shows now."""
         if isinstance(message.content, Notice):
-            return message.content
+            return await self._with_link(message, message.content)
         if isinstance(message.content, StandingHelp):
             return cards.get_help(self.directory.policy_on(self.clock.now().date()))
         assert message.ticket is not None, "only a ticket has cards"
-        ticket = await self.ticket(message.ticket)
+        return await self.card(await self.ticket(message.ticket), message.content.audience)
+
+    async def card(self, ticket: Ticket, audience: Audience) -> TicketCard:
+        """The ticket's card as of now. The agents' card says where the customer's thread is."""
         now = max(self.clock.now(), ticket.history[-1].at)
-        return cards.card(ticket, self.policy_of(ticket), self.directory, message.content.audience, now)
+        card = cards.card(ticket, self.policy_of(ticket), self.directory, audience, now)
+        if audience is Audience.CUSTOMER:
+            return card
+        there = (await self.card_locations([ticket.key], Audience.CUSTOMER)).get(ticket.key)
+        named = Location(self._channel_name(self.directory.channel_of(ticket)))
+        return replace(card, customers_thread=texts.where_the_thread_is(there or named))
+
+    async def card_locations(self, tickets: Collection[str], audience: Audience) -> dict[str, Location]:
+        """Where the cards of these tickets are, by ticket, without those that are not posted."""
+        keys = {card_key(ticket, audience): ticket for ticket in tickets}
+        found = {}
+        for key, ref in (await self.store.posted(keys)).items():
+            place = self.directory.current_address(ref.place)
+            if platform := self.platforms.get(place.platform):
+                location = await platform.location(replace(ref, place=place))
+                found[keys[key]] = replace(location, channel=location.channel or self._channel_name(place))
+        return found
+
+    def _channel_name(self, place: Place) -> str:
+        """What we call a channel whose name we do not know; empty if it is nobody's."""
+        if self.directory.is_triage(place):
+            return "triage"
+        account = self.directory.account_of(place)
+        return f"the channel of {account.name}" if account else ""
+
+    async def _with_link(self, message: Message, notice: Notice) -> Notice:
+        """The notice with a link to the card of its ticket, unless it stands in the card's own thread."""
+        key, to = message.ticket, message.to
+        edits_reply = message.edits is not None and isinstance(to, Place)
+        if key is None or edits_reply or message.thread in [card_key(key, each) for each in Audience]:
+            return notice
+        for_agents = isinstance(to, UserRef) or self.directory.is_triage(to)
+        audience = Audience.AGENTS if for_agents else Audience.CUSTOMER
+        location = (await self.card_locations([key], audience)).get(key, Location())
+        if isinstance(to, Place):
+            location = replace(location, channel="")  # The card is in the same channel.
+        return replace(notice, text=(*notice.text, *texts.where_the_card_is(key, location)))
+
+    async def link_cards(self, message: Message, view: View | None) -> None:
+        """Edits the agents' card once both cards are posted, if it was drawn without its link.
+
+        `view` is what `message`, just posted, shows; None if that is not known. The edit is a countdown, so
+        it yields to all others, and any other edit of the card replaces it.
+        """
+        key = message.ticket
+        if key is None or message.edits or not isinstance(message.content, Card) or _has_link(view):
+            return
+        posted = await self.store.posted([card_key(key, audience) for audience in Audience])
+        there = (await self.card_locations([key], Audience.CUSTOMER)).get(key)
+        if len(posted) < len(Audience) or there is None or not there.url:
+            return
+        edits = recipients.card_updates(await self.ticket(key), self.directory, "linked", Priority.COUNTDOWN)
+        await self.store.enqueue([edit for edit in edits if edit.content == Card(Audience.AGENTS)])
 
     async def shown(self, message: MessageRef) -> View | None:
         """What a posted message shows now; None if the desk did not post it."""

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from bot.config.directory import Directory, PolicyVersionMissing
 from bot.config.settings import Account
 from bot.desk.desk import Desk, private_notice, refusal
-from bot.model.address import Actor, Place, UserRef
+from bot.model.address import Actor, Location, Place, UserRef
 from bot.model.inbound import Answer, HomeOpened, Show
-from bot.model.views import Audience, Part, QueueBoard, QueueSection, RichText, Strong, When
+from bot.model.views import Audience, Link, Part, QueueBoard, QueueRow, QueueSection, RichText, Strong, When
 from bot.notify import cards
 from bot.notify.cards import OPEN as OPEN_STATE
 from bot.notify.cards import queue_order, queue_row, queue_summary
@@ -58,6 +58,20 @@ async def board_of(desk: Desk, actor: Actor) -> QueueBoard:
     return await _of_agent(desk, actor) or await _of_customer(desk, actor)
 
 
+async def _with_links(desk: Desk, board: QueueBoard, audience: Audience) -> QueueBoard:
+    """The board, each row with a link to the card that its readers see."""
+    keys = [row.key for section in board.sections for row in section.rows]
+    locations = await desk.card_locations(keys, audience)
+
+    def linked(row: QueueRow) -> QueueRow:
+        location = locations.get(row.key, Location())
+        return replace(row, card=Link(location.url, row.key) if location.url else location.channel)
+
+    return replace(
+        board, sections=tuple(replace(each, rows=tuple(map(linked, each.rows))) for each in board.sections)
+    )
+
+
 async def accounts_of(desk: Desk, user: UserRef) -> list[Account]:
     """The accounts whose channels this person shares with the bot. Raises ChannelsUnknown."""
     platform = desk.platforms.get(user.platform)
@@ -89,9 +103,11 @@ def _shown(board: QueueBoard) -> Answer:
 async def _of_agent(desk: Desk, actor: Actor) -> QueueBoard | None:
     """None if the actor is neither an agent nor looks after an account."""
     if desk.directory.is_agent(actor):
-        return await _queue(desk)
+        return await _with_links(desk, await _queue(desk), Audience.AGENTS)
     looked_after = _looked_after(desk.directory, actor)
-    return await _of_accounts(desk, looked_after) if looked_after else None
+    if not looked_after:
+        return None
+    return await _with_links(desk, await _of_accounts(desk, looked_after), Audience.AGENTS)
 
 
 def _looked_after(directory: Directory, actor: Actor) -> list[Account]:
@@ -140,7 +156,8 @@ async def _of_channel(desk: Desk, account: Account) -> QueueBoard:
     page = await _page(desk, [account], MAX_ENTRIES, ended=True)
     sections = _customers(page.entries, now)
     said = OPEN if _any_open(sections) else f"{account.name} has no open tickets."
-    return QueueBoard(f"Tickets of {account.name}", now, sections, (said, *_not_all(page)))
+    board = QueueBoard(f"Tickets of {account.name}", now, sections, (said, *_not_all(page)))
+    return await _with_links(desk, board, Audience.CUSTOMER)
 
 
 async def _of_customer(desk: Desk, actor: Actor) -> QueueBoard:
@@ -164,7 +181,8 @@ async def _of_customer(desk: Desk, actor: Actor) -> QueueBoard:
     else:
         said = "You are not in a customer's channel, so there are no tickets to show."
     buttons = (cards.GET_HELP,) if accounts else ()
-    return QueueBoard("Your tickets", now, tuple(sections), (said, *_not_all(page)), buttons)
+    board = QueueBoard("Your tickets", now, tuple(sections), (said, *_not_all(page)), buttons)
+    return await _with_links(desk, board, Audience.CUSTOMER)
 
 
 def _customers(entries: Iterable[QueueEntry], now: datetime, name: str = "") -> tuple[QueueSection, ...]:

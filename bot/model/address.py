@@ -67,6 +67,17 @@ class MessageRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Location:
+    """Where people find a posted message: its channel's name, and the address that opens it.
+
+    Either is empty if it is not known.
+    """
+
+    channel: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     """Who did something. `team` is where the app is installed; `user.home` may be another team or tenant."""
 

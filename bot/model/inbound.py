@@ -37,6 +37,8 @@ class Command:
     text: str
     about: MessageRef | None = None
     """The message that it refers to. If no form can be opened, we ask in that message's thread."""
+    quoted: str = ""
+    """What `about` says, if that is another message than the one with `text`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,8 @@ class Posted:
     files: tuple[File, ...] = ()
     mentions_bot: bool = False
     """Whether it mentions the bot; then a Command about the same message arrives as well."""
+    from_app: bool = False
+    """Whether another app posted it and not a person. Only replies of apps arrive, and never our own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,8 @@ class TicketCard:
     menus: tuple[Menu, ...] = ()
     history: tuple[HistoryLine, ...] = ()
     earlier: int = 0
+    customers_thread: RichText = ()
+    """On the agents' card: a link to the customer's thread, or the name of its channel."""
     drawn_at: datetime | None = None
     """When this version was drawn. Menus begin without a choice in each version."""
 
@@ -217,6 +219,8 @@ class QueueRow:
     tone: Tone
     promise: PromiseLine | None = None
     button: Button | None = None
+    card: Link | str = ""
+    """A link to the ticket's card, or the name of its channel."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from bot.model.views import HistoryLine
 from sla_core.events import (
+    VIA_FORM,
     Acknowledged,
     Alerted,
     Answered,
@@ -55,7 +56,7 @@ def line(event: Event, policy: Policy) -> str:
         case Answered():
             return _answered(event)
         case CustomerWrote():
-            return f"{name} wrote" if event.via == "thread" else f"{name} added details"
+            return f"{name} wrote" if event.via != VIA_FORM else f"{name} added details"
         case Corrected():
             return f"{name} {'deleted' if event.text is None else 'changed'} a message"
         case SeverityChanged():

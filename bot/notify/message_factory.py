@@ -9,7 +9,7 @@ from functools import cached_property
 
 from bot.config.directory import Directory
 from bot.config.settings import Account, Person
-from bot.model.address import Place, UserRef
+from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Audience, Button, Mention, Notice, Part, RichText, Style
 from bot.notify import texts
 from bot.ports import Message, Priority
@@ -22,6 +22,11 @@ from sla_core.ticket import Ticket, fold
 def card_key(ticket: str, audience: Audience) -> str:
     """The key of the card in whose thread a ticket's messages are posted."""
     return f"{ticket}/{audience}"
+
+
+def asked_key(ticket: str) -> str:
+    """The key of the message that a ticket was asked from."""
+    return f"{ticket}/asked"
 
 
 @dataclass(frozen=True)
@@ -143,6 +148,22 @@ class MessageFactory:
         root = card_key(self.ticket.key, Audience.AGENTS)
         triage = self.directory.triage_for(self.channel)
         return self.reply(triage, root, text, tone, priority, f"triage/{what}")
+
+    def asked_from(self) -> Iterator[Message]:
+        """The message that the ticket was asked from, whose thread is one of the ticket's from now on."""
+        opened, key = self.ticket.opened, self.ticket.key
+        if opened.asked_below:
+            place = Place.parse(opened.asked_in)
+            root = MessageRef(place, opened.asked_below)
+            yield Message(asked_key(key), key, place, Notice(()), Priority.STATE, posted=root)
+            yield from self.to_asked(texts.asked(key), "told")
+
+    def to_asked(self, text: RichText, what: str) -> Iterator[Message]:
+        """A message in the thread that the ticket was asked from, if any; once for each `what`."""
+        opened, root = self.ticket.opened, asked_key(self.ticket.key)
+        if opened.asked_below:
+            place = self.directory.current_address(Place.parse(opened.asked_in))
+            yield Message(f"{root}/{what}", self.ticket.key, place, Notice(text), Priority.STATE, root)
 
     def reply(
         self,

@@ -15,6 +15,8 @@ from bot.notify.message_factory import MessageFactory, card_key
 from bot.ports import Card, Message, Priority
 from sla_core.engine import promises
 from sla_core.events import (
+    VIA_APP,
+    VIA_FORM,
     Acknowledged,
     Alerted,
     Answered,
@@ -43,7 +45,6 @@ from sla_core.policy import Mode, Policy
 from sla_core.promise import Tone
 from sla_core.ticket import Ticket, after, fold
 
-VIA_FORM = "form"
 CONVERSATION_DELAY = timedelta(seconds=5)
 """How long card edits wait for further messages of a conversation, so that one edit covers them all."""
 
@@ -137,7 +138,8 @@ class _EventMessages:
                     yield self.factory.to_customer(said)
                 else:
                     said = texts.customer_wrote(key, event)
-                calls = () if event.by_agent else self.factory.responsible()
+                is_quiet = event.by_agent or event.via == VIA_APP
+                calls = () if is_quiet else self.factory.responsible()
                 yield self.factory.to_triage((*said, *calls))
                 if self.ticket.holds and not self.ticket.held and self.factory.before.held:
                     yield from self.factory.to_both(texts.resumed(key, event.by), what="resumed")
@@ -175,6 +177,7 @@ class _EventMessages:
                     (*said, texts.IS_IT_SOLVED, *self.factory.opener()), effect=self.factory.seq
                 )
                 yield self.factory.to_triage(said)
+                yield from self.factory.to_asked(said, "resolved")
                 yield from self.factory.follow_up(said)
             case Closed():
                 said = texts.closed(key, event.by)
@@ -277,6 +280,7 @@ class _EventMessages:
             yield Message(
                 card_key(self.ticket.key, audience), self.ticket.key, place, Card(audience), priority
             )
+        yield from self.factory.asked_from()
         if event.notes:
             yield self.factory.to_triage(
                 texts.intake_notes(self.ticket.key, event.notes), Tone.WARN, what="notes"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from bot.model.address import Location
 from bot.model.views import Link, Part, Quote, RichText, Strong, When
 from bot.notify.cards import METRIC_NAMES, duration, owner_text, without_full_stop
 from sla_core.engine import promises
@@ -310,6 +311,25 @@ def _due_after(ticket: Ticket, event: Breached, policy: Policy) -> Iterable[Part
         yield "."
 
 
+def where_the_card_is(key: str, location: Location) -> RichText:
+    """A link to a ticket's card, for the end of a message elsewhere; else the name of its channel."""
+    if location.url:
+        return " ", Link(location.url, f"Open {key}")
+    return (f" Its card is in {location.channel}.",) if location.channel else ()
+
+
+def where_the_thread_is(location: Location) -> RichText:
+    """Where the customer reads and writes, for the agents' card."""
+    if location.url:
+        return (Link(location.url, "Open the customer's thread"),)
+    return (f"The customer's thread is in {location.channel}.",) if location.channel else ()
+
+
+def asked(key: str) -> RichText:
+    """To the thread that a ticket was asked from."""
+    return with_key(key, "was opened from this message. Answers are posted in the thread of its card.")
+
+
 def ticket_in_short(ticket: Ticket, account: str) -> RichText:
     """Describes the ticket for a reader who does not see its card."""
     owner, seen_by = ticket.owner, ticket.acknowledged_by
@@ -390,6 +410,8 @@ def undelivered(key: str, taken_back: Event | None, event: Undelivered) -> RichT
 def _message_name(key: str, message: str) -> str:
     """A message in words, by the last part of its key."""
     what = message.removeprefix(f"{key}/")
+    if what.startswith("asked/"):
+        return "a message in the thread that it was asked from"
     if what == "customer":
         return "the ticket's card in the customer's channel"
     if "/dm/" in what:

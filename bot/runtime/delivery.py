@@ -177,7 +177,7 @@ class Delivery:
             await self._give_up(outgoing, "it is too late to say it")
             return
         try:
-            ref = await self._post_or_find(platform, outgoing)
+            ref, view = await self._post_or_find(platform, outgoing)
         except LeaseLost:
             _count(message, "overtaken")
             log.info("overtaken, or there is a newer edit", message=message.key)
@@ -222,13 +222,18 @@ class Delivery:
                     late
                 )
             await self.outbox.sent(message.key, ref)
-            await kind.on_sent(self.desk, outgoing, self.clock.now())
+            await kind.on_sent(self.desk, outgoing, view, self.clock.now())
 
-    async def _post_or_find(self, platform: ChatPlatform, outgoing: Outgoing) -> MessageRef:
-        """Sends it unless an earlier try arrived. Raises LeaseLost, _RateLimited and platform failures."""
+    async def _post_or_find(
+        self, platform: ChatPlatform, outgoing: Outgoing
+    ) -> tuple[MessageRef, View | None]:
+        """Sends it unless an earlier try arrived, whose view is not known.
+
+        Raises LeaseLost, _RateLimited and platform failures.
+        """
         message, addressed = outgoing.message, self._with_current_addresses(outgoing)
         if outgoing.edits is None and (found := await _find_earlier_try(platform, addressed)):
-            return found
+            return found, None
         view = await self.desk.render(message)
         charges, now = platform.charges(message.to, outgoing.edits, message.priority), self.clock.now()
         loop = asyncio.get_running_loop()
@@ -239,7 +244,7 @@ class Delivery:
             raise TemporaryFailure("our hold on the lane took too long to get, and is over soon")
         try:
             async with asyncio.timeout_at(answer_by):
-                return await _post_or_edit(platform, addressed, view)
+                return await _post_or_edit(platform, addressed, view), view
         except TimeoutError:
             raise TemporaryFailure("no answer in time", maybe_delivered=True) from None
 
@@ -420,12 +425,20 @@ class LaneBackoff:
 async def _nothing(*_: object) -> None: ...
 
 
+async def _link_cards(desk: Desk, outgoing: Outgoing, view: View | None, now: datetime) -> None:
+    """Only logs an error: the link comes with the next edit as well."""
+    try:
+        await desk.link_cards(outgoing.message, view)
+    except Exception:
+        log.exception("could not link a ticket's cards", message=outgoing.message.key)
+
+
 @dataclass(frozen=True, slots=True)
 class MessageKind:
     """What a kind of message needs besides delivery. The defaults apply to a ticket's messages."""
 
-    on_sent: Callable[[Desk, Outgoing, datetime], Awaitable[None]] = _nothing
-    """Called after the platform has accepted a message and that is stored."""
+    on_sent: Callable[[Desk, Outgoing, View | None, datetime], Awaitable[None]] = _nothing
+    """Called with the view after the platform has accepted a message and that is stored."""
     on_refused: Callable[[Desk, Message, str], Awaitable[None]] = _nothing
     """Called when the platform rejects a message for good, before that is stored; so maybe twice."""
     for_triage: bool = False
@@ -449,7 +462,7 @@ class MessageKind:
         return wanted and not self.is_expired(outgoing, now)
 
 
-TICKET_MESSAGE = MessageKind()
+TICKET_MESSAGE = MessageKind(on_sent=_link_cards)
 MESSAGE_KINDS = {
     monitor.TOPIC: MessageKind(for_triage=True, life=monitor.ALARM_LIFE),
     pager_test.TOPIC: MessageKind(on_sent=pager_test.record_arrival, for_triage=True, life=pager_test.DAY),

@@ -10,7 +10,7 @@ import structlog
 from bot import telemetry
 from bot.clock import parse_instant
 from bot.desk.desk import Desk
-from bot.model.views import Notice
+from bot.model.views import Notice, View
 from bot.ports import KeyValueStore, Message, Outgoing, Priority, Timer, TimerResult
 
 log = structlog.get_logger(__name__)
@@ -58,7 +58,7 @@ class Arrival:
     """Seconds from the decision to the platform's answer."""
 
 
-async def record_arrival(desk: Desk, outgoing: Outgoing, now: datetime) -> None:
+async def record_arrival(desk: Desk, outgoing: Outgoing, view: View | None, now: datetime) -> None:
     """Records that a platform accepted a test. Only logs an error, so that the test is not sent again."""
     to = str(outgoing.message.to)
     took = max(0.0, (now - (outgoing.decided_at or now)).total_seconds())

@@ -173,7 +173,7 @@ async def test_the_warning_comes_at_three_quarters_and_the_breach_on_time(a_desk
     assert [m.text for m in desk.direct(DANA)] == [
         "ACME-1 Warning: first response is due Fri 20 Mar 19:30. "
         "Promised: First response within 4 support hours (M3-14)."
-        " Acme GmbH, S2: “Bills are slow” Nobody works on it yet."
+        " Acme GmbH, S2: “Bills are slow” Nobody works on it yet. Its card is in triage."
     ]
     assert desk.thread(key) == []
 

@@ -74,7 +74,7 @@ async def test_a_direct_message_says_who_works_on_it_and_leads_to_acknowledge(de
     await desk.presses(BOB, "Take it", "ACME-1")
     await desk.submits_form(ALICE, "Escalate", "ACME-1", text="Month end is today")
     [told] = desk.direct(DANA)
-    assert told.text.endswith("Acme GmbH, S2: “Bills are slow” Bob works on it.")
+    assert told.text.endswith("Acme GmbH, S2: “Bills are slow” Bob works on it. Its card is in triage.")
     assert isinstance(told.view, Notice)
     assert [b.label for b in told.view.buttons if b.style is Style.PRIMARY] == ["Acknowledge"]
 

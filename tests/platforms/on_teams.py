@@ -34,6 +34,7 @@ from tests.teams.fake_connector import APP, ELSEWHERE, FIRST, OURS, TENANT, Call
 CHANNEL, TRIAGE = "19:acme@thread.tacv2", "19:triage@thread.tacv2"
 PLAYGROUND = BotRegistration(APP, "", "", anonymous=True)
 """The Agents Playground signs nothing and has no dialogs."""
+GROUP = "00000000-0000-0000-0000-00000000000f"
 VENDORS = ("Bob", "Dana", "Eve", "Kim", "Mia")
 READER = MarkdownIt("js-default")
 _TEXTUAL = {"paragraph_open", "paragraph_close", "inline", "text", "softbreak"}
@@ -126,6 +127,7 @@ class OnTeams:
         """Teams tells the bot of the channels that it was added to."""
         for place in (CHANNEL, TRIAGE):
             told = {**self.at("Bob", place), "membersAdded": [{"id": BOT}]}
+            told["channelData"]["team"] |= {"aadGroupId": GROUP, "name": "Support"}
             await self.send(activity(self.microsoft.service, "conversationUpdate", **told))
 
     async def opens(self, who: str, summary: str, answers: Answers) -> None:

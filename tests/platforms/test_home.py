@@ -48,7 +48,7 @@ async def test_help_is_got_from_the_home_tab_and_the_ticket_is_seen_there(desk: 
     assert not sent.errors
     await desk.deliver()
     assert [message.channel for message in slack.messages(workplace(desk).acme)] == ["C0ACME"]
-    assert "ACME-1* Bills are slow" in str((await opens_home(desk, "Alice")).blocks)
+    assert "ACME-1>* Bills are slow" in str((await opens_home(desk, "Alice")).blocks)
 
 
 async def test_an_agent_takes_a_ticket_from_the_home_tab(desk: Story) -> None:

@@ -47,7 +47,7 @@ async def test_opened_on_one_and_resolved_from_the_other(desk: Story) -> None:
     await desk.customer("Escalate", "Month end is today")
     (alert,) = desk.told("/dm/")
     assert alert.words == "ACME 1 Alice escalated this ticket Month end is today" + (
-        " Acme GmbH S2 Bills are slow all x now Bob works on it"
+        " Acme GmbH S2 Bills are slow all x now Owner Bob Open ACME 1"
     )
     assert alert.labels == ("Acknowledge", "I'll call", "Delegate", "Snooze")
     assert desk.refs("/dm/")[-1].place.platform == desk.agents.ours.name

@@ -18,7 +18,7 @@ from adapters.sql.store import connect
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
 from bot.desk.desk import Desk
-from bot.model.address import MessageRef, Place, UserRef
+from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.views import View
 from bot.ports import Charge, Priority, TemporaryFailure
 from bot.runtime.runtime import Runtime
@@ -58,6 +58,9 @@ class HttpPlatform:
     @staticmethod
     def _ref(to: Place | UserRef, key: str) -> MessageRef:
         return MessageRef(to if isinstance(to, Place) else Place("slack", to.id, direct=True), key)
+
+    async def location(self, message: MessageRef) -> Location:
+        return Location()
 
     def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
         return ()

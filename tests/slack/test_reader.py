@@ -152,6 +152,10 @@ async def test_an_author_whose_workspace_is_unknown_is_of_none(workspace: Worksp
         {"user": "U0FRONTLINE"},
         {"user": "U0OTHER", "bot_id": "B0OTHER"},
         {"user": "U0BOB", "subtype": "channel_join"},
+        {"user": "U0BOB", "subtype": "channel_join", "bot_id": "B0OTHER", "thread_ts": "1.1"},
+        {"user": "U0FRONTLINE", "thread_ts": "1.1"},
+        {"bot_id": "B0FRONTLINE", "subtype": "bot_message", "username": "Bob", "thread_ts": "1.1"},
+        {"bot_id": "B0ELSE", "app_id": "A0FRONTLINE", "subtype": "bot_message", "thread_ts": "1.1"},
         {"user": "U0BOB", "subtype": "bot_message"},
         {"subtype": "message_changed", "hidden": True, "message": {"user": "U0BOB", "text": "x"}},
         {"subtype": "message_deleted", "hidden": True, "deleted_ts": "1.1"},
@@ -161,6 +165,24 @@ async def test_messages_of_bots_are_ignored(workspace: Workspace, event: dict[st
     whole = {"type": "message", "channel": "C0ACME", "ts": "1.2", "text": "x", **event}
     assert (await workspace.slack.event(whole)).status == 200
     assert workspace.desk.heard == []
+
+
+@pytest.mark.parametrize(
+    ("event", "user", "name"),
+    [
+        ({"user": "U0JIRA", "bot_id": "B0JIRA", "bot_profile": {"name": "Jira"}}, "U0JIRA", "Jira"),
+        ({"bot_id": "B0HOOK", "subtype": "bot_message", "username": "Alarms"}, "B0HOOK", "Alarms"),
+        ({"bot_id": "B0HOOK", "subtype": "bot_message"}, "B0HOOK", "an app"),
+    ],
+)
+async def test_another_apps_reply_arrives_under_the_name_it_shows(
+    workspace: Workspace, event: dict[str, object], user: str, name: str
+) -> None:
+    whole = {"type": "message", "channel": "C0ACME", "ts": "1.2", "thread_ts": "1.1", "text": "x", **event}
+    assert (await workspace.slack.event(whole)).status == 200
+    (said,) = workspace.desk.heard
+    assert isinstance(said, Posted)
+    assert (said.from_app, said.actor.user.id, said.actor.name) == (True, user, name)
 
 
 async def test_our_own_posts_and_edits_are_ignored(workspace: Workspace) -> None:

@@ -9,7 +9,7 @@ from bot.model.views import Notice
 from bot.ports import StandingHelp
 from tests.sql.conftest import TwoProcesses
 from tests.sql.outbox_steps import FullStore, delivers, next_keys
-from tests.sql.samples import ACME, NOON, message
+from tests.sql.samples import ACME, NOON, message, opening
 
 HELP = replace(message("help"), ticket=None, content=StandingHelp())
 STANDING = MessageRef(ACME, "1.0")
@@ -23,7 +23,7 @@ async def test_a_posted_message_is_found_by_its_place(store: FullStore) -> None:
 
 
 async def test_an_edit_does_not_answer_for_the_message_it_edited(store: FullStore) -> None:
-    await store.adopt(HELP, STANDING)
+    await store.enqueue([replace(HELP, posted=STANDING)])
     await store.enqueue([replace(HELP, key="edit", edits="help")])
     claimed = await store.claim(HELP.lane, NOON, NOON)
     assert claimed is not None
@@ -48,7 +48,7 @@ async def test_the_newest_version_of_a_message_is_its_last_edit(store: FullStore
 
 
 async def test_an_adopted_message_is_not_sent_and_others_follow_below_it(store: FullStore) -> None:
-    await store.adopt(HELP, STANDING)
+    await store.enqueue([replace(HELP, posted=STANDING)])
     assert await next_keys(store) == []
     assert await store.key_of(STANDING) == "help"
     assert await store.ticket_of(STANDING) is None
@@ -58,16 +58,31 @@ async def test_an_adopted_message_is_not_sent_and_others_follow_below_it(store: 
     assert (claimed.message.content, claimed.thread) == (StandingHelp(), STANDING)
 
 
+async def test_many_are_found_by_their_keys(store: FullStore) -> None:
+    await store.enqueue([replace(HELP, posted=STANDING), replace(HELP, key="waits")])
+    assert await store.posted(["help", "waits", "unknown"]) == {"help": STANDING}
+    assert await store.posted([]) == {}
+
+
+async def test_a_message_that_stands_twice_leads_to_its_ticket(store: FullStore) -> None:
+    """Questions were asked below it; then a ticket was opened from it."""
+    await store.enqueue([replace(HELP, key="asked-below", posted=STANDING)])
+    assert await store.ticket_of(STANDING) is None
+    await store.open("envelope", "acme", opening(replace(message("ACME-1/asked"), posted=STANDING)))
+    assert await store.ticket_of(STANDING) == "ACME-1"
+    assert await next_keys(store) == []
+
+
 async def test_a_known_key_is_not_changed(store: FullStore) -> None:
     """Meanwhile it was posted again, and the new message replaced it."""
-    await store.adopt(HELP, STANDING)
-    await store.adopt(HELP, MessageRef(ACME, "2.0"))
+    await store.enqueue([replace(HELP, posted=STANDING)])
+    await store.enqueue([replace(HELP, posted=MessageRef(ACME, "2.0"))])
     assert await store.key_of(STANDING) == "help"
     assert await store.key_of(MessageRef(ACME, "2.0")) is None
 
 
 async def test_replicas_see_what_another_one_adopted(two_processes: TwoProcesses) -> None:
     one, other = two_processes
-    await one.adopt(HELP, STANDING)
-    await other.adopt(HELP, STANDING)
+    await one.enqueue([replace(HELP, posted=STANDING)])
+    await other.enqueue([replace(HELP, posted=STANDING)])
     assert await other.key_of(STANDING) == "help"

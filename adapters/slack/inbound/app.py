@@ -191,7 +191,7 @@ class Listeners:
             act = read_event(reader, body, actor_team(context))
             if act is None:
                 return await ack()
-            act = await events.with_reacted_message(act, reader, workspace.api)
+            act = await events.with_quoted_message(act, reader, workspace.api)
             act = await with_file_names(workspace.api, act, body)
             act = await workspace.user_names.with_mentioned_names(act)
             answer = await self._dispatch(await workspace.user_names.with_name_in_event(act))

@@ -323,14 +323,14 @@ def read_mention(reader: Reader, body: Mapping[str, Any], home: str) -> Command 
         return None
     where = place(said.channel)
     actor = reader.actor(said.user, author_team(said) or home, author_name(said))
-    key = f"mention/{said.channel}/{said.ts}"
+    key = _mention_key(said.channel, said.ts)
     about = MessageRef(where, said.thread_ts or said.ts)
     words = _draft_text(reader, said)
     return Command(key, reader.clock.now(), actor, where, EntryPoint.MENTION, words, about)
 
 
 def read_reaction(reader: Reader, body: Mapping[str, Any], home: str) -> Command | None:
-    """Reads a ticket emoji on a message. The event lacks the text; `with_reacted_message` fetches it."""
+    """Reads a ticket emoji on a message. The event lacks the text; `with_quoted_message` fetches it."""
     event = parse(ReactionAddedCallback, body).event
     item, bot_user = event.item, reader.identity.bot_user
     if (
@@ -358,14 +358,17 @@ def read_shortcut(reader: Reader, request: Shortcut) -> Command:
     return Command(key, reader.clock.now(), actor, where, EntryPoint.SHORTCUT, words, about)
 
 
-async def with_reacted_message(act: Inbound, reader: Reader, api: WebApi) -> Inbound:
-    """Adds the text and the thread of the message that the reaction is on.
+async def with_quoted_message(act: Inbound, reader: Reader, api: WebApi) -> Inbound:
+    """Adds the text and the thread of the message that a reaction is on, or what a mention replies to.
 
     If Slack does not provide them, the text stays empty.
     """
-    if not isinstance(act, Command) or act.name != EntryPoint.REACTION or act.about is None:
+    if not isinstance(act, Command) or act.about is None:
         return act
-    at = act.about.id
+    at, is_reaction = act.about.id, act.name == EntryPoint.REACTION
+    is_reply = act.name == EntryPoint.MENTION and act.key != _mention_key(act.place.id, at)
+    if not (is_reaction or is_reply):
+        return act
     arguments = {"channel": act.place.id, "ts": at, "oldest": at, "latest": at, "inclusive": True, "limit": 2}
     try:
         async with asyncio.timeout(LOOKUP_TIMEOUT):
@@ -375,11 +378,16 @@ async def with_reacted_message(act: Inbound, reader: Reader, api: WebApi) -> Inb
             return act
         said = parse(ChannelMessage, found)
     except (SlackApiError, SlackUnavailable, Malformed, TimeoutError) as why:
-        log.info("message of a reaction not read", why=str(why) or "no answer in time")
+        log.info("message of a reaction or mention not read", why=str(why) or "no answer in time")
         return act
-    root = MessageRef(act.place, said.thread_ts or at)
     words = "" if said.bot_id or said.user == reader.identity.bot_user else _draft_text(reader, said)
-    return replace(act, text=words, about=root)
+    if is_reply:
+        return replace(act, quoted=words)
+    return replace(act, text=words, about=MessageRef(act.place, said.thread_ts or at))
+
+
+def _mention_key(channel: str, ts: str) -> str:
+    return f"mention/{channel}/{ts}"
 
 
 def _draft_text(reader: Reader, said: ChannelMessage) -> str:

@@ -154,7 +154,11 @@ class WebApi:
             )
         try:
             return BotIdentity(
-                answer["team_id"], answer["user_id"], answer.get("bot_id") or "", answer.get("user") or ""
+                answer["team_id"],
+                answer["user_id"],
+                answer.get("bot_id") or "",
+                answer.get("user") or "",
+                answer.get("url") or "",
             )
         except KeyError as key:
             raise SlackFault(f"SLACK_BOT_TOKEN does not belong to a bot (no {key}): {_WHERE_TOKEN}") from None

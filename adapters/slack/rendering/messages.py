@@ -29,6 +29,7 @@ from bot.model.address import Place
 from bot.model.views import (
     Audience,
     GetHelp,
+    Link,
     Notice,
     PromiseLine,
     QueueBoard,
@@ -124,7 +125,8 @@ def _card(card: TicketCard, renderer: MrkdwnRenderer) -> list[Json]:
     reported = [*whole, *_facts(card), *_reported(card), *rich(renderer, card.note)]
     if card.audience is Audience.AGENTS:
         # On a phone, an agent's first button belongs on the first screen.
-        return fit([*head, *buttons], reported, [*_history(card, renderer)], " in the thread")
+        thread = [context(renderer.line(card.customers_thread))] if card.customers_thread else []
+        return fit([*head, *buttons], reported, [*thread, *_history(card, renderer)], " in the thread")
     return fit(head, reported, buttons, " in the thread")
 
 
@@ -297,10 +299,14 @@ def _more(tickets: int) -> str:
 def _board_row(row: QueueRow, renderer: MrkdwnRenderer) -> Json:
     severity = " ".join(filter(None, (row.severity, row.severity_name)))
     turn = f"Next: {row.next_up}" if row.next_up else ""
-    about = (severity, row.state, f"Owner: {row.owner}" if row.owner else "", turn)
+    place = "" if isinstance(row.card, Link) or not row.card else f"in {row.card}"
+    about = (severity, row.state, f"Owner: {row.owner}" if row.owner else "", turn, place)
     mark = "" if row.promise else TONE_MARKS[row.tone]
+    key = strong(cut(row.key, _LONGEST))
+    if isinstance(row.card, Link):
+        key = f"*{renderer.part(row.card)}*"
     lines = [
-        f"{mark}{strong(cut(row.key, _LONGEST))} {escape_mrkdwn(cut(row.title, _LONGEST))}",
+        f"{mark}{key} {escape_mrkdwn(cut(row.title, _LONGEST))}",
         " · ".join(escape_mrkdwn(cut(text, _LONGEST)) for text in about if text.strip()),
         short_promise(row.promise, renderer) if row.promise else "",
     ]

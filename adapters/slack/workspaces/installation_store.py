@@ -15,8 +15,8 @@ from bot.ports import KeyValueStore
 
 TOPIC = "slack-installation"
 MAKE_KEY = "make one with `openssl rand -base64 32`"
-BOT_NAME = "bot_name"
-"""Our own value in Bolt's data: the bot's name."""
+BOT_NAME, WORKSPACE_URL = "bot_name", "workspace_url"
+"""Our own values in Bolt's data: the bot's name, and the workspace's address."""
 _KEY_BYTES = 32
 
 
@@ -38,6 +38,8 @@ class Installation:
     """When it was installed, in seconds since 1970."""
     gone: bool = False
     """Whether it was uninstalled; kept without its token, so that we can report it."""
+    url: str = ""
+    """The workspace's address; empty if an earlier version stored it."""
 
     @property
     def org_wide(self) -> bool:
@@ -60,6 +62,7 @@ class Installation:
             refresh=bot.bot_refresh_token or "",
             ends_at=bot.bot_token_expires_at or 0,
             since=int(bot.installed_at),
+            url=str(bot.get_custom_value(WORKSPACE_URL) or ""),
         )
 
     def to_bolt(self) -> slack.Bot:
@@ -76,7 +79,7 @@ class Installation:
             bot_token_expires_at=self.ends_at or None,
             is_enterprise_install=self.org_wide,
             installed_at=float(self.since),
-            custom_values={BOT_NAME: self.bot_name},
+            custom_values={BOT_NAME: self.bot_name, WORKSPACE_URL: self.url},
         )
 
 

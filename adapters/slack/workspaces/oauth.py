@@ -27,7 +27,12 @@ from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 
 from adapters.slack.outbound.web_api import SlackApiError, SlackFault, SlackUnavailable, WebApi
 from adapters.slack.scopes import SCOPES
-from adapters.slack.workspaces.installation_store import BOT_NAME, EncryptedInstallationStore, SecretKeys
+from adapters.slack.workspaces.installation_store import (
+    BOT_NAME,
+    WORKSPACE_URL,
+    EncryptedInstallationStore,
+    SecretKeys,
+)
 from adapters.slack.workspaces.registry import WorkspaceRegistry
 from adapters.slack.workspaces.token_rotation import AppCredentials, TokenRenewal
 from adapters.slack.workspaces.workspace import ChannelRoutes, WorkspaceFactory
@@ -126,7 +131,10 @@ class _Flow(AsyncOAuthFlow):
             user_id="",
             is_enterprise_install=org_wide,
             installed_at=now,
-            custom_values={BOT_NAME: str(identity.get("user") or "")},
+            custom_values={
+                BOT_NAME: str(identity.get("user") or ""),
+                WORKSPACE_URL: str(identity.get("url") or ""),
+            },
         )
 
     async def _exchanged(self, code: str) -> Mapping[str, Any]:

@@ -62,6 +62,7 @@ class WorkspaceRegistry:
         self._url, self._make_workspace, self._triage = url, make_workspace, triage
         self._active: dict[str, Workspace] = {}
         self._uninstalled_names: dict[str, str] = {}
+        self._addresses: dict[str, str] = {}
         self._retired: list[Workspace] = []
         self._org_teams: dict[str, list[str]] = {}
         self._home_unknown = False
@@ -91,6 +92,26 @@ class WorkspaceRegistry:
     def rate_limited_team(self, about: str) -> str:
         route = self._channel_routes.find(about)
         return route.installation if route else self.identity.team
+
+    def address_of(self, about: str) -> str:
+        route = self._channel_routes.find(about)
+        found = self._active.get(route.installation) if route else next(iter(self._active.values()), None)
+        return (found.identity.url or self._addresses.get(found.id, "")) if found else ""
+
+    async def _look_up_addresses(self) -> None:
+        """Asks for the addresses of workspaces whose installation an earlier version stored."""
+        for workspace in [*self._active.values()]:
+            if workspace.identity.url or workspace.id in self._addresses:
+                continue
+            try:
+                known = await workspace.api.request("auth.test", {})
+            except SlackApiError as refusal:
+                log.info("a workspace's address is not known", workspace=workspace.id, why=refusal.error)
+            except SlackUnavailable as unavailable:
+                log.info("a workspace's address is not known", workspace=workspace.id, why=str(unavailable))
+                return
+            else:
+                self._addresses[workspace.id] = str(known.get("url") or "")
 
     async def workspace_for(self, origin: RequestOrigin) -> Workspace | None:
         ids = (origin.enterprise, origin.team) if origin.org_wide else (origin.team, origin.enterprise)
@@ -185,6 +206,7 @@ class WorkspaceRegistry:
             if renewed:
                 self._apply(renewed)
         await self._channel_routes.refresh()
+        await self._look_up_addresses()
         self._home_unknown = False
         self._org_teams.clear()
 
@@ -210,6 +232,7 @@ class WorkspaceRegistry:
             installation.bot_user,
             installation.bot_id,
             installation.bot_name,
+            installation.url,
         )
         if known and known.identity == identity:
             known.api.set_token(installation.token)

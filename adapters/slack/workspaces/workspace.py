@@ -101,6 +101,10 @@ class Workspaces(Protocol):
         """Returns the workspace whose rate limits apply to a channel or person."""
         ...
 
+    def address_of(self, about: str) -> str:
+        """Returns the address of the workspace that reaches a channel; "" if it is not known."""
+        ...
+
     async def workspace_for(self, origin: RequestOrigin) -> Workspace | None:
         """Returns the workspace to answer in, or None if the app was uninstalled there."""
         ...
@@ -186,6 +190,9 @@ class OneWorkspace:
 
     def rate_limited_team(self, about: str) -> str:
         return self.identity.team
+
+    def address_of(self, about: str) -> str:
+        return self.identity.url
 
     async def call(
         self, about: str, method: str, arguments: Mapping[str, Any], home: str = ""
@@ -274,7 +281,8 @@ class UserNames:
     async def with_name_in_event(self, act: Inbound) -> Inbound:
         """Looks up the actor only for acts directed at the desk, not for every message in a channel."""
         if isinstance(act, Posted):
-            return await self.with_name(act) if act.thread or act.place.direct else act
+            is_directed = bool(act.thread or act.place.direct) and not act.from_app
+            return await self.with_name(act) if is_directed else act
         if isinstance(act, MessageChanged):
             return await self.with_name(act) if act.thread else act
         return await self.with_name(act) if isinstance(act, Command) else act

@@ -28,7 +28,16 @@ from adapters.teams.inbound.pipeline import received
 from adapters.teams.outbound.conversations import ConversationReferences, TenantLookup
 from adapters.teams.outbound.responder import OUTDATED, Reply, RequestKind, Responder, takes_form
 from adapters.teams.payloads import Activity, Malformed
-from adapters.teams.reader import PLATFORM, Reader, command_words, message_text, place_of, plain_text, user_of
+from adapters.teams.reader import (
+    PLATFORM,
+    Reader,
+    command_words,
+    is_from_app,
+    message_text,
+    place_of,
+    plain_text,
+    user_of,
+)
 from adapters.teams.rendering import dialogs
 from adapters.teams.rendering.dialogs import InvalidSignature, SignedForms, SubmittedForm
 from adapters.teams.rendering.text import Json
@@ -82,9 +91,11 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
 
     async def on_message_activity(self, turn_context: TurnContext) -> None:
         read, home = await self._read_and_record(turn_context)
-        if _is_from_bot(read):
+        if _is_own(read):
             return
-        if _is_button_or_form(read.value) and not (read.text or "").strip():
+        if is_from_app(read):
+            await self._on_app_message(read, home)
+        elif _is_button_or_form(read.value) and not (read.text or "").strip():
             await self._on_action(read, home, RequestKind.MESSAGE, read.value)
         else:
             await self._on_message(read, home)
@@ -92,7 +103,7 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
     async def on_message_update_activity(self, turn_context: TurnContext) -> None:
         """An edit, or a deletion that was taken back."""
         read, home = await self._read_and_record(turn_context)
-        if not _is_from_bot(read):
+        if not is_from_app(read):
             await self._dispatch_message(read, self._reader.revised(read, home, message_text(read).text))
 
     async def on_message_delete_activity(self, turn_context: TurnContext) -> None:
@@ -180,7 +191,7 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
 
     async def on_invoke_activity(self, turn_context: TurnContext) -> InvokeResponse:
         read = received(turn_context)
-        if read.name not in INVOKES or _is_from_bot(read):
+        if read.name not in INVOKES or is_from_app(read):
             log.info("unhandled teams invoke", name=(read.name or "")[:80])
             return InvokeResponse(status=200, body={})
         if read.name == CARD_ACTION:
@@ -319,14 +330,19 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
         """Handles a message. If it is to the bot and not in a ticket's thread, it is a command."""
         words = message_text(read)
         posted = self._reader.posted(read, home, words.text)
-        if words.to_bot and command_words(words.text) == words.text and posted.thread is not None:
-            belongs = await self._find_ticket(posted.thread) is not None
-        else:
-            belongs = not words.to_bot
-        if belongs:
+        in_ticket = posted.thread is not None and await self._find_ticket(posted.thread) is not None
+        if not words.to_bot or (in_ticket and command_words(words.text) == words.text):
             await self._dispatch_message(read, posted)
-        else:
-            await self._on_command(read, home, RequestKind.MESSAGE, words.text)
+            return
+        # Only channels have threads, whose first message their conversation names.
+        about = posted.thread or (posted.message if read.conversation.root else None)
+        await self._on_command(read, home, RequestKind.MESSAGE, words.text, None if in_ticket else about)
+
+    async def _on_app_message(self, read: Activity, home: str) -> None:
+        """Handles another app's message, which is of interest only in a thread."""
+        posted = self._reader.posted(read, home, message_text(read).text)
+        if posted.thread is not None:
+            await self._dispatch_message(read, posted)
 
     async def _dispatch_message(self, read: Activity, said: Posted | MessageChanged) -> None:
         """Dispatches a new or changed message."""
@@ -339,9 +355,11 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
         # The thread itself shows the message.
         await self._responder.to_act(read, RequestKind.MESSAGE, answer)
 
-    async def _on_command(self, read: Activity, home: str, kind: RequestKind, text: str) -> Reply:
+    async def _on_command(
+        self, read: Activity, home: str, kind: RequestKind, text: str, about: MessageRef | None = None
+    ) -> Reply:
         try:
-            answer = await self._dispatch(self._reader.command(read, home, text))
+            answer = await self._dispatch(self._reader.command(read, home, text, about))
             return await self._responder.to_act(read, kind, answer)
         except Exception:
             log.exception("command failed")
@@ -390,8 +408,8 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
         return answer.view if isinstance(answer, Show) else None
 
 
-def _is_from_bot(read: Activity) -> bool:
-    return read.sender.id == read.recipient.id or read.sender.role == "bot"
+def _is_own(read: Activity) -> bool:
+    return read.sender.id == read.recipient.id
 
 
 def _is_button_or_form(value: Any) -> bool:

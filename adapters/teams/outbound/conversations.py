@@ -6,6 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass, replace
 from typing import TypeVar
+from urllib.parse import quote, urlencode
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
@@ -14,12 +15,14 @@ from adapters.teams.auth import BotRegistration
 from adapters.teams.outbound.connector import Connector, Json
 from adapters.teams.payloads import Activity
 from adapters.teams.reader import PLATFORM, user_of
-from bot.model.address import Place, UserRef
+from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.ports import KeyValueStore, PermanentFailure, TemporaryFailure
+from bot.text import one_line
 
 log = structlog.get_logger(__name__)
 
-CONVERSATIONS, PEOPLE = "teams.conversation", "teams.person"
+_LINK = "https://teams.microsoft.com/l/message/"
+CONVERSATIONS, PEOPLE, TEAMS = "teams.conversation", "teams.person", "teams.team"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class ConversationReference:
     bot: str
     kind: str
     team: str = ""
+    name: str = ""
+    """The channel's name; empty if it is not known."""
 
     @property
     def has_threads(self) -> bool:
@@ -47,8 +52,17 @@ class PersonReference:
     service: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class TeamReference:
+    """A team: the id of its group in Entra, which links need, and its name."""
+
+    group: str
+    name: str = ""
+
+
 _CONVERSATION, _PERSON = TypeAdapter(ConversationReference), TypeAdapter(PersonReference)
-Stored = TypeVar("Stored", ConversationReference, PersonReference)
+_TEAM = TypeAdapter(TeamReference)
+Stored = TypeVar("Stored", ConversationReference, PersonReference, TeamReference)
 
 
 class ConversationReferences:
@@ -58,6 +72,7 @@ class ConversationReferences:
         self._key_values = key_values
         self._places: dict[str, ConversationReference] = {}
         self._people: dict[str, PersonReference] = {}
+        self._teams: dict[str, TeamReference] = {}
         self._pending: dict[tuple[str, str], bytes] = {}
         self._writing: asyncio.Task[None] | None = None
 
@@ -66,12 +81,32 @@ class ConversationReferences:
             _read(_CONVERSATION, text, key, self._places)
         for key, text in (await self._key_values.get_all(PEOPLE)).items():
             _read(_PERSON, text, key, self._people)
+        for key, text in (await self._key_values.get_all(TEAMS)).items():
+            _read(_TEAM, text, key, self._teams)
 
     async def conversation(self, place: str) -> ConversationReference | None:
         if place not in self._places:
             # Another process may have recorded it.
             _read(_CONVERSATION, await self._key_values.get(CONVERSATIONS, place), place, self._places)
         return self._places.get(place)
+
+    async def team(self, team: str) -> TeamReference | None:
+        if team not in self._teams:
+            _read(_TEAM, await self._key_values.get(TEAMS, team), team, self._teams)
+        return self._teams.get(team)
+
+    async def location(self, message: MessageRef) -> Location:
+        """Where people find a message of a channel, with Teams' deep link if its team's group is known."""
+        place = message.place.id
+        where = await self.conversation(place)
+        team = await self.team(where.team) if where and where.team else None
+        names = (team.name if team else "", where.name if where else "")
+        channel = one_line(" / ".join(filter(None, names)))
+        if where is None or team is None or not message.id:
+            return Location(channel)
+        query = {"tenantId": where.tenant, "groupId": team.group, "parentMessageId": message.id}
+        path = "/".join(quote(part, safe="") for part in (place, message.id))
+        return Location(channel, f"{_LINK}{path}?{urlencode(query)}")
 
     async def person(self, user: str) -> PersonReference:
         if user not in self._people:
@@ -103,10 +138,16 @@ class ConversationReferences:
         )
         known_as = self._places.get(conversation.place)
         team = (activity.about.team and activity.about.team.id) or (known_as.team if known_as else "")
-        where = ConversationReference(activity.service_url, activity.host, activity.recipient.id, kind, team)
+        channel = activity.about.channel
+        named = channel.name if channel and channel.id == conversation.place else ""
+        name = named or (known_as.name if known_as else "")
+        where = ConversationReference(
+            activity.service_url, activity.host, activity.recipient.id, kind, team, name
+        )
         if self._places.get(conversation.place) != where:
             self._places[conversation.place] = where
             self._write(CONVERSATIONS, conversation.place, _CONVERSATION.dump_json(where))
+        self._record_team(activity)
         if not activity.sender.aad_object_id:
             return
         known = self._people.get(user, PersonReference())
@@ -118,6 +159,16 @@ class ConversationReferences:
         self.record_person(
             user, replace(known, mri=activity.sender.id, home=home, chat=chat[0], service=chat[1])
         )
+
+    def _record_team(self, activity: Activity) -> None:
+        about = activity.about.team
+        if about is None or not about.id or not about.aad_group_id:
+            return
+        known = self._teams.get(about.id)
+        team = TeamReference(about.aad_group_id, about.name or (known.name if known else ""))
+        if known != team:
+            self._teams[about.id] = team
+            self._write(TEAMS, about.id, _TEAM.dump_json(team))
 
     def record_person(self, user: str, person: PersonReference) -> None:
         """Like `record`, for a person."""

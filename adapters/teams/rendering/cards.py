@@ -36,6 +36,7 @@ from bot.model.views import (
     Audience,
     GetHelp,
     LastWords,
+    Link,
     Notice,
     PromiseLine,
     QueueBoard,
@@ -128,7 +129,7 @@ def _ticket(card: TicketCard, renderer: CardTextRenderer) -> Json:
             break
     if card.audience is Audience.AGENTS:
         # On a phone, an agent's first button belongs on the first screen.
-        tail = [*_history(card, renderer)]
+        tail = [*paragraphs(renderer, card.customers_thread, entities), *_history(card, renderer)]
         return fit([*head, *buttons], body, tail, entities.values(), " in the thread")
     return fit(head, body, buttons, entities.values(), " in the thread")
 
@@ -339,9 +340,14 @@ def _board_row(row: QueueRow, renderer: CardTextRenderer) -> Json:
     severity = " ".join(filter(None, (row.severity, row.severity_name)))
     owner = f"Owner: {row.owner}" if row.owner else ""
     turn = f"Next: {row.next_up}" if row.next_up else ""
-    about = [cut(text, LONGEST_LABEL) for text in (severity, row.state, owner, turn) if text.strip()]
+    place = "" if isinstance(row.card, Link) or not row.card else f"in {row.card}"
+    named = (severity, row.state, owner, turn, place)
+    about = [cut(text, LONGEST_LABEL) for text in named if text.strip()]
     mark = "" if row.promise else TONE_MARKS[row.tone]
     key = runs(f"{mark}{cut(row.key, LONGEST_LABEL)} ", weight="Bolder")
+    if isinstance(row.card, Link):
+        link = [{**run, "weight": "Bolder"} for run in renderer.exact_runs(row.card)]
+        key = [*runs(mark), *link, *runs(" ")]
     items = [
         rich_text([*key, *runs(cut(row.title, LONGEST_LABEL))]),
         {**text_line(" · ".join(about), size="Small", isSubtle=True), "spacing": "None"},

@@ -30,10 +30,17 @@ from bot.desk.intake.conversation_steps import (
     parsed_answer,
     value_of,
 )
-from bot.desk.intake.form import OFFER, Prefill, answered_prompt, prompt_of, unpack_prefill
+from bot.desk.intake.form import (
+    PERSONS_MESSAGE,
+    Prefill,
+    answered_prompt,
+    command_of,
+    prompt_of,
+    unpack_prefill,
+)
 from bot.model.address import Actor, MessageRef, Place
 from bot.model.forms import ChoiceField, Form, TextField
-from bot.model.inbound import Answer, Ask, Command, Done, FormChanged, Posted, Press, Submission, as_one
+from bot.model.inbound import Answer, Ask, Done, FormChanged, Posted, Press, Submission, as_one
 from bot.model.views import Mention, Notice, Part, RichText, Strong
 from bot.ports import KeyValueStore, Message, Priority, trace_id
 from sla_core.promise import Tone
@@ -88,10 +95,9 @@ async def on_button(desk: Desk, press: Press) -> Answer:
 
 async def _begin(desk: Desk, press: Press, prefill: Prefill) -> Answer:
     """Asks the first question that the prefill does not answer, or repeats the current one."""
-    begun = Command(press.key, press.at, press.actor, press.place, press.action, prefill.text)
     if over := await answered_prompt(desk, press):
         return over
-    answer = await open.command(desk, begun, prompt_of(press))
+    answer = await open.command(desk, command_of(press, prefill), prompt_of(press))
     if not isinstance(answer, Ask):
         return answer
     thread, ours = await _thread_for(desk, press, prefill)
@@ -277,9 +283,6 @@ async def _send(desk: Desk, name: str, conversation: ConversationalForm, act: Pr
     thanks = ("\n\nThank you. Your ticket is ", key, ". Please continue in the thread of its card.")
     review = (Strong("Your answers:"), *conversation.answers_so_far(), *thanks)
     await _redraw(desk, conversation, Notice(review, Tone.DONE))
-    if offer := form.context.get(OFFER):
-        there = await _adopted(desk, conversation.place, offer)
-        await _edit(desk, conversation, there, Notice(("This is now ticket ", key, "."), Tone.DONE))
     return taken.answer
 
 
@@ -376,11 +379,11 @@ def _root_key(place: Place, name: str) -> str:
     return f"{ROOT}/{place}/{name}"
 
 
-async def _adopted(desk: Desk, place: Place, id: str, kind: str = f"{TOPIC}/other") -> str:
+async def _adopted(desk: Desk, place: Place, id: str, kind: str = PERSONS_MESSAGE) -> str:
     """The key of a message. Adopts the message if the outbox did not send it."""
     ref = MessageRef(place, id)
     if known := await desk.key_of(ref):
         return known
     key = f"{kind}/{place}/{id}"
-    await desk.store.adopt(Message(key, None, place, Notice(()), Priority.STATE), ref)
+    await desk.store.enqueue([Message(key, None, place, Notice(()), Priority.STATE, posted=ref)])
     return key

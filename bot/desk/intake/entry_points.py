@@ -19,7 +19,6 @@ from bot.desk.ticket.reply import ticket_below
 from bot.model.address import Actor, Place
 from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Posted, Press, Show
 from bot.model.views import Audience, Button, Mention, Notice, Part, Strong, Style, TicketCard
-from bot.notify import cards
 from bot.ports import NoSuchTicket, PermanentFailure
 from sla_core.ticket import Ticket
 
@@ -53,7 +52,8 @@ async def command(desk: Desk, command: Command) -> Answer:
     if command.name not in _DRAFTS and (word := parse(desk, command.text)):
         return await run(desk, word, command)
     thread = about.id if about is not None and not command.place.direct else ""
-    prefill = Prefill(command.text.strip(), thread)
+    words = filter(None, (command.quoted.strip(), command.text.strip()))
+    prefill = Prefill("\n\n".join(words), thread)
     return await _open_form(desk, replace(command, text=prefill.text), prefill)
 
 
@@ -62,12 +62,13 @@ async def get_help(desk: Desk, press: Press) -> Answer:
     if said := await form.answered_prompt(desk, press):
         return said
     prefill = await unpack_prefill(desk, press.value)
-    begun = Command(press.key, press.at, press.actor, press.place, press.action, prefill.text)
-    return await _open_form(desk, begun, prefill, form.prompt_of(press))
+    return await _open_form(desk, form.command_of(press, prefill), prefill, form.prompt_of(press))
 
 
 async def on_message(desk: Desk, said: Posted) -> Answer:
     """Handles a message: an answer to our question, the beginning of a ticket, or a part of a thread."""
+    if said.from_app:
+        return await reply.on_thread_message(desk, said)
     answer = await conversation.on_message(desk, said)
     if answer is not None:
         return answer
@@ -189,9 +190,7 @@ async def _status(desk: Desk, command: Command, key: str) -> Answer:
     if isinstance(found, Show):
         return found
     ticket, relation = found
-    now = max(desk.clock.now(), ticket.history[-1].at)
-    audience = Audience.AGENTS if relation == "agent" else Audience.CUSTOMER
-    face = cards.card(ticket, desk.policy_of(ticket), desk.directory, audience, now)
+    face = await desk.card(ticket, Audience.AGENTS if relation == "agent" else Audience.CUSTOMER)
     if relation == "customer" and command.place.direct:
         # A customer's buttons act in the account's channel only.
         face = replace(face, buttons=())

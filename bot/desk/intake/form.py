@@ -13,9 +13,9 @@ from hashlib import sha256
 from bot.clock import real_now
 from bot.config.settings import Account
 from bot.desk.desk import Desk, private_notice
-from bot.model.address import Actor, Place
+from bot.model.address import Actor, MessageRef, Place
 from bot.model.forms import OPENING, ChoiceField, Field, Form, TextField
-from bot.model.inbound import Press, Show
+from bot.model.inbound import Command, Press, Show
 from bot.model.views import Part, RichText, Strong, When
 from bot.notify import cards
 from sla_core.events import THE_CLOCK, Opened
@@ -94,6 +94,16 @@ async def unpack_prefill(desk: Desk, value: str) -> Prefill:
     return Prefill(str(text), str(thread))
 
 
+PERSONS_MESSAGE = "interview/other"
+"""The key prefix of messages that the outbox did not send: people's, and our offers of a form."""
+
+
+def command_of(press: Press, prefill: Prefill) -> Command:
+    """What a button that carries a prefill asks for: a form with that text, about that message."""
+    about = MessageRef(press.place, prefill.thread) if prefill.thread else None
+    return Command(press.key, press.at, press.actor, press.place, press.action, prefill.text, about)
+
+
 PROMPTS = "offer"
 PROMPT_LIFE = timedelta(days=30)
 """How long a prompt is remembered; hardly anybody scrolls further back."""
@@ -143,6 +153,7 @@ MAX_COMPARED = 12
 DETAILS_HINT = "What you did, what you saw, and since when. More detail means a faster answer."
 OFFERED = "offered"
 OFFER = "offer"
+ASKED = "asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +176,8 @@ class IntakeContext:
     """The id of our message whose button opened the form, if that was about something; else empty."""
     opening: str = ""
     """Identifies this opening of the form; empty for a form that the previous release opened."""
+    asked: str = ""
+    """The id of the message that the ticket is asked from, or of the first one of its thread."""
 
     @property
     def account(self) -> Account | None:
@@ -197,6 +210,8 @@ def intake_form(intake: IntakeContext, now: datetime) -> Form:
         context[OFFER] = intake.offer
     if intake.opening:
         context[OPENING] = intake.opening
+    if intake.asked:
+        context[ASKED] = intake.asked
     report = policy.triage.report
     fields: list[Field] = []
     if len(intake.accounts) > 1:

@@ -12,11 +12,13 @@ from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.intake import form
 from bot.desk.intake.form import (
     ACCOUNT,
+    ASKED,
     DETAILS,
     FORM,
     KNOWN,
     OFFER,
     OFFERED,
+    PERSONS_MESSAGE,
     SUMMARY,
     IntakeContext,
     PossibleDuplicate,
@@ -27,15 +29,15 @@ from bot.desk.intake.form import (
     recent_tickets,
     text_in,
 )
-from bot.model.address import Actor, Place
+from bot.model.address import Actor, MessageRef, Place
 from bot.model.forms import OPENING, form_key, is_expired, opening_context
 from bot.model.inbound import Answer, Ask, Command, Done, FormChanged, FormClosed, Show, Submission
-from bot.model.views import Notice, Part, Quote
+from bot.model.views import Notice, Part, Quote, Strong
 from bot.notify.cards import without_full_stop
-from bot.notify.recipients import VIA_FORM
-from bot.ports import Conflict, Duplicate, NoSuchTicket
-from sla_core.events import Attachment, CustomerWrote, Event, Opened, Who
+from bot.ports import Conflict, Duplicate, Message, NoSuchTicket, Priority
+from sla_core.events import VIA_FORM, Attachment, CustomerWrote, Event, Opened, Who
 from sla_core.policy import Policy
+from sla_core.promise import Tone
 from sla_core.ticket import State, Ticket
 from sla_core.triage import Answers, Proposal
 
@@ -66,9 +68,24 @@ async def command(desk: Desk, command: Command, offer: str = "") -> Answer:
     filled = draft if restored else values
     opening = opening_context(command.key)[OPENING]
     intake = IntakeContext(
-        policy, accounts, place, values=filled, restored=restored, offer=offer, opening=opening
+        policy,
+        accounts,
+        place,
+        values=filled,
+        restored=restored,
+        offer=offer,
+        opening=opening,
+        asked=await _asked(desk, command),
     )
     return Ask(intake_form(await _looked_up(desk, intake, find_duplicates=restored), desk.clock.now()))
+
+
+async def _asked(desk: Desk, command: Command) -> str:
+    """The id of the message that the command is about, unless that is a message of ours or a direct one."""
+    if command.about is None or command.place.direct:
+        return ""
+    key = await desk.key_of(command.about)
+    return command.about.id if key is None or key.startswith(f"{PERSONS_MESSAGE}/") else ""
 
 
 async def _looked_up(desk: Desk, intake: IntakeContext, find_duplicates: bool = True) -> IntakeContext:
@@ -168,6 +185,7 @@ def _intake_context(
         offered=_offered(context),
         offer=context.get(OFFER, ""),
         opening=context.get(OPENING, ""),
+        asked=context.get(ASKED, ""),
     )
 
 
@@ -226,7 +244,21 @@ async def open_ticket(desk: Desk, sent: Submission) -> IntakeResult:
         raise
     if result.ticket and offer:
         await form.record_ticket(desk, place, offer, result.ticket)
+        await _close_prompt(desk, place, offer, result.ticket)
     return result
+
+
+async def _close_prompt(desk: Desk, place: Place, offer: str, ticket: str) -> None:
+    """Takes the buttons off the message that offered the form: it would only say the same again."""
+    prompt = MessageRef(place, offer)
+    key = await desk.key_of(prompt) or f"{PERSONS_MESSAGE}/{place}/{offer}"
+    says = Notice(("This is now ticket ", Strong(ticket), "."), Tone.DONE)
+    await desk.store.enqueue(
+        [
+            Message(key, None, place, Notice(()), Priority.STATE, posted=prompt),
+            Message(f"{key}/ticket", None, place, says, Priority.STATE, edits=key),
+        ]
+    )
 
 
 async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
@@ -296,6 +328,8 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
             exception=form.plan_exception(plan, proposal),
             notes=(*notes, *(f"told: {said}" for said in advice), *_duplicate_notes(intake)),
             files=_attached(sent),
+            asked_in=str(place) if intake.asked else "",
+            asked_below=intake.asked,
         ),
     )
     key = outcome.ticket

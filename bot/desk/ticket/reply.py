@@ -11,9 +11,8 @@ from bot.desk.desk import Desk, refusal
 from bot.desk.ticket.short_forms import rejected, text_of
 from bot.model.address import MessageRef, Place
 from bot.model.inbound import Answer, Done, MessageChanged, Posted, Press, Submission
-from bot.notify.recipients import VIA_FORM
 from bot.ports import RedeliverLater
-from sla_core.events import Answered, Attachment, Corrected, CustomerWrote, Event, Kind
+from sla_core.events import VIA_APP, VIA_FORM, Answered, Attachment, Corrected, CustomerWrote, Event, Kind
 from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
 
@@ -70,7 +69,9 @@ async def milestone(desk: Desk, press: Press, ticket: Ticket) -> Answer:
 
 
 async def on_thread_message(desk: Desk, message: Posted) -> Answer:
-    """Records a message in a ticket's customer thread. Ignores other threads, such as agents' in triage.
+    """Records a message in the customer's channel, in a ticket's thread or the one that it was asked from.
+
+    Ignores other threads, such as agents' in triage. An app's words count as nobody's answer.
 
     Raises RedeliverLater if the thread's root is ours and not recorded yet.
     """
@@ -89,12 +90,14 @@ async def on_thread_message(desk: Desk, message: Posted) -> Answer:
     from_agent = desk.relation(message.actor, message.place, ticket) == "agent"
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event]:
+        if message.from_app:
+            return [CustomerWrote(now, by, message.text, VIA_APP, files=files, message=ref)]
         if from_agent:
             return [Answered(now, by, Kind.MESSAGE, message.text, files, ref)]
         return [CustomerWrote(now, by, message.text, files=files, message=ref)]
 
     answer = await desk.change(message.key, ticket, decide)
-    if not from_agent and ticket.state is not State.OPEN:
+    if not (from_agent or message.from_app) and ticket.state is not State.OPEN:
         return refusal(TICKET_ENDED.format(key=key, state=ticket.state))
     return answer
 

@@ -135,8 +135,19 @@ async def test_a_chat_with_the_bot_alone_is_a_command(teams_desk: TeamsWithDesk)
 async def test_messages_of_bots_are_ignored(teams_desk: TeamsWithDesk) -> None:
     service = teams_desk.microsoft.service
     for sender in ({"id": BOT}, {"id": "28:x", "role": "bot"}):
-        await teams_desk.send(activity(service, text="ours", **{"from": dict[str, Any](sender)}))
+        more = {"from": dict[str, Any](sender), "id": ROOT}
+        await teams_desk.send(mentioning(service, "support Bills are late", **more))
+    await teams_desk.send(activity(service, text="ours", **{"from": {"id": BOT}}))
     assert teams_desk.desk.heard == []
+
+
+async def test_another_apps_reply_is_a_message_and_never_a_command(teams_desk: TeamsWithDesk) -> None:
+    sender = {"id": "28:x", "name": "Acme Jira", "role": "bot"}
+    service = teams_desk.microsoft.service
+    await teams_desk.send(mentioning(service, "support Bills are late", **{"from": sender}))
+    (said,) = teams_desk.desk.heard
+    assert isinstance(said, Posted)
+    assert (said.from_app, said.actor.name, said.thread) == (True, "Acme Jira", MessageRef(ACME, ROOT))
 
 
 async def test_a_message_is_answered_with_the_form_as_a_card_in_its_thread(teams_desk: TeamsWithDesk) -> None:

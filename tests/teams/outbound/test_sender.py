@@ -80,7 +80,7 @@ async def test_a_service_address_is_remembered_and_refreshed(
     await teams_desk.send(activity(microsoft.service, "conversationUpdate", membersAdded=[{"id": BOT}]))
     kept = json.loads(teams_desk.key_values.topics[CONVERSATIONS][CHANNEL])
     where = {"service": microsoft.service, "tenant": TENANT, "bot": BOT, "kind": "channel"}
-    assert kept == where | {"team": TEAM}
+    assert kept == where | {"team": TEAM, "name": ""}
 
     async def ticket_of(message: object) -> None:
         return None
