@@ -167,6 +167,18 @@ class QueuePage:
 
 
 @dataclass(frozen=True, slots=True)
+class Timer:
+    """Something that happens at a given instant and belongs to no ticket."""
+
+    kind: str
+    key: str
+    """Unique within its kind. Setting a timer with the same kind and key replaces it."""
+    due_at: datetime
+    """By the clock that promises run on."""
+    payload: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One decision about a ticket: its events, next wake-up and messages. It is stored in one transaction."""
 
@@ -180,18 +192,8 @@ class Change:
     """Whether the ticket is closed after this change. Closed tickets are in no queue."""
     summary: QueueSummary | None = None
     """How a queue shows the ticket after this change."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timer:
-    """Something that happens at a given instant and belongs to no ticket."""
-
-    kind: str
-    key: str
-    """Unique within its kind. Setting a timer with the same kind and key replaces it."""
-    due_at: datetime
-    """By the clock that promises run on."""
-    payload: str = ""
+    timers: tuple[Timer, ...] = ()
+    """Timers to set; one that is due earlier keeps its instant."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -320,6 +320,9 @@ class MemoryStore(InMemoryKeyValueStore):
         ticket.wake_at, ticket.closed, ticket.summary = change.wake_at, change.closed, change.summary
         if envelope is not None:
             self.inbox[envelope] = change.ticket
+        for timer in change.timers:
+            due_at = min(timer.due_at, self.timers.get((timer.kind, timer.key), timer).due_at)
+            self.timers[timer.kind, timer.key] = replace(timer, due_at=due_at)
         for message in change.messages:
             if message.key not in self.outbox:
                 self.say(message, trace_id_of_change(envelope, change))

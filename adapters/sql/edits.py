@@ -1,19 +1,28 @@
-"""Stores messages. Of several waiting edits of one message, only the newest is sent."""
+"""Stores messages and timers. Of several waiting edits of one message, only the newest is sent."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func
 from sqlmodel import col, delete, select, update
 
-from adapters.sql.engines.engine import insert_new, outbox_ids
+from adapters.sql.engines.engine import insert_into, insert_new, lesser, outbox_ids
 from adapters.sql.lanes import WAITING
-from adapters.sql.tables import LaneRow, MessageState, OutboxRow, message_body_text, micros, recipient_text
-from bot.ports import Message, Priority
+from adapters.sql.tables import (
+    LaneRow,
+    MessageState,
+    OutboxRow,
+    TimerRow,
+    message_body_text,
+    micros,
+    recipient_text,
+)
+from bot.ports import Message, Priority, Timer
 
 NEWER_EDIT = "there is a newer edit"
 TARGET_REFUSED = "what it edits was refused"
@@ -178,3 +187,31 @@ def _row(id: int, message: Message, trace: str, at: datetime) -> Row:
         "created_at": micros(at),
         "trace": trace,
     }
+
+
+def store_timers(db: Connection, timers: Sequence[Timer]) -> None:
+    """Sets timers before messages are stored, because a timer that fires locks both in this order."""
+    earliest: dict[tuple[str, str], Timer] = {}
+    for timer in timers:
+        known = earliest.setdefault((timer.kind, timer.key), timer)
+        earliest[timer.kind, timer.key] = min(known, timer, key=lambda each: each.due_at)
+    if earliest:
+        # In a fixed order, so that transactions do not deadlock.
+        rows = [
+            {"kind": kind, "key": key, "due_at": micros(timer.due_at), "payload": timer.payload}
+            for (kind, key), timer in sorted(earliest.items())
+        ]
+        db.execute(_earlier_timers(db.dialect.name), rows)
+
+
+@cache
+def _earlier_timers(dialect: str) -> Any:
+    """Sets timers. One that is due earlier keeps its instant."""
+    timers = insert_into(dialect, TimerRow)
+    return timers.on_conflict_do_update(
+        index_elements=["kind", "key"],
+        set_={
+            "due_at": lesser(dialect, col(TimerRow.due_at), timers.excluded.due_at),
+            "payload": timers.excluded.payload,
+        },
+    )

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import Connection, bindparam, func, literal_column
 from sqlmodel import col, insert, select, update
 
-from adapters.sql.edits import store_messages
+from adapters.sql.edits import store_messages, store_timers
 from adapters.sql.engines.engine import insert_into, insert_new
 from adapters.sql.tables import (
     EVENTS,
@@ -355,6 +355,7 @@ def _store_changes(db: Connection, kept: Sequence[_StoredChange], at: datetime) 
         db.execute(_INSERT_ENVELOPES, acts)
     if events := [row for each in kept for row in _events(each.change)]:
         db.execute(_INSERT_EVENTS, events)
+    store_timers(db, [timer for each in kept for timer in each.change.timers])
     store_messages(
         db,
         [(m, trace_id_of_change(each.envelope, each.change)) for each in kept for m in each.change.messages],

@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.ports import Timer, TimerResult
+from bot.ports import Conflict, Duplicate, Timer, TimerResult
 from tests.sql.conftest import TwoProcesses
 from tests.sql.outbox_steps import FullStore, delivers, next_keys
-from tests.sql.samples import ACME, NOON, at, message, ref
+from tests.sql.samples import ACME, NOON, at, change, message, opening, ref, wrote
 
 TEST = Timer("pager_test", "daily", at(1), "first")
 
@@ -140,3 +140,35 @@ async def test_one_of_many_concurrent_attempts_gets_the_lock(two_processes: TwoP
     ]
     had = await asyncio.gather(*tries)
     assert sum(had) == 2, "the holder's second try on the other replica succeeds as well"
+
+
+async def test_a_change_of_a_ticket_sets_timers_with_it(store: FullStore) -> None:
+    """One that is due earlier stays due then; both are one timer."""
+    early, late = Timer("board", "c", at(3)), Timer("board", "c", at(8), "again")
+    await store.open("e1", "acme", lambda number: replace(opening()(number), timers=(late, early)))
+    assert await store.next_timer() == at(3)
+    await store.append("e2", replace(change(1, events=(wrote(),)), timers=(late, replace(late, key="d"))))
+    seen: list[Timer] = []
+
+    def fired(timer: Timer) -> TimerResult:
+        seen.append(timer)
+        return TimerResult()
+
+    await store.fire(at(9), 9, (), fired)
+    assert seen == [replace(late, due_at=at(3)), replace(late, key="d")]
+
+
+async def test_a_wake_up_sets_timers_too(store: FullStore) -> None:
+    await store.open("e1", "acme", opening(wake_at=at(5)))
+    timer = Timer("board", "c", at(9))
+    await store.wake(at(5), 9, (), lambda key, _: replace(change(1, ticket=key), timers=(timer,)))
+    assert await store.next_timer() == at(9)
+
+
+async def test_a_change_that_is_not_stored_sets_no_timer(store: FullStore) -> None:
+    await store.open("e1", "acme", opening())
+    decided = replace(change(1, events=(wrote(),)), timers=(Timer("board", "c", at(9)),))
+    with pytest.raises(Conflict):
+        await store.append("e2", replace(decided, version=7))
+    assert isinstance(await store.append("e1", decided), Duplicate)
+    assert await store.next_timer() is None

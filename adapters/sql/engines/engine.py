@@ -108,6 +108,11 @@ def upsert(dialect: str, table: type[SQLModel], *changed: str) -> Insert:
     )
 
 
+def lesser(dialect: str, one: Any, other: Any) -> Any:
+    """The lesser of two values; the function's name differs between the dialects."""
+    return func.least(one, other) if dialect == "postgresql" else func.min(one, other)
+
+
 def outbox_ids(db: Connection, count: int) -> list[int]:
     """Ids for new messages, ascending and higher than all earlier ones."""
     if db.dialect.name == "postgresql":
