@@ -111,6 +111,9 @@ class PlatformClient:
     async def update(self, message: MessageRef, view: View) -> None:
         await self._say({"where": str(message.place), "key": message.id, "edit": "1"})
 
+    async def delete(self, message: MessageRef) -> None:
+        await self._say({"where": str(message.place), "key": message.id, "delete": "1"})
+
     async def _say(self, said: dict[str, str]) -> None:
         try:
             async with self._session.post(f"{self._url}/say", params=said) as answer:
@@ -161,6 +164,9 @@ class RateLimitedPlatform:
     async def update(self, message: MessageRef, view: View) -> None:
         assert not isinstance(view, Notice)
         self.edits.append(self.clock.now())
+
+    async def delete(self, message: MessageRef) -> None:
+        raise AssertionError("no ticket ends here")
 
     async def find(
         self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime

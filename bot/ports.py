@@ -51,6 +51,16 @@ class StandingHelp:
 
 
 @dataclass(frozen=True, slots=True)
+class TicketBoard:
+    """The board of a customer channel's open tickets. It is rendered when it is sent."""
+
+
+MessageContent = Card | Notice | StandingHelp | TicketBoard
+REMOVED = "removed"
+"""The id in the MessageRef of a message that was deleted because it has nothing to show."""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A message to post or edit. It is stored until the platform accepts it or rejects it for good."""
 
@@ -59,7 +69,7 @@ class Message:
     ticket: str | None
     """The key of the ticket that it belongs to, if any."""
     to: Place | UserRef
-    content: Card | Notice | StandingHelp
+    content: MessageContent
     priority: Priority
     thread: str | None = None
     """The key of the message in whose thread this is posted."""
@@ -302,10 +312,7 @@ class Store(Protocol):
 LONGEST_DEFERRAL = timedelta(minutes=2)
 """The longest time for which an outbox holds or defers anything at once."""
 CALLS_AT_ONCE = 512
-"""The connections that an adapter may open to its platform: more than deliveries, pages and forms ever use.
-
-Delivery limits how many messages are sent at a time, so no form waits for a connection.
-"""
+"""The connections that an adapter may open to its platform. Delivery uses fewer, so no form waits for one."""
 LONGEST_BLOCK = timedelta(minutes=10)
 """The longest time for which a bucket is blocked. If a platform asks for more, we try again after this."""
 
@@ -478,6 +485,9 @@ class ChatPlatform(Protocol):
 
     async def location(self, message: MessageRef) -> Location:
         """Where people find a posted message. Does not call the platform."""
+
+    async def delete(self, message: MessageRef) -> None:
+        """Deletes a message. Does nothing if it is gone."""
 
     def is_group(self, id: str) -> bool:
         """Whether this is the id of a user group rather than of a person."""

@@ -18,7 +18,8 @@ from bot.clock import WakeSignal, parse_instant, real_now
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
 from bot.desk import routes
-from bot.desk.desk import Desk, InMemoryKeyValueStore
+from bot.desk.desk import BOARD, Desk, InMemoryKeyValueStore
+from bot.desk.ticket_board import BoardRefresher
 from bot.model.address import Actor, Location, MessageRef, Place, UserRef
 from bot.model.forms import Form
 from bot.model.inbound import Answer, Ask, Command, Done, Inbound, Posted, Press, Show, Submission
@@ -40,7 +41,7 @@ from bot.model.views import (
 )
 from bot.ports import Charge, ChatPlatform, DeskStore, NotEditable, Outbox, Priority
 from bot.runtime.delivery import Delivery
-from bot.runtime.scheduler import wake_due_tickets
+from bot.runtime.scheduler import fire_due_timers, wake_due_tickets
 from sla_core.events import Event
 from sla_core.promise import JUST_AFTER
 from sla_core.ticket import Ticket
@@ -61,6 +62,8 @@ hold = true
 """An order form."""
 _VENDOR = [chat("slack", "C0TRIAGE", ["U0BOB", "S0SUPPORT"])]
 DESK_FILE = desk_file(chats=_VENDOR, accounts=[account(), SILVERLINE])
+WITHOUT_BOARDS = DESK_FILE.replace("channels = [", "board = false\nchannels = [")
+"""For tests of the loops themselves, of which some stand still: nothing is due but tickets."""
 DESK_FILE_WITH_HOLD = desk_file(
     chats=_VENDOR, accounts=[account(order_form=ORDER_FORM_WITH_HOLD), SILVERLINE]
 )
@@ -153,6 +156,13 @@ class FakeChat:
         if self.lost:
             raise self.lost.pop(0)
 
+    async def delete(self, message: MessageRef) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.posted[:] = [said for said in self.posted if said.ref != message]
+        if self.lost:
+            raise self.lost.pop(0)
+
     async def find(
         self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
     ) -> MessageRef | None:
@@ -183,6 +193,8 @@ class DeskInMemory:
     def __init__(self, desk: Desk, outbox: Outbox, clock: HeldClock, *chats: FakeChat) -> None:
         self.desk, self.clock, self.chats, self.chat = desk, clock, chats, chats[0]
         self.delivery = Delivery(desk, outbox, clock, WakeSignal())
+        self.boards = BoardRefresher(desk)
+        self._unknown_timers: set[str] = set()
         self._envelopes = itertools.count(1)
 
     # What people do ---------------------------------------------------------------------------
@@ -251,12 +263,24 @@ class DeskInMemory:
     async def forward_to(self, instant: datetime | str) -> None:
         """A breach is recorded just after its instant: one that falls due at `instant` still happens."""
         until = parse_instant(instant) if isinstance(instant, str) else instant
-        while (wake := await self.desk.store.next_wake()) is not None and wake <= until + JUST_AFTER:
-            self.clock.at = max(self.clock.at, wake)
-            await wake_due_tickets(self.desk)
+        while (due := await self._next_due()) is not None and due <= until + JUST_AFTER:
+            self.clock.at = max(self.clock.at, due)
+            await self.wake_due()
             await self.deliver()
         self.clock.at = max(self.clock.at, until)
         await self.deliver()
+
+    async def _next_due(self) -> datetime | None:
+        store = self.desk.store
+        due = (await store.next_wake(), await store.next_timer(self._unknown_timers))
+        return min((at for at in due if at is not None), default=None)
+
+    async def wake_due(self) -> None:
+        """What the real loops do now; nothing is delivered yet."""
+        await wake_due_tickets(self.desk)
+        handlers = {BOARD: self.boards.on_timer}
+        self._unknown_timers |= await fire_due_timers(self.desk, handlers, self._unknown_timers)
+        await self.boards.refresh_due()
 
     def real_time_passes(self, **length: float) -> None:
         """For what is kept until an instant of real time; the desk's own clock stands."""
@@ -266,7 +290,7 @@ class DeskInMemory:
     async def restarts_after(self, **length: float) -> None:
         """Let time pass while the desk is down, then start it."""
         self.clock.at += timedelta(**length)
-        await wake_due_tickets(self.desk)
+        await self.wake_due()
         await self.deliver()
 
     async def deliver(self) -> None:
@@ -298,6 +322,13 @@ class DeskInMemory:
             for said in self.posted
             if isinstance(said.view, TicketCard) and (said.view.key, said.view.audience) == (key, audience)
         )
+
+    def board(self, place: Place = ACME) -> PostedMessage:
+        """The board of a channel. Raises LookupError."""
+        boards = [said for said in self.posted if said.to == place and isinstance(said.view, QueueBoard)]
+        if len(boards) != 1:
+            raise LookupError(f"{len(boards)} boards in {place}")
+        return boards[0]
 
     def card_view(self, key: str, audience: Audience = Audience.CUSTOMER) -> TicketCard:
         view = self.card(key, audience).view

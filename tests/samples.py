@@ -266,6 +266,38 @@ BOARD = QueueBoard(
     (Button("get_help", "Get help", "", Style.PRIMARY),),
     ("Escalate pages these, one step after the other:", "\n", Strong("First line:"), " Bob, then Eve"),
 )
+OPEN_TICKETS = QueueBoard(
+    "Open tickets",
+    NOON,
+    (
+        QueueSection(
+            "",
+            (
+                QueueRow(
+                    "ACME-7",
+                    "Bills <are> *slow*",
+                    "open",
+                    "S1",
+                    "Critical",
+                    "m3ter Support",
+                    "unassigned",
+                    Tone.WARN,
+                    PromiseLine(
+                        "First response",
+                        "less than 15 min left",
+                        Phase.RUNNING,
+                        Tone.WARN,
+                        0.8,
+                        NOON + timedelta(minutes=15),
+                    ),
+                ),
+                QueueRow("ACME-8", "An idea", "open", "none", "", "you, please reply", "Bob", Tone.CALM),
+            ),
+            more=2,
+        ),
+    ),
+)
+"""A customer channel's board."""
 FORM = Form(
     "intake",
     "Open a ticket with a long title",
@@ -312,6 +344,7 @@ VIEWS: dict[str, View] = {
     "resolved": RESOLVED,
     "receipt": RECEIPT,
     "board": BOARD,
+    "open-tickets": OPEN_TICKETS,
     "get-help": GetHelp("m3ter", (Button("get_help", "Get help", "", Style.PRIMARY),)),
 }
 

@@ -17,6 +17,7 @@ def entry_points() -> Iterator[tuple[str, ...]]:
     slack = yaml.safe_load((HOUSE / "manifest.yml").read_text("utf-8"))
     teams = json.loads((HOUSE / "adapters/teams/manifest/manifest.json").read_text("utf-8"))
     features, heard = slack["features"], slack["settings"]["event_subscriptions"]["bot_events"]
+    granted = slack["oauth_config"]["scopes"]["bot"]
     (extension,) = [command for each in teams["composeExtensions"] for command in each["commands"]]
     reads = {each["name"] for each in teams["authorization"]["permissions"]["resourceSpecific"]}
     scopes = teams["bots"][0]["scopes"]
@@ -140,4 +141,10 @@ def entry_points() -> Iterator[tuple[str, ...]]:
         opens("message.im" in heard, f"`{command} list`, or `list` in a direct conversation", "-"),
         opens("personal" in scopes, "`list` in a direct conversation or in a mention", "-"),
         "`list`, or `/support list`",
+    )
+    yield (
+        "the board: a message in the customer's channel that lists what is open there",
+        opens("pins:write" in granted, "edited, removed, pinned", "no pin"),
+        "edited, removed; **missing**: an app cannot pin a message",
+        "edited, removed",
     )

@@ -16,7 +16,7 @@ from adapters.console import rendering
 from adapters.console.personas import Persona, Personas, direct, is_group
 from adapters.console.rendering import buttons_of
 from bot.model.address import Location, MessageRef, Place, UserRef
-from bot.model.views import Button, TicketCard, View
+from bot.model.views import Button, QueueBoard, TicketCard, View
 from bot.ports import Charge, Priority
 from bot.text import one_line
 
@@ -66,8 +66,16 @@ class Screen:
             post.shown = False
         elif post.shown and isinstance(before, TicketCard) and isinstance(post.view, TicketCard):
             self._redrawn(post, before, post.view)
+        elif isinstance(post.view, QueueBoard):
+            self.write(Text(f"  · {rendering.on_one_line(post.view, self.zone)}", "dim"), one_line=True)
         elif post.view != before:
             self._show(post)
+
+    def show_deleted(self, post: Post) -> None:
+        """Shows in one line that a message is gone, if it was here."""
+        if post.shown and self._is_here(post):
+            what = rendering.on_one_line(post.view, self.zone)
+            self.write(Text(f"  · removed: {what}", "dim"), one_line=True)
 
     def _redrawn(self, post: Post, before: TicketCard, after: TicketCard) -> None:
         found = rendering.card_changes(before, after, self.zone)
@@ -205,6 +213,9 @@ class MessageLog:
     def find(self, ref: MessageRef) -> Post | None:
         return self.posts.get(_known(ref))
 
+    def remove(self, ref: MessageRef) -> Post | None:
+        return self.posts.pop(_known(ref), None)
+
     def posts_in(self, place: Place) -> Iterator[Post]:
         """All messages of a place, each followed by its thread."""
         here = [post for post in self.posts.values() if post.ref.place == _bare(place)]
@@ -262,6 +273,11 @@ class Console:
             return
         before, post.view = post.view, view
         self.screen.show_edited(post, before)
+
+    async def delete(self, message: MessageRef) -> None:
+        post = self.screen.log.remove(message)
+        if post is not None:
+            self.screen.show_deleted(post)
 
     async def find(
         self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, tzinfo
+
+import structlog
 
 from adapters.slack.doctor import examine
 from adapters.slack.inbound.app import BoltEndpoint, Handler, Listeners, bolt_app
 from adapters.slack.inbound.socket_mode import SocketModeClient
 from adapters.slack.outbound import web_api
 from adapters.slack.outbound.responder import Responder
-from adapters.slack.outbound.web_api import SlackFault, WebApi
+from adapters.slack.outbound.web_api import SlackApiError, SlackFault, SlackUnavailable, WebApi
 from adapters.slack.reader import BotIdentity, place
 from adapters.slack.rendering.block_kit import CLOCK_TOLERANCE, message_metadata
 from adapters.slack.rendering.messages import render_message
@@ -20,10 +23,12 @@ from adapters.slack.workspaces.workspace import OneWorkspace, Workspace, Workspa
 from bot.config.settings import DeskSettings
 from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.inbound import Dispatch
-from bot.model.views import View
-from bot.ports import Charge, Clock, PermanentFailure, Priority, TemporaryFailure
+from bot.model.views import QueueBoard, View
+from bot.ports import Charge, Clock, NotEditable, PermanentFailure, Priority, TemporaryFailure
 from bot.runtime.doctor import Finding
 from bot.text import UTC_ZONE
+
+log = structlog.get_logger(__name__)
 
 API_URL = "https://slack.com/api/"
 _PAGE = 200
@@ -69,6 +74,7 @@ class Slack:
             self._tokenless_api, self._renderer, omits_unchanged=omits_unchanged
         )
         self._dm_channels: dict[str, str] = {}
+        self._pins: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Connects and looks up the bot's identity. Raises SlackFault: one line with the fix."""
@@ -86,7 +92,8 @@ class Slack:
             raise
 
     async def settle(self) -> None:
-        """Waits for pending replies."""
+        """Waits for pending replies and pins."""
+        await asyncio.gather(*self._pins)
         await self._fallback_responder.settle()
         await self._workspaces.settle()
 
@@ -131,10 +138,10 @@ class Slack:
     async def post(
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
     ) -> MessageRef:
-        """Posts a message. Its metadata carries `key`, so that `find` can look it up."""
+        """Posts a message. Its metadata carries `key`, so that `find` can look it up. Boards are pinned."""
         drawn = render_message(view, self._renderer)
         channel = to.id if isinstance(to, Place) else await self._dm_channel(to)
-        _, said = await self._workspaces.call(
+        workspace, said = await self._workspaces.call(
             channel,
             "chat.postMessage",
             {
@@ -147,7 +154,13 @@ class Slack:
                 **({"metadata": message_metadata(key)} if key else {}),
             },
         )
-        return MessageRef(place(str(said["channel"])), str(said["ts"]))
+        posted = MessageRef(place(str(said["channel"])), str(said["ts"]))
+        if isinstance(view, QueueBoard):
+            # Not awaited: delivery would take a slow pin for a post whose answer was lost.
+            task = asyncio.create_task(_pin(workspace, posted))
+            self._pins.add(task)
+            task.add_done_callback(self._pins.discard)
+        return posted
 
     async def update(self, message: MessageRef, view: View) -> None:
         """Edits a message; this notifies nobody."""
@@ -155,6 +168,14 @@ class Slack:
         where = {"channel": message.place.id, "ts": message.id}
         said = {**where, "text": drawn.text, "blocks": drawn.blocks}
         await self._workspaces.call(message.place.id, "chat.update", said)
+
+    async def delete(self, message: MessageRef) -> None:
+        """Deletes a message. Does nothing if it is gone."""
+        where = {"channel": message.place.id, "ts": message.id}
+        try:
+            await self._workspaces.call(message.place.id, "chat.delete", where)
+        except NotEditable:
+            log.info("a message to delete was gone", channel=message.place.id)
 
     async def find(
         self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
@@ -256,3 +277,12 @@ class Slack:
             await self._workspaces.remember(channel, workspace)
             self._dm_channels[user.id] = channel
         return self._dm_channels[user.id]
+
+
+async def _pin(workspace: Workspace, message: MessageRef) -> None:
+    """Pins a message if the app may. Only logs a failure: the message is read without a pin, too."""
+    try:
+        where = {"channel": message.place.id, "timestamp": message.id}
+        await workspace.api.request("pins.add", where)
+    except (SlackApiError, SlackUnavailable) as why:
+        log.info("could not pin a message", channel=message.place.id, why=str(why))

@@ -6,6 +6,7 @@ METHODS: dict[str, frozenset[str]] = {
     "apps.connections.open": frozenset(),
     "auth.teams.list": frozenset(),
     "auth.test": frozenset(),
+    "chat.delete": frozenset({"chat:write"}),
     "chat.postEphemeral": frozenset({"chat:write"}),
     "chat.postMessage": frozenset({"chat:write"}),
     "chat.update": frozenset({"chat:write"}),
@@ -15,6 +16,7 @@ METHODS: dict[str, frozenset[str]] = {
     "conversations.replies": frozenset({"channels:history", "groups:history", "im:history"}),
     "files.info": frozenset({"files:read"}),
     "oauth.v2.access": frozenset(),
+    "pins.add": frozenset({"pins:write"}),
     "usergroups.users.list": frozenset({"usergroups:read"}),
     "users.conversations": frozenset({"channels:read", "groups:read"}),
     "users.info": frozenset({"users:read"}),
@@ -58,3 +60,5 @@ FILES = frozenset({"files:read"})
 """Forms with a file input need it, though we call no method for them."""
 
 SCOPES = frozenset().union(COMMANDS, FILES, *METHODS.values(), *EVENTS.values())
+REQUIRED_SCOPES = SCOPES - {"pins:write"}
+"""Without the others the app works all the same: an app installed earlier pins nothing."""

@@ -19,7 +19,7 @@ from sqlmodel import Field, SQLModel
 
 from bot.model.address import Place, UserRef
 from bot.model.views import Link, Mention, Notice, Quote, Strong, When
-from bot.ports import Card, QueueSummary, StandingHelp
+from bot.ports import Card, MessageContent, QueueSummary, StandingHelp, TicketBoard
 from sla_core.events import Event
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -370,7 +370,7 @@ def _instants(cls: Any) -> tuple[str, ...]:
 
 
 EVENTS = Codec("event", get_args(Event))
-_MESSAGE_BODIES = Codec("message", (Card, Notice, StandingHelp))
+_MESSAGE_BODIES = Codec("message", get_args(MessageContent))
 _PARTS = Codec("part of a text", (Strong, When, Mention, Quote, Link))
 _SUMMARY = TypeAdapter(QueueSummary)
 _RECIPIENTS = Codec("recipient", (Place, UserRef))
@@ -389,7 +389,7 @@ def summary_of(text: str) -> QueueSummary | None:
         return None
 
 
-def message_body_text(say: Card | Notice | StandingHelp) -> str:
+def message_body_text(say: MessageContent) -> str:
     """What a message says, as JSON text."""
     if not isinstance(say, Notice):
         return _drawn_text(say)
@@ -400,17 +400,17 @@ def message_body_text(say: Card | Notice | StandingHelp) -> str:
 
 
 @lru_cache
-def _drawn_text(say: Card | StandingHelp) -> str:
+def _drawn_text(say: Card | StandingHelp | TicketBoard) -> str:
     return json.dumps(_MESSAGE_BODIES.fields(say))
 
 
-def message_body_of(text: str) -> Card | Notice | StandingHelp:
+def message_body_of(text: str) -> MessageContent:
     """The reverse of `message_body_text`. Raises UnknownKind."""
     fields = json.loads(text)
     if fields["kind"] == Notice.__name__:
         parts = (part if isinstance(part, str) else _PARTS.from_fields(part) for part in fields["text"])
         fields["text"] = tuple(parts)
-    said: Card | Notice | StandingHelp = _MESSAGE_BODIES.from_fields(fields)
+    said: MessageContent = _MESSAGE_BODIES.from_fields(fields)
     return said
 
 

@@ -146,6 +146,10 @@ class Teams:
         """Edits a message; this notifies nobody. Raises TemporaryFailure, PermanentFailure."""
         await self._sender.update(message, view_card(view, self._renderer))
 
+    async def delete(self, message: MessageRef) -> None:
+        """Deletes a message; does nothing if it is gone. Raises TemporaryFailure, PermanentFailure."""
+        await self._sender.delete(message)
+
     async def find(
         self, to: Place | UserRef, key: str, thread: MessageRef | None, since: datetime
     ) -> MessageRef | None:

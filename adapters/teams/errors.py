@@ -10,7 +10,7 @@ import structlog
 
 from bot.clock import real_now
 from bot.faults import OperatorFault
-from bot.ports import PermanentFailure, TemporaryFailure
+from bot.ports import NotEditable, PermanentFailure, TemporaryFailure
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +35,7 @@ _STATUS_TEXTS = {
     413: "the message is too large for Teams",
 }
 GONE = frozenset({"ConversationNotFound"})
+_MESSAGE_GONE = frozenset({"ActivityNotFound", "ActivityNotFoundInConversation"})
 
 
 class TeamsFault(OperatorFault):
@@ -60,6 +61,8 @@ def failure(
         return TemporaryFailure(about, seconds(retry_after), maybe_delivered=status >= 500)
     if code in GONE:
         return ConversationGone(about)
+    if code in _MESSAGE_GONE:
+        return NotEditable(about)
     if status in (400, 405, 413, 415):
         log.error("teams refuses what we sent", what=what, status=status, code=code, says=says)
     return PermanentFailure(about)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bot.clock import ManualClock
 from bot.config.environment import read_environment
 from bot.config.settings import DeskSettings, load_desk
-from bot.desk.desk import Desk
+from bot.desk.desk import BOARD, Desk
+from bot.desk.ticket_board import BoardRefresher
 from bot.runtime import scheduler
 from sla_core.catalog.load import load, vendors
 from sla_core.policy import Plan, Policy
@@ -26,13 +27,20 @@ def desk_settings(vendor: str) -> DeskSettings:
 def fast_forward(
     desk: Desk, clock: ManualClock, settle: Callable[[], Awaitable[None]]
 ) -> Callable[[timedelta], Awaitable[None]]:
-    """Advances time from wake-up to wake-up, and delivers messages before the next, as the real loops do."""
+    """Advances time from one due instant to the next, and delivers messages before it, as the loops do."""
+    boards = BoardRefresher(desk)
+
+    async def next_due() -> datetime | None:
+        due = (await desk.store.next_wake(), await desk.store.next_timer())
+        return min((at for at in due if at is not None), default=None)
 
     async def wait(length: timedelta) -> None:
         until = clock.now() + length
-        while (wake := await desk.store.next_wake()) is not None and wake <= until:
-            clock.advance_to(wake)
+        while (due := await next_due()) is not None and due <= until:
+            clock.advance_to(due)
             await scheduler.wake_due_tickets(desk)
+            await scheduler.fire_due_timers(desk, {BOARD: boards.on_timer})
+            await boards.refresh_due()
             await settle()
         clock.advance_to(until)
 

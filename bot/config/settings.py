@@ -66,6 +66,8 @@ class Account:
     tam: str | None = None
     terms: tuple[Term, ...] = ()
     may_hold: bool = False
+    board: bool = True
+    """Whether its channels have a board of open tickets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,7 @@ class _Account(_Section):
     plan: str
     tam: str | None = None
     channels: tuple[str, ...]
+    board: bool = True
     order_form: _OrderForm | None = None
 
 
@@ -382,7 +385,7 @@ def _account(file: _Account, policy: Policy) -> Account:
     )
     may_hold = policy.plans[plan].hold or (form is not None and form.hold)
     channels = tuple(Place.parse(channel) for channel in file.channels)
-    return Account(file.id, file.name, plan, channels, file.tam, terms, may_hold)
+    return Account(file.id, file.name, plan, channels, file.tam, terms, may_hold, file.board)
 
 
 def _unheld_roles(rotas: Mapping[str, Rota], policy: Policy) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Protocol
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from bot.clock import WallClock, real_now
+from bot.clock import WallClock, later, real_now
 from bot.config.directory import Directory
 from bot.config.settings import Account
 from bot.model.address import Actor, Location, MessageRef, Place, UserRef
@@ -34,6 +34,7 @@ from bot.ports import (
     Message,
     Priority,
     StandingHelp,
+    Timer,
     trace_id,
 )
 from sla_core.engine import evaluate
@@ -121,6 +122,11 @@ async def try_lock(key_values: KeyValueStore, what: str) -> AsyncIterator[bool]:
         if acquired:
             await key_values.unlock(what, holder)
 
+
+BOARD = "board"
+"""The kind of the timers after which channels' boards are drawn; their keys are the channels."""
+BOARD_DELAY = timedelta(seconds=5)
+"""In real time, how long a board waits for further changes."""
 
 MAX_TRIES = 50
 """How often to decide again because the ticket changed meanwhile."""
@@ -246,6 +252,7 @@ class Desk:
             tuple(messages),
             closed=ticket.state is State.CLOSED,
             summary=queue_summary(ticket, policy, now),
+            timers=self._board_timers(ticket, events),
         )
 
     async def redraw_card(self, ticket: Ticket, audience: Audience, act: str) -> None:
@@ -253,12 +260,21 @@ class Desk:
         edits = recipients.card_updates(ticket, self.directory, trace_id(act), Priority.STATE)
         await self.store.enqueue([edit for edit in edits if edit.content == Card(audience)])
 
+    def _board_timers(self, ticket: Ticket, events: Sequence[Event]) -> tuple[Timer, ...]:
+        """The board shows open tickets, and every change of one, also of its bounds, may change a row."""
+        channel = self.directory.channel_of(ticket)
+        account = self.directory.account_of(channel)
+        if account is None or not account.board or not (events or ticket.state is State.OPEN):
+            return ()
+        return (Timer(BOARD, str(channel), later(self.clock, BOARD_DELAY)),)
+
     async def render(self, message: Message) -> View:
         """What a message shows now."""
         if isinstance(message.content, Notice):
             return await self._with_link(message, message.content)
         if isinstance(message.content, StandingHelp):
             return cards.get_help(self.directory.policy_on(self.clock.now().date()))
+        assert isinstance(message.content, Card), "boards are rendered by bot.desk.ticket_board"
         assert message.ticket is not None, "only a ticket has cards"
         return await self.card(await self.ticket(message.ticket), message.content.audience)
 

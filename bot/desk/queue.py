@@ -58,7 +58,7 @@ async def board_of(desk: Desk, actor: Actor) -> QueueBoard:
     return await _of_agent(desk, actor) or await _of_customer(desk, actor)
 
 
-async def _with_links(desk: Desk, board: QueueBoard, audience: Audience) -> QueueBoard:
+async def with_links(desk: Desk, board: QueueBoard, audience: Audience) -> QueueBoard:
     """The board, each row with a link to the card that its readers see."""
     keys = [row.key for section in board.sections for row in section.rows]
     locations = await desk.card_locations(keys, audience)
@@ -103,11 +103,11 @@ def _shown(board: QueueBoard) -> Answer:
 async def _of_agent(desk: Desk, actor: Actor) -> QueueBoard | None:
     """None if the actor is neither an agent nor looks after an account."""
     if desk.directory.is_agent(actor):
-        return await _with_links(desk, await _queue(desk), Audience.AGENTS)
+        return await with_links(desk, await _queue(desk), Audience.AGENTS)
     looked_after = _looked_after(desk.directory, actor)
     if not looked_after:
         return None
-    return await _with_links(desk, await _of_accounts(desk, looked_after), Audience.AGENTS)
+    return await with_links(desk, await _of_accounts(desk, looked_after), Audience.AGENTS)
 
 
 def _looked_after(directory: Directory, actor: Actor) -> list[Account]:
@@ -116,7 +116,7 @@ def _looked_after(directory: Directory, actor: Actor) -> list[Account]:
 
 async def _queue(desk: Desk) -> QueueBoard:
     now = desk.clock.now()
-    page = await _page(desk, None, MAX_ROWS)
+    page = await page_of(desk, None, MAX_ROWS)
     said = f"{_tickets(page.total)} open, most critical first. {ONE}" if page.entries else "No open tickets."
     return QueueBoard("Queue", now, (_section("", page.entries, Audience.AGENTS, now, page.total),), (said,))
 
@@ -124,7 +124,7 @@ async def _queue(desk: Desk) -> QueueBoard:
 async def _of_accounts(desk: Desk, accounts: Sequence[Account]) -> QueueBoard:
     """The board of a TAM: each account with what is due next on it, soonest first."""
     now = desk.clock.now()
-    page = await _page(desk, accounts, MAX_ENTRIES)
+    page = await page_of(desk, accounts, MAX_ENTRIES)
     found: list[tuple[datetime | None, QueueSection]] = []
     for account in accounts:
         entries = [entry for entry in page.entries if entry.account == account.id]
@@ -153,18 +153,18 @@ def _due_next(due_at: datetime, key: str, now: datetime) -> RichText:
 
 async def _of_channel(desk: Desk, account: Account) -> QueueBoard:
     now = desk.clock.now()
-    page = await _page(desk, [account], MAX_ENTRIES, ended=True)
+    page = await page_of(desk, [account], MAX_ENTRIES, ended=True)
     sections = _customers(page.entries, now)
     said = OPEN if _any_open(sections) else f"{account.name} has no open tickets."
     board = QueueBoard(f"Tickets of {account.name}", now, sections, (said, *_not_all(page)))
-    return await _with_links(desk, board, Audience.CUSTOMER)
+    return await with_links(desk, board, Audience.CUSTOMER)
 
 
 async def _of_customer(desk: Desk, actor: Actor) -> QueueBoard:
     """A customer's tickets, with a section for each account if there are several."""
     now = desk.clock.now()
     accounts = await accounts_of(desk, actor.user)
-    page = await _page(desk, accounts, MAX_ENTRIES, ended=True) if accounts else QueuePage((), 0)
+    page = await page_of(desk, accounts, MAX_ENTRIES, ended=True) if accounts else QueuePage((), 0)
     sections = [
         section
         for account in accounts
@@ -182,7 +182,7 @@ async def _of_customer(desk: Desk, actor: Actor) -> QueueBoard:
         said = "You are not in a customer's channel, so there are no tickets to show."
     buttons = (cards.GET_HELP,) if accounts else ()
     board = QueueBoard("Your tickets", now, tuple(sections), (said, *_not_all(page)), buttons)
-    return await _with_links(desk, board, Audience.CUSTOMER)
+    return await with_links(desk, board, Audience.CUSTOMER)
 
 
 def _customers(entries: Iterable[QueueEntry], now: datetime, name: str = "") -> tuple[QueueSection, ...]:
@@ -215,7 +215,7 @@ def _section(
     return QueueSection(title, rows, lead, (len(entries) if total is None else total) - len(rows))
 
 
-async def _page(
+async def page_of(
     desk: Desk, accounts: Collection[Account] | None, limit: int, *, ended: bool = False
 ) -> QueuePage:
     """The queue from the index. Summaries that an older version did not write are made from the events."""

@@ -14,7 +14,7 @@ from structlog.contextvars import bound_contextvars
 
 from bot import telemetry
 from bot.clock import WakeSignal
-from bot.desk import channels
+from bot.desk import channels, ticket_board
 from bot.desk.desk import Desk
 from bot.desk.intake import conversation
 from bot.model.address import MessageRef, Place
@@ -23,6 +23,7 @@ from bot.ports import (
     COUNTDOWN_LANES,
     LONGEST_BLOCK,
     LONGEST_DEFERRAL,
+    REMOVED,
     Card,
     ChatPlatform,
     Clock,
@@ -232,10 +233,10 @@ class Delivery:
         Raises LeaseLost, _RateLimited and platform failures.
         """
         message, addressed = outgoing.message, self._with_current_addresses(outgoing)
-        if outgoing.edits is None and (found := await _find_earlier_try(platform, addressed)):
+        if addressed.edits is None and (found := await _find_earlier_try(platform, addressed)):
             return found, None
-        view = await self.desk.render(message)
-        charges, now = platform.charges(message.to, outgoing.edits, message.priority), self.clock.now()
+        view = await kind_of(message).draw(self.desk, message)
+        charges, now = platform.charges(message.to, addressed.edits, message.priority), self.clock.now()
         loop = asyncio.get_running_loop()
         answer_by = loop.time() + SEND_TIMEOUT
         if (until := await self.outbox.begin(outgoing, charges, now, now + LEASE)) is not None:
@@ -249,7 +250,7 @@ class Delivery:
             raise TemporaryFailure("no answer in time", maybe_delivered=True) from None
 
     def _with_current_addresses(self, outgoing: Outgoing) -> Outgoing:
-        """The same, with the current ids of its channels; one may have changed since it was stored."""
+        """The same, with the current ids of its channels. A message that was removed has nothing to edit."""
         to, current_address = outgoing.message.to, self.desk.directory.current_address
         refs = (
             ref and replace(ref, place=current_address(ref.place))
@@ -259,7 +260,8 @@ class Delivery:
         message = (
             replace(outgoing.message, to=current_address(to)) if isinstance(to, Place) else outgoing.message
         )
-        return replace(outgoing, message=message, thread=thread, edits=edits)
+        posted = edits if edits is None or edits.id != REMOVED else None
+        return replace(outgoing, message=message, thread=thread, edits=posted)
 
     async def _defer(self, platform: ChatPlatform, outgoing: Outgoing, busy: TemporaryFailure) -> None:
         message, until = outgoing.message, self._retry_at(outgoing, busy.retry_after)
@@ -366,9 +368,17 @@ async def _find_earlier_try(platform: ChatPlatform, outgoing: Outgoing) -> Messa
     return found
 
 
-async def _post_or_edit(platform: ChatPlatform, outgoing: Outgoing, view: View) -> MessageRef:
-    """Posts or edits the message. Posts an edit as a new message if the old one can no longer be edited."""
+async def _post_or_edit(platform: ChatPlatform, outgoing: Outgoing, view: View | None) -> MessageRef:
+    """Posts or edits the message; removes it if there is nothing to show.
+
+    Posts an edit as a new message if the old one can no longer be edited.
+    """
     message = outgoing.message
+    if view is None:
+        assert isinstance(message.to, Place), "only a channel's board is removed"
+        if outgoing.edits is not None:
+            await platform.delete(outgoing.edits)
+        return MessageRef(message.to, REMOVED)
     if outgoing.edits is not None:
         try:
             await platform.update(outgoing.edits, view)
@@ -433,10 +443,16 @@ async def _link_cards(desk: Desk, outgoing: Outgoing, view: View | None, now: da
         log.exception("could not link a ticket's cards", message=outgoing.message.key)
 
 
+async def _render(desk: Desk, message: Message) -> View | None:
+    return await desk.render(message)
+
+
 @dataclass(frozen=True, slots=True)
 class MessageKind:
     """What a kind of message needs besides delivery. The defaults apply to a ticket's messages."""
 
+    draw: Callable[[Desk, Message], Awaitable[View | None]] = _render
+    """What it shows now; None if nothing, and then it is removed or not posted at all."""
     on_sent: Callable[[Desk, Outgoing, View | None, datetime], Awaitable[None]] = _nothing
     """Called with the view after the platform has accepted a message and that is stored."""
     on_refused: Callable[[Desk, Message, str], Awaitable[None]] = _nothing
@@ -469,6 +485,9 @@ MESSAGE_KINDS = {
     conversation.TOPIC: MessageKind(on_refused=conversation.on_refused, repost_if_gone=False),
     channels.NOTICES: MessageKind(for_triage=True),
     channels.HELP_MESSAGES: MessageKind(on_refused=channels.on_refused, retried_later=True),
+    ticket_board.BOARDS: MessageKind(
+        draw=ticket_board.draw, on_refused=ticket_board.on_refused, retried_later=True
+    ),
 }
 
 

@@ -14,10 +14,11 @@ from functools import partial
 import structlog
 
 from bot.clock import WakeSignal, WallClock, real_now
-from bot.desk import channels
+from bot.desk import channels, ticket_board
 from bot.desk.channels import ensure_help_messages
-from bot.desk.desk import Desk
+from bot.desk.desk import BOARD, Desk
 from bot.desk.intake import conversation
+from bot.desk.ticket_board import BoardRefresher
 from bot.ports import KeyValueStore, Outbox
 from bot.runtime import pager_test, retention, scheduler
 from bot.runtime.delivery import Delivery
@@ -34,6 +35,8 @@ REFRESHES_PER_GROUPS = 5
 HELP_EVERY = timedelta(minutes=5)
 HELP = "get_help"
 """The kind of the timer that checks `Get help` messages."""
+BOARDS = "boards"
+"""The kind of the timer that checks all boards."""
 MAX_SCHEDULER_LAG = timedelta(seconds=5)
 """How late the scheduler may be before /readyz reports it."""
 POLL_EVERY = timedelta(seconds=1)
@@ -108,19 +111,24 @@ class Runtime:
             await _cancel_all(tasks)
 
     async def _schedule(self) -> None:
-        housekeeping = Housekeeping(self.desk, self._chores())
-        handlers = housekeeping.handlers
+        housekeeping, boards = Housekeeping(self.desk, self._chores()), BoardRefresher(self.desk)
+        handlers = {**housekeeping.handlers, BOARD: boards.on_timer}
         if self.pager_test_at is not None:
             await pager_test.schedule(self.desk, self.pager_test_at)
             handlers[pager_test.KIND] = partial(pager_test.on_timer, self.desk)
+
+        def fired(kind: str) -> None:
+            housekeeping.begin(kind)
+            boards.begin(kind)
+
         poll = POLL_EVERY if self.worker_pool is not None else None
-        async with housekeeping.running():
+        async with housekeeping.running(), boards.running():
             await scheduler.run(
                 self.desk,
                 self._scheduler_signal,
                 self._on_progress,
                 handlers,
-                fired=housekeeping.begin,
+                fired=fired,
                 poll=poll,
             )
 
@@ -128,6 +136,7 @@ class Runtime:
         chores: dict[str, Chore] = {}
         if self.key_values is not None:
             chores[HELP] = partial(self._post_help_messages, self.key_values)
+            chores[BOARDS] = partial(ticket_board.refresh_all, self.desk)
         if self.expiring_store is not None:
             chores[retention.KIND] = Retention(self.expiring_store, WallClock()).run
         return chores

@@ -78,6 +78,7 @@ class Message:
     edited: bool = False
     edits: int = 0
     deleted: bool = False
+    pinned: bool = False
     files: list[Upload] = field(default_factory=list)
 
     @property

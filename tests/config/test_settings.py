@@ -115,7 +115,13 @@ def test_the_sample_of_the_contract_loads(loads: Load) -> None:
     assert (term.severity, term.metric, amount_text(term.limit)) == ("S2", Metric.FIRST_RESPONSE, "2 hours")
     assert term.cites == "Order form 2026-04, section 3"
     assert not acme.may_hold
+    assert acme.board
     assert desk.warnings == ()
+
+
+def test_an_account_may_have_no_board(loads: Load) -> None:
+    file = SAMPLE.replace('channels = ["slack:C0ACME"]', 'board = false\nchannels = ["slack:C0ACME"]')
+    assert not loads(file).accounts["acme"].board
 
 
 def test_everything_but_the_vendor_and_one_chat_has_a_default(loads: Load) -> None:

@@ -129,7 +129,7 @@ class ReplayedTicket:
         process = Process(self.crash_points)
         wired: Any = CrashingPort(self.store, process)
         chat: Any = CrashingPort(self.chat, process)
-        desk = Desk(wired, self.clock, Directory(self.settings), {"slack": chat})
+        desk = Desk(wired, self.clock, Directory(self.settings), {"slack": chat}, key_values=wired)
         made = DeskInMemory(desk, wired, self.clock, self.chat)
         made.delivery.clock = self.real
         return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,12 @@ from tests.journeys.crash_points import (
 )
 from tests.journeys.inline_sqlite import InlineSqlite
 from tests.memory_store import MemoryStore
+
+
+@pytest.fixture(autouse=True)
+def locks_of_dead_processes_are_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they are when the desk refreshes a board a second time, a minute later in real time."""
+    monkeypatch.setattr("bot.desk.desk.LOCK_LIFE", timedelta(0))
 
 
 async def before(

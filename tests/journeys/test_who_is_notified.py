@@ -231,7 +231,9 @@ async def test_leadership_hears_the_end_of_what_it_was_told(tmp_path: Path) -> N
 async def test_the_countdown_mentions_nobody(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.fast_forward(minutes=1)
     before, posted = notified(desk), len(desk.posted)
     await desk.fast_forward(hours=2)
     assert desk.card(key).edits > 0
+    assert desk.board().edits > 0
     assert (notified(desk), len(desk.posted)) == (before, posted)

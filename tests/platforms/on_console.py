@@ -48,7 +48,8 @@ class OnConsole:
 
     def displayed(self, message: MessageRef) -> DisplayedMessage:
         post = self.screen.log.find(message)
-        assert post is not None
+        if post is None:
+            raise LookupError(message)
         raw = _drawn(post.view)
         whole = _SEQUENCE.sub("", raw)
         live = {*_SEQUENCE.findall(raw), *_CONTROL.findall(whole)}

@@ -55,7 +55,10 @@ class OnSlack:
 
     def message(self, ref: MessageRef) -> Message:
         place = self.slack.workspace.channels[ref.place.id]
-        return next(message for message in place.messages if message.ts == ref.id)
+        found = [message for message in place.messages if message.ts == ref.id and not message.deleted]
+        if not found:
+            raise LookupError(ref)
+        return found[0]
 
     def _live(self, part: Any) -> Iterator[str]:
         """Tokens, marks and quotation signs of every text that has a grammar."""

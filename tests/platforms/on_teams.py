@@ -54,13 +54,18 @@ class Microsoft(FakeMicrosoft):
     sent_cards: dict[str, SentCard] = field(default_factory=dict)
 
     def _answer(self, call: Call) -> web.Response:
-        answer = super()._answer(call)
         parts = [unquote(part) for part in call.path.split("/")]
+        if call.method in ("PUT", "DELETE") and parts[-1] not in self.sent_cards:
+            error = {"code": "ActivityNotFoundInConversation"}
+            return web.json_response({"error": error}, status=404)
+        answer = super()._answer(call)
         if call.method == "POST" and parts[-1] == "activities":
             named = str(json.loads(answer.text or "{}")["id"])
             self.sent_cards[named] = SentCard(parts[2], call.card)
         elif call.method == "PUT":
             self.sent_cards[parts[-1]].card = call.card
+        elif call.method == "DELETE":
+            del self.sent_cards[parts[-1]]
         return answer
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Audience, Notice
-from bot.ports import PermanentFailure, Priority, TemporaryFailure
+from bot.ports import NotEditable, PermanentFailure, Priority, TemporaryFailure
 from sla_core.promise import Tone
 from tests.desk_file import entra
 from tests.platforms import views
@@ -58,6 +58,24 @@ async def test_an_update_replaces_the_message(workplace: Workplace) -> None:
         after = workplace.displayed(said)
         assert after.words == "Goodbye"
         assert (after.place, after.thread) == (before.place, before.thread)
+
+
+async def test_a_deleted_message_is_gone(workplace: Workplace) -> None:
+    said, other = [await workplace.ours.post(workplace.channel, HELLO, None) for _ in range(2)]
+    for _ in range(2):
+        await workplace.ours.delete(said)
+        with pytest.raises(LookupError):
+            workplace.displayed(said)
+    assert workplace.displayed(other).words == "Hello"
+
+
+async def test_an_edit_of_a_deleted_message_says_that_a_new_one_may_work(workplace: Workplace) -> None:
+    said = await workplace.ours.post(workplace.channel, HELLO, None)
+    await workplace.ours.delete(said)
+    if isinstance(workplace, OnConsole):
+        pytest.skip("a terminal shows it again: it was of an earlier run")
+    with pytest.raises(NotEditable):
+        await workplace.ours.update(said, GOODBYE)
 
 
 @pytest.mark.parametrize("tone", list(Tone))

@@ -32,6 +32,11 @@ OF_THE_MONITOR = ("Frontline is behind: ", "Frontline has caught up. ")
 """Said beside all that tickets owe: a desk that is killed for minutes on end is behind."""
 
 
+def is_board(slack: FakeSlack, post: Post) -> bool:
+    """Whether it is a channel's board, which belongs to no ticket."""
+    return slack.text_of(post).startswith("Open tickets")
+
+
 def mark(key: str) -> str:
     return str(message_metadata(key)["event_payload"]["mark"])
 
@@ -108,8 +113,11 @@ def delivery_faults(expected: ExpectedMessages, slack: FakeSlack) -> list[str]:
         f"nobody asked for “{slack.text_of(post)}”"
         for post in unasked
         if "Get help" not in slack.buttons(post)
+        if not is_board(slack, post)
         if not any(words in slack.text_of(post) for words in OF_THE_MONITOR)
     ]
+    boards = Counter(post.channel for post in unasked if is_board(slack, post))
+    lines += [f"{channel} has {number} boards" for channel, number in boards.items() if number > 1]
     last: dict[tuple[str | None, str, int], tuple[str, str]] = {}
     for message in all_messages:
         posts = posted_messages.of(message)

@@ -42,6 +42,9 @@ class HttpPlatform:
     async def update(self, message: MessageRef, view: View) -> None:
         await self._asked("update", where=str(message.place), key=message.id)
 
+    async def delete(self, message: MessageRef) -> None:
+        await self._asked("delete", where=str(message.place), key=message.id)
+
     async def find(
         self, to: Place | UserRef, key: str, thread: MessageRef | None, since: object
     ) -> MessageRef | None:

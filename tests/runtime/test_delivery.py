@@ -127,6 +127,7 @@ async def test_nothing_waits_behind_a_parked_countdown(tmp_path: Path) -> None:
     """engine.md 3, complaint 33: countdowns are the first to yield and delay nothing else."""
     desk, store = await parked_desk(tmp_path)
     key = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.fast_forward(minutes=1)
     desk.chat.failures.append(TemporaryFailure("ratelimited", 600))
     await desk.fast_forward(hours=1)
     assert set(parked(store)) == {"countdown:slack"}

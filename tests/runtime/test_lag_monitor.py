@@ -12,14 +12,14 @@ from bot.clock import real_now
 from bot.ports import TemporaryFailure, Timer
 from bot.runtime.monitor import EVERY, LagMonitor, StoreStats
 from bot.runtime.scheduler import wake_due_tickets
-from tests.harness import ALICE, S1, TRIAGE, DeskInMemory, HeldClock, open_desk
+from tests.harness import ALICE, S1, TRIAGE, WITHOUT_BOARDS, DeskInMemory, HeldClock, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
 
 
 async def a_desk_with_a_monitor(tmp_path: Path) -> tuple[DeskInMemory, LagMonitor]:
     store = MemoryStore()
-    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
+    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, WITHOUT_BOARDS, store)
     return desk, LagMonitor(desk.desk, store, desk.clock, desk.delivery.send_lane)
 
 
@@ -76,7 +76,7 @@ async def test_lag_on_a_simulated_clock_is_measured_in_real_time(tmp_path: Path)
 
 async def test_messages_that_wait_too_long_are_reported_and_measured(tmp_path: Path) -> None:
     async with connect("sqlite://") as store:
-        desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
+        desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, WITHOUT_BOARDS, store)
         desk.chat.failures += [TemporaryFailure("HTTP 503")] * 8
         await desk.submits(ALICE, "Down", S1)
         clock = HeldClock(real_now().isoformat())
@@ -116,7 +116,7 @@ async def test_a_failing_key_value_store_does_not_hide_other_alarms(tmp_path: Pa
 
 async def test_an_overdue_timer_is_reported(tmp_path: Path) -> None:
     async with connect("sqlite://") as store:
-        desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
+        desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, WITHOUT_BOARDS, store)
         await store.set_timer(Timer("drill", "daily", desk.clock.at))
         monitor = LagMonitor(desk.desk, store, desk.clock, desk.delivery.send_lane)
         assert await monitor.check() == []
@@ -182,7 +182,7 @@ class UnavailableStore(MemoryStore):
 
 async def test_an_unavailable_database_is_reported(tmp_path: Path) -> None:
     store = UnavailableStore()
-    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=store)
+    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, WITHOUT_BOARDS, store)
     monitor = LagMonitor(desk.desk, store, desk.clock, desk.delivery.send_lane)
     store.away = True
     for _ in range(6):

@@ -14,7 +14,7 @@ from bot.ports import Change
 from bot.runtime.monitor import LagMonitor
 from bot.runtime.scheduler import wake_due_tickets
 from sla_core.events import Event
-from tests.harness import ALICE, S2, TRIAGE, open_desk
+from tests.harness import ALICE, S2, TRIAGE, WITHOUT_BOARDS, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.sql.raw_sql import run
 from tests.sql.samples import at, change, opening, wrote
@@ -89,7 +89,7 @@ async def test_an_undecodable_event_does_not_block_other_tickets(sqlite: SqlStor
 
 
 async def test_agents_are_notified_when_it_starts_and_ends(tmp_path: Path, tables: Tables) -> None:
-    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, store=tables)
+    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, WITHOUT_BOARDS, tables)
     monitor = LagMonitor(desk.desk, tables, desk.clock, desk.delivery.send_lane)
     keys = [await desk.submits(ALICE, f"Bills are slow {n}", S2) for n in range(3)]
     await run(tables, AHEAD)

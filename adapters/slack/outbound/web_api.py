@@ -15,7 +15,7 @@ from slack_sdk.errors import SlackTokenRotationError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.reader import BotIdentity
-from adapters.slack.scopes import FORM_METHODS, METHODS, SCOPES
+from adapters.slack.scopes import FORM_METHODS, METHODS, REQUIRED_SCOPES
 from bot.faults import OperatorFault
 from bot.ports import (
     CALLS_AT_ONCE,
@@ -147,7 +147,8 @@ class WebApi:
                 f"Slack cannot be reached at {self.url} ({unavailable}): check the network and SLACK_API_URL"
             ) from None
         granted = headers.get("X-OAuth-Scopes")
-        if granted is not None and (missing := SCOPES - {scope.strip() for scope in granted.split(",")}):
+        given = {scope.strip() for scope in (granted or "").split(",")}
+        if granted is not None and (missing := REQUIRED_SCOPES - given):
             raise SlackFault(
                 f"The Slack app lacks the scopes {', '.join(sorted(missing))}: "
                 "add them (manifest.yml has them all), then install the app again"

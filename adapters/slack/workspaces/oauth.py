@@ -26,7 +26,7 @@ from slack_sdk.oauth.installation_store import Installation
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 
 from adapters.slack.outbound.web_api import SlackApiError, SlackFault, SlackUnavailable, WebApi
-from adapters.slack.scopes import SCOPES
+from adapters.slack.scopes import REQUIRED_SCOPES, SCOPES
 from adapters.slack.workspaces.installation_store import (
     BOT_NAME,
     WORKSPACE_URL,
@@ -152,7 +152,7 @@ class _Flow(AsyncOAuthFlow):
         except SlackUnavailable:
             raise InstallError("Slack did not answer. Please try again in a minute.", status=503) from None
         granted = {scope.strip() for scope in str(data.get("scope") or "").split(",")}
-        if missing := SCOPES - granted:
+        if missing := REQUIRED_SCOPES - granted:
             raise InstallError(
                 f"It needs more permissions than it was given: {', '.join(sorted(missing))}.",
                 "The person who made the app must add them (manifest.yml lists them all); then begin again.",

@@ -75,9 +75,14 @@ class Connector:
         return _id(await self._call("send", "POST", service, path, activity))
 
     async def update(self, service: str, conversation: str, message: str, activity: Json) -> None:
-        """Edits a message. Raises TemporaryFailure, PermanentFailure."""
+        """Edits a message. Raises TemporaryFailure, PermanentFailure (NotEditable if it was deleted)."""
         path = f"{_conversation_path(conversation)}/activities/{quote(message, safe='')}"
         await self._call("update", "PUT", service, path, {**activity, "id": message})
+
+    async def delete(self, service: str, conversation: str, message: str) -> None:
+        """Deletes a message. Raises TemporaryFailure, PermanentFailure (NotEditable if it is gone)."""
+        path = f"{_conversation_path(conversation)}/activities/{quote(message, safe='')}"
+        await self._call("delete", "DELETE", service, path)
 
     async def members(self, service: str, conversation: str) -> AsyncIterator[Json]:
         """Yields the members of a conversation. Raises TemporaryFailure, PermanentFailure."""

@@ -24,7 +24,7 @@ from adapters.teams.reader import PLATFORM, user_of
 from adapters.teams.rendering.card_parts import CardMessage
 from adapters.teams.rendering.text import Json
 from bot.model.address import MessageRef, Place, UserRef
-from bot.ports import Charge, PermanentFailure, TemporaryFailure
+from bot.ports import Charge, NotEditable, PermanentFailure, TemporaryFailure
 
 log = structlog.get_logger(__name__)
 
@@ -66,10 +66,15 @@ class MessageSender:
             pass
 
     async def update(self, said: MessageRef, card: CardMessage) -> None:
-        if not said.id:
-            raise PermanentFailure("Teams did not return this message's id, so it cannot be edited")
-        where = await self._references.conversation(said.place.id)
+        where = await self._references.conversation(_known(said).place.id)
         await self._connector.update(self._service(where), said.place.id, said.id, card_activity(card))
+
+    async def delete(self, said: MessageRef) -> None:
+        where = await self._references.conversation(_known(said).place.id)
+        try:
+            await self._connector.delete(self._service(where), said.place.id, said.id)
+        except NotEditable:
+            log.info("a message to delete was gone", conversation=said.place.id)
 
     async def post_direct(self, user: UserRef, card: CardMessage) -> MessageRef:
         """Posts to the direct conversation with a person, and creates it if needed."""
@@ -153,6 +158,12 @@ class MessageSender:
         if not service:
             raise TemporaryFailure("Teams has not written to us yet, so its service address is unknown")
         return service
+
+
+def _known(said: MessageRef) -> MessageRef:
+    if not said.id:
+        raise PermanentFailure("Teams did not return this message's id, so it cannot be edited")
+    return said
 
 
 _A_BURST = timedelta(seconds=0.7)

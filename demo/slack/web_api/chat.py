@@ -1,4 +1,4 @@
-"""chat.* and reactions.add: the bot posts, edits and deletes messages."""
+"""chat.*, reactions.add and pins.add: the bot posts, edits, deletes and pins messages."""
 
 import re
 
@@ -171,5 +171,16 @@ def react(workspace: Workspace, args: Args) -> Json:
     if workspace.bot.id in users:
         raise SlackError("already_reacted")
     users.append(workspace.bot.id)
+    workspace.touch()
+    return {}
+
+
+def pin(workspace: Workspace, args: Args) -> Json:
+    channel = workspace.channel(args.need("channel"))
+    require_membership(workspace, channel)
+    message = workspace.message(channel, args.need("timestamp"))
+    if message.pinned:
+        raise SlackError("already_pinned")
+    message.pinned = True
     workspace.touch()
     return {}

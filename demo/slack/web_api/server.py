@@ -42,6 +42,7 @@ METHODS: dict[str, tuple[Method, str]] = {
     "users.conversations": (lookup.conversations_of, "channels:read"),
     "usergroups.list": (lookup.list_groups, "usergroups:read"),
     "usergroups.users.list": (lookup.group_users, "usergroups:read"),
+    "pins.add": (chat.pin, "pins:write"),
     "reactions.add": (chat.react, "reactions:write"),
 }
 FORM_ONLY = {
