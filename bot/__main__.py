@@ -18,6 +18,8 @@ from bot.cli.policy import commands as policy
 from bot.faults import OperatorFault
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pydantic import SecretStr
 
     from adapters.sql.store import SqlStore
@@ -66,11 +68,11 @@ def _demo(which: commands.DemoOptions) -> int:
         return print_faults(
             "demo: is not in the installed package; run `make demo` in a source checkout of Frontline"
         )
-    return command.run(which)
+    return command.run(which, _console)
 
 
-async def _console(vendor: str) -> int:
-    """Runs a desk in memory, on a clock that skips ahead on command."""
+async def _console(vendor: str, begins: datetime | None = None) -> int:
+    """Runs a desk in memory, on a clock that skips ahead on command. It shows at least `begins` at first."""
     import asyncio
 
     from rich.console import Console as Terminal
@@ -92,6 +94,8 @@ async def _console(vendor: str) -> int:
     screen = console.Screen(Terminal(), console.Personas(settings))
     chats: dict[str, ChatPlatform] = {name: console.Console(name, screen) for name in settings.chats}
     clock = ManualClock()
+    if begins is not None:
+        clock.advance_to(begins)
     async with connect("sqlite://") as store:
         desk = Desk(store, clock, Directory(settings), chats, store)
         await desk.directory.refresh(chats)

@@ -13,13 +13,14 @@ import signal
 import socket
 import sys
 import tarfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from bot.clock import SimulatedClock
 from demo.stage import (
     ALICE,
     BOB,
@@ -31,6 +32,8 @@ from demo.stage import (
     Scenario,
     a_local_slack,
     free_port,
+    minutes,
+    open_in_browser,
     running_desk,
 )
 
@@ -40,11 +43,8 @@ DOWNLOAD_WITHIN = 180.0
 BOT = "U0FRONTLINE"
 USUAL_PORT = 39000
 
-# The binary listens on every address and has no option for it; this preload keeps it on this machine.
-LOOPBACK_ONLY = """\
-const serve = Bun.serve;
-Bun.serve = (options) => serve.call(Bun, { ...options, hostname: "127.0.0.1" });
-"""
+PAGE = Path(__file__).parent / "page"
+"""What the local Slack loads first: it serves this machine only, and its page shows the desk's clock."""
 
 
 def why_not() -> str | None:
@@ -64,14 +64,26 @@ async def show(vendor: str, speed: float, folder: Path, say: Callable[[str], Non
     client = await _client(Path.home() / ".cache" / "frontline", say)
     slack_port, desk_port = usual_port(), free_port()
     slack = f"http://127.0.0.1:{slack_port}"
-    desk = a_local_slack(f"{slack}/api/") | {"FRONTLINE_LOCAL_SLACK": "Europe/Berlin"}
+    desk = a_local_slack(f"{slack}/api/") | {"FRONTLINE_LOCAL_SLACK": str(scenario.zone)}
+    file = scenario.desk_file(vendor)
     async with (
         _workspace(client, folder, slack_port, desk_port),
-        running_desk(folder, scenario.desk_file(vendor), desk_port, speed, desk),
+        running_desk(scenario, folder, file, desk_port, speed, desk) as clock,
     ):
+        await asyncio.to_thread(show_clock, folder, clock, scenario)
         say(_script(slack, scenario, speed))
         if not once:
+            await asyncio.to_thread(open_in_browser, slack)
             await interrupted()
+
+
+def show_clock(folder: Path, clock: SimulatedClock, scenario: Scenario) -> None:
+    """Lets the page show the desk's clock."""
+    real, shown = (round(instant.timestamp() * 1000) for instant in (clock.real, clock.stage))
+    shows = {"real": real, "shown": shown, "speed": clock.speed, "zone": str(scenario.zone)}
+    part = folder / "clock.part"
+    part.write_text(json.dumps(shows), encoding="utf-8")
+    part.rename(folder / "clock.json")
 
 
 async def interrupted() -> None:
@@ -83,18 +95,44 @@ async def interrupted() -> None:
 
 
 def _script(address: str, scenario: Scenario, speed: float) -> str:
+    usual, worst = scenario.severity, scenario.policy.worst
+    soon = scenario.first_response(worst)
+    missed = f"within {minutes(soon, speed)}" if soon else "as soon as its time is over"
+    told = (
+        "Dana, the account manager, is warned before: become Dana. Then all three hear of the breach."
+        if scenario.plan.tam
+        else "Then Alice and Bob hear of the breach."
+    )
+    vendor, weekend = scenario.policy.name, minutes(scenario.weekend, speed)
     return f"""
-  A working desk: {scenario.policy.name}, plan {scenario.plan.name}. The clock runs {speed:g} times as fast.
+  A working desk: {vendor}, plan {scenario.plan.name}. It is {scenario.begins:%A, %H:%M} in {scenario.zone}.
+  The clock at the top of the page runs {speed:g} times as fast; the weekend is {weekend} away.
 
       {address}
 
-  1. You are Alice, a customer, in #acme. Type  /support Bill generation is slow  and answer the questions.
-  2. In "Act as" (top right) become Bob, go to #triage, press Acknowledge and then Reply.
-  3. Open another ticket and do nothing: watch its countdown, then the breach in #acme.
-  4. Become Dana, the account manager: her direct messages warned her before.
+  1. You are Alice, a customer, in #acme. Type  /support Bill generation is slow  and choose:
+{_listed(scenario.choices(usual))}
+     The ticket is {usual.id}. Its card counts down, and "Open tickets" lists it.
+  2. In "Act as" (top right) become Bob, an agent. In #triage press Acknowledge, then Reply.
+     The card in #acme says that the first response was met, or how late it came.
+  3. As Alice open another ticket, and choose:
+{_listed(scenario.choices(worst))}
+     It is {worst.id}. Do nothing: the first response is missed {missed}.
+     {told}
+  4. As Bob press Resolve in #triage. As Alice press Close or Reopen in #acme.
+
+  Take your time: each step works later as well. If a card is paused, it is night at {vendor}.
+
+  Slack shows more than this local one: there the form changes while you answer (questions that do not apply
+  are hidden, and the severity and its first deadline are shown before you send it) and takes files, the
+  list of open tickets is pinned, and each reader sees times in their own zone.
 
   Ctrl-C ends all of it; nothing stays behind but the downloaded client.
 """
+
+
+def _listed(choices: Sequence[str]) -> str:
+    return "\n".join(f"       - {choice}" for choice in choices)
 
 
 async def _client(cache: Path, say: Callable[[str], None]) -> Path:
@@ -159,9 +197,8 @@ def usual_port() -> int:
 @asynccontextmanager
 async def _workspace(client: Path, folder: Path, port: int, desk_port: int) -> AsyncIterator[None]:
     (folder / "slack.json").write_text(json.dumps(_seed(desk_port), indent=1), encoding="utf-8")
-    (folder / "loopback.js").write_text(LOOPBACK_ONLY, encoding="utf-8")
     environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
-    environment |= {"BUN_OPTIONS": "--preload=./loopback.js", "DO_NOT_TRACK": "1"}
+    environment |= {"BUN_OPTIONS": f"--preload={PAGE / 'preload.js'}", "DO_NOT_TRACK": "1"}
     arguments = (
         "--config",
         "slack.json",

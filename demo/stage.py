@@ -6,18 +6,24 @@ import asyncio
 import os
 import socket
 import sys
+import webbrowser
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import cached_property
 from pathlib import Path
 
+from adapters.sql.store import connect
 from bot.cli.try_out import sample_desk_file, sample_plan
+from bot.clock import SimulatedClock
 from bot.faults import OperatorFault
+from sla_core.calendar import BusinessCalendar
 from sla_core.catalog.load import load
-from sla_core.policy import Plan, Policy, Severity
+from sla_core.policy import Metric, Plan, Policy, Severity
 
-FRIDAY_AFTERNOON = "2026-03-20T16:30:00+01:00"
-"""A Friday, 16:30 in Berlin: most vendors are open, and the weekend is near."""
+MONDAY, OPENING = date(2026, 3, 16), time(10)
+"""When the demo begins, in the vendor's zone. At the browser's speed the weekend is far away."""
 PATIENCE = 20.0
 """Seconds to wait for the bot to start or stop."""
 
@@ -29,7 +35,7 @@ class DemoFault(OperatorFault):
     """Why the demo cannot continue, and how to fix it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scenario:
     """The vendor's policy, the plan of its sample customer, and the severity of the ticket."""
 
@@ -43,6 +49,52 @@ class Scenario:
         policy = load(vendor)[-1]
         severities = [s for s in policy.severities.values() if s.targets and policy.triage.example(s.id)]
         return cls(policy, sample_plan(policy), severities[min(1, len(severities) - 1)])
+
+    @cached_property
+    def hours(self) -> BusinessCalendar | None:
+        """The vendor's business hours; None if it is open around the clock."""
+        of_plan = [self.policy.calendar(self.plan.id, name) for name in self.plan.calendars]
+        all_hours = (*of_plan, *self.policy.calendars.values())
+        return next((calendar for calendar in all_hours if not calendar.always_open), None)
+
+    @property
+    def zone(self) -> tzinfo:
+        """The vendor's time zone."""
+        return self.hours.zone if self.hours else UTC
+
+    @property
+    def begins(self) -> datetime:
+        """Monday, 10:00 in the vendor's zone."""
+        return datetime.combine(MONDAY, OPENING, self.zone)
+
+    @property
+    def weekend(self) -> timedelta:
+        """How long after the beginning the first weekend begins."""
+        return datetime.combine(MONDAY + timedelta(days=5), time(), self.zone) - self.begins
+
+    def next_monday(self, now: datetime) -> datetime:
+        """The next Monday, 10:00, that is no holiday, for a desk that lives in the present."""
+        day = now.astimezone(self.zone).date()
+        day += timedelta(days=-day.weekday() % 7)
+        while True:
+            at = datetime.combine(day, OPENING, self.zone)
+            if at > now and (self.hours is None or self.hours.is_open(at)):
+                return at
+            day += timedelta(days=7)
+
+    def first_response(self, severity: Severity) -> timedelta | None:
+        """How long the first response may take on any day at any time; None if the hours matter."""
+        for target in self.policy.targets(severity.id):
+            if target.metric is Metric.FIRST_RESPONSE and isinstance(target.limit, timedelta):
+                calendar = self.policy.calendar(self.plan.id, target.calendar)
+                return target.limit if calendar.always_open else None
+        return None
+
+    def choices(self, severity: Severity) -> list[str]:
+        """The options to choose in the form, one for each question, that lead to the severity."""
+        found = self.policy.triage.example(severity.id) or {}
+        questions = [question for question in self.policy.triage.questions if found.get(question.id)]
+        return [", ".join(map(question.label_of, found[question.id])) for question in questions]
 
     def answers(self) -> dict[str, str | list[str]]:
         """Returns answers to the intake questions that lead to the severity, by question id."""
@@ -67,18 +119,33 @@ def free_port() -> int:
         return port
 
 
+def open_in_browser(address: str) -> None:
+    """Opens a page, if there is a desktop to open it on."""
+    if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(address)
+
+
+def minutes(length: timedelta, speed: float) -> str:
+    """How long it takes at this speed, in words."""
+    count = max(round(length / timedelta(minutes=1) / speed), 1)
+    return f"{count} minute{'' if count == 1 else 's'}"
+
+
 @asynccontextmanager
 async def running_desk(
-    folder: Path, desk_file: str, port: int, speed: float, more: Mapping[str, str]
-) -> AsyncIterator[None]:
-    """Runs `frontline serve` in `folder`, ready for requests; `more` configures its platform."""
+    scenario: Scenario, folder: Path, desk_file: str, port: int, speed: float, more: Mapping[str, str]
+) -> AsyncIterator[SimulatedClock]:
+    """Runs `frontline serve` in `folder`, ready for requests; `more` configures its platform.
+
+    Yields the desk's clock.
+    """
     (folder / "frontline.toml").write_text(desk_file, encoding="utf-8")
     log = folder / "frontline.log"
     inherited = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     environment = {**inherited, **more} | {
         "FRONTLINE_CONFIG": str(folder / "frontline.toml"),
-        "FRONTLINE_CLOCK": f"{FRIDAY_AFTERNOON}*{speed:g}",
-        "DATABASE_URL": f"sqlite:///{folder}/frontline.db",
+        "FRONTLINE_CLOCK": f"{scenario.begins.isoformat()}*{speed:g}",
+        "DATABASE_URL": (database := f"sqlite:///{folder}/frontline.db"),
         "HOST": "127.0.0.1",
         "PORT": str(port),
     }
@@ -88,7 +155,10 @@ async def running_desk(
         )
     try:
         await _listening(bot, port, log)
-        yield
+        async with connect(database, secondary=True) as store:
+            clock = await store.simulated_clock(None)
+        assert clock is not None, "the desk has stored it"
+        yield clock
     finally:
         await _stopped(bot)
 

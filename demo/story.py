@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
+from bot.clock import WallClock
+from bot.notify.cards import METRIC_NAMES
+from bot.ports import Clock
 from demo.slack import Channel, FakeSlack, Message, Person
 from demo.stage import (
     ALICE,
     BOB,
     BOT_TOKEN,
     DANA,
-    FRIDAY_AFTERNOON,
     SIGNING_SECRET,
     DemoFault,
     Scenario,
@@ -35,14 +36,15 @@ Print = Callable[[str], None]
 class Story:
     """One run of the story in a fake Slack; prints each step."""
 
-    def __init__(self, slack: FakeSlack, scenario: Scenario, speed: float, show: Print) -> None:
-        self.slack, self.scenario, self.speed, self.show = slack, scenario, speed, show
-        self.alice = slack.person(ALICE[1], id=ALICE[0], tz="Europe/Berlin")
-        self.bob = slack.person(BOB[1], id=BOB[0], tz="Europe/Berlin")
+    def __init__(self, slack: FakeSlack, scenario: Scenario, show: Print) -> None:
+        self.slack, self.scenario, self.show = slack, scenario, show
+        self.alice = slack.person(ALICE[1], id=ALICE[0], tz=str(scenario.zone))
+        self.bob = slack.person(BOB[1], id=BOB[0], tz=str(scenario.zone))
         self.dana = slack.person(DANA[1], id=DANA[0], tz="Europe/London")
         self.acme = slack.channel("acme", members=[self.alice, self.bob], id="C0ACME")
         self.triage = slack.channel("triage", members=[self.bob, self.dana], id="C0TRIAGE")
-        self.began = datetime.now(UTC)
+        self.clock: Clock = WallClock()
+        """The desk's, once it runs."""
 
     async def run(self) -> None:
         await self._opens()
@@ -89,10 +91,10 @@ class Story:
             await self._until(lambda: self.slack.dms(self.dana), "the warning to the TAM")
             self._scene("Three quarters of the time are spent")
             self._sees(self.dana, "direct message", self.slack.dms(self.dana)[0])
-        await self._until(lambda: self._said("Breached"), "the breach")
+        await self._until(lambda: self._said("We missed"), "the breach")
         await self._until(lambda: any("breached" in line for line in self._promises()), "the breached card")
         self._scene("The promise is broken, and everybody is notified")
-        self._sees(self.alice, "#acme, in the ticket's thread", self._said("Breached"))
+        self._sees(self.alice, "#acme, in the ticket's thread", self._said("We missed"))
         self._sees(self.alice, "#acme", self._card(self.acme))
         if self.scenario.plan.tam:
             await self._until(lambda: len(self.slack.dms(self.dana)) > 1, "the breach to the TAM")
@@ -136,9 +138,8 @@ class Story:
         return self.slack.text_of(self._card(channel))
 
     def _promises(self) -> list[str]:
-        marks = ("h left", "off hours", "on hold", "met", "breached")
         lines = [line.strip() for line in self._text(self.acme).splitlines()]
-        return [line for line in lines if any(mark in line for mark in marks)]
+        return [line for line in lines if any(f"{name}  " in line for name in METRIC_NAMES.values())]
 
     def _is_reworded(self, before: list[str]) -> bool:
         return self._promises() != before
@@ -156,8 +157,7 @@ class Story:
             raise DemoFault(f"{what} did not come within {SCENE_ENDS:g} s") from None
 
     def _simulated_time(self) -> str:
-        now = datetime.fromisoformat(FRIDAY_AFTERNOON) + (datetime.now(UTC) - self.began) * self.speed
-        rounded = now.astimezone(ZoneInfo(self.alice.tz)) + timedelta(seconds=30)
+        rounded = self.clock.now().astimezone(self.scenario.zone) + timedelta(seconds=30)
         return f"{rounded:%a %H:%M}"
 
     def _scene(self, title: str) -> None:
@@ -180,10 +180,9 @@ async def play(vendor: str, speed: float, folder: Path, show: Print) -> None:
         bot_token=BOT_TOKEN,
         commands=["/support"],
     ) as slack:
-        story = Story(slack, scenario, speed, show)
+        story = Story(slack, scenario, show)
         title = f"{scenario.policy.name}, plan {scenario.plan.name}: one {scenario.severity.id}"
-        show(f"{title}, {speed:g} times as fast")
-        desk = running_desk(folder, scenario.desk_file(vendor), port, speed, a_local_slack(slack.api_url))
-        async with desk:
-            story.began = datetime.now(UTC)
+        show(f"{scenario.begins:%A, %H:%M} in {scenario.zone}. {title}, {speed:g} times as fast")
+        file, slack_here = scenario.desk_file(vendor), a_local_slack(slack.api_url)
+        async with running_desk(scenario, folder, file, port, speed, slack_here) as story.clock:
             await story.run()

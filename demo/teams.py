@@ -7,11 +7,13 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from bot.cli.try_out import vendor_setting
+from bot.clock import SimulatedClock
 from demo.browser import DOWNLOAD_WITHIN, answers, interrupted, usual_port
-from demo.stage import DemoFault, Scenario, free_port, running_desk
+from demo.stage import DemoFault, Scenario, free_port, open_in_browser, running_desk
 
 PACKAGE, VERSION = "@microsoft/m365agentsplayground", "0.2.28"
 ALEX = "00000000-0000-0000-0000-0000000000020"
@@ -47,12 +49,25 @@ async def show(vendor: str, speed: float, folder: Path, say: Callable[[str], Non
     port, desk_port = usual_port(), free_port()
     desk = {"FRONTLINE_TEAMS_ANONYMOUS": "1", "SLACK_API_URL": "http://127.0.0.1:9/api/"}
     async with (
-        running_desk(folder, _desk_file(vendor, scenario), desk_port, speed, desk),
+        running_desk(scenario, folder, _desk_file(vendor, scenario), desk_port, speed, desk) as clock,
         _running(program, folder, port, desk_port),
     ):
-        say(_script(f"http://127.0.0.1:{port}", scenario, speed))
+        address = f"http://127.0.0.1:{port}"
+        say(_script(address, scenario, speed))
         if not once:
+            await asyncio.to_thread(open_in_browser, address)
+            telling = asyncio.create_task(_tell_hours(clock, scenario, say))
             await interrupted()
+            telling.cancel()
+
+
+async def _tell_hours(clock: SimulatedClock, scenario: Scenario, say: Callable[[str], None]) -> None:
+    """Says each hour of the desk's clock, which the Playground cannot show."""
+    hour = clock.stage
+    while True:
+        say(f"  {hour.astimezone(scenario.zone):%A, %H:%M}")
+        hour += timedelta(hours=1)
+        await clock.sleep_until(hour)
 
 
 def _desk_file(vendor: str, scenario: Scenario) -> str:
@@ -85,14 +100,16 @@ channels = ["teams:{CUSTOMERS}"]
 def _script(address: str, scenario: Scenario, speed: float) -> str:
     policy, plan = scenario.policy.name, scenario.plan.name
     return f"""
-  A working desk for Teams: {policy}, plan {plan}. The clock runs {speed:g} times as fast.
+  A working desk for Teams: {policy}, plan {plan}. It is {scenario.begins:%A, %H:%M} in {scenario.zone}.
+  The clock runs {speed:g} times as fast; each of its hours is printed here.
 
       {address}
 
   1. Open the channel Announcements once (triage), then General (the customer's channel).
   2. In General post  @Test Bot support Bill generation is slow  and answer the questions on the card.
-  3. In Announcements press Acknowledge, then wait: the card counts down, the breach comes in both channels.
-  4. Personal Chat holds the account manager's messages. Reply and Resolve in Announcements.
+  3. In Announcements press Acknowledge, then wait: the card counts down, and the account manager is warned
+     in Personal Chat. The breach comes in both channels.
+  4. In Announcements press Reply and Resolve; both work after the breach as well.
 
   The Playground has one person and no dialogs, so forms are cards. Ctrl-C ends all of it.
 """

@@ -80,6 +80,8 @@ async def _m3ter(folder: Path) -> dict[str, Scene]:
     found["agents-warning"] = _scene(desk, TRIAGE, desk.card_view(key, Audience.AGENTS))
     found["tam-warning"] = _scene(desk, "Dana", *(said.view for said in desk.direct(DANA)))
     found["board"] = await _board(desk)
+    await desk.fast_forward(minutes=1)
+    found["open-tickets"] = _scene(desk, ACCOUNT, desk.board().view)
     await desk.fast_forward(hours=1)
     found["card-breached"] = _scene(desk, ACCOUNT, desk.card_view(key))
     root = desk.card(key).ref

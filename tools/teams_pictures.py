@@ -41,6 +41,7 @@ SCENES = (
     "breach",
     "tam",
     "board",
+    "open-tickets",
     "monetate-agents",
 )
 _LIGHT = {

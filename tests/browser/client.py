@@ -74,6 +74,9 @@ class Client:
         await self._page.go(address)
         await self._does("composer", "(where) => !!document.querySelector(where)", COMPOSER)
 
+    async def shows_in_its_title(self, words: str) -> None:
+        await self._does(f"title {words}", "(words) => document.title.includes(words)", words)
+
     async def acts_as(self, user: str) -> None:
         await self._does(f"person {user}", _ACT_AS, user)
 

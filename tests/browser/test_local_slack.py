@@ -40,15 +40,17 @@ async def test_a_ticket_from_intake_to_resolution_in_a_real_browser(tmp_path: Pa
     async with (
         asyncio.timeout(STORY_WITHIN),
         local_slack._workspace(program, tmp_path, slack_port, desk_port),
-        running_desk(tmp_path, scenario.desk_file("m3ter"), desk_port, 1, surroundings),
+        running_desk(scenario, tmp_path, scenario.desk_file("m3ter"), desk_port, 1, surroundings) as clock,
         browser(chromium) as page,
     ):
+        await asyncio.to_thread(local_slack.show_clock, tmp_path, clock, scenario)
         await tell(Client(page), address)
 
 
 async def tell(client: Client, address: str) -> None:
     # Alice asks by the command.
     await client.opens(address)
+    await client.shows_in_its_title("Mon 10:")
     await client.acts_as("U0ALICE")
     await client.enters("acme")
     await client.says(f"/support {SUMMARY}")
