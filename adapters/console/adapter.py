@@ -82,9 +82,10 @@ class Screen:
         if found:
             news = Text(one_line(after.key), "bold").append(" ", "").append_text(Text(" · ").join(found))
             self.write(rendering.indented(news))
-        if self.shown_buttons and self.shown_buttons.message == post.ref and after.buttons != before.buttons:
-            self._number_buttons(post.ref.place, post.ref, after.buttons)
-            self.write(rendering.indented(rendering.Buttons(after.buttons)))
+        numbered = self.shown_buttons is not None and self.shown_buttons.message == post.ref
+        if numbered and buttons_of(after) != buttons_of(before):
+            self._number_buttons(post.ref.place, post.ref, buttons_of(after))
+            self.write(rendering.indented(*rendering.button_rows(after)))
 
     # What is asked to be seen -------------------------------------------------------------------
 

@@ -150,7 +150,7 @@ def render(view: View, zone: tzinfo | None, numbered: bool = True) -> Renderable
 def buttons_of(view: View) -> tuple[Button, ...]:
     match view:
         case TicketCard():
-            return (*view.buttons, *(button for menu in view.menus for button in menu.buttons))
+            return (*view.buttons, *view.in_menus)
         case Notice() | GetHelp():
             return view.buttons
         case Receipt():
@@ -160,6 +160,17 @@ def buttons_of(view: View) -> tuple[Button, ...]:
             return (*filter(None, rows), *view.buttons)
         case _:
             assert_never(view)
+
+
+def button_rows(card: TicketCard, numbered: bool = True) -> Iterator[RenderableType]:
+    """The buttons, then each menu with its buttons below it; the numbers run on."""
+    if card.buttons:
+        yield Buttons(card.buttons, numbered)
+    first = len(card.buttons) + 1
+    for menu in card.menus:
+        yield literal(f"{one_line(menu.label)}:", "dim")
+        yield Buttons(menu.buttons, numbered, first)
+        first += len(menu.buttons)
 
 
 def on_one_line(view: View, zone: tzinfo | None) -> str:
@@ -270,12 +281,8 @@ def _card(card: TicketCard, zone: tzinfo | None, numbered: bool) -> Panel:
     if card.customers_thread:
         parts += [Text(), render_rich(card.customers_thread, zone)]
     parts += _history(card, zone)
-    if card.buttons:
-        parts += [Text(), Buttons(card.buttons, numbered)]
-    first = len(card.buttons) + 1
-    for menu in card.menus:
-        parts += [literal(f"{one_line(menu.label)}:", "dim"), Buttons(menu.buttons, numbered, first)]
-        first += len(menu.buttons)
+    if buttons_of(card):
+        parts += [Text(), *button_rows(card, numbered)]
     return Panel(
         Group(*parts),
         box=ROUNDED,

@@ -156,6 +156,11 @@ class TicketCard:
         named = filter(None, (self.severity, self.severity_name, self.state))
         return (*named, f"Owner: {self.owner}") if self.owner else tuple(named)
 
+    @property
+    def in_menus(self) -> tuple[Button, ...]:
+        """The buttons of all menus."""
+        return tuple(button for menu in self.menus for button in menu.buttons)
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:

@@ -239,7 +239,7 @@ def paged_off_hours(ticket: Ticket, step: Step, policy: Policy, now: datetime) -
 
 def first_contact(key: str, contact: str, people: Sequence[Part]) -> RichText:
     """Names the customer's first contact."""
-    return with_key(key, f"The customer's {contact}: ", *people)
+    return with_key(key, f"The customer's {_in_sentence(contact)}: ", *people)
 
 
 def resolved(key: str, event: Resolved) -> RichText:

@@ -107,11 +107,10 @@ def _promise_in_words(line: PromiseLine, renderer: MrkdwnRenderer) -> str:
 
 def _card(card: TicketCard, renderer: MrkdwnRenderer) -> list[Json]:
     name = f"{card.key} · {one_line(card.title)}"
-    mark = TONE_MARKS[card.tone]
     whole = [] if cut(name, 150) == name else list(literal(card.title))
-    status = " · ".join(escape_mrkdwn(cut(part, _LONGEST_FIELD)) for part in card.status[1:])
-    severity = strong(cut(card.status[0], _LONGEST_FIELD))
-    head = [header(name), section(" · ".join(filter(None, (f"{mark}{severity}", status))))]
+    status = [*filter(None, (cut(part, _LONGEST_FIELD) for part in card.status))]
+    in_words = " · ".join((*map(strong, status[:1]), *map(escape_mrkdwn, status[1:])))
+    head = [header(name), *([section(f"{TONE_MARKS[card.tone]}{in_words}")] if status else [])]
     head += [section(full_promise(line, renderer)) for line in card.promises]
     turn = [f"*Next:* {escape_mrkdwn(cut(card.next_up, _LONGEST_FIELD))}"] if card.next_up else []
     about = " · ".join(escape_mrkdwn(cut(part, _LONGEST_FIELD)) for part in card.about)
@@ -134,7 +133,7 @@ def _facts(card: TicketCard) -> Iterator[Json]:
     for label, text in card.facts:
         if size(text) > _LONGEST_FIELD:
             yield from (*([section(strong(label))] if label else []), *literal(text))
-        else:
+        elif one_line(text):
             name = f"{strong(f'{label}:')} " if label else ""
             yield section(f"{name}{escape_mrkdwn(one_line(text))}")
 
@@ -147,6 +146,7 @@ def _reported(card: TicketCard) -> Iterator[Json]:
         answers = (
             f"{escape_mrkdwn(cut(asked, _LONGEST_LINE))} {strong(cut(answer, _LONGEST_LINE))}"
             for asked, answer in card.answers
+            if one_line(answer)
         )
         yield from (context(piece) for piece in pieces_of_lines(answers))
 

@@ -99,10 +99,7 @@ def _ticket(card: TicketCard, renderer: CardTextRenderer) -> Json:
     title = cut(card.title, LONGEST_TITLE)
     key = runs(f"{cut(card.key, LONGEST_LABEL)} · ", size="Large", weight="Bolder")
     header = rich_text([*key, *runs(title, size="Large", weight="Bolder")])
-    mark = TONE_MARKS[card.tone]
-    severity, *rest = (cut(part, LONGEST_FIELD) for part in card.status)
-    status = rich_text([*runs(f"{mark}{severity}", weight="Bolder"), *runs("".join(f" · {p}" for p in rest))])
-    head = [container([header], style=_CONTAINERS[card.tone], bleed=True), status]
+    head = [container([header], style=_CONTAINERS[card.tone], bleed=True), *_status(card)]
     for line in card.promises:
         head.append(full_promise(line, renderer))
     if card.next_up:
@@ -132,6 +129,14 @@ def _ticket(card: TicketCard, renderer: CardTextRenderer) -> Json:
         tail = [*paragraphs(renderer, card.customers_thread, entities), *_history(card, renderer)]
         return fit([*head, *buttons], body, tail, entities.values(), " in the thread")
     return fit(head, body, buttons, entities.values(), " in the thread")
+
+
+def _status(card: TicketCard) -> Iterator[Json]:
+    """Severity, state and owner in one line."""
+    severity, *rest = [*filter(None, (cut(part, LONGEST_FIELD) for part in card.status))] or [""]
+    first = runs(f"{TONE_MARKS[card.tone]}{severity}", weight="Bolder")
+    if shown := [*first, *runs("".join(f" · {part}" for part in rest))]:
+        yield rich_text(shown)
 
 
 def _last_words(words: LastWords, renderer: CardTextRenderer) -> Iterator[Json]:

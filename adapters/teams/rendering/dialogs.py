@@ -93,7 +93,8 @@ def message_dialog(
 ) -> TaskModuleContinueResponse:
     """Returns the answer that shows a view in the open dialog, without buttons."""
     content = view_card(view, renderer or CardTextRenderer()).content
-    body = [element for element in content["body"] if element["type"] != "ActionSet"]
+    shown = (element for element in content["body"] if element.get("isVisible", True))
+    body = [element for element in shown if element["type"] != "ActionSet"]
     return _window(title, {**content, "body": body}, "medium")
 
 

@@ -304,7 +304,7 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
     channel = await _channel(desk, sent.actor, place, account)
     is_agent = directory.is_agent(sent.actor, account)
     notes = await _notes(desk, policy, account, proposal)
-    advice = [without_full_stop(advice.says) for advice in policy.triage.advised(given)]
+    advice = [f"{without_full_stop(advice.says)}." for advice in policy.triage.advised(given)]
     outcome = await desk.open(
         sent.key,
         account,
@@ -326,7 +326,11 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
             terms=account.terms,
             may_hold=account.may_hold,
             exception=form.plan_exception(plan, proposal),
-            notes=(*notes, *(f"told: {said}" for said in advice), *_duplicate_notes(intake)),
+            notes=(
+                *notes,
+                *(f"the customer was told: {without_full_stop(said)}" for said in advice),
+                *_duplicate_notes(intake),
+            ),
             files=_attached(sent),
             asked_in=str(place) if intake.asked else "",
             asked_below=intake.asked,
