@@ -225,12 +225,13 @@ class DeskInMemory:
         return key
 
     async def presses(self, actor: Actor, label: str, key: str, place: Place | None = None) -> Answer:
-        """Press a button by its label: on the card of the actor's own side, or on that in `place`."""
+        """Press or choose by label: on the card of the actor's own side, or on that in `place`."""
         return await self.presses_on(actor, *self.button(actor, label, key, place))
 
     async def presses_on(self, actor: Actor, message: PostedMessage, button: Button) -> Answer:
         where, now = message.ref.place, self.clock.now()
-        act = Press(self.envelope(), now, actor, where, message.ref, button.action, button.value)
+        in_menu = isinstance(message.view, TicketCard) and button in message.view.in_menus
+        act = Press(self.envelope(), now, actor, where, message.ref, button.action, button.value, in_menu)
         return await self.answers(act)
 
     async def submits_form(
@@ -340,13 +341,16 @@ class DeskInMemory:
         return [line.standing for line in self.card_view(key).promises]
 
     def labels(self, key: str, audience: Audience = Audience.CUSTOMER) -> list[str]:
-        return [button.label for button in self.card_view(key, audience).buttons]
+        """The labels of a card, first those of its buttons and then those in its menus."""
+        card = self.card_view(key, audience)
+        return [button.label for button in (*card.buttons, *card.in_menus)]
 
     def button(self, actor: Actor, label: str, key: str, place: Place | None) -> tuple[PostedMessage, Button]:
         own_side = Audience.AGENTS if self.desk.directory.is_agent(actor) else Audience.CUSTOMER
         for audience in sorted(Audience, key=lambda audience: audience is not own_side):
             message = self.card(key, audience)
-            for button in self.card_view(key, audience).buttons:
+            card = self.card_view(key, audience)
+            for button in (*card.buttons, *card.in_menus):
                 if button.label == label and place in (None, message.ref.place):
                     return message, button
         raise LookupError(f"no button {label} for {key} in {place or 'either place'}")

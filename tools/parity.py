@@ -63,6 +63,7 @@ WHO = {
     routes.RECIPIENT: "who got the message",
 }
 FORMS_OPEN = "not needed: a form can be shown at once"
+IN_MENU = " (menu "
 _KEY = re.compile(r"[A-Z]+-\d+")
 ORDER_FORM = 'cites = "a sample"\nhold = true'
 
@@ -80,6 +81,10 @@ class Action:
     states: set[State] = field(default_factory=set)
     answers: set[type[Answer]] = field(default_factory=set)
     form: Form | None = None
+
+    @property
+    def only_in_menus(self) -> bool:
+        return all(IN_MENU in place for place in self.places)
 
 
 class Noon:
@@ -116,9 +121,13 @@ class Samples:
 
     async def _look_at(self, severity: str, story: tuple[str, ...]) -> None:
         sample = await self.desk.ticket(await self._ticket(severity, story))
-        for audience, (where, who, place) in SIDES.items():
+        for audience, (card_place, who, place) in SIDES.items():
             face = cards.card(sample, self.policy, self.desk.directory, audience, NOON)
-            for button in face.buttons:
+            placed = [(button, card_place) for button in face.buttons]
+            placed += [
+                (b, f"{card_place}{IN_MENU}`{menu.label}`)") for menu in face.menus for b in menu.buttons
+            ]
+            for button, where in placed:
                 known = self.found.get((button.action, button.label))
                 if known is None or sample.state not in known.states:
                     # A press may change the ticket, so each gets its own.
@@ -231,7 +240,7 @@ def _samples(vendor: str, store: DeskStore, actions: dict[tuple[str, str], Actio
 def on_slack(action: Action) -> str:
     (row,) = slack_actions([action.button])
     assert [element["type"] for element in row["elements"]] == ["button"]
-    return f"button{_then(action, 'modal')}"
+    return f"{'choice in a menu' if action.only_in_menus else 'button'}{_then(action, 'modal')}"
 
 
 def on_teams(action: Action) -> str:
@@ -241,7 +250,8 @@ def on_teams(action: Action) -> str:
     dialog = row["actions"][0]["data"].get("msteams") == {"type": "task/fetch"}
     if dialog and action.form is None:
         return "button → dialog with the answer"
-    return f"button{_then(action, 'dialog' if dialog else 'form as a card')}"
+    kind = "button that the menu shows" if action.only_in_menus else "button"
+    return f"{kind}{_then(action, 'dialog' if dialog else 'form as a card')}"
 
 
 def on_terminal(action: Action) -> str:

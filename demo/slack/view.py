@@ -246,3 +246,10 @@ class View:
 def buttons_in(blocks: list[Json]) -> list[tuple[Json, Json]]:
     """Returns each button with its block."""
     return [(block, part) for block in blocks for part in elements_of(block) if part["type"] == "button"]
+
+
+def menu_options(blocks: list[Json]) -> list[tuple[Json, Json, Json]]:
+    """Returns each option of the menus beside buttons, with its menu and their block."""
+    rows = [block for block in blocks if block["type"] == "actions"]
+    menus = [(row, part) for row in rows for part in elements_of(row) if part["type"] == "static_select"]
+    return [(row, menu, option) for row, menu in menus for option in menu.get("options", [])]

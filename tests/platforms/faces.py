@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Face:
     check: Callable[[View], object]
     """Fails if the platform would refuse the view, in any way that we render it."""
     texts: Callable[[View], list[str]]
-    longest_card: TicketCard
+    longest_card: TicketCard = field(repr=False)
     """With as many buttons, and as long values, as the platform takes."""
 
     @property

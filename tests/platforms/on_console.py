@@ -15,7 +15,7 @@ from adapters.console.rendering import buttons_of
 from bot.config.settings import DeskSettings
 from bot.model.address import MessageRef, Place, UserRef
 from bot.model.inbound import Dispatch
-from bot.model.views import Receipt, View
+from bot.model.views import Receipt, TicketCard, View
 from bot.ports import Clock
 from tests.platforms.on_slack import nothing
 from tests.platforms.workplace import Answers, DisplayedMessage
@@ -54,7 +54,7 @@ class OnConsole:
         whole = _SEQUENCE.sub("", raw)
         live = {*_SEQUENCE.findall(raw), *_CONTROL.findall(whole)}
         labels = tuple(re.findall(r"\[\d+\] (.+?)(?=  |\s*[│\n])", whole)) if buttons_of(post.view) else ()
-        bare = post.view if isinstance(post.view, Receipt) else replace(post.view, buttons=())
+        bare = _without_buttons(post.view)
         text = _SEQUENCE.sub("", _drawn(bare))
         thread = post.thread.id if post.thread else None
         return DisplayedMessage(text, labels, tuple(sorted(live)), post.ref.place.id, thread)
@@ -92,6 +92,16 @@ class OnConsole:
         post = self.screen.log.find(below)
         assert post is not None
         await self.types(f"as {who}", f"show {self.screen.log.ticket_of(post)}", f"say {text}")
+
+
+def _without_buttons(view: View) -> View:
+    match view:
+        case Receipt():
+            return view
+        case TicketCard():
+            return replace(view, buttons=(), menus=())
+        case _:
+            return replace(view, buttons=())
 
 
 def _drawn(view: View) -> str:

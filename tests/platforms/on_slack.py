@@ -14,7 +14,6 @@ from bot.model.inbound import Answer, Dispatch, Done, Inbound
 from bot.ports import Clock
 from demo.slack import FakeSlack, Message, Person
 from demo.slack.text import block_lines
-from demo.slack.view import buttons_in
 from tests.platforms.workplace import Answers, DisplayedMessage
 from tests.scripted_desk import ready
 
@@ -45,7 +44,7 @@ class OnSlack:
     def displayed(self, message: MessageRef) -> DisplayedMessage:
         found = self.message(message)
         thread = found.thread_ts if found.is_reply else None
-        labels = tuple(part["text"]["text"] for _, part in buttons_in(found.blocks))
+        labels = tuple(self.slack.buttons(found))
         live = sorted(self._live(found.blocks))
         read = (
             block_lines(self.slack.workspace, block) for block in found.blocks if block["type"] != "actions"

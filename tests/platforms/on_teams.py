@@ -252,8 +252,10 @@ def _inputs(found: Any) -> list[Json]:
 
 
 def _actions(found: Any) -> list[Json]:
+    """The buttons, also those that a menu shows and hides; without the menu's own button."""
     rows = [row for item in found for row in (item, *item.get("items", ())) if row["type"] == "ActionSet"]
-    return [action for row in rows for action in row["actions"]]
+    actions = [action for row in rows for action in row["actions"]]
+    return [action for action in actions if action["type"] != "Action.ToggleVisibility"]
 
 
 def _reads(block: Json) -> str:

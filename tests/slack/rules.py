@@ -76,11 +76,9 @@ def check_block(block: Json) -> None:
             assert all(units(element["text"]) <= 3000 for element in block["elements"])
         case "actions":
             assert 1 <= len(block["elements"]) <= 25
-            for button in block["elements"]:
-                assert units(button["text"]["text"]) <= 75
-                assert 0 < len(button["action_id"]) <= 255
-                assert 0 < len(button.get("value", "x")) <= 2000
-                assert button.get("style", "primary") in ("primary", "danger")
+            for element in block["elements"]:
+                assert 0 < len(element["action_id"]) <= 255
+                (check_menu if element["type"] == "static_select" else check_button)(element)
         case "input":
             assert units(block["label"]["text"]) <= 2000
             assert units(block.get("hint", {}).get("text", "")) <= 2000
@@ -88,6 +86,20 @@ def check_block(block: Json) -> None:
             check_element(block["element"])
         case other:
             raise AssertionError(f"{other} is not in use")
+
+
+def check_button(button: Json) -> None:
+    assert units(button["text"]["text"]) <= 75
+    assert 0 < len(button.get("value", "x")) <= 2000
+    assert button.get("style", "primary") in ("primary", "danger")
+
+
+def check_menu(menu: Json) -> None:
+    assert 1 <= units(menu["placeholder"]["text"]) <= 150
+    assert 1 <= len(menu["options"]) <= 100
+    for option in menu["options"]:
+        assert 1 <= units(option["text"]["text"]) <= 75
+        assert 1 <= len(option["value"]) <= 150
 
 
 def check_element(element: Json) -> None:
@@ -115,8 +127,12 @@ def check_element(element: Json) -> None:
 
 
 def texts(block: Json) -> Iterator[Json]:
-    found = [block.get("text"), *block.get("fields", []), *block.get("elements", [])]
+    menus = [part for part in block.get("elements", []) if "options" in part]
+    options = [option for menu in menus for option in menu["options"]]
+    plain = [part for part in block.get("elements", []) if "options" not in part]
+    found = [block.get("text"), *block.get("fields", []), *plain, *options]
     yield from (part if isinstance(part["text"], str) else part["text"] for part in found if part)
+    yield from (menu["placeholder"] for menu in menus)
 
 
 def units(text: str) -> int:

@@ -32,13 +32,14 @@ KNOWN = {
     "TextBlock": {"text", "wrap"} | LOOK | LAYOUT,
     "RichTextBlock": {"inlines", "horizontalAlignment"} | LAYOUT,
     "TextRun": {"text", "selectAction"} | LOOK,
-    "Container": {"items", "style", "bleed"} | LAYOUT,
+    "Container": {"items", "style", "bleed", "id", "isVisible"} | LAYOUT,
     "ColumnSet": {"columns"} | LAYOUT,
     "Column": {"items", "width"},
     "ActionSet": {"actions", "spacing"},
     "Action.Execute": {"title", "verb", "data", "style", "fallback", "associatedInputs"},
     "Action.Submit": {"title", "data", "style", "associatedInputs"},
     "Action.OpenUrl": {"url"},
+    "Action.ToggleVisibility": {"title", "targetElements"},
     "Input.Text": {"isMultiline", "maxLength"},
     "Input.ChoiceSet": {"choices", "style", "isMultiSelect", "wrap"},
 }
@@ -96,6 +97,10 @@ def check_card(card: dict[str, Any], most: int = MOST_BYTES) -> None:
         if kind == "Action.Execute" and "fallback" in item:
             assert item["fallback"]["type"] == "Action.Submit"
             assert item["fallback"]["data"] == item["data"]
+        if kind == "Action.ToggleVisibility":
+            hidden = {each["id"] for each in elements(card) if each.get("isVisible") is False}
+            assert item["targetElements"]
+            assert set(item["targetElements"]) <= hidden
     for entity in card["msteams"].get("entities", []):
         assert entity["type"] == "mention"
         assert entity["mentioned"].keys() == {"id", "name"}

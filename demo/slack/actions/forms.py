@@ -8,7 +8,7 @@ from demo.slack.actions.bot_client import Ack
 from demo.slack.elements import Json
 from demo.slack.limits import elements_of
 from demo.slack.state import SlackError, Workspace
-from demo.slack.view import Input, View, buttons_in, without_emoji
+from demo.slack.view import Input, View, buttons_in, menu_options, without_emoji
 from demo.slack.web_api.views import DEEPEST, checked, fresh_hash, show
 
 TROUBLE = "We had some trouble connecting. Try again?"
@@ -128,11 +128,14 @@ def close(workspace: Workspace, view: View) -> None:
     workspace.touch()
 
 
-def button(blocks: list[Json], label: str) -> tuple[Json, Json]:
-    """Returns the only button with that label, ignoring emoji, with its block. Raises LookupError."""
-    found = [
-        pair for pair in buttons_in(blocks) if without_emoji(pair[1]["text"]["text"]) == without_emoji(label)
-    ]
+def press(blocks: list[Json], label: str, ts: str) -> Json:
+    """Presses the only button with that label, ignoring emoji, or chooses that option of a menu.
+
+    Returns the action as in block_actions. Raises LookupError.
+    """
+    buttons = [(part, _pressed(block, part, ts)) for block, part in buttons_in(blocks)]
+    options = [(option, _picked(block, menu, option, ts)) for block, menu, option in menu_options(blocks)]
+    found = [action for part, action in (*buttons, *options) if _label(part) == without_emoji(label)]
     if len(found) == 1:
         return found[0]
     there = ", ".join(labels(blocks)) or "none"
@@ -140,13 +143,24 @@ def button(blocks: list[Json], label: str) -> tuple[Json, Json]:
 
 
 def labels(blocks: list[Json]) -> list[str]:
-    return [without_emoji(part["text"]["text"]) for _, part in buttons_in(blocks)]
+    """Returns what can be pressed: the buttons, then the options of menus beside them."""
+    buttons = [_label(part) for _, part in buttons_in(blocks)]
+    return [*buttons, *(_label(option) for _, _, option in menu_options(blocks))]
 
 
-def pressed(block: Json, part: Json, ts: str) -> Json:
-    """Returns a pressed button as in block_actions."""
+def _label(part: Json) -> str:
+    return without_emoji(part["text"]["text"])
+
+
+def _pressed(block: Json, part: Json, ts: str) -> Json:
     kept: Json = {key: part[key] for key in ("action_id", "text", "value", "style", "url") if key in part}
     return {"type": "button", "block_id": block["block_id"], **kept, "action_ts": ts}
+
+
+def _picked(block: Json, menu: Json, option: Json, ts: str) -> Json:
+    ids = {"action_id": menu["action_id"], "block_id": block["block_id"], "action_ts": ts}
+    kept = {"placeholder": menu["placeholder"]} if "placeholder" in menu else {}
+    return {"type": menu["type"], **ids, "selected_option": option, **kept}
 
 
 def chosen(entry: Input, ts: str) -> Json:

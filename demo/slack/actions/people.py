@@ -102,9 +102,8 @@ class UserActions:
         return [file_json(self.workspace, self.workspace.upload(user.id, name)) for name in names]
 
     async def press(self, user: Person, where: Message | View, label: str) -> Ack:
-        """Presses the button with that label, ignoring emoji, and confirms its dialog if any."""
-        block, part = forms.button(where.blocks, label)
-        return await self._act(user, where, forms.pressed(block, part, self.workspace.next_ts()))
+        """Presses the button with that label, or chooses it in a menu; confirms its dialog if any."""
+        return await self._act(user, where, forms.press(where.blocks, label, self.workspace.next_ts()))
 
     async def close_modal(self, user: Person, everything: bool = False) -> Ack | None:
         """Closes the top modal, or the whole stack; notifies the bot if the view asks for that."""

@@ -101,7 +101,7 @@ async def test_if_no_modal_opens_a_direct_message_says_so(workspace: Workspace) 
     workspace.slack.fail_next("views.open", error="expired_trigger_id", times=2)
     await workspace.slack.press(workspace.bob, shown, "Get help")
     [told] = await workspace.slack.until(lambda: workspace.slack.dms(workspace.bob))
-    assert "please try again" in workspace.slack.text_of(told)
+    assert "Please try again" in workspace.slack.text_of(told)
 
 
 async def test_a_press_redraws_the_tab(workspace: Workspace) -> None:

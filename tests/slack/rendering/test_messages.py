@@ -1,45 +1,52 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
-from adapters.slack.rendering.block_kit import action_of, actions
+from adapters.slack.rendering.block_kit import action_of, actions, read_option
 from adapters.slack.rendering.messages import home_view, render_message
 from adapters.slack.rendering.modals import message_view, modal
 from bot.model.address import Place
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.inbound import Ask
-from bot.model.views import Button, QueueBoard
+from bot.model.views import Button, Menu, QueueBoard, TicketCard
 from demo.slack.limits import check_view
 from sla_core.triage import Option
 from tests.platforms.faces import SLACK
-from tests.samples import AGENTS, CUSTOMER, FORM, MARKS, VIEWS, boards
+from tests.samples import AGENTS, CUSTOMER, FORM, MARKS, NOON, VIEWS, boards
 from tests.slack import rules
 from tests.slack.conftest import Workspace
 from tests.slack.rules import MRKDWN, PLAIN_DATES
 
 
-def test_milestones_stand_in_a_separate_row() -> None:
+def row(card: TicketCard) -> dict[str, Any]:
+    [found] = [block for block in render_message(card, MRKDWN).blocks if block["type"] == "actions"]
+    return found
+
+
+def test_menus_stand_beside_the_buttons() -> None:
     """So that nobody presses `Escalated` when they mean `Escalate`."""
-    rows = [
-        block["elements"] for block in render_message(AGENTS, MRKDWN).blocks if block["type"] == "actions"
-    ]
-    assert [[button["text"]["text"] for button in row] for row in rows] == [
-        [
-            "Acknowledge",
-            "Take it",
-            "Reply",
-            "Change severity",
-            "Update",
-            "Escalate",
-            "Hold",
-            "Resolve",
-            "Why?",
-        ],
-        ["Investigating", "Reproduced", "Escalated", "Root cause found", "Fix developed", "Fix deployed"],
-    ]
+    *buttons, more, milestone = row(AGENTS)["elements"]
+    assert [button["text"]["text"] for button in buttons] == [button.label for button in AGENTS.buttons]
+    for drawn, menu in zip((more, milestone), AGENTS.menus, strict=True):
+        assert (drawn["type"], drawn["placeholder"]["text"]) == ("static_select", menu.label)
+        assert [option["text"]["text"] for option in drawn["options"]] == [b.label for b in menu.buttons]
+        assert [read_option(option["value"]) for option in drawn["options"]] == [
+            (button.action, button.value) for button in menu.buttons
+        ]
+
+
+def test_a_menu_is_reset_whenever_its_card_is_drawn() -> None:
+    """Slack keeps what was chosen while the id of the block is the same."""
+    later = replace(AGENTS, drawn_at=NOON + timedelta(seconds=1))
+    assert row(AGENTS)["block_id"] == row(AGENTS)["block_id"] != row(later)["block_id"]
+    assert row(AGENTS)["elements"] == row(later)["elements"]
+    with pytest.raises(ValueError, match="longer than Slack takes"):
+        row(replace(AGENTS, menus=(Menu("More", (Button("why", "Why?", "x" * 150),)),)))
 
 
 def test_an_error_stands_below_its_field() -> None:
@@ -53,16 +60,17 @@ def test_the_text_for_screen_readers_includes_the_due_dates() -> None:
     told = render_message(CUSTOMER, PLAIN_DATES).text
     assert told == (
         "ACME-7 · Bill generation is slow &amp; ∗some∗ bills never arrive"
-        " · S2, open, m3ter Support's, unassigned, seen by Bob · "
+        " · S2 (proposed), High, open, Owner: unassigned, seen by Bob, Next: m3ter Support · "
         "First response: less than 4 h left, due Fri 20 Mar 2026, 20:30 CET; "
-        "Resolution: off hours, due Wed 25 Mar 2026, 16:30 CET"
+        "Resolution: paused until Mon 10:30, then less than 16 support hours left, "
+        "due Wed 25 Mar 2026, 16:30 CET"
     )
 
 
 def test_the_time_left_stands_before_the_bar() -> None:
     texts = [b["text"]["text"] for b in render_message(CUSTOMER, MRKDWN).blocks if "▱" in str(b)]
     assert texts
-    assert all(text.index("left" if "left" in text else "off hours") < text.index("▱") for text in texts)
+    assert all(text.index("left" if "left" in text else "paused") < text.index("▱") for text in texts)
 
 
 def test_slack_accepts_the_longest_form() -> None:

@@ -13,18 +13,22 @@ from sla_core.promise import Phase, Tone
 from tests.samples import AGENTS, BOARD, BOB, CUSTOMER, MARKS, VIEWS
 from tests.teams.rules import CARD_TEXT, PLAYGROUND, check_card, elements, texts
 
+MENU = "Action.ToggleVisibility"
+
 
 def pushes(view: View, renderer: CardTextRenderer = CARD_TEXT) -> list[dict[str, Any]]:
+    """All buttons but those that show and hide a menu."""
     sets = [item for item in elements(view_card(view, renderer).content) if item["type"] == "ActionSet"]
-    return [action for row in sets for action in row["actions"]]
+    return [action for row in sets for action in row["actions"] if action["type"] != MENU]
 
 
 @pytest.mark.parametrize("view", [AGENTS, CUSTOMER, VIEWS["breach"], VIEWS["get-help"]])
 def test_buttons_say_what_they_do(view: TicketCard | Notice) -> None:
     """Labels exact, in order; the same action and value come back however old the client is."""
     made = pushes(view)
-    assert [action["title"] for action in made] == [button.label for button in view.buttons]
-    for button, action in zip(view.buttons, made, strict=True):
+    buttons = (*view.buttons, *(view.in_menus if isinstance(view, TicketCard) else ()))
+    assert [action["title"] for action in made] == [button.label for button in buttons]
+    for button, action in zip(buttons, made, strict=True):
         assert read_press(action["data"]) == (button.action, button.value)
         if button.action in FORM_ACTIONS:
             assert action["type"] == "Action.Submit"
@@ -46,18 +50,38 @@ def test_the_actions_that_open_a_form_are_those_of_the_desk() -> None:
 
 
 def test_rows_fit_a_narrow_window() -> None:
-    sets = [item for item in view_card(AGENTS, CARD_TEXT).content["body"] if item["type"] == "ActionSet"]
-    assert [[action["title"] for action in row["actions"]] for row in sets] == [
-        ["Acknowledge", "Take it", "Reply"],
-        ["Change severity", "Update", "Escalate"],
-        ["Hold", "Resolve", "Why?"],
-        ["Investigating", "Reproduced"],
-        ["Escalated", "Root cause found"],
-        ["Fix developed", "Fix deployed"],
+    assert rows(view_card(AGENTS, CARD_TEXT).content["body"]) == [
+        ["Acknowledge", "Reply", "Update"],
+        ["Resolve", "Escalate", "More"],
+        ["Milestone"],
     ]
     with pytest.raises(ValueError, match="does not take"):
         actions([Button("go", "x", "v" * 2001)], CARD_TEXT)
     assert actions([], CARD_TEXT) == []
+
+
+def test_a_menu_shows_and_hides_its_rows() -> None:
+    body = view_card(AGENTS, CARD_TEXT).content["body"]
+    hidden = {item["id"]: item for item in body if item.get("isVisible") is False}
+    toggles = [action for action in all_actions(body) if action["type"] == MENU]
+    assert [action["title"] for action in toggles] == ["More", "Milestone"]
+    more, milestone = (hidden.pop(target) for action in toggles for target in action["targetElements"])
+    assert hidden == {}
+    assert rows(more["items"]) == [["Take it", "Change severity"], ["Hold", "Why?"]]
+    assert rows(milestone["items"]) == [
+        ["Investigating", "Reproduced"],
+        ["Escalated", "Root cause found"],
+        ["Fix developed", "Fix deployed"],
+    ]
+
+
+def rows(items: list[dict[str, Any]]) -> list[list[str]]:
+    """The labels in each row of buttons."""
+    return [[a["title"] for a in item["actions"]] for item in items if item["type"] == "ActionSet"]
+
+
+def all_actions(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [action for item in items if item["type"] == "ActionSet" for action in item["actions"]]
 
 
 @pytest.mark.parametrize(
