@@ -34,8 +34,8 @@ async def test_history_lines_name_person_action_and_time_newest_last(desk: DeskI
     await desk.submits_form(BOB, "Reply", key, text="We look into it.")
     await desk.writes(ALICE, "Thanks!", key)
     assert lines(desk, key) == [
-        "10:00 Alice opened it, proposed as S2",
-        "10:10 Bob took it",
+        "10:00 Alice opened this, proposed as S2",
+        "10:10 Bob took this",
         "10:20 Bob replied",
         "10:20 Alice wrote",
     ]
@@ -53,10 +53,10 @@ async def test_omitted_lines_are_counted(desk: DeskInMemory) -> None:
     card_view = desk.card_view(key, Audience.AGENTS)
     assert [each.what for each in card_view.history] == [
         "Alice wrote",
-        "Bob escalated it",
+        "Bob escalated this",
         "Bob sent an update",
-        "Bob resolved it",
-        "Alice closed it",
+        "Bob resolved this",
+        "Alice closed this",
     ]
     assert card_view.earlier == 2
 
@@ -64,7 +64,7 @@ async def test_omitted_lines_are_counted(desk: DeskInMemory) -> None:
 async def test_warnings_and_breaches_have_lines(desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "Bills are slow", S2)
     await desk.fast_forward(hours=4)
-    assert lines(desk, key)[1:] == ["13:00 Warning: first response", "14:00 Breached: first response"]
+    assert lines(desk, key)[1:] == ["13:00 Warning: first response", "14:00 Missed: first response"]
 
 
 async def test_customers_do_not_see_the_history(desk: DeskInMemory) -> None:

@@ -20,7 +20,17 @@ INSTANT = timedelta(microseconds=1)
 
 def worded(found: Countdown) -> tuple[object, ...]:
     """All of a countdown that a card puts into words."""
-    return (found.metric, found.phase, found.tone, found.due_at, found.goal_at, found.bound)
+    ends = (found.resumes_at, found.met_at)
+    return (
+        found.metric,
+        found.phase,
+        found.tone,
+        found.due_at,
+        found.goal_at,
+        found.bound,
+        found.pauses,
+        *ends,
+    )
 
 
 def test_a_countdown_over_one_day() -> None:
@@ -67,6 +77,37 @@ def test_off_hours() -> None:
     assert next_change(friday, local("2026-03-14 12:00")) == local("2026-03-16 10:00")
 
 
+def test_a_pause_says_when_it_ends_and_what_is_left_then() -> None:
+    """Two of the four hours are left on Monday morning, without another night between."""
+    friday = promise(start=local("2026-03-13 16:00"))
+    paused = countdown(friday, local("2026-03-14 12:00"))
+    assert (paused.resumes_at, paused.bound, paused.pauses) == (
+        local("2026-03-16 10:00"),
+        2 * HOUR,
+        False,
+    )
+    resumed = countdown(friday, local("2026-03-16 10:00"))
+    assert (resumed.resumes_at, resumed.bound, resumed.pauses) == (None, 2 * HOUR, False)
+
+
+def test_hours_are_support_hours_only_if_the_clock_rests_before_the_deadline() -> None:
+    friday = promise(start=local("2026-03-13 16:00"))
+    assert countdown(friday, local("2026-03-13 16:00")).pauses, "the weekend lies between"
+    assert not countdown(promise(), local("2026-03-10 10:00")).pauses, "due on the same day"
+    nights = promise(within="20h", start=local("2026-03-10 10:00"))
+    assert nights.due_at == local("2026-03-12 14:00")
+    for at, pauses in (
+        ("2026-03-10 20:00", True),
+        ("2026-03-11 12:00", True),
+        ("2026-03-11 20:00", False),
+        ("2026-03-12 12:00", False),
+    ):
+        assert countdown(nights, local(at)).pauses is pauses, at
+    assert not countdown(promise(calendar=always()), local("2026-03-10 10:00")).pauses
+    held = promise(start=local("2026-03-13 16:00"), gaps=[hold("2026-03-13 17:00", None)])
+    assert not countdown(held, local("2026-03-13 17:30")).pauses, "nobody knows when it is due"
+
+
 def test_on_hold() -> None:
     held = promise(gaps=[hold("2026-03-10 11:00", None)])
     found = countdown(held, local("2026-03-11 12:00"))
@@ -84,6 +125,10 @@ def test_met_breached_and_ended() -> None:
     assert countdown(closed, local("2026-03-12 12:00")).phase is Phase.ENDED
     assert next_change(met, local("2026-03-10 12:00")) is None
     assert countdown(met, local("2026-03-12 12:00")).bound is None
+    assert countdown(met, local("2026-03-12 12:00")).met_at == local("2026-03-10 11:00")
+    answered = countdown(late, local("2026-03-12 12:00"), breached=True)
+    assert (answered.met_at, answered.pauses) == (local("2026-03-10 15:00"), False)
+    assert countdown(closed, local("2026-03-12 12:00")).met_at is None
 
 
 def test_spent_time_counts_open_hours_only() -> None:

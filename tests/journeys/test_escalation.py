@@ -1,0 +1,63 @@
+"""Who reads that a ticket was escalated, and why: an agent chooses, a customer tells everybody."""
+
+from __future__ import annotations
+
+from bot.model.forms import ChoiceField, Form, TextField
+from bot.model.views import Audience
+from tests.harness import ALICE, BOB, DANA, S2, form_of
+from tests.journeys.conftest import OpenDesk
+
+REASON = "Their invoices go out at six."
+ESCALATED = f"ACME-1 Bob escalated this ticket: “{REASON}” "
+ALERTED = "On-call and Dana have been alerted."
+
+
+def reason(form: Form) -> TextField:
+    (field,) = [field for field in form.fields if isinstance(field, TextField)]
+    return field
+
+
+def tick(form: Form) -> list[ChoiceField]:
+    return [field for field in form.fields if isinstance(field, ChoiceField)]
+
+
+async def test_an_agents_reason_stays_internal(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    form = form_of(await desk.presses(BOB, "Escalate", key))
+    assert form.title == "ACME-1 · Escalate"
+    assert reason(form).hint == "Internal: agents, the people we page and the TAM read this."
+    (tell,) = tick(form)
+    assert (tell.label, tell.value, tell.required) == ("Tell the customer", (), False)
+
+    await desk.sends(BOB, form, text=REASON)
+    assert desk.thread(key) == []
+    internal = ESCALATED.replace("this ticket", "this ticket, without telling the customer")
+    assert internal in desk.thread(key, Audience.AGENTS)
+    assert "ACME-1 Paged second line: @Eve, Bob." in desk.thread(key, Audience.AGENTS)
+    assert [REASON in message.text for message in desk.direct(DANA)] == [True]
+    assert REASON not in repr(desk.card_view(key))
+
+
+async def test_an_agent_may_tell_the_customer(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    form = form_of(await desk.presses(BOB, "Escalate", key))
+    again = form_of(await desk.sends(BOB, form, text="", tell_customer="yes"))
+    assert again.errors == {"text": "Please say why: the people we alert read it first."}
+    assert tick(again)[0].value == ("yes",), "what was ticked is kept"
+
+    await desk.sends(BOB, again, text=REASON)
+    assert desk.thread(key) == [f"{ESCALATED}{ALERTED}"]
+    assert ESCALATED in desk.thread(key, Audience.AGENTS)
+
+
+async def test_a_customers_reason_is_read_by_everybody(a_desk: OpenDesk) -> None:
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    form = form_of(await desk.presses(ALICE, "Escalate", key))
+    assert reason(form).hint == "Everybody in this channel, our agents and the account manager read this."
+    assert tick(form) == []
+
+    await desk.sends(ALICE, form, text=REASON)
+    assert desk.thread(key) == [f"{ESCALATED}{ALERTED}".replace("Bob", "Alice")]
