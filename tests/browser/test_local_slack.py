@@ -72,7 +72,7 @@ async def tell(client: Client, address: str) -> None:
     await client.presses("ACME-1", "Acknowledge")
     await client.sees("ACME-1", "seen by Bob")
     await client.presses("ACME-1", "Take it")
-    await client.sees("ACME-1", "Works on it\nBob")
+    await client.sees("ACME-1", "Owner: Bob")
     await client.presses("ACME-1", "Reply")
     await client.fills("We restart the bill queue now.")
 

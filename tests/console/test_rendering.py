@@ -116,9 +116,9 @@ def test_a_changed_card_lists_only_what_changed() -> None:
         promises=(replace(first, due_at=NOON + timedelta(hours=1)), replace(second, standing="breached")),
     )
     assert [text.plain for text in card_changes(before, after, BERLIN)] == [
-        "works on it: Bob_the_agent → Eve",
-        "First response: met, due Fri 20 Mar 2026, 17:30 CET",
-        "Due date: less than 1 h left → breached",
+        "owner: Bob_the_agent → Eve",
+        "First response: met Fri 15:50, due Fri 20 Mar 2026, 17:30 CET",
+        "Due date: less than 30 min left → breached",
         "Resolution: on hold → no longer promised",
         "Opened by: Eve",
     ]

@@ -39,13 +39,14 @@ async def test_from_support_to_the_end_of_a_ticket(session: OpenSession) -> None
     assert "Bills are [red]slow" in told
     assert "less than 4 h left" in told
     assert "due Fri 20 Mar 2026, 20:30 CET" in told
-    assert "  · #triage · agents see: ACME-1 Bills are [red]slow · S2 · open" in told
+    assert "  · #triage · agents see: ACME-1 Bills are [red]slow · S2 (proposed) · open" in told
 
     told = await at.types("as bob", "1", "press reply", "We look into it.")
     assert "You are Bob (agent), in #triage." in told
-    assert "[1] Acknowledge  [2] Take it  [3] Reply" in told
-    assert "  ACME-1 owner: unassigned → unassigned, seen by Bob" in told
-    assert "  [1] Take it  [2] Reply" in told
+    assert "[1] Acknowledge  [2] Reply  [3] Update" in told
+    assert "  ACME-1 severity: S2 (proposed) → S2 · owner: unassigned → unassigned, seen by Bob" in told
+    buttons = "  [1] Take it  [2] Reply  [3] Update  [4] Resolve  [5] Escalate\n"
+    assert f"{buttons}  More:\n  [6] Change severity  [7] Why?" in told
     assert "First response: less than 4 h left → met" in " ".join(told.split())
     assert "  · #acme · Alice sees: ACME-1 Bob replied: “We look into it.”" in told
 
@@ -56,7 +57,7 @@ async def test_from_support_to_the_end_of_a_ticket(session: OpenSession) -> None
     told = await at.types("press close", "show", "list")
     assert "ACME-1 state: resolved → closed" in told
     assert "  Alice\n  │ thanks" in told
-    assert "›  ACME-1  S2  closed  met  Bills are [red]slow" in told
+    assert "›  ACME-1  S2  closed  met Fri 16:30  Bills are [red]slow" in told
     assert (await at.desk.ticket("ACME-1")).state == "closed"
 
 
@@ -169,7 +170,7 @@ async def test_in_a_direct_conversation_one_asks_for_ones_own_channels(session: 
     at = await session()
     told = await at.types("in dm", "/support", "Bills", "", "1", "2", "2", "", "say thanks")
     assert "You are Alice (customer of Acme GmbH), in a direct conversation with the desk." in told
-    assert "ACME-1 is open in the channel of Acme GmbH." in told
+    assert "ACME-1 was opened in the channel of Acme GmbH." in told
 
 
 async def test_news_below_a_standing_prompt_leave_it_standing(session: OpenSession) -> None:

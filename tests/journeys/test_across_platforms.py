@@ -46,8 +46,8 @@ async def test_opened_in_teams_and_resolved_from_slack(a_desk: OpenDesk) -> None
     assert desk.thread(key, Audience.AGENTS)[-1] == "ACME-1 Yuki wrote: “It got worse.”  @Bob"
 
     await desk.fast_forward(hours=5)
-    assert "Breached" in desk.thread(key)[-1]
-    assert "Breached" in desk.thread(key, Audience.AGENTS)[-1]
+    assert "We missed" in desk.thread(key)[-1]
+    assert "We missed" in desk.thread(key, Audience.AGENTS)[-1]
     assert [message.ref.place.platform for message in desk.direct(DANA)] == ["slack", "slack"]
 
     await desk.submits_form(BOB, "Reply", key, text="Sorry, here now.")
@@ -68,7 +68,7 @@ async def test_opened_in_slack_and_resolved_from_teams(a_desk: OpenDesk) -> None
     await desk.submits_form(TEAMS_BOB, "Update", key, text="Found it.")
 
     assert desk.card_view(key).owner == "Bob"
-    assert desk.thread(key) == ["ACME-1 update from Bob: “Found it.”  @Alice"]
+    assert desk.thread(key) == ["ACME-1 Update from Bob: “Found it.”  @Alice"]
     assert desk.standing(key) == ["met"]
 
 

@@ -89,7 +89,7 @@ async def test_support_in_an_unowned_channel_says_which_setting_is_missing(a_des
 async def test_support_in_a_direct_message_finds_the_account(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     there = Place("slack", "D0ALICE", direct=True)
-    assert "no channel of a customer" in answer_text(await desk.command(ALICE, there))
+    assert "not in a customer's channel" in answer_text(await desk.command(ALICE, there))
 
     desk.chat.in_channels[ALICE.user.id] = frozenset({Place("slack", "C0ACME")})
     form = await desk.asks_for_help(ALICE, there)

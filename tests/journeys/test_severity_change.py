@@ -30,8 +30,8 @@ async def test_a_deadline_that_the_change_would_put_in_the_past_starts_now(a_des
     await desk.submits_form(BOB, "Change severity", key, severity="S2", text="Bills are affected")
 
     line = desk.card_view(key).promises[0]
-    assert line.standing == "less than 4 h left"
-    assert line.note == "counted anew from the change of severity"
+    assert line.standing == "less than 4 support hours left"
+    assert line.note == "counted from the change of severity"
     await desk.fast_forward(minutes=10)
     assert "Breached" not in await desk.events(key)
 
@@ -70,7 +70,8 @@ async def test_raising_to_an_emergency_pages_like_opening_one(a_desk: OpenDesk) 
 
     await desk.submits_form(BOB, "Change severity", key, severity="S1", text="Now it is down")
 
-    assert "ACME-1 this S1 needs somebody now. Bob @Eve @Kim " in desk.thread(key, Audience.AGENTS)
+    (page,) = [text for text in desk.thread(key, Audience.AGENTS) if "S1 for Acme GmbH" in text]
+    assert page.endswith("Paged: Bob, @Eve, @Kim.")
 
 
 async def test_a_reason_is_required_and_typed_text_is_kept(a_desk: OpenDesk) -> None:

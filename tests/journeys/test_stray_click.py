@@ -34,16 +34,17 @@ async def test_an_unanswered_emergency_closed_and_reopened(a_desk: OpenDesk) -> 
     await desk.forward_to("2026-03-20T17:14:59Z")
     assert "Warned" not in await desk.events(key)
     await desk.forward_to("2026-03-20T17:15:00Z")
-    promised = "Promised: First response within 1 hour, at any time of any day (M3-13)."
+    promised = "Promised: First response within 1 hour, at any time of any day."
     warning = f"ACME-1 Warning: first response is due Fri 20 Mar 17:30. {promised}"
     assert desk.thread(key, Audience.AGENTS)[-1] == f"{warning} @Bob"
     assert [message.text.startswith(warning) for message in desk.direct(DANA)] == [True]
 
     await desk.forward_to("2026-03-20T17:30:00Z")
-    breach = f"ACME-1 We missed the Fri 20 Mar 17:30. {promised}"
+    breach = "ACME-1 We missed the 1-hour first response, due Fri 20 Mar 17:30."
+    breach += " On-call and Dana have been alerted."
     assert desk.thread(key)[-1] == f"{breach} @Alice"
     assert desk.thread(key, Audience.AGENTS)[-1] == f"{breach} @Bob"
-    assert desk.direct(DANA)[-1].text.startswith(breach)
+    assert desk.direct(DANA)[-1].text.startswith(breach.replace("On-call and Dana have", "On-call has"))
     assert len(desk.direct(DANA)) == 2
     assert desk.standing(key) == ["breached"]
 
@@ -97,7 +98,7 @@ async def test_agents_close_resolved_tickets_only(a_desk: OpenDesk) -> None:
     assert refused == "Only the customer can close ACME-1 while it is open. Resolve it instead."
 
     await desk.submits_form(BOB, "Resolve", key, text="The queue runs again.")
-    assert desk.labels(key, Audience.AGENTS) == ["Why?", "Close", "Reopen"]
+    assert desk.labels(key, Audience.AGENTS) == ["Close", "Reopen", "Why?"]
     assert done(await desk.presses(BOB, "Close", key))
     assert desk.card_view(key).state == "closed"
     assert desk.thread(key)[-1] == "ACME-1 Bob closed this ticket."

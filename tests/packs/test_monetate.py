@@ -176,5 +176,5 @@ def test_the_milestones() -> None:
 def test_an_emergency_is_worked_on_at_once() -> None:
     """MON-13."""
     severity = monetate().severities["S1"]
-    assert severity.effort == "immediate investigation, around the clock"
+    assert severity.effort == "We investigate this at once, 24/7"
     assert "MON-13" in severity.source.clauses

@@ -31,7 +31,7 @@ async def asks(desk: Story, who: str, words: str, home: str = "") -> SentCard:
     ("words", "says"),
     [
         ("help", "status KEY"),
-        ("list", f"{KEY} Bills are slow"),
+        ("list", f"{KEY}\u00a0Bills are slow"),
         (f"status {KEY}", f"{KEY} · Bills are slow"),
         ("status ACME-9", "You cannot see a ticket ACME-9 from here."),
     ],

@@ -10,9 +10,9 @@ from tests.platforms.story import KEY, S2
 
 __all__ = ["lossy_desk", "open_lossy_desk"]
 
-LED_TO = f"This form has led to {KEY} already and opens no second ticket"
+LED_TO = f"This form has already opened {KEY}, so no second ticket was opened"
 BEFORE = "This form had been sent already, so nothing more was done."
-SORRY = "That did not work on our side"
+SORRY = "Something went wrong on our side"
 
 
 async def test_a_form_sent_again_after_a_lost_answer_acts_once(lossy_desk: LossyDesk) -> None:
@@ -32,7 +32,7 @@ async def test_what_was_changed_since_the_lost_answer_is_given_back(lossy_desk: 
     await form.sends(**S2)
     told = await form.sends(summary="Bills are slow", details="And wrong", **S2)
     assert told.startswith(LED_TO)
-    assert "This stands in the form and not in the ticket:" in told
+    assert "This text is not in the ticket:" in told
     assert "And wrong" in told
     assert await lossy_desk.summaries() == ["Bills are slow"]
 

@@ -63,7 +63,7 @@ async def test_an_agent_takes_a_ticket_from_the_home_tab(desk: Story) -> None:
     again = slack.home_of(bob)
     assert again is not None
     assert again.buttons() == []
-    assert "our turn · Bob works on it" in str(again.blocks)
+    assert "Owner: Bob · Next: m3ter Support" in str(again.blocks)
 
     # The other window of the same person still shows the button.
     await slack.press(bob, shown, "Take it")

@@ -31,7 +31,7 @@ LANES = ("the customer's thread", "triage", "the TAM")
 def breaches(site: LiveSite, card: Message) -> list[int]:
     """How often each of them was told."""
     told = (site.thread(card), site.thread(site.agents_card(card)), site.dms(site.dana))
-    return [sum("Breached" in text for text in texts) for texts in told]
+    return [sum("We missed" in text for text in texts) for texts in told]
 
 
 def is_search(call: Call) -> bool:
@@ -86,7 +86,7 @@ async def test_a_kill_between_breach_and_delivery_delivers_once(tmp_path: Path, 
         await site.opens()
         card = await site.opened(S1, "All is down")
         work = site.agents_card(card)
-        held = [site.proxy.hold(calls_saying("Breached"), after=heard) for _ in LANES]
+        held = [site.proxy.hold(calls_saying("We missed"), after=heard) for _ in LANES]
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*(hold.arrived.wait() for hold in held))
         await site.killed()
@@ -122,7 +122,7 @@ async def test_a_ticket_that_fell_due_while_down_is_reported_late(tmp_path: Path
         # A card whose posting was not recorded when the desk died is posted once more.
         await site.until(lambda: site.is_breached(site.cards(site.acme, "ACME-1")[-1]))
         await site.until(lambda: site.dms(site.dana))
-        assert "late: the desk was not running." in site.dms(site.dana)[-1]
+        assert "late: Frontline was down." in site.dms(site.dana)[-1]
         await site.opened(S3, "One more")
         now = stage.now()
         await site.killed()

@@ -295,7 +295,7 @@ async def test_the_pager_is_tested_once_a_day(tmp_path: Path) -> None:
         began = time.time()
 
         def tests() -> int:
-            words = f"Test of the pager, {half_a_day_ago} UTC: nothing to do."
+            words = f"Daily test page, {half_a_day_ago} UTC. You do not need to do anything."
             return sum(site.text(message) == words for message in site.triage.messages)
 
         async def arrived() -> bool:

@@ -33,9 +33,11 @@ async def test_support_in_triage_begins_with_the_account(shared_site: LiveSite) 
     assert reply.action == "update"
     shown = site.slack.modal_of(site.bob)
     assert shown
-    assert "is open in the channel of Acme GmbH." in str(shown.blocks)
+    assert "was opened in the channel of Acme GmbH." in str(shown.blocks)
     await site.until(lambda: len(site.posted(site.acme)) == before + 1)
-    await site.until(lambda: any("Bob, for the customer" in site.text(m) for m in site.posted(site.triage)))
+    await site.until(
+        lambda: any("opened by Bob for the customer" in site.text(m) for m in site.posted(site.triage))
+    )
     await site.slack.close_modal(site.bob, everything=True)
 
 
@@ -43,7 +45,7 @@ async def test_a_customer_in_triage_is_a_customer(shared_site: LiveSite) -> None
     """contract.md: everyone else is a customer, even in triage."""
     site = shared_site
     reply = await site.slack.command(site.alice, site.triage, "/support")
-    assert "Only agents open tickets here" in reply.shown
+    assert "Only agents can open tickets here" in reply.shown
     card = await site.opened(S2, "Bills are slow")
     work = site.agents_card(card)
     for label in ("Acknowledge", "Take it", "Reply", "Resolve"):
@@ -61,14 +63,14 @@ async def test_a_customer_in_triage_is_a_customer(shared_site: LiveSite) -> None
         )
     )
     assert site.slack.modal_of(site.alice) is None
-    assert "nobody yet" in site.text(card)
+    assert "unassigned" in site.text(card)
 
 
 async def test_support_in_a_direct_message(shared_site: LiveSite) -> None:
     """The accounts whose channels the person belongs to, asked if several."""
     site = shared_site
     reply = await site.slack.command(site.mia, site.slack.dm(site.mia), "/support", "Hello")
-    assert "You are in no channel of a customer" in reply.shown
+    assert "you are not in a customer's channel" in reply.shown
 
     await site.slack.command(site.sam, site.slack.dm(site.sam), "/support", "Hello")
     modal = site.slack.modal_of(site.sam)
@@ -159,7 +161,9 @@ async def test_why_is_told_to_the_one_who_asked(shared_site: LiveSite) -> None:
     card = await site.opened(S2, "Bills are slow")
     before = len(site.slack.thread(card))
     await site.slack.press(site.alice, card, "Why?")
-    await site.until(lambda: any("M3-14" in site.text(m) for m in site.slack.ephemerals(site.alice)))
+    await site.until(
+        lambda: any("Source: m3ter Support" in site.text(m) for m in site.slack.ephemerals(site.alice))
+    )
     assert len(site.slack.thread(card)) == before
 
 

@@ -133,9 +133,7 @@ async def test_replicas_together_test_the_pager_once_a_day(postgres: Postgres, t
     async with Replicas(tmp_path, postgres.fresh()) as site:
 
         def tests() -> int:
-            return sum(
-                site.text(message).startswith("Test of the pager, ") for message in site.triage.messages
-            )
+            return sum(site.text(message).startswith("Daily test page, ") for message in site.triage.messages)
 
         await site.joined(3, FRONTLINE_DRILL=due)
         await site.until(tests)
@@ -184,7 +182,7 @@ async def crash_run(postgres: Postgres, folder: Path, tickets: int, kills: int, 
 
         def all_told() -> bool:
             cards = {site.key_of(card): card for card in site.posted(site.acme)}
-            every = all(any("Breached" in t for t in texts) for c in cards.values() for texts in told(c))
+            every = all(any("We missed" in t for t in texts) for c in cards.values() for texts in told(c))
             return len(cards) >= tickets and every
 
         await site.slack.until(all_told, PATIENCE + 4 * tickets)
@@ -201,9 +199,9 @@ async def crash_run(postgres: Postgres, folder: Path, tickets: int, kills: int, 
         repeats += sum(len(site.cards(site.triage, key)) - 1 for key in histories)
         for card in cards:
             for texts in told(card):
-                steps = [word for text in texts for word in ("Warning", "Breached") if word in text]
-                assert steps == sorted(steps, reverse=True), texts
-                repeats += max(0, sum("Breached" in text for text in texts) - 1)
+                steps = [word for text in texts for word in ("Warning", "We missed") if word in text]
+                assert steps == sorted(steps), texts
+                repeats += max(0, sum("We missed" in text for text in texts) - 1)
         print(f"said twice: {repeats}, with {kills} kills and {restarts} restarts")
         assert repeats <= LANES * (kills + restarts)
         await eventually(site.has_said_all, every=0.2)

@@ -34,7 +34,7 @@ from tests.virtual_time import VirtualClock, in_virtual_time, time_passes
 
 FRIDAY_EVENING = "2026-03-20T18:00:00Z"
 NINE = time(9, 0)
-TEST = "Test of the pager, 09:00 UTC: nothing to do."
+TEST = "Daily test page, 09:00 UTC. You do not need to do anything."
 DAY, A_WHILE = timedelta(days=1), timedelta(minutes=1)
 
 

@@ -304,7 +304,10 @@ async def test_the_pager_is_tested_only_if_enabled(tmp_path: Path, monkeypatch: 
     desk, store = await desk_that_fails_once(tmp_path, monkeypatch)
     on, off = Runtime(desk.desk, store, pager_test_at=time(9, 0)), Runtime(desk.desk, store)
     store.on_change = on.store_changed
-    test, tomorrow = "Test of the pager, 09:00 UTC: nothing to do.", parse_instant("2026-03-21T09:00:00Z")
+    test, tomorrow = (
+        "Daily test page, 09:00 UTC. You do not need to do anything.",
+        parse_instant("2026-03-21T09:00:00Z"),
+    )
     async with on.running():
         await eventually(lambda: desk.heard(TRIAGE))
     assert [(timer.kind, timer.due_at) for timer in store.timers.values()] == [("pager_test", tomorrow)]

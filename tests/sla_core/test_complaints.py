@@ -284,8 +284,8 @@ async def test_16_the_customer_sees_a_pause_and_why(tmp_path: Path) -> None:
     assert desk.card_view(key).state == "on hold"
     assert desk.standing(key) == ["on hold"]
     told = (
-        "ACME-1 Bob put the clocks on hold: “waiting for your export” "
-        "They go on as soon as you write here. @Alice"
+        "ACME-1 Bob put the clocks of this ticket on hold: “waiting for your export” "
+        "They go on as soon as you write here. If you disagree with the hold, write that too. @Alice"
     )
     assert desk.thread(key) == [told]
     await desk.fast_forward(hours=2)
@@ -329,7 +329,7 @@ async def test_18_each_customer_has_the_times_of_their_own_contract(tmp_path: Pa
     assert isinstance(answer, Show)
     assert isinstance(answer.view, Receipt)
     (table,) = answer.view.tables
-    assert table.cites == "M3-14; Order form 2026-04, section 3"
+    assert table.cites == "Source: Order form 2026-04, section 3"
     await desk.forward_to("2026-03-20T17:30:00Z")
     assert desk.standing(acme) == ["breached"]
     assert desk.standing(bolt) == ["less than 2 h left"]
@@ -340,12 +340,12 @@ async def test_18_each_customer_has_the_times_of_their_own_contract(tmp_path: Pa
     [
         (
             "2026-04-01T14:00:00Z",
-            "less than 16 h left",
+            "less than 16 support hours left",
             "Wed 08 Apr 14:00",
             {"holiday: Maundy Thursday", "holiday: Good Friday", "holiday: Easter Monday"},
         ),
-        ("2026-04-04T10:00:00Z", "off hours", "Wed 08 Apr 15:00", {"holiday: Easter Monday"}),
-        ("2026-03-10T09:00:00Z", "less than 16 h left", "Thu 12 Mar 09:00", set()),
+        ("2026-04-04T10:00:00Z", "paused until", "Wed 08 Apr 15:00", {"holiday: Easter Monday"}),
+        ("2026-03-10T09:00:00Z", "less than 16 support hours left", "Thu 12 Mar 09:00", set()),
     ],
 )
 async def test_19_customers_see_closed_days_as_they_ask(
@@ -370,7 +370,7 @@ async def test_19_customers_see_closed_days_as_they_answer(tmp_path: Path) -> No
     assert desk.standing(key)[0].startswith("less than")
     await desk.forward_to("2026-04-03T10:00:00Z")
     await desk.writes(ALICE, "Any news?", key)
-    assert desk.standing(key) == ["off hours", "off hours"]
+    assert desk.standing(key) == ["paused until", "paused until"]
     await desk.forward_to("2026-04-07T07:00:00Z")
     assert desk.standing(key)[0].startswith("less than")
 

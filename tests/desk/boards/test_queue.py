@@ -123,7 +123,7 @@ async def test_each_row_shows_owner_turn_and_next_deadline(desk: DeskInMemory) -
         "S2",
         card_view.severity_name,
     )
-    assert (row.state, row.next_up, row.owner) == ("open", "our turn", "nobody works on it yet")
+    assert (row.state, row.next_up, row.owner) == ("open", "m3ter Support", "unassigned")
     assert row.promise == card_view.promises[0]
     assert row.button
     assert (row.button.label, row.button.value) == ("Take it", key)
@@ -136,7 +136,7 @@ async def test_a_ticket_is_taken_from_the_queue(desk: DeskInMemory) -> None:
     message = replace(desk.posted[0], ref=replace(desk.posted[0].ref, place=DM))
     await desk.presses_on(BOB, message, row.button)
     [row] = rows(await seen(desk, BOB, DM))
-    assert (row.owner, row.button) == ("Bob works on it", None)
+    assert (row.owner, row.button) == ("Bob", None)
 
 
 async def test_a_customer_cannot_take_a_ticket(desk: DeskInMemory) -> None:
@@ -254,7 +254,7 @@ async def test_a_channel_lists_its_accounts_tickets_to_anybody_there(desk: DeskI
         assert shown.title == "Tickets of Acme GmbH"
         assert keys(shown) == [down, slow]
         assert [row.button for row in rows(shown)] == [None, None]
-        assert rows(shown)[0].next_up == "m3ter Support's turn"
+        assert rows(shown)[0].next_up == "m3ter Support"
 
 
 async def test_what_was_resolved_lately_waits_for_the_customer(desk: DeskInMemory) -> None:
@@ -278,13 +278,13 @@ async def test_what_was_resolved_lately_waits_for_the_customer(desk: DeskInMemor
 
     await desk.submits_form(ALICE, "Close", third)
     shown = await seen(desk, ALICE, ACME)
-    assert (keys(shown), shown.intro) == ([first], ("Acme GmbH has no open ticket.",))
+    assert (keys(shown), shown.intro) == ([first], ("Acme GmbH has no open tickets.",))
     desk.clock.at += timedelta(days=15)
-    assert await told(desk, ALICE, ACME) == "Acme GmbH has no open ticket."
+    assert await told(desk, ALICE, ACME) == "Acme GmbH has no open tickets."
 
 
 async def test_a_channel_without_tickets_says_so(desk: DeskInMemory) -> None:
-    assert await told(desk, ALICE, ACME) == "Acme GmbH has no open ticket."
+    assert await told(desk, ALICE, ACME) == "Acme GmbH has no open tickets."
     assert "No account owns this channel" in await told(desk, ALICE, Place("slack", "C0OTHER"))
 
 
@@ -318,4 +318,4 @@ async def test_an_unresponsive_platform_is_not_shown_as_an_empty_queue(desk: Des
         "I cannot see right now which channels you are in; please try again in a minute."
     )
     desk.desk.platforms.clear()
-    assert "no channel of a customer" in await told(desk, ALICE, DM)
+    assert "not in a customer's channel" in await told(desk, ALICE, DM)

@@ -114,7 +114,7 @@ async def test_a_customer_cannot_see_or_close_tickets_of_others(
     answers = [
         answer_text(await desk.command(STRANGER, place, f"{verb} ACME-{number}")) for number in (1, 99)
     ]
-    assert answers == [f"There is no ticket ACME-{number} that you can see from here." for number in (1, 99)]
+    assert answers == [f"You cannot see a ticket ACME-{number} from here." for number in (1, 99)]
     assert await desk.events("ACME-1") == ["Opened"]
 
 
@@ -268,7 +268,7 @@ async def test_a_mention_in_a_tickets_thread_is_a_command(desk: DeskInMemory) ->
     assert card_view(await asks(ALICE, "status ACME-1")).key == "ACME-1"
     assert isinstance(await asks(BOB, "list"), Show)
     assert answer_text(await asks(ALICE, "close ACME-1")) == (
-        "ACME-1 still has promises that are running. To close it all the same, press Close on its card."
+        "ACME-1 still has promises running. To close it anyway, press Close on its card."
     )
     await desk.submits_form(BOB, "Resolve", "ACME-1", text="Faster now.")
     assert answer_text(await asks(ALICE, "close ACME-1")) == "ACME-1 is closed."

@@ -319,7 +319,7 @@ async def test_a_channel_with_a_new_id_is_still_the_customers(a_desk: OpenDesk) 
     assert helps(desk, ACME) == []
     assert len(helps(desk, NEW)) == 1, "it moved along, and is not posted twice"
     warned = desk.heard(TRIAGE)[-1]
-    assert "slack:C0ACMENEW instead of slack:C0ACME" in warned
+    assert "moved from slack:C0ACME to slack:C0ACMENEW" in warned
     assert 'channels of the account "acme" in frontline.toml' in warned
 
     assert form_of(await desk.command(ALICE, NEW)).fields[0].label == "Summary"
@@ -363,7 +363,7 @@ async def test_a_lost_channel_comes_back_under_its_new_id(a_desk: OpenDesk) -> N
     await turns(desk, NEW, ChannelChange.SHARED)
     cut_off, moved, back = desk.heard(TRIAGE)
     assert "is cut off: it is no longer shared" in cut_off
-    assert "has another address" in moved
+    assert "moved from" in moved
     assert "(slack:C0ACMENEW) is back: it is shared again" in back
 
 

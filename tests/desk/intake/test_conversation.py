@@ -86,7 +86,7 @@ async def test_other_people_cannot_answer(conversation: Conversation) -> None:
     await conversation.starts()
     before = conversation.desk.heard()
     assert await conversation.writes("I see that too", CAROL) == Done()
-    assert "somebody else" in answer_text(await conversation.presses("Cancel", who=CAROL))
+    assert "This conversation has ended." in answer_text(await conversation.presses("Cancel", who=CAROL))
     assert conversation.desk.heard() == before
     assert conversation.question == "1 of 5: Summary"
 
@@ -145,7 +145,7 @@ async def test_a_conversation_continues_in_another_process(tmp_path: Path) -> No
 async def test_an_invalid_answer_is_explained_below_the_question(conversation: Conversation) -> None:
     await conversation.starts()
     await conversation.writes("very " * 60 + "long")
-    assert "200 fit here" in view_text(conversation.asked)
+    assert "the limit is 200" in view_text(conversation.asked)
     await conversation.writes("Bills are slow")
     await conversation.writes("skip")
     await conversation.writes("something else entirely")
@@ -187,7 +187,7 @@ async def test_a_button_of_an_answered_question_does_nothing(conversation: Conve
     count = len(conversation.desk.posted)
     assert await conversation.presses_button(first) == Done(), "pressed twice"
     other = Button(first.action, "", first.value.replace("incident", "feature"))
-    assert "go on below" in answer_text(await conversation.presses_button(other))
+    assert "continue below" in answer_text(await conversation.presses_button(other))
     assert len(conversation.desk.posted) == count
     assert conversation.question.startswith("4 of 5")
 
@@ -225,7 +225,7 @@ async def test_a_person_who_cannot_be_asked_in_the_channel_gets_a_direct_message
     conversation.desk.chat.failures.append(PermanentFailure("not_in_channel"))
     await conversation.starts("Bills are slow")
     (told,) = conversation.desk.direct(ALICE)
-    assert told.text.startswith("The questions that you began cannot be posted in that channel.")
+    assert told.text.startswith("I cannot post the questions in that channel.")
     assert await conversation.desk.desk.key_values.get_all("interview") == {}
 
 
@@ -242,7 +242,7 @@ async def test_below_a_button_in_no_thread_the_questions_have_one_of_their_own(d
     await conversation.writes("Since this morning")
     assert conversation.question == "3 of 5: What is this about?"
     act = Command("other", desk.clock.now(), ALICE, ACME, EntryPoint.SHORTCUT, "Bills are slow", root.ref)
-    assert "go on in its thread" in answer_text(await desk.answers(act))
+    assert "continue in its thread" in answer_text(await desk.answers(act))
     await conversation.answers_all()
     await conversation.presses("Open ticket")
     assert (await opened(desk)).details == "Since this morning"
@@ -309,7 +309,7 @@ async def test_in_a_direct_conversation_with_two_accounts(desk: DeskInMemory) ->
     await conversation.writes("skip")
     await conversation.answers_all()
     answer = await conversation.presses("Open ticket")
-    assert "ACME-1 is open in the channel of Acme GmbH" in answer_text(answer)
+    assert "ACME-1 was opened in the channel of Acme GmbH" in answer_text(answer)
 
 
 async def test_text_after_the_end_gets_an_answer(conversation: Conversation) -> None:
@@ -317,7 +317,7 @@ async def test_text_after_the_end_gets_an_answer(conversation: Conversation) -> 
     await conversation.writes("skip")
     await conversation.answers_all()
     await conversation.writes("It is month end")
-    assert "not part of it" in view_text(conversation.asked)
+    assert "Your last message was not added." in view_text(conversation.asked)
     await conversation.presses("Back")
     await conversation.presses("Keep")
     await conversation.writes("open ticket")
@@ -346,7 +346,7 @@ async def test_asking_again_points_to_the_open_conversation(
     act = Command(
         "other", conversation.desk.clock.now(), ALICE, ACME, door, "Bills are slow", conversation.thread_root
     )
-    assert "go on in its thread" in answer_text(await conversation.desk.answers(act))
+    assert "continue in its thread" in answer_text(await conversation.desk.answers(act))
 
 
 async def test_the_outcome_of_an_offer_is_kept_for_a_month(desk: DeskInMemory) -> None:
@@ -369,7 +369,7 @@ async def test_two_forms_of_two_quick_presses_are_one_ticket(desk: DeskInMemory)
         press = Press(desk.envelope(), now, ALICE, ACME, ref, "get_help", value)
         forms.append(form_of(await desk.answers(press)))
     assert await desk.sends(ALICE, forms[0], **S3) == Done(ticket="ACME-1")
-    assert "This is in ACME-1 already" in answer_text(await desk.sends(ALICE, forms[1], **S3))
+    assert "This is ticket ACME-1" in answer_text(await desk.sends(ALICE, forms[1], **S3))
     assert await desk.sends(ALICE, forms[1], **(S3 | {"details": "Another thing"})) == Done(ticket="ACME-2")
     assert await desk.keys() == ["ACME-2", "ACME-1"]
 

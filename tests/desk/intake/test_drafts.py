@@ -43,7 +43,7 @@ async def test_an_unsent_form_is_restored(desk: DeskInMemory) -> None:
     values = values_of(again, {})
     assert (values["summary"], values["details"]) == (("Bills are slow",), ("Since nine.",))
     assert values["production"] == ("reduced",)
-    assert rich_text(again.intro).startswith("What you had filled in here and not sent is back.")
+    assert rich_text(again.intro).startswith("Your unsent draft is back.")
 
 
 async def test_a_draft_belongs_to_one_person_in_one_place(desk: DeskInMemory) -> None:

@@ -90,9 +90,9 @@ async def test_a_form_that_nobody_may_fill_in_stays_as_it_is(desk: DeskInMemory)
 async def test_the_form_says_what_it_will_lead_to(desk: DeskInMemory) -> None:
     """m3ter Gold, Friday 15:00 in Berlin: four hours of support time."""
     form = await desk.asks_for_help(ALICE)
-    assert "More answers are needed" in rich_text(form.preview)
+    assert "Answer the questions to see" in rich_text(form.preview)
     form = await chooses(desk, form, request="incident", production="reduced")
-    assert "More answers are needed" in rich_text(form.preview)
+    assert "Answer the questions to see" in rich_text(form.preview)
     form = await chooses(desk, form, privacy="no")
     told = rich_text(form.preview)
     assert told.startswith(
@@ -112,7 +112,7 @@ async def test_the_outcome_is_shown_as_soon_as_it_is_certain(desk: DeskInMemory)
 async def test_a_class_without_a_promise_says_so(desk: DeskInMemory) -> None:
     form = await desk.asks_for_help(ALICE)
     form = await chooses(desk, form, request="feature", production="unaffected", privacy="no")
-    assert "No time is promised for it." in rich_text(form.preview)
+    assert "No time is promised for this severity." in rich_text(form.preview)
 
 
 async def test_advice_is_given_before_it_is_sent(desk: DeskInMemory) -> None:
@@ -144,7 +144,7 @@ async def test_people_who_get_help_elsewhere_read_it_at_once(tmp_path: Path) -> 
 
 async def test_the_plan_is_that_of_the_chosen_account(desk: DeskInMemory) -> None:
     form = await chooses(desk, await desk.asks_for_help(BOB, TRIAGE), BOB, **S2)
-    assert "More answers are needed" in rich_text(form.preview)
+    assert "Answer the questions to see" in rich_text(form.preview)
     form = await chooses(desk, form, BOB, account="silverline")
     assert "The plan Silver does not include" in rich_text(form.preview)
     form = await chooses(desk, form, BOB, account="acme")
@@ -160,7 +160,6 @@ async def test_a_report_shows_how_complete_it_is(tmp_path: Path) -> None:
     form = await chooses(desk, form, area=["events"])
     told = rich_text(form.preview)
     assert "Filled in: 1 of 3. Still empty: Details; Where does it show?" in told
-    assert "(MON-5)" in told
     form = await chooses(desk, form, details="The banner is gone.", where="shop.example")
     assert "Filled in" not in rich_text(form.preview)
     plain = await chooses(desk, form, details="", where="")
@@ -179,7 +178,7 @@ async def test_a_ticket_that_reads_alike_is_offered(desk: DeskInMemory) -> None:
     form = await chooses(desk, form, CAROL, details="Since Monday.", known=first)
     assert asked_fields(form) == ["summary", "details", "known"], "nothing else is asked then"
     assert rich_text(form.preview) == "Your text will be added to ACME-1; no new ticket is opened."
-    assert answer_text(await submits(desk, form, CAROL)) == "Thank you: what you wrote was added to ACME-1."
+    assert answer_text(await submits(desk, form, CAROL)) == "Thank you. Your text was added to ACME-1."
     assert await desk.keys() == [first]
     assert any("Since Monday." in text for text in desk.thread(first, Audience.AGENTS))
 
@@ -203,14 +202,14 @@ async def test_a_summary_of_the_last_moment_is_asked_about_once(desk: DeskInMemo
     assert again.errors == {"known": "This looks like an open ticket. Choose it, or press Open ticket again."}
     assert done(await submits(desk, again, CAROL))
     notes = (await desk.ticket("ACME-2")).opened.notes
-    assert "it reads like ACME-1 (both say slow, bill, generation)" in notes
+    assert "it looks like ACME-1 (both say slow, bill, generation)" in notes
 
 
 async def test_the_same_form_sent_again_is_the_same_ticket(desk: DeskInMemory) -> None:
     """The answer was lost on its way, so it is pressed once more; its own ticket reads like it."""
     form = await chooses(desk, await desk.asks_for_help(CAROL, text="Bill generation is slow"), CAROL, **S2)
     assert done(await submits(desk, form, CAROL))
-    assert answer_text(await submits(desk, form, CAROL)).startswith("This form has led to ACME-1 already")
+    assert answer_text(await submits(desk, form, CAROL)).startswith("This form has already opened ACME-1")
     assert await desk.keys() == ["ACME-1"]
 
 
@@ -255,7 +254,7 @@ async def test_sent_in_one_go_it_opens_at_once(desk: DeskInMemory) -> None:
     form = await desk.asks_for_help(CAROL)
     await desk.submits(ALICE, "Bill generation is slow", S2)
     assert done(await submits(desk, form, CAROL, summary="Bill generation is slow", **S2))
-    assert any("reads like ACME-1" in text for text in desk.thread("ACME-2", Audience.AGENTS))
+    assert any("looks like ACME-1" in text for text in desk.thread("ACME-2", Audience.AGENTS))
     assert not any("reads like" in text for text in desk.thread("ACME-2"))
 
 

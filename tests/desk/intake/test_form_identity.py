@@ -33,7 +33,7 @@ from tests.harness import (
 )
 
 CAROL = person("Carol", "T0ACME")
-LED_TO = "This form has led to ACME-1 already and opens no second ticket"
+LED_TO = "This form has already opened ACME-1, so no second ticket was opened"
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ async def test_a_lost_answer_is_said_again_with_what_else_it_said(tmp_path: Path
     form = await desk.asks_for_help(BOB, TRIAGE)
     filled = {"account": "acme", "summary": "Bills", **S1}
     first = answer_text(await submits(desk, form, BOB, **filled))
-    assert first.startswith("ACME-1 is open in the channel of Acme GmbH.")
+    assert first.startswith("ACME-1 was opened in the channel of Acme GmbH.")
     again = answer_text(await submits(desk, form, BOB, **filled))
     assert again.startswith(LED_TO)
     assert again.endswith(first)

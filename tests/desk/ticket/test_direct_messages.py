@@ -47,14 +47,18 @@ async def test_the_labels_are_the_contracts(a_desk: OpenDesk) -> None:
         (
             "Acknowledge",
             "Acknowledged. You will not be reminded of this message.",
-            "has seen the direct message.",
+            "acknowledged the direct message.",
         ),
         (
             "I'll call",
             "The agents have been told that you will call the customer.",
             "will call the customer.",
         ),
-        ("Snooze", "You will be reminded in 30 minutes.", "will be reminded Fri 20 Mar 19:00."),
+        (
+            "Snooze",
+            "You will be reminded in 30 minutes.",
+            "snoozed the direct message until Fri 20 Mar 19:00.",
+        ),
     ],
 )
 async def test_each_button_answers_the_person_and_notifies_the_agents(
@@ -78,7 +82,7 @@ async def test_a_snooze_comes_back_after_half_an_hour_once(a_desk: OpenDesk) -> 
     assert answer_text(await press(desk, DANA, "Snooze")) == "You will be reminded in 30 minutes."
     await desk.fast_forward(minutes=31)
     texts = [message.text for message in desk.direct(DANA)]
-    assert [sum(word in text for text in texts) for word in ("Warning", "Reminder", "Breached")] == [1, 2, 1]
+    assert [sum(word in text for text in texts) for word in ("Warning", "Reminder", "We missed")] == [1, 2, 1]
     await desk.fast_forward(days=1)
     assert len(desk.direct(DANA)) == len(texts)
 
@@ -98,9 +102,9 @@ async def test_acknowledging_ends_the_reminder_of_the_one_who_did(a_desk: OpenDe
     await press(desk, DANA, "Acknowledge")
     await desk.fast_forward(minutes=59)
     assert len(desk.direct(DANA)) == 1
-    assert desk.card_view(key).owner == "nobody yet"
+    assert desk.card_view(key).owner == "unassigned"
     await desk.fast_forward(minutes=1)
-    assert "Breached" in desk.direct(DANA)[-1].text
+    assert "We missed" in desk.direct(DANA)[-1].text
 
 
 async def test_no_reminder_is_sent_for_a_finished_ticket(a_desk: OpenDesk) -> None:
@@ -116,7 +120,7 @@ async def test_delegating_hands_the_message_on(a_desk: OpenDesk) -> None:
     desk, key = await alerted(a_desk)
     form = form_of(await press(desk, DANA, "Delegate"))
     assert (form.title, form.submit, [field.label for field in form.fields]) == (
-        "Delegate",
+        "ACME-1 · Delegate",
         "Delegate",
         ["Who takes over"],
     )
@@ -130,7 +134,7 @@ async def test_delegating_hands_the_message_on(a_desk: OpenDesk) -> None:
     assert isinstance(handed.view, Notice)
     assert "Snooze" in [button.label for button in handed.view.buttons]
     noted = desk.thread(key, Audience.AGENTS)[-1]
-    assert noted.lower() == f"{key} dana handed the direct message on to eve.".lower()
+    assert noted.lower() == f"{key} dana asked eve to look after this ticket.".lower()
 
 
 async def test_the_person_it_was_delegated_to_may_press(a_desk: OpenDesk) -> None:
@@ -185,9 +189,9 @@ async def test_a_reply_to_a_direct_message_gets_an_answer(a_desk: OpenDesk) -> N
     before = await desk.events(key)
     written = MessageRef(ref.place, "typed")
     act = Posted("typed", desk.clock.now(), DANA, ref.place, written, "Call them, please", ref)
-    assert answer_text(await desk.answers(act)).startswith("Nobody else reads this.")
+    assert answer_text(await desk.answers(act)).startswith("Only you can see this thread.")
     act = Posted("again", desk.clock.now(), DANA, ref.place, written, "I am on it")
-    assert "nobody else reads this" in answer_text(await desk.answers(act))
+    assert "Nobody else reads this chat" in answer_text(await desk.answers(act))
     assert await desk.events(key) == before
 
 

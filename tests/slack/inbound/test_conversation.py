@@ -124,11 +124,11 @@ async def test_at_the_end_review_and_offer_say_which_ticket_it_is(at: DeskOnSlac
     await asyncio.gather(*(at.slack.press(xenia, review, "Open ticket") for _ in range(2)))
     await at.settle()
     assert await at.store.tickets("acme") == ["ACME-1"]
-    assert "It is in ACME-1 now" in at.slack.text_of(review)
+    assert "Your ticket is ACME-1." in at.slack.text_of(review)
     offer = at.ours_in(at.acme)[0]
     assert at.slack.text_of(offer) == "✅ This is now ticket ACME-1."
     assert at.slack.buttons(offer) == [], "nobody tells it twice"
-    assert "What came of them stands where they were" in at.private_answers(xenia)
+    assert "This conversation has ended." in at.private_answers(xenia)
 
 
 @pytest.mark.parametrize("name", ["internal", "guest", "external"])
@@ -146,7 +146,7 @@ async def test_an_offer_that_led_to_a_ticket_leads_to_no_second_one(at: DeskOnSl
         await at.slack.press(xenia, offer, label)
     await at.settle()
     assert at.slack.modal_of(xenia) is None
-    assert at.private_answers(xenia).count("This is in ACME-1 already") == 2
+    assert at.private_answers(xenia).count("This is ticket ACME-1") == 2
     await at.slack.say(xenia, at.acme, f"{at.slack.mention} Bills are slow")
     await at.settle()
     assert await at.summary_in_form(xenia, at.ours_in(at.acme)[-1]) == "Bills are slow", "but a new one may"
@@ -169,4 +169,4 @@ async def test_what_is_one_that_is_open_already_says_so_as_well(at: DeskOnSlack)
     await at.slack.press(xenia, review, "Open ticket")
     await at.settle()
     assert await at.store.tickets("acme") == ["ACME-1"]
-    assert "It is in ACME-1 now" in at.slack.text_of(review)
+    assert "Your ticket is ACME-1." in at.slack.text_of(review)

@@ -329,4 +329,4 @@ async def test_closed_by_accident(real: Real) -> None:
     assert again.input("details").value == "Since nine."
     assert again.input("topic").value == "one_charger"
     assert "checked" in blocks(again)
-    assert "not sent is back" in told(again)
+    assert "Your unsent draft is back." in told(again)
