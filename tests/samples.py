@@ -264,7 +264,7 @@ BOARD = QueueBoard(
     ),
     ("20 tickets are open, most critical first.",),
     (Button("get_help", "Get help", "", Style.PRIMARY),),
-    ("Escalate pages these, one step after the other:", "\n", Strong("First line:"), " Bob, then Eve"),
+    ("Escalate pages these people, one step at a time:", "\n", Strong("First line:"), " Bob, then Eve"),
 )
 OPEN_TICKETS = QueueBoard(
     "Open tickets",

@@ -98,7 +98,7 @@ async def _cut_off(desk: Desk, act: ChannelChanged, account: Account) -> None:
     text = (
         f"{account.name}'s channel ({act.place}) is cut off: {how}. ",
         *await _counted(desk, await _open_tickets(desk, act.place, account)),
-        f" Nothing can reach the customer there. {fix} Or choose another channel and add it to "
+        f" The customer gets no messages there. {fix} Or choose another channel and add it to "
         f'channels of the account "{account.id}" in frontline.toml.',
     )
     await _tell(desk, act, account, *text)
@@ -116,7 +116,7 @@ async def _unowned(desk: Desk, act: ChannelChanged) -> None:
     """Tells agents in triage. The people in the channel did not ask for anything."""
     text = (
         f"The app was added to {act.place}, which belongs to no account. To serve a customer there, add "
-        f'"{act.place}" to channels of their account in frontline.toml and restart Frontline. '
+        f'"{act.place}" to `channels` of their account in frontline.toml, then restart Frontline. '
         "Otherwise remove the app from the channel."
     )
     # Teams reports one installation by two events.

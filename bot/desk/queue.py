@@ -28,7 +28,7 @@ RECENTLY = timedelta(days=14)
 
 
 OPEN = "Open tickets, most critical first."
-ONE = "To see one, write “status” and its key."
+ONE = "To see one, write “status” followed by its key."
 
 
 class ChannelsUnknown(Exception):
@@ -243,7 +243,7 @@ async def _summarized(desk: Desk, entry: QueueEntry) -> QueueEntry | None:
 
 def _not_all(page: QueuePage) -> Iterator[str]:
     if page.total > len(page.entries):
-        yield f" Not all are shown: these are the {len(page.entries):,} most urgent of {page.total:,}."
+        yield f" Showing the {len(page.entries):,} most urgent of {page.total:,}."
 
 
 def _any_open(sections: Iterable[QueueSection]) -> bool:
@@ -270,7 +270,7 @@ def on_duty(desk: Desk) -> Iterator[Part]:
     now = desk.clock.now()
     policy = desk.directory.policy_on(now.date())
     if policy.steps:
-        yield "Escalate pages these, one step after the other:"
+        yield "Escalate pages these people, one step at a time:"
     for step in policy.steps:
         yield "\n"
         yield Strong(f"{step.name}:")

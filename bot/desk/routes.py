@@ -182,7 +182,7 @@ async def _answer(desk: Desk, inbound: Inbound) -> Answer:
 async def _route_press(desk: Desk, press: Press) -> Answer:
     route = BUTTONS.get(press.action)
     if route is None:
-        return refusal("This button is too old. Please use the ticket's newest card.")
+        return refusal("This button is out of date. Please use the ticket's newest card.")
     if isinstance(route, PublicButtonRoute):
         return await route.handler(desk, press)
     ticket = await desk.ticket(press.value.partition("|")[0])
@@ -197,7 +197,7 @@ async def _route_press(desk: Desk, press: Press) -> Answer:
 async def _route_submission(desk: Desk, sent: Submission) -> Answer:
     route = FORMS.get(sent.form)
     if route is None or not _is_complete(sent):
-        return refusal("This form is too old. Please open it again.")
+        return refusal("This form is out of date. Please open it again.")
     try:
         if not await _is_from_its_place(desk, sent):
             log.warning("a form was sent from another place", form=sent.form, place=str(sent.place))

@@ -212,7 +212,7 @@ def _hold(ticket: Ticket, for_agents: bool) -> Iterator[tuple[str, str]]:
     since = ticket.holds[-1].start
     hold = next((e for e in reversed(ticket.history) if isinstance(e, Held) and e.at == since), None)
     why = f"{hold.by.name}: “{hold.reason.strip()}”" if hold else ticket.holds[-1].why
-    ends = "" if for_agents else " The clocks continue as soon as you write in this ticket's thread."
+    ends = "" if for_agents else " Its deadlines are paused until you write in this ticket's thread."
     yield "On hold", why + ends
 
 

@@ -110,7 +110,7 @@ def _answered(event: Answered) -> str:
 def _alerted(event: Alerted) -> str:
     acts = {
         "call": "will call the customer",
-        "delegate": "asked a colleague to look after this",
-        "snooze": "snoozed the direct message",
+        "delegate": "asked a colleague to take this over",
+        "snooze": "snoozed the alert",
     }
-    return f"{event.by.name} {acts.get(event.act, 'acknowledged the direct message')}"
+    return f"{event.by.name} {acts.get(event.act, 'acknowledged the alert')}"

@@ -32,9 +32,11 @@ from sla_core.events import (
 from sla_core.policy import BusinessDays, Policy, Step
 from sla_core.ticket import Ticket
 
-HOW_A_HOLD_ENDS = "They continue as soon as you write here. If you disagree with the hold, write that too."
+HOW_A_HOLD_ENDS = (
+    "Its deadlines are paused until you reply here. If you disagree with the hold, say so in your reply."
+)
 """For the customer, after the text of a hold."""
-IS_IT_SOLVED = "If it is solved, press Close on the card. If you still need help, press Reopen."
+IS_IT_SOLVED = "If that fixed it, press Close on the card. If you still need help, press Reopen."
 """For the customer, after the text of a resolution."""
 LATE_FROM = timedelta(minutes=1)
 """From this delay on, a warning or a breach says how late it is."""
@@ -57,7 +59,7 @@ def answered(key: str, event: Answered, policy: Policy) -> RichText:
         case Kind.MILESTONE:
             milestone = next((m for m in policy.milestones if m.label == event.text), None)
             says = milestone.says if milestone else ""
-            return with_key(key, Strong(event.text), f": {without_full_stop(says)} ({event.by.name}).")
+            return with_key(key, Strong(event.text), f" ({event.by.name}): {without_full_stop(says)}.")
         case Kind.UPDATE:
             return with_key(key, f"Update from {event.by.name}:", Quote(event.text))
         case Kind.REPLY:
@@ -83,16 +85,18 @@ def _sent(event: Answered | CustomerWrote) -> Iterable[Part]:
 
 
 def _files(event: Opened | Answered | CustomerWrote) -> Iterable[Part]:
-    if event.files:
-        yield f" {'file' if len(event.files) == 1 else 'files'}: "
+    if not event.files:
+        return
+    yield f" ({'file' if len(event.files) == 1 else 'files'}: "
     for number, file in enumerate(event.files):
         yield from (", ",) if number else ()
         yield Link(file.url, file.name) if file.url else file.name
+    yield ")"
 
 
 def attached_files(key: str, event: Opened) -> RichText:
     """Lists the files that came with the opening of a ticket."""
-    return with_key(key, f"{event.by.name} sent{' a' if len(event.files) == 1 else ''}", *_files(event))
+    return with_key(key, f"{event.by.name} attached", *_files(event))
 
 
 def corrected(key: str, event: Corrected) -> RichText:
@@ -101,7 +105,7 @@ def corrected(key: str, event: Corrected) -> RichText:
         return with_key(key, f"A message by {event.by.name} was deleted.")
     if not event.text:
         return with_key(key, f"{event.by.name} removed the text of a message.")
-    return with_key(key, f"{event.by.name} changed a message:", Quote(event.text))
+    return with_key(key, f"{event.by.name} edited a message. It now says:", Quote(event.text))
 
 
 def details_added(key: str, event: CustomerWrote) -> RichText:
@@ -128,7 +132,7 @@ def _promised(ticket: Ticket, policy: Policy, now: datetime) -> Iterable[Part]:
     """When each promise is due. One that is overdue at `now` was breached before."""
     running = [promise for promise in promises(ticket, policy) if not promise.settled]
     if not promises(ticket, policy):
-        yield f"{policy.name} promises no time for this severity."
+        yield f"{policy.name} has no promised response time for this severity."
     for promise in running:
         name = METRIC_NAMES[promise.metric]
         if promise.due_at is None:
@@ -143,7 +147,7 @@ def _promised(ticket: Ticket, policy: Policy, now: datetime) -> Iterable[Part]:
 
 
 def due_date_set(key: str, event: DueDateSet) -> RichText:
-    return with_key(key, f"{event.by.name} promises to resolve this by ", When(event.due_at), ".")
+    return with_key(key, f"{event.by.name} set a due date: we will resolve this by ", When(event.due_at), ".")
 
 
 def extended(ticket: Ticket, event: Extended, policy: Policy) -> RichText:
@@ -157,15 +161,15 @@ def extended(ticket: Ticket, event: Extended, policy: Policy) -> RichText:
 
 
 def held(key: str, event: Held) -> RichText:
-    return with_key(key, f"{event.by.name} put the clocks of this ticket on hold:", Quote(event.reason))
+    return with_key(key, f"{event.by.name} put this ticket on hold:", Quote(event.reason))
 
 
 def resumed(key: str, by: Who) -> RichText:
-    return with_key(key, f"The hold has ended ({by.name}). The clocks are running again.")
+    return with_key(key, f"{by.name} ended the hold. The deadlines are running again.")
 
 
 def escalated(key: str, event: Escalated) -> RichText:
-    how = "" if event.tell_customer else ", without telling the customer"
+    how = "" if event.tell_customer else " internally"
     return with_key(key, f"{event.by.name} escalated this ticket{how}:", Quote(event.reason))
 
 
@@ -177,7 +181,7 @@ def who_is_alerted(people: Sequence[str]) -> RichText:
 def step_called(key: str, step: Step, people: Sequence[Part], at: datetime | None) -> RichText:
     """Says which step is paged: at once, or when its hours begin."""
     if at is not None:
-        return with_key(key, f"{step.name} is off hours and will be paged ", When(at), ".")
+        return with_key(key, f"{step.name} is outside its hours. We will page it ", When(at), ".")
     return with_key(key, *_paged(_in_sentence(step.name), people))
 
 
@@ -206,7 +210,7 @@ def nobody_further(key: str, calling: Step | None) -> RichText:
     """Says why an agent's escalation pages nobody."""
     if calling is not None:
         return with_key(key, f"{calling.name} has been paged already and has not answered; reason added.")
-    return with_key(key, "Nobody was paged: this was the last step of the escalation policy.")
+    return with_key(key, "Nobody was paged: the escalation policy has no more steps.")
 
 
 def emergency(
@@ -251,7 +255,7 @@ def closed(key: str, by: Who) -> RichText:
 
 
 def reopened(key: str, event: Reopened) -> RichText:
-    return with_key(key, f"{event.by.name} reopened this ticket. Its clocks are running again.")
+    return with_key(key, f"{event.by.name} reopened this ticket. Its deadlines are running again.")
 
 
 def warned(ticket: Ticket, event: Warned, policy: Policy) -> RichText:
@@ -296,9 +300,10 @@ def _missed(ticket: Ticket, event: Breached, policy: Policy) -> str:
 
 
 def _named(people: Sequence[str]) -> str:
-    """`Bob has`, `Bob and Dana have`."""
+    """`Bob has`, `The on-call agent and Dana have`."""
     *before, last = people
-    return f"{', '.join(before)} and {last} have" if before else f"{last} has"
+    names = f"{', '.join(before)} and {last} have" if before else f"{last} has"
+    return f"{names[0].upper()}{names[1:]}"
 
 
 def _due_after(ticket: Ticket, event: Breached, policy: Policy) -> Iterable[Part]:
@@ -327,7 +332,7 @@ def where_the_thread_is(location: Location) -> RichText:
 
 def asked(key: str) -> RichText:
     """To the thread that a ticket was asked from."""
-    return with_key(key, "was opened from this message. Answers are posted in the thread of its card.")
+    return with_key(key, "was opened from this message. We'll reply in the thread of its card.")
 
 
 def ticket_in_short(ticket: Ticket, account: str) -> RichText:
@@ -349,7 +354,7 @@ def _lateness(ticket: Ticket, event: Warned | Breached, fell_due_at: datetime | 
     sent = f" Sent {duration(late)} late"
     if any(isinstance(each, Undelivered) and each.at == event.at for each in ticket.history):
         return f"{sent}: an answer that seemed to be in time was never delivered."
-    return f"{sent}: Frontline was down." if late >= DOWN_FROM else f"{sent}."
+    return f"{sent} because Frontline was down." if late >= DOWN_FROM else f"{sent}."
 
 
 def _promise_says(ticket: Ticket, event: Warned, policy: Policy) -> str:
@@ -365,15 +370,15 @@ def alerted(key: str, event: Alerted, to: str) -> RichText:
         case "call":
             return with_key(key, f"{event.by.name} will call the customer.")
         case "delegate":
-            return with_key(key, f"{event.by.name} asked {to} to look after this ticket.")
+            return with_key(key, f"{event.by.name} asked {to} to take over this ticket.")
         case "snooze" if event.until:
-            return with_key(key, f"{event.by.name} snoozed the direct message until ", When(event.until), ".")
+            return with_key(key, f"{event.by.name} snoozed the alert until ", When(event.until), ".")
         case _:
-            return with_key(key, f"{event.by.name} acknowledged the direct message.")
+            return with_key(key, f"{event.by.name} acknowledged the alert.")
 
 
 def delegated(ticket: Ticket, event: Alerted) -> RichText:
-    return with_key(ticket.key, f"{event.by.name} asks you to look after this ticket.")
+    return with_key(ticket.key, f"{event.by.name} asked you to take over this ticket.")
 
 
 def reminder(ticket: Ticket) -> RichText:

@@ -9,7 +9,7 @@ from tests.journeys.conftest import OpenDesk
 
 REASON = "Their invoices go out at six."
 ESCALATED = f"ACME-1 Bob escalated this ticket: “{REASON}” "
-ALERTED = "On-call and Dana have been alerted."
+ALERTED = "The on-call agent and Dana have been alerted."
 
 
 def reason(form: Form) -> TextField:
@@ -26,13 +26,16 @@ async def test_an_agents_reason_stays_internal(a_desk: OpenDesk) -> None:
     key = await desk.submits(ALICE, "Bills are slow", S2)
     form = form_of(await desk.presses(BOB, "Escalate", key))
     assert form.title == "ACME-1 · Escalate"
-    assert reason(form).hint == "Internal: agents, the people we page and the TAM read this."
+    assert (
+        reason(form).hint
+        == "Agents, the people we page and the TAM see this; the customer only if you tick the box."
+    )
     (tell,) = tick(form)
     assert (tell.label, tell.value, tell.required) == ("Tell the customer", (), False)
 
     await desk.sends(BOB, form, text=REASON)
     assert desk.thread(key) == []
-    internal = ESCALATED.replace("this ticket", "this ticket, without telling the customer")
+    internal = ESCALATED.replace("this ticket", "this ticket internally")
     assert internal in desk.thread(key, Audience.AGENTS)
     assert "ACME-1 Paged second line: @Eve, Bob." in desk.thread(key, Audience.AGENTS)
     assert [REASON in message.text for message in desk.direct(DANA)] == [True]
@@ -44,7 +47,7 @@ async def test_an_agent_may_tell_the_customer(a_desk: OpenDesk) -> None:
     key = await desk.submits(ALICE, "Bills are slow", S2)
     form = form_of(await desk.presses(BOB, "Escalate", key))
     again = form_of(await desk.sends(BOB, form, text="", tell_customer="yes"))
-    assert again.errors == {"text": "Please say why: the people we alert read it first."}
+    assert again.errors == {"text": "Please give a reason. The people we alert read it first."}
     assert tick(again)[0].value == ("yes",), "what was ticked is kept"
 
     await desk.sends(BOB, again, text=REASON)
@@ -56,7 +59,7 @@ async def test_a_customers_reason_is_read_by_everybody(a_desk: OpenDesk) -> None
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
     form = form_of(await desk.presses(ALICE, "Escalate", key))
-    assert reason(form).hint == "Everybody in this channel, our agents and the account manager read this."
+    assert reason(form).hint == "Everyone in this channel, our agents and your account manager can see this."
     assert tick(form) == []
 
     await desk.sends(ALICE, form, text=REASON)

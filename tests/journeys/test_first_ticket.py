@@ -182,10 +182,12 @@ async def test_the_warning_comes_at_three_quarters_and_the_breach_on_time(a_desk
     assert desk.standing(key) == ["breached"]
     assert desk.card_view(key).tone is Tone.ALARM
     missed = "ACME-1 We missed the 4-hour first response, due Fri 20 Mar 19:30."
-    missed += " On-call and Dana have been alerted."
+    missed += " The on-call agent and Dana have been alerted."
     assert desk.thread(key) == [f"{missed} @Alice"]
     assert desk.thread(key, Audience.AGENTS)[-1] == f"{missed} @Bob"
-    assert desk.direct(DANA)[-1].text.startswith(missed.replace("On-call and Dana have", "On-call has"))
+    assert desk.direct(DANA)[-1].text.startswith(
+        missed.replace("The on-call agent and Dana have", "The on-call agent has")
+    )
 
 
 async def test_a_breach_stays_on_record_after_a_late_answer(a_desk: OpenDesk) -> None:
@@ -255,7 +257,7 @@ async def test_closing_by_the_customer_ends_clocks_neither_met_nor_breached(a_de
     assert (form.title, form.submit, form.fields) == ("Close ACME-1?", "Close", ())
     assert rich_text(form.intro) == (
         "First response is due Fri 20 Mar 19:30 and nobody has answered. "
-        "Closing the ticket ends what was promised."
+        "If you close the ticket, this is no longer due."
     )
     assert desk.card_view(key).state == "open"
     assert done(await desk.sends(ALICE, form))
@@ -303,7 +305,8 @@ async def test_a_step_outside_its_hours_is_called_at_its_opening(a_desk: OpenDes
 
     await desk.submits_form(BOB, "Escalate", key, text="Needs eyes")
     assert (
-        "Second line is off hours and will be paged Mon 23 Mar 09:00" in desk.thread(key, Audience.AGENTS)[-1]
+        "Second line is outside its hours. We will page it Mon 23 Mar 09:00"
+        in desk.thread(key, Audience.AGENTS)[-1]
     )
 
     await desk.forward_to("2026-03-23T08:59:59Z")
@@ -350,7 +353,5 @@ async def test_a_form_sent_again_because_its_answer_was_lost_is_not_refused(a_de
     key = await desk.submits(ALICE, "Down", S2)
     form = form_of(await desk.presses(BOB, "Resolve", key))
     assert done(await desk.sends(BOB, form, text="Restarted"))
-    assert answer_text(await desk.sends(BOB, form, text="Restarted")).startswith(
-        "This form had been sent already"
-    )
+    assert answer_text(await desk.sends(BOB, form, text="Restarted")).startswith("You already sent this form")
     assert (await desk.events(key)).count("Resolved") == 1

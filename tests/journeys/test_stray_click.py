@@ -41,10 +41,12 @@ async def test_an_unanswered_emergency_closed_and_reopened(a_desk: OpenDesk) -> 
 
     await desk.forward_to("2026-03-20T17:30:00Z")
     breach = "ACME-1 We missed the 1-hour first response, due Fri 20 Mar 17:30."
-    breach += " On-call and Dana have been alerted."
+    breach += " The on-call agent and Dana have been alerted."
     assert desk.thread(key)[-1] == f"{breach} @Alice"
     assert desk.thread(key, Audience.AGENTS)[-1] == f"{breach} @Bob"
-    assert desk.direct(DANA)[-1].text.startswith(breach.replace("On-call and Dana have", "On-call has"))
+    assert desk.direct(DANA)[-1].text.startswith(
+        breach.replace("The on-call agent and Dana have", "The on-call agent has")
+    )
     assert len(desk.direct(DANA)) == 2
     assert desk.standing(key) == ["breached"]
 
@@ -72,7 +74,7 @@ async def test_a_late_answer_after_the_form_was_opened(a_desk: OpenDesk) -> None
     await desk.submits_form(BOB, "Reply", key, text="We look into it.")
     assert done(await desk.sends(ALICE, form))
     assert desk.card_view(key).state == "closed"
-    assert answer_text(await desk.sends(ALICE, form)).startswith("This form had been sent already")
+    assert answer_text(await desk.sends(ALICE, form)).startswith("You already sent this form")
     await desk.presses(ALICE, "Reopen", key)
     assert desk.standing(key) == ["met"]
 

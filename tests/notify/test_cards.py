@@ -63,7 +63,7 @@ async def test_a_hold_says_who_why_and_how_it_ends(desk: DeskInMemory) -> None:
     await desk.submits_form(BOB, "Hold", "ACME-1", text="We wait for your log.")
     why = "Bob: “We wait for your log.”"
     assert (
-        facts(desk)["On hold"] == f"{why} The clocks continue as soon as you write in this ticket's thread."
+        facts(desk)["On hold"] == f"{why} Its deadlines are paused until you write in this ticket's thread."
     )
     assert facts(desk, Audience.AGENTS)["On hold"] == why
     assert desk.thread("ACME-1")[-1].endswith("disagree with the hold, write that too. @Alice")

@@ -369,7 +369,7 @@ async def test_a_due_date_is_a_promise_of_its_own(tmp_path: Path) -> None:
         assert "due_date" in [field.id for field in form.fields]
         await desk.sends(BOB, form, text="It is planned.", due_date="2026-03-10 15:00")
         assert on_card(desk, key)["Due date"] == "Tue 10 Mar 15:00"
-        assert f"{key} Bob promises to resolve this by Tue 10 Mar 09:30." in desk.thread(key)
+        assert f"{key} Bob set a due date: we will resolve this by Tue 10 Mar 09:30." in desk.thread(key)
 
     await desk.forward_to("2026-03-10T09:29:59Z")
     assert await breaches(desk, "ACME-3") == []

@@ -225,7 +225,7 @@ async def test_seeing_the_page_is_not_investigating(desk: DeskInMemory) -> None:
     assert next_news(desk, key) == "23:00"
     await desk.presses(BOB, "Investigating", key)
     assert (await desk.ticket(key)).first_answer_at == parse_instant("2026-03-20T22:20:00Z")
-    investigating = "ACME-1 Investigating: Somebody is actively investigating this now (Bob). @Alice"
+    investigating = "ACME-1 Investigating (Bob): We are actively investigating this now. @Alice"
     assert desk.thread(key)[-1] == investigating
     assert next_news(desk, key) == "23:20"
 

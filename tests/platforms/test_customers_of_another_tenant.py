@@ -57,7 +57,7 @@ async def test_its_buttons_act(opened: Opened) -> None:
     named = next(name for name, card in workplace.microsoft.sent_cards.items() if card is shown)
     where = desk.card(Audience.CUSTOMER)
     read = await workplace.reads_form("Alice", "Close", type(where)(where.place, named))
-    assert "Closing the ticket ends what was promised." in read
+    assert "If you close the ticket, this is no longer due." in read
 
 
 async def test_an_agent_is_answered_in_their_own_chat(opened: Opened) -> None:

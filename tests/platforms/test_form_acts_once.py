@@ -11,7 +11,7 @@ from tests.platforms.story import KEY, S2
 __all__ = ["lossy_desk", "open_lossy_desk"]
 
 LED_TO = f"This form has already opened {KEY}, so no second ticket was opened"
-BEFORE = "This form had been sent already, so nothing more was done."
+BEFORE = "You already sent this form, so nothing more was done."
 SORRY = "Something went wrong on our side"
 
 
@@ -69,7 +69,7 @@ async def test_two_people_send_the_same_card(open_lossy_desk: OpenLossyDesk) -> 
 async def test_a_reply_counts_once_and_other_words_are_given_back(lossy_desk: LossyDesk) -> None:
     await lossy_desk.desk.opens("Alice", "Bills are slow")
     form = await lossy_desk.opens_reply("Bob")
-    assert "Please write what the customer should read." in await form.sends(text=" ")
+    assert "Please write a message to the customer." in await form.sends(text=" ")
     lossy_desk.loses_an_answer()
     assert SORRY in await form.sends(text="We look into it")
     told = await form.sends(text="We have found it")

@@ -97,7 +97,7 @@ async def test_a_form_that_was_sent_before_says_so_above_the_card(desk: Story) -
     conversation = workplace.microsoft.sent_cards[card.id].conversation
     for _ in range(2):
         answer = await workplace.execute("Bob", conversation, card.id, filled_in(form, {"text": "On it"}))
-    assert words_of(answer["value"]).startswith("This form had been sent already")
+    assert words_of(answer["value"]).startswith("You already sent this form")
     assert "Resolve" in labels_of(answer["value"])
 
 

@@ -29,7 +29,7 @@ async def test_a_choice_acts_like_a_button(opened: Opened, name: str) -> None:
 async def test_a_choice_opens_its_form(opened: Opened, name: str) -> None:
     desk = await opened(name)
     form = await desk.agents.reads_form("Bob", "Change severity", desk.card(Audience.AGENTS))
-    assert ("The customer reads this." if name == "teams" else "Severity") in form
+    assert ("The customer will see this." if name == "teams" else "Severity") in form
     await desk.deliver()
     assert await desk.events() == ["Opened"]
     assert "Change severity" in desk.card_view(Audience.AGENTS).labels

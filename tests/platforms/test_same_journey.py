@@ -92,7 +92,7 @@ async def test_each_message_reaches_its_recipients(played: StoryOn, name: str) -
         "ACME 1 Alice wrote It got worse Bob",
         f"{WARNED} Bob",
         f"{BREACHED} Bob",
-        "ACME 1 Dana acknowledged the direct message",
+        "ACME 1 Dana acknowledged the alert",
         REPLIED,
         RESOLVED,
         CLOSED,

@@ -25,7 +25,7 @@ FRIDAY_AFTERNOON = "2026-03-20T16:30:00+01:00"
 DEADLINE = 10.0
 """Seconds within which the desk answers a request, on a busy machine; Slack gives three."""
 
-TAKEN_BEFORE = ("This form has already opened", "This form had been sent already")
+TAKEN_BEFORE = ("This form has already opened", "You already sent this form")
 """How a form is answered that is sent again."""
 
 

@@ -80,7 +80,7 @@ async def test_a_desk_of_the_previous_release_continues(old: OldSite) -> None:
     # Every kind of button on an old message.
     assert (await slack.press(dana, slack.dms(dana)[0], "Acknowledge")).ok
     work = old.agents_card(down)
-    await old.until(lambda: any("acknowledged the direct message" in text for text in old.thread(work)))
+    await old.until(lambda: any("acknowledged the alert" in text for text in old.thread(work)))
     assert (await old.fills(bob, work, "Resolve", text="It runs again.")).closed
     await old.until(lambda: "Reopen" in slack.buttons(down))
     assert (await old.fills(alice, slow, "Add details", text="Those of May")).closed

@@ -71,7 +71,7 @@ async def test_from_the_command_to_the_resolution(site: LiveSite) -> None:
 
     # The TAM has seen it; Bob resolves, his text is required and goes to the customer; Alice closes.
     await slack.press(dana, slack.dms(dana)[1], "Acknowledge")
-    await site.until(lambda: any("acknowledged the direct message" in text for text in site.thread(work)))
+    await site.until(lambda: any("acknowledged the alert" in text for text in site.thread(work)))
     empty = await site.fills(bob, work, "Resolve", text="  ")
     assert not empty.closed
     assert (await slack.submit(bob, {"text": "The queue runs again."})).closed

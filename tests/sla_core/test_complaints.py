@@ -284,7 +284,7 @@ async def test_16_the_customer_sees_a_pause_and_why(tmp_path: Path) -> None:
     assert desk.card_view(key).state == "on hold"
     assert desk.standing(key) == ["on hold"]
     told = (
-        "ACME-1 Bob put the clocks of this ticket on hold: “waiting for your export” "
+        "ACME-1 Bob put this ticket on hold: “waiting for your export” "
         "They go on as soon as you write here. If you disagree with the hold, write that too. @Alice"
     )
     assert desk.thread(key) == [told]

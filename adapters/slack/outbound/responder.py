@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 SORRY = "Something went wrong on our side. Nothing was changed; please try again."
 TOO_LATE = "Slack did not open the form in time. Please try again."
-NEEDS_BUTTON = "This needs a form. Please use a button or the command."
+NEEDS_BUTTON = "This needs a form. Please press a button or use the app's command."
 REDELIVER_STATUS = 503
 """The HTTP status that makes Slack deliver an event again."""
 OPEN_TIMEOUT = 2.3

@@ -57,7 +57,9 @@ LONGEST_PAUSE = timedelta(days=1)
 """In real time. After a longer pause, the conversation has expired."""
 _CODEC: TypeAdapter[ConversationalForm] = TypeAdapter(ConversationalForm)
 _OVER = "This conversation has ended. To report something else, press Get help."
-_NOT_ADDED = "Your last message was not added. Press Back to change an answer, or Open ticket."
+_NOT_ADDED = (
+    "Your last message is not one of your answers. Press Back to change an answer, or Open ticket to finish."
+)
 _CANNOT_ASK = "I cannot post the questions in that channel. Please tell me here what happened."
 _GONE_ON = "You have already answered this question. Please continue below."
 
@@ -121,7 +123,7 @@ async def _thread_for(desk: Desk, press: Press, prefill: Prefill) -> tuple[str, 
     if prefill.thread:
         return await _thread_of(desk, MessageRef(press.place, prefill.thread))
     who, name = Mention(press.actor.user, press.actor.name), trace_id(press.key)
-    view = Notice((who, " Let us open a ticket. Please answer the questions in this thread."))
+    view = Notice((who, " Let's open a ticket. Please answer the questions in this thread."))
     await desk.store.enqueue([Message(_root_key(press.place, name), None, press.place, view, Priority.STATE)])
     return name, True
 
@@ -195,7 +197,7 @@ async def _apply_text(desk: Desk, name: str, conversation: ConversationalForm, s
     if field is None and word == conversation.form.submit.casefold():
         return await _send(desk, name, conversation, said)
     if field is None:
-        await _redraw(desk, conversation, Notice(("Your answers are kept; see below.",)))
+        await _redraw(desk, conversation, Notice(("Your answers are kept below.",)))
         return await _ask(desk, name, conversation.with_note(_NOT_ADDED))
     if word == SKIP and not field.required:
         return await _ask(desk, name, await _record_answer(desk, name, conversation, ()))
@@ -274,7 +276,9 @@ async def _send(desk: Desk, name: str, conversation: ConversationalForm, act: Pr
     )
     taken = await open.open_ticket(desk, as_one(sent))
     if isinstance(taken.answer, Ask):
-        await _redraw(desk, conversation, Notice((Strong("Something is still missing."),), Tone.WARN))
+        await _redraw(
+            desk, conversation, Notice((Strong("Some questions still need an answer."),), Tone.WARN)
+        )
         return await _ask(desk, name, conversation.rejected(_without_texts(taken.answer.form)))
     if taken.ticket is None:
         return taken.answer
@@ -300,7 +304,7 @@ def _closed(conversation: ConversationalForm) -> Notice:
     return (
         answered_question(conversation.field)
         if conversation.field
-        else Notice(("You went back; your answers are kept.",))
+        else Notice(("You went back. Your answers are kept.",))
     )
 
 

@@ -223,7 +223,9 @@ def parsed_answer(field: Field, text: str) -> tuple[str, ...] | str:
         words = [text.strip()]
     found = [names.get(word.rstrip(".").casefold()) for word in words]
     if None in found:
-        return f"That is not an answer. Press one, or write a number up to {len(field.options)}."
+        return (
+            f"That is not one of the choices. Press a button, or write a number up to {len(field.options)}."
+        )
     return tuple(dict.fromkeys(name for name in found if name is not None))
 
 

@@ -31,7 +31,9 @@ _ELSEWHERE = (
     "I cannot see from here which channels you are in. "
     "Please ask in the channel that you share with us: mention me there, or press Get help."
 )
-_ASKED_HERE = "I am already asking you about this. Please continue in its thread, or press Cancel there."
+_ASKED_HERE = (
+    "You have already started a ticket about this. Please continue in its thread, or press Cancel there."
+)
 _QUIET = frozenset({EntryPoint.WORDS, EntryPoint.REACTION})
 """Not answered in channels without an account, where they may be meant for somebody else."""
 _DRAFTS = frozenset({EntryPoint.SHORTCUT, EntryPoint.REACTION})
@@ -101,7 +103,7 @@ def _belongs_to(key: str, command: Command) -> Answer:
     """The answer to a command on a ticket's message; nothing in its thread, which is recorded anyway."""
     if command.name in (EntryPoint.MENTION, EntryPoint.WORDS):
         return Done()
-    return private_notice(f"This belongs to {key}. Please write in the thread of its card, where we read it.")
+    return private_notice(f"This is about {key}. Please write in the thread of its card, so that we see it.")
 
 
 async def _open_form(desk: Desk, command: Command, prefill: Prefill, offer: str = "") -> Answer:
@@ -207,7 +209,9 @@ async def _close(desk: Desk, command: Command, key: str) -> Answer:
     press = Press(command.key, command.at, command.actor, where, None, "close", key)
     answer = await acts.close(desk, press, ticket)
     if isinstance(answer, Ask) and isinstance(command.name, EntryPoint):
-        return refusal(f"{key} still has promises running. To close it anyway, press Close on its card.")
+        return refusal(
+            f"We still have deadlines to meet on {key}. To close it anyway, press Close on its card."
+        )
     return private_notice(f"{key} is closed.") if isinstance(answer, Done) else answer
 
 
@@ -229,15 +233,17 @@ async def _seen_by(desk: Desk, actor: Actor, place: Place, key: str) -> tuple[Ti
 
 
 def _unseen(key: str) -> Show:
-    return refusal(f"You cannot see a ticket {key} from here.")
+    return refusal(f"You cannot see {key} from here.")
 
 
 def _on_call(desk: Desk, command: Command) -> Answer:
     """Shows agents who is on call for each role, and until when."""
     if not desk.directory.is_agent(command.actor):
-        return refusal("Only agents see who is on call. If a ticket needs them, press Escalate on its card.")
+        return refusal(
+            "Only agents see who is on call. To page them about a ticket, press Escalate on its card."
+        )
     said = tuple(queue.on_duty(desk))
-    return Show(Notice(said)) if said else private_notice("This policy names nobody to call.")
+    return Show(Notice(said)) if said else private_notice("This policy has nobody to page.")
 
 
 def _help(desk: Desk, command: Command) -> Answer:
@@ -246,7 +252,7 @@ def _help(desk: Desk, command: Command) -> Answer:
     chat = desk.directory.settings.chats.get(place.platform)
     has_command = command.name.startswith("/") or actor.user.home == actor.team
     name = f"{chat.command} " if chat and chat.command and has_command else ""
-    begins = "" if place.direct else "Mention me with what is wrong, or begin a message with “support:”. "
+    begins = "" if place.direct else "Mention me and say what is wrong, or begin a message with “support:”. "
     lines: list[Part] = [
         begins or "Write here what is wrong. ",
         "You answer a few questions, and the ticket appears in your channel with its answer times.",
@@ -259,7 +265,7 @@ def _help(desk: Desk, command: Command) -> Answer:
     ):
         lines += ["\n", Strong(f"{name}{typed}"), f" {does}."]
     if name and not place.direct:
-        lines.append("\nYou can also mention me with these words, or send them to me directly.")
+        lines.append("\nYou can also use these commands when you mention me, or in a direct message.")
     lines.append("\nTo add to a ticket, write in the thread of its card.")
     help_ = Button("get_help", "Get help", "", Style.PRIMARY)
     return Show(Notice(tuple(lines), buttons=(help_,)))

@@ -135,7 +135,7 @@ async def answered_prompt(desk: Desk, press: Press) -> Show | None:
 
 def already_in(key: str) -> Show:
     return private_notice(
-        f"This is ticket {key}: please continue in the thread of its card. "
+        f"This is already ticket {key}. Please continue in the thread of its card. "
         "For something else, mention me in a new message."
     )
 
@@ -150,7 +150,7 @@ MAX_SEARCHED = 100
 """How many tickets of an account to search, newest first."""
 MAX_COMPARED = 12
 """How many of them to compare with a new summary."""
-DETAILS_HINT = "What you did, what you saw, and since when. More detail means a faster answer."
+DETAILS_HINT = "What you did, what you saw, and since when. More detail helps us answer faster."
 OFFERED = "offered"
 OFFER = "offer"
 ASKED = "asked"
@@ -275,7 +275,7 @@ def _known(intake: IntakeContext) -> list[Field]:
     label = "Is it one of these open tickets?"
     new = Option(SOMETHING_NEW, "No, this is new")
     shared = [
-        f"{each.ticket.key} shares the words {', '.join(each.words)}."
+        f"{each.ticket.key} also mentions {', '.join(each.words)}."
         for each in intake.duplicates
         if each.words
     ]
@@ -435,7 +435,7 @@ def _due(policy: Policy, account: Account, proposal: Proposal, now: datetime) ->
     ticket = fold("", (opened,))
     due = cards.next_due(ticket, policy, now)
     if due is None or due.due_at is None:
-        yield " No time is promised for this severity."
+        yield " There is no promised response time for this severity."
         return
     first = cards.promise_line(due, cards.wording_of(ticket, policy, due.metric))
     yield f" {first.label} due by "
@@ -448,8 +448,8 @@ def plan_refusal(policy: Policy, plan: Plan, proposal: Proposal) -> str | None:
     if plan.chat or proposal.severity == policy.worst.id:
         return None
     return (
-        f"The plan {plan.name} does not include support by chat. Please raise this at {plan.way_in}. "
-        f"Only {policy.worst.id} can be reported here. Your text stays in this form."
+        f"On the plan {plan.name}, please report this at {plan.way_in}. "
+        f"Only {policy.worst.id} can be reported by chat. Your text stays in this form."
     )
 
 

@@ -42,8 +42,8 @@ from sla_core.ticket import State, Ticket
 from sla_core.triage import Answers, Proposal
 
 _NOT_HERE = (
-    "Nobody else reads this chat, and you are not in a customer's channel, so no ticket can be opened here. "
-    "You can press the buttons of a message, or write “list”, or “status” and a ticket's key."
+    "Only you can see this chat, and you are in no customer's channel, so no ticket can be opened here. "
+    "You can write “list”, or “status” followed by a ticket's key."
 )
 _EXPIRED = (
     "This form was more than a day old, so it was not sent. What you typed is kept here: "
@@ -142,7 +142,7 @@ def _why_no_account(place: Place, is_triage: bool) -> str:
     if is_triage:
         return "Only agents can open tickets here. Customers open them in their own channel."
     if place.direct:
-        return "You are not in a customer's channel, so no ticket can be opened here."
+        return "You are not in a customer's channel, so you cannot open a ticket here."
     return f'No account owns this channel. Add "{place}" to an account\'s channels in frontline.toml.'
 
 
@@ -353,11 +353,11 @@ async def _already_submitted(
     """The form was submitted before and led to this ticket. `also` repeats the answer, which may be lost."""
     await form.delete_draft(desk, sent.actor, place)
     said: list[Part] = [
-        f"This form has already opened {key}, so no second ticket was opened. "
+        f"This form has already opened {key}, so we did not open another ticket. "
         "Please continue in the thread of its card."
     ]
     if not _has_text(await desk.ticket(key), sent):
-        said += [" This text is not in the ticket:", Quote(_words(sent))]
+        said += [" We did not add this text to the ticket:", Quote(_words(sent))]
     if also:
         said.append(f"\n{also}")
     return IntakeResult(Show(Notice(tuple(said))), key)
@@ -375,10 +375,10 @@ def _duplicate_question(intake: IntakeContext, sent: Submission, proposal: Propo
         return None
     is_asked = len(intake.accounts) == 1 or KNOWN in sent.values
     if intake.known and is_asked and intake.policy.severities[proposal.severity].known_first:
-        return "Please say whether it is one of these tickets, so that nobody works on it twice."
+        return "Is it one of these tickets? Please choose, so that nobody works on it twice."
     unseen = [each for each in intake.duplicates if each.ticket.key not in (intake.offered or ())]
     if intake.offered is not None and unseen:
-        return "This looks like an open ticket. Choose it, or press Open ticket again."
+        return "We may already have a ticket for this. Choose it, or press Open ticket again for a new one."
     return None
 
 

@@ -24,7 +24,7 @@ async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         seen_by = ticket.acknowledged_by or ticket.owner
         if seen_by is not None:
-            return refusal(f"{seen_by.name} already has {ticket.key}.")
+            return refusal(f"{seen_by.name} has already acknowledged {ticket.key}.")
         if ticket.state is not State.OPEN:
             return refusal(f"{ticket.key} is {ticket.state} already.")
         return [Acknowledged(now, desk.who(press.actor))]
@@ -41,7 +41,7 @@ async def take(desk: Desk, press: Press, ticket: Ticket) -> Answer:
             return refusal(f"{ticket.key} is {ticket.state}; reopen it first.")
         mine = ticket.owner is not None and ticket.owner.id == me.id
         if mine and ticket.confirmed:
-            return refusal(f"{ticket.key} is yours already.")
+            return refusal(f"You already own {ticket.key}.")
         return [Taken(now, me)]
 
     return await desk.change(press.key, ticket, decide)
@@ -49,10 +49,10 @@ async def take(desk: Desk, press: Press, ticket: Ticket) -> Answer:
 
 def _why_no_hold(ticket: Ticket) -> str | None:
     if not ticket.opened.may_hold:
-        return f"The plan and the order form of {ticket.key} do not allow a hold."
+        return f"The customer's plan and order form do not allow a hold on {ticket.key}."
     if ticket.state is not State.OPEN:
         return f"{ticket.key} is {ticket.state}."
-    return f"{ticket.key} is on hold already." if ticket.held else None
+    return f"{ticket.key} is already on hold." if ticket.held else None
 
 
 async def hold(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
@@ -86,7 +86,7 @@ async def escalate(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     tell = not by_agent or bool(sent.values.get(TELL))
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
-        why_not = None if reason else "Please say why: the people we alert read it first."
+        why_not = None if reason else "Please give a reason. The people we alert read it first."
         if ticket.state is not State.OPEN:
             why_not = f"{ticket.key} is {ticket.state}; reopen it first. Your text is still in the form."
         if why_not:
@@ -120,7 +120,7 @@ async def resolve(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
         if ticket.state is not State.OPEN:
             return rejected(sent, f"{ticket.key} is {ticket.state} already. Your text is still in the form.")
         if not text:
-            return rejected(sent, "Please say what was done; it goes to the customer.")
+            return rejected(sent, "Please say what you did. The customer will see it.")
         return [Resolved(now, desk.who(sent.actor), text)]
 
     return await desk.change(sent.key, ticket, decide)
@@ -152,16 +152,16 @@ async def confirm_close(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 def _why_no_close(desk: Desk, actor: Actor, place: Place, ticket: Ticket) -> Answer | None:
     """Agents cannot close an open ticket: it would end its promises unanswered."""
     if ticket.state is State.CLOSED:
-        return refusal(f"{ticket.key} is closed already.")
+        return refusal(f"{ticket.key} is already closed.")
     if ticket.state is State.OPEN and desk.relation(actor, place, ticket) == "agent":
-        return refusal(f"Only the customer can close {ticket.key} while it is open. Resolve it instead.")
+        return refusal(f"Until {ticket.key} is resolved, only the customer can close it. Resolve it instead.")
     return None
 
 
 async def reopen(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if ticket.state is State.OPEN:
-            return refusal(f"{ticket.key} is open already.")
+            return refusal(f"{ticket.key} is already open.")
         return [Reopened(now, desk.who(press.actor))]
 
     return await desk.change(press.key, ticket, decide)
@@ -176,11 +176,11 @@ async def explain(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     if ticket.severity == opened.severity:
         said += f" Proposed because: {without_full_stop(opened.why)}."
     elif ticket.downgraded_from is not None:
-        said += f" {ticket.downgraded_from} ended with a workaround."
+        said += f" A workaround lowered the severity from {ticket.downgraded_from}."
     else:
-        said += f" It was corrected from {ticket.severities[-2][1]}."
+        said += f" The severity was corrected from {ticket.severities[-2][1]}."
     running, now = promises(ticket, policy), desk.clock.now()
-    nothing = "" if running else f" {policy.name} promises no time for this severity."
+    nothing = "" if running else f" {policy.name} has no promised response time for this severity."
     said += f" Source: {_cited(policy, severity.source)}."
     shown = Receipt(
         ticket.key,

@@ -21,14 +21,12 @@ PERSON = "person"
 
 async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     return await _record(
-        desk, press, ticket, "acknowledge", "Acknowledged. You will not be reminded of this message."
+        desk, press, ticket, "acknowledge", "Acknowledged. We will not remind you of this alert."
     )
 
 
 async def call(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    return await _record(
-        desk, press, ticket, "call", "The agents have been told that you will call the customer."
-    )
+    return await _record(desk, press, ticket, "call", "We told the agents that you will call the customer.")
 
 
 async def snooze(desk: Desk, press: Press, ticket: Ticket) -> Answer:

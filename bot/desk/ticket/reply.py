@@ -16,7 +16,9 @@ from sla_core.events import VIA_APP, VIA_FORM, Answered, Attachment, Corrected, 
 from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
 
-TICKET_ENDED = "{key} is {state}. Your message was passed on. Press Reopen if you still need help."
+TICKET_ENDED = (
+    "{key} is {state}. We passed your message on to the agents. Press Reopen if you still need help."
+)
 
 NOT_MONITORED = (
     "Only you can see this thread. To answer the customer, write “status {key}” here and press Reply."
@@ -29,7 +31,7 @@ async def send_reply(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if not text:
-            return rejected(sent, "Please write what the customer should read.")
+            return rejected(sent, "Please write a message to the customer.")
         if ticket.state is State.CLOSED:
             return rejected(sent, f"{ticket.key} is closed; reopen it first. Your text is still in the form.")
         return [Answered(now, desk.who(sent.actor), Kind.REPLY, text)]
@@ -47,7 +49,7 @@ async def send_details(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
         return [CustomerWrote(now, desk.who(sent.actor), text, VIA_FORM, by_agent)]
 
     if not text:
-        return rejected(sent, "Please write what should be added.")
+        return rejected(sent, "Please write the details to add.")
     return await desk.change(sent.key, ticket, decide)
 
 

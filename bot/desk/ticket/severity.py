@@ -32,7 +32,7 @@ def form(policy: Policy, context: Mapping[str, str], now: str) -> Form:
         why = (Option(WORKAROUND, "A workaround is in place"), Option(MISJUDGED, f"It never was {now}"))
         label = f"Why {milder}? Required if you choose {milder}"
         fields.append(ChoiceField(BECAUSE, label, why, required=False))
-    fields.append(TextField(TEXT, "Reason", long=True, hint="The customer reads this."))
+    fields.append(TextField(TEXT, "Reason", long=True, hint="The customer will see this."))
     return Form("severity", titled(context, "Change severity"), "Change severity", tuple(fields), context)
 
 
@@ -58,10 +58,11 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
             errors[SEVERITY] = f"{ticket.key} is {ticket.state}; reopen it first."
         if is_downgrade and not because:
             errors[BECAUSE] = (
-                f"Please choose one: only a workaround meets the promise made for {ticket.severity}."
+                "Please say whether there is a workaround: "
+                f"only a workaround meets our promise for {ticket.severity}."
             )
         if not reason:
-            errors[TEXT] = "Please say why; the customer reads it."
+            errors[TEXT] = "Please give a reason. The customer will see it."
         if errors:
             return Ask(form(policy, sent.context, ticket.severity).rejected(sent.values, errors))
         workaround = is_downgrade and because == WORKAROUND

@@ -16,16 +16,16 @@ from sla_core.triage import Option
 
 TEXT = "text"
 TELL = "tell_customer"
-TOLD = Option("yes", "The customer reads that this was escalated, and the reason")
+TOLD = Option("yes", "Tell the customer that this was escalated, and why")
 _TYPED = ("summary", "details", TEXT)
 
 _TEXTS = {
     # form: title, submit, label of its text, hint
-    "reply": ("Reply", "Send", "Your reply", "The customer reads this, in the ticket's thread."),
-    "update": ("Update", "Send", "What is new", "The customer reads this, in the ticket's thread."),
-    "add_details": ("Add details", "Add details", "Details", "Everybody in this channel reads this."),
-    "hold": ("Hold", "Hold", "Reason", "The customer reads this, and can write back to end the hold."),
-    "resolve": ("Resolve", "Resolve", "What was done", "The customer reads this."),
+    "reply": ("Reply", "Send", "Your reply", "The customer will see this in the ticket's thread."),
+    "update": ("Update", "Send", "What is new", "The customer will see this in the ticket's thread."),
+    "add_details": ("Add details", "Add details", "Details", "Everyone in this channel can see this."),
+    "hold": ("Hold", "Hold", "Reason", "The customer will see this. Their reply ends the hold."),
+    "resolve": ("Resolve", "Resolve", "What was done", "The customer will see this."),
 }
 
 
@@ -39,10 +39,10 @@ def text_form(name: str, context: Mapping[str, str]) -> Form:
 def escalate_form(by_agent: bool, context: Mapping[str, str]) -> Form:
     """For an agent, with the choice to tell the customer."""
     if not by_agent:
-        hint = "Everybody in this channel, our agents and the account manager read this."
+        hint = "Everyone in this channel, our agents and your account manager can see this."
         fields: tuple[Field, ...] = (TextField(TEXT, "Reason", long=True, hint=hint),)
     else:
-        hint = "Internal: agents, the people we page and the TAM read this."
+        hint = "Agents, the people we page and the TAM see this; the customer only if you tick the box."
         tick = ChoiceField(TELL, "Tell the customer", (TOLD,), required=False, many=True)
         fields = (TextField(TEXT, "Reason", long=True, hint=hint), tick)
     return Form("escalate", titled(context, "Escalate"), "Escalate", fields, context)
@@ -64,7 +64,7 @@ def close_form(ticket: Ticket, running: Sequence[Promise], context: Mapping[str,
         intro += [f"{name} {'was' if promise.due_at < now else 'is'} due ", When(promise.due_at)]
         unanswered = promise.metric is Metric.FIRST_RESPONSE
         intro.append(" and nobody has answered. " if unanswered else ". ")
-    intro.append("Closing the ticket ends what was promised.")
+    intro.append("If you close the ticket, this is no longer due.")
     return Form("close", f"Close {ticket.key}?", "Close", (), context, tuple(intro))
 
 
@@ -108,7 +108,7 @@ def _not_sent(why: str, sent: Submission) -> Show:
 
 def sent_before(sent: Submission) -> Show:
     """The answer to a form that was submitted before. It quotes the text, which was ignored this time."""
-    words: list[Part] = ["This form had been sent already, so nothing more was done."]
+    words: list[Part] = ["You already sent this form, so nothing more was done."]
     if text := text_of(sent):
         words += [" If you changed the text, please send it in a new form:", Quote(text)]
     return Show(Notice(tuple(words)))

@@ -31,7 +31,7 @@ def _form(ticket: Ticket, policy: Policy, context: Mapping[str, str]) -> Form:
     fields: list[Field] = list(form.fields)
     if policy.severities[ticket.severity].due_date:
         zone = _zone(policy).key
-        hint = f"When it will be resolved, in {zone}, as 2026-03-27 17:00. The customer reads this."
+        hint = f"When it will be resolved, in {zone}, as 2026-03-27 17:00. The customer will see this."
         fields.append(TextField(DUE, "Due date", required=False, hint=hint, limit=16))
     offered = _extensions(ticket, policy)
     if offered:
@@ -66,7 +66,7 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 
 def _text_fault(ticket: Ticket, text: str) -> str | None:
     if not text:
-        return "Please write what the customer should read."
+        return "Please write a message to the customer."
     if ticket.state is State.CLOSED:
         return f"{ticket.key} is closed; reopen it first. Your text is still in the form."
     return None
@@ -86,9 +86,9 @@ def _extra_fault(ticket: Ticket, policy: Policy, extra: str, now: datetime) -> s
     if ticket.state is not State.OPEN:
         return f"{ticket.key} is {ticket.state}; reopen it first."
     if not any(offered.id == extra for offered in _extensions(ticket, policy)):
-        return "This extra time is not offered for this ticket."
+        return "You cannot add this extra time to this ticket."
     if _overdue(ticket, policy, now):
-        return "The deadline has passed. Extra time can only be granted before it."
+        return "The deadline has passed. You can add extra time only before it."
     return None
 
 

@@ -57,10 +57,10 @@ async def test_an_agent_sees_the_queue_and_who_is_on_call(desk: DeskInMemory) ->
     assert (shown.title, keys(shown), shown.buttons) == ("Queue", [down, slow], ())
     assert shown.at == desk.clock.now()
     assert rich_text(shown.intro) == (
-        "2 tickets are open, most critical first. To see one, write “status” and its key."
+        "2 tickets are open, most critical first. To see one, write “status” followed by its key."
     )
     assert rich_text(shown.foot).split("\n") == [
-        "Escalate pages these, one step after the other:",
+        "Escalate pages these people, one step at a time:",
         "First line: Bob, then Eve",
         "Second line: Eve, then Bob",
         "Engineering: Kim",

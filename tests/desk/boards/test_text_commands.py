@@ -127,7 +127,7 @@ async def test_close_acts_as_the_button_does(desk: DeskInMemory, place: Place) -
     assert done(await desk.sends(ALICE, form))
     assert desk.card_view("ACME-1").state == "closed"
     assert desk.thread("ACME-1")[-1] == "ACME-1 Alice closed this ticket."
-    assert answer_text(await desk.command(ALICE, place, "close ACME-1")) == "ACME-1 is closed already."
+    assert answer_text(await desk.command(ALICE, place, "close ACME-1")) == "ACME-1 is already closed."
 
 
 async def test_an_agent_gets_the_same_answer_as_from_the_button(desk: DeskInMemory) -> None:
@@ -170,7 +170,7 @@ async def test_oncall_shows_agents_who_is_on_call_and_until_when(tmp_path: Path,
     before = lists.heard(place)
     said = answer_text(await lists.command(BOB, place, "oncall"))
     assert said.split("\n")[:3] == [
-        "Escalate pages these, one step after the other:",
+        "Escalate pages these people, one step at a time:",
         "First line: Bob, then Eve",
         "Second line: Eve, then Bob",
     ]

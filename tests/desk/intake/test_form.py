@@ -1,4 +1,4 @@
-"""The intake form while it is being filled in: what is asked, what it will lead to, what is open already."""
+"""The intake form while it is being filled in: what is asked, what it will lead to, what is already open."""
 
 from __future__ import annotations
 
@@ -199,7 +199,9 @@ async def test_a_summary_of_the_last_moment_is_asked_about_once(desk: DeskInMemo
     await desk.submits(ALICE, "Bill generation is slow", S2)
     form = await chooses(desk, await desk.asks_for_help(CAROL), CAROL, **S2)
     again = form_of(await submits(desk, form, CAROL, summary="Slow bill generation"))
-    assert again.errors == {"known": "This looks like an open ticket. Choose it, or press Open ticket again."}
+    assert again.errors == {
+        "known": "We may already have a ticket for this. Choose it, or press Open ticket again for a new one."
+    }
     assert done(await submits(desk, again, CAROL))
     notes = (await desk.ticket("ACME-2")).opened.notes
     assert "it looks like ACME-1 (both say slow, bill, generation)" in notes

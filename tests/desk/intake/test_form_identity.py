@@ -145,7 +145,7 @@ async def test_a_form_sent_twice_acts_once(desk: DeskInMemory, label: str) -> No
     assert done(await desk.sends(BOB, form, **SENT[label]))
     before = await desk.events(key)
     told = answer_text(await desk.sends(BOB, form, **SENT[label] | {"text": "Other words"}))
-    assert told.startswith("This form had been sent already")
+    assert told.startswith("You already sent this form")
     assert "Other words" in told
     assert await desk.events(key) == before
 

@@ -46,18 +46,18 @@ async def test_the_labels_are_the_contracts(a_desk: OpenDesk) -> None:
     [
         (
             "Acknowledge",
-            "Acknowledged. You will not be reminded of this message.",
-            "acknowledged the direct message.",
+            "Acknowledged. We will not remind you of this alert.",
+            "acknowledged the alert.",
         ),
         (
             "I'll call",
-            "The agents have been told that you will call the customer.",
+            "We told the agents that you will call the customer.",
             "will call the customer.",
         ),
         (
             "Snooze",
             "You will be reminded in 30 minutes.",
-            "snoozed the direct message until Fri 20 Mar 19:00.",
+            "snoozed the alert until Fri 20 Mar 19:00.",
         ),
     ],
 )
@@ -130,7 +130,7 @@ async def test_delegating_hands_the_message_on(a_desk: OpenDesk) -> None:
     assert done(await desk.sends(DANA, form, person="eve"))
 
     (handed,) = desk.direct(EVE)
-    assert f"{key} Dana asks you to look after this ticket. Acme GmbH, S2: “Bills are slow”" in handed.text
+    assert f"{key} Dana asked you to take over this ticket. Acme GmbH, S2: “Bills are slow”" in handed.text
     assert isinstance(handed.view, Notice)
     assert "Snooze" in [button.label for button in handed.view.buttons]
     noted = desk.thread(key, Audience.AGENTS)[-1]
@@ -164,10 +164,7 @@ async def test_a_double_click_is_one_act(a_desk: OpenDesk) -> None:
     message = desk.direct(DANA)[-1]
     act = Press("twice", desk.clock.now(), DANA, message.ref.place, message.ref, "alert_call", key)
     for _ in range(2):
-        assert (
-            answer_text(await desk.answers(act))
-            == "The agents have been told that you will call the customer."
-        )
+        assert answer_text(await desk.answers(act)) == "We told the agents that you will call the customer."
     assert (await desk.events(key)).count("Alerted") == 1
 
 
