@@ -57,6 +57,7 @@ async def play(folder: Path) -> dict[str, Scene]:
 
 async def _m3ter(folder: Path) -> dict[str, Scene]:
     desk = await open_desk(folder, FRIDAY, written("m3ter", "gold", ORDER_FORM_WITH_HOLD.replace("2h", "4h")))
+    desk.chat.links_begin = "https://vendor.slack.example/archives"
     policy = desk.desk.directory.policy_on(desk.clock.now().date())
     found = {"get-help": _scene(desk, ACCOUNT, get_help(policy))}
     form = await desk.asks_for_help(ALICE)

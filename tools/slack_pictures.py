@@ -144,7 +144,8 @@ async def pictures(program: str, out: Path, only: list[str]) -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory() as folder:
         scenes = await play(Path(folder))
-    chosen = {name: scene for name, scene in scenes.items() if name in only or not only}
+    alone = (name for name in scenes if name not in {"agents-warning", "tam-warning"})
+    chosen = {name: scenes[name] for name in alone if name in only or not only}
     faults = []
     async with chromium.browser(program) as page:
         for name, scene in chosen.items():
