@@ -52,7 +52,7 @@ async def test_from_support_to_the_end_of_a_ticket(session: OpenSession) -> None
 
     told = await at.types("press Resolve ACME-1", "The queue runs again.", "as alice", "say thanks")
     assert "#acme · thread of ACME-1 · Alice sees\n  ACME-1 Bob replied:\n  │ We look into it." in told
-    assert "only Alice sees this\n  ! ACME-1 is resolved. Your message was passed on" in told
+    assert "only Alice sees this\n  ! ACME-1 is resolved. We passed your message on to the agents" in told
 
     told = await at.types("press close", "show", "list")
     assert "ACME-1 state: resolved → closed" in told

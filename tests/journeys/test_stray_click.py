@@ -97,7 +97,7 @@ async def test_agents_close_resolved_tickets_only(a_desk: OpenDesk) -> None:
     key = await desk.submits(ALICE, "Bills are slow", S2)
     assert "Close" not in desk.labels(key, Audience.AGENTS)
     refused = answer_text(await desk.presses(BOB, "Close", key))
-    assert refused == "Only the customer can close ACME-1 while it is open. Resolve it instead."
+    assert refused == "Until ACME-1 is resolved, only the customer can close it. Resolve it instead."
 
     await desk.submits_form(BOB, "Resolve", key, text="The queue runs again.")
     assert desk.labels(key, Audience.AGENTS) == ["Close", "Reopen", "Why?"]

@@ -66,7 +66,7 @@ async def test_a_hold_says_who_why_and_how_it_ends(desk: DeskInMemory) -> None:
         facts(desk)["On hold"] == f"{why} Its deadlines are paused until you write in this ticket's thread."
     )
     assert facts(desk, Audience.AGENTS)["On hold"] == why
-    assert desk.thread("ACME-1")[-1].endswith("disagree with the hold, write that too. @Alice")
+    assert desk.thread("ACME-1")[-1].endswith("disagree with the hold, say so in your reply. @Alice")
     assert "you write" not in desk.thread("ACME-1", Audience.AGENTS)[-1]
     await desk.writes(ALICE, "Here it is.", "ACME-1")
     assert "On hold" not in facts(desk)
@@ -91,8 +91,8 @@ async def test_a_direct_message_says_who_works_on_it_and_leads_to_acknowledge(de
 
 async def test_only_the_customer_is_asked_whether_it_is_solved(desk: DeskInMemory) -> None:
     await desk.submits_form(BOB, "Resolve", "ACME-1", text="The queue runs again.")
-    assert "If it is solved, press Close on the card." in desk.thread("ACME-1")[-1]
-    assert "If it is solved, press Close on the card." not in desk.thread("ACME-1", Audience.AGENTS)[-1]
+    assert "If that fixed it, press Close on the card." in desk.thread("ACME-1")[-1]
+    assert "If that fixed it, press Close on the card." not in desk.thread("ACME-1", Audience.AGENTS)[-1]
 
 
 async def test_next_says_whose_turn_it_is(desk: DeskInMemory) -> None:

@@ -278,7 +278,7 @@ async def test_each_milestone_is_told_to_the_customer(desk: DeskInMemory) -> Non
     for label in LABELS:
         await desk.fast_forward(minutes=10)
         await desk.presses(BOB, label, key)
-        assert desk.thread(key)[-1].startswith(f"ACME-1 {label}: ")
+        assert desk.thread(key)[-1].startswith(f"ACME-1 {label} (Bob): ")
         assert desk.thread(key)[-1].endswith(" @Alice")
     assert milestones_offered(desk, key) == ["Escalated"]
     assert await breaches(desk, key) == 0
@@ -290,7 +290,7 @@ async def test_escalated_may_be_told_again(desk: DeskInMemory) -> None:
     for _ in range(2):
         await desk.fast_forward(minutes=20)
         await desk.presses(BOB, "Escalated", key)
-    told = [text for text in desk.thread(key) if "Escalated:" in text]
+    told = [text for text in desk.thread(key) if "Escalated (Bob):" in text]
     assert len(told) == 2
     assert next_news(desk, key) == "23:40"
 

@@ -33,7 +33,7 @@ async def asks(desk: Story, who: str, words: str, home: str = "") -> SentCard:
         ("help", "status KEY"),
         ("list", f"{KEY}\u00a0Bills are slow"),
         (f"status {KEY}", f"{KEY} · Bills are slow"),
-        ("status ACME-9", "You cannot see a ticket ACME-9 from here."),
+        ("status ACME-9", "You cannot see ACME-9 from here."),
     ],
 )
 async def test_text_commands_are_answered_in_the_thread(opened: Opened, words: str, says: str) -> None:

@@ -88,7 +88,7 @@ async def test_the_terminal(at_work: Workplace) -> None:
     assert told.count("Cancelled; nothing was sent.") == 2
     assert told.count("│ Bills are slow") == 2, "the form is begun with these words"
     assert "status KEY" in await at_work.types("say help")
-    assert "You cannot see a ticket ACME-7 from here." in await at_work.types("/support close ACME-7")
+    assert "You cannot see ACME-7 from here." in await at_work.types("/support close ACME-7")
     told = await at_work.types("in #acme", "show", "press Get help", "cancel")
     assert "[1] Get help" in told
     assert "Summary" in told

@@ -10,7 +10,7 @@ from tests.platforms.story import KEY, S2
 
 __all__ = ["lossy_desk", "open_lossy_desk"]
 
-LED_TO = f"This form has already opened {KEY}, so no second ticket was opened"
+LED_TO = f"This form has already opened {KEY}, so we did not open another ticket"
 BEFORE = "You already sent this form, so nothing more was done."
 SORRY = "Something went wrong on our side"
 
@@ -32,7 +32,7 @@ async def test_what_was_changed_since_the_lost_answer_is_given_back(lossy_desk: 
     await form.sends(**S2)
     told = await form.sends(summary="Bills are slow", details="And wrong", **S2)
     assert told.startswith(LED_TO)
-    assert "This text is not in the ticket:" in told
+    assert "We did not add this text to the ticket:" in told
     assert "And wrong" in told
     assert await lossy_desk.summaries() == ["Bills are slow"]
 

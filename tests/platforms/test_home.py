@@ -69,7 +69,7 @@ async def test_an_agent_takes_a_ticket_from_the_home_tab(desk: Story) -> None:
     await slack.press(bob, shown, "Take it")
     modal = await slack.until(lambda: slack.modal_of(bob))
     assert modal is not None
-    assert "ACME-1 is yours already." in str(modal.blocks)
+    assert "You already own ACME-1." in str(modal.blocks)
 
 
 async def test_the_same_is_told_in_triage_and_in_direct_messages(desk: Story) -> None:

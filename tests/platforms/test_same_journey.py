@@ -21,13 +21,13 @@ PROMISED = "Promised First response within 4 support hours"
 WARNED = f"ACME 1 Warning first response is due Fri 20 Mar 2026 19 30 UTC {PROMISED}"
 BREACHED = (
     "ACME 1 We missed the 4 hour first response due Fri 20 Mar 2026 19 30 UTC"
-    " On call and Dana have been alerted"
+    " The on call agent and Dana have been alerted"
 )
-BREACHED_TO_HER = BREACHED.replace("On call and Dana have", "On call has")
+BREACHED_TO_HER = BREACHED.replace("The on call agent and Dana have", "The on call agent has")
 ABOUT = "Acme GmbH S2 Bills are slow Owner unassigned seen by Bob"
 REPLIED = "ACME 1 Bob replied We look into it"
 RESOLVED = "ACME 1 Bob resolved this ticket The queue runs again"
-IS_IT_SOLVED = "If it is solved press Close on the card If you still need help press Reopen"
+IS_IT_SOLVED = "If that fixed it press Close on the card If you still need help press Reopen"
 CLOSED = "ACME 1 Alice closed this ticket"
 LINK = {"slack": "Open ACME 1", "teams": "Open ACME 1", "console": "Its card is in triage"}
 """A terminal has no addresses, so it names the channel."""
@@ -45,7 +45,7 @@ async def the_story(desk: Story) -> None:
 
     await desk.wait(hours=5)
     assert "breached" in desk.card_view(Audience.CUSTOMER).text
-    assert "You will not be reminded" in " ".join((await desk.tam("Acknowledge")).split())
+    assert "We will not remind you" in " ".join((await desk.tam("Acknowledge")).split())
 
     await desk.agent("Reply", "We look into it.")
     await desk.agent("Resolve", "The queue runs again.")

@@ -60,7 +60,7 @@ async def test_changes_and_files_on_slack(opened: Opened) -> None:
 
     wrote, changed, deleted = desk.told("/triage/")[1:]
     assert wrote.words.startswith("ACME 1 Alice wrote bill 4711 more file error log")
-    assert changed.words == "ACME 1 Alice changed a message bill 4712 now"
+    assert changed.words == "ACME 1 Alice edited a message It now says bill 4712 now"
     assert deleted.words == "ACME 1 A message by Alice was deleted"
     assert [link for link in wrote.live if "slack.com/files" in link]
     assert [part for part in changed.live if part not in deleted.live] == []
@@ -82,7 +82,7 @@ async def test_changes_and_files_on_teams(opened: Opened) -> None:
 
     wrote, changed, deleted = desk.told("/triage/")[1:]
     assert wrote.words.startswith("ACME 1 Alice wrote bill 4711 file error log")
-    assert changed.words == "ACME 1 Alice changed a message bill 4712 now"
+    assert changed.words == "ACME 1 Alice edited a message It now says bill 4712 now"
     assert deleted.words == "ACME 1 A message by Alice was deleted"
     assert [link for link in wrote.live if "sharepoint.com" in link]
     assert await desk.events() == ["Opened", "CustomerWrote", "Corrected", "Corrected"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from adapters.slack.rendering.block_kit import message_metadata
@@ -11,11 +12,11 @@ from adapters.slack.rendering.messages import render_message
 from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
-from bot.model.address import UserRef
+from bot.model.address import Location, UserRef
 from bot.model.views import Audience, Mention, Notice
-from bot.notify import cards, recipients
+from bot.notify import cards, recipients, texts
 from bot.notify.message_factory import card_key
-from bot.ports import Card, Message
+from bot.ports import Message
 from bot.text import UTC_ZONE
 from demo.slack import FakeSlack
 from demo.slack import Message as Post
@@ -76,11 +77,20 @@ class ExpectedMessages:
         ):
             yield "mentions"
 
-    def card_view(self, key: str, audience: Audience, slack: FakeSlack, post: Post) -> str:
-        """What a card has to show when nothing runs on it any more, as people read it."""
+    def card_view(
+        self, key: str, audience: Audience, slack: FakeSlack, post: Post, customers: Post | None = None
+    ) -> str:
+        """What a card has to show when nothing runs on it any more, as people read it.
+
+        `customers` is the customer's card, to which the agents' card leads.
+        """
         ticket = self.tickets[key]
         policy = self.directory.policy(ticket.opened.version)
         view = cards.card(ticket, policy, self.directory, audience, ticket.history[-1].at)
+        if customers is not None:
+            domain, ts = slack.workspace.domain, customers.ts.replace(".", "")
+            url = f"https://{domain}.slack.com/archives/{customers.channel}/p{ts}"
+            view = replace(view, customers_thread=texts.where_the_thread_is(Location(url=url)))
         drawn = render_message(view, MrkdwnRenderer(False, UTC_ZONE))
         return slack.text_of(Post(post.channel, post.ts, post.user, drawn.text, drawn.blocks))
 
@@ -136,16 +146,18 @@ def delivery_faults(expected: ExpectedMessages, slack: FakeSlack) -> list[str]:
 
 
 def _outdated(expected: ExpectedMessages, posted_messages: PostedMessages, key: str) -> Iterator[str]:
-    for audience in Audience:
-        message = next(
-            m
-            for m in expected.all_messages()
-            if m.content == Card(audience) and m.key == card_key(key, audience)
+    slack = posted_messages.slack
+    cards_posted = {
+        audience: posted_messages.of(
+            next(m for m in expected.all_messages() if m.key == card_key(key, audience))
         )
-        posts = posted_messages.of(message)
-        faces = {posted_messages.slack.text_of(post) for post in posts}
-        if (
-            posts
-            and (wanted := expected.card_view(key, audience, posted_messages.slack, posts[0])) not in faces
-        ):
-            yield f"{message.key} shows {faces} instead of {wanted}"
+        for audience in Audience
+    }
+    for audience, posts in cards_posted.items():
+        faces = {slack.text_of(post) for post in posts}
+        leads_to = cards_posted[Audience.CUSTOMER] if audience is Audience.AGENTS else [None]
+        wanted = {
+            expected.card_view(key, audience, slack, posts[0], there) for there in leads_to for _ in posts[:1]
+        }
+        if posts and not faces & wanted:
+            yield f"{card_key(key, audience)} shows {faces} instead of {wanted}"

@@ -167,9 +167,12 @@ class LiveSite:
     # What the channels show -----------------------------------------------------------------
 
     def posted(self, where: Channel) -> list[Message]:
-        """The channel's messages about tickets, without the Get help message."""
-        every = self.slack.messages(where)
-        return [message for message in every if "Get help" not in self.slack.buttons(message)]
+        """The channel's messages about one ticket each: without the Get help message and the board."""
+        return [
+            message
+            for message in self.slack.messages(where)
+            if "Get help" not in self.slack.buttons(message) and not message.text.startswith("Open tickets")
+        ]
 
     @staticmethod
     def key_of(card: Message) -> str:

@@ -122,7 +122,7 @@ async def test_a_ticket_that_fell_due_while_down_is_reported_late(tmp_path: Path
         # A card whose posting was not recorded when the desk died is posted once more.
         await site.until(lambda: site.is_breached(site.cards(site.acme, "ACME-1")[-1]))
         await site.until(lambda: site.dms(site.dana))
-        assert "latebecause Frontline was down." in site.dms(site.dana)[-1]
+        assert "late because Frontline was down." in site.dms(site.dana)[-1]
         await site.opened(S3, "One more")
         now = stage.now()
         await site.killed()

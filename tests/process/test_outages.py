@@ -23,7 +23,7 @@ from tests.process.desk_process import SECRET, TOKEN, DeskProcess
 from tests.process.live_site import LiveSite
 from tests.waiting import PATIENCE, eventually
 
-AGAIN = "nothing was changed; please try again"
+AGAIN = "Nothing was changed; please try again"
 SPEECH = frozenset({"chat.postMessage", "chat.update", "conversations.replies", "conversations.history"})
 
 

@@ -42,7 +42,7 @@ from sla_core.ticket import State, Ticket
 from sla_core.triage import Answers, Proposal
 
 _NOT_HERE = (
-    "Only you can see this chat, and you are in no customer's channel, so no ticket can be opened here. "
+    "Only you can see this chat, and you are not in a customer's channel, so no ticket can be opened here. "
     "You can write “list”, or “status” followed by a ticket's key."
 )
 _EXPIRED = (

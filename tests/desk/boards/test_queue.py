@@ -184,7 +184,7 @@ async def test_a_customer_with_more_tickets_than_a_board_holds_is_told(
     monkeypatch.setattr(queue, "MAX_ENTRIES", 4)
     shown = await seen(desk, ALICE, ACME)
     assert "".join(str(part) for part in shown.intro) == (
-        "Open tickets, most critical first. Not all are shown: these are the 4 most urgent of 5."
+        "Open tickets, most critical first. Showing the 4 most urgent of 5."
     )
 
 

@@ -114,7 +114,7 @@ async def test_a_customer_cannot_see_or_close_tickets_of_others(
     answers = [
         answer_text(await desk.command(STRANGER, place, f"{verb} ACME-{number}")) for number in (1, 99)
     ]
-    assert answers == [f"You cannot see a ticket ACME-{number} from here." for number in (1, 99)]
+    assert answers == [f"You cannot see ACME-{number} from here." for number in (1, 99)]
     assert await desk.events("ACME-1") == ["Opened"]
 
 
@@ -131,7 +131,7 @@ async def test_close_acts_as_the_button_does(desk: DeskInMemory, place: Place) -
 
 
 async def test_an_agent_gets_the_same_answer_as_from_the_button(desk: DeskInMemory) -> None:
-    refused = "Only the customer can close ACME-1 while it is open. Resolve it instead."
+    refused = "Until ACME-1 is resolved, only the customer can close it. Resolve it instead."
     assert answer_text(await desk.command(BOB, ACME, "close ACME-1")) == refused
     await desk.submits_form(BOB, "Resolve", "ACME-1", text="Faster now.")
     assert answer_text(await desk.command(BOB, ACME, "close ACME-1")) == "ACME-1 is closed."
@@ -268,7 +268,7 @@ async def test_a_mention_in_a_tickets_thread_is_a_command(desk: DeskInMemory) ->
     assert card_view(await asks(ALICE, "status ACME-1")).key == "ACME-1"
     assert isinstance(await asks(BOB, "list"), Show)
     assert answer_text(await asks(ALICE, "close ACME-1")) == (
-        "ACME-1 still has promises running. To close it anyway, press Close on its card."
+        "We still have deadlines to meet on ACME-1. To close it anyway, press Close on its card."
     )
     await desk.submits_form(BOB, "Resolve", "ACME-1", text="Faster now.")
     assert answer_text(await asks(ALICE, "close ACME-1")) == "ACME-1 is closed."

@@ -84,7 +84,7 @@ async def test_an_unowned_channel_gets_no_message_and_agents_learn_which_key_to_
     assert desk.heard(NOBODYS) == []
     (told,) = desk.heard(TRIAGE)
     assert '"slack:C0RANDOM"' in told
-    assert "channels of their account in frontline.toml" in told
+    assert "`channels` of their account in frontline.toml" in told
 
 
 async def test_a_team_is_joined_with_all_its_channels(a_desk: OpenDesk) -> None:
@@ -338,7 +338,7 @@ async def test_threads_go_on_at_the_new_id(a_desk: OpenDesk) -> None:
     wrote = await desk.last(key)
     assert isinstance(wrote, CustomerWrote)
     await desk.answers(MessageChanged(desk.envelope(), desk.clock.now(), ALICE, NEW, said, "paid now", below))
-    assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Alice changed a message: “paid now” "
+    assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Alice edited a message. It now says: “paid now” "
 
 
 async def test_a_move_is_stored_and_learned_by_every_process(a_desk: OpenDesk) -> None:

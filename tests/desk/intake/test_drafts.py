@@ -129,8 +129,8 @@ async def test_files_are_part_of_the_draft(desk: DeskInMemory) -> None:
     )
     opened = (await desk.ticket("ACME-1")).opened
     assert opened.details == f"See there.\nFile: bill.png ({PICTURE.url})\nFile: log.txt"
-    assert "ACME-1 Alice sent files: bill.png, log.txt" in desk.thread("ACME-1", Audience.AGENTS)
-    views = [each.view for each in desk.posted if "sent files" in each.text]
+    assert "ACME-1 Alice attached (files: bill.png, log.txt)" in desk.thread("ACME-1", Audience.AGENTS)
+    views = [each.view for each in desk.posted if "attached" in each.text]
     links = [
         part for view in views if isinstance(view, Notice) for part in view.text if isinstance(part, Link)
     ]

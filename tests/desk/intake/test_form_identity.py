@@ -33,7 +33,7 @@ from tests.harness import (
 )
 
 CAROL = person("Carol", "T0ACME")
-LED_TO = "This form has already opened ACME-1, so no second ticket was opened"
+LED_TO = "This form has already opened ACME-1, so we did not open another ticket"
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ async def test_delegating_hands_the_message_on(a_desk: OpenDesk) -> None:
     assert isinstance(handed.view, Notice)
     assert "Snooze" in [button.label for button in handed.view.buttons]
     noted = desk.thread(key, Audience.AGENTS)[-1]
-    assert noted.lower() == f"{key} dana asked eve to look after this ticket.".lower()
+    assert noted.lower() == f"{key} dana asked eve to take over this ticket.".lower()
 
 
 async def test_the_person_it_was_delegated_to_may_press(a_desk: OpenDesk) -> None:
@@ -188,7 +188,7 @@ async def test_a_reply_to_a_direct_message_gets_an_answer(a_desk: OpenDesk) -> N
     act = Posted("typed", desk.clock.now(), DANA, ref.place, written, "Call them, please", ref)
     assert answer_text(await desk.answers(act)).startswith("Only you can see this thread.")
     act = Posted("again", desk.clock.now(), DANA, ref.place, written, "I am on it")
-    assert "Nobody else reads this chat" in answer_text(await desk.answers(act))
+    assert "Only you can see this chat" in answer_text(await desk.answers(act))
     assert await desk.events(key) == before
 
 

@@ -74,7 +74,10 @@ async def test_agents_see_a_change_and_the_history_keeps_both(a_desk: OpenDesk) 
 
     await revises(desk, ALICE, "It is bill 4712", key)
 
-    assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Alice changed a message: “It is bill 4712” "
+    assert (
+        desk.thread(key, Audience.AGENTS)[-1]
+        == f"{key} Alice edited a message. It now says: “It is bill 4712” "
+    )
     *_, written, corrected = (await desk.ticket(key)).history
     assert isinstance(written, CustomerWrote)
     assert isinstance(corrected, Corrected)
@@ -169,7 +172,7 @@ async def test_files_reach_agents_by_name_and_link(a_desk: OpenDesk) -> None:
     told = [said for said in desk.posted if said.thread == desk.card(key, Audience.AGENTS).ref][-1]
     assert isinstance(told.view, Notice)
     assert Link(LOG.url, LOG.name) in told.view.text
-    assert told.text == f"{key} Alice wrote: “here”  files: error.log, secret.txt @Bob"
+    assert told.text == f"{key} Alice wrote: “here”  (files: error.log, secret.txt) @Bob"
     written = await desk.last(key)
     assert isinstance(written, CustomerWrote)
     assert written.files == (Attachment(LOG.name, LOG.url), Attachment("secret.txt", ""))
@@ -186,7 +189,7 @@ async def test_a_file_without_text_is_a_message(a_desk: OpenDesk) -> None:
     await writes(desk, ALICE, " ", key, LOG)
     assert isinstance(await desk.last(key), CustomerWrote)
     assert desk.card_view(key).next_up == "m3ter Support"
-    assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Alice wrote: file: error.log @Bob"
+    assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Alice wrote: (file: error.log) @Bob"
 
 
 # What counts as an answer ---------------------------------------------------------------------

@@ -146,7 +146,7 @@ async def test_an_offer_that_led_to_a_ticket_leads_to_no_second_one(at: DeskOnSl
         await at.slack.press(xenia, offer, label)
     await at.settle()
     assert at.slack.modal_of(xenia) is None
-    assert at.private_answers(xenia).count("This is ticket ACME-1") == 2
+    assert at.private_answers(xenia).count("This is already ticket ACME-1") == 2
     await at.slack.say(xenia, at.acme, f"{at.slack.mention} Bills are slow")
     await at.settle()
     assert await at.summary_in_form(xenia, at.ours_in(at.acme)[-1]) == "Bills are slow", "but a new one may"

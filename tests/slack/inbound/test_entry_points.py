@@ -227,7 +227,7 @@ async def test_a_reaction_on_a_tickets_card_names_the_ticket(at: DeskOnSlack) ->
     card = await a_ticket(at, ines)
     await at.slack.react(ines, card, "ticket")
     await at.settle()
-    assert "This belongs to ACME-1." in at.private_answers(ines)
+    assert "This is about ACME-1." in at.private_answers(ines)
 
 
 async def test_a_reaction_has_the_home_team_that_slack_reports(workspace: Workspace) -> None:

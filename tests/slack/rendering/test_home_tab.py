@@ -87,11 +87,11 @@ async def test_two_presses_have_different_keys(workspace: Workspace) -> None:
 async def test_a_refused_press_opens_a_modal_that_says_why(workspace: Workspace) -> None:
     workspace.desk.answer = Show(BOARD)
     shown = await tab(workspace, workspace.bob)
-    workspace.desk.answer = Show(Notice(("ACME-7 is yours already.",), Tone.WARN))
+    workspace.desk.answer = Show(Notice(("You already own ACME-7.",), Tone.WARN))
     await workspace.slack.press(workspace.bob, shown, "Take it")
     modal = await workspace.slack.until(lambda: workspace.slack.modal_of(workspace.bob))
     assert modal is not None
-    assert "ACME-7 is yours already." in words(modal)
+    assert "You already own ACME-7." in words(modal)
 
 
 async def test_if_no_modal_opens_a_direct_message_says_so(workspace: Workspace) -> None:
