@@ -285,7 +285,8 @@ async def test_16_the_customer_sees_a_pause_and_why(tmp_path: Path) -> None:
     assert desk.standing(key) == ["on hold"]
     told = (
         "ACME-1 Bob put this ticket on hold: “waiting for your export” "
-        "They go on as soon as you write here. If you disagree with the hold, say so in your reply. @Alice"
+        "Its deadlines are paused until you reply here. "
+        "If you disagree with the hold, say so in your reply. @Alice"
     )
     assert desk.thread(key) == [told]
     await desk.fast_forward(hours=2)

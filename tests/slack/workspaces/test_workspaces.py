@@ -251,7 +251,7 @@ async def test_a_workspace_that_never_installed_is_answered_calmly(several: Seve
         eve = other.person("Eve")
         general = other.channel("general", [eve])
         reply = await other.command(eve, general, "/support")
-        assert "nothing was changed" in reply.shown
+        assert "Nothing was changed" in reply.shown
         await other.say(eve, general, "hello")
         assert several.installable.desk.heard == []
 
