@@ -21,8 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlmodel import SQLModel
 
 from adapters.slack.adapter import Slack
+from adapters.slack.rendering.block_kit import MrkdwnRenderer
 from adapters.slack.rendering.modals import modal
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from adapters.sql.store import connect
 from bench.children import report
 from bench.load import pinned

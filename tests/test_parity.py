@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from adapters.slack.rendering.block_kit import MrkdwnRenderer
 from adapters.slack.rendering.modals import modal
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from adapters.teams.rendering.card_parts import FORM_ACTIONS
 from adapters.teams.rendering.dialogs import dialog, form_card
 from bot.desk.routes import BUTTONS, FORMS

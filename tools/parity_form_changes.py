@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from adapters.slack.rendering.block_kit import MrkdwnRenderer
 from adapters.slack.rendering.modals import modal
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from adapters.teams.rendering.dialogs import dialog
 from bot.model.forms import ChoiceField, Form
 from sla_core.triage import Option

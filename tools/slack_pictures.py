@@ -19,10 +19,10 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from adapters.slack.rendering.block_kit import MrkdwnRenderer
 from adapters.slack.rendering.messages import home_view
 from adapters.slack.rendering.messages import render_message as message
 from adapters.slack.rendering.modals import modal
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from bot.model.address import Place
 from bot.model.forms import Form
 from tools import chromium

@@ -15,9 +15,8 @@ from adapters.slack.outbound import web_api
 from adapters.slack.outbound.responder import Responder
 from adapters.slack.outbound.web_api import SlackApiError, SlackFault, SlackUnavailable, WebApi
 from adapters.slack.reader import BotIdentity, place
-from adapters.slack.rendering.block_kit import CLOCK_TOLERANCE, message_metadata
+from adapters.slack.rendering.block_kit import CLOCK_TOLERANCE, MrkdwnRenderer, message_metadata
 from adapters.slack.rendering.messages import render_message
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from adapters.slack.workspaces.oauth import MultiWorkspace, OAuthSettings
 from adapters.slack.workspaces.workspace import OneWorkspace, Workspace, Workspaces, workspace_factory
 from bot.config.settings import DeskSettings

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from adapters.slack.rendering.block_kit import message_metadata
+from adapters.slack.rendering.block_kit import MrkdwnRenderer, message_metadata
 from adapters.slack.rendering.messages import render_message
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
 from bot.model.address import Location, UserRef

@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
-from adapters.slack.rendering.block_kit import RenderedMessage
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
+from adapters.slack.rendering.block_kit import MrkdwnRenderer, RenderedMessage
 
 Json = dict[str, Any]
 MRKDWN = MrkdwnRenderer()

@@ -15,9 +15,8 @@ from slack_bolt.response import BoltResponse
 from adapters.slack.outbound.web_api import SlackApiError, SlackUnavailable, WebApi
 from adapters.slack.payloads import BlockActions, ModalBlockActions, ModalView, SlashCommand, ViewSubmission
 from adapters.slack.rendering import modals
-from adapters.slack.rendering.block_kit import Json, message_metadata
+from adapters.slack.rendering.block_kit import Json, MrkdwnRenderer, message_metadata
 from adapters.slack.rendering.messages import home_view, render_message
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from bot.model.address import MessageRef
 from bot.model.forms import Form
 from bot.model.inbound import (

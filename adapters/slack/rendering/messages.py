@@ -11,20 +11,26 @@ from adapters.slack.rendering.block_kit import (
     MOST_BLOCKS,
     MOST_TEXT,
     Json,
+    MrkdwnRenderer,
     RenderedMessage,
     actions,
     context,
+    cut,
+    escape_mrkdwn,
     fallback,
     fit,
     header,
     length,
     literal,
+    pieces,
     pieces_of_lines,
+    quoted,
     rich,
     section,
+    size,
+    strong,
     with_block_ids,
 )
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer, cut, escape_mrkdwn, pieces, quoted, size, strong
 from bot.model.address import Place
 from bot.model.views import (
     Audience,

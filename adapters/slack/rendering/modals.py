@@ -11,8 +11,18 @@ from typing import Any, assert_never
 from pydantic import ValidationError
 
 from adapters.slack.payloads import FormMetadata, InputState, Malformed, ModalView, UploadedFile
-from adapters.slack.rendering.block_kit import Json, literal, plain, rich, section
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer, cut, escape_mrkdwn, pieces, size
+from adapters.slack.rendering.block_kit import (
+    Json,
+    MrkdwnRenderer,
+    cut,
+    escape_mrkdwn,
+    literal,
+    pieces,
+    plain,
+    rich,
+    section,
+    size,
+)
 from bot.model.forms import ChoiceField, Field, Form, TextField
 from bot.model.inbound import File
 from bot.text import clean, one_line

@@ -9,8 +9,8 @@ import structlog
 
 from adapters.slack.outbound.web_api import SlackApiError, SlackUnavailable, WebApi
 from adapters.slack.reader import BotIdentity
+from adapters.slack.rendering.block_kit import MrkdwnRenderer
 from adapters.slack.rendering.messages import render_message
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from adapters.slack.workspaces.installation_store import EncryptedInstallationStore, Installation
 from adapters.slack.workspaces.token_rotation import TokenRenewal
 from adapters.slack.workspaces.workspace import (

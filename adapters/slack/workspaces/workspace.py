@@ -14,7 +14,7 @@ from adapters.slack.outbound.responder import Responder
 from adapters.slack.outbound.web_api import SlackApiError, SlackUnavailable, WebApi
 from adapters.slack.payloads import Malformed, MessageCallback, MessageFile, UploadedFile, parse
 from adapters.slack.reader import BotIdentity, Reader, to_file
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
+from adapters.slack.rendering.block_kit import MrkdwnRenderer
 from bot.model.address import Actor, UserRef
 from bot.model.inbound import Command, Inbound, MessageChanged, Posted, Press, Submission
 from bot.model.inbound import File as DeskFile

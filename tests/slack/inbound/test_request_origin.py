@@ -11,7 +11,7 @@ import pytest
 from adapters.slack.inbound.app import BoltEndpoint, Listeners, bolt_app
 from adapters.slack.outbound.responder import Responder
 from adapters.slack.outbound.web_api import WebApi
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
+from adapters.slack.rendering.block_kit import MrkdwnRenderer
 from adapters.slack.workspaces.workspace import RequestOrigin
 from tests.scripted_desk import ScriptedDesk
 from tests.slack.conftest import Workspace

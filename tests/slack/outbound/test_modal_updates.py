@@ -12,9 +12,8 @@ import structlog
 from adapters.slack.outbound.responder import MOST_FORMS, ModalUpdater
 from adapters.slack.outbound.web_api import WebApi
 from adapters.slack.payloads import ModalBlockActions, parse
-from adapters.slack.rendering.block_kit import Json
+from adapters.slack.rendering.block_kit import Json, MrkdwnRenderer
 from adapters.slack.rendering.modals import modal
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from bot.desk import routes
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.inbound import Answer, Ask, Done, File, FormChanged, FormClosed, Inbound, Submission

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from adapters.slack.rendering.block_kit import MrkdwnRenderer
 from adapters.slack.rendering.messages import MOST_IN_HOME, home_view
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from bot.model.address import Place
 from bot.model.inbound import Answer, Ask, Done, HomeOpened, Inbound, Press, Show
 from bot.model.views import Notice, QueueBoard

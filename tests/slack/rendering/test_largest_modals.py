@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.slack.rendering.block_kit import MrkdwnRenderer
 from adapters.slack.rendering.modals import modal
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from bot.config.settings import load_desk
 from bot.desk.intake.form import IntakeContext, PossibleDuplicate, intake_form
 from bot.model.forms import ChoiceField, Field, Form, TextField

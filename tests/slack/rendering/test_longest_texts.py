@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 import structlog
 
-from adapters.slack.rendering.block_kit import RenderedMessage
+from adapters.slack.rendering.block_kit import MrkdwnRenderer, RenderedMessage
 from adapters.slack.rendering.messages import render_message
-from adapters.slack.rendering.mrkdwn import MrkdwnRenderer
 from adapters.slack.workspaces import oauth
 from bot.config.settings import load_desk
 from bot.desk.intake.conversation_steps import ConversationalForm

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.slack.rendering.block_kit import rich
-from adapters.slack.rendering.messages import render_message
-from adapters.slack.rendering.mrkdwn import (
+from adapters.slack.rendering.block_kit import (
     LONGEST,
     MrkdwnRenderer,
     cut,
@@ -18,9 +16,11 @@ from adapters.slack.rendering.mrkdwn import (
     is_inert,
     pieces,
     quoted,
+    rich,
     size,
     strong,
 )
+from adapters.slack.rendering.messages import render_message
 from bot.model.address import UserRef
 from bot.model.views import Link, Mention, Notice, Part, Quote, Strong, When
 from bot.text import one_line
