@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime, tzinfo
+from math import ceil
 from zoneinfo import ZoneInfo
 
 from bot.model.views import PromiseLine
@@ -90,7 +91,9 @@ def promise_symbol(line: PromiseLine) -> str:
 def promise_bar(line: PromiseLine, width: int) -> str:
     """How much of a promise's time is spent, as `width` characters; full once it is breached."""
     spent = 1.0 if line.phase is Phase.BREACHED else min(max(line.spent, 0.0), 1.0)
-    return "▰" * int(spent * width) + "▱" * (width - int(spent * width))
+    # Rounded up, so that a bar never looks better than it is.
+    full = ceil(round(spent * width, 6))
+    return "▰" * full + "▱" * (width - full)
 
 
 def standing_text(

@@ -56,11 +56,18 @@ def _promise(ticket: Ticket, policy: Policy, target: Target) -> Promise:
     met_at, ended_at = _settled(ticket, target)
     over_at = met_at or ended_at
     gaps = [*ticket.holds, *ticket.closed_periods]
-    counted = tuple(gap for gap in gaps if over_at is None or gap.start < over_at)
+    counted = tuple(_until(gap, over_at) for gap in gaps if over_at is None or gap.start < over_at)
     extra = next((e.extra for e in target.extensions if e.id in ticket.extensions), None)
     start = _start(ticket, policy, target)
     promise = Promise(target, calendar, ticket.severity, start, counted, met_at, ended_at, extra=extra)
     return _after_change(ticket, promise)
+
+
+def _until(gap: Gap, over_at: datetime | None) -> Gap:
+    """The gap as far as it counts: what happens after a promise was settled does not move its due instant."""
+    if over_at is None or (gap.end is not None and gap.end <= over_at):
+        return gap
+    return Gap(gap.start, over_at, gap.why)
 
 
 def _after_change(ticket: Ticket, promise: Promise) -> Promise:

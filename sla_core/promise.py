@@ -173,7 +173,7 @@ def countdown(promise: Promise, now: datetime, breached: bool = False) -> Countd
         tone=_tone(promise, now, phase),
         due_at=promise.due_at,
         goal_at=promise.goal_at,
-        bound=None if over else bound(left),
+        bound=None if over else min(bound(left), _in_whole_hours(promise.whole)),
         spent=_spent(promise, left),
         rebased=promise.rebased,
         pauses=not over and promise.due_at is not None and promise.due_at - counts_from > left,
@@ -201,6 +201,11 @@ def next_change(promise: Promise, now: datetime) -> datetime | None:
 def bound(left: timedelta) -> timedelta:
     """The smallest bound that `left` does not exceed."""
     return BOUNDS[min(bisect_left(BOUNDS, left), len(BOUNDS) - 1)]
+
+
+def _in_whole_hours(whole: timedelta) -> timedelta:
+    """At least the time that was promised, so that a countdown never shows more than that."""
+    return max(-(-whole // timedelta(hours=1)), 1) * timedelta(hours=1)
 
 
 def _phase(promise: Promise, now: datetime, breached: bool) -> Phase:

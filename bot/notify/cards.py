@@ -21,7 +21,7 @@ from bot.model.views import (
 from bot.notify import history
 from bot.ports import QueueEntry, QueueSummary
 from sla_core.engine import countdowns, promises
-from sla_core.events import CustomerWrote, Held, SeverityChanged
+from sla_core.events import CustomerWrote, Escalated, Held, SeverityChanged
 from sla_core.policy import Metric, Policy
 from sla_core.promise import Countdown, Phase, Tone
 from sla_core.ticket import State, Ticket
@@ -67,7 +67,7 @@ def card(
         last_words=_last_words(ticket) if for_agents else None,
         details=ticket.opened.details,
         answers=tuple(_answers(ticket, policy)),
-        note=() if lines else (f"{severity.source.says}",),
+        note=() if lines or ticket.state is not State.OPEN else (f"{severity.source.says}",),
         buttons=buttons,
         menus=menus,
         history=history.recent_lines(ticket, policy) if for_agents else (),
@@ -260,8 +260,11 @@ def _about(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[str
 def _last_words(ticket: Ticket) -> LastWords | None:
     """What the customer wrote last after the opening; None if that is nothing."""
     for event in reversed(ticket.history):
-        if isinstance(event, CustomerWrote) and not event.by_agent and event.text.strip():
-            return LastWords(event.by.name, event.at, event.text)
+        match event:
+            case CustomerWrote(by_agent=False, text=text) | Escalated(by_agent=False, reason=text) if (
+                text.strip()
+            ):
+                return LastWords(event.by.name, event.at, text)
     return None
 
 

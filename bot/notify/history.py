@@ -71,7 +71,7 @@ def line(event: Event, policy: Policy) -> str:
         case Resumed():
             return f"{name} ended the hold"
         case Escalated():
-            return f"{name} escalated this"
+            return f"{name} escalated this{'' if event.tell_customer else ' internally'}"
         case Called():
             return f"{policy.steps[event.step].name} was paged"
         case Resolved():

@@ -94,7 +94,8 @@ class MessageFactory:
         """Who is notified of a breach or an escalation: the owner, else on-call; and the TAM."""
         on_call = self.directory.on_duty(self.policy.steps[0].role, self.at) if self.policy.steps else []
         owner, actor = self.ticket.owner, self.ticket.history[self.seq - 1].by
-        responsible = owner.name if owner else "the on-call agent" if on_call else ""
+        notified = [person for person in on_call if not self._acted(person)]
+        responsible = owner.name if owner else "the on-call agent" if notified else ""
         if owner is not None and owner.id == actor.id:
             responsible = ""
         dms = self._recipients(None) if tam else []

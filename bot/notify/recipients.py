@@ -142,7 +142,9 @@ class _EventMessages:
                 calls = () if is_quiet else self.factory.responsible()
                 yield self.factory.to_triage((*said, *calls))
                 if self.ticket.holds and not self.ticket.held and self.factory.before.held:
-                    yield from self.factory.to_both(texts.resumed(key, event.by), what="resumed")
+                    yield from self.factory.to_both(
+                        texts.resumed(self.ticket, self.policy, event.by), what="resumed"
+                    )
             case Corrected():
                 yield self.factory.to_triage(texts.corrected(key, event))
             case SeverityChanged():
@@ -160,13 +162,13 @@ class _EventMessages:
             case Held():
                 held = texts.held(key, event)
                 yield self.factory.to_customer(
-                    (*held, texts.HOW_A_HOLD_ENDS, *self.factory.opener()),
+                    (*held, texts.how_a_hold_ends(self.ticket, self.policy), *self.factory.opener()),
                     priority=Priority.STATE,
                     effect=self.factory.seq,
                 )
                 yield self.factory.to_triage(held, priority=Priority.STATE)
             case Resumed():
-                yield from self.factory.to_both(texts.resumed(key, event.by))
+                yield from self.factory.to_both(texts.resumed(self.ticket, self.policy, event.by))
             case Escalated():
                 yield from self._escalated(event)
             case Called():
@@ -184,7 +186,7 @@ class _EventMessages:
                 yield from self.factory.to_both(said)
                 yield from self.factory.follow_up(said)
             case Reopened():
-                said = texts.reopened(key, event)
+                said = texts.reopened(self.ticket, self.policy, event)
                 yield from self.factory.to_both(said)
                 yield from self.factory.follow_up(said)
             case Warned():

@@ -32,10 +32,6 @@ from sla_core.events import (
 from sla_core.policy import BusinessDays, Policy, Step
 from sla_core.ticket import Ticket
 
-HOW_A_HOLD_ENDS = (
-    "Its deadlines are paused until you reply here. If you disagree with the hold, say so in your reply."
-)
-"""For the customer, after the text of a hold."""
 IS_IT_SOLVED = "If that fixed it, press Close on the card. If you still need help, press Reopen."
 """For the customer, after the text of a resolution."""
 LATE_FROM = timedelta(minutes=1)
@@ -164,8 +160,20 @@ def held(key: str, event: Held) -> RichText:
     return with_key(key, f"{event.by.name} put this ticket on hold:", Quote(event.reason))
 
 
-def resumed(key: str, by: Who) -> RichText:
-    return with_key(key, f"{by.name} ended the hold. The deadlines are running again.")
+def how_a_hold_ends(ticket: Ticket, policy: Policy) -> str:
+    """For the customer, after the text of a hold."""
+    paused = "Its deadlines are paused until you reply here." if _has_deadlines(ticket, policy) else ""
+    return f"{paused or 'Please reply here.'} If you disagree with the hold, say so in your reply."
+
+
+def resumed(ticket: Ticket, policy: Policy, by: Who) -> RichText:
+    running = " The deadlines are running again." if _has_deadlines(ticket, policy) else ""
+    return with_key(ticket.key, f"{by.name} ended the hold.{running}")
+
+
+def _has_deadlines(ticket: Ticket, policy: Policy) -> bool:
+    """Whether a promise is still to be kept."""
+    return any(not promise.settled for promise in promises(ticket, policy))
 
 
 def escalated(key: str, event: Escalated) -> RichText:
@@ -254,8 +262,9 @@ def closed(key: str, by: Who) -> RichText:
     return with_key(key, f"{by.name} closed this ticket.")
 
 
-def reopened(key: str, event: Reopened) -> RichText:
-    return with_key(key, f"{event.by.name} reopened this ticket. Its deadlines are running again.")
+def reopened(ticket: Ticket, policy: Policy, event: Reopened) -> RichText:
+    running = " Its deadlines are running again." if _has_deadlines(ticket, policy) else ""
+    return with_key(ticket.key, f"{event.by.name} reopened this ticket.{running}")
 
 
 def warned(ticket: Ticket, event: Warned, policy: Policy) -> RichText:
