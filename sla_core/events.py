@@ -182,6 +182,22 @@ class Escalated:
 
 
 @dataclass(frozen=True, slots=True)
+class Paged:
+    """A person was paged by a chain of `sla_core.paging`; None: the chain has no one left and ends.
+
+    `step` is the step of the escalation policy; the number of steps for the last resort. `skipped` were
+    passed over before this page and count as tried.
+    """
+
+    at: datetime
+    by: Who
+    chain: str
+    step: int
+    person: str | None
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Called:
     """A step of the escalation policy was called when its hours began."""
 
@@ -256,6 +272,8 @@ class Alerted:
     person: str
     to: str | None = None
     until: datetime | None = None
+    page: bool = False
+    """Whether the message was a page. Only an answer to a page stops paging."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +298,7 @@ Event = (
     | Held
     | Resumed
     | Escalated
+    | Paged
     | Called
     | Resolved
     | Closed

@@ -25,6 +25,7 @@ from sla_core.events import (
     Held,
     Kind,
     Opened,
+    Paged,
     Reminded,
     Reopened,
     Resolved,
@@ -98,6 +99,13 @@ class Ticket:
     step_answered: bool = False
     calls_at: datetime | None = None
     """When the hours of the waiting step begin."""
+    severity_changed_by: Who | None = None
+    pages: tuple[Paged, ...] = ()
+    """Every page so far."""
+    escalations: tuple[Escalated, ...] = ()
+    """The escalations that page a step."""
+    paging_answered_at: datetime | None = None
+    """When somebody last answered, which ends every chain of pages that had begun."""
     snoozed: Mapping[str, datetime] = field(default_factory=dict)
     """Whom to remind of the ticket, and when."""
     history: tuple[Event, ...] = field(default=(), repr=False)
@@ -144,12 +152,16 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
             return ticket
         case Alerted():
             rest = {person: at for person, at in ticket.snoozed.items() if person != event.person}
-            return _with(ticket, snoozed=rest | ({event.person: event.until} if event.until else {}))
+            snoozed = _with(ticket, snoozed=rest | ({event.person: event.until} if event.until else {}))
+            answers = event.page and event.act in ("acknowledge", "call")
+            return _with(snoozed, paging_answered_at=event.at) if answers else snoozed
+        case Paged():
+            return _with(ticket, pages=(*ticket.pages, event))
         case Reminded():
             rest = {person: at for person, at in ticket.snoozed.items() if person != event.to}
             return _with(ticket, snoozed=rest)
         case Acknowledged():
-            return _in_hand(_with(ticket, acknowledged_by=event.by, confirmed=True))
+            return _in_hand(_with(ticket, acknowledged_by=event.by, confirmed=True), event.at)
         case Taken():
             return _in_hand(
                 _with(
@@ -157,7 +169,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     owner=event.by,
                     acknowledged_by=ticket.acknowledged_by or event.by,
                     confirmed=True,
-                )
+                ),
+                event.at,
             )
         case Answered():
             return _in_hand(
@@ -168,7 +181,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     last_update_at=event.at,
                     customers_turn=ticket.held or event.kind in (Kind.REPLY, Kind.MESSAGE),
                     milestones=_told(ticket, event),
-                )
+                ),
+                event.at,
             )
         case CustomerWrote() if event.by_agent or event.via == VIA_APP:
             return ticket
@@ -183,6 +197,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 severity=event.severity,
                 severities=(*ticket.severities, (event.at, event.severity)),
                 downgraded_from=downgraded_from,
+                severity_changed_by=event.by,
                 confirmed=True,
             )
         case DueDateSet():
@@ -199,6 +214,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
         case Escalated():
             if event.step is None:
                 return ticket
+            ticket = _with(ticket, escalations=(*ticket.escalations, event))
             return _with(ticket, step=event.step, step_answered=False, calls_at=event.calls_at)
         case Called():
             return _with(ticket, calls_at=None)
@@ -210,7 +226,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     owner=ticket.owner or event.by,
                     first_answer_at=ticket.first_answer_at or event.at,
                     resolved=True,
-                )
+                ),
+                event.at,
             )
         case Closed():
             ended = _ended(ticket, State.CLOSED, event.at)
@@ -258,9 +275,9 @@ def _told(ticket: Ticket, event: Answered) -> Mapping[str, datetime]:
     return {event.text: event.at, **ticket.milestones} if event.kind is Kind.MILESTONE else ticket.milestones
 
 
-def _in_hand(ticket: Ticket) -> Ticket:
-    """Records that somebody answered, so that a waiting step is not called."""
-    return _with(ticket, step_answered=True, calls_at=None)
+def _in_hand(ticket: Ticket, at: datetime) -> Ticket:
+    """Records that somebody answered, so that nobody else is paged."""
+    return _with(ticket, step_answered=True, calls_at=None, paging_answered_at=at)
 
 
 def _ended(ticket: Ticket, state: State, at: datetime) -> Ticket:
