@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -250,11 +251,11 @@ def test_every_page_is_repeated_or_carried_on_and_nobody_is_hurried(
     night.run(2 * HOUR)
     pages = [page for page in night.history if isinstance(page, Paged)]
     assert pages[0].at == TEN
-    assert all(later.at - page.at <= rotas.repeat for page, later in zip(pages, pages[1:], strict=False))
+    assert all(later.at - page.at <= rotas.repeat for page, later in pairwise(pages))
     assert next_page_at(fold("ACME-1", night.history), night.policy, rotas) is not None
     for person in {page.person for page in pages}:
         own = [page.at for page in pages if page.person == person]
-        assert all(b - a >= rotas.repeat for a, b in zip(own, own[1:], strict=False))
+        assert all(b - a >= rotas.repeat for a, b in pairwise(own))
 
 
 def test_a_wake_that_comes_late_pages_once_and_not_for_each_missed_round() -> None:
