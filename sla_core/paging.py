@@ -16,7 +16,12 @@ from sla_core.events import THE_CLOCK, Paged, Who
 from sla_core.policy import Mode, Policy
 from sla_core.ticket import State, Ticket
 
-FIRST, RESOLVER, ESCALATED, DELEGATED = "first", "resolver", "escalated", "delegated"
+FIRST, RESOLVER, ESCALATED = "first", "resolver", "escalated"
+"""The beginnings of the ids of chains."""
+DELEGATED, SNOOZED = "delegated", "snoozed"
+"""The chains of single pages: to a colleague at once, and to a person whose snooze is over."""
+NO_STEP = -1
+"""The step of such a page."""
 
 
 class Duty(Protocol):
@@ -45,109 +50,120 @@ class Duty(Protocol):
         ...
 
 
-class Nobody:
-    """No one is on call."""
-
-    repeat = timedelta(minutes=5)
-    tries = 2
-
-    def on_call(self, role: str, at: datetime) -> Sequence[str]:
-        return ()
-
-    def last_resort(self, account: str, at: datetime) -> Sequence[str]:
-        return ()
-
-    def person_behind(self, who: Who) -> str | None:
-        return None
-
-
-NOBODY = Nobody()
-
-
 @dataclass(frozen=True, slots=True)
 class Chain:
     """Pages that begin at `since` with the first person of `step`.
 
-    If it does not go on to later steps, it ends with that step's people. `by` is whose act began it.
+    If it does not go on to later steps, it ends with that step's people. `by` asked for it at `asked_at`.
     """
 
     id: str
     step: int
     since: datetime
+    asked_at: datetime
     by: Who
     goes_on: bool = True
 
 
 def chains(ticket: Ticket, policy: Policy) -> list[Chain]:
-    """The chains that nobody has answered yet, in the order in which they begin."""
+    """The chains that nobody has answered yet, those that have run out of people included."""
     if ticket.state is not State.OPEN:
         return []
-    found = [*_of_severity(ticket, policy), *_of_escalations(ticket)]
-    answered_at = ticket.paging_answered_at
-    return [chain for chain in found if answered_at is None or chain.since > answered_at]
+    return [*_of_severity(ticket, policy), *_of_escalations(ticket, policy)]
 
 
 def _of_severity(ticket: Ticket, policy: Policy) -> Iterator[Chain]:
     """Of a severity that pages: the first step, and beside it each step that resolves by default."""
     if not policy.severities[ticket.severity].pages or not policy.steps:
         return
-    since = ticket.severities[-1][0]
-    for at, severity in reversed(ticket.severities):
-        if not policy.severities[severity].pages:
-            break
-        since = at
-    by = ticket.opened.by if since == ticket.opened.at else (ticket.severity_changed_by or THE_CLOCK)
-    yield Chain(f"{FIRST}@{since.isoformat()}", 0, since, by)
+    first = len(ticket.severities) - 1
+    while first and policy.severities[ticket.severities[first - 1][1]].pages:
+        first -= 1
+    if first < ticket.answered_severities:
+        return
+    since = ticket.severities[first][0]
+    by = ticket.severity_changed_by if first and ticket.severity_changed_by else ticket.opened.by
+    yield Chain(f"{FIRST}@{since.isoformat()}", 0, since, since, by)
     for number, step in enumerate(policy.steps[1:], start=1):
         duty = step.duties.get(ticket.severity)
         opens = policy.opens_at(ticket.opened.plan, step, ticket.severity, since)
         if duty is not None and duty.mode is Mode.RESOLVER and opens == since:
-            yield Chain(f"{RESOLVER}{number}@{since.isoformat()}", number, since, by, goes_on=False)
+            yield Chain(f"{RESOLVER}{number}@{since.isoformat()}", number, since, since, by, goes_on=False)
 
 
-def _of_escalations(ticket: Ticket) -> Iterator[Chain]:
-    """One for each escalation that pages a step: at once, or when the step's hours begin."""
-    for event in ticket.escalations:
+def _of_escalations(ticket: Ticket, policy: Policy) -> Iterator[Chain]:
+    """One for each escalation that pages a step: at once, or when the step's hours begin.
+
+    The hours are those of the present severity, which may have been raised while the step waits.
+    """
+    for event in ticket.escalations[ticket.answered_escalations :]:
         if event.step is not None:
-            begins = event.calls_at or event.at
-            yield Chain(f"{ESCALATED}{event.step}@{event.at.isoformat()}", event.step, begins, event.by)
+            opens = policy.opens_at(ticket.opened.plan, policy.steps[event.step], ticket.severity, event.at)
+            id_ = f"{ESCALATED}{event.step}@{event.at.isoformat()}"
+            yield Chain(id_, event.step, opens or event.calls_at or event.at, event.at, event.by)
 
 
 def due_pages(ticket: Ticket, policy: Policy, duty: Duty, now: datetime) -> list[Paged]:
     """The pages that are due at `now`, at most one round for each chain."""
-    events: list[Paged] = []
-    for chain in chains(ticket, policy):
-        due_at = _due_at(chain, ticket, policy, duty)
-        if due_at is not None and due_at <= now:
+    running = _running(ticket, policy)
+    if not running:
+        return []
+    over = [person for person, until in ticket.snoozed_pages.items() if until <= now]
+    events = [Paged(now, THE_CLOCK, SNOOZED, NO_STEP, person) for person in over]
+    for chain in running:
+        if _due_at(chain, ticket, policy, duty) <= now:
             events += _round(chain, [*ticket.pages, *events], ticket, policy, duty, now)
     return events
 
 
 def next_page_at(ticket: Ticket, policy: Policy, duty: Duty) -> datetime | None:
     """When the next page is due; None while nobody is to be paged."""
-    due = (_due_at(chain, ticket, policy, duty) for chain in chains(ticket, policy))
-    return min((at for at in due if at is not None), default=None)
+    running = _running(ticket, policy)
+    if not running:
+        return None
+    due = [_due_at(chain, ticket, policy, duty) for chain in running]
+    return min((*due, *ticket.snoozed_pages.values()))
 
 
 def reached_step(ticket: Ticket, policy: Policy) -> int:
     """The furthest step that was paged or escalated to; 0 if that is none."""
     paged = (page.step for page in ticket.pages if page.step < len(policy.steps))
     escalated = (event.step for event in ticket.escalations if event.step is not None)
-    return max((*paged, *escalated), default=0)
+    return max((0, *paged, *escalated))
 
 
-def _due_at(chain: Chain, ticket: Ticket, policy: Policy, duty: Duty) -> datetime | None:
-    """When the chain's next round is due; None once the chain has ended."""
-    own = [page for page in ticket.pages if page.chain == chain.id]
-    if not own:
+def _due_at(chain: Chain, ticket: Ticket, policy: Policy, duty: Duty) -> datetime:
+    """When the next round of a running chain is due."""
+    last = _last_page(chain, ticket.pages)
+    if last is None:
         due_at = chain.since
-    elif own[-1].person is None:
-        return None
     else:
-        due_at = own[-1].at + _repeat(own[-1].step, policy, duty)
+        due_at = last.at + _repeat(last.step, policy, duty)
+        if last.person is None:  # nobody was awake, so wait for whoever is first
+            due_at = max(due_at, min(ticket.snoozed_pages.get(person, due_at) for person in last.skipped))
     # A delegated page gives that person the time of one page before anybody else is paged.
     given = [page.at + duty.repeat for page in ticket.pages if page.chain == DELEGATED]
     return max((due_at, *given))
+
+
+def _last_page(chain: Chain, pages: Sequence[Paged]) -> Paged | None:
+    return next((page for page in reversed(pages) if page.chain == chain.id), None)
+
+
+def _ends(page: Paged, policy: Policy) -> bool:
+    return page.person is None and not (page.step == len(policy.steps) and page.skipped)
+
+
+def _running(ticket: Ticket, policy: Policy) -> list[Chain]:
+    """The chains that go on. Of several that page the last resort, only the first one does."""
+    live = chains(ticket, policy)
+    last = {chain.id: _last_page(chain, ticket.pages) for chain in live}
+    at_the_end = [c.id for c in live if (page := last[c.id]) and page.step == len(policy.steps)]
+    return [
+        chain
+        for chain in live
+        if chain.id not in at_the_end[1:] and not ((page := last[chain.id]) and _ends(page, policy))
+    ]
 
 
 def _round(
@@ -175,8 +191,10 @@ def _round(
             yield Paged(now, THE_CLOCK, chain.id, number, None, tuple(skipped))
             return
         number, skipped = _next_open_step(number, ticket, policy, now), []
-    for person in dict.fromkeys(duty.last_resort(ticket.opened.account, now)):
-        yield Paged(now, THE_CLOCK, chain.id, number, person)
+    people = dict.fromkeys(duty.last_resort(ticket.opened.account, now))
+    spared = tuple(p for p in people if _is_spared(p, chain, done, ticket, policy, duty, now))
+    for person in [p for p in people if p not in spared] or [None]:
+        yield Paged(now, THE_CLOCK, chain.id, number, person, spared)
 
 
 def _in_order(here: Sequence[Paged], on_call: Sequence[str]) -> list[str]:
@@ -194,10 +212,10 @@ def _is_spared(
     duty: Duty,
     now: datetime,
 ) -> bool:
-    """Whether they began the chain themselves, snoozed, or were paged less than one `repeat` ago."""
-    if duty.person_behind(chain.by) == person:
+    """Whether they began the chain just now, snoozed, or were paged less than one `repeat` ago."""
+    if now - chain.asked_at < duty.repeat and duty.person_behind(chain.by) == person:
         return True
-    if (until := ticket.snoozed.get(person)) is not None and until > now:
+    if (until := ticket.snoozed_pages.get(person)) is not None and until > now:
         return True
     return any(page.person == person and now - page.at < _repeat(page.step, policy, duty) for page in done)
 

@@ -25,6 +25,7 @@ from sla_core.events import (
     Held,
     Kind,
     Opened,
+    PageAccepted,
     Paged,
     Reminded,
     Reopened,
@@ -95,19 +96,23 @@ class Ticket:
     overdue: Mapping[str, datetime] = field(default_factory=dict)
     """The same ids, and when each was due."""
     step: int | None = None
-    """The step of the escalation policy that was last called or waits for its hours."""
-    step_answered: bool = False
+    """The step of the escalation policy to which it was last escalated."""
     calls_at: datetime | None = None
-    """When the hours of the waiting step begin."""
+    """When the hours of that step begin, if it waits for them."""
     severity_changed_by: Who | None = None
     pages: tuple[Paged, ...] = ()
     """Every page so far."""
     escalations: tuple[Escalated, ...] = ()
     """The escalations that page a step."""
-    paging_answered_at: datetime | None = None
-    """When somebody last answered, which ends every chain of pages that had begun."""
+    answered_severities: int = 0
+    """How many of the severities somebody has answered: their pages have ended."""
+    answered_escalations: int = 0
+    paging_answered_by: Who | None = None
+    """Who last answered."""
     snoozed: Mapping[str, datetime] = field(default_factory=dict)
     """Whom to remind of the ticket, and when."""
+    snoozed_pages: Mapping[str, datetime] = field(default_factory=dict)
+    """Who does not want to be paged, and until when."""
     history: tuple[Event, ...] = field(default=(), repr=False)
 
     @property
@@ -148,20 +153,24 @@ def after(ticket: Ticket, events: Sequence[Event]) -> Ticket:
 def evolve(ticket: Ticket, event: Event) -> Ticket:
     """The ticket after one more event."""
     match event:
-        case Opened() | Corrected() | Undelivered():
+        case Opened() | Corrected() | Undelivered() | PageAccepted():
             return ticket
+        case Alerted(page=False):
+            snoozed = _without(ticket.snoozed, event.person)
+            return _with(ticket, snoozed=snoozed | ({event.person: event.until} if event.until else {}))
+        case Alerted(act="acknowledge" | "call"):
+            return _in_hand(ticket, event.by)
         case Alerted():
-            rest = {person: at for person, at in ticket.snoozed.items() if person != event.person}
-            snoozed = _with(ticket, snoozed=rest | ({event.person: event.until} if event.until else {}))
-            answers = event.page and event.act in ("acknowledge", "call")
-            return _with(snoozed, paging_answered_at=event.at) if answers else snoozed
+            snoozed = _without(ticket.snoozed_pages, event.person)
+            return _with(ticket, snoozed_pages=snoozed | ({event.person: event.until} if event.until else {}))
         case Paged():
-            return _with(ticket, pages=(*ticket.pages, event))
+            waits = None if ticket.step is None or event.step >= ticket.step else ticket.calls_at
+            snoozed = _without(ticket.snoozed_pages, event.person) if event.step < 0 else ticket.snoozed_pages
+            return _with(ticket, pages=(*ticket.pages, event), calls_at=waits, snoozed_pages=snoozed)
         case Reminded():
-            rest = {person: at for person, at in ticket.snoozed.items() if person != event.to}
-            return _with(ticket, snoozed=rest)
+            return _with(ticket, snoozed=_without(ticket.snoozed, event.to))
         case Acknowledged():
-            return _in_hand(_with(ticket, acknowledged_by=event.by, confirmed=True), event.at)
+            return _in_hand(_with(ticket, acknowledged_by=event.by, confirmed=True), event.by)
         case Taken():
             return _in_hand(
                 _with(
@@ -170,7 +179,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     acknowledged_by=ticket.acknowledged_by or event.by,
                     confirmed=True,
                 ),
-                event.at,
+                event.by,
             )
         case Answered():
             return _in_hand(
@@ -182,7 +191,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     customers_turn=ticket.held or event.kind in (Kind.REPLY, Kind.MESSAGE),
                     milestones=_told(ticket, event),
                 ),
-                event.at,
+                event.by,
             )
         case CustomerWrote() if event.by_agent or event.via == VIA_APP:
             return ticket
@@ -215,7 +224,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
             if event.step is None:
                 return ticket
             ticket = _with(ticket, escalations=(*ticket.escalations, event))
-            return _with(ticket, step=event.step, step_answered=False, calls_at=event.calls_at)
+            return _with(ticket, step=event.step, calls_at=event.calls_at)
         case Called():
             return _with(ticket, calls_at=None)
         case Resolved():
@@ -227,7 +236,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     first_answer_at=ticket.first_answer_at or event.at,
                     resolved=True,
                 ),
-                event.at,
+                event.by,
             )
         case Closed():
             ended = _ended(ticket, State.CLOSED, event.at)
@@ -275,9 +284,20 @@ def _told(ticket: Ticket, event: Answered) -> Mapping[str, datetime]:
     return {event.text: event.at, **ticket.milestones} if event.kind is Kind.MILESTONE else ticket.milestones
 
 
-def _in_hand(ticket: Ticket, at: datetime) -> Ticket:
+def _in_hand(ticket: Ticket, by: Who) -> Ticket:
     """Records that somebody answered, so that nobody else is paged."""
-    return _with(ticket, step_answered=True, calls_at=None, paging_answered_at=at)
+    return _with(
+        ticket,
+        answered_severities=len(ticket.severities),
+        answered_escalations=len(ticket.escalations),
+        paging_answered_by=by,
+        calls_at=None,
+        snoozed_pages={},
+    )
+
+
+def _without(snoozed: Mapping[str, datetime], whose: str | None) -> dict[str, datetime]:
+    return {person: at for person, at in snoozed.items() if person != whose}
 
 
 def _ended(ticket: Ticket, state: State, at: datetime) -> Ticket:
@@ -293,7 +313,7 @@ def _ended(ticket: Ticket, state: State, at: datetime) -> Ticket:
         closed_periods=closed_periods,
         customers_turn=True,
     )
-    return _with(_resumed(ended, at), calls_at=None, customers_turn=True, snoozed={})
+    return _with(_resumed(ended, at), calls_at=None, customers_turn=True, snoozed={}, snoozed_pages={})
 
 
 def _resumed(ticket: Ticket, at: datetime) -> Ticket:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 
 from hypothesis import given
@@ -27,34 +27,11 @@ from sla_core.events import (
 from sla_core.paging import DELEGATED, due_pages, next_page_at, reached_step
 from sla_core.policy import Duty, Mode, Policy, Step
 from sla_core.ticket import fold
-from tests.sla_core.builders import ANN, BOB, HOUR, MINUTE, SOURCE, local, m3ter, opened
+from tests.sla_core.builders import ANN, BOB, HOUR, MINUTE, SOURCE, Rotas, local, m3ter, opened
 
 TEN = local("2026-03-10 10:00")
 """A Tuesday, within everybody's hours."""
 ALWAYS = "around-the-clock"
-
-
-@dataclass(frozen=True)
-class Rotas:
-    """People by role, first to page first; Dana is the TAM."""
-
-    roles: Mapping[str, Sequence[str]]
-    repeat: timedelta = 5 * MINUTE
-    tries: int = 2
-    handovers: Mapping[datetime, Mapping[str, Sequence[str]]] = field(default_factory=dict)
-
-    def on_call(self, role: str, at: datetime) -> Sequence[str]:
-        found: Sequence[str] = self.roles.get(role, ())
-        for since, roles in sorted(self.handovers.items()):
-            if at >= since:
-                found = roles.get(role, found)
-        return found
-
-    def last_resort(self, account: str, at: datetime) -> Sequence[str]:
-        return [*self.on_call("leadership", at)[:1], "dana"]
-
-    def person_behind(self, who: Who) -> str | None:
-        return who.name.lower()
 
 
 def policy(*steps: Step) -> Policy:
@@ -193,6 +170,71 @@ def test_an_escalation_for_a_step_off_hours_waits_for_its_opening() -> None:
     assert night.run(monday - TEN) == [f"{int((monday - TEN) / MINUTE)} eve"]
 
 
+def test_an_escalation_is_paged_at_once_when_the_severity_is_raised_while_it_waits() -> None:
+    """M3-19: the hours are those of the present severity. It is the same page, not a second one."""
+    saturday, monday = local("2026-03-14 12:00"), local("2026-03-16 10:00")
+    begins = saturday - TEN
+    second = replace(SECOND, duties={**SECOND.duties, "S2": Duty(Mode.ESCALATED_TO, "support-hours")})
+    rotas = Rotas({"first_line": ["bob"], "second_line": ["eve"], "leadership": ["mia"]})
+    history = (
+        opened(saturday, "S2", "gold"),
+        Escalated(saturday, Who("slack:T0:U0LEE", "Lee"), "stuck", True, 1, monday),
+    )
+    raised = SeverityChanged(saturday + HOUR, Who("slack:T0:U0LEE", "Lee"), "S1", "it is down")
+    told = Night(policy(FIRST, second), rotas, *history).run(begins + HOUR + 4 * MINUTE, [raised])
+    minutes = int((begins + HOUR) / MINUTE)
+    assert told == [f"{minutes} bob", f"{minutes} eve"]
+
+
+def test_an_answer_ends_an_escalation_that_waits_for_its_hours() -> None:
+    saturday, monday = local("2026-03-14 12:00"), local("2026-03-16 10:00")
+    rotas = Rotas({"first_line": ["bob"], "second_line": ["eve"]})
+    history = (
+        opened(saturday, "S2", "gold"),
+        Escalated(saturday, Who("slack:T0:U0LEE", "Lee"), "stuck", True, 1, monday),
+        Answered(saturday, BOB, Kind.REPLY, "On it"),
+    )
+    night = Night(policy(FIRST, step("second_line", hours="support-hours")), rotas, *history)
+    assert night.run(monday - TEN + HOUR) == []
+
+
+def test_an_escalation_after_an_answer_at_the_same_instant_pages() -> None:
+    """The order of the history decides, not the clock."""
+    rotas = Rotas({"first_line": ["bob"], "second_line": ["kim"], "leadership": ["mia"]})
+    lee = Who("slack:T0:U0LEE", "Lee")
+    history = (opened(TEN, "S1", "gold"), Taken(TEN, lee), Escalated(TEN, lee, "stuck", True, 1))
+    assert Night(policy(FIRST, SECOND), rotas, *history).run(0 * MINUTE) == ["0 kim"]
+
+
+def test_without_anybody_for_the_last_resort_the_chain_ends_and_says_so() -> None:
+    night = Night(policy(FIRST), Rotas({"first_line": ["bob"]}, tam=()))
+    assert night.run(HOUR) == ["0 bob", "5 bob"]
+    last = night.history[-1]
+    assert isinstance(last, Paged)
+    assert (last.at, last.person, last.skipped) == (TEN + 10 * MINUTE, None, ())
+
+
+def test_several_chains_page_the_last_resort_once() -> None:
+    rotas = Rotas({"first_line": ["bob"], "second_line": ["kim"], "leadership": ["mia"]})
+    escalated = Escalated(TEN + 2 * MINUTE, Who("slack:T0:U0LEE", "Lee"), "stuck", True, 1)
+    told = Night(policy(FIRST, SECOND), rotas).run(30 * MINUTE, [escalated])
+    assert told == [
+        *("0 bob", "2 kim", "5 bob", "7 kim", "10 mia", "10 dana", "15 mia", "15 dana"),
+        *("20 mia", "20 dana", "25 mia", "25 dana", "30 mia", "30 dana"),
+    ]
+
+
+def test_a_last_resort_that_snoozes_is_paged_when_the_first_of_them_wakes() -> None:
+    rotas = Rotas({"first_line": ["bob"], "leadership": ["mia"]})
+    dana, mia = Who("slack:T0:U0DANA", "Dana"), Who("slack:T0:U0MIA", "Mia")
+    snoozes: list[Event] = [
+        Alerted(TEN + 11 * MINUTE, mia, "snooze", "mia", until=TEN + 71 * MINUTE, page=True),
+        Alerted(TEN + 12 * MINUTE, dana, "snooze", "dana", until=TEN + 27 * MINUTE, page=True),
+    ]
+    told = Night(policy(FIRST), rotas).run(33 * MINUTE, snoozes)
+    assert told == ["0 bob", "5 bob", "10 mia", "10 dana", "27 dana", "32 dana"]
+
+
 def test_nobody_is_paged_for_what_they_just_did() -> None:
     rotas = Rotas({"first_line": ["bob", "eve"], "leadership": ["mia"]})
     raised = [opened(TEN - HOUR, "S2", "gold"), SeverityChanged(TEN, BOB, "S1", "it is down")]
@@ -213,6 +255,21 @@ def test_snooze_spares_that_person_only() -> None:
     rotas = Rotas({"first_line": ["bob", "eve"], "leadership": ["mia"]})
     later = Alerted(TEN + MINUTE, BOB, "snooze", "bob", until=TEN + HOUR, page=True)
     assert Night(policy(FIRST), rotas).run(10 * MINUTE, [later]) == ["0 bob", "5 eve", "10 eve"]
+
+
+def test_whoever_snoozed_is_paged_when_it_is_over_unless_somebody_answered() -> None:
+    rotas = Rotas({"first_line": ["bob", "eve"], "leadership": ["mia"]})
+    later = Alerted(TEN + MINUTE, BOB, "snooze", "bob", until=TEN + 16 * MINUTE, page=True)
+    told = Night(policy(FIRST), rotas).run(16 * MINUTE, [later])
+    assert told == ["0 bob", "5 eve", "10 eve", "15 mia", "15 dana", "16 bob"]
+    answer = Acknowledged(TEN + 2 * MINUTE, BOB)
+    assert Night(policy(FIRST), rotas).run(HOUR, [later, answer]) == ["0 bob"]
+
+
+def test_a_snooze_of_a_direct_message_does_not_spare_from_pages() -> None:
+    rotas = Rotas({"first_line": ["bob"], "leadership": ["mia"]})
+    later = Alerted(TEN + MINUTE, Who("slack:T0:U0DANA", "Dana"), "snooze", "dana", until=TEN + HOUR)
+    assert Night(policy(FIRST), rotas).run(10 * MINUTE, [later])[-1] == "10 dana"
 
 
 def test_a_reopened_emergency_goes_on_paging() -> None:
