@@ -285,6 +285,8 @@ class Alerted:
     until: datetime | None = None
     page: bool = False
     """Whether the message was a page. Only an answer to a page stops paging."""
+    reason: str = ""
+    """Why it was snoozed, if they said so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ one answer ends them all. Every page is in the ticket's history, so a restart ch
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sla_core.events import THE_CLOCK, Paged, Who
+from sla_core.events import THE_CLOCK, Escalated, Paged, Who
 from sla_core.policy import Mode, Policy
 from sla_core.ticket import State, Ticket
 
@@ -65,6 +65,18 @@ class Chain:
     goes_on: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """The next step of the escalation policy, when its hours begin, and the empty steps before it.
+
+    `passed_over` includes the step itself if nobody is on call for it either.
+    """
+
+    step: int
+    opens_at: datetime
+    passed_over: tuple[int, ...]
+
+
 def chains(ticket: Ticket, policy: Policy) -> list[Chain]:
     """The chains that nobody has answered yet, those that have run out of people included."""
     if ticket.state is not State.OPEN:
@@ -99,8 +111,8 @@ def _of_escalations(ticket: Ticket, policy: Policy) -> Iterator[Chain]:
     for event in ticket.escalations[ticket.answered_escalations :]:
         if event.step is not None:
             opens = policy.opens_at(ticket.opened.plan, policy.steps[event.step], ticket.severity, event.at)
-            id_ = f"{ESCALATED}{event.step}@{event.at.isoformat()}"
-            yield Chain(id_, event.step, opens or event.calls_at or event.at, event.at, event.by)
+            begins = opens or event.calls_at or event.at
+            yield Chain(_escalation_id(event), event.step, begins, event.at, event.by)
 
 
 def due_pages(ticket: Ticket, policy: Policy, duty: Duty, now: datetime) -> list[Paged]:
@@ -127,9 +139,37 @@ def next_page_at(ticket: Ticket, policy: Policy, duty: Duty) -> datetime | None:
 
 def reached_step(ticket: Ticket, policy: Policy) -> int:
     """The furthest step that was paged or escalated to; 0 if that is none."""
-    paged = (page.step for page in ticket.pages if page.step < len(policy.steps))
+    paged = (page.step for page in ticket.pages if page.person and page.step < len(policy.steps))
     escalated = (event.step for event in ticket.escalations if event.step is not None)
     return max((0, *paged, *escalated))
+
+
+def next_step(ticket: Ticket, policy: Policy, duty: Duty, now: datetime) -> NextStep | None:
+    """The step that an escalation pages; None if the last one was reached.
+
+    Steps with nobody on call are passed over. If that is all of them, the last resort is paged.
+    """
+    passed_over: list[int] = []
+    found: NextStep | None = None
+    first = reached_step(ticket, policy) + 1
+    for number, step in enumerate(policy.steps[first:], start=first):
+        opens_at = policy.opens_at(ticket.opened.plan, step, ticket.severity, now)
+        if opens_at is None:
+            continue
+        found = NextStep(number, opens_at, tuple(passed_over))
+        if duty.on_call(step.role, opens_at):
+            return found
+        passed_over.append(number)
+    return replace(found, passed_over=tuple(passed_over)) if found else None
+
+
+def escalation_of(page: Paged, ticket: Ticket) -> Escalated | None:
+    """The escalation because of which somebody was paged."""
+    return next((event for event in ticket.escalations if _escalation_id(event) == page.chain), None)
+
+
+def _escalation_id(event: Escalated) -> str:
+    return f"{ESCALATED}{event.step}@{event.at.isoformat()}"
 
 
 def _due_at(chain: Chain, ticket: Ticket, policy: Policy, duty: Duty) -> datetime:
@@ -193,8 +233,9 @@ def _round(
         number, skipped = _next_open_step(number, ticket, policy, now), []
     people = dict.fromkeys(duty.last_resort(ticket.opened.account, now))
     spared = tuple(p for p in people if _is_spared(p, chain, done, ticket, policy, duty, now))
-    for person in [p for p in people if p not in spared] or [None]:
-        yield Paged(now, THE_CLOCK, chain.id, number, person, spared)
+    awake = [person for person in people if person not in spared]
+    for paged in (*awake,) if awake else (None,):
+        yield Paged(now, THE_CLOCK, chain.id, number, paged, spared)
 
 
 def _in_order(here: Sequence[Paged], on_call: Sequence[str]) -> list[str]:

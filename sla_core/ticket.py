@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -46,6 +47,9 @@ class State(StrEnum):
 
 
 _FEW_HOLDS = 16
+MOST_TRIES = 20
+"""How often a policy or a desk may have a person paged before the next one is."""
+_FEW_PAGES = 4 * MOST_TRIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ class Ticket:
     """When the hours of that step begin, if it waits for them."""
     severity_changed_by: Who | None = None
     pages: tuple[Paged, ...] = ()
-    """Every page so far."""
+    """The pages so far; of very many to one person on one step, the last ones."""
     escalations: tuple[Escalated, ...] = ()
     """The escalations that page a step."""
     answered_severities: int = 0
@@ -165,8 +169,10 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
             return _with(ticket, snoozed_pages=snoozed | ({event.person: event.until} if event.until else {}))
         case Paged():
             waits = None if ticket.step is None or event.step >= ticket.step else ticket.calls_at
-            snoozed = _without(ticket.snoozed_pages, event.person) if event.step < 0 else ticket.snoozed_pages
-            return _with(ticket, pages=(*ticket.pages, event), calls_at=waits, snoozed_pages=snoozed)
+            woken = event.person if event.step < 0 else None
+            snoozed = _without(ticket.snoozed_pages, woken)
+            pages = _last_pages((*ticket.pages, event))
+            return _with(ticket, pages=pages, calls_at=waits, snoozed_pages=snoozed)
         case Reminded():
             return _with(ticket, snoozed=_without(ticket.snoozed, event.to))
         case Acknowledged():
@@ -294,6 +300,22 @@ def _in_hand(ticket: Ticket, by: Who) -> Ticket:
         calls_at=None,
         snoozed_pages={},
     )
+
+
+def _last_pages(pages: tuple[Paged, ...]) -> tuple[Paged, ...]:
+    """The pages without those that decide nothing any more, once there are many.
+
+    Copying all of them at each page would be quadratic: the last resort is paged for ever.
+    """
+    if len(pages) <= _FEW_PAGES:
+        return pages
+    counts: Counter[tuple[str, int, str | None]] = Counter()
+    kept: list[Paged] = []
+    for page in reversed(pages):
+        counts[page.chain, page.step, page.person] += 1
+        if counts[page.chain, page.step, page.person] <= MOST_TRIES:
+            kept.append(page)
+    return tuple(reversed(kept))
 
 
 def _without(snoozed: Mapping[str, datetime], whose: str | None) -> dict[str, datetime]:

@@ -56,12 +56,6 @@ class MessageFactory:
     def account(self) -> Account | None:
         return self.directory.settings.accounts.get(self.ticket.opened.account)
 
-    def mentions(self, roles: Sequence[str]) -> list[Part]:
-        """Mentions the people on duty in these rotas, each once."""
-        on_duty = [person for role in roles for person in self.directory.on_duty(role, self.at)]
-        people = {person.id: person for person in on_duty}
-        return self.mention(list(people.values()), self.directory.triage_for(self.channel))
-
     def mention(self, people: Sequence[Person], place: Place) -> list[Part]:
         """Mentions people, except the one whose act this is and those without an account there."""
         return [

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from sla_core.calendar import WEEKDAYS, BoundaryTime
 from sla_core.policy import Amount, BusinessDays, Metric, Mode, Source, parse_amount
+from sla_core.ticket import MOST_TRIES
 from sla_core.triage import Kind
 
 _BOUNDARY = re.compile(r"^(\d{1,2}):(\d{2})\s+(\S+)$")
@@ -84,7 +85,7 @@ AmountText = Annotated[Amount, BeforeValidator(_amount)]
 DaysText = Annotated[BusinessDays, BeforeValidator(_days)]
 WaitText = Annotated[timedelta, BeforeValidator(_wait)]
 """How long a page waits for an answer."""
-Tries = Annotated[int, Field(ge=1, le=20)]
+Tries = Annotated[int, Field(ge=1, le=MOST_TRIES)]
 """How often a person is paged before the next one is."""
 OneOrMore = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
 ListedFiles = Annotated[tuple[str, ...], BeforeValidator(_listed)]

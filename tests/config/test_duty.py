@@ -10,7 +10,7 @@ import pytest
 from bot.config.duty import DeskDuty
 from sla_core.catalog.load import Faults
 from sla_core.events import THE_CLOCK, Who
-from tests.desk_file import account, desk_file
+from tests.desk_file import account, desk_file, entra
 from tests.harness import DESK_FILE, directory_of
 
 FRIDAY = datetime(2026, 3, 20, 10, tzinfo=UTC)
@@ -62,6 +62,6 @@ def test_the_last_resort_is_leadership_and_the_accounts_tam(tmp_path: Path) -> N
 def test_whoever_acted_is_known_by_their_account_on_any_platform(tmp_path: Path) -> None:
     found = duty(tmp_path, desk_file(platforms=["slack", "teams"]))
     assert found.person_behind(Who("slack:T0VENDOR:U0BOB", "Bob")) == "bob"
-    assert found.person_behind(Who("teams:tenant:entra-bob", "Bob")) == "bob"
+    assert found.person_behind(Who(f"teams:tenant:{entra('bob')}", "Bob")) == "bob"
     assert found.person_behind(Who("slack:T0ACME:U0ALICE", "Alice")) is None
     assert found.person_behind(THE_CLOCK) is None

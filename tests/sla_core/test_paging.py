@@ -237,7 +237,7 @@ def test_a_last_resort_that_snoozes_is_paged_when_the_first_of_them_wakes() -> N
 
 def test_nobody_is_paged_for_what_they_just_did() -> None:
     rotas = Rotas({"first_line": ["bob", "eve"], "leadership": ["mia"]})
-    raised = [opened(TEN - HOUR, "S2", "gold"), SeverityChanged(TEN, BOB, "S1", "it is down")]
+    raised = (opened(TEN - HOUR, "S2", "gold"), SeverityChanged(TEN, BOB, "S1", "it is down"))
     assert Night(policy(FIRST), rotas, *raised).run(5 * MINUTE) == ["0 eve", "5 eve"]
 
 
