@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sla_core.calendar import always
-from sla_core.events import THE_CLOCK, Breached, Called, Event, Reminded, Warned
+from sla_core.events import THE_CLOCK, Breached, Event, Reminded, Warned
+from sla_core.paging import Duty, due_pages, next_page_at
 from sla_core.policy import Metric, Policy, Target
 from sla_core.promise import JUST_AFTER, Countdown, Promise, countdown, due, next_change
 from sla_core.ticket import Gap, Ticket, evolve
@@ -23,20 +24,23 @@ class Evaluation:
     wake_at: datetime | None
 
 
-def evaluate(ticket: Ticket, policy: Policy, now: datetime) -> Evaluation:
-    """The events that are due at `now`. After recording them, evaluating again returns no events."""
+def evaluate(ticket: Ticket, policy: Policy, now: datetime, duty: Duty | None = None) -> Evaluation:
+    """The events that are due at `now`. After recording them, evaluating again returns no events.
+
+    Without a `duty`, nobody is paged: it says who the people behind the roles are.
+    """
     running = _running(ticket, policy)
     events = (
-        *_due_calls(ticket, policy, now),
+        *(due_pages(ticket, policy, duty, now) if duty else ()),
         *_due_reminders(ticket, now),
         *_due_promises(ticket, running, now),
     )
     if not events:
-        return Evaluation((), _wake_at(ticket, policy, running, now))
+        return Evaluation((), _wake_at(ticket, policy, running, now, duty))
     after = ticket
     for event in events:
         after = evolve(after, event)
-    return Evaluation(events, _wake_at(after, policy, _running(after, policy), now))
+    return Evaluation(events, _wake_at(after, policy, _running(after, policy), now, duty))
 
 
 def promises(ticket: Ticket, policy: Policy) -> list[Promise]:
@@ -169,21 +173,6 @@ def _settled(ticket: Ticket, target: Target) -> tuple[datetime | None, datetime 
             return (ticket.ended_at, None) if ticket.resolved else (None, ticket.ended_at)
 
 
-def _due_calls(ticket: Ticket, policy: Policy, now: datetime) -> list[Event]:
-    opens_at = _calls_at(ticket, policy, now)
-    if ticket.step is None or opens_at is None or opens_at > now:
-        return []
-    return [Called(now, THE_CLOCK, ticket.step)]
-
-
-def _calls_at(ticket: Ticket, policy: Policy, now: datetime) -> datetime | None:
-    """When the hours of the waiting step begin, for the ticket's present severity."""
-    if ticket.calls_at is None or ticket.step is None:
-        return None
-    step = policy.steps[ticket.step]
-    return policy.opens_at(ticket.opened.plan, step, ticket.severity, now) or ticket.calls_at
-
-
 def _due_reminders(ticket: Ticket, now: datetime) -> list[Event]:
     return [Reminded(now, THE_CLOCK, person) for person, at in ticket.snoozed.items() if at <= now]
 
@@ -207,8 +196,10 @@ def _running(ticket: Ticket, policy: Policy) -> list[Promise]:
     return [promise for promise in promises(ticket, policy) if not promise.settled]
 
 
-def _wake_at(ticket: Ticket, policy: Policy, running: Sequence[Promise], now: datetime) -> datetime | None:
-    instants = [_calls_at(ticket, policy, now), *ticket.snoozed.values()]
+def _wake_at(
+    ticket: Ticket, policy: Policy, running: Sequence[Promise], now: datetime, duty: Duty | None
+) -> datetime | None:
+    instants = [next_page_at(ticket, policy, duty) if duty else None, *ticket.snoozed.values()]
     for promise in running:
         if promise.due_at is None or promise.due_at < now:
             continue

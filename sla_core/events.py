@@ -18,7 +18,7 @@ class Who:
 
 
 THE_CLOCK = Who("clock", "the clock")
-"""The actor of warnings, breaches, calls and reminders."""
+"""The actor of warnings, breaches, pages and reminders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +182,35 @@ class Escalated:
 
 
 @dataclass(frozen=True, slots=True)
+class Paged:
+    """A person was paged by a chain of `sla_core.paging`; None: nobody, and the chain ends.
+
+    `step` is the step of the escalation policy; the number of steps for the last resort; -1 for a page that
+    a person delegated or snoozed. `skipped` were passed over before this page and count as tried. If all
+    of the last resort are skipped, its chain goes on after all.
+    """
+
+    at: datetime
+    by: Who
+    chain: str
+    step: int
+    person: str | None
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PageAccepted:
+    """A platform accepted the first message of a chain that reaches this person."""
+
+    at: datetime
+    by: Who
+    chain: str
+    person: str
+
+
+@dataclass(frozen=True, slots=True)
 class Called:
-    """A step of the escalation policy was called when its hours began."""
+    """A step of the escalation policy was called when its hours began. Earlier releases recorded this."""
 
     at: datetime
     by: Who
@@ -256,6 +283,10 @@ class Alerted:
     person: str
     to: str | None = None
     until: datetime | None = None
+    page: bool = False
+    """Whether the message was a page. Only an answer to a page stops paging."""
+    reason: str = ""
+    """Why it was snoozed, if they said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +311,8 @@ Event = (
     | Held
     | Resumed
     | Escalated
+    | Paged
+    | PageAccepted
     | Called
     | Resolved
     | Closed

@@ -193,6 +193,10 @@ class Step:
     name: str
     duties: Mapping[str, Duty]
     source: Source
+    ack_within: timedelta | None = None
+    """How long a page waits for an answer; None: as the desk's file says."""
+    tries: int | None = None
+    """How often a person is paged before the next one is; None: as the desk's file says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -25,6 +26,8 @@ from sla_core.events import (
     Held,
     Kind,
     Opened,
+    PageAccepted,
+    Paged,
     Reminded,
     Reopened,
     Resolved,
@@ -44,6 +47,9 @@ class State(StrEnum):
 
 
 _FEW_HOLDS = 16
+MOST_TRIES = 20
+"""How often a policy or a desk may have a person paged before the next one is."""
+_FEW_PAGES = 4 * MOST_TRIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +100,23 @@ class Ticket:
     overdue: Mapping[str, datetime] = field(default_factory=dict)
     """The same ids, and when each was due."""
     step: int | None = None
-    """The step of the escalation policy that was last called or waits for its hours."""
-    step_answered: bool = False
+    """The step of the escalation policy to which it was last escalated."""
     calls_at: datetime | None = None
-    """When the hours of the waiting step begin."""
+    """When the hours of that step begin, if it waits for them."""
+    severity_changed_by: Who | None = None
+    pages: tuple[Paged, ...] = ()
+    """The pages so far; of very many to one person on one step, the last ones."""
+    escalations: tuple[Escalated, ...] = ()
+    """The escalations that page a step."""
+    answered_severities: int = 0
+    """How many of the severities somebody has answered: their pages have ended."""
+    answered_escalations: int = 0
+    paging_answered_by: Who | None = None
+    """Who last answered."""
     snoozed: Mapping[str, datetime] = field(default_factory=dict)
     """Whom to remind of the ticket, and when."""
+    snoozed_pages: Mapping[str, datetime] = field(default_factory=dict)
+    """Who does not want to be paged, and until when."""
     history: tuple[Event, ...] = field(default=(), repr=False)
 
     @property
@@ -140,16 +157,26 @@ def after(ticket: Ticket, events: Sequence[Event]) -> Ticket:
 def evolve(ticket: Ticket, event: Event) -> Ticket:
     """The ticket after one more event."""
     match event:
-        case Opened() | Corrected() | Undelivered():
+        case Opened() | Corrected() | Undelivered() | PageAccepted():
             return ticket
+        case Alerted(page=False):
+            snoozed = _without(ticket.snoozed, event.person)
+            return _with(ticket, snoozed=snoozed | ({event.person: event.until} if event.until else {}))
+        case Alerted(act="acknowledge" | "call"):
+            return _in_hand(ticket, event.by)
         case Alerted():
-            rest = {person: at for person, at in ticket.snoozed.items() if person != event.person}
-            return _with(ticket, snoozed=rest | ({event.person: event.until} if event.until else {}))
+            snoozed = _without(ticket.snoozed_pages, event.person)
+            return _with(ticket, snoozed_pages=snoozed | ({event.person: event.until} if event.until else {}))
+        case Paged():
+            waits = None if ticket.step is None or event.step >= ticket.step else ticket.calls_at
+            woken = event.person if event.step < 0 else None
+            snoozed = _without(ticket.snoozed_pages, woken)
+            pages = _last_pages((*ticket.pages, event))
+            return _with(ticket, pages=pages, calls_at=waits, snoozed_pages=snoozed)
         case Reminded():
-            rest = {person: at for person, at in ticket.snoozed.items() if person != event.to}
-            return _with(ticket, snoozed=rest)
+            return _with(ticket, snoozed=_without(ticket.snoozed, event.to))
         case Acknowledged():
-            return _in_hand(_with(ticket, acknowledged_by=event.by, confirmed=True))
+            return _in_hand(_with(ticket, acknowledged_by=event.by, confirmed=True), event.by)
         case Taken():
             return _in_hand(
                 _with(
@@ -157,7 +184,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     owner=event.by,
                     acknowledged_by=ticket.acknowledged_by or event.by,
                     confirmed=True,
-                )
+                ),
+                event.by,
             )
         case Answered():
             return _in_hand(
@@ -168,7 +196,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     last_update_at=event.at,
                     customers_turn=ticket.held or event.kind in (Kind.REPLY, Kind.MESSAGE),
                     milestones=_told(ticket, event),
-                )
+                ),
+                event.by,
             )
         case CustomerWrote() if event.by_agent or event.via == VIA_APP:
             return ticket
@@ -183,6 +212,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 severity=event.severity,
                 severities=(*ticket.severities, (event.at, event.severity)),
                 downgraded_from=downgraded_from,
+                severity_changed_by=event.by,
                 confirmed=True,
             )
         case DueDateSet():
@@ -199,7 +229,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
         case Escalated():
             if event.step is None:
                 return ticket
-            return _with(ticket, step=event.step, step_answered=False, calls_at=event.calls_at)
+            ticket = _with(ticket, escalations=(*ticket.escalations, event))
+            return _with(ticket, step=event.step, calls_at=event.calls_at)
         case Called():
             return _with(ticket, calls_at=None)
         case Resolved():
@@ -210,7 +241,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     owner=ticket.owner or event.by,
                     first_answer_at=ticket.first_answer_at or event.at,
                     resolved=True,
-                )
+                ),
+                event.by,
             )
         case Closed():
             ended = _ended(ticket, State.CLOSED, event.at)
@@ -258,9 +290,36 @@ def _told(ticket: Ticket, event: Answered) -> Mapping[str, datetime]:
     return {event.text: event.at, **ticket.milestones} if event.kind is Kind.MILESTONE else ticket.milestones
 
 
-def _in_hand(ticket: Ticket) -> Ticket:
-    """Records that somebody answered, so that a waiting step is not called."""
-    return _with(ticket, step_answered=True, calls_at=None)
+def _in_hand(ticket: Ticket, by: Who) -> Ticket:
+    """Records that somebody answered, so that nobody else is paged."""
+    return _with(
+        ticket,
+        answered_severities=len(ticket.severities),
+        answered_escalations=len(ticket.escalations),
+        paging_answered_by=by,
+        calls_at=None,
+        snoozed_pages={},
+    )
+
+
+def _last_pages(pages: tuple[Paged, ...]) -> tuple[Paged, ...]:
+    """The pages without those that decide nothing any more, once there are many.
+
+    Copying all of them at each page would be quadratic: the last resort is paged for ever.
+    """
+    if len(pages) <= _FEW_PAGES:
+        return pages
+    counts: Counter[tuple[str, int, str | None]] = Counter()
+    kept: list[Paged] = []
+    for page in reversed(pages):
+        counts[page.chain, page.step, page.person] += 1
+        if counts[page.chain, page.step, page.person] <= MOST_TRIES:
+            kept.append(page)
+    return tuple(reversed(kept))
+
+
+def _without(snoozed: Mapping[str, datetime], whose: str | None) -> dict[str, datetime]:
+    return {person: at for person, at in snoozed.items() if person != whose}
 
 
 def _ended(ticket: Ticket, state: State, at: datetime) -> Ticket:
@@ -276,7 +335,7 @@ def _ended(ticket: Ticket, state: State, at: datetime) -> Ticket:
         closed_periods=closed_periods,
         customers_turn=True,
     )
-    return _with(_resumed(ended, at), calls_at=None, customers_turn=True, snoozed={})
+    return _with(_resumed(ended, at), calls_at=None, customers_turn=True, snoozed={}, snoozed_pages={})
 
 
 def _resumed(ticket: Ticket, at: datetime) -> Ticket:

@@ -39,7 +39,7 @@ from bot.model.views import (
     View,
     When,
 )
-from bot.ports import Charge, ChatPlatform, DeskStore, NotEditable, Outbox, Priority
+from bot.ports import Charge, ChatPlatform, DeskStore, NotEditable, Outbox, PermanentFailure, Priority
 from bot.runtime.delivery import Delivery
 from bot.runtime.scheduler import fire_due_timers, wake_due_tickets
 from sla_core.events import Event
@@ -129,6 +129,8 @@ class FakeChat:
     ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     links_begin: str = ""
     """What the addresses of its messages begin with; without it, none is known."""
+    rejects_direct: set[str] = field(default_factory=set)
+    """People to whom it posts no direct message."""
     finds_posted: bool = True
     """Whether it can be asked for what was posted under a key."""
 
@@ -137,6 +139,8 @@ class FakeChat:
     ) -> MessageRef:
         if self.failures:
             raise self.failures.pop(0)
+        if isinstance(to, UserRef) and to.id in self.rejects_direct:
+            raise PermanentFailure("user_not_found")
         assert to.platform == self.name, f"{to} is not on {self.name}"
         place = to if isinstance(to, Place) else Place(to.platform, f"D{to.id[1:]}", True)
         ref = MessageRef(place, str(next(self.ids)))

@@ -35,6 +35,7 @@ from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Press, Sho
 from bot.model.views import Audience, Button, QueueBoard
 from bot.notify import cards
 from bot.notify.message_factory import alert_buttons
+from bot.notify.pages import page_buttons
 from bot.ports import DeskStore
 from sla_core.catalog.load import load, vendors
 from sla_core.events import Opened
@@ -118,6 +119,10 @@ class Samples:
         await self._look_at_questions()
         for button in alert_buttons(await self._ticket(next(iter(self.policy.severities)), ())):
             await self._press(AGENT, TRIAGE, button, "direct message")
+        for label in range(len(page_buttons(""))):
+            if self.policy.worst.pages:  # an answer ends the pages, so each button gets its own ticket
+                button = page_buttons(await self._ticket(self.policy.worst.id, ()))[label]
+                await self._press(AGENT, TRIAGE, button, "page")
 
     async def _look_at(self, severity: str, story: tuple[str, ...]) -> None:
         sample = await self.desk.ticket(await self._ticket(severity, story))

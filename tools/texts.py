@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
-from bot.desk.ticket import direct_messages, severity, short_forms
+from bot.desk.ticket import direct_messages, pages, severity, short_forms, update
 from bot.model.address import Place, UserRef
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.views import Audience, Link, Mention, Notice, Quote, RichText, Strong, When
@@ -33,7 +33,6 @@ from sla_core.events import (
     Answered,
     Attachment,
     Breached,
-    Called,
     Closed,
     Corrected,
     CustomerWrote,
@@ -43,6 +42,8 @@ from sla_core.events import (
     Held,
     Kind,
     Opened,
+    PageAccepted,
+    Paged,
     Reminded,
     Reopened,
     Resolved,
@@ -53,6 +54,7 @@ from sla_core.events import (
     Warned,
     Who,
 )
+from sla_core.paging import DELEGATED, NO_STEP, SNOOZED
 from sla_core.policy import Metric, Policy
 from sla_core.ticket import Ticket, fold
 from tests.desk_file import account, desk_file
@@ -154,13 +156,57 @@ def stories(policy: Policy, plan: str) -> Iterator[Story]:
         opened,
         [Escalated(at(30), BOB, "I need help.", True, 1, None, tell_customer=False)],
     )
+    first = f"first@{NOON.isoformat()}"
+    page = Paged(NOON, THE_CLOCK, first, 0, "bob")
+    yield Story("Somebody is paged", worst, (), [page])
+    yield Story("Nobody is on call", worst, (), [Paged(NOON, THE_CLOCK, first, len(policy.steps), None)])
+    yield Story(
+        "Leadership and the account manager are paged",
+        worst,
+        [page],
+        [Paged(at(30), THE_CLOCK, first, len(policy.steps), "dana")],
+    )
+    last = len(policy.steps) - 1
+    stuck = Escalated(at(30), BOB, "I need help.", True, last)
+    chain = f"escalated{last}@{stuck.at.isoformat()}"
+    yield Story(
+        "Somebody is paged because of an escalation",
+        worst,
+        [stuck],
+        [Paged(at(30), THE_CLOCK, chain, last, "mia")],
+    )
+    yield Story(
+        "A page was delivered outside business hours",
+        usual,
+        [page],
+        [PageAccepted(at(9 * 60), THE_CLOCK, first, "bob")],
+    )
+    answer = Alerted(at(3), BOB, "acknowledge", "bob", page=True)
+    yield Story("Somebody acknowledged a page", worst, [page], [answer])
+    yield Story("Somebody will call", worst, [page], [replace(answer, act="call")])
+    yield Story(
+        "Somebody delegated a page",
+        worst,
+        [page],
+        [
+            replace(answer, act="delegate", to="kim"),
+            Paged(at(3), BOB, DELEGATED, NO_STEP, "kim"),
+        ],
+    )
+    snooze = replace(answer, act="snooze", until=at(18), reason="On the train.")
+    yield Story("Somebody snoozed a page", worst, [page], [snooze])
+    yield Story(
+        "The snooze of a page is over",
+        worst,
+        [page, snooze],
+        [Paged(at(18), THE_CLOCK, SNOOZED, NO_STEP, "bob")],
+    )
     yield Story(
         "An agent escalated and told the customer; the next step is off hours",
         usual,
         opened,
         [Escalated(at(30), BOB, "This needs an engineer.", True, 2, at(3000))],
     )
-    yield Story("The hours of the next step began", usual, opened, [Called(at(3000), THE_CLOCK, 2)])
     yield Story("Nobody is left to page", usual, opened, [Escalated(at(30), BOB, "I need help.", True)])
     run, due_at = due(usual, opened)
     warning = Warned(due_at - timedelta(hours=1), THE_CLOCK, Metric.FIRST_RESPONSE, run, due_at)
@@ -299,7 +345,8 @@ def _forms(policy: Policy, plan: str) -> Iterator[str]:
         short_forms.escalate_form(True, context),
         severity.form(policy, context, "S2"),
         short_forms.close_form(ticket, promises(ticket, policy), context, NOON),
-        direct_messages.form((), context),
+        direct_messages.delegate_form("alert_delegate", (), context),
+        pages.snooze_form(update.business_zone(policy), context),
     ]
     for form in forms:
         yield f"\n**{form.title}** · submit: `{form.submit}`\n"

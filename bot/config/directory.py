@@ -9,6 +9,7 @@ from datetime import date, datetime
 from bot.config.settings import Account, DeskSettings, Person
 from bot.model.address import Actor, MessageRef, Place, UserRef
 from bot.ports import ChatPlatform, PermanentFailure, Priority, TemporaryFailure
+from sla_core.events import THE_CLOCK, Who
 from sla_core.oncall import OnCall
 from sla_core.policy import Policy, version_at
 from sla_core.ticket import Ticket
@@ -142,6 +143,13 @@ class Directory:
         addresses = ((person, person.on(actor.user.platform)) for person in self.settings.people.values())
         return next((person for person, address in addresses if address and _is(actor, address)), None)
 
+    def person_behind(self, who: Who) -> Person | None:
+        """The entry of whoever acted, on any platform; None for a customer and for the clock."""
+        if who == THE_CLOCK:
+            return None
+        user = UserRef.parse(who.id)
+        return next((person for person in self.settings.people.values() if _is_at(person, user)), None)
+
     def name_of(self, actor: Actor) -> str:
         person = self.person(actor)
         return person.name if person else actor.name
@@ -188,6 +196,12 @@ class Directory:
             if reached:
                 return reached
         return []
+
+
+def _is_at(person: Person, user: UserRef) -> bool:
+    """Whether the person of the desk's file is this recorded one. The vendor's own tenant is not recorded."""
+    listed = person.on(user.platform)
+    return listed is not None and listed.id == user.id and listed.home in ("", user.home)
 
 
 def _is(actor: Actor, listed: UserRef) -> bool:

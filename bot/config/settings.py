@@ -7,6 +7,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,11 +26,14 @@ from bot.config.rotas import read_rotas
 from bot.model.address import Place, UserRef
 from sla_core.catalog.crosscheck import PROMISED, unknown
 from sla_core.catalog.load import Fault, Faults, faults_of, load, vendors
+from sla_core.catalog.schema import Tries, WaitText
 from sla_core.oncall import ListRota, Rota, TimedRota
 from sla_core.policy import Metric, Plan, Policy, Term, parse_amount
 
 PLATFORMS = ("slack", "teams")
 NOBODY = ListRota(())
+REPEAT, TRIES = timedelta(minutes=5), 2
+"""Of pages, unless the file or the policy says otherwise."""
 _SLACK_CHANNEL = re.compile(r"^slack:[CG][A-Z0-9]+$")
 _ENTRA_ID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12,13}"
 """The Agents Playground's have a digit more."""
@@ -83,6 +87,14 @@ class ChatSettings:
     command: str = "/support"
 
 
+@dataclass(frozen=True, slots=True)
+class PagingSettings:
+    """How long a page waits for an answer, and how often a person is paged before the next one is."""
+
+    repeat: timedelta = REPEAT
+    tries: int = TRIES
+
+
 @dataclass(frozen=True)
 class DeskSettings:
     """The content of the desk's file, checked against the policy that it names."""
@@ -93,6 +105,7 @@ class DeskSettings:
     rotas: Mapping[str, Rota]
     accounts: Mapping[str, Account]
     warnings: tuple[str, ...] = ()
+    paging: PagingSettings = PagingSettings()
 
     @property
     def feeds(self) -> Mapping[str, OnCallFeed]:
@@ -177,6 +190,11 @@ class _Account(_Section):
     order_form: _OrderForm | None = None
 
 
+class _Paging(_Section):
+    repeat: WaitText = REPEAT
+    tries: Tries = TRIES
+
+
 class _File(_Section):
     vendor: str
     slack: _Slack | None = None
@@ -184,6 +202,7 @@ class _File(_Section):
     people: tuple[_Person, ...] = ()
     rotas: Any = {}
     """Read by bot.config.rotas."""
+    paging: _Paging = _Paging()
     accounts: tuple[_Account, ...] = ()
 
 
@@ -370,6 +389,7 @@ def _settings(file: _File, policies: list[Policy], rotas: Mapping[str, Rota]) ->
         rotas=rotas,
         accounts=accounts,
         warnings=(*_unheld_roles(rotas, policy), *_warnings(accounts.values(), policy)),
+        paging=PagingSettings(file.paging.repeat, file.paging.tries),
     )
 
 

@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 from bot.clock import WallClock, later, real_now
 from bot.config.directory import Directory
+from bot.config.duty import DeskDuty
 from bot.config.settings import Account
 from bot.model.address import Actor, Location, MessageRef, Place, UserRef
 from bot.model.inbound import Answer, Ask, Done, Show
@@ -38,7 +39,7 @@ from bot.ports import (
     trace_id,
 )
 from sla_core.engine import evaluate
-from sla_core.events import THE_CLOCK, Event, Opened, Undelivered, Who
+from sla_core.events import THE_CLOCK, Event, Opened, PageAccepted, Paged, Undelivered, Who
 from sla_core.policy import Policy
 from sla_core.promise import Tone
 from sla_core.ticket import State, Ticket, after, fold
@@ -169,6 +170,11 @@ class Desk:
     channel_lock: Lock = field(default_factory=Lock, repr=False, compare=False)
     """Held while channel states and `Get help` messages are updated."""
 
+    @property
+    def duty(self) -> DeskDuty:
+        """Who is paged behind the roles of the policy."""
+        return DeskDuty(self.directory)
+
     async def ticket(self, key: str) -> Ticket:
         """Raises NoSuchTicket."""
         return fold(key, await self.store.load(key))
@@ -207,7 +213,7 @@ class Desk:
                 ticket = await self.ticket(key)
             now = max(self.clock.now(), ticket.history[-1].at)
             policy = self.policy_of(ticket)
-            fell_due = evaluate(ticket, policy, now).events
+            fell_due = evaluate(ticket, policy, now, self.duty).events
             current = after(ticket, fell_due)
             decided = decide(current, policy, now)
             if isinstance(decided, Show | Ask | Done):
@@ -230,13 +236,13 @@ class Desk:
         """Decides what is due on a ticket, and updates its cards. Raises PolicyVersionMissing."""
         ticket = fold(key, history)
         now = max(self.clock.now(), history[-1].at)
-        events = evaluate(ticket, self.policy_of(ticket), now).events
+        events = evaluate(ticket, self.policy_of(ticket), now, self.duty).events
         return self._change_of(after(ticket, events), events, now)
 
     def _change_of(self, ticket: Ticket, events: Sequence[Event], now: datetime) -> Change:
         """The change for the ticket's last events, with the messages that they cause."""
         policy = self.policy_of(ticket)
-        more = evaluate(ticket, policy, now)
+        more = evaluate(ticket, policy, now, self.duty)
         ticket = after(ticket, more.events)
         events = (*events, *more.events)
         messages = recipients.messages_of(ticket, events, policy, self.directory)
@@ -372,6 +378,20 @@ class Desk:
             return [Undelivered(now, THE_CLOCK, what, why, message.effect)]
 
         await self.change(None, message.ticket, decide)
+
+    async def record_accepted_page(self, ticket: str, seq: int) -> None:
+        """Records that a platform accepted a message that reaches whoever event `seq` paged, once a chain."""
+
+        def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+            page = ticket.history[seq - 1]
+            if not isinstance(page, Paged) or page.person is None:
+                return Done()
+            accepted = (e for e in ticket.history if isinstance(e, PageAccepted))
+            if any((e.chain, e.person) == (page.chain, page.person) for e in accepted):
+                return Done()
+            return [PageAccepted(now, THE_CLOCK, page.chain, page.person)]
+
+        await self.change(None, ticket, decide)
 
     def relation(self, actor: Actor, place: Place | None, ticket: Ticket) -> str | None:
         """`agent`, `customer` (in a channel of the ticket's account), or None for anybody else."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.config.directory import Directory
+from bot.config.duty import DeskDuty
 from bot.notify.cards import queue_summary
 from bot.ports import Change, Clock, QueueSummary
 from sla_core.engine import evaluate
@@ -111,7 +112,8 @@ def _correction(row: IndexRow, directory: Directory, now: datetime) -> Change | 
     policy = directory.policy(ticket.opened.version)
     last = ticket.history[-1].at
     now = max(now, last)
-    first, latest = evaluate(ticket, policy, last), evaluate(ticket, policy, now)
+    duty = DeskDuty(directory)
+    first, latest = evaluate(ticket, policy, last, duty), evaluate(ticket, policy, now, duty)
     # The desk records what is due when it wakes the ticket, so that has to happen at once.
     wake_at = now if latest.events else latest.wake_at
     summary, closed = queue_summary(ticket, policy, now), ticket.state is State.CLOSED

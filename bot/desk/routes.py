@@ -15,7 +15,7 @@ from bot.desk import channels, queue
 from bot.desk.desk import Desk, refusal
 from bot.desk.intake import conversation, conversation_steps, entry_points, open
 from bot.desk.intake.form import FORM
-from bot.desk.ticket import acts, direct_messages, reply, severity, update
+from bot.desk.ticket import acts, direct_messages, pages, reply, severity, update
 from bot.desk.ticket.short_forms import open_text_form, sent_before, sent_elsewhere, sent_too_late
 from bot.model.address import Actor, Place
 from bot.model.forms import OPENED_AT, is_expired
@@ -106,6 +106,10 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "alert_call": ButtonRoute(RECIPIENT, direct_messages.call),
     "alert_delegate": ButtonRoute(RECIPIENT, direct_messages.delegate),
     "alert_snooze": ButtonRoute(RECIPIENT, direct_messages.snooze),
+    "page_acknowledge": ButtonRoute(RECIPIENT, pages.acknowledge),
+    "page_call": ButtonRoute(RECIPIENT, pages.call),
+    "page_delegate": ButtonRoute(RECIPIENT, pages.ask_to_delegate),
+    "page_snooze": ButtonRoute(RECIPIENT, pages.ask_to_snooze),
 }
 
 FORMS: dict[str, FormRoute | PublicFormRoute] = {
@@ -119,6 +123,8 @@ FORMS: dict[str, FormRoute | PublicFormRoute] = {
     "resolve": FormRoute(AGENT, acts.resolve),
     "close": FormRoute(PARTICIPANT, acts.confirm_close),
     "alert_delegate": FormRoute(RECIPIENT, direct_messages.submit),
+    "page_delegate": FormRoute(RECIPIENT, pages.delegate),
+    "page_snooze": FormRoute(RECIPIENT, pages.snooze),
 }
 
 

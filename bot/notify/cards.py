@@ -70,8 +70,8 @@ def card(
         note=() if lines or ticket.state is not State.OPEN else (f"{severity.source.says}",),
         buttons=buttons,
         menus=menus,
-        history=history.recent_lines(ticket, policy) if for_agents else (),
-        earlier=max(len(ticket.history) - history.MAX_LINES, 0) if for_agents else 0,
+        history=history.recent_lines(ticket, policy, directory.settings.people) if for_agents else (),
+        earlier=history.count_earlier(ticket) if for_agents else 0,
         drawn_at=now,
     )
 

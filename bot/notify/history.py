@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import assert_never
 
+from bot.config.settings import Person
 from bot.model.views import HistoryLine
 from sla_core.events import (
     VIA_FORM,
@@ -22,6 +25,8 @@ from sla_core.events import (
     Held,
     Kind,
     Opened,
+    PageAccepted,
+    Paged,
     Reminded,
     Reopened,
     Resolved,
@@ -36,15 +41,27 @@ from sla_core.ticket import Ticket
 
 MAX_LINES = 5
 """Lines on a card."""
+NO_ONE: Mapping[str, Person] = MappingProxyType({})
 
 
-def recent_lines(ticket: Ticket, policy: Policy) -> tuple[HistoryLine, ...]:
-    """The last MAX_LINES events, newest last."""
-    return tuple(HistoryLine(event.at, line(event, policy)) for event in ticket.history[-MAX_LINES:])
+def recent_lines(ticket: Ticket, policy: Policy, people: Mapping[str, Person]) -> tuple[HistoryLine, ...]:
+    """The last MAX_LINES events that have a line, newest last."""
+    shown = [event for event in ticket.history if _is_shown(event)]
+    return tuple(HistoryLine(event.at, line(event, policy, people)) for event in shown[-MAX_LINES:])
 
 
-def line(event: Event, policy: Policy) -> str:
-    """One event in a few words."""
+def count_earlier(ticket: Ticket) -> int:
+    """How many lines there are before the recent ones."""
+    return max(sum(map(_is_shown, ticket.history)) - MAX_LINES, 0)
+
+
+def _is_shown(event: Event) -> bool:
+    """Whether it says something about what people did: not that a message of a page arrived."""
+    return not (isinstance(event, PageAccepted) or (isinstance(event, Paged) and event.person is None))
+
+
+def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) -> str:
+    """One event in a few words. `people` are those of the desk's file, by id."""
     name = event.by.name
     match event:
         case Opened():
@@ -72,6 +89,12 @@ def line(event: Event, policy: Policy) -> str:
             return f"{name} ended the hold"
         case Escalated():
             return f"{name} escalated this{'' if event.tell_customer else ' internally'}"
+        case Paged(person=str() as paged):
+            return f"{people[paged].name if paged in people else paged} was paged"
+        case Paged():
+            return "Nobody was left to page"
+        case PageAccepted():
+            return "A page was delivered"
         case Called():
             return f"{policy.steps[event.step].name} was paged"
         case Resolved():
@@ -108,9 +131,10 @@ def _answered(event: Answered) -> str:
 
 
 def _alerted(event: Alerted) -> str:
+    what = "page" if event.page else "alert"
     acts = {
         "call": "will call the customer",
         "delegate": "asked a colleague to take this over",
-        "snooze": "snoozed the alert",
+        "snooze": f"snoozed the {what}",
     }
-    return f"{event.by.name} {acts.get(event.act, 'acknowledged the alert')}"
+    return f"{event.by.name} {acts.get(event.act, f'acknowledged the {what}')}"

@@ -56,12 +56,6 @@ class MessageFactory:
     def account(self) -> Account | None:
         return self.directory.settings.accounts.get(self.ticket.opened.account)
 
-    def mentions(self, roles: Sequence[str]) -> list[Part]:
-        """Mentions the people on duty in these rotas, each once."""
-        on_duty = [person for role in roles for person in self.directory.on_duty(role, self.at)]
-        people = {person.id: person for person in on_duty}
-        return self.mention(list(people.values()), self.directory.triage_for(self.channel))
-
     def mention(self, people: Sequence[Person], place: Place) -> list[Part]:
         """Mentions people, except the one whose act this is and those without an account there."""
         return [
@@ -104,8 +98,7 @@ class MessageFactory:
 
     def _mention_who(self, who: Who, place: Place) -> list[Part]:
         """Mentions them by the account they acted from, or by the one they have on `place`'s platform."""
-        user = UserRef.parse(who.id)
-        person = next((p for p in self.directory.settings.people.values() if _is_at(p, user)), None)
+        user, person = UserRef.parse(who.id), self.directory.person_behind(who)
         if who.id == self.ticket.history[self.seq - 1].by.id or (person and self._acted(person)):
             return []
         if user.platform == place.platform:
@@ -225,17 +218,10 @@ class MessageFactory:
 
     def _acted(self, person: Person) -> bool:
         """Whether the event is this person's own act, on any platform."""
-        by = self.ticket.history[self.seq - 1].by.id
-        return ":" in by and _is_at(person, UserRef.parse(by))
+        return self.directory.person_behind(self.ticket.history[self.seq - 1].by) == person
 
     def key(self, what: str) -> str:
         return f"{self.ticket.key}/{self.seq}/{what}"
-
-
-def _is_at(person: Person, user: UserRef) -> bool:
-    """Whether the person of the desk's file is this recorded one. The vendor's own tenant is not recorded."""
-    listed = person.on(user.platform)
-    return listed is not None and listed.id == user.id and listed.home in ("", user.home)
 
 
 def alert_buttons(ticket: str) -> tuple[Button, ...]:

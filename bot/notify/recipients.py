@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import assert_never
 
 from bot.config.directory import Directory
 from bot.model.address import Place
 from bot.model.views import Audience, Notice
-from bot.notify import texts
+from bot.notify import pages, texts
 from bot.notify.message_factory import MessageFactory, card_key
 from bot.ports import Card, Message, Priority
-from sla_core.engine import promises
 from sla_core.events import (
     VIA_APP,
     VIA_FORM,
@@ -32,6 +31,8 @@ from sla_core.events import (
     Held,
     Kind,
     Opened,
+    PageAccepted,
+    Paged,
     Reminded,
     Reopened,
     Resolved,
@@ -41,7 +42,7 @@ from sla_core.events import (
     Undelivered,
     Warned,
 )
-from sla_core.policy import Mode, Policy
+from sla_core.policy import Policy
 from sla_core.promise import Tone
 from sla_core.ticket import Ticket, after, fold
 
@@ -83,8 +84,9 @@ def messages_of(
             *of_event.messages(event),
             *of_event.call_cancelled(event),
             *of_event.retired_direct_messages(event),
+            *pages.retired(of_event.factory, event),
         ]
-    if events and not isinstance(events[0], Opened):
+    if not all(isinstance(event, PageAccepted) for event in events) and not isinstance(events[0], Opened):
         delay = CONVERSATION_DELAY if all(map(_is_conversation, events)) else timedelta(0)
         messages += card_updates(ticket, directory, str(ticket.version), Priority.STATE, delay)
     channel = directory.channel_of(ticket)
@@ -151,8 +153,6 @@ class _EventMessages:
                 before = self.factory.before.severity
                 said = texts.severity_changed(self.ticket, before, event, self.policy)
                 yield from self.factory.to_both(said, effect=self.factory.seq)
-                if not self.policy.severities[before].pages:
-                    yield from self._page(event.severity, event.at)
             case DueDateSet():
                 yield from self.factory.to_both(texts.due_date_set(key, event), effect=self.factory.seq)
             case Extended():
@@ -171,8 +171,12 @@ class _EventMessages:
                 yield from self.factory.to_both(texts.resumed(self.ticket, self.policy, event.by))
             case Escalated():
                 yield from self._escalated(event)
+            case Paged():
+                yield from pages.paged(self.factory, event)
+            case PageAccepted():
+                yield from pages.accepted(self.factory, event)
             case Called():
-                yield self._call(event.step, None)
+                return
             case Resolved():
                 said = texts.resolved(key, event)
                 yield self.factory.to_customer(
@@ -205,6 +209,8 @@ class _EventMessages:
                 taken_back = self.ticket.history[event.seq - 1] if event.seq else None
                 said = texts.undelivered(key, taken_back, event)
                 yield self.factory.to_triage(said, Tone.ALARM, Priority.BREACH)
+            case Alerted(act="delegate", page=True):
+                return  # the page to the colleague says it
             case Alerted():
                 yield self.factory.to_triage(texts.alerted(key, event, self._name(event.to)))
                 yield from self.direct_messages(event)
@@ -227,7 +233,7 @@ class _EventMessages:
                 )
             case Escalated():
                 yield from self.factory.direct_message(texts.escalated(self.ticket.key, event), Tone.WARN)
-            case Alerted(act="delegate", to=str() as to):
+            case Alerted(act="delegate", page=False, to=str() as to):
                 yield from self.factory.direct_message(
                     texts.delegated(self.ticket, event), Tone.WARN, only=to
                 )
@@ -242,7 +248,7 @@ class _EventMessages:
         After an answer other than Snooze: of that person's messages. At the end of the ticket: of all.
         """
         match event:
-            case Alerted(act="acknowledge" | "call" | "delegate"):
+            case Alerted(act="acknowledge" | "call" | "delegate", page=False):
                 whose = f"/dm/{event.person}"
             case Resolved() | Closed():
                 whose = ""
@@ -264,7 +270,7 @@ class _EventMessages:
 
     def call_cancelled(self, event: Event) -> Iterator[Message]:
         """Tells agents that a step that waited for its hours will not be called, and why."""
-        if isinstance(event, Opened | Called) or self.ticket.calls_at is not None:
+        if isinstance(event, Opened | Called | Paged) or self.ticket.calls_at is not None:
             return
         if self.ticket.step is None and not isinstance(event, Undelivered):
             return
@@ -289,7 +295,6 @@ class _EventMessages:
             )
         if event.files:
             yield self.factory.to_triage(texts.attached_files(self.ticket.key, event), what="files")
-        yield from self._page(event.severity, event.at)
         if not event.by_agent and not self._pages(event.severity) and (calls := self.factory.first_line()):
             account = self.factory.account
             said = texts.new_ticket(self.ticket, account.name if account else event.account)
@@ -298,32 +303,6 @@ class _EventMessages:
 
     def _pages(self, severity: str) -> bool:
         return self.policy.severities[severity].pages and bool(self.policy.steps)
-
-    def _page(self, severity: str, at: datetime) -> Iterator[Message]:
-        """Calls the first step, and the default resolvers of this severity who are on duty."""
-        if not self._pages(severity):
-            return
-        plan = self.ticket.opened.plan
-        resolvers = [
-            step.role
-            for step in self.policy.steps[1:]
-            if (duty := step.duties.get(severity)) and duty.mode is Mode.RESOLVER
-            if self.policy.opens_at(plan, step, severity, at) == at
-        ]
-        people = self.factory.mentions([self.policy.steps[0].role, *resolvers])
-        account = self.factory.account
-        named = account.name if account else self.ticket.opened.account
-        said = texts.emergency(self.ticket, named, self.policy, people, at)
-        yield self.factory.to_triage(said, Tone.ALARM, Priority.PAGE, "page")
-        yield from self._paged_off_hours(at)
-
-    def _paged_off_hours(self, at: datetime) -> Iterator[Message]:
-        """Tells the customer that people are called although no promised time counts yet."""
-        step = self.policy.steps[0]
-        waiting = [p for p in promises(self.ticket, self.policy) if not (p.settled or p.calendar.is_open(at))]
-        if waiting and self.factory.directory.on_duty(step.role, at):
-            said = texts.paged_off_hours(self.ticket, step, self.policy, at)
-            yield self.factory.to_customer(said, priority=Priority.PAGE, what="called")
 
     def _first_contact(self, triage: Place) -> Iterator[Message]:
         """Names the account's TAM to agents, if the plan makes them the first contact."""
@@ -342,22 +321,8 @@ class _EventMessages:
             yield self.factory.to_customer(told, Tone.WARN, Priority.BREACH)
         yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
         yield from self.direct_messages(event)
-        if event.step is not None:
-            yield self._call(event.step, event.calls_at)
-        elif event.by_agent:
-            step = self.ticket.step
-            waiting = self.policy.steps[step] if step is not None and not self.ticket.step_answered else None
-            yield self.factory.to_triage(
-                texts.nobody_further(self.ticket.key, waiting), what="nobody-further"
-            )
-
-    def _call(self, step: int, at: datetime | None) -> Message:
-        called = self.policy.steps[step]
-        people = self.factory.mentions([called.role]) if at is None else ()
-        said = texts.step_called(self.ticket.key, called, people, at)
-        return self.factory.to_triage(
-            said, Tone.WARN, Priority.PAGE if at is None else Priority.BREACH, "call"
-        )
+        if event.by_agent:
+            yield from pages.escalated(self.factory, event)
 
     def _name(self, person: str | None) -> str:
         known = self.factory.directory.settings.people.get(person or "")

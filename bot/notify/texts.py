@@ -13,6 +13,7 @@ from sla_core.events import (
     Alerted,
     Answered,
     Breached,
+    Closed,
     Corrected,
     CustomerWrote,
     DueDateSet,
@@ -22,6 +23,7 @@ from sla_core.events import (
     Held,
     Kind,
     Opened,
+    Paged,
     Reopened,
     Resolved,
     SeverityChanged,
@@ -29,6 +31,7 @@ from sla_core.events import (
     Warned,
     Who,
 )
+from sla_core.paging import DELEGATED, SNOOZED, escalation_of
 from sla_core.policy import BusinessDays, Policy, Step
 from sla_core.ticket import Ticket
 
@@ -186,11 +189,16 @@ def who_is_alerted(people: Sequence[str]) -> RichText:
     return (f"{_named(people)} been alerted.",) if people else ()
 
 
-def step_called(key: str, step: Step, people: Sequence[Part], at: datetime | None) -> RichText:
-    """Says which step is paged: at once, or when its hours begin."""
-    if at is not None:
-        return with_key(key, f"{step.name} is outside its hours. We will page it ", When(at), ".")
-    return with_key(key, *_paged(_in_sentence(step.name), people))
+def step_waits(key: str, step: Step, at: datetime) -> RichText:
+    """Says that an escalation pages nobody before the hours of its step begin."""
+    return with_key(key, f"{step.name} is outside its hours. We will page it ", When(at), ".")
+
+
+def passed_over(key: str, empty: Sequence[Step], after: Step | None) -> RichText:
+    """Says which steps have nobody on call, and which step comes `after` them; None: the last resort."""
+    whom = " and ".join(_in_sentence(step.name) for step in empty)
+    then = f"{after.name} is" if after else "Leadership and the account manager are"
+    return with_key(key, f"Nobody is on call for {whom}. {then} next.")
 
 
 def _in_sentence(step: str) -> str:
@@ -198,53 +206,90 @@ def _in_sentence(step: str) -> str:
     return step.lower() if step[1:].islower() else step
 
 
-def _paged(role: str, people: Sequence[Part]) -> Iterable[Part]:
-    """`Paged second line: Bob, Eve.`; `role` is empty where it is clear."""
-    if not people:
-        yield f"Nobody is on call for {role}, so nobody was paged." if role else "Nobody is on call."
-        return
-    yield f"Paged {role}: " if role else "Paged: "
-    for number, person in enumerate(people):
-        yield from (", ",) if number else ()
-        yield person
-    yield "."
-
-
 def call_cancelled(key: str, step: Step, by: Who) -> RichText:
     return with_key(key, f"{step.name} will not be paged: {by.name} has answered.")
 
 
-def nobody_further(key: str, calling: Step | None) -> RichText:
+def nobody_further(key: str) -> RichText:
     """Says why an agent's escalation pages nobody."""
-    if calling is not None:
-        return with_key(key, f"{calling.name} has been paged already and has not answered; reason added.")
-    return with_key(key, "Nobody was paged: the escalation policy has no more steps.")
+    return with_key(key, "Nobody else was paged: the escalation policy has no more steps.")
 
 
-def emergency(
-    ticket: Ticket, account: str, policy: Policy, people: Sequence[Part], now: datetime
+def nobody_to_page(key: str, paged_before: bool) -> RichText:
+    """Says that a chain of pages has nobody left."""
+    if paged_before:
+        return with_key(key, "Nobody has answered, and nobody is left to page. Please take this ticket.")
+    return with_key(key, "Nobody is on call, so nobody was paged. Please take this ticket.")
+
+
+def page(
+    ticket: Ticket, account: str, policy: Policy, event: Paged, before: str = "", after: Sequence[Part] = ()
 ) -> RichText:
-    """The page for an emergency: what it is, for whom, since when, and by when it must be answered."""
+    """A page: the reason of an escalation, what it is, for whom, since when, and by when it is due."""
+    escalated = escalation_of(event, ticket)
+    reason: tuple[Part, ...] = ()
+    if escalated is not None:
+        reason = (f"{escalated.by.name} escalated this ticket:", Quote(escalated.reason))
     first = next((p for p in promises(ticket, policy) if not p.settled and p.due_at), None)
     due: tuple[Part, ...] = ()
-    if first is not None and first.due_at is not None and first.due_at >= now:
+    if first is not None and first.due_at is not None and first.due_at >= event.at:
         due = (f"; {METRIC_NAMES[first.metric].lower()} is due ", When(first.due_at))
     return with_key(
         ticket.key,
+        *((before,) if before else ()),
+        *reason,
         Strong(f"{ticket.severity} for {account}"),
         f": {ticket.opened.summary}. Reported ",
         When(ticket.opened.at),
         *due,
         ". ",
-        *_paged("", people),
+        *after,
     )
 
 
-def paged_off_hours(ticket: Ticket, step: Step, policy: Policy, now: datetime) -> RichText:
-    """Says that people are paged although no promised time counts yet, and what the policy promises."""
+def why_paged(event: Paged, policy: Policy) -> str:
+    """What a page begins with where it is not the first step's: for the person who is paged."""
+    if event.chain == DELEGATED:
+        return f"{event.by.name} asks you to take over. "
+    if event.chain == SNOOZED:
+        return "Your snooze is over, and nobody has answered yet. "
+    return "Nobody has answered yet. " if event.step == len(policy.steps) else ""
+
+
+def was_paged(event: Paged, policy: Policy, person: Part) -> Sequence[Part]:
+    """What a page in triage ends with: who was paged, as whom."""
+    if event.chain == DELEGATED:
+        return (f"{event.by.name} asked ", person, " to take over.")
+    if 0 < event.step < len(policy.steps):
+        return (f"Paged {_in_sentence(policy.steps[event.step].name)}: ", person, ".")
+    return ("Paged: ", person, ".")
+
+
+def who_has_it(event: Event) -> str:
+    """What a page says at its end once it needs no answer any more."""
+    name = event.by.name
+    match event:
+        case Alerted(act="call"):
+            return f"{name} will call the customer."
+        case Resolved():
+            return f"{name} resolved this ticket."
+        case Closed():
+            return f"{name} closed this ticket."
+        case SeverityChanged():
+            return f"{name} changed the severity to {event.severity}, so nobody else is paged."
+        case _:
+            return f"{name} has this ticket."
+
+
+def paged_off_hours(ticket: Ticket, person: str, policy: Policy, now: datetime) -> RichText:
+    """Says who has been paged although no promised time counts yet, and from when it counts."""
+    waiting = (p for p in promises(ticket, policy) if not p.settled and not p.calendar.is_open(now))
+    opens = [at for p in waiting if (at := p.calendar.next_opening(now))]
+    counts: tuple[Part, ...] = ("Our time counts from ", When(min(opens)), ". ") if opens else ()
     return with_key(
         ticket.key,
-        f"We are paging {step.name} now, outside business hours. ",
+        f"{person} has been paged, outside business hours. ",
+        *counts,
         *_promised(ticket, policy, now),
     )
 
@@ -375,15 +420,17 @@ def _promise_says(ticket: Ticket, event: Warned, policy: Policy) -> str:
 
 def alerted(key: str, event: Alerted, to: str) -> RichText:
     """Says, for triage, how a person answered a direct message."""
+    what = "page" if event.page else "alert"
     match event.act:
         case "call":
             return with_key(key, f"{event.by.name} will call the customer.")
         case "delegate":
             return with_key(key, f"{event.by.name} asked {to} to take over this ticket.")
         case "snooze" if event.until:
-            return with_key(key, f"{event.by.name} snoozed the alert until ", When(event.until), ".")
+            why: tuple[Part, ...] = (":", Quote(event.reason)) if event.reason else (".",)
+            return with_key(key, f"{event.by.name} snoozed the {what} until ", When(event.until), *why)
         case _:
-            return with_key(key, f"{event.by.name} acknowledged the alert.")
+            return with_key(key, f"{event.by.name} acknowledged the {what}.")
 
 
 def delegated(ticket: Ticket, event: Alerted) -> RichText:
@@ -430,4 +477,6 @@ def _message_name(key: str, message: str) -> str:
         return "the ticket's card in the customer's channel"
     if "/dm/" in what:
         return f"a direct message to {what.rpartition('/dm/')[2]}"
+    if "/page" in what:
+        return f"a page to {what.rpartition('/')[2]}"
     return "a message in the customer's thread"

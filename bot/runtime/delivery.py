@@ -37,7 +37,7 @@ from bot.ports import (
     StoreUnavailable,
     TemporaryFailure,
 )
-from bot.runtime import monitor, pager_test
+from bot.runtime import accepted_pages, monitor, pager_test
 
 log = structlog.get_logger(__name__)
 
@@ -222,6 +222,7 @@ class Delivery:
                 telemetry.delivery_late.labels(message.to.platform, message.priority.name.lower()).observe(
                     late
                 )
+            await accepted_pages.record(self.desk, message)
             await self.outbox.sent(message.key, ref)
             await kind.on_sent(self.desk, outgoing, view, self.clock.now())
 

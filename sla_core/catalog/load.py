@@ -369,4 +369,4 @@ def milestone(file: schema.MilestoneFile) -> Milestone:
 
 def step(file: schema.StepFile) -> Step:
     duties = {severity: Duty(duty.mode, duty.hours) for severity, duty in file.duties.items()}
-    return Step(file.role, file.name, duties, file.source)
+    return Step(file.role, file.name, duties, file.source, file.ack_within, file.tries)

@@ -11,9 +11,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from sla_core.calendar import WEEKDAYS, BoundaryTime
 from sla_core.policy import Amount, BusinessDays, Metric, Mode, Source, parse_amount
+from sla_core.ticket import MOST_TRIES
 from sla_core.triage import Kind
 
 _BOUNDARY = re.compile(r"^(\d{1,2}):(\d{2})\s+(\S+)$")
+LONGEST_WAIT = timedelta(hours=24)
 _CLOCK_TIME = re.compile(r"^(\d{1,2}):(\d{2})$")
 
 
@@ -59,6 +61,13 @@ def _days(text: object) -> BusinessDays:
     return amount
 
 
+def _wait(text: object) -> timedelta:
+    amount = _amount(text)
+    if isinstance(amount, BusinessDays) or amount > LONGEST_WAIT:
+        raise ValueError(f'{text!r} is not a time to wait for an answer; write "5m" or at most "24h"')
+    return amount
+
+
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -74,6 +83,10 @@ BoundaryText = Annotated[BoundaryTime, BeforeValidator(_boundary)]
 TimeText = Annotated[timedelta, BeforeValidator(_time_of_day)]
 AmountText = Annotated[Amount, BeforeValidator(_amount)]
 DaysText = Annotated[BusinessDays, BeforeValidator(_days)]
+WaitText = Annotated[timedelta, BeforeValidator(_wait)]
+"""How long a page waits for an answer."""
+Tries = Annotated[int, Field(ge=1, le=MOST_TRIES)]
+"""How often a person is paged before the next one is."""
 OneOrMore = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
 ListedFiles = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Wording = Literal["target", "aim", "goal", "contract"]
@@ -271,6 +284,8 @@ class StepFile(Cited):
     role: str
     name: str
     duties: dict[str, DutyFile]
+    ack_within: WaitText | None = None
+    tries: Tries | None = None
 
 
 class EscalationFile(Strict):

@@ -31,6 +31,7 @@ from tests.harness import (
     DeskInMemory,
     FakeChat,
     HeldClock,
+    PostedMessage,
 )
 from tests.memory_store import MemoryStore
 
@@ -180,11 +181,14 @@ class ReplayedTicket:
         return [type(event).__name__ for event in await self.store.load(KEY)]
 
     def notices(self) -> Counter[tuple[str, str]]:
-        """What was posted, by place and text; cards count by place, since their text changes."""
-        return Counter(
-            (str(said.to), "card" if isinstance(said.view, TicketCard) else said.text)
-            for said in self.chat.posted
-        )
+        """What was posted, by place and text; cards by place and direct messages by key: they are edited."""
+
+        def named(said: PostedMessage) -> str:
+            if isinstance(said.view, TicketCard):
+                return "card"
+            return str(said.key) if isinstance(said.to, UserRef) else said.text
+
+        return Counter((str(said.to), named(said)) for said in self.chat.posted)
 
     def cards(self) -> dict[str, str]:
         """What the newest card shows in each place."""
@@ -228,6 +232,16 @@ async def resolved(story: ReplayedTicket) -> None:
 
 async def opens_s1(story: ReplayedTicket) -> None:
     await story.opens(S1)
+
+
+async def nobody_answers(story: ReplayedTicket) -> None:
+    """Twelve minutes: Bob and Kim twice each, then Eve."""
+    await story.waits_until("2026-03-20T15:42:00Z")
+
+
+async def answers_a_page(story: ReplayedTicket) -> None:
+    await story.sends("page_delegate", person="mia")
+    await story.presses("page_acknowledge")
 
 
 async def escalates(story: ReplayedTicket) -> None:
@@ -284,10 +298,14 @@ async def is_refused(story: ReplayedTicket) -> None:
     await story.sends("reply", text="We look into it.")
 
 
+PAGES = ("Paged", "Paged", "PageAccepted", "PageAccepted")
+"""Of an S1: to the first line and to engineering."""
 SCENARIOS: dict[str, Scenario] = {
     "open": Scenario(nothing, opened, ("Opened",)),
-    "page": Scenario(nothing, opens_s1, ("Opened",)),
-    "escalate": Scenario(opened, escalates, ("Escalated", "Escalated")),
+    "page": Scenario(nothing, opens_s1, ("Opened", *PAGES)),
+    "repeat": Scenario(opens_s1, nobody_answers, ("Paged", "Paged", "Paged", "Paged", "PageAccepted")),
+    "answer": Scenario(opens_s1, answers_a_page, ("Alerted", "Paged", "PageAccepted", "Alerted")),
+    "escalate": Scenario(opened, escalates, ("Escalated", "Escalated", "Paged", "PageAccepted")),
     "warn": Scenario(opened, is_warned, ("Warned",)),
     "breach": Scenario(opened, is_breached, ("Warned", "Breached")),
     "acknowledge": Scenario(opened, acknowledges, ("Acknowledged", "Taken")),
@@ -295,7 +313,7 @@ SCENARIOS: dict[str, Scenario] = {
     "update": Scenario(opened, updates, ("Answered", "DueDateSet")),
     "hold": Scenario(opened, holds, ("Held",)),
     "resume": Scenario(held, resumes, ("CustomerWrote",)),
-    "severity": Scenario(opened, changes_severity, ("SeverityChanged",)),
+    "severity": Scenario(opened, changes_severity, ("SeverityChanged", *PAGES)),
     "resolve": Scenario(replied, resolves_and_reopens, ("Resolved", "Reopened")),
     "close": Scenario(resolved, closes, ("Closed",)),
     "refused": Scenario(opened, is_refused, ("Answered", "Undelivered")),

@@ -90,7 +90,7 @@ class Invariants:
 
     def _kept_time(self, ticket: Ticket, wake_at: datetime | None) -> None:
         policy, now = self.desk.policy_of(ticket), self.desk.clock.now()
-        again = evaluate(ticket, policy, now)
+        again = evaluate(ticket, policy, now, self.desk.duty)
         assert again.events == (), "nothing is overdue"
         assert again.wake_at == wake_at, "it is looked at again when it next changes"
         assert wake_at is None or wake_at > now
@@ -113,7 +113,9 @@ class Invariants:
             assert before.at <= event.at, "in the order of time"
             told_by = self._up_before(event.at)
             if told_by > before.at:
-                assert evaluate(then, policy, told_by).events == (), f"{ticket.key} late {event}"
+                assert evaluate(then, policy, told_by, self.desk.duty).events == (), (
+                    f"{ticket.key} late {event}"
+                )
             after = evolve(then, event)
             if after.held and not then.held:
                 held = event.at, then

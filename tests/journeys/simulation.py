@@ -178,9 +178,16 @@ class Simulation:
         await self._delivered(self._sent(opening, "intake", "", ALICE, ACME, summary=opening, **answers))
         key = await self.store.ticket_of_envelope(opening)
         assert key is not None
+        await self._answers_pages(f"{number}/page", key)
         for step in range(self.random.randint(self.size.fewest, self.size.most)):
             await time_passes(self.random.expovariate(1 / (5 * HOUR.total_seconds())))
             await self._delivered(self._something(f"{number}/{step}", key))
+            await self._answers_pages(f"{number}/{step}/page", key)
+
+    async def _answers_pages(self, envelope: str, key: str) -> None:
+        """Within half an hour somebody answers; otherwise somebody is paged every five minutes for weeks."""
+        await time_passes(self.random.uniform(0, HOUR.total_seconds() / 2))
+        await self._delivered(self._press(envelope, "page_acknowledge", key, BOB, TRIAGE))
 
     def _something(self, envelope: str, key: str) -> Inbound:
         agent = self.random.choice([BOB, EVE])

@@ -273,12 +273,10 @@ async def test_a_severity_1_calls_the_first_line_and_engineering_at_once(a_desk:
     key = await desk.submits(ALICE, "All is down", S1)
 
     assert desk.standing(key) == ["less than 1 h left"]
-    assert desk.thread(key, Audience.AGENTS) == [
-        (
-            "ACME-1 S1 for Acme GmbH: All is down. Reported Sun 22 Mar 02:00; "
-            "first response is due Sun 22 Mar 03:00. Paged: @Bob, @Eve, @Kim."
-        )
-    ]
+    first, engineering = desk.thread(key, Audience.AGENTS)
+    assert first.startswith("ACME-1 S1 for Acme GmbH: All is down. Reported ")
+    assert first.endswith("Paged: @Bob.")
+    assert engineering.endswith("Paged engineering: @Kim.")
     assert desk.thread(key) == []
 
 
@@ -291,10 +289,10 @@ async def test_escalate_reaches_the_tam_and_the_next_step(a_desk: OpenDesk) -> N
     assert not any("Paged" in text for text in desk.thread(key, Audience.AGENTS))
 
     await desk.submits_form(BOB, "Escalate", key, text="Needs a second pair of eyes")
-    assert "ACME-1 Paged second line: @Eve, Bob." in desk.thread(key, Audience.AGENTS)
+    assert any(text.endswith("Paged second line: @Eve.") for text in desk.thread(key, Audience.AGENTS))
 
     await desk.submits_form(BOB, "Escalate", key, text="Still nobody")
-    assert sum("Paged" in text for text in desk.thread(key, Audience.AGENTS)) == 1
+    assert any(text.endswith("Paged engineering: @Kim.") for text in desk.thread(key, Audience.AGENTS))
     assert len(desk.direct(DANA)) == 3
 
 
@@ -312,7 +310,7 @@ async def test_a_step_outside_its_hours_is_called_at_its_opening(a_desk: OpenDes
     await desk.forward_to("2026-03-23T08:59:59Z")
     assert not any("@Eve" in text for text in desk.thread(key, Audience.AGENTS))
     await desk.forward_to("2026-03-23T09:00:00Z")
-    assert "ACME-1 Paged second line: @Eve, @Bob." in desk.thread(key, Audience.AGENTS)
+    assert desk.thread(key, Audience.AGENTS)[-1].endswith("Paged second line: @Eve.")
 
 
 async def test_why_shows_the_working(a_desk: OpenDesk) -> None:

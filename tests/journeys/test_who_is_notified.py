@@ -51,6 +51,8 @@ def notified(desk: DeskInMemory) -> Counter[str]:
         assert len(names) == len(set(names)), f"somebody is mentioned twice: {message.text}"
         if isinstance(message.to, UserRef):
             assert names == []
+            if message.key and "/page" in message.key:
+                continue  # a mention and a direct message for one page are one page
             names = [next(who.name for who in (DANA, BOB, EVE) if who.user.id == message.to.id)]
         counts.update(names)
     return counts
@@ -103,12 +105,13 @@ async def test_an_emergency_with_milestones(tmp_path: Path) -> None:
     """The opener hears each milestone and each answer; the page is the notice of the opening."""
     desk = await open_desk(tmp_path, monetate.FRIDAY_EVENING, monetate.DESK_FILE)
     key = await desk.submits(ALICE, "Broken images everywhere", monetate.EMERGENCY)
-    assert notified(desk) == {"Bob": 1, "Eve": 1}
+    assert notified(desk) == {"Bob": 1}
+    await desk.presses(BOB, "Acknowledge", key)
     for label in monetate.LABELS:
         await desk.fast_forward(minutes=10)
         await desk.presses(BOB, label, key)
     await desk.submits_form(BOB, "Reply", key, text="All images load again.")
-    assert notified(desk) == {"Bob": 1, "Eve": 1, "Alice": len(monetate.LABELS) + 1}
+    assert notified(desk) == {"Bob": 1, "Alice": len(monetate.LABELS) + 1}
 
 
 async def test_a_page_is_the_only_notice_of_an_opening(a_desk: OpenDesk) -> None:
@@ -116,7 +119,7 @@ async def test_a_page_is_the_only_notice_of_an_opening(a_desk: OpenDesk) -> None
     desk = await a_desk()
     key = await desk.submits(ALICE, "All is down", S1)
     assert not any("New ticket" in text for text in desk.thread(key, Audience.AGENTS))
-    assert notified(desk) == {"Bob": 1, "Eve": 1, "Kim": 1}
+    assert notified(desk) == {"Bob": 1, "Kim": 1}
 
 
 async def test_an_agent_who_opens_is_not_told_and_nobody_is_the_opener(a_desk: OpenDesk) -> None:
@@ -202,17 +205,20 @@ async def test_a_rotation_mentions_the_person_on_call_at_that_instant(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("at", "paged"), [(FRIDAY_AFTERNOON, ["Bob", "Kim"]), ("2026-03-13T15:30:00Z", ["Kim"])]
+    ("at", "paged"),
+    [(FRIDAY_AFTERNOON, [["Bob"], ["Kim"]]), ("2026-03-13T15:30:00Z", [["Eve"], ["Kim"]])],
 )
-async def test_a_rotation_pages_only_the_person_on_call(tmp_path: Path, at: str, paged: list[str]) -> None:
-    """A list pages all of its people, who are always on call. Here Eve is off duty, and at first Bob is too.
+async def test_a_rotation_pages_only_the_person_on_call(
+    tmp_path: Path, at: str, paged: list[list[str]]
+) -> None:
+    """Here Eve is off duty; before the rotation starts Bob is too, so the second line's first is paged.
 
     Kim is engineering, which an emergency pages from the start.
     """
     desk = await open_desk(tmp_path, at, FIRST_LINE)
     await desk.submits(ALICE, "All is down", S1)
     pages = [mentioned(message.view) for message in desk.posted if "Paged" in message.text]
-    assert pages == [paged]
+    assert pages == paged
 
 
 async def test_leadership_hears_the_end_of_what_it_was_told(tmp_path: Path) -> None:

@@ -354,9 +354,9 @@ async def test_an_outage_at_night_calls_people_at_once(tmp_path: Path) -> None:
     key = await desk.submits(ALICE, "Everything is down", P1)
 
     assert desk.standing(key) == ["paused until", "paused until"]
-    assert pages(desk, key) == ["ACME-1 P1 for Acme Charging: Everything is down"]
+    assert desk.thread(key, Audience.AGENTS)[0].endswith("Paged: @Bob.")
     assert desk.thread(key) == [
-        "ACME-1 We are paging Partner Support now, outside business hours. "
+        "ACME-1 Bob has been paged, outside business hours. Our time counts from Mon 23 Mar 08:00. "
         "First response is due Mon 23 Mar 10:00. Resolution is due Mon 23 Mar 12:00. "
     ]
     assert ("", "We page for this at any hour; the promised times count business hours") in (
@@ -383,13 +383,22 @@ async def test_a_p2_at_night_calls_people_too(tmp_path: Path) -> None:
     assert by_day.thread(key) == []
 
 
-async def test_nobody_is_said_to_be_called_where_the_rota_is_empty(tmp_path: Path) -> None:
-    """MTA-21: no promise to the customer that nobody keeps; the agents read that the rota is empty."""
+async def test_an_empty_rota_is_passed_over_and_the_customer_reads_who_was_paged(tmp_path: Path) -> None:
+    """MTA-21: the team of the night is next."""
     empty = DESK_FILE.replace('partner_support = ["bob", "eve"]\n', "")
     desk = await open_desk(tmp_path, SUNDAY_NIGHT, empty)
     key = await desk.submits(ALICE, "Everything is down", P1)
+    assert desk.thread(key)[0].startswith("ACME-1 Eve has been paged, outside business hours.")
+    assert desk.thread(key, Audience.AGENTS)[0].endswith("Paged 24/7 support team: @Eve.")
+
+
+async def test_nobody_is_said_to_be_paged_where_nobody_is_on_call(tmp_path: Path) -> None:
+    """MTA-21: no promise to the customer that nobody keeps; the agents read that nobody is on call."""
+    file = desk_file("monta", rotas={}, accounts=[account(plan="partner", tam=None)])
+    desk = await open_desk(tmp_path, SUNDAY_NIGHT, file)
+    key = await desk.submits(ALICE, "Everything is down", P1)
     assert desk.thread(key) == []
-    assert desk.thread(key, Audience.AGENTS)[-1].endswith("Nobody is on call.")
+    assert "Nobody is on call, so nobody was paged." in desk.thread(key, Audience.AGENTS)[0]
 
 
 def test_who_takes_part_in_an_escalation(policy: Policy) -> None:
@@ -476,6 +485,7 @@ async def test_a_second_p1_in_a_quarter_is_noted(tmp_path: Path) -> None:
     assert not any("of this quarter" in text for text in desk.thread(first, Audience.AGENTS))
     assert not any("of this quarter" in text for text in desk.thread(second))
 
+    await desk.presses(BOB, "Acknowledge", second)
     await desk.forward_to("2026-04-01T08:00:00Z")
     third = await desk.submits(ALICE, "And again", P1)
     assert not any("of this quarter" in text for text in desk.thread(third, Audience.AGENTS))
@@ -539,5 +549,5 @@ def due_on_card(desk: DeskInMemory, key: str) -> list[str]:
 
 def pages(desk: DeskInMemory, key: str) -> list[str]:
     """What each page for the ticket in triage says that it is about."""
-    told = [text for text in desk.thread(key, Audience.AGENTS) if text.endswith("Paged: @Bob, @Eve.")]
+    told = [text for text in desk.thread(key, Audience.AGENTS) if text.endswith("Paged: @Bob.")]
     return [text.partition(". Reported ")[0] for text in told]

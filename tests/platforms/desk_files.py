@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from tests.desk_file import SLACK, TEAMS, TEAMS_ACME, account, chat, desk_file
 
+
+def emergency_desk(platform: str) -> str:
+    """Bob and Eve are on call; nobody but Mia is behind them."""
+    rotas = {"first_line": ["bob", "eve"], "leadership": ["mia"]}
+    if platform != "teams":
+        return desk_file(rotas=rotas)
+    return desk_file(chats=[TEAMS], platforms=["teams"], accounts=[_ON_TEAMS], rotas=rotas)
+
+
 _ON_TEAMS = account(channel=f"teams:{TEAMS_ACME}")
 ON_SLACK = desk_file()
 ON_TEAMS = desk_file(chats=[TEAMS], platforms=["teams"], accounts=[_ON_TEAMS])

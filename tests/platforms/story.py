@@ -21,6 +21,7 @@ from tests.memory_store import MemoryStore
 from tests.platforms.on_console import OnConsole
 from tests.platforms.workplace import Answers, DisplayedMessage, Workplace
 
+S1: Answers = {"request": "incident", "production": "down", "privacy": "no"}
 S2: Answers = {"request": "incident", "production": "reduced", "privacy": "no"}
 KEY = "ACME-1"
 PATIENCE = timedelta(minutes=1)
@@ -38,8 +39,8 @@ class Story:
     delivery_clock: HeldClock
     """What platforms ask us to wait is real time, which the desk's clock does not show."""
 
-    async def opens(self, who: str, summary: str) -> None:
-        await self.customers.opens(who, summary, S2)
+    async def opens(self, who: str, summary: str, answers: Answers = S2) -> None:
+        await self.customers.opens(who, summary, answers)
         await self.deliver()
 
     async def customer(self, label: str, text: str | None = None) -> str:

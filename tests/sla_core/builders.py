@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from sla_core.catalog.load import load
 from sla_core.closures import NEVER_CLOSED, Closures
 from sla_core.engine import Evaluation, evaluate
 from sla_core.events import THE_CLOCK, Event, Opened, Undelivered, Who
+from sla_core.paging import Duty
 from sla_core.policy import Amount, Metric, Policy, Source, Target, parse_amount
 from sla_core.promise import Promise
 from sla_core.ticket import Gap, Ticket, fold
@@ -137,12 +138,37 @@ def refused(at: datetime, seq: int | None = None) -> Undelivered:
     return Undelivered(at=at, by=THE_CLOCK, message="m1", reason="the channel is archived", seq=seq)
 
 
+@dataclass(frozen=True)
+class Rotas:
+    """People by role, first to page first; Dana is the TAM. Of `sla_core.paging.Duty`."""
+
+    roles: Mapping[str, Sequence[str]]
+    repeat: timedelta = 5 * MINUTE
+    tries: int = 2
+    tam: Sequence[str] = ("dana",)
+    handovers: Mapping[datetime, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+
+    def on_call(self, role: str, at: datetime) -> Sequence[str]:
+        found: Sequence[str] = self.roles.get(role, ())
+        for since, roles in sorted(self.handovers.items()):
+            if at >= since:
+                found = roles.get(role, found)
+        return found
+
+    def last_resort(self, account: str, at: datetime) -> Sequence[str]:
+        return [*self.on_call("leadership", at)[:1], *self.tam]
+
+    def person_behind(self, who: Who) -> str | None:
+        return who.name.lower()
+
+
 class TicketHistory:
     """A ticket's history as it grows; the engine is woken exactly when it asked to be."""
 
-    def __init__(self, *history: Event, policy: Policy | None = None) -> None:
+    def __init__(self, *history: Event, policy: Policy | None = None, duty: Duty | None = None) -> None:
         self.history: list[Event] = list(history)
         self.policy = policy or full_policy()
+        self.duty = duty
 
     @property
     def ticket(self) -> Ticket:
@@ -153,7 +179,7 @@ class TicketHistory:
         return self.ticket
 
     def wake(self, now: datetime) -> Evaluation:
-        found = evaluate(self.ticket, self.policy, now)
+        found = evaluate(self.ticket, self.policy, now, self.duty)
         self.history += found.events
         return found
 

@@ -166,6 +166,15 @@ def added(name: str, text: str) -> Breakage:
     return lambda copy: copy.add(name, text)
 
 
+def test_a_step_may_say_how_long_a_page_waits_and_how_often_it_is_tried(copy: Copy) -> None:
+    """A5: five minutes and twice, as the desk's file says, unless the policy has a number."""
+    assert {(step.ack_within, step.tries) for step in m3ter().steps} == {(None, None)}
+    name = 'name = "First line"'
+    broken("escalation.toml", name, f'{name}\nack_within = "15m"\ntries = 3')(copy)
+    (step, *_) = copy.load()[-1].steps
+    assert (step.ack_within, step.tries) == (timedelta(minutes=15), 3)
+
+
 @pytest.mark.parametrize(
     ("breaks", "file", "key", "says"),
     [
@@ -348,6 +357,16 @@ def added(name: str, text: str) -> Breakage:
             "escalation.toml",
             "step.2.duties.S2.mode",
             "available",
+        ),
+        (
+            broken(
+                "escalation.toml",
+                'name = "First line"',
+                'name = "First line"\nack_within = "2 business days"',
+            ),
+            "escalation.toml",
+            "step.1.ack_within",
+            "not a time to wait for an answer",
         ),
         (lambda copy: copy.file("plans.toml").unlink(), "plans.toml", "", "the file is missing"),
         (lambda copy: copy.file("plans.toml").write_bytes(b"\xff\xfe"), "plans.toml", "", "not UTF-8"),

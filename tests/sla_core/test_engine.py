@@ -15,13 +15,13 @@ from sla_core.events import (
     Alerted,
     Answered,
     Breached,
-    Called,
     Closed,
     CustomerWrote,
     Escalated,
     Event,
     Held,
     Kind,
+    Paged,
     Reminded,
     Reopened,
     Resolved,
@@ -36,6 +36,7 @@ from tests.sla_core.builders import (
     BOB,
     HOUR,
     MINUTE,
+    Rotas,
     TicketHistory,
     full_policy,
     local,
@@ -199,7 +200,7 @@ def test_an_order_form_overrides_the_plan() -> None:
     assert response.target.source.clauses == ("M3-14",)
 
 
-def test_a_waiting_step_is_called_at_its_opening() -> None:
+def test_a_waiting_step_is_paged_at_its_opening() -> None:
     """M3-19: a Severity 2 escalation raised on Saturday waits for Monday at ten."""
     policy = m3ter()
     saturday, monday = local("2026-03-14 12:00"), local("2026-03-16 10:00")
@@ -207,10 +208,15 @@ def test_a_waiting_step_is_called_at_its_opening() -> None:
     assert opening == monday
     assert policy.opens_at("gold", policy.steps[2], "S1", saturday) == saturday
     story = TicketHistory(
-        opened(saturday), Escalated(saturday, BOB, "stuck", True, 2, opening), policy=policy
+        opened(saturday),
+        Escalated(saturday, BOB, "stuck", True, 2, opening),
+        policy=policy,
+        duty=Rotas({"engineering": ["kim"]}),
     )
-    story.run_until(monday + HOUR, saturday)
-    assert story.heard(Called) == [Called(monday, THE_CLOCK, 2)]
+    story.run_until(monday + MINUTE, saturday)
+    (page,) = story.heard(Paged)
+    assert isinstance(page, Paged)
+    assert (page.at, page.step, page.person) == (monday, 2, "kim")
 
 
 def test_a_snoozed_message_comes_back() -> None:
@@ -282,6 +288,20 @@ def test_whatever_happens_each_thing_is_decided_once(
     late = [event for event in story.heard(Breached) if isinstance(event, Breached)]
     assert all(event.at >= event.due_at for event in late)
     assert evaluate(story.ticket, story.policy, now).wake_at is None or story.ticket.ended_at is None
+
+
+@given(st.lists(st.tuples(acts, st.integers(0, 20)), max_size=8))
+def test_paging_is_decided_once_and_looked_at_again(script: list[tuple[str, int]]) -> None:
+    """After recording what is due, nothing is due; nobody to page leaves no wake-up in the past."""
+    now, duty = TEN, Rotas({"first_line": ["bob"], "leadership": ["mia"]})
+    story = TicketHistory(opened(now, "S1", "gold"), policy=m3ter(), duty=duty)
+    for name, minutes in script:
+        act(story, name, now)
+        found = story.wake(now)
+        again = evaluate(story.ticket, story.policy, now, duty)
+        assert (again.events, again.wake_at) == ((), found.wake_at)
+        assert found.wake_at is None or found.wake_at > now
+        now += minutes * MINUTE
 
 
 def test_the_policy_is_asked_for_the_ticket_s_own_plan() -> None:

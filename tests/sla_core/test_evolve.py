@@ -24,7 +24,9 @@ def test_the_previous_ticket_is_unchanged() -> None:
 def test_a_changed_ticket_equals_a_constructed_one() -> None:
     before = fold("ACME-1", [opened(TEN)])
     after = evolve(before, Acknowledged(TEN + HOUR, BOB))
-    assert after == replace(before, acknowledged_by=BOB, confirmed=True, step_answered=True, calls_at=None)
+    assert after == replace(
+        before, acknowledged_by=BOB, confirmed=True, paging_answered_by=BOB, answered_severities=1
+    )
     assert repr(after) == repr(replace(after))
     with pytest.raises(FrozenInstanceError):
         after.confirmed = False  # type: ignore[misc]

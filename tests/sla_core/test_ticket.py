@@ -22,6 +22,7 @@ from sla_core.events import (
     Held,
     Kind,
     Opened,
+    Paged,
     Reminded,
     Reopened,
     Resolved,
@@ -74,7 +75,7 @@ def test_acknowledged_confirms_and_stops_no_clock() -> None:
     assert ticket.confirmed
     assert ticket.acknowledged_by == BOB
     assert ticket.owner is None
-    assert ticket.step_answered
+    assert ticket.paging_answered_by == BOB
     assert not any(promise.settled for promise in promises(ticket, full_policy()))
 
 
@@ -197,10 +198,12 @@ def test_escalated_by_an_agent_waits_for_the_step_s_window() -> None:
     """M3-19, A17: raised on Saturday, called on Monday at ten."""
     monday = local("2026-03-16 10:00")
     ticket = story().add(Escalated(local("2026-03-14 12:00"), BOB, "stuck", True, 2, monday))
-    assert (ticket.step, ticket.calls_at, ticket.step_answered) == (2, monday, False)
-    called = fold("ACME-1", [*ticket.history, Called(monday, THE_CLOCK, 2)])
-    assert called.calls_at is None
-    assert called.step == 2
+    assert (ticket.step, ticket.calls_at) == (2, monday)
+    for begun in (Paged(monday, THE_CLOCK, "escalated2", 2, "kim"), Called(monday, THE_CLOCK, 2)):
+        called = fold("ACME-1", [*ticket.history, begun])
+        assert (called.step, called.calls_at) == (2, None)
+    other = fold("ACME-1", [*ticket.history, Paged(monday, THE_CLOCK, "first", 0, "bob")])
+    assert other.calls_at == monday
 
 
 def test_escalated_by_a_customer_calls_nobody_new() -> None:
@@ -213,7 +216,7 @@ def test_taking_a_ticket_stops_the_paging() -> None:
     for answer in (Acknowledged(TEN, EVE), Taken(TEN, EVE), Answered(TEN, EVE, Kind.REPLY, "Here")):
         ticket = story().add(waiting, answer)
         assert ticket.calls_at is None
-        assert ticket.step_answered
+        assert ticket.paging_answered_by == EVE
 
 
 def test_resolved_meets_what_runs_and_ends_the_updates() -> None:

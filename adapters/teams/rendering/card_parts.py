@@ -41,6 +41,8 @@ FORM_ACTIONS = frozenset(
         "resolve",
         "close",
         "alert_delegate",
+        "page_delegate",
+        "page_snooze",
     }
 )
 """Actions that may open a form; their buttons ask Teams for a dialog.

@@ -14,6 +14,7 @@ from bot.notify.cards import METRIC_NAMES, severity_id, without_full_stop
 from bot.notify.texts import with_key
 from sla_core.engine import promises
 from sla_core.events import Acknowledged, Closed, Escalated, Event, Held, Reopened, Resolved, Resumed, Taken
+from sla_core.paging import next_step
 from sla_core.policy import Policy, Source
 from sla_core.promise import Promise
 from sla_core.receipt import receipt
@@ -92,25 +93,11 @@ async def escalate(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
         if why_not:
             form = escalate_form(by_agent, sent.context)
             return Ask(form.rejected(sent.values, {TEXT: why_not}))
-        step, calls_at = _next_step(ticket, policy, now) if by_agent else (None, None)
-        return [Escalated(now, desk.who(sent.actor), reason, by_agent, step, calls_at, tell)]
+        me, found = desk.who(sent.actor), next_step(ticket, policy, desk.duty, now) if by_agent else None
+        calls_at = found.opens_at if found and found.opens_at > now else None
+        return [Escalated(now, me, reason, by_agent, found.step if found else None, calls_at, tell)]
 
     return await desk.change(sent.key, ticket, decide)
-
-
-def _next_step(ticket: Ticket, policy: Policy, now: datetime) -> tuple[int | None, datetime | None]:
-    """The next step to call, and when its hours begin (None: they have begun).
-
-    Returns None twice if there is no further step, or while the last call is unanswered.
-    """
-    if ticket.step is not None and not ticket.step_answered:
-        return None, None
-    first = 1 if ticket.step is None else ticket.step + 1
-    for number, step in enumerate(policy.steps[first:], start=first):
-        opens = policy.opens_at(ticket.opened.plan, step, ticket.severity, now)
-        if opens is not None:
-            return number, opens if opens > now else None
-    return None, None
 
 
 async def resolve(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:

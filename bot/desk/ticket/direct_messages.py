@@ -52,29 +52,29 @@ async def _record(
     return private_notice(said) if isinstance(answer, Done) else answer
 
 
-def form(people: Sequence[Person], context: Mapping[str, str]) -> Form:
+def delegate_form(name: str, people: Sequence[Person], context: Mapping[str, str]) -> Form:
     """Asks who of these `people` takes over."""
     options = tuple(Option(person.id, person.name) for person in people)
     choice = ChoiceField(PERSON, "Who takes over", options)
-    return Form("alert_delegate", titled(context, "Delegate"), "Delegate", (choice,), context)
+    return Form(name, titled(context, "Delegate"), "Delegate", (choice,), context)
 
 
-def _reachable(desk: Desk) -> list[Person]:
+def reachable(desk: Desk) -> list[Person]:
+    """Everybody who can get a direct message."""
     everyone = desk.directory.settings.people.values()
     return [person for person in everyone if desk.directory.direct_address(person, "")]
 
 
 async def delegate(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    return Ask(form(_reachable(desk), context_of(press)))
+    return Ask(delegate_form("alert_delegate", reachable(desk), context_of(press)))
 
 
 async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     me = desk.directory.person(sent.actor)
     chosen = next(iter(sent.values.get(PERSON, ())), "")
     if me is None or chosen not in desk.directory.settings.people:
-        return Ask(
-            form(_reachable(desk), sent.context).rejected(sent.values, {PERSON: "Please choose a person."})
-        )
+        asked = delegate_form(sent.form, reachable(desk), sent.context)
+        return Ask(asked.rejected(sent.values, {PERSON: "Please choose a person."}))
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         return [Alerted(now, desk.who(sent.actor), "delegate", me.id, to=chosen)]

@@ -30,7 +30,7 @@ def _form(ticket: Ticket, policy: Policy, context: Mapping[str, str]) -> Form:
     form = text_form("update", context)
     fields: list[Field] = list(form.fields)
     if policy.severities[ticket.severity].due_date:
-        zone = _zone(policy).key
+        zone = business_zone(policy).key
         hint = f"When it will be resolved, in {zone}, as 2026-03-27 17:00. The customer will see this."
         fields.append(TextField(DUE, "Due date", required=False, hint=hint, limit=16))
     offered = _extensions(ticket, policy)
@@ -104,7 +104,7 @@ def _overdue(ticket: Ticket, policy: Policy, now: datetime) -> bool:
     return any(p.due_at is not None and now >= p.due_at for p in resolution)
 
 
-def _zone(policy: Policy) -> ZoneInfo:
+def business_zone(policy: Policy) -> ZoneInfo:
     """The time zone of the vendor's office hours; UTC if it has none."""
     return next((c.zone for c in policy.calendars.values() if not c.always_open), ZoneInfo("UTC"))
 
@@ -112,6 +112,6 @@ def _zone(policy: Policy) -> ZoneInfo:
 def _instant(text: str, policy: Policy) -> datetime | None:
     try:
         naive = datetime.strptime(text, "%Y-%m-%d %H:%M")  # noqa: DTZ007
-        return instant_of(naive, _zone(policy))
+        return instant_of(naive, business_zone(policy))
     except (ValueError, OverflowError):
         return None

@@ -1,0 +1,134 @@
+"""The buttons of a page: Acknowledge, I'll call, Delegate, Snooze."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from bot.config.settings import Person
+from bot.desk.desk import Desk, private_notice, refusal
+from bot.desk.ticket.direct_messages import PERSON, delegate_form, reachable
+from bot.desk.ticket.short_forms import TEXT, context_of, text_of, titled
+from bot.desk.ticket.update import business_zone
+from bot.model.forms import ChoiceField, Form, TextField
+from bot.model.inbound import Answer, Ask, Done, Press, Submission
+from sla_core.calendar import instant_of
+from sla_core.events import Alerted, Event, Paged
+from sla_core.paging import DELEGATED, NO_STEP, chains
+from sla_core.policy import Policy
+from sla_core.ticket import Ticket
+from sla_core.triage import Option
+
+LENGTH = "length"
+SHORT, HOUR, TOMORROW = "15m", "1h", "tomorrow"
+_LENGTHS = {SHORT: timedelta(minutes=15), HOUR: timedelta(hours=1)}
+_MORNING = time(9)
+
+
+async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    return await _answer(desk, press, ticket, "acknowledge", "Acknowledged: nobody else is paged.")
+
+
+async def call(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    said = "Nobody else is paged. The agents have been told that you will call the customer."
+    return await _answer(desk, press, ticket, "call", said)
+
+
+async def _answer(desk: Desk, press: Press, ticket: Ticket, act: str, said: str) -> Answer:
+    person = _recipient(desk, press)
+    me = desk.who(press.actor)
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if chains(ticket, policy):
+            return [Alerted(now, me, act, person.id, page=True)]
+        # A second press on a page that this person has just answered is no news to them.
+        return Done() if ticket.paging_answered_by == me else refusal(_why_over(ticket))
+
+    answer = await desk.change(press.key, ticket, decide)
+    return private_notice(said) if isinstance(answer, Done) else answer
+
+
+def _recipient(desk: Desk, act: Press | Submission) -> Person:
+    person = desk.directory.person(act.actor)
+    assert person is not None, "routes let only people of the desk's file press this"
+    return person
+
+
+def _why_over(ticket: Ticket) -> str:
+    by = ticket.paging_answered_by
+    why = f"{by.name} has answered already" if by else f"{ticket.key} is {ticket.state}"
+    return f"{why}, so nobody is paged for {ticket.key} any more."
+
+
+async def ask_to_delegate(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    if not chains(ticket, desk.policy_of(ticket)):
+        return refusal(_why_over(ticket))
+    return Ask(delegate_form("page_delegate", _others(desk, press), context_of(press)))
+
+
+def _others(desk: Desk, act: Press | Submission) -> list[Person]:
+    me = _recipient(desk, act)
+    return [person for person in reachable(desk) if person != me]
+
+
+async def delegate(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
+    """Pages a colleague at once. Nobody else is paged for the time that a page waits for its answer."""
+    me, others = _recipient(desk, sent), _others(desk, sent)
+    chosen = next(iter(sent.values.get(PERSON, ())), "")
+    if chosen not in [person.id for person in others]:
+        form = delegate_form(sent.form, others, sent.context)
+        return Ask(form.rejected(sent.values, {PERSON: "Please choose a person."}))
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if not chains(ticket, policy):
+            return refusal(_why_over(ticket))
+        who = desk.who(sent.actor)
+        return [
+            Alerted(now, who, "delegate", me.id, to=chosen, page=True),
+            Paged(now, who, DELEGATED, NO_STEP, chosen),
+        ]
+
+    return await desk.change(sent.key, ticket, decide)
+
+
+def snooze_form(zone: ZoneInfo, context: Mapping[str, str]) -> Form:
+    options = (
+        Option(SHORT, "15 min"),
+        Option(HOUR, "1 h"),
+        Option(TOMORROW, f"Until tomorrow 9:00 ({zone.key})"),
+    )
+    fields = (
+        ChoiceField(LENGTH, "For how long", options, value=(SHORT,)),
+        TextField(TEXT, "Reason", required=False, hint="The agents in triage read this."),
+    )
+    return Form("page_snooze", titled(context, "Snooze"), "Snooze", fields, context)
+
+
+async def ask_to_snooze(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    if not chains(ticket, desk.policy_of(ticket)):
+        return refusal(_why_over(ticket))
+    return Ask(snooze_form(business_zone(desk.policy_of(ticket)), context_of(press)))
+
+
+async def snooze(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
+    """Spares this person for a while. The pages go on with the next one."""
+    me, zone = _recipient(desk, sent), business_zone(desk.policy_of(ticket))
+    chosen = next(iter(sent.values.get(LENGTH, ())), "")
+    if chosen not in (*_LENGTHS, TOMORROW):
+        form = snooze_form(zone, sent.context)
+        return Ask(form.rejected(sent.values, {LENGTH: "Please choose for how long."}))
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if not chains(ticket, policy):
+            return refusal(_why_over(ticket))
+        until = now + _LENGTHS[chosen] if chosen in _LENGTHS else _tomorrow(now, zone)
+        who = desk.who(sent.actor)
+        return [Alerted(now, who, "snooze", me.id, until=until, page=True, reason=text_of(sent))]
+
+    return await desk.change(sent.key, ticket, decide)
+
+
+def _tomorrow(now: datetime, zone: ZoneInfo) -> datetime:
+    day = now.astimezone(zone).date() + timedelta(days=1)
+    return instant_of(datetime.combine(day, _MORNING), zone)

@@ -1,0 +1,67 @@
+"""`[paging]` of the desk's file, and who is paged behind each role."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.config.duty import DeskDuty
+from sla_core.catalog.load import Faults
+from sla_core.events import THE_CLOCK, Who
+from tests.desk_file import account, desk_file, entra
+from tests.harness import DESK_FILE, directory_of
+
+FRIDAY = datetime(2026, 3, 20, 10, tzinfo=UTC)
+
+
+def duty(folder: Path, file: str = DESK_FILE) -> DeskDuty:
+    return DeskDuty(directory_of(folder, file))
+
+
+def test_a_page_waits_five_minutes_and_is_tried_twice_by_default(tmp_path: Path) -> None:
+    """A5."""
+    found = duty(tmp_path)
+    assert (found.repeat, found.tries) == (timedelta(minutes=5), 2)
+
+
+def test_the_desk_may_say_otherwise(tmp_path: Path) -> None:
+    found = duty(tmp_path, DESK_FILE + '\n[paging]\nrepeat = "10m"\ntries = 3\n')
+    assert (found.repeat, found.tries) == (timedelta(minutes=10), 3)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('repeat = "1 business day"', "'1 business day' is not a time to wait for an answer"),
+        ('repeat = "25h"', 'write "5m" or at most "24h"'),
+        ("repeat = 5", "is not a length of time"),
+        ("tries = 0", "paging.tries"),
+        ("ways = 1", "paging.ways"),
+    ],
+)
+def test_other_values_are_faults(tmp_path: Path, line: str, says: str) -> None:
+    with pytest.raises(Faults) as wrong:
+        duty(tmp_path, f"{DESK_FILE}\n[paging]\n{line}\n")
+    assert says in "\n".join(map(str, wrong.value.faults))
+
+
+def test_a_list_is_paged_in_its_order(tmp_path: Path) -> None:
+    assert duty(tmp_path).on_call("first_line", FRIDAY) == ["bob", "eve"]
+    assert duty(tmp_path).on_call("nobody_holds_this", FRIDAY) == []
+
+
+def test_the_last_resort_is_leadership_and_the_accounts_tam(tmp_path: Path) -> None:
+    assert duty(tmp_path).last_resort("acme", FRIDAY) == ["mia", "dana"]
+    assert duty(tmp_path, desk_file(accounts=[account(tam=None)])).last_resort("acme", FRIDAY) == ["mia"]
+    assert duty(tmp_path, desk_file(rotas={})).last_resort("acme", FRIDAY) == ["dana"]
+    assert duty(tmp_path).last_resort("an account that has left", FRIDAY) == ["mia"]
+
+
+def test_whoever_acted_is_known_by_their_account_on_any_platform(tmp_path: Path) -> None:
+    found = duty(tmp_path, desk_file(platforms=["slack", "teams"]))
+    assert found.person_behind(Who("slack:T0VENDOR:U0BOB", "Bob")) == "bob"
+    assert found.person_behind(Who(f"teams:tenant:{entra('bob')}", "Bob")) == "bob"
+    assert found.person_behind(Who("slack:T0ACME:U0ALICE", "Alice")) is None
+    assert found.person_behind(THE_CLOCK) is None
