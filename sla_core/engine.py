@@ -31,7 +31,7 @@ def evaluate(ticket: Ticket, policy: Policy, now: datetime, duty: Duty | None = 
     """
     running = _running(ticket, policy)
     events = (
-        *(due_pages(ticket, policy, duty, now) if duty else ()),
+        *(due_pages(ticket, policy, duty, now) if duty and _may_page(ticket, policy) else ()),
         *_due_reminders(ticket, now),
         *_due_promises(ticket, running, now),
     )
@@ -41,6 +41,11 @@ def evaluate(ticket: Ticket, policy: Policy, now: datetime, duty: Duty | None = 
     for event in events:
         after = evolve(after, event)
     return Evaluation(events, _wake_at(after, policy, _running(after, policy), now, duty))
+
+
+def _may_page(ticket: Ticket, policy: Policy) -> bool:
+    """Whether its severity pages, or somebody escalated it; most tickets page nobody."""
+    return policy.severities[ticket.severity].pages or bool(ticket.escalations)
 
 
 def promises(ticket: Ticket, policy: Policy) -> list[Promise]:
@@ -199,7 +204,9 @@ def _running(ticket: Ticket, policy: Policy) -> list[Promise]:
 def _wake_at(
     ticket: Ticket, policy: Policy, running: Sequence[Promise], now: datetime, duty: Duty | None
 ) -> datetime | None:
-    instants = [next_page_at(ticket, policy, duty) if duty else None, *ticket.snoozed.values()]
+    instants: list[datetime | None] = [*ticket.snoozed.values()]
+    if duty and _may_page(ticket, policy):
+        instants.append(next_page_at(ticket, policy, duty))
     for promise in running:
         if promise.due_at is None or promise.due_at < now:
             continue

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 
 from bot.config.settings import Account, DeskSettings, Person
 from bot.model.address import Actor, MessageRef, Place, UserRef
@@ -207,3 +207,30 @@ def _is_at(person: Person, user: UserRef) -> bool:
 def _is(actor: Actor, listed: UserRef) -> bool:
     """Whether the actor is the person at an address of the desk's file."""
     return actor.user == replace(listed, home=listed.home or actor.team)
+
+
+@dataclass(frozen=True, slots=True)
+class DeskDuty:
+    """A `sla_core.paging.Duty`; people are ids of the desk's file."""
+
+    directory: Directory
+
+    @property
+    def repeat(self) -> timedelta:
+        return self.directory.settings.paging.repeat
+
+    @property
+    def tries(self) -> int:
+        return self.directory.settings.paging.tries
+
+    def on_call(self, role: str, at: datetime) -> list[str]:
+        return [person.id for person in self.directory.rota(role, at)]
+
+    def last_resort(self, account: str, at: datetime) -> list[str]:
+        known = self.directory.settings.accounts.get(account)
+        tam = self.directory.tam(known) if known else None
+        return [*self.on_call(LEADERSHIP, at)[:1], *([tam.id] if tam else [])]
+
+    def person_behind(self, who: Who) -> str | None:
+        person = self.directory.person_behind(who)
+        return person.id if person else None

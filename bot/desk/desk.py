@@ -13,8 +13,7 @@ from uuid import uuid4
 from weakref import WeakValueDictionary
 
 from bot.clock import WallClock, later, real_now
-from bot.config.directory import Directory
-from bot.config.duty import DeskDuty
+from bot.config.directory import DeskDuty, Directory
 from bot.config.settings import Account
 from bot.model.address import Actor, Location, MessageRef, Place, UserRef
 from bot.model.inbound import Answer, Ask, Done, Show

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.config.directory import Directory
-from bot.config.duty import DeskDuty
+from bot.config.directory import DeskDuty, Directory
 from bot.notify.cards import queue_summary
 from bot.ports import Change, Clock, QueueSummary
 from sla_core.engine import evaluate

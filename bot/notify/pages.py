@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bot.config.duty import DeskDuty
+from bot.config.directory import DeskDuty
 from bot.config.settings import Person
 from bot.model.views import Button, Mention, Notice, Style
 from bot.notify import texts

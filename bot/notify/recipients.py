@@ -84,7 +84,7 @@ def messages_of(
             *of_event.messages(event),
             *of_event.call_cancelled(event),
             *of_event.retired_direct_messages(event),
-            *pages.retired(of_event.factory, event),
+            *(pages.retired(of_event.factory, event) if then.pages else ()),
         ]
     if not all(isinstance(event, PageAccepted) for event in events) and not isinstance(events[0], Opened):
         delay = CONVERSATION_DELAY if all(map(_is_conversation, events)) else timedelta(0)

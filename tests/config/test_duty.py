@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config.duty import DeskDuty
+from bot.config.directory import DeskDuty
 from sla_core.catalog.load import Faults
 from sla_core.events import THE_CLOCK, Who
 from tests.desk_file import account, desk_file, entra
