@@ -242,7 +242,7 @@ def page(
         f": {ticket.opened.summary}. Reported ",
         When(ticket.opened.at),
         *due,
-        ". ",
+        ". " if after else ".",
         *after,
     )
 

@@ -59,21 +59,23 @@ def delegate_form(name: str, people: Sequence[Person], context: Mapping[str, str
     return Form(name, titled(context, "Delegate"), "Delegate", (choice,), context)
 
 
-def reachable(desk: Desk) -> list[Person]:
-    """Everybody who can get a direct message."""
+def colleagues(desk: Desk, me: Person | None) -> list[Person]:
+    """Everybody else who can get a direct message."""
     everyone = desk.directory.settings.people.values()
-    return [person for person in everyone if desk.directory.direct_address(person, "")]
+    return [person for person in everyone if person != me and desk.directory.direct_address(person, "")]
 
 
 async def delegate(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    return Ask(delegate_form("alert_delegate", reachable(desk), context_of(press)))
+    others = colleagues(desk, desk.directory.person(press.actor))
+    return Ask(delegate_form("alert_delegate", others, context_of(press)))
 
 
 async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     me = desk.directory.person(sent.actor)
     chosen = next(iter(sent.values.get(PERSON, ())), "")
-    if me is None or chosen not in desk.directory.settings.people:
-        asked = delegate_form(sent.form, reachable(desk), sent.context)
+    others = colleagues(desk, me)
+    if me is None or chosen not in [person.id for person in others]:
+        asked = delegate_form(sent.form, others, sent.context)
         return Ask(asked.rejected(sent.values, {PERSON: "Please choose a person."}))
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.config.settings import Person
 from bot.desk.desk import Desk, private_notice, refusal
-from bot.desk.ticket.direct_messages import PERSON, delegate_form, reachable
+from bot.desk.ticket.direct_messages import PERSON, colleagues, delegate_form
 from bot.desk.ticket.short_forms import TEXT, context_of, text_of, titled
 from bot.desk.ticket.update import business_zone
 from bot.model.forms import ChoiceField, Form, TextField
@@ -68,8 +68,7 @@ async def ask_to_delegate(desk: Desk, press: Press, ticket: Ticket) -> Answer:
 
 
 def _others(desk: Desk, act: Press | Submission) -> list[Person]:
-    me = _recipient(desk, act)
-    return [person for person in reachable(desk) if person != me]
+    return colleagues(desk, _recipient(desk, act))
 
 
 async def delegate(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
