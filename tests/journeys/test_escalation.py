@@ -37,7 +37,7 @@ async def test_an_agents_reason_stays_internal(a_desk: OpenDesk) -> None:
     assert desk.thread(key) == []
     internal = ESCALATED.replace("this ticket", "this ticket internally")
     assert internal in desk.thread(key, Audience.AGENTS)
-    assert "ACME-1 Paged second line: @Eve, Bob." in desk.thread(key, Audience.AGENTS)
+    assert any(text.endswith("Paged second line: @Eve.") for text in desk.thread(key, Audience.AGENTS))
     assert [REASON in message.text for message in desk.direct(DANA)] == [True]
     assert REASON not in repr(desk.card_view(key))
 

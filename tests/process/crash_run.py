@@ -27,7 +27,7 @@ from tests.desk_file import account
 from tests.harness import DESK_FILE, S1, S2
 from tests.process.desk_process import DeskProcess
 from tests.process.expected_messages import ExpectedMessages, PostedMessages, delivery_faults, mark
-from tests.process.live_site import LiveSite
+from tests.process.live_site import CALM_PAGING, LiveSite
 from tests.process.slack_proxy import HeldCall, SlackProxy, first_to_come, nth_call
 from tests.waiting import eventually, turns
 
@@ -131,7 +131,7 @@ class CrashRun(LiveSite):
         """How many of each kind were owed, and were said, at the end."""
         self.maybe_repeated: set[str] = set()
         """Marks of what a desk was saying when it was killed: Slack may have it, and no desk knows."""
-        (folder / "frontline.toml").write_text(DESK_FILE + MORE_ACCOUNTS, encoding="utf-8")
+        (folder / "frontline.toml").write_text(DESK_FILE + MORE_ACCOUNTS + CALM_PAGING, encoding="utf-8")
         self.kim = self.slack.person("Kim")
         rooms = [self.acme] + [self.slack.channel(name, id=f"C0{name.upper()}") for name in ("bolt", "corn")]
         self.lives = [self._life(number, rooms[number % len(rooms)]) for number in range(lives)]

@@ -25,6 +25,8 @@ FRIDAY_AFTERNOON = "2026-03-20T16:30:00+01:00"
 DEADLINE = 10.0
 """Seconds within which the desk answers a request, on a busy machine; Slack gives three."""
 
+CALM_PAGING = '\n[paging]\nrepeat = "24h"\n'
+"""Each person is paged once: at thousands of times real speed, repeats would drown everything else."""
 TAKEN_BEFORE = ("This form has already opened", "You already sent this form")
 """How a form is answered that is sent again."""
 
@@ -54,13 +56,13 @@ class LiveSite:
         self.ann = person("Ann", team="T0ACME")
         self.sam = person("Sam")
         self.bob, self.dana = person("Bob"), person("Dana", tz="Europe/London")
-        self.eve, self.mia = person("Eve"), person("Mia")
+        self.eve, self.mia, self.kim = person("Eve"), person("Mia"), person("Kim")
         self.acme = channel("acme", [self.alice, self.ann, self.bob, self.dana], id="C0ACME")
         self.silver = channel("silver", [self.sam, self.bob], id="C0SILVER")
         self.triage = channel("triage", [self.alice, self.bob, self.dana, self.eve, self.mia], id="C0TRIAGE")
         self.lunch = channel("lunch", [self.alice, self.bob], id="C0LUNCH")
         self.slack.group("support", [self.eve], id="S0SUPPORT")
-        (folder / "frontline.toml").write_text(DESK_FILE, encoding="utf-8")
+        (folder / "frontline.toml").write_text(DESK_FILE + CALM_PAGING, encoding="utf-8")
 
     async def __aenter__(self) -> LiveSite:
         await self.slack.__aenter__()

@@ -142,8 +142,8 @@ async def test_an_outage_of_slack_loses_nothing(tmp_path: Path) -> None:
         deferred = [name for name in before if 'outcome="put_off"' in name and "deliveries_total" in name]
         assert sum(before[name] for name in deferred) > 0
         sent = 'frontline_deliveries_total{outcome="sent",platform="slack",priority="page"}'
-        # Three pages, and the agents' cards that they hang from.
-        assert (before.get(sent, 0.0), after[sent]) == (0.0, 6.0)
+        # Two people are paged for each, in triage and directly; and the agents' cards that it hangs from.
+        assert (before.get(sent, 0.0), after[sent]) == (0.0, 15.0)
         assert (await site.gets("/readyz"))[0] == 200
         assert await site.stopped() == 0
         assert site.repeats() == 0

@@ -122,7 +122,8 @@ def test_text_from_people_is_shown_unchanged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spent", "bar"), [(-1, "▱" * 6), (0.5, "▰▰▰▱▱▱"), (0.99, "▰" * 5 + "▱"), (9, "▰" * 6)]
+    ("spent", "bar"),
+    [(-1, "▱" * 6), (0.5, "▰▰▰▱▱▱"), (0.51, "▰" * 4 + "▱" * 2), (0.99, "▰" * 6), (9, "▰" * 6)],
 )
 def test_the_bar_shows_the_share_of_time_used(spent: float, bar: str) -> None:
     line = PromiseLine("P", "less than 1 h left", Phase.RUNNING, Tone.CALM, spent)
