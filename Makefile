@@ -40,6 +40,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 test: lint ## every check, then the tests on all cores (TEST_ARGS=…)
 	$(call step,pytest,$(PYTEST) $(TEST_ARGS))
 
+SOAK_WORKERS ?= 2
 SOAK := $(BIN)/python -m pytest -m soak -v --tb=short --durations=10 -o faulthandler_timeout=0 -n $(SOAK_WORKERS) --dist worksteal
 MANY_EXAMPLES := $(PYTEST) -m 'hypothesis and not soak' --hypothesis-profile soak -o faulthandler_timeout=0
 
