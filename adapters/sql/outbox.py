@@ -20,10 +20,9 @@ import structlog
 from sqlalchemy import Connection, Executable, Row, RowMapping, bindparam, literal_column, or_
 from sqlmodel import col, delete, select, update
 
-from adapters.sql import rate_limits
 from adapters.sql.edits import TARGET_REFUSED, drop_edits
 from adapters.sql.engines.engine import Insert, array, each_of, insert_into
-from adapters.sql.lanes import CLAIM, LANES, NEXT_READY, TICKET_OF, in_force
+from adapters.sql.lanes import CLAIM, LANES, NEXT_READY, TICKET_OF, charge_all, in_force
 from adapters.sql.tables import (
     LaneRow,
     MessageState,
@@ -183,7 +182,7 @@ def begin(db: Connection, beginnings: Sequence[BeginRequest]) -> list[datetime |
     lanes = array(message["lane"] for message in messages.values())
     held = {lane.fence: lane for lane in db.execute(_LANES, {"lanes": lanes})}
     going = [each for each in beginnings if _may_go(each.outgoing, messages, held)]
-    waits = rate_limits.charge_all(db, [(each.charges, each.now) for each in going])
+    waits = charge_all(db, [(each.charges, each.now) for each in going])
     outcomes = {each.outgoing.fence: wait for each, wait in zip(going, waits, strict=True)}
     tried, renewed = list[Values](), list[Values]()
     for each in going:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, bindparam, func, or_
 from sqlmodel import col, delete, select
 
-from adapters.sql import outbox, rate_limits, retention, tickets
+from adapters.sql import lanes, outbox, retention, tickets
 from adapters.sql.edits import store_messages
 from adapters.sql.engines.engine import (
     DatabaseFault,
@@ -298,7 +298,7 @@ class SqlStore:
         )
 
     async def block_until(self, buckets: Collection[str], until: datetime) -> None:
-        await self.engine.write(lambda db: rate_limits.block_until(db, buckets, until))
+        await self.engine.write(lambda db: lanes.block_until(db, buckets, until))
 
     async def refused(self, key: str, why: str) -> None:
         await self.engine.write(lambda db: outbox.refused(db, key, why))

@@ -13,7 +13,7 @@ from bot.cli.policy.explain import explanation
 from sla_core.calendar import BusinessCalendar
 from sla_core.catalog.load import PACKS, load
 from sla_core.policy import Metric, Policy
-from sla_core.receipt import receipt
+from sla_core.promise import receipt
 from tests.packs.test_monetate import monetate
 from tests.sla_core.builders import NEW_YORK, local, utc
 

@@ -33,8 +33,7 @@ from sla_core.events import (
     Warned,
 )
 from sla_core.policy import Metric
-from sla_core.promise import Phase
-from sla_core.receipt import receipt
+from sla_core.promise import Phase, receipt
 from tests.desk_file import account
 from tests.harness import ACME, ALICE, DANA, DESK_FILE_WITH_HOLD, S2, DeskInMemory, open_desk
 from tests.harness import BOB as AGENT

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from adapters.slack import Slack
-from adapters.slack.scopes import SCOPES
+from adapters.slack.outbound.web_api import SCOPES
 from adapters.web import WebServer
 from bot.clock import WakeSignal
 from bot.config.directory import Directory

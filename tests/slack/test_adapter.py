@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.slack import Slack, SlackFault
-from adapters.slack.scopes import SCOPES
+from adapters.slack.outbound.web_api import SCOPES
 from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Button, Notice
 from bot.ports import ChatPlatform, PermanentFailure, TemporaryFailure

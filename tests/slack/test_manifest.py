@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from adapters.slack import scopes
 from adapters.slack.inbound import events
 from adapters.slack.inbound.events import READERS
+from adapters.slack.outbound import web_api
 from demo.slack.web_api.server import FORM_ONLY, METHODS
 from tests.slack.conftest import Workspace
 
@@ -35,16 +35,16 @@ def called() -> set[str]:
 
 
 def test_scopes_are_those_of_what_we_call_and_hear() -> None:
-    assert called() == scopes.METHODS.keys()
-    assert MANIFEST["oauth_config"]["scopes"] == {"bot": sorted(scopes.SCOPES)}
-    assert MANIFEST["settings"]["event_subscriptions"]["bot_events"] == sorted(scopes.EVENTS)
+    assert called() == web_api.METHODS.keys()
+    assert MANIFEST["oauth_config"]["scopes"] == {"bot": sorted(web_api.SCOPES)}
+    assert MANIFEST["settings"]["event_subscriptions"]["bot_events"] == sorted(web_api.EVENTS)
 
 
 def test_methods_are_known_to_the_strict_slack_with_the_same_scope() -> None:
-    for method, needs in scopes.METHODS.items():
+    for method, needs in web_api.METHODS.items():
         _, scope = METHODS[method]
         assert {scope} - {""} <= needs
-        assert (method in FORM_ONLY) == (method in scopes.FORM_METHODS)
+        assert (method in FORM_ONLY) == (method in web_api.FORM_METHODS)
 
 
 def test_the_manifest_lists_what_the_code_handles() -> None:

@@ -25,8 +25,14 @@ from slack_sdk.oauth import OAuthStateUtils
 from slack_sdk.oauth.installation_store import Installation
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 
-from adapters.slack.outbound.web_api import SlackApiError, SlackFault, SlackUnavailable, WebApi
-from adapters.slack.scopes import REQUIRED_SCOPES, SCOPES
+from adapters.slack.outbound.web_api import (
+    REQUIRED_SCOPES,
+    SCOPES,
+    SlackApiError,
+    SlackFault,
+    SlackUnavailable,
+    WebApi,
+)
 from adapters.slack.workspaces.installation_store import (
     BOT_NAME,
     WORKSPACE_URL,

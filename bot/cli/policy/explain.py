@@ -26,8 +26,7 @@ from bot.cli.policy.shared import (
 )
 from sla_core.catalog.load import load
 from sla_core.policy import Plan, Policy, Severity, amount_text, version_at
-from sla_core.promise import Promise
-from sla_core.receipt import OPEN, Stretch, receipt
+from sla_core.promise import OPEN, Promise, Stretch, receipt
 
 BAR_WIDTH = 60
 

@@ -16,8 +16,7 @@ from sla_core.engine import promises
 from sla_core.events import Acknowledged, Closed, Escalated, Event, Held, Reopened, Resolved, Resumed, Taken
 from sla_core.paging import next_step
 from sla_core.policy import Policy, Source
-from sla_core.promise import Promise
-from sla_core.receipt import receipt
+from sla_core.promise import Promise, receipt
 from sla_core.ticket import State, Ticket
 
 

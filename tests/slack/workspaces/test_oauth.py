@@ -17,8 +17,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.async_authorize import AsyncInstallationStoreAuthorize
 
 from adapters.slack import Slack, SlackFault
-from adapters.slack.outbound.web_api import WebApi, client
-from adapters.slack.scopes import SCOPES
+from adapters.slack.outbound.web_api import SCOPES, WebApi, client
 from adapters.slack.workspaces.installation_store import TOPIC, EncryptedInstallationStore, SecretKeys
 from adapters.slack.workspaces.token_rotation import LEASE, AppCredentials, TokenRenewal
 from adapters.sql.store import connect
