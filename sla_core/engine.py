@@ -30,8 +30,10 @@ def evaluate(ticket: Ticket, policy: Policy, now: datetime, duty: Duty | None = 
     Without a `duty`, nobody is paged: it says who the people behind the roles are.
     """
     running = _running(ticket, policy)
+    if not _may_page(ticket, policy):
+        duty = None
     events = (
-        *(due_pages(ticket, policy, duty, now) if duty and _may_page(ticket, policy) else ()),
+        *(due_pages(ticket, policy, duty, now) if duty else ()),
         *_due_reminders(ticket, now),
         *_due_promises(ticket, running, now),
     )
@@ -205,7 +207,7 @@ def _wake_at(
     ticket: Ticket, policy: Policy, running: Sequence[Promise], now: datetime, duty: Duty | None
 ) -> datetime | None:
     instants: list[datetime | None] = [*ticket.snoozed.values()]
-    if duty and _may_page(ticket, policy):
+    if duty:
         instants.append(next_page_at(ticket, policy, duty))
     for promise in running:
         if promise.due_at is None or promise.due_at < now:

@@ -119,7 +119,7 @@ async def _unowned(desk: Desk, act: ChannelChanged) -> None:
         f'"{act.place}" to `channels` of their account in frontline.toml, then restart Frontline. '
         "Otherwise remove the app from the channel."
     )
-    # Teams reports one installation by two events.
+    # A platform may report one installation by two events.
     key = f"unowned/{act.place}/{desk.clock.now():%Y-%m-%d}"
     await notify(desk, key, desk.directory.triage_for(act.place), text)
 

@@ -222,7 +222,7 @@ def _severity_changed(ticket: Ticket) -> Iterator[tuple[str, str]]:
         return
     before = ticket.severities[-2][1]
     if ticket.downgraded_from is not None:
-        yield "Workaround", f"{before} ended with a workaround; {ticket.severity} until it is resolved"
+        yield "Workaround", f"lowered the severity from {before} to {ticket.severity}"
         return
     changes = (event for event in reversed(ticket.history) if isinstance(event, SeverityChanged))
     last = next((event for event in changes if event.severity == ticket.severity), None)

@@ -173,7 +173,7 @@ class LagMonitor:
         return posted
 
 
-_ADVICE = "Please look at your tickets yourselves meanwhile; whoever runs the bot: see /readyz and its log."
+_ADVICE = "Until then, please check your tickets yourselves. Operators: see /readyz and the log."
 
 
 def _lag_lines(counts: StoreStats, now: datetime) -> list[str]:

@@ -23,13 +23,17 @@ OURS = ("SLACK_", "FRONTLINE_", "MICROSOFT_", "DATABASE_URL", "HOST", "PORT", "C
 
 
 def environment(**given: str) -> dict[str, str]:
-    """This one without what the desk reads and without proxies; then what is given."""
+    """This one without what the desk reads and without proxies; then what is given.
+
+    Warnings are errors, except those of the garbage collector: a connection that is accepted while
+    the process ends is closed with it, and whether Python remarks on that is a matter of luck.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(OURS) and not name.lower().endswith("_proxy")
     }
-    return kept | {"PYTHONWARNINGS": "error", "PYTHONFAULTHANDLER": "1"} | given
+    return kept | {"PYTHONWARNINGS": "error,ignore::ResourceWarning", "PYTHONFAULTHANDLER": "1"} | given
 
 
 @dataclass(frozen=True)

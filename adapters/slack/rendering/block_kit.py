@@ -291,8 +291,10 @@ def actions(
 
 def _menu(menu: Menu, number: int) -> Json:
     """A select. An overflow element would hold five options at most."""
+    if len(menu.buttons) > MOST_OPTIONS:
+        raise ValueError(f"menu {menu.label[:80]!r} has more options than Slack takes")
     options = []
-    for button in menu.buttons[:MOST_OPTIONS]:
+    for button in menu.buttons:
         value = f"{button.action}{_SEPARATOR}{button.value}"
         if len(value) > MOST_OPTION_VALUE:
             raise ValueError(f"option {value[:80]!r} is longer than Slack takes")

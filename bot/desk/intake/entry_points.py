@@ -240,7 +240,7 @@ def _on_call(desk: Desk, command: Command) -> Answer:
     """Shows agents who is on call for each role, and until when."""
     if not desk.directory.is_agent(command.actor):
         return refusal(
-            "Only agents see who is on call. To page them about a ticket, press Escalate on its card."
+            "Only agents see who is on call. To reach our team about a ticket, press Escalate on its card."
         )
     said = tuple(queue.on_duty(desk))
     return Show(Notice(said)) if said else private_notice("This policy has nobody to page.")
@@ -259,7 +259,7 @@ def _help(desk: Desk, command: Command) -> Answer:
     ]
     for typed, does in (
         ("list", "lists open tickets"),
-        ("status KEY", "shows a ticket, to you only"),
+        ("status KEY", "shows a ticket"),
         ("close KEY", "closes one of your tickets"),
         *([("oncall", "shows who is on call, and until when")] if desk.directory.is_agent(actor) else ()),
     ):

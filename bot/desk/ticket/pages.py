@@ -99,7 +99,7 @@ def snooze_form(zone: ZoneInfo, context: Mapping[str, str]) -> Form:
     )
     fields = (
         ChoiceField(LENGTH, "For how long", options, value=(SHORT,)),
-        TextField(TEXT, "Reason", required=False, hint="The agents in triage read this."),
+        TextField(TEXT, "Reason", required=False, hint="The agents in triage will see this."),
     )
     return Form("page_snooze", titled(context, "Snooze"), "Snooze", fields, context)
 
