@@ -146,6 +146,8 @@ def _read_feeds(settings: DeskSettings) -> list[str]:
 
 
 async def _serve() -> int:
+    import asyncio
+
     import structlog
 
     from adapters.sql.store import connect
@@ -154,17 +156,22 @@ async def _serve() -> int:
     from bot.cli.operate import stop_signal
     from bot.clock import WallClock
     from bot.config.environment import read_desk
+    from bot.log_sink import LogSink
     from bot.runtime.oncall_feeds import FeedRefresh
     from bot.runtime.runtime import Runtime, freeze_loaded_objects
-    from bot.telemetry import configure_logs, exposition
+    from bot.telemetry import LoopFaults, configure_logs, exposition
 
     env, settings = read_desk()
-    configure_logs()
+    sink = LogSink(sys.stderr.fileno())
+    configure_logs(sink=sink)
+    asyncio.get_running_loop().set_exception_handler(LoopFaults())
     log = structlog.get_logger("frontline")
     for warning in settings.warnings:
         log.warning(warning)
     stop = stop_signal()
-    async with connect(env.database_url) as store, AsyncExitStack() as open_ones:
+    async with AsyncExitStack() as open_ones:
+        open_ones.callback(sink.close)
+        store = await open_ones.enter_async_context(connect(env.database_url))
         feeds = FeedRefresh(settings.feeds, fetch_text, store, WallClock())
         await feeds.learn()
         desk, connected, routes = await open_ones.enter_async_context(_desk(env, settings, store))
@@ -176,6 +183,7 @@ async def _serve() -> int:
 
         async def ready() -> list[str]:
             return [
+                *([fault] if (fault := sink.fault) else ()),
                 *await runtime.readiness_faults(),
                 *(line for each in connected for line in each.readiness_faults()),
             ]

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, TextIO, cast
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 
-def configure_logs(quiet: bool = False) -> None:
-    """Logs to stderr: plain text on a terminal, else JSON. `quiet` logs errors only."""
+class LineSink(Protocol):
+    """Takes whole lines."""
+
+    def write(self, text: str, /) -> int: ...
+    def flush(self) -> None: ...
+
+
+def configure_logs(quiet: bool = False, sink: LineSink | None = None) -> None:
+    """Logs to stderr or `sink`: plain text on a terminal, else JSON. `quiet` logs errors only."""
     on_terminal = sys.stderr.isatty()
     structlog.configure(
         processors=[
@@ -23,7 +34,7 @@ def configure_logs(quiet: bool = False) -> None:
             else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR if quiet else logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", sink) if sink else sys.stderr),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Forwarded()], level=logging.WARNING, force=True)
@@ -34,9 +45,41 @@ class _Forwarded(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         said = structlog.get_logger().bind(logger=record.name)
-        said.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+        fault = record.exc_info[1] if record.exc_info else None
+        if fault is not None and type(fault).__module__ == _OF_THE_SENDER:
+            said.warning("malformed HTTP request", why=type(fault).__name__)
+        else:
+            said.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
 
 
+class LoopFaults:
+    """Logs faults of the event loop, each kind once a minute.
+
+    Without file descriptors, asyncio reports a hundred connections a second that it cannot accept.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._logged_at: dict[str, float] = {}
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        fault = context.get("exception")
+        kind = f"{context.get('message')} {type(fault).__name__}"
+        now = self._monotonic()
+        if now - self._logged_at.get(kind, -LOOP_FAULTS_EVERY) < LOOP_FAULTS_EVERY:
+            return
+        self._logged_at[kind] = now
+        said = structlog.get_logger("frontline")
+        if isinstance(fault, OSError):
+            said.error("the event loop reports a fault", what=context.get("message"), why=fault.strerror)
+        else:
+            said.error("the event loop reports a fault", what=context.get("message"), exc_info=fault)
+
+
+LOOP_FAULTS_EVERY = 60.0
+"""Seconds between two log lines of one kind of fault."""
+_OF_THE_SENDER = "aiohttp.http_exceptions"
+"""The module of exceptions about requests that are not HTTP: no fault of ours, so without a traceback."""
 REGISTRY = CollectorRegistry()
 _LATE = (0.05, 0.25, 1, 5, 15, 60, 300, 1800, 7200, 43200)
 """Bucket bounds in seconds."""
@@ -77,6 +120,7 @@ pager_tested_at = Gauge(
     registry=REGISTRY,
 )
 pager_test_took = Gauge("frontline_drill_seconds", "How long that test was on its way", registry=REGISTRY)
+log_lines_lost = Counter("frontline_log_lines_lost", "Log lines that could not be written", registry=REGISTRY)
 alarms = Counter("frontline_alarms", "Times that the desk found itself behind", registry=REGISTRY)
 
 

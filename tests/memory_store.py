@@ -279,6 +279,9 @@ class MemoryStore(InMemoryKeyValueStore):
             sum(not t.closed for t in self.tickets_by_key.values()), len(wakes), overdue, waiting, {}, late
         )
 
+    async def integrity_faults(self) -> list[str]:
+        return []
+
     async def set_timer(self, timer: Timer) -> None:
         self.timers[timer.kind, timer.key] = timer
         self._changed()

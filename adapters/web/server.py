@@ -23,11 +23,14 @@ Measured = Callable[[], bytes]
 """The metrics in Prometheus' text format."""
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
-LARGEST = 2 * 2**20
-"""The largest accepted request in bytes. Slack's are below 1 MiB."""
+LARGEST = 2**20
+"""The largest accepted request in bytes. Slack's are smaller, and Teams' far smaller."""
 PATIENCE = 5.0
 """Seconds that running requests have to end when we stop. With running deliveries, ten in total."""
 _ANSWER_BY = 5.0
+IDLE = 10.0
+"""Seconds that a connection may stay open without a request, and that a request's body may take."""
+BACKLOG = 128
 
 
 class WebFault(OperatorFault):
@@ -41,19 +44,29 @@ class WebServer:
         self, host: str, port: int, routes: Iterable[Route], ready: Ready, measured: Measured = bytes
     ) -> None:
         self._host, self._port, self._ready, self._measured = host, port, ready, measured
-        app = web.Application(client_max_size=LARGEST, middlewares=[_without_traceback])
+        app = web.Application(client_max_size=LARGEST, middlewares=[_without_traceback, _read_whole])
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
         for method, path, handler in routes:
             app.router.add_route(method, path, handler)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=PATIENCE)
+        # A compressed body costs a second of the loop before its signature is checked, and no platform
+        # sends one.
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=PATIENCE, auto_decompress=False, lingering_time=0
+        )
+        self._listener: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Starts to listen. Raises WebFault."""
         await self._runner.setup()
+        serve = self._runner.server
+        assert serve is not None
+        loop = asyncio.get_running_loop()
         try:
-            await web.TCPSite(self._runner, self._host, self._port).start()
+            self._listener = await loop.create_server(
+                lambda: _Connection(serve()), self._host, self._port, backlog=BACKLOG
+            )
         except (OSError, OverflowError) as error:
             await self._runner.cleanup()
             raise WebFault(_advice(error, self._host, self._port)) from None
@@ -61,12 +74,15 @@ class WebServer:
 
     async def stop(self) -> None:
         """Refuses new requests and waits for running ones."""
+        if self._listener is not None:
+            self._listener.close()
         await self._runner.cleanup()
 
     @property
     def address(self) -> str:
         """The URL we listen on, with the real port if port 0 was requested."""
-        host, port = self._runner.addresses[0][:2]
+        assert self._listener is not None
+        host, port = self._listener.sockets[0].getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def _healthz(self, request: web.Request) -> web.Response:
@@ -96,6 +112,71 @@ async def _without_traceback(request: web.Request, handler: Handler) -> web.Stre
     except Exception:
         log.exception("request failed", method=request.method, path=request.path)
         return web.json_response({"error": "internal error"}, status=500)
+
+
+@web.middleware
+async def _read_whole(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Reads the body, which handlers then get at once, so that a slow sender occupies nothing else."""
+    transport = request.transport
+    connection = transport.get_protocol() if transport else None
+    if not isinstance(connection, _Connection):
+        return await handler(request)
+    connection.request_began()
+    try:
+        if (request.content_length or 0) > LARGEST:
+            raise web.HTTPRequestEntityTooLarge(max_size=LARGEST, actual_size=request.content_length or 0)
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            return web.json_response({"error": "send the body without compression"}, status=415)
+        try:
+            async with asyncio.timeout(IDLE):
+                await request.read()
+        except TimeoutError:
+            return web.json_response({"error": "the body took too long"}, status=408)
+        return await handler(request)
+    finally:
+        connection.request_ended()
+
+
+class _Connection(asyncio.Protocol):
+    """Closes a connection that sends no whole request within IDLE. aiohttp itself waits for ever."""
+
+    def __init__(self, http: asyncio.Protocol) -> None:
+        self._http = http
+        self._transport: asyncio.Transport | None = None
+        self._idle: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._http.connection_made(transport)
+        self.request_ended()
+
+    def request_began(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+
+    def request_ended(self) -> None:
+        self.request_began()
+        if self._transport is not None:
+            self._idle = asyncio.get_running_loop().call_later(IDLE, self._transport.abort)
+
+    def connection_lost(self, why: Exception | None) -> None:
+        self._transport = None
+        self.request_began()
+        self._http.connection_lost(why)
+
+    def data_received(self, data: bytes) -> None:
+        self._http.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self._http.eof_received()
+
+    def pause_writing(self) -> None:
+        self._http.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._http.resume_writing()
 
 
 def _advice(error: OSError | OverflowError, host: str, port: int) -> str:

@@ -77,11 +77,19 @@ def _print(finding: Finding, terminal: Console) -> None:
 class CheckedStore(StatsSource, KeyValueStore, Protocol):
     """A store with statistics and a key-value store."""
 
+    async def integrity_faults(self) -> list[str]:
+        """What the database's own check finds wrong; empty if nothing, or if it has no such check."""
+        ...
+
 
 async def check_database(
     store: CheckedStore, revision: str, now: datetime, shown: datetime
 ) -> AsyncIterator[Finding]:
     """Checks that the database answers, can be written, and nothing is overdue. `shown`: the desk's time."""
+    if damage := await store.integrity_faults():
+        says = f"its file is damaged ({'; '.join(damage)}); stop Frontline and restore a backup"
+        yield Finding(Health.FAULT, "database", says)
+        return
     await store.put("doctor", "visit", now.isoformat())
     if await store.get("doctor", "visit") == now.isoformat():
         yield Finding(Health.OK, "database", f"answers and can be written; revision {revision}")

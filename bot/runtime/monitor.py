@@ -16,6 +16,7 @@ from bot.desk.desk import Desk, try_lock
 from bot.model.views import Notice
 from bot.ports import Clock, Message, PermanentFailure, Priority, TemporaryFailure
 from bot.runtime import pager_test
+from bot.runtime.write_proof import WriteProof
 from sla_core.promise import Tone
 
 log = structlog.get_logger(__name__)
@@ -66,6 +67,10 @@ class LagMonitor:
     _behind_since: datetime | None = None
     _unreachable_since: datetime | None = None
     _told_unreachable: bool = False
+    _write_proof: WriteProof = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._write_proof = WriteProof(self.desk.key_values, self.clock)
 
     async def run(self) -> None:
         """Checks until cancelled. The first check comes after EVERY, so that a desk can catch up first."""
@@ -82,7 +87,9 @@ class LagMonitor:
         try:
             counts = await self.store.store_stats(self._due_before(now))
         except Exception as error:  # agents are alerted that the database is down
-            return await self._store_unreachable(error, now)
+            return await self._store_unreachable("does not answer", type(error).__name__, now)
+        if unwritable := await self._write_proof.fault():
+            return await self._store_unreachable("cannot be written", unwritable, now)
         await self._store_reachable()
         _export(counts, now)
         lines = list(_lag_lines(counts, now))
@@ -119,12 +126,13 @@ class LagMonitor:
         except Exception:  # a metric must not stop the checks
             log.exception("could not read when the pager was last tested")
 
-    async def _store_unreachable(self, error: Exception, now: datetime) -> list[str]:
+    async def _store_unreachable(self, what: str, why: str, now: datetime) -> list[str]:
+        """`what` is wrong with it: `does not answer` or `cannot be written`."""
         self._unreachable_since = self._unreachable_since or now
-        log.error("the database does not answer", why=type(error).__name__)
+        log.error("the database is unwell", what=what, why=why)
         if now - self._unreachable_since <= MAX_MESSAGE_AGE:
             return []
-        line = "Its database does not answer, so nothing can be decided or sent."
+        line = f"Its database {what}, so nothing can be decided or sent."
         if not self._told_unreachable:
             self._told_unreachable = await self._post_now(
                 f"Frontline is behind: {line} {_ADVICE}", Tone.ALARM
@@ -134,7 +142,7 @@ class LagMonitor:
     async def _store_reachable(self) -> None:
         told, self._unreachable_since, self._told_unreachable = self._told_unreachable, None, False
         if told:
-            words = "Frontline's database answers again."
+            words = "Frontline's database works again."
             now = self.clock.now().isoformat()
             await self._tell_agents(f"{now}/back", words, "Overdue notices are being sent now.", Tone.DONE)
 

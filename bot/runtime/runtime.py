@@ -25,6 +25,7 @@ from bot.runtime.delivery import Delivery
 from bot.runtime.lane_dispatcher import LaneDispatcher, WorkerPool
 from bot.runtime.monitor import LagMonitor, StatsSource
 from bot.runtime.retention import Chore, ExpiringStore, Housekeeping, Retention
+from bot.runtime.write_proof import WriteProof
 
 log = structlog.get_logger(__name__)
 
@@ -70,8 +71,10 @@ class Runtime:
     _failing: set[str] = field(default_factory=set)
     _progress_at: datetime = field(default_factory=real_now)
     _delivery: Delivery = field(init=False)
+    _write_proof: WriteProof = field(init=False)
 
     def __post_init__(self) -> None:
+        self._write_proof = WriteProof(self.key_values or self.desk.key_values, WallClock())
         self._delivery = Delivery(self.desk, self.outbox, WallClock(), self._delivery_signal)
 
     def store_changed(self) -> None:
@@ -81,6 +84,8 @@ class Runtime:
     async def readiness_faults(self) -> list[str]:
         """Why the desk is not ready, for /readyz; empty if it is. Raises what the store raises."""
         failing = [f"{loop} is failing" for loop in sorted(self._failing)]
+        if unwritable := await self._write_proof.fault():
+            failing.append(unwritable)
         if (backing_off := len(self._delivery.backoff.active())) > 1:
             failing.append(f"the store fails for {backing_off} lanes of messages")
         wake = await self.desk.store.next_wake()

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
+from io import BytesIO
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from adapters.web import WebFault, WebServer
+from adapters.web.server import LARGEST
 from tests.waiting import turns
 
 
@@ -86,3 +89,38 @@ async def test_an_invalid_address_is_reported(host: str, port: int, words: str) 
     with pytest.raises(WebFault, match=words) as caught:
         await WebServer(host, port, (), nothing_wrong).start()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"GET /heal", b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf"]
+)
+async def test_a_connection_without_a_whole_request_is_closed(
+    begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.web.server.IDLE", 0.05)
+    server = WebServer("127.0.0.1", 0, (), nothing_wrong)
+    await server.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(server.address.rpartition(":")[2]))
+    writer.write(begun)
+    with suppress(ConnectionResetError):
+        said = await reader.read()
+        assert said == b"" or b"408" in said.splitlines()[0] or b"405" in said.splitlines()[0]
+    writer.close()
+    await server.stop()
+
+
+async def test_a_compressed_or_enormous_body_is_refused_unread() -> None:
+    server = WebServer("127.0.0.1", 0, [("POST", "/take", _never)], nothing_wrong)
+    await server.start()
+    async with aiohttp.ClientSession() as session:
+        async with session.post(
+            f"{server.address}/take", data=b"x", headers={"Content-Encoding": "gzip"}
+        ) as a:
+            assert (a.status, await a.json()) == (415, {"error": "send the body without compression"})
+        async with session.post(f"{server.address}/take", data=BytesIO(b"x" * (LARGEST + 1))) as b:
+            assert b.status == 413
+    await server.stop()
+
+
+async def _never(request: web.Request) -> web.Response:
+    raise AssertionError("no handler sees such a request")

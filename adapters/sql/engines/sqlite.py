@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from sqlalchemy import Connection, StaticPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from adapters.sql.engines.engine import A, BatchJob, Job, T
+from bot.ports import StoreUnavailable
 
 BUSY_SECONDS = 10.0
 """How long a connection waits for another process to finish its transaction."""
@@ -60,6 +62,7 @@ class SqliteEngine:
         if two processes make them, they can damage the file (SQLite before 3.51.3).
         """
         self._secondary = secondary
+        self._path = path
         self._writing = _connection(
             path,
             synchronous="FULL" if durable else "OFF",
@@ -74,6 +77,7 @@ class SqliteEngine:
         except sqlite3.Error:
             _close(self._writing)
             raise
+        self._files = _identities(path)
         self._sync_reader = _connection(path, query_only="ON", wal_autocheckpoint=0)
         self._thread_reader = _connection(path, query_only="ON", wal_autocheckpoint=0)
         self._reader = ThreadPoolExecutor(1, "sqlite-reader")
@@ -125,6 +129,13 @@ class SqliteEngine:
                 self._steps.put(None)
         await self._idle.wait()
         await asyncio.to_thread(self._finish)
+
+    def _refuse_if_replaced(self) -> None:
+        """SQLite would go on in files that nobody can find any more, and lose everything at the end."""
+        if _identities(self._path) != self._files:
+            raise StoreUnavailable(
+                "the database's file was deleted or replaced; put it back and restart Frontline"
+            )
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
@@ -204,6 +215,7 @@ class SqliteEngine:
     def _commit(self, loop: asyncio.AbstractEventLoop, batch: list[_QueuedJob], outcomes: list[Any]) -> None:
         """Runs in the thread."""
         try:
+            self._refuse_if_replaced()
             self._raw.execute("COMMIT")
         except BaseException as fault:
             self._roll_back()
@@ -242,6 +254,19 @@ def _with_driver_errors(job: Job[T], connection: Connection) -> T:
         return job(connection)
     except DBAPIError as fault:
         raise fault.orig or fault from None
+
+
+def _identities(path: Path) -> list[tuple[int, int] | None]:
+    """The device and inode of the database and of its log; None for a file that does not exist."""
+    found: list[tuple[int, int] | None] = []
+    for name in (path, f"{path}-wal"):
+        try:
+            known = os.stat(name)
+        except OSError:
+            found.append(None)
+        else:
+            found.append((known.st_dev, known.st_ino))
+    return found
 
 
 def _call_in_loop(loop: asyncio.AbstractEventLoop, what: Callable[[], object]) -> None:

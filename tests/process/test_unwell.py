@@ -1,0 +1,148 @@
+"""When the surroundings of the real process fail, it says so, loses nothing and recovers by itself."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientSession
+
+from tests.harness import S2
+from tests.process.desk_process import DeskProcess, frontline
+from tests.process.live_site import LiveSite
+from tests.waiting import eventually
+
+
+async def reasons(site: LiveSite) -> str:
+    status, said = await site.gets("/readyz")
+    assert (status == 200) == (said["reasons"] == [])
+    return "; ".join(said["reasons"])
+
+
+def stderr_of(desk: DeskProcess) -> Any:
+    """Our end of the pipe that the desk logs to."""
+    return desk.process._transport.get_pipe_transport(2)  # type: ignore[attr-defined]
+
+
+def moved(source: Path, target: Path) -> None:
+    """The database with its log."""
+    for file in source.glob("frontline.db*"):
+        shutil.move(file, target / file.name)
+
+
+async def test_a_log_whose_reader_is_gone_stops_nothing(tmp_path: Path) -> None:
+    """Tickets are opened and answered; /readyz says what is wrong."""
+    async with LiveSite(tmp_path) as site:
+        desk = await site.opens()
+        stderr_of(desk).close()
+        card = await site.opened(S2, "Bills are slow")
+        await site.in_hand(card)
+        await eventually(lambda: reasons(site))
+        assert await reasons(site) == "the log cannot be written: Broken pipe"
+        assert await site.stopped() == 0
+        assert len(await site.history()) == 1
+
+
+async def test_a_log_whose_reader_stops_reading_stops_nothing(tmp_path: Path) -> None:
+    async with LiveSite(tmp_path) as site:
+        desk = await site.opens()
+        stderr_of(desk).pause_reading()
+        for number in range(3):
+            await site.opened(S2, f"Bills are slow ({number})")
+        async with ClientSession() as session:
+            for _ in range(600):
+                headers = {"Content-Type": "application/json", "X-Forwarded-For": "x" * 200}
+                async with session.post(desk.events, data=b"{}", headers=headers) as said:
+                    assert said.status == 401
+        await site.opened(S2, "The log is full by now")
+        stderr_of(desk).resume_reading()
+        await eventually(lambda: desk.logged)
+        assert await site.stopped() == 0
+        assert len(await site.history()) == 4
+
+
+async def test_a_database_that_another_process_locks_is_not_ready_and_recovers(tmp_path: Path) -> None:
+    async with LiveSite(tmp_path) as site:
+        await site.opens()
+        card = await site.opened(S2, "Bills are slow")
+        with closing(sqlite3.connect(tmp_path / "frontline.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert await reasons(site) == "the database cannot be written: no answer within 3 s"
+            other.execute("ROLLBACK")
+
+        async def well() -> bool:
+            return not await reasons(site)
+
+        await eventually(well)
+        await site.in_hand(card)
+        assert await site.stopped() == 0
+
+
+async def test_a_database_file_that_is_deleted_is_never_written_into_the_void(tmp_path: Path) -> None:
+    """Until it is put back nothing is acknowledged; what was kept before is there after a restart."""
+    async with LiveSite(tmp_path) as site:
+        await site.opens()
+        await site.opened(S2, "Bills are slow")
+        kept = tmp_path / "elsewhere"
+        kept.mkdir()
+        moved(tmp_path, kept)
+        says = "the database cannot be written: the database's file was deleted or replaced; put it back and"
+        assert (await reasons(site)).startswith(says)
+        await site.slack.command(site.alice, site.acme, "/support", "Lost?")
+        modal = site.slack.modal_of(site.alice)
+        assert modal
+        refused = await site.slack.submit(site.alice, dict(S2))
+        assert not refused.closed
+        assert "Nothing was changed; please try again" in str(refused.errors)
+        await site.killed()
+        moved(kept, tmp_path)
+        await site.opens()
+        assert await reasons(site) == ""
+        assert (await site.slack.submit(site.alice)).closed
+        await site.until(lambda: len(site.posted(site.acme)) == 2)
+        assert await site.stopped() == 0
+        assert len(await site.history()) == 2
+
+
+async def test_the_doctor_finds_a_damaged_file(tmp_path: Path) -> None:
+    async with LiveSite(tmp_path) as site:
+        await site.opens()
+        for number in range(5):
+            await site.opened(S2, f"Bills are slow ({number})")
+        assert await site.stopped() == 0
+        found = await frontline("doctor", folder=tmp_path, **site.environment)
+        assert "damaged" not in found.out
+        file = tmp_path / "frontline.db"
+        page = 4096
+        with closing(sqlite3.connect(file)) as db:
+            ((root,),) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'event'").fetchall()
+        raw = bytearray(file.read_bytes())
+        raw[(root - 1) * page + 8 : root * page] = b"\xff" * (page - 8)
+        file.write_bytes(raw)
+        found = await frontline("doctor", folder=tmp_path, **site.environment)
+        assert found.code == 1
+        assert "database: its file is damaged" in found.out
+        assert "restore a backup" in found.out
+        assert "Traceback" not in found.out + found.err
+
+
+async def test_a_compressed_body_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    """A small bomb of gzip, and garbage that calls itself gzip, at any path."""
+    async with LiveSite(tmp_path) as site:
+        desk = await site.opens()
+        bomb = gzip.compress(b"\0" * 50_000_000)
+        async with ClientSession(auto_decompress=False) as session:
+            for path in ("/slack/events", "/api/messages", "/healthz", "/nowhere"):
+                for body in (bomb, b"garbage"):
+                    sent = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+                    async with session.post(f"{desk.address}{path}", data=body, headers=sent) as said:
+                        assert said.status in (404, 405, 415), path
+            async with session.get(f"{desk.address}/healthz", headers={"Authorization": "x" * 20_000}) as it:
+                assert it.status == 400
+        assert await site.stopped() == 0
+        assert "Traceback" not in str(desk.logged)
+        assert desk.troubles() == []
