@@ -294,7 +294,7 @@ async def _desk(
     import structlog
 
     from adapters.sql.engines.engine import DatabaseFault
-    from bot.clock import WallClock
+    from bot.clock import SteadyClock
     from bot.config.directory import Directory
     from bot.desk import channels
     from bot.desk.desk import Desk
@@ -306,7 +306,7 @@ async def _desk(
             "DATABASE_URL: this database runs on a simulated clock, which needs a SLACK_API_URL on this "
             "machine; set another database"
         )
-    clock = simulated or WallClock()
+    clock = simulated or SteadyClock()
     desk = Desk(store, clock, Directory(settings), key_values=store)
     routes: list[Route] = []
     async with AsyncExitStack() as open_ones:

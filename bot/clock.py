@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +25,15 @@ def real_now() -> datetime:
     return datetime.now(UTC)
 
 
+async def _sleep_until(clock: Clock, instant: datetime) -> None:
+    now = clock.now()
+    while (left := instant - now) > timedelta(0):
+        await asyncio.sleep(min(left, MAX_SLEEP).total_seconds())
+        before, now = now, clock.now()
+        if now < before:
+            return
+
+
 @dataclass(frozen=True, slots=True)
 class WallClock:
     """Real time."""
@@ -31,12 +42,50 @@ class WallClock:
         return real_now()
 
     async def sleep_until(self, instant: datetime) -> None:
-        now = self.now()
-        while (left := instant - now) > timedelta(0):
-            await asyncio.sleep(min(left, MAX_SLEEP).total_seconds())
-            before, now = now, self.now()
-            if now < before:
-                return
+        await _sleep_until(self, instant)
+
+
+LARGEST_STEP = timedelta(minutes=1)
+"""A clock that is corrected by more than this has jumped."""
+HOLDS_AFTER = timedelta(minutes=1)
+"""How long the time after a jump must hold before promises are decided by it."""
+
+
+class SteadyClock:
+    """Real time, except after a jump of the machine's clock: then the time before goes on for a minute.
+
+    A clock that is set wrong by mistake and corrected at once breaches no promise. A machine that was
+    asleep looks the same, and catches up a minute later.
+    """
+
+    def __init__(
+        self, wall: Callable[[], datetime] = real_now, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._wall, self._monotonic = wall, monotonic
+        self._known, self._known_at = wall(), monotonic()
+        self._jump: timedelta | None = None
+        self._jumped_at = 0.0
+
+    def now(self) -> datetime:
+        wall, at = self._wall(), self._monotonic()
+        steady = self._known + timedelta(seconds=at - self._known_at)
+        off = wall - steady
+        if abs(off) > LARGEST_STEP:
+            if self._jump is None or abs(off - self._jump) > LARGEST_STEP:
+                self._jump, self._jumped_at = off, at
+            if timedelta(seconds=at - self._jumped_at) < HOLDS_AFTER:
+                return steady
+        self._known, self._known_at, self._jump = wall, at, None
+        return wall
+
+    @property
+    def jump(self) -> timedelta | None:
+        """By how much the machine's clock has jumped, while that does not count yet; negative: backwards."""
+        self.now()
+        return self._jump
+
+    async def sleep_until(self, instant: datetime) -> None:
+        await _sleep_until(self, instant)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,10 @@ from typing import Protocol
 import structlog
 
 from bot import telemetry
+from bot.clock import SteadyClock
 from bot.desk.desk import Desk, try_lock
 from bot.model.views import Notice
+from bot.notify.cards import duration
 from bot.ports import Clock, Message, PermanentFailure, Priority, TemporaryFailure
 from bot.runtime import pager_test
 from bot.runtime.write_proof import WriteProof
@@ -67,6 +69,7 @@ class LagMonitor:
     _behind_since: datetime | None = None
     _unreachable_since: datetime | None = None
     _told_unreachable: bool = False
+    _told_of_jump: bool = False
     _write_proof: WriteProof = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,6 +94,7 @@ class LagMonitor:
         if unwritable := await self._write_proof.fault():
             return await self._store_unreachable("cannot be written", unwritable, now)
         await self._store_reachable()
+        await self._tell_of_jump(now)
         _export(counts, now)
         lines = list(_lag_lines(counts, now))
         if lines and self._behind_since is None:
@@ -104,6 +108,15 @@ class LagMonitor:
             await self._tell_agents_once(lines, now)
         await self._export_pager_test()
         return lines
+
+    async def _tell_of_jump(self, now: datetime) -> None:
+        jumped = clock_fault(self.desk.clock)
+        if jumped and not self._told_of_jump:
+            log.error("the clock jumped", what=jumped)
+            words = f"{jumped[0].upper()}{jumped[1:]}."
+            advice = "Operators: check the time of this machine (NTP)."
+            await self._tell_agents(f"clock/{now.isoformat()}", words, advice, Tone.WARN)
+        self._told_of_jump = bool(jumped)
 
     async def _tell_agents_once(self, lines: list[str], now: datetime) -> None:
         """Alerts agents from one of several replicas."""
@@ -182,6 +195,18 @@ class LagMonitor:
 
 
 _ADVICE = "Until then, please check your tickets yourselves. Operators: see /readyz and the log."
+
+
+def clock_fault(clock: Clock) -> str | None:
+    """Says that this machine's clock has jumped, while deadlines do not follow it yet; else None."""
+    jump = clock.jump if isinstance(clock, SteadyClock) else None
+    if jump is None:
+        return None
+    direction = "ahead" if jump > timedelta(0) else "back"
+    return (
+        f"this machine's clock was set {direction} by {duration(abs(jump))}; "
+        "deadlines follow it once it has held for a minute"
+    )
 
 
 def _lag_lines(counts: StoreStats, now: datetime) -> list[str]:

@@ -23,7 +23,7 @@ from bot.ports import KeyValueStore, Outbox
 from bot.runtime import pager_test, retention, scheduler
 from bot.runtime.delivery import Delivery
 from bot.runtime.lane_dispatcher import LaneDispatcher, WorkerPool
-from bot.runtime.monitor import LagMonitor, StatsSource
+from bot.runtime.monitor import LagMonitor, StatsSource, clock_fault
 from bot.runtime.retention import Chore, ExpiringStore, Housekeeping, Retention
 from bot.runtime.write_proof import WriteProof
 
@@ -86,6 +86,8 @@ class Runtime:
         failing = [f"{loop} is failing" for loop in sorted(self._failing)]
         if unwritable := await self._write_proof.fault():
             failing.append(unwritable)
+        if jumped := clock_fault(self.desk.clock):
+            failing.append(jumped)
         if (backing_off := len(self._delivery.backoff.active())) > 1:
             failing.append(f"the store fails for {backing_off} lanes of messages")
         wake = await self.desk.store.next_wake()

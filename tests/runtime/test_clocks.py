@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot import clock as clocks
-from bot.clock import ManualClock, SimulatedClock, WallClock, parse_instant, real_now
+from bot.clock import ManualClock, SimulatedClock, SteadyClock, WallClock, parse_instant, real_now
 from tests.waiting import PATIENCE, turns
 
 ANCHOR = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
@@ -85,3 +85,63 @@ async def test_advancing_the_clock_wakes_sleepers() -> None:
         await sleeper
     clock.advance_to(until - HOUR)
     assert clock.now() >= until
+
+
+class Machine:
+    """A machine whose clock can be set, and whose monotonic time only goes on."""
+
+    def __init__(self) -> None:
+        self.wall, self.monotonic = ANCHOR, 1000.0
+        self.clock = SteadyClock(lambda: self.wall, lambda: self.monotonic)
+
+    def passes(self, seconds: float) -> None:
+        self.wall += timedelta(seconds=seconds)
+        self.monotonic += seconds
+
+
+@pytest.mark.parametrize("jump", [2 * HOUR, -2 * HOUR, timedelta(seconds=61), timedelta(days=-400)])
+def test_a_jump_counts_once_it_has_held_for_a_minute(jump: timedelta) -> None:
+    machine = Machine()
+    machine.passes(10)
+    assert machine.clock.now() == machine.wall
+    machine.wall += jump
+    for _ in range(6):
+        assert machine.clock.now() == machine.wall - jump
+        assert machine.clock.jump == jump
+        machine.passes(10)
+    assert machine.clock.now() == machine.wall
+    assert machine.clock.jump is None
+
+
+def test_a_clock_that_is_set_wrong_and_right_again_moves_no_deadline() -> None:
+    machine = Machine()
+    shown = []
+    for jump in (timedelta(0), HOUR, timedelta(0), -HOUR, timedelta(0)):
+        machine.wall = ANCHOR + timedelta(seconds=machine.monotonic - 1000) + jump
+        shown.append(machine.clock.now())
+        machine.passes(30)
+    assert shown == [ANCHOR + timedelta(seconds=30 * n) for n in range(5)]
+    assert machine.clock.jump is None
+
+
+def test_a_second_jump_begins_its_own_minute() -> None:
+    machine = Machine()
+    machine.wall += HOUR
+    assert machine.clock.jump == HOUR
+    machine.passes(50)
+    machine.wall += HOUR
+    assert machine.clock.jump == 2 * HOUR
+    machine.passes(50)
+    assert machine.clock.jump == 2 * HOUR
+    machine.passes(10)
+    assert machine.clock.jump is None
+    assert machine.clock.now() == machine.wall
+
+
+def test_small_corrections_count_at_once_and_do_not_add_up_to_a_jump() -> None:
+    machine = Machine()
+    for _ in range(100):
+        machine.passes(60)
+        machine.wall += timedelta(seconds=2)
+        assert machine.clock.now() == machine.wall
+        assert machine.clock.jump is None

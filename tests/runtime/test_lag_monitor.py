@@ -9,10 +9,10 @@ from sqlite3 import OperationalError
 
 from adapters.sql.store import connect
 from bot import telemetry
-from bot.clock import real_now
+from bot.clock import SteadyClock, real_now
 from bot.desk.desk import InMemoryKeyValueStore
 from bot.ports import TemporaryFailure, Timer
-from bot.runtime.monitor import EVERY, LagMonitor, StoreStats
+from bot.runtime.monitor import EVERY, LagMonitor, StoreStats, clock_fault
 from bot.runtime.scheduler import wake_due_tickets
 from tests.harness import ALICE, S1, TRIAGE, WITHOUT_BOARDS, DeskInMemory, HeldClock, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON
@@ -233,3 +233,22 @@ async def test_a_database_that_takes_nothing_any_more_is_reported(tmp_path: Path
     desk.clock.at += EVERY
     assert await monitor.check() == []
     assert desk.heard(TRIAGE)[-1].startswith("Frontline's database works again.")
+
+
+async def test_agents_hear_once_that_the_clock_jumped(tmp_path: Path) -> None:
+    desk, monitor = await a_desk_with_a_monitor(tmp_path)
+    wall, monotonic = desk.clock.at, 0.0
+    desk.desk.clock = SteadyClock(lambda: wall, lambda: monotonic)
+    assert await monitor.check() == []
+    before = len(desk.heard(TRIAGE))
+    wall += timedelta(hours=2, minutes=5)
+    assert clock_fault(desk.desk.clock) == (
+        "this machine's clock was set ahead by 2 h 5 min; deadlines follow it once it has held for a minute"
+    )
+    for _ in range(4):
+        await monitor.check()
+    (said,) = desk.heard(TRIAGE)[before:]
+    assert said.startswith("This machine's clock was set ahead by 2 h 5 min; deadlines follow it once")
+    monotonic = 60.0
+    wall += timedelta(minutes=1)
+    assert clock_fault(desk.desk.clock) is None
