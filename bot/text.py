@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import datetime, tzinfo
 from math import ceil
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.model.views import PromiseLine
@@ -22,6 +24,37 @@ _CONTROL = re.compile(
 def clean(text: str) -> str:
     """Removes control characters and marks that change the writing direction; lines end in a newline."""
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def storable(value: Any) -> Any:
+    """The same JSON value without null characters, each half of an emoji replaced by a question mark.
+
+    No database stores the former, and no platform accepts the latter.
+    """
+    match value:
+        case str():
+            return value.replace("\0", "").encode("utf-8", "replace").decode()
+        case dict():
+            return {storable(key): storable(inner) for key, inner in value.items()}
+        case list():
+            return [storable(inner) for inner in value]
+        case _:
+            return value
+
+
+_BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Characters that Unicode counts as letters or symbols although they show nothing."""
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Me", "Mn", "Zl", "Zp", "Zs"})
+"""Categories of control characters, of marks that need a letter, and of blanks."""
+
+
+def typed(text: str) -> str:
+    """What a person typed, without blanks around it; empty if nothing of it can be seen."""
+    return text.strip() if any(_is_visible(character) for character in text) else ""
+
+
+def _is_visible(character: str) -> bool:
+    return character not in _BLANKS and unicodedata.category(character) not in _INVISIBLE
 
 
 def one_line(text: str) -> str:

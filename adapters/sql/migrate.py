@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -26,6 +27,7 @@ def migrate(url: str) -> str:
     location = location_of(url)
     if location is None:
         raise DatabaseFault("DATABASE_URL: sqlite:// is a temporary database; name a file to migrate")
+    _create_private(location)
     with as_database_fault(location):
         if _revision(location) not in (None, *_known_revisions()):
             raise _newer(location)
@@ -51,6 +53,7 @@ def ensure_ready(location: Location, create: bool = True) -> None:
     """Creates the tables of a new database if `create`. Raises DatabaseFault for another version."""
     if not create and isinstance(location, Path) and not location.exists():
         raise _missing(location)
+    _create_private(location)
     with as_database_fault(location):
         found = _revision(location)
         if found is None and not create:
@@ -71,6 +74,14 @@ def upgrade(location: Location, to: str = "head") -> None:
 def downgrade(location: Location, to: str) -> None:
     """Undoes the migrations down to a revision, or to `base`. Data of newer tables and columns is lost."""
     _run(location, to, command.downgrade)
+
+
+def _create_private(location: Location) -> None:
+    """Creates a missing file that only its owner may read: it holds customers' words and tokens."""
+    if isinstance(location, Path):
+        # SQLite explains better what is wrong with a path.
+        with suppress(OSError):
+            os.close(os.open(location, os.O_CREAT | os.O_RDWR, 0o600))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -19,7 +20,7 @@ from sqlmodel import SQLModel
 
 from adapters.sql import migrate as migrations
 from adapters.sql.engines.engine import DatabaseFault, sqlite_path
-from adapters.sql.migrate import downgrade, migrate, revision, upgrade
+from adapters.sql.migrate import downgrade, ensure_ready, migrate, revision, upgrade
 from adapters.sql.store import connect
 from adapters.sql.tables import TicketRow
 
@@ -217,3 +218,12 @@ def test_a_temporary_database_is_not_migrated() -> None:
     with pytest.raises(DatabaseFault, match="name a file"):
         migrate("sqlite://")
     assert revision("sqlite://") is None
+
+
+@pytest.mark.parametrize("by", ["migrate", "serve"])
+def test_a_new_file_is_readable_by_its_owner_only(path: Path, url: str, by: str) -> None:
+    if by == "migrate":
+        migrate(url)
+    else:
+        ensure_ready(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

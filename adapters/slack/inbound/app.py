@@ -41,6 +41,7 @@ from adapters.slack.workspaces.oauth import without_slack_variables
 from adapters.slack.workspaces.workspace import RequestOrigin, Workspace, Workspaces, with_file_names
 from bot.model.inbound import Dispatch, Done, Press
 from bot.ports import RedeliverLater
+from bot.text import storable
 
 log = structlog.get_logger(__name__)
 
@@ -378,7 +379,7 @@ def _parsed(raw: bytes) -> dict[str, Any]:
         found = from_json(text)
     except ValueError:
         # from_json is faster, but rejects half an emoji, which a client that cuts a text may send.
-        found = json.loads(text)
+        found = storable(json.loads(text))
     if not isinstance(found, dict):
         raise ValueError("not a JSON object")
     return found

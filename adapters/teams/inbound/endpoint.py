@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import structlog
 from aiohttp import web
@@ -14,6 +13,7 @@ from adapters.teams.inbound.handler import NotStored, TeamsHandler
 from adapters.teams.inbound.pipeline import Pipeline
 from adapters.teams.payloads import Malformed, activity
 from adapters.teams.rendering.text import Json
+from bot.text import storable
 
 log = structlog.get_logger(__name__)
 
@@ -78,24 +78,12 @@ def parsed(raw: bytes) -> Json:
         body = json.loads(raw)
         lowered = raw.lower()
         if b"\\ud" in lowered or b"\\u0000" in lowered:
-            body = _storable(body)
+            body = storable(body)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"not JSON ({type(error).__name__})") from None
     if not isinstance(body, dict):
         raise Malformed("not a JSON object")
     return body
-
-
-def _storable(value: Any) -> Any:
-    match value:
-        case str():
-            return value.replace("\0", "").encode("utf-8", "replace").decode()
-        case dict():
-            return {_storable(key): _storable(inner) for key, inner in value.items()}
-        case list():
-            return [_storable(inner) for inner in value]
-        case _:
-            return value
 
 
 def _refused(status: int, why: str) -> web.Response:

@@ -47,11 +47,11 @@ async def command(desk: Desk, command: Command) -> Answer:
         if await conversation.is_under_way(desk, command.actor, about):
             return private_notice(_ASKED_HERE) if command.name in _DRAFTS else Done()
         if key := await ticket_below(desk, about):
-            asks = parse(desk, command.text) if command.name == EntryPoint.MENTION else None
+            asks = parse(command.text) if command.name == EntryPoint.MENTION else None
             return await run(desk, asks, command) if asks else _belongs_to(key, command)
     if command.name in _QUIET and not _is_served(desk, command.place):
         return Done()
-    if command.name not in _DRAFTS and (word := parse(desk, command.text)):
+    if command.name not in _DRAFTS and (word := parse(command.text)):
         return await run(desk, word, command)
     thread = about.id if about is not None and not command.place.direct else ""
     words = filter(None, (command.quoted.strip(), command.text.strip()))
@@ -74,7 +74,7 @@ async def on_message(desk: Desk, said: Posted) -> Answer:
     answer = await conversation.on_message(desk, said)
     if answer is not None:
         return answer
-    if said.mentions_bot and parse(desk, _CALLED.sub("", said.text, count=1)):
+    if said.mentions_bot and parse(_CALLED.sub("", said.text, count=1)):
         return Done()
     text = _text_for_desk(said)
     if text is None or (said.thread is not None and await ticket_below(desk, said.thread)):
@@ -131,7 +131,7 @@ def begin_button(prefill: str) -> Button:
     return Button(conversation_steps.ACTION, "Answer here", f"{conversation_steps.BEGIN}|{prefill}")
 
 
-_KEY = re.compile(r"(.+)-(\d{1,9})", re.DOTALL)
+_KEY = re.compile(r"([a-z][a-z0-9-]{0,23})-(\d{1,9})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,25 +142,22 @@ class TextCommand:
     key: str = ""
 
 
-def parse(desk: Desk, text: str) -> TextCommand | None:
+def parse(text: str) -> TextCommand | None:
     """The command that a text consists of; None if the text describes a problem."""
     parts = text.strip().rstrip(".!").casefold().split()
     match parts:
         case ["help" | "list" | "oncall" as verb]:
             return TextCommand(verb)
-        case ["status" | "close" as verb, name] if key := _key(desk, name):
+        case ["status" | "close" as verb, name] if key := _key(name):
             return TextCommand(verb, key)
         case _:
             return None
 
 
-def _key(desk: Desk, name: str) -> str | None:
-    """A ticket's key in its usual spelling; None if it fits no account."""
+def _key(name: str) -> str | None:
+    """A ticket's key in its usual spelling, whether or not such a ticket exists; None for other words."""
     found = _KEY.fullmatch(name)
-    prefixes = {account.casefold(): account.upper() for account in desk.directory.settings.accounts}
-    if found is None or found[1] not in prefixes:
-        return None
-    return f"{prefixes[found[1]]}-{int(found[2])}"
+    return f"{found[1].upper()}-{int(found[2])}" if found else None
 
 
 async def run(desk: Desk, text_command: TextCommand, command: Command) -> Answer:

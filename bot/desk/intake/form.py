@@ -18,6 +18,7 @@ from bot.model.forms import OPENING, ChoiceField, Field, Form, TextField
 from bot.model.inbound import Command, Press, Show
 from bot.model.views import Part, RichText, Strong, When
 from bot.notify import cards
+from bot.text import typed
 from sla_core.events import THE_CLOCK, Opened
 from sla_core.policy import Plan, Policy
 from sla_core.ticket import State, Ticket, fold
@@ -319,7 +320,7 @@ async def recent_tickets(desk: Desk, account: Account, since: datetime) -> list[
 
 
 def text_in(values: Answers, field: str) -> str:
-    return next(iter(values.get(field, ())), "").strip()
+    return typed(next(iter(values.get(field, ())), ""))
 
 
 MOST_DUPLICATES = 3

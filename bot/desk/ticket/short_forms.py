@@ -9,6 +9,7 @@ from bot.model.forms import ChoiceField, Field, Form, TextField, opening_context
 from bot.model.inbound import Ask, Press, Show, Submission
 from bot.model.views import Notice, Part, Quote, When
 from bot.notify.cards import METRIC_NAMES
+from bot.text import typed
 from sla_core.policy import Metric
 from sla_core.promise import Promise, Tone
 from sla_core.ticket import Ticket
@@ -78,7 +79,7 @@ def open_text_form(name: str, press: Press) -> Ask:
 
 
 def text_of(sent: Submission) -> str:
-    return next(iter(sent.values.get(TEXT, ())), "").strip()
+    return typed(next(iter(sent.values.get(TEXT, ())), ""))
 
 
 def rejected(sent: Submission, why: str) -> Ask:
@@ -101,8 +102,8 @@ def sent_too_late(sent: Submission) -> Show:
 
 def _not_sent(why: str, sent: Submission) -> Show:
     """Gives back the text, which would be lost with the form."""
-    typed = "\n".join(filter(None, (text.strip() for name in _TYPED for text in sent.values.get(name, ()))))
-    words: list[Part] = [why, *((" You wrote:", Quote(typed)) if typed else ())]
+    given = "\n".join(filter(None, (text.strip() for name in _TYPED for text in sent.values.get(name, ()))))
+    words: list[Part] = [why, *((" You wrote:", Quote(given)) if given else ())]
     return Show(Notice(tuple(words), Tone.WARN), public=True)
 
 
