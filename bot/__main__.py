@@ -188,8 +188,14 @@ async def _serve() -> int:
                 *(line for each in connected for line in each.readiness_faults()),
             ]
 
-        server = WebServer(env.host, env.port, routes, ready, exposition)
+        server = WebServer(
+            env.host, env.port, routes, ready, exposition, for_operators=env.metrics_port is None
+        )
         await server.start()
+        if env.metrics_port is not None:
+            own = WebServer(env.host, env.metrics_port, (), ready, exposition)
+            open_ones.push_async_callback(own.stop)
+            await own.start()
         freeze_loaded_objects()
         try:
             async with _worker_pool(env.database_url) as runtime.worker_pool, runtime.running():

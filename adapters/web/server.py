@@ -41,13 +41,22 @@ class WebServer:
     """Listens between `start` and `stop`."""
 
     def __init__(
-        self, host: str, port: int, routes: Iterable[Route], ready: Ready, measured: Measured = bytes
+        self,
+        host: str,
+        port: int,
+        routes: Iterable[Route],
+        ready: Ready,
+        measured: Measured = bytes,
+        *,
+        for_operators: bool = True,
     ) -> None:
+        """Without `for_operators`, it answers /healthz and the routes, but not /readyz and /metrics."""
         self._host, self._port, self._ready, self._measured = host, port, ready, measured
         app = web.Application(client_max_size=LARGEST, middlewares=[_without_traceback, _read_whole])
         app.router.add_get("/healthz", self._healthz)
-        app.router.add_get("/readyz", self._readyz)
-        app.router.add_get("/metrics", self._metrics)
+        if for_operators:
+            app.router.add_get("/readyz", self._readyz)
+            app.router.add_get("/metrics", self._metrics)
         for method, path, handler in routes:
             app.router.add_route(method, path, handler)
         # A compressed body costs a second of the loop before its signature is checked, and no platform

@@ -30,6 +30,8 @@ class Environment(BaseSettings):
     database_url: str = "sqlite:///frontline.db"
     host: str = "127.0.0.1"
     port: int = 3000
+    metrics_port: int | None = None
+    """If set, /readyz and /metrics are served at this port only, which strangers need not reach."""
     slack_bot_token: SecretStr | None = None
     slack_signing_secret: SecretStr | None = None
     slack_app_token: SecretStr | None = None
@@ -102,8 +104,11 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
         yield from _slack_faults(env)
     if "teams" in desk.chats:
         yield from _teams_faults(env)
-    if not 0 <= env.port <= 65535:
-        yield "PORT", f"{env.port} is not a port; use 1 to 65535"
+    for name, port in (("PORT", env.port), ("METRICS_PORT", env.metrics_port)):
+        if port is not None and not 0 <= port <= 65535:
+            yield name, f"{port} is not a port; use 1 to 65535"
+    if env.metrics_port and env.metrics_port == env.port:
+        yield "METRICS_PORT", "is the same as PORT; use another one, or unset it"
     if not _host(env.slack_api_url):
         yield "SLACK_API_URL", f'"{env.slack_api_url}" is not a web address; unset it, or write {SLACK_API}'
     if env.frontline_local_slack:

@@ -124,3 +124,18 @@ async def test_a_compressed_or_enormous_body_is_refused_unread() -> None:
 
 async def _never(request: web.Request) -> web.Response:
     raise AssertionError("no handler sees such a request")
+
+
+async def test_what_is_for_operators_can_have_an_address_of_its_own() -> None:
+    public = WebServer("127.0.0.1", 0, (), nothing_wrong, for_operators=False)
+    own = WebServer("127.0.0.1", 0, (), nothing_wrong)
+    for server in (public, own):
+        await server.start()
+    async with aiohttp.ClientSession() as session:
+        for path, at_public in (("healthz", 200), ("readyz", 404), ("metrics", 404)):
+            async with session.get(f"{public.address}/{path}") as said:
+                assert said.status == at_public
+            async with session.get(f"{own.address}/{path}") as said:
+                assert said.status == 200
+    for server in (public, own):
+        await server.stop()
