@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import BadHttpMessage
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
@@ -170,7 +169,7 @@ class AlertHooks:
             return _refused(404, "No [[alerts]] of this name is in frontline.toml.")
         try:
             body = await _body(request)
-        except BadHttpMessage:
+        except web.RequestPayloadError:
             return _refused(400, "The body is not encoded as its headers say.")
         if body is None:
             return _refused(413, f"A notification has at most {LARGEST // 2**10} KiB.")
