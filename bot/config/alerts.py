@@ -18,6 +18,8 @@ from sla_core.policy import Policy
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,23}")
 _VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
 _BASE64_FOLLOWS = "whsec_"
+_MONITORING = "alerts::"
+"""The beginning of the address of a source, which has the form of a person's on a platform."""
 
 
 class AlertFormat(StrEnum):
@@ -40,7 +42,12 @@ class AlertSource:
     @property
     def who(self) -> Who:
         """The actor of what it reports. No platform has this address, so nobody is mentioned for it."""
-        return Who(f"alerts::{self.name}", f"{self.name} monitoring")
+        return Who(f"{_MONITORING}{self.name}", f"{self.name} monitoring")
+
+
+def is_monitoring(who: Who) -> bool:
+    """Whether this is a source of alarms, also one that the desk's file no longer has."""
+    return who.id.startswith(_MONITORING)
 
 
 class AlertsFile(BaseModel):

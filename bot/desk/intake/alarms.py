@@ -17,6 +17,7 @@ from bot.desk.intake.form import LONGEST_DETAILS, LONGEST_SUMMARY, plan_exceptio
 from bot.desk.intake.open import opening_notes
 from bot.desk.rarity import earlier_tickets
 from bot.model.inbound import AlarmChanged, Answer, Done
+from bot.notify.alarms import AGAIN, FIRING, RESOLVED
 from bot.ports import Appended, Duplicate
 from bot.text import clean, named_time, one_line
 from sla_core.events import VIA_APP, CustomerWrote, Event, Opened
@@ -29,7 +30,6 @@ TICKET_LIFE = timedelta(days=365)
 """How long the last ticket of an alarm is remembered after the alarm's last notification."""
 DELIVERY_LIFE = timedelta(minutes=15)
 """How long a notification is remembered; signatures are good for five minutes before and after theirs."""
-_FIRING, _AGAIN, _RESOLVED = "Firing: ", "Firing again: ", "Resolved at "
 _ELLIPSIS = "…"
 
 
@@ -60,9 +60,9 @@ async def _fired(desk: Desk, source: AlertSource, alarm: AlarmChanged) -> str:
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         last = _last_report(ticket, source)
-        if ticket.state is not State.OPEN or last.removeprefix(_AGAIN).removeprefix(_FIRING) == says:
+        if ticket.state is not State.OPEN or last.removeprefix(AGAIN).removeprefix(FIRING) == says:
             return Done()
-        how = _AGAIN if last.startswith(_RESOLVED) else _FIRING
+        how = AGAIN if last.startswith(RESOLVED) else FIRING
         return [CustomerWrote(now, source.who, f"{how}{says}", VIA_APP)]
 
     if ticket is not None:
@@ -77,9 +77,9 @@ async def _ended(desk: Desk, source: AlertSource, alarm: AlarmChanged) -> str:
         return ""
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
-        if ticket.state is not State.OPEN or _last_report(ticket, source).startswith(_RESOLVED):
+        if ticket.state is not State.OPEN or _last_report(ticket, source).startswith(RESOLVED):
             return Done()
-        text = f"{_RESOLVED}{named_time(alarm.ended_at or now, UTC)}."
+        text = f"{RESOLVED}{named_time(alarm.ended_at or now, UTC)}."
         return [CustomerWrote(now, source.who, text, VIA_APP)]
 
     await desk.change(alarm.key, ticket, decide)

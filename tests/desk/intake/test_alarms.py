@@ -96,7 +96,7 @@ def prod(desk: DeskInMemory) -> Monitoring:
 
 def reports(desk: DeskInMemory, key: str) -> list[str]:
     """What agents read of monitoring in triage."""
-    return [text for text in desk.thread(key, Audience.AGENTS) if "monitoring wrote" in text]
+    return [text for text in desk.thread(key, Audience.AGENTS) if "monitoring: “" in text]
 
 
 # Opening ------------------------------------------------------------------------------------------
@@ -167,16 +167,22 @@ async def test_changed_content_reaches_agents_and_not_the_customer(
     for _ in range(2):
         assert await prod.fires(details="5xx on two of three nodes") == key
     (report,) = reports(desk, key)
-    assert report == "ACME-1 prod monitoring wrote: “Firing: API is down\n5xx on two of three nodes” "
+    assert "@" not in report
+    assert report == "ACME-1 prod monitoring: “Firing: API is down\n5xx on two of three nodes” "
     assert desk.heard() == told
     assert not (await desk.ticket(key)).customers_turn
+    await desk.writes(ALICE, "We cannot bill anybody.", key)
+    await prod.fires(details="5xx on one node")
+    last = desk.card_view(key, Audience.AGENTS).last_words
+    assert last is not None
+    assert last.text == "We cannot bill anybody.", "an alarm is not the customer"
 
 
 async def test_the_end_is_a_line_in_triage_and_the_ticket_stays(desk: DeskInMemory, prod: Monitoring) -> None:
     key = await prod.fires()
     await desk.fast_forward(minutes=3)
     assert [await prod.ends(at=desk.clock.now()), await prod.ends()] == [key, key]
-    assert reports(desk, key) == ["ACME-1 prod monitoring wrote: “Resolved at Sat 21 Mar 2026, 01:33 UTC.” "]
+    assert reports(desk, key) == ["ACME-1 prod monitoring: “Resolved at Sat 21 Mar 2026, 01:33 UTC.” "]
     assert desk.card_view(key).state == "open"
     await desk.fast_forward(minutes=3)
     pages = [page.person for page in (await desk.ticket(key)).pages]
@@ -190,7 +196,10 @@ async def test_an_alarm_that_comes_back_is_told_on_the_open_ticket(
     await prod.ends()
     assert await prod.fires() == key
     assert await prod.fires() == key
-    assert [text.split("“")[1][:12] for text in reports(desk, key)] == ["Resolved at ", "Firing again"]
+    over, again = reports(desk, key)
+    assert over.startswith("ACME-1 prod monitoring: “Resolved at Sat 21 Mar 2026, 01:30 UTC.”")
+    assert again == "ACME-1 prod monitoring: “Firing again: API is down\n5xx on all nodes”  @Bob"
+    assert desk.card_view(key, Audience.AGENTS).history[-1].what == "prod monitoring reported"
 
 
 @pytest.mark.parametrize("how", ["resolved", "closed"])
