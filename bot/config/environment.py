@@ -116,9 +116,9 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
         except ValueError as wrong:
             yield "FRONTLINE_LOCAL_SLACK", str(wrong)
     yield from variable_faults((f"alerts.{alert.name}.secret", alert.secret) for alert in desk.alerts)
-    for alert in desk.alerts:
-        if unusable := secret_fault(variable(alert.secret)):
-            yield alert.secret.removeprefix("$"), unusable
+    for name in dict.fromkeys(alert.secret for alert in desk.alerts):
+        if unusable := secret_fault(variable(name)):
+            yield name.removeprefix("$"), unusable
     try:
         time_of_day(env.frontline_drill or "00:00")
     except ValueError as wrong:

@@ -27,7 +27,8 @@ from sla_core.triage import Proposal
 
 TICKETS, DELIVERIES = "alarm", "alarm-delivery"
 TICKET_LIFE = timedelta(days=365)
-"""How long the last ticket of an alarm is remembered after the alarm's last notification."""
+"""How long the last tickets of an alarm are remembered after the alarm's last notification."""
+_REMEMBERED = 5
 DELIVERY_LIFE = timedelta(minutes=15)
 """How long a notification is remembered; signatures are good for five minutes before and after theirs."""
 _ELLIPSIS = "…"
@@ -47,15 +48,15 @@ async def changed(desk: Desk, alarm: AlarmChanged) -> Answer:
 
 async def _fired(desk: Desk, source: AlertSource, alarm: AlarmChanged) -> str:
     name = _name(alarm)
-    ticket = await _latest(desk, name)
-    known = ticket.key if ticket else ""
+    keys = await _tickets(desk, name)
+    ticket = await _open_one(desk, keys)
     summary, details = _summary(alarm), _details(alarm)
-    if ticket is None or ticket.state is not State.OPEN:
-        opened = await _open(desk, source, _envelope(name, known), summary, details)
-        known = opened.ticket
+    if ticket is None:
+        opened = await _open(desk, source, _envelope(name, keys), summary, details)
+        keys.append(opened.ticket)
         # A duplicate was opened by another process just now, maybe with other words.
-        ticket = await desk.ticket(known) if isinstance(opened, Duplicate) else None
-    await desk.key_values.put(TICKETS, name, known, real_now() + TICKET_LIFE)
+        ticket = await desk.ticket(opened.ticket) if isinstance(opened, Duplicate) else None
+    await desk.key_values.put(TICKETS, name, " ".join(keys[-_REMEMBERED:]), real_now() + TICKET_LIFE)
     says = _both(summary, details)
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
@@ -65,16 +66,18 @@ async def _fired(desk: Desk, source: AlertSource, alarm: AlarmChanged) -> str:
         how = AGAIN if last.startswith(RESOLVED) else FIRING
         return [CustomerWrote(now, source.who, f"{how}{says}", VIA_APP)]
 
-    if ticket is not None:
-        await desk.change(alarm.key, ticket, decide)
-    return known
+    if ticket is None:
+        return keys[-1]
+    await desk.change(alarm.key, ticket, decide)
+    return ticket.key
 
 
 async def _ended(desk: Desk, source: AlertSource, alarm: AlarmChanged) -> str:
-    """Notes on the open ticket that the alarm is over. Returns its key; empty if there is none."""
-    ticket = await _latest(desk, _name(alarm))
+    """Notes on the open ticket that the alarm is over. Returns the last ticket's key if none is open."""
+    keys = await _tickets(desk, _name(alarm))
+    ticket = await _open_one(desk, keys)
     if ticket is None:
-        return ""
+        return keys[-1] if keys else ""
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if ticket.state is not State.OPEN or _last_report(ticket, source).startswith(RESOLVED):
@@ -121,12 +124,21 @@ async def _open(
     )
 
 
-async def _latest(desk: Desk, name: str) -> Ticket | None:
-    """The alarm's last ticket, also one that is not remembered because the process ended too early."""
-    key = await desk.key_values.get(TICKETS, name) or ""
-    while newer := await desk.store.ticket_of_envelope(_envelope(name, key)):
-        key = newer
-    return await desk.ticket(key) if key else None
+async def _tickets(desk: Desk, name: str) -> list[str]:
+    """The alarm's last tickets, oldest first, also one that a process opened just before it was killed."""
+    keys = (await desk.key_values.get(TICKETS, name) or "").split()
+    while newer := await desk.store.ticket_of_envelope(_envelope(name, keys)):
+        keys.append(newer)
+    return keys
+
+
+async def _open_one(desk: Desk, keys: Sequence[str]) -> Ticket | None:
+    """The newest of these tickets that is open. An older one may have been reopened."""
+    for key in reversed(keys):
+        ticket = await desk.ticket(key)
+        if ticket.state is State.OPEN:
+            return ticket
+    return None
 
 
 def _name(alarm: AlarmChanged) -> str:
@@ -138,9 +150,9 @@ def _hash(source: str, id_: str) -> str:
     return sha256(f"{source}/{id_}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _envelope(name: str, before: str) -> str:
-    """Of the opening of the alarm's ticket that follows `before`; empty: of its first one."""
-    return f"alarm/{name}/{before}"
+def _envelope(name: str, keys: Sequence[str]) -> str:
+    """Of the opening of the ticket that follows these."""
+    return f"alarm/{name}/{keys[-1] if keys else ''}"
 
 
 def _last_report(ticket: Ticket, source: AlertSource) -> str:

@@ -28,6 +28,7 @@ from tests.harness import (
     FakeChat,
     HeldClock,
     directory_of,
+    form_of,
     open_desk,
 )
 
@@ -148,6 +149,21 @@ async def test_a_customer_finds_the_alarm_s_ticket_in_the_form(desk: DeskInMemor
     assert f"{key}: Billing exports are down" in str(offered)
 
 
+async def test_an_alarm_of_the_worst_class_is_what_a_customer_has_to_look_at_first(tmp_path: Path) -> None:
+    """CUP-6: before another C1, the form asks whether it is the one of the alarm."""
+    rotas = {"support": ["bob", "eve"], "engineering": ["kim"]}
+    file = desk_file("commerceup", rotas=rotas, accounts=[account(plan="standard")])
+    desk = await open_desk(tmp_path, NIGHT, file + alerts(severity="C1"))
+    key = await Monitoring(desk).fires("The shop is gone")
+    c1 = {"type": "issue", "impact": "sales"}
+    form = await desk.asks_for_help(ALICE)
+    asked = form_of(await desk.sends(ALICE, form, summary="Nobody can pay", **c1))
+    assert list(asked.errors) == ["known"]
+    await desk.sends(ALICE, asked, known=key)
+    assert await desk.keys() == [key]
+    assert await Monitoring(desk).fires("Cards are refused", id="cards") == "ACME-2", "no alarm is asked"
+
+
 # The same alarm again -----------------------------------------------------------------------------
 
 
@@ -215,6 +231,18 @@ async def test_after_its_ticket_ended_an_alarm_opens_another(
     second = await prod.fires()
     assert [second, await prod.fires()] == ["ACME-2", "ACME-2"]
     await desk.submits_form(BOB, "Resolve", second, text="Restarted again.")
+    assert await prod.fires() == "ACME-3"
+
+
+async def test_an_older_ticket_that_was_reopened_goes_on(desk: DeskInMemory, prod: Monitoring) -> None:
+    first = await prod.fires()
+    await desk.submits_form(BOB, "Resolve", first, text="Restarted.")
+    second = await prod.fires()
+    await desk.submits_form(BOB, "Resolve", second, text="The same as before.")
+    await desk.presses(ALICE, "Reopen", first)
+    assert [await prod.fires("Down for good"), await prod.ends()] == [first, first]
+    assert [len(reports(desk, key)) for key in (first, second)] == [2, 0]
+    await desk.submits_form(BOB, "Resolve", first, text="Replaced.")
     assert await prod.fires() == "ACME-3"
 
 
