@@ -142,9 +142,12 @@ def _alert(alert: _Alert) -> str:
 
 
 def _ended_at(group: _Alertmanager) -> datetime | None:
-    """When the last of the alerts ended."""
+    """When the last of the alerts ended; None if no end is a time that there is in UTC."""
     ends = [alert.ends_at for alert in group.alerts if alert.ends_at and alert.ends_at > _NO_TIME]
-    return max(ends).astimezone(UTC) if ends else None
+    try:
+        return max(ends).astimezone(UTC) if ends else None
+    except OverflowError:
+        return None
 
 
 class AlertHooks:

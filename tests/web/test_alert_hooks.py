@@ -153,6 +153,12 @@ async def test_a_resolved_group_says_when(hooks: Hooks) -> None:
     assert alarm.ended_at == datetime(2026, 3, 21, 1, 20, 0, 500000, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("end", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00"])
+async def test_an_end_that_is_no_time_is_left_out(hooks: Hooks, end: str) -> None:
+    await hooks.post("prod", alertmanager("resolved", alerts=[{"status": "resolved", "endsAt": end}]))
+    assert hooks.arrived[0].ended_at is None
+
+
 async def test_small_json(hooks: Hooks) -> None:
     await hooks.post("app", {**FIRING, "url": "https://grafana.example/d/1"})
     await hooks.post("app", {"id": "db-1", "status": "resolved"})

@@ -8,14 +8,18 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from adapters.sql.store import SqlStore, connect
-from bot.desk.desk import Desk
+from bot.desk.desk import Desk, InMemoryKeyValueStore
 from bot.desk.routes import answer
 from bot.model.inbound import AlarmChanged, Answer, Done
 from bot.model.views import Audience
+from sla_core.ticket import State
 from tests.desk.intake.form_filling import chooses
 from tests.desk_file import account, chat, desk_file
 from tests.harness import (
@@ -288,6 +292,45 @@ async def test_long_and_odd_words_are_shown_whole_or_cut_visibly(
     assert await desk.events(key) == before
 
 
+_STEPS = st.lists(st.sampled_from(["down", "slow", "over", "resolve", "reopen", "forget"]), max_size=12)
+
+
+@settings(max_examples=20, deadline=None)
+@given(steps=_STEPS)
+def test_whatever_happens_an_alarm_that_fires_has_one_open_ticket(steps: list[str]) -> None:
+    """M3-25: in any order, also if the desk forgets which ticket it was."""
+    with TemporaryDirectory() as folder:
+        asyncio.run(_one_open_ticket(Path(folder), steps))
+
+
+async def _one_open_ticket(folder: Path, steps: list[str]) -> None:
+    desk = await open_desk(folder, NIGHT, _FILE + alerts())
+    prod = Monitoring(desk)
+    for step in steps:
+        keys = await desk.keys()
+        open_ones = [key for key in keys if desk.card_view(key).state == "open"]
+        match step:
+            case "over":
+                assert await prod.ends() == next(iter([*open_ones, *keys]), "")
+            case "resolve" if open_ones:
+                await desk.submits_form(BOB, "Resolve", open_ones[0], text="Restarted.")
+            case "reopen" if keys and not open_ones:
+                await desk.presses(ALICE, "Reopen", keys[0])
+            case "forget":
+                assert isinstance(desk.desk.key_values, InMemoryKeyValueStore)
+                desk.desk.key_values.topics.clear()
+            case "down" | "slow":
+                key = await prod.fires(step)
+                now = [k for k in await desk.keys() if (await desk.ticket(k)).state is State.OPEN]
+                assert now == [key] == (open_ones or [key])
+                assert len(await desk.keys()) == len(keys) + (not open_ones)
+                before = await desk.events(key)
+                assert await prod.fires(step) == key
+                assert await desk.events(key) == before
+            case _:
+                pass  # nothing to resolve or to reopen
+
+
 # Crashes and replicas -----------------------------------------------------------------------------
 
 
@@ -336,7 +379,7 @@ from pathlib import Path
 from adapters.sql.store import connect
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
-from bot.desk.desk import Desk
+from bot.desk.desk import Desk, InMemoryKeyValueStore
 from bot.desk.routes import answer
 from bot.model.inbound import AlarmChanged
 from tests.harness import HeldClock
