@@ -8,6 +8,7 @@ import pytest
 
 from bot.model.address import Actor
 from bot.model.views import Audience, Notice
+from sla_core.events import SeverityChanged
 from tests.desk.intake.test_alarms import Monitoring, alerts
 from tests.desk_file import account, desk_file
 from tests.harness import ALICE, BOB, DANA, DeskInMemory, open_desk, person
@@ -92,6 +93,18 @@ async def test_one_that_was_misjudged_does_not_count(desk: DeskInMemory) -> None
     await desk.submits_form(BOB, "Change severity", wrong, severity="P2", text="Only exports.")
     await desk.submits(ALICE, "Down again", P1)
     assert await told(desk, MIA) == []
+
+
+async def test_one_that_a_workaround_lowered_counts(desk: DeskInMemory) -> None:
+    """MTA-17: it was an emergency all the same."""
+    first = await desk.submits(ALICE, "Everything is down", P1)
+    await desk.desk.change(
+        None, first, lambda t, p, now: [SeverityChanged(now, desk.desk.who(BOB), "P2", "Restarted.", True)]
+    )
+    second = await desk.submits(ALICE, "Down again", P1)
+    (said,) = await told(desk, MIA)
+    assert said.startswith(f"{second} This is P1 number 2")
+    assert f"The first one was {first}." in said
 
 
 async def test_an_alarm_counts_like_a_request(desk: DeskInMemory) -> None:
