@@ -300,6 +300,7 @@ async def _desk(
     import structlog
 
     from adapters.sql.engines.engine import DatabaseFault
+    from adapters.web.alert_hooks import AlertHooks
     from bot.clock import SteadyClock
     from bot.config.directory import Directory
     from bot.desk import channels
@@ -322,6 +323,7 @@ async def _desk(
             await platform.start()
             desk.platforms[platform.name] = platform
             routes += platform.routes(dispatch(desk))
+        routes += AlertHooks(settings.alerts, _secrets(settings), dispatch(desk), clock).routes()
         await channels.load_renames(desk, store)
         for line in await desk.directory.refresh(desk.platforms):
             structlog.get_logger("frontline").warning(line)
@@ -395,6 +397,13 @@ def _teams(env: Environment, clock: Clock, store: SqlStore) -> _Connected:
         )
         app = BotRegistration(app.id, "", "", anonymous=True)
     return Teams(app, clock, store, store.ticket_of, loopback_only=isinstance(clock, SimulatedClock))
+
+
+def _secrets(settings: DeskSettings) -> dict[str, str]:
+    """The secrets of the hooks for alarms, by name."""
+    from bot.config.environment import variable
+
+    return {alert.name: variable(alert.secret) for alert in settings.alerts}
 
 
 def _secret(value: SecretStr | None) -> str:

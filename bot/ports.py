@@ -82,7 +82,7 @@ class Message:
     fairness_key: str = ""
     """The account, in a place that several accounts share: there, accounts take turns."""
     delay: timedelta = timedelta(0)
-    """How long to wait for a newer edit, which replaces this one and is sent at this one's time."""
+    """How long to wait. A newer edit replaces one that waits, and is sent at that one's time."""
     posted: MessageRef | None = None
     """Where it stands already: a person or an earlier version posted it. It is stored as sent, so that
     others can edit it or reply in its thread."""

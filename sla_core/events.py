@@ -50,6 +50,9 @@ class Opened:
     """The channel of the message or thread that it was asked from; empty if there is none."""
     asked_below: str = ""
     """The platform's id of that message, or of the first one of its thread."""
+    earlier: tuple[str, ...] = ()
+    """The account's other tickets of this severity in the quarter, oldest first, if the policy expects
+    fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,8 @@ class SeverityChanged:
     reason: str
     workaround: bool = False
     """Whether the severity is lower because of a workaround and not because it was misjudged."""
+    earlier: tuple[str, ...] = ()
+    """As in Opened, for the new severity."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class Extension:
 
 @dataclass(frozen=True, slots=True)
 class Rarity:
-    """How many tickets of a severity to expect per calendar quarter. Agents see a note about more."""
+    """How many tickets of a severity to expect per calendar quarter. Agents and leadership hear of more."""
 
     per_quarter: int
     source: Source

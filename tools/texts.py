@@ -64,6 +64,7 @@ OUT = HOUSE / "docs" / "texts.md"
 NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 CHANNEL, TRIAGE = Place("slack", "C0ACME"), Place("slack", "C0TRIAGE")
 ALICE = Who(str(UserRef("slack", "T1", "U0ALICE")), "Alice")
+MONITORING = Who("alerts::prod", "prod monitoring")
 BOB = Who(str(UserRef("slack", "T0", "U0BOB")), "Bob")
 DANA = Who(str(UserRef("slack", "T0", "U0DANA")), "Dana")
 ANSWERS_IN = (
@@ -125,6 +126,12 @@ def stories(policy: Policy, plan: str) -> Iterator[Story]:
         opened,
         [CustomerWrote(at(5), ALICE, "Since 09:12.", via="form")],
     )
+    over = CustomerWrote(at(5), MONITORING, "Resolved at Fri 20 Mar 2026, 12:05 UTC.", via="app")
+    yield Story("A monitoring alarm is over", worst, opened, [over])
+    again = CustomerWrote(at(9), MONITORING, "Firing again: The API is down", via="app")
+    yield Story("A monitoring alarm fires again", worst, [over], [again])
+    raised = SeverityChanged(at(20), BOB, worst, "It is down for everybody.", earlier=("ACME-0",))
+    yield Story("A ticket is one emergency too many in the quarter", usual, opened, [raised])
     wrote = CustomerWrote(at(5), ALICE, "Any news?", message="2")
     yield Story(
         "The customer edited a message", usual, [wrote], [Corrected(at(6), ALICE, "2", "Any news yet?")]

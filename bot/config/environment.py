@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import time
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.clock import SimulatedClock
+from bot.config.alerts import secret_fault
 from bot.config.settings import DeskSettings, load_desk
 from sla_core.catalog.load import Fault, Faults
 from sla_core.catalog.schema import zone
@@ -118,6 +120,10 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
             zone(env.frontline_local_slack)
         except ValueError as wrong:
             yield "FRONTLINE_LOCAL_SLACK", str(wrong)
+    yield from variable_faults((f"alerts.{alert.name}.secret", alert.secret) for alert in desk.alerts)
+    for name in dict.fromkeys(alert.secret for alert in desk.alerts):
+        if unusable := secret_fault(variable(name)):
+            yield name.removeprefix("$"), unusable
     try:
         time_of_day(env.frontline_drill or "00:00")
     except ValueError as wrong:
@@ -133,6 +139,22 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
         SimulatedClock.parse(env.frontline_clock)
     except ValueError as wrong:
         yield "FRONTLINE_CLOCK", str(wrong)
+
+
+def variable(name: str) -> str:
+    """The value of a variable that the desk's file names, as in `$ALERTS_SECRET`; empty if it is not set."""
+    return os.environ.get(name.removeprefix("$"), "").strip()
+
+
+def variable_faults(named: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The variables that are not set, each with why it has to be. `named`: keys of the file, their values."""
+    wheres: dict[str, list[str]] = {}
+    for where, name in named:
+        wheres.setdefault(name, []).append(where)
+    for name, keys in wheres.items():
+        if not variable(name):
+            names = "names it" if len(keys) == 1 else "name it"
+            yield name.removeprefix("$"), f"is not set; {' and '.join(keys)} in frontline.toml {names}"
 
 
 def _slack_faults(env: Environment) -> Iterator[tuple[str, str]]:

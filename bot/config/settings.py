@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from bot.config.alerts import AlertsFile, AlertSource, alert_faults
 from bot.config.oncall_calendar import OnCallFeed
 from bot.config.rotas import read_rotas
 from bot.model.address import Place, UserRef
@@ -106,6 +107,7 @@ class DeskSettings:
     accounts: Mapping[str, Account]
     warnings: tuple[str, ...] = ()
     paging: PagingSettings = PagingSettings()
+    alerts: tuple[AlertSource, ...] = ()
 
     @property
     def feeds(self) -> Mapping[str, OnCallFeed]:
@@ -203,6 +205,7 @@ class _File(_Section):
     rotas: Any = {}
     """Read by bot.config.rotas."""
     paging: _Paging = _Paging()
+    alerts: tuple[AlertsFile, ...] = ()
     accounts: tuple[_Account, ...] = ()
 
 
@@ -228,7 +231,11 @@ def load_desk(path: Path) -> DeskSettings:
         except Faults as wrong:
             faults += wrong.faults
         rotas, wrong_rotas = read_rotas(file.rotas, name, path.parent, _names(file.people))
-        checks = (_cross_check(file), _against_policy(file, policies[-1]) if policies else ())
+        checks = (
+            _cross_check(file),
+            _against_policy(file, policies[-1]) if policies else (),
+            alert_faults(file.alerts, [a.id for a in file.accounts], policies[-1] if policies else None),
+        )
         faults += [*wrong_rotas, *(Fault(name, key, says) for check in checks for key, says in check)]
     if faults or file is None:
         raise Faults(faults)
@@ -390,6 +397,7 @@ def _settings(file: _File, policies: list[Policy], rotas: Mapping[str, Rota]) ->
         accounts=accounts,
         warnings=(*_unheld_roles(rotas, policy), *_warnings(accounts.values(), policy)),
         paging=PagingSettings(file.paging.repeat, file.paging.tries),
+        alerts=tuple(alert.source for alert in file.alerts),
     )
 
 

@@ -13,13 +13,14 @@ from bot import telemetry
 from bot.config.directory import PolicyVersionMissing
 from bot.desk import channels, queue
 from bot.desk.desk import Desk, refusal
-from bot.desk.intake import conversation, conversation_steps, entry_points, open
+from bot.desk.intake import alarms, conversation, conversation_steps, entry_points, open
 from bot.desk.intake.form import FORM
 from bot.desk.ticket import acts, direct_messages, pages, reply, severity, update
 from bot.desk.ticket.short_forms import open_text_form, sent_before, sent_elsewhere, sent_too_late
 from bot.model.address import Actor, Place
 from bot.model.forms import OPENED_AT, is_expired
 from bot.model.inbound import (
+    AlarmChanged,
     Answer,
     Ask,
     ChannelChanged,
@@ -179,6 +180,8 @@ async def _answer(desk: Desk, inbound: Inbound) -> Answer:
                 return await queue.opened(desk, inbound)
             case ChannelChanged():
                 return await channels.channel_changed(desk, inbound)
+            case AlarmChanged():
+                return await alarms.changed(desk, inbound)
     except NoSuchTicket:
         return refusal("This ticket does not exist.")
     except (Conflict, PolicyVersionMissing) as wrong:

@@ -192,6 +192,26 @@ class ChannelChanged:
     beside: tuple[Place, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class AlarmChanged:
+    """A monitoring system's notification about one alarm: it fires, or it is resolved (since `ended_at`).
+
+    `source` is the name of its `[[alerts]]`, `id` the system's own for the alarm. Answer: Done with the
+    ticket, if there is one.
+    """
+
+    key: str
+    at: datetime
+    source: str
+    id: str
+    firing: bool
+    summary: str = ""
+    details: str = ""
+    ended_at: datetime | None = None
+    delivery: str = ""
+    """The sender's id of the notification, the same if it is sent again; empty if it has none."""
+
+
 Inbound = (
     Command
     | Press
@@ -202,6 +222,7 @@ Inbound = (
     | MessageChanged
     | HomeOpened
     | ChannelChanged
+    | AlarmChanged
 )
 
 

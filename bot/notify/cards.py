@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.config.alerts import is_monitoring
 from bot.config.directory import Directory
 from bot.model.views import (
     Audience,
@@ -261,6 +262,8 @@ def _last_words(ticket: Ticket) -> LastWords | None:
     """What the customer wrote last after the opening; None if that is nothing."""
     for event in reversed(ticket.history):
         match event:
+            case CustomerWrote() if is_monitoring(event.by):
+                continue
             case CustomerWrote(by_agent=False, text=text) | Escalated(by_agent=False, reason=text) if (
                 text.strip()
             ):

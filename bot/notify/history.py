@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import assert_never
 
+from bot.config.alerts import is_monitoring
 from bot.config.settings import Person
 from bot.model.views import HistoryLine
 from sla_core.events import (
@@ -72,6 +73,8 @@ def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) ->
             return f"{name} took this"
         case Answered():
             return _answered(event)
+        case CustomerWrote() if is_monitoring(event.by):
+            return f"{name} reported"
         case CustomerWrote():
             return f"{name} wrote" if event.via != VIA_FORM else f"{name} added details"
         case Corrected():

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import assert_never
 
+from bot.config.alerts import is_monitoring
 from bot.config.directory import Directory
 from bot.model.address import Place
 from bot.model.views import Audience, Notice
-from bot.notify import pages, texts
+from bot.notify import alarms, pages, rarity, texts
 from bot.notify.message_factory import MessageFactory, card_key
 from bot.ports import Card, Message, Priority
 from sla_core.events import (
@@ -138,9 +139,11 @@ class _EventMessages:
                 if event.via == VIA_FORM:
                     said = texts.details_added(key, event)
                     yield self.factory.to_customer(said)
+                elif is_monitoring(event.by):
+                    said = alarms.report(key, event)
                 else:
                     said = texts.customer_wrote(key, event)
-                is_quiet = event.by_agent or event.via == VIA_APP
+                is_quiet = event.by_agent or (event.via == VIA_APP and not alarms.fires_again(event))
                 calls = () if is_quiet else self.factory.responsible()
                 yield self.factory.to_triage((*said, *calls))
                 if self.ticket.holds and not self.ticket.held and self.factory.before.held:
@@ -153,6 +156,8 @@ class _EventMessages:
                 before = self.factory.before.severity
                 said = texts.severity_changed(self.ticket, before, event, self.policy)
                 yield from self.factory.to_both(said, effect=self.factory.seq)
+                if event.earlier:
+                    yield from rarity.messages(self.factory, event)
             case DueDateSet():
                 yield from self.factory.to_both(texts.due_date_set(key, event), effect=self.factory.seq)
             case Extended():
@@ -300,6 +305,8 @@ class _EventMessages:
             said = texts.new_ticket(self.ticket, account.name if account else event.account)
             yield self.factory.to_triage((*said, *calls), what="opened")
         yield from self._first_contact(triage)
+        if event.earlier:
+            yield from rarity.messages(self.factory, event)
 
     def _pages(self, severity: str) -> bool:
         return self.policy.severities[severity].pages and bool(self.policy.steps)

@@ -308,17 +308,6 @@ async def duplicate_tickets(desk: Desk, account: Account, summary: str) -> list[
     return [PossibleDuplicate(ticket, words) for ticket, words in found if ticket.state is State.OPEN]
 
 
-async def recent_tickets(desk: Desk, account: Account, since: datetime) -> list[Ticket]:
-    """The account's tickets opened since then, newest first, from the newest MAX_SEARCHED."""
-    found = []
-    for key in (await desk.store.tickets(account.id))[:MAX_SEARCHED]:
-        ticket = await desk.ticket(key)
-        if ticket.opened.at < since:
-            break
-        found.append(ticket)
-    return found
-
-
 def text_in(values: Answers, field: str) -> str:
     return typed(next(iter(values.get(field, ())), ""))
 

@@ -26,14 +26,15 @@ from bot.desk.intake.form import (
     initial_values,
     intake_form,
     known_tickets,
-    recent_tickets,
     text_in,
 )
+from bot.desk.rarity import earlier_tickets
 from bot.model.address import Actor, MessageRef, Place
 from bot.model.forms import OPENING, form_key, is_expired, opening_context
 from bot.model.inbound import Answer, Ask, Command, Done, FormChanged, FormClosed, Show, Submission
 from bot.model.views import Notice, Part, Quote, Strong
 from bot.notify.cards import without_full_stop
+from bot.notify.rarity import note as rarity_note
 from bot.ports import Conflict, Duplicate, Message, NoSuchTicket, Priority
 from sla_core.events import VIA_FORM, Attachment, CustomerWrote, Event, Opened, Who
 from sla_core.policy import Policy
@@ -303,7 +304,8 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
         return await rejected(errors)
     channel = await _channel(desk, sent.actor, place, account)
     is_agent = directory.is_agent(sent.actor, account)
-    notes = await _notes(desk, policy, account, proposal)
+    is_rare = policy.severities[proposal.severity].rarity is not None
+    earlier = await earlier_tickets(desk, account, policy, proposal.severity) if is_rare else ()
     advice = [f"{without_full_stop(advice.says)}." for advice in policy.triage.advised(given)]
     outcome = await desk.open(
         sent.key,
@@ -327,13 +329,14 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
             may_hold=account.may_hold,
             exception=form.plan_exception(plan, proposal),
             notes=(
-                *notes,
+                *opening_notes(policy, proposal, earlier),
                 *(f"the customer was told: {without_full_stop(said)}" for said in advice),
                 *_duplicate_notes(intake),
             ),
             files=_attached(sent),
             asked_in=str(place) if intake.asked else "",
             asked_below=intake.asked,
+            earlier=earlier,
         ),
     )
     key = outcome.ticket
@@ -439,19 +442,9 @@ def _duplicate_notes(intake: IntakeContext) -> Iterator[str]:
         yield f"it looks like {each.ticket.key} (both say {', '.join(each.words)})"
 
 
-async def _notes(desk: Desk, policy: Policy, account: Account, proposal: Proposal) -> list[str]:
+def opening_notes(policy: Policy, proposal: Proposal, earlier: Sequence[str]) -> Iterator[str]:
     """Notes for agents: an overridden screening, or an unusual number of tickets of this severity."""
-    notes = []
     if proposal.overrides:
-        notes.append(f"the answers override the screening: {without_full_stop(proposal.says)}")
-    rarity = policy.severities[proposal.severity].rarity
-    if rarity is not None:
-        now = desk.clock.now()
-        begun = datetime(now.year, (now.month - 1) // 3 * 3 + 1, 1, tzinfo=now.tzinfo)
-        earlier = [t for t in await recent_tickets(desk, account, begun) if t.severity == proposal.severity]
-        if len(earlier) >= rarity.per_quarter:
-            notes.append(
-                f"this is {proposal.severity} number {len(earlier) + 1} of this quarter; "
-                f"the policy expects at most {rarity.per_quarter}"
-            )
-    return notes
+        yield f"the answers override the screening: {without_full_stop(proposal.says)}"
+    if earlier:
+        yield rarity_note(proposal.severity, earlier, policy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from bot.desk import rarity
 from bot.desk.desk import Desk, refusal
 from bot.desk.ticket.short_forms import TEXT, context_of, text_of, titled
 from bot.model.forms import ChoiceField, Field, Form, TextField
@@ -47,6 +48,11 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     because = next(iter(sent.values.get(BECAUSE, ())), "")
     reason = text_of(sent)
 
+    policy, account = desk.policy_of(ticket), desk.account_of(ticket)
+    earlier: tuple[str, ...] = ()
+    if account is not None and chosen in policy.severities:
+        earlier = await rarity.earlier_tickets(desk, account, policy, chosen, ticket.key)
+
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         is_downgrade = chosen == _downgrade_to(policy, ticket.severity)
         errors = {}
@@ -66,6 +72,6 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
         if errors:
             return Ask(form(policy, sent.context, ticket.severity).rejected(sent.values, errors))
         workaround = is_downgrade and because == WORKAROUND
-        return [SeverityChanged(now, desk.who(sent.actor), chosen, reason, workaround)]
+        return [SeverityChanged(now, desk.who(sent.actor), chosen, reason, workaround, earlier)]
 
     return await desk.change(sent.key, ticket, decide)

@@ -16,7 +16,7 @@ import structlog
 from adapters.slack.inbound.app import BoltEndpoint, Listeners, bolt_app
 from adapters.slack.inbound.socket_mode import SocketModeClient, _read
 from bot.desk.routes import dispatch
-from bot.model.inbound import Answer, ChannelChanged, Inbound, MessageChanged, Posted
+from bot.model.inbound import AlarmChanged, Answer, ChannelChanged, Inbound, MessageChanged, Posted
 from sla_core.events import (
     Acknowledged,
     Alerted,
@@ -114,6 +114,7 @@ def lasting(kept: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def sound(act: Inbound) -> None:
     """Such as any database takes."""
+    assert not isinstance(act, AlarmChanged), "no chat reports alarms"
     if isinstance(act, ChannelChanged):
         texts = [act.key, act.place.id, act.name]
     else:

@@ -1,0 +1,44 @@
+"""Whether a ticket is one more of its severity in a quarter than the policy expects."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.config.settings import Account
+from bot.desk.desk import Desk
+from sla_core.policy import Policy
+from sla_core.ticket import Ticket
+
+MAX_SEARCHED = 100
+
+
+async def earlier_tickets(
+    desk: Desk, account: Account, policy: Policy, severity: str, ticket: str = ""
+) -> tuple[str, ...]:
+    """The account's other tickets of this severity in this quarter (UTC), oldest first, if they are too many.
+
+    Empty if another one is still expected. One whose severity a workaround lowered counts; one that was
+    misjudged does not. `ticket` is the one that is raised to this severity.
+    """
+    rarity = policy.severities[severity].rarity
+    if rarity is None:
+        return ()
+    now = desk.clock.now()
+    begun = datetime(now.year, (now.month - 1) // 3 * 3 + 1, 1, tzinfo=now.tzinfo)
+    earlier = [
+        other.key
+        for other in reversed(await _recent(desk, account, begun))
+        if other.key != ticket and severity in (other.severity, other.downgraded_from)
+    ]
+    return tuple(earlier) if len(earlier) >= rarity.per_quarter else ()
+
+
+async def _recent(desk: Desk, account: Account, since: datetime) -> list[Ticket]:
+    """The account's tickets opened since then, newest first, from the newest MAX_SEARCHED."""
+    found = []
+    for key in (await desk.store.tickets(account.id))[:MAX_SEARCHED]:
+        ticket = await desk.ticket(key)
+        if ticket.opened.at < since:
+            break
+        found.append(ticket)
+    return found
