@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from bot.model.address import Location
 from bot.model.views import Link, Part, Quote, RichText, Strong, When
+from bot.notify import emergency_texts
 from bot.notify.cards import METRIC_NAMES, duration, owner_text, without_full_stop
 from sla_core.engine import promises
 from sla_core.events import (
@@ -58,7 +59,9 @@ def answered(key: str, event: Answered, policy: Policy) -> RichText:
         case Kind.MILESTONE:
             milestone = next((m for m in policy.milestones if m.label == event.text), None)
             says = milestone.says if milestone else ""
-            return with_key(key, Strong(event.text), f" ({event.by.name}): {without_full_stop(says)}.")
+            said = emergency_texts.milestone(event, without_full_stop(says))
+            urgent = emergency_texts.why_urgent(event, policy)
+            return with_key(key, Strong(event.text), f" ({event.by.name}): {said}", *urgent)
         case Kind.UPDATE:
             return with_key(key, f"Update from {event.by.name}:", Quote(event.text))
         case Kind.REPLY:
