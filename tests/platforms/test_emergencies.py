@@ -15,7 +15,7 @@ from tests.memory_store import MemoryStore
 from tests.platforms.conftest import OpenWorkplace
 from tests.platforms.on_slack import OnSlack
 from tests.platforms.on_teams import OnTeams
-from tests.platforms.open_forms import Dialog, Form, Modal
+from tests.platforms.open_forms import Dialog, Modal
 from tests.platforms.story import KEY, Story, open_story
 from tests.platforms.workplace import Answers
 
@@ -76,7 +76,7 @@ async def opened(
     return desk
 
 
-async def form_behind(desk: Story, label: str) -> Form:
+async def form_behind(desk: Story, label: str) -> Modal | Dialog:
     """The form that Bob gets behind a button of the agents' card."""
     workplace, card = desk.agents, desk.card(Audience.AGENTS)
     if isinstance(workplace, OnSlack):
