@@ -249,13 +249,14 @@ def _customer_facts(ticket: Ticket, policy: Policy, now: datetime) -> Iterator[t
 
 
 def _first_contact(ticket: Ticket, policy: Policy, directory: Directory) -> RichText:
-    """Names the account's first contact with a mention, if the plan has one (CUP-15)."""
+    """Names the account's first contact, if the plan has one; mentions them unless they opened it (CUP-15)."""
     named = policy.plans[ticket.opened.plan].first_contact
     account = directory.settings.accounts.get(ticket.opened.account)
     person = directory.first_contact(account, ticket.opened.plan, policy)
     if named is None or person is None:
         return ()
-    address = person.on(directory.channel_of(ticket).platform)
+    opened_it = directory.person_behind(ticket.opened.by) == person
+    address = None if opened_it else person.on(directory.channel_of(ticket).platform)
     mentioned = Mention(address, person.name) if address else person.name
     return emergency_texts.first_contact(named.name, mentioned, person.email)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,9 +16,11 @@ from bot.cli.policy.trace import traces, unknown_clauses
 from bot.clock import parse_instant
 from bot.config.settings import load_desk
 from bot.model.views import Audience
+from bot.notify.recipients import messages_of
 from sla_core.catalog.load import PACKS, Faults, load
-from sla_core.events import Breached
+from sla_core.events import Breached, Opened, Resolved
 from sla_core.policy import Mode, Policy
+from sla_core.ticket import fold
 from sla_core.triage import Answers
 from tests.desk_file import account, desk_file
 from tests.harness import ALICE, BOB, DANA, DeskInMemory, answer_text, done, form_of, open_desk, rich_text
@@ -489,6 +492,29 @@ async def test_the_account_manager_is_the_first_contact(tmp_path: Path) -> None:
     ]
     await desk.submits_form(ALICE, "Escalate", key, text="The sale begins today")
     assert "The sale begins today" in desk.direct(DANA)[-1].text
+
+
+async def test_an_account_manager_who_opens_a_ticket_is_not_told_of_it(tmp_path: Path) -> None:
+    """CUP-15: nobody is notified of their own act; the customer still reads who it is."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(DANA, "The price list is wrong", C3)
+    assert desk.direct(DANA) == []
+    contact = rich_text(desk.card_view(key).contact)
+    assert contact == "Account manager, your first contact: Dana, dana@commerceup.example"
+
+
+async def test_a_ticket_of_an_earlier_release_sends_its_contact_nothing(tmp_path: Path) -> None:
+    """CUP-15: its history does not name whom its opening told, so nothing is edited or repeated."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(ALICE, "The price list is wrong", C3)
+    history = (await desk.ticket(key)).history
+    first = history[0]
+    assert isinstance(first, Opened)
+    before = (replace(first, contact=""), *history[1:], Resolved(first.at, first.by, "Done"))
+    directory = desk.desk.directory
+    policy = directory.settings.policies[-1]
+    told = messages_of(fold(key, before), before[-1:], policy, directory)
+    assert not [message.key for message in told if "/dm/" in message.key]
 
 
 async def test_an_account_manager_is_optional(tmp_path: Path) -> None:

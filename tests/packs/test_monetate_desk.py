@@ -8,7 +8,7 @@ import pytest
 
 from bot.clock import parse_instant
 from bot.model.address import Place
-from bot.model.forms import ChoiceField
+from bot.model.forms import OPENING, ChoiceField
 from bot.model.inbound import Press
 from bot.model.views import Audience, Notice
 from bot.ports import Message, Priority
@@ -179,7 +179,9 @@ async def test_a_press_on_a_card_from_before_the_freeze_asks_as_well(desk: DeskI
     press = Press(desk.envelope(), desk.clock.now(), BOB, TRIAGE, None, "milestone", value)
     form = form_of(await desk.answers(press))
     assert (form.title, form.submit) == ("ACME-1 · Fix developed", "Fix developed")
+    assert OPENING in form.context, "it counts once"
     assert done(await desk.sends(BOB, form, text="Orders are lost"))
+    assert "You already sent this form" in answer_text(await desk.sends(BOB, form, text="Orders, still"))
     assert "It is urgent, so we deploy it during our code freeze" in desk.thread(key)[-1]
 
 
