@@ -249,7 +249,7 @@ def _customer_facts(ticket: Ticket, policy: Policy, now: datetime) -> Iterator[t
 
 
 def _first_contact(ticket: Ticket, policy: Policy, directory: Directory) -> RichText:
-    """Names the account's first contact, if the plan has one; mentions them unless they opened it (CUP-15)."""
+    """Names the account's first contact, if the plan has one; no mention for their own ticket (CUP-15)."""
     named = policy.plans[ticket.opened.plan].first_contact
     account = directory.settings.accounts.get(ticket.opened.account)
     person = directory.first_contact(account, ticket.opened.plan, policy)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 
 from bot.model.views import Part, Quote, RichText
+from bot.text import in_sentence
 from sla_core.events import Answered, ServicesDisabled, ServicesEnabled
 from sla_core.policy import FirstContact, Policy
 from sla_core.ticket import State, Ticket
@@ -73,7 +74,7 @@ def mitigation_done(event: Answered) -> RichText:
 
 def opened_for_contact(contact: FirstContact | None) -> str:
     """To the customer's first contact, as a ticket is opened."""
-    role = contact.name.lower() if contact else "first contact"
+    role = in_sentence(contact.name) if contact else "first contact"
     return f"A new ticket was opened. You are the customer's {role}, so they may turn to you first."
 
 
