@@ -118,5 +118,5 @@ def due_text(line: PromiseLine, when: Callable[[datetime], str]) -> str:
 
 
 def in_sentence(name: str) -> str:
-    """A name from a policy within a sentence: `second line` for `Second line`, but `Partner Support` stays."""
+    """A name of a policy within a sentence: `second line` for `Second line`; `Partner Support` stays."""
     return name.lower() if name[1:].islower() else name
