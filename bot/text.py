@@ -148,3 +148,8 @@ def due_text(line: PromiseLine, when: Callable[[datetime], str]) -> str:
         return ""
     was = "was " if is_over(line) or line.phase is Phase.BREACHED else ""
     return f"{was}due {when(line.due_at)}"
+
+
+def in_sentence(name: str) -> str:
+    """A name of a policy within a sentence: `second line` for `Second line`; `Partner Support` stays."""
+    return name.lower() if name[1:].islower() else name

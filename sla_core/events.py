@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from sla_core.policy import Metric, Term
@@ -53,6 +53,8 @@ class Opened:
     earlier: tuple[str, ...] = ()
     """The account's other tickets of this severity in the quarter, oldest first, if the policy expects
     fewer."""
+    contact: str = ""
+    """The customer's first contact, by their id in the desk's file, who gets a direct message about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,14 @@ class Answered:
     files: tuple[Attachment, ...] = ()
     message: str = ""
     """The platform's id of what was written in the thread."""
+    mitigation: str = ""
+    """The label of the mitigation that an update tells of."""
+    skipped: tuple[str, ...] = ()
+    """The mitigations before it that had not been done."""
+    urgent: str = ""
+    """Why a fix is deployed during a code freeze: the reason given, or a severity that is always urgent."""
+    deploys_on: date | None = None
+    """The day on which a fix is deployed instead, because of a code freeze."""
 
 
 VIA_FORM, VIA_APP = "form", "app"
@@ -223,6 +233,24 @@ class Called:
 
 
 @dataclass(frozen=True, slots=True)
+class ServicesDisabled:
+    """An agent disabled the customer's services because of this ticket. It affects no clock."""
+
+    at: datetime
+    by: Who
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServicesEnabled:
+    """An agent enabled them again."""
+
+    at: datetime
+    by: Who
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Resolved:
     at: datetime
     by: Who
@@ -327,4 +355,6 @@ Event = (
     | Undelivered
     | Alerted
     | Reminded
+    | ServicesDisabled
+    | ServicesEnabled
 )

@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from sla_core.calendar import BusinessCalendar
+from sla_core.season import Season
 from sla_core.triage import Triage
 
 
@@ -132,6 +133,10 @@ class Severity:
     rarity: Rarity | None = None
     due_date: Source | None = None
     """Why agents set a due date for it; None: they do not."""
+    mitigations: bool = False
+    """Whether agents are offered the mitigations."""
+    disables_services: Source | None = None
+    """Why agents may disable the customer's services meanwhile; None: they may not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,8 @@ class FirstContact:
     name: str
     accounts: int | None = None
     """How many accounts one person may have; None: any number."""
+    enforced: bool = False
+    """Whether a desk's file with more is refused. Otherwise it only gets a warning."""
 
     @property
     def most(self) -> int:
@@ -210,6 +217,36 @@ class Milestone:
 
 
 @dataclass(frozen=True, slots=True)
+class Mitigation:
+    """A step against an emergency, and the text that tells the customer that it was taken."""
+
+    label: str
+    says: str
+    source: Source
+    repeatable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """A season in which a fix is deployed only if it is urgent, so its `milestone` asks."""
+
+    season: Season
+    milestone: str
+    urgent: frozenset[str]
+    """The severities that are urgent by themselves."""
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """A season of much traffic, of which customers are told. It changes no promise."""
+
+    season: Season
+    says: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
 class Term:
     """One clause of an account's order form, which overrides the plan's."""
 
@@ -244,6 +281,10 @@ class Policy:
     triage: Triage
     steps: tuple[Step, ...] = ()
     milestones: tuple[Milestone, ...] = ()
+    mitigations: tuple[Mitigation, ...] = ()
+    """In the order in which they are suggested."""
+    freezes: tuple[Freeze, ...] = ()
+    peaks: tuple[Peak, ...] = ()
     readings: tuple[Reading, ...] = ()
     facts: tuple[Source, ...] = ()
     """Rules that the desk shows or a person applies: channels, scope, contacts."""
@@ -280,6 +321,16 @@ class Policy:
     def _targets(self) -> dict[tuple[str, tuple[Term, ...]], tuple[Target, ...]]:
         """A cache of `targets`, which is called several times for every ticket at every wake-up."""
         return {}
+
+    def freeze_at(self, now: datetime) -> tuple[Freeze, date] | None:
+        """The freeze in force at `now`, and the first day after it; None if there is none."""
+        for freeze in self.freezes:
+            if end := freeze.season.ends_on(now):
+                return freeze, end
+        return None
+
+    def peak_at(self, now: datetime) -> Peak | None:
+        return next((peak for peak in self.peaks if peak.season.ends_on(now)), None)
 
     def opens_at(self, plan: str, step: Step, severity: str, now: datetime) -> datetime | None:
         """When a step may be called: `now`, or when its hours begin. None if it has no duty."""

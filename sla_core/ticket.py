@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, assert_never
 
@@ -32,6 +32,8 @@ from sla_core.events import (
     Reopened,
     Resolved,
     Resumed,
+    ServicesDisabled,
+    ServicesEnabled,
     SeverityChanged,
     Taken,
     Undelivered,
@@ -87,6 +89,12 @@ class Ticket:
     last_update_at: datetime | None = None
     milestones: Mapping[str, datetime] = field(default_factory=dict)
     """Labels of the milestones told so far, and when each was first told."""
+    mitigations: frozenset[str] = frozenset()
+    """Labels of the mitigations done so far."""
+    deploys_on: date | None = None
+    """When its fix is deployed, if that waits for the end of a code freeze."""
+    services_disabled: ServicesDisabled | None = None
+    """Since when and why the customer's services are disabled; None: they are not."""
     ended_at: datetime | None = None
     """When it was resolved or closed; None while it is open."""
     holds: tuple[Gap, ...] = ()
@@ -196,6 +204,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     last_update_at=event.at,
                     customers_turn=ticket.held or event.kind in (Kind.REPLY, Kind.MESSAGE),
                     milestones=_told(ticket, event),
+                    mitigations=ticket.mitigations | ({event.mitigation} if event.mitigation else set()),
+                    deploys_on=event.deploys_on or ticket.deploys_on,
                 ),
                 event.by,
             )
@@ -257,9 +267,15 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 customers_turn=False,
                 last_update_at=event.at,
                 milestones={},
+                mitigations=frozenset(),
+                deploys_on=None,
                 closed_unanswered_at=None,
                 closed_periods=_gap_ended(ticket.closed_periods, event.at),
             )
+        case ServicesDisabled():
+            return _with(ticket, services_disabled=event)
+        case ServicesEnabled():
+            return _with(ticket, services_disabled=None)
         case Warned():
             return _with(ticket, warned=ticket.warned | {event.run})
         case Breached():

@@ -74,8 +74,9 @@ CUSTOMER = TicketCard(
     ),
     facts=(
         ("", "We work on this throughout support hours"),
-        ("Account manager", "Dana, dana@vendor.example"),
+        ("Fix", "to be deployed on Mon 7 Dec 2026, after the code freeze"),
     ),
+    contact=("Account manager, your first contact: ", Mention(DANA, "Dana"), ", dana@vendor.example"),
     details="Since 09:12 each bill takes *minutes*.",
     answers=(("How is your production use affected?", "Reduced capacity, or a core function is impaired"),),
     buttons=(
@@ -115,6 +116,7 @@ AGENTS = TicketCard(
         ("How is your production use affected?", "Severely: we cannot use it, or it is down"),
     ),
     facts=(
+        ("Services", "disabled by Bob: “The tag breaks the checkout”"),
         ("Proposed because", "a core function is down"),
         (
             "Note",
@@ -139,10 +141,12 @@ AGENTS = TicketCard(
                 Button("take", "Take it", "ACME-7"),
                 Button("severity", "Change severity", "ACME-7"),
                 Button("hold", "Hold", "ACME-7"),
+                Button("services_enabled", "Services enabled", "ACME-7"),
                 Button("why", "Why?", "ACME-7"),
             ),
         ),
         Menu("Milestone", tuple(Button("milestone", label, f"ACME-7|{label}") for label in MILESTONES)),
+        Menu("Mitigation", (Button("mitigation", "Internet routing", "ACME-7|Internet routing"),)),
     ),
     drawn_at=NOON,
     history=(
@@ -369,6 +373,7 @@ def longest_card(buttons: int, value: int) -> TicketCard:
         owner=MARKS * 100,
         facts=tuple((f"{MARKS * 25}{number}", MARKS * (50 if number % 5 else 1)) for number in range(30)),
         promises=tuple(replace(AGENTS.promises[1], label=MARKS * 20, note=MARKS * 80) for _ in range(4)),
+        contact=(MARKS * 1000, Mention(DANA, MARKS * 20), MARKS * 100),
         details=MARKS * 4000,
         note=(MARKS * 2000, Quote(MARKS * 500)),
         buttons=tuple(Button("milestone", MARKS * 20, "v" * value) for _ in range(buttons)),
@@ -429,6 +434,7 @@ cards = st.builds(
     last_words=st.none() | st.builds(LastWords, st.text(), st.just(NOON), st.text()),
     answers=st.lists(st.tuples(st.text(), st.text()), max_size=3).map(tuple),
     menus=st.sampled_from([(), AGENTS.menus]),
+    contact=st.lists(st.text() | st.builds(Mention, st.just(DANA), st.text()), max_size=2).map(tuple),
     details=st.text(),
     note=st.lists(st.text(), max_size=2).map(tuple),
     buttons=st.just(CUSTOMER.buttons),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tools.texts import OUT, answers, document
+from tools.answers import answers
+from tools.texts import OUT, document
 
 
 def test_the_file_of_texts_matches_the_code() -> None:

@@ -12,7 +12,7 @@ import asyncio
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -88,11 +88,14 @@ class Action:
         return all(IN_MENU in place for place in self.places)
 
 
-class Noon:
-    """A clock that never moves."""
+@dataclass
+class StoppedClock:
+    """A clock that only we move."""
+
+    at: datetime = NOON
 
     def now(self) -> datetime:
-        return NOON
+        return self.at
 
     async def sleep_until(self, instant: datetime) -> None:
         raise AssertionError("nothing sleeps here")
@@ -103,6 +106,7 @@ class Samples:
     """A desk of one vendor, and the actions found on its tickets."""
 
     desk: Desk
+    clock: StoppedClock
     policy: Policy
     plan: str
     found: dict[tuple[str, str], Action]
@@ -113,6 +117,9 @@ class Samples:
         for severity in self.policy.severities:
             for story in STORIES:
                 await self._look_at(severity, story)
+            if self.policy.severities[severity].disables_services:
+                await self._look_at(severity, ("services_disabled",))
+        await self._look_in_a_freeze()
         await self._look_at_the_queue()
         for button in cards.get_help(self.policy).buttons:
             await self._press(CUSTOMER, ACME, button, "standing message")
@@ -124,10 +131,20 @@ class Samples:
                 button = page_buttons(await self._ticket(self.policy.worst.id, ()))[label]
                 await self._press(AGENT, TRIAGE, button, "page")
 
+    async def _look_in_a_freeze(self) -> None:
+        """A code freeze has a button of its own on tickets that are not urgent."""
+        for freeze in self.policy.freezes:
+            first = freeze.season.days[0].first
+            assert isinstance(first, date), "a day of every year needs a year here"
+            self.clock.at = datetime.combine(first, time(12), freeze.season.zone).astimezone(UTC)
+            for severity in self.policy.severities.keys() - freeze.urgent:
+                await self._look_at(severity, ())
+        self.clock.at = NOON
+
     async def _look_at(self, severity: str, story: tuple[str, ...]) -> None:
         sample = await self.desk.ticket(await self._ticket(severity, story))
         for audience, (card_place, who, place) in SIDES.items():
-            face = cards.card(sample, self.policy, self.desk.directory, audience, NOON)
+            face = cards.card(sample, self.policy, self.desk.directory, audience, self.clock.at)
             placed = [(button, card_place) for button in face.buttons]
             placed += [
                 (b, f"{card_place}{IN_MENU}`{menu.label}`)") for menu in face.menus for b in menu.buttons
@@ -190,7 +207,7 @@ class Samples:
     async def _ticket(self, severity: str, story: tuple[str, ...]) -> str:
         account = self.desk.directory.settings.accounts["acme"]
         opened = Opened(
-            at=NOON,
+            at=self.clock.at,
             by=self.desk.who(CUSTOMER),
             account=account.id,
             vendor=self.policy.vendor,
@@ -238,8 +255,9 @@ def _samples(vendor: str, store: DeskStore, actions: dict[tuple[str, str], Actio
         acme = account(plan=plan, tam=None, order_form=ORDER_FORM)
         file.write_text(desk_file(vendor, rotas={}, people=["bob"], accounts=[acme]), encoding="utf-8")
         settings = load_desk(file)
-    desk = Desk(store, Noon(), Directory(settings))
-    return Samples(desk, settings.policies[-1], plan, actions)
+    clock = StoppedClock()
+    desk = Desk(store, clock, Directory(settings))
+    return Samples(desk, clock, settings.policies[-1], plan, actions)
 
 
 def on_slack(action: Action) -> str:

@@ -8,16 +8,15 @@ that build them, answers to a press or a command from the source of the modules 
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
-from bot.desk.ticket import direct_messages, pages, severity, short_forms, update
+from bot.desk.ticket import direct_messages, milestones, pages, severity, short_forms, update
 from bot.model.address import Place, UserRef
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.views import Audience, Link, Mention, Notice, Quote, RichText, Strong, When
@@ -48,6 +47,8 @@ from sla_core.events import (
     Reopened,
     Resolved,
     Resumed,
+    ServicesDisabled,
+    ServicesEnabled,
     SeverityChanged,
     Taken,
     Undelivered,
@@ -58,6 +59,7 @@ from sla_core.paging import DELEGATED, NO_STEP, SNOOZED
 from sla_core.policy import Metric, Policy
 from sla_core.ticket import Ticket, fold
 from tests.desk_file import account, desk_file
+from tools.answers import answers
 
 HOUSE = Path(__file__).resolve().parents[1]
 OUT = HOUSE / "docs" / "texts.md"
@@ -67,16 +69,6 @@ ALICE = Who(str(UserRef("slack", "T1", "U0ALICE")), "Alice")
 MONITORING = Who("alerts::prod", "prod monitoring")
 BOB = Who(str(UserRef("slack", "T0", "U0BOB")), "Bob")
 DANA = Who(str(UserRef("slack", "T0", "U0DANA")), "Dana")
-ANSWERS_IN = (
-    "bot/desk",
-    "bot/runtime/monitor.py",
-    "bot/runtime/pager_test.py",
-    "adapters/slack/outbound/responder.py",
-    "adapters/slack/rendering",
-    "adapters/slack/workspaces/registry.py",
-    "adapters/teams/outbound/responder.py",
-    "adapters/teams/rendering",
-)
 
 
 @dataclass(frozen=True)
@@ -254,6 +246,27 @@ def stories(policy: Policy, plan: str) -> Iterator[Story]:
         )
 
 
+def emergency_stories(policy: Policy) -> Iterator[Story]:
+    """What only a policy with mitigations, a code freeze and disabled services has to say."""
+    worst, usual = list(policy.severities)[:2]
+    at = NOON + timedelta(minutes=15)
+    disabled = ServicesDisabled(at, BOB, "The tag breaks the checkout.")
+    yield Story("An agent disabled the services", worst, (), [disabled])
+    enabled = ServicesEnabled(at, BOB, "The tag is mended.")
+    yield Story("An agent enabled the services again", worst, [disabled], [enabled])
+    first, *others = policy.mitigations
+    done = Answered(at, BOB, Kind.UPDATE, first.says, mitigation=first.label)
+    yield Story(f"Mitigation: {first.label}", worst, (), [done])
+    for each in others:
+        done = replace(done, text=each.says, mitigation=each.label, skipped=(first.label,))
+        yield Story(f"Mitigation out of order: {each.label}", worst, (), [done])
+    (freeze,) = policy.freezes
+    fix = Answered(at, BOB, Kind.MILESTONE, freeze.milestone, urgent="Orders are lost without it.")
+    yield Story("A fix is urgent during a code freeze", usual, (), [fix])
+    later = replace(fix, urgent="", deploys_on=date(2026, 12, 8))
+    yield Story("A fix waits for the end of a code freeze", usual, (), [later])
+
+
 def _opened(policy: Policy, plan: str, severity_id: str) -> Opened:
     rule = next((rule for rule in policy.triage.rules if rule.severity == severity_id), None)
     return Opened(
@@ -315,12 +328,29 @@ def _heard(story: Story, policy: Policy, plan: str, directory: Directory) -> Ite
             yield who, plain(message.content.text) + buttons
 
 
-def _sections(policy: Policy, plan: str, directory: Directory, only: str = "") -> Iterator[str]:
-    for story in stories(policy, plan):
+def _sections(
+    policy: Policy, plan: str, directory: Directory, told: Iterable[Story], only: str = ""
+) -> Iterator[str]:
+    for story in told:
         heard = [*_heard(story, policy, plan, directory)] if story.title.startswith(only) else []
         if heard:
             yield f"\n**{story.title}**\n"
             yield from (f"- {who}: {says}" for who, says in heard)
+
+
+def _contact(directory: Directory) -> Iterator[str]:
+    """What the first contact reads of a new ticket, and what the customer's card says of them."""
+    policy = load("commerceup")[-1]
+    ticket = fold("ACME-1", [replace(_opened(policy, "standard", "C3"), contact="dana")])
+    yield "\n**A ticket was opened**\n"
+    for message in messages_of(ticket, ticket.history, policy, directory):
+        if isinstance(message.content, Notice) and (
+            isinstance(message.to, UserRef) or message.key.endswith("/contact")
+        ):
+            who = "direct message" if isinstance(message.to, UserRef) else "triage"
+            yield f"- {who}: {plain(message.content.text)}"
+    card = cards.card(ticket, policy, directory, Audience.CUSTOMER, NOON)
+    yield f"- customer's card: {plain(card.contact)}"
 
 
 def _standings(policy: Policy, plan: str, directory: Directory) -> Iterator[str]:
@@ -354,6 +384,9 @@ def _forms(policy: Policy, plan: str) -> Iterator[str]:
     ticket = _ticket(policy, plan, "S2", ())
     forms = [short_forms.text_form(name, context) for name in ("reply", "update", "resolve", "hold")]
     forms += [
+        short_forms.text_form("services_disabled", context),
+        short_forms.text_form("services_enabled", context),
+        milestones.frozen_form("Fix developed", date(2026, 12, 7), context),
         short_forms.text_form("add_details", context),
         short_forms.escalate_form(False, context),
         short_forms.escalate_form(True, context),
@@ -379,63 +412,11 @@ def _fields(form: Form) -> Iterator[str]:
             assert isinstance(each, TextField)
 
 
-def answers() -> Iterator[tuple[str, list[str]]]:
-    """Each module with the private answers and faults that it gives; what varies stands in braces."""
-    for place in ANSWERS_IN:
-        root = HOUSE / place
-        for path in [root] if root.is_file() else sorted(root.rglob("*.py")):
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            found = dict.fromkeys(_sentences(tree))
-            if found:
-                yield path.relative_to(HOUSE).as_posix(), [*found]
-
-
-def _sentences(tree: ast.AST) -> Iterator[str]:
-    """Texts in the code that read like sentences and are no docstrings or log lines."""
-    skipped = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    inside: set[int] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("log."):
-            skipped |= {id(part) for part in ast.walk(node)}
-        if isinstance(node, ast.JoinedStr):
-            inside |= {id(part) for part in node.values}
-    for node in ast.walk(tree):
-        if id(node) in skipped or id(node) in inside:
-            continue
-        says = _text(node)
-        if (
-            says
-            and says[0].isupper() | (says[0] in "{“")
-            and says.rstrip("”").endswith((".", "?", ":"))
-            and " " in says
-        ):
-            yield " ".join(says.split())
-
-
-def _text(node: ast.AST) -> str:
-    match node:
-        case ast.Constant(value=str(text)):
-            return text.strip()
-        case ast.JoinedStr(values=parts):
-            texts = (p.value if isinstance(p, ast.Constant) else f"{{{_name(p)}}}" for p in parts)
-            return "".join(map(str, texts)).strip()
-        case _:
-            return ""
-
-
-def _name(part: ast.AST) -> str:
-    """What varies: the last name of the expression."""
-    names = [
-        each.attr if isinstance(each, ast.Attribute) else getattr(each, "id", "") for each in ast.walk(part)
-    ]
-    return next(filter(None, names), "…")
-
-
 def document() -> str:
     """The whole document."""
     with TemporaryDirectory() as folder:
         directories = {}
-        for vendor, plan in (("m3ter", "gold"), ("monetate", "europe")):
+        for vendor, plan in (("m3ter", "gold"), ("monetate", "europe"), ("commerceup", "standard")):
             path = Path(folder) / f"{vendor}.toml"
             rotas = {
                 step.role: ["bob"] if not number else ["kim"]
@@ -453,9 +434,13 @@ def document() -> str:
         "their own zone.",
         "",
         "## Messages about a ticket",
-        *_sections(m3ter, "gold", directories["m3ter"]),
+        *_sections(m3ter, "gold", directories["m3ter"], stories(m3ter, "gold")),
         "\n## Milestones of an emergency",
-        *_sections(monetate, "europe", directories["monetate"], "Milestone"),
+        *_sections(monetate, "europe", directories["monetate"], stories(monetate, "europe"), "Milestone"),
+        "\n## Services, mitigations, code freeze",
+        *_sections(monetate, "europe", directories["monetate"], emergency_stories(monetate)),
+        "\n## The customer's first contact",
+        *_contact(directories["commerceup"]),
         "\n## How a promise stands on a card\n",
         *_standings(m3ter, "gold", directories["m3ter"]),
         "\n## Forms",

@@ -270,6 +270,8 @@ def _card(card: TicketCard, zone: tzinfo | None, numbered: bool) -> Panel:
         grid.add_row(literal("Last words"), Group(said, Quoted(words.text)))
     for label, text in card.facts:
         grid.add_row(literal(label), Quoted(text) if "\n" in text else literal(text))
+    if card.contact:
+        grid.add_row(Text(), render_rich(card.contact, zone))
     status = literal(" · ".join(map(one_line, card.status)))
     parts: list[RenderableType] = [literal(one_line(card.title), "bold"), status, Text(), grid]
     if card.details.strip():

@@ -159,6 +159,11 @@ class Directory:
         plan = self.settings.policies[-1].plans[account.plan]
         return self.settings.people[account.tam] if account.tam and plan.tam else None
 
+    def first_contact(self, account: Account | None, plan: str, policy: Policy) -> Person | None:
+        """The account's TAM if this plan makes them the customer's first contact, otherwise None."""
+        named = policy.plans[plan].first_contact
+        return self.tam(account) if account and named else None
+
     def rota(self, role: str, at: datetime) -> list[Person]:
         """The people of a role in the order in which they are paged at `at`.
 

@@ -330,6 +330,7 @@ def _against_policy(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:
             plan = policy.plans.get(plan_id or "")
             for where, says in _order_form_faults(account.order_form, policy, plan):
                 yield f"{key}.order_form.{where}", says
+    yield from _shared_contacts(file.accounts, policy, enforced=True)
 
 
 def _account_faults(account: _Account, people: set[str], triage: set[str]) -> Iterator[tuple[str, str]]:
@@ -422,6 +423,19 @@ def _unheld_roles(rotas: Mapping[str, Rota], policy: Policy) -> Iterator[str]:
             yield f"rotas.{role}: nobody holds this role of the policy; name the people to call"
 
 
+def _shared_contacts(
+    accounts: Collection[_Account | Account], policy: Policy, *, enforced: bool
+) -> Iterator[tuple[str, str]]:
+    """Accounts whose first contact has more of them than the plan allows, if the policy `enforced` that."""
+    for account in accounts:
+        plan = policy.plans.get(_plan_id(policy, account.plan) or "")
+        contact = plan.first_contact if plan else None
+        same = [a.id for a in accounts if a.tam and a.tam == account.tam]
+        if plan and contact and contact.enforced is enforced and account.id in same[contact.most :]:
+            most = f"{contact.most} that the plan {plan.id} allows, such as {same[0]}"
+            yield f"accounts.{account.id}.tam", f"{account.tam} has the {most}; name somebody else"
+
+
 def _warnings(accounts: Collection[Account], policy: Policy) -> Iterator[str]:
     for account in accounts:
         plan = policy.plans[account.plan]
@@ -429,7 +443,5 @@ def _warnings(accounts: Collection[Account], policy: Policy) -> Iterator[str]:
             yield f"accounts.{account.id}.tam: the plan {plan.id} has no TAM, so nobody gets a direct message"
         if not account.tam and plan.tam:
             yield f"accounts.{account.id}: no tam is named; escalations go to leadership, else to triage"
-        same = [a.id for a in accounts if a.tam and a.tam == account.tam]
-        if plan.first_contact and account.id in same[plan.first_contact.most :]:
-            most = f"{plan.first_contact.most} that the plan {plan.id} allows, such as {same[0]}"
-            yield f"accounts.{account.id}.tam: {account.tam} has the {most}; name somebody else"
+    for key, says in _shared_contacts(accounts, policy, enforced=False):
+        yield f"{key}: {says}"

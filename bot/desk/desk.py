@@ -194,6 +194,9 @@ class Desk:
 
         def change(number: int) -> Change:
             opened = draft()
+            policy = self.directory.policy(opened.version)
+            if contact := self.directory.first_contact(account, opened.plan, policy):
+                opened = replace(opened, contact=contact.id)
             key = f"{account.id.upper()}-{number}"
             return self._change_of(fold(key, (opened,)), (opened,), opened.at)
 

@@ -15,7 +15,7 @@ from bot.desk import channels, queue
 from bot.desk.desk import Desk, refusal
 from bot.desk.intake import alarms, conversation, conversation_steps, entry_points, open
 from bot.desk.intake.form import FORM
-from bot.desk.ticket import acts, direct_messages, pages, reply, severity, update
+from bot.desk.ticket import acts, direct_messages, emergencies, milestones, pages, reply, severity, update
 from bot.desk.ticket.short_forms import open_text_form, sent_before, sent_elsewhere, sent_too_late
 from bot.model.address import Actor, Place
 from bot.model.forms import OPENED_AT, is_expired
@@ -98,7 +98,11 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "take": ButtonRoute(AGENT, acts.take),
     "reply": ButtonRoute(AGENT, _opens("reply")),
     "update": ButtonRoute(AGENT, update.ask),
-    "milestone": ButtonRoute(AGENT, reply.milestone),
+    "milestone": ButtonRoute(AGENT, milestones.milestone),
+    milestones.FORM: ButtonRoute(AGENT, milestones.milestone),
+    "mitigation": ButtonRoute(AGENT, emergencies.mitigate),
+    "services_disabled": ButtonRoute(AGENT, _opens("services_disabled")),
+    "services_enabled": ButtonRoute(AGENT, _opens("services_enabled")),
     "severity": ButtonRoute(AGENT, severity.ask),
     "hold": ButtonRoute(AGENT, _opens("hold")),
     "resume": ButtonRoute(AGENT, acts.resume),
@@ -120,6 +124,9 @@ FORMS: dict[str, FormRoute | PublicFormRoute] = {
     "reply": FormRoute(AGENT, reply.send_reply),
     "update": FormRoute(AGENT, update.submit),
     "severity": FormRoute(AGENT, severity.submit),
+    milestones.FORM: FormRoute(AGENT, milestones.submit),
+    "services_disabled": FormRoute(AGENT, emergencies.disable_services),
+    "services_enabled": FormRoute(AGENT, emergencies.enable_services),
     "hold": FormRoute(AGENT, acts.hold),
     "resolve": FormRoute(AGENT, acts.resolve),
     "close": FormRoute(PARTICIPANT, acts.confirm_close),

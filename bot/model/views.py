@@ -138,6 +138,8 @@ class TicketCard:
     about: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     last_words: LastWords | None = None
+    contact: RichText = ()
+    """The customer's first contact, and how to reach them."""
     details: str = ""
     answers: tuple[tuple[str, str], ...] = ()
     note: RichText = ()

@@ -13,13 +13,15 @@ from bot.model.views import (
     Button,
     GetHelp,
     LastWords,
+    Mention,
     Menu,
     PromiseLine,
     QueueRow,
+    RichText,
     Style,
     TicketCard,
 )
-from bot.notify import history
+from bot.notify import emergency_texts, history
 from bot.ports import QueueEntry, QueueSummary
 from sla_core.engine import countdowns, promises
 from sla_core.events import CustomerWrote, Escalated, Held, SeverityChanged
@@ -47,7 +49,9 @@ def card(
     )
     severity = policy.severities[ticket.severity]
     for_agents = audience is Audience.AGENTS
-    buttons, menus = _agents_buttons(ticket, policy) if for_agents else (tuple(_customer_buttons(ticket)), ())
+    buttons, menus = (
+        _agents_buttons(ticket, policy, now) if for_agents else (tuple(_customer_buttons(ticket)), ())
+    )
     return TicketCard(
         key=ticket.key,
         audience=audience,
@@ -63,8 +67,10 @@ def card(
         facts=(
             *_hold(ticket, for_agents),
             *_severity_changed(ticket),
-            *(_facts if for_agents else _customer_facts)(ticket, policy, directory),
+            *emergency_texts.facts(ticket),
+            *(_facts if for_agents else _customer_facts)(ticket, policy, now),
         ),
+        contact=() if for_agents else _first_contact(ticket, policy, directory),
         last_words=_last_words(ticket) if for_agents else None,
         details=ticket.opened.details,
         answers=tuple(_answers(ticket, policy)),
@@ -231,7 +237,7 @@ def _severity_changed(ticket: Ticket) -> Iterator[tuple[str, str]]:
         yield "Severity corrected", f"{last.by.name} changed it from {before} to {ticket.severity}"
 
 
-def _customer_facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tuple[str, str]]:
+def _customer_facts(ticket: Ticket, policy: Policy, now: datetime) -> Iterator[tuple[str, str]]:
     severity = policy.severities[ticket.severity]
     is_open = ticket.state is State.OPEN
     if severity.effort and is_open:
@@ -239,11 +245,21 @@ def _customer_facts(ticket: Ticket, policy: Policy, directory: Directory) -> Ite
     contact = policy.plans[ticket.opened.plan].emergency_contact
     if severity.pages and contact and is_open:
         yield "Emergency contact", contact
+    if is_open and (peak := policy.peak_at(now)):
+        yield "", peak.says
+
+
+def _first_contact(ticket: Ticket, policy: Policy, directory: Directory) -> RichText:
+    """Names the account's first contact, if the plan has one; no mention for their own ticket (CUP-15)."""
     named = policy.plans[ticket.opened.plan].first_contact
     account = directory.settings.accounts.get(ticket.opened.account)
-    person = directory.tam(account) if account and named else None
-    if named and person:
-        yield named.name, ", ".join(filter(None, (person.name, person.email)))
+    person = directory.first_contact(account, ticket.opened.plan, policy)
+    if named is None or person is None:
+        return ()
+    opened_it = directory.person_behind(ticket.opened.by) == person
+    address = None if opened_it else person.on(directory.channel_of(ticket).platform)
+    mentioned = Mention(address, person.name) if address else person.name
+    return emergency_texts.first_contact(named.name, mentioned, person.email)
 
 
 def _about(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[str]:
@@ -278,7 +294,7 @@ def _answers(ticket: Ticket, policy: Policy) -> Iterator[tuple[str, str]]:
             yield question.label, ", ".join(question.label_of(answer) for answer in given)
 
 
-def _facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tuple[str, str]]:
+def _facts(ticket: Ticket, policy: Policy, now: datetime) -> Iterator[tuple[str, str]]:
     opened = ticket.opened
     is_open = ticket.state is State.OPEN
     if not ticket.confirmed and is_open:
@@ -293,6 +309,7 @@ def _facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tup
         yield "", severity.effort
     if severity.staffed and ticket.owner is None and is_open:
         yield "Staffing", "this needs an owner at all times, and nobody has taken it"
+    yield from emergency_texts.freeze_fact(ticket, policy, now)
 
 
 def _customer_buttons(ticket: Ticket) -> Iterator[Button]:
@@ -311,13 +328,16 @@ def take_button(key: str) -> Button:
     return Button("take", "Take it", key)
 
 
-def _agents_buttons(ticket: Ticket, policy: Policy) -> tuple[tuple[Button, ...], tuple[Menu, ...]]:
+def _agents_buttons(
+    ticket: Ticket, policy: Policy, now: datetime
+) -> tuple[tuple[Button, ...], tuple[Menu, ...]]:
     """At most five buttons, and the menus with everything else."""
     key = ticket.key
     why = Button("why", "Why?", key)
+    services = _services_button(ticket, policy)
     if ticket.state is not State.OPEN:
         close = (Button("close", "Close", key),) if ticket.state is State.RESOLVED else ()
-        return (*close, Button("reopen", "Reopen", key), why), ()
+        return (*close, Button("reopen", "Reopen", key), *services, why), ()
     seen = bool(ticket.acknowledged_by or ticket.owner)
     acknowledge = Button("acknowledge", "Acknowledge", key, Style.PRIMARY)
     buttons = (
@@ -332,16 +352,42 @@ def _agents_buttons(ticket: Ticket, policy: Policy) -> tuple[tuple[Button, ...],
         *(() if seen else (take_button(key),)),
         Button("severity", "Change severity", key),
         *((hold,) if ticket.opened.may_hold else ()),
+        *services,
         why,
     )
-    milestones = tuple(
-        Button("milestone", milestone.label, f"{key}|{milestone.label}")
-        for milestone in policy.milestones
-        if policy.severities[ticket.severity].milestones
-        if milestone.repeatable or milestone.label not in ticket.milestones
+    menus = (
+        Menu("More", more),
+        Menu("Milestone", tuple(_milestones(ticket, policy, now))),
+        Menu("Mitigation", tuple(_mitigations(ticket, policy))),
     )
-    menus = (Menu("More", more), Menu("Milestone", milestones))
     return buttons, tuple(menu for menu in menus if menu.buttons)
+
+
+def _services_button(ticket: Ticket, policy: Policy) -> tuple[Button, ...]:
+    """Disabled services can be enabled whatever became of the ticket."""
+    if ticket.services_disabled:
+        return (Button("services_enabled", "Services enabled", ticket.key),)
+    may = policy.severities[ticket.severity].disables_services and ticket.state is State.OPEN
+    return (Button("services_disabled", "Services disabled", ticket.key),) if may else ()
+
+
+def _milestones(ticket: Ticket, policy: Policy, now: datetime) -> Iterator[Button]:
+    """During a code freeze, its milestone asks first, and stands on every ticket that is not urgent."""
+    frozen = policy.freeze_at(now)
+    asks = frozen[0].milestone if frozen and ticket.severity not in frozen[0].urgent else None
+    for milestone in policy.milestones:
+        offered = policy.severities[ticket.severity].milestones or milestone.label == asks
+        if offered and (milestone.repeatable or milestone.label not in ticket.milestones):
+            action = "frozen_milestone" if milestone.label == asks else "milestone"
+            yield Button(action, milestone.label, f"{ticket.key}|{milestone.label}")
+
+
+def _mitigations(ticket: Ticket, policy: Policy) -> Iterator[Button]:
+    """What has not been done, the next one first."""
+    if policy.severities[ticket.severity].mitigations:
+        for each in policy.mitigations:
+            if each.repeatable or each.label not in ticket.mitigations:
+                yield Button("mitigation", each.label, f"{ticket.key}|{each.label}")
 
 
 OPEN, RESOLVED, CLOSED = (state.value for state in State)

@@ -9,6 +9,7 @@ from typing import assert_never
 from bot.config.alerts import is_monitoring
 from bot.config.settings import Person
 from bot.model.views import HistoryLine
+from bot.notify import emergency_texts
 from sla_core.events import (
     VIA_FORM,
     Acknowledged,
@@ -32,6 +33,8 @@ from sla_core.events import (
     Reopened,
     Resolved,
     Resumed,
+    ServicesDisabled,
+    ServicesEnabled,
     SeverityChanged,
     Taken,
     Undelivered,
@@ -117,18 +120,23 @@ def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) ->
             return _alerted(event)
         case Reminded():
             return "A reminder was sent"
+        case ServicesDisabled():
+            return f"{name} disabled the services"
+        case ServicesEnabled():
+            return f"{name} enabled the services"
         case _:
             assert_never(event)
 
 
 def _answered(event: Answered) -> str:
+    more = emergency_texts.history(event)
     match event.kind:
         case Kind.REPLY:
             return f"{event.by.name} replied"
         case Kind.UPDATE:
-            return f"{event.by.name} sent an update"
+            return f"{event.by.name} sent an update{more}"
         case Kind.MILESTONE:
-            return f"{event.by.name} told the customer: {event.text}"
+            return f"{event.by.name} told the customer: {event.text}{more}"
         case Kind.MESSAGE:
             return f"{event.by.name} wrote to the customer"
 

@@ -13,7 +13,7 @@ from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Audience, Button, Mention, Notice, Part, RichText, Style
 from bot.notify import texts
 from bot.ports import Message, Priority
-from sla_core.events import Breached, Escalated, Warned, Who
+from sla_core.events import Breached, Escalated, ServicesDisabled, Warned, Who
 from sla_core.policy import Policy
 from sla_core.promise import Tone
 from sla_core.ticket import Ticket, fold
@@ -203,7 +203,11 @@ class MessageFactory:
         """Tells the recipients of earlier direct messages about this event, unless it is their own act."""
         if self.account is None:
             return
-        told = Warned | Breached | Escalated if self.directory.tam(self.account) else Escalated
+        told = (
+            Warned | Breached | Escalated | ServicesDisabled
+            if self.directory.tam(self.account)
+            else Escalated
+        )
         recipients = {
             person.id: (person, ref)
             for event in self.ticket.history
@@ -212,9 +216,17 @@ class MessageFactory:
                 self.account, self.channel.platform, event.at
             )
         }
+        contact = self.directory.settings.people.get(self.ticket.opened.contact)
+        if contact and (ref := self.directory.direct_address(contact, self.channel.platform)):
+            recipients[contact.id] = contact, ref
         for person, ref in recipients.values():
             if not self._acted(person):
                 yield Message(self.key(f"dm/{person.id}"), self.ticket.key, ref, Notice(text), Priority.STATE)
+
+    def is_by(self, person: str) -> bool:
+        """Whether the event is the own act of the person with this id."""
+        known = self.directory.settings.people.get(person)
+        return known is not None and self._acted(known)
 
     def _acted(self, person: Person) -> bool:
         """Whether the event is this person's own act, on any platform."""

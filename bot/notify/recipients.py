@@ -11,7 +11,7 @@ from bot.config.alerts import is_monitoring
 from bot.config.directory import Directory
 from bot.model.address import Place
 from bot.model.views import Audience, Notice
-from bot.notify import alarms, pages, rarity, texts
+from bot.notify import alarms, emergency_texts, pages, rarity, texts
 from bot.notify.message_factory import MessageFactory, card_key
 from bot.ports import Card, Message, Priority
 from sla_core.events import (
@@ -38,6 +38,8 @@ from sla_core.events import (
     Reopened,
     Resolved,
     Resumed,
+    ServicesDisabled,
+    ServicesEnabled,
     SeverityChanged,
     Taken,
     Undelivered,
@@ -134,7 +136,7 @@ class _EventMessages:
                 said = texts.answered(key, event, self.policy)
                 if event.kind is not Kind.MESSAGE:
                     yield self.factory.to_customer((*said, *self.factory.opener()), effect=self.factory.seq)
-                yield self.factory.to_triage(said)
+                yield self.factory.to_triage((*said, *emergency_texts.mitigation_done(event)))
             case CustomerWrote():
                 if event.via == VIA_FORM:
                     said = texts.details_added(key, event)
@@ -182,6 +184,19 @@ class _EventMessages:
                 yield from pages.accepted(self.factory, event)
             case Called():
                 return
+            case ServicesDisabled():
+                said = texts.with_key(key, *emergency_texts.services_disabled(event))
+                to_customer = (*said, *self.factory.opener())
+                yield self.factory.to_customer(to_customer, Tone.WARN, Priority.STATE)
+                ours = texts.with_key(key, *emergency_texts.services_disabled_for_us(event))
+                yield self.factory.to_triage(ours, Tone.WARN, Priority.STATE)
+                yield from self.direct_messages(event)
+            case ServicesEnabled():
+                said = texts.with_key(key, *emergency_texts.services_enabled(event))
+                yield self.factory.to_customer((*said, *self.factory.opener()), priority=Priority.STATE)
+                ours = texts.with_key(key, *emergency_texts.services_enabled_for_us(event))
+                yield self.factory.to_triage(ours, priority=Priority.STATE)
+                yield from self.factory.follow_up(ours)
             case Resolved():
                 said = texts.resolved(key, event)
                 yield self.factory.to_customer(
@@ -238,6 +253,13 @@ class _EventMessages:
                 )
             case Escalated():
                 yield from self.factory.direct_message(texts.escalated(self.ticket.key, event), Tone.WARN)
+            case ServicesDisabled():
+                said = texts.with_key(self.ticket.key, *emergency_texts.services_disabled_for_us(event))
+                yield from self.factory.direct_message(said, Tone.WARN)
+            case Opened() if event.contact and not self.factory.is_by(event.contact):
+                named = self.policy.plans[event.plan].first_contact
+                said = texts.with_key(self.ticket.key, emergency_texts.opened_for_contact(named))
+                yield from self.factory.direct_message(said, Tone.CALM, only=event.contact)
             case Alerted(act="delegate", page=False, to=str() as to):
                 yield from self.factory.direct_message(
                     texts.delegated(self.ticket, event), Tone.WARN, only=to
@@ -307,16 +329,16 @@ class _EventMessages:
         yield from self._first_contact(triage)
         if event.earlier:
             yield from rarity.messages(self.factory, event)
+        yield from self.direct_messages(event)
 
     def _pages(self, severity: str) -> bool:
         return self.policy.severities[severity].pages and bool(self.policy.steps)
 
     def _first_contact(self, triage: Place) -> Iterator[Message]:
         """Names the account's TAM to agents, if the plan makes them the first contact."""
-        contact = self.policy.plans[self.ticket.opened.plan].first_contact
-        person = (
-            self.factory.directory.tam(self.factory.account) if self.factory.account and contact else None
-        )
+        plan = self.ticket.opened.plan
+        contact = self.policy.plans[plan].first_contact
+        person = self.factory.directory.first_contact(self.factory.account, plan, self.policy)
         if contact and person:
             said = texts.first_contact(self.ticket.key, contact.name, self.factory.mention([person], triage))
             yield self.factory.to_triage(said, what="contact")

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 
 from bot.model.address import Location
 from bot.model.views import Link, Part, Quote, RichText, Strong, When
+from bot.notify import emergency_texts
 from bot.notify.cards import METRIC_NAMES, duration, owner_text, without_full_stop
+from bot.text import in_sentence
 from sla_core.engine import promises
 from sla_core.events import (
     Alerted,
@@ -58,7 +60,9 @@ def answered(key: str, event: Answered, policy: Policy) -> RichText:
         case Kind.MILESTONE:
             milestone = next((m for m in policy.milestones if m.label == event.text), None)
             says = milestone.says if milestone else ""
-            return with_key(key, Strong(event.text), f" ({event.by.name}): {without_full_stop(says)}.")
+            said = emergency_texts.milestone(event, without_full_stop(says))
+            urgent = emergency_texts.why_urgent(event, policy)
+            return with_key(key, Strong(event.text), f" ({event.by.name}): {said}", *urgent)
         case Kind.UPDATE:
             return with_key(key, f"Update from {event.by.name}:", Quote(event.text))
         case Kind.REPLY:
@@ -196,14 +200,9 @@ def step_waits(key: str, step: Step, at: datetime) -> RichText:
 
 def passed_over(key: str, empty: Sequence[Step], after: Step | None) -> RichText:
     """Says which steps have nobody on call, and which step comes `after` them; None: the last resort."""
-    whom = " and ".join(_in_sentence(step.name) for step in empty)
+    whom = " and ".join(in_sentence(step.name) for step in empty)
     then = f"{after.name} is" if after else "Leadership and the account manager are"
     return with_key(key, f"Nobody is on call for {whom}. {then} next.")
-
-
-def _in_sentence(step: str) -> str:
-    """`second line` for `Second line`; a name such as `Partner Support` as it is."""
-    return step.lower() if step[1:].islower() else step
 
 
 def call_cancelled(key: str, step: Step, by: Who) -> RichText:
@@ -261,7 +260,7 @@ def was_paged(event: Paged, policy: Policy, person: Part) -> Sequence[Part]:
     if event.chain == DELEGATED:
         return (f"{event.by.name} asked ", person, " to take over.")
     if 0 < event.step < len(policy.steps):
-        return (f"Paged {_in_sentence(policy.steps[event.step].name)}: ", person, ".")
+        return (f"Paged {in_sentence(policy.steps[event.step].name)}: ", person, ".")
     return ("Paged: ", person, ".")
 
 
@@ -296,7 +295,7 @@ def paged_off_hours(ticket: Ticket, person: str, policy: Policy, now: datetime) 
 
 def first_contact(key: str, contact: str, people: Sequence[Part]) -> RichText:
     """Names the customer's first contact."""
-    return with_key(key, f"The customer's {_in_sentence(contact)}: ", *people)
+    return with_key(key, f"The customer's {in_sentence(contact)}: ", *people)
 
 
 def resolved(key: str, event: Resolved) -> RichText:

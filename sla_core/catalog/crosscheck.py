@@ -24,6 +24,7 @@ class Files:
     plans: Mapping[str, schema.PlanFile]
     triage: schema.TriageFile | None
     steps: tuple[schema.StepFile, ...]
+    freezes: tuple[schema.FreezeFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Names:
     hours: frozenset[str] | None
     """The names that plans give to their calendars."""
     milestones: frozenset[str] | None
+    mitigations: tuple[str, ...] | None = ()
+    """As often as they are there."""
 
     @property
     def usable(self) -> frozenset[str] | None:
@@ -50,6 +53,10 @@ def crosscheck(files: Files, names: Names) -> Found:
     if files.triage is not None:
         yield from _triage_faults(files.triage, names.severities)
     yield from _step_faults(files.steps, names)
+    yield from _freeze_faults(files.freezes, names)
+    for label in dict.fromkeys(names.mitigations or ()):
+        if names.mitigations and names.mitigations.count(label) > 1:
+            yield "mitigations.toml", "mitigation.label", f'there is another mitigation "{label}"'
 
 
 def is_unknown(name: str | None, known: Collection[str] | None) -> bool:
@@ -78,6 +85,8 @@ def _plan_faults(files: Files, names: Names) -> Found:
 
 def _severity_faults(id_: str, severity: schema.SeverityFile, names: Names) -> Found:
     file, key = "severities.toml", f"{id_}.promise"
+    if severity.mitigations and names.mitigations == ():
+        yield file, f"{id_}.mitigations", "there is no mitigation; write some into mitigations.toml"
     metrics = [promise.metric for promise in severity.promise]
     for metric in sorted({metric for metric in metrics if metrics.count(metric) > 1}):
         yield file, key, f"{metric} is promised more than once"
@@ -148,3 +157,13 @@ def _step_faults(steps: tuple[schema.StepFile, ...], names: Names) -> Found:
                 yield "escalation.toml", key, unknown("severity", severity, names.severities)
             if is_unknown(duty.hours, names.usable):
                 yield "escalation.toml", f"{key}.hours", unknown("calendar", duty.hours, names.usable)
+
+
+def _freeze_faults(freezes: tuple[schema.FreezeFile, ...], names: Names) -> Found:
+    for number, freeze in enumerate(freezes, start=1):
+        key = f"freeze.{number}"
+        if is_unknown(freeze.milestone, names.milestones):
+            yield "seasons.toml", f"{key}.milestone", unknown("milestone", freeze.milestone, names.milestones)
+        for severity in sorted(freeze.urgent):
+            if is_unknown(severity, names.severities):
+                yield "seasons.toml", f"{key}.urgent", unknown("severity", severity, names.severities)

@@ -26,7 +26,10 @@ from sla_core.policy import (
     Duty,
     Extension,
     FirstContact,
+    Freeze,
     Milestone,
+    Mitigation,
+    Peak,
     Plan,
     Policy,
     Rarity,
@@ -35,6 +38,7 @@ from sla_core.policy import (
     Step,
     Target,
 )
+from sla_core.season import Days, Season
 from sla_core.triage import Advice, Option, Question, Report, Rule, Triage
 
 PACKS = Path(__file__).parent / "packs"
@@ -150,6 +154,10 @@ class _Pack:
         triage = self.read("triage.toml", schema.TriageFile)
         escalation = self.read("escalation.toml", schema.EscalationFile, required=False)
         milestones = self.read("milestones.toml", schema.MilestonesFile, required=False)
+        mitigations = self.read("mitigations.toml", schema.MitigationsFile, required=False)
+        seasons = self.read("seasons.toml", schema.SeasonsFile, required=False)
+        against = mitigations.mitigation if mitigations else ()
+        freezes, peaks = (seasons.freeze, seasons.peak) if seasons else ((), ())
         steps = escalation.step if escalation else ()
         built = {name: self._calendar(name, file) for name, file in calendars.items()}
         told = milestones.milestone if milestones else ()
@@ -160,8 +168,12 @@ class _Pack:
             milestones=None
             if milestones is None and self.has("milestones.toml")
             else frozenset(milestone.label for milestone in told),
+            mitigations=None
+            if mitigations is None and self.has("mitigations.toml")
+            else tuple(each.label for each in against),
         )
-        for fault in crosscheck(Files(calendars, severities, plans, triage, steps), names):
+        files = Files(calendars, severities, plans, triage, steps, freezes)
+        for fault in crosscheck(files, names):
             self.fault(*fault)
         if self.faults or head is None or triage is None:
             return None
@@ -175,6 +187,9 @@ class _Pack:
             triage=triage_of(triage),
             steps=tuple(step(file) for file in steps),
             milestones=tuple(milestone(file) for file in told),
+            mitigations=tuple(mitigation(file) for file in against),
+            freezes=tuple(freeze(file) for file in freezes),
+            peaks=tuple(peak(file) for file in peaks),
             readings=tuple(Reading(file.clause, file.question, file.chosen) for file in head.reading),
             facts=tuple(file.source for file in (*head.fact, *calendars.values(), *plans.values())),
             not_yet=head.not_yet,
@@ -301,6 +316,8 @@ def severity(id_: str, file: schema.SeverityFile) -> Severity:
         known_first=file.known_first.source if file.known_first else None,
         rarity=Rarity(file.rarity.per_quarter, file.rarity.source) if file.rarity else None,
         due_date=file.due_date.source if file.due_date else None,
+        mitigations=file.mitigations,
+        disables_services=file.disables_services.source if file.disables_services else None,
     )
 
 
@@ -339,7 +356,7 @@ def plan(id_: str, file: schema.PlanFile) -> Plan:
 
 def first_contact(file: schema.PlanFile) -> FirstContact | None:
     named = file.first_contact
-    return FirstContact(named.name, named.accounts) if named else None
+    return FirstContact(named.name, named.accounts, named.enforce == "fault") if named else None
 
 
 def triage_of(file: schema.TriageFile) -> Triage:
@@ -365,6 +382,22 @@ def triage_of(file: schema.TriageFile) -> Triage:
 
 def milestone(file: schema.MilestoneFile) -> Milestone:
     return Milestone(file.label, file.tells, file.source, file.repeatable)
+
+
+def mitigation(file: schema.MitigationFile) -> Mitigation:
+    return Mitigation(file.label, file.tells, file.source, file.repeatable)
+
+
+def season(file: schema.SeasonFile) -> Season:
+    return Season(tuple(Days(dates.from_, dates.to) for dates in file.dates), file.zone)
+
+
+def freeze(file: schema.FreezeFile) -> Freeze:
+    return Freeze(season(file), file.milestone, file.urgent, file.source)
+
+
+def peak(file: schema.PeakFile) -> Peak:
+    return Peak(season(file), file.tells, file.source)
 
 
 def step(file: schema.StepFile) -> Step:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
-from typing import Annotated, Literal
+from datetime import date, datetime, timedelta
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from sla_core.calendar import WEEKDAYS, BoundaryTime
 from sla_core.policy import Amount, BusinessDays, Metric, Mode, Source, parse_amount
+from sla_core.season import MonthDay
 from sla_core.ticket import MOST_TRIES
 from sla_core.triage import Kind
 
 _BOUNDARY = re.compile(r"^(\d{1,2}):(\d{2})\s+(\S+)$")
 LONGEST_WAIT = timedelta(hours=24)
+_MONTH_DAY = re.compile(r"^(\d{2})-(\d{2})$")
 _CLOCK_TIME = re.compile(r"^(\d{1,2}):(\d{2})$")
 
 
@@ -68,6 +70,25 @@ def _wait(text: object) -> timedelta:
     return amount
 
 
+def _zone_named(name: object) -> ZoneInfo:
+    return zone(name if isinstance(name, str) else str(name))
+
+
+def _day(day: object) -> date | MonthDay:
+    """A date, or month and day as text for every year."""
+    if isinstance(day, date) and not isinstance(day, datetime):
+        return day
+    found = _MONTH_DAY.match(day) if isinstance(day, str) else None
+    try:
+        if found:
+            date(2023, int(found[1]), int(found[2]))  # a day that every year has
+            return int(found[1]), int(found[2])
+    except ValueError:
+        pass
+    shown = f'"{day}"' if isinstance(day, str) else day
+    raise ValueError(f'{shown} is not a day; write 2026-11-09, or "11-09" for every year')
+
+
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -87,6 +108,8 @@ WaitText = Annotated[timedelta, BeforeValidator(_wait)]
 """How long a page waits for an answer."""
 Tries = Annotated[int, Field(ge=1, le=MOST_TRIES)]
 """How often a person is paged before the next one is."""
+ZoneText = Annotated[ZoneInfo, BeforeValidator(_zone_named)]
+DayText = Annotated[date | MonthDay, BeforeValidator(_day)]
 OneOrMore = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
 ListedFiles = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Wording = Literal["target", "aim", "goal", "contract"]
@@ -212,12 +235,15 @@ class SeverityFile(Cited):
     known_first: Cited | None = None
     rarity: RarityFile | None = None
     due_date: Cited | None = None
+    mitigations: bool = False
+    disables_services: Cited | None = None
     promise: tuple[PromiseFile, ...] = ()
 
 
 class FirstContactFile(Strict):
     name: str
     accounts: int | None = Field(default=None, ge=1)
+    enforce: Literal["fault", "warning"] = "warning"
 
 
 class PlanFile(Cited):
@@ -292,13 +318,66 @@ class EscalationFile(Strict):
     step: tuple[StepFile, ...] = ()
 
 
+MilestoneLabel = Literal[
+    "Investigating", "Reproduced", "Escalated", "Root cause found", "Fix developed", "Fix deployed"
+]
+
+
 class MilestoneFile(Cited):
-    label: Literal[
-        "Investigating", "Reproduced", "Escalated", "Root cause found", "Fix developed", "Fix deployed"
-    ]
+    label: MilestoneLabel
     tells: str
     repeatable: bool = False
 
 
 class MilestonesFile(Strict):
     milestone: tuple[MilestoneFile, ...] = ()
+
+
+class MitigationFile(Cited):
+    label: Annotated[str, Field(min_length=3, max_length=60)]
+    tells: str = Field(min_length=3)
+    repeatable: bool = False
+
+
+class MitigationsFile(Strict):
+    mitigation: tuple[MitigationFile, ...] = ()
+
+
+class DatesFile(Strict):
+    """From a day up to, and without, another one: two dates, or two days of every year."""
+
+    from_: DayText = Field(alias="from")
+    to: DayText
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        match self.from_, self.to:
+            case date() as first, date() as end if first < end:
+                return self
+            case tuple() as first, tuple() as end if first != end:
+                return self
+            case (date(), date()) | (tuple(), tuple()):
+                raise ValueError("ends before it begins; `to` is the first day after it")
+            case _:
+                raise ValueError(
+                    'needs two dates or two days of every year: from = "11-09" goes with to = "12-07"'
+                )
+
+
+class SeasonFile(Cited):
+    zone: ZoneText
+    dates: tuple[DatesFile, ...] = Field(min_length=1)
+
+
+class FreezeFile(SeasonFile):
+    milestone: MilestoneLabel
+    urgent: frozenset[str] = frozenset()
+
+
+class PeakFile(SeasonFile):
+    tells: str = Field(min_length=3)
+
+
+class SeasonsFile(Strict):
+    freeze: tuple[FreezeFile, ...] = ()
+    peak: tuple[PeakFile, ...] = ()

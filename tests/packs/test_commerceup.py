@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,12 +16,14 @@ from bot.cli.policy.trace import traces, unknown_clauses
 from bot.clock import parse_instant
 from bot.config.settings import load_desk
 from bot.model.views import Audience
-from sla_core.catalog.load import load
-from sla_core.events import Breached
+from bot.notify.recipients import messages_of
+from sla_core.catalog.load import PACKS, Faults, load
+from sla_core.events import Breached, Opened, Resolved
 from sla_core.policy import Mode, Policy
+from sla_core.ticket import fold
 from sla_core.triage import Answers
 from tests.desk_file import account, desk_file
-from tests.harness import ALICE, BOB, DANA, DeskInMemory, answer_text, done, form_of, open_desk
+from tests.harness import ALICE, BOB, DANA, DeskInMemory, answer_text, done, form_of, open_desk, rich_text
 
 INDIA = ZoneInfo("Asia/Kolkata")
 TUESDAY = "2026-03-10T06:30:00Z"
@@ -474,10 +478,14 @@ def test_who_takes_part_in_an_escalation(policy: Policy) -> None:
 
 
 async def test_the_account_manager_is_the_first_contact(tmp_path: Path) -> None:
-    """CUP-15: shown to the customer with an address, named to the agents, told of escalations."""
+    """CUP-15: shown to the customer with an address, named to the agents, told of it and of escalations."""
     desk = await a_desk(tmp_path)
     key = await desk.submits(ALICE, "The price list is wrong", C3)
-    assert ("Account manager", "Dana, dana@commerceup.example") in desk.card_view(key).facts
+    contact = rich_text(desk.card_view(key).contact)
+    assert contact == "Account manager, your first contact: @Dana, dana@commerceup.example"
+    assert desk.card_view(key, Audience.AGENTS).contact == ()
+    (told,) = desk.direct(DANA)
+    assert told.text.startswith("ACME-1 A new ticket was opened. You are the customer's account manager,")
     assert desk.thread(key, Audience.AGENTS) == [
         "ACME-1 New ticket from Acme Shoes, C3 (proposed). @Bob",
         "ACME-1 The customer's account manager: @Dana",
@@ -486,11 +494,35 @@ async def test_the_account_manager_is_the_first_contact(tmp_path: Path) -> None:
     assert "The sale begins today" in desk.direct(DANA)[-1].text
 
 
+async def test_an_account_manager_who_opens_a_ticket_is_not_told_of_it(tmp_path: Path) -> None:
+    """CUP-15: nobody is notified of their own act; the customer still reads who it is."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(DANA, "The price list is wrong", C3)
+    assert desk.direct(DANA) == []
+    contact = rich_text(desk.card_view(key).contact)
+    assert contact == "Account manager, your first contact: Dana, dana@commerceup.example"
+
+
+async def test_a_ticket_of_an_earlier_release_sends_its_contact_nothing(tmp_path: Path) -> None:
+    """CUP-15: its history does not name whom its opening told, so nothing is edited or repeated."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(ALICE, "The price list is wrong", C3)
+    history = (await desk.ticket(key)).history
+    first = history[0]
+    assert isinstance(first, Opened)
+    before = (replace(first, contact=""), *history[1:], Resolved(first.at, first.by, "Done"))
+    directory = desk.desk.directory
+    policy = directory.settings.policies[-1]
+    told = messages_of(fold(key, before), before[-1:], policy, directory)
+    assert not [message.key for message in told if "/dm/" in message.key]
+
+
 async def test_an_account_manager_is_optional(tmp_path: Path) -> None:
     """CUP-15: without an account manager no name is shown."""
     desk = await open_desk(tmp_path, TUESDAY, DESK_FILE.replace('tam = "dana"\n', ""))
     key = await desk.submits(ALICE, "The price list is wrong", C3)
-    assert not any(name == "Account manager" for name, _ in desk.card_view(key).facts)
+    assert desk.card_view(key).contact == ()
+    assert desk.direct(DANA) == []
     opening = "ACME-1 New ticket from Acme Shoes, C3 (proposed). @Bob"
     assert desk.thread(key, Audience.AGENTS) == [opening]
     await desk.submits_form(ALICE, "Escalate", key, text="The sale begins today")
@@ -506,6 +538,26 @@ def test_an_account_manager_has_one_store(tmp_path: Path) -> None:
     assert load_desk(file).warnings == (
         "accounts.bags.tam: dana has the 1 that the plan standard allows, such as acme; name somebody else",
     )
+
+
+def test_a_policy_may_refuse_a_second_store(tmp_path: Path) -> None:
+    """CUP-16: with `enforce = "fault"` the desk does not start."""
+    shutil.copytree(PACKS / "commerceup", tmp_path / "strict")
+    plans = tmp_path / "strict" / "2024-01-01" / "plans.toml"
+    text = plans.read_text(encoding="utf-8")
+    assert 'enforce = "warning"' in text
+    plans.write_text(text.replace('enforce = "warning"', 'enforce = "fault"'), encoding="utf-8")
+    file = tmp_path / "frontline.toml"
+    one = DESK_FILE.replace('vendor = "commerceup"', 'vendor = "strict"')
+    file.write_text(one, encoding="utf-8")
+    assert load_desk(file).warnings == ()
+    file.write_text(one + SECOND_STORE, encoding="utf-8")
+    with pytest.raises(Faults) as raised:
+        load_desk(file)
+    assert [str(fault) for fault in raised.value.faults] == [
+        "frontline.toml: accounts.bags.tam: dana has the 1 that the plan standard allows, such as acme;"
+        " name somebody else"
+    ]
 
 
 async def test_clocks_wait_only_where_an_order_form_grants_it(tmp_path: Path) -> None:

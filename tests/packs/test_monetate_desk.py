@@ -8,8 +8,10 @@ import pytest
 
 from bot.clock import parse_instant
 from bot.model.address import Place
-from bot.model.forms import ChoiceField
-from bot.model.views import Audience
+from bot.model.forms import OPENING, ChoiceField
+from bot.model.inbound import Press
+from bot.model.views import Audience, Notice
+from bot.ports import Message, Priority
 from sla_core.events import Opened
 from tests.desk_file import account, desk_file
 from tests.harness import (
@@ -39,6 +41,8 @@ DESK_FILE = desk_file(
 BRIT = Place("slack", "C0BRIT")
 FRIDAY_EVENING = "2026-03-20T22:00:00Z"
 """18:00 in New York, 22:00 in London: both regions have closed for the week."""
+
+IN_THE_FREEZE = "2026-11-25T15:00:00Z"
 
 EMERGENCY = {"category": "error", "impact": "yes", "reason": "no"}
 ORDINARY = {"category": "access", "impact": "no", "reason": "no"}
@@ -151,6 +155,62 @@ async def test_the_override_pages_and_is_on_record(desk: DeskInMemory) -> None:
     triage = " ".join(desk.thread(key, Audience.AGENTS))
     assert "the answers override the screening" in triage
     assert "Paged: @Bob." in triage
+
+
+# The season ---------------------------------------------------------------------------------------
+
+
+async def test_the_form_names_the_peak_season_while_it_lasts(desk: DeskInMemory) -> None:
+    """MON-31: one sentence above the questions, in the weeks around Thanksgiving only."""
+    assert "Peak season" not in rich_text((await desk.asks_for_help(ALICE)).intro)
+    await desk.forward_to("2026-11-09T05:00:00Z")
+    intro = rich_text((await desk.asks_for_help(ALICE)).intro)
+    assert intro.startswith(
+        "Peak season: until the week after Cyber Monday, daily traffic may be three times"
+    )
+    assert "support.monetate.com" in intro
+
+
+async def test_a_press_on_a_card_from_before_the_freeze_asks_as_well(desk: DeskInMemory) -> None:
+    """MON-32: the desk decides at the press, whatever the card showed when it was drawn."""
+    key = await desk.submits(ALICE, "Wrong banner", ORDINARY)
+    await desk.forward_to(IN_THE_FREEZE)
+    value = f"{key}|Fix developed"
+    press = Press(desk.envelope(), desk.clock.now(), BOB, TRIAGE, None, "milestone", value)
+    form = form_of(await desk.answers(press))
+    assert (form.title, form.submit) == ("ACME-1 · Fix developed", "Fix developed")
+    assert OPENING in form.context, "it counts once"
+    assert done(await desk.sends(BOB, form, text="Orders are lost"))
+    assert "You already sent this form" in answer_text(await desk.sends(BOB, form, text="Orders, still"))
+    assert "It is urgent, so we deploy it during our code freeze" in desk.thread(key)[-1]
+
+
+async def test_a_lowered_emergency_is_not_urgent_by_itself(desk: DeskInMemory) -> None:
+    """MON-32, A7: what counts is the severity at the press; raising it again makes the fix urgent."""
+    await desk.forward_to(IN_THE_FREEZE)
+    key = await desk.submits(ALICE, "Broken images everywhere", EMERGENCY)
+    await desk.submits_form(BOB, "Change severity", key, severity="standard", text="One page only.")
+    assert milestones_offered(desk, key) == ["Fix developed"]
+    form = form_of(await desk.presses(BOB, "Fix developed", key))
+    await desk.submits_form(BOB, "Change severity", key, severity="S1", text="All pages after all.")
+    assert done(await desk.presses(BOB, "Fix developed", key))
+    again = form_of(await desk.sends(BOB, form, text="Orders are lost"))
+    assert "has already been told" in again.errors["text"]
+    assert again.fields[0].value == "Orders are lost"
+
+
+async def test_a_deployment_day_is_shown_until_the_ticket_ends(desk: DeskInMemory) -> None:
+    """MON-32: a plan, not a promise: nothing is due then, and a reopened ticket begins without it."""
+    await desk.forward_to(IN_THE_FREEZE)
+    key = await desk.submits(ALICE, "Wrong banner", ORDINARY)
+    await desk.submits_form(BOB, "Fix developed", key, deploys_on="2026-12-07")
+    assert dict(desk.card_view(key).facts)["Fix"] == "to be deployed on Mon 7 Dec 2026, after the code freeze"
+    assert desk.standing(key) == ["met"]
+    await desk.submits_form(BOB, "Resolve", key, text="The banner is right.")
+    assert "Fix" not in dict(desk.card_view(key).facts)
+    await desk.presses(ALICE, "Reopen", key)
+    assert "Fix" not in dict(desk.card_view(key).facts)
+    assert "Fix developed" in desk.labels(key, Audience.AGENTS)
 
 
 # Emergencies --------------------------------------------------------------------------------------
@@ -323,3 +383,43 @@ async def test_leadership_is_next_at_any_hour(desk: DeskInMemory) -> None:
     form = form_of(await desk.presses(BOB, "Escalate", key))
     await desk.sends(BOB, form, text="Nobody from infrastructure answers.")
     assert any("Paged leadership: @Mia." in text for text in desk.thread(key, Audience.AGENTS))
+
+
+async def test_disabling_services_moves_no_clock_and_needs_a_reason(desk: DeskInMemory) -> None:
+    """MON-11, MON-25: it is no news about the work and stops no page. A second one is refused."""
+    key = await desk.submits(ALICE, "Broken images everywhere", EMERGENCY)
+    form, of_eve = [form_of(await desk.presses(who, "Services disabled", key)) for who in (BOB, EVE)]
+    again = form_of(await desk.sends(BOB, form, text=" "))
+    assert again.errors == {"text": "Please say why. The customer will see it."}
+    assert done(await desk.sends(BOB, again, text="The tag breaks the checkout"))
+    assert next_news(desk, key) == "23:00"
+    assert (await desk.ticket(key)).first_answer_at is None
+    assert (await desk.ticket(key)).paging_answered_by is None
+
+    twice = form_of(await desk.sends(EVE, of_eve, text="So do the images"))
+    assert twice.errors == {"text": "Bob has disabled the services already."}
+    assert twice.fields[0].value == "So do the images"
+    mended, of_eve = [form_of(await desk.presses(who, "Services enabled", key)) for who in (BOB, EVE)]
+    assert done(await desk.sends(BOB, mended, text="The tag is mended"))
+    late = form_of(await desk.sends(EVE, of_eve, text="Mended"))
+    assert late.errors == {"text": "The services are not disabled. Your text is still in the form."}
+
+
+async def test_only_agents_disable_services(desk: DeskInMemory) -> None:
+    """MON-11: no customer can, and no mitigation is theirs to record (MON-34)."""
+    key = await desk.submits(ALICE, "Broken images everywhere", EMERGENCY)
+    for label in ("Services disabled", "Internet routing"):
+        assert answer_text(await desk.presses(ALICE, label, key)) == "Only agents of monetate can do that."
+
+
+async def test_a_mitigation_that_never_reached_the_customer_was_not_told(desk: DeskInMemory) -> None:
+    """MON-34: it is offered again, and triage reads why."""
+    key = await desk.submits(ALICE, "Broken images everywhere", EMERGENCY)
+    await desk.presses(BOB, "Internet routing", key)
+    assert "Internet routing" not in desk.labels(key, Audience.AGENTS)
+    seq = (await desk.ticket(key)).version
+    lost = Message(f"{key}/{seq}/customer/said", key, ACME, Notice(()), Priority.REPLY, effect=seq)
+    await desk.desk.record_undelivered(lost, "is_archived")
+    await desk.deliver()
+    assert "Internet routing" in desk.labels(key, Audience.AGENTS)
+    assert any("Not delivered: the update of Bob" in text for text in desk.thread(key, Audience.AGENTS))

@@ -73,6 +73,7 @@ def card(audience: Audience, words: str = "Bills are slow", tone: Tone = Tone.CA
         tone=tone,
         promises=promises,
         facts=(("Opened by", words),),
+        contact=() if for_agents else (f"Your contact: {words}",),
         details=words,
         answers=((words, words),),
         about=(words,) if for_agents else (),

@@ -127,7 +127,13 @@ def _card(card: TicketCard, renderer: MrkdwnRenderer) -> list[Json]:
         said = f"{strong(words.by)} wrote {renderer.reader_time(words.at)}:"
         head.append(section(f"{said}\n{quoted(cut(words.text, _LONGEST_FIELD))}"))
     buttons = [*actions(card.buttons, card.menus, card.drawn_at)]
-    reported = [*whole, *_facts(card), *_reported(card), *rich(renderer, card.note)]
+    reported = [
+        *whole,
+        *_facts(card),
+        *rich(renderer, card.contact),
+        *_reported(card),
+        *rich(renderer, card.note),
+    ]
     if card.audience is Audience.AGENTS:
         # On a phone, an agent's first button belongs on the first screen.
         thread = [context(renderer.line(card.customers_thread))] if card.customers_thread else []

@@ -95,7 +95,7 @@ def _card_fallback(card: TicketCard, renderer: CardTextRenderer) -> str:
 
 
 def _ticket(card: TicketCard, renderer: CardTextRenderer) -> Json:
-    entities = renderer.mentions(card.note)
+    entities = renderer.mentions(card.contact, card.note)
     title = cut(card.title, LONGEST_TITLE)
     key = runs(f"{cut(card.key, LONGEST_LABEL)} · ", size="Large", weight="Bolder")
     header = rich_text([*key, *runs(title, size="Large", weight="Bolder")])
@@ -115,6 +115,7 @@ def _ticket(card: TicketCard, renderer: CardTextRenderer) -> Json:
     for name, text in card.facts:
         body += _fact(name, text, separator)
         separator = False
+    body += paragraphs(renderer, card.contact, entities)
     if card.details.strip():
         body += _titled("Reported", card.details)
     for asked, answer in card.answers:

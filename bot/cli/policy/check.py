@@ -118,6 +118,9 @@ def warnings_of(policy: Policy, today: date) -> Iterator[str]:
         yield f"{name}: {reading.clause} is open: {reading.open_question} Read here as: {reading.chosen}"
     for label, calendar in policy.calendars.items():
         yield from (f"{name}: calendar {label}: {text}" for text in _calendar_warnings(calendar, today))
+    for season in (*(each.season for each in policy.freezes), *(each.season for each in policy.peaks)):
+        if end := season.over_since(today):
+            yield f"{name}: the last season in seasons.toml ended on {end}; add the next one's dates"
     for plan in policy.plans.values():
         if not plan.tam:
             yield f"{name}: plan {plan.id} has no TAM: its escalations go to leadership, else to triage"

@@ -92,6 +92,12 @@ def cited_clauses(policy: Policy) -> Iterator[tuple[str, str]]:
         yield from ((clause, f"escalation step {step.role}") for clause in step.source.clauses)
     for milestone in policy.milestones:
         yield from ((clause, f"milestone {milestone.label}") for clause in milestone.source.clauses)
+    for each in policy.mitigations:
+        yield from ((clause, f"mitigation {each.label}") for clause in each.source.clauses)
+    for freeze in policy.freezes:
+        yield from ((clause, f"code freeze, asked at {freeze.milestone}") for clause in freeze.source.clauses)
+    for peak in policy.peaks:
+        yield from ((clause, "peak season, in the form and on cards") for clause in peak.source.clauses)
 
 
 def _other_rules(severity: Severity) -> Iterator[tuple[str, str]]:
@@ -100,6 +106,7 @@ def _other_rules(severity: Severity) -> Iterator[tuple[str, str]]:
         "open ones are shown first": severity.known_first,
         "how often it is expected": severity.rarity.source if severity.rarity else None,
         "agents set a due date": severity.due_date,
+        "agents may disable the services": severity.disables_services,
     }
     for what, source in rules.items():
         if source is not None:

@@ -237,16 +237,18 @@ def intake_form(intake: IntakeContext, now: datetime) -> Form:
         "Open ticket",
         tuple(fields),
         context,
-        tuple(_intro(intake)),
+        tuple(_intro(intake, now)),
         reacts=True,
         takes_files=True,
     ).filled(intake.values)
     return replace(form, preview=_preview(intake, form, now))
 
 
-def _intro(intake: IntakeContext) -> Iterator[str]:
+def _intro(intake: IntakeContext, now: datetime) -> Iterator[str]:
     if intake.restored:
         yield "Your unsent draft is back. "
+    if peak := intake.policy.peak_at(now):
+        yield f"{peak.says} "
     if intake.policy.triage.intro:
         yield intake.policy.triage.intro
 

@@ -1,4 +1,4 @@
-"""Messages between customer and agents: replies, milestones, added details, the ticket's thread."""
+"""Messages between customer and agents: replies, added details, the ticket's thread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.desk import channels, ticket_board
 from bot.desk.desk import Desk, refusal
 from bot.desk.ticket.short_forms import rejected, text_of
 from bot.model.address import MessageRef, Place
-from bot.model.inbound import Answer, Done, MessageChanged, Posted, Press, Submission
+from bot.model.inbound import Answer, Done, MessageChanged, Posted, Submission
 from bot.ports import RedeliverLater
 from sla_core.events import VIA_APP, VIA_FORM, Answered, Attachment, Corrected, CustomerWrote, Event, Kind
 from sla_core.policy import Policy
@@ -51,23 +51,6 @@ async def send_details(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     if not text:
         return rejected(sent, "Please write the details to add.")
     return await desk.change(sent.key, ticket, decide)
-
-
-async def milestone(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    """Tells the customer of a milestone, which the button names after the ticket's key."""
-    label = press.value.partition("|")[2]
-
-    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
-        known = next((m for m in policy.milestones if m.label == label), None)
-        if known is None:
-            return refusal(f'This policy has no milestone "{label}".')
-        if not known.repeatable and label in ticket.milestones:
-            return refusal(f"The customer has already been told “{label}”.")
-        if ticket.state is not State.OPEN:
-            return refusal(f"{ticket.key} is {ticket.state}; reopen it first.")
-        return [Answered(now, desk.who(press.actor), Kind.MILESTONE, label)]
-
-    return await desk.change(press.key, ticket, decide)
 
 
 async def on_thread_message(desk: Desk, message: Posted) -> Answer:

@@ -26,6 +26,8 @@ _TEXTS = {
     "update": ("Update", "Send", "What is new", "The customer will see this in the ticket's thread."),
     "add_details": ("Add details", "Add details", "Details", "Everyone in this channel can see this."),
     "hold": ("Hold", "Hold", "Reason", "The customer will see this. Their reply ends the hold."),
+    "services_disabled": ("Services disabled", "Services disabled", "Why", "The customer will see this."),
+    "services_enabled": ("Services enabled", "Services enabled", "Why", "The customer will see this."),
     "resolve": ("Resolve", "Resolve", "What was done", "The customer will see this."),
 }
 

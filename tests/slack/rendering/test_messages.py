@@ -30,9 +30,9 @@ def row(card: TicketCard) -> dict[str, Any]:
 
 def test_menus_stand_beside_the_buttons() -> None:
     """So that nobody presses `Escalated` when they mean `Escalate`."""
-    *buttons, more, milestone = row(AGENTS)["elements"]
+    *buttons, more, milestone, mitigation = row(AGENTS)["elements"]
     assert [button["text"]["text"] for button in buttons] == [button.label for button in AGENTS.buttons]
-    for drawn, menu in zip((more, milestone), AGENTS.menus, strict=True):
+    for drawn, menu in zip((more, milestone, mitigation), AGENTS.menus, strict=True):
         assert (drawn["type"], drawn["placeholder"]["text"]) == ("static_select", menu.label)
         assert [option["text"]["text"] for option in drawn["options"]] == [b.label for b in menu.buttons]
         assert [read_option(option["value"]) for option in drawn["options"]] == [

@@ -53,7 +53,7 @@ def test_rows_fit_a_narrow_window() -> None:
     assert rows(view_card(AGENTS, CARD_TEXT).content["body"]) == [
         ["Acknowledge", "Reply", "Update"],
         ["Resolve", "Escalate", "More"],
-        ["Milestone"],
+        ["Milestone", "Mitigation"],
     ]
     with pytest.raises(ValueError, match="does not take"):
         actions([Button("go", "x", "v" * 2001)], CARD_TEXT)
@@ -64,10 +64,16 @@ def test_a_menu_shows_and_hides_its_rows() -> None:
     body = view_card(AGENTS, CARD_TEXT).content["body"]
     hidden = {item["id"]: item for item in body if item.get("isVisible") is False}
     toggles = [action for action in all_actions(body) if action["type"] == MENU]
-    assert [action["title"] for action in toggles] == ["More", "Milestone"]
-    more, milestone = (hidden.pop(target) for action in toggles for target in action["targetElements"])
+    assert [action["title"] for action in toggles] == ["More", "Milestone", "Mitigation"]
+    more, milestone, mitigation = (
+        hidden.pop(target) for action in toggles for target in action["targetElements"]
+    )
     assert hidden == {}
-    assert rows(more["items"]) == [["Take it", "Change severity"], ["Hold", "Why?"]]
+    assert rows(more["items"]) == [
+        ["Take it", "Change severity", "Hold"],
+        ["Services enabled", "Why?"],
+    ]
+    assert rows(mitigation["items"]) == [["Internet routing"]]
     assert rows(milestone["items"]) == [
         ["Investigating", "Reproduced"],
         ["Escalated", "Root cause found"],

@@ -1,0 +1,117 @@
+"""What people read about disabled services, mitigations, code freezes, peak seasons and first contacts.
+
+The texts of messages come after the ticket's key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+
+from bot.model.views import Part, Quote, RichText
+from bot.text import in_sentence
+from sla_core.events import Answered, ServicesDisabled, ServicesEnabled
+from sla_core.policy import FirstContact, Policy
+from sla_core.ticket import State, Ticket
+
+FIX_DEPLOYED = "Fix deployed"
+
+
+def day_text(day: date) -> str:
+    """`Mon 7 Dec 2026`."""
+    return f"{day:%a} {day.day} {day:%b %Y}"
+
+
+def services_disabled(event: ServicesDisabled) -> RichText:
+    """For the customer."""
+    return (
+        f"{event.by.name} disabled your services for the time being:",
+        Quote(event.reason),
+        "We will say here when they are enabled again.",
+    )
+
+
+def services_disabled_for_us(event: ServicesDisabled) -> RichText:
+    """For triage and the TAM."""
+    return f"{event.by.name} disabled the customer's services:", Quote(event.reason)
+
+
+def services_enabled(event: ServicesEnabled) -> RichText:
+    """For the customer."""
+    return f"{event.by.name} enabled your services again:", Quote(event.reason)
+
+
+def services_enabled_for_us(event: ServicesEnabled) -> RichText:
+    """For triage and the TAM."""
+    return f"{event.by.name} enabled the customer's services again:", Quote(event.reason)
+
+
+def milestone(event: Answered, says: str) -> str:
+    """What the customer reads of a milestone. `says` is the policy's sentence, without its full stop.
+
+    A fix that waits for the end of a code freeze is not being deployed, so it gets a sentence of its own.
+    """
+    if event.deploys_on is not None:
+        when = day_text(event.deploys_on)
+        return f"We have a fix. Our code freeze allows only urgent ones, so we will deploy it on {when}."
+    return f"{says}."
+
+
+def why_urgent(event: Answered, policy: Policy) -> RichText:
+    """Why a fix is deployed during a code freeze; empty if its severity is reason enough."""
+    if not event.urgent or event.urgent in policy.severities:
+        return ()
+    return " It is urgent, so we deploy it during our code freeze:", Quote(event.urgent)
+
+
+def mitigation_done(event: Answered) -> RichText:
+    """For triage: which mitigation an update tells of, and which ones it comes before."""
+    if not event.mitigation:
+        return ()
+    skipped = f" Not done before it: {', '.join(event.skipped)}." if event.skipped else ""
+    return (f"Mitigation: {event.mitigation}.{skipped}",)
+
+
+def opened_for_contact(contact: FirstContact | None) -> str:
+    """To the customer's first contact, as a ticket is opened."""
+    role = in_sentence(contact.name) if contact else "first contact"
+    return f"A new ticket was opened. You are the customer's {role}, so they may turn to you first."
+
+
+def first_contact(name: str, person: Part, email: str | None) -> RichText:
+    """For the customer's card: who their first contact is, and how to reach them."""
+    return (f"{name}, your first contact: ", person, f", {email}" if email else "")
+
+
+def facts(ticket: Ticket) -> Iterator[tuple[str, str]]:
+    """What both cards show: disabled services, and a fix that waits for the end of a freeze."""
+    if ticket.services_disabled:
+        why = ticket.services_disabled
+        yield "Services", f"disabled by {why.by.name}: “{why.reason.strip()}”"
+    if ticket.deploys_on and ticket.state is State.OPEN and FIX_DEPLOYED not in ticket.milestones:
+        yield "Fix", f"to be deployed on {day_text(ticket.deploys_on)}, after the code freeze"
+
+
+def freeze_fact(ticket: Ticket, policy: Policy, now: datetime) -> Iterator[tuple[str, str]]:
+    """For agents, on a ticket that is not urgent by itself."""
+    frozen = policy.freeze_at(now) if ticket.state is State.OPEN else None
+    if frozen and ticket.severity not in frozen[0].urgent:
+        yield "Code freeze", f"until {day_text(frozen[1])}, only urgent fixes are deployed"
+
+
+def freeze_form(end: date) -> str:
+    """What the form of a fix says that is not urgent by itself."""
+    return (
+        f"There is a code freeze until {day_text(end)}: only urgent fixes are deployed. Say why this one is "
+        "urgent, or on which day after the freeze it will be deployed."
+    )
+
+
+def history(event: Answered) -> str:
+    """What a line of history adds about a code freeze or a mitigation; usually empty."""
+    if event.mitigation:
+        skipped = f", before {', '.join(event.skipped)}" if event.skipped else ""
+        return f": {event.mitigation}{skipped}"
+    if event.deploys_on:
+        return f", to be deployed on {day_text(event.deploys_on)}"
+    return f", urgent during the code freeze ({event.urgent})" if event.urgent else ""
