@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -42,47 +43,36 @@ class Phones:
 
     def __init__(self, addresses: Mapping[str, PageAddress]) -> None:
         self._addresses = addresses
-        self._targets: dict[str, Apprise] = {}
         self._failed: Counter[str] = Counter()
         self._sending: dict[str, asyncio.Future[bool]] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="apprise")
 
     async def start(self) -> None:
         """Imports Apprise and reads the addresses. Raises OperatorFault that names each unknown one."""
-        self._targets = await asyncio.get_running_loop().run_in_executor(self._threads, self._read)
-
-    def _read(self) -> dict[str, Apprise]:
-        from apprise import Apprise, AppriseAsset
-
-        # Its log lines may contain parts of addresses.
-        logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
-        found = {}
-        for way, address in self._addresses.items():
-            target = Apprise(asset=AppriseAsset(async_mode=False, app_id="Frontline", app_url=""))
-            if target.add(address.url):
-                found[way] = target
-        unknown = [_key(way) for way in self._addresses if way not in found]
+        with warnings.catch_warnings():
+            # Its plugins, imported by the first address, use modules that later Pythons will not have.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            unknown = [_key(way) for way, known in self._addresses.items() if _target(known.url) is None]
         if unknown:
             names = " and ".join(unknown)
             raise OperatorFault(
                 f"{names}: Apprise does not understand this address; write one of its forms, such as"
                 " ntfy://ntfy.sh/TOPIC or mailto://USER:PASSWORD@HOST"
             )
-        return found
 
     async def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def send(self, to: Place | UserRef, notice: Notice, key: str) -> MessageRef:
-        target = self._targets.get(to.id)
-        if target is None:
+        address = self._addresses.get(to.id)
+        if address is None:
             raise PermanentFailure("this page address is no longer in the desk's file")
         # Delivery may stop waiting before Apprise is done. The next try then waits for the same call.
         sending = self._sending.get(key)
         if sending is None:
-            text = f"{TONE_MARKS[notice.tone]}{plain_text(notice.text, self._addresses[to.id].zone)}"
+            text = f"{TONE_MARKS[notice.tone]}{plain_text(notice.text, address.zone)}"
             loop = asyncio.get_running_loop()
-            sending = self._sending[key] = loop.run_in_executor(self._threads, _notify, target, text)
+            sending = self._sending[key] = loop.run_in_executor(self._threads, _notify, address.url, text)
         arrived = await asyncio.shield(sending)
         self._sending.pop(key, None)
         if not arrived:
@@ -103,21 +93,32 @@ class Phones:
             yield Finding(Health.OK, _key(way), says)
 
 
+def _target(url: str) -> Apprise | None:
+    """An address as Apprise reads it; None if it does not understand it."""
+    from apprise import Apprise, AppriseAsset
+
+    # Its log lines may contain parts of addresses.
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    target = Apprise(asset=AppriseAsset(async_mode=False, app_id="Frontline", app_url=""))
+    return target if target.add(url) else None
+
+
 def _key(way: str) -> str:
     """The address by its place in the desk's file, counted from 1."""
     person, _, index = way.partition("/")
     return f"people.{person}.page ({int(index) + 1})"
 
 
-def _notify(target: Apprise, text: str) -> bool:
+def _notify(url: str, text: str) -> bool:
     """Sends it, in a thread. False if it did not arrive, for whatever reason."""
     from apprise import NotifyFormat, NotifyType
 
+    # Each page has a target of its own: Apprise lets one rest for seconds after each call.
+    target = _target(url)
+    if target is None:
+        return False
     try:
-        return bool(
-            target.notify(
-                body=text, title=TITLE, notify_type=NotifyType.FAILURE, body_format=NotifyFormat.TEXT
-            )
-        )
+        kind, form = NotifyType.FAILURE, NotifyFormat.TEXT
+        return bool(target.notify(body=text, title=TITLE, notify_type=kind, body_format=form))
     except Exception:  # any plugin of Apprise may raise anything, and its text may contain the address
         return False
