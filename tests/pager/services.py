@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from hashlib import sha256
 from typing import Any
 
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from standardwebhooks.webhooks import Webhook
 
 from bot import __main__ as root
+from bot.clock import real_now
 from bot.config.settings import DeskSettings
 from bot.ports import ChatPlatform
 
@@ -141,3 +146,38 @@ def with_pages(file: str, person: str, addresses: Sequence[str], *more: str) -> 
     lines = "\n".join([f'id = "{person}"', f"page = [{listed}]", *more])
     assert f'id = "{person}"' in file
     return file.replace(f'id = "{person}"', lines)
+
+
+Signed = tuple[bytes, dict[str, str]]
+"""The body and headers of a request."""
+
+
+def signed_for_pagerduty(body: bytes, secret: str = PD_SECRET) -> Signed:
+    return body, {"X-PagerDuty-Signature": f"v1={hmac.new(secret.encode(), body, sha256).hexdigest()}"}
+
+
+def signed_webhook(body: bytes, id: str = "msg_1", secret: str = WEBHOOK_SECRET, age: int = 0) -> Signed:
+    at = real_now() - timedelta(seconds=age)
+    signature = Webhook(secret).sign(id, at, body.decode(errors="replace"))
+    stamp = str(int(at.timestamp()))
+    return body, {"webhook-id": id, "webhook-timestamp": stamp, "webhook-signature": signature}
+
+
+def acknowledged_in_pagerduty(incident: str, by: str, id: str = "01E", kind: str = "acknowledged") -> Signed:
+    """A V3 webhook of PagerDuty."""
+    event = {
+        "id": id,
+        "event_type": f"incident.{kind}",
+        "resource_type": "incident",
+        "occurred_at": "2026-03-20T15:31:00.000Z",
+        "agent": {"id": "P1", "type": "user_reference", "summary": by, "html_url": None},
+        "client": None,
+        "data": {"id": "Q1", "type": "incident", "status": kind, "incident_key": incident},
+    }
+    return signed_for_pagerduty(json.dumps({"event": event}).encode())
+
+
+def acknowledged_by_webhook(ticket: str, by: str, id: str = "msg_1", **more: str) -> Signed:
+    """A Standard Webhook of another pager."""
+    body = {"type": "page.acknowledged", "data": {"ticket": ticket, "by": by, **more}}
+    return signed_webhook(json.dumps(body).encode(), id)
