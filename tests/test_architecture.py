@@ -319,6 +319,12 @@ BREACHES = [
         "Only the Slack adapter imports Bolt",
         "adapters.teams.one -> slack_bolt",
     ),
+    (
+        "adapters/web/one.py",
+        "import apprise\n",
+        "Only the pager adapter imports Apprise",
+        "adapters.web.one -> apprise",
+    ),
     ("bot/hen.py", "import bot.egg\n", "No cycles", "No cycles are allowed in bot."),
     ("bot/egg.py", "import bot.hen\n", "No cycles", "(1 import)"),
 ]
