@@ -16,6 +16,7 @@ from adapters.pager.adapter import TIMEOUT
 from bot.clock import real_now
 from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Link, Notice
+from bot.notify.pages import incident_of
 from bot.ports import PermanentFailure, TemporaryFailure, trace_id
 from bot.runtime.doctor import Finding, Health
 from bot.text import UTC_ZONE, plain_text
@@ -117,12 +118,6 @@ class Pagers:
             raise TemporaryFailure(f"the pager answers with status {status}")
         if not 200 <= status < 300:
             raise PermanentFailure(f"the pager answers with status {status}; check its key and address")
-
-
-def incident_of(key: str) -> str:
-    """The key of a page's incident: the ticket's, or a new one once an earlier one was acknowledged."""
-    ticket, number, what, *_ = (*key.split("/"), "", "")
-    return f"{ticket}/{number}" if what == "pager-again" else ticket
 
 
 def _event(routing_key: str, incident: str, state: str, notice: Notice) -> Json:

@@ -106,18 +106,19 @@ def _read(
     read = _of_pagerduty(said) if kind == PAGERDUTY else _of_webhook(said, headers)
     if read is None:
         return None
-    id_, ticket, by, email = (one_line(text)[:LONGEST] for text in read)
+    id_, incident, by, email = (one_line(text)[:LONGEST] for text in read)
     if not id_:
         raise _NotUnderstood("The event has no ID.")
     if not by:
         raise _NotUnderstood("The event does not say who acknowledged.")
+    ticket = incident.partition("/")[0]
     if not _TICKET.fullmatch(ticket):
         return None
-    return PagerAcknowledged(f"pager/{name}/{id_}", now, name, ticket, by, email)
+    return PagerAcknowledged(f"pager/{name}/{id_}", now, name, ticket, by, email, incident)
 
 
 def _of_pagerduty(said: Json) -> tuple[str, str, str, str] | None:
-    """ID, ticket, name and address in a V3 webhook. None for an event that no person caused."""
+    """ID, incident, name and address in a V3 webhook. None for an event that no person caused."""
     event = _object(said, "event")
     if _text(event, "event_type") not in _ANSWERS:
         return None
@@ -125,7 +126,7 @@ def _of_pagerduty(said: Json) -> tuple[str, str, str, str] | None:
     if not isinstance(agent, dict) or str(agent.get("type", "")).endswith(_NOT_PEOPLE):
         return None  # such as our own edit of the incident, or one that PagerDuty resolved after a time
     incident = _text(_object(event, "data"), "incident_key", required=False)
-    return _text(event, "id"), incident.partition("/")[0], _text(agent, "summary"), ""
+    return _text(event, "id"), incident, _text(agent, "summary"), ""
 
 
 def _of_webhook(said: Json, headers: Mapping[str, str]) -> tuple[str, str, str, str] | None:
@@ -134,7 +135,8 @@ def _of_webhook(said: Json, headers: Mapping[str, str]) -> tuple[str, str, str, 
         return None
     data = _object(said, "data")
     email = _text(data, "email", required=False)
-    return headers.get("webhook-id", ""), _text(data, "ticket"), _text(data, "by"), email
+    incident = _text(data, "incident", required=False) or _text(data, "ticket")
+    return headers.get("webhook-id", ""), incident, _text(data, "by"), email
 
 
 def _object(parent: Json, key: str) -> Json:

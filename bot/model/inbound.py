@@ -196,7 +196,7 @@ class ChannelChanged:
 class PagerAcknowledged:
     """Somebody acknowledged a page in a pager. `ticket` is the key that the pager names, known or not.
 
-    `by` is their name there, `email` their address if the pager tells it.
+    `by` is their name there. `email` (their address) and `incident` are empty if the pager does not tell.
     """
 
     key: str
@@ -205,6 +205,7 @@ class PagerAcknowledged:
     ticket: str
     by: str
     email: str = ""
+    incident: str = ""
 
 
 Inbound = (

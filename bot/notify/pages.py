@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.config.directory import DeskDuty
+from bot.config.directory import DeskDuty, Directory
 from bot.config.settings import Person
 from bot.model.address import Place, UserRef
 from bot.model.views import Button, Mention, Notice, Style
@@ -28,8 +28,9 @@ from sla_core.events import (
     Taken,
 )
 from sla_core.paging import ESCALATED, NO_STEP, chains, next_step
+from sla_core.policy import Policy
 from sla_core.promise import Tone
-from sla_core.ticket import after, fold
+from sla_core.ticket import Ticket, after, fold
 
 APPRISE, PAGER = "apprise", "pager"
 """The platforms of `page` addresses and of pagers."""
@@ -105,6 +106,25 @@ def _pager_name(factory: MessageFactory) -> str:
     live = {chain.id for chain in chains(factory.before, factory.policy)}
     pages = [page for page in factory.ticket.history[: factory.seq - 1] if isinstance(page, Paged)]
     return "pager" if all(page.step == NO_STEP or page.chain in live for page in pages) else "pager-again"
+
+
+def incident_of(key: str) -> str:
+    """The key of the incident that a message to a pager belongs to: the ticket's, or a new one."""
+    ticket, number, what, *_ = (*key.split("/"), "", "")
+    return f"{ticket}/{number}" if what == "pager-again" else ticket
+
+
+def is_past(incident: str, ticket: Ticket, policy: Policy, directory: Directory) -> bool:
+    """Whether all pages of an incident ended before: an answer to it is none to the present pages."""
+    live = {chain.id for chain in chains(ticket, policy)}
+    opened = set()
+    for seq, page in enumerate(ticket.history, start=1):
+        person = directory.settings.people.get(page.person or "") if isinstance(page, Paged) else None
+        if isinstance(page, Paged) and person is not None:
+            then = fold(ticket.key, ticket.history[:seq])
+            sent = _to_pagers(MessageFactory(then, seq, policy, directory), page, person)
+            opened |= {page.chain for message in sent if incident_of(message.key) == incident}
+    return bool(opened) and not opened & live
 
 
 def _notice(factory: MessageFactory, event: Paged) -> Notice:

@@ -77,6 +77,7 @@ async def test_pagerduty_says_who_acknowledged_which_ticket(hooks: Hooks) -> Non
         202,
         "",
     )
+    assert [act.incident for act in hooks.acts] == ["ACME-1", "ACME-1/9"]
     assert [(act.key, act.pager, act.ticket, act.by) for act in hooks.acts] == [
         ("pager/pd/01E", "pd", "ACME-1", "Bob"),
         ("pager/pd/02F", "pd", "ACME-1", "Eve"),

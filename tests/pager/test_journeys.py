@@ -19,7 +19,7 @@ from sla_core.events import Alerted, Event, SeverityChanged, Who
 from sla_core.policy import Policy
 from sla_core.ticket import Ticket
 from tests.desk_file import account, desk_file
-from tests.harness import ALICE, HeldClock, open_desk
+from tests.harness import ALICE, BOB, S2, HeldClock, open_desk
 from tests.memory_store import MemoryStore
 from tests.packs.test_monta import P1
 from tests.pager.services import (
@@ -39,6 +39,7 @@ __all__ = ["open_workplace"]
 
 CHATS = ("slack", "teams")
 SUNDAY_NIGHT = "2026-03-22T01:00:00Z"
+FIVE_MINUTES_BEFORE_THE_CLOSE = "2026-03-20T20:55:00Z"
 
 
 @dataclass
@@ -133,7 +134,8 @@ async def test_a_page_goes_out_by_all_ways(office: OpenOffice, name: str) -> Non
     (event,), (hooked,) = at.services.at("/pagerduty"), at.services.at("/webhook")
     assert event.json["dedup_key"] == hooked.json["data"]["ticket"] == KEY
     assert event.json["links"][0]["text"] == f"Open {KEY}"
-    assert event.json["links"][0]["href"] == hooked.json["data"]["url"] != ""
+    assert event.json["links"][0]["href"] == hooked.json["data"]["url"]
+    assert f"({hooked.json['data']['url']})" in pushed.json["message"], "all lead to the agents' card"
     assert len(at.story.refs("/page/bob")) == 3
     await at.story.wait(minutes=5)
     assert len(at.services.at("/")) == 2, "the phone rings again"
@@ -312,6 +314,11 @@ async def test_an_alarm_after_an_answer_is_a_new_incident(office: OpenOffice) ->
     assert (first, acknowledged) == (("trigger", KEY), ("acknowledge", KEY))
     assert second[0] == "trigger"
     assert second[1].startswith(f"{KEY}/")
+    events = await at.story.events()
+    assert await at.acknowledges_in_pagerduty("Eve", id="02F", kind="resolved") == 202
+    assert await at.story.events() == events, "the first incident is over"
+    assert await at.hook("pd", acknowledged_in_pagerduty(second[1], "Eve", id="03G")) == 202
+    assert at.story.words("/triage/")[-1] == "ACME 1 Eve acknowledged the page"
     await at.story.agent("Resolve", "It runs again.")
     assert {("resolve", KEY), ("resolve", second[1])} <= {*at.services.pagerduty()}
 
@@ -339,3 +346,22 @@ async def test_a_pager_stands_for_a_role_that_nobody_holds(office: OpenOffice, n
     assert "Paged leadership Mia" in " ".join(at.story.words("/triage/"))
     assert await at.acknowledges_in_pagerduty("Somebody Else") == 202
     assert at.story.words("/triage/")[-1] == "ACME 1 Somebody Else acknowledged the page"
+
+
+async def test_a_pager_that_stands_for_leadership_is_the_last_resort(
+    services: Services, tmp_path: Path
+) -> None:
+    """MON-18: also where its own step was passed over, because the office had closed; once, and with Dana."""
+    file = desk_file(rotas={"first_line": ["bob"], "second_line": ["eve"]})
+    pagers = services.pagers(["pd"]).replace("first_line", "leadership")
+    desk = await open_desk(tmp_path, FIVE_MINUTES_BEFORE_THE_CLOSE, file + pagers)
+    async with connected(desk.desk.directory.settings) as platforms:
+        desk.desk.platforms |= platforms
+        key = await desk.submits(ALICE, "It is slow", S2)
+        await desk.submits_form(BOB, "Escalate", key, text="Month end")
+        await desk.fast_forward(minutes=6)
+        assert services.pagerduty() == []
+        await desk.fast_forward(minutes=20)
+    last = [page.person for page in (await desk.ticket(key)).pages if page.step == 4]
+    assert last[:2] == ["pd", "dana"]
+    assert services.pagerduty() == [("trigger", KEY)]

@@ -13,6 +13,7 @@ from bot.desk.ticket.short_forms import TEXT, context_of, text_of, titled
 from bot.desk.ticket.update import business_zone
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.inbound import Answer, Ask, Done, PagerAcknowledged, Press, Submission
+from bot.notify.pages import is_past
 from bot.ports import Conflict, RedeliverLater
 from sla_core.calendar import instant_of
 from sla_core.events import Alerted, Event, Paged, Who
@@ -51,8 +52,9 @@ async def _answer(desk: Desk, press: Press, ticket: Ticket, act: str, said: str)
 
 
 async def acknowledged_in_pager(desk: Desk, act: PagerAcknowledged) -> Answer:
-    """The same as the button, by somebody whom the pager names. Changes nothing if nobody is paged any more.
+    """The same as the button, by somebody whom the pager names.
 
+    Changes nothing if nobody is paged any more, or only because of later events than the incident's.
     Raises NoSuchTicket, and RedeliverLater if the ticket changes too quickly.
     """
     person = _named(desk, act)
@@ -62,7 +64,7 @@ async def acknowledged_in_pager(desk: Desk, act: PagerAcknowledged) -> Answer:
     recipient = person.id if person else act.pager
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
-        if not chains(ticket, policy):
+        if not chains(ticket, policy) or is_past(act.incident, ticket, policy, desk.directory):
             return Done()
         return [Alerted(now, me, "acknowledge", recipient, page=True)]
 
