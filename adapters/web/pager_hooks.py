@@ -28,6 +28,7 @@ LONGEST = 200
 _TICKET = re.compile(r"[A-Z][A-Z0-9-]{0,23}-[0-9]{1,9}")
 _ANSWERS = ("incident.acknowledged", "incident.resolved")
 """Who resolves an incident has seen it."""
+_SEND_AGAIN = "The desk cannot store this now. Please send it again."
 _NOT_PEOPLE = ("integration_reference", "service_reference")
 
 Json = dict[str, Any]
@@ -59,7 +60,10 @@ def pager_routes(
         pager = pagers.get(name)
         if pager is None:
             return _answer(404, "There is no pager of this name, or it has no secret in the desk's file.")
-        body = await _body(request)
+        try:
+            body = await _body(request)
+        except web.RequestPayloadError:
+            return _answer(400, "The body is not encoded as its headers say.")
         if body is None:
             return _answer(413, f"The request has more than {LARGEST} bytes.")
         if not pager.has_signed(request.headers, body):
@@ -73,7 +77,10 @@ def pager_routes(
                 await dispatch(act)
             except (StoreUnavailable, RedeliverLater) as busy:
                 log.warning("an acknowledgement will be sent again", pager=name, why=str(busy))
-                return _answer(503, "The desk cannot store this now. Please send it again.")
+                return _answer(503, _SEND_AGAIN)
+            except Exception:
+                log.exception("an acknowledgement could not be recorded", pager=name)
+                return _answer(503, _SEND_AGAIN)
         return web.json_response({"accepted": True}, status=202)
 
     return [("POST", "/hooks/pager/{name}", acknowledged)] if pagers else []

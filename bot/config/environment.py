@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import time
 from ipaddress import ip_address
 from pathlib import Path
@@ -104,7 +104,6 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
         yield from _slack_faults(env)
     if "teams" in desk.chats:
         yield from _teams_faults(env)
-    yield from _paging_faults(env, desk)
     if not 0 <= env.port <= 65535:
         yield "PORT", f"{env.port} is not a port; use 1 to 65535"
     if not _host(env.slack_api_url):
@@ -116,6 +115,7 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
             zone(env.frontline_local_slack)
         except ValueError as wrong:
             yield "FRONTLINE_LOCAL_SLACK", str(wrong)
+    yield from _paging_faults(desk)
     try:
         time_of_day(env.frontline_drill or "00:00")
     except ValueError as wrong:
@@ -133,28 +133,41 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
         yield "FRONTLINE_CLOCK", str(wrong)
 
 
+def variable(name: str) -> str:
+    """The value of a variable that the desk's file names, as in `$ALERTS_SECRET`; empty if it is not set."""
+    return os.environ.get(name.removeprefix("$"), "").strip()
+
+
+def variable_faults(named: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The variables that are not set, each with why it has to be. `named`: keys of the file, their values."""
+    wheres: dict[str, list[str]] = {}
+    for where, name in named:
+        wheres.setdefault(name, []).append(where)
+    for name, keys in wheres.items():
+        if not variable(name):
+            names = "names it" if len(keys) == 1 else "name it"
+            yield name.removeprefix("$"), f"is not set; {' and '.join(keys)} in frontline.toml {names}"
+
+
 def value_of(text: str) -> str:
     """A value of the desk's file: that of the variable that it names, or itself. Empty: it is not set."""
-    return os.environ.get(text[1:], "") if text.startswith("$") else text
+    return variable(text) if text.startswith("$") else text
 
 
-def _paging_faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
-    """Variables that pagers and `page` addresses name: those that are not set, and wrong values."""
-    named: dict[str, list[str]] = {}
-    for person in desk.people.values():
-        for number, address in enumerate(person.page, start=1):
-            named.setdefault(address, []).append(f"people.{person.id}.page ({number})")
+def _paging_faults(desk: DeskSettings) -> Iterator[tuple[str, str]]:
+    """Variables that `page` addresses and pagers name: those that are not set, and wrong values."""
+    named = [
+        (f"people.{person.id}.page ({number})", address)
+        for person in desk.people.values()
+        for number, address in enumerate(person.page, start=1)
+    ]
     for pager in desk.pagers.values():
         for key, value in pager.values.items():
-            where = f"pagers.{pager.name}.{key}"
-            named.setdefault(value, []).append(where)
-            known = value_of(value) if value.startswith("$") else ""
+            named.append((f"pagers.{pager.name}.{key}", value))
+            known = variable(value) if value.startswith("$") else ""
             if known and (says := value_fault(pager.kind, key, known)):
-                yield value[1:], f"{says}; {where} in {env.frontline_config.name} names it"
-    for value, places in named.items():
-        if value.startswith("$") and not value_of(value):
-            verb = "names" if len(places) == 1 else "name"
-            yield value[1:], f"is not set; {' and '.join(places)} in {env.frontline_config.name} {verb} it"
+                yield value.removeprefix("$"), f"{says}; pagers.{pager.name}.{key} in frontline.toml names it"
+    yield from variable_faults((where, value) for where, value in named if value.startswith("$"))
 
 
 def _slack_faults(env: Environment) -> Iterator[tuple[str, str]]:

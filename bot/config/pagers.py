@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,13 +20,15 @@ KINDS = (PAGERDUTY, WEBHOOK)
 PAGERDUTY_EVENTS = "https://events.pagerduty.com/v2/enqueue"
 ON_CALL_TEAM = "On-call team"
 """The name of the person who stands for a pager, where nobody of the desk's file holds its role."""
+VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
+NO_VARIABLE = "begins with $, but names no environment variable; write its name, such as $DANA_PAGER"
 _STANDARD_SECRET = "whsec_"
 _VALUES = ("key", "secret", "url")
 
 
 @dataclass(frozen=True, slots=True)
 class Pager:
-    """A pager behind a role. Each of its values may be `$NAME`: that environment variable."""
+    """A pager behind a role. Key and secret are `$NAME`, an environment variable; the address may be one."""
 
     name: str
     kind: str
@@ -79,10 +82,15 @@ def pager_faults(parts: Sequence[PagerPart], people: Collection[str]) -> Iterato
                 yield f"{key}.secret", "is missing; it signs what the webhook gets"
             if not part.url:
                 yield f"{key}.url", "is missing; write the address that gets the pages"
-        for name in _VALUES:
-            value = getattr(part, name)
-            if value and not value.startswith("$") and (says := value_fault(part.kind, name, value)):
-                yield f"{key}.{name}", says
+        for name in ("key", "secret"):
+            if (value := getattr(part, name)) and not VARIABLE.fullmatch(value):
+                says = "must not stand in this file; put it into an environment variable and write its name"
+                yield f"{key}.{name}", f'{says}, such as "$PD_{name.upper()}"'
+        if part.url.startswith("$"):
+            if not VARIABLE.fullmatch(part.url):
+                yield f"{key}.url", NO_VARIABLE
+        elif part.url and (says := value_fault(part.kind, "url", part.url)):
+            yield f"{key}.url", says
 
 
 def value_fault(kind: str, name: str, value: str) -> str:

@@ -24,7 +24,9 @@ from pydantic import (
 
 from bot.config.oncall_calendar import OnCallFeed
 from bot.config.pagers import (
+    NO_VARIABLE,
     ON_CALL_TEAM,
+    VARIABLE,
     Pager,
     PagerPart,
     pager_faults,
@@ -310,6 +312,9 @@ def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
     yield from _duplicates("people", [person.id for person in file.people])
     yield from _duplicates("pagers", [pager.name for pager in file.pagers])
     yield from pager_faults(file.pagers, people)
+    for person in file.people:
+        if any(each.startswith("$") and not VARIABLE.fullmatch(each) for each in person.page):
+            yield f"people.{person.id}.page", NO_VARIABLE
     yield from _duplicates("accounts", [account.id for account in file.accounts])
     yield from _duplicates("accounts.channels", [c for account in file.accounts for c in account.channels])
     for account in file.accounts:

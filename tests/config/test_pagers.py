@@ -92,8 +92,10 @@ WRONG = [
     (HOOK.replace('url = "$GOALERT_URL"\n', ""), "pagers.goalert.url: is missing; write the address"),
     (HOOK.replace('secret = "$GOALERT_SECRET"\n', ""), "pagers.goalert.secret: is missing; it signs"),
     (HOOK + 'key = "$K"\n', 'pagers.goalert.key: belongs to kind "pagerduty"; remove it'),
-    (HOOK.replace("$GOALERT_SECRET", "whsec_no base64!"), "pagers.goalert.secret: begins with whsec_, but"),
-    (HOOK.replace("$GOALERT_SECRET", "whsec_"), "pagers.goalert.secret: begins with whsec_, but base64"),
+    (HOOK.replace("$GOALERT_SECRET", SECRET), "pagers.goalert.secret: must not stand in this file; put it"),
+    (PD.replace("$PD_ROUTING_KEY", "R0UT"), "pagers.pd.key: must not stand in this file; put it into an"),
+    (PD.replace("$PD_ROUTING_KEY", "$"), "pagers.pd.key: must not stand in this file; put it into an"),
+    (HOOK.replace("$GOALERT_URL", "$a b"), "pagers.goalert.url: begins with $, but names no environment"),
 ]
 
 
@@ -138,6 +140,11 @@ def test_a_zone_that_is_none_is_a_fault(tmp_path: Path, zone: str) -> None:
 def test_quiet_hours_that_are_none_are_a_fault(tmp_path: Path, quiet: str) -> None:
     (fault,) = faults(tmp_path, desk_file().replace(DANA, f'{DANA}quiet = "{quiet}"\n'))
     assert fault.startswith("people.1.quiet") or "quiet" in fault
+
+
+def test_an_address_is_a_variable_or_itself(tmp_path: Path) -> None:
+    (fault,) = faults(tmp_path, desk_file().replace(DANA, f'{DANA}page = ["ntfy://x", "$"]\n'))
+    assert fault.startswith("people.dana.page: begins with $, but names no environment variable")
 
 
 # Variables ----------------------------------------------------------------------------------
@@ -198,6 +205,7 @@ def test_a_variable_that_is_named_twice_is_missing_once(
     ("name", "value", "says"),
     [
         ("GOALERT_SECRET", "whsec_%%%", "begins with whsec_, but base64 does not follow"),
+        ("GOALERT_SECRET", "whsec_=", "begins with whsec_, but base64 does not follow"),
         ("GOALERT_URL", "goalert.example", "is not a web address; write https://…"),
     ],
 )

@@ -26,6 +26,12 @@ from bot.ports import ChatPlatform
 Json = dict[str, Any]
 ROUTING_KEY, PD_SECRET = "R0UTING-KEY-0123456789", "secret-of-the-subscription"
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+VARIABLES = {
+    "PD_ROUTING_KEY": ROUTING_KEY,
+    "PD_WEBHOOK_SECRET": PD_SECRET,
+    "HOOK_SECRET": WEBHOOK_SECRET,
+}
+"""The environment that the desk's file of these tests needs."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +107,9 @@ class Services:
     def pagers(self, first_line: Sequence[str] = ("pd", "hook")) -> str:
         """The `[[pagers]]` of a desk's file: those named, both behind the first line."""
         parts = {
-            "pd": f'kind = "pagerduty"\nkey = "{ROUTING_KEY}"\nsecret = "{PD_SECRET}"\n'
+            "pd": f'kind = "pagerduty"\nkey = "$PD_ROUTING_KEY"\nsecret = "$PD_WEBHOOK_SECRET"\n'
             f'url = "{self.address}/pagerduty"',
-            "hook": f'kind = "webhook"\nsecret = "{WEBHOOK_SECRET}"\nurl = "{self.address}/webhook"',
+            "hook": f'kind = "webhook"\nsecret = "$HOOK_SECRET"\nurl = "{self.address}/webhook"',
         }
         return "".join(f'\n[[pagers]]\nname = "{n}"\nrole = "first_line"\n{parts[n]}\n' for n in first_line)
 

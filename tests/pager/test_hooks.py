@@ -219,7 +219,16 @@ async def test_names_are_cut_and_cleaned(hooks: Hooks) -> None:
     assert len(act.by) == LONGEST
 
 
-@pytest.mark.parametrize("failure", [StoreUnavailable("the database is away"), RedeliverLater("busy")])
+async def test_a_body_that_is_not_encoded_as_it_says_is_refused(hooks: Hooks) -> None:
+    body, headers = acknowledged_in_pagerduty("ACME-1", "Bob")
+    status, says = await hooks.gets("pd", (body, headers | {"Content-Encoding": "gzip"}))
+    assert (status, says) == (400, "The body is not encoded as its headers say.")
+    assert hooks.acts == []
+
+
+@pytest.mark.parametrize(
+    "failure", [StoreUnavailable("the database is away"), RedeliverLater("busy"), RuntimeError("a bug")]
+)
 async def test_what_cannot_be_stored_is_asked_for_again(hooks: Hooks, failure: Exception) -> None:
     hooks.failures = [failure]
     sent = acknowledged_in_pagerduty("ACME-1", "Bob")

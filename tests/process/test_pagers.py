@@ -13,9 +13,7 @@ from sla_core.events import Alerted
 from tests.desk_file import desk_file
 from tests.harness import DESK_FILE, S1
 from tests.pager.services import (
-    PD_SECRET,
-    ROUTING_KEY,
-    WEBHOOK_SECRET,
+    VARIABLES,
     Services,
     Signed,
     acknowledged_in_pagerduty,
@@ -26,7 +24,7 @@ from tests.process.desk_process import SECRET, TOKEN, CommandResult, DeskProcess
 from tests.process.live_site import CALM_PAGING, LiveSite
 from tests.waiting import eventually
 
-VARIABLES = """
+PAGERS = """
 [[pagers]]
 name = "pd"
 kind = "pagerduty"
@@ -52,10 +50,8 @@ async def services() -> AsyncIterator[Services]:
 
 def variables(services: Services) -> dict[str, str]:
     return {
-        "PD_ROUTING_KEY": ROUTING_KEY,
-        "PD_WEBHOOK_SECRET": PD_SECRET,
+        **VARIABLES,
         "PD_URL": f"{services.address}/pagerduty",
-        "HOOK_SECRET": WEBHOOK_SECRET,
         "HOOK_URL": f"{services.address}/webhook",
         "BOB_PHONE": services.ntfy,
         "BOB_MAIL": services.mailto,
@@ -63,7 +59,7 @@ def variables(services: Services) -> dict[str, str]:
 
 
 def with_phones(file: str) -> str:
-    return with_pages(file, "bob", ["$BOB_PHONE", "$BOB_MAIL"]) + VARIABLES
+    return with_pages(file, "bob", ["$BOB_PHONE", "$BOB_MAIL"]) + PAGERS
 
 
 async def sends(url: str, signed: Signed) -> int:
@@ -99,7 +95,7 @@ async def test_a_page_goes_out_and_its_acknowledgement_comes_back(tmp_path: Path
         await eventually(lambda: services.webhook()[-1] == ("page.resolved", "ACME-1"))
         assert desk.troubles() == []
         logged = str(desk.logged)
-        for secret in (ROUTING_KEY, PD_SECRET, WEBHOOK_SECRET, services.host):
+        for secret in (*VARIABLES.values(), services.host):
             assert secret not in logged
         assert await site.stopped() == 0
         answers = [e for e in (await site.history())["ACME-1"] if isinstance(e, Alerted)]
