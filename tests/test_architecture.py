@@ -52,9 +52,10 @@ WAITS = {
 SPEAKERS = {
     "bot/runtime/delivery.py": {"post": 1, "update": 1},
     "bot/runtime/monitor.py": {"post": 1},
+    "bot/runtime/reachability.py": {"post": 1, "update": 1},
 }
 """Who posts to a platform. Everything else goes through the outbox; the monitor cannot use the outbox to say
-that the database is unavailable."""
+that the database is unavailable, and a test of every way to a person needs no database."""
 
 WALL_CLOCKS = frozenset(
     {
@@ -317,6 +318,12 @@ BREACHES = [
         "from slack_bolt.async_app import AsyncApp\n",
         "Only the Slack adapter imports Bolt",
         "adapters.teams.one -> slack_bolt",
+    ),
+    (
+        "adapters/web/one.py",
+        "import apprise\n",
+        "Only the pager adapter imports Apprise",
+        "adapters.web.one -> apprise",
     ),
     ("bot/hen.py", "import bot.egg\n", "No cycles", "No cycles are allowed in bot."),
     ("bot/egg.py", "import bot.hen\n", "No cycles", "(1 import)"),

@@ -11,6 +11,7 @@ ANSWERS_IN = (
     "bot/desk",
     "bot/runtime/monitor.py",
     "bot/runtime/pager_test.py",
+    "bot/runtime/reachability.py",
     "adapters/slack/outbound/responder.py",
     "adapters/slack/rendering",
     "adapters/slack/workspaces/registry.py",

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.clock import SimulatedClock
 from bot.config.alerts import secret_fault
+from bot.config.pagers import value_fault
 from bot.config.settings import DeskSettings, load_desk
 from sla_core.catalog.load import Fault, Faults
 from sla_core.catalog.schema import zone
@@ -124,6 +125,7 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
     for name in dict.fromkeys(alert.secret for alert in desk.alerts):
         if unusable := secret_fault(variable(name)):
             yield name.removeprefix("$"), unusable
+    yield from _paging_faults(desk)
     try:
         time_of_day(env.frontline_drill or "00:00")
     except ValueError as wrong:
@@ -155,6 +157,27 @@ def variable_faults(named: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str
         if not variable(name):
             names = "names it" if len(keys) == 1 else "name it"
             yield name.removeprefix("$"), f"is not set; {' and '.join(keys)} in frontline.toml {names}"
+
+
+def value_of(text: str) -> str:
+    """A value of the desk's file: that of the variable that it names, or itself. Empty: it is not set."""
+    return variable(text) if text.startswith("$") else text
+
+
+def _paging_faults(desk: DeskSettings) -> Iterator[tuple[str, str]]:
+    """Variables that `page` addresses and pagers name: those that are not set, and wrong values."""
+    named = [
+        (f"people.{person.id}.page ({number})", address)
+        for person in desk.people.values()
+        for number, address in enumerate(person.page, start=1)
+    ]
+    for pager in desk.pagers.values():
+        for key, value in pager.values.items():
+            named.append((f"pagers.{pager.name}.{key}", value))
+            known = variable(value) if value.startswith("$") else ""
+            if known and (says := value_fault(pager.kind, key, known)):
+                yield value.removeprefix("$"), f"{says}; pagers.{pager.name}.{key} in frontline.toml names it"
+    yield from variable_faults((where, value) for where, value in named if value.startswith("$"))
 
 
 def _slack_faults(env: Environment) -> Iterator[tuple[str, str]]:

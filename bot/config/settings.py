@@ -6,10 +6,11 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -23,7 +24,18 @@ from pydantic import (
 
 from bot.config.alerts import AlertsFile, AlertSource, alert_faults
 from bot.config.oncall_calendar import OnCallFeed
-from bot.config.rotas import read_rotas
+from bot.config.pagers import (
+    NO_VARIABLE,
+    ON_CALL_TEAM,
+    VARIABLE,
+    Pager,
+    PagerPart,
+    pager_faults,
+    pager_warnings,
+    pagers_of,
+    rotas_with_pagers,
+)
+from bot.config.rotas import DayPart, Zone, read_rotas
 from bot.model.address import Place, UserRef
 from sla_core.catalog.crosscheck import PROMISED, unknown
 from sla_core.catalog.load import Fault, Faults, faults_of, load, vendors
@@ -52,7 +64,11 @@ class Person:
     teams: str | None = None
     email: str | None = None
     page: tuple[str, ...] = ()
-    """Further ways to page them."""
+    """Further ways to page them: Apprise addresses, or `$NAME` for an environment variable with one."""
+    zone: ZoneInfo | None = None
+    """Where they are; None: not given, and UTC is used."""
+    quiet: tuple[timedelta, timedelta] | None = None
+    """From when until when, in `zone`, only the worst class may reach them: times since midnight."""
 
     def on(self, platform: str) -> UserRef | None:
         """Their address on a platform; its `home` is empty for the vendor's own team or tenant."""
@@ -108,6 +124,8 @@ class DeskSettings:
     warnings: tuple[str, ...] = ()
     paging: PagingSettings = PagingSettings()
     alerts: tuple[AlertSource, ...] = ()
+    pagers: Mapping[str, Pager] = field(default_factory=dict)
+    """By name. One whose role nobody holds is also in `people`, and holds that role."""
 
     @property
     def feeds(self) -> Mapping[str, OnCallFeed]:
@@ -122,7 +140,7 @@ class DeskSettings:
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class _Slack(_Section):
@@ -149,7 +167,9 @@ class _Person(_Section):
     slack: str | None = None
     teams: _TeamsId | None = None
     email: str | None = None
-    page: tuple[str, ...] = ()
+    page: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    zone: Zone | None = None
+    quiet: DayPart | None = None
 
 
 def _amount(text: str) -> str:
@@ -206,6 +226,7 @@ class _File(_Section):
     """Read by bot.config.rotas."""
     paging: _Paging = _Paging()
     alerts: tuple[AlertsFile, ...] = ()
+    pagers: tuple[PagerPart, ...] = ()
     accounts: tuple[_Account, ...] = ()
 
 
@@ -296,6 +317,11 @@ def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
         f"{name}:{part.triage}" for name, part in (("slack", file.slack), ("teams", file.teams)) if part
     }
     yield from _duplicates("people", [person.id for person in file.people])
+    yield from _duplicates("pagers", [pager.name for pager in file.pagers])
+    yield from pager_faults(file.pagers, people)
+    for person in file.people:
+        if any(each.startswith("$") and not VARIABLE.fullmatch(each) for each in person.page):
+            yield f"people.{person.id}.page", NO_VARIABLE
     yield from _duplicates("accounts", [account.id for account in file.accounts])
     yield from _duplicates("accounts.channels", [c for account in file.accounts for c in account.channels])
     for account in file.accounts:
@@ -321,6 +347,9 @@ def _against_policy(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:
     for role in file.rotas if isinstance(file.rotas, dict) else ():
         if role not in roles:
             yield f"rotas.{role}", unknown("role", role, roles)
+    for pager in file.pagers:
+        if pager.role not in roles:
+            yield f"pagers.{pager.name}.role", unknown("role", pager.role, roles)
     for account in file.accounts:
         key = f"accounts.{account.id}"
         plan_id = _plan_id(policy, account.plan)
@@ -390,16 +419,29 @@ def _settings(file: _File, policies: list[Policy], rotas: Mapping[str, Rota]) ->
         triage = Place("teams", file.teams.triage) if file.teams.triage else None
         chats["teams"] = ChatSettings("teams", triage, file.teams.agents, command="")
     accounts = {account.id: _account(account, policy) for account in file.accounts}
+    pagers = pagers_of(file.pagers)
+    held = rotas_with_pagers(rotas, pagers.values())
+    on_call_teams = {name for rota in held.values() for name in rota.people} & pagers.keys()
+    people = {person.id: _person(person) for person in file.people}
     return DeskSettings(
         policies=tuple(policies),
         chats=chats,
-        people={p.id: Person(p.id, p.name, p.slack, p.teams, p.email, p.page) for p in file.people},
-        rotas=rotas,
+        people=people | {name: Person(name, ON_CALL_TEAM) for name in sorted(on_call_teams)},
+        rotas=held,
         accounts=accounts,
-        warnings=(*_unheld_roles(rotas, policy), *_warnings(accounts.values(), policy)),
+        warnings=(
+            *_unheld_roles(held, policy),
+            *pager_warnings(pagers.values()),
+            *_warnings(accounts.values(), policy),
+        ),
         paging=PagingSettings(file.paging.repeat, file.paging.tries),
         alerts=tuple(alert.source for alert in file.alerts),
+        pagers=pagers,
     )
+
+
+def _person(part: _Person) -> Person:
+    return Person(part.id, part.name, part.slack, part.teams, part.email, part.page, part.zone, part.quiet)
 
 
 def _account(file: _Account, policy: Policy) -> Account:

@@ -31,6 +31,7 @@ from bot.model.inbound import (
     HomeOpened,
     Inbound,
     MessageChanged,
+    PagerAcknowledged,
     Posted,
     Press,
     Show,
@@ -189,6 +190,8 @@ async def _answer(desk: Desk, inbound: Inbound) -> Answer:
                 return await channels.channel_changed(desk, inbound)
             case AlarmChanged():
                 return await alarms.changed(desk, inbound)
+            case PagerAcknowledged():
+                return await pages.acknowledged_in_pager(desk, inbound)
     except NoSuchTicket:
         return refusal("This ticket does not exist.")
     except (Conflict, PolicyVersionMissing) as wrong:

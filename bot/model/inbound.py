@@ -212,6 +212,22 @@ class AlarmChanged:
     """The sender's id of the notification, the same if it is sent again; empty if it has none."""
 
 
+@dataclass(frozen=True, slots=True)
+class PagerAcknowledged:
+    """Somebody acknowledged a page in a pager. `ticket` is the key that the pager names, known or not.
+
+    `by` is their name there. `email` (their address) and `incident` are empty if the pager does not tell.
+    """
+
+    key: str
+    at: datetime
+    pager: str
+    ticket: str
+    by: str
+    email: str = ""
+    incident: str = ""
+
+
 Inbound = (
     Command
     | Press
@@ -223,6 +239,7 @@ Inbound = (
     | HomeOpened
     | ChannelChanged
     | AlarmChanged
+    | PagerAcknowledged
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 EXPLAIN = ("--vendor", "m3ter", "--plan", "gold", "--severity", "S2", "--at", "2026-03-20T16:30:00+01:00")
 STAGE = {"demo", "tests"}
-PLATFORMS = {"adapters", "aiohttp", "botbuilder", "slack_bolt", "slack_sdk"}
+PLATFORMS = {"adapters", "aiohttp", "apprise", "botbuilder", "slack_bolt", "slack_sdk"}
 DATABASES = {"alembic", "procrastinate", "psycopg", "sqlalchemy", "sqlite3", "sqlmodel"}
 SERVING = {"cryptography", "jwt", "prometheus_client", "pydantic_settings", "structlog"}
 HELPFUL = {"asyncio", "holidays", "pydantic", "rich", "sla_core"}

@@ -12,9 +12,11 @@ from bot.desk.ticket.direct_messages import PERSON, colleagues, delegate_form
 from bot.desk.ticket.short_forms import TEXT, context_of, text_of, titled
 from bot.desk.ticket.update import business_zone
 from bot.model.forms import ChoiceField, Form, TextField
-from bot.model.inbound import Answer, Ask, Done, Press, Submission
+from bot.model.inbound import Answer, Ask, Done, PagerAcknowledged, Press, Submission
+from bot.notify.pages import is_past
+from bot.ports import Conflict, RedeliverLater
 from sla_core.calendar import instant_of
-from sla_core.events import Alerted, Event, Paged
+from sla_core.events import Alerted, Event, Paged, Who
 from sla_core.paging import DELEGATED, NO_STEP, chains
 from sla_core.policy import Policy
 from sla_core.ticket import Ticket
@@ -47,6 +49,41 @@ async def _answer(desk: Desk, press: Press, ticket: Ticket, act: str, said: str)
 
     answer = await desk.change(press.key, ticket, decide)
     return private_notice(said) if isinstance(answer, Done) else answer
+
+
+async def acknowledged_in_pager(desk: Desk, act: PagerAcknowledged) -> Answer:
+    """The same as the button, by somebody whom the pager names.
+
+    Changes nothing if nobody is paged any more, or only because of later events than the incident's.
+    Raises NoSuchTicket, and RedeliverLater if the ticket changes too quickly.
+    """
+    person = _named(desk, act)
+    address = desk.directory.direct_address(person, "") if person else None
+    name = person.name if person else act.by
+    me = Who(str(address) if address else f"pager:{act.pager}:{act.by}", name)
+    recipient = person.id if person else act.pager
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if not chains(ticket, policy) or is_past(act.incident, ticket, policy, desk.directory):
+            return Done()
+        return [Alerted(now, me, "acknowledge", recipient, page=True)]
+
+    try:
+        return await desk.change(act.key, act.ticket, decide)
+    except Conflict as busy:
+        raise RedeliverLater(str(busy)) from None
+
+
+def _named(desk: Desk, act: PagerAcknowledged) -> Person | None:
+    """The only person with this address; else the only one with this name."""
+    people = desk.directory.settings.people.values()
+    for given, known in ((act.email, [p.email for p in people]), (act.by, [p.name for p in people])):
+        named = [
+            p for p, each in zip(people, known, strict=True) if each and each.casefold() == given.casefold()
+        ]
+        if given and len(named) == 1 and named[0].id not in desk.directory.settings.pagers:
+            return named[0]
+    return None
 
 
 def _recipient(desk: Desk, act: Press | Submission) -> Person:
@@ -107,12 +144,18 @@ def snooze_form(zone: ZoneInfo, context: Mapping[str, str]) -> Form:
 async def ask_to_snooze(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     if not chains(ticket, desk.policy_of(ticket)):
         return refusal(_why_over(ticket))
-    return Ask(snooze_form(business_zone(desk.policy_of(ticket)), context_of(press)))
+    return Ask(snooze_form(_zone_of(desk, _recipient(desk, press), ticket), context_of(press)))
+
+
+def _zone_of(desk: Desk, person: Person, ticket: Ticket) -> ZoneInfo:
+    """Where tomorrow is meant: the person's zone, or that of the vendor's hours if theirs is not given."""
+    return person.zone or business_zone(desk.policy_of(ticket))
 
 
 async def snooze(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     """Spares this person for a while. The pages go on with the next one."""
-    me, zone = _recipient(desk, sent), business_zone(desk.policy_of(ticket))
+    me = _recipient(desk, sent)
+    zone = _zone_of(desk, me, ticket)
     chosen = next(iter(sent.values.get(LENGTH, ())), "")
     if chosen not in (*_LENGTHS, TOMORROW):
         form = snooze_form(zone, sent.context)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.model.address import Actor
+from bot.model.forms import ChoiceField
 from bot.model.inbound import Answer
 from bot.model.views import Audience, Button, Notice
 from sla_core.events import PageAccepted
@@ -188,6 +189,19 @@ async def test_snoozing_spares_that_person_only(a_desk: OpenDesk, length: str, u
     assert desk.thread(key, Audience.AGENTS)[-1] == noted
     await desk.fast_forward(minutes=5)
     assert {name: len(pages) for name, pages in paged(desk, BOB, EVE).items()} == {"Bob": 1, "Eve": 1}
+
+
+async def test_tomorrow_is_in_the_zone_of_the_person(a_desk: OpenDesk) -> None:
+    """Bob is in New York: nine there is 13:00 UTC in summer."""
+    file = desk_file(rotas=TIMELINE).replace('id = "bob"', 'id = "bob"\nzone = "America/New_York"')
+    desk = await a_desk(desk_file=file)
+    key = await desk.submits(ALICE, "All is down", S1)
+    form = form_of(await presses(desk, BOB, "Snooze"))
+    (length, *_) = form.fields
+    assert isinstance(length, ChoiceField)
+    assert "Until tomorrow 9:00 (America/New_York)" in [option.label for option in length.options]
+    assert done(await desk.sends(BOB, form, length="tomorrow"))
+    assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Bob snoozed the page until Sat 21 Mar 13:00."
 
 
 async def test_a_snooze_is_over_and_pages_again_unless_somebody_answered(a_desk: OpenDesk) -> None:

@@ -16,7 +16,15 @@ import structlog
 from adapters.slack.inbound.app import BoltEndpoint, Listeners, bolt_app
 from adapters.slack.inbound.socket_mode import SocketModeClient, _read
 from bot.desk.routes import dispatch
-from bot.model.inbound import AlarmChanged, Answer, ChannelChanged, Inbound, MessageChanged, Posted
+from bot.model.inbound import (
+    AlarmChanged,
+    Answer,
+    ChannelChanged,
+    Inbound,
+    MessageChanged,
+    PagerAcknowledged,
+    Posted,
+)
 from sla_core.events import (
     Acknowledged,
     Alerted,
@@ -114,7 +122,7 @@ def lasting(kept: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def sound(act: Inbound) -> None:
     """Such as any database takes."""
-    assert not isinstance(act, AlarmChanged), "no chat reports alarms"
+    assert not isinstance(act, AlarmChanged | PagerAcknowledged), "these do not come from a chat"
     if isinstance(act, ChannelChanged):
         texts = [act.key, act.place.id, act.name]
     else:
