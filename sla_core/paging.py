@@ -85,16 +85,22 @@ def chains(ticket: Ticket, policy: Policy) -> list[Chain]:
 
 
 def _of_severity(ticket: Ticket, policy: Policy) -> Iterator[Chain]:
-    """Of a severity that pages: the first step, and beside it each step that resolves by default."""
+    """Of a severity that pages: the first step, and beside it each step that resolves by default.
+
+    They begin again when a ticket that never had an answer is reopened.
+    """
     if not policy.severities[ticket.severity].pages or not policy.steps:
         return
     first = len(ticket.severities) - 1
     while first and policy.severities[ticket.severities[first - 1][1]].pages:
         first -= 1
-    if first < ticket.answered_severities:
-        return
     since = ticket.severities[first][0]
     by = ticket.severity_changed_by if first and ticket.severity_changed_by else ticket.opened.by
+    again = ticket.reopened_unanswered
+    if again is not None and again.at >= since:
+        since, by = again.at, again.by
+    elif first < ticket.answered_severities:
+        return
     yield Chain(f"{FIRST}@{since.isoformat()}", 0, since, since, by)
     for number, step in enumerate(policy.steps[1:], start=1):
         duty = step.duties.get(ticket.severity)
@@ -138,8 +144,16 @@ def next_page_at(ticket: Ticket, policy: Policy, duty: Duty) -> datetime | None:
 
 
 def reached_step(ticket: Ticket, policy: Policy) -> int:
-    """The furthest step that was paged or escalated to; 0 if that is none."""
-    paged = (page.step for page in ticket.pages if page.person and page.step < len(policy.steps))
+    """The furthest step that the first chain paged or an escalation named; 0 if that is none.
+
+    Steps that resolve from the start are paged beside the first chain, so an escalation does not skip
+    the steps before them.
+    """
+    paged = (
+        page.step
+        for page in ticket.pages
+        if page.person and page.step < len(policy.steps) and page.chain.startswith((FIRST, ESCALATED))
+    )
     escalated = (event.step for event in ticket.escalations if event.step is not None)
     return max((0, *paged, *escalated))
 

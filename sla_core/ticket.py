@@ -113,6 +113,8 @@ class Ticket:
     answered_escalations: int = 0
     paging_answered_by: Who | None = None
     """Who last answered."""
+    reopened_unanswered: Reopened | None = None
+    """When it was reopened without ever having had an answer, until somebody answers."""
     snoozed: Mapping[str, datetime] = field(default_factory=dict)
     """Whom to remind of the ticket, and when."""
     snoozed_pages: Mapping[str, datetime] = field(default_factory=dict)
@@ -259,6 +261,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 milestones={},
                 closed_unanswered_at=None,
                 closed_periods=_gap_ended(ticket.closed_periods, event.at),
+                reopened_unanswered=event if ticket.first_answer_at is None else None,
             )
         case Warned():
             return _with(ticket, warned=ticket.warned | {event.run})
@@ -297,6 +300,7 @@ def _in_hand(ticket: Ticket, by: Who) -> Ticket:
         answered_severities=len(ticket.severities),
         answered_escalations=len(ticket.escalations),
         paging_answered_by=by,
+        reopened_unanswered=None,
         calls_at=None,
         snoozed_pages={},
     )

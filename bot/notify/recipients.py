@@ -191,7 +191,10 @@ class _EventMessages:
                 yield from self.factory.follow_up(said)
             case Reopened():
                 said = texts.reopened(self.ticket, self.policy, event)
-                yield from self.factory.to_both(said)
+                yield self.factory.to_customer(said, priority=Priority.STATE)
+                is_paged = self.ticket.reopened_unanswered is not None and self._pages(self.ticket.severity)
+                calls = () if is_paged else self.factory.responsible()
+                yield self.factory.to_triage((*said, *calls), priority=Priority.STATE)
                 yield from self.factory.follow_up(said)
             case Warned():
                 said = texts.warned(self.ticket, event, self.policy)
