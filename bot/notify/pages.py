@@ -8,7 +8,8 @@ from dataclasses import replace
 from bot.config.directory import DeskDuty
 from bot.config.settings import Person
 from bot.model.views import Button, Mention, Notice, Style
-from bot.notify import texts
+from bot.notify import handover_texts, texts
+from bot.notify.cards import take_button
 from bot.notify.message_factory import MessageFactory
 from bot.ports import Message, Priority
 from sla_core.engine import promises
@@ -19,17 +20,22 @@ from sla_core.events import (
     Closed,
     Escalated,
     Event,
+    Handover,
+    Held,
     PageAccepted,
     Paged,
     Resolved,
     SeverityChanged,
     Taken,
 )
-from sla_core.paging import ESCALATED, NO_STEP, chains, next_step
+from sla_core.paging import ESCALATED, HANDOVER, NO_STEP, chains, next_step
 from sla_core.promise import Tone
 from sla_core.ticket import after, fold
 
-_MAY_END_PAGES = (Acknowledged, Taken, Answered, Resolved, Closed, SeverityChanged, Alerted)
+_MAY_END_PAGES = (
+    *(Acknowledged, Taken, Answered, Resolved, Closed, SeverityChanged, Alerted),
+    *(Held, Handover),  # they end the pages of a handover only
+)
 
 
 def paged(factory: MessageFactory, event: Paged) -> Iterator[Message]:
@@ -60,7 +66,9 @@ def _direct(factory: MessageFactory, event: Paged, person: Person) -> Iterator[M
     if ref is not None:
         why = texts.why_paged(event, factory.policy)
         said = texts.page(factory.ticket, _account(factory), factory.policy, event, before=why)
-        content = Notice(said, Tone.ALARM, page_buttons(factory.ticket.key))
+        content = Notice(
+            said, Tone.ALARM, page_buttons(factory.ticket.key, handover_texts.is_handover(event))
+        )
         key = factory.key(f"{_page_name(factory, event)}/{person.id}")
         yield Message(key, factory.ticket.key, ref, content, Priority.PAGE)
 
@@ -76,9 +84,11 @@ def _account(factory: MessageFactory) -> str:
     return factory.account.name if factory.account else factory.ticket.opened.account
 
 
-def page_buttons(ticket: str) -> tuple[Button, ...]:
+def page_buttons(ticket: str, handover: bool = False) -> tuple[Button, ...]:
+    """A handover ends only when somebody takes the ticket, so its pages have the button for that."""
     return (
-        Button("page_acknowledge", "Acknowledge", ticket, Style.PRIMARY),
+        *((replace(take_button(ticket), style=Style.PRIMARY),) if handover else ()),
+        Button("page_acknowledge", "Acknowledge", ticket, Style.PLAIN if handover else Style.PRIMARY),
         Button("page_call", "I'll call", ticket),
         Button("page_delegate", "Delegate", ticket),
         Button("page_snooze", "Snooze", ticket),
@@ -107,7 +117,7 @@ def accepted(factory: MessageFactory, event: PageAccepted) -> Iterator[Message]:
         each.chain.partition("@")[2] == asked_at and not each.chain.startswith(ESCALATED) for each in before
     )
     person = factory.directory.settings.people.get(event.person)
-    if not asked_at or chain.startswith(ESCALATED) or told or person is None:
+    if not asked_at or chain.startswith((ESCALATED, HANDOVER)) or told or person is None:
         return
     running = [promise for promise in promises(factory.ticket, factory.policy) if not promise.settled]
     if any(not promise.calendar.is_open(event.at) for promise in running):
@@ -171,4 +181,4 @@ def _end(factory: MessageFactory, event: Event) -> Iterator[str]:
         to = factory.directory.settings.people.get(event.to)
         yield f"{event.by.name} asked {to.name if to else event.to} to take over."
     else:
-        yield texts.who_has_it(event)
+        yield handover_texts.why_over(event, factory.ticket) or texts.who_has_it(event)

@@ -28,6 +28,7 @@ from sla_core.events import (
     Escalated,
     Event,
     Extended,
+    Handover,
     Held,
     Kind,
     Opened,
@@ -175,8 +176,8 @@ class _EventMessages:
                 yield from pages.paged(self.factory, event)
             case PageAccepted():
                 yield from pages.accepted(self.factory, event)
-            case Called():
-                return
+            case Handover() | Called():
+                return  # the pages say it
             case Resolved():
                 said = texts.resolved(key, event)
                 yield self.factory.to_customer(

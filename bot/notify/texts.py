@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from bot.model.address import Location
 from bot.model.views import Link, Part, Quote, RichText, Strong, When
+from bot.notify import handover_texts
 from bot.notify.cards import METRIC_NAMES, duration, owner_text, without_full_stop
 from sla_core.engine import promises
 from sla_core.events import (
@@ -227,7 +228,7 @@ def page(
 ) -> RichText:
     """A page: the reason of an escalation, what it is, for whom, since when, and by when it is due."""
     escalated = escalation_of(event, ticket)
-    reason: tuple[Part, ...] = ()
+    reason: Sequence[Part] = handover_texts.who_left(ticket, event)
     if escalated is not None:
         reason = (f"{escalated.by.name} escalated this ticket:", Quote(escalated.reason))
     first = next((p for p in promises(ticket, policy) if not p.settled and p.due_at), None)
@@ -251,6 +252,8 @@ def why_paged(event: Paged, policy: Policy) -> str:
     """What a page begins with where it is not the first step's: for the person who is paged."""
     if event.chain == DELEGATED:
         return f"{event.by.name} asks you to take over. "
+    if handover_texts.is_handover(event):
+        return handover_texts.PLEASE
     if event.chain == SNOOZED:
         return "Your snooze is over, and nobody has answered yet. "
     return "Nobody has answered yet. " if event.step == len(policy.steps) else ""
@@ -260,6 +263,8 @@ def was_paged(event: Paged, policy: Policy, person: Part) -> Sequence[Part]:
     """What a page in triage ends with: who was paged, as whom."""
     if event.chain == DELEGATED:
         return (f"{event.by.name} asked ", person, " to take over.")
+    if handover_texts.is_handover(event):
+        return handover_texts.who_is_asked(person)
     if 0 < event.step < len(policy.steps):
         return (f"Paged {_in_sentence(policy.steps[event.step].name)}: ", person, ".")
     return ("Paged: ", person, ".")

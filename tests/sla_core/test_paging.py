@@ -278,7 +278,8 @@ def test_an_emergency_that_is_reopened_without_an_answer_is_paged_from_the_start
     seen = Acknowledged(TEN + 2 * MINUTE, BOB)
     closed, reopened = Closed(TEN + 3 * MINUTE, ANN), Reopened(TEN + 20 * MINUTE, ANN)
     steps = policy(FIRST, step("engineering", Mode.RESOLVER), LEADERSHIP)
-    for acts in ([closed, reopened], [seen, closed, reopened]):
+    histories: list[list[Event]] = [[closed, reopened], [seen, closed, reopened]]
+    for acts in histories:
         told = Night(steps, rotas).run(26 * MINUTE, acts)
         assert told == ["0 bob", "0 kim", "20 bob", "20 kim", "25 bob", "25 kim"]
     again = Acknowledged(TEN + 22 * MINUTE, BOB)
@@ -289,7 +290,7 @@ def test_an_emergency_that_was_answered_is_not_paged_again_when_it_is_reopened()
     """Its owner is mentioned instead."""
     rotas = Rotas({"first_line": ["bob"], "leadership": ["mia"]})
     answered = Answered(TEN + MINUTE, BOB, Kind.REPLY, "On it")
-    acts = [answered, Closed(TEN + 3 * MINUTE, ANN), Reopened(TEN + 20 * MINUTE, ANN)]
+    acts: list[Event] = [answered, Closed(TEN + 3 * MINUTE, ANN), Reopened(TEN + 20 * MINUTE, ANN)]
     assert Night(policy(FIRST), rotas).run(HOUR, acts) == ["0 bob"]
 
 
