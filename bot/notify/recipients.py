@@ -280,7 +280,7 @@ class _EventMessages:
             return
         before = self.factory.before
         if before.calls_at is not None and before.step is not None:
-            said = texts.call_cancelled(self.ticket.key, self.policy.steps[before.step], event.by)
+            said = texts.call_cancelled(self.ticket.key, self.policy.steps[before.step], event)
             yield self.factory.to_triage(said, what="called-off")
 
     def _opened(self, event: Opened) -> Iterator[Message]:

@@ -207,8 +207,9 @@ def _in_sentence(step: str) -> str:
     return step.lower() if step[1:].islower() else step
 
 
-def call_cancelled(key: str, step: Step, by: Who) -> RichText:
-    return with_key(key, f"{step.name} will not be paged: {by.name} has answered.")
+def call_cancelled(key: str, step: Step, event: Event) -> RichText:
+    why = who_has_it(event) if isinstance(event, Resolved | Closed) else f"{event.by.name} has answered."
+    return with_key(key, f"{step.name} will not be paged: {why}")
 
 
 def nobody_further(key: str) -> RichText:

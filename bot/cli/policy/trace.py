@@ -113,6 +113,7 @@ def _other_rules(severity: Severity) -> Iterator[tuple[str, str]]:
         "open ones are shown first": severity.known_first,
         "how often it is expected": severity.rarity.source if severity.rarity else None,
         "agents set a due date": severity.due_date,
+        "never without an owner on duty": severity.source if severity.staffed else None,
     }
     for what, source in rules.items():
         if source is not None:
