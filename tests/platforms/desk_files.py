@@ -23,10 +23,19 @@ turn = "8 hours"
 """
 
 
-def _desk(platform: str, rotas: Mapping[str, Sequence[str]]) -> str:
+def partner_desk(platform: str) -> str:
+    """Monta's: Bob and Eve answer partners at any hour."""
+    rotas = {"partner_support": ["bob", "eve"], "support_24_7": ["kim"], "leadership": ["mia"]}
+    return _desk(platform, rotas, "monta", "partner")
+
+
+def _desk(
+    platform: str, rotas: Mapping[str, Sequence[str]], vendor: str = "m3ter", plan: str = "gold"
+) -> str:
     if platform != "teams":
-        return desk_file(rotas=rotas)
-    return desk_file(chats=[TEAMS], platforms=["teams"], accounts=[_ON_TEAMS], rotas=rotas)
+        return desk_file(vendor, rotas=rotas, accounts=[account(plan=plan)])
+    on_teams = account(plan=plan, channel=f"teams:{TEAMS_ACME}")
+    return desk_file(vendor, chats=[TEAMS], platforms=["teams"], accounts=[on_teams], rotas=rotas)
 
 
 _ON_TEAMS = account(channel=f"teams:{TEAMS_ACME}")
