@@ -9,18 +9,16 @@ from sla_core.events import Alerted, Event, Handover, Held, Paged
 from sla_core.paging import HANDOVER, handover_of
 from sla_core.ticket import Ticket
 
-PLEASE = "Please take over. "
-"""What a page begins with for the person who is paged."""
-
 
 def is_handover(event: Paged) -> bool:
     return event.chain.startswith(f"{HANDOVER}@")
 
 
-def who_left(ticket: Ticket, event: Paged) -> Sequence[Part]:
-    """Says whose turn has ended; empty if the page has another reason."""
+def who_left(ticket: Ticket, event: Paged, asks: bool) -> Sequence[Part]:
+    """Says whose turn has ended, and `asks` the reader to take over; empty if the page has another reason."""
     handover = handover_of(event, ticket)
-    return (f"{handover.owner.name} is off duty now. ",) if handover else ()
+    please = "Please take over. " if asks else ""
+    return (f"{handover.owner.name} is off duty now. {please}",) if handover else ()
 
 
 def who_is_asked(person: Part) -> Sequence[Part]:

@@ -229,7 +229,7 @@ def page(
 ) -> RichText:
     """A page: the reason of an escalation, what it is, for whom, since when, and by when it is due."""
     escalated = escalation_of(event, ticket)
-    reason: Sequence[Part] = handover_texts.who_left(ticket, event)
+    reason: Sequence[Part] = handover_texts.who_left(ticket, event, asks=not after)
     if escalated is not None:
         reason = (f"{escalated.by.name} escalated this ticket:", Quote(escalated.reason))
     first = next((p for p in promises(ticket, policy) if not p.settled and p.due_at), None)
@@ -253,8 +253,6 @@ def why_paged(event: Paged, policy: Policy) -> str:
     """What a page begins with where it is not the first step's: for the person who is paged."""
     if event.chain == DELEGATED:
         return f"{event.by.name} asks you to take over. "
-    if handover_texts.is_handover(event):
-        return handover_texts.PLEASE
     if event.chain == SNOOZED:
         return "Your snooze is over, and nobody has answered yet. "
     return "Nobody has answered yet. " if event.step == len(policy.steps) else ""

@@ -57,7 +57,7 @@ async def test_an_agent_may_tell_the_customer(a_desk: OpenDesk) -> None:
 
 
 async def test_nobody_is_said_to_be_alerted_before_it_is_so(a_desk: OpenDesk) -> None:
-    """On a Saturday the second line waits for Monday, and Bob himself is first line: only Dana gets a message."""
+    """On a Saturday the second line waits for Monday, and Bob is first line himself: only Dana is left."""
     desk = await a_desk("2026-03-21T12:00:00Z")
     key = await desk.submits(ALICE, "Bills are slow", S2)
     form = form_of(await desk.presses(BOB, "Escalate", key))

@@ -82,7 +82,8 @@ class OnSlack:
         person = self.people[who]
         await self.slack.command(person, self.acme, "/support", summary)
         reply = await self.slack.submit(person, answers)
-        assert reply.sent and not reply.errors
+        assert reply.sent
+        assert not reply.errors
         if not reply.closed:
             await self.slack.close_modal(person)
 

@@ -60,7 +60,7 @@ async def test_the_next_person_on_call_is_asked_and_takes_it(taken: Taken, name:
     assert asked.endswith("Eve please take over")
     (page,) = desk.refs("/page/eve")
     shown = desk.agents.displayed(page)
-    assert shown.words.startswith(ASKS.replace("ACME 1", "ACME 1 Please take over"))
+    assert shown.words.startswith(ASKS.replace("now", "now Please take over"))
     assert shown.labels == ("Take it", "Acknowledge", "I'll call", "Delegate", "Snooze")
     assert "Bob has this ticket" in desk.words("/page/bob")[0], "his page was answered long ago"
     assert owner(desk).startswith("Bob off duty")
