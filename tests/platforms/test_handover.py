@@ -87,7 +87,8 @@ async def test_without_an_answer_it_is_paged_on_as_any_page(taken: Taken, name: 
     await desk.wait(minutes=61)
     asked = [words.split()[-4] for words in desk.words("/triage/page") if "off duty" in words]
     assert asked == ["Eve", "Eve", "Kim", "Kim", "Mia", "Mia", "Mia", "Dana"]
-    await desk.agents.presses("Kim", "Acknowledge", desk.refs("/page/kim")[-1])
+    told = await desk.agents.presses("Kim", "Acknowledge", desk.refs("/page/kim")[-1])
+    assert "Bob still owns ACME-1. Press Take it to take over." in " ".join(told.split())
     await desk.deliver()
     seen = desk.agents.displayed(desk.refs("/page/kim")[-1])
     assert "Kim acknowledged this page Bob still owns the ticket" in seen.words
