@@ -169,6 +169,7 @@ def test_what_carries_what() -> None:
     assert by_clause["M3-11"] == {"calendar gold-hours", "plan gold"}
     assert {"promise S2 first_response", "severity S2", "question production"} <= by_clause["M3-14"]
     assert "escalation step engineering" in by_clause["M3-19"]
+    assert "severity S1: never without an owner on duty" in by_clause["M3-17"]
 
 
 def test_the_trace_for_people(run: Run) -> None:
