@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sla_core.calendar import always
 from sla_core.events import THE_CLOCK, Breached, Event, Reminded, Warned
+from sla_core.handover import due_handover, next_handover_at
 from sla_core.paging import Duty, due_pages, next_page_at
 from sla_core.policy import Metric, Policy, Target
 from sla_core.promise import JUST_AFTER, Countdown, Promise, countdown, due, next_change
@@ -33,7 +34,7 @@ def evaluate(ticket: Ticket, policy: Policy, now: datetime, duty: Duty | None = 
     if not _may_page(ticket, policy):
         duty = None
     events = (
-        *(due_pages(ticket, policy, duty, now) if duty else ()),
+        *(_due_calls(ticket, policy, duty, now) if duty else ()),
         *_due_reminders(ticket, now),
         *_due_promises(ticket, running, now),
     )
@@ -46,8 +47,17 @@ def evaluate(ticket: Ticket, policy: Policy, now: datetime, duty: Duty | None = 
 
 
 def _may_page(ticket: Ticket, policy: Policy) -> bool:
-    """Whether its severity pages, or somebody escalated it; most tickets page nobody."""
-    return policy.severities[ticket.severity].pages or bool(ticket.escalations)
+    """Whether its severity pages or needs an owner on duty, or somebody escalated it; most page nobody."""
+    severity = policy.severities[ticket.severity]
+    return severity.pages or severity.staffed or bool(ticket.escalations)
+
+
+def _due_calls(ticket: Ticket, policy: Policy, duty: Duty, now: datetime) -> list[Event]:
+    """A handover that is due, and the pages that are due then."""
+    handover = due_handover(ticket, policy, duty, now)
+    if handover is None:
+        return [*due_pages(ticket, policy, duty, now)]
+    return [handover, *due_pages(evolve(ticket, handover), policy, duty, now)]
 
 
 def promises(ticket: Ticket, policy: Policy) -> list[Promise]:
@@ -208,7 +218,7 @@ def _wake_at(
 ) -> datetime | None:
     instants: list[datetime | None] = [*ticket.snoozed.values()]
     if duty:
-        instants.append(next_page_at(ticket, policy, duty))
+        instants += [next_page_at(ticket, policy, duty), next_handover_at(ticket, policy, duty, now)]
     for promise in running:
         if promise.due_at is None or promise.due_at < now:
             continue

@@ -18,7 +18,7 @@ class Who:
 
 
 THE_CLOCK = Who("clock", "the clock")
-"""The actor of warnings, breaches, pages and reminders."""
+"""The actor of warnings, breaches, pages, handovers and reminders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +224,19 @@ class PageAccepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Handover:
+    """The turn of `owner`, who has the ticket, has ended, so the people of `step` are asked to take over.
+
+    If `step` is None, `owner` is on duty again before somebody else took it.
+    """
+
+    at: datetime
+    by: Who
+    owner: Who
+    step: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Called:
     """A step of the escalation policy was called when its hours began. Earlier releases recorded this."""
 
@@ -346,6 +359,7 @@ Event = (
     | Escalated
     | Paged
     | PageAccepted
+    | Handover
     | Called
     | Resolved
     | Closed

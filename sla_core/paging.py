@@ -7,16 +7,17 @@ one answer ends them all. Every page is in the ticket's history, so a restart ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sla_core.events import THE_CLOCK, Escalated, Paged, Who
+from sla_core.events import THE_CLOCK, Escalated, Handover, Paged, Who
+from sla_core.oncall import OnCall
 from sla_core.policy import Mode, Policy
 from sla_core.ticket import State, Ticket
 
-FIRST, RESOLVER, ESCALATED = "first", "resolver", "escalated"
+FIRST, RESOLVER, ESCALATED, HANDOVER = "first", "resolver", "escalated", "handover"
 """The beginnings of the ids of chains."""
 DELEGATED, SNOOZED = "delegated", "snoozed"
 """The chains of single pages: to a colleague at once, and to a person whose snooze is over."""
@@ -41,6 +42,14 @@ class Duty(Protocol):
         """The people of a role in the order in which they are paged."""
         ...
 
+    def in_turn(self, role: str) -> Collection[str]:
+        """Everybody who may have a turn in this role; empty if always the same people hold it."""
+        ...
+
+    def on_turn(self, role: str, at: datetime) -> OnCall:
+        """Whose turn it is in this role, and until when."""
+        ...
+
     def last_resort(self, account: str, at: datetime) -> Sequence[str]:
         """Who is paged again and again after the last step: leadership's first and the account's TAM."""
         ...
@@ -54,7 +63,8 @@ class Duty(Protocol):
 class Chain:
     """Pages that begin at `since` with the first person of `step`.
 
-    If it does not go on to later steps, it ends with that step's people. `by` asked for it at `asked_at`.
+    If it does not go on to later steps, it ends with that step's people. `by` asked for it at `asked_at`;
+    of a handover, `by` is the person who is to be relieved.
     """
 
     id: str
@@ -81,20 +91,30 @@ def chains(ticket: Ticket, policy: Policy) -> list[Chain]:
     """The chains that nobody has answered yet, those that have run out of people included."""
     if ticket.state is not State.OPEN:
         return []
-    return [*_of_severity(ticket, policy), *_of_escalations(ticket, policy)]
+    return [
+        *_of_severity(ticket, policy),
+        *_of_escalations(ticket, policy),
+        *_of_handover(ticket, policy),
+    ]
 
 
 def _of_severity(ticket: Ticket, policy: Policy) -> Iterator[Chain]:
-    """Of a severity that pages: the first step, and beside it each step that resolves by default."""
+    """Of a severity that pages: the first step, and beside it each step that resolves by default.
+
+    They begin again when a ticket that never had an answer is reopened.
+    """
     if not policy.severities[ticket.severity].pages or not policy.steps:
         return
     first = len(ticket.severities) - 1
     while first and policy.severities[ticket.severities[first - 1][1]].pages:
         first -= 1
-    if first < ticket.answered_severities:
-        return
     since = ticket.severities[first][0]
     by = ticket.severity_changed_by if first and ticket.severity_changed_by else ticket.opened.by
+    again = ticket.reopened_unanswered
+    if again is not None and again.at >= since:
+        since, by = again.at, again.by
+    elif first < ticket.answered_severities:
+        return
     yield Chain(f"{FIRST}@{since.isoformat()}", 0, since, since, by)
     for number, step in enumerate(policy.steps[1:], start=1):
         duty = step.duties.get(ticket.severity)
@@ -113,6 +133,15 @@ def _of_escalations(ticket: Ticket, policy: Policy) -> Iterator[Chain]:
             opens = policy.opens_at(ticket.opened.plan, policy.steps[event.step], ticket.severity, event.at)
             begins = opens or event.calls_at or event.at
             yield Chain(_escalation_id(event), event.step, begins, event.at, event.by)
+
+
+def _of_handover(ticket: Ticket, policy: Policy) -> Iterator[Chain]:
+    """Of a ticket that needs somebody on duty at all times, and whose owner is not. None during a hold."""
+    event = ticket.handover
+    if event is None or event.step is None or ticket.handover_answered or ticket.held:
+        return
+    if policy.severities[ticket.severity].staffed:
+        yield Chain(_handover_id(event), event.step, event.at, event.at, event.owner)
 
 
 def due_pages(ticket: Ticket, policy: Policy, duty: Duty, now: datetime) -> list[Paged]:
@@ -138,8 +167,16 @@ def next_page_at(ticket: Ticket, policy: Policy, duty: Duty) -> datetime | None:
 
 
 def reached_step(ticket: Ticket, policy: Policy) -> int:
-    """The furthest step that was paged or escalated to; 0 if that is none."""
-    paged = (page.step for page in ticket.pages if page.person and page.step < len(policy.steps))
+    """The furthest step that the first chain paged or an escalation named; 0 if that is none.
+
+    Steps that resolve from the start are paged beside the first chain, so an escalation does not skip
+    the steps before them.
+    """
+    paged = (
+        page.step
+        for page in ticket.pages
+        if page.person and page.step < len(policy.steps) and page.chain.startswith((FIRST, ESCALATED))
+    )
     escalated = (event.step for event in ticket.escalations if event.step is not None)
     return max((0, *paged, *escalated))
 
@@ -166,6 +203,16 @@ def next_step(ticket: Ticket, policy: Policy, duty: Duty, now: datetime) -> Next
 def escalation_of(page: Paged, ticket: Ticket) -> Escalated | None:
     """The escalation because of which somebody was paged."""
     return next((event for event in ticket.escalations if _escalation_id(event) == page.chain), None)
+
+
+def handover_of(page: Paged, ticket: Ticket) -> Handover | None:
+    """The handover because of which somebody was paged, unless a later one replaced it."""
+    event = ticket.handover
+    return event if event is not None and _handover_id(event) == page.chain else None
+
+
+def _handover_id(event: Handover) -> str:
+    return f"{HANDOVER}@{event.at.isoformat()}"
 
 
 def _escalation_id(event: Escalated) -> str:
@@ -209,7 +256,11 @@ def _running(ticket: Ticket, policy: Policy) -> list[Chain]:
 def _round(
     chain: Chain, done: Sequence[Paged], ticket: Ticket, policy: Policy, duty: Duty, now: datetime
 ) -> Iterator[Paged]:
-    """The chain's next page. Whoever was just paged for this ticket is skipped and counts as tried."""
+    """The chain's next page. Whoever was just paged for this ticket is skipped and counts as tried.
+
+    A handover never pages the person who is to be relieved.
+    """
+    relieved = duty.person_behind(chain.by) if chain.id.startswith(HANDOVER) else None
     own = [page for page in done if page.chain == chain.id]
     number = own[-1].step if own else chain.step
     skipped: list[str] = []
@@ -220,7 +271,7 @@ def _round(
         tries = policy.steps[number].tries or duty.tries
         tried |= {person for person, count in counts.items() if person is not None and count >= tries}
         for person in _in_order(here, duty.on_call(policy.steps[number].role, now)):
-            if person in tried:
+            if person in tried or person == relieved:
                 continue
             if _is_spared(person, chain, done, ticket, policy, duty, now):
                 skipped.append(person)
@@ -231,7 +282,7 @@ def _round(
             yield Paged(now, THE_CLOCK, chain.id, number, None, tuple(skipped))
             return
         number, skipped = _next_open_step(number, ticket, policy, now), []
-    people = dict.fromkeys(duty.last_resort(ticket.opened.account, now))
+    people = [p for p in dict.fromkeys(duty.last_resort(ticket.opened.account, now)) if p != relieved]
     spared = tuple(p for p in people if _is_spared(p, chain, done, ticket, policy, duty, now))
     awake = [person for person in people if person not in spared]
     for paged in (*awake,) if awake else (None,):

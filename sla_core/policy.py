@@ -125,7 +125,7 @@ class Severity:
     pages: bool = False
     """Whether such a ticket calls the first step of the escalation policy at once."""
     staffed: bool = False
-    """Whether somebody must work on it at all times."""
+    """Whether it is worked on without pause, so that it needs an owner on duty at all times."""
     milestones: bool = False
     """Whether the customer gets messages about milestones."""
     known_first: Source | None = None

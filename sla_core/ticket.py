@@ -23,6 +23,7 @@ from sla_core.events import (
     Escalated,
     Event,
     Extended,
+    Handover,
     Held,
     Kind,
     Opened,
@@ -121,6 +122,14 @@ class Ticket:
     answered_escalations: int = 0
     paging_answered_by: Who | None = None
     """Who last answered."""
+    reopened_unanswered: Reopened | None = None
+    """When it was reopened without ever having had an answer, until somebody answers."""
+    in_hand_since: datetime | None = None
+    """When somebody last took it or answered."""
+    handover: Handover | None = None
+    """The handover that was asked for, until somebody else has the ticket."""
+    handover_answered: bool = False
+    """Whether somebody answered its pages without taking the ticket."""
     snoozed: Mapping[str, datetime] = field(default_factory=dict)
     """Whom to remind of the ticket, and when."""
     snoozed_pages: Mapping[str, datetime] = field(default_factory=dict)
@@ -130,6 +139,11 @@ class Ticket:
     @property
     def held(self) -> bool:
         return bool(self.holds) and self.holds[-1].end is None
+
+    @property
+    def in_hand_of(self) -> Who | None:
+        """Its owner, else whoever last answered a page of it."""
+        return self.owner or self.paging_answered_by
 
 
 def fold(key: str, history: Sequence[Event]) -> Ticket:
@@ -171,7 +185,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
             snoozed = _without(ticket.snoozed, event.person)
             return _with(ticket, snoozed=snoozed | ({event.person: event.until} if event.until else {}))
         case Alerted(act="acknowledge" | "call"):
-            return _in_hand(ticket, event.by)
+            return _in_hand(ticket, event)
         case Alerted():
             snoozed = _without(ticket.snoozed_pages, event.person)
             return _with(ticket, snoozed_pages=snoozed | ({event.person: event.until} if event.until else {}))
@@ -184,22 +198,25 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
         case Reminded():
             return _with(ticket, snoozed=_without(ticket.snoozed, event.to))
         case Acknowledged():
-            return _in_hand(_with(ticket, acknowledged_by=event.by, confirmed=True), event.by)
+            return _in_hand(_with(ticket, acknowledged_by=event.by, confirmed=True), event)
         case Taken():
             return _in_hand(
                 _with(
                     ticket,
                     owner=event.by,
+                    handover=None,
                     acknowledged_by=ticket.acknowledged_by or event.by,
                     confirmed=True,
                 ),
-                event.by,
+                event,
             )
         case Answered():
+            takes_over = ticket.handover is not None and ticket.handover.owner.id != event.by.id
             return _in_hand(
                 _with(
                     ticket,
-                    owner=ticket.owner or event.by,
+                    owner=event.by if takes_over else ticket.owner or event.by,
+                    handover=None if takes_over else ticket.handover,
                     first_answer_at=ticket.first_answer_at or event.at,
                     last_update_at=event.at,
                     customers_turn=ticket.held or event.kind in (Kind.REPLY, Kind.MESSAGE),
@@ -207,7 +224,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     mitigations=ticket.mitigations | ({event.mitigation} if event.mitigation else set()),
                     deploys_on=event.deploys_on or ticket.deploys_on,
                 ),
-                event.by,
+                event,
             )
         case CustomerWrote() if event.by_agent or event.via == VIA_APP:
             return ticket
@@ -241,6 +258,10 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 return ticket
             ticket = _with(ticket, escalations=(*ticket.escalations, event))
             return _with(ticket, step=event.step, calls_at=event.calls_at)
+        case Handover(step=None):
+            return _with(ticket, handover=None, in_hand_since=event.at)
+        case Handover():
+            return _with(ticket, handover=event, handover_answered=False)
         case Called():
             return _with(ticket, calls_at=None)
         case Resolved():
@@ -252,7 +273,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     first_answer_at=ticket.first_answer_at or event.at,
                     resolved=True,
                 ),
-                event.by,
+                event,
             )
         case Closed():
             ended = _ended(ticket, State.CLOSED, event.at)
@@ -271,6 +292,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 deploys_on=None,
                 closed_unanswered_at=None,
                 closed_periods=_gap_ended(ticket.closed_periods, event.at),
+                reopened_unanswered=event if ticket.first_answer_at is None else None,
             )
         case ServicesDisabled():
             return _with(ticket, services_disabled=event)
@@ -306,13 +328,17 @@ def _told(ticket: Ticket, event: Answered) -> Mapping[str, datetime]:
     return {event.text: event.at, **ticket.milestones} if event.kind is Kind.MILESTONE else ticket.milestones
 
 
-def _in_hand(ticket: Ticket, by: Who) -> Ticket:
+def _in_hand(ticket: Ticket, event: Acknowledged | Taken | Answered | Resolved | Alerted) -> Ticket:
     """Records that somebody answered, so that nobody else is paged."""
     return _with(
         ticket,
+        in_hand_since=event.at,
+        handover=ticket.handover if ticket.owner is not None else None,
+        handover_answered=ticket.handover is not None,
         answered_severities=len(ticket.severities),
         answered_escalations=len(ticket.escalations),
-        paging_answered_by=by,
+        paging_answered_by=event.by,
+        reopened_unanswered=None,
         calls_at=None,
         snoozed_pages={},
     )

@@ -38,6 +38,7 @@ from sla_core.events import (
     DueDateSet,
     Escalated,
     Event,
+    Handover,
     Held,
     Kind,
     Opened,
@@ -66,6 +67,7 @@ OUT = HOUSE / "docs" / "texts.md"
 NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 CHANNEL, TRIAGE = Place("slack", "C0ACME"), Place("slack", "C0TRIAGE")
 ALICE = Who(str(UserRef("slack", "T1", "U0ALICE")), "Alice")
+EVE = Who(str(UserRef("slack", "T0", "U0EVE")), "Eve")
 MONITORING = Who("alerts::prod", "prod monitoring")
 BOB = Who(str(UserRef("slack", "T0", "U0BOB")), "Bob")
 DANA = Who(str(UserRef("slack", "T0", "U0DANA")), "Dana")
@@ -213,6 +215,12 @@ def stories(policy: Policy, plan: str) -> Iterator[Story]:
         opened,
         [Escalated(at(30), BOB, "This needs an engineer.", True, 2, at(3000))],
     )
+    left = Handover(at(60), THE_CLOCK, BOB, 0)
+    ask = Paged(at(60), THE_CLOCK, f"handover@{left.at.isoformat()}", 0, "eve")
+    taken = [Taken(at(2), BOB)]
+    yield Story("The owner's turn has ended", worst, taken, [left, ask])
+    seen = Alerted(at(61), EVE, "acknowledge", "eve", page=True)
+    yield Story("Somebody acknowledged the page of a handover", worst, [*taken, left, ask], [seen])
     yield Story("Nobody is left to page", usual, opened, [Escalated(at(30), BOB, "I need help.", True)])
     run, due_at = due(usual, opened)
     warning = Warned(due_at - timedelta(hours=1), THE_CLOCK, Metric.FIRST_RESPONSE, run, due_at)

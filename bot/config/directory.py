@@ -10,7 +10,7 @@ from bot.config.settings import Account, DeskSettings, Person
 from bot.model.address import Actor, MessageRef, Place, UserRef
 from bot.ports import ChatPlatform, PermanentFailure, Priority, TemporaryFailure
 from sla_core.events import THE_CLOCK, Who
-from sla_core.oncall import OnCall
+from sla_core.oncall import OnCall, TimedRota
 from sla_core.policy import Policy, version_at
 from sla_core.ticket import Ticket
 
@@ -230,6 +230,13 @@ class DeskDuty:
 
     def on_call(self, role: str, at: datetime) -> list[str]:
         return [person.id for person in self.directory.rota(role, at)]
+
+    def in_turn(self, role: str) -> frozenset[str]:
+        rota = self.directory.settings.rotas.get(role)
+        return rota.people if isinstance(rota, TimedRota) else frozenset()
+
+    def on_turn(self, role: str, at: datetime) -> OnCall:
+        return self.directory.on_call(role, at)
 
     def last_resort(self, account: str, at: datetime) -> list[str]:
         known = self.directory.settings.accounts.get(account)

@@ -60,7 +60,7 @@ def card(
         severity=severity_id(ticket),
         severity_name=severity.name,
         next_up=next_up(ticket.state, ticket.customers_turn, policy.name, for_agents),
-        owner=_owner(ticket),
+        owner=_owner(ticket, for_agents),
         tone=_tone(ticket, lines),
         promises=lines,
         about=tuple(_about(ticket, policy, directory)) if for_agents else (),
@@ -202,9 +202,10 @@ def owner_text(owner: str, acknowledged_by: str) -> str:
     return f"unassigned, seen by {acknowledged_by}" if acknowledged_by else "unassigned"
 
 
-def _owner(ticket: Ticket) -> str:
+def _owner(ticket: Ticket, for_agents: bool) -> str:
     owner, seen_by = ticket.owner, ticket.acknowledged_by
-    return owner_text(owner.name if owner else "", seen_by.name if seen_by else "")
+    off_duty = " (off duty)" if for_agents and ticket.handover and ticket.state is State.OPEN else ""
+    return owner_text(f"{owner.name}{off_duty}" if owner else "", seen_by.name if seen_by else "")
 
 
 def without_full_stop(says: str) -> str:
@@ -307,8 +308,8 @@ def _facts(ticket: Ticket, policy: Policy, now: datetime) -> Iterator[tuple[str,
     severity = policy.severities[ticket.severity]
     if severity.effort and is_open:
         yield "", severity.effort
-    if severity.staffed and ticket.owner is None and is_open:
-        yield "Staffing", "this needs an owner at all times, and nobody has taken it"
+    if severity.staffed and is_open and (ticket.owner is None or ticket.handover is not None):
+        yield "Staffing", "this needs an owner on duty at all times, and nobody has taken it"
     yield from emergency_texts.freeze_fact(ticket, policy, now)
 
 

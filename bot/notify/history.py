@@ -24,6 +24,7 @@ from sla_core.events import (
     Escalated,
     Event,
     Extended,
+    Handover,
     Held,
     Kind,
     Opened,
@@ -101,6 +102,8 @@ def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) ->
             return "Nobody was left to page"
         case PageAccepted():
             return "A page was delivered"
+        case Handover():
+            return f"{event.owner.name} is {'off duty' if event.step is not None else 'on duty again'}"
         case Called():
             return f"{policy.steps[event.step].name} was paged"
         case Resolved():

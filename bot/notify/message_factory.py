@@ -85,16 +85,27 @@ class MessageFactory:
         return self._at_the_end(first, self.directory.triage_for(self.channel))
 
     def alerted(self, *, tam: bool = True) -> list[str]:
-        """Who is notified of a breach or an escalation: the owner, else on-call; and the TAM."""
-        on_call = self.directory.on_duty(self.policy.steps[0].role, self.at) if self.policy.steps else []
-        owner, actor = self.ticket.owner, self.ticket.history[self.seq - 1].by
-        notified = [person for person in on_call if not self._acted(person)]
-        responsible = owner.name if owner else "the on-call agent" if notified else ""
-        if owner is not None and owner.id == actor.id:
-            responsible = ""
+        """Who is notified of a breach or an escalation: the owner, else on-call; and the TAM.
+
+        Only people who get a mention, a page or a direct message in the same transaction.
+        """
+        owner, responsible = self.ticket.owner, ""
+        if self.responsible():
+            responsible = owner.name if owner else "the on-call agent"
+        elif owner is None and self._pages_somebody():
+            responsible = "the on-call agent"
         dms = self._recipients(None) if tam else []
         tams = [self.directory.settings.people[person].name for person, _ in dms]
         return list(dict.fromkeys(filter(None, (responsible, *tams))))
+
+    def _pages_somebody(self) -> bool:
+        """Whether the event is an escalation that pages its step at once, and somebody else is on call."""
+        event = self.ticket.history[self.seq - 1]
+        if not isinstance(event, Escalated) or event.step is None or event.calls_at is not None:
+            return False
+        on_call = self.directory.on_duty(self.policy.steps[event.step].role, self.at)
+        reached = (self.directory.direct_address(person, self.channel.platform) for person in on_call)
+        return any(ref and not self._acted(person) for person, ref in zip(on_call, reached, strict=True))
 
     def _mention_who(self, who: Who, place: Place) -> list[Part]:
         """Mentions them by the account they acted from, or by the one they have on `place`'s platform."""

@@ -10,7 +10,8 @@ from bot.config.directory import DeskDuty, Directory
 from bot.config.settings import Person
 from bot.model.address import Place, UserRef
 from bot.model.views import Button, Mention, Notice, Style
-from bot.notify import texts
+from bot.notify import handover_texts, texts
+from bot.notify.cards import take_button
 from bot.notify.message_factory import MessageFactory
 from bot.ports import Message, Priority
 from sla_core.engine import promises
@@ -21,13 +22,15 @@ from sla_core.events import (
     Closed,
     Escalated,
     Event,
+    Handover,
+    Held,
     PageAccepted,
     Paged,
     Resolved,
     SeverityChanged,
     Taken,
 )
-from sla_core.paging import ESCALATED, NO_STEP, chains, next_step
+from sla_core.paging import ESCALATED, HANDOVER, NO_STEP, chains, next_step
 from sla_core.policy import Policy
 from sla_core.promise import Tone
 from sla_core.ticket import Ticket, after, fold
@@ -36,7 +39,10 @@ APPRISE, PAGER = "apprise", "pager"
 """The platforms of `page` addresses and of pagers."""
 LINK_DELAY = timedelta(seconds=2)
 """Such a page cannot be edited: it waits for the card to be posted, in real time, to have its link."""
-_MAY_END_PAGES = (Acknowledged, Taken, Answered, Resolved, Closed, SeverityChanged, Alerted)
+_MAY_END_PAGES = (
+    *(Acknowledged, Taken, Answered, Resolved, Closed, SeverityChanged, Alerted),
+    *(Held, Handover),  # they end the pages of a handover only
+)
 
 
 def paged(factory: MessageFactory, event: Paged) -> Iterator[Message]:
@@ -67,7 +73,10 @@ def paged(factory: MessageFactory, event: Paged) -> Iterator[Message]:
 def _direct(factory: MessageFactory, event: Paged, person: Person) -> Iterator[Message]:
     ref = factory.directory.direct_address(person, factory.channel.platform)
     if ref is not None:
-        content = replace(_notice(factory, event), buttons=page_buttons(factory.ticket.key))
+        content = replace(
+            _notice(factory, event),
+            buttons=page_buttons(factory.ticket.key, handover_texts.is_handover(event)),
+        )
         key = factory.key(f"{_page_name(factory, event)}/{person.id}")
         yield Message(key, factory.ticket.key, ref, content, Priority.PAGE)
 
@@ -145,9 +154,11 @@ def _account(factory: MessageFactory) -> str:
     return factory.account.name if factory.account else factory.ticket.opened.account
 
 
-def page_buttons(ticket: str) -> tuple[Button, ...]:
+def page_buttons(ticket: str, handover: bool = False) -> tuple[Button, ...]:
+    """A handover ends only when somebody takes the ticket, so its pages have the button for that."""
     return (
-        Button("page_acknowledge", "Acknowledge", ticket, Style.PRIMARY),
+        *((replace(take_button(ticket), style=Style.PRIMARY),) if handover else ()),
+        Button("page_acknowledge", "Acknowledge", ticket, Style.PLAIN if handover else Style.PRIMARY),
         Button("page_call", "I'll call", ticket),
         Button("page_delegate", "Delegate", ticket),
         Button("page_snooze", "Snooze", ticket),
@@ -180,7 +191,7 @@ def accepted(factory: MessageFactory, event: PageAccepted) -> Iterator[Message]:
         each.chain.partition("@")[2] == asked_at and not each.chain.startswith(ESCALATED) for each in before
     )
     person = factory.directory.settings.people.get(event.person)
-    if not asked_at or chain.startswith(ESCALATED) or told or person is None:
+    if not asked_at or chain.startswith((ESCALATED, HANDOVER)) or told or person is None:
         return
     running = [promise for promise in promises(factory.ticket, factory.policy) if not promise.settled]
     if any(not promise.calendar.is_open(event.at) for promise in running):
@@ -270,4 +281,4 @@ def _end(factory: MessageFactory, event: Event) -> Iterator[str]:
         to = factory.directory.settings.people.get(event.to)
         yield f"{event.by.name} asked {to.name if to else event.to} to take over."
     else:
-        yield texts.who_has_it(event)
+        yield handover_texts.why_over(event, factory.ticket) or texts.who_has_it(event)

@@ -29,6 +29,7 @@ from sla_core.events import (
     Escalated,
     Event,
     Extended,
+    Handover,
     Held,
     Kind,
     Opened,
@@ -182,8 +183,8 @@ class _EventMessages:
                 yield from pages.paged(self.factory, event)
             case PageAccepted():
                 yield from pages.accepted(self.factory, event)
-            case Called():
-                return
+            case Handover() | Called():
+                return  # the pages say it
             case ServicesDisabled():
                 said = texts.with_key(key, *emergency_texts.services_disabled(event))
                 to_customer = (*said, *self.factory.opener())
@@ -211,7 +212,10 @@ class _EventMessages:
                 yield from self.factory.follow_up(said)
             case Reopened():
                 said = texts.reopened(self.ticket, self.policy, event)
-                yield from self.factory.to_both(said)
+                yield self.factory.to_customer(said, priority=Priority.STATE)
+                is_paged = self.ticket.reopened_unanswered is not None and self._pages(self.ticket.severity)
+                calls = () if is_paged else self.factory.responsible()
+                yield self.factory.to_triage((*said, *calls), priority=Priority.STATE)
                 yield from self.factory.follow_up(said)
             case Warned():
                 said = texts.warned(self.ticket, event, self.policy)
@@ -303,7 +307,7 @@ class _EventMessages:
             return
         before = self.factory.before
         if before.calls_at is not None and before.step is not None:
-            said = texts.call_cancelled(self.ticket.key, self.policy.steps[before.step], event.by)
+            said = texts.call_cancelled(self.ticket.key, self.policy.steps[before.step], event)
             yield self.factory.to_triage(said, what="called-off")
 
     def _opened(self, event: Opened) -> Iterator[Message]:

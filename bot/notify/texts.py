@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from bot.model.address import Location
 from bot.model.views import Link, Part, Quote, RichText, Strong, When
-from bot.notify import emergency_texts
+from bot.notify import emergency_texts, handover_texts
 from bot.notify.cards import METRIC_NAMES, duration, owner_text, without_full_stop
 from bot.text import in_sentence
 from sla_core.engine import promises
@@ -205,8 +205,9 @@ def passed_over(key: str, empty: Sequence[Step], after: Step | None) -> RichText
     return with_key(key, f"Nobody is on call for {whom}. {then} next.")
 
 
-def call_cancelled(key: str, step: Step, by: Who) -> RichText:
-    return with_key(key, f"{step.name} will not be paged: {by.name} has answered.")
+def call_cancelled(key: str, step: Step, event: Event) -> RichText:
+    why = who_has_it(event) if isinstance(event, Resolved | Closed) else f"{event.by.name} has answered."
+    return with_key(key, f"{step.name} will not be paged: {why}")
 
 
 def nobody_further(key: str) -> RichText:
@@ -226,7 +227,7 @@ def page(
 ) -> RichText:
     """A page: the reason of an escalation, what it is, for whom, since when, and by when it is due."""
     escalated = escalation_of(event, ticket)
-    reason: tuple[Part, ...] = ()
+    reason: Sequence[Part] = handover_texts.who_left(ticket, event, asks=not after)
     if escalated is not None:
         reason = (f"{escalated.by.name} escalated this ticket:", Quote(escalated.reason))
     first = next((p for p in promises(ticket, policy) if not p.settled and p.due_at), None)
@@ -259,6 +260,8 @@ def was_paged(event: Paged, policy: Policy, person: Part) -> Sequence[Part]:
     """What a page in triage ends with: who was paged, as whom."""
     if event.chain == DELEGATED:
         return (f"{event.by.name} asked ", person, " to take over.")
+    if handover_texts.is_handover(event):
+        return handover_texts.who_is_asked(person)
     if 0 < event.step < len(policy.steps):
         return (f"Paged {in_sentence(policy.steps[event.step].name)}: ", person, ".")
     return ("Paged: ", person, ".")

@@ -14,6 +14,17 @@ from tests.desk_file import account, desk_file, entra
 from tests.harness import DESK_FILE, directory_of
 
 FRIDAY = datetime(2026, 3, 20, 10, tzinfo=UTC)
+FIRST_LINE = """
+[rotas.first_line]
+people = ["bob", "eve"]
+zone = "UTC"
+starts = 2026-03-20T08:00:00
+turn = "8 hours"
+[[rotas.first_line.override]]
+person = "kim"
+from = 2026-03-20T11:00:00
+to = 2026-03-20T12:00:00
+"""
 
 
 def duty(folder: Path, file: str = DESK_FILE) -> DeskDuty:
@@ -50,6 +61,21 @@ def test_other_values_are_faults(tmp_path: Path, line: str, says: str) -> None:
 def test_a_list_is_paged_in_its_order(tmp_path: Path) -> None:
     assert duty(tmp_path).on_call("first_line", FRIDAY) == ["bob", "eve"]
     assert duty(tmp_path).on_call("nobody_holds_this", FRIDAY) == []
+
+
+def test_who_takes_turns_and_whose_turn_it_is(tmp_path: Path) -> None:
+    """M3-17: a list has no turns; an override ends the turn that it cuts."""
+    file = desk_file(rotas={"leadership": ["mia"]}) + FIRST_LINE
+    found = duty(tmp_path, file)
+    assert found.in_turn("first_line") == {"bob", "eve", "kim"}
+    assert found.in_turn("leadership") == frozenset()
+    assert found.in_turn("nobody_holds_this") == frozenset()
+    now = found.on_turn("first_line", FRIDAY)
+    assert (now.person, now.until) == ("bob", FRIDAY + timedelta(hours=1))
+    assert found.on_turn("first_line", FRIDAY + timedelta(hours=1)).person == "kim"
+    later = found.on_turn("first_line", FRIDAY + timedelta(hours=2))
+    assert (later.person, later.until) == ("bob", datetime(2026, 3, 20, 16, tzinfo=UTC))
+    assert found.on_turn("leadership", FRIDAY).until is None
 
 
 def test_the_last_resort_is_leadership_and_the_accounts_tam(tmp_path: Path) -> None:

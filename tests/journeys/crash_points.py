@@ -32,11 +32,19 @@ from tests.harness import (
     FakeChat,
     HeldClock,
     PostedMessage,
+    person,
 )
 from tests.memory_store import MemoryStore
 
 START = "2026-03-20T15:30:00Z"
-FILE = DESK_FILE_WITH_HOLD
+FILE = f"""{DESK_FILE_WITH_HOLD.replace('engineering = ["kim"]', "")}
+[rotas.engineering]
+people = ["mia", "kim"]
+zone = "UTC"
+starts = 2026-03-16T00:00:00
+turn = "8 hours"
+"""
+"""Kim's turn ends half an hour after the tickets are opened."""
 TAKEN_OVER_AFTER = timedelta(seconds=6)
 """Until a second process speaks for the lanes that the first one held."""
 KEY = "ACME-1"
@@ -235,13 +243,24 @@ async def opens_s1(story: ReplayedTicket) -> None:
 
 
 async def nobody_answers(story: ReplayedTicket) -> None:
-    """Twelve minutes: Bob and Kim twice each, then Eve."""
+    """Twelve minutes: Bob and Kim twice each, then Eve and Mia."""
     await story.waits_until("2026-03-20T15:42:00Z")
 
 
 async def answers_a_page(story: ReplayedTicket) -> None:
     await story.sends("page_delegate", person="mia")
     await story.presses("page_acknowledge")
+
+
+async def kims(story: ReplayedTicket) -> None:
+    kim = person("Kim")
+    await story.opens(S1)
+    await story.presses("take", who=kim)
+    await story.sends("reply", who=kim, text="We look into it.")
+
+
+async def turn_ends(story: ReplayedTicket) -> None:
+    await story.waits_until("2026-03-20T16:01:00Z")
 
 
 async def escalates(story: ReplayedTicket) -> None:
@@ -303,8 +322,9 @@ PAGES = ("Paged", "Paged", "PageAccepted", "PageAccepted")
 SCENARIOS: dict[str, Scenario] = {
     "open": Scenario(nothing, opened, ("Opened",)),
     "page": Scenario(nothing, opens_s1, ("Opened", *PAGES)),
-    "repeat": Scenario(opens_s1, nobody_answers, ("Paged", "Paged", "Paged", "Paged", "PageAccepted")),
+    "repeat": Scenario(opens_s1, nobody_answers, (*["Paged"] * 4, *["PageAccepted"] * 2)),
     "answer": Scenario(opens_s1, answers_a_page, ("Alerted", "Paged", "PageAccepted", "Alerted")),
+    "handover": Scenario(kims, turn_ends, ("Handover", "Paged", "PageAccepted")),
     "escalate": Scenario(opened, escalates, ("Escalated", "Escalated", "Paged", "PageAccepted")),
     "warn": Scenario(opened, is_warned, ("Warned",)),
     "breach": Scenario(opened, is_breached, ("Warned", "Breached")),

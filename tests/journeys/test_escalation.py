@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.views import Audience
+from tests.desk_file import desk_file
 from tests.harness import ALICE, BOB, DANA, S2, form_of
 from tests.journeys.conftest import OpenDesk
 
@@ -53,6 +54,28 @@ async def test_an_agent_may_tell_the_customer(a_desk: OpenDesk) -> None:
     await desk.sends(BOB, again, text=REASON)
     assert desk.thread(key) == [f"{ESCALATED}{ALERTED}"]
     assert ESCALATED in desk.thread(key, Audience.AGENTS)
+
+
+async def test_nobody_is_said_to_be_alerted_before_it_is_so(a_desk: OpenDesk) -> None:
+    """On a Saturday the second line waits for Monday, and Bob is first line himself: only Dana is left."""
+    desk = await a_desk("2026-03-21T12:00:00Z")
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    form = form_of(await desk.presses(BOB, "Escalate", key))
+    await desk.sends(BOB, form, text=REASON, tell_customer="yes")
+    assert desk.thread(key) == [f"{ESCALATED}Dana has been alerted."]
+    assert len(desk.direct(DANA)) == 1
+
+
+async def test_somebody_on_call_who_cannot_be_mentioned_is_not_said_to_be_alerted(a_desk: OpenDesk) -> None:
+    """Bob has no account on Slack, so nothing reaches him there."""
+    without_bob = desk_file().replace('slack = "U0BOB"\n', "").replace(', agents = ["U0BOB"]', "")
+    desk = await a_desk(desk_file=without_bob)
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.sends(ALICE, form_of(await desk.presses(ALICE, "Escalate", key)), text=REASON)
+    assert desk.thread(key) == [f"{ESCALATED}Dana has been alerted.".replace("Bob", "Alice")]
+    await desk.fast_forward(hours=5)
+    assert desk.thread(key)[-1].startswith("ACME-1 We missed the 4-hour first response")
+    assert "Dana has been alerted." in desk.thread(key)[-1]
 
 
 async def test_a_customers_reason_is_read_by_everybody(a_desk: OpenDesk) -> None:

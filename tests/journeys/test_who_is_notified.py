@@ -77,6 +77,29 @@ async def test_a_normal_ticket(a_desk: OpenDesk, messages: int) -> None:
     assert notified(desk) == {"Bob": 1, "Alice": 2, "Eve": messages}
 
 
+async def test_a_reopening_reaches_whoever_answered_and_nobody_for_her_own(a_desk: OpenDesk) -> None:
+    """The owner; in an emergency that nobody has answered, whoever is paged for it again."""
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "All is down", S1)
+    await desk.submits_form(EVE, "Resolve", key, text="The queue runs again.")
+    before = notified(desk)
+    await desk.presses(ALICE, "Reopen", key)
+    assert notified(desk) - before == {"Eve": 1}
+    await desk.submits_form(EVE, "Resolve", key, text="Now it does.")
+    before = notified(desk)
+    await desk.presses(EVE, "Reopen", key)
+    assert notified(desk) - before == {}
+
+    other = await a_desk()
+    key = await other.submits(ALICE, "All is down", S1)
+    await other.presses(BOB, "Acknowledge", key)
+    await other.submits_form(ALICE, "Close", key)
+    await other.fast_forward(minutes=10)
+    before = notified(other)
+    await other.presses(ALICE, "Reopen", key)
+    assert notified(other) - before == {"Bob": 1, "Kim": 1}
+
+
 async def test_updates_and_holds_reach_the_opener(tmp_path: Path) -> None:
     """Each is a message of its own; what she or the clock does afterwards mentions her no further."""
     desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, DESK_FILE_WITH_HOLD)

@@ -53,7 +53,7 @@ async def test_omitted_lines_are_counted(desk: DeskInMemory) -> None:
     card_view = desk.card_view(key, Audience.AGENTS)
     assert [each.what for each in card_view.history] == [
         "Bob escalated this internally",
-        "Mia was paged",
+        "Eve was paged",
         "Bob sent an update",
         "Bob resolved this",
         "Alice closed this",

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from tests.desk_file import SLACK, TEAMS, TEAMS_ACME, account, chat, desk_file
 
 
 def emergency_desk(platform: str) -> str:
     """Bob and Eve are on call; nobody but Mia is behind them."""
-    rotas = {"first_line": ["bob", "eve"], "leadership": ["mia"]}
+    return _desk(platform, {"first_line": ["bob", "eve"], "leadership": ["mia"]})
+
+
+def desk_in_shifts(platform: str) -> str:
+    """Bob's turn of eight hours ends half an hour after FRIDAY_AFTERNOON; then comes Eve's, then Kim's."""
+    return f"""{_desk(platform, {"leadership": ["mia"]})}
+[rotas.first_line]
+people = ["bob", "eve", "kim"]
+zone = "Europe/Berlin"
+starts = 2026-03-20T09:00:00
+turn = "8 hours"
+"""
+
+
+def partner_desk(platform: str) -> str:
+    """Monta's: Bob and Eve answer partners at any hour."""
+    rotas = {"partner_support": ["bob", "eve"], "support_24_7": ["kim"], "leadership": ["mia"]}
+    return _desk(platform, rotas, "monta", "partner")
+
+
+def _desk(
+    platform: str, rotas: Mapping[str, Sequence[str]], vendor: str = "m3ter", plan: str = "gold"
+) -> str:
     if platform != "teams":
-        return desk_file(rotas=rotas)
-    return desk_file(chats=[TEAMS], platforms=["teams"], accounts=[_ON_TEAMS], rotas=rotas)
+        return desk_file(vendor, rotas=rotas, accounts=[account(plan=plan)])
+    on_teams = account(plan=plan, channel=f"teams:{TEAMS_ACME}")
+    return desk_file(vendor, chats=[TEAMS], platforms=["teams"], accounts=[on_teams], rotas=rotas)
 
 
 _ON_TEAMS = account(channel=f"teams:{TEAMS_ACME}")

@@ -78,10 +78,14 @@ class OnSlack:
                 return
 
     async def opens(self, who: str, summary: str, answers: Answers) -> None:
-        """`/support`, and the modal."""
+        """`/support`, and the modal, which may end with something to read."""
         person = self.people[who]
         await self.slack.command(person, self.acme, "/support", summary)
-        assert (await self.slack.submit(person, answers)).closed
+        reply = await self.slack.submit(person, answers)
+        assert reply.sent
+        assert not reply.errors
+        if not reply.closed:
+            await self.slack.close_modal(person)
 
     async def presses(self, who: str, label: str, on: MessageRef, text: str | None = None) -> str:
         person = self.people[who]

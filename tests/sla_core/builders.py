@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -13,6 +13,7 @@ from sla_core.catalog.load import load
 from sla_core.closures import NEVER_CLOSED, Closures
 from sla_core.engine import Evaluation, evaluate
 from sla_core.events import THE_CLOCK, Event, Opened, Undelivered, Who
+from sla_core.oncall import OnCall, TimedRota
 from sla_core.paging import Duty
 from sla_core.policy import Amount, Metric, Policy, Source, Target, parse_amount
 from sla_core.promise import Promise
@@ -147,13 +148,23 @@ class Rotas:
     tries: int = 2
     tam: Sequence[str] = ("dana",)
     handovers: Mapping[datetime, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    rotations: Mapping[str, TimedRota] = field(default_factory=dict)
+    """Roles that change hands, by real rotas."""
 
     def on_call(self, role: str, at: datetime) -> Sequence[str]:
+        if role in self.rotations:
+            return self.rotations[role].paging_order(at)
         found: Sequence[str] = self.roles.get(role, ())
         for since, roles in sorted(self.handovers.items()):
             if at >= since:
                 found = roles.get(role, found)
         return found
+
+    def in_turn(self, role: str) -> Collection[str]:
+        return self.rotations[role].people if role in self.rotations else ()
+
+    def on_turn(self, role: str, at: datetime) -> OnCall:
+        return self.rotations[role].on_call(at)
 
     def last_resort(self, account: str, at: datetime) -> Sequence[str]:
         return [*self.on_call("leadership", at)[:1], *self.tam]

@@ -37,7 +37,12 @@ def test_a_changed_ticket_equals_a_constructed_one() -> None:
     before = fold("ACME-1", [opened(TEN)])
     after = evolve(before, Acknowledged(TEN + HOUR, BOB))
     assert after == replace(
-        before, acknowledged_by=BOB, confirmed=True, paging_answered_by=BOB, answered_severities=1
+        before,
+        acknowledged_by=BOB,
+        confirmed=True,
+        paging_answered_by=BOB,
+        answered_severities=1,
+        in_hand_since=TEN + HOUR,
     )
     assert repr(after) == repr(replace(after))
     with pytest.raises(FrozenInstanceError):

@@ -24,7 +24,7 @@ from sla_core.events import (
     Taken,
     Who,
 )
-from sla_core.paging import DELEGATED, due_pages, next_page_at, reached_step
+from sla_core.paging import DELEGATED, due_pages, next_page_at, next_step, reached_step
 from sla_core.policy import Duty, Mode, Policy, Step
 from sla_core.ticket import fold
 from tests.sla_core.builders import ANN, BOB, HOUR, MINUTE, SOURCE, Rotas, local, m3ter, opened
@@ -272,12 +272,26 @@ def test_a_snooze_of_a_direct_message_does_not_spare_from_pages() -> None:
     assert Night(policy(FIRST), rotas).run(10 * MINUTE, [later])[-1] == "10 dana"
 
 
-def test_a_reopened_emergency_goes_on_paging() -> None:
+def test_an_emergency_that_is_reopened_without_an_answer_is_paged_from_the_start() -> None:
+    """MON-18: whoever acknowledged it before it was closed has not answered what is broken again."""
+    rotas = Rotas({"first_line": ["bob"], "engineering": ["kim"], "leadership": ["mia"]})
+    seen = Acknowledged(TEN + 2 * MINUTE, BOB)
+    closed, reopened = Closed(TEN + 3 * MINUTE, ANN), Reopened(TEN + 20 * MINUTE, ANN)
+    steps = policy(FIRST, step("engineering", Mode.RESOLVER), LEADERSHIP)
+    histories: list[list[Event]] = [[closed, reopened], [seen, closed, reopened]]
+    for acts in histories:
+        told = Night(steps, rotas).run(26 * MINUTE, acts)
+        assert told == ["0 bob", "0 kim", "20 bob", "20 kim", "25 bob", "25 kim"]
+    again = Acknowledged(TEN + 22 * MINUTE, BOB)
+    assert Night(steps, rotas).run(HOUR, [closed, reopened, again])[-1] == "20 kim"
+
+
+def test_an_emergency_that_was_answered_is_not_paged_again_when_it_is_reopened() -> None:
+    """Its owner is mentioned instead."""
     rotas = Rotas({"first_line": ["bob"], "leadership": ["mia"]})
-    told = Night(policy(FIRST), rotas).run(
-        21 * MINUTE, [Closed(TEN + 3 * MINUTE, ANN), Reopened(TEN + 20 * MINUTE, ANN)]
-    )
-    assert told == ["0 bob", "20 bob"]
+    answered = Answered(TEN + MINUTE, BOB, Kind.REPLY, "On it")
+    acts: list[Event] = [answered, Closed(TEN + 3 * MINUTE, ANN), Reopened(TEN + 20 * MINUTE, ANN)]
+    assert Night(policy(FIRST), rotas).run(HOUR, acts) == ["0 bob"]
 
 
 def test_a_policy_may_give_its_steps_their_own_times() -> None:
@@ -292,6 +306,16 @@ def test_the_furthest_step_is_known() -> None:
     assert reached_step(fold("ACME-1", night.history), night.policy) == 0
     night.run(0 * MINUTE)
     assert reached_step(fold("ACME-1", night.history), night.policy) == 1
+
+
+def test_a_step_that_resolves_from_the_start_does_not_count_as_reached() -> None:
+    """M3-19: engineering works on a Severity 1 from the start, yet its second line is next."""
+    rotas = Rotas({"first_line": ["bob"], "second_line": ["eve"], "engineering": ["kim"]})
+    night = Night(m3ter(), rotas)
+    assert night.run(0 * MINUTE) == ["0 bob", "0 kim"]
+    found = next_step(fold("ACME-1", night.history), night.policy, rotas, TEN)
+    assert found is not None
+    assert night.policy.steps[found.step].role == "second_line"
 
 
 names = st.sampled_from(["bob", "eve", "kim", "lee", "mia"])

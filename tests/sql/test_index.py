@@ -17,6 +17,7 @@ from bot.desk.index import IndexCheck, check, rebuild
 from bot.runtime.doctor import Finding, Health, check_index
 from bot.runtime.scheduler import wake_due_tickets
 from tests.harness import ALICE, BOB, DESK_FILE_WITH_HOLD, NO_CLOCK, S1, S2, S3, DeskInMemory, open_desk
+from tests.platforms.desk_files import desk_in_shifts
 from tests.sql.raw_sql import run
 
 FRIDAY = "2026-03-20T10:00:00Z"
@@ -67,6 +68,20 @@ async def test_the_desk_keeps_every_row_correct(store: SqlStore, desk: DeskInMem
         assert await right(store, desk)
     await desk.presses(ALICE, "Reopen", closed)
     assert await right(store, desk)
+
+
+async def test_the_wake_ups_of_an_emergency_between_turns_are_right(store: SqlStore, tmp_path: Path) -> None:
+    """M3-17: its owner's turn ends, nobody takes over at first, and the rota is looked at every hour."""
+    desk = await open_desk(tmp_path, "2026-03-20T15:30:00Z", desk_in_shifts("slack"), store=store)
+    key = await desk.submits(ALICE, "Down", S1)
+    await desk.presses(BOB, "Take it", key)
+    await desk.submits_form(BOB, "Update", key, text="On it")
+    for _ in range(40):
+        desk.clock.at += timedelta(minutes=37)
+        assert await right(store, desk), "what is due waits to be woken"
+        await wake_due_tickets(desk.desk)
+        assert await right(store, desk)
+    assert (await desk.events(key)).count("Handover") > 2
 
 
 WRONG = [

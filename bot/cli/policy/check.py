@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bot.cli.app import DONE, FAULT, print_faults
+from bot.cli.app import DONE, FAULT, print_faults, print_json
 from bot.cli.policy import trace
 from bot.cli.policy.explain import explanation
 from bot.cli.policy.oncall import ReadFeeds, fetch, rota_warnings
@@ -29,6 +31,8 @@ DESK_FILE = "frontline.toml"
 SAMPLE_INSTANT = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
 """A Friday, 16:30 in Berlin, in the weeks when only America is on daylight saving time."""
 
+_WARNING = re.compile(r"(?P<file>[^:]+): (?:(?P<key>\S+|calendar \S+): )?(?P<says>.+)", re.DOTALL)
+
 ASK_ABOUT_HOLIDAY_WITHIN = timedelta(days=90)
 """How long before a weekend holiday `check` asks which day the vendor closes instead."""
 
@@ -42,14 +46,17 @@ class Findings:
     warnings: list[str] = field(default_factory=list)
 
 
-def run(folder: Path | None, traced: bool, read_feeds: ReadFeeds) -> int:
+def run(folder: Path | None, traced: bool, json_output: bool, read_feeds: ReadFeeds) -> int:
     if folder is not None:
         found = check_path(str(folder), read_feeds)
     else:
         named = os.environ.get("FRONTLINE_CONFIG")
         found = check_all(Path(named or DESK_FILE), required=bool(named), read_feeds=read_feeds)
     print_faults(*map(str, found.faults))
-    report(found, real_now().date(), traced, Console())
+    if json_output:
+        print_json(as_json(found, real_now().date(), traced))
+    else:
+        report(found, real_now().date(), traced, Console())
     return FAULT if found.faults else DONE
 
 
@@ -96,9 +103,26 @@ def _check_policies(vendor: str | Path) -> Findings:
         return Findings(faults=wrong.faults)
 
 
+def _warnings(found: Findings, today: date) -> list[str]:
+    return [*found.warnings, *(text for policy in found.policies for text in warnings_of(policy, today))]
+
+
+def as_json(found: Findings, today: date, traced: bool) -> dict[str, Any]:
+    """Faults and warnings by file and key; if `traced`, each requirement of the newest policies as well."""
+    parts = [parsed for text in _warnings(found, today) if (parsed := _WARNING.fullmatch(text))]
+    every: dict[str, Any] = {
+        "faults": [{"file": each.file, "key": each.key, "says": each.says} for each in found.faults],
+        "warnings": [part.groupdict(default="") for part in parts],
+    }
+    if traced:
+        newest = {each.id: each for policy in found.policies for each in trace.traces(policy)}
+        every["requirements"] = [each.as_json() for each in newest.values()]
+    return every
+
+
 def report(found: Findings, today: date, traced: bool, out: Console) -> None:
     """Prints warnings, worked examples and, if `traced`, what implements each requirement."""
-    warnings = [*found.warnings, *(text for policy in found.policies for text in warnings_of(policy, today))]
+    warnings = _warnings(found, today)
     for text in warnings:
         out.print(f"[yellow]warning[/] {escape(text)}", highlight=False)
     for policy in found.policies:

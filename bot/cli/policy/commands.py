@@ -34,6 +34,7 @@ Examples:
   frontline check                    the desk's file (FRONTLINE_CONFIG, ./frontline.toml), every pack
   frontline check ./policies/ours    a policy of your own, or a folder with a frontline.toml in it
   frontline check m3ter --trace      each requirement ID, and what carries it
+  frontline check --json             faults and warnings, for scripts
 """
 _SIMULATE = """\b
 Examples:
@@ -75,15 +76,16 @@ def add_commands(app: typer.Typer, stored_tickets: Histories, read_feeds: ReadFe
         trace: Annotated[
             bool, typer.Option("--trace", help="Show what implements each requirement.")
         ] = False,
+        as_json: Json = False,
     ) -> int:
         """Check policies and the desk's file.
 
         Prints all faults to stderr, as FILE: KEY: WHAT IS WRONG. Warnings list open points of a policy.
-        Worked examples come last.
+        Worked examples come last; --json leaves them out.
         """
         from bot.cli.policy import check
 
-        return check.run(folder, trace, read_feeds)
+        return check.run(folder, trace, as_json, read_feeds)
 
     @app.command(rich_help_panel=POLICY, epilog=_EXPLAIN)
     def explain(

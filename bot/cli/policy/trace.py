@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -19,6 +20,8 @@ REQUIREMENTS = {
     "commerceup": ("CUP", 19),
 }
 """Maps a vendor to the prefix of its requirement IDs and their number; IDs count from 1."""
+FACT = "fact"
+"""What carries a rule that the desk shows or a person applies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,16 @@ class TracedRequirement:
     @property
     def unexplained(self) -> bool:
         return not self.carriers and self.not_yet is None
+
+    def as_json(self) -> dict[str, Any]:
+        """`by` are the rules that carry it; `shown` is whether the policy states it as a fact for people."""
+        return {
+            "id": self.id,
+            "carried": bool(self.carriers) and self.not_yet is None,
+            "by": [carrier for carrier in self.carriers if carrier != FACT],
+            "shown": FACT in self.carriers,
+            "not_yet": self.not_yet,
+        }
 
 
 def requirement_ids(policy: Policy) -> list[str]:
@@ -67,7 +80,7 @@ def cited_clauses(policy: Policy) -> Iterator[tuple[str, str]]:
     ends = len(policy.facts) - len(named)
     begins = ends - len(policy.calendars)
     for source in policy.facts[:begins]:
-        yield from ((clause, "fact") for clause in source.clauses)
+        yield from ((clause, FACT) for clause in source.clauses)
     for name, source in zip(policy.calendars, policy.facts[begins:ends], strict=True):
         yield from ((clause, f"calendar {name}") for clause in source.clauses)
     for id_, source in named.items():
@@ -107,6 +120,7 @@ def _other_rules(severity: Severity) -> Iterator[tuple[str, str]]:
         "how often it is expected": severity.rarity.source if severity.rarity else None,
         "agents set a due date": severity.due_date,
         "agents may disable the services": severity.disables_services,
+        "never without an owner on duty": severity.source if severity.staffed else None,
     }
     for what, source in rules.items():
         if source is not None:

@@ -33,14 +33,17 @@ async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
 
 
 async def take(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    """Makes the agent the owner and confirms the severity. An agent who replied owns the ticket already."""
+    """Makes the agent the owner and confirms the severity. An agent who replied owns the ticket already.
+
+    An owner whose turn has ended may take it again, to stay.
+    """
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         me = desk.who(press.actor)
         if ticket.state is not State.OPEN:
             return refusal(f"{ticket.key} is {ticket.state}; reopen it first.")
         mine = ticket.owner is not None and ticket.owner.id == me.id
-        if mine and ticket.confirmed:
+        if mine and ticket.confirmed and ticket.handover is None:
             return refusal(f"You already own {ticket.key}.")
         return [Taken(now, me)]
 

@@ -29,7 +29,13 @@ _MORNING = time(9)
 
 
 async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    return await _answer(desk, press, ticket, "acknowledge", "Acknowledged: nobody else is paged.")
+    said = "Acknowledged: nobody else is paged."
+    if ticket.handover is not None and ticket.owner is not None:
+        said = (
+            f"Acknowledged: nobody else is paged until this turn ends. {ticket.owner.name} still owns"
+            f" {ticket.key}. Press Take it to take over."
+        )
+    return await _answer(desk, press, ticket, "acknowledge", said)
 
 
 async def call(desk: Desk, press: Press, ticket: Ticket) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -168,6 +169,7 @@ def test_what_carries_what() -> None:
     assert by_clause["M3-11"] == {"calendar gold-hours", "plan gold"}
     assert {"promise S2 first_response", "severity S2", "question production"} <= by_clause["M3-14"]
     assert "escalation step engineering" in by_clause["M3-19"]
+    assert "severity S1: never without an owner on duty" in by_clause["M3-17"]
 
 
 def test_the_trace_for_people(run: Run) -> None:
@@ -176,6 +178,57 @@ def test_the_trace_for_people(run: Run) -> None:
     assert "M3-26 not yet: There is no registry" in plain
     assert "partly; not yet: The courtesy updates of a P1" in run("check", "monta", "--trace").plain
     assert "M3-10 calendar" not in run("check", "m3ter").plain
+
+
+def test_json_lists_faults_and_warnings_by_file_and_key(run: Run, tmp_path: Path) -> None:
+    """contract.md, Other JSON and CSV: the exit code is the same, and faults go to stderr as well."""
+    wrong = DESK.replace('plan = "silver"', 'plan = "bronze"')
+    (tmp_path / "frontline.toml").write_text(wrong, encoding="utf-8")
+    said = run("check", "frontline.toml", "--json")
+    found = json.loads(said.out)
+    assert said.code == 1
+    assert set(found) == {"faults", "warnings"}
+    (fault,) = found["faults"]
+    assert (fault["file"], fault["key"]) == ("frontline.toml", "accounts.acme.plan")
+    assert said.faults == [f"frontline.toml: accounts.acme.plan: {fault['says']}"]
+
+    (tmp_path / "frontline.toml").write_text(DESK, encoding="utf-8")
+    said = run("check", "frontline.toml", "--json")
+    assert (said.code, said.err) == (0, "")
+    warnings = json.loads(said.out)["warnings"]
+    assert {"file", "key", "says"} == {key for warning in warnings for key in warning}
+    by_key = {(warning["file"], warning["key"]): warning["says"] for warning in warnings}
+    assert by_key["frontline.toml", "accounts.acme.tam"].startswith("the plan silver has no TAM")
+    assert by_key["m3ter/2025-02-10", "calendar gold-hours"] == "no holiday closes it"
+    assert any(says.startswith("M3-10 is open: CET could mean") for says in (w["says"] for w in warnings))
+
+
+def test_json_traces_each_requirement(run: Run) -> None:
+    """`not_yet` is null where an ID is carried."""
+    said = run("check", "m3ter", "--trace", "--json")
+    found = json.loads(said.out)
+    assert (said.code, found["faults"]) == (0, [])
+    traced = {requirement["id"]: requirement for requirement in found["requirements"]}
+    assert list(traced) == [f"M3-{number}" for number in range(1, 30)]
+    assert traced["M3-9"] == {
+        "id": "M3-9",
+        "carried": True,
+        "by": ["calendar around-the-clock"],
+        "shown": True,
+        "not_yet": None,
+    }
+    assert traced["M3-26"] == {
+        "id": "M3-26",
+        "carried": False,
+        "by": [],
+        "shown": False,
+        "not_yet": "There is no registry of deprecations yet.",
+    }
+
+
+def test_json_of_every_policy_names_each_requirement_once(run: Run) -> None:
+    ids = [each["id"] for each in json.loads(run("check", "--trace", "--json").out)["requirements"]]
+    assert len(ids) == len(set(ids)) == sum(count for _, count in REQUIREMENTS.values())
 
 
 def test_how_many_requirements_each_vendor_has() -> None:

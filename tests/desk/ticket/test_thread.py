@@ -263,7 +263,7 @@ async def test_the_person_who_acts_is_not_mentioned(a_desk: OpenDesk) -> None:
     assert calls(desk) == [{"Bob"}, {"Kim"}]
 
     await desk.submits_form(BOB, "Escalate", key, text="I need more hands")
-    assert calls(desk)[2:] == [{"Mia"}], "engineering is paged already, so leadership is next"
+    assert calls(desk)[2:] == [{"Eve"}], "engineering is paged beside the first line, so second line is next"
 
 
 async def test_an_agent_who_opens_an_emergency_is_not_paged_for_it(a_desk: OpenDesk) -> None:

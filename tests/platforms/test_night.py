@@ -1,0 +1,82 @@
+"""An outage at night under a clock of business hours (MTA-21, A9, A11), before real adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from bot.model.views import Audience
+from tests.harness import HeldClock
+from tests.memory_store import MemoryStore
+from tests.platforms.conftest import OpenWorkplace
+from tests.platforms.desk_files import partner_desk
+from tests.platforms.story import Story, open_story
+from tests.platforms.workplace import Answers
+
+CHATS = ("slack", "teams")
+TWO_AT_NIGHT = "2026-03-24T01:00:00Z"
+"""A Tuesday, 02:00 in Copenhagen, where business hours are 09:00 to 17:00."""
+OUTAGE: Answers = {"audience": "partner", "topic": "outage", "revenue": "critical", "users": "all"}
+P1 = OUTAGE | {"workaround": "no"}
+P2 = P1 | {"topic": "core", "users": "several"}
+PAGED = "ACME 1 Bob has been paged outside business hours Our time counts from Tue 24 Mar 2026 08 00 UTC"
+DUE = {
+    "P1": "First response is due Tue 24 Mar 2026 10 00 UTC Resolution is due Tue 24 Mar 2026 12 00 UTC",
+    "P2": "First response is due Tue 24 Mar 2026 12 00 UTC Resolution is due Mon 30 Mar 2026 15 00 UTC",
+}
+"""By hand: 2 and 4 hours from 09:00; 4 hours, and the close of the fifth business day, in summer time."""
+AtNight = Callable[[str, Answers], Awaitable[Story]]
+
+
+@pytest.fixture
+def at_night(open_workplace: OpenWorkplace, tmp_path: Path) -> AtNight:
+    async def on(name: str, answers: Answers) -> Story:
+        clock, store = HeldClock(TWO_AT_NIGHT), MemoryStore()
+        workplace = await open_workplace(name, clock, store)
+        desk = await open_story(tmp_path, partner_desk(name), clock, store, [workplace])
+        desk.desk.key_values = store
+        await desk.opens("Alice", "No charger answers", answers)
+        return desk
+
+    return on
+
+
+@pytest.mark.parametrize(("severity", "answers"), [("P1", P1), ("P2", P2)])
+@pytest.mark.parametrize("name", CHATS)
+async def test_the_customer_reads_who_was_paged_and_from_when_the_time_counts(
+    at_night: AtNight, name: str, severity: str, answers: Answers
+) -> None:
+    """Once, after the page arrived. The written clock stays as it is, and the card shows it as paused."""
+    desk = await at_night(name, answers)
+    assert desk.words("/triage/page")[0].startswith(f"ACME 1 {severity} for Acme GmbH No charger answers")
+    assert desk.words("/triage/page")[0].endswith("Paged Bob")
+    assert len(desk.refs("/page/bob")) == 1
+    assert [words.strip() for words in desk.words("/customer/")] == [f"{PAGED} {DUE[severity]}"]
+    assert "First response aim paused until Tue" in desk.card_view(Audience.CUSTOMER).words
+
+    await desk.wait(minutes=11)
+    assert desk.words("/triage/page")[-1].endswith("Paged Eve"), "nobody answered"
+    assert len(desk.words("/customer/")) == 1
+
+
+@pytest.mark.parametrize(("severity", "answers"), [("P1", P1), ("P2", P2)])
+@pytest.mark.parametrize("name", CHATS)
+async def test_an_answer_at_night_counts_at_once_and_a_missed_morning_is_a_breach(
+    at_night: AtNight, name: str, severity: str, answers: Answers
+) -> None:
+    desk = await at_night(name, answers)
+    await desk.agents.presses("Bob", "Acknowledge", desk.refs("/page/bob")[0])
+    await desk.deliver()
+    hours = {"P1": 9, "P2": 11}[severity]
+    await desk.wait(hours=hours)
+    assert "Breached" not in await desk.events(), "an act at the due instant itself is in time"
+    await desk.wait(minutes=1)
+    assert (await desk.events()).count("Breached") == 1
+
+    answered = await at_night(name, answers)
+    await answered.agent("Update", "We restart the servers.")
+    assert "First response aim met" in answered.card_view(Audience.CUSTOMER).words
+    await answered.wait(hours=hours, minutes=1)
+    assert "Breached" not in await answered.events()
