@@ -204,8 +204,8 @@ def test_a_variable_that_is_named_twice_is_missing_once(
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("GOALERT_SECRET", "whsec_%%%", "begins with whsec_, but base64 does not follow"),
-        ("GOALERT_SECRET", "whsec_=", "begins with whsec_, but base64 does not follow"),
+        ("GOALERT_SECRET", "whsec_%%%", "begins with whsec_, which base64 must follow"),
+        ("GOALERT_SECRET", "whsec_=", "begins with whsec_, which base64 must follow"),
         ("GOALERT_URL", "goalert.example", "is not a web address; write https://…"),
     ],
 )
