@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from bot.config.directory import Directory
 from bot.config.settings import DeskSettings
@@ -77,10 +77,14 @@ class Process:
             raise
 
 
+class Steps(Protocol):
+    def step(self) -> None: ...
+
+
 class CrashingPort:
     """A port whose every call passes the wire twice."""
 
-    def __init__(self, port: Any, process: Process) -> None:
+    def __init__(self, port: Any, process: Steps) -> None:
         self._port, self._process = port, process
 
     def __getattr__(self, name: str) -> Any:
