@@ -20,11 +20,13 @@ from bot.model.address import Actor, MessageRef, Place, UserRef
 from bot.model.inbound import Posted, Press, Submission
 from bot.model.views import Notice, TicketCard, View
 from bot.ports import DeskStore, PermanentFailure
+from sla_core.events import Paged
 from tests.harness import (
     ACME,
     ALICE,
     BOB,
     DESK_FILE_WITH_HOLD,
+    EVE,
     S1,
     S2,
     TRIAGE,
@@ -194,6 +196,17 @@ class ReplayedTicket:
 
         return Counter((str(said.to), named(said)) for said in self.chat.posted)
 
+    def direct_messages(self) -> dict[str, tuple[str, int]]:
+        """Each direct message's text, and how many buttons it has; of one that was said twice, the newer."""
+        return {
+            str(said.key): (said.text, len(said.view.buttons))
+            for said in self.chat.posted
+            if isinstance(said.to, UserRef) and isinstance(said.view, Notice)
+        }
+
+    async def pages(self) -> list[Paged]:
+        return [event for event in await self.store.load(KEY) if isinstance(event, Paged)]
+
     def cards(self) -> dict[str, str]:
         """What the newest card shows in each place."""
         return {str(said.to): said.text for said in self.chat.posted if isinstance(said.view, TicketCard)}
@@ -246,6 +259,30 @@ async def nobody_answers(story: ReplayedTicket) -> None:
 async def answers_a_page(story: ReplayedTicket) -> None:
     await story.sends("page_delegate", person="mia")
     await story.presses("page_acknowledge")
+
+
+async def bob_snoozes(story: ReplayedTicket) -> None:
+    await opens_s1(story)
+    await story.sends("page_snooze", length="15m")
+    await story.waits_until("2026-03-20T15:44:00Z")
+
+
+async def snooze_is_over(story: ReplayedTicket) -> None:
+    await story.waits_until("2026-03-20T15:46:00Z")
+
+
+async def escalates_at_night(story: ReplayedTicket) -> None:
+    """To engineering, which opens on Monday; by day it was the second line, and it was answered."""
+    await replied(story)
+    await story.sends("escalate", BOB, TRIAGE, text="Second pair of eyes")
+    await story.presses("page_acknowledge")
+    await story.waits_until("2026-03-20T21:30:00Z")
+    await story.sends("escalate", BOB, TRIAGE, text="The cause is in the code")
+
+
+async def hours_begin(story: ReplayedTicket) -> None:
+    await story.waits_until("2026-03-23T09:01:00Z")
+    await story.presses("page_call", who=EVE)
 
 
 async def escalates(story: ReplayedTicket) -> None:
@@ -309,6 +346,8 @@ SCENARIOS: dict[str, Scenario] = {
     "page": Scenario(nothing, opens_s1, ("Opened", *PAGES)),
     "repeat": Scenario(opens_s1, nobody_answers, ("Paged", "Paged", "Paged", "Paged", "PageAccepted")),
     "answer": Scenario(opens_s1, answers_a_page, ("Alerted", "Paged", "PageAccepted", "Alerted")),
+    "snooze": Scenario(bob_snoozes, snooze_is_over, ("Paged", "Paged", "PageAccepted")),
+    "opening": Scenario(escalates_at_night, hours_begin, ("Paged", "PageAccepted", "Alerted")),
     "escalate": Scenario(opened, escalates, ("Escalated", "Escalated", "Paged", "PageAccepted")),
     "warn": Scenario(opened, is_warned, ("Warned",)),
     "breach": Scenario(opened, is_breached, ("Warned", "Breached")),
@@ -322,4 +361,4 @@ SCENARIOS: dict[str, Scenario] = {
     "close": Scenario(resolved, closes, ("Closed",)),
     "refused": Scenario(opened, is_refused, ("Answered", "Undelivered")),
 }
-"""The twelve that matter, some of them in two."""
+"""The twelve that matter, some of them in two, and the ways in which people are paged."""

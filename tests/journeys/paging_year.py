@@ -215,7 +215,8 @@ class YearOutcome:
         return (
             f"{len(self.tickets)} tickets, {sum(map(len, self.pages.values()))} pages, "
             f"{self.restarts} restarts, {self.outages} outages, {self.unanswered_calls} calls "
-            f"of the database failed; {len(lengths)} emergencies answered after {median} min (median), {worst} min (worst)"
+            f"of the database failed; {len(lengths)} emergencies answered after {median} min (median), "
+            f"{worst} min (worst)"
         )
 
 

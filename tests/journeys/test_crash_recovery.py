@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.sql.store import connect
-from bot.config.settings import DeskSettings
+from bot.config.settings import REPEAT, DeskSettings
 from bot.ports import DeskStore
+from sla_core.events import THE_CLOCK, Paged
 from tests.journeys.crash_points import (
     SCENARIOS,
     TAKEN_OVER_AFTER,
@@ -23,6 +24,8 @@ from tests.journeys.crash_points import (
 )
 from tests.journeys.inline_sqlite import InlineSqlite
 from tests.memory_store import MemoryStore
+
+EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -44,9 +47,22 @@ async def agrees(story: ReplayedTicket, calm: ReplayedTicket) -> None:
     """The decisions are the same, every message is sent, and nothing waits forever."""
     assert await story.events() == await calm.events()
     assert story.cards() == calm.cards()
+    assert story.direct_messages() == calm.direct_messages(), "an answer takes the buttons of each page"
+    assert too_early(await story.pages()) == []
     later = story.real.at + TAKEN_OVER_AFTER
     assert await story.store.lanes(later, 9) == []
     assert await story.store.next_ready(later) is None
+
+
+def too_early(pages: Sequence[Paged]) -> list[Paged]:
+    """The pages of the clock to people who were paged less than five minutes before."""
+    last: dict[str | None, datetime] = {}
+    found = []
+    for page in pages:
+        if page.by == THE_CLOCK and page.at - last.get(page.person, EARLIER) < REPEAT:
+            found.append(page)
+        last[page.person] = page.at
+    return found
 
 
 def repeats(story: ReplayedTicket, calm: ReplayedTicket) -> int:
