@@ -156,7 +156,7 @@ def retired(factory: MessageFactory, event: Event) -> Iterator[Message]:
             continue
         for message in _direct(replace(factory, ticket=then, seq=seq), page, person):
             assert isinstance(message.content, Notice)
-            text = (*message.content.text, *_end(factory, event))
+            text = (*message.content.text, " ", *_end(factory, event))
             yield replace(
                 message,
                 key=f"{message.key}/answered/{factory.seq}",

@@ -117,7 +117,7 @@ async def test_an_answer_ends_every_page_and_says_who_has_it(
     await desk.fast_forward(minutes=11)
     assert answer_text(await presses(desk, BOB, label)) == told
     for pages in paged(desk, BOB, EVE).values():
-        assert [(labels(page), ends in page.text) for page in pages] == [([], True)] * len(pages)
+        assert [(labels(page), f". {ends}" in page.text) for page in pages] == [([], True)] * len(pages)
     assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Bob {noted}"
     posted = len(desk.posted)
     await desk.fast_forward(minutes=30)
