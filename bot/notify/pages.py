@@ -25,9 +25,9 @@ from sla_core.events import (
     SeverityChanged,
     Taken,
 )
-from sla_core.paging import ESCALATED, NO_STEP, chains, next_step
+from sla_core.paging import ESCALATED, chains, next_step
 from sla_core.promise import Tone
-from sla_core.ticket import after, fold
+from sla_core.ticket import Ticket, after, fold
 
 _MAY_END_PAGES = (Acknowledged, Taken, Answered, Resolved, Closed, SeverityChanged, Alerted)
 
@@ -138,18 +138,14 @@ def retired(factory: MessageFactory, event: Event) -> Iterator[Message]:
     """
     if not factory.ticket.pages or not isinstance(event, _MAY_END_PAGES):
         return
-    live = chains(factory.before, factory.policy)
     delegates = isinstance(event, Alerted) and event.page and event.act == "delegate"
-    if not live or (chains(factory.ticket, factory.policy) and not delegates):
+    if not chains(factory.before, factory.policy) or (
+        chains(factory.ticket, factory.policy) and not delegates
+    ):
         return
-    known, since = {chain.id for chain in live}, min(chain.asked_at for chain in live)
-    history = factory.ticket.history
-    then = fold(factory.ticket.key, history[:1])
-    for seq, page in enumerate(history[: factory.seq - 1], start=1):
-        then = after(then, [page]) if seq > 1 else then
-        if not isinstance(page, Paged) or not (
-            page.chain in known or (page.step == NO_STEP and page.at >= since)
-        ):
+    ended = _last_end(factory)
+    for seq, then, page in _so_far(factory):
+        if seq <= ended or not isinstance(page, Paged):
             continue
         person = factory.directory.settings.people.get(page.person or "")
         if person is None or (isinstance(event, Alerted) and delegates and event.person != person.id):
@@ -164,6 +160,28 @@ def retired(factory: MessageFactory, event: Event) -> Iterator[Message]:
                 priority=Priority.STATE,
                 edits=message.key,
             )
+
+
+def _so_far(factory: MessageFactory) -> Iterator[tuple[int, Ticket, Event]]:
+    """The events before this one, with their numbers and the ticket after each."""
+    history = factory.ticket.history
+    then = fold(factory.ticket.key, history[:1])
+    for seq, event in enumerate(history[: factory.seq - 1], start=1):
+        then = after(then, [event]) if seq > 1 else then
+        yield seq, then, event
+
+
+def _last_end(factory: MessageFactory) -> int:
+    """The number of the last event that ended all pages until then; 0 if there is none.
+
+    A chain that a change of severity ended while another one went on has pages after it.
+    """
+    ends = (
+        seq
+        for seq, then, event in _so_far(factory)
+        if isinstance(event, _MAY_END_PAGES) and not chains(then, factory.policy)
+    )
+    return max(ends, default=0)
 
 
 def _end(factory: MessageFactory, event: Event) -> Iterator[str]:

@@ -247,6 +247,19 @@ async def test_an_agents_escalation_reaches_the_next_step_while_the_first_does_n
     assert desk.thread(key, Audience.AGENTS)[-1] == further
 
 
+async def test_an_answer_also_ends_pages_that_a_lower_severity_stopped(a_desk: OpenDesk) -> None:
+    """MON-18: an escalation goes on after a downgrade; its answer leaves no button on any earlier page."""
+    desk, key = await emergency(a_desk)
+    await desk.submits_form(EVE, "Escalate", key, text="Nobody picks up")
+    form = form_of(await changes_severity(desk, EVE, key))
+    await desk.sends(EVE, form, severity="S2", because="misjudged", text="It is slow, not down.")
+    (first,), (page,) = paged(desk, BOB, MIA).values()
+    assert (labels(first), labels(page)) == (labels(page), ["Acknowledge", "I'll call", "Delegate", "Snooze"])
+    await presses(desk, MIA, "Acknowledge")
+    assert (labels(first), labels(page)) == ([], [])
+    assert "Mia has this ticket." in first.text
+
+
 async def test_an_escalation_off_hours_waits_for_the_opening_and_says_so(a_desk: OpenDesk) -> None:
     """M3-19: a Severity 2 on a Saturday waits for Monday at ten in Berlin. Raised to S1, it does not."""
     rotas = {"first_line": ["bob"], "second_line": ["kim"], "leadership": ["mia"]}
