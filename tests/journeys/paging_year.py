@@ -290,7 +290,8 @@ class PagingYear:
     async def _opening(self, key: str) -> datetime:
         """When the hours of a step begin that is to be paged, if nobody is paged until then."""
         ticket = await self._ticket(key)
-        waits = ticket.calls_at is not None and ticket.severity not in self.terms.paging
+        quiet = not ticket.pages or self.clock.now() - ticket.pages[-1].at > 2 * self.terms.repeat
+        waits = quiet and ticket.severity not in self.terms.paging
         return ticket.calls_at if waits and ticket.calls_at else BEGIN
 
     async def _acts(self, life: Life, steps: Plan, act: Act, at: datetime) -> None:
@@ -316,7 +317,7 @@ class PagingYear:
             assert self.chat.times.pop(str(said.key)) == 1, f"{said.key} arrives once"
             if isinstance(said.to, UserRef) and "/page" in str(said.key):
                 assert isinstance(said.view, Notice)
-                assert said.view.buttons == (), f"{said.key} has buttons although somebody answered"
+                assert said.view.buttons == (), f"{said.key} has buttons, though answered\n{told(history)}"
 
     async def _ticket(self, key: str) -> Ticket:
         return fold(key, await self.store.load(key))

@@ -32,6 +32,10 @@ class PagedSite(LiveSite):
             text = text.replace(old, new)
         (folder / "frontline.toml").write_text(text, encoding="utf-8")
 
+    async def __aenter__(self) -> PagedSite:
+        await super().__aenter__()
+        return self
+
     def reaches(self, who: Person, method: str, body: str) -> bool:
         """Whether a call posts a direct message to them, or mentions them."""
         return method == "chat.postMessage" and (who.id in body or self.slack.dm(who).id in body)
