@@ -41,6 +41,7 @@ from sla_core.events import (
     PageAccepted,
     Paged,
     Resolved,
+    SeverityChanged,
     Taken,
 )
 from sla_core.ticket import Ticket, fold
@@ -423,6 +424,8 @@ def checked(
         elif asked is not None and answers(event):
             lengths.append(event.at - asked)
             asked = None
+        if isinstance(event, SeverityChanged) and event.severity not in terms.paging:
+            asked = None  # the emergency is over; an escalation is measured from its next page
     assert asked is None, "every page is answered"
     return tuple(pages), tuple(lengths)
 

@@ -33,23 +33,36 @@ def _silence() -> Iterator[None]:
     structlog.configure(**before)
 
 
-@pytest.mark.parametrize("size", [MONTH, pytest.param(YEAR, marks=pytest.mark.soak)], ids=["month", "year"])
-@pytest.mark.parametrize("vendor", [*ROTAS])
-def test_every_page_is_answered_or_carried_on(
-    tmp_path: Path, record_property: Callable[[str, object], None], vendor: str, size: YearSize
-) -> None:
-    """MON-16, MON-18, MTA-18, MTA-21, M3-19, CUP-4, CUP-14: as contract.md says, whatever breaks.
+sizes = pytest.mark.parametrize(
+    "size", [MONTH, pytest.param(YEAR, marks=pytest.mark.soak)], ids=["month", "year"]
+)
+vendors = pytest.mark.parametrize("vendor", [*ROTAS])
+Record = Callable[[str, object], None]
 
-    Crashes and failures change no page; while the desk is down, pages wait until it is up again.
-    """
+
+@sizes
+@vendors
+def test_crashes_and_outages_change_no_page(
+    tmp_path: Path, record_property: Record, vendor: str, size: YearSize
+) -> None:
+    """MON-16, MON-18, MTA-18, MTA-21, M3-19, CUP-4, CUP-14: as in a calm run, and as contract.md says."""
     settings = year_settings(tmp_path, vendor, size.customers)
-    calm, stormy, down = (
-        PagingYear(settings, vendor, SEED, size, weather).run() for weather in (CALM, STORMY, DOWN)
-    )
+    calm, stormy = (PagingYear(settings, vendor, SEED, size, weather).run() for weather in (CALM, STORMY))
     assert stormy.pages == calm.pages
     assert stormy.restarts > size.tickets
-    assert down.outages > 0
-    record_property("report", f"{vendor}: {down.report()}")
+    record_property("report", f"{vendor}: {stormy.report()}")
+
+
+@sizes
+@vendors
+def test_pages_that_fell_due_without_a_desk_come_when_it_is_back(
+    tmp_path: Path, record_property: Record, vendor: str, size: YearSize
+) -> None:
+    """MON-18, MTA-21: none is lost, and nobody is paged twice for the time in between."""
+    settings = year_settings(tmp_path, vendor, size.customers)
+    outcome = PagingYear(settings, vendor, SEED, size, DOWN).run()
+    assert outcome.outages > 0
+    record_property("report", f"{vendor}, also without a desk: {outcome.report()}")
 
 
 # The checks can fail --------------------------------------------------------------------------
