@@ -58,3 +58,11 @@ def empty_postgres_url(postgres: Postgres) -> Iterator[str]:
     url = postgres.empty()
     yield url
     postgres.drop(url)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints the figures that tests recorded as their `report`."""
+    for passed in terminalreporter.stats.get("passed", []):
+        for name, report in passed.user_properties:
+            if name == "report":
+                terminalreporter.write_line(str(report))

@@ -224,18 +224,14 @@ def retired(factory: MessageFactory, event: Event) -> Iterator[Message]:
         return
     if isinstance(event, Resolved | Closed):
         yield from _resolved(factory, event)
-    live = chains(factory.before, factory.policy)
     delegates = isinstance(event, Alerted) and event.page and event.act == "delegate"
-    if not live or (chains(factory.ticket, factory.policy) and not delegates):
+    if not chains(factory.before, factory.policy) or (
+        chains(factory.ticket, factory.policy) and not delegates
+    ):
         return
-    known, since = {chain.id for chain in live}, min(chain.asked_at for chain in live)
-    history = factory.ticket.history
-    then = fold(factory.ticket.key, history[:1])
-    for seq, page in enumerate(history[: factory.seq - 1], start=1):
-        then = after(then, [page]) if seq > 1 else then
-        if not isinstance(page, Paged) or not (
-            page.chain in known or (page.step == NO_STEP and page.at >= since)
-        ):
+    ended = _last_end(factory)
+    for seq, then, page in _so_far(factory):
+        if seq <= ended or not isinstance(page, Paged):
             continue
         person = factory.directory.settings.people.get(page.person or "")
         if person is None or (isinstance(event, Alerted) and delegates and event.person != person.id):
@@ -243,17 +239,14 @@ def retired(factory: MessageFactory, event: Event) -> Iterator[Message]:
         past = replace(factory, ticket=then, seq=seq)
         yield from (_ended(factory, event, message, Tone.CALM) for message in _direct(past, page, person))
         if not (delegates or isinstance(event, Resolved | Closed)):
-            ended = _to_pagers(past, page, person)
-            yield from (_ended(factory, event, message, Tone.CALM) for message in ended)
+            incidents = _to_pagers(past, page, person)
+            yield from (_ended(factory, event, message, Tone.CALM) for message in incidents)
 
 
 def _resolved(factory: MessageFactory, event: Resolved | Closed) -> Iterator[Message]:
     """Edits that end the incidents of pagers, those since the ticket was last resolved or closed."""
-    history = factory.ticket.history
-    then = fold(factory.ticket.key, history[:1])
     ended: list[Message] = []
-    for seq, earlier in enumerate(history[: factory.seq - 1], start=1):
-        then = after(then, [earlier]) if seq > 1 else then
+    for seq, then, earlier in _so_far(factory):
         if isinstance(earlier, Resolved | Closed):
             ended = []
         if isinstance(earlier, Paged) and (
@@ -269,11 +262,33 @@ def _ended(factory: MessageFactory, event: Event, page: Message, tone: Tone) -> 
     return replace(
         page,
         key=f"{page.key}/answered/{factory.seq}",
-        content=Notice((*page.content.text, *_end(factory, event)), tone),
+        content=Notice((*page.content.text, " ", *_end(factory, event)), tone),
         priority=Priority.STATE,
         edits=page.key,
         delay=timedelta(0),
     )
+
+
+def _so_far(factory: MessageFactory) -> Iterator[tuple[int, Ticket, Event]]:
+    """The events before this one, with their numbers and the ticket after each."""
+    history = factory.ticket.history
+    then = fold(factory.ticket.key, history[:1])
+    for seq, event in enumerate(history[: factory.seq - 1], start=1):
+        then = after(then, [event]) if seq > 1 else then
+        yield seq, then, event
+
+
+def _last_end(factory: MessageFactory) -> int:
+    """The number of the last event that ended all pages until then; 0 if there is none.
+
+    A chain that a change of severity ended while another one went on has pages after it.
+    """
+    ends = (
+        seq
+        for seq, then, event in _so_far(factory)
+        if isinstance(event, _MAY_END_PAGES) and not chains(then, factory.policy)
+    )
+    return max(ends, default=0)
 
 
 def _end(factory: MessageFactory, event: Event) -> Iterator[str]:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from bot.config.directory import Directory
 from bot.config.settings import DeskSettings
@@ -20,11 +20,13 @@ from bot.model.address import Actor, MessageRef, Place, UserRef
 from bot.model.inbound import Posted, Press, Submission
 from bot.model.views import Notice, TicketCard, View
 from bot.ports import DeskStore, PermanentFailure
+from sla_core.events import Paged
 from tests.harness import (
     ACME,
     ALICE,
     BOB,
     DESK_FILE_WITH_HOLD,
+    EVE,
     S1,
     S2,
     TRIAGE,
@@ -85,10 +87,14 @@ class Process:
             raise
 
 
+class Steps(Protocol):
+    def step(self) -> None: ...
+
+
 class CrashingPort:
     """A port whose every call passes the wire twice."""
 
-    def __init__(self, port: Any, process: Process) -> None:
+    def __init__(self, port: Any, process: Steps) -> None:
         self._port, self._process = port, process
 
     def __getattr__(self, name: str) -> Any:
@@ -198,6 +204,17 @@ class ReplayedTicket:
 
         return Counter((str(said.to), named(said)) for said in self.chat.posted)
 
+    def direct_messages(self) -> dict[str, tuple[str, int]]:
+        """Each direct message's text, and how many buttons it has; of one that was said twice, the newer."""
+        return {
+            str(said.key): (said.text, len(said.view.buttons))
+            for said in self.chat.posted
+            if isinstance(said.to, UserRef) and isinstance(said.view, Notice)
+        }
+
+    async def pages(self) -> list[Paged]:
+        return [event for event in await self.store.load(KEY) if isinstance(event, Paged)]
+
     def cards(self) -> dict[str, str]:
         """What the newest card shows in each place."""
         return {str(said.to): said.text for said in self.chat.posted if isinstance(said.view, TicketCard)}
@@ -263,6 +280,30 @@ async def turn_ends(story: ReplayedTicket) -> None:
     await story.waits_until("2026-03-20T16:01:00Z")
 
 
+async def bob_snoozes(story: ReplayedTicket) -> None:
+    await opens_s1(story)
+    await story.sends("page_snooze", length="15m")
+    await story.waits_until("2026-03-20T15:44:00Z")
+
+
+async def snooze_is_over(story: ReplayedTicket) -> None:
+    await story.waits_until("2026-03-20T15:46:00Z")
+
+
+async def escalates_at_night(story: ReplayedTicket) -> None:
+    """To engineering, which opens on Monday; by day it was the second line, and it was answered."""
+    await replied(story)
+    await story.sends("escalate", BOB, TRIAGE, text="Second pair of eyes")
+    await story.presses("page_acknowledge")
+    await story.waits_until("2026-03-20T21:30:00Z")
+    await story.sends("escalate", BOB, TRIAGE, text="The cause is in the code")
+
+
+async def hours_begin(story: ReplayedTicket) -> None:
+    await story.waits_until("2026-03-23T09:01:00Z")
+    await story.presses("page_call", who=EVE)
+
+
 async def escalates(story: ReplayedTicket) -> None:
     await story.sends("escalate", ALICE, ACME, text="Hurry")
     await story.sends("escalate", BOB, TRIAGE, text="Second pair of eyes")
@@ -325,6 +366,8 @@ SCENARIOS: dict[str, Scenario] = {
     "repeat": Scenario(opens_s1, nobody_answers, (*["Paged"] * 4, *["PageAccepted"] * 2)),
     "answer": Scenario(opens_s1, answers_a_page, ("Alerted", "Paged", "PageAccepted", "Alerted")),
     "handover": Scenario(kims, turn_ends, ("Handover", "Paged", "PageAccepted")),
+    "snooze": Scenario(bob_snoozes, snooze_is_over, ("Paged", "Paged", "PageAccepted")),
+    "opening": Scenario(escalates_at_night, hours_begin, ("Paged", "PageAccepted", "Alerted")),
     "escalate": Scenario(opened, escalates, ("Escalated", "Escalated", "Paged", "PageAccepted")),
     "warn": Scenario(opened, is_warned, ("Warned",)),
     "breach": Scenario(opened, is_breached, ("Warned", "Breached")),
@@ -338,4 +381,4 @@ SCENARIOS: dict[str, Scenario] = {
     "close": Scenario(resolved, closes, ("Closed",)),
     "refused": Scenario(opened, is_refused, ("Answered", "Undelivered")),
 }
-"""The twelve that matter, some of them in two."""
+"""The twelve that matter, some of them in two, and the ways in which people are paged."""

@@ -118,7 +118,7 @@ async def test_an_answer_ends_every_page_and_says_who_has_it(
     await desk.fast_forward(minutes=11)
     assert answer_text(await presses(desk, BOB, label)) == told
     for pages in paged(desk, BOB, EVE).values():
-        assert [(labels(page), ends in page.text) for page in pages] == [([], True)] * len(pages)
+        assert [(labels(page), f". {ends}" in page.text) for page in pages] == [([], True)] * len(pages)
     assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Bob {noted}"
     posted = len(desk.posted)
     await desk.fast_forward(minutes=30)
@@ -259,6 +259,19 @@ async def test_an_agents_escalation_reaches_the_next_step_while_the_first_does_n
     await desk.submits_form(EVE, "Escalate", key, text="Still nobody")
     further = f"{key} Nobody else was paged: the escalation policy has no more steps."
     assert desk.thread(key, Audience.AGENTS)[-1] == further
+
+
+async def test_an_answer_also_ends_pages_that_a_lower_severity_stopped(a_desk: OpenDesk) -> None:
+    """MON-18: an escalation goes on after a downgrade; its answer leaves no button on any earlier page."""
+    desk, key = await emergency(a_desk)
+    await desk.submits_form(EVE, "Escalate", key, text="Nobody picks up")
+    form = form_of(await changes_severity(desk, EVE, key))
+    await desk.sends(EVE, form, severity="S2", because="misjudged", text="It is slow, not down.")
+    (first,), (page,) = paged(desk, BOB, MIA).values()
+    assert (labels(first), labels(page)) == (labels(page), ["Acknowledge", "I'll call", "Delegate", "Snooze"])
+    await presses(desk, MIA, "Acknowledge")
+    assert (labels(first), labels(page)) == ([], [])
+    assert "Mia has this ticket." in first.text
 
 
 async def test_an_escalation_off_hours_waits_for_the_opening_and_says_so(a_desk: OpenDesk) -> None:
