@@ -249,6 +249,17 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
+class LastWarned:
+    """Half the time between the warning of a silence clock and `due_at` is spent, and nobody has written."""
+
+    at: datetime
+    by: Who
+    metric: Metric
+    run: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Breached:
     """A promise was not kept by `due_at`. Recorded once for each `run`, and never undone."""
 
@@ -318,6 +329,7 @@ Event = (
     | Closed
     | Reopened
     | Warned
+    | LastWarned
     | Breached
     | Undelivered
     | Alerted

@@ -12,12 +12,23 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sla_core.engine import evaluate, promises
-from sla_core.events import Breached, Called, Event, PageAccepted, Paged, Reminded, Undelivered, Warned
+from sla_core.events import (
+    Breached,
+    Called,
+    Event,
+    LastWarned,
+    PageAccepted,
+    Paged,
+    Reminded,
+    Undelivered,
+    Warned,
+)
 from sla_core.policy import Metric, Policy
 from sla_core.promise import JUST_AFTER, Promise
 from sla_core.ticket import Ticket, evolve, fold
 
 _ORDER = tuple(Metric)
+_OF_THE_CLOCK = (Warned, LastWarned, Breached, Paged, PageAccepted, Called, Reminded)
 
 
 class Result(StrEnum):
@@ -73,7 +84,7 @@ def replay(key: str, history: Sequence[Event], policy: Policy, until: datetime) 
     for seq, event in enumerate(history[1:], start=2):
         if event.at > until:
             break
-        if not isinstance(event, Warned | Breached | Paged | PageAccepted | Called | Reminded):
+        if not isinstance(event, _OF_THE_CLOCK):
             state.run_until(event.at)
             state.act(seq, event)
     state.run_until(until)
@@ -111,6 +122,8 @@ class _ReplayState:
                 elif isinstance(event, Breached):
                     self._breached[event.run] = event.due_at
                 self._record(event)
+                if isinstance(event, Breached) and event.metric is Metric.NEXT_UPDATE:
+                    self._look(event)  # the clock begins again
         self._now = max(self._now, end)
 
     def act(self, seq: int, event: Event) -> None:

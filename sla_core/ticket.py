@@ -25,6 +25,7 @@ from sla_core.events import (
     Extended,
     Held,
     Kind,
+    LastWarned,
     Opened,
     PageAccepted,
     Paged,
@@ -38,6 +39,7 @@ from sla_core.events import (
     Warned,
     Who,
 )
+from sla_core.policy import Metric
 
 
 class State(StrEnum):
@@ -95,10 +97,15 @@ class Ticket:
     resolved: bool = False
     """Whether it is resolved. It stays True if the customer then closes it."""
     warned: frozenset[str] = frozenset()
+    last_warned: frozenset[str] = frozenset()
     breached: Mapping[str, datetime] = field(default_factory=dict)
     """The ids of breached promises, and when each breach was recorded."""
     overdue: Mapping[str, datetime] = field(default_factory=dict)
     """The same ids, and when each was due."""
+    silent_since: datetime | None = None
+    """When the last missed update was due; None once an agent has written to the customer."""
+    missed_updates: int = 0
+    """How many updates in a row were missed."""
     step: int | None = None
     """The step of the escalation policy to which it was last escalated."""
     calls_at: datetime | None = None
@@ -194,6 +201,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     owner=ticket.owner or event.by,
                     first_answer_at=ticket.first_answer_at or event.at,
                     last_update_at=event.at,
+                    silent_since=None,
+                    missed_updates=0,
                     customers_turn=ticket.held or event.kind in (Kind.REPLY, Kind.MESSAGE),
                     milestones=_told(ticket, event),
                 ),
@@ -256,13 +265,20 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 ended_at=None,
                 customers_turn=False,
                 last_update_at=event.at,
+                silent_since=None,
+                missed_updates=0,
                 milestones={},
                 closed_unanswered_at=None,
                 closed_periods=_gap_ended(ticket.closed_periods, event.at),
             )
         case Warned():
             return _with(ticket, warned=ticket.warned | {event.run})
+        case LastWarned():
+            return _with(ticket, last_warned=ticket.last_warned | {event.run})
         case Breached():
+            if event.metric is Metric.NEXT_UPDATE and _began_with_last_words(ticket, event):
+                missed = ticket.missed_updates + 1
+                ticket = _with(ticket, silent_since=event.due_at, missed_updates=missed)
             return _with(
                 ticket,
                 breached={event.run: event.at, **ticket.breached},
@@ -270,6 +286,17 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
             )
         case _:
             assert_never(event)
+
+
+def start_in_id(started_at: datetime) -> str:
+    """How the id of a promise ends, by which it is known among those of its metric."""
+    return f"{started_at:%Y%m%dT%H%M%S.%fZ}"
+
+
+def _began_with_last_words(ticket: Ticket, missed: Breached) -> bool:
+    """Whether this silence did not begin with an answer that never reached the customer."""
+    last_words = ticket.silent_since or ticket.last_update_at or ticket.opened.at
+    return missed.run.endswith((start_in_id(last_words), start_in_id(ticket.severities[-1][0])))
 
 
 _FIELDS = frozenset(each.name for each in fields(Ticket))

@@ -15,7 +15,7 @@ from bot.desk import channels, queue
 from bot.desk.desk import Desk, refusal
 from bot.desk.intake import conversation, conversation_steps, entry_points, open
 from bot.desk.intake.form import FORM
-from bot.desk.ticket import acts, direct_messages, pages, reply, severity, update
+from bot.desk.ticket import acts, direct_messages, drafts, pages, reply, severity, update
 from bot.desk.ticket.short_forms import open_text_form, sent_before, sent_elsewhere, sent_too_late
 from bot.model.address import Actor, Place
 from bot.model.forms import OPENED_AT, is_expired
@@ -102,6 +102,8 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "hold": ButtonRoute(AGENT, _opens("hold")),
     "resume": ButtonRoute(AGENT, acts.resume),
     "resolve": ButtonRoute(AGENT, _opens("resolve")),
+    "draft_send": ButtonRoute(AGENT, drafts.send),
+    "draft_edit": ButtonRoute(AGENT, drafts.edit),
     "alert_acknowledge": ButtonRoute(RECIPIENT, direct_messages.acknowledge),
     "alert_call": ButtonRoute(RECIPIENT, direct_messages.call),
     "alert_delegate": ButtonRoute(RECIPIENT, direct_messages.delegate),

@@ -42,7 +42,8 @@ def card(
     """The card at `now`."""
     shown = [shown for shown in countdowns(ticket, policy, now) if shown.phase is not Phase.ENDED]
     lines = tuple(
-        promise_line(countdown, wording_of(ticket, policy, countdown.metric)) for countdown in shown
+        _with_misses(ticket, countdown, promise_line(countdown, wording_of(ticket, policy, countdown.metric)))
+        for countdown in shown
     )
     severity = policy.severities[ticket.severity]
     for_agents = audience is Audience.AGENTS
@@ -98,6 +99,14 @@ def promise_line(countdown: Countdown, wording: str) -> PromiseLine:
         standing_at=at,
         then=then,
     )
+
+
+def _with_misses(ticket: Ticket, countdown: Countdown, line: PromiseLine) -> PromiseLine:
+    """The line of a silence clock that was missed says how often: the clock itself runs again."""
+    missed = ticket.missed_updates if countdown.metric is Metric.NEXT_UPDATE else 0
+    if not missed:
+        return line
+    return replace(line, note=f"missed {'once' if missed == 1 else f'{missed} times'} since our last message")
 
 
 def wording_of(ticket: Ticket, policy: Policy, metric: Metric) -> str:

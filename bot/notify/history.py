@@ -24,6 +24,7 @@ from sla_core.events import (
     Extended,
     Held,
     Kind,
+    LastWarned,
     Opened,
     PageAccepted,
     Paged,
@@ -105,6 +106,8 @@ def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) ->
             return f"{name} reopened this"
         case Warned():
             return f"Warning: {str(event.metric).replace('_', ' ')}"
+        case LastWarned():
+            return f"Last warning: {str(event.metric).replace('_', ' ')}"
         case Breached():
             return f"Missed: {str(event.metric).replace('_', ' ')}"
         case Undelivered():

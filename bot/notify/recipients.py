@@ -9,8 +9,8 @@ from typing import assert_never
 
 from bot.config.directory import Directory
 from bot.model.address import Place
-from bot.model.views import Audience, Notice
-from bot.notify import pages, texts
+from bot.model.views import Audience, Notice, RichText
+from bot.notify import pages, silence, silence_texts, texts
 from bot.notify.message_factory import MessageFactory, card_key
 from bot.ports import Card, Message, Priority
 from sla_core.events import (
@@ -30,6 +30,7 @@ from sla_core.events import (
     Extended,
     Held,
     Kind,
+    LastWarned,
     Opened,
     PageAccepted,
     Paged,
@@ -42,7 +43,7 @@ from sla_core.events import (
     Undelivered,
     Warned,
 )
-from sla_core.policy import Policy
+from sla_core.policy import Metric, Policy
 from sla_core.promise import Tone
 from sla_core.ticket import Ticket, after, fold
 
@@ -78,6 +79,8 @@ def messages_of(
     messages: list[Message] = []
     known = len(ticket.history) - len(events)
     for seq, event in enumerate(events, start=known + 1):
+        if silence.is_told_later(ticket.history, seq):
+            continue
         then = ticket if seq == len(ticket.history) else fold(ticket.key, ticket.history[:seq])
         of_event = _EventMessages(MessageFactory(then, seq, policy, directory))
         messages += [
@@ -85,6 +88,7 @@ def messages_of(
             *of_event.call_cancelled(event),
             *of_event.retired_direct_messages(event),
             *(pages.retired(of_event.factory, event) if then.pages else ()),
+            *silence.retired(of_event.factory, event),
         ]
     if not all(isinstance(event, PageAccepted) for event in events) and not isinstance(events[0], Opened):
         delay = CONVERSATION_DELAY if all(map(_is_conversation, events)) else timedelta(0)
@@ -197,10 +201,15 @@ class _EventMessages:
                 said = texts.warned(self.ticket, event, self.policy)
                 yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
                 yield from self.direct_messages(event)
+                if silence.is_draft(event):
+                    yield from silence.drafted(self.factory, event)
+            case LastWarned():
+                yield from self.direct_messages(event)
             case Breached():
-                said = texts.breached(self.ticket, event, self.policy, self.factory.alerted())
+                said = self._breached(event, "you", self.factory.alerted())
                 to_customer = (*said, *self.factory.opener())
                 yield self.factory.to_customer(to_customer, Tone.ALARM, Priority.BREACH)
+                said = self._breached(event, "the customer", self.factory.alerted())
                 yield self.factory.to_triage(
                     (*said, *self.factory.responsible()), Tone.ALARM, Priority.BREACH
                 )
@@ -209,6 +218,7 @@ class _EventMessages:
                 taken_back = self.ticket.history[event.seq - 1] if event.seq else None
                 said = texts.undelivered(key, taken_back, event)
                 yield self.factory.to_triage(said, Tone.ALARM, Priority.BREACH)
+                yield from silence.not_delivered(self.factory, event)
             case Alerted(act="delegate", page=True):
                 return  # the page to the colleague says it
             case Alerted():
@@ -222,14 +232,19 @@ class _EventMessages:
     def direct_messages(self, event: Event) -> Iterator[Message]:
         """The direct messages of an event, with their buttons."""
         match event:
+            case Warned() if silence.is_draft(event):
+                return  # the last warning tells the TAM
+            case LastWarned():
+                yield from self.factory.direct_message(
+                    silence_texts.last_warning(self.ticket, event), Tone.WARN
+                )
             case Warned():
                 yield from self.factory.direct_message(
                     texts.warned(self.ticket, event, self.policy), Tone.WARN
                 )
             case Breached():
                 yield from self.factory.direct_message(
-                    texts.breached(self.ticket, event, self.policy, self.factory.alerted(tam=False)),
-                    Tone.ALARM,
+                    self._breached(event, "the customer", self.factory.alerted(tam=False)), Tone.ALARM
                 )
             case Escalated():
                 yield from self.factory.direct_message(texts.escalated(self.ticket.key, event), Tone.WARN)
@@ -257,6 +272,8 @@ class _EventMessages:
         then = fold(self.ticket.key, self.ticket.history[:1])
         for seq, earlier in enumerate(self.ticket.history[: self.factory.seq - 1], start=1):
             then = after(then, [earlier]) if seq > 1 else then
+            if silence.is_told_later(self.ticket.history, seq):
+                continue
             sent = _EventMessages(replace(self.factory, ticket=then, seq=seq)).direct_messages(earlier)
             for message in sent:
                 if message.key.endswith(whose) and isinstance(message.content, Notice):
@@ -323,6 +340,12 @@ class _EventMessages:
         yield from self.direct_messages(event)
         if event.by_agent:
             yield from pages.escalated(self.factory, event)
+
+    def _breached(self, event: Breached, reader: str, alerted: Sequence[str]) -> RichText:
+        """What was missed; of an update, also since when nobody has written to `reader`."""
+        said = texts.breached(self.ticket, event, self.policy, alerted)
+        missed_update = event.metric is Metric.NEXT_UPDATE
+        return (*said, *silence_texts.missed_in_a_row(self.ticket, reader)) if missed_update else said
 
     def _name(self, person: str | None) -> str:
         known = self.factory.directory.settings.people.get(person or "")

@@ -13,6 +13,15 @@ def emergency_desk(platform: str) -> str:
     return desk_file(chats=[TEAMS], platforms=["teams"], accounts=[_ON_TEAMS], rotas=rotas)
 
 
+def monetate_desk(platform: str) -> str:
+    """Bob and Eve are on call for emergencies, and Dana is the TAM."""
+    channel = f"teams:{TEAMS_ACME}" if platform == "teams" else "slack:C0ACME"
+    chats, platforms = ([TEAMS], ["teams"]) if platform == "teams" else ([SLACK], ["slack"])
+    rotas = {"on_call": ["bob", "eve"], "leadership": ["mia"]}
+    acme = account(name="Acme Inc", plan="north-america", channel=channel)
+    return desk_file("monetate", chats=chats, platforms=platforms, accounts=[acme], rotas=rotas)
+
+
 _ON_TEAMS = account(channel=f"teams:{TEAMS_ACME}")
 ON_SLACK = desk_file()
 ON_TEAMS = desk_file(chats=[TEAMS], platforms=["teams"], accounts=[_ON_TEAMS])
