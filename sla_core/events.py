@@ -182,6 +182,21 @@ class Escalated:
 
 
 @dataclass(frozen=True, slots=True)
+class CallRequested:
+    """The customer asked to be called. It affects no clock.
+
+    `suits` says when, in their words; `phone` is empty unless they gave a number; `person`, an id of the
+    desk's file, was asked to call (None: nobody could be).
+    """
+
+    at: datetime
+    by: Who
+    suits: str
+    phone: str = ""
+    person: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Paged:
     """A person was paged by a chain of `sla_core.paging`; None: nobody, and the chain ends.
 
@@ -322,6 +337,7 @@ Event = (
     | Held
     | Resumed
     | Escalated
+    | CallRequested
     | Paged
     | PageAccepted
     | Called

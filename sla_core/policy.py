@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from sla_core.calendar import BusinessCalendar
 from sla_core.triage import Triage
@@ -148,6 +149,22 @@ class FirstContact:
 
 
 @dataclass(frozen=True, slots=True)
+class Calls:
+    """Calls that customers may ask for, and the number that they may call themselves, if it is known.
+
+    After the TAM, people of `roles` are asked to call, then the first line.
+    """
+
+    source: Source
+    phone: str | None = None
+    recommended: frozenset[str] = frozenset()
+    """The severities for which the vendor recommends calling."""
+    roles: tuple[str, ...] = ()
+    spares_on_call: bool = False
+    """Whether the owner and the person on call first are asked only if nobody else is left."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What an account has bought: its calendars by the names of hours, and the channels it may use."""
 
@@ -167,6 +184,14 @@ class Plan:
     """If set, customers see their account's contact, who is mentioned in new tickets."""
     emergency_contact: str | None = None
     """Another way to report an emergency, shown to customers who open one."""
+    calls: Calls | None = None
+    """None: customers of this plan cannot ask for a call."""
+
+    def recommended_call(self, severity: str) -> str | None:
+        """The sentence that recommends calling for a severity, without a full stop. None: it does not."""
+        if self.calls is None or severity not in self.calls.recommended:
+            return None
+        return f"We recommend calling{f': {self.calls.phone}' if self.calls.phone else ' us'}"
 
 
 class Mode(StrEnum):
@@ -263,6 +288,12 @@ class Policy:
     def calendar(self, plan: str, name: str) -> BusinessCalendar:
         """The calendar with this name, which may be a plan's name for its hours."""
         return self.calendars[self.plans[plan].calendars.get(name, name)]
+
+    def zone(self, plan: str) -> ZoneInfo:
+        """The zone of the plan's office hours, or of the vendor's; UTC if there are none."""
+        own = (self.calendars[name] for name in self.plans[plan].calendars.values())
+        hours = (calendar for calendar in (*own, *self.calendars.values()) if not calendar.always_open)
+        return next((calendar.zone for calendar in hours), ZoneInfo("UTC"))
 
     def targets(self, severity: str, terms: tuple[Term, ...] = ()) -> tuple[Target, ...]:
         """The targets of a severity, with those of the order form replacing or added to the plan's."""

@@ -16,6 +16,7 @@ from sla_core.events import (
     Answered,
     Breached,
     Called,
+    CallRequested,
     Closed,
     Corrected,
     CustomerWrote,
@@ -120,6 +121,10 @@ class Ticket:
     answered_escalations: int = 0
     paging_answered_by: Who | None = None
     """Who last answered."""
+    call_requested: CallRequested | None = None
+    """The last request for a call, until the ticket ends."""
+    caller: Who | None = None
+    """Who said that they will make that call."""
     snoozed: Mapping[str, datetime] = field(default_factory=dict)
     """Whom to remind of the ticket, and when."""
     snoozed_pages: Mapping[str, datetime] = field(default_factory=dict)
@@ -167,10 +172,11 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
         case Opened() | Corrected() | Undelivered() | PageAccepted():
             return ticket
         case Alerted(page=False):
+            ticket = _call_taken(ticket, event)
             snoozed = _without(ticket.snoozed, event.person)
             return _with(ticket, snoozed=snoozed | ({event.person: event.until} if event.until else {}))
         case Alerted(act="acknowledge" | "call"):
-            return _in_hand(ticket, event.by)
+            return _in_hand(_call_taken(ticket, event), event.by)
         case Alerted():
             snoozed = _without(ticket.snoozed_pages, event.person)
             return _with(ticket, snoozed_pages=snoozed | ({event.person: event.until} if event.until else {}))
@@ -240,6 +246,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 return ticket
             ticket = _with(ticket, escalations=(*ticket.escalations, event))
             return _with(ticket, step=event.step, calls_at=event.calls_at)
+        case CallRequested():
+            return _with(ticket, call_requested=event, caller=None)
         case Called():
             return _with(ticket, calls_at=None)
         case Resolved():
@@ -317,6 +325,12 @@ def _told(ticket: Ticket, event: Answered) -> Mapping[str, datetime]:
     return {event.text: event.at, **ticket.milestones} if event.kind is Kind.MILESTONE else ticket.milestones
 
 
+def _call_taken(ticket: Ticket, event: Alerted) -> Ticket:
+    if event.act != "call" or ticket.call_requested is None:
+        return ticket
+    return _with(ticket, caller=ticket.caller or event.by)
+
+
 def _in_hand(ticket: Ticket, by: Who) -> Ticket:
     """Records that somebody answered, so that nobody else is paged."""
     return _with(
@@ -359,6 +373,8 @@ def _ended(ticket: Ticket, state: State, at: datetime) -> Ticket:
         ticket,
         state=state,
         ended_at=ticket.ended_at or at,
+        call_requested=None,
+        caller=None,
         closed_periods=closed_periods,
         customers_turn=True,
     )

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from bot.config.oncall_calendar import OnCallFeed
+from bot.config.phones import phone_faults, with_phones
 from bot.config.rotas import read_rotas
 from bot.model.address import Place, UserRef
 from sla_core.catalog.crosscheck import PROMISED, unknown
@@ -204,6 +205,8 @@ class _File(_Section):
     """Read by bot.config.rotas."""
     paging: _Paging = _Paging()
     accounts: tuple[_Account, ...] = ()
+    phones: dict[str, str] = {}
+    """Telephone numbers by plan; see bot.config.phones."""
 
 
 def load_desk(path: Path) -> DeskSettings:
@@ -228,11 +231,18 @@ def load_desk(path: Path) -> DeskSettings:
         except Faults as wrong:
             faults += wrong.faults
         rotas, wrong_rotas = read_rotas(file.rotas, name, path.parent, _names(file.people))
-        checks = (_cross_check(file), _against_policy(file, policies[-1]) if policies else ())
+        checks = (
+            _cross_check(file),
+            *(
+                (_against_policy(file, policies[-1]), phone_faults(file.phones, policies[-1]))
+                if policies
+                else ()
+            ),
+        )
         faults += [*wrong_rotas, *(Fault(name, key, says) for check in checks for key, says in check)]
     if faults or file is None:
         raise Faults(faults)
-    return _settings(file, policies, rotas)
+    return _settings(file, [with_phones(policy, file.phones) for policy in policies], rotas)
 
 
 def _validated(raw: dict[str, Any], name: str) -> tuple[_File | None, list[Fault]]:

@@ -15,7 +15,7 @@ from bot.desk import channels, queue
 from bot.desk.desk import Desk, refusal
 from bot.desk.intake import conversation, conversation_steps, entry_points, open
 from bot.desk.intake.form import FORM
-from bot.desk.ticket import acts, direct_messages, drafts, pages, reply, severity, update
+from bot.desk.ticket import acts, calls, direct_messages, drafts, pages, reply, severity, update
 from bot.desk.ticket.short_forms import open_text_form, sent_before, sent_elsewhere, sent_too_late
 from bot.model.address import Actor, Place
 from bot.model.forms import OPENED_AT, is_expired
@@ -91,6 +91,7 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "why": ButtonRoute(PARTICIPANT, acts.explain),
     "add_details": ButtonRoute(PARTICIPANT, _opens("add_details")),
     "escalate": ButtonRoute(PARTICIPANT, acts.ask_to_escalate),
+    "call_request": ButtonRoute(PARTICIPANT, calls.ask),
     "close": ButtonRoute(PARTICIPANT, acts.close),
     "reopen": ButtonRoute(PARTICIPANT, acts.reopen),
     "acknowledge": ButtonRoute(AGENT, acts.acknowledge),
@@ -118,6 +119,7 @@ FORMS: dict[str, FormRoute | PublicFormRoute] = {
     FORM: PublicFormRoute(open.submit),
     "add_details": FormRoute(PARTICIPANT, reply.send_details),
     "escalate": FormRoute(PARTICIPANT, acts.escalate),
+    "call_request": FormRoute(PARTICIPANT, calls.submit),
     "reply": FormRoute(AGENT, reply.send_reply),
     "update": FormRoute(AGENT, update.submit),
     "severity": FormRoute(AGENT, severity.submit),

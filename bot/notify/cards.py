@@ -47,7 +47,9 @@ def card(
     )
     severity = policy.severities[ticket.severity]
     for_agents = audience is Audience.AGENTS
-    buttons, menus = _agents_buttons(ticket, policy) if for_agents else (tuple(_customer_buttons(ticket)), ())
+    buttons, menus = (
+        _agents_buttons(ticket, policy) if for_agents else (tuple(_customer_buttons(ticket, policy)), ())
+    )
     return TicketCard(
         key=ticket.key,
         audience=audience,
@@ -244,6 +246,10 @@ def _customer_facts(ticket: Ticket, policy: Policy, directory: Directory) -> Ite
     is_open = ticket.state is State.OPEN
     if severity.effort and is_open:
         yield "", severity.effort
+    yield from history.escalation(ticket, policy)
+    yield from history.call(ticket, policy, directory.settings.people)
+    if is_open and (recommended := policy.plans[ticket.opened.plan].recommended_call(ticket.severity)):
+        yield "Phone", recommended
     contact = policy.plans[ticket.opened.plan].emergency_contact
     if severity.pages and contact and is_open:
         yield "Emergency contact", contact
@@ -252,6 +258,13 @@ def _customer_facts(ticket: Ticket, policy: Policy, directory: Directory) -> Ite
     person = directory.tam(account) if account and named else None
     if named and person:
         yield named.name, ", ".join(filter(None, (person.name, person.email)))
+
+
+def can_request_call(ticket: Ticket, policy: Policy) -> bool:
+    """Whether the plan has calls, and no request for one waits for somebody to take it."""
+    waits = ticket.call_requested is not None and ticket.caller is None
+    allowed = policy.plans[ticket.opened.plan].calls is not None
+    return allowed and ticket.state is State.OPEN and not waits
 
 
 def _about(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[str]:
@@ -294,6 +307,7 @@ def _facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tup
         yield "Exception", opened.exception
     for note in opened.notes:
         yield "Note", note
+    yield from history.call(ticket, policy, directory.settings.people)
     severity = policy.severities[ticket.severity]
     if severity.effort and is_open:
         yield "", severity.effort
@@ -301,12 +315,14 @@ def _facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tup
         yield "Staffing", "this needs an owner at all times, and nobody has taken it"
 
 
-def _customer_buttons(ticket: Ticket) -> Iterator[Button]:
+def _customer_buttons(ticket: Ticket, policy: Policy) -> Iterator[Button]:
     yield Button("why", "Why?", ticket.key)
     if ticket.state is not State.CLOSED:
         yield Button("add_details", "Add details", ticket.key)
     if ticket.state is State.OPEN:
         yield Button("escalate", "Escalate", ticket.key)
+    if can_request_call(ticket, policy):
+        yield Button("call_request", "Request a call", ticket.key)
     if ticket.state is not State.CLOSED:
         yield Button("close", "Close", ticket.key)
     if ticket.state is not State.OPEN:

@@ -10,7 +10,7 @@ from typing import assert_never
 from bot.config.directory import Directory
 from bot.model.address import Place
 from bot.model.views import Audience, Notice, RichText
-from bot.notify import pages, silence, silence_texts, texts
+from bot.notify import calls, pages, silence, silence_texts, texts
 from bot.notify.message_factory import MessageFactory, card_key
 from bot.ports import Card, Message, Priority
 from sla_core.events import (
@@ -21,6 +21,7 @@ from sla_core.events import (
     Answered,
     Breached,
     Called,
+    CallRequested,
     Closed,
     Corrected,
     CustomerWrote,
@@ -145,8 +146,8 @@ class _EventMessages:
                 else:
                     said = texts.customer_wrote(key, event)
                 is_quiet = event.by_agent or event.via == VIA_APP
-                calls = () if is_quiet else self.factory.responsible()
-                yield self.factory.to_triage((*said, *calls))
+                mentions = () if is_quiet else self.factory.responsible()
+                yield self.factory.to_triage((*said, *mentions))
                 if self.ticket.holds and not self.ticket.held and self.factory.before.held:
                     yield from self.factory.to_both(
                         texts.resumed(self.ticket, self.policy, event.by), what="resumed"
@@ -175,6 +176,9 @@ class _EventMessages:
                 yield from self.factory.to_both(texts.resumed(self.ticket, self.policy, event.by))
             case Escalated():
                 yield from self._escalated(event)
+            case CallRequested():
+                yield from calls.requested(self.factory, event)
+                yield from self.direct_messages(event)
             case Paged():
                 yield from pages.paged(self.factory, event)
             case PageAccepted():
@@ -223,6 +227,7 @@ class _EventMessages:
                 return  # the page to the colleague says it
             case Alerted():
                 yield self.factory.to_triage(texts.alerted(key, event, self._name(event.to)))
+                yield from calls.taken(self.factory, event)
                 yield from self.direct_messages(event)
             case Reminded():
                 yield from self.direct_messages(event)
@@ -246,6 +251,10 @@ class _EventMessages:
                 yield from self.factory.direct_message(
                     self._breached(event, "the customer", self.factory.alerted(tam=False)), Tone.ALARM
                 )
+            case Escalated() if calls.adds_reason(self.ticket, self.factory.seq):
+                return
+            case CallRequested():
+                yield from calls.direct_message(self.factory, event)
             case Escalated():
                 yield from self.factory.direct_message(texts.escalated(self.ticket.key, event), Tone.WARN)
             case Alerted(act="delegate", page=False, to=str() as to):
@@ -312,10 +321,10 @@ class _EventMessages:
             )
         if event.files:
             yield self.factory.to_triage(texts.attached_files(self.ticket.key, event), what="files")
-        if not event.by_agent and not self._pages(event.severity) and (calls := self.factory.first_line()):
+        if not event.by_agent and not self._pages(event.severity) and (mentions := self.factory.first_line()):
             account = self.factory.account
             said = texts.new_ticket(self.ticket, account.name if account else event.account)
-            yield self.factory.to_triage((*said, *calls), what="opened")
+            yield self.factory.to_triage((*said, *mentions), what="opened")
         yield from self._first_contact(triage)
 
     def _pages(self, severity: str) -> bool:
@@ -332,9 +341,16 @@ class _EventMessages:
             yield self.factory.to_triage(said, what="contact")
 
     def _escalated(self, event: Escalated) -> Iterator[Message]:
+        if calls.adds_reason(self.ticket, self.factory.seq):
+            said = calls.reason_added(self.ticket.key, event)
+            yield self.factory.to_customer(said, Tone.WARN, Priority.BREACH)
+            yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
+            return
         said = texts.escalated(self.ticket.key, event)
         if event.tell_customer:
             told = (*said, *texts.who_is_alerted(self.factory.alerted()))
+            if not event.by_agent:
+                told = (*told, *calls.after_escalation(self.factory))
             yield self.factory.to_customer(told, Tone.WARN, Priority.BREACH)
         yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
         yield from self.direct_messages(event)

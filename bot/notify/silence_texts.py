@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from bot.model.views import Quote, RichText, Strong, When
 from bot.notify import history
@@ -45,7 +44,7 @@ def _lines(ticket: Ticket, words: Answered | None, policy: Policy) -> Iterator[s
         seen = ticket.acknowledged_by
         yield f"{seen.name} has seen your report." if seen else "We have your report."
         yield "There is no news yet."
-    zone = _zone(ticket, policy)
+    zone = policy.zone(ticket.opened.plan)
     if words is not None:
         said = one_line(words.text)
         said = said if len(said) <= QUOTED else f"{said[:QUOTED].rstrip()} …"
@@ -56,13 +55,6 @@ def _lines(ticket: Ticket, words: Answered | None, policy: Policy) -> Iterator[s
         if promise.metric is Metric.NEXT_UPDATE and not promise.settled:
             of_ours = "" if promise.calendar.always_open else " of our support hours"
             yield f"Next update: within {amount_text(promise.limit)}{of_ours}."
-
-
-def _zone(ticket: Ticket, policy: Policy) -> ZoneInfo:
-    """The zone of the plan's office hours; UTC if it has none."""
-    plan = policy.plans[ticket.opened.plan]
-    hours = (*(policy.calendars[name] for name in plan.calendars.values()), *policy.calendars.values())
-    return next((calendar.zone for calendar in hours if not calendar.always_open), ZoneInfo("UTC"))
 
 
 def offer(ticket: Ticket, event: Warned, account: str, text: str) -> RichText:

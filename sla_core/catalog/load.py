@@ -23,6 +23,7 @@ from sla_core.closures import (
     PublicHolidays,
 )
 from sla_core.policy import (
+    Calls,
     Duty,
     Extension,
     FirstContact,
@@ -334,7 +335,12 @@ def plan(id_: str, file: schema.PlanFile) -> Plan:
         wording=file.wording,
         first_contact=first_contact(file),
         emergency_contact=file.emergency_contact,
+        calls=calls(file.calls) if file.calls else None,
     )
+
+
+def calls(file: schema.CallsFile) -> Calls:
+    return Calls(file.source, file.phone, file.recommended, file.roles, file.spares_on_call)
 
 
 def first_contact(file: schema.PlanFile) -> FirstContact | None:

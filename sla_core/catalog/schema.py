@@ -220,6 +220,13 @@ class FirstContactFile(Strict):
     accounts: int | None = Field(default=None, ge=1)
 
 
+class CallsFile(Cited):
+    phone: str | None = Field(default=None, min_length=3)
+    recommended: frozenset[str] = frozenset()
+    roles: tuple[str, ...] = ()
+    spares_on_call: bool = False
+
+
 class PlanFile(Cited):
     name: str
     aliases: tuple[str, ...] = ()
@@ -230,6 +237,7 @@ class PlanFile(Cited):
     wording: Wording = "target"
     first_contact: FirstContactFile | None = None
     emergency_contact: str | None = None
+    calls: CallsFile | None = None
     calendars: dict[str, str] = {}
 
 

@@ -37,7 +37,7 @@ def proposed(impact: str, reason: str, category: str = "error") -> Proposal:
 
 
 def test_every_requirement_is_carried_or_waits_with_a_reason() -> None:
-    """MON-1 … MON-34. MON-19, MON-33, MON-34: nothing yet; of the others here a part is missing."""
+    """MON-1 … MON-34. MON-33, MON-34: nothing yet; of the others here a part is missing."""
     found = {traced.id: traced for traced in traces(monetate())}
     assert list(found) == [f"MON-{number}" for number in range(1, 35)]
     assert [traced.id for traced in found.values() if traced.unexplained] == []
@@ -45,7 +45,7 @@ def test_every_requirement_is_carried_or_waits_with_a_reason() -> None:
     partly = {id_ for id_, traced in found.items() if traced.not_yet and traced.carriers}
     assert partly == {f"MON-{number}" for number in (11, 14, 31, 32)}
     nothing = {id_ for id_, traced in found.items() if not traced.carriers}
-    assert nothing == {"MON-19", "MON-33", "MON-34"}
+    assert nothing == {"MON-33", "MON-34"}
 
 
 def test_what_the_text_leaves_open_is_said() -> None:
@@ -85,9 +85,8 @@ def test_figures_and_contacts_shown_to_people() -> None:
 
 
 def test_what_waits_says_what_is_done_until_then() -> None:
-    """MON-19, MON-33, MON-34."""
+    """MON-33, MON-34."""
     waiting = monetate().not_yet
-    assert "asks in the thread" in waiting["MON-19"]
     assert "alerts cannot open tickets" in waiting["MON-33"]
     assert "by an update" in waiting["MON-34"]
 

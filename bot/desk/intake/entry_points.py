@@ -246,6 +246,15 @@ def _on_call(desk: Desk, command: Command) -> Answer:
     return Show(Notice(said)) if said else private_notice("This policy has nobody to page.")
 
 
+def _phone_line(desk: Desk, place: Place) -> list[Part]:
+    """The telephone number of the account whose channel this is, if its plan has one."""
+    account = desk.directory.account_of(place)
+    policy = desk.directory.policy_on(desk.clock.now().date())
+    plan = policy.plans.get(account.plan) if account else None
+    phone = plan.calls.phone if plan and plan.calls else None
+    return [f"\nYou can also call us: {phone}."] if phone else []
+
+
 def _help(desk: Desk, command: Command) -> Answer:
     """Explains the text commands. Omits the slash command for people whose workspace does not have it."""
     place, actor = command.place, command.actor
@@ -267,5 +276,6 @@ def _help(desk: Desk, command: Command) -> Answer:
     if name and not place.direct:
         lines.append("\nYou can also use these commands when you mention me, or in a direct message.")
     lines.append("\nTo add to a ticket, write in the thread of its card.")
+    lines += _phone_line(desk, place)
     help_ = Button("get_help", "Get help", "", Style.PRIMARY)
     return Show(Notice(tuple(lines), buttons=(help_,)))

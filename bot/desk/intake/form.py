@@ -388,8 +388,15 @@ def preview(policy: Policy, account: Account | None, answers: Answers, now: date
     refused = plan_refusal(policy, policy.plans[account.plan], proposal)
     if refused is not None:
         return (Strong(f"{_named(policy, proposal)} cannot be reported here. "), refused)
+    call = policy.plans[account.plan].recommended_call(proposal.severity)
+    recommended = [f"\n{call}."] if call else []
     advice = [f"\n{cards.without_full_stop(advice.says)}." for advice in policy.triage.advised(answers)]
-    return (Strong(f"Proposed: {_named(policy, proposal)}."), *_due(policy, account, proposal, now), *advice)
+    return (
+        Strong(f"Proposed: {_named(policy, proposal)}."),
+        *_due(policy, account, proposal, now),
+        *recommended,
+        *advice,
+    )
 
 
 def preview_of_duplicate(key: str) -> RichText:
