@@ -150,15 +150,19 @@ class FirstContact:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Calls that customers may ask for, and the number that they may call themselves, if it is known.
+    """A number that customers may call, if it is known, and calls that they may ask for.
 
     After the TAM, people of `roles` are asked to call, then the first line.
     """
 
     source: Source
     phone: str | None = None
+    severities: frozenset[str] = frozenset()
+    """The severities for which there are calls; empty: all."""
     recommended: frozenset[str] = frozenset()
     """The severities for which the vendor recommends calling."""
+    on_request: bool = False
+    """Whether customers may ask to be called."""
     roles: tuple[str, ...] = ()
     spares_on_call: bool = False
     """Whether the owner and the person on call first are asked only if nobody else is left."""
@@ -185,7 +189,12 @@ class Plan:
     emergency_contact: str | None = None
     """Another way to report an emergency, shown to customers who open one."""
     calls: Calls | None = None
-    """None: customers of this plan cannot ask for a call."""
+    """None: there are no calls under this plan."""
+
+    def calls_for(self, severity: str) -> Calls | None:
+        """The calls that there are for a severity, or None."""
+        calls = self.calls
+        return calls if calls and (not calls.severities or severity in calls.severities) else None
 
     def recommended_call(self, severity: str) -> str | None:
         """The sentence that recommends calling for a severity, without a full stop. None: it does not."""

@@ -48,8 +48,8 @@ def _wishes(event: CallRequested) -> RichText:
 def _confirmed(ticket: Ticket, event: CallRequested, person: Person | None, policy: Policy) -> RichText:
     """The number that she gave is left out: everybody in the channel reads this."""
     asked = f"We have asked {person.name} to call." if person else "Our agents have your request."
-    plan = policy.plans[ticket.opened.plan]
-    phone = f" You can also call us: {plan.calls.phone}." if plan.calls and plan.calls.phone else ""
+    calls = policy.plans[ticket.opened.plan].calls_for(ticket.severity)
+    phone = f" You can also call us: {calls.phone}." if calls and calls.phone else ""
     return with_key(
         ticket.key,
         f"{event.by.name} asked for a call:",

@@ -261,10 +261,10 @@ def _customer_facts(ticket: Ticket, policy: Policy, directory: Directory) -> Ite
 
 
 def can_request_call(ticket: Ticket, policy: Policy) -> bool:
-    """Whether the plan has calls, and no request for one waits for somebody to take it."""
+    """Whether there are calls on request, and no request for one waits for somebody to take it."""
     waits = ticket.call_requested is not None and ticket.caller is None
-    allowed = policy.plans[ticket.opened.plan].calls is not None
-    return allowed and ticket.state is State.OPEN and not waits
+    calls = policy.plans[ticket.opened.plan].calls_for(ticket.severity)
+    return calls is not None and calls.on_request and ticket.state is State.OPEN and not waits
 
 
 def _about(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[str]:

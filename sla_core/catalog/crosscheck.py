@@ -80,11 +80,14 @@ def _plan_faults(files: Files, names: Names) -> Found:
 def _calls_faults(files: Files, names: Names) -> Found:
     roles = {step.role for step in files.steps}
     for id_, plan in files.plans.items():
-        for severity in sorted(plan.calls.recommended if plan.calls else ()):
-            if is_unknown(severity, names.severities):
-                key = f"{id_}.calls.recommended"
-                yield "plans.toml", key, unknown("severity", severity, names.severities)
-        for role in plan.calls.roles if plan.calls else ():
+        if plan.calls is None:
+            continue
+        for part in ("severities", "recommended"):
+            for severity in sorted(getattr(plan.calls, part)):
+                if is_unknown(severity, names.severities):
+                    key = f"{id_}.calls.{part}"
+                    yield "plans.toml", key, unknown("severity", severity, names.severities)
+        for role in plan.calls.roles:
             if role not in roles:
                 yield "plans.toml", f"{id_}.calls.roles", unknown("role", role, roles)
 

@@ -340,7 +340,15 @@ def plan(id_: str, file: schema.PlanFile) -> Plan:
 
 
 def calls(file: schema.CallsFile) -> Calls:
-    return Calls(file.source, file.phone, file.recommended, file.roles, file.spares_on_call)
+    return Calls(
+        source=file.source,
+        phone=file.phone,
+        severities=file.severities,
+        recommended=file.recommended,
+        on_request=file.on_request,
+        roles=file.roles,
+        spares_on_call=file.spares_on_call,
+    )
 
 
 def first_contact(file: schema.PlanFile) -> FirstContact | None:

@@ -222,7 +222,9 @@ class FirstContactFile(Strict):
 
 class CallsFile(Cited):
     phone: str | None = Field(default=None, min_length=3)
+    severities: frozenset[str] = frozenset()
     recommended: frozenset[str] = frozenset()
+    on_request: bool = False
     roles: tuple[str, ...] = ()
     spares_on_call: bool = False
 

@@ -251,8 +251,11 @@ def _phone_line(desk: Desk, place: Place) -> list[Part]:
     account = desk.directory.account_of(place)
     policy = desk.directory.policy_on(desk.clock.now().date())
     plan = policy.plans.get(account.plan) if account else None
-    phone = plan.calls.phone if plan and plan.calls else None
-    return [f"\nYou can also call us: {phone}."] if phone else []
+    calls = plan.calls if plan else None
+    if calls is None or not calls.phone:
+        return []
+    urgent = ", ".join(id_ for id_ in policy.severities if id_ in (calls.severities | calls.recommended))
+    return [f"\n{f'For {urgent}, you' if urgent else 'You'} can also call us: {calls.phone}."]
 
 
 def _help(desk: Desk, command: Command) -> Answer:

@@ -43,7 +43,7 @@ async def ask(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     policy = desk.policy_of(ticket)
     if why_not := _why_not(ticket, policy):
         return refusal(why_not)
-    return Ask(form(policy.plans[ticket.opened.plan].calls, context_of(press)))
+    return Ask(form(_calls(ticket, policy), context_of(press)))
 
 
 async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
@@ -53,7 +53,7 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         why_not = _why_not(ticket, policy) or (None if suits else "Please say when it suits you.")
         if why_not:
-            shown = form(policy.plans[ticket.opened.plan].calls, sent.context)
+            shown = form(_calls(ticket, policy), sent.context)
             return Ask(shown.rejected(sent.values, {TEXT: why_not}))
         person = _to_be_asked(desk, ticket, policy, now)
         return [CallRequested(now, desk.who(sent.actor), suits, phone, person.id if person else None)]
@@ -61,13 +61,17 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     return await desk.change(sent.key, ticket, decide)
 
 
+def _calls(ticket: Ticket, policy: Policy) -> Calls | None:
+    return policy.plans[ticket.opened.plan].calls_for(ticket.severity)
+
+
 def _why_not(ticket: Ticket, policy: Policy) -> str | None:
     if can_request_call(ticket, policy):
         return None
     if ticket.state is not State.OPEN:
         return f"{ticket.key} is {ticket.state}; reopen it first."
-    if ticket.call_requested is None:
-        return f"Your plan has no calls on {ticket.key}."
+    if ticket.call_requested is None or ticket.caller is not None:
+        return f"There are no calls on request for {ticket.key}."
     return f"{ticket.call_requested.by.name} has asked for a call on {ticket.key} already."
 
 
@@ -76,7 +80,7 @@ def _to_be_asked(desk: Desk, ticket: Ticket, policy: Policy, now: datetime) -> P
 
     Where the policy spares those who investigate, they come after everybody else (MON-19).
     """
-    calls, directory = policy.plans[ticket.opened.plan].calls, desk.directory
+    calls, directory = _calls(ticket, policy), desk.directory
     account = desk.account_of(ticket)
     if calls is None or account is None:
         return None

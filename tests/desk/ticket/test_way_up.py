@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from bot.model.address import Actor
-from bot.model.forms import Form, TextField
+from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.inbound import Answer, Ask, Press, Submission
 from bot.model.views import Audience, Notice
-from sla_core.events import CallRequested
+from sla_core.catalog.load import Faults
 from tests.desk_file import account, desk_file
 from tests.harness import (
     ALICE,
@@ -22,6 +22,7 @@ from tests.harness import (
     SILVER,
     DeskInMemory,
     answer_text,
+    directory_of,
     form_of,
     open_desk,
     person,
@@ -253,15 +254,15 @@ async def test_silver_has_no_phone_and_gold_has_the_desks_number(tmp_path: Path)
     desk = await open_desk(tmp_path, NIGHT, numbers)
     gold = await desk.submits(ALICE, "All is down", S1)
     silver = await desk.submits(ALICE, "All is down", S1, SILVER)
-    assert "Request a call" in desk.labels(gold)
-    assert "Request a call" not in desk.labels(silver)
+    for key in (gold, silver):
+        assert "Request a call" not in desk.labels(key), "m3ter offers a number, and no calls on request"
     assert "+44 20 7946 0000" in answer_text(await desk.presses(ALICE, "Why?", gold))
     assert "+44 20 7946 0000" not in answer_text(await desk.presses(ALICE, "Why?", silver))
     assert "You can also call us: +44 20 7946 0000." in answer_text(await desk.command(ALICE, text="help"))
     assert "call us" not in answer_text(await desk.command(ALICE, SILVER, "help"))
-    await asks_for_a_call(desk, gold)
-    (request,) = (e for e in (await desk.ticket(gold)).history if isinstance(e, CallRequested))
-    assert request.person == "dana"
+    card = desk.card(gold)
+    old = Press("old", desk.clock.now(), ALICE, card.ref.place, card.ref, "call_request", gold)
+    assert answer_text(await desk.answers(old)) == "There are no calls on request for ACME-1."
 
 
 async def test_a_customer_of_another_account_cannot_ask(tmp_path: Path) -> None:
@@ -271,3 +272,42 @@ async def test_a_customer_of_another_account_cannot_ask(tmp_path: Path) -> None:
     sent = Submission("elsewhere", desk.clock.now(), ALICE, form.id, {"text": ("Now",)}, context)
     assert "Only the customer of ACME-1" in answer_text(await desk.answers(sent))
     assert asked_to_call(desk, DANA) == []
+
+
+async def test_commerceups_account_manager_is_asked(tmp_path: Path) -> None:
+    """CUP-17: by phone or online when the merchant asks; no number is published."""
+    rotas = {"support": ["bob"], "engineering": ["kim"]}
+    file = desk_file("commerceup", rotas=rotas, accounts=[account(name="Acme Inc", plan="standard")])
+    desk = await open_desk(tmp_path, "2026-03-20T08:00:00Z", file)
+    form = await desk.asks_for_help(ALICE)
+    answers = {each.id: each.options[0].id for each in form.fields if isinstance(each, ChoiceField)}
+    key = await desk.submits(ALICE, "The checkout fails", answers)
+    await asks_for_a_call(desk, key, text="Today at five")
+    assert len(asked_to_call(desk, DANA)) == 1
+    assert "call us" not in desk.thread(key)[-1]
+
+
+def test_a_number_for_a_plan_without_a_line_is_a_fault(tmp_path: Path) -> None:
+    """M3-5: every fault at once, with what is possible."""
+    wrong = 'vendor = "m3ter"\nphones = { silver = "1", bronze = "2", gold = " " }\n'
+    with pytest.raises(Faults) as found:
+        directory_of(tmp_path, DESK_FILE.replace('vendor = "m3ter"\n', wrong))
+    assert [str(fault) for fault in found.value.faults] == [
+        "frontline.toml: phones.silver: this plan has no phone line; plans with one: gold",
+        'frontline.toml: phones.bronze: there is no plan "bronze"; known are gold, silver',
+        'frontline.toml: phones.gold: is empty; write the number, such as "+49 30 1234567"',
+    ]
+
+
+async def test_the_emergency_line_is_for_emergencies(tmp_path: Path) -> None:
+    """MON-14, MON-19: neither number nor button on an ordinary request, until it becomes an emergency."""
+    desk, _ = await emergency(tmp_path)
+    key = await desk.submits(ALICE, "Cannot log in", {"category": "access", "impact": "no", "reason": "no"})
+    assert "Request a call" not in desk.labels(key)
+    assert "855-222-6134" not in answer_text(await desk.presses(ALICE, "Why?", key))
+    await desk.submits_form(BOB, "Change severity", key, severity="S1", text="Nobody can log in.")
+    assert "Request a call" in desk.labels(key)
+    assert "You can also call us: 855-222-6134 (United States). Source: Contacting Support" in answer_text(
+        await desk.presses(ALICE, "Why?", key)
+    )
+    assert "For S1, you can also call us: 855-222-6134" in answer_text(await desk.command(ALICE, text="help"))
