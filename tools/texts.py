@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
-from bot.desk.ticket import direct_messages, pages, severity, short_forms, update
-from bot.model.address import Place, UserRef
+from bot.desk.ticket import calls, direct_messages, pages, severity, short_forms, update
+from bot.model.address import UserRef
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.views import Audience, Link, Mention, Notice, Quote, RichText, Strong, When
 from bot.notify import cards
@@ -41,7 +41,6 @@ from sla_core.events import (
     Event,
     Held,
     Kind,
-    Opened,
     PageAccepted,
     Paged,
     Reminded,
@@ -52,20 +51,26 @@ from sla_core.events import (
     Taken,
     Undelivered,
     Warned,
-    Who,
 )
 from sla_core.paging import DELEGATED, NO_STEP, SNOOZED
 from sla_core.policy import Metric, Policy
-from sla_core.ticket import Ticket, fold
+from sla_core.ticket import fold
 from tests.desk_file import account, desk_file
+from tools.stories import (
+    ALICE,
+    BOB,
+    CHANNEL,
+    DANA,
+    NOON,
+    Stories,
+    Story,
+    emergency_stories,
+    sample_opening,
+    sample_ticket,
+)
 
 HOUSE = Path(__file__).resolve().parents[1]
 OUT = HOUSE / "docs" / "texts.md"
-NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
-CHANNEL, TRIAGE = Place("slack", "C0ACME"), Place("slack", "C0TRIAGE")
-ALICE = Who(str(UserRef("slack", "T1", "U0ALICE")), "Alice")
-BOB = Who(str(UserRef("slack", "T0", "U0BOB")), "Bob")
-DANA = Who(str(UserRef("slack", "T0", "U0DANA")), "Dana")
 ANSWERS_IN = (
     "bot/desk",
     "bot/runtime/monitor.py",
@@ -78,16 +83,6 @@ ANSWERS_IN = (
 )
 
 
-@dataclass(frozen=True)
-class Story:
-    """What happened before, what happens now, and how the document calls it."""
-
-    title: str
-    severity: str
-    before: Sequence[Event]
-    now: Sequence[Event]
-
-
 def stories(policy: Policy, plan: str) -> Iterator[Story]:
     """One for each kind of event that says something."""
     worst, usual = list(policy.severities)[:2]
@@ -96,7 +91,7 @@ def stories(policy: Policy, plan: str) -> Iterator[Story]:
         return NOON + timedelta(minutes=minutes)
 
     def due(severity_id: str, before: Sequence[Event]) -> tuple[str, datetime]:
-        ticket = _ticket(policy, plan, severity_id, before)
+        ticket = sample_ticket(policy, plan, severity_id, before)
         first = next(p for p in promises(ticket, policy) if p.due_at is not None and not p.settled)
         assert first.due_at is not None
         return first.promise_id, first.due_at
@@ -247,32 +242,6 @@ def stories(policy: Policy, plan: str) -> Iterator[Story]:
         )
 
 
-def _opened(policy: Policy, plan: str, severity_id: str) -> Opened:
-    rule = next((rule for rule in policy.triage.rules if rule.severity == severity_id), None)
-    return Opened(
-        at=NOON,
-        by=ALICE,
-        account="acme",
-        vendor=policy.vendor,
-        plan=plan,
-        version=policy.version,
-        severity=severity_id,
-        clause="",
-        why=rule.says if rule else "",
-        summary="Exports fail",
-        details="",
-        answers={},
-        channel=str(CHANNEL),
-        may_hold=True,
-        asked_in=str(CHANNEL),
-        asked_below="1",
-    )
-
-
-def _ticket(policy: Policy, plan: str, severity_id: str, events: Sequence[Event]) -> Ticket:
-    return fold("ACME-1", [_opened(policy, plan, severity_id), *events])
-
-
 def plain(text: RichText) -> str:
     """Rich text in one line; instants in UTC, mentions with @, quotations in quotation marks."""
     words = ""
@@ -293,7 +262,7 @@ def plain(text: RichText) -> str:
 
 def _heard(story: Story, policy: Policy, plan: str, directory: Directory) -> Iterator[tuple[str, str]]:
     """Who reads what of a story."""
-    first = _opened(policy, plan, story.severity)
+    first = sample_opening(policy, plan, story.severity)
     events: Sequence[Event] = story.now or [first]
     history = [first, *story.before, *story.now]
     for message in messages_of(fold("ACME-1", history), list(events), policy, directory):
@@ -308,8 +277,10 @@ def _heard(story: Story, policy: Policy, plan: str, directory: Directory) -> Ite
             yield who, plain(message.content.text) + buttons
 
 
-def _sections(policy: Policy, plan: str, directory: Directory, only: str = "") -> Iterator[str]:
-    for story in stories(policy, plan):
+def _sections(
+    policy: Policy, plan: str, directory: Directory, only: str = "", told: Stories = stories
+) -> Iterator[str]:
+    for story in told(policy, plan):
         heard = [*_heard(story, policy, plan, directory)] if story.title.startswith(only) else []
         if heard:
             yield f"\n**{story.title}**\n"
@@ -318,18 +289,20 @@ def _sections(policy: Policy, plan: str, directory: Directory, only: str = "") -
 
 def _standings(policy: Policy, plan: str, directory: Directory) -> Iterator[str]:
     """Each way in which a promise stands on a card."""
-    ticket = _ticket(policy, plan, "S2", ())
+    ticket = sample_ticket(policy, plan, "S2", ())
     seen: dict[str, None] = {}
-    answered = _ticket(policy, plan, "S2", [Answered(NOON + timedelta(hours=1), BOB, Kind.REPLY, "Hello")])
+    answered = sample_ticket(
+        policy, plan, "S2", [Answered(NOON + timedelta(hours=1), BOB, Kind.REPLY, "Hello")]
+    )
     late_at = NOON + timedelta(days=3, hours=5)
     run = promises(ticket, policy)[0]
     assert run.due_at is not None
     missed = Breached(run.due_at, THE_CLOCK, run.metric, run.promise_id, run.due_at)
-    late = _ticket(policy, plan, "S2", [missed, Answered(late_at, BOB, Kind.REPLY, "Hello")])
-    held = _ticket(policy, plan, "S2", [Held(NOON, BOB, "Waiting")])
+    late = sample_ticket(policy, plan, "S2", [missed, Answered(late_at, BOB, Kind.REPLY, "Hello")])
+    held = sample_ticket(policy, plan, "S2", [Held(NOON, BOB, "Waiting")])
     steps = [timedelta(minutes=minutes) for minutes in range(0, 6 * 60, 5)]
     looks = [(ticket, NOON + step) for step in steps]
-    evening = replace(_opened(policy, plan, "S2"), at=NOON + timedelta(hours=9))
+    evening = replace(sample_opening(policy, plan, "S2"), at=NOON + timedelta(hours=9))
     tonight = fold("ACME-1", [evening])
     looks += [(tonight, evening.at), (answered, late_at), (late, late_at), (held, NOON)]
     afternoon = replace(evening, at=NOON + timedelta(hours=8))
@@ -344,12 +317,13 @@ def _standings(policy: Policy, plan: str, directory: Directory) -> Iterator[str]
 
 def _forms(policy: Policy, plan: str) -> Iterator[str]:
     context = {"ticket": "ACME-1", "place": str(CHANNEL)}
-    ticket = _ticket(policy, plan, "S2", ())
+    ticket = sample_ticket(policy, plan, "S2", ())
     forms = [short_forms.text_form(name, context) for name in ("reply", "update", "resolve", "hold")]
     forms += [
         short_forms.text_form("add_details", context),
         short_forms.escalate_form(False, context),
         short_forms.escalate_form(True, context),
+        calls.form(policy.plans[plan].calls, context),
         severity.form(policy, context, "S2"),
         short_forms.close_form(ticket, promises(ticket, policy), context, NOON),
         direct_messages.delegate_form("alert_delegate", (), context),
@@ -449,6 +423,8 @@ def document() -> str:
         *_sections(m3ter, "gold", directories["m3ter"]),
         "\n## Milestones of an emergency",
         *_sections(monetate, "europe", directories["monetate"], "Milestone"),
+        "\n## Silence, and the customer's way up\n",
+        *_sections(monetate, "europe", directories["monetate"], told=emergency_stories),
         "\n## How a promise stands on a card\n",
         *_standings(m3ter, "gold", directories["m3ter"]),
         "\n## Forms",

@@ -477,6 +477,8 @@ def _message_name(key: str, message: str) -> str:
         return "the ticket's card in the customer's channel"
     if "/dm/" in what:
         return f"a direct message to {what.rpartition('/dm/')[2]}"
+    if "/draft/" in what:
+        return "the draft of an update"
     if "/page" in what:
         return f"a page to {what.rpartition('/')[2]}"
     return "a message in the customer's thread"
