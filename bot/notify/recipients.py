@@ -80,7 +80,7 @@ def messages_of(
     messages: list[Message] = []
     known = len(ticket.history) - len(events)
     for seq, event in enumerate(events, start=known + 1):
-        if silence.is_told_later(ticket.history, seq):
+        if isinstance(event, Breached) and silence.is_told_later(ticket.history, seq):
             continue
         then = ticket if seq == len(ticket.history) else fold(ticket.key, ticket.history[:seq])
         of_event = _EventMessages(MessageFactory(then, seq, policy, directory))
@@ -89,7 +89,7 @@ def messages_of(
             *of_event.call_cancelled(event),
             *of_event.retired_direct_messages(event),
             *(pages.retired(of_event.factory, event) if then.pages else ()),
-            *silence.retired(of_event.factory, event),
+            *(silence.retired(of_event.factory, event) if then.warned else ()),
         ]
     if not all(isinstance(event, PageAccepted) for event in events) and not isinstance(events[0], Opened):
         delay = CONVERSATION_DELAY if all(map(_is_conversation, events)) else timedelta(0)

@@ -123,7 +123,7 @@ def _ends_drafts(event: Event) -> bool:
 
 def retired(factory: MessageFactory, event: Event) -> Iterator[Message]:
     """Edits that take the buttons of the last draft, and say why, once it needs no answer any more."""
-    if not factory.ticket.warned or not _ends_drafts(event):
+    if not _ends_drafts(event):
         return
     history = factory.ticket.history[: factory.seq - 1]
     last = next((seq for seq in range(len(history), 0, -1) if is_draft(history[seq - 1])), None)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from adapters.sql.store import connect
+from bot.desk.desk import Desk
 from bot.model.views import Audience
-from tests.harness import HeldClock
+from bot.ports import ChatPlatform
+from bot.runtime.scheduler import wake_due_tickets
+from tests.harness import ALICE, BOB, DeskInMemory, FakeChat, HeldClock, directory_of
 from tests.memory_store import MemoryStore
 from tests.platforms.conftest import FRIDAY_AFTERNOON, OpenWorkplace
 from tests.platforms.desk_files import monetate_desk
@@ -142,3 +147,34 @@ async def test_a_milestone_takes_the_buttons_and_begins_the_hour_again(
     assert len(drafts(desk)) == 1
     await desk.wait(minutes=1)
     assert "Milestones so far Investigating" in drafts(desk)[1].words
+
+
+# Restarts and replicas ------------------------------------------------------------------------
+
+
+async def test_restarts_and_two_workers_change_nothing(tmp_path: Path) -> None:
+    """MON-25: each wake-up in a process that has nothing but the database, with a second one beside it."""
+    url, clock, chat = f"sqlite:///{tmp_path}/desk.db", HeldClock(FRIDAY_AFTERNOON), FakeChat()
+    end = clock.at + timedelta(hours=3, seconds=1)
+    while clock.at < end:
+        async with connect(url) as store:
+            platforms: dict[str, ChatPlatform] = {"slack": chat}
+            one, other = (
+                Desk(store, clock, directory_of(tmp_path, monetate_desk("slack")), platforms)
+                for _ in range(2)
+            )
+            running = DeskInMemory(one, store, clock, chat)
+            if not await store.tickets("acme"):
+                key = await running.submits(ALICE, "Broken images", EMERGENCY)
+                await running.presses(BOB, "Investigating", key)
+            for desk in (one, other, one):
+                await wake_due_tickets(desk)
+                await running.deliver()
+            clock.at = max(clock.at, await store.next_wake() or end)
+            events = await running.events(key)
+    counted = [events.count(kind) for kind in ("Warned", "LastWarned", "Breached")]
+    assert counted == [3, 3, 3]
+    keys = [said.key for said in chat.posted]
+    assert len(keys) == len(set(keys))
+    assert sum("/draft/" in (name or "") for name in keys) == 3
+    assert sum("/dm/dana" in (name or "") for name in keys) == 6, "a warning and a miss of each hour"
