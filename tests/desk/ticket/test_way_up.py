@@ -311,3 +311,14 @@ async def test_the_emergency_line_is_for_emergencies(tmp_path: Path) -> None:
         await desk.presses(ALICE, "Why?", key)
     )
     assert "For S1, you can also call us: 855-222-6134" in answer_text(await desk.command(ALICE, text="help"))
+
+
+async def test_a_form_sent_twice_asks_once(tmp_path: Path) -> None:
+    """As after a lost answer: what was changed meanwhile is given back."""
+    desk, key = await emergency(tmp_path)
+    form = form_of(await desk.presses(ALICE, "Request a call", key))
+    await desk.sends(ALICE, form, text="Now")
+    told = answer_text(await desk.sends(ALICE, form, text="Later"))
+    assert told.startswith("You already sent this form, so nothing more was done.")
+    assert "“Later”" in told
+    assert len(asked_to_call(desk, DANA)) == 1
