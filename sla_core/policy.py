@@ -196,6 +196,12 @@ class Plan:
         calls = self.calls
         return calls if calls and (not calls.severities or severity in calls.severities) else None
 
+    def phone_text(self, severity: str) -> str | None:
+        """What customers read about calling for a severity, without a full stop; None: nothing."""
+        calls = self.calls_for(severity)
+        also = f"You can also call us: {calls.phone}" if calls and calls.phone else None
+        return self.recommended_call(severity) or also
+
     def recommended_call(self, severity: str) -> str | None:
         """The sentence that recommends calling for a severity, without a full stop. None: it does not."""
         if self.calls is None or severity not in self.calls.recommended:

@@ -48,13 +48,13 @@ def _wishes(event: CallRequested) -> RichText:
 def _confirmed(ticket: Ticket, event: CallRequested, person: Person | None, policy: Policy) -> RichText:
     """The number that she gave is left out: everybody in the channel reads this."""
     asked = f"We have asked {person.name} to call." if person else "Our agents have your request."
-    calls = policy.plans[ticket.opened.plan].calls_for(ticket.severity)
-    phone = f" You can also call us: {calls.phone}." if calls and calls.phone else ""
+    phone = policy.plans[ticket.opened.plan].phone_text(ticket.severity)
     return with_key(
         ticket.key,
         f"{event.by.name} asked for a call:",
         Quote(event.suits),
-        f"{asked} You will read here who calls, once somebody has said so.{phone}",
+        f"{asked} You will read here who calls, once somebody has said so.",
+        *((f" {phone}.",) if phone else ()),
     )
 
 

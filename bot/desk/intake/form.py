@@ -388,13 +388,13 @@ def preview(policy: Policy, account: Account | None, answers: Answers, now: date
     refused = plan_refusal(policy, policy.plans[account.plan], proposal)
     if refused is not None:
         return (Strong(f"{_named(policy, proposal)} cannot be reported here. "), refused)
-    call = policy.plans[account.plan].recommended_call(proposal.severity)
-    recommended = [f"\n{call}."] if call else []
+    phone = policy.plans[account.plan].phone_text(proposal.severity)
+    by_phone = [f"\n{phone}."] if phone else []
     advice = [f"\n{cards.without_full_stop(advice.says)}." for advice in policy.triage.advised(answers)]
     return (
         Strong(f"Proposed: {_named(policy, proposal)}."),
         *_due(policy, account, proposal, now),
-        *recommended,
+        *by_phone,
         *advice,
     )
 

@@ -12,13 +12,14 @@ from bot.model.forms import Form, TextField
 from bot.model.inbound import Answer, Ask, Press, Submission
 from bot.notify.cards import can_request_call
 from sla_core.events import CallRequested, Event
-from sla_core.policy import Calls, Policy
+from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
 
 PHONE = "phone"
 
 
-def form(calls: Calls | None, context: Mapping[str, str]) -> Form:
+def form(phone: str | None, context: Mapping[str, str]) -> Form:
+    """`phone`: what the customer reads about calling herself."""
     fields = (
         TextField(
             TEXT,
@@ -34,8 +35,7 @@ def form(calls: Calls | None, context: Mapping[str, str]) -> Form:
             hint="Our agents and the person who calls see this, this channel does not.",
         ),
     )
-    phone = calls.phone if calls else None
-    intro = (f"You can also call us: {phone}.",) if phone else ()
+    intro = (f"{phone}.",) if phone else ()
     return Form("call_request", titled(context, "Request a call"), "Request a call", fields, context, intro)
 
 
@@ -43,7 +43,7 @@ async def ask(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     policy = desk.policy_of(ticket)
     if why_not := _why_not(ticket, policy):
         return refusal(why_not)
-    return Ask(form(_calls(ticket, policy), context_of(press)))
+    return Ask(form(_phone_text(ticket, policy), context_of(press)))
 
 
 async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
@@ -53,7 +53,7 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         why_not = _why_not(ticket, policy) or (None if suits else "Please say when it suits you.")
         if why_not:
-            shown = form(_calls(ticket, policy), sent.context)
+            shown = form(_phone_text(ticket, policy), sent.context)
             return Ask(shown.rejected(sent.values, {TEXT: why_not}))
         person = _to_be_asked(desk, ticket, policy, now)
         return [CallRequested(now, desk.who(sent.actor), suits, phone, person.id if person else None)]
@@ -61,8 +61,8 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     return await desk.change(sent.key, ticket, decide)
 
 
-def _calls(ticket: Ticket, policy: Policy) -> Calls | None:
-    return policy.plans[ticket.opened.plan].calls_for(ticket.severity)
+def _phone_text(ticket: Ticket, policy: Policy) -> str | None:
+    return policy.plans[ticket.opened.plan].phone_text(ticket.severity)
 
 
 def _why_not(ticket: Ticket, policy: Policy) -> str | None:
@@ -80,7 +80,7 @@ def _to_be_asked(desk: Desk, ticket: Ticket, policy: Policy, now: datetime) -> P
 
     Where the policy spares those who investigate, they come after everybody else (MON-19).
     """
-    calls, directory = _calls(ticket, policy), desk.directory
+    calls, directory = policy.plans[ticket.opened.plan].calls_for(ticket.severity), desk.directory
     account = desk.account_of(ticket)
     if calls is None or account is None:
         return None

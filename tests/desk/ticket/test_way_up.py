@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.desk.intake.form import preview
 from bot.model.address import Actor
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.inbound import Answer, Ask, Press, Submission
@@ -322,3 +323,16 @@ async def test_a_form_sent_twice_asks_once(tmp_path: Path) -> None:
     assert told.startswith("You already sent this form, so nothing more was done.")
     assert "“Later”" in told
     assert len(asked_to_call(desk, DANA)) == 1
+
+
+async def test_the_form_names_the_number_before_it_is_sent(tmp_path: Path) -> None:
+    """MON-14, MTA-20: in the preview of an emergency, and of no other."""
+    desk, _ = await emergency(tmp_path)
+    directory = desk.desk.directory
+    acme, policy = directory.settings.accounts["acme"], directory.policy_on(desk.clock.now().date())
+    told = {}
+    for name, answers in (("S1", EMERGENCY), ("standard", {**EMERGENCY, "impact": "no"})):
+        given = policy.triage.relevant_answers({field: (value,) for field, value in answers.items()})
+        told[name] = rich_text(preview(policy, acme, given, desk.clock.now()))
+    assert "You can also call us: 855-222-6134 (United States)." in told["S1"]
+    assert "call us" not in told["standard"]
