@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from tests.desk_file import SLACK, TEAMS, TEAMS_ACME, account, chat, desk_file
 
 
@@ -13,13 +15,18 @@ def emergency_desk(platform: str) -> str:
     return desk_file(chats=[TEAMS], platforms=["teams"], accounts=[_ON_TEAMS], rotas=rotas)
 
 
-def monetate_desk(platform: str) -> str:
-    """Bob and Eve are on call for emergencies, and Dana is the TAM."""
+def vendor_desk(platform: str, vendor: str, plan: str, rotas: Mapping[str, Sequence[str]]) -> str:
+    """A desk of another vendor with one account of this plan, whose TAM is Dana."""
     channel = f"teams:{TEAMS_ACME}" if platform == "teams" else "slack:C0ACME"
     chats, platforms = ([TEAMS], ["teams"]) if platform == "teams" else ([SLACK], ["slack"])
+    acme = account(name="Acme Inc", plan=plan, channel=channel)
+    return desk_file(vendor, chats=chats, platforms=platforms, accounts=[acme], rotas=rotas)
+
+
+def monetate_desk(platform: str) -> str:
+    """Bob and Eve are on call for emergencies, and Dana is the TAM."""
     rotas = {"on_call": ["bob", "eve"], "leadership": ["mia"]}
-    acme = account(name="Acme Inc", plan="north-america", channel=channel)
-    return desk_file("monetate", chats=chats, platforms=platforms, accounts=[acme], rotas=rotas)
+    return vendor_desk(platform, "monetate", "north-america", rotas)
 
 
 _ON_TEAMS = account(channel=f"teams:{TEAMS_ACME}")
