@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sla_core.calendar import always
-from sla_core.events import THE_CLOCK, Breached, Event, Reminded, Warned
+from sla_core.events import THE_CLOCK, Breached, Event, LastWarned, Reminded, Warned
 from sla_core.handover import due_handover, next_handover_at
 from sla_core.paging import Duty, due_pages, next_page_at
 from sla_core.policy import Metric, Policy, Target
-from sla_core.promise import JUST_AFTER, Countdown, Promise, countdown, due, next_change
+from sla_core.promise import JUST_AFTER, Countdown, Phase, Promise, Tone, countdown, due, next_change
 from sla_core.ticket import Gap, Ticket, evolve
 
 _ALWAYS = always()
@@ -33,17 +33,22 @@ def evaluate(ticket: Ticket, policy: Policy, now: datetime, duty: Duty | None = 
     running = _running(ticket, policy)
     if not _may_page(ticket, policy):
         duty = None
-    events = (
+    events: list[Event] = [
         *(_due_calls(ticket, policy, duty, now) if duty else ()),
         *_due_reminders(ticket, now),
-        *_due_promises(ticket, running, now),
-    )
-    if not events:
-        return Evaluation((), _wake_at(ticket, policy, running, now, duty))
+    ]
     after = ticket
     for event in events:
         after = evolve(after, event)
-    return Evaluation(events, _wake_at(after, policy, _running(after, policy), now, duty))
+    while fell_due := _due_promises(after, running, now):
+        # A missed silence clock begins again at once, and may have been missed more than once.
+        events += fell_due
+        for event in fell_due:
+            after = evolve(after, event)
+        running = _running(after, policy)
+    if events:
+        running = _running(after, policy)
+    return Evaluation(tuple(events), _wake_at(after, policy, running, now, duty))
 
 
 def _may_page(ticket: Ticket, policy: Policy) -> bool:
@@ -69,7 +74,16 @@ def promises(ticket: Ticket, policy: Policy) -> list[Promise]:
 
 def countdowns(ticket: Ticket, policy: Policy, now: datetime) -> list[Countdown]:
     """The countdowns that a card shows at `now`, one per promise."""
-    return [countdown(promise, now, _on_record(ticket, promise)) for promise in promises(ticket, policy)]
+    return [
+        _after_silence(ticket, countdown(promise, now, _on_record(ticket, promise)))
+        for promise in promises(ticket, policy)
+    ]
+
+
+def _after_silence(ticket: Ticket, shown: Countdown) -> Countdown:
+    """A silence clock that was missed and runs again stays in the tone of a breach."""
+    missed = shown.metric is Metric.NEXT_UPDATE and ticket.missed_updates and shown.phase is not Phase.ENDED
+    return replace(shown, tone=Tone.ALARM) if missed else shown
 
 
 def _promise(ticket: Ticket, policy: Policy, target: Target) -> Promise:
@@ -113,6 +127,8 @@ def _after_change(ticket: Ticket, promise: Promise) -> Promise:
 def _missed_before_change(ticket: Ticket, promise: Promise) -> datetime | None:
     """When it was due under an earlier severity, if that breach was recorded before the change."""
     changed_at, since = ticket.severities[-1][0], promise.started_at
+    if promise.metric is Metric.NEXT_UPDATE:
+        return None  # a missed silence clock begins again, so nothing stays overdue
     due_instants = [
         ticket.overdue[run]
         for run, at in ticket.breached.items()
@@ -131,9 +147,12 @@ def _on_record(ticket: Ticket, promise: Promise) -> bool:
 
 
 def _start(ticket: Ticket, policy: Policy, target: Target) -> datetime:
-    """When a promise starts: at the opening, the last update, or the downgrade that a workaround allowed."""
-    if target.metric is Metric.NEXT_UPDATE and ticket.last_update_at is not None:
-        return ticket.last_update_at
+    """When a promise starts: at the opening, the last update, or the downgrade that a workaround allowed.
+
+    A silence clock that was missed starts again when it was due.
+    """
+    if target.metric is Metric.NEXT_UPDATE:
+        return ticket.silent_since or ticket.last_update_at or ticket.opened.at
     if target.metric is Metric.RESOLUTION and _downgraded(ticket, policy):
         return ticket.severities[-1][0]
     return ticket.opened.at
@@ -206,7 +225,16 @@ def _due_promises(ticket: Ticket, running: Sequence[Promise], now: datetime) -> 
             promise.warn_at is not None and now >= promise.warn_at and promise.promise_id not in ticket.warned
         ):
             events.append(Warned(now, THE_CLOCK, promise.metric, promise.promise_id, promise.due_at))
+        if _is_last_warning_due(ticket, promise, now):
+            events.append(LastWarned(now, THE_CLOCK, promise.metric, promise.promise_id, promise.due_at))
     return events
+
+
+def _is_last_warning_due(ticket: Ticket, promise: Promise, now: datetime) -> bool:
+    at, due_at = promise.last_warn_at, promise.due_at
+    if at is None or due_at is None or not at <= now <= due_at:
+        return False
+    return promise.promise_id not in ticket.last_warned
 
 
 def _running(ticket: Ticket, policy: Policy) -> list[Promise]:
@@ -226,4 +254,6 @@ def _wake_at(
         # Building a promise_id is slow, and most tickets have no warning yet.
         if not ticket.warned or promise.promise_id not in ticket.warned:
             instants.append(promise.warn_at)
+        if promise.last_warn_at is not None and promise.promise_id not in ticket.last_warned:
+            instants.append(promise.last_warn_at)
     return min((at for at in instants if at is not None), default=None)

@@ -197,6 +197,21 @@ class Escalated:
 
 
 @dataclass(frozen=True, slots=True)
+class CallRequested:
+    """The customer asked to be called. It affects no clock.
+
+    `suits` says when, in their words; `phone` is empty unless they gave a number; `person`, an id of the
+    desk's file, was asked to call (None: nobody could be).
+    """
+
+    at: datetime
+    by: Who
+    suits: str
+    phone: str = ""
+    person: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Paged:
     """A person was paged by a chain of `sla_core.paging`; None: nobody, and the chain ends.
 
@@ -295,6 +310,17 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
+class LastWarned:
+    """Half the time between the warning of a silence clock and `due_at` is spent, and nobody has written."""
+
+    at: datetime
+    by: Who
+    metric: Metric
+    run: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Breached:
     """A promise was not kept by `due_at`. Recorded once for each `run`, and never undone."""
 
@@ -357,6 +383,7 @@ Event = (
     | Held
     | Resumed
     | Escalated
+    | CallRequested
     | Paged
     | PageAccepted
     | Handover
@@ -365,6 +392,7 @@ Event = (
     | Closed
     | Reopened
     | Warned
+    | LastWarned
     | Breached
     | Undelivered
     | Alerted

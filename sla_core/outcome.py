@@ -17,6 +17,7 @@ from sla_core.events import (
     Called,
     Event,
     Handover,
+    LastWarned,
     PageAccepted,
     Paged,
     Reminded,
@@ -28,6 +29,7 @@ from sla_core.promise import JUST_AFTER, Promise
 from sla_core.ticket import Ticket, evolve, fold
 
 _ORDER = tuple(Metric)
+_OF_THE_CLOCK = (Warned, LastWarned, Breached, Paged, PageAccepted, Handover, Called, Reminded)
 
 
 class Result(StrEnum):
@@ -83,7 +85,7 @@ def replay(key: str, history: Sequence[Event], policy: Policy, until: datetime) 
     for seq, event in enumerate(history[1:], start=2):
         if event.at > until:
             break
-        if not isinstance(event, Warned | Breached | Paged | PageAccepted | Handover | Called | Reminded):
+        if not isinstance(event, _OF_THE_CLOCK):
             state.run_until(event.at)
             state.act(seq, event)
     state.run_until(until)
@@ -121,6 +123,8 @@ class _ReplayState:
                 elif isinstance(event, Breached):
                     self._breached[event.run] = event.due_at
                 self._record(event)
+                if isinstance(event, Breached) and event.metric is Metric.NEXT_UPDATE:
+                    self._look(event)  # the clock begins again
         self._now = max(self._now, end)
 
     def act(self, seq: int, event: Event) -> None:

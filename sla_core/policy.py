@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from sla_core.calendar import BusinessCalendar
 from sla_core.season import Season
@@ -155,6 +156,26 @@ class FirstContact:
 
 
 @dataclass(frozen=True, slots=True)
+class Calls:
+    """A number that customers may call, if it is known, and calls that they may ask for.
+
+    After the TAM, people of `roles` are asked to call, then the first line.
+    """
+
+    source: Source
+    phone: str | None = None
+    severities: frozenset[str] = frozenset()
+    """The severities for which there are calls; empty: all."""
+    recommended: frozenset[str] = frozenset()
+    """The severities for which the vendor recommends calling."""
+    on_request: bool = False
+    """Whether customers may ask to be called."""
+    roles: tuple[str, ...] = ()
+    spares_on_call: bool = False
+    """Whether the owner and the person on call first are asked only if nobody else is left."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What an account has bought: its calendars by the names of hours, and the channels it may use."""
 
@@ -174,6 +195,25 @@ class Plan:
     """If set, customers see their account's contact, who is mentioned in new tickets."""
     emergency_contact: str | None = None
     """Another way to report an emergency, shown to customers who open one."""
+    calls: Calls | None = None
+    """None: there are no calls under this plan."""
+
+    def calls_for(self, severity: str) -> Calls | None:
+        """The calls that there are for a severity, or None."""
+        calls = self.calls
+        return calls if calls and (not calls.severities or severity in calls.severities) else None
+
+    def phone_text(self, severity: str) -> str | None:
+        """What customers read about calling for a severity, without a full stop; None: nothing."""
+        calls = self.calls_for(severity)
+        also = f"You can also call us: {calls.phone}" if calls and calls.phone else None
+        return self.recommended_call(severity) or also
+
+    def recommended_call(self, severity: str) -> str | None:
+        """The sentence that recommends calling for a severity, without a full stop. None: it does not."""
+        if self.calls is None or severity not in self.calls.recommended:
+            return None
+        return f"We recommend calling{f': {self.calls.phone}' if self.calls.phone else ' us'}"
 
 
 class Mode(StrEnum):
@@ -304,6 +344,12 @@ class Policy:
     def calendar(self, plan: str, name: str) -> BusinessCalendar:
         """The calendar with this name, which may be a plan's name for its hours."""
         return self.calendars[self.plans[plan].calendars.get(name, name)]
+
+    def zone(self, plan: str) -> ZoneInfo:
+        """The zone of the plan's office hours, or of the vendor's; UTC if there are none."""
+        own = (self.calendars[name] for name in self.plans[plan].calendars.values())
+        hours = (calendar for calendar in (*own, *self.calendars.values()) if not calendar.always_open)
+        return next((calendar.zone for calendar in hours), ZoneInfo("UTC"))
 
     def targets(self, severity: str, terms: tuple[Term, ...] = ()) -> tuple[Target, ...]:
         """The targets of a severity, with those of the order form replacing or added to the plan's."""

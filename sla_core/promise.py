@@ -11,7 +11,7 @@ from functools import cached_property
 
 from sla_core.calendar import BusinessCalendar, Span, instant_of
 from sla_core.policy import Amount, BusinessDays, Metric, Target
-from sla_core.ticket import Gap
+from sla_core.ticket import Gap, start_in_id
 
 JUST_AFTER = timedelta(microseconds=1)
 """An act at the due instant itself is in time, so a breach is recorded after it (contract.md)."""
@@ -60,7 +60,7 @@ class Promise:
     @cached_property
     def promise_id(self) -> str:
         """Identifies this promise among earlier and later ones of the same metric."""
-        return f"{self.metric}/{self.severity}/{self.started_at:%Y%m%dT%H%M%S.%fZ}"
+        return f"{self.metric}/{self.severity}/{start_in_id(self.started_at)}"
 
     @property
     def settled(self) -> bool:
@@ -95,6 +95,20 @@ class Promise:
             return self.strict_at
         share = timedelta(seconds=int(self.whole.total_seconds() * self.target.warn_at))
         return due(self.calendar, self.started_at, share, () if self.fixed_at else self.gaps)
+
+    @cached_property
+    def last_warn_at(self) -> datetime | None:
+        """Half-way from the warning of a silence clock to its due instant; None for any other promise."""
+        if self.metric is not Metric.NEXT_UPDATE:
+            return None
+        if self.target.strict is None:
+            warned_after = self.whole * self.target.warn_at
+        else:
+            strict_at = due(self.calendar, self.started_at, self.target.strict)
+            assert strict_at is not None, "only a gap without an end has none"
+            warned_after = self.calendar.elapsed(self.started_at, strict_at)
+        share = timedelta(seconds=int((self.whole + warned_after).total_seconds() / 2))
+        return due(self.calendar, self.started_at, share, self.gaps)
 
     def left(self, now: datetime) -> timedelta:
         """The open time that remains at `now`. During a hold, what remained when the hold began."""

@@ -16,6 +16,7 @@ from sla_core.events import (
     Answered,
     Breached,
     Called,
+    CallRequested,
     Closed,
     Corrected,
     CustomerWrote,
@@ -26,6 +27,7 @@ from sla_core.events import (
     Handover,
     Held,
     Kind,
+    LastWarned,
     Opened,
     PageAccepted,
     Paged,
@@ -41,6 +43,7 @@ from sla_core.events import (
     Warned,
     Who,
 )
+from sla_core.policy import Metric
 
 
 class State(StrEnum):
@@ -104,10 +107,15 @@ class Ticket:
     resolved: bool = False
     """Whether it is resolved. It stays True if the customer then closes it."""
     warned: frozenset[str] = frozenset()
+    last_warned: frozenset[str] = frozenset()
     breached: Mapping[str, datetime] = field(default_factory=dict)
     """The ids of breached promises, and when each breach was recorded."""
     overdue: Mapping[str, datetime] = field(default_factory=dict)
     """The same ids, and when each was due."""
+    silent_since: datetime | None = None
+    """When the last missed update was due; None once an agent has written to the customer."""
+    missed_updates: int = 0
+    """How many updates in a row were missed."""
     step: int | None = None
     """The step of the escalation policy to which it was last escalated."""
     calls_at: datetime | None = None
@@ -130,6 +138,10 @@ class Ticket:
     """The handover that was asked for, until somebody else has the ticket."""
     handover_answered: bool = False
     """Whether somebody answered its pages without taking the ticket."""
+    call_requested: CallRequested | None = None
+    """The last request for a call, until the ticket ends."""
+    caller: Who | None = None
+    """Who said that they will make that call."""
     snoozed: Mapping[str, datetime] = field(default_factory=dict)
     """Whom to remind of the ticket, and when."""
     snoozed_pages: Mapping[str, datetime] = field(default_factory=dict)
@@ -182,10 +194,11 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
         case Opened() | Corrected() | Undelivered() | PageAccepted():
             return ticket
         case Alerted(page=False):
+            ticket = _call_taken(ticket, event)
             snoozed = _without(ticket.snoozed, event.person)
             return _with(ticket, snoozed=snoozed | ({event.person: event.until} if event.until else {}))
         case Alerted(act="acknowledge" | "call"):
-            return _in_hand(ticket, event)
+            return _in_hand(_call_taken(ticket, event), event)
         case Alerted():
             snoozed = _without(ticket.snoozed_pages, event.person)
             return _with(ticket, snoozed_pages=snoozed | ({event.person: event.until} if event.until else {}))
@@ -219,6 +232,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     handover=None if takes_over else ticket.handover,
                     first_answer_at=ticket.first_answer_at or event.at,
                     last_update_at=event.at,
+                    silent_since=None,
+                    missed_updates=0,
                     customers_turn=ticket.held or event.kind in (Kind.REPLY, Kind.MESSAGE),
                     milestones=_told(ticket, event),
                     mitigations=ticket.mitigations | ({event.mitigation} if event.mitigation else set()),
@@ -262,6 +277,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
             return _with(ticket, handover=None, in_hand_since=event.at)
         case Handover():
             return _with(ticket, handover=event, handover_answered=False)
+        case CallRequested():
+            return _with(ticket, call_requested=event, caller=None)
         case Called():
             return _with(ticket, calls_at=None)
         case Resolved():
@@ -287,6 +304,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 ended_at=None,
                 customers_turn=False,
                 last_update_at=event.at,
+                silent_since=None,
+                missed_updates=0,
                 milestones={},
                 mitigations=frozenset(),
                 deploys_on=None,
@@ -300,7 +319,12 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
             return _with(ticket, services_disabled=None)
         case Warned():
             return _with(ticket, warned=ticket.warned | {event.run})
+        case LastWarned():
+            return _with(ticket, last_warned=ticket.last_warned | {event.run})
         case Breached():
+            if event.metric is Metric.NEXT_UPDATE and _began_with_last_words(ticket, event):
+                missed = ticket.missed_updates + 1
+                ticket = _with(ticket, silent_since=event.due_at, missed_updates=missed)
             return _with(
                 ticket,
                 breached={event.run: event.at, **ticket.breached},
@@ -308,6 +332,17 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
             )
         case _:
             assert_never(event)
+
+
+def start_in_id(started_at: datetime) -> str:
+    """How the id of a promise ends, by which it is known among those of its metric."""
+    return f"{started_at:%Y%m%dT%H%M%S.%fZ}"
+
+
+def _began_with_last_words(ticket: Ticket, missed: Breached) -> bool:
+    """Whether this silence did not begin with an answer that never reached the customer."""
+    last_words = ticket.silent_since or ticket.last_update_at or ticket.opened.at
+    return missed.run.endswith((start_in_id(last_words), start_in_id(ticket.severities[-1][0])))
 
 
 _FIELDS = frozenset(each.name for each in fields(Ticket))
@@ -326,6 +361,12 @@ def _with(ticket: Ticket, **changes: Any) -> Ticket:
 
 def _told(ticket: Ticket, event: Answered) -> Mapping[str, datetime]:
     return {event.text: event.at, **ticket.milestones} if event.kind is Kind.MILESTONE else ticket.milestones
+
+
+def _call_taken(ticket: Ticket, event: Alerted) -> Ticket:
+    if event.act != "call" or ticket.call_requested is None:
+        return ticket
+    return _with(ticket, caller=ticket.caller or event.by)
 
 
 def _in_hand(ticket: Ticket, event: Acknowledged | Taken | Answered | Resolved | Alerted) -> Ticket:
@@ -374,6 +415,8 @@ def _ended(ticket: Ticket, state: State, at: datetime) -> Ticket:
         ticket,
         state=state,
         ended_at=ticket.ended_at or at,
+        call_requested=None,
+        caller=None,
         closed_periods=closed_periods,
         customers_turn=True,
     )

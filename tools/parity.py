@@ -36,11 +36,13 @@ from bot.model.views import Audience, Button, QueueBoard
 from bot.notify import cards
 from bot.notify.message_factory import alert_buttons
 from bot.notify.pages import page_buttons
+from bot.notify.silence import draft_buttons
 from bot.ports import DeskStore
 from sla_core.catalog.load import load, vendors
-from sla_core.events import Opened
-from sla_core.policy import Policy
-from sla_core.ticket import State
+from sla_core.engine import promises
+from sla_core.events import THE_CLOCK, Event, Opened, Warned
+from sla_core.policy import Metric, Policy
+from sla_core.ticket import State, Ticket
 from tests.desk_file import account, desk_file
 from tools.parity_entry_points import entry_points
 from tools.parity_form_changes import form_changes
@@ -130,6 +132,21 @@ class Samples:
             if self.policy.worst.pages:  # an answer ends the pages, so each button gets its own ticket
                 button = page_buttons(await self._ticket(self.policy.worst.id, ()))[label]
                 await self._press(AGENT, TRIAGE, button, "page")
+        for label in range(len(draft_buttons("", 0))):
+            if any(target.metric is Metric.NEXT_UPDATE for target in self.policy.worst.targets):
+                await self._press(AGENT, TRIAGE, (await self._draft())[label], "draft of an update")
+
+    async def _draft(self) -> tuple[Button, ...]:
+        """The buttons of a draft on a ticket of its own."""
+
+        def warn(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event]:
+            (clock,) = (p for p in promises(ticket, policy) if p.metric is Metric.NEXT_UPDATE)
+            assert clock.due_at is not None
+            return [Warned(now, THE_CLOCK, clock.metric, clock.promise_id, clock.due_at)]
+
+        key = await self._ticket(self.policy.worst.id, ())
+        assert isinstance(await self.desk.change(None, key, warn), Done)
+        return draft_buttons(key, (await self.desk.ticket(key)).version)
 
     async def _look_in_a_freeze(self) -> None:
         """A code freeze has a button of its own on tickets that are not urgent."""

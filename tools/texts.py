@@ -9,14 +9,14 @@ that build them, answers to a press or a command from the source of the modules 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
-from bot.desk.ticket import direct_messages, milestones, pages, severity, short_forms, update
+from bot.desk.ticket import calls, direct_messages, milestones, pages, severity, short_forms, update
 from bot.model.address import Place, UserRef
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.views import Audience, Link, Mention, Notice, Quote, RichText, Strong, When
@@ -41,7 +41,6 @@ from sla_core.events import (
     Handover,
     Held,
     Kind,
-    Opened,
     PageAccepted,
     Paged,
     Reminded,
@@ -58,29 +57,26 @@ from sla_core.events import (
 )
 from sla_core.paging import DELEGATED, NO_STEP, SNOOZED
 from sla_core.policy import Metric, Policy
-from sla_core.ticket import Ticket, fold
+from sla_core.ticket import fold
 from tests.desk_file import account, desk_file
 from tools.answers import answers
+from tools.stories import (
+    ALICE,
+    BOB,
+    CHANNEL,
+    DANA,
+    NOON,
+    Story,
+    sample_opening,
+    sample_ticket,
+    silence_stories,
+)
 
 HOUSE = Path(__file__).resolve().parents[1]
 OUT = HOUSE / "docs" / "texts.md"
-NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
-CHANNEL, TRIAGE = Place("slack", "C0ACME"), Place("slack", "C0TRIAGE")
-ALICE = Who(str(UserRef("slack", "T1", "U0ALICE")), "Alice")
+TRIAGE = Place("slack", "C0TRIAGE")
 EVE = Who(str(UserRef("slack", "T0", "U0EVE")), "Eve")
 MONITORING = Who("alerts::prod", "prod monitoring")
-BOB = Who(str(UserRef("slack", "T0", "U0BOB")), "Bob")
-DANA = Who(str(UserRef("slack", "T0", "U0DANA")), "Dana")
-
-
-@dataclass(frozen=True)
-class Story:
-    """What happened before, what happens now, and how the document calls it."""
-
-    title: str
-    severity: str
-    before: Sequence[Event]
-    now: Sequence[Event]
 
 
 def stories(policy: Policy, plan: str) -> Iterator[Story]:
@@ -91,7 +87,7 @@ def stories(policy: Policy, plan: str) -> Iterator[Story]:
         return NOON + timedelta(minutes=minutes)
 
     def due(severity_id: str, before: Sequence[Event]) -> tuple[str, datetime]:
-        ticket = _ticket(policy, plan, severity_id, before)
+        ticket = sample_ticket(policy, plan, severity_id, before)
         first = next(p for p in promises(ticket, policy) if p.due_at is not None and not p.settled)
         assert first.due_at is not None
         return first.promise_id, first.due_at
@@ -275,32 +271,6 @@ def emergency_stories(policy: Policy) -> Iterator[Story]:
     yield Story("A fix waits for the end of a code freeze", usual, (), [later])
 
 
-def _opened(policy: Policy, plan: str, severity_id: str) -> Opened:
-    rule = next((rule for rule in policy.triage.rules if rule.severity == severity_id), None)
-    return Opened(
-        at=NOON,
-        by=ALICE,
-        account="acme",
-        vendor=policy.vendor,
-        plan=plan,
-        version=policy.version,
-        severity=severity_id,
-        clause="",
-        why=rule.says if rule else "",
-        summary="Exports fail",
-        details="",
-        answers={},
-        channel=str(CHANNEL),
-        may_hold=True,
-        asked_in=str(CHANNEL),
-        asked_below="1",
-    )
-
-
-def _ticket(policy: Policy, plan: str, severity_id: str, events: Sequence[Event]) -> Ticket:
-    return fold("ACME-1", [_opened(policy, plan, severity_id), *events])
-
-
 def plain(text: RichText) -> str:
     """Rich text in one line; instants in UTC, mentions with @, quotations in quotation marks."""
     words = ""
@@ -321,7 +291,7 @@ def plain(text: RichText) -> str:
 
 def _heard(story: Story, policy: Policy, plan: str, directory: Directory) -> Iterator[tuple[str, str]]:
     """Who reads what of a story."""
-    first = _opened(policy, plan, story.severity)
+    first = sample_opening(policy, plan, story.severity)
     events: Sequence[Event] = story.now or [first]
     history = [first, *story.before, *story.now]
     for message in messages_of(fold("ACME-1", history), list(events), policy, directory):
@@ -349,7 +319,7 @@ def _sections(
 def _contact(directory: Directory) -> Iterator[str]:
     """What the first contact reads of a new ticket, and what the customer's card says of them."""
     policy = load("commerceup")[-1]
-    ticket = fold("ACME-1", [replace(_opened(policy, "standard", "C3"), contact="dana")])
+    ticket = fold("ACME-1", [replace(sample_opening(policy, "standard", "C3"), contact="dana")])
     yield "\n**A ticket was opened**\n"
     for message in messages_of(ticket, ticket.history, policy, directory):
         if isinstance(message.content, Notice) and (
@@ -363,18 +333,20 @@ def _contact(directory: Directory) -> Iterator[str]:
 
 def _standings(policy: Policy, plan: str, directory: Directory) -> Iterator[str]:
     """Each way in which a promise stands on a card."""
-    ticket = _ticket(policy, plan, "S2", ())
+    ticket = sample_ticket(policy, plan, "S2", ())
     seen: dict[str, None] = {}
-    answered = _ticket(policy, plan, "S2", [Answered(NOON + timedelta(hours=1), BOB, Kind.REPLY, "Hello")])
+    answered = sample_ticket(
+        policy, plan, "S2", [Answered(NOON + timedelta(hours=1), BOB, Kind.REPLY, "Hello")]
+    )
     late_at = NOON + timedelta(days=3, hours=5)
     run = promises(ticket, policy)[0]
     assert run.due_at is not None
     missed = Breached(run.due_at, THE_CLOCK, run.metric, run.promise_id, run.due_at)
-    late = _ticket(policy, plan, "S2", [missed, Answered(late_at, BOB, Kind.REPLY, "Hello")])
-    held = _ticket(policy, plan, "S2", [Held(NOON, BOB, "Waiting")])
+    late = sample_ticket(policy, plan, "S2", [missed, Answered(late_at, BOB, Kind.REPLY, "Hello")])
+    held = sample_ticket(policy, plan, "S2", [Held(NOON, BOB, "Waiting")])
     steps = [timedelta(minutes=minutes) for minutes in range(0, 6 * 60, 5)]
     looks = [(ticket, NOON + step) for step in steps]
-    evening = replace(_opened(policy, plan, "S2"), at=NOON + timedelta(hours=9))
+    evening = replace(sample_opening(policy, plan, "S2"), at=NOON + timedelta(hours=9))
     tonight = fold("ACME-1", [evening])
     looks += [(tonight, evening.at), (answered, late_at), (late, late_at), (held, NOON)]
     afternoon = replace(evening, at=NOON + timedelta(hours=8))
@@ -389,7 +361,7 @@ def _standings(policy: Policy, plan: str, directory: Directory) -> Iterator[str]
 
 def _forms(policy: Policy, plan: str) -> Iterator[str]:
     context = {"ticket": "ACME-1", "place": str(CHANNEL)}
-    ticket = _ticket(policy, plan, "S2", ())
+    ticket = sample_ticket(policy, plan, "S2", ())
     forms = [short_forms.text_form(name, context) for name in ("reply", "update", "resolve", "hold")]
     forms += [
         short_forms.text_form("services_disabled", context),
@@ -398,6 +370,7 @@ def _forms(policy: Policy, plan: str) -> Iterator[str]:
         short_forms.text_form("add_details", context),
         short_forms.escalate_form(False, context),
         short_forms.escalate_form(True, context),
+        calls.form("You can also call us: +44 20 7946 0000", context),
         severity.form(policy, context, "S2"),
         short_forms.close_form(ticket, promises(ticket, policy), context, NOON),
         direct_messages.delegate_form("alert_delegate", (), context),
@@ -447,6 +420,8 @@ def document() -> str:
         *_sections(monetate, "europe", directories["monetate"], stories(monetate, "europe"), "Milestone"),
         "\n## Services, mitigations, code freeze",
         *_sections(monetate, "europe", directories["monetate"], emergency_stories(monetate)),
+        "\n## Silence, and the customer's way up",
+        *_sections(monetate, "europe", directories["monetate"], silence_stories(monetate, "europe")),
         "\n## The customer's first contact",
         *_contact(directories["commerceup"]),
         "\n## How a promise stands on a card\n",

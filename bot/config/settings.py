@@ -35,6 +35,7 @@ from bot.config.pagers import (
     pagers_of,
     rotas_with_pagers,
 )
+from bot.config.phones import phone_faults, with_phones
 from bot.config.rotas import DayPart, Zone, read_rotas
 from bot.model.address import Place, UserRef
 from sla_core.catalog.crosscheck import PROMISED, unknown
@@ -228,6 +229,8 @@ class _File(_Section):
     alerts: tuple[AlertsFile, ...] = ()
     pagers: tuple[PagerPart, ...] = ()
     accounts: tuple[_Account, ...] = ()
+    phones: dict[str, str] = {}
+    """Telephone numbers by plan; see bot.config.phones."""
 
 
 def load_desk(path: Path) -> DeskSettings:
@@ -254,13 +257,17 @@ def load_desk(path: Path) -> DeskSettings:
         rotas, wrong_rotas = read_rotas(file.rotas, name, path.parent, _names(file.people))
         checks = (
             _cross_check(file),
-            _against_policy(file, policies[-1]) if policies else (),
             alert_faults(file.alerts, [a.id for a in file.accounts], policies[-1] if policies else None),
+            *(
+                (_against_policy(file, policies[-1]), phone_faults(file.phones, policies[-1]))
+                if policies
+                else ()
+            ),
         )
         faults += [*wrong_rotas, *(Fault(name, key, says) for check in checks for key, says in check)]
     if faults or file is None:
         raise Faults(faults)
-    return _settings(file, policies, rotas)
+    return _settings(file, [with_phones(policy, file.phones) for policy in policies], rotas)
 
 
 def _validated(raw: dict[str, Any], name: str) -> tuple[_File | None, list[Fault]]:

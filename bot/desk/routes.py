@@ -15,7 +15,18 @@ from bot.desk import channels, queue
 from bot.desk.desk import Desk, refusal
 from bot.desk.intake import alarms, conversation, conversation_steps, entry_points, open
 from bot.desk.intake.form import FORM
-from bot.desk.ticket import acts, direct_messages, emergencies, milestones, pages, reply, severity, update
+from bot.desk.ticket import (
+    acts,
+    calls,
+    direct_messages,
+    drafts,
+    emergencies,
+    milestones,
+    pages,
+    reply,
+    severity,
+    update,
+)
 from bot.desk.ticket.short_forms import open_text_form, sent_before, sent_elsewhere, sent_too_late
 from bot.model.address import Actor, Place
 from bot.model.forms import OPENED_AT, is_expired
@@ -93,6 +104,7 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "why": ButtonRoute(PARTICIPANT, acts.explain),
     "add_details": ButtonRoute(PARTICIPANT, _opens("add_details")),
     "escalate": ButtonRoute(PARTICIPANT, acts.ask_to_escalate),
+    "call_request": ButtonRoute(PARTICIPANT, calls.ask),
     "close": ButtonRoute(PARTICIPANT, acts.close),
     "reopen": ButtonRoute(PARTICIPANT, acts.reopen),
     "acknowledge": ButtonRoute(AGENT, acts.acknowledge),
@@ -108,6 +120,8 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "hold": ButtonRoute(AGENT, _opens("hold")),
     "resume": ButtonRoute(AGENT, acts.resume),
     "resolve": ButtonRoute(AGENT, _opens("resolve")),
+    "draft_send": ButtonRoute(AGENT, drafts.send),
+    "draft_edit": ButtonRoute(AGENT, drafts.edit),
     "alert_acknowledge": ButtonRoute(RECIPIENT, direct_messages.acknowledge),
     "alert_call": ButtonRoute(RECIPIENT, direct_messages.call),
     "alert_delegate": ButtonRoute(RECIPIENT, direct_messages.delegate),
@@ -122,6 +136,7 @@ FORMS: dict[str, FormRoute | PublicFormRoute] = {
     FORM: PublicFormRoute(open.submit),
     "add_details": FormRoute(PARTICIPANT, reply.send_details),
     "escalate": FormRoute(PARTICIPANT, acts.escalate),
+    "call_request": FormRoute(PARTICIPANT, calls.submit),
     "reply": FormRoute(AGENT, reply.send_reply),
     "update": FormRoute(AGENT, update.submit),
     "severity": FormRoute(AGENT, severity.submit),

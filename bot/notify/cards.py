@@ -45,12 +45,13 @@ def card(
     """The card at `now`."""
     shown = [shown for shown in countdowns(ticket, policy, now) if shown.phase is not Phase.ENDED]
     lines = tuple(
-        promise_line(countdown, wording_of(ticket, policy, countdown.metric)) for countdown in shown
+        _with_misses(ticket, countdown, promise_line(countdown, wording_of(ticket, policy, countdown.metric)))
+        for countdown in shown
     )
     severity = policy.severities[ticket.severity]
     for_agents = audience is Audience.AGENTS
     buttons, menus = (
-        _agents_buttons(ticket, policy, now) if for_agents else (tuple(_customer_buttons(ticket)), ())
+        _agents_buttons(ticket, policy, now) if for_agents else (tuple(_customer_buttons(ticket, policy)), ())
     )
     return TicketCard(
         key=ticket.key,
@@ -68,7 +69,7 @@ def card(
             *_hold(ticket, for_agents),
             *_severity_changed(ticket),
             *emergency_texts.facts(ticket),
-            *(_facts if for_agents else _customer_facts)(ticket, policy, now),
+            *(_facts if for_agents else _customer_facts)(ticket, policy, directory, now),
         ),
         contact=() if for_agents else _first_contact(ticket, policy, directory),
         last_words=_last_words(ticket) if for_agents else None,
@@ -105,6 +106,14 @@ def promise_line(countdown: Countdown, wording: str) -> PromiseLine:
         standing_at=at,
         then=then,
     )
+
+
+def _with_misses(ticket: Ticket, countdown: Countdown, line: PromiseLine) -> PromiseLine:
+    """The line of a silence clock that was missed says how often: the clock itself runs again."""
+    missed = ticket.missed_updates if countdown.metric is Metric.NEXT_UPDATE else 0
+    if not missed:
+        return line
+    return replace(line, note=f"missed {'once' if missed == 1 else f'{missed} times'} since our last message")
 
 
 def wording_of(ticket: Ticket, policy: Policy, metric: Metric) -> str:
@@ -238,11 +247,17 @@ def _severity_changed(ticket: Ticket) -> Iterator[tuple[str, str]]:
         yield "Severity corrected", f"{last.by.name} changed it from {before} to {ticket.severity}"
 
 
-def _customer_facts(ticket: Ticket, policy: Policy, now: datetime) -> Iterator[tuple[str, str]]:
+def _customer_facts(
+    ticket: Ticket, policy: Policy, directory: Directory, now: datetime
+) -> Iterator[tuple[str, str]]:
     severity = policy.severities[ticket.severity]
     is_open = ticket.state is State.OPEN
     if severity.effort and is_open:
         yield "", severity.effort
+    yield from history.escalation(ticket, policy)
+    yield from history.call(ticket, policy, directory.settings.people)
+    if is_open and (recommended := policy.plans[ticket.opened.plan].recommended_call(ticket.severity)):
+        yield "Phone", recommended
     contact = policy.plans[ticket.opened.plan].emergency_contact
     if severity.pages and contact and is_open:
         yield "Emergency contact", contact
@@ -261,6 +276,13 @@ def _first_contact(ticket: Ticket, policy: Policy, directory: Directory) -> Rich
     address = None if opened_it else person.on(directory.channel_of(ticket).platform)
     mentioned = Mention(address, person.name) if address else person.name
     return emergency_texts.first_contact(named.name, mentioned, person.email)
+
+
+def can_request_call(ticket: Ticket, policy: Policy) -> bool:
+    """Whether there are calls on request, and no request for one waits for somebody to take it."""
+    waits = ticket.call_requested is not None and ticket.caller is None
+    calls = policy.plans[ticket.opened.plan].calls_for(ticket.severity)
+    return calls is not None and calls.on_request and ticket.state is State.OPEN and not waits
 
 
 def _about(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[str]:
@@ -295,7 +317,7 @@ def _answers(ticket: Ticket, policy: Policy) -> Iterator[tuple[str, str]]:
             yield question.label, ", ".join(question.label_of(answer) for answer in given)
 
 
-def _facts(ticket: Ticket, policy: Policy, now: datetime) -> Iterator[tuple[str, str]]:
+def _facts(ticket: Ticket, policy: Policy, directory: Directory, now: datetime) -> Iterator[tuple[str, str]]:
     opened = ticket.opened
     is_open = ticket.state is State.OPEN
     if not ticket.confirmed and is_open:
@@ -305,6 +327,7 @@ def _facts(ticket: Ticket, policy: Policy, now: datetime) -> Iterator[tuple[str,
         yield "Exception", opened.exception
     for note in opened.notes:
         yield "Note", note
+    yield from history.call(ticket, policy, directory.settings.people)
     severity = policy.severities[ticket.severity]
     if severity.effort and is_open:
         yield "", severity.effort
@@ -313,12 +336,14 @@ def _facts(ticket: Ticket, policy: Policy, now: datetime) -> Iterator[tuple[str,
     yield from emergency_texts.freeze_fact(ticket, policy, now)
 
 
-def _customer_buttons(ticket: Ticket) -> Iterator[Button]:
+def _customer_buttons(ticket: Ticket, policy: Policy) -> Iterator[Button]:
     yield Button("why", "Why?", ticket.key)
     if ticket.state is not State.CLOSED:
         yield Button("add_details", "Add details", ticket.key)
     if ticket.state is State.OPEN:
         yield Button("escalate", "Escalate", ticket.key)
+    if can_request_call(ticket, policy):
+        yield Button("call_request", "Request a call", ticket.key)
     if ticket.state is not State.CLOSED:
         yield Button("close", "Close", ticket.key)
     if ticket.state is not State.OPEN:

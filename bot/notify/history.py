@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import assert_never
 
@@ -10,6 +10,7 @@ from bot.config.alerts import is_monitoring
 from bot.config.settings import Person
 from bot.model.views import HistoryLine
 from bot.notify import emergency_texts
+from bot.text import named_time
 from sla_core.events import (
     VIA_FORM,
     Acknowledged,
@@ -17,6 +18,7 @@ from sla_core.events import (
     Answered,
     Breached,
     Called,
+    CallRequested,
     Closed,
     Corrected,
     CustomerWrote,
@@ -27,6 +29,7 @@ from sla_core.events import (
     Handover,
     Held,
     Kind,
+    LastWarned,
     Opened,
     PageAccepted,
     Paged,
@@ -42,10 +45,12 @@ from sla_core.events import (
     Warned,
 )
 from sla_core.policy import Policy
-from sla_core.ticket import Ticket
+from sla_core.ticket import State, Ticket
 
 MAX_LINES = 5
 """Lines on a card."""
+_BY_AGENTS = (Acknowledged, Taken, Answered, Alerted, Held, SeverityChanged)
+"""What an agent or a TAM does who knows of the ticket."""
 NO_ONE: Mapping[str, Person] = MappingProxyType({})
 
 
@@ -96,6 +101,8 @@ def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) ->
             return f"{name} ended the hold"
         case Escalated():
             return f"{name} escalated this{'' if event.tell_customer else ' internally'}"
+        case CallRequested():
+            return f"{name} asked for a call"
         case Paged(person=str() as paged):
             return f"{people[paged].name if paged in people else paged} was paged"
         case Paged():
@@ -114,6 +121,8 @@ def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) ->
             return f"{name} reopened this"
         case Warned():
             return f"Warning: {str(event.metric).replace('_', ' ')}"
+        case LastWarned():
+            return f"Last warning: {str(event.metric).replace('_', ' ')}"
         case Breached():
             return f"Missed: {str(event.metric).replace('_', ' ')}"
         case Undelivered():
@@ -152,3 +161,39 @@ def _alerted(event: Alerted) -> str:
         "snooze": f"snoozed the {what}",
     }
     return f"{event.by.name} {acts.get(event.act, f'acknowledged the {what}')}"
+
+
+def escalation(ticket: Ticket, policy: Policy) -> Iterator[tuple[str, str]]:
+    """A fact for the customer: when an escalation that they know of began, and who has acted since."""
+    if ticket.state is not State.OPEN:
+        return
+    told: Escalated | None = None
+    known: dict[str, None] = {}
+    undone = {event.seq for event in ticket.history if isinstance(event, Undelivered)}
+    for seq, event in enumerate(ticket.history, start=1):
+        if isinstance(event, Reopened):
+            told, known = None, {}
+        elif told is None and isinstance(event, Escalated) and event.tell_customer:
+            told, known = event, {event.by.name: None} if event.by_agent else {}
+        elif told is not None and isinstance(event, _BY_AGENTS) and seq not in undone:
+            known[event.by.name] = None
+    if told is not None:
+        *before, last = known or [""]
+        names = f"{', '.join(before)} and {last} know" if before else f"{last} knows"
+        progress = names if last else "nobody has answered yet"
+        when = named_time(told.at, policy.zone(ticket.opened.plan))
+        yield "Escalated", f"{when} by {told.by.name}; {progress}"
+
+
+def call(ticket: Ticket, policy: Policy, people: Mapping[str, Person]) -> Iterator[tuple[str, str]]:
+    """A fact: the call that the customer asked for, and who will make it."""
+    request = ticket.call_requested
+    if request is None:
+        return
+    asked = people.get(request.person or "")
+    if ticket.caller is not None:
+        progress = f"{ticket.caller.name} will call"
+    else:
+        progress = f"{asked.name} has been asked" if asked else "our agents have the request"
+    when = named_time(request.at, policy.zone(ticket.opened.plan))
+    yield "Call", f"{request.by.name} asked for one, {when}; {progress}"

@@ -13,8 +13,8 @@ from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Audience, Button, Mention, Notice, Part, RichText, Style
 from bot.notify import texts
 from bot.ports import Message, Priority
-from sla_core.events import Breached, Escalated, ServicesDisabled, Warned, Who
-from sla_core.policy import Policy
+from sla_core.events import Breached, Escalated, Event, LastWarned, Warned, Who
+from sla_core.policy import Metric, Policy
 from sla_core.promise import Tone
 from sla_core.ticket import Ticket, fold
 
@@ -214,15 +214,11 @@ class MessageFactory:
         """Tells the recipients of earlier direct messages about this event, unless it is their own act."""
         if self.account is None:
             return
-        told = (
-            Warned | Breached | Escalated | ServicesDisabled
-            if self.directory.tam(self.account)
-            else Escalated
-        )
+        has_tam = self.directory.tam(self.account) is not None
         recipients = {
             person.id: (person, ref)
             for event in self.ticket.history
-            if isinstance(event, told)
+            if isinstance(event, Escalated) or (has_tam and _told_tam(event))
             for person, ref in self.directory.escalation_recipients(
                 self.account, self.channel.platform, event.at
             )
@@ -245,6 +241,13 @@ class MessageFactory:
 
     def key(self, what: str) -> str:
         return f"{self.ticket.key}/{self.seq}/{what}"
+
+
+def _told_tam(event: Event) -> bool:
+    """Whether it was a direct message to the TAM. The warning of a silence clock is the agent's."""
+    if isinstance(event, Warned):
+        return event.metric is not Metric.NEXT_UPDATE
+    return isinstance(event, LastWarned | Breached)
 
 
 def alert_buttons(ticket: str) -> tuple[Button, ...]:

@@ -10,8 +10,8 @@ from typing import assert_never
 from bot.config.alerts import is_monitoring
 from bot.config.directory import Directory
 from bot.model.address import Place
-from bot.model.views import Audience, Notice
-from bot.notify import alarms, emergency_texts, pages, rarity, texts
+from bot.model.views import Audience, Notice, RichText
+from bot.notify import alarms, calls, emergency_texts, pages, rarity, silence, silence_texts, texts
 from bot.notify.message_factory import MessageFactory, card_key
 from bot.ports import Card, Message, Priority
 from sla_core.events import (
@@ -22,6 +22,7 @@ from sla_core.events import (
     Answered,
     Breached,
     Called,
+    CallRequested,
     Closed,
     Corrected,
     CustomerWrote,
@@ -32,6 +33,7 @@ from sla_core.events import (
     Handover,
     Held,
     Kind,
+    LastWarned,
     Opened,
     PageAccepted,
     Paged,
@@ -46,7 +48,7 @@ from sla_core.events import (
     Undelivered,
     Warned,
 )
-from sla_core.policy import Policy
+from sla_core.policy import Metric, Policy
 from sla_core.promise import Tone
 from sla_core.ticket import Ticket, after, fold
 
@@ -82,6 +84,8 @@ def messages_of(
     messages: list[Message] = []
     known = len(ticket.history) - len(events)
     for seq, event in enumerate(events, start=known + 1):
+        if isinstance(event, Breached) and silence.is_told_later(ticket.history, seq):
+            continue
         then = ticket if seq == len(ticket.history) else fold(ticket.key, ticket.history[:seq])
         of_event = _EventMessages(MessageFactory(then, seq, policy, directory))
         messages += [
@@ -89,6 +93,7 @@ def messages_of(
             *of_event.call_cancelled(event),
             *of_event.retired_direct_messages(event),
             *(pages.retired(of_event.factory, event) if then.pages else ()),
+            *(silence.retired(of_event.factory, event) if then.warned else ()),
         ]
     if not all(isinstance(event, PageAccepted) for event in events) and not isinstance(events[0], Opened):
         delay = CONVERSATION_DELAY if all(map(_is_conversation, events)) else timedelta(0)
@@ -147,8 +152,8 @@ class _EventMessages:
                 else:
                     said = texts.customer_wrote(key, event)
                 is_quiet = event.by_agent or (event.via == VIA_APP and not alarms.fires_again(event))
-                calls = () if is_quiet else self.factory.responsible()
-                yield self.factory.to_triage((*said, *calls))
+                mentions = () if is_quiet else self.factory.responsible()
+                yield self.factory.to_triage((*said, *mentions))
                 if self.ticket.holds and not self.ticket.held and self.factory.before.held:
                     yield from self.factory.to_both(
                         texts.resumed(self.ticket, self.policy, event.by), what="resumed"
@@ -179,6 +184,9 @@ class _EventMessages:
                 yield from self.factory.to_both(texts.resumed(self.ticket, self.policy, event.by))
             case Escalated():
                 yield from self._escalated(event)
+            case CallRequested():
+                yield from calls.requested(self.factory, event)
+                yield from self.direct_messages(event)
             case Paged():
                 yield from pages.paged(self.factory, event)
             case PageAccepted():
@@ -214,17 +222,22 @@ class _EventMessages:
                 said = texts.reopened(self.ticket, self.policy, event)
                 yield self.factory.to_customer(said, priority=Priority.STATE)
                 is_paged = self.ticket.reopened_unanswered is not None and self._pages(self.ticket.severity)
-                calls = () if is_paged else self.factory.responsible()
-                yield self.factory.to_triage((*said, *calls), priority=Priority.STATE)
+                mentions = () if is_paged else self.factory.responsible()
+                yield self.factory.to_triage((*said, *mentions), priority=Priority.STATE)
                 yield from self.factory.follow_up(said)
             case Warned():
                 said = texts.warned(self.ticket, event, self.policy)
                 yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
                 yield from self.direct_messages(event)
+                if silence.is_draft(event):
+                    yield from silence.drafted(self.factory, event)
+            case LastWarned():
+                yield from self.direct_messages(event)
             case Breached():
-                said = texts.breached(self.ticket, event, self.policy, self.factory.alerted())
+                said = self._breached(event, "you", self.factory.alerted())
                 to_customer = (*said, *self.factory.opener())
                 yield self.factory.to_customer(to_customer, Tone.ALARM, Priority.BREACH)
+                said = self._breached(event, "the customer", self.factory.alerted())
                 yield self.factory.to_triage(
                     (*said, *self.factory.responsible()), Tone.ALARM, Priority.BREACH
                 )
@@ -233,10 +246,12 @@ class _EventMessages:
                 taken_back = self.ticket.history[event.seq - 1] if event.seq else None
                 said = texts.undelivered(key, taken_back, event)
                 yield self.factory.to_triage(said, Tone.ALARM, Priority.BREACH)
+                yield from silence.not_delivered(self.factory, event)
             case Alerted(act="delegate", page=True):
                 return  # the page to the colleague says it
             case Alerted():
                 yield self.factory.to_triage(texts.alerted(key, event, self._name(event.to)))
+                yield from calls.taken(self.factory, event)
                 yield from self.direct_messages(event)
             case Reminded():
                 yield from self.direct_messages(event)
@@ -246,15 +261,24 @@ class _EventMessages:
     def direct_messages(self, event: Event) -> Iterator[Message]:
         """The direct messages of an event, with their buttons."""
         match event:
+            case Warned() if silence.is_draft(event):
+                return  # the last warning tells the TAM
+            case LastWarned():
+                yield from self.factory.direct_message(
+                    silence_texts.last_warning(self.ticket, event), Tone.WARN
+                )
             case Warned():
                 yield from self.factory.direct_message(
                     texts.warned(self.ticket, event, self.policy), Tone.WARN
                 )
             case Breached():
                 yield from self.factory.direct_message(
-                    texts.breached(self.ticket, event, self.policy, self.factory.alerted(tam=False)),
-                    Tone.ALARM,
+                    self._breached(event, "the customer", self.factory.alerted(tam=False)), Tone.ALARM
                 )
+            case Escalated() if calls.adds_reason(self.ticket, self.factory.seq):
+                return
+            case CallRequested():
+                yield from calls.direct_message(self.factory, event)
             case Escalated():
                 yield from self.factory.direct_message(texts.escalated(self.ticket.key, event), Tone.WARN)
             case ServicesDisabled():
@@ -288,6 +312,8 @@ class _EventMessages:
         then = fold(self.ticket.key, self.ticket.history[:1])
         for seq, earlier in enumerate(self.ticket.history[: self.factory.seq - 1], start=1):
             then = after(then, [earlier]) if seq > 1 else then
+            if silence.is_told_later(self.ticket.history, seq):
+                continue
             sent = _EventMessages(replace(self.factory, ticket=then, seq=seq)).direct_messages(earlier)
             for message in sent:
                 if message.key.endswith(whose) and isinstance(message.content, Notice):
@@ -326,10 +352,10 @@ class _EventMessages:
             )
         if event.files:
             yield self.factory.to_triage(texts.attached_files(self.ticket.key, event), what="files")
-        if not event.by_agent and not self._pages(event.severity) and (calls := self.factory.first_line()):
+        if not event.by_agent and not self._pages(event.severity) and (mentions := self.factory.first_line()):
             account = self.factory.account
             said = texts.new_ticket(self.ticket, account.name if account else event.account)
-            yield self.factory.to_triage((*said, *calls), what="opened")
+            yield self.factory.to_triage((*said, *mentions), what="opened")
         yield from self._first_contact(triage)
         if event.earlier:
             yield from rarity.messages(self.factory, event)
@@ -348,14 +374,27 @@ class _EventMessages:
             yield self.factory.to_triage(said, what="contact")
 
     def _escalated(self, event: Escalated) -> Iterator[Message]:
+        if calls.adds_reason(self.ticket, self.factory.seq):
+            said = calls.reason_added(self.ticket.key, event)
+            yield self.factory.to_customer(said, Tone.WARN, Priority.BREACH)
+            yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
+            return
         said = texts.escalated(self.ticket.key, event)
         if event.tell_customer:
             told = (*said, *texts.who_is_alerted(self.factory.alerted()))
+            if not event.by_agent:
+                told = (*told, *calls.after_escalation(self.factory))
             yield self.factory.to_customer(told, Tone.WARN, Priority.BREACH)
         yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
         yield from self.direct_messages(event)
         if event.by_agent:
             yield from pages.escalated(self.factory, event)
+
+    def _breached(self, event: Breached, reader: str, alerted: Sequence[str]) -> RichText:
+        """What was missed; of an update, also since when nobody has written to `reader`."""
+        said = texts.breached(self.ticket, event, self.policy, alerted)
+        missed_update = event.metric is Metric.NEXT_UPDATE
+        return (*said, *silence_texts.missed_in_a_row(self.ticket, reader)) if missed_update else said
 
     def _name(self, person: str | None) -> str:
         known = self.factory.directory.settings.people.get(person or "")

@@ -481,6 +481,8 @@ def _message_name(key: str, message: str) -> str:
         return f"a direct message to {what.rpartition('/dm/')[2]}"
     if "/pager" in what:
         return f"a page to the pager {what.rpartition('/')[2]}"
+    if "/draft/" in what:
+        return "the draft of an update"
     if "/page" in what:
         person, _, number = what.partition("/page")[2].partition("/")[2].partition("/")
         return f"a page to {person}" + (f", by address {int(number) + 1} of page" if number else "")

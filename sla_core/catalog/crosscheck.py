@@ -48,6 +48,7 @@ class Names:
 def crosscheck(files: Files, names: Names) -> Found:
     """Everything that does not fit together in the readable parts."""
     yield from _plan_faults(files, names)
+    yield from _calls_faults(files, names)
     for id_, severity in files.severities.items():
         yield from _severity_faults(id_, severity, names)
     if files.triage is not None:
@@ -81,6 +82,21 @@ def _plan_faults(files: Files, names: Names) -> Found:
                 yield "plans.toml", f"{id_}.calendars.{role}", unknown("calendar", calendar, calendars)
         for name in sorted((hours & (names.usable or set())) - calendars - set(plan.calendars)):
             yield "plans.toml", f"{id_}.calendars", f'does not say which calendar "{name}" is'
+
+
+def _calls_faults(files: Files, names: Names) -> Found:
+    roles = {step.role for step in files.steps}
+    for id_, plan in files.plans.items():
+        if plan.calls is None:
+            continue
+        for part in ("severities", "recommended"):
+            for severity in sorted(getattr(plan.calls, part)):
+                if is_unknown(severity, names.severities):
+                    key = f"{id_}.calls.{part}"
+                    yield "plans.toml", key, unknown("severity", severity, names.severities)
+        for role in plan.calls.roles:
+            if role not in roles:
+                yield "plans.toml", f"{id_}.calls.roles", unknown("role", role, roles)
 
 
 def _severity_faults(id_: str, severity: schema.SeverityFile, names: Names) -> Found:

@@ -23,6 +23,7 @@ from sla_core.closures import (
     PublicHolidays,
 )
 from sla_core.policy import (
+    Calls,
     Duty,
     Extension,
     FirstContact,
@@ -351,6 +352,19 @@ def plan(id_: str, file: schema.PlanFile) -> Plan:
         wording=file.wording,
         first_contact=first_contact(file),
         emergency_contact=file.emergency_contact,
+        calls=calls(file.calls) if file.calls else None,
+    )
+
+
+def calls(file: schema.CallsFile) -> Calls:
+    return Calls(
+        source=file.source,
+        phone=file.phone,
+        severities=file.severities,
+        recommended=file.recommended,
+        on_request=file.on_request,
+        roles=file.roles,
+        spares_on_call=file.spares_on_call,
     )
 
 

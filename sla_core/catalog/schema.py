@@ -251,6 +251,15 @@ class FirstContactFile(Strict):
     enforce: Literal["fault", "warning"] = "warning"
 
 
+class CallsFile(Cited):
+    phone: str | None = Field(default=None, min_length=3)
+    severities: frozenset[str] = frozenset()
+    recommended: frozenset[str] = frozenset()
+    on_request: bool = False
+    roles: tuple[str, ...] = ()
+    spares_on_call: bool = False
+
+
 class PlanFile(Cited):
     name: str
     aliases: tuple[str, ...] = ()
@@ -261,6 +270,7 @@ class PlanFile(Cited):
     wording: Wording = "target"
     first_contact: FirstContactFile | None = None
     emergency_contact: str | None = None
+    calls: CallsFile | None = None
     calendars: dict[str, str] = {}
 
 

@@ -43,7 +43,7 @@ def proposed(impact: str, reason: str, category: str = "error") -> Proposal:
 
 
 def test_every_requirement_is_carried_or_waits_with_a_reason() -> None:
-    """MON-1 … MON-34. MON-19: nothing yet; of the others here a part is missing."""
+    """MON-1 … MON-34. of those here a part is missing."""
     found = {traced.id: traced for traced in traces(monetate())}
     assert list(found) == [f"MON-{number}" for number in range(1, 35)]
     assert [traced.id for traced in found.values() if traced.unexplained] == []
@@ -52,7 +52,7 @@ def test_every_requirement_is_carried_or_waits_with_a_reason() -> None:
     assert partly == {f"MON-{number}" for number in (14, 31)}
     assert {id_: carrier for id_, carrier in CARRIERS.items() if carrier not in found[id_].carriers} == {}
     nothing = {id_ for id_, traced in found.items() if not traced.carriers}
-    assert nothing == {"MON-19"}
+    assert nothing == set()
 
 
 def test_what_the_text_leaves_open_is_said() -> None:
@@ -93,9 +93,8 @@ def test_figures_and_contacts_shown_to_people() -> None:
 
 
 def test_what_waits_says_what_is_done_until_then() -> None:
-    """MON-19, MON-31."""
+    """MON-14, MON-31."""
     waiting = monetate().not_yet
-    assert "asks in the thread" in waiting["MON-19"]
     assert "customers see a line" in waiting["MON-31"]
 
 

@@ -316,19 +316,22 @@ async def test_what_the_customer_does_not_hear_starts_no_hour(desk: DeskInMemory
 
 
 async def test_an_hour_of_silence_is_a_breach_and_the_next_hour_counts_again(desk: DeskInMemory) -> None:
-    """MON-25: a warning after 45 minutes, the breach at 60; then each piece of news is its own hour."""
+    """MON-25: a warning after 45 minutes, the breach at 60, and each silent hour after it is one more."""
     key = await desk.submits(ALICE, "Broken images everywhere", EMERGENCY)
     await desk.fast_forward(minutes=45)
     assert (await desk.events(key)).count("Warned") == 1
     await desk.fast_forward(minutes=15)
     assert await breaches(desk, key) == 1
-    assert desk.standing(key) == ["breached"]
+    assert desk.standing(key) == ["less than 1 h left"]
+    assert desk.card_view(key).promises[0].note == "missed once since our last message"
     await desk.fast_forward(hours=3)
-    assert await breaches(desk, key) == 1
+    assert await breaches(desk, key) == 4
+    assert desk.card_view(key).promises[0].note == "missed 4 times since our last message"
     await desk.presses(BOB, "Reproduced", key)
     assert desk.standing(key) == ["less than 1 h left"]
+    assert desk.card_view(key).promises[0].note is None
     await desk.fast_forward(minutes=60)
-    assert await breaches(desk, key) == 2
+    assert await breaches(desk, key) == 5
 
 
 async def test_each_milestone_is_told_to_the_customer(desk: DeskInMemory) -> None:

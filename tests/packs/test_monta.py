@@ -339,7 +339,7 @@ async def test_p1_and_p2_are_told_to_call(tmp_path: Path) -> None:
         assert not isinstance(answer, Ask)
         key = (await desk.keys())[0]
         facts = dict(desk.card_view(key).facts)
-        assert ("partner phone line" in facts.get("Emergency contact", "")) is told
+        assert ("partner phone line" in facts.get("Phone", "")) is told
         if told:
             assert "Support & Billing" in answer_text(answer)
 

@@ -38,6 +38,20 @@ def _desk(
     return desk_file(vendor, chats=[TEAMS], platforms=["teams"], accounts=[on_teams], rotas=rotas)
 
 
+def vendor_desk(platform: str, vendor: str, plan: str, rotas: Mapping[str, Sequence[str]]) -> str:
+    """A desk of another vendor with one account of this plan, whose TAM is Dana."""
+    channel = f"teams:{TEAMS_ACME}" if platform == "teams" else "slack:C0ACME"
+    chats, platforms = ([TEAMS], ["teams"]) if platform == "teams" else ([SLACK], ["slack"])
+    acme = account(name="Acme Inc", plan=plan, channel=channel)
+    return desk_file(vendor, chats=chats, platforms=platforms, accounts=[acme], rotas=rotas)
+
+
+def monetate_desk(platform: str) -> str:
+    """Bob and Eve are on call for emergencies, and Dana is the TAM."""
+    rotas = {"on_call": ["bob", "eve"], "leadership": ["mia"]}
+    return vendor_desk(platform, "monetate", "north-america", rotas)
+
+
 _ON_TEAMS = account(channel=f"teams:{TEAMS_ACME}")
 ON_SLACK = desk_file()
 ON_TEAMS = desk_file(chats=[TEAMS], platforms=["teams"], accounts=[_ON_TEAMS])

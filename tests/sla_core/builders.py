@@ -17,7 +17,7 @@ from sla_core.oncall import OnCall, TimedRota
 from sla_core.paging import Duty
 from sla_core.policy import Amount, Metric, Policy, Source, Target, parse_amount
 from sla_core.promise import Promise
-from sla_core.ticket import Gap, Ticket, fold
+from sla_core.ticket import Gap, Ticket, after, fold
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
 WORKDAYS = "mon tue wed thu fri"
@@ -180,6 +180,7 @@ class TicketHistory:
         self.history: list[Event] = list(history)
         self.policy = policy or full_policy()
         self.duty = duty
+        self._folded = self.ticket
 
     @property
     def ticket(self) -> Ticket:
@@ -190,7 +191,10 @@ class TicketHistory:
         return self.ticket
 
     def wake(self, now: datetime) -> Evaluation:
-        found = evaluate(self.ticket, self.policy, now, self.duty)
+        if self._folded.version != len(self.history):
+            self._folded = self.ticket
+        found = evaluate(self._folded, self.policy, now, self.duty)
+        self._folded = after(self._folded, found.events)
         self.history += found.events
         return found
 

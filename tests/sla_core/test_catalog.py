@@ -297,6 +297,24 @@ def test_a_step_may_say_how_long_a_page_waits_and_how_often_it_is_tried(copy: Co
             "question.3.id",
             'another question "production"',
         ),
+        (
+            broken("plans.toml", "[gold.calls]", '[gold.calls]\nrecommended = ["S9"]'),
+            "plans.toml",
+            "gold.calls.recommended",
+            'there is no severity "S9"; known are S1, S2, S3, none',
+        ),
+        (
+            broken("plans.toml", "[gold.calls]", '[gold.calls]\nseverities = ["S9"]'),
+            "plans.toml",
+            "gold.calls.severities",
+            'there is no severity "S9"',
+        ),
+        (
+            broken("plans.toml", "[gold.calls]", '[gold.calls]\nroles = ["coordinator"]'),
+            "plans.toml",
+            "gold.calls.roles",
+            'there is no role "coordinator"; known are engineering, first_line, leadership, second_line',
+        ),
         (broken("plans.toml", "chat = false", 'chat = "no way"'), "plans.toml", "silver.chat", "boolean"),
         (
             broken("triage.toml", 'production = ["down"]', 'production = ["dead"]'),

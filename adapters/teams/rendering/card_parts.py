@@ -43,6 +43,8 @@ FORM_ACTIONS = frozenset(
         "hold",
         "resolve",
         "close",
+        "call_request",
+        "draft_edit",
         "alert_delegate",
         "page_delegate",
         "page_snooze",

@@ -85,6 +85,9 @@ def cited_clauses(policy: Policy) -> Iterator[tuple[str, str]]:
         yield from ((clause, f"calendar {name}") for clause in source.clauses)
     for id_, source in named.items():
         yield from ((clause, f"plan {id_}") for clause in source.clauses)
+    for id_, plan in policy.plans.items():
+        if plan.calls is not None:
+            yield from ((clause, f"calls under plan {id_}") for clause in plan.calls.source.clauses)
     for severity in policy.severities.values():
         yield from ((clause, f"severity {severity.id}") for clause in severity.source.clauses)
         for target in severity.targets:

@@ -243,6 +243,18 @@ def _on_call(desk: Desk, command: Command) -> Answer:
     return Show(Notice(said)) if said else private_notice("This policy has nobody to page.")
 
 
+def _phone_line(desk: Desk, place: Place) -> list[Part]:
+    """The telephone number of the account whose channel this is, if its plan has one."""
+    account = desk.directory.account_of(place)
+    policy = desk.directory.policy_on(desk.clock.now().date())
+    plan = policy.plans.get(account.plan) if account else None
+    calls = plan.calls if plan else None
+    if calls is None or not calls.phone:
+        return []
+    urgent = ", ".join(id_ for id_ in policy.severities if id_ in (calls.severities | calls.recommended))
+    return [f"\n{f'For {urgent}, you' if urgent else 'You'} can also call us: {calls.phone}."]
+
+
 def _help(desk: Desk, command: Command) -> Answer:
     """Explains the text commands. Omits the slash command for people whose workspace does not have it."""
     place, actor = command.place, command.actor
@@ -264,5 +276,6 @@ def _help(desk: Desk, command: Command) -> Answer:
     if name and not place.direct:
         lines.append("\nYou can also use these commands when you mention me, or in a direct message.")
     lines.append("\nTo add to a ticket, write in the thread of its card.")
+    lines += _phone_line(desk, place)
     help_ = Button("get_help", "Get help", "", Style.PRIMARY)
     return Show(Notice(tuple(lines), buttons=(help_,)))

@@ -380,8 +380,15 @@ def preview(policy: Policy, account: Account | None, answers: Answers, now: date
     refused = plan_refusal(policy, policy.plans[account.plan], proposal)
     if refused is not None:
         return (Strong(f"{_named(policy, proposal)} cannot be reported here. "), refused)
+    phone = policy.plans[account.plan].phone_text(proposal.severity)
+    by_phone = [f"\n{phone}."] if phone else []
     advice = [f"\n{cards.without_full_stop(advice.says)}." for advice in policy.triage.advised(answers)]
-    return (Strong(f"Proposed: {_named(policy, proposal)}."), *_due(policy, account, proposal, now), *advice)
+    return (
+        Strong(f"Proposed: {_named(policy, proposal)}."),
+        *_due(policy, account, proposal, now),
+        *by_phone,
+        *advice,
+    )
 
 
 def preview_of_duplicate(key: str) -> RichText:

@@ -343,6 +343,7 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
     where = [] if channel == place else [f"{key} was opened in the channel of {account.name}."]
     contact = plan.emergency_contact if policy.severities[proposal.severity].pages else None
     also = [f"You can also report this emergency at {contact}."] if contact else []
+    also += [f"{call}."] if (call := plan.recommended_call(proposal.severity)) else []
     said = " ".join([*where, *advice, *also])
     if isinstance(outcome, Duplicate):
         return await _already_submitted(desk, sent, place, key, said)

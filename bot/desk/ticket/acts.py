@@ -171,6 +171,9 @@ async def explain(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     running, now = promises(ticket, policy), desk.clock.now()
     nothing = "" if running else f" {policy.name} has no promised response time for this severity."
     said += f" Source: {_cited(policy, severity.source)}."
+    plan = policy.plans[opened.plan]
+    if plan.calls is not None and (phone := plan.phone_text(ticket.severity)):
+        nothing += f" {phone}. Source: {_cited(policy, plan.calls.source)}."
     shown = Receipt(
         ticket.key,
         with_key(ticket.key, said + nothing),

@@ -23,12 +23,12 @@ FURTHEST = timedelta(days=730)
 
 
 async def ask(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    return Ask(_form(ticket, desk.policy_of(ticket), context_of(press)))
+    return Ask(form(ticket, desk.policy_of(ticket), context_of(press)))
 
 
-def _form(ticket: Ticket, policy: Policy, context: Mapping[str, str]) -> Form:
-    form = text_form("update", context)
-    fields: list[Field] = list(form.fields)
+def form(ticket: Ticket, policy: Policy, context: Mapping[str, str]) -> Form:
+    plain = text_form("update", context)
+    fields: list[Field] = list(plain.fields)
     if policy.severities[ticket.severity].due_date:
         zone = business_zone(policy).key
         hint = f"When it will be resolved, in {zone}, as 2026-03-27 17:00. The customer will see this."
@@ -37,7 +37,7 @@ def _form(ticket: Ticket, policy: Policy, context: Mapping[str, str]) -> Form:
     if offered:
         options = tuple(Option(e.id, f"{e.label}: {e.extra} more") for e in offered)
         fields.append(ChoiceField(EXTRA, "Extra time", options, required=False))
-    return replace(form, fields=tuple(fields))
+    return replace(plain, fields=tuple(fields))
 
 
 async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
@@ -55,7 +55,7 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
         }
         found = {field: says for field, says in errors.items() if says}
         if found:
-            return Ask(_form(ticket, policy, sent.context).rejected(sent.values, found))
+            return Ask(form(ticket, policy, sent.context).rejected(sent.values, found))
         events: list[Event] = [Answered(now, who, Kind.UPDATE, text)]
         events += [DueDateSet(now, who, due)] if due else []
         events += [Extended(now, who, extra)] if extra else []

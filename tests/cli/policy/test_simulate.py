@@ -378,7 +378,7 @@ def ends(replayed: Replay, metric: Metric) -> list[tuple[str, datetime]]:
 
 
 def test_each_update_begins_the_next_silence() -> None:
-    """2 hours each: met at 11:00; breached at 13:00, answered at 14:00; ended by resolving at 15:00."""
+    """2 hours each: met at 11:00; missed at 13:00, then met at 14:00; ended by resolving at 15:00."""
     history = (
         opened(MONDAY),
         answered(local("2026-03-09 11:00")),
@@ -389,6 +389,7 @@ def test_each_update_begins_the_next_silence() -> None:
     assert ends(replayed, Metric.NEXT_UPDATE) == [
         ("met", local("2026-03-09 12:00")),
         ("breached", local("2026-03-09 13:00")),
+        ("met", local("2026-03-09 15:00")),
         ("ended", local("2026-03-09 16:00")),
     ]
     assert ends(replayed, Metric.FIRST_RESPONSE) == [("met", local("2026-03-09 14:00"))]

@@ -1,0 +1,109 @@
+"""Sentences about silence: the draft of an update, its offer to an agent, and what a missed update means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from bot.model.views import Quote, RichText, Strong, When
+from bot.notify import history
+from bot.notify.cards import METRIC_NAMES
+from bot.notify.texts import with_key
+from bot.text import named_time, one_line
+from sla_core.engine import promises
+from sla_core.events import Answered, Event, Kind, LastWarned, Undelivered, Warned
+from sla_core.policy import Metric, Policy, amount_text
+from sla_core.ticket import Ticket, evolve, fold
+
+QUOTED = 300
+"""How many characters of the last words a draft repeats."""
+
+
+def draft(ticket: Ticket, policy: Policy) -> str:
+    """An update that says only what has happened by the end of the ticket's history.
+
+    It repeats the last words to the customer, but not an earlier draft that was sent as it was.
+    """
+    undone = {event.seq for event in ticket.history if isinstance(event, Undelivered)}
+    then, words, written = fold(ticket.key, ticket.history[:1]), None, ""
+    for seq, event in enumerate(ticket.history[1:], start=2):
+        if seq in undone:
+            continue
+        then = evolve(then, event)
+        if isinstance(event, Warned) and event.metric is Metric.NEXT_UPDATE:
+            written = "\n".join(_lines(then, words, policy))
+        elif isinstance(event, Answered) and event.kind is not Kind.MILESTONE and event.text.strip():
+            words = words if event.text == written else event
+    return "\n".join(_lines(then, words, policy))
+
+
+def _lines(ticket: Ticket, words: Answered | None, policy: Policy) -> Iterator[str]:
+    if ticket.owner is not None:
+        yield "We are still working on this."
+    else:
+        seen = ticket.acknowledged_by
+        yield f"{seen.name} has seen your report." if seen else "We have your report."
+        yield "There is no news yet."
+    zone = policy.zone(ticket.opened.plan)
+    if words is not None:
+        said = one_line(words.text)
+        said = said if len(said) <= QUOTED else f"{said[:QUOTED].rstrip()} …"
+        yield f"Last message from {words.by.name}, {named_time(words.at, zone)}: “{said}”"
+    if ticket.milestones:
+        yield f"Milestones so far: {', '.join(ticket.milestones)}."
+    for promise in promises(ticket, policy):
+        if promise.metric is Metric.NEXT_UPDATE and not promise.settled:
+            of_ours = "" if promise.calendar.always_open else " of our support hours"
+            yield f"Next update: within {amount_text(promise.limit)}{of_ours}."
+
+
+def offer(ticket: Ticket, event: Warned, account: str, text: str) -> RichText:
+    """Offers a draft to the agent who is to write next."""
+    return with_key(
+        ticket.key,
+        Strong(f"{ticket.severity} for {account}"),
+        f": {ticket.opened.summary}. {METRIC_NAMES[event.metric]} is due ",
+        When(event.due_at),
+        *silence(ticket, "the customer"),
+        " Send posts this draft as it is, Update lets you edit it first:",
+        Quote(text),
+    )
+
+
+def silence(ticket: Ticket, reader: str) -> RichText:
+    """Continues a sentence: since when nobody has written to `reader`."""
+    since: datetime | None = ticket.last_update_at
+    if since is None:
+        return (f". Nobody has written to {reader} yet.",)
+    return (f". Nobody has written to {reader} since ", When(since), ".")
+
+
+def last_warning(ticket: Ticket, event: LastWarned) -> RichText:
+    """To the TAM, before a silence clock is missed."""
+    return with_key(
+        ticket.key,
+        Strong(f"Warning: {METRIC_NAMES[event.metric].lower()} is due "),
+        When(event.due_at),
+        *silence(ticket, "the customer"),
+    )
+
+
+def missed_in_a_row(ticket: Ticket, reader: str) -> RichText:
+    """After the text of a missed update: since when it is silent, and how many were missed before it."""
+    count = ticket.missed_updates
+    row = (f" We have now missed {count} updates in a row.",) if count > 1 else ()
+    _, *rest = silence(ticket, reader)
+    begin = " Nobody has written to " + (f"{reader} since " if rest else f"{reader} yet.")
+    return (begin, *rest, *row)
+
+
+def draft_ends(event: Event, policy: Policy) -> str:
+    """What a draft says at its end once it needs no answer any more."""
+    if isinstance(event, Warned):
+        return "There is a newer draft."
+    return f"{history.line(event, policy)}."
+
+
+def draft_over(key: str, event: Event, policy: Policy) -> str:
+    """The answer to Send on a draft that is out of date."""
+    return f"{key}: this draft was not sent. {draft_ends(event, policy)}"

@@ -1,0 +1,103 @@
+"""Sample tickets for docs/texts.md: who is in them, and stories of emergencies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from bot.model.address import Place, UserRef
+from sla_core.engine import promises
+from sla_core.events import (
+    THE_CLOCK,
+    Alerted,
+    Answered,
+    Breached,
+    CallRequested,
+    Escalated,
+    Event,
+    Kind,
+    LastWarned,
+    Opened,
+    Taken,
+    Undelivered,
+    Warned,
+    Who,
+)
+from sla_core.policy import Policy
+from sla_core.ticket import Ticket, fold
+
+NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
+CHANNEL = Place("slack", "C0ACME")
+ALICE = Who(str(UserRef("slack", "T1", "U0ALICE")), "Alice")
+BOB = Who(str(UserRef("slack", "T0", "U0BOB")), "Bob")
+DANA = Who(str(UserRef("slack", "T0", "U0DANA")), "Dana")
+
+
+@dataclass(frozen=True)
+class Story:
+    """What happened before, what happens now, and how the document calls it."""
+
+    title: str
+    severity: str
+    before: Sequence[Event]
+    now: Sequence[Event]
+
+
+def silence_stories(policy: Policy, plan: str) -> Iterator[Story]:
+    """Of a policy that promises news at intervals and offers calls: silence, and the customer's way up."""
+    worst = next(iter(policy.severities))
+    taken: list[Event] = [Taken(NOON, BOB), Answered(NOON, BOB, Kind.UPDATE, "We found it.")]
+    (clock,) = promises(sample_ticket(policy, plan, worst, taken), policy)
+    assert clock.due_at is not None
+    about, due_at = (THE_CLOCK, clock.metric, clock.promise_id, clock.due_at), clock.due_at
+    warning = Warned(due_at - timedelta(minutes=15), *about)
+    missed = Breached(due_at + timedelta(microseconds=1), *about)
+    soon, later = due_at - timedelta(minutes=10), due_at + timedelta(minutes=5)
+    yield Story("Silence: an update is due soon", worst, taken, [warning])
+    yield Story("Silence: nobody owns the ticket", worst, (), [warning])
+    refused = Undelivered(soon, THE_CLOCK, "ACME-1/4/draft/U0BOB", "the person has left", None)
+    yield Story("Silence: the draft cannot be delivered", worst, [*taken, warning], [refused])
+    last = LastWarned(due_at - timedelta(minutes=7, seconds=30), *about)
+    yield Story("Silence: the last warning", worst, [*taken, warning], [last])
+    yield Story("Silence: an update was missed", worst, taken, [missed])
+    again = promises(sample_ticket(policy, plan, worst, [*taken, missed]), policy)[0]
+    assert again.due_at is not None
+    second = Breached(later + timedelta(hours=3), THE_CLOCK, again.metric, again.promise_id, again.due_at)
+    yield Story("Silence: another one was missed while Frontline was down", worst, [*taken, missed], [second])
+    first = Escalated(soon, ALICE, "The sale begins.", False)
+    yield Story("Way up: the customer escalated", worst, taken, [first])
+    more = Escalated(later, ALICE, "In half an hour.", False)
+    yield Story("Way up: the customer escalated again", worst, [*taken, first], [more])
+    request = CallRequested(soon, ALICE, "Until 17:00", "+44 20 7946 0000", "dana")
+    yield Story("Way up: the customer asked for a call", worst, taken, [request])
+    yield Story("Way up: nobody can be asked to call", worst, taken, [replace(request, person=None)])
+    yield Story(
+        "Way up: somebody will call", worst, [*taken, request], [Alerted(later, DANA, "call", "dana")]
+    )
+
+
+def sample_opening(policy: Policy, plan: str, severity_id: str) -> Opened:
+    rule = next((rule for rule in policy.triage.rules if rule.severity == severity_id), None)
+    return Opened(
+        at=NOON,
+        by=ALICE,
+        account="acme",
+        vendor=policy.vendor,
+        plan=plan,
+        version=policy.version,
+        severity=severity_id,
+        clause="",
+        why=rule.says if rule else "",
+        summary="Exports fail",
+        details="",
+        answers={},
+        channel=str(CHANNEL),
+        may_hold=True,
+        asked_in=str(CHANNEL),
+        asked_below="1",
+    )
+
+
+def sample_ticket(policy: Policy, plan: str, severity_id: str, events: Sequence[Event]) -> Ticket:
+    return fold("ACME-1", [sample_opening(policy, plan, severity_id), *events])
