@@ -247,7 +247,7 @@ def _told_tam(event: Event) -> bool:
     """Whether it was a direct message to the TAM. The warning of a silence clock is the agent's."""
     if isinstance(event, Warned):
         return event.metric is not Metric.NEXT_UPDATE
-    return isinstance(event, LastWarned | Breached)
+    return isinstance(event, LastWarned | Breached | ServicesDisabled)
 
 
 def alert_buttons(ticket: str) -> tuple[Button, ...]:
