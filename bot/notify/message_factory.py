@@ -13,7 +13,7 @@ from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Audience, Button, Mention, Notice, Part, RichText, Style
 from bot.notify import texts
 from bot.ports import Message, Priority
-from sla_core.events import Breached, Escalated, Event, LastWarned, Warned, Who
+from sla_core.events import Breached, Escalated, Event, LastWarned, ServicesDisabled, Warned, Who
 from sla_core.policy import Metric, Policy
 from sla_core.promise import Tone
 from sla_core.ticket import Ticket, fold
