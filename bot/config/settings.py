@@ -370,8 +370,8 @@ def _account_faults(account: _Account, people: set[str], triage: set[str]) -> It
                 f'"{channel}" is triage, where agents talk among themselves; name a channel of the customer'
             )
             yield f"{key}.channels", says
-        elif says := channel_fault(channel):
-            yield f"{key}.channels", says
+        elif no_id := channel_fault(channel):
+            yield f"{key}.channels", no_id
 
 
 def _order_form_faults(form: _OrderForm, policy: Policy, plan: Plan | None) -> Iterator[tuple[str, str]]:
