@@ -51,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     policy.add_commands(app, _stored_tickets, _read_feeds)
     commands.add_operate(
         app,
+        run_init=_init,
         run_serve=_serve,
         run_doctor=_doctor,
         run_migrate=_migrate,
@@ -143,6 +144,25 @@ def _read_feeds(settings: DeskSettings) -> list[str]:
             return await store.get(TOPIC, role)
 
     return asyncio.run(read_feeds(settings.feeds, fetch_text, last_good))
+
+
+def _init(answers: Path | None, force: bool) -> int:
+    import asyncio
+
+    from adapters.slack.setup import check_app_token, manifest, read_workspace
+    from bot.cli.setup import init
+    from bot.cli.setup.interview import SlackSetup
+    from bot.config.environment import read_environment
+    from bot.telemetry import configure_logs
+
+    configure_logs(quiet=True)
+    url = read_environment().slack_api_url
+    slack = SlackSetup(
+        lambda token: asyncio.run(read_workspace(token, url)),
+        lambda token: asyncio.run(check_app_token(token, url)),
+        manifest,
+    )
+    return init.run(answers, force, slack, lambda: asyncio.run(_doctor()))
 
 
 async def _serve() -> int:

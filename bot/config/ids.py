@@ -15,8 +15,8 @@ TEAMS_PERSON = re.compile(rf"(?:{_ENTRA_ID}/)?{_ENTRA_ID}")
 TEAMS_CHANNEL = re.compile(r"19:[^\s/]+")
 
 _INIT = "frontline init finds ids by name"
-_CHANNEL = "open the channel's details in Slack, the id is at the bottom of About, such as C0TRIAGE"
-_PERSON = "open the person's profile in Slack, choose More (⋮) and Copy member ID, such as U0BOB"
+CHANNEL_ID = "open the channel's details in Slack, the id is at the bottom of About, such as C0TRIAGE"
+PERSON_ID = "open the person's profile in Slack, choose More (⋮) and Copy member ID, such as U0BOB"
 _GROUP = "for a user group, open it in Slack under People and copy its id, such as S0SUPPORT"
 _OBJECT_ID = (
     "write the person's object id from Entra (Users, the person, Object ID), such as"
@@ -51,10 +51,10 @@ def id_faults(
 ) -> Iterator[tuple[str, str]]:
     """Keys whose value is no id of its platform, each with how to find it."""
     if slack and slack.triage and not SLACK_CHANNEL.fullmatch(slack.triage):
-        yield "slack.triage", f"{_no_id(slack.triage)}; {_CHANNEL}; {_INIT}"
+        yield "slack.triage", f"{_no_id(slack.triage)}; {CHANNEL_ID}; {_INIT}"
     for agent in slack.agents if slack else ():
         if not (SLACK_PERSON.fullmatch(agent) or SLACK_GROUP.fullmatch(agent)):
-            yield "slack.agents", f"{_no_id(agent)}; {_PERSON}; {_GROUP}; {_INIT}"
+            yield "slack.agents", f"{_no_id(agent)}; {PERSON_ID}; {_GROUP}; {_INIT}"
     if teams and teams.triage and not TEAMS_CHANNEL.fullmatch(teams.triage):
         yield "teams.triage", f"{_no_id(teams.triage)}; {_TEAMS_LINK}"
     for agent in teams.agents if teams else ():
@@ -62,7 +62,7 @@ def id_faults(
             yield "teams.agents", f"{_no_id(agent)}; {_OBJECT_ID}; or the id of a channel or team, 19:…"
     for person in people:
         if person.slack is not None and not SLACK_PERSON.fullmatch(person.slack):
-            yield f"people.{person.id}.slack", f"{_no_id(person.slack)}; {_PERSON}; {_INIT}"
+            yield f"people.{person.id}.slack", f"{_no_id(person.slack)}; {PERSON_ID}; {_INIT}"
         if person.teams is not None and not TEAMS_PERSON.fullmatch(person.teams):
             yield f"people.{person.id}.teams", f"{_no_id(person.teams)}; {_OBJECT_ID}"
 
@@ -71,7 +71,7 @@ def channel_fault(channel: str) -> str | None:
     """What is wrong with a customer's channel, such as `slack:C0ACME`; None if it is an id."""
     platform, _, id_ = channel.partition(":")
     if platform == "slack" and not SLACK_CHANNEL.fullmatch(id_):
-        return f'"{channel}" is not a channel id; {_CHANNEL}: "slack:C0ACME"; {_INIT}'
+        return f'"{channel}" is not a channel id; {CHANNEL_ID}: "slack:C0ACME"; {_INIT}'
     if platform == "teams" and not TEAMS_CHANNEL.fullmatch(id_):
         return f'"{channel}" is not a channel id; {_TEAMS_LINK}: "teams:19:…@thread.tacv2"'
     return None
