@@ -26,10 +26,10 @@ def reach_warnings(settings: DeskSettings) -> Iterator[str]:
     for role, rota in roles.items():
         if rota.people and not reached & set(rota.people):
             names = ", ".join(sorted(rota.people))
-            yield f"rotas.{role}: a page to this role reaches nobody: no id on {chats} for {names}"
+            yield f"rotas.{role}: a page to this role reaches nobody: no id on {chats} and no page address for {names}"
     if roles and not any(reached & set(rota.people) for rota in roles.values()):
-        yield f"rotas: no page reaches anybody; put people with an id on {chats} into these roles"
+        yield f"rotas: no page reaches anybody; put people with an id on {chats}, or a page address, into a role"
     on_rotas = {id_ for rota in settings.rotas.values() for id_ in rota.people}
     for id_, person in settings.people.items():
         if id_ not in reached | on_rotas:
-            yield f"people.{id_}: nothing reaches {person.name}, who has no id on {chats}; add one"
+            yield f"people.{id_}: nothing reaches {person.name}, who has no id on {chats} and no page address; add one"

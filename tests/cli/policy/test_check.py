@@ -182,8 +182,8 @@ def test_people_and_pages_that_reach_nobody_are_warnings(run: Run, tmp_path: Pat
     for text in (
         "rotas.second_line: nobody holds this role",
         "rotas.leadership: nobody holds this role",
-        "rotas.engineering: a page to this role reaches nobody: no id on Slack for kim",
-        "people.dana: nothing reaches Dana, who has no id on Slack; add one",
+        "rotas.engineering: a page to this role reaches nobody: no id on Slack and no page address for kim",
+        "people.dana: nothing reaches Dana, who has no id on Slack and no page address; add one",
     ):
         assert f"warning frontline.toml: {text}" in plain, text
     assert "no page reaches anybody" not in plain

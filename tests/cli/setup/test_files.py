@@ -46,6 +46,6 @@ def test_if_the_second_file_cannot_be_written_the_first_is_put_back(tmp_path: Pa
     (tmp_path / "a.toml").write_text("old a", encoding="utf-8")
     (tmp_path / "b").mkdir()
     files = [NewFile(tmp_path / name, f"new {name}") for name in ("a.toml", "c", "b")]
-    with pytest.raises(OperatorFault, match="cannot be written: .*; nothing was changed"):
+    with pytest.raises(OperatorFault, match=r"cannot be written: .*; nothing was changed"):
         write_together(files, lambda _: None)
     assert content(tmp_path) == {"a.toml": "old a"}
