@@ -151,7 +151,7 @@ def _init(answers: Path | None, force: bool) -> int:
 
     from adapters.slack.setup import check_app_token, manifest, read_workspace
     from bot.cli.setup import init
-    from bot.cli.setup.interview import SlackSetup
+    from bot.cli.setup.questionnaire import SlackSetup
     from bot.config.environment import read_environment
     from bot.telemetry import configure_logs
 

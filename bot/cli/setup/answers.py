@@ -22,7 +22,7 @@ from bot.cli.setup.draft import (
     TeamsDraft,
     slug,
 )
-from bot.cli.setup.interview import (
+from bot.cli.setup.questionnaire import (
     COMMAND,
     IS_TRIAGE,
     SlackSetup,

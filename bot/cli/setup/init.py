@@ -10,7 +10,7 @@ from bot.cli.app import FAULT, print_faults
 from bot.cli.setup.answers import read_answers
 from bot.cli.setup.draft import HTTP, OAUTH, Draft
 from bot.cli.setup.files import OWNER_ONLY, NewFile, write_together
-from bot.cli.setup.interview import Interview, SlackSetup
+from bot.cli.setup.questionnaire import Questionnaire, SlackSetup
 from bot.cli.setup.questions import Keyboard, Questions, Terminal
 from bot.config.environment import desk_file, dotenv_file
 from bot.config.settings import load_desk
@@ -41,11 +41,11 @@ def run(
     if answers is not None:
         draft = read_answers(answers, slack, os.environ, folder)
     else:
-        interview = Interview(
+        questionnaire = Questionnaire(
             Questions(screen), slack, os.environ, folder, lambda text: _save(folder / MANIFEST, text)
         )
         try:
-            draft = interview.run()
+            draft = questionnaire.run()
             _confirm(screen)
         except (KeyboardInterrupt, EOFError):
             return print_faults("init: stopped; frontline.toml and .env are as they were")

@@ -72,7 +72,7 @@ class Found(Generic[Named]):
     """What one name stands for: exactly one, none, or several."""
 
     matches: list[Named]
-    alike: list[str]
+    similar: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Workspace:
         if not self.readable:
             raise NotFound(f'"{text.strip()}" is no id of a channel; {CHANNEL_ID}')
         raise NotFound(
-            f'{self.team} has no channel "{text.strip()}" that {self.bot} can see{_alike(found)}; a private'
+            f'{self.team} has no channel "{text.strip()}" that {self.bot} can see{_similar(found)}; a private'
             f" channel shows once you type /invite @{self.bot} in it"
         )
 
@@ -133,7 +133,7 @@ class Workspace:
         if found.matches:
             ids = " or ".join(f"{match.id} ({match.shown})" for match in found.matches[:OFFERED])
             return f'"{text.strip()}" is the name of several: write {ids}'
-        return f'nobody in {self.team} is called "{text.strip()}"{_alike(found)}'
+        return f'nobody in {self.team} is called "{text.strip()}"{_similar(found)}'
 
 
 def only_ids(bot: str) -> Workspace:
@@ -168,13 +168,13 @@ def _find(among: Iterable[Named], text: str, sign: str) -> Found[Named]:
     by_id = [each for each, names in every if names[0] == wanted]
     matches = by_id or [each for each, names in every if wanted in names]
     known = {name: each.shown for each, names in every for name in names[1:]}
-    alike = [known[name] for name in get_close_matches(wanted, known, n=3)]
-    return Found(matches, list(dict.fromkeys(alike)))
+    similar = [known[name] for name in get_close_matches(wanted, known, n=3)]
+    return Found(matches, list(dict.fromkeys(similar)))
 
 
 def _bare(text: str, sign: str) -> str:
     return text.strip().removeprefix(sign)
 
 
-def _alike(found: Found[Named]) -> str:
-    return f" (did you mean {' or '.join(found.alike)}?)" if found.alike else ""
+def _similar(found: Found[Named]) -> str:
+    return f" (did you mean {' or '.join(found.similar)}?)" if found.similar else ""

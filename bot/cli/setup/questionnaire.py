@@ -49,7 +49,7 @@ class SlackSetup:
 
 
 @dataclass
-class Interview:
+class Questionnaire:
     """One run of the questions. `save_manifest` writes the manifest and returns its name."""
 
     questions: Questions
