@@ -162,7 +162,7 @@ def _init(answers: Path | None, force: bool) -> int:
         lambda token: asyncio.run(check_app_token(token, url)),
         manifest,
     )
-    return init.run(answers, force, slack, lambda: asyncio.run(_doctor()))
+    return init.run(answers, force, slack, lambda: asyncio.run(_doctor(page=None)))
 
 
 async def _serve() -> int:

@@ -20,16 +20,16 @@ def platform_names(platforms: Iterable[str]) -> str:
 
 def reach_warnings(settings: DeskSettings) -> Iterator[str]:
     """People whom nothing reaches, and roles whose pages reach nobody."""
-    chats = platform_names(settings.chats)
+    missing = f"no id on {platform_names(settings.chats)} and no page address"
     reached = {id_ for id_, person in settings.people.items() if is_reachable(settings, person)}
     roles = {step.role: settings.rotas.get(step.role, ListRota(())) for step in settings.policies[-1].steps}
     for role, rota in roles.items():
         if rota.people and not reached & set(rota.people):
             names = ", ".join(sorted(rota.people))
-            yield f"rotas.{role}: a page to this role reaches nobody: no id on {chats} and no page address for {names}"
+            yield f"rotas.{role}: a page to this role reaches nobody: {missing} for {names}"
     if roles and not any(reached & set(rota.people) for rota in roles.values()):
-        yield f"rotas: no page reaches anybody; put people with an id on {chats}, or a page address, into a role"
+        yield f"rotas: no page reaches anybody, as the people there have {missing}"
     on_rotas = {id_ for rota in settings.rotas.values() for id_ in rota.people}
     for id_, person in settings.people.items():
         if id_ not in reached | on_rotas:
-            yield f"people.{id_}: nothing reaches {person.name}, who has no id on {chats} and no page address; add one"
+            yield f"people.{id_}: nothing reaches {person.name}, who has {missing}; add one"

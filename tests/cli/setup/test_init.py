@@ -424,5 +424,5 @@ async def test_teams_asks_for_what_it_can_check(init: Init, monkeypatch: pytest.
     assert "docs/teams.md" in said.plain
 
 
-async def well() -> int:
+async def well(page: str | None) -> int:
     return 0
