@@ -149,19 +149,11 @@ def _read_feeds(settings: DeskSettings) -> list[str]:
 def _init(answers: Path | None, force: bool) -> int:
     import asyncio
 
-    from adapters.slack.setup import check_app_token, manifest, read_workspace
+    from adapters.slack.setup import slack_setup
     from bot.cli.setup import init
-    from bot.cli.setup.questionnaire import SlackSetup
     from bot.config.environment import read_environment
-    from bot.telemetry import configure_logs
 
-    configure_logs(quiet=True)
-    url = read_environment().slack_api_url
-    slack = SlackSetup(
-        lambda token: asyncio.run(read_workspace(token, url)),
-        lambda token: asyncio.run(check_app_token(token, url)),
-        manifest,
-    )
+    slack = slack_setup(read_environment().slack_api_url)
     return init.run(answers, force, slack, lambda: asyncio.run(_doctor(page=None)))
 
 

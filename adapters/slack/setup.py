@@ -10,7 +10,7 @@ from typing import Any
 
 from adapters.slack.outbound.web_api import SlackApiError, SlackFault, SlackUnavailable, WebApi
 from bot.cli.setup.draft import OAUTH, SOCKET
-from bot.cli.setup.workspace import Channel, Group, Member, Workspace
+from bot.cli.setup.workspace import Channel, Group, Member, SlackSetup, Workspace
 
 PAGE, MOST_PAGES = 500, 20
 """Slack cuts longer pages. A workspace with more people than this is offered in part."""
@@ -21,6 +21,15 @@ _APP_TOKEN = (
     "make one with the scope connections:write in your Slack app, Basic Information, App-Level Tokens"
 )
 _ADDRESS = re.compile(r"^ +(request_)?url: https://YOUR-ADDRESS.*\n", re.MULTILINE)
+
+
+def slack_setup(url: str) -> SlackSetup:
+    """What `init` needs, from the Web API at this address."""
+    return SlackSetup(
+        lambda token: asyncio.run(read_workspace(token, url)),
+        lambda token: asyncio.run(check_app_token(token, url)),
+        manifest,
+    )
 
 
 async def read_workspace(token: str, url: str) -> Workspace:

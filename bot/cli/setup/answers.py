@@ -25,13 +25,12 @@ from bot.cli.setup.draft import (
 from bot.cli.setup.questionnaire import (
     COMMAND,
     IS_TRIAGE,
-    SlackSetup,
     account_id,
     object_id,
     policy_of,
     teams_channel,
 )
-from bot.cli.setup.workspace import Member, Workspace, only_ids
+from bot.cli.setup.workspace import Member, SlackSetup, Workspace, only_ids
 from bot.faults import OperatorFault
 from sla_core.catalog.crosscheck import unknown
 from sla_core.catalog.load import Fault, Faults, faults_of

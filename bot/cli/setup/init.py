@@ -10,8 +10,9 @@ from bot.cli.app import FAULT, print_faults
 from bot.cli.setup.answers import read_answers
 from bot.cli.setup.draft import HTTP, OAUTH, Draft
 from bot.cli.setup.files import OWNER_ONLY, NewFile, write_together
-from bot.cli.setup.questionnaire import Questionnaire, SlackSetup
+from bot.cli.setup.questionnaire import Questionnaire
 from bot.cli.setup.questions import Keyboard, Questions, Terminal
+from bot.cli.setup.workspace import SlackSetup
 from bot.config.environment import desk_file, dotenv_file
 from bot.config.settings import load_desk
 from bot.faults import OperatorFault

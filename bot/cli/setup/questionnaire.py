@@ -23,7 +23,17 @@ from bot.cli.setup.draft import (
     slug,
 )
 from bot.cli.setup.questions import Questions
-from bot.cli.setup.workspace import Channel, Group, Member, NotFound, Workspace, offered, only_ids, several
+from bot.cli.setup.workspace import (
+    Channel,
+    Group,
+    Member,
+    NotFound,
+    SlackSetup,
+    Workspace,
+    offered,
+    only_ids,
+    several,
+)
 from bot.config.ids import TEAMS_CHANNEL, TEAMS_PERSON
 from bot.faults import OperatorFault
 from sla_core.catalog.load import Faults, load, vendors
@@ -35,17 +45,6 @@ IS_TRIAGE = "That is triage, where agents talk among themselves; name a channel 
 TEAMS, LATER = "teams", "later"
 ACCOUNT_ID = re.compile(r"[a-z][a-z0-9-]{0,23}")
 COMMAND = re.compile(r"/[a-z0-9_-]{1,31}")
-
-
-@dataclass(frozen=True)
-class SlackSetup:
-    """What `init` needs of Slack. All raise OperatorFault that says what to do."""
-
-    read_workspace: Callable[[str], Workspace]
-    """By the bot's token."""
-    check_app_token: Callable[[str], None]
-    manifest: Callable[[str, str, str], str]
-    """By mode, address and command."""
 
 
 @dataclass

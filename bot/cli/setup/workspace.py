@@ -136,6 +136,17 @@ class Workspace:
         return f'nobody in {self.team} is called "{text.strip()}"{_similar(found)}'
 
 
+@dataclass(frozen=True)
+class SlackSetup:
+    """What `init` needs of Slack. All raise OperatorFault that says what to do."""
+
+    read_workspace: Callable[[str], Workspace]
+    """By the bot's token."""
+    check_app_token: Callable[[str], None]
+    manifest: Callable[[str, str, str], str]
+    """By mode, address and command."""
+
+
 def only_ids(bot: str) -> Workspace:
     """A workspace that cannot be read: every id is taken as it is, and names are not found."""
     return Workspace("the workspace", bot, complete=False, readable=False)
