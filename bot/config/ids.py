@@ -12,7 +12,9 @@ SLACK_GROUP = re.compile(r"S[A-Z0-9]{2,}")
 _ENTRA_ID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12,13}"
 """The Agents Playground's have a digit more."""
 TEAMS_PERSON = re.compile(rf"(?:{_ENTRA_ID}/)?{_ENTRA_ID}")
-TEAMS_CHANNEL = re.compile(r"19:[^\s/]+")
+TEAMS_CHANNEL = re.compile(r"19:[^\s/]+|(?:team|channel-[a-z]+)-id")
+"""Those without 19: are the Agents Playground's."""
+TEAMS_GROUP = re.compile(r"19:[^\s/]+")
 
 _INIT = "frontline init finds ids by name"
 CHANNEL_ID = "open the channel's details in Slack, the id is at the bottom of About, such as C0TRIAGE"
@@ -58,7 +60,7 @@ def id_faults(
     if teams and teams.triage and not TEAMS_CHANNEL.fullmatch(teams.triage):
         yield "teams.triage", f"{_no_id(teams.triage)}; {_TEAMS_LINK}"
     for agent in teams.agents if teams else ():
-        if not (TEAMS_PERSON.fullmatch(agent) or TEAMS_CHANNEL.fullmatch(agent)):
+        if not (TEAMS_PERSON.fullmatch(agent) or TEAMS_GROUP.fullmatch(agent)):
             yield "teams.agents", f"{_no_id(agent)}; {_OBJECT_ID}; or the id of a channel or team, 19:…"
     for person in people:
         if person.slack is not None and not SLACK_PERSON.fullmatch(person.slack):
