@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Protocol
 
-SLACK_CHANNEL = re.compile(r"[CG][A-Z0-9]{2,}")
-SLACK_PERSON = re.compile(r"[UW][A-Z0-9]{2,}")
-SLACK_GROUP = re.compile(r"S[A-Z0-9]{2,}")
+SLACK_CHANNEL = re.compile(r"[CG][A-Z0-9]+")
+SLACK_PERSON = re.compile(r"[UW][A-Z0-9]+")
+SLACK_GROUP = re.compile(r"S[A-Z0-9]+")
 _ENTRA_ID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12,13}"
 """The Agents Playground's have a digit more."""
 TEAMS_PERSON = re.compile(rf"(?:{_ENTRA_ID}/)?{_ENTRA_ID}")
