@@ -106,7 +106,7 @@ class Questionnaire:
         triage = lookup.channel("Triage channel")
         everybody = offered([*lookup.workspace.members, *lookup.workspace.groups])
         say(f"\nAgents are people and user groups; put commas between them. {everybody}")
-        agents = ask("Agents", lookup.agents)
+        agents = ask("Agents", lookup.agents, retry_same=True)
         rotas = self._rotas(policy, lookup, [agent for agent in agents if isinstance(agent, Member)])
 
         def customers_channel(question: str) -> str:
@@ -161,7 +161,7 @@ class Questionnaire:
         rotas: dict[str, list[Member]] = {}
         for role in dict.fromkeys(step.role for step in policy.steps):
             default = ", ".join(member.shown for member in agents)
-            rotas[role] = agents = self.questions.ask(role, lookup.members, default)
+            rotas[role] = agents = self.questions.ask(role, lookup.members, default, retry_same=True)
         return rotas
 
     # --- Teams

@@ -180,6 +180,21 @@ async def test_while_slack_is_away_nothing_typed_is_lost(init: Init, slack: Fake
     assert "check the network and SLACK_API_URL" in said.plain
 
 
+async def test_names_survive_an_outage_while_they_are_looked_up(init: Init, slack: FakeSlack) -> None:
+    """Carol was added after the workspace was read, so it is read again, and Slack is away just then."""
+
+    def joins_in_an_outage() -> None:
+        slack.person("Carol")
+        slack.fail_next("users.list", drop_connection=True)
+
+    typed: list[Line] = [*HAPPY]
+    typed[6:7] = [joins_in_an_outage, "@bob, carol", ""]
+    said = await init(typed)
+    assert said.code == 0, said
+    assert "Slack cannot be reached at" in said.plain
+    assert load_desk(Path("frontline.toml")).chats["slack"].agents == ("U0BOB", "U0CAROL")
+
+
 async def test_a_channel_the_bot_is_not_in_waits_for_the_invitation(init: Init, slack: FakeSlack) -> None:
     acme = slack.channel("acme-eu", [], bot=False)
     typed: list[Line] = [*HAPPY]
@@ -209,11 +224,11 @@ async def test_names_that_nobody_has_are_asked_for_again(init: Init, slack: Fake
         "#triag",
         "#triage",
         "bob, eva, ed",
-        "",
+        ",",
         "@bob, support",
         "@support",
     ]
-    typed += [*ROLES, "Acme GmbH", "Acme!", "acme", "platinum", "2", "triage", "#acme", "", "y"]
+    typed += ["@bob", *ROLES[1:], "Acme GmbH", "Acme!", "acme", "platinum", "2", "triage", "#acme", "", "y"]
     said = await init(typed)
     assert said.code == 0, said
     for says in (
