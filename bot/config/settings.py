@@ -23,6 +23,7 @@ from pydantic import (
 
 from bot.config.alerts import AlertsFile, AlertSource, alert_faults
 from bot.config.ids import channel_fault, id_faults
+from bot.config.limits import OpeningLimits
 from bot.config.oncall_calendar import OnCallFeed
 from bot.config.pagers import (
     NO_VARIABLE,
@@ -120,6 +121,7 @@ class DeskSettings:
     warnings: tuple[str, ...] = ()
     paging: PagingSettings = PagingSettings()
     alerts: tuple[AlertSource, ...] = ()
+    limits: OpeningLimits = field(default_factory=OpeningLimits)
     pagers: Mapping[str, Pager] = field(default_factory=dict)
     """By name. One whose role nobody holds is also in `people`, and holds that role."""
 
@@ -213,6 +215,11 @@ class _Paging(_Section):
     tries: Tries = TRIES
 
 
+class _Limits(_Section):
+    opens_per_person: Annotated[int, Field(ge=1)] = OpeningLimits().per_person
+    opens_per_account: Annotated[int, Field(ge=1)] = OpeningLimits().per_account
+
+
 class _File(_Section):
     vendor: str
     slack: _Slack | None = None
@@ -223,6 +230,7 @@ class _File(_Section):
     paging: _Paging = _Paging()
     alerts: tuple[AlertsFile, ...] = ()
     pagers: tuple[PagerPart, ...] = ()
+    limits: _Limits = _Limits()
     accounts: tuple[_Account, ...] = ()
     phones: dict[str, str] = {}
     """Telephone numbers by plan; see bot.config.phones."""
@@ -425,6 +433,7 @@ def _settings(file: _File, policies: list[Policy], rotas: Mapping[str, Rota]) ->
         paging=PagingSettings(file.paging.repeat, file.paging.tries),
         alerts=tuple(alert.source for alert in file.alerts),
         pagers=pagers,
+        limits=OpeningLimits(file.limits.opens_per_person, file.limits.opens_per_account),
     )
 
 

@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 
 from bot.clock import WallClock, later, real_now
 from bot.config.directory import DeskDuty, Directory
+from bot.config.limits import RecentOpenings
 from bot.config.settings import Account
 from bot.model.address import Actor, Location, MessageRef, Place, UserRef
 from bot.model.inbound import Answer, Ask, Done, Show
@@ -172,9 +173,14 @@ class Desk:
     """Remembers what belongs to no ticket, such as drafts."""
     real_clock: Clock = field(default_factory=WallClock)
     """Decides how old a form is."""
+    openings: RecentOpenings = field(init=False)
+    """How many tickets were opened in the last hour."""
     locks: KeyedLocks = field(default_factory=KeyedLocks)
     channel_lock: Lock = field(default_factory=Lock, repr=False, compare=False)
     """Held while channel states and `Get help` messages are updated."""
+
+    def __post_init__(self) -> None:
+        self.openings = RecentOpenings(self.directory.settings.limits)
 
     @property
     def duty(self) -> DeskDuty:
