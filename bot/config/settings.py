@@ -23,7 +23,6 @@ from pydantic import (
 
 from bot.config.alerts import AlertsFile, AlertSource, alert_faults
 from bot.config.ids import channel_fault, id_faults
-from bot.config.limits import OpeningLimits
 from bot.config.oncall_calendar import OnCallFeed
 from bot.config.pagers import (
     NO_VARIABLE,
@@ -107,6 +106,14 @@ class PagingSettings:
 
     repeat: timedelta = REPEAT
     tries: int = TRIES
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningLimits:
+    """How many tickets one person, and one account, may open in an hour."""
+
+    per_person: int = 30
+    per_account: int = 200
 
 
 @dataclass(frozen=True)
