@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
+from sla_core import paging
+from sla_core.alerts import Contacts, Notices
 from sla_core.calendar import always
 from sla_core.events import THE_CLOCK, Breached, Event, Reminded, Warned
-from sla_core.paging import Duty, due_pages, next_page_at
+from sla_core.paging import due_pages, next_page_at
 from sla_core.policy import Metric, Policy, Target
 from sla_core.promise import JUST_AFTER, Countdown, Promise, countdown, due, next_change
 from sla_core.ticket import Gap, Ticket, evolve
 
 _ALWAYS = always()
+
+
+class Duty(paging.Duty, Contacts, Protocol):
+    """Who is paged and who gets direct messages, from the desk's file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +34,28 @@ class Evaluation:
 def evaluate(ticket: Ticket, policy: Policy, now: datetime, duty: Duty | None = None) -> Evaluation:
     """The events that are due at `now`. After recording them, evaluating again returns no events.
 
-    Without a `duty`, nobody is paged: it says who the people behind the roles are.
+    Without a `duty`, nobody is paged or gets a direct message: it says who the people are.
     """
     running = _running(ticket, policy)
-    if not _may_page(ticket, policy):
-        duty = None
-    events = (
-        *(due_pages(ticket, policy, duty, now) if duty else ()),
+    events: tuple[Event, ...] = (
+        *(due_pages(ticket, policy, duty, now) if duty and _may_page(ticket, policy) else ()),
         *_due_reminders(ticket, now),
         *_due_promises(ticket, running, now),
     )
-    if not events:
-        return Evaluation((), _wake_at(ticket, policy, running, now, duty))
     after = ticket
     for event in events:
         after = evolve(after, event)
-    return Evaluation(events, _wake_at(after, policy, _running(after, policy), now, duty))
+    if events:
+        running = _running(after, policy)
+    history = (*ticket.history, *events)
+    wakes: list[datetime | None] = [_wake_at(after, policy, running, now)]
+    if duty and len(history) > 1:
+        notified = Notices(after, history, policy, running, duty).due(now)
+        events, history = (*events, *notified), (*history, *notified)
+        wakes.append(Notices(after, history, policy, running, duty).next_at(now))
+    if duty and _may_page(after, policy):
+        wakes.append(next_page_at(after, policy, duty))
+    return Evaluation(events, min((at for at in wakes if at is not None), default=None))
 
 
 def _may_page(ticket: Ticket, policy: Policy) -> bool:
@@ -203,12 +216,8 @@ def _running(ticket: Ticket, policy: Policy) -> list[Promise]:
     return [promise for promise in promises(ticket, policy) if not promise.settled]
 
 
-def _wake_at(
-    ticket: Ticket, policy: Policy, running: Sequence[Promise], now: datetime, duty: Duty | None
-) -> datetime | None:
+def _wake_at(ticket: Ticket, policy: Policy, running: Sequence[Promise], now: datetime) -> datetime | None:
     instants: list[datetime | None] = [*ticket.snoozed.values()]
-    if duty:
-        instants.append(next_page_at(ticket, policy, duty))
     for promise in running:
         if promise.due_at is None or promise.due_at < now:
             continue

@@ -25,6 +25,7 @@ from sla_core.events import (
     Extended,
     Held,
     Kind,
+    Notified,
     Opened,
     PageAccepted,
     Paged,
@@ -157,7 +158,7 @@ def after(ticket: Ticket, events: Sequence[Event]) -> Ticket:
 def evolve(ticket: Ticket, event: Event) -> Ticket:
     """The ticket after one more event."""
     match event:
-        case Opened() | Corrected() | Undelivered() | PageAccepted():
+        case Opened() | Corrected() | Undelivered() | PageAccepted() | Notified():
             return ticket
         case Alerted(page=False):
             snoozed = _without(ticket.snoozed, event.person)

@@ -17,13 +17,14 @@ from tempfile import TemporaryDirectory
 
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
-from bot.desk.ticket import direct_messages, pages, severity, short_forms, update
+from bot.desk.ticket import direct_messages, severity, short_forms, snooze, update
 from bot.model.address import Place, UserRef
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.views import Audience, Link, Mention, Notice, Quote, RichText, Strong, When
 from bot.notify import cards
 from bot.notify.message_factory import asked_key
 from bot.notify.recipients import messages_of
+from sla_core.alerts import AGAIN, BACKUP, LEADERSHIP, QUIET
 from sla_core.catalog.load import load
 from sla_core.engine import promises
 from sla_core.events import (
@@ -41,6 +42,7 @@ from sla_core.events import (
     Event,
     Held,
     Kind,
+    Notified,
     Opened,
     PageAccepted,
     Paged,
@@ -222,10 +224,21 @@ def stories(policy: Policy, plan: str) -> Iterator[Story]:
     yield Story("A promise was missed", usual, opened, [breach])
     late = replace(breach, at=due_at + timedelta(hours=3))
     yield Story("A promise was missed while Frontline was down", usual, opened, [late])
-    yield Story("The TAM will call", usual, [breach], [Alerted(at(400), DANA, "call", "dana")])
-    yield Story("The TAM acknowledged", usual, [breach], [Alerted(at(400), DANA, "acknowledge", "dana")])
-    yield Story("The TAM delegated", usual, [breach], [Alerted(at(400), DANA, "delegate", "dana", "mia")])
-    yield Story("The TAM snoozed", usual, [breach], [Alerted(at(400), DANA, "snooze", "dana", until=at(430))])
+    yield Story("The TAM gets the alert", usual, [breach], [Notified(breach.at, THE_CLOCK, 2, "dana")])
+    told: list[Event] = [breach, Notified(breach.at, THE_CLOCK, 2, "dana")]
+    for what, why, person in (
+        ("The TAM did not answer for half an hour", AGAIN, "dana"),
+        ("Nor for an hour: to her backup", BACKUP, "eve"),
+        ("Then to leadership", LEADERSHIP, "mia"),
+        ("After the TAM's quiet hours", QUIET, "dana"),
+    ):
+        yield Story(what, usual, told, [Notified(at(400), THE_CLOCK, 2, person, why)])
+    instead = Notified(breach.at, THE_CLOCK, 2, "eve", instead_of="dana", back_at=at(9000))
+    yield Story("While the TAM is away", usual, [breach], [instead])
+    yield Story("The TAM will call", usual, told, [Alerted(at(400), DANA, "call", "dana")])
+    yield Story("The TAM acknowledged", usual, told, [Alerted(at(400), DANA, "acknowledge", "dana")])
+    yield Story("The TAM delegated", usual, told, [Alerted(at(400), DANA, "delegate", "dana", "mia")])
+    yield Story("The TAM snoozed", usual, told, [Alerted(at(400), DANA, "snooze", "dana", until=at(430))])
     yield Story("The snooze is over", usual, [breach], [Reminded(at(430), THE_CLOCK, "dana")])
     yield Story("An agent resolved it", usual, [breach], [Resolved(at(600), BOB, "The queue runs again.")])
     resolved = Resolved(at(600), BOB, "The queue runs again.")
@@ -353,7 +366,7 @@ def _forms(policy: Policy, plan: str) -> Iterator[str]:
         severity.form(policy, context, "S2"),
         short_forms.close_form(ticket, promises(ticket, policy), context, NOON),
         direct_messages.delegate_form("alert_delegate", (), context),
-        pages.snooze_form(update.business_zone(policy), context),
+        snooze.snooze_form("page_snooze", update.business_zone(policy), context),
     ]
     for form in forms:
         yield f"\n**{form.title}** · submit: `{form.submit}`\n"

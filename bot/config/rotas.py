@@ -59,6 +59,8 @@ def _hours(text: object) -> tuple[timedelta, timedelta]:
 _TIME: TypeAdapter[timedelta] = TypeAdapter(TimeText)
 Zone = Annotated[ZoneInfo, BeforeValidator(zone)]
 LocalTime = Annotated[datetime, AfterValidator(_local)]
+DayPart = Annotated[tuple[timedelta, timedelta], BeforeValidator(_hours)]
+"""`"22:00-07:00"`: two times since midnight."""
 
 
 class _RotationPart(Strict):
@@ -68,7 +70,7 @@ class _RotationPart(Strict):
     zone: Zone | None = None
     starts: LocalTime | None = None
     turn: Annotated[timedelta | str, BeforeValidator(_turn)] | None = None
-    hours: Annotated[tuple[timedelta, timedelta], BeforeValidator(_hours)] | None = None
+    hours: DayPart | None = None
     days: Weekdays | None = None
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -22,7 +23,7 @@ from pydantic import (
 )
 
 from bot.config.oncall_calendar import OnCallFeed
-from bot.config.rotas import read_rotas
+from bot.config.rotas import DayPart, Zone, read_rotas
 from bot.model.address import Place, UserRef
 from sla_core.catalog.crosscheck import PROMISED, unknown
 from sla_core.catalog.load import Fault, Faults, faults_of, load, vendors
@@ -51,7 +52,11 @@ class Person:
     teams: str | None = None
     email: str | None = None
     page: tuple[str, ...] = ()
-    """Further ways to page them."""
+    """Further ways to page them: Apprise addresses, or `$NAME` for an environment variable with one."""
+    zone: ZoneInfo | None = None
+    """Where they are; None: not given, and UTC is used."""
+    quiet: tuple[timedelta, timedelta] | None = None
+    """From when until when, in `zone`, only the worst class may reach them: times since midnight."""
 
     def on(self, platform: str) -> UserRef | None:
         """Their address on a platform; its `home` is empty for the vendor's own team or tenant."""
@@ -72,6 +77,10 @@ class Account:
     may_hold: bool = False
     board: bool = True
     """Whether its channels have a board of open tickets."""
+    tam_backup: str | None = None
+    """Who gets the TAM's messages while she is away or does not answer."""
+    solution_architect: str | None = None
+    """Whom agents may ask; told of nothing (M3-7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +129,7 @@ class DeskSettings:
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class _Slack(_Section):
@@ -147,7 +156,9 @@ class _Person(_Section):
     slack: str | None = None
     teams: _TeamsId | None = None
     email: str | None = None
-    page: tuple[str, ...] = ()
+    page: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    zone: Zone | None = None
+    quiet: DayPart | None = None
 
 
 def _amount(text: str) -> str:
@@ -185,6 +196,8 @@ class _Account(_Section):
     name: str
     plan: str
     tam: str | None = None
+    tam_backup: str | None = None
+    solution_architect: str | None = None
     channels: tuple[str, ...]
     board: bool = True
     order_form: _OrderForm | None = None
@@ -327,8 +340,13 @@ def _against_policy(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:
 
 def _account_faults(account: _Account, people: set[str], triage: set[str]) -> Iterator[tuple[str, str]]:
     key = f"accounts.{account.id}"
-    if account.tam is not None and account.tam not in people:
-        yield f"{key}.tam", unknown("person", account.tam, people)
+    named = {"tam": account.tam, "tam_backup": account.tam_backup}
+    named |= {"solution_architect": account.solution_architect}
+    for role, person in named.items():
+        if person is not None and person not in people:
+            yield f"{key}.{role}", unknown("person", person, people)
+    if account.tam_backup is not None and account.tam_backup == account.tam:
+        yield f"{key}.tam_backup", f'"{account.tam_backup}" is the TAM already; name somebody else'
     if not account.channels:
         yield f"{key}.channels", 'needs at least one channel, such as "slack:C0ACME"'
     for channel in account.channels:
@@ -385,12 +403,16 @@ def _settings(file: _File, policies: list[Policy], rotas: Mapping[str, Rota]) ->
     return DeskSettings(
         policies=tuple(policies),
         chats=chats,
-        people={p.id: Person(p.id, p.name, p.slack, p.teams, p.email, p.page) for p in file.people},
+        people={person.id: _person(person) for person in file.people},
         rotas=rotas,
         accounts=accounts,
         warnings=(*_unheld_roles(rotas, policy), *_warnings(accounts.values(), policy)),
         paging=PagingSettings(file.paging.repeat, file.paging.tries),
     )
+
+
+def _person(part: _Person) -> Person:
+    return Person(part.id, part.name, part.slack, part.teams, part.email, part.page, part.zone, part.quiet)
 
 
 def _account(file: _Account, policy: Policy) -> Account:
@@ -405,7 +427,18 @@ def _account(file: _Account, policy: Policy) -> Account:
     )
     may_hold = policy.plans[plan].hold or (form is not None and form.hold)
     channels = tuple(Place.parse(channel) for channel in file.channels)
-    return Account(file.id, file.name, plan, channels, file.tam, terms, may_hold, file.board)
+    return Account(
+        file.id,
+        file.name,
+        plan,
+        channels,
+        file.tam,
+        terms,
+        may_hold,
+        file.board,
+        file.tam_backup,
+        file.solution_architect,
+    )
 
 
 def _unheld_roles(rotas: Mapping[str, Rota], policy: Policy) -> Iterator[str]:
@@ -421,6 +454,10 @@ def _warnings(accounts: Collection[Account], policy: Policy) -> Iterator[str]:
             yield f"accounts.{account.id}.tam: the plan {plan.id} has no TAM, so nobody gets a direct message"
         if not account.tam and plan.tam:
             yield f"accounts.{account.id}: no tam is named; escalations go to leadership, else to triage"
+        if account.tam_backup and not account.tam:
+            yield f"accounts.{account.id}.tam_backup: the account has no tam to stand in for; name one"
+        if account.solution_architect and not plan.tam:
+            yield f"accounts.{account.id}.solution_architect: the plan {plan.id} has none, so nobody sees it"
         same = [a.id for a in accounts if a.tam and a.tam == account.tam]
         if plan.first_contact and account.id in same[plan.first_contact.most :]:
             most = f"{plan.first_contact.most} that the plan {plan.id} allows, such as {same[0]}"

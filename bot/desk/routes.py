@@ -105,7 +105,7 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "alert_acknowledge": ButtonRoute(RECIPIENT, direct_messages.acknowledge),
     "alert_call": ButtonRoute(RECIPIENT, direct_messages.call),
     "alert_delegate": ButtonRoute(RECIPIENT, direct_messages.delegate),
-    "alert_snooze": ButtonRoute(RECIPIENT, direct_messages.snooze),
+    "alert_snooze": ButtonRoute(RECIPIENT, direct_messages.ask_to_snooze),
     "page_acknowledge": ButtonRoute(RECIPIENT, pages.acknowledge),
     "page_call": ButtonRoute(RECIPIENT, pages.call),
     "page_delegate": ButtonRoute(RECIPIENT, pages.ask_to_delegate),
@@ -123,6 +123,7 @@ FORMS: dict[str, FormRoute | PublicFormRoute] = {
     "resolve": FormRoute(AGENT, acts.resolve),
     "close": FormRoute(PARTICIPANT, acts.confirm_close),
     "alert_delegate": FormRoute(RECIPIENT, direct_messages.submit),
+    "alert_snooze": FormRoute(RECIPIENT, direct_messages.snooze),
     "page_delegate": FormRoute(RECIPIENT, pages.delegate),
     "page_snooze": FormRoute(RECIPIENT, pages.snooze),
 }

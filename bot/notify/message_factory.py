@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from bot.config.directory import Directory
+from bot.config.directory import DeskDuty, Directory
 from bot.config.settings import Account, Person
 from bot.model.address import MessageRef, Place, UserRef
-from bot.model.views import Audience, Button, Mention, Notice, Part, RichText, Style
+from bot.model.views import Audience, Mention, Notice, Part, RichText
 from bot.notify import texts
 from bot.ports import Message, Priority
-from sla_core.events import Breached, Escalated, Warned, Who
+from sla_core.events import Escalated, Who
 from sla_core.policy import Policy
 from sla_core.promise import Tone
 from sla_core.ticket import Ticket, fold
@@ -92,9 +92,16 @@ class MessageFactory:
         responsible = owner.name if owner else "the on-call agent" if notified else ""
         if owner is not None and owner.id == actor.id:
             responsible = ""
-        dms = self._recipients(None) if tam else []
-        tams = [self.directory.settings.people[person].name for person, _ in dms]
-        return list(dict.fromkeys(filter(None, (responsible, *tams))))
+        return list(dict.fromkeys(filter(None, (responsible, *(self._told_now() if tam else ())))))
+
+    def _told_now(self) -> Iterator[str]:
+        """The names of those who get a direct message about the event at once: not in their quiet hours."""
+        event, duty = self.ticket.history[self.seq - 1], DeskDuty(self.directory)
+        worst = self.policy.severities[self.ticket.severity].pages
+        for contact in duty.told_first(self.ticket.opened.account, event.at, isinstance(event, Escalated)):
+            person = self.directory.settings.people[contact.person]
+            if not self._acted(person) and (worst or not duty.quiet_until(person.id, event.at)):
+                yield person.name
 
     def _mention_who(self, who: Who, place: Place) -> list[Part]:
         """Mentions them by the account they acted from, or by the one they have on `place`'s platform."""
@@ -173,61 +180,9 @@ class MessageFactory:
         say = Notice(text, tone)
         return Message(self.key(what), self.ticket.key, to, say, priority, root, effect=effect)
 
-    def direct_message(self, text: RichText, tone: Tone, only: str | None = None) -> Iterator[Message]:
-        """A direct message to the TAM; without a TAM, to leadership if this is an escalation."""
-        about = texts.ticket_in_short(self.ticket, self.account.name if self.account else "")
-        for person_id, ref in self._recipients(only):
-            yield Message(
-                key=self.key(f"dm/{person_id}"),
-                ticket=self.ticket.key,
-                to=ref,
-                content=Notice((*text, *about), tone, alert_buttons(self.ticket.key)),
-                priority=Priority.BREACH,
-            )
-
-    def _recipients(self, only: str | None) -> list[tuple[str, UserRef]]:
-        if self.account is None:
-            return []
-        platform = self.channel.platform
-        if only is not None:
-            person = self.directory.settings.people.get(only)
-            ref = self.directory.direct_address(person, platform) if person else None
-            return [(only, ref)] if ref else []
-        event = self.ticket.history[self.seq - 1]
-        if self.directory.tam(self.account) is None and not isinstance(event, Escalated):
-            return []
-        recipients = self.directory.escalation_recipients(self.account, platform, event.at)
-        return [(person.id, ref) for person, ref in recipients]
-
-    def follow_up(self, text: RichText) -> Iterator[Message]:
-        """Tells the recipients of earlier direct messages about this event, unless it is their own act."""
-        if self.account is None:
-            return
-        told = Warned | Breached | Escalated if self.directory.tam(self.account) else Escalated
-        recipients = {
-            person.id: (person, ref)
-            for event in self.ticket.history
-            if isinstance(event, told)
-            for person, ref in self.directory.escalation_recipients(
-                self.account, self.channel.platform, event.at
-            )
-        }
-        for person, ref in recipients.values():
-            if not self._acted(person):
-                yield Message(self.key(f"dm/{person.id}"), self.ticket.key, ref, Notice(text), Priority.STATE)
-
     def _acted(self, person: Person) -> bool:
         """Whether the event is this person's own act, on any platform."""
         return self.directory.person_behind(self.ticket.history[self.seq - 1].by) == person
 
     def key(self, what: str) -> str:
         return f"{self.ticket.key}/{self.seq}/{what}"
-
-
-def alert_buttons(ticket: str) -> tuple[Button, ...]:
-    return (
-        Button("alert_acknowledge", "Acknowledge", ticket, Style.PRIMARY),
-        Button("alert_call", "I'll call", ticket),
-        Button("alert_delegate", "Delegate", ticket),
-        Button("alert_snooze", "Snooze", ticket),
-    )

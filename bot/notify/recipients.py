@@ -9,8 +9,8 @@ from typing import assert_never
 
 from bot.config.directory import Directory
 from bot.model.address import Place
-from bot.model.views import Audience, Notice
-from bot.notify import pages, texts
+from bot.model.views import Audience
+from bot.notify import direct_messages, pages, texts
 from bot.notify.message_factory import MessageFactory, card_key
 from bot.ports import Card, Message, Priority
 from sla_core.events import (
@@ -30,6 +30,7 @@ from sla_core.events import (
     Extended,
     Held,
     Kind,
+    Notified,
     Opened,
     PageAccepted,
     Paged,
@@ -44,7 +45,7 @@ from sla_core.events import (
 )
 from sla_core.policy import Policy
 from sla_core.promise import Tone
-from sla_core.ticket import Ticket, after, fold
+from sla_core.ticket import Ticket, fold
 
 CONVERSATION_DELAY = timedelta(seconds=5)
 """How long card edits wait for further messages of a conversation, so that one edit covers them all."""
@@ -83,10 +84,12 @@ def messages_of(
         messages += [
             *of_event.messages(event),
             *of_event.call_cancelled(event),
-            *of_event.retired_direct_messages(event),
+            *direct_messages.messages(of_event.factory, event),
+            *direct_messages.retired(of_event.factory, event),
             *(pages.retired(of_event.factory, event) if then.pages else ()),
         ]
-    if not all(isinstance(event, PageAccepted) for event in events) and not isinstance(events[0], Opened):
+    silent = all(isinstance(event, PageAccepted | Notified) for event in events)
+    if not silent and not isinstance(events[0], Opened):
         delay = CONVERSATION_DELAY if all(map(_is_conversation, events)) else timedelta(0)
         messages += card_updates(ticket, directory, str(ticket.version), Priority.STATE, delay)
     channel = directory.channel_of(ticket)
@@ -127,8 +130,10 @@ class _EventMessages:
         match event:
             case Opened():
                 yield from self._opened(event)
-            case Acknowledged() | Taken():
+            case Acknowledged() | Taken() | Reminded():
                 return
+            case Notified():
+                yield from direct_messages.outcome(self.factory, event)
             case Answered():
                 said = texts.answered(key, event, self.policy)
                 if event.kind is not Kind.MESSAGE:
@@ -184,19 +189,15 @@ class _EventMessages:
                 )
                 yield self.factory.to_triage(said)
                 yield from self.factory.to_asked(said, "resolved")
-                yield from self.factory.follow_up(said)
             case Closed():
                 said = texts.closed(key, event.by)
                 yield from self.factory.to_both(said)
-                yield from self.factory.follow_up(said)
             case Reopened():
                 said = texts.reopened(self.ticket, self.policy, event)
                 yield from self.factory.to_both(said)
-                yield from self.factory.follow_up(said)
             case Warned():
                 said = texts.warned(self.ticket, event, self.policy)
                 yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
-                yield from self.direct_messages(event)
             case Breached():
                 said = texts.breached(self.ticket, event, self.policy, self.factory.alerted())
                 to_customer = (*said, *self.factory.opener())
@@ -204,7 +205,6 @@ class _EventMessages:
                 yield self.factory.to_triage(
                     (*said, *self.factory.responsible()), Tone.ALARM, Priority.BREACH
                 )
-                yield from self.direct_messages(event)
             case Undelivered():
                 taken_back = self.ticket.history[event.seq - 1] if event.seq else None
                 said = texts.undelivered(key, taken_back, event)
@@ -213,60 +213,8 @@ class _EventMessages:
                 return  # the page to the colleague says it
             case Alerted():
                 yield self.factory.to_triage(texts.alerted(key, event, self._name(event.to)))
-                yield from self.direct_messages(event)
-            case Reminded():
-                yield from self.direct_messages(event)
             case _:
                 assert_never(event)
-
-    def direct_messages(self, event: Event) -> Iterator[Message]:
-        """The direct messages of an event, with their buttons."""
-        match event:
-            case Warned():
-                yield from self.factory.direct_message(
-                    texts.warned(self.ticket, event, self.policy), Tone.WARN
-                )
-            case Breached():
-                yield from self.factory.direct_message(
-                    texts.breached(self.ticket, event, self.policy, self.factory.alerted(tam=False)),
-                    Tone.ALARM,
-                )
-            case Escalated():
-                yield from self.factory.direct_message(texts.escalated(self.ticket.key, event), Tone.WARN)
-            case Alerted(act="delegate", page=False, to=str() as to):
-                yield from self.factory.direct_message(
-                    texts.delegated(self.ticket, event), Tone.WARN, only=to
-                )
-            case Reminded():
-                yield from self.factory.direct_message(texts.reminder(self.ticket), Tone.WARN, only=event.to)
-            case _:
-                return
-
-    def retired_direct_messages(self, event: Event) -> Iterator[Message]:
-        """Edits that remove the buttons of earlier direct messages.
-
-        After an answer other than Snooze: of that person's messages. At the end of the ticket: of all.
-        """
-        match event:
-            case Alerted(act="acknowledge" | "call" | "delegate", page=False):
-                whose = f"/dm/{event.person}"
-            case Resolved() | Closed():
-                whose = ""
-            case _:
-                return
-        then = fold(self.ticket.key, self.ticket.history[:1])
-        for seq, earlier in enumerate(self.ticket.history[: self.factory.seq - 1], start=1):
-            then = after(then, [earlier]) if seq > 1 else then
-            sent = _EventMessages(replace(self.factory, ticket=then, seq=seq)).direct_messages(earlier)
-            for message in sent:
-                if message.key.endswith(whose) and isinstance(message.content, Notice):
-                    yield replace(
-                        message,
-                        key=f"{message.key}/answered/{self.factory.seq}",
-                        content=replace(message.content, buttons=()),
-                        priority=Priority.STATE,
-                        edits=message.key,
-                    )
 
     def call_cancelled(self, event: Event) -> Iterator[Message]:
         """Tells agents that a step that waited for its hours will not be called, and why."""
@@ -320,7 +268,6 @@ class _EventMessages:
             told = (*said, *texts.who_is_alerted(self.factory.alerted()))
             yield self.factory.to_customer(told, Tone.WARN, Priority.BREACH)
         yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
-        yield from self.direct_messages(event)
         if event.by_agent:
             yield from pages.escalated(self.factory, event)
 

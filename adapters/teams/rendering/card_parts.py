@@ -41,6 +41,7 @@ FORM_ACTIONS = frozenset(
         "resolve",
         "close",
         "alert_delegate",
+        "alert_snooze",
         "page_delegate",
         "page_snooze",
     }
