@@ -6,7 +6,7 @@ Each command imports what it needs when it runs, so that other commands start qu
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -193,8 +193,8 @@ async def _serve() -> int:
     return DONE
 
 
-async def _doctor() -> int:
-    """Runs all checks. A platform that cannot be reached is one of the findings."""
+async def _doctor(page: str | None) -> int:
+    """Runs all checks, or pages one person. A platform that cannot be reached is one of the findings."""
     import asyncio
 
     from rich.console import Console as Terminal
@@ -212,6 +212,8 @@ async def _doctor() -> int:
     known = await asyncio.to_thread(revision, env.database_url)
     async with connect(env.database_url if known else "sqlite://", secondary=True) as store:
         clock = await store.simulated_clock(None) or WallClock()
+        if page is not None:
+            return await _page(page, settings, _connected(env, settings, clock, store))
         database = (
             partial(check_database, store, known, real_now(), clock.now()) if known else missing_database
         )
@@ -220,11 +222,12 @@ async def _doctor() -> int:
             rows = partial(check_index, store, Directory(settings), clock.now())
             checks.append(("index", rows))
         for platform in _connected(env, settings, clock, store):
-            checks.append((platform.name, partial(_of_platform, platform, settings)))
+            checks.append((platform.name, partial(_of_platform, platform, platform.examine(settings))))
         return await run_checks(checks, Terminal())
 
 
-async def _of_platform(platform: _Connected, settings: DeskSettings) -> AsyncIterator[Finding]:
+async def _of_platform(platform: _Connected, findings: AsyncIterator[Finding]) -> AsyncIterator[Finding]:
+    """What is found once the platform is connected."""
     from bot.runtime.doctor import Finding, Health
 
     try:
@@ -233,10 +236,34 @@ async def _of_platform(platform: _Connected, settings: DeskSettings) -> AsyncIte
         yield Finding(Health.FAULT, platform.name, str(fault))
         return
     try:
-        async for finding in platform.examine(settings):
+        async for finding in findings:
             yield finding
     finally:
         await platform.close()
+
+
+async def _page(id_: str, settings: DeskSettings, connected: Sequence[_Connected]) -> int:
+    from rich.console import Console as Terminal
+
+    from bot.runtime.doctor import run_checks
+    from bot.runtime.reachability import page_by, ways_to
+    from sla_core.catalog.crosscheck import unknown
+
+    person = settings.people.get(id_)
+    if person is None:
+        return print_faults(f"--page: {unknown('person', id_, settings.people)}")
+    ways = list(ways_to(settings, person))
+    if not ways:
+        return print_faults(
+            f"people.{id_}: there is no way to page {person.name}; add an id on a chat platform of this desk,"
+            " or an address to page"
+        )
+    checks: list[tuple[str, Check]] = []
+    for platform in connected:
+        if own := [way for way in ways if way.to.platform == platform.name]:
+            findings = page_by(platform, own, person)
+            checks.append((platform.name, partial(_of_platform, platform, findings)))
+    return await run_checks(checks, Terminal())
 
 
 def _migrate(progress: bool) -> int:
@@ -308,6 +335,7 @@ async def _desk(
             await platform.start()
             desk.platforms[platform.name] = platform
             routes += platform.routes(dispatch(desk))
+        routes += _hooks(settings, dispatch(desk))
         await channels.load_renames(desk, store)
         for line in await desk.directory.refresh(desk.platforms):
             structlog.get_logger("frontline").warning(line)
@@ -333,7 +361,51 @@ def _connected(env: Environment, settings: DeskSettings, clock: Clock, store: Sq
     """The platforms that the desk's file names, not yet started."""
     makers: dict[str, Callable[[Environment, Clock, SqlStore], _Connected]]
     makers = {"slack": partial(_slack, settings), "teams": _teams}
-    return [make(env, clock, store) for name, make in makers.items() if name in settings.chats]
+    chats = [make(env, clock, store) for name, make in makers.items() if name in settings.chats]
+    return [*chats, *_one_way(settings)]
+
+
+def _one_way(settings: DeskSettings) -> Iterator[_Connected]:
+    """Phones and pagers, those that the desk's file names."""
+    from bot.config.environment import value_of
+    from bot.text import UTC_ZONE
+
+    people = [(person, index) for person in settings.people.values() for index in range(len(person.page))]
+    if people:
+        from adapters.pager.adapter import OneWay
+        from adapters.pager.phones import PageAddress, Phones
+
+        addresses = {
+            f"{person.id}/{index}": PageAddress(value_of(person.page[index]), person.zone or UTC_ZONE)
+            for person, index in people
+        }
+        yield OneWay("apprise", Phones(addresses))
+    if settings.pagers:
+        from adapters.pager.adapter import OneWay
+        from adapters.pager.pagers import Pagers, PagerTarget
+        from adapters.web.signatures import standard_webhook
+        from bot.config.pagers import WEBHOOK
+
+        targets = {}
+        for pager in settings.pagers.values():
+            secret = value_of(pager.secret)
+            sign = standard_webhook(secret).sign if pager.kind == WEBHOOK else None
+            url, key = value_of(pager.url), value_of(pager.key)
+            targets[pager.name] = PagerTarget(pager.role, url, key, sign, listens=bool(secret))
+        yield OneWay("pager", Pagers(targets))
+
+
+def _hooks(settings: DeskSettings, dispatch: Dispatch) -> list[Route]:
+    from adapters.web.pager_hooks import PagerSecret, pager_routes
+    from bot.clock import real_now
+    from bot.config.environment import value_of
+
+    secrets = {
+        pager.name: PagerSecret(pager.kind, value_of(pager.secret))
+        for pager in settings.pagers.values()
+        if pager.secret
+    }
+    return pager_routes(secrets, dispatch, real_now)
 
 
 def _slack(settings: DeskSettings, env: Environment, clock: Clock, store: SqlStore) -> _Connected:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from datetime import datetime, tzinfo
 from math import ceil
+from typing import assert_never
 from zoneinfo import ZoneInfo
 
-from bot.model.views import PromiseLine
+from bot.model.views import Link, Mention, Part, PromiseLine, Quote, RichText, Strong, When
 from sla_core.promise import Phase, Tone
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -65,6 +66,31 @@ def zone_named(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (ValueError, OSError, LookupError):
         return UTC_ZONE
+
+
+def plain_part(part: Part, zone: tzinfo | None) -> str:
+    """A part as plain text, which may still contain control characters."""
+    match part:
+        case str():
+            return part
+        case Strong(text):
+            return text
+        case When(at):
+            return named_time(at, zone)
+        case Mention(_, name):
+            return f"@{one_line(name)}"
+        case Quote(text):
+            return f"“{text}”"
+        case Link(url, text):
+            return f"{text} ({url})" if text.strip() else url
+        case _:
+            assert_never(part)
+
+
+def plain_text(parts: RichText, zone: tzinfo | None) -> str:
+    """Rich text as one line of plain text, with instants in `zone`; without one, in this machine's."""
+    words = ((part, plain_part(part, zone)) for part in parts)
+    return one_line("".join(f" {text} " if isinstance(part, Quote) else text for part, text in words))
 
 
 TONE_MARKS = {Tone.CALM: "", Tone.WARN: "⚠️ ", Tone.ALARM: "🚨 ", Tone.DONE: "✅ "}

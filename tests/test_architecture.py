@@ -52,9 +52,10 @@ WAITS = {
 SPEAKERS = {
     "bot/runtime/delivery.py": {"post": 1, "update": 1},
     "bot/runtime/monitor.py": {"post": 1},
+    "bot/runtime/reachability.py": {"post": 1, "update": 1},
 }
 """Who posts to a platform. Everything else goes through the outbox; the monitor cannot use the outbox to say
-that the database is unavailable."""
+that the database is unavailable, and a test of every way to a person needs no database."""
 
 WALL_CLOCKS = frozenset(
     {

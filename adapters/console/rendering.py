@@ -37,7 +37,17 @@ from bot.model.views import (
     View,
     When,
 )
-from bot.text import clean, named_time, one_line, promise_bar, standing_text, weekday_time, zone_named
+from bot.text import (
+    clean,
+    named_time,
+    one_line,
+    plain_part,
+    plain_text,
+    promise_bar,
+    standing_text,
+    weekday_time,
+    zone_named,
+)
 from bot.text import named_day as day
 from sla_core.promise import Phase, Tone
 
@@ -88,37 +98,16 @@ def render_rich(parts: RichText, zone: tzinfo | None, before: Text | None = None
     return Group(*(part for part in found if isinstance(part, Quoted) or _trimmed(part).plain))
 
 
-def rich_on_one_line(parts: RichText, zone: tzinfo | None) -> str:
-    """Renders rich text on one line."""
-    words = (_part(part, zone).plain for part in parts)
-    return one_line(
-        "".join(f" {w} " if isinstance(p, Quote) else w for p, w in zip(parts, words, strict=True))
-    )
-
-
 def _trimmed(text: Text) -> Text:
     text.rstrip()
     return text
 
 
 def _part(part: Part, zone: tzinfo | None) -> Text:
-    match part:
-        case str():
-            return literal(part)
-        case Strong(text):
-            return literal(text, "bold")
-        case When(at):
-            return literal(named_time(at, zone), "bold")
-        case Mention(_, name):
-            return literal(f"@{one_line(name)}", "cyan")
-        case Quote(text):
-            return literal(f"“{text}”")
-        case Link(url, text):
-            return literal(f"{text} ({url})" if text.strip() else url)
-        case _:
-            assert_never(part)
+    return literal(plain_part(part, zone), _PART_STYLES.get(type(part), ""))
 
 
+_PART_STYLES: dict[type[Part], str] = {Strong: "bold", When: "bold", Mention: "cyan"}
 STYLES = {Tone.CALM: "", Tone.WARN: "yellow", Tone.ALARM: "bold red", Tone.DONE: "green"}
 _BORDERS = {Tone.CALM: "cyan", Tone.WARN: "yellow", Tone.ALARM: "red", Tone.DONE: "green"}
 _MARKS = {Tone.CALM: "", Tone.WARN: "! ", Tone.ALARM: "‼ ", Tone.DONE: "✓ "}
@@ -179,14 +168,14 @@ def on_one_line(view: View, zone: tzinfo | None) -> str:
         case TicketCard():
             return one_line(f"{view.key} {view.title} · {view.severity} · {view.state}")
         case Notice():
-            return rich_on_one_line(view.text, zone)
+            return plain_text(view.text, zone)
         case Receipt():
             return one_line(f"{view.key}: how the deadlines are computed")
         case GetHelp():
             return one_line(f"Need help from {view.vendor}?")
         case QueueBoard():
             keys = " ".join(row.key for section in view.sections for row in section.rows)
-            return one_line(f"{view.title}: {rich_on_one_line(view.intro, zone)} {keys}")
+            return one_line(f"{view.title}: {plain_text(view.intro, zone)} {keys}")
         case _:
             assert_never(view)
 

@@ -105,7 +105,7 @@ def add_operate(
     app: typer.Typer,
     *,
     run_serve: Callable[[], Coroutine[Any, Any, int]],
-    run_doctor: Callable[[], Coroutine[Any, Any, int]],
+    run_doctor: Callable[[str | None], Coroutine[Any, Any, int]],
     run_migrate: Callable[[bool], int],
     write_teams_package: Callable[[TeamsPackage, Path], int],
 ) -> None:
@@ -121,14 +121,20 @@ def add_operate(
         return asyncio.run(run_serve())
 
     @app.command(rich_help_panel=OPERATE)
-    def doctor() -> int:
+    def doctor(
+        page: Annotated[
+            str | None,
+            typer.Option(metavar="PERSON", help="Send this person a test page by every way instead."),
+        ] = None,
+    ) -> int:
         """Test tokens, scopes, channels, database and clock.
 
-        Says what to do about each fault.
+        Says what to do about each fault. --page takes the id of a person in frontline.toml; the test page
+        says that there is nothing to do.
         """
         import asyncio
 
-        return asyncio.run(run_doctor())
+        return asyncio.run(run_doctor(page))
 
     @app.command(rich_help_panel=OPERATE)
     def migrate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,9 +20,14 @@ from sla_core.policy import Plan, Policy
 
 
 def desk_settings(vendor: str) -> DeskSettings:
-    """The settings of frontline.toml, or of a sample desk of the vendor if there is no such file."""
+    """The settings of frontline.toml, or of a sample desk of the vendor if there is no such file.
+
+    Without pagers and `page` addresses: what is tried out pages nobody.
+    """
     path = read_environment().frontline_config
-    return load_desk(path) if path.is_file() else sample_desk(vendor)
+    settings = load_desk(path) if path.is_file() else sample_desk(vendor)
+    people = {person.id: replace(person, page=()) for person in settings.people.values()}
+    return replace(settings, people=people, pagers={})
 
 
 def fast_forward(

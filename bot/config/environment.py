@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from base64 import b64decode
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.clock import SimulatedClock
+from bot.config.pagers import value_fault
 from bot.config.settings import DeskSettings, load_desk
 from sla_core.catalog.load import Fault, Faults
 from sla_core.catalog.schema import zone
@@ -102,6 +104,7 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
         yield from _slack_faults(env)
     if "teams" in desk.chats:
         yield from _teams_faults(env)
+    yield from _paging_faults(env, desk)
     if not 0 <= env.port <= 65535:
         yield "PORT", f"{env.port} is not a port; use 1 to 65535"
     if not _host(env.slack_api_url):
@@ -128,6 +131,30 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
         SimulatedClock.parse(env.frontline_clock)
     except ValueError as wrong:
         yield "FRONTLINE_CLOCK", str(wrong)
+
+
+def value_of(text: str) -> str:
+    """A value of the desk's file: that of the variable that it names, or itself. Empty: it is not set."""
+    return os.environ.get(text[1:], "") if text.startswith("$") else text
+
+
+def _paging_faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
+    """Variables that pagers and `page` addresses name: those that are not set, and wrong values."""
+    named: dict[str, list[str]] = {}
+    for person in desk.people.values():
+        for number, address in enumerate(person.page, start=1):
+            named.setdefault(address, []).append(f"people.{person.id}.page ({number})")
+    for pager in desk.pagers.values():
+        for key, value in pager.values.items():
+            where = f"pagers.{pager.name}.{key}"
+            named.setdefault(value, []).append(where)
+            known = value_of(value) if value.startswith("$") else ""
+            if known and (says := value_fault(pager.kind, key, known)):
+                yield value[1:], f"{says}; {where} in {env.frontline_config.name} names it"
+    for value, places in named.items():
+        if value.startswith("$") and not value_of(value):
+            verb = "names" if len(places) == 1 else "name"
+            yield value[1:], f"is not set; {' and '.join(places)} in {env.frontline_config.name} {verb} it"
 
 
 def _slack_faults(env: Environment) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +23,15 @@ from pydantic import (
 )
 
 from bot.config.oncall_calendar import OnCallFeed
+from bot.config.pagers import (
+    ON_CALL_TEAM,
+    Pager,
+    PagerPart,
+    pager_faults,
+    pager_warnings,
+    pagers_of,
+    rotas_with_pagers,
+)
 from bot.config.rotas import DayPart, Zone, read_rotas
 from bot.model.address import Place, UserRef
 from sla_core.catalog.crosscheck import PROMISED, unknown
@@ -115,6 +124,8 @@ class DeskSettings:
     accounts: Mapping[str, Account]
     warnings: tuple[str, ...] = ()
     paging: PagingSettings = PagingSettings()
+    pagers: Mapping[str, Pager] = field(default_factory=dict)
+    """By name. One whose role nobody holds is also in `people`, and holds that role."""
 
     @property
     def feeds(self) -> Mapping[str, OnCallFeed]:
@@ -216,6 +227,7 @@ class _File(_Section):
     rotas: Any = {}
     """Read by bot.config.rotas."""
     paging: _Paging = _Paging()
+    pagers: tuple[PagerPart, ...] = ()
     accounts: tuple[_Account, ...] = ()
 
 
@@ -302,6 +314,8 @@ def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
         f"{name}:{part.triage}" for name, part in (("slack", file.slack), ("teams", file.teams)) if part
     }
     yield from _duplicates("people", [person.id for person in file.people])
+    yield from _duplicates("pagers", [pager.name for pager in file.pagers])
+    yield from pager_faults(file.pagers, people)
     yield from _duplicates("accounts", [account.id for account in file.accounts])
     yield from _duplicates("accounts.channels", [c for account in file.accounts for c in account.channels])
     for account in file.accounts:
@@ -327,6 +341,9 @@ def _against_policy(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:
     for role in file.rotas if isinstance(file.rotas, dict) else ():
         if role not in roles:
             yield f"rotas.{role}", unknown("role", role, roles)
+    for pager in file.pagers:
+        if pager.role not in roles:
+            yield f"pagers.{pager.name}.role", unknown("role", pager.role, roles)
     for account in file.accounts:
         key = f"accounts.{account.id}"
         plan_id = _plan_id(policy, account.plan)
@@ -400,14 +417,23 @@ def _settings(file: _File, policies: list[Policy], rotas: Mapping[str, Rota]) ->
         triage = Place("teams", file.teams.triage) if file.teams.triage else None
         chats["teams"] = ChatSettings("teams", triage, file.teams.agents, command="")
     accounts = {account.id: _account(account, policy) for account in file.accounts}
+    pagers = pagers_of(file.pagers)
+    held = rotas_with_pagers(rotas, pagers.values())
+    on_call_teams = {name for rota in held.values() for name in rota.people} & pagers.keys()
+    people = {person.id: _person(person) for person in file.people}
     return DeskSettings(
         policies=tuple(policies),
         chats=chats,
-        people={person.id: _person(person) for person in file.people},
-        rotas=rotas,
+        people=people | {name: Person(name, ON_CALL_TEAM) for name in sorted(on_call_teams)},
+        rotas=held,
         accounts=accounts,
-        warnings=(*_unheld_roles(rotas, policy), *_warnings(accounts.values(), policy)),
+        warnings=(
+            *_unheld_roles(held, policy),
+            *pager_warnings(pagers.values()),
+            *_warnings(accounts.values(), policy),
+        ),
         paging=PagingSettings(file.paging.repeat, file.paging.tries),
+        pagers=pagers,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from asyncio import Lock
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -136,6 +137,12 @@ class Decide(Protocol):
     """Decides about an act on a ticket: returns the events to record, or an answer that refuses the act."""
 
     def __call__(self, ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer: ...
+
+
+def _is_told(before: str, now: str) -> bool:
+    """Whether the message that agents know of is this one, or a page that took the same way."""
+    (way, before_way) = (re.sub(r"^[^/]+/\d+/pager?(-again)?/", "", key) for key in (now, before))
+    return before_way == way
 
 
 def _has_link(view: View | None) -> bool:
@@ -317,10 +324,11 @@ class Desk:
         edits_reply = message.edits is not None and isinstance(to, Place)
         if key is None or edits_reply or message.thread in [card_key(key, each) for each in Audience]:
             return notice
-        for_agents = isinstance(to, UserRef) or self.directory.is_triage(to)
+        is_chat = to.platform in self.directory.settings.chats
+        for_agents = isinstance(to, UserRef) or self.directory.is_triage(to) or not is_chat
         audience = Audience.AGENTS if for_agents else Audience.CUSTOMER
         location = (await self.card_locations([key], audience)).get(key, Location())
-        if isinstance(to, Place):
+        if isinstance(to, Place) and is_chat:
             location = replace(location, channel="")  # The card is in the same channel.
         return replace(notice, text=(*notice.text, *texts.where_the_card_is(key, location)))
 
@@ -370,7 +378,7 @@ class Desk:
         what = message.edits or message.key
 
         def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
-            known = any(isinstance(e, Undelivered) and e.message == what for e in ticket.history)
+            known = any(isinstance(e, Undelivered) and _is_told(e.message, what) for e in ticket.history)
             in_triage = message.to == self.directory.triage_for(self.directory.channel_of(ticket))
             if known or (in_triage and message.effect is None):
                 return Done()

@@ -30,6 +30,7 @@ from bot.model.inbound import (
     HomeOpened,
     Inbound,
     MessageChanged,
+    PagerAcknowledged,
     Posted,
     Press,
     Show,
@@ -180,6 +181,8 @@ async def _answer(desk: Desk, inbound: Inbound) -> Answer:
                 return await queue.opened(desk, inbound)
             case ChannelChanged():
                 return await channels.channel_changed(desk, inbound)
+            case PagerAcknowledged():
+                return await pages.acknowledged_in_pager(desk, inbound)
     except NoSuchTicket:
         return refusal("This ticket does not exist.")
     except (Conflict, PolicyVersionMissing) as wrong:

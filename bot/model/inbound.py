@@ -192,6 +192,21 @@ class ChannelChanged:
     beside: tuple[Place, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PagerAcknowledged:
+    """Somebody acknowledged a page in a pager. `ticket` is the key that the pager names, known or not.
+
+    `by` is their name there, `email` their address if the pager tells it.
+    """
+
+    key: str
+    at: datetime
+    pager: str
+    ticket: str
+    by: str
+    email: str = ""
+
+
 Inbound = (
     Command
     | Press
@@ -202,6 +217,7 @@ Inbound = (
     | MessageChanged
     | HomeOpened
     | ChannelChanged
+    | PagerAcknowledged
 )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.config.directory import DeskDuty
 from bot.config.settings import Person
+from bot.model.address import Place, UserRef
 from bot.model.views import Button, Mention, Notice, Style
 from bot.notify import texts
 from bot.notify.message_factory import MessageFactory
@@ -29,6 +31,10 @@ from sla_core.paging import ESCALATED, NO_STEP, chains, next_step
 from sla_core.promise import Tone
 from sla_core.ticket import after, fold
 
+APPRISE, PAGER = "apprise", "pager"
+"""The platforms of `page` addresses and of pagers."""
+LINK_DELAY = timedelta(seconds=2)
+"""Such a page cannot be edited: it waits for the card to be posted, in real time, to have its link."""
 _MAY_END_PAGES = (Acknowledged, Taken, Answered, Resolved, Closed, SeverityChanged, Alerted)
 
 
@@ -53,16 +59,59 @@ def paged(factory: MessageFactory, event: Paged) -> Iterator[Message]:
     )
     yield factory.to_triage(said, Tone.ALARM, Priority.PAGE, _page_name(factory, event))
     yield from _direct(factory, event, person)
+    yield from _to_addresses(factory, event, person)
+    yield from _to_pagers(factory, event, person)
 
 
 def _direct(factory: MessageFactory, event: Paged, person: Person) -> Iterator[Message]:
     ref = factory.directory.direct_address(person, factory.channel.platform)
     if ref is not None:
-        why = texts.why_paged(event, factory.policy)
-        said = texts.page(factory.ticket, _account(factory), factory.policy, event, before=why)
-        content = Notice(said, Tone.ALARM, page_buttons(factory.ticket.key))
+        content = replace(_notice(factory, event), buttons=page_buttons(factory.ticket.key))
         key = factory.key(f"{_page_name(factory, event)}/{person.id}")
         yield Message(key, factory.ticket.key, ref, content, Priority.PAGE)
+
+
+def _to_addresses(factory: MessageFactory, event: Paged, person: Person) -> Iterator[Message]:
+    """One message to each `page` address of the person."""
+    for index in range(len(person.page)):
+        way = f"{person.id}/{index}"
+        key = factory.key(f"{_page_name(factory, event)}/{way}")
+        to, content = UserRef(APPRISE, "", way), _notice(factory, event)
+        yield Message(key, factory.ticket.key, to, content, Priority.PAGE, delay=LINK_DELAY)
+
+
+def _to_pagers(factory: MessageFactory, event: Paged, person: Person) -> Iterator[Message]:
+    """One message to each pager of a step, once a chain; then the pager itself calls again and again."""
+    pagers = factory.directory.settings.pagers.values()
+    if not pagers:
+        return
+    steps, history = factory.policy.steps, factory.ticket.history[: factory.seq]
+    chain = [page for page in history if isinstance(page, Paged) and page.chain == event.chain]
+    begins = next(page for page in chain if page.step == event.step and page.person is not None) is event
+    role = steps[event.step].role if begins and 0 <= event.step < len(steps) else None
+    first_of_person = next(page for page in chain if page.person == person.id) is event
+    for pager in pagers:
+        if pager.role == role or (pager.name == person.id and first_of_person):
+            key, to = factory.key(f"{_pager_name(factory)}/{pager.name}"), Place(PAGER, pager.name)
+            content = _notice(factory, event)
+            yield Message(key, factory.ticket.key, to, content, Priority.PAGE, delay=LINK_DELAY)
+
+
+def _pager_name(factory: MessageFactory) -> str:
+    """How the keys of its messages call it: `pager` until pages of the ticket have been answered.
+
+    After that a pager needs a new incident: it stays silent about one that was acknowledged.
+    """
+    live = {chain.id for chain in chains(factory.before, factory.policy)}
+    pages = [page for page in factory.ticket.history[: factory.seq - 1] if isinstance(page, Paged)]
+    return "pager" if all(page.step == NO_STEP or page.chain in live for page in pages) else "pager-again"
+
+
+def _notice(factory: MessageFactory, event: Paged) -> Notice:
+    """What the person who is paged reads."""
+    why = texts.why_paged(event, factory.policy)
+    said = texts.page(factory.ticket, _account(factory), factory.policy, event, before=why)
+    return Notice(said, Tone.ALARM)
 
 
 def _page_name(factory: MessageFactory, event: Paged) -> str:
@@ -85,16 +134,20 @@ def page_buttons(ticket: str) -> tuple[Button, ...]:
     )
 
 
-def page_of(message: Message) -> int | None:
+def page_of(message: Message, people: Container[str]) -> int | None:
     """The number of the event whose page this message is. None if it does not reach the person.
 
-    Also None if an earlier page of the chain has reached them: that one is on record.
+    Also None if an earlier page of the chain has reached them: that one is on record. A pager reaches nobody
+    unless it stands for the people of its role: then it is one of `people`, the ids of all who are paged.
     """
     if message.ticket is None or message.edits is not None or not isinstance(message.content, Notice):
         return None
     number, _, what = message.key.removeprefix(f"{message.ticket}/").partition("/")
-    reaches = what.startswith("page/") or (
-        what == "triage/page" and any(isinstance(part, Mention) for part in message.content.text)
+    way, _, to = what.partition("/")
+    reaches = (
+        way == "page"
+        or (way in ("pager", "pager-again") and to in people)
+        or (what == "triage/page" and any(isinstance(part, Mention) for part in message.content.text))
     )
     return int(number) if reaches else None
 
@@ -138,6 +191,8 @@ def retired(factory: MessageFactory, event: Event) -> Iterator[Message]:
     """
     if not factory.ticket.pages or not isinstance(event, _MAY_END_PAGES):
         return
+    if isinstance(event, Resolved | Closed):
+        yield from _resolved(factory, event)
     live = chains(factory.before, factory.policy)
     delegates = isinstance(event, Alerted) and event.page and event.act == "delegate"
     if not live or (chains(factory.ticket, factory.policy) and not delegates):
@@ -154,16 +209,40 @@ def retired(factory: MessageFactory, event: Event) -> Iterator[Message]:
         person = factory.directory.settings.people.get(page.person or "")
         if person is None or (isinstance(event, Alerted) and delegates and event.person != person.id):
             continue
-        for message in _direct(replace(factory, ticket=then, seq=seq), page, person):
-            assert isinstance(message.content, Notice)
-            text = (*message.content.text, *_end(factory, event))
-            yield replace(
-                message,
-                key=f"{message.key}/answered/{factory.seq}",
-                content=Notice(text, Tone.CALM),
-                priority=Priority.STATE,
-                edits=message.key,
-            )
+        past = replace(factory, ticket=then, seq=seq)
+        yield from (_ended(factory, event, message, Tone.CALM) for message in _direct(past, page, person))
+        if not (delegates or isinstance(event, Resolved | Closed)):
+            ended = _to_pagers(past, page, person)
+            yield from (_ended(factory, event, message, Tone.CALM) for message in ended)
+
+
+def _resolved(factory: MessageFactory, event: Resolved | Closed) -> Iterator[Message]:
+    """Edits that end the incidents of pagers, those since the ticket was last resolved or closed."""
+    history = factory.ticket.history
+    then = fold(factory.ticket.key, history[:1])
+    ended: list[Message] = []
+    for seq, earlier in enumerate(history[: factory.seq - 1], start=1):
+        then = after(then, [earlier]) if seq > 1 else then
+        if isinstance(earlier, Resolved | Closed):
+            ended = []
+        if isinstance(earlier, Paged) and (
+            person := factory.directory.settings.people.get(earlier.person or "")
+        ):
+            ended += _to_pagers(replace(factory, ticket=then, seq=seq), earlier, person)
+    yield from (_ended(factory, event, message, Tone.DONE) for message in ended)
+
+
+def _ended(factory: MessageFactory, event: Event, page: Message, tone: Tone) -> Message:
+    """The edit of a page that says what became of it."""
+    assert isinstance(page.content, Notice)
+    return replace(
+        page,
+        key=f"{page.key}/answered/{factory.seq}",
+        content=Notice((*page.content.text, *_end(factory, event)), tone),
+        priority=Priority.STATE,
+        edits=page.key,
+        delay=timedelta(0),
+    )
 
 
 def _end(factory: MessageFactory, event: Event) -> Iterator[str]:

@@ -477,6 +477,9 @@ def _message_name(key: str, message: str) -> str:
         return "the ticket's card in the customer's channel"
     if "/dm/" in what:
         return f"a direct message to {what.rpartition('/dm/')[2]}"
+    if "/pager" in what:
+        return f"a page to the pager {what.rpartition('/')[2]}"
     if "/page" in what:
-        return f"a page to {what.rpartition('/')[2]}"
+        person, _, number = what.partition("/page")[2].partition("/")[2].partition("/")
+        return f"a page to {person}" + (f", by address {int(number) + 1} of page" if number else "")
     return "a message in the customer's thread"

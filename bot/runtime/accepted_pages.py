@@ -16,7 +16,7 @@ async def record(desk: Desk, message: Message) -> None:
 
     A crash in between repeats both. Raises StoreUnavailable.
     """
-    seq = page_of(message)
+    seq = page_of(message, desk.directory.settings.people)
     if message.ticket is None or seq is None:
         return
     try:

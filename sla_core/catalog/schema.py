@@ -27,11 +27,16 @@ def _after_midnight(hours: str, minutes: str) -> timedelta:
 
 
 def zone(name: str) -> ZoneInfo:
-    """The time zone with this name. Raises ValueError that shows the form."""
+    """The time zone with this name. Raises ValueError that shows the form.
+
+    Abbreviations such as EST are refused: they have no summer time, which hardly anybody means.
+    """
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f'"{name}" is not a time zone; write an IANA name such as Europe/Berlin') from None
+        if "/" in name or name == "UTC":
+            return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
+        pass
+    raise ValueError(f'"{name}" is not a time zone; write an IANA name such as Europe/Berlin')
 
 
 def _boundary(text: object) -> BoundaryTime:

@@ -168,8 +168,9 @@ def rota_warnings(settings: DeskSettings, now: datetime) -> Iterator[str]:
 
 
 def _reachable(settings: DeskSettings, person: Person) -> bool:
-    """Whether a page gets through. Nothing is sent to `page` addresses yet, so they do not count."""
-    return any(person.on(platform) for platform in settings.chats)
+    """Whether there is a way to page them: a chat, a `page` address, or a pager that stands for them."""
+    in_chat = any(person.on(platform) for platform in settings.chats)
+    return in_chat or bool(person.page) or person.id in settings.pagers
 
 
 def _or(platforms: Iterable[str]) -> str:

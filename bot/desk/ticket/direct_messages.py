@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot.config.directory import zone_of
 from bot.config.settings import Person
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.ticket.short_forms import context_of, text_of, titled
-from bot.desk.ticket.snooze import snooze_form, snoozed_until
+from bot.desk.ticket.snooze import snooze_form, snoozed_until, zone_of
 from bot.model.forms import ChoiceField, Form
 from bot.model.inbound import Answer, Ask, Done, Press, Submission
 from sla_core.events import Alerted, Event
@@ -54,7 +53,7 @@ def _why_no_snooze(ticket: Ticket) -> Answer | None:
 async def ask_to_snooze(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     person = desk.directory.person(press.actor)
     assert person is not None, "routes let only people of the desk's file press this"
-    zone = zone_of(person)
+    zone = zone_of(person, desk.policy_of(ticket))
     return _why_no_snooze(ticket) or Ask(snooze_form("alert_snooze", zone, context_of(press)))
 
 
@@ -66,7 +65,7 @@ async def snooze(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if refused := _why_no_snooze(ticket):
             return refused
-        until = snoozed_until(sent, zone_of(person), now)
+        until = snoozed_until(sent, zone_of(person, policy), now)
         if isinstance(until, Ask):
             return until
         who = desk.who(sent.actor)

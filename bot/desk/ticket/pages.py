@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.config.directory import zone_of
 from bot.config.settings import Person
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.ticket.direct_messages import PERSON, colleagues, delegate_form
 from bot.desk.ticket.short_forms import context_of, text_of
-from bot.desk.ticket.snooze import snooze_form, snoozed_until
-from bot.model.inbound import Answer, Ask, Done, Press, Submission
-from sla_core.events import Alerted, Event, Paged
+from bot.desk.ticket.snooze import snooze_form, snoozed_until, zone_of
+from bot.model.inbound import Answer, Ask, Done, PagerAcknowledged, Press, Submission
+from bot.ports import Conflict, RedeliverLater
+from sla_core.events import Alerted, Event, Paged, Who
 from sla_core.paging import DELEGATED, NO_STEP, chains
 from sla_core.policy import Policy
 from sla_core.ticket import Ticket
@@ -39,6 +39,40 @@ async def _answer(desk: Desk, press: Press, ticket: Ticket, act: str, said: str)
 
     answer = await desk.change(press.key, ticket, decide)
     return private_notice(said) if isinstance(answer, Done) else answer
+
+
+async def acknowledged_in_pager(desk: Desk, act: PagerAcknowledged) -> Answer:
+    """The same as the button, by somebody whom the pager names. Changes nothing if nobody is paged any more.
+
+    Raises NoSuchTicket, and RedeliverLater if the ticket changes too quickly.
+    """
+    person = _named(desk, act)
+    address = desk.directory.direct_address(person, "") if person else None
+    name = person.name if person else act.by
+    me = Who(str(address) if address else f"pager:{act.pager}:{act.by}", name)
+    recipient = person.id if person else act.pager
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if not chains(ticket, policy):
+            return Done()
+        return [Alerted(now, me, "acknowledge", recipient, page=True)]
+
+    try:
+        return await desk.change(act.key, act.ticket, decide)
+    except Conflict as busy:
+        raise RedeliverLater(str(busy)) from None
+
+
+def _named(desk: Desk, act: PagerAcknowledged) -> Person | None:
+    """The only person with this address; else the only one with this name."""
+    people = desk.directory.settings.people.values()
+    for given, known in ((act.email, [p.email for p in people]), (act.by, [p.name for p in people])):
+        named = [
+            p for p, each in zip(people, known, strict=True) if each and each.casefold() == given.casefold()
+        ]
+        if given and len(named) == 1 and named[0].id not in desk.directory.settings.pagers:
+            return named[0]
+    return None
 
 
 def _recipient(desk: Desk, act: Press | Submission) -> Person:
@@ -86,7 +120,7 @@ async def delegate(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 async def ask_to_snooze(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     if not chains(ticket, desk.policy_of(ticket)):
         return refusal(_why_over(ticket))
-    zone = zone_of(_recipient(desk, press))
+    zone = zone_of(_recipient(desk, press), desk.policy_of(ticket))
     return Ask(snooze_form("page_snooze", zone, context_of(press)))
 
 
@@ -97,7 +131,7 @@ async def snooze(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if not chains(ticket, policy):
             return refusal(_why_over(ticket))
-        until = snoozed_until(sent, zone_of(me), now)
+        until = snoozed_until(sent, zone_of(me, policy), now)
         if isinstance(until, Ask):
             return until
         who = desk.who(sent.actor)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta, tzinfo
 
+from bot.config.settings import Person
 from bot.desk.ticket.short_forms import TEXT, titled
+from bot.desk.ticket.update import business_zone
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.inbound import Ask, Submission
 from sla_core.calendar import instant_of
+from sla_core.policy import Policy
 from sla_core.triage import Option
 
 LENGTH = "length"
@@ -29,6 +32,11 @@ def snooze_form(name: str, zone: tzinfo, context: Mapping[str, str]) -> Form:
         TextField(TEXT, "Reason", required=False, hint="The agents in triage will see this."),
     )
     return Form(name, titled(context, "Snooze"), "Snooze", fields, context)
+
+
+def zone_of(person: Person, policy: Policy) -> tzinfo:
+    """Where tomorrow is meant: the person's zone, or that of the vendor's hours if theirs is not given."""
+    return person.zone or business_zone(policy)
 
 
 def snoozed_until(sent: Submission, zone: tzinfo, now: datetime) -> datetime | Ask:

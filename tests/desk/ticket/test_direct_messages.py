@@ -91,7 +91,11 @@ async def test_a_snooze_asks_for_how_long_and_comes_back_once(a_desk: OpenDesk) 
     assert (form.title, form.submit) == ("ACME-1 · Snooze", "Snooze")
     (length, reason) = form.fields
     assert isinstance(length, ChoiceField)
-    assert [option.label for option in length.options] == ["15 min", "1 h", "Until tomorrow 9:00 (UTC)"]
+    assert [option.label for option in length.options] == [
+        "15 min",
+        "1 h",
+        "Until tomorrow 9:00 (Europe/Berlin)",
+    ]
     assert not reason.required
     again = form_of(await desk.sends(DANA, form, length="", text="On the train"))
     assert again.errors == {"length": "Please choose for how long."}

@@ -176,10 +176,10 @@ async def test_delegating_pages_the_colleague_and_waits_one_repeat(a_desk: OpenD
 
 @pytest.mark.parametrize(
     ("length", "until"),
-    [("15m", "Fri 20 Mar 15:45"), ("1h", "Fri 20 Mar 16:30"), ("tomorrow", "Sat 21 Mar 09:00")],
+    [("15m", "Fri 20 Mar 15:45"), ("1h", "Fri 20 Mar 16:30"), ("tomorrow", "Sat 21 Mar 08:00")],
 )
 async def test_snoozing_spares_that_person_only(a_desk: OpenDesk, length: str, until: str) -> None:
-    """Tomorrow at nine is in the person's zone, which is UTC as the desk's file names none."""
+    """Tomorrow at nine is in the zone of the office hours: 8:00 UTC in Berlin's winter."""
     desk, key = await emergency(a_desk)
     form = form_of(await presses(desk, BOB, "Snooze"))
     assert form_of(await desk.sends(BOB, form, length="")).errors == {"length": "Please choose for how long."}

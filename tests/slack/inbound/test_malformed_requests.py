@@ -16,7 +16,7 @@ import structlog
 from adapters.slack.inbound.app import BoltEndpoint, Listeners, bolt_app
 from adapters.slack.inbound.socket_mode import SocketModeClient, _read
 from bot.desk.routes import dispatch
-from bot.model.inbound import Answer, ChannelChanged, Inbound, MessageChanged, Posted
+from bot.model.inbound import Answer, ChannelChanged, Inbound, MessageChanged, PagerAcknowledged, Posted
 from sla_core.events import (
     Acknowledged,
     Alerted,
@@ -116,6 +116,8 @@ def sound(act: Inbound) -> None:
     """Such as any database takes."""
     if isinstance(act, ChannelChanged):
         texts = [act.key, act.place.id, act.name]
+    elif isinstance(act, PagerAcknowledged):
+        texts = [act.key, act.ticket, act.by]
     else:
         texts = [act.key, act.actor.name, act.actor.user.id, act.actor.user.home]
     if isinstance(act, Posted | MessageChanged):
