@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bot.clock import WakeSignal, parse_instant, real_now
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
-from bot.desk import routes
+from bot.desk import notes, routes
 from bot.desk.desk import BOARD, Desk, InMemoryKeyValueStore
 from bot.desk.ticket_board import BoardRefresher
 from bot.model.address import Actor, Location, MessageRef, Place, UserRef
@@ -41,7 +42,7 @@ from bot.model.views import (
 )
 from bot.ports import Charge, ChatPlatform, DeskStore, NotEditable, Outbox, PermanentFailure, Priority
 from bot.runtime.delivery import Delivery
-from bot.runtime.scheduler import fire_due_timers, wake_due_tickets
+from bot.runtime.scheduler import TimerHandler, fire_due_timers, wake_due_tickets
 from sla_core.events import Event
 from sla_core.promise import JUST_AFTER
 from sla_core.ticket import Ticket
@@ -283,7 +284,10 @@ class DeskInMemory:
     async def wake_due(self) -> None:
         """What the real loops do now; nothing is delivered yet."""
         await wake_due_tickets(self.desk)
-        handlers = {BOARD: self.boards.on_timer}
+        handlers: dict[str, TimerHandler] = {
+            BOARD: self.boards.on_timer,
+            notes.KIND: partial(notes.on_timer, self.desk),
+        }
         self._unknown_timers |= await fire_due_timers(self.desk, handlers, self._unknown_timers)
         await self.boards.refresh_due()
 

@@ -165,6 +165,12 @@ class Directory:
         plan = self.settings.policies[-1].plans[account.plan]
         return self.settings.people[account.tam] if account.tam and plan.tam else None
 
+    def solution_architect(self, account: Account) -> Person | None:
+        """The account's Solution Architect, or None if its plan has none (M3-7)."""
+        plan = self.settings.policies[-1].plans[account.plan]
+        named = account.solution_architect
+        return self.settings.people[named] if named and plan.tam else None
+
     def rota(self, role: str, at: datetime) -> list[Person]:
         """The people of a role in the order in which they are paged at `at`.
 

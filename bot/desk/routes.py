@@ -15,6 +15,7 @@ from bot.desk import channels, queue
 from bot.desk.desk import Desk, refusal
 from bot.desk.intake import conversation, conversation_steps, entry_points, open
 from bot.desk.intake.form import FORM
+from bot.desk.tam import away
 from bot.desk.ticket import acts, direct_messages, pages, reply, severity, update
 from bot.desk.ticket.short_forms import open_text_form, sent_before, sent_elsewhere, sent_too_late
 from bot.model.address import Actor, Place
@@ -107,6 +108,7 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "alert_call": ButtonRoute(RECIPIENT, direct_messages.call),
     "alert_delegate": ButtonRoute(RECIPIENT, direct_messages.delegate),
     "alert_snooze": ButtonRoute(RECIPIENT, direct_messages.ask_to_snooze),
+    away.BACK.action: PublicButtonRoute(away.pressed_back),
     "page_acknowledge": ButtonRoute(RECIPIENT, pages.acknowledge),
     "page_call": ButtonRoute(RECIPIENT, pages.call),
     "page_delegate": ButtonRoute(RECIPIENT, pages.ask_to_delegate),
@@ -125,6 +127,7 @@ FORMS: dict[str, FormRoute | PublicFormRoute] = {
     "close": FormRoute(PARTICIPANT, acts.confirm_close),
     "alert_delegate": FormRoute(RECIPIENT, direct_messages.submit),
     "alert_snooze": FormRoute(RECIPIENT, direct_messages.snooze),
+    away.FORM: PublicFormRoute(away.submit),
     "page_delegate": FormRoute(RECIPIENT, pages.delegate),
     "page_snooze": FormRoute(RECIPIENT, pages.snooze),
 }

@@ -254,6 +254,9 @@ def _about(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[str
     yield policy.plans[opened.plan].name
     if tam:
         yield f"TAM {tam.name}"
+    architect = directory.solution_architect(account) if account else None
+    if architect:
+        yield f"Solution Architect {architect.name}"
     yield f"opened by {opened.by.name} for the customer" if opened.by_agent else f"opened by {opened.by.name}"
 
 

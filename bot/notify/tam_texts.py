@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from bot.config.settings import Person
-from bot.model.views import Part, Quote, When
+from bot.model.views import Part, Quote, RichText, When
 from sla_core.events import Alerted, Notified
 
+COMMANDS = (
+    ("away until DATE", "sends your direct messages to your backup until then"),
+    ("back", "ends that"),
+)
+"""The text commands of a TAM, and what each does."""
 NEWER = (" There is a newer message about this ticket below.",)
 """At the end of a message that has lost its buttons to a later one."""
 
@@ -45,3 +51,41 @@ def answered(event: Alerted, reader: str, to: str) -> Sequence[Part]:
             return f" {who} snoozed this until ", When(event.until), *reason
         case _:
             return f" {who} acknowledged this", *at
+
+
+def who_looks_after(tam: str, architect: str) -> Sequence[Part]:
+    """For the help in a customer's channel; empty if nobody is named (M3-7)."""
+    roles = (("Technical Account Manager", tam), ("Solution Architect", architect))
+    named = [f"{role}: {name}." for role, name in roles if name]
+    return ("\nYour " + " Your ".join(named),) if named else ()
+
+
+def is_away(name: str, until: datetime | None) -> RichText:
+    """To agents and backups: that a TAM is away, or back (None)."""
+    return (f"{name} is away until ", When(until), ". ") if until else (f"{name} is back. ",)
+
+
+def stands_in(accounts: Mapping[str, Sequence[str]], what: str) -> Sequence[Part]:
+    """Who gets a TAM's messages meanwhile: names of accounts, by the name of who stands in."""
+    parts = []
+    for name, theirs in accounts.items():
+        to = name or "leadership, as nobody else stands in"
+        parts.append(f"{what} about {_listed(theirs)} go to {to}.")
+    return (" ".join(parts),)
+
+
+def you_stand_in(accounts: Sequence[str], away: bool) -> Sequence[Part]:
+    if away:
+        return (f"Until then, you get the direct messages about {_listed(accounts)}.",)
+    return (f"You no longer get the direct messages about {_listed(accounts)}.",)
+
+
+MOST_NAMES = 10
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`Acme and Globex`; of many, the first ones and how many more."""
+    shown = list(names[:MOST_NAMES])
+    if len(names) > MOST_NAMES:
+        shown.append(f"{len(names) - MOST_NAMES} more accounts")
+    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)

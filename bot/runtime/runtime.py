@@ -14,10 +14,11 @@ from functools import partial
 import structlog
 
 from bot.clock import WakeSignal, WallClock, real_now
-from bot.desk import channels, ticket_board
+from bot.desk import channels, notes, ticket_board
 from bot.desk.channels import ensure_help_messages
 from bot.desk.desk import BOARD, Desk
 from bot.desk.intake import conversation
+from bot.desk.tam import away
 from bot.desk.ticket_board import BoardRefresher
 from bot.ports import KeyValueStore, Outbox
 from bot.runtime import pager_test, retention, scheduler
@@ -25,6 +26,7 @@ from bot.runtime.delivery import Delivery
 from bot.runtime.lane_dispatcher import LaneDispatcher, WorkerPool
 from bot.runtime.monitor import LagMonitor, StatsSource
 from bot.runtime.retention import Chore, ExpiringStore, Housekeeping, Retention
+from bot.runtime.scheduler import TimerHandler
 
 log = structlog.get_logger(__name__)
 
@@ -112,7 +114,12 @@ class Runtime:
 
     async def _schedule(self) -> None:
         housekeeping, boards = Housekeeping(self.desk, self._chores()), BoardRefresher(self.desk)
-        handlers = {**housekeeping.handlers, BOARD: boards.on_timer}
+        handlers: dict[str, TimerHandler] = {
+            **housekeeping.handlers,
+            BOARD: boards.on_timer,
+            notes.KIND: partial(notes.on_timer, self.desk),
+        }
+        await away.load(self.desk)
         if self.pager_test_at is not None:
             await pager_test.schedule(self.desk, self.pager_test_at)
             handlers[pager_test.KIND] = partial(pager_test.on_timer, self.desk)
@@ -184,6 +191,7 @@ class Runtime:
     async def _refresh_addresses(self) -> None:
         if self.key_values is not None:
             await channels.load_renames(self.desk, self.key_values)
+        await away.load(self.desk)
 
 
 async def _cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
