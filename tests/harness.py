@@ -20,6 +20,8 @@ from bot.config.directory import Directory
 from bot.config.settings import load_desk
 from bot.desk import notes, routes
 from bot.desk.desk import BOARD, Desk, InMemoryKeyValueStore
+from bot.desk.tam import forecast
+from bot.desk.tam.forecast import Forecaster
 from bot.desk.ticket_board import BoardRefresher
 from bot.model.address import Actor, Location, MessageRef, Place, UserRef
 from bot.model.forms import Form
@@ -199,6 +201,7 @@ class DeskInMemory:
         self.desk, self.clock, self.chats, self.chat = desk, clock, chats, chats[0]
         self.delivery = Delivery(desk, outbox, clock, WakeSignal())
         self.boards = BoardRefresher(desk)
+        self.forecasts = Forecaster(desk)
         self._unknown_timers: set[str] = set()
         self._envelopes = itertools.count(1)
 
@@ -287,9 +290,11 @@ class DeskInMemory:
         handlers: dict[str, TimerHandler] = {
             BOARD: self.boards.on_timer,
             notes.KIND: partial(notes.on_timer, self.desk),
+            forecast.KIND: self.forecasts.on_timer,
         }
         self._unknown_timers |= await fire_due_timers(self.desk, handlers, self._unknown_timers)
         await self.boards.refresh_due()
+        await self.forecasts.send_due()
 
     def real_time_passes(self, **length: float) -> None:
         """For what is kept until an instant of real time; the desk's own clock stands."""

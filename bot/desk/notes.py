@@ -25,7 +25,7 @@ async def tell(desk: Desk, key: str, person: Person, *text: Part) -> None:
     if until is None:
         await desk.store.enqueue(_messages(desk, key, person, text))
     else:
-        payload = json.dumps({"person": person.id, "text": [_stored(part) for part in text]})
+        payload = json.dumps({"person": person.id, "text": [stored(part) for part in text]})
         await desk.store.set_timer(Timer(KIND, key, until, payload))
 
 
@@ -38,9 +38,9 @@ async def tell_of_account(desk: Desk, key: str, account: Account, *text: Part) -
 
 def on_timer(desk: Desk, timer: Timer, now: datetime) -> TimerResult:
     """Sends a note that was held back. Nobody gets it who is not in the desk's file any more."""
-    stored = json.loads(timer.payload)
-    person = desk.directory.settings.people.get(stored["person"])
-    text = tuple(_read(part) for part in stored["text"])
+    note = json.loads(timer.payload)
+    person = desk.directory.settings.people.get(note["person"])
+    text = tuple(read(part) for part in note["text"])
     return TimerResult(_messages(desk, timer.key, person, text) if person else ())
 
 
@@ -50,7 +50,8 @@ def _messages(desk: Desk, key: str, person: Person, text: RichText) -> tuple[Mes
     return (Message(f"{TOPIC}/{key}", None, ref, said, Priority.STATE),) if ref else ()
 
 
-def _stored(part: Part) -> list[str]:
+def stored(part: Part) -> list[str]:
+    """A part of a text, for JSON. Mentions and quotes become plain text."""
     match part:
         case str():
             return ["text", part]
@@ -64,8 +65,9 @@ def _stored(part: Part) -> list[str]:
             return ["text", part.name if hasattr(part, "name") else part.text]
 
 
-def _read(stored: list[str]) -> Part:
-    match stored:
+def read(written: list[str]) -> Part:
+    """The reverse of `stored`. Raises ValueError."""
+    match written:
         case ["strong", text]:
             return Strong(text)
         case ["link", url, text]:
@@ -75,4 +77,4 @@ def _read(stored: list[str]) -> Part:
         case [_, text]:
             return text
         case _:
-            raise ValueError(f"not a part of a text: {stored}")
+            raise ValueError(f"not a part of a text: {written}")

@@ -11,11 +11,12 @@ from bot.config.settings import Account
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.model.address import Actor, Location, Place, UserRef
 from bot.model.inbound import Answer, HomeOpened, Show
+from bot.model.queue import QueueEntry, QueuePage
 from bot.model.views import Audience, Link, Part, QueueBoard, QueueRow, QueueSection, RichText, Strong, When
 from bot.notify import cards
 from bot.notify.cards import OPEN as OPEN_STATE
 from bot.notify.cards import queue_order, queue_row, queue_summary
-from bot.ports import PermanentFailure, QueueEntry, QueuePage, TemporaryFailure
+from bot.ports import PermanentFailure, TemporaryFailure
 from sla_core.policy import Policy, Step
 from sla_core.ticket import State
 

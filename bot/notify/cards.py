@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.config.directory import Directory
+from bot.model.queue import QueueEntry, QueueSummary
 from bot.model.views import (
     Audience,
     Button,
@@ -19,7 +20,6 @@ from bot.model.views import (
     TicketCard,
 )
 from bot.notify import history
-from bot.ports import QueueEntry, QueueSummary
 from sla_core.engine import countdowns, promises
 from sla_core.events import CustomerWrote, Escalated, Held, SeverityChanged
 from sla_core.policy import Metric, Policy
@@ -365,7 +365,16 @@ def queue_summary(ticket: Ticket, policy: Policy, now: datetime) -> QueueSummary
         customers_turn=ticket.customers_turn,
         due=due,
         wording=wording_of(ticket, policy, due.metric) if due else "target",
+        kept=tuple(_kept(ticket, policy)),
+        missed=tuple(sorted(ticket.breached.values())),
     )
+
+
+def _kept(ticket: Ticket, policy: Policy) -> Iterator[datetime]:
+    """When each promise was met in time. A silence clock is kept by every answer, so it is not counted."""
+    for promise in promises(ticket, policy):
+        if promise.met_at and (promise.due_at is None or promise.met_at <= promise.due_at):
+            yield promise.met_at
 
 
 def queue_row(key: str, summary: QueueSummary, audience: Audience, now: datetime) -> QueueRow:

@@ -13,7 +13,7 @@ from adapters.sql.store import connect
 from bot.desk.desk import Desk
 from bot.desk.tam import away
 from bot.model.address import Actor
-from bot.model.inbound import Answer, ChannelChanged
+from bot.model.inbound import Answer, ChannelChange, ChannelChanged
 from bot.model.views import Audience, Notice
 from bot.ports import ChatPlatform
 from bot.runtime.scheduler import wake_due_tickets
@@ -398,13 +398,13 @@ async def test_the_solution_architect_is_shown_and_not_told(tmp_path: Path) -> N
 
 async def test_a_cut_off_channel_is_told_after_quiet_hours_and_to_whoever_stands_in(tmp_path: Path) -> None:
     desk = await open_desk(tmp_path, "2026-03-19T17:30:00Z", QUIET)
-    await desk.answers(ChannelChanged("cut", desk.clock.now(), ACME, "archived"))
+    await desk.answers(ChannelChanged("cut", desk.clock.now(), ACME, ChannelChange.ARCHIVED))
     assert told(desk, DANA) == {}
     await desk.forward_to("2026-03-20T08:00:00Z")
     (note,) = desk.direct(DANA)
     assert "Acme GmbH" in note.text
     await desk.command(DANA, TRIAGE, "away until 2026-03-27")
-    await desk.answers(ChannelChanged("again", desk.clock.now(), ACME, "unarchived"))
+    await desk.answers(ChannelChanged("again", desk.clock.now(), ACME, ChannelChange.UNARCHIVED))
     assert "Acme GmbH" in desk.direct(EVE)[-1].text
     assert len(desk.direct(DANA)) == 1
-    assert done(await desk.answers(ChannelChanged("again", desk.clock.now(), ACME, "unarchived")))
+    assert done(await desk.answers(ChannelChanged("again", desk.clock.now(), ACME, ChannelChange.UNARCHIVED)))

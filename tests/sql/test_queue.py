@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.ports import Change, QueueEntry, QueuePage, QueueSummary
+from bot.model.queue import QueueEntry, QueuePage, QueueSummary
+from bot.ports import Change
 from sla_core.policy import Metric
 from sla_core.promise import Countdown, Phase, Tone
 from tests.sql.outbox_steps import FullStore, in_queue
