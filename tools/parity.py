@@ -23,7 +23,7 @@ from adapters.teams.rendering.card_parts import actions as teams_actions
 from adapters.teams.rendering.text import CardTextRenderer as TeamsPen
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
-from bot.desk import queue, routes
+from bot.desk import home, routes
 from bot.desk.desk import Desk
 from bot.desk.intake.conversation_steps import ACTION as INTERVIEW
 from bot.desk.intake.conversation_steps import PICK, ConversationalForm
@@ -145,7 +145,7 @@ class Samples:
                     known.places.append(where)
 
     async def _look_at_the_queue(self) -> None:
-        listed = await queue.listing(self.desk, AGENT, TRIAGE)
+        listed = await home.listing(self.desk, AGENT, TRIAGE)
         assert isinstance(listed, Show)
         assert isinstance(listed.view, QueueBoard)
         for row in (row for section in listed.view.sections for row in section.rows):

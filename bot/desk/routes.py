@@ -11,11 +11,11 @@ from structlog.contextvars import bound_contextvars
 
 from bot import telemetry
 from bot.config.directory import PolicyVersionMissing
-from bot.desk import channels, queue
+from bot.desk import channels, home, queue
 from bot.desk.desk import Desk, refusal
 from bot.desk.intake import conversation, conversation_steps, entry_points, open
 from bot.desk.intake.form import FORM
-from bot.desk.tam import away
+from bot.desk.tam import away, cockpit
 from bot.desk.ticket import acts, direct_messages, pages, reply, severity, update
 from bot.desk.ticket.short_forms import open_text_form, sent_before, sent_elsewhere, sent_too_late
 from bot.model.address import Actor, Place
@@ -108,6 +108,7 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "alert_call": ButtonRoute(RECIPIENT, direct_messages.call),
     "alert_delegate": ButtonRoute(RECIPIENT, direct_messages.delegate),
     "alert_snooze": ButtonRoute(RECIPIENT, direct_messages.ask_to_snooze),
+    cockpit.ACTION: PublicButtonRoute(cockpit.press_filter),
     away.BACK.action: PublicButtonRoute(away.pressed_back),
     "page_acknowledge": ButtonRoute(RECIPIENT, pages.acknowledge),
     "page_call": ButtonRoute(RECIPIENT, pages.call),
@@ -181,7 +182,7 @@ async def _answer(desk: Desk, inbound: Inbound) -> Answer:
             case MessageChanged():
                 return await reply.on_message_changed(desk, inbound)
             case HomeOpened():
-                return await queue.opened(desk, inbound)
+                return await home.opened(desk, inbound)
             case ChannelChanged():
                 return await channels.channel_changed(desk, inbound)
             case PagerAcknowledged():

@@ -84,10 +84,11 @@ def messages_of(
         messages += [
             *of_event.messages(event),
             *of_event.call_cancelled(event),
-            *direct_messages.messages(of_event.factory, event),
-            *direct_messages.retired(of_event.factory, event),
             *(pages.retired(of_event.factory, event) if then.pages else ()),
         ]
+        if not isinstance(event, Opened):
+            messages += direct_messages.messages(of_event.factory, event)
+            messages += direct_messages.retired(of_event.factory, event)
     silent = all(isinstance(event, PageAccepted | Notified) for event in events)
     if not silent and not isinstance(events[0], Opened):
         delay = CONVERSATION_DELAY if all(map(_is_conversation, events)) else timedelta(0)

@@ -50,7 +50,7 @@ def forecasts(desk: DeskInMemory) -> list[PostedMessage]:
 
 async def test_a_morning_names_what_falls_due_and_who_is_on_call(tmp_path: Path) -> None:
     """At eight in her zone, with the next forecast's time, and one message over all her accounts."""
-    desk = await scheduled(tmp_path)
+    desk = await scheduled(tmp_path, "2026-03-19T19:58:00Z")
     key = await desk.submits(ALICE, "Bills are slow", S2)
     await desk.forward_to("2026-03-20T06:59:59Z")
     assert forecasts(desk) == []

@@ -12,7 +12,7 @@ from bot.cli.policy.explain import explain
 from bot.cli.policy.questions import questions
 from bot.cli.policy.trace import traces, unknown_clauses
 from bot.clock import parse_instant
-from bot.desk import queue
+from bot.desk import home
 from bot.model.inbound import Ask, Show
 from bot.model.views import Audience, QueueBoard
 from sla_core.catalog.load import load
@@ -464,7 +464,7 @@ async def test_the_worst_comes_first(tmp_path: Path) -> None:
     slow_too = await desk.submits(ALICE, "Charging is slow again", P3)
     down = await desk.submits(ALICE, "Everything is down", P1)
     await desk.submits_form(BOB, "Reply", slow, text="We look into it.")
-    answer = await queue.listing(desk.desk, BOB, TRIAGE)
+    answer = await home.listing(desk.desk, BOB, TRIAGE)
     assert isinstance(answer, Show)
     assert isinstance(answer.view, QueueBoard)
     [section] = answer.view.sections

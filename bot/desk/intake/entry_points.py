@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from bot.desk import queue
+from bot.desk import home, queue
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.intake import conversation, conversation_steps, form, open
 from bot.desk.intake.form import FORM, Prefill, pack_prefill, unpack_prefill
@@ -183,7 +183,7 @@ async def run(desk: Desk, text_command: TextCommand, command: Command) -> Answer
 async def _run(desk: Desk, text_command: TextCommand, command: Command) -> Answer:
     match text_command.verb:
         case "list":
-            return await queue.listing(desk, command.actor, command.place)
+            return await home.listing(desk, command.actor, command.place)
         case "status":
             return await _status(desk, command, text_command.key)
         case "close":
