@@ -224,7 +224,6 @@ def stories(policy: Policy, plan: str) -> Iterator[Story]:
     yield Story("A promise was missed", usual, opened, [breach])
     late = replace(breach, at=due_at + timedelta(hours=3))
     yield Story("A promise was missed while Frontline was down", usual, opened, [late])
-    yield Story("The TAM gets the alert", usual, [breach], [Notified(breach.at, THE_CLOCK, 2, "dana")])
     told: list[Event] = [breach, Notified(breach.at, THE_CLOCK, 2, "dana")]
     for what, why, person in (
         ("The TAM did not answer for half an hour", AGAIN, "dana"),
@@ -240,8 +239,9 @@ def stories(policy: Policy, plan: str) -> Iterator[Story]:
     yield Story("The TAM delegated", usual, told, [Alerted(at(400), DANA, "delegate", "dana", "mia")])
     yield Story("The TAM snoozed", usual, told, [Alerted(at(400), DANA, "snooze", "dana", until=at(430))])
     yield Story("The snooze is over", usual, [breach], [Reminded(at(430), THE_CLOCK, "dana")])
-    yield Story("An agent resolved it", usual, [breach], [Resolved(at(600), BOB, "The queue runs again.")])
     resolved = Resolved(at(600), BOB, "The queue runs again.")
+    outcome = Notified(at(600), THE_CLOCK, 4, "dana")
+    yield Story("An agent resolved it", usual, told, [resolved, outcome])
     yield Story("The customer closed it", usual, [resolved], [Closed(at(610), ALICE)])
     yield Story("The customer reopened it", usual, [resolved], [Reopened(at(610), ALICE)])
     reply = Answered(at(10), BOB, Kind.REPLY, "Please try again.")
@@ -307,8 +307,12 @@ def plain(text: RichText) -> str:
 def _heard(story: Story, policy: Policy, plan: str, directory: Directory) -> Iterator[tuple[str, str]]:
     """Who reads what of a story."""
     first = _opened(policy, plan, story.severity)
-    events: Sequence[Event] = story.now or [first]
+    events: list[Event] = [*(story.now or [first])]
     history = [first, *story.before, *story.now]
+    for seq, event in enumerate(history, start=1):
+        if event in events and isinstance(event, Warned | Breached | Escalated):
+            told = Notified(event.at, THE_CLOCK, seq, "dana")
+            events, history = [*events, told], [*history, told]
     for message in messages_of(fold("ACME-1", history), list(events), policy, directory):
         if isinstance(message.content, Notice) and not (message.edits or message.posted):
             if isinstance(message.to, UserRef):

@@ -44,8 +44,8 @@ from sla_core.ticket import Ticket
 
 log = structlog.get_logger(__name__)
 
-AGENT, PARTICIPANT, ANYONE, RECIPIENT = "agent", "party", "anyone", "recipient"
-"""Who may act: agents; agents and the ticket's customers; everyone; people who get direct messages."""
+AGENT, PARTICIPANT, ANYONE, RECIPIENT, TAM = "agent", "party", "anyone", "recipient", "tam"
+"""Who may act: agents; agents and the ticket's customers; everyone; people who get direct messages; TAMs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,8 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "alert_call": ButtonRoute(RECIPIENT, direct_messages.call),
     "alert_delegate": ButtonRoute(RECIPIENT, direct_messages.delegate),
     "alert_snooze": ButtonRoute(RECIPIENT, direct_messages.ask_to_snooze),
-    cockpit.ACTION: PublicButtonRoute(cockpit.press_filter),
-    away.BACK.action: PublicButtonRoute(away.pressed_back),
+    cockpit.ACTION: PublicButtonRoute(cockpit.press_filter, TAM),
+    away.BACK.action: PublicButtonRoute(away.pressed_back, TAM),
     "page_acknowledge": ButtonRoute(RECIPIENT, pages.acknowledge),
     "page_call": ButtonRoute(RECIPIENT, pages.call),
     "page_delegate": ButtonRoute(RECIPIENT, pages.ask_to_delegate),
@@ -128,7 +128,7 @@ FORMS: dict[str, FormRoute | PublicFormRoute] = {
     "close": FormRoute(PARTICIPANT, acts.confirm_close),
     "alert_delegate": FormRoute(RECIPIENT, direct_messages.submit),
     "alert_snooze": FormRoute(RECIPIENT, direct_messages.snooze),
-    away.FORM: PublicFormRoute(away.submit),
+    away.FORM: PublicFormRoute(away.submit, TAM),
     "page_delegate": FormRoute(RECIPIENT, pages.delegate),
     "page_snooze": FormRoute(RECIPIENT, pages.snooze),
 }

@@ -63,10 +63,11 @@ async def command(desk: Desk, command: Command, words: Sequence[str]) -> Answer:
             until = _day(desk, person, day)
             return refusal(until) if isinstance(until, str) else await _away(desk, person, until, command.key)
         case _:
-            return Ask(_form(desk, person, command.place, command.key))
+            return Ask(form(person, command.place, command.key))
 
 
-def _form(desk: Desk, person: Person, place: Place, act: str) -> Form:
+def form(person: Person, place: Place, act: str) -> Form:
+    """Asks for the first day back. `act` is the key of what asks for it."""
     hint = f"Your first day back, as 2026-12-07 ({zone_of(person).key})."
     context = {"place": str(place), "ticket": "", **opening_context(act)}
     return Form(FORM, "Away", "Away", (TextField(UNTIL, "Away until", hint=hint, limit=10),), context)
@@ -78,8 +79,8 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
         return refusal("Only Technical Account Managers can say that they are away.")
     until = _day(desk, person, next(iter(sent.values.get(UNTIL, ())), "").strip())
     if isinstance(until, str):
-        form = _form(desk, person, Place.parse(sent.context["place"]), sent.key)
-        return Ask(form.rejected(sent.values, {UNTIL: until}))
+        asked = form(person, Place.parse(sent.context["place"]), sent.key)
+        return Ask(asked.rejected(sent.values, {UNTIL: until}))
     return await _away(desk, person, until, sent.key)
 
 

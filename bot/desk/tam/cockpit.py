@@ -151,10 +151,14 @@ def _intro(desk: Desk, person: Person | None, sections: Sequence[QueueSection], 
     return parts
 
 
-def _buttons(desk: Desk, person: Person | None, name: str, where: str) -> tuple[Button, ...]:
-    filters = (
+def filters(name: str, where: str) -> tuple[Button, ...]:
+    """The buttons of the filters, of which `name` is in use."""
+    return tuple(
         Button(ACTION, label, f"{where}|{each}", Style.PRIMARY if each == name else Style.PLAIN)
         for each, label in LABELS.items()
     )
+
+
+def _buttons(desk: Desk, person: Person | None, name: str, where: str) -> tuple[Button, ...]:
     is_away = person is not None and away.until_of(desk, person) is not None
-    return (*filters, *((away.BACK,) if is_away else ()))
+    return (*filters(name, where), *((away.BACK,) if is_away else ()))
