@@ -90,7 +90,7 @@ class _Ledger:
     """What nobody has answered, by the number of its event."""
     told: dict[str, None] = field(default_factory=dict)
     """Who got a message since the last answer."""
-    rung: int = 0
+    stage: int = 0
     """How many of the ladder's messages were sent."""
     last_at: datetime | None = None
     held_back: dict[tuple[int, str], datetime] = field(default_factory=dict)
@@ -99,13 +99,13 @@ class _Ledger:
     """Who ever got a message about this ticket."""
 
     def answered(self) -> None:
-        self.open, self.told, self.rung, self.last_at = {}, {}, 0, None
+        self.open, self.told, self.stage, self.last_at = {}, {}, 0, None
 
     def begun(self, seq: int, event: Alert | Reminded | Alerted) -> None:
         """A graver alert, or one after the ladder's end, begins at the TAM again."""
         gravest = max(map(_gravity, self.open.values()), default=-1)
-        if _gravity(event) > gravest or self.rung == len(_LADDER):
-            self.told, self.rung = {}, 0
+        if _gravity(event) > gravest or self.stage == len(_LADDER):
+            self.told, self.stage = {}, 0
         self.open[seq] = event
 
     def sent(self, person: str, at: datetime) -> None:
@@ -181,7 +181,7 @@ def _read(ledger: _Ledger, event: Notified, history: Sequence[Event]) -> None:
         return
     ledger.sent(event.person, event.at)
     if event.why in _LADDER:
-        ledger.rung = max(ledger.rung, _LADDER.index(event.why) + 1)
+        ledger.stage = max(ledger.stage, _LADDER.index(event.why) + 1)
     if event.why == QUIET:
         kind = _kind(history[event.of - 1])
         ledger.held_back = {
@@ -222,8 +222,8 @@ class Notices:
             for (of, person), until in ledger.held_back.items()
             if self._stands(self.history[of - 1])
         ]
-        if rung := self._next_rung(ledger, now):
-            _, people, due_at = rung
+        if stage := self._next_stage(ledger, now):
+            _, people, due_at = stage
             instants.append(min((self._reach(person, max(due_at, now)) for person in people), default=due_at))
         return min(instants, default=None)
 
@@ -292,29 +292,29 @@ class Notices:
             yield Notified(now, THE_CLOCK, of, person, QUIET)
 
     def _unanswered(self, ledger: _Ledger, now: datetime) -> Iterator[Notified]:
-        rung = self._next_rung(ledger, now)
-        if rung is None:
+        stage = self._next_stage(ledger, now)
+        if stage is None:
             return
-        why, people, due_at = rung
+        why, people, due_at = stage
         about = max(seq for seq, event in ledger.open.items() if self._stands(event))
         for person, contact in people.items():
             if due_at <= now and self._reach(person, now) <= now:
                 yield Notified(now, THE_CLOCK, about, person, why, None, contact.instead_of, contact.back_at)
 
-    def _next_rung(self, ledger: _Ledger, now: datetime) -> tuple[str, dict[str, Contact], datetime] | None:
+    def _next_stage(self, ledger: _Ledger, now: datetime) -> tuple[str, dict[str, Contact], datetime] | None:
         """The next message of the ladder: why, to whom, and when it is due."""
         standing = [event for event in ledger.open.values() if self._stands(event)]
         if ledger.last_at is None or not standing or self.ticket.state is not State.OPEN:
             return None
         due_at = ledger.last_at + EVERY
-        for why in _LADDER[ledger.rung :]:
-            # Whoever is on call later does not make up for a rung at which there was nobody.
-            if self._on_rung(why, ledger, standing[-1], due_at):
-                people = self._on_rung(why, ledger, standing[-1], max(due_at, now))
+        for why in _LADDER[ledger.stage :]:
+            # Whoever is on call later does not make up for a stage at which there was nobody.
+            if self._on_stage(why, ledger, standing[-1], due_at):
+                people = self._on_stage(why, ledger, standing[-1], max(due_at, now))
                 return why, {contact.person: contact for contact in people}, due_at
         return None
 
-    def _on_rung(self, why: str, ledger: _Ledger, last: Event, at: datetime) -> list[Contact]:
+    def _on_stage(self, why: str, ledger: _Ledger, last: Event, at: datetime) -> list[Contact]:
         account = self.ticket.opened.account
         match why:
             case "again" if isinstance(last, Reminded | Alerted):

@@ -65,6 +65,8 @@ WHO = {
     routes.RECIPIENT: "who got the message",
     routes.TAM: "TAMs",
 }
+COMMANDED = {away.FORM: away.form(Person("dana", "Dana"), ACME, "")}
+"""Forms that a command opens and no button."""
 FORMS_OPEN = "not needed: a form can be shown at once"
 IN_MENU = " (menu "
 _KEY = re.compile(r"[A-Z]+-\d+")
@@ -314,7 +316,7 @@ can also be pressed by its label: `press LABEL KEY`.
 def document(actions: list[Action]) -> str:
     """The text of docs/parity.md."""
     asked = {action.form.id: action.form for action in actions if action.form is not None}
-    asked[away.FORM] = away.form(Person("dana", "Dana"), ACME, "")
+    asked |= COMMANDED
     platforms = ("Slack", "Teams", "terminal")
     buttons = ("label", "stands on", "who may", *platforms, "route")
     forms = ("submit", "form", "who may", *platforms, "route")

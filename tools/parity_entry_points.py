@@ -73,9 +73,7 @@ def entry_points() -> Iterator[tuple[str, ...]]:
     )
     yield (
         "`away until DATE`, `away`, `back`, for TAMs",
-        opens(
-            "message.im" in heard, "after the command, a mention or `support:`, or in a direct message", "-"
-        ),
+        opens("message.im" in heard, "after the command or a mention, or in a direct message", "-"),
         "after a mention, or in a direct message; `away` → form as a card",
         "after `/support`, or with `say` in a direct message",
     )

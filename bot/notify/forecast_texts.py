@@ -15,7 +15,7 @@ MOST = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ForecastRow:
     """A ticket: its key, as a link if its address is known, its account's name, and how it stands."""
 
     key: Part
@@ -25,9 +25,9 @@ class Line:
 
 def morning(
     until: datetime,
-    due: Sequence[Line],
-    hidden: Sequence[tuple[Line, Sequence[str]]],
-    missed: Sequence[Line],
+    due: Sequence[ForecastRow],
+    hidden: Sequence[tuple[ForecastRow, Sequence[str]]],
+    missed: Sequence[ForecastRow],
     on_call: Sequence[tuple[str, str]],
 ) -> RichText:
     """The morning's message. `hidden` are deadlines with the holidays before them."""
@@ -69,12 +69,12 @@ def _gap(parts: Sequence[Part]) -> Sequence[Part]:
     return ("\n\n",) if parts else ()
 
 
-def _ticket(line: Line) -> Iterator[Part]:
+def _ticket(line: ForecastRow) -> Iterator[Part]:
     yield line.key
     yield f" {line.account}, {line.summary.severity}: {line.summary.title}"
 
 
-def _due(line: Line) -> Iterator[Part]:
+def _due(line: ForecastRow) -> Iterator[Part]:
     due = line.summary.due
     if due is not None and due.due_at is not None:
         yield f", {METRIC_NAMES[due.metric].lower()} due "

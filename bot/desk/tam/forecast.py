@@ -25,7 +25,7 @@ from bot.desk.desk import Desk
 from bot.model.queue import QueueEntry
 from bot.model.views import Audience, Link, Notice, Part, RichText, Strong
 from bot.notify import forecast_texts
-from bot.notify.forecast_texts import Line
+from bot.notify.forecast_texts import ForecastRow
 from bot.ports import Message, Priority, Timer, TimerResult
 from sla_core.calendar import BusinessCalendar, Span, instant_of
 from sla_core.promise import Tone
@@ -280,7 +280,7 @@ def _holidays(calendar: BusinessCalendar | None, now: datetime, due_at: datetime
     return [*names]
 
 
-async def _lines(desk: Desk, entries: Sequence[QueueEntry]) -> dict[str, Line]:
+async def _lines(desk: Desk, entries: Sequence[QueueEntry]) -> dict[str, ForecastRow]:
     """What the forecast says of each ticket, by its key."""
     locations = await desk.card_locations({entry.key for entry in entries}, Audience.AGENTS)
     accounts, found = desk.directory.settings.accounts, {}
@@ -288,7 +288,7 @@ async def _lines(desk: Desk, entries: Sequence[QueueEntry]) -> dict[str, Line]:
         assert entry.summary is not None
         location = locations.get(entry.key)
         key: Part = Link(location.url, entry.key) if location and location.url else Strong(entry.key)
-        found[entry.key] = Line(key, accounts[entry.account].name, entry.summary)
+        found[entry.key] = ForecastRow(key, accounts[entry.account].name, entry.summary)
     return found
 
 
