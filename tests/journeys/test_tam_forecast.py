@@ -177,6 +177,14 @@ async def test_a_restart_at_noon_sends_no_second_one(tmp_path: Path) -> None:
     assert forecasts(desk) == []
 
 
+async def test_the_first_start_at_noon_sends_none(tmp_path: Path) -> None:
+    desk = await open_desk(tmp_path, "2026-03-20T10:00:00Z", FILE)
+    await desk.submits(ALICE, "Bills are slow", S2)
+    await forecast.schedule(desk.desk)
+    await desk.fast_forward(minutes=30)
+    assert forecasts(desk) == []
+
+
 async def test_replicas_send_one(tmp_path: Path) -> None:
     clock, chat = HeldClock("2026-03-19T18:00:00Z"), FakeChat()
     platforms: dict[str, ChatPlatform] = {"slack": chat}
@@ -185,6 +193,7 @@ async def test_replicas_send_one(tmp_path: Path) -> None:
             Desk(store, clock, directory_of(tmp_path, FILE), platforms, key_values=store) for _ in range(2)
         ]
         running = DeskInMemory(desks[0], store, clock, chat)
+        await forecast.schedule(desks[0])
         await running.submits(ALICE, "Bills are slow", S2)
         clock.at = clock.at.replace(day=20, hour=7)
         workers = [forecast.Forecaster(desk) for desk in desks]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -83,10 +83,20 @@ def people(desk: Desk) -> list[Person]:
 
 
 async def schedule(desk: Desk) -> None:
-    """Sets everybody's timer. It fires at once, which makes up for a forecast that was missed today."""
+    """Sets everybody's timer. It fires at once, which makes up for a forecast that was missed today.
+
+    A desk that never had one begins with the next morning.
+    """
     now = desk.clock.now()
     for person in people(desk):
-        await desk.store.set_timer(Timer(KIND, person.id, Turn.latest(person, now).at(person)))
+        turn = Turn.latest(person, now)
+        if await desk.key_values.get(TOPIC, person.id) is None:
+            await _store(desk, person, {"day": str(turn.day)})
+        await desk.store.set_timer(Timer(KIND, person.id, turn.at(person)))
+
+
+async def _store(desk: Desk, person: Person, said: Mapping[str, object]) -> None:
+    await desk.key_values.put(TOPIC, person.id, json.dumps(said), real_now() + MAX_DAYS * _DAY)
 
 
 def looked_after(desk: Desk, person: Person, now: datetime) -> list[Account]:
@@ -168,7 +178,7 @@ async def send(desk: Desk, person: Person, turn: Turn) -> None:
         text, tone, due = morning
         value |= {"text": [notes.stored(part) for part in text], "tone": tone, "due": due}
         await desk.store.enqueue([Message(key, None, ref, Notice(text, tone), Priority.STATE)])
-    await desk.key_values.put(TOPIC, person.id, json.dumps(value), real_now() + MAX_DAYS * _DAY)
+    await _store(desk, person, value)
 
 
 async def _morning(
