@@ -128,7 +128,8 @@ async def test_an_absence_stands_on_top_and_ends_by_a_button(tmp_path: Path) -> 
     assert rich_text(board.intro).startswith("You are away until Fri 27 Mar 00:00. ")
     (button,) = (button for button in board.buttons if button.label == "I'm back")
     act = Press(desk.envelope(), desk.clock.now(), DANA, DM, None, button.action, button.value)
-    assert answer_text(await desk.answers(act)).startswith("Welcome back.")
+    assert done(await desk.answers(act)), "the Home tab is drawn again"
+    assert desk.desk.directory.away == {}
     assert "I'm back" not in [button.label for button in (await at_home(desk)).buttons]
 
 

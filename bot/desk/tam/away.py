@@ -13,7 +13,7 @@ from bot.desk import channels, notes
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.model.address import Actor, Place
 from bot.model.forms import Form, TextField, opening_context
-from bot.model.inbound import Answer, Ask, Command, Press, Show, Submission
+from bot.model.inbound import Answer, Ask, Command, Done, Press, Show, Submission
 from bot.model.views import Button, Notice, Part, RichText, When
 from bot.notify import tam_texts
 from sla_core.calendar import instant_of
@@ -26,6 +26,8 @@ _KEPT_FOR = timedelta(days=1)
 """How long an absence is stored after its end, in real time."""
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 BACK = Button("tam_back", "I'm back", "")
+HOME = "home"
+"""The value of that button on a Home tab, which is then drawn again without it."""
 
 
 def tam_of(desk: Desk, actor: Actor) -> Person | None:
@@ -88,7 +90,8 @@ async def pressed_back(desk: Desk, press: Press) -> Answer:
     person = tam_of(desk, press.actor)
     if person is None:
         return refusal("This button is for a Technical Account Manager.")
-    return await _back(desk, person, press.key)
+    said = await _back(desk, person, press.key)
+    return Done() if press.value == HOME else said
 
 
 def _day(desk: Desk, person: Person, text: str) -> datetime | str:

@@ -34,7 +34,7 @@ TOPIC = "tam-filter"
 """The topic with the filter that each person chose on their Home tab."""
 ALL, TODAY, BREACHED, OURS = "all", "today", "breached", "ours"
 LABELS = {ALL: "All", TODAY: "Due today", BREACHED: "Breached", OURS: "Waiting for us"}
-HOME, LIST = "home", "list"
+HOME, LIST = away.HOME, "list"
 """Where the filter's buttons stand: on the Home tab, which is drawn again, or on a message."""
 OLDER = timedelta(days=31)
 """How long before this month a closed ticket may have been opened for its promises to count."""
@@ -161,4 +161,4 @@ def filters(name: str, where: str) -> tuple[Button, ...]:
 
 def _buttons(desk: Desk, person: Person | None, name: str, where: str) -> tuple[Button, ...]:
     is_away = person is not None and away.until_of(desk, person) is not None
-    return (*filters(name, where), *((away.BACK,) if is_away else ()))
+    return (*filters(name, where), *((replace(away.BACK, value=where),) if is_away else ()))
