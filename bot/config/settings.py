@@ -90,6 +90,10 @@ class Account:
     may_hold: bool = False
     board: bool = True
     """Whether its channels have a board of open tickets."""
+    tam_backup: str | None = None
+    """Who gets the TAM's messages while she is away or does not answer."""
+    solution_architect: str | None = None
+    """Whom agents may ask; told of nothing (M3-7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +212,8 @@ class _Account(_Section):
     name: str
     plan: str
     tam: str | None = None
+    tam_backup: str | None = None
+    solution_architect: str | None = None
     channels: tuple[str, ...]
     board: bool = True
     order_form: _OrderForm | None = None
@@ -371,8 +377,13 @@ def _against_policy(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:
 
 def _account_faults(account: _Account, people: set[str], triage: set[str]) -> Iterator[tuple[str, str]]:
     key = f"accounts.{account.id}"
-    if account.tam is not None and account.tam not in people:
-        yield f"{key}.tam", unknown("person", account.tam, people)
+    named = {"tam": account.tam, "tam_backup": account.tam_backup}
+    named |= {"solution_architect": account.solution_architect}
+    for role, person in named.items():
+        if person is not None and person not in people:
+            yield f"{key}.{role}", unknown("person", person, people)
+    if account.tam_backup is not None and account.tam_backup == account.tam:
+        yield f"{key}.tam_backup", f'"{account.tam_backup}" is the TAM already; name somebody else'
     if not account.channels:
         yield f"{key}.channels", 'needs at least one channel, such as "slack:C0ACME"'
     for channel in account.channels:
@@ -463,7 +474,18 @@ def _account(file: _Account, policy: Policy) -> Account:
     )
     may_hold = policy.plans[plan].hold or (form is not None and form.hold)
     channels = tuple(Place.parse(channel) for channel in file.channels)
-    return Account(file.id, file.name, plan, channels, file.tam, terms, may_hold, file.board)
+    return Account(
+        file.id,
+        file.name,
+        plan,
+        channels,
+        file.tam,
+        terms,
+        may_hold,
+        file.board,
+        file.tam_backup,
+        file.solution_architect,
+    )
 
 
 def _unheld_roles(rotas: Mapping[str, Rota], policy: Policy) -> Iterator[str]:
@@ -492,5 +514,9 @@ def _warnings(accounts: Collection[Account], policy: Policy) -> Iterator[str]:
             yield f"accounts.{account.id}.tam: the plan {plan.id} has no TAM, so nobody gets a direct message"
         if not account.tam and plan.tam:
             yield f"accounts.{account.id}: no tam is named; escalations go to leadership, else to triage"
+        if account.tam_backup and not account.tam:
+            yield f"accounts.{account.id}.tam_backup: the account has no tam to stand in for; name one"
+        if account.solution_architect and not plan.tam:
+            yield f"accounts.{account.id}.solution_architect: the plan {plan.id} has none, so nobody sees it"
     for key, says in _shared_contacts(accounts, policy, enforced=False):
         yield f"{key}: {says}"
