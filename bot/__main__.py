@@ -51,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     policy.add_commands(app, _stored_tickets, _read_feeds)
     commands.add_operate(
         app,
+        run_init=_init,
         run_serve=_serve,
         run_doctor=_doctor,
         run_migrate=_migrate,
@@ -143,6 +144,17 @@ def _read_feeds(settings: DeskSettings) -> list[str]:
             return await store.get(TOPIC, role)
 
     return asyncio.run(read_feeds(settings.feeds, fetch_text, last_good))
+
+
+def _init(answers: Path | None, force: bool) -> int:
+    import asyncio
+
+    from adapters.slack.setup import slack_setup
+    from bot.cli.setup import init
+    from bot.config.environment import read_environment
+
+    slack = slack_setup(read_environment().slack_api_url)
+    return init.run(answers, force, slack, lambda: asyncio.run(_doctor(page=None)))
 
 
 async def _serve() -> int:

@@ -49,7 +49,7 @@ async def show(vendor: str, speed: float, folder: Path, say: Callable[[str], Non
     port, desk_port = usual_port(), free_port()
     desk = {"FRONTLINE_TEAMS_ANONYMOUS": "1", "SLACK_API_URL": "http://127.0.0.1:9/api/"}
     async with (
-        running_desk(scenario, folder, _desk_file(vendor, scenario), desk_port, speed, desk) as clock,
+        running_desk(scenario, folder, desk_file(vendor, scenario), desk_port, speed, desk) as clock,
         _running(program, folder, port, desk_port),
     ):
         address = f"http://127.0.0.1:{port}"
@@ -70,7 +70,7 @@ async def _tell_hours(clock: SimulatedClock, scenario: Scenario, say: Callable[[
         await clock.sleep_until(hour)
 
 
-def _desk_file(vendor: str, scenario: Scenario) -> str:
+def desk_file(vendor: str, scenario: Scenario) -> str:
     """Returns a frontline.toml in which Alex, the Playground's only person, has every role."""
     rotas = "\n".join(f'{step.role} = ["alex"]' for step in scenario.policy.steps)
     tam = 'tam = "alex"' if scenario.plan.tam else ""

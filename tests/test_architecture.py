@@ -44,6 +44,7 @@ WAITS = {
     "adapters/console/repl.py": (1, "it waits for what a person sees to settle"),
     "adapters/worker_pool.py": (1, "the database is away"),
     "adapters/sql/engines/postgres.py": (1, "the database is away"),
+    "adapters/slack/setup.py": (1, "Slack asks frontline init to wait"),
     "adapters/slack/inbound/socket_mode.py": (1, "Slack's socket is away"),
     "adapters/teams/outbound/responder.py": (1, "Teams asks a reply to wait"),
 }

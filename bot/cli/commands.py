@@ -1,4 +1,4 @@
-"""The command lines of `demo`, `console`, `serve`, `doctor`, `migrate` and `teams-package`.
+"""The command lines of `demo`, `console`, `init`, `serve`, `doctor`, `migrate` and `teams-package`.
 
 What they run is imported when it runs.
 """
@@ -85,6 +85,11 @@ def add_try_out(
         return asyncio.run(run_console(vendor))
 
 
+_INIT = """\b
+Examples:
+  frontline init                       asks, and checks each answer
+  frontline init --answers desk.toml   takes the answers from a file, secrets from the environment
+"""
 _TEAMS_PACKAGE = """\b
 Examples:
   frontline teams-package --website https://vendor.example
@@ -104,17 +109,35 @@ class TeamsPackage:
 def add_operate(
     app: typer.Typer,
     *,
+    run_init: Callable[[Path | None, bool], int],
     run_serve: Callable[[], Coroutine[Any, Any, int]],
     run_doctor: Callable[[str | None], Coroutine[Any, Any, int]],
     run_migrate: Callable[[bool], int],
     write_teams_package: Callable[[TeamsPackage, Path], int],
 ) -> None:
+    @app.command(rich_help_panel=OPERATE, epilog=_INIT)
+    def init(
+        answers: Annotated[
+            Path | None, typer.Option(metavar="FILE", help="Answers in TOML, for scripts.")
+        ] = None,
+        force: Annotated[
+            bool, typer.Option("--force", help="Replace frontline.toml and .env; copies are kept.")
+        ] = False,
+    ) -> int:
+        """Connect a desk: write its file, secrets and app manifest.
+
+        Asks for vendor, platform and first customer, finds channels and people by name, and runs the doctor.
+        Writes ./frontline.toml (FRONTLINE_CONFIG), and beside it .env and slack-manifest.yml.
+        """
+        return run_init(answers, force)
+
     @app.command(rich_help_panel=OPERATE)
     def serve() -> int:
         """Run the bot: HTTP server, SLA wake-ups, delivery.
 
-        Secrets and addresses come from the environment, everything else from ./frontline.toml
-        (FRONTLINE_CONFIG). Several processes can share one PostgreSQL. Ctrl-C or SIGTERM stops it cleanly.
+        Secrets and addresses come from the environment, or .env beside ./frontline.toml (FRONTLINE_CONFIG),
+        everything else from that file. Several processes can share one PostgreSQL. Ctrl-C or SIGTERM stops
+        it cleanly.
         """
         import asyncio
 

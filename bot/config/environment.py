@@ -1,4 +1,4 @@
-"""Settings from environment variables: addresses, secrets, the clock. Reports every fault at once."""
+"""Settings from the environment and `.env`: addresses, secrets, the clock. Reports every fault at once."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import os
 import re
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import time
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -27,7 +29,7 @@ SLACK_API = "https://slack.com/api/"
 class Environment(BaseSettings):
     """The environment variables of the public contract. Empty ones count as unset."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True, extra="ignore")
 
     frontline_config: Path = Path("frontline.toml")
     database_url: str = "sqlite:///frontline.db"
@@ -77,14 +79,37 @@ class Environment(BaseSettings):
         return is_loopback(_host(self.slack_api_url))
 
 
+def desk_file() -> Path:
+    """Where the desk's file is, by the environment variable alone: `.env` is beside that file."""
+    return Path(os.environ.get("FRONTLINE_CONFIG") or "frontline.toml")
+
+
+def dotenv_file() -> Path:
+    return desk_file().parent / ".env"
+
+
 def read_environment() -> Environment:
-    """Raises Faults."""
+    """Reads the environment, and what it does not set from `.env`. Raises Faults."""
     try:
-        return Environment()
+        with _dotenv_faults() as path:
+            return Environment(_env_file=path, frontline_config=desk_file())
     except ValidationError as wrong:
         raise Faults(
             [Fault("environment", str(e["loc"][0]).upper(), e["msg"]) for e in wrong.errors()]
         ) from None
+
+
+@contextmanager
+def _dotenv_faults() -> Iterator[Path]:
+    """Yields where `.env` is. If it cannot be read, raises Faults in place of the error."""
+    path = dotenv_file()
+    try:
+        yield path
+    except OSError as wrong:
+        fix = "let the desk's user read it, or delete it and set the variables yourself"
+        raise Faults([Fault(str(path), "", f"cannot be read: {wrong.strerror}; {fix}")]) from None
+    except UnicodeDecodeError:
+        raise Faults([Fault(str(path), "", "is not UTF-8 text; write it again")]) from None
 
 
 def read_desk() -> tuple[Environment, DeskSettings]:
@@ -144,8 +169,15 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
 
 
 def variable(name: str) -> str:
-    """The value of a variable that the desk's file names, as in `$ALERTS_SECRET`; empty if it is not set."""
-    return os.environ.get(name.removeprefix("$"), "").strip()
+    """The value of a variable that the desk's file names, as in `$ALERTS_SECRET`; empty if it is not set.
+
+    The environment wins over `.env`. Raises Faults if that cannot be read.
+    """
+    name = name.removeprefix("$")
+    if value := os.environ.get(name, "").strip():
+        return value
+    with _dotenv_faults() as path:
+        return (dotenv_values(path).get(name) or "").strip()
 
 
 def variable_faults(named: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:

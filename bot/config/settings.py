@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -23,6 +22,7 @@ from pydantic import (
 )
 
 from bot.config.alerts import AlertsFile, AlertSource, alert_faults
+from bot.config.ids import channel_fault, id_faults
 from bot.config.oncall_calendar import OnCallFeed
 from bot.config.pagers import (
     NO_VARIABLE,
@@ -48,11 +48,6 @@ PLATFORMS = ("slack", "teams")
 NOBODY = ListRota(())
 REPEAT, TRIES = timedelta(minutes=5), 2
 """Of pages, unless the file or the policy says otherwise."""
-_SLACK_CHANNEL = re.compile(r"^slack:[CG][A-Z0-9]+$")
-_ENTRA_ID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12,13}"
-"""The Agents Playground's have a digit more."""
-_TEAMS_PERSON = re.compile(rf"(?:{_ENTRA_ID}/)?{_ENTRA_ID}")
-_TEAMS_GROUP = re.compile(r"19:[^\s/]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +112,14 @@ class PagingSettings:
     tries: int = TRIES
 
 
+@dataclass(frozen=True, slots=True)
+class OpeningLimits:
+    """How many tickets one person, and one account, may open in an hour."""
+
+    per_person: int = 30
+    per_account: int = 200
+
+
 @dataclass(frozen=True)
 class DeskSettings:
     """The content of the desk's file, checked against the policy that it names."""
@@ -129,6 +132,7 @@ class DeskSettings:
     warnings: tuple[str, ...] = ()
     paging: PagingSettings = PagingSettings()
     alerts: tuple[AlertSource, ...] = ()
+    limits: OpeningLimits = field(default_factory=OpeningLimits)
     pagers: Mapping[str, Pager] = field(default_factory=dict)
     """By name. One whose role nobody holds is also in `people`, and holds that role."""
 
@@ -224,6 +228,11 @@ class _Paging(_Section):
     tries: Tries = TRIES
 
 
+class _Limits(_Section):
+    opens_per_person: Annotated[int, Field(ge=1)] = OpeningLimits().per_person
+    opens_per_account: Annotated[int, Field(ge=1)] = OpeningLimits().per_account
+
+
 class _File(_Section):
     vendor: str
     slack: _Slack | None = None
@@ -234,6 +243,7 @@ class _File(_Section):
     paging: _Paging = _Paging()
     alerts: tuple[AlertsFile, ...] = ()
     pagers: tuple[PagerPart, ...] = ()
+    limits: _Limits = _Limits()
     accounts: tuple[_Account, ...] = ()
     phones: dict[str, str] = {}
     """Telephone numbers by plan; see bot.config.phones."""
@@ -245,7 +255,7 @@ def load_desk(path: Path) -> DeskSettings:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        fix = "write one (README, Connect your own Slack) or set FRONTLINE_CONFIG to where it is"
+        fix = "make one with frontline init, or set FRONTLINE_CONFIG to where it is"
         raise Faults([Fault(str(path), "", f"there is no such file; {fix}")]) from None
     except OSError as unreadable:
         raise Faults([Fault(str(path), "", f"cannot be read: {unreadable.strerror}")]) from None
@@ -325,7 +335,7 @@ def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
     elif not any(part and part.triage for part in (file.slack, file.teams)):
         yield "slack.triage", 'names no channel where agents work; write triage = "C0TRIAGE"'
     people = {person.id for person in file.people}
-    yield from _teams_id_faults(file)
+    yield from id_faults(file.slack, file.teams, file.people)
     triage = {
         f"{name}:{part.triage}" for name, part in (("slack", file.slack), ("teams", file.teams)) if part
     }
@@ -339,19 +349,6 @@ def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
     yield from _duplicates("accounts.channels", [c for account in file.accounts for c in account.channels])
     for account in file.accounts:
         yield from _account_faults(account, people, triage)
-
-
-def _teams_id_faults(file: _File) -> Iterator[tuple[str, str]]:
-    form = (
-        "write the person's object id from Entra, such as 00000000-0000-0000-0000-000000000001,"
-        " with their tenant's id and / before it if that is not MICROSOFT_APP_TENANT_ID"
-    )
-    for agent in file.teams.agents if file.teams else ():
-        if not (_TEAMS_PERSON.fullmatch(agent) or _TEAMS_GROUP.fullmatch(agent)):
-            yield "teams.agents", f'"{agent}" is no id; {form}; or the id of a channel or team, 19:…'
-    for person in file.people:
-        if person.teams is not None and not _TEAMS_PERSON.fullmatch(person.teams):
-            yield f"people.{person.id}.teams", f'"{person.teams}" is no id; {form}'
 
 
 def _against_policy(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:
@@ -399,9 +396,8 @@ def _account_faults(account: _Account, people: set[str], triage: set[str]) -> It
                 f'"{channel}" is triage, where agents talk among themselves; name a channel of the customer'
             )
             yield f"{key}.channels", says
-        elif platform == "slack" and not _SLACK_CHANNEL.match(channel):
-            says = f'"{channel}" is not a channel id; copy one from the channel\'s details: "slack:C0ACME"'
-            yield f"{key}.channels", says
+        elif no_id := channel_fault(channel):
+            yield f"{key}.channels", no_id
 
 
 def _order_form_faults(form: _OrderForm, policy: Policy, plan: Plan | None) -> Iterator[tuple[str, str]]:
@@ -455,6 +451,7 @@ def _settings(file: _File, policies: list[Policy], rotas: Mapping[str, Rota]) ->
         paging=PagingSettings(file.paging.repeat, file.paging.tries),
         alerts=tuple(alert.source for alert in file.alerts),
         pagers=pagers,
+        limits=OpeningLimits(file.limits.opens_per_person, file.limits.opens_per_account),
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from asyncio import Lock
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from bot.clock import WallClock, later, real_now
 from bot.config.directory import DeskDuty, Directory
-from bot.config.settings import Account
+from bot.config.settings import Account, OpeningLimits
 from bot.model.address import Actor, Location, MessageRef, Place, UserRef
 from bot.model.inbound import Answer, Ask, Done, Show
 from bot.model.views import Audience, Link, Notice, RichText, TicketCard, View
@@ -124,6 +125,42 @@ async def try_lock(key_values: KeyValueStore, what: str) -> AsyncIterator[bool]:
             await key_values.unlock(what, holder)
 
 
+HOUR = timedelta(hours=1)
+
+
+@dataclass
+class RecentOpenings:
+    """The openings of the last hour in this process; each replica counts for itself.
+
+    Instants are real time.
+    """
+
+    limits: OpeningLimits
+    _opened: defaultdict[str, deque[datetime]] = field(default_factory=lambda: defaultdict(deque))
+
+    def full_until(self, person: str, account: str, now: datetime) -> datetime | None:
+        """When the next ticket may be opened, if a limit is reached; None if it may be opened now."""
+        waits = [*self._waits(f"person {person}", self.limits.per_person, now)]
+        waits += self._waits(f"account {account}", self.limits.per_account, now)
+        return max(waits, default=None)
+
+    def record(self, person: str, account: str, now: datetime) -> None:
+        for name in (f"person {person}", f"account {account}"):
+            self._opened[name].append(now)
+
+    def _waits(self, name: str, most: int, now: datetime) -> Iterator[datetime]:
+        known = self._opened.get(name)
+        if known is None:
+            return
+        # An opening in the future was recorded before the clock was set back.
+        while known and not now - HOUR < known[0] <= now:
+            known.popleft()
+        if not known:
+            del self._opened[name]
+        elif len(known) >= most:
+            yield known[len(known) - most] + HOUR
+
+
 BOARD = "board"
 """The kind of the timers after which channels' boards are drawn; their keys are the channels."""
 BOARD_DELAY = timedelta(seconds=5)
@@ -172,9 +209,14 @@ class Desk:
     """Remembers what belongs to no ticket, such as drafts."""
     real_clock: Clock = field(default_factory=WallClock)
     """Decides how old a form is."""
+    openings: RecentOpenings = field(init=False)
+    """How many tickets were opened in the last hour."""
     locks: KeyedLocks = field(default_factory=KeyedLocks)
     channel_lock: Lock = field(default_factory=Lock, repr=False, compare=False)
     """Held while channel states and `Get help` messages are updated."""
+
+    def __post_init__(self) -> None:
+        self.openings = RecentOpenings(self.directory.settings.limits)
 
     @property
     def duty(self) -> DeskDuty:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
+from bot.config.environment import variable
 from bot.config.oncall_calendar import OnCallFeed, UnreadableCalendar
 from bot.ports import Clock, KeyValueStore, TemporaryFailure
 
@@ -48,7 +48,7 @@ async def _read(role: str, feed: OnCallFeed, fetch: Fetch, last_good: LastGood) 
 
 def _url(address: str) -> str:
     if address.startswith("$"):
-        found = os.environ.get(address[1:], "")
+        found = variable(address)
         if not found:
             raise TemporaryFailure(f"set {address[1:]} in the environment to its address")
         address = found

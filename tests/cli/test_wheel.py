@@ -76,6 +76,7 @@ def test_it_holds_the_three_floors_and_their_data(wheel: zipfile.Path) -> None:
     assert {entry.name for entry in wheel.iterdir()} == {"adapters", "bot", "sla_core", dist_info}
     for data in (
         "sla_core/catalog/packs/m3ter/2025-02-10/policy.toml",
+        "adapters/slack/manifest.yml",
         "adapters/teams/manifest/manifest.json",
         "adapters/teams/manifest/color.png",
         "adapters/teams/manifest/outline.png",

@@ -12,6 +12,8 @@ import pytest
 
 from bot.__main__ import main
 from bot.clock import SimulatedClock
+from bot.config.settings import load_desk
+from bot.model.address import Place
 from demo import browser, story, teams
 from demo.command import BROWSER_SPEED, HEADLESS_SPEED
 from demo.stage import DemoFault, Scenario, open_in_browser
@@ -176,3 +178,11 @@ def test_a_demo_that_fails_is_reported_on_one_line(
     monkeypatch.setattr(story, "play", broken)
     assert main(["demo", "--headless", "--once"]) == 1
     assert capsys.readouterr().err == "the desk did not start; it says: no\n"
+
+
+@pytest.mark.parametrize("vendor", vendors())
+def test_the_desk_in_the_playground_has_a_file_without_faults(vendor: str, tmp_path: Path) -> None:
+    """The Playground's own ids of channels and people are none of Teams'."""
+    file = tmp_path / "frontline.toml"
+    file.write_text(teams.desk_file(vendor, Scenario.of(vendor)), encoding="utf-8")
+    assert load_desk(file).chats["teams"].triage == Place("teams", teams.AGENTS)

@@ -368,7 +368,7 @@ SCENARIOS: dict[str, Scenario] = {
     "repeat": Scenario(opens_s1, nobody_answers, (*["Paged"] * 4, *["PageAccepted"] * 2)),
     "answer": Scenario(opens_s1, answers_a_page, ("Alerted", "Paged", "PageAccepted", "Alerted")),
     "handover": Scenario(kims, turn_ends, ("Handover", "Paged", "PageAccepted")),
-    "snooze": Scenario(bob_snoozes, snooze_is_over, ("Paged", "Paged", "PageAccepted")),
+    "snooze": Scenario(bob_snoozes, snooze_is_over, (*["Paged"] * 3, "PageAccepted")),
     "opening": Scenario(escalates_at_night, hours_begin, ("Paged", "PageAccepted", "Alerted")),
     "escalate": Scenario(
         opened, escalates, ("Escalated", "Notified", "Escalated", "Paged", "Notified", "PageAccepted")

@@ -64,9 +64,16 @@ class Life:
                 yield MINUTE * self.random.uniform(0.1, 20), self.random.choice(self._meanwhile()), False
             yield self._thinks(), self.random.choice(self._answers()), self.random.random() < 0.7
             yield MINUTE * self.random.uniform(1, 45), self._on_page("page_acknowledge"), False
+            if self._is_handed_over() and self.random.random() < 0.3:
+                yield MINUTE, self._first_paged_takes, False
+                yield HOUR * self.random.uniform(1, 8), self._on_page("take"), False
         yield MINUTE * 5, self._form("reply", "bob", text="All is well now"), False
         yield MINUTE * 5, self._form("resolve", "eve", text="Restarted"), False
         yield HOUR, self._form("close", "alice"), False
+
+    def _is_handed_over(self) -> bool:
+        """Whether the vendor has a class that passes to the next person at the end of a turn."""
+        return any(severity.staffed for severity in self.policy.severities.values())
 
     def _thinks(self) -> timedelta:
         """Before somebody answers; at times at the very instant of a page."""
@@ -137,6 +144,10 @@ class Life:
             return self._sent(action, who, {name: (value,) for name, value in values.items()})
 
         return act
+
+    def _first_paged_takes(self, ticket: Ticket | None) -> Inbound:
+        paged = [page.person for page in ticket.pages if page.person] if ticket else []
+        return self._pressed("take", paged[0] if paged else "bob", TRIAGE)
 
     def _severity(self) -> Act:
         chosen = self.random.choice([*self.policy.severities])

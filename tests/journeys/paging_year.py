@@ -37,6 +37,7 @@ from sla_core.events import (
     Answered,
     Closed,
     Event,
+    Handover,
     Opened,
     PageAccepted,
     Paged,
@@ -44,6 +45,7 @@ from sla_core.events import (
     SeverityChanged,
     Taken,
 )
+from sla_core.paging import HANDOVER
 from sla_core.ticket import Ticket, fold
 from tests.desk_file import account, chat, desk_file
 from tests.harness import FakeChat, HeldClock, PostedMessage
@@ -70,7 +72,7 @@ HOLIDAYS = (
 ROTATION = Turns(("bob", "eve", "ned"), JANUARY, timedelta(weeks=1), BERLIN, HOLIDAYS)
 ROTAS: dict[str, dict[str, Turns]] = {
     "m3ter": {
-        "first_line": ROTATION,
+        "first_line": replace(ROTATION, every=8 * HOUR),
         "second_line": Turns(("eve", "bob")),
         "engineering": Turns(("kim", "oli")),
         "leadership": Turns(("mia", "lee")),
@@ -82,7 +84,7 @@ ROTAS: dict[str, dict[str, Turns]] = {
     "monta": {"partner_support": ROTATION, "leadership": Turns(("lee",))},
     "commerceup": {"support": Turns(("bob", "oli")), "engineering": ROTATION},
 }
-"""Nobody holds monta's second step; monetate's first one is empty for a week."""
+"""Nobody holds monta's second step; monetate's first one is empty for a week. m3ter hands over all day."""
 PLANS = {
     "m3ter": ("gold",),
     "monetate": ("north-america", "europe"),
@@ -191,10 +193,14 @@ class FailingStore:
 
 @dataclass(frozen=True, slots=True)
 class EndedTicket:
-    """Who was paged on a ticket, when and for which step, and after how long somebody answered each time."""
+    """Who was paged on a ticket, when and for which step, and after how long somebody answered each time.
+
+    The pages of a handover are not measured: somebody has the ticket.
+    """
 
     pages: tuple[tuple[datetime, int, str], ...]
     answered_after: tuple[timedelta, ...]
+    handovers: int
 
 
 @dataclass(frozen=True)
@@ -210,6 +216,10 @@ class YearOutcome:
     def pages(self) -> dict[str, tuple[tuple[datetime, int, str], ...]]:
         return {key: ticket.pages for key, ticket in self.tickets.items()}
 
+    @property
+    def handovers(self) -> int:
+        return sum(ticket.handovers for ticket in self.tickets.values())
+
     def report(self) -> str:
         lengths = sorted(length for ticket in self.tickets.values() for length in ticket.answered_after)
         median, worst = (at // MINUTE for at in (lengths[len(lengths) // 2], lengths[-1]))
@@ -217,7 +227,7 @@ class YearOutcome:
             f"{len(self.tickets)} tickets, {sum(map(len, self.pages.values()))} pages, "
             f"{self.restarts} restarts, {self.outages} outages, {self.unanswered_calls} calls "
             f"of the database failed; {len(lengths)} emergencies answered after {median} min (median), "
-            f"{worst} min (worst)"
+            f"{worst} min (worst); {self.handovers} handovers"
         )
 
 
@@ -311,7 +321,7 @@ class PagingYear:
             return
         await self._delivers()
         history = await self.store.load(life.key)
-        self.ended[life.key] = EndedTicket(*checked(history, self.terms, self.after, self.clock.now()))
+        self.ended[life.key] = checked(history, self.terms, self.after, self.clock.now())
         states = Counter(self.store.forget(life.key))
         assert states.keys() <= {"sent", "superseded"}, f"{life.key} says everything: {states}"
         for said in self.chat.forget(life.key):
@@ -391,11 +401,12 @@ class PagingYear:
         return found
 
     def _terms(self) -> Terms:
-        steps, paging = steps_of(self.vendor)
+        steps, paging, staffed = steps_of(self.vendor)
         accounts, people = self.settings.accounts, {f"U0{name.upper()}": name for name in PEOPLE}
         return Terms(
             steps,
             paging,
+            staffed,
             ROTAS[self.vendor],
             tam=lambda account: accounts[account].tam,
             person=lambda who: people.get(who.id.rpartition("/")[2].rpartition(":")[2]),
@@ -405,8 +416,8 @@ class PagingYear:
 
 def checked(
     history: Sequence[Event], terms: Terms, after: Callable[[datetime], datetime], until: datetime
-) -> tuple[tuple[tuple[datetime, int, str], ...], tuple[timedelta, ...]]:
-    """The pages of a ticket that is over, and after how long each emergency was answered."""
+) -> EndedTicket:
+    """What is to be known of a ticket that is over. Raises AssertionError unless its pages are right."""
     opened = history[0]
     assert isinstance(opened, Opened)
     pages = [(page.at, page.step, page.person) for page in history if isinstance(page, Paged) and page.person]
@@ -417,7 +428,7 @@ def checked(
     asked, lengths = None, []
     for event in history:
         if isinstance(event, Paged) and event.person is not None:
-            asked = asked or event.at
+            asked = asked or (None if event.chain.startswith(HANDOVER) else event.at)
             too_early = event.person in last and event.at - last[event.person] < terms.repeat
             assert not too_early or event.by != THE_CLOCK, f"{event} comes within one repeat"
             last[event.person] = event.at
@@ -427,7 +438,8 @@ def checked(
         if isinstance(event, SeverityChanged) and event.severity not in terms.paging:
             asked = None  # the emergency is over; an escalation is measured from its next page
     assert asked is None, "every page is answered"
-    return tuple(pages), tuple(lengths)
+    handovers = sum(isinstance(event, Handover) and event.step is not None for event in history)
+    return EndedTicket(tuple(pages), tuple(lengths), handovers)
 
 
 def answers(event: Event) -> bool:
@@ -467,7 +479,7 @@ def _rota(role: str, turns: Turns) -> str:
     if turns.starts is None:
         return f"rotas.{role} = [{people}]"
     lines = [f"[rotas.{role}]", f"people = [{people}]", f'zone = "{turns.zone.key}"']
-    lines += [f"starts = {turns.starts.isoformat()}", f'turn = "{turns.every.days} days"']
+    lines += [f"starts = {turns.starts.isoformat()}", f'turn = "{turns.every // HOUR} hours"']
     for person, since, until in turns.standins:
         lines += [f"[[rotas.{role}.override]]", f'person = "{person}"']
         lines += [f"from = {since.isoformat()}", f"to = {until.isoformat()}"]

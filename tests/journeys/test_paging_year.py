@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -15,7 +17,9 @@ from bot.notify.message_factory import MessageFactory
 from bot.ports import ChatPlatform, Message, Outgoing
 from bot.runtime import delivery
 from sla_core import engine, paging, ticket
-from sla_core.events import Event, Who
+from sla_core.events import THE_CLOCK, Acknowledged, Alerted, Answered, Event, Paged, Resolved, Taken
+from sla_core.paging import FIRST, HANDOVER, Chain
+from sla_core.policy import Policy
 from sla_core.ticket import Ticket
 from tests.journeys.paging_year import CALM, DOWN, ROTAS, STORMY, PagingYear, YearSize, year_settings
 
@@ -45,11 +49,12 @@ Record = Callable[[str, object], None]
 def test_crashes_and_outages_change_no_page(
     tmp_path: Path, record_property: Record, vendor: str, size: YearSize
 ) -> None:
-    """MON-16, MON-18, MTA-18, MTA-21, M3-19, CUP-4, CUP-14: as in a calm run, and as contract.md says."""
+    """MON-16, MON-18, MTA-18, MTA-21, M3-17, M3-19, CUP-4, CUP-14: as in calm, and as the contract says."""
     settings = year_settings(tmp_path, vendor, size.customers)
     calm, stormy = (PagingYear(settings, vendor, SEED, size, weather).run() for weather in (CALM, STORMY))
     assert stormy.pages == calm.pages
     assert stormy.restarts > size.tickets
+    assert bool(stormy.handovers) == (vendor == "m3ter"), "the one with a class that is never without owner"
     record_property("report", f"{vendor}: {stormy.report()}")
 
 
@@ -94,10 +99,37 @@ def pages_late(patch: pytest.MonkeyPatch) -> None:
 def goes_on_after_an_answer(patch: pytest.MonkeyPatch) -> None:
     in_hand = ticket._in_hand
 
-    def forgetful(then: Ticket, by: Who) -> Ticket:
-        return ticket._with(in_hand(then, by), answered_escalations=then.answered_escalations)
+    def forgetful(then: Ticket, act: Acknowledged | Taken | Answered | Resolved | Alerted) -> Ticket:
+        return ticket._with(in_hand(then, act), answered_escalations=then.answered_escalations)
 
     patch.setattr(ticket, "_in_hand", forgetful)
+
+
+def forgets_a_reopening(patch: pytest.MonkeyPatch) -> None:
+    of_severity = paging._of_severity
+
+    def forgetful(then: Ticket, policy: Policy) -> Iterator[Chain]:
+        return of_severity(ticket._with(then, reopened_unanswered=None), policy)
+
+    patch.setattr(paging, "_of_severity", forgetful)
+
+
+def hands_nothing_over(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(engine, "due_handover", lambda *_: None)
+
+
+def pages_who_is_relieved(patch: pytest.MonkeyPatch) -> None:
+    one_round = paging._round
+
+    def forgetful(chain: Chain, *given: Any) -> Iterator[Paged]:
+        return one_round(replace(chain, by=THE_CLOCK) if chain.id.startswith(HANDOVER) else chain, *given)
+
+    patch.setattr(paging, "_round", forgetful)
+
+
+def escalates_past_who_works_on_it(patch: pytest.MonkeyPatch) -> None:
+    """Counts the pages of those who work on it from the start."""
+    patch.setattr(paging, "RESOLVER", f"{FIRST} beside ")
 
 
 def leaves_buttons(patch: pytest.MonkeyPatch) -> None:
@@ -125,6 +157,10 @@ def says_it_again(patch: pytest.MonkeyPatch) -> None:
         (ignores_hours, "should be", "monta"),
         (pages_late, "should be", "m3ter"),
         (goes_on_after_an_answer, "should be", "m3ter"),
+        (forgets_a_reopening, "should be", "monta"),
+        (hands_nothing_over, "should be", "m3ter"),
+        (pages_who_is_relieved, "should be", "m3ter"),
+        (escalates_past_who_works_on_it, "should be to step", "m3ter"),
         (leaves_buttons, "has buttons, though answered", "m3ter"),
         (says_it_again, "arrives once", "m3ter"),
     ],

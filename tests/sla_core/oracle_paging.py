@@ -1,6 +1,7 @@
-"""Who is paged when, read from contract.md (Paging), step by step. Shares no code with sla_core.paging.
+"""Who is paged when, read from contract.md (Paging) and docs/configuration.md (Handover), step by step.
 
-It keeps a list of chains and walks on from page to page, where the product computes them from the history.
+It keeps a list of chains and walks on from page to page, where the product computes them from the history;
+whose turn it is, it looks up every hour. It shares no code with sla_core.paging and sla_core.handover.
 """
 
 from __future__ import annotations
@@ -62,6 +63,17 @@ class Turns:
             return None
         return self.people[(shown - self.starts) // self.every % len(self.people)]
 
+    def turn(self, at: datetime) -> object:
+        """What names a turn. No name comes twice, also where a stand-in cuts a turn in two."""
+        shown = at.astimezone(self.zone).replace(tzinfo=None)
+        edges = sum((begins <= shown) + (ends <= shown) for _, begins, ends in self.standins)
+        stands_in = any(begins <= shown < ends for _, begins, ends in self.standins)
+        number = max((shown - (self.starts or shown)) // self.every, -1)
+        return edges, None if stands_in else number
+
+    def has(self, person: str) -> bool:
+        return person in self.people or any(person == standin for standin, *_ in self.standins)
+
     def order(self, at: datetime) -> list[str]:
         """Who is on call, then the others as they come on call, looking every hour."""
         if self.starts is None:
@@ -88,6 +100,8 @@ class Terms:
     steps: Sequence[Mapping[str, object]]
     paging: frozenset[str]
     """The severities that page."""
+    staffed: frozenset[str]
+    """The severities that need an owner on duty at all times."""
     rotas: Mapping[str, Turns]
     tam: Callable[[str], str | None]
     person: Callable[[Who], str | None]
@@ -119,6 +133,23 @@ class Terms:
     def people(self, step: int, at: datetime) -> list[str]:
         return self._role(str(self.steps[step]["role"]), at)
 
+    def turns(self, step: int) -> Turns | None:
+        """The turns of a step's people; None if nobody holds the role, or always the same people do."""
+        rota = self.rotas.get(str(self.steps[step]["role"]))
+        return rota if rota and rota.starts else None
+
+    def has_a_turn(self, person: str, at: datetime) -> bool:
+        """In any role of the policy."""
+        rotas = (self.turns(step) for step in range(len(self.steps)))
+        return any(turns.holder(at) == person for turns in rotas if turns)
+
+    def relieves(self, person: str, at: datetime) -> int | None:
+        """The step whose turn decides how long somebody has what they took then; None if they keep it."""
+        takes_turns = [n for n in range(len(self.steps)) if (turns := self.turns(n)) and turns.has(person)]
+        own = [n for n in takes_turns if (turns := self.turns(n)) and turns.holder(at) == person]
+        always = any(person in self.people(n, at) for n in range(len(self.steps)) if not self.turns(n))
+        return next(iter(own or ([] if always else takes_turns)), None)
+
     def last_resort(self, account: str, at: datetime) -> list[str]:
         tam = self.tam(account)
         return list(dict.fromkeys([*self._role("leadership", at)[:1], *([tam] if tam else [])]))
@@ -127,12 +158,15 @@ class Terms:
         return self.rotas[role].order(at) if role in self.rotas else []
 
 
-def steps_of(vendor: str) -> tuple[list[dict[str, object]], frozenset[str]]:
-    """The steps of a vendor's newest pack, and the severities that page, as its files say."""
+def steps_of(vendor: str) -> tuple[list[dict[str, object]], frozenset[str], frozenset[str]]:
+    """The steps of a vendor's newest pack, and the severities that page and are staffed, as its files say."""
     newest = max(path for path in (PACKS / vendor).iterdir() if path.is_dir())
     steps = tomllib.loads((newest / "escalation.toml").read_text(encoding="utf-8"))["step"]
     severities = tomllib.loads((newest / "severities.toml").read_text(encoding="utf-8"))
-    return steps, frozenset(name for name, said in severities.items() if said.get("pages"))
+    pages, staffed = (
+        frozenset(name for name, said in severities.items() if said.get(key)) for key in ("pages", "staffed")
+    )
+    return steps, pages, staffed
 
 
 @dataclass
@@ -144,6 +178,10 @@ class _Chain:
     asker: str | None
     begins: Callable[[], datetime]
     goes_on: bool = True
+    reaches: bool = True
+    """Whether an `Escalate` goes on after the steps that it paged."""
+    relieved: str | None = None
+    """Who is not paged, because it is their ticket that is handed over."""
     last: datetime | None = None
     at_the_end: bool = False
     ended: bool = False
@@ -171,6 +209,14 @@ class PagingOracle:
         self.severity, self.is_open = opened.severity, True
         self.of_severity: list[_Chain] = []
         self.of_escalations: list[_Chain] = []
+        self.of_handover: list[_Chain] = []
+        self.owner: Who | None = None
+        self.answerer: Who | None = None
+        self.in_hand_since: datetime | None = None
+        """When somebody last took it or answered, or was on duty again."""
+        self.asked: int | None = None
+        """The step whose people were asked to take over, until somebody does."""
+        self.told_customer = False
         self.pages: list[ExpectedPage] = []
         self.snoozed: dict[str, datetime] = {}
         self.given_until = opened.at
@@ -194,15 +240,26 @@ class PagingOracle:
 
     def _happens(self, event: Event) -> None:
         match event:
-            case Acknowledged() | Taken() | Answered() | Alerted(page=True, act="acknowledge" | "call"):
-                self._is_answered()
+            case Acknowledged() | Alerted(page=True, act="acknowledge" | "call"):
+                self._is_answered(event)
+            case Taken():
+                self.owner, self.asked = event.by, None
+                self._is_answered(event)
+            case Answered():
+                if self.owner is None or (self.asked is not None and event.by.id != self.owner.id):
+                    self.owner, self.asked = event.by, None
+                self.told_customer = True
+                self._is_answered(event)
             case Resolved():
-                self._is_answered()
+                self.owner, self.told_customer = self.owner or event.by, True
+                self._is_answered(event)
                 self.is_open = False
             case Closed():
                 self.is_open, self.snoozed = False, {}
             case Reopened():
                 self.is_open = True
+                if not self.told_customer:
+                    self._emergency(event.at, event.by)
             case SeverityChanged():
                 before, self.severity = self.severity, event.severity
                 if event.severity not in self.terms.paging:
@@ -224,8 +281,11 @@ class PagingOracle:
             case _:
                 return
 
-    def _is_answered(self) -> None:
-        self.of_severity, self.of_escalations, self.snoozed = [], [], {}
+    def _is_answered(self, event: Event) -> None:
+        self.of_severity, self.of_escalations, self.of_handover, self.snoozed = [], [], [], {}
+        self.answerer, self.in_hand_since = event.by, event.at
+        if self.owner is None:
+            self.asked = None
 
     def _emergency(self, at: datetime, by: Who) -> None:
         """Pages at once and at any hour; steps that resolve by default have a chain of their own."""
@@ -236,14 +296,14 @@ class PagingOracle:
         for step in range(1, len(self.terms.steps)):
             duty = self.terms.duty(step, self.severity)
             if duty and duty["mode"] == "default resolver" and self._opens(step, at) == at:
-                self.of_severity.append(_Chain(step, at, asker, lambda: at, goes_on=False))
+                self.of_severity.append(_Chain(step, at, asker, lambda: at, goes_on=False, reaches=False))
 
     def _escalation(self, event: Escalated) -> None:
         if not event.by_agent:
             assert event.step is None, "a customer's escalation pages no step"
             return
         asked, step = event.at, self._escalates_to(event.at)
-        assert event.step == step, f"the escalation goes to step {step}: {event}"
+        assert event.step == step, f"it should be to step {step}: {event}"
         if step is None:
             return
         self.furthest = max(self.furthest, step)
@@ -268,6 +328,47 @@ class PagingOracle:
     def _opens(self, step: int, at: datetime) -> datetime | None:
         return self.terms.opens(step, self.severity, self.opened.plan, at)
 
+    # The end of a turn -----------------------------------------------------------------------
+
+    def _in_hand_of(self) -> tuple[str, datetime] | None:
+        """Who is to be on duty now, and since when they have it."""
+        who = self.owner or self.answerer
+        if not self.is_open or self.severity not in self.terms.staffed or who is None:
+            return None
+        if not self.owner and self.asked is None and (self.of_severity or self.of_escalations):
+            return None  # somebody is being paged, who will have it
+        person = self.terms.person(who)
+        return (person, self.in_hand_since) if person and self.in_hand_since else None
+
+    def _asks(self, now: datetime) -> bool | None:
+        """Whether somebody is to take over now; False: nobody is any more; None: nothing changes."""
+        in_hand = self._in_hand_of()
+        if in_hand is None:
+            return None
+        person, since = in_hand
+        if self.terms.has_a_turn(person, now):
+            return None if self.asked is None else False
+        if self.of_handover:
+            return None
+        step = self._relieving_step(person, since)
+        turns = None if step is None else self.terms.turns(step)
+        return True if turns and turns.turn(now) != turns.turn(since) else None
+
+    def _relieving_step(self, person: str, since: datetime) -> int | None:
+        return self.terms.relieves(person, since) if self.asked is None else self.asked
+
+    def _hands_over(self, now: datetime) -> None:
+        asks, in_hand = self._asks(now), self._in_hand_of()
+        if asks is None or in_hand is None:
+            return
+        person, since = in_hand
+        if not asks:
+            self.asked, self.of_handover, self.in_hand_since = None, [], now
+            return
+        self.asked = step = self._relieving_step(person, since)
+        assert step is not None
+        self.of_handover = [_Chain(step, now, None, lambda: now, reaches=False, relieved=person)]
+
     # Time ------------------------------------------------------------------------------------
 
     def _run_until(self, instant: datetime) -> None:
@@ -281,15 +382,20 @@ class PagingOracle:
 
     def _next(self) -> datetime | None:
         running = self._running()
-        if not running:
-            return None
-        return min((*(self._due(chain) for chain in running), *self.snoozed.values()))
+        due = [self._due(chain) for chain in running]
+        due += self.snoozed.values() if running else ()
+        if self._asks(self.now) is not None:
+            due.append(self.now)
+        elif self._in_hand_of():
+            due.append(self.now.replace(minute=0, second=0, microsecond=0) + HOUR)
+        return min(due, default=None)
 
     def _running(self) -> list[_Chain]:
         """Of several chains that reached the last resort, the first pages it."""
         if not self.is_open:
             return []
-        chains = [*self.of_severity, *self.of_escalations]
+        staffed = self.severity in self.terms.staffed
+        chains = [*self.of_severity, *self.of_escalations, *(self.of_handover if staffed else ())]
         at_the_end = [chain for chain in chains if chain.at_the_end]
         return [chain for chain in chains if not chain.ended and chain not in at_the_end[1:]]
 
@@ -300,6 +406,7 @@ class PagingOracle:
         return max(due, self.given_until)
 
     def _pages_at(self, now: datetime) -> None:
+        self._hands_over(now)
         chains = [chain for chain in self._running() if self._due(chain) <= now]
         snoozed = dict(self.snoozed)
         for person, until in snoozed.items():
@@ -310,14 +417,16 @@ class PagingOracle:
             chain.last, chain.waits_for = now, set()
             for person in self._next_people(chain, now):
                 self.pages.append(ExpectedPage(now, chain.step, person))
-                if chain.step < len(self.terms.steps):
+                if chain.reaches and chain.step < len(self.terms.steps):
                     self.furthest = max(self.furthest, chain.step)
 
     def _next_people(self, chain: _Chain, now: datetime) -> Iterator[str]:
         while not chain.at_the_end:
             on_call = self.terms.people(chain.step, now)
             for person in dict.fromkeys([chain.current, *on_call]):
-                if person is None or person in chain.passed or chain.tries[person] >= self.terms.tries:
+                if person in (None, chain.relieved) or person in chain.passed:
+                    continue
+                if chain.tries[person] >= self.terms.tries:
                     continue
                 if self._is_spared(person, chain, now):
                     chain.passed.add(person)
@@ -336,7 +445,7 @@ class PagingOracle:
             ]
             chain.moves_to(later[0] if later else len(self.terms.steps))
             chain.at_the_end = not later
-        people = self.terms.last_resort(self.opened.account, now)
+        people = [p for p in self.terms.last_resort(self.opened.account, now) if p != chain.relieved]
         awake = [person for person in people if not self._is_spared(person, chain, now)]
         chain.ended = not people
         chain.waits_for = set(people) if not awake else set()

@@ -26,9 +26,10 @@ def called() -> set[str]:
     found = set()
     for path in (REPOSITORY / "adapters" / "slack").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                if node.func.attr in ("request", "call", "_send"):
-                    # The method, or a channel or person and then the method.
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
+                name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+                if name in ("request", "call", "_send", "_called", "_pages"):
+                    # The method; before it perhaps a channel, a person or the API.
                     first = (arg for arg in node.args[:2] if isinstance(arg, ast.Constant))
                     found |= {str(arg.value) for arg in first}
     return found

@@ -35,14 +35,17 @@ METHODS: dict[str, frozenset[str]] = {
     "chat.update": frozenset({"chat:write"}),
     "conversations.history": frozenset({"channels:history", "groups:history", "im:history"}),
     "conversations.info": frozenset({"channels:read", "groups:read"}),
+    "conversations.list": frozenset({"channels:read", "groups:read"}),
     "conversations.open": frozenset({"im:write"}),
     "conversations.replies": frozenset({"channels:history", "groups:history", "im:history"}),
     "files.info": frozenset({"files:read"}),
     "oauth.v2.access": frozenset(),
     "pins.add": frozenset({"pins:write"}),
+    "usergroups.list": frozenset({"usergroups:read"}),
     "usergroups.users.list": frozenset({"usergroups:read"}),
     "users.conversations": frozenset({"channels:read", "groups:read"}),
     "users.info": frozenset({"users:read"}),
+    "users.list": frozenset({"users:read"}),
     "views.open": frozenset(),
     "views.publish": frozenset(),
     "views.update": frozenset(),
@@ -51,12 +54,15 @@ FORM_METHODS = frozenset(
     {
         "conversations.history",
         "conversations.info",
+        "conversations.list",
         "conversations.replies",
         "files.info",
         "oauth.v2.access",
+        "usergroups.list",
         "usergroups.users.list",
         "users.conversations",
         "users.info",
+        "users.list",
     }
 )
 """Methods that ignore a JSON body."""

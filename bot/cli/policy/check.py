@@ -1,10 +1,10 @@
-"""Checks policies and frontline.toml: lists all faults, open points of the policies, and worked examples."""
+"""Checks the desk's file and policies: all faults, what would surprise an operator, and on request more."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -19,9 +19,10 @@ from bot.cli.app import DONE, FAULT, print_faults, print_json
 from bot.cli.policy import trace
 from bot.cli.policy.explain import explanation
 from bot.cli.policy.oncall import ReadFeeds, fetch, rota_warnings
+from bot.cli.policy.reach import reach_warnings
 from bot.cli.policy.shared import UsageFault, local_at_both_ends, utc_text
 from bot.clock import real_now
-from bot.config.settings import load_desk
+from bot.config.settings import DeskSettings, load_desk
 from sla_core.calendar import BusinessCalendar
 from sla_core.catalog.load import Fault, Faults, load, vendors
 from sla_core.policy import Policy
@@ -33,8 +34,20 @@ SAMPLE_INSTANT = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
 
 _WARNING = re.compile(r"(?P<file>[^:]+): (?:(?P<key>\S+|calendar \S+): )?(?P<says>.+)", re.DOTALL)
 
+MOST_NAMED = 8
+"""The most accounts, or names in a line, that the table shows one by one."""
+
 ASK_ABOUT_HOLIDAY_WITHIN = timedelta(days=90)
 """How long before a weekend holiday `check` asks which day the vendor closes instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """The long parts that a command line asks for."""
+
+    trace: bool = False
+    readings: bool = False
+    examples: bool = False
 
 
 @dataclass
@@ -44,9 +57,16 @@ class Findings:
     policies: list[Policy] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    desk: DeskSettings | None = None
+
+    @property
+    def plans_in_use(self) -> set[str]:
+        """Of the desk's accounts; every plan where there is no desk's file, or no account yet."""
+        accounts = self.desk.accounts.values() if self.desk else ()
+        return {account.plan for account in accounts} or {p for each in self.policies for p in each.plans}
 
 
-def run(folder: Path | None, traced: bool, json_output: bool, read_feeds: ReadFeeds) -> int:
+def run(folder: Path | None, more: More, json_output: bool, read_feeds: ReadFeeds) -> int:
     if folder is not None:
         found = check_path(str(folder), read_feeds)
     else:
@@ -54,9 +74,9 @@ def run(folder: Path | None, traced: bool, json_output: bool, read_feeds: ReadFe
         found = check_all(Path(named or DESK_FILE), required=bool(named), read_feeds=read_feeds)
     print_faults(*map(str, found.faults))
     if json_output:
-        print_json(as_json(found, real_now().date(), traced))
+        print_json(as_json(found, real_now().date(), more))
     else:
-        report(found, real_now().date(), traced, Console())
+        report(found, real_now().date(), more, Console())
     return FAULT if found.faults else DONE
 
 
@@ -73,15 +93,13 @@ def check_path(place: str, read_feeds: ReadFeeds) -> Findings:
 
 
 def check_all(config: Path, required: bool, read_feeds: ReadFeeds) -> Findings:
-    """Checks frontline.toml, if there is one, and every pack of the catalog."""
+    """Checks the desk's file and the policy it names; without such a file, every pack of the catalog."""
+    if required or config.is_file():
+        return _check_desk(config, read_feeds)
     found = Findings()
-    parts = [_check_desk(config, read_feeds)] if required or config.is_file() else []
-    parts += [_check_policies(vendor) for vendor in vendors()]
-    for part in parts:
-        read = {(policy.vendor, policy.version) for policy in found.policies}
-        found.policies += [policy for policy in part.policies if (policy.vendor, policy.version) not in read]
-        found.faults += [fault for fault in part.faults if fault not in found.faults]
-        found.warnings += part.warnings
+    for part in map(_check_policies, vendors()):
+        found.policies += part.policies
+        found.faults += part.faults
     return found
 
 
@@ -91,9 +109,9 @@ def _check_desk(config: Path, read_feeds: ReadFeeds) -> Findings:
     except Faults as wrong:
         return Findings(faults=wrong.faults)
     now = real_now().replace(second=0, microsecond=0)
-    every = (*desk.warnings, *fetch(desk, read_feeds), *rota_warnings(desk, now))
+    every = (*desk.warnings, *reach_warnings(desk), *fetch(desk, read_feeds), *rota_warnings(desk, now))
     warnings = [f"{config.name}: {warning}" for warning in every]
-    return Findings(list(desk.policies), warnings=warnings)
+    return Findings(list(desk.policies), warnings=warnings, desk=desk)
 
 
 def _check_policies(vendor: str | Path) -> Findings:
@@ -104,48 +122,118 @@ def _check_policies(vendor: str | Path) -> Findings:
 
 
 def _warnings(found: Findings, today: date) -> list[str]:
-    return [*found.warnings, *(text for policy in found.policies for text in warnings_of(policy, today))]
+    of_policies = (warnings_of(policy, today, found.plans_in_use) for policy in found.policies)
+    return [*found.warnings, *(text for texts in of_policies for text in texts)]
 
 
-def as_json(found: Findings, today: date, traced: bool) -> dict[str, Any]:
-    """Faults and warnings by file and key; if `traced`, each requirement of the newest policies as well."""
-    parts = [parsed for text in _warnings(found, today) if (parsed := _WARNING.fullmatch(text))]
+def as_json(found: Findings, today: date, more: More) -> dict[str, Any]:
+    """Faults and warnings by file and key; with `more`, readings and the newest policies' requirements."""
     every: dict[str, Any] = {
         "faults": [{"file": each.file, "key": each.key, "says": each.says} for each in found.faults],
-        "warnings": [part.groupdict(default="") for part in parts],
+        "warnings": _by_key(_warnings(found, today)),
     }
-    if traced:
+    if more.readings:
+        every["readings"] = _by_key(text for policy in found.policies for text in readings_of(policy))
+    if more.trace:
         newest = {each.id: each for policy in found.policies for each in trace.traces(policy)}
         every["requirements"] = [each.as_json() for each in newest.values()]
     return every
 
 
-def report(found: Findings, today: date, traced: bool, out: Console) -> None:
-    """Prints warnings, worked examples and, if `traced`, what implements each requirement."""
+def _by_key(texts: Iterable[str]) -> list[dict[str, str]]:
+    parts = (_WARNING.fullmatch(text) for text in texts)
+    return [part.groupdict(default="") for part in parts if part]
+
+
+def report(found: Findings, today: date, more: More, out: Console) -> None:
+    """Prints what was read, and the warnings; with `more`, readings, requirements and worked examples."""
+    if found.desk is not None:
+        out.print(_desk_table(found.desk, real_now()))
+    elif found.policies:
+        out.print(_policy_table(found.policies))
     warnings = _warnings(found, today)
     for text in warnings:
         out.print(f"[yellow]warning[/] {escape(text)}", highlight=False)
+    readings = [text for policy in found.policies for text in readings_of(policy)]
+    if more.readings:
+        for text in readings:
+            out.print(f"[cyan]reading[/] {escape(text)}", highlight=False)
     for policy in found.policies:
-        if traced:
+        if more.trace:
             out.print()
             trace.show(policy, out)
-        out.print()
-        out.print(_examples(policy))
+        if more.examples:
+            out.print()
+            out.print(_examples(policy))
     count = f"{len(found.policies)} polic{'y' if len(found.policies) == 1 else 'ies'} read"
     out.print(f"{count}, {_counted(len(found.faults), 'fault')}, {_counted(len(warnings), 'warning')}.")
+    if readings and not more.readings:
+        says = f"The policy's text leaves {_counted(len(readings), 'point')} open: frontline check --readings"
+        out.print(says, highlight=False)
 
 
-def warnings_of(policy: Policy, today: date) -> Iterator[str]:
-    """Open points of the policy, and rules whose effect may surprise their author."""
+def _desk_table(desk: DeskSettings, now: datetime) -> Table:
+    """What the desk's file says, in a few lines however many accounts it has. `now`: for who is on call."""
+    policy = desk.policies[-1]
+    table = _grid()
+    table.add_row("policy", escape(f"{policy.name}, in force from {policy.version}"))
+    for chat in desk.chats.values():
+        triage = f"triage {chat.triage.id}" if chat.triage else "no triage"
+        agents = _first_few(chat.agents) or "those of the rotas and accounts"
+        table.add_row(chat.platform, escape(f"{triage}; agents: {agents}"))
+    for role in dict.fromkeys(step.role for step in policy.steps):
+        rota = desk.rotas.get(role)
+        holders = _first_few(rota.paging_order(now)) if rota else ""
+        table.add_row(escape(role), escape(holders) or "[yellow]nobody[/]")
+    for account in [*desk.accounts.values()][:MOST_NAMED]:
+        tam = f", TAM {account.tam}" if account.tam else ""
+        channels = _first_few([str(channel) for channel in account.channels])
+        table.add_row(escape(account.id), escape(f"{account.name}: {account.plan}{tam}; {channels}"))
+    if (others := len(desk.accounts) - MOST_NAMED) > 0:
+        table.add_row("", f"and {_counted(others, 'more account')}")
+    if not desk.accounts:
+        table.add_row("accounts", "[yellow]none yet: nobody can open a ticket[/]")
+    return table
+
+
+def _policy_table(policies: list[Policy]) -> Table:
+    table = _grid()
+    for policy in policies:
+        plans, severities = ", ".join(policy.plans), ", ".join(policy.severities)
+        table.add_row(
+            escape(f"{policy.vendor}/{policy.version}"), escape(f"plans {plans}; severities {severities}")
+        )
+    return table
+
+
+def _grid() -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    return table
+
+
+def _first_few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
+
+
+def readings_of(policy: Policy) -> Iterator[str]:
+    """What the policy's text leaves open, and how it is read."""
     name = f"{policy.vendor}/{policy.version}"
     for reading in policy.readings:
         yield f"{name}: {reading.clause} is open: {reading.open_question} Read here as: {reading.chosen}"
+
+
+def warnings_of(policy: Policy, today: date, plans: Collection[str] | None = None) -> Iterator[str]:
+    """Rules whose effect may surprise an operator. `plans`: those in use (default: all)."""
+    name = f"{policy.vendor}/{policy.version}"
     for label, calendar in policy.calendars.items():
         yield from (f"{name}: calendar {label}: {text}" for text in _calendar_warnings(calendar, today))
     for season in (*(each.season for each in policy.freezes), *(each.season for each in policy.peaks)):
         if end := season.over_since(today):
             yield f"{name}: the last season in seasons.toml ended on {end}; add the next one's dates"
-    for plan in policy.plans.values():
+    for plan in (plan for plan in policy.plans.values() if plans is None or plan.id in plans):
         if not plan.tam:
             yield f"{name}: plan {plan.id} has no TAM: its escalations go to leadership, else to triage"
         if not plan.chat:

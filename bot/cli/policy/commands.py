@@ -31,8 +31,9 @@ Examples:
 """
 _CHECK = """\b
 Examples:
-  frontline check                    the desk's file (FRONTLINE_CONFIG, ./frontline.toml), every pack
+  frontline check                    the desk's file (FRONTLINE_CONFIG, ./frontline.toml), else every pack
   frontline check ./policies/ours    a policy of your own, or a folder with a frontline.toml in it
+  frontline check --readings         what the policy's text leaves open, and how it is read
   frontline check m3ter --trace      each requirement ID, and what carries it
   frontline check --json             faults and warnings, for scripts
 """
@@ -71,21 +72,25 @@ def add_commands(app: typer.Typer, stored_tickets: Histories, read_feeds: ReadFe
     @app.command(rich_help_panel=POLICY, epilog=_CHECK)
     def check(
         folder: Annotated[
-            Path | None, typer.Argument(metavar="FOLDER", help="What to check (default: everything).")
+            Path | None, typer.Argument(metavar="FOLDER", help="What to check (default: the desk's file).")
         ] = None,
+        readings: Annotated[
+            bool, typer.Option("--readings", help="List what the policy's text leaves open.")
+        ] = False,
+        examples: Annotated[bool, typer.Option("--examples", help="Show worked examples.")] = False,
         trace: Annotated[
             bool, typer.Option("--trace", help="Show what implements each requirement.")
         ] = False,
         as_json: Json = False,
     ) -> int:
-        """Check policies and the desk's file.
+        """Check the desk's file and the policy it names.
 
-        Prints all faults to stderr, as FILE: KEY: WHAT IS WRONG. Warnings list open points of a policy.
-        Worked examples come last; --json leaves them out.
+        Prints all faults to stderr, as FILE: KEY: WHAT IS WRONG, and warns about what may surprise you.
+        Without a desk's file, checks every pack.
         """
         from bot.cli.policy import check
 
-        return check.run(folder, trace, as_json, read_feeds)
+        return check.run(folder, check.More(trace, readings, examples), as_json, read_feeds)
 
     @app.command(rich_help_panel=POLICY, epilog=_EXPLAIN)
     def explain(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bot.cli.app import DONE, FAULT, print_faults, print_json
+from bot.cli.policy.reach import is_reachable, platform_names
 from bot.cli.policy.shared import UsageFault, local_text, parse_at, utc_text
 from bot.clock import real_now
 from bot.config.settings import DeskSettings, Person, load_desk
@@ -158,23 +159,13 @@ def rota_warnings(settings: DeskSettings, now: datetime) -> Iterator[str]:
         zone = _zone(rota)
         if rota.people:
             yield from _stretches(f"rotas.{role}: nobody is on call", gaps(rota, within), zone)
-        unreachable = {id_ for id_ in rota.people if not _reachable(settings, settings.people[id_])}
+        unreachable = {id_ for id_ in rota.people if not is_reachable(settings, settings.people[id_])}
         always = [Shift(id_, within) for id_ in rota.people]
         shifts = always if isinstance(rota, ListRota) else [*rota.timeline(within)]
         for id_ in sorted(unreachable):
             held = [shift.span for shift in shifts if shift.person == id_]
-            says = f"{id_} cannot be reached on {_or(settings.chats)}, but is on call"
+            says = f"{id_} cannot be reached on {platform_names(settings.chats)}, but is on call"
             yield from _stretches(f"rotas.{role}: {says}", held, zone)
-
-
-def _reachable(settings: DeskSettings, person: Person) -> bool:
-    """Whether there is a way to page them: a chat, a `page` address, or a pager that stands for them."""
-    in_chat = any(person.on(platform) for platform in settings.chats)
-    return in_chat or bool(person.page) or person.id in settings.pagers
-
-
-def _or(platforms: Iterable[str]) -> str:
-    return " or ".join(platform.title() for platform in platforms)
 
 
 def _stretches(says: str, spans: Sequence[Span], zone: ZoneInfo) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.config.directory import PolicyVersionMissing
 from bot.config.settings import Account
@@ -33,7 +33,7 @@ from bot.model.address import Actor, MessageRef, Place
 from bot.model.forms import OPENING, form_key, is_expired, opening_context
 from bot.model.inbound import Answer, Ask, Command, Done, FormChanged, FormClosed, Show, Submission
 from bot.model.views import Notice, Part, Quote, Strong
-from bot.notify.cards import without_full_stop
+from bot.notify.cards import duration, without_full_stop
 from bot.notify.rarity import note as rarity_note
 from bot.ports import Conflict, Duplicate, Message, NoSuchTicket, Priority
 from sla_core.events import VIA_FORM, Attachment, CustomerWrote, Event, Opened, Who
@@ -302,6 +302,8 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
         errors[KNOWN] = asked
     if errors:
         return await rejected(errors)
+    if proposal.severity != policy.worst.id and (busy := _too_many(desk, sent, account)):
+        return await rejected({SUMMARY: busy})
     channel = await _channel(desk, sent.actor, place, account)
     is_agent = directory.is_agent(sent.actor, account)
     is_rare = policy.severities[proposal.severity].rarity is not None
@@ -347,8 +349,19 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
     said = " ".join([*where, *advice, *also])
     if isinstance(outcome, Duplicate):
         return await _already_submitted(desk, sent, place, key, said)
+    desk.openings.record(str(sent.actor.user), account.id, desk.real_clock.now())
     await form.delete_draft(desk, sent.actor, place)
     return IntakeResult(private_notice(said) if said else Done(), key)
+
+
+def _too_many(desk: Desk, sent: Submission, account: Account) -> str:
+    """Says when to send the form again, beyond a rate that no honest use reaches; else empty."""
+    now = desk.real_clock.now()
+    until = desk.openings.full_until(str(sent.actor.user), account.id, now)
+    if until is None:
+        return ""
+    wait = duration(until - now + timedelta(minutes=1))
+    return f"Too many tickets were opened in the last hour. Please send this again in {wait}."
 
 
 async def _already_submitted(

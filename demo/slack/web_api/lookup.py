@@ -174,6 +174,12 @@ def user_info(workspace: Workspace, args: Args) -> Json:
     return {"user": shown}
 
 
+def list_users(workspace: Workspace, args: Args) -> Json:
+    found, cursor = page([*workspace.users.values()], args)
+    members = [user_json(workspace, person) for person in found]
+    return {"members": members, "cache_ts": 1, "response_metadata": cursor}
+
+
 def file_info(workspace: Workspace, args: Args) -> Json:
     """Describes a file, if it is in a channel that the bot is in."""
     file = workspace.files.get(args.need("file"))

@@ -39,6 +39,7 @@ METHODS: dict[str, tuple[Method, str]] = {
     "conversations.history": (lookup.history, "channels:history"),
     "files.info": (lookup.file_info, "files:read"),
     "users.info": (lookup.user_info, "users:read"),
+    "users.list": (lookup.list_users, "users:read"),
     "users.conversations": (lookup.conversations_of, "channels:read"),
     "usergroups.list": (lookup.list_groups, "usergroups:read"),
     "usergroups.users.list": (lookup.group_users, "usergroups:read"),
@@ -58,6 +59,7 @@ FORM_ONLY = {
     "usergroups.users.list",
     "users.conversations",
     "users.info",
+    "users.list",
 }
 
 

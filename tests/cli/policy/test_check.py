@@ -1,4 +1,4 @@
-"""`frontline check`: every fault at once, what is left open, what carries what, worked examples."""
+"""`frontline check`: every fault at once, and what surprises an operator; more on request."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from bot.cli.policy.check import check_path, warnings_of
 from bot.cli.policy.trace import REQUIREMENTS, cited_clauses, traces, unknown_clauses
 from sla_core.catalog.load import load
 from tests.cli.conftest import Run
+from tests.desk_file import account, desk_file
 from tests.sla_core.builders import m3ter
 
 TODAY = date(2026, 3, 10)
@@ -50,14 +51,25 @@ def test_the_catalog_is_whole(run: Run) -> None:
     assert "no faults" in said.plain
 
 
-def test_open_questions_are_warnings(run: Run) -> None:
-    """requirements.md, section 5: check prints every open ambiguity (A1, A3, A14, A15, A17)."""
-    plain = run("check", "m3ter").plain
-    for text in (
-        "warning m3ter/2025-02-10: M3-10 is open: CET could mean a fixed UTC+1",
+def test_open_questions_are_readings(run: Run) -> None:
+    """requirements.md, section 5: check --readings prints every open ambiguity (A1, A3, A14, A15, A17)."""
+    plain = run("check", "m3ter", "--readings").plain
+    readings = [
+        "reading m3ter/2025-02-10: M3-10 is open: CET could mean a fixed UTC+1",
         "Selected public holidays are closed, but none is named.",
         "No weekday is closed until the vendor supplies its list (A15).",
         "M3-15 is open",
+    ]
+    short = run("check", "m3ter").plain
+    for text in readings:
+        assert text in plain, text
+        assert text not in short
+    assert "leaves 5 points open: frontline check --readings" in short
+
+
+def test_what_surprises_an_operator_is_a_warning(run: Run) -> None:
+    plain = run("check", "m3ter").plain
+    for text in (
         "calendar gold-hours: no holiday closes it",
         "plan silver has no TAM",
         "plan silver has no chat: S1 is accepted as an exception, others are sent to https://support.m3ter.com/",
@@ -69,7 +81,8 @@ def test_open_questions_are_warnings(run: Run) -> None:
 
 def test_worked_examples_come_last(run: Run) -> None:
     """By hand: on a Friday at 16:30 in Berlin, silver has 1.5 hours left that day, gold 5.5."""
-    plain = run("check", "m3ter").plain
+    assert "silver S1" not in run("check", "m3ter").plain
+    plain = run("check", "m3ter", "--examples").plain
     for row in (
         "silver S1 first response Fri 20 Mar 2026 16:30 UTC",
         "silver S2 first response Mon 23 Mar 2026 12:30 CET",
@@ -120,13 +133,63 @@ def test_the_desk_s_file_is_found_and_read(run: Run, tmp_path: Path, monkeypatch
         said = run(*words)
         assert (said.code, said.err) == (0, "")
         assert "warning frontline.toml: accounts.acme.tam: the plan silver has no TAM" in said.plain
-        policies = 4 if words == ("check",) else 1
-        assert f"{policies} polic" in said.plain
+        assert "1 policy read" in said.plain
+        assert "monta" not in said.plain, "check is about the vendor of the desk"
     elsewhere = tmp_path / "desk.toml"
     file.rename(elsewhere)
     assert "accounts.acme" not in run("check").plain
     monkeypatch.setenv("FRONTLINE_CONFIG", str(elsewhere))
     assert "accounts.acme.tam" in run("check").plain
+
+
+def test_a_healthy_desk_fits_on_a_screen(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most forty lines in a terminal of eighty columns, also with a hundred customers."""
+    monkeypatch.setenv("COLUMNS", "80")
+    many = [account(f"a{n}", f"Customer {n}", channel=f"slack:C0A{n}", tam=None) for n in range(100)]
+    for accounts in (None, [*many]):
+        (tmp_path / "frontline.toml").write_text(desk_file(accounts=accounts), encoding="utf-8")
+        said = run("check", "--json")
+        healthy = accounts is None
+        assert healthy is not any(w["file"] == "frontline.toml" for w in json.loads(said.out)["warnings"])
+        said = run("check")
+        assert (said.code, said.err) == (0, "")
+        table = said.out.partition("warning")[0].splitlines()
+        assert len(table) <= 40
+        if healthy:
+            assert len(said.out.splitlines()) <= 40
+    assert table[-1].split() == ["and", "92", "more", "accounts"]
+
+
+def test_the_table_shows_who_is_called_and_who_the_customers_are(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "frontline.toml").write_text(desk_file(), encoding="utf-8")
+    plain = run("check").plain
+    for row in (
+        "policy m3ter Support, in force from 2025-02-10",
+        "slack triage C0TRIAGE; agents: U0BOB",
+        "second_line eve, bob",
+        "acme Acme GmbH: gold, TAM dana; slack:C0ACME",
+    ):
+        assert row in plain, row
+    assert "plan silver" not in plain, "nobody has that plan"
+
+
+def test_people_and_pages_that_reach_nobody_are_warnings(run: Run, tmp_path: Path) -> None:
+    """contract.md, The desk's file: a role of the pack that nobody holds is a warning that names it."""
+    file = desk_file(rotas={"first_line": ["bob"], "engineering": ["kim"]})
+    file = file.replace('slack = "U0KIM"', "").replace('slack = "U0DANA"', "")
+    (tmp_path / "frontline.toml").write_text(file, encoding="utf-8")
+    plain = run("check").plain
+    for text in (
+        "rotas.second_line: nobody holds this role",
+        "rotas.leadership: nobody holds this role",
+        "rotas.engineering: a page to this role reaches nobody: no id on Slack and no page address for kim",
+        "people.dana: nothing reaches Dana, who has no id on Slack and no page address; add one",
+    ):
+        assert f"warning frontline.toml: {text}" in plain, text
+    assert "no page reaches anybody" not in plain
+    assert "people.kim" not in plain, "the rota's warnings name her"
+    (tmp_path / "frontline.toml").write_text(file.replace('slack = "U0BOB"', ""), encoding="utf-8")
+    assert "rotas: no page reaches anybody" in run("check").plain
 
 
 def test_faults_of_the_desk_s_file(run: Run, tmp_path: Path) -> None:
@@ -138,7 +201,7 @@ def test_faults_of_the_desk_s_file(run: Run, tmp_path: Path) -> None:
         ["frontline.toml", "accounts.acme.plan"],
         ["frontline.toml", "accounts.acme.tam"],
     ]
-    assert "m3ter Support" in said.plain
+    assert "0 policies read, 2 faults" in said.plain
 
 
 def test_a_desk_s_file_that_was_named_must_be_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +263,9 @@ def test_json_lists_faults_and_warnings_by_file_and_key(run: Run, tmp_path: Path
     by_key = {(warning["file"], warning["key"]): warning["says"] for warning in warnings}
     assert by_key["frontline.toml", "accounts.acme.tam"].startswith("the plan silver has no TAM")
     assert by_key["m3ter/2025-02-10", "calendar gold-hours"] == "no holiday closes it"
-    assert any(says.startswith("M3-10 is open: CET could mean") for says in (w["says"] for w in warnings))
+    assert not any("is open" in warning["says"] for warning in warnings)
+    readings = json.loads(run("check", "frontline.toml", "--json", "--readings").out)["readings"]
+    assert any(reading["says"].startswith("M3-10 is open: CET could mean") for reading in readings)
 
 
 def test_json_traces_each_requirement(run: Run) -> None:

@@ -39,7 +39,7 @@ WORST = {
     "astral": "😀" * 1450,
     "one word": "x" * 2900,
     "lines": "> a\n" * 700,
-    "zero width": "\u200b" * 2900,
+    "zero width": "x" + "\u200b" * 2900,
 }
 _FAILURES = ("lost", "refused", "not drawn", "not opened", "not made", "failed", "not posted", "not redrawn")
 
