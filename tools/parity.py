@@ -35,9 +35,9 @@ from bot.model.forms import ChoiceField, Form
 from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Press, Show, Submission
 from bot.model.views import Audience, Button, QueueBoard
 from bot.notify import cards
-from bot.notify.direct_messages import alert_buttons
 from bot.notify.pages import page_buttons
 from bot.notify.silence import draft_buttons
+from bot.notify.tam.direct_messages import alert_buttons
 from bot.ports import DeskStore
 from sla_core.catalog.load import load, vendors
 from sla_core.engine import promises

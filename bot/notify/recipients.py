@@ -14,7 +14,6 @@ from bot.model.views import Audience
 from bot.notify import (
     alarms,
     calls,
-    direct_messages,
     emergency_texts,
     pages,
     rarity,
@@ -23,6 +22,7 @@ from bot.notify import (
     texts,
 )
 from bot.notify.message_factory import MessageFactory, card_key
+from bot.notify.tam import direct_messages
 from bot.ports import Card, Message, Priority
 from sla_core.alerts import adds_reason, is_told_later
 from sla_core.events import (

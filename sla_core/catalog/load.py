@@ -18,9 +18,11 @@ from sla_core.closures import (
     NEVER_CLOSED,
     AnnualDay,
     Closures,
+    Days,
     EndClosures,
     ListedDays,
     PublicHolidays,
+    Season,
 )
 from sla_core.policy import (
     Calls,
@@ -39,7 +41,6 @@ from sla_core.policy import (
     Step,
     Target,
 )
-from sla_core.season import Days, Season
 from sla_core.triage import Advice, Option, Question, Report, Rule, Triage
 
 PACKS = Path(__file__).parent / "packs"

@@ -20,7 +20,7 @@ from bot.desk.ticket.reply import ticket_below
 from bot.model.address import Actor, Place
 from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Posted, Press, Show
 from bot.model.views import Audience, Button, Mention, Notice, Part, Strong, Style, TicketCard
-from bot.notify import tam_texts
+from bot.notify.tam import alert_texts
 from bot.ports import NoSuchTicket, PermanentFailure
 from sla_core.ticket import Ticket
 
@@ -281,7 +281,7 @@ def _help(desk: Desk, command: Command) -> Answer:
         ("status KEY", "shows a ticket"),
         ("close KEY", "closes one of your tickets"),
         *([("oncall", "shows who is on call, and until when")] if desk.directory.is_agent(actor) else ()),
-        *(tam_texts.COMMANDS if away.tam_of(desk, actor) else ()),
+        *(alert_texts.COMMANDS if away.tam_of(desk, actor) else ()),
     ):
         lines += ["\n", Strong(f"{name}{typed}"), f" {does}."]
     if name and not place.direct:
@@ -290,6 +290,6 @@ def _help(desk: Desk, command: Command) -> Answer:
     lines += _phone_line(desk, place)
     if account := desk.directory.account_of(place):
         tam, architect = desk.directory.tam(account), desk.directory.solution_architect(account)
-        lines += tam_texts.who_looks_after(tam.name if tam else "", architect.name if architect else "")
+        lines += alert_texts.who_looks_after(tam.name if tam else "", architect.name if architect else "")
     help_ = Button("get_help", "Get help", "", Style.PRIMARY)
     return Show(Notice(tuple(lines), buttons=(help_,)))

@@ -15,7 +15,7 @@ from bot.model.address import Actor, Place
 from bot.model.forms import Form, TextField, opening_context
 from bot.model.inbound import Answer, Ask, Command, Done, Press, Show, Submission
 from bot.model.views import Button, Notice, Part, RichText, When
-from bot.notify import tam_texts
+from bot.notify.tam import alert_texts
 from sla_core.calendar import instant_of
 
 TOPIC = "tam-away"
@@ -117,7 +117,7 @@ async def _away(desk: Desk, person: Person, until: datetime, act: str) -> Answer
     desk.directory.away = {**desk.directory.away, person.id: until}
     await _announce(desk, person, act, until)
     text: list[Part] = ["You are away until ", When(until), ". "]
-    text += tam_texts.stands_in(_stand_ins(desk, person), "Your direct messages")
+    text += alert_texts.stands_in(_stand_ins(desk, person), "Your direct messages")
     text.append(" To end it, write “back” or press the button.")
     return Show(Notice(tuple(text), buttons=(BACK,)))
 
@@ -146,9 +146,9 @@ def _stand_ins(desk: Desk, person: Person) -> dict[str, list[str]]:
 
 async def _announce(desk: Desk, person: Person, act: str, until: datetime | None) -> None:
     """Tells the agents, and each backup."""
-    says: RichText = tam_texts.is_away(person.name, until)
+    says: RichText = alert_texts.is_away(person.name, until)
     for triage in desk.triages():
-        more = tam_texts.stands_in(_stand_ins(desk, person), "Direct messages") if until else ()
+        more = alert_texts.stands_in(_stand_ins(desk, person), "Direct messages") if until else ()
         await channels.notify(desk, f"{act}/{triage}", triage, *says, *more)
     backups: dict[str, list[str]] = {}
     for account in accounts_of(desk, person):
@@ -156,4 +156,4 @@ async def _announce(desk: Desk, person: Person, act: str, until: datetime | None
             backups.setdefault(account.tam_backup, []).append(account.name)
     for backup, names in backups.items():
         key, known = f"away/{act}/{backup}", desk.directory.settings.people[backup]
-        await notes.tell(desk, key, known, *says, *tam_texts.you_stand_in(names, until is not None))
+        await notes.tell(desk, key, known, *says, *alert_texts.you_stand_in(names, until is not None))

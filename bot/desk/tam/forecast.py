@@ -24,8 +24,8 @@ from bot.desk import notes
 from bot.desk.desk import Desk
 from bot.model.queue import QueueEntry
 from bot.model.views import Audience, Link, Notice, Part, RichText, Strong
-from bot.notify import forecast_texts
-from bot.notify.forecast_texts import ForecastRow
+from bot.notify.tam import forecast_texts
+from bot.notify.tam.forecast_texts import ForecastRow
 from bot.ports import Message, Priority, Timer, TimerResult
 from sla_core.calendar import BusinessCalendar, Span, instant_of
 from sla_core.promise import Tone

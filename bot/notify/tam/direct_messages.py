@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from bot.config.directory import DeskDuty
 from bot.model.views import Button, Notice, Part, Quote, RichText, Style
-from bot.notify import calls, emergency_texts, silence_texts, tam_texts, texts
+from bot.notify import calls, emergency_texts, silence_texts, texts
 from bot.notify.message_factory import MessageFactory
+from bot.notify.tam import alert_texts
 from bot.ports import Message, Priority
 from sla_core.alerts import Outcome, alert_at, first_contacts, is_alone
 from sla_core.events import (
@@ -165,7 +166,7 @@ def _alert(factory: MessageFactory, event: Event) -> tuple[Tone, RichText]:
             tone, said = _alert(factory, ticket.history[event.of - 1])
             asked = _asked_before(factory, ticket.history[event.of - 1])
             name = people[asked].name if asked in people and asked != event.person else ""
-            return tone, _joined(said, tam_texts.why_sent(event, people, name))
+            return tone, _joined(said, alert_texts.why_sent(event, people, name))
         case Warned():
             return Tone.WARN, texts.warned(ticket, event, factory.policy)
         case Breached():
@@ -209,13 +210,13 @@ def _edited(factory: MessageFactory, seq: int, person: str) -> Message:
     for number, event in enumerate(history[seq : factory.seq], start=seq + 1):
         if isinstance(event, Alerted) and not event.page:
             to = factory.directory.settings.people.get(event.to or "")
-            end += tam_texts.answered(event, person, to.name if to else "")
+            end += alert_texts.answered(event, person, to.name if to else "")
             left = _left_after(event, left) if event.person == person else ()
         elif isinstance(event, Resolved | Closed):
             end += [" ", texts.who_has_it(event)]
             left = ()
         elif person in _readers(factory, number, event):
-            end += tam_texts.NEWER
+            end += alert_texts.NEWER
             left = ()
     content = replace(sent.content, text=(*sent.content.text, *end), buttons=left)
     key = f"{sent.key}/answered/{factory.seq}"
