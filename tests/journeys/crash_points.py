@@ -369,7 +369,7 @@ SCENARIOS: dict[str, Scenario] = {
     "answer": Scenario(opens_s1, answers_a_page, ("Alerted", "Paged", "PageAccepted", "Alerted")),
     "handover": Scenario(kims, turn_ends, ("Handover", "Paged", "PageAccepted")),
     "snooze": Scenario(bob_snoozes, snooze_is_over, (*["Paged"] * 3, "PageAccepted")),
-    "opening": Scenario(escalates_at_night, hours_begin, ("Paged", "PageAccepted", "Alerted")),
+    "opening": Scenario(escalates_at_night, hours_begin, (*TWICE, "Paged", "PageAccepted", "Alerted")),
     "escalate": Scenario(
         opened, escalates, ("Escalated", "Notified", "Escalated", "Paged", "Notified", "PageAccepted")
     ),
