@@ -11,9 +11,9 @@ from typing import Protocol
 
 from bot.faults import OperatorFault
 from bot.model.address import Location, MessageRef, Place, UserRef
+from bot.model.queue import QueueEntry, QueuePage, QueueSummary
 from bot.model.views import Audience, Notice, View
 from sla_core.events import Event, Opened
-from sla_core.promise import Countdown
 
 
 class Clock(Protocol):
@@ -132,48 +132,6 @@ class Charge:
     burst: int
     held_by_retry_after: bool = True
     """Whether the platform's Retry-After blocks the whole bucket; False if it concerns this call only."""
-
-
-@dataclass(frozen=True, slots=True)
-class QueueSummary:
-    """What a queue sorts by and shows for a ticket, as of the ticket's last change."""
-
-    title: str
-    state: str
-    """`open`, `resolved` or `closed`."""
-    severity: str
-    severity_name: str
-    rank: int
-    """The severity's place in its policy: 0 for the most critical."""
-    vendor: str
-    opened_at: datetime
-    ended_at: datetime | None = None
-    """When it was resolved or closed; None while it is open."""
-    owner: str = ""
-    acknowledged_by: str = ""
-    held: bool = False
-    customers_turn: bool = False
-    due: Countdown | None = None
-    """The countdown of the unsettled promise that is due first."""
-    wording: str = "target"
-    """What the vendor calls that promise: a target, a goal, a contract."""
-
-
-@dataclass(frozen=True, slots=True)
-class QueueEntry:
-    """A ticket in a queue. `summary` is None if an older version of Frontline last changed the ticket."""
-
-    key: str
-    account: str
-    summary: QueueSummary | None
-
-
-@dataclass(frozen=True, slots=True)
-class QueuePage:
-    """The first entries of a queue, and the total number of entries."""
-
-    entries: tuple[QueueEntry, ...]
-    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +265,9 @@ class Store(Protocol):
         Sorts by severity, then by the promise due next, then by age (MTA-11). `ended` appends the resolved
         tickets.
         """
+
+    async def since(self, accounts: Collection[str], opened: datetime) -> list[QueueEntry]:
+        """These accounts' tickets that are not closed, and closed ones opened at or after `opened`."""
 
 
 LONGEST_DEFERRAL = timedelta(minutes=2)

@@ -97,9 +97,9 @@ class Story:
         self._sees(self.alice, "#acme, in the ticket's thread", self._said("We missed"))
         self._sees(self.alice, "#acme", self._card(self.acme))
         if self.scenario.plan.tam:
-            await self._until(lambda: len(self.slack.dms(self.dana)) > 1, "the breach to the TAM")
-            self._sees(self.dana, "direct message", self.slack.dms(self.dana)[1])
-            await self.slack.press(self.dana, self.slack.dms(self.dana)[1], "Acknowledge")
+            await self._until(lambda: self._alert("We missed"), "the breach to the TAM")
+            self._sees(self.dana, "direct message", self._alert("We missed"))
+            await self.slack.press(self.dana, self._alert("We missed"), "Acknowledge")
 
     async def _ends(self) -> None:
         self._scene("Bob replies, then resolves; Alice closes")
@@ -127,6 +127,13 @@ class Story:
         if not found:
             raise LookupError(channel.name)
         return found[0]
+
+    def _alert(self, words: str) -> Message:
+        """Dana's last direct message with these words: it comes again until she answers."""
+        for message in reversed(self.slack.dms(self.dana)):
+            if words in self.slack.text_of(message):
+                return message
+        raise LookupError(words)
 
     def _said(self, words: str) -> Message:
         for message in self.slack.thread(self._card(self.acme)):

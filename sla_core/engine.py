@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
+from sla_core import paging
+from sla_core.alerts import Contacts, Notices
 from sla_core.calendar import always
 from sla_core.events import THE_CLOCK, Breached, Event, LastWarned, Reminded, Warned
 from sla_core.handover import due_handover, next_handover_at
-from sla_core.paging import Duty, due_pages, next_page_at
+from sla_core.paging import due_pages, next_page_at
 from sla_core.policy import Metric, Policy, Target
 from sla_core.promise import JUST_AFTER, Countdown, Phase, Promise, Tone, countdown, due, next_change
 from sla_core.ticket import Gap, Ticket, evolve
 
 _ALWAYS = always()
+
+
+class Duty(paging.Duty, Contacts, Protocol):
+    """Who is paged and who gets direct messages, from the desk's file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +35,12 @@ class Evaluation:
 def evaluate(ticket: Ticket, policy: Policy, now: datetime, duty: Duty | None = None) -> Evaluation:
     """The events that are due at `now`. After recording them, evaluating again returns no events.
 
-    Without a `duty`, nobody is paged: it says who the people behind the roles are.
+    Without a `duty`, nobody is paged or gets a direct message: it says who the people are.
     """
     running = _running(ticket, policy)
-    if not _may_page(ticket, policy):
-        duty = None
+    calling = duty if _may_page(ticket, policy) else None
     events: list[Event] = [
-        *(_due_calls(ticket, policy, duty, now) if duty else ()),
+        *(_due_calls(ticket, policy, calling, now) if calling else ()),
         *_due_reminders(ticket, now),
     ]
     after = ticket
@@ -48,7 +54,13 @@ def evaluate(ticket: Ticket, policy: Policy, now: datetime, duty: Duty | None = 
         running = _running(after, policy)
     if events:
         running = _running(after, policy)
-    return Evaluation(tuple(events), _wake_at(after, policy, running, now, duty))
+    wakes = [_wake_at(after, policy, running, now, calling)]
+    history = (*ticket.history, *events)
+    if duty and (len(history) > 1 or ticket.opened.contact):
+        notified = Notices(after, history, policy, running, duty).due(now)
+        events, history = [*events, *notified], (*history, *notified)
+        wakes.append(Notices(after, history, policy, running, duty).next_at(now))
+    return Evaluation(tuple(events), min((at for at in wakes if at is not None), default=None))
 
 
 def _may_page(ticket: Ticket, policy: Policy) -> bool:

@@ -362,6 +362,24 @@ class Alerted:
 
 
 @dataclass(frozen=True, slots=True)
+class Notified:
+    """A direct message about event number `of` went to a person; with `until`, it is held back until then.
+
+    `why` is one of the reasons in `sla_core.alerts`. `instead_of` is away until `back_at`. People are ids of
+    the desk's file.
+    """
+
+    at: datetime
+    by: Who
+    of: int
+    person: str
+    why: str = ""
+    until: datetime | None = None
+    instead_of: str | None = None
+    back_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reminded:
     """A snoozed direct message was sent again."""
 
@@ -396,6 +414,7 @@ Event = (
     | Breached
     | Undelivered
     | Alerted
+    | Notified
     | Reminded
     | ServicesDisabled
     | ServicesEnabled

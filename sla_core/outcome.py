@@ -18,6 +18,7 @@ from sla_core.events import (
     Event,
     Handover,
     LastWarned,
+    Notified,
     PageAccepted,
     Paged,
     Reminded,
@@ -29,7 +30,7 @@ from sla_core.promise import JUST_AFTER, Promise
 from sla_core.ticket import Ticket, evolve, fold
 
 _ORDER = tuple(Metric)
-_OF_THE_CLOCK = (Warned, LastWarned, Breached, Paged, PageAccepted, Handover, Called, Reminded)
+_OF_THE_CLOCK = (Warned, LastWarned, Breached, Paged, PageAccepted, Handover, Called, Notified, Reminded)
 
 
 class Result(StrEnum):

@@ -12,7 +12,7 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from sla_core.calendar import BusinessCalendar
-from sla_core.season import Season
+from sla_core.closures import Season
 from sla_core.triage import Triage
 
 

@@ -28,6 +28,7 @@ from sla_core.events import (
     Held,
     Kind,
     LastWarned,
+    Notified,
     Opened,
     PageAccepted,
     Paged,
@@ -191,7 +192,7 @@ def after(ticket: Ticket, events: Sequence[Event]) -> Ticket:
 def evolve(ticket: Ticket, event: Event) -> Ticket:
     """The ticket after one more event."""
     match event:
-        case Opened() | Corrected() | Undelivered() | PageAccepted():
+        case Opened() | Corrected() | Undelivered() | PageAccepted() | Notified():
             return ticket
         case Alerted(page=False):
             ticket = _call_taken(ticket, event)

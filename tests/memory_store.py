@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from bot.desk.desk import InMemoryKeyValueStore
 from bot.model.address import MessageRef
+from bot.model.queue import QueueEntry, QueuePage, QueueSummary
 from bot.notify.cards import queue_order
 from bot.ports import (
     LONGEST_BLOCK,
@@ -25,9 +26,6 @@ from bot.ports import (
     NoSuchTicket,
     Outgoing,
     Priority,
-    QueueEntry,
-    QueuePage,
-    QueueSummary,
     Timer,
     TimerResult,
     trace_id,
@@ -153,6 +151,13 @@ class MemoryStore(InMemoryKeyValueStore):
             key=lambda entry: (entry.summary is not None, queue_order(entry) if entry.summary else entry.key)
         )
         return QueuePage(tuple(found[:limit]), len(found))
+
+    async def since(self, accounts: Collection[str], opened: datetime) -> list[QueueEntry]:
+        return [
+            QueueEntry(key, ticket.account, ticket.summary)
+            for key, ticket in self.tickets_by_key.items()
+            if ticket.account in accounts and (not ticket.closed or ticket.events[0].at >= opened)
+        ]
 
     async def lanes(self, ready_at: datetime, limit: int) -> list[str]:
         heads: dict[str, OutboxMessage] = {}

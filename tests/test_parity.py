@@ -12,7 +12,7 @@ from adapters.slack.rendering.modals import modal
 from adapters.teams.rendering.card_parts import FORM_ACTIONS
 from adapters.teams.rendering.dialogs import dialog, form_card
 from bot.desk.routes import BUTTONS, FORMS
-from tools.parity import OUT, document, found
+from tools.parity import COMMANDED, OUT, document, found
 
 CONTRACT = (
     *("Get help", "Why?", "Add details", "Escalate", "Close", "Reopen", "Acknowledge", "Take it", "Reply"),
@@ -61,6 +61,7 @@ def test_a_button_has_the_same_answer_on_every_platform(tables: Mapping[str, lis
 
 async def test_every_form_can_be_drawn_as_the_file_says() -> None:
     forms = {action.form.id: action.form for action in await found() if action.form is not None}
+    forms |= COMMANDED
     assert forms.keys() == FORMS.keys()
     for form in forms.values():
         assert modal(form, MrkdwnRenderer())["type"] == "modal"

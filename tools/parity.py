@@ -22,21 +22,22 @@ from adapters.sql.store import connect
 from adapters.teams.rendering.card_parts import actions as teams_actions
 from adapters.teams.rendering.text import CardTextRenderer as TeamsPen
 from bot.config.directory import Directory
-from bot.config.settings import load_desk
-from bot.desk import queue, routes
+from bot.config.settings import Person, load_desk
+from bot.desk import home, routes
 from bot.desk.desk import Desk
 from bot.desk.intake.conversation_steps import ACTION as INTERVIEW
 from bot.desk.intake.conversation_steps import PICK, ConversationalForm
 from bot.desk.intake.form import FORM as INTAKE
+from bot.desk.tam import away, cockpit
 from bot.desk.ticket.short_forms import TEXT
 from bot.model.address import Actor, MessageRef, Place, UserRef
 from bot.model.forms import ChoiceField, Form
 from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Press, Show, Submission
 from bot.model.views import Audience, Button, QueueBoard
 from bot.notify import cards
-from bot.notify.message_factory import alert_buttons
 from bot.notify.pages import page_buttons
 from bot.notify.silence import draft_buttons
+from bot.notify.tam.direct_messages import alert_buttons
 from bot.ports import DeskStore
 from sla_core.catalog.load import load, vendors
 from sla_core.engine import promises
@@ -64,7 +65,10 @@ WHO = {
     routes.PARTICIPANT: "the ticket's customers, agents",
     routes.ANYONE: "everyone",
     routes.RECIPIENT: "who got the message",
+    routes.TAM: "TAMs",
 }
+COMMANDED = {away.FORM: away.form(Person("dana", "Dana"), ACME, "")}
+"""Forms that a command opens and no button."""
 FORMS_OPEN = "not needed: a form can be shown at once"
 IN_MENU = " (menu "
 _KEY = re.compile(r"[A-Z]+-\d+")
@@ -128,6 +132,8 @@ class Samples:
         await self._look_at_questions()
         for button in alert_buttons(await self._ticket(next(iter(self.policy.severities)), ())):
             await self._press(AGENT, TRIAGE, button, "direct message")
+        for button in (*cockpit.filters(cockpit.ALL, cockpit.LIST), away.BACK):
+            await self._press(AGENT, TRIAGE, button, "a TAM's Home and `list`")
         for label in range(len(page_buttons(""))):
             if self.policy.worst.pages:  # an answer ends the pages, so each button gets its own ticket
                 button = page_buttons(await self._ticket(self.policy.worst.id, ()))[label]
@@ -179,7 +185,7 @@ class Samples:
                     known.places.append(where)
 
     async def _look_at_the_queue(self) -> None:
-        listed = await queue.listing(self.desk, AGENT, TRIAGE)
+        listed = await home.listing(self.desk, AGENT, TRIAGE)
         assert isinstance(listed, Show)
         assert isinstance(listed.view, QueueBoard)
         for row in (row for section in listed.view.sections for row in section.rows):
@@ -345,6 +351,7 @@ can also be pressed by its label: `press LABEL KEY`.
 def document(actions: list[Action]) -> str:
     """The text of docs/parity.md."""
     asked = {action.form.id: action.form for action in actions if action.form is not None}
+    asked |= COMMANDED
     platforms = ("Slack", "Teams", "terminal")
     buttons = ("label", "stands on", "who may", *platforms, "route")
     forms = ("submit", "form", "who may", *platforms, "route")

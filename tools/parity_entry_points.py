@@ -72,6 +72,12 @@ def entry_points() -> Iterator[tuple[str, ...]]:
         "after `/support`, or with `say` in a direct message",
     )
     yield (
+        "`away until DATE`, `away`, `back`, for TAMs",
+        opens("message.im" in heard, "after the command or a mention, or in a direct message", "-"),
+        "after a mention, or in a direct message; `away` → form as a card",
+        "after `/support`, or with `say` in a direct message",
+    )
+    yield (
         "from a message",
         opens("message" in shortcuts, "message shortcut → modal; none for another workspace's members", "-"),
         opens("message" in extension["context"], "message action → dialog", "the manifest does not offer it"),

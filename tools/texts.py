@@ -16,13 +16,14 @@ from tempfile import TemporaryDirectory
 
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
-from bot.desk.ticket import calls, direct_messages, milestones, pages, severity, short_forms, update
+from bot.desk.ticket import calls, direct_messages, milestones, severity, short_forms, snooze, update
 from bot.model.address import Place, UserRef
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.views import Audience, Link, Mention, Notice, Quote, RichText, Strong, When
 from bot.notify import cards
 from bot.notify.message_factory import asked_key
 from bot.notify.recipients import messages_of
+from sla_core.alerts import AGAIN, BACKUP, LEADERSHIP, QUIET, Outcome, alert_at
 from sla_core.catalog.load import load
 from sla_core.engine import promises
 from sla_core.events import (
@@ -32,6 +33,7 @@ from sla_core.events import (
     Answered,
     Attachment,
     Breached,
+    CallRequested,
     Closed,
     Corrected,
     CustomerWrote,
@@ -41,6 +43,7 @@ from sla_core.events import (
     Handover,
     Held,
     Kind,
+    Notified,
     PageAccepted,
     Paged,
     Reminded,
@@ -57,7 +60,7 @@ from sla_core.events import (
 )
 from sla_core.paging import DELEGATED, NO_STEP, SNOOZED
 from sla_core.policy import Metric, Policy
-from sla_core.ticket import fold
+from sla_core.ticket import after, fold
 from tests.desk_file import account, desk_file
 from tools.answers import answers
 from tools.stories import (
@@ -225,13 +228,24 @@ def stories(policy: Policy, plan: str) -> Iterator[Story]:
     yield Story("A promise was missed", usual, opened, [breach])
     late = replace(breach, at=due_at + timedelta(hours=3))
     yield Story("A promise was missed while Frontline was down", usual, opened, [late])
-    yield Story("The TAM will call", usual, [breach], [Alerted(at(400), DANA, "call", "dana")])
-    yield Story("The TAM acknowledged", usual, [breach], [Alerted(at(400), DANA, "acknowledge", "dana")])
-    yield Story("The TAM delegated", usual, [breach], [Alerted(at(400), DANA, "delegate", "dana", "mia")])
-    yield Story("The TAM snoozed", usual, [breach], [Alerted(at(400), DANA, "snooze", "dana", until=at(430))])
+    told: list[Event] = [breach, Notified(breach.at, THE_CLOCK, 2, "dana")]
+    for what, why, person in (
+        ("The TAM did not answer for half an hour", AGAIN, "dana"),
+        ("Nor for an hour: to her backup", BACKUP, "eve"),
+        ("Then to leadership", LEADERSHIP, "mia"),
+        ("After the TAM's quiet hours", QUIET, "dana"),
+    ):
+        yield Story(what, usual, told, [Notified(at(400), THE_CLOCK, 2, person, why)])
+    instead = Notified(breach.at, THE_CLOCK, 2, "eve", instead_of="dana", back_at=at(9000))
+    yield Story("While the TAM is away", usual, [breach], [instead])
+    yield Story("The TAM will call", usual, told, [Alerted(at(400), DANA, "call", "dana")])
+    yield Story("The TAM acknowledged", usual, told, [Alerted(at(400), DANA, "acknowledge", "dana")])
+    yield Story("The TAM delegated", usual, told, [Alerted(at(400), DANA, "delegate", "dana", "mia")])
+    yield Story("The TAM snoozed", usual, told, [Alerted(at(400), DANA, "snooze", "dana", until=at(430))])
     yield Story("The snooze is over", usual, [breach], [Reminded(at(430), THE_CLOCK, "dana")])
-    yield Story("An agent resolved it", usual, [breach], [Resolved(at(600), BOB, "The queue runs again.")])
     resolved = Resolved(at(600), BOB, "The queue runs again.")
+    outcome = Notified(at(600), THE_CLOCK, 4, "dana")
+    yield Story("An agent resolved it", usual, told, [resolved, outcome])
     yield Story("The customer closed it", usual, [resolved], [Closed(at(610), ALICE)])
     yield Story("The customer reopened it", usual, [resolved], [Reopened(at(610), ALICE)])
     reply = Answered(at(10), BOB, Kind.REPLY, "Please try again.")
@@ -292,8 +306,14 @@ def plain(text: RichText) -> str:
 def _heard(story: Story, policy: Policy, plan: str, directory: Directory) -> Iterator[tuple[str, str]]:
     """Who reads what of a story."""
     first = sample_opening(policy, plan, story.severity)
-    events: Sequence[Event] = story.now or [first]
-    history = [first, *story.before, *story.now]
+    said = story.now or [first]
+    acts = [first, *story.before, *story.now]
+    told = [
+        Notified(event.at, THE_CLOCK, seq, event.person or "" if isinstance(event, CallRequested) else "dana")
+        for seq, event in enumerate(acts, start=1)
+        if event in said and (alert_at(acts, seq) or (isinstance(event, Outcome) and _alerted(acts[:seq])))
+    ]
+    events, history = [*said, *told], [*acts, *told]
     for message in messages_of(fold("ACME-1", history), list(events), policy, directory):
         if isinstance(message.content, Notice) and not (message.edits or message.posted):
             if isinstance(message.to, UserRef):
@@ -304,6 +324,10 @@ def _heard(story: Story, policy: Policy, plan: str, directory: Directory) -> Ite
                 who = "customer's thread" if message.to == CHANNEL else "triage"
             buttons = "".join(f" [{button.label}]" for button in message.content.buttons)
             yield who, plain(message.content.text) + buttons
+
+
+def _alerted(history: Sequence[Event]) -> bool:
+    return any(alert_at(history, seq) for seq in range(1, len(history) + 1))
 
 
 def _sections(
@@ -321,6 +345,7 @@ def _contact(directory: Directory) -> Iterator[str]:
     policy = load("commerceup")[-1]
     ticket = fold("ACME-1", [replace(sample_opening(policy, "standard", "C3"), contact="dana")])
     yield "\n**A ticket was opened**\n"
+    ticket = after(ticket, [Notified(NOON, THE_CLOCK, 1, "dana")])
     for message in messages_of(ticket, ticket.history, policy, directory):
         if isinstance(message.content, Notice) and (
             isinstance(message.to, UserRef) or message.key.endswith("/contact")
@@ -374,7 +399,7 @@ def _forms(policy: Policy, plan: str) -> Iterator[str]:
         severity.form(policy, context, "S2"),
         short_forms.close_form(ticket, promises(ticket, policy), context, NOON),
         direct_messages.delegate_form("alert_delegate", (), context),
-        pages.snooze_form(update.business_zone(policy), context),
+        snooze.snooze_form("page_snooze", update.business_zone(policy), context),
     ]
     for form in forms:
         yield f"\n**{form.title}** · submit: `{form.submit}`\n"

@@ -41,6 +41,7 @@ from adapters.sql.tables import (
 from bot.clock import SimulatedClock, WallClock, real_now
 from bot.desk.index import IndexRow
 from bot.model.address import MessageRef
+from bot.model.queue import QueueEntry, QueuePage
 from bot.ports import (
     Appended,
     Change,
@@ -51,7 +52,6 @@ from bot.ports import (
     LeaseLost,
     Message,
     Outgoing,
-    QueuePage,
     Timer,
     TimerResult,
     trace_id,
@@ -238,6 +238,9 @@ class SqlStore:
 
     async def queue(self, accounts: Collection[str] | None, limit: int, *, ended: bool = False) -> QueuePage:
         return await self.engine.read(lambda db: tickets.queue(db, accounts, limit, ended))
+
+    async def since(self, accounts: Collection[str], opened: datetime) -> list[QueueEntry]:
+        return await self.engine.read(lambda db: tickets.since(db, accounts, opened))
 
     async def tickets(self, account: str) -> list[str]:
         return await self.engine.read(lambda db: tickets.tickets(db, account))

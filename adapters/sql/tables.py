@@ -18,8 +18,9 @@ from sqlalchemy import BigInteger, Index, Integer, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from bot.model.address import Place, UserRef
+from bot.model.queue import QueueSummary
 from bot.model.views import Link, Mention, Notice, Quote, Strong, When
-from bot.ports import Card, MessageContent, QueueSummary, StandingHelp, TicketBoard
+from bot.ports import Card, MessageContent, StandingHelp, TicketBoard
 from sla_core.events import Event
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, bindparam, func, literal_column
+from sqlalchemy import Connection, bindparam, func, literal_column, or_
 from sqlmodel import col, insert, select, update
 
 from adapters.sql.edits import store_messages, store_timers
@@ -36,18 +36,8 @@ from adapters.sql.tables import (
 )
 from bot.clock import real_now
 from bot.desk.index import IndexRow
-from bot.ports import (
-    Appended,
-    Change,
-    Conflict,
-    DecideWake,
-    Duplicate,
-    NoSuchTicket,
-    QueueEntry,
-    QueuePage,
-    QueueSummary,
-    trace_id_of_change,
-)
+from bot.model.queue import QueueEntry, QueuePage, QueueSummary
+from bot.ports import Appended, Change, Conflict, DecideWake, Duplicate, NoSuchTicket, trace_id_of_change
 from sla_core.events import Event, Opened
 
 _OPEN = col(TicketRow.closed) == literal_column("0")
@@ -314,6 +304,18 @@ def queue(db: Connection, accounts: Collection[str] | None, limit: int, ended: b
     )
     total = len(entries) if len(entries) < limit else db.execute(count, given).scalar_one()
     return QueuePage(entries, total)
+
+
+_SINCE = _QUEUE.where(_OF_ACCOUNTS, or_(_OPEN, col(TicketRow.opened_at) >= bindparam("opened")))
+
+
+def since(db: Connection, accounts: Collection[str], opened: datetime) -> list[QueueEntry]:
+    """Store.since."""
+    rows = db.execute(_SINCE, {"accounts": [*accounts], "opened": micros(opened)})
+    return [
+        QueueEntry(key, account, summary_of(summary) if summary and summarized == version else None)
+        for key, account, version, summarized, summary in rows
+    ]
 
 
 def row_update(change: Change) -> dict[str, Any]:

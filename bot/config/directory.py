@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from bot.config.settings import Account, DeskSettings, Person
 from bot.model.address import Actor, MessageRef, Place, UserRef
 from bot.ports import ChatPlatform, PermanentFailure, Priority, TemporaryFailure
+from sla_core.alerts import Contact
+from sla_core.calendar import instant_of
 from sla_core.events import THE_CLOCK, Who
 from sla_core.oncall import OnCall, TimedRota
 from sla_core.policy import Policy, version_at
 from sla_core.ticket import Ticket
 
 LEADERSHIP = "leadership"
+_UTC = ZoneInfo("UTC")
 
 
 class PolicyVersionMissing(LookupError):
@@ -29,6 +33,8 @@ class Directory:
         self._group_members: dict[tuple[str, str], frozenset[UserRef]] = {}
         self._platforms: Mapping[str, ChatPlatform] = {}
         self._moves: dict[Place, Place] = {}
+        self.away: dict[str, datetime] = {}
+        """TAMs who are away, by their ids, and until when; as last read by `bot.desk.tam.away`."""
         self._by_channel = {
             (channel.platform, channel.id): account
             for account in settings.accounts.values()
@@ -164,6 +170,12 @@ class Directory:
         named = policy.plans[plan].first_contact
         return self.tam(account) if account and named else None
 
+    def solution_architect(self, account: Account) -> Person | None:
+        """The account's Solution Architect, or None if its plan has none (M3-7)."""
+        plan = self.settings.policies[-1].plans[account.plan]
+        named = account.solution_architect
+        return self.settings.people[named] if named and plan.tam else None
+
     def rota(self, role: str, at: datetime) -> list[Person]:
         """The people of a role in the order in which they are paged at `at`.
 
@@ -191,16 +203,50 @@ class Directory:
                 return address
         return None
 
-    def escalation_recipients(
-        self, account: Account, platform: str, at: datetime
-    ) -> list[tuple[Person, UserRef]]:
-        """Who gets the direct message of an escalation at `at`: the TAM, else leadership on duty."""
+    def is_away(self, person: Person, at: datetime) -> bool:
+        return self.away.get(person.id, at) > at
+
+    def told_first(self, account: Account, at: datetime, escalated: bool) -> list[Contact]:
+        """Who gets the direct message about a warning, a breach or an escalation at `at`.
+
+        The TAM; while she is away, her backup; if neither can be reached, leadership on duty. For an account
+        without a TAM: leadership, and only for an escalation.
+        """
         tam = self.tam(account)
-        for people in ([tam] if tam else [], self.on_duty(LEADERSHIP, at)):
-            reached = [(person, ref) for person in people if (ref := self.direct_address(person, platform))]
+        if tam is None and not escalated:
+            return []
+        away_until = self.away[tam.id] if tam and self.is_away(tam, at) else None
+        instead_of = tam.id if tam and away_until else None
+        backup = self.settings.people.get(account.tam_backup or "")
+        present = [[each] for each in (tam, backup if tam else None) if each and not self.is_away(each, at)]
+        for people in (*present, self.on_duty(LEADERSHIP, at)):
+            reached = [person for person in people if self.direct_address(person, "")]
             if reached:
-                return reached
-        return []
+                return [
+                    Contact(person.id, instead_of, away_until) if person != tam else Contact(person.id)
+                    for person in reached
+                ]
+        return [Contact(tam.id)] if tam and self.direct_address(tam, "") else []
+
+
+def zone_of(person: Person) -> ZoneInfo:
+    """Where a person is: for snoozes, quiet hours and forecasts."""
+    return person.zone or _UTC
+
+
+def quiet_until(person: Person, at: datetime) -> datetime | None:
+    """When the quiet hours end that the person has at `at`; None if they have none then."""
+    if person.quiet is None:
+        return None
+    zone = zone_of(person)
+    begins, ends = person.quiet
+    today = at.astimezone(zone).date()
+    for day in (today - timedelta(days=1), today):
+        midnight = datetime.combine(day, time())
+        last = midnight + (ends if ends > begins else ends + timedelta(days=1))
+        if instant_of(midnight + begins, zone) <= at < (end := instant_of(last, zone)):
+            return end
+    return None
 
 
 def _is_at(person: Person, user: UserRef) -> bool:
@@ -216,7 +262,7 @@ def _is(actor: Actor, listed: UserRef) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class DeskDuty:
-    """A `sla_core.paging.Duty`; people are ids of the desk's file."""
+    """A `sla_core.engine.Duty`; people are ids of the desk's file."""
 
     directory: Directory
 
@@ -241,8 +287,36 @@ class DeskDuty:
     def last_resort(self, account: str, at: datetime) -> list[str]:
         known = self.directory.settings.accounts.get(account)
         tam = self.directory.tam(known) if known else None
+        if known and tam and self.directory.is_away(tam, at):
+            tam = self.directory.settings.people.get(known.tam_backup or "", tam)
         return [*self.on_call(LEADERSHIP, at)[:1], *([tam.id] if tam else [])]
 
     def person_behind(self, who: Who) -> str | None:
         person = self.directory.person_behind(who)
         return person.id if person else None
+
+    def told_first(self, account: str, at: datetime, escalated: bool) -> list[Contact]:
+        known = self.directory.settings.accounts.get(account)
+        return self.directory.told_first(known, at, escalated) if known else []
+
+    def backup(self, account: str, at: datetime) -> list[str]:
+        known = self.directory.settings.accounts.get(account)
+        if known is None or self.directory.tam(known) is None:
+            return []
+        return self._reached([known.tam_backup or ""], at)
+
+    def leader(self, at: datetime) -> list[str]:
+        return self._reached(self.on_call(LEADERSHIP, at)[:1], at)
+
+    def _reached(self, people: list[str], at: datetime) -> list[str]:
+        directory = self.directory
+        known = [each for id_ in people if (each := directory.settings.people.get(id_))]
+        return [
+            person.id
+            for person in known
+            if directory.direct_address(person, "") and not directory.is_away(person, at)
+        ]
+
+    def quiet_until(self, person: str, at: datetime) -> datetime | None:
+        known = self.directory.settings.people.get(person)
+        return quiet_until(known, at) if known else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from bot.config.alerts import AlertsFile, AlertSource, alert_faults
+from bot.config.contacts import contact_faults, contact_warnings, plan_id, shared_contacts
 from bot.config.ids import channel_fault, id_faults
 from bot.config.oncall_calendar import OnCallFeed
 from bot.config.pagers import (
@@ -85,6 +86,10 @@ class Account:
     may_hold: bool = False
     board: bool = True
     """Whether its channels have a board of open tickets."""
+    tam_backup: str | None = None
+    """Who gets the TAM's messages while she is away or does not answer."""
+    solution_architect: str | None = None
+    """Whom agents may ask; told of nothing (M3-7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +217,8 @@ class _Account(_Section):
     name: str
     plan: str
     tam: str | None = None
+    tam_backup: str | None = None
+    solution_architect: str | None = None
     channels: tuple[str, ...]
     board: bool = True
     order_form: _OrderForm | None = None
@@ -317,11 +324,6 @@ def _names(people: Iterable[_Person]) -> dict[str, str]:
     return {name: id_ for name, id_ in called if once[name] == 1} | {p.id.casefold(): p.id for p in people}
 
 
-def _plan_id(policy: Policy, name: str) -> str | None:
-    """The id of a plan, given its id or a former name; None if unknown."""
-    return next((p.id for p in policy.plans.values() if name.lower() in (p.id, *p.aliases)), None)
-
-
 def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
     """Faults that do not depend on the policy."""
     if file.slack is None and file.teams is None:
@@ -356,20 +358,19 @@ def _against_policy(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:
             yield f"pagers.{pager.name}.role", unknown("role", pager.role, roles)
     for account in file.accounts:
         key = f"accounts.{account.id}"
-        plan_id = _plan_id(policy, account.plan)
-        if plan_id is None:
+        known = plan_id(policy, account.plan)
+        if known is None:
             yield f"{key}.plan", unknown("plan", account.plan, policy.plans)
         if account.order_form is not None:
-            plan = policy.plans.get(plan_id or "")
+            plan = policy.plans.get(known or "")
             for where, says in _order_form_faults(account.order_form, policy, plan):
                 yield f"{key}.order_form.{where}", says
-    yield from _shared_contacts(file.accounts, policy, enforced=True)
+    yield from shared_contacts(file.accounts, policy, enforced=True)
 
 
 def _account_faults(account: _Account, people: set[str], triage: set[str]) -> Iterator[tuple[str, str]]:
     key = f"accounts.{account.id}"
-    if account.tam is not None and account.tam not in people:
-        yield f"{key}.tam", unknown("person", account.tam, people)
+    yield from contact_faults(account, people)
     if not account.channels:
         yield f"{key}.channels", 'needs at least one channel, such as "slack:C0ACME"'
     for channel in account.channels:
@@ -435,7 +436,7 @@ def _settings(file: _File, policies: list[Policy], rotas: Mapping[str, Rota]) ->
         warnings=(
             *_unheld_roles(held, policy),
             *pager_warnings(pagers.values()),
-            *_warnings(accounts.values(), policy),
+            *contact_warnings(accounts.values(), policy),
         ),
         paging=PagingSettings(file.paging.repeat, file.paging.tries),
         alerts=tuple(alert.source for alert in file.alerts),
@@ -449,7 +450,7 @@ def _person(part: _Person) -> Person:
 
 
 def _account(file: _Account, policy: Policy) -> Account:
-    plan = _plan_id(policy, file.plan)
+    plan = plan_id(policy, file.plan)
     assert plan is not None
     form = file.order_form
     terms = tuple(
@@ -460,34 +461,21 @@ def _account(file: _Account, policy: Policy) -> Account:
     )
     may_hold = policy.plans[plan].hold or (form is not None and form.hold)
     channels = tuple(Place.parse(channel) for channel in file.channels)
-    return Account(file.id, file.name, plan, channels, file.tam, terms, may_hold, file.board)
+    return Account(
+        file.id,
+        file.name,
+        plan,
+        channels,
+        file.tam,
+        terms,
+        may_hold,
+        file.board,
+        file.tam_backup,
+        file.solution_architect,
+    )
 
 
 def _unheld_roles(rotas: Mapping[str, Rota], policy: Policy) -> Iterator[str]:
     for role in dict.fromkeys(step.role for step in policy.steps):
         if rotas.get(role, NOBODY) == NOBODY:
             yield f"rotas.{role}: nobody holds this role of the policy; name the people to call"
-
-
-def _shared_contacts(
-    accounts: Collection[_Account | Account], policy: Policy, *, enforced: bool
-) -> Iterator[tuple[str, str]]:
-    """Accounts whose first contact has more of them than the plan allows, if the policy `enforced` that."""
-    for account in accounts:
-        plan = policy.plans.get(_plan_id(policy, account.plan) or "")
-        contact = plan.first_contact if plan else None
-        same = [a.id for a in accounts if a.tam and a.tam == account.tam]
-        if plan and contact and contact.enforced is enforced and account.id in same[contact.most :]:
-            most = f"{contact.most} that the plan {plan.id} allows, such as {same[0]}"
-            yield f"accounts.{account.id}.tam", f"{account.tam} has the {most}; name somebody else"
-
-
-def _warnings(accounts: Collection[Account], policy: Policy) -> Iterator[str]:
-    for account in accounts:
-        plan = policy.plans[account.plan]
-        if account.tam and not plan.tam:
-            yield f"accounts.{account.id}.tam: the plan {plan.id} has no TAM, so nobody gets a direct message"
-        if not account.tam and plan.tam:
-            yield f"accounts.{account.id}: no tam is named; escalations go to leadership, else to triage"
-    for key, says in _shared_contacts(accounts, policy, enforced=False):
-        yield f"{key}: {says}"

@@ -10,7 +10,7 @@ import structlog
 
 from bot.clock import parse_instant, real_now
 from bot.config.settings import Account
-from bot.desk import ticket_board
+from bot.desk import notes, ticket_board
 from bot.desk.desk import Desk, try_lock
 from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.inbound import Answer, ChannelChange, ChannelChanged, Done
@@ -162,10 +162,7 @@ async def _tell(desk: Desk, act: ChannelChanged, account: Account, *text: Part) 
     """Notifies agents in triage, and the account's TAM."""
     triage = desk.directory.triage_for(act.place)
     await notify(desk, f"{act.key}/triage", triage, *text)
-    person = desk.directory.tam(account)
-    ref = desk.directory.direct_address(person, act.place.platform) if person else None
-    if ref is not None:
-        await notify(desk, f"{act.key}/tam", ref, *text)
+    await notes.tell_of_account(desk, f"channel/{act.key}", account, *text)
 
 
 async def _open_tickets(desk: Desk, place: Place, account: Account) -> list[str]:

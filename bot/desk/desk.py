@@ -40,7 +40,7 @@ from bot.ports import (
     trace_id,
 )
 from sla_core.engine import evaluate
-from sla_core.events import THE_CLOCK, Event, Opened, PageAccepted, Paged, Undelivered, Who
+from sla_core.events import THE_CLOCK, Event, Notified, Opened, PageAccepted, Paged, Undelivered, Who
 from sla_core.policy import Policy
 from sla_core.promise import Tone
 from sla_core.ticket import State, Ticket, after, fold
@@ -297,10 +297,10 @@ class Desk:
         ticket = after(ticket, more.events)
         events = (*events, *more.events)
         messages = recipients.messages_of(ticket, events, policy, self.directory)
-        if not events:
-            messages = recipients.card_updates(
-                ticket, self.directory, f"{now:%Y%m%dT%H%M%S.%f}", Priority.COUNTDOWN
-            )
+        if all(isinstance(event, Notified) for event in events):
+            # A direct message changes nothing on a card, but a bound may have changed at the same instant.
+            stamp = f"{now:%Y%m%dT%H%M%S.%f}"
+            messages += recipients.card_updates(ticket, self.directory, stamp, Priority.COUNTDOWN)
         return Change(
             ticket.key,
             ticket.version - len(events),

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.config.directory import DeskDuty, Directory
+from bot.model.queue import QueueSummary
 from bot.notify.cards import queue_summary
-from bot.ports import Change, Clock, QueueSummary
+from bot.ports import Change, Clock
 from sla_core.engine import evaluate
 from sla_core.events import Event
 from sla_core.promise import Phase, Tone

@@ -6,16 +6,16 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.config.directory import Directory, PolicyVersionMissing
+from bot.config.directory import PolicyVersionMissing
 from bot.config.settings import Account
-from bot.desk.desk import Desk, private_notice, refusal
-from bot.model.address import Actor, Location, Place, UserRef
-from bot.model.inbound import Answer, HomeOpened, Show
-from bot.model.views import Audience, Link, Part, QueueBoard, QueueRow, QueueSection, RichText, Strong, When
+from bot.desk.desk import Desk
+from bot.model.address import Actor, Location, UserRef
+from bot.model.queue import QueueEntry, QueuePage
+from bot.model.views import Audience, Link, Part, QueueBoard, QueueRow, QueueSection, Strong, When
 from bot.notify import cards
 from bot.notify.cards import OPEN as OPEN_STATE
 from bot.notify.cards import queue_order, queue_row, queue_summary
-from bot.ports import PermanentFailure, QueueEntry, QueuePage, TemporaryFailure
+from bot.ports import PermanentFailure, TemporaryFailure
 from sla_core.policy import Policy, Step
 from sla_core.ticket import State
 
@@ -33,29 +33,6 @@ ONE = "To see one, write “status” followed by its key."
 
 class ChannelsUnknown(Exception):
     """A person's channels cannot be determined now. Its text says why, without a full stop."""
-
-
-async def listing(desk: Desk, actor: Actor, place: Place) -> Answer:
-    """Open tickets: the queue in triage, an account's in its channel, the actor's own in a direct message."""
-    owner = desk.directory.account_of(place)
-    if owner is not None:
-        return _shown(await _of_channel(desk, owner))
-    if desk.directory.is_triage(place):
-        board = await _of_agent(desk, actor)
-        return _shown(board) if board else refusal("Only agents can see the queue here.")
-    if place.direct:
-        try:
-            return _shown(await board_of(desk, actor))
-        except ChannelsUnknown as why:
-            return refusal(f"{why}.")
-    return refusal(
-        f'No account owns this channel. Add "{place}" to an account\'s channels in frontline.toml.'
-    )
-
-
-async def board_of(desk: Desk, actor: Actor) -> QueueBoard:
-    """A person's board: an agent's queue, a TAM's accounts, a customer's tickets. Raises ChannelsUnknown."""
-    return await _of_agent(desk, actor) or await _of_customer(desk, actor)
 
 
 async def with_links(desk: Desk, board: QueueBoard, audience: Audience) -> QueueBoard:
@@ -94,64 +71,16 @@ async def accounts_of(desk: Desk, user: UserRef) -> list[Account]:
     ]
 
 
-def _shown(board: QueueBoard) -> Answer:
-    if any(section.rows for section in board.sections):
-        return Show(board)
-    return private_notice(*(part for part in board.intro if isinstance(part, str)))
-
-
-async def _of_agent(desk: Desk, actor: Actor) -> QueueBoard | None:
-    """None if the actor is neither an agent nor looks after an account."""
-    if desk.directory.is_agent(actor):
-        return await with_links(desk, await _queue(desk), Audience.AGENTS)
-    looked_after = _looked_after(desk.directory, actor)
-    if not looked_after:
-        return None
-    return await with_links(desk, await _of_accounts(desk, looked_after), Audience.AGENTS)
-
-
-def _looked_after(directory: Directory, actor: Actor) -> list[Account]:
-    return [account for account in directory.settings.accounts.values() if directory.is_agent(actor, account)]
-
-
-async def _queue(desk: Desk) -> QueueBoard:
+async def of_all(desk: Desk) -> QueueBoard:
+    """All open tickets, for agents."""
     now = desk.clock.now()
     page = await page_of(desk, None, MAX_ROWS)
     said = f"{_tickets(page.total)} open, most critical first. {ONE}" if page.entries else "No open tickets."
-    return QueueBoard("Queue", now, (_section("", page.entries, Audience.AGENTS, now, page.total),), (said,))
+    sections = (section("", page.entries, Audience.AGENTS, now, page.total),)
+    return await with_links(desk, QueueBoard("Queue", now, sections, (said,)), Audience.AGENTS)
 
 
-async def _of_accounts(desk: Desk, accounts: Sequence[Account]) -> QueueBoard:
-    """The board of a TAM: each account with what is due next on it, soonest first."""
-    now = desk.clock.now()
-    page = await page_of(desk, accounts, MAX_ENTRIES)
-    found: list[tuple[datetime | None, QueueSection]] = []
-    for account in accounts:
-        entries = [entry for entry in page.entries if entry.account == account.id]
-        due = [(at, entry.key) for entry in entries if (at := _due_at(entry)) is not None]
-        soonest = min(due, default=None)
-        lead = (
-            _due_next(*soonest, now)
-            if soonest
-            else ("Nothing is open." if not entries else "Nothing is due.",)
-        )
-        section = _section(account.name, entries, Audience.AGENTS, now, lead=lead)
-        found.append((soonest[0] if soonest else None, section))
-    found.sort(key=lambda each: (each[0] is None, not each[1].rows, each[0] or now))
-    said = f"What is due next on your accounts. {ONE}" if page.entries else "No open tickets."
-    sections = tuple(section for _, section in found)
-    return QueueBoard("Your accounts", now, sections, (said, *_not_all(page)))
-
-
-def _due_at(entry: QueueEntry) -> datetime | None:
-    return entry.summary.due.due_at if entry.summary and entry.summary.due else None
-
-
-def _due_next(due_at: datetime, key: str, now: datetime) -> RichText:
-    return ("Overdue: " if due_at <= now else "Due next: ", Strong(key), " ", When(due_at))
-
-
-async def _of_channel(desk: Desk, account: Account) -> QueueBoard:
+async def of_channel(desk: Desk, account: Account) -> QueueBoard:
     now = desk.clock.now()
     page = await page_of(desk, [account], MAX_ENTRIES, ended=True)
     sections = _customers(page.entries, now)
@@ -160,7 +89,7 @@ async def _of_channel(desk: Desk, account: Account) -> QueueBoard:
     return await with_links(desk, board, Audience.CUSTOMER)
 
 
-async def _of_customer(desk: Desk, actor: Actor) -> QueueBoard:
+async def of_customer(desk: Desk, actor: Actor) -> QueueBoard:
     """A customer's tickets, with a section for each account if there are several."""
     now = desk.clock.now()
     accounts = await accounts_of(desk, actor.user)
@@ -195,24 +124,24 @@ def _customers(entries: Iterable[QueueEntry], now: datetime, name: str = "") -> 
     resolved.sort(key=lambda entry: ended[entry.key], reverse=True)
     sections = []
     if queue:
-        sections.append(_section(name, queue, Audience.CUSTOMER, now))
+        sections.append(section(name, queue, Audience.CUSTOMER, now))
     if resolved:
         title = f"{name}: resolved, please close or reopen" if name else "Resolved: please close or reopen"
-        sections.append(_section(title, resolved, Audience.CUSTOMER, now))
+        sections.append(section(title, resolved, Audience.CUSTOMER, now))
     return tuple(sections)
 
 
-def _section(
+def section(
     title: str,
     entries: Sequence[QueueEntry],
     audience: Audience,
     now: datetime,
     total: int | None = None,
-    lead: RichText = (),
 ) -> QueueSection:
+    """The entries under a heading; `total` counts them with those that are not among `entries`."""
     shown = entries[:MAX_ROWS]
     rows = tuple(queue_row(each.key, each.summary, audience, now) for each in shown if each.summary)
-    return QueueSection(title, rows, lead, (len(entries) if total is None else total) - len(rows))
+    return QueueSection(title, rows, (), (len(entries) if total is None else total) - len(rows))
 
 
 async def page_of(
@@ -247,22 +176,11 @@ def _not_all(page: QueuePage) -> Iterator[str]:
 
 
 def _any_open(sections: Iterable[QueueSection]) -> bool:
-    return any(queue_row.state != State.RESOLVED for section in sections for queue_row in section.rows)
+    return any(queue_row.state != State.RESOLVED for each in sections for queue_row in each.rows)
 
 
 def _tickets(count: int) -> str:
     return "1 ticket is" if count == 1 else f"{count:,} tickets are"
-
-
-async def opened(desk: Desk, act: HomeOpened) -> Answer:
-    """The actor's board as of now. Agents also see who is on duty."""
-    try:
-        board = await board_of(desk, act.actor)
-    except ChannelsUnknown as why:
-        return refusal(f"{why}.")
-    if not desk.directory.is_agent(act.actor):
-        return Show(board)
-    return Show(replace(board, foot=tuple(on_duty(desk))))
 
 
 def on_duty(desk: Desk) -> Iterator[Part]:

@@ -11,10 +11,11 @@ from structlog.contextvars import bound_contextvars
 
 from bot import telemetry
 from bot.config.directory import PolicyVersionMissing
-from bot.desk import channels, queue
+from bot.desk import channels, home, queue
 from bot.desk.desk import Desk, refusal
 from bot.desk.intake import alarms, conversation, conversation_steps, entry_points, open
 from bot.desk.intake.form import FORM
+from bot.desk.tam import away, cockpit
 from bot.desk.ticket import (
     acts,
     calls,
@@ -55,8 +56,8 @@ from sla_core.ticket import Ticket
 
 log = structlog.get_logger(__name__)
 
-AGENT, PARTICIPANT, ANYONE, RECIPIENT = "agent", "party", "anyone", "recipient"
-"""Who may act: agents; agents and the ticket's customers; everyone; people who get direct messages."""
+AGENT, PARTICIPANT, ANYONE, RECIPIENT, TAM = "agent", "party", "anyone", "recipient", "tam"
+"""Who may act: agents; agents and the ticket's customers; everyone; people who get direct messages; TAMs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,9 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "alert_acknowledge": ButtonRoute(RECIPIENT, direct_messages.acknowledge),
     "alert_call": ButtonRoute(RECIPIENT, direct_messages.call),
     "alert_delegate": ButtonRoute(RECIPIENT, direct_messages.delegate),
-    "alert_snooze": ButtonRoute(RECIPIENT, direct_messages.snooze),
+    "alert_snooze": ButtonRoute(RECIPIENT, direct_messages.ask_to_snooze),
+    cockpit.ACTION: PublicButtonRoute(cockpit.press_filter, TAM),
+    away.BACK.action: PublicButtonRoute(away.pressed_back, TAM),
     "page_acknowledge": ButtonRoute(RECIPIENT, pages.acknowledge),
     "page_call": ButtonRoute(RECIPIENT, pages.call),
     "page_delegate": ButtonRoute(RECIPIENT, pages.ask_to_delegate),
@@ -147,6 +150,8 @@ FORMS: dict[str, FormRoute | PublicFormRoute] = {
     "resolve": FormRoute(AGENT, acts.resolve),
     "close": FormRoute(PARTICIPANT, acts.confirm_close),
     "alert_delegate": FormRoute(RECIPIENT, direct_messages.submit),
+    "alert_snooze": FormRoute(RECIPIENT, direct_messages.snooze),
+    away.FORM: PublicFormRoute(away.submit, TAM),
     "page_delegate": FormRoute(RECIPIENT, pages.delegate),
     "page_snooze": FormRoute(RECIPIENT, pages.snooze),
 }
@@ -200,7 +205,7 @@ async def _answer(desk: Desk, inbound: Inbound) -> Answer:
             case MessageChanged():
                 return await reply.on_message_changed(desk, inbound)
             case HomeOpened():
-                return await queue.opened(desk, inbound)
+                return await home.opened(desk, inbound)
             case ChannelChanged():
                 return await channels.channel_changed(desk, inbound)
             case AlarmChanged():

@@ -16,9 +16,10 @@ from bot.config.settings import Account
 from bot.desk import queue
 from bot.desk.desk import BOARD, LOCK_LIFE, Desk, try_lock
 from bot.model.address import MessageRef, Place
+from bot.model.queue import QueueEntry
 from bot.model.views import Audience, QueueBoard, QueueRow, QueueSection
 from bot.notify.cards import queue_row
-from bot.ports import KeyValueStore, Message, Priority, QueueEntry, TicketBoard, Timer, TimerResult
+from bot.ports import KeyValueStore, Message, Priority, TicketBoard, Timer, TimerResult
 
 log = structlog.get_logger(__name__)
 

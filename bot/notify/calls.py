@@ -11,9 +11,8 @@ from bot.notify.message_factory import MessageFactory
 from bot.notify.texts import with_key
 from bot.ports import Message
 from sla_core.engine import promises
-from sla_core.events import Alerted, CallRequested, Escalated, Reopened
+from sla_core.events import Alerted, CallRequested, Escalated
 from sla_core.policy import Policy
-from sla_core.promise import Tone
 from sla_core.ticket import Ticket
 
 
@@ -21,23 +20,21 @@ def requested(factory: MessageFactory, event: CallRequested) -> Iterator[Message
     """Confirms it to the customer, and tells triage. The person who is asked gets a direct message."""
     key, person = factory.ticket.key, _person(factory, event)
     yield factory.to_customer(_confirmed(factory.ticket, event, person, factory.policy))
-    asked: tuple[Part, ...]
+    by: tuple[Part, ...]
     if person is not None:
-        asked = (f" {person.name} has been asked.",)
+        by = (f" {person.name} has been asked.",)
     else:
-        asked = (" Nobody could be asked. Please call them.", *factory.responsible())
-    yield factory.to_triage(with_key(key, f"{event.by.name} asks for a call.", *_wishes(event), *asked))
+        by = (" Nobody could be asked. Please call them.", *factory.responsible())
+    yield factory.to_triage((*asked(key, event), *by))
 
 
 def _person(factory: MessageFactory, event: CallRequested) -> Person | None:
     return factory.directory.settings.people.get(event.person or "")
 
 
-def direct_message(factory: MessageFactory, event: CallRequested) -> Iterator[Message]:
-    """Asks a person to call, with the buttons of a direct message."""
-    if event.person is not None:
-        said = with_key(factory.ticket.key, f"{event.by.name} asks for a call.", *_wishes(event))
-        yield from factory.direct_message(said, Tone.WARN, only=event.person)
+def asked(key: str, event: CallRequested) -> RichText:
+    """Asks a person to call."""
+    return with_key(key, f"{event.by.name} asks for a call.", *_wishes(event))
 
 
 def _wishes(event: CallRequested) -> RichText:
@@ -64,15 +61,6 @@ def taken(factory: MessageFactory, event: Alerted) -> Iterator[Message]:
     if event.act == "call" and before.call_requested is not None and before.caller is None:
         said = with_key(factory.ticket.key, f"{event.by.name} will call you.")
         yield factory.to_customer((*said, *factory.opener()), what="caller")
-
-
-def adds_reason(ticket: Ticket, seq: int) -> bool:
-    """Whether event `seq` is a customer's escalation of a ticket that was escalated by them before."""
-    event, earlier = ticket.history[seq - 1], False
-    for before in ticket.history[: seq - 1]:
-        if isinstance(before, Escalated | Reopened):
-            earlier = isinstance(before, Escalated) and (earlier or not before.by_agent)
-    return earlier and isinstance(event, Escalated) and not event.by_agent
 
 
 def reason_added(key: str, event: Escalated) -> RichText:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.config.alerts import is_monitoring
 from bot.config.directory import Directory
+from bot.model.queue import QueueEntry, QueueSummary
 from bot.model.views import (
     Audience,
     Button,
@@ -22,7 +23,6 @@ from bot.model.views import (
     TicketCard,
 )
 from bot.notify import emergency_texts, history
-from bot.ports import QueueEntry, QueueSummary
 from sla_core.engine import countdowns, promises
 from sla_core.events import CustomerWrote, Escalated, Held, SeverityChanged
 from sla_core.policy import Metric, Policy
@@ -294,6 +294,9 @@ def _about(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[str
     yield policy.plans[opened.plan].name
     if tam:
         yield f"TAM {tam.name}"
+    architect = directory.solution_architect(account) if account else None
+    if architect:
+        yield f"Solution Architect {architect.name}"
     yield f"opened by {opened.by.name} for the customer" if opened.by_agent else f"opened by {opened.by.name}"
 
 
@@ -437,7 +440,16 @@ def queue_summary(ticket: Ticket, policy: Policy, now: datetime) -> QueueSummary
         customers_turn=ticket.customers_turn,
         due=due,
         wording=wording_of(ticket, policy, due.metric) if due else "target",
+        kept=tuple(_kept(ticket, policy)),
+        missed=tuple(sorted(ticket.breached.values())),
     )
+
+
+def _kept(ticket: Ticket, policy: Policy) -> Iterator[datetime]:
+    """When each promise was met in time. A silence clock is kept by every answer, so it is not counted."""
+    for promise in promises(ticket, policy):
+        if promise.met_at and (promise.due_at is None or promise.met_at <= promise.due_at):
+            yield promise.met_at
 
 
 def queue_row(key: str, summary: QueueSummary, audience: Audience, now: datetime) -> QueueRow:

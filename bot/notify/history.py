@@ -30,6 +30,7 @@ from sla_core.events import (
     Held,
     Kind,
     LastWarned,
+    Notified,
     Opened,
     PageAccepted,
     Paged,
@@ -66,8 +67,10 @@ def count_earlier(ticket: Ticket) -> int:
 
 
 def _is_shown(event: Event) -> bool:
-    """Whether it says something about what people did: not that a message of a page arrived."""
-    return not (isinstance(event, PageAccepted) or (isinstance(event, Paged) and event.person is None))
+    """Whether it says something about what people did: not that a message was sent or arrived."""
+    return not (
+        isinstance(event, PageAccepted | Notified) or (isinstance(event, Paged) and event.person is None)
+    )
 
 
 def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) -> str:
@@ -130,6 +133,9 @@ def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) ->
             return f"A message could not be delivered{undone}"
         case Alerted():
             return _alerted(event)
+        case Notified():
+            known = people.get(event.person)
+            return f"{known.name if known else event.person} got a direct message"
         case Reminded():
             return "A reminder was sent"
         case ServicesDisabled():

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from bot.config.directory import Directory
+from bot.config.directory import DeskDuty, Directory
 from bot.config.settings import Account, Person
 from bot.model.address import MessageRef, Place, UserRef
-from bot.model.views import Audience, Button, Mention, Notice, Part, RichText, Style
+from bot.model.views import Audience, Mention, Notice, Part, RichText
 from bot.notify import texts
 from bot.ports import Message, Priority
-from sla_core.events import Breached, Escalated, Event, LastWarned, ServicesDisabled, Warned, Who
-from sla_core.policy import Metric, Policy
+from sla_core.events import Escalated, Who
+from sla_core.policy import Policy
 from sla_core.promise import Tone
 from sla_core.ticket import Ticket, fold
 
@@ -94,9 +94,16 @@ class MessageFactory:
             responsible = owner.name if owner else "the on-call agent"
         elif owner is None and self._pages_somebody():
             responsible = "the on-call agent"
-        dms = self._recipients(None) if tam else []
-        tams = [self.directory.settings.people[person].name for person, _ in dms]
-        return list(dict.fromkeys(filter(None, (responsible, *tams))))
+        return list(dict.fromkeys(filter(None, (responsible, *(self._told_now() if tam else ())))))
+
+    def _told_now(self) -> Iterator[str]:
+        """The names of those who get a direct message about the event at once: not in their quiet hours."""
+        event, duty = self.ticket.history[self.seq - 1], DeskDuty(self.directory)
+        worst = self.policy.severities[self.ticket.severity].pages
+        for contact in duty.told_first(self.ticket.opened.account, event.at, isinstance(event, Escalated)):
+            person = self.directory.settings.people[contact.person]
+            if not self._acted(person) and (worst or not duty.quiet_until(person.id, event.at)):
+                yield person.name
 
     def _pages_somebody(self) -> bool:
         """Whether the event is an escalation that pages its step at once, and somebody else is on call."""
@@ -184,76 +191,9 @@ class MessageFactory:
         say = Notice(text, tone)
         return Message(self.key(what), self.ticket.key, to, say, priority, root, effect=effect)
 
-    def direct_message(self, text: RichText, tone: Tone, only: str | None = None) -> Iterator[Message]:
-        """A direct message to the TAM; without a TAM, to leadership if this is an escalation."""
-        about = texts.ticket_in_short(self.ticket, self.account.name if self.account else "")
-        for person_id, ref in self._recipients(only):
-            yield Message(
-                key=self.key(f"dm/{person_id}"),
-                ticket=self.ticket.key,
-                to=ref,
-                content=Notice((*text, *about), tone, alert_buttons(self.ticket.key)),
-                priority=Priority.BREACH,
-            )
-
-    def _recipients(self, only: str | None) -> list[tuple[str, UserRef]]:
-        if self.account is None:
-            return []
-        platform = self.channel.platform
-        if only is not None:
-            person = self.directory.settings.people.get(only)
-            ref = self.directory.direct_address(person, platform) if person else None
-            return [(only, ref)] if ref else []
-        event = self.ticket.history[self.seq - 1]
-        if self.directory.tam(self.account) is None and not isinstance(event, Escalated):
-            return []
-        recipients = self.directory.escalation_recipients(self.account, platform, event.at)
-        return [(person.id, ref) for person, ref in recipients]
-
-    def follow_up(self, text: RichText) -> Iterator[Message]:
-        """Tells the recipients of earlier direct messages about this event, unless it is their own act."""
-        if self.account is None:
-            return
-        has_tam = self.directory.tam(self.account) is not None
-        recipients = {
-            person.id: (person, ref)
-            for event in self.ticket.history
-            if isinstance(event, Escalated) or (has_tam and _told_tam(event))
-            for person, ref in self.directory.escalation_recipients(
-                self.account, self.channel.platform, event.at
-            )
-        }
-        contact = self.directory.settings.people.get(self.ticket.opened.contact)
-        if contact and (ref := self.directory.direct_address(contact, self.channel.platform)):
-            recipients[contact.id] = contact, ref
-        for person, ref in recipients.values():
-            if not self._acted(person):
-                yield Message(self.key(f"dm/{person.id}"), self.ticket.key, ref, Notice(text), Priority.STATE)
-
-    def is_by(self, person: str) -> bool:
-        """Whether the event is the own act of the person with this id."""
-        known = self.directory.settings.people.get(person)
-        return known is not None and self._acted(known)
-
     def _acted(self, person: Person) -> bool:
         """Whether the event is this person's own act, on any platform."""
         return self.directory.person_behind(self.ticket.history[self.seq - 1].by) == person
 
     def key(self, what: str) -> str:
         return f"{self.ticket.key}/{self.seq}/{what}"
-
-
-def _told_tam(event: Event) -> bool:
-    """Whether it was a direct message to the TAM. The warning of a silence clock is the agent's."""
-    if isinstance(event, Warned):
-        return event.metric is not Metric.NEXT_UPDATE
-    return isinstance(event, LastWarned | Breached | ServicesDisabled)
-
-
-def alert_buttons(ticket: str) -> tuple[Button, ...]:
-    return (
-        Button("alert_acknowledge", "Acknowledge", ticket, Style.PRIMARY),
-        Button("alert_call", "I'll call", ticket),
-        Button("alert_delegate", "Delegate", ticket),
-        Button("alert_snooze", "Snooze", ticket),
-    )

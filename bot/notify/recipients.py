@@ -10,10 +10,21 @@ from typing import assert_never
 from bot.config.alerts import is_monitoring
 from bot.config.directory import Directory
 from bot.model.address import Place
-from bot.model.views import Audience, Notice, RichText
-from bot.notify import alarms, calls, emergency_texts, pages, rarity, silence, silence_texts, texts
+from bot.model.views import Audience
+from bot.notify import (
+    alarms,
+    calls,
+    emergency_texts,
+    pages,
+    rarity,
+    silence,
+    silence_texts,
+    texts,
+)
 from bot.notify.message_factory import MessageFactory, card_key
+from bot.notify.tam import direct_messages
 from bot.ports import Card, Message, Priority
+from sla_core.alerts import adds_reason, is_told_later
 from sla_core.events import (
     VIA_APP,
     VIA_FORM,
@@ -34,6 +45,7 @@ from sla_core.events import (
     Held,
     Kind,
     LastWarned,
+    Notified,
     Opened,
     PageAccepted,
     Paged,
@@ -48,9 +60,9 @@ from sla_core.events import (
     Undelivered,
     Warned,
 )
-from sla_core.policy import Metric, Policy
+from sla_core.policy import Policy
 from sla_core.promise import Tone
-from sla_core.ticket import Ticket, after, fold
+from sla_core.ticket import Ticket, fold
 
 CONVERSATION_DELAY = timedelta(seconds=5)
 """How long card edits wait for further messages of a conversation, so that one edit covers them all."""
@@ -84,18 +96,21 @@ def messages_of(
     messages: list[Message] = []
     known = len(ticket.history) - len(events)
     for seq, event in enumerate(events, start=known + 1):
-        if isinstance(event, Breached) and silence.is_told_later(ticket.history, seq):
+        if isinstance(event, Breached) and is_told_later(ticket.history, seq):
             continue
         then = ticket if seq == len(ticket.history) else fold(ticket.key, ticket.history[:seq])
         of_event = _EventMessages(MessageFactory(then, seq, policy, directory))
         messages += [
             *of_event.messages(event),
             *of_event.call_cancelled(event),
-            *of_event.retired_direct_messages(event),
             *(pages.retired(of_event.factory, event) if then.pages else ()),
             *(silence.retired(of_event.factory, event) if then.warned else ()),
         ]
-    if not all(isinstance(event, PageAccepted) for event in events) and not isinstance(events[0], Opened):
+        if not isinstance(event, Opened):
+            messages += direct_messages.messages(of_event.factory, event)
+            messages += direct_messages.retired(of_event.factory, event)
+    silent = all(isinstance(event, PageAccepted | Notified) for event in events)
+    if not silent and not isinstance(events[0], Opened):
         delay = CONVERSATION_DELAY if all(map(_is_conversation, events)) else timedelta(0)
         messages += card_updates(ticket, directory, str(ticket.version), Priority.STATE, delay)
     channel = directory.channel_of(ticket)
@@ -136,8 +151,10 @@ class _EventMessages:
         match event:
             case Opened():
                 yield from self._opened(event)
-            case Acknowledged() | Taken():
-                return
+            case Acknowledged() | Taken() | Reminded() | LastWarned():
+                return  # of the last two, direct messages
+            case Notified():
+                yield from direct_messages.outcome(self.factory, event)
             case Answered():
                 said = texts.answered(key, event, self.policy)
                 if event.kind is not Kind.MESSAGE:
@@ -186,7 +203,6 @@ class _EventMessages:
                 yield from self._escalated(event)
             case CallRequested():
                 yield from calls.requested(self.factory, event)
-                yield from self.direct_messages(event)
             case Paged():
                 yield from pages.paged(self.factory, event)
             case PageAccepted():
@@ -199,13 +215,11 @@ class _EventMessages:
                 yield self.factory.to_customer(to_customer, Tone.WARN, Priority.STATE)
                 ours = texts.with_key(key, *emergency_texts.services_disabled_for_us(event))
                 yield self.factory.to_triage(ours, Tone.WARN, Priority.STATE)
-                yield from self.direct_messages(event)
             case ServicesEnabled():
                 said = texts.with_key(key, *emergency_texts.services_enabled(event))
                 yield self.factory.to_customer((*said, *self.factory.opener()), priority=Priority.STATE)
                 ours = texts.with_key(key, *emergency_texts.services_enabled_for_us(event))
                 yield self.factory.to_triage(ours, priority=Priority.STATE)
-                yield from self.factory.follow_up(ours)
             case Resolved():
                 said = texts.resolved(key, event)
                 yield self.factory.to_customer(
@@ -213,35 +227,29 @@ class _EventMessages:
                 )
                 yield self.factory.to_triage(said)
                 yield from self.factory.to_asked(said, "resolved")
-                yield from self.factory.follow_up(said)
             case Closed():
                 said = texts.closed(key, event.by)
                 yield from self.factory.to_both(said)
-                yield from self.factory.follow_up(said)
             case Reopened():
                 said = texts.reopened(self.ticket, self.policy, event)
                 yield self.factory.to_customer(said, priority=Priority.STATE)
                 is_paged = self.ticket.reopened_unanswered is not None and self._pages(self.ticket.severity)
                 mentions = () if is_paged else self.factory.responsible()
                 yield self.factory.to_triage((*said, *mentions), priority=Priority.STATE)
-                yield from self.factory.follow_up(said)
             case Warned():
                 said = texts.warned(self.ticket, event, self.policy)
                 yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
-                yield from self.direct_messages(event)
                 if silence.is_draft(event):
                     yield from silence.drafted(self.factory, event)
-            case LastWarned():
-                yield from self.direct_messages(event)
             case Breached():
-                said = self._breached(event, "you", self.factory.alerted())
+                alerted = self.factory.alerted()
+                said = silence_texts.breached(self.ticket, event, self.policy, "you", alerted)
                 to_customer = (*said, *self.factory.opener())
                 yield self.factory.to_customer(to_customer, Tone.ALARM, Priority.BREACH)
-                said = self._breached(event, "the customer", self.factory.alerted())
+                said = silence_texts.breached(self.ticket, event, self.policy, "the customer", alerted)
                 yield self.factory.to_triage(
                     (*said, *self.factory.responsible()), Tone.ALARM, Priority.BREACH
                 )
-                yield from self.direct_messages(event)
             case Undelivered():
                 taken_back = self.ticket.history[event.seq - 1] if event.seq else None
                 said = texts.undelivered(key, taken_back, event)
@@ -252,78 +260,8 @@ class _EventMessages:
             case Alerted():
                 yield self.factory.to_triage(texts.alerted(key, event, self._name(event.to)))
                 yield from calls.taken(self.factory, event)
-                yield from self.direct_messages(event)
-            case Reminded():
-                yield from self.direct_messages(event)
             case _:
                 assert_never(event)
-
-    def direct_messages(self, event: Event) -> Iterator[Message]:
-        """The direct messages of an event, with their buttons."""
-        match event:
-            case Warned() if silence.is_draft(event):
-                return  # the last warning tells the TAM
-            case LastWarned():
-                yield from self.factory.direct_message(
-                    silence_texts.last_warning(self.ticket, event), Tone.WARN
-                )
-            case Warned():
-                yield from self.factory.direct_message(
-                    texts.warned(self.ticket, event, self.policy), Tone.WARN
-                )
-            case Breached():
-                yield from self.factory.direct_message(
-                    self._breached(event, "the customer", self.factory.alerted(tam=False)), Tone.ALARM
-                )
-            case Escalated() if calls.adds_reason(self.ticket, self.factory.seq):
-                return
-            case CallRequested():
-                yield from calls.direct_message(self.factory, event)
-            case Escalated():
-                yield from self.factory.direct_message(texts.escalated(self.ticket.key, event), Tone.WARN)
-            case ServicesDisabled():
-                said = texts.with_key(self.ticket.key, *emergency_texts.services_disabled_for_us(event))
-                yield from self.factory.direct_message(said, Tone.WARN)
-            case Opened() if event.contact and not self.factory.is_by(event.contact):
-                named = self.policy.plans[event.plan].first_contact
-                said = texts.with_key(self.ticket.key, emergency_texts.opened_for_contact(named))
-                yield from self.factory.direct_message(said, Tone.CALM, only=event.contact)
-            case Alerted(act="delegate", page=False, to=str() as to):
-                yield from self.factory.direct_message(
-                    texts.delegated(self.ticket, event), Tone.WARN, only=to
-                )
-            case Reminded():
-                yield from self.factory.direct_message(texts.reminder(self.ticket), Tone.WARN, only=event.to)
-            case _:
-                return
-
-    def retired_direct_messages(self, event: Event) -> Iterator[Message]:
-        """Edits that remove the buttons of earlier direct messages.
-
-        After an answer other than Snooze: of that person's messages. At the end of the ticket: of all.
-        """
-        match event:
-            case Alerted(act="acknowledge" | "call" | "delegate", page=False):
-                whose = f"/dm/{event.person}"
-            case Resolved() | Closed():
-                whose = ""
-            case _:
-                return
-        then = fold(self.ticket.key, self.ticket.history[:1])
-        for seq, earlier in enumerate(self.ticket.history[: self.factory.seq - 1], start=1):
-            then = after(then, [earlier]) if seq > 1 else then
-            if silence.is_told_later(self.ticket.history, seq):
-                continue
-            sent = _EventMessages(replace(self.factory, ticket=then, seq=seq)).direct_messages(earlier)
-            for message in sent:
-                if message.key.endswith(whose) and isinstance(message.content, Notice):
-                    yield replace(
-                        message,
-                        key=f"{message.key}/answered/{self.factory.seq}",
-                        content=replace(message.content, buttons=()),
-                        priority=Priority.STATE,
-                        edits=message.key,
-                    )
 
     def call_cancelled(self, event: Event) -> Iterator[Message]:
         """Tells agents that a step that waited for its hours will not be called, and why."""
@@ -359,7 +297,6 @@ class _EventMessages:
         yield from self._first_contact(triage)
         if event.earlier:
             yield from rarity.messages(self.factory, event)
-        yield from self.direct_messages(event)
 
     def _pages(self, severity: str) -> bool:
         return self.policy.severities[severity].pages and bool(self.policy.steps)
@@ -374,7 +311,7 @@ class _EventMessages:
             yield self.factory.to_triage(said, what="contact")
 
     def _escalated(self, event: Escalated) -> Iterator[Message]:
-        if calls.adds_reason(self.ticket, self.factory.seq):
+        if adds_reason(self.ticket.history, self.factory.seq):
             said = calls.reason_added(self.ticket.key, event)
             yield self.factory.to_customer(said, Tone.WARN, Priority.BREACH)
             yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
@@ -386,15 +323,8 @@ class _EventMessages:
                 told = (*told, *calls.after_escalation(self.factory))
             yield self.factory.to_customer(told, Tone.WARN, Priority.BREACH)
         yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
-        yield from self.direct_messages(event)
         if event.by_agent:
             yield from pages.escalated(self.factory, event)
-
-    def _breached(self, event: Breached, reader: str, alerted: Sequence[str]) -> RichText:
-        """What was missed; of an update, also since when nobody has written to `reader`."""
-        said = texts.breached(self.ticket, event, self.policy, alerted)
-        missed_update = event.metric is Metric.NEXT_UPDATE
-        return (*said, *silence_texts.missed_in_a_row(self.ticket, reader)) if missed_update else said
 
     def _name(self, person: str | None) -> str:
         known = self.factory.directory.settings.people.get(person or "")

@@ -12,7 +12,6 @@ from bot.notify.message_factory import MessageFactory
 from bot.ports import Message, Priority
 from sla_core.events import (
     Answered,
-    Breached,
     Closed,
     Event,
     Held,
@@ -31,23 +30,6 @@ _MAY_END_DRAFTS = (Answered, Resolved, Closed, Held, SeverityChanged, Warned)
 def is_draft(event: Event) -> bool:
     """Whether an event offers the draft of an update: the warning of a silence clock."""
     return isinstance(event, Warned) and event.metric is Metric.NEXT_UPDATE
-
-
-def is_told_later(history: Sequence[Event], seq: int) -> bool:
-    """Whether event `seq` is a missed update whose successor, missed too, was recorded at the same time.
-
-    After an outage, one message tells all of them.
-    """
-    return (
-        seq < len(history)
-        and _is_missed_update(history[seq - 1])
-        and _is_missed_update(history[seq])
-        and history[seq - 1].at == history[seq].at
-    )
-
-
-def _is_missed_update(event: Event) -> bool:
-    return isinstance(event, Breached) and event.metric is Metric.NEXT_UPDATE
 
 
 def drafted(factory: MessageFactory, event: Warned) -> Iterator[Message]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from bot.model.views import Quote, RichText, Strong, When
-from bot.notify import history
+from bot.notify import history, texts
 from bot.notify.cards import METRIC_NAMES
 from bot.notify.texts import with_key
 from bot.text import named_time, one_line
 from sla_core.engine import promises
-from sla_core.events import Answered, Event, Kind, LastWarned, Undelivered, Warned
+from sla_core.events import Answered, Breached, Event, Kind, LastWarned, Undelivered, Warned
 from sla_core.policy import Metric, Policy, amount_text
 from sla_core.ticket import Ticket, evolve, fold
 
@@ -88,7 +88,15 @@ def last_warning(ticket: Ticket, event: LastWarned) -> RichText:
     )
 
 
-def missed_in_a_row(ticket: Ticket, reader: str) -> RichText:
+def breached(
+    ticket: Ticket, event: Breached, policy: Policy, reader: str, alerted: Sequence[str]
+) -> RichText:
+    """What was missed; of an update, also since when nobody has written to `reader`."""
+    said = texts.breached(ticket, event, policy, alerted)
+    return (*said, *_missed_in_a_row(ticket, reader)) if event.metric is Metric.NEXT_UPDATE else said
+
+
+def _missed_in_a_row(ticket: Ticket, reader: str) -> RichText:
     """After the text of a missed update: since when it is silent, and how many were missed before it."""
     count = ticket.missed_updates
     row = (f" We have now missed {count} updates in a row.",) if count > 1 else ()

@@ -14,10 +14,12 @@ from functools import partial
 import structlog
 
 from bot.clock import WakeSignal, WallClock, real_now
-from bot.desk import channels, ticket_board
+from bot.desk import channels, notes, ticket_board
 from bot.desk.channels import ensure_help_messages
 from bot.desk.desk import BOARD, Desk
 from bot.desk.intake import conversation
+from bot.desk.tam import away, forecast
+from bot.desk.tam.forecast import Forecaster
 from bot.desk.ticket_board import BoardRefresher
 from bot.ports import KeyValueStore, Outbox
 from bot.runtime import pager_test, retention, scheduler
@@ -25,6 +27,7 @@ from bot.runtime.delivery import Delivery
 from bot.runtime.lane_dispatcher import LaneDispatcher, WorkerPool
 from bot.runtime.monitor import LagMonitor, StatsSource, clock_fault
 from bot.runtime.retention import Chore, ExpiringStore, Housekeeping, Retention
+from bot.runtime.scheduler import TimerHandler
 from bot.runtime.write_proof import WriteProof
 
 log = structlog.get_logger(__name__)
@@ -119,7 +122,15 @@ class Runtime:
 
     async def _schedule(self) -> None:
         housekeeping, boards = Housekeeping(self.desk, self._chores()), BoardRefresher(self.desk)
-        handlers = {**housekeeping.handlers, BOARD: boards.on_timer}
+        forecasts = Forecaster(self.desk)
+        handlers: dict[str, TimerHandler] = {
+            **housekeeping.handlers,
+            BOARD: boards.on_timer,
+            notes.KIND: partial(notes.on_timer, self.desk),
+            forecast.KIND: forecasts.on_timer,
+        }
+        await away.load(self.desk)
+        await forecast.schedule(self.desk)
         if self.pager_test_at is not None:
             await pager_test.schedule(self.desk, self.pager_test_at)
             handlers[pager_test.KIND] = partial(pager_test.on_timer, self.desk)
@@ -127,9 +138,10 @@ class Runtime:
         def fired(kind: str) -> None:
             housekeeping.begin(kind)
             boards.begin(kind)
+            forecasts.begin(kind)
 
         poll = POLL_EVERY if self.worker_pool is not None else None
-        async with housekeeping.running(), boards.running():
+        async with housekeeping.running(), boards.running(), forecasts.running():
             await scheduler.run(
                 self.desk,
                 self._scheduler_signal,
@@ -191,6 +203,7 @@ class Runtime:
     async def _refresh_addresses(self) -> None:
         if self.key_values is not None:
             await channels.load_renames(self.desk, self.key_values)
+        await away.load(self.desk)
 
 
 async def _cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:

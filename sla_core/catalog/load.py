@@ -19,9 +19,11 @@ from sla_core.closures import (
     NEVER_CLOSED,
     AnnualDay,
     Closures,
+    Days,
     EndClosures,
     ListedDays,
     PublicHolidays,
+    Season,
 )
 from sla_core.policy import (
     Calls,
@@ -40,7 +42,6 @@ from sla_core.policy import (
     Step,
     Target,
 )
-from sla_core.season import Days, Season
 from sla_core.triage import Advice, Option, Question, Report, Rule, Triage
 
 PACKS = Path(__file__).parent / "packs"

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from sla_core.calendar import WEEKDAYS, BoundaryTime
+from sla_core.closures import MonthDay
 from sla_core.policy import Amount, BusinessDays, Metric, Mode, Source, parse_amount
-from sla_core.season import MonthDay
 from sla_core.ticket import MOST_TRIES
 from sla_core.triage import Kind
 

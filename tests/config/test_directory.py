@@ -140,21 +140,21 @@ def test_escalations_go_to_the_tam_if_the_plan_has_one(directory: Directory, tmp
     """M3-7: under Silver, leadership is notified instead of a named TAM."""
 
     def told(directory: Directory, account: str) -> list[str]:
-        found = directory.escalation_recipients(directory.settings.accounts[account], "slack", FRIDAY)
-        return [ref.id for _, ref in found]
+        found = directory.told_first(directory.settings.accounts[account], FRIDAY, escalated=True)
+        return [contact.person for contact in found]
 
-    assert told(directory, "acme") == ["U0DANA"]
-    assert told(directory, "silverline") == ["U0MIA"]
+    assert told(directory, "acme") == ["dana"]
+    assert told(directory, "silverline") == ["mia"]
     named = directory_of(tmp_path, DESK_FILE.replace('plan = "silver"', 'plan = "silver"\ntam = "dana"'))
     assert named.tam(named.settings.accounts["silverline"]) is None
-    assert told(named, "silverline") == ["U0MIA"]
+    assert told(named, "silverline") == ["mia"]
 
 
 def test_leadership_is_notified_if_the_tam_has_no_chat(tmp_path: Path) -> None:
     elsewhere = DESK_FILE.replace('slack = "U0DANA"', 'teams = "00000000-0000-0000-0000-000000000002"')
     directory = directory_of(tmp_path, elsewhere)
-    told = directory.escalation_recipients(directory.settings.accounts["acme"], "slack", FRIDAY)
-    assert [person.name for person, _ in told] == ["Mia"]
+    told = directory.told_first(directory.settings.accounts["acme"], FRIDAY, escalated=True)
+    assert [contact.person for contact in told] == ["mia"]
 
 
 def test_channel_moves_are_learned_in_any_order_and_repeatedly(directory: Directory) -> None:

@@ -360,6 +360,8 @@ async def is_refused(story: ReplayedTicket) -> None:
 
 PAGES = ("Paged", "Paged", "PageAccepted", "PageAccepted")
 """Of an S1: to the first line and to engineering."""
+TWICE = ("Notified", "Notified")
+"""To the TAM, and to her again or to leadership."""
 SCENARIOS: dict[str, Scenario] = {
     "open": Scenario(nothing, opened, ("Opened",)),
     "page": Scenario(nothing, opens_s1, ("Opened", *PAGES)),
@@ -367,10 +369,12 @@ SCENARIOS: dict[str, Scenario] = {
     "answer": Scenario(opens_s1, answers_a_page, ("Alerted", "Paged", "PageAccepted", "Alerted")),
     "handover": Scenario(kims, turn_ends, ("Handover", "Paged", "PageAccepted")),
     "snooze": Scenario(bob_snoozes, snooze_is_over, (*["Paged"] * 3, "PageAccepted")),
-    "opening": Scenario(escalates_at_night, hours_begin, ("Paged", "PageAccepted", "Alerted")),
-    "escalate": Scenario(opened, escalates, ("Escalated", "Escalated", "Paged", "PageAccepted")),
-    "warn": Scenario(opened, is_warned, ("Warned",)),
-    "breach": Scenario(opened, is_breached, ("Warned", "Breached")),
+    "opening": Scenario(escalates_at_night, hours_begin, (*TWICE, "Paged", "PageAccepted", "Alerted")),
+    "escalate": Scenario(
+        opened, escalates, ("Escalated", "Notified", "Escalated", "Paged", "Notified", "PageAccepted")
+    ),
+    "warn": Scenario(opened, is_warned, ("Warned", "Notified")),
+    "breach": Scenario(opened, is_breached, ("Warned", *TWICE, "Breached", *TWICE, "Notified")),
     "acknowledge": Scenario(opened, acknowledges, ("Acknowledged", "Taken")),
     "reply": Scenario(opened, replies, ("Answered", "CustomerWrote", "Answered")),
     "update": Scenario(opened, updates, ("Answered", "DueDateSet")),

@@ -177,7 +177,8 @@ async def test_the_warning_comes_at_three_quarters_and_the_breach_on_time(a_desk
     assert desk.thread(key) == []
 
     await desk.forward_to("2026-03-20T19:29:59Z")
-    assert len(desk.direct(DANA)) == 1
+    assert len(desk.direct(DANA)) == 2
+    assert "Nobody has answered this for half an hour." in desk.direct(DANA)[-1].text
     await desk.forward_to("2026-03-20T19:30:00Z")
     assert desk.standing(key) == ["breached"]
     assert desk.card_view(key).tone is Tone.ALARM

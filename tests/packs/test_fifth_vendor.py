@@ -171,7 +171,7 @@ async def test_a_ticket_through_the_desk(tmp_path: Path) -> None:
     await desk.forward_to("2026-06-02T12:59:59Z")
     assert "Breached" not in await desk.events(key)
     await desk.forward_to("2026-06-02T13:00:00Z")
-    assert (await desk.events(key))[-1] == "Breached"
+    assert "Breached" in await desk.events(key)
     await desk.submits_form(BOB, "Reply", key, text="A new kiln shelf is on its way")
     assert desk.standing(key)[0] == "breached"
 

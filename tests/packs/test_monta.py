@@ -12,7 +12,7 @@ from bot.cli.policy.explain import explain
 from bot.cli.policy.questions import questions
 from bot.cli.policy.trace import traces, unknown_clauses
 from bot.clock import parse_instant
-from bot.desk import queue
+from bot.desk import home
 from bot.model.inbound import Ask, Show
 from bot.model.views import Audience, QueueBoard
 from sla_core.catalog.load import load
@@ -464,7 +464,7 @@ async def test_the_worst_comes_first(tmp_path: Path) -> None:
     slow_too = await desk.submits(ALICE, "Charging is slow again", P3)
     down = await desk.submits(ALICE, "Everything is down", P1)
     await desk.submits_form(BOB, "Reply", slow, text="We look into it.")
-    answer = await queue.listing(desk.desk, BOB, TRIAGE)
+    answer = await home.listing(desk.desk, BOB, TRIAGE)
     assert isinstance(answer, Show)
     assert isinstance(answer.view, QueueBoard)
     [section] = answer.view.sections
@@ -520,20 +520,25 @@ async def test_a_reply_and_a_resolution_each_have_their_clock(tmp_path: Path) ->
     assert desk.standing(key) == ["met", "met"]
 
 
+async def decided(desk: DeskInMemory, key: str) -> list[str]:
+    """The events of a ticket, without the records of direct messages."""
+    return [event for event in await desk.events(key) if event != "Notified"]
+
+
 async def test_a_p4_warns_by_the_stricter_reading(tmp_path: Path) -> None:
     """MTA-9, A8: at 3 business days the account's manager hears of it, at 5 it is a breach."""
     desk = await a_desk(tmp_path, "2026-05-05T09:00:00Z")
     key = await desk.submits(ALICE, "How do exports work?", P4)
 
     await desk.forward_to("2026-05-08T08:59:59Z")
-    assert await desk.events(key) == ["Opened"]
+    assert await decided(desk, key) == ["Opened"]
     await desk.forward_to("2026-05-08T09:00:00Z")
-    assert await desk.events(key) == ["Opened", "Warned"]
+    assert await decided(desk, key) == ["Opened", "Warned"]
     assert "first response is due Tue 12 May 09:00" in desk.direct(DANA)[-1].text
     await desk.forward_to("2026-05-12T08:59:59Z")
-    assert await desk.events(key) == ["Opened", "Warned"]
+    assert await decided(desk, key) == ["Opened", "Warned"]
     await desk.forward_to("2026-05-12T09:00:00Z")
-    assert await desk.events(key) == ["Opened", "Warned", "Breached"]
+    assert await decided(desk, key) == ["Opened", "Warned", "Breached"]
 
 
 def test_broadcasts_wait(policy: Policy) -> None:

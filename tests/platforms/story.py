@@ -113,8 +113,9 @@ class Story:
         return [displayed.words for displayed in self.told(whose)]
 
     async def events(self) -> list[str]:
-        """The names of what happened to the ticket."""
-        return [type(happened).__name__ for happened in (await self.desk.ticket(KEY)).history]
+        """The names of what happened to the ticket, without the records of direct messages."""
+        names = [type(happened).__name__ for happened in (await self.desk.ticket(KEY)).history]
+        return [name for name in names if name != "Notified"]
 
 
 async def open_story(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.model.views import Audience
-from sla_core.events import Answered, ServicesDisabled, ServicesEnabled
+from sla_core.events import Answered, Notified, ServicesDisabled, ServicesEnabled
 from tests.desk_file import TEAMS, TEAMS_ACME, account, desk_file
 from tests.harness import HeldClock
 from tests.memory_store import MemoryStore
@@ -131,7 +131,7 @@ async def test_disabled_services_are_told_shown_and_on_record(monetate: OpenStor
     assert desk.words("/dm/dana")[-1].startswith(again)
     assert not any("disabled by Bob" in words for words in cards(desk))
     kinds = [type(event) for event in (await desk.desk.ticket(KEY)).history]
-    assert kinds[-2:] == [ServicesDisabled, ServicesEnabled]
+    assert kinds[-4:] == [ServicesDisabled, Notified, ServicesEnabled, Notified]
 
 
 @pytest.mark.parametrize("name", CHATS)
@@ -279,6 +279,6 @@ async def test_the_account_manager_hears_at_once_and_can_be_reached(commerceup: 
     assert "your first contact" not in desk.card_view(Audience.AGENTS).words
 
     assert "Acknowledged." in await desk.tam("Acknowledge")
-    assert desk.told("/dm/dana")[-1].labels == ()
+    assert desk.told("/dm/dana")[-1].labels == ("I'll call", "Delegate", "Snooze")
     await desk.agent("Resolve", "It is fast again.")
     assert desk.words("/dm/dana")[-1].startswith("ACME 1 Bob resolved this ticket It is fast again")

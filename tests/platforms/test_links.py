@@ -62,12 +62,12 @@ async def test_a_direct_message_leads_to_the_agents_card(opened: Opened, name: s
     desk = await opened(name)
     await desk.wait(hours=5)
     card = address(desk.card(Audience.AGENTS))
-    assert [links(told) for told in desk.told("/dm/")] == [[card], [card]], "the warning and the breach"
+    assert [links(told) for told in desk.told("/dm/dana")] == [[card]] * 4, "warning, breach, each again"
     assert [links(told) for told in desk.told("/triage/")] == [[]] * 3, "they stand in the card's own thread"
     assert [links(told) for told in desk.told("/customer/")] == [[]]
 
     await desk.tam("Acknowledge")
-    assert [links(told) for told in desk.told("/dm/")] == [[card], [card]], "answered, and still a way there"
+    assert [links(told) for told in desk.told("/dm/dana")] == [[card]] * 4, "answered, and still a way there"
 
 
 async def test_rows_lead_to_the_card_that_their_readers_see_on_slack(opened: Opened) -> None:
@@ -108,7 +108,7 @@ async def test_where_teams_never_named_the_group_the_channel_is_named(
     assert link_edits(desk) == 0
 
     await desk.wait(hours=5)
-    assert [words.endswith("Its card is in triage") for words in desk.words("/dm/")] == [True, True]
+    assert {words.endswith("Its card is in triage") for words in desk.words("/dm/")} == {True}
     await on.send(activity(on.microsoft.service, text="list", **on.at("Bob", "a:1chat-with-bob")))
     assert "in triage" in str(list(on.microsoft.sent_cards.values())[-1].card)
 

@@ -29,8 +29,9 @@ LANES = ("the customer's thread", "triage", "the TAM")
 
 
 def breaches(site: LiveSite, card: Message) -> list[int]:
-    """How often each of them was told."""
-    told = (site.thread(card), site.thread(site.agents_card(card)), site.dms(site.dana))
+    """How often each of them was told; Dana without what comes again because she does not answer."""
+    to_dana = [text for text in site.dms(site.dana) if "Nobody has answered" not in text]
+    told = (site.thread(card), site.thread(site.agents_card(card)), to_dana)
     return [sum("We missed" in text for text in texts) for texts in told]
 
 
@@ -103,7 +104,7 @@ async def test_a_kill_between_breach_and_delivery_delivers_once(tmp_path: Path, 
         assert breaches(site, card) == [1, 1, 1], "what had arrived was found and not said again"
         decided = await site.decided()
         assert decided["ACME-1"].count("Breached") == 1
-        assert set(decided["ACME-1"]) <= {"Opened", "Paged", "PageAccepted", "Warned", "Breached"}
+        assert set(decided["ACME-1"]) <= {"Opened", "Paged", "PageAccepted", "Warned", "Breached", "Notified"}
 
 
 async def test_a_ticket_that_fell_due_while_down_is_reported_late(tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ async def test_a_ticket_that_fell_due_while_down_is_reported_late(tmp_path: Path
         # A card whose posting was not recorded when the desk died is posted once more.
         await site.until(lambda: site.is_breached(site.cards(site.acme, "ACME-1")[-1]))
         await site.until(lambda: site.dms(site.dana))
-        assert "late because Frontline was down." in site.dms(site.dana)[-1]
+        assert any("late because Frontline was down." in text for text in site.dms(site.dana))
         await site.opened(S3, "One more")
         now = stage.now()
         await site.killed()

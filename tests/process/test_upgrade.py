@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,7 @@ async def test_a_desk_of_the_previous_release_continues(old: OldSite) -> None:
     assert (refused.code, "run frontline migrate" in refused.err) == (1, True)
     assert (await old.migrates())[0].startswith("The database was migrated from revision 0005 to ")
     help_posted = [m for m in slack.messages(old.acme) if "Get help" in slack.buttons(m)]
+    alerted = deepcopy(slack.dms(dana)[0])
     desk = await old.opens(FRONTLINE_CLOCK="")
 
     # What was on its way is said; what was promised falls due.
@@ -77,8 +79,8 @@ async def test_a_desk_of_the_previous_release_continues(old: OldSite) -> None:
     await old.until(lambda: old.is_breached(down) and old.is_breached(old.agents_card(down)))
     await old.until(lambda: any("We missed" in text for text in old.dms(dana)))
 
-    # Every kind of button on an old message.
-    assert (await slack.press(dana, slack.dms(dana)[0], "Acknowledge")).ok
+    # Every kind of button on an old message; a client may still show those that a newer message has now.
+    assert (await slack.press(dana, alerted, "Acknowledge")).ok
     work = old.agents_card(down)
     await old.until(lambda: any("acknowledged the alert" in text for text in old.thread(work)))
     assert (await old.fills(bob, work, "Resolve", text="It runs again.")).closed
@@ -108,6 +110,7 @@ async def test_a_desk_of_the_previous_release_continues(old: OldSite) -> None:
         histories = {key: await store.load(key) for key in await store.tickets("acme")}
     assert len(histories) == 6
     since = {key: [type(e).__name__ for e in events][_before(key) :] for key, events in histories.items()}
+    since = {key: [name for name in names if name != "Notified"] for key, names in since.items()}
     assert [event for event in since["ACME-1"] if event != "Warned"] == ["Breached", "Alerted", "Resolved"]
     assert [event for event in since["ACME-2"] if event not in ("Warned", "Breached")] == [
         "CustomerWrote"

@@ -54,13 +54,12 @@ async def test_from_the_command_to_the_resolution(site: LiveSite) -> None:
     await slack.press(bob, work, "Acknowledge")
     await site.until(lambda: "seen by Bob" in site.text(card))
     await site.until(lambda: "Acknowledge" not in slack.buttons(work))
-    await site.until(lambda: len(slack.dms(dana)) == 2)
+    await site.until(lambda: any("We missed" in text for text in site.dms(dana)))
     await site.until(lambda: site.is_breached(card) and len(slack.thread(work)) >= 3)
-    warning, breach = site.dms(dana)
-    assert "ACME-1 Warning: first response is due" in warning
-    assert "ACME-1 We missed the" in breach
-    for message in slack.dms(dana):
-        assert slack.buttons(message) == ["Acknowledge", "I'll call", "Delegate", "Snooze"]
+    assert "ACME-1 Warning: first response is due" in site.dms(dana)[0]
+    assert "ACME-1 We missed the" in site.dms(dana)[-1]
+    await site.until(lambda: slack.buttons(slack.dms(dana)[0]) == [])
+    assert slack.buttons(slack.dms(dana)[-1]) == ["Acknowledge", "I'll call", "Delegate", "Snooze"]
     assert [" ".join(text.split()[1:3]) for text in site.thread(card)] == ["ACME-1 We"]
     assert [" ".join(text.split()[1:3]) for text in site.thread(work)] == [
         "New ticket",
@@ -70,15 +69,14 @@ async def test_from_the_command_to_the_resolution(site: LiveSite) -> None:
     assert (site.dms(bob), site.dms(alice)) == ([], [])
 
     # The TAM has seen it; Bob resolves, his text is required and goes to the customer; Alice closes.
-    await slack.press(dana, slack.dms(dana)[1], "Acknowledge")
+    await slack.press(dana, slack.dms(dana)[-1], "Acknowledge")
     await site.until(lambda: any("acknowledged the alert" in text for text in site.thread(work)))
     empty = await site.fills(bob, work, "Resolve", text="  ")
     assert not empty.closed
     assert (await slack.submit(bob, {"text": "The queue runs again."})).closed
     await site.until(lambda: "Reopen" in slack.buttons(card))
     await site.until(lambda: "The queue runs again." in site.thread(card)[-1])
-    await site.until(lambda: len(slack.dms(dana)) == 3)
-    assert "resolved" in site.dms(dana)[2]
+    await site.until(lambda: "resolved this ticket:" in site.dms(dana)[-1])
     await slack.press(alice, card, "Close")
     await site.until(lambda: slack.buttons(card) == ["Why?", "Reopen"])
 
@@ -87,6 +85,5 @@ async def test_from_the_command_to_the_resolution(site: LiveSite) -> None:
     assert {ack.status for ack in slack.acks} == {200}
     assert desk.troubles() == []
     assert await desk.stop() == 0
-    assert await site.decided() == {
-        "ACME-1": ["Opened", "Acknowledged", "Warned", "Breached", "Alerted", "Resolved", "Closed"]
-    }
+    decided = [event for event in (await site.decided())["ACME-1"] if event != "Notified"]
+    assert decided == ["Opened", "Acknowledged", "Warned", "Breached", "Alerted", "Resolved", "Closed"]

@@ -184,7 +184,7 @@ async def test_an_undeliverable_message_is_reported_once(a_desk: OpenDesk) -> No
     await desk.fast_forward(days=2)
 
     undelivered = [e for e in (await desk.ticket(key)).history if isinstance(e, Undelivered)]
-    assert [event.message.rpartition("/")[0] for event in undelivered].count(f"{key}/2/dm") == 1
+    assert [event.message.rpartition("/")[0] for event in undelivered].count(f"{key}/3/dm") == 1
     assert len({event.message for event in undelivered}) == len(undelivered)
     assert sum("Not delivered" in text for text in desk.heard(TRIAGE)) == len(undelivered)
 

@@ -8,13 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
+from sla_core.alerts import Contact
 from sla_core.calendar import WEEKDAYS, BoundaryTime, BusinessCalendar, Hours
 from sla_core.catalog.load import load
 from sla_core.closures import NEVER_CLOSED, Closures
-from sla_core.engine import Evaluation, evaluate
+from sla_core.engine import Duty, Evaluation, evaluate
 from sla_core.events import THE_CLOCK, Event, Opened, Undelivered, Who
 from sla_core.oncall import OnCall, TimedRota
-from sla_core.paging import Duty
 from sla_core.policy import Amount, Metric, Policy, Source, Target, parse_amount
 from sla_core.promise import Promise
 from sla_core.ticket import Gap, Ticket, after, fold
@@ -141,12 +141,15 @@ def refused(at: datetime, seq: int | None = None) -> Undelivered:
 
 @dataclass(frozen=True)
 class Rotas:
-    """People by role, first to page first; Dana is the TAM. Of `sla_core.paging.Duty`."""
+    """People by role, first to page first; Dana is the TAM. Of `sla_core.engine.Duty`."""
 
     roles: Mapping[str, Sequence[str]]
     repeat: timedelta = 5 * MINUTE
     tries: int = 2
     tam: Sequence[str] = ("dana",)
+    stand_in: Sequence[str] = ()
+    quiet: Mapping[str, tuple[datetime, datetime]] = field(default_factory=dict)
+    """The quiet hours of one night, by person."""
     handovers: Mapping[datetime, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     rotations: Mapping[str, TimedRota] = field(default_factory=dict)
     """Roles that change hands, by real rotas."""
@@ -171,6 +174,19 @@ class Rotas:
 
     def person_behind(self, who: Who) -> str | None:
         return who.name.lower()
+
+    def told_first(self, account: str, at: datetime, escalated: bool) -> Sequence[Contact]:
+        return [Contact(person) for person in self.tam]
+
+    def backup(self, account: str, at: datetime) -> Sequence[str]:
+        return self.stand_in
+
+    def leader(self, at: datetime) -> Sequence[str]:
+        return self.on_call("leadership", at)[:1]
+
+    def quiet_until(self, person: str, at: datetime) -> datetime | None:
+        start, end = self.quiet.get(person, (at, at))
+        return end if start <= at < end else None
 
 
 class TicketHistory:

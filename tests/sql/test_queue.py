@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.ports import Change, QueueEntry, QueuePage, QueueSummary
+from bot.model.queue import QueueEntry, QueuePage, QueueSummary
+from bot.ports import Change
 from sla_core.policy import Metric
 from sla_core.promise import Countdown, Phase, Tone
 from tests.sql.outbox_steps import FullStore, in_queue
@@ -93,3 +94,19 @@ async def test_an_outdated_row_is_ignored(store: FullStore) -> None:
     key = await opens(store, None)
     assert await store.queue(None, 9) == QueuePage((QueueEntry(key, "acme", None),), 1)
     assert await store.load(key) == (opened(),)
+
+
+async def test_recent_tickets_include_closed_ones(store: FullStore) -> None:
+    """For a TAM's month: what is not closed, and closed tickets opened since an instant."""
+    old = await opens(store, replace(S2, opened_at=at(-900), kept=(at(-5),), missed=(at(-3), at(-2))))
+    closed_long_ago = await opens(store, replace(S2, opened_at=at(-800)))
+    closed = await opens(store, replace(S2, opened_at=at(-50)))
+    other = await opens(store, S2, "globex")
+    for key in (closed_long_ago, closed):
+        done = replace(change(1, events=(wrote(),)), ticket=key, closed=True, summary=S2)
+        await store.append(None, done)
+    found = {entry.key: entry.summary for entry in await store.since(["acme"], at(-50))}
+    assert set(found) == {old, closed}
+    assert found[old] == replace(S2, opened_at=at(-900), kept=(at(-5),), missed=(at(-3), at(-2)))
+    assert {entry.key for entry in await store.since(["acme", "globex"], at(-49))} == {old, other}
+    assert await store.since([], at(-900)) == []

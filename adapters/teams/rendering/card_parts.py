@@ -46,6 +46,7 @@ FORM_ACTIONS = frozenset(
         "call_request",
         "draft_edit",
         "alert_delegate",
+        "alert_snooze",
         "page_delegate",
         "page_snooze",
     }

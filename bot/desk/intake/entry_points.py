@@ -10,15 +10,17 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from bot.desk import queue
+from bot.desk import home, queue
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.intake import conversation, conversation_steps, form, open
 from bot.desk.intake.form import FORM, Prefill, pack_prefill, unpack_prefill
+from bot.desk.tam import away
 from bot.desk.ticket import acts, reply
 from bot.desk.ticket.reply import ticket_below
 from bot.model.address import Actor, Place
 from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Posted, Press, Show
 from bot.model.views import Audience, Button, Mention, Notice, Part, Strong, Style, TicketCard
+from bot.notify.tam import alert_texts
 from bot.ports import NoSuchTicket, PermanentFailure
 from sla_core.ticket import Ticket
 
@@ -36,6 +38,8 @@ _ASKED_HERE = (
 )
 _QUIET = frozenset({EntryPoint.WORDS, EntryPoint.REACTION})
 """Not answered in channels without an account, where they may be meant for somebody else."""
+_PRIVATE = ("away", "back")
+"""Text commands whose answer only the actor reads, wherever they are given."""
 _DRAFTS = frozenset({EntryPoint.SHORTCUT, EntryPoint.REACTION})
 """Their text is a person's message and never a text command."""
 
@@ -47,11 +51,11 @@ async def command(desk: Desk, command: Command) -> Answer:
         if await conversation.is_under_way(desk, command.actor, about):
             return private_notice(_ASKED_HERE) if command.name in _DRAFTS else Done()
         if key := await ticket_below(desk, about):
-            asks = parse(command.text) if command.name == EntryPoint.MENTION else None
+            asks = parse(desk, command.text, command.actor) if command.name == EntryPoint.MENTION else None
             return await run(desk, asks, command) if asks else _belongs_to(key, command)
     if command.name in _QUIET and not _is_served(desk, command.place):
         return Done()
-    if command.name not in _DRAFTS and (word := parse(command.text)):
+    if command.name not in _DRAFTS and (word := parse(desk, command.text, command.actor)):
         return await run(desk, word, command)
     thread = about.id if about is not None and not command.place.direct else ""
     words = filter(None, (command.quoted.strip(), command.text.strip()))
@@ -74,7 +78,7 @@ async def on_message(desk: Desk, said: Posted) -> Answer:
     answer = await conversation.on_message(desk, said)
     if answer is not None:
         return answer
-    if said.mentions_bot and parse(_CALLED.sub("", said.text, count=1)):
+    if said.mentions_bot and parse(desk, _CALLED.sub("", said.text, count=1), said.actor):
         return Done()
     text = _text_for_desk(said)
     if text is None or (said.thread is not None and await ticket_below(desk, said.thread)):
@@ -140,9 +144,10 @@ class TextCommand:
 
     verb: str
     key: str = ""
+    words: tuple[str, ...] = ()
 
 
-def parse(text: str) -> TextCommand | None:
+def parse(desk: Desk, text: str, actor: Actor) -> TextCommand | None:
     """The command that a text consists of; None if the text describes a problem."""
     parts = text.strip().rstrip(".!").casefold().split()
     match parts:
@@ -150,6 +155,8 @@ def parse(text: str) -> TextCommand | None:
             return TextCommand(verb)
         case ["status" | "close" as verb, name] if key := _key(name):
             return TextCommand(verb, key)
+        case ["away" | "back", *rest] if len(rest) <= 2 and away.tam_of(desk, actor):
+            return TextCommand(parts[0], words=tuple(parts))
         case _:
             return None
 
@@ -163,7 +170,8 @@ def _key(name: str) -> str | None:
 async def run(desk: Desk, text_command: TextCommand, command: Command) -> Answer:
     """Answers a text command. What it shows a customer, everybody in that customer's channel may read."""
     answer = await _run(desk, text_command, command)
-    if not isinstance(answer, Show) or desk.directory.account_of(command.place) is None:
+    private = text_command.verb in _PRIVATE or desk.directory.account_of(command.place) is None
+    if not isinstance(answer, Show) or private:
         return answer
     for_agents = isinstance(answer.view, TicketCard) and answer.view.audience is Audience.AGENTS
     return replace(answer, public=not for_agents)
@@ -172,13 +180,15 @@ async def run(desk: Desk, text_command: TextCommand, command: Command) -> Answer
 async def _run(desk: Desk, text_command: TextCommand, command: Command) -> Answer:
     match text_command.verb:
         case "list":
-            return await queue.listing(desk, command.actor, command.place)
+            return await home.listing(desk, command.actor, command.place)
         case "status":
             return await _status(desk, command, text_command.key)
         case "close":
             return await _close(desk, command, text_command.key)
         case "oncall":
             return _on_call(desk, command)
+        case "away" | "back":
+            return await away.command(desk, command, text_command.words)
         case _:
             return _help(desk, command)
 
@@ -271,11 +281,15 @@ def _help(desk: Desk, command: Command) -> Answer:
         ("status KEY", "shows a ticket"),
         ("close KEY", "closes one of your tickets"),
         *([("oncall", "shows who is on call, and until when")] if desk.directory.is_agent(actor) else ()),
+        *(alert_texts.COMMANDS if away.tam_of(desk, actor) else ()),
     ):
         lines += ["\n", Strong(f"{name}{typed}"), f" {does}."]
     if name and not place.direct:
         lines.append("\nYou can also use these commands when you mention me, or in a direct message.")
     lines.append("\nTo add to a ticket, write in the thread of its card.")
     lines += _phone_line(desk, place)
+    if account := desk.directory.account_of(place):
+        tam, architect = desk.directory.tam(account), desk.directory.solution_architect(account)
+        lines += alert_texts.who_looks_after(tam.name if tam else "", architect.name if architect else "")
     help_ = Button("get_help", "Get help", "", Style.PRIMARY)
     return Show(Notice(tuple(lines), buttons=(help_,)))

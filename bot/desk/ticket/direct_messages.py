@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bot.config.settings import Person
 from bot.desk.desk import Desk, private_notice, refusal
-from bot.desk.ticket.short_forms import context_of, titled
+from bot.desk.ticket.short_forms import context_of, text_of, titled
+from bot.desk.ticket.snooze import snooze_form, snoozed_until, zone_of
 from bot.model.forms import ChoiceField, Form
 from bot.model.inbound import Answer, Ask, Done, Press, Submission
 from sla_core.events import Alerted, Event
@@ -15,7 +16,6 @@ from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
 from sla_core.triage import Option
 
-SNOOZE = timedelta(minutes=30)
 PERSON = "person"
 
 
@@ -29,27 +29,49 @@ async def call(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     return await _record(desk, press, ticket, "call", "We told the agents that you will call the customer.")
 
 
-async def snooze(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    return await _record(desk, press, ticket, "snooze", "You will be reminded in 30 minutes.", SNOOZE)
-
-
-async def _record(
-    desk: Desk, press: Press, ticket: Ticket, act: str, said: str, after: timedelta | None = None
-) -> Answer:
+async def _record(desk: Desk, press: Press, ticket: Ticket, act: str, said: str) -> Answer:
     person = desk.directory.person(press.actor)
     if person is None:
         return refusal("This button is for the person who got the message.")
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
-        if after and ticket.state is not State.OPEN:
-            return refusal(f"{ticket.key} is {ticket.state}, so there is nothing to snooze.")
         last = ticket.history[-1]
-        if not after and isinstance(last, Alerted) and (last.act, last.person) == (act, person.id):
+        if isinstance(last, Alerted) and (last.act, last.person) == (act, person.id):
             return Done()
-        return [Alerted(now, desk.who(press.actor), act, person.id, until=now + after if after else None)]
+        return [Alerted(now, desk.who(press.actor), act, person.id)]
 
     answer = await desk.change(press.key, ticket, decide)
     return private_notice(said) if isinstance(answer, Done) else answer
+
+
+def _why_no_snooze(ticket: Ticket) -> Answer | None:
+    if ticket.state is State.OPEN:
+        return None
+    return refusal(f"{ticket.key} is {ticket.state}, so there is nothing to snooze.")
+
+
+async def ask_to_snooze(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    person = desk.directory.person(press.actor)
+    assert person is not None, "routes let only people of the desk's file press this"
+    zone = zone_of(person, desk.policy_of(ticket))
+    return _why_no_snooze(ticket) or Ask(snooze_form("alert_snooze", zone, context_of(press)))
+
+
+async def snooze(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
+    """Reminds this person later. Nobody else is told meanwhile."""
+    person = desk.directory.person(sent.actor)
+    assert person is not None, "routes let only people of the desk's file submit this"
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if refused := _why_no_snooze(ticket):
+            return refused
+        until = snoozed_until(sent, zone_of(person, policy), now)
+        if isinstance(until, Ask):
+            return until
+        who = desk.who(sent.actor)
+        return [Alerted(now, who, "snooze", person.id, until=until, reason=text_of(sent))]
+
+    return await desk.change(sent.key, ticket, decide)
 
 
 def delegate_form(name: str, people: Sequence[Person], context: Mapping[str, str]) -> Form:

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from collections.abc import Sequence
+from datetime import datetime
 
 from bot.config.settings import Person
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.ticket.direct_messages import PERSON, colleagues, delegate_form
-from bot.desk.ticket.short_forms import TEXT, context_of, text_of, titled
-from bot.desk.ticket.update import business_zone
-from bot.model.forms import ChoiceField, Form, TextField
+from bot.desk.ticket.short_forms import context_of, text_of
+from bot.desk.ticket.snooze import snooze_form, snoozed_until, zone_of
 from bot.model.inbound import Answer, Ask, Done, PagerAcknowledged, Press, Submission
 from bot.notify.pages import is_past
 from bot.ports import Conflict, RedeliverLater
-from sla_core.calendar import instant_of
 from sla_core.events import Alerted, Event, Paged, Who
 from sla_core.paging import DELEGATED, NO_STEP, chains
 from sla_core.policy import Policy
 from sla_core.ticket import Ticket
-from sla_core.triage import Option
-
-LENGTH = "length"
-SHORT, HOUR, TOMORROW = "15m", "1h", "tomorrow"
-_LENGTHS = {SHORT: timedelta(minutes=15), HOUR: timedelta(hours=1)}
-_MORNING = time(9)
 
 
 async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
@@ -134,49 +125,24 @@ async def delegate(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     return await desk.change(sent.key, ticket, decide)
 
 
-def snooze_form(zone: ZoneInfo, context: Mapping[str, str]) -> Form:
-    options = (
-        Option(SHORT, "15 min"),
-        Option(HOUR, "1 h"),
-        Option(TOMORROW, f"Until tomorrow 9:00 ({zone.key})"),
-    )
-    fields = (
-        ChoiceField(LENGTH, "For how long", options, value=(SHORT,)),
-        TextField(TEXT, "Reason", required=False, hint="The agents in triage will see this."),
-    )
-    return Form("page_snooze", titled(context, "Snooze"), "Snooze", fields, context)
-
-
 async def ask_to_snooze(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     if not chains(ticket, desk.policy_of(ticket)):
         return refusal(_why_over(ticket))
-    return Ask(snooze_form(_zone_of(desk, _recipient(desk, press), ticket), context_of(press)))
-
-
-def _zone_of(desk: Desk, person: Person, ticket: Ticket) -> ZoneInfo:
-    """Where tomorrow is meant: the person's zone, or that of the vendor's hours if theirs is not given."""
-    return person.zone or business_zone(desk.policy_of(ticket))
+    zone = zone_of(_recipient(desk, press), desk.policy_of(ticket))
+    return Ask(snooze_form("page_snooze", zone, context_of(press)))
 
 
 async def snooze(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     """Spares this person for a while. The pages go on with the next one."""
     me = _recipient(desk, sent)
-    zone = _zone_of(desk, me, ticket)
-    chosen = next(iter(sent.values.get(LENGTH, ())), "")
-    if chosen not in (*_LENGTHS, TOMORROW):
-        form = snooze_form(zone, sent.context)
-        return Ask(form.rejected(sent.values, {LENGTH: "Please choose for how long."}))
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if not chains(ticket, policy):
             return refusal(_why_over(ticket))
-        until = now + _LENGTHS[chosen] if chosen in _LENGTHS else _tomorrow(now, zone)
+        until = snoozed_until(sent, zone_of(me, policy), now)
+        if isinstance(until, Ask):
+            return until
         who = desk.who(sent.actor)
         return [Alerted(now, who, "snooze", me.id, until=until, page=True, reason=text_of(sent))]
 
     return await desk.change(sent.key, ticket, decide)
-
-
-def _tomorrow(now: datetime, zone: ZoneInfo) -> datetime:
-    day = now.astimezone(zone).date() + timedelta(days=1)
-    return instant_of(datetime.combine(day, _MORNING), zone)

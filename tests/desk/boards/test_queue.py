@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.desk import queue
+from bot.desk import home, queue
 from bot.model.address import Actor, Place
 from bot.model.inbound import Answer, Show
 from bot.model.views import QueueBoard, QueueRow, Strong, When
@@ -54,11 +54,11 @@ def board(answer: Answer) -> QueueBoard:
 
 
 async def seen(desk: DeskInMemory, actor: Actor, place: Place) -> QueueBoard:
-    return board(await queue.listing(desk.desk, actor, place))
+    return board(await home.listing(desk.desk, actor, place))
 
 
 async def told(desk: DeskInMemory, actor: Actor, place: Place) -> str:
-    return answer_text(await queue.listing(desk.desk, actor, place))
+    return answer_text(await home.listing(desk.desk, actor, place))
 
 
 def rows(shown: QueueBoard) -> list[QueueRow]:

@@ -5,9 +5,22 @@ from __future__ import annotations
 import pytest
 
 from bot.model.address import Actor, MessageRef
+from bot.model.forms import ChoiceField
 from bot.model.inbound import Answer, Posted, Press
 from bot.model.views import Audience, Notice
-from tests.harness import ALICE, BOB, DANA, EVE, S2, DeskInMemory, answer_text, done, form_of, person
+from tests.harness import (
+    ALICE,
+    BOB,
+    DANA,
+    DESK_FILE,
+    EVE,
+    S2,
+    DeskInMemory,
+    answer_text,
+    done,
+    form_of,
+    person,
+)
 from tests.journeys.conftest import OpenDesk, a_desk
 
 __all__ = ["a_desk"]
@@ -32,6 +45,11 @@ async def press(desk: DeskInMemory, actor: Actor, label: str, recipient: Actor =
     return await desk.answers(act)
 
 
+async def snooze(desk: DeskInMemory, actor: Actor = DANA, **values: str) -> Answer:
+    """Snoozes the newest direct message, for 15 minutes unless `values` say otherwise."""
+    return await desk.sends(actor, form_of(await press(desk, actor, "Snooze", actor)), **values)
+
+
 async def test_the_labels_are_the_contracts(a_desk: OpenDesk) -> None:
     desk, key = await alerted(a_desk)
     (message,) = desk.direct(DANA)
@@ -54,11 +72,6 @@ async def test_the_labels_are_the_contracts(a_desk: OpenDesk) -> None:
             "We told the agents that you will call the customer.",
             "will call the customer.",
         ),
-        (
-            "Snooze",
-            "You will be reminded in 30 minutes.",
-            "snoozed the alert until Fri 20 Mar 19:00.",
-        ),
     ],
 )
 async def test_each_button_answers_the_person_and_notifies_the_agents(
@@ -71,34 +84,56 @@ async def test_each_button_answers_the_person_and_notifies_the_agents(
     assert desk.standing(key) == ["less than 1 h left"]
 
 
-async def test_a_snooze_comes_back_after_half_an_hour_once(a_desk: OpenDesk) -> None:
+async def test_a_snooze_asks_for_how_long_and_comes_back_once(a_desk: OpenDesk) -> None:
+    """contract.md: 15 min, 1 h, tomorrow 9:00 in her zone; the reason is optional."""
     desk, key = await alerted(a_desk)
-    await press(desk, DANA, "Snooze")
-    await desk.fast_forward(minutes=29)
+    form = form_of(await press(desk, DANA, "Snooze"))
+    assert (form.title, form.submit) == ("ACME-1 · Snooze", "Snooze")
+    (length, reason) = form.fields
+    assert isinstance(length, ChoiceField)
+    assert [option.label for option in length.options] == [
+        "15 min",
+        "1 h",
+        "Until tomorrow 9:00 (Europe/Berlin)",
+    ]
+    assert not reason.required
+    again = form_of(await desk.sends(DANA, form, length="", text="On the train"))
+    assert again.errors == {"length": "Please choose for how long."}
+    assert done(await desk.sends(DANA, again, length="15m", text="On the train"))
+    noted = desk.thread(key, Audience.AGENTS)[-1]
+    assert noted.strip() == f"{key} Dana snoozed the alert until Fri 20 Mar 18:45: “On the train”"
+    assert desk.thread(key) == []
+
+    await desk.fast_forward(minutes=14)
     assert len(desk.direct(DANA)) == 1
     await desk.fast_forward(minutes=1)
     (_, reminder) = desk.direct(DANA)
     assert f"{key} Reminder: this ticket is still open. Acme GmbH, S2: “Bills are slow”" in reminder.text
-    assert answer_text(await press(desk, DANA, "Snooze")) == "You will be reminded in 30 minutes."
-    await desk.fast_forward(minutes=31)
-    texts = [message.text for message in desk.direct(DANA)]
-    assert [sum(word in text for text in texts) for word in ("Warning", "Reminder", "We missed")] == [1, 2, 1]
-    await desk.fast_forward(days=1)
-    assert len(desk.direct(DANA)) == len(texts)
+    await press(desk, DANA, "Acknowledge")
+    await desk.fast_forward(minutes=44)
+    assert len(desk.direct(DANA)) == 2
+
+
+async def test_a_snooze_until_tomorrow_is_in_her_own_zone(a_desk: OpenDesk) -> None:
+    desk = await a_desk(desk_file=DESK_FILE.replace('id = "dana"', 'id = "dana"\nzone = "America/New_York"'))
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.submits_form(ALICE, "Escalate", key, text="Month end is today")
+    assert done(await snooze(desk, length="tomorrow"))
+    assert desk.thread(key, Audience.AGENTS)[-1].endswith("snoozed the alert until Sat 21 Mar 13:00.")
 
 
 async def test_a_snooze_survives_a_restart(a_desk: OpenDesk) -> None:
     """Complaint 26: reminders are no timers in memory."""
     desk, _ = await alerted(a_desk)
-    await press(desk, DANA, "Snooze")
-    await desk.restarts_after(minutes=45)
+    await snooze(desk)
+    await desk.restarts_after(minutes=20)
     assert sum("Reminder" in message.text for message in desk.direct(DANA)) == 1
 
 
 async def test_acknowledging_ends_the_reminder_of_the_one_who_did(a_desk: OpenDesk) -> None:
     """contract.md: Acknowledge on a TAM's DM ends that DM's reminders only."""
     desk, key = await alerted(a_desk)
-    await press(desk, DANA, "Snooze")
+    await snooze(desk)
     await press(desk, DANA, "Acknowledge")
     await desk.fast_forward(minutes=59)
     assert len(desk.direct(DANA)) == 1
@@ -110,7 +145,7 @@ async def test_acknowledging_ends_the_reminder_of_the_one_who_did(a_desk: OpenDe
 async def test_no_reminder_is_sent_for_a_finished_ticket(a_desk: OpenDesk) -> None:
     """Complaint 24, 28: no reminder is sent for finished work."""
     desk, key = await alerted(a_desk)
-    await press(desk, DANA, "Snooze")
+    await snooze(desk)
     await desk.submits_form(BOB, "Resolve", key, text="The queue runs again.")
     await desk.fast_forward(hours=2)
     assert not any("Reminder" in message.text for message in desk.direct(DANA))
@@ -142,8 +177,8 @@ async def test_the_person_it_was_delegated_to_may_press(a_desk: OpenDesk) -> Non
     desk, key = await alerted(a_desk)
     form = form_of(await press(desk, DANA, "Delegate"))
     await desk.sends(DANA, form, person="eve")
-    assert answer_text(await press(desk, EVE, "Snooze", EVE)) == "You will be reminded in 30 minutes."
-    await desk.fast_forward(minutes=30)
+    assert done(await snooze(desk, EVE))
+    await desk.fast_forward(minutes=15)
     assert "Reminder" in desk.direct(EVE)[-1].text
     assert len([m for m in desk.direct(DANA) if "Reminder" in m.text]) == 0
     assert key in desk.direct(EVE)[-1].text
@@ -192,11 +227,37 @@ async def test_a_reply_to_a_direct_message_gets_an_answer(a_desk: OpenDesk) -> N
     assert await desk.events(key) == before
 
 
-async def test_an_answered_direct_message_has_no_buttons_left(a_desk: OpenDesk) -> None:
-    """contract.md: a label is shown only where it can act."""
+@pytest.mark.parametrize(
+    ("label", "says", "left"),
+    [
+        ("Acknowledge", "You acknowledged this at Fri 20 Mar 18:30.", ["I'll call", "Delegate", "Snooze"]),
+        ("I'll call", "You said at Fri 20 Mar 18:30 that you will call.", ["Delegate", "Snooze"]),
+    ],
+)
+async def test_an_answer_stays_readable_and_leaves_what_can_still_act(
+    a_desk: OpenDesk, label: str, says: str, left: list[str]
+) -> None:
+    """contract.md: an answer stays readable, and a label is shown only where it can act."""
     desk, _ = await alerted(a_desk)
     assert labels(desk) == ["Acknowledge", "I'll call", "Delegate", "Snooze"]
+    await press(desk, DANA, label)
+    assert labels(desk) == left
+    assert says in desk.direct(DANA)[0].text
+
+
+async def test_a_snoozed_message_says_so_and_keeps_its_buttons(a_desk: OpenDesk) -> None:
+    desk, _ = await alerted(a_desk)
+    await snooze(desk, length="1h")
+    assert "You snoozed this until Fri 20 Mar 19:30." in desk.direct(DANA)[0].text
+    assert labels(desk) == ["Acknowledge", "I'll call", "Delegate", "Snooze"]
     await press(desk, DANA, "Acknowledge")
+    assert labels(desk) == ["I'll call", "Delegate", "Snooze"]
+
+
+async def test_a_delegated_message_says_to_whom(a_desk: OpenDesk) -> None:
+    desk, _ = await alerted(a_desk)
+    await desk.sends(DANA, form_of(await press(desk, DANA, "Delegate")), person="eve")
+    assert "You asked Eve to take over at Fri 20 Mar 18:30." in desk.direct(DANA)[0].text
     assert labels(desk) == []
 
 

@@ -1,0 +1,309 @@
+"""The forecast: one direct message on each morning that a TAM works, over all accounts she looks after.
+
+At eight in her zone, or when her quiet hours end: what falls due before her next forecast, which deadlines a
+holiday delays, what was missed since the last one, and who is on call. If nothing of this is to be said,
+nothing is sent. At five in the afternoon the message is edited, which notifies nobody, if something changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from bot.clock import later, real_now
+from bot.config.directory import quiet_until, zone_of
+from bot.config.settings import Account, Person
+from bot.desk import notes
+from bot.desk.desk import Desk
+from bot.model.queue import QueueEntry
+from bot.model.views import Audience, Link, Notice, Part, RichText, Strong
+from bot.notify.tam import forecast_texts
+from bot.notify.tam.forecast_texts import ForecastRow
+from bot.ports import Message, Priority, Timer, TimerResult
+from sla_core.calendar import BusinessCalendar, Span, instant_of
+from sla_core.promise import Tone
+
+log = structlog.get_logger(__name__)
+
+KIND = "tam_forecast"
+"""The kind of the timers; their keys are people's ids."""
+TOPIC = "tam-forecast"
+"""The topic with what each person's last forecast said."""
+MORNING, EVENING = "morning", "evening"
+AT = {MORNING: time(8), EVENING: time(17)}
+LOOK_BACK = timedelta(days=62)
+"""How long ago a closed ticket may have been opened for its missed promises to be reported."""
+MAX_DAYS = 14
+"""How many days ahead to look for a working day and for holidays."""
+AGAIN, AGAIN_AFTER = "again", timedelta(seconds=70)
+"""A second try, after this much real time, because the process may die during the first."""
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A forecast that is due: the morning's message or the evening's edit of it, on a day in her zone."""
+
+    stage: str
+    day: date
+
+    def at(self, person: Person) -> datetime:
+        instant = instant_of(datetime.combine(self.day, AT[self.stage]), zone_of(person))
+        return quiet_until(person, instant) or instant
+
+    def following(self) -> Turn:
+        if self.stage == MORNING:
+            return Turn(EVENING, self.day)
+        return Turn(MORNING, self.day + _DAY)
+
+    @classmethod
+    def latest(cls, person: Person, now: datetime) -> Turn:
+        """The last one that was due by `now`."""
+        turn = cls(MORNING, now.astimezone(zone_of(person)).date() - _DAY)
+        while turn.following().at(person) <= now:
+            turn = turn.following()
+        return turn
+
+
+def people(desk: Desk) -> list[Person]:
+    """Everybody who may look after an account: TAMs and their backups."""
+    directory = desk.directory
+    ids: dict[str, None] = {}
+    for account in directory.settings.accounts.values():
+        if directory.tam(account):
+            ids |= {id_: None for id_ in (account.tam, account.tam_backup) if id_}
+    return [directory.settings.people[id_] for id_ in ids]
+
+
+async def schedule(desk: Desk) -> None:
+    """Sets everybody's timer. It fires at once, which makes up for a forecast that was missed today.
+
+    A desk that never had one begins with the next morning.
+    """
+    now = desk.clock.now()
+    for person in people(desk):
+        turn = Turn.latest(person, now)
+        if await desk.key_values.get(TOPIC, person.id) is None:
+            await _store(desk, person, {"day": str(turn.day)})
+        await desk.store.set_timer(Timer(KIND, person.id, turn.at(person)))
+
+
+async def _store(desk: Desk, person: Person, said: Mapping[str, object]) -> None:
+    await desk.key_values.put(TOPIC, person.id, json.dumps(said), real_now() + MAX_DAYS * _DAY)
+
+
+def looked_after(desk: Desk, person: Person, now: datetime) -> list[Account]:
+    """The accounts that this person looks after today: hers, and those of TAMs for whom she stands in."""
+    directory, found = desk.directory, []
+    for account in directory.settings.accounts.values():
+        first = directory.told_first(account, now, escalated=False)
+        if any(contact.person == person.id for contact in first) and directory.tam(account):
+            found.append(account)
+    return found
+
+
+@dataclass
+class Forecaster:
+    """Enter `running` before timers fire."""
+
+    desk: Desk
+    _due: dict[tuple[str, Turn], None] = field(default_factory=dict)
+    _under_way: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """On exit, cancels what is under way; its timer fires again."""
+        try:
+            yield
+        finally:
+            if self._under_way is not None:
+                self._under_way.cancel()
+                await asyncio.gather(self._under_way, return_exceptions=True)
+
+    def on_timer(self, timer: Timer, now: datetime) -> TimerResult:
+        """Notes the person for `begin`. The second time, waits for the next forecast."""
+        person = self.desk.directory.settings.people.get(timer.key)
+        if person is None:
+            return TimerResult()
+        turn = Turn.latest(person, now)
+        self._due[person.id, turn] = None
+        if timer.payload == AGAIN:
+            return TimerResult(again_at=turn.following().at(person))
+        return TimerResult(again_at=later(self.desk.clock, AGAIN_AFTER), payload=AGAIN)
+
+    def begin(self, kind: str) -> None:
+        """Starts to send, if forecasts are due and nothing is under way."""
+        if kind == KIND and (self._under_way is None or self._under_way.done()):
+            self._under_way = asyncio.create_task(self.send_due())
+
+    async def send_due(self) -> None:
+        """Sends the noted forecasts."""
+        while self._due:
+            person, turn = next(iter(self._due))
+            del self._due[person, turn]
+            try:
+                await send(self.desk, self.desk.directory.settings.people[person], turn)
+            except Exception:  # one forecast must not delay the others, and it is tried a second time
+                log.exception("could not send a forecast", person=person)
+
+
+async def send(desk: Desk, person: Person, turn: Turn) -> None:
+    """Sends a morning's forecast, or edits it in the evening. Does nothing the second time."""
+    ref, now = desk.directory.direct_address(person, ""), desk.clock.now()
+    if ref is None:
+        return
+    stored = await desk.key_values.get(TOPIC, person.id)
+    told = json.loads(stored) if stored else {}
+    key = f"{notes.TOPIC}/forecast/{person.id}/{turn.day}"
+    if turn.stage == EVENING:
+        said = told.get("text") and told["day"] == str(turn.day)
+        if said and (line := await _evening(desk, person, turn, told)):
+            text = (*map(notes.read, told["text"]), *line)
+            content = Notice(text, Tone(told["tone"]))
+            edit = Message(f"{key}/evening", None, ref, content, Priority.STATE, edits=key)
+            await desk.store.enqueue([edit])
+        return
+    if told.get("day") == str(turn.day) or now >= turn.following().at(person):
+        return
+    # A morning with nothing to say is stored as well: a restart at noon must not send what is due then.
+    value: dict[str, object] = {"day": str(turn.day)}
+    if (morning := await _morning(desk, person, turn, now)) is not None:
+        text, tone, due = morning
+        value |= {"text": [notes.stored(part) for part in text], "tone": tone, "due": due}
+        await desk.store.enqueue([Message(key, None, ref, Notice(text, tone), Priority.STATE)])
+    await _store(desk, person, value)
+
+
+async def _morning(
+    desk: Desk, person: Person, turn: Turn, now: datetime
+) -> tuple[RichText, Tone, list[str]] | None:
+    """What the forecast says, in which tone, and the keys of what is due. None if nothing is to be said."""
+    accounts, zone = looked_after(desk, person, now), zone_of(person)
+    calendars = {account.id: _business_calendar(desk, account, now) for account in accounts}
+    if not any(_works(calendar, turn.day, zone) for calendar in calendars.values()):
+        return None
+    until = _next(person, turn, calendars.values(), 1).at(person)
+    since = _next(person, turn, calendars.values(), -1).at(person)
+    entries = await _entries(desk, accounts, now - LOOK_BACK)
+    due, hidden, missed = [], [], []
+    for entry in entries:
+        assert entry.summary is not None
+        shown, at = entry.summary, entry.summary.due.due_at if entry.summary.due else None
+        is_running = shown.state == "open" and at is not None and at > now
+        if is_running and at is not None and at <= until:
+            due.append(entry)
+        elif is_running and at is not None and shown.due and shown.due.pauses:
+            if names := _holidays(calendars[entry.account], now, at):
+                hidden.append((entry, names))
+        if any(since < each <= now for each in shown.missed):
+            missed.append(entry)
+    if not (due or hidden or missed):
+        return None
+    lines = await _lines(desk, [*due, *(entry for entry, _ in hidden), *missed])
+    text = forecast_texts.morning(
+        until,
+        [lines[entry.key] for entry in due],
+        [(lines[entry.key], names) for entry, names in hidden],
+        [lines[entry.key] for entry in missed],
+        _on_call(desk, now),
+    )
+    return text, Tone.WARN if missed else Tone.CALM, [entry.key for entry in due]
+
+
+async def _evening(desk: Desk, person: Person, turn: Turn, told: dict[str, list[str]]) -> RichText:
+    """What changed since the morning; empty if nothing did."""
+    now, morning = desk.clock.now(), Turn(MORNING, turn.day).at(person)
+    accounts = looked_after(desk, person, now)
+    entries = await _entries(desk, accounts, now - LOOK_BACK)
+    missed = [e for e in entries if e.summary and any(each > morning for each in e.summary.missed)]
+    kept = [
+        e
+        for e in entries
+        if e.key in told["due"] and e.summary and any(each > morning for each in e.summary.kept)
+        if e not in missed
+    ]
+    new = [e for e in entries if e.summary and e.summary.opened_at > morning]
+    if not (missed or kept or new):
+        return ()
+    return forecast_texts.evening([e.key for e in kept], [e.key for e in missed], [e.key for e in new])
+
+
+async def _entries(desk: Desk, accounts: Sequence[Account], opened: datetime) -> list[QueueEntry]:
+    """Tickets of the accounts, most urgent first, without those that an older version changed last."""
+    found = await desk.store.since([account.id for account in accounts], opened) if accounts else []
+    known = [entry for entry in found if entry.summary]
+    far = datetime.max.replace(tzinfo=desk.clock.now().tzinfo)
+
+    def order(entry: QueueEntry) -> tuple[datetime, str]:
+        due = entry.summary.due.due_at if entry.summary and entry.summary.due else None
+        return due or far, entry.key
+
+    return sorted(known, key=order)
+
+
+def _business_calendar(desk: Desk, account: Account, now: datetime) -> BusinessCalendar | None:
+    """The hours in which the account's plan counts; None if all of its promises run around the clock."""
+    policy = desk.directory.policy_on(now.date())
+    names = [target.calendar for each in policy.severities.values() for target in each.targets]
+    calendars = (policy.calendar(account.plan, name) for name in names if name)
+    return next((calendar for calendar in calendars if not calendar.always_open), None)
+
+
+def _works(calendar: BusinessCalendar | None, day: date, zone: ZoneInfo) -> bool:
+    """Whether a day of the person's zone is one of the account's business days; without hours, Mon to Fri."""
+    if calendar is None:
+        return day.weekday() < 5
+    start, end = (instant_of(datetime.combine(each, time()), zone) for each in (day, day + _DAY))
+    return any(True for _ in calendar.openings(Span(start, end)))
+
+
+def _next(person: Person, turn: Turn, calendars: Collection[BusinessCalendar | None], step: int) -> Turn:
+    """The forecast of the next working day, or of the previous one (`step` is -1)."""
+    for days in range(1, MAX_DAYS):
+        day = turn.day + step * days * _DAY
+        if any(_works(calendar, day, zone_of(person)) for calendar in calendars):
+            return Turn(MORNING, day)
+    return Turn(MORNING, turn.day + step * MAX_DAYS * _DAY)
+
+
+def _holidays(calendar: BusinessCalendar | None, now: datetime, due_at: datetime) -> list[str]:
+    """The names of the closures between now and a due instant."""
+    if calendar is None:
+        return []
+    day, last = now.astimezone(calendar.zone).date(), due_at.astimezone(calendar.zone).date()
+    names: dict[str, None] = {}
+    for _ in range(MAX_DAYS):
+        if day > last:
+            break
+        noon = instant_of(datetime.combine(day, time(12)), calendar.zone)
+        why = "" if calendar.is_open(noon) else calendar.why_closed(noon)
+        if why.startswith("holiday: "):
+            names[why.removeprefix("holiday: ")] = None
+        day += _DAY
+    return [*names]
+
+
+async def _lines(desk: Desk, entries: Sequence[QueueEntry]) -> dict[str, ForecastRow]:
+    """What the forecast says of each ticket, by its key."""
+    locations = await desk.card_locations({entry.key for entry in entries}, Audience.AGENTS)
+    accounts, found = desk.directory.settings.accounts, {}
+    for entry in entries:
+        assert entry.summary is not None
+        location = locations.get(entry.key)
+        key: Part = Link(location.url, entry.key) if location and location.url else Strong(entry.key)
+        found[entry.key] = ForecastRow(key, accounts[entry.account].name, entry.summary)
+    return found
+
+
+def _on_call(desk: Desk, now: datetime) -> list[tuple[str, str]]:
+    """Who is on call first for each step that somebody holds: step and name."""
+    policy = desk.directory.policy_on(now.date())
+    named = ((step.name, desk.directory.on_duty(step.role, now)[:1]) for step in policy.steps)
+    return [(name, people[0].name) for name, people in named if people]

@@ -1,0 +1,1 @@
+"""Direct messages to TAMs and those who stand in."""

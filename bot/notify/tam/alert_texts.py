@@ -1,0 +1,91 @@
+"""What direct messages to TAMs and those who stand in say beside the alert itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from bot.config.settings import Person
+from bot.model.views import Part, Quote, RichText, When
+from sla_core.events import Alerted, Notified
+
+COMMANDS = (
+    ("away until DATE", "sends your direct messages to your backup until then"),
+    ("back", "ends that"),
+)
+"""The text commands of a TAM, and what each does."""
+NEWER = (" There is a newer message about this ticket below.",)
+"""At the end of a message that has lost its buttons to a later one."""
+
+
+def why_sent(event: Notified, people: Mapping[str, Person], tam: str) -> Sequence[Part]:
+    """The end of an alert: why it comes again or to somebody else. `tam` is the TAM's name, or empty."""
+    why: tuple[Part, ...] = ()
+    match event.why:
+        case "again":
+            why = (" Nobody has answered this for half an hour.",)
+        case "backup" | "leadership":
+            missing = f"{tam} has not answered" if tam else "Nobody has answered"
+            why = (f" {missing}, so this comes to you.",)
+        case "quiet":
+            why = (" This waited for the end of your quiet hours.",)
+        case _:
+            pass
+    if event.instead_of is not None and event.back_at is not None:
+        away = people[event.instead_of].name if event.instead_of in people else event.instead_of
+        why += (f" This is for {away}, who is away until ", When(event.back_at), ".")
+    return why
+
+
+def answered(event: Alerted, reader: str, to: str) -> Sequence[Part]:
+    """What became of an alert. `reader` is the id of the person who reads it, `to` a colleague's name."""
+    who = "You" if event.person == reader else event.by.name
+    at: tuple[Part, ...] = (" at ", When(event.at), ".")
+    match event.act:
+        case "call":
+            return f" {who} said at ", When(event.at), f" that {'you' if who == 'You' else 'they'} will call."
+        case "delegate":
+            return f" {who} asked {to} to take over", *at
+        case "snooze" if event.until is not None:
+            reason: tuple[Part, ...] = (":", Quote(event.reason)) if event.reason else (".",)
+            return f" {who} snoozed this until ", When(event.until), *reason
+        case _:
+            return f" {who} acknowledged this", *at
+
+
+def who_looks_after(tam: str, architect: str) -> Sequence[Part]:
+    """For the help in a customer's channel; empty if nobody is named (M3-7)."""
+    roles = (("Technical Account Manager", tam), ("Solution Architect", architect))
+    named = [f"{role}: {name}." for role, name in roles if name]
+    return ("\nYour " + " Your ".join(named),) if named else ()
+
+
+def is_away(name: str, until: datetime | None) -> RichText:
+    """To agents and backups: that a TAM is away, or back (None)."""
+    return (f"{name} is away until ", When(until), ". ") if until else (f"{name} is back. ",)
+
+
+def stands_in(accounts: Mapping[str, Sequence[str]], what: str) -> Sequence[Part]:
+    """Who gets a TAM's messages meanwhile: names of accounts, by the name of who stands in."""
+    parts = []
+    for name, theirs in accounts.items():
+        to = name or "leadership, as nobody else stands in"
+        parts.append(f"{what} about {_listed(theirs)} go to {to}.")
+    return (" ".join(parts),)
+
+
+def you_stand_in(accounts: Sequence[str], away: bool) -> Sequence[Part]:
+    if away:
+        return (f"Until then, you get the direct messages about {_listed(accounts)}.",)
+    return (f"You no longer get the direct messages about {_listed(accounts)}.",)
+
+
+MOST_NAMES = 10
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`Acme and Globex`; of many, the first ones and how many more."""
+    shown = list(names[:MOST_NAMES])
+    if len(names) > MOST_NAMES:
+        shown.append(f"{len(names) - MOST_NAMES} more accounts")
+    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)

@@ -1,0 +1,89 @@
+"""What a TAM's forecast says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.model.queue import QueueSummary
+from bot.model.views import Part, RichText, Strong, When
+from bot.notify.cards import METRIC_NAMES
+
+MOST = 15
+"""The most tickets under one heading."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastRow:
+    """A ticket: its key, as a link if its address is known, its account's name, and how it stands."""
+
+    key: Part
+    account: str
+    summary: QueueSummary
+
+
+def morning(
+    until: datetime,
+    due: Sequence[ForecastRow],
+    hidden: Sequence[tuple[ForecastRow, Sequence[str]]],
+    missed: Sequence[ForecastRow],
+    on_call: Sequence[tuple[str, str]],
+) -> RichText:
+    """The morning's message. `hidden` are deadlines with the holidays before them."""
+    parts: list[Part] = []
+    if due:
+        parts += [Strong("Due before your next forecast on "), When(until), ":"]
+        parts += _listed([[*_ticket(line), *_due(line)] for line in due])
+    if hidden:
+        parts += [*_gap(parts), Strong("Later than it looks, because of a holiday:")]
+        parts += _listed([[*_ticket(line), *_due(line), f" ({', '.join(why)})"] for line, why in hidden])
+    if missed:
+        parts += [*_gap(parts), Strong("Missed since your last forecast:")]
+        parts += _listed([[*_ticket(line), f": {_standing(line.summary)}"] for line in missed])
+    if on_call:
+        named = ", ".join(f"{name} ({step})" for step, name in on_call)
+        parts += [*_gap(parts), Strong("On call: "), f"{named}."]
+    return tuple(parts)
+
+
+def evening(kept: Sequence[str], missed: Sequence[str], new: Sequence[str]) -> RichText:
+    """The line that the message gets at the end of the day, of keys of tickets."""
+    said = [
+        f"{what} {', '.join(keys[:MOST])}{' and more' if len(keys) > MOST else ''}"
+        for what, keys in (("kept:", kept), ("missed:", missed), ("new:", new))
+        if keys
+    ]
+    return ("\n\n", Strong("Since this morning: "), f"{'; '.join(said)}.")
+
+
+def _listed(lines: Sequence[Sequence[Part]]) -> Iterator[Part]:
+    for line in lines[:MOST]:
+        yield "\n"
+        yield from line
+    if len(lines) > MOST:
+        yield f"\nand {len(lines) - MOST} more"
+
+
+def _gap(parts: Sequence[Part]) -> Sequence[Part]:
+    return ("\n\n",) if parts else ()
+
+
+def _ticket(line: ForecastRow) -> Iterator[Part]:
+    yield line.key
+    yield f" {line.account}, {line.summary.severity}: {line.summary.title}"
+
+
+def _due(line: ForecastRow) -> Iterator[Part]:
+    due = line.summary.due
+    if due is not None and due.due_at is not None:
+        yield f", {METRIC_NAMES[due.metric].lower()} due "
+        yield When(due.due_at)
+
+
+def _standing(summary: QueueSummary) -> str:
+    """Where a ticket with a missed promise stands now."""
+    if summary.state != "open":
+        return f"{summary.state} since"
+    answered = "waiting for the customer" if summary.customers_turn else "waiting for us"
+    return f"open, {answered}, {f'owner {summary.owner}' if summary.owner else 'unassigned'}"
