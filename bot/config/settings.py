@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -73,6 +73,8 @@ class Account:
     may_hold: bool = False
     board: bool = True
     """Whether its channels have a board of open tickets."""
+    unticketed: str = "suggest"
+    """Plain messages of customers: `suggest` shows agents those that nobody answered, `ignore` none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,7 @@ class _Account(_Section):
     tam: str | None = None
     channels: tuple[str, ...]
     board: bool = True
+    unticketed: Literal["suggest", "ignore"] = "suggest"
     order_form: _OrderForm | None = None
 
 
@@ -413,7 +416,17 @@ def _account(file: _Account, policy: Policy) -> Account:
     )
     may_hold = policy.plans[plan].hold or (form is not None and form.hold)
     channels = tuple(Place.parse(channel) for channel in file.channels)
-    return Account(file.id, file.name, plan, channels, file.tam, terms, may_hold, file.board)
+    return Account(
+        file.id,
+        file.name,
+        plan,
+        channels,
+        file.tam,
+        terms,
+        may_hold,
+        board=file.board,
+        unticketed=file.unticketed,
+    )
 
 
 def _unheld_roles(rotas: Mapping[str, Rota], policy: Policy) -> Iterator[str]:
