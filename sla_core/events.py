@@ -53,6 +53,8 @@ class Opened:
     earlier: tuple[str, ...] = ()
     """The account's other tickets of this severity in the quarter, oldest first, if the policy expects
     fewer."""
+    words_of: Who | None = None
+    """The customer whose words began it, if an agent opened it from their message."""
 
 
 @dataclass(frozen=True, slots=True)

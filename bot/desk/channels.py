@@ -10,7 +10,7 @@ import structlog
 
 from bot.clock import parse_instant, real_now
 from bot.config.settings import Account
-from bot.desk import ticket_board
+from bot.desk import ticket_board, unticketed
 from bot.desk.desk import Desk, try_lock
 from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.inbound import Answer, ChannelChange, ChannelChanged, Done
@@ -131,6 +131,7 @@ async def _moved(desk: Desk, act: ChannelChanged, new: Place, account: Account |
         await desk.key_values.put(STATE, str(new), before)
     await moved(desk.key_values, act.place, new)
     await ticket_board.moved(desk.key_values, act.place, new)
+    await unticketed.moved(desk.key_values, act.place, new)
     if triage:
         whose, key = "The agents' channel", f"triage under [{new.platform}]"
     elif account is not None:

@@ -38,6 +38,7 @@ from bot.model.inbound import (
     as_one,
 )
 from bot.model.views import Audience
+from bot.notify import unticketed_texts
 from bot.ports import Conflict, NoSuchTicket, trace_id
 from sla_core.ticket import Ticket
 
@@ -88,6 +89,8 @@ def _opens(form: str) -> Callable[[Desk, Press, Ticket], Awaitable[Answer]]:
 
 BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "get_help": PublicButtonRoute(entry_points.get_help),
+    unticketed_texts.OPEN: PublicButtonRoute(entry_points.open_unticketed),
+    unticketed_texts.DISMISS: PublicButtonRoute(entry_points.dismiss_unticketed),
     conversation_steps.ACTION: PublicButtonRoute(conversation.on_button),
     "why": ButtonRoute(PARTICIPANT, acts.explain),
     "add_details": ButtonRoute(PARTICIPANT, _opens("add_details")),
@@ -175,7 +178,7 @@ async def _answer(desk: Desk, inbound: Inbound) -> Answer:
             case Posted():
                 return await entry_points.on_message(desk, inbound)
             case MessageChanged():
-                return await reply.on_message_changed(desk, inbound)
+                return await entry_points.on_message_changed(desk, inbound)
             case HomeOpened():
                 return await queue.opened(desk, inbound)
             case ChannelChanged():

@@ -255,7 +255,8 @@ def _about(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[str
     yield policy.plans[opened.plan].name
     if tam:
         yield f"TAM {tam.name}"
-    yield f"opened by {opened.by.name} for the customer" if opened.by_agent else f"opened by {opened.by.name}"
+    whose = opened.words_of.name if opened.words_of else "the customer"
+    yield f"opened by {opened.by.name} for {whose}" if opened.by_agent else f"opened by {opened.by.name}"
 
 
 def _last_words(ticket: Ticket) -> LastWords | None:

@@ -14,7 +14,7 @@ from structlog.contextvars import bound_contextvars
 
 from bot import telemetry
 from bot.clock import WakeSignal
-from bot.desk import channels, ticket_board
+from bot.desk import channels, ticket_board, unticketed
 from bot.desk.desk import Desk
 from bot.desk.intake import conversation
 from bot.model.address import MessageRef, Place
@@ -376,7 +376,7 @@ async def _post_or_edit(platform: ChatPlatform, outgoing: Outgoing, view: View |
     """
     message = outgoing.message
     if view is None:
-        assert isinstance(message.to, Place), "only a channel's board is removed"
+        assert isinstance(message.to, Place), "no direct message is removed"
         if outgoing.edits is not None:
             await platform.delete(outgoing.edits)
         return MessageRef(message.to, REMOVED)
@@ -487,7 +487,10 @@ MESSAGE_KINDS = {
     channels.NOTICES: MessageKind(for_triage=True),
     channels.HELP_MESSAGES: MessageKind(on_refused=channels.on_refused, retried_later=True),
     ticket_board.BOARDS: MessageKind(
-        draw=ticket_board.draw, on_refused=ticket_board.on_refused, retried_later=True
+        ticket_board.draw, on_refused=ticket_board.on_refused, retried_later=True
+    ),
+    unticketed.UNTICKETED: MessageKind(
+        unticketed.draw, on_refused=unticketed.on_refused, retried_later=True, repost_if_gone=False
     ),
 }
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.desk import channels, ticket_board
 from bot.desk.desk import Desk, refusal
 from bot.desk.ticket.short_forms import rejected, text_of
 from bot.model.address import MessageRef, Place
@@ -113,14 +112,7 @@ async def ticket_below(desk: Desk, root: MessageRef) -> str | None:
 
 
 async def on_message_changed(desk: Desk, act: MessageChanged) -> Answer:
-    """Tells agents of an edited or deleted message in the customer's thread. Ignores all others.
-
-    Posts a deleted `Get help` message or board again.
-    """
-    if act.text is None and act.thread is None:
-        await channels.repost_deleted(desk, act.message)
-        await ticket_board.repost_deleted(desk, act.message)
-        return Done()
+    """Tells agents of an edited or deleted message in the customer's thread. Ignores all others."""
     key = await ticket_below(desk, act.thread) if act.thread else None
     if key is None:
         return Done()
