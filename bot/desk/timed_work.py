@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.clock import later
-from bot.desk import ticket_board, unticketed
+from bot.desk import help_position, ticket_board, unticketed
 from bot.desk.desk import BOARD, LOCK_LIFE, Desk
 from bot.model.address import Place
 from bot.ports import Timer, TimerResult
@@ -28,6 +28,7 @@ async def _refresh_board(desk: Desk, channel: str) -> None:
 
 WORK: Mapping[str, Callable[[Desk, str], Awaitable[None]]] = {
     BOARD: _refresh_board,
+    help_position.KIND: help_position.move,
     unticketed.UNTICKETED: unticketed.show,
 }
 """What a timer's key is given to, by the timer's kind. It may run twice, also at the same time."""

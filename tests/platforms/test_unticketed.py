@@ -50,6 +50,8 @@ class Channel:
             case OnTeams() as on:
                 where = on.at(who, f"{on.channel.id};messageid={id}", id)
                 await on.send(activity(on.microsoft.service, "messageDelete", **where))
+            case _:
+                raise AssertionError
         await self.desk.deliver()
 
     async def edits(self, who: str, id: str, text: str) -> None:
@@ -60,6 +62,8 @@ class Channel:
             case OnTeams() as on:
                 where = on.at(who, f"{on.channel.id};messageid={id}", id)
                 await on.send(activity(on.microsoft.service, "messageUpdate", text=text, **where))
+            case _:
+                raise AssertionError
 
     def lines(self) -> list[MessageRef]:
         return [
@@ -126,6 +130,8 @@ async def test_an_agent_opens_the_ticket_and_she_is_the_opener(channel: Channel)
         case OnTeams() as on:
             dialog = await on.opens_dialog("Bob", "Open ticket", ref)
             await on.task("task/submit", "Bob", on.triage.id, ref.id, filled_in(dialog, S2))
+        case _:
+            raise AssertionError
     await channel.desk.deliver()
     opened = (await channel.desk.desk.ticket(KEY)).opened
     assert (opened.summary, opened.by.name) == ("Bills are slow", "Bob")
@@ -173,5 +179,7 @@ async def test_a_mention_is_answered_with_the_form(channel: Channel) -> None:
         case OnTeams() as on:
             where = on.at("Alice", f"{on.channel.id};messageid=1", "1")
             await on.send(mentioning(on.microsoft.service, "bills are slow", **where))
+        case _:
+            raise AssertionError
     await channel.desk.wait_for_timers(hours=1)
     assert channel.lines() == []

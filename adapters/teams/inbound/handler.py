@@ -331,6 +331,8 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
         words = message_text(read)
         posted = self._reader.posted(read, home, words.text)
         in_ticket = posted.thread is not None and await self._find_ticket(posted.thread) is not None
+        if not words.to_bot and posted.thread is None and not read.is_personal:
+            self._references.record_readable(read.conversation.place)
         if not words.to_bot or (in_ticket and command_words(words.text) == words.text):
             await self._dispatch_message(read, posted)
             return

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from bot.desk import channels, queue, ticket_board, unticketed
+from bot.desk import channels, help_position, queue, ticket_board, unticketed
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.intake import conversation, conversation_steps, form, open
 from bot.desk.intake.form import FORM, Prefill, pack_prefill, unpack_prefill
@@ -72,6 +72,8 @@ async def on_message(desk: Desk, said: Posted) -> Answer:
     """Handles a message: an answer to our question, the beginning of a ticket, or a part of a thread."""
     if said.from_app:
         return await reply.on_thread_message(desk, said)
+    if said.thread is None and not said.place.direct:
+        await help_position.on_message(desk, said.place, said.message.id)
     answer = await conversation.on_message(desk, said)
     if answer is not None:
         return answer
@@ -94,6 +96,7 @@ async def on_message_changed(desk: Desk, act: MessageChanged) -> Answer:
     await channels.repost_deleted(desk, act.message)
     await ticket_board.repost_deleted(desk, act.message)
     await unticketed.on_deleted(desk, act)
+    await help_position.on_deleted(desk, act.place, act.message.id)
     return Done()
 
 
