@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sla_core.calendar import always
+from sla_core.closing import due_follow_ups, next_follow_up
 from sla_core.events import THE_CLOCK, Breached, Event, Reminded, Warned
 from sla_core.paging import Duty, due_pages, next_page_at
 from sla_core.policy import Metric, Policy, Target
@@ -36,6 +37,7 @@ def evaluate(ticket: Ticket, policy: Policy, now: datetime, duty: Duty | None = 
         *(due_pages(ticket, policy, duty, now) if duty else ()),
         *_due_reminders(ticket, now),
         *_due_promises(ticket, running, now),
+        *due_follow_ups(ticket, policy, now),
     )
     if not events:
         return Evaluation((), _wake_at(ticket, policy, running, now, duty))
@@ -206,7 +208,7 @@ def _running(ticket: Ticket, policy: Policy) -> list[Promise]:
 def _wake_at(
     ticket: Ticket, policy: Policy, running: Sequence[Promise], now: datetime, duty: Duty | None
 ) -> datetime | None:
-    instants: list[datetime | None] = [*ticket.snoozed.values()]
+    instants: list[datetime | None] = [*ticket.snoozed.values(), next_follow_up(ticket, policy)]
     if duty:
         instants.append(next_page_at(ticket, policy, duty))
     for promise in running:

@@ -19,6 +19,8 @@ class Who:
 
 THE_CLOCK = Who("clock", "the clock")
 """The actor of warnings, breaches, pages and reminders."""
+FRONTLINE = Who("clock", "Frontline")
+"""The actor who closes a ticket after its customer has said nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,13 @@ class Kind(StrEnum):
     MESSAGE = "message"
 
 
+class Turn(StrEnum):
+    """Whose turn it is after an agent's answer."""
+
+    WE = "we"
+    CUSTOMER = "customer"
+
+
 @dataclass(frozen=True, slots=True)
 class Attachment:
     """A file attached to a message. People with access can open it at `url`; empty: unknown."""
@@ -97,6 +106,9 @@ class Answered:
     files: tuple[Attachment, ...] = ()
     message: str = ""
     """The platform's id of what was written in the thread."""
+    next: Turn | None = None
+    """None in updates and milestones, and in answers of earlier releases: then a reply or a message was a
+    question."""
 
 
 VIA_FORM, VIA_APP = "form", "app"
@@ -229,6 +241,10 @@ class Resolved:
     at: datetime
     by: Who
     text: str
+    follow_up: bool = False
+    """Whether it can be rated, and a customer who says nothing is reminded. Not so in earlier releases."""
+    close_after: int | None = None
+    """After how many business days without a word it is closed; None: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +321,32 @@ class Reminded:
     to: str
 
 
+@dataclass(frozen=True, slots=True)
+class Nudged:
+    """A customer who has said nothing was reminded."""
+
+    at: datetime
+    by: Who
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingAnnounced:
+    """A customer who has said nothing was told when the resolved ticket will be closed."""
+
+    at: datetime
+    by: Who
+    closes_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """The customer rated the resolution, from 1 to 5; the last one counts."""
+
+    at: datetime
+    by: Who
+    rating: int
+
+
 Event = (
     Opened
     | Acknowledged
@@ -329,4 +371,7 @@ Event = (
     | Undelivered
     | Alerted
     | Reminded
+    | Nudged
+    | ClosingAnnounced
+    | Rated
 )

@@ -12,12 +12,24 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sla_core.engine import evaluate, promises
-from sla_core.events import Breached, Called, Event, PageAccepted, Paged, Reminded, Undelivered, Warned
+from sla_core.events import (
+    Breached,
+    Called,
+    ClosingAnnounced,
+    Event,
+    Nudged,
+    PageAccepted,
+    Paged,
+    Reminded,
+    Undelivered,
+    Warned,
+)
 from sla_core.policy import Metric, Policy
 from sla_core.promise import JUST_AFTER, Promise
 from sla_core.ticket import Ticket, evolve, fold
 
 _ORDER = tuple(Metric)
+_OF_THE_CLOCK = Warned | Breached | Paged | PageAccepted | Called | Reminded | Nudged | ClosingAnnounced
 
 
 class Result(StrEnum):
@@ -73,7 +85,7 @@ def replay(key: str, history: Sequence[Event], policy: Policy, until: datetime) 
     for seq, event in enumerate(history[1:], start=2):
         if event.at > until:
             break
-        if not isinstance(event, Warned | Breached | Paged | PageAccepted | Called | Reminded):
+        if not isinstance(event, _OF_THE_CLOCK):
             state.run_until(event.at)
             state.act(seq, event)
     state.run_until(until)

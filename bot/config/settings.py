@@ -28,8 +28,9 @@ from bot.model.address import Place, UserRef
 from sla_core.catalog.crosscheck import PROMISED, unknown
 from sla_core.catalog.load import Fault, Faults, faults_of, load, vendors
 from sla_core.catalog.schema import Tries, WaitText
+from sla_core.closing import FEWEST_DAYS
 from sla_core.oncall import ListRota, Rota, TimedRota
-from sla_core.policy import Metric, Plan, Policy, Term, parse_amount
+from sla_core.policy import BusinessDays, Metric, Plan, Policy, Term, parse_amount
 
 PLATFORMS = ("slack", "teams")
 NOBODY = ListRota(())
@@ -75,6 +76,8 @@ class Account:
     """Whether its channels have a board of open tickets."""
     unticketed: str = "suggest"
     """Plain messages of customers: `suggest` shows agents those that nobody answered, `ignore` none."""
+    auto_close: int | None = None
+    """After how many business days without a word a resolved ticket is closed; None: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +187,15 @@ class _OrderForm(_Section):
         return known | {"terms": {key: value for key, value in raw.items() if key not in known}}
 
 
+def _business_days(text: object) -> int:
+    days = parse_amount(text) if isinstance(text, str) else None
+    if not isinstance(days, BusinessDays) or days.count < FEWEST_DAYS:
+        raise ValueError(
+            f'must be "{FEWEST_DAYS} business days" or more: the customer is told one business day before'
+        )
+    return days.count
+
+
 class _Account(_Section):
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
     name: str
@@ -192,6 +204,7 @@ class _Account(_Section):
     channels: tuple[str, ...]
     board: bool = True
     unticketed: Literal["suggest", "ignore"] = "suggest"
+    auto_close: Annotated[int, BeforeValidator(_business_days)] | None = None
     order_form: _OrderForm | None = None
 
 
@@ -426,6 +439,7 @@ def _account(file: _Account, policy: Policy) -> Account:
         may_hold,
         board=file.board,
         unticketed=file.unticketed,
+        auto_close=file.auto_close,
     )
 
 

@@ -15,7 +15,7 @@ from bot.desk import channels, queue
 from bot.desk.desk import Desk, refusal
 from bot.desk.intake import alarms, conversation, conversation_steps, entry_points, open
 from bot.desk.intake.form import FORM
-from bot.desk.ticket import acts, direct_messages, pages, reply, severity, update
+from bot.desk.ticket import acts, direct_messages, pages, rating, reply, severity, update
 from bot.desk.ticket.short_forms import open_text_form, sent_before, sent_elsewhere, sent_too_late
 from bot.model.address import Actor, Place
 from bot.model.forms import OPENED_AT, is_expired
@@ -38,7 +38,7 @@ from bot.model.inbound import (
     as_one,
 )
 from bot.model.views import Audience
-from bot.notify import unticketed_texts
+from bot.notify import closing_texts, unticketed_texts
 from bot.ports import Conflict, NoSuchTicket, trace_id
 from sla_core.ticket import Ticket
 
@@ -97,6 +97,7 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "escalate": ButtonRoute(PARTICIPANT, acts.ask_to_escalate),
     "close": ButtonRoute(PARTICIPANT, acts.close),
     "reopen": ButtonRoute(PARTICIPANT, acts.reopen),
+    closing_texts.RATE: ButtonRoute(PARTICIPANT, rating.rate),
     "acknowledge": ButtonRoute(AGENT, acts.acknowledge),
     "take": ButtonRoute(AGENT, acts.take),
     "reply": ButtonRoute(AGENT, _opens("reply")),

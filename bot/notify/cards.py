@@ -20,6 +20,7 @@ from bot.model.views import (
     TicketCard,
 )
 from bot.notify import history
+from bot.notify.closing_texts import rated
 from bot.ports import QueueEntry, QueueSummary
 from sla_core.engine import countdowns, promises
 from sla_core.events import CustomerWrote, Escalated, Held, SeverityChanged
@@ -287,6 +288,8 @@ def _facts(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[tup
         yield "Proposed because", f"{without_full_stop(opened.why)}{how}"
     if opened.exception:
         yield "Exception", opened.exception
+    if ticket.rating is not None:
+        yield "Rating", rated(ticket.rating)
     for note in opened.notes:
         yield "Note", note
     severity = policy.severities[ticket.severity]

@@ -9,6 +9,7 @@ from typing import assert_never
 from bot.config.alerts import is_monitoring
 from bot.config.settings import Person
 from bot.model.views import HistoryLine
+from bot.notify.closing_texts import rated
 from sla_core.events import (
     VIA_FORM,
     Acknowledged,
@@ -17,6 +18,7 @@ from sla_core.events import (
     Breached,
     Called,
     Closed,
+    ClosingAnnounced,
     Corrected,
     CustomerWrote,
     DueDateSet,
@@ -25,9 +27,11 @@ from sla_core.events import (
     Extended,
     Held,
     Kind,
+    Nudged,
     Opened,
     PageAccepted,
     Paged,
+    Rated,
     Reminded,
     Reopened,
     Resolved,
@@ -117,6 +121,12 @@ def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) ->
             return _alerted(event)
         case Reminded():
             return "A reminder was sent"
+        case Nudged():
+            return "The customer was reminded"
+        case ClosingAnnounced():
+            return "The customer was told that this will be closed"
+        case Rated():
+            return f"{name} rated this {rated(event.rating)}"
         case _:
             assert_never(event)
 

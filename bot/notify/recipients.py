@@ -11,7 +11,7 @@ from bot.config.alerts import is_monitoring
 from bot.config.directory import Directory
 from bot.model.address import Place
 from bot.model.views import Audience, Notice
-from bot.notify import alarms, pages, rarity, texts
+from bot.notify import alarms, closing_texts, pages, rarity, resolutions, texts
 from bot.notify.message_factory import MessageFactory, card_key
 from bot.ports import Card, Message, Priority
 from sla_core.events import (
@@ -23,6 +23,7 @@ from sla_core.events import (
     Breached,
     Called,
     Closed,
+    ClosingAnnounced,
     Corrected,
     CustomerWrote,
     DueDateSet,
@@ -31,9 +32,11 @@ from sla_core.events import (
     Extended,
     Held,
     Kind,
+    Nudged,
     Opened,
     PageAccepted,
     Paged,
+    Rated,
     Reminded,
     Reopened,
     Resolved,
@@ -184,19 +187,19 @@ class _EventMessages:
                 return
             case Resolved():
                 said = texts.resolved(key, event)
-                yield self.factory.to_customer(
-                    (*said, texts.IS_IT_SOLVED, *self.factory.opener()), effect=self.factory.seq
-                )
+                yield resolutions.message(self.factory, event)
                 yield self.factory.to_triage(said)
                 yield from self.factory.to_asked(said, "resolved")
                 yield from self.factory.follow_up(said)
             case Closed():
                 said = texts.closed(key, event.by)
                 yield from self.factory.to_both(said)
+                yield from resolutions.redrawn(self.factory)
                 yield from self.factory.follow_up(said)
             case Reopened():
                 said = texts.reopened(self.ticket, self.policy, event)
                 yield from self.factory.to_both(said)
+                yield from resolutions.redrawn(self.factory)
                 yield from self.factory.follow_up(said)
             case Warned():
                 said = texts.warned(self.ticket, event, self.policy)
@@ -221,6 +224,13 @@ class _EventMessages:
                 yield from self.direct_messages(event)
             case Reminded():
                 yield from self.direct_messages(event)
+            case Nudged():
+                yield self.factory.to_customer((*closing_texts.nudge(self.ticket), *self.factory.opener()))
+            case ClosingAnnounced():
+                announced = closing_texts.closing(key, event)
+                yield self.factory.to_customer((*announced, *self.factory.opener()))
+            case Rated():
+                yield from resolutions.redrawn(self.factory)
             case _:
                 assert_never(event)
 

@@ -123,7 +123,7 @@ async def test_a_crash_in_between_leaves_one_message(a_desk: OpenDesk, lost_afte
             raise OSError("killed")
         await put(topic, *rest)  # type: ignore[arg-type]
 
-    desk.desk.key_values.put = dying  # type: ignore[method-assign]
+    desk.desk.key_values.put = dying  # type: ignore[method-assign, assignment]
     await desk.fast_forward(minutes=15)
     assert crashes == []
     [new] = helps(desk)
