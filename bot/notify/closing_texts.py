@@ -37,11 +37,7 @@ def rated(rating: int) -> str:
 
 def rating_in_words(rating: int | None) -> str:
     """Follows the text of a resolution while it can be rated."""
-    return (
-        HOW_WAS_IT
-        if rating is None
-        else f" You rated this {rated(rating)}. You can change it until we close."
-    )
+    return HOW_WAS_IT if rating is None else f" You rated this {rated(rating)}. You can still change it."
 
 
 def final_rating(rating: int | None) -> str:

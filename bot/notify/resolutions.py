@@ -9,7 +9,7 @@ from bot.model.views import Notice
 from bot.notify import closing_texts, texts
 from bot.notify.message_factory import MessageFactory
 from bot.ports import Message, Priority
-from sla_core.events import Resolved
+from sla_core.events import Resolved, Undelivered
 from sla_core.ticket import State, fold
 
 
@@ -26,7 +26,9 @@ def message(factory: MessageFactory, event: Resolved) -> Message:
 def redrawn(factory: MessageFactory) -> Iterator[Message]:
     """The edit of the last resolution's message: it shows the rating, with buttons only while resolved."""
     history = factory.ticket.history[: factory.seq]
-    found = [seq for seq, event in enumerate(history, start=1) if isinstance(event, Resolved)]
+    undone = {event.seq for event in history if isinstance(event, Undelivered)}
+    numbered = enumerate(history, start=1)
+    found = [seq for seq, event in numbered if isinstance(event, Resolved) and seq not in undone]
     event = history[found[-1] - 1] if found else None
     if not isinstance(event, Resolved) or not event.follow_up:
         return
