@@ -157,7 +157,7 @@ async def test_any_word_of_hers_ends_the_wait(a_desk: OpenDesk, word: str) -> No
             await desk.presses(ALICE, "Reopen", key)
         case "close":
             await desk.presses(ALICE, "Close", key)
-        case "escalate":
+        case _:
             await desk.submits_form(ALICE, "Escalate", key, text="Month end")
     await desk.fast_forward(days=14)
     assert "Nudged" not in await desk.events(key)
@@ -260,7 +260,7 @@ async def test_only_the_customer_rates_and_only_what_is_resolved(a_desk: OpenDes
     five = message.view.buttons[-1]
     refused = await desk.presses_on(BOB, message, five)
     assert isinstance(refused, Show)
-    assert answer_text(refused) == "Only the customer can rate this."
+    assert answer_text(refused) == f"Only the customer of {key} can do that."
     await desk.presses(ALICE, "Reopen", key)
     assert labels(message) == []
     assert answer_text(await desk.presses_on(ALICE, message, five)) == f"{key} is open again."

@@ -46,7 +46,7 @@ async def test_the_resolution_is_rated_until_the_ticket_is_closed(story: Story) 
 
 async def test_agents_cannot_rate(story: Story) -> None:
     resolution = story.refs("/customer/")[-1]
-    assert "Only the customer can rate this" in await story.customers.presses("Bob", "5", resolution)
+    assert "Only the customer of ACME-1 can do that" in await story.customers.presses("Bob", "5", resolution)
 
 
 async def test_a_silent_customer_is_reminded_told_and_has_it_closed(story: Story) -> None:
