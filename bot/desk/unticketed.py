@@ -132,13 +132,13 @@ def _calendar(desk: Desk, account: Account, at: datetime) -> BusinessCalendar:
 
 
 async def _on_agent(desk: Desk, said: Posted) -> None:
+    if said.thread is not None and await author_of(desk, said.thread) is None:
+        return
     channel = await _channel(desk, said.place)
     if said.thread is None:
         over: Iterable[str] = channel.waiting()
-    elif said.thread.id in channel.messages:
-        over = channel.beside(said.thread.id)
     else:
-        return
+        over = channel.beside(said.thread.id)
     ids = [id for id in over if id not in channel.ends and channel.messages[id].at <= said.at]
     await _end(desk, channel, ids, f"{_ANSWERED} {desk.who(said.actor).name}")
 

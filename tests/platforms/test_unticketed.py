@@ -13,11 +13,11 @@ from tests.memory_store import MemoryStore
 from tests.platforms.conftest import FRIDAY_AFTERNOON, OpenWorkplace
 from tests.platforms.desk_files import ON_SLACK, ON_TEAMS
 from tests.platforms.on_slack import OnSlack
-from tests.platforms.on_teams import OnTeams, filled_in
+from tests.platforms.on_teams import OnTeams, card_in, filled_in
 from tests.platforms.story import KEY, S2, Story, open_story
 from tests.platforms.test_links import address, links
 from tests.platforms.workplace import DisplayedMessage
-from tests.teams.activities import activity, mentioning
+from tests.teams.activities import activity, invoke, mentioning
 
 
 class Channel:
@@ -142,6 +142,35 @@ async def test_an_agent_opens_the_ticket_and_she_is_the_opener(channel: Channel)
     assert channel.line().labels == ()
     await channel.desk.agent("Reply", "We look into it.")
     assert any("Alice" in each or "alice" in each.lower() for each in channel.desk.words("/customer/")[-1:])
+
+
+async def test_an_agent_opens_it_from_her_message_itself(channel: Channel) -> None:
+    """By the shortcut on the message, before there is a line."""
+    id = await channel.says("Alice", "Bills are slow")
+    match channel.desk.customers:
+        case OnSlack() as on:
+            message = on.message(MessageRef(on.channel, id))
+            await on.slack.shortcut(on.people["Bob"], message, "open_ticket")
+            assert not (await on.slack.submit(on.people["Bob"], S2)).errors
+            await on.slack.settle()
+        case OnTeams() as on:
+            payload = {"id": id, "body": {"content": "Bills are slow"}}
+            value = {"commandId": "support", "commandContext": "message", "messagePayload": payload}
+            where, service = on.at("Bob", on.channel.id), on.microsoft.service
+            opened = await on.send(invoke(service, "composeExtension/fetchTask", value, **where))
+            sent = {"commandId": "support", "data": filled_in(card_in(opened), S2)}
+            await on.send(
+                invoke(service, "composeExtension/submitAction", sent, **on.at("Bob", on.channel.id))
+            )
+        case _:
+            raise AssertionError
+    await channel.desk.deliver()
+    ticket = (await channel.desk.desk.ticket(KEY)).opened
+    assert (ticket.summary, ticket.asked_below) == ("Bills are slow", id)
+    assert ticket.words_of is not None
+    assert ticket.words_of.name == "Alice"
+    await channel.desk.wait_for_timers(hours=1)
+    assert channel.lines() == []
 
 
 async def test_not_a_request(channel: Channel) -> None:

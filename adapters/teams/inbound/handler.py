@@ -226,7 +226,9 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
         read, home = await self._read_and_record(turn_context)
         message = action.message_payload if action else None
         quoted = plain_text(message.body.content or "") if message and message.body else ""
-        task = await self._on_command(read, home, RequestKind.TASK, quoted)
+        root = (message.reply_to_id or message.id) if message and not read.is_personal else None
+        about = MessageRef(place_of(read), root) if isinstance(root, str) else None
+        task = await self._on_command(read, home, RequestKind.TASK, quoted, about)
         return MessagingExtensionActionResponse(task=task) if task else None
 
     async def on_teams_messaging_extension_submit_action(
