@@ -37,7 +37,7 @@ def evaluate(ticket: Ticket, policy: Policy, now: datetime, duty: Duty | None = 
         *(due_pages(ticket, policy, duty, now) if duty else ()),
         *_due_reminders(ticket, now),
         *_due_promises(ticket, running, now),
-        *due_follow_ups(ticket, policy, now),
+        *(due_follow_ups(ticket, policy, now) if ticket.waiting_since else ()),
     )
     if not events:
         return Evaluation((), _wake_at(ticket, policy, running, now, duty))
@@ -208,7 +208,9 @@ def _running(ticket: Ticket, policy: Policy) -> list[Promise]:
 def _wake_at(
     ticket: Ticket, policy: Policy, running: Sequence[Promise], now: datetime, duty: Duty | None
 ) -> datetime | None:
-    instants: list[datetime | None] = [*ticket.snoozed.values(), next_follow_up(ticket, policy)]
+    instants: list[datetime | None] = [*ticket.snoozed.values()]
+    if ticket.waiting_since:
+        instants.append(next_follow_up(ticket, policy))
     if duty:
         instants.append(next_page_at(ticket, policy, duty))
     for promise in running:
