@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sla_core.calendar import always
+from sla_core.closing import due_follow_ups, next_follow_up
 from sla_core.events import THE_CLOCK, Breached, Event, LastWarned, Reminded, Warned
 from sla_core.handover import due_handover, next_handover_at
 from sla_core.paging import Duty, due_pages, next_page_at
@@ -46,6 +47,9 @@ def evaluate(ticket: Ticket, policy: Policy, now: datetime, duty: Duty | None = 
         for event in fell_due:
             after = evolve(after, event)
         running = _running(after, policy)
+    for event in due_follow_ups(after, policy, now) if after.waiting_since else ():
+        events.append(event)
+        after = evolve(after, event)
     if events:
         running = _running(after, policy)
     return Evaluation(tuple(events), _wake_at(after, policy, running, now, duty))
@@ -245,6 +249,8 @@ def _wake_at(
     ticket: Ticket, policy: Policy, running: Sequence[Promise], now: datetime, duty: Duty | None
 ) -> datetime | None:
     instants: list[datetime | None] = [*ticket.snoozed.values()]
+    if ticket.waiting_since:
+        instants.append(next_follow_up(ticket, policy))
     if duty:
         instants += [next_page_at(ticket, policy, duty), next_handover_at(ticket, policy, duty, now)]
     for promise in running:

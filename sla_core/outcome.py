@@ -15,9 +15,11 @@ from sla_core.engine import evaluate, promises
 from sla_core.events import (
     Breached,
     Called,
+    ClosingAnnounced,
     Event,
     Handover,
     LastWarned,
+    Nudged,
     PageAccepted,
     Paged,
     Reminded,
@@ -29,7 +31,11 @@ from sla_core.promise import JUST_AFTER, Promise
 from sla_core.ticket import Ticket, evolve, fold
 
 _ORDER = tuple(Metric)
-_OF_THE_CLOCK = (Warned, LastWarned, Breached, Paged, PageAccepted, Handover, Called, Reminded)
+_OF_THE_CLOCK = (
+    *(Warned, LastWarned, Breached, Paged, PageAccepted, Handover, Called, Reminded),
+    Nudged,
+    ClosingAnnounced,
+)
 
 
 class Result(StrEnum):

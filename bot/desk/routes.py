@@ -23,6 +23,7 @@ from bot.desk.ticket import (
     emergencies,
     milestones,
     pages,
+    rating,
     reply,
     severity,
     update,
@@ -50,13 +51,14 @@ from bot.model.inbound import (
     as_one,
 )
 from bot.model.views import Audience
+from bot.notify import closing_texts, unticketed_texts
 from bot.ports import Conflict, NoSuchTicket, trace_id
 from sla_core.ticket import Ticket
 
 log = structlog.get_logger(__name__)
 
-AGENT, PARTICIPANT, ANYONE, RECIPIENT = "agent", "party", "anyone", "recipient"
-"""Who may act: agents; agents and the ticket's customers; everyone; people who get direct messages."""
+AGENT, PARTICIPANT, CUSTOMER, ANYONE, RECIPIENT = "agent", "party", "customer", "anyone", "recipient"
+"""Who may act: agents; agents and the ticket's customers; these; everyone; people who get direct messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ def _opens(form: str) -> Callable[[Desk, Press, Ticket], Awaitable[Answer]]:
 
 BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "get_help": PublicButtonRoute(entry_points.get_help),
+    unticketed_texts.OPEN: PublicButtonRoute(entry_points.open_unticketed, AGENT),
+    unticketed_texts.DISMISS: PublicButtonRoute(entry_points.dismiss_unticketed, AGENT),
     conversation_steps.ACTION: PublicButtonRoute(conversation.on_button),
     "why": ButtonRoute(PARTICIPANT, acts.explain),
     "add_details": ButtonRoute(PARTICIPANT, _opens("add_details")),
@@ -107,6 +111,7 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "call_request": ButtonRoute(PARTICIPANT, calls.ask),
     "close": ButtonRoute(PARTICIPANT, acts.close),
     "reopen": ButtonRoute(PARTICIPANT, acts.reopen),
+    closing_texts.RATE: ButtonRoute(CUSTOMER, rating.rate),
     "acknowledge": ButtonRoute(AGENT, acts.acknowledge),
     "take": ButtonRoute(AGENT, acts.take),
     "reply": ButtonRoute(AGENT, _opens("reply")),
@@ -198,7 +203,7 @@ async def _answer(desk: Desk, inbound: Inbound) -> Answer:
             case Posted():
                 return await entry_points.on_message(desk, inbound)
             case MessageChanged():
-                return await reply.on_message_changed(desk, inbound)
+                return await entry_points.on_message_changed(desk, inbound)
             case HomeOpened():
                 return await queue.opened(desk, inbound)
             case ChannelChanged():
@@ -293,6 +298,8 @@ def _refusal(desk: Desk, who: str, actor: Actor, place: Place, ticket: Ticket) -
             return None
         return refusal("This message is for somebody else.")
     relation = desk.relation(actor, place, ticket)
+    if who == CUSTOMER:
+        return None if relation == "customer" else refusal(f"Only the customer of {ticket.key} can do that.")
     if relation == "agent" or (relation == "customer" and who == PARTICIPANT):
         return None
     vendor = desk.policy_of(ticket).vendor

@@ -22,6 +22,7 @@ from bot.model.views import (
     TicketCard,
 )
 from bot.notify import emergency_texts, history
+from bot.notify.closing_texts import rated
 from bot.ports import QueueEntry, QueueSummary
 from sla_core.engine import countdowns, promises
 from sla_core.events import CustomerWrote, Escalated, Held, SeverityChanged
@@ -294,7 +295,8 @@ def _about(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[str
     yield policy.plans[opened.plan].name
     if tam:
         yield f"TAM {tam.name}"
-    yield f"opened by {opened.by.name} for the customer" if opened.by_agent else f"opened by {opened.by.name}"
+    whose = opened.words_of.name if opened.words_of else "the customer"
+    yield f"opened by {opened.by.name} for {whose}" if opened.by_agent else f"opened by {opened.by.name}"
 
 
 def _last_words(ticket: Ticket) -> LastWords | None:
@@ -325,6 +327,8 @@ def _facts(ticket: Ticket, policy: Policy, directory: Directory, now: datetime) 
         yield "Proposed because", f"{without_full_stop(opened.why)}{how}"
     if opened.exception:
         yield "Exception", opened.exception
+    if ticket.rating is not None:
+        yield "Rating", rated(ticket.rating)
     for note in opened.notes:
         yield "Note", note
     yield from history.call(ticket, policy, directory.settings.people)

@@ -10,6 +10,7 @@ from bot.config.alerts import is_monitoring
 from bot.config.settings import Person
 from bot.model.views import HistoryLine
 from bot.notify import emergency_texts
+from bot.notify.closing_texts import rated
 from bot.text import named_time
 from sla_core.events import (
     VIA_FORM,
@@ -20,6 +21,7 @@ from sla_core.events import (
     Called,
     CallRequested,
     Closed,
+    ClosingAnnounced,
     Corrected,
     CustomerWrote,
     DueDateSet,
@@ -30,9 +32,11 @@ from sla_core.events import (
     Held,
     Kind,
     LastWarned,
+    Nudged,
     Opened,
     PageAccepted,
     Paged,
+    Rated,
     Reminded,
     Reopened,
     Resolved,
@@ -136,6 +140,12 @@ def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) ->
             return f"{name} disabled the services"
         case ServicesEnabled():
             return f"{name} enabled the services"
+        case Nudged():
+            return "The customer was reminded"
+        case ClosingAnnounced():
+            return "The customer was told that this will be closed"
+        case Rated():
+            return f"{name} rated this {rated(event.rating)}"
         case _:
             assert_never(event)
 

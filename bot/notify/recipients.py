@@ -11,7 +11,18 @@ from bot.config.alerts import is_monitoring
 from bot.config.directory import Directory
 from bot.model.address import Place
 from bot.model.views import Audience, Notice, RichText
-from bot.notify import alarms, calls, emergency_texts, pages, rarity, silence, silence_texts, texts
+from bot.notify import (
+    alarms,
+    calls,
+    closing_texts,
+    emergency_texts,
+    pages,
+    rarity,
+    resolutions,
+    silence,
+    silence_texts,
+    texts,
+)
 from bot.notify.message_factory import MessageFactory, card_key
 from bot.ports import Card, Message, Priority
 from sla_core.events import (
@@ -24,6 +35,7 @@ from sla_core.events import (
     Called,
     CallRequested,
     Closed,
+    ClosingAnnounced,
     Corrected,
     CustomerWrote,
     DueDateSet,
@@ -34,9 +46,11 @@ from sla_core.events import (
     Held,
     Kind,
     LastWarned,
+    Nudged,
     Opened,
     PageAccepted,
     Paged,
+    Rated,
     Reminded,
     Reopened,
     Resolved,
@@ -208,15 +222,14 @@ class _EventMessages:
                 yield from self.factory.follow_up(ours)
             case Resolved():
                 said = texts.resolved(key, event)
-                yield self.factory.to_customer(
-                    (*said, texts.IS_IT_SOLVED, *self.factory.opener()), effect=self.factory.seq
-                )
+                yield resolutions.message(self.factory, event)
                 yield self.factory.to_triage(said)
                 yield from self.factory.to_asked(said, "resolved")
                 yield from self.factory.follow_up(said)
             case Closed():
                 said = texts.closed(key, event.by)
                 yield from self.factory.to_both(said)
+                yield from resolutions.redrawn(self.factory)
                 yield from self.factory.follow_up(said)
             case Reopened():
                 said = texts.reopened(self.ticket, self.policy, event)
@@ -224,6 +237,7 @@ class _EventMessages:
                 is_paged = self.ticket.reopened_unanswered is not None and self._pages(self.ticket.severity)
                 mentions = () if is_paged else self.factory.responsible()
                 yield self.factory.to_triage((*said, *mentions), priority=Priority.STATE)
+                yield from resolutions.redrawn(self.factory)
                 yield from self.factory.follow_up(said)
             case Warned():
                 said = texts.warned(self.ticket, event, self.policy)
@@ -255,6 +269,13 @@ class _EventMessages:
                 yield from self.direct_messages(event)
             case Reminded():
                 yield from self.direct_messages(event)
+            case Nudged():
+                yield self.factory.to_customer((*closing_texts.nudge(self.ticket), *self.factory.opener()))
+            case ClosingAnnounced():
+                announced = closing_texts.closing(key, event)
+                yield self.factory.to_customer((*announced, *self.factory.opener()))
+            case Rated():
+                yield from resolutions.redrawn(self.factory)
             case _:
                 assert_never(event)
 

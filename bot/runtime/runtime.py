@@ -16,9 +16,9 @@ import structlog
 from bot.clock import WakeSignal, WallClock, real_now
 from bot.desk import channels, ticket_board
 from bot.desk.channels import ensure_help_messages
-from bot.desk.desk import BOARD, Desk
+from bot.desk.desk import Desk
 from bot.desk.intake import conversation
-from bot.desk.ticket_board import BoardRefresher
+from bot.desk.timed_work import TimedWork
 from bot.ports import KeyValueStore, Outbox
 from bot.runtime import pager_test, retention, scheduler
 from bot.runtime.delivery import Delivery
@@ -118,18 +118,18 @@ class Runtime:
             await _cancel_all(tasks)
 
     async def _schedule(self) -> None:
-        housekeeping, boards = Housekeeping(self.desk, self._chores()), BoardRefresher(self.desk)
-        handlers = {**housekeeping.handlers, BOARD: boards.on_timer}
+        housekeeping, timed_work = Housekeeping(self.desk, self._chores()), TimedWork(self.desk)
+        handlers = {**housekeeping.handlers, **timed_work.handlers}
         if self.pager_test_at is not None:
             await pager_test.schedule(self.desk, self.pager_test_at)
             handlers[pager_test.KIND] = partial(pager_test.on_timer, self.desk)
 
         def fired(kind: str) -> None:
             housekeeping.begin(kind)
-            boards.begin(kind)
+            timed_work.begin(kind)
 
         poll = POLL_EVERY if self.worker_pool is not None else None
-        async with housekeeping.running(), boards.running():
+        async with housekeeping.running(), timed_work.running():
             await scheduler.run(
                 self.desk,
                 self._scheduler_signal,
