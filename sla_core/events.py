@@ -405,9 +405,12 @@ class ClosingAnnounced:
     closes_at: datetime
 
 
+BEST_RATING = 5
+
+
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """The customer rated the resolution, from 1 to 5; the last one counts."""
+    """The customer rated the resolution, from 1 to `BEST_RATING`; the last one counts."""
 
     at: datetime
     by: Who

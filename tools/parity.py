@@ -34,11 +34,11 @@ from bot.model.forms import ChoiceField, Form
 from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Posted, Press, Show, Submission
 from bot.model.views import Audience, Button, QueueBoard
 from bot.notify import cards
-from bot.notify.closing_texts import rating_buttons
 from bot.notify.message_factory import alert_buttons
 from bot.notify.pages import page_buttons
 from bot.notify.silence import draft_buttons
-from bot.notify.unticketed_texts import waiting
+from bot.notify.waiting.closing_texts import rating_buttons
+from bot.notify.waiting.unticketed_texts import waiting
 from bot.ports import DeskStore
 from sla_core.catalog.load import load, vendors
 from sla_core.engine import promises

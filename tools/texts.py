@@ -20,9 +20,10 @@ from bot.desk.ticket import calls, direct_messages, milestones, pages, severity,
 from bot.model.address import Location, Place, UserRef
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.views import Audience, Link, Mention, Notice, Quote, RichText, Strong, When
-from bot.notify import cards, unticketed_texts
+from bot.notify import cards
 from bot.notify.message_factory import asked_key
 from bot.notify.recipients import messages_of
+from bot.notify.waiting import unticketed_texts
 from sla_core.catalog.load import load
 from sla_core.engine import promises
 from sla_core.events import (

@@ -41,7 +41,7 @@ from bot.model.address import Place, UserRef
 from sla_core.catalog.crosscheck import unknown
 from sla_core.catalog.load import Fault, Faults, faults_of, load, vendors
 from sla_core.catalog.schema import Tries, WaitText
-from sla_core.closing import FEWEST_DAYS
+from sla_core.engine import FEWEST_DAYS
 from sla_core.oncall import ListRota, Rota, TimedRota
 from sla_core.policy import BusinessDays, Policy, Term, parse_amount
 

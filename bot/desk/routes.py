@@ -51,7 +51,7 @@ from bot.model.inbound import (
     as_one,
 )
 from bot.model.views import Audience
-from bot.notify import closing_texts, unticketed_texts
+from bot.notify.waiting import closing_texts, unticketed_texts
 from bot.ports import Conflict, NoSuchTicket, trace_id
 from sla_core.ticket import Ticket
 

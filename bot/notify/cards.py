@@ -22,7 +22,6 @@ from bot.model.views import (
     TicketCard,
 )
 from bot.notify import emergency_texts, history
-from bot.notify.closing_texts import rated
 from bot.ports import QueueEntry, QueueSummary
 from sla_core.engine import countdowns, promises
 from sla_core.events import CustomerWrote, Escalated, Held, SeverityChanged
@@ -328,7 +327,7 @@ def _facts(ticket: Ticket, policy: Policy, directory: Directory, now: datetime) 
     if opened.exception:
         yield "Exception", opened.exception
     if ticket.rating is not None:
-        yield "Rating", rated(ticket.rating)
+        yield "Rating", history.rated(ticket.rating)
     for note in opened.notes:
         yield "Note", note
     yield from history.call(ticket, policy, directory.settings.people)

@@ -10,9 +10,9 @@ from bot.config.alerts import is_monitoring
 from bot.config.settings import Person
 from bot.model.views import HistoryLine
 from bot.notify import emergency_texts
-from bot.notify.closing_texts import rated
 from bot.text import named_time
 from sla_core.events import (
+    BEST_RATING,
     VIA_FORM,
     Acknowledged,
     Alerted,
@@ -72,6 +72,11 @@ def count_earlier(ticket: Ticket) -> int:
 def _is_shown(event: Event) -> bool:
     """Whether it says something about what people did: not that a message of a page arrived."""
     return not (isinstance(event, PageAccepted) or (isinstance(event, Paged) and event.person is None))
+
+
+def rated(rating: int) -> str:
+    """`4 of 5`."""
+    return f"{rating} of {BEST_RATING}"
 
 
 def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) -> str:

@@ -14,16 +14,15 @@ from bot.model.views import Audience, Notice, RichText
 from bot.notify import (
     alarms,
     calls,
-    closing_texts,
     emergency_texts,
     pages,
     rarity,
-    resolutions,
     silence,
     silence_texts,
     texts,
 )
 from bot.notify.message_factory import MessageFactory, card_key
+from bot.notify.waiting import closing_texts, resolutions
 from bot.ports import Card, Message, Priority
 from sla_core.events import (
     VIA_APP,

@@ -19,7 +19,7 @@ from bot.desk.ticket.reply import ticket_below
 from bot.model.address import Actor, MessageRef, Place
 from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, MessageChanged, Posted, Press, Show
 from bot.model.views import Audience, Button, Mention, Notice, Part, Strong, Style, TicketCard
-from bot.notify import unticketed_texts
+from bot.notify.waiting import unticketed_texts
 from bot.ports import NoSuchTicket, PermanentFailure
 from sla_core.ticket import Ticket
 

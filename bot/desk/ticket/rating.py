@@ -7,8 +7,7 @@ from datetime import datetime
 
 from bot.desk.desk import Desk, refusal
 from bot.model.inbound import Answer, Done, Press
-from bot.notify.closing_texts import BEST
-from sla_core.events import Event, Rated
+from sla_core.events import BEST_RATING, Event, Rated
 from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
 
@@ -16,7 +15,7 @@ from sla_core.ticket import State, Ticket
 async def rate(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     """Records the rating that the button names after the ticket's key. It may change until the closing."""
     number = press.value.partition("|")[2]
-    rating = int(number) if number in {str(each) for each in range(1, BEST + 1)} else None
+    rating = int(number) if number in {str(each) for each in range(1, BEST_RATING + 1)} else None
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if rating is None:

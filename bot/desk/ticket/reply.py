@@ -87,7 +87,7 @@ async def on_thread_message(desk: Desk, message: Posted) -> Answer:
         if message.from_app:
             return [CustomerWrote(now, by, message.text, VIA_APP, files=files, message=ref)]
         if from_agent:
-            return [Answered(now, by, Kind.MESSAGE, message.text, files, ref, Turn.WE)]
+            return [Answered(now, by, Kind.MESSAGE, message.text, files, ref, next=Turn.WE)]
         return [CustomerWrote(now, by, message.text, files=files, message=ref)]
 
     answer = await desk.change(message.key, ticket, decide)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bot.model.views import Button, Part, RichText, Strong, When
-from sla_core.events import ClosingAnnounced
+from bot.notify.history import rated
+from sla_core.events import BEST_RATING, ClosingAnnounced
 from sla_core.ticket import State, Ticket
 
 RATE = "rate"
 """The action of the rating's buttons."""
-BEST = 5
 HOW_WAS_IT = " How did we do? 1 is poor, 5 is very good."
 
 
@@ -30,11 +30,6 @@ def closing(key: str, event: ClosingAnnounced) -> RichText:
     )
 
 
-def rated(rating: int) -> str:
-    """`4 of 5`."""
-    return f"{rating} of {BEST}"
-
-
 def rating_in_words(rating: int | None) -> str:
     """Follows the text of a resolution while it can be rated."""
     return HOW_WAS_IT if rating is None else f" You rated this {rated(rating)}. You can still change it."
@@ -46,7 +41,7 @@ def final_rating(rating: int | None) -> str:
 
 
 def rating_buttons(key: str) -> tuple[Button, ...]:
-    return tuple(Button(RATE, str(number), f"{key}|{number}") for number in range(1, BEST + 1))
+    return tuple(Button(RATE, str(number), f"{key}|{number}") for number in range(1, BEST_RATING + 1))
 
 
 def _with_key(key: str, *parts: Part) -> RichText:

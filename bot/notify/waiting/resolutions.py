@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from bot.model.views import Notice
-from bot.notify import closing_texts, texts
+from bot.notify import texts
 from bot.notify.message_factory import MessageFactory
+from bot.notify.waiting import closing_texts
 from bot.ports import Message, Priority
 from sla_core.events import Resolved, Undelivered
 from sla_core.ticket import State, fold
