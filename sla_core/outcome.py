@@ -15,6 +15,7 @@ from sla_core.engine import evaluate, promises
 from sla_core.events import (
     Breached,
     Called,
+    CourtesyTold,
     Event,
     Handover,
     LastWarned,
@@ -29,7 +30,10 @@ from sla_core.promise import JUST_AFTER, Promise
 from sla_core.ticket import Ticket, evolve, fold
 
 _ORDER = tuple(Metric)
-_OF_THE_CLOCK = (Warned, LastWarned, Breached, Paged, PageAccepted, Handover, Called, Reminded)
+_OF_THE_CLOCK = (
+    *(Warned, LastWarned, Breached, Paged, PageAccepted, Handover, Called, Reminded),
+    CourtesyTold,
+)
 
 
 class Result(StrEnum):

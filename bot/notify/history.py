@@ -21,6 +21,7 @@ from sla_core.events import (
     CallRequested,
     Closed,
     Corrected,
+    CourtesyTold,
     CustomerWrote,
     DueDateSet,
     Escalated,
@@ -66,8 +67,12 @@ def count_earlier(ticket: Ticket) -> int:
 
 
 def _is_shown(event: Event) -> bool:
-    """Whether it says something about what people did: not that a message of a page arrived."""
-    return not (isinstance(event, PageAccepted) or (isinstance(event, Paged) and event.person is None))
+    """Whether it says something about what people did, or what was missed.
+
+    Not that a message of a page arrived, nor what the customer gets every hour of a night.
+    """
+    unseen = isinstance(event, PageAccepted | CourtesyTold)
+    return not (unseen or (isinstance(event, Paged) and event.person is None))
 
 
 def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) -> str:
@@ -123,6 +128,8 @@ def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) ->
             return f"Warning: {str(event.metric).replace('_', ' ')}"
         case LastWarned():
             return f"Last warning: {str(event.metric).replace('_', ' ')}"
+        case CourtesyTold():
+            return "The customer got a courtesy update"
         case Breached():
             return f"Missed: {str(event.metric).replace('_', ' ')}"
         case Undelivered():

@@ -25,6 +25,7 @@ from sla_core.events import (
     CallRequested,
     Closed,
     Corrected,
+    CourtesyTold,
     CustomerWrote,
     DueDateSet,
     Escalated,
@@ -95,7 +96,8 @@ def messages_of(
             *(pages.retired(of_event.factory, event) if then.pages else ()),
             *(silence.retired(of_event.factory, event) if then.warned else ()),
         ]
-    if not all(isinstance(event, PageAccepted) for event in events) and not isinstance(events[0], Opened):
+    on_cards = any(not isinstance(event, PageAccepted | CourtesyTold) for event in events)
+    if on_cards and not isinstance(events[0], Opened):
         delay = CONVERSATION_DELAY if all(map(_is_conversation, events)) else timedelta(0)
         messages += card_updates(ticket, directory, str(ticket.version), Priority.STATE, delay)
     channel = directory.channel_of(ticket)
@@ -233,6 +235,8 @@ class _EventMessages:
                     yield from silence.drafted(self.factory, event)
             case LastWarned():
                 yield from self.direct_messages(event)
+            case CourtesyTold():
+                yield silence.courtesy(self.factory)
             case Breached():
                 said = self._breached(event, "you", self.factory.alerted())
                 to_customer = (*said, *self.factory.opener())
