@@ -294,6 +294,13 @@ class BusinessCalendar:
             i += 1
         return compiled.ends[i] if i + 1 < len(compiled.starts) else None
 
+    def closed_since(self, at: datetime) -> datetime | None:
+        """The end of the last opening before a closed instant; None if `at` is open, or if there was none."""
+        instant = in_utc(at)
+        compiled = self._covering(instant, instant)
+        i = bisect_right(compiled.starts, instant) - 1
+        return None if i < 0 or instant < compiled.ends[i] else compiled.ends[i]
+
     def openings(self, within: Span) -> Iterator[Span]:
         """The openings that overlap `within`, in order and cut to it."""
         first, last = in_utc(within.start), in_utc(within.end)

@@ -16,6 +16,7 @@ from sla_core.events import (
     Breached,
     Closed,
     ClosingAnnounced,
+    CourtesyTold,
     Event,
     LastWarned,
     Nudged,
@@ -26,7 +27,7 @@ from sla_core.handover import due_handover, next_handover_at
 from sla_core.paging import due_pages, next_page_at
 from sla_core.policy import Metric, Policy, Target
 from sla_core.promise import JUST_AFTER, Countdown, Phase, Promise, Tone, countdown, due, next_change
-from sla_core.ticket import Gap, Ticket, evolve
+from sla_core.ticket import Gap, State, Ticket, evolve
 
 _ALWAYS = always()
 NUDGE_AFTER = 3
@@ -74,6 +75,9 @@ def evaluate(ticket: Ticket, policy: Policy, now: datetime, duty: Duty | None = 
         after = evolve(after, event)
     if events:
         running = _running(after, policy)
+    if courtesy := _due_courtesy(after, policy, running, now):
+        events.append(courtesy)
+        after = evolve(after, courtesy)
     wakes = [_wake_at(after, policy, running, now, calling)]
     history = (*ticket.history, *events)
     if duty and (len(history) > 1 or ticket.opened.contact):
@@ -323,6 +327,7 @@ def _wake_at(
     instants: list[datetime | None] = [*ticket.snoozed.values()]
     if ticket.waiting_since:
         instants.append(_next_follow_up(ticket, policy))
+    instants.append(_next_look_at(ticket, policy, running, now))
     if duty:
         instants += [next_page_at(ticket, policy, duty), next_handover_at(ticket, policy, duty, now)]
     for promise in running:
@@ -335,3 +340,71 @@ def _wake_at(
         if promise.last_warn_at is not None and promise.promise_id not in ticket.last_warned:
             instants.append(promise.last_warn_at)
     return min((at for at in instants if at is not None), default=None)
+
+
+def _due_courtesy(
+    ticket: Ticket, policy: Policy, running: Sequence[Promise], now: datetime
+) -> CourtesyTold | None:
+    """The courtesy update that is due at `now`: one at most, however many were missed."""
+    at = _courtesy_at(ticket, policy, running, now)
+    return CourtesyTold(now, THE_CLOCK) if at is not None and at <= now else None
+
+
+def next_courtesy_at(
+    ticket: Ticket, policy: Policy, running: Sequence[Promise], now: datetime
+) -> datetime | None:
+    """When the next one is due if nothing happens before; None if the hours of a promise begin first.
+
+    Also None at an instant inside the hours of a promise.
+    """
+    at = _courtesy_at(ticket, policy, running, now)
+    return at if at is not None and at < _opening_at(running, now) else None
+
+
+def _next_look_at(
+    ticket: Ticket, policy: Policy, running: Sequence[Promise], now: datetime
+) -> datetime | None:
+    """When to look again whether one is due; None if there will be none. `now` itself is dealt with."""
+    courtesy = policy.severities[ticket.severity].courtesy
+    if courtesy is None or not _may_be_told(ticket, running):
+        return None
+    if _courtesy_at(ticket, policy, running, now) is not None:
+        return next_courtesy_at(ticket, policy, running, now) or _opening_at(running, now)
+    closings = [promise.calendar.closing(now) for promise in running if promise.calendar.is_open(now)]
+    ends = [at for at in closings if at is not None]
+    return max(ends) + courtesy.every if len(ends) == len(closings) else None
+
+
+def _courtesy_at(
+    ticket: Ticket, policy: Policy, running: Sequence[Promise], now: datetime
+) -> datetime | None:
+    """When one is due in the closed hours around `now`; None if `now` is inside the hours of a promise.
+
+    The time begins with the close, the last words to the customer, or the end of a hold.
+    """
+    courtesy = policy.severities[ticket.severity].courtesy
+    if courtesy is None or not _may_be_told(ticket, running):
+        return None
+    if any(promise.calendar.is_open(now) for promise in running):
+        return None
+    closed = (promise.calendar.closed_since(now) for promise in running)
+    resumed = ticket.holds[-1].end if ticket.holds else None
+    began = (
+        ticket.opened.at,
+        ticket.severities[-1][0],
+        ticket.last_update_at,
+        ticket.courtesy_at,
+        resumed,
+        *closed,
+    )
+    return max(at for at in began if at is not None) + courtesy.every
+
+
+def _may_be_told(ticket: Ticket, running: Sequence[Promise]) -> bool:
+    if ticket.state is not State.OPEN or ticket.held or not running:
+        return False
+    return not any(promise.calendar.always_open for promise in running)
+
+
+def _opening_at(running: Sequence[Promise], now: datetime) -> datetime:
+    return min(promise.calendar.next_opening(now) for promise in running)

@@ -18,7 +18,7 @@ class Who:
 
 
 THE_CLOCK = Who("clock", "the clock")
-"""The actor of warnings, breaches, pages, handovers and reminders."""
+"""The actor of warnings, breaches, pages, handovers, courtesy updates and reminders."""
 FRONTLINE = Who("clock", "Frontline")
 """The actor who closes a ticket after its customer has said nothing."""
 
@@ -339,6 +339,14 @@ class LastWarned:
 
 
 @dataclass(frozen=True, slots=True)
+class CourtesyTold:
+    """Outside the hours of its promises, the customer was told how the ticket stands. It affects no clock."""
+
+    at: datetime
+    by: Who
+
+
+@dataclass(frozen=True, slots=True)
 class Breached:
     """A promise was not kept by `due_at`. Recorded once for each `run`, and never undone."""
 
@@ -458,6 +466,7 @@ Event = (
     | Reopened
     | Warned
     | LastWarned
+    | CourtesyTold
     | Breached
     | Undelivered
     | Alerted

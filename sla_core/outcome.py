@@ -16,6 +16,7 @@ from sla_core.events import (
     Breached,
     Called,
     ClosingAnnounced,
+    CourtesyTold,
     Event,
     Handover,
     LastWarned,
@@ -34,7 +35,7 @@ from sla_core.ticket import Ticket, evolve, fold
 _ORDER = tuple(Metric)
 _OF_THE_CLOCK = (
     *(Warned, LastWarned, Breached, Paged, PageAccepted, Handover, Called, Reminded),
-    *(Notified, Nudged, ClosingAnnounced),
+    *(Notified, Nudged, ClosingAnnounced, CourtesyTold),
 )
 
 

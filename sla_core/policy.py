@@ -93,6 +93,14 @@ class Rarity:
 
 
 @dataclass(frozen=True, slots=True)
+class Courtesy:
+    """How often the customer is told how a ticket stands while the hours of all its promises are closed."""
+
+    every: timedelta
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One promise of a severity. Exceeding `limit` is a breach. Of a promised range, `goal` is the aim."""
 
@@ -132,6 +140,8 @@ class Severity:
     known_first: Source | None = None
     """Why the form asks whether the problem is one of the open tickets; None: it does not ask."""
     rarity: Rarity | None = None
+    courtesy: Courtesy | None = None
+    """None: nothing is said outside the hours of its promises."""
     due_date: Source | None = None
     """Why agents set a due date for it; None: they do not."""
     mitigations: bool = False

@@ -20,6 +20,7 @@ from sla_core.events import (
     Closed,
     ClosingAnnounced,
     Corrected,
+    CourtesyTold,
     CustomerWrote,
     DueDateSet,
     Escalated,
@@ -121,6 +122,8 @@ class Ticket:
     """When the last missed update was due; None once an agent has written to the customer."""
     missed_updates: int = 0
     """How many updates in a row were missed."""
+    courtesy_at: datetime | None = None
+    """When the customer last got a courtesy update."""
     step: int | None = None
     """The step of the escalation policy to which it was last escalated."""
     calls_at: datetime | None = None
@@ -342,6 +345,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
             return _with(ticket, warned=ticket.warned | {event.run})
         case LastWarned():
             return _with(ticket, last_warned=ticket.last_warned | {event.run})
+        case CourtesyTold():
+            return _with(ticket, courtesy_at=event.at)
         case Breached():
             if event.metric is Metric.NEXT_UPDATE and _began_with_last_words(ticket, event):
                 missed = ticket.missed_updates + 1

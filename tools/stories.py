@@ -14,11 +14,14 @@ from sla_core.events import (
     Answered,
     Breached,
     CallRequested,
+    CourtesyTold,
     Escalated,
     Event,
     Kind,
     LastWarned,
     Opened,
+    PageAccepted,
+    Paged,
     Taken,
     Undelivered,
     Warned,
@@ -75,6 +78,23 @@ def silence_stories(policy: Policy, plan: str) -> Iterator[Story]:
     yield Story(
         "Way up: somebody will call", worst, [*taken, request], [Alerted(later, DANA, "call", "dana")]
     )
+
+
+def night_stories(policy: Policy) -> Iterator[Story]:
+    """Of a policy that bridges the night: what its second severity says outside business hours."""
+    severity = list(policy.severities)[1]
+    chain = f"first@{NOON.isoformat()}"
+    page = Paged(NOON, THE_CLOCK, chain, 0, "bob")
+    evening = NOON + timedelta(hours=4, minutes=30)
+    arrived = PageAccepted(evening, THE_CLOCK, chain, "bob")
+    line = CourtesyTold(evening + timedelta(minutes=30), THE_CLOCK)
+    answer = Alerted(evening, BOB, "acknowledge", "bob", page=True)
+    yield Story("Night: a page was delivered", severity, [page], [arrived])
+    yield Story("Night: no platform has taken a page yet", severity, [page], [line])
+    yield Story("Night: nobody has answered yet", severity, [page, arrived], [line])
+    yield Story("Night: somebody has the ticket", severity, [page, arrived, answer], [line])
+    morning = CourtesyTold(NOON + timedelta(days=2, hours=19, minutes=30), THE_CLOCK)
+    yield Story("Night: the last line", severity, [page, arrived, answer], [morning])
 
 
 def sample_opening(policy: Policy, plan: str, severity_id: str) -> Opened:

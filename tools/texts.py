@@ -2,7 +2,7 @@
 
     python -m tools.texts
 
-Messages about a ticket come from sample tickets of the m3ter and Monetate policies, forms from the functions
+Messages about a ticket come from sample tickets of the vendors' policies, forms from the functions
 that build them, answers to a press or a command from the source of the modules that give them.
 """
 
@@ -75,6 +75,7 @@ from tools.stories import (
     DANA,
     NOON,
     Story,
+    night_stories,
     sample_opening,
     sample_ticket,
     silence_stories,
@@ -454,7 +455,12 @@ def document() -> str:
     """The whole document."""
     with TemporaryDirectory() as folder:
         directories = {}
-        for vendor, plan in (("m3ter", "gold"), ("monetate", "europe"), ("commerceup", "standard")):
+        for vendor, plan in (
+            ("m3ter", "gold"),
+            ("monetate", "europe"),
+            ("commerceup", "standard"),
+            ("monta", "partner"),
+        ):
             path = Path(folder) / f"{vendor}.toml"
             rotas = {
                 step.role: ["bob"] if not number else ["kim"]
@@ -463,7 +469,7 @@ def document() -> str:
             acme = account(plan=plan, order_form='cites = "a sample"\nhold = true')
             path.write_text(desk_file(vendor=vendor, rotas=rotas, accounts=[acme]), encoding="utf-8")
             directories[vendor] = Directory(load_desk(path))
-    m3ter, monetate = load("m3ter")[-1], load("monetate")[-1]
+    m3ter, monetate, monta = (load(vendor)[-1] for vendor in ("m3ter", "monetate", "monta"))
     lines = [
         "# Every sentence",
         "",
@@ -479,6 +485,8 @@ def document() -> str:
         *_sections(monetate, "europe", directories["monetate"], emergency_stories(monetate)),
         "\n## Silence, and the customer's way up",
         *_sections(monetate, "europe", directories["monetate"], silence_stories(monetate, "europe")),
+        "\n## Outside business hours",
+        *_sections(monta, "partner", directories["monta"], night_stories(monta)),
         "\n## The customer's first contact",
         *_contact(directories["commerceup"]),
         "\n## Messages that belong to no ticket\n",

@@ -23,6 +23,7 @@ from sla_core.events import (
     Closed,
     ClosingAnnounced,
     Corrected,
+    CourtesyTold,
     CustomerWrote,
     DueDateSet,
     Escalated,
@@ -71,10 +72,12 @@ def count_earlier(ticket: Ticket) -> int:
 
 
 def _is_shown(event: Event) -> bool:
-    """Whether it says something about what people did: not that a message was sent or arrived."""
-    return not (
-        isinstance(event, PageAccepted | Notified) or (isinstance(event, Paged) and event.person is None)
-    )
+    """Whether it says something about what people did, or what was missed.
+
+    Not that a message was sent or arrived, nor what the customer gets every hour of a night.
+    """
+    unseen = isinstance(event, PageAccepted | Notified | CourtesyTold)
+    return not (unseen or (isinstance(event, Paged) and event.person is None))
 
 
 def rated(rating: int) -> str:
@@ -135,6 +138,8 @@ def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) ->
             return f"Warning: {str(event.metric).replace('_', ' ')}"
         case LastWarned():
             return f"Last warning: {str(event.metric).replace('_', ' ')}"
+        case CourtesyTold():
+            return "The customer got a courtesy update"
         case Breached():
             return f"Missed: {str(event.metric).replace('_', ' ')}"
         case Undelivered():

@@ -10,7 +10,7 @@ from bot.config.directory import DeskDuty, Directory
 from bot.config.settings import Person
 from bot.model.address import Place, UserRef
 from bot.model.views import Button, Mention, Notice, Style
-from bot.notify import handover_texts, texts
+from bot.notify import handover_texts, silence_texts, texts
 from bot.notify.cards import take_button
 from bot.notify.message_factory import MessageFactory
 from bot.ports import Message, Priority
@@ -195,7 +195,7 @@ def accepted(factory: MessageFactory, event: PageAccepted) -> Iterator[Message]:
         return
     running = [promise for promise in promises(factory.ticket, factory.policy) if not promise.settled]
     if any(not promise.calendar.is_open(event.at) for promise in running):
-        said = texts.paged_off_hours(factory.ticket, person.name, factory.policy, event.at)
+        said = silence_texts.paged_off_hours(factory.ticket, person.name, factory.policy, event.at)
         yield factory.to_customer(said, priority=Priority.PAGE, what="called")
 
 

@@ -38,6 +38,7 @@ from sla_core.events import (
     Closed,
     ClosingAnnounced,
     Corrected,
+    CourtesyTold,
     CustomerWrote,
     DueDateSet,
     Escalated,
@@ -113,7 +114,7 @@ def messages_of(
         if not isinstance(event, Opened):
             messages += direct_messages.messages(of_event.factory, event)
             messages += direct_messages.retired(of_event.factory, event)
-    silent = all(isinstance(event, PageAccepted | Notified) for event in events)
+    silent = all(isinstance(event, PageAccepted | Notified | CourtesyTold) for event in events)
     if not silent and not isinstance(events[0], Opened):
         delay = CONVERSATION_DELAY if all(map(_is_conversation, events)) else timedelta(0)
         messages += card_updates(ticket, directory, str(ticket.version), Priority.STATE, delay)
@@ -245,6 +246,8 @@ class _EventMessages:
                 yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
                 if silence.is_draft(event):
                     yield from silence.drafted(self.factory, event)
+            case CourtesyTold():
+                yield silence.courtesy(self.factory)
             case Breached():
                 alerted = self.factory.alerted()
                 said = silence_texts.breached(self.ticket, event, self.policy, "you", alerted)

@@ -1,25 +1,32 @@
-"""The messages about silence: drafts of an update and what becomes of them, and which misses are told."""
+"""The messages about silence: drafts of an update and what becomes of them, and which misses are told.
+
+Also the courtesy updates outside business hours.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from bot.config.directory import DeskDuty
 from bot.model.address import UserRef
 from bot.model.views import Button, Notice, RichText, Style
 from bot.notify import silence_texts
 from bot.notify.message_factory import MessageFactory
 from bot.ports import Message, Priority
 from sla_core.events import (
+    Alerted,
     Answered,
     Closed,
     Event,
     Held,
+    PageAccepted,
     Resolved,
     SeverityChanged,
     Undelivered,
     Warned,
 )
+from sla_core.paging import DELEGATED, SNOOZED, Chain, chains, next_page_at
 from sla_core.policy import Metric
 from sla_core.promise import Tone
 from sla_core.ticket import Ticket, fold
@@ -133,3 +140,36 @@ def _sent(factory: MessageFactory, seq: int) -> Iterator[Message]:
             yield from drafted(then, event)
         elif isinstance(event, Undelivered):
             yield from not_delivered(then, event)
+
+
+def courtesy(factory: MessageFactory) -> Message:
+    """What the customer reads while nobody's time counts. It mentions nobody."""
+    said = silence_texts.courtesy(factory.ticket, _who_has_it(factory), factory.policy, factory.at)
+    return factory.to_customer(said, priority=Priority.STATE, what="courtesy")
+
+
+def _who_has_it(factory: MessageFactory) -> str:
+    """Who has the ticket; else who was paged for it, as far as platforms accepted the pages."""
+    ticket, has = factory.ticket, factory.ticket.in_hand_of
+    live = chains(ticket, factory.policy)
+    begun = [chain for chain in live if chain.since <= factory.at]
+    if has is not None and (ticket.owner is not None or not begun):
+        return f"{has.name} has this ticket."
+    page_at = next_page_at(ticket, factory.policy, DeskDuty(factory.directory))
+    waits = [chain.since for chain in live if chain not in begun]
+    goes_on = bool(begun) and page_at is not None and page_at not in waits
+    return silence_texts.who_was_paged(_unanswered(factory, begun), goes_on)
+
+
+def _unanswered(factory: MessageFactory, begun: Sequence[Chain]) -> list[str]:
+    """The names of those who got a page of these chains, without those who passed it on or snoozed it."""
+    since = min((chain.since for chain in begun), default=factory.at)
+    ids = {DELEGATED, SNOOZED, *(chain.id for chain in begun)}
+    paged: dict[str, None] = {}
+    for event in factory.ticket.history[: factory.seq]:
+        if isinstance(event, PageAccepted) and event.chain in ids and event.at >= since:
+            paged[event.person] = None
+        elif isinstance(event, Alerted) and event.page:
+            paged.pop(event.person, None)
+    known = factory.directory.settings.people
+    return [known[person].name for person in paged if person in known]

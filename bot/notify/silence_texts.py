@@ -1,16 +1,19 @@
-"""Sentences about silence: the draft of an update, its offer to an agent, and what a missed update means."""
+"""Sentences about silence: the draft of an update, its offer to an agent, and what a missed update means.
+
+Also what breaks a silence outside business hours: who was paged, and the courtesy updates.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from bot.model.views import Quote, RichText, Strong, When
+from bot.model.views import Part, Quote, RichText, Strong, When
 from bot.notify import history, texts
 from bot.notify.cards import METRIC_NAMES
-from bot.notify.texts import with_key
+from bot.notify.texts import promised, with_key
 from bot.text import named_time, one_line
-from sla_core.engine import promises
+from sla_core.engine import next_courtesy_at, promises
 from sla_core.events import Answered, Breached, Event, Kind, LastWarned, Undelivered, Warned
 from sla_core.policy import Metric, Policy, amount_text
 from sla_core.ticket import Ticket, evolve, fold
@@ -115,3 +118,61 @@ def draft_ends(event: Event, policy: Policy) -> str:
 def draft_over(key: str, event: Event, policy: Policy) -> str:
     """The answer to Send on a draft that is out of date."""
     return f"{key}: this draft was not sent. {draft_ends(event, policy)}"
+
+
+def paged_off_hours(ticket: Ticket, person: str, policy: Policy, now: datetime) -> RichText:
+    """Says who has been paged although no promised time counts yet, from when it counts, and what follows."""
+    courtesy, follows_at = policy.severities[ticket.severity].courtesy, _follows_at(ticket, policy, now)
+    then: tuple[Part, ...] = ()
+    if courtesy is not None and follows_at is not None:
+        every = "hour" if courtesy.every == timedelta(hours=1) else amount_text(courtesy.every)
+        then = (f"Until our hours begin, you hear from us every {every}, next by ", When(follows_at), ".")
+    return with_key(
+        ticket.key,
+        f"{person} has been paged, outside business hours. ",
+        *_counts_from(ticket, policy, now),
+        *promised(ticket, policy, now),
+        *then,
+    )
+
+
+def courtesy(ticket: Ticket, who: str, policy: Policy, now: datetime) -> RichText:
+    """A courtesy update: `who` has it or was paged, what is due when, and when the next line follows."""
+    follows_at = _follows_at(ticket, policy, now)
+    then: tuple[Part, ...] = ("The next line from us follows by ", When(follows_at or now), ".")
+    if follows_at is None:
+        then = ("This is the last of these lines: our hours begin before another one would follow.",)
+    return with_key(
+        ticket.key,
+        f"{who} ",
+        *_counts_from(ticket, policy, now),
+        *promised(ticket, policy, now),
+        *then,
+    )
+
+
+def who_was_paged(people: Sequence[str], goes_on: bool) -> str:
+    """For the customer: who got a page and has not answered it, and whether we page again."""
+    if not people:
+        return "We are paging our team." if goes_on else "Nobody has answered yet."
+    *before, last = people
+    have = "have" if before else "has"
+    named = f"{', '.join(before)} and {last}" if before else last
+    more = "; we go on paging" if goes_on else ""
+    return f"{named} {have} been paged and {have} not answered yet{more}."
+
+
+def _follows_at(ticket: Ticket, policy: Policy, now: datetime) -> datetime | None:
+    running = [promise for promise in promises(ticket, policy) if not promise.settled]
+    return next_courtesy_at(ticket, policy, running, now)
+
+
+def _counts_from(ticket: Ticket, policy: Policy, now: datetime) -> RichText:
+    """From when the time of the promises counts that can still be kept; empty if it counts already."""
+    opens = [
+        promise.calendar.next_opening(now)
+        for promise in promises(ticket, policy)
+        if not (promise.settled or promise.calendar.is_open(now))
+        and (promise.due_at is None or promise.due_at >= now)
+    ]
+    return ("Our time counts from ", When(min(opens)), ". ") if opens else ()

@@ -127,11 +127,11 @@ def severity_changed(ticket: Ticket, before: str, event: SeverityChanged, policy
         ticket.key,
         how,
         Quote(event.reason),
-        *_promised(ticket, policy, event.at),
+        *promised(ticket, policy, event.at),
     )
 
 
-def _promised(ticket: Ticket, policy: Policy, now: datetime) -> Iterable[Part]:
+def promised(ticket: Ticket, policy: Policy, now: datetime) -> Iterable[Part]:
     """When each promise is due. One that is overdue at `now` was breached before."""
     running = [promise for promise in promises(ticket, policy) if not promise.settled]
     if not promises(ticket, policy):
@@ -159,7 +159,7 @@ def extended(ticket: Ticket, event: Extended, policy: Policy) -> RichText:
     granted = next((e for e in offered if e.id == event.extension), None)
     reason = f"{granted.label}: {granted.extra} more. " if granted else ""
     return with_key(
-        ticket.key, f"{event.by.name} extended the time. {reason}", *_promised(ticket, policy, event.at)
+        ticket.key, f"{event.by.name} extended the time. {reason}", *promised(ticket, policy, event.at)
     )
 
 
@@ -281,19 +281,6 @@ def who_has_it(event: Event) -> str:
             return f"{name} changed the severity to {event.severity}, so nobody else is paged."
         case _:
             return f"{name} has this ticket."
-
-
-def paged_off_hours(ticket: Ticket, person: str, policy: Policy, now: datetime) -> RichText:
-    """Says who has been paged although no promised time counts yet, and from when it counts."""
-    waiting = (p for p in promises(ticket, policy) if not p.settled and not p.calendar.is_open(now))
-    opens = [at for p in waiting if (at := p.calendar.next_opening(now))]
-    counts: tuple[Part, ...] = ("Our time counts from ", When(min(opens)), ". ") if opens else ()
-    return with_key(
-        ticket.key,
-        f"{person} has been paged, outside business hours. ",
-        *counts,
-        *_promised(ticket, policy, now),
-    )
 
 
 def first_contact(key: str, contact: str, people: Sequence[Part]) -> RichText:

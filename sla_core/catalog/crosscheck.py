@@ -103,6 +103,9 @@ def _severity_faults(id_: str, severity: schema.SeverityFile, names: Names) -> F
     file, key = "severities.toml", f"{id_}.promise"
     if severity.mitigations and names.mitigations == ():
         yield file, f"{id_}.mitigations", "there is no mitigation; write some into mitigations.toml"
+    if severity.courtesy and not severity.promise:
+        says = "has no promise whose hours could be closed; add a promise, or remove this"
+        yield file, f"{id_}.courtesy", says
     metrics = [promise.metric for promise in severity.promise]
     for metric in sorted({metric for metric in metrics if metrics.count(metric) > 1}):
         yield file, key, f"{metric} is promised more than once"

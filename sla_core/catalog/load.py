@@ -27,6 +27,7 @@ from sla_core.closures import (
 )
 from sla_core.policy import (
     Calls,
+    Courtesy,
     Duty,
     Extension,
     FirstContact,
@@ -318,6 +319,7 @@ def severity(id_: str, file: schema.SeverityFile) -> Severity:
         milestones=file.milestones,
         known_first=file.known_first.source if file.known_first else None,
         rarity=Rarity(file.rarity.per_quarter, file.rarity.source) if file.rarity else None,
+        courtesy=Courtesy(file.courtesy.every, file.courtesy.source) if file.courtesy else None,
         due_date=file.due_date.source if file.due_date else None,
         mitigations=file.mitigations,
         disables_services=file.disables_services.source if file.disables_services else None,

@@ -17,6 +17,7 @@ from sla_core.triage import Kind
 
 _BOUNDARY = re.compile(r"^(\d{1,2}):(\d{2})\s+(\S+)$")
 LONGEST_WAIT = timedelta(hours=24)
+SHORTEST_COURTESY = timedelta(minutes=15)
 _MONTH_DAY = re.compile(r"^(\d{2})-(\d{2})$")
 _CLOCK_TIME = re.compile(r"^(\d{1,2}):(\d{2})$")
 
@@ -75,6 +76,13 @@ def _wait(text: object) -> timedelta:
     return amount
 
 
+def _between_updates(text: object) -> timedelta:
+    amount = _amount(text)
+    if isinstance(amount, BusinessDays) or not SHORTEST_COURTESY <= amount <= LONGEST_WAIT:
+        raise ValueError(f'{text!r} is not a time between courtesy updates; write "1h", from "15m" to "24h"')
+    return amount
+
+
 def _zone_named(name: object) -> ZoneInfo:
     return zone(name if isinstance(name, str) else str(name))
 
@@ -111,6 +119,8 @@ AmountText = Annotated[Amount, BeforeValidator(_amount)]
 DaysText = Annotated[BusinessDays, BeforeValidator(_days)]
 WaitText = Annotated[timedelta, BeforeValidator(_wait)]
 """How long a page waits for an answer."""
+BetweenUpdates = Annotated[timedelta, BeforeValidator(_between_updates)]
+"""How long after one courtesy update the next one follows."""
 Tries = Annotated[int, Field(ge=1, le=MOST_TRIES)]
 """How often a person is paged before the next one is."""
 ZoneText = Annotated[ZoneInfo, BeforeValidator(_zone_named)]
@@ -218,6 +228,10 @@ class RarityFile(Cited):
     per_quarter: int = Field(ge=1)
 
 
+class CourtesyFile(Cited):
+    every: BetweenUpdates
+
+
 class PromiseFile(Cited):
     metric: Metric
     within: AmountText
@@ -239,6 +253,7 @@ class SeverityFile(Cited):
     milestones: bool = False
     known_first: Cited | None = None
     rarity: RarityFile | None = None
+    courtesy: CourtesyFile | None = None
     due_date: Cited | None = None
     mitigations: bool = False
     disables_services: Cited | None = None

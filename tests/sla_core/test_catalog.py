@@ -162,6 +162,11 @@ def broken(name: str, old: str, new: str) -> Breakage:
     return lambda copy: copy.change(name, old, new)
 
 
+def with_courtesy(severity: str, every: str) -> str:
+    cited = 'clause = "M3-14"\nsays = "As an example."\nwhere = "nowhere"'
+    return f'[{severity}.courtesy]\nevery = "{every}"\n{cited}\n\n'
+
+
 def added(name: str, text: str) -> Breakage:
     return lambda copy: copy.add(name, text)
 
@@ -385,6 +390,24 @@ def test_a_step_may_say_how_long_a_page_waits_and_how_often_it_is_tried(copy: Co
             "escalation.toml",
             "step.1.ack_within",
             "not a time to wait for an answer",
+        ),
+        (
+            broken("severities.toml", "[S2]", with_courtesy("S2", "2 business days") + "[S2]"),
+            "severities.toml",
+            "S2.courtesy.every",
+            "not a time between courtesy updates",
+        ),
+        (
+            broken("severities.toml", "[S2]", with_courtesy("S2", "5m") + "[S2]"),
+            "severities.toml",
+            "S2.courtesy.every",
+            'write "1h", from "15m" to "24h"',
+        ),
+        (
+            broken("severities.toml", "[S2]", with_courtesy("none", "1h") + "[S2]"),
+            "severities.toml",
+            "none.courtesy",
+            "has no promise whose hours could be closed",
         ),
         (lambda copy: copy.file("plans.toml").unlink(), "plans.toml", "", "the file is missing"),
         (lambda copy: copy.file("plans.toml").write_bytes(b"\xff\xfe"), "plans.toml", "", "not UTF-8"),

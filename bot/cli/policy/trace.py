@@ -121,6 +121,7 @@ def _other_rules(severity: Severity) -> Iterator[tuple[str, str]]:
     rules = {
         "open ones are shown first": severity.known_first,
         "how often it is expected": severity.rarity.source if severity.rarity else None,
+        "courtesy updates outside its hours": severity.courtesy.source if severity.courtesy else None,
         "agents set a due date": severity.due_date,
         "agents may disable the services": severity.disables_services,
         "never without an owner on duty": severity.source if severity.staffed else None,

@@ -239,7 +239,9 @@ def test_the_trace_for_people(run: Run) -> None:
     plain = run("check", "m3ter", "--trace").plain
     assert "M3-10 calendar silver-hours, plan silver" in plain
     assert "M3-26 not yet: There is no registry" in plain
-    assert "partly; not yet: The courtesy updates of a P1" in run("check", "monta", "--trace").plain
+    monta = run("check", "monta", "--trace").plain
+    assert "partly; not yet: The form points to the status page" in monta
+    assert "severity P1: courtesy updates outside its hours" in monta
     assert "M3-10 calendar" not in run("check", "m3ter").plain
 
 

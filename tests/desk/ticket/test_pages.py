@@ -341,6 +341,7 @@ async def test_off_hours_the_customer_reads_who_was_paged_and_from_when_time_cou
     said = (
         f"{key} Bob has been paged, outside business hours. Our time counts from Mon 23 Mar 08:00. "
         "First response is due Mon 23 Mar 10:00. Resolution is due Mon 23 Mar 12:00. "
+        "Until our hours begin, you hear from us every hour, next by Sun 22 Mar 02:00."
     )
     assert desk.thread(key) == [said]
     await desk.fast_forward(minutes=30)
