@@ -56,7 +56,8 @@ async def test_the_customer_reads_who_was_paged_and_from_when_the_time_counts(
     assert desk.words("/triage/page")[0].startswith(f"ACME 1 {severity} for Acme GmbH No charger answers")
     assert desk.words("/triage/page")[0].endswith("Paged Bob")
     assert len(desk.refs("/page/bob")) == 1
-    assert desk.words("/customer/") == [f"{PAGED} {DUE[severity]} {HOURLY}"]
+    hourly = f" {HOURLY}" if severity == "P1" else ""
+    assert desk.words("/customer/") == [f"{PAGED} {DUE[severity]}{hourly}"]
     assert "First response aim paused until Tue" in desk.card_view(Audience.CUSTOMER).words
 
     await desk.wait(minutes=11)
@@ -89,30 +90,29 @@ def next_line(clock: str) -> str:
     return f"The next line from us follows by Tue 24 Mar 2026 {clock} UTC"
 
 
-@pytest.mark.parametrize(("severity", "answers"), [("P1", P1), ("P2", P2)])
 @pytest.mark.parametrize("name", CHATS)
 async def test_every_hour_of_the_night_the_customer_reads_how_the_ticket_stands(
-    at_night: AtNight, name: str, severity: str, answers: Answers
+    at_night: AtNight, name: str
 ) -> None:
     """MTA-21, A9: nobody answers at first, then Bob does. The last line says so, and none meets a promise."""
-    desk = await at_night(name, answers)
+    desk = await at_night(name, P1)
     card = desk.card_view(Audience.CUSTOMER)
     await desk.wait(hours=1)
     everybody = "Bob Eve Kim Mia and Dana have been paged and have not answered yet we go on paging"
     first = desk.words("/customer/courtesy")
-    assert first == [f"ACME 1 {everybody} {COUNTS} {DUE[severity]} {next_line('03 00')}"]
+    assert first == [f"ACME 1 {everybody} {COUNTS} {DUE['P1']} {next_line('03 00')}"]
     assert desk.card_view(Audience.CUSTOMER).words == card.words, "a line in the thread edits no card"
 
     await desk.agents.presses("Bob", "Acknowledge", desk.refs("/page/bob")[0])
     await desk.deliver()
     await desk.wait(hours=1)
-    bob = f"ACME 1 Bob has this ticket {COUNTS} {DUE[severity]}"
+    bob = f"ACME 1 Bob has this ticket {COUNTS} {DUE['P1']}"
     assert desk.words("/customer/courtesy")[1:] == [f"{bob} {next_line('04 00')}"]
 
     await desk.wait(minutes=20)
     await desk.agent("Update", "We restart the servers.")
     await desk.wait(hours=4, minutes=39)
-    left = f"ACME 1 Bob has this ticket {COUNTS} Resolution {DUE[severity].partition(' Resolution ')[2]}"
+    left = f"ACME 1 Bob has this ticket {COUNTS} Resolution {DUE['P1'].partition(' Resolution ')[2]}"
     ends = [*map(next_line, ("05 20", "06 20", "07 20")), LAST]
     assert desk.words("/customer/courtesy")[2:] == [f"{left} {end}" for end in ends]
 
