@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from sla_core import paging
 from sla_core.alerts import Contacts, Notices
-from sla_core.calendar import always
-from sla_core.events import THE_CLOCK, Breached, Event, LastWarned, Reminded, Warned
+from sla_core.calendar import BusinessCalendar, always
+from sla_core.events import (
+    FRONTLINE,
+    THE_CLOCK,
+    Breached,
+    Closed,
+    ClosingAnnounced,
+    Event,
+    LastWarned,
+    Nudged,
+    Reminded,
+    Warned,
+)
 from sla_core.handover import due_handover, next_handover_at
 from sla_core.paging import due_pages, next_page_at
 from sla_core.policy import Metric, Policy, Target
@@ -18,6 +29,12 @@ from sla_core.promise import JUST_AFTER, Countdown, Phase, Promise, Tone, countd
 from sla_core.ticket import Gap, Ticket, evolve
 
 _ALWAYS = always()
+NUDGE_AFTER = 3
+"""Business days without a word, after a resolution or a question to the customer."""
+NOTICE = 1
+"""Business days between the announcement and the closing."""
+FEWEST_DAYS = 2
+"""After a resolution: the shortest wait that leaves a business day for the announcement."""
 
 
 class Duty(paging.Duty, Contacts, Protocol):
@@ -52,6 +69,9 @@ def evaluate(ticket: Ticket, policy: Policy, now: datetime, duty: Duty | None = 
         for event in fell_due:
             after = evolve(after, event)
         running = _running(after, policy)
+    for event in _due_follow_ups(after, policy, now) if after.waiting_since else ():
+        events.append(event)
+        after = evolve(after, event)
     if events:
         running = _running(after, policy)
     wakes = [_wake_at(after, policy, running, now, calling)]
@@ -249,6 +269,50 @@ def _is_last_warning_due(ticket: Ticket, promise: Promise, now: datetime) -> boo
     return promise.promise_id not in ticket.last_warned
 
 
+def _due_follow_ups(ticket: Ticket, policy: Policy, now: datetime) -> list[Event]:
+    """The reminder, the announcement or the closing that a silent customer is due at `now`, if any."""
+    if ticket.waiting_since is None:
+        return []
+    if ticket.closes_at is not None:
+        return [Closed(now, FRONTLINE)] if now >= ticket.closes_at else []
+    calendar = _waiting_calendar(ticket, policy)
+    if ticket.close_after is not None:
+        announced_at = calendar.add_days(ticket.waiting_since, ticket.close_after - NOTICE)
+        if now >= announced_at:
+            closes_at = calendar.add_days(ticket.waiting_since, ticket.close_after)
+            return [ClosingAnnounced(now, THE_CLOCK, max(closes_at, calendar.add_days(now, NOTICE)))]
+    if not ticket.nudged and now >= calendar.add_days(ticket.waiting_since, NUDGE_AFTER):
+        return [Nudged(now, THE_CLOCK)]
+    return []
+
+
+def _next_follow_up(ticket: Ticket, policy: Policy) -> datetime | None:
+    """When the next of them is due; None if none will be."""
+    return min(_follow_ups_at(ticket, policy), default=None)
+
+
+def _follow_ups_at(ticket: Ticket, policy: Policy) -> Iterator[datetime]:
+    if ticket.waiting_since is None:
+        return
+    if ticket.closes_at is not None:
+        yield ticket.closes_at
+        return
+    calendar = _waiting_calendar(ticket, policy)
+    if ticket.close_after is not None:
+        yield calendar.add_days(ticket.waiting_since, ticket.close_after - NOTICE)
+    if not ticket.nudged:
+        yield calendar.add_days(ticket.waiting_since, NUDGE_AFTER)
+
+
+def _waiting_calendar(ticket: Ticket, policy: Policy) -> BusinessCalendar:
+    """That of the first response, of the ticket's severity if that has one."""
+    for severity in (ticket.severity, *policy.severities):
+        for target in policy.targets(severity, ticket.opened.terms):
+            if target.metric is Metric.FIRST_RESPONSE:
+                return policy.calendar(ticket.opened.plan, target.calendar)
+    return _ALWAYS
+
+
 def _running(ticket: Ticket, policy: Policy) -> list[Promise]:
     return [promise for promise in promises(ticket, policy) if not promise.settled]
 
@@ -257,6 +321,8 @@ def _wake_at(
     ticket: Ticket, policy: Policy, running: Sequence[Promise], now: datetime, duty: Duty | None
 ) -> datetime | None:
     instants: list[datetime | None] = [*ticket.snoozed.values()]
+    if ticket.waiting_since:
+        instants.append(_next_follow_up(ticket, policy))
     if duty:
         instants += [next_page_at(ticket, policy, duty), next_handover_at(ticket, policy, duty, now)]
     for promise in running:

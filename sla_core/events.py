@@ -19,6 +19,8 @@ class Who:
 
 THE_CLOCK = Who("clock", "the clock")
 """The actor of warnings, breaches, pages, handovers and reminders."""
+FRONTLINE = Who("clock", "Frontline")
+"""The actor who closes a ticket after its customer has said nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Opened:
     fewer."""
     contact: str = ""
     """The customer's first contact, by their id in the desk's file, who gets a direct message about it."""
+    words_of: Who | None = None
+    """The customer whose words began it, if an agent opened it from their message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,13 @@ class Kind(StrEnum):
     UPDATE = "update"
     MILESTONE = "milestone"
     MESSAGE = "message"
+
+
+class Turn(StrEnum):
+    """Whose turn it is after an agent's answer."""
+
+    WE = "we"
+    CUSTOMER = "customer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +116,9 @@ class Answered:
     """Why a fix is deployed during a code freeze: the reason given, or a severity that is always urgent."""
     deploys_on: date | None = None
     """The day on which a fix is deployed instead, because of a code freeze."""
+    next: Turn | None = None
+    """None in updates and milestones, and in answers of earlier releases: then a reply or a message was a
+    question."""
 
 
 VIA_FORM, VIA_APP = "form", "app"
@@ -283,6 +297,10 @@ class Resolved:
     at: datetime
     by: Who
     text: str
+    follow_up: bool = False
+    """Whether it can be rated, and a customer who says nothing is reminded. Not so in earlier releases."""
+    close_after: int | None = None
+    """After how many business days without a word it is closed; None: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,6 +406,35 @@ class Reminded:
     to: str
 
 
+@dataclass(frozen=True, slots=True)
+class Nudged:
+    """A customer who has said nothing was reminded."""
+
+    at: datetime
+    by: Who
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingAnnounced:
+    """A customer who has said nothing was told when the resolved ticket will be closed."""
+
+    at: datetime
+    by: Who
+    closes_at: datetime
+
+
+BEST_RATING = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """The customer rated the resolution, from 1 to `BEST_RATING`; the last one counts."""
+
+    at: datetime
+    by: Who
+    rating: int
+
+
 Event = (
     Opened
     | Acknowledged
@@ -418,4 +465,7 @@ Event = (
     | Reminded
     | ServicesDisabled
     | ServicesEnabled
+    | Nudged
+    | ClosingAnnounced
+    | Rated
 )

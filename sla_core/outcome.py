@@ -15,10 +15,12 @@ from sla_core.engine import evaluate, promises
 from sla_core.events import (
     Breached,
     Called,
+    ClosingAnnounced,
     Event,
     Handover,
     LastWarned,
     Notified,
+    Nudged,
     PageAccepted,
     Paged,
     Reminded,
@@ -30,7 +32,10 @@ from sla_core.promise import JUST_AFTER, Promise
 from sla_core.ticket import Ticket, evolve, fold
 
 _ORDER = tuple(Metric)
-_OF_THE_CLOCK = (Warned, LastWarned, Breached, Paged, PageAccepted, Handover, Called, Notified, Reminded)
+_OF_THE_CLOCK = (
+    *(Warned, LastWarned, Breached, Paged, PageAccepted, Handover, Called, Reminded),
+    *(Notified, Nudged, ClosingAnnounced),
+)
 
 
 class Result(StrEnum):

@@ -18,6 +18,7 @@ from sla_core.events import (
     Called,
     CallRequested,
     Closed,
+    ClosingAnnounced,
     Corrected,
     CustomerWrote,
     DueDateSet,
@@ -29,9 +30,11 @@ from sla_core.events import (
     Kind,
     LastWarned,
     Notified,
+    Nudged,
     Opened,
     PageAccepted,
     Paged,
+    Rated,
     Reminded,
     Reopened,
     Resolved,
@@ -40,6 +43,7 @@ from sla_core.events import (
     ServicesEnabled,
     SeverityChanged,
     Taken,
+    Turn,
     Undelivered,
     Warned,
     Who,
@@ -147,6 +151,15 @@ class Ticket:
     """Whom to remind of the ticket, and when."""
     snoozed_pages: Mapping[str, datetime] = field(default_factory=dict)
     """Who does not want to be paged, and until when."""
+    waiting_since: datetime | None = None
+    """Since when the customer has said nothing after a resolution or a question; None: nobody is reminded."""
+    nudged: bool = False
+    """Whether they were reminded since then."""
+    close_after: int | None = None
+    """After how many business days of that the ticket is closed; None: never."""
+    closes_at: datetime | None = None
+    """When it will be closed, once that is announced."""
+    rating: int | None = None
     history: tuple[Event, ...] = field(default=(), repr=False)
 
     @property
@@ -235,17 +248,18 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     last_update_at=event.at,
                     silent_since=None,
                     missed_updates=0,
-                    customers_turn=ticket.held or event.kind in (Kind.REPLY, Kind.MESSAGE),
+                    customers_turn=ticket.held or _asks(event),
                     milestones=_told(ticket, event),
                     mitigations=ticket.mitigations | ({event.mitigation} if event.mitigation else set()),
                     deploys_on=event.deploys_on or ticket.deploys_on,
+                    **_waits(event.at if event.next is Turn.CUSTOMER else None),
                 ),
                 event,
             )
         case CustomerWrote() if event.by_agent or event.via == VIA_APP:
             return ticket
         case CustomerWrote():
-            return _resumed(_with(ticket, customers_turn=False), event.at)
+            return _resumed(_with(ticket, customers_turn=False, **_waits(None)), event.at)
         case SeverityChanged():
             if event.severity == ticket.severity:
                 return _with(ticket, confirmed=True)
@@ -270,6 +284,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
         case Resumed():
             return _resumed(ticket, event.at)
         case Escalated():
+            if not event.by_agent:
+                ticket = _with(ticket, **_waits(None))
             if event.step is None:
                 return ticket
             ticket = _with(ticket, escalations=(*ticket.escalations, event))
@@ -279,7 +295,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
         case Handover():
             return _with(ticket, handover=event, handover_answered=False)
         case CallRequested():
-            return _with(ticket, call_requested=event, caller=None)
+            return _with(ticket, call_requested=event, caller=None, **_waits(None))
         case Called():
             return _with(ticket, calls_at=None)
         case Resolved():
@@ -290,13 +306,15 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     owner=ticket.owner or event.by,
                     first_answer_at=ticket.first_answer_at or event.at,
                     resolved=True,
+                    **_waits(event.at if event.follow_up else None, event.close_after),
                 ),
                 event,
             )
         case Closed():
             ended = _ended(ticket, State.CLOSED, event.at)
             unanswered = event.at if ticket.first_answer_at is None else None
-            return _with(ended, closed_unanswered_at=ticket.closed_unanswered_at or unanswered)
+            unanswered_at = ticket.closed_unanswered_at or unanswered
+            return _with(ended, closed_unanswered_at=unanswered_at, **_waits(None))
         case Reopened():
             return _with(
                 ticket,
@@ -310,6 +328,8 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 milestones={},
                 mitigations=frozenset(),
                 deploys_on=None,
+                rating=None,
+                **_waits(None),
                 closed_unanswered_at=None,
                 closed_periods=_gap_ended(ticket.closed_periods, event.at),
                 reopened_unanswered=event if ticket.first_answer_at is None else None,
@@ -331,6 +351,12 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 breached={event.run: event.at, **ticket.breached},
                 overdue={event.run: event.due_at, **ticket.overdue},
             )
+        case Nudged():
+            return _with(ticket, nudged=True)
+        case ClosingAnnounced():
+            return _with(ticket, closes_at=event.closes_at)
+        case Rated():
+            return _with(ticket, rating=event.rating)
         case _:
             assert_never(event)
 
@@ -344,6 +370,18 @@ def _began_with_last_words(ticket: Ticket, missed: Breached) -> bool:
     """Whether this silence did not begin with an answer that never reached the customer."""
     last_words = ticket.silent_since or ticket.last_update_at or ticket.opened.at
     return missed.run.endswith((start_in_id(last_words), start_in_id(ticket.severities[-1][0])))
+
+
+def _asks(event: Answered) -> bool:
+    """Whether it is the customer's turn after it."""
+    if event.next is None:
+        return event.kind in (Kind.REPLY, Kind.MESSAGE)
+    return event.next is Turn.CUSTOMER
+
+
+def _waits(since: datetime | None, close_after: int | None = None) -> dict[str, Any]:
+    """From when on a silent customer is reminded; None: not at all."""
+    return {"waiting_since": since, "nudged": False, "close_after": close_after, "closes_at": None}
 
 
 _FIELDS = frozenset(each.name for each in fields(Ticket))

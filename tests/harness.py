@@ -19,10 +19,10 @@ from bot.clock import WakeSignal, parse_instant, real_now
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
 from bot.desk import notes, routes
-from bot.desk.desk import BOARD, Desk, InMemoryKeyValueStore
+from bot.desk.desk import Desk, InMemoryKeyValueStore
 from bot.desk.tam import forecast
 from bot.desk.tam.forecast import Forecaster
-from bot.desk.ticket_board import BoardRefresher
+from bot.desk.timed_work import TimedWork
 from bot.model.address import Actor, Location, MessageRef, Place, UserRef
 from bot.model.forms import Form
 from bot.model.inbound import Answer, Ask, Command, Done, Inbound, Posted, Press, Show, Submission
@@ -200,8 +200,8 @@ class DeskInMemory:
     def __init__(self, desk: Desk, outbox: Outbox, clock: HeldClock, *chats: FakeChat) -> None:
         self.desk, self.clock, self.chats, self.chat = desk, clock, chats, chats[0]
         self.delivery = Delivery(desk, outbox, clock, WakeSignal())
-        self.boards = BoardRefresher(desk)
         self.forecasts = Forecaster(desk)
+        self.timed_work = TimedWork(desk)
         self._unknown_timers: set[str] = set()
         self._envelopes = itertools.count(1)
 
@@ -288,12 +288,12 @@ class DeskInMemory:
         """What the real loops do now; nothing is delivered yet."""
         await wake_due_tickets(self.desk)
         handlers: dict[str, TimerHandler] = {
-            BOARD: self.boards.on_timer,
+            **self.timed_work.handlers,
             notes.KIND: partial(notes.on_timer, self.desk),
             forecast.KIND: self.forecasts.on_timer,
         }
         self._unknown_timers |= await fire_due_timers(self.desk, handlers, self._unknown_timers)
-        await self.boards.refresh_due()
+        await self.timed_work.do_what_is_due()
         await self.forecasts.send_due()
 
     def real_time_passes(self, **length: float) -> None:

@@ -30,14 +30,16 @@ from bot.desk.intake.conversation_steps import PICK, ConversationalForm
 from bot.desk.intake.form import FORM as INTAKE
 from bot.desk.tam import away, cockpit
 from bot.desk.ticket.short_forms import TEXT
-from bot.model.address import Actor, MessageRef, Place, UserRef
+from bot.model.address import Actor, Location, MessageRef, Place, UserRef
 from bot.model.forms import ChoiceField, Form
-from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Press, Show, Submission
+from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Posted, Press, Show, Submission
 from bot.model.views import Audience, Button, QueueBoard
 from bot.notify import cards
 from bot.notify.pages import page_buttons
 from bot.notify.silence import draft_buttons
 from bot.notify.tam.direct_messages import alert_buttons
+from bot.notify.waiting.closing_texts import rating_buttons
+from bot.notify.waiting.unticketed_texts import waiting
 from bot.ports import DeskStore
 from sla_core.catalog.load import load, vendors
 from sla_core.engine import promises
@@ -63,6 +65,7 @@ SIDES = {
 WHO = {
     routes.AGENT: "agents",
     routes.PARTICIPANT: "the ticket's customers, agents",
+    routes.CUSTOMER: "the ticket's customers",
     routes.ANYONE: "everyone",
     routes.RECIPIENT: "who got the message",
     routes.TAM: "TAMs",
@@ -130,6 +133,9 @@ class Samples:
         for button in cards.get_help(self.policy).buttons:
             await self._press(CUSTOMER, ACME, button, "standing message")
         await self._look_at_questions()
+        await self._look_at_lines()
+        for button in rating_buttons(await self._ticket(self.policy.worst.id, ("resolve",))):
+            await self._press(CUSTOMER, ACME, button, "resolution in the customer's thread")
         for button in alert_buttons(await self._ticket(next(iter(self.policy.severities)), ())):
             await self._press(AGENT, TRIAGE, button, "direct message")
         for button in (*cockpit.filters(cockpit.ALL, cockpit.LIST), away.BACK):
@@ -213,6 +219,14 @@ class Samples:
                 known = (button.action, button.label)
                 places = self.found.setdefault(known, Action(button.action, button)).places
                 places += [] if where in places else [where]
+
+    async def _look_at_lines(self) -> None:
+        """Finds the buttons of a line about a message that nobody answered."""
+        for number in range(2):  # a press ends the line, so each button gets its own
+            message = MessageRef(ACME, f"plain-{number}")
+            await routes.answer(self.desk, Posted(self._once(), NOON, CUSTOMER, ACME, message, "A sample"))
+            line = waiting("Alice", "Acme", ["A sample"], Location(), f"{ACME}/{message.id}")
+            await self._press(AGENT, TRIAGE, line.buttons[number], "line about a message nobody answered")
 
     async def _press(self, who: Actor, place: Place, button: Button, where: str) -> Action:
         action = self.found.setdefault((button.action, button.label), Action(button.action, button, [where]))

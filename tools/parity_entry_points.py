@@ -154,3 +154,15 @@ def entry_points() -> Iterator[tuple[str, ...]]:
         "edited, removed; **missing**: an app cannot pin a message",
         "edited, removed",
     )
+    yield (
+        "`Get help` in sight when much stands below it",
+        opens("pins:write" in granted, "pinned; posted again below, the old one deleted", "no pin"),
+        "posted again below, the old one deleted; **missing**: an app cannot pin a message",
+        "the command is always there",
+    )
+    yield (
+        "a customer's message that nobody answers",
+        "→ a line in triage after ten minutes",
+        "→ a line in triage after ten minutes, if the app may read all messages of the channel",
+        "**missing**: in its channels you only write below tickets",
+    )

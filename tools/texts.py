@@ -17,16 +17,18 @@ from tempfile import TemporaryDirectory
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
 from bot.desk.ticket import calls, direct_messages, milestones, severity, short_forms, snooze, update
-from bot.model.address import Place, UserRef
+from bot.model.address import Location, Place, UserRef
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.views import Audience, Link, Mention, Notice, Quote, RichText, Strong, When
 from bot.notify import cards
 from bot.notify.message_factory import asked_key
 from bot.notify.recipients import messages_of
+from bot.notify.waiting import unticketed_texts
 from sla_core.alerts import AGAIN, BACKUP, LEADERSHIP, QUIET, Outcome, alert_at
 from sla_core.catalog.load import load
 from sla_core.engine import promises
 from sla_core.events import (
+    FRONTLINE,
     THE_CLOCK,
     Acknowledged,
     Alerted,
@@ -35,6 +37,7 @@ from sla_core.events import (
     Breached,
     CallRequested,
     Closed,
+    ClosingAnnounced,
     Corrected,
     CustomerWrote,
     DueDateSet,
@@ -44,6 +47,7 @@ from sla_core.events import (
     Held,
     Kind,
     Notified,
+    Nudged,
     PageAccepted,
     Paged,
     Reminded,
@@ -54,6 +58,7 @@ from sla_core.events import (
     ServicesEnabled,
     SeverityChanged,
     Taken,
+    Turn,
     Undelivered,
     Warned,
     Who,
@@ -248,6 +253,16 @@ def stories(policy: Policy, plan: str) -> Iterator[Story]:
     yield Story("An agent resolved it", usual, told, [resolved, outcome])
     yield Story("The customer closed it", usual, [resolved], [Closed(at(610), ALICE)])
     yield Story("The customer reopened it", usual, [resolved], [Reopened(at(610), ALICE)])
+    rateable = Resolved(at(600), BOB, "The queue runs again.", follow_up=True, close_after=5)
+    yield Story("An agent resolved it and the customer may rate that", usual, opened, [rateable])
+    asked = Answered(at(10), BOB, Kind.REPLY, "Which export?", next=Turn.CUSTOMER)
+    yield Story("The customer has not answered for days", usual, [asked], [Nudged(at(6000), THE_CLOCK)])
+    yield Story(
+        "The customer said nothing after a resolution", usual, [rateable], [Nudged(at(6000), THE_CLOCK)]
+    )
+    announced = ClosingAnnounced(at(7000), THE_CLOCK, at(8440))
+    yield Story("A resolved ticket will be closed", usual, [rateable], [announced])
+    yield Story("A resolved ticket was closed", usual, [rateable, announced], [Closed(at(8440), FRONTLINE)])
     reply = Answered(at(10), BOB, Kind.REPLY, "Please try again.")
     yield Story(
         "A reply could not be delivered",
@@ -356,6 +371,23 @@ def _contact(directory: Directory) -> Iterator[str]:
     yield f"- customer's card: {plain(card.contact)}"
 
 
+def _lines() -> Iterator[str]:
+    """The line in triage about a message that nobody answered, and what becomes of it."""
+    said = ("Alice", "Acme GmbH", ["Exports fail"], Location("the channel of Acme GmbH"))
+    yield from (
+        f"- triage: {plain(shown.text)}{''.join(f' [{button.label}]' for button in shown.buttons)}"
+        for shown in (
+            unticketed_texts.waiting(*said, ""),
+            unticketed_texts.answered(*said, "Bob"),
+            unticketed_texts.is_ticket(*said, "ACME-1"),
+            unticketed_texts.dismissed(*said, "Bob"),
+        )
+    )
+    yield from (
+        f"- private answer: {says}" for says in (unticketed_texts.ONLY_AGENTS, unticketed_texts.ENDED)
+    )
+
+
 def _standings(policy: Policy, plan: str, directory: Directory) -> Iterator[str]:
     """Each way in which a promise stands on a card."""
     ticket = sample_ticket(policy, plan, "S2", ())
@@ -449,6 +481,8 @@ def document() -> str:
         *_sections(monetate, "europe", directories["monetate"], silence_stories(monetate, "europe")),
         "\n## The customer's first contact",
         *_contact(directories["commerceup"]),
+        "\n## Messages that belong to no ticket\n",
+        *_lines(),
         "\n## How a promise stands on a card\n",
         *_standings(m3ter, "gold", directories["m3ter"]),
         "\n## Forms",

@@ -22,7 +22,7 @@ from adapters.slack.workspaces.workspace import OneWorkspace, Workspace, Workspa
 from bot.config.settings import DeskSettings
 from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.inbound import Dispatch
-from bot.model.views import QueueBoard, View
+from bot.model.views import GetHelp, QueueBoard, View
 from bot.ports import Charge, Clock, NotEditable, PermanentFailure, Priority, TemporaryFailure
 from bot.runtime.doctor import Finding
 from bot.text import UTC_ZONE
@@ -137,7 +137,10 @@ class Slack:
     async def post(
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
     ) -> MessageRef:
-        """Posts a message. Its metadata carries `key`, so that `find` can look it up. Boards are pinned."""
+        """Posts a message. Its metadata carries `key`, so that `find` can look it up.
+
+        Boards and `Get help` are pinned.
+        """
         drawn = render_message(view, self._renderer)
         channel = to.id if isinstance(to, Place) else await self._dm_channel(to)
         workspace, said = await self._workspaces.call(
@@ -154,7 +157,7 @@ class Slack:
             },
         )
         posted = MessageRef(place(str(said["channel"])), str(said["ts"]))
-        if isinstance(view, QueueBoard):
+        if isinstance(view, QueueBoard | GetHelp):
             # Not awaited: delivery would take a slow pin for a post whose answer was lost.
             task = asyncio.create_task(_pin(workspace, posted))
             self._pins.add(task)

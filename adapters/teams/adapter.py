@@ -31,6 +31,11 @@ from bot.text import UTC_ZONE
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 MICROSOFT_ENDPOINTS = Endpoints()
+_NOTHING_READ = (
+    "no message without a mention of the bot has arrived yet, so agents may not see plain messages"
+    ' (unticketed = "suggest"); have the owner of the team allow the app to read all messages'
+    " (ChannelMessage.Read.Group), then write one there"
+)
 
 
 class Teams:
@@ -110,6 +115,10 @@ class Teams:
                 yield Finding(Health.FAULT, about, f"could not be checked: {why}; try again")
             else:
                 yield Finding(Health.OK, about, "the app is in it and can post")
+        for account in settings.accounts.values():
+            for place in account.channels if account.unticketed == "suggest" else ():
+                if place.platform == PLATFORM and not await self._references.is_readable(place.id):
+                    yield Finding(Health.WARNING, f"channel {place.id} ({account.id})", _NOTHING_READ)
 
     def readiness_faults(self) -> list[str]:
         """Returns no reasons: Teams sends its requests to our own address."""

@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 from bot.clock import ManualClock
 from bot.config.environment import read_environment
 from bot.config.settings import DeskSettings, load_desk
-from bot.desk.desk import BOARD, Desk
-from bot.desk.ticket_board import BoardRefresher
+from bot.desk.desk import Desk
+from bot.desk.timed_work import TimedWork
 from bot.runtime import scheduler
 from sla_core.catalog.load import load, vendors
 from sla_core.policy import Plan, Policy
@@ -34,7 +34,7 @@ def fast_forward(
     desk: Desk, clock: ManualClock, settle: Callable[[], Awaitable[None]]
 ) -> Callable[[timedelta], Awaitable[None]]:
     """Advances time from one due instant to the next, and delivers messages before it, as the loops do."""
-    boards = BoardRefresher(desk)
+    timed_work = TimedWork(desk)
 
     async def next_due() -> datetime | None:
         due = (await desk.store.next_wake(), await desk.store.next_timer())
@@ -45,8 +45,8 @@ def fast_forward(
         while (due := await next_due()) is not None and due <= until:
             clock.advance_to(due)
             await scheduler.wake_due_tickets(desk)
-            await scheduler.fire_due_timers(desk, {BOARD: boards.on_timer})
-            await boards.refresh_due()
+            await scheduler.fire_due_timers(desk, timed_work.handlers)
+            await timed_work.do_what_is_due()
             await settle()
         clock.advance_to(until)
 

@@ -151,7 +151,7 @@ class Directory:
 
     def person_behind(self, who: Who) -> Person | None:
         """The entry of whoever acted, on any platform; None for a customer and for the clock."""
-        if who == THE_CLOCK:
+        if who.id == THE_CLOCK.id:
             return None
         user = UserRef.parse(who.id)
         return next((person for person in self.settings.people.values() if _is_at(person, user)), None)

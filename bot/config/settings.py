@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -18,13 +18,13 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    model_validator,
 )
 
 from bot.config.alerts import AlertsFile, AlertSource, alert_faults
 from bot.config.contacts import contact_faults, contact_warnings, plan_id, shared_contacts
 from bot.config.ids import channel_fault, id_faults
 from bot.config.oncall_calendar import OnCallFeed
+from bot.config.order_forms import OrderFormPart, order_form_faults
 from bot.config.pagers import (
     NO_VARIABLE,
     ON_CALL_TEAM,
@@ -39,11 +39,12 @@ from bot.config.pagers import (
 from bot.config.phones import phone_faults, with_phones
 from bot.config.rotas import DayPart, Zone, read_rotas
 from bot.model.address import Place, UserRef
-from sla_core.catalog.crosscheck import PROMISED, unknown
+from sla_core.catalog.crosscheck import unknown
 from sla_core.catalog.load import Fault, Faults, faults_of, load, vendors
 from sla_core.catalog.schema import Tries, WaitText
+from sla_core.engine import FEWEST_DAYS
 from sla_core.oncall import ListRota, Rota, TimedRota
-from sla_core.policy import Metric, Plan, Policy, Term, parse_amount
+from sla_core.policy import BusinessDays, Policy, Term, parse_amount
 
 PLATFORMS = ("slack", "teams")
 NOBODY = ListRota(())
@@ -90,6 +91,10 @@ class Account:
     """Who gets the TAM's messages while she is away or does not answer."""
     solution_architect: str | None = None
     """Whom agents may ask; told of nothing (M3-7)."""
+    unticketed: str = "suggest"
+    """Plain messages of customers: `suggest` shows agents those that nobody answered, `ignore` none."""
+    auto_close: int | None = None
+    """After how many business days without a word a resolved ticket is closed; None: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,34 +187,13 @@ class _Person(_Section):
     quiet: DayPart | None = None
 
 
-def _amount(text: str) -> str:
-    parse_amount(text)
-    return text
-
-
-def _clause(raw: object) -> object:
-    return {"within": raw} if isinstance(raw, str) else raw
-
-
-class _Clause(_Section):
-    """`"2h"`, or with a calendar: `{ within = "8h", calendar = "around-the-clock" }`."""
-
-    within: Annotated[str, AfterValidator(_amount)]
-    calendar: str | None = None
-
-
-class _OrderForm(_Section):
-    cites: Annotated[str, Field(min_length=3)]
-    hold: bool = False
-    terms: dict[str, dict[Metric, Annotated[_Clause, BeforeValidator(_clause)]]] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _severities_aside(cls, raw: Any) -> Any:
-        if not isinstance(raw, dict):
-            return raw
-        known = {key: value for key, value in raw.items() if key in ("cites", "hold")}
-        return known | {"terms": {key: value for key, value in raw.items() if key not in known}}
+def _business_days(text: object) -> int:
+    days = parse_amount(text) if isinstance(text, str) else None
+    if not isinstance(days, BusinessDays) or days.count < FEWEST_DAYS:
+        raise ValueError(
+            f'must be "{FEWEST_DAYS} business days" or more: the customer is told one business day before'
+        )
+    return days.count
 
 
 class _Account(_Section):
@@ -221,7 +205,9 @@ class _Account(_Section):
     solution_architect: str | None = None
     channels: tuple[str, ...]
     board: bool = True
-    order_form: _OrderForm | None = None
+    unticketed: Literal["suggest", "ignore"] = "suggest"
+    auto_close: Annotated[int, BeforeValidator(_business_days)] | None = None
+    order_form: OrderFormPart | None = None
 
 
 class _Paging(_Section):
@@ -363,7 +349,7 @@ def _against_policy(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:
             yield f"{key}.plan", unknown("plan", account.plan, policy.plans)
         if account.order_form is not None:
             plan = policy.plans.get(known or "")
-            for where, says in _order_form_faults(account.order_form, policy, plan):
+            for where, says in order_form_faults(account.order_form, policy, plan):
                 yield f"{key}.order_form.{where}", says
     yield from shared_contacts(file.accounts, policy, enforced=True)
 
@@ -388,24 +374,6 @@ def _account_faults(account: _Account, people: set[str], triage: set[str]) -> It
             yield f"{key}.channels", says
         elif no_id := channel_fault(channel):
             yield f"{key}.channels", no_id
-
-
-def _order_form_faults(form: _OrderForm, policy: Policy, plan: Plan | None) -> Iterator[tuple[str, str]]:
-    calendars = {*policy.calendars, *(plan.calendars if plan else ())}
-    for severity, clauses in form.terms.items():
-        if severity not in policy.severities:
-            yield severity, unknown("severity", severity, policy.severities)
-            continue
-        promised = {target.metric for target in policy.severities[severity].targets}
-        for metric, clause in clauses.items():
-            where = f"{severity}.{metric}"
-            if metric not in PROMISED:
-                yield where, unknown("metric", metric, PROMISED)
-            elif clause.calendar is not None and clause.calendar not in calendars:
-                yield f"{where}.calendar", unknown("calendar", clause.calendar, calendars)
-            elif clause.calendar is None and metric not in promised:
-                example = f'{{ within = "{clause.within}", calendar = "{sorted(calendars)[0]}" }}'
-                yield where, f"the plan makes no such promise, so say which calendar counts it: {example}"
 
 
 def _duplicates(key: str, names: list[str]) -> Iterator[tuple[str, str]]:
@@ -469,9 +437,11 @@ def _account(file: _Account, policy: Policy) -> Account:
         file.tam,
         terms,
         may_hold,
-        file.board,
-        file.tam_backup,
-        file.solution_architect,
+        board=file.board,
+        tam_backup=file.tam_backup,
+        solution_architect=file.solution_architect,
+        unticketed=file.unticketed,
+        auto_close=file.auto_close,
     )
 
 

@@ -10,12 +10,12 @@ import structlog
 
 from bot.clock import parse_instant, real_now
 from bot.config.settings import Account
-from bot.desk import notes, ticket_board
+from bot.desk import notes, ticket_board, unticketed
 from bot.desk.desk import Desk, try_lock
 from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.inbound import Answer, ChannelChange, ChannelChanged, Done
-from bot.model.views import Audience, Link, Notice, Part, RichText
-from bot.ports import KeyValueStore, Message, Priority, StandingHelp
+from bot.model.views import Audience, Link, Notice, Part, RichText, View
+from bot.ports import KeyValueStore, Message, Priority, StandingHelp, trace_id
 from sla_core.promise import Tone
 from sla_core.ticket import State
 
@@ -131,6 +131,7 @@ async def _moved(desk: Desk, act: ChannelChanged, new: Place, account: Account |
         await desk.key_values.put(STATE, str(new), before)
     await moved(desk.key_values, act.place, new)
     await ticket_board.moved(desk.key_values, act.place, new)
+    await unticketed.moved(desk.key_values, act.place, new)
     if triage:
         whose, key = "The agents' channel", f"triage under [{new.platform}]"
     elif account is not None:
@@ -228,6 +229,8 @@ KEYS = "get-help-key"
 """The key of each channel's `Get help` message."""
 SEEN = "get-help-seen"
 """When each channel's message was last checked, by the desk's clock."""
+REMOVED_HELP = Notice(())
+"""The content of a message that another one has replaced."""
 CHECK_EVERY = timedelta(hours=1)
 MAX_CHECKS = 10
 """How many messages to check in one round: each check is an edit and counts against the rate limit."""
@@ -257,7 +260,7 @@ async def ensure_help_message(desk: Desk, key_values: KeyValueStore, place: Plac
         if not acquired:
             return
         stamp = real_now().isoformat()
-        key = await _known(desk, key_values, place)
+        key = await known_help(desk, key_values, place)
         edits = key
         if key is None:
             key = f"{HELP_MESSAGES}/{place}/{stamp}"
@@ -284,7 +287,7 @@ async def on_refused(desk: Desk, message: Message, why: str) -> None:
     """Posts a deleted `Get help` message again. One that cannot be posted is tried in a later round."""
     assert isinstance(message.to, Place)
     place = desk.directory.current_address(message.to)
-    if await _known(desk, desk.key_values, place) != (message.edits or message.key):
+    if await known_help(desk, desk.key_values, place) != (message.edits or message.key):
         return
     await _forget(desk.key_values, place)
     if message.edits is not None:
@@ -293,12 +296,34 @@ async def on_refused(desk: Desk, message: Message, why: str) -> None:
         log.warning("could not post Get help", place=str(place), why=why)
 
 
+async def move_help_message(desk: Desk, place: Place, old: str) -> None:
+    """Posts the channel's `Get help` message again, below all others, and then deletes the old one.
+
+    What it enqueues depends on `old` only, so that it may be repeated after a crash.
+    """
+    async with desk.channel_lock, try_lock(desk.key_values, f"{HELP_MESSAGES} {place}") as acquired:
+        if not acquired or await known_help(desk, desk.key_values, place) != old:
+            return
+        new = f"{HELP_MESSAGES}/{place}/below-{trace_id(old)}"
+        messages = [
+            Message(new, None, place, StandingHelp(), Priority.STATE),
+            Message(f"{old}/removed", None, place, REMOVED_HELP, Priority.STATE, edits=old),
+        ]
+        await desk.store.enqueue(messages)
+        await desk.key_values.put(KEYS, str(place), new)
+
+
+async def draw_help(desk: Desk, message: Message) -> View | None:
+    """A `Get help` message; None if another one has taken its place."""
+    return None if message.content == REMOVED_HELP else await desk.render(message)
+
+
 async def repost_deleted(desk: Desk, message: MessageRef) -> None:
     """Posts a channel's `Get help` message again if that is the deleted message."""
     place = desk.directory.current_address(message.place)
     if desk.directory.account_of(place) is None:
         return
-    known = await _known(desk, desk.key_values, place)
+    known = await known_help(desk, desk.key_values, place)
     if known is not None and await desk.key_of(message) == known:
         await _forget(desk.key_values, place)
         await ensure_help_message(desk, desk.key_values, place)
@@ -313,7 +338,7 @@ async def moved(key_values: KeyValueStore, old: Place, new: Place) -> None:
     await key_values.delete(SEEN, str(old))
 
 
-async def _known(desk: Desk, key_values: KeyValueStore, place: Place) -> str | None:
+async def known_help(desk: Desk, key_values: KeyValueStore, place: Place) -> str | None:
     """The key of the channel's `Get help` message, or None if none was posted."""
     key = await key_values.get(KEYS, str(place))
     id = None if key else await key_values.get(HELP_MESSAGES, str(place))

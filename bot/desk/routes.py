@@ -24,6 +24,7 @@ from bot.desk.ticket import (
     emergencies,
     milestones,
     pages,
+    rating,
     reply,
     severity,
     update,
@@ -51,13 +52,16 @@ from bot.model.inbound import (
     as_one,
 )
 from bot.model.views import Audience
+from bot.notify.waiting import closing_texts, unticketed_texts
 from bot.ports import Conflict, NoSuchTicket, trace_id
 from sla_core.ticket import Ticket
 
 log = structlog.get_logger(__name__)
 
-AGENT, PARTICIPANT, ANYONE, RECIPIENT, TAM = "agent", "party", "anyone", "recipient", "tam"
-"""Who may act: agents; agents and the ticket's customers; everyone; people who get direct messages; TAMs."""
+AGENT, PARTICIPANT, CUSTOMER, ANYONE = "agent", "party", "customer", "anyone"
+RECIPIENT, TAM = "recipient", "tam"
+"""Who may act: agents; agents and the ticket's customers; these; everyone; people who get direct messages;
+TAMs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,8 @@ def _opens(form: str) -> Callable[[Desk, Press, Ticket], Awaitable[Answer]]:
 
 BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "get_help": PublicButtonRoute(entry_points.get_help),
+    unticketed_texts.OPEN: PublicButtonRoute(entry_points.open_unticketed, AGENT),
+    unticketed_texts.DISMISS: PublicButtonRoute(entry_points.dismiss_unticketed, AGENT),
     conversation_steps.ACTION: PublicButtonRoute(conversation.on_button),
     "why": ButtonRoute(PARTICIPANT, acts.explain),
     "add_details": ButtonRoute(PARTICIPANT, _opens("add_details")),
@@ -108,6 +114,7 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "call_request": ButtonRoute(PARTICIPANT, calls.ask),
     "close": ButtonRoute(PARTICIPANT, acts.close),
     "reopen": ButtonRoute(PARTICIPANT, acts.reopen),
+    closing_texts.RATE: ButtonRoute(CUSTOMER, rating.rate),
     "acknowledge": ButtonRoute(AGENT, acts.acknowledge),
     "take": ButtonRoute(AGENT, acts.take),
     "reply": ButtonRoute(AGENT, _opens("reply")),
@@ -203,7 +210,7 @@ async def _answer(desk: Desk, inbound: Inbound) -> Answer:
             case Posted():
                 return await entry_points.on_message(desk, inbound)
             case MessageChanged():
-                return await reply.on_message_changed(desk, inbound)
+                return await entry_points.on_message_changed(desk, inbound)
             case HomeOpened():
                 return await home.opened(desk, inbound)
             case ChannelChanged():
@@ -298,6 +305,8 @@ def _refusal(desk: Desk, who: str, actor: Actor, place: Place, ticket: Ticket) -
             return None
         return refusal("This message is for somebody else.")
     relation = desk.relation(actor, place, ticket)
+    if who == CUSTOMER:
+        return None if relation == "customer" else refusal(f"Only the customer of {ticket.key} can do that.")
     if relation == "agent" or (relation == "customer" and who == PARTICIPANT):
         return None
     vendor = desk.policy_of(ticket).vendor

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 
-import structlog
-
-from bot.clock import later, real_now
+from bot.clock import real_now
 from bot.config.settings import Account
 from bot.desk import queue
-from bot.desk.desk import BOARD, LOCK_LIFE, Desk, try_lock
+from bot.desk.desk import Desk, try_lock
 from bot.model.address import MessageRef, Place
 from bot.model.queue import QueueEntry
 from bot.model.views import Audience, QueueBoard, QueueRow, QueueSection
 from bot.notify.cards import queue_row
-from bot.ports import KeyValueStore, Message, Priority, TicketBoard, Timer, TimerResult
-
-log = structlog.get_logger(__name__)
+from bot.ports import KeyValueStore, Message, Priority, TicketBoard
 
 BOARDS = "board"
 """The key prefix of boards, and the topic with each channel's board: its key, a blank, what it shows."""
@@ -165,48 +159,3 @@ def _digest(board: QueueBoard) -> str:
 
 def _visible(row: QueueRow) -> QueueRow:
     return replace(row, promise=replace(row.promise, spent=0.0)) if row.promise else row
-
-
-AGAIN, AGAIN_AFTER = "again", LOCK_LIFE + timedelta(seconds=10)
-"""A second refresh, after this much real time: the process may die during the first, which holds a lock."""
-
-
-@dataclass
-class BoardRefresher:
-    """Enter `running` before timers fire."""
-
-    desk: Desk
-    _due: dict[str, None] = field(default_factory=dict)
-    """Channels, in the order in which their timers fired."""
-    _under_way: asyncio.Task[None] | None = None
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """On exit, cancels a refresh; its timer fires again."""
-        try:
-            yield
-        finally:
-            if self._under_way is not None:
-                self._under_way.cancel()
-                await asyncio.gather(self._under_way, return_exceptions=True)
-
-    def on_timer(self, timer: Timer, now: datetime) -> TimerResult:
-        """Notes the channel for `begin`, and sets the timer a second time."""
-        self._due[timer.key] = None
-        again_at = None if timer.payload == AGAIN else later(self.desk.clock, AGAIN_AFTER)
-        return TimerResult(again_at=again_at, payload=AGAIN)
-
-    def begin(self, kind: str) -> None:
-        """Starts to refresh, if timers of boards have fired and nothing is under way."""
-        if kind == BOARD and (self._under_way is None or self._under_way.done()):
-            self._under_way = asyncio.create_task(self.refresh_due())
-
-    async def refresh_due(self) -> None:
-        """Refreshes the boards of all noted channels."""
-        while self._due:
-            channel = next(iter(self._due))
-            del self._due[channel]
-            try:
-                await refresh(self.desk, Place.parse(channel))
-            except Exception:  # one board must not delay the others, and it is tried a second time
-                log.exception("could not refresh a board", channel=channel)

@@ -297,7 +297,8 @@ def _about(ticket: Ticket, policy: Policy, directory: Directory) -> Iterator[str
     architect = directory.solution_architect(account) if account else None
     if architect:
         yield f"Solution Architect {architect.name}"
-    yield f"opened by {opened.by.name} for the customer" if opened.by_agent else f"opened by {opened.by.name}"
+    whose = opened.words_of.name if opened.words_of else "the customer"
+    yield f"opened by {opened.by.name} for {whose}" if opened.by_agent else f"opened by {opened.by.name}"
 
 
 def _last_words(ticket: Ticket) -> LastWords | None:
@@ -328,6 +329,8 @@ def _facts(ticket: Ticket, policy: Policy, directory: Directory, now: datetime) 
         yield "Proposed because", f"{without_full_stop(opened.why)}{how}"
     if opened.exception:
         yield "Exception", opened.exception
+    if ticket.rating is not None:
+        yield "Rating", history.rated(ticket.rating)
     for note in opened.notes:
         yield "Note", note
     yield from history.call(ticket, policy, directory.settings.people)

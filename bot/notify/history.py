@@ -12,6 +12,7 @@ from bot.model.views import HistoryLine
 from bot.notify import emergency_texts
 from bot.text import named_time
 from sla_core.events import (
+    BEST_RATING,
     VIA_FORM,
     Acknowledged,
     Alerted,
@@ -20,6 +21,7 @@ from sla_core.events import (
     Called,
     CallRequested,
     Closed,
+    ClosingAnnounced,
     Corrected,
     CustomerWrote,
     DueDateSet,
@@ -31,9 +33,11 @@ from sla_core.events import (
     Kind,
     LastWarned,
     Notified,
+    Nudged,
     Opened,
     PageAccepted,
     Paged,
+    Rated,
     Reminded,
     Reopened,
     Resolved,
@@ -71,6 +75,11 @@ def _is_shown(event: Event) -> bool:
     return not (
         isinstance(event, PageAccepted | Notified) or (isinstance(event, Paged) and event.person is None)
     )
+
+
+def rated(rating: int) -> str:
+    """`4 of 5`."""
+    return f"{rating} of {BEST_RATING}"
 
 
 def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) -> str:
@@ -142,6 +151,12 @@ def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) ->
             return f"{name} disabled the services"
         case ServicesEnabled():
             return f"{name} enabled the services"
+        case Nudged():
+            return "The customer was reminded"
+        case ClosingAnnounced():
+            return "The customer was told that this will be closed"
+        case Rated():
+            return f"{name} rated this {rated(event.rating)}"
         case _:
             assert_never(event)
 

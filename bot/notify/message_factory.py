@@ -68,10 +68,11 @@ class MessageFactory:
     def opener(self) -> list[Part]:
         """Mentions the person whose words began the ticket, at the end of a sentence.
 
-        Empty if an agent opened it, or if the event is the opener's own act.
+        Empty if these are an agent's, or if the event is the opener's own act.
         """
         opened = self.ticket.opened
-        return [] if opened.by_agent else self._mention_who(opened.by, self.channel)
+        opener = opened.words_of or (None if opened.by_agent else opened.by)
+        return self._mention_who(opener, self.channel) if opener else []
 
     def responsible(self) -> list[Part]:
         """Mentions the owner, or the first line while nobody owns the ticket; empty for their own act."""

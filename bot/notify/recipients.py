@@ -23,6 +23,7 @@ from bot.notify import (
 )
 from bot.notify.message_factory import MessageFactory, card_key
 from bot.notify.tam import direct_messages
+from bot.notify.waiting import closing_texts, resolutions
 from bot.ports import Card, Message, Priority
 from sla_core.alerts import adds_reason, is_told_later
 from sla_core.events import (
@@ -35,6 +36,7 @@ from sla_core.events import (
     Called,
     CallRequested,
     Closed,
+    ClosingAnnounced,
     Corrected,
     CustomerWrote,
     DueDateSet,
@@ -46,9 +48,11 @@ from sla_core.events import (
     Kind,
     LastWarned,
     Notified,
+    Nudged,
     Opened,
     PageAccepted,
     Paged,
+    Rated,
     Reminded,
     Reopened,
     Resolved,
@@ -222,20 +226,20 @@ class _EventMessages:
                 yield self.factory.to_triage(ours, priority=Priority.STATE)
             case Resolved():
                 said = texts.resolved(key, event)
-                yield self.factory.to_customer(
-                    (*said, texts.IS_IT_SOLVED, *self.factory.opener()), effect=self.factory.seq
-                )
+                yield resolutions.message(self.factory, event)
                 yield self.factory.to_triage(said)
                 yield from self.factory.to_asked(said, "resolved")
             case Closed():
                 said = texts.closed(key, event.by)
                 yield from self.factory.to_both(said)
+                yield from resolutions.redrawn(self.factory)
             case Reopened():
                 said = texts.reopened(self.ticket, self.policy, event)
                 yield self.factory.to_customer(said, priority=Priority.STATE)
                 is_paged = self.ticket.reopened_unanswered is not None and self._pages(self.ticket.severity)
                 mentions = () if is_paged else self.factory.responsible()
                 yield self.factory.to_triage((*said, *mentions), priority=Priority.STATE)
+                yield from resolutions.redrawn(self.factory)
             case Warned():
                 said = texts.warned(self.ticket, event, self.policy)
                 yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
@@ -260,6 +264,13 @@ class _EventMessages:
             case Alerted():
                 yield self.factory.to_triage(texts.alerted(key, event, self._name(event.to)))
                 yield from calls.taken(self.factory, event)
+            case Nudged():
+                yield self.factory.to_customer((*closing_texts.nudge(self.ticket), *self.factory.opener()))
+            case ClosingAnnounced():
+                announced = closing_texts.closing(key, event)
+                yield self.factory.to_customer((*announced, *self.factory.opener()))
+            case Rated():
+                yield from resolutions.redrawn(self.factory)
             case _:
                 assert_never(event)
 

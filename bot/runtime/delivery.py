@@ -14,7 +14,7 @@ from structlog.contextvars import bound_contextvars
 
 from bot import telemetry
 from bot.clock import WakeSignal
-from bot.desk import channels, ticket_board
+from bot.desk import channels, ticket_board, unticketed
 from bot.desk.desk import Desk
 from bot.desk.intake import conversation
 from bot.model.address import MessageRef, Place
@@ -37,7 +37,7 @@ from bot.ports import (
     StoreUnavailable,
     TemporaryFailure,
 )
-from bot.runtime import accepted_pages, monitor, pager_test
+from bot.runtime import accepted_pages, monitor, pager_test, posted_cards
 
 log = structlog.get_logger(__name__)
 
@@ -376,7 +376,7 @@ async def _post_or_edit(platform: ChatPlatform, outgoing: Outgoing, view: View |
     """
     message = outgoing.message
     if view is None:
-        assert isinstance(message.to, Place), "only a channel's board is removed"
+        assert isinstance(message.to, Place), "no direct message is removed"
         if outgoing.edits is not None:
             await platform.delete(outgoing.edits)
         return MessageRef(message.to, REMOVED)
@@ -436,14 +436,6 @@ class LaneBackoff:
 async def _nothing(*_: object) -> None: ...
 
 
-async def _link_cards(desk: Desk, outgoing: Outgoing, view: View | None, now: datetime) -> None:
-    """Only logs an error: the link comes with the next edit as well."""
-    try:
-        await desk.link_cards(outgoing.message, view)
-    except Exception:
-        log.exception("could not link a ticket's cards", message=outgoing.message.key)
-
-
 async def _render(desk: Desk, message: Message) -> View | None:
     return await desk.render(message)
 
@@ -479,15 +471,20 @@ class MessageKind:
         return wanted and not self.is_expired(outgoing, now)
 
 
-TICKET_MESSAGE = MessageKind(on_sent=_link_cards)
+TICKET_MESSAGE = MessageKind(on_sent=posted_cards.on_sent)
 MESSAGE_KINDS = {
     monitor.TOPIC: MessageKind(for_triage=True, life=monitor.ALARM_LIFE),
     pager_test.TOPIC: MessageKind(on_sent=pager_test.record_arrival, for_triage=True, life=pager_test.DAY),
     conversation.TOPIC: MessageKind(on_refused=conversation.on_refused, repost_if_gone=False),
     channels.NOTICES: MessageKind(for_triage=True),
-    channels.HELP_MESSAGES: MessageKind(on_refused=channels.on_refused, retried_later=True),
+    channels.HELP_MESSAGES: MessageKind(
+        channels.draw_help, on_refused=channels.on_refused, retried_later=True
+    ),
     ticket_board.BOARDS: MessageKind(
-        draw=ticket_board.draw, on_refused=ticket_board.on_refused, retried_later=True
+        ticket_board.draw, on_refused=ticket_board.on_refused, retried_later=True
+    ),
+    unticketed.UNTICKETED: MessageKind(
+        unticketed.draw, on_refused=unticketed.on_refused, retried_later=True, repost_if_gone=False
     ),
 }
 

@@ -16,11 +16,11 @@ import structlog
 from bot.clock import WakeSignal, WallClock, real_now
 from bot.desk import channels, notes, ticket_board
 from bot.desk.channels import ensure_help_messages
-from bot.desk.desk import BOARD, Desk
+from bot.desk.desk import Desk
 from bot.desk.intake import conversation
 from bot.desk.tam import away, forecast
 from bot.desk.tam.forecast import Forecaster
-from bot.desk.ticket_board import BoardRefresher
+from bot.desk.timed_work import TimedWork
 from bot.ports import KeyValueStore, Outbox
 from bot.runtime import pager_test, retention, scheduler
 from bot.runtime.delivery import Delivery
@@ -121,11 +121,11 @@ class Runtime:
             await _cancel_all(tasks)
 
     async def _schedule(self) -> None:
-        housekeeping, boards = Housekeeping(self.desk, self._chores()), BoardRefresher(self.desk)
+        housekeeping, timed_work = Housekeeping(self.desk, self._chores()), TimedWork(self.desk)
         forecasts = Forecaster(self.desk)
         handlers: dict[str, TimerHandler] = {
             **housekeeping.handlers,
-            BOARD: boards.on_timer,
+            **timed_work.handlers,
             notes.KIND: partial(notes.on_timer, self.desk),
             forecast.KIND: forecasts.on_timer,
         }
@@ -137,11 +137,11 @@ class Runtime:
 
         def fired(kind: str) -> None:
             housekeeping.begin(kind)
-            boards.begin(kind)
+            timed_work.begin(kind)
             forecasts.begin(kind)
 
         poll = POLL_EVERY if self.worker_pool is not None else None
-        async with housekeeping.running(), boards.running(), forecasts.running():
+        async with housekeeping.running(), timed_work.running(), forecasts.running():
             await scheduler.run(
                 self.desk,
                 self._scheduler_signal,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -77,9 +78,9 @@ def vendors() -> list[str]:
 def load(vendor: str | Path) -> list[Policy]:
     """All versions of a policy, oldest first. `vendor` is a pack's name or a folder. Raises Faults."""
     folder = PACKS / vendor if isinstance(vendor, str) and vendor in vendors() else Path(vendor)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # Path.is_dir raises for a name that is too long
         known = ", ".join(vendors())
-        raise Faults([Fault(str(vendor), "", f"no such vendor or folder; the catalog has {known}")])
+        raise Faults([Fault(str(vendor)[:80], "", f"no such vendor or folder; the catalog has {known}")])
     dated = sorted(child for child in folder.iterdir() if (child / "policy.toml").is_file())
     if not dated:
         example = "2026-01-31/policy.toml"

@@ -336,3 +336,17 @@ def test_an_order_form_may_grant_holding_and_add_a_promise(loads: Load) -> None:
         ("S2", "first_response"),
         ("S3", "resolution"),
     }
+
+
+@pytest.mark.parametrize(("line", "is_set"), [("", "suggest"), ('unticketed = "ignore"', "ignore")])
+def test_plain_messages_are_suggested_unless_the_file_says_otherwise(
+    loads: Load, line: str, is_set: str
+) -> None:
+    found = loads(SAMPLE.replace("channels = [", f"{line}\nchannels = ["))
+    assert found.accounts["acme"].unticketed == is_set
+
+
+def test_an_unknown_way_with_plain_messages_is_a_fault(loads: Load) -> None:
+    says = only(loads, SAMPLE.replace("channels = [", 'unticketed = "shout"\nchannels = ['))
+    assert "unticketed" in says
+    assert "suggest" in says

@@ -41,7 +41,7 @@ async def test_from_support_to_the_end_of_a_ticket(session: OpenSession) -> None
     assert "due Fri 20 Mar 2026, 20:30 CET" in told
     assert "  · #triage · agents see: ACME-1 Bills are [red]slow · S2 (proposed) · open" in told
 
-    told = await at.types("as bob", "1", "press reply", "We look into it.")
+    told = await at.types("as bob", "1", "press reply", "We look into it.", "", "")
     assert "You are Bob (agent), in #triage." in told
     assert "[1] Acknowledge  [2] Reply  [3] Update" in told
     assert "  ACME-1 severity: S2 (proposed) → S2 · owner: unassigned → unassigned, seen by Bob" in told

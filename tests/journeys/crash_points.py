@@ -195,12 +195,13 @@ class ReplayedTicket:
         return [type(event).__name__ for event in await self.store.load(KEY)]
 
     def notices(self) -> Counter[tuple[str, str]]:
-        """What was posted, by place and text; cards by place and direct messages by key: they are edited."""
+        """What was posted, by place and text. What is edited: cards by place, the others by key."""
 
         def named(said: PostedMessage) -> str:
             if isinstance(said.view, TicketCard):
                 return "card"
-            return str(said.key) if isinstance(said.to, UserRef) else said.text
+            edited = isinstance(said.to, UserRef) or "resolved this ticket" in said.text
+            return str(said.key) if edited else said.text
 
         return Counter((str(said.to), named(said)) for said in self.chat.posted)
 

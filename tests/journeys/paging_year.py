@@ -195,7 +195,8 @@ class FailingStore:
 class EndedTicket:
     """Who was paged on a ticket, when and for which step, and after how long somebody answered each time.
 
-    The pages of a handover are not measured: somebody has the ticket.
+    Not measured are pages of a handover, as somebody has the ticket, and a page after a snooze, as they asked
+    for it, maybe while the ticket waits for a step's hours.
     """
 
     pages: tuple[tuple[datetime, int, str], ...]
@@ -428,7 +429,8 @@ def checked(
     asked, lengths = None, []
     for event in history:
         if isinstance(event, Paged) and event.person is not None:
-            asked = asked or (None if event.chain.startswith(HANDOVER) else event.at)
+            measured = event.step >= 0 and not event.chain.startswith(HANDOVER)
+            asked = asked or (event.at if measured else None)
             too_early = event.person in last and event.at - last[event.person] < terms.repeat
             assert not too_early or event.by != THE_CLOCK, f"{event} comes within one repeat"
             last[event.person] = event.at

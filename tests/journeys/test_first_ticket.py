@@ -118,7 +118,7 @@ async def test_a_reply_meets_the_first_response(a_desk: OpenDesk) -> None:
 
     assert desk.standing(key) == ["met"]
     assert desk.thread(key) == ["ACME-1 Bob replied: “We are looking into the bill queue.”  @Alice"]
-    assert desk.card_view(key).next_up == "you, please reply"
+    assert desk.card_view(key).next_up == "m3ter Support"
     await desk.fast_forward(days=3)
     assert desk.direct(DANA) == []
 

@@ -99,7 +99,7 @@ async def test_next_says_whose_turn_it_is(desk: DeskInMemory) -> None:
     """The same for everybody, but the customer is `you`."""
     for audience in Audience:
         assert desk.card_view("ACME-1", audience).next_up == "m3ter Support"
-    await desk.submits_form(BOB, "Reply", "ACME-1", text="Which bills?")
+    await desk.submits_form(BOB, "Reply", "ACME-1", text="Which bills?", next="customer")
     assert desk.card_view("ACME-1").next_up == "you, please reply"
     assert desk.card_view("ACME-1", Audience.AGENTS).next_up == "the customer"
     await desk.writes(ALICE, "All of them.", "ACME-1")

@@ -82,7 +82,8 @@ class OnConsole:
         post = self.screen.log.find(on)
         assert post is not None
         press = f"press {label} {self.screen.log.ticket_of(post)}"
-        told = await self.types(f"as {who}", press, *(() if text is None else (text,)))
+        # Enter keeps what the form shows in a further field, and sends it.
+        told = await self.types(f"as {who}", press, *(() if text is None else (text, "", "")))
         return told.partition(f"presses {label}")[2]
 
     async def reads_form(self, who: str, label: str, on: MessageRef) -> str:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.clock import WakeSignal
 from bot.desk.desk import Desk
 from bot.desk.routes import dispatch
+from bot.desk.timed_work import TimedWork
 from bot.model.address import MessageRef
 from bot.model.views import Audience
 from bot.ports import Card
 from bot.runtime.delivery import Delivery
-from bot.runtime.scheduler import wake_due_tickets
+from bot.runtime.scheduler import fire_due_timers, wake_due_tickets
 from tests.harness import HeldClock, directory_of
 from tests.memory_store import MemoryStore
 from tests.platforms.on_console import OnConsole
@@ -72,6 +73,22 @@ class Story:
             await wake_due_tickets(self.desk)
             await self.deliver()
         self.clock.at = until
+
+    async def wait_for_timers(self, **length: float) -> None:
+        """Like `wait`, and timers that belong to no ticket fire as well."""
+        until = self.clock.at + timedelta(**length)
+        work = TimedWork(self.desk)
+        while (due := await self._next_due()) is not None and due <= until:
+            self.clock.at = max(self.clock.at, due)
+            await wake_due_tickets(self.desk)
+            await fire_due_timers(self.desk, work.handlers)
+            await work.do_what_is_due()
+            await self.deliver()
+        self.clock.at = until
+
+    async def _next_due(self) -> datetime | None:
+        due = (await self.store.next_wake(), await self.store.next_timer())
+        return min((at for at in due if at is not None), default=None)
 
     async def deliver(self) -> None:
         """Until all is said that may be, however long the platforms let us wait between."""

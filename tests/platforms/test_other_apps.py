@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.model.address import MessageRef
 from bot.model.views import Audience
+from sla_core.events import Answered, Kind, Turn, Who
 from tests.platforms.conftest import Opened
 from tests.platforms.on_slack import OnSlack
 from tests.platforms.on_teams import OnTeams
@@ -35,7 +36,10 @@ async def test_a_customers_app_on_slack_reaches_triage_and_moves_no_clock(opened
 
 async def test_an_app_ends_no_hold(opened: Opened) -> None:
     desk = await opened("slack")
-    await desk.agent("Reply", "Which bills?")
+    bob = Who("slack:T0VENDOR:U0BOB", "Bob")
+    await desk.desk.change(
+        None, KEY, lambda _, __, now: [Answered(now, bob, Kind.REPLY, "Which bills?", next=Turn.CUSTOMER)]
+    )
     await posts(desk, "BILL-7 is done", desk.card(Audience.CUSTOMER), **JIRA)
     assert (await desk.desk.ticket(KEY)).customers_turn, "an app has not answered the question"
 

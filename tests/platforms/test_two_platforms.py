@@ -57,7 +57,8 @@ async def test_opened_on_one_and_resolved_from_the_other(desk: Story) -> None:
     await desk.agent("Resolve", "The queue runs again.")
     assert desk.words("/customer/")[-1] == (
         "ACME 1 Bob resolved this ticket The queue runs again"
-        " If that fixed it press Close on the card If you still need help press Reopen Alice"
+        " If that fixed it press Close on the card If you still need help press Reopen"
+        " How did we do 1 is poor 5 is very good Alice"
     )
     assert desk.card_view(Audience.CUSTOMER).labels == ("Why?", "Add details", "Close", "Reopen")
     await desk.customer("Close")

@@ -50,7 +50,7 @@ class Turns:
     every: timedelta = timedelta(weeks=1)
     zone: ZoneInfo = BERLIN
     standins: Sequence[tuple[str, datetime, datetime]] = ()
-    _orders: dict[datetime, list[str]] = field(default_factory=dict, repr=False)
+    _orders: dict[datetime, list[str]] = field(default_factory=dict, init=False, repr=False)
 
     def holder(self, at: datetime) -> str | None:
         if self.starts is None:

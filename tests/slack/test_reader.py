@@ -139,11 +139,11 @@ async def test_a_message_of_another_organisation(workspace: Workspace) -> None:
     assert homes == ["T0ACME", "T0VENDOR"]
 
 
-async def test_an_author_whose_workspace_is_unknown_is_of_none(workspace: Workspace) -> None:
+async def test_an_author_whose_workspace_is_unknown_is_looked_up(workspace: Workspace) -> None:
     channel = workspace.slack.channel("grid", [workspace.ann], ext_shared=True)
     event = {"type": "message", "user": "U0ANN", "text": "x", "ts": "1.2", "channel": channel.id}
     await workspace.slack.event(event | {"user_team": "E0GRID", "team": "E0GRID"}, workspace.ann)
-    assert workspace.desk.heard[0].actor.user == UserRef("slack", "", "U0ANN")
+    assert workspace.desk.heard[0].actor.user == UserRef("slack", "T0ACME", "U0ANN")
 
 
 @pytest.mark.parametrize(

@@ -89,9 +89,9 @@ def read_message(reader: Reader, body: Mapping[str, Any], home: str) -> Posted |
 
 
 def _read_change(reader: Reader, delivery: _Changed, home: str) -> MessageChanged | None:
-    """Returns None unless a person edited the text of, or deleted, a reply.
+    """Returns None unless a person edited the text of a reply, or deleted a message.
 
-    The exception: our own top-level message, when somebody deletes it.
+    Of our own, only deletions at the top level matter.
     """
     change, identity = delivery.event, reader.identity
     now, before = change.message, change.previous_message
@@ -102,7 +102,9 @@ def _read_change(reader: Reader, delivery: _Changed, home: str) -> MessageChange
     ours = message.user == identity.bot_user
     if ours and not (deleted and message.root is None):
         return None
-    if not ours and (message.bot_id or message.subtype not in PERSON_SUBTYPES or message.root is None):
+    if not ours and (message.bot_id or message.subtype not in PERSON_SUBTYPES):
+        return None
+    if message.root is None and not deleted:
         return None
     if not deleted and before is not None and before.text == message.text:
         return None

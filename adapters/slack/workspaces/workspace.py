@@ -279,10 +279,9 @@ class UserNames:
         """Each person's name and home workspace, by user id."""
 
     async def with_name_in_event(self, act: Inbound) -> Inbound:
-        """Looks up the actor only for acts directed at the desk, not for every message in a channel."""
+        """Looks up who wrote a message or asked for something; each person once."""
         if isinstance(act, Posted):
-            is_directed = bool(act.thread or act.place.direct) and not act.from_app
-            return await self.with_name(act) if is_directed else act
+            return act if act.from_app else await self.with_name(act)
         if isinstance(act, MessageChanged):
             return await self.with_name(act) if act.thread else act
         return await self.with_name(act) if isinstance(act, Command) else act
@@ -298,7 +297,7 @@ class UserNames:
 
     async def with_mentioned_names(self, act: Inbound) -> Inbound:
         """Writes the names of the people whom a message mentions, where Slack's text has only their ids."""
-        if not (isinstance(act, Posted) and (act.thread or act.place.direct)):
+        if not isinstance(act, Posted):
             return act
         users = list(dict.fromkeys(_MENTIONED.findall(act.text)))[:MOST_MENTIONED]
         found = await asyncio.gather(*map(self._look_up, users))
@@ -334,7 +333,7 @@ FILE_INFO_WITHHELD = "check_file_info"
 
 async def with_file_names(api: WebApi, act: Inbound, body: Mapping[str, Any]) -> Inbound:
     """Adds the names of the files; a file that Slack does not describe in time stays as received."""
-    if not (isinstance(act, Posted) and act.files and (act.thread or act.place.direct)):
+    if not (isinstance(act, Posted) and act.files):
         return act
     files = parse(MessageCallback, body).event.files
     return replace(act, files=tuple(await asyncio.gather(*(_named_file(api, file) for file in files))))

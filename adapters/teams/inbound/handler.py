@@ -226,7 +226,9 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
         read, home = await self._read_and_record(turn_context)
         message = action.message_payload if action else None
         quoted = plain_text(message.body.content or "") if message and message.body else ""
-        task = await self._on_command(read, home, RequestKind.TASK, quoted)
+        root = (message.reply_to_id or message.id) if message and not read.is_personal else None
+        about = MessageRef(place_of(read), root) if isinstance(root, str) else None
+        task = await self._on_command(read, home, RequestKind.TASK, quoted, about)
         return MessagingExtensionActionResponse(task=task) if task else None
 
     async def on_teams_messaging_extension_submit_action(
@@ -331,6 +333,8 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
         words = message_text(read)
         posted = self._reader.posted(read, home, words.text)
         in_ticket = posted.thread is not None and await self._find_ticket(posted.thread) is not None
+        if not words.to_bot and posted.thread is None and not read.is_personal:
+            self._references.record_readable(read.conversation.place)
         if not words.to_bot or (in_ticket and command_words(words.text) == words.text):
             await self._dispatch_message(read, posted)
             return

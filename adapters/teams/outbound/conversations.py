@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 _LINK = "https://teams.microsoft.com/l/message/"
 CONVERSATIONS, PEOPLE, TEAMS = "teams.conversation", "teams.person", "teams.team"
+READABLE = "teams.readable"
+"""Channels from which messages arrive that do not mention the bot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class ConversationReferences:
         self._places: dict[str, ConversationReference] = {}
         self._people: dict[str, PersonReference] = {}
         self._teams: dict[str, TeamReference] = {}
+        self._readable: set[str] = set()
         self._pending: dict[tuple[str, str], bytes] = {}
         self._writing: asyncio.Task[None] | None = None
 
@@ -175,6 +178,16 @@ class ConversationReferences:
         if self._people.get(user) != person:
             self._people[user] = person
             self._write(PEOPLE, user, _PERSON.dump_json(person))
+
+    def record_readable(self, place: str) -> None:
+        """Records that messages from this channel arrive although they do not mention the bot."""
+        if place not in self._readable:
+            self._readable.add(place)
+            self._write(READABLE, place, b"yes")
+
+    async def is_readable(self, place: str) -> bool:
+        """Whether such a message has ever arrived from this channel."""
+        return await self._key_values.get(READABLE, place) is not None
 
     async def flush(self) -> None:
         """Returns when everything recorded is durable. Raises what the key-value store raises."""

@@ -31,6 +31,7 @@ CONTENT_TYPE = "application/vnd.microsoft.card.adaptive"
 FORM_ACTIONS = frozenset(
     {
         "get_help",
+        "unticketed_open",
         "why",
         "add_details",
         "escalate",

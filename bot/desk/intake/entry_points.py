@@ -10,17 +10,18 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from bot.desk import home, queue
+from bot.desk import channels, help_position, home, queue, ticket_board, unticketed
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.intake import conversation, conversation_steps, form, open
 from bot.desk.intake.form import FORM, Prefill, pack_prefill, unpack_prefill
 from bot.desk.tam import away
 from bot.desk.ticket import acts, reply
 from bot.desk.ticket.reply import ticket_below
-from bot.model.address import Actor, Place
-from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Posted, Press, Show
+from bot.model.address import Actor, MessageRef, Place
+from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, MessageChanged, Posted, Press, Show
 from bot.model.views import Audience, Button, Mention, Notice, Part, Strong, Style, TicketCard
 from bot.notify.tam import alert_texts
+from bot.notify.waiting import unticketed_texts
 from bot.ports import NoSuchTicket, PermanentFailure
 from sla_core.ticket import Ticket
 
@@ -75,6 +76,8 @@ async def on_message(desk: Desk, said: Posted) -> Answer:
     """Handles a message: an answer to our question, the beginning of a ticket, or a part of a thread."""
     if said.from_app:
         return await reply.on_thread_message(desk, said)
+    if said.thread is None and not said.place.direct:
+        await help_position.on_message(desk, said.place, said.message.id)
     answer = await conversation.on_message(desk, said)
     if answer is not None:
         return answer
@@ -82,11 +85,58 @@ async def on_message(desk: Desk, said: Posted) -> Answer:
         return Done()
     text = _text_for_desk(said)
     if text is None or (said.thread is not None and await ticket_below(desk, said.thread)):
+        await unticketed.on_message(desk, said)
         return await reply.on_thread_message(desk, said)
     about = said.thread or said.message
     return await command(
         desk, Command(said.key, said.at, said.actor, said.place, EntryPoint.WORDS, text, about)
     )
+
+
+async def on_message_changed(desk: Desk, act: MessageChanged) -> Answer:
+    """Handles an edit or a deletion. Posts a deleted `Get help` message or board again."""
+    if act.text is not None or act.thread is not None:
+        return await reply.on_message_changed(desk, act)
+    await channels.repost_deleted(desk, act.message)
+    await ticket_board.repost_deleted(desk, act.message)
+    await unticketed.on_deleted(desk, act)
+    await help_position.on_deleted(desk, act.place, act.message.id)
+    return Done()
+
+
+async def open_unticketed(desk: Desk, press: Press) -> Answer:
+    """Opens the form with the words of a customer's message that nobody has answered."""
+    message = await _unticketed(desk, press)
+    if not isinstance(message, tuple):
+        return message
+    first, text = message
+    return await open.command(
+        desk, Command(press.key, press.at, press.actor, press.place, press.action, text, first)
+    )
+
+
+async def dismiss_unticketed(desk: Desk, press: Press) -> Answer:
+    message = await _unticketed(desk, press)
+    if not isinstance(message, tuple):
+        return message
+    await unticketed.dismiss(desk, message[0], press.actor)
+    return Done()
+
+
+async def _unticketed(desk: Desk, press: Press) -> tuple[MessageRef, str] | Show:
+    """The message behind a button in triage, and its words; or a refusal."""
+    channel = press.value.rpartition("/")[0]
+    account = desk.directory.account_of(Place.parse(channel)) if ":" in channel else None
+    if account is None or not desk.directory.is_agent(press.actor, account):
+        return refusal(unticketed_texts.ONLY_AGENTS)
+    found = await unticketed.of_button(desk, press)
+    if found is None:
+        return refusal(unticketed_texts.ENDED)
+    key = await ticket_below(desk, found[0])
+    if key is None:
+        return found
+    await unticketed.on_ticket(desk, found[0].place, found[0].id, key)
+    return form.already_in(key)
 
 
 def _text_for_desk(said: Posted) -> str | None:

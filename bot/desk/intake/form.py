@@ -154,7 +154,7 @@ MAX_COMPARED = 12
 DETAILS_HINT = "What you did, what you saw, and since when. More detail helps us answer faster."
 OFFERED = "offered"
 OFFER = "offer"
-ASKED = "asked"
+ASKED, ASKED_IN, WORDS_OF = "asked", "asked_in", "words_of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +179,10 @@ class IntakeContext:
     """Identifies this opening of the form; empty for a form that the previous release opened."""
     asked: str = ""
     """The id of the message that the ticket is asked from, or of the first one of its thread."""
+    asked_in: str = ""
+    """The channel of that message, if it is not `place`."""
+    words_of: str = ""
+    """The customer who wrote that message, if an agent opens the form: an address, a blank and a name."""
 
     @property
     def account(self) -> Account | None:
@@ -213,6 +217,10 @@ def intake_form(intake: IntakeContext, now: datetime) -> Form:
         context[OPENING] = intake.opening
     if intake.asked:
         context[ASKED] = intake.asked
+    if intake.asked_in:
+        context[ASKED_IN] = intake.asked_in
+    if intake.words_of:
+        context[WORDS_OF] = intake.words_of
     report = policy.triage.report
     fields: list[Field] = []
     if len(intake.accounts) > 1:

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 
 from bot.config.directory import PolicyVersionMissing
 from bot.config.settings import Account
+from bot.desk import unticketed
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.intake import form
 from bot.desk.intake.form import (
     ACCOUNT,
     ASKED,
+    ASKED_IN,
     DETAILS,
     FORM,
     KNOWN,
@@ -20,6 +22,7 @@ from bot.desk.intake.form import (
     OFFERED,
     PERSONS_MESSAGE,
     SUMMARY,
+    WORDS_OF,
     IntakeContext,
     PossibleDuplicate,
     duplicate_tickets,
@@ -55,7 +58,9 @@ _EXPIRED = (
 async def command(desk: Desk, command: Command, offer: str = "") -> Answer:
     """`/support [text]`: the form, or a refusal. `offer` is the id of our message with the button."""
     directory, actor, place = desk.directory, command.actor, command.place
-    accounts = await _accounts(desk, actor, place)
+    asked = await _asked(desk, command)
+    asked_in = _elsewhere(command)
+    accounts = await _accounts(desk, actor, place, asked_in)
     if not accounts:
         return refusal(
             _NOT_HERE
@@ -76,7 +81,9 @@ async def command(desk: Desk, command: Command, offer: str = "") -> Answer:
         restored=restored,
         offer=offer,
         opening=opening,
-        asked=await _asked(desk, command),
+        asked=asked,
+        asked_in=asked_in,
+        words_of=await _words_of(desk, command, accounts) if asked else "",
     )
     return Ask(intake_form(await _looked_up(desk, intake, find_duplicates=restored), desk.clock.now()))
 
@@ -87,6 +94,21 @@ async def _asked(desk: Desk, command: Command) -> str:
         return ""
     key = await desk.key_of(command.about)
     return command.about.id if key is None or key.startswith(f"{PERSONS_MESSAGE}/") else ""
+
+
+def _elsewhere(command: Command) -> str:
+    """The channel of the message that the command is about, if that is another one."""
+    about = command.about
+    return str(about.place) if about is not None and about.place != command.place else ""
+
+
+async def _words_of(desk: Desk, command: Command, accounts: Sequence[Account]) -> str:
+    """The customer whose message it is about, if an agent asks: an address, a blank and a name."""
+    account = accounts[0] if len(accounts) == 1 else None
+    if command.about is None or account is None or not desk.directory.is_agent(command.actor, account):
+        return ""
+    author = await unticketed.author_of(desk, command.about)
+    return f"{author.id} {author.name}" if author else ""
 
 
 async def _looked_up(desk: Desk, intake: IntakeContext, find_duplicates: bool = True) -> IntakeContext:
@@ -107,9 +129,15 @@ async def _looked_up(desk: Desk, intake: IntakeContext, find_duplicates: bool = 
     return replace(intake, known=known, duplicates=found) if known or found else intake
 
 
-async def _accounts(desk: Desk, actor: Actor, place: Place) -> list[Account]:
-    """The accounts for which the actor may open a ticket from this place."""
+async def _accounts(desk: Desk, actor: Actor, place: Place, asked_in: str = "") -> list[Account]:
+    """The accounts for which the actor may open a ticket from this place.
+
+    `asked_in` is the channel of a message that an agent opens it from in triage.
+    """
     directory = desk.directory
+    if asked_in:
+        owner = directory.account_of(Place.parse(asked_in))
+        return [owner] if owner and directory.is_agent(actor, owner) else []
     owner = directory.account_of(place)
     if owner is not None:
         return [owner]
@@ -117,13 +145,8 @@ async def _accounts(desk: Desk, actor: Actor, place: Place) -> list[Account]:
     if directory.is_triage(place):
         return [account for account in everyone if directory.is_agent(actor, account)]
     if place.direct:
-        platform = desk.platforms.get(place.platform)
-        there = {p.id for p in await platform.places_of(actor.user)} if platform else set()
-        return [
-            a
-            for a in everyone
-            if any(c.platform == place.platform and c.id in there for c in directory.channels_of(a))
-        ]
+        there = await _channels_of(desk, actor, place)
+        return [a for a in everyone if any(str(c) in there for c in directory.channels_of(a))]
     return []
 
 
@@ -153,7 +176,7 @@ async def form_changed(desk: Desk, act: FormChanged) -> Answer:
         return Done()
     place = _place(act.context)
     policy = desk.directory.policy(act.context["version"])
-    offered = await _accounts(desk, act.actor, place)
+    offered = await _accounts(desk, act.actor, place, act.context.get(ASKED_IN, ""))
     if not offered:
         return Done()
     values = await form.save_draft(desk, act.actor, place, act.values)
@@ -187,6 +210,8 @@ def _intake_context(
         offer=context.get(OFFER, ""),
         opening=context.get(OPENING, ""),
         asked=context.get(ASKED, ""),
+        asked_in=context.get(ASKED_IN, ""),
+        words_of=context.get(WORDS_OF, ""),
     )
 
 
@@ -222,7 +247,7 @@ async def _ask_again(desk: Desk, sent: Submission) -> Answer:
     place = _place(sent.context)
     if known := await desk.store.ticket_of_envelope(sent.key):
         return (await _already_submitted(desk, sent, place, known)).answer
-    accounts = await _accounts(desk, sent.actor, place)
+    accounts = await _accounts(desk, sent.actor, place, sent.context.get(ASKED_IN, ""))
     if not accounts:
         return refusal(_why_no_account(place, desk.directory.is_triage(place)))
     policy = desk.directory.policy_on(desk.clock.now().date())
@@ -243,6 +268,10 @@ async def open_ticket(desk: Desk, sent: Submission) -> IntakeResult:
         # The refusal replaces the form, so its values would be lost.
         await form.save_draft(desk, sent.actor, place, sent.values)
         raise
+    if result.ticket and ASKED in sent.context:
+        asked_in = sent.context.get(ASKED_IN)
+        where = Place.parse(asked_in) if asked_in else place
+        await unticketed.on_ticket(desk, where, sent.context[ASKED], result.ticket)
     if result.ticket and offer:
         await form.record_ticket(desk, place, offer, result.ticket)
         await _close_prompt(desk, place, offer, result.ticket)
@@ -266,7 +295,7 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
     directory = desk.directory
     place = _place(sent.context)
     policy = directory.policy(sent.context["version"])
-    accounts = await _accounts(desk, sent.actor, place)
+    accounts = await _accounts(desk, sent.actor, place, sent.context.get(ASKED_IN, ""))
     intake = await _looked_up(desk, _intake_context(policy, accounts, sent.context, sent.values))
     account = intake.account
 
@@ -304,7 +333,8 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
         return await rejected(errors)
     if proposal.severity != policy.worst.id and (busy := _too_many(desk, sent, account)):
         return await rejected({SUMMARY: busy})
-    channel = await _channel(desk, sent.actor, place, account)
+    asked_in = Place.parse(intake.asked_in) if intake.asked_in else place
+    channel = await _channel(desk, sent.actor, asked_in, account)
     is_agent = directory.is_agent(sent.actor, account)
     is_rare = policy.severities[proposal.severity].rarity is not None
     earlier = await earlier_tickets(desk, account, policy, proposal.severity) if is_rare else ()
@@ -336,9 +366,10 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
                 *_duplicate_notes(intake),
             ),
             files=_attached(sent),
-            asked_in=str(place) if intake.asked else "",
+            asked_in=str(asked_in) if intake.asked else "",
             asked_below=intake.asked,
             earlier=earlier,
+            words_of=_author(intake.words_of) if is_agent else None,
         ),
     )
     key = outcome.ticket
@@ -406,6 +437,11 @@ def _is_resubmission(opened: Opened, sent: Submission, who: Who) -> bool:
 
 def _same_text(opened: Opened, sent: Submission) -> bool:
     return (opened.summary, opened.details) == (text_in(sent.values, SUMMARY), _details(sent))
+
+
+def _author(words_of: str) -> Who | None:
+    id, _, name = words_of.partition(" ")
+    return Who(id, name) if id else None
 
 
 async def _channel(desk: Desk, actor: Actor, place: Place, account: Account) -> Place:

@@ -110,7 +110,9 @@ async def resolve(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
             return rejected(sent, f"{ticket.key} is {ticket.state} already. Your text is still in the form.")
         if not text:
             return rejected(sent, "Please say what you did. The customer will see it.")
-        return [Resolved(now, desk.who(sent.actor), text)]
+        account = desk.account_of(ticket)
+        close_after = account.auto_close if account else None
+        return [Resolved(now, desk.who(sent.actor), text, follow_up=True, close_after=close_after)]
 
     return await desk.change(sent.key, ticket, decide)
 

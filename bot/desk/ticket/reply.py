@@ -6,13 +6,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.desk import channels, ticket_board
 from bot.desk.desk import Desk, refusal
-from bot.desk.ticket.short_forms import rejected, text_of
+from bot.desk.ticket.short_forms import next_turn, rejected, text_of
 from bot.model.address import MessageRef, Place
 from bot.model.inbound import Answer, Done, MessageChanged, Posted, Submission
 from bot.ports import RedeliverLater
-from sla_core.events import VIA_APP, VIA_FORM, Answered, Attachment, Corrected, CustomerWrote, Event, Kind
+from sla_core.events import (
+    VIA_APP,
+    VIA_FORM,
+    Answered,
+    Attachment,
+    Corrected,
+    CustomerWrote,
+    Event,
+    Kind,
+    Turn,
+)
 from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
 
@@ -34,7 +43,7 @@ async def send_reply(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
             return rejected(sent, "Please write a message to the customer.")
         if ticket.state is State.CLOSED:
             return rejected(sent, f"{ticket.key} is closed; reopen it first. Your text is still in the form.")
-        return [Answered(now, desk.who(sent.actor), Kind.REPLY, text)]
+        return [Answered(now, desk.who(sent.actor), Kind.REPLY, text, next=next_turn(sent))]
 
     return await desk.change(sent.key, ticket, decide)
 
@@ -78,7 +87,7 @@ async def on_thread_message(desk: Desk, message: Posted) -> Answer:
         if message.from_app:
             return [CustomerWrote(now, by, message.text, VIA_APP, files=files, message=ref)]
         if from_agent:
-            return [Answered(now, by, Kind.MESSAGE, message.text, files, ref)]
+            return [Answered(now, by, Kind.MESSAGE, message.text, files, ref, next=Turn.WE)]
         return [CustomerWrote(now, by, message.text, files=files, message=ref)]
 
     answer = await desk.change(message.key, ticket, decide)
@@ -96,14 +105,7 @@ async def ticket_below(desk: Desk, root: MessageRef) -> str | None:
 
 
 async def on_message_changed(desk: Desk, act: MessageChanged) -> Answer:
-    """Tells agents of an edited or deleted message in the customer's thread. Ignores all others.
-
-    Posts a deleted `Get help` message or board again.
-    """
-    if act.text is None and act.thread is None:
-        await channels.repost_deleted(desk, act.message)
-        await ticket_board.repost_deleted(desk, act.message)
-        return Done()
+    """Tells agents of an edited or deleted message in the customer's thread. Ignores all others."""
     key = await ticket_below(desk, act.thread) if act.thread else None
     if key is None:
         return Done()

@@ -10,12 +10,15 @@ from bot.model.inbound import Ask, Press, Show, Submission
 from bot.model.views import Notice, Part, Quote, When
 from bot.notify.cards import METRIC_NAMES
 from bot.text import typed
+from sla_core.events import Turn
 from sla_core.policy import Metric
 from sla_core.promise import Promise, Tone
 from sla_core.ticket import Ticket
 from sla_core.triage import Option
 
 TEXT = "text"
+NEXT = "next"
+_TURNS = (Option(Turn.WE, "We go on"), Option(Turn.CUSTOMER, "We wait for the customer"))
 TELL = "tell_customer"
 TOLD = Option("yes", "Tell the customer that this was escalated, and why")
 _TYPED = ("summary", "details", TEXT)
@@ -33,10 +36,17 @@ _TEXTS = {
 
 
 def text_form(name: str, context: Mapping[str, str]) -> Form:
+    """The form of this name; that of a reply also asks whose turn it is then."""
     title, submit, label, hint = _TEXTS[name]
-    return Form(
-        name, titled(context, title), submit, (TextField(TEXT, label, long=True, hint=hint),), context
-    )
+    fields: list[Field] = [TextField(TEXT, label, long=True, hint=hint)]
+    if name == "reply":
+        fields.append(ChoiceField(NEXT, "Next", _TURNS, required=False, value=(Turn.WE,)))
+    return Form(name, titled(context, title), submit, tuple(fields), context)
+
+
+def next_turn(sent: Submission) -> Turn:
+    """Whose turn it is after a reply; ours if its form did not ask."""
+    return Turn.CUSTOMER if Turn.CUSTOMER in sent.values.get(NEXT, ()) else Turn.WE
 
 
 def escalate_form(by_agent: bool, context: Mapping[str, str]) -> Form:

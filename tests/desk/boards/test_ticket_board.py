@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from bot.desk import ticket_board
-from bot.desk.desk import BOARD, LOCK_LIFE
-from bot.desk.ticket_board import BoardRefresher
+from bot.desk.desk import LOCK_LIFE
+from bot.desk.timed_work import TimedWork
 from bot.model.address import MessageRef, Place
 from bot.model.inbound import ChannelChange, ChannelChanged, MessageChanged
 from bot.model.views import Audience, Mention, QueueBoard, TicketCard
@@ -347,8 +347,8 @@ async def test_a_process_that_dies_while_refreshing_delays_it_by_a_minute(a_desk
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
     desk.clock.at += timedelta(seconds=6)
-    dies = BoardRefresher(desk.desk)
-    await fire_due_timers(desk.desk, {BOARD: dies.on_timer})
+    dies = TimedWork(desk.desk)
+    await fire_due_timers(desk.desk, dies.handlers)
     await a_moment(desk)
     assert boards(desk) == []
     await desk.fast_forward(seconds=LOCK_LIFE.total_seconds() + 30)

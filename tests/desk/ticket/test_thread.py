@@ -184,7 +184,7 @@ async def test_a_file_without_text_is_a_message(a_desk: OpenDesk) -> None:
     await writes(desk, BOB, "", key, LOG)
     answered = await desk.last(key)
     assert isinstance(answered, Answered)
-    assert desk.card_view(key).next_up == "you, please reply"
+    assert desk.card_view(key).next_up == "m3ter Support"
 
     await writes(desk, ALICE, " ", key, LOG)
     assert isinstance(await desk.last(key), CustomerWrote)

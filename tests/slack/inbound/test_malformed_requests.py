@@ -110,9 +110,12 @@ class RecordingDesk:
             yield from ticket.events
 
 
-def named(act: Inbound) -> tuple[str, object, object]:
-    """What tells an act from its repetition: bent in its sender's team, it is another person's act."""
-    return act.key, getattr(act, "actor", None), getattr(act, "message", None)
+def named(act: Inbound) -> tuple[object, ...]:
+    """What tells an act from its repetition: bent in its sender's team, it is another person's act.
+
+    Without its thread, a reply is a message at the top of the channel.
+    """
+    return (act.key, *(getattr(act, name, None) for name in ("actor", "message", "thread")))
 
 
 def lasting(kept: tuple[Any, ...]) -> tuple[Any, ...]:

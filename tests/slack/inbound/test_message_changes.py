@@ -76,12 +76,14 @@ async def test_a_link_preview_is_not_an_edit(workspace: Workspace) -> None:
     assert workspace.desk.heard == []
 
 
-async def test_edits_outside_threads_are_ignored(workspace: Workspace) -> None:
+async def test_of_a_message_outside_threads_only_the_deletion_matters(workspace: Workspace) -> None:
     said = await workspace.slack.say(workspace.bob, workspace.acme, "lunch?")
     workspace.desk.heard.clear()
     await workspace.slack.edit(workspace.bob, said, "dinner?")
-    await workspace.slack.delete_message(workspace.bob, said)
     assert workspace.desk.heard == []
+    await workspace.slack.delete_message(workspace.bob, said)
+    [heard] = workspace.desk.heard
+    assert (heard.message.id, heard.text, heard.thread) == (said.ts, None, None)
 
 
 async def test_our_own_edits_are_ignored_but_a_deleted_help_message_is_not(
@@ -188,9 +190,10 @@ async def test_a_file_that_cannot_be_looked_up_is_still_a_file(
     assert heard.files == (File("a file", ""),)
 
 
-async def test_files_outside_tickets_are_not_looked_up(workspace: Workspace) -> None:
-    await workspace.slack.say(workspace.ann, workspace.acme, "lunch", None, ["menu.pdf"])
-    assert workspace.slack.calls_to("files.info") == []
+async def test_files_outside_tickets_are_looked_up_too(workspace: Workspace) -> None:
+    await workspace.slack.say(workspace.ann, workspace.acme, "see", None, ["error.log"])
+    assert [file.name for file in workspace.desk.heard[-1].files] == ["error.log"]
+    assert len(workspace.slack.calls_to("files.info")) == 1
 
 
 async def test_a_file_link_outside_slack_is_dropped(workspace: Workspace) -> None:

@@ -345,12 +345,13 @@ async def test_a_dialog_opens_rejects_and_closes(teams_desk: TeamsWithDesk) -> N
 async def test_the_message_extension_opens_and_submits_the_form(teams_desk: TeamsWithDesk) -> None:
     service = teams_desk.microsoft.service
     teams_desk.desk.answer = Ask(FORM)
-    payload = {"body": {"content": "<p>Bills&nbsp;are <b>late</b></p>"}}
+    payload = {"id": "17", "body": {"content": "<p>Bills&nbsp;are <b>late</b></p>"}}
     value = {"commandId": "support", "commandContext": "message", "messagePayload": payload}
     _, answer = await teams_desk.send(invoke(service, "composeExtension/fetchTask", value))
     command = teams_desk.desk.heard[-1]
     assert isinstance(command, Command)
     assert " ".join(command.text.split()) == "Bills are late"
+    assert command.about == MessageRef(command.place, "17")
     data = {"frontline": held(answer["task"]["value"]["card"]["content"]), "summary": "Late"}
     teams_desk.desk.answer = Done()
     sent = invoke(service, "composeExtension/submitAction", {"commandId": "support", "data": data})

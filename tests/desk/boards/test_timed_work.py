@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.clock import WakeSignal
-from bot.desk.desk import BOARD, BOARD_DELAY, Desk
-from bot.desk.ticket_board import AGAIN_AFTER, BoardRefresher
+from bot.desk.desk import BOARD_DELAY, Desk
+from bot.desk.timed_work import AGAIN_AFTER, TimedWork
 from bot.model.views import QueueBoard
 from bot.runtime import scheduler
 from bot.runtime.delivery import Delivery
@@ -30,13 +30,13 @@ class Replicas:
         self.people = people
 
     async def replica(self) -> None:
-        boards = BoardRefresher(self.desk)
-        async with boards.running():
+        work = TimedWork(self.desk)
+        async with work.running():
             await scheduler.run(
                 self.desk,
                 WakeSignal(),
-                handlers={BOARD: boards.on_timer},
-                fired=boards.begin,
+                handlers=work.handlers,
+                fired=work.begin,
                 poll=SECOND,
             )
 
@@ -72,10 +72,10 @@ async def test_replicas_keep_one_board_and_edit_it_once_for_each_change(tmp_path
 @in_virtual_time
 async def test_a_replica_that_is_stopped_leaves_the_board_to_another(tmp_path: Path) -> None:
     life = Replicas(tmp_path)
-    gone = BoardRefresher(life.desk)
+    gone = TimedWork(life.desk)
     key = await life.people.submits(ALICE, "Bills are slow", S2)
     await time_passes(A_BOARD)
-    await scheduler.fire_due_timers(life.desk, {BOARD: gone.on_timer})
+    await scheduler.fire_due_timers(life.desk, gone.handlers)
     async with running(life.delivers(), life.replica()):
         await time_passes(A_BOARD)
         assert life.boards() == []
