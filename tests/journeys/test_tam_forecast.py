@@ -84,7 +84,7 @@ async def test_what_was_missed_is_in_the_next_one_with_where_it_stands(tmp_path:
     desk = await scheduled(tmp_path)
     key = await desk.submits(ALICE, "Bills are slow", S2)
     await desk.forward_to("2026-03-20T13:00:00Z")
-    await desk.submits_form(BOB, "Reply", key, text="Sorry, here now.")
+    await desk.submits_form(BOB, "Reply", key, text="Sorry. Which one?", next="customer")
     await desk.forward_to("2026-03-23T07:00:00Z")
     monday = forecasts(desk)[-1].text
     assert f"Missed since your last forecast:\n{key} Acme GmbH, S2: Bills are slow" in monday

@@ -80,7 +80,7 @@ async def test_the_filters_narrow_it_down(tmp_path: Path) -> None:
     await desk.fast_forward(hours=5)
     today = await desk.submits(ALICE, "Bills are slow", S2)
     answered = await desk.submits(ZOE, "An idea", NO_CLOCK, ZETA)
-    await desk.submits_form(BOB, "Reply", answered, text="Tell us more.")
+    await desk.submits_form(BOB, "Reply", answered, text="Tell us more.", next="customer")
     board = await at_home(desk)
     assert [button.label for button in board.buttons] == ["All", "Due today", "Breached", "Waiting for us"]
     assert keys(board) == {"Acme GmbH": [late, today], "Zeta AG": [answered]}

@@ -125,6 +125,8 @@ async def test_every_form_behind_a_button_has_an_identity(desk: DeskInMemory) ->
         press = Press(f"press {nth}", desk.clock.now(), actor, place, None, action, key)
         if action in FORMS and isinstance(answer := await desk.answers(press), Ask):
             asked[answer.form.id] = answer.form
+    away = await desk.answers(Command("away", desk.clock.now(), DANA, ACME, "/support", "away"))
+    asked |= {answer.form.id: answer.form for answer in [away] if isinstance(answer, Ask)}
     on_other_policies = {milestones.FORM, "call_request"}  # in tests/packs/test_monetate_desk.py
     assert {*asked, FORM, *on_other_policies} == {*FORMS}
     assert len({opening(form) for form in asked.values()}) == len(asked)

@@ -87,7 +87,8 @@ async def test_five_silent_hours_are_five_misses_each_seen_coming(desk: DeskInMe
         assert [event.due_at - event.at for event in told] == [timedelta(minutes=minutes)] * 5
     assert len(drafts(desk)) == 5
     assert len(from_dana(desk, "Warning: next update")) == 5
-    assert len(from_dana(desk, "We missed")) == 5
+    again = [text for text in from_dana(desk, "We missed") if "Nobody has answered this" in text]
+    assert len(from_dana(desk, "We missed")) - len(again) == 5
     lines = missed(desk, key)
     assert len(lines) == 5
     assert lines[0] == (
