@@ -16,6 +16,7 @@ import structlog
 from adapters.slack.inbound.app import BoltEndpoint, Listeners, bolt_app
 from adapters.slack.inbound.socket_mode import SocketModeClient, _read
 from bot.desk.routes import dispatch
+from bot.model.forms import form_key
 from bot.model.inbound import (
     AlarmChanged,
     Answer,
@@ -113,9 +114,12 @@ class RecordingDesk:
 def named(act: Inbound) -> tuple[object, ...]:
     """What tells an act from its repetition: bent in its sender's team, it is another person's act.
 
-    Without its thread, a reply is a message at the top of the channel.
+    Without its thread, a reply is a message at the top of the channel, and so is a message that no longer
+    asks for help. With another opening, it is another form.
     """
-    return (act.key, *(getattr(act, name, None) for name in ("actor", "message", "thread")))
+    asks = (getattr(act, "text", None) or "").startswith("support:")
+    form = form_key(getattr(act, "context", {}))
+    return (act.key, asks, form, *(getattr(act, name, None) for name in ("actor", "message", "thread")))
 
 
 def lasting(kept: tuple[Any, ...]) -> tuple[Any, ...]:

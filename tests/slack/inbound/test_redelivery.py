@@ -27,6 +27,7 @@ from demo.slack import Message
 from demo.slack.actions.bot_client import FORM
 from demo.slack.payloads import envelope, message_event
 from sla_core.events import CustomerWrote, Event, Opened
+from tests.platforms.desk_files import ON_SLACK
 from tests.slack import forged
 from tests.slack.desk_on_slack import ANSWERS, DeskOnSlack, desk_on_slack
 from tests.slack.malformed import JSON, MalformedBody, RequestStub
@@ -36,6 +37,7 @@ SEED = 20260320
 TIMES, AT_ONCE = 4, 50
 MOST_TRIES = 8
 LONG = "x" * 3000
+ANY_NUMBER_IN_AN_HOUR = "\n[limits]\nopens_per_person = 1_000_000\nopens_per_account = 1_000_000\n"
 COUNTS = [200, pytest.param(10_000, marks=pytest.mark.soak)]
 
 
@@ -127,7 +129,8 @@ class Redeliveries:
 @asynccontextmanager
 async def a_desk(tmp_path: Path) -> AsyncIterator[Redeliveries]:
     """Before the real tables."""
-    async with desk_on_slack(tmp_path) as at, connect(f"sqlite:///{tmp_path}/storm.db") as store:
+    file = f"{ON_SLACK}{ANY_NUMBER_IN_AN_HOUR}"
+    async with desk_on_slack(tmp_path, file) as at, connect(f"sqlite:///{tmp_path}/storm.db") as store:
         at.desk.store = at.desk.key_values = store
         routes = {path: handler for _, path, handler in at.ours.routes(dispatch(at.desk))}
         yield Redeliveries(at, store, routes["/slack/events"])
