@@ -41,7 +41,10 @@ def channel_id(nth: int) -> str:
 
 def desk_file(folder: Path, accounts: int = ACCOUNTS) -> Path:
     """Writes the file of a desk with `accounts` customers, each with a channel."""
-    text = CAST.desk_file("m3ter")
+    text = (
+        CAST.desk_file("m3ter")
+        + "\n[limits]\nopens_per_person = 10_000_000\nopens_per_account = 10_000_000\n"
+    )
     tam = 'tam = "dana"\n' if CAST.plan.tam else ""
     for nth in range(accounts):
         text += (
