@@ -158,8 +158,10 @@ def alert_at(history: Sequence[Event], seq: int) -> Alert | None:
 def first_contacts(alert: Alert, account: str, contacts: Contacts) -> Sequence[Contact]:
     """Who gets the first message about an alert."""
     match alert:
-        case CallRequested(person=str() as person) | Opened(contact=person):
+        case CallRequested(person=str() as person):
             return [Contact(person)]
+        case Opened(contact=person):
+            return contacts.told_first(account, alert.at, escalated=False) or [Contact(person)]
         case _:
             return contacts.told_first(account, alert.at, isinstance(alert, Escalated))
 

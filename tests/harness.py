@@ -11,17 +11,14 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bot.clock import WakeSignal, parse_instant, real_now
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
-from bot.desk import notes, routes
+from bot.desk import routes
 from bot.desk.desk import Desk, InMemoryKeyValueStore
-from bot.desk.tam import forecast
-from bot.desk.tam.forecast import Forecaster
 from bot.desk.timed_work import TimedWork
 from bot.model.address import Actor, Location, MessageRef, Place, UserRef
 from bot.model.forms import Form
@@ -44,7 +41,7 @@ from bot.model.views import (
 )
 from bot.ports import Charge, ChatPlatform, DeskStore, NotEditable, Outbox, PermanentFailure, Priority
 from bot.runtime.delivery import Delivery
-from bot.runtime.scheduler import TimerHandler, fire_due_timers, wake_due_tickets
+from bot.runtime.scheduler import fire_due_timers, wake_due_tickets
 from sla_core.events import Event
 from sla_core.promise import JUST_AFTER
 from sla_core.ticket import Ticket
@@ -200,7 +197,6 @@ class DeskInMemory:
     def __init__(self, desk: Desk, outbox: Outbox, clock: HeldClock, *chats: FakeChat) -> None:
         self.desk, self.clock, self.chats, self.chat = desk, clock, chats, chats[0]
         self.delivery = Delivery(desk, outbox, clock, WakeSignal())
-        self.forecasts = Forecaster(desk)
         self.timed_work = TimedWork(desk)
         self._unknown_timers: set[str] = set()
         self._envelopes = itertools.count(1)
@@ -287,14 +283,9 @@ class DeskInMemory:
     async def wake_due(self) -> None:
         """What the real loops do now; nothing is delivered yet."""
         await wake_due_tickets(self.desk)
-        handlers: dict[str, TimerHandler] = {
-            **self.timed_work.handlers,
-            notes.KIND: partial(notes.on_timer, self.desk),
-            forecast.KIND: self.forecasts.on_timer,
-        }
+        handlers = self.timed_work.handlers
         self._unknown_timers |= await fire_due_timers(self.desk, handlers, self._unknown_timers)
         await self.timed_work.do_what_is_due()
-        await self.forecasts.send_due()
 
     def real_time_passes(self, **length: float) -> None:
         """For what is kept until an instant of real time; the desk's own clock stands."""

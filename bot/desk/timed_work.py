@@ -1,4 +1,4 @@
-"""Work of the desk that a timer begins and that has to read the store, such as refreshing a board."""
+"""What the desk does at an instant that belongs to no ticket, such as refreshing a board."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
 from bot.clock import later
-from bot.desk import help_position, ticket_board, unticketed
+from bot.desk import help_position, notes, ticket_board, unticketed
 from bot.desk.desk import BOARD, LOCK_LIFE, Desk
+from bot.desk.tam import forecast
 from bot.model.address import Place
 from bot.ports import Timer, TimerResult
 
@@ -30,8 +32,11 @@ WORK: Mapping[str, Callable[[Desk, str], Awaitable[None]]] = {
     BOARD: _refresh_board,
     help_position.KIND: help_position.move,
     unticketed.UNTICKETED: unticketed.show,
+    forecast.KIND: forecast.send_due,
 }
 """What a timer's key is given to, by the timer's kind. It may run twice, also at the same time."""
+FOLLOWS: Mapping[str, Callable[[Desk, str, datetime], datetime | None]] = {forecast.KIND: forecast.next_at}
+"""When the timer fires anew after both times, by its kind. It reads no store."""
 
 
 @dataclass
@@ -46,7 +51,7 @@ class TimedWork:
     @property
     def handlers(self) -> dict[str, Callable[[Timer, datetime], TimerResult]]:
         """The timer handlers, by kind."""
-        return dict.fromkeys(WORK, self.on_timer)
+        return {**dict.fromkeys(WORK, self.on_timer), notes.KIND: partial(notes.on_timer, self.desk)}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -59,10 +64,12 @@ class TimedWork:
                 await asyncio.gather(self._under_way, return_exceptions=True)
 
     def on_timer(self, timer: Timer, now: datetime) -> TimerResult:
-        """Notes the work for `begin`, and sets the timer a second time."""
+        """Notes the work for `begin`, and sets the timer a second time, then for the next work."""
         self._due[timer.kind, timer.key] = None
-        again_at = None if timer.payload == AGAIN else later(self.desk.clock, AGAIN_AFTER)
-        return TimerResult(again_at=again_at, payload=AGAIN)
+        if timer.payload != AGAIN:
+            return TimerResult(again_at=later(self.desk.clock, AGAIN_AFTER), payload=AGAIN)
+        follows = FOLLOWS.get(timer.kind)
+        return TimerResult(again_at=follows(self.desk, timer.key, now) if follows else None)
 
     def begin(self, kind: str) -> None:
         """Starts the work, if timers of this kind have fired and nothing is under way."""

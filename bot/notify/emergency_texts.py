@@ -72,10 +72,11 @@ def mitigation_done(event: Answered) -> RichText:
     return (f"Mitigation: {event.mitigation}.{skipped}",)
 
 
-def opened_for_contact(contact: FirstContact | None) -> str:
-    """To the customer's first contact, as a ticket is opened."""
+def opened_for_contact(contact: FirstContact | None, stands_in: bool) -> str:
+    """To the customer's first contact, or to the person who stands in for them, as a ticket is opened."""
     role = in_sentence(contact.name) if contact else "first contact"
-    return f"A new ticket was opened. You are the customer's {role}, so they may turn to you first."
+    you = "You stand in for" if stands_in else "You are"
+    return f"A new ticket was opened. {you} the customer's {role}, so they may turn to you first."
 
 
 def first_contact(name: str, person: Part, email: str | None) -> RichText:

@@ -14,12 +14,11 @@ from functools import partial
 import structlog
 
 from bot.clock import WakeSignal, WallClock, real_now
-from bot.desk import channels, notes, ticket_board
+from bot.desk import channels, ticket_board
 from bot.desk.channels import ensure_help_messages
 from bot.desk.desk import Desk
 from bot.desk.intake import conversation
 from bot.desk.tam import away, forecast
-from bot.desk.tam.forecast import Forecaster
 from bot.desk.timed_work import TimedWork
 from bot.ports import KeyValueStore, Outbox
 from bot.runtime import pager_test, retention, scheduler
@@ -122,12 +121,9 @@ class Runtime:
 
     async def _schedule(self) -> None:
         housekeeping, timed_work = Housekeeping(self.desk, self._chores()), TimedWork(self.desk)
-        forecasts = Forecaster(self.desk)
         handlers: dict[str, TimerHandler] = {
             **housekeeping.handlers,
             **timed_work.handlers,
-            notes.KIND: partial(notes.on_timer, self.desk),
-            forecast.KIND: forecasts.on_timer,
         }
         await away.load(self.desk)
         await forecast.schedule(self.desk)
@@ -138,10 +134,9 @@ class Runtime:
         def fired(kind: str) -> None:
             housekeeping.begin(kind)
             timed_work.begin(kind)
-            forecasts.begin(kind)
 
         poll = POLL_EVERY if self.worker_pool is not None else None
-        async with housekeeping.running(), timed_work.running(), forecasts.running():
+        async with housekeeping.running(), timed_work.running():
             await scheduler.run(
                 self.desk,
                 self._scheduler_signal,

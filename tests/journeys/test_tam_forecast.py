@@ -9,6 +9,7 @@ import pytest
 from adapters.sql.store import connect
 from bot.desk.desk import Desk
 from bot.desk.tam import forecast
+from bot.desk.timed_work import AGAIN_AFTER, TimedWork
 from bot.model.views import Notice
 from bot.ports import ChatPlatform
 from bot.runtime.scheduler import fire_due_timers
@@ -196,14 +197,14 @@ async def test_replicas_send_one(tmp_path: Path) -> None:
         await forecast.schedule(desks[0])
         await running.submits(ALICE, "Bills are slow", S2)
         clock.at = clock.at.replace(day=20, hour=7)
-        workers = [forecast.Forecaster(desk) for desk in desks]
+        workers = [TimedWork(desk) for desk in desks]
         for desk in desks:
             await forecast.schedule(desk)
         for _ in range(2):
             for desk, worker in zip(desks, workers, strict=True):
-                await fire_due_timers(desk, {forecast.KIND: worker.on_timer})
-                await worker.send_due()
-            clock.at += forecast.AGAIN_AFTER
+                await fire_due_timers(desk, worker.handlers)
+                await worker.do_what_is_due()
+            clock.at += AGAIN_AFTER
         await running.deliver()
     assert len(forecasts(running)) == 1
     assert isinstance(forecasts(running)[0].view, Notice)

@@ -18,7 +18,7 @@ from bot.config.settings import load_desk
 from bot.model.views import Audience
 from bot.notify.recipients import messages_of
 from sla_core.catalog.load import PACKS, Faults, load
-from sla_core.events import Breached, Opened, Resolved
+from sla_core.events import Breached, Notified, Opened, Resolved
 from sla_core.policy import Mode, Policy
 from sla_core.ticket import fold
 from sla_core.triage import Answers
@@ -494,6 +494,18 @@ async def test_the_account_manager_is_the_first_contact(tmp_path: Path) -> None:
     assert "The sale begins today" in desk.direct(DANA)[-1].text
 
 
+async def test_while_the_account_manager_is_away_another_person_hears_of_it(tmp_path: Path) -> None:
+    """CUP-15: whoever stands in reads for whom, and until when."""
+    file = DESK_FILE.replace('tam = "dana"', 'tam = "dana"\ntam_backup = "bob"')
+    desk = await open_desk(tmp_path, TUESDAY, file)
+    desk.desk.directory.away = {"dana": desk.clock.now() + timedelta(days=7)}
+    await desk.submits(ALICE, "The price list is wrong", C3)
+    assert desk.direct(DANA) == []
+    (told,) = desk.direct(BOB)
+    assert "You stand in for the customer's account manager," in told.text
+    assert "This is for Dana, who is away until" in told.text
+
+
 async def test_an_account_manager_who_opens_a_ticket_is_not_told_of_it(tmp_path: Path) -> None:
     """CUP-15: nobody is notified of their own act; the customer still reads who it is."""
     desk = await a_desk(tmp_path)
@@ -510,7 +522,8 @@ async def test_a_ticket_of_an_earlier_release_sends_its_contact_nothing(tmp_path
     history = (await desk.ticket(key)).history
     first = history[0]
     assert isinstance(first, Opened)
-    before = (replace(first, contact=""), *history[1:], Resolved(first.at, first.by, "Done"))
+    rest = [event for event in history[1:] if not isinstance(event, Notified)]
+    before = (replace(first, contact=""), *rest, Resolved(first.at, first.by, "Done"))
     directory = desk.desk.directory
     policy = directory.settings.policies[-1]
     told = messages_of(fold(key, before), before[-1:], policy, directory)

@@ -7,17 +7,13 @@ nothing is sent. At five in the afternoon the message is edited, which notifies 
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-import structlog
-
-from bot.clock import later, real_now
+from bot.clock import real_now
 from bot.config.directory import quiet_until, zone_of
 from bot.config.settings import Account, Person
 from bot.desk import notes
@@ -26,11 +22,9 @@ from bot.model.queue import QueueEntry
 from bot.model.views import Audience, Link, Notice, Part, RichText, Strong
 from bot.notify.tam import forecast_texts
 from bot.notify.tam.forecast_texts import ForecastRow
-from bot.ports import Message, Priority, Timer, TimerResult
+from bot.ports import Message, Priority, Timer
 from sla_core.calendar import BusinessCalendar, Span, instant_of
 from sla_core.promise import Tone
-
-log = structlog.get_logger(__name__)
 
 KIND = "tam_forecast"
 """The kind of the timers; their keys are people's ids."""
@@ -42,8 +36,6 @@ LOOK_BACK = timedelta(days=62)
 """How long ago a closed ticket may have been opened for its missed promises to be reported."""
 MAX_DAYS = 14
 """How many days ahead to look for a working day and for holidays."""
-AGAIN, AGAIN_AFTER = "again", timedelta(seconds=70)
-"""A second try, after this much real time, because the process may die during the first."""
 _DAY = timedelta(days=1)
 
 
@@ -109,49 +101,16 @@ def looked_after(desk: Desk, person: Person, now: datetime) -> list[Account]:
     return found
 
 
-@dataclass
-class Forecaster:
-    """Enter `running` before timers fire."""
+async def send_due(desk: Desk, id: str) -> None:
+    """Sends a person's last forecast that was due by now, unless it was sent."""
+    if (person := desk.directory.settings.people.get(id)) is not None:
+        await send(desk, person, Turn.latest(person, desk.clock.now()))
 
-    desk: Desk
-    _due: dict[tuple[str, Turn], None] = field(default_factory=dict)
-    _under_way: asyncio.Task[None] | None = None
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """On exit, cancels what is under way; its timer fires again."""
-        try:
-            yield
-        finally:
-            if self._under_way is not None:
-                self._under_way.cancel()
-                await asyncio.gather(self._under_way, return_exceptions=True)
-
-    def on_timer(self, timer: Timer, now: datetime) -> TimerResult:
-        """Notes the person for `begin`. The second time, waits for the next forecast."""
-        person = self.desk.directory.settings.people.get(timer.key)
-        if person is None:
-            return TimerResult()
-        turn = Turn.latest(person, now)
-        self._due[person.id, turn] = None
-        if timer.payload == AGAIN:
-            return TimerResult(again_at=turn.following().at(person))
-        return TimerResult(again_at=later(self.desk.clock, AGAIN_AFTER), payload=AGAIN)
-
-    def begin(self, kind: str) -> None:
-        """Starts to send, if forecasts are due and nothing is under way."""
-        if kind == KIND and (self._under_way is None or self._under_way.done()):
-            self._under_way = asyncio.create_task(self.send_due())
-
-    async def send_due(self) -> None:
-        """Sends the noted forecasts."""
-        while self._due:
-            person, turn = next(iter(self._due))
-            del self._due[person, turn]
-            try:
-                await send(self.desk, self.desk.directory.settings.people[person], turn)
-            except Exception:  # one forecast must not delay the others, and it is tried a second time
-                log.exception("could not send a forecast", person=person)
+def next_at(desk: Desk, id: str, now: datetime) -> datetime | None:
+    """When a person's next forecast is due; None if the desk's file no longer has them."""
+    person = desk.directory.settings.people.get(id)
+    return Turn.latest(person, now).following().at(person) if person else None
 
 
 async def send(desk: Desk, person: Person, turn: Turn) -> None:

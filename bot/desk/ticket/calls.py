@@ -78,17 +78,20 @@ def _why_not(ticket: Ticket, policy: Policy) -> str | None:
 def _to_be_asked(desk: Desk, ticket: Ticket, policy: Policy, now: datetime) -> Person | None:
     """The first who can get a direct message: the TAM, the roles of the policy, then the first line.
 
-    Where the policy spares those who investigate, they come after everybody else (MON-19).
+    While the TAM is away, whoever stands in. Where the policy spares those who investigate, they come after
+    everybody else (MON-19).
     """
     calls, directory = policy.plans[ticket.opened.plan].calls_for(ticket.severity), desk.directory
     account = desk.account_of(ticket)
     if calls is None or account is None:
         return None
-    tam, first_role = directory.tam(account), [policy.steps[0].role] if policy.steps else []
+    first_role = [policy.steps[0].role] if policy.steps else []
+    tam_or_backup = [each.person for each in directory.told_first(account, now, escalated=False)]
     on_call = [person for role in first_role for person in directory.on_duty(role, now)]
-    by_role = [person for role in (*calls.roles, *first_role) for person in directory.rota(role, now)]
+    rotas = (directory.rota(role, now) for role in (*calls.roles, *first_role))
+    by_role = [person.id for rota in rotas for person in rota if not directory.is_away(person, now)]
     owner = directory.person_behind(ticket.owner) if ticket.owner else None
-    candidates = list(dict.fromkeys(person.id for person in (*([tam] if tam else []), *by_role)))
+    candidates = list(dict.fromkeys((*tam_or_backup, *by_role)))
     if calls.spares_on_call:
         busy = {person.id: rank for rank, person in enumerate((*on_call[:1], *([owner] if owner else [])), 1)}
         candidates.sort(key=lambda id_: busy.get(id_, 0))

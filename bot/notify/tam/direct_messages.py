@@ -159,11 +159,11 @@ def _joined(said: RichText, end: Sequence[Part]) -> RichText:
     return (*said, *end)
 
 
-def _alert(factory: MessageFactory, event: Event) -> tuple[Tone, RichText]:
+def _alert(factory: MessageFactory, event: Event, stands_in: bool = False) -> tuple[Tone, RichText]:
     ticket, people = factory.ticket, factory.directory.settings.people
     match event:
         case Notified():
-            tone, said = _alert(factory, ticket.history[event.of - 1])
+            tone, said = _alert(factory, ticket.history[event.of - 1], event.instead_of is not None)
             asked = _asked_before(factory, ticket.history[event.of - 1])
             name = people[asked].name if asked in people and asked != event.person else ""
             return tone, _joined(said, alert_texts.why_sent(event, people, name))
@@ -184,7 +184,7 @@ def _alert(factory: MessageFactory, event: Event) -> tuple[Tone, RichText]:
             return Tone.WARN, texts.with_key(ticket.key, *said)
         case Opened():
             named = factory.policy.plans[event.plan].first_contact
-            return Tone.CALM, texts.with_key(ticket.key, emergency_texts.opened_for_contact(named))
+            return Tone.CALM, texts.with_key(ticket.key, emergency_texts.opened_for_contact(named, stands_in))
         case Alerted():
             return Tone.WARN, texts.delegated(ticket, event)
         case _:

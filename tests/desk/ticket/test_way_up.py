@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,17 @@ async def test_a_colleague_takes_the_call(tmp_path: Path) -> None:
     await desk.sends(DANA, form, person="mia")
     await presses_direct(desk, MIA, "I'll call")
     assert desk.thread(key)[-1] == "ACME-1 Mia will call you. @Alice"
+
+
+async def test_while_she_is_away_others_are_asked(tmp_path: Path) -> None:
+    """MON-19: the customer does not wait for somebody on leave."""
+    desk, key = await emergency(tmp_path)
+    desk.desk.directory.away = {"dana": desk.clock.now() + timedelta(days=7)}
+    await asks_for_a_call(desk, key)
+    assert "We have asked Mia to call." in desk.thread(key)[-1]
+    assert (len(asked_to_call(desk, MIA)), asked_to_call(desk, DANA)) == (1, [])
+    await desk.fast_forward(minutes=31)
+    assert (len(asked_to_call(desk, MIA)), asked_to_call(desk, DANA)) == (2, [])
 
 
 @pytest.mark.parametrize(
