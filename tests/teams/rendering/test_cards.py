@@ -46,7 +46,12 @@ def test_the_actions_that_open_a_form_are_those_of_the_desk() -> None:
     from bot.desk.routes import BUTTONS, FORMS
 
     assert BUTTONS.keys() >= FORM_ACTIONS
-    others = {"get_help", "why", "draft_edit"}  # they open the form of another name, or an answer
+    others = {
+        "get_help",
+        "why",
+        "draft_edit",
+        "unticketed_open",
+    }  # they open the form of another name, or an answer
     assert (FORMS.keys() & BUTTONS.keys()) | others == FORM_ACTIONS
 
 
