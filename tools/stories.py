@@ -45,6 +45,7 @@ class Story:
     severity: str
     before: Sequence[Event]
     now: Sequence[Event]
+    opened_at: datetime = NOON
 
 
 def silence_stories(policy: Policy, plan: str) -> Iterator[Story]:
@@ -81,20 +82,20 @@ def silence_stories(policy: Policy, plan: str) -> Iterator[Story]:
 
 
 def night_stories(policy: Policy) -> Iterator[Story]:
-    """Of a policy that bridges the night: what its second severity says outside business hours."""
-    severity = list(policy.severities)[1]
-    chain = f"first@{NOON.isoformat()}"
-    page = Paged(NOON, THE_CLOCK, chain, 0, "bob")
+    """What a severity with courtesy updates says outside business hours."""
+    severity = next(each.id for each in policy.severities.values() if each.courtesy)
     evening = NOON + timedelta(hours=4, minutes=30)
+    chain = f"first@{evening.isoformat()}"
+    page = Paged(evening, THE_CLOCK, chain, 0, "bob")
     arrived = PageAccepted(evening, THE_CLOCK, chain, "bob")
-    line = CourtesyTold(evening + timedelta(minutes=30), THE_CLOCK)
     answer = Alerted(evening, BOB, "acknowledge", "bob", page=True)
-    yield Story("Night: a page was delivered", severity, [page], [arrived])
-    yield Story("Night: no platform has taken a page yet", severity, [page], [line])
-    yield Story("Night: nobody has answered yet", severity, [page, arrived], [line])
-    yield Story("Night: somebody has the ticket", severity, [page, arrived, answer], [line])
+    line = CourtesyTold(evening + timedelta(hours=1), THE_CLOCK)
     morning = CourtesyTold(NOON + timedelta(days=2, hours=19, minutes=30), THE_CLOCK)
-    yield Story("Night: the last line", severity, [page, arrived, answer], [morning])
+    yield Story("Night: a page was delivered", severity, [page], [arrived], evening)
+    yield Story("Night: no platform has taken a page yet", severity, [page], [line], evening)
+    yield Story("Night: nobody has answered yet", severity, [page, arrived], [line], evening)
+    yield Story("Night: somebody has the ticket", severity, [page, arrived, answer], [line], evening)
+    yield Story("Night: the last message", severity, [page, arrived, answer], [morning], evening)
 
 
 def sample_opening(policy: Policy, plan: str, severity_id: str) -> Opened:

@@ -321,7 +321,7 @@ def plain(text: RichText) -> str:
 
 def _heard(story: Story, policy: Policy, plan: str, directory: Directory) -> Iterator[tuple[str, str]]:
     """Who reads what of a story."""
-    first = sample_opening(policy, plan, story.severity)
+    first = replace(sample_opening(policy, plan, story.severity), at=story.opened_at)
     said = story.now or [first]
     acts = [first, *story.before, *story.now]
     told = [
