@@ -82,7 +82,7 @@ def silence_stories(policy: Policy, plan: str) -> Iterator[Story]:
 
 
 def night_stories(policy: Policy) -> Iterator[Story]:
-    """Of a policy that bridges the night: what a severity with courtesy updates says outside business hours."""
+    """What a severity with courtesy updates says outside business hours."""
     severity = next(each.id for each in policy.severities.values() if each.courtesy)
     evening = NOON + timedelta(hours=4, minutes=30)
     chain = f"first@{evening.isoformat()}"
@@ -91,14 +91,11 @@ def night_stories(policy: Policy) -> Iterator[Story]:
     answer = Alerted(evening, BOB, "acknowledge", "bob", page=True)
     line = CourtesyTold(evening + timedelta(hours=1), THE_CLOCK)
     morning = CourtesyTold(NOON + timedelta(days=2, hours=19, minutes=30), THE_CLOCK)
-    for title, before, now in (
-        ("a page was delivered", [page], arrived),
-        ("no platform has taken a page yet", [page], line),
-        ("nobody has answered yet", [page, arrived], line),
-        ("somebody has the ticket", [page, arrived, answer], line),
-        ("the last line", [page, arrived, answer], morning),
-    ):
-        yield Story(f"Night: {title}", severity, before, [now], evening)
+    yield Story("Night: a page was delivered", severity, [page], [arrived], evening)
+    yield Story("Night: no platform has taken a page yet", severity, [page], [line], evening)
+    yield Story("Night: nobody has answered yet", severity, [page, arrived], [line], evening)
+    yield Story("Night: somebody has the ticket", severity, [page, arrived, answer], [line], evening)
+    yield Story("Night: the last message", severity, [page, arrived, answer], [morning], evening)
 
 
 def sample_opening(policy: Policy, plan: str, severity_id: str) -> Opened:

@@ -137,11 +137,11 @@ def paged_off_hours(ticket: Ticket, person: str, policy: Policy, now: datetime) 
 
 
 def courtesy(ticket: Ticket, who: str, policy: Policy, now: datetime) -> RichText:
-    """A courtesy update: `who` has it or was paged, what is due when, and when the next line follows."""
+    """A courtesy update: `who` has it or was paged, what is due when, and when the next one follows."""
     follows_at = _follows_at(ticket, policy, now)
-    then: tuple[Part, ...] = ("The next line from us follows by ", When(follows_at or now), ".")
+    then: tuple[Part, ...] = ("You hear from us again by ", When(follows_at or now), ".")
     if follows_at is None:
-        then = ("This is the last of these lines: our hours begin before another one would follow.",)
+        then = ("This is the last of these messages: our hours begin before the next one would be due.",)
     return with_key(
         ticket.key,
         f"{who} ",

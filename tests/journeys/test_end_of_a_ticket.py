@@ -132,8 +132,8 @@ async def test_after_a_resolution_too(a_desk: OpenDesk) -> None:
     assert "Nudged" not in await desk.events(key)
     await desk.forward_to("2026-03-25T15:30:00Z")
     assert desk.thread(key)[-1] == (
-        f"{key} We have not heard from you since this ticket was resolved. If that fixed it, press Close on "
-        "the card. If you still need help, press Reopen. @Alice"
+        f"{key} This ticket was resolved, and we have not heard whether that fixed it. If it did, press "
+        "Close on the card. If you still need help, press Reopen. @Alice"
     )
     await desk.fast_forward(days=60)
     assert desk.card_view(key).state == "resolved"

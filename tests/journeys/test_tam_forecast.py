@@ -101,7 +101,7 @@ async def test_a_miss_of_a_closed_ticket_is_reported_too(tmp_path: Path) -> None
     await desk.submits_form(BOB, "Resolve", key, text="Restarted")
     await desk.presses(ALICE, "Close", key)
     await desk.forward_to("2026-03-23T07:00:00Z")
-    assert f"{key} Acme GmbH, S2: Bills are slow: closed since" in forecasts(desk)[-1].text
+    assert f"{key} Acme GmbH, S2: Bills are slow: now closed" in forecasts(desk)[-1].text
 
 
 async def test_a_holiday_that_delays_a_deadline_is_named(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ async def test_a_silent_customer_is_reminded_told_and_has_it_closed(story: Story
     await story.wait(days=5)
     await story.wait(days=5)
     reminded, told, closed = story.words("/customer/")[before:]
-    assert "We have not heard from you since this ticket was resolved" in reminded
+    assert "we have not heard whether that fixed it" in reminded
     assert "We will close this ticket" in told
     assert reminded.endswith("Alice")
     assert told.endswith("Alice")

@@ -29,7 +29,7 @@ DUE = {
 """By hand: 2 and 4 hours from 09:00; 4 hours, and the close of the fifth business day, in summer time."""
 COUNTS = "Our time counts from Tue 24 Mar 2026 08 00 UTC"
 HOURLY = "Until our hours begin you hear from us every hour next by Tue 24 Mar 2026 02 00 UTC"
-LAST = "This is the last of these lines our hours begin before another one would follow"
+LAST = "This is the last of these messages our hours begin before the next one would be due"
 AtNight = Callable[[str, Answers], Awaitable[Story]]
 
 
@@ -87,7 +87,7 @@ async def test_an_answer_at_night_counts_at_once_and_a_missed_morning_is_a_breac
 
 
 def next_line(clock: str) -> str:
-    return f"The next line from us follows by Tue 24 Mar 2026 {clock} UTC"
+    return f"You hear from us again by Tue 24 Mar 2026 {clock} UTC"
 
 
 @pytest.mark.parametrize("name", CHATS)

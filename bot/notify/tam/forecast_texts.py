@@ -84,6 +84,6 @@ def _due(line: ForecastRow) -> Iterator[Part]:
 def _standing(summary: QueueSummary) -> str:
     """Where a ticket with a missed promise stands now."""
     if summary.state != "open":
-        return f"{summary.state} since"
+        return f"now {summary.state}"
     answered = "waiting for the customer" if summary.customers_turn else "waiting for us"
     return f"open, {answered}, {f'owner {summary.owner}' if summary.owner else 'unassigned'}"

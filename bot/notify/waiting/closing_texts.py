@@ -16,8 +16,8 @@ def nudge(ticket: Ticket) -> RichText:
     """To a customer who has said nothing since a resolution or since we asked something."""
     if ticket.state is State.OPEN:
         return _with_key(ticket.key, "We are still waiting for your answer. Please reply here.")
-    said = "We have not heard from you since this ticket was resolved. If that fixed it, press Close on the "
-    return _with_key(ticket.key, f"{said}card. If you still need help, press Reopen.")
+    said = "This ticket was resolved, and we have not heard whether that fixed it. If it did, press Close on "
+    return _with_key(ticket.key, f"{said}the card. If you still need help, press Reopen.")
 
 
 def closing(key: str, event: ClosingAnnounced) -> RichText:

@@ -40,7 +40,7 @@ async def test_a_line_mentions_nobody_and_stands_in_the_customers_thread(desk: D
     assert isinstance(said.view, Notice)
     assert not [part for part in said.view.text if isinstance(part, Mention)]
     assert desk.thread(key)[-1] == said.text
-    assert said.text.endswith("The next line from us follows by Sun 22 Mar 03:00.")
+    assert said.text.endswith("You hear from us again by Sun 22 Mar 03:00.")
 
 
 async def test_who_passed_a_page_on_or_snoozed_it_is_not_said_to_be_silent(desk: DeskInMemory) -> None:
