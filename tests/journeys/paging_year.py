@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from bot.desk import routes
 from bot.desk.desk import Desk
 from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Notice, View
+from bot.notify.pages import APPRISE
 from bot.ports import RedeliverLater, StoreUnavailable, TemporaryFailure
 from bot.runtime.delivery import Delivery
 from bot.runtime.scheduler import wake_due_tickets
@@ -210,6 +212,7 @@ class YearOutcome:
     restarts: int
     outages: int
     """Of the platform, and of the desk with its database."""
+    phones_out: int
     unanswered_calls: int
     """Of the database."""
 
@@ -226,9 +229,9 @@ class YearOutcome:
         median, worst = (at // MINUTE for at in (lengths[len(lengths) // 2], lengths[-1]))
         return (
             f"{len(self.tickets)} tickets, {sum(map(len, self.pages.values()))} pages, "
-            f"{self.restarts} restarts, {self.outages} outages, {self.unanswered_calls} calls "
-            f"of the database failed; {len(lengths)} emergencies answered after {median} min (median), "
-            f"{worst} min (worst); {self.handovers} handovers"
+            f"{self.restarts} restarts, {self.outages} outages and {self.phones_out} of the phones, "
+            f"{self.unanswered_calls} calls of the database failed; {len(lengths)} emergencies "
+            f"answered after {median} min (median), {worst} min (worst); {self.handovers} handovers"
         )
 
 
@@ -244,6 +247,7 @@ class PagingYear:
         rates = FailureRates(FEW_CRASHES) if weather.fails else FailureRates(0, 0, 0, 0)
         self.store = YearStore()
         self.chat = YearChat(random=self.random, failure_rates=rates)
+        self.phones = YearChat(APPRISE, random=self.random, failure_rates=rates)
         self.crash_points = RandomCrashes(self.random, rates) if weather.fails else CrashPoints()
         self.clock, self.real = HeldClock(BEGIN.isoformat()), HeldClock(BEGIN.isoformat())
         self.directory = Directory(settings)
@@ -251,6 +255,7 @@ class PagingYear:
         self.down = self._outages(40 * DAY, 3 * HOUR) if weather.down else []
         """From when until when there is no desk."""
         self.chat_down = self._outages(20 * DAY, 4 * HOUR) if weather.fails else []
+        self.phones_down = self._outages(15 * DAY, 4 * HOUR) if weather.fails else []
         self.restarts = self.unanswered = 0
         self.todo: list[tuple[datetime, int, Callable[[], Awaitable[None]]]] = []
         self._order = itertools.count()
@@ -266,9 +271,10 @@ class PagingYear:
             dice = Random(f"{self.plan.random()} {number}")
             life = Life(number, account, self.policy, dice, self.chat.by_key.get)
             self._later(at, partial(self._goes_on, life, life.steps(), at))
-        for since, until in self.chat_down:
-            self._later(since, partial(self._chat_is, True))
-            self._later(until, partial(self._chat_is, False))
+        for platform, spans in ((self.chat, self.chat_down), (self.phones, self.phones_down)):
+            for since, until in spans:
+                self._later(since, partial(self._is_down, platform, True))
+                self._later(until, partial(self._is_down, platform, False))
         while True:
             wake, act = await self.store.next_wake(), self.todo[0][0] if self.todo else None
             due = min((at for at in (wake, act) if at is not None), default=None)
@@ -283,7 +289,7 @@ class PagingYear:
             await self._delivers()
         assert len(self.ended) == self.size.tickets, "each ticket ended"
         outages = len(self.chat_down) + len(self.down)
-        return YearOutcome(self.ended, self.restarts, outages, self.unanswered)
+        return YearOutcome(self.ended, self.restarts, outages, len(self.phones_down), self.unanswered)
 
     # People ----------------------------------------------------------------------------------
 
@@ -317,7 +323,7 @@ class PagingYear:
 
     async def _is_over(self, life: Life) -> None:
         """Checks the ticket, once all that it says has arrived."""
-        if self.chat.is_down:
+        if self.chat.is_down or self.phones.is_down:
             self._later(self.clock.now() + HOUR, partial(self._is_over, life))
             return
         await self._delivers()
@@ -325,6 +331,8 @@ class PagingYear:
         self.ended[life.key] = checked(history, self.terms, self.after, self.clock.now())
         states = Counter(self.store.forget(life.key))
         assert states.keys() <= {"sent", "superseded"}, f"{life.key} says everything: {states}"
+        for said in self.phones.forget(life.key):
+            assert self.phones.times.pop(str(said.key)) == 1, f"{said.key} rings once"
         for said in self.chat.forget(life.key):
             assert self.chat.times.pop(str(said.key)) == 1, f"{said.key} arrives once"
             if isinstance(said.to, UserRef) and "/page" in str(said.key):
@@ -345,7 +353,9 @@ class PagingYear:
         failing = FailingStore(process, self.random, 2.0 if self.weather.fails else 0.0)
         store: Any = CrashingPort(self.store, failing)
         chat: Any = CrashingPort(self.chat, process)
-        self.desk = Desk(store, self.clock, self.directory, {"slack": chat}, key_values=store)
+        phones: Any = CrashingPort(self.phones, process)
+        platforms = {"slack": chat, APPRISE: phones}
+        self.desk = Desk(store, self.clock, self.directory, platforms, key_values=store)
         self.delivery = Delivery(self.desk, store, self.real, WakeSignal(), self.random)
 
     def _restarts(self) -> None:
@@ -369,7 +379,8 @@ class PagingYear:
 
     async def _delivers(self) -> None:
         """All there is, or while the platform is down, one try of each lane."""
-        while (waiting := await self.store.lanes(FAR_AWAY, 1)) and not self.chat.is_down:
+        is_down = self.chat.is_down or self.phones.is_down
+        while (waiting := await self.store.lanes(FAR_AWAY, 1)) and not is_down:
             await self._tries_each_lane()
             if await self.store.lanes(self.real.at, 1) == []:
                 ready = await self.store.next_ready(self.real.at)
@@ -387,8 +398,8 @@ class PagingYear:
         if any(isinstance(end, Crash) for end in ends):
             self._restarts()
 
-    async def _chat_is(self, down: bool) -> None:
-        self.chat.is_down = down
+    async def _is_down(self, platform: YearChat, down: bool) -> None:
+        platform.is_down = down
 
     def after(self, at: datetime) -> datetime:
         """When something due at an instant can be done: then, or when the desk is up again."""
@@ -472,7 +483,9 @@ def year_settings(folder: Path, vendor: str, customers: int) -> DeskSettings:
     parts = [*(_rota(*each) for each in rotas if each[1].starts is None), *parts]
     parts += [_rota(*each) for each in rotas if each[1].starts is not None]
     path = folder / f"{vendor}-{customers}.toml"
-    path.write_text("\n".join(parts).replace("channels = [", "board = false\nchannels = ["), encoding="utf-8")
+    text = "\n".join(parts).replace("channels = [", "board = false\nchannels = [")
+    phone = r'\1\npage = ["json://phones.example/\2"]'
+    path.write_text(re.sub(r'(\[\[people\]\]\nid = "(\w+)")', phone, text), encoding="utf-8")
     return load_desk(path)
 
 
