@@ -177,6 +177,8 @@ async def show(desk: Desk, timer_key: str) -> None:
     if key := await ticket_below(desk, MessageRef(channel.place, id)):
         await on_ticket(desk, channel.place, id, key)
         return
+    if id in channel.ends and id not in channel.lines:
+        return  # what was written after it has a timer of its own
     ids = [each for each in channel.beside(id) if each not in channel.ends]
     line = channel.lines.get(id) or f"{UNTICKETED}/{channel.place}/{id}/{real_now().isoformat()}"
     if not ids:

@@ -149,6 +149,25 @@ async def test_an_agent_who_answers_in_time_leaves_no_line(a_desk: OpenDesk, bel
     assert texts(desk) == []
 
 
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_what_follows_an_ended_message_waits_ten_minutes_of_its_own(
+    a_desk: OpenDesk, deleted: bool
+) -> None:
+    """Answered or deleted at five minutes; the next words, at nine, are not shown at ten."""
+    desk = await a_desk()
+    id = await says(desk, ALICE, "How do I export?")
+    await desk.fast_forward(minutes=5)
+    await (deletes(desk, id) if deleted else says(desk, BOB, "Press Export", below=id))
+    await desk.fast_forward(minutes=4)
+    await says(desk, ALICE, "And how do I import?")
+    await desk.fast_forward(minutes=9, seconds=59)
+    assert texts(desk) == []
+    await desk.fast_forward(seconds=1)
+    assert [text.partition("”")[0] for text in texts(desk)] == [
+        "Alice of Acme GmbH wrote: “And how do I import?"
+    ]
+
+
 async def test_a_customer_does_not_answer_a_customer(a_desk: OpenDesk) -> None:
     """Nor does an agent's message above it, or in another thread."""
     desk = await a_desk()
