@@ -129,6 +129,15 @@ async def test_messages_of_one_person_within_ten_minutes_are_one_line(a_desk: Op
     ]
 
 
+async def test_a_message_that_mentions_the_bot_joins_no_line(a_desk: OpenDesk) -> None:
+    """It was answered with the form."""
+    desk = await a_desk()
+    await says(desk, ALICE, "Bills are slow")
+    await says(desk, ALICE, "@Frontline hello", mentions_bot=True)
+    await desk.fast_forward(minutes=10)
+    assert [text.partition("”")[0] for text in texts(desk)] == ["Alice of Acme GmbH wrote: “Bills are slow"]
+
+
 async def test_a_message_after_ten_minutes_has_a_line_of_its_own(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     await says(desk, ALICE, "Hello")
