@@ -287,9 +287,12 @@ class DeskDuty:
     def last_resort(self, account: str, at: datetime) -> list[str]:
         known = self.directory.settings.accounts.get(account)
         tam = self.directory.tam(known) if known else None
+        people = self.on_call(LEADERSHIP, at)[:1]
         if known and tam and self.directory.is_away(tam, at):
-            tam = self.directory.settings.people.get(known.tam_backup or "", tam)
-        return [*self.on_call(LEADERSHIP, at)[:1], *([tam.id] if tam else [])]
+            backup = self.directory.settings.people.get(known.tam_backup or "")
+            people += [backup.id] if backup and not self.directory.is_away(backup, at) else []
+            return people or [tam.id]
+        return [*people, *([tam.id] if tam else [])]
 
     def person_behind(self, who: Who) -> str | None:
         person = self.directory.person_behind(who)

@@ -44,6 +44,8 @@ class PlainMessage:
     by: Who
     at: datetime
     text: str
+    to_bot: bool = False
+    """It mentions the bot, which answered with the form, so no line shows it."""
 
 
 @dataclass
@@ -68,6 +70,7 @@ class _Channel:
             each.id
             for each in self.messages.values()
             if each.by.id == this.by.id
+            and (each.id == id or not each.to_bot)
             and abs(each.at - this.at) < PATIENCE
             and each.id not in self.lines
             and each.id not in self.ends
@@ -88,7 +91,9 @@ async def _channel(desk: Desk, place: Place) -> _Channel:
 
 def _read(id: str, stored: str) -> PlainMessage:
     row = json.loads(stored)
-    return PlainMessage(id, Who(row["by"], row["name"]), parse_instant(row["at"]), row["text"])
+    return PlainMessage(
+        id, Who(row["by"], row["name"]), parse_instant(row["at"]), row["text"], row.get("to_bot", False)
+    )
 
 
 async def on_message(desk: Desk, said: Posted) -> None:
@@ -107,13 +112,12 @@ async def _note(desk: Desk, said: Posted, account: Account) -> None:
     topic, _, _ = _topics(place)
     if await desk.key_values.get(topic, said.message.id) is not None:
         return
-    # A mention is answered with the form at once.
     if account.unticketed == _SUGGEST and not said.mentions_bot:
         until = _calendar(desk, account, said.at).add(said.at, PATIENCE)
         await desk.store.set_timer(Timer(UNTICKETED, f"{place}/{said.message.id}", until))
     by, files = desk.who(said.actor), (f"(file: {file.name})" for file in said.files)
     text = "\n".join(filter(None, (said.text.strip(), *files)))
-    row = {"by": by.id, "name": by.name, "at": said.at.isoformat(), "text": text}
+    row = {"by": by.id, "name": by.name, "at": said.at.isoformat(), "text": text, "to_bot": said.mentions_bot}
     await desk.key_values.put(topic, said.message.id, json.dumps(row, ensure_ascii=False), real_now() + LIFE)
 
 
@@ -177,6 +181,8 @@ async def show(desk: Desk, timer_key: str) -> None:
     if key := await ticket_below(desk, MessageRef(channel.place, id)):
         await on_ticket(desk, channel.place, id, key)
         return
+    if id in channel.ends and id not in channel.lines:
+        return  # what was written after it has a timer of its own
     ids = [each for each in channel.beside(id) if each not in channel.ends]
     line = channel.lines.get(id) or f"{UNTICKETED}/{channel.place}/{id}/{real_now().isoformat()}"
     if not ids:

@@ -46,7 +46,6 @@ from sla_core.policy import (
 from sla_core.triage import Advice, Option, Question, Report, Rule, Triage
 
 PACKS = Path(__file__).parent / "packs"
-NO_CLOCK = "none"
 
 T = TypeVar("T")
 

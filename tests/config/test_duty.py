@@ -85,6 +85,25 @@ def test_the_last_resort_is_leadership_and_the_accounts_tam(tmp_path: Path) -> N
     assert duty(tmp_path).last_resort("an account that has left", FRIDAY) == ["mia"]
 
 
+@pytest.mark.parametrize(
+    ("backup", "leads", "away", "paged"),
+    [
+        ("eve", True, ["dana"], ["mia", "eve"]),
+        ("eve", True, ["dana", "eve"], ["mia"]),
+        (None, True, ["dana"], ["mia"]),
+        (None, False, ["dana"], ["dana"]),
+    ],
+)
+def test_a_tam_who_is_away_is_the_last_resort_only_if_nobody_else_is(
+    tmp_path: Path, backup: str | None, leads: bool, away: list[str], paged: list[str]
+) -> None:
+    tam = 'tam = "dana"\n'
+    acme = account().replace(tam, f'{tam}tam_backup = "{backup}"\n') if backup else account()
+    found = duty(tmp_path, desk_file(accounts=[acme]) if leads else desk_file(accounts=[acme], rotas={}))
+    found.directory.away = dict.fromkeys(away, FRIDAY + timedelta(days=1))
+    assert found.last_resort("acme", FRIDAY) == paged
+
+
 def test_whoever_acted_is_known_by_their_account_on_any_platform(tmp_path: Path) -> None:
     found = duty(tmp_path, desk_file(platforms=["slack", "teams"]))
     assert found.person_behind(Who("slack:T0VENDOR:U0BOB", "Bob")) == "bob"

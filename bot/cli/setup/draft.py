@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from bot.cli.setup.workspace import Group, Member
 
 SOCKET, HTTP, OAUTH = "socket", "http", "oauth"
-MODES = (SOCKET, HTTP, OAUTH)
 VARIABLES = {
     SOCKET: ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"),
     HTTP: ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"),

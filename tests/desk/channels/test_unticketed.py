@@ -129,6 +129,15 @@ async def test_messages_of_one_person_within_ten_minutes_are_one_line(a_desk: Op
     ]
 
 
+async def test_a_message_that_mentions_the_bot_joins_no_line(a_desk: OpenDesk) -> None:
+    """It was answered with the form."""
+    desk = await a_desk()
+    await says(desk, ALICE, "Bills are slow")
+    await says(desk, ALICE, "@Frontline hello", mentions_bot=True)
+    await desk.fast_forward(minutes=10)
+    assert [text.partition("”")[0] for text in texts(desk)] == ["Alice of Acme GmbH wrote: “Bills are slow"]
+
+
 async def test_a_message_after_ten_minutes_has_a_line_of_its_own(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     await says(desk, ALICE, "Hello")
@@ -147,6 +156,25 @@ async def test_an_agent_who_answers_in_time_leaves_no_line(a_desk: OpenDesk, bel
     await says(desk, BOB, "Press Export", below=id if below else None)
     await desk.fast_forward(hours=1)
     assert texts(desk) == []
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_what_follows_an_ended_message_waits_ten_minutes_of_its_own(
+    a_desk: OpenDesk, deleted: bool
+) -> None:
+    """Answered or deleted at five minutes; the next words, at nine, are not shown at ten."""
+    desk = await a_desk()
+    id = await says(desk, ALICE, "How do I export?")
+    await desk.fast_forward(minutes=5)
+    await (deletes(desk, id) if deleted else says(desk, BOB, "Press Export", below=id))
+    await desk.fast_forward(minutes=4)
+    await says(desk, ALICE, "And how do I import?")
+    await desk.fast_forward(minutes=9, seconds=59)
+    assert texts(desk) == []
+    await desk.fast_forward(seconds=1)
+    assert [text.partition("”")[0] for text in texts(desk)] == [
+        "Alice of Acme GmbH wrote: “And how do I import?"
+    ]
 
 
 async def test_a_customer_does_not_answer_a_customer(a_desk: OpenDesk) -> None:
