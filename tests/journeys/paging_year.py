@@ -483,6 +483,7 @@ def year_settings(folder: Path, vendor: str, customers: int) -> DeskSettings:
     parts = [*(_rota(*each) for each in rotas if each[1].starts is None), *parts]
     parts += [_rota(*each) for each in rotas if each[1].starts is not None]
     path = folder / f"{vendor}-{customers}.toml"
+    parts.append("\n[limits]\nopens_per_person = 10_000\nopens_per_account = 10_000\n")
     text = "\n".join(parts).replace("channels = [", "board = false\nchannels = [")
     phone = r'\1\npage = ["json://phones.example/\2"]'
     path.write_text(re.sub(r'(\[\[people\]\]\nid = "(\w+)")', phone, text), encoding="utf-8")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
 from bot.clock import WakeSignal
 from bot.config.directory import Directory
-from bot.config.settings import DeskSettings
+from bot.config.settings import DeskSettings, OpeningLimits
 from bot.desk import routes
 from bot.desk.desk import Desk
 from bot.model.address import Actor, MessageRef, Place
@@ -77,7 +77,9 @@ class Simulation:
         size: RunSize,
         store: InlineSqlite | InspectableMemoryStore | None = None,
     ) -> None:
-        self.settings, self.size = settings, size
+        # One Alice opens a month's tickets within seconds of real time.
+        self.settings = replace(settings, limits=OpeningLimits(10_000, 10_000))
+        self.size = size
         self.random, self.failure_rates = Random(seed), FailureRates(size.crashes)
         self.clock = VirtualClock(START, longest_sleep=DAY)
         self.store = InlineSqlite() if store is None else store
