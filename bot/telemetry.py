@@ -45,11 +45,7 @@ class _Forwarded(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         said = structlog.get_logger().bind(logger=record.name)
-        fault = record.exc_info[1] if record.exc_info else None
-        if fault is not None and type(fault).__module__ == _OF_THE_SENDER:
-            said.warning("malformed HTTP request", why=type(fault).__name__)
-        else:
-            said.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+        said.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
 
 
 class LoopFaults:
@@ -78,8 +74,6 @@ class LoopFaults:
 
 LOOP_FAULTS_EVERY = 60.0
 """Seconds between two log lines of one kind of fault."""
-_OF_THE_SENDER = "aiohttp.http_exceptions"
-"""The module of exceptions about requests that are not HTTP: no fault of ours, so without a traceback."""
 REGISTRY = CollectorRegistry()
 _LATE = (0.05, 0.25, 1, 5, 15, 60, 300, 1800, 7200, 43200)
 """Bucket bounds in seconds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from bot.model.address import Place, UserRef
 from sla_core.engine import promises
@@ -22,6 +22,8 @@ from sla_core.events import (
     Opened,
     PageAccepted,
     Paged,
+    ServicesDisabled,
+    ServicesEnabled,
     Taken,
     Undelivered,
     Warned,
@@ -79,6 +81,27 @@ def silence_stories(policy: Policy, plan: str) -> Iterator[Story]:
     yield Story(
         "Way up: somebody will call", worst, [*taken, request], [Alerted(later, DANA, "call", "dana")]
     )
+
+
+def emergency_stories(policy: Policy) -> Iterator[Story]:
+    """What only a policy with mitigations, a code freeze and disabled services has to say."""
+    worst, usual = list(policy.severities)[:2]
+    at = NOON + timedelta(minutes=15)
+    disabled = ServicesDisabled(at, BOB, "The tag breaks the checkout.")
+    yield Story("An agent disabled the services", worst, (), [disabled])
+    enabled = ServicesEnabled(at, BOB, "The tag is mended.")
+    yield Story("An agent enabled the services again", worst, [disabled], [enabled])
+    first, *others = policy.mitigations
+    done = Answered(at, BOB, Kind.UPDATE, first.says, mitigation=first.label)
+    yield Story(f"Mitigation: {first.label}", worst, (), [done])
+    for each in others:
+        done = replace(done, text=each.says, mitigation=each.label, skipped=(first.label,))
+        yield Story(f"Mitigation out of order: {each.label}", worst, (), [done])
+    (freeze,) = policy.freezes
+    fix = Answered(at, BOB, Kind.MILESTONE, freeze.milestone, urgent="Orders are lost without it.")
+    yield Story("A fix is urgent during a code freeze", usual, (), [fix])
+    later = replace(fix, urgent="", deploys_on=date(2026, 12, 8))
+    yield Story("A fix waits for the end of a code freeze", usual, (), [later])
 
 
 def night_stories(policy: Policy) -> Iterator[Story]:

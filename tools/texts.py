@@ -54,8 +54,6 @@ from sla_core.events import (
     Reopened,
     Resolved,
     Resumed,
-    ServicesDisabled,
-    ServicesEnabled,
     SeverityChanged,
     Taken,
     Turn,
@@ -75,6 +73,7 @@ from tools.stories import (
     DANA,
     NOON,
     Story,
+    emergency_stories,
     night_stories,
     sample_opening,
     sample_ticket,
@@ -278,27 +277,6 @@ def stories(policy: Policy, plan: str) -> Iterator[Story]:
             [Acknowledged(at(1), BOB), Taken(at(2), BOB)],
             [Answered(at(15), BOB, Kind.MILESTONE, milestone.label)],
         )
-
-
-def emergency_stories(policy: Policy) -> Iterator[Story]:
-    """What only a policy with mitigations, a code freeze and disabled services has to say."""
-    worst, usual = list(policy.severities)[:2]
-    at = NOON + timedelta(minutes=15)
-    disabled = ServicesDisabled(at, BOB, "The tag breaks the checkout.")
-    yield Story("An agent disabled the services", worst, (), [disabled])
-    enabled = ServicesEnabled(at, BOB, "The tag is mended.")
-    yield Story("An agent enabled the services again", worst, [disabled], [enabled])
-    first, *others = policy.mitigations
-    done = Answered(at, BOB, Kind.UPDATE, first.says, mitigation=first.label)
-    yield Story(f"Mitigation: {first.label}", worst, (), [done])
-    for each in others:
-        done = replace(done, text=each.says, mitigation=each.label, skipped=(first.label,))
-        yield Story(f"Mitigation out of order: {each.label}", worst, (), [done])
-    (freeze,) = policy.freezes
-    fix = Answered(at, BOB, Kind.MILESTONE, freeze.milestone, urgent="Orders are lost without it.")
-    yield Story("A fix is urgent during a code freeze", usual, (), [fix])
-    later = replace(fix, urgent="", deploys_on=date(2026, 12, 8))
-    yield Story("A fix waits for the end of a code freeze", usual, (), [later])
 
 
 def plain(text: RichText) -> str:

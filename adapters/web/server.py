@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from bot.faults import OperatorFault
 
@@ -62,7 +64,12 @@ class WebServer:
         # A compressed body costs a second of the loop before its signature is checked, and no platform
         # sends one.
         self._runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=PATIENCE, auto_decompress=False, lingering_time=0
+            app,
+            access_log=None,
+            logger=_http_logger(),
+            shutdown_timeout=PATIENCE,
+            auto_decompress=False,
+            lingering_time=0,
         )
         self._listener: asyncio.Server | None = None
 
@@ -144,6 +151,21 @@ async def _read_whole(request: web.Request, handler: Handler) -> web.StreamRespo
         return await handler(request)
     finally:
         connection.request_ended()
+
+
+def _http_logger() -> logging.Logger:
+    """Logs what aiohttp reports. A request that is not HTTP is the sender's fault: one line, no traceback."""
+
+    def concerns_us(record: logging.LogRecord) -> bool:
+        fault = record.exc_info[1] if record.exc_info else None
+        if isinstance(fault, HttpProcessingError):
+            log.warning("malformed HTTP request", why=type(fault).__name__)
+            return False
+        return True
+
+    logger = logging.getLogger("aiohttp.server")
+    logger.filters[:] = [concerns_us]
+    return logger
 
 
 class _Connection(asyncio.Protocol):
