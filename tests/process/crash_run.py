@@ -350,9 +350,7 @@ class CrashRun(LiveSite):
         """The ticket's card in the customer's channel, or in triage."""
 
         def own() -> Message | None:
-            return next(
-                (m for m in self.slack.messages(life.where) if life.words("Opened") in self.text(m)), None
-            )
+            return next((m for m in self.posted(life.where) if life.words("Opened") in self.text(m)), None)
 
         card = await self.slack.until(own, PATIENCE)
         assert card
