@@ -170,6 +170,11 @@ class Ticket:
         return bool(self.holds) and self.holds[-1].end is None
 
     @property
+    def opener(self) -> Who | None:
+        """The customer whose words began it; None if these are an agent's."""
+        return self.opened.words_of or (None if self.opened.by_agent else self.opened.by)
+
+    @property
     def in_hand_of(self) -> Who | None:
         """Its owner, else whoever last answered a page of it."""
         return self.owner or self.paging_answered_by

@@ -23,7 +23,7 @@ from adapters.teams.rendering.card_parts import actions as teams_actions
 from adapters.teams.rendering.text import CardTextRenderer as TeamsPen
 from bot.config.directory import Directory
 from bot.config.settings import Person, load_desk
-from bot.desk import home, routes
+from bot.desk import home, queue_filters, routes
 from bot.desk.desk import Desk
 from bot.desk.intake.conversation_steps import ACTION as INTERVIEW
 from bot.desk.intake.conversation_steps import PICK, ConversationalForm
@@ -138,6 +138,8 @@ class Samples:
             await self._press(CUSTOMER, ACME, button, "resolution in the customer's thread")
         for button in alert_buttons(await self._ticket(next(iter(self.policy.severities)), ())):
             await self._press(AGENT, TRIAGE, button, "direct message")
+        for button in queue_filters.buttons(queue_filters.Filter(), cockpit.LIST):
+            await self._press(AGENT, TRIAGE, button, "an agent's Home and `list`")
         for button in (*cockpit.filters(cockpit.ALL, cockpit.LIST), away.BACK):
             await self._press(AGENT, TRIAGE, button, "a TAM's Home and `list`")
         for label in range(len(page_buttons(""))):

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.desk import queue
+from bot.config.settings import Account
+from bot.desk import queue, queue_filters
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.queue import ChannelsUnknown
+from bot.desk.queue_filters import ALL, Filter
 from bot.desk.tam import cockpit
 from bot.model.address import Actor, Place
 from bot.model.inbound import Answer, HomeOpened, Show
 from bot.model.views import QueueBoard
 
 
-async def listing(desk: Desk, actor: Actor, place: Place) -> Answer:
-    """Open tickets: the queue in triage, an account's in its channel, the actor's own in a direct message."""
+async def listing(desk: Desk, actor: Actor, place: Place, chosen: Filter | None = None) -> Answer:
+    """Open tickets: the queue in triage, an account's in its channel, the actor's own in a direct message.
+
+    `chosen` is the filter that the actor typed, if any.
+    """
     owner = desk.directory.account_of(place)
     if owner is not None:
-        return _shown(await queue.of_channel(desk, owner))
+        return await _of_channel(desk, actor, owner, chosen or Filter())
     if desk.directory.is_triage(place):
-        board = await _of_vendor(desk, actor, cockpit.LIST)
+        board = await _of_vendor(desk, actor, cockpit.LIST, chosen)
         return _shown(board) if board else refusal("Only agents can see the queue here.")
     if place.direct:
         try:
-            return _shown(await board_of(desk, actor, cockpit.LIST))
+            return _shown(await board_of(desk, actor, cockpit.LIST, chosen))
         except ChannelsUnknown as why:
             return refusal(f"{why}.")
     return refusal(
@@ -31,18 +36,58 @@ async def listing(desk: Desk, actor: Actor, place: Place) -> Answer:
     )
 
 
-async def board_of(desk: Desk, actor: Actor, where: str) -> QueueBoard:
+async def of_account(desk: Desk, actor: Actor, place: Place, id_: str) -> Answer:
+    """Open tickets of one account. A refusal does not reveal whether the account exists, except to agents."""
+    owner = desk.directory.account_of(place)
+    accounts = desk.directory.settings.accounts
+    account = accounts.get(id_)
+    if owner is not None and owner != account:
+        return refusal(f"This channel lists tickets of {owner.name} only.")
+    if owner is None and not desk.directory.is_agent(actor):
+        try:
+            seen = cockpit.looked_after(desk, actor) or await queue.accounts_of(desk, actor.user)
+        except ChannelsUnknown as why:
+            return refusal(f"{why}.")
+        if account not in seen:
+            return refusal("You cannot see that account from here.")
+    if account is None:
+        return refusal(f"There is no account “{id_}”. Known accounts: {', '.join(accounts)}.")
+    return await listing(desk, actor, place, Filter(account=account))
+
+
+async def _of_channel(desk: Desk, actor: Actor, owner: Account, chosen: Filter) -> Answer:
+    """What everybody in a customer's channel may read, so only that account's tickets."""
+    if chosen.name == ALL:
+        return _shown(await queue.of_channel(desk, owner))
+    title = f"Tickets of {owner.name}"
+    return _shown(await queue_filters.of_customer(desk, actor, [owner], chosen.name, title))
+
+
+async def board_of(desk: Desk, actor: Actor, where: str, chosen: Filter | None = None) -> QueueBoard:
     """A person's board: an agent's queue, a TAM's accounts, a customer's tickets. Raises ChannelsUnknown."""
-    return await _of_vendor(desk, actor, where) or await queue.of_customer(desk, actor)
+    board = await _of_vendor(desk, actor, where, chosen)
+    if board:
+        return board
+    if chosen is None or chosen == Filter():
+        return await queue.of_customer(desk, actor)
+    accounts = await queue.accounts_of(desk, actor.user)
+    if chosen.account:
+        accounts = [each for each in accounts if each == chosen.account]
+    return await queue_filters.of_customer(desk, actor, accounts, chosen.name, "Your tickets")
 
 
-async def _of_vendor(desk: Desk, actor: Actor, where: str) -> QueueBoard | None:
+async def _of_vendor(desk: Desk, actor: Actor, where: str, chosen: Filter | None) -> QueueBoard | None:
     """None if the actor is neither an agent nor looks after an account."""
     if desk.directory.is_agent(actor):
-        return await queue.of_all(desk)
+        if chosen is None and where == cockpit.HOME:
+            chosen = await queue_filters.chosen_on_home(desk, actor)
+        return await queue_filters.board(desk, actor, chosen or Filter(), where)
     accounts = cockpit.looked_after(desk, actor)
     if not accounts:
         return None
+    if chosen and chosen != Filter():
+        own = [each for each in accounts if chosen.account in (None, each)]
+        return await queue_filters.of_accounts(desk, actor, own, chosen)
     name = await cockpit.chosen(desk, actor) if where == cockpit.HOME else cockpit.ALL
     return await cockpit.board(desk, actor, accounts, name, where)
 

@@ -71,15 +71,6 @@ async def accounts_of(desk: Desk, user: UserRef) -> list[Account]:
     ]
 
 
-async def of_all(desk: Desk) -> QueueBoard:
-    """All open tickets, for agents."""
-    now = desk.clock.now()
-    page = await page_of(desk, None, MAX_ROWS)
-    said = f"{_tickets(page.total)} open, most critical first. {ONE}" if page.entries else "No open tickets."
-    sections = (section("", page.entries, Audience.AGENTS, now, page.total),)
-    return await with_links(desk, QueueBoard("Queue", now, sections, (said,)), Audience.AGENTS)
-
-
 async def of_channel(desk: Desk, account: Account) -> QueueBoard:
     now = desk.clock.now()
     page = await page_of(desk, [account], MAX_ENTRIES, ended=True)
@@ -177,10 +168,6 @@ def _not_all(page: QueuePage) -> Iterator[str]:
 
 def _any_open(sections: Iterable[QueueSection]) -> bool:
     return any(queue_row.state != State.RESOLVED for each in sections for queue_row in each.rows)
-
-
-def _tickets(count: int) -> str:
-    return "1 ticket is" if count == 1 else f"{count:,} tickets are"
 
 
 def on_duty(desk: Desk) -> Iterator[Part]:

@@ -11,7 +11,7 @@ from structlog.contextvars import bound_contextvars
 
 from bot import telemetry
 from bot.config.directory import PolicyVersionMissing
-from bot.desk import channels, home, queue
+from bot.desk import channels, home, queue, queue_filters
 from bot.desk.desk import Desk, refusal
 from bot.desk.intake import alarms, conversation, conversation_steps, entry_points, open
 from bot.desk.intake.form import FORM
@@ -134,6 +134,7 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "alert_call": ButtonRoute(RECIPIENT, direct_messages.call),
     "alert_delegate": ButtonRoute(RECIPIENT, direct_messages.delegate),
     "alert_snooze": ButtonRoute(RECIPIENT, direct_messages.ask_to_snooze),
+    queue_filters.ACTION: PublicButtonRoute(queue_filters.press, AGENT),
     cockpit.ACTION: PublicButtonRoute(cockpit.press_filter, TAM),
     away.BACK.action: PublicButtonRoute(away.pressed_back, TAM),
     "page_acknowledge": ButtonRoute(RECIPIENT, pages.acknowledge),

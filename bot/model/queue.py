@@ -35,6 +35,12 @@ class QueueSummary:
     """When each promise was met in time."""
     missed: tuple[datetime, ...] = ()
     """When each breach was recorded."""
+    owner_id: str = ""
+    """The address of the owner, as in `sla_core.events.Who`; empty in rows of older versions."""
+    opened_by: str = ""
+    """The address of the customer whose words began the ticket; empty for an agent's, and in older rows."""
+    answered: bool = False
+    """Whether somebody has answered the customer."""
 
 
 @dataclass(frozen=True, slots=True)

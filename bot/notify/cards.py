@@ -445,6 +445,9 @@ def queue_summary(ticket: Ticket, policy: Policy, now: datetime) -> QueueSummary
         wording=wording_of(ticket, policy, due.metric) if due else "target",
         kept=tuple(_kept(ticket, policy)),
         missed=tuple(sorted(ticket.breached.values())),
+        owner_id=ticket.owner.id if ticket.owner else "",
+        opened_by=ticket.opener.id if ticket.opener else "",
+        answered=ticket.first_answer_at is not None,
     )
 
 

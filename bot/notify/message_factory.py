@@ -70,8 +70,7 @@ class MessageFactory:
 
         Empty if these are an agent's, or if the event is the opener's own act.
         """
-        opened = self.ticket.opened
-        opener = opened.words_of or (None if opened.by_agent else opened.by)
+        opener = self.ticket.opener
         return self._mention_who(opener, self.channel) if opener else []
 
     def responsible(self) -> list[Part]:

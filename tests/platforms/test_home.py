@@ -62,7 +62,12 @@ async def test_an_agent_takes_a_ticket_from_the_home_tab(desk: Story) -> None:
     await workplace(desk).ours.settle()
     again = slack.home_of(bob)
     assert again is not None
-    assert again.buttons() == []
+    assert again.buttons() == ["All", "Mine", "Unassigned", "Unanswered", "Breached"]
+    await slack.press(bob, again, "Unassigned")
+    await workplace(desk).ours.settle()
+    filtered = slack.home_of(bob)
+    assert filtered is not None
+    assert "No open tickets under “Unassigned”." in str(filtered.blocks)
     assert "Owner: Bob · Next: m3ter Support" in str(again.blocks)
 
     # The other window of the same person still shows the button.

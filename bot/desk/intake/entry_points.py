@@ -1,4 +1,4 @@
-"""The entry points: commands (`list`, `status KEY`, `close KEY`, `oncall`, `help`), mentions, shortcuts.
+"""The entry points: commands (`list`, `next`, `status`, `close`, `oncall`, `help`), mentions, shortcuts.
 
 Any other text opens the intake form; so do reactions, `Get help` and `support: …`.
 """
@@ -12,14 +12,15 @@ import structlog
 
 from bot.desk import channels, help_position, home, queue, ticket_board, unticketed
 from bot.desk.desk import Desk, private_notice, refusal
-from bot.desk.intake import conversation, conversation_steps, form, open
+from bot.desk.intake import conversation, conversation_steps, courtesy, form, open
 from bot.desk.intake.form import FORM, Prefill, pack_prefill, unpack_prefill
+from bot.desk.queue_filters import LABELS, SYNONYMS, Filter, next_ticket
 from bot.desk.tam import away
 from bot.desk.ticket import acts, reply
 from bot.desk.ticket.reply import ticket_below
 from bot.model.address import Actor, MessageRef, Place
 from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, MessageChanged, Posted, Press, Show
-from bot.model.views import Audience, Button, Mention, Notice, Part, Strong, Style, TicketCard
+from bot.model.views import Audience, Button, Mention, Notice, Part, QueueBoard, Strong, Style, TicketCard
 from bot.notify.tam import alert_texts
 from bot.notify.waiting import unticketed_texts
 from bot.ports import NoSuchTicket, PermanentFailure
@@ -39,7 +40,7 @@ _ASKED_HERE = (
 )
 _QUIET = frozenset({EntryPoint.WORDS, EntryPoint.REACTION})
 """Not answered in channels without an account, where they may be meant for somebody else."""
-_PRIVATE = ("away", "back")
+_PRIVATE = ("away", "back", "next")
 """Text commands whose answer only the actor reads, wherever they are given."""
 _DRAFTS = frozenset({EntryPoint.SHORTCUT, EntryPoint.REACTION})
 """Their text is a person's message and never a text command."""
@@ -87,6 +88,8 @@ async def on_message(desk: Desk, said: Posted) -> Answer:
     if text is None or (said.thread is not None and await ticket_below(desk, said.thread)):
         await unticketed.on_message(desk, said)
         return await reply.on_thread_message(desk, said)
+    if said.place.direct and not said.files and courtesy.is_polite_only(text):
+        return private_notice(courtesy.WELCOME)
     about = said.thread or said.message
     return await command(
         desk, Command(said.key, said.at, said.actor, said.place, EntryPoint.WORDS, text, about)
@@ -185,6 +188,12 @@ def begin_button(prefill: str) -> Button:
     return Button(conversation_steps.ACTION, "Answer here", f"{conversation_steps.BEGIN}|{prefill}")
 
 
+_FILTERS = frozenset({*LABELS, *SYNONYMS})
+_AGENTS_COMMANDS = (
+    ("list unassigned", "lists tickets that nobody owns"),
+    ("list account ID", "lists the open tickets of one account"),
+    ("next", "shows the most urgent ticket that nobody owns"),
+)
 _KEY = re.compile(r"([a-z][a-z0-9-]{0,23})-(\d{1,9})")
 
 
@@ -201,8 +210,14 @@ def parse(desk: Desk, text: str, actor: Actor) -> TextCommand | None:
     """The command that a text consists of; None if the text describes a problem."""
     parts = text.strip().rstrip(".!").casefold().split()
     match parts:
-        case ["help" | "list" | "oncall" as verb]:
+        case ["help" | "list" | "oncall" | "status" | "close" as verb]:
             return TextCommand(verb)
+        case ["next"] if desk.directory.is_agent(actor):
+            return TextCommand("next")
+        case ["list", word] if word in _FILTERS:
+            return TextCommand("list", words=(word,))
+        case ["list", "account", account]:
+            return TextCommand("list", words=("account", account))
         case ["status" | "close" as verb, name] if key := _key(name):
             return TextCommand(verb, key)
         case ["away" | "back", *rest] if len(rest) <= 2 and away.tam_of(desk, actor):
@@ -230,17 +245,54 @@ async def run(desk: Desk, text_command: TextCommand, command: Command) -> Answer
 async def _run(desk: Desk, text_command: TextCommand, command: Command) -> Answer:
     match text_command.verb:
         case "list":
-            return await home.listing(desk, command.actor, command.place)
-        case "status":
-            return await _status(desk, command, text_command.key)
-        case "close":
-            return await _close(desk, command, text_command.key)
+            return await _list(desk, command, text_command.words)
+        case "next":
+            return await _next(desk, command)
+        case "status" | "close" as verb:
+            key = text_command.key or await _key_from_here(desk, command, verb)
+            if not isinstance(key, str):
+                return key
+            return await (_status if verb == "status" else _close)(desk, command, key)
         case "oncall":
             return _on_call(desk, command)
         case "away" | "back":
             return await away.command(desk, command, text_command.words)
         case _:
             return _help(desk, command)
+
+
+async def _list(desk: Desk, command: Command, words: tuple[str, ...]) -> Answer:
+    """Lists tickets; a word chooses a filter or an account."""
+    if not words:
+        return await home.listing(desk, command.actor, command.place)
+    word = words[-1]
+    if len(words) == 1:
+        return await home.listing(desk, command.actor, command.place, Filter(SYNONYMS.get(word, word)))
+    return await home.of_account(desk, command.actor, command.place, word)
+
+
+async def _next(desk: Desk, command: Command) -> Answer:
+    """Shows an agent the most urgent ticket that nobody owns."""
+    key = await next_ticket(desk, command.actor)
+    return await _status(desk, command, key) if key else private_notice("Every open ticket has an owner.")
+
+
+async def _key_from_here(desk: Desk, command: Command, verb: str) -> str | Answer:
+    """The ticket that `status` or `close` without a key is about: the thread's, or the only open one.
+
+    Otherwise the list to choose from. `close` without a key closes a ticket only in that ticket's thread.
+    """
+    if command.about and (key := await ticket_below(desk, command.about)):
+        return key
+    shown = await home.listing(desk, command.actor, command.place)
+    if not isinstance(shown, Show) or not isinstance(shown.view, QueueBoard):
+        return shown
+    keys = [row.key for section in shown.view.sections for row in section.rows]
+    if verb == "status" and len(keys) == 1:
+        return keys[0]
+    does = "close one" if verb == "close" else "see one"
+    said = f"To {does}, write “{verb}” followed by its key, for example “{verb} {keys[0]}”."
+    return replace(shown, view=replace(shown.view, intro=(said,), buttons=()))
 
 
 async def _status(desk: Desk, command: Command, key: str) -> Answer:
@@ -328,6 +380,8 @@ def _help(desk: Desk, command: Command) -> Answer:
     ]
     for typed, does in (
         ("list", "lists open tickets"),
+        ("list mine", "lists your own; also unanswered, breached"),
+        *(_AGENTS_COMMANDS if desk.directory.is_agent(actor) else ()),
         ("status KEY", "shows a ticket"),
         ("close KEY", "closes one of your tickets"),
         *([("oncall", "shows who is on call, and until when")] if desk.directory.is_agent(actor) else ()),

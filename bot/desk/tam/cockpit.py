@@ -38,7 +38,8 @@ HOME, LIST = away.HOME, "list"
 """Where the filter's buttons stand: on the Home tab, which is drawn again, or on a message."""
 OLDER = timedelta(days=31)
 """How long before this month a closed ticket may have been opened for its promises to count."""
-_FILTER_LIFE = timedelta(days=1)
+FILTER_LIFE = timedelta(days=1)
+"""How long a chosen filter stays."""
 
 
 def looked_after(desk: Desk, actor: Actor) -> list[Account]:
@@ -61,7 +62,7 @@ async def press_filter(desk: Desk, press: Press) -> Answer:
         return refusal("This button is for the Technical Account Manager of an account.")
     if where != HOME:
         return Show(await board(desk, press.actor, accounts, name, LIST))
-    await desk.key_values.put(TOPIC, str(press.actor.user), name, real_now() + _FILTER_LIFE)
+    await desk.key_values.put(TOPIC, str(press.actor.user), name, real_now() + FILTER_LIFE)
     return Done()
 
 

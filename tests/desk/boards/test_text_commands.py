@@ -76,9 +76,10 @@ async def mentions(
         "status page is down",
         "status of ACME-1",
         "status DOOR 12",
-        "close",
-        "status",
         "list view broken",
+        "list account",
+        "next",
+        "next release is broken",
         "help us please",
         "close silverline-",
         "close acme-1-",
@@ -286,3 +287,50 @@ async def test_no_ticket_is_opened_in_a_tickets_thread(desk: DeskInMemory) -> No
         assert isinstance(answer, Done if name is EntryPoint.MENTION else Show)
     await desk.writes(ALICE, "support: it is worse", "ACME-1")
     assert await desk.events("ACME-1") == ["Opened", "CustomerWrote"]
+
+
+async def test_status_and_close_without_a_key_answer(desk: DeskInMemory) -> None:
+    """The only ticket is shown, of several the list; nothing is closed unnamed."""
+    assert card_view(await desk.command(ALICE, ACME, "status")).key == "ACME-1"
+    assert "write “close” followed by its key, for example “close ACME-1”" in answer_text(
+        await desk.command(ALICE, ACME, "Close")
+    )
+    await desk.submits(ALICE, "Reports are slow", S3)
+    for place in (ACME, DIRECT):
+        shown = await desk.command(ALICE, place, "status")
+        assert isinstance(shown, Show)
+        assert isinstance(shown.view, QueueBoard)
+        assert [row.key for section in shown.view.sections for row in section.rows] == ["ACME-1", "ACME-2"]
+        assert answer_text(shown).startswith(
+            "To see one, write “status” followed by its key, for example “status ACME-1”."
+        )
+    assert await desk.events("ACME-1") == ["Opened"]
+
+
+async def test_in_a_tickets_thread_status_and_close_mean_that_ticket(desk: DeskInMemory) -> None:
+    await desk.submits(ALICE, "Reports are slow", S3)
+    card = desk.card("ACME-2").ref
+    shown = await desk.answers(
+        Command(desk.envelope(), desk.clock.now(), ALICE, ACME, EntryPoint.MENTION, "status", card)
+    )
+    assert card_view(shown).key == "ACME-2"
+    refused = await desk.answers(
+        Command(desk.envelope(), desk.clock.now(), ALICE, ACME, EntryPoint.MENTION, "close", card)
+    )
+    assert "We still have deadlines to meet on ACME-2" in answer_text(refused)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["thanks!", "Thank you so much 🙏", "ok, great", "Danke!", "👍", ":tada: cheers", "Thx, works now"],
+)
+async def test_polite_words_in_a_direct_message_offer_no_ticket(desk: DeskInMemory, text: str) -> None:
+    assert answer_text(await says(desk, ALICE, DIRECT, text)) == "You are welcome."
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["thanks, but it is down again", "it works not", "good", "thanks for nothing?", "ok 500 errors", "down"],
+)
+async def test_words_that_may_be_a_problem_offer_a_ticket(desk: DeskInMemory, text: str) -> None:
+    assert isinstance(await says(desk, ALICE, DIRECT, text), Ask)
