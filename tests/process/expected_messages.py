@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from adapters.slack.rendering.block_kit import MrkdwnRenderer, message_metadata
 from adapters.slack.rendering.messages import render_message
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
+from bot.desk import notes
 from bot.model.address import Location, UserRef
 from bot.model.views import Audience, Mention, Notice
 from bot.notify import cards, recipients, texts
@@ -30,6 +32,10 @@ KINDS = ("warnings", "breaches", "direct messages", "mentions")
 
 OF_THE_MONITOR = ("Frontline is behind: ", "Frontline has caught up. ")
 """Said beside all that tickets owe: a desk that is killed for minutes on end is behind."""
+
+
+MOST_DAYS = 40
+"""A storm lasts fewer simulated days."""
 
 
 def is_board(slack: FakeSlack, post: Post) -> bool:
@@ -57,6 +63,13 @@ class ExpectedMessages:
         for message in recipients.messages_of(ticket, ticket.history, policy, self.directory):
             if message.edits is None:
                 yield message
+
+    def forecasts(self) -> set[str]:
+        """The marks of the TAMs' morning forecasts, one for each person and day of the storm."""
+        first = min(ticket.opened.at for ticket in self.tickets.values()).date()
+        people = self.directory.settings.people
+        days = [first + timedelta(days=number) for number in range(MOST_DAYS)]
+        return {mark(f"{notes.TOPIC}/forecast/{person}/{day}") for person in people for day in days}
 
     def count(self, messages: Iterable[Message]) -> Counter[str]:
         """How many there are of each of KINDS."""
@@ -116,7 +129,7 @@ class PostedMessages:
 def delivery_faults(expected: ExpectedMessages, slack: FakeSlack) -> list[str]:
     """What is missing, misplaced, out of order, unasked for or out of date; a line each. Repeats are not."""
     posted_messages, all_messages = PostedMessages(slack), expected.all_messages()
-    known = {mark(message.key) for message in all_messages}
+    known = {mark(message.key) for message in all_messages} | expected.forecasts()
     unasked = [posts[0] for name, posts in posted_messages.posts.items() if name not in known]
     lines = [
         f"nobody asked for “{slack.text_of(post)}”"
