@@ -237,11 +237,16 @@ class Desk:
         return Who(str(actor.user), self.directory.name_of(actor))
 
     async def open(
-        self, envelope: str, account: Account, draft: Callable[[], Opened]
+        self, envelope: str, account: Account, draft: Callable[[], Opened], newest: str | None = None
     ) -> Appended | Duplicate:
-        """Opens the account's next ticket. For a known envelope, returns Duplicate with its ticket."""
+        """Opens the account's next ticket. For a known envelope, returns Duplicate with its ticket.
+
+        With `newest`, raises Conflict if the account's newest ticket is another one by now.
+        """
 
         def change(number: int) -> Change:
+            if newest is not None and newest != f"{account.id.upper()}-{number - 1}":
+                raise Conflict(f"{account.id.upper()}-{number - 1} was opened meanwhile")
             opened = draft()
             policy = self.directory.policy(opened.version)
             if contact := self.directory.first_contact(account, opened.plan, policy):
