@@ -170,6 +170,11 @@ class Directory:
         named = policy.plans[plan].first_contact
         return self.tam(account) if account and named else None
 
+    def present_contact(self, account: Account, at: datetime) -> Person | None:
+        """The account's TAM; while she is away, her backup. None while neither is there."""
+        both = (self.tam(account), self.settings.people.get(account.tam_backup or ""))
+        return next((person for person in both if person and not self.is_away(person, at)), None)
+
     def solution_architect(self, account: Account) -> Person | None:
         """The account's Solution Architect, or None if its plan has none (M3-7)."""
         plan = self.settings.policies[-1].plans[account.plan]

@@ -499,11 +499,18 @@ async def test_while_the_account_manager_is_away_another_person_hears_of_it(tmp_
     file = DESK_FILE.replace('tam = "dana"', 'tam = "dana"\ntam_backup = "bob"')
     desk = await open_desk(tmp_path, TUESDAY, file)
     desk.desk.directory.away = {"dana": desk.clock.now() + timedelta(days=7)}
-    await desk.submits(ALICE, "The price list is wrong", C3)
+    key = await desk.submits(ALICE, "The price list is wrong", C3)
     assert desk.direct(DANA) == []
     (told,) = desk.direct(BOB)
     assert "You stand in for the customer's account manager," in told.text
     assert "This is for Dana, who is away until" in told.text
+    instead = "@Bob (Dana is away until Tue 17 Mar 06:30)"
+    assert rich_text(desk.card_view(key).contact) == f"Account manager, your first contact: {instead}"
+    assert f"ACME-1 The customer's account manager: {instead}" in desk.thread(key, Audience.AGENTS)
+    desk.desk.directory.away["bob"] = desk.clock.now() + timedelta(days=7)
+    await desk.submits_form(BOB, "Reply", key, text="We look into it.")
+    nobody = "Account manager, your first contact: Dana (away until Tue 17 Mar 06:30)"
+    assert rich_text(desk.card_view(key).contact) == nobody
 
 
 async def test_an_account_manager_who_opens_a_ticket_is_not_told_of_it(tmp_path: Path) -> None:
