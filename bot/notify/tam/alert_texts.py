@@ -70,22 +70,22 @@ def stands_in(accounts: Mapping[str, Sequence[str]], what: str) -> Sequence[Part
     parts = []
     for name, theirs in accounts.items():
         to = name or "leadership, as nobody else stands in"
-        parts.append(f"{what} about {_listed(theirs)} go to {to}.")
+        parts.append(f"{what} about {listed(theirs)} go to {to}.")
     return (" ".join(parts),)
 
 
 def you_stand_in(accounts: Sequence[str], away: bool) -> Sequence[Part]:
     if away:
-        return (f"Until then, you get the direct messages about {_listed(accounts)}.",)
-    return (f"You no longer get the direct messages about {_listed(accounts)}.",)
+        return (f"Until then, you get the direct messages about {listed(accounts)}.",)
+    return (f"You no longer get the direct messages about {listed(accounts)}.",)
 
 
 MOST_NAMES = 10
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """`Acme and Globex`; of many, the first ones and how many more."""
     shown = list(names[:MOST_NAMES])
     if len(names) > MOST_NAMES:
-        shown.append(f"{len(names) - MOST_NAMES} more accounts")
+        shown.append(f"{len(names) - MOST_NAMES} more")
     return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)

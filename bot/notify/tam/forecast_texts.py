@@ -34,7 +34,7 @@ def morning(
     parts: list[Part] = []
     if due:
         parts += [Strong("Due before your next forecast on "), When(until), ":"]
-        parts += _listed([[*_ticket(line), *_due(line)] for line in due])
+        parts += ticket_lines(due)
     if hidden:
         parts += [*_gap(parts), Strong("Later than it looks, because of a holiday:")]
         parts += _listed([[*_ticket(line), *_due(line), f" ({', '.join(why)})"] for line, why in hidden])
@@ -55,6 +55,11 @@ def evening(kept: Sequence[str], missed: Sequence[str], new: Sequence[str]) -> R
         if keys
     ]
     return ("\n\n", Strong("Since this morning: "), f"{'; '.join(said)}.")
+
+
+def ticket_lines(lines: Sequence[ForecastRow]) -> Iterator[Part]:
+    """Each ticket with its next deadline, on a line of its own."""
+    yield from _listed([[*_ticket(line), *_due(line)] for line in lines])
 
 
 def _listed(lines: Sequence[Sequence[Part]]) -> Iterator[Part]:
