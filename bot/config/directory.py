@@ -239,6 +239,11 @@ def zone_of(person: Person) -> ZoneInfo:
     return person.zone or _UTC
 
 
+def back_on(person: Person, until: datetime) -> date:
+    """The first day back of somebody who is away until this instant, where they are."""
+    return until.astimezone(zone_of(person)).date()
+
+
 def quiet_until(person: Person, at: datetime) -> datetime | None:
     """When the quiet hours end that the person has at `at`; None if they have none then."""
     if person.quiet is None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime
 
-from bot.config.directory import Directory
+from bot.config.directory import Directory, back_on
 from bot.config.settings import Account
-from bot.model.views import Mention, Part, Quote, RichText, When
+from bot.model.views import Mention, Part, Quote, RichText
 from bot.text import in_sentence
 from sla_core.events import Answered, ServicesDisabled, ServicesEnabled
 from sla_core.policy import FirstContact, Policy
@@ -108,7 +108,7 @@ def away_note(directory: Directory, account: Account, now: datetime) -> RichText
     if contact is None or not directory.is_away(contact, now):
         return ()
     whose = f"{contact.name} is away" if directory.present_contact(account, now) else "away"
-    return f" ({whose} until ", When(directory.away[contact.id]), ")"
+    return (f" ({whose} until {day_text(back_on(contact, directory.away[contact.id]))})",)
 
 
 def facts(ticket: Ticket) -> Iterator[tuple[str, str]]:

@@ -49,14 +49,18 @@ async def test_a_week_before_it_one_forecast_says_how_ready_her_accounts_are(tmp
 async def test_it_lists_what_is_still_open_below_the_day_s_own_lines(tmp_path: Path) -> None:
     """MON-31: never more than one message; a desk that starts within the week says it on the next morning."""
     desk = await before_the_season(tmp_path, "2026-11-04T21:00:00Z")
-    key = await desk.submits(ALICE, "The banner is wrong", ORDINARY)
+    due = await desk.submits(ALICE, "The banner is wrong", ORDINARY)
+    key = await desk.submits(ALICE, "The footer is wrong", ORDINARY)
+    await desk.submits_form(BOB, "Reply", key, text="We look into it.")
     ended = await desk.submits(ALICE, "A typo", ORDINARY)
     await desk.submits_form(BOB, "Resolve", ended, text="Corrected")
     await desk.forward_to("2026-11-05T08:00:00Z")
     (said,) = forecasts(desk)
     today, season = said.text.split("\n\nPeak season")
     assert "On call: Bob (On-call Support engineer)." in today
-    assert f"Still open:\n{key} Acme GmbH, standard: The banner is wrong" in season
+    assert season.endswith(f"\nAlso open:\n{key} Acme GmbH, standard: The footer is wrong")
+    assert due in today
+    assert due not in season
     assert ended not in season
 
 

@@ -504,12 +504,12 @@ async def test_while_the_account_manager_is_away_another_person_hears_of_it(tmp_
     (told,) = desk.direct(BOB)
     assert "You stand in for the customer's account manager," in told.text
     assert "This is for Dana, who is away until" in told.text
-    instead = "@Bob (Dana is away until Tue 17 Mar 06:30)"
+    instead = "@Bob (Dana is away until Tue 17 Mar 2026)"
     assert rich_text(desk.card_view(key).contact) == f"Account manager, your first contact: {instead}"
     assert f"ACME-1 The customer's account manager: {instead}" in desk.thread(key, Audience.AGENTS)
     desk.desk.directory.away["bob"] = desk.clock.now() + timedelta(days=7)
     await desk.submits_form(BOB, "Reply", key, text="We look into it.")
-    nobody = "Account manager, your first contact: Dana (away until Tue 17 Mar 06:30)"
+    nobody = "Account manager, your first contact: Dana (away until Tue 17 Mar 2026)"
     assert rich_text(desk.card_view(key).contact) == nobody
 
 

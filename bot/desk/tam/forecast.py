@@ -161,12 +161,10 @@ async def _morning(
     until = _next(person, turn, calendars.values(), 1).at(person)
     since = _next(person, turn, calendars.values(), -1).at(person)
     entries = await _entries(desk, accounts, now - LOOK_BACK)
-    due, hidden, missed, still_open = [], [], [], []
+    due, hidden, missed, still_open = [], [], [], list[QueueEntry]()
     for entry in entries:
         assert entry.summary is not None
         shown, at = entry.summary, entry.summary.due.due_at if entry.summary.due else None
-        if coming and shown.state == "open":
-            still_open.append(entry)
         is_running = shown.state == "open" and at is not None and at > now
         if is_running and at is not None and at <= until:
             due.append(entry)
@@ -175,6 +173,9 @@ async def _morning(
                 hidden.append((entry, names))
         if any(since < each <= now for each in shown.missed):
             missed.append(entry)
+    if coming:
+        listed = [*due, *(entry for entry, _ in hidden), *missed]
+        still_open = [e for e in entries if e.summary and e.summary.state == "open" and e not in listed]
     if not (due or hidden or missed or coming):
         return None
     lines = await _lines(desk, [*due, *(entry for entry, _ in hidden), *missed, *still_open])

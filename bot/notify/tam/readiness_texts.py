@@ -23,7 +23,7 @@ def readiness(
 ) -> RichText:
     """`on_call` are steps and who begins the season on call for them, `vacant` the steps without anybody.
 
-    `without_backup` are names of accounts, `still_open` their open tickets.
+    `without_backup` are names of accounts, `still_open` the open tickets that are not named above it.
     """
     parts: list[Part] = [
         Strong(f"Peak season from {_days(coming.first, coming.end)}."),
@@ -43,7 +43,7 @@ def readiness(
     if without_backup:
         parts.append(f"\nYou have no backup for {listed(without_backup)}.")
     if still_open:
-        parts += ["\n", Strong("Still open:"), *ticket_lines(still_open)]
+        parts += ["\n", Strong("Also open:"), *ticket_lines(still_open)]
     return tuple(parts)
 
 
