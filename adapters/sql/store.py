@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, bindparam, func, or_
 from sqlmodel import col, delete, select
 
-from adapters.sql import lanes, outbox, retention, tickets
+from adapters.sql import archive, lanes, outbox, retention, tickets
 from adapters.sql.edits import store_messages
 from adapters.sql.engines.engine import (
     DatabaseFault,
@@ -56,6 +56,7 @@ from bot.ports import (
     TimerResult,
     trace_id,
 )
+from bot.reports.archive import Selection, StoredTicket
 from bot.runtime.monitor import StoreStats
 from sla_core.events import Event, Opened
 
@@ -178,7 +179,7 @@ def _fire(
 
 
 class SqlStore:
-    """Implements DeskStore and KeyValueStore of bot.ports, Index of bot.desk.index, and StatsSource.
+    """Implements DeskStore and KeyValueStore of bot.ports, Index, Archive and StatsSource.
 
     Create it with `connect`. After `close`, every method raises RuntimeError. On PostgreSQL, methods wait a
     moment while the database restarts, then raise StoreUnavailable. Replicas share one database; their
@@ -335,6 +336,12 @@ class SqlStore:
 
     async def reindex(self, corrections: Sequence[tuple[IndexRow, Change]]) -> int:
         return await self.engine.write(lambda db: tickets.reindex(db, corrections))
+
+    async def archive_size(self, chosen: Selection) -> int:
+        return await self.engine.read(lambda db: archive.size(db, chosen))
+
+    async def archive_after(self, ticket: str, chosen: Selection, limit: int) -> list[StoredTicket]:
+        return await self.engine.read(lambda db: archive.after(db, ticket, chosen, limit))
 
     async def put(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
         await self.engine.write(lambda db: _put(db, topic, key, value, expires_at))
