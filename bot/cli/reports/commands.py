@@ -74,3 +74,13 @@ def add_commands(app: typer.Typer, archive: OpenArchive) -> None:
         from bot.cli.reports.session import Request
 
         return run(Request(account, since, until, format_), archive)
+
+    @app.command(rich_help_panel=OPERATE)
+    def audit() -> int:
+        """Verify the chain of the event history.
+
+        Prints ok, or each event that was changed, removed, added or moved in the database.
+        """
+        from bot.cli.reports.audit import run
+
+        return run(archive)

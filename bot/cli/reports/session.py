@@ -19,12 +19,13 @@ from bot.config.environment import read_environment
 from bot.config.settings import load_desk
 from bot.faults import OperatorFault
 from bot.reports.archive import Archive, Reading, Selection
+from bot.reports.event_chain import EventChain
 from sla_core.calendar import Span
 from sla_core.catalog.crosscheck import unknown
 
 
-class StoredTickets(Archive, Protocol):
-    """The archive, and the clock that it lives on."""
+class StoredTickets(Archive, EventChain, Protocol):
+    """All events, and the clock that they live on."""
 
     async def simulated_clock(self, wanted: SimulatedClock | None) -> SimulatedClock | None: ...
 
