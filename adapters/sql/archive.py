@@ -1,4 +1,4 @@
-"""Reads tickets with their events, a few at a time: the methods of bot.reports.archive.Archive."""
+"""Reads tickets with their events, a few at a time: the methods of bot.ports.Archive."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from adapters.sql.tables import StoredEvent, TicketRow, events_of, micros
 from adapters.sql.tickets import HISTORIES, unreadable_reason
-from bot.reports.archive import Selection, StoredTicket
+from bot.ports import Selection, StoredTicket
 
 _WITHIN = (col(TicketRow.opened_at) >= bindparam("since"), col(TicketRow.opened_at) < bindparam("until"))
 

@@ -52,11 +52,12 @@ from bot.ports import (
     LeaseLost,
     Message,
     Outgoing,
+    Selection,
+    StoredTicket,
     Timer,
     TimerResult,
     trace_id,
 )
-from bot.reports.archive import Selection, StoredTicket
 from bot.reports.event_chain import CheckedTicket
 from bot.runtime.monitor import StoreStats
 from sla_core.events import Event, Opened

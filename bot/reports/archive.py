@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from bot.config.directory import Directory
-from sla_core.calendar import Span
+from bot.ports import Archive, Selection
 from sla_core.events import Event, Opened
 from sla_core.report.record import TicketRecord, record
 
 BATCH = 200
 """How many tickets' events to hold in memory at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which tickets: those opened within `opened`, of one account (None: of all)."""
-
-    opened: Span
-    account: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredTicket:
-    """A ticket with its events. `fault` says why they cannot be read; `history` is empty then."""
-
-    key: str
-    history: tuple[Event, ...]
-    fault: str = ""
-
-
-class Archive(Protocol):
-    """Access to the events of all tickets, also closed ones."""
-
-    async def archive_size(self, chosen: Selection) -> int:
-        """How many tickets are selected."""
-
-    async def archive_after(self, ticket: str, chosen: Selection, limit: int) -> Sequence[StoredTicket]:
-        """Up to `limit` selected tickets after this key, in order of their keys."""
 
 
 @dataclass

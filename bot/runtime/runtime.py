@@ -18,7 +18,7 @@ from bot.desk import channels, ticket_board
 from bot.desk.channels import ensure_help_messages
 from bot.desk.desk import Desk
 from bot.desk.intake import conversation
-from bot.desk.tam import away, forecast
+from bot.desk.tam import away, forecast, monthly
 from bot.desk.timed_work import TimedWork
 from bot.ports import KeyValueStore, Outbox
 from bot.runtime import pager_test, retention, scheduler
@@ -127,6 +127,7 @@ class Runtime:
         }
         await away.load(self.desk)
         await forecast.schedule(self.desk)
+        await monthly.schedule(self.desk)
         if self.pager_test_at is not None:
             await pager_test.schedule(self.desk, self.pager_test_at)
             handlers[pager_test.KIND] = partial(pager_test.on_timer, self.desk)
