@@ -21,6 +21,7 @@ from bot.desk.intake import conversation
 from bot.desk.tam import away, forecast, monthly
 from bot.desk.timed_work import TimedWork
 from bot.ports import KeyValueStore, Outbox
+from bot.reports.promise_metrics import process_metrics
 from bot.runtime import pager_test, retention, scheduler
 from bot.runtime.delivery import Delivery
 from bot.runtime.lane_dispatcher import LaneDispatcher, WorkerPool
@@ -78,6 +79,7 @@ class Runtime:
     def __post_init__(self) -> None:
         self._write_proof = WriteProof(self.key_values or self.desk.key_values, WallClock())
         self._delivery = Delivery(self.desk, self.outbox, WallClock(), self._delivery_signal)
+        self.desk.metrics = process_metrics()
 
     def store_changed(self) -> None:
         self._scheduler_signal.trigger()
