@@ -66,7 +66,7 @@ def add_commands(app: typer.Typer, archive: OpenArchive) -> None:
             str, typer.Option("--format", metavar="F", help="csv: tickets; jsonl: all their events.")
         ] = "csv",
     ) -> int:
-        """Print the tickets of a period with their clocks, or all their events.
+        """Print a period's tickets with their clocks, or all events.
 
         Tickets count by their opening. csv needs ./frontline.toml (FRONTLINE_CONFIG) for the policies.
         """
