@@ -135,6 +135,15 @@ class Volume:
         return sum(stars * many for stars, many in self.ratings.items()) / count if count else None
 
 
+@dataclass(slots=True)
+class Rare:
+    """How often a severity occurred in a calendar quarter (UTC) that the policy expects to be rare."""
+
+    expected: int
+    clauses: tuple[str, ...]
+    opened: int = 0
+
+
 @dataclass(order=True, slots=True)
 class _Kept:
     """A breach in the heap, the least late one first."""
@@ -155,6 +164,8 @@ class Tally:
     volumes: dict[tuple[str, str, str], Volume] = field(default_factory=dict)
     """By account, month and present severity."""
     readings: Readings = field(default_factory=Readings)
+    rare: dict[tuple[str, str, str], Rare] = field(default_factory=dict)
+    """By account, quarter (`2026 Q1`) and severity."""
     breaches_in_all: int = 0
     severities: dict[str, None] = field(default_factory=dict)
     """Those of the policies, worst first."""
@@ -174,6 +185,17 @@ class Tally:
             if (late := found.late(self.now)) is not None:
                 self._keep(late, ticket, found)
         self.readings.add(ticket)
+        self._count_rare(ticket)
+
+    def _count_rare(self, ticket: TicketRecord) -> None:
+        """One whose severity a workaround lowered counts; one that was misjudged does not."""
+        opened = ticket.opened
+        for severity in dict.fromkeys((ticket.ticket.severity, ticket.ticket.downgraded_from)):
+            rarity = ticket.policy.severities[severity].rarity if severity else None
+            if severity and rarity:
+                quarter = f"{opened.at.year} Q{(opened.at.month - 1) // 3 + 1}"
+                known = Rare(rarity.per_quarter, rarity.source.clauses)
+                self.rare.setdefault((opened.account, quarter, severity), known).opened += 1
 
     def _keep(self, late: timedelta, ticket: TicketRecord, found: PromiseRecord) -> None:
         self.breaches_in_all += 1

@@ -168,3 +168,17 @@ def test_the_uptime_line_counts_overlapping_outages_once_and_only_within_the_per
     assert line.allowed_in_a_year == timedelta(hours=17, minutes=31, seconds=12)
     assert (line.down, line.outages, line.kept) == (timedelta(hours=4), 3, True)
     assert round(line.share, 4) == 0.2
+
+
+def test_a_severity_that_occurs_more_often_than_expected_is_counted_by_quarter() -> None:
+    """MTA-17: one P1 a quarter is expected; June and July are two quarters."""
+    monta = policy_of("monta")
+    tally = Tally(PERIOD, NOW)
+    for number, day in enumerate(("2026-04-01", "2026-06-30", "2026-07-02")):
+        first = replace(opened(local(f"{day} 12:00"), "P1", "partner"), vendor="monta")
+        tally.add(record(f"ACME-{number}", (first,), monta, NOW))
+    assert {place: (rare.opened, rare.expected) for place, rare in tally.rare.items()} == {
+        ("acme", "2026 Q2", "P1"): (2, 1),
+        ("acme", "2026 Q3", "P1"): (1, 1),
+    }
+    assert tally.rare["acme", "2026 Q2", "P1"].clauses == ("MTA-17",)

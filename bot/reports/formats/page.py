@@ -14,6 +14,7 @@ from bot.reports.formats.words import (
     example_text,
     metric_text,
     percent,
+    rare_texts,
     reading_cells,
     receipt_text,
     span_text,
@@ -92,6 +93,9 @@ def _figures(report: PeriodReport) -> Iterable[str]:
         [(*key, *attainment_cells(found)[:5]) for key, found in by_month.items()],
         numbers=range(2, 7),
     )
+    if rare := [*rare_texts(report)]:
+        items = "".join(f"<li>{escape(line)}.</li>" for line in rare)
+        yield f"<h2>More often than expected</h2><ul>{items}</ul>"
     if tally.breaches_in_all:
         kept = tally.breaches()
         yield "<h2>Breaches</h2>"

@@ -16,6 +16,7 @@ from bot.reports.formats.words import (
     breach_text,
     example_text,
     metric_text,
+    rare_texts,
     reading_cells,
     receipt_text,
     span_text,
@@ -63,6 +64,8 @@ def _figures(report: PeriodReport, console: Console) -> None:
         console.print(
             _table(f"Attainment, {name}", ("month", "severity", "promise", *ATTAINMENT_HEADS), rows)
         )
+    for line in rare_texts(report):
+        console.print(f"More often than expected: {escape(line)}.", highlight=False)
     if tally.breaches_in_all:
         kept = tally.breaches()[:MOST_BREACHES]
         shown = f"Breaches: the latest {len(kept)} of {tally.breaches_in_all}"

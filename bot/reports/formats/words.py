@@ -117,6 +117,15 @@ def example_text(found: Difference) -> str:
     )
 
 
+def rare_texts(report: PeriodReport) -> Iterator[str]:
+    """A line for each severity that occurred more often in a quarter than the policy expects."""
+    for (account, quarter, severity), rare in sorted(report.tally.rare.items()):
+        if rare.opened > rare.expected:
+            name = report.names.get(account, account)
+            clauses = ", ".join(rare.clauses)
+            yield f"{name}, {quarter}: {rare.opened} of {severity}, {rare.expected} expected ({clauses})"
+
+
 def uptime_texts(report: PeriodReport) -> Iterator[tuple[str, str]]:
     """Accounts by name, and a line for each."""
     for account, line in report.uptime.items():
