@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from bot.cli import commands
 from bot.cli.app import DONE, new_app, print_faults, run
 from bot.cli.policy import commands as policy
+from bot.cli.reports import commands as reports
 from bot.faults import OperatorFault
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     app = new_app()
     commands.add_try_out(app, run_demo=_demo, run_console=_console)
     policy.add_commands(app, _stored_tickets, _read_feeds)
+    reports.add_commands(app, _archive)
     commands.add_operate(
         app,
         run_init=_init,
@@ -115,14 +117,21 @@ async def _console(vendor: str, begins: datetime | None = None) -> int:
             )
 
 
-def _stored_tickets(account: str) -> list[tuple[str, tuple[Event, ...]]]:
-    import asyncio
-
+@asynccontextmanager
+async def _archive() -> AsyncIterator[SqlStore]:
+    """The store of a command that only reads. Raises DatabaseFault if there is none."""
     from adapters.sql.store import connect
     from bot.config.environment import read_environment
 
+    async with connect(read_environment().database_url, secondary=True) as store:
+        yield store
+
+
+def _stored_tickets(account: str) -> list[tuple[str, tuple[Event, ...]]]:
+    import asyncio
+
     async def read() -> list[tuple[str, tuple[Event, ...]]]:
-        async with connect(read_environment().database_url, secondary=True) as store:
+        async with _archive() as store:
             return [(key, await store.load(key)) for key in await store.tickets(account)]
 
     return asyncio.run(read())
@@ -293,6 +302,8 @@ async def _page(id_: str, settings: DeskSettings, connected: Sequence[_Connected
 
 
 def _migrate(progress: bool) -> int:
+    import asyncio
+
     from adapters.sql.migrate import migrate, revision
     from bot.cli.operate import report_migration
     from bot.config.environment import read_environment
@@ -301,22 +312,17 @@ def _migrate(progress: bool) -> int:
     env = read_environment()
     settings = load_desk(env.frontline_config) if progress else None
     done = report_migration(env.database_url, revision, migrate)
-    if settings is None:
-        return done
-    import asyncio
-
-    return asyncio.run(_rebuild(env.database_url, settings))
+    return done if settings is None else asyncio.run(_rebuild(settings))
 
 
-async def _rebuild(url: str, settings: DeskSettings) -> int:
+async def _rebuild(settings: DeskSettings) -> int:
     from rich.console import Console as Terminal
 
-    from adapters.sql.store import connect
     from bot.cli.operate import rebuild_index
     from bot.clock import WallClock
     from bot.config.directory import Directory
 
-    async with connect(url, secondary=True) as store:
+    async with _archive() as store:
         clock = await store.simulated_clock(None) or WallClock()
         return await rebuild_index(store, Directory(settings), clock, Terminal(stderr=True))
 

@@ -331,6 +331,14 @@ class Reading:
     chosen: str
 
 
+@dataclass(frozen=True, slots=True)
+class Uptime:
+    """The part of a year in which the vendor's service is to be up: `share` is 0.998 for 99.8 percent."""
+
+    share: float
+    source: Source
+
+
 @dataclass(frozen=True)
 class Policy:
     """One dated version of a vendor's policy."""
@@ -356,6 +364,7 @@ class Policy:
     """Clause IDs that are not implemented yet, each with a one-line reason."""
     document: str = ""
     """The title of the vendor's document, as `Why?` cites it."""
+    uptime: Uptime | None = None
 
     @cached_property
     def version(self) -> str:

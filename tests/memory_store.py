@@ -26,6 +26,8 @@ from bot.ports import (
     NoSuchTicket,
     Outgoing,
     Priority,
+    Selection,
+    StoredTicket,
     Timer,
     TimerResult,
     trace_id,
@@ -114,6 +116,20 @@ class MemoryStore(InMemoryKeyValueStore):
 
     async def ticket_of_envelope(self, envelope: str) -> str | None:
         return self.inbox.get(envelope)
+
+    async def archive_size(self, chosen: Selection) -> int:
+        return len(self._selected(chosen))
+
+    async def archive_after(self, ticket: str, chosen: Selection, limit: int) -> list[StoredTicket]:
+        keys = sorted(key for key in self._selected(chosen) if key > ticket)[:limit]
+        return [StoredTicket(key, tuple(self.tickets_by_key[key].events)) for key in keys]
+
+    def _selected(self, chosen: Selection) -> list[str]:
+        return [
+            key
+            for key, ticket in self.tickets_by_key.items()
+            if chosen.account in (None, ticket.account) and ticket.events[0].at in chosen.opened
+        ]
 
     async def load(self, ticket: str) -> tuple[Event, ...]:
         return tuple(self._ticket(ticket).events)

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, bindparam, func, or_
 from sqlmodel import col, delete, select
 
-from adapters.sql import lanes, outbox, retention, tickets
+from adapters.sql import archive, chain, lanes, outbox, retention, tickets
 from adapters.sql.edits import store_messages
 from adapters.sql.engines.engine import (
     DatabaseFault,
@@ -52,10 +52,13 @@ from bot.ports import (
     LeaseLost,
     Message,
     Outgoing,
+    Selection,
+    StoredTicket,
     Timer,
     TimerResult,
     trace_id,
 )
+from bot.reports.event_chain import CheckedTicket
 from bot.runtime.monitor import StoreStats
 from sla_core.events import Event, Opened
 
@@ -178,7 +181,7 @@ def _fire(
 
 
 class SqlStore:
-    """Implements DeskStore and KeyValueStore of bot.ports, Index of bot.desk.index, and StatsSource.
+    """Implements DeskStore and KeyValueStore of bot.ports, Index, Archive, EventChain and StatsSource.
 
     Create it with `connect`. After `close`, every method raises RuntimeError. On PostgreSQL, methods wait a
     moment while the database restarts, then raise StoreUnavailable. Replicas share one database; their
@@ -335,6 +338,21 @@ class SqlStore:
 
     async def reindex(self, corrections: Sequence[tuple[IndexRow, Change]]) -> int:
         return await self.engine.write(lambda db: tickets.reindex(db, corrections))
+
+    async def archive_size(self, chosen: Selection) -> int:
+        return await self.engine.read(lambda db: archive.size(db, chosen))
+
+    async def archive_after(self, ticket: str, chosen: Selection, limit: int) -> list[StoredTicket]:
+        return await self.engine.read(lambda db: archive.after(db, ticket, chosen, limit))
+
+    async def check_chains(self, after: str, limit: int) -> list[CheckedTicket]:
+        return await self.engine.read(lambda db: chain.check(db, after, limit))
+
+    async def missing_tickets(self) -> list[str]:
+        return await self.engine.read(chain.missing_tickets)
+
+    async def add_hashes(self, tickets: Collection[str]) -> int:
+        return await self.engine.write(lambda db: chain.add_hashes(db, tickets), long=True)
 
     async def put(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
         await self.engine.write(lambda db: _put(db, topic, key, value, expires_at))

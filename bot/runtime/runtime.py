@@ -18,9 +18,10 @@ from bot.desk import channels, ticket_board
 from bot.desk.channels import ensure_help_messages
 from bot.desk.desk import Desk
 from bot.desk.intake import conversation
-from bot.desk.tam import away, forecast
+from bot.desk.tam import away, forecast, monthly
 from bot.desk.timed_work import TimedWork
 from bot.ports import KeyValueStore, Outbox
+from bot.reports.promise_metrics import process_metrics
 from bot.runtime import pager_test, retention, scheduler
 from bot.runtime.delivery import Delivery
 from bot.runtime.lane_dispatcher import LaneDispatcher, WorkerPool
@@ -78,6 +79,7 @@ class Runtime:
     def __post_init__(self) -> None:
         self._write_proof = WriteProof(self.key_values or self.desk.key_values, WallClock())
         self._delivery = Delivery(self.desk, self.outbox, WallClock(), self._delivery_signal)
+        self.desk.metrics = process_metrics()
 
     def store_changed(self) -> None:
         self._scheduler_signal.trigger()
@@ -127,6 +129,7 @@ class Runtime:
         }
         await away.load(self.desk)
         await forecast.schedule(self.desk)
+        await monthly.schedule(self.desk)
         if self.pager_test_at is not None:
             await pager_test.schedule(self.desk, self.pager_test_at)
             handlers[pager_test.KIND] = partial(pager_test.on_timer, self.desk)

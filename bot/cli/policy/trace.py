@@ -117,6 +117,8 @@ def cited_clauses(policy: Policy) -> Iterator[tuple[str, str]]:
             (clause, "peak season, in the form, on cards and a week before in the TAM's forecast")
             for clause in peak.source.clauses
         )
+    if policy.uptime is not None:
+        yield from ((clause, "uptime line of the report") for clause in policy.uptime.source.clauses)
 
 
 def _other_rules(severity: Severity) -> Iterator[tuple[str, str]]:

@@ -155,8 +155,8 @@ async def _morning(
     `coming` is a peak season of which she has not read.
     """
     accounts, zone = looked_after(desk, person, now), zone_of(person)
-    calendars = {account.id: _business_calendar(desk, account, now) for account in accounts}
-    if not any(_works(calendar, turn.day, zone) for calendar in calendars.values()):
+    calendars = {account.id: business_calendar(desk, account, now) for account in accounts}
+    if not any(works(calendar, turn.day, zone) for calendar in calendars.values()):
         return None
     until = _next(person, turn, calendars.values(), 1).at(person)
     since = _next(person, turn, calendars.values(), -1).at(person)
@@ -238,7 +238,7 @@ async def _entries(desk: Desk, accounts: Sequence[Account], opened: datetime) ->
     return sorted(known, key=order)
 
 
-def _business_calendar(desk: Desk, account: Account, now: datetime) -> BusinessCalendar | None:
+def business_calendar(desk: Desk, account: Account, now: datetime) -> BusinessCalendar | None:
     """The hours in which the account's plan counts; None if all of its promises run around the clock."""
     policy = desk.directory.policy_on(now.date())
     names = [target.calendar for each in policy.severities.values() for target in each.targets]
@@ -246,7 +246,7 @@ def _business_calendar(desk: Desk, account: Account, now: datetime) -> BusinessC
     return next((calendar for calendar in calendars if not calendar.always_open), None)
 
 
-def _works(calendar: BusinessCalendar | None, day: date, zone: ZoneInfo) -> bool:
+def works(calendar: BusinessCalendar | None, day: date, zone: ZoneInfo) -> bool:
     """Whether a day of the person's zone is one of the account's business days; without hours, Mon to Fri."""
     if calendar is None:
         return day.weekday() < 5
@@ -258,7 +258,7 @@ def _next(person: Person, turn: Turn, calendars: Collection[BusinessCalendar | N
     """The forecast of the next working day, or of the previous one (`step` is -1)."""
     for days in range(1, MAX_DAYS):
         day = turn.day + step * days * _DAY
-        if any(_works(calendar, day, zone_of(person)) for calendar in calendars):
+        if any(works(calendar, day, zone_of(person)) for calendar in calendars):
             return Turn(MORNING, day)
     return Turn(MORNING, turn.day + step * MAX_DAYS * _DAY)
 
