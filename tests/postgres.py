@@ -68,6 +68,13 @@ class Postgres:
         """As after a power cut: connections and open transactions are gone, what was committed is there."""
         self._run("pg_ctl", "restart", "-w", "-m", "immediate", "-l", str(self.folder / "log"))
 
+    def halt(self) -> None:
+        """As if its machine had stopped; `resume` starts it again."""
+        self._run("pg_ctl", "stop", "-w", "-m", "immediate")
+
+    def resume(self) -> None:
+        self._run("pg_ctl", "start", "-w", "-l", str(self.folder / "log"))
+
     def stop(self) -> None:
         assert self._stopper.stdin
         self._stopper.stdin.close()
