@@ -1,0 +1,83 @@
+"""Whatever arrives at any address, the desk answers without a 500, without a traceback and without growing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.harness import DESK_FILE, S2
+from tests.pager.services import VARIABLES
+from tests.process.fuzzed_requests import ALERTS_SECRET, Outcome, fuzzed, send_all
+from tests.process.live_site import CALM_PAGING, LiveSite
+from tests.process.test_outages import resident
+from tests.process.test_pagers import PAGERS
+
+MOST_GROWTH = 64.0
+"""MB, after the first tenth of the requests."""
+MORE = f"""
+[teams]
+{PAGERS}
+[[alerts]]
+name = "prod"
+format = "alertmanager"
+account = "acme"
+severity = "S1"
+secret = "$ALERTS_SECRET"
+
+[[alerts]]
+name = "app"
+format = "json"
+account = "acme"
+severity = "S2"
+secret = "$ALERTS_SECRET"
+"""
+
+
+async def honest_day(site: LiveSite) -> None:
+    """Requests of several kinds for the samples, and a ticket that forged ones may name."""
+    card = await site.opened(S2, "Bills are slow")
+    work = await site.in_hand(card)
+    assert (await site.fills(site.bob, work, "Reply", text="We look into it.")).closed
+    await site.slack.say(site.alice, site.acme, "It got worse", card)
+    await site.slack.command(site.alice, site.acme, "/support", "list")
+    await site.slack.settle()
+
+
+async def survives(folder: Path, number: int, seed: int) -> Outcome:
+    async with LiveSite(folder) as site:
+        (folder / "frontline.toml").write_text(DESK_FILE + MORE + CALM_PAGING, encoding="utf-8")
+        desk = await site.opens(
+            **VARIABLES,
+            PD_URL="http://127.0.0.1:9/",
+            HOOK_URL="http://127.0.0.1:9/",
+            ALERTS_SECRET=ALERTS_SECRET,
+            FRONTLINE_TEAMS_ANONYMOUS="1",
+        )
+        await honest_day(site)
+        samples = [ack.request for ack in site.slack.acks]
+        requests = fuzzed(number, seed, samples)
+        first = await send_all(desk, (next(requests) for _ in range(number // 10)))
+        before = resident(desk.process.pid)
+        outcome = await send_all(desk, requests)
+        grown = resident(desk.process.pid) - before
+        print(f"{outcome.statuses}, slowest {outcome.slowest[0]:.2f} s, grown by {grown:.0f} MB")
+        assert first.failed + outcome.failed == []
+        assert {200, 400, 401, 404} <= set(outcome.statuses + first.statuses)
+        assert desk.process.returncode is None
+        assert (await site.gets("/healthz"))[0] == 200
+        lines = [line for line in desk.logged if "Traceback" in str(line) or line.get("level") == "none"]
+        assert lines == []
+        assert grown < MOST_GROWTH
+        await desk.kill()
+        return outcome
+
+
+async def test_a_few_hundred_requests_that_nobody_honest_sends(tmp_path: Path) -> None:
+    await survives(tmp_path, 400, seed=20261130)
+
+
+@pytest.mark.soak
+async def test_two_hundred_thousand_requests_that_nobody_honest_sends(tmp_path: Path) -> None:
+    outcome = await survives(tmp_path, 200_000, seed=1)
+    assert outcome.slowest[0] < 3, outcome.slowest
