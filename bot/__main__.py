@@ -466,6 +466,7 @@ def _slack(settings: DeskSettings, env: Environment, clock: Clock, store: SqlSto
         plain_dates=env.frontline_local_slack is not None,
         plain_zone=zone(env.frontline_local_slack or "UTC"),
         omits_unchanged=env.frontline_local_slack is not None,
+        key_values=store,
     )
 
 
