@@ -1,4 +1,4 @@
-"""Whatever arrives at any address, the desk answers without a 500, without a traceback and without growing."""
+"""Whatever arrives at any address is answered without a 500 and without a traceback, and nothing grows."""
 
 from __future__ import annotations
 
