@@ -148,6 +148,9 @@ async def _read_whole(request: web.Request, handler: Handler) -> web.StreamRespo
                 await request.read()
         except TimeoutError:
             return web.json_response({"error": "the body took too long"}, status=408)
+        except (ConnectionError, HttpProcessingError, web.RequestPayloadError) as fault:
+            log.warning("malformed HTTP request", why=type(fault).__name__)
+            return web.json_response({"error": "the body is incomplete"}, status=400)
         return await handler(request)
     finally:
         connection.request_ended()

@@ -181,7 +181,11 @@ def _odd(chance: Random, _: object) -> FuzzedRequest:
 
 
 def _raw(chance: Random, _: object) -> FuzzedRequest:
-    whole = _written("POST", chance.choice(_PATHS), {"Content-Type": "application/json"}, b'{"type": "x"}')
+    path = chance.choice(_PATHS)
+    whole = _written("POST", path, {"Content-Type": "application/json"}, b'{"type": "x"}')
+    if chance.random() < 0.3:
+        whole = b"POST %b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" % path.encode()
+        whole += b"5\r\nhello\r\n0\r\n\r\n"
     return FuzzedRequest("", "", {}, _bent(whole, chance, 1.0))
 
 

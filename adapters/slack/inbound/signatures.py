@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
@@ -39,7 +38,7 @@ class Signatures:
         signature = headers.get("X-Slack-Signature") or ""
         try:
             valid = self._verifier.is_valid(body, stamp, signature)
-            fresh = abs(time.time() - int(stamp)) <= _FRESH
+            fresh = abs(real_now().timestamp() - int(stamp)) <= _FRESH
         except (ValueError, TypeError, OverflowError):
             return False
         self._good = self._good or valid
