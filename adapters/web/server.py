@@ -161,7 +161,7 @@ def _http_logger() -> logging.Logger:
 
     def concerns_us(record: logging.LogRecord) -> bool:
         fault = record.exc_info[1] if record.exc_info else None
-        if isinstance(fault, HttpProcessingError):
+        if isinstance(fault, HttpProcessingError | ConnectionError):
             log.warning("malformed HTTP request", why=type(fault).__name__)
             return False
         return True

@@ -94,6 +94,8 @@ async def stands(desk: DeskProcess, number: int, seed: int, honest: Sequence[Req
     assert {200, 400, 401, 404} <= set(outcome.statuses + first.statuses)
     assert desk.process.returncode is None
     lines = [line for line in desk.logged if "Traceback" in str(line) or line.get("level") == "none"]
+    # Teams, at the address that forged activities give, cannot be reached: an act that asks it fails.
+    lines = [line for line in lines if "TemporaryFailure" not in str(line)]
     assert not lines, lines[:3]
     assert grown < MOST_GROWTH
     await desk.kill()
