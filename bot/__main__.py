@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pydantic import SecretStr
+    from typer import Typer
 
     from adapters.sql.store import SqlStore
     from adapters.web.server import Route
@@ -47,6 +48,11 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
+    return run(command_line(), sys.argv[1:] if argv is None else argv)
+
+
+def command_line() -> Typer:
+    """The command line with all its commands."""
     app = new_app()
     commands.add_try_out(app, run_demo=_demo, run_console=_console)
     policy.add_commands(app, _stored_tickets, _read_feeds)
@@ -59,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         run_migrate=_migrate,
         write_teams_package=_teams_package,
     )
-    return run(app, sys.argv[1:] if argv is None else argv)
+    return app
 
 
 def _demo(which: commands.DemoOptions) -> int:
@@ -230,28 +236,25 @@ async def _serve() -> int:
 
 async def _doctor(page: str | None) -> int:
     """Runs all checks, or pages one person. A platform that cannot be reached is one of the findings."""
-    import asyncio
-
     from rich.console import Console as Terminal
 
-    from adapters.sql.migrate import revision
-    from adapters.sql.store import connect
-    from bot.clock import WallClock, real_now
+    from adapters.sql.examined import examined
+    from bot.clock import real_now
     from bot.config.directory import Directory
     from bot.config.environment import read_desk
-    from bot.runtime.doctor import check_database, check_index, missing_database, run_checks
+    from bot.runtime.doctor import check_database, check_index, run_checks, without_database
     from bot.telemetry import configure_logs
 
     env, settings = read_desk()
     configure_logs(quiet=True)
-    known = await asyncio.to_thread(revision, env.database_url)
-    async with connect(env.database_url if known else "sqlite://", secondary=True) as store:
-        clock = await store.simulated_clock(None) or WallClock()
+    async with examined(env.database_url) as found:
+        store, clock, known = found.store, found.clock, found.revision
         if page is not None:
             return await _page(page, settings, _connected(env, settings, clock, store))
-        database = (
-            partial(check_database, store, known, real_now(), clock.now()) if known else missing_database
-        )
+        if known:
+            database = partial(check_database, store, known, real_now(), clock.now())
+        else:
+            database = partial(without_database, found.fault)
         checks: list[tuple[str, Check]] = [("database", database)]
         if known:
             rows = partial(check_index, store, Directory(settings), clock.now())
@@ -469,6 +472,7 @@ def _slack(settings: DeskSettings, env: Environment, clock: Clock, store: SqlSto
         plain_dates=env.frontline_local_slack is not None,
         plain_zone=zone(env.frontline_local_slack or "UTC"),
         omits_unchanged=env.frontline_local_slack is not None,
+        key_values=store,
     )
 
 

@@ -94,6 +94,8 @@ class MemoryStore(InMemoryKeyValueStore):
         self.buckets: dict[str, Bucket] = {}
         self.fence_count = 0
         self.timers: dict[tuple[str, str], Timer] = {}
+        self.unwritable: str | None = None
+        """What it says when it is asked to prove a write."""
 
     async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Duplicate:
         if envelope in self.inbox:
@@ -302,6 +304,9 @@ class MemoryStore(InMemoryKeyValueStore):
 
     async def integrity_faults(self) -> list[str]:
         return []
+
+    async def write_fault(self) -> str | None:
+        return self.unwritable
 
     async def set_timer(self, timer: Timer) -> None:
         self.timers[timer.kind, timer.key] = timer

@@ -8,14 +8,15 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import BigInteger, Connection, bindparam, func, or_
 from sqlmodel import col, delete, select
 
-from adapters.sql import archive, chain, lanes, outbox, retention, tickets
+from adapters.sql import archive, chain, health, lanes, outbox, retention, tickets
 from adapters.sql.edits import store_messages
 from adapters.sql.engines.engine import (
     DatabaseFault,
@@ -61,6 +62,8 @@ from bot.ports import (
 from bot.reports.event_chain import CheckedTicket
 from bot.runtime.monitor import StoreStats
 from sla_core.events import Event, Opened
+
+log = structlog.get_logger(__name__)
 
 _IS_KEY = (col(KeyValueRow.topic) == bindparam("of"), col(KeyValueRow.key) == bindparam("name"))
 _HAS_NOT_EXPIRED = or_(
@@ -115,14 +118,6 @@ def _lock(dialect: str) -> Any:
         set_={"value": row.excluded.value, "expires_at": row.excluded.expires_at},
         where=free,
     ).returning(col(KeyValueRow.key))
-
-
-def _integrity_faults(db: Connection) -> list[str]:
-    """PostgreSQL checks its pages as it reads them, and has no such command."""
-    if db.dialect.name != "sqlite":
-        return []
-    found = db.exec_driver_sql("PRAGMA integrity_check(5)").scalars().all()
-    return [] if found == ["ok"] else [*map(str, found)]
 
 
 def _delete_key(db: Connection, topic: str, key: str) -> None:
@@ -200,7 +195,16 @@ class SqlStore:
 
     async def integrity_faults(self) -> list[str]:
         """What the database's own check finds wrong in its file; a large one takes a while."""
-        return await self.engine.read(_integrity_faults)
+        return await self.engine.read(health.integrity_faults)
+
+    async def write_fault(self) -> str | None:
+        """See bot.runtime.write_proof.ProvableStore."""
+        try:
+            await self.engine.write(partial(health.prove_write, now=self.real_clock.now()))
+        except Exception as fault:
+            log.warning("a write failed", why=" ".join(str(fault).split()), kind=type(fault).__name__)
+            return self.engine.public_words(fault)
+        return None
 
     async def simulated_clock(self, wanted: SimulatedClock | None) -> SimulatedClock | None:
         """See adapters.sql.store.stored_clock."""
