@@ -458,3 +458,6 @@ class ChatPlatform(Protocol):
 
     async def places_of(self, user: UserRef) -> frozenset[Place]:
         """The channels that this person shares with the bot."""
+
+    async def name_of(self, user: UserRef, place: Place) -> str:
+        """What people call this person, who is in `place`."""

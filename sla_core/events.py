@@ -69,8 +69,16 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
+    """An agent made themselves the owner, or another one (`to`)."""
+
     at: datetime
     by: Who
+    to: Who | None = None
+    """None: the owner is who did it."""
+
+    @property
+    def owner(self) -> Who:
+        return self.to or self.by
 
 
 class Kind(StrEnum):

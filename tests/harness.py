@@ -125,6 +125,8 @@ class FakeChat:
     lost: list[Exception] = field(default_factory=list)
     in_channels: dict[str, frozenset[Place]] = field(default_factory=dict)
     groups: dict[str, frozenset[UserRef]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    """What it calls people, by their ids."""
     call_costs: Sequence[Charge] = ()
     ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     links_begin: str = ""
@@ -189,6 +191,9 @@ class FakeChat:
 
     async def places_of(self, user: UserRef) -> frozenset[Place]:
         return self.in_channels.get(user.id, frozenset())
+
+    async def name_of(self, user: UserRef, place: Place) -> str:
+        return self.names.get(user.id, user.id)
 
 
 class DeskInMemory:

@@ -287,7 +287,8 @@ def _card(card: TicketCard, zone: tzinfo | None, numbered: bool) -> Panel:
 def _history(card: TicketCard, zone: tzinfo | None) -> Iterator[Text]:
     if card.history:
         yield Text()
-        yield Text(f"History ({card.earlier:,} earlier)" if card.earlier else "History", "dim")
+        earlier = f" ({card.earlier:,} earlier; history {card.key} shows all)" if card.earlier else ""
+        yield literal(f"History{earlier}", "dim")
     for each in card.history:
         yield literal(f"{named_time(each.at, zone)}  {one_line(each.what)}", "dim")
 

@@ -196,6 +196,8 @@ class ChannelMessage(_Payload):
     """A message as its channel shows it."""
 
     user: OptionalId | None = None
+    team: OptionalId | None = None
+    """The author's workspace."""
     bot_id: OptionalId | None = None
     text: str | None = None
     ts: Id

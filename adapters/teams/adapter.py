@@ -185,6 +185,10 @@ class Teams:
         """Returns the channels and groups that both the person and the bot are in."""
         return await self._tenants.places_of(user)
 
+    async def name_of(self, user: UserRef, place: Place) -> str:
+        """Returns the name of a member of a channel, from its roster."""
+        return await self._tenants.name_of(user, place)
+
     def _mri(self, user: UserRef) -> str | None:
         """Returns the id for mentions. People in the vendor's tenant can be mentioned by Entra's id too."""
         known = self._references.mri(user.id)

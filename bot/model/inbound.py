@@ -117,6 +117,23 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageAction:
+    """An entry that a person chose in a message's menu; `action` says which, `text` what the message says."""
+
+    key: str
+    at: datetime
+    actor: Actor
+    place: Place
+    action: str
+    text: str
+    thread: MessageRef | None
+    """The message that it replies to."""
+    author: Actor | None
+    """Who wrote it; None if an app did."""
+    files: tuple[File, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Posted:
     """A person's message in a place that the bot can read. `thread` is the message it replies to."""
 
@@ -234,6 +251,7 @@ Inbound = (
     | Submission
     | FormChanged
     | FormClosed
+    | MessageAction
     | Posted
     | MessageChanged
     | HomeOpened

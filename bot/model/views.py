@@ -171,6 +171,9 @@ class Notice:
     text: RichText
     tone: Tone = Tone.CALM
     buttons: tuple[Button, ...] = ()
+    author: Mention | None = None
+    """Under whose name and picture it is posted, where a platform lets an app do that. Its text names them
+    as well. It must never be edited: an edit takes the name away."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -79,6 +79,11 @@ class MessageFactory:
             return self._mention_who(self.ticket.owner, self.directory.triage_for(self.channel))
         return self.first_line()
 
+    def owner_named(self, owner: Who) -> list[Part]:
+        """The person whom a ticket was assigned to: a mention in triage, or their name."""
+        mentioned = self._mention_who(owner, self.directory.triage_for(self.channel))
+        return mentioned[1:] or [owner.name]
+
     def first_line(self) -> list[Part]:
         """Mentions the person on call first for the first step; empty if that is nobody."""
         first = self.directory.on_duty(self.policy.steps[0].role, self.at)[:1] if self.policy.steps else []
@@ -149,6 +154,13 @@ class MessageFactory:
     ) -> Message:
         root = card_key(self.ticket.key, Audience.CUSTOMER)
         return self.reply(self.channel, root, text, tone, priority, f"customer/{what}", effect)
+
+    def answer(self, text: RichText, by: Who) -> Message:
+        """An agent's own words for the customer, under the agent's name."""
+        message = self.to_customer(text, effect=self.seq)
+        assert isinstance(message.content, Notice)
+        author = Mention(UserRef.parse(by.id), by.name)
+        return replace(message, content=replace(message.content, author=author))
 
     def to_triage(
         self,

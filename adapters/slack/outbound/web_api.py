@@ -85,12 +85,17 @@ EVENTS: dict[str, frozenset[str]] = {
     "tokens_revoked": frozenset(),
 }
 COMMANDS = frozenset({"commands"})
+AUTHOR = "chat:write.customize"
 FILES = frozenset({"files:read"})
 """Forms with a file input need it, though we call no method for them."""
 
-SCOPES = frozenset().union(COMMANDS, FILES, *METHODS.values(), *EVENTS.values())
-REQUIRED_SCOPES = SCOPES - {"pins:write"}
-"""Without the others the app works all the same: an app installed earlier pins nothing."""
+SCOPES = frozenset({AUTHOR}).union(COMMANDS, FILES, *METHODS.values(), *EVENTS.values())
+OPTIONAL_SCOPES = {
+    "pins:write": "boards of open tickets and Get help are pinned",
+    AUTHOR: "replies to customers carry the agent's name and picture instead of the app's",
+}
+"""What they give; without them the app works all the same, as one does that was installed earlier."""
+REQUIRED_SCOPES = SCOPES - OPTIONAL_SCOPES.keys()
 
 
 log = structlog.get_logger(__name__)
@@ -163,6 +168,8 @@ class WebApi:
         self._token = token.strip()
         self._session: aiohttp.ClientSession | None = None
         self._client: AsyncWebClient | None = None
+        self.scopes: frozenset[str] | None = None
+        """What the token may do, as Slack's last answer says; None: no answer has said it."""
 
     async def open(self) -> BotIdentity:
         """Connects with the token from the environment and returns its identity. Raises SlackFault."""
@@ -206,16 +213,14 @@ class WebApi:
         if not self._token.startswith("xoxb-"):
             raise SlackFault(f"SLACK_BOT_TOKEN is {_token_kind(self._token)}: {_WHERE_TOKEN}")
         try:
-            answer, headers = await self._send("auth.test", {})
+            answer, _ = await self._send("auth.test", {})
         except SlackApiError as refusal:
             raise SlackFault(f"Slack refuses SLACK_BOT_TOKEN ({refusal.error}): {_WHERE_TOKEN}") from None
         except SlackUnavailable as unavailable:
             raise SlackFault(
                 f"Slack cannot be reached at {self.url} ({unavailable}): check the network and SLACK_API_URL"
             ) from None
-        granted = headers.get("X-OAuth-Scopes")
-        given = {scope.strip() for scope in (granted or "").split(",")}
-        if granted is not None and (missing := REQUIRED_SCOPES - given):
+        if self.scopes is not None and (missing := REQUIRED_SCOPES - self.scopes):
             raise SlackFault(
                 f"The Slack app lacks the scopes {', '.join(sorted(missing))}: "
                 "add them (manifest.yml has them all), then install the app again"
@@ -287,6 +292,8 @@ class WebApi:
         data = response.data
         if not isinstance(data, dict):
             raise SlackUnavailable("not an answer from Slack")
+        if granted := response.headers.get("X-OAuth-Scopes"):
+            self.scopes = frozenset(scope.strip() for scope in granted.split(","))
         return data, response.headers
 
 

@@ -166,7 +166,8 @@ def _reported(card: TicketCard) -> Iterator[Json]:
 def _history(card: TicketCard, renderer: MrkdwnRenderer) -> Iterator[Json]:
     if not card.history:
         return
-    before = f" ({card.earlier:,} earlier)" if card.earlier else ""
+    key = escape_mrkdwn(cut(card.key, _LONGEST_FIELD))
+    before = f" ({card.earlier:,} earlier; history {key} shows all)" if card.earlier else ""
     lines = (
         f"{escape_mrkdwn(cut(each.what, _LONGEST_LINE))} · {renderer.reader_time(each.at)}"
         for each in card.history

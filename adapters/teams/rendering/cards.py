@@ -151,8 +151,12 @@ def _last_words(words: LastWords, renderer: CardTextRenderer) -> Iterator[Json]:
 def _history(card: TicketCard, renderer: CardTextRenderer) -> Iterator[Json]:
     if not card.history:
         return
-    before = f"History ({card.earlier:,} earlier)" if card.earlier else "History"
-    yield {**text_line(before, size="Small", weight="Bolder"), "spacing": "Medium", "separator": True}
+    earlier = f" ({card.earlier:,} earlier; history {card.key} shows all)" if card.earlier else ""
+    yield {
+        **text_line(f"History{earlier}", size="Small", weight="Bolder"),
+        "spacing": "Medium",
+        "separator": True,
+    }
     for each in card.history:
         at: Json = {
             "type": "TextRun",

@@ -63,6 +63,7 @@ FORM_ONLY = {
 }
 
 
+_AUTHOR, _AUTHORS_ARGUMENTS = "chat:write.customize", {"username", "icon_url"}
 _APP_LEVEL = {"apps.connections.open", "oauth.v2.access"}
 
 
@@ -158,6 +159,8 @@ class Server:
                     "needed": scope,
                     "provided": ",".join(self.scopes),
                 }
+            if self.scopes is not None and _AUTHOR not in self.scopes and given.keys() & _AUTHORS_ARGUMENTS:
+                raise SlackError("missing_scope")
             if failure and failure.error:
                 raise SlackError(failure.error)
             if method == "auth.teams.list":
