@@ -103,6 +103,8 @@ class Attachment:
 
     name: str
     url: str
+    id: str = ""
+    """The platform's id of a file that is copied to the customer; empty for a file that they shared."""
 
 
 @dataclass(frozen=True, slots=True)

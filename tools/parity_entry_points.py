@@ -108,6 +108,12 @@ def entry_points() -> Iterator[tuple[str, ...]]:
         "in the text",
     )
     yield (
+        "files of a reply, or of a message sent with `Send to customer`",
+        opens("files:write" in granted, "copied to the customer's thread, each a message of its own", "-"),
+        "named in the form, to be sent as links; **missing**: an app cannot upload to a channel",
+        "**missing**: there are none",
+    )
+    yield (
         "addresses in a reply",
         "links below the quotation",
         "links below the quotation",

@@ -12,6 +12,7 @@ from adapters.slack.doctor import examine
 from adapters.slack.inbound.app import BoltEndpoint, Handler, Listeners, bolt_app
 from adapters.slack.inbound.socket_mode import SocketModeClient
 from adapters.slack.outbound import web_api
+from adapters.slack.outbound.file_copies import FileCopies
 from adapters.slack.outbound.responder import Responder
 from adapters.slack.outbound.web_api import AUTHOR, SlackApiError, SlackFault, SlackUnavailable, WebApi
 from adapters.slack.reader import BotIdentity, place
@@ -28,7 +29,7 @@ from adapters.slack.workspaces.workspace import (
 from bot.config.settings import DeskSettings
 from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.inbound import Dispatch
-from bot.model.views import GetHelp, Notice, QueueBoard, View
+from bot.model.views import GetHelp, Notice, QueueBoard, SharedFile, View
 from bot.ports import Charge, Clock, NotEditable, PermanentFailure, Priority, TemporaryFailure
 from bot.runtime.doctor import Finding
 from bot.text import UTC_ZONE, one_line
@@ -81,6 +82,7 @@ class Slack:
         self._fallback_responder = Responder(
             self._tokenless_api, self._renderer, omits_unchanged=omits_unchanged
         )
+        self._files = FileCopies(self._workspaces)
         self._dm_channels: dict[str, str] = {}
         self._pictures: dict[str, str] = {}
         self._pins: set[asyncio.Task[None]] = set()
@@ -111,6 +113,7 @@ class Slack:
         if self._socket:
             await self._socket.close()
         await self.settle()
+        await self._files.close()
         await self._workspaces.close()
         if self._multi_workspace:
             await self._multi_workspace.close()
@@ -151,8 +154,11 @@ class Slack:
 
         Boards and `Get help` are pinned.
         """
-        drawn = render_message(view, self._renderer)
         channel = to.id if isinstance(to, Place) else await self._dm_channel(to)
+        if isinstance(view, SharedFile):
+            more = {**({"thread_ts": thread.id} if thread else {}), **(await self._author(channel, view))}
+            return MessageRef(place(channel), await self._files.share(view, channel, key or view.id, more))
+        drawn = render_message(view, self._renderer)
         workspace, said = await self._workspaces.call(
             channel,
             "chat.postMessage",
@@ -177,7 +183,7 @@ class Slack:
 
     async def _author(self, channel: str, view: View) -> dict[str, str]:
         """Returns the arguments for an agent's name and picture, if the app may pass them."""
-        author = view.author if isinstance(view, Notice) else None
+        author = view.author if isinstance(view, Notice | SharedFile) else None
         if author is None or AUTHOR not in (self._workspaces.scopes_of(channel) or ()):
             return {}
         picture = await self._picture(channel, author.user)

@@ -111,6 +111,7 @@ class BlockActions(_Payload):
 class UploadedFile(_Payload):
     """A file uploaded in a form."""
 
+    id: OptionalId | None = None
     name: str | None = None
     title: str | None = None
     permalink: str | None = None
@@ -182,7 +183,6 @@ class FormMetadata(_Payload):
 class MessageFile(UploadedFile):
     """A file attached to a message; in shared channels only its id, to be looked up."""
 
-    id: OptionalId | None = None
     file_access: str | None = None
 
 

@@ -110,10 +110,14 @@ class FormClosed:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file or picture attached to a message. People with access can open it at `url`."""
+    """A file or picture attached to a message. People with access can open it at `url`.
+
+    `id` is the platform's if a copy of it can be posted elsewhere; empty if not.
+    """
 
     name: str
     url: str
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

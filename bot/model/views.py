@@ -177,6 +177,15 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedFile:
+    """A copy of a file that an agent uploaded, posted under the agent's name. `id` is the platform's."""
+
+    name: str
+    id: str
+    author: Mention
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiptRow:
     """A stretch of time. `counted` is the counted time in words; empty if it did not count."""
 
@@ -256,4 +265,4 @@ class QueueBoard:
     """Text below the tickets."""
 
 
-View = TicketCard | Notice | Receipt | GetHelp | QueueBoard
+View = TicketCard | Notice | SharedFile | Receipt | GetHelp | QueueBoard

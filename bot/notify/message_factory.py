@@ -10,10 +10,10 @@ from functools import cached_property
 from bot.config.directory import DeskDuty, Directory
 from bot.config.settings import Account, Person
 from bot.model.address import MessageRef, Place, UserRef
-from bot.model.views import Audience, Mention, Notice, Part, RichText
+from bot.model.views import Audience, Mention, Notice, Part, RichText, SharedFile
 from bot.notify import texts
 from bot.ports import Message, Priority
-from sla_core.events import Escalated, Who
+from sla_core.events import Attachment, Escalated, Who
 from sla_core.policy import Policy
 from sla_core.promise import Tone
 from sla_core.ticket import Ticket, fold
@@ -161,6 +161,14 @@ class MessageFactory:
         assert isinstance(message.content, Notice)
         author = Mention(UserRef.parse(by.id), by.name)
         return replace(message, content=replace(message.content, author=author))
+
+    def files(self, attached: Sequence[Attachment], by: Who) -> Iterator[Message]:
+        """Copies of an agent's files for the customer, each a message of its own."""
+        root, author = card_key(self.ticket.key, Audience.CUSTOMER), Mention(UserRef.parse(by.id), by.name)
+        for number, file in enumerate(attached, start=1):
+            if file.id:
+                copy, key = SharedFile(file.name, file.id, author), self.key(f"customer/file/{number}")
+                yield Message(key, self.ticket.key, self.channel, copy, Priority.REPLY, root)
 
     def to_triage(
         self,

@@ -170,6 +170,8 @@ class _EventMessages:
                 said = texts.answered(key, event, self.policy)
                 if event.kind is not Kind.MESSAGE:
                     yield self.factory.answer((*said, *self.factory.opener()), event.by)
+                    yield from self.factory.files(event.files, event.by)
+                    said = (*said, *texts.files(event))
                 yield self.factory.to_triage((*said, *emergency_texts.mitigation_done(event)))
             case CustomerWrote():
                 if event.via == VIA_FORM:

@@ -96,10 +96,11 @@ def _sent(event: Answered | CustomerWrote) -> Iterable[Part]:
     """The text, and a link to each file; only the file's name if its address is unknown."""
     if event.text.strip():
         yield Quote(event.text)
-    yield from _files(event)
+    yield from files(event)
 
 
-def _files(event: Opened | Answered | CustomerWrote) -> Iterable[Part]:
+def files(event: Opened | Answered | CustomerWrote) -> Iterable[Part]:
+    """The names of its files, with links where their addresses are known."""
     if not event.files:
         return
     yield f" ({'file' if len(event.files) == 1 else 'files'}: "
@@ -111,7 +112,7 @@ def _files(event: Opened | Answered | CustomerWrote) -> Iterable[Part]:
 
 def attached_files(key: str, event: Opened) -> RichText:
     """Lists the files that came with the opening of a ticket."""
-    return with_key(key, f"{event.by.name} attached", *_files(event))
+    return with_key(key, f"{event.by.name} attached", *files(event))
 
 
 def corrected(key: str, event: Corrected) -> RichText:
@@ -480,6 +481,8 @@ def _message_name(key: str, message: str) -> str:
         return f"a direct message to {what.rpartition('/dm/')[2]}"
     if "/pager" in what:
         return f"a page to the pager {what.rpartition('/')[2]}"
+    if "/customer/file/" in what:
+        return "a file for the customer"
     if "/draft/" in what:
         return "the draft of an update"
     if "/page" in what:

@@ -94,6 +94,8 @@ def file_json(workspace: Workspace, file: Upload) -> Json:
         "is_external": False,
         "file_access": "visible",
         "url_private": f"https://files.slack.com/files-pri/{file.id}/{file.name}",
+        "url_private_download": f"{workspace.base_url}/files-pri/{workspace.team_id}/{file.id}",
+        "size": len(file.content),
         "permalink": f"https://{workspace.domain}.slack.com/files/{file.user}/{file.id}/{file.name}",
     }
 

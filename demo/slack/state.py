@@ -62,6 +62,7 @@ class Upload:
     id: str
     name: str
     user: str
+    content: bytes = b"a file"
 
 
 @dataclass(eq=False)

@@ -24,6 +24,7 @@ class Triage:
 
     def __init__(self, story: Story) -> None:
         self.story = story
+        self.attached: list[dict[str, str]] = []
         self._dialog: dict[str, Any] = {}
 
     async def says(
@@ -61,7 +62,8 @@ class Triage:
                 )
             case OnTeams() as on:
                 user = {"id": on.user(author).id, "userIdentityType": "aadUser"}
-                payload = {"id": id, "body": {"content": text}, "from": {"user": user}}
+                payload: dict[str, Any] = {"id": id, "body": {"content": text}, "from": {"user": user}}
+                payload |= {"attachments": self.attached}
                 payload |= {"replyToId": self.story.card(Audience.AGENTS).id} if place is None else {}
                 value = {"commandId": SEND, "commandContext": "message", "messagePayload": payload}
                 at = on.at(who, where.id)
@@ -123,3 +125,22 @@ async def test_what_cannot_be_sent(triage: Triage) -> None:
         desks = story.refs("/triage/")[-1].id
         assert "Only what one of our agents wrote" in await triage.chooses("Bob", desks, "", "")
     assert await story.events() == ["Opened"]
+
+
+async def test_its_files_are_copied_in_slack_and_named_in_teams(triage: Triage) -> None:
+    """In Slack the agent may leave some out. In Teams the form says that they stay."""
+    story = triage.story
+    match story.agents:
+        case OnSlack() as on:
+            root = on.message(story.card(Audience.AGENTS))
+            said = await on.slack.say(on.people["Bob"], on.agents, "See these", root, ["a.log", "b.log"])
+            await triage.chooses("Bob", said.ts, "", "Bob")
+            await triage.confirms("Bob", files=["b.log"])  # type: ignore[arg-type]
+            below = [each for each in on.acme.messages if each.files]
+            assert [file.name for each in below for file in each.files] == ["b.log"]
+            assert [each.thread_ts for each in below] == [story.card(Audience.CUSTOMER).id]
+        case _:
+            triage.attached = [{"contentType": "reference", "name": "a.log", "contentUrl": "https://x"}]
+            assert "stay here" in await triage.chooses("Bob", "77", "See this", "Bob")
+            assert "a.log" in await triage.chooses("Bob", "77", "See this", "Bob")
+    assert await story.events() == (["Opened", "Answered"] if story.agents.name == "slack" else ["Opened"])

@@ -380,7 +380,7 @@ def _read_message_action(
         text=reader.to_plain_text(said.text or ""),
         thread=MessageRef(where, said.thread_ts) if said.thread_ts and said.thread_ts != said.ts else None,
         author=reader.actor(said.user, said.team, said.user) if said.user and not said.bot_id else None,
-        files=tuple(map(to_file, said.files)),
+        files=tuple(replace(to_file(file), id=file.id or "") for file in said.files),
     )
 
 

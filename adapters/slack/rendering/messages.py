@@ -45,6 +45,7 @@ from bot.model.views import (
     Receipt,
     ReceiptRow,
     ReceiptTable,
+    SharedFile,
     TicketCard,
     View,
 )
@@ -86,6 +87,9 @@ def render_message(view: View, renderer: MrkdwnRenderer) -> RenderedMessage:
                 fallback(f"Need help from {escape_mrkdwn(one_line(view.vendor))}?"),
                 with_block_ids(_get_help(view)),
             )
+        case SharedFile():
+            name = escape_mrkdwn(cut(one_line(view.name), _LONGEST_FIELD))
+            return RenderedMessage(fallback(f"File: {name}"), with_block_ids([section(f"File: {name}")]))
         case QueueBoard():
             return RenderedMessage(
                 fallback(board_fallback(view, renderer)), with_block_ids(board_blocks(view, renderer))

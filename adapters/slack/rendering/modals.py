@@ -261,7 +261,7 @@ def files(view: ModalView) -> tuple[File, ...]:
 def _file(uploaded: UploadedFile) -> File:
     name = one_line(uploaded.name or uploaded.title or "") or "without a name"
     url = uploaded.permalink or ""
-    return File(name, url if url.startswith("https://") else "")
+    return File(name, url if url.startswith("https://") else "", uploaded.id or "")
 
 
 def looks_the_same(view: ModalView, other: Json) -> bool:

@@ -45,6 +45,7 @@ from bot.model.views import (
     Receipt,
     ReceiptRow,
     ReceiptTable,
+    SharedFile,
     TicketCard,
     View,
 )
@@ -79,6 +80,8 @@ def view_card(view: View, renderer: CardTextRenderer) -> CardMessage:
             )
         case GetHelp():
             return CardMessage(_get_help(view, renderer), fallback_text(f"Need help from {view.vendor}?"))
+        case SharedFile():
+            return CardMessage(card([text_line(f"File: {view.name}")]), fallback_text(f"File: {view.name}"))
         case QueueBoard():
             return CardMessage(board_card(view, renderer), fallback_text(board_fallback(view, renderer)))
         case _:

@@ -15,7 +15,7 @@ from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.inbound import Answer, Ask, Done, FormChanged, Press, Submission
 from bot.notify import cards
 from bot.text import named_time
-from sla_core.events import Answered, Event, Kind
+from sla_core.events import Answered, Attachment, Event, Kind
 from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
 from sla_core.triage import Option
@@ -23,17 +23,27 @@ from sla_core.triage import Option
 FORM, SAVED = "reply", "saved_reply"
 FILLED, EDITION = "filled", "edition"
 """The keys in the form's context for the saved reply that its text has, and how often a text was put in."""
+FILES = "files"
+"""The key in the form's context for whether files may be attached."""
 _TOO_LONG = "Your text and this saved reply are too long together. Please shorten your text."
 _READ_IT = "Please read the saved reply before you send it."
 
 
 async def ask(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    return Ask(await writing.begin(desk, press.actor, ticket, form(desk, context_of(press))))
+    asked = form(desk, context_of(press) | {FILES: "1" if can_copy_files(desk, ticket) else ""})
+    return Ask(await writing.begin(desk, press.actor, ticket, asked))
+
+
+def can_copy_files(desk: Desk, ticket: Ticket) -> bool:
+    """Whether agents and customer are on one platform: no file is carried from one to another."""
+    channel = desk.directory.channel_of(ticket)
+    return desk.directory.triage_for(channel).platform == channel.platform
 
 
 def form(desk: Desk, context: Mapping[str, str]) -> Form:
     """The form of a reply. Where there are saved replies, it begins with a choice of them."""
     plain, saved = text_form(FORM, context), desk.directory.settings.saved_replies
+    plain = replace(plain, takes_files=bool(context.get(FILES)))
     if not saved:
         return plain
     text, *others = plain.fields
@@ -62,7 +72,8 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
             return Ask(again.rejected(sent.values, {TEXT: why_not}))
         if answered := writing.answered_since(desk, sent.actor, ticket, sent.context):
             return Ask(writing.shown_again(again.filled(sent.values), ticket, answered))
-        return [Answered(now, desk.who(sent.actor), Kind.REPLY, text, next=next_turn(sent))]
+        files = tuple(Attachment(file.name, file.url, file.id) for file in sent.files)
+        return [Answered(now, desk.who(sent.actor), Kind.REPLY, text, files, next=next_turn(sent))]
 
     answer = await desk.change(sent.key, ticket, decide)
     if isinstance(answer, Done):
