@@ -12,12 +12,12 @@ from adapters.slack.doctor import examine
 from adapters.slack.inbound.app import BoltEndpoint, Handler, Listeners, bolt_app
 from adapters.slack.inbound.socket_mode import SocketModeClient
 from adapters.slack.outbound import web_api
-from adapters.slack.outbound.file_copies import FileCopies
 from adapters.slack.outbound.responder import Responder
 from adapters.slack.outbound.web_api import AUTHOR, SlackApiError, SlackFault, SlackUnavailable, WebApi
 from adapters.slack.reader import BotIdentity, place
 from adapters.slack.rendering.block_kit import CLOCK_TOLERANCE, MrkdwnRenderer, cut, message_metadata
 from adapters.slack.rendering.messages import render_message
+from adapters.slack.workspaces.file_copies import FileCopies
 from adapters.slack.workspaces.oauth import MultiWorkspace, OAuthSettings
 from adapters.slack.workspaces.workspace import (
     OneWorkspace,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from adapters.slack.outbound import file_copies
 from adapters.slack.outbound.web_api import FILE_UPLOADS, SCOPES
+from adapters.slack.workspaces import file_copies
 from bot.model.views import Mention, SharedFile
 from bot.ports import PermanentFailure, TemporaryFailure
 from demo.slack import FakeSlack
