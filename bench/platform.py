@@ -144,6 +144,9 @@ class PlatformClient:
     async def places_of(self, user: UserRef) -> frozenset[Place]:
         return frozenset()
 
+    async def name_of(self, user: UserRef, place: Place) -> str:
+        return user.id
+
 
 @dataclass
 class RateLimitedPlatform:
@@ -187,6 +190,9 @@ class RateLimitedPlatform:
 
     async def places_of(self, user: UserRef) -> frozenset[Place]:
         return frozenset()
+
+    async def name_of(self, user: UserRef, place: Place) -> str:
+        return user.id
 
 
 class HeldClock:

@@ -12,7 +12,7 @@ from typing import Protocol
 from bot.faults import OperatorFault
 from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.queue import QueueEntry, QueuePage, QueueSummary
-from bot.model.views import Audience, Notice, View
+from bot.model.views import Audience, Notice, SharedFile, View
 from sla_core.calendar import Span
 from sla_core.events import Event, Opened
 
@@ -39,6 +39,10 @@ COUNTDOWN_LANES = "countdown:"
 """The prefix of the names of countdown lanes."""
 
 
+FILE_LANES = "file:"
+"""The prefix of the names of lanes of files."""
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """A ticket's card. It is rendered when it is sent, so it never shows an outdated state."""
@@ -56,7 +60,7 @@ class TicketBoard:
     """The board of a customer channel's open tickets. It is rendered when it is sent."""
 
 
-MessageContent = Card | Notice | StandingHelp | TicketBoard
+MessageContent = Card | Notice | SharedFile | StandingHelp | TicketBoard
 REMOVED = "removed"
 """The id in the MessageRef of a message that was deleted because it has nothing to show."""
 
@@ -92,8 +96,11 @@ class Message:
     def lane(self) -> str:
         """The queue that this message waits in: messages of one lane are sent one after another.
 
-        Each place or person has one lane and another for pages. Countdowns have one lane per rate limit.
+        Each place or person has one lane, another for pages, and one for files. Countdowns have one per rate
+        limit.
         """
+        if isinstance(self.content, SharedFile):
+            return f"{FILE_LANES}{self.to}"  # an upload takes its time
         match self.priority:
             case Priority.PAGE:
                 return f"page:{self.to}"
@@ -486,3 +493,6 @@ class ChatPlatform(Protocol):
 
     async def places_of(self, user: UserRef) -> frozenset[Place]:
         """The channels that this person shares with the bot."""
+
+    async def name_of(self, user: UserRef, place: Place) -> str:
+        """What people call this person, who is in `place`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
 import sys
 import webbrowser
@@ -131,6 +132,10 @@ def minutes(length: timedelta, speed: float) -> str:
     return f"{count} minute{'' if count == 1 else 's'}"
 
 
+REPLIES = Path(__file__).parent / "replies"
+"""Saved replies, which agents choose in the form of `Reply`."""
+
+
 @asynccontextmanager
 async def running_desk(
     scenario: Scenario, folder: Path, desk_file: str, port: int, speed: float, more: Mapping[str, str]
@@ -140,6 +145,7 @@ async def running_desk(
     Yields the desk's clock.
     """
     (folder / "frontline.toml").write_text(desk_file, encoding="utf-8")
+    shutil.copytree(REPLIES, folder / REPLIES.name)
     log = folder / "frontline.log"
     inherited = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     environment = {**inherited, **more} | {

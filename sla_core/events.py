@@ -69,8 +69,16 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
+    """An agent made themselves the owner, or another one (`to`)."""
+
     at: datetime
     by: Who
+    to: Who | None = None
+    """None: the owner is who did it."""
+
+    @property
+    def owner(self) -> Who:
+        return self.to or self.by
 
 
 class Kind(StrEnum):
@@ -95,6 +103,8 @@ class Attachment:
 
     name: str
     url: str
+    id: str = ""
+    """The platform's id of a file that is copied to the customer; empty for a file that they shared."""
 
 
 @dataclass(frozen=True, slots=True)

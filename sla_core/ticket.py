@@ -239,7 +239,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
             return _in_hand(
                 _with(
                     ticket,
-                    owner=event.by,
+                    owner=event.owner,
                     handover=None,
                     acknowledged_by=ticket.acknowledged_by or event.by,
                     confirmed=True,

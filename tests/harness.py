@@ -34,12 +34,22 @@ from bot.model.views import (
     Quote,
     Receipt,
     RichText,
+    SharedFile,
     Strong,
     TicketCard,
     View,
     When,
 )
-from bot.ports import Charge, ChatPlatform, DeskStore, NotEditable, Outbox, PermanentFailure, Priority
+from bot.ports import (
+    Charge,
+    ChatPlatform,
+    DeskStore,
+    NotEditable,
+    Outbox,
+    PermanentFailure,
+    Priority,
+    TemporaryFailure,
+)
 from bot.runtime.delivery import Delivery
 from bot.runtime.scheduler import fire_due_timers, wake_due_tickets
 from sla_core.events import Event
@@ -125,12 +135,16 @@ class FakeChat:
     lost: list[Exception] = field(default_factory=list)
     in_channels: dict[str, frozenset[Place]] = field(default_factory=dict)
     groups: dict[str, frozenset[UserRef]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    """What it calls people, by their ids."""
     call_costs: Sequence[Charge] = ()
     ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     links_begin: str = ""
     """What the addresses of its messages begin with; without it, none is known."""
     rejects_direct: set[str] = field(default_factory=set)
     """People to whom it posts no direct message."""
+    loses_files: bool = False
+    """Whether the answer to each file is lost."""
     finds_posted: bool = True
     """Whether it can be asked for what was posted under a key."""
 
@@ -145,6 +159,8 @@ class FakeChat:
         place = to if isinstance(to, Place) else Place(to.platform, f"D{to.id[1:]}", True)
         ref = MessageRef(place, str(next(self.ids)))
         self.posted.append(PostedMessage(ref, to, view, thread, key=key))
+        if self.loses_files and isinstance(view, SharedFile):
+            raise TemporaryFailure("no answer in time", maybe_delivered=True)
         if self.lost:
             raise self.lost.pop(0)
         return ref
@@ -189,6 +205,9 @@ class FakeChat:
 
     async def places_of(self, user: UserRef) -> frozenset[Place]:
         return self.in_channels.get(user.id, frozenset())
+
+    async def name_of(self, user: UserRef, place: Place) -> str:
+        return self.names.get(user.id, user.id)
 
 
 class DeskInMemory:
@@ -441,6 +460,8 @@ def view_text(view: View) -> str:
             return rich_text(view.intro) + " ".join(f"{table.title}: {table.says}" for table in view.tables)
         case GetHelp():
             return view.vendor
+        case SharedFile():
+            return f"file {view.name} {view.id}"
         case QueueBoard():
             rows = (f"{row.key} {row.title}" for section in view.sections for row in section.rows)
             return "; ".join((rich_text(view.intro), *rows))

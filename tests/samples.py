@@ -139,6 +139,7 @@ AGENTS = TicketCard(
             "More",
             (
                 Button("take", "Take it", "ACME-7"),
+                Button("assign", "Assign", "ACME-7"),
                 Button("severity", "Change severity", "ACME-7"),
                 Button("hold", "Hold", "ACME-7"),
                 Button("services_enabled", "Services enabled", "ACME-7"),

@@ -24,6 +24,7 @@ from adapters.teams.rendering.text import CardTextRenderer as TeamsPen
 from bot.config.directory import Directory
 from bot.config.settings import Person, load_desk
 from bot.desk import home, queue_filters, routes
+from bot.desk.agents import send_to_customer
 from bot.desk.desk import Desk
 from bot.desk.intake.conversation_steps import ACTION as INTERVIEW
 from bot.desk.intake.conversation_steps import PICK, ConversationalForm
@@ -70,8 +71,11 @@ WHO = {
     routes.RECIPIENT: "who got the message",
     routes.TAM: "TAMs",
 }
-COMMANDED = {away.FORM: away.form(Person("dana", "Dana"), ACME, "")}
-"""Forms that a command opens and no button."""
+COMMANDED = {
+    away.FORM: away.form(Person("dana", "Dana"), ACME, ""),
+    send_to_customer.FORM: send_to_customer.form({"ticket": "ACME-1"}),
+}
+"""Forms that a command or a message's menu opens and no button."""
 FORMS_OPEN = "not needed: a form can be shown at once"
 IN_MENU = " (menu "
 _KEY = re.compile(r"[A-Z]+-\d+")
@@ -389,6 +393,8 @@ def _form_row(form: Form) -> tuple[str, ...]:
     teams = "dialog; card after a message" if form.id == INTAKE else "dialog"
     title = "the policy's questions" if form.id == INTAKE else _KEY.sub("KEY", form.title)
     terminal = "one question a line" if form.fields else "one question"
+    if form.id == send_to_customer.FORM:
+        terminal = "**missing**: messages have no menus"
     who = WHO[routes.FORMS[form.id].who]
     return f"`{form.submit}`", title, who, "modal", teams, terminal, f"`{form.id}`"
 

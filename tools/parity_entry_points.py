@@ -18,10 +18,12 @@ def entry_points() -> Iterator[tuple[str, ...]]:
     teams = json.loads((HOUSE / "adapters/teams/manifest/manifest.json").read_text("utf-8"))
     features, heard = slack["features"], slack["settings"]["event_subscriptions"]["bot_events"]
     granted = slack["oauth_config"]["scopes"]["bot"]
-    (extension,) = [command for each in teams["composeExtensions"] for command in each["commands"]]
+    extensions = {each["id"]: each for part in teams["composeExtensions"] for each in part["commands"]}
+    extension = extensions["support"]
     reads = {each["name"] for each in teams["authorization"]["permissions"]["resourceSpecific"]}
     scopes = teams["bots"][0]["scopes"]
     shortcuts = {each["type"] for each in features["shortcuts"]}
+    callbacks = {each["callback_id"] for each in features["shortcuts"]}
 
     def opens(open_: object, how: str, instead: str) -> str:
         return how if open_ else f"**missing**: {instead}"
@@ -64,7 +66,7 @@ def entry_points() -> Iterator[tuple[str, ...]]:
         "`say TEXT` → questions",
     )
     yield (
-        "`status KEY`, `close KEY`, `oncall`, `help`",
+        "`status KEY`, `close KEY`, `oncall`, `history KEY`, `help`",
         opens(
             "app_mention" in heard, "after the command, a mention or `support:`, or in a direct message", "-"
         ),
@@ -82,6 +84,40 @@ def entry_points() -> Iterator[tuple[str, ...]]:
         opens("message" in shortcuts, "message shortcut → modal; none for another workspace's members", "-"),
         opens("message" in extension["context"], "message action → dialog", "the manifest does not offer it"),
         "**missing**: there is none",
+    )
+    yield (
+        "`Send to customer` on an agent's message in triage",
+        opens("send_to_customer" in callbacks, "message shortcut → modal with its words", "-"),
+        opens("send_to_customer" in extensions, "message action → dialog with its words", "-"),
+        "**missing**: messages have no menus; `Reply`",
+    )
+    yield (
+        "a saved reply in the form of `Reply`",
+        "choosing fills the text at once",
+        "chosen, then `Send` shows the text, and sends it the second time",
+        "as in Teams",
+    )
+    yield (
+        "the agent's name on a reply",
+        opens(
+            "chat:write.customize" in granted,
+            "as its author, with the picture; and in the text",
+            "in the text",
+        ),
+        "in the text; **missing**: an app cannot post under another name",
+        "in the text",
+    )
+    yield (
+        "files of a reply, or of a message sent with `Send to customer`",
+        opens("files:write" in granted, "copied to the customer's thread, each a message of its own", "-"),
+        "named in the form, to be sent as links; **missing**: an app cannot upload to a channel",
+        "**missing**: there are none",
+    )
+    yield (
+        "addresses in a reply",
+        "links below the quotation",
+        "links below the quotation",
+        "links below the quotation",
     )
     yield (
         "from anywhere",

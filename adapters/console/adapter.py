@@ -306,3 +306,7 @@ class Console:
             if actor and actor.user.id == user.id:
                 return frozenset(place for place in persona.channels if place.platform == self.name)
         return frozenset()
+
+    async def name_of(self, user: UserRef, place: Place) -> str:
+        actors = (persona.actors.get(user.platform) for persona in self.screen.personas.people)
+        return next((actor.name for actor in actors if actor and actor.user.id == user.id), user.id)

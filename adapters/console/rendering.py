@@ -31,6 +31,7 @@ from bot.model.views import (
     ReceiptRow,
     ReceiptTable,
     RichText,
+    SharedFile,
     Strong,
     Style,
     TicketCard,
@@ -130,6 +131,8 @@ def render(view: View, zone: tzinfo | None, numbered: bool = True) -> Renderable
             asks = literal(f"Need help from {one_line(view.vendor)}?", "bold")
             how = Text("Press the button or type /support. Your ticket and its answer times appear here.")
             return indented(asks, how, *_row(view.buttons, numbered))
+        case SharedFile():
+            return literal(f"File: {one_line(view.name)}")
         case QueueBoard():
             return _board(view, zone, numbered)
         case _:
@@ -142,7 +145,7 @@ def buttons_of(view: View) -> tuple[Button, ...]:
             return (*view.buttons, *view.in_menus)
         case Notice() | GetHelp():
             return view.buttons
-        case Receipt():
+        case Receipt() | SharedFile():
             return ()
         case QueueBoard():
             rows = (row.button for section in view.sections for row in section.rows)
@@ -173,6 +176,8 @@ def on_one_line(view: View, zone: tzinfo | None) -> str:
             return one_line(f"{view.key}: how the deadlines are computed")
         case GetHelp():
             return one_line(f"Need help from {view.vendor}?")
+        case SharedFile():
+            return one_line(f"File: {view.name}")
         case QueueBoard():
             keys = " ".join(row.key for section in view.sections for row in section.rows)
             return one_line(f"{view.title}: {plain_text(view.intro, zone)} {keys}")
@@ -287,7 +292,8 @@ def _card(card: TicketCard, zone: tzinfo | None, numbered: bool) -> Panel:
 def _history(card: TicketCard, zone: tzinfo | None) -> Iterator[Text]:
     if card.history:
         yield Text()
-        yield Text(f"History ({card.earlier:,} earlier)" if card.earlier else "History", "dim")
+        earlier = f" ({card.earlier:,} earlier; history {card.key} shows all)" if card.earlier else ""
+        yield literal(f"History{earlier}", "dim")
     for each in card.history:
         yield literal(f"{named_time(each.at, zone)}  {one_line(each.what)}", "dim")
 

@@ -106,6 +106,9 @@ class OneWay:
     async def places_of(self, user: UserRef) -> frozenset[Place]:
         return frozenset()
 
+    async def name_of(self, user: UserRef, place: Place) -> str:
+        return user.id
+
 
 def _notice(view: View) -> Notice:
     if not isinstance(view, Notice):

@@ -14,24 +14,34 @@ from adapters.slack.inbound.signatures import Signatures
 from adapters.slack.inbound.socket_mode import SocketModeClient
 from adapters.slack.outbound import web_api
 from adapters.slack.outbound.responder import Responder
-from adapters.slack.outbound.web_api import SlackApiError, SlackFault, SlackUnavailable, WebApi
+from adapters.slack.outbound.web_api import AUTHOR, SlackApiError, SlackFault, SlackUnavailable, WebApi
 from adapters.slack.reader import BotIdentity, place
-from adapters.slack.rendering.block_kit import CLOCK_TOLERANCE, MrkdwnRenderer, message_metadata
+from adapters.slack.rendering.block_kit import CLOCK_TOLERANCE, MrkdwnRenderer, cut, message_metadata
 from adapters.slack.rendering.messages import render_message
+from adapters.slack.workspaces.file_copies import FileCopies
 from adapters.slack.workspaces.oauth import MultiWorkspace, OAuthSettings
-from adapters.slack.workspaces.workspace import OneWorkspace, Workspace, Workspaces, workspace_factory
+from adapters.slack.workspaces.workspace import (
+    OneWorkspace,
+    Workspace,
+    Workspaces,
+    shown_name,
+    workspace_factory,
+)
 from bot.config.settings import DeskSettings
 from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.inbound import Dispatch
-from bot.model.views import GetHelp, QueueBoard, View
+from bot.model.views import GetHelp, Notice, QueueBoard, SharedFile, View
 from bot.ports import Charge, Clock, KeyValueStore, NotEditable, PermanentFailure, Priority, TemporaryFailure
 from bot.runtime.doctor import Finding
-from bot.text import UTC_ZONE
+from bot.text import UTC_ZONE, one_line
 
 log = structlog.get_logger(__name__)
 
 API_URL = "https://slack.com/api/"
 _PAGE = 200
+_LONGEST_AUTHOR = 80
+PICTURE_TIMEOUT = 1.0
+"""Seconds; delivery waits four for a message with everything that it needs."""
 
 
 class Slack:
@@ -76,7 +86,9 @@ class Slack:
         self._fallback_responder = Responder(
             self._tokenless_api, self._renderer, omits_unchanged=omits_unchanged
         )
+        self._files = FileCopies(self._workspaces)
         self._dm_channels: dict[str, str] = {}
+        self._pictures: dict[str, str] = {}
         self._pins: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -105,6 +117,7 @@ class Slack:
         if self._socket:
             await self._socket.close()
         await self.settle()
+        await self._files.close()
         await self._workspaces.close()
         if self._multi_workspace:
             await self._multi_workspace.close()
@@ -150,8 +163,11 @@ class Slack:
 
         Boards and `Get help` are pinned.
         """
-        drawn = render_message(view, self._renderer)
         channel = to.id if isinstance(to, Place) else await self._dm_channel(to)
+        if isinstance(view, SharedFile):
+            more = {**({"thread_ts": thread.id} if thread else {}), **(await self._author(channel, view))}
+            return MessageRef(place(channel), await self._files.share(view, channel, key or view.id, more))
+        drawn = render_message(view, self._renderer)
         workspace, said = await self._workspaces.call(
             channel,
             "chat.postMessage",
@@ -163,6 +179,7 @@ class Slack:
                 "unfurl_media": False,
                 **({"thread_ts": thread.id} if thread else {}),
                 **({"metadata": message_metadata(key)} if key else {}),
+                **(await self._author(channel, view)),
             },
         )
         posted = MessageRef(place(str(said["channel"])), str(said["ts"]))
@@ -172,6 +189,34 @@ class Slack:
             self._pins.add(task)
             task.add_done_callback(self._pins.discard)
         return posted
+
+    async def _author(self, channel: str, view: View) -> dict[str, str]:
+        """Returns the arguments for an agent's name and picture, if the app may pass them."""
+        author = view.author if isinstance(view, Notice | SharedFile) else None
+        if author is None or AUTHOR not in (self._workspaces.scopes_of(channel) or ()):
+            return {}
+        picture = await self._picture(channel, author.user)
+        return {"username": cut(one_line(author.name), _LONGEST_AUTHOR)} | (
+            {"icon_url": picture} if picture else {}
+        )
+
+    async def _picture(self, channel: str, user: UserRef) -> str:
+        """Returns the address of a person's picture, asked for once; "" if Slack gives none in time."""
+        if user.platform != self.name:
+            return ""
+        if user.id not in self._pictures:
+            try:
+                async with asyncio.timeout(PICTURE_TIMEOUT):
+                    _, found = await self._workspaces.call(
+                        channel, "users.info", {"user": user.id}, user.home
+                    )
+            except (TemporaryFailure, PermanentFailure, TimeoutError) as why:
+                log.info("no picture of an agent", user=user.id, why=str(why) or "no answer in time")
+                return ""
+            profile = (found.get("user") or {}).get("profile") or {}
+            url = profile.get("image_72")
+            self._pictures[user.id] = url if isinstance(url, str) and url.startswith("https://") else ""
+        return self._pictures[user.id]
 
     async def update(self, message: MessageRef, view: View) -> None:
         """Edits a message; this notifies nobody."""
@@ -261,6 +306,11 @@ class Slack:
         if searched and len(refusals) == len(searched):
             raise refusals[0]
         return frozenset(where for where in map(place, found) if not where.direct)
+
+    async def name_of(self, user: UserRef, place: Place) -> str:
+        """Returns the name that the person's profile shows."""
+        _, found = await self._workspaces.call(place.id, "users.info", {"user": user.id}, user.home)
+        return shown_name(found.get("user") or {}) or user.id
 
     async def _channels(self, workspace: Workspace, user: str | None) -> set[str]:
         found: set[str] = set()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from adapters.slack.outbound.web_api import SlackApiError, SlackUnavailable
+from adapters.slack.outbound.web_api import OPTIONAL_SCOPES, SlackApiError, SlackUnavailable
 from adapters.slack.workspaces.workspace import Workspace, Workspaces
 from bot.clock import real_now
 from bot.config.settings import DeskSettings
@@ -25,11 +25,8 @@ async def examine(workspaces: Workspaces, settings: DeskSettings) -> AsyncIterat
     """Yields one finding per check. Run it after `start`, which has checked the token and its scopes."""
     all_workspaces = await workspaces.all_workspaces()
     for workspace in all_workspaces:
-        yield Finding(
-            Health.OK,
-            "slack",
-            f"{workspace.identity.name} is installed in {workspace.identity.team}, with all scopes",
-        )
+        for finding in _installed(workspace):
+            yield finding
     if not all_workspaces:
         yield Finding(Health.WARNING, "slack", "no workspace has installed the app yet; open /slack/install")
         return
@@ -52,6 +49,18 @@ async def examine(workspaces: Workspaces, settings: DeskSettings) -> AsyncIterat
             yield await _finding(
                 f"person {person.slack} ({person.id})", _check_person(workspaces, person.slack)
             )
+
+
+def _installed(workspace: Workspace) -> Iterator[Finding]:
+    """Whether the token has all scopes, and what those give that it lacks."""
+    identity, granted = workspace.identity, workspace.api.scopes
+    where = f"{identity.name} is installed in {identity.team}"
+    lacking = [] if granted is None else [scope for scope in OPTIONAL_SCOPES if scope not in granted]
+    yield Finding(Health.OK, "slack", f"{where}, with all {'required ' if lacking else ''}scopes")
+    for scope in lacking:
+        gives = OPTIONAL_SCOPES[scope]
+        fix = "to get this, add the scope to the app (manifest.yml has it) and install it again"
+        yield Finding(Health.WARNING, "slack", f"without {scope}: with it, {gives}; {fix}")
 
 
 async def _check_clock(workspace: Workspace) -> Finding:

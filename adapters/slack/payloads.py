@@ -111,6 +111,7 @@ class BlockActions(_Payload):
 class UploadedFile(_Payload):
     """A file uploaded in a form."""
 
+    id: OptionalId | None = None
     name: str | None = None
     title: str | None = None
     permalink: str | None = None
@@ -182,7 +183,6 @@ class FormMetadata(_Payload):
 class MessageFile(UploadedFile):
     """A file attached to a message; in shared channels only its id, to be looked up."""
 
-    id: OptionalId | None = None
     file_access: str | None = None
 
 
@@ -196,6 +196,8 @@ class ChannelMessage(_Payload):
     """A message as its channel shows it."""
 
     user: OptionalId | None = None
+    team: OptionalId | None = None
+    """The author's workspace."""
     bot_id: OptionalId | None = None
     text: str | None = None
     ts: Id

@@ -23,7 +23,7 @@ from adapters.teams.rendering.text import CardTextRenderer
 from bot.config.settings import DeskSettings
 from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.inbound import Dispatch
-from bot.model.views import View
+from bot.model.views import SharedFile, View
 from bot.ports import Charge, Clock, KeyValueStore, PermanentFailure, Priority, TemporaryFailure
 from bot.runtime.doctor import Finding, Health
 from bot.text import UTC_ZONE
@@ -144,6 +144,8 @@ class Teams:
         self, to: Place | UserRef, view: View, thread: MessageRef | None, key: str | None = None
     ) -> MessageRef:
         """Posts a message; Teams cannot store our key. Raises TemporaryFailure, PermanentFailure."""
+        if isinstance(view, SharedFile):
+            raise PermanentFailure(f"{view.name}: files cannot be carried to Teams")
         card = view_card(view, self._renderer)
         return await (
             self._sender.post(to, card, thread)
@@ -184,6 +186,10 @@ class Teams:
     async def places_of(self, user: UserRef) -> frozenset[Place]:
         """Returns the channels and groups that both the person and the bot are in."""
         return await self._tenants.places_of(user)
+
+    async def name_of(self, user: UserRef, place: Place) -> str:
+        """Returns the name of a member of a channel, from its roster."""
+        return await self._tenants.name_of(user, place)
 
     def _mri(self, user: UserRef) -> str | None:
         """Returns the id for mentions. People in the vendor's tenant can be mentioned by Entra's id too."""

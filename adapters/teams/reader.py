@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from botbuilder.schema import Mention  # type: ignore[import-untyped]
+from botbuilder.schema.teams import MessageActionsPayload  # type: ignore[import-untyped]
 from msrest.exceptions import DeserializationError  # type: ignore[attr-defined]
 
 from adapters.teams.payloads import Activity, Malformed
@@ -24,6 +25,7 @@ from bot.model.inbound import (
     Command,
     File,
     FormClosed,
+    MessageAction,
     MessageChanged,
     Posted,
     Press,
@@ -35,6 +37,8 @@ from bot.text import clean, one_line
 PLATFORM = "teams"
 COMMAND = "/support"
 _AT = re.compile(r"<at(?:\s[^<>]*)?>([^<>]*)</at>", re.IGNORECASE)
+_LINE_END = re.compile(r"<br\s*/?>|</(?:p|div|li|h\d|blockquote|tr)>", re.IGNORECASE)
+_LINK = re.compile(r"""<a\s[^<>]*?href=["']([^"'<>]*)["'][^<>]*>(.*?)</a>""", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
 _SUPPORT = re.compile(r"\s*/?support(?=[\s:,]|$)[\s:,]*", re.IGNORECASE)
 
@@ -78,6 +82,18 @@ def plain_text(html_text: str) -> str:
     return _plain(_TAG.sub(" ", html_text))
 
 
+def message_lines(html_text: str) -> str:
+    """Converts the HTML of a message to plain text with its lines, and with the addresses of its links."""
+    text = _LINK.sub(_address_beside, html_text)
+    lines = (plain_text(line) for line in _LINE_END.sub("\n", text).split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _address_beside(link: re.Match[str]) -> str:
+    url, shown = html.unescape(link[1]), html.unescape(_TAG.sub("", link[2])).strip()
+    return html.escape(shown if shown in (url, "") or url.endswith(f"//{shown}") else f"{shown} ({url})")
+
+
 def _mentions(activity: Activity) -> Iterator[Mention]:
     """Yields the mentions; skips other entities and invalid ones."""
     for entity in activity.entities if isinstance(activity.entities, list) else ():
@@ -101,6 +117,33 @@ class Reader:
         key = self._key("command", activity)
         actor, words = self._actor(activity, home), command_words(text)
         return Command(key, self.clock.now(), actor, place_of(activity), COMMAND, words, about)
+
+    def message_action(
+        self, activity: Activity, home: str, action: str, message: MessageActionsPayload
+    ) -> MessageAction:
+        """Reads an entry of a message's menu. Raises Malformed."""
+        where, root = place_of(activity), message.reply_to_id
+        content = message.body.content if message.body else None
+        if not isinstance(content, str | None) or not isinstance(root, str | None):
+            raise Malformed("messagePayload: its text or its thread is no text")
+        return MessageAction(
+            key=self._key("message action", activity),
+            at=self.clock.now(),
+            actor=self._actor(activity, home),
+            place=where,
+            action=action,
+            text=message_lines(content or ""),
+            thread=MessageRef(where, root) if root and root != message.id else None,
+            author=self._author(message),
+            files=tuple(_shared_files(message)),
+        )
+
+    def _author(self, message: MessageActionsPayload) -> Actor | None:
+        """Who wrote the message in a menu of which something was chosen. Teams does not name their tenant."""
+        user = message.from_property.user if message.from_property else None
+        if user is None or not isinstance(user.id, str) or not user.id:
+            return None
+        return Actor(UserRef(PLATFORM, self.tenant, user.id.lower()), self.tenant, user.id)
 
     def press(self, activity: Activity, home: str, data: Any) -> Press:
         """Raises Malformed."""
@@ -215,6 +258,13 @@ def attached_files(activity: Activity) -> tuple[File, ...]:
     """Returns files with a name, not inline pictures, cards, quotations or the text's markup."""
     listed = activity.attachments if isinstance(activity.attachments, list) else []
     return tuple(_file(one) for one in listed if isinstance(one, dict) and _is_file(one))
+
+
+def _shared_files(message: MessageActionsPayload) -> Iterator[File]:
+    for one in message.attachments or ():
+        held = {"contentType": one.content_type, "name": one.name, "contentUrl": one.content_url}
+        if _is_file(held):
+            yield _file(held)
 
 
 def _is_file(one: dict[str, Any]) -> bool:

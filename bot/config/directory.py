@@ -35,6 +35,8 @@ class Directory:
         self._moves: dict[Place, Place] = {}
         self.away: dict[str, datetime] = {}
         """TAMs who are away, by their ids, and until when; as last read by `bot.desk.tam.away`."""
+        self.names: dict[UserRef, str] = {}
+        """What platforms call the agents who are not in `[[people]]`, as far as somebody asked."""
         self._by_channel = {
             (channel.platform, channel.id): account
             for account in settings.accounts.values()
@@ -139,10 +141,36 @@ class Directory:
         if any(_is(actor, UserRef.listed(chat.platform, listed)) for listed in chat.agents):
             return True
         person = self.person(actor)
-        if person is None:
-            return False
+        return person is not None and self._works_for(person, account)
+
+    def _works_for(self, person: Person, account: Account | None) -> bool:
+        """Whether the person is in a rota, or the TAM of this account."""
         in_rota = any(person.id in rota.people for rota in self.settings.rotas.values())
         return in_rota or (account is not None and account.tam == person.id)
+
+    def agents(self, account: Account | None, platform: str) -> tuple[list[Person], list[UserRef]]:
+        """All agents of this account who are on a platform: people of the desk's file, and the others."""
+        chat, known = self.settings.chats.get(platform), self._platforms.get(platform)
+        listed = (
+            [] if chat is None else [each for each in chat.agents if not (known and known.is_group(each))]
+        )
+        users = dict.fromkeys(UserRef.listed(platform, each) for each in listed)
+        for (of, _), members in self._group_members.items():
+            users |= dict.fromkeys(sorted(members, key=str) if of == platform else ())
+        here = [person for person in self.settings.people.values() if person.on(platform)]
+        people = [
+            person
+            for person in here
+            if self._works_for(person, account) or any(_is_at(person, user) for user in users)
+        ]
+        return people, [user for user in users if not any(_is_at(person, user) for person in here)]
+
+    def same_person(self, one: Who, other: Who) -> bool:
+        """Whether two people are one, perhaps on two platforms."""
+        if one.id == other.id:
+            return True
+        known = self.person_behind(one)
+        return known is not None and known == self.person_behind(other)
 
     def person(self, actor: Actor) -> Person | None:
         """The actor's entry in the desk's file, or None."""

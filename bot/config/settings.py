@@ -38,6 +38,7 @@ from bot.config.pagers import (
 )
 from bot.config.phones import phone_faults, with_phones
 from bot.config.rotas import DayPart, Zone, read_rotas
+from bot.config.saved_replies import SavedReply, read_saved_replies
 from bot.model.address import Place, UserRef
 from sla_core.catalog.crosscheck import unknown
 from sla_core.catalog.load import Fault, Faults, faults_of, load, vendors
@@ -143,6 +144,8 @@ class DeskSettings:
     limits: OpeningLimits = field(default_factory=OpeningLimits)
     pagers: Mapping[str, Pager] = field(default_factory=dict)
     """By name. One whose role nobody holds is also in `people`, and holds that role."""
+    saved_replies: tuple[SavedReply, ...] = ()
+    """By name."""
 
     @property
     def feeds(self) -> Mapping[str, OnCallFeed]:
@@ -270,10 +273,16 @@ def load_desk(path: Path) -> DeskSettings:
                 else ()
             ),
         )
-        faults += [*wrong_rotas, *(Fault(name, key, says) for check in checks for key, says in check)]
+        saved_replies, wrong_replies = read_saved_replies(path.parent)
+        faults += [
+            *wrong_rotas,
+            *wrong_replies,
+            *(Fault(name, key, says) for check in checks for key, says in check),
+        ]
     if faults or file is None:
         raise Faults(faults)
-    return _settings(file, [with_phones(policy, file.phones) for policy in policies], rotas)
+    settings = _settings(file, [with_phones(policy, file.phones) for policy in policies], rotas)
+    return replace(settings, saved_replies=saved_replies)
 
 
 def _validated(raw: dict[str, Any], name: str) -> tuple[_File | None, list[Fault]]:

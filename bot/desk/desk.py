@@ -21,7 +21,7 @@ from bot.config.directory import DeskDuty, Directory
 from bot.config.settings import Account, OpeningLimits
 from bot.model.address import Actor, Location, MessageRef, Place, UserRef
 from bot.model.inbound import Answer, Ask, Done, Show
-from bot.model.views import Audience, Link, Notice, RichText, TicketCard, View
+from bot.model.views import Audience, Link, Notice, RichText, SharedFile, TicketCard, View
 from bot.notify import cards, recipients, texts
 from bot.notify.cards import queue_summary
 from bot.notify.message_factory import card_key
@@ -353,6 +353,8 @@ class Desk:
 
     async def render(self, message: Message) -> View:
         """What a message shows now."""
+        if isinstance(message.content, SharedFile):
+            return message.content
         if isinstance(message.content, Notice):
             return await self._with_link(message, message.content)
         if isinstance(message.content, StandingHelp):

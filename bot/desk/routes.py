@@ -12,6 +12,8 @@ from structlog.contextvars import bound_contextvars
 from bot import telemetry
 from bot.config.directory import PolicyVersionMissing
 from bot.desk import channels, home, queue, queue_filters
+from bot.desk.agents import assign, replies, send_to_customer
+from bot.desk.colleagues import writing
 from bot.desk.desk import Desk, refusal
 from bot.desk.intake import alarms, conversation, conversation_steps, entry_points, open
 from bot.desk.intake.form import FORM
@@ -43,6 +45,7 @@ from bot.model.inbound import (
     FormClosed,
     HomeOpened,
     Inbound,
+    MessageAction,
     MessageChanged,
     PagerAcknowledged,
     Posted,
@@ -117,7 +120,8 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     closing_texts.RATE: ButtonRoute(CUSTOMER, rating.rate),
     "acknowledge": ButtonRoute(AGENT, acts.acknowledge),
     "take": ButtonRoute(AGENT, acts.take),
-    "reply": ButtonRoute(AGENT, _opens("reply")),
+    assign.FORM: ButtonRoute(AGENT, assign.ask),
+    "reply": ButtonRoute(AGENT, replies.ask),
     "update": ButtonRoute(AGENT, update.ask),
     "milestone": ButtonRoute(AGENT, milestones.milestone),
     milestones.FORM: ButtonRoute(AGENT, milestones.milestone),
@@ -148,7 +152,9 @@ FORMS: dict[str, FormRoute | PublicFormRoute] = {
     "add_details": FormRoute(PARTICIPANT, reply.send_details),
     "escalate": FormRoute(PARTICIPANT, acts.escalate),
     "call_request": FormRoute(PARTICIPANT, calls.submit),
-    "reply": FormRoute(AGENT, reply.send_reply),
+    assign.FORM: FormRoute(AGENT, assign.submit),
+    "reply": FormRoute(AGENT, replies.submit),
+    send_to_customer.FORM: FormRoute(AGENT, send_to_customer.submit),
     "update": FormRoute(AGENT, update.submit),
     "severity": FormRoute(AGENT, severity.submit),
     milestones.FORM: FormRoute(AGENT, milestones.submit),
@@ -204,10 +210,14 @@ async def _answer(desk: Desk, inbound: Inbound) -> Answer:
                 return await _route_submission(desk, inbound)
             case FormChanged() | FormClosed() if not _is_complete(inbound):
                 return Done()
+            case FormChanged(form=replies.FORM):
+                return await replies.changed(desk, inbound, await desk.ticket(inbound.context["ticket"]))
             case FormChanged():
                 return await open.form_changed(desk, inbound)
             case FormClosed():
                 return await _form_closed(desk, inbound)
+            case MessageAction():
+                return await send_to_customer.ask(desk, inbound)
             case Posted():
                 return await entry_points.on_message(desk, inbound)
             case MessageChanged():
@@ -287,6 +297,8 @@ async def _form_closed(desk: Desk, act: FormClosed) -> Answer:
     """Keeps what was filled in, and shows what the form took the place of."""
     if act.form == FORM:
         await open.form_closed(desk, act)
+    else:
+        await writing.end(desk, act.actor, act.context["ticket"])
     if act.message is None:
         return Done()
     shown = await desk.shown(act.message)

@@ -41,7 +41,12 @@ def is_expired(context: Mapping[str, str], now: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TextField:
-    """Free text, one line or several. `limit` is in characters."""
+    """Free text, one line or several. `limit` is in characters.
+
+    `filled_by` names a choice that fills it: where a platform does not report that choice at once, the form
+    can be sent without this text, and comes back with it. `edition` changes whenever the desk puts another
+    `value` into an open form, which platforms would otherwise keep as it was typed.
+    """
 
     id: str
     label: str
@@ -51,6 +56,8 @@ class TextField:
     value: str = ""
     limit: int = 3000
     when: Condition = field(default_factory=dict)
+    filled_by: str = ""
+    edition: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,10 +110,31 @@ class FormClosed:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file or picture attached to a message. People with access can open it at `url`."""
+    """A file or picture attached to a message. People with access can open it at `url`.
+
+    `id` is the platform's if a copy of it can be posted elsewhere; empty if not.
+    """
 
     name: str
     url: str
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageAction:
+    """An entry that a person chose in a message's menu; `action` says which, `text` what the message says."""
+
+    key: str
+    at: datetime
+    actor: Actor
+    place: Place
+    action: str
+    text: str
+    thread: MessageRef | None
+    """The message that it replies to."""
+    author: Actor | None
+    """Who wrote it; None if an app did."""
+    files: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +255,7 @@ Inbound = (
     | Submission
     | FormChanged
     | FormClosed
+    | MessageAction
     | Posted
     | MessageChanged
     | HomeOpened

@@ -171,6 +171,18 @@ class Notice:
     text: RichText
     tone: Tone = Tone.CALM
     buttons: tuple[Button, ...] = ()
+    author: Mention | None = None
+    """Under whose name and picture it is posted, where a platform lets an app do that. Its text names them
+    as well. It must never be edited: an edit takes the name away."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedFile:
+    """A copy of a file that an agent uploaded, posted under the agent's name. `id` is the platform's."""
+
+    name: str
+    id: str
+    author: Mention
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,4 +265,4 @@ class QueueBoard:
     """Text below the tickets."""
 
 
-View = TicketCard | Notice | Receipt | GetHelp | QueueBoard
+View = TicketCard | Notice | SharedFile | Receipt | GetHelp | QueueBoard

@@ -367,6 +367,7 @@ def _agents_buttons(
     hold = Button("resume", "Resume", key) if ticket.held else Button("hold", "Hold", key)
     more = (
         *(() if seen else (take_button(key),)),
+        Button("assign", "Assign", key),
         Button("severity", "Change severity", key),
         *((hold,) if ticket.opened.may_hold else ()),
         *services,

@@ -1,11 +1,11 @@
-"""What pages say when a ticket needs somebody on duty and its owner's turn has ended."""
+"""What is said when a ticket passes to another owner: by a page as a turn ends, or by `Assign`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.model.views import Part
-from sla_core.events import Alerted, Event, Handover, Held, Paged
+from bot.model.views import Part, RichText, Strong
+from sla_core.events import Alerted, Event, Handover, Held, Paged, Taken
 from sla_core.paging import HANDOVER, handover_of
 from sla_core.ticket import Ticket
 
@@ -24,6 +24,11 @@ def who_left(ticket: Ticket, event: Paged, asks: bool) -> Sequence[Part]:
 def who_is_asked(person: Part, again: str) -> Sequence[Part]:
     """What such a page in triage ends with. `again` follows the second and later ones."""
     return (*((f"Asked{again}: ",) if again else ()), person, ", please take over.")
+
+
+def assigned(key: str, event: Taken, owner: Sequence[Part]) -> RichText:
+    """To agents: who was made the owner by somebody else."""
+    return (Strong(key), f" {event.by.name} assigned this ticket to ", *owner, ".")
 
 
 def why_over(event: Event, ticket: Ticket) -> str | None:

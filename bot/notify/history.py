@@ -62,16 +62,16 @@ NO_ONE: Mapping[str, Person] = MappingProxyType({})
 
 def recent_lines(ticket: Ticket, policy: Policy, people: Mapping[str, Person]) -> tuple[HistoryLine, ...]:
     """The last MAX_LINES events that have a line, newest last."""
-    shown = [event for event in ticket.history if _is_shown(event)]
+    shown = [event for event in ticket.history if is_shown(event)]
     return tuple(HistoryLine(event.at, line(event, policy, people)) for event in shown[-MAX_LINES:])
 
 
 def count_earlier(ticket: Ticket) -> int:
     """How many lines there are before the recent ones."""
-    return max(sum(map(_is_shown, ticket.history)) - MAX_LINES, 0)
+    return max(sum(map(is_shown, ticket.history)) - MAX_LINES, 0)
 
 
-def _is_shown(event: Event) -> bool:
+def is_shown(event: Event) -> bool:
     """Whether it says something about what people did, or what was missed.
 
     Not that a message was sent or arrived, nor what the customer gets every hour of a night.
@@ -93,8 +93,10 @@ def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) ->
             return f"{name} opened this, proposed as {event.severity}"
         case Acknowledged():
             return f"{name} acknowledged this"
-        case Taken():
+        case Taken(to=None):
             return f"{name} took this"
+        case Taken():
+            return f"{name} assigned this to {event.owner.name}"
         case Answered():
             return _answered(event)
         case CustomerWrote() if is_monitoring(event.by):
@@ -164,6 +166,29 @@ def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) ->
             return f"{name} rated this {rated(event.rating)}"
         case _:
             assert_never(event)
+
+
+def words(event: Event) -> str:
+    """What somebody wrote with it, and the names of its files; empty if nothing."""
+    match event:
+        case Answered(kind=Kind.MILESTONE):
+            return ""
+        case Opened():
+            said, files = event.details, event.files
+        case Answered() | CustomerWrote():
+            said, files = event.text, event.files
+        case Resolved() | Corrected():
+            said, files = event.text or "", ()
+        case Escalated() | Held() | SeverityChanged() | Alerted() | Reopened() | Undelivered():
+            said, files = event.reason, ()
+        case ServicesDisabled() | ServicesEnabled():
+            said, files = event.reason, ()
+        case CallRequested():
+            said, files = event.suits, ()
+        case _:
+            return ""
+    names = f"(files: {', '.join(file.name for file in files)})" if files else ""
+    return "\n".join(filter(None, (said.strip(), names)))
 
 
 def _answered(event: Answered) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
 from bot.config.directory import DeskDuty, Directory
 from bot.config.settings import Account, Person
 from bot.model.address import MessageRef, Place, UserRef
-from bot.model.views import Audience, Mention, Notice, Part, RichText
+from bot.model.views import Audience, Mention, Notice, Part, RichText, SharedFile
 from bot.notify import texts
 from bot.ports import Message, Priority
-from sla_core.events import Escalated, Who
+from sla_core.events import Attachment, Escalated, Who
 from sla_core.policy import Policy
 from sla_core.promise import Tone
 from sla_core.ticket import Ticket, fold
@@ -78,6 +78,11 @@ class MessageFactory:
         if self.ticket.owner is not None:
             return self._mention_who(self.ticket.owner, self.directory.triage_for(self.channel))
         return self.first_line()
+
+    def owner_named(self, owner: Who) -> list[Part]:
+        """The person whom a ticket was assigned to: a mention in triage, or their name."""
+        mentioned = self._mention_who(owner, self.directory.triage_for(self.channel))
+        return mentioned[1:] or [owner.name]
 
     def first_line(self) -> list[Part]:
         """Mentions the person on call first for the first step; empty if that is nobody."""
@@ -149,6 +154,21 @@ class MessageFactory:
     ) -> Message:
         root = card_key(self.ticket.key, Audience.CUSTOMER)
         return self.reply(self.channel, root, text, tone, priority, f"customer/{what}", effect)
+
+    def answer(self, text: RichText, by: Who) -> Message:
+        """An agent's own words for the customer, under the agent's name."""
+        message = self.to_customer(text, effect=self.seq)
+        assert isinstance(message.content, Notice)
+        author = Mention(UserRef.parse(by.id), by.name)
+        return replace(message, content=replace(message.content, author=author))
+
+    def files(self, attached: Sequence[Attachment], by: Who) -> Iterator[Message]:
+        """Copies of an agent's files for the customer, each a message of its own."""
+        root, author = card_key(self.ticket.key, Audience.CUSTOMER), Mention(UserRef.parse(by.id), by.name)
+        for number, file in enumerate(attached, start=1):
+            if file.id:
+                copy, key = SharedFile(file.name, file.id, author), self.key(f"customer/file/{number}")
+                yield Message(key, self.ticket.key, self.channel, copy, Priority.REPLY, root)
 
     def to_triage(
         self,

@@ -15,6 +15,7 @@ from bot.notify import (
     alarms,
     calls,
     emergency_texts,
+    handover_texts,
     pages,
     rarity,
     silence,
@@ -64,6 +65,7 @@ from sla_core.events import (
     Taken,
     Undelivered,
     Warned,
+    Who,
 )
 from sla_core.policy import Policy
 from sla_core.promise import Tone
@@ -156,6 +158,10 @@ class _EventMessages:
         match event:
             case Opened():
                 yield from self._opened(event)
+            case Taken(to=Who() as owner):
+                yield self.factory.to_triage(
+                    handover_texts.assigned(key, event, self.factory.owner_named(owner))
+                )
             case Acknowledged() | Taken() | Reminded() | LastWarned():
                 return  # of the last two, direct messages
             case Notified():
@@ -163,7 +169,9 @@ class _EventMessages:
             case Answered():
                 said = texts.answered(key, event, self.policy)
                 if event.kind is not Kind.MESSAGE:
-                    yield self.factory.to_customer((*said, *self.factory.opener()), effect=self.factory.seq)
+                    yield self.factory.answer((*said, *self.factory.opener()), event.by)
+                    yield from self.factory.files(event.files, event.by)
+                    said = (*said, *texts.files(event))
                 yield self.factory.to_triage((*said, *emergency_texts.mitigation_done(event)))
             case CustomerWrote():
                 if event.via == VIA_FORM:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from bot.model.address import Location
@@ -29,6 +30,7 @@ from sla_core.events import (
     Reopened,
     Resolved,
     SeverityChanged,
+    Taken,
     Undelivered,
     Warned,
     Who,
@@ -39,6 +41,8 @@ from sla_core.ticket import Ticket
 
 IS_IT_SOLVED = "If that fixed it, press Close on the card. If you still need help, press Reopen."
 """For the customer, after the text of a resolution."""
+_ADDRESS = re.compile(r"https?://[^\s<>|\"“”]+")
+MOST_LINKS, LONGEST_LINK = 5, 60
 LATE_FROM = timedelta(minutes=1)
 """From this delay on, a warning or a breach says how late it is."""
 DOWN_FROM = timedelta(minutes=5)
@@ -64,11 +68,19 @@ def answered(key: str, event: Answered, policy: Policy) -> RichText:
             urgent = emergency_texts.why_urgent(event, policy)
             return with_key(key, Strong(event.text), f" ({event.by.name}): {said}", *urgent)
         case Kind.UPDATE:
-            return with_key(key, f"Update from {event.by.name}:", Quote(event.text))
+            return with_key(key, f"Update from {event.by.name}:", Quote(event.text), *links(event.text))
         case Kind.REPLY:
-            return with_key(key, f"{event.by.name} replied:", Quote(event.text))
+            return with_key(key, f"{event.by.name} replied:", Quote(event.text), *links(event.text))
         case Kind.MESSAGE:
             return with_key(key, f"{event.by.name} wrote in the customer's thread:", *_sent(event))
+
+
+def links(text: str) -> Iterator[Part]:
+    """The addresses in an agent's words, to press: a quotation shows them as plain text."""
+    found = list(dict.fromkeys(url.rstrip(".,;:!?)]}'\"") for url in _ADDRESS.findall(text)))[:MOST_LINKS]
+    for url in found:
+        yield "Links: " if url == found[0] else " · "
+        yield Link(url, url if len(url) <= LONGEST_LINK else f"{url[: LONGEST_LINK - 1]}…")
 
 
 def new_ticket(ticket: Ticket, account: str) -> RichText:
@@ -84,10 +96,11 @@ def _sent(event: Answered | CustomerWrote) -> Iterable[Part]:
     """The text, and a link to each file; only the file's name if its address is unknown."""
     if event.text.strip():
         yield Quote(event.text)
-    yield from _files(event)
+    yield from files(event)
 
 
-def _files(event: Opened | Answered | CustomerWrote) -> Iterable[Part]:
+def files(event: Opened | Answered | CustomerWrote) -> Iterable[Part]:
+    """The names of its files, with links where their addresses are known."""
     if not event.files:
         return
     yield f" ({'file' if len(event.files) == 1 else 'files'}: "
@@ -99,7 +112,7 @@ def _files(event: Opened | Answered | CustomerWrote) -> Iterable[Part]:
 
 def attached_files(key: str, event: Opened) -> RichText:
     """Lists the files that came with the opening of a ticket."""
-    return with_key(key, f"{event.by.name} attached", *_files(event))
+    return with_key(key, f"{event.by.name} attached", *files(event))
 
 
 def corrected(key: str, event: Corrected) -> RichText:
@@ -278,7 +291,7 @@ def was_paged(event: Paged, policy: Policy, person: Part, again: str = "") -> Se
 
 def who_has_it(event: Event) -> str:
     """What a page says at its end once it needs no answer any more."""
-    name = event.by.name
+    name = event.owner.name if isinstance(event, Taken) else event.by.name
     match event:
         case Alerted(act="call"):
             return f"{name} will call the customer."
@@ -477,6 +490,8 @@ def _message_name(key: str, message: str) -> str:
         return f"a direct message to {what.rpartition('/dm/')[2]}"
     if "/pager" in what:
         return f"a page to the pager {what.rpartition('/')[2]}"
+    if "/customer/file/" in what:
+        return "a file for the customer"
     if "/draft/" in what:
         return "the draft of an update"
     if "/page" in what:

@@ -18,7 +18,7 @@ from bot.desk import channels, ticket_board, unticketed
 from bot.desk.desk import Desk
 from bot.desk.intake import conversation
 from bot.model.address import MessageRef, Place
-from bot.model.views import Audience, View
+from bot.model.views import Audience, SharedFile, View
 from bot.ports import (
     COUNTDOWN_LANES,
     LONGEST_BLOCK,
@@ -234,6 +234,8 @@ class Delivery:
         Raises LeaseLost, _RateLimited and platform failures.
         """
         message, addressed = outgoing.message, self._with_current_addresses(outgoing)
+        if isinstance(message.content, SharedFile) and outgoing.tried_at is not None:
+            raise PermanentFailure(f"{message.content.name}: it is not known whether it arrived")
         if addressed.edits is None and (found := await _find_earlier_try(platform, addressed)):
             return found, None
         view = await kind_of(message).draw(self.desk, message)
@@ -332,9 +334,9 @@ def _remove_finished(busy: dict[str, asyncio.Task[int]]) -> BaseException | None
 
 
 def _kind_and_platform(lane: str) -> tuple[str, str]:
-    """`page`, `countdown` or an empty string, and the platform: the first parts of Message.lane."""
+    """`page`, `countdown`, `file` or an empty string, and the platform: the first parts of Message.lane."""
     first, _, rest = lane.partition(":")
-    return (first, rest.partition(":")[0]) if first in ("page", "countdown") else ("", first)
+    return (first, rest.partition(":")[0]) if first in ("page", "countdown", "file") else ("", first)
 
 
 def _earliest(*instants: datetime | None) -> datetime | None:

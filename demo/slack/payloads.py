@@ -14,6 +14,7 @@ def user_json(workspace: Workspace, person: Person) -> Json:
         "real_name": person.real_name,
         "display_name": person.name,
         "team": person.team_id,
+        "image_72": f"https://avatars.example/{person.id}-72.png",
     }
     if person.email and not external:
         profile["email"] = person.email
@@ -93,6 +94,8 @@ def file_json(workspace: Workspace, file: Upload) -> Json:
         "is_external": False,
         "file_access": "visible",
         "url_private": f"https://files.slack.com/files-pri/{file.id}/{file.name}",
+        "url_private_download": f"{workspace.base_url}/files-pri/{workspace.team_id}/{file.id}",
+        "size": len(file.content),
         "permalink": f"https://{workspace.domain}.slack.com/files/{file.user}/{file.id}/{file.name}",
     }
 
@@ -121,6 +124,8 @@ def message_json(workspace: Workspace, message: Message) -> Json:
         found["files"] = files_json(workspace, message)
     if message.user == workspace.bot.id:
         found |= {"bot_id": workspace.bot_id, "app_id": workspace.app_id}
+        if message.username:
+            found |= {"username": message.username, "icons": {"image_48": message.icon_url}}
         found["bot_profile"] = {
             "id": workspace.bot_id,
             "app_id": workspace.app_id,

@@ -62,6 +62,7 @@ class Upload:
     id: str
     name: str
     user: str
+    content: bytes = b"a file"
 
 
 @dataclass(eq=False)
@@ -79,6 +80,9 @@ class Message:
     edits: int = 0
     deleted: bool = False
     pinned: bool = False
+    username: str = ""
+    """The name under which an app posted it, if it chose one; an edit takes it away."""
+    icon_url: str = ""
     files: list[Upload] = field(default_factory=list)
 
     @property

@@ -46,7 +46,7 @@ async def test_from_support_to_the_end_of_a_ticket(session: OpenSession) -> None
     assert "[1] Acknowledge  [2] Reply  [3] Update" in told
     assert "  ACME-1 severity: S2 (proposed) → S2 · owner: unassigned → unassigned, seen by Bob" in told
     buttons = "  [1] Take it  [2] Reply  [3] Update  [4] Resolve  [5] Escalate\n"
-    assert f"{buttons}  More:\n  [6] Change severity  [7] Why?" in told
+    assert f"{buttons}  More:\n  [6] Assign  [7] Change severity  [8] Why?" in told
     assert "First response: less than 4 h left → met" in " ".join(told.split())
     assert "  · #acme · Alice sees: ACME-1 Bob replied: “We look into it.”" in told
 
@@ -151,7 +151,7 @@ async def test_a_button_is_never_pressed_on_a_ticket_that_was_not_meant(session:
     assert "Bob presses Acknowledge on ACME-2." in told
     assert "on ACME-1" not in told
     assert "! There is no button “acknowledge” here for ACME-2." in told
-    assert "! There is no button 9; the last ones are 1 to 7." in told
+    assert "! There is no button 9; the last ones are 1 to 8." in told
 
     told = await at.types("as bob", "1", "press acknowledge acme-1", "show acme-1", "show acme-9")
     assert "! No buttons are shown here" in told

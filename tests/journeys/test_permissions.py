@@ -28,7 +28,7 @@ NOT_YOURS = "Only the customer of ACME-1 and agents of m3ter can do that."
 async def test_a_customer_cannot_press_agents_buttons_even_in_triage(a_desk: OpenDesk) -> None:
     desk = await a_desk()
     key = await desk.submits(ALICE, "Bills are slow", S2)
-    for label in ("Acknowledge", "Take it", "Reply", "Change severity", "Update", "Resolve"):
+    for label in ("Acknowledge", "Take it", "Assign", "Reply", "Change severity", "Update", "Resolve"):
         assert answer_text(await desk.presses(ALICE, label, key)) == NOT_AN_AGENT
     assert await desk.events(key) == ["Opened"]
 

@@ -133,12 +133,12 @@ async def test_both_cards_show_what_was_reported(desk: DeskInMemory) -> None:
 async def test_agents_have_five_buttons_and_menus(desk: DeskInMemory, label: str) -> None:
     """`Take it` takes the place of `Acknowledge` once somebody has seen the ticket."""
     rest = ["Reply", "Update", "Resolve", "Escalate"]
-    more = ["Change severity", "Hold", "Why?"]
+    more = ["Assign", "Change severity", "Hold", "Why?"]
     assert laid_out(desk) == (["Acknowledge", *rest], {"More": ["Take it", *more]})
     await desk.presses(BOB, label, "ACME-1")
     assert laid_out(desk) == (["Take it", *rest], {"More": more})
     await desk.submits_form(BOB, "Hold", "ACME-1", text="We wait for your log.")
-    assert laid_out(desk) == (["Take it", *rest], {"More": ["Change severity", "Resume", "Why?"]})
+    assert laid_out(desk) == (["Take it", *rest], {"More": ["Assign", "Change severity", "Resume", "Why?"]})
     await desk.submits_form(BOB, "Resolve", "ACME-1", text="The queue runs again.")
     assert laid_out(desk) == (["Close", "Reopen", "Why?"], {})
     await desk.presses(BOB, "Close", "ACME-1")

@@ -15,7 +15,7 @@ from adapters.console.rendering import buttons_of
 from bot.config.settings import DeskSettings
 from bot.model.address import MessageRef, Place, UserRef
 from bot.model.inbound import Dispatch
-from bot.model.views import Receipt, TicketCard, View
+from bot.model.views import Receipt, SharedFile, TicketCard, View
 from bot.ports import Clock
 from tests.platforms.on_slack import nothing
 from tests.platforms.workplace import Answers, DisplayedMessage
@@ -97,7 +97,7 @@ class OnConsole:
 
 def _without_buttons(view: View) -> View:
     match view:
-        case Receipt():
+        case Receipt() | SharedFile():
             return view
         case TicketCard():
             return replace(view, buttons=(), menus=())

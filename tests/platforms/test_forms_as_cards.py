@@ -65,6 +65,7 @@ FORMS = [
     ("Alice", Audience.CUSTOMER, "Escalate"),
     ("Bob", Audience.AGENTS, "Reply"),
     ("Bob", Audience.AGENTS, "Update"),
+    ("Bob", Audience.AGENTS, "Assign"),
     ("Bob", Audience.AGENTS, "Change severity"),
     ("Bob", Audience.AGENTS, "Escalate"),
     ("Bob", Audience.AGENTS, "Resolve"),

@@ -35,7 +35,7 @@ from sla_core.promise import Phase, Tone
 NOON = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 CUSTOMERS = ("Why?", "Add details", "Escalate", "Close", "Reopen")
 AGENTS = ("Acknowledge", "Reply", "Update", "Resolve", "Escalate")
-MORE = ("Take it", "Change severity", "Hold", "Why?")
+MORE = ("Take it", "Assign", "Change severity", "Hold", "Why?")
 STANDINGS = {
     "less than 4 h left": (Phase.RUNNING, Tone.CALM),
     "less than 15 min left": (Phase.RUNNING, Tone.WARN),

@@ -77,6 +77,9 @@ class HttpPlatform:
     async def places_of(self, user: UserRef) -> frozenset[Place]:
         return frozenset()
 
+    async def name_of(self, user: UserRef, place: Place) -> str:
+        return user.id
+
 
 async def run(url: str, file: Path, platform: str) -> None:
     """Until SIGTERM."""

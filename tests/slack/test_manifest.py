@@ -53,6 +53,9 @@ def test_the_manifest_lists_what_the_code_handles() -> None:
     heard = {event.partition(".")[0] for event in settings["event_subscriptions"]["bot_events"]}
     assert heard == READERS.keys() | events.UNINSTALL_EVENTS
     assert {entry["type"] for entry in features["shortcuts"]} == {"global", "message"}
+    assert {"name": "Send to customer", "callback_id": events.SEND_TO_CUSTOMER}.items() <= dict(
+        next(entry for entry in features["shortcuts"] if entry["name"].startswith("Send"))
+    ).items()
     assert [entry["command"] for entry in features["slash_commands"]] == ["/support"]
     assert all(entry["should_escape"] for entry in features["slash_commands"])
     assert settings["interactivity"] == {"is_enabled": True, "request_url": BOT_URL}

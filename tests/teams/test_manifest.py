@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from adapters.teams.inbound.handler import SEND_TO_CUSTOMER
 from adapters.teams.manifest import build_package, manifest
 
 APP = "0A000000-0000-4000-8000-00000000000A"
@@ -67,7 +68,7 @@ def test_no_placeholder_is_left() -> None:
         *((command["id"], 64) for command in TOLD["composeExtensions"][0]["commands"]),
         *((command["title"], 32) for command in TOLD["composeExtensions"][0]["commands"]),
         *((command["description"], 128) for command in TOLD["composeExtensions"][0]["commands"]),
-        *((command["triggers"], 1) for command in TOLD["composeExtensions"][0]["commands"]),
+        *((command.get("triggers", [""]), 1) for command in TOLD["composeExtensions"][0]["commands"]),
         (TOLD["authorization"]["permissions"]["resourceSpecific"], 16),
         (TOLD["webApplicationInfo"]["resource"], 2048),
     ],
@@ -90,11 +91,17 @@ def test_one_bot_that_hears_commands_everywhere() -> None:
 
 def test_a_slash_opens_the_form() -> None:
     [extension] = TOLD["composeExtensions"]
-    [command] = extension["commands"]
+    command, _ = extension["commands"]
     assert extension["botId"] == TOLD["id"]
     assert (command["type"], command["fetchTask"], command["triggers"]) == ("action", True, ["slash"])
     assert command["title"] == "Get help"
     assert set(command["context"]) <= {"compose", "commandBox", "message"}
+
+
+def test_an_agents_message_can_be_sent_to_the_customer() -> None:
+    _, command = TOLD["composeExtensions"][0]["commands"]
+    assert (command["id"], command["title"]) == (SEND_TO_CUSTOMER, "Send to customer")
+    assert (command["type"], command["fetchTask"], command["context"]) == ("action", True, ["message"])
 
 
 def test_it_requests_only_permissions_that_are_used() -> None:

@@ -24,9 +24,9 @@ from adapters.slack.payloads import (
     parse,
     slack_id,
 )
-from adapters.slack.reader import PERSON_SUBTYPES, Reader, author_name, author_team, dm_place, place
+from adapters.slack.reader import PERSON_SUBTYPES, Reader, author_name, author_team, dm_place, place, to_file
 from adapters.slack.workspaces.workspace import LOOKUP_TIMEOUT, RequestOrigin, Workspaces
-from bot.model.address import Actor, MessageRef, UserRef
+from bot.model.address import Actor, MessageRef, Place, UserRef
 from bot.model.inbound import (
     ChannelChange,
     ChannelChanged,
@@ -34,6 +34,7 @@ from bot.model.inbound import (
     EntryPoint,
     HomeOpened,
     Inbound,
+    MessageAction,
     MessageChanged,
     Posted,
     Press,
@@ -349,8 +350,14 @@ def read_reaction(reader: Reader, body: Mapping[str, Any], home: str) -> Command
     return Command(key, reader.clock.now(), actor, where, EntryPoint.REACTION, "", MessageRef(where, item.ts))
 
 
-def read_shortcut(reader: Reader, request: Shortcut) -> Command:
+SEND_TO_CUSTOMER = "send_to_customer"
+"""The id in manifest.yml of the message shortcut that opens no ticket."""
+
+
+def read_shortcut(reader: Reader, request: Shortcut) -> Command | MessageAction:
     """Reads a shortcut on a message or a global one."""
+    if request.callback_id == SEND_TO_CUSTOMER and request.message and request.channel:
+        return _read_message_action(reader, request, request.message, place(request.channel.id))
     user, said = request.user, request.message
     where = place(request.channel.id) if request.channel else dm_place("", user.id)
     about = MessageRef(where, said.thread_ts or said.ts) if said else None
@@ -358,6 +365,23 @@ def read_shortcut(reader: Reader, request: Shortcut) -> Command:
     actor = reader.actor(user.id, user.team_id, user.shown_name)
     key = f"command/{request.trigger_id}"
     return Command(key, reader.clock.now(), actor, where, EntryPoint.SHORTCUT, words, about)
+
+
+def _read_message_action(
+    reader: Reader, request: Shortcut, said: ChannelMessage, where: Place
+) -> MessageAction:
+    user = request.user
+    return MessageAction(
+        key=f"shortcut/{request.trigger_id}",
+        at=reader.clock.now(),
+        actor=reader.actor(user.id, user.team_id, user.shown_name),
+        place=where,
+        action=request.callback_id,
+        text=reader.to_plain_text(said.text or ""),
+        thread=MessageRef(where, said.thread_ts) if said.thread_ts and said.thread_ts != said.ts else None,
+        author=reader.actor(said.user, said.team, said.user) if said.user and not said.bot_id else None,
+        files=tuple(replace(to_file(file), id=file.id or "") for file in said.files),
+    )
 
 
 async def with_quoted_message(act: Inbound, reader: Reader, api: WebApi) -> Inbound:

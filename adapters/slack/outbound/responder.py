@@ -27,6 +27,7 @@ from bot.model.inbound import (
     EntryPoint,
     HomeOpened,
     Inbound,
+    MessageAction,
     MessageChanged,
     Posted,
     Show,
@@ -107,7 +108,9 @@ class Responder:
         if isinstance(answer, Ask):
             self._in_background(self._modal_updater.redraw(changed, self._form_modal(answer.form)))
 
-    async def to_shortcut(self, ack: AsyncAck, act: Command, trigger: str, answer: Answer) -> BoltResponse:
+    async def to_shortcut(
+        self, ack: AsyncAck, act: Command | MessageAction, trigger: str, answer: Answer
+    ) -> BoltResponse:
         match answer:
             case Show(view):
                 if await self._open_modal(trigger, self._message_modal(view)) is not None:
@@ -162,7 +165,7 @@ class Responder:
             return await ack(response_action="errors", errors=found)
         return await ack(response_action="update", view=self._message_modal(as_notice(SORRY)))
 
-    async def shortcut_failed(self, ack: AsyncAck, act: Command) -> BoltResponse:
+    async def shortcut_failed(self, ack: AsyncAck, act: Command | MessageAction) -> BoltResponse:
         self._in_background(self._reply_privately(act, as_notice(SORRY)))
         return await ack()
 
@@ -234,7 +237,7 @@ class Responder:
             log.warning("home tab not drawn", user=act.actor.user.id, why=str(failure))
 
     async def _reply_privately(self, act: Inbound, view: View) -> None:
-        if not isinstance(act, Posted | Command | MessageChanged):
+        if not isinstance(act, Posted | Command | MessageAction | MessageChanged):
             return
         below = _ephemeral_thread(act) if isinstance(act, Command) else act.thread
         thread = {"thread_ts": below.id} if below else {}

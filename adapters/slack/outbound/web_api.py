@@ -38,6 +38,8 @@ METHODS: dict[str, frozenset[str]] = {
     "conversations.list": frozenset({"channels:read", "groups:read"}),
     "conversations.open": frozenset({"im:write"}),
     "conversations.replies": frozenset({"channels:history", "groups:history", "im:history"}),
+    "files.completeUploadExternal": frozenset({"files:write"}),
+    "files.getUploadURLExternal": frozenset({"files:write"}),
     "files.info": frozenset({"files:read"}),
     "oauth.v2.access": frozenset(),
     "pins.add": frozenset({"pins:write"}),
@@ -56,6 +58,7 @@ FORM_METHODS = frozenset(
         "conversations.info",
         "conversations.list",
         "conversations.replies",
+        "files.getUploadURLExternal",
         "files.info",
         "oauth.v2.access",
         "usergroups.list",
@@ -85,17 +88,24 @@ EVENTS: dict[str, frozenset[str]] = {
     "tokens_revoked": frozenset(),
 }
 COMMANDS = frozenset({"commands"})
+AUTHOR, FILE_UPLOADS = "chat:write.customize", "files:write"
 FILES = frozenset({"files:read"})
 """Forms with a file input need it, though we call no method for them."""
 
-SCOPES = frozenset().union(COMMANDS, FILES, *METHODS.values(), *EVENTS.values())
-REQUIRED_SCOPES = SCOPES - {"pins:write"}
-"""Without the others the app works all the same: an app installed earlier pins nothing."""
+SCOPES = frozenset({AUTHOR}).union(COMMANDS, FILES, *METHODS.values(), *EVENTS.values())
+OPTIONAL_SCOPES = {
+    "pins:write": "boards of open tickets and Get help are pinned",
+    FILE_UPLOADS: "agents can send files to customers",
+    AUTHOR: "replies to customers carry the agent's name and picture instead of the app's",
+}
+"""What they give; without them the app works all the same, as one does that was installed earlier."""
+REQUIRED_SCOPES = SCOPES - OPTIONAL_SCOPES.keys()
 
 
 log = structlog.get_logger(__name__)
 
 TIMEOUT = 10.0
+FILE_TIMEOUT = aiohttp.ClientTimeout(total=120)
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _TOKEN_ERRORS = frozenset(
     {
@@ -163,6 +173,8 @@ class WebApi:
         self._token = token.strip()
         self._session: aiohttp.ClientSession | None = None
         self._client: AsyncWebClient | None = None
+        self.scopes: frozenset[str] | None = None
+        """What the token may do, as Slack's last answer says; None: no answer has said it."""
 
     async def open(self) -> BotIdentity:
         """Connects with the token from the environment and returns its identity. Raises SlackFault."""
@@ -206,16 +218,14 @@ class WebApi:
         if not self._token.startswith("xoxb-"):
             raise SlackFault(f"SLACK_BOT_TOKEN is {_token_kind(self._token)}: {_WHERE_TOKEN}")
         try:
-            answer, headers = await self._send("auth.test", {})
+            answer, _ = await self._send("auth.test", {})
         except SlackApiError as refusal:
             raise SlackFault(f"Slack refuses SLACK_BOT_TOKEN ({refusal.error}): {_WHERE_TOKEN}") from None
         except SlackUnavailable as unavailable:
             raise SlackFault(
                 f"Slack cannot be reached at {self.url} ({unavailable}): check the network and SLACK_API_URL"
             ) from None
-        granted = headers.get("X-OAuth-Scopes")
-        given = {scope.strip() for scope in (granted or "").split(",")}
-        if granted is not None and (missing := REQUIRED_SCOPES - given):
+        if self.scopes is not None and (missing := REQUIRED_SCOPES - self.scopes):
             raise SlackFault(
                 f"The Slack app lacks the scopes {', '.join(sorted(missing))}: "
                 "add them (manifest.yml has them all), then install the app again"
@@ -261,6 +271,31 @@ class WebApi:
                 log.error("slack refuses what we drew", error=str(refusal), details=refusal.details)
             raise PermanentFailure(str(refusal)) from refusal
 
+    async def download(self, url: str, most: int) -> bytes:
+        """Reads a file of at most `most` bytes. Raises TemporaryFailure, PermanentFailure."""
+        assert self._session, "not open"
+        headers = {"Authorization": f"Bearer {self._token}"}
+        try:
+            async with self._session.get(url, headers=headers, timeout=FILE_TIMEOUT) as response:
+                _accepted(response)
+                content = bytearray()
+                async for part in response.content.iter_chunked(2**16):
+                    content += part
+                    if len(content) > most:
+                        raise PermanentFailure(f"it is larger than {most // 2**20} MB")
+                return bytes(content)
+        except (aiohttp.ClientError, OSError) as error:
+            raise TemporaryFailure(_why(error)) from None
+
+    async def upload(self, url: str, content: bytes) -> None:
+        """Sends a file to an address that Slack gave for it. Raises TemporaryFailure, PermanentFailure."""
+        assert self._session, "not open"
+        try:
+            async with self._session.post(url, data=content, timeout=FILE_TIMEOUT) as response:
+                _accepted(response)
+        except (aiohttp.ClientError, OSError) as error:
+            raise TemporaryFailure(_why(error)) from None
+
     async def respond(self, url: str, body: Mapping[str, Any]) -> None:
         """Answers through a response URL. Raises SlackApiError, SlackUnavailable."""
         assert self._session, "not open"
@@ -287,7 +322,17 @@ class WebApi:
         data = response.data
         if not isinstance(data, dict):
             raise SlackUnavailable("not an answer from Slack")
+        if granted := response.headers.get("X-OAuth-Scopes"):
+            self.scopes = frozenset(scope.strip() for scope in granted.split(","))
         return data, response.headers
+
+
+def _accepted(response: aiohttp.ClientResponse) -> None:
+    """Raises TemporaryFailure, PermanentFailure. A page to sign in is what Slack answers without access."""
+    if response.status >= 500 or response.status == 429:
+        raise TemporaryFailure(f"HTTP {response.status}")
+    if response.status >= 400 or (response.method == "GET" and response.content_type == "text/html"):
+        raise PermanentFailure(f"Slack gives no access to it (HTTP {response.status})")
 
 
 @contextmanager

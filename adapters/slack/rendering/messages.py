@@ -45,6 +45,7 @@ from bot.model.views import (
     Receipt,
     ReceiptRow,
     ReceiptTable,
+    SharedFile,
     TicketCard,
     View,
 )
@@ -86,6 +87,9 @@ def render_message(view: View, renderer: MrkdwnRenderer) -> RenderedMessage:
                 fallback(f"Need help from {escape_mrkdwn(one_line(view.vendor))}?"),
                 with_block_ids(_get_help(view)),
             )
+        case SharedFile():
+            name = escape_mrkdwn(cut(one_line(view.name), _LONGEST_FIELD))
+            return RenderedMessage(fallback(f"File: {name}"), with_block_ids([section(f"File: {name}")]))
         case QueueBoard():
             return RenderedMessage(
                 fallback(board_fallback(view, renderer)), with_block_ids(board_blocks(view, renderer))
@@ -166,7 +170,8 @@ def _reported(card: TicketCard) -> Iterator[Json]:
 def _history(card: TicketCard, renderer: MrkdwnRenderer) -> Iterator[Json]:
     if not card.history:
         return
-    before = f" ({card.earlier:,} earlier)" if card.earlier else ""
+    key = escape_mrkdwn(cut(card.key, _LONGEST_FIELD))
+    before = f" ({card.earlier:,} earlier; history {key} shows all)" if card.earlier else ""
     lines = (
         f"{escape_mrkdwn(cut(each.what, _LONGEST_LINE))} · {renderer.reader_time(each.at)}"
         for each in card.history

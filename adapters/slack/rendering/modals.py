@@ -126,18 +126,25 @@ def _field(field: Field, reacts: bool) -> Iterator[Json]:
     if isinstance(field, ChoiceField):
         yield from _full_labels(field.options)
     label = one_line(field.label)
+    waits_for_choice = isinstance(field, TextField) and bool(field.filled_by) and not reacts
     block: Json = {
         "type": "input",
-        "block_id": field.id,
+        "block_id": _block_id(field),
         "label": plain(cut(label, 2000) or "…"),
         "element": _element(field),
-        "optional": not field.required,
+        "optional": not field.required or waits_for_choice,
     }
     if field.hint and field.hint.strip():
         block["hint"] = plain(cut(field.hint, 2000))
     if reacts and isinstance(field, ChoiceField):
         block["dispatch_action"] = True
     yield block
+
+
+def _block_id(field: Field) -> str:
+    """Returns the field's id, with its edition: Slack keeps what was typed in a block that stays the same."""
+    edition = field.edition if isinstance(field, TextField) else ""
+    return f"{field.id}~{edition}" if edition else field.id
 
 
 def _files() -> Json:
@@ -226,8 +233,8 @@ def values(view: ModalView) -> dict[str, tuple[str, ...]]:
     """Returns the values by field id, for every field of the view."""
     kept = _metadata_of(view).kept
     found = {}
-    for name, element in view.inputs():
-        given = _given(view.state.values.get(name, {}).get(element))
+    for block, name in view.inputs():
+        given = _given(view.state.values.get(block, {}).get(name))
         found[name] = given if given is not None else tuple(kept.get(name, ()))
     return found
 
@@ -254,7 +261,7 @@ def files(view: ModalView) -> tuple[File, ...]:
 def _file(uploaded: UploadedFile) -> File:
     name = one_line(uploaded.name or uploaded.title or "") or "without a name"
     url = uploaded.permalink or ""
-    return File(name, url if url.startswith("https://") else "")
+    return File(name, url if url.startswith("https://") else "", uploaded.id or "")
 
 
 def looks_the_same(view: ModalView, other: Json) -> bool:
@@ -282,11 +289,11 @@ def _parsed_metadata(metadata: str) -> FormMetadata:
 
 def errors(view: ModalView, faults: Mapping[str, str]) -> dict[str, str]:
     """Maps faults to blocks; a fault without an input in the view goes to the first input."""
-    inputs = [name for name, _ in view.inputs()]
+    blocks = {name: block for block, name in view.inputs()}
     found: dict[str, str] = {}
     for name, text in faults.items():
-        if inputs:
-            block = name if name in inputs else inputs[0]
+        if blocks:
+            block = blocks.get(name) or next(iter(blocks.values()))
             words = text.strip() or "Please look at this again."
             found[block] = f"{found[block]} {words}" if block in found else words
     return found
@@ -294,6 +301,6 @@ def errors(view: ModalView, faults: Mapping[str, str]) -> dict[str, str]:
 
 def same_inputs(view: ModalView, form: Form) -> bool:
     """Returns whether the open view has the form's inputs, so that errors can be shown in place."""
-    held, inputs = _metadata_of(view), [name for name, _ in view.inputs()]
+    held, inputs = _metadata_of(view), [block for block, _ in view.inputs()]
     same = view.callback_id == form.id and held.context == dict(form.context)
-    return same and inputs == [field.id for field in _shown_fields(form, bool(held.face))]
+    return same and inputs == [_block_id(field) for field in _shown_fields(form, bool(held.face))]

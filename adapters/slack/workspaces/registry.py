@@ -93,9 +93,16 @@ class WorkspaceRegistry:
         route = self._channel_routes.find(about)
         return route.installation if route else self.identity.team
 
-    def address_of(self, about: str) -> str:
+    def _reaching(self, about: str) -> Workspace | None:
         route = self._channel_routes.find(about)
-        found = self._active.get(route.installation) if route else next(iter(self._active.values()), None)
+        return self._active.get(route.installation) if route else next(iter(self._active.values()), None)
+
+    def scopes_of(self, about: str) -> frozenset[str] | None:
+        found = self._reaching(about)
+        return found.api.scopes if found else None
+
+    def address_of(self, about: str) -> str:
+        found = self._reaching(about)
         return (found.identity.url or self._addresses.get(found.id, "")) if found else ""
 
     async def _look_up_addresses(self) -> None:

@@ -105,6 +105,10 @@ class Workspaces(Protocol):
         """Returns the address of the workspace that reaches a channel; "" if it is not known."""
         ...
 
+    def scopes_of(self, about: str) -> frozenset[str] | None:
+        """Returns what the app may do in the workspace that reaches a channel; None if it is not known."""
+        ...
+
     async def workspace_for(self, origin: RequestOrigin) -> Workspace | None:
         """Returns the workspace to answer in, or None if the app was uninstalled there."""
         ...
@@ -193,6 +197,9 @@ class OneWorkspace:
 
     def address_of(self, about: str) -> str:
         return self.identity.url
+
+    def scopes_of(self, about: str) -> frozenset[str] | None:
+        return self.workspace.api.scopes
 
     async def call(
         self, about: str, method: str, arguments: Mapping[str, Any], home: str = ""
@@ -312,7 +319,7 @@ class UserNames:
                 async with asyncio.timeout(LOOKUP_TIMEOUT):
                     response = await self._api.request("users.info", {"user": user})
                 found = response.get("user") or {}
-                self._found[user] = _name(found), str(found.get("team_id") or "")
+                self._found[user] = shown_name(found), str(found.get("team_id") or "")
             except SlackApiError:
                 self._found[user] = None, ""
             except (SlackUnavailable, TimeoutError):
@@ -320,7 +327,8 @@ class UserNames:
         return self._found[user]
 
 
-def _name(user: Mapping[str, Any]) -> str | None:
+def shown_name(user: Mapping[str, Any]) -> str | None:
+    """Returns what people call this user, or None if Slack gives no name."""
     # People from another organisation have their names only inside the profile.
     profile = user.get("profile") or {}
     names = (profile.get("real_name"), user.get("real_name"), profile.get("display_name"), user.get("name"))

@@ -14,6 +14,7 @@ from botbuilder.schema import (  # type: ignore[import-untyped]
 )
 from botbuilder.schema.teams import (  # type: ignore[import-untyped]
     ChannelInfo,
+    MessageActionsPayload,
     MessagingExtensionAction,
     MessagingExtensionActionResponse,
     TaskModuleRequest,
@@ -50,6 +51,8 @@ log = structlog.get_logger(__name__)
 FindTicket = Callable[[MessageRef], Awaitable[str | None]]
 """Looks up the ticket that a message belongs to; None if there is none."""
 
+SEND_TO_CUSTOMER = "send_to_customer"
+"""The id in the app's manifest of the message extension that opens no ticket."""
 CARD_ACTION = "adaptiveCard/action"
 INVOKES = frozenset(
     {
@@ -225,6 +228,9 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
     ) -> MessagingExtensionActionResponse | None:
         read, home = await self._read_and_record(turn_context)
         message = action.message_payload if action else None
+        if action and message and action.command_id == SEND_TO_CUSTOMER:
+            task = await self._on_message_action(read, home, message)
+            return MessagingExtensionActionResponse(task=task) if task else None
         quoted = plain_text(message.body.content or "") if message and message.body else ""
         root = (message.reply_to_id or message.id) if message and not read.is_personal else None
         about = MessageRef(place_of(read), root) if isinstance(root, str) else None
@@ -368,6 +374,14 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
         except Exception:
             log.exception("command failed")
             return self._responder.failed(read, kind)
+
+    async def _on_message_action(self, read: Activity, home: str, message: MessageActionsPayload) -> Reply:
+        try:
+            answer = await self._dispatch(self._reader.message_action(read, home, SEND_TO_CUSTOMER, message))
+            return await self._responder.to_act(read, RequestKind.TASK, answer)
+        except Exception:
+            log.exception("message action failed")
+            return self._responder.failed(read, RequestKind.TASK)
 
     async def _on_action(self, read: Activity, home: str, kind: RequestKind, data: Any) -> Reply:
         """Handles a button or a submitted form."""

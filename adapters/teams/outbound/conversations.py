@@ -302,6 +302,14 @@ class TenantLookup:
         ours = self._app.tenant
         return UserRef(PLATFORM, str(home or ""), user) if home == ours or not ours else None
 
+    async def name_of(self, user: UserRef, place: Place) -> str:
+        """Returns a member's name. Raises TemporaryFailure, PermanentFailure."""
+        where = await self._references.conversation(place.id)
+        if where is None:
+            raise PermanentFailure(f"the bot does not know {place.id} yet; add the app there")
+        name = (await self._connector.member(where.service, place.id, user.id)).get("name")
+        return (one_line(name) if isinstance(name, str) else "") or user.id
+
     async def places_of(self, user: UserRef) -> frozenset[Place]:
         """Returns the channels and groups that the person and the bot are in. Raises TemporaryFailure."""
         groups = self._references.groups()

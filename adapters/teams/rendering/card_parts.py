@@ -35,6 +35,7 @@ FORM_ACTIONS = frozenset(
         "why",
         "add_details",
         "escalate",
+        "assign",
         "reply",
         "update",
         "severity",

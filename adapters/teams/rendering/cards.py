@@ -45,6 +45,7 @@ from bot.model.views import (
     Receipt,
     ReceiptRow,
     ReceiptTable,
+    SharedFile,
     TicketCard,
     View,
 )
@@ -79,6 +80,8 @@ def view_card(view: View, renderer: CardTextRenderer) -> CardMessage:
             )
         case GetHelp():
             return CardMessage(_get_help(view, renderer), fallback_text(f"Need help from {view.vendor}?"))
+        case SharedFile():
+            return CardMessage(card([text_line(f"File: {view.name}")]), fallback_text(f"File: {view.name}"))
         case QueueBoard():
             return CardMessage(board_card(view, renderer), fallback_text(board_fallback(view, renderer)))
         case _:
@@ -151,8 +154,12 @@ def _last_words(words: LastWords, renderer: CardTextRenderer) -> Iterator[Json]:
 def _history(card: TicketCard, renderer: CardTextRenderer) -> Iterator[Json]:
     if not card.history:
         return
-    before = f"History ({card.earlier:,} earlier)" if card.earlier else "History"
-    yield {**text_line(before, size="Small", weight="Bolder"), "spacing": "Medium", "separator": True}
+    earlier = f" ({card.earlier:,} earlier; history {card.key} shows all)" if card.earlier else ""
+    yield {
+        **text_line(f"History{earlier}", size="Small", weight="Bolder"),
+        "spacing": "Medium",
+        "separator": True,
+    }
     for each in card.history:
         at: Json = {
             "type": "TextRun",

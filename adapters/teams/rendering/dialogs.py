@@ -164,7 +164,7 @@ def _input(field: Field) -> Json:
             wanted = "Please choose an answer."
         case _:
             assert_never(field)
-    if field.required:
+    if field.required and not (isinstance(field, TextField) and field.filled_by):
         element |= {"isRequired": True, "errorMessage": wanted}
     return element | ({"value": value} if value else {})
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from bot.desk import channels, help_position, home, queue, ticket_board, unticketed
+from bot.desk.agents import whole_history
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.intake import conversation, conversation_steps, courtesy, form, open
 from bot.desk.intake.form import FORM, Prefill, pack_prefill, unpack_prefill
@@ -193,6 +194,7 @@ _AGENTS_COMMANDS = (
     ("list unassigned", "lists tickets that nobody owns"),
     ("list account ID", "lists the open tickets of one account"),
     ("next", "shows the most urgent ticket that nobody owns"),
+    ("history KEY", "shows everything that happened on a ticket, in triage or in a direct message"),
 )
 _KEY = re.compile(r"([a-z][a-z0-9-]{0,23})-(\d{1,9})")
 
@@ -204,6 +206,7 @@ class TextCommand:
     verb: str
     key: str = ""
     words: tuple[str, ...] = ()
+    page: int = 1
 
 
 def parse(desk: Desk, text: str, actor: Actor) -> TextCommand | None:
@@ -220,10 +223,17 @@ def parse(desk: Desk, text: str, actor: Actor) -> TextCommand | None:
             return TextCommand("list", words=("account", account))
         case ["status" | "close" as verb, name] if key := _key(name):
             return TextCommand(verb, key)
+        case ["history", name, *rest] if (key := _key(name)) and _is_page(rest):
+            return TextCommand("history", key, page=int("".join(rest) or "1"))
         case ["away" | "back", *rest] if len(rest) <= 2 and away.tam_of(desk, actor):
             return TextCommand(parts[0], words=tuple(parts))
         case _:
             return None
+
+
+def _is_page(rest: list[str]) -> bool:
+    """Whether these words are the number of a page, or nothing."""
+    return not rest or (len(rest) == 1 and re.fullmatch(r"[1-9]\d{0,3}", rest[0], re.ASCII) is not None)
 
 
 def _key(name: str) -> str | None:
@@ -253,6 +263,8 @@ async def _run(desk: Desk, text_command: TextCommand, command: Command) -> Answe
             if not isinstance(key, str):
                 return key
             return await (_status if verb == "status" else _close)(desk, command, key)
+        case "history":
+            return await _history(desk, command, text_command)
         case "oncall":
             return _on_call(desk, command)
         case "away" | "back":
@@ -306,6 +318,17 @@ async def _status(desk: Desk, command: Command, key: str) -> Answer:
         # A customer's buttons act in the account's channel only.
         face = replace(face, buttons=())
     return Show(face)
+
+
+async def _history(desk: Desk, command: Command, text_command: TextCommand) -> Answer:
+    """Shows agents everything that happened on the ticket."""
+    found = await _seen_by(desk, command.actor, command.place, text_command.key)
+    if isinstance(found, Show):
+        return found
+    ticket, relation = found
+    if relation != "agent":
+        return refusal(f"Only agents of {desk.policy_of(ticket).vendor} can read that.")
+    return whole_history.show(desk, command.place, ticket, text_command.page)
 
 
 async def _close(desk: Desk, command: Command, key: str) -> Answer:

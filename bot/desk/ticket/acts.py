@@ -42,7 +42,7 @@ async def take(desk: Desk, press: Press, ticket: Ticket) -> Answer:
         me = desk.who(press.actor)
         if ticket.state is not State.OPEN:
             return refusal(f"{ticket.key} is {ticket.state}; reopen it first.")
-        mine = ticket.owner is not None and ticket.owner.id == me.id
+        mine = ticket.owner is not None and desk.directory.same_person(ticket.owner, me)
         if mine and ticket.confirmed and ticket.handover is None:
             return refusal(f"You already own {ticket.key}.")
         return [Taken(now, me)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from bot.desk.colleagues import writing
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.ticket import update
 from bot.desk.ticket.short_forms import TEXT, context_of
@@ -37,7 +38,7 @@ async def edit(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     if not isinstance(text, str):
         return text
     form = update.form(ticket, policy, context_of(press) | {"ticket": ticket.key})
-    return Ask(form.filled({TEXT: (text,)}))
+    return Ask(await writing.begin(desk, press.actor, ticket, form.filled({TEXT: (text,)})))
 
 
 def _text(press: Press, ticket: Ticket, policy: Policy) -> str | Answer:

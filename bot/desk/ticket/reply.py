@@ -1,4 +1,4 @@
-"""Messages between customer and agents: replies, added details, the ticket's thread."""
+"""Messages between customer and agents: added details, and the ticket's thread."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.desk.desk import Desk, refusal
-from bot.desk.ticket.short_forms import next_turn, rejected, text_of
+from bot.desk.ticket.short_forms import rejected, text_of
 from bot.model.address import MessageRef, Place
 from bot.model.inbound import Answer, Done, MessageChanged, Posted, Submission
 from bot.ports import RedeliverLater
@@ -33,19 +33,6 @@ NOT_MONITORED = (
     "Only you can see this thread. To answer the customer, write “status {key}” here and press Reply."
 )
 """The answer to a reply in the thread of a direct message."""
-
-
-async def send_reply(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
-    text = text_of(sent)
-
-    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
-        if not text:
-            return rejected(sent, "Please write a message to the customer.")
-        if ticket.state is State.CLOSED:
-            return rejected(sent, f"{ticket.key} is closed; reopen it first. Your text is still in the form.")
-        return [Answered(now, desk.who(sent.actor), Kind.REPLY, text, next=next_turn(sent))]
-
-    return await desk.change(sent.key, ticket, decide)
 
 
 async def send_details(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:

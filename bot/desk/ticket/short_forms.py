@@ -18,7 +18,7 @@ from sla_core.triage import Option
 
 TEXT = "text"
 NEXT = "next"
-_TURNS = (Option(Turn.WE, "We go on"), Option(Turn.CUSTOMER, "We wait for the customer"))
+TURNS = (Option(Turn.WE, "We go on"), Option(Turn.CUSTOMER, "We wait for the customer"))
 TELL = "tell_customer"
 TOLD = Option("yes", "Tell the customer that this was escalated, and why")
 _TYPED = ("summary", "details", TEXT)
@@ -40,7 +40,7 @@ def text_form(name: str, context: Mapping[str, str]) -> Form:
     title, submit, label, hint = _TEXTS[name]
     fields: list[Field] = [TextField(TEXT, label, long=True, hint=hint)]
     if name == "reply":
-        fields.append(ChoiceField(NEXT, "Next", _TURNS, required=False, value=(Turn.WE,)))
+        fields.append(ChoiceField(NEXT, "Next", TURNS, required=False, value=(Turn.WE,)))
     return Form(name, titled(context, title), submit, tuple(fields), context)
 
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from bot.desk.colleagues import writing
 from bot.desk.desk import Desk
 from bot.desk.ticket.short_forms import TEXT, context_of, text_form, text_of
 from bot.model.forms import ChoiceField, Field, Form, TextField
-from bot.model.inbound import Answer, Ask, Press, Submission
+from bot.model.inbound import Answer, Ask, Done, Press, Submission
 from sla_core.calendar import instant_of
 from sla_core.engine import promises
 from sla_core.events import Answered, DueDateSet, Event, Extended, Kind
@@ -23,7 +24,8 @@ FURTHEST = timedelta(days=730)
 
 
 async def ask(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    return Ask(form(ticket, desk.policy_of(ticket), context_of(press)))
+    asked = form(ticket, desk.policy_of(ticket), context_of(press))
+    return Ask(await writing.begin(desk, press.actor, ticket, asked))
 
 
 def form(ticket: Ticket, policy: Policy, context: Mapping[str, str]) -> Form:
@@ -56,12 +58,18 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
         found = {field: says for field, says in errors.items() if says}
         if found:
             return Ask(form(ticket, policy, sent.context).rejected(sent.values, found))
+        if answered := writing.answered_since(desk, sent.actor, ticket, sent.context):
+            again = form(ticket, policy, sent.context).filled(sent.values)
+            return Ask(writing.shown_again(again, ticket, answered))
         events: list[Event] = [Answered(now, who, Kind.UPDATE, text)]
         events += [DueDateSet(now, who, due)] if due else []
         events += [Extended(now, who, extra)] if extra else []
         return events
 
-    return await desk.change(sent.key, ticket, decide)
+    answer = await desk.change(sent.key, ticket, decide)
+    if isinstance(answer, Done):
+        await writing.end(desk, sent.actor, ticket.key)
+    return answer
 
 
 def _text_fault(ticket: Ticket, text: str) -> str | None:

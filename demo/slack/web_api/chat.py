@@ -75,6 +75,7 @@ def post_message(workspace: Workspace, args: Args) -> Json:
     message = Message(
         channel.id, workspace.next_ts(), workspace.bot.id, text, blocks, metadata=metadata(args)
     )
+    message.username, message.icon_url = args.text("username"), args.text("icon_url")
     message.thread_ts = thread_of(workspace, channel, args)
     workspace.add(message)
     workspace.emit(message_event(workspace, message), workspace.bot.id)
@@ -114,6 +115,7 @@ def update(workspace: Workspace, args: Args) -> Json:
     message.text, message.blocks = text or message.text, blocks
     message.metadata = metadata(args) or message.metadata
     message.edits += 1
+    message.username = message.icon_url = ""
     message.edited = not blocks
     workspace.touch()
     now = message_json(workspace, message)

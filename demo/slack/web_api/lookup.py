@@ -181,12 +181,13 @@ def list_users(workspace: Workspace, args: Args) -> Json:
 
 
 def file_info(workspace: Workspace, args: Args) -> Json:
-    """Describes a file, if it is in a channel that the bot is in."""
+    """Describes a file, if it is in a channel that the bot is in, or only in a form."""
     file = workspace.files.get(args.need("file"))
     if file is None:
         raise SlackError("file_not_found")
-    ours = (channel for channel in workspace.channels.values() if workspace.bot.id in channel.members)
-    if not any(file in message.files for channel in ours for message in channel.messages):
+    channels = workspace.channels.values()
+    found = [channel for channel in channels if any(file in each.files for each in channel.messages)]
+    if found and not any(workspace.bot.id in channel.members for channel in found):
         raise SlackError("access_denied")
     return {"file": file_json(workspace, file), "comments": [], "response_metadata": {"next_cursor": ""}}
 

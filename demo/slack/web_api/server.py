@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 
 from aiohttp import web
 
 from demo.slack.elements import Json
 from demo.slack.state import Call, SlackError, Workspace
-from demo.slack.web_api import chat, lookup, views
+from demo.slack.web_api import chat, files, lookup, views
 from demo.slack.web_api.apps import Apps
 from demo.slack.web_api.args import Args
 from demo.slack.web_api.planned_failures import PlannedFailure, PlannedFailures, RateLimits
@@ -37,6 +38,8 @@ METHODS: dict[str, tuple[Method, str]] = {
     "conversations.join": (lookup.join, "channels:join"),
     "conversations.replies": (lookup.replies, "channels:history"),
     "conversations.history": (lookup.history, "channels:history"),
+    "files.completeUploadExternal": (files.complete_upload, "files:write"),
+    "files.getUploadURLExternal": (files.upload_url, "files:write"),
     "files.info": (lookup.file_info, "files:read"),
     "users.info": (lookup.user_info, "users:read"),
     "users.list": (lookup.list_users, "users:read"),
@@ -53,6 +56,7 @@ FORM_ONLY = {
     "conversations.list",
     "conversations.members",
     "conversations.replies",
+    "files.getUploadURLExternal",
     "files.info",
     "oauth.v2.access",
     "usergroups.list",
@@ -63,6 +67,7 @@ FORM_ONLY = {
 }
 
 
+_AUTHOR, _AUTHORS_ARGUMENTS = "chat:write.customize", {"username", "icon_url"}
 _APP_LEVEL = {"apps.connections.open", "oauth.v2.access"}
 
 
@@ -93,6 +98,8 @@ class Server:
         app.router.add_route("*", "/api/{method}", self._api)
         app.router.add_post("/response/{team}/{hook}", self._respond)
         app.router.add_get("/link/", self.sockets.accept)
+        app.router.add_post("/upload/{team}/{file}", partial(files.take_upload, self.workspaces))
+        app.router.add_get("/files-pri/{team}/{file}", partial(files.give_download, self.workspaces))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
@@ -158,6 +165,8 @@ class Server:
                     "needed": scope,
                     "provided": ",".join(self.scopes),
                 }
+            if self.scopes is not None and _AUTHOR not in self.scopes and given.keys() & _AUTHORS_ARGUMENTS:
+                raise SlackError("missing_scope")
             if failure and failure.error:
                 raise SlackError(failure.error)
             if method == "auth.teams.list":

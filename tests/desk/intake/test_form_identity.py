@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.desk.agents import send_to_customer
 from bot.desk.intake.form import FORM
 from bot.desk.routes import BUTTONS, FORMS
 from bot.desk.ticket import milestones
@@ -128,7 +129,8 @@ async def test_every_form_behind_a_button_has_an_identity(desk: DeskInMemory) ->
     away = await desk.answers(Command("away", desk.clock.now(), DANA, ACME, "/support", "away"))
     asked |= {answer.form.id: answer.form for answer in [away] if isinstance(answer, Ask)}
     on_other_policies = {milestones.FORM, "call_request"}  # in tests/packs/test_monetate_desk.py
-    assert {*asked, FORM, *on_other_policies} == {*FORMS}
+    of_a_message = send_to_customer.FORM  # in tests/platforms/test_send_to_customer.py
+    assert {*asked, FORM, of_a_message, *on_other_policies} == {*FORMS}
     assert len({opening(form) for form in asked.values()}) == len(asked)
 
 
@@ -137,6 +139,7 @@ SENT: Mapping[str, dict[str, str]] = {
     "Update": {"text": "Still looking"},
     "Escalate": {"text": "Hurry"},
     "Hold": {"text": "Which one?"},
+    "Assign": {"agent": "eve"},
     "Change severity": {"severity": "S1", "text": "All is down"},
     "Resolve": {"text": "Restarted"},
 }

@@ -45,8 +45,8 @@ COUNTS = [3_000, pytest.param(10_000, marks=pytest.mark.soak)]
 OVER_SOCKET = 2_000
 AGENTS = {"slack:T0VENDOR:U0BOB", "slack:T0VENDOR:U0DANA", "slack:T0VENDOR:U0TESS"}
 OF_AGENTS = (Acknowledged, Taken, Answered, SeverityChanged, Held, Resumed, Resolved, Alerted)
-_PASSING = frozenset({"draft", "carried"})
-"""Topics of the key-value store: open forms, and long texts by their hash."""
+_PASSING = frozenset({"draft", "carried", "writing"})
+"""Topics of the key-value store: open forms, who has them open, and long texts by their hash."""
 
 
 @pytest.fixture

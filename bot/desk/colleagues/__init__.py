@@ -1,0 +1,1 @@
+"""What agents see of each other while they work."""
