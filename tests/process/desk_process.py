@@ -6,13 +6,12 @@ import asyncio
 import json
 import os
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.process.forked_process import ForkedProcess
 from tests.waiting import PATIENCE
 
 STOPS_WITHIN = 30.0
@@ -58,17 +57,15 @@ async def frontline(*words: str, folder: Path, **given: str) -> CommandResult:
     return CommandResult(process.returncode, out.decode(), err.decode())
 
 
-async def _started(words: tuple[str, ...], folder: Path, given: Mapping[str, str]) -> Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", *words, cwd=folder, env=environment(**given), stdout=PIPE, stderr=PIPE
-    )
+async def _started(words: tuple[str, ...], folder: Path, given: Mapping[str, str]) -> ForkedProcess:
+    return await ForkedProcess.start(words, folder, environment(**given))
 
 
 @dataclass
 class DeskProcess:
     """A `frontline serve` that listens, and what it has logged so far."""
 
-    process: Process
+    process: ForkedProcess
     logged: list[dict[str, Any]] = field(default_factory=list)
     _reader: asyncio.Task[None] | None = None
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -142,7 +139,6 @@ class DeskProcess:
         return code
 
     async def _read(self) -> None:
-        assert self.process.stderr is not None
         async for line in self.process.stderr:
             try:
                 said = json.loads(line)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gzip
 import shutil
 import sqlite3
+from asyncio import ReadTransport
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from aiohttp import ClientSession
 
@@ -23,9 +23,9 @@ async def reasons(site: LiveSite) -> str:
     return "; ".join(said["reasons"])
 
 
-def stderr_of(desk: DeskProcess) -> Any:
+def stderr_of(desk: DeskProcess) -> ReadTransport:
     """Our end of the pipe that the desk logs to."""
-    return desk.process._transport.get_pipe_transport(2)  # type: ignore[attr-defined]
+    return desk.process.stderr_pipe
 
 
 def moved(source: Path, target: Path) -> None:
