@@ -10,6 +10,9 @@ READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
+# Hundreds of processes start in the tests; without bytecode, each compiles the sources again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup test soak lint format demo bench lock clean screenshots
 

@@ -13,7 +13,7 @@ from tests.postgres import NoPostgres, Postgres, running
 
 settings.register_profile(
     "quick",
-    max_examples=50,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     database=None,

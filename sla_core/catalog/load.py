@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -77,11 +78,25 @@ def vendors() -> list[str]:
 
 
 def load(vendor: str | Path) -> list[Policy]:
-    """All versions of a policy, oldest first. `vendor` is a pack's name or a folder. Raises Faults."""
-    folder = PACKS / vendor if isinstance(vendor, str) and vendor in vendors() else Path(vendor)
+    """All versions of a policy, oldest first. `vendor` is a pack's name or a folder. Raises Faults.
+
+    A pack that comes with Frontline is read once in each process, so all its users share the calendars
+    that it has compiled. An operator's folder is read each time.
+    """
+    if isinstance(vendor, str) and vendor in vendors():
+        return list(_shipped(vendor))
+    return _read(Path(vendor))
+
+
+@cache
+def _shipped(vendor: str) -> tuple[Policy, ...]:
+    return tuple(_read(PACKS / vendor))
+
+
+def _read(folder: Path) -> list[Policy]:
     if not os.path.isdir(folder):  # Path.is_dir raises for a name that is too long
         known = ", ".join(vendors())
-        raise Faults([Fault(str(vendor)[:80], "", f"no such vendor or folder; the catalog has {known}")])
+        raise Faults([Fault(str(folder)[:80], "", f"no such vendor or folder; the catalog has {known}")])
     dated = sorted(child for child in folder.iterdir() if (child / "policy.toml").is_file())
     if not dated:
         example = "2026-01-31/policy.toml"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.process.forked_process import ForkedProcess
 from tests.waiting import PATIENCE
 
 STOPS_WITHIN = 30.0
@@ -60,7 +61,10 @@ async def frontline(*words: str, folder: Path, **given: str) -> CommandResult:
 
 async def _started(
     words: tuple[str, ...], folder: Path, given: Mapping[str, str], module: str = "bot"
-) -> Process:
+) -> ForkedProcess | Process:
+    """Forks a process that is loaded already; another `module` than the product starts on its own."""
+    if module == "bot":
+        return await ForkedProcess.start(words, folder, environment(**given))
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, *words, cwd=folder, env=environment(**given), stdout=PIPE, stderr=PIPE
     )
@@ -70,7 +74,7 @@ async def _started(
 class DeskProcess:
     """A `frontline serve` that listens, and what it has logged so far."""
 
-    process: Process
+    process: ForkedProcess | Process
     logged: list[dict[str, Any]] = field(default_factory=list)
     _reader: asyncio.Task[None] | None = None
     _news: asyncio.Event = field(default_factory=asyncio.Event)

@@ -5,21 +5,23 @@ from __future__ import annotations
 import gzip
 import shutil
 import sqlite3
+from asyncio import ReadTransport
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from aiohttp import ClientSession
 
 from tests.harness import S2
 from tests.process.desk_process import DeskProcess, frontline
+from tests.process.forked_process import ForkedProcess
 from tests.process.live_site import LiveSite
 from tests.waiting import eventually
 
 
-def stderr_of(desk: DeskProcess) -> Any:
+def stderr_of(desk: DeskProcess) -> ReadTransport:
     """Our end of the pipe that the desk logs to."""
-    return desk.process._transport.get_pipe_transport(2)  # type: ignore[attr-defined]
+    assert isinstance(desk.process, ForkedProcess)
+    return desk.process.stderr_pipe
 
 
 def moved(source: Path, target: Path) -> None:

@@ -24,8 +24,8 @@ FRIDAY = "2026-03-20T10:00:00Z"
 
 
 @pytest_asyncio.fixture(params=["sqlite", "postgres"])
-async def store(request: pytest.FixtureRequest, url: str) -> AsyncIterator[SqlStore]:
-    address = url if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[SqlStore]:
+    address = str(request.getfixturevalue(f"{request.param}_url"))
     async with connect(address) as store:
         yield store
 

@@ -27,11 +27,6 @@ from adapters.sql.tables import TicketRow
 HEAD = "0009"
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "frontline.db"
-
-
 def schema(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as db:
         return sorted(sql for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"))

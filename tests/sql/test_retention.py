@@ -37,8 +37,8 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest_asyncio.fixture(params=["sqlite", "postgres"])
-async def tables(request: pytest.FixtureRequest, url: str) -> AsyncIterator[Tables]:
-    address = url if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+async def tables(request: pytest.FixtureRequest) -> AsyncIterator[Tables]:
+    address = str(request.getfixturevalue(f"{request.param}_url"))
     async with connect(address) as store:
         yield store
 

@@ -25,8 +25,8 @@ FIELDS = "UPDATE event SET body = '{}' WHERE ticket = 'ACME-1'"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def tables_url(request: pytest.FixtureRequest, url: str) -> str:
-    return url if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+def tables_url(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue(f"{request.param}_url"))
 
 
 @pytest_asyncio.fixture

@@ -35,11 +35,6 @@ HISTORIES: dict[str, tuple[Event, ...]] = {
 }
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "frontline.db"
-
-
 def fill(path: Path) -> None:
     """Four tickets as the first version wrote them: with a card sent, an edit and a reply still to go."""
     with closing(sqlite3.connect(path)) as db:

@@ -36,6 +36,8 @@ CLAIMS = [
 AGENTS = [("bob", "T0VENDOR"), ("dana", "T0VENDOR")]
 PEOPLE_OF_THE_FILE = [*AGENTS, ("tess", "T0VENDOR")]
 HERE = ["C0ACME", "C0BETA", "C0LOUNGE", "C0TRIAGE", "direct"]
+FROM = [*((channel, False) for channel in HERE), ("C0ACME", True), ("C0TRIAGE", True)]
+"""Channels, and the app's own page where it claims the channels that matter."""
 
 
 @pytest.fixture
@@ -67,22 +69,21 @@ async def test_every_button_from_everywhere(day: DayOfRequests, claim: tuple[str
     at, (name, team) = day.at, claim
     who = at.people[name]
     for action, route in BUTTONS.items():
-        for channel in HERE:
-            for home in (False, True):
-                before = await at.store.load(KEY)
-                where = place_of(day, who, channel)
-                payload = forged.pressed(at, who, team, where, action, KEY)
-                if home:
-                    payload = forged.on_home(at, who, payload, where)
-                ack = await forged.deliver(at, payload)
-                assert ack.status == 200
-                done, asked = await done_since(day, before), at.slack.modal_of(who)
-                if not may(route.who, claim, "" if home else channel):
-                    about = (action, channel, home)
-                    assert done == [], about
-                    assert asked is None or asked.callback_id == "", about
-                while at.slack.modal_of(who):
-                    await at.slack.close_modal(who)
+        for channel, home in FROM:
+            before = await at.store.load(KEY)
+            where = place_of(day, who, channel)
+            payload = forged.pressed(at, who, team, where, action, KEY)
+            if home:
+                payload = forged.on_home(at, who, payload, where)
+            ack = await forged.deliver(at, payload)
+            assert ack.status == 200
+            done, asked = await done_since(day, before), at.slack.modal_of(who)
+            if not may(route.who, claim, "" if home else channel):
+                about = (action, channel, home)
+                assert done == [], about
+                assert asked is None or asked.callback_id == "", about
+            while at.slack.modal_of(who):
+                await at.slack.close_modal(who)
     events = await at.store.load(KEY)
     if claim in AGENTS:
         assert any(getattr(e, "by", THE_CLOCK).id.endswith(who.id) for e in events)

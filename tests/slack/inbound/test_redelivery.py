@@ -38,7 +38,7 @@ TIMES, AT_ONCE = 4, 50
 MOST_TRIES = 8
 LONG = "x" * 3000
 ANY_NUMBER_IN_AN_HOUR = "\n[limits]\nopens_per_person = 1_000_000\nopens_per_account = 1_000_000\n"
-COUNTS = [200, pytest.param(10_000, marks=pytest.mark.soak)]
+COUNTS = [100, pytest.param(10_000, marks=pytest.mark.soak)]
 
 
 @pytest.fixture(autouse=True)
