@@ -234,7 +234,7 @@ async def test_a_tam_sees_their_accounts_with_what_is_due_next_on_top(tmp_path: 
     due = rows(shown)[1].promise
     assert due is not None
     assert due.due_at is not None
-    assert shown.sections[1].lead == ("Due next: ", Strong(slow), " ", When(due.due_at))
+    assert shown.sections[1].lead == ("Due next: ", Strong(slow), " ", When(due.due_at), ".")
     await desk.fast_forward(days=9)
     assert (await seen(desk, DANA, DM)).sections[0].lead[0] == "Overdue: "
     assert keys(await seen(desk, DANA, TRIAGE)) == keys(shown)

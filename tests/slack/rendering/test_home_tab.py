@@ -48,7 +48,7 @@ async def test_each_person_sees_their_own_board(workspace: Workspace) -> None:
     for row in (row for section in BOARD.sections for row in section.rows):
         assert row.key in words(shown)
     assert "As of <!date^" in words(shown)
-    assert shown.buttons() == ["Take it", "Get help"]
+    assert shown.buttons() == ["Get help", "Take it"]
 
 
 async def test_opening_the_tab_draws_it_again(workspace: Workspace) -> None:

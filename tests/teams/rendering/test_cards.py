@@ -76,8 +76,8 @@ def test_a_menu_shows_and_hides_its_rows() -> None:
     )
     assert hidden == {}
     assert rows(more["items"]) == [
-        ["Take it", "Change severity", "Hold"],
-        ["Services enabled", "Why?"],
+        ["Take it", "Assign", "Change severity"],
+        ["Hold", "Services enabled", "Why?"],
     ]
     assert rows(mitigation["items"]) == [["Internet routing"]]
     assert rows(milestone["items"]) == [
@@ -105,12 +105,12 @@ def test_malformed_data_is_not_read_as_a_press(junk: object) -> None:
 
 
 def test_a_board_has_the_buttons_of_its_rows_and_its_own() -> None:
-    assert [action["title"] for action in pushes(BOARD)] == ["Take it", "Get help"]
+    assert [action["title"] for action in pushes(BOARD)] == ["Get help", "Take it"]
 
 
 def test_the_history_stands_last_and_counts_earlier_lines() -> None:
     shown = texts(view_card(AGENTS, CARD_TEXT).content)
-    start = shown.index("History (12 earlier)")
+    start = shown.index(f"History (12 earlier; history {AGENTS.key} shows all)")
     assert shown[start + 1 : start + 11 : 2] == [each.what for each in AGENTS.history]
     assert not any("History" in text for text in texts(view_card(CUSTOMER, CARD_TEXT).content))
 
