@@ -6,179 +6,48 @@ datetimes; results are in UTC.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sla_core.closures import NEVER_CLOSED, Closures, EndClosures
+from sla_core.hours.openings import (
+    DAY,
+    NO_TIME,
+    WEEKDAYS,
+    BoundaryTime,
+    CompiledOpenings,
+    Hours,
+    Span,
+    in_utc,
+    instant_of,
+)
+from sla_core.hours.published import HalfDay
 
+__all__ = [
+    "FURTHEST_YEAR",
+    "NO_TIME",
+    "WEEKDAYS",
+    "BoundaryTime",
+    "BusinessCalendar",
+    "Hours",
+    "NeverOpens",
+    "Span",
+    "always",
+    "in_utc",
+    "instant_of",
+]
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
-    """From `start` up to but not including `end`; both aware. A span that ends before it starts is empty."""
-
-    start: datetime
-    end: datetime
-
-    def __bool__(self) -> bool:
-        return self.start < self.end
-
-    def __contains__(self, instant: datetime) -> bool:
-        return self.start <= instant < self.end
-
-    def __and__(self, other: Span) -> Span:
-        return Span(max(self.start, other.start), min(self.end, other.end))
-
-    @property
-    def length(self) -> timedelta:
-        return max(self.end - self.start, timedelta(0))
-
-    def minus(self, gaps: Iterable[Span]) -> list[Span]:
-        """The parts of this span that are in no gap, in order."""
-        left: list[Span] = []
-        at = self.start
-        for gap in sorted(gaps):
-            if not (gap & self):
-                continue
-            if at < gap.start:
-                left.append(Span(at, gap.start))
-            at = max(at, gap.end)
-        if at < self.end:
-            left.append(Span(at, self.end))
-        return left
-
-
-NO_TIME = timedelta(0)
-_SECOND = timedelta(seconds=1)
-
-
-def in_utc(at: datetime) -> datetime:
-    if at.tzinfo is None:
-        raise ValueError(f"{at.isoformat()} has no time zone; the clock takes aware instants only")
-    return at.astimezone(UTC)
-
-
-def instant_of(naive: datetime, zone: tzinfo) -> datetime:
-    """The UTC instant at which clocks in `zone` show `naive`.
-
-    Of a time shown twice, the first. For a skipped time, the instant of the skip, so that
-    hours that begin or end inside it shrink instead of moving.
-    """
-    aware = naive.replace(tzinfo=zone)
-    late = aware.astimezone(UTC)
-    if late.astimezone(zone).replace(tzinfo=None) == naive:
-        return late
-    early = aware.replace(fold=1).astimezone(UTC)
-    after = late.astimezone(zone).utcoffset()
-    while late - early > _SECOND:
-        middle = (early + (late - early) // 2).replace(microsecond=0)
-        if middle <= early:
-            break
-        if middle.astimezone(zone).utcoffset() == after:
-            late = middle
-        else:
-            early = middle
-    return late
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledOpenings:
-    """Openings in UTC. `before[i]` is the open time before opening i, `day_before[d]` that before day d.
-
-    `origins[i]` is the start of opening i minus `before[i]`. So inside that opening, an instant is its
-    origin plus the open time spent by then.
-    """
-
-    starts: list[datetime]
-    ends: list[datetime]
-    origins: list[datetime]
-    before: list[timedelta]
-    day_of: list[int]
-    day_before: list[timedelta]
-    first_year: int
-    last_year: int
-    since: datetime
-    until: datetime
-
-    @classmethod
-    def empty(cls) -> CompiledOpenings:
-        never = datetime.min.replace(tzinfo=UTC)
-        return cls([], [], [], [NO_TIME], [], [NO_TIME], 9999, 0, never, never)
-
-    def spent(self, instant: datetime) -> timedelta:
-        """The open time from the first opening to `instant`."""
-        i = bisect_right(self.starts, instant) - 1
-        if i < 0:
-            return NO_TIME
-        end = self.ends[i]
-        return (instant if instant < end else end) - self.origins[i]
-
-    def reached(self, wanted: timedelta) -> datetime:
-        """The first instant at which this much open time is spent."""
-        return self.origins[bisect_left(self.before, wanted) - 1] + wanted
-
-
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FURTHEST_YEAR = 2200
 """A promise that runs past this year is a mistake in the policy, not a deadline."""
 
-_DAY = timedelta(1)
 _EARLIEST_YEAR = 1972
 
 
 class NeverOpens(ValueError):
     """The calendar has no opening that could answer the question."""
-
-
-@dataclass(frozen=True, slots=True)
-class BoundaryTime:
-    """A wall-clock time in a zone. `after_midnight` may be 24 hours, the end of the day."""
-
-    after_midnight: timedelta
-    zone: ZoneInfo
-
-    def on(self, day: date) -> datetime:
-        """The UTC instant at which clocks in the zone show this time on that date."""
-        naive = datetime.combine(day, time()) + self.after_midnight
-        return instant_of(naive, self.zone)
-
-    def __str__(self) -> str:
-        minutes = int(self.after_midnight.total_seconds()) // 60
-        return f"{minutes // 60:02}:{minutes % 60:02} {self.zone.key}"
-
-
-@dataclass(frozen=True, slots=True)
-class Hours:
-    """One opening per listed weekday (0 is Monday), by the date at the opening end.
-
-    It closes on the same date, or on the next date if it would otherwise close before it opens.
-    """
-
-    weekdays: frozenset[int]
-    opens: BoundaryTime
-    closes: BoundaryTime
-
-    @property
-    def two_zones(self) -> bool:
-        return self.opens.zone.key != self.closes.zone.key
-
-    def on(
-        self, day: date, close_early: timedelta | None = None, open_late: BoundaryTime | None = None
-    ) -> Span:
-        start, end = self.opens.on(day), self.closes.on(day)
-        if end <= start and self.closes.after_midnight <= self.opens.after_midnight:
-            end = self.closes.on(day + _DAY)
-        if close_early is not None:
-            end = min(end, BoundaryTime(close_early, self.closes.zone).on(day))
-        if open_late is not None:
-            start = max(start, open_late.on(day))
-        return Span(start, end)
-
-    def __str__(self) -> str:
-        days = ", ".join(WEEKDAYS[day] for day in sorted(self.weekdays))
-        return f"{days} {self.opens} to {self.closes}"
 
 
 @dataclass(eq=False)
@@ -198,6 +67,7 @@ class BusinessCalendar:
         self._openings = CompiledOpenings.empty()
         self._closed: dict[int, dict[date, str]] = {}
         self._shortened: dict[int, dict[date, str]] = {}
+        self._half_days: dict[int, dict[date, HalfDay]] = {}
 
     @property
     def zone(self) -> ZoneInfo:
@@ -209,7 +79,7 @@ class BusinessCalendar:
         whole_days = [
             hours
             for hours in self.hours
-            if hours.closes.after_midnight - hours.opens.after_midnight == _DAY
+            if hours.closes.after_midnight - hours.opens.after_midnight == DAY
             and hours.closes.zone.key == hours.opens.zone.key
         ]
         return not self._can_close and {d for h in whole_days for d in h.weekdays} == set(range(7))
@@ -323,9 +193,18 @@ class BusinessCalendar:
             opened = self.day_openings(day)
             if not opened or at < opened[0].start:
                 return f"holiday: {shortened}"
-        if any(day.weekday() in hours.weekdays for hours in self.hours) or day in self.closures.working:
-            return "night"
-        return "weekend"
+        half = self._half_days_in(day.year).get(day)
+        if not self._has_hours(day):
+            return "weekend"
+        closes = None if half is None or day in self.early_closings else half.closes
+        if half is not None and closes is not None:
+            ends = (BoundaryTime(closes, hours.closes.zone).on(day) for hours in self.hours)
+            if min(ends) <= at:
+                return f"holiday: {half.name}"
+        return "night"
+
+    def _has_hours(self, day: date) -> bool:
+        return any(day.weekday() in hours.weekdays for hours in self.hours) or day in self.closures.working
 
     def day_openings(self, day: date) -> list[Span]:
         """The openings on a date of the opening end's zone. They may overlap."""
@@ -336,10 +215,17 @@ class BusinessCalendar:
                 day in self.closures.working and hours in self._usual_hours(day)
             )
             if opens and not closed:
-                span = hours.on(day, self.early_closings.get(day), self._open_late(hours, day))
+                span = hours.on(day, self._closes_early(day), self._open_late(hours, day))
                 if span:
                     spans.append(span)
         return sorted(spans)
+
+    def _closes_early(self, day: date) -> timedelta | None:
+        """When this date closes, after midnight; None: as usual."""
+        if day in self.early_closings:
+            return self.early_closings[day]
+        half = self._half_days_in(day.year).get(day)
+        return half.closes if half else None
 
     def _usual_hours(self, day: date) -> list[Hours]:
         """The hours of a working day on a weekday without hours: those of the week's first day."""
@@ -373,6 +259,11 @@ class BusinessCalendar:
             days = self.ends.shortened_in(year)
             self._shortened[year] = {day: name for day, name in days.items() if day not in spared}
         return self._shortened[year]
+
+    def _half_days_in(self, year: int) -> dict[date, HalfDay]:
+        if year not in self._half_days:
+            self._half_days[year] = self.closures.half_days_in(year)
+        return self._half_days[year]
 
     def _covering(self, first: datetime, last: datetime) -> CompiledOpenings:
         compiled = self._openings
@@ -431,7 +322,7 @@ class BusinessCalendar:
 def always() -> BusinessCalendar:
     """A calendar that is always open, in UTC and therefore without daylight saving time."""
     utc = ZoneInfo("UTC")
-    every_day = Hours(frozenset(range(7)), BoundaryTime(timedelta(0), utc), BoundaryTime(_DAY, utc))
+    every_day = Hours(frozenset(range(7)), BoundaryTime(timedelta(0), utc), BoundaryTime(DAY, utc))
     return BusinessCalendar((every_day,))
 
 
@@ -439,4 +330,4 @@ def _days_of(year: int) -> Iterator[date]:
     day = date(year, 1, 1)
     while day.year == year:
         yield day
-        day += _DAY
+        day += DAY

@@ -6,25 +6,15 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from sla_core.calendar import WEEKDAYS, BusinessCalendar, Hours, always
 from sla_core.catalog import ics, schema
+from sla_core.catalog.calendars import CalendarReader
 from sla_core.catalog.crosscheck import Files, Names, crosscheck
-from sla_core.closures import (
-    NEVER_CLOSED,
-    AnnualDay,
-    Closures,
-    Days,
-    EndClosures,
-    ListedDays,
-    PublicHolidays,
-    Season,
-)
+from sla_core.closures import Days, ListedDays, Season
 from sla_core.policy import (
     Calls,
     Courtesy,
@@ -163,7 +153,8 @@ class _Pack:
         against = mitigations.mitigation if mitigations else ()
         freezes, peaks = (seasons.freeze, seasons.peak) if seasons else ((), ())
         steps = escalation.step if escalation else ()
-        built = {name: self._calendar(name, file) for name, file in calendars.items()}
+        reader = CalendarReader(self.fault, self._listed)
+        built = {name: reader.calendar(name, file) for name, file in calendars.items()}
         told = milestones.milestone if milestones else ()
         names = Names(
             calendars=calendar_names,
@@ -203,72 +194,6 @@ class _Pack:
 
     def has(self, file: str) -> bool:
         return (self.folder / file).is_file()
-
-    def _calendar(self, name: str, file: schema.CalendarFile) -> BusinessCalendar | None:
-        if file.always == bool(file.open):
-            self.fault("calendars.toml", name, "needs either `always = true` or its `open` hours")
-            return None
-        ends = (file.closed_at_opening_end, file.closed_at_closing_end)
-        if file.always:
-            if file.closed or any(ends):
-                self.fault(
-                    "calendars.toml", name, "is always open, so no day can be closed; remove that part"
-                )
-            return always()
-        hours = tuple(
-            Hours(frozenset(WEEKDAYS.index(day) for day in opening.days), opening.from_, opening.to)
-            for opening in file.open
-        )
-        for number, opening in enumerate(hours, start=1):
-            if not opening.on(date(2026, 1, 15)):
-                self.fault("calendars.toml", f"{name}.open.{number}", "closes before it opens")
-        closed = file.closed or schema.ClosuresFile()
-        closures = self._closures(f"{name}.closed", closed)
-        return BusinessCalendar(hours, closures, closed.early, self._ends(name, file, hours))
-
-    def _ends(self, name: str, file: schema.CalendarFile, hours: tuple[Hours, ...]) -> EndClosures | None:
-        opening, closing = file.closed_at_opening_end, file.closed_at_closing_end
-        if opening is None and closing is None:
-            if file.shared_from is not None:
-                says = "is for days that only the opening end's list closes; add `closed_at_opening_end`"
-                self.fault("calendars.toml", f"{name}.shared_from", says)
-            return None
-        if not all(opened.two_zones for opened in hours):
-            says = "is for hours that open in one zone and close in another; use `closed` instead"
-            key = "closed_at_opening_end" if opening else "closed_at_closing_end"
-            self.fault("calendars.toml", f"{name}.{key}", says)
-        return EndClosures(
-            self._closures(f"{name}.closed_at_opening_end", opening or schema.DaysOffFile()),
-            self._closures(f"{name}.closed_at_closing_end", closing or schema.DaysOffFile()),
-            file.shared_from,
-        )
-
-    def _closures(self, key: str, file: schema.DaysOffFile) -> Closures:
-        annual = []
-        for day in file.annual:
-            month, number = (int(part) for part in day.on.split("-"))
-            try:
-                date(2024, month, number)
-            except ValueError:
-                self.fault("calendars.toml", f"{key}.annual.on", f'"{day.on}" is not a date; write "12-25"')
-                continue
-            annual.append(AnnualDay(day.name, month, number, day.observed, day.chosen))
-        public = []
-        for rule in file.public:
-            found = PublicHolidays(**rule.model_dump())
-            try:
-                unknown = found.unknown_names(range(2020, 2030))
-            except (NotImplementedError, ValueError) as wrong:
-                self.fault("calendars.toml", f"{key}.public", str(wrong))
-                continue
-            for holiday in unknown:
-                self.fault("calendars.toml", f"{key}.public", f'{rule.country} has no holiday "{holiday}"')
-            public.append(found)
-        listed = tuple(entry for ics_file in file.ics for entry in self._listed(key, ics_file))
-        if self.faults:
-            return NEVER_CLOSED
-        certified = file.certified_until or ics.certified_until(listed)
-        return Closures(tuple(public), tuple(annual), file.dates, file.working, certified, listed)
 
     def _listed(self, key: str, name: str) -> list[ListedDays]:
         path = self.folder / name

@@ -205,6 +205,7 @@ class DaysOffFile(Strict):
 
 class ClosuresFile(DaysOffFile):
     early: dict[date, TimeText] = {}
+    half_days: TimeText | None = None
 
 
 class CalendarFile(Cited):

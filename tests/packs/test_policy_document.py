@@ -15,7 +15,7 @@ from bot.cli.policy.check import check_path, warnings_of
 from bot.cli.policy.explain import explain
 from bot.config.settings import load_desk
 from sla_core.catalog import schema
-from tests.sla_core.builders import utc
+from tests.sla_core.builders import HOUR, local, utc
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 DOCUMENT = (REPOSITORY / "docs" / "policies.md").read_text(encoding="utf-8")
@@ -80,6 +80,7 @@ def test_the_other_samples_fit_into_it(example: Path) -> None:
     """Each is added to the file of its part; the order form goes into a desk's file."""
     homes = {
         "[[fact]]": "policy.toml",
+        "[athens]": "calendars.toml",
         "[bridge]": "calendars.toml",
         "[[P2.promise]]": "severities.toml",
         "[[accounts]]": "frontline.toml",
@@ -95,4 +96,8 @@ def test_the_other_samples_fit_into_it(example: Path) -> None:
     settings = load_desk(desk)
     assert settings.accounts["acme"].may_hold
     assert len(settings.accounts["acme"].terms) == 2
-    assert {"office", "bridge"} == set(settings.policies[0].calendars)
+    calendars = settings.policies[0].calendars
+    assert {"office", "athens", "bridge"} == set(calendars)
+    athens = "Europe/Athens"
+    due = calendars["athens"].add(local("2026-12-24 12:00", athens), 2 * HOUR)
+    assert due == local("2026-12-28 10:00", athens)
