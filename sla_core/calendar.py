@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -60,6 +60,8 @@ class BusinessCalendar:
     """Dates that close at this time after midnight, in the zone of the closing end."""
     ends: EndClosures | None = None
     """The holidays of each end, for hours between two zones."""
+    special: Mapping[date, tuple[Hours, ...]] = field(default_factory=dict)
+    """Dates with openings of their own, whatever closes them and on whichever weekday."""
 
     def __post_init__(self) -> None:
         if not any(hours.weekdays for hours in self.hours):
@@ -68,11 +70,30 @@ class BusinessCalendar:
         self._closed: dict[int, dict[date, str]] = {}
         self._shortened: dict[int, dict[date, str]] = {}
         self._half_days: dict[int, dict[date, HalfDay]] = {}
+        self._working: dict[int, Mapping[date, str]] = {}
+        self._in_zones: dict[str, BusinessCalendar] = {}
 
     @property
     def zone(self) -> ZoneInfo:
         """The zone that defines the calendar's dates: that of its opening end."""
         return self.hours[0].opens.zone
+
+    @property
+    def follows_customer(self) -> bool:
+        """Whether hours are in the zone of each customer, so that `in_zone` has to name it."""
+        every = (*self.hours, *(hours for day in self.special.values() for hours in day))
+        return any(hours.opens.customers or hours.closes.customers for hours in every)
+
+    def in_zone(self, key: str) -> BusinessCalendar:
+        """This calendar for a customer in the time zone of this name; without one, in UTC."""
+        if not key or not self.follows_customer:
+            return self
+        if key not in self._in_zones:
+            zone = ZoneInfo(key)
+            special = {day: tuple(each.in_zone(zone) for each in own) for day, own in self.special.items()}
+            hours = tuple(each.in_zone(zone) for each in self.hours)
+            self._in_zones[key] = replace(self, hours=hours, special=special)
+        return self._in_zones[key]
 
     @property
     def always_open(self) -> bool:
@@ -86,7 +107,7 @@ class BusinessCalendar:
 
     @property
     def _can_close(self) -> bool:
-        return self.closures.any or bool(self.early_closings) or self.ends is not None
+        return self.closures.any or bool(self.early_closings or self.special) or self.ends is not None
 
     def is_open(self, at: datetime) -> bool:
         instant = in_utc(at)
@@ -196,23 +217,35 @@ class BusinessCalendar:
         half = self._half_days_in(day.year).get(day)
         if not self._has_hours(day):
             return "weekend"
-        closes = None if half is None or day in self.early_closings else half.closes
+        named = day in self.early_closings or day in self.special
+        closes = None if half is None or named else half.closes
         if half is not None and closes is not None:
-            ends = (BoundaryTime(closes, hours.closes.zone).on(day) for hours in self.hours)
+            ends = (hours.closes.at(closes).on(day) for hours in self.hours)
             if min(ends) <= at:
                 return f"holiday: {half.name}"
         return "night"
 
+    def _working_in(self, year: int) -> Mapping[date, str]:
+        if year not in self._working:
+            self._working[year] = self.closures.working_in(year)
+        return self._working[year]
+
+    def _is_working(self, day: date) -> bool:
+        return day in self._working_in(day.year)
+
     def _has_hours(self, day: date) -> bool:
-        return any(day.weekday() in hours.weekdays for hours in self.hours) or day in self.closures.working
+        named = self._is_working(day) or day in self.special
+        return named or any(day.weekday() in hours.touched for hours in self.hours)
 
     def day_openings(self, day: date) -> list[Span]:
         """The openings on a date of the opening end's zone. They may overlap."""
+        if day in self.special:
+            return sorted(span for hours in self.special[day] if (span := hours.on(day)))
         closed = day in self._closed_in(day.year)
         spans = []
         for hours in self.hours:
             opens = day.weekday() in hours.weekdays or (
-                day in self.closures.working and hours in self._usual_hours(day)
+                self._is_working(day) and hours in self._usual_hours(day)
             )
             if opens and not closed:
                 span = hours.on(day, self._closes_early(day), self._open_late(hours, day))
@@ -246,16 +279,17 @@ class BusinessCalendar:
     def _closed_in(self, year: int) -> dict[date, str]:
         if year not in self._closed:
             both_ends = self.ends.closed_in(year) if self.ends else {}
-            working = self.closures.working
+            working = self._working_in(year)
             closed = {day: name for day, name in both_ends.items() if day not in working}
-            self._closed[year] = closed | self.closures.in_year(year)
+            closed |= self.closures.in_year(year)
+            self._closed[year] = {day: name for day, name in closed.items() if day not in self.special}
         return self._closed[year]
 
     def _shortened_in(self, year: int) -> dict[date, str]:
         if self.ends is None:
             return {}
         if year not in self._shortened:
-            spared = {*self.closures.working, *self._closed_in(year)}
+            spared = {*self._working_in(year), *self._closed_in(year)}
             days = self.ends.shortened_in(year)
             self._shortened[year] = {day: name for day, name in days.items() if day not in spared}
         return self._shortened[year]

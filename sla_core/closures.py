@@ -111,6 +111,8 @@ class Closures:
     listed: tuple[ListedDays, ...] = ()
     half_days: timedelta | None = None
     """When half days close, as a time after midnight, if their name does not say it."""
+    opened: tuple[ListedDays, ...] = ()
+    """Working days from operators' lists, which are open in any case."""
 
     @property
     def any(self) -> bool:
@@ -128,20 +130,26 @@ class Closures:
         for entry in self.listed:
             days |= entry.in_year(year)
         days |= self.dates
-        return {
-            day: name for day, name in sorted(days.items()) if day.year == year and day not in self.working
-        }
+        working = self.working_in(year)
+        return {day: name for day, name in sorted(days.items()) if day.year == year and day not in working}
+
+    def working_in(self, year: int) -> Mapping[date, str]:
+        """The days that are open in any case: those of `working`, and those of lists in `year`."""
+        if not self.opened:
+            return self.working
+        listed = {day: name for entry in self.opened for day, name in entry.in_year(year).items()}
+        return {**listed, **self.working}
 
     def half_days_in(self, year: int) -> dict[date, HalfDay]:
         """The days of `year` that close in the afternoon, unless they are closed or working days anyway."""
         found = {day: half for rule in self.public for day, half in rule.half_days_in(year).items()}
         if not found:
             return {}
-        closed = self.in_year(year)
+        spared = {*self.in_year(year), *self.working_in(year)}
         return {
             day: half if half.closes is not None else HalfDay(half.name, self.half_days)
             for day, half in sorted(found.items())
-            if day not in closed and day not in self.working
+            if day not in spared
         }
 
     def half_days_without_hour(self, years: Iterable[int]) -> dict[date, str]:

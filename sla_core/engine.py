@@ -123,7 +123,7 @@ def _after_silence(ticket: Ticket, shown: Countdown) -> Countdown:
 
 
 def _promise(ticket: Ticket, policy: Policy, target: Target) -> Promise:
-    calendar = policy.calendar(ticket.opened.plan, target.calendar)
+    calendar = policy.calendar(ticket.opened.plan, target.calendar, ticket.opened.zone)
     met_at, ended_at = _settled(ticket, target)
     over_at = met_at or ended_at
     gaps = [*ticket.holds, *ticket.closed_periods]
@@ -313,7 +313,7 @@ def _waiting_calendar(ticket: Ticket, policy: Policy) -> BusinessCalendar:
     for severity in (ticket.severity, *policy.severities):
         for target in policy.targets(severity, ticket.opened.terms):
             if target.metric is Metric.FIRST_RESPONSE:
-                return policy.calendar(ticket.opened.plan, target.calendar)
+                return policy.calendar(ticket.opened.plan, target.calendar, ticket.opened.zone)
     return _ALWAYS
 
 

@@ -374,9 +374,12 @@ class Policy:
     def worst(self) -> Severity:
         return next(iter(self.severities.values()))
 
-    def calendar(self, plan: str, name: str) -> BusinessCalendar:
-        """The calendar with this name, which may be a plan's name for its hours."""
-        return self.calendars[self.plans[plan].calendars.get(name, name)]
+    def calendar(self, plan: str, name: str, zone: str = "") -> BusinessCalendar:
+        """The calendar with this name, which may be a plan's name for its hours.
+
+        `zone` is the customer's time zone, for hours that follow it.
+        """
+        return self.calendars[self.plans[plan].calendars.get(name, name)].in_zone(zone)
 
     def zone(self, plan: str) -> ZoneInfo:
         """The zone of the plan's office hours, or of the vendor's; UTC if there are none."""
@@ -400,6 +403,12 @@ class Policy:
     def _targets(self) -> dict[tuple[str, tuple[Term, ...]], tuple[Target, ...]]:
         """A cache of `targets`, which is called several times for every ticket at every wake-up."""
         return {}
+
+    def follows_customer(self, plan: str) -> bool:
+        """Whether promises or steps count hours in the zone of the plan's customers."""
+        named = [target.calendar for each in self.severities.values() for target in each.targets]
+        named += [duty.calendar for step in self.steps for duty in step.duties.values()]
+        return any(self.calendar(plan, name).follows_customer for name in named)
 
     def freeze_at(self, now: datetime) -> tuple[Freeze, date] | None:
         """The freeze in force at `now`, and the first day after it; None if there is none."""
@@ -425,10 +434,12 @@ class Policy:
                 return ComingPeak(peak, first, end, begins_at, freezes)
         return None
 
-    def opens_at(self, plan: str, step: Step, severity: str, now: datetime) -> datetime | None:
+    def opens_at(
+        self, plan: str, step: Step, severity: str, now: datetime, zone: str = ""
+    ) -> datetime | None:
         """When a step may be called: `now`, or when its hours begin. None if it has no duty."""
         duty = step.duties.get(severity)
-        return None if duty is None else self.calendar(plan, duty.calendar).next_opening(now)
+        return None if duty is None else self.calendar(plan, duty.calendar, zone).next_opening(now)
 
 
 def _by_order_form(term: Term, replaced: Target | None) -> Target:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 
 from sla_core.calendar import WEEKDAYS, BusinessCalendar, Hours, always
 from sla_core.catalog import ics, schema
+from sla_core.catalog.crosscheck import unknown
 from sla_core.closures import AnnualDay, Closures, EndClosures, ListedDays, PublicHolidays
+from sla_core.hours.openings import through
 from sla_core.hours.published import HALF_DAY, YEARS
 
 FILE = "calendars.toml"
+_SAMPLE_DAY = date(2026, 1, 15)
 _MOST_NAMED = 4
 """How many days a fault names."""
 
@@ -31,20 +35,46 @@ class CalendarReader:
             return None
         ends = (file.closed_at_opening_end, file.closed_at_closing_end)
         if file.always:
-            if file.closed or any(ends):
+            if file.closed or file.special or any(ends):
                 self._fault(FILE, name, "is always open, so no day can be closed; remove that part")
             return always()
         hours = tuple(
-            Hours(frozenset(WEEKDAYS.index(day) for day in opening.days), opening.from_, opening.to)
-            for opening in file.open
+            part
+            for number, opening in enumerate(file.open, start=1)
+            for part in self._hours(f"{name}.open.{number}", opening)
         )
-        for number, opening in enumerate(hours, start=1):
-            if not opening.on(date(2026, 1, 15)):
-                self._fault(FILE, f"{name}.open.{number}", "closes before it opens")
         closed = file.closed or schema.ClosuresFile()
         closures = self._closures(f"{name}.closed", closed)
         self._check_half_days(f"{name}.closed", closed, closures)
-        return BusinessCalendar(hours, closures, closed.early, self._ends(name, file, hours))
+        special = self._special(name, file.special)
+        return BusinessCalendar(hours, closures, closed.early, self._ends(name, file, hours), special)
+
+    def _hours(self, key: str, file: schema.OpenFile) -> list[Hours]:
+        weekdays = [WEEKDAYS.index(day) for day in file.days]
+        by_end = file.counts_as == "end"
+        if file.until is not None:
+            if len(weekdays) > 1:
+                says = "is for one opening of several days: name the day on which it begins, and no other"
+                self._fault(FILE, f"{key}.days", says)
+            return through(weekdays[0], WEEKDAYS.index(file.until), file.from_, file.to, by_end)
+        found = Hours(frozenset(weekdays), file.from_, file.to)
+        if not found.on(_SAMPLE_DAY):
+            self._fault(FILE, key, "closes before it opens")
+        if not by_end:
+            return [found]
+        if file.to.after_midnight > file.from_.after_midnight:
+            self._fault(FILE, f"{key}.counts_as", "is for hours that end on another day than they begin")
+        return [replace(found, weekdays=frozenset((day + 1) % 7 for day in weekdays), begins=-1)]
+
+    def _special(self, name: str, files: Sequence[schema.SpecialFile]) -> dict[date, tuple[Hours, ...]]:
+        found: dict[date, tuple[Hours, ...]] = {}
+        for number, file in enumerate(files, start=1):
+            for day in file.dates:
+                hours = Hours(frozenset(), file.from_, file.to)
+                if not hours.on(day):
+                    self._fault(FILE, f"{name}.special.{number}", "closes before it opens")
+                found[day] = (*found.get(day, ()), hours)
+        return found
 
     def _ends(self, name: str, file: schema.CalendarFile, hours: tuple[Hours, ...]) -> EndClosures | None:
         opening, closing = file.closed_at_opening_end, file.closed_at_closing_end
@@ -88,10 +118,32 @@ class CalendarReader:
             for holiday in unknown:
                 self._fault(FILE, f"{key}.public", f'{rule.country} has no holiday "{holiday}"')
             public.append(found)
-        listed = tuple(entry for ics_file in file.ics for entry in self._listed(key, ics_file))
-        certified = file.certified_until or ics.certified_until(listed)
+        listed, opened = self._lists(key, file.ics)
+        certified = file.certified_until or ics.certified_until((*listed, *opened))
         half_days = file.half_days if isinstance(file, schema.ClosuresFile) else None
-        return Closures(tuple(public), tuple(annual), file.dates, file.working, certified, listed, half_days)
+        return Closures(
+            tuple(public), tuple(annual), file.dates, file.working, certified, listed, half_days, opened
+        )
+
+    def _lists(
+        self, key: str, files: Sequence[schema.ListFile]
+    ) -> tuple[tuple[ListedDays, ...], tuple[ListedDays, ...]]:
+        """The closed days of iCalendar files, and the working days of such files."""
+        closed: list[ListedDays] = []
+        opened: list[ListedDays] = []
+        for file in files:
+            entries = self._listed(key, file.file)
+            names = {entry.name for entry in entries}
+            works = names if file.working is True else file.working
+            asked = file.only | file.excluding | works
+            for strange in sorted(asked - names if entries else ()):
+                self._fault(FILE, f"{key}.ics", unknown(f"day in {file.file} named", strange, names))
+            for entry in entries:
+                if entry.name in works:
+                    opened.append(entry)
+                elif entry.name not in file.excluding and (not file.only or entry.name in file.only):
+                    closed.append(entry)
+        return tuple(closed), tuple(opened)
 
     def _check_half_days(self, key: str, file: schema.ClosuresFile, closures: Closures) -> None:
         """Names the half days that close at an unknown hour."""

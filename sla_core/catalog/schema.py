@@ -16,10 +16,45 @@ from sla_core.ticket import MOST_TRIES
 from sla_core.triage import Kind
 
 _BOUNDARY = re.compile(r"^(\d{1,2}):(\d{2})\s+(\S+)$")
+CUSTOMER = "customer"
+"""In place of a zone: the customer's own."""
 LONGEST_WAIT = timedelta(hours=24)
 SHORTEST_COURTESY = timedelta(minutes=15)
 _MONTH_DAY = re.compile(r"^(\d{2})-(\d{2})$")
 _CLOCK_TIME = re.compile(r"^(\d{1,2}):(\d{2})$")
+
+
+ABBREVIATIONS = {
+    "GMT": ("Europe/London", "UTC"),
+    "BST": ("Europe/London", "Etc/GMT-1"),
+    "WET": ("Europe/Lisbon", "UTC"),
+    "CET": ("Europe/Berlin", "Etc/GMT-1"),
+    "CEST": ("Europe/Berlin", "Etc/GMT-2"),
+    "MET": ("Europe/Berlin", "Etc/GMT-1"),
+    "EET": ("Europe/Athens", "Etc/GMT-2"),
+    "EEST": ("Europe/Athens", "Etc/GMT-3"),
+    "EST": ("America/New_York", "Etc/GMT+5"),
+    "EDT": ("America/New_York", "Etc/GMT+4"),
+    "CST": ("America/Chicago", "Etc/GMT+6"),
+    "CDT": ("America/Chicago", "Etc/GMT+5"),
+    "MST": ("America/Denver", "Etc/GMT+7"),
+    "MDT": ("America/Denver", "Etc/GMT+6"),
+    "PST": ("America/Los_Angeles", "Etc/GMT+8"),
+    "PDT": ("America/Los_Angeles", "Etc/GMT+7"),
+    "EST5EDT": ("America/New_York", "Etc/GMT+5"),
+    "CST6CDT": ("America/Chicago", "Etc/GMT+6"),
+    "MST7MDT": ("America/Denver", "Etc/GMT+7"),
+    "PST8PDT": ("America/Los_Angeles", "Etc/GMT+8"),
+    "HST": ("Pacific/Honolulu", "Etc/GMT+10"),
+    "AEST": ("Australia/Sydney", "Etc/GMT-10"),
+    "AEDT": ("Australia/Sydney", "Etc/GMT-11"),
+    "NZST": ("Pacific/Auckland", "Etc/GMT-12"),
+    "NZDT": ("Pacific/Auckland", "Etc/GMT-13"),
+    "JST": ("Asia/Tokyo", "Etc/GMT-9"),
+    "SGT": ("Asia/Singapore", "Etc/GMT-8"),
+    "MSK": ("Europe/Moscow", "Etc/GMT-3"),
+}
+"""Of common abbreviations, the city that is usually meant, and the fixed offset. In `Etc`, west is plus."""
 
 
 def _after_midnight(hours: str, minutes: str) -> timedelta:
@@ -39,6 +74,13 @@ def zone(name: str) -> ZoneInfo:
             return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
         pass
+    if name in ABBREVIATIONS:
+        city, offset = ABBREVIATIONS[name]
+        raise ValueError(
+            f'"{name}" can be read in two ways: write "{city}" for the time of the city, with its '
+            f'summer time, or "{offset}" for the same offset all year; '
+            "a [[reading]] in policy.toml says which was chosen"
+        )
     raise ValueError(f'"{name}" is not a time zone; write an IANA name such as Europe/Berlin')
 
 
@@ -46,6 +88,8 @@ def _boundary(text: object) -> BoundaryTime:
     found = _BOUNDARY.match(text) if isinstance(text, str) else None
     if not found:
         raise ValueError(f'{text!r} is not an opening or closing time; write "10:00 Europe/Berlin"')
+    if found[3] == CUSTOMER:
+        return BoundaryTime(_after_midnight(found[1], found[2]), ZoneInfo("UTC"), customers=True)
     return BoundaryTime(_after_midnight(found[1], found[2]), zone(found[3]))
 
 
@@ -106,6 +150,12 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _lists(value: object) -> object:
+    """One file or several, by name or as a table."""
+    several = value if isinstance(value, list | tuple) else [value]
+    return [{"file": each} if isinstance(each, str) else each for each in several]
+
+
 def _weekdays(days: list[str]) -> list[str]:
     unknown = [day for day in days if day not in WEEKDAYS]
     if unknown or not days:
@@ -126,7 +176,7 @@ Tries = Annotated[int, Field(ge=1, le=MOST_TRIES)]
 ZoneText = Annotated[ZoneInfo, BeforeValidator(_zone_named)]
 DayText = Annotated[date | MonthDay, BeforeValidator(_day)]
 OneOrMore = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
-ListedFiles = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Wording = Literal["target", "aim", "goal", "contract"]
 OptionId = Annotated[str, Field(max_length=60)]
 OptionLabel = Annotated[str, Field(min_length=1, max_length=150)]
@@ -172,9 +222,30 @@ class PolicyFile(Strict):
 
 
 class OpenFile(Strict):
+    """Hours on some weekdays. With `until`, one opening of several days, from each of `days` to that day."""
+
     days: Weekdays
     from_: BoundaryText = Field(alias="from")
     to: BoundaryText
+    until: Weekday | None = None
+    counts_as: Literal["start", "end"] = "start"
+
+
+class SpecialFile(Strict):
+    """Other hours on single dates."""
+
+    dates: tuple[date, ...] = Field(min_length=1)
+    from_: BoundaryText = Field(alias="from")
+    to: BoundaryText
+
+
+class ListFile(Strict):
+    """An iCalendar file of which some days are left out or kept, or are working days."""
+
+    file: str
+    only: frozenset[str] = frozenset()
+    excluding: frozenset[str] = frozenset()
+    working: frozenset[str] | Literal[True] = frozenset()
 
 
 class PublicFile(Strict):
@@ -192,13 +263,16 @@ class AnnualFile(Strict):
     chosen: dict[int, date] = {}
 
 
+Listed = Annotated[tuple[ListFile, ...], BeforeValidator(_lists)]
+
+
 class DaysOffFile(Strict):
     """Closed days. `working` overrides all else. `ics` names iCalendar files in the same folder."""
 
     public: tuple[PublicFile, ...] = ()
     annual: tuple[AnnualFile, ...] = ()
     dates: dict[date, str] = {}
-    ics: ListedFiles = ()
+    ics: Listed = ()
     working: dict[date, str] = {}
     certified_until: date | None = None
 
@@ -217,6 +291,7 @@ class CalendarFile(Cited):
     """
 
     open: tuple[OpenFile, ...] = ()
+    special: tuple[SpecialFile, ...] = ()
     always: bool = False
     closed: ClosuresFile | None = None
     closed_at_opening_end: DaysOffFile | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -125,15 +125,26 @@ class BoundaryTime:
 
     after_midnight: timedelta
     zone: ZoneInfo
+    customers: bool = False
+    """Whether the zone is each customer's own. `zone` is UTC until it is known."""
 
     def on(self, day: date) -> datetime:
         """The UTC instant at which clocks in the zone show this time on that date."""
         naive = datetime.combine(day, time()) + self.after_midnight
         return instant_of(naive, self.zone)
 
+    def at(self, after_midnight: timedelta) -> BoundaryTime:
+        """Another time in the same zone."""
+        return BoundaryTime(after_midnight, self.zone, self.customers)
+
+    def in_zone(self, zone: ZoneInfo) -> BoundaryTime:
+        """In the customer's zone, if it is the customer's."""
+        return BoundaryTime(self.after_midnight, zone, True) if self.customers else self
+
     def __str__(self) -> str:
         minutes = int(self.after_midnight.total_seconds()) // 60
-        return f"{minutes // 60:02}:{minutes % 60:02} {self.zone.key}"
+        zone = "in the customer's zone" if self.customers else self.zone.key
+        return f"{minutes // 60:02}:{minutes % 60:02} {zone}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,32 +155,69 @@ class Hours:
     """
 
     weekdays: frozenset[int]
+    """The weekdays of the business days to which the openings belong."""
     opens: BoundaryTime
     closes: BoundaryTime
+    begins: int = 0
+    """On which day it opens, counted from its business day: -1 is the day before."""
+    ends: int | None = None
+    """On which day it closes, counted alike; None: on the first one after it opens."""
 
     @property
     def two_zones(self) -> bool:
         return self.opens.zone.key != self.closes.zone.key
 
+    @property
+    def loses_a_minute(self) -> bool:
+        """Whether it closes at 23:59, which usually means the end of the day."""
+        return self.closes.after_midnight == DAY - timedelta(minutes=1)
+
+    @property
+    def touched(self) -> frozenset[int]:
+        """The weekdays on which it is open for some of the time, except for the end of a night."""
+        if self.ends is None:
+            return frozenset((day + self.begins) % 7 for day in self.weekdays)
+        return frozenset((day + n) % 7 for day in self.weekdays for n in range(self.begins, self.ends + 1))
+
     def on(
         self, day: date, close_early: timedelta | None = None, open_late: BoundaryTime | None = None
     ) -> Span:
-        """The opening of a date. It ends at `close_early`, a time after midnight, if that comes first.
+        """The opening of a business day. It ends at `close_early`, after midnight, if that comes first.
 
-        Of hours that pass midnight, a time of the night is one of the next day.
+        Of hours that pass midnight, an early time before the usual one is on the day on which they end.
         """
-        start, end = self.opens.on(day), self.closes.on(day)
-        passes_midnight = end <= start and self.closes.after_midnight <= self.opens.after_midnight
-        if passes_midnight:
-            end = self.closes.on(day + DAY)
+        first = day + self.begins * DAY
+        start = self.opens.on(first)
+        last = first if self.ends is None else day + self.ends * DAY
+        end = self.closes.on(last)
+        if self.ends is None and end <= start and self.closes.after_midnight <= self.opens.after_midnight:
+            last = first + DAY
+            end = self.closes.on(last)
         if close_early is not None:
-            of_the_night = passes_midnight and close_early <= self.closes.after_midnight
-            cut = BoundaryTime(close_early, self.closes.zone).on(day + DAY if of_the_night else day)
-            end = min(end, cut)
+            passes_midnight = last > first and close_early > self.closes.after_midnight
+            end = min(end, self.closes.at(close_early).on(last - DAY if passes_midnight else last))
         if open_late is not None:
             start = max(start, open_late.on(day))
         return Span(start, end)
 
+    def in_zone(self, zone: ZoneInfo) -> Hours:
+        """These hours, with the customer's zone where they follow it."""
+        return replace(self, opens=self.opens.in_zone(zone), closes=self.closes.in_zone(zone))
+
     def __str__(self) -> str:
         days = ", ".join(WEEKDAYS[day] for day in sorted(self.weekdays))
         return f"{days} {self.opens} to {self.closes}"
+
+
+def through(first: int, last: int, opens: BoundaryTime, closes: BoundaryTime, by_end: bool) -> list[Hours]:
+    """The business days of one opening of several days, from one weekday to another (0 is Monday).
+
+    Each begins at the time of day of the opening; the last one ends with it. A business day belongs to the
+    date on which it ends if `by_end`, else to that on which it begins. From Sunday 14:00 to Friday 17:00
+    there are five.
+    """
+    count = (last - first) % 7 or 7
+    begins, ends = (-1, 0) if by_end else (0, 1)
+    days = [(first + n - begins) % 7 for n in range(count)]
+    parts = [Hours(frozenset(days[:-1]), opens, opens, begins, ends)] if count > 1 else []
+    return [*parts, Hours(frozenset(days[-1:]), opens, closes, begins, ends)]

@@ -80,6 +80,7 @@ def test_the_other_samples_fit_into_it(example: Path) -> None:
     """Each is added to the file of its part; the order form goes into a desk's file."""
     homes = {
         "[[fact]]": "policy.toml",
+        "[week]": "calendars.toml",
         "[athens]": "calendars.toml",
         "[bridge]": "calendars.toml",
         "[[P2.promise]]": "severities.toml",
@@ -97,7 +98,10 @@ def test_the_other_samples_fit_into_it(example: Path) -> None:
     assert settings.accounts["acme"].may_hold
     assert len(settings.accounts["acme"].terms) == 2
     calendars = settings.policies[0].calendars
-    assert {"office", "athens", "bridge"} == set(calendars)
+    assert {"office", "week", "athens", "bridge"} == set(calendars)
+    for at, on in (("2026-03-02", "2026-03-03"), ("2026-02-27", "2026-03-02")):
+        start, end = (local(f"{day} 10:00", "America/Los_Angeles") for day in (at, on))
+        assert calendars["week"].add_days(start, 1) == end
     athens = "Europe/Athens"
     due = calendars["athens"].add(local("2026-12-24 12:00", athens), 2 * HOUR)
     assert due == local("2026-12-28 10:00", athens)

@@ -263,6 +263,9 @@ def _calendar_warnings(calendar: BusinessCalendar, today: date) -> Iterator[str]
     closures = calendar.closures
     if calendar.always_open:
         return
+    for hours in calendar.hours:
+        if hours.loses_a_minute:
+            yield f"{hours}: from 23:59 to midnight it is closed; write 24:00 for the end of the day"
     ends = calendar.ends
     parts = (closures, ends.opening, ends.closing) if ends else (closures,)
     if not any(part.any for part in parts):

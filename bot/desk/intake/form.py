@@ -438,6 +438,7 @@ def _due(policy: Policy, account: Account, proposal: Proposal, now: datetime) ->
         channel="",
         terms=account.terms,
         may_hold=account.may_hold,
+        zone=account.zone,
     )
     ticket = fold("", (opened,))
     due = cards.next_due(ticket, policy, now)

@@ -314,8 +314,7 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
         return await _add_to_duplicate(desk, sent, place, intake.duplicate_of)
     elsewhere = policy.triage.referral(given)
     if elsewhere is not None:
-        told = f"{without_full_stop(elsewhere.says)}."
-        return await rejected({next(iter(elsewhere.when), SUMMARY): told})
+        return await rejected({next(iter(elsewhere.when), SUMMARY): f"{without_full_stop(elsewhere.says)}."})
     errors = policy.triage.faults(given)
     if not summary:
         errors[SUMMARY] = "Please say in a few words what is wrong."
@@ -356,6 +355,7 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
             by_agent=is_agent,
             terms=account.terms,
             may_hold=account.may_hold,
+            zone=account.zone,
             exception=form.plan_exception(plan, proposal),
             notes=(
                 *opening_notes(policy, proposal, earlier),

@@ -242,7 +242,7 @@ def business_calendar(desk: Desk, account: Account, now: datetime) -> BusinessCa
     """The hours in which the account's plan counts; None if all of its promises run around the clock."""
     policy = desk.directory.policy_on(now.date())
     names = [target.calendar for each in policy.severities.values() for target in each.targets]
-    calendars = (policy.calendar(account.plan, name) for name in names if name)
+    calendars = (policy.calendar(account.plan, name, account.zone) for name in names if name)
     return next((calendar for calendar in calendars if not calendar.always_open), None)
 
 
