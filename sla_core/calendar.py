@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from sla_core.closures import NEVER_CLOSED, Closures, EndClosures
@@ -36,6 +37,7 @@ __all__ = [
     "NeverOpens",
     "Span",
     "always",
+    "around_the_clock",
     "in_utc",
     "instant_of",
 ]
@@ -159,6 +161,11 @@ class BusinessCalendar:
         offset = compiled.spent(instant) - compiled.day_before[day]
         begun, over = compiled.day_before[day + days], compiled.day_before[day + days + 1]
         return compiled.reached(min(begun + offset, over))
+
+    def add_calendar_days(self, start: datetime, days: int) -> datetime:
+        """The same time of day, so many dates later, by the clocks of the calendar's zone."""
+        there = in_utc(start).astimezone(self.zone)
+        return instant_of(there.replace(tzinfo=None, fold=0) + timedelta(days), self.zone)
 
     def next_opening(self, at: datetime) -> datetime:
         """`at` itself if open, else the start of the next opening."""
@@ -355,8 +362,18 @@ class BusinessCalendar:
 
 def always() -> BusinessCalendar:
     """A calendar that is always open, in UTC and therefore without daylight saving time."""
-    utc = ZoneInfo("UTC")
-    every_day = Hours(frozenset(range(7)), BoundaryTime(timedelta(0), utc), BoundaryTime(DAY, utc))
+    return _every_hour("UTC")
+
+
+@lru_cache(maxsize=64)
+def around_the_clock(zone: str) -> BusinessCalendar:
+    """A calendar that is always open, with the dates of a zone."""
+    return _every_hour(zone)
+
+
+def _every_hour(key: str) -> BusinessCalendar:
+    zone = ZoneInfo(key)
+    every_day = Hours(frozenset(range(7)), BoundaryTime(timedelta(0), zone), BoundaryTime(DAY, zone))
     return BusinessCalendar((every_day,))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from sla_core.catalog import ics, schema
 from sla_core.catalog.calendars import CalendarReader
 from sla_core.catalog.crosscheck import Files, Names, crosscheck
+from sla_core.catalog.plan_times import WITHIN, calendars_of, plan_with_time
 from sla_core.closures import Days, ListedDays, Season
 from sla_core.policy import (
     Calls,
@@ -22,6 +23,7 @@ from sla_core.policy import (
     Extension,
     FirstContact,
     Freeze,
+    Metric,
     Milestone,
     Mitigation,
     Peak,
@@ -33,6 +35,7 @@ from sla_core.policy import (
     Step,
     Target,
     Uptime,
+    amount_text,
 )
 from sla_core.triage import Advice, Option, Question, Report, Rule, Triage
 
@@ -177,8 +180,8 @@ class _Pack:
             name=head.name,
             effective=head.effective,
             calendars={name: calendar for name, calendar in built.items() if calendar},
-            severities={id_: severity(id_, file) for id_, file in severities.items()},
-            plans={id_: plan(id_, file) for id_, file in plans.items()},
+            severities={id_: severity(id_, file, plans) for id_, file in severities.items()},
+            plans={id_: plan(id_, file, plans) for id_, file in plans.items()},
             triage=triage_of(triage),
             steps=tuple(step(file) for file in steps),
             milestones=tuple(milestone(file) for file in told),
@@ -233,12 +236,13 @@ def faults_of(file: str, wrong: ValidationError, within: tuple[str, ...] = ()) -
         yield Fault(file, key, says)
 
 
-def severity(id_: str, file: schema.SeverityFile) -> Severity:
+def severity(id_: str, file: schema.SeverityFile, plans: Mapping[str, schema.PlanFile]) -> Severity:
     return Severity(
         id=id_,
         name=file.name,
         source=file.source,
-        targets=tuple(target(promise) for promise in file.promise),
+        targets=tuple(target(promise) for promise in file.promise if promise.within is not None),
+        by_plan=targets_by_plan(file.promise, plans),
         effort=file.effort,
         pages=file.pages,
         staffed=file.staffed,
@@ -252,28 +256,47 @@ def severity(id_: str, file: schema.SeverityFile) -> Severity:
     )
 
 
+def targets_by_plan(
+    promises: Sequence[schema.PromiseFile], plans: Mapping[str, schema.PlanFile]
+) -> dict[str, dict[Metric, Target | None]]:
+    """What promises are for the plans for which they are something else, or that inherit from such a plan."""
+    found: dict[str, dict[Metric, Target | None]] = {}
+    for plan_id in plans:
+        for promise in promises:
+            named = plan_with_time(promise, plan_id, plans)
+            if named in promise.plans:
+                own = promise.under(named)
+                found.setdefault(plan_id, {})[promise.metric] = target(own) if own else None
+    return found
+
+
 def target(file: schema.PromiseFile) -> Target:
+    """The target of a promise that has a time. `{within}` in its words stands for the time."""
+    assert file.within is not None
+    said = replace(file.source, says=file.says.replace(WITHIN, amount_text(file.within)))
     return Target(
         metric=file.metric,
         limit=file.within,
         calendar=file.calendar,
-        source=file.source,
+        source=said,
         goal=file.goal,
         strict=file.strict,
         warn_at=file.warn_at,
         met_by_downgrade_to=file.met_by_downgrade_to,
         ends_with=file.ends_with,
         wording=file.wording,
+        met_by=file.met_by,
+        ends_with_due_date=file.ends_with_due_date,
         extensions=tuple(Extension(e.id, e.label, e.extra, e.source) for e in file.extension),
     )
 
 
-def plan(id_: str, file: schema.PlanFile) -> Plan:
+def plan(id_: str, file: schema.PlanFile, plans: Mapping[str, schema.PlanFile]) -> Plan:
     return Plan(
         id=id_,
         name=file.name,
         source=file.source,
-        calendars=file.calendars,
+        calendars=calendars_of(id_, plans),
         aliases=file.aliases,
         chat=file.chat,
         tam=file.tam,
@@ -317,8 +340,8 @@ def triage_of(file: schema.TriageFile) -> Triage:
         )
         for q in file.question
     )
-    rules = tuple(Rule(r.severity, r.clause, r.says, r.when, r.overrides) for r in file.rule)
-    advice = tuple(Advice(a.clause, a.says, a.where, a.when, a.refers) for a in file.advice)
+    rules = tuple(Rule(r.severity, r.clause, r.says, r.when, r.overrides, r.plans) for r in file.rule)
+    advice = tuple(Advice(a.clause, a.says, a.where, a.when, a.refers, a.plans) for a in file.advice)
     told = file.report
     report = Report(told.clause, told.says, told.where, told.hint) if told else None
     return Triage(questions, rules, advice, file.intro, report)

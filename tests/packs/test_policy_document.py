@@ -83,9 +83,13 @@ def test_the_other_samples_fit_into_it(example: Path) -> None:
         "[week]": "calendars.toml",
         "[athens]": "calendars.toml",
         "[bridge]": "calendars.toml",
+        "[P3]": "severities.toml",
         "[[P2.promise]]": "severities.toml",
         "[[accounts]]": "frontline.toml",
     }
+    more = 'clause = "EX-13"\nsays = "Another plan."\nwhere = "section 13"'
+    with (example / "plans.toml").open("a", encoding="utf-8") as plans:
+        plans.write("".join(f'\n[{plan}]\nname = "{plan}"\n{more}\n' for plan in ("premium", "trial")))
     desk = example.parent.parent.parent / "frontline.toml"
     desk.write_text('vendor = "policies/example"\n[slack]\ntriage = "C0TRIAGE"\n', encoding="utf-8")
     rest = [block for block in blocks() if not block.startswith("# ")]
@@ -97,7 +101,14 @@ def test_the_other_samples_fit_into_it(example: Path) -> None:
     settings = load_desk(desk)
     assert settings.accounts["acme"].may_hold
     assert len(settings.accounts["acme"].terms) == 2
-    calendars = settings.policies[0].calendars
+    policy = settings.policies[0]
+    said = {plan: [t.source.says for t in policy.targets("P3", (), plan)] for plan in policy.plans}
+    assert said == {
+        "standard": ["First response within 2 business days."],
+        "premium": ["First response within 4 hours."],
+        "trial": [],
+    }
+    calendars = policy.calendars
     assert {"office", "week", "athens", "bridge"} == set(calendars)
     for at, on in (("2026-03-02", "2026-03-03"), ("2026-02-27", "2026-03-02")):
         start, end = (local(f"{day} 10:00", "America/Los_Angeles") for day in (at, on))

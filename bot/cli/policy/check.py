@@ -247,7 +247,7 @@ def warnings_of(policy: Policy, today: date, plans: Collection[str] | None = Non
                 f"{name}: plan {plan.id} has no chat: {policy.worst.id} is accepted as an exception, {way_in}"
             )
     for severity in policy.severities:
-        if policy.triage.example(severity) is None:
+        if all(policy.triage_for(plan).example(severity) is None for plan in policy.plans):
             yield f"{name}: no answers lead to {severity}: only an agent can give a ticket that severity"
     for traced in trace.traces(policy):
         if traced.unexplained:
