@@ -95,11 +95,9 @@ class Ticket:
     customers_turn: bool = False
     first_answer_at: datetime | None = None
     assigned_at: datetime | None = None
-    """When it first got an owner."""
     workaround_at: datetime | None = None
     """When its severity was first lowered because of a workaround."""
     first_due_date_at: datetime | None = None
-    """When its customer was first given a due date."""
     reached: Mapping[str, datetime] = field(default_factory=dict)
     """Labels of all milestones, also those before it was reopened, and when each was first told."""
     closed_unanswered_at: datetime | None = None
