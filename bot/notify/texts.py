@@ -35,7 +35,6 @@ from sla_core.events import (
     Warned,
     Who,
 )
-from sla_core.hours.amounts import BusinessDays, CalendarDays
 from sla_core.paging import DELEGATED, SNOOZED, escalation_of
 from sla_core.policy import Policy, Step
 from sla_core.ticket import Ticket
@@ -359,10 +358,8 @@ def _missed(ticket: Ticket, event: Breached, policy: Policy) -> str:
     limit = next((target.limit for target in targets if target.metric is event.metric), None)
     if limit is None:
         return name
-    if isinstance(limit, BusinessDays):
-        return f"{limit.count}-business-day {name}"
-    if isinstance(limit, CalendarDays):
-        return f"{limit.days}-day {name}"
+    if not isinstance(limit, timedelta):
+        return f"{str(limit).removesuffix('s').replace(' ', '-')} {name}"
     minutes = int(limit / timedelta(minutes=1))
     return f"{minutes // 60}-hour {name}" if minutes % 60 == 0 else f"{minutes}-minute {name}"
 
