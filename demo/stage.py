@@ -48,8 +48,10 @@ class Scenario:
     def of(cls, vendor: str) -> Scenario:
         """Raises Faults for an unknown vendor."""
         policy = load(vendor)[-1]
-        severities = [s for s in policy.severities.values() if s.targets and policy.triage.example(s.id)]
-        return cls(policy, sample_plan(policy), severities[min(1, len(severities) - 1)])
+        plan = sample_plan(policy)
+        reached = [s for s in policy.severities.values() if policy.triage_for(plan.id).example(s.id)]
+        severities = [s for s in reached if policy.targets(s.id, (), plan.id)]
+        return cls(policy, plan, severities[min(1, len(severities) - 1)])
 
     @cached_property
     def hours(self) -> BusinessCalendar | None:
@@ -85,21 +87,21 @@ class Scenario:
 
     def first_response(self, severity: Severity) -> timedelta | None:
         """How long the first response may take on any day at any time; None if the hours matter."""
-        for target in self.policy.targets(severity.id):
+        for target in self.policy.targets(severity.id, (), self.plan.id):
             if target.metric is Metric.FIRST_RESPONSE and isinstance(target.limit, timedelta):
-                calendar = self.policy.calendar(self.plan.id, target.calendar)
+                calendar = self.policy.clock(self.plan.id, target)
                 return target.limit if calendar.always_open else None
         return None
 
     def choices(self, severity: Severity) -> list[str]:
         """The options to choose in the form, one for each question, that lead to the severity."""
-        found = self.policy.triage.example(severity.id) or {}
+        found = self.policy.triage_for(self.plan.id).example(severity.id) or {}
         questions = [question for question in self.policy.triage.questions if found.get(question.id)]
         return [", ".join(map(question.label_of, found[question.id])) for question in questions]
 
     def answers(self) -> dict[str, str | list[str]]:
         """Returns answers to the intake questions that lead to the severity, by question id."""
-        found = self.policy.triage.example(self.severity.id) or {}
+        found = self.policy.triage_for(self.plan.id).example(self.severity.id) or {}
         many = {q.id for q in self.policy.triage.questions if q.kind == "choices"}
         return {id_: list(given) if id_ in many else given[0] for id_, given in found.items()}
 

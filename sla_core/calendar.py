@@ -6,179 +6,50 @@ datetimes; results are in UTC.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from sla_core.closures import NEVER_CLOSED, Closures, EndClosures
+from sla_core.hours.openings import (
+    DAY,
+    NO_TIME,
+    WEEKDAYS,
+    BoundaryTime,
+    CompiledOpenings,
+    Hours,
+    Span,
+    in_utc,
+    instant_of,
+)
+from sla_core.hours.published import HalfDay
 
+__all__ = [
+    "FURTHEST_YEAR",
+    "NO_TIME",
+    "WEEKDAYS",
+    "BoundaryTime",
+    "BusinessCalendar",
+    "Hours",
+    "NeverOpens",
+    "Span",
+    "always",
+    "around_the_clock",
+    "in_utc",
+    "instant_of",
+]
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
-    """From `start` up to but not including `end`; both aware. A span that ends before it starts is empty."""
-
-    start: datetime
-    end: datetime
-
-    def __bool__(self) -> bool:
-        return self.start < self.end
-
-    def __contains__(self, instant: datetime) -> bool:
-        return self.start <= instant < self.end
-
-    def __and__(self, other: Span) -> Span:
-        return Span(max(self.start, other.start), min(self.end, other.end))
-
-    @property
-    def length(self) -> timedelta:
-        return max(self.end - self.start, timedelta(0))
-
-    def minus(self, gaps: Iterable[Span]) -> list[Span]:
-        """The parts of this span that are in no gap, in order."""
-        left: list[Span] = []
-        at = self.start
-        for gap in sorted(gaps):
-            if not (gap & self):
-                continue
-            if at < gap.start:
-                left.append(Span(at, gap.start))
-            at = max(at, gap.end)
-        if at < self.end:
-            left.append(Span(at, self.end))
-        return left
-
-
-NO_TIME = timedelta(0)
-_SECOND = timedelta(seconds=1)
-
-
-def in_utc(at: datetime) -> datetime:
-    if at.tzinfo is None:
-        raise ValueError(f"{at.isoformat()} has no time zone; the clock takes aware instants only")
-    return at.astimezone(UTC)
-
-
-def instant_of(naive: datetime, zone: tzinfo) -> datetime:
-    """The UTC instant at which clocks in `zone` show `naive`.
-
-    Of a time shown twice, the first. For a skipped time, the instant of the skip, so that
-    hours that begin or end inside it shrink instead of moving.
-    """
-    aware = naive.replace(tzinfo=zone)
-    late = aware.astimezone(UTC)
-    if late.astimezone(zone).replace(tzinfo=None) == naive:
-        return late
-    early = aware.replace(fold=1).astimezone(UTC)
-    after = late.astimezone(zone).utcoffset()
-    while late - early > _SECOND:
-        middle = (early + (late - early) // 2).replace(microsecond=0)
-        if middle <= early:
-            break
-        if middle.astimezone(zone).utcoffset() == after:
-            late = middle
-        else:
-            early = middle
-    return late
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledOpenings:
-    """Openings in UTC. `before[i]` is the open time before opening i, `day_before[d]` that before day d.
-
-    `origins[i]` is the start of opening i minus `before[i]`. So inside that opening, an instant is its
-    origin plus the open time spent by then.
-    """
-
-    starts: list[datetime]
-    ends: list[datetime]
-    origins: list[datetime]
-    before: list[timedelta]
-    day_of: list[int]
-    day_before: list[timedelta]
-    first_year: int
-    last_year: int
-    since: datetime
-    until: datetime
-
-    @classmethod
-    def empty(cls) -> CompiledOpenings:
-        never = datetime.min.replace(tzinfo=UTC)
-        return cls([], [], [], [NO_TIME], [], [NO_TIME], 9999, 0, never, never)
-
-    def spent(self, instant: datetime) -> timedelta:
-        """The open time from the first opening to `instant`."""
-        i = bisect_right(self.starts, instant) - 1
-        if i < 0:
-            return NO_TIME
-        end = self.ends[i]
-        return (instant if instant < end else end) - self.origins[i]
-
-    def reached(self, wanted: timedelta) -> datetime:
-        """The first instant at which this much open time is spent."""
-        return self.origins[bisect_left(self.before, wanted) - 1] + wanted
-
-
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FURTHEST_YEAR = 2200
 """A promise that runs past this year is a mistake in the policy, not a deadline."""
 
-_DAY = timedelta(1)
 _EARLIEST_YEAR = 1972
 
 
 class NeverOpens(ValueError):
     """The calendar has no opening that could answer the question."""
-
-
-@dataclass(frozen=True, slots=True)
-class BoundaryTime:
-    """A wall-clock time in a zone. `after_midnight` may be 24 hours, the end of the day."""
-
-    after_midnight: timedelta
-    zone: ZoneInfo
-
-    def on(self, day: date) -> datetime:
-        """The UTC instant at which clocks in the zone show this time on that date."""
-        naive = datetime.combine(day, time()) + self.after_midnight
-        return instant_of(naive, self.zone)
-
-    def __str__(self) -> str:
-        minutes = int(self.after_midnight.total_seconds()) // 60
-        return f"{minutes // 60:02}:{minutes % 60:02} {self.zone.key}"
-
-
-@dataclass(frozen=True, slots=True)
-class Hours:
-    """One opening per listed weekday (0 is Monday), by the date at the opening end.
-
-    It closes on the same date, or on the next date if it would otherwise close before it opens.
-    """
-
-    weekdays: frozenset[int]
-    opens: BoundaryTime
-    closes: BoundaryTime
-
-    @property
-    def two_zones(self) -> bool:
-        return self.opens.zone.key != self.closes.zone.key
-
-    def on(
-        self, day: date, close_early: timedelta | None = None, open_late: BoundaryTime | None = None
-    ) -> Span:
-        start, end = self.opens.on(day), self.closes.on(day)
-        if end <= start and self.closes.after_midnight <= self.opens.after_midnight:
-            end = self.closes.on(day + _DAY)
-        if close_early is not None:
-            end = min(end, BoundaryTime(close_early, self.closes.zone).on(day))
-        if open_late is not None:
-            start = max(start, open_late.on(day))
-        return Span(start, end)
-
-    def __str__(self) -> str:
-        days = ", ".join(WEEKDAYS[day] for day in sorted(self.weekdays))
-        return f"{days} {self.opens} to {self.closes}"
 
 
 @dataclass(eq=False)
@@ -191,6 +62,8 @@ class BusinessCalendar:
     """Dates that close at this time after midnight, in the zone of the closing end."""
     ends: EndClosures | None = None
     """The holidays of each end, for hours between two zones."""
+    special: Mapping[date, tuple[Hours, ...]] = field(default_factory=dict)
+    """Dates with openings of their own, whatever closes them and on whichever weekday."""
 
     def __post_init__(self) -> None:
         if not any(hours.weekdays for hours in self.hours):
@@ -198,6 +71,9 @@ class BusinessCalendar:
         self._openings = CompiledOpenings.empty()
         self._closed: dict[int, dict[date, str]] = {}
         self._shortened: dict[int, dict[date, str]] = {}
+        self._half_days: dict[int, dict[date, HalfDay]] = {}
+        self._working: dict[int, Mapping[date, str]] = {}
+        self._in_zones: dict[str, BusinessCalendar] = {}
 
     @property
     def zone(self) -> ZoneInfo:
@@ -205,18 +81,35 @@ class BusinessCalendar:
         return self.hours[0].opens.zone
 
     @property
+    def follows_customer(self) -> bool:
+        """Whether hours are in the zone of each customer, so that `in_zone` has to name it."""
+        every = (*self.hours, *(hours for day in self.special.values() for hours in day))
+        return any(hours.opens.customers or hours.closes.customers for hours in every)
+
+    def in_zone(self, key: str) -> BusinessCalendar:
+        """This calendar for a customer in the time zone of this name; without one, in UTC."""
+        if not key or not self.follows_customer:
+            return self
+        if key not in self._in_zones:
+            zone = ZoneInfo(key)
+            special = {day: tuple(each.in_zone(zone) for each in own) for day, own in self.special.items()}
+            hours = tuple(each.in_zone(zone) for each in self.hours)
+            self._in_zones[key] = replace(self, hours=hours, special=special)
+        return self._in_zones[key]
+
+    @property
     def always_open(self) -> bool:
         whole_days = [
             hours
             for hours in self.hours
-            if hours.closes.after_midnight - hours.opens.after_midnight == _DAY
+            if hours.closes.after_midnight - hours.opens.after_midnight == DAY
             and hours.closes.zone.key == hours.opens.zone.key
         ]
         return not self._can_close and {d for h in whole_days for d in h.weekdays} == set(range(7))
 
     @property
     def _can_close(self) -> bool:
-        return self.closures.any or bool(self.early_closings) or self.ends is not None
+        return self.closures.any or bool(self.early_closings or self.special) or self.ends is not None
 
     def is_open(self, at: datetime) -> bool:
         instant = in_utc(at)
@@ -268,6 +161,11 @@ class BusinessCalendar:
         offset = compiled.spent(instant) - compiled.day_before[day]
         begun, over = compiled.day_before[day + days], compiled.day_before[day + days + 1]
         return compiled.reached(min(begun + offset, over))
+
+    def add_calendar_days(self, start: datetime, days: int) -> datetime:
+        """The same time of day, so many dates later, by the clocks of the calendar's zone."""
+        there = in_utc(start).astimezone(self.zone)
+        return instant_of(there.replace(tzinfo=None, fold=0) + timedelta(days), self.zone)
 
     def next_opening(self, at: datetime) -> datetime:
         """`at` itself if open, else the start of the next opening."""
@@ -323,23 +221,51 @@ class BusinessCalendar:
             opened = self.day_openings(day)
             if not opened or at < opened[0].start:
                 return f"holiday: {shortened}"
-        if any(day.weekday() in hours.weekdays for hours in self.hours) or day in self.closures.working:
-            return "night"
-        return "weekend"
+        half = self._half_days_in(day.year).get(day)
+        if not self._has_hours(day):
+            return "weekend"
+        named = day in self.early_closings or day in self.special
+        closes = None if half is None or named else half.closes
+        if half is not None and closes is not None:
+            ends = (hours.closes.at(closes).on(day) for hours in self.hours)
+            if min(ends) <= at:
+                return f"holiday: {half.name}"
+        return "night"
+
+    def _working_in(self, year: int) -> Mapping[date, str]:
+        if year not in self._working:
+            self._working[year] = self.closures.working_in(year)
+        return self._working[year]
+
+    def _is_working(self, day: date) -> bool:
+        return day in self._working_in(day.year)
+
+    def _has_hours(self, day: date) -> bool:
+        named = self._is_working(day) or day in self.special
+        return named or any(day.weekday() in hours.touched for hours in self.hours)
 
     def day_openings(self, day: date) -> list[Span]:
         """The openings on a date of the opening end's zone. They may overlap."""
+        if day in self.special:
+            return sorted(span for hours in self.special[day] if (span := hours.on(day)))
         closed = day in self._closed_in(day.year)
         spans = []
         for hours in self.hours:
             opens = day.weekday() in hours.weekdays or (
-                day in self.closures.working and hours in self._usual_hours(day)
+                self._is_working(day) and hours in self._usual_hours(day)
             )
             if opens and not closed:
-                span = hours.on(day, self.early_closings.get(day), self._open_late(hours, day))
+                span = hours.on(day, self._closes_early(day), self._open_late(hours, day))
                 if span:
                     spans.append(span)
         return sorted(spans)
+
+    def _closes_early(self, day: date) -> timedelta | None:
+        """When this date closes, after midnight; None: as usual."""
+        if day in self.early_closings:
+            return self.early_closings[day]
+        half = self._half_days_in(day.year).get(day)
+        return half.closes if half else None
 
     def _usual_hours(self, day: date) -> list[Hours]:
         """The hours of a working day on a weekday without hours: those of the week's first day."""
@@ -360,19 +286,25 @@ class BusinessCalendar:
     def _closed_in(self, year: int) -> dict[date, str]:
         if year not in self._closed:
             both_ends = self.ends.closed_in(year) if self.ends else {}
-            working = self.closures.working
+            working = self._working_in(year)
             closed = {day: name for day, name in both_ends.items() if day not in working}
-            self._closed[year] = closed | self.closures.in_year(year)
+            closed |= self.closures.in_year(year)
+            self._closed[year] = {day: name for day, name in closed.items() if day not in self.special}
         return self._closed[year]
 
     def _shortened_in(self, year: int) -> dict[date, str]:
         if self.ends is None:
             return {}
         if year not in self._shortened:
-            spared = {*self.closures.working, *self._closed_in(year)}
+            spared = {*self._working_in(year), *self._closed_in(year)}
             days = self.ends.shortened_in(year)
             self._shortened[year] = {day: name for day, name in days.items() if day not in spared}
         return self._shortened[year]
+
+    def _half_days_in(self, year: int) -> dict[date, HalfDay]:
+        if year not in self._half_days:
+            self._half_days[year] = self.closures.half_days_in(year)
+        return self._half_days[year]
 
     def _covering(self, first: datetime, last: datetime) -> CompiledOpenings:
         compiled = self._openings
@@ -430,8 +362,18 @@ class BusinessCalendar:
 
 def always() -> BusinessCalendar:
     """A calendar that is always open, in UTC and therefore without daylight saving time."""
-    utc = ZoneInfo("UTC")
-    every_day = Hours(frozenset(range(7)), BoundaryTime(timedelta(0), utc), BoundaryTime(_DAY, utc))
+    return _every_hour("UTC")
+
+
+@lru_cache(maxsize=64)
+def around_the_clock(zone: str) -> BusinessCalendar:
+    """A calendar that is always open, with the dates of a zone."""
+    return _every_hour(zone)
+
+
+def _every_hour(key: str) -> BusinessCalendar:
+    zone = ZoneInfo(key)
+    every_day = Hours(frozenset(range(7)), BoundaryTime(timedelta(0), zone), BoundaryTime(DAY, zone))
     return BusinessCalendar((every_day,))
 
 
@@ -439,4 +381,4 @@ def _days_of(year: int) -> Iterator[date]:
     day = date(year, 1, 1)
     while day.year == year:
         yield day
-        day += _DAY
+        day += DAY

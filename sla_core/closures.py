@@ -2,72 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-# These libraries are slow to load, so only calendars that need them import them.
+from sla_core.hours.published import HalfDay, PublicHolidays
+
+__all__ = [
+    "NEVER_CLOSED",
+    "AnnualDay",
+    "Closures",
+    "Days",
+    "EndClosures",
+    "ListedDays",
+    "MonthDay",
+    "PublicHolidays",
+    "Season",
+]
+
+# The library is slow to load, so only calendars that need it import it.
 if TYPE_CHECKING:
     from dateutil.rrule import rrule, rruleset
 
 SATURDAY, SUNDAY = 5, 6
-
-
-@dataclass(frozen=True, slots=True)
-class PublicHolidays:
-    """A country's holidays from the `holidays` package. `only` and `excluding` use that package's names."""
-
-    country: str
-    subdivision: str | None = None
-    categories: tuple[str, ...] = ("public",)
-    only: frozenset[str] = frozenset()
-    excluding: frozenset[str] = frozenset()
-
-    def in_year(self, year: int) -> dict[date, str]:
-        days = _published(self.country, self.subdivision, self.categories, year)
-        closed = {day: self._closing(name) for day, name in days.items()}
-        return {day: name for day, name in closed.items() if name}
-
-    def _closing(self, name: str) -> str:
-        """The names of the day's holidays that close it; empty if none does."""
-        parts = name.split("; ")
-        if self.only:
-            return "; ".join(part for part in parts if _names(part) & self.only)
-        return "; ".join(part for part in parts if _names(part) - self.excluding)
-
-    def unknown_names(self, years: range) -> list[str]:
-        """Names in `only` or `excluding` that occur in none of these years."""
-        seen = {
-            part
-            for year in years
-            for name in _published(self.country, self.subdivision, self.categories, year).values()
-            for part in _names(name)
-        }
-        return sorted((self.only | self.excluding) - seen)
-
-
-def _names(text: str) -> set[str]:
-    """The single names: the package joins the names of one day's holidays, and marks observed days."""
-    return {name.removesuffix(" (observed)") for name in text.split("; ")}
-
-
-@lru_cache(maxsize=512)
-def _published(
-    country: str, subdivision: str | None, categories: tuple[str, ...], year: int
-) -> dict[date, str]:
-    """English holiday names by date, with the days observed for holidays on a weekend.
-
-    Raises NotImplementedError for an unknown country or subdivision.
-    """
-    import holidays
-
-    found = holidays.country_holidays(
-        country, subdiv=subdivision, years=year, categories=categories, language="en_US"
-    )
-    return dict(found.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +109,10 @@ class Closures:
     certified_until: date | None = None
     """The last day covered by the vendor's own list. Later days follow the rules."""
     listed: tuple[ListedDays, ...] = ()
+    half_days: timedelta | None = None
+    """When half days close, as a time after midnight, if their name does not say it."""
+    opened: tuple[ListedDays, ...] = ()
+    """Working days from operators' lists, which are open in any case."""
 
     @property
     def any(self) -> bool:
@@ -166,8 +130,35 @@ class Closures:
         for entry in self.listed:
             days |= entry.in_year(year)
         days |= self.dates
+        working = self.working_in(year)
+        return {day: name for day, name in sorted(days.items()) if day.year == year and day not in working}
+
+    def working_in(self, year: int) -> Mapping[date, str]:
+        """The days that are open in any case: those of `working`, and those of lists in `year`."""
+        if not self.opened:
+            return self.working
+        listed = {day: name for entry in self.opened for day, name in entry.in_year(year).items()}
+        return {**listed, **self.working}
+
+    def half_days_in(self, year: int) -> dict[date, HalfDay]:
+        """The days of `year` that close in the afternoon, unless they are closed or working days anyway."""
+        found = {day: half for rule in self.public for day, half in rule.half_days_in(year).items()}
+        if not found:
+            return {}
+        spared = {*self.in_year(year), *self.working_in(year)}
         return {
-            day: name for day, name in sorted(days.items()) if day.year == year and day not in self.working
+            day: half if half.closes is not None else HalfDay(half.name, self.half_days)
+            for day, half in sorted(found.items())
+            if day not in spared
+        }
+
+    def half_days_without_hour(self, years: Iterable[int]) -> dict[date, str]:
+        """The half days of these years for which neither the name nor `half_days` says when they close."""
+        return {
+            day: half.name
+            for year in years
+            for day, half in self.half_days_in(year).items()
+            if half.closes is None
         }
 
 

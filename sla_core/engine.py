@@ -103,7 +103,7 @@ def _due_calls(ticket: Ticket, policy: Policy, duty: Duty, now: datetime) -> lis
 
 def promises(ticket: Ticket, policy: Policy) -> list[Promise]:
     """The promises of the ticket's severity, in the order in which they are shown."""
-    targets = policy.targets(ticket.severity, ticket.opened.terms)
+    targets = policy.targets(ticket.severity, ticket.opened.terms, ticket.opened.plan)
     running = [_promise(ticket, policy, target) for target in targets]
     return [*running, *_due_date(ticket, policy)]
 
@@ -123,7 +123,7 @@ def _after_silence(ticket: Ticket, shown: Countdown) -> Countdown:
 
 
 def _promise(ticket: Ticket, policy: Policy, target: Target) -> Promise:
-    calendar = policy.calendar(ticket.opened.plan, target.calendar)
+    calendar = policy.clock(ticket.opened.plan, target, ticket.opened.zone)
     met_at, ended_at = _settled(ticket, target)
     over_at = met_at or ended_at
     gaps = [*ticket.holds, *ticket.closed_periods]
@@ -198,7 +198,7 @@ def _downgraded(ticket: Ticket, policy: Policy) -> bool:
     """Whether a downgrade to the present severity met the promise of the previous one."""
     if ticket.downgraded_from is None:
         return False
-    before = policy.targets(ticket.downgraded_from, ticket.opened.terms)
+    before = policy.targets(ticket.downgraded_from, ticket.opened.terms, ticket.opened.plan)
     return any(target.met_by_downgrade_to == ticket.severity for target in before)
 
 
@@ -240,9 +240,22 @@ def _settled(ticket: Ticket, target: Target) -> tuple[datetime | None, datetime 
                 return None, ticket.closed_unanswered_at
             return ticket.first_answer_at, None
         case Metric.NEXT_UPDATE:
-            return None, ticket.ended_at or ticket.milestones.get(target.ends_with or "")
-        case Metric.RESOLUTION | Metric.DUE_DATE:
+            given_at = ticket.first_due_date_at if target.ends_with_due_date else None
+            return None, ticket.ended_at or ticket.milestones.get(target.ends_with or "") or given_at
+        case Metric.ASSIGNMENT:
+            return ticket.assigned_at, None if ticket.assigned_at else ticket.ended_at
+        case Metric.DIAGNOSIS | Metric.WORKAROUND if (met_at := _reached(ticket, target)) is not None:
+            return met_at, None
+        case _:
             return (ticket.ended_at, None) if ticket.resolved else (None, ticket.ended_at)
+
+
+def _reached(ticket: Ticket, target: Target) -> datetime | None:
+    """When its milestone was told, or a workaround lowered the severity; None if a resolution must do."""
+    found = [ticket.reached.get(target.met_by or "")]
+    if target.metric is Metric.WORKAROUND:
+        found.append(ticket.workaround_at)
+    return min((at for at in found if at is not None), default=None)
 
 
 def _due_reminders(ticket: Ticket, now: datetime) -> list[Event]:
@@ -311,9 +324,9 @@ def _follow_ups_at(ticket: Ticket, policy: Policy) -> Iterator[datetime]:
 def _waiting_calendar(ticket: Ticket, policy: Policy) -> BusinessCalendar:
     """That of the first response, of the ticket's severity if that has one."""
     for severity in (ticket.severity, *policy.severities):
-        for target in policy.targets(severity, ticket.opened.terms):
+        for target in policy.targets(severity, ticket.opened.terms, ticket.opened.plan):
             if target.metric is Metric.FIRST_RESPONSE:
-                return policy.calendar(ticket.opened.plan, target.calendar)
+                return policy.clock(ticket.opened.plan, target, ticket.opened.zone)
     return _ALWAYS
 
 

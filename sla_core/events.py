@@ -59,6 +59,8 @@ class Opened:
     """The customer's first contact, by their id in the desk's file, who gets a direct message about it."""
     words_of: Who | None = None
     """The customer whose words began it, if an agent opened it from their message."""
+    zone: str = ""
+    """The customer's time zone, for hours that follow it; empty if the desk's file names none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ def _of_severity(ticket: Ticket, policy: Policy) -> Iterator[Chain]:
     yield Chain(f"{FIRST}@{since.isoformat()}", 0, since, since, by)
     for number, step in enumerate(policy.steps[1:], start=1):
         duty = step.duties.get(ticket.severity)
-        opens = policy.opens_at(ticket.opened.plan, step, ticket.severity, since)
+        opens = policy.opens_at(ticket.opened.plan, step, ticket.severity, since, ticket.opened.zone)
         if duty is not None and duty.mode is Mode.RESOLVER and opens == since:
             yield Chain(f"{RESOLVER}{number}@{since.isoformat()}", number, since, since, by, goes_on=False)
 
@@ -130,7 +130,9 @@ def _of_escalations(ticket: Ticket, policy: Policy) -> Iterator[Chain]:
     """
     for event in ticket.escalations[ticket.answered_escalations :]:
         if event.step is not None:
-            opens = policy.opens_at(ticket.opened.plan, policy.steps[event.step], ticket.severity, event.at)
+            opens = policy.opens_at(
+                ticket.opened.plan, policy.steps[event.step], ticket.severity, event.at, ticket.opened.zone
+            )
             begins = opens or event.calls_at or event.at
             yield Chain(_escalation_id(event), event.step, begins, event.at, event.by)
 
@@ -190,7 +192,7 @@ def next_step(ticket: Ticket, policy: Policy, duty: Duty, now: datetime) -> Next
     found: NextStep | None = None
     first = reached_step(ticket, policy) + 1
     for number, step in enumerate(policy.steps[first:], start=first):
-        opens_at = policy.opens_at(ticket.opened.plan, step, ticket.severity, now)
+        opens_at = policy.opens_at(ticket.opened.plan, step, ticket.severity, now, ticket.opened.zone)
         if opens_at is None:
             continue
         found = NextStep(number, opens_at, tuple(passed_over))
@@ -327,7 +329,7 @@ def _is_spared(
 def _next_open_step(number: int, ticket: Ticket, policy: Policy, now: datetime) -> int:
     """The next step whose hours have begun; the number of steps if there is none."""
     for later, step in enumerate(policy.steps[number + 1 :], start=number + 1):
-        if policy.opens_at(ticket.opened.plan, step, ticket.severity, now) == now:
+        if policy.opens_at(ticket.opened.plan, step, ticket.severity, now, ticket.opened.zone) == now:
             return later
     return len(policy.steps)
 

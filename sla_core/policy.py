@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,8 +10,13 @@ from enum import StrEnum
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from sla_core.calendar import BusinessCalendar, instant_of
+from sla_core.calendar import BusinessCalendar, around_the_clock, instant_of
 from sla_core.closures import Season
+from sla_core.hours.amounts import Amount as Amount
+from sla_core.hours.amounts import BusinessDays as BusinessDays
+from sla_core.hours.amounts import CalendarDays
+from sla_core.hours.amounts import amount_text as amount_text
+from sla_core.hours.amounts import parse_amount as parse_amount
 from sla_core.triage import Triage
 
 
@@ -20,46 +24,14 @@ class Metric(StrEnum):
     """What a promise is about, in the order in which promises are shown."""
 
     FIRST_RESPONSE = "first_response"
+    ASSIGNMENT = "assignment"
+    """Somebody has taken the ticket."""
     NEXT_UPDATE = "next_update"
+    DIAGNOSIS = "diagnosis"
+    WORKAROUND = "workaround"
     RESOLUTION = "resolution"
     DUE_DATE = "due_date"
     """The due date that an agent set for the ticket."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class BusinessDays:
-    """A number of business days. The calendar that counts them is given elsewhere."""
-
-    count: int
-
-    def __str__(self) -> str:
-        return f"{self.count} business day{'' if self.count == 1 else 's'}"
-
-
-Amount = timedelta | BusinessDays
-
-_AMOUNT = re.compile(r"^\s*(\d+)\s*(m|min|minutes?|h|hours?|business days?)\s*$")
-
-
-def parse_amount(text: str) -> Amount:
-    """Parses `45m`, `2h` or `3 business days`. Raises ValueError that shows the forms."""
-    found = _AMOUNT.match(text)
-    if not found or not int(found[1]):
-        raise ValueError(f'"{text}" is not a length of time; write "45m", "2h" or "3 business days"')
-    count, unit = int(found[1]), found[2]
-    if unit.startswith("b"):
-        return BusinessDays(count)
-    return timedelta(hours=count) if unit.startswith("h") else timedelta(minutes=count)
-
-
-def amount_text(amount: Amount) -> str:
-    """The amount in words: `4 hours`, `45 minutes`, `1 business day`."""
-    if isinstance(amount, BusinessDays):
-        return str(amount)
-    minutes = int(amount.total_seconds()) // 60
-    if minutes % 60 == 0:
-        return f"{minutes // 60} hour{'' if minutes == 60 else 's'}"
-    return f"{minutes} minutes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +92,14 @@ class Target:
     wording: str | None = None
     """What the vendor calls this promise, if it differs from the plan's wording."""
     extensions: tuple[Extension, ...] = ()
+    met_by: str | None = None
+    """The milestone that meets a diagnosis or a workaround."""
+    ends_with_due_date: bool = False
+    """Whether updates end once the customer was given a due date."""
+
+    @property
+    def in_calendar_days(self) -> bool:
+        return any(isinstance(amount, CalendarDays) for amount in (self.limit, self.goal, self.strict))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +110,9 @@ class Severity:
     name: str
     source: Source
     targets: tuple[Target, ...] = ()
+    """Those of every plan for which `by_plan` has nothing else."""
+    by_plan: Mapping[str, Mapping[Metric, Target | None]] = field(default_factory=dict)
+    """Targets of single plans; None: the plan has no such promise."""
     effort: str | None = None
     pages: bool = False
     """Whether such a ticket calls the first step of the escalation policy at once."""
@@ -148,6 +131,12 @@ class Severity:
     """Whether agents are offered the mitigations."""
     disables_services: Source | None = None
     """Why agents may disable the customer's services meanwhile; None: they may not."""
+
+    @property
+    def every_target(self) -> tuple[Target, ...]:
+        """The targets of any plan, in the order in which promises are shown."""
+        own = (target for plan in self.by_plan.values() for target in plan.values() if target)
+        return tuple(sorted((*self.targets, *own), key=lambda target: [*Metric].index(target.metric)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,9 +363,28 @@ class Policy:
     def worst(self) -> Severity:
         return next(iter(self.severities.values()))
 
-    def calendar(self, plan: str, name: str) -> BusinessCalendar:
-        """The calendar with this name, which may be a plan's name for its hours."""
-        return self.calendars[self.plans[plan].calendars.get(name, name)]
+    def calendar(self, plan: str, name: str, zone: str = "") -> BusinessCalendar:
+        """The calendar with this name, which may be a plan's name for its hours.
+
+        `zone` is the customer's time zone, for hours that follow it.
+        """
+        return self.calendars[self.plans[plan].calendars.get(name, name)].in_zone(zone)
+
+    def clock(self, plan: str, target: Target, zone: str = "") -> BusinessCalendar:
+        """The calendar that counts a target: for calendar days, every hour in the zone of its calendar."""
+        calendar = self.calendar(plan, target.calendar, zone)
+        return around_the_clock(calendar.zone.key) if target.in_calendar_days else calendar
+
+    def triage_for(self, plan: str) -> Triage:
+        """The questions and rules that hold under a plan."""
+        if plan not in self._triages:
+            self._triages[plan] = self.triage.under(plan)
+        return self._triages[plan]
+
+    @cached_property
+    def _triages(self) -> dict[str, Triage]:
+        """A cache of `triage_for`."""
+        return {}
 
     def zone(self, plan: str) -> ZoneInfo:
         """The zone of the plan's office hours, or of the vendor's; UTC if there are none."""
@@ -384,12 +392,21 @@ class Policy:
         hours = (calendar for calendar in (*own, *self.calendars.values()) if not calendar.always_open)
         return next((calendar.zone for calendar in hours), ZoneInfo("UTC"))
 
-    def targets(self, severity: str, terms: tuple[Term, ...] = ()) -> tuple[Target, ...]:
-        """The targets of a severity, with those of the order form replacing or added to the plan's."""
-        cache_key = severity, terms
+    def targets(self, severity: str, terms: tuple[Term, ...] = (), plan: str = "") -> tuple[Target, ...]:
+        """The targets of a severity under a plan, with those of the order form on top.
+
+        Without a plan, those that hold for every plan without times of its own.
+        """
+        cache_key = severity, terms, plan
         if (known := self._targets.get(cache_key)) is not None:
             return known
-        found = {target.metric: target for target in self.severities[severity].targets}
+        class_ = self.severities[severity]
+        found = {target.metric: target for target in class_.targets}
+        for metric, own in class_.by_plan.get(plan, {}).items():
+            if own is None:
+                found.pop(metric, None)
+            else:
+                found[metric] = own
         for term in terms:
             if term.severity == severity:
                 found[term.metric] = _by_order_form(term, found.get(term.metric))
@@ -397,9 +414,15 @@ class Policy:
         return targets
 
     @cached_property
-    def _targets(self) -> dict[tuple[str, tuple[Term, ...]], tuple[Target, ...]]:
+    def _targets(self) -> dict[tuple[str, tuple[Term, ...], str], tuple[Target, ...]]:
         """A cache of `targets`, which is called several times for every ticket at every wake-up."""
         return {}
+
+    def follows_customer(self, plan: str) -> bool:
+        """Whether promises or steps count hours in the zone of the plan's customers."""
+        named = [target.calendar for each in self.severities.values() for target in each.every_target]
+        named += [duty.calendar for step in self.steps for duty in step.duties.values()]
+        return any(self.calendar(plan, name).follows_customer for name in named)
 
     def freeze_at(self, now: datetime) -> tuple[Freeze, date] | None:
         """The freeze in force at `now`, and the first day after it; None if there is none."""
@@ -425,10 +448,12 @@ class Policy:
                 return ComingPeak(peak, first, end, begins_at, freezes)
         return None
 
-    def opens_at(self, plan: str, step: Step, severity: str, now: datetime) -> datetime | None:
+    def opens_at(
+        self, plan: str, step: Step, severity: str, now: datetime, zone: str = ""
+    ) -> datetime | None:
         """When a step may be called: `now`, or when its hours begin. None if it has no duty."""
         duty = step.duties.get(severity)
-        return None if duty is None else self.calendar(plan, duty.calendar).next_opening(now)
+        return None if duty is None else self.calendar(plan, duty.calendar, zone).next_opening(now)
 
 
 def _by_order_form(term: Term, replaced: Target | None) -> Target:

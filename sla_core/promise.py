@@ -10,7 +10,8 @@ from enum import StrEnum
 from functools import cached_property
 
 from sla_core.calendar import BusinessCalendar, Span, instant_of
-from sla_core.policy import Amount, BusinessDays, Metric, Target
+from sla_core.hours.amounts import Amount, BusinessDays, CalendarDays
+from sla_core.policy import Metric, Target
 from sla_core.ticket import Gap, start_in_id
 
 JUST_AFTER = timedelta(microseconds=1)
@@ -23,6 +24,8 @@ def due(
     """When `amount` runs out. Open time inside a gap is added after it. None while a gap has no end."""
     if isinstance(amount, BusinessDays):
         at = calendar.add_days(start, amount.count)
+    elif isinstance(amount, CalendarDays):
+        at = calendar.add_calendar_days(start, amount.days)
     else:
         at = calendar.add(start, amount)
     for gap in sorted(gaps, key=lambda gap: gap.start):

@@ -94,6 +94,12 @@ class Ticket:
     acknowledged_by: Who | None = None
     customers_turn: bool = False
     first_answer_at: datetime | None = None
+    assigned_at: datetime | None = None
+    workaround_at: datetime | None = None
+    """When its severity was first lowered because of a workaround."""
+    first_due_date_at: datetime | None = None
+    reached: Mapping[str, datetime] = field(default_factory=dict)
+    """Labels of all milestones, also those before it was reopened, and when each was first told."""
     closed_unanswered_at: datetime | None = None
     """When its customer closed it before anyone had answered; None once it is reopened."""
     last_update_at: datetime | None = None
@@ -240,6 +246,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 _with(
                     ticket,
                     owner=event.owner,
+                    assigned_at=ticket.assigned_at or event.at,
                     handover=None,
                     acknowledged_by=ticket.acknowledged_by or event.by,
                     confirmed=True,
@@ -253,12 +260,14 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                     ticket,
                     owner=event.by if takes_over else ticket.owner or event.by,
                     handover=None if takes_over else ticket.handover,
+                    assigned_at=ticket.assigned_at or event.at,
                     first_answer_at=ticket.first_answer_at or event.at,
                     last_update_at=event.at,
                     silent_since=None,
                     missed_updates=0,
                     customers_turn=ticket.held or _asks(event),
-                    milestones=_told(ticket, event),
+                    milestones=_told(ticket.milestones, event),
+                    reached=_told(ticket.reached, event),
                     mitigations=ticket.mitigations | ({event.mitigation} if event.mitigation else set()),
                     deploys_on=event.deploys_on or ticket.deploys_on,
                     **_waits(event.at if event.next is Turn.CUSTOMER else None),
@@ -278,11 +287,13 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 severity=event.severity,
                 severities=(*ticket.severities, (event.at, event.severity)),
                 downgraded_from=downgraded_from,
+                workaround_at=ticket.workaround_at or (event.at if event.workaround else None),
                 severity_changed_by=event.by,
                 confirmed=True,
             )
         case DueDateSet():
-            return _with(ticket, due_date=event.due_at, due_date_set_at=event.at)
+            first = ticket.first_due_date_at or event.at
+            return _with(ticket, due_date=event.due_at, due_date_set_at=event.at, first_due_date_at=first)
         case Extended():
             return _with(ticket, extensions=ticket.extensions | {event.extension})
         case Held():
@@ -313,6 +324,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 _with(
                     ended,
                     owner=ticket.owner or event.by,
+                    assigned_at=ticket.assigned_at or event.at,
                     first_answer_at=ticket.first_answer_at or event.at,
                     resolved=True,
                     **_waits(event.at if event.follow_up else None, event.close_after),
@@ -415,8 +427,8 @@ def _with(ticket: Ticket, **changes: Any) -> Ticket:
     return new
 
 
-def _told(ticket: Ticket, event: Answered) -> Mapping[str, datetime]:
-    return {event.text: event.at, **ticket.milestones} if event.kind is Kind.MILESTONE else ticket.milestones
+def _told(milestones: Mapping[str, datetime], event: Answered) -> Mapping[str, datetime]:
+    return {event.text: event.at, **milestones} if event.kind is Kind.MILESTONE else milestones
 
 
 def _call_taken(ticket: Ticket, event: Alerted) -> Ticket:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import product
 
@@ -56,6 +56,8 @@ class Rule:
     when: Mapping[str, frozenset[str]] = field(default_factory=dict)
     overrides: bool = False
     """Whether these answers override a screening, which agents see as a note."""
+    plans: frozenset[str] = frozenset()
+    """The plans under which the rule holds; empty: all."""
 
     def holds(self, answers: Answers) -> bool:
         return _holds(self.when, answers)
@@ -70,6 +72,8 @@ class Advice:
     where: str
     when: Mapping[str, frozenset[str]] = field(default_factory=dict)
     refers: bool = False
+    plans: frozenset[str] = frozenset()
+    """The plans under which it is given; empty: all."""
 
     def holds(self, answers: Answers) -> bool:
         return _holds(self.when, answers)
@@ -103,6 +107,12 @@ class Triage:
     intro: str = ""
     """The text above the questions."""
     report: Report | None = None
+
+    def under(self, plan: str) -> Triage:
+        """The triage of a plan: without the rules and the advice of other plans."""
+        rules = tuple(rule for rule in self.rules if not rule.plans or plan in rule.plans)
+        advice = tuple(each for each in self.advice if not each.plans or plan in each.plans)
+        return replace(self, rules=rules, advice=advice)
 
     def relevant_answers(self, answers: Answers) -> dict[str, tuple[str, ...]]:
         """The answer to every question; empty for questions that are not asked."""

@@ -410,7 +410,7 @@ def _forms(policy: Policy, plan: str) -> Iterator[str]:
         short_forms.escalate_form(False, context),
         short_forms.escalate_form(True, context),
         calls.form("You can also call us: +44 20 7946 0000", context),
-        severity.form(policy, context, "S2"),
+        severity.form(policy, context, "S2", ticket.opened.plan),
         short_forms.close_form(ticket, promises(ticket, policy), context, NOON),
         direct_messages.delegate_form("alert_delegate", (), context),
         snooze.snooze_form("page_snooze", update.business_zone(policy), context),

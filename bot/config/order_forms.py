@@ -46,12 +46,13 @@ class OrderFormPart(Strict):
 
 def order_form_faults(form: OrderFormPart, policy: Policy, plan: Plan | None) -> Iterator[tuple[str, str]]:
     """Names in it that the policy does not have."""
+    plan_id = plan.id if plan else ""
     calendars = {*policy.calendars, *(plan.calendars if plan else ())}
     for severity, clauses in form.terms.items():
         if severity not in policy.severities:
             yield severity, unknown("severity", severity, policy.severities)
             continue
-        promised = {target.metric for target in policy.severities[severity].targets}
+        promised = {target.metric for target in policy.targets(severity, (), plan_id)}
         for metric, clause in clauses.items():
             where = f"{severity}.{metric}"
             if metric not in PROMISED:

@@ -98,6 +98,8 @@ class Account:
     """After how many business days without a word a resolved ticket is closed; None: never."""
     monthly_report: bool = False
     """Whether the month's figures are also posted in its channel."""
+    zone: str = ""
+    """The customer's time zone, by name; empty if the file names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,7 @@ class _Account(_Section):
     auto_close: Annotated[int, BeforeValidator(_business_days)] | None = None
     monthly_report: bool = False
     order_form: OrderFormPart | None = None
+    zone: Zone | None = None
 
 
 class _Paging(_Section):
@@ -359,6 +362,9 @@ def _against_policy(file: _File, policy: Policy) -> Iterator[tuple[str, str]]:
         known = plan_id(policy, account.plan)
         if known is None:
             yield f"{key}.plan", unknown("plan", account.plan, policy.plans)
+        elif account.zone is None and policy.follows_customer(known):
+            says = "is missing: promises count hours in the customer's zone"
+            yield f"{key}.zone", f'{says}; write zone = "Europe/Berlin"'
         if account.order_form is not None:
             plan = policy.plans.get(known or "")
             for where, says in order_form_faults(account.order_form, policy, plan):
@@ -455,6 +461,7 @@ def _account(file: _Account, policy: Policy) -> Account:
         unticketed=file.unticketed,
         auto_close=file.auto_close,
         monthly_report=file.monthly_report,
+        zone=file.zone.key if file.zone else "",
     )
 
 

@@ -125,9 +125,9 @@ def _calendar(desk: Desk, account: Account, at: datetime) -> BusinessCalendar:
     """Of the plan's loosest first response; by the clock if that of any class is."""
     policy = desk.directory.policy_on(at.date())
     promised = [
-        (policy.calendar(account.plan, target.calendar), target.limit)
+        (policy.clock(account.plan, target, account.zone), target.limit)
         for severity in policy.severities
-        for target in policy.targets(severity, account.terms)
+        for target in policy.targets(severity, account.terms, account.plan)
         if target.metric is Metric.FIRST_RESPONSE
     ]
     if not promised or any(calendar.always_open for calendar, _ in promised):

@@ -29,7 +29,10 @@ from sla_core.ticket import State, Ticket
 
 METRIC_NAMES = {
     Metric.FIRST_RESPONSE: "First response",
+    Metric.ASSIGNMENT: "Assignment",
     Metric.NEXT_UPDATE: "Next update",
+    Metric.DIAGNOSIS: "Diagnosis",
+    Metric.WORKAROUND: "Workaround",
     Metric.RESOLUTION: "Resolution",
     Metric.DUE_DATE: "Due date",
 }
@@ -126,7 +129,7 @@ def wording_of(ticket: Ticket, policy: Policy, metric: Metric) -> str:
         (t.severity, t.metric) == (ticket.severity, metric) for t in ticket.opened.terms
     ):
         return "contract"
-    targets = policy.targets(ticket.severity, ticket.opened.terms)
+    targets = policy.targets(ticket.severity, ticket.opened.terms, ticket.opened.plan)
     return next((t.wording for t in targets if t.metric is metric and t.wording), usual)
 
 

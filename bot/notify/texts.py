@@ -36,7 +36,7 @@ from sla_core.events import (
     Who,
 )
 from sla_core.paging import DELEGATED, SNOOZED, escalation_of
-from sla_core.policy import BusinessDays, Policy, Step
+from sla_core.policy import Policy, Step
 from sla_core.ticket import Ticket
 
 IS_IT_SOLVED = "If that fixed it, press Close on the card. If you still need help, press Reopen."
@@ -168,7 +168,7 @@ def due_date_set(key: str, event: DueDateSet) -> RichText:
 
 def extended(ticket: Ticket, event: Extended, policy: Policy) -> RichText:
     """Says what extra time was granted, why, and the new deadline."""
-    offered = (e for t in policy.targets(ticket.severity) for e in t.extensions)
+    offered = (e for t in policy.targets(ticket.severity, (), ticket.opened.plan) for e in t.extensions)
     granted = next((e for e in offered if e.id == event.extension), None)
     reason = f"{granted.label}: {granted.extra} more. " if granted else ""
     return with_key(
@@ -354,12 +354,12 @@ def breached(ticket: Ticket, event: Breached, policy: Policy, alerted: Sequence[
 def _missed(ticket: Ticket, event: Breached, policy: Policy) -> str:
     """`1-hour first response`, `3-business-day resolution`; only `due date` if an agent set it."""
     name = METRIC_NAMES[event.metric].lower()
-    targets = policy.targets(ticket.severity, ticket.opened.terms)
+    targets = policy.targets(ticket.severity, ticket.opened.terms, ticket.opened.plan)
     limit = next((target.limit for target in targets if target.metric is event.metric), None)
     if limit is None:
         return name
-    if isinstance(limit, BusinessDays):
-        return f"{limit.count}-business-day {name}"
+    if not isinstance(limit, timedelta):
+        return f"{str(limit).removesuffix('s').replace(' ', '-')} {name}"
     minutes = int(limit / timedelta(minutes=1))
     return f"{minutes // 60}-hour {name}" if minutes % 60 == 0 else f"{minutes}-minute {name}"
 
@@ -423,7 +423,7 @@ def _lateness(ticket: Ticket, event: Warned | Breached, fell_due_at: datetime | 
 
 
 def _promise_says(ticket: Ticket, event: Warned, policy: Policy) -> str:
-    for target in policy.targets(ticket.severity, ticket.opened.terms):
+    for target in policy.targets(ticket.severity, ticket.opened.terms, ticket.opened.plan):
         if target.metric is event.metric:
             return f" Promised: {without_full_stop(target.source.says)}."
     return ""

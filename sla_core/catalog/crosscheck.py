@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sla_core.catalog import schema
-from sla_core.policy import BusinessDays, Metric
+from sla_core.catalog.plan_times import calendars_of, inheritance_faults, time_faults
+from sla_core.hours.amounts import Amount, BusinessDays, CalendarDays
+from sla_core.policy import Metric
 
-PROMISED = (Metric.FIRST_RESPONSE, Metric.NEXT_UPDATE, Metric.RESOLUTION)
+PROMISED = tuple(metric for metric in Metric if metric is not Metric.DUE_DATE)
+BY_MILESTONE = (Metric.DIAGNOSIS, Metric.WORKAROUND)
+"""The promises that a milestone of the pack meets."""
 
 Found = Iterator[tuple[str, str, str]]
 """File, key, what is wrong."""
@@ -51,8 +55,14 @@ def crosscheck(files: Files, names: Names) -> Found:
     yield from _calls_faults(files, names)
     for id_, severity in files.severities.items():
         yield from _severity_faults(id_, severity, names)
+        for promise in severity.promise:
+            for key, says in time_faults(f"{id_}.promise", promise, files.plans):
+                yield "severities.toml", key, says
+    for key, says in inheritance_faults(files.plans):
+        yield "plans.toml", key, says
     if files.triage is not None:
         yield from _triage_faults(files.triage, names.severities)
+        yield from _plan_rule_faults(files.triage, files.plans)
     yield from _step_faults(files.steps, names)
     yield from _freeze_faults(files.freezes, names)
     for label in dict.fromkeys(names.mitigations or ()):
@@ -74,13 +84,21 @@ def _plan_faults(files: Files, names: Names) -> Found:
     calendars = names.calendars
     if calendars is None:
         return
-    hours = {promise.calendar for severity in files.severities.values() for promise in severity.promise}
+    hours = {
+        calendar
+        for severity in files.severities.values()
+        for promise in severity.promise
+        for calendar in (promise.calendar, *(own.calendar for own in promise.plans.values()))
+        if calendar is not None
+    }
     hours |= {duty.hours for step in files.steps for duty in step.duties.values()}
     for id_, plan in files.plans.items():
         for role, calendar in plan.calendars.items():
             if calendar not in calendars:
                 yield "plans.toml", f"{id_}.calendars.{role}", unknown("calendar", calendar, calendars)
-        for name in sorted((hours & (names.usable or set())) - calendars - set(plan.calendars)):
+        for name in sorted(
+            (hours & (names.usable or set())) - calendars - set(calendars_of(id_, files.plans))
+        ):
             yield "plans.toml", f"{id_}.calendars", f'does not say which calendar "{name}" is'
 
 
@@ -109,27 +127,68 @@ def _severity_faults(id_: str, severity: schema.SeverityFile, names: Names) -> F
     metrics = [promise.metric for promise in severity.promise]
     for metric in sorted({metric for metric in metrics if metrics.count(metric) > 1}):
         yield file, key, f"{metric} is promised more than once"
-    for promise in severity.promise:
+    own = (each.under(plan) for each in severity.promise for plan in each.plans)
+    for promise in (*severity.promise, *(each for each in own if each is not None)):
+        yield from _act_faults(id_, severity, promise, names)
         if promise.metric not in PROMISED:
             yield file, f"{key}.metric", unknown("metric", promise.metric, PROMISED)
         if is_unknown(promise.calendar, names.usable):
             yield file, f"{key}.calendar", unknown("calendar", promise.calendar, names.usable)
         for name, sooner in (("goal", promise.goal), ("strict", promise.strict)):
-            if sooner is not None and not _shorter(sooner, promise.within):
+            if sooner is not None and promise.within is not None and not _shorter(sooner, promise.within):
                 yield file, f"{key}.{name}", "must be shorter than what it is within, in the same unit"
         milder = promise.met_by_downgrade_to
         if is_unknown(milder, names.severities):
             yield file, f"{key}.met_by_downgrade_to", unknown("severity", milder, names.severities)
         if is_unknown(promise.ends_with, names.milestones):
             yield file, f"{key}.ends_with", unknown("milestone", promise.ends_with, names.milestones)
-        if promise.extension and not isinstance(promise.within, BusinessDays):
+        if promise.extension and not isinstance(promise.within, BusinessDays | None):
             yield file, f"{key}.extension", "adds business days, so the promise must be in business days too"
 
 
-def _shorter(one: object, other: object) -> bool:
-    if isinstance(one, BusinessDays) and isinstance(other, BusinessDays):
-        return one < other
-    return isinstance(one, timedelta) and isinstance(other, timedelta) and one < other
+def _act_faults(id_: str, severity: schema.SeverityFile, promise: schema.PromiseFile, names: Names) -> Found:
+    """What meets or ends a promise must be there, and be something that agents can do."""
+    file, key = "severities.toml", f"{id_}.promise"
+    if promise.metric in BY_MILESTONE and promise.met_by is None:
+        says = f"is missing: name the milestone that meets the {promise.metric}"
+        yield file, f"{key}.met_by", f'{says}, such as met_by = "Root cause found"'
+    elif promise.met_by is not None and promise.metric not in BY_MILESTONE:
+        yield (
+            file,
+            f"{key}.met_by",
+            f"is for {' and '.join(BY_MILESTONE)} only; an act of its own meets this promise",
+        )
+    elif is_unknown(promise.met_by, names.milestones):
+        yield file, f"{key}.met_by", unknown("milestone", promise.met_by, names.milestones)
+    elif promise.met_by is not None and not severity.milestones:
+        yield file, f"{id_}.milestones", f'must be true, so that agents can report "{promise.met_by}"'
+    if promise.ends_with_due_date and promise.metric is not Metric.NEXT_UPDATE:
+        yield file, f"{key}.ends_with_due_date", "is for next_update only"
+    elif promise.ends_with_due_date and severity.due_date is None:
+        yield (
+            file,
+            f"{id_}.due_date",
+            "is missing: updates end with a due date, so agents must be able to set one",
+        )
+
+
+def _plan_rule_faults(triage: schema.TriageFile, plans: Collection[str]) -> Found:
+    named = [(f"rule.{number}", rule.plans) for number, rule in enumerate(triage.rule, start=1)]
+    named += [(f"advice.{number}", each.plans) for number, each in enumerate(triage.advice, start=1)]
+    for key, asked in named:
+        for plan in sorted(asked - set(plans)):
+            yield "triage.toml", f"{key}.plans", unknown("plan", plan, plans)
+    if triage.rule[-1].plans:
+        says = "the last rule must hold for every plan: give it no `plans`"
+        yield "triage.toml", f"rule.{len(triage.rule)}", says
+
+
+def _shorter(one: Amount, other: Amount) -> bool:
+    match one, other:
+        case (timedelta(), timedelta()) | (BusinessDays(), BusinessDays()) | (CalendarDays(), CalendarDays()):
+            return one < other  # type: ignore[operator]
+        case _:
+            return False
 
 
 def _triage_faults(triage: schema.TriageFile, severities: frozenset[str] | None) -> Found:

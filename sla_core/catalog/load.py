@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from sla_core.calendar import WEEKDAYS, BusinessCalendar, Hours, always
 from sla_core.catalog import ics, schema
+from sla_core.catalog.calendars import CalendarReader
 from sla_core.catalog.crosscheck import Files, Names, crosscheck
-from sla_core.closures import (
-    NEVER_CLOSED,
-    AnnualDay,
-    Closures,
-    Days,
-    EndClosures,
-    ListedDays,
-    PublicHolidays,
-    Season,
-)
+from sla_core.catalog.plan_times import WITHIN, calendars_of, plan_with_time
+from sla_core.closures import Days, ListedDays, Season
 from sla_core.policy import (
     Calls,
     Courtesy,
@@ -33,6 +24,7 @@ from sla_core.policy import (
     Extension,
     FirstContact,
     Freeze,
+    Metric,
     Milestone,
     Mitigation,
     Peak,
@@ -44,6 +36,7 @@ from sla_core.policy import (
     Step,
     Target,
     Uptime,
+    amount_text,
 )
 from sla_core.triage import Advice, Option, Question, Report, Rule, Triage
 
@@ -178,7 +171,8 @@ class _Pack:
         against = mitigations.mitigation if mitigations else ()
         freezes, peaks = (seasons.freeze, seasons.peak) if seasons else ((), ())
         steps = escalation.step if escalation else ()
-        built = {name: self._calendar(name, file) for name, file in calendars.items()}
+        reader = CalendarReader(self.fault, self._listed)
+        built = {name: reader.calendar(name, file) for name, file in calendars.items()}
         told = milestones.milestone if milestones else ()
         names = Names(
             calendars=calendar_names,
@@ -201,8 +195,8 @@ class _Pack:
             name=head.name,
             effective=head.effective,
             calendars={name: calendar for name, calendar in built.items() if calendar},
-            severities={id_: severity(id_, file) for id_, file in severities.items()},
-            plans={id_: plan(id_, file) for id_, file in plans.items()},
+            severities={id_: severity(id_, file, plans) for id_, file in severities.items()},
+            plans={id_: plan(id_, file, plans) for id_, file in plans.items()},
             triage=triage_of(triage),
             steps=tuple(step(file) for file in steps),
             milestones=tuple(milestone(file) for file in told),
@@ -218,72 +212,6 @@ class _Pack:
 
     def has(self, file: str) -> bool:
         return (self.folder / file).is_file()
-
-    def _calendar(self, name: str, file: schema.CalendarFile) -> BusinessCalendar | None:
-        if file.always == bool(file.open):
-            self.fault("calendars.toml", name, "needs either `always = true` or its `open` hours")
-            return None
-        ends = (file.closed_at_opening_end, file.closed_at_closing_end)
-        if file.always:
-            if file.closed or any(ends):
-                self.fault(
-                    "calendars.toml", name, "is always open, so no day can be closed; remove that part"
-                )
-            return always()
-        hours = tuple(
-            Hours(frozenset(WEEKDAYS.index(day) for day in opening.days), opening.from_, opening.to)
-            for opening in file.open
-        )
-        for number, opening in enumerate(hours, start=1):
-            if not opening.on(date(2026, 1, 15)):
-                self.fault("calendars.toml", f"{name}.open.{number}", "closes before it opens")
-        closed = file.closed or schema.ClosuresFile()
-        closures = self._closures(f"{name}.closed", closed)
-        return BusinessCalendar(hours, closures, closed.early, self._ends(name, file, hours))
-
-    def _ends(self, name: str, file: schema.CalendarFile, hours: tuple[Hours, ...]) -> EndClosures | None:
-        opening, closing = file.closed_at_opening_end, file.closed_at_closing_end
-        if opening is None and closing is None:
-            if file.shared_from is not None:
-                says = "is for days that only the opening end's list closes; add `closed_at_opening_end`"
-                self.fault("calendars.toml", f"{name}.shared_from", says)
-            return None
-        if not all(opened.two_zones for opened in hours):
-            says = "is for hours that open in one zone and close in another; use `closed` instead"
-            key = "closed_at_opening_end" if opening else "closed_at_closing_end"
-            self.fault("calendars.toml", f"{name}.{key}", says)
-        return EndClosures(
-            self._closures(f"{name}.closed_at_opening_end", opening or schema.DaysOffFile()),
-            self._closures(f"{name}.closed_at_closing_end", closing or schema.DaysOffFile()),
-            file.shared_from,
-        )
-
-    def _closures(self, key: str, file: schema.DaysOffFile) -> Closures:
-        annual = []
-        for day in file.annual:
-            month, number = (int(part) for part in day.on.split("-"))
-            try:
-                date(2024, month, number)
-            except ValueError:
-                self.fault("calendars.toml", f"{key}.annual.on", f'"{day.on}" is not a date; write "12-25"')
-                continue
-            annual.append(AnnualDay(day.name, month, number, day.observed, day.chosen))
-        public = []
-        for rule in file.public:
-            found = PublicHolidays(**rule.model_dump())
-            try:
-                unknown = found.unknown_names(range(2020, 2030))
-            except (NotImplementedError, ValueError) as wrong:
-                self.fault("calendars.toml", f"{key}.public", str(wrong))
-                continue
-            for holiday in unknown:
-                self.fault("calendars.toml", f"{key}.public", f'{rule.country} has no holiday "{holiday}"')
-            public.append(found)
-        listed = tuple(entry for ics_file in file.ics for entry in self._listed(key, ics_file))
-        if self.faults:
-            return NEVER_CLOSED
-        certified = file.certified_until or ics.certified_until(listed)
-        return Closures(tuple(public), tuple(annual), file.dates, file.working, certified, listed)
 
     def _listed(self, key: str, name: str) -> list[ListedDays]:
         path = self.folder / name
@@ -323,12 +251,13 @@ def faults_of(file: str, wrong: ValidationError, within: tuple[str, ...] = ()) -
         yield Fault(file, key, says)
 
 
-def severity(id_: str, file: schema.SeverityFile) -> Severity:
+def severity(id_: str, file: schema.SeverityFile, plans: Mapping[str, schema.PlanFile]) -> Severity:
     return Severity(
         id=id_,
         name=file.name,
         source=file.source,
-        targets=tuple(target(promise) for promise in file.promise),
+        targets=tuple(target(promise) for promise in file.promise if promise.within is not None),
+        by_plan=targets_by_plan(file.promise, plans),
         effort=file.effort,
         pages=file.pages,
         staffed=file.staffed,
@@ -342,28 +271,47 @@ def severity(id_: str, file: schema.SeverityFile) -> Severity:
     )
 
 
+def targets_by_plan(
+    promises: Sequence[schema.PromiseFile], plans: Mapping[str, schema.PlanFile]
+) -> dict[str, dict[Metric, Target | None]]:
+    """What promises are for the plans for which they are something else, or that inherit from such a plan."""
+    found: dict[str, dict[Metric, Target | None]] = {}
+    for plan_id in plans:
+        for promise in promises:
+            named = plan_with_time(promise, plan_id, plans)
+            if named in promise.plans:
+                own = promise.under(named)
+                found.setdefault(plan_id, {})[promise.metric] = target(own) if own else None
+    return found
+
+
 def target(file: schema.PromiseFile) -> Target:
+    """The target of a promise that has a time. `{within}` in its words stands for the time."""
+    assert file.within is not None
+    said = replace(file.source, says=file.says.replace(WITHIN, amount_text(file.within)))
     return Target(
         metric=file.metric,
         limit=file.within,
         calendar=file.calendar,
-        source=file.source,
+        source=said,
         goal=file.goal,
         strict=file.strict,
         warn_at=file.warn_at,
         met_by_downgrade_to=file.met_by_downgrade_to,
         ends_with=file.ends_with,
         wording=file.wording,
+        met_by=file.met_by,
+        ends_with_due_date=file.ends_with_due_date,
         extensions=tuple(Extension(e.id, e.label, e.extra, e.source) for e in file.extension),
     )
 
 
-def plan(id_: str, file: schema.PlanFile) -> Plan:
+def plan(id_: str, file: schema.PlanFile, plans: Mapping[str, schema.PlanFile]) -> Plan:
     return Plan(
         id=id_,
         name=file.name,
         source=file.source,
-        calendars=file.calendars,
+        calendars=calendars_of(id_, plans),
         aliases=file.aliases,
         chat=file.chat,
         tam=file.tam,
@@ -407,8 +355,8 @@ def triage_of(file: schema.TriageFile) -> Triage:
         )
         for q in file.question
     )
-    rules = tuple(Rule(r.severity, r.clause, r.says, r.when, r.overrides) for r in file.rule)
-    advice = tuple(Advice(a.clause, a.says, a.where, a.when, a.refers) for a in file.advice)
+    rules = tuple(Rule(r.severity, r.clause, r.says, r.when, r.overrides, r.plans) for r in file.rule)
+    advice = tuple(Advice(a.clause, a.says, a.where, a.when, a.refers, a.plans) for a in file.advice)
     told = file.report
     report = Report(told.clause, told.says, told.where, told.hint) if told else None
     return Triage(questions, rules, advice, file.intro, report)

@@ -2,135 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date, datetime, timedelta
-from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import date
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from sla_core.calendar import WEEKDAYS, BoundaryTime
-from sla_core.closures import MonthDay
-from sla_core.policy import Amount, BusinessDays, Metric, Mode, Source, parse_amount
-from sla_core.ticket import MOST_TRIES
+from sla_core.catalog.values import (
+    NONE,
+    AmountOrNone,
+    AmountText,
+    BetweenUpdates,
+    BoundaryText,
+    DaysText,
+    DayText,
+    OneOrMore,
+    OptionId,
+    OptionLabel,
+    Weekday,
+    Wording,
+    ZoneText,
+    lists,
+)
+from sla_core.catalog.values import TimeText as TimeText
+from sla_core.catalog.values import Tries as Tries
+from sla_core.catalog.values import WaitText as WaitText
+from sla_core.catalog.values import Weekdays as Weekdays
+from sla_core.catalog.values import zone as zone
+from sla_core.policy import Metric, Mode, Source
 from sla_core.triage import Kind
-
-_BOUNDARY = re.compile(r"^(\d{1,2}):(\d{2})\s+(\S+)$")
-LONGEST_WAIT = timedelta(hours=24)
-SHORTEST_COURTESY = timedelta(minutes=15)
-_MONTH_DAY = re.compile(r"^(\d{2})-(\d{2})$")
-_CLOCK_TIME = re.compile(r"^(\d{1,2}):(\d{2})$")
-
-
-def _after_midnight(hours: str, minutes: str) -> timedelta:
-    at = timedelta(hours=int(hours), minutes=int(minutes))
-    if int(minutes) > 59 or at > timedelta(hours=24):
-        raise ValueError(f'"{hours}:{minutes}" is not a time of day; write 00:00 to 24:00')
-    return at
-
-
-def zone(name: str) -> ZoneInfo:
-    """The time zone with this name. Raises ValueError that shows the form.
-
-    Abbreviations such as EST are refused: they have no summer time, which hardly anybody means.
-    """
-    try:
-        if "/" in name or name == "UTC":
-            return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
-        pass
-    raise ValueError(f'"{name}" is not a time zone; write an IANA name such as Europe/Berlin')
-
-
-def _boundary(text: object) -> BoundaryTime:
-    found = _BOUNDARY.match(text) if isinstance(text, str) else None
-    if not found:
-        raise ValueError(f'{text!r} is not an opening or closing time; write "10:00 Europe/Berlin"')
-    return BoundaryTime(_after_midnight(found[1], found[2]), zone(found[3]))
-
-
-def _time_of_day(text: object) -> timedelta:
-    found = _CLOCK_TIME.match(text) if isinstance(text, str) else None
-    if not found:
-        raise ValueError(f'{text!r} is not a time of day; write "15:00"')
-    return _after_midnight(found[1], found[2])
-
-
-def _amount(text: object) -> Amount:
-    if not isinstance(text, str):
-        raise ValueError(f'{text!r} is not a length of time; write "45m", "2h" or "3 business days"')
-    return parse_amount(text)
-
-
-def _days(text: object) -> BusinessDays:
-    amount = _amount(text)
-    if not isinstance(amount, BusinessDays):
-        raise ValueError(f'{text!r} is not a number of business days; write "3 business days"')
-    return amount
-
-
-def _wait(text: object) -> timedelta:
-    amount = _amount(text)
-    if isinstance(amount, BusinessDays) or amount > LONGEST_WAIT:
-        raise ValueError(f'{text!r} is not a time to wait for an answer; write "5m" or at most "24h"')
-    return amount
-
-
-def _between_updates(text: object) -> timedelta:
-    amount = _amount(text)
-    if isinstance(amount, BusinessDays) or not SHORTEST_COURTESY <= amount <= LONGEST_WAIT:
-        raise ValueError(f'{text!r} is not a time between courtesy updates; write "1h", from "15m" to "24h"')
-    return amount
-
-
-def _zone_named(name: object) -> ZoneInfo:
-    return zone(name if isinstance(name, str) else str(name))
-
-
-def _day(day: object) -> date | MonthDay:
-    """A date, or month and day as text for every year."""
-    if isinstance(day, date) and not isinstance(day, datetime):
-        return day
-    found = _MONTH_DAY.match(day) if isinstance(day, str) else None
-    try:
-        if found:
-            date(2023, int(found[1]), int(found[2]))  # a day that every year has
-            return int(found[1]), int(found[2])
-    except ValueError:
-        pass
-    shown = f'"{day}"' if isinstance(day, str) else day
-    raise ValueError(f'{shown} is not a day; write 2026-11-09, or "11-09" for every year')
-
-
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _weekdays(days: list[str]) -> list[str]:
-    unknown = [day for day in days if day not in WEEKDAYS]
-    if unknown or not days:
-        raise ValueError(f"{unknown[:1] or days} is not a weekday; write some of {', '.join(WEEKDAYS)}")
-    return days
-
-
-BoundaryText = Annotated[BoundaryTime, BeforeValidator(_boundary)]
-TimeText = Annotated[timedelta, BeforeValidator(_time_of_day)]
-AmountText = Annotated[Amount, BeforeValidator(_amount)]
-DaysText = Annotated[BusinessDays, BeforeValidator(_days)]
-WaitText = Annotated[timedelta, BeforeValidator(_wait)]
-"""How long a page waits for an answer."""
-BetweenUpdates = Annotated[timedelta, BeforeValidator(_between_updates)]
-"""How long after one courtesy update the next one follows."""
-Tries = Annotated[int, Field(ge=1, le=MOST_TRIES)]
-"""How often a person is paged before the next one is."""
-ZoneText = Annotated[ZoneInfo, BeforeValidator(_zone_named)]
-DayText = Annotated[date | MonthDay, BeforeValidator(_day)]
-OneOrMore = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
-ListedFiles = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-Wording = Literal["target", "aim", "goal", "contract"]
-OptionId = Annotated[str, Field(max_length=60)]
-OptionLabel = Annotated[str, Field(min_length=1, max_length=150)]
-Weekdays = Annotated[list[str], AfterValidator(_weekdays)]
 
 
 class Strict(BaseModel):
@@ -172,9 +71,30 @@ class PolicyFile(Strict):
 
 
 class OpenFile(Strict):
+    """Hours on some weekdays. With `until`, one opening of several days, from each of `days` to that day."""
+
     days: Weekdays
     from_: BoundaryText = Field(alias="from")
     to: BoundaryText
+    until: Weekday | None = None
+    counts_as: Literal["start", "end"] = "start"
+
+
+class SpecialFile(Strict):
+    """Other hours on single dates."""
+
+    dates: tuple[date, ...] = Field(min_length=1)
+    from_: BoundaryText = Field(alias="from")
+    to: BoundaryText
+
+
+class ListFile(Strict):
+    """An iCalendar file of which some days are left out or kept, or are working days."""
+
+    file: str
+    only: frozenset[str] = frozenset()
+    excluding: frozenset[str] = frozenset()
+    working: frozenset[str] | Literal[True] = frozenset()
 
 
 class PublicFile(Strict):
@@ -192,19 +112,23 @@ class AnnualFile(Strict):
     chosen: dict[int, date] = {}
 
 
+Listed = Annotated[tuple[ListFile, ...], BeforeValidator(lists)]
+
+
 class DaysOffFile(Strict):
     """Closed days. `working` overrides all else. `ics` names iCalendar files in the same folder."""
 
     public: tuple[PublicFile, ...] = ()
     annual: tuple[AnnualFile, ...] = ()
     dates: dict[date, str] = {}
-    ics: ListedFiles = ()
+    ics: Listed = ()
     working: dict[date, str] = {}
     certified_until: date | None = None
 
 
 class ClosuresFile(DaysOffFile):
     early: dict[date, TimeText] = {}
+    half_days: TimeText | None = None
 
 
 class CalendarFile(Cited):
@@ -216,6 +140,7 @@ class CalendarFile(Cited):
     """
 
     open: tuple[OpenFile, ...] = ()
+    special: tuple[SpecialFile, ...] = ()
     always: bool = False
     closed: ClosuresFile | None = None
     closed_at_opening_end: DaysOffFile | None = None
@@ -237,9 +162,27 @@ class CourtesyFile(Cited):
     every: BetweenUpdates
 
 
+class PlanTimeFile(Strict):
+    """What a promise is for one plan. What it does not say is as for the other plans."""
+
+    within: AmountOrNone = None
+    goal: AmountText | None = None
+    strict: AmountText | None = None
+    calendar: str | None = None
+    warn_at: float | None = Field(default=None, gt=0, lt=1)
+    wording: Wording | None = None
+    clause: OneOrMore | None = None
+    says: str | None = Field(default=None, min_length=3)
+    where: str | None = Field(default=None, min_length=3)
+    quote: str | None = None
+
+
 class PromiseFile(Cited):
+    """A promise. `within` is `"none"` if only the plans below have it, or a table of times by plan."""
+
     metric: Metric
-    within: AmountText
+    within: AmountOrNone
+    plans: dict[str, PlanTimeFile] = {}
     goal: AmountText | None = None
     strict: AmountText | None = None
     met_by_downgrade_to: str | None = None
@@ -248,6 +191,39 @@ class PromiseFile(Cited):
     calendar: str
     warn_at: float = Field(default=0.75, gt=0, lt=1)
     wording: Wording | None = None
+    met_by: str | None = None
+    ends_with_due_date: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_plan(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict):
+            return raw
+        if isinstance(raw.get("within"), dict):
+            if "plans" in raw:
+                raise ValueError("has times by plan twice: write them either in `within` or in `plans`")
+            raw = {**raw, "within": NONE, "plans": raw["within"]}
+        return raw
+
+    @field_validator("plans", mode="before")
+    @classmethod
+    def _times(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict):
+            return raw
+        return {plan: {"within": own} if isinstance(own, str) else own for plan, own in raw.items()}
+
+    def under(self, plan: str) -> PromiseFile | None:
+        """The promise as this plan has it; None if it does not."""
+        own = self.plans.get(plan)
+        if own is None:
+            return self if self.within is not None else None
+        said = {key: getattr(own, key) for key in own.model_fields_set}
+        if "within" in said and said["within"] is None:
+            return None
+        if said.get("within", self.within) != self.within:
+            said = {"goal": None, "strict": None, **said}
+        found = self.model_copy(update=said)
+        return found if found.within is not None else None
 
 
 class SeverityFile(Cited):
@@ -282,6 +258,7 @@ class CallsFile(Cited):
 
 class PlanFile(Cited):
     name: str
+    inherits: str | None = None
     aliases: tuple[str, ...] = ()
     chat: bool = True
     tam: bool = True
@@ -311,6 +288,7 @@ class RuleFile(Strict):
     says: str
     when: dict[str, frozenset[str]] = {}
     overrides: bool = False
+    plans: frozenset[str] = frozenset()
 
 
 class AdviceFile(Strict):
@@ -319,6 +297,7 @@ class AdviceFile(Strict):
     where: str = Field(min_length=3)
     when: dict[str, frozenset[str]] = {}
     refers: bool = False
+    plans: frozenset[str] = frozenset()
 
 
 class ReportFile(Strict):
@@ -353,9 +332,7 @@ class EscalationFile(Strict):
     step: tuple[StepFile, ...] = ()
 
 
-MilestoneLabel = Literal[
-    "Investigating", "Reproduced", "Escalated", "Root cause found", "Fix developed", "Fix deployed"
-]
+MilestoneLabel = Annotated[str, Field(min_length=3, max_length=60, pattern=r"^[^|\n]+$")]
 
 
 class MilestoneFile(Cited):

@@ -231,7 +231,7 @@ name = "X"
 [step.duties]
 Q0 = {{ mode = "available", hours = "no-hours" }}
 """,
-    "milestones.toml": f'[[milestone]]\nlabel = "Dreaming"\ntells = "Zzz."\n{CITED}',
+    "milestones.toml": f'[[milestone]]\nlabel = "Zz"\ntells = "Zzz."\n{CITED}',
 }
 EXPECTED = (
     "policy.toml: colour: is not a key that Frontline knows",

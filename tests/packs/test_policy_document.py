@@ -15,7 +15,7 @@ from bot.cli.policy.check import check_path, warnings_of
 from bot.cli.policy.explain import explain
 from bot.config.settings import load_desk
 from sla_core.catalog import schema
-from tests.sla_core.builders import utc
+from tests.sla_core.builders import HOUR, local, utc
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 DOCUMENT = (REPOSITORY / "docs" / "policies.md").read_text(encoding="utf-8")
@@ -80,10 +80,16 @@ def test_the_other_samples_fit_into_it(example: Path) -> None:
     """Each is added to the file of its part; the order form goes into a desk's file."""
     homes = {
         "[[fact]]": "policy.toml",
+        "[week]": "calendars.toml",
+        "[athens]": "calendars.toml",
         "[bridge]": "calendars.toml",
+        "[P3]": "severities.toml",
         "[[P2.promise]]": "severities.toml",
         "[[accounts]]": "frontline.toml",
     }
+    more = 'clause = "EX-13"\nsays = "Another plan."\nwhere = "section 13"'
+    with (example / "plans.toml").open("a", encoding="utf-8") as plans:
+        plans.write("".join(f'\n[{plan}]\nname = "{plan}"\n{more}\n' for plan in ("premium", "trial")))
     desk = example.parent.parent.parent / "frontline.toml"
     desk.write_text('vendor = "policies/example"\n[slack]\ntriage = "C0TRIAGE"\n', encoding="utf-8")
     rest = [block for block in blocks() if not block.startswith("# ")]
@@ -95,4 +101,18 @@ def test_the_other_samples_fit_into_it(example: Path) -> None:
     settings = load_desk(desk)
     assert settings.accounts["acme"].may_hold
     assert len(settings.accounts["acme"].terms) == 2
-    assert {"office", "bridge"} == set(settings.policies[0].calendars)
+    policy = settings.policies[0]
+    said = {plan: [t.source.says for t in policy.targets("P3", (), plan)] for plan in policy.plans}
+    assert said == {
+        "standard": ["First response within 2 business days."],
+        "premium": ["First response within 4 hours."],
+        "trial": [],
+    }
+    calendars = policy.calendars
+    assert {"office", "week", "athens", "bridge"} == set(calendars)
+    for at, on in (("2026-03-02", "2026-03-03"), ("2026-02-27", "2026-03-02")):
+        start, end = (local(f"{day} 10:00", "America/Los_Angeles") for day in (at, on))
+        assert calendars["week"].add_days(start, 1) == end
+    athens = "Europe/Athens"
+    due = calendars["athens"].add(local("2026-12-24 12:00", athens), 2 * HOUR)
+    assert due == local("2026-12-28 10:00", athens)

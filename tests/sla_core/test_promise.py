@@ -115,13 +115,15 @@ def test_amounts_in_words() -> None:
     assert parse_amount("45m") == 45 * MINUTE
     assert parse_amount("2h") == 2 * HOUR
     assert parse_amount("3 business days") == BusinessDays(3)
-    assert [amount_text(parse_amount(text)) for text in ("1h", "4 hours", "90m", "1 business day")] == [
+    written = ("1h", "4 hours", "90m", "1 business day", "14 days")
+    assert [amount_text(parse_amount(text)) for text in written] == [
         "1 hour",
         "4 hours",
         "90 minutes",
         "1 business day",
+        "14 days",
     ]
-    for wrong in ("", "4", "0h", "-1h", "2 days", "4h 30m", "1.5h", "business day"):
+    for wrong in ("", "4", "0h", "-1h", "2 weeks", "4h 30m", "1.5h", "business day"):
         with pytest.raises(ValueError, match="is not a length of time"):
             parse_amount(wrong)
 

@@ -247,7 +247,7 @@ def warnings_of(policy: Policy, today: date, plans: Collection[str] | None = Non
                 f"{name}: plan {plan.id} has no chat: {policy.worst.id} is accepted as an exception, {way_in}"
             )
     for severity in policy.severities:
-        if policy.triage.example(severity) is None:
+        if all(policy.triage_for(plan).example(severity) is None for plan in policy.plans):
             yield f"{name}: no answers lead to {severity}: only an agent can give a ticket that severity"
     for traced in trace.traces(policy):
         if traced.unexplained:
@@ -263,6 +263,9 @@ def _calendar_warnings(calendar: BusinessCalendar, today: date) -> Iterator[str]
     closures = calendar.closures
     if calendar.always_open:
         return
+    for hours in calendar.hours:
+        if hours.loses_a_minute:
+            yield f"{hours}: from 23:59 to midnight it is closed; write 24:00 for the end of the day"
     ends = calendar.ends
     parts = (closures, ends.opening, ends.closing) if ends else (closures,)
     if not any(part.any for part in parts):

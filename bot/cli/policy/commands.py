@@ -60,6 +60,13 @@ Vendor = Annotated[
     typer.Option(metavar="V", help="A pack (commerceup, m3ter, monetate, monta) or your own folder."),
 ]
 PlanName = Annotated[str, typer.Option(metavar="P", help="A plan of the policy, or its former name.")]
+VendorOrAccount = Annotated[
+    str | None,
+    typer.Option("--vendor", metavar="V", help="A pack, or your own folder."),
+]
+PlanOrAccount = Annotated[
+    str | None, typer.Option("--plan", metavar="P", help="A plan of the policy, or its former name.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -94,20 +101,32 @@ def add_commands(app: typer.Typer, stored_tickets: Histories, read_feeds: ReadFe
 
     @app.command(rich_help_panel=POLICY, epilog=_EXPLAIN)
     def explain(
-        vendor: Vendor,
-        plan: PlanName,
+        context: typer.Context,
         severity: Annotated[str, typer.Option(metavar="S", help="A severity of the policy, such as S2.")],
         at: Annotated[str, typer.Option(metavar="INSTANT", help="When it opens, with Z or an offset.")],
+        vendor: VendorOrAccount = None,
+        plan: PlanOrAccount = None,
+        account: Annotated[
+            str | None,
+            typer.Option(metavar="A", help="In place of both: an account of ./frontline.toml."),
+        ] = None,
+        zone: Annotated[
+            str | None, typer.Option(metavar="Z", help="The customer's zone, for hours that follow it.")
+        ] = None,
         as_json: Json = False,
     ) -> int:
         """Show every clock of a ticket, and how it is computed.
 
         Prints what is promised, when it is due, and which stretches between submission and deadline count,
-        which do not, and why.
+        which do not, and why. With --account, under the plan, the order form and the zone of that account.
         """
+        if account is not None and (vendor or plan or zone):
+            context.fail("--account has a vendor, a plan and a zone of its own; leave those out.")
+        if account is None and (vendor is None or plan is None):
+            context.fail("Give --vendor and --plan, or --account.")
         from bot.cli.policy import explain
 
-        return explain.run(vendor, plan, severity, at, as_json)
+        return explain.run(vendor, plan, severity, at, as_json, account, zone)
 
     @app.command(rich_help_panel=OPERATE, epilog=_ONCALL)
     def oncall(

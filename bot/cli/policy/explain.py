@@ -17,6 +17,7 @@ from rich.text import Text
 from bot.cli.app import DONE, print_json
 from bot.cli.policy.shared import (
     UsageFault,
+    desk_path,
     duration_text,
     local_at_both_ends,
     parse_at,
@@ -24,8 +25,10 @@ from bot.cli.policy.shared import (
     severity_of,
     utc_text,
 )
+from bot.config.settings import DeskSettings, load_desk
 from sla_core.catalog.load import load
-from sla_core.policy import Plan, Policy, Severity, amount_text, version_at
+from sla_core.catalog.schema import zone
+from sla_core.policy import Plan, Policy, Severity, Term, amount_text, version_at
 from sla_core.promise import OPEN, Promise, Stretch, receipt
 
 BAR_WIDTH = 60
@@ -52,9 +55,23 @@ class Explanation:
     clocks: tuple[PromiseClock, ...]
 
 
-def run(vendor: str, plan: str, severity: str, at: str, json_output: bool) -> int:
+def run(
+    vendor: str | None,
+    plan: str | None,
+    severity: str,
+    at: str,
+    json_output: bool,
+    account: str | None = None,
+    customers_zone: str | None = None,
+) -> int:
+    """Either of a plan, or of an account of the desk's file, with its order form and its zone."""
     submitted_at = parse_at(at)
-    found = explanation(load(vendor), plan, severity, submitted_at)
+    if account is not None:
+        found = of_account(load_desk(desk_path()), account, severity, submitted_at)
+    else:
+        assert vendor is not None
+        assert plan is not None
+        found = explanation(load(vendor), plan, severity, submitted_at, zone=_zone(customers_zone))
     if json_output:
         print_json(as_json(found))
     else:
@@ -67,13 +84,45 @@ def explain(vendor: str | Path, plan: str, severity: str, at: datetime) -> dict[
     return as_json(explanation(load(vendor), plan, severity, at))
 
 
-def explanation(policies: Sequence[Policy], plan: str, severity: str, at: datetime) -> Explanation:
-    """Every clock of such a ticket, under the policy version in force at that instant."""
+def of_account(desk: DeskSettings, account: str, severity: str, at: datetime) -> Explanation:
+    """Every clock of a ticket of an account. Raises UsageFault for an account that the file does not have."""
+    if account not in desk.accounts:
+        known = ", ".join(desk.accounts) or "none"
+        raise UsageFault(f'the desk has no account "{account}"; it has {known}')
+    found = desk.accounts[account]
+    return explanation(desk.policies, found.plan, severity, at, found.terms, found.zone)
+
+
+def _zone(name: str | None) -> str:
+    if name is None:
+        return ""
+    try:
+        return zone(name).key
+    except ValueError as wrong:
+        raise UsageFault(f"--zone: {wrong}") from None
+
+
+def explanation(
+    policies: Sequence[Policy],
+    plan: str,
+    severity: str,
+    at: datetime,
+    terms: tuple[Term, ...] = (),
+    zone: str = "",
+) -> Explanation:
+    """Every clock of such a ticket, under the policy version in force at that instant.
+
+    `terms` are those of an order form; `zone` is the customer's time zone, for hours that follow it.
+    """
     policy = version_at(list(policies), at.date())
     bought, class_ = plan_of(policy, plan), severity_of(policy, severity)
     clocks = []
-    for target in policy.targets(class_.id):
-        promise = Promise(target, policy.calendar(bought.id, target.calendar), class_.id, at)
+    for target in policy.targets(class_.id, terms, bought.id):
+        calendar = policy.clock(bought.id, target, zone)
+        if not zone and policy.calendar(bought.id, target.calendar).follows_customer:
+            says = "counts hours in the customer's zone; name it by --zone Europe/Berlin, or an --account"
+            raise UsageFault(f"{policy.vendor}: {class_.id}: {target.metric}: {says}")
+        promise = Promise(target, calendar, class_.id, at)
         try:
             due_at, goal_at = promise.due_at, promise.goal_at
         except ValueError as never:

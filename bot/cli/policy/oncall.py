@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +16,7 @@ from rich.table import Table
 
 from bot.cli.app import DONE, FAULT, print_faults, print_json
 from bot.cli.policy.reach import is_reachable, platform_names
-from bot.cli.policy.shared import UsageFault, local_text, parse_at, utc_text
+from bot.cli.policy.shared import UsageFault, desk_path, local_text, parse_at, utc_text
 from bot.clock import real_now
 from bot.config.settings import DeskSettings, Person, load_desk
 from sla_core.calendar import Span
@@ -52,7 +50,7 @@ ReadFeeds = Callable[[DeskSettings], list[str]]
 def run(at: str | None, json_output: bool, ics_of: str | None, read_feeds: ReadFeeds) -> int:
     """Exit code 1 if a calendar could not be fetched and no earlier version of it is known."""
     instant = parse_at(at) if at is not None else real_now().replace(microsecond=0)
-    path = Path(os.environ.get("FRONTLINE_CONFIG") or "frontline.toml")
+    path = desk_path()
     settings = load_desk(path)
     print_faults(*(f"{path.name}: {problem}" for problem in fetch(settings, read_feeds)))
     code = FAULT if any(feed.text is None for feed in settings.feeds.values()) else DONE

@@ -49,7 +49,7 @@ def questions(policies: Sequence[Policy], plan: str, today: date) -> dict[str, A
         "answers": {
             severity: _given(policy.triage, answers)
             for severity in policy.severities
-            if (answers := policy.triage.example(severity)) is not None
+            if (answers := policy.triage_for(bought.id).example(severity)) is not None
         },
     }
 
@@ -85,7 +85,7 @@ def show(policies: Sequence[Policy], plan: str, today: date, console: Console) -
         for option in question.options:
             console.print(f"  {escape(option.id)}: {escape(option.label)}", highlight=False)
     console.print()
-    console.print(_answers_by_severity(policy))
+    console.print(_answers_by_severity(policy, bought.id))
 
 
 def _show_way_in(plan: Plan, console: Console) -> None:
@@ -94,16 +94,17 @@ def _show_way_in(plan: Plan, console: Console) -> None:
         console.print(escape(f"This plan has no chat: only the worst class is taken in here{way_in}."))
 
 
-def _answers_by_severity(policy: Policy) -> Table:
+def _answers_by_severity(policy: Policy, plan: str) -> Table:
     table = Table(title="One way to each severity", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("severity", "answers", "because", "clause"):
         table.add_column(heading)
+    triage = policy.triage_for(plan)
     for severity in policy.severities:
-        answers = policy.triage.example(severity)
+        answers = triage.example(severity)
         if answers is None:
             table.add_row(escape(severity), "no answers lead here", "", "")
             continue
-        decided = policy.triage.propose(answers)
+        decided = triage.propose(answers)
         said = "\n".join(f"{id_} = {', '.join(given)}" for id_, given in answers.items())
         table.add_row(escape(severity), escape(said), escape(decided.says), escape(decided.clause))
     return table

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bot.clock import parse_instant
@@ -16,6 +18,11 @@ FIRST_YEAR, LAST_YEAR = 1973, 2190
 
 class UsageFault(OperatorFault):
     """A fault of the command line, in one line that says how to fix it."""
+
+
+def desk_path() -> Path:
+    """The desk's file: FRONTLINE_CONFIG, else frontline.toml in the working directory."""
+    return Path(os.environ.get("FRONTLINE_CONFIG") or "frontline.toml")
 
 
 def plan_of(policy: Policy, name: str) -> Plan:

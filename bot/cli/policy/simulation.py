@@ -29,6 +29,9 @@ from sla_core.policy import Metric
 Histories = Callable[[str], Iterable[tuple[str, Sequence[Event]]]]
 """The key and the history of every stored ticket of an account."""
 
+_NOT_IN_A_CSV = frozenset({Metric.ASSIGNMENT, Metric.NEXT_UPDATE, Metric.DIAGNOSIS, Metric.WORKAROUND})
+"""Promises whose acts a file of tickets does not have."""
+
 PAGE = "page"
 """In comparisons: whether someone was paged."""
 
@@ -142,7 +145,7 @@ def simulate(
     replays = [
         _replay_case(one, case, until) for one, case in with_progress(work, "Replaying tickets", progress)
     ]
-    not_judged = frozenset({Metric.NEXT_UPDATE}) if request.tickets else frozenset[Metric]()
+    not_judged = _NOT_IN_A_CSV if request.tickets else frozenset[Metric]()
     simulations = [
         Simulation(one, list(zip(early, replays[i * len(early) :], strict=False)), not_judged)
         for i, one in enumerate(sets)

@@ -287,7 +287,7 @@ def _term_fault(term: Term, policy: Policy, plan: str) -> str | None:
     if severity is None:
         return None
     if term.calendar is None:
-        promised = any(target.metric is term.metric for target in severity.targets)
+        promised = any(target.metric is term.metric for target in policy.targets(severity.id, (), plan))
         return None if promised else f"{what} replaces a promise that {policy.vendor} does not make here"
     known = {*policy.calendars, *policy.plans[plan].calendars}
     return None if term.calendar in known else f'{what} needs a calendar "{term.calendar}"'

@@ -90,7 +90,7 @@ def cited_clauses(policy: Policy) -> Iterator[tuple[str, str]]:
             yield from ((clause, f"calls under plan {id_}") for clause in plan.calls.source.clauses)
     for severity in policy.severities.values():
         yield from ((clause, f"severity {severity.id}") for clause in severity.source.clauses)
-        for target in severity.targets:
+        for target in severity.every_target:
             carrier = f"promise {severity.id} {target.metric}"
             yield from ((clause, carrier) for clause in target.source.clauses)
             for extension in target.extensions:

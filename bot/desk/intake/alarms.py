@@ -119,6 +119,7 @@ async def _open(
             channel=str(desk.directory.channels_of(account)[0]),
             terms=account.terms,
             may_hold=account.may_hold,
+            zone=account.zone,
             exception=plan_exception(plan, proposal),
             notes=tuple(opening_notes(policy, proposal, earlier)),
             earlier=earlier,

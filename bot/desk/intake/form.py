@@ -376,13 +376,14 @@ MORE_ANSWERS_NEEDED = "Answer the questions to see the proposed severity and whe
 
 def preview(policy: Policy, account: Account | None, answers: Answers, now: datetime) -> RichText:
     """The proposed severity and what is due first, or why there is none. `answers` are the relevant ones."""
-    elsewhere = policy.triage.referral(answers)
+    triage = policy.triage_for(account.plan) if account else policy.triage
+    elsewhere = triage.referral(answers)
     if elsewhere is not None:
         return (
             Strong("We cannot open a ticket for this. "),
             f"{cards.without_full_stop(elsewhere.says)}.",
         )
-    proposal = policy.triage.certain_proposal(answers)
+    proposal = triage.certain_proposal(answers)
     if account is None or proposal is None:
         return (MORE_ANSWERS_NEEDED,)
     refused = plan_refusal(policy, policy.plans[account.plan], proposal)
@@ -390,7 +391,7 @@ def preview(policy: Policy, account: Account | None, answers: Answers, now: date
         return (Strong(f"{_named(policy, proposal)} cannot be reported here. "), refused)
     phone = policy.plans[account.plan].phone_text(proposal.severity)
     by_phone = [f"\n{phone}."] if phone else []
-    advice = [f"\n{cards.without_full_stop(advice.says)}." for advice in policy.triage.advised(answers)]
+    advice = [f"\n{cards.without_full_stop(advice.says)}." for advice in triage.advised(answers)]
     return (
         Strong(f"Proposed: {_named(policy, proposal)}."),
         *_due(policy, account, proposal, now),
@@ -438,6 +439,7 @@ def _due(policy: Policy, account: Account, proposal: Proposal, now: datetime) ->
         channel="",
         terms=account.terms,
         may_hold=account.may_hold,
+        zone=account.zone,
     )
     ticket = fold("", (opened,))
     due = cards.next_due(ticket, policy, now)

@@ -312,18 +312,18 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
     summary = text_in(sent.values, SUMMARY)
     if intake.duplicate_of and summary:
         return await _add_to_duplicate(desk, sent, place, intake.duplicate_of)
-    elsewhere = policy.triage.referral(given)
+    triage = policy.triage_for(account.plan) if account else policy.triage
+    elsewhere = triage.referral(given)
     if elsewhere is not None:
-        told = f"{without_full_stop(elsewhere.says)}."
-        return await rejected({next(iter(elsewhere.when), SUMMARY): told})
-    errors = policy.triage.faults(given)
+        return await rejected({next(iter(elsewhere.when), SUMMARY): f"{without_full_stop(elsewhere.says)}."})
+    errors = triage.faults(given)
     if not summary:
         errors[SUMMARY] = "Please say in a few words what is wrong."
     if account is None:
         errors[ACCOUNT] = "Please choose the account."
     if account is None or errors:
         return await rejected(errors)
-    proposal = policy.triage.propose(given)
+    proposal = triage.propose(given)
     plan = policy.plans[account.plan]
     refused = form.plan_refusal(policy, plan, proposal)
     errors = {policy.triage.questions[0].id: refused} if refused else {}
@@ -336,7 +336,7 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
     asked_in = Place.parse(intake.asked_in) if intake.asked_in else place
     channel = await _channel(desk, sent.actor, asked_in, account)
     is_agent = directory.is_agent(sent.actor, account)
-    advice = [f"{without_full_stop(advice.says)}." for advice in policy.triage.advised(given)]
+    advice = [f"{without_full_stop(advice.says)}." for advice in triage.advised(given)]
 
     def draft(earlier: tuple[str, ...]) -> Opened:
         return Opened(
@@ -356,6 +356,7 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
             by_agent=is_agent,
             terms=account.terms,
             may_hold=account.may_hold,
+            zone=account.zone,
             exception=form.plan_exception(plan, proposal),
             notes=(
                 *opening_notes(policy, proposal, earlier),

@@ -241,8 +241,8 @@ async def _entries(desk: Desk, accounts: Sequence[Account], opened: datetime) ->
 def business_calendar(desk: Desk, account: Account, now: datetime) -> BusinessCalendar | None:
     """The hours in which the account's plan counts; None if all of its promises run around the clock."""
     policy = desk.directory.policy_on(now.date())
-    names = [target.calendar for each in policy.severities.values() for target in each.targets]
-    calendars = (policy.calendar(account.plan, name) for name in names if name)
+    names = [target.calendar for id_ in policy.severities for target in policy.targets(id_, (), account.plan)]
+    calendars = (policy.calendar(account.plan, name, account.zone) for name in names if name)
     return next((calendar for calendar in calendars if not calendar.always_open), None)
 
 

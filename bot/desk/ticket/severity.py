@@ -19,16 +19,16 @@ SEVERITY, BECAUSE = "severity", "because"
 WORKAROUND, MISJUDGED = "workaround", "misjudged"
 
 
-def _downgrade_to(policy: Policy, severity: str) -> str | None:
+def _downgrade_to(policy: Policy, severity: str, plan: str) -> str | None:
     """The severity to which a workaround downgrades this one, keeping its promise of a resolution."""
-    targets = policy.severities[severity].targets
+    targets = policy.targets(severity, (), plan)
     return next((t.met_by_downgrade_to for t in targets if t.met_by_downgrade_to), None)
 
 
-def form(policy: Policy, context: Mapping[str, str], now: str) -> Form:
+def form(policy: Policy, context: Mapping[str, str], now: str, plan: str) -> Form:
     options = tuple(Option(s.id, f"{s.id}: {s.name}"[:75]) for s in policy.severities.values())
     fields: list[Field] = [ChoiceField(SEVERITY, "Severity", options, value=(now,))]
-    milder = _downgrade_to(policy, now)
+    milder = _downgrade_to(policy, now, plan)
     if milder:
         why = (Option(WORKAROUND, "A workaround is in place"), Option(MISJUDGED, f"It never was {now}"))
         label = f"Why {milder}? Required if you choose {milder}"
@@ -40,7 +40,7 @@ def form(policy: Policy, context: Mapping[str, str], now: str) -> Form:
 async def ask(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     if ticket.state is not State.OPEN:
         return refusal(f"{ticket.key} is {ticket.state}; reopen it first.")
-    return Ask(form(desk.policy_of(ticket), context_of(press), ticket.severity))
+    return Ask(form(desk.policy_of(ticket), context_of(press), ticket.severity, ticket.opened.plan))
 
 
 async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
@@ -54,7 +54,7 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
         earlier = await rarity.earlier_tickets(desk, account, policy, chosen, ticket.key)
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
-        is_downgrade = chosen == _downgrade_to(policy, ticket.severity)
+        is_downgrade = chosen == _downgrade_to(policy, ticket.severity, ticket.opened.plan)
         errors = {}
         if chosen not in policy.severities:
             errors[SEVERITY] = "Please choose a severity."
@@ -70,7 +70,9 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
         if not reason:
             errors[TEXT] = "Please give a reason. The customer will see it."
         if errors:
-            return Ask(form(policy, sent.context, ticket.severity).rejected(sent.values, errors))
+            return Ask(
+                form(policy, sent.context, ticket.severity, ticket.opened.plan).rejected(sent.values, errors)
+            )
         workaround = is_downgrade and because == WORKAROUND
         return [SeverityChanged(now, desk.who(sent.actor), chosen, reason, workaround, earlier)]
 

@@ -102,7 +102,7 @@ def _extra_fault(ticket: Ticket, policy: Policy, extra: str, now: datetime) -> s
 
 def _extensions(ticket: Ticket, policy: Policy) -> list[Extension]:
     """The extensions that may still be granted."""
-    targets = policy.targets(ticket.severity, ticket.opened.terms)
+    targets = policy.targets(ticket.severity, ticket.opened.terms, ticket.opened.plan)
     in_days = [target for target in targets if isinstance(target.limit, BusinessDays)]
     return [e for target in in_days for e in target.extensions if e.id not in ticket.extensions]
 
