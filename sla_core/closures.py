@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 # These libraries are slow to load, so only calendars that need them import them.
 if TYPE_CHECKING:
-    from dateutil.rrule import rrule, rruleset
+    from recurring_ical_events import CalendarQuery
 
 SATURDAY, SUNDAY = 5, 6
 
@@ -98,44 +98,36 @@ class AnnualDay:
 
 @dataclass(frozen=True, slots=True)
 class ListedDays:
-    """An entry of an operator's list: `days` days from `first`, repeated by `rule` if there is one.
+    """The days of an operator's list: an iCalendar file of whole-day events, once or recurring."""
 
-    `rule` is the value of an iCalendar RRULE. `skipped` are first days on which it does not apply.
-    """
-
-    name: str
-    first: date
-    days: int = 1
-    rule: str | None = None
-    skipped: frozenset[date] = frozenset()
+    text: str
+    certified_until: date | None = None
+    """The end of its last year; None if anything in it recurs."""
 
     def in_year(self, year: int) -> dict[date, str]:
-        """The closed days of `year`, including those of an entry that began in the year before."""
-        earliest = date(year, 1, 1) - timedelta(self.days - 1)
-        closed = (
-            start + timedelta(n)
-            for start in self._starts(earliest, date(year, 12, 31))
-            for n in range(self.days)
-        )
-        return {day: self.name for day in closed if day.year == year}
-
-    def _starts(self, earliest: date, latest: date) -> list[date]:
-        if self.rule is None:
-            return [self.first] if earliest <= self.first <= latest else []
-        found = _recurrence(self.rule, self.first).between(_midnight(earliest), _midnight(latest), inc=True)
-        return [at.date() for at in found if at.date() not in self.skipped]
+        """The closed days of `year`, with the names of all events of a day."""
+        return dict(_listed_in(self.text, year))
 
 
-@lru_cache(maxsize=256)
-def _recurrence(rule: str, first: date) -> rrule | rruleset:
-    """The days of an iCalendar RRULE from `first` on. Raises ValueError if the rule is invalid."""
-    from dateutil.rrule import rrulestr
+@lru_cache(maxsize=1024)
+def _listed_in(text: str, year: int) -> tuple[tuple[date, str], ...]:
+    names: dict[date, list[str]] = {}
+    begin, end = date(year, 1, 1), date(year + 1, 1, 1)
+    for event in _occurrences(text).between(begin, end):
+        first, after = max(event.start, begin), min(event.end, end)
+        for day in (first + timedelta(n) for n in range((after - first).days)):
+            named = names.setdefault(day, [])
+            if (name := str(event["SUMMARY"])) not in named:
+                named.append(name)
+    return tuple((day, "; ".join(sorted(names[day]))) for day in sorted(names))
 
-    return rrulestr(rule, dtstart=_midnight(first), cache=True)
 
+@lru_cache(maxsize=64)
+def _occurrences(text: str) -> CalendarQuery:
+    import recurring_ical_events
+    from icalendar import Calendar
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time())
+    return recurring_ical_events.of(Calendar.from_ical(text))
 
 
 @dataclass(frozen=True)
@@ -149,6 +141,8 @@ class Closures:
     certified_until: date | None = None
     """The last day covered by the vendor's own list. Later days follow the rules."""
     listed: tuple[ListedDays, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """What of its iCalendar files is not a day, so that it closes nothing: file, line, and why."""
 
     @property
     def any(self) -> bool:

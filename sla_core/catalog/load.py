@@ -8,6 +8,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from sla_core.calendar import WEEKDAYS, BusinessCalendar, Hours, always
 from sla_core.catalog import folders, ics, schema
@@ -23,7 +24,6 @@ from sla_core.closures import (
     Closures,
     Days,
     EndClosures,
-    ListedDays,
     PublicHolidays,
     Season,
 )
@@ -48,6 +48,7 @@ from sla_core.policy import (
 )
 from sla_core.triage import Advice, Option, Question, Report, Rule, Triage
 
+UTC = ZoneInfo("UTC")
 PACKS = Path(__file__).parent / "packs"
 
 T = TypeVar("T")
@@ -203,7 +204,7 @@ class _Pack:
         for name, part in calendars.right.items():
             if name not in calendars.valid:
                 for key in ("closed", "closed_at_opening_end", "closed_at_closing_end"):
-                    self._closures(f"{name}.{key}", getattr(part.value, key) or schema.DaysOffFile())
+                    self._closures(f"{name}.{key}", getattr(part.value, key) or schema.DaysOffFile(), UTC)
         return {name: self._calendar(name, file) for name, file in calendars.valid.items()}
 
     def _calendar(self, name: str, file: schema.CalendarFile) -> BusinessCalendar | None:
@@ -225,7 +226,7 @@ class _Pack:
             if not opening.on(date(2026, 1, 15)):
                 self.fault("calendars.toml", f"{name}.open.{number}", "closes before it opens")
         closed = file.closed or schema.ClosuresFile()
-        closures = self._closures(f"{name}.closed", closed)
+        closures = self._closures(f"{name}.closed", closed, hours[0].opens.zone)
         return BusinessCalendar(hours, closures, closed.early, self._ends(name, file, hours))
 
     def _ends(self, name: str, file: schema.CalendarFile, hours: tuple[Hours, ...]) -> EndClosures | None:
@@ -240,12 +241,16 @@ class _Pack:
             key = "closed_at_opening_end" if opening else "closed_at_closing_end"
             self.fault("calendars.toml", f"{name}.{key}", says)
         return EndClosures(
-            self._closures(f"{name}.closed_at_opening_end", opening or schema.DaysOffFile()),
-            self._closures(f"{name}.closed_at_closing_end", closing or schema.DaysOffFile()),
+            self._closures(
+                f"{name}.closed_at_opening_end", opening or schema.DaysOffFile(), hours[0].opens.zone
+            ),
+            self._closures(
+                f"{name}.closed_at_closing_end", closing or schema.DaysOffFile(), hours[0].closes.zone
+            ),
             file.shared_from,
         )
 
-    def _closures(self, key: str, file: schema.DaysOffFile) -> Closures:
+    def _closures(self, key: str, file: schema.DaysOffFile, zone: ZoneInfo) -> Closures:
         annual = []
         for day in file.annual:
             month, number = (int(part) for part in day.on.split("-"))
@@ -263,26 +268,28 @@ class _Pack:
                     self.fault("calendars.toml", f"{key}.public", says)
                 continue
             public.append(found)
-        listed = tuple(entry for ics_file in file.ics for entry in self._listed(key, ics_file))
+        read = [(name, self._listed(key, name, zone, file.ics_not_days == "leave out")) for name in file.ics]
         if self.files.faults:
             return NEVER_CLOSED
-        certified = file.certified_until or ics.certified_until(listed)
-        return Closures(tuple(public), tuple(annual), file.dates, file.working, certified, listed)
+        listed = tuple(each.days for _, each in read if each.days)
+        ends = [days.certified_until for days in listed]
+        certified = file.certified_until or max((end for end in ends if end), default=None)
+        if file.certified_until is None and None in ends:
+            certified = None  # A list that recurs has no end of its own.
+        left_out = tuple(
+            f"{name}, line {line}: {says}" for name, each in read for line, says in each.left_out
+        )
+        return Closures(tuple(public), tuple(annual), file.dates, file.working, certified, listed, left_out)
 
-    def _listed(self, key: str, name: str) -> list[ListedDays]:
+    def _listed(self, key: str, name: str, zone: ZoneInfo, leave_out: bool) -> ics.Listed:
         path = self.files.folder / name
         if path.parent != self.files.folder or not path.is_file():
             self.fault(
                 "calendars.toml", f"{key}.ics", f'there is no file "{name}" beside this one; put it there'
             )
-            return []
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError:
-            self.fault(name, "", "is not UTF-8 text; save it as UTF-8")
-            return []
-        listed, faults = ics.read(text)
-        for line, says in faults:
+            return ics.Listed(None, [], [])
+        listed = ics.read(ics.decoded(path.read_bytes()), zone, leave_out)
+        for line, says in listed.faults:
             self.fault(name, f"line {line}", says)
         return listed
 

@@ -199,6 +199,7 @@ class DaysOffFile(Strict):
     annual: tuple[AnnualFile, ...] = ()
     dates: dict[date, str] = {}
     ics: ListedFiles = ()
+    ics_not_days: Literal["fault", "leave out"] = "fault"
     working: dict[date, str] = {}
     certified_until: date | None = None
 
