@@ -43,8 +43,8 @@ Examples:
   frontline simulate --vendor m3ter --plan gold --tickets tickets.csv --against ./policies/ours
   frontline simulate --vendor m3ter --plan gold --account acme --against monta --map S1=P1 --map S2=P2
 
-The first line of a file names its columns, separated by , or ;. Instants need an offset; responded and
-resolved may be empty. Other columns are kept; ticket names the ticket:
+A line of the file names its columns, separated by , ; | or tabs; --column opened="Created at" says what
+it calls one. Instants need an offset; responded and resolved may be empty. ticket names the ticket:
 
 \b
 ticket,opened,severity,responded,resolved
@@ -161,6 +161,10 @@ def add_commands(app: typer.Typer, stored_tickets: Histories, read_feeds: ReadFe
             list[str] | None,
             typer.Option("--map", metavar="S1=P1", help="Its name for a severity. Repeatable."),
         ] = None,
+        columns: Annotated[
+            list[str] | None,
+            typer.Option("--column", metavar="OURS=THEIRS", help="What the file calls a column. Repeatable."),
+        ] = None,
         until: Annotated[
             str | None,
             typer.Option(metavar="INSTANT", help="Judge open promises as of then (default: now)."),
@@ -178,6 +182,6 @@ def add_commands(app: typer.Typer, stored_tickets: Histories, read_feeds: ReadFe
         from bot.cli.policy.simulation import SimulationRequest
 
         request = SimulationRequest(
-            vendor, plan, tickets, account, against, against_plan, mapped or (), until
+            vendor, plan, tickets, account, against, against_plan, mapped or (), columns or (), until
         )
         return simulate.run(request, stored_tickets, as_json)
